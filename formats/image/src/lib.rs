@@ -1,0 +1,41 @@
+//! A planned byte string: its exact length and, in order, where each of its bytes comes from.
+//!
+//! ```text
+//! Image    0                                                                                     len
+//!          ├── Zeros ──┬── Rendered ──┬── Content ──────────────┬─ Zeros ─┬── Content ──┬── … ──┤
+//!            not written  computed when  a range of a file's      padding
+//!            to a sparse  asked for      bytes, read when asked
+//!            file
+//! ```
+//!
+//! A filesystem is an image; a disk is an image made of images. Planning decides every offset before a byte is
+//! read or written; writers then turn the runs into a sparse file, a stream or a digest, with as many threads as
+//! they like, and always get the same bytes.
+//!
+//! ```
+//! use image_runs::{Image, Run, Source, read_all};
+//!
+//! struct Padded(Vec<u8>);
+//!
+//! impl Image<Vec<u8>> for Padded {
+//!     fn len(&self) -> u64 {
+//!         4096
+//!     }
+//!     fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Vec<u8>>> + Send + '_> {
+//!         let len = self.0.len() as u64;
+//!         let data = Run { len, source: Source::Content { content: &self.0, offset: 0 } };
+//!         Box::new([data, Run::zeros(4096 - len)].into_iter())
+//!     }
+//! }
+//!
+//! assert!(read_all(&Padded(b"guest".to_vec()))?.starts_with(b"guest\0"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod concat;
+mod image;
+mod read;
+
+pub use concat::Concat;
+pub use image::{Image, MAX_RENDERED, Render, Run, Source};
+pub use read::read_all;

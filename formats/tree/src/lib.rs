@@ -1,0 +1,40 @@
+//! A file tree as data: what every source produces and every filesystem format consumes.
+//!
+//! ```text
+//! Tree<C>
+//!   inodes   InodeId 0 (the root)  Metadata { mode uid gid mtime xattrs }  Kind::Directory ─┐
+//!            InodeId 1             Metadata                                Kind::Regular(C)   │ names
+//!            InodeId 2             Metadata                                Kind::Symlink      │
+//!                                                                                             ▼
+//!   a directory is BTreeMap<Name, InodeId>; a hard link is two names for one InodeId
+//! ```
+//!
+//! The tree owns its metadata, so nobody needs privilege to give a file to root, and its order is part of its
+//! type, so nothing about the host's directory order can reach an image. `C` says where a regular file's bytes
+//! are; it implements [`Content`]. Names, symlink targets and xattrs are bytes, not UTF-8.
+//!
+//! [`dump`] writes a tree as text and reads it back.
+//!
+//! ```
+//! use image_tree::{Inode, Kind, Metadata, Name, Tree};
+//!
+//! let mut tree: Tree<Vec<u8>> = Tree::new(Metadata::new(0o755));
+//! let etc = tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("etc")?, Inode::directory(Metadata::new(0o755)))?;
+//! let hostname = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"guest\n".to_vec()) };
+//! tree.insert(etc, Name::new("hostname")?, hostname)?;
+//! assert_eq!(tree.resolve(b"/etc/hostname").map(|id| tree.path_of(id)), Some(b"/etc/hostname".to_vec()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod content;
+pub mod dump;
+mod inode;
+mod name;
+mod tree;
+mod walk;
+
+pub use content::Content;
+pub use inode::{Device, Inode, Kind, Metadata, Timestamp, TimestampError, Xattrs};
+pub use name::{LinkTarget, LinkTargetError, Name, NameError, XattrName, XattrNameError};
+pub use tree::{InodeId, InsertError, Tree};
+pub use walk::{Step, Walk};

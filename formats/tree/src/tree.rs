@@ -1,0 +1,242 @@
+//! The tree: inodes in one table, names in directories.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::{Inode, Kind, Metadata, Name, Walk};
+
+/// Which inode of one tree. Ids of two trees have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InodeId(u32);
+
+impl InodeId {
+    /// The position in the tree's table, for tables that run beside it.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A file tree with a root directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree<C> {
+    inodes: Vec<Inode<C>>,
+}
+
+/// Why a name could not be added to a directory.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum InsertError {
+    /// The parent is not a directory.
+    #[error("{} is not a directory, so it cannot hold \"{name}\"", .parent.escape_ascii())]
+    NotADirectory {
+        /// The path of what was to be the parent.
+        parent: Vec<u8>,
+        /// The name that was to be added.
+        name: Name,
+    },
+    /// The directory has that name already.
+    #[error("{} already holds \"{name}\"", .parent.escape_ascii())]
+    Exists {
+        /// The path of the directory.
+        parent: Vec<u8>,
+        /// The name that was to be added.
+        name: Name,
+    },
+    /// A second name for a directory.
+    #[error("\"{name}\" in {} would be a second name for a directory", .parent.escape_ascii())]
+    LinkToDirectory {
+        /// The path of the directory that was to hold the link.
+        parent: Vec<u8>,
+        /// The name that was to be added.
+        name: Name,
+    },
+    /// More inodes than the table can number.
+    #[error("the tree has more than {} inodes", u32::MAX)]
+    TooManyInodes,
+}
+
+impl<C> Tree<C> {
+    /// The root directory's id.
+    pub const ROOT: InodeId = InodeId(0);
+
+    /// A tree of an empty root directory.
+    #[must_use]
+    pub fn new(root: Metadata) -> Self {
+        Self { inodes: vec![Inode::directory(root)] }
+    }
+
+    /// The inode with that id.
+    ///
+    /// # Panics
+    /// When the id is another tree's.
+    #[must_use]
+    pub fn get(&self, id: InodeId) -> &Inode<C> {
+        &self.inodes[id.index()]
+    }
+
+    /// The metadata of an inode, to change it.
+    ///
+    /// # Panics
+    /// When the id is another tree's.
+    pub fn metadata_mut(&mut self, id: InodeId) -> &mut Metadata {
+        &mut self.inodes[id.index()].metadata
+    }
+
+    /// Every inode's metadata, in the table's order, to change it.
+    pub fn all_metadata_mut(&mut self) -> impl Iterator<Item = &mut Metadata> {
+        self.inodes.iter_mut().map(|inode| &mut inode.metadata)
+    }
+
+    /// How many inodes the table has, the root among them.
+    #[must_use]
+    pub fn inode_count(&self) -> usize {
+        self.inodes.len()
+    }
+
+    /// The entries of a directory; none when the inode is something else.
+    #[must_use]
+    pub fn entries(&self, id: InodeId) -> Option<&BTreeMap<Name, InodeId>> {
+        match &self.get(id).kind {
+            Kind::Directory(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// Adds a new inode under a name. A directory must come empty: its entries are added with its id.
+    ///
+    /// # Errors
+    /// When the parent is no directory or has the name already.
+    pub fn insert(&mut self, parent: InodeId, name: Name, inode: Inode<C>) -> Result<InodeId, InsertError> {
+        debug_assert!(!matches!(&inode.kind, Kind::Directory(entries) if !entries.is_empty()));
+        let id = u32::try_from(self.inodes.len()).map(InodeId).map_err(|_| InsertError::TooManyInodes)?;
+        self.add_name(parent, name, id)?;
+        self.inodes.push(inode);
+        Ok(id)
+    }
+
+    /// Gives an inode a further name: a hard link.
+    ///
+    /// # Errors
+    /// When the parent is no directory or has the name already, or the target is a directory.
+    pub fn link(&mut self, parent: InodeId, name: Name, target: InodeId) -> Result<(), InsertError> {
+        if matches!(self.get(target).kind, Kind::Directory(_)) {
+            return Err(InsertError::LinkToDirectory { parent: self.path_of(parent), name });
+        }
+        self.add_name(parent, name, target)
+    }
+
+    fn add_name(&mut self, parent: InodeId, name: Name, target: InodeId) -> Result<(), InsertError> {
+        use std::collections::btree_map::Entry;
+        let exists = match &mut self.inodes[parent.index()].kind {
+            Kind::Directory(entries) => match entries.entry(name) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(target);
+                    return Ok(());
+                }
+                Entry::Occupied(occupied) => occupied.key().clone(),
+            },
+            _ => return Err(InsertError::NotADirectory { parent: self.path_of(parent), name }),
+        };
+        Err(InsertError::Exists { parent: self.path_of(parent), name: exists })
+    }
+
+    /// The entry of a directory with that name.
+    #[must_use]
+    pub fn lookup(&self, directory: InodeId, name: &[u8]) -> Option<InodeId> {
+        self.entries(directory)?.get(name).copied()
+    }
+
+    /// The inode at a path of this tree. Empty components are passed over; symbolic links are not followed.
+    #[must_use]
+    pub fn resolve(&self, path: &[u8]) -> Option<InodeId> {
+        path.split(|byte| *byte == b'/')
+            .filter(|name| !name.is_empty())
+            .try_fold(Self::ROOT, |directory, name| self.lookup(directory, name))
+    }
+
+    /// Every name of the tree: parents before children, siblings in the order of their bytes.
+    #[must_use]
+    pub fn walk(&self) -> Walk<'_, C> {
+        Walk::new(self)
+    }
+
+    /// The first path of an inode in the order of [`Tree::walk`], for messages: it searches the whole tree.
+    #[must_use]
+    pub fn path_of(&self, id: InodeId) -> Vec<u8> {
+        let mut path = Vec::new();
+        let mut walk = self.walk();
+        while let Some(step) = walk.next() {
+            if step.id == id {
+                walk.write_path(&mut path);
+                break;
+            }
+        }
+        path
+    }
+
+    /// The number of names of each inode, by its index. The root counts as one.
+    #[must_use]
+    pub fn name_counts(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.inodes.len()];
+        for step in self.walk() {
+            counts[step.id.index()] += 1;
+        }
+        counts
+    }
+
+    /// The same tree with other contents.
+    ///
+    /// # Errors
+    /// The first error of `change`.
+    pub fn try_map_content<D, E>(self, mut change: impl FnMut(C) -> Result<D, E>) -> Result<Tree<D>, E> {
+        let inodes = self.inodes.into_iter().map(|inode| {
+            let kind = match inode.kind {
+                Kind::Directory(entries) => Kind::Directory(entries),
+                Kind::Regular(content) => Kind::Regular(change(content)?),
+                Kind::Symlink(target) => Kind::Symlink(target),
+                Kind::CharacterDevice(device) => Kind::CharacterDevice(device),
+                Kind::BlockDevice(device) => Kind::BlockDevice(device),
+                Kind::Fifo => Kind::Fifo,
+                Kind::Socket => Kind::Socket,
+            };
+            Ok(Inode { metadata: inode.metadata, kind })
+        });
+        Ok(Tree { inodes: inodes.collect::<Result<_, E>>()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Bytes = Tree<Vec<u8>>;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("a valid name")
+    }
+
+    #[test]
+    fn a_hard_link_is_two_names_for_one_inode() {
+        let mut tree = Bytes::new(Metadata::new(0o755));
+        let file = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"x".to_vec()) };
+        let id = tree.insert(Bytes::ROOT, name("b"), file).expect("b is new");
+        tree.link(Bytes::ROOT, name("a"), id).expect("a is new");
+        assert_eq!(tree.name_counts()[id.index()], 2);
+        assert_eq!(tree.path_of(id), b"/a");
+    }
+
+    #[test]
+    fn what_cannot_be_added() {
+        let mut tree = Bytes::new(Metadata::new(0o755));
+        let dir =
+            tree.insert(Bytes::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("d is new");
+        let fifo = Inode { metadata: Metadata::new(0o644), kind: Kind::Fifo };
+        let pipe = tree.insert(dir, name("p"), fifo.clone()).expect("p is new");
+        assert!(matches!(tree.insert(dir, name("p"), fifo.clone()), Err(InsertError::Exists { .. })));
+        assert!(
+            matches!(tree.insert(pipe, name("q"), fifo), Err(InsertError::NotADirectory { parent, .. }) if parent == b"/d/p")
+        );
+        assert!(matches!(tree.link(dir, name("r"), dir), Err(InsertError::LinkToDirectory { .. })));
+    }
+}

@@ -1,0 +1,91 @@
+//! The canonical order of a tree's names.
+
+use std::collections::btree_map;
+
+use crate::{InodeId, Kind, Name, Tree};
+
+/// One name of the tree.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'t> {
+    /// The inode the name is for.
+    pub id: InodeId,
+    /// The directory that holds the name; the root is its own parent.
+    pub parent: InodeId,
+    /// The name; none for the root.
+    pub name: Option<&'t Name>,
+    /// Whether no earlier step was for this inode.
+    pub first: bool,
+}
+
+/// An iterator over every name: parents before children, siblings in the order of their bytes.
+///
+/// It keeps its own stack, so the depth of the tree is bounded by memory alone.
+#[derive(Debug)]
+pub struct Walk<'t, C> {
+    tree: &'t Tree<C>,
+    started: bool,
+    seen: Vec<bool>,
+    open: Vec<Level<'t>>,
+    /// The names from the root to the last step.
+    path: Vec<&'t Name>,
+}
+
+#[derive(Debug)]
+struct Level<'t> {
+    directory: InodeId,
+    entries: btree_map::Iter<'t, Name, InodeId>,
+}
+
+impl<'t, C> Walk<'t, C> {
+    pub(crate) fn new(tree: &'t Tree<C>) -> Self {
+        let seen = vec![false; tree.inode_count()];
+        Self { tree, started: false, seen, open: Vec::new(), path: Vec::new() }
+    }
+
+    /// Appends the absolute path of the last step: `/` for the root.
+    pub fn write_path(&self, out: &mut Vec<u8>) {
+        if self.path.is_empty() {
+            out.push(b'/');
+        }
+        for name in &self.path {
+            out.push(b'/');
+            out.extend_from_slice(name.as_bytes());
+        }
+    }
+
+    /// How many directories lie above the last step: 0 for the root.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.path.len()
+    }
+
+    fn visit(&mut self, id: InodeId, parent: InodeId, name: Option<&'t Name>) -> Step<'t> {
+        let first = !std::mem::replace(&mut self.seen[id.index()], true);
+        if let Kind::Directory(entries) = &self.tree.get(id).kind {
+            self.open.push(Level { directory: id, entries: entries.iter() });
+        }
+        Step { id, parent, name, first }
+    }
+}
+
+impl<'t, C> Iterator for Walk<'t, C> {
+    type Item = Step<'t>;
+
+    fn next(&mut self) -> Option<Step<'t>> {
+        if !self.started {
+            self.started = true;
+            return Some(self.visit(Tree::<C>::ROOT, Tree::<C>::ROOT, None));
+        }
+        loop {
+            let depth = self.open.len();
+            let level = self.open.last_mut()?;
+            let parent = level.directory;
+            if let Some((name, id)) = level.entries.next() {
+                self.path.truncate(depth - 1);
+                self.path.push(name);
+                return Some(self.visit(*id, parent, Some(name)));
+            }
+            self.open.pop();
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The machine a tree is for.

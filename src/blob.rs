@@ -1,0 +1,1 @@
+//! Where a regular file's bytes are on the host.

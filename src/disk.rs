@@ -1,0 +1,1 @@
+//! A filesystem image on a disk.

@@ -1,0 +1,94 @@
+//! One error for the whole program: whose fault it is, where, and what happened.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Whose fault an error is. Each kind has one exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The flags do not make sense together: exit code 2.
+    Usage,
+    /// The input cannot be read as what it claims to be, cannot be expressed in the output, or changed while it
+    /// was read: exit code 3.
+    BadInput,
+    /// The size asked for is too small: exit code 4.
+    DoesNotFit,
+    /// What was made is not what was planned: exit code 5.
+    Verification,
+    /// Reading or writing failed: exit code 6.
+    Io,
+    /// A signal asked the program to stop. It dies of that signal, as the shell expects.
+    Interrupted,
+}
+
+impl ErrorKind {
+    /// The program's exit code.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            ErrorKind::Usage => 2,
+            ErrorKind::BadInput => 3,
+            ErrorKind::DoesNotFit => 4,
+            ErrorKind::Verification => 5,
+            ErrorKind::Io => 6,
+            ErrorKind::Interrupted => 130,
+        }
+    }
+}
+
+/// What went wrong, with the file it went wrong at.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    path: Option<PathBuf>,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The result of everything that can fail with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error that concerns no one file. `source` is a message or another error.
+    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind, path: None, source: source.into() }
+    }
+
+    /// An error at a file of the host.
+    pub fn at(
+        kind: ErrorKind,
+        path: impl AsRef<Path>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { kind, path: Some(path.as_ref().to_owned()), source: source.into() }
+    }
+
+    /// A failed system call at a file of the host.
+    pub fn io(path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
+        Self::at(ErrorKind::Io, path, source.into())
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    /// The path and what happened, with every cause: nothing is left for a caller to add.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{}: ", path.display())?;
+        }
+        write!(f, "{}", self.source)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

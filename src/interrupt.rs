@@ -1,0 +1,1 @@
+//! Signals that ask the program to stop.

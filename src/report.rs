@@ -1,0 +1,1 @@
+//! What the program says while and after it works.

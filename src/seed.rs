@@ -1,0 +1,1 @@
+//! One seed for every identifier.
