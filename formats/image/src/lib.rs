@@ -32,10 +32,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-mod concat;
 mod image;
 mod read;
 
-pub use concat::Concat;
 pub use image::{Image, MAX_RENDERED, Render, Run, Source};
 pub use read::read_all;
