@@ -39,7 +39,6 @@ impl Checksum {
     }
 
     /// The high half, where a field of 16 bits has a sister for it.
-    #[expect(clippy::cast_possible_truncation, reason = "16 bits remain after the shift")]
     pub(crate) fn high(self) -> u16 {
         (self.0 >> 16) as u16
     }
