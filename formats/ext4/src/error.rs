@@ -1,0 +1,141 @@
+//! Why a tree did not become a filesystem.
+
+use std::fmt;
+
+use image_tree::{Device, Timestamp};
+use thiserror::Error;
+
+use crate::{DirectoryError, XattrError};
+
+/// Why a filesystem could not be planned.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// ext4 cannot hold a file of the tree as it is.
+    #[error("ext4 cannot hold {}", .path.escape_ascii())]
+    Inexpressible {
+        /// The file's path in the tree.
+        path: Vec<u8>,
+        /// Why.
+        #[source]
+        reason: Box<Inexpressible>,
+    },
+    /// The size asked for does not hold the tree, its metadata and its journal.
+    #[error(
+        "the filesystem is {missing_bytes} bytes too small: {size_bytes} bytes are given, {needed_bytes} are needed; \
+         give at least that size, or none for the smallest"
+    )]
+    TooSmall {
+        /// The size asked for.
+        size_bytes: u64,
+        /// The smallest size that holds the tree with the same options.
+        needed_bytes: u64,
+        /// The difference.
+        missing_bytes: u64,
+    },
+    /// The number of inodes asked for is smaller than the number of files.
+    #[error("{asked} inodes are too few: the tree needs {needed}, the {reserved} reserved ones among them")]
+    TooFewInodes {
+        /// The number asked for.
+        asked: u32,
+        /// The number the tree needs.
+        needed: u64,
+        /// How many of those no file of the tree uses.
+        reserved: u32,
+    },
+    /// More inodes than 32 bits can number.
+    #[error("{inodes} inodes are too many: the limit is {limit}")]
+    TooManyInodes {
+        /// The number needed or asked for.
+        inodes: u64,
+        /// The largest number possible.
+        limit: u64,
+    },
+    /// The filesystem would need the feature `meta_bg`, which this crate does not make.
+    #[error("the filesystem would have more than {limit_bytes} bytes, the largest size without meta_bg")]
+    TooLarge {
+        /// The largest size in bytes.
+        limit_bytes: u64,
+    },
+    /// A percentage outside its range.
+    #[error("{what} of {percent} % is not within 0 to {limit} %")]
+    Percentage {
+        /// What was given in percent.
+        what: &'static str,
+        /// The value given.
+        percent: u8,
+        /// The largest value.
+        limit: u8,
+    },
+    /// A journal of a length that the kernel does not take.
+    #[error("a journal of {blocks} blocks is not within {} to {} blocks", .limits.0, .limits.1)]
+    JournalSize {
+        /// The length asked for.
+        blocks: u32,
+        /// The shortest and the longest.
+        limits: (u32, u32),
+    },
+}
+
+impl Error {
+    pub(crate) fn inexpressible(path: Vec<u8>, reason: impl Into<Inexpressible>) -> Self {
+        Self::Inexpressible { path, reason: Box::new(reason.into()) }
+    }
+}
+
+/// What ext4 cannot hold of one file.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Inexpressible {
+    /// The file's blocks cannot be numbered in 32 bits.
+    #[error("the file has {len} bytes, the limit of ext4 is {limit}")]
+    FileTooLarge {
+        /// The file's length in bytes.
+        len: u64,
+        /// The largest length in bytes.
+        limit: u64,
+    },
+    /// More hard links than an inode counts.
+    #[error("the file has {count} names, the limit of ext4 is {limit}")]
+    TooManyLinks {
+        /// The number of names.
+        count: u64,
+        /// The largest number.
+        limit: u64,
+    },
+    /// A time outside the 34 bits of seconds.
+    #[error(
+        "its mtime, {} s since 1970, is not within {} to {} s; clamp times to fit", .time.seconds(), .limits.0, .limits.1
+    )]
+    Time {
+        /// The time.
+        time: Timestamp,
+        /// The first and last second.
+        limits: (i64, i64),
+    },
+    /// A device number of more than 12 and 20 bits.
+    #[error("device number {}:{} does not fit: the limits are 4095 and 1048575", .0.major, .0.minor)]
+    Device(Device),
+    /// `lost+found` is not a directory.
+    #[error("the name is e2fsck's, which needs it to be a directory; remove or rename it")]
+    LostAndFound,
+    /// A directory of more names than its index can lead to.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// An extended attribute.
+    #[error(transparent)]
+    Xattr(#[from] XattrError),
+}
+
+/// A volume label of more than 16 bytes, or with a NUL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelError(pub(crate) Vec<u8>);
+
+impl fmt::Display for LabelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let label = self.0.escape_ascii();
+        write!(f, "label \"{label}\" has {} bytes; a label is at most 16 bytes without NUL", self.0.len())
+    }
+}
+
+impl std::error::Error for LabelError {}

@@ -1,0 +1,113 @@
+//! What the caller chooses.
+
+use image_tree::Timestamp;
+use uuid::Uuid;
+
+use crate::{LabelError, Signedness};
+
+/// What the caller chooses. Nothing here has a default that differs from run to run: the identifiers and the time
+/// are the caller's to give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// `s_uuid`, which also seeds every metadata checksum.
+    pub uuid: Uuid,
+    /// `s_hash_seed`: the seed of the directory index.
+    pub hash_seed: Uuid,
+    /// How the bytes of names from 0x80 up enter the directory index. It is written in `s_flags`, so that every kernel
+    /// reads the index alike, whatever its own `char` is.
+    pub hash_signedness: Signedness,
+    /// `s_volume_name`.
+    pub label: Label,
+    /// How large the filesystem is.
+    pub size: Size,
+    /// The least number of inodes; none lets the size decide. See [`Options::BYTES_PER_INODE`].
+    pub inodes: Option<u32>,
+    /// The share of blocks that only root may fill, in percent of the whole: 0 to 50.
+    pub reserved_percent: u8,
+    /// How long the journal is.
+    pub journal: Journal,
+    /// When the filesystem was made: `s_mkfs_time`, `s_wtime`, `s_lastcheck` and the times of the inodes that are
+    /// not of the tree. Seconds outside 0 to 2³²−1 are clamped to that range.
+    pub created: Timestamp,
+}
+
+impl Options {
+    /// Room to write brings one inode for each of these bytes, unless [`Options::inodes`] says otherwise. It is
+    /// the `inode_ratio` of mke2fs.
+    pub const BYTES_PER_INODE: u64 = 16384;
+
+    /// Options with these identifiers and otherwise the defaults: the smallest filesystem, no label, nothing
+    /// reserved, a journal as long as mke2fs makes it, created at the epoch.
+    #[must_use]
+    pub fn new(uuid: Uuid, hash_seed: Uuid) -> Self {
+        Self {
+            uuid,
+            hash_seed,
+            hash_signedness: Signedness::Signed,
+            label: Label::default(),
+            size: Size::Smallest,
+            inodes: None,
+            reserved_percent: 0,
+            journal: Journal::BySize,
+            created: Timestamp::EPOCH,
+        }
+    }
+}
+
+/// How large the filesystem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// As small as the tree, its metadata and the journal allow.
+    Smallest,
+    /// The smallest with at least this many bytes in free blocks, and inodes for them.
+    Free {
+        /// Free bytes, rounded up to whole blocks.
+        bytes: u64,
+    },
+    /// The smallest of which at least this share is free blocks, and inodes for them: 0 to 98 percent of the whole, or 99
+    /// with a number of [`Options::inodes`], as the tables of inodes for them would take more than 1 percent.
+    FreePercent(u8),
+    /// Exactly this many bytes. A rest too short for a block, or for a group that would hold nothing but a copy of the
+    /// superblock, follows the filesystem as zeros.
+    Total {
+        /// The size in bytes.
+        bytes: u64,
+    },
+}
+
+/// How long the journal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Journal {
+    /// No journal. A mount with `data=` options then fails.
+    None,
+    /// As long as mke2fs makes it for the size of the filesystem, and never none.
+    BySize,
+    /// This many blocks: 1024 to 10,240,000.
+    Blocks(u32),
+}
+
+/// `s_volume_name`: at most 16 bytes without NUL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Label([u8; 16]);
+
+impl Label {
+    /// Checks `bytes` and keeps them. No bytes is no label.
+    ///
+    /// # Errors
+    /// When there are more than 16 bytes, or one is NUL.
+    pub fn new(bytes: impl AsRef<[u8]>) -> Result<Self, LabelError> {
+        let bytes = bytes.as_ref();
+        let mut label = [0; 16];
+        match label.get_mut(..bytes.len()) {
+            Some(start) if !bytes.contains(&0) => start.copy_from_slice(bytes),
+            _ => return Err(LabelError(bytes.to_vec())),
+        }
+        Ok(Self(label))
+    }
+
+    /// The label, padded with NUL.
+    #[must_use]
+    pub fn padded(&self) -> [u8; 16] {
+        self.0
+    }
+}

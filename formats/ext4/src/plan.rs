@@ -1,0 +1,190 @@
+//! Where everything goes, decided before a byte of it is written or read.
+
+pub(crate) mod blocks;
+pub(crate) mod directories;
+pub(crate) mod groups;
+pub(crate) mod inodes;
+pub(crate) mod journal;
+pub(crate) mod size;
+pub(crate) mod xattrs;
+
+use std::collections::BTreeMap;
+
+use image_tree::{Content, InodeId, Kind, Tree};
+
+use crate::error::Error;
+use crate::ondisk::BLOCK_LEN;
+use crate::ondisk::BLOCK_SIZE;
+use crate::ondisk::checksum::Checksum;
+use crate::ondisk::dir_entry::FileType;
+use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE, ROOT_INO};
+use crate::options::Options;
+use blocks::{Needs, Placement};
+use directories::{DirectoryLayout, DirectoryPlan, Entry, Hashing};
+use groups::Geometry;
+use inodes::{Inodes, LOST_AND_FOUND};
+use xattrs::SharedBlocks;
+
+/// Blocks of `lost+found`, so that e2fsck can fill it without allocating.
+const LOST_AND_FOUND_BLOCKS: u32 = 4;
+
+/// Everything that was decided.
+#[derive(Debug)]
+pub(crate) struct Plan<'t, C> {
+    pub(crate) tree: &'t Tree<C>,
+    pub(crate) options: Options,
+    pub(crate) inodes: Inodes,
+    /// Every directory, in the order of their inode numbers.
+    pub(crate) directories: Vec<Directory<'t>>,
+    pub(crate) xattrs: Xattrs,
+    pub(crate) geometry: Geometry,
+    pub(crate) placement: Placement,
+}
+
+/// A directory and its blocks.
+#[derive(Debug)]
+pub(crate) struct Directory<'t> {
+    pub(crate) number: u32,
+    pub(crate) parent: u32,
+    pub(crate) plan: DirectoryPlan<'t>,
+}
+
+/// Extended attributes: in inodes, and in blocks that identical sets share.
+#[derive(Debug)]
+pub(crate) struct Xattrs {
+    /// By inode number: the bytes at the end of the inode.
+    pub(crate) in_inode: BTreeMap<u32, Vec<u8>>,
+    /// By inode number: which of the shared blocks.
+    pub(crate) block: BTreeMap<u32, usize>,
+    pub(crate) shared: SharedBlocks,
+}
+
+impl<C> Plan<'_, C> {
+    /// The seed of every checksum but the superblock's.
+    pub(crate) fn checksum_seed(&self) -> Checksum {
+        Checksum::of_filesystem(self.options.uuid.as_bytes())
+    }
+
+    /// The directory with an inode number.
+    pub(crate) fn directory(&self, number: u32) -> Option<&Directory<'_>> {
+        let position = self.directories.binary_search_by_key(&number, |directory| directory.number);
+        position.ok().map(|position| &self.directories[position])
+    }
+}
+
+/// Plans a filesystem of the tree.
+///
+/// # Errors
+/// When ext4 cannot hold the tree or the options do not fit it.
+pub(crate) fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Plan<'t, C>, Error> {
+    let inodes = inodes::number(tree)?;
+    let directories = plan_directories(tree, &inodes, options)?;
+    let xattrs = plan_xattrs(tree, &inodes)?;
+    let needs = needs(tree, &inodes, &directories, &xattrs);
+    let (geometry, placement) = size::choose(&needs, inodes.last(), options)?;
+    Ok(Plan { tree, options: options.clone(), inodes, directories, xattrs, geometry, placement })
+}
+
+fn plan_directories<'t, C>(
+    tree: &'t Tree<C>,
+    inodes: &Inodes,
+    options: &Options,
+) -> Result<Vec<Directory<'t>>, Error> {
+    let words = options.hash_seed.as_bytes().as_chunks::<4>().0;
+    let mut seed = [0; 4];
+    for (word, bytes) in seed.iter_mut().zip(words) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    let hashing = Hashing { seed, signedness: options.hash_signedness };
+    let layout = DirectoryLayout { block_size: BLOCK_LEN, hashing, slack_percent: 0 };
+    let mut directories = Vec::with_capacity(inodes.directories as usize);
+    for number in ROOT_INO..=inodes.last() {
+        let (entries, parent, id) = match inodes.id(number) {
+            Some(id) => match tree.entries(id) {
+                Some(_) => (entries(tree, inodes, id), inodes.parent(id), id),
+                None => continue,
+            },
+            None if number == FIRST_INO => (Vec::new(), ROOT_INO, Tree::<C>::ROOT),
+            None => continue,
+        };
+        let min_blocks = if number == FIRST_INO { LOST_AND_FOUND_BLOCKS } else { 1 };
+        let plan = directories::plan(entries, min_blocks, &layout)
+            .map_err(|reason| Error::inexpressible(tree.path_of(id), reason))?;
+        directories.push(Directory { number, parent, plan });
+    }
+    Ok(directories)
+}
+
+fn entries<'t, C>(tree: &'t Tree<C>, inodes: &Inodes, id: InodeId) -> Vec<Entry<'t>> {
+    let names = tree.entries(id).into_iter().flatten();
+    let mut entries: Vec<_> = names
+        .map(|(name, child)| Entry {
+            name: name.as_bytes(),
+            inode: inodes.number(*child),
+            file_type: FileType::of(&tree.get(*child).kind),
+        })
+        .collect();
+    if id == Tree::<C>::ROOT && !inodes.has_own_lost_and_found() {
+        let position = entries.partition_point(|entry| entry.name < LOST_AND_FOUND);
+        let entry = Entry { name: LOST_AND_FOUND, inode: FIRST_INO, file_type: FileType::DIR };
+        entries.insert(position, entry);
+    }
+    entries
+}
+
+fn plan_xattrs<C>(tree: &Tree<C>, inodes: &Inodes) -> Result<Xattrs, Error> {
+    let shared = SharedBlocks::new(BLOCK_LEN);
+    let mut planned = Xattrs { in_inode: BTreeMap::new(), block: BTreeMap::new(), shared };
+    for number in ROOT_INO..=inodes.last() {
+        let Some(id) = inodes.id(number) else { continue };
+        let xattrs = &tree.get(id).metadata.xattrs;
+        if xattrs.is_empty() {
+            continue;
+        }
+        let placed = xattrs::place(xattrs, IN_INODE_XATTR_SPACE, BLOCK_LEN)
+            .map_err(|reason| Error::inexpressible(tree.path_of(id), reason))?;
+        if !placed.in_inode.is_empty() {
+            planned.in_inode.insert(number, placed.in_inode);
+        }
+        if let Some(block) = placed.block {
+            planned.block.insert(number, planned.shared.add(block));
+        }
+    }
+    Ok(planned)
+}
+
+fn needs<C: Content>(
+    tree: &Tree<C>,
+    inodes: &Inodes,
+    directories: &[Directory<'_>],
+    xattrs: &Xattrs,
+) -> Needs {
+    let mut file_blocks = vec![0; inodes.last() as usize + 1];
+    let mut order: Vec<u32> = Vec::with_capacity(file_blocks.len());
+    for directory in directories {
+        file_blocks[directory.number as usize] = directory.plan.block_count();
+        order.push(directory.number);
+    }
+    let mut symlinks = Vec::new();
+    let mut files = Vec::new();
+    for number in ROOT_INO..=inodes.last() {
+        let Some(id) = inodes.id(number) else { continue };
+        match &tree.get(id).kind {
+            Kind::Symlink(target) if target.as_bytes().len() > FAST_SYMLINK_MAX => {
+                file_blocks[number as usize] = 1;
+                symlinks.push(number);
+            }
+            Kind::Regular(content) if !content.is_empty() => {
+                let blocks = content.len().div_ceil(BLOCK_SIZE);
+                file_blocks[number as usize] = u32::try_from(blocks).expect("longer files are refused first");
+                files.push(number);
+            }
+            _ => {}
+        }
+    }
+    let xattr_blocks = u32::try_from(xattrs.shared.len()).expect("no more than inodes");
+    let directories = order.len();
+    order.append(&mut symlinks);
+    order.append(&mut files);
+    Needs { file_blocks, order, directories, xattr_blocks }
+}

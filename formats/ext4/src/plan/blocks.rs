@@ -1,0 +1,324 @@
+//! Which blocks everything lies in.
+//!
+//! ```text
+//! group 0: superblock, descriptors, reserve │ bitmaps and inode tables of every group │ journal │ resize inode │
+//!          directories │ xattr blocks │ symlinks │ file data ……………… group 1: copies │ file data … │ extent blocks
+//! ```
+//!
+//! Everything is allocated in this order from the front, around the copies of the superblock, so that metadata
+//! lies together (`flex_bg`) and data in one piece between two copies.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::groups::{Geometry, backup_groups, first_block};
+use crate::ondisk::BLOCK_SIZE;
+use crate::ondisk::extent::{MAX_LEN, ROOT_ENTRIES, block_entries};
+
+/// Consecutive blocks of a file in consecutive blocks of the filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The first block of the file.
+    pub(crate) logical: u32,
+    /// How many: 1 to 32,768.
+    pub(crate) len: u32,
+    /// The first block of the filesystem.
+    pub(crate) physical: u64,
+}
+
+/// Where one file's blocks lie.
+#[derive(Clone, Debug, Default)]
+struct Mapping {
+    extents: Range<u32>,
+    nodes: Range<u32>,
+}
+
+/// Where one group's metadata lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupPlaces {
+    pub(crate) block_bitmap: u64,
+    pub(crate) inode_bitmap: u64,
+    pub(crate) inode_table: u64,
+}
+
+/// How many blocks things need, whatever the size of the filesystem.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// By inode number: the blocks of every directory, slow symlink and regular file.
+    pub(crate) file_blocks: Vec<u32>,
+    /// Inode numbers in the order in which their blocks are placed.
+    pub(crate) order: Vec<u32>,
+    /// How many at the start of the order are directories; xattr blocks follow those.
+    pub(crate) directories: usize,
+    /// Blocks of extended attributes.
+    pub(crate) xattr_blocks: u32,
+}
+
+/// Where everything lies in a filesystem of one geometry.
+#[derive(Debug)]
+pub(crate) struct Placement {
+    pub(crate) groups: Vec<GroupPlaces>,
+    pub(crate) journal: Vec<Extent>,
+    pub(crate) journal_nodes: Vec<u64>,
+    /// The double indirect block of the resize inode.
+    pub(crate) resize_dind: Option<u64>,
+    pub(crate) xattr_blocks: Vec<u64>,
+    mappings: Vec<Mapping>,
+    extents: Vec<Extent>,
+    nodes: Vec<u64>,
+    /// One past the last block in use.
+    pub(crate) end: u64,
+    free: FreeSpace,
+}
+
+impl Placement {
+    /// The extents of a file by inode number.
+    pub(crate) fn extents(&self, number: u32) -> &[Extent] {
+        let range = &self.mappings[number as usize].extents;
+        &self.extents[range.start as usize..range.end as usize]
+    }
+
+    /// The blocks of a file's extent tree by inode number, leaves first.
+    pub(crate) fn extent_nodes(&self, number: u32) -> &[u64] {
+        let range = &self.mappings[number as usize].nodes;
+        &self.nodes[range.start as usize..range.end as usize]
+    }
+
+    /// How many blocks nothing uses in a filesystem of this geometry.
+    pub(crate) fn free_blocks(&self, geometry: &Geometry) -> u64 {
+        let ranges = self.free.ranges.iter().take_while(|range| range.start < geometry.blocks);
+        ranges.map(|range| range.end.min(geometry.blocks) - range.start).sum()
+    }
+
+    /// The blocks of a group that nothing uses, counted from the group's first.
+    pub(crate) fn free_in<'a>(
+        &'a self,
+        geometry: &'a Geometry,
+        group: u32,
+    ) -> impl Iterator<Item = Range<u64>> {
+        let start = first_block(group);
+        let end = start + geometry.blocks_in(group);
+        let from = self.free.ranges.partition_point(|range| range.end <= start);
+        let ranges = self.free.ranges.range(from..).take_while(move |range| range.start < end);
+        ranges.map(move |range| range.start.max(start) - start..range.end.min(end) - start)
+    }
+
+    /// One past the last block when `blocks` more are in use, which is where a filesystem ends that has them free.
+    pub(crate) fn end_with(&self, blocks: u64) -> u64 {
+        let mut free = self.free.clone();
+        free.take(blocks, |_| {});
+        free.end
+    }
+}
+
+/// Places everything. The placement may end beyond the geometry's last block: then the geometry is too small.
+pub(crate) fn place(needs: &Needs, geometry: &Geometry) -> Placement {
+    let mut free = FreeSpace::new(geometry);
+    let groups = (0..geometry.groups()).map(|_| (free.take_block(), free.take_block())).collect::<Vec<_>>();
+    let itable_blocks = geometry.itable_blocks();
+    let groups = groups.into_iter().map(|(block_bitmap, inode_bitmap)| GroupPlaces {
+        block_bitmap,
+        inode_bitmap,
+        inode_table: free.take_contiguous(itable_blocks),
+    });
+    let groups = groups.collect();
+    let mut journal = Vec::new();
+    take_extents(&mut free, geometry.journal_blocks, &mut journal);
+    let journal_nodes = (0..node_count(journal.len() as u64)).map(|_| free.take_block()).collect();
+    let resize_dind = (geometry.reserved_gdt_blocks > 0).then(|| free.take_block());
+
+    let mut placement = Placement {
+        groups,
+        journal,
+        journal_nodes,
+        resize_dind,
+        xattr_blocks: Vec::new(),
+        mappings: vec![Mapping::default(); needs.file_blocks.len()],
+        extents: Vec::with_capacity(needs.order.len()),
+        nodes: Vec::new(),
+        end: 0,
+        free,
+    };
+    let (directories, files) = needs.order.split_at(needs.directories);
+    placement.place_files(directories, needs);
+    placement.xattr_blocks = (0..needs.xattr_blocks).map(|_| placement.free.take_block()).collect();
+    placement.place_files(files, needs);
+    placement.place_nodes(&needs.order);
+    placement.end = placement.free.end;
+    placement
+}
+
+impl Placement {
+    fn place_files(&mut self, numbers: &[u32], needs: &Needs) {
+        for number in numbers {
+            let start = index(&self.extents);
+            take_extents(&mut self.free, needs.file_blocks[*number as usize], &mut self.extents);
+            self.mappings[*number as usize].extents = start..index(&self.extents);
+        }
+    }
+
+    fn place_nodes(&mut self, numbers: &[u32]) {
+        for number in numbers {
+            let mapping = &mut self.mappings[*number as usize];
+            let count = node_count(u64::from(mapping.extents.end - mapping.extents.start));
+            if count > 0 {
+                let start = index(&self.nodes);
+                self.nodes.extend((0..count).map(|_| self.free.take_block()));
+                mapping.nodes = start..index(&self.nodes);
+            }
+        }
+    }
+}
+
+/// The position of the next element. Tables of 2³² extents would need a filesystem of 2³² blocks in pieces.
+fn index<T>(table: &[T]) -> u32 {
+    u32::try_from(table.len()).expect("extents are fewer than blocks of the largest filesystem")
+}
+
+/// Takes blocks for a file, as extents no longer than ext4 allows.
+fn take_extents(free: &mut FreeSpace, blocks: u32, out: &mut Vec<Extent>) {
+    let mut logical = 0;
+    free.take(u64::from(blocks), |range| {
+        let mut physical = range.start;
+        while physical < range.end {
+            let len = u32::try_from((range.end - physical).min(MAX_LEN)).expect("at most 32,768");
+            out.push(Extent { logical, len, physical });
+            // A file has at most 2³²−1 blocks, so only the sum after its last extent could overflow; it cannot.
+            logical += len;
+            physical += u64::from(len);
+        }
+    });
+}
+
+/// How many blocks an extent tree of that many extents needs beside the inode.
+pub(crate) fn node_count(extents: u64) -> u64 {
+    levels(extents).iter().sum()
+}
+
+/// How many blocks each level of an extent tree has, leaves first; none when the inode holds all extents.
+pub(crate) fn levels(extents: u64) -> Vec<u64> {
+    let mut levels = Vec::new();
+    let mut entries = extents;
+    while entries > ROOT_ENTRIES {
+        entries = entries.div_ceil(block_entries(BLOCK_SIZE));
+        levels.push(entries);
+    }
+    levels
+}
+
+/// The blocks that nothing uses yet, in order. It has no end: what lies beyond the geometry's last block shows how
+/// much larger the filesystem would have to be.
+#[derive(Clone, Debug)]
+struct FreeSpace {
+    ranges: VecDeque<Range<u64>>,
+    /// One past the last block taken.
+    end: u64,
+}
+
+impl FreeSpace {
+    fn new(geometry: &Geometry) -> Self {
+        let backups = backup_groups(u32::MAX);
+        let starts = backups.iter().map(|group| first_block(*group) + geometry.backup_blocks());
+        let ends = backups.iter().skip(1).map(|group| first_block(*group)).chain([u64::MAX]);
+        Self {
+            ranges: starts.zip(ends).map(|(start, end)| start..end).collect(),
+            end: geometry.backup_blocks(),
+        }
+    }
+
+    /// Takes `blocks` from the front and hands them on in pieces.
+    fn take(&mut self, mut blocks: u64, mut piece: impl FnMut(Range<u64>)) {
+        while blocks > 0 {
+            let front = self.ranges.front_mut().expect("the last range has no end");
+            let end = front.end.min(front.start + blocks);
+            piece(front.start..end);
+            blocks -= end - front.start;
+            self.end = self.end.max(end);
+            front.start = end;
+            if front.is_empty() {
+                self.ranges.pop_front();
+            }
+        }
+    }
+
+    fn take_block(&mut self) -> u64 {
+        let mut block = 0;
+        self.take(1, |range| block = range.start);
+        block
+    }
+
+    /// Takes `blocks` in one piece from the first range that has them.
+    fn take_contiguous(&mut self, blocks: u64) -> u64 {
+        let fits = |range: &Range<u64>| range.end - range.start >= blocks;
+        let position = self.ranges.iter().position(fits).expect("the last range has no end");
+        let start = self.ranges[position].start;
+        self.ranges[position].start += blocks;
+        self.end = self.end.max(start + blocks);
+        if self.ranges[position].is_empty() {
+            self.ranges.remove(position);
+        }
+        start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn geometry(blocks: u64) -> Geometry {
+        Geometry { blocks, inodes_per_group: 16, journal_blocks: 0, reserved_gdt_blocks: 0 }
+    }
+
+    fn one_file(blocks: u32) -> Needs {
+        Needs { file_blocks: vec![0, blocks], order: vec![1], directories: 0, xattr_blocks: 0 }
+    }
+
+    #[test]
+    fn an_extent_tree_grows_at_its_edges() {
+        assert_eq!(levels(4), []);
+        assert_eq!(levels(5), [1]);
+        assert_eq!(levels(340), [1]);
+        assert_eq!(levels(341), [2]);
+        assert_eq!(levels(4 * 340), [4]);
+        assert_eq!(levels(4 * 340 + 1), [5, 1]);
+        assert_eq!(levels(4 * 340 * 340), [1360, 4]);
+        assert_eq!(levels(4 * 340 * 340 + 1), [1361, 5, 1]);
+    }
+
+    #[test]
+    fn extents_are_at_most_32768_blocks_and_stop_at_the_copies() {
+        // Group 0 has 2 + 1 + 1 + 1 blocks of metadata before the file, groups 1 and 3 have 2 of copies.
+        let placement = place(&one_file(3 * 32_768 + 10), &geometry(1));
+        let extents = placement.extents(1);
+        let ends: Vec<u64> = extents.iter().map(|extent| extent.physical + u64::from(extent.len)).collect();
+        assert_eq!(extents[0], Extent { logical: 0, len: 32_763, physical: 5 });
+        assert_eq!(extents[1].physical, 32_770);
+        assert_eq!(extents[1].len, 32_768, "the longest extent");
+        assert_eq!(ends[2], 3 * 32_768, "before the copies in group 3");
+        assert!(extents.windows(2).all(|pair| pair[0].logical + pair[0].len == pair[1].logical));
+    }
+
+    #[test]
+    fn the_largest_file_has_extents_for_every_block() {
+        let placement = place(&one_file(u32::MAX), &geometry(1));
+        let last = placement.extents(1).last().expect("it has extents");
+        assert_eq!(u64::from(last.logical) + u64::from(last.len), u64::from(u32::MAX));
+        let extents = placement.extents(1).len() as u64;
+        assert_eq!(placement.extent_nodes(1).len() as u64, node_count(extents));
+        assert_eq!(levels(extents).len(), 2);
+    }
+
+    #[test]
+    fn inode_tables_lie_in_one_piece_and_data_fills_the_gap() {
+        let geometry = Geometry { inodes_per_group: 32_768, ..geometry(20 * 32_768) };
+        let placement = place(&one_file(100), &geometry);
+        for places in &placement.groups {
+            let table = places.inode_table..places.inode_table + 2048;
+            for group in backup_groups(20) {
+                assert!(table.end <= first_block(group) || table.start >= first_block(group) + 2);
+            }
+        }
+        // 20 tables of 2048 blocks do not fill group 0 evenly: what remains before group 1 goes to the file.
+        assert!(placement.extents(1)[0].physical < 32_768);
+    }
+}

@@ -1,0 +1,293 @@
+//! How the entries of one directory lie in its blocks, decided before any block has an address.
+//!
+//! ```text
+//! linear:   entries, entries, …                 one block, or as many as were asked for; entries by name
+//! indexed:  root, leaf, leaf, …                 leaves by hash, while the root has room for them
+//!           root, leaf, leaf, …, node, node, …  then nodes between root and leaves
+//! ```
+//!
+//! The nodes come last because `e2fsck -D` puts them there: an image it has optimised stays as it is.
+
+use thiserror::Error;
+
+use crate::ondisk::dir_entry::{DOT_REC_LEN, FileType, capacity, rec_len};
+use crate::ondisk::htree::{NameHash, Signedness, half_md4, node_limit, root_limit};
+
+/// One name in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'t> {
+    /// 1 to 255 bytes; neither `.` nor `..`.
+    pub(crate) name: &'t [u8],
+    /// Inode number.
+    pub(crate) inode: u32,
+    /// What the inode is.
+    pub(crate) file_type: FileType,
+}
+
+impl Entry<'_> {
+    fn rec_len(&self) -> usize {
+        rec_len(self.name.len())
+    }
+}
+
+/// How names hash: `s_hash_seed`, and the signedness in `s_flags`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hashing {
+    /// `s_hash_seed`.
+    pub(crate) seed: [u32; 4],
+    /// Which of the two flags is set.
+    pub(crate) signedness: Signedness,
+}
+
+impl Hashing {
+    fn hash(&self, name: &[u8]) -> NameHash {
+        half_md4(name, &self.seed, self.signedness)
+    }
+}
+
+/// What all directories of a filesystem have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DirectoryLayout {
+    /// 1024, 2048 or 4096 bytes.
+    pub(crate) block_size: usize,
+    /// The order of indexed directories.
+    pub(crate) hashing: Hashing,
+    /// A leaf is full once less than this share of it, in percent, is left. 0 packs leaves as full as they get;
+    /// 20 is what `e2fsck -D` does, so that the first new names need not split leaves.
+    pub(crate) slack_percent: u8,
+}
+
+/// Why a directory cannot be laid out.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DirectoryError {
+    /// The index of a directory has at most two levels.
+    #[error(
+        "its {entries} names fill {leaves} blocks of {block_size} bytes, the limit of a directory's index is \
+         {limit}; put the names in several directories"
+    )]
+    TooManyNames {
+        /// Names in the directory.
+        entries: usize,
+        /// Blocks they fill.
+        leaves: usize,
+        /// Blocks an index of two levels reaches.
+        limit: usize,
+        /// Bytes of a block.
+        block_size: usize,
+    },
+}
+
+/// A directory in blocks.
+#[derive(Debug)]
+pub(crate) struct DirectoryPlan<'t> {
+    block_size: usize,
+    /// In the order they are written.
+    entries: Vec<Entry<'t>>,
+    shape: Shape,
+}
+
+#[derive(Debug)]
+enum Shape {
+    /// For each block, which entry is its first.
+    Linear(Vec<usize>),
+    Indexed(Vec<Leaf>),
+}
+
+/// A block of entries below an index.
+#[derive(Debug)]
+struct Leaf {
+    /// The leaf's first entry.
+    first: usize,
+    /// What leads to the leaf. The key of the first leaf is not stored.
+    key: u32,
+}
+
+/// A part of an index: a key, and the block within the directory it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexEntry {
+    /// Least hash in or below the block, odd if the block before ends with that hash.
+    pub(crate) key: u32,
+    /// Counted within the directory.
+    pub(crate) block: u32,
+}
+
+/// What one block of a directory holds.
+#[derive(Debug)]
+pub(crate) enum Block<'p, 't> {
+    /// Entries; `.` and `..` precede those of a linear directory's first block.
+    Entries { dots: bool, entries: &'p [Entry<'t>] },
+    /// `.`, `..` and the top of an index with `indirect_levels` levels of nodes below it.
+    Root { indirect_levels: u8 },
+    /// A part of the index.
+    Node,
+}
+
+/// Lays out a directory with `entries`, which are in the order of their names. One that is not indexed has
+/// `min_blocks` blocks or more, the further ones empty; entries are put in those before an index is made.
+///
+/// # Errors
+/// When there are more names than an index can lead to.
+pub(crate) fn plan<'t>(
+    entries: Vec<Entry<'t>>,
+    min_blocks: u32,
+    layout: &DirectoryLayout,
+) -> Result<DirectoryPlan<'t>, DirectoryError> {
+    debug_assert!(entries.is_sorted_by(|a, b| a.name < b.name), "entries come by name, each name once");
+    let block_size = layout.block_size;
+    match linear(&entries, usize_of(min_blocks).max(1), block_size) {
+        Some(starts) => Ok(DirectoryPlan { block_size, entries, shape: Shape::Linear(starts) }),
+        None => indexed(entries, layout),
+    }
+}
+
+/// Where each of `blocks` blocks starts, if the entries fit in them.
+fn linear(entries: &[Entry<'_>], blocks: usize, block_size: usize) -> Option<Vec<usize>> {
+    let mut starts = vec![0];
+    let mut left = capacity(block_size) - 2 * DOT_REC_LEN;
+    for (index, entry) in entries.iter().enumerate() {
+        if entry.rec_len() > left {
+            if starts.len() == blocks {
+                return None;
+            }
+            starts.push(index);
+            left = capacity(block_size);
+        }
+        left -= entry.rec_len();
+    }
+    starts.resize(blocks, entries.len());
+    Some(starts)
+}
+
+fn indexed<'t>(
+    mut entries: Vec<Entry<'t>>,
+    layout: &DirectoryLayout,
+) -> Result<DirectoryPlan<'t>, DirectoryError> {
+    let block_size = layout.block_size;
+    // The sort is stable, so names with equal hashes stay in the order of names.
+    entries.sort_by_cached_key(|entry| layout.hashing.hash(entry.name));
+    let leaves = leaves(&entries, layout);
+    let limit = root_limit(block_size) * node_limit(block_size);
+    if leaves.len() > limit {
+        let (entries, leaves) = (entries.len(), leaves.len());
+        return Err(DirectoryError::TooManyNames { entries, leaves, limit, block_size });
+    }
+    Ok(DirectoryPlan { block_size, entries, shape: Shape::Indexed(leaves) })
+}
+
+/// Packs entries, which are in the order of their hashes.
+fn leaves(entries: &[Entry<'_>], layout: &DirectoryLayout) -> Vec<Leaf> {
+    let capacity = capacity(layout.block_size);
+    let slack = capacity * usize::from(layout.slack_percent) / 100;
+    let mut leaves = Vec::new();
+    let mut left = 0;
+    for (first, entry) in entries.iter().enumerate() {
+        if first == 0 || left < slack || entry.rec_len() > left {
+            leaves.push(Leaf { first, key: key(entries, first, &layout.hashing) });
+            left = capacity;
+        }
+        left -= entry.rec_len();
+    }
+    leaves
+}
+
+/// The key of a leaf that starts at entry `first`. An odd key tells a lookup that hits the hash of the leaf's first
+/// entry to search the leaf before it too.
+fn key(entries: &[Entry<'_>], first: usize, hashing: &Hashing) -> u32 {
+    let hash = hashing.hash(entries[first].name).major();
+    let continued = first > 0 && hashing.hash(entries[first - 1].name).major() == hash;
+    hash | u32::from(continued)
+}
+
+impl<'t> DirectoryPlan<'t> {
+    /// Blocks of the directory.
+    pub(crate) fn block_count(&self) -> u32 {
+        let blocks = match &self.shape {
+            Shape::Linear(starts) => starts.len(),
+            Shape::Indexed(leaves) => 1 + leaves.len() + self.node_count(),
+        };
+        u32_of(blocks)
+    }
+
+    /// Whether the directory's inode has `EXT4_INDEX_FL`.
+    pub(crate) fn is_indexed(&self) -> bool {
+        matches!(self.shape, Shape::Indexed(_))
+    }
+
+    /// Bytes of a block.
+    pub(crate) fn block_size(&self) -> usize {
+        self.block_size
+    }
+
+    /// What block `index` of the directory holds.
+    ///
+    /// # Panics
+    /// When the directory has no such block.
+    pub(crate) fn block(&self, index: u32) -> Block<'_, 't> {
+        assert!(
+            index < self.block_count(),
+            "a directory of {} blocks has no block {index}",
+            self.block_count()
+        );
+        let index = usize_of(index);
+        let entries =
+            |first: usize, next: Option<usize>| &self.entries[first..next.unwrap_or(self.entries.len())];
+        match &self.shape {
+            Shape::Linear(starts) => {
+                let entries = entries(starts[index], starts.get(index + 1).copied());
+                Block::Entries { dots: index == 0, entries }
+            }
+            Shape::Indexed(_) if index == 0 => {
+                Block::Root { indirect_levels: u8::from(self.node_count() > 0) }
+            }
+            Shape::Indexed(leaves) => match leaves.get(index - 1) {
+                Some(leaf) => {
+                    let entries = entries(leaf.first, leaves.get(index).map(|next| next.first));
+                    Block::Entries { dots: false, entries }
+                }
+                None => Block::Node,
+            },
+        }
+    }
+
+    /// What the root or node in block `index` leads to; nothing for other blocks.
+    pub(crate) fn index_entries(&self, index: u32) -> impl Iterator<Item = IndexEntry> + '_ {
+        let node_limit = node_limit(self.block_size);
+        let leaves = match &self.shape {
+            Shape::Linear(_) => &[][..],
+            Shape::Indexed(leaves) => leaves,
+        };
+        let first_node = 1 + leaves.len();
+        let (below, step, first_block) = match usize_of(index) {
+            // Above nodes, every node is known by the first of its leaves.
+            0 if self.node_count() > 0 => (0..leaves.len(), node_limit, first_node),
+            0 => (0..leaves.len(), 1, 1),
+            node if node >= first_node => {
+                let first = ((node - first_node) * node_limit).min(leaves.len());
+                (first..(first + node_limit).min(leaves.len()), 1, 1 + first)
+            }
+            _ => (0..0, 1, 0),
+        };
+        let keys = below.step_by(step).map(|leaf| leaves[leaf].key);
+        keys.zip(first_block..).map(|(key, block)| IndexEntry { key, block: u32_of(block) })
+    }
+
+    /// Nodes between the root and the leaves: none while the root has room for all leaves.
+    fn node_count(&self) -> usize {
+        match &self.shape {
+            Shape::Indexed(leaves) if leaves.len() > root_limit(self.block_size) => {
+                leaves.len().div_ceil(node_limit(self.block_size))
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// A count of blocks as the format stores it.
+fn u32_of(blocks: usize) -> u32 {
+    // OK to expect: min_blocks is 32 bits wide, and an index leads to some 260,000 blocks at most.
+    u32::try_from(blocks).expect("blocks of a directory are counted in 32 bits")
+}
+
+fn usize_of(blocks: u32) -> usize {
+    usize::try_from(blocks).expect("memory is addressed with 32 bits or more")
+}

@@ -1,0 +1,140 @@
+//! Which inode number each file has.
+
+use image_tree::{Content, InodeId, Kind, Tree};
+
+use crate::error::{Error, Inexpressible};
+use crate::ondisk::BLOCK_SIZE;
+use crate::ondisk::inode::{FIRST_INO, LINK_MAX, ROOT_INO, TIME_MAX, TIME_MIN};
+
+/// The name of e2fsck's directory.
+pub(crate) const LOST_AND_FOUND: &[u8] = b"lost+found";
+
+/// Inode numbers: 2 for the root, 11 for `lost+found`, and from 12 on every file in the order of the tree's walk, so
+/// that numbers, names and data blocks run the same way.
+#[derive(Debug)]
+pub(crate) struct Inodes {
+    /// By [`InodeId::index`]; 0 for an inode that no name reaches.
+    numbers: Vec<u32>,
+    /// By inode number; none for reserved inodes that are not of the tree.
+    ids: Vec<Option<InodeId>>,
+    /// By [`InodeId::index`]: the directory that holds a directory, as an inode number. 0 for other files.
+    parents: Vec<u32>,
+    /// By [`InodeId::index`]: `i_links_count` before it is capped.
+    links: Vec<u64>,
+    /// How many directories there are, `lost+found` among them.
+    pub(crate) directories: u32,
+}
+
+impl Inodes {
+    /// The inode number of a file of the tree.
+    pub(crate) fn number(&self, id: InodeId) -> u32 {
+        self.numbers[id.index()]
+    }
+
+    /// The file with that number; none if it is not of the tree.
+    pub(crate) fn id(&self, number: u32) -> Option<InodeId> {
+        self.ids[number as usize]
+    }
+
+    /// The number of the directory that holds this one; the root holds itself.
+    pub(crate) fn parent(&self, id: InodeId) -> u32 {
+        self.parents[id.index()]
+    }
+
+    /// The last number in use. All from 1 on are in use.
+    pub(crate) fn last(&self) -> u32 {
+        u32::try_from(self.ids.len() - 1).expect("checked when numbers were given")
+    }
+
+    /// Whether the tree has a `lost+found` of its own.
+    pub(crate) fn has_own_lost_and_found(&self) -> bool {
+        self.id(FIRST_INO).is_some()
+    }
+
+    /// `i_links_count` of a file: its names, and for a directory `.` and the `..` of each directory within. A
+    /// directory with more than 65,000 has 1, which stands for "many" (`dir_nlink`).
+    pub(crate) fn links_count(&self, id: InodeId) -> u16 {
+        let mut links = self.links[id.index()];
+        if id == Tree::<()>::ROOT && !self.has_own_lost_and_found() {
+            links += 1;
+        }
+        if links > LINK_MAX { 1 } else { u16::try_from(links).expect("at most 65,000") }
+    }
+}
+
+/// Gives every file a number and checks what ext4 cannot hold of its metadata.
+pub(crate) fn number<C: Content>(tree: &Tree<C>) -> Result<Inodes, Error> {
+    let count = tree.inode_count();
+    let lost_and_found = tree.lookup(Tree::<C>::ROOT, LOST_AND_FOUND);
+    if lost_and_found.is_some_and(|id| tree.entries(id).is_none()) {
+        return Err(Error::inexpressible([b"/", LOST_AND_FOUND].concat(), Inexpressible::LostAndFound));
+    }
+    let mut inodes = Inodes {
+        numbers: vec![0; count],
+        ids: vec![None; FIRST_INO as usize + 1],
+        parents: vec![0; count],
+        links: vec![0; count],
+        directories: u32::from(lost_and_found.is_none()),
+    };
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        let path = || {
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            path
+        };
+        let index = step.id.index();
+        inodes.links[index] += 1;
+        if step.first {
+            let number = if step.id == Tree::<C>::ROOT {
+                ROOT_INO
+            } else if lost_and_found == Some(step.id) {
+                FIRST_INO
+            } else {
+                let limit = u64::from(u32::MAX);
+                let next = u32::try_from(inodes.ids.len())
+                    .map_err(|_| Error::TooManyInodes { inodes: limit + 1, limit })?;
+                inodes.ids.push(None);
+                next
+            };
+            inodes.numbers[index] = number;
+            inodes.ids[number as usize] = Some(step.id);
+            check(tree, step.id).map_err(|reason| Error::inexpressible(path(), reason))?;
+        }
+        if let Kind::Directory(_) = tree.get(step.id).kind {
+            inodes.directories += 1;
+            inodes.parents[index] = inodes.number(step.parent);
+            // Its own "." and, in its parent, its "..". The root's name is its own "..".
+            inodes.links[index] += 1;
+            if step.name.is_some() {
+                inodes.links[step.parent.index()] += 1;
+            }
+        } else if inodes.links[index] > LINK_MAX {
+            let reason = Inexpressible::TooManyLinks { count: inodes.links[index], limit: LINK_MAX };
+            return Err(Error::inexpressible(path(), reason));
+        }
+    }
+    Ok(inodes)
+}
+
+/// The most bytes of a file: blocks are numbered in 32 bits, and the last number is taken.
+const MAX_FILE_LEN: u64 = u32::MAX as u64 * BLOCK_SIZE;
+
+fn check<C: Content>(tree: &Tree<C>, id: InodeId) -> Result<(), Inexpressible> {
+    let inode = tree.get(id);
+    let time = inode.metadata.mtime;
+    if !(TIME_MIN..=TIME_MAX).contains(&time.seconds()) {
+        return Err(Inexpressible::Time { time, limits: (TIME_MIN, TIME_MAX) });
+    }
+    match &inode.kind {
+        Kind::Regular(content) if content.len() > MAX_FILE_LEN => {
+            Err(Inexpressible::FileTooLarge { len: content.len(), limit: MAX_FILE_LEN })
+        }
+        Kind::CharacterDevice(device) | Kind::BlockDevice(device)
+            if device.major > 0xfff || device.minor > 0xf_ffff =>
+        {
+            Err(Inexpressible::Device(*device))
+        }
+        _ => Ok(()),
+    }
+}

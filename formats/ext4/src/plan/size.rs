@@ -1,0 +1,377 @@
+//! How large the filesystem is: the smallest that holds everything, or the size asked for.
+
+use super::blocks::{Needs, Placement, place};
+use super::groups::{self, Geometry, MAX_GROUPS, MAX_INODES_PER_GROUP, first_block, has_backup};
+use super::journal;
+use crate::error::Error;
+use crate::ondisk::inode::FIRST_INO;
+use crate::ondisk::{BLOCK_SIZE, BLOCKS_PER_GROUP, INODES_PER_BLOCK};
+use crate::{Options, Size};
+
+/// The largest share of blocks that may be reserved for root, in percent.
+const MAX_RESERVED_PERCENT: u8 = 50;
+/// The largest share of blocks that may be asked to be free, in percent, by who chooses the number of inodes. With one for
+/// each [`Options::BYTES_PER_INODE`] of free space, their tables take 1.5 % of the whole: 99 % would be free only where 32
+/// bits can count no more inodes, from 100 TiB on.
+const MAX_FREE_PERCENT: u8 = 99;
+const MAX_FREE_PERCENT_WITH_INODES_FOR_IT: u8 = 98;
+/// [`Options::BYTES_PER_INODE`] in blocks.
+const BLOCKS_PER_INODE: u64 = Options::BYTES_PER_INODE / BLOCK_SIZE;
+/// The most inodes: as many as 32 bits can count, in whole blocks.
+const MAX_INODES: u64 = u32::MAX as u64 / INODES_PER_BLOCK * INODES_PER_BLOCK;
+
+/// Chooses the geometry and places everything in it. `inodes` is how many are in use.
+///
+/// # Errors
+/// When what is asked for does not hold the tree, or what is needed is more than ext4 can have.
+pub(crate) fn choose(needs: &Needs, inodes: u32, options: &Options) -> Result<(Geometry, Placement), Error> {
+    check(inodes, options)?;
+    let data = needs.file_blocks.iter().map(|blocks| u64::from(*blocks)).sum();
+    let sizing = Sizing { needs, data, inodes: u64::from(inodes), options };
+    match options.size {
+        Size::Total { bytes } => sizing.fixed(bytes),
+        Size::Smallest | Size::Free { .. } | Size::FreePercent(_) => sizing.smallest(),
+    }
+}
+
+fn check(inodes: u32, options: &Options) -> Result<(), Error> {
+    journal::check(options.journal)?;
+    if options.reserved_percent > MAX_RESERVED_PERCENT {
+        let (percent, limit) = (options.reserved_percent, MAX_RESERVED_PERCENT);
+        return Err(Error::Percentage { what: "a reserve", percent, limit });
+    }
+    let free_limit =
+        if options.inodes.is_some() { MAX_FREE_PERCENT } else { MAX_FREE_PERCENT_WITH_INODES_FOR_IT };
+    match (options.size, options.inodes) {
+        (Size::FreePercent(percent), _) if percent > free_limit => {
+            Err(Error::Percentage { what: "free space", percent, limit: free_limit })
+        }
+        (_, Some(asked)) if asked < inodes => {
+            Err(Error::TooFewInodes { asked, needed: u64::from(inodes), reserved: FIRST_INO - 1 })
+        }
+        (_, Some(asked)) if u64::from(asked) > MAX_INODES => {
+            Err(Error::TooManyInodes { inodes: u64::from(asked), limit: MAX_INODES })
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Sizing<'a> {
+    needs: &'a Needs,
+    /// Blocks of all files, and so fewer than a filesystem that holds them has. Nothing is placed in a smaller one: the
+    /// extents of files that are too large for any filesystem need not fit in memory.
+    data: u64,
+    inodes: u64,
+    options: &'a Options,
+}
+
+impl Sizing<'_> {
+    /// A filesystem of exactly `bytes`, but for a rest too short to be a block or a group.
+    fn fixed(&self, bytes: u64) -> Result<(Geometry, Placement), Error> {
+        let blocks = bytes / BLOCK_SIZE;
+        if blocks > MAX_GROUPS * BLOCKS_PER_GROUP {
+            return Err(too_large());
+        }
+        self.check_inodes_of(blocks)?;
+        if self.data < blocks
+            && let Some(geometry) = self.geometry(without_useless_tail(blocks, self.options))
+        {
+            let placement = place(self.needs, &geometry);
+            if placement.end <= geometry.blocks {
+                return Ok(self.with_inodes_for_free_space(geometry, placement));
+            }
+        }
+        let needed_bytes = self.smallest()?.0.blocks * BLOCK_SIZE;
+        Err(Error::TooSmall {
+            size_bytes: bytes,
+            needed_bytes,
+            missing_bytes: needed_bytes.saturating_sub(bytes),
+        })
+    }
+
+    /// Every group has as many inodes as the others, in whole blocks. Where 32 bits cannot count what was asked for, rounded
+    /// up so, a larger filesystem would not help.
+    fn check_inodes_of(&self, blocks: u64) -> Result<(), Error> {
+        let inodes = self.least_inodes();
+        let step = INODES_PER_BLOCK * blocks.div_ceil(BLOCKS_PER_GROUP).max(1);
+        let limit = u64::from(u32::MAX) / step * step;
+        if inodes > limit { Err(Error::TooManyInodes { inodes, limit }) } else { Ok(()) }
+    }
+
+    /// What was asked for, or else what is in use.
+    fn least_inodes(&self) -> u64 {
+        self.options.inodes.map_or(self.inodes, u64::from)
+    }
+
+    /// The same filesystem with an inode for each [`Options::BYTES_PER_INODE`] that are free, if their tables fit and the
+    /// caller did not say how many there are to be.
+    fn with_inodes_for_free_space(&self, geometry: Geometry, placement: Placement) -> (Geometry, Placement) {
+        if self.options.inodes.is_none() {
+            let wanted = self.inodes + placement.free_blocks(&geometry) / BLOCKS_PER_INODE;
+            if let Some(larger) = self.geometry_for(geometry.blocks, wanted) {
+                let placement = place(self.needs, &larger);
+                if placement.end <= larger.blocks {
+                    return (larger, placement);
+                }
+            }
+        }
+        (geometry, placement)
+    }
+
+    /// The smallest filesystem that holds everything and has the free space asked for.
+    ///
+    /// What metadata takes depends on the size, which depends on the metadata. Both grow together, so the search
+    /// starts below the answer and takes what was missing until nothing is: what it finds first is the smallest.
+    fn smallest(&self) -> Result<(Geometry, Placement), Error> {
+        let mut groups =
+            self.data.div_ceil(BLOCKS_PER_GROUP).max(self.inodes.div_ceil(MAX_INODES_PER_GROUP)).max(1);
+        loop {
+            if groups > MAX_GROUPS {
+                return Err(too_large());
+            }
+            match self.smallest_of(groups)? {
+                Found::Fits(found) => return Ok(*found),
+                Found::NeedsBlocks(blocks) => {
+                    // Inode tables are rounded up in each group, so that one group more can need a little less:
+                    // the group before the one that is needed is tried as well.
+                    groups = blocks.div_ceil(BLOCKS_PER_GROUP).saturating_sub(1).max(groups + 1);
+                }
+            }
+        }
+    }
+
+    /// The smallest filesystem of that many groups, or what it needs instead.
+    fn smallest_of(&self, groups: u64) -> Result<Found, Error> {
+        let last = u32::try_from(groups - 1).expect("at most MAX_GROUPS");
+        let mut blocks = first_block(last) + 1;
+        loop {
+            if blocks > groups * BLOCKS_PER_GROUP {
+                return Ok(Found::NeedsBlocks(blocks));
+            }
+            let Some(geometry) = self.geometry(blocks) else {
+                return self.refuse_inodes(groups);
+            };
+            if has_backup(last) && blocks <= first_block(last) + geometry.backup_blocks() {
+                blocks = first_block(last) + geometry.backup_blocks() + 1;
+                continue;
+            }
+            let placement = place(self.needs, &geometry);
+            let required = self.required(&geometry, &placement);
+            if required <= blocks {
+                return Ok(Found::Fits(Box::new((geometry, placement))));
+            }
+            blocks = required;
+        }
+    }
+
+    fn refuse_inodes(&self, groups: u64) -> Result<Found, Error> {
+        if groups < MAX_GROUPS {
+            return Ok(Found::NeedsBlocks(groups * BLOCKS_PER_GROUP + 1));
+        }
+        Err(Error::TooManyInodes { inodes: self.least_inodes(), limit: MAX_INODES })
+    }
+
+    /// The least number of blocks that a filesystem of this geometry needs with this placement: if it is no more
+    /// than the geometry's, everything fits.
+    fn required(&self, geometry: &Geometry, placement: &Placement) -> u64 {
+        match self.options.size {
+            Size::Smallest | Size::Total { .. } => placement.end,
+            Size::Free { bytes } => placement.end_with(bytes.div_ceil(BLOCK_SIZE)),
+            Size::FreePercent(percent) => {
+                let free = placement.free_blocks(geometry);
+                let used = geometry.blocks.max(placement.end) - free;
+                (used * 100).div_ceil(100 - u64::from(percent)).max(placement.end)
+            }
+        }
+    }
+
+    /// The shape of a filesystem of that many blocks; none when its groups cannot hold the inodes.
+    fn geometry(&self, blocks: u64) -> Option<Geometry> {
+        let wanted = match (self.options.inodes, self.options.size) {
+            (Some(asked), _) => u64::from(asked),
+            (None, Size::Smallest | Size::Total { .. }) => self.inodes,
+            (None, Size::Free { bytes }) => self.inodes + bytes / Options::BYTES_PER_INODE,
+            (None, Size::FreePercent(percent)) => {
+                self.inodes + blocks * u64::from(percent) / 100 / BLOCKS_PER_INODE
+            }
+        };
+        self.geometry_for(blocks, wanted)
+    }
+
+    /// The shape of a filesystem of that many blocks and at least `wanted` inodes, or as many as 32 bits can number; none
+    /// when its groups cannot hold those in use or those the caller asked for.
+    fn geometry_for(&self, blocks: u64, wanted: u64) -> Option<Geometry> {
+        if blocks == 0 {
+            return None;
+        }
+        let groups = u64::from(groups::groups_of(blocks));
+        let wanted = wanted.min(u64::from(u32::MAX));
+        let mut per_group = wanted.div_ceil(groups).next_multiple_of(INODES_PER_BLOCK);
+        if per_group * groups > u64::from(u32::MAX) {
+            per_group -= INODES_PER_BLOCK;
+        }
+        if per_group > MAX_INODES_PER_GROUP || per_group * groups < self.least_inodes() {
+            return None;
+        }
+        Some(Geometry {
+            blocks,
+            inodes_per_group: u32::try_from(per_group).expect("at most MAX_INODES_PER_GROUP"),
+            journal_blocks: journal::blocks_for(self.options.journal, blocks),
+            reserved_gdt_blocks: groups::reserved_gdt_blocks(blocks),
+        })
+    }
+}
+
+enum Found {
+    Fits(Box<(Geometry, Placement)>),
+    NeedsBlocks(u64),
+}
+
+/// A last group that would hold nothing but its copy of the superblock is left out.
+fn without_useless_tail(blocks: u64, options: &Options) -> u64 {
+    if blocks == 0 {
+        return 0;
+    }
+    let geometry = Geometry {
+        blocks,
+        inodes_per_group: 0,
+        journal_blocks: journal::blocks_for(options.journal, blocks),
+        reserved_gdt_blocks: groups::reserved_gdt_blocks(blocks),
+    };
+    let last = geometry.groups() - 1;
+    let useless = last > 0 && has_backup(last) && geometry.blocks_in(last) <= geometry.backup_blocks();
+    if useless { first_block(last) } else { blocks }
+}
+
+fn too_large() -> Error {
+    Error::TooLarge { limit_bytes: MAX_GROUPS * BLOCKS_PER_GROUP * BLOCK_SIZE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image_tree::Timestamp;
+    use uuid::Uuid;
+
+    fn options(size: Size) -> Options {
+        Options { size, created: Timestamp::EPOCH, ..Options::new(Uuid::nil(), Uuid::nil()) }
+    }
+
+    fn needs(file_blocks: u32) -> Needs {
+        Needs { file_blocks: vec![0, file_blocks], order: vec![1], directories: 0, xattr_blocks: 0 }
+    }
+
+    fn blocks(size: Size, file_blocks: u32, inodes: u32) -> Result<u64, Error> {
+        choose(&needs(file_blocks), inodes, &options(size)).map(|(geometry, _)| geometry.blocks)
+    }
+
+    #[test]
+    fn the_smallest_is_full_and_one_block_less_does_not_fit() {
+        // Around the edges of groups 0, 1 and 3, and where the journal and the reserve grow.
+        let sizes =
+            [1, 100, 2000, 31_000, 31_700, 32_700, 33_000, 65_000, 98_000, 98_304, 130_000, 262_144, 600_000];
+        for file_blocks in sizes {
+            for inodes in [12, 17, 40_000] {
+                let smallest = blocks(Size::Smallest, file_blocks, inodes).expect("it fits");
+                let total = |blocks: u64| options(Size::Total { bytes: blocks * BLOCK_SIZE });
+                let again = choose(&needs(file_blocks), inodes, &total(smallest)).expect("it fits again");
+                assert_eq!(again.0.blocks, smallest);
+                let less = choose(&needs(file_blocks), inodes, &total(smallest - 1));
+                let Err(Error::TooSmall { needed_bytes, missing_bytes, .. }) = less else {
+                    panic!("{file_blocks} blocks fit in less than {smallest}: {less:?}");
+                };
+                assert_eq!((needed_bytes, missing_bytes), (smallest * BLOCK_SIZE, BLOCK_SIZE));
+            }
+        }
+    }
+
+    #[test]
+    fn free_space_is_at_least_what_was_asked() {
+        for file_blocks in [1, 32_700, 98_000] {
+            for bytes in [1, 4096, 100 << 20, 1 << 34] {
+                let (geometry, placement) =
+                    choose(&needs(file_blocks), 20, &options(Size::Free { bytes })).expect("it fits");
+                assert_eq!(placement.free_blocks(&geometry), bytes.div_ceil(BLOCK_SIZE));
+            }
+            for percent in [0, 1, 50, 98] {
+                let (geometry, placement) =
+                    choose(&needs(file_blocks), 20, &options(Size::FreePercent(percent))).expect("it fits");
+                let free = placement.free_blocks(&geometry);
+                assert!(
+                    free * 100 >= geometry.blocks * u64::from(percent),
+                    "{percent} % of {}",
+                    geometry.blocks
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn more_inodes_than_a_group_counts_need_more_groups() {
+        let smallest = blocks(Size::Smallest, 1, 32_769).expect("it fits");
+        assert_eq!(groups::groups_of(smallest), 2);
+        let error = blocks(Size::Total { bytes: 100 << 20 }, 1, 32_769).expect_err("one group cannot");
+        assert!(matches!(error, Error::TooSmall { needed_bytes, .. } if needed_bytes > 128 << 20), "{error}");
+    }
+
+    #[test]
+    fn the_largest_sizes_are_planned_and_the_next_refused() {
+        let large = choose(&needs(1), 20, &options(Size::Total { bytes: 128 << 40 })).expect("128 TiB fit");
+        assert_eq!(large.0.blocks, 1 << 35);
+        assert!(matches!(
+            blocks(Size::Total { bytes: (128 << 40) + 4096 }, 1, 20),
+            Err(Error::TooLarge { .. })
+        ));
+        assert!(matches!(blocks(Size::Free { bytes: u64::MAX }, 1, 20), Err(Error::TooLarge { .. })));
+        assert!(matches!(blocks(Size::Total { bytes: 0 }, 1, 20), Err(Error::TooSmall { .. })));
+    }
+
+    /// 20,000 files of 16 TiB have 2.6 billion extents: they are refused before there are any.
+    #[test]
+    fn files_too_large_for_any_filesystem_are_not_placed() {
+        let files = 20_000;
+        let order: Vec<u32> = (1..=files).collect();
+        let mut file_blocks = vec![u32::MAX; order.len() + 1];
+        file_blocks[0] = 0;
+        let needs = Needs { file_blocks, order, directories: 0, xattr_blocks: 0 };
+        for size in [Size::Smallest, Size::Total { bytes: 1 << 20 }, Size::Total { bytes: 128 << 40 }] {
+            let result = choose(&needs, files, &options(size));
+            assert!(matches!(result, Err(Error::TooLarge { .. })), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn almost_all_is_free_only_without_inodes_for_it() {
+        let all_but_one = |inodes| {
+            let options = Options { inodes, ..options(Size::FreePercent(99)) };
+            choose(&needs(1), 12, &options).map(|(geometry, _)| geometry.blocks)
+        };
+        assert!(matches!(all_but_one(None), Err(Error::Percentage { limit: 98, .. })));
+        assert!(all_but_one(Some(12)).expect("it fits") < 1 << 30);
+    }
+
+    #[test]
+    fn there_are_never_fewer_inodes_than_asked_for() {
+        let inodes = |size, asked| {
+            let options = Options { inodes: Some(asked), ..options(size) };
+            choose(&needs(1), 12, &options).map(|(geometry, _)| geometry.inodes())
+        };
+        // 2³² − 16 is 16 for each of 158,369 groups, 1695 times over; 131,072 groups have multiples of 2²¹.
+        let most = u32::MAX - 15;
+        assert_eq!(inodes(Size::Smallest, most).expect("it fits"), most);
+        let full = Size::Total { bytes: 16 << 40 };
+        assert_eq!(inodes(full, u32::MAX - (1 << 21) + 1).expect("it fits"), u32::MAX - (1 << 21) + 1);
+        for (size, asked) in [(full, u32::MAX - (1 << 21) + 2), (full, u32::MAX), (Size::Smallest, most + 1)]
+        {
+            let result = inodes(size, asked);
+            assert!(matches!(result, Err(Error::TooManyInodes { .. })), "{size:?} {asked}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_tail_of_nothing_but_copies_is_left_out() {
+        let (geometry, _) = choose(&needs(1), 20, &options(Size::Total { bytes: (32_768 + 3) * BLOCK_SIZE }))
+            .expect("it fits");
+        assert_eq!(geometry.blocks, 32_768);
+    }
+}
