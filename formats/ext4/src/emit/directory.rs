@@ -1,0 +1,87 @@
+//! The blocks of a directory.
+
+use zerocopy::IntoBytes;
+use zerocopy::little_endian::U32;
+
+use crate::ondisk::checksum::Checksum;
+use crate::ondisk::dir_entry::{DOT_REC_LEN, FileType, capacity, rec_len, write_entry, write_tail};
+use crate::ondisk::htree::{
+    DX_HASH_HALF_MD4, DxEntry, DxRootInfo, NODE_HEADER_LEN, ROOT_HEADER_LEN, write_index,
+};
+use crate::plan::directories::{Block, DirectoryPlan, Entry};
+
+/// Writes block `block_index` of a directory into `out`, which is one zeroed block. `inode_seed` is the checksum
+/// seed of the directory's inode.
+///
+/// # Panics
+/// When the directory has no such block, or `out` is not a block.
+pub(crate) fn render_block(
+    plan: &DirectoryPlan<'_>,
+    own_inode: u32,
+    parent_inode: u32,
+    inode_seed: Checksum,
+    block_index: u32,
+    out: &mut [u8],
+) {
+    let block_size = plan.block_size();
+    assert_eq!(out.len(), block_size, "a directory is written block by block");
+    let index_entries = plan
+        .index_entries(block_index)
+        .map(|entry| DxEntry { hash: U32::new(entry.key), block: U32::new(entry.block) });
+    match plan.block(block_index) {
+        Block::Entries { dots, entries } => {
+            let room = &mut out[..capacity(block_size)];
+            match (dots, entries) {
+                (true, []) => write_dots(room, own_inode, parent_inode),
+                (true, _) => {
+                    let (dots, rest) = room.split_at_mut(2 * DOT_REC_LEN);
+                    write_dots(dots, own_inode, parent_inode);
+                    write_entries(rest, entries);
+                }
+                (false, _) => write_entries(room, entries),
+            }
+            write_tail(out, inode_seed);
+        }
+        Block::Root { indirect_levels } => {
+            // `..` reaches to the end of the block, so that the index is hidden from who does not know of it.
+            write_dots(out, own_inode, parent_inode);
+            let info = DxRootInfo {
+                reserved_zero: U32::ZERO,
+                hash_version: DX_HASH_HALF_MD4,
+                info_length: 8,
+                indirect_levels,
+                unused_flags: 0,
+            };
+            out[2 * DOT_REC_LEN..ROOT_HEADER_LEN].copy_from_slice(info.as_bytes());
+            write_index(out, ROOT_HEADER_LEN, index_entries, inode_seed);
+        }
+        Block::Node => {
+            write_entry(out, 0, FileType::UNKNOWN, b"");
+            write_index(out, NODE_HEADER_LEN, index_entries, inode_seed);
+        }
+    }
+}
+
+/// Writes `.` and `..`, the latter reaching to the end of `room`.
+fn write_dots(room: &mut [u8], own_inode: u32, parent_inode: u32) {
+    let (own, parent) = room.split_at_mut(DOT_REC_LEN);
+    write_entry(own, own_inode, FileType::DIR, b".");
+    write_entry(parent, parent_inode, FileType::DIR, b"..");
+}
+
+/// Fills `room` with entries: the last one, or an unused one if there are none, reaches to its end.
+fn write_entries(mut room: &mut [u8], entries: &[Entry<'_>]) {
+    let Some((last, others)) = entries.split_last() else {
+        write_entry(room, 0, FileType::UNKNOWN, b"");
+        return;
+    };
+    for entry in others {
+        let (own, rest) = room.split_at_mut(rec_len(entry.name.len()));
+        write_entry(own, entry.inode, entry.file_type, entry.name);
+        room = rest;
+    }
+    write_entry(room, last.inode, last.file_type, last.name);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Inodes and the inode table.
+
+use image_tree::{Content, InodeId, Kind};
+use zerocopy::{FromZeros, IntoBytes};
+
+use super::extents::ExtentTree;
+use super::resize;
+use crate::ondisk::BLOCK_SIZE;
+use crate::ondisk::inode::{
+    EXTENTS_FL, EXTRA_ISIZE, FAST_SYMLINK_MAX, FIRST_INO, INDEX_FL, Inode, JOURNAL_INO, RESIZE_INO,
+    encode_device,
+};
+use crate::plan::Plan;
+use crate::plan::groups::Geometry;
+
+/// `S_IFDIR | 0700`: only root looks into `lost+found`.
+const LOST_AND_FOUND_MODE: u16 = 0o040_700;
+/// `S_IFREG | 0600`, of the inodes that are no user's files.
+const INTERNAL_MODE: u16 = 0o100_600;
+
+/// Writes the inodes from `first` on into `out`, as many as fit.
+pub(crate) fn write_table<C: Content>(plan: &Plan<'_, C>, first: u32, out: &mut [u8]) {
+    let seed = plan.checksum_seed();
+    for (number, slot) in (first..=plan.inodes.last()).zip(out.chunks_exact_mut(size_of::<Inode>())) {
+        if let Some(mut inode) = inode(plan, number) {
+            inode.seal(seed, number);
+            slot.copy_from_slice(inode.as_bytes());
+        }
+    }
+}
+
+/// The journal's length in bytes.
+pub(crate) fn journal_size(geometry: &Geometry) -> u64 {
+    u64::from(geometry.journal_blocks) * BLOCK_SIZE
+}
+
+/// The inode with a number; none for the reserved ones that stay zero.
+fn inode<C: Content>(plan: &Plan<'_, C>, number: u32) -> Option<Inode> {
+    match plan.inodes.id(number) {
+        Some(id) => Some(file(plan, number, id)),
+        None if number == FIRST_INO => Some(lost_and_found(plan)),
+        None if number == JOURNAL_INO && plan.geometry.journal_blocks > 0 => Some(journal(plan)),
+        None if number == RESIZE_INO => plan.placement.resize_dind.map(|dind| resize(plan, dind)),
+        None => None,
+    }
+}
+
+fn file<C: Content>(plan: &Plan<'_, C>, number: u32, id: InodeId) -> Inode {
+    let file = plan.tree.get(id);
+    let metadata = &file.metadata;
+    let mut inode = Inode {
+        i_mode: (file.kind.type_bits() | metadata.mode).into(),
+        i_links_count: plan.inodes.links_count(id).into(),
+        i_extra_isize: EXTRA_ISIZE.into(),
+        ..Inode::new_zeroed()
+    };
+    inode.set_times(metadata.mtime);
+    inode.set_owner(metadata.uid, metadata.gid);
+    let mut blocks = 0;
+    match &file.kind {
+        Kind::Directory(_) => blocks += set_directory(plan, number, &mut inode),
+        Kind::Regular(content) => {
+            inode.set_size(content.len());
+            blocks += map(plan, number, &mut inode);
+        }
+        Kind::Symlink(target) => {
+            let target = target.as_bytes();
+            inode.set_size(target.len() as u64);
+            if target.len() <= FAST_SYMLINK_MAX {
+                inode.i_block[..target.len()].copy_from_slice(target);
+            } else {
+                blocks += map(plan, number, &mut inode);
+            }
+        }
+        Kind::CharacterDevice(device) | Kind::BlockDevice(device) => {
+            let [old, new] = encode_device(*device);
+            inode.i_block[..4].copy_from_slice(&old.to_le_bytes());
+            inode.i_block[4..8].copy_from_slice(&new.to_le_bytes());
+        }
+        Kind::Fifo | Kind::Socket => {}
+    }
+    if let Some(bytes) = plan.xattrs.in_inode.get(&number) {
+        inode.xattrs[..bytes.len()].copy_from_slice(bytes);
+    }
+    if let Some(index) = plan.xattrs.block.get(&number) {
+        inode.set_file_acl(plan.placement.xattr_blocks[*index]);
+        // A shared block counts for each inode that has it.
+        blocks += 1;
+    }
+    inode.set_blocks(blocks, BLOCK_SIZE);
+    inode
+}
+
+fn lost_and_found<C>(plan: &Plan<'_, C>) -> Inode {
+    let mut inode = Inode {
+        i_mode: LOST_AND_FOUND_MODE.into(),
+        i_links_count: 2.into(),
+        i_extra_isize: EXTRA_ISIZE.into(),
+        ..Inode::new_zeroed()
+    };
+    inode.set_times(internal_time(plan));
+    let blocks = set_directory(plan, FIRST_INO, &mut inode);
+    inode.set_blocks(blocks, BLOCK_SIZE);
+    inode
+}
+
+fn journal<C>(plan: &Plan<'_, C>) -> Inode {
+    let mut inode = internal(plan);
+    inode.i_flags = EXTENTS_FL.into();
+    inode.set_size(journal_size(&plan.geometry));
+    let tree = ExtentTree { extents: &plan.placement.journal, nodes: &plan.placement.journal_nodes };
+    tree.write_root(&mut inode.i_block);
+    inode.set_blocks(u64::from(plan.geometry.journal_blocks) + tree.nodes.len() as u64, BLOCK_SIZE);
+    inode
+}
+
+fn resize<C>(plan: &Plan<'_, C>, dind: u64) -> Inode {
+    let mut inode = internal(plan);
+    resize::fill_inode(&mut inode, dind, &plan.geometry);
+    inode
+}
+
+fn internal<C>(plan: &Plan<'_, C>) -> Inode {
+    let mut inode = Inode {
+        i_mode: INTERNAL_MODE.into(),
+        i_links_count: 1.into(),
+        i_extra_isize: EXTRA_ISIZE.into(),
+        ..Inode::new_zeroed()
+    };
+    inode.set_times(internal_time(plan));
+    inode
+}
+
+/// The time of inodes that are not of the tree: when the filesystem was made, to the second, in the superblock's range.
+fn internal_time<C>(plan: &Plan<'_, C>) -> image_tree::Timestamp {
+    image_tree::Timestamp::from_seconds(plan.options.created.seconds().clamp(0, i64::from(u32::MAX)))
+}
+
+/// Fills what only directories have; gives the number of blocks.
+fn set_directory<C>(plan: &Plan<'_, C>, number: u32, inode: &mut Inode) -> u64 {
+    let directory = plan.directory(number).expect("every directory was planned");
+    inode.set_size(u64::from(directory.plan.block_count()) * BLOCK_SIZE);
+    let blocks = map(plan, number, inode);
+    if directory.plan.is_indexed() {
+        inode.i_flags = (inode.i_flags.get() | INDEX_FL).into();
+    }
+    blocks
+}
+
+/// Writes the root of the file's extent tree, which a file without blocks has too; gives the number of blocks.
+fn map<C>(plan: &Plan<'_, C>, number: u32, inode: &mut Inode) -> u64 {
+    inode.i_flags = (inode.i_flags.get() | EXTENTS_FL).into();
+    let extents = plan.placement.extents(number);
+    let tree = ExtentTree { extents, nodes: plan.placement.extent_nodes(number) };
+    tree.write_root(&mut inode.i_block);
+    extents.iter().map(|extent| u64::from(extent.len)).sum::<u64>() + tree.nodes.len() as u64
+}

@@ -1,0 +1,252 @@
+//! The pieces of the filesystem that hold something, in the order in which they lie.
+
+use image_runs::MAX_RENDERED;
+use image_tree::{Content, Kind};
+use zerocopy::IntoBytes;
+
+use super::extents::ExtentTree;
+use super::{directory, groups, inodes, resize, superblock};
+use crate::ondisk::inode::{JOURNAL_INO, ROOT_INO};
+use crate::ondisk::jbd2::JournalSuperblock;
+use crate::ondisk::superblock::{OFFSET_IN_BLOCK_0, Superblock};
+use crate::ondisk::{BLOCK_LEN, BLOCK_SIZE, DESCS_PER_BLOCK, INODES_PER_BLOCK};
+use crate::plan::Plan;
+use crate::plan::blocks::Extent;
+use crate::plan::groups::{backup_groups, first_block};
+
+/// The most blocks that are rendered at once.
+const CHUNK: u64 = MAX_RENDERED / BLOCK_SIZE;
+
+/// Consecutive bytes of one kind. What lies between pieces is zero.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    /// Where it lies in the filesystem, in bytes.
+    pub(crate) offset: u64,
+    /// How many bytes; for file data not rounded up to blocks.
+    pub(crate) len: u64,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// In this group.
+    Superblock(u32),
+    /// From the descriptor of this group on.
+    Descriptors(u32),
+    /// Reserved descriptor block of group 0.
+    Reserved(u32),
+    BlockBitmap(u32),
+    InodeBitmap(u32),
+    /// From the inode with this number on.
+    InodeTable(u32),
+    Journal,
+    ResizeDind,
+    /// From a block of a directory, by position, on.
+    Directory(u32, u32),
+    Xattrs(u32),
+    /// A node of the extent tree of an inode.
+    ExtentNode(u32, u32),
+    /// The target of a symbolic link, by inode number.
+    Symlink(u32),
+    /// File data by inode number, from a logical block on.
+    Data(u32, u32),
+}
+
+/// What a piece that is not rendered is a range of.
+pub(crate) enum Data<'t, C> {
+    /// The target of a symbolic link.
+    Target(&'t [u8]),
+    /// A file's bytes from an offset on.
+    Content(&'t C, u64),
+}
+
+/// Every piece, in order.
+///
+/// # Panics
+/// When two pieces overlap or one lies beyond the end: the plan is wrong, and no image is better than a wrong one.
+pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
+    let mut list = Pieces { list: Vec::with_capacity(plan.inodes.last() as usize + 64) };
+    list.add_copies(plan);
+    list.add_groups(plan);
+    list.add_journal(plan);
+    list.add_directories(plan);
+    for (index, block) in (0..).zip(&plan.placement.xattr_blocks) {
+        list.add(*block, BLOCK_SIZE, What::Xattrs(index));
+    }
+    list.add_files(plan);
+    let mut list = list.list;
+    list.sort_by_key(|piece| piece.offset);
+    let end = plan.geometry.blocks * BLOCK_SIZE;
+    for (piece, next) in list.iter().zip(list.iter().skip(1).map(|next| next.offset).chain([end])) {
+        assert!(piece.offset + piece.len <= next, "{piece:?} reaches beyond {next}");
+    }
+    list
+}
+
+/// What a piece of data is; none when it is rendered.
+pub(crate) fn data<'t, C>(plan: &Plan<'t, C>, piece: &Piece) -> Option<Data<'t, C>> {
+    let (What::Symlink(number) | What::Data(number, _)) = piece.what else { return None };
+    let id = plan.inodes.id(number).expect("data is of a file of the tree");
+    match (&plan.tree.get(id).kind, piece.what) {
+        (Kind::Symlink(target), _) => Some(Data::Target(target.as_bytes())),
+        (Kind::Regular(content), What::Data(_, block)) => {
+            Some(Data::Content(content, u64::from(block) * BLOCK_SIZE))
+        }
+        _ => None,
+    }
+}
+
+/// Writes a piece of metadata into `out`, which is as long as the piece and zero.
+pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: &Piece, out: &mut [u8]) {
+    let seed = plan.checksum_seed();
+    match piece.what {
+        What::Superblock(group) => out.copy_from_slice(superblock::superblock(plan, group).as_bytes()),
+        What::Descriptors(group) => {
+            let from = &descriptors[group as usize * 64..];
+            let len = from.len().min(out.len());
+            out[..len].copy_from_slice(&from[..len]);
+        }
+        What::Reserved(index) => resize::write_reserved(&plan.geometry, u64::from(index), out),
+        What::BlockBitmap(group) => groups::write_block_bitmap(plan, group, out),
+        What::InodeBitmap(group) => groups::write_inode_bitmap(plan, group, out),
+        What::InodeTable(first) => inodes::write_table(plan, first, out),
+        What::Journal => {
+            let block_size = u32::try_from(BLOCK_SIZE).expect("4096");
+            let uuid = plan.options.uuid.into_bytes();
+            let journal = JournalSuperblock::empty(block_size, plan.geometry.journal_blocks, uuid);
+            out.copy_from_slice(journal.as_bytes());
+        }
+        What::ResizeDind => resize::write_dind(&plan.geometry, out),
+        What::Directory(index, first) => {
+            let planned = &plan.directories[index as usize];
+            let seed = seed.of_inode(planned.number, 0);
+            for (block, out) in (first..).zip(out.chunks_exact_mut(BLOCK_LEN)) {
+                directory::render_block(&planned.plan, planned.number, planned.parent, seed, block, out);
+            }
+        }
+        What::Xattrs(index) => {
+            let block = plan.placement.xattr_blocks[index as usize];
+            out.copy_from_slice(&plan.xattrs.shared.render(index as usize, block, seed));
+        }
+        What::ExtentNode(number, node) => {
+            tree(plan, number).write_block(node as usize, seed.of_inode(number, 0), out);
+        }
+        What::Symlink(_) | What::Data(..) => unreachable!("data is not rendered"),
+    }
+}
+
+fn tree<'p, C>(plan: &'p Plan<'_, C>, number: u32) -> ExtentTree<'p> {
+    if number == JOURNAL_INO {
+        ExtentTree { extents: &plan.placement.journal, nodes: &plan.placement.journal_nodes }
+    } else {
+        ExtentTree { extents: plan.placement.extents(number), nodes: plan.placement.extent_nodes(number) }
+    }
+}
+
+struct Pieces {
+    list: Vec<Piece>,
+}
+
+impl Pieces {
+    fn add(&mut self, block: u64, len: u64, what: What) {
+        self.list.push(Piece { offset: block * BLOCK_SIZE, len, what });
+    }
+
+    /// Adds consecutive blocks in pieces short enough to render; `what` says what block `n` of them is.
+    fn add_blocks(&mut self, block: u64, blocks: u64, what: impl Fn(u32) -> What) {
+        let mut done = 0;
+        while done < blocks {
+            let len = (blocks - done).min(CHUNK);
+            self.add(block + done, len * BLOCK_SIZE, what(u32_of(done)));
+            done += len;
+        }
+    }
+
+    /// Superblocks, descriptors and their reserve, in every group that has them.
+    fn add_copies<C>(&mut self, plan: &Plan<'_, C>) {
+        let geometry = &plan.geometry;
+        let descriptors_per_block = u32_of(DESCS_PER_BLOCK);
+        for group in backup_groups(geometry.groups()) {
+            let block = first_block(group);
+            self.add(block, size_of::<Superblock>() as u64, What::Superblock(group));
+            let gdt_blocks = u64::from(geometry.gdt_blocks());
+            self.add_blocks(block + 1, gdt_blocks, |n| What::Descriptors(n * descriptors_per_block));
+        }
+        self.list[0].offset = OFFSET_IN_BLOCK_0 as u64;
+        if resize::has_lists(geometry, &plan.placement) {
+            let first = 1 + u64::from(geometry.gdt_blocks());
+            for index in 0..geometry.reserved_gdt_blocks {
+                self.add(first + u64::from(index), BLOCK_SIZE, What::Reserved(index));
+            }
+        }
+    }
+
+    /// Bitmaps and inode tables, as far as they are in use.
+    fn add_groups<C>(&mut self, plan: &Plan<'_, C>) {
+        for (group, places) in (0..).zip(&plan.placement.groups) {
+            if !groups::is_block_uninit(plan, group) {
+                self.add(places.block_bitmap, BLOCK_SIZE, What::BlockBitmap(group));
+            }
+            let used = groups::used_inodes(plan, group);
+            if used > 0 {
+                self.add(places.inode_bitmap, BLOCK_SIZE, What::InodeBitmap(group));
+            }
+            let first = group * plan.geometry.inodes_per_group + 1;
+            let blocks = u64::from(used).div_ceil(INODES_PER_BLOCK);
+            let per_block = u32_of(INODES_PER_BLOCK);
+            self.add_blocks(places.inode_table, blocks, |n| What::InodeTable(first + n * per_block));
+        }
+    }
+
+    fn add_journal<C>(&mut self, plan: &Plan<'_, C>) {
+        if let Some(first) = plan.placement.journal.first() {
+            self.add(first.physical, size_of::<JournalSuperblock>() as u64, What::Journal);
+        }
+        self.add_nodes(JOURNAL_INO, &plan.placement.journal_nodes);
+        if let Some(dind) = plan.placement.resize_dind {
+            self.add(dind, BLOCK_SIZE, What::ResizeDind);
+        }
+    }
+
+    fn add_directories<C>(&mut self, plan: &Plan<'_, C>) {
+        for (index, directory) in (0..).zip(&plan.directories) {
+            for Extent { logical, len, physical } in plan.placement.extents(directory.number) {
+                self.add_blocks(*physical, u64::from(*len), |n| What::Directory(index, logical + n));
+            }
+            self.add_nodes(directory.number, plan.placement.extent_nodes(directory.number));
+        }
+    }
+
+    fn add_files<C: Content>(&mut self, plan: &Plan<'_, C>) {
+        for number in ROOT_INO..=plan.inodes.last() {
+            let Some(id) = plan.inodes.id(number) else { continue };
+            let extents = plan.placement.extents(number);
+            match &plan.tree.get(id).kind {
+                Kind::Symlink(target) => {
+                    for extent in extents {
+                        self.add(extent.physical, target.as_bytes().len() as u64, What::Symlink(number));
+                    }
+                }
+                Kind::Regular(content) => {
+                    for Extent { logical, len, physical } in extents {
+                        let rest = content.len() - u64::from(*logical) * BLOCK_SIZE;
+                        let len = rest.min(u64::from(*len) * BLOCK_SIZE);
+                        self.add(*physical, len, What::Data(number, *logical));
+                    }
+                    self.add_nodes(number, plan.placement.extent_nodes(number));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn add_nodes(&mut self, number: u32, nodes: &[u64]) {
+        for (node, block) in (0..).zip(nodes) {
+            self.add(*block, BLOCK_SIZE, What::ExtentNode(number, node));
+        }
+    }
+}
+
+fn u32_of(value: u64) -> u32 {
+    u32::try_from(value).expect("blocks of one file or table are numbered in 32 bits")
+}

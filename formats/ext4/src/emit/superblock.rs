@@ -1,0 +1,133 @@
+//! The superblock and its copies.
+
+use zerocopy::FromZeros;
+use zerocopy::little_endian::U32;
+
+use super::extents::ExtentTree;
+use super::inodes::journal_size;
+use crate::Signedness;
+use crate::ondisk::features::{compat, incompat, ro_compat};
+use crate::ondisk::inode::{EXTRA_ISIZE, FIRST_INO, JOURNAL_INO, words};
+use crate::ondisk::superblock::*;
+use crate::ondisk::{BLOCK_SIZE, BLOCKS_PER_GROUP};
+use crate::plan::Plan;
+use crate::plan::groups::backup_groups;
+
+/// log2 of the block size in KiB.
+const LOG_BLOCK_SIZE: u32 = BLOCK_SIZE.ilog2() - 10;
+/// 16 groups make a flex group, as mke2fs has it; what is added when the filesystem grows is laid out so.
+const LOG_GROUPS_PER_FLEX: u8 = 4;
+
+/// The superblock as it lies in a group: the copies differ in `s_block_group_nr`, and so in their checksum.
+pub(crate) fn superblock<C>(plan: &Plan<'_, C>, group: u32) -> Superblock {
+    let Plan { geometry, placement, options, inodes, .. } = plan;
+    let reserved = u128::from(geometry.blocks) * u128::from(options.reserved_percent) / 100;
+    let reserved = u64::try_from(reserved).expect("less than all blocks");
+    let (blocks_lo, blocks_hi) = words(geometry.blocks);
+    let (reserved_lo, reserved_hi) = words(reserved);
+    let (free_lo, free_hi) = words(placement.free_blocks(geometry));
+    let created = u32::try_from(options.created.seconds().clamp(0, i64::from(u32::MAX))).expect("clamped");
+    let blocks_per_group = u32::try_from(BLOCKS_PER_GROUP).expect("32,768");
+    let mut superblock = Superblock {
+        s_inodes_count: geometry.inodes().into(),
+        s_blocks_count_lo: blocks_lo,
+        s_blocks_count_hi: blocks_hi,
+        s_r_blocks_count_lo: reserved_lo,
+        s_r_blocks_count_hi: reserved_hi,
+        s_free_blocks_count_lo: free_lo,
+        s_free_blocks_count_hi: free_hi,
+        s_free_inodes_count: (geometry.inodes() - inodes.last()).into(),
+        s_log_block_size: LOG_BLOCK_SIZE.into(),
+        s_log_cluster_size: LOG_BLOCK_SIZE.into(),
+        s_blocks_per_group: blocks_per_group.into(),
+        s_clusters_per_group: blocks_per_group.into(),
+        s_inodes_per_group: geometry.inodes_per_group.into(),
+        s_wtime: created.into(),
+        s_mkfs_time: created.into(),
+        s_lastcheck: created.into(),
+        s_max_mnt_count: u16::MAX.into(),
+        s_magic: MAGIC.into(),
+        s_state: STATE_VALID.into(),
+        s_errors: ERRORS_CONTINUE.into(),
+        s_rev_level: DYNAMIC_REV.into(),
+        s_first_ino: FIRST_INO.into(),
+        s_inode_size: 256.into(),
+        s_block_group_nr: u16::try_from(group).unwrap_or(u16::MAX).into(),
+        s_uuid: options.uuid.into_bytes(),
+        s_volume_name: options.label.padded(),
+        s_hash_seed: options.hash_seed.into_bytes(),
+        s_def_hash_version: HASH_HALF_MD4,
+        s_desc_size: 64.into(),
+        s_default_mount_opts: DEFAULT_MOUNT_OPTS.into(),
+        s_min_extra_isize: EXTRA_ISIZE.into(),
+        s_want_extra_isize: EXTRA_ISIZE.into(),
+        s_flags: hash_flag(options.hash_signedness).into(),
+        s_log_groups_per_flex: LOG_GROUPS_PER_FLEX,
+        s_checksum_type: CHECKSUM_TYPE_CRC32C,
+        s_checksum_seed: plan.checksum_seed().value().into(),
+        s_overhead_clusters: u32::try_from(overhead(plan)).unwrap_or(u32::MAX).into(),
+        ..Superblock::new_zeroed()
+    };
+    set_features(plan, &mut superblock);
+    set_journal(plan, &mut superblock);
+    superblock.seal();
+    superblock
+}
+
+fn hash_flag(signedness: Signedness) -> u32 {
+    match signedness {
+        Signedness::Signed => FLAGS_SIGNED_HASH,
+        Signedness::Unsigned => FLAGS_UNSIGNED_HASH,
+    }
+}
+
+fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
+    let mut features = compat::EXT_ATTR | compat::DIR_INDEX;
+    if plan.placement.resize_dind.is_some() {
+        features |= compat::RESIZE_INODE;
+        superblock.s_reserved_gdt_blocks =
+            u16::try_from(plan.geometry.reserved_gdt_blocks).expect("at most 1024").into();
+    }
+    if plan.geometry.journal_blocks > 0 {
+        features |= compat::HAS_JOURNAL;
+    }
+    superblock.s_feature_compat = features.into();
+    superblock.s_feature_incompat =
+        (incompat::FILETYPE | incompat::EXTENTS | incompat::BIT_64 | incompat::FLEX_BG | incompat::CSUM_SEED)
+            .into();
+    superblock.s_feature_ro_compat = (ro_compat::SPARSE_SUPER
+        | ro_compat::LARGE_FILE
+        | ro_compat::HUGE_FILE
+        | ro_compat::DIR_NLINK
+        | ro_compat::EXTRA_ISIZE
+        | ro_compat::METADATA_CSUM)
+        .into();
+}
+
+/// `s_journal_inum`, and a copy of the journal's extent root and size in case its inode is lost. `s_journal_uuid` stays
+/// zero: it names a journal on another device.
+fn set_journal<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
+    if plan.geometry.journal_blocks == 0 {
+        return;
+    }
+    let mut i_block = [0; 60];
+    let tree = ExtentTree { extents: &plan.placement.journal, nodes: &plan.placement.journal_nodes };
+    tree.write_root(&mut i_block);
+    for (word, bytes) in superblock.s_jnl_blocks.iter_mut().zip(i_block.as_chunks::<4>().0) {
+        *word = U32::from_bytes(*bytes);
+    }
+    let (size_lo, size_hi) = words(journal_size(&plan.geometry));
+    (superblock.s_jnl_blocks[15], superblock.s_jnl_blocks[16]) = (size_hi, size_lo);
+    superblock.s_jnl_backup_type = JOURNAL_BACKUP_BLOCKS;
+    superblock.s_journal_inum = JOURNAL_INO.into();
+}
+
+/// Blocks that no file can ever have: copies of superblock and descriptors, bitmaps, inode tables, the journal.
+fn overhead<C>(plan: &Plan<'_, C>) -> u64 {
+    let geometry = &plan.geometry;
+    let copies = backup_groups(geometry.groups()).len() as u64;
+    let per_group = 2 + geometry.itable_blocks();
+    copies * geometry.backup_blocks()
+        + u64::from(geometry.groups()) * per_group
+        + u64::from(geometry.journal_blocks)
+}

@@ -1,0 +1,183 @@
+//! The judges: what is read back must be the tree, and e2fsck must have nothing to say.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ext4_view::{Ext4, FileType};
+use image_runs::{Image, Source};
+use image_tree::{Content, InodeId, Kind, Tree};
+use mkfs_ext4::{Layout, Options, plan};
+use tempfile::TempDir;
+
+use crate::pattern::Pattern;
+
+/// Plans, writes and judges a filesystem. Gives what it has, for tests of numbers.
+pub(crate) fn judge(tree: &Tree<Pattern>, options: &Options) -> mkfs_ext4::Summary {
+    judge_and(tree, options, |_| {})
+}
+
+/// The same, with one more look at the image while it is as it was written.
+pub(crate) fn judge_and(
+    tree: &Tree<Pattern>,
+    options: &Options,
+    look: impl FnOnce(&Path),
+) -> mkfs_ext4::Summary {
+    let layout = plan(tree, options).expect("the tree fits ext4");
+    let dir = TempDir::new().expect("a temporary directory");
+    let image = dir.path().join("image");
+    write(&layout, &image);
+    fsck(&image);
+    look(&image);
+    read_back(tree, &image);
+    optimised_stays_clean(&image);
+    grown_stays_clean(&image, Image::<Pattern>::len(&layout) * 3);
+    layout.summary()
+}
+
+/// Writes every run but zeros.
+pub(crate) fn write(layout: &Layout<'_, Pattern>, path: &Path) {
+    let file = File::create(path).expect("the image is new");
+    file.set_len(Image::<Pattern>::len(layout)).expect("the image is a sparse file");
+    let mut offset = 0;
+    for run in layout.runs() {
+        assert!(run.len > 0, "a run has no bytes at {offset}");
+        let len = || usize::try_from(run.len).expect("runs of these tests fit in memory");
+        let bytes = match run.source {
+            Source::Zeros => Vec::new(),
+            Source::Bytes(bytes) => {
+                assert_eq!(bytes.len(), len());
+                bytes.to_vec()
+            }
+            Source::Rendered { by, key } => {
+                assert!(run.len <= image_runs::MAX_RENDERED);
+                let mut bytes = vec![0; len()];
+                by.render(key, &mut bytes);
+                bytes
+            }
+            Source::Content { content: Pattern { seed: 0, .. }, .. } => Vec::new(),
+            Source::Content { content, offset } => {
+                let mut bytes = vec![0; len()];
+                content.read_at(&mut bytes, offset).expect("patterns never fail");
+                bytes
+            }
+        };
+        file.write_all_at(&bytes, offset).expect("the image is written");
+        offset += run.len;
+    }
+    assert_eq!(offset, Image::<Pattern>::len(layout), "runs cover the image");
+}
+
+/// e2fsck exits with 0 and prints nothing but its passes and its last line.
+pub(crate) fn fsck(image: &Path) {
+    let Some(output) = run(Command::new("e2fsck").arg("-fn").arg(image)) else { return };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    let clean = lines.len() == 6
+        && lines[..5].iter().enumerate().all(|(at, line)| line.starts_with(&format!("Pass {}: ", at + 1)));
+    assert!(
+        output.status.success() && clean,
+        "e2fsck -fn:\n{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// After e2fsck has rebuilt every directory, there is still nothing to say.
+fn optimised_stays_clean(image: &Path) {
+    let copy = image.with_extension("optimised");
+    let copied =
+        run(Command::new("cp").args(["--sparse=always"]).arg(image).arg(&copy)).expect("cp is everywhere");
+    assert!(copied.status.success(), "{copied:?}");
+    let Some(output) = run(Command::new("e2fsck").arg("-fyD").arg(&copy)) else { return };
+    assert!(matches!(output.status.code(), Some(0 | 1)), "e2fsck -fyD: {output:?}");
+    fsck(&copy);
+    std::fs::remove_file(copy).expect("the copy is removed");
+}
+
+fn grown_stays_clean(image: &Path, len: u64) {
+    let file = File::options().write(true).open(image).expect("the image is there");
+    file.set_len(len).expect("the image grows");
+    let Some(output) = run(Command::new("resize2fs").arg("-f").arg(image)) else { return };
+    assert!(output.status.success(), "resize2fs: {output:?}");
+    fsck(image);
+}
+
+/// Runs a judge; none when it is not installed.
+pub(crate) fn run(command: &mut Command) -> Option<Output> {
+    let command = command.env("LC_ALL", "C.UTF-8");
+    match command.output() {
+        Ok(output) => Some(output),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            assert!(
+                std::env::var_os("ROOTCAST_REQUIRE_JUDGES").is_none_or(|value| value != "1"),
+                "{} is missing",
+                command.get_program().display()
+            );
+            eprintln!("SKIPPED: {} is missing", command.get_program().display());
+            None
+        }
+        Err(error) => panic!("{command:?}: {error}"),
+    }
+}
+
+/// Compares everything that the crate `ext4-view` can read with the tree.
+fn read_back(tree: &Tree<Pattern>, image: &Path) {
+    let filesystem = Ext4::load_from_path(image).expect("ext4-view reads the superblock");
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        let mut path = Vec::new();
+        walk.write_path(&mut path);
+        let shown = path.escape_ascii().to_string();
+        let inode = tree.get(step.id);
+        // OK to unwrap: names of a tree are valid paths.
+        let path = ext4_view::Path::try_from(path.as_slice()).unwrap();
+        let found = filesystem.symlink_metadata(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        assert_eq!(found.mode(), inode.metadata.mode, "{shown}: mode");
+        assert_eq!((found.uid(), found.gid()), (inode.metadata.uid, inode.metadata.gid), "{shown}: owner");
+        let time = found.modified();
+        let mtime = inode.metadata.mtime;
+        assert_eq!(
+            (time.seconds(), time.nanoseconds()),
+            (mtime.seconds(), mtime.nanoseconds()),
+            "{shown}: mtime"
+        );
+        match &inode.kind {
+            Kind::Directory(entries) => compare_entries(&filesystem, path, step.id, entries, &shown),
+            Kind::Regular(Pattern { len, seed: 0 }) => assert_eq!(found.len(), *len, "{shown}: length"),
+            Kind::Regular(content) => {
+                let bytes = filesystem.read(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
+                assert!(bytes == content.bytes(), "{shown}: the bytes differ");
+            }
+            Kind::Symlink(target) => {
+                let found = filesystem.read_link(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
+                assert_eq!(found.as_ref(), target.as_bytes(), "{shown}: target");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn compare_entries(
+    filesystem: &Ext4,
+    path: ext4_view::Path<'_>,
+    id: InodeId,
+    entries: &BTreeMap<image_tree::Name, InodeId>,
+    shown: &str,
+) {
+    let mut found: Vec<(Vec<u8>, FileType)> = filesystem
+        .read_dir(path)
+        .unwrap_or_else(|error| panic!("{shown}: {error}"))
+        .map(|entry| entry.unwrap_or_else(|error| panic!("{shown}: {error}")))
+        .map(|entry| (entry.file_name().as_ref().to_vec(), entry.file_type().expect("a known type")))
+        .filter(|(name, _)| name != b"." && name != b"..")
+        .collect();
+    if id == Tree::<Pattern>::ROOT && !entries.contains_key(b"lost+found".as_slice()) {
+        found.retain(|(name, _)| name != b"lost+found");
+    }
+    found.sort();
+    let names: Vec<&[u8]> = found.iter().map(|(name, _)| name.as_slice()).collect();
+    let expected: Vec<&[u8]> = entries.keys().map(image_tree::Name::as_bytes).collect();
+    assert!(names == expected, "{shown}: {} names found, {} expected", names.len(), expected.len());
+}

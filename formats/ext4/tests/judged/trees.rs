@@ -1,0 +1,229 @@
+//! Arbitrary trees, with each boundary of the format named where it is generated.
+
+use image_tree::{
+    Device, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree, XattrName, Xattrs,
+};
+use mkfs_ext4::{Journal, Label, Options, Size};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use uuid::Uuid;
+
+use crate::pattern::Pattern;
+
+/// What one step of growing a tree adds, and to which directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Addition {
+    parent: Index,
+    name: Vec<u8>,
+    what: What,
+    metadata: Metadata,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Directory,
+    /// A directory with so many empty files, whose names have so many bytes.
+    Wide(usize, usize),
+    File(u64),
+    Symlink(usize),
+    Character(Device),
+    Block(Device),
+    Fifo,
+    Socket,
+    /// A further name for a file that is there.
+    Link(Index),
+}
+
+/// Trees of up to 40 additions.
+pub(crate) fn trees() -> impl Strategy<Value = Tree<Pattern>> {
+    (metadata(), vec(addition(), 0..40)).prop_map(|(root, additions)| grow(root, additions))
+}
+
+fn grow(root: Metadata, additions: Vec<Addition>) -> Tree<Pattern> {
+    let mut tree = Tree::new(root);
+    let mut directories = vec![Tree::<Pattern>::ROOT];
+    let mut files: Vec<InodeId> = Vec::new();
+    for (seed, Addition { parent, name, what, metadata }) in (1..).zip(additions) {
+        let parent = *parent.get(&directories);
+        let Ok(name) = Name::new(&name) else { continue };
+        // A second file of one name, or lost+found as a file, is not what these trees are for.
+        if tree.lookup(parent, name.as_bytes()).is_some() || name.as_bytes() == b"lost+found" {
+            continue;
+        }
+        let kind = match what {
+            What::Link(which) => {
+                if !files.is_empty() {
+                    tree.link(parent, name, *which.get(&files)).expect("the name is free");
+                }
+                continue;
+            }
+            What::Directory | What::Wide(..) => Inode::directory(metadata.clone()).kind,
+            What::File(len) => Kind::Regular(Pattern { len, seed }),
+            What::Symlink(len) => Kind::Symlink(
+                LinkTarget::new(&b"a/b/c/de/fghij"[..].repeat(300)[..len]).expect("a valid target"),
+            ),
+            What::Character(device) => Kind::CharacterDevice(device),
+            What::Block(device) => Kind::BlockDevice(device),
+            What::Fifo => Kind::Fifo,
+            What::Socket => Kind::Socket,
+        };
+        let is_directory = matches!(kind, Kind::Directory(_));
+        let id = tree.insert(parent, name, Inode { metadata, kind }).expect("the name is free");
+        if is_directory {
+            directories.push(id)
+        } else {
+            files.push(id)
+        }
+        if let What::Wide(count, name_len) = what {
+            add_files(&mut tree, id, count, name_len);
+        }
+    }
+    tree
+}
+
+/// Adds empty files named by number, padded to a length.
+pub(crate) fn add_files(tree: &mut Tree<Pattern>, parent: InodeId, count: usize, name_len: usize) {
+    for number in 0..count {
+        let name = Name::new(format!("{number:0name_len$}")).expect("a valid name");
+        let kind = Kind::Regular(Pattern { len: 0, seed: 0 });
+        tree.insert(parent, name, Inode { metadata: Metadata::new(0o644), kind }).expect("the name is new");
+    }
+}
+
+fn addition() -> impl Strategy<Value = Addition> {
+    (any::<Index>(), name(), what(), metadata()).prop_map(|(parent, name, what, metadata)| Addition {
+        parent,
+        name,
+        what,
+        metadata,
+    })
+}
+
+fn name() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        6 => "[a-z]{1,12}".prop_map(String::into_bytes),
+        // rec_len is rounded up to 4.
+        2 => (1..=9usize).prop_map(|len| vec![b'x'; len]),
+        // The longest.
+        1 => Just(vec![b'y'; 255]),
+        // Not UTF-8, where signed and unsigned hashes differ.
+        2 => vec(0x80..=0xffu8, 1..20),
+        1 => vec(any::<u8>(), 1..=255),
+    ]
+}
+
+fn what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        5 => Just(What::Directory),
+        // Around one block, an index of one level, and so many names that leaves continue each other's hashes.
+        1 => (select(vec![0, 1, 13, 14, 15, 100, 250, 251, 600]), select(vec![3, 4, 5, 60, 251, 255]))
+            .prop_map(|(count, len)| What::Wide(count, len)),
+        // Around block boundaries.
+        4 => select(vec![0, 1, 4095, 4096, 4097, 8192, 100_000]).prop_map(What::File),
+        2 => (0..200_000u64).prop_map(What::File),
+        // In the inode up to 59 bytes, then in a block, up to PATH_MAX.
+        3 => select(vec![1, 58, 59, 60, 61, 4094, 4095]).prop_map(What::Symlink),
+        1 => device().prop_map(What::Character),
+        1 => device().prop_map(What::Block),
+        1 => Just(What::Fifo),
+        1 => Just(What::Socket),
+        2 => any::<Index>().prop_map(What::Link),
+    ]
+}
+
+fn device() -> impl Strategy<Value = Device> {
+    // The old form has 8 bits of each, the new one 12 and 20.
+    (select(vec![0, 1, 255, 256, 4095]), select(vec![0, 1, 255, 256, 0xf_ffff]))
+        .prop_map(|(major, minor)| Device { major, minor })
+}
+
+fn metadata() -> impl Strategy<Value = Metadata> {
+    (0..=0o7777u16, owner(), owner(), time(), xattrs()).prop_map(|(mode, uid, gid, mtime, xattrs)| Metadata {
+        uid,
+        gid,
+        mtime,
+        xattrs,
+        ..Metadata::new(mode)
+    })
+}
+
+fn owner() -> impl Strategy<Value = u32> {
+    // The high half lies apart.
+    select(vec![0, 1000, 65_535, 65_536, u32::MAX - 1])
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    let seconds = prop_oneof![
+        // The ends of each epoch of 32 bits. ext4-view takes no seconds whose low word is negative; the test of
+        // times in `boundaries` has those.
+        select(vec![0, 0x7fff_ffff, 0x1_0000_0000, 0x1_7fff_ffff, 0x3_0000_0000, 0x3_7fff_ffff]),
+        1_500_000_000..1_800_000_000i64,
+    ];
+    let nanoseconds = select(vec![0, 1, 500_000_000, 999_999_999]);
+    (seconds, nanoseconds)
+        .prop_map(|(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds).expect("valid"))
+}
+
+fn xattrs() -> impl Strategy<Value = Xattrs> {
+    let name = select(vec![
+        "user.a",
+        "user.comment",
+        "trusted.overlay.opaque",
+        "security.selinux",
+        "security.capability",
+    ]);
+    let value = prop_oneof![
+        // Empty; a full inode and one byte more; a value that needs its block.
+        select(vec![0, 1, 20, 67, 68, 69, 100, 500]).prop_map(|len| vec![b'v'; len].into_boxed_slice()),
+    ];
+    prop_oneof![
+        6 => Just(Xattrs::new()),
+        4 => btree_map(name.prop_map(|name| XattrName::new(name).expect("a valid name")), value, 0..4),
+        // A full block, the same for every file that has it.
+        1 => Just([(XattrName::new("user.a").expect("valid"), vec![b'f'; 4040].into_boxed_slice())].into()),
+        // An ACL in the form of getxattr(2).
+        1 => Just([(XattrName::new("system.posix_acl_access").expect("valid"), acl())].into()),
+    ]
+}
+
+/// `u::rwx,u:1000:r-x,g::r-x,m::r-x,o::r-x`
+fn acl() -> Box<[u8]> {
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 7, u32::MAX), (2, 5, 1000), (4, 5, u32::MAX), (16, 5, u32::MAX), (32, 5, u32::MAX)];
+    let mut bytes = 2u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(permissions.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes.into()
+}
+
+/// Options of every kind that fits any of these trees.
+pub(crate) fn options() -> impl Strategy<Value = Options> {
+    let size = prop_oneof![
+        4 => Just(Size::Smallest),
+        1 => (0..20_000_000u64).prop_map(|bytes| Size::Free { bytes }),
+        1 => (0..90u8).prop_map(Size::FreePercent),
+        // One group, a second of a few blocks, and a third.
+        1 => (64..300u64).prop_map(|mebibytes| Size::Total { bytes: mebibytes << 20 }),
+        1 => (0..100u64).prop_map(|blocks| Size::Total { bytes: (128 << 20) + blocks * 4096 }),
+    ];
+    let inodes = prop_oneof![4 => Just(None), 1 => (40_000..70_000u32).prop_map(Some)];
+    let journal = prop_oneof![
+        4 => Just(Journal::BySize),
+        1 => Just(Journal::None),
+        1 => (1024..6000u32).prop_map(Journal::Blocks),
+    ];
+    (size, inodes, journal, 0..=50u8, any::<u128>(), any::<u128>()).prop_map(
+        |(size, inodes, journal, reserved_percent, uuid, hash_seed)| Options {
+            size,
+            inodes,
+            journal,
+            reserved_percent,
+            label: Label::new("label of sixteen").expect("16 bytes"),
+            ..Options::new(Uuid::from_u128(uuid), Uuid::from_u128(hash_seed))
+        },
+    )
+}
