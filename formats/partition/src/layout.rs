@@ -1,0 +1,211 @@
+//! Where everything goes.
+
+use image_runs::{Image, Run, Source};
+
+use crate::{Error, Gpt, Mbr, Options, SectorSize, Table, gpt, mbr};
+
+/// The bytes of a partition table and the places of its partitions: all of a disk but the partitions' images.
+///
+/// [`Layout::assemble`] adds those.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub(crate) head: End,
+    pub(crate) tail: End,
+    partitions: Vec<Extent>,
+    sector_size: SectorSize,
+    len: u64,
+}
+
+/// The place of one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    first_lba: u64,
+    sector_count: u64,
+    sector_size: SectorSize,
+    image_len: u64,
+}
+
+/// Decides where the partitions lie, how long the disk is, and what is in its table.
+///
+/// The first partition starts at the first multiple of [`Options::alignment`] behind the table, each other one
+/// at the first such multiple behind the one before it.
+///
+/// # Errors
+/// When the table cannot say what it is asked to, or the options conflict.
+pub fn plan(table: &Table, options: &Options) -> Result<Layout, Error> {
+    check_sectors("the alignment of partitions", options.alignment, options)?;
+    check_sectors("the multiple of the disk's length", options.length_multiple, options)?;
+    match table {
+        Table::Gpt(table) => {
+            gpt::check(table)?;
+            plan_gpt(table, options)
+        }
+        Table::Mbr(table) => {
+            mbr::check(table)?;
+            plan_mbr(table, options)
+        }
+    }
+}
+
+fn check_sectors(what: &'static str, bytes: u64, options: &Options) -> Result<(), Error> {
+    let sector_size = options.sector_size.bytes();
+    if bytes == 0 || !bytes.is_multiple_of(sector_size) {
+        return Err(Error::NotSectors { what, bytes, sector_size });
+    }
+    Ok(())
+}
+
+fn plan_gpt(table: &Gpt, options: &Options) -> Result<Layout, Error> {
+    let lens: Vec<u64> = table.partitions.iter().map(|partition| partition.len).collect();
+    let (head_len, tail_len) = (gpt::head_len(options.sector_size), gpt::tail_len(options.sector_size));
+    let (partitions, len) = place(&lens, head_len as u64, tail_len as u64, options)?;
+    let ends = gpt::write(table, &partitions, len, options.sector_size);
+    debug_assert_eq!((ends.head.len(), ends.tail.len()), (head_len, tail_len));
+    Ok(Layout {
+        head: End(ends.head),
+        tail: End(ends.tail),
+        partitions,
+        sector_size: options.sector_size,
+        len,
+    })
+}
+
+fn plan_mbr(table: &Mbr, options: &Options) -> Result<Layout, Error> {
+    let lens: Vec<u64> = table.partitions.iter().map(|partition| partition.len).collect();
+    let (partitions, len) = place(&lens, options.sector_size.bytes(), 0, options)?;
+    let head = mbr::write(table, &partitions, options.sector_size)?;
+    Ok(Layout { head: End(head), tail: End(Vec::new()), partitions, sector_size: options.sector_size, len })
+}
+
+/// The places of partitions between a head and a tail, and the length of the whole, all in bytes.
+fn place(
+    image_lens: &[u64],
+    head_len: u64,
+    tail_len: u64,
+    options: &Options,
+) -> Result<(Vec<Extent>, u64), Error> {
+    let sector_size = options.sector_size.bytes();
+    let mut partitions = Vec::with_capacity(image_lens.len());
+    let mut end = head_len;
+    let mut len = None;
+    for (number, image_len) in (1..).zip(image_lens) {
+        if *image_len == 0 {
+            return Err(Error::EmptyPartition { number });
+        }
+        let start = end.checked_next_multiple_of(options.alignment).ok_or(Error::TooLong { number })?;
+        let sector_count = image_len.div_ceil(sector_size);
+        partitions.push(Extent {
+            first_lba: start / sector_size,
+            sector_count,
+            sector_size: options.sector_size,
+            image_len: *image_len,
+        });
+        let after = sector_count.checked_mul(sector_size).and_then(|len| start.checked_add(len));
+        let whole = after
+            .and_then(|after| after.checked_add(tail_len))
+            .and_then(|whole| whole.checked_next_multiple_of(options.length_multiple))
+            .filter(|whole| i64::try_from(*whole).is_ok());
+        end = after.ok_or(Error::TooLong { number })?;
+        len = Some(whole.ok_or(Error::TooLong { number })?);
+    }
+    Ok((partitions, len.ok_or(Error::NoPartitions)?))
+}
+
+impl Layout {
+    /// The length of the disk in bytes: a multiple of [`Options::length_multiple`].
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a disk with a table is never empty")]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Bytes to a sector.
+    #[must_use]
+    pub fn sector_size(&self) -> SectorSize {
+        self.sector_size
+    }
+
+    /// The places of the partitions, in the table's order.
+    #[must_use]
+    pub fn partitions(&self) -> &[Extent] {
+        &self.partitions
+    }
+
+    /// The bytes the disk begins with: the MBR, and with GPT the primary header and entries.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.head.0
+    }
+
+    /// The bytes the disk ends with: the backup entries and header of a GPT, nothing of an MBR.
+    #[must_use]
+    pub fn tail(&self) -> &[u8] {
+        &self.tail.0
+    }
+}
+
+impl Extent {
+    /// The first sector.
+    #[must_use]
+    pub fn first_lba(&self) -> u64 {
+        self.first_lba
+    }
+
+    /// The last sector.
+    #[must_use]
+    pub fn last_lba(&self) -> u64 {
+        self.first_lba + self.sector_count - 1
+    }
+
+    /// How many sectors.
+    #[must_use]
+    pub fn sector_count(&self) -> u64 {
+        self.sector_count
+    }
+
+    /// Where the partition begins, in bytes from the start of the disk.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.first_lba * self.sector_size.bytes()
+    }
+
+    /// The partition's length in bytes.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a partition is never empty")]
+    pub fn len(&self) -> u64 {
+        self.sector_count * self.sector_size.bytes()
+    }
+
+    /// The length of its image in bytes: what is left of the partition's last sector is zeros.
+    #[must_use]
+    pub fn image_len(&self) -> u64 {
+        self.image_len
+    }
+}
+
+/// The bytes at one end of a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End(Vec<u8>);
+
+impl<C: Sync> Image<C> for End {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// Most of an entry array is unused, so sectors of zeros are runs of zeros.
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, C>> + Send + '_> {
+        let mut runs = Vec::new();
+        let is_zeros = |sector: &[u8]| sector.iter().all(|byte| *byte == 0);
+        let mut rest = self.0.as_slice();
+        while !rest.is_empty() {
+            let zeros = is_zeros(&rest[..rest.len().min(512)]);
+            let alike =
+                rest.chunks(512).take_while(|sector| is_zeros(sector) == zeros).map(<[u8]>::len).sum();
+            let (run, after) = rest.split_at(alike);
+            let source = if zeros { Source::Zeros } else { Source::Bytes(run) };
+            runs.push(Run { len: run.len() as u64, source });
+            rest = after;
+        }
+        Box::new(runs.into_iter())
+    }
+}
