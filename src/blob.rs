@@ -1,1 +1,370 @@
-//! Where a regular file's bytes are on the host.
+//! Where a regular file's bytes are: in a file of the host, or in memory.
+
+mod root;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use image_tree::Content;
+use rustix::fs::{OFlags, Stat};
+use thiserror::Error;
+
+pub(crate) use root::Root;
+
+/// The bytes of one regular file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blob {
+    /// A file of the host.
+    Host(HostFile),
+    /// Bytes at hand.
+    Memory(Arc<[u8]>),
+}
+
+/// A file of the host beneath a directory that is held open, as it was when it was found.
+///
+/// It takes about 100 bytes and the path, and holds no file open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFile {
+    root: Arc<Root>,
+    /// Relative to the root, without `.`, `..` and empty components.
+    path: Box<[u8]>,
+    size: u64,
+    identity: Identity,
+}
+
+/// What must stay as it was for the bytes to be those that were planned.
+///
+/// The inode tells a file from one put in its place, the times tell its bytes from later ones of the same length.
+/// The change time is kept by the kernel, so a program that resets the modification time does not get past it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    /// Seconds and nanoseconds.
+    pub(crate) mtime: (i64, u32),
+    /// Seconds and nanoseconds.
+    pub(crate) ctime: (i64, u32),
+}
+
+/// A file is not what it was when it was scanned: the input's fault, not the disk's.
+///
+/// [`Content::read_at`] of a [`Blob`] gives it within an [`io::Error`]; [`ChangedWhileRead::within`] finds it.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}: changed while it was read: {change}", .path.display())]
+pub struct ChangedWhileRead {
+    /// The file's path on the host.
+    pub path: PathBuf,
+    /// What is different.
+    pub change: Change,
+}
+
+/// What is different about a file.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Change {
+    /// There is no such file any more.
+    #[error("it was there when scanned and is gone now")]
+    Gone,
+    /// Another file has the name.
+    #[error("another file has its name now")]
+    Replaced,
+    /// It is longer or shorter.
+    #[error("size {scanned} when scanned, {now} now")]
+    Size {
+        /// The length in bytes when it was scanned.
+        scanned: u64,
+        /// The length in bytes after it was read.
+        now: u64,
+    },
+    /// It was written to.
+    #[error("it was modified after it was scanned")]
+    Modified,
+    /// Its owner, mode, names or xattrs changed, or it was written to and its modification time set back.
+    #[error("its inode was changed after it was scanned")]
+    Inode,
+}
+
+impl ChangedWhileRead {
+    /// The change that made a read fail, if one did.
+    #[must_use]
+    pub fn within(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+/// A system call on a file of the host failed.
+#[derive(Debug, Error)]
+#[error("{}: cannot be {what}", .path.display())]
+struct Unreadable {
+    path: PathBuf,
+    what: &'static str,
+    source: rustix::io::Errno,
+}
+
+impl Blob {
+    pub(crate) fn host(root: Arc<Root>, path: Box<[u8]>, size: u64, identity: Identity) -> Self {
+        Self::Host(HostFile { root, path, size, identity })
+    }
+}
+
+impl From<Vec<u8>> for Blob {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Memory(bytes.into())
+    }
+}
+
+impl Content for Blob {
+    fn len(&self) -> u64 {
+        match self {
+            Blob::Host(file) => file.size,
+            Blob::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Reads memory, or opens the host's file, reads, compares it with what was scanned, and closes it again: four
+    /// system calls, so that small files cost little and no number of files needs more descriptors than threads.
+    ///
+    /// # Errors
+    /// [`ChangedWhileRead`], or what the system said, with the path of the file on the host.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Blob::Host(file) => file.read_at(buffer, offset),
+            Blob::Memory(bytes) => {
+                let start = usize::try_from(offset).map_err(io::Error::other)?;
+                let source = start
+                    .checked_add(buffer.len())
+                    .and_then(|end| bytes.get(start..end))
+                    .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+                buffer.copy_from_slice(source);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl HostFile {
+    /// The file's path on the host.
+    #[must_use]
+    pub fn host_path(&self) -> PathBuf {
+        self.root.join(&self.path)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        use rustix::io::Errno;
+        // Non-blocking, because a fifo may have taken the file's name, and opening that waits for a writer.
+        let file = match self.root.open(&self.path, OFlags::RDONLY | OFlags::NONBLOCK) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Err(self.changed(Change::Gone)),
+            // It, or a directory above it, is a symbolic link or no directory now.
+            Err(Errno::LOOP | Errno::NOTDIR | Errno::NXIO) => return Err(self.changed(Change::Replaced)),
+            Err(errno) => return Err(self.unreadable("opened", errno)),
+        };
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match rustix::io::pread(&file, rest, offset.saturating_add(filled as u64)) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                // A directory or a device in the file's place; what it is says the comparison.
+                Err(Errno::ISDIR | Errno::SPIPE | Errno::AGAIN) => break,
+                Err(errno) => return Err(self.unreadable("read", errno)),
+            }
+        }
+        let now = rustix::fs::fstat(&file).map_err(|errno| self.unreadable("examined", errno))?;
+        match self.difference(&now) {
+            Some(change) => Err(self.changed(change)),
+            None if filled == buffer.len() => Ok(()),
+            // The filesystem gives fewer bytes than it says there are, as those of the kernel's own files do.
+            None => {
+                Err(self
+                    .changed(Change::Size { scanned: self.size, now: offset.saturating_add(filled as u64) }))
+            }
+        }
+    }
+
+    fn difference(&self, now: &Stat) -> Option<Change> {
+        let (size, identity) = (file_size(now), Identity::of(now));
+        if (identity.device, identity.inode) != (self.identity.device, self.identity.inode) {
+            Some(Change::Replaced)
+        } else if size != self.size {
+            Some(Change::Size { scanned: self.size, now: size })
+        } else if identity.mtime != self.identity.mtime {
+            Some(Change::Modified)
+        } else if identity.ctime != self.identity.ctime {
+            Some(Change::Inode)
+        } else {
+            None
+        }
+    }
+
+    fn changed(&self, change: Change) -> io::Error {
+        io::Error::other(ChangedWhileRead { path: self.host_path(), change })
+    }
+
+    fn unreadable(&self, what: &'static str, errno: rustix::io::Errno) -> io::Error {
+        let kind = io::Error::from(errno).kind();
+        io::Error::new(kind, Unreadable { path: self.host_path(), what, source: errno })
+    }
+}
+
+impl Identity {
+    pub(crate) fn of(stat: &Stat) -> Self {
+        let nanoseconds = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            mtime: (stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
+            ctime: (stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
+        }
+    }
+}
+
+/// `st_size`, which the kernel keeps from being negative.
+pub(crate) fn file_size(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
+
+    use super::*;
+
+    /// A file as a scan finds it.
+    fn scanned(directory: &Path, name: &str) -> Blob {
+        let root = Arc::new(Root::open_at(directory).expect("the test's directory"));
+        let stat = rustix::fs::lstat(directory.join(name)).expect("the test's file");
+        Blob::host(root, name.as_bytes().into(), file_size(&stat), Identity::of(&stat))
+    }
+
+    fn read(blob: &Blob) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(blob.len()).expect("small")];
+        blob.read_at(&mut bytes, 0).map(|()| bytes)
+    }
+
+    fn change(blob: &Blob) -> Change {
+        let error = read(blob).expect_err("the file changed");
+        ChangedWhileRead::within(&error).unwrap_or_else(|| panic!("{error} is no change")).change
+    }
+
+    fn directory_with_file() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::write(directory.path().join("f"), "0123456789").expect("a new file");
+        directory
+    }
+
+    #[test]
+    fn ranges_of_a_file_and_of_memory() {
+        let directory = directory_with_file();
+        for blob in [scanned(directory.path(), "f"), Blob::from(b"0123456789".to_vec())] {
+            let mut buffer = [0; 4];
+            blob.read_at(&mut buffer, 3).expect("it lies within");
+            assert_eq!((&buffer, blob.len()), (b"3456", 10));
+            assert_eq!(read(&blob).expect("all of it"), b"0123456789");
+            blob.read_at(&mut buffer, 8).expect_err("it lies partly behind the end");
+        }
+        assert!(size_of::<Blob>() <= 120);
+    }
+
+    #[test]
+    fn a_file_that_grew_or_shrank() {
+        let directory = directory_with_file();
+        let blob = scanned(directory.path(), "f");
+        fs::write(directory.path().join("f"), "0123456789ab").expect("longer");
+        assert_eq!(change(&blob), Change::Size { scanned: 10, now: 12 });
+        let message = read(&blob).expect_err("still").to_string();
+        let path = directory.path().display();
+        assert_eq!(message, format!("{path}/f: changed while it was read: size 10 when scanned, 12 now"));
+        fs::write(directory.path().join("f"), "01").expect("shorter");
+        assert_eq!(change(&blob), Change::Size { scanned: 10, now: 2 });
+    }
+
+    #[test]
+    fn a_file_with_other_bytes_of_the_same_length() {
+        let directory = directory_with_file();
+        let path = directory.path().join("f");
+        let before = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
+        let blob = scanned(directory.path(), "f");
+        // The clock of file times may tick only a hundred times a second.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        fs::write(&path, "9876543210").expect("as long");
+        assert_eq!(change(&blob), Change::Modified);
+        let file = fs::File::options().write(true).open(&path).expect("it is there");
+        file.set_modified(before).expect("times can be set back");
+        assert_eq!(change(&blob), Change::Inode);
+    }
+
+    #[test]
+    fn something_else_with_the_name() {
+        let directory = directory_with_file();
+        let path = directory.path().join("f");
+        let blob = scanned(directory.path(), "f");
+        fs::rename(&path, directory.path().join("g")).expect("moved away");
+        assert_eq!(change(&blob), Change::Gone);
+        std::os::unix::fs::symlink("g", &path).expect("the name is free");
+        assert_eq!(change(&blob), Change::Replaced);
+        fs::remove_file(&path).expect("the link");
+        fs::create_dir(&path).expect("the name is free");
+        assert_eq!(change(&blob), Change::Replaced);
+        fs::remove_dir(&path).expect("it is empty");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).expect("the name is free");
+        assert_eq!(change(&blob), Change::Replaced);
+    }
+
+    #[test]
+    fn a_directory_above_that_became_a_link() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (d, moved) = (directory.path().join("d"), directory.path().join("moved"));
+        fs::create_dir(&d).expect("new");
+        fs::write(d.join("f"), "x").expect("new");
+        let blob = scanned(directory.path(), "d/f");
+        assert_eq!(read(&blob).expect("it is as it was"), b"x");
+        fs::rename(&d, &moved).expect("moved away");
+        std::os::unix::fs::symlink(&moved, &d).expect("the name is free");
+        assert_eq!(change(&blob), Change::Replaced);
+    }
+
+    #[test]
+    fn a_path_longer_than_path_max() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let name = "d".repeat(200);
+        let mut at = Root::open_at(directory.path()).expect("the test's directory");
+        let mut path = Vec::new();
+        for _ in 0..40 {
+            rustix::fs::mkdirat(at.fd(), &name, rustix::fs::Mode::RWXU).expect("a new directory");
+            at = Root::open_in(&at, name.as_bytes()).expect("it was just made");
+            path.extend_from_slice(name.as_bytes());
+            path.push(b'/');
+        }
+        path.push(b'f');
+        let flags = OFlags::CREATE | OFlags::WRONLY;
+        let file = rustix::fs::openat(at.fd(), "f", flags, rustix::fs::Mode::RUSR).expect("a new file");
+        rustix::io::write(&file, b"deep").expect("room for four bytes");
+        let stat = rustix::fs::fstat(&file).expect("it is open");
+        assert!(path.len() > 8000);
+        for openat2 in [true, false] {
+            let root = Root::open_at(directory.path()).expect("the test's directory");
+            root.set_openat2(openat2);
+            let blob = Blob::host(Arc::new(root), path.clone().into(), 4, Identity::of(&stat));
+            assert_eq!(read(&blob).expect("depth does not matter"), b"deep");
+        }
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_named() {
+        if rustix::process::geteuid().is_root() {
+            eprintln!("SKIPPED a_file_that_may_not_be_read_is_named: root may read everything");
+            return;
+        }
+        let directory = directory_with_file();
+        let path = directory.path().join("f");
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).expect("it is ours");
+        let error = read(&scanned(directory.path(), "f")).expect_err("it may not be read");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let error = crate::error::Error::new(crate::error::ErrorKind::Io, error).to_string();
+        assert!(error.as_bytes().starts_with(path.as_os_str().as_bytes()), "{error}");
+        assert!(error.contains("cannot be opened: Permission denied"), "{error}");
+    }
+}

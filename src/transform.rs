@@ -1,1 +1,4 @@
 //! Trees become other trees.
+
+pub mod normalize;
+pub mod ownership;

@@ -1,0 +1,213 @@
+//! One directory: its metadata, its entries, and what each of them is.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use image_tree::{Device, Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Xattrs};
+use rustix::fs::{AtFlags, FileType, RawDir, Statx, StatxFlags, StatxTimestamp};
+use rustix::io::Errno;
+
+use super::scan::join;
+use super::xattrs::XattrReader;
+use crate::blob::{Blob, Identity, Root};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How much of a directory one system call gives.
+const BUFFER: usize = 64 * 1024;
+
+/// One directory as the host lists it.
+#[derive(Clone, Debug)]
+pub(super) struct Listing {
+    /// Relative to the root of the scan, whose own path is empty.
+    pub(super) path: Vec<u8>,
+    pub(super) metadata: Metadata,
+    /// In the host's order.
+    pub(super) entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) name: Name,
+    pub(super) found: Found,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    /// A directory, which has a listing of its own.
+    Directory,
+    /// Anything else.
+    File {
+        inode: Inode<Blob>,
+        /// Which inode of the host it is, when that has further names.
+        hard_link: Option<HardLink>,
+    },
+}
+
+/// An inode of the host with several names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HardLink {
+    /// Device and inode number.
+    pub(super) inode: (u64, u64),
+    /// Seconds and nanoseconds. The kernel changes it with everything else, so equal times mean equal metadata.
+    pub(super) ctime: (i64, u32),
+}
+
+impl Listing {
+    /// The names of the directories in this one.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Name> {
+        let is_directory = |entry: &&Entry| matches!(entry.found, Found::Directory);
+        self.entries.iter().filter(is_directory).map(|entry| &entry.name)
+    }
+}
+
+/// Something is not what it was a moment ago.
+pub(super) fn changed(root: &Root, path: &[u8], how: &str) -> Error {
+    let message = format!("changed while it was scanned: {how}; make sure that nothing writes to the source");
+    Error::at(ErrorKind::BadInput, root.join(path), message)
+}
+
+/// Lists directories, one after the other, with the same buffers.
+pub(super) struct Lister<'r> {
+    root: &'r Arc<Root>,
+    xattrs: XattrReader<'r>,
+    buffer: Vec<MaybeUninit<u8>>,
+}
+
+impl<'r> Lister<'r> {
+    pub(super) fn new(root: &'r Arc<Root>) -> Result<Self> {
+        Ok(Self { root, xattrs: XattrReader::new(root)?, buffer: vec![MaybeUninit::uninit(); BUFFER] })
+    }
+
+    /// Lists the open directory whose path relative to the root is `path`.
+    pub(super) fn list(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Listing> {
+        let before = self.stat_self(directory.as_fd(), path)?;
+        let xattrs = self.xattrs.of_directory(directory.as_fd(), path)?;
+        let metadata = metadata(self.root, path, &before, xattrs)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let entries = self.entries(directory, path, &mut buffer);
+        self.buffer = buffer;
+        let entries = entries?;
+        let after = self.stat_self(directory.as_fd(), path)?;
+        if identity(&before) != identity(&after) {
+            return Err(changed(self.root, path, "its entries or metadata are not what they were"));
+        }
+        Ok(Listing { path: path.to_vec(), metadata, entries })
+    }
+
+    fn entries(
+        &mut self,
+        directory: &OwnedFd,
+        path: &[u8],
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let mut names = RawDir::new(directory, buffer);
+        while let Some(entry) = names.next() {
+            // ENOENT: the directory was removed after it was opened.
+            let entry = entry.map_err(|errno| cannot_examine(self.root, path, errno))?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            entries.push(self.entry(directory.as_fd(), path, name, entry.file_type())?);
+        }
+        Ok(entries)
+    }
+
+    fn stat_self(&self, directory: BorrowedFd<'_>, path: &[u8]) -> Result<Statx> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        rustix::fs::statx(directory, c"", flags, StatxFlags::BASIC_STATS)
+            .map_err(|errno| Error::io(self.root.join(path), errno))
+    }
+
+    pub(super) fn entry(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        directory_path: &[u8],
+        file_name: &CStr,
+        file_type: FileType,
+    ) -> Result<Entry> {
+        let path = || join(directory_path, file_name.to_bytes());
+        let name =
+            Name::new(file_name.to_bytes()).map_err(|error| bad_input(self.root, directory_path, error))?;
+        // A directory says what it is when it is listed itself.
+        if file_type == FileType::Directory {
+            return Ok(Entry { name, found: Found::Directory });
+        }
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+        let stat = rustix::fs::statx(directory, file_name, flags, StatxFlags::BASIC_STATS)
+            .map_err(|errno| cannot_examine(self.root, &path(), errno))?;
+        let Some(kind) = self.kind(directory, file_name, &stat, path)? else {
+            return Ok(Entry { name, found: Found::Directory });
+        };
+        let path = path();
+        let xattrs = self.xattrs.of_entry(directory, file_name, &path)?;
+        let inode = Inode { metadata: metadata(self.root, &path, &stat, xattrs)?, kind };
+        let Identity { device, inode: number, ctime, .. } = identity(&stat);
+        let hard_link = (stat.stx_nlink > 1).then_some(HardLink { inode: (device, number), ctime });
+        Ok(Entry { name, found: Found::File { inode, hard_link } })
+    }
+
+    /// What an entry is; none for a directory.
+    fn kind(
+        &self,
+        directory: BorrowedFd<'_>,
+        file_name: &CStr,
+        stat: &Statx,
+        path: impl Fn() -> Vec<u8>,
+    ) -> Result<Option<Kind<Blob>>> {
+        let device = Device { major: stat.stx_rdev_major, minor: stat.stx_rdev_minor };
+        Ok(Some(match FileType::from_raw_mode(u32::from(stat.stx_mode)) {
+            FileType::Directory => return Ok(None),
+            FileType::RegularFile => {
+                let root = Arc::clone(self.root);
+                Kind::Regular(Blob::host(root, path().into(), stat.stx_size, identity(stat)))
+            }
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(directory, file_name, Vec::new())
+                    .map_err(|errno| cannot_examine(self.root, &path(), errno))?;
+                let target = LinkTarget::new(target.to_bytes());
+                Kind::Symlink(target.map_err(|error| bad_input(self.root, &path(), error))?)
+            }
+            FileType::CharacterDevice => Kind::CharacterDevice(device),
+            FileType::BlockDevice => Kind::BlockDevice(device),
+            FileType::Fifo => Kind::Fifo,
+            FileType::Socket => Kind::Socket,
+            FileType::Unknown => {
+                let error = format!("has mode {:o}, which is no kind of file", stat.stx_mode);
+                return Err(Error::at(ErrorKind::BadInput, self.root.join(&path()), error));
+            }
+        }))
+    }
+}
+
+/// A system call on an entry of a directory failed.
+pub(super) fn cannot_examine(root: &Root, path: &[u8], errno: Errno) -> Error {
+    match errno {
+        Errno::NOENT => changed(root, path, "it was listed and is gone"),
+        // readlinkat(2) on what was a symbolic link.
+        Errno::INVAL => changed(root, path, "it is another kind of file now"),
+        _ => Error::io(root.join(path), errno),
+    }
+}
+
+fn bad_input(root: &Root, path: &[u8], error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::at(ErrorKind::BadInput, root.join(path), error)
+}
+
+fn metadata(root: &Root, path: &[u8], stat: &Statx, xattrs: Xattrs) -> Result<Metadata> {
+    let StatxTimestamp { tv_sec, tv_nsec, .. } = stat.stx_mtime;
+    let mtime = Timestamp::new(tv_sec, tv_nsec).map_err(|error| bad_input(root, path, error))?;
+    Ok(Metadata { mode: stat.stx_mode & 0o7777, uid: stat.stx_uid, gid: stat.stx_gid, mtime, xattrs })
+}
+
+fn identity(stat: &Statx) -> Identity {
+    Identity {
+        device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+        inode: stat.stx_ino,
+        mtime: (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+        ctime: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
+    }
+}

@@ -1,0 +1,367 @@
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use image_tree::{Content, Device, Inode, Kind, Name, Timestamp};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
+use tempfile::TempDir;
+
+use super::assemble::assemble;
+use super::list::{Found, Lister, Listing};
+use super::xattrs::XattrReader;
+use super::*;
+use crate::error::ErrorKind;
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn open(path: &Path) -> Arc<Root> {
+    Arc::new(Root::open_at(path).expect("the test's directory"))
+}
+
+fn inode<'t>(tree: &'t Tree<Blob>, path: &str) -> &'t Inode<Blob> {
+    tree.get(tree.resolve(path.as_bytes()).unwrap_or_else(|| panic!("{path} is not in the tree")))
+}
+
+fn bytes(tree: &Tree<Blob>, path: &str) -> Vec<u8> {
+    let Kind::Regular(blob) = &inode(tree, path).kind else { panic!("{path} is no regular file") };
+    let mut bytes = vec![0; usize::try_from(blob.len()).expect("small")];
+    blob.read_at(&mut bytes, 0).expect("nobody changed it");
+    bytes
+}
+
+/// A little of everything an ordinary user can make.
+fn populated() -> TempDir {
+    let top = directory();
+    let at = |name: &str| top.path().join(name);
+    for name in ["a", "a/sub", "a-b", "z", "empty"] {
+        fs::create_dir(at(name)).expect("a new directory");
+    }
+    for name in ["a/sub/file", "a/first", "a-b/file", "z/file"] {
+        fs::write(at(name), name).expect("a new file");
+    }
+    fs::hard_link(at("a/first"), at("z/again")).expect("a second name");
+    fs::hard_link(at("a/first"), at("a-b/again")).expect("a third name");
+    symlink("../nowhere \u{e9}", at("a/link")).expect("a new link");
+    fs::hard_link(at("a/link"), at("link")).expect("a link's second name");
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), Mode::from_raw_mode(0o600)).expect("a new fifo");
+    fs::hard_link(at("pipe"), at("a/pipe")).expect("a fifo's second name");
+    UnixListener::bind(at("socket")).expect("a new socket");
+    let file = fs::File::options().write(true).open(at("z/file")).expect("it is there");
+    let time = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
+    file.set_modified(time).expect("it is ours");
+    fs::set_permissions(at("z/file"), fs::Permissions::from_mode(0o4751)).expect("it is ours");
+    fs::set_permissions(top.path(), fs::Permissions::from_mode(0o1750)).expect("it is ours");
+    top
+}
+
+#[test]
+fn everything_of_every_kind_of_file() {
+    let top = populated();
+    let tree = read(top.path(), 2).expect("it can be read");
+    let host = fs::metadata(top.path()).expect("it is there");
+    let root = &tree.get(Tree::<Blob>::ROOT).metadata;
+    assert_eq!((root.mode, root.uid, root.gid), (0o1750, host.uid(), host.gid()));
+    assert_eq!(
+        (root.mtime.seconds(), u32::try_from(host.mtime_nsec())),
+        (host.mtime(), Ok(root.mtime.nanoseconds()))
+    );
+
+    let file = inode(&tree, "/z/file");
+    assert_eq!(file.metadata.mode, 0o4751);
+    assert_eq!(Ok(file.metadata.mtime), Timestamp::new(1_700_000_000, 123_456_789));
+    assert_eq!(bytes(&tree, "/z/file"), b"z/file");
+    assert_eq!(bytes(&tree, "/a/sub/file"), b"a/sub/file");
+    assert!(
+        matches!(&inode(&tree, "/a/link").kind, Kind::Symlink(to) if to.as_bytes() == "../nowhere \u{e9}".as_bytes())
+    );
+    assert_eq!(inode(&tree, "/pipe").kind, Kind::Fifo);
+    assert_eq!(inode(&tree, "/socket").kind, Kind::Socket);
+    assert_eq!(
+        tree.entries(tree.resolve(b"/empty").expect("it is there")).map(|entries| entries.len()),
+        Some(0)
+    );
+    assert_eq!(tree.walk().count(), 17);
+}
+
+#[test]
+fn two_names_are_one_file() {
+    let top = populated();
+    let tree = read(top.path(), 1).expect("it can be read");
+    for (first, others) in
+        [("/a/first", &["/a-b/again", "/z/again"][..]), ("/a/link", &["/link"]), ("/a/pipe", &["/pipe"])]
+    {
+        let id = tree.resolve(first.as_bytes()).expect("it is there");
+        assert_eq!(tree.path_of(id), first.as_bytes());
+        for other in others {
+            assert_eq!(tree.resolve(other.as_bytes()), Some(id), "{other}");
+        }
+    }
+    let Kind::Regular(Blob::Host(file)) = &inode(&tree, "/z/again").kind else { panic!("a host file") };
+    assert_eq!(file.host_path(), top.path().join("a/first"), "the first name in the order of the walk");
+}
+
+#[test]
+fn the_number_of_threads_shows_nowhere() {
+    let top = populated();
+    let one = read(top.path(), 1).expect("it can be read");
+    for threads in [0, 2, 7, 1000] {
+        assert_eq!(read(top.path(), threads).expect("it can be read"), one);
+    }
+    // Inodes are numbered as the walk meets them.
+    let firsts: Vec<_> = one.walk().filter(|step| step.first).map(|step| step.id.index()).collect();
+    assert_eq!(firsts, (0..one.inode_count()).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_order_of_the_hosts_lists_shows_nowhere() {
+    let top = populated();
+    let root = open(top.path());
+    let listings = scan::scan(&root, 2).expect("it can be read");
+    let tree = assemble(&root, listings.clone()).expect("a complete set");
+    let mut orders = std::collections::BTreeSet::new();
+    for seed in 1..50 {
+        let mut shuffled: Vec<Listing> = listings.clone();
+        let mut random = Xorshift(seed);
+        random.shuffle(&mut shuffled);
+        for listing in &mut shuffled {
+            random.shuffle(&mut listing.entries);
+        }
+        orders.insert(shuffled.iter().map(|listing| listing.path.clone()).collect::<Vec<_>>());
+        assert_eq!(assemble(&root, shuffled).expect("a complete set"), tree);
+    }
+    assert!(orders.len() > 10, "the shuffling shuffles");
+}
+
+struct Xorshift(u64);
+
+impl Xorshift {
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            let other = usize::try_from(self.0 % (last as u64 + 1)).expect("at most last");
+            items.swap(last, other);
+        }
+    }
+}
+
+#[test]
+fn what_changes_between_two_looks() {
+    let top = populated();
+    let root = open(top.path());
+    let changed = |result: Result<Tree<Blob>>, path: &str| {
+        let error = result.expect_err("it changed");
+        assert_eq!(error.kind(), ErrorKind::BadInput);
+        let expected = format!("{}: changed while it was scanned", top.path().join(path).display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    };
+    let mut listings = scan::scan(&root, 1).expect("it can be read");
+    let missing: Vec<_> = listings.iter().filter(|listing| listing.path != b"a/sub").cloned().collect();
+    changed(assemble(&root, missing), "a/sub");
+    for listing in listings.iter_mut().filter(|listing| listing.path == b"z") {
+        for entry in &mut listing.entries {
+            if let Found::File { hard_link: Some(link), .. } = &mut entry.found {
+                link.ctime.1 ^= 1;
+            }
+        }
+    }
+    changed(assemble(&root, listings), "z/again");
+
+    let fd = root.open(b"a", OFlags::RDONLY | OFlags::DIRECTORY).expect("it is a directory");
+    fs::remove_dir_all(top.path().join("a")).expect("it is ours");
+    let mut lister = Lister::new(&root).expect("the root is open");
+    changed(Err(lister.list(&fd, b"a").expect_err("it is gone")), "a");
+    let gone = lister.entry(root.fd(), b"", c"a", FileType::Unknown).expect_err("it is gone");
+    changed(Err(gone), "a");
+}
+
+/// False, and says so, where the filesystem of the test has no xattrs.
+fn set_xattr(test: &str, path: &Path, name: &str, value: &[u8]) -> bool {
+    match rustix::fs::lsetxattr(path, name, value, XattrFlags::empty()) {
+        Ok(()) => true,
+        Err(errno) => {
+            eprintln!("SKIPPED {test}: {name} cannot be set on {}: {errno}", path.display());
+            false
+        }
+    }
+}
+
+#[test]
+fn xattrs_of_files_and_directories() {
+    let top = populated();
+    // Longer than the first buffers for the value and for all names together.
+    let long = vec![7; 3000];
+    let names: Vec<String> = (0..20).map(|index| format!("user.{index:02}{}", "n".repeat(60))).collect();
+    let path = |name: &str| top.path().join(name);
+    if !set_xattr("xattrs_of_files_and_directories", &path("z/file"), "user.long", &long) {
+        return;
+    }
+    for name in &names {
+        assert!(set_xattr("xattrs_of_files_and_directories", &path("z"), name, b""));
+    }
+    assert!(set_xattr("xattrs_of_files_and_directories", top.path(), "user.top", b"\0\xff"));
+    let tree = read(top.path(), 2).expect("it can be read");
+    let user = |path: &str| {
+        let xattrs = inode(&tree, path).metadata.xattrs.clone();
+        let mut user = xattrs.into_iter().filter(|(name, _)| name.as_bytes().starts_with(b"user."));
+        let first = user.next().map(|(name, value)| (name.to_string(), value.into_vec()));
+        (first, user.count())
+    };
+    assert_eq!(user("/"), (Some(("user.top".to_owned(), b"\0\xff".to_vec())), 0));
+    assert_eq!(user("/z/file"), (Some(("user.long".to_owned(), long)), 0));
+    assert_eq!(user("/z"), (Some((names[0].clone(), Vec::new())), 19));
+    assert_eq!(user("/a"), (None, 0));
+
+    let root = open(top.path());
+    let z = root.open(b"z", OFlags::RDONLY).expect("it is there");
+    for reader in [XattrReader::new(&root), XattrReader::new(&root).map(XattrReader::without_proc)] {
+        let mut reader = reader.expect("the root is open");
+        let found = reader.of_entry(z.as_fd(), c"file", b"z/file").expect("it can be read");
+        assert_eq!(found, inode(&tree, "/z/file").metadata.xattrs);
+    }
+}
+
+#[test]
+fn xattrs_of_a_symbolic_link() {
+    let top = populated();
+    // Users may set none on links; this one root may, and it is not that of the file the link leads to.
+    let link = top.path().join("a/link");
+    if !set_xattr("xattrs_of_a_symbolic_link", &link, "trusted.test", b"link") {
+        return;
+    }
+    let tree = read(top.path(), 1).expect("it can be read");
+    assert_eq!(&inode(&tree, "/link").metadata.xattrs[&b"trusted.test"[..]][..], b"link");
+}
+
+#[test]
+fn devices_have_numbers() {
+    let top = directory();
+    let known = [("null", FileType::CharacterDevice, 1, 3), ("far", FileType::BlockDevice, 259, 70_000)];
+    for (name, kind, major, minor) in known {
+        let device = rustix::fs::makedev(major, minor);
+        let path = top.path().join(name);
+        if let Err(errno) = rustix::fs::mknodat(rustix::fs::CWD, &path, kind, Mode::RUSR, device) {
+            eprintln!("SKIPPED devices_have_numbers: {name} cannot be made: {errno}");
+            return;
+        }
+    }
+    let tree = read(top.path(), 1).expect("it can be read");
+    assert_eq!(inode(&tree, "/null").kind, Kind::CharacterDevice(Device { major: 1, minor: 3 }));
+    assert_eq!(inode(&tree, "/far").kind, Kind::BlockDevice(Device { major: 259, minor: 70_000 }));
+}
+
+#[test]
+fn names_are_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+    let top = directory();
+    let name = b"\xff\n \\";
+    fs::write(top.path().join(std::ffi::OsStr::from_bytes(name)), "x").expect("a new file");
+    let tree = read(top.path(), 1).expect("it can be read");
+    let entries = tree.entries(Tree::<Blob>::ROOT).expect("a directory");
+    assert_eq!(entries.keys().map(Name::as_bytes).collect::<Vec<_>>(), [name]);
+}
+
+#[test]
+fn the_source_itself_may_be_a_link() {
+    let top = populated();
+    symlink("a", top.path().join("to-a")).expect("a new link");
+    let tree = read(&top.path().join("to-a"), 1).expect("a link to a directory is one");
+    assert_eq!(bytes(&tree, "/first"), b"a/first");
+    let error = read(&top.path().join("z/file"), 1).expect_err("a file is no directory");
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().ends_with("z/file: Not a directory (os error 20)"), "{error}");
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_named() {
+    if rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED a_directory_that_may_not_be_read_is_named: root may read everything");
+        return;
+    }
+    let top = populated();
+    let closed = top.path().join("a/sub");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o300)).expect("it is ours");
+    let error = read(top.path(), 2).expect_err("it may not be read");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().ends_with("a/sub: Permission denied (os error 13)"), "{error}");
+}
+
+/// Set in the process that a test starts again with few descriptors.
+const FEW_DESCRIPTORS: &str = "ROOTCAST_TEST_FEW_DESCRIPTORS";
+
+/// Whether this is the process with few descriptors. If not, runs the test in one.
+fn has_few_descriptors(test: &str) -> bool {
+    if std::env::var_os(FEW_DESCRIPTORS).is_some() {
+        return true;
+    }
+    let status = Command::new("sh")
+        .args(["-c", "ulimit -n 256 && exec \"$0\" --exact \"$1\" --nocapture"])
+        .arg(std::env::current_exe().expect("a test has a file"))
+        .arg(format!("{}::{test}", module_path!().trim_start_matches("rootcast::")))
+        .env(FEW_DESCRIPTORS, "1")
+        .output()
+        .expect("a shell");
+    let output = String::from_utf8_lossy(&status.stdout);
+    assert!(status.status.success() && output.contains("1 passed"), "{status:?}");
+    false
+}
+
+#[test]
+fn a_wide_tree_with_few_descriptors() {
+    if !has_few_descriptors("a_wide_tree_with_few_descriptors") {
+        return;
+    }
+    let top = directory();
+    for index in 0..5000 {
+        fs::write(top.path().join(format!("f{index}")), "").expect("a new file");
+        fs::create_dir(top.path().join(format!("d{index}"))).expect("a new directory");
+    }
+    assert_eq!(read(top.path(), 1000).expect("it can be read").inode_count(), 10_001);
+}
+
+#[test]
+fn a_deep_tree_with_few_descriptors() {
+    const DEPTH: usize = 4000;
+    if !has_few_descriptors("a_deep_tree_with_few_descriptors") {
+        return;
+    }
+    let top = directory();
+    let mut at = OwnedFd::from(fs::File::open(top.path()).expect("it is a directory"));
+    for _ in 0..DEPTH {
+        // The second directory is read from the root again, whose path no system call takes at once.
+        rustix::fs::mkdirat(&at, "other", Mode::RWXU).expect("a new directory");
+        rustix::fs::mkdirat(&at, "deep", Mode::RWXU).expect("a new directory");
+        at = rustix::fs::openat(&at, "deep", OFlags::RDONLY, Mode::empty()).expect("it was just made");
+    }
+    let file = rustix::fs::openat(&at, "f", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).expect("a new file");
+    rustix::io::write(&file, b"bottom").expect("room for six bytes");
+    rustix::fs::linkat(&file, "", rustix::fs::CWD, top.path().join("x"), AtFlags::EMPTY_PATH)
+        .or_else(|_| rustix::fs::linkat(&at, "f", rustix::fs::CWD, top.path().join("x"), AtFlags::empty()))
+        .expect("a second name");
+    let result = read(top.path(), 4).map(|tree| {
+        let path = format!("{}/f", "/deep".repeat(DEPTH));
+        (tree.inode_count(), bytes(&tree, &path), tree.resolve(b"/x") == tree.resolve(path.as_bytes()))
+    });
+    // Removing with one descriptor for each level would end at the limit, and leave the tree behind.
+    let removed = Command::new("rm").arg("-rf").arg(top.path()).status().expect("rm");
+    assert!(removed.success());
+    assert_eq!(result.expect("it can be read"), (2 * DEPTH + 2, b"bottom".to_vec(), true));
+}
+
+#[test]
+fn what_was_read_can_be_dumped_and_read_back() {
+    let top = populated();
+    let tree = read(top.path(), 1).expect("it can be read");
+    let mut text = Vec::new();
+    image_tree::dump::write(&tree, &mut text, |_, _| Ok(image_tree::dump::Body::None)).expect("memory");
+    let back = image_tree::dump::parse(text.as_slice(), |file| Ok::<_, std::io::Error>(file.size));
+    let sizes = tree.try_map_content(|blob| Ok::<_, std::io::Error>(blob.len())).expect("nothing fails");
+    assert_eq!(back.expect("what was written is a dump"), sizes);
+}

@@ -1,0 +1,133 @@
+//! The extended attributes of a file, which no system call reads relative to a directory.
+
+use std::ffi::CStr;
+use std::io::Write;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use image_tree::{XattrName, Xattrs};
+use rustix::io::Errno;
+
+use super::list::cannot_examine;
+use crate::blob::Root;
+use crate::error::{Error, ErrorKind, Result};
+
+/// `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`: nothing the kernel gives is longer.
+const MAX_LEN: usize = 65_536;
+
+/// Most files have no more than a label or a capability.
+const USUAL_LEN: usize = 1024;
+
+/// Reads the xattrs of one file after the other with the same buffers.
+pub(super) struct XattrReader<'r> {
+    root: &'r Root,
+    /// Whether `/proc/self/fd` shows our descriptors. It lets a path begin at an open directory, whatever its depth.
+    proc: bool,
+    path: Vec<u8>,
+    names: Vec<u8>,
+    value: Vec<u8>,
+}
+
+/// Which file.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    Open(BorrowedFd<'a>),
+    /// A path whose last component is not followed.
+    Path(&'a [u8]),
+}
+
+impl<'r> XattrReader<'r> {
+    pub(super) fn new(root: &'r Root) -> Result<Self> {
+        let examine = |errno| Error::io(root.join(b""), errno);
+        let held = rustix::fs::fstat(root.fd()).map_err(examine)?;
+        let through_proc = rustix::fs::stat(format!("/proc/self/fd/{}", root.fd().as_raw_fd()));
+        let proc = through_proc.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (held.st_dev, held.st_ino));
+        Ok(Self { root, proc, path: Vec::new(), names: vec![0; USUAL_LEN], value: vec![0; USUAL_LEN] })
+    }
+
+    /// The xattrs of an open directory.
+    pub(super) fn of_directory(&mut self, directory: BorrowedFd<'_>, path: &[u8]) -> Result<Xattrs> {
+        self.read(Target::Open(directory), path)
+    }
+
+    /// The xattrs of an entry of an open directory. `path` is the entry's, relative to the root.
+    pub(super) fn of_entry(&mut self, directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Xattrs> {
+        let mut host_path = std::mem::take(&mut self.path);
+        host_path.clear();
+        if self.proc {
+            // OK to ignore: writing to memory does not fail.
+            let _ = write!(host_path, "/proc/self/fd/{}/", directory.as_raw_fd());
+            host_path.extend_from_slice(name.to_bytes());
+        } else {
+            host_path.extend_from_slice(self.root.join(path).as_os_str().as_bytes());
+        }
+        let xattrs = self.read(Target::Path(&host_path), path);
+        self.path = host_path;
+        xattrs
+    }
+
+    #[cfg(test)]
+    pub(super) fn without_proc(mut self) -> Self {
+        self.proc = false;
+        self
+    }
+
+    fn read(&mut self, target: Target<'_>, path: &[u8]) -> Result<Xattrs> {
+        let len = match with_room(&mut self.names, |buffer| list(target, buffer)) {
+            Ok(len) => len,
+            // The filesystem has none.
+            Err(Errno::OPNOTSUPP) => 0,
+            Err(errno) => return Err(cannot_examine(self.root, path, errno)),
+        };
+        let mut xattrs = Xattrs::new();
+        let names = self.names.get(..len).unwrap_or_default();
+        for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+            match with_room(&mut self.value, |buffer| get(target, name, buffer)) {
+                Ok(len) => {
+                    let name = XattrName::new(name)
+                        .map_err(|error| Error::at(ErrorKind::BadInput, self.root.join(path), error))?;
+                    xattrs.insert(name, self.value.get(..len).unwrap_or_default().into());
+                }
+                // It was removed since, which its change time tells whoever reads the file, or the filesystem lists
+                // more than it has.
+                Err(Errno::NODATA) => {}
+                Err(Errno::NOENT) => return Err(cannot_examine(self.root, path, Errno::NOENT)),
+                Err(errno) => {
+                    let what = format!("xattr {} cannot be read", name.escape_ascii());
+                    let error = std::io::Error::from(errno);
+                    return Err(Error::at(ErrorKind::Io, self.root.join(path), format!("{what}: {error}")));
+                }
+            }
+        }
+        Ok(xattrs)
+    }
+}
+
+/// Calls with the buffer as it is, and once more with all the room there can be need for, so nothing that grows
+/// meanwhile makes it call without end.
+fn with_room(
+    buffer: &mut Vec<u8>,
+    mut call: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>,
+) -> rustix::io::Result<usize> {
+    match call(buffer) {
+        Err(Errno::RANGE) if buffer.len() < MAX_LEN => {
+            buffer.resize(MAX_LEN, 0);
+            call(buffer)
+        }
+        result => result,
+    }
+}
+
+fn list(target: Target<'_>, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+    match target {
+        Target::Open(fd) => rustix::fs::flistxattr(fd, buffer),
+        Target::Path(path) => rustix::fs::llistxattr(path, buffer),
+    }
+}
+
+fn get(target: Target<'_>, name: &[u8], buffer: &mut [u8]) -> rustix::io::Result<usize> {
+    match target {
+        Target::Open(fd) => rustix::fs::fgetxattr(fd, name, buffer),
+        Target::Path(path) => rustix::fs::lgetxattr(path, name, buffer),
+    }
+}
