@@ -1,1 +1,308 @@
 //! A filesystem image on a disk.
+//!
+//! ```text
+//! gpt    ├ table ┼ 0 ┼ root filesystem ┼ 0 ┼ backup table ┤    root=PARTUUID=<partition GUID>
+//! mbr    ├ table ┼ 0 ┼ root filesystem ┼ 0 ┤                   root=PARTUUID=<signature>-01
+//! bare                ├ root filesystem ┤                       root=/dev/vda, UUID=, LABEL=
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use image_runs::{Image, Run};
+use partition_table::{
+    Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, Table,
+};
+use thiserror::Error as ThisError;
+use uuid::Uuid;
+
+use crate::architecture::Architecture;
+use crate::error::{Error, ErrorKind, Result};
+
+pub use partition_table::SectorSize;
+
+/// The length of a partitioned disk is a multiple of this many bytes, whatever its sector size.
+pub const DISK_UNIT: u64 = 4096;
+
+/// What lies around the filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskLayout {
+    /// A GUID partition table with one partition.
+    Gpt,
+    /// A master boot record with one partition.
+    Mbr,
+    /// Nothing: the disk is the filesystem.
+    Bare,
+}
+
+impl DiskLayout {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Gpt, Self::Mbr, Self::Bare];
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            DiskLayout::Gpt => "gpt",
+            DiskLayout::Mbr => "mbr",
+            DiskLayout::Bare => "bare",
+        }
+    }
+}
+
+impl fmt::Display for DiskLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name that no disk layout has.
+#[derive(Clone, Debug, ThisError, PartialEq, Eq)]
+#[error("\"{0}\" is no disk layout; there are gpt, mbr and bare")]
+pub struct UnknownDiskLayout(String);
+
+impl FromStr for DiskLayout {
+    type Err = UnknownDiskLayout;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDiskLayout> {
+        let found = Self::ALL.into_iter().find(|layout| layout.name() == name);
+        found.ok_or_else(|| UnknownDiskLayout(name.to_owned()))
+    }
+}
+
+/// How a filesystem is put on a disk. What a layout has no place for is not used.
+#[derive(Clone, Debug)]
+pub struct DiskOptions {
+    /// What lies around the filesystem.
+    pub layout: DiskLayout,
+    /// The unit of the partition table: the sector size of the device the machine will see.
+    pub sector_size: SectorSize,
+    /// The machine the filesystem is the root of. It decides the type of a GPT partition; without it, that is
+    /// the one of any Linux filesystem.
+    pub architecture: Option<Architecture>,
+    /// Names a GPT disk; not nil.
+    pub disk_guid: Uuid,
+    /// Names the GPT partition; not nil.
+    pub partition_guid: Uuid,
+    /// Names an MBR disk; not 0.
+    pub mbr_signature: u32,
+    /// The label of the GPT partition: at most 36 UTF-16 code units.
+    pub partition_name: String,
+}
+
+/// A filesystem on a disk.
+pub struct Disk<'a, C> {
+    whole: Whole<'a, C>,
+    root: Option<RootPartition>,
+}
+
+enum Whole<'a, C> {
+    Bare(&'a (dyn Image<C> + 'a)),
+    Partitioned(partition_table::Disk<'a, C>),
+}
+
+/// The partition of the filesystem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootPartition {
+    /// Its number in the table, from 1.
+    pub number: u32,
+    /// Where it begins, in bytes from the start of the disk.
+    pub offset: u64,
+    /// Its length in bytes: that of the filesystem, rounded up to whole sectors.
+    pub len: u64,
+    /// What a kernel finds it by: `root=PARTUUID=` and this.
+    pub partuuid: String,
+}
+
+/// Puts a filesystem on a disk.
+///
+/// # Errors
+/// [`ErrorKind::BadInput`] when the filesystem is larger than the table can say, [`ErrorKind::Usage`] when the
+/// table cannot say what the options ask for.
+pub fn place<'a, C: Sync>(root: &'a (dyn Image<C> + 'a), options: &DiskOptions) -> Result<Disk<'a, C>> {
+    let (table, partuuid) = match options.layout {
+        DiskLayout::Bare => return Ok(Disk { whole: Whole::Bare(root), root: None }),
+        DiskLayout::Gpt => (gpt(root.len(), options), options.partition_guid.to_string()),
+        DiskLayout::Mbr => (mbr(root.len(), options), format!("{:08x}-01", options.mbr_signature)),
+    };
+    let layout = partition_table::plan(&table, &Options::new(options.sector_size)).map_err(blame)?;
+    let disk = layout.assemble(&[root]).map_err(blame)?;
+    let root = disk.layout().partitions().first().map(|place| RootPartition {
+        number: 1,
+        offset: place.offset(),
+        len: place.len(),
+        partuuid,
+    });
+    Ok(Disk { whole: Whole::Partitioned(disk), root })
+}
+
+/// How many bytes of a disk are not the filesystem's, when that is whole sectors long.
+///
+/// # Errors
+/// As [`place`].
+pub fn overhead(options: &DiskOptions) -> Result<u64> {
+    // It is the same for every length, so any does.
+    let len = options.sector_size.bytes();
+    let table = match options.layout {
+        DiskLayout::Bare => return Ok(0),
+        DiskLayout::Gpt => gpt(len, options),
+        DiskLayout::Mbr => mbr(len, options),
+    };
+    let layout = partition_table::plan(&table, &Options::new(options.sector_size)).map_err(blame)?;
+    Ok(layout.len() - len)
+}
+
+fn gpt(len: u64, options: &DiskOptions) -> Table {
+    let root = GptPartition {
+        name: options.partition_name.clone(),
+        type_guid: options.architecture.map_or(LINUX_FILESYSTEM, Architecture::root_partition_type),
+        guid: options.partition_guid,
+        attributes: 0,
+        len,
+    };
+    Table::Gpt(Gpt { disk_guid: options.disk_guid, partitions: vec![root] })
+}
+
+fn mbr(len: u64, options: &DiskOptions) -> Table {
+    // Not marked bootable: that mark is for boot code, and there is none.
+    let root = MbrPartition { partition_type: MBR_TYPE_LINUX, bootable: false, len };
+    Table::Mbr(Mbr { disk_signature: options.mbr_signature, partitions: vec![root] })
+}
+
+fn blame(error: partition_table::Error) -> Error {
+    let kind = match error {
+        partition_table::Error::BeyondMbr { .. }
+        | partition_table::Error::TooLong { .. }
+        | partition_table::Error::EmptyPartition { .. } => ErrorKind::BadInput,
+        _ => ErrorKind::Usage,
+    };
+    Error::new(kind, error)
+}
+
+impl<C> Disk<'_, C> {
+    /// Where the filesystem is; none on a bare disk, which it is all of.
+    #[must_use]
+    pub fn root_partition(&self) -> Option<&RootPartition> {
+        self.root.as_ref()
+    }
+}
+
+impl<C: Sync> Image<C> for Disk<'_, C> {
+    fn len(&self) -> u64 {
+        match &self.whole {
+            Whole::Bare(root) => root.len(),
+            Whole::Partitioned(disk) => disk.len(),
+        }
+    }
+
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, C>> + Send + '_> {
+        match &self.whole {
+            Whole::Bare(root) => root.runs(),
+            Whole::Partitioned(disk) => disk.runs(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image_runs::{Source, read_all};
+    use uuid::uuid;
+
+    use super::*;
+
+    struct Filesystem(Vec<u8>);
+
+    impl Image<Vec<u8>> for Filesystem {
+        fn len(&self) -> u64 {
+            self.0.len() as u64
+        }
+        fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Vec<u8>>> + Send + '_> {
+            let run = Run { len: self.len(), source: Source::Content { content: &self.0, offset: 0 } };
+            Box::new(std::iter::once(run))
+        }
+    }
+
+    /// A filesystem of any size, of zeros.
+    struct Large(u64);
+
+    impl Image<Vec<u8>> for Large {
+        fn len(&self) -> u64 {
+            self.0
+        }
+        fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Vec<u8>>> + Send + '_> {
+            Box::new(std::iter::once(Run::zeros(self.0)))
+        }
+    }
+
+    fn options(layout: DiskLayout, sector_size: SectorSize) -> DiskOptions {
+        DiskOptions {
+            layout,
+            sector_size,
+            architecture: Some(Architecture::Arm64),
+            disk_guid: uuid!("0f4c8bd3-6b4d-4b54-9a43-9d8f5d2a7c10"),
+            partition_guid: uuid!("5ad0c1d6-0f39-4c36-8c55-1f6b7a0d9e21"),
+            mbr_signature: 0x0a34_abcd,
+            partition_name: "root".to_owned(),
+        }
+    }
+
+    #[test]
+    fn layouts_have_names() {
+        for layout in DiskLayout::ALL {
+            assert_eq!(layout.to_string().parse(), Ok(layout));
+        }
+        let error = "GPT".parse::<DiskLayout>().expect_err("names are lower-case");
+        assert_eq!(error.to_string(), "\"GPT\" is no disk layout; there are gpt, mbr and bare");
+    }
+
+    #[test]
+    fn the_filesystem_lies_where_the_disk_says() {
+        let filesystem = Filesystem((0..3000_u16).flat_map(u16::to_le_bytes).collect());
+        for sector_size in [SectorSize::Bytes512, SectorSize::Bytes4096] {
+            for (layout, partuuid) in
+                [(DiskLayout::Gpt, "5ad0c1d6-0f39-4c36-8c55-1f6b7a0d9e21"), (DiskLayout::Mbr, "0a34abcd-01")]
+            {
+                let disk = place(&filesystem, &options(layout, sector_size)).expect("a valid disk");
+                let bytes = read_all(&disk).expect("memory does not fail");
+                let root = disk.root_partition().expect("there is a table");
+                assert_eq!((root.number, root.offset, root.partuuid.as_str()), (1, 1 << 20, partuuid));
+                assert_eq!(root.len, 6000_u64.next_multiple_of(sector_size.bytes()));
+                assert_eq!(bytes[1 << 20..][..6000], filesystem.0);
+            }
+        }
+        let disk = place(&filesystem, &options(DiskLayout::Bare, SectorSize::Bytes512)).expect("no table");
+        assert_eq!(disk.root_partition(), None);
+        assert_eq!(read_all(&disk).expect("memory does not fail"), filesystem.0);
+    }
+
+    #[test]
+    fn the_partition_has_the_type_of_its_architecture() {
+        let filesystem = Filesystem(vec![0; 4096]);
+        for (architecture, expected) in [
+            (Some(Architecture::Arm64), uuid!("b921b045-1df0-41c3-af44-4c6f280d3fae")),
+            (None, uuid!("0fc63daf-8483-4772-8e79-3d69d8477de4")),
+        ] {
+            let options = DiskOptions { architecture, ..options(DiskLayout::Gpt, SectorSize::Bytes512) };
+            let disk = place(&filesystem, &options).expect("a valid disk");
+            let bytes = read_all(&disk).expect("memory does not fail");
+            let table = gptman::GPT::read_from(&mut std::io::Cursor::new(bytes), 512).expect("a valid table");
+            assert_eq!(table[1].partition_type_guid, expected.to_bytes_le());
+            assert_eq!(table[1].partition_name.as_str(), "root");
+        }
+    }
+
+    #[test]
+    fn errors_say_whose_fault_they_are() {
+        let kind = |len, options: &DiskOptions| place(&Large(len), options).err().map(|error| error.kind());
+        let mbr = options(DiskLayout::Mbr, SectorSize::Bytes512);
+        assert_eq!(kind(1 << 40, &mbr), None);
+        assert_eq!(kind(2 << 40, &mbr), Some(ErrorKind::BadInput));
+        assert_eq!(kind(4096, &DiskOptions { mbr_signature: 0, ..mbr }), Some(ErrorKind::Usage));
+        let gpt = options(DiskLayout::Gpt, SectorSize::Bytes512);
+        assert_eq!(kind(2 << 40, &gpt), None);
+        assert_eq!(
+            kind(4096, &DiskOptions { partition_name: "x".repeat(37), ..gpt }),
+            Some(ErrorKind::Usage)
+        );
+    }
+}
