@@ -1,1 +1,181 @@
 //! Signals that ask the program to stop.
+//!
+//! A handler only sets a flag. Whoever does long work calls [`Interrupt::check`] between its pieces and returns
+//! the error it gets, so that everything which cleans up on drop does; `main` then calls [`Interrupt::die`].
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::{flag, low_level};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Whether a signal asked the program to stop, and which.
+#[derive(Debug, Default)]
+pub struct Interrupt {
+    /// The number of the latest signal; 0 when none came.
+    signal: Arc<AtomicUsize>,
+    /// Whether a signal came: from then on the next one kills at once.
+    came: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    /// Watches SIGINT, SIGTERM and SIGHUP. The first of them sets the flag; a second one kills the program at
+    /// once. A signal that is ignored already (`nohup`, a shell's background jobs) stays ignored.
+    ///
+    /// Also makes a write past the limit on file sizes (`ulimit -f`) fail with EFBIG instead of killing the
+    /// program with SIGXFSZ.
+    ///
+    /// # Errors
+    /// When the kernel refuses a handler.
+    pub fn install() -> Result<Self> {
+        let interrupt = Self::never();
+        let ignored = ignored_signals();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            if ignored & signal_bit(signal) == 0 {
+                interrupt.watch(signal).map_err(|error| Error::new(ErrorKind::Io, error))?;
+            }
+        }
+        // Any handler does: what counts is that the write returns.
+        flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
+            .map_err(|error| Error::new(ErrorKind::Io, error))?;
+        Ok(interrupt)
+    }
+
+    /// An interrupt no signal sets, for callers that handle signals themselves.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::default()
+    }
+
+    /// Sets the flag as if `signal` had come: the way for a caller with its own handlers to stop work.
+    pub fn set(&self, signal: i32) {
+        self.came.store(true, Ordering::SeqCst);
+        self.signal.store(usize::try_from(signal).unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// The signal that asked the program to stop.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        i32::try_from(self.signal.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
+    }
+
+    /// Fails once a signal came. It costs one atomic read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`], naming the signal.
+    pub fn check(&self) -> Result<()> {
+        match self.signal() {
+            None => Ok(()),
+            Some(signal) => {
+                let name = low_level::signal_name(signal).unwrap_or("a signal");
+                Err(Error::new(ErrorKind::Interrupted, format!("stopped by {name}")))
+            }
+        }
+    }
+
+    /// Dies of the signal that came, so that a shell running the program in a loop stops too. Returns when none
+    /// came.
+    pub fn die(&self) {
+        if let Some(signal) = self.signal() {
+            // It fails only for a number that is no signal; the caller's own exit code is then all there is.
+            let _ = low_level::emulate_default_handler(signal);
+        }
+    }
+
+    fn watch(&self, signal: i32) -> io::Result<()> {
+        // Actions run in the order of registration: the first signal passes here before the flag is set.
+        flag::register_conditional_default(signal, Arc::clone(&self.came))?;
+        flag::register(signal, Arc::clone(&self.came))?;
+        let value = usize::try_from(signal).map_err(io::Error::other)?;
+        flag::register_usize(signal, Arc::clone(&self.signal), value)?;
+        Ok(())
+    }
+}
+
+fn signal_bit(signal: i32) -> u64 {
+    u32::try_from(signal - 1).ok().and_then(|bit| 1_u64.checked_shl(bit)).unwrap_or(0)
+}
+
+/// The signals ignored now, as `SigIgn` in proc_pid_status(5) gives them: bit n-1 is signal n. None are known
+/// without /proc.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, ExitStatus};
+
+    use super::*;
+
+    #[test]
+    fn an_interrupt_names_the_signal_that_set_it() {
+        let interrupt = Interrupt::never();
+        interrupt.check().expect("no signal came");
+        assert_eq!(interrupt.signal(), None);
+        interrupt.set(SIGTERM);
+        assert_eq!(interrupt.signal(), Some(SIGTERM));
+        let error = interrupt.check().expect_err("a signal came");
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert_eq!(error.to_string(), "stopped by SIGTERM");
+    }
+
+    /// Runs one of the tests below, which are about a whole process, in a process of its own.
+    fn child(shell_prefix: &str, test: &str) -> ExitStatus {
+        let own = std::env::current_exe().expect("a test has a program");
+        let script = format!("{shell_prefix} exec \"$0\" --exact \"$1\" --ignored --nocapture");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(own).arg(format!("interrupt::tests::{test}"));
+        command.output().expect("sh runs").status
+    }
+
+    #[test]
+    fn the_program_dies_of_the_signal_it_caught() {
+        assert_eq!(child("", "catch_terminate_and_die").signal(), Some(SIGTERM));
+    }
+
+    #[test]
+    fn a_second_signal_kills_at_once() {
+        assert_eq!(child("", "catch_terminate_twice").signal(), Some(SIGTERM));
+    }
+
+    #[test]
+    fn an_ignored_signal_stays_ignored() {
+        assert_eq!(child("trap '' HUP;", "hang_up_twice").code(), Some(0));
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own, which it kills"]
+    fn catch_terminate_and_die() {
+        let interrupt = Interrupt::install().expect("handlers can be set");
+        low_level::raise(SIGTERM).expect("a signal can be raised");
+        assert_eq!(interrupt.signal(), Some(SIGTERM));
+        interrupt.die();
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own, which it kills"]
+    fn catch_terminate_twice() {
+        let _interrupt = Interrupt::install().expect("handlers can be set");
+        low_level::raise(SIGTERM).expect("a signal can be raised");
+        low_level::raise(SIGTERM).expect("a signal can be raised");
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own, which it kills"]
+    fn hang_up_twice() {
+        let _interrupt = Interrupt::install().expect("handlers can be set");
+        low_level::raise(SIGHUP).expect("a signal can be raised");
+        low_level::raise(SIGHUP).expect("a signal can be raised");
+    }
+}

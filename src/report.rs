@@ -1,1 +1,3 @@
 //! What the program says while and after it works.
+
+pub mod progress;

@@ -1,0 +1,166 @@
+//! The bytes of an image from front to back, read by several threads.
+//!
+//! ```text
+//! fillers   take a buffer and the next span ─▶ gather ──┐
+//!               ▲                                       ▼ in the order taken
+//! caller        └──────────── buffer ─────────────── sink(bytes)
+//! ```
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+
+use image_runs::Image;
+use image_tree::Content;
+
+use super::WriteOptions;
+use super::spans::{Span, Spans};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What zeros are taken from. As large as a pipe's buffer, small enough to stay in the nearest cache.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Buffers per filler: one being filled and one waiting for the sink.
+const BUFFERS_PER_FILLER: usize = 2;
+
+/// A span with its bytes, or why they cannot be had.
+type Filled<'a, C> = Result<Span<'a, C>>;
+
+/// What the fillers share: the spans not yet taken, and buffers to fill.
+type Work<'a, C> = Mutex<(Spans<'a, C>, Receiver<Span<'a, C>>)>;
+
+/// Where the spans taken will come from, in order.
+type Order<'a, C> = Sender<Receiver<Filled<'a, C>>>;
+
+/// Calls `sink` with consecutive slices that make up the whole image.
+///
+/// # Errors
+/// The first error of the image's contents or of `sink` in the image's order, or that a signal came.
+pub(super) fn for_each_slice<C: Content>(
+    image: &dyn Image<C>,
+    options: &WriteOptions<'_>,
+    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut emitter = Emitter { options, sink };
+    match options.threads.get() - 1 {
+        0 => alone(image, &mut emitter),
+        fillers => with_fillers(image, fillers, &mut emitter),
+    }
+}
+
+struct Emitter<'s> {
+    options: &'s WriteOptions<'s>,
+    sink: &'s mut dyn FnMut(&[u8]) -> Result<()>,
+}
+
+impl Emitter<'_> {
+    fn emit<C>(&mut self, span: &Span<'_, C>) -> Result<()> {
+        let mut gap = span.gap;
+        while gap > 0 {
+            let piece = &ZEROS[..ZEROS.len().min(usize::try_from(gap).unwrap_or(usize::MAX))];
+            self.emit_slice(piece)?;
+            gap -= piece.len() as u64;
+        }
+        self.emit_slice(span.bytes())
+    }
+
+    fn emit_slice(&mut self, bytes: &[u8]) -> Result<()> {
+        self.options.interrupt.check()?;
+        (self.sink)(bytes)?;
+        self.options.progress.add(bytes.len() as u64);
+        Ok(())
+    }
+}
+
+fn alone<C: Content>(image: &dyn Image<C>, emitter: &mut Emitter<'_>) -> Result<()> {
+    let mut spans = Spans::of(image);
+    let mut span = Span::new();
+    while spans.take(&mut span)? {
+        span.gather()?;
+        emitter.emit(&span)?;
+    }
+    Ok(())
+}
+
+fn with_fillers<C: Content>(image: &dyn Image<C>, fillers: usize, emitter: &mut Emitter<'_>) -> Result<()> {
+    let (order, slots) = channel();
+    let (free, empty) = channel();
+    for _ in 0..fillers.saturating_mul(BUFFERS_PER_FILLER) {
+        // OK to ignore: the receiver is right above.
+        let _ = free.send(Span::new());
+    }
+    let work: &Work<'_, C> = &Mutex::new((Spans::of(image), empty));
+    thread::scope(|scope| {
+        for _ in 0..fillers {
+            let order = order.clone();
+            thread::Builder::new()
+                .spawn_scoped(scope, move || fill_spans(work, &order))
+                .map_err(cannot_start_thread)?;
+        }
+        // The fillers hold the remaining ends: when they are done or have panicked, `slots` ends too.
+        drop(order);
+        emit_slots(slots, free, emitter)
+    })
+}
+
+pub(super) fn cannot_start_thread(error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, io::Error::new(error.kind(), format!("a thread cannot be started: {error}")))
+}
+
+/// Takes spans until there are none left, the sink is gone or reading fails.
+fn fill_spans<'a, C: Content>(work: &Work<'a, C>, order: &Order<'a, C>) {
+    while let Some((mut span, promise)) = take_span(work, order) {
+        let filled = span.gather().map(|()| span);
+        let failed = filled.is_err();
+        if promise.send(filled).is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// Takes the next span and promises the sink its bytes.
+///
+/// A filler takes its buffer before its span, so every span that is taken gets filled, and the sink, which
+/// waits for the earliest of them, never waits in vain.
+fn take_span<'a, C>(
+    work: &Work<'a, C>,
+    order: &Order<'a, C>,
+) -> Option<(Span<'a, C>, SyncSender<Filled<'a, C>>)> {
+    // OK to unwrap: it is poisoned when the image panicked in another thread, and this one then follows it.
+    let mut work = work.lock().expect("the image's runs can be listed");
+    let (spans, empty) = &mut *work;
+    let mut span = empty.recv().ok()?;
+    let (promise, slot) = sync_channel(1);
+    let taken = spans.take(&mut span);
+    if matches!(taken, Ok(false)) {
+        return None;
+    }
+    order.send(slot).ok()?;
+    match taken {
+        Ok(_) => Some((span, promise)),
+        Err(error) => {
+            // OK to ignore: without a sink there is nobody to tell.
+            let _ = promise.send(Err(error));
+            None
+        }
+    }
+}
+
+/// Emits each span as it gets ready and gives its buffer back. Returning drops both channel ends, which ends
+/// the fillers.
+fn emit_slots<'a, C>(
+    slots: Receiver<Receiver<Filled<'a, C>>>,
+    free: Sender<Span<'a, C>>,
+    emitter: &mut Emitter<'_>,
+) -> Result<()> {
+    for slot in slots {
+        // A filler that panicked breaks its promise; the scope passes the panic on.
+        let Ok(filled) = slot.recv() else { break };
+        let span = filled?;
+        emitter.emit(&span)?;
+        // OK to ignore: at the end of the image no filler waits for it.
+        let _ = free.send(span);
+    }
+    Ok(())
+}

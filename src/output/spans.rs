@@ -1,0 +1,225 @@
+//! An image's runs as spans: consecutive bytes that are gathered in one buffer and handed on as a whole.
+//!
+//! ```text
+//! runs   │file│pad│file│pad│ long zeros │ one big file                                  │ zeros │
+//! spans  ├─────────────┤  ┊     gap     ├──────────────┼──────────────────┼────────────┤  gap  ┊
+//!                                       multiples of SPAN_SIZE
+//! ```
+//!
+//! A span ends at the next multiple of [`SPAN_SIZE`] in the destination, so many small files share one write
+//! and a big file is shared by threads. It neither begins nor ends with zeros, and long zeros never enter a
+//! buffer: they are the gap before the next span, which a sparse file leaves as a hole.
+
+use std::io;
+
+use image_runs::{Image, MAX_RENDERED, Run, Source};
+use image_tree::Content;
+
+use super::classify_read_error;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The size spans have where nothing ends them early, in bytes.
+pub(super) const SPAN_SIZE: u64 = 1 << 20;
+
+/// Zeros at least this long, in bytes, end a span. Shorter ones between data are gathered with it, since many small
+/// spans cost more than copying them.
+pub(super) const MIN_GAP: u64 = 64 << 10;
+
+/// A span takes no more runs than this: many tiny runs must not take more memory than the bytes they stand for.
+const MAX_RUNS: usize = 16 << 10;
+
+/// The spans of an image, in order. It checks the runs it meets.
+pub(super) struct Spans<'a, C> {
+    /// `None` after the last run or an error.
+    runs: Option<Box<dyn Iterator<Item = Run<'a, C>> + Send + 'a>>,
+    /// What the last span left of a run, or did not take of it.
+    rest: Option<Run<'a, C>>,
+    /// Where `rest`, or else the next run, begins in the image.
+    position: u64,
+    /// The zeros just before `position` which belong to no span yet.
+    gap: u64,
+    len: u64,
+}
+
+/// One span, with the buffer its bytes are gathered in. It is meant to be filled again and again.
+pub(super) struct Span<'a, C> {
+    /// The length of the zeros between the span before and this one, in bytes.
+    pub(super) gap: u64,
+    /// Where the span begins in the image, in bytes.
+    pub(super) start: u64,
+    runs: Vec<Run<'a, C>>,
+    len: usize,
+    buffer: Vec<u8>,
+}
+
+impl<'a, C> Spans<'a, C> {
+    pub(super) fn of(image: &'a dyn Image<C>) -> Self {
+        Self { runs: Some(image.runs()), rest: None, position: 0, gap: 0, len: image.len() }
+    }
+
+    /// How far the spans taken reach, in bytes.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Makes `span` the next one, its bytes yet to be gathered. The last one has no bytes when zeros end the
+    /// image. Gives false when there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Verification`] when the runs are not what [`Image`] promises. There is no next one then.
+    pub(super) fn take(&mut self, span: &mut Span<'a, C>) -> Result<bool> {
+        span.runs.clear();
+        span.len = 0;
+        while let Some(run) = self.next_run()? {
+            if matches!(run.source, Source::Zeros) {
+                self.gap += run.len;
+                self.position += run.len;
+                continue;
+            }
+            if span.runs.is_empty() {
+                span.gap = std::mem::take(&mut self.gap);
+                span.start = self.position;
+            } else if self.is_complete(span) {
+                self.rest = Some(run);
+                return Ok(true);
+            } else if self.gap > 0 {
+                span.push(Run::zeros(std::mem::take(&mut self.gap)));
+            }
+            let (head, rest) = split(run, end_of_span(span.start) - self.position);
+            self.position += head.len;
+            self.rest = rest;
+            span.push(head);
+        }
+        if span.runs.is_empty() {
+            span.gap = std::mem::take(&mut self.gap);
+            span.start = self.position;
+        }
+        Ok(span.len > 0 || span.gap > 0)
+    }
+
+    /// Whether data at the current position belongs to the next span.
+    fn is_complete(&self, span: &Span<'a, C>) -> bool {
+        self.position >= end_of_span(span.start) || self.gap >= MIN_GAP || span.runs.len() >= MAX_RUNS
+    }
+
+    fn next_run(&mut self) -> Result<Option<Run<'a, C>>> {
+        if let Some(run) = self.rest.take() {
+            return Ok(Some(run));
+        }
+        let Some(runs) = &mut self.runs else { return Ok(None) };
+        let run = runs.next();
+        let problem = match &run {
+            Some(run) => self.problem_with(run),
+            None if self.position < self.len => Some("the image's runs end before the image does"),
+            None => None,
+        };
+        if run.is_none() || problem.is_some() {
+            self.runs = None;
+        }
+        match problem {
+            None => Ok(run),
+            Some(problem) => {
+                let message = format!("{problem}, at byte {} of {}", self.position, self.len);
+                Err(Error::new(ErrorKind::Verification, message))
+            }
+        }
+    }
+
+    fn problem_with(&self, run: &Run<'_, C>) -> Option<&'static str> {
+        if run.len == 0 {
+            return Some("a run of the image has no bytes");
+        }
+        if run.len > self.len - self.position {
+            return Some("the image's runs are longer than the image");
+        }
+        match run.source {
+            Source::Bytes(bytes) if u64::try_from(bytes.len()) != Ok(run.len) => {
+                Some("a run of the image and its bytes differ in length")
+            }
+            Source::Rendered { .. } if run.len > MAX_RENDERED => {
+                Some("a rendered run of the image is too long")
+            }
+            Source::Content { offset, .. } if offset.checked_add(run.len).is_none() => {
+                Some("a run of the image lies outside its content")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The multiple of [`SPAN_SIZE`] after `start`.
+fn end_of_span(start: u64) -> u64 {
+    (start / SPAN_SIZE + 1).saturating_mul(SPAN_SIZE)
+}
+
+/// Cuts a run at `at`, which is not 0. A rendered run stays whole.
+fn split<C>(run: Run<'_, C>, at: u64) -> (Run<'_, C>, Option<Run<'_, C>>) {
+    if run.len <= at {
+        return (run, None);
+    }
+    let (head, rest) = match run.source {
+        Source::Zeros => (Source::Zeros, Source::Zeros),
+        Source::Rendered { .. } => return (run, None),
+        Source::Bytes(bytes) => {
+            let (head, rest) = bytes.split_at(in_memory(at));
+            (Source::Bytes(head), Source::Bytes(rest))
+        }
+        Source::Content { content, offset } => (run.source, Source::Content { content, offset: offset + at }),
+    };
+    (Run { len: at, source: head }, Some(Run { len: run.len - at, source: rest }))
+}
+
+/// A length within a span, or of bytes that are in memory, as an index.
+pub(super) fn in_memory(len: u64) -> usize {
+    usize::try_from(len).expect("what is in memory has a length that fits in usize")
+}
+
+impl<'a, C> Span<'a, C> {
+    /// A span of nothing.
+    pub(super) fn new() -> Self {
+        Self { gap: 0, start: 0, runs: Vec::new(), len: 0, buffer: Vec::new() }
+    }
+
+    /// The bytes, once gathered.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+
+    fn push(&mut self, run: Run<'a, C>) {
+        self.len += in_memory(run.len);
+        self.runs.push(run);
+    }
+}
+
+impl<C: Content> Span<'_, C> {
+    /// Puts the bytes of the span's runs in its buffer.
+    ///
+    /// # Errors
+    /// The first error of a content.
+    pub(super) fn gather(&mut self) -> Result<()> {
+        if self.buffer.len() < self.len {
+            // Every byte is written below, so the buffer is zeroed when it grows and never again.
+            self.buffer.resize(self.len, 0);
+        }
+        let mut rest = &mut self.buffer[..self.len];
+        for run in &self.runs {
+            let (out, tail) = rest.split_at_mut(in_memory(run.len));
+            read(run, out).map_err(classify_read_error)?;
+            rest = tail;
+        }
+        Ok(())
+    }
+}
+
+fn read<C: Content>(run: &Run<'_, C>, out: &mut [u8]) -> io::Result<()> {
+    match run.source {
+        Source::Zeros => out.fill(0),
+        Source::Bytes(bytes) => out.copy_from_slice(bytes),
+        Source::Rendered { by, key } => {
+            out.fill(0);
+            by.render(key, out);
+        }
+        Source::Content { content, offset } => content.read_at(out, offset)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,344 @@
+//! An image as a file, with holes where it is zero.
+//!
+//! Each thread gathers a span and writes it with as few calls as its holes allow. The file appears under its
+//! name when it is whole; until then what had the name is untouched, and a run that fails or is killed leaves
+//! nothing.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use image_runs::Image;
+use image_tree::Content;
+
+use super::WriteOptions;
+use super::atomic_file::AtomicFile;
+use super::in_order::cannot_start_thread;
+use super::spans::{Span, Spans, in_memory};
+use super::stream::{self, Streamed};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What filesystems allocate by; a smaller hole saves nothing.
+const BLOCK: usize = 4096;
+
+/// Zeros between data are left as a hole from this many on, in bytes. [What it costs](self) decides.
+pub(super) const MIN_HOLE: usize = 16 << 10;
+
+/// A block of zeros. Comparing with it is one `memcmp`, which leaves data at the first byte.
+static ZERO_BLOCK: [u8; BLOCK] = [0; BLOCK];
+
+/// What became of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The image's length in bytes.
+    pub len: u64,
+    /// How many bytes were written.
+    pub written_bytes: u64,
+    /// How many bytes were left as holes.
+    pub hole_bytes: u64,
+}
+
+/// Makes `path` a file with the image's bytes.
+///
+/// A symbolic link is followed and stays. A regular file is replaced by a new one, as `mv` would, whatever its
+/// mode. A named pipe or character device is written front to back, without holes.
+///
+/// # Errors
+/// [`Usage`](ErrorKind::Usage) when `path` is a directory or block device, [`Io`](ErrorKind::Io) naming the
+/// output when it cannot be written, what reading the image's contents gives,
+/// [`Verification`](ErrorKind::Verification) when the image's runs are not what [`Image`] promises, and
+/// [`Interrupted`](ErrorKind::Interrupted).
+pub fn write<C: Content>(image: &dyn Image<C>, path: &Path, options: &WriteOptions<'_>) -> Result<Written> {
+    match target(path)? {
+        Target::Regular(target) => write_file(image, path, &target, options),
+        Target::Stream => write_stream(image, path, options),
+    }
+}
+
+enum Target {
+    /// A regular file or nothing yet, at a path that does not end in a symbolic link.
+    Regular(PathBuf),
+    /// Something that takes bytes in order.
+    Stream,
+}
+
+fn target(path: &Path) -> Result<Target> {
+    let usage = |message: &str| Err(Error::at(ErrorKind::Usage, path, message));
+    let file_type = match fs::metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        // What a link points to may still have to be made.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match path.as_os_str().as_encoded_bytes() {
+                [] => usage("the name of the output is empty"),
+                [.., b'/'] => {
+                    usage("is not a directory that exists, and an image is a file: leave out the last /")
+                }
+                _ => Ok(Target::Regular(resolve(path)?)),
+            };
+        }
+        Err(error) => return Err(Error::io(path, error)),
+    };
+    if file_type.is_file() {
+        Ok(Target::Regular(resolve(path)?))
+    } else if file_type.is_dir() {
+        usage("is a directory: name a file in it")
+    } else if file_type.is_block_device() {
+        usage("is a block device: write the image to a file, or to standard output with `-o - > DEVICE`")
+    } else if file_type.is_fifo() || file_type.is_char_device() {
+        Ok(Target::Stream)
+    } else {
+        usage("is a socket: write the image to a file, or to standard output with `-o -`")
+    }
+}
+
+/// Follows the symbolic links at the end of a path, also one that points to nothing yet.
+fn resolve(path: &Path) -> Result<PathBuf> {
+    /// As many as the kernel follows.
+    const MAX_LINKS: usize = 40;
+    let mut resolved = path.to_owned();
+    for _ in 0..=MAX_LINKS {
+        if !resolved.is_symlink() {
+            return Ok(resolved);
+        }
+        let link = fs::read_link(&resolved).map_err(|error| Error::io(&resolved, error))?;
+        resolved.pop();
+        resolved.push(link);
+    }
+    Err(Error::at(ErrorKind::Io, path, io::Error::other("too many levels of symbolic links")))
+}
+
+fn write_stream<C: Content>(
+    image: &dyn Image<C>,
+    path: &Path,
+    options: &WriteOptions<'_>,
+) -> Result<Written> {
+    let mut out = File::options().write(true).open(path).map_err(|error| Error::io(path, error))?;
+    match stream::write(image, &mut out, path, options)? {
+        Streamed::Whole => Ok(Written { len: image.len(), written_bytes: image.len(), hole_bytes: 0 }),
+        Streamed::ReaderGone => Err(Error::io(path, io::Error::from(io::ErrorKind::BrokenPipe))),
+    }
+}
+
+fn write_file<C: Content>(
+    image: &dyn Image<C>,
+    path: &Path,
+    target: &Path,
+    options: &WriteOptions<'_>,
+) -> Result<Written> {
+    let refused = |error| cannot_hold(image, path, error);
+    let output = AtomicFile::create(target)?;
+    output.file().set_len(image.len()).map_err(refused)?;
+    let writer = Writer {
+        spans: Mutex::new(Spans::of(image)),
+        file: Mutex::new(output.file()),
+        stop: AtomicBool::new(false),
+        options,
+        refused: &refused,
+    };
+    let written_bytes = write_with_threads(&writer)?;
+    options.interrupt.check()?;
+    output.publish().map_err(refused)?;
+    Ok(Written { len: image.len(), written_bytes, hole_bytes: image.len() - written_bytes })
+}
+
+/// Why the output could not be written, with what it needs where that is the question.
+fn cannot_hold<C>(image: &dyn Image<C>, path: &Path, error: io::Error) -> Error {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    if !matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull) {
+        return Error::io(path, error);
+    }
+    let message =
+        format!("no room for an image of {} bytes, up to {} of them data", image.len(), data_bytes(image));
+    Error::at(ErrorKind::Io, path, NoRoom { message, source: error })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct NoRoom {
+    message: String,
+    source: io::Error,
+}
+
+/// How many bytes of the image are not known to be zero.
+fn data_bytes<C>(image: &dyn Image<C>) -> u64 {
+    let mut spans = Spans::of(image);
+    let mut span = Span::new();
+    let mut gaps = 0;
+    while let Ok(true) = spans.take(&mut span) {
+        gaps += span.gap;
+    }
+    image.len() - gaps
+}
+
+/// What the threads share.
+struct Writer<'w, 'a, C> {
+    spans: Mutex<Spans<'a, C>>,
+    /// The kernel lets one thread at a time write to a file. Threads that wait for it here sleep; in the kernel they
+    /// would spin and take the processor from those that read.
+    file: Mutex<&'w File>,
+    /// Set when one thread failed: the others finish their span and take no other.
+    stop: AtomicBool,
+    options: &'w WriteOptions<'w>,
+    refused: &'w (dyn Fn(io::Error) -> Error + Sync),
+}
+
+/// An error, and where in the image it came up.
+type Failure = (u64, Error);
+
+/// Writes every span and gives the number of bytes written.
+fn write_with_threads<C: Content>(writer: &Writer<'_, '_, C>) -> Result<u64> {
+    let results = thread::scope(|scope| {
+        let others: Vec<_> = (1..writer.options.threads.get())
+            .map(|_| thread::Builder::new().spawn_scoped(scope, || writer.write_spans()))
+            .collect();
+        let mut results = vec![writer.write_spans()];
+        results.extend(others.into_iter().map(|thread| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(error) => Err((u64::MAX, cannot_start_thread(error))),
+        }));
+        results
+    });
+    let mut written = 0;
+    let mut first: Option<Failure> = None;
+    for result in results {
+        match result {
+            Ok(bytes) => written += bytes,
+            // Spans are taken in order and finished once taken, so the earliest failure is the one every number
+            // of threads meets.
+            Err(failure) if first.as_ref().is_none_or(|(position, _)| failure.0 < *position) => {
+                first = Some(failure)
+            }
+            Err(_) => {}
+        }
+    }
+    first.map_or(Ok(written), |(_, error)| Err(error))
+}
+
+impl<C: Content> Writer<'_, '_, C> {
+    /// Writes spans until there are none left, and gives the number of bytes written.
+    fn write_spans(&self) -> Result<u64, Failure> {
+        let mut span = Span::new();
+        let mut written = 0;
+        let result = loop {
+            match self.write_span(&mut span) {
+                Ok(Some(bytes)) => written += bytes,
+                Ok(None) => break Ok(written),
+                Err(failure) => break Err(failure),
+            }
+        };
+        if result.is_err() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl<'a, C: Content> Writer<'_, 'a, C> {
+    /// Writes the next span, if there is one and no thread failed.
+    fn write_span(&self, span: &mut Span<'a, C>) -> Result<Option<u64>, Failure> {
+        // A signal is no property of the image: whatever else failed is told first.
+        self.options.interrupt.check().map_err(|error| (u64::MAX, error))?;
+        {
+            // OK to unwrap: it is poisoned when the image panicked in another thread, and this one then follows
+            // it.
+            let mut spans = self.spans.lock().expect("the image's runs can be listed");
+            if self.stop.load(Ordering::Relaxed)
+                || !spans.take(span).map_err(|error| (spans.position(), error))?
+            {
+                return Ok(None);
+            }
+        }
+        span.gather().map_err(|error| (span.start, error))?;
+        let written = self.write_data(span.bytes(), span.start).map_err(|error| (span.start, error))?;
+        self.options.progress.add(span.gap + span.bytes().len() as u64);
+        Ok(Some(written))
+    }
+
+    /// Writes the data among `bytes`, which belong at `start`, and gives how many bytes that was.
+    fn write_data(&self, bytes: &[u8], start: u64) -> Result<u64> {
+        let mut written = 0;
+        // OK to unwrap: writing does not panic.
+        let file = self.file.lock().expect("the file can be written to");
+        for range in data_ranges(bytes, start) {
+            let offset = start + range.start as u64;
+            written += range.len() as u64;
+            file.write_all_at(&bytes[range], offset).map_err(self.refused)?;
+        }
+        Ok(written)
+    }
+}
+
+/// The ranges of a span worth writing: all of it but its blocks of zeros, the blocks being those of the
+/// destination. Fewer zeros than [`MIN_HOLE`] between data are written too, as that costs less than another
+/// write.
+fn data_ranges(bytes: &[u8], start: u64) -> impl Iterator<Item = Range<usize>> {
+    let mut blocks = blocks(bytes.len(), start);
+    std::iter::from_fn(move || {
+        let mut data: Option<Range<usize>> = None;
+        for block in blocks.by_ref() {
+            let is_zero = bytes[block.clone()] == ZERO_BLOCK[..block.len()];
+            data = match data {
+                None if is_zero => None,
+                None => Some(block),
+                Some(data) if !is_zero => Some(data.start..block.end),
+                Some(data) if block.end - data.end >= MIN_HOLE => return Some(data),
+                Some(data) => Some(data),
+            };
+        }
+        data
+    })
+}
+
+/// Cuts `len` bytes which begin at `start` at multiples of [`BLOCK`].
+fn blocks(len: usize, start: u64) -> impl Iterator<Item = Range<usize>> {
+    let into_block = in_memory(start % BLOCK as u64);
+    let mut position = 0;
+    std::iter::from_fn(move || {
+        let end = len.min(position + BLOCK - (position + into_block) % BLOCK);
+        let block = std::mem::replace(&mut position, end)..end;
+        (!block.is_empty()).then_some(block)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[(usize, u8)], start: u64, expected: &[(usize, usize)]) {
+        let bytes: Vec<u8> = bytes.iter().flat_map(|(len, byte)| std::iter::repeat_n(*byte, *len)).collect();
+        let ranges = data_ranges(&bytes, start).map(|range| (range.start, range.end));
+        assert_eq!(ranges.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn zeros_at_the_ends_of_a_span_are_not_written() {
+        check(&[], 0, &[]);
+        check(&[(3 * BLOCK, 0)], 0, &[]);
+        check(&[(BLOCK, 0), (1, 1), (3 * BLOCK, 0)], 0, &[(BLOCK, 2 * BLOCK)]);
+        check(&[(10, 0), (1, 1), (9, 0)], 0, &[(0, 20)]);
+    }
+
+    #[test]
+    fn blocks_are_those_of_the_destination() {
+        check(&[(100, 0), (100, 1), (BLOCK, 0)], 4096 - 100, &[(100, 100 + BLOCK)]);
+        check(&[(100, 1), (100, 0), (BLOCK, 0)], 4096 - 100, &[(0, 100)]);
+        check(&[(100, 1), (200, 0)], 4096 - 150, &[(0, 150)]);
+    }
+
+    #[test]
+    fn long_zeros_between_data_are_a_hole() {
+        let gap = MIN_HOLE;
+        check(&[(BLOCK, 1), (gap, 0), (1, 1)], 0, &[(0, BLOCK), (BLOCK + gap, BLOCK + gap + 1)]);
+        check(&[(BLOCK, 1), (gap - 1, 0), (1, 1)], 0, &[(0, BLOCK + gap)]);
+        check(
+            &[(BLOCK, 1), (gap + BLOCK, 0), (1, 1)],
+            0,
+            &[(0, BLOCK), (gap + 2 * BLOCK, gap + 2 * BLOCK + 1)],
+        );
+    }
+}

@@ -1,0 +1,573 @@
+//! Every way out gives the same bytes, and nothing when it fails.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use image_runs::{Image, MAX_RENDERED, Render, Run, Source, read_all};
+use image_tree::Content;
+use proptest::prelude::*;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::spans::{MIN_GAP, SPAN_SIZE};
+use super::sparse_file::{self, MIN_HOLE, Written};
+use super::stream::{self, Streamed};
+use super::{WriteOptions, digest};
+use crate::error::{Error, ErrorKind};
+use crate::interrupt::Interrupt;
+use crate::report::progress::{Progress, Silent};
+
+const BLOCK: usize = 4096;
+const THREADS: [usize; 3] = [1, 2, 7];
+
+/// A content that may misbehave.
+enum TestContent {
+    Bytes(Vec<u8>),
+    /// Unreadable, saying so.
+    Broken(u32),
+    /// All zeros, setting an interrupt when read.
+    Interrupting(Interrupt),
+    Panicking,
+}
+
+impl Content for TestContent {
+    fn len(&self) -> u64 {
+        match self {
+            TestContent::Bytes(bytes) => Content::len(bytes),
+            _ => u64::MAX,
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            TestContent::Bytes(bytes) => bytes.read_at(buffer, offset),
+            TestContent::Broken(number) => Err(io::Error::other(format!("file {number} is broken"))),
+            TestContent::Interrupting(interrupt) => {
+                interrupt.set(signal_hook::consts::SIGTERM);
+                buffer.fill(1);
+                Ok(())
+            }
+            TestContent::Panicking => panic!("a content panics"),
+        }
+    }
+}
+
+/// Renders each key as its own bytes, between zeros it relies on being there.
+struct Keys;
+
+impl Render for Keys {
+    fn render(&self, key: u64, out: &mut [u8]) {
+        assert!(out.iter().all(|byte| *byte == 0), "a renderer starts from zeros");
+        for (index, byte) in out.iter_mut().enumerate().filter(|(index, _)| index % 3 == 0) {
+            *byte = key.to_le_bytes()[index % 8];
+        }
+    }
+}
+
+/// Where the bytes of a test image's run come from.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Zeros,
+    Memory,
+    Rendered(u64),
+    Content { index: usize, offset: u64 },
+}
+
+/// An image put together by hand.
+struct TestImage {
+    len: u64,
+    runs: Vec<(u64, Part)>,
+    contents: Vec<TestContent>,
+    memory: Vec<u8>,
+}
+
+impl TestImage {
+    fn new(runs: Vec<(u64, Part)>, contents: Vec<TestContent>) -> Self {
+        let memory = pattern(2 * SPAN_SIZE, 5);
+        Self { len: runs.iter().map(|run| run.0).sum(), runs, contents, memory }
+    }
+}
+
+impl Image<TestContent> for TestImage {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, TestContent>> + Send + '_> {
+        Box::new(self.runs.iter().map(|(len, part)| {
+            let source = match *part {
+                Part::Zeros => Source::Zeros,
+                Part::Memory => Source::Bytes(&self.memory[..usize::try_from(*len).expect("it fits")]),
+                Part::Rendered(key) => Source::Rendered { by: &Keys, key },
+                Part::Content { index, offset } => Source::Content { content: &self.contents[index], offset },
+            };
+            Run { len: *len, source }
+        }))
+    }
+}
+
+/// Bytes that differ from place to place, with zero blocks among them.
+fn pattern(len: u64, seed: u64) -> Vec<u8> {
+    let byte = |at: u64| {
+        let zero_blocks = at / BLOCK as u64 % 40;
+        if zero_blocks < 18 { 0 } else { (at.wrapping_mul(seed | 1) >> 3).to_le_bytes()[0] }
+    };
+    (0..len).map(byte).collect()
+}
+
+/// A content of `len` bytes without zeros.
+fn dense(len: u64) -> TestContent {
+    TestContent::Bytes(vec![7; usize::try_from(len).expect("it fits")])
+}
+
+fn whole(content: TestContent) -> TestImage {
+    let len = content.len();
+    TestImage::new(vec![(len, Part::Content { index: 0, offset: 0 })], vec![content])
+}
+
+/// Counts what is done.
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl Progress for Count {
+    fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+fn options<'a>(threads: usize, interrupt: &'a Interrupt, progress: &'a dyn Progress) -> WriteOptions<'a> {
+    WriteOptions { threads: NonZeroUsize::new(threads).expect("a test has threads"), interrupt, progress }
+}
+
+fn write(image: &TestImage, path: &Path, threads: usize) -> Result<Written, Error> {
+    sparse_file::write(image, path, &options(threads, &Interrupt::never(), &Silent))
+}
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a directory can be made")
+}
+
+/// Says that a test did not run, past the capture of a passing test's output.
+fn skipped(what: &str) {
+    writeln!(io::stderr(), "SKIPPED {what}").expect("standard error takes it");
+}
+
+/// The names in a directory, hidden ones too.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("the directory is there");
+    entries.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Writes, streams and digests an image with several numbers of threads and compares each with [`read_all`].
+fn check_all_ways(image: &TestImage) {
+    let expected = read_all(image).expect("the test's contents can be read");
+    let directory = directory();
+    let path = directory.path().join("image");
+    for threads in THREADS {
+        let (interrupt, done) = (Interrupt::never(), Count::default());
+        let options = options(threads, &interrupt, &done);
+
+        let written = sparse_file::write(image, &path, &options).expect("it can be written");
+        assert!(fs::read(&path).expect("the file is there") == expected, "the file differs");
+        assert_eq!(done.0.swap(0, Ordering::Relaxed), image.len);
+        assert_eq!(written.len, image.len);
+        assert_eq!(written.written_bytes + written.hole_bytes, image.len);
+        let allocated = fs::metadata(&path).expect("the file is there").blocks() * 512;
+        let most = most_allocated(&expected);
+        assert!(allocated <= most, "holes are missing: {allocated} bytes are allocated, {most} would do");
+
+        let mut bytes = Vec::new();
+        let streamed = stream::write(image, &mut bytes, Path::new("-"), &options).expect("memory takes all");
+        assert_eq!(streamed, Streamed::Whole);
+        assert!(bytes == expected, "the stream differs");
+        assert_eq!(done.0.swap(0, Ordering::Relaxed), image.len);
+
+        let digest = digest::sha256(image, &options).expect("it can be read");
+        assert_eq!(digest[..], Sha256::digest(&expected)[..]);
+        assert_eq!(done.0.swap(0, Ordering::Relaxed), image.len);
+    }
+}
+
+/// What a file may take on a filesystem: every block but those in runs of zeros of [`MIN_HOLE`] and more, and some
+/// for the filesystem's own.
+fn most_allocated(bytes: &[u8]) -> u64 {
+    let own = 64 << 10;
+    let (mut data, mut zeros) = (0, 0);
+    for block in bytes.chunks(BLOCK) {
+        if block.iter().all(|byte| *byte == 0) {
+            zeros += BLOCK;
+        } else {
+            data += BLOCK + if zeros < MIN_HOLE { zeros } else { 0 };
+            zeros = 0;
+        }
+    }
+    own + data as u64
+}
+
+/// Lengths around every boundary a writer has.
+fn lengths() -> impl Strategy<Value = u64> {
+    let near = |at: u64| at.saturating_sub(2).max(1)..=at + 2;
+    prop_oneof![
+        4 => 1..=10_000_u64,
+        2 => near(BLOCK as u64),
+        1 => near(MIN_HOLE as u64),
+        1 => near(MIN_GAP),
+        1 => near(SPAN_SIZE),
+        1 => 1..=2 * SPAN_SIZE,
+    ]
+}
+
+/// A run that may have any source; contents are 2.5 spans long, so that a run can cross two boundaries.
+fn runs() -> impl Strategy<Value = (u64, Part)> {
+    const CONTENT: u64 = SPAN_SIZE * 5 / 2;
+    let zeros = lengths().prop_map(|len| (len, Part::Zeros));
+    let memory = lengths().prop_map(|len| (len.min(2 * SPAN_SIZE), Part::Memory));
+    let rendered =
+        (lengths(), any::<u64>()).prop_map(|(len, key)| (len.min(MAX_RENDERED), Part::Rendered(key)));
+    let content = (lengths(), 0..2_usize, 0..CONTENT)
+        .prop_map(|(len, index, offset)| (len.min(CONTENT - offset), Part::Content { index, offset }));
+    prop_oneof![2 => zeros, 1 => memory, 1 => rendered, 3 => content]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_way_gives_the_same_bytes(runs in prop::collection::vec(runs(), 0..24)) {
+        let contents = [3, 11].map(|seed| TestContent::Bytes(pattern(SPAN_SIZE * 5 / 2, seed)));
+        check_all_ways(&TestImage::new(runs, contents.into()));
+    }
+}
+
+#[test]
+fn many_tiny_runs_are_gathered() {
+    let runs = (0..40_000).map(|index| match index % 3 {
+        0 => (1, Part::Content { index: 0, offset: index }),
+        1 => (2, Part::Zeros),
+        _ => (1, Part::Rendered(index)),
+    });
+    check_all_ways(&TestImage::new(runs.collect(), vec![dense(40_000)]));
+}
+
+#[test]
+fn an_image_of_nothing_and_an_image_of_zeros() {
+    check_all_ways(&TestImage::new(vec![], vec![]));
+    check_all_ways(&TestImage::new(vec![(SPAN_SIZE * 3 + 1, Part::Zeros)], vec![]));
+}
+
+#[test]
+fn a_terabyte_of_zeros_is_all_hole() {
+    let image = TestImage::new(
+        vec![(1 << 40, Part::Zeros), (1, Part::Content { index: 0, offset: 0 })],
+        vec![dense(1)],
+    );
+    let directory = directory();
+    let path = directory.path().join("image");
+    let written = write(&image, &path, 2).expect("a sparse file takes no room");
+    assert_eq!(written, Written { len: (1 << 40) + 1, written_bytes: 1, hole_bytes: 1 << 40 });
+    assert_eq!(fs::metadata(&path).expect("the file is there").len(), (1 << 40) + 1);
+}
+
+/// Runs every way out and expects each to fail with `kind` and `message`, leaving no file.
+fn check_failure(image: &TestImage, interrupt: impl Fn() -> Interrupt, kind: ErrorKind, message: &str) {
+    for threads in THREADS {
+        let directory = directory();
+        let path = directory.path().join("image");
+        let file = sparse_file::write(image, &path, &options(threads, &interrupt(), &Silent)).map(drop);
+        let stream =
+            stream::write(image, &mut io::sink(), &path, &options(threads, &interrupt(), &Silent)).map(drop);
+        let digest = digest::sha256(image, &options(threads, &interrupt(), &Silent)).map(drop);
+        for result in [file, stream, digest] {
+            let error = result.expect_err("it fails");
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(message), "{error}");
+        }
+        assert_eq!(names(directory.path()), [""; 0]);
+    }
+}
+
+#[test]
+fn the_first_content_that_cannot_be_read_is_told_whatever_the_threads() {
+    let content = |index| (SPAN_SIZE, Part::Content { index, offset: 0 });
+    let runs = vec![content(0), content(0), content(1), content(2), content(0), content(2)];
+    let contents = vec![dense(SPAN_SIZE), TestContent::Broken(1), TestContent::Broken(2)];
+    let image = TestImage::new(runs, contents);
+    check_failure(&image, Interrupt::never, ErrorKind::Io, "file 1 is broken");
+}
+
+#[test]
+fn a_content_that_ends_early_is_bad_input() {
+    let mut image = whole(dense(SPAN_SIZE));
+    image.contents = vec![dense(SPAN_SIZE / 2)];
+    check_failure(&image, Interrupt::never, ErrorKind::BadInput, "end of file");
+}
+
+#[test]
+fn runs_that_break_their_promise_are_found() {
+    let check =
+        |image: &TestImage, message| check_failure(image, Interrupt::never, ErrorKind::Verification, message);
+    let mut image = whole(dense(10));
+    image.len = 11;
+    check(&image, "end before the image does, at byte 10 of 11");
+    image.len = 9;
+    check(&image, "longer than the image, at byte 0 of 9");
+    check(&TestImage::new(vec![(5, Part::Zeros), (0, Part::Zeros)], vec![]), "has no bytes, at byte 5 of 5");
+    check(&TestImage::new(vec![(MAX_RENDERED + 1, Part::Rendered(0))], vec![]), "too long");
+    let outside = Part::Content { index: 0, offset: u64::MAX };
+    check(&TestImage::new(vec![(1, outside)], vec![dense(1)]), "outside its content");
+}
+
+#[test]
+fn a_signal_leaves_nothing() {
+    let stop = || {
+        let interrupt = Interrupt::never();
+        interrupt.set(signal_hook::consts::SIGINT);
+        interrupt
+    };
+    check_failure(&whole(dense(1)), stop, ErrorKind::Interrupted, "stopped by SIGINT");
+}
+
+#[test]
+fn a_signal_while_writing_leaves_nothing() {
+    for threads in THREADS {
+        let mut image = whole(TestContent::Interrupting(Interrupt::never()));
+        image.len = SPAN_SIZE * 64;
+        image.runs[0].0 = image.len;
+        let TestContent::Interrupting(interrupt) = &image.contents[0] else { unreachable!("made above") };
+        let directory = directory();
+        let path = directory.path().join("image");
+        let done = Count::default();
+        let error = sparse_file::write(&image, &path, &options(threads, interrupt, &done))
+            .expect_err("it is stopped");
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert!(done.0.into_inner() < image.len, "the signal came midway");
+        assert_eq!(names(directory.path()), [""; 0]);
+    }
+}
+
+#[test]
+fn a_panic_neither_hangs_nor_leaves_a_file() {
+    for threads in THREADS {
+        let mut image = whole(TestContent::Panicking);
+        image.len = SPAN_SIZE * 16;
+        image.runs = vec![
+            (SPAN_SIZE * 8, Part::Content { index: 1, offset: 0 }),
+            (SPAN_SIZE, Part::Content { index: 0, offset: 0 }),
+            (SPAN_SIZE * 7, Part::Content { index: 1, offset: 0 }),
+        ];
+        image.contents.push(dense(SPAN_SIZE * 8));
+        let directory = directory();
+        let path = directory.path().join("image");
+        let panics = |call: &(dyn Fn() + Sync)| thread::scope(|scope| scope.spawn(call).join().is_err());
+        assert!(panics(&|| drop(write(&image, &path, threads))));
+        assert!(panics(&|| {
+            let _ = digest::sha256(&image, &options(threads, &Interrupt::never(), &Silent));
+        }));
+        assert_eq!(names(directory.path()), [""; 0]);
+    }
+}
+
+#[test]
+fn what_has_the_name_is_replaced_whole_or_not_at_all() {
+    let directory = directory();
+    let path = directory.path().join("image");
+    fs::write(&path, "before").expect("it can be written");
+    write(&whole(TestContent::Broken(1)), &path, 2).expect_err("a content is broken");
+    assert_eq!(fs::read(&path).expect("the file is there"), b"before");
+
+    let mut held = File::open(&path).expect("the file is there");
+    write(&whole(dense(5)), &path, 2).expect("it can be written");
+    assert_eq!(fs::read(&path).expect("the file is there"), [7; 5]);
+    assert_eq!(names(directory.path()), ["image"]);
+    let mut before = String::new();
+    held.read_to_string(&mut before).expect("it can be read");
+    assert_eq!(before, "before", "the old file is another one");
+}
+
+#[test]
+fn a_symbolic_link_is_written_through() {
+    let directory = directory();
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir(at("real")).expect("it can be made");
+    std::os::unix::fs::symlink("second", at("first")).expect("it can be made");
+    std::os::unix::fs::symlink("real/image", at("second")).expect("it can be made");
+    for _ in ["the link points to nothing", "the link points to a file"] {
+        write(&whole(dense(5)), &at("first"), 1).expect("it can be written");
+        assert_eq!(fs::read(at("real/image")).expect("the file is there"), [7; 5]);
+        assert!(at("first").is_symlink() && at("second").is_symlink());
+        assert_eq!(names(&at("real")), ["image"]);
+    }
+    std::os::unix::fs::symlink("loop", at("loop")).expect("it can be made");
+    let error = write(&whole(dense(5)), &at("loop"), 1).expect_err("it leads nowhere");
+    assert!(error.to_string().contains("loop"), "{error}");
+}
+
+#[test]
+fn a_name_without_directory_is_in_the_current_one() {
+    let name = format!("rootcast-test-{}", std::process::id());
+    write(&whole(dense(5)), Path::new(&name), 1).expect("it can be written");
+    let bytes = fs::read(&name);
+    fs::remove_file(&name).expect("the file is there");
+    assert_eq!(bytes.expect("the file is there"), [7; 5]);
+}
+
+#[test]
+fn targets_that_cannot_be_images_are_refused() {
+    let directory = directory();
+    let check = |path: &Path, kind, message: &str| {
+        let error = write(&whole(dense(5)), path, 1).expect_err("it is refused");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(message), "{error}");
+        assert!(
+            path.as_os_str().is_empty()
+                || error.to_string().contains(directory.path().to_str().expect("ASCII"))
+        );
+    };
+    check(Path::new(""), ErrorKind::Usage, "empty");
+    check(directory.path(), ErrorKind::Usage, "is a directory");
+    check(&directory.path().join("new/"), ErrorKind::Usage, "not a directory that exists");
+    let missing = directory.path().join("missing");
+    let message = format!("{}: No such file", missing.display());
+    check(&missing.join("image"), ErrorKind::Io, &message);
+    fs::write(directory.path().join("file"), "").expect("it can be written");
+    check(&directory.path().join("file/image"), ErrorKind::Io, "Not a directory");
+    let socket = directory.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("it can be bound");
+    check(&socket, ErrorKind::Usage, "is a socket");
+    assert_eq!(names(directory.path()).len(), 2);
+}
+
+#[test]
+fn a_block_device_is_refused() {
+    let Some(device) = fs::read_dir("/dev").into_iter().flatten().flatten().find(|entry| {
+        entry.file_type().is_ok_and(|kind| std::os::unix::fs::FileTypeExt::is_block_device(&kind))
+    }) else {
+        skipped("a_block_device_is_refused: no block device in /dev");
+        return;
+    };
+    let error = write(&whole(dense(5)), &device.path(), 1).expect_err("it is refused");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("-o - > DEVICE"), "{error}");
+}
+
+#[test]
+fn devices_and_pipes_are_streamed_to() {
+    let image = TestImage::new(
+        vec![(SPAN_SIZE, Part::Zeros), (5, Part::Content { index: 0, offset: 0 }), (SPAN_SIZE, Part::Zeros)],
+        vec![dense(5)],
+    );
+    let written = write(&image, Path::new("/dev/null"), 2).expect("it takes everything");
+    assert_eq!(written, Written { len: image.len, written_bytes: image.len, hole_bytes: 0 });
+
+    let error = write(&image, Path::new("/dev/full"), 2).expect_err("it is always full");
+    assert_eq!(error.to_string(), "/dev/full: No space left on device (os error 28)");
+
+    let directory = directory();
+    let pipe = directory.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe)
+    });
+    write(&image, &pipe, 2).expect("the reader takes everything");
+    let read = reader.join().expect("no panic").expect("it can be read");
+    assert!(read == read_all(&image).expect("memory does not fail"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for threads in THREADS {
+        let (reader, mut writer) = io::pipe().expect("a pipe can be made");
+        drop(reader);
+        let image = whole(dense(SPAN_SIZE * 4));
+        let interrupt = Interrupt::never();
+        let streamed =
+            stream::write(&image, &mut writer, Path::new("-"), &options(threads, &interrupt, &Silent));
+        assert_eq!(streamed.expect("it is no error"), Streamed::ReaderGone);
+
+        let image = whole(TestContent::Broken(1));
+        let mut short = image;
+        short.len = 1;
+        short.runs[0].0 = 1;
+        stream::write(&short, &mut writer, Path::new("-"), &options(threads, &interrupt, &Silent))
+            .expect_err("a broken content is an error even so");
+    }
+}
+
+/// A filesystem of 1 MiB, unmounted when dropped.
+struct SmallFilesystem(TempDir);
+
+impl SmallFilesystem {
+    fn mount() -> Option<Self> {
+        let directory = directory();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(directory.path())
+            .output();
+        mount.is_ok_and(|output| output.status.success()).then_some(Self(directory))
+    }
+}
+
+impl Drop for SmallFilesystem {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_filesystem_is_named_and_left_as_it_was() {
+    let Some(small) = SmallFilesystem::mount() else {
+        eprintln!(
+            "SKIPPED a_full_filesystem_is_named_and_left_as_it_was: only root may mount a small filesystem"
+        );
+        return;
+    };
+    let path = small.0.path().join("image");
+    let mut image = whole(dense(SPAN_SIZE * 4));
+    image.runs.push((SPAN_SIZE, Part::Zeros));
+    image.len += SPAN_SIZE;
+    for threads in THREADS {
+        let error = write(&image, &path, threads).expect_err("there is no room");
+        assert_eq!(error.kind(), ErrorKind::Io);
+        let expected = format!(
+            "{}: no room for an image of 5242880 bytes, up to 4194304 of them data: No space left on device \
+             (os error 28)",
+            path.display()
+        );
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(names(small.0.path()), [""; 0]);
+    }
+    write(&whole(dense(SPAN_SIZE / 2)), &path, 2).expect("what was written before is gone");
+}
+
+#[test]
+fn a_limit_on_file_sizes_is_an_error_and_no_death() {
+    let own = std::env::current_exe().expect("a test has a program");
+    let mut command = Command::new(own);
+    command.args(["--exact", "output::tests::write_past_the_limit", "--ignored"]);
+    let output = command.output().expect("the test runs itself");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+#[ignore = "runs in a process of its own, which it limits"]
+fn write_past_the_limit() {
+    let interrupt = Interrupt::install().expect("handlers can be set");
+    let limit = Rlimit { current: Some(SPAN_SIZE), maximum: Some(SPAN_SIZE) };
+    setrlimit(Resource::Fsize, limit).expect("a limit can be lowered");
+    let directory = directory();
+    let path = directory.path().join("image");
+    let error = sparse_file::write(&whole(dense(SPAN_SIZE * 2)), &path, &options(2, &interrupt, &Silent))
+        .expect_err("it is too large");
+    assert!(error.to_string().contains("no room for an image of 2097152 bytes"), "{error}");
+    assert!(error.to_string().contains("File too large"), "{error}");
+    assert_eq!(names(directory.path()), [""; 0]);
+}

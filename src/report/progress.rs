@@ -1,0 +1,129 @@
+//! How far a long piece of work is.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Hears how many bytes are done. Several threads tell it at once.
+pub trait Progress: Sync {
+    /// `bytes` more are done.
+    fn add(&self, bytes: u64);
+}
+
+/// Says nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn add(&self, _bytes: u64) {}
+}
+
+/// A bar with bytes, rate and time left on standard error, gone when dropped.
+#[derive(Debug)]
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar for `total` bytes. It stays hidden when `quiet`, when standard error is not a terminal, and on a
+    /// terminal that cannot redraw a line (`TERM=dumb`). It has no colours for `NO_COLOR` to turn off.
+    #[must_use]
+    pub fn on_stderr(total: u64, quiet: bool) -> Self {
+        if quiet || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
+            return Self(ProgressBar::hidden());
+        }
+        // The draw target itself draws nothing when standard error is not a terminal.
+        Self::on(ProgressDrawTarget::stderr(), total)
+    }
+
+    fn on(target: ProgressDrawTarget, total: u64) -> Self {
+        let template = "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+        // OK to unwrap: the template is a constant that a test draws.
+        let style = ProgressStyle::with_template(template).expect("the template is well formed");
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        bar.set_style(style);
+        Self(bar)
+    }
+}
+
+impl Progress for Bar {
+    fn add(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
+    use super::*;
+
+    /// A terminal of one line that remembers everything drawn and whether the line is clear.
+    #[derive(Clone, Debug, Default)]
+    struct OneLine(Arc<Mutex<(String, bool)>>);
+
+    impl OneLine {
+        fn put(&self, text: &str) -> io::Result<()> {
+            let mut line = self.0.lock().expect("no test panics while drawing");
+            line.0.push_str(text);
+            line.1 = line.1 && text.trim().is_empty();
+            Ok(())
+        }
+    }
+
+    impl TermLike for OneLine {
+        fn width(&self) -> u16 {
+            100
+        }
+        fn move_cursor_up(&self, _n: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _n: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _n: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _n: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.put(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.put(text)
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            self.0.lock().expect("no test panics while drawing").1 = true;
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_bar_shows_bytes_and_goes_away() {
+        let terminal = OneLine::default();
+        let bar = Bar::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 4 << 20);
+        bar.add(1 << 20);
+        bar.0.tick();
+        let (drawn, clear) = terminal.0.lock().expect("no test panics while drawing").clone();
+        assert!(drawn.contains("1.00 MiB of 4.00 MiB"), "{drawn:?}");
+        assert!(drawn.contains("left") && !clear, "{drawn:?}");
+        drop(bar);
+        assert!(terminal.0.lock().expect("no test panics while drawing").1, "the line is clear at the end");
+    }
+
+    #[test]
+    fn a_quiet_bar_is_hidden() {
+        let bar = Bar::on_stderr(1, true);
+        bar.add(1);
+        assert!(bar.0.is_hidden());
+    }
+}
