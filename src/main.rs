@@ -1,2 +1,42 @@
-//! The command line program.
-fn main() {}
+//! The command line program: arguments → recipe → run → exit code.
+
+use std::env::args_os;
+use std::process::ExitCode;
+
+use rootcast::cli::{self, Request};
+use rootcast::error::{Error, ErrorKind};
+use rootcast::interrupt::Interrupt;
+use rootcast::run;
+
+fn main() -> ExitCode {
+    let request = match cli::parse(args_os()) {
+        Ok(request) => request,
+        // clap prints help and the version to standard output with code 0, and errors to standard error with code 2.
+        // Nobody reads what cannot be printed.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let interrupt = match Interrupt::install() {
+        Ok(interrupt) => interrupt,
+        Err(error) => return report(&error),
+    };
+    let done = match request {
+        Request::Image(recipe) => run::image(&recipe, &interrupt),
+        Request::Tree(recipe) => run::tree(&recipe, &interrupt),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == ErrorKind::Interrupted => {
+            interrupt.die();
+            report(&error)
+        }
+        Err(error) => report(&error),
+    }
+}
+
+fn report(error: &Error) -> ExitCode {
+    eprintln!("rootcast: {error}");
+    ExitCode::from(error.kind().exit_code())
+}

@@ -1,1 +1,104 @@
-//! The request as data.
+//! The request as data: what flags, and one day recipe files, become before anything is read.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use image_tree::Timestamp;
+use mkfs_ext4::{Journal, Label, Size};
+use uuid::Uuid;
+
+use crate::architecture::Architecture;
+use crate::disk::{DiskLayout, SectorSize};
+use crate::seed::Seed;
+use crate::transform::ownership::Ownership;
+
+/// Which tree to read and what to change of it.
+#[derive(Clone, Debug)]
+pub struct TreeRecipe {
+    /// A directory, a dump, or `-` for a dump on standard input.
+    pub source: OsString,
+    /// Where a dump's payloads lie; none is the directory of the dump.
+    pub basedir: Option<PathBuf>,
+    /// Who owns the files; none leaves it to the source.
+    pub ownership: Option<Ownership>,
+    /// Later times become this one.
+    pub source_date_epoch: Option<Timestamp>,
+    /// How many threads work at once.
+    pub threads: NonZeroUsize,
+}
+
+/// Which image to make of a tree.
+#[derive(Clone, Debug)]
+pub struct ImageRecipe {
+    /// The tree.
+    pub tree: TreeRecipe,
+    /// Where the image goes.
+    pub output: Output,
+    /// What surrounds the filesystem.
+    pub layout: DiskLayout,
+    /// The disk's logical sector size.
+    pub sector_size: SectorSize,
+    /// The machine the tree is for; none reads it from the tree.
+    pub architecture: Option<Architecture>,
+    /// How large the image is. [`Size::Total`] counts the partition table too.
+    pub size: Size,
+    /// The least number of inodes.
+    pub inodes: Option<u32>,
+    /// The share of blocks that only root may fill, in percent.
+    pub reserved_percent: u8,
+    /// The filesystem's label.
+    pub label: Label,
+    /// The filesystem's UUID; none derives it from the seed.
+    pub uuid: Option<Uuid>,
+    /// What identifiers derive from; none takes a digest of the tree's metadata and of this recipe.
+    pub seed: Option<Uuid>,
+    /// How long the journal is.
+    pub journal: Journal,
+    /// Whether to say nothing but errors.
+    pub quiet: bool,
+}
+
+/// Where an image goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A file, which appears when it is whole.
+    File(PathBuf),
+    /// Standard output, front to back.
+    Stream,
+    /// Nowhere: only its SHA-256 is printed.
+    Digest,
+}
+
+impl ImageRecipe {
+    /// The seed of every identifier that was not given, from the canonical text of the tree and of all that decides
+    /// a byte. What does not, the number of threads and the output, is left out.
+    ///
+    /// # Errors
+    /// When `write_tree` fails.
+    pub fn seed(
+        &self,
+        write_tree: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
+    ) -> std::io::Result<Seed> {
+        if let Some(uuid) = self.seed {
+            return Ok(Seed::from_uuid(uuid));
+        }
+        Seed::digest(|text| {
+            writeln!(text, "{BYTE_LAYOUT}")?;
+            writeln!(text, "layout {}", self.layout.name())?;
+            writeln!(text, "sector-size {}", self.sector_size.bytes())?;
+            writeln!(text, "arch {}", self.architecture.map_or("-", Architecture::name))?;
+            writeln!(text, "size {:?}", self.size)?;
+            writeln!(text, "inodes {:?}", self.inodes)?;
+            writeln!(text, "reserved {}", self.reserved_percent)?;
+            writeln!(text, "label {}", self.label.padded().escape_ascii())?;
+            writeln!(text, "uuid {:?}", self.uuid)?;
+            writeln!(text, "journal {:?}", self.journal)?;
+            writeln!(text, "source-date-epoch {:?}", self.tree.source_date_epoch.map(Timestamp::seconds))?;
+            write_tree(text)
+        })
+    }
+}
+
+/// The name of how bytes are laid out. Another layout has another name, and so other identifiers.
+pub const BYTE_LAYOUT: &str = "ext4-1";

@@ -1,0 +1,152 @@
+//! The flags of `rootcast image`.
+
+use std::io::{IsTerminal, stdout};
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, ValueEnum};
+use mkfs_ext4::{Journal, Label, Size};
+use uuid::Uuid;
+
+use super::tree::TreeArguments;
+use super::values::{self, BYTES_PER_INODE, Free};
+use crate::architecture::Architecture;
+use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
+use crate::recipe::{ImageRecipe, Output};
+
+/// Make a disk image: an ext4 root filesystem, in a partition unless asked otherwise
+///
+/// The image is as small as the tree allows; --free adds room to write. It boots with root=PARTUUID=…, which is
+/// printed when it is done. The same tree and flags give the same bytes: identifiers derive from them.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ImageArguments {
+    #[command(flatten)]
+    tree: TreeArguments,
+
+    /// Write the image to this file, or with - to standard output
+    #[arg(short, long, value_name = "FILE", required_unless_present = "digest")]
+    output: Option<PathBuf>,
+
+    /// Print the SHA-256 of the image instead of writing it
+    #[arg(long, conflicts_with = "output")]
+    digest: bool,
+
+    /// What surrounds the filesystem: a GPT, an MBR, or nothing
+    #[arg(long, value_name = "KIND", default_value = "gpt")]
+    layout: DiskLayout,
+
+    /// The disk's sector size in bytes
+    #[arg(long, value_name = "BYTES", default_value = "512")]
+    sector_size: SectorBytes,
+
+    /// The machine the tree is for, which decides the partition's type [default: read from a program in the tree]
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Architecture>,
+
+    /// Make the image exactly this large, partition table included (K, M, G, T are powers of 1024)
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, conflicts_with = "free")]
+    size: Option<u64>,
+
+    #[arg(long, value_name = "BYTES|N%", value_parser = values::free, help = free_help())]
+    free: Option<Free>,
+
+    /// Have at least this many inodes [default: one for each file, and more with --free or --size]
+    #[arg(long, value_name = "N")]
+    inodes: Option<u32>,
+
+    /// Reserve this share of the blocks for root, 0 to 50 percent
+    #[arg(long, value_name = "N%", value_parser = values::reserved, default_value = "0%")]
+    reserved: u8,
+
+    /// The filesystem's label, at most 16 bytes
+    #[arg(short = 'L', long, value_name = "LABEL", value_parser = values::label, default_value = "")]
+    label: Label,
+
+    /// The filesystem's UUID [default: derived from the seed]
+    #[arg(short = 'U', long, value_name = "UUID")]
+    uuid: Option<Uuid>,
+
+    /// What all identifiers derive from [default: a digest of the tree's metadata and these flags]
+    #[arg(long, value_name = "UUID")]
+    seed: Option<Uuid>,
+
+    /// Say nothing but errors and warnings
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  rootcast image rootfs/ -o disk.img                      a GPT disk, exactly as large as it must be
+  rootcast image rootfs/ -o disk.img --free 1G            with room to write
+  rootcast image rootfs/ -o root.ext4 --layout bare       the filesystem alone
+  rootcast image rootfs/ -o - | ssh host 'cat > disk.img' through a pipe
+  rootcast image rootfs/ --digest                         what it would be, without writing it";
+
+fn free_help() -> String {
+    format!(
+        "Leave this much room to write, in bytes or percent of the filesystem, with an inode for every {} KiB",
+        BYTES_PER_INODE / 1024
+    )
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SectorBytes {
+    #[value(name = "512")]
+    B512,
+    #[value(name = "4096")]
+    B4096,
+}
+
+impl ImageArguments {
+    pub(super) fn recipe(self) -> Result<ImageRecipe, clap::Error> {
+        let output = match self.output {
+            None => Output::Digest,
+            Some(path) if path == Path::new("-") => standard_output()?,
+            Some(path) => Output::File(path),
+        };
+        let sector_size = match self.sector_size {
+            SectorBytes::B512 => SectorSize::Bytes512,
+            SectorBytes::B4096 => SectorSize::Bytes4096,
+        };
+        let size = match (self.size, self.free) {
+            (Some(bytes), _) => Size::Total { bytes },
+            (None, Some(Free::Bytes(bytes))) => Size::Free { bytes },
+            (None, Some(Free::Percent(percent))) => Size::FreePercent(percent),
+            (None, None) => Size::Smallest,
+        };
+        if let (Size::Total { bytes }, DiskLayout::Gpt | DiskLayout::Mbr) = (size, self.layout)
+            && !bytes.is_multiple_of(DISK_UNIT)
+        {
+            return Err(usage(format!(
+                "--size {bytes} is not a multiple of {DISK_UNIT}, as a disk's size must be"
+            )));
+        }
+        Ok(ImageRecipe {
+            tree: self.tree.recipe()?,
+            output,
+            layout: self.layout,
+            sector_size,
+            architecture: self.arch,
+            size,
+            inodes: self.inodes,
+            reserved_percent: self.reserved,
+            label: self.label,
+            uuid: self.uuid,
+            seed: self.seed,
+            journal: Journal::BySize,
+            quiet: self.quiet,
+        })
+    }
+}
+
+fn standard_output() -> Result<Output, clap::Error> {
+    if stdout().is_terminal() {
+        return Err(usage("standard output is a terminal; send it to a file or a pipe".to_owned()));
+    }
+    Ok(Output::Stream)
+}
+
+fn usage(message: String) -> clap::Error {
+    clap::Error::raw(ErrorKind::ValueValidation, message + "\n")
+}

@@ -1,0 +1,93 @@
+//! Flags that say which tree is meant, and the verb that prints it.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::error::ErrorKind;
+use clap::{Args, ValueEnum};
+use image_tree::Timestamp;
+
+use super::values;
+use crate::recipe::TreeRecipe;
+use crate::transform::ownership::Ownership;
+
+/// Print a tree as text: one line a file, in the composefs dump format
+///
+/// What it prints can be read back as a SOURCE. Contents that are not in the text are named by their path beneath
+/// the source, to be found with --basedir.
+#[derive(Debug, Args)]
+pub(super) struct TreeVerb {
+    #[command(flatten)]
+    tree: TreeArguments,
+}
+
+impl TreeVerb {
+    pub(super) fn recipe(self) -> Result<TreeRecipe, clap::Error> {
+        self.tree.recipe()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TreeArguments {
+    /// The tree: a directory, a text dump of one, or - for a dump on standard input
+    #[arg(value_name = "SOURCE")]
+    source: OsString,
+
+    /// Where the files lie that a dump names by path [default: the directory of the dump]
+    #[arg(long, value_name = "DIR")]
+    basedir: Option<PathBuf>,
+
+    /// Who owns the files: root owns all, or each keeps its owner [default: root, or keep for root and for dumps]
+    #[arg(long, value_name = "WHO")]
+    owner: Option<Owner>,
+
+    /// Set times after this one, in seconds since 1970, back to it [default: $SOURCE_DATE_EPOCH]
+    #[arg(long, value_name = "SECONDS", value_parser = values::epoch)]
+    source_date_epoch: Option<i64>,
+
+    /// Work in this many threads; the bytes do not depend on it [default: one for each core]
+    #[arg(short = 'j', long = "jobs", value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Owner {
+    Root,
+    Keep,
+}
+
+/// More threads than this only take memory.
+const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+impl TreeArguments {
+    pub(super) fn recipe(self) -> Result<TreeRecipe, clap::Error> {
+        let ownership = self.owner.map(|owner| match owner {
+            Owner::Root => Ownership::Root,
+            Owner::Keep => Ownership::Keep,
+        });
+        let epoch = match self.source_date_epoch {
+            Some(seconds) => Some(seconds),
+            None => epoch_of_environment()?,
+        };
+        let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Ok(TreeRecipe {
+            source: self.source,
+            basedir: self.basedir,
+            ownership,
+            source_date_epoch: epoch.map(Timestamp::from_seconds),
+            threads: self.jobs.unwrap_or_else(cores).min(MAX_THREADS),
+        })
+    }
+}
+
+/// `SOURCE_DATE_EPOCH`, which is as good as unset when it is empty.
+fn epoch_of_environment() -> Result<Option<i64>, clap::Error> {
+    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let seconds = values::epoch(&value.to_string_lossy());
+    let refuse = |why| clap::Error::raw(ErrorKind::InvalidValue, format!("SOURCE_DATE_EPOCH: {why}\n"));
+    seconds.map(Some).map_err(refuse)
+}

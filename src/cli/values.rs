@@ -1,0 +1,111 @@
+//! Values of flags that are more than a number or a word.
+
+use mkfs_ext4::{Label, Options};
+
+/// A number of bytes: `4096`, `512K`, `64M`, `10G`, `1T`, each unit 1024 of the one before; `64MiB` is the same.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.strip_suffix("iB").unwrap_or(unit) {
+        "" if !unit.is_empty() => return Err(bad_bytes(text)),
+        "" => 0,
+        "K" | "k" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return Err(bad_bytes(text)),
+    };
+    let number: u64 = number.parse().map_err(|_| bad_bytes(text))?;
+    let limit = u64::MAX >> shift;
+    if number > limit {
+        return Err(format!("\"{text}\" is more than {} bytes", u64::MAX));
+    }
+    Ok(number << shift)
+}
+
+fn bad_bytes(text: &str) -> String {
+    format!("\"{text}\" is not a number of bytes such as 4096, 512K, 64M, 10G or 1T")
+}
+
+/// Free space, in bytes or in percent of the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Free {
+    Bytes(u64),
+    Percent(u8),
+}
+
+pub(super) fn free(text: &str) -> Result<Free, String> {
+    match text.strip_suffix('%') {
+        Some(_) => percent(text, 98).map(Free::Percent),
+        None => bytes(text).map(Free::Bytes),
+    }
+}
+
+/// The share of blocks reserved for root, with or without its sign.
+pub(super) fn reserved(text: &str) -> Result<u8, String> {
+    percent(text, 50)
+}
+
+fn percent(text: &str, limit: u8) -> Result<u8, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    match number.parse::<u8>() {
+        Ok(percent) if percent <= limit => Ok(percent),
+        _ => Err(format!("\"{text}\" is not a whole number of percent from 0 to {limit}")),
+    }
+}
+
+pub(super) fn label(text: &str) -> Result<Label, String> {
+    Label::new(text).map_err(|error| error.to_string())
+}
+
+/// Seconds since 1970, as SOURCE_DATE_EPOCH has them.
+pub(super) fn epoch(text: &str) -> Result<i64, String> {
+    let in_range = |seconds: &i64| (0..=EPOCH_MAX).contains(seconds);
+    let seconds = text.parse().ok().filter(in_range);
+    seconds.ok_or_else(|| format!("\"{text}\" is not a number of seconds since 1970 from 0 to {EPOCH_MAX}"))
+}
+
+/// The last second that ext4 can hold.
+const EPOCH_MAX: i64 = (1 << 34) - (1 << 31) - 1;
+
+/// How many inodes `--free` brings, for its help.
+pub(super) const BYTES_PER_INODE: u64 = Options::BYTES_PER_INODE;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_bytes() {
+        for (text, value) in
+            [("0", 0), ("4096", 4096), ("1K", 1024), ("3MiB", 3 << 20), ("16777215T", 16_777_215 << 40)]
+        {
+            assert_eq!(bytes(text), Ok(value), "{text}");
+        }
+        for text in
+            ["", "M", "-1", "1.5G", "1X", "1MB", "10iB", "16777216T", "99999999999999999999", " 1", "1 M"]
+        {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_in_percent() {
+        assert_eq!(free("10%"), Ok(Free::Percent(10)));
+        assert_eq!(free("10"), Ok(Free::Bytes(10)));
+        assert!(free("100%").is_err());
+        assert!(free("%").is_err());
+        assert_eq!(reserved("50%"), Ok(50));
+        assert!(reserved("51").is_err());
+        assert!(reserved("300").is_err());
+    }
+
+    #[test]
+    fn epochs() {
+        assert_eq!(epoch("0"), Ok(0));
+        assert_eq!(epoch("15032385535"), Ok(EPOCH_MAX));
+        assert!(epoch("15032385536").is_err());
+        assert!(epoch("-1").is_err());
+        assert!(epoch("").is_err());
+    }
+}

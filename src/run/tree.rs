@@ -1,0 +1,37 @@
+//! `rootcast tree`: a tree as text.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::path::Path;
+
+use image_tree::Content;
+use image_tree::dump::{self, Body};
+
+use crate::blob::Blob;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::output::stream;
+use crate::recipe::TreeRecipe;
+
+/// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are named by path.
+///
+/// # Errors
+/// When the tree cannot be read or the text not be written. A reader that goes away is no error.
+pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
+    let tree = super::read_tree(recipe)?;
+    interrupt.check()?;
+    let mut out = stream::standard_output()?;
+    let written = dump::write(&tree, &mut out, |path, blob| Ok(body(path, blob))).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| Error::io(Path::new("standard output"), error)),
+    }
+}
+
+fn body<'a>(path: &'a [u8], blob: &'a Blob) -> Body<'a> {
+    match blob {
+        blob if blob.is_empty() => Body::None,
+        Blob::Memory(bytes) => Body::Inline(Cow::Borrowed(bytes)),
+        Blob::Host(_) => Body::Payload(Cow::Borrowed(path.strip_prefix(b"/").unwrap_or(path))),
+    }
+}
