@@ -1,1 +1,18 @@
-fn main() {}
+//! The tests of the program: one binary, so that it links once and its modules share what they build on.
+//!
+//! Judges that are not installed are skipped visibly; with `ROOTCAST_REQUIRE_JUDGES=1` that is a failure. As root on
+//! Debian the tests install them, unless `ROOTCAST_INSTALL_JUDGES=0` forbids it.
+
+mod fixtures;
+mod judges;
+mod oracle;
+mod product;
+
+mod boot;
+mod cli;
+mod failures;
+mod foreign;
+mod images;
+mod invariants;
+mod judges_fail;
+mod reproducible;

@@ -1,0 +1,159 @@
+//! A virtual machine boots from the image and writes to it.
+//!
+//! Debian's cloud kernel has ext4, NVMe and GPT built in, so it mounts the image's partition without an initramfs. The
+//! machine is emulated in software: nothing depends on the host's right to virtualise.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::fixtures::{Fixture, Item, Kind};
+use crate::oracle::{Volume, debugfs, e2fsck, sgdisk};
+use crate::product::{self, Scratch, run};
+use crate::{foreign, judges};
+
+/// Software emulation on a busy machine takes its time.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What the guest writes when it is satisfied.
+const DONE: &str = "guest: done";
+
+/// Boots a disk from its first partition, where `/init` is the program of [`source`]; then the filesystem must be clean
+/// and hold what the guest wrote.
+///
+/// # Panics
+/// When something is wrong, with what the machine printed.
+pub(crate) fn boot(disk: &Path) {
+    let Some(table) = sgdisk::judge(disk, 512) else { return };
+    let partition = &table.partitions[0];
+    let Some(transcript) = machine(disk, &partition.unique_guid.to_lowercase()) else { return };
+    assert!(transcript.contains(DONE), "the guest did not get to its end:\n{transcript}");
+
+    let volume = Volume::new(disk, Some((partition.offset, partition.len)));
+    e2fsck::check_clean(&volume).unwrap_or_else(|why| panic!("after the guest ran: {why}\n{transcript}"));
+    if let Some(written) = debugfs::cat(&volume, "/written").unwrap() {
+        assert_eq!(written.escape_ascii().to_string(), "written by the guest\\n");
+    }
+}
+
+/// Makes a tree at `root` with an `/init` that checks the tree, or returns `None` after a visible skip.
+pub(crate) fn source(root: &Path) -> Option<()> {
+    let init = compile_init(&Scratch::new())?;
+    let file = |path: &str, bytes: &[u8]| Item::new(path, Kind::File(bytes.to_vec()));
+    let pattern: Vec<u8> = (0..=250).cycle().take(1 << 20).collect();
+    let directories = ["", "dev", "etc", "usr", "usr/share"];
+    let mut items: Vec<Item> = directories.map(|path| Item::new(path, Kind::Directory)).into();
+    items.extend([
+        file("init", &init).mode(0o755),
+        file("etc/hostname", b"guest\n"),
+        file("etc/secret", b"secret\n").mode(0o600),
+        Item::new("etc/link", Kind::Symlink(b"../usr/share/hostname".to_vec())),
+        Item::new("usr/share/hostname", Kind::HardLink(b"etc/hostname".to_vec())),
+        file("usr/share/pattern", &pattern),
+    ]);
+    Fixture { items }.make(root);
+    Some(())
+}
+
+/// The guest's first program, without need of any library.
+fn compile_init(scratch: &Scratch) -> Option<Vec<u8>> {
+    if !cfg!(target_arch = "x86_64") {
+        judges::skip("boot", "the guest's kernel is for x86-64");
+        return None;
+    }
+    let mut gcc = judges::command("gcc")?;
+    let code = scratch.file("init.c", include_str!("boot/init.c"));
+    let init = scratch.join("init");
+    run(gcc.args(["-static", "-O1", "-Wall", "-Werror", "-o"]).arg(&init).arg(&code)).success().unwrap();
+    Some(fs::read(init).unwrap())
+}
+
+/// Runs a machine until it powers off. What its console showed, or `None` after a visible skip.
+fn machine(disk: &Path, partuuid: &str) -> Option<String> {
+    let kernel = judges::cloud_kernel()?;
+    let mut qemu = judges::command("qemu-system-x86_64")?;
+    let _heavy = judges::heavy();
+    let append = format!(
+        "console=ttyS0 root=PARTUUID={partuuid} rootfstype=ext4 rootwait rw init=/init panic=-1 loglevel=6"
+    );
+    qemu.args(["-accel", "tcg", "-m", "512", "-smp", "1", "-nographic", "-no-reboot", "-nodefaults"])
+        .args(["-serial", "stdio", "-kernel"])
+        .arg(kernel)
+        .args(["-append", &append, "-device", "nvme,drive=disk,serial=disk", "-drive"])
+        .arg(format!("file={},format=raw,if=none,id=disk", disk.display()));
+    Some(transcript(&mut qemu))
+}
+
+/// Everything a program prints until it ends or [`TIMEOUT`] is over.
+fn transcript(command: &mut Command) -> String {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = Ended(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
+    let mut stdout = child.0.stdout.take().unwrap();
+    let mut stderr = child.0.stderr.take().unwrap();
+    let read = |reader: &mut dyn std::io::Read| {
+        let mut bytes = Vec::new();
+        let end = reader.read_to_end(&mut bytes).err().map(|error| error.to_string());
+        String::from_utf8_lossy(&bytes).into_owned() + &end.unwrap_or_default()
+    };
+    std::thread::scope(|scope| {
+        let printed = scope.spawn(move || read(&mut stdout));
+        let complained = scope.spawn(move || read(stderr.by_ref()));
+        let started = Instant::now();
+        let how = loop {
+            match child.0.try_wait().unwrap() {
+                Some(status) => break status.to_string(),
+                None if started.elapsed() > TIMEOUT => {
+                    child.0.kill().unwrap();
+                    break format!("it was still running after {} s", TIMEOUT.as_secs());
+                }
+                None => std::thread::sleep(Duration::from_millis(50)),
+            }
+        };
+        format!("{}\n{}{how}", printed.join().unwrap(), complained.join().unwrap())
+    })
+}
+
+/// A child that does not outlive its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Both do nothing when it has ended, which is the usual case.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The source of a bootable tree in a scratch directory, or `None` after a visible skip.
+fn scratch_with_source() -> Option<(Scratch, PathBuf)> {
+    let scratch = Scratch::new();
+    let root = scratch.join("root");
+    source(&root)?;
+    Some((scratch, root))
+}
+
+#[test]
+fn a_machine_boots_from_what_mke2fs_and_sgdisk_made() {
+    let Some((scratch, root)) = scratch_with_source() else { return };
+    let (filesystem, disk) = (scratch.join("filesystem"), scratch.join("disk"));
+    if foreign::mke2fs(&root, &filesystem, 64 << 20, &["-E", "root_owner=0:0"]).is_none()
+        || foreign::gpt_disk(&filesystem, &disk).is_none()
+    {
+        return;
+    }
+    // mke2fs keeps the owner of every file; the guest expects root's.
+    let secret = ["set_inode_field /etc/secret uid 0", "set_inode_field /etc/secret gid 0"];
+    let volume = Volume::new(&disk, Some((1 << 20, 64 << 20)));
+    debugfs::change(&volume, &secret.map(str::to_owned)).unwrap();
+    boot(&disk);
+}
+
+#[test]
+fn a_machine_boots_from_a_disk() {
+    let Some((scratch, root)) = scratch_with_source() else { return };
+    let disk = scratch.join("disk");
+    product::image(&root, &disk, &["--layout", "gpt", "--arch", "x86_64", "--free", "8388608"]);
+    boot(&disk);
+}

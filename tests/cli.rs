@@ -1,0 +1,183 @@
+//! The command line: what is typed, and what comes of it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::fixtures::{self, big};
+use crate::judges;
+use crate::product::{Outcome, Scratch, rootcast, run};
+
+/// One command line. In the arguments, `{source}` is a directory with one small file, `{dump}` a dump, `{out}` a file
+/// that does not exist yet in a directory that does, `{scratch}` that directory.
+struct Case {
+    arguments: &'static str,
+    /// Exit codes that are right; more than one where two faults are one.
+    codes: &'static [i32],
+    /// Words of standard error.
+    stderr: &'static [&'static str],
+    /// Words of standard output.
+    stdout: &'static [&'static str],
+}
+
+const OK: &[i32] = &[0];
+const USAGE: &[i32] = &[2];
+const BAD_INPUT: &[i32] = &[3];
+const DOES_NOT_FIT: &[i32] = &[4];
+const IO: &[i32] = &[6];
+
+const fn good(arguments: &'static str, stdout: &'static [&'static str]) -> Case {
+    Case { arguments, codes: OK, stderr: &[], stdout }
+}
+
+const fn bad(codes: &'static [i32], arguments: &'static str, stderr: &'static [&'static str]) -> Case {
+    Case { arguments, codes, stderr, stdout: &[] }
+}
+
+const CASES: &[Case] = &[
+    good("--help", &["Usage", "image", "tree"]),
+    good("--version", &["rootcast 0."]),
+    good(
+        "image --help",
+        &["--output", "--layout", "--sector-size", "--owner", "--free", "--seed", "--digest"],
+    ),
+    good("tree --help", &["SOURCE"]),
+    good("tree {source}", &["/small "]),
+    good("tree {dump}", &["/etc/hostname 6 100644 1 0 0 0 1600000000.0 - guest\\n -"]),
+    good("image {source} -o {out}", &[]),
+    good("image {source} -o {out} -q -j 2", &[]),
+    good("image {dump} -o {out} --layout bare", &[]),
+    // What is no command line.
+    bad(USAGE, "", &["Usage"]),
+    bad(USAGE, "melt {source}", &["melt"]),
+    bad(USAGE, "image", &["SOURCE"]),
+    bad(USAGE, "image {source}", &["--output"]),
+    bad(USAGE, "image {source} -o {out} --bogus", &["--bogus"]),
+    bad(USAGE, "image {source} {dump} -o {out}", &["tree.dump"]),
+    bad(USAGE, "image {source} -o {out} -j many", &["many"]),
+    bad(USAGE, "tree", &["SOURCE"]),
+    // Values that are none.
+    bad(USAGE, "image {source} -o {out} --layout floppy", &["floppy", "--layout"]),
+    bad(USAGE, "image {source} -o {out} --sector-size 1000", &["1000"]),
+    bad(USAGE, "image {source} -o {out} --arch vax", &["vax"]),
+    bad(USAGE, "image {source} -o {out} --owner somebody", &["somebody"]),
+    bad(USAGE, "image {source} -o {out} --size large", &["large"]),
+    bad(USAGE, "image {source} -o {out} --size -1", &["-1"]),
+    bad(USAGE, "image {source} -o {out} --free some", &["some"]),
+    bad(USAGE, "image {source} -o {out} --inodes few", &["few"]),
+    bad(USAGE, "image {source} -o {out} --reserved 200%", &["200"]),
+    bad(USAGE, "image {source} -o {out} --label seventeen-bytes-1", &["seventeen-bytes-1", "16"]),
+    bad(USAGE, "image {source} -o {out} --uuid 0123", &["0123"]),
+    bad(USAGE, "image {source} -o {out} --seed chance", &["chance"]),
+    bad(USAGE, "image {source} -o {out} --source-date-epoch yesterday", &["yesterday"]),
+    // Flags that contradict each other.
+    bad(USAGE, "image {source} -o {out} --size 99999999 --free 10%", &["--size", "--free"]),
+    bad(USAGE, "image {source} -o {out} --digest", &["--output", "--digest"]),
+    // Sources.
+    bad(IO, "image {scratch}/no-such-source -o {out}", &["no-such-source"]),
+    bad(IO, "tree {scratch}/no-such-source", &["no-such-source"]),
+    bad(BAD_INPUT, "image {scratch}/garbage -o {out}", &["garbage"]),
+    bad(BAD_INPUT, "image {scratch}/cut.dump -o {out}", &["cut.dump", "2"]),
+    // Sizes.
+    bad(DOES_NOT_FIT, "image {source} -o {out} --size 65536", &["65536", "bytes"]),
+    bad(DOES_NOT_FIT, "image {source} -o {out} --layout bare --size 65536", &["65536", "bytes"]),
+    bad(DOES_NOT_FIT, "image {source} -o {out} --inodes 4", &["4", "inodes"]),
+    // Outputs.
+    bad(IO, "image {source} -o {scratch}/no-such-directory/disk", &["no-such-directory"]),
+    bad(USAGE, "image {source} -o {scratch}/source", &["source", "is a directory"]),
+];
+
+#[test]
+fn every_command_line_does_what_the_table_says() {
+    let wrong: Vec<String> = CASES.iter().filter_map(|case| check(case).err()).collect();
+    assert!(wrong.is_empty(), "{} of {} cases:\n\n{}", wrong.len(), CASES.len(), wrong.join("\n\n"));
+}
+
+/// A directory with what the cases name.
+fn scratch() -> Scratch {
+    let scratch = Scratch::new();
+    big::small_only().make(&scratch.join("source"));
+    scratch.file("tree.dump", fixtures::MINIMAL_DUMP);
+    scratch.file("garbage", b"\x7fELF\x02\x01\x01 this is no tree");
+    scratch.file("cut.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/file 0 100644\n");
+    scratch
+}
+
+fn check(case: &Case) -> Result<(), String> {
+    let scratch = scratch();
+    let before = listing(scratch.path());
+    let place = scratch.path().to_str().unwrap();
+    let arguments = case
+        .arguments
+        .replace("{source}", "{scratch}/source")
+        .replace("{dump}", "{scratch}/tree.dump")
+        .replace("{out}", "{scratch}/out")
+        .replace("{scratch}", place);
+    let outcome = run(rootcast().args(arguments.split_whitespace()));
+    let wrong = |what: String| Err(format!("rootcast {}\n{what}\n{outcome}", case.arguments));
+
+    if !outcome.code.is_some_and(|code| case.codes.contains(&code)) {
+        return wrong(format!("exit code: expected {:?}", case.codes));
+    }
+    let (stdout, stderr) = (outcome.text(), &outcome.stderr);
+    if let Some(word) = case.stdout.iter().find(|word| !stdout.contains(**word)) {
+        return wrong(format!("standard output does not say “{word}”"));
+    }
+    if let Some(word) = case.stderr.iter().find(|word| !stderr.contains(**word)) {
+        return wrong(format!("standard error does not say “{word}”"));
+    }
+    if stderr.contains("panicked") {
+        return wrong("it panicked".to_owned());
+    }
+    if case.codes == OK && case.arguments.contains(" -q") && !stderr.is_empty() {
+        return wrong("it is not quiet".to_owned());
+    }
+    let mut expected = before;
+    if case.codes == OK && case.arguments.contains("{out}") {
+        expected.push("out".to_owned());
+        expected.sort();
+    }
+    if listing(scratch.path()) != expected {
+        return wrong(format!("it left {:?}", listing(scratch.path())));
+    }
+    Ok(())
+}
+
+/// The names in a directory, hidden ones too.
+fn listing(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_named() {
+    let scratch = scratch();
+    let secret = scratch.join("source/secret");
+    fs::write(&secret, "root's").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
+    let outcome = image(&scratch);
+    assert!(matches!(outcome.code, Some(3 | 6)), "{outcome}");
+    assert!(outcome.stderr.contains("source/secret"), "{outcome}");
+    assert!(!scratch.join("out").exists(), "an image was left behind");
+}
+
+#[test]
+fn an_output_that_is_there_is_replaced_whole() {
+    let scratch = scratch();
+    let out = scratch.file("out", vec![0xff; 1 << 20]);
+    if judges::is_root() {
+        std::os::unix::fs::chown(&out, Some(crate::product::NOBODY), None).unwrap();
+    }
+    image(&scratch).success().unwrap();
+    let first = fs::read(&out).unwrap();
+    fs::remove_file(&out).unwrap();
+    image(&scratch).success().unwrap();
+    assert!(first == fs::read(&out).unwrap(), "what was there shows in the image");
+}
+
+fn image(scratch: &Scratch) -> Outcome {
+    run(rootcast().arg("image").arg(scratch.join("source")).arg("-o").arg(scratch.join("out")))
+}

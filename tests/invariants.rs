@@ -1,0 +1,53 @@
+//! Rules of the architecture that no lint knows.
+
+use std::fs;
+use std::path::Path;
+
+/// The two crates that every format may see, and that see nothing of ours.
+const FOUNDATION: [&str; 2] = ["image-tree", "image-runs"];
+
+#[test]
+fn no_format_depends_on_another() {
+    let formats = Path::new(env!("CARGO_MANIFEST_DIR")).join("formats");
+    let manifests: Vec<(String, String)> = fs::read_dir(formats)
+        .expect("formats is a directory")
+        .map(|entry| entry.expect("it is readable").path().join("Cargo.toml"))
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .map(|text| (package_name(&text), text))
+        .collect();
+    assert!(manifests.len() >= 4, "only {} formats were found", manifests.len());
+    for (package, text) in &manifests {
+        for (other, _) in &manifests {
+            let allowed = package == other
+                || (FOUNDATION.contains(&other.as_str()) && !FOUNDATION.contains(&package.as_str()))
+                || (package == "image-runs" && other == "image-tree");
+            let depends = text
+                .lines()
+                .any(|line| line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} ")));
+            assert!(allowed || !depends, "{package} depends on {other}");
+        }
+        assert!(!text.lines().any(|line| line.starts_with("rootcast")), "{package} depends on the program");
+    }
+}
+
+fn package_name(manifest: &str) -> String {
+    let line = manifest.lines().find_map(|line| line.strip_prefix("name = \""));
+    line.and_then(|rest| rest.strip_suffix('"'))
+        .expect("a manifest begins with the package's name")
+        .to_owned()
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for manifest in
+        ["Cargo.toml", "benches/Cargo.toml", "formats/tree/Cargo.toml", "formats/image/Cargo.toml"]
+            .into_iter()
+            .chain(["formats/ext4/Cargo.toml", "formats/partition/Cargo.toml"])
+    {
+        let text = fs::read_to_string(root.join(manifest)).expect("the manifest is there");
+        assert!(text.contains("[lints]\nworkspace = true"), "{manifest} has lints of its own");
+    }
+    let text = fs::read_to_string(root.join("Cargo.toml")).expect("the manifest is there");
+    assert!(text.contains("unsafe_code = \"forbid\""), "unsafe code is forbidden everywhere");
+}

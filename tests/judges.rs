@@ -1,0 +1,209 @@
+//! Programs that judge images, none of them ours: finding them, installing them, and saying so when one is missing.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{LazyLock, Mutex, MutexGuard};
+
+/// Every program the tests call that is not part of every system, and the Debian package it comes in.
+const TOOLS: [(&str, &str); 14] = [
+    ("e2fsck", "e2fsprogs"),
+    ("mke2fs", "e2fsprogs"),
+    ("debugfs", "e2fsprogs"),
+    ("dumpe2fs", "e2fsprogs"),
+    ("resize2fs", "e2fsprogs"),
+    ("sgdisk", "gdisk"),
+    ("sfdisk", "fdisk"),
+    ("setfacl", "acl"),
+    ("gcc", "gcc"),
+    ("cp", "coreutils"),
+    ("mount", "mount"),
+    ("umount", "mount"),
+    ("losetup", "mount"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+];
+
+/// Where programs are, besides `PATH`: an ordinary user's often lacks the second half.
+const DIRECTORIES: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// A command that runs `tool` in the C locale and UTC, or `None` after a visible skip.
+pub(crate) fn command(tool: &str) -> Option<Command> {
+    let Some(program) = locate(tool) else {
+        skip(tool, "the program is not installed");
+        return None;
+    };
+    let mut command = Command::new(program);
+    command.env("LC_ALL", "C").env("TZ", "UTC");
+    // The host's configuration must not decide what e2fsck objects to.
+    command.env("E2FSCK_CONFIG", "/dev/null");
+    Some(command)
+}
+
+/// Where `tool` is. The first call installs what is missing, when it may.
+pub(crate) fn locate(tool: &str) -> Option<PathBuf> {
+    LazyLock::force(&INSTALLED);
+    find(tool)
+}
+
+/// Installs what is missing before other tests need it, and says of each judge that is still not there.
+#[test]
+fn every_judge_is_here() {
+    for (tool, _) in TOOLS {
+        command(tool);
+    }
+    cloud_kernel();
+}
+
+/// Whether the tests may mount filesystems; `false` after a visible skip.
+pub(crate) fn may_mount() -> bool {
+    if !is_root() {
+        skip("mount", "only root mounts filesystems");
+        return false;
+    }
+    if !has_capability(CAP_SYS_ADMIN) || !Path::new("/dev/loop-control").exists() {
+        skip("mount", "this machine gives root no loop devices or no right to mount");
+        return false;
+    }
+    true
+}
+
+/// Whether the tests run as root.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The kernel of Debian's `linux-image-cloud-amd64`, or `None` after a visible skip.
+pub(crate) fn cloud_kernel() -> Option<PathBuf> {
+    LazyLock::force(&INSTALLED);
+    let kernel = find_kernel();
+    if kernel.is_none() {
+        skip("boot", "no kernel at /boot/vmlinuz-*-cloud-amd64 (package linux-image-cloud-amd64)");
+    }
+    kernel
+}
+
+/// Says on the terminal, past libtest's capture, that the running test leaves `judge` out. With
+/// `ROOTCAST_REQUIRE_JUDGES=1` that is a failure.
+pub(crate) fn skip(judge: &str, why: &str) {
+    let thread = std::thread::current();
+    let line = format!("skipped: {judge} in {}: {why}", thread.name().unwrap_or("a test"));
+    assert!(env::var_os("ROOTCAST_REQUIRE_JUDGES").is_none_or(|value| value != "1"), "{line}");
+    let mut said = SAID.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if said.insert(line.clone()) {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+}
+
+/// Held by tests that take much memory, disk or time, so that they run one at a time.
+pub(crate) fn heavy() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    // A test that failed while it held the lock left nothing behind that could hurt the next.
+    ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+static INSTALLED: LazyLock<()> = LazyLock::new(|| {
+    if may_install()
+        && !missing().is_empty()
+        && let Err(error) = install()
+    {
+        let _ = writeln!(io::stderr(), "judges could not be installed: {error}");
+    }
+});
+
+/// Root on a Debian system, who did not forbid it with `ROOTCAST_INSTALL_JUDGES=0`.
+fn may_install() -> bool {
+    is_root()
+        && find("apt-get").is_some()
+        && env::var_os("ROOTCAST_INSTALL_JUDGES").is_none_or(|value| value != "0")
+}
+
+/// Installs what is missing from Debian packages. One process does it at a time; the others wait and then find
+/// everything there.
+fn install() -> io::Result<()> {
+    let lock = File::create("/var/lock/rootcast-judges")?;
+    lock.lock()?;
+    let packages = missing();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    writeln!(io::stderr(), "installing the judges' packages: {}", packages.join(" "))?;
+    let install = || apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat());
+    if !install()? {
+        // Most often the package lists are older than the mirror, or not there at all.
+        apt_get(&["update"])?;
+        if !install()? {
+            return Err(io::Error::other("apt-get install did not succeed"));
+        }
+    }
+    Ok(())
+}
+
+fn apt_get(arguments: &[&str]) -> io::Result<bool> {
+    let output = Command::new("apt-get")
+        .args(["--quiet", "-o", "DPkg::Lock::Timeout=300"])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .output()?;
+    if !output.status.success() {
+        io::stderr().write_all(&output.stderr)?;
+    }
+    Ok(output.status.success())
+}
+
+/// The packages to install, each once.
+fn missing() -> Vec<&'static str> {
+    let mut packages: BTreeSet<&str> =
+        TOOLS.iter().filter(|(tool, _)| find(tool).is_none()).map(|(_, package)| *package).collect();
+    // gcc alone compiles, but a static program needs the C library's archive and headers.
+    if !Path::new("/usr/include/stdio.h").exists() {
+        packages.insert("libc6-dev");
+    }
+    if cfg!(target_arch = "x86_64") && find_kernel().is_none() {
+        packages.insert("linux-image-cloud-amd64");
+    }
+    packages.into_iter().collect()
+}
+
+fn find(tool: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(DIRECTORIES.iter().map(PathBuf::from))
+        .map(|directory| directory.join(tool))
+        .find(|program| {
+            fs::metadata(program)
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
+}
+
+fn find_kernel() -> Option<PathBuf> {
+    let mut kernels: Vec<PathBuf> = fs::read_dir("/boot")
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("vmlinuz-") && name.ends_with("-cloud-amd64") && File::open(path).is_ok()
+        })
+        .collect();
+    kernels.sort();
+    kernels.pop()
+}
+
+/// `CAP_SYS_ADMIN` of `capabilities(7)`: containers take it from root.
+const CAP_SYS_ADMIN: u32 = 21;
+
+fn has_capability(bit: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> bit & 1 == 1)
+}

@@ -1,0 +1,72 @@
+//! Judges that rootcast's authors did not write: each reads an image in its own way and must agree with what the test
+//! expects.
+//!
+//! ```text
+//!  source directory ─┐                 ┌─ e2fsck     the structure, strictly; and again after it optimised a copy
+//!  dump text ────────┼─▶ Expected ◀────┼─ debugfs    every inode's fields, every file's bytes
+//!  the test itself ──┘    compare      ├─ ext4_view  a reader in Rust
+//!                                      ├─ kernel     a mounted filesystem, and a changed copy of it
+//!                                      └─ resize2fs  a copy that grew
+//! ```
+//!
+//! [`judge`] asks all of them. [`sgdisk`] and [`sfdisk`] judge partition tables and say where the filesystem is.
+
+pub(crate) mod debugfs;
+pub(crate) mod dump;
+pub(crate) mod dumpe2fs;
+pub(crate) mod e2fsck;
+pub(crate) mod expected;
+pub(crate) mod ext4_view;
+pub(crate) mod kernel;
+pub(crate) mod resize2fs;
+pub(crate) mod sfdisk;
+pub(crate) mod sgdisk;
+pub(crate) mod volume;
+pub(crate) mod walk;
+
+use std::path::Path;
+
+pub(crate) use expected::{Expected, Owner};
+pub(crate) use volume::Volume;
+
+/// What a judge says: nothing, or what is wrong.
+pub(crate) type Verdict = Result<(), String>;
+
+/// One judge.
+pub(crate) type Judge = fn(&Volume, &Expected) -> Verdict;
+
+/// The judges of filesystems, by name.
+pub(crate) const JUDGES: [(&str, Judge); 6] = [
+    ("e2fsck", |volume, _| e2fsck::check(volume)),
+    ("debugfs", debugfs::check),
+    ("ext4-view", ext4_view::check),
+    ("kernel", kernel::check),
+    ("kernel, writing", |volume, _| kernel::check_writing(volume)),
+    ("resize2fs", |volume, _| resize2fs::check(volume)),
+];
+
+/// Asks every judge about the filesystem in `image`: the whole file, or the partition at (offset, length) in bytes.
+///
+/// # Panics
+/// When a judge objects, with what each of them says.
+pub(crate) fn judge(image: &Path, partition: Option<(u64, u64)>, expected: &Expected) {
+    judge_by(image, partition, expected, &JUDGES);
+}
+
+/// Asks some of the judges, where all of them would take too long.
+///
+/// # Panics
+/// When a judge objects.
+pub(crate) fn judge_by(
+    image: &Path,
+    partition: Option<(u64, u64)>,
+    expected: &Expected,
+    judges: &[(&str, Judge)],
+) {
+    let volume = Volume::new(image, partition);
+    let objections: Vec<String> = judges
+        .iter()
+        .filter_map(|(name, judge)| Some(format!("{name}:\n{}", judge(&volume, expected).err()?)))
+        .collect();
+    assert!(objections.is_empty(), "{} is not as expected.\n{}", image.display(), objections.join("\n"));
+}

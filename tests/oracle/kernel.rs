@@ -1,0 +1,127 @@
+//! The kernel: a mounted filesystem, read completely, and a copy of it that is written to.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::expected::{Expected, Sees};
+use super::{Verdict, Volume, dumpe2fs, e2fsck, walk};
+use crate::judges;
+use crate::product::run;
+
+/// The kernel mounts the filesystem read-only and finds what the test expects.
+pub(crate) fn check(volume: &Volume, expected: &Expected) -> Verdict {
+    if !judges::may_mount() {
+        return Ok(());
+    }
+    let Some(mount) = Mount::new(volume, Access::ReadOnly)? else { return Ok(()) };
+    let (found, link_counts) =
+        walk::directory(mount.path()).map_err(|error| format!("reading the mounted files: {error}"))?;
+    expected.compare(&found, Sees::EVERYTHING)?;
+    found.check_link_counts(&link_counts)
+}
+
+/// A copy that has room is mounted for writing; files come and go; it is clean afterwards.
+pub(crate) fn check_writing(volume: &Volume) -> Verdict {
+    if !judges::may_mount() {
+        return Ok(());
+    }
+    let copy = volume.copy();
+    let Some(summary) = dumpe2fs::read(&copy.volume)? else { return Ok(()) };
+    /// A directory, a file of three blocks, and what the directory they are in may need for their names.
+    const BLOCKS: u64 = 16;
+    let free_blocks = summary.number("Free blocks")?;
+    if free_blocks < BLOCKS || summary.number("Free inodes")? < 3 {
+        return Ok(());
+    }
+    let Some(mount) = Mount::new(&copy.volume, Access::ReadWrite)? else { return Ok(()) };
+    write(mount.path()).map_err(|error| format!("writing: {error}"))?;
+    mount.unmount()?;
+    e2fsck::check_clean(&copy.volume).map_err(|why| format!("after it was written to: {why}"))
+}
+
+fn write(root: &Path) -> std::io::Result<()> {
+    let directory = root.join("written by the kernel");
+    fs::create_dir(&directory)?;
+    fs::write(directory.join("kept"), vec![b'k'; 10_000])?;
+    fs::write(directory.join("removed"), "gone soon")?;
+    fs::remove_file(directory.join("removed"))?;
+    fs::rename(directory.join("kept"), root.join("kept by the kernel"))?;
+    fs::remove_dir(directory)
+}
+
+/// How a filesystem is mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+/// A mounted filesystem, unmounted at the end; the loop device goes with it.
+#[derive(Debug)]
+pub(crate) struct Mount {
+    at: TempDir,
+    mounted: bool,
+}
+
+impl Mount {
+    /// Mounts a volume, or returns `None` after a visible skip. The journal takes part: `noload` would hide a bad one.
+    pub(crate) fn new(volume: &Volume, access: Access) -> Result<Option<Self>, String> {
+        let Some(mut command) = judges::command("mount") else { return Ok(None) };
+        let at = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let access = if access == Access::ReadOnly { "ro" } else { "rw" };
+        let options = format!("{access},nosuid,nodev,loop,offset={},sizelimit={}", volume.offset, volume.len);
+        let outcome = run(command.args(["-t", "ext4", "-o", &options]).arg(&volume.image).arg(at.path()));
+        match outcome.success() {
+            Ok(_) => Ok(Some(Self { at, mounted: true })),
+            Err(why) => Err(format!("{why}{}", kernel_log())),
+        }
+    }
+
+    /// The root of the mounted filesystem.
+    pub(crate) fn path(&self) -> &Path {
+        self.at.path()
+    }
+
+    /// Unmounts, and says if that went wrong.
+    pub(crate) fn unmount(mut self) -> Verdict {
+        self.try_unmount()
+    }
+
+    fn try_unmount(&mut self) -> Verdict {
+        let Some(umount) = judges::locate("umount") else { return Err("no umount".to_owned()) };
+        let mut last = Ok(());
+        // Something that looks at every new filesystem may hold it for a moment.
+        for _ in 0..20 {
+            last = run(Command::new(&umount).arg(self.at.path())).success().map(drop);
+            if last.is_ok() {
+                self.mounted = false;
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        last
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if self.mounted && self.try_unmount().is_err() {
+            // Out of sight at once, and gone when nobody uses it: removing the directory must not reach into it.
+            let _ = Command::new("umount").arg("--lazy").arg(self.at.path()).status();
+        }
+    }
+}
+
+/// What the kernel said last, which is where it gives its reasons.
+fn kernel_log() -> String {
+    let Ok(output) = Command::new("dmesg").output() else { return String::new() };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> =
+        text.lines().filter(|line| line.contains("EXT4-fs") || line.contains("JBD2")).collect();
+    let last = &lines[lines.len().saturating_sub(4)..];
+    format!("the kernel's last words on ext4:\n{}", last.join("\n"))
+}
