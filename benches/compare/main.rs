@@ -1,2 +1,241 @@
-//! stub
-fn main() {}
+//! Runs rootcast beside its peers and prints what each took.
+//!
+//! ```text
+//! compare make-tree debian /var/tmp/trees/debian
+//! compare --out-dir /dev/shm --out-dir /var/tmp /var/tmp/trees/debian
+//! ```
+//!
+//! Build with `cargo build --release -p rootcast -p rootcast-benches`: the peers `mkext4` and `limit` run inside
+//! this program, so a debug build of it slows them and flatters rootcast.
+//!
+//! # What runs
+//!
+//! | tool       | what it does                                                                                     |
+//! |------------|--------------------------------------------------------------------------------------------------|
+//! | `rootcast` | `rootcast image TREE -o OUT --layout bare`                                                       |
+//! | `mke2fs`   | `mke2fs -q -t ext4 -d TREE OUT SIZE`, SIZE guessed generously before the clock starts            |
+//! | `mkext4`   | the crate `mkext4`, driven as its own example drives it, with the same SIZE                      |
+//! | `tar`      | `tar -cf OUT -C TREE .` to a file, since GNU tar reads no content when it writes to `/dev/null`  |
+//! | `limit`    | the same bytes read and written by two threads with no filesystem around them (see `peer_limit`) |
+//!
+//! They differ in what they keep: `mkext4`, as its example drives it, drops extended attributes and the root
+//! directory's own metadata, `tar` drops extended attributes, and `limit` drops everything but content. `mke2fs`
+//! calls fsync before it exits; of the peers no other does. In `/dev/shm` that costs nothing, on a disk it does,
+//! so measure both.
+//!
+//! # How it measures
+//!
+//! * Rounds are interleaved (A B C D, A B C D, …): a machine that slows down slows all of them. The pairwise column
+//!   is the median of the ratios within each round, and is the one to quote.
+//! * Each tool is a child process. Wall time is from before it is spawned to after it is reaped; processor time and
+//!   peak memory are what wait4(2) says of it. Linux counts the parent's memory at the moment of spawning as the
+//!   child's, so no peak below this program's own (a few MiB, printed) can be seen.
+//! * Before each run the output of the run before is gone and the output directory's filesystem is synced, so that
+//!   no tool pays for another's writeback.
+//! * Warm-up rounds fill the page cache and are not counted. In the first of them the ext4 images are checked with
+//!   `e2fsck -fn`, and a tool whose image fails is listed as failed: a fast wrong image is no result.
+//! * `mke2fs -d` takes minutes for a directory of 120,000 entries. A tool that once takes longer than `--patience`
+//!   is not run again on that tree; the table says so.
+
+mod census;
+mod child;
+mod make_tree;
+mod peer_limit;
+mod peer_mkext4;
+mod report;
+mod rounds;
+mod statistics;
+mod tool;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Parser, Subcommand};
+
+use crate::census::Census;
+use crate::make_tree::MakeTree;
+use crate::report::{Machine, Table};
+use crate::rounds::Plan;
+use crate::tool::{Job, Programs, Tool};
+
+/// Run rootcast beside its peers on the same trees and print medians and ratios.
+///
+/// The rounds are interleaved, so that a drift of the machine hits all alike. Build it with --release: two of the
+/// peers run inside this program.
+#[derive(Parser)]
+#[command(name = "compare", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "Examples:
+  compare make-tree debian /var/tmp/trees/debian
+  compare --out-dir /dev/shm --out-dir /var/tmp /var/tmp/trees/debian
+  compare --only rootcast,limit --runs 15 --json raw.json /var/tmp/trees/debian")]
+struct Cli {
+    #[command(subcommand)]
+    mode: Option<Mode>,
+    #[command(flatten)]
+    comparison: Comparison,
+}
+
+#[derive(clap::Args)]
+struct Comparison {
+    /// The trees to make images of
+    #[arg(value_name = "TREE", required = true)]
+    trees: Vec<PathBuf>,
+    /// Counted rounds; every tool runs once in each
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Rounds before the counted ones; the first of them also checks the images with e2fsck
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    warmup: u32,
+    /// Where outputs are written, and removed again; give it twice (/dev/shm and a directory on a disk) to see both
+    /// [default: the directory for temporary files]
+    #[arg(long = "out-dir", value_name = "DIR")]
+    out_dirs: Vec<PathBuf>,
+    /// The tools to run, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    only: Vec<Tool>,
+    /// The rootcast binary to measure [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    rootcast: Option<PathBuf>,
+    /// Drop the page cache before every run; needs root. The tools' own binaries then come from the disk too, and
+    /// a tree in a tmpfs stays in memory
+    #[arg(long)]
+    cold: bool,
+    /// Do not repeat a tool on a tree once it took longer than this
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    patience: u64,
+    /// Write every single measurement to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Make a tree to measure with
+    MakeTree(MakeTree),
+    /// The peer `mkext4`: make an ext4 image of TREE with the crate mkext4
+    #[command(hide = true)]
+    PeerMkext4 {
+        tree: PathBuf,
+        out: PathBuf,
+        /// Size of the image in MiB [default: guessed from TREE, inside the timing]
+        #[arg(long, value_name = "MIB")]
+        size: Option<u64>,
+    },
+    /// The peer `limit`: copy the content of TREE with two threads and no filesystem
+    #[command(hide = true)]
+    PeerLimit { tree: PathBuf, out: PathBuf },
+}
+
+fn main() -> Result<()> {
+    let outcome = run(Cli::parse());
+    match &outcome {
+        // Whoever read the tables has seen enough.
+        Err(error) if error.downcast_ref().is_some_and(is_broken_pipe) => Ok(()),
+        _ => outcome,
+    }
+}
+
+fn is_broken_pipe(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
+}
+
+fn run(cli: Cli) -> Result<()> {
+    match cli.mode {
+        None => compare(&cli.comparison),
+        Some(Mode::MakeTree(wanted)) => make_tree::make(&wanted),
+        Some(Mode::PeerLimit { tree, out }) => peer_limit::copy(&tree, &out),
+        Some(Mode::PeerMkext4 { tree, out, size }) => {
+            let mib = match size {
+                Some(mib) => mib,
+                None => Census::of(&tree)?.generous_image_mib(),
+            };
+            peer_mkext4::make(&tree, &out, mib)
+        }
+    }
+}
+
+fn compare(wanted: &Comparison) -> Result<()> {
+    let programs = Programs::find(wanted.rootcast.as_deref())?;
+    let tools: Vec<Tool> =
+        Tool::ALL.into_iter().filter(|tool| wanted.only.is_empty() || wanted.only.contains(tool)).collect();
+    let plan = Plan {
+        runs: wanted.runs,
+        warmup: wanted.warmup,
+        patience: Duration::from_secs(wanted.patience),
+        cold: wanted.cold,
+    };
+    if wanted.cold {
+        child::drop_page_cache()?;
+    }
+    let machine = Machine::now(&tools, &programs);
+    let mut stdout = std::io::stdout();
+    write!(stdout, "{machine}")?;
+
+    let here = std::env::temp_dir();
+    let out_dirs = if wanted.out_dirs.is_empty() { std::slice::from_ref(&here) } else { &wanted.out_dirs };
+    let mut tables = Vec::new();
+    for tree in &wanted.trees {
+        ensure!(tree.is_dir(), "{}: not a directory", tree.display());
+        let census = Census::of(tree)?;
+        for out_dir in out_dirs {
+            let table = measure(&plan, &tools, &programs, tree, census, out_dir)?;
+            write!(stdout, "\n{table}")?;
+            tables.push(table);
+        }
+    }
+    if let Some(file) = &wanted.json {
+        let text = serde_json::to_string_pretty(&report::json(&machine, &plan, &tables))?;
+        std::fs::write(file, text + "\n").with_context(|| file.display().to_string())?;
+    }
+    let floor = report::mebibytes(child::own_peak_rss());
+    Ok(writeln!(stdout, "\n{}\nPeak memory below {floor} cannot be seen.", report::LEGEND)?)
+}
+
+/// Runs all rounds of one tree into one output directory.
+fn measure(
+    plan: &Plan,
+    tools: &[Tool],
+    programs: &Programs,
+    tree: &Path,
+    census: Census,
+    out_dir: &Path,
+) -> Result<Table> {
+    let scratch = tempfile::Builder::new()
+        .prefix("compare-")
+        .tempdir_in(out_dir)
+        .with_context(|| format!("{}: no directory for outputs can be made here", out_dir.display()))?;
+    let job = Job { tree, out: scratch.path().join("out"), image_mib: census.generous_image_mib() };
+    let records = rounds::run(plan, tools, |tool, round| {
+        if let Some(absence) = programs.absence(tool) {
+            return Err(absence);
+        }
+        let sample = child::measure(&mut programs.command(tool, &job), &job.out, plan.cold);
+        // The check reads the output, so it comes before the removal and after the clock stopped.
+        let check = if sample.is_ok() && round == 0 && plan.warmup > 0 {
+            programs.check(tool, &job.out)
+        } else {
+            Ok(())
+        };
+        let removal = child::remove_output(&job.out);
+        sample.and_then(|sample| check.and(removal).map(|()| sample)).map_err(|error| format!("{error:#}"))
+    });
+    Ok(Table::new(plan, tree, census, out_dir, records))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn flags_are_consistent() {
+        Cli::command().debug_assert();
+        assert!(Cli::try_parse_from(["compare"]).is_err());
+        assert!(Cli::try_parse_from(["compare", "peer-limit", "a", "b"]).is_ok());
+        let cli = Cli::try_parse_from(["compare", "--only", "tar,limit", "a", "b"]).unwrap();
+        assert_eq!(cli.comparison.only, [Tool::Tar, Tool::Limit]);
+        assert_eq!(cli.comparison.trees.len(), 2);
+    }
+}

@@ -1,0 +1,103 @@
+//! The order of runs: every tool once in each round.
+
+use std::time::Duration;
+
+use crate::child::Sample;
+use crate::tool::Tool;
+
+/// How often to run, and how long to bear with a tool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Counted rounds.
+    pub(crate) runs: u32,
+    /// Rounds before them.
+    pub(crate) warmup: u32,
+    /// A tool that took longer than this is not run again.
+    pub(crate) patience: Duration,
+    /// Whether each run starts with an empty page cache.
+    pub(crate) cold: bool,
+}
+
+/// What one tool did in all rounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// The tool.
+    pub(crate) tool: Tool,
+    /// The counted runs with the number of their round, warm-up rounds first.
+    pub(crate) samples: Vec<(u32, Sample)>,
+    /// Why the tool stopped taking part, if it did.
+    pub(crate) failure: Option<String>,
+    /// Whether it took longer than bearable and was left out of later rounds.
+    pub(crate) too_slow: bool,
+}
+
+/// Runs `tools` round by round; `run` is called with a tool and the number of the round, 0 being the first.
+pub(crate) fn run(
+    plan: &Plan,
+    tools: &[Tool],
+    mut run: impl FnMut(Tool, u32) -> Result<Sample, String>,
+) -> Vec<Record> {
+    let new = |&tool| Record { tool, samples: Vec::new(), failure: None, too_slow: false };
+    let mut records: Vec<Record> = tools.iter().map(new).collect();
+    for round in 0..plan.warmup.saturating_add(plan.runs) {
+        for record in &mut records {
+            if record.too_slow || record.failure.is_some() {
+                continue;
+            }
+            match run(record.tool, round) {
+                Err(failure) => record.failure = Some(failure),
+                Ok(sample) => {
+                    record.too_slow = sample.wall > plan.patience;
+                    // A warm-up run that nobody wants to repeat is better than no measurement.
+                    if round >= plan.warmup || record.too_slow {
+                        record.samples.push((round, sample));
+                    }
+                }
+            }
+        }
+    }
+    records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: Plan = Plan { runs: 2, warmup: 1, patience: Duration::from_secs(60), cold: false };
+
+    fn taking(seconds: u64) -> Sample {
+        Sample { wall: Duration::from_secs(seconds), ..Sample::default() }
+    }
+
+    #[test]
+    fn rounds_are_interleaved_and_warmup_is_not_counted() {
+        let mut order = Vec::new();
+        let records = run(&PLAN, &[Tool::Rootcast, Tool::Tar], |tool, round| {
+            order.push((round, tool));
+            Ok(taking(u64::from(round) + 1))
+        });
+        let expected = [0, 1, 2].map(|round| [(round, Tool::Rootcast), (round, Tool::Tar)]);
+        assert_eq!(order, expected.concat());
+        assert_eq!(records[1].samples, [(1, taking(2)), (2, taking(3))]);
+    }
+
+    #[test]
+    fn a_slow_tool_runs_once_and_counts() {
+        let records = run(&PLAN, &[Tool::Mke2fs, Tool::Tar], |tool, _| {
+            Ok(taking(if tool == Tool::Mke2fs { 400 } else { 1 }))
+        });
+        assert_eq!(records[0].samples, [(0, taking(400))]);
+        assert!(records[0].too_slow);
+        assert_eq!(records[1].samples.len(), 2);
+    }
+
+    #[test]
+    fn a_failed_tool_is_kept_with_its_reason() {
+        let mut calls = 0;
+        let records = run(&PLAN, &[Tool::Mkext4], |_, _| {
+            calls += 1;
+            Err("gone".to_owned())
+        });
+        assert_eq!((calls, records[0].failure.as_deref()), (1, Some("gone")));
+    }
+}
