@@ -1,0 +1,74 @@
+//! Writes what each target starts from into `corpus/TARGET/` beneath the directory given, and says how many of
+//! these inputs are more than refused.
+//!
+//! The bytes are drawn from a generator with a fixed start, so every run writes the same ones. It fails when a
+//! target refuses almost everything: such a target would test errors only.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, fs, io};
+
+// Its counters are what the coverage flags make every crate call.
+use libfuzzer_sys as _;
+use rootcast_fuzz::{Outcome, architecture, arguments, dump, ext4, partition};
+
+struct Target {
+    name: &'static str,
+    check: fn(&[u8]) -> Outcome,
+    seed: fn(Vec<u8>) -> Vec<u8>,
+    /// How many of 100 seeds are taken, at least.
+    taken: usize,
+}
+
+const TARGETS: [Target; 6] = [
+    Target { name: "architecture", check: architecture::check, seed: |bytes| bytes, taken: 25 },
+    Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 1 },
+    Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 100 },
+    Target { name: "dump_of_tree", check: dump::check_tree, seed: |bytes| bytes, taken: 100 },
+    Target { name: "ext4", check: ext4::check, seed: |bytes| bytes, taken: 50 },
+    Target { name: "partition", check: partition::check, seed: |bytes| bytes, taken: 20 },
+];
+
+fn main() -> io::Result<ExitCode> {
+    let Some(directory) = env::args_os().nth(1) else {
+        eprintln!("usage: seeds DIRECTORY");
+        return Ok(ExitCode::from(2));
+    };
+    let mut exit_code = ExitCode::SUCCESS;
+    for target in &TARGETS {
+        let taken = write(target, &Path::new(&directory).join("corpus").join(target.name))?;
+        println!("{}: {taken} of 100 seeds are taken", target.name);
+        if taken < target.taken {
+            eprintln!("{}: at least {} should be", target.name, target.taken);
+            exit_code = ExitCode::FAILURE;
+        }
+    }
+    Ok(exit_code)
+}
+
+fn write(target: &Target, directory: &Path) -> io::Result<usize> {
+    fs::create_dir_all(directory)?;
+    let mut random = Random(0x726f_6f74_6361_7374);
+    let mut taken = 0;
+    for number in 0..100 {
+        // Short ones first: most of what there is to reach needs few decisions.
+        let len = 8 + number * number / 16;
+        let bytes = (0..len).map(|_| random.next()).collect();
+        let seed = (target.seed)(bytes);
+        fs::write(directory.join(format!("seed-{number:02}")), &seed)?;
+        taken += usize::from((target.check)(&seed) == Outcome::Checked);
+    }
+    Ok(taken)
+}
+
+/// SplitMix64, of which each number gives one byte.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u8 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed.to_be_bytes()[0]
+    }
+}

@@ -1,0 +1,116 @@
+//! Command lines.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use rootcast::cli;
+
+use crate::{Choices, Outcome};
+
+/// Flags and values as they may be typed. That one is missing here or there costs no more than time to find it.
+const WORDS: [&str; 66] = [
+    "rootfs",
+    "-o",
+    "disk.img",
+    "--output",
+    "-",
+    "--digest",
+    "--layout",
+    "gpt",
+    "mbr",
+    "bare",
+    "--sector-size",
+    "512",
+    "4096",
+    "--arch",
+    "x86-64",
+    "aarch64",
+    "--size",
+    "1G",
+    "4097",
+    "0",
+    "18446744073709551615",
+    "16777216T",
+    "--free",
+    "10%",
+    "99%",
+    "100%",
+    "64MiB",
+    "--inodes",
+    "4294967295",
+    "4294967296",
+    "-1",
+    "--reserved",
+    "50%",
+    "51",
+    "-L",
+    "--label",
+    "sixteen bytes...",
+    "seventeen bytes..",
+    "",
+    "-U",
+    "--uuid",
+    "9171e420-4280-8224-8d4f-4eea40d7e99f",
+    "--seed",
+    "-q",
+    "--quiet",
+    "--basedir",
+    "--owner",
+    "root",
+    "keep",
+    "--source-date-epoch",
+    "15032385535",
+    "15032385536",
+    "-j",
+    "--jobs",
+    "256",
+    "--help",
+    "-h",
+    "--version",
+    "-V",
+    "help",
+    "image",
+    "tree",
+    "--",
+    "=",
+    "%",
+    "--out",
+];
+
+/// Parses an arbitrary command line, and shows what came of it.
+pub fn check(bytes: &[u8]) -> Outcome {
+    const MAX_WORDS: usize = 40;
+    let mut choices = Choices::new(bytes);
+    let mut arguments = vec![OsString::from("rootcast")];
+    arguments.push(match choices.up_to(7) {
+        0..=4 => "image".into(),
+        5 | 6 => "tree".into(),
+        _ => word(&mut choices),
+    });
+    while !choices.is_empty() && arguments.len() < MAX_WORDS {
+        arguments.push(word(&mut choices));
+    }
+    match cli::parse(arguments) {
+        Ok(request) => {
+            assert!(!format!("{request:?}").is_empty());
+            Outcome::Checked
+        }
+        Err(error) => {
+            assert!(matches!(error.exit_code(), 0 | 2), "{error:?}");
+            assert!(!error.render().ansi().to_string().is_empty());
+            Outcome::Refused
+        }
+    }
+}
+
+fn word(choices: &mut Choices<'_>) -> OsString {
+    let bytes = match choices.up_to(15) {
+        0..=11 => choices.one_of(&WORDS).as_bytes().to_vec(),
+        // A value joined to its flag.
+        12 => [choices.one_of(&WORDS), choices.one_of(&WORDS)].concat().into_bytes(),
+        13 => [choices.one_of(&WORDS), choices.one_of(&WORDS)].join("=").into_bytes(),
+        14 => [choices.one_of(&WORDS).as_bytes(), choices.bytes(32)].concat(),
+        _ => choices.bytes(64).to_vec(),
+    };
+    OsString::from_vec(bytes)
+}

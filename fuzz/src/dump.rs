@@ -1,0 +1,93 @@
+//! Text to trees and back.
+
+use std::collections::BTreeMap;
+
+use image_tree::dump::{self, Body, RegularFile};
+use image_tree::{InodeId, Kind, Tree};
+
+use crate::{Choices, Outcome, trees};
+
+type Bytes = Tree<Vec<u8>>;
+
+/// Parses arbitrary text; what is a tree must be written and parsed without a change.
+pub fn check_text(text: &[u8]) -> Outcome {
+    match parse(text) {
+        Ok(tree) => {
+            check_round_trip(&tree);
+            Outcome::Checked
+        }
+        Err(error) => {
+            assert!(!error.is_empty());
+            Outcome::Refused
+        }
+    }
+}
+
+/// Writes an arbitrary tree, which must come back.
+pub fn check_tree(bytes: &[u8]) -> Outcome {
+    check_round_trip(&tree(&mut Choices::new(bytes)));
+    Outcome::Checked
+}
+
+/// The text of an arbitrary tree, to start from.
+#[must_use]
+pub fn text(bytes: &[u8]) -> Vec<u8> {
+    write(&tree(&mut Choices::new(bytes)))
+}
+
+fn tree(choices: &mut Choices<'_>) -> Bytes {
+    let tree = trees::tree(choices);
+    let content = |pattern: crate::pattern::Pattern| {
+        let mut bytes = vec![0; usize::try_from(pattern.len.min(300)).expect("small")];
+        pattern.fill(&mut bytes, 0);
+        Ok::<_, std::convert::Infallible>(bytes)
+    };
+    let Ok(tree) = tree.try_map_content(content);
+    tree
+}
+
+/// What takes bytes from the text alone.
+fn parse(text: &[u8]) -> Result<Bytes, String> {
+    let content = |file: RegularFile<'_>| match file.body {
+        Body::None if file.size == 0 => Ok(Vec::new()),
+        Body::Inline(bytes) => Ok(bytes.into_owned()),
+        Body::None | Body::Payload(_) => Err(std::io::Error::other("the bytes are elsewhere")),
+    };
+    dump::parse(text, content).map_err(|error| error.to_string())
+}
+
+fn write(tree: &Bytes) -> Vec<u8> {
+    let mut text = Vec::new();
+    dump::write(tree, &mut text, |_, bytes| Ok(Body::Inline(bytes.into())))
+        .expect("memory takes every write");
+    text
+}
+
+fn check_round_trip(tree: &Bytes) {
+    let text = write(tree);
+    let again = parse(&text).unwrap_or_else(|error| panic!("what was written does not parse: {error}"));
+    check_same(tree, &again);
+    assert!(write(&again) == text, "the same tree gives another text");
+    // Both are numbered in the order of the text now, so they are equal with their numbers.
+    assert!(parse(&text).as_ref() == Ok(&again), "the same text gives another tree");
+}
+
+/// Compares trees whose inodes may be numbered differently.
+fn check_same(left: &Bytes, right: &Bytes) {
+    let mut pairs: BTreeMap<InodeId, InodeId> = BTreeMap::new();
+    let mut steps = right.walk();
+    for a in left.walk() {
+        let b = steps.next().expect("as many names");
+        assert_eq!(a.name, b.name);
+        assert_eq!(a.first, b.first, "{:?}", a.name);
+        assert_eq!(*pairs.entry(a.id).or_insert(b.id), b.id, "{:?} is a name of another file", a.name);
+        let (a, b) = (left.get(a.id), right.get(b.id));
+        assert_eq!(a.metadata, b.metadata);
+        match (&a.kind, &b.kind) {
+            // Their entries are steps of their own.
+            (Kind::Directory(a), Kind::Directory(b)) => assert_eq!(a.len(), b.len()),
+            (a, b) => assert_eq!(a, b),
+        }
+    }
+    assert!(steps.next().is_none(), "a name came into being");
+}

@@ -1,0 +1,251 @@
+//! Trees as ext4 filesystems.
+
+use ext4_view::{Ext4, FileType, Metadata};
+use image_runs::Image;
+use image_tree::{InodeId, Kind, LinkTarget, Timestamp, Tree};
+use mkfs_ext4::{Error, Journal, Label, Layout, Options, Size, plan};
+use uuid::Uuid;
+
+use crate::pattern::Pattern;
+use crate::{Choices, Outcome, snapshot, trees};
+
+const BLOCK_SIZE: u64 = 4096;
+
+/// Plans a filesystem of an arbitrary tree; if there is one, what another reader finds in it must be the tree.
+pub fn check(bytes: &[u8]) -> Outcome {
+    let mut choices = Choices::new(bytes);
+    let options = options(&mut choices);
+    let tree = trees::tree(&mut choices);
+    match plan(&tree, &options) {
+        Ok(layout) => {
+            check_layout(&tree, &options, &layout);
+            Outcome::Checked
+        }
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            check_needed(&tree, &options, &error)
+        }
+    }
+}
+
+/// What a size lacks is said exactly: with as much it fits, and with a block less it does not.
+fn check_needed(tree: &Tree<Pattern>, options: &Options, error: &Error) -> Outcome {
+    let Error::TooSmall { size_bytes, needed_bytes, missing_bytes } = error else { return Outcome::Refused };
+    assert_eq!(options.size, Size::Total { bytes: *size_bytes });
+    assert_eq!(size_bytes + missing_bytes, *needed_bytes);
+    let of_size = |bytes| Options { size: Size::Total { bytes }, ..options.clone() };
+    let less = plan(tree, &of_size(needed_bytes - BLOCK_SIZE));
+    assert!(less.is_err(), "{needed_bytes} bytes are said to be needed, and less fit");
+    let options = of_size(*needed_bytes);
+    let layout = plan(tree, &options).expect("a tree fits the size it is said to need");
+    check_layout(tree, &options, &layout);
+    Outcome::Checked
+}
+
+fn options(choices: &mut Choices<'_>) -> Options {
+    const MIB: u64 = 1 << 20;
+    let small = |number: u64| u8::try_from(number).expect("small");
+    let size = match choices.up_to(15) {
+        _ if choices.wrong() => Size::Total { bytes: choices.u64() },
+        _ if choices.wrong() => Size::Free { bytes: choices.u64() },
+        0..=7 => Size::Smallest,
+        8 => Size::Free { bytes: choices.up_to(64 * MIB) },
+        9..=10 => Size::FreePercent(small(choices.up_to(99))),
+        11 if choices.wrong() => Size::FreePercent(small(choices.up_to(101))),
+        // From too small for most trees to a few blocks in a second group of blocks.
+        11 | 12 => Size::Total { bytes: 4 * MIB + choices.up_to(8 * MIB) },
+        13 => Size::Total { bytes: 128 * MIB + choices.up_to(100) * BLOCK_SIZE },
+        _ => Size::Total { bytes: choices.up_to(1024) * MIB },
+    };
+    let inodes = match choices.up_to(7) {
+        _ if choices.wrong() => Some(choices.u32()),
+        0..=5 => None,
+        _ => Some(30_000 + u32::try_from(choices.up_to(40_000)).expect("small")),
+    };
+    let journal = match choices.up_to(7) {
+        _ if choices.wrong() => Journal::Blocks(choices.u32()),
+        0..=3 => Journal::BySize,
+        4..=5 => Journal::None,
+        _ => Journal::Blocks(1024 + u32::try_from(choices.up_to(5000)).expect("small")),
+    };
+    let reserved_percent = match choices.up_to(3) {
+        0..=2 => 0,
+        _ if choices.wrong() => small(choices.up_to(255)),
+        _ => small(choices.up_to(50)),
+    };
+    let created = if choices.rarely(4) { trees::time(choices) } else { Timestamp::EPOCH };
+    Options {
+        label: Label::new(choices.bytes(16)).unwrap_or_default(),
+        size,
+        inodes,
+        journal,
+        reserved_percent,
+        created,
+        ..Options::new(Uuid::from_u128(choices.u128()), Uuid::from_u128(choices.u128()))
+    }
+}
+
+fn check_layout(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pattern>) {
+    check_summary(tree, options, layout);
+    let Some(snapshot) = snapshot::take(layout) else { return };
+    let mut times = tree.walk().map(|step| tree.get(step.id).metadata.mtime).chain([options.created]);
+    if !times.all(is_readable) {
+        return;
+    }
+    let filesystem = Ext4::load(Box::new(snapshot)).expect("the superblock is readable");
+    assert_eq!(filesystem.uuid().as_bytes(), options.uuid.as_bytes(), "UUID");
+    check_files(tree, &filesystem);
+}
+
+/// Whether `ext4-view` takes an inode with that time: it refuses seconds whose low word is negative.
+fn is_readable(time: Timestamp) -> bool {
+    time.seconds() & 0x8000_0000 == 0
+}
+
+fn check_summary(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pattern>) {
+    let (len, summary) = (Image::len(layout), layout.summary());
+    assert_eq!(u64::from(summary.block_size), BLOCK_SIZE);
+    match options.size {
+        Size::Smallest => assert_eq!(summary.blocks * BLOCK_SIZE, len),
+        Size::Free { bytes } => assert!(summary.free_blocks >= bytes.div_ceil(BLOCK_SIZE), "{summary:?}"),
+        Size::FreePercent(percent) => {
+            assert!(summary.free_blocks * 100 >= summary.blocks * u64::from(percent), "{summary:?}");
+        }
+        Size::Total { bytes } => {
+            assert_eq!(len, bytes);
+            assert!(summary.blocks * BLOCK_SIZE <= len);
+        }
+    }
+    assert!(options.inodes.is_none_or(|asked| summary.inodes >= asked), "{summary:?}");
+    let own = tree.lookup(Tree::<Pattern>::ROOT, b"lost+found").is_some();
+    let files = tree.walk().filter(|step| step.first).count() - 1 - usize::from(own);
+    assert_eq!(summary.files as usize, files);
+}
+
+/// Compares everything that the crate `ext4-view` can read with the tree. It reads all directories that lead to a
+/// path to find it, so of the files of a large tree that are no directories only some are found by their path.
+fn check_files(tree: &Tree<Pattern>, filesystem: &Ext4) {
+    /// The crate gives up on longer paths.
+    const MAX_PATH: usize = 4096;
+    const MANY: usize = 50;
+    let every = if tree.walk().nth(MANY).is_some() { 8 } else { 1 };
+    let mut walk = tree.walk();
+    let mut count = 0;
+    while let Some(step) = walk.next() {
+        count += 1;
+        let inode = tree.get(step.id);
+        if !matches!(inode.kind, Kind::Directory(_)) && (count % every != 0 || !step.first) {
+            continue;
+        }
+        let mut path = Vec::new();
+        walk.write_path(&mut path);
+        if path.len() > MAX_PATH {
+            continue;
+        }
+        let shown = path.escape_ascii().to_string();
+        // OK to unwrap: names of a tree are valid paths.
+        let path = ext4_view::Path::try_from(path.as_slice()).expect("a valid path");
+        let found = filesystem.symlink_metadata(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        check_metadata(&found, &inode.metadata, &shown);
+        match &inode.kind {
+            Kind::Directory(_) => check_entries(tree, filesystem, path, step.id, &shown),
+            Kind::Regular(content) => check_content(filesystem, path, *content, &shown),
+            Kind::Symlink(target) => check_target(filesystem, path, target, &shown),
+            _ => {}
+        }
+    }
+}
+
+fn check_metadata(found: &Metadata, expected: &image_tree::Metadata, shown: &str) {
+    assert_eq!(found.mode(), expected.mode, "{shown}: mode");
+    assert_eq!((found.uid(), found.gid()), (expected.uid, expected.gid), "{shown}: owner");
+    let (time, mtime) = (found.modified(), expected.mtime);
+    assert_eq!(
+        (time.seconds(), time.nanoseconds()),
+        (mtime.seconds(), mtime.nanoseconds()),
+        "{shown}: mtime"
+    );
+}
+
+/// Compares the names and what each leads to.
+fn check_entries(
+    tree: &Tree<Pattern>,
+    filesystem: &Ext4,
+    path: ext4_view::Path<'_>,
+    id: InodeId,
+    shown: &str,
+) {
+    let mut expected = tree.entries(id).cloned().unwrap_or_default();
+    let is_root = id == Tree::<Pattern>::ROOT;
+    let mut has_lost_and_found = !is_root || expected.contains_key(b"lost+found".as_slice());
+    for entry in filesystem.read_dir(path).unwrap_or_else(|error| panic!("{shown}: {error}")) {
+        let entry = entry.unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let name = entry.file_name();
+        if matches!(name.as_ref(), b"." | b"..") {
+            continue;
+        }
+        if !has_lost_and_found && name == b"lost+found" {
+            has_lost_and_found = true;
+            continue;
+        }
+        let Some(child) = expected.remove(name.as_ref()) else { panic!("{shown}: there is {name:?}") };
+        let shown = entry.path();
+        let metadata = entry.metadata().unwrap_or_else(|error| panic!("{shown:?}: {error}"));
+        let inode = tree.get(child);
+        assert_eq!(entry.file_type().ok(), Some(metadata.file_type()), "{shown:?}: type");
+        assert_eq!(metadata.file_type(), file_type(&inode.kind), "{shown:?}: type");
+        check_metadata(&metadata, &inode.metadata, &format!("{shown:?}"));
+        if let Kind::Regular(content) = &inode.kind {
+            assert_eq!(metadata.len(), content.len, "{shown:?}: length");
+        }
+    }
+    assert!(expected.is_empty() && has_lost_and_found, "{shown}: not there are {:?}", expected.keys());
+}
+
+fn file_type(kind: &Kind<Pattern>) -> FileType {
+    match kind {
+        Kind::Directory(_) => FileType::Directory,
+        Kind::Regular(_) => FileType::Regular,
+        Kind::Symlink(_) => FileType::Symlink,
+        Kind::CharacterDevice(_) => FileType::CharacterDevice,
+        Kind::BlockDevice(_) => FileType::BlockDevice,
+        Kind::Fifo => FileType::Fifo,
+        Kind::Socket => FileType::Socket,
+    }
+}
+
+/// Short files are compared as a whole, the others at both ends and where an extent may end.
+fn check_content(filesystem: &Ext4, path: ext4_view::Path<'_>, content: Pattern, shown: &str) {
+    const WHOLE: u64 = 128 * 1024;
+    const WINDOW: u64 = 2 * BLOCK_SIZE;
+    let mut file = filesystem.open(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
+    assert_eq!(file.metadata().len(), content.len, "{shown}: length");
+    let windows = if content.len <= WHOLE {
+        vec![(0, content.len)]
+    } else {
+        let longest_extent = (32_768 * BLOCK_SIZE).min(content.len - WINDOW);
+        [0, content.len / 2, longest_extent, content.len - WINDOW].map(|start| (start, WINDOW)).to_vec()
+    };
+    for (start, len) in windows {
+        let mut expected = vec![0; usize::try_from(len).expect("small")];
+        content.fill(&mut expected, start);
+        let mut bytes = vec![0; expected.len()];
+        file.seek_to(start).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let mut rest = bytes.as_mut_slice();
+        while !rest.is_empty() {
+            let count = file.read_bytes(rest).unwrap_or_else(|error| panic!("{shown}: {error}"));
+            assert_ne!(count, 0, "{shown}: it ends early");
+            rest = &mut rest[count..];
+        }
+        assert!(bytes == expected, "{shown}: bytes differ from {start} on");
+    }
+}
+
+fn check_target(filesystem: &Ext4, path: ext4_view::Path<'_>, target: &LinkTarget, shown: &str) {
+    // A target is any bytes, but it gives targets as paths of names.
+    if ext4_view::Path::try_from(target.as_bytes()).is_err() {
+        return;
+    }
+    let found = filesystem.read_link(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
+    assert_eq!(found.as_ref(), target.as_bytes(), "{shown}: target");
+}

@@ -1,0 +1,34 @@
+//! What the fuzz targets do with the bytes that libFuzzer gives them.
+//!
+//! ```text
+//! bytes ── choices ─┬─▶ tree ────────▶ ext4 image ──▶ read by the crate ext4-view ──▶ is it the tree?
+//!                   ├─▶ tree ────────▶ dump ────────▶ parsed again ────────────────▶ is it the tree?
+//!                   ├─▶ table ───────▶ disk ────────▶ read by the crate gptman ────▶ is it the table?
+//!                   ├─▶ links, files ▶ architecture and paths
+//!                   └─▶ words ───────▶ command line
+//! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ────────────────▶ is it the tree?
+//! ```
+//!
+//! A target makes a few lines of code reachable; how soon they are reached is up to [`Choices`], which turn almost any
+//! bytes into something that is valid or nearly so. The program `seeds` counts how often that works.
+
+pub mod architecture;
+pub mod arguments;
+mod choices;
+pub mod dump;
+pub mod ext4;
+pub mod partition;
+mod pattern;
+mod snapshot;
+mod trees;
+
+pub use choices::Choices;
+
+/// What came of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was refused with an error, as it may be.
+    Refused,
+    /// It was taken, and what was made of it has been checked.
+    Checked,
+}

@@ -1,0 +1,45 @@
+//! File contents that are computed, so that large files need no memory.
+
+use std::io;
+
+use image_tree::Content;
+
+/// Bytes that differ from offset to offset and from seed to seed; none of them is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    pub(crate) len: u64,
+    pub(crate) seed: u64,
+}
+
+impl Pattern {
+    pub(crate) fn byte(&self, offset: u64) -> u8 {
+        let mixed = (offset + 1)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .wrapping_add(self.seed.wrapping_mul(0xD6E8_FEB8));
+        let [high, ..] = mixed.to_be_bytes();
+        high | 1
+    }
+
+    pub(crate) fn fill(&self, buffer: &mut [u8], offset: u64) {
+        for (byte, offset) in buffer.iter_mut().zip(offset..) {
+            *byte = self.byte(offset);
+        }
+    }
+}
+
+impl Content for Pattern {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(buffer.len() as u64);
+        assert!(
+            end.is_some_and(|end| end <= self.len),
+            "a read at {offset} leaves the file of {} bytes",
+            self.len
+        );
+        self.fill(buffer, offset);
+        Ok(())
+    }
+}
