@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use image_runs::{Image, MAX_RENDERED, Render, Run, Source, read_all};
 use image_tree::Content;
@@ -30,8 +31,10 @@ const THREADS: [usize; 3] = [1, 2, 7];
 /// A content that may misbehave.
 enum TestContent {
     Bytes(Vec<u8>),
-    /// Unreadable, saying so.
+    /// Unreadable, saying so; the lower its number, the later.
     Broken(u32),
+    /// All ones, taking its time.
+    Slow,
     /// All zeros, setting an interrupt when read.
     Interrupting(Interrupt),
     Panicking,
@@ -48,7 +51,15 @@ impl Content for TestContent {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match self {
             TestContent::Bytes(bytes) => bytes.read_at(buffer, offset),
-            TestContent::Broken(number) => Err(io::Error::other(format!("file {number} is broken"))),
+            TestContent::Broken(number) => {
+                thread::sleep(Duration::from_millis(100) / *number);
+                Err(io::Error::other(format!("file {number} is broken")))
+            }
+            TestContent::Slow => {
+                thread::sleep(Duration::from_millis(10));
+                buffer.fill(1);
+                Ok(())
+            }
             TestContent::Interrupting(interrupt) => {
                 interrupt.set(signal_hook::consts::SIGTERM);
                 buffer.fill(1);
@@ -297,9 +308,25 @@ fn check_failure(image: &TestImage, interrupt: impl Fn() -> Interrupt, kind: Err
 fn the_first_content_that_cannot_be_read_is_told_whatever_the_threads() {
     let content = |index| (SPAN_SIZE, Part::Content { index, offset: 0 });
     let runs = vec![content(0), content(0), content(1), content(2), content(0), content(2)];
-    let contents = vec![dense(SPAN_SIZE), TestContent::Broken(1), TestContent::Broken(2)];
+    let contents = vec![dense(SPAN_SIZE), TestContent::Broken(1), TestContent::Broken(50)];
     let image = TestImage::new(runs, contents);
     check_failure(&image, Interrupt::never, ErrorKind::Io, "file 1 is broken");
+}
+
+#[test]
+fn when_one_thread_fails_the_others_stop() {
+    const SLOW_SPANS: u64 = 64;
+    let slow = (SPAN_SIZE * SLOW_SPANS, Part::Content { index: 1, offset: 0 });
+    let contents = vec![TestContent::Broken(50), TestContent::Slow];
+    let image = TestImage::new(vec![(SPAN_SIZE, Part::Content { index: 0, offset: 0 }), slow], contents);
+    let (directory, done) = (directory(), Count::default());
+    let interrupt = Interrupt::never();
+    let options = options(2, &interrupt, &done);
+    sparse_file::write(&image, &directory.path().join("image"), &options).expect_err("a content is broken");
+    assert!(
+        done.0.load(Ordering::Relaxed) < SPAN_SIZE * SLOW_SPANS,
+        "the other thread wrote everything else"
+    );
 }
 
 #[test]
