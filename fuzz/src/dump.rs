@@ -29,10 +29,14 @@ pub fn check_tree(bytes: &[u8]) -> Outcome {
     Outcome::Checked
 }
 
-/// The text of an arbitrary tree, to start from.
+/// The first lines of the text of an arbitrary tree, to start from. Longer texts are seldom changed where it matters.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Vec<u8> {
-    write(&tree(&mut Choices::new(bytes)))
+    const ENOUGH: usize = 4096;
+    let text = write(&tree(&mut Choices::new(bytes)));
+    let start = &text[..text.len().min(ENOUGH)];
+    let len = start.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    start[..len].to_vec()
 }
 
 fn tree(choices: &mut Choices<'_>) -> Bytes {

@@ -105,7 +105,7 @@ impl Growing {
 
     /// Directories in each other.
     fn nest(&mut self, mut parent: InodeId, choices: &mut Choices<'_>) {
-        let depth = if choices.rarely(8) { choices.up_to(60) } else { choices.up_to(8) };
+        let depth = if choices.rarely(8) { choices.up_to(30) } else { choices.up_to(6) };
         for _ in 0..depth {
             self.insert(parent, b"d".to_vec(), Inode::directory(Metadata::new(0o755)));
             parent = *self.directories.last().expect("just added");
