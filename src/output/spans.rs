@@ -18,7 +18,7 @@ use image_tree::Content;
 use super::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The size spans have where nothing ends them early, in bytes.
+/// The size spans have where nothing ends them early, in bytes; `sparse_file` tells what was measured.
 pub(super) const SPAN_SIZE: u64 = 1 << 20;
 
 /// Zeros at least this long, in bytes, end a span. Shorter ones between data are gathered with it, since many small

@@ -3,6 +3,21 @@
 //! Each thread gathers a span and writes it with as few calls as its holes allow. The file appears under its
 //! name when it is whole; until then what had the name is untouched, and a run that fails or is killed leaves
 //! nothing.
+//!
+//! # What it costs
+//!
+//! Measured on two processors, sources in the page cache, output on tmpfs unless ext4 is named:
+//!
+//! * One thread takes as long as a plain loop of 1 MiB reads and writes. Two threads take 0.6 of that for 12,000
+//!   files of 250 MB together, and 0.9 for one file of 2 GiB: writing, which the kernel does for one thread at a
+//!   time, is then nearly all there is.
+//! * With two threads, spans of 256 KiB to 4 MiB are within an eighth of each other, 1 MiB within 4 % of the
+//!   quickest; spans of 64 KiB take 1.1 times as long and more.
+//! * Threads that wait for the file in the kernel spin: for the file of 2 GiB two threads so took 1.6 to 1.9 times
+//!   the processor time of one. A lock of our own around the writes was compared on a busy machine only: two
+//!   threads took a fifth to all of the processor time they took without it, and as long for the small files.
+//! * A hole of 4 KiB between data costs ext4 twice the processor time of writing it, and tmpfs as much as writing
+//!   it. From 16 KiB on a hole costs neither more than writing, which is why `MIN_HOLE` is that.
 
 use std::fs::{self, File};
 use std::io;
@@ -26,7 +41,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// What filesystems allocate by; a smaller hole saves nothing.
 const BLOCK: usize = 4096;
 
-/// Zeros between data are left as a hole from this many on, in bytes. [What it costs](self) decides.
+/// Zeros between data are left as a hole from this many on, in bytes.
 pub(super) const MIN_HOLE: usize = 16 << 10;
 
 /// A block of zeros. Comparing with it is one `memcmp`, which leaves data at the first byte.
