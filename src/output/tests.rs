@@ -1,11 +1,10 @@
 //! Every way out gives the same bytes, and nothing when it fails.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +12,6 @@ use std::time::Duration;
 use image_runs::{Image, MAX_RENDERED, Render, Run, Source, read_all};
 use image_tree::Content;
 use proptest::prelude::*;
-use rustix::process::{Resource, Rlimit, setrlimit};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -24,6 +22,8 @@ use super::{WriteOptions, digest};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
+
+mod targets;
 
 const BLOCK: usize = 4096;
 const THREADS: [usize; 3] = [1, 2, 7];
@@ -402,114 +402,6 @@ fn a_panic_neither_hangs_nor_leaves_a_file() {
 }
 
 #[test]
-fn what_has_the_name_is_replaced_whole_or_not_at_all() {
-    let directory = directory();
-    let path = directory.path().join("image");
-    fs::write(&path, "before").expect("it can be written");
-    write(&whole(TestContent::Broken(1)), &path, 2).expect_err("a content is broken");
-    assert_eq!(fs::read(&path).expect("the file is there"), b"before");
-
-    let mut held = File::open(&path).expect("the file is there");
-    write(&whole(dense(5)), &path, 2).expect("it can be written");
-    assert_eq!(fs::read(&path).expect("the file is there"), [7; 5]);
-    assert_eq!(names(directory.path()), ["image"]);
-    let mut before = String::new();
-    held.read_to_string(&mut before).expect("it can be read");
-    assert_eq!(before, "before", "the old file is another one");
-}
-
-#[test]
-fn a_symbolic_link_is_written_through() {
-    let directory = directory();
-    let at = |name: &str| directory.path().join(name);
-    fs::create_dir(at("real")).expect("it can be made");
-    std::os::unix::fs::symlink("second", at("first")).expect("it can be made");
-    std::os::unix::fs::symlink("real/image", at("second")).expect("it can be made");
-    for _ in ["the link points to nothing", "the link points to a file"] {
-        write(&whole(dense(5)), &at("first"), 1).expect("it can be written");
-        assert_eq!(fs::read(at("real/image")).expect("the file is there"), [7; 5]);
-        assert!(at("first").is_symlink() && at("second").is_symlink());
-        assert_eq!(names(&at("real")), ["image"]);
-    }
-    std::os::unix::fs::symlink("loop", at("loop")).expect("it can be made");
-    let error = write(&whole(dense(5)), &at("loop"), 1).expect_err("it leads nowhere");
-    assert!(error.to_string().contains("loop"), "{error}");
-}
-
-#[test]
-fn a_name_without_directory_is_in_the_current_one() {
-    let name = format!("rootcast-test-{}", std::process::id());
-    write(&whole(dense(5)), Path::new(&name), 1).expect("it can be written");
-    let bytes = fs::read(&name);
-    fs::remove_file(&name).expect("the file is there");
-    assert_eq!(bytes.expect("the file is there"), [7; 5]);
-}
-
-#[test]
-fn targets_that_cannot_be_images_are_refused() {
-    let directory = directory();
-    let check = |path: &Path, kind, message: &str| {
-        let error = write(&whole(dense(5)), path, 1).expect_err("it is refused");
-        assert_eq!(error.kind(), kind, "{error}");
-        assert!(error.to_string().contains(message), "{error}");
-        assert!(
-            path.as_os_str().is_empty()
-                || error.to_string().contains(directory.path().to_str().expect("ASCII"))
-        );
-    };
-    check(Path::new(""), ErrorKind::Usage, "empty");
-    check(directory.path(), ErrorKind::Usage, "is a directory");
-    check(&directory.path().join("new/"), ErrorKind::Usage, "not a directory that exists");
-    let missing = directory.path().join("missing");
-    let message = format!("{}: No such file", missing.display());
-    check(&missing.join("image"), ErrorKind::Io, &message);
-    fs::write(directory.path().join("file"), "").expect("it can be written");
-    check(&directory.path().join("file/image"), ErrorKind::Io, "Not a directory");
-    let socket = directory.path().join("socket");
-    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("it can be bound");
-    check(&socket, ErrorKind::Usage, "is a socket");
-    assert_eq!(names(directory.path()).len(), 2);
-}
-
-#[test]
-fn a_block_device_is_refused() {
-    let Some(device) = fs::read_dir("/dev").into_iter().flatten().flatten().find(|entry| {
-        entry.file_type().is_ok_and(|kind| std::os::unix::fs::FileTypeExt::is_block_device(&kind))
-    }) else {
-        skipped("a_block_device_is_refused: no block device in /dev");
-        return;
-    };
-    let error = write(&whole(dense(5)), &device.path(), 1).expect_err("it is refused");
-    assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.to_string().contains("-o - > DEVICE"), "{error}");
-}
-
-#[test]
-fn devices_and_pipes_are_streamed_to() {
-    let image = TestImage::new(
-        vec![(SPAN_SIZE, Part::Zeros), (5, Part::Content { index: 0, offset: 0 }), (SPAN_SIZE, Part::Zeros)],
-        vec![dense(5)],
-    );
-    let written = write(&image, Path::new("/dev/null"), 2).expect("it takes everything");
-    assert_eq!(written, Written { len: image.len, written_bytes: image.len, hole_bytes: 0 });
-
-    let error = write(&image, Path::new("/dev/full"), 2).expect_err("it is always full");
-    assert_eq!(error.to_string(), "/dev/full: No space left on device (os error 28)");
-
-    let directory = directory();
-    let pipe = directory.path().join("pipe");
-    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
-    assert!(made.success());
-    let reader = thread::spawn({
-        let pipe = pipe.clone();
-        move || fs::read(pipe)
-    });
-    write(&image, &pipe, 2).expect("the reader takes everything");
-    let read = reader.join().expect("no panic").expect("it can be read");
-    assert!(read == read_all(&image).expect("memory does not fail"));
-}
-
-#[test]
 fn a_reader_that_goes_away_is_no_error() {
     for threads in THREADS {
         let (reader, mut writer) = io::pipe().expect("a pipe can be made");
@@ -527,74 +419,4 @@ fn a_reader_that_goes_away_is_no_error() {
         stream::write(&short, &mut writer, Path::new("-"), &options(threads, &interrupt, &Silent))
             .expect_err("a broken content is an error even so");
     }
-}
-
-/// A filesystem of 1 MiB, unmounted when dropped.
-struct SmallFilesystem(TempDir);
-
-impl SmallFilesystem {
-    fn mount() -> Option<Self> {
-        let directory = directory();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-            .arg(directory.path())
-            .output();
-        mount.is_ok_and(|output| output.status.success()).then_some(Self(directory))
-    }
-}
-
-impl Drop for SmallFilesystem {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
-#[test]
-fn a_full_filesystem_is_named_and_left_as_it_was() {
-    let Some(small) = SmallFilesystem::mount() else {
-        eprintln!(
-            "SKIPPED a_full_filesystem_is_named_and_left_as_it_was: only root may mount a small filesystem"
-        );
-        return;
-    };
-    let path = small.0.path().join("image");
-    let mut image = whole(dense(SPAN_SIZE * 4));
-    image.runs.push((SPAN_SIZE, Part::Zeros));
-    image.len += SPAN_SIZE;
-    for threads in THREADS {
-        let error = write(&image, &path, threads).expect_err("there is no room");
-        assert_eq!(error.kind(), ErrorKind::Io);
-        let expected = format!(
-            "{}: no room for an image of 5242880 bytes, up to 4194304 of them data: No space left on device \
-             (os error 28)",
-            path.display()
-        );
-        assert_eq!(error.to_string(), expected);
-        assert_eq!(names(small.0.path()), [""; 0]);
-    }
-    write(&whole(dense(SPAN_SIZE / 2)), &path, 2).expect("what was written before is gone");
-}
-
-#[test]
-fn a_limit_on_file_sizes_is_an_error_and_no_death() {
-    let own = std::env::current_exe().expect("a test has a program");
-    let mut command = Command::new(own);
-    command.args(["--exact", "output::tests::write_past_the_limit", "--ignored"]);
-    let output = command.output().expect("the test runs itself");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-}
-
-#[test]
-#[ignore = "runs in a process of its own, which it limits"]
-fn write_past_the_limit() {
-    let interrupt = Interrupt::install().expect("handlers can be set");
-    let limit = Rlimit { current: Some(SPAN_SIZE), maximum: Some(SPAN_SIZE) };
-    setrlimit(Resource::Fsize, limit).expect("a limit can be lowered");
-    let directory = directory();
-    let path = directory.path().join("image");
-    let error = sparse_file::write(&whole(dense(SPAN_SIZE * 2)), &path, &options(2, &interrupt, &Silent))
-        .expect_err("it is too large");
-    assert!(error.to_string().contains("no room for an image of 2097152 bytes"), "{error}");
-    assert!(error.to_string().contains("File too large"), "{error}");
-    assert_eq!(names(directory.path()), [""; 0]);
 }
