@@ -126,7 +126,7 @@ impl SmallFilesystem {
             .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
             .arg(directory.path())
             .output();
-        mount.is_ok_and(|output| output.status.success()).then_some(Self(directory))
+        mount.is_ok_and(|output| output.status.success()).then(|| Self(directory))
     }
 }
 
@@ -139,9 +139,7 @@ impl Drop for SmallFilesystem {
 #[test]
 fn a_full_filesystem_is_named_and_left_as_it_was() {
     let Some(small) = SmallFilesystem::mount() else {
-        eprintln!(
-            "SKIPPED a_full_filesystem_is_named_and_left_as_it_was: only root may mount a small filesystem"
-        );
+        skipped("a_full_filesystem_is_named_and_left_as_it_was: only root may mount a small filesystem");
         return;
     };
     let path = small.0.path().join("image");
