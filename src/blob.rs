@@ -1,5 +1,6 @@
-//! Where a regular file's bytes are: in a file of the host, or in memory.
+//! Where a regular file's bytes are: in a file of the host, in an archive, or in memory.
 
+pub(crate) mod archive;
 mod root;
 
 use std::io;
@@ -10,6 +11,7 @@ use image_tree::Content;
 use rustix::fs::{OFlags, Stat};
 use thiserror::Error;
 
+pub use archive::{Archive, ArchiveRange, Sparse};
 pub(crate) use root::Root;
 
 /// The bytes of one regular file.
@@ -17,6 +19,10 @@ pub(crate) use root::Root;
 pub enum Blob {
     /// A file of the host.
     Host(HostFile),
+    /// A range of an archive.
+    Range(ArchiveRange),
+    /// Ranges of an archive, with zeros between them.
+    Sparse(Arc<Sparse<ArchiveRange>>),
     /// Bytes at hand.
     Memory(Arc<[u8]>),
 }
@@ -117,18 +123,23 @@ impl Content for Blob {
     fn len(&self) -> u64 {
         match self {
             Blob::Host(file) => file.size,
+            Blob::Range(range) => range.len(),
+            Blob::Sparse(sparse) => sparse.len(),
             Blob::Memory(bytes) => bytes.len() as u64,
         }
     }
 
     /// Reads memory, or opens the host's file, reads, compares it with what was scanned, and closes it again: four
-    /// system calls, so that small files cost little and no number of files needs more descriptors than threads.
+    /// system calls, so that small files cost little and no number of files needs more descriptors than threads. An
+    /// archive stays open, and is compared with what it was in the same way.
     ///
     /// # Errors
     /// [`ChangedWhileRead`], or what the system said, with the path of the file on the host.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match self {
             Blob::Host(file) => file.read_at(buffer, offset),
+            Blob::Range(range) => range.read_at(buffer, offset),
+            Blob::Sparse(sparse) => sparse.read_at(buffer, offset),
             Blob::Memory(bytes) => {
                 let start = usize::try_from(offset).map_err(io::Error::other)?;
                 let source = start
@@ -171,7 +182,7 @@ impl HostFile {
             }
         }
         let now = rustix::fs::fstat(&file).map_err(|errno| self.unreadable("examined", errno))?;
-        match self.difference(&now) {
+        match self.identity.difference(self.size, &now) {
             Some(change) => Err(self.changed(change)),
             None if filled == buffer.len() => Ok(()),
             // The filesystem gives fewer bytes than it says there are, as those of the kernel's own files do.
@@ -179,21 +190,6 @@ impl HostFile {
                 Err(self
                     .changed(Change::Size { scanned: self.size, now: offset.saturating_add(filled as u64) }))
             }
-        }
-    }
-
-    fn difference(&self, now: &Stat) -> Option<Change> {
-        let (size, identity) = (file_size(now), Identity::of(now));
-        if (identity.device, identity.inode) != (self.identity.device, self.identity.inode) {
-            Some(Change::Replaced)
-        } else if size != self.size {
-            Some(Change::Size { scanned: self.size, now: size })
-        } else if identity.mtime != self.identity.mtime {
-            Some(Change::Modified)
-        } else if identity.ctime != self.identity.ctime {
-            Some(Change::Inode)
-        } else {
-            None
         }
     }
 
@@ -215,6 +211,22 @@ impl Identity {
             inode: stat.st_ino,
             mtime: (stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
             ctime: (stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
+        }
+    }
+
+    /// What is different about a file that had this identity and `size`.
+    pub(crate) fn difference(&self, size: u64, now: &Stat) -> Option<Change> {
+        let (size_now, identity) = (file_size(now), Self::of(now));
+        if (identity.device, identity.inode) != (self.device, self.inode) {
+            Some(Change::Replaced)
+        } else if size_now != size {
+            Some(Change::Size { scanned: size, now: size_now })
+        } else if identity.mtime != self.mtime {
+            Some(Change::Modified)
+        } else if identity.ctime != self.ctime {
+            Some(Change::Inode)
+        } else {
+            None
         }
     }
 }

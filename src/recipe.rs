@@ -11,21 +11,27 @@ use uuid::Uuid;
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
 use crate::seed::Seed;
+use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
 
 /// Which tree to read and what to change of it.
 #[derive(Clone, Debug)]
 pub struct TreeRecipe {
-    /// A directory, a dump, or `-` for a dump on standard input.
-    pub source: OsString,
+    /// Directories, tar archives, dumps, or `-` for one of the latter two on standard input: each is laid over those
+    /// before it. There is at least one.
+    pub sources: Vec<OsString>,
     /// Where a dump's payloads lie; none is the directory of the dump.
     pub basedir: Option<PathBuf>,
-    /// Who owns the files; none leaves it to the source.
+    /// Who owns the files; none leaves it to each source.
     pub ownership: Option<Ownership>,
+    /// What an archive may ask for.
+    pub limits: Limits,
     /// Later times become this one.
     pub source_date_epoch: Option<Timestamp>,
     /// How many threads work at once.
     pub threads: NonZeroUsize,
+    /// Whether to tell each file that a source replaced.
+    pub verbose: bool,
 }
 
 /// Which image to make of a tree.

@@ -2,18 +2,22 @@
 
 pub mod directory;
 pub mod dump;
+pub mod tar;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use image_tree::Tree;
+use image_tree::{InodeId, Tree};
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use tar::{Compression, Limits};
 
 /// Something that a tree can be read from.
 pub enum Source {
@@ -28,14 +32,43 @@ pub enum Source {
         /// Where the files lie that it names by path.
         basedir: PathBuf,
     },
+    /// A tar archive that is read where it lies.
+    Tar {
+        /// The archive, which is not compressed.
+        file: File,
+        /// What messages call it.
+        name: PathBuf,
+    },
+    /// A tar archive that is compressed or comes once.
+    TarStream {
+        /// The archive, from its first byte on.
+        stream: Box<dyn BufRead>,
+        /// What it is compressed with.
+        compression: Option<Compression>,
+        /// What messages call it.
+        name: PathBuf,
+    },
+}
+
+/// What one source says.
+#[derive(Debug)]
+pub struct Layer {
+    /// The tree.
+    pub tree: Tree<Blob>,
+    /// Directories that must be there for what is in them, but of which the source says nothing: an archive without a
+    /// member for them.
+    pub implied: BTreeSet<InodeId>,
 }
 
 /// How a dump begins: with the line of the root directory.
 const DUMP_START: &[u8] = b"/ ";
 
+/// How many bytes tell what a source is: those of a tar header.
+const START: usize = 512;
+
 /// Every kind of source there is, for messages.
-const SUPPORTED: &str =
-    "a directory, or a composefs dump, whose text begins with \"/ \" (- reads one from standard input)";
+const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz or bzip2), or a composefs dump, whose text \
+                         begins with \"/ \" (- reads one of the latter two from standard input)";
 
 impl Source {
     /// Finds out what `path` is by looking at it; `-` is standard input.
@@ -48,15 +81,12 @@ impl Source {
     pub fn at(path: &OsStr, basedir: Option<&Path>) -> Result<Self> {
         if path == "-" {
             let here = basedir.unwrap_or(Path::new("."));
-            return Self::of_text(Box::new(io::stdin()), Path::new("standard input"), here);
+            return Self::of_stream(Box::new(io::stdin()), Path::new("standard input"), here);
         }
         let path = Path::new(path);
         let kind = fs::metadata(path).map_err(|error| Error::io(path, error))?.file_type();
         if kind.is_dir() {
-            return match basedir {
-                None => Ok(Self::Directory(path.to_owned())),
-                Some(_) => Err(Error::at(ErrorKind::Usage, path, "is a directory; --basedir is for dumps")),
-            };
+            return Ok(Self::Directory(path.to_owned()));
         }
         if !kind.is_file() && !kind.is_fifo() && !kind.is_char_device() {
             return Err(Error::at(ErrorKind::BadInput, path, format!("is no file; a source is {SUPPORTED}")));
@@ -64,27 +94,51 @@ impl Source {
         // The parent of a lone name is the empty path, which names no directory.
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = File::open(path).map_err(|error| Error::io(path, error))?;
-        Self::of_text(Box::new(file), path, basedir.unwrap_or(parent))
+        if kind.is_file() {
+            let start = start_of(&file).and_then(|start| (&file).rewind().map(|()| start));
+            if tar::is_start(&start.map_err(|error| Error::io(path, error))?) {
+                return Ok(Self::Tar { file, name: path.to_owned() });
+            }
+        }
+        Self::of_stream(Box::new(file), path, basedir.unwrap_or(parent))
     }
 
-    fn of_text(reader: Box<dyn io::Read>, name: &Path, basedir: &Path) -> Result<Self> {
-        let mut text = Box::new(BufReader::with_capacity(1 << 16, reader));
-        let start = text.fill_buf().map_err(|error| Error::io(name, error))?;
-        if !start.starts_with(DUMP_START) {
-            return Err(Error::at(ErrorKind::BadInput, name, format!("is no tree; a source is {SUPPORTED}")));
+    fn of_stream(mut reader: Box<dyn Read>, name: &Path, basedir: &Path) -> Result<Self> {
+        let start = start_of(&mut reader).map_err(|error| Error::io(name, error))?;
+        let (is_dump, is_tar) = (start.starts_with(DUMP_START), tar::is_start(&start));
+        let compression = Compression::of(&start);
+        let stream = Box::new(BufReader::with_capacity(1 << 17, Cursor::new(start).chain(reader)));
+        let name = name.to_owned();
+        if is_tar || compression.is_some() {
+            Ok(Self::TarStream { stream, compression, name })
+        } else if is_dump {
+            Ok(Self::Dump { text: stream, name, basedir: basedir.to_owned() })
+        } else {
+            Err(Error::at(ErrorKind::BadInput, name, format!("is no tree; a source is {SUPPORTED}")))
         }
-        Ok(Self::Dump { text, name: name.to_owned(), basedir: basedir.to_owned() })
     }
+}
+
+/// What a reader begins with: [`START`] bytes, or all there are.
+fn start_of(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(START);
+    reader.take(START as u64).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 /// Reads the tree, but not the bytes of files that have a place of their own.
 ///
 /// # Errors
 /// When the source cannot be read, or holds what no tree can.
-pub fn read(source: Source, threads: NonZeroUsize) -> Result<Tree<Blob>> {
+pub fn read(source: Source, threads: NonZeroUsize, limits: Limits, interrupt: &Interrupt) -> Result<Layer> {
+    let whole = |tree| Layer { tree, implied: BTreeSet::new() };
     match source {
-        Source::Directory(path) => directory::read(&path, threads.get()),
-        Source::Dump { text, name, basedir } => dump::read(text, &name, &basedir),
+        Source::Directory(path) => directory::read(&path, threads.get()).map(whole),
+        Source::Dump { text, name, basedir } => dump::read(text, &name, &basedir).map(whole),
+        Source::Tar { file, name } => tar::read_file(file, &name, limits, interrupt),
+        Source::TarStream { stream, compression, name } => {
+            tar::read_stream(stream, compression, &name, limits, interrupt)
+        }
     }
 }
 
@@ -96,6 +150,9 @@ mod tests {
         Source::at(path.as_os_str(), None).map(|source| match source {
             Source::Directory(_) => "directory",
             Source::Dump { .. } => "dump",
+            Source::Tar { .. } => "tar",
+            Source::TarStream { compression: None, .. } => "tar stream",
+            Source::TarStream { compression: Some(compression), .. } => compression.name(),
         })
     }
 
@@ -110,10 +167,22 @@ mod tests {
 
         assert_eq!(kind(directory.path()).expect("a directory"), "directory");
         assert_eq!(kind(&at("dump")).expect("a dump"), "dump");
+        let starts: [(&str, &[u8]); 6] = [
+            ("tar", &[0; 1024]),
+            ("gzip", b"\x1f\x8b\x08"),
+            ("zstd", b"\x28\xb5\x2f\xfd"),
+            ("zstd", b"\x50\x2a\x4d\x18"),
+            ("xz", b"\xfd7zXZ\0"),
+            ("bzip2", b"BZh9"),
+        ];
+        for (expected, start) in starts {
+            fs::write(at("archive"), start).expect("a file");
+            assert_eq!(kind(&at("archive")).expect(expected), expected);
+        }
         for name in ["other", "empty", "socket", "/dev/null"] {
             let error = kind(&at(name)).expect_err(name);
             assert_eq!(error.kind(), ErrorKind::BadInput);
-            assert!(error.to_string().contains("a source is a directory, or a composefs dump"), "{error}");
+            assert!(error.to_string().contains("a source is a directory, a tar archive"), "{error}");
         }
         assert_eq!(kind(&at("none")).expect_err("nothing is there").kind(), ErrorKind::Io);
     }

@@ -1,4 +1,5 @@
 //! Trees become other trees.
 
 pub mod normalize;
+pub mod overlay;
 pub mod ownership;

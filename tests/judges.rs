@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 /// Every program the tests call that is not part of every system, and the Debian package it comes in.
-const TOOLS: [(&str, &str); 14] = [
+const TOOLS: [(&str, &str); 21] = [
     ("e2fsck", "e2fsprogs"),
     ("mke2fs", "e2fsprogs"),
     ("debugfs", "e2fsprogs"),
@@ -20,6 +20,13 @@ const TOOLS: [(&str, &str); 14] = [
     ("sfdisk", "fdisk"),
     ("setfacl", "acl"),
     ("gcc", "gcc"),
+    ("tar", "tar"),
+    ("bsdtar", "libarchive-tools"),
+    ("python3", "python3"),
+    ("gzip", "gzip"),
+    ("zstd", "zstd"),
+    ("xz", "xz-utils"),
+    ("bzip2", "bzip2"),
     ("cp", "coreutils"),
     ("mount", "mount"),
     ("umount", "mount"),

@@ -16,3 +16,4 @@ mod images;
 mod invariants;
 mod judges_fail;
 mod reproducible;
+mod tar;

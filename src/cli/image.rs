@@ -79,6 +79,7 @@ pub(super) struct ImageArguments {
 const EXAMPLES: &str = "Examples:
   rootcast image rootfs/ -o disk.img                      a GPT disk, exactly as large as it must be
   rootcast image rootfs/ -o disk.img --free 1G            with room to write
+  rootcast image base.tar overlay/ -o disk.img            a directory over an archive
   rootcast image rootfs/ -o root.ext4 --layout bare       the filesystem alone
   rootcast image rootfs/ -o - | ssh host 'cat > disk.img' through a pipe
   rootcast image rootfs/ --digest                         what it would be, without writing it";

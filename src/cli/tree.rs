@@ -11,6 +11,7 @@ use image_tree::Timestamp;
 
 use super::values;
 use crate::recipe::TreeRecipe;
+use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
 
 /// Print a tree as text: one line a file, in the composefs dump format
@@ -31,21 +32,35 @@ impl TreeVerb {
 
 #[derive(Debug, Args)]
 pub(super) struct TreeArguments {
-    /// The tree: a directory, a text dump of one, or - for a dump on standard input
-    #[arg(value_name = "SOURCE")]
-    source: OsString,
+    /// The tree: a directory, a tar archive, a text dump, or - for one of the latter two on standard input. Of several,
+    /// each is laid over those before it
+    #[arg(value_name = "SOURCE", required = true)]
+    sources: Vec<OsString>,
 
     /// Where the files lie that a dump names by path [default: the directory of the dump]
     #[arg(long, value_name = "DIR")]
     basedir: Option<PathBuf>,
 
-    /// Who owns the files: root owns all, or each keeps its owner [default: root, or keep for root and for dumps]
+    /// Who owns the files: root owns all, or each keeps its owner [default: root for directories that
+    /// an ordinary user reads, else keep]
     #[arg(long, value_name = "WHO")]
     owner: Option<Owner>,
 
     /// Set times after this one, in seconds since 1970, back to it [default: $SOURCE_DATE_EPOCH]
     #[arg(long, value_name = "SECONDS", value_parser = values::epoch)]
     source_date_epoch: Option<i64>,
+
+    /// Take archives of at most this many bytes, unpacked and with all holes (K, M, G, T are powers of 1024)
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "1T")]
+    max_size: u64,
+
+    /// Take archives of at most this many entries
+    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT.max_entries)]
+    max_entries: u64,
+
+    /// Tell each file of a source that a later one replaces
+    #[arg(short, long)]
+    verbose: bool,
 
     /// Work in this many threads; the bytes do not depend on it [default: one for each core]
     #[arg(short = 'j', long = "jobs", value_name = "N")]
@@ -71,13 +86,19 @@ impl TreeArguments {
             Some(seconds) => Some(seconds),
             None => epoch_of_environment()?,
         };
+        if self.sources.iter().filter(|source| *source == "-").count() > 1 {
+            let message = "standard input (-) can be one SOURCE only\n";
+            return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
+        }
         let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(TreeRecipe {
-            source: self.source,
+            sources: self.sources,
             basedir: self.basedir,
             ownership,
+            limits: Limits { max_size: self.max_size, max_entries: self.max_entries },
             source_date_epoch: epoch.map(Timestamp::from_seconds),
             threads: self.jobs.unwrap_or_else(cores).min(MAX_THREADS),
+            verbose: self.verbose,
         })
     }
 }

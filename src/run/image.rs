@@ -26,7 +26,7 @@ const PARTITION_NAME: &str = "root";
 /// # Errors
 /// When the tree cannot be read or expressed, does not fit, or the image cannot be written. Nothing is left behind then.
 pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
-    let tree = super::read_tree(&recipe.tree)?;
+    let tree = super::read_tree(&recipe.tree, interrupt)?;
     interrupt.check()?;
     let seed = recipe
         .seed(|mut text| dump::write(&tree, &mut text, |_, _| Ok(Body::None)))

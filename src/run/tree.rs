@@ -18,7 +18,7 @@ use crate::recipe::TreeRecipe;
 /// # Errors
 /// When the tree cannot be read or the text not be written. A reader that goes away is no error.
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
-    let tree = super::read_tree(recipe)?;
+    let tree = super::read_tree(recipe, interrupt)?;
     interrupt.check()?;
     let mut out = stream::standard_output()?;
     let written = dump::write(&tree, &mut out, |path, blob| Ok(body(path, blob))).and_then(|()| out.flush());
@@ -32,6 +32,8 @@ fn body<'a>(path: &'a [u8], blob: &'a Blob) -> Body<'a> {
     match blob {
         blob if blob.is_empty() => Body::None,
         Blob::Memory(bytes) => Body::Inline(Cow::Borrowed(bytes)),
-        Blob::Host(_) => Body::Payload(Cow::Borrowed(path.strip_prefix(b"/").unwrap_or(path))),
+        Blob::Host(_) | Blob::Range(_) | Blob::Sparse(_) => {
+            Body::Payload(Cow::Borrowed(path.strip_prefix(b"/").unwrap_or(path)))
+        }
     }
 }

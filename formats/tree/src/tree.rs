@@ -126,6 +126,44 @@ impl<C> Tree<C> {
         self.add_name(parent, name, target)
     }
 
+    /// Takes a name away and says which inode it was for, if there was such a name.
+    ///
+    /// The inode stays in the table, so every id keeps its meaning: a file can be given another name with
+    /// [`Tree::link`]. What no name leads to any more is passed over by walks and counts no names, but is still among
+    /// [`Tree::inode_count`] and [`Tree::all_metadata_mut`] until [`Tree::compact`] drops it.
+    pub fn remove(&mut self, parent: InodeId, name: &[u8]) -> Option<InodeId> {
+        match &mut self.inodes[parent.index()].kind {
+            Kind::Directory(entries) => entries.remove(name),
+            _ => None,
+        }
+    }
+
+    /// Drops every inode that has no name, and numbers the others in the order of [`Tree::walk`].
+    ///
+    /// Trees with equal names, metadata and contents are equal afterwards, whatever order they were made in. Also
+    /// returned is the new id of each old one, by its index.
+    #[must_use]
+    pub fn compact(self) -> (Self, Vec<Option<InodeId>>) {
+        let mut ids = vec![None; self.inodes.len()];
+        let mut order = Vec::with_capacity(self.inodes.len());
+        for step in self.walk().filter(|step| step.first) {
+            // No more than the old table has, which u32 numbers.
+            ids[step.id.index()] = u32::try_from(order.len()).ok().map(InodeId);
+            order.push(step.id);
+        }
+        let mut old: Vec<Option<Inode<C>>> = self.inodes.into_iter().map(Some).collect();
+        let mut inodes: Vec<Inode<C>> = order.iter().filter_map(|id| old[id.index()].take()).collect();
+        for inode in &mut inodes {
+            if let Kind::Directory(entries) = &mut inode.kind {
+                for id in entries.values_mut() {
+                    // Whatever a reachable directory names is reachable.
+                    *id = ids[id.index()].unwrap_or(*id);
+                }
+            }
+        }
+        (Self { inodes }, ids)
+    }
+
     fn add_name(&mut self, parent: InodeId, name: Name, target: InodeId) -> Result<(), InsertError> {
         use std::collections::btree_map::Entry;
         let exists = match &mut self.inodes[parent.index()].kind {
@@ -224,6 +262,41 @@ mod tests {
         tree.link(Bytes::ROOT, name("a"), id).expect("a is new");
         assert_eq!(tree.name_counts()[id.index()], 2);
         assert_eq!(tree.path_of(id), b"/a");
+    }
+
+    #[test]
+    fn what_has_lost_its_names_is_passed_over_and_dropped() {
+        let mut tree = Bytes::new(Metadata::new(0o755));
+        let file = |text: &str| Inode {
+            metadata: Metadata::new(0o644),
+            kind: Kind::Regular(text.as_bytes().to_vec()),
+        };
+        let dir =
+            tree.insert(Bytes::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("d is new");
+        let inner = tree.insert(dir, name("inner"), file("inner")).expect("inner is new");
+        let both = tree.insert(dir, name("both"), file("both")).expect("both is new");
+        tree.link(Bytes::ROOT, name("z"), both).expect("z is new");
+        tree.insert(Bytes::ROOT, name("a"), file("a")).expect("a is new");
+
+        assert_eq!(tree.remove(Bytes::ROOT, b"none"), None);
+        assert_eq!(tree.remove(both, b"none"), None);
+        assert_eq!(tree.remove(Bytes::ROOT, b"d"), Some(dir));
+        assert_eq!(tree.name_counts()[inner.index()], 0);
+        assert_eq!((tree.name_counts()[both.index()], tree.inode_count()), (1, 5));
+        // The name is free again.
+        tree.insert(Bytes::ROOT, name("d"), file("d")).expect("d was removed");
+
+        let (compact, ids) = tree.compact();
+        let id = |path: &[u8]| compact.resolve(path);
+        assert_eq!(compact.inode_count(), 4);
+        assert_eq!(ids, [Some(Bytes::ROOT), None, None, id(b"/z"), id(b"/a"), id(b"/d")]);
+        assert_eq!(compact.walk().map(|step| step.id.index()).collect::<Vec<_>>(), [0, 1, 2, 3]);
+
+        let mut same = Bytes::new(Metadata::new(0o755));
+        for text in ["a", "d", "z"] {
+            same.insert(Bytes::ROOT, name(text), file(if text == "z" { "both" } else { text })).expect("new");
+        }
+        assert_eq!(compact, same);
     }
 
     #[test]

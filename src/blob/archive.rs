@@ -1,0 +1,275 @@
+//! An archive that is held open, of which files are ranges.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use image_tree::Content;
+
+use super::{Change, ChangedWhileRead, Identity, file_size};
+
+/// The bytes of an archive, or those of it that were kept.
+///
+/// It holds one file open, however many contents are ranges of it.
+#[derive(Debug)]
+pub struct Archive {
+    bytes: Bytes,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    /// A file of the host, which must stay as it was when it was opened.
+    Host { file: File, path: PathBuf, size: u64, identity: Identity },
+    /// An unnamed file that nobody else can open, and what the archive it was filled from is called.
+    Spool { file: File, source: PathBuf },
+    /// Bytes at hand.
+    Memory(Arc<[u8]>),
+}
+
+impl Archive {
+    /// A regular file of the host.
+    pub(crate) fn host(file: File, path: &Path) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(&file)?;
+        let (size, identity) = (file_size(&stat), Identity::of(&stat));
+        Ok(Self { bytes: Bytes::Host { file, path: path.to_owned(), size, identity } })
+    }
+
+    /// A new unnamed file in the directory for temporary files, for what is unpacked from `source`.
+    pub(crate) fn spool(source: &Path) -> io::Result<Self> {
+        Ok(Self { bytes: Bytes::Spool { file: tempfile::tempfile()?, source: source.to_owned() } })
+    }
+
+    /// An archive in memory.
+    pub(crate) fn memory(bytes: Arc<[u8]>) -> Self {
+        Self { bytes: Bytes::Memory(bytes) }
+    }
+
+    /// How long the archive was when it was opened; a spool has no length of its own.
+    pub(crate) fn len(&self) -> u64 {
+        match &self.bytes {
+            Bytes::Host { size, .. } => *size,
+            Bytes::Spool { .. } => 0,
+            Bytes::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Keeps bytes at an offset of a spool. Zeros are not written: a file reads as zeros wherever nothing was, and what
+    /// unpacks to terabytes of them takes no room.
+    pub(crate) fn keep(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let Bytes::Spool { file, .. } = &self.bytes else {
+            return Err(io::Error::other("only a spool takes bytes"));
+        };
+        let mut at = offset;
+        for piece in bytes.chunks(ZEROS.len()) {
+            if piece != &ZEROS[..piece.len()] {
+                file.write_all_at(piece, at)?;
+            }
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes a spool as long as what was kept in it, zeros at its end included.
+    pub(crate) fn finish(&self, len: u64) -> io::Result<()> {
+        match &self.bytes {
+            Bytes::Spool { file, .. } => file.set_len(len),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads without asking whether the archive is still what it was, for whoever asks at the end.
+    pub(crate) fn read_unchecked(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match &self.bytes {
+            Bytes::Host { file, .. } | Bytes::Spool { file, .. } => file.read_exact_at(buffer, offset),
+            Bytes::Memory(bytes) => {
+                let start = usize::try_from(offset).map_err(io::Error::other)?;
+                let source = start
+                    .checked_add(buffer.len())
+                    .and_then(|end| bytes.get(start..end))
+                    .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+                buffer.copy_from_slice(source);
+                Ok(())
+            }
+        }
+    }
+
+    /// Fails when the archive is not what it was when it was opened.
+    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
+        let Bytes::Host { file, path, size, identity } = &self.bytes else { return Ok(()) };
+        match identity.difference(*size, &rustix::fs::fstat(file)?) {
+            Some(change) => Err(io::Error::other(ChangedWhileRead { path: path.clone(), change })),
+            None => Ok(()),
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match (self.read_unchecked(buffer, offset), &self.bytes) {
+            (Err(error), Bytes::Host { path, size, .. }) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.check_unchanged()?;
+                // The filesystem gives fewer bytes than it says there are.
+                let change = Change::Size { scanned: *size, now: offset };
+                Err(io::Error::other(ChangedWhileRead { path: path.clone(), change }))
+            }
+            (Err(error), Bytes::Host { path, .. }) => {
+                Err(io::Error::new(error.kind(), format!("{}: cannot be read: {error}", path.display())))
+            }
+            (Err(error), Bytes::Spool { source, .. }) => {
+                let what = "what was unpacked from it cannot be read";
+                Err(io::Error::new(error.kind(), format!("{}: {what}: {error}", source.display())))
+            }
+            (result, _) => result.and_then(|()| self.check_unchanged()),
+        }
+    }
+}
+
+/// Bytes that need not be written.
+const ZEROS: [u8; 4096] = [0; 4096];
+
+/// A file that is one range of an archive.
+#[derive(Clone, Debug)]
+pub struct ArchiveRange {
+    archive: Arc<Archive>,
+    offset: u64,
+    len: u64,
+}
+
+impl ArchiveRange {
+    /// The `len` bytes of the archive at `offset`.
+    pub(crate) fn new(archive: Arc<Archive>, offset: u64, len: u64) -> Self {
+        Self { archive, offset, len }
+    }
+
+    fn check(&self, buffer: &[u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(buffer.len() as u64).filter(|end| *end <= self.len);
+        end.map(|_| ()).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+    }
+}
+
+impl Content for ArchiveRange {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.check(buffer, offset)?;
+        self.archive.read_at(buffer, self.offset.saturating_add(offset))
+    }
+}
+
+/// Ranges are equal when they are the same bytes of the same open archive.
+impl PartialEq for ArchiveRange {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.archive, &other.archive) && (self.offset, self.len) == (other.offset, other.len)
+    }
+}
+
+impl Eq for ArchiveRange {}
+
+/// A file with holes: pieces of another content, with zeros between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sparse<C> {
+    len: u64,
+    pieces: Box<[Piece]>,
+    stored: C,
+}
+
+/// Bytes of a file that are not in a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Where they are in the file.
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    /// Where they are in what was stored.
+    pub(crate) stored: u64,
+}
+
+impl<C: Content> Sparse<C> {
+    /// A file of `len` bytes. The pieces are in order, do not overlap, lie within `len`, and what they say is stored
+    /// lies within `stored`.
+    pub(crate) fn new(len: u64, pieces: Box<[Piece]>, stored: C) -> Self {
+        Self { len, pieces, stored }
+    }
+}
+
+impl<C: Content> Content for Sparse<C> {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(buffer.len() as u64).filter(|end| *end <= self.len);
+        let end = end.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        buffer.fill(0);
+        let first = self.pieces.partition_point(|piece| piece.offset + piece.len <= offset);
+        for piece in self.pieces[first..].iter().take_while(|piece| piece.offset < end) {
+            let (from, to) = (piece.offset.max(offset), (piece.offset + piece.len).min(end));
+            let index = |at: u64| usize::try_from(at - offset).map_err(io::Error::other);
+            let part = buffer.get_mut(index(from)?..index(to)?);
+            let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+            self.stored.read_at(part, piece.stored + (from - piece.offset))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::Blob;
+
+    #[test]
+    fn holes_read_as_zeros() {
+        let pieces = [Piece { offset: 2, len: 3, stored: 0 }, Piece { offset: 7, len: 1, stored: 3 }];
+        let file = Sparse::new(10, pieces.into(), b"abcd".to_vec());
+        let all = b"\0\0abc\0\0d\0\0";
+        for start in 0..=all.len() {
+            for end in start..=all.len() {
+                let mut found = vec![b'?'; end - start];
+                file.read_at(&mut found, start as u64).expect("it lies within");
+                assert_eq!(found, all[start..end], "{start}..{end}");
+            }
+        }
+        file.read_at(&mut [0; 2], 9).expect_err("it lies partly behind the end");
+    }
+
+    #[test]
+    fn ranges_end_where_they_end() {
+        let archive = Arc::new(Archive::memory(b"0123456789".as_slice().into()));
+        let range = ArchiveRange::new(archive, 2, 5);
+        let mut found = [0; 5];
+        range.read_at(&mut found, 0).expect("it lies within");
+        assert_eq!(&found, b"23456");
+        range.read_at(&mut found[..2], 4).expect_err("one byte is not of the range");
+    }
+
+    #[test]
+    fn an_archive_that_changed_is_named() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("a.tar");
+        std::fs::write(&path, "0123456789").expect("a new file");
+        let archive = Archive::host(File::open(&path).expect("it is there"), &path).expect("a file");
+        let blob = Blob::Range(ArchiveRange::new(Arc::new(archive), 8, 2));
+        let mut found = [0; 2];
+        blob.read_at(&mut found, 0).expect("nobody changed it");
+        assert_eq!(&found, b"89");
+        for (text, now) in [("012", 3), ("0123456789abc", 13)] {
+            std::fs::write(&path, text).expect("the test's own file");
+            let error = blob.read_at(&mut found, 0).expect_err("it changed");
+            let change = ChangedWhileRead::within(&error).expect("a change");
+            assert_eq!((&change.path, change.change), (&path, Change::Size { scanned: 10, now }));
+        }
+    }
+
+    #[test]
+    fn a_spool_gives_back_what_it_kept() {
+        let spool = Archive::spool(Path::new("x")).expect("a temporary file");
+        let bytes = [vec![1; 100], vec![0; 20_000], vec![2; 100], vec![0; 9000]].concat();
+        spool.keep(&bytes, 10).expect("room");
+        spool.finish(10 + bytes.len() as u64).expect("room");
+        let mut found = vec![9; bytes.len()];
+        ArchiveRange::new(Arc::new(spool), 10, bytes.len() as u64).read_at(&mut found, 0).expect("kept");
+        assert_eq!(found, bytes);
+    }
+}

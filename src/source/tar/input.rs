@@ -1,0 +1,214 @@
+//! The bytes of an archive, in order: blocks, payloads and where these stay.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::error::Problem;
+use super::header::BLOCK;
+use crate::blob::{Archive, ArchiveRange};
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+
+/// Why reading stops.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The archive is not as it should be.
+    Bad(Problem),
+    /// What it was compressed with does not unpack.
+    Packed(io::Error),
+    /// The system could not read it.
+    Read(io::Error),
+    /// The system could not keep what was unpacked.
+    Keep(io::Error),
+    /// Somebody asked to stop.
+    Stopped(Error),
+}
+
+impl<P: Into<Problem>> From<P> for Failure {
+    fn from(problem: P) -> Self {
+        Self::Bad(problem.into())
+    }
+}
+
+pub(super) struct Input<'a> {
+    bytes: Bytes<'a>,
+    /// What contents are ranges of.
+    archive: Arc<Archive>,
+    position: u64,
+    max_size: u64,
+    interrupt: &'a Interrupt,
+}
+
+enum Bytes<'a> {
+    /// Those of the archive that contents are ranges of.
+    InPlace,
+    /// They come once, and the contents among them are kept in a spool, of which so much is filled.
+    Stream { reader: Box<dyn Read + 'a>, kept: u64 },
+}
+
+/// How much is read at once.
+const CHUNK: usize = 1 << 18;
+
+impl<'a> Input<'a> {
+    pub(super) fn in_place(archive: Archive, max_size: u64, interrupt: &'a Interrupt) -> Self {
+        Self { bytes: Bytes::InPlace, archive: Arc::new(archive), position: 0, max_size, interrupt }
+    }
+
+    pub(super) fn stream(
+        reader: Box<dyn Read + 'a>,
+        spool: Archive,
+        max_size: u64,
+        interrupt: &'a Interrupt,
+    ) -> Self {
+        let bytes = Bytes::Stream { reader, kept: 0 };
+        Self { bytes, archive: Arc::new(spool), position: 0, max_size, interrupt }
+    }
+
+    /// How many bytes were taken.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next block, or none at the end.
+    pub(super) fn block(&mut self) -> Result<Option<[u8; BLOCK]>, Failure> {
+        self.interrupt.check().map_err(Failure::Stopped)?;
+        let mut block = [0; BLOCK];
+        match self.take(&mut block)? {
+            BLOCK => Ok(Some(block)),
+            0 => Ok(None),
+            count => Err(truncated("a block", (BLOCK - count) as u64)),
+        }
+    }
+
+    /// The next block, which must be there.
+    pub(super) fn needed_block(&mut self, what: &'static str) -> Result<[u8; BLOCK], Failure> {
+        self.block()?.ok_or_else(|| truncated(what, BLOCK as u64))
+    }
+
+    /// A payload in memory, with what fills its last block taken too. The caller bounds its length.
+    pub(super) fn bytes(&mut self, len: u64, what: &'static str) -> Result<Vec<u8>, Failure> {
+        let missing = |count: usize| truncated(what, len.saturating_sub(count as u64));
+        let padded = len.checked_next_multiple_of(BLOCK as u64).and_then(|len| usize::try_from(len).ok());
+        let mut bytes = vec![0; padded.ok_or_else(|| missing(0))?];
+        let count = self.take(&mut bytes)?;
+        if count < bytes.len() {
+            return Err(missing(count));
+        }
+        bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+        Ok(bytes)
+    }
+
+    /// A payload that stays where it is or is kept, with what fills its last block taken too.
+    pub(super) fn payload(&mut self, len: u64) -> Result<ArchiveRange, Failure> {
+        let what = "the contents";
+        let padded = len.checked_next_multiple_of(BLOCK as u64);
+        let end = padded.and_then(|padded| self.position.checked_add(padded));
+        let end = end.ok_or_else(|| truncated(what, len))?;
+        let offset = match &self.bytes {
+            Bytes::InPlace => {
+                let missing = end.saturating_sub(self.archive.len());
+                if missing > 0 {
+                    return Err(truncated(what, missing));
+                }
+                std::mem::replace(&mut self.position, end)
+            }
+            Bytes::Stream { kept, .. } => {
+                let offset = *kept;
+                self.check_size(end)?;
+                self.keep(len, end, offset)?;
+                offset
+            }
+        };
+        Ok(ArchiveRange::new(Arc::clone(&self.archive), offset, len))
+    }
+
+    fn keep(&mut self, len: u64, end: u64, offset: u64) -> Result<(), Failure> {
+        let mut buffer = vec![0; CHUNK.min(usize::try_from(end - self.position).unwrap_or(CHUNK))];
+        let mut done = 0;
+        while self.position < end {
+            self.interrupt.check().map_err(Failure::Stopped)?;
+            let wanted = buffer.len().min(usize::try_from(end - self.position).unwrap_or(CHUNK));
+            let count = self.take(&mut buffer[..wanted])?;
+            if count < wanted {
+                return Err(truncated("the contents", end - self.position));
+            }
+            let contents = wanted.min(usize::try_from(len - done).unwrap_or(wanted));
+            self.archive.keep(&buffer[..contents], offset + done).map_err(Failure::Keep)?;
+            done += contents as u64;
+        }
+        if let Bytes::Stream { kept, .. } = &mut self.bytes {
+            *kept = offset + len;
+        }
+        Ok(())
+    }
+
+    /// Passes over a payload.
+    pub(super) fn skip(&mut self, len: u64) -> Result<(), Failure> {
+        self.payload(len).map(|_| ())
+    }
+
+    /// Takes what is left, which must be zeros, and sees that the archive is still what it was.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            self.interrupt.check().map_err(Failure::Stopped)?;
+            let before = self.position;
+            let count = self.take(&mut buffer)?;
+            if let Some(at) = buffer[..count].iter().position(|byte| *byte != 0) {
+                self.position = before + at as u64;
+                return Err(Problem::Trailing.into());
+            }
+            if count < buffer.len() {
+                break;
+            }
+        }
+        if let Bytes::Stream { kept, .. } = &self.bytes {
+            self.archive.finish(*kept).map_err(Failure::Keep)?;
+        }
+        self.archive.check_unchanged().map_err(Failure::Read)
+    }
+
+    /// Fills as much of the buffer as there are bytes.
+    fn take(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let count = match &mut self.bytes {
+            Bytes::InPlace => {
+                let left = self.archive.len().saturating_sub(self.position);
+                let count = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                self.archive.read_unchecked(&mut buffer[..count], self.position).map_err(|error| {
+                    // It is shorter than it was.
+                    Failure::Read(self.archive.check_unchanged().err().unwrap_or(error))
+                })?;
+                count
+            }
+            Bytes::Stream { reader, .. } => fill(reader, buffer)?,
+        };
+        self.position += count as u64;
+        self.check_size(self.position)?;
+        Ok(count)
+    }
+
+    fn check_size(&self, size: u64) -> Result<(), Failure> {
+        if size > self.max_size {
+            return Err(Problem::MaxSize { what: "the archive has", max: self.max_size }.into());
+        }
+        Ok(())
+    }
+}
+
+fn truncated(what: &'static str, missing: u64) -> Failure {
+    Problem::Truncated { what, missing }.into()
+}
+
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, Failure> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.raw_os_error().is_some() => return Err(Failure::Read(error)),
+            Err(error) => return Err(Failure::Packed(error)),
+        }
+    }
+    Ok(filled)
+}

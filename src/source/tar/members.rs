@@ -1,0 +1,361 @@
+//! Headers become members: each with all that was said of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use image_tree::{Content, Device, Kind, LinkTarget, Metadata, Timestamp};
+
+use super::budget::Budget;
+use super::error::{MapProblem, Problem, TarError};
+use super::header::{self, BLOCK, Dialect, Header, TypeFlag};
+use super::input::{Failure, Input};
+use super::pax::Records;
+use super::sparse::{self, TextMap};
+use crate::blob::archive::Piece;
+use crate::blob::{ArchiveRange, Blob, Sparse};
+
+/// The longest extended header, in bytes: 16 MiB.
+const MAX_EXTENDED: u64 = 16 << 20;
+/// The longest name or link target in a header of its own, in bytes: 1 MiB.
+const MAX_LONG_NAME: u64 = 1 << 20;
+
+/// One member of an archive.
+pub(super) struct Member {
+    /// Where its header is.
+    pub(super) offset: u64,
+    /// As it was written.
+    pub(super) path: Vec<u8>,
+    pub(super) metadata: Metadata,
+    pub(super) kind: MemberKind,
+}
+
+pub(super) enum MemberKind {
+    /// A file of its own; a directory comes without entries.
+    Inode(Kind<Blob>),
+    /// A further name of an earlier member, with that one's path as it was written.
+    HardLink(Vec<u8>),
+}
+
+/// A failure, with where it happened.
+pub(super) struct Located {
+    pub(super) offset: u64,
+    pub(super) path: Option<Vec<u8>>,
+    pub(super) failure: Failure,
+}
+
+impl Located {
+    /// A fault of the archive itself, or what else there was.
+    pub(super) fn into_tar_error(self) -> Result<TarError, Failure> {
+        match self.failure {
+            Failure::Bad(problem) => Ok(TarError { offset: self.offset, path: self.path, problem }),
+            other => Err(other),
+        }
+    }
+}
+
+/// The members of an archive, one after the other.
+pub(super) struct Members<'a> {
+    pub(super) input: Input<'a>,
+    pub(super) budget: Budget,
+    global: Records,
+}
+
+/// What headers before a member said of it.
+#[derive(Default)]
+struct Pending {
+    /// Where the first of them is.
+    offset: Option<u64>,
+    records: Option<Records>,
+    name: Option<Vec<u8>>,
+    link_name: Option<Vec<u8>>,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn new(input: Input<'a>, budget: Budget) -> Self {
+        Self { input, budget, global: Records::default() }
+    }
+
+    /// The next member; none when the archive ended as it should.
+    pub(super) fn next(&mut self) -> Result<Option<Member>, Located> {
+        let mut pending = Pending::default();
+        loop {
+            let offset = self.input.position();
+            let at = |failure| Located { offset, path: None, failure };
+            let header = match self.header(&pending) {
+                Ok(Some(header)) => header,
+                Ok(None) => return Ok(None),
+                // What follows the end is told where it is.
+                Err(failure @ Failure::Bad(Problem::Trailing)) => {
+                    return Err(Located { offset: self.input.position(), path: None, failure });
+                }
+                Err(failure @ Failure::Bad(Problem::Dangling)) => {
+                    let offset = pending.offset.unwrap_or(offset);
+                    return Err(Located { offset, path: None, failure });
+                }
+                Err(failure) => return Err(at(failure)),
+            };
+            if self.is_no_member(&header, offset, &mut pending).map_err(at)? {
+                continue;
+            }
+            let path = pending.path(&header);
+            return match self.member(&header, pending, &path) {
+                Ok((metadata, kind)) => Ok(Some(Member { offset, path, metadata, kind })),
+                Err(failure) => Err(Located { offset, path: Some(path), failure }),
+            };
+        }
+    }
+
+    /// The next header; none at a proper end.
+    fn header(&mut self, pending: &Pending) -> Result<Option<Header>, Failure> {
+        let ended = |problem| match pending.offset {
+            Some(_) => Failure::from(Problem::Dangling),
+            None => Failure::from(problem),
+        };
+        let Some(block) = self.input.block()? else { return Err(ended(Problem::NoEnd)) };
+        let header = Header(block);
+        if !header.is_zero() {
+            header.check()?;
+            self.budget.entry()?;
+            return Ok(Some(header));
+        }
+        if pending.offset.is_some() {
+            return Err(Problem::Dangling.into());
+        }
+        match self.input.block()? {
+            Some(block) if !Header(block).is_zero() => Err(Problem::LoneZeroBlock.into()),
+            // Some programs write one block only.
+            _ => self.input.finish().map(|()| None),
+        }
+    }
+
+    /// Takes a header that is no file's own, if it is one.
+    fn is_no_member(&mut self, header: &Header, offset: u64, pending: &mut Pending) -> Result<bool, Failure> {
+        match header.type_flag() {
+            TypeFlag::GLOBAL => {
+                let payload = self.extension(header, "an extended header", MAX_EXTENDED)?;
+                self.global.read(&payload, true)?;
+                return Ok(true);
+            }
+            TypeFlag::VOLUME_LABEL => {
+                let len = self.payload_size(header, &Records::default())?;
+                self.input.skip(len)?;
+                return Ok(true);
+            }
+            TypeFlag::EXTENDED | TypeFlag::EXTENDED_OF_SOLARIS => {
+                let payload = self.extension(header, "an extended header", MAX_EXTENDED)?;
+                let mut records = self.global.clone();
+                records.read(&payload, false)?;
+                pending.records = Some(records);
+            }
+            TypeFlag::LONG_NAME => pending.name = Some(self.long_name(header)?),
+            TypeFlag::LONG_LINK => pending.link_name = Some(self.long_name(header)?),
+            _ => return Ok(false),
+        }
+        pending.offset.get_or_insert(offset);
+        Ok(true)
+    }
+
+    fn extension(&mut self, header: &Header, what: &'static str, max: u64) -> Result<Vec<u8>, Failure> {
+        let len = self.payload_size(header, &Records::default())?;
+        if len > max {
+            return Err(Problem::TooLong { what, len, max }.into());
+        }
+        self.input.bytes(len, what)
+    }
+
+    fn long_name(&mut self, header: &Header) -> Result<Vec<u8>, Failure> {
+        let mut name = self.extension(header, "a long name", MAX_LONG_NAME)?;
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        name.truncate(end);
+        Ok(name)
+    }
+
+    fn payload_size(&self, header: &Header, records: &Records) -> Result<u64, Failure> {
+        match records.size {
+            Some(size) => Ok(size),
+            None => ranged(header, header::SIZE, i64::MAX),
+        }
+    }
+
+    fn member(
+        &mut self,
+        header: &Header,
+        pending: Pending,
+        path: &[u8],
+    ) -> Result<(Metadata, MemberKind), Failure> {
+        let link_name = pending.link_name;
+        let mut records = pending.records.unwrap_or_else(|| self.global.clone());
+        let link = records.link_path.take().or(link_name).unwrap_or_else(|| header.link_name());
+        let metadata = metadata(header, &mut records)?;
+        let xattrs: usize =
+            metadata.xattrs.iter().map(|(name, value)| name.as_bytes().len() + value.len()).sum();
+        self.budget.metadata(xattrs + link.len())?;
+        let kind = match header.type_flag() {
+            TypeFlag::HARD_LINK => return Ok((metadata, MemberKind::HardLink(link))),
+            TypeFlag::SYMLINK => Kind::Symlink(LinkTarget::new(link)?),
+            TypeFlag::CHARACTER_DEVICE => Kind::CharacterDevice(device(header, &records)?),
+            TypeFlag::BLOCK_DEVICE => Kind::BlockDevice(device(header, &records)?),
+            TypeFlag::FIFO => Kind::Fifo,
+            TypeFlag::DIRECTORY => Kind::Directory(BTreeMap::new()),
+            TypeFlag::DUMP_DIRECTORY => self.directory_with_payload(header, &records)?,
+            // Directories were written so before they had a type.
+            TypeFlag::REGULAR | TypeFlag::REGULAR_OF_V7 if path.ends_with(b"/") => {
+                self.directory_with_payload(header, &records)?
+            }
+            TypeFlag::REGULAR | TypeFlag::REGULAR_OF_V7 | TypeFlag::CONTIGUOUS => {
+                Kind::Regular(self.regular(header, &records)?)
+            }
+            TypeFlag::SPARSE => Kind::Regular(self.old_sparse(header, &records)?),
+            TypeFlag::CONTINUED => {
+                let why = "is the rest of a file of an earlier volume; join the volumes first";
+                return Err(Problem::Type { flag: TypeFlag::CONTINUED.0, why }.into());
+            }
+            TypeFlag(flag) => {
+                let why = "is none of a file, a directory, a link, a device or a fifo";
+                return Err(Problem::Type { flag, why }.into());
+            }
+        };
+        Ok((metadata, MemberKind::Inode(kind)))
+    }
+
+    fn directory_with_payload(&mut self, header: &Header, records: &Records) -> Result<Kind<Blob>, Failure> {
+        let len = self.payload_size(header, records)?;
+        self.input.skip(len)?;
+        Ok(Kind::Directory(BTreeMap::new()))
+    }
+
+    fn regular(&mut self, header: &Header, records: &Records) -> Result<Blob, Failure> {
+        let len = self.payload_size(header, records)?;
+        if records.sparse.is_sparse() {
+            return self.sparse_by_records(len, records);
+        }
+        self.budget.file(len)?;
+        Ok(whole(self.input.payload(len)?))
+    }
+
+    /// `GNU.sparse.*`, version 0.0 or 0.1 with the map in the records, or 1.0 with the map in the payload.
+    fn sparse_by_records(&mut self, payload: u64, records: &Records) -> Result<Blob, Failure> {
+        let sparse = &records.sparse;
+        let size = sparse.size.ok_or(Problem::Map(MapProblem::NoSize))?;
+        let version = (sparse.major.unwrap_or(0), sparse.minor.unwrap_or(0));
+        match version {
+            (0, 0 | 1) => {
+                let actual = sparse.map.len() as u64;
+                if let Some(stated) = sparse.count.filter(|stated| *stated != actual) {
+                    return Err(Problem::Map(MapProblem::Count { stated, actual }).into());
+                }
+                self.sparse(&sparse.map, size, payload)
+            }
+            (1, 0) => {
+                let mut map = TextMap::new();
+                let mut left = payload;
+                loop {
+                    left = left.checked_sub(BLOCK as u64).ok_or(Problem::Map(MapProblem::Text))?;
+                    let block = self.input.needed_block("a map of holes")?;
+                    let known = map.pairs.len();
+                    let ends = map.push(&block)?;
+                    self.budget.metadata((map.pairs.len() - known) * size_of::<Piece>())?;
+                    if ends {
+                        break;
+                    }
+                }
+                self.sparse(&map.pairs, size, left)
+            }
+            (major, minor) => Err(Problem::Map(MapProblem::Version(major, minor)).into()),
+        }
+    }
+
+    /// The map of GNU tar before extended headers: four pieces in the header and 21 in each block that follows.
+    fn old_sparse(&mut self, header: &Header, records: &Records) -> Result<Blob, Failure> {
+        let stored = self.payload_size(header, records)?;
+        let size = ranged(header, header::REAL_SIZE, i64::MAX)?;
+        let mut pairs = Vec::new();
+        let mut block = header.0;
+        let (mut entries, mut is_extended) = (header::SPARSE_IN_HEADER, header::IS_EXTENDED_IN_HEADER);
+        loop {
+            for index in 0..entries.1 {
+                let Some((offset, len)) = header::sparse_entry(&block, entries.0 + 24 * index)? else {
+                    break;
+                };
+                let in_range = |value| range("sparse", value, i64::MAX);
+                pairs.push((in_range(offset)?, in_range(len)?));
+                self.budget.metadata(size_of::<Piece>())?;
+            }
+            if block[is_extended] == 0 {
+                break;
+            }
+            block = self.input.needed_block("a map of holes")?;
+            (entries, is_extended) = (header::SPARSE_IN_EXTENSION, header::IS_EXTENDED_IN_EXTENSION);
+        }
+        self.sparse(&pairs, size, stored)
+    }
+
+    fn sparse(&mut self, pairs: &[(u64, u64)], size: u64, stored: u64) -> Result<Blob, Failure> {
+        let pieces = sparse::pieces(pairs, size, stored)?;
+        self.budget.file(size)?;
+        self.budget.metadata(pieces.len() * size_of::<Piece>())?;
+        let range = self.input.payload(stored)?;
+        let has_no_holes = stored == size;
+        Ok(if has_no_holes { whole(range) } else { Blob::Sparse(Arc::new(Sparse::new(size, pieces, range))) })
+    }
+}
+
+impl Pending {
+    fn path(&self, header: &Header) -> Vec<u8> {
+        let records = self.records.as_ref();
+        let by_records = records.and_then(|records| records.sparse.name.as_ref().or(records.path.as_ref()));
+        by_records.or(self.name.as_ref()).cloned().unwrap_or_else(|| header.path())
+    }
+}
+
+/// A file without bytes needs no archive.
+fn whole(range: ArchiveRange) -> Blob {
+    if range.is_empty() { Blob::from(Vec::new()) } else { Blob::Range(range) }
+}
+
+fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure> {
+    let id = |record: Option<u32>, field| match record {
+        Some(id) => Ok(id),
+        None => small(header, field),
+    };
+    let mode = ranged(header, header::MODE, 0o177_777)?;
+    let mtime = match records.mtime {
+        Some(mtime) => mtime,
+        None => Timestamp::from_seconds(header.number(header::MTIME)?),
+    };
+    Ok(Metadata {
+        uid: id(records.uid, header::UID)?,
+        gid: id(records.gid, header::GID)?,
+        mtime,
+        xattrs: std::mem::take(&mut records.xattrs),
+        // Within 16 bits by its range; the type bits are dropped.
+        ..Metadata::new(u16::try_from(mode).unwrap_or(0))
+    })
+}
+
+fn device(header: &Header, records: &Records) -> Result<Device, Failure> {
+    // Before ustar there were no such fields.
+    let number = |record: Option<u32>, field| match record {
+        Some(number) => Ok(number),
+        None if header.dialect() == Dialect::V7 => Ok(0),
+        None => small(header, field),
+    };
+    Ok(Device {
+        major: number(records.device_major, header::DEVICE_MAJOR)?,
+        minor: number(records.device_minor, header::DEVICE_MINOR)?,
+    })
+}
+
+fn small(header: &Header, field: header::Field) -> Result<u32, Failure> {
+    // Within 32 bits by its range.
+    ranged(header, field, i64::from(u32::MAX)).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
+}
+
+fn ranged(header: &Header, field: header::Field, max: i64) -> Result<u64, Failure> {
+    range(field.name(), header.number(field)?, max)
+}
+
+fn range(field: &'static str, value: i64, max: i64) -> Result<u64, Failure> {
+    let in_range = u64::try_from(value).ok().filter(|_| value <= max);
+    in_range.ok_or_else(|| Problem::Range { field, value, min: 0, max }.into())
+}
