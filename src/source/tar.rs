@@ -17,6 +17,8 @@
 //! * A hard link is to an earlier member, and not to a directory. Its own metadata says nothing.
 //! * A regular file of the old types whose path ends in `/` is a directory. Contiguous files are regular ones. What only
 //!   makes sense elsewhere, such as the rest of a file of an earlier volume, is refused, and so is what nobody knows.
+//! * An access control list decides the permission bits, as on every filesystem. One that says no more than these is
+//!   dropped.
 //! * Of user and group the numbers count, not the names. Times of access and change, flags and comments are passed over.
 //! * A global header says of all files behind it whose they are and from when. What only one file can be is refused in it.
 //! * Two blocks of zeros end the archive, or one if nothing follows. An archive without them was cut off, and is

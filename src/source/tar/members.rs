@@ -319,6 +319,10 @@ fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure>
         None => small(header, field),
     };
     let mode = ranged(header, header::MODE, 0o177_777)?;
+    // Within 16 bits by its range; the type bits are dropped.
+    let mode = u16::try_from(mode).unwrap_or(0);
+    // libarchive writes the group's permissions where a mask stands for them.
+    let mode = records.acl_mode.map_or(mode, |permissions| mode & !0o777 | permissions);
     let mtime = match records.mtime {
         Some(mtime) => mtime,
         None => Timestamp::from_seconds(header.number(header::MTIME)?),
@@ -328,8 +332,7 @@ fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure>
         gid: id(records.gid, header::GID)?,
         mtime,
         xattrs: std::mem::take(&mut records.xattrs),
-        // Within 16 bits by its range; the type bits are dropped.
-        ..Metadata::new(u16::try_from(mode).unwrap_or(0))
+        ..Metadata::new(mode)
     })
 }
 
