@@ -119,7 +119,8 @@ fn kind(kind: &image_tree::Kind<Blob>) -> Found {
         K::Regular(blob) => {
             let mut bytes = vec![0; usize::try_from(blob.len()).unwrap()];
             // In two parts, so that offsets matter.
-            let (head, tail) = bytes.split_at_mut(blob.len() as usize / 3);
+            let third = bytes.len() / 3;
+            let (head, tail) = bytes.split_at_mut(third);
             blob.read_at(tail, head.len() as u64).unwrap();
             blob.read_at(head, 0).unwrap();
             Found::Regular(Content::of(&bytes))
