@@ -71,7 +71,6 @@ impl<'a> Input<'a> {
 
     /// The next block, or none at the end.
     pub(super) fn block(&mut self) -> Result<Option<[u8; BLOCK]>, Failure> {
-        self.interrupt.check().map_err(Failure::Stopped)?;
         let mut block = [0; BLOCK];
         match self.take(&mut block)? {
             BLOCK => Ok(Some(block)),
@@ -126,7 +125,6 @@ impl<'a> Input<'a> {
         let mut buffer = vec![0; CHUNK.min(usize::try_from(end - self.position).unwrap_or(CHUNK))];
         let mut done = 0;
         while self.position < end {
-            self.interrupt.check().map_err(Failure::Stopped)?;
             let wanted = buffer.len().min(usize::try_from(end - self.position).unwrap_or(CHUNK));
             let count = self.take(&mut buffer[..wanted])?;
             if count < wanted {
@@ -151,7 +149,6 @@ impl<'a> Input<'a> {
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         let mut buffer = vec![0; CHUNK];
         loop {
-            self.interrupt.check().map_err(Failure::Stopped)?;
             let before = self.position;
             let count = self.take(&mut buffer)?;
             if let Some(at) = buffer[..count].iter().position(|byte| *byte != 0) {
@@ -182,6 +179,8 @@ impl<'a> Input<'a> {
             }
             Bytes::Stream { reader, .. } => fill(reader, buffer)?,
         };
+        // Whoever wrote into the pipe may have been stopped by the same signal, and that is why it ended.
+        self.interrupt.check().map_err(Failure::Stopped)?;
         self.position += count as u64;
         self.check_size(self.position)?;
         Ok(count)
