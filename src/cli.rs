@@ -1,12 +1,15 @@
 //! The command line: flags as typed become recipes.
 
+pub mod documents;
 mod image;
 mod tree;
 mod values;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::recipe::{ImageRecipe, TreeRecipe};
 
@@ -17,6 +20,15 @@ pub enum Request {
     Image(Box<ImageRecipe>),
     /// `rootcast tree`
     Tree(TreeRecipe),
+    /// `rootcast completions`
+    Completions(Shell),
+    /// `rootcast man`: into a directory, or to standard output.
+    Man(Option<PathBuf>),
+    /// `rootcast --version`
+    Version {
+        /// Whether for programs.
+        json: bool,
+    },
 }
 
 /// Parses the arguments of the process, the program's name first.
@@ -25,9 +37,12 @@ pub enum Request {
 /// When they make no sense; also, as `clap` has it, when help or the version is asked for.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
     let cli = Cli::try_parse_from(arguments)?;
-    match cli.verb {
+    let Some(verb) = cli.verb else { return Ok(Request::Version { json: cli.json }) };
+    match verb {
         Verb::Image(arguments) => Ok(Request::Image(Box::new(arguments.recipe()?))),
         Verb::Tree(arguments) => Ok(Request::Tree(arguments.recipe()?)),
+        Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
+        Verb::Man(arguments) => Ok(Request::Man(arguments.directory)),
     }
 }
 
@@ -37,15 +52,28 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, c
 /// same bytes on every machine.
 #[derive(Debug, Parser)]
 #[command(name = "rootcast", version, max_term_width = 110, after_help = EXIT_CODES)]
+#[command(disable_version_flag = true, arg_required_else_help = true, args_conflicts_with_subcommands = true)]
 struct Cli {
+    /// Print the version
+    #[arg(short = 'V', long)]
+    version: bool,
+
+    /// Print the version as a JSON object
+    #[arg(long, requires = "version")]
+    json: bool,
+
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
     Image(image::ImageArguments),
     Tree(tree::TreeVerb),
+    #[command(hide = true)]
+    Completions(documents::CompletionsVerb),
+    #[command(hide = true)]
+    Man(documents::ManVerb),
 }
 
 const EXIT_CODES: &str = "Exit codes:

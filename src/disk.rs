@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::architecture::Architecture;
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::Range;
 
 pub use partition_table::SectorSize;
 
@@ -179,6 +180,27 @@ fn blame(error: partition_table::Error) -> Error {
     Error::new(kind, error)
 }
 
+impl<C: Sync> Disk<'_, C> {
+    /// What lies where, in order, from the first byte to the last.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<Range> {
+        let (Whole::Partitioned(disk), Some(root)) = (&self.whole, &self.root) else {
+            return vec![Range { name: "root filesystem", offset: 0, length: self.len() }];
+        };
+        let (head, tail) = (disk.layout().head().len() as u64, disk.layout().tail().len() as u64);
+        let (end, backup) = (root.offset + root.len, self.len() - tail);
+        let places = [
+            ("partition table", 0, head),
+            ("alignment", head, root.offset),
+            ("root filesystem", root.offset, end),
+            ("padding", end, backup),
+            ("backup partition table", backup, self.len()),
+        ];
+        let full = places.into_iter().filter(|(_, from, to)| from < to);
+        full.map(|(name, offset, to)| Range { name, offset, length: to - offset }).collect()
+    }
+}
+
 impl<C> Disk<'_, C> {
     /// Where the filesystem is; none on a bare disk, which it is all of.
     #[must_use]
@@ -268,6 +290,16 @@ mod tests {
                 assert_eq!((root.number, root.offset, root.partuuid.as_str()), (1, 1 << 20, partuuid));
                 assert_eq!(root.len, 6000_u64.next_multiple_of(sector_size.bytes()));
                 assert_eq!(bytes[1 << 20..][..6000], filesystem.0);
+                let ranges = disk.ranges();
+                let mut ends = ranges.iter().map(|range| range.offset + range.length);
+                let starts: Vec<u64> = ranges.iter().map(|range| range.offset).collect();
+                assert_eq!(starts[1..], ends.clone().collect::<Vec<_>>()[..ranges.len() - 1]);
+                assert_eq!((starts[0], ends.next_back()), (0, Some(disk.len())));
+                for range in ranges.iter().filter(|range| matches!(range.name, "alignment" | "padding")) {
+                    let start = usize::try_from(range.offset).expect("small");
+                    let bytes = &bytes[start..][..usize::try_from(range.length).expect("small")];
+                    assert!(bytes.iter().all(|byte| *byte == 0), "{range:?}");
+                }
             }
         }
         let disk = place(&filesystem, &options(DiskLayout::Bare, SectorSize::Bytes512)).expect("no table");

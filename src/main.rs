@@ -25,6 +25,9 @@ fn main() -> ExitCode {
     let done = match request {
         Request::Image(recipe) => run::image(&recipe, &interrupt),
         Request::Tree(recipe) => run::tree(&recipe, &interrupt),
+        Request::Completions(shell) => run::completions(shell),
+        Request::Man(directory) => run::man(directory.as_deref()),
+        Request::Version { json } => run::version(json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

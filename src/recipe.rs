@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
+use crate::report::Level;
 use crate::seed::Seed;
 use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
+use crate::transform::selinux::FileContexts;
 
 /// Which tree to read and what to change of it.
 #[derive(Clone, Debug)]
@@ -26,11 +28,13 @@ pub struct TreeRecipe {
     pub ownership: Option<Ownership>,
     /// What an archive may ask for.
     pub limits: Limits,
+    /// Whose SELinux labels the files get; none leaves those that the source keeps.
+    pub file_contexts: Option<FileContexts>,
     /// Later times become this one.
     pub source_date_epoch: Option<Timestamp>,
     /// How many threads work at once.
     pub threads: NonZeroUsize,
-    /// Whether to tell each file that a source replaced.
+    /// Whether to tell what is decided and done on the way.
     pub verbose: bool,
 }
 
@@ -61,8 +65,12 @@ pub struct ImageRecipe {
     pub seed: Option<Uuid>,
     /// How long the journal is.
     pub journal: Journal,
-    /// Whether to say nothing but errors.
+    /// Whether to say nothing but errors and warnings.
     pub quiet: bool,
+    /// Whether to stop when everything is planned.
+    pub dry_run: bool,
+    /// Whether to report on standard output as JSON.
+    pub json: bool,
 }
 
 /// Where an image goes.
@@ -74,9 +82,25 @@ pub enum Output {
     Stream,
     /// Nowhere: only its SHA-256 is printed.
     Digest,
+    /// Nowhere: it is only planned, and nobody said where it would go.
+    Nowhere,
+}
+
+impl TreeRecipe {
+    /// How much is told on standard error.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        if self.verbose { Level::Verbose } else { Level::Usual }
+    }
 }
 
 impl ImageRecipe {
+    /// How much is told on standard error.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        if self.quiet { Level::Quiet } else { self.tree.level() }
+    }
+
     /// The seed of every identifier that was not given, from the canonical text of the tree and of all that decides
     /// a byte. What does not, the number of threads and the output, is left out.
     ///

@@ -1,45 +1,51 @@
 //! Recipes are carried out: source → transform → plan → place → write.
 
+mod documents;
 mod image;
 mod tree;
 
 use std::ffi::OsStr;
-use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use image_tree::Tree;
 use rustix::process::geteuid;
+use serde::Serialize;
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::output::stream;
 use crate::recipe::TreeRecipe;
+use crate::report::Log;
 use crate::source::{self, Layer, Source};
 use crate::transform::ownership::{self, Ownership};
-use crate::transform::{normalize, overlay};
+use crate::transform::{normalize, overlay, selinux};
 
+pub use documents::{completions, man, version};
 pub use image::image;
 pub use tree::tree;
 
 /// Reads the trees that a recipe names, lays each over those before it and makes the result what the recipe says,
-/// telling on standard error what that changed beyond what was asked.
-fn read_tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<Tree<Blob>> {
+/// telling what that changed beyond what was asked.
+fn read_tree(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Tree<Blob>> {
     let (first, others) = recipe
         .sources
         .split_first()
         .ok_or_else(|| Error::new(ErrorKind::Usage, "there is no source to read a tree from"))?;
     let mut basedir_used = false;
-    let mut tree = read_layer(recipe, first, &mut basedir_used, interrupt)?.tree;
+    let mut tree = read_layer(recipe, first, &mut basedir_used, interrupt, log)?.tree;
     for path in others {
-        let layer = read_layer(recipe, path, &mut basedir_used, interrupt)?;
+        let layer = read_layer(recipe, path, &mut basedir_used, interrupt, log)?;
         let replaced;
         (tree, replaced) = overlay::apply(tree, &layer.tree, &layer.implied)
             .map_err(|error| Error::at(ErrorKind::BadInput, path, error))?;
         for one in &replaced {
             let text = format!("{}: {one}", path.display());
             if one.is_link_by_directory() {
-                warn(Some(text));
-            } else if recipe.verbose {
-                eprintln!("rootcast: {text}");
+                log.warn(text);
+            } else {
+                log.detail(text);
             }
         }
     }
@@ -55,6 +61,7 @@ fn read_layer(
     path: &OsStr,
     basedir_used: &mut bool,
     interrupt: &Interrupt,
+    log: &Log,
 ) -> Result<Layer> {
     interrupt.check()?;
     let source = Source::at(path, recipe.basedir.as_deref())?;
@@ -62,19 +69,52 @@ fn read_layer(
     let ownership = recipe.ownership.unwrap_or_else(|| default_ownership(&source));
     let is_directory = matches!(source, Source::Directory(_));
     let mut layer = source::read(source, recipe.threads, recipe.limits, interrupt)?;
-    warn(ownership::apply(&mut layer.tree, ownership));
+    log.detail(format_args!("{}: {} inodes read", Path::new(path).display(), layer.tree.inode_count()));
+    if let Some(warning) = ownership::apply(&mut layer.tree, ownership) {
+        log.warn(warning);
+    }
     // Labels in a dump or an archive were written there for the guest.
     let options =
         normalize::Options { source_date_epoch: recipe.source_date_epoch, keep_selinux: !is_directory };
     let report = normalize::apply(&mut layer.tree, options);
-    warn((!report.dropped.is_empty()).then_some(report));
+    for (name, count) in &report.dropped {
+        log.exclude(format_args!("xattr {name}"), *count);
+    }
+    if report.clamped > 0 {
+        log.detail(format_args!("{} times were set back", report.clamped));
+    }
+    if !report.dropped.is_empty() {
+        log.warn(report);
+    }
     Ok(layer)
 }
 
-fn warn(warning: Option<impl Display>) {
-    if let Some(warning) = warning {
-        eprintln!("rootcast: warning: {warning}");
+/// Gives the files of a tree the SELinux labels that the recipe asks for.
+fn label(tree: &mut Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result<()> {
+    let Some(contexts) = &recipe.file_contexts else { return Ok(()) };
+    let report = selinux::apply(tree, contexts)?;
+    for warning in report.warnings() {
+        log.warn(warning);
     }
+    let selinux::Report { labelled, left_alone, .. } = report;
+    log.detail(format_args!("{labelled} inodes labelled for SELinux, {left_alone} left alone by the policy"));
+    Ok(())
+}
+
+/// Writes to standard output. A reader that goes away has read what it wanted.
+fn print(bytes: &[u8]) -> Result<()> {
+    let mut out = stream::standard_output()?;
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| Error::io("standard output", error)),
+    }
+}
+
+fn print_json(value: &impl Serialize) -> Result<()> {
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|error| Error::new(ErrorKind::Verification, error))?;
+    text.push(b'\n');
+    print(&text)
 }
 
 /// A directory that an ordinary user reads belongs to whoever could write it, which says nothing about the guest. Root

@@ -3,3 +3,4 @@
 pub mod normalize;
 pub mod overlay;
 pub mod ownership;
+pub mod selinux;

@@ -49,7 +49,44 @@ const CASES: &[Case] = &[
     good("image {dump} -o {out} --layout bare", &[]),
     good("tree {source} {dump}", &["/small ", "/etc/hostname "]),
     good("image {source} {dump} -o {out}", &[]),
+    good("--version --json", &["\"name\": \"rootcast\"", "\"byte_layout\": \"ext4-1\""]),
+    good("image {source} -o {out} --json", &["\"written\": true", "\"size\": ", "\"uuid\": "]),
+    good("image {source} --digest --json -q", &["\"sha256\": \"", "\"written\": false"]),
+    good("image {source} --dry-run", &["root filesystem", "journal", "inodes", "nothing was written"]),
+    good("image {source} -o {scratch}/never --dry-run -q", &["nothing was written"]),
+    good("image {source} -o - --dry-run", &["nothing was written"]),
+    good("image {source} -o {scratch}/never --dry-run --json -q", &["/never\"", "\"written\": false"]),
+    good("tree {dump} --file-contexts {scratch}/contexts", &["security.selinux=u:r:any:s0\\x00"]),
+    good("man", &["rootcast"]),
+    good("completions bash", &["--file-contexts"]),
+    Case {
+        arguments: "image {source} -o {out} -v",
+        codes: OK,
+        stderr: &["inodes read", "journal"],
+        stdout: &[],
+    },
+    Case {
+        arguments: "tree {dump} --file-contexts {scratch}/few",
+        codes: OK,
+        stderr: &["warning: file_contexts say nothing of 2 files"],
+        stdout: &["security.selinux=u:r:root:s0"],
+    },
     // What is no command line.
+    bad(USAGE, "--json", &["--version"]),
+    bad(USAGE, "--version tree {dump}", &["tree"]),
+    bad(USAGE, "completions tcsh", &["tcsh"]),
+    bad(USAGE, "image {source} -o - --json", &["--json", "--output", "standard output"]),
+    bad(USAGE, "image {source} --digest --dry-run", &["--dry-run"]),
+    bad(USAGE, "image {source} -o {out} -q -v", &["--quiet"]),
+    bad(
+        BAD_INPUT,
+        "tree {dump} --file-contexts auto",
+        &["/etc/selinux/config in the tree", "--file-contexts"],
+    ),
+    bad(BAD_INPUT, "tree {dump} --file-contexts {scratch}/no-contexts", &["no-contexts", "--file-contexts"]),
+    bad(BAD_INPUT, "tree {dump} --file-contexts {scratch}/garbage", &["garbage: line 1"]),
+    bad(BAD_INPUT, "tree {dump} --file-contexts {scratch}/bad", &["bad: line 2", "/a(", "not closed"]),
+    bad(BAD_INPUT, "tree {dump} --file-contexts {scratch}/compiled", &["compiled"]),
     bad(USAGE, "", &["Usage"]),
     bad(USAGE, "melt {source}", &["melt"]),
     bad(USAGE, "image", &["SOURCE"]),
@@ -104,6 +141,10 @@ fn scratch() -> Scratch {
     big::small_only().make(&scratch.join("source"));
     scratch.file("tree.dump", fixtures::MINIMAL_DUMP);
     scratch.file("garbage", b"\x7fELF\x02\x01\x01 this is no tree");
+    scratch.file("contexts", "/.* u:r:any:s0\n");
+    scratch.file("few", "/ u:r:root:s0\n");
+    scratch.file("bad", "/.* u:r:any:s0\n/a( u:r:any:s0\n");
+    scratch.file("compiled", b"\x8a\xff\x7c\xf9\x05\0\0\0");
     scratch.file("cut.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/file 0 100644\n");
     scratch
 }

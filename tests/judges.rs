@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 /// Every program the tests call that is not part of every system, and the Debian package it comes in.
-const TOOLS: [(&str, &str); 21] = [
+const TOOLS: [(&str, &str); 24] = [
     ("e2fsck", "e2fsprogs"),
     ("mke2fs", "e2fsprogs"),
     ("debugfs", "e2fsprogs"),
@@ -32,7 +32,13 @@ const TOOLS: [(&str, &str); 21] = [
     ("umount", "mount"),
     ("losetup", "mount"),
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("matchpathcon", "selinux-utils"),
+    ("setfiles", "policycoreutils"),
+    ("jsonschema", "python3-jsonschema"),
 ];
+
+/// A real policy, as its package's installation builds it.
+const SELINUX_POLICY: &str = "/etc/selinux/default/contexts/files/file_contexts";
 
 /// Where programs are, besides `PATH`: an ordinary user's often lacks the second half.
 const DIRECTORIES: [&str; 6] =
@@ -92,6 +98,17 @@ pub(crate) fn cloud_kernel() -> Option<PathBuf> {
         skip("boot", "no kernel at /boot/vmlinuz-*-cloud-amd64 (package linux-image-cloud-amd64)");
     }
     kernel
+}
+
+/// The file_contexts of Debian's `selinux-policy-default`, or `None` after a visible skip.
+pub(crate) fn selinux_policy() -> Option<PathBuf> {
+    LazyLock::force(&INSTALLED);
+    let policy = PathBuf::from(SELINUX_POLICY);
+    if policy.is_file() {
+        return Some(policy);
+    }
+    skip("SELinux policy", &format!("there is no {SELINUX_POLICY} (package selinux-policy-default)"));
+    None
 }
 
 /// Says on the terminal, past libtest's capture, that the running test leaves `judge` out. With
@@ -175,6 +192,9 @@ fn missing() -> Vec<&'static str> {
     }
     if cfg!(target_arch = "x86_64") && find_kernel().is_none() {
         packages.insert("linux-image-cloud-amd64");
+    }
+    if !Path::new(SELINUX_POLICY).is_file() {
+        packages.insert("selinux-policy-default");
     }
     packages.into_iter().collect()
 }

@@ -15,5 +15,7 @@ mod foreign;
 mod images;
 mod invariants;
 mod judges_fail;
+mod reports;
 mod reproducible;
+mod selinux;
 mod tar;

@@ -25,7 +25,7 @@ pub(super) struct ImageArguments {
     tree: TreeArguments,
 
     /// Write the image to this file, or with - to standard output
-    #[arg(short, long, value_name = "FILE", required_unless_present = "digest")]
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["digest", "dry_run"])]
     output: Option<PathBuf>,
 
     /// Print the SHA-256 of the image instead of writing it
@@ -71,8 +71,16 @@ pub(super) struct ImageArguments {
     #[arg(long, value_name = "UUID")]
     seed: Option<Uuid>,
 
+    /// Plan everything, say in words where it would go, and write nothing
+    #[arg(long, conflicts_with = "digest")]
+    dry_run: bool,
+
+    /// Report on standard output as one JSON object: size, layout, identifiers, counts, times, warnings
+    #[arg(long)]
+    json: bool,
+
     /// Say nothing but errors and warnings
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
 }
 
@@ -82,7 +90,8 @@ const EXAMPLES: &str = "Examples:
   rootcast image base.tar overlay/ -o disk.img            a directory over an archive
   rootcast image rootfs/ -o root.ext4 --layout bare       the filesystem alone
   rootcast image rootfs/ -o - | ssh host 'cat > disk.img' through a pipe
-  rootcast image rootfs/ --digest                         what it would be, without writing it";
+  rootcast image rootfs/ --digest                         its SHA-256, without writing it
+  rootcast image rootfs/ --dry-run                        what would lie where";
 
 fn free_help() -> String {
     format!(
@@ -102,8 +111,9 @@ enum SectorBytes {
 impl ImageArguments {
     pub(super) fn recipe(self) -> Result<ImageRecipe, clap::Error> {
         let output = match self.output {
+            None if self.dry_run => Output::Nowhere,
             None => Output::Digest,
-            Some(path) if path == Path::new("-") => standard_output()?,
+            Some(path) if path == Path::new("-") => standard_output(self.json, self.dry_run)?,
             Some(path) => Output::File(path),
         };
         let sector_size = match self.sector_size {
@@ -137,12 +147,18 @@ impl ImageArguments {
             seed: self.seed,
             journal: Journal::BySize,
             quiet: self.quiet,
+            dry_run: self.dry_run,
+            json: self.json,
         })
     }
 }
 
-fn standard_output() -> Result<Output, clap::Error> {
-    if stdout().is_terminal() {
+fn standard_output(json: bool, dry_run: bool) -> Result<Output, clap::Error> {
+    if json {
+        let message = "--json and --output - would both write to standard output; give --output a file";
+        return Err(usage(message.to_owned()));
+    }
+    if !dry_run && stdout().is_terminal() {
         return Err(usage("standard output is a terminal; send it to a file or a pipe".to_owned()));
     }
     Ok(Output::Stream)

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use clap::error::ErrorKind;
@@ -13,6 +13,7 @@ use super::values;
 use crate::recipe::TreeRecipe;
 use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
+use crate::transform::selinux::FileContexts;
 
 /// Print a tree as text: one line a file, in the composefs dump format
 ///
@@ -46,6 +47,10 @@ pub(super) struct TreeArguments {
     #[arg(long, value_name = "WHO")]
     owner: Option<Owner>,
 
+    /// Label every file for SELinux by this file_contexts, or with auto by those of the tree's own policy
+    #[arg(long, value_name = "FILE|auto")]
+    file_contexts: Option<PathBuf>,
+
     /// Set times after this one, in seconds since 1970, back to it [default: $SOURCE_DATE_EPOCH]
     #[arg(long, value_name = "SECONDS", value_parser = values::epoch)]
     source_date_epoch: Option<i64>,
@@ -58,13 +63,13 @@ pub(super) struct TreeArguments {
     #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT.max_entries)]
     max_entries: u64,
 
-    /// Tell each file of a source that a later one replaces
-    #[arg(short, long)]
-    verbose: bool,
-
     /// Work in this many threads; the bytes do not depend on it [default: one for each core]
     #[arg(short = 'j', long = "jobs", value_name = "N")]
     jobs: Option<NonZeroUsize>,
+
+    /// Tell on standard error what is decided and done on the way, each file that a later source replaces among it
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -96,11 +101,16 @@ impl TreeArguments {
             basedir: self.basedir,
             ownership,
             limits: Limits { max_size: self.max_size, max_entries: self.max_entries },
+            file_contexts: self.file_contexts.map(file_contexts),
             source_date_epoch: epoch.map(Timestamp::from_seconds),
             threads: self.jobs.unwrap_or_else(cores).min(MAX_THREADS),
             verbose: self.verbose,
         })
     }
+}
+
+fn file_contexts(path: PathBuf) -> FileContexts {
+    if path == Path::new("auto") { FileContexts::Auto } else { FileContexts::File(path) }
 }
 
 /// `SOURCE_DATE_EPOCH`, which is as good as unset when it is empty.

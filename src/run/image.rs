@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use image_runs::Image;
 use image_tree::dump::{self, Body};
-use image_tree::{Timestamp, Tree};
+use image_tree::{Inode, Metadata, Name, Timestamp, Tree};
 use mkfs_ext4::{Signedness, Size};
 
 use crate::architecture;
@@ -14,9 +15,25 @@ use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::{self, WriteOptions, digest, sparse_file, stream};
-use crate::recipe::{ImageRecipe, Output};
+use crate::recipe::{BYTE_LAYOUT, ImageRecipe, Output};
 use crate::report::progress::Bar;
+use crate::report::{Counts, Filesystem, ImageReport, Log, Partition, Timings, version};
 use crate::seed::{Seed, label};
+
+/// Measures one step after the other, for the report alone.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the last lap.
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now.duration_since(std::mem::replace(&mut self.0, now))
+    }
+}
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification leaves free.
 const PARTITION_NAME: &str = "root";
@@ -26,20 +43,58 @@ const PARTITION_NAME: &str = "root";
 /// # Errors
 /// When the tree cannot be read or expressed, does not fit, or the image cannot be written. Nothing is left behind then.
 pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
-    let tree = super::read_tree(&recipe.tree, interrupt)?;
+    let log = Log::new(recipe.level());
+    let mut clock = Clock::start();
+    let mut tree = super::read_tree(&recipe.tree, interrupt, &log)?;
+    if recipe.tree.file_contexts.is_some() {
+        own_lost_and_found(&mut tree)?;
+    }
+    super::label(&mut tree, &recipe.tree, &log)?;
+    let mut timings = Timings { read: clock.lap(), ..Timings::default() };
     interrupt.check()?;
     let seed = recipe
         .seed(|mut text| dump::write(&tree, &mut text, |_, _| Ok(Body::None)))
         .map_err(|error| Error::new(ErrorKind::Io, error))?;
     let disk_options = disk_options(recipe, &tree, &seed)?;
     let overhead = disk::overhead(&disk_options)?;
-    let filesystem = mkfs_ext4::plan(&tree, &filesystem_options(recipe, &seed, overhead))
-        .map_err(|error| blame(recipe, overhead, error))?;
+    let filesystem_options = filesystem_options(recipe, &seed, overhead);
+    let filesystem =
+        mkfs_ext4::plan(&tree, &filesystem_options).map_err(|error| blame(recipe, overhead, error))?;
     let disk = disk::place(&filesystem, &disk_options)?;
-    put(recipe, &disk, interrupt)?;
-    if !recipe.quiet && recipe.output != Output::Digest {
+    timings.plan = clock.lap();
+    let mut report = describe(recipe, &tree, &disk, &filesystem_options, &filesystem.summary());
+    if recipe.dry_run {
+        report.timings = timings;
+        return tell_plan(recipe, report, &log);
+    }
+    log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
+    report.sha256 = put(recipe, &disk, interrupt)?;
+    timings.write = clock.lap();
+    report.written = report.sha256.is_none();
+    report.timings = timings;
+    if recipe.json {
+        return print_json(report, &log);
+    }
+    if let Some(digest) = &report.sha256 {
+        return super::print(format!("{digest}\n").as_bytes());
+    }
+    if !recipe.quiet {
         eprint!("{}", summary(recipe, &disk, &filesystem.summary()));
     }
+    Ok(())
+}
+
+/// Gives the tree the directory that every ext4 filesystem has, so that it gets a label as well. A tree that has one, or
+/// something else of that name, stays as it is.
+fn own_lost_and_found(tree: &mut Tree<Blob>) -> Result<()> {
+    const NAME: &str = "lost+found";
+    if tree.lookup(Tree::<Blob>::ROOT, NAME.as_bytes()).is_some() {
+        return Ok(());
+    }
+    let refuse = |error: String| Error::new(ErrorKind::BadInput, error);
+    let name = Name::new(NAME).map_err(|error| refuse(error.to_string()))?;
+    let directory = Inode::directory(Metadata::new(0o700));
+    tree.insert(Tree::<Blob>::ROOT, name, directory).map_err(|error| refuse(error.to_string()))?;
     Ok(())
 }
 
@@ -101,7 +156,8 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
     }
 }
 
-fn put(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, interrupt: &Interrupt) -> Result<()> {
+/// Writes or digests the image. Returns the SHA-256 if that was asked for.
+fn put(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, interrupt: &Interrupt) -> Result<Option<String>> {
     let bar = Bar::on_stderr(disk.len(), recipe.quiet);
     let options = WriteOptions { threads: recipe.tree.threads, interrupt, progress: &bar };
     match &recipe.output {
@@ -115,22 +171,84 @@ fn put(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, interrupt: &Interrupt) -> Re
         }
         Output::Digest => {
             let digest = digest::sha256(disk, &options)?;
-            drop(bar);
-            let hex = digest.iter().fold(String::new(), |mut hex, byte| {
-                // OK to ignore: a String takes whatever is written to it.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            });
-            println!("{hex}");
+            return Ok(Some(hex(&digest)));
         }
+        Output::Nowhere => {}
     }
-    Ok(())
+    Ok(None)
+}
+
+/// All there is to say of a planned image.
+fn describe(
+    recipe: &ImageRecipe,
+    tree: &Tree<Blob>,
+    disk: &Disk<'_, Blob>,
+    options: &mkfs_ext4::Options,
+    summary: &mkfs_ext4::Summary,
+) -> ImageReport {
+    let label = options.label.padded();
+    let label = label.split(|byte| *byte == 0).next().unwrap_or_default();
+    ImageReport {
+        rootcast: version::VERSION,
+        byte_layout: BYTE_LAYOUT,
+        sources: recipe.tree.sources.iter().map(|source| source.to_string_lossy().into_owned()).collect(),
+        output: match &recipe.output {
+            Output::File(path) => Some(path.display().to_string()),
+            Output::Stream | Output::Digest | Output::Nowhere => None,
+        },
+        written: false,
+        size: disk.len(),
+        sha256: None,
+        layout: recipe.layout.name(),
+        sector_size: recipe.sector_size.bytes(),
+        ranges: disk.ranges(),
+        partition: disk
+            .root_partition()
+            .map(|root| Partition { number: root.number, partuuid: root.partuuid.clone() }),
+        filesystem: Filesystem {
+            format: "ext4",
+            uuid: options.uuid.to_string(),
+            label: String::from_utf8_lossy(label).into_owned(),
+            block_size: summary.block_size,
+            blocks: summary.blocks,
+            free_blocks: summary.free_blocks,
+            inodes: summary.inodes,
+            free_inodes: summary.free_inodes,
+            groups: summary.groups,
+            journal_blocks: summary.journal_blocks,
+        },
+        counts: Counts::of(tree),
+        timings: Timings::default(),
+        exclusions: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Says what would have been made.
+fn tell_plan(recipe: &ImageRecipe, report: ImageReport, log: &Log) -> Result<()> {
+    if recipe.json {
+        return print_json(report, log);
+    }
+    super::print(format!("{report}nothing was written\n").as_bytes())
+}
+
+fn print_json(mut report: ImageReport, log: &Log) -> Result<()> {
+    (report.warnings, report.exclusions) = (log.warnings(), log.exclusions());
+    super::print_json(&report)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // OK to ignore: a String takes whatever is written to it.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn summary(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, filesystem: &mkfs_ext4::Summary) -> String {
     let name = match &recipe.output {
         Output::File(path) => path.display().to_string(),
-        Output::Stream | Output::Digest => "standard output".to_owned(),
+        Output::Stream | Output::Digest | Output::Nowhere => "standard output".to_owned(),
     };
     let free = filesystem.free_blocks * u64::from(filesystem.block_size);
     let mut text = format!(

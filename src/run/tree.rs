@@ -12,13 +12,16 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::stream;
 use crate::recipe::TreeRecipe;
+use crate::report::Log;
 
 /// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are named by path.
 ///
 /// # Errors
 /// When the tree cannot be read or the text not be written. A reader that goes away is no error.
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
-    let tree = super::read_tree(recipe, interrupt)?;
+    let log = Log::new(recipe.level());
+    let mut tree = super::read_tree(recipe, interrupt, &log)?;
+    super::label(&mut tree, recipe, &log)?;
     interrupt.check()?;
     let mut out = stream::standard_output()?;
     let written = dump::write(&tree, &mut out, |path, blob| Ok(body(path, blob))).and_then(|()| out.flush());

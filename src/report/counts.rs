@@ -1,0 +1,51 @@
+//! How much of what is in a tree.
+
+use image_tree::{Content, Kind, Tree};
+use serde::Serialize;
+
+/// How many files of each kind a tree has, each counted once whatever its names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Directories, the root among them.
+    pub directories: u64,
+    /// Regular files.
+    pub regular_files: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Character and block devices.
+    pub devices: u64,
+    /// Named pipes.
+    pub fifos: u64,
+    /// Sockets.
+    pub sockets: u64,
+    /// Names of files beyond their first.
+    pub hard_links: u64,
+    /// The lengths of all regular files together, in bytes.
+    pub content_bytes: u64,
+}
+
+impl Counts {
+    /// Counts what is in `tree`.
+    #[must_use]
+    pub fn of<C: Content>(tree: &Tree<C>) -> Self {
+        let mut counts = Self::default();
+        for step in tree.walk() {
+            if !step.first {
+                counts.hard_links += 1;
+                continue;
+            }
+            match &tree.get(step.id).kind {
+                Kind::Directory(_) => counts.directories += 1,
+                Kind::Regular(content) => {
+                    counts.regular_files += 1;
+                    counts.content_bytes = counts.content_bytes.saturating_add(content.len());
+                }
+                Kind::Symlink(_) => counts.symlinks += 1,
+                Kind::CharacterDevice(_) | Kind::BlockDevice(_) => counts.devices += 1,
+                Kind::Fifo => counts.fifos += 1,
+                Kind::Socket => counts.sockets += 1,
+            }
+        }
+        counts
+    }
+}

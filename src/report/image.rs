@@ -1,0 +1,185 @@
+//! An image in a report: as JSON, whose schema is `image.schema.json`, and in words.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::{Counts, Exclusion};
+
+/// All there is to say of an image.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImageReport {
+    /// The version of the program.
+    pub rootcast: &'static str,
+    /// The name of how bytes are laid out.
+    pub byte_layout: &'static str,
+    /// What the tree was read from, as given, in order.
+    pub sources: Vec<String>,
+    /// The file the image was written to; none when it was not to be written.
+    pub output: Option<String>,
+    /// Whether the image was written: not when it was only planned or digested.
+    pub written: bool,
+    /// The length of the image in bytes.
+    pub size: u64,
+    /// The SHA-256 of the image in hexadecimal; none when it was not asked for.
+    pub sha256: Option<String>,
+    /// What surrounds the filesystem: `gpt`, `mbr` or `bare`.
+    pub layout: &'static str,
+    /// The unit of the partition table in bytes.
+    pub sector_size: u64,
+    /// What lies where, in order, from the first byte to the last.
+    pub ranges: Vec<Range>,
+    /// The partition of the filesystem; none on a bare disk.
+    pub partition: Option<Partition>,
+    /// The filesystem.
+    pub filesystem: Filesystem,
+    /// What the tree holds.
+    pub counts: Counts,
+    /// How long each step took.
+    pub timings: Timings,
+    /// What of the source is not in the image.
+    pub exclusions: Vec<Exclusion>,
+    /// What was warned of, in order.
+    pub warnings: Vec<String>,
+}
+
+/// Bytes of the image with one purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Range {
+    /// Their purpose.
+    pub name: &'static str,
+    /// Where they begin, in bytes from the start of the image.
+    pub offset: u64,
+    /// How many they are.
+    pub length: u64,
+}
+
+/// How a kernel finds the root filesystem.
+#[derive(Clone, Debug, Serialize)]
+pub struct Partition {
+    /// The number in the table, from 1.
+    pub number: u32,
+    /// What follows `root=PARTUUID=`.
+    pub partuuid: String,
+}
+
+/// A filesystem in a report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Filesystem {
+    /// Its format.
+    #[serde(rename = "type")]
+    pub format: &'static str,
+    /// What identifies it.
+    pub uuid: String,
+    /// Its label, empty for none.
+    pub label: String,
+    /// Bytes of a block.
+    pub block_size: u32,
+    /// All blocks.
+    pub blocks: u64,
+    /// Blocks that nothing uses.
+    pub free_blocks: u64,
+    /// All inodes.
+    pub inodes: u32,
+    /// Inodes that no file uses.
+    pub free_inodes: u32,
+    /// Block groups.
+    pub groups: u32,
+    /// Blocks of the journal; 0 for none.
+    pub journal_blocks: u32,
+}
+
+/// How long each step took, in seconds. Nothing of it is in the image.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Timings {
+    /// Reading names and metadata, and changing them.
+    #[serde(rename = "read_seconds", serialize_with = "seconds")]
+    pub read: Duration,
+    /// Deciding where everything goes.
+    #[serde(rename = "plan_seconds", serialize_with = "seconds")]
+    pub plan: Duration,
+    /// Reading contents, and writing or digesting the image.
+    #[serde(rename = "write_seconds", serialize_with = "seconds")]
+    pub write: Duration,
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+impl fmt::Display for ImageReport {
+    /// The plan in words, several lines long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { filesystem, counts, .. } = self;
+        writeln!(f, "image          {}, {}", Size(self.size), self.layout)?;
+        for range in &self.ranges {
+            let end = range.offset + range.length;
+            writeln!(f, "  {:<22} {:>14} to {:>14}  {}", range.name, range.offset, end, Size(range.length))?;
+        }
+        let block = u64::from(filesystem.block_size);
+        let bytes = |blocks: u64| Size(blocks.saturating_mul(block));
+        writeln!(f, "filesystem     {}, UUID {}", filesystem.format, filesystem.uuid)?;
+        if !filesystem.label.is_empty() {
+            writeln!(f, "  label        {}", filesystem.label)?;
+        }
+        writeln!(f, "  blocks       {} of {block} bytes in {} groups", filesystem.blocks, filesystem.groups)?;
+        match filesystem.journal_blocks {
+            0 => writeln!(f, "  journal      none")?,
+            blocks => writeln!(f, "  journal      {blocks} blocks, {}", bytes(blocks.into()))?,
+        }
+        writeln!(f, "  inodes       {}, {} of them free", filesystem.inodes, filesystem.free_inodes)?;
+        writeln!(f, "  free         {} blocks, {}", filesystem.free_blocks, bytes(filesystem.free_blocks))?;
+        let Counts { directories, regular_files, symlinks, devices, fifos, sockets, .. } = counts;
+        writeln!(
+            f,
+            "tree           {directories} directories, {regular_files} regular files with {}, {symlinks} symbolic \
+             links, {devices} devices, {} pipes and sockets, {} further names",
+            Size(counts.content_bytes),
+            fifos + sockets,
+            counts.hard_links
+        )?;
+        if let Some(partition) = &self.partition {
+            writeln!(f, "boot           root=PARTUUID={}", partition.partuuid)?;
+        }
+        Ok(())
+    }
+}
+
+/// A number of bytes, exactly and, from 10 KiB on, roughly.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+        write!(f, "{} bytes", self.0)?;
+        if self.0 < 10 << 10 {
+            return Ok(());
+        }
+        let Some((unit, shift)) = UNITS.into_iter().find(|(_, shift)| self.0 >> shift > 0) else {
+            return Ok(());
+        };
+        // Tenths, rounded down, without a floating point number.
+        let tenths = (u128::from(self.0) * 10) >> shift;
+        write!(f, " ({}.{} {unit})", tenths / 10, tenths % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_exact_and_rough() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (10_239, "10239 bytes"),
+            (10_240, "10240 bytes (10.0 KiB)"),
+            ((1 << 20) - 1, "1048575 bytes (1023.9 KiB)"),
+            (1_610_612_736, "1610612736 bytes (1.5 GiB)"),
+            (u64::MAX, "18446744073709551615 bytes (16777215.9 TiB)"),
+        ] {
+            assert_eq!(Size(bytes).to_string(), text);
+        }
+    }
+}

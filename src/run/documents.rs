@@ -1,0 +1,45 @@
+//! What the program knows of itself: manual pages, shell completions, its version.
+
+use std::fs;
+use std::path::Path;
+
+use crate::cli::documents;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::version::{VERSION, Version};
+
+/// Writes the manual pages into a directory, or without one the first of them to standard output.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn man(directory: Option<&Path>) -> Result<()> {
+    let pages = documents::man_pages().map_err(|error| Error::new(ErrorKind::Io, error))?;
+    let Some(directory) = directory else {
+        return pages.first().map_or(Ok(()), |(_, page)| super::print(page));
+    };
+    fs::create_dir_all(directory).map_err(|error| Error::io(directory, error))?;
+    for (name, page) in &pages {
+        let path = directory.join(name);
+        fs::write(&path, page).map_err(|error| Error::io(path, error))?;
+    }
+    Ok(())
+}
+
+/// Prints the completions for a shell.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn completions(shell: clap_complete::Shell) -> Result<()> {
+    super::print(&documents::completions(shell))
+}
+
+/// Prints the version, for people or as JSON.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn version(json: bool) -> Result<()> {
+    if json {
+        super::print_json(&Version::THIS)
+    } else {
+        super::print(format!("rootcast {VERSION}\n").as_bytes())
+    }
+}

@@ -1,0 +1,204 @@
+//! SELinux labels as the guest's policy has them, computed as libselinux does, with no SELinux on the host.
+//!
+//! ```text
+//! file_contexts ─┐                     .subs ─┐
+//! .homedirs ─────┼─ specifications            ├─ substitutions of directories
+//! .local ────────┘        ▲           .subs_dist ─┘
+//!                         │                   │
+//!   label ◀── last that matches ◀── path ◀────┴── path in the tree
+//! ```
+//!
+//! What setfiles(8) with an alternate root writes, this gives: `security.selinux` with the NUL at its end, files for which
+//! the policy has `<<none>>` left as they are, and one label for a file of several names.
+
+mod files;
+mod line;
+mod pattern;
+mod specs;
+mod substitutions;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use image_tree::{Content, InodeId, Kind, Tree, XattrName};
+
+use crate::error::Result;
+use line::FileType;
+use specs::{Found, Specs};
+use substitutions::Substitutions;
+
+/// Which policy's labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileContexts {
+    /// The one that `/etc/selinux/config` of the tree names.
+    Auto,
+    /// A file of the host, with `.homedirs`, `.local`, `.subs` and `.subs_dist` beside it as far as they are there.
+    File(PathBuf),
+}
+
+/// The labels that files are to have, by path.
+#[derive(Debug, Default)]
+pub struct Labels {
+    specs: Specs,
+    /// What an administrator set up, which comes first.
+    local: Substitutions,
+    /// What the distribution did.
+    distribution: Substitutions,
+}
+
+/// What came of labelling.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many inodes got a label.
+    pub labelled: u64,
+    /// How many inodes the policy leaves alone.
+    pub left_alone: u64,
+    /// Paths of files of which the policy says nothing.
+    pub unknown: Vec<Vec<u8>>,
+    /// Files of several names whose labels would be different.
+    pub conflicts: Vec<Conflict>,
+    /// What is doubtful about the policy itself.
+    pub contradictions: Vec<String>,
+}
+
+/// Two names of one file for which the policy has different labels. The first one's is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The name that decided, in the order of the tree.
+    pub first: Vec<u8>,
+    /// Its label.
+    pub used: String,
+    /// The other name.
+    pub other: Vec<u8>,
+    /// The label that was not used.
+    pub unused: String,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, used, other, unused } = self;
+        let (first, other) = (first.escape_ascii(), other.escape_ascii());
+        write!(f, "{first} and {other} are one file with two SELinux labels; {used} is used, not {unused}")
+    }
+}
+
+/// How many warnings of a kind are told one by one.
+const TOLD: usize = 5;
+
+impl Report {
+    /// What the user is to know, as sentences.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = self.contradictions.iter().take(TOLD).cloned().collect();
+        warnings.extend(more(self.contradictions.len(), "lines of file_contexts contradict each other"));
+        warnings.extend(self.conflicts.iter().take(TOLD).map(ToString::to_string));
+        warnings.extend(more(self.conflicts.len(), "files have names with different SELinux labels"));
+        if let Some(path) = self.unknown.first() {
+            let count = self.unknown.len();
+            let path = path.escape_ascii();
+            warnings
+                .push(format!("file_contexts say nothing of {count} files, which have no label: {path}, …"));
+        }
+        warnings
+    }
+}
+
+fn more(count: usize, what: &str) -> Option<String> {
+    (count > TOLD).then(|| format!("{} more {what}", count - TOLD))
+}
+
+/// The name of the xattr.
+const SELINUX: &str = "security.selinux";
+
+/// Reads the policy and gives every inode its label, in the place of what it had.
+///
+/// Nothing is run, and of the host only the files are read that `contexts` names.
+///
+/// # Errors
+/// [`BadInput`](crate::error::ErrorKind::BadInput) with file and line when they are not file_contexts, or when there is no
+/// policy in the tree; [`Io`](crate::error::ErrorKind::Io) when they cannot be read.
+#[must_use = "what is doubtful is never to be silent"]
+pub fn apply<C: Content>(tree: &mut Tree<C>, contexts: &FileContexts) -> Result<Report> {
+    let labels = files::read(contexts, tree)?;
+    label(tree, &labels)
+}
+
+fn label<C>(tree: &mut Tree<C>, labels: &Labels) -> Result<Report> {
+    let mut report = Report { contradictions: labels.specs.contradictions(), ..Report::default() };
+    // OK to unwrap: the name is a constant of valid bytes.
+    let name = XattrName::new(SELINUX).expect("a valid name");
+    let mut found: Vec<Option<Label<'_>>> = vec![None; tree.inode_count()];
+    let mut order: Vec<InodeId> = Vec::new();
+    let (mut path, mut candidates) = (Vec::new(), Vec::new());
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        path.clear();
+        walk.write_path(&mut path);
+        let here = labels.lookup(&path, file_type(&tree.get(step.id).kind), &mut candidates)?;
+        let Some(slot) = found.get_mut(step.id.index()) else { continue };
+        match (&slot, here) {
+            (None, found) => {
+                order.push(step.id);
+                *slot = Some(Label { path: path.clone(), found });
+            }
+            (Some(first), Found::Context(unused)) => match first.found {
+                Found::Context(used) if used != unused => report.conflicts.push(Conflict {
+                    first: first.path.clone(),
+                    used: used.to_owned(),
+                    other: path.clone(),
+                    unused: unused.to_owned(),
+                }),
+                Found::Context(_) => {}
+                // The first name that has a label decides.
+                Found::LeftAlone | Found::Nothing => *slot = Some(Label { path: path.clone(), found: here }),
+            },
+            (Some(_), Found::LeftAlone | Found::Nothing) => {}
+        }
+    }
+    drop(walk);
+    for id in order {
+        let Some(label) = found.get_mut(id.index()).and_then(Option::take) else { continue };
+        match label.found {
+            Found::Context(context) => {
+                let value = [context.as_bytes(), b"\0"].concat();
+                tree.metadata_mut(id).xattrs.insert(name.clone(), value.into());
+                report.labelled += 1;
+            }
+            Found::LeftAlone => report.left_alone += 1,
+            Found::Nothing => report.unknown.push(label.path),
+        }
+    }
+    Ok(report)
+}
+
+/// What was found for the name of a file that decides.
+#[derive(Clone, Debug)]
+struct Label<'l> {
+    path: Vec<u8>,
+    found: Found<'l>,
+}
+
+impl Labels {
+    /// What the policy has for a path of the tree.
+    fn lookup(&self, path: &[u8], file_type: FileType, candidates: &mut Vec<usize>) -> Result<Found<'_>> {
+        let local = self.local.apply(path);
+        let path = local.as_deref().unwrap_or(path);
+        let distribution = self.distribution.apply(path);
+        self.specs.lookup(distribution.as_deref().unwrap_or(path), file_type, candidates)
+    }
+}
+
+fn file_type<C>(kind: &Kind<C>) -> FileType {
+    match kind {
+        Kind::Directory(_) => FileType::Directory,
+        Kind::Regular(_) => FileType::Regular,
+        Kind::Symlink(_) => FileType::Symlink,
+        Kind::CharacterDevice(_) => FileType::CharacterDevice,
+        Kind::BlockDevice(_) => FileType::BlockDevice,
+        Kind::Fifo => FileType::Fifo,
+        Kind::Socket => FileType::Socket,
+    }
+}
+
+#[cfg(test)]
+mod tests;

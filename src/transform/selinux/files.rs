@@ -1,0 +1,131 @@
+//! Where file_contexts are: on the host, or in the tree that they are for.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use image_tree::{Content, Kind, Tree};
+
+use super::{FileContexts, Labels};
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::classify_read_error;
+use crate::resolve::resolve;
+
+/// No policy has nearly as much text.
+const MAX_LEN: u64 = 64 << 20;
+
+/// How compiled file_contexts begin, in the byte order of the machine that compiled them.
+const COMPILED: [[u8; 4]; 2] = [[0x8a, 0xff, 0x7c, 0xf9], [0xf9, 0x7c, 0xff, 0x8a]];
+
+/// libselinux's, when the configuration names none.
+const DEFAULT_TYPE: &str = "targeted";
+
+/// Reads what `contexts` names.
+pub(super) fn read<C: Content>(contexts: &FileContexts, tree: &Tree<C>) -> Result<Labels> {
+    match contexts {
+        FileContexts::File(path) => labels(|suffix| {
+            let path = with_suffix(path, suffix);
+            let text = read_host(&path)?;
+            Ok((path, text))
+        }),
+        FileContexts::Auto => {
+            let path = format!("/etc/selinux/{}/contexts/files/file_contexts", policy_type(tree)?);
+            labels(|suffix| {
+                let path = format!("{path}{suffix}");
+                Ok((in_tree(&path), read_tree(tree, &path)?))
+            })
+        }
+    }
+}
+
+/// The files that belong together, each by what its name adds to the first one's.
+fn labels(mut read: impl FnMut(&str) -> Result<(PathBuf, Option<Vec<u8>>)>) -> Result<Labels> {
+    let mut labels = Labels::default();
+    let (name, text) = read("")?;
+    let Some(text) = text else {
+        return Err(Error::at(ErrorKind::BadInput, name, "is not there; --file-contexts reads it"));
+    };
+    let mut files = vec![(name, text)];
+    for suffix in [".homedirs", ".local"] {
+        let (name, text) = read(suffix)?;
+        files.extend(text.map(|text| (name, text)));
+    }
+    for (name, text) in files {
+        if COMPILED.iter().any(|magic| text.starts_with(magic)) {
+            let what = "is compiled file_contexts; give the text it was compiled from";
+            return Err(Error::at(ErrorKind::BadInput, name, what));
+        }
+        labels.specs.add(&name, &text)?;
+    }
+    let mut substitutions = |suffix| -> Result<super::Substitutions> {
+        let text = read(suffix)?.1.unwrap_or_default();
+        Ok(super::Substitutions::parse(&text))
+    };
+    labels.local = substitutions(".subs")?;
+    labels.distribution = substitutions(".subs_dist")?;
+    Ok(labels)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn read_host(path: &Path) -> Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io(path, error)),
+    };
+    let mut text = Vec::new();
+    file.take(MAX_LEN + 1).read_to_end(&mut text).map_err(|error| Error::io(path, error))?;
+    if text.len() as u64 > MAX_LEN {
+        return Err(Error::at(ErrorKind::BadInput, path, format!("is longer than {MAX_LEN} bytes")));
+    }
+    Ok(Some(text))
+}
+
+/// What messages call a file of the tree.
+fn in_tree(path: &str) -> PathBuf {
+    format!("{path} in the tree").into()
+}
+
+fn read_tree<C: Content>(tree: &Tree<C>, path: &str) -> Result<Option<Vec<u8>>> {
+    let Some(id) = resolve(tree, path.as_bytes()) else { return Ok(None) };
+    let Kind::Regular(content) = &tree.get(id).kind else {
+        return Err(Error::at(ErrorKind::BadInput, in_tree(path), "is no regular file"));
+    };
+    let len = usize::try_from(content.len()).ok().filter(|_| content.len() <= MAX_LEN);
+    let Some(len) = len else {
+        let what = format!("is {} bytes long, the limit is {MAX_LEN}", content.len());
+        return Err(Error::at(ErrorKind::BadInput, in_tree(path), what));
+    };
+    let mut text = vec![0; len];
+    content.read_at(&mut text, 0).map_err(classify_read_error)?;
+    Ok(Some(text))
+}
+
+/// `SELINUXTYPE` of the tree's configuration, read as libselinux does.
+fn policy_type<C: Content>(tree: &Tree<C>) -> Result<String> {
+    const CONFIG: &str = "/etc/selinux/config";
+    let Some(text) = read_tree(tree, CONFIG)? else {
+        let what = "is not there, so the tree has no SELinux policy; --file-contexts auto looks for one, \
+                    --file-contexts FILE takes another";
+        return Err(Error::at(ErrorKind::BadInput, in_tree(CONFIG), what));
+    };
+    let mut name = DEFAULT_TYPE.to_owned();
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        let line = line.trim_ascii_start();
+        let Some(value) = line.strip_prefix(b"SELINUXTYPE=") else { continue };
+        let value = String::from_utf8_lossy(value);
+        let value = value.trim_end_matches(|c: char| c.is_ascii_whitespace() || c.is_ascii_control());
+        // A path of its own would leave the directory of policies.
+        if value.is_empty() || value.contains('/') || value == ".." || !value.is_ascii() {
+            let what = format!("line {number}: SELINUXTYPE={} names no policy", value.escape_debug());
+            return Err(Error::at(ErrorKind::BadInput, in_tree(CONFIG), what));
+        }
+        name = value.to_owned();
+    }
+    Ok(name)
+}

@@ -1,0 +1,61 @@
+//! `file_contexts.subs` and `file_contexts.subs_dist`: directories that are labelled as if they were others.
+
+use super::line::is_space;
+
+/// The substitutions of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Substitutions(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Substitutions {
+    /// Reads lines of a path and the path it stands for. Lines without two fields say nothing, as to libselinux.
+    pub(super) fn parse(text: &[u8]) -> Self {
+        let pair = |line: &[u8]| {
+            let mut fields = line.split(|byte| is_space(*byte)).filter(|field| !field.is_empty());
+            let (from, to) = (fields.next()?, fields.next()?);
+            (!from.starts_with(b"#")).then(|| (from.to_vec(), to.to_vec()))
+        };
+        Self(text.split(|byte| *byte == b'\n').filter_map(pair).collect())
+    }
+
+    /// The path that `path` is labelled as, if a line speaks of it or of a directory above. The last such line counts.
+    pub(super) fn apply(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.0.iter().rev().find_map(|(from, to)| {
+            let rest = path.strip_prefix(from.as_slice())?;
+            match rest {
+                [] => Some(to.clone()),
+                [b'/', behind @ ..] => {
+                    let rest = if to == b"/" { behind } else { rest };
+                    Some([to, rest].concat())
+                }
+                _ => None,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_stand_for_others() {
+        let text =
+            b"# /x /y\n/run /var/run\n/srv/root /\n /lib64\t/usr/lib extra\n/lone\n/run/lock /var/lock\n";
+        let substitutions = Substitutions::parse(text);
+        for (path, expected) in [
+            ("/run", Some("/var/run")),
+            ("/run/a/b", Some("/var/run/a/b")),
+            ("/runner", None),
+            ("/run/lock/x", Some("/var/lock/x")),
+            ("/srv/root", Some("/")),
+            ("/srv/root/etc", Some("/etc")),
+            ("/lib64/x.so", Some("/usr/lib/x.so")),
+            ("/lone", None),
+            ("/x", None),
+        ] {
+            let found =
+                substitutions.apply(path.as_bytes()).map(|path| String::from_utf8_lossy(&path).into_owned());
+            assert_eq!(found.as_deref(), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What the program says of its work: JSON by its schema, the plan in words, manual pages and completions.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::fixtures::{EVERY_KIND_DUMP, MINIMAL_DUMP};
+use crate::judges;
+use crate::product::{Outcome, Scratch, rootcast, run};
+
+const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/image.schema.json");
+
+/// Runs `rootcast image SOURCE ARGUMENTS --json` and lets the schema judge what it prints.
+fn report(scratch: &Scratch, dump: &str, arguments: &[&str]) -> Value {
+    let source = scratch.file("tree.dump", dump);
+    let outcome = run(rootcast().arg("image").arg(source).args(arguments).arg("--json").arg("-q"));
+    let outcome = outcome.success().unwrap_or_else(|why| panic!("{why}"));
+    let value: Value =
+        serde_json::from_slice(&outcome.stdout).unwrap_or_else(|why| panic!("{why}: {outcome}"));
+    check_schema(scratch, &value).unwrap_or_else(|why| panic!("{why}"));
+    value
+}
+
+fn check_schema(scratch: &Scratch, value: &Value) -> Result<(), Outcome> {
+    let Some(mut jsonschema) = judges::command("jsonschema") else { return Ok(()) };
+    let instance = scratch.file("report.json", value.to_string());
+    let outcome = run(jsonschema.arg("-i").arg(instance).arg(SCHEMA));
+    if outcome.code == Some(0) { Ok(()) } else { Err(outcome) }
+}
+
+#[test]
+fn reports_are_as_their_schema_says() {
+    let scratch = Scratch::new();
+    let out = scratch.join("disk.img");
+    let to_file = ["-o", out.to_str().unwrap()];
+    for layout in ["gpt", "mbr", "bare"] {
+        for how in [&to_file[..], &["--digest"], &["--dry-run"]] {
+            let arguments = [how, &["--layout", layout, "--label", "a label"]].concat();
+            let report = report(&scratch, EVERY_KIND_DUMP, &arguments);
+            assert_eq!(report["layout"], layout);
+            assert_eq!(report["filesystem"]["label"], "a label");
+            assert_eq!(report["written"], how == to_file);
+            assert_eq!(report["sha256"].is_string(), how == ["--digest"]);
+            assert_eq!(report["partition"].is_null(), layout == "bare");
+            check_ranges(&report);
+            if how == to_file {
+                assert_eq!(report["size"], fs::metadata(&out).unwrap().len());
+                fs::remove_file(&out).unwrap();
+            }
+            assert!(!out.exists());
+        }
+    }
+}
+
+fn check_ranges(report: &Value) {
+    let mut end = 0;
+    for range in report["ranges"].as_array().unwrap() {
+        assert_eq!(range["offset"].as_u64(), Some(end), "{report}");
+        end += range["length"].as_u64().unwrap();
+    }
+    assert_eq!(report["size"].as_u64(), Some(end), "{report}");
+}
+
+#[test]
+fn a_schema_refuses_what_is_not_a_report() {
+    let scratch = Scratch::new();
+    if judges::command("jsonschema").is_none() {
+        return;
+    }
+    let good = report(&scratch, MINIMAL_DUMP, &["--dry-run"]);
+    for (field, value) in [("size", Value::from(-1)), ("layout", "floppy".into()), ("surprise", true.into())]
+    {
+        let mut bad = good.clone();
+        bad[field] = value;
+        check_schema(&scratch, &bad).expect_err(field);
+    }
+}
+
+#[test]
+fn a_report_says_what_other_programs_see() {
+    let scratch = Scratch::new();
+    let out = scratch.join("root.ext4");
+    let report = report(&scratch, EVERY_KIND_DUMP, &["-o", out.to_str().unwrap(), "--layout", "bare"]);
+    let Some(mut dumpe2fs) = judges::command("dumpe2fs") else { return };
+    let text = run(dumpe2fs.arg("-h").arg(&out)).success().unwrap_or_else(|why| panic!("{why}")).text();
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {name}: {text}")).trim().to_owned()
+    };
+    let filesystem = &report["filesystem"];
+    assert_eq!(filesystem["uuid"], field("Filesystem UUID"));
+    for (ours, theirs) in [
+        ("blocks", "Block count"),
+        ("free_blocks", "Free blocks"),
+        ("inodes", "Inode count"),
+        ("free_inodes", "Free inodes"),
+        ("block_size", "Block size"),
+    ] {
+        assert_eq!(filesystem[ours].to_string(), field(theirs), "{ours}");
+    }
+}
+
+#[test]
+fn warnings_and_exclusions_are_in_the_report() {
+    let dump = "/ 0 40755 2 0 0 0 0.0 - - - security.evm=x\n/a 0 100644 1 0 0 0 0.0 - - -\n";
+    let scratch = Scratch::new();
+    let contexts = scratch.file("file_contexts", "/ u:r:t\n/lost\\+found u:r:l\n");
+    let arguments = ["--dry-run", "--file-contexts", contexts.to_str().unwrap()];
+    let report = report(&scratch, dump, &arguments);
+    assert_eq!(report["exclusions"][0]["what"], "xattr security.evm");
+    assert_eq!(report["exclusions"][0]["count"], 1);
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("security.evm") && warnings.contains("say nothing of 1 files"), "{warnings}");
+}
+
+#[test]
+fn a_digest_is_the_same_alone_and_in_a_report() {
+    let scratch = Scratch::new();
+    let report = report(&scratch, MINIMAL_DUMP, &["--digest"]);
+    let outcome = run(rootcast().arg("image").arg(scratch.join("tree.dump")).arg("--digest"));
+    assert_eq!(outcome.text().trim_end(), report["sha256"].as_str().unwrap());
+}
+
+#[test]
+fn manual_pages_for_every_verb() {
+    let scratch = Scratch::new();
+    let directory = scratch.join("man");
+    run(rootcast().arg("man").arg(&directory)).success().unwrap_or_else(|why| panic!("{why}"));
+    for (page, words) in [
+        ("rootcast.1", &[".TH ROOTCAST 1", "image", "tree", "Exit codes"][..]),
+        ("rootcast-image.1", &["dry\\-run", "file\\-contexts", "layout", "Examples"]),
+        ("rootcast-tree.1", &["SOURCE", "basedir"]),
+    ] {
+        let text = fs::read_to_string(directory.join(page)).unwrap_or_else(|why| panic!("{page}: {why}"));
+        for word in words {
+            assert!(text.contains(word), "{page} does not say {word}:\n{text}");
+        }
+    }
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 3);
+}
+
+#[test]
+fn completions_that_shells_read() {
+    let scratch = Scratch::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let outcome =
+            run(rootcast().args(["completions", shell])).success().unwrap_or_else(|why| panic!("{why}"));
+        assert!(outcome.text().contains("file-contexts"), "{shell}");
+        if shell == "bash" && Path::new("/bin/bash").exists() {
+            let script = scratch.file("completions", &outcome.stdout);
+            let check = run(std::process::Command::new("/bin/bash").arg("-n").arg(script));
+            check.success().unwrap_or_else(|why| panic!("{why}"));
+        }
+    }
+}
