@@ -1,14 +1,16 @@
 //! The command line: flags as typed become recipes.
 
 pub mod documents;
+mod edits;
 mod image;
+mod recipe_file;
 mod tree;
 mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::recipe::{ImageRecipe, TreeRecipe};
@@ -36,6 +38,7 @@ pub enum Request {
 /// # Errors
 /// When they make no sense; also, as `clap` has it, when help or the version is asked for.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
+    let arguments = recipe_file::expand(&Cli::command(), arguments.into_iter().collect())?;
     let cli = Cli::try_parse_from(arguments)?;
     let Some(verb) = cli.verb else { return Ok(Request::Version { json: cli.json }) };
     match verb {

@@ -1,4 +1,6 @@
-//! The request as data: what flags, and one day recipe files, become before anything is read.
+//! The request as data: what flags and recipe files become before anything is read.
+
+pub mod file;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -13,8 +15,10 @@ use crate::disk::{DiskLayout, SectorSize};
 use crate::report::Level;
 use crate::seed::Seed;
 use crate::source::tar::Limits;
+use crate::transform::edit::Edit;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
+use crate::transform::unreadable;
 
 /// Which tree to read and what to change of it.
 #[derive(Clone, Debug)]
@@ -30,6 +34,10 @@ pub struct TreeRecipe {
     pub limits: Limits,
     /// Whose SELinux labels the files get; none leaves those that the source keeps.
     pub file_contexts: Option<FileContexts>,
+    /// What becomes of what may not be read.
+    pub unreadable: unreadable::Policy,
+    /// What to change then, the first one first.
+    pub edits: Vec<Edit>,
     /// Later times become this one.
     pub source_date_epoch: Option<Timestamp>,
     /// How many threads work at once.

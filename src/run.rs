@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use image_tree::Tree;
+use image_tree::{Timestamp, Tree};
 use rustix::process::geteuid;
 use serde::Serialize;
 
@@ -18,9 +18,10 @@ use crate::interrupt::Interrupt;
 use crate::output::stream;
 use crate::recipe::TreeRecipe;
 use crate::report::Log;
+use crate::source::directory::{Scanned, Unreadable};
 use crate::source::{self, Layer, Source};
 use crate::transform::ownership::{self, Ownership};
-use crate::transform::{normalize, overlay, selinux};
+use crate::transform::{edit, normalize, overlay, selinux, unreadable};
 
 pub use documents::{completions, man, version};
 pub use image::image;
@@ -29,16 +30,42 @@ pub use tree::tree;
 /// Reads the trees that a recipe names, lays each over those before it and makes the result what the recipe says,
 /// telling what that changed beyond what was asked.
 fn read_tree(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Tree<Blob>> {
+    let (mut tree, mut closed) = overlaid(recipe, interrupt, log)?;
+    if let Some(ownership) = &recipe.ownership {
+        ownership::apply_manifest(&mut tree, ownership)?;
+    }
+    let options = edit::Options {
+        time: recipe.source_date_epoch.unwrap_or(Timestamp::EPOCH),
+        threads: recipe.threads.get(),
+    };
+    let (mut tree, report) = edit::apply(tree, &recipe.edits, options)?;
+    report.warnings.into_iter().for_each(|warning| log.warn(warning));
+    closed.extend(report.unreadable);
+    // Last, so that what was taken away need not be readable.
+    if let Some(left) = unreadable::settle(&mut tree, &closed, recipe.unreadable)? {
+        log.exclude("unreadable files", left.count());
+        log.warn(left);
+    }
+    // What edits brought is to be no younger either.
+    normalize::clamp_times(&mut tree, recipe.source_date_epoch);
+    Ok(if closed.is_empty() { tree } else { tree.compact().0 })
+}
+
+/// All sources as one tree, and what of it may not be read.
+fn overlaid(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<(Tree<Blob>, Vec<Unreadable>)> {
     let (first, others) = recipe
         .sources
         .split_first()
         .ok_or_else(|| Error::new(ErrorKind::Usage, "there is no source to read a tree from"))?;
     let mut basedir_used = false;
-    let mut tree = read_layer(recipe, first, &mut basedir_used, interrupt, log)?.tree;
+    let Scanned { mut tree, unreadable: mut closed, .. } =
+        read_layer(recipe, first, &mut basedir_used, interrupt, log)?.scanned;
     for path in others {
-        let layer = read_layer(recipe, path, &mut basedir_used, interrupt, log)?;
+        let Layer { scanned: upper, implied } = read_layer(recipe, path, &mut basedir_used, interrupt, log)?;
+        closed.retain(|found| !unreadable::is_covered(found, &upper.tree));
+        closed.extend(upper.unreadable);
         let replaced;
-        (tree, replaced) = overlay::apply(tree, &layer.tree, &layer.implied)
+        (tree, replaced) = overlay::apply(tree, &upper.tree, &implied)
             .map_err(|error| Error::at(ErrorKind::BadInput, path, error))?;
         for one in &replaced {
             let text = format!("{}: {one}", path.display());
@@ -52,7 +79,7 @@ fn read_tree(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Tr
     if recipe.basedir.is_some() && !basedir_used {
         return Err(Error::new(ErrorKind::Usage, "--basedir is for dumps, and no source is one"));
     }
-    Ok(tree)
+    Ok((tree, closed))
 }
 
 /// One source, with the owners it gives and without what means nothing outside of it.
@@ -66,17 +93,18 @@ fn read_layer(
     interrupt.check()?;
     let source = Source::at(path, recipe.basedir.as_deref())?;
     *basedir_used |= matches!(source, Source::Dump { .. });
-    let ownership = recipe.ownership.unwrap_or_else(|| default_ownership(&source));
+    let usual = default_ownership(&source);
+    let ownership = recipe.ownership.as_ref().unwrap_or(&usual);
     let is_directory = matches!(source, Source::Directory(_));
-    let mut layer = source::read(source, recipe.threads, recipe.limits, interrupt)?;
-    log.detail(format_args!("{}: {} inodes read", Path::new(path).display(), layer.tree.inode_count()));
-    if let Some(warning) = ownership::apply(&mut layer.tree, ownership) {
+    let Layer { mut scanned, implied } = source::read(source, recipe.threads, recipe.limits, interrupt)?;
+    log.detail(format_args!("{}: {} inodes read", Path::new(path).display(), scanned.tree.inode_count()));
+    if let Some(warning) = ownership::apply(&mut scanned, ownership, &usual)? {
         log.warn(warning);
     }
-    // Labels in a dump or an archive were written there for the guest.
+    // Labels in a dump or an archive were written there for the guest. What the host left goes before edits can set any.
     let options =
         normalize::Options { source_date_epoch: recipe.source_date_epoch, keep_selinux: !is_directory };
-    let report = normalize::apply(&mut layer.tree, options);
+    let report = normalize::apply(&mut scanned.tree, options);
     for (name, count) in &report.dropped {
         log.exclude(format_args!("xattr {name}"), *count);
     }
@@ -86,7 +114,7 @@ fn read_layer(
     if !report.dropped.is_empty() {
         log.warn(report);
     }
-    Ok(layer)
+    Ok(Layer { scanned, implied })
 }
 
 /// Gives the files of a tree the SELinux labels that the recipe asks for.

@@ -12,12 +12,13 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use image_tree::{InodeId, Tree};
+use image_tree::InodeId;
 
-use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use tar::{Compression, Limits};
+
+use directory::Scanned;
 
 /// Something that a tree can be read from.
 pub enum Source {
@@ -53,8 +54,8 @@ pub enum Source {
 /// What one source says.
 #[derive(Debug)]
 pub struct Layer {
-    /// The tree.
-    pub tree: Tree<Blob>,
+    /// The tree, and what only the host knows of it.
+    pub scanned: Scanned,
     /// Directories that must be there for what is in them, but of which the source says nothing: an archive without a
     /// member for them.
     pub implied: BTreeSet<InodeId>,
@@ -131,10 +132,12 @@ fn start_of(reader: impl Read) -> io::Result<Vec<u8>> {
 /// # Errors
 /// When the source cannot be read, or holds what no tree can.
 pub fn read(source: Source, threads: NonZeroUsize, limits: Limits, interrupt: &Interrupt) -> Result<Layer> {
-    let whole = |tree| Layer { tree, implied: BTreeSet::new() };
+    let whole = |scanned| Layer { scanned, implied: BTreeSet::new() };
     match source {
         Source::Directory(path) => directory::read(&path, threads.get()).map(whole),
-        Source::Dump { text, name, basedir } => dump::read(text, &name, &basedir).map(whole),
+        Source::Dump { text, name, basedir } => {
+            dump::read(text, &name, &basedir).map(Scanned::from).map(whole)
+        }
         Source::Tar { file, name } => tar::read_file(file, &name, limits, interrupt),
         Source::TarStream { stream, compression, name } => {
             tar::read_stream(stream, compression, &name, limits, interrupt)

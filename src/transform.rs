@@ -1,6 +1,10 @@
 //! Trees become other trees.
 
+pub mod accounts;
+pub mod edit;
+pub mod mode;
 pub mod normalize;
 pub mod overlay;
 pub mod ownership;
 pub mod selinux;
+pub mod unreadable;

@@ -39,7 +39,17 @@ const CASES: &[Case] = &[
     good("--version", &["rootcast 0."]),
     good(
         "image --help",
-        &["--output", "--layout", "--sector-size", "--owner", "--free", "--seed", "--digest"],
+        &[
+            "--output",
+            "--layout",
+            "--sector-size",
+            "--owner",
+            "--free",
+            "--seed",
+            "--digest",
+            "--setcap",
+            "--recipe",
+        ],
     ),
     good("tree --help", &["SOURCE"]),
     good("tree {source}", &["/small "]),
@@ -71,6 +81,33 @@ const CASES: &[Case] = &[
         stderr: &["warning: file_contexts say nothing of 2 files"],
         stdout: &["security.selinux=u:r:root:s0"],
     },
+    // Owners.
+    good("tree {source} --owner 7:8", &["/ 0 40755 2 7 8 0 "]),
+    good("tree {dump} --owner map:0:0:65536", &["/ 0 40755 "]),
+    good("tree {dump} --owner {scratch}/owners.mtree", &["/etc/hostname 6 100600 1 7 0 "]),
+    good("tree {dump} --owner xattr", &["/etc/hostname "]),
+    // Edits, in their order across flags.
+    good("tree {dump} --remove /etc --mkdir /etc:0700", &["/etc 0 40700 2 0 0 0 0.0 - - -"]),
+    good(
+        "tree {dump} --mkdir /srv:1777:33:34 --symlink /srv:/data --mknod /null:c:1:3:666 --chmod /etc/*:u+x \
+         --chown /etc/hostname:5 --xattr /srv:user.by=me --exclude /none/**",
+        &[
+            "/srv 0 41777 2 33 34 ",
+            "user.by=me",
+            "/data 4 120777 ",
+            "/null 0 20666 1 0 0 259 ",
+            "/etc/hostname 6 100744 1 5 ",
+        ],
+    ),
+    good("tree {dump} --setcap /etc/hostname:cap_net_raw+ep", &["security.capability="]),
+    good("tree {dump} --add {source}/small:/opt/", &["/opt 0 40755 ", "/opt/small "]),
+    // Recipes; what is typed counts more, and edits come after.
+    good("tree --recipe {scratch}/recipe.toml", &["/from-recipe 0 40700 2 3 4 "]),
+    good("tree --recipe {scratch}/recipe.toml --mkdir /from-recipe:0711", &["/from-recipe 0 40711 2 3 4 "]),
+    good("tree {source} --recipe {scratch}/sourceless.toml", &["/small ", "/from-recipe "]),
+    good("image {source} --recipe {scratch}/image.toml -o {out}", &[]),
+    good("image {source} --recipe {scratch}/image.toml -o {out} --size 16M", &[]),
+    good("tree {source} --unreadable skip", &["/small "]),
     // What is no command line.
     bad(USAGE, "--json", &["--version"]),
     bad(USAGE, "--version tree {dump}", &["tree"]),
@@ -112,6 +149,30 @@ const CASES: &[Case] = &[
     bad(USAGE, "image {source} -o {out} --uuid 0123", &["0123"]),
     bad(USAGE, "image {source} -o {out} --seed chance", &["chance"]),
     bad(USAGE, "image {source} -o {out} --source-date-epoch yesterday", &["yesterday"]),
+    bad(USAGE, "tree {source} --owner map:1:2", &["map:1:2", "INSIDE:OUTSIDE:COUNT"]),
+    bad(USAGE, "tree {source} --owner 1:2:3", &["1:2:3"]),
+    bad(USAGE, "tree {source} --unreadable maybe", &["maybe", "--unreadable"]),
+    bad(USAGE, "tree {source} --chmod /x:9", &["--chmod", "/x:9"]),
+    bad(USAGE, "tree {source} --mknod /x:q:1:2", &["PATH:c|b:MAJOR:MINOR"]),
+    bad(USAGE, "tree {source} --setcap /x:cap_flight+ep", &["cap_flight"]),
+    bad(BAD_INPUT, "tree {dump} --owner map:0:100000:65536", &["/: user 0 is in no range of the map"]),
+    bad(
+        BAD_INPUT,
+        "tree {dump} --owner {scratch}/wrong.mtree",
+        &["wrong.mtree: line 2: /none: is not in the tree"],
+    ),
+    bad(BAD_INPUT, "tree {dump} --owner fakeroot:{scratch}/wrong.mtree", &["wrong.mtree: line 1"]),
+    bad(BAD_INPUT, "tree {dump} --remove /none*", &["--remove /none*: nothing in the tree matches"]),
+    bad(BAD_INPUT, "tree {dump} --chown /etc:nobody-here", &["/etc/passwd has no user", "nobody-here"]),
+    bad(IO, "tree {dump} --add {scratch}/no-such-file:/x", &["no-such-file"]),
+    bad(USAGE, "tree {source} --recipe {scratch}/no-such-recipe", &["no-such-recipe"]),
+    bad(
+        USAGE,
+        "tree {source} --recipe {scratch}/unknown.toml",
+        &["unknown.toml: line 2, column 1", "colour"],
+    ),
+    bad(USAGE, "tree {source} --recipe {scratch}/value.toml", &["value.toml: line 1, column 1", "many"]),
+    bad(USAGE, "tree {source} --recipe {scratch}/edit.toml", &["edit.toml: line 3, column 5", "/x:9"]),
     // Flags that contradict each other.
     bad(USAGE, "image {source} -o {out} --size 99999999 --free 10%", &["--size", "--free"]),
     bad(USAGE, "image {source} -o {out} --digest", &["--output", "--digest"]),
@@ -135,11 +196,26 @@ fn every_command_line_does_what_the_table_says() {
     assert!(wrong.is_empty(), "{} of {} cases:\n\n{}", wrong.len(), CASES.len(), wrong.join("\n\n"));
 }
 
+/// A recipe that says nothing of the source. `--label` is for another verb than `tree`.
+const RECIPE: &str = "\
+owner = \"root\"
+label = \"unused\"
+edits = [{ mkdir = \"/from-recipe:0755\" }, { chmod = \"/from-recipe:0700\" }, { chown = \"/from-recipe:3:4\" }]
+";
+
 /// A directory with what the cases name.
 fn scratch() -> Scratch {
     let scratch = Scratch::new();
     big::small_only().make(&scratch.join("source"));
     scratch.file("tree.dump", fixtures::MINIMAL_DUMP);
+    scratch.file("owners.mtree", "#mtree\n./etc/hostname uid=7 mode=600 type=file\n");
+    scratch.file("wrong.mtree", "#mtree\n./none uid=7\n");
+    scratch.file("recipe.toml", format!("source = \"{}\"\n{RECIPE}", scratch.join("tree.dump").display()));
+    scratch.file("sourceless.toml", RECIPE);
+    scratch.file("image.toml", "free = \"10%\"\nquiet = true\nreserved = 1\nlabel = \"recipe\"\n");
+    scratch.file("unknown.toml", "owner = \"root\"\ncolour = \"red\"\n");
+    scratch.file("value.toml", "jobs = \"many\"\n");
+    scratch.file("edit.toml", "edits = [\n  { mkdir = \"/x\" },\n  { chmod = \"/x:9\" },\n]\n");
     scratch.file("garbage", b"\x7fELF\x02\x01\x01 this is no tree");
     scratch.file("contexts", "/.* u:r:any:s0\n");
     scratch.file("few", "/ u:r:root:s0\n");

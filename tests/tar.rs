@@ -94,11 +94,11 @@ fn read(archive: &Path) -> Expected {
 fn expected(layer: &Layer) -> Expected {
     let mut expected = Expected::default();
     let mut inodes = std::collections::BTreeMap::new();
-    let mut walk = layer.tree.walk();
+    let mut walk = layer.scanned.tree.walk();
     while let Some(step) = walk.next() {
         let mut path = Vec::new();
         walk.write_path(&mut path);
-        let inode = layer.tree.get(step.id);
+        let inode = layer.scanned.tree.get(step.id);
         inodes.insert(path.clone(), step.id.index() as u64);
         let mut file = File::new(kind(&inode.kind), inode.metadata.mode.into());
         (file.uid, file.gid) = (inode.metadata.uid, inode.metadata.gid);
@@ -224,9 +224,9 @@ fn sparse_files_are_stored_as_such() {
         assert!(fs::metadata(&archive).unwrap().len() < 1 << 20, "{dialect} stored the hole");
         let file = fs::File::open(&archive).unwrap();
         let layer = tar::read_file(file, &archive, Limits::DEFAULT, &Interrupt::never()).unwrap();
-        let id = layer.tree.resolve(b"/sparse").unwrap();
-        let image_tree::Kind::Regular(blob @ Blob::Sparse(_)) = &layer.tree.get(id).kind else {
-            panic!("{dialect}: {:?}", layer.tree.get(id).kind)
+        let id = layer.scanned.tree.resolve(b"/sparse").unwrap();
+        let image_tree::Kind::Regular(blob @ Blob::Sparse(_)) = &layer.scanned.tree.get(id).kind else {
+            panic!("{dialect}: {:?}", layer.scanned.tree.get(id).kind)
         };
         assert_eq!(blob.len(), 2 << 30);
         let mut middle = [9; 20];

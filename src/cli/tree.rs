@@ -9,11 +9,13 @@ use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use image_tree::Timestamp;
 
+use super::edits::Edits;
 use super::values;
 use crate::recipe::TreeRecipe;
 use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
+use crate::transform::unreadable::Policy;
 
 /// Print a tree as text: one line a file, in the composefs dump format
 ///
@@ -42,10 +44,12 @@ pub(super) struct TreeArguments {
     #[arg(long, value_name = "DIR")]
     basedir: Option<PathBuf>,
 
-    /// Who owns the files: root owns all, or each keeps its owner [default: root for directories that
-    /// an ordinary user reads, else keep]
-    #[arg(long, value_name = "WHO")]
-    owner: Option<Owner>,
+    #[arg(long, value_name = "WHO", value_parser = values::owner(), help = OWNER, long_help = OWNER_FORMS)]
+    owner: Option<Ownership>,
+
+    /// What becomes of files and directories that may not be read [default: fail]
+    #[arg(long, value_name = "WHAT")]
+    unreadable: Option<Unreadable>,
 
     /// Label every file for SELinux by this file_contexts, or with auto by those of the tree's own policy
     #[arg(long, value_name = "FILE|auto")]
@@ -70,12 +74,43 @@ pub(super) struct TreeArguments {
     /// Tell on standard error what is decided and done on the way, each file that a later source replaces among it
     #[arg(short, long)]
     verbose: bool,
+
+    /// Take flags from a TOML file; those on the command line come after them and count more
+    #[arg(long, value_name = "FILE", long_help = RECIPE)]
+    recipe: Option<PathBuf>,
+
+    #[command(flatten)]
+    edits: Edits,
 }
 
+const OWNER: &str = "Who owns the files: root, keep, UID:GID, map:RANGES, xattr, fakeroot:FILE, or a manifest FILE \
+                     [default: root for directories that an ordinary user reads, else keep]";
+
+const OWNER_FORMS: &str =
+    "Who owns the files [default: root for directories that an ordinary user reads, else keep]
+
+  root             root owns all
+  keep             each keeps its owner
+  UID:GID          that user and group own all
+  map:IN:OUT:N,…   owners OUT to OUT+N-1 become IN to IN+N-1, as in /proc/PID/uid_map; u: or g: before a range
+                   makes it one of users or groups only; other owners are an error
+  xattr            user.containers.override_stat and user.rootlesscontainers tell it; others as by default
+  fakeroot:FILE    what fakeroot -s FILE saved
+  FILE             a manifest, mtree(5), with uid, gid, uname, gname and mode; others as by default";
+
+const RECIPE: &str = "Take flags from a TOML file; those on the command line come after them and count more
+
+Each key is the long name of a flag, `source` the SOURCE. A flag without a value is `true`. Edits are in their order in
+the array `edits`, each a table of one: edits = [{ mkdir = \"/srv:0750\" }, { remove = \"/usr/share/doc\" }]";
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Owner {
-    Root,
-    Keep,
+enum Unreadable {
+    /// They are an error that names all of them
+    Fail,
+    /// They are left out
+    Skip,
+    /// They are empty
+    Empty,
 }
 
 /// More threads than this only take memory.
@@ -83,10 +118,11 @@ const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
 impl TreeArguments {
     pub(super) fn recipe(self) -> Result<TreeRecipe, clap::Error> {
-        let ownership = self.owner.map(|owner| match owner {
-            Owner::Root => Ownership::Root,
-            Owner::Keep => Ownership::Keep,
-        });
+        let unreadable = match self.unreadable {
+            Some(Unreadable::Fail) | None => Policy::Fail,
+            Some(Unreadable::Skip) => Policy::Skip,
+            Some(Unreadable::Empty) => Policy::Empty,
+        };
         let epoch = match self.source_date_epoch {
             Some(seconds) => Some(seconds),
             None => epoch_of_environment()?,
@@ -99,7 +135,9 @@ impl TreeArguments {
         Ok(TreeRecipe {
             sources: self.sources,
             basedir: self.basedir,
-            ownership,
+            ownership: self.owner,
+            unreadable,
+            edits: self.edits.0,
             limits: Limits { max_size: self.max_size, max_entries: self.max_entries },
             file_contexts: self.file_contexts.map(file_contexts),
             source_date_epoch: epoch.map(Timestamp::from_seconds),

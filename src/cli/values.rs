@@ -1,6 +1,14 @@
 //! Values of flags that are more than a number or a word.
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use mkfs_ext4::{Label, Options};
+
+use crate::transform::ownership::Ownership;
+
+/// Who owns the files.
+pub(super) fn owner() -> impl TypedValueParser<Value = Ownership> {
+    OsStringValueParser::new().try_map(|text| Ownership::parse(&text))
+}
 
 /// A number of bytes: `4096`, `512K`, `64M`, `10G`, `1T`, each unit 1024 of the one before; `64MiB` is the same.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {

@@ -63,6 +63,17 @@ pub fn apply<C>(tree: &mut Tree<C>, options: Options) -> Report {
     report
 }
 
+/// Makes no file younger than a time, and says how many were.
+pub fn clamp_times<C>(tree: &mut Tree<C>, source_date_epoch: Option<Timestamp>) -> u64 {
+    let mut report = Report::default();
+    for metadata in tree.all_metadata_mut() {
+        if let Some(epoch) = source_date_epoch {
+            clamp(metadata, epoch, &mut report);
+        }
+    }
+    report.clamped
+}
+
 fn clamp(metadata: &mut Metadata, epoch: Timestamp, report: &mut Report) {
     if metadata.mtime > epoch {
         metadata.mtime = epoch;

@@ -1,58 +1,219 @@
 //! Who owns the files of a tree.
 
+pub mod fakeroot;
+pub mod id_map;
+pub mod mtree;
+pub mod xattr;
+
+use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind as IoErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use image_tree::{Kind, Tree};
+
+use super::accounts;
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::directory::Scanned;
+
+use id_map::IdMap;
 
 const S_ISUID: u16 = 0o4000;
 const S_ISGID: u16 = 0o2000;
 
+/// The longest manifest or save file, in bytes: 256 MiB.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+
 /// Who owns the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// User and group 0 own every file.
+    /// `root`: user and group 0 own every file.
     Root,
-    /// Each file keeps the owner it has.
+    /// `keep`: each file keeps the owner it has.
     Keep,
+    /// `UID:GID`: one owner for every file.
+    Ids {
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
+    },
+    /// `map:RANGES`: each owner is shifted as by a user namespace.
+    Map(IdMap),
+    /// `fakeroot:FILE`: what `fakeroot -s FILE` saved.
+    Fakeroot(PathBuf),
+    /// `xattr`: what container tools noted in xattrs; the other files have the source's usual owner.
+    Xattr,
+    /// `FILE`: a manifest, mtree(5); the files it does not name have the source's usual owner.
+    Mtree(PathBuf),
+}
+
+impl Ownership {
+    /// Reads the forms above. What is none of the others is the path of a manifest; one that looks like another form
+    /// can begin with `./`.
+    ///
+    /// # Errors
+    /// When numbers or ranges are wrong.
+    pub fn parse(text: &OsStr) -> Result<Self, String> {
+        let bytes = text.as_bytes();
+        let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+        match bytes {
+            b"" => return Err("there is no owner".to_owned()),
+            b"root" => return Ok(Ownership::Root),
+            b"keep" => return Ok(Ownership::Keep),
+            b"xattr" => return Ok(Ownership::Xattr),
+            _ => {}
+        }
+        if let Some(ranges) = bytes.strip_prefix(b"map:") {
+            return IdMap::parse(&String::from_utf8_lossy(ranges)).map(Ownership::Map);
+        }
+        if let Some(file) = bytes.strip_prefix(b"fakeroot:") {
+            return Ok(Ownership::Fakeroot(path(file)));
+        }
+        if bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b':') && bytes.contains(&b':') {
+            let mut ids = bytes.split(|byte| *byte == b':').map(accounts::id);
+            return match (ids.next().flatten(), ids.next().flatten(), ids.next()) {
+                (Some(uid), Some(gid), None) => Ok(Ownership::Ids { uid, gid }),
+                _ => Err(format!("{} is not UID:GID, two numbers below 4294967295", text.display())),
+            };
+        }
+        Ok(Ownership::Mtree(path(bytes)))
+    }
 }
 
 /// Files that run with the identity of their owner, and got another one that they were not made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenToRoot {
+pub struct GivenAway {
+    /// Whose they are now.
+    pub uid: u32,
+    /// Their group now.
+    pub gid: u32,
     /// Their paths in the tree.
     pub paths: Vec<Vec<u8>>,
 }
 
-/// How many paths a warning names.
+/// A file whose owner cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongOwner {
+    /// Its path in the tree.
+    pub path: Vec<u8>,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// How many paths a message names.
 const NAMED: usize = 5;
 
-impl fmt::Display for GivenToRoot {
+impl fmt::Display for GivenAway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} set-user-id or set-group-id files of other owners now run as root: ",
-            self.paths.len()
-        )?;
+        let count = self.paths.len();
+        write!(f, "{count} set-user-id or set-group-id files of other owners now run as ")?;
+        match (self.uid, self.gid) {
+            (0, 0) => write!(f, "root: ")?,
+            (uid, gid) => write!(f, "{uid}:{gid}: ")?,
+        }
         for (index, path) in self.paths.iter().take(NAMED).enumerate() {
             let separator = if index > 0 { ", " } else { "" };
             write!(f, "{separator}{}", path.escape_ascii())?;
         }
-        if self.paths.len() > NAMED {
+        if count > NAMED {
             write!(f, ", …")?;
         }
         write!(f, "; --owner keep leaves every owner as it is")
     }
 }
 
-/// Gives every file its owner.
+/// Gives every file of one source its owner. `usual` is the owner where `ownership` says nothing of a file.
 ///
-/// A program that is set-user-id to its builder is meant to be root's; one that is set-user-id to somebody else in the
-/// same tree is not. Who the builder is says the root directory, so that the answer does not depend on who asks.
-#[must_use]
-pub fn apply<C>(tree: &mut Tree<C>, ownership: Ownership) -> Option<GivenToRoot> {
-    if ownership == Ownership::Keep {
-        return None;
+/// A manifest is of the whole tree, which may have several sources: [`apply_manifest`] applies it.
+///
+/// # Errors
+/// When a file of owners cannot be read, is none, or does not fit the source; and when an owner is not in the map.
+pub fn apply(source: &mut Scanned, ownership: &Ownership, usual: &Ownership) -> Result<Option<GivenAway>> {
+    let tree = &mut source.tree;
+    match ownership {
+        Ownership::Keep => Ok(None),
+        Ownership::Root => Ok(give_all(tree, 0, 0)),
+        Ownership::Ids { uid, gid } => Ok(give_all(tree, *uid, *gid)),
+        Ownership::Map(map) => map.apply(tree).map_err(wrong_owners).map(|()| None),
+        Ownership::Fakeroot(path) => {
+            let error = |message: String| Error::at(ErrorKind::BadInput, path, message);
+            let save = fakeroot::Save::parse(&read_file(path)?).map_err(error)?;
+            if source.hosts.is_empty() {
+                let message = "fakeroot's save file tells the owners of a directory, and the source is none";
+                return Err(Error::at(ErrorKind::Usage, path, message));
+            }
+            save.apply(tree, &source.hosts).map_err(error)?;
+            Ok(None)
+        }
+        Ownership::Xattr => {
+            let mut given = apply(source, usual, &Ownership::Keep)?;
+            xattr::apply(&mut source.tree).map_err(wrong_owners)?;
+            if let Some(given) = &mut given {
+                given.retain_given(&source.tree);
+            }
+            Ok(given.filter(|given| !given.paths.is_empty()))
+        }
+        Ownership::Mtree(_) => apply(source, usual, &Ownership::Keep),
     }
+}
+
+/// Applies a manifest to the whole tree; does nothing for every other kind of ownership.
+///
+/// # Errors
+/// When the manifest cannot be read, is none, or does not fit the tree.
+pub fn apply_manifest(tree: &mut Tree<Blob>, ownership: &Ownership) -> Result<()> {
+    let Ownership::Mtree(path) = ownership else { return Ok(()) };
+    mtree::apply(&read_file(path)?, tree).map_err(|error| Error::at(error.kind(), path, error))
+}
+
+fn wrong_owners(wrong: Vec<WrongOwner>) -> Error {
+    let named: Vec<String> = wrong
+        .iter()
+        .take(NAMED)
+        .map(|WrongOwner { path, why }| format!("{}: {why}", path.escape_ascii()))
+        .collect();
+    let more = wrong.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!("; and {more} more files") } else { String::new() };
+    Error::new(ErrorKind::BadInput, format!("{}{more}", named.join("; ")))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == IoErrorKind::NotFound => {
+            let message = "is neither keep, root, xattr, UID:GID, map:RANGES nor fakeroot:FILE, and there is no file of that \
+                           name for a manifest";
+            return Err(Error::at(ErrorKind::Usage, path, message));
+        }
+        file => file.map_err(|error| Error::io(path, error))?,
+    };
+    let mut bytes = Vec::new();
+    let count = file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
+    if count as u64 > MAX_FILE {
+        return Err(Error::at(ErrorKind::BadInput, path, format!("is longer than {MAX_FILE} bytes")));
+    }
+    Ok(bytes)
+}
+
+impl GivenAway {
+    /// Forgets those that something else gave another owner since.
+    fn retain_given<C>(&mut self, tree: &Tree<C>) {
+        let owner = (self.uid, self.gid);
+        self.paths.retain(|path| {
+            let metadata = tree.resolve(path).map(|id| &tree.get(id).metadata);
+            metadata.is_some_and(|metadata| (metadata.uid, metadata.gid) == owner)
+        });
+    }
+}
+
+/// Gives every file to one owner.
+///
+/// A program that is set-user-id to its builder is meant to be that owner's; one that is set-user-id to somebody else in
+/// the same tree is not. Who the builder is says the root directory, so that the answer does not depend on who asks.
+fn give_all<C>(tree: &mut Tree<C>, uid: u32, gid: u32) -> Option<GivenAway> {
     let builder = &tree.get(Tree::<C>::ROOT).metadata;
     let (builder_uid, builder_gid) = (builder.uid, builder.gid);
     let mut paths = Vec::new();
@@ -60,9 +221,11 @@ pub fn apply<C>(tree: &mut Tree<C>, ownership: Ownership) -> Option<GivenToRoot>
     while let Some(step) = walk.next() {
         let inode = tree.get(step.id);
         let metadata = &inode.metadata;
-        let foreign = |bit: u16, id: u32, builder: u32| metadata.mode & bit != 0 && id != 0 && id != builder;
-        let gains =
-            foreign(S_ISUID, metadata.uid, builder_uid) || foreign(S_ISGID, metadata.gid, builder_gid);
+        let foreign = |bit: u16, id: u32, given: u32, builder: u32| {
+            metadata.mode & bit != 0 && id != given && id != builder
+        };
+        let gains = foreign(S_ISUID, metadata.uid, uid, builder_uid)
+            || foreign(S_ISGID, metadata.gid, gid, builder_gid);
         // On a directory the bits only say whose new files are.
         if step.first && gains && matches!(inode.kind, Kind::Regular(_)) {
             let mut path = Vec::new();
@@ -71,9 +234,9 @@ pub fn apply<C>(tree: &mut Tree<C>, ownership: Ownership) -> Option<GivenToRoot>
         }
     }
     for metadata in tree.all_metadata_mut() {
-        (metadata.uid, metadata.gid) = (0, 0);
+        (metadata.uid, metadata.gid) = (uid, gid);
     }
-    (!paths.is_empty()).then_some(GivenToRoot { paths })
+    (!paths.is_empty()).then_some(GivenAway { uid, gid, paths })
 }
 
 #[cfg(test)]
@@ -94,7 +257,7 @@ mod tests {
     #[test]
     fn root_owns_everything() {
         let mut tree = tree(1000, 33, 0o755);
-        assert_eq!(apply(&mut tree, Ownership::Root), None);
+        assert_eq!(give_all(&mut tree, 0, 0), None);
         for id in [b"/".as_slice(), b"/program"].map(|path| tree.resolve(path).expect("it is there")) {
             assert_eq!((tree.get(id).metadata.uid, tree.get(id).metadata.gid), (0, 0));
         }
@@ -109,7 +272,7 @@ mod tests {
             (1000, 0, 0o4755, false),
             (0, 33, 0o755, false),
         ] {
-            let warning = apply(&mut tree(owner, file_owner, mode), Ownership::Root);
+            let warning = give_all(&mut tree(owner, file_owner, mode), 0, 0);
             assert_eq!(warning.is_some(), named, "{owner} {file_owner} {mode:o}");
             if let Some(warning) = warning {
                 assert_eq!(warning.paths, [b"/program"]);
@@ -118,9 +281,41 @@ mod tests {
     }
 
     #[test]
+    fn one_owner_for_all() {
+        let mut tree = tree(1000, 0, 0o6755);
+        let warning = give_all(&mut tree, 33, 34).expect("root's program would run as another");
+        assert_eq!((warning.uid, warning.gid, warning.paths.len()), (33, 34, 1));
+        assert!(warning.to_string().contains("now run as 33:34: /program;"), "{warning}");
+        assert!(tree.all_metadata_mut().all(|metadata| (metadata.uid, metadata.gid) == (33, 34)));
+    }
+
+    #[test]
+    fn what_is_typed() {
+        let parse = |text: &str| Ownership::parse(OsStr::new(text));
+        for (text, expected) in [
+            ("root", Ownership::Root),
+            ("keep", Ownership::Keep),
+            ("xattr", Ownership::Xattr),
+            ("7:8", Ownership::Ids { uid: 7, gid: 8 }),
+            ("fakeroot:a:b", Ownership::Fakeroot("a:b".into())),
+            ("map:0:1:2", Ownership::Map(IdMap::parse("0:1:2").expect("a map"))),
+            ("./7:8", Ownership::Mtree("./7:8".into())),
+            ("owners.mtree", Ownership::Mtree("owners.mtree".into())),
+        ] {
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
+        for text in ["", "7:", ":8", "1:2:3", "4294967295:0", "map:", "map:0"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn owners_are_kept() {
-        let mut kept = tree(1000, 33, 0o4755);
-        assert_eq!(apply(&mut kept, Ownership::Keep), None);
-        assert_eq!(kept, tree(1000, 33, 0o4755));
+        let kept = tree(1000, 33, 0o4755);
+        let kept = kept.try_map_content(|bytes| Ok::<_, std::convert::Infallible>(Blob::from(bytes)));
+        let mut kept = Scanned::from(kept.expect("nothing fails"));
+        let before = kept.clone();
+        assert_eq!(apply(&mut kept, &Ownership::Keep, &Ownership::Root).expect("nothing to do"), None);
+        assert_eq!(kept, before);
     }
 }

@@ -10,11 +10,11 @@ fn outcome(bytes: &[u8], limits: Limits) -> String {
     match tar::read_bytes(bytes, limits) {
         Ok(layer) => {
             let mut paths = Vec::new();
-            let mut walk = layer.tree.walk();
+            let mut walk = layer.scanned.tree.walk();
             while let Some(step) = walk.next() {
                 let mut path = Vec::new();
                 walk.write_path(&mut path);
-                let inode = layer.tree.get(step.id);
+                let inode = layer.scanned.tree.get(step.id);
                 let implied = if layer.implied.contains(&step.id) { "?" } else { "" };
                 let kind = inode.kind.type_bits() | inode.metadata.mode;
                 paths.push(format!("{}{implied}={kind:o}", path.escape_ascii()));
@@ -74,7 +74,7 @@ fn names() {
 fn depth() {
     let bytes = named("d/".repeat(4000).as_bytes());
     let layer = tar::read_bytes(&bytes, Limits::DEFAULT).expect("4,000 deep is not too deep");
-    assert_eq!(layer.tree.inode_count(), 4001);
+    assert_eq!(layer.scanned.tree.inode_count(), 4001);
     let found = outcome(&named("d/".repeat(8193).as_bytes()), Limits::DEFAULT);
     assert!(found.ends_with("… (16386 bytes): the path has 8193 components, the limit is 8192"), "{found}");
 }
@@ -419,7 +419,7 @@ fn global_records_hold_until_they_are_taken_back() {
     let layer = tar::read_bytes(&bytes, Limits::DEFAULT).unwrap();
     let found: Vec<(u32, i64, u32)> = [b"/a", b"/b", b"/c", b"/d"]
         .iter()
-        .map(|path| &layer.tree.get(layer.tree.resolve(*path).unwrap()).metadata)
+        .map(|path| &layer.scanned.tree.get(layer.scanned.tree.resolve(*path).unwrap()).metadata)
         .map(|metadata| (metadata.uid, metadata.mtime.seconds(), metadata.mtime.nanoseconds()))
         .collect();
     assert_eq!(found, [7, 8, 0, 7].map(|uid| (uid, 5, 500_000_000)));

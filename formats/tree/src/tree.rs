@@ -83,6 +83,23 @@ impl<C> Tree<C> {
         &mut self.inodes[id.index()].metadata
     }
 
+    /// Makes a file another kind of file and gives back what it was.
+    ///
+    /// Directories stay directories, and nothing becomes one: then nothing happens and `kind` comes back as the error.
+    ///
+    /// # Errors
+    /// When the inode is a directory, or is to become one.
+    ///
+    /// # Panics
+    /// When the id is another tree's.
+    pub fn replace_kind(&mut self, id: InodeId, kind: Kind<C>) -> Result<Kind<C>, Kind<C>> {
+        let old = &mut self.inodes[id.index()].kind;
+        match (&*old, &kind) {
+            (Kind::Directory(_), _) | (_, Kind::Directory(_)) => Err(kind),
+            _ => Ok(std::mem::replace(old, kind)),
+        }
+    }
+
     /// Every inode's metadata, in the table's order, to change it.
     pub fn all_metadata_mut(&mut self) -> impl Iterator<Item = &mut Metadata> {
         self.inodes.iter_mut().map(|inode| &mut inode.metadata)
@@ -297,6 +314,18 @@ mod tests {
             same.insert(Bytes::ROOT, name(text), file(if text == "z" { "both" } else { text })).expect("new");
         }
         assert_eq!(compact, same);
+    }
+
+    #[test]
+    fn a_file_becomes_another_kind_of_file_but_no_directory() {
+        let mut tree = Bytes::new(Metadata::new(0o755));
+        let fifo = Inode { metadata: Metadata::new(0o644), kind: Kind::Fifo };
+        let id = tree.insert(Bytes::ROOT, name("p"), fifo).expect("p is new");
+        assert_eq!(tree.replace_kind(id, Kind::Socket), Ok(Kind::Fifo));
+        assert_eq!(tree.get(id).kind, Kind::Socket);
+        let directory = Kind::Directory(BTreeMap::new());
+        assert_eq!(tree.replace_kind(id, directory.clone()), Err(directory));
+        assert_eq!(tree.replace_kind(Bytes::ROOT, Kind::Fifo), Err(Kind::Fifo));
     }
 
     #[test]

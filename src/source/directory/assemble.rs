@@ -6,6 +6,7 @@ use image_tree::{Inode, InodeId, Tree};
 
 use super::list::{Entry, Found, HardLink, Listing, changed};
 use super::scan::join;
+use super::{HostInode, Scanned, Unreadable};
 use crate::blob::{Blob, Root};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -13,13 +14,22 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// The order of the listings and of the entries in them changes nothing: inodes are numbered in the order of
 /// [`Tree::walk`], and a file with several names is read through the first of them in that order.
-pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Tree<Blob>> {
+pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanned> {
     listings.sort_by_cached_key(|listing| walk_order(&listing.path));
     // A walk comes to the directories in just this order.
     let mut listings = listings.into_iter();
     let top = listings.next().ok_or_else(|| changed(root, b"", "it has no listing"))?;
     let mut tree = Tree::new(top.metadata);
-    let mut first_names: HashMap<(u64, u64), (InodeId, HardLink)> = HashMap::new();
+    // Beside the tree's table, whose rows are in the order of insertion.
+    let mut hosts = vec![top.host];
+    let mut unreadable = Vec::new();
+    let mut note = |path: Vec<u8>, directory| {
+        unreadable.push(Unreadable { host_path: root.join(&path), path, directory });
+    };
+    if top.unreadable {
+        note(Vec::new(), true);
+    }
+    let mut first_names: HashMap<HostInode, (InodeId, HardLink)> = HashMap::new();
     let mut open = vec![(Tree::<Blob>::ROOT, top.path, sorted(top.entries).into_iter())];
     while let Some((directory, path, entries)) = open.last_mut() {
         let directory = *directory;
@@ -34,12 +44,21 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Tree<B
                 let listing = listings.next().filter(|listing| listing.path == path);
                 let listing = listing.ok_or_else(|| changed(root, &path, "it has no listing"))?;
                 let id = tree.insert(directory, name, Inode::directory(listing.metadata)).map_err(refused)?;
+                hosts.push(listing.host);
+                if listing.unreadable {
+                    note(path.clone(), true);
+                }
                 open.push((id, path, sorted(listing.entries).into_iter()));
             }
-            Found::File { inode, hard_link: None } => {
-                tree.insert(directory, name, inode).map_err(refused)?;
-            }
-            Found::File { inode, hard_link: Some(link) } => {
+            Found::File { inode, host, unreadable, hard_link } => {
+                if unreadable {
+                    note(join(path, name.as_bytes()), false);
+                }
+                let Some(link) = hard_link else {
+                    tree.insert(directory, name, inode).map_err(refused)?;
+                    hosts.push(host);
+                    continue;
+                };
                 if let Some((id, first)) = first_names.get(&link.inode) {
                     if first.ctime != link.ctime {
                         let path = join(path, name.as_bytes());
@@ -48,12 +67,13 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Tree<B
                     tree.link(directory, name, *id).map_err(refused)?;
                 } else {
                     let id = tree.insert(directory, name, inode).map_err(refused)?;
+                    hosts.push(host);
                     first_names.insert(link.inode, (id, link));
                 }
             }
         }
     }
-    Ok(tree)
+    Ok(Scanned { tree, hosts, unreadable })
 }
 
 fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {

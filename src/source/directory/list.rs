@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use image_tree::{Device, Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Xattrs};
-use rustix::fs::{AtFlags, FileType, RawDir, Statx, StatxFlags, StatxTimestamp};
+use rustix::fs::{Access, AtFlags, FileType, RawDir, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
+use super::HostInode;
 use super::scan::join;
 use super::xattrs::XattrReader;
 use crate::blob::{Blob, Identity, Root};
@@ -23,8 +24,11 @@ pub(super) struct Listing {
     /// Relative to the root of the scan, whose own path is empty.
     pub(super) path: Vec<u8>,
     pub(super) metadata: Metadata,
+    pub(super) host: HostInode,
     /// In the host's order.
     pub(super) entries: Vec<Entry>,
+    /// Whether the host does not let us see the entries, so that there seem to be none.
+    pub(super) unreadable: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -34,13 +38,17 @@ pub(super) struct Entry {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all entries are files, and a box for each takes time")]
 pub(super) enum Found {
     /// A directory, which has a listing of its own.
     Directory,
     /// Anything else.
     File {
         inode: Inode<Blob>,
-        /// Which inode of the host it is, when that has further names.
+        host: HostInode,
+        /// Whether the host does not let us read the bytes.
+        unreadable: bool,
+        /// What tells whether another name is for the same inode of the host, when that has further names.
         hard_link: Option<HardLink>,
     },
 }
@@ -48,8 +56,7 @@ pub(super) enum Found {
 /// An inode of the host with several names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HardLink {
-    /// Device and inode number.
-    pub(super) inode: (u64, u64),
+    pub(super) inode: HostInode,
     /// Seconds and nanoseconds. The kernel changes it with everything else, so equal times mean equal metadata.
     pub(super) ctime: (i64, u32),
 }
@@ -83,6 +90,9 @@ impl<'r> Lister<'r> {
     /// Lists the open directory whose path relative to the root is `path`.
     pub(super) fn list(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Listing> {
         let before = self.stat_self(directory.as_fd(), path)?;
+        if !may(directory.as_fd(), c".", Access::EXEC_OK) {
+            return self.unreadable(directory, path);
+        }
         let xattrs = self.xattrs.of_directory(directory.as_fd(), path)?;
         let metadata = metadata(self.root, path, &before, xattrs)?;
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -93,7 +103,17 @@ impl<'r> Lister<'r> {
         if identity(&before) != identity(&after) {
             return Err(changed(self.root, path, "its entries or metadata are not what they were"));
         }
-        Ok(Listing { path: path.to_vec(), metadata, entries })
+        Ok(Listing { path: path.to_vec(), metadata, host: host_inode(&before), entries, unreadable: false })
+    }
+
+    /// What there is to say of a directory that may not be read or searched; `directory` may be open as a path only.
+    ///
+    /// Its xattrs are left out: the kernel gives some of them only to who may read it.
+    pub(super) fn unreadable(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Listing> {
+        let stat = self.stat_self(directory.as_fd(), path)?;
+        let metadata = metadata(self.root, path, &stat, Xattrs::new())?;
+        let host = host_inode(&stat);
+        Ok(Listing { path: path.to_vec(), metadata, host, entries: Vec::new(), unreadable: true })
     }
 
     fn entries(
@@ -143,11 +163,14 @@ impl<'r> Lister<'r> {
             return Ok(Entry { name, found: Found::Directory });
         };
         let path = path();
-        let xattrs = self.xattrs.of_entry(directory, file_name, &path)?;
+        let unreadable = matches!(kind, Kind::Regular(_)) && !may(directory, file_name, Access::READ_OK);
+        // The kernel gives some xattrs only to who may read the file.
+        let xattrs =
+            if unreadable { Xattrs::new() } else { self.xattrs.of_entry(directory, file_name, &path)? };
         let inode = Inode { metadata: metadata(self.root, &path, &stat, xattrs)?, kind };
-        let Identity { device, inode: number, ctime, .. } = identity(&stat);
-        let hard_link = (stat.stx_nlink > 1).then_some(HardLink { inode: (device, number), ctime });
-        Ok(Entry { name, found: Found::File { inode, hard_link } })
+        let host = host_inode(&stat);
+        let hard_link = (stat.stx_nlink > 1).then(|| HardLink { inode: host, ctime: identity(&stat).ctime });
+        Ok(Entry { name, found: Found::File { inode, host, unreadable, hard_link } })
     }
 
     /// What an entry is; none for a directory.
@@ -181,6 +204,21 @@ impl<'r> Lister<'r> {
             }
         }))
     }
+}
+
+/// Whether the host lets us do that with a file beneath an open directory. Only a clear no counts: what else is wrong,
+/// such as a file that is gone, shows where the file is used.
+fn may(directory: BorrowedFd<'_>, name: &CStr, access: Access) -> bool {
+    // EPERM is how some security modules say it.
+    !matches!(
+        rustix::fs::accessat(directory, name, access, AtFlags::EACCESS),
+        Err(Errno::ACCESS | Errno::PERM)
+    )
+}
+
+fn host_inode(stat: &Statx) -> HostInode {
+    let Identity { device, inode, .. } = identity(stat);
+    HostInode { device, inode }
 }
 
 /// A system call on an entry of a directory failed.

@@ -1,5 +1,6 @@
 //! The directories of a tree, each listed once, by several threads.
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -52,19 +53,45 @@ fn descend(
     path: Vec<u8>,
     listings: &mut Vec<Listing>,
 ) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
     let mut path = path;
-    let mut directory = root.open(&path, flags).map_err(|errno| cannot_open(root, &path, errno))?;
+    let mut opened = open(root, root.fd(), &path, &path)?;
     loop {
-        let listing = lister.list(&directory, &path)?;
+        let (directory, listing) = match opened {
+            Opened::Readable(directory) => {
+                let listing = lister.list(&directory, &path)?;
+                (directory, listing)
+            }
+            Opened::Place(directory) => {
+                let listing = lister.unreadable(&directory, &path)?;
+                (directory, listing)
+            }
+        };
         let mut directories = listing.directories();
         let first = directories.next().map(|name| name.as_bytes().to_vec());
         queue.add(directories.map(|name| join(&path, name.as_bytes())).collect());
         listings.push(listing);
         let Some(name) = first else { return Ok(()) };
         path = join(&path, &name);
-        let below = root.open_from(rustix::fd::AsFd::as_fd(&directory), &name, flags);
-        directory = below.map_err(|errno| cannot_open(root, &path, errno))?;
+        opened = open(root, directory.as_fd(), &name, &path)?;
+    }
+}
+
+enum Opened {
+    Readable(OwnedFd),
+    /// A directory that may not be read, open as a path only.
+    Place(OwnedFd),
+}
+
+/// Opens a directory at a path beneath another one. `path` is its own, for messages.
+fn open(root: &Root, from: BorrowedFd<'_>, relative: &[u8], path: &[u8]) -> Result<Opened> {
+    let refused = |errno| cannot_open(root, path, errno);
+    match root.open_from(from, relative, OFlags::RDONLY | OFlags::DIRECTORY) {
+        Ok(directory) => Ok(Opened::Readable(directory)),
+        Err(Errno::ACCESS) => {
+            let place = root.open_from(from, relative, OFlags::PATH | OFlags::DIRECTORY);
+            place.map(Opened::Place).map_err(refused)
+        }
+        Err(errno) => Err(refused(errno)),
     }
 }
 

@@ -15,6 +15,10 @@ use super::xattrs::XattrReader;
 use super::*;
 use crate::error::ErrorKind;
 
+fn read(path: &Path, threads: usize) -> Result<Tree<Blob>> {
+    super::read(path, threads).map(|scanned| scanned.tree)
+}
+
 fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
@@ -155,7 +159,7 @@ impl Xorshift {
 fn what_changes_between_two_looks() {
     let top = populated();
     let root = open(top.path());
-    let changed = |result: Result<Tree<Blob>>, path: &str| {
+    let changed = |result: Result<Scanned>, path: &str| {
         let error = result.expect_err("it changed");
         assert_eq!(error.kind(), ErrorKind::BadInput);
         let expected = format!("{}: changed while it was scanned", top.path().join(path).display());
@@ -279,18 +283,47 @@ fn the_source_itself_may_be_a_link() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_read_is_named() {
+fn what_may_not_be_read_is_told_and_not_followed() {
     if rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED a_directory_that_may_not_be_read_is_named: root may read everything");
+        eprintln!("SKIPPED what_may_not_be_read_is_told_and_not_followed: root may read everything");
         return;
     }
     let top = populated();
     let closed = top.path().join("a/sub");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o300)).expect("it is ours");
-    let error = read(top.path(), 2).expect_err("it may not be read");
+    fs::set_permissions(top.path().join("z/file"), fs::Permissions::from_mode(0o000)).expect("it is ours");
+    let scanned = super::read(top.path(), 2);
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("it is ours");
-    assert_eq!(error.kind(), ErrorKind::Io);
-    assert!(error.to_string().ends_with("a/sub: Permission denied (os error 13)"), "{error}");
+    let Scanned { tree, hosts, unreadable } = scanned.expect("it can be scanned");
+    let found: Vec<_> = unreadable.iter().map(|found| (found.path.as_slice(), found.directory)).collect();
+    assert_eq!(found, [(&b"a/sub"[..], true), (b"z/file", false)]);
+    assert_eq!(unreadable[0].host_path, closed);
+    assert_eq!((inode(&tree, "/a/sub").metadata.mode, tree.resolve(b"/a/sub/file")), (0o300, None));
+    assert_eq!(hosts.len(), tree.inode_count());
+}
+
+#[test]
+fn every_inode_knows_where_it_was() {
+    let top = populated();
+    let Scanned { tree, hosts, .. } = super::read(top.path(), 2).expect("it can be read");
+    assert_eq!(hosts.len(), tree.inode_count());
+    for path in ["", "a", "a/first", "z/again", "a/link", "pipe", "socket", "empty"] {
+        let host = fs::symlink_metadata(top.path().join(path)).expect("it is there");
+        let id = tree.resolve(path.as_bytes()).expect("it is there");
+        let expected = HostInode { device: host.dev(), inode: host.ino() };
+        assert_eq!(hosts[id.index()], expected, "{path}");
+    }
+}
+
+#[test]
+fn one_file_alone() {
+    let top = populated();
+    let file = read_file(&top.path().join("z/file")).expect("it can be read");
+    assert_eq!(file.metadata.mode, 0o4751);
+    symlink("z/file", top.path().join("to-file")).expect("a new link");
+    assert_eq!(read_file(&top.path().join("to-file")).expect("it is followed").kind.type_bits(), 0o100_000);
+    assert_eq!(read_file(&top.path().join("a")).expect_err("a directory").kind(), ErrorKind::BadInput);
+    assert_eq!(read_file(&top.path().join("none")).expect_err("nothing").kind(), ErrorKind::Io);
 }
 
 /// Set in the process that a test starts again with few descriptors.

@@ -32,7 +32,7 @@ impl Builder {
     pub(super) fn finish(self) -> Layer {
         let (tree, ids) = self.tree.compact();
         let implied = self.implied.iter().filter_map(|id| ids[id.index()]).collect();
-        Layer { tree, implied }
+        Layer { scanned: tree.into(), implied }
     }
 
     /// Adds a member, or replaces what was there.

@@ -1,0 +1,48 @@
+//! The flags that change single files, whose order among each other counts.
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::transform::edit::Edit;
+use crate::transform::edit::parse::FORMS;
+
+/// Every edit of the command line, in its order across all their flags.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Edits(pub(super) Vec<Edit>);
+
+const HEADING: &str = "Edits, done in the order given (\\: is a colon within a field)";
+
+impl Args for Edits {
+    fn augment_args(command: Command) -> Command {
+        command.args(FORMS.iter().map(|form| {
+            Arg::new(form.name)
+                .long(form.name)
+                .value_name(form.shape)
+                .help(form.help)
+                .help_heading(HEADING)
+                .action(ArgAction::Append)
+                .value_parser(OsStringValueParser::new().try_map(|text| form.parse(&text)))
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Edits {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut edits = Vec::new();
+        for form in FORMS {
+            let values = matches.get_many::<Edit>(form.name).into_iter().flatten().cloned();
+            edits.extend(matches.indices_of(form.name).into_iter().flatten().zip(values));
+        }
+        edits.sort_by_key(|(index, _)| *index);
+        Ok(Self(edits.into_iter().map(|(_, edit)| edit).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

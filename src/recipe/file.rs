@@ -1,0 +1,254 @@
+//! A recipe as a file: what could be typed, in TOML.
+//!
+//! ```toml
+//! source = "rootfs"                  # or several: ["base.tar", "overlay"]
+//! owner = "root"                     # a key is the long name of a flag, its value what is typed after it
+//! size = "1G"
+//! reserved = 5                       # a number may stand without quotation marks
+//! quiet = true                       # a flag that has no value; false is as good as nothing
+//!
+//! edits = [                          # in their order
+//!     { mkdir = "/srv/www:0750:www-data:www-data" },
+//!     { add = "site/:/srv/www" },
+//!     { remove = "/usr/share/doc/**" },
+//! ]
+//! ```
+//!
+//! `[[edits]]` tables do as well. An array gives a flag several values. Paths are relative to the current directory, as
+//! those that are typed. Which flags there are is not known here: [`parse`] only says what stands where.
+
+use std::ops::Range;
+
+use thiserror::Error;
+use toml_edit::{Document, Item, Table, TableLike, Value};
+
+/// The longest recipe, in bytes: 16 MiB.
+pub const MAX_LEN: u64 = 16 * 1024 * 1024;
+
+/// A key with one of its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name of a flag, or `source`.
+    pub key: String,
+    /// What is typed after it; none for `true`.
+    pub value: Option<String>,
+    /// Whether it is in `edits`.
+    pub edit: bool,
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// A place in a file, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+}
+
+/// Why a text is no recipe.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("line {}, column {}: {what}", .position.line, .position.column)]
+pub struct FileError {
+    /// Where.
+    pub position: Position,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// Reads the entries in the order of their keys in the text.
+///
+/// # Errors
+/// The first thing in it that is not TOML, or not of the form above.
+pub fn parse(text: &str) -> Result<Vec<Entry>, FileError> {
+    let reader = Reader { text };
+    let document = Document::parse(text).map_err(|error| {
+        let what = error.message().lines().collect::<Vec<_>>().join(", ");
+        reader.refuse(error.span(), what)
+    })?;
+    reader.entries(document.as_table())
+}
+
+struct Reader<'t> {
+    text: &'t str,
+}
+
+impl Reader<'_> {
+    fn entries(&self, table: &Table) -> Result<Vec<Entry>, FileError> {
+        let mut entries = Vec::new();
+        for (key, item) in table.iter() {
+            let span = table.key(key).and_then(toml_edit::Key::span);
+            if key == "edits" {
+                self.edits(item, span, &mut entries)?;
+                continue;
+            }
+            let Item::Value(value) = item else {
+                return Err(self.refuse(span, format!("\"{key}\" is a table, and no flag is one")));
+            };
+            match value {
+                Value::Array(values) => {
+                    for value in values {
+                        let span = value.span().or(span.clone());
+                        self.entry(key, value, false, span, &mut entries)?;
+                    }
+                }
+                value => self.entry(key, value, false, span, &mut entries)?,
+            }
+        }
+        Ok(entries)
+    }
+
+    /// An array of tables with one key each, in either notation.
+    fn edits(
+        &self,
+        item: &Item,
+        span: Option<Range<usize>>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), FileError> {
+        match item {
+            Item::ArrayOfTables(tables) => {
+                for table in tables {
+                    self.edit(table, table.span().or(span.clone()), entries)?;
+                }
+            }
+            Item::Value(Value::Array(values)) => {
+                for value in values {
+                    let span = value.span().or(span.clone());
+                    let Value::InlineTable(table) = value else {
+                        let what = "an edit is a table of one key, such as { mkdir = \"/srv\" }";
+                        return Err(self.refuse(span, what.to_owned()));
+                    };
+                    self.edit(table, span, entries)?;
+                }
+            }
+            _ => {
+                let what = "edits is an array of tables of one key each, such as [{ mkdir = \"/srv\" }]";
+                return Err(self.refuse(span, what.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn edit(
+        &self,
+        table: &dyn TableLike,
+        span: Option<Range<usize>>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), FileError> {
+        let mut keys = table.iter();
+        let (Some((key, item)), None) = (keys.next(), keys.next()) else {
+            let what = format!("an edit has one key, and this one has {}", table.len());
+            return Err(self.refuse(span, what));
+        };
+        let span = table.key(key).and_then(toml_edit::Key::span).or(span);
+        match item {
+            Item::Value(value) => self.entry(key, value, true, span, entries),
+            _ => Err(self.refuse(span, format!("\"{key}\" is a table, and no edit is one"))),
+        }
+    }
+
+    fn entry(
+        &self,
+        key: &str,
+        value: &Value,
+        edit: bool,
+        span: Option<Range<usize>>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), FileError> {
+        let text = match value {
+            Value::String(text) => Some(text.value().clone()),
+            Value::Integer(number) => Some(number.value().to_string()),
+            Value::Boolean(given) if *given.value() => None,
+            Value::Boolean(_) => return Ok(()),
+            _ => {
+                let what = format!("\"{key}\" is neither a text, a whole number, true nor false");
+                return Err(self.refuse(value.span().or(span), what));
+            }
+        };
+        let position = self.position(span);
+        entries.push(Entry { key: key.to_owned(), value: text, edit, position });
+        Ok(())
+    }
+
+    fn refuse(&self, span: Option<Range<usize>>, what: String) -> FileError {
+        FileError { position: self.position(span), what }
+    }
+
+    fn position(&self, span: Option<Range<usize>>) -> Position {
+        let start = span.map_or(0, |span| span.start);
+        let before = self.text.get(..start).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position {
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Result<Vec<String>, String> {
+        let entries = parse(text).map_err(|error| error.to_string())?;
+        let show = |entry: Entry| {
+            let value = entry.value.map_or(String::new(), |value| format!("={value}"));
+            let edit = if entry.edit { "edit " } else { "" };
+            format!("{edit}{}{value} at {}:{}", entry.key, entry.position.line, entry.position.column)
+        };
+        Ok(entries.into_iter().map(show).collect())
+    }
+
+    #[test]
+    fn every_form() {
+        let text = "\
+source = [\"a\", 'b']
+# é
+quiet = true
+digest = false
+reserved = 5
+
+edits = [
+    { mkdir = \"/é\" }, { remove = '/x' },
+    { mkdir = \"/y\" },
+]
+";
+        let expected = [
+            "source=a at 1:11",
+            "source=b at 1:16",
+            "quiet at 3:1",
+            "reserved=5 at 5:1",
+            "edit mkdir=/é at 8:7",
+            "edit remove=/x at 8:25",
+            "edit mkdir=/y at 9:7",
+        ];
+        assert_eq!(shown(text), Ok(expected.map(str::to_owned).to_vec()));
+        let tables = "[[edits]]\nmkdir = '/a'\n[[edits]]\nadd = 'b:/c'\n";
+        let expected = ["edit mkdir=/a at 2:1", "edit add=b:/c at 4:1"];
+        assert_eq!(shown(tables), Ok(expected.map(str::to_owned).to_vec()));
+        assert_eq!(shown(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_no_recipe() {
+        for (text, expected) in [
+            ("a = 1\nb = ", "line 2, column "),
+            ("a = 1\na = 2\n", "line 2, column 1: duplicate key"),
+            ("\n[image]\nsize = 1\n", "line 2, column 2: \"image\" is a table, and no flag is one"),
+            ("a = 1.5", "line 1, column 5: \"a\" is neither a text"),
+            ("a = 1979-05-27", "line 1, column 5: \"a\" is neither a text"),
+            ("a = [[1]]", "line 1, column 6: \"a\" is neither a text"),
+            ("edits = 1", "line 1, column 1: edits is an array"),
+            ("edits = ['x']", "line 1, column 10: an edit is a table of one key"),
+            ("edits = [{}]", "line 1, column 10: an edit has one key, and this one has 0"),
+            (
+                "edits = [{ add = 'x', mkdir = 'y' }]",
+                "line 1, column 10: an edit has one key, and this one has 2",
+            ),
+        ] {
+            let error = shown(text).expect_err(text);
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Users and groups by name, as the tree itself knows them: its `/etc/passwd` and `/etc/group`.
+//!
+//! The host's own accounts say nothing about the guest, and are never asked.
+
+use std::collections::BTreeMap;
+
+use image_tree::{Content, Kind, Tree};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::resolve::resolve;
+
+const PASSWD: &str = "/etc/passwd";
+const GROUP: &str = "/etc/group";
+
+/// The longest database that is read, in bytes.
+const MAX_LEN: u64 = 16 * 1024 * 1024;
+
+/// The numbers of a tree's users and groups, passwd(5) and group(5). The first line of a name counts, as in glibc.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// User and login group.
+    users: BTreeMap<Vec<u8>, (u32, u32)>,
+    groups: BTreeMap<Vec<u8>, u32>,
+}
+
+impl Accounts {
+    /// Reads both databases. A tree without them knows nobody.
+    ///
+    /// # Errors
+    /// When one is there but cannot be read, or is longer than 16 MiB.
+    pub fn of<C: Content>(tree: &Tree<C>) -> Result<Self> {
+        let mut accounts = Self::default();
+        for line in lines(&database(tree, PASSWD)?) {
+            if let [name, _, uid, gid, ..] = line[..]
+                && let (Some(uid), Some(gid)) = (id(uid), id(gid))
+            {
+                accounts.users.entry(name.to_vec()).or_insert((uid, gid));
+            }
+        }
+        for line in lines(&database(tree, GROUP)?) {
+            if let [name, _, gid, ..] = line[..]
+                && let Some(gid) = id(gid)
+            {
+                accounts.groups.entry(name.to_vec()).or_insert(gid);
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// The number of a user: a name, or digits, which stand for themselves.
+    ///
+    /// # Errors
+    /// The name and the database it is not in.
+    pub fn uid(&self, user: &[u8]) -> Result<u32, String> {
+        let known = id(user).or_else(|| self.users.get(user).map(|(uid, _)| *uid));
+        known.ok_or_else(|| unknown("user", user, PASSWD))
+    }
+
+    /// The number of a group, in the same way.
+    ///
+    /// # Errors
+    /// The name and the database it is not in.
+    pub fn gid(&self, group: &[u8]) -> Result<u32, String> {
+        let known = id(group).or_else(|| self.groups.get(group).copied());
+        known.ok_or_else(|| unknown("group", group, GROUP))
+    }
+
+    /// The login group of a user by name.
+    ///
+    /// # Errors
+    /// The name and the database it is not in.
+    pub fn login_group(&self, user: &[u8]) -> Result<u32, String> {
+        self.users.get(user).map(|(_, gid)| *gid).ok_or_else(|| unknown("user", user, PASSWD))
+    }
+}
+
+/// The number of a user or a group: decimal, and not the highest 32-bit number, which stands for nobody.
+#[must_use]
+pub fn id(digits: &[u8]) -> Option<u32> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = str::from_utf8(digits).ok()?.parse().ok()?;
+    (number != u32::MAX).then_some(number)
+}
+
+fn unknown(what: &str, name: &[u8], database: &str) -> String {
+    format!("the tree's {database} has no {what} \"{}\"; give its number instead", name.escape_ascii())
+}
+
+fn database<C: Content>(tree: &Tree<C>, path: &str) -> Result<Vec<u8>> {
+    let content = match resolve(tree, path.as_bytes()).map(|id| &tree.get(id).kind) {
+        Some(Kind::Regular(content)) => content,
+        _ => return Ok(Vec::new()),
+    };
+    let len = usize::try_from(content.len()).ok().filter(|_| content.len() <= MAX_LEN);
+    let Some(len) = len else {
+        let message =
+            format!("the tree's {path} has {} bytes, more than {MAX_LEN} are not read", content.len());
+        return Err(Error::new(ErrorKind::BadInput, message));
+    };
+    let mut bytes = vec![0; len];
+    content.read_at(&mut bytes, 0).map_err(crate::output::classify_read_error)?;
+    Ok(bytes)
+}
+
+fn lines(database: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
+    database.split(|byte| *byte == b'\n').map(|line| line.split(|byte| *byte == b':').collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use image_tree::dump;
+
+    use super::*;
+
+    fn accounts(passwd: &str, group: &str) -> Accounts {
+        let text = format!(
+            "/ 0 40755 3 0 0 0 0.0 - - -\n/etc 0 120777 1 0 0 0 0.0 usr/etc - -\n\
+             /usr 0 40755 3 0 0 0 0.0 - - -\n/usr/etc 0 40755 2 0 0 0 0.0 - - -\n\
+             /usr/etc/group {} 100644 1 0 0 0 0.0 - {group} -\n\
+             /usr/etc/passwd {} 100644 1 0 0 0 0.0 - {passwd} -\n",
+            group.replace("\\n", "\n").len(),
+            passwd.replace("\\n", "\n").len(),
+        );
+        let tree = dump::parse(text.as_bytes(), |file| match &file.body {
+            dump::Body::Inline(bytes) => Ok::<_, std::io::Error>(bytes.to_vec()),
+            _ => Ok(Vec::new()),
+        });
+        Accounts::of(&tree.expect("a dump")).expect("it can be read")
+    }
+
+    #[test]
+    fn names_and_numbers() {
+        let accounts = accounts(
+            r"root:x:0:0::/root:/bin/sh\nwww:x:33:34:::\nwww:x:99:99:::\n#c\n+\nbad:x:y:0\nend:x:7:8",
+            r"root:x:0:\nstaff:x:50:a,b\n",
+        );
+        assert_eq!((accounts.uid(b"www"), accounts.login_group(b"www")), (Ok(33), Ok(34)));
+        assert_eq!((accounts.uid(b"end"), accounts.gid(b"staff")), (Ok(7), Ok(50)));
+        assert_eq!((accounts.uid(b"1234"), accounts.gid(b"0")), (Ok(1234), Ok(0)));
+        for name in [&b"bad"[..], b"staff", b"", b"4294967295", b"-1", b"+1"] {
+            let error = accounts.uid(name).expect_err("nobody");
+            assert!(error.contains("/etc/passwd has no user"), "{error}");
+        }
+        assert_eq!(
+            accounts.gid(b"www"),
+            Err("the tree's /etc/group has no group \"www\"; give its number instead".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_tree_without_accounts_knows_nobody() {
+        let tree: Tree<Vec<u8>> = Tree::new(image_tree::Metadata::new(0o755));
+        assert_eq!(Accounts::of(&tree).expect("nothing to read"), Accounts::default());
+    }
+}

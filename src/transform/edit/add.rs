@@ -1,0 +1,142 @@
+//! Files of the host are put into the tree.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
+
+use super::place::{make_directory, parent_of};
+use super::{Options, Report};
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::resolve::resolve;
+use crate::source::directory::{self, Scanned};
+use crate::transform::normalize;
+use crate::transform::ownership::{self, Ownership};
+
+pub(super) fn add(
+    tree: &mut Tree<Blob>,
+    source: &Path,
+    path: &[u8],
+    options: Options,
+    report: &mut Report,
+) -> Result<()> {
+    let found = std::fs::metadata(source).map_err(|error| Error::io(source, error))?;
+    let mut added = if found.is_dir() {
+        directory::read(source, options.threads)?
+    } else {
+        lone_file(directory::read_file(source)?)?
+    };
+    let given = ownership::apply(&mut added, &Ownership::Root, &Ownership::Root)?;
+    report.warnings.extend(given.map(|given| given.to_string()));
+    let normal = normalize::Options { source_date_epoch: None, keep_selinux: false };
+    let dropped = normalize::apply(&mut added.tree, normal);
+    if !dropped.dropped.is_empty() {
+        report.warnings.push(dropped.to_string());
+    }
+    let mut path = path.to_vec();
+    if path.ends_with(b"/") && !found.is_dir() {
+        let name = source.file_name().map(OsStrExt::as_bytes);
+        path.extend_from_slice(name.unwrap_or_default());
+    }
+    for mut unreadable in std::mem::take(&mut added.unreadable) {
+        unreadable.path = join(&path, &unreadable.path);
+        report.unreadable.push(unreadable);
+    }
+    let made = Metadata { mtime: options.time, ..Metadata::new(0o755) };
+    graft(tree, added, &path, &made, found.is_dir()).map_err(|why| Error::new(ErrorKind::BadInput, why))
+}
+
+/// The name of a lone file in a tree of its own. It is not its name later.
+const LONE: &[u8] = b"file";
+
+fn lone_file(inode: Inode<Blob>) -> Result<Scanned> {
+    let refused = |error: String| Error::new(ErrorKind::BadInput, error);
+    let name = Name::new(LONE).map_err(|error| refused(error.to_string()))?;
+    let mut tree = Tree::new(Metadata::new(0o755));
+    tree.insert(Tree::<Blob>::ROOT, name, inode).map_err(|error| refused(error.to_string()))?;
+    Ok(Scanned::from(tree))
+}
+
+/// Copies a tree, or the one file of it, to a path of another tree.
+fn graft(
+    tree: &mut Tree<Blob>,
+    added: Scanned,
+    path: &[u8],
+    made: &Metadata,
+    is_directory: bool,
+) -> Result<(), String> {
+    let added = added.tree;
+    let mut ids: BTreeMap<InodeId, InodeId> = BTreeMap::new();
+    if is_directory {
+        let root = added.get(Tree::<Blob>::ROOT).metadata.clone();
+        let id = put_directory(tree, path, root, made)?;
+        ids.insert(Tree::<Blob>::ROOT, id);
+    }
+    let mut relative = Vec::new();
+    let mut walk = added.walk();
+    while let Some(step) = walk.next() {
+        let Some(name) = step.name else { continue };
+        relative.clear();
+        walk.write_path(&mut relative);
+        let whole = if is_directory { join(path, &relative) } else { path.to_vec() };
+        let inode = added.get(step.id);
+        if let Kind::Directory(_) = &inode.kind {
+            let id = put_directory(tree, &whole, inode.metadata.clone(), made)?;
+            ids.insert(step.id, id);
+            continue;
+        }
+        let (parent, name) = match ids.get(&step.parent) {
+            Some(parent) => (*parent, name.clone()),
+            None => parent_of(tree, &whole, made)?,
+        };
+        clear(tree, parent, &name, &whole)?;
+        let refused = |error: image_tree::InsertError| error.to_string();
+        match ids.get(&step.id) {
+            Some(id) => tree.link(parent, name, *id).map_err(refused)?,
+            None => {
+                let id = tree.insert(parent, name, inode.clone()).map_err(refused)?;
+                ids.insert(step.id, id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The directory at a path, new if need be. One that is there, be it through a symbolic link, keeps its metadata.
+fn put_directory(
+    tree: &mut Tree<Blob>,
+    path: &[u8],
+    metadata: Metadata,
+    made: &Metadata,
+) -> Result<InodeId, String> {
+    let new = resolve(tree, path).is_none();
+    let id = make_directory(tree, path, made)?;
+    if new {
+        *tree.metadata_mut(id) = metadata;
+    }
+    Ok(id)
+}
+
+/// Takes away the file that is to be replaced.
+fn clear(tree: &mut Tree<Blob>, parent: InodeId, name: &Name, path: &[u8]) -> Result<(), String> {
+    let Some(old) = tree.lookup(parent, name.as_bytes()) else { return Ok(()) };
+    if tree.entries(old).is_some() {
+        return Err(format!(
+            "{} is a directory in the tree, and a file would take its place; --remove it first",
+            path.escape_ascii()
+        ));
+    }
+    tree.remove(parent, name.as_bytes());
+    Ok(())
+}
+
+fn join(directory: &[u8], relative: &[u8]) -> Vec<u8> {
+    let mut path = directory.to_vec();
+    if !path.ends_with(b"/") {
+        path.push(b'/');
+    }
+    path.extend_from_slice(relative.strip_prefix(b"/").unwrap_or(relative));
+    path
+}

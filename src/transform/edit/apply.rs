@@ -1,0 +1,156 @@
+//! One edit is done.
+
+use image_tree::{Content, Inode, Kind, Metadata, Tree, XattrName};
+
+use super::place::{Place, find, make_directory, parent_of};
+use super::{Action, Edit, Files, Group, Options, Report, add};
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::transform::accounts::Accounts;
+use crate::transform::mode::Mode;
+
+const CAPABILITY: &[u8] = b"security.capability";
+
+pub(super) fn one(tree: &mut Tree<Blob>, edit: &Edit, options: Options, report: &mut Report) -> Result<()> {
+    let refused = |why: String| Error::new(ErrorKind::BadInput, format!("{}: {why}", edit.text));
+    let made = Metadata { mtime: options.time, ..Metadata::new(0o755) };
+    match &edit.action {
+        Action::Add { source, path } => add::add(tree, source, path, options, report).map_err(|error| {
+            let message = format!("{}: {error}", edit.text);
+            Error::new(error.kind(), message)
+        }),
+        Action::Mkdir { path, mode, owner } => {
+            mkdir(tree, path, *mode, owner.as_ref(), &made)?.map_err(refused)
+        }
+        Action::Symlink { target, path } => {
+            let metadata = Metadata { mode: 0o777, ..made.clone() };
+            insert(tree, path, Inode { metadata, kind: Kind::Symlink(target.clone()) }, &made)
+                .map_err(refused)
+        }
+        Action::Mknod { path, block, device, mode } => {
+            let kind = if *block { Kind::BlockDevice(*device) } else { Kind::CharacterDevice(*device) };
+            let metadata = Metadata { mode: *mode, ..made.clone() };
+            insert(tree, path, Inode { metadata, kind }, &made).map_err(refused)
+        }
+        Action::Chmod { files, mode } => chmod(tree, files, mode).map_err(refused),
+        Action::Chown { files, user, group } => {
+            let accounts = Accounts::of(tree)?;
+            chown(tree, files, user.as_deref(), group, &accounts).map_err(refused)
+        }
+        Action::Setcap { files, value } => setcap(tree, files, value).map_err(refused),
+        Action::Xattr { files, name, value } => {
+            set_xattr(tree, files, name.clone(), value, &|_| Ok(())).map_err(refused)
+        }
+        Action::Remove { files, required } => remove(tree, files, *required).map_err(refused),
+    }
+}
+
+/// What must be there.
+fn some<C>(tree: &Tree<C>, files: &Files) -> Result<Vec<Place>, String> {
+    let found = find(tree, files)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    Err(match files {
+        Files::Path(path) => format!("{} is not in the tree", path.escape_ascii()),
+        Files::Glob(_) => "nothing in the tree matches".to_owned(),
+    })
+}
+
+fn mkdir<C: Content>(
+    tree: &mut Tree<C>,
+    path: &[u8],
+    mode: Option<u16>,
+    owner: Option<&(Vec<u8>, Vec<u8>)>,
+    made: &Metadata,
+) -> Result<Result<(), String>> {
+    let accounts = if owner.is_some() { Accounts::of(tree)? } else { Accounts::default() };
+    let mut make = || {
+        let owner = match owner {
+            Some((user, group)) => Some((accounts.uid(user)?, accounts.gid(group)?)),
+            None => None,
+        };
+        let id = make_directory(tree, path, made)?;
+        let metadata = tree.metadata_mut(id);
+        metadata.mode = mode.unwrap_or(metadata.mode);
+        (metadata.uid, metadata.gid) = owner.unwrap_or((metadata.uid, metadata.gid));
+        Ok(())
+    };
+    Ok(make())
+}
+
+fn insert<C>(tree: &mut Tree<C>, path: &[u8], inode: Inode<C>, made: &Metadata) -> Result<(), String> {
+    let (parent, name) = parent_of(tree, path, made)?;
+    let refused = |error: image_tree::InsertError| format!("{error}; --remove it first");
+    tree.insert(parent, name, inode).map(|_| ()).map_err(refused)
+}
+
+fn chmod<C>(tree: &mut Tree<C>, files: &Files, mode: &Mode) -> Result<(), String> {
+    for place in some(tree, files)? {
+        let inode = tree.get(place.id);
+        let is_directory = matches!(inode.kind, Kind::Directory(_));
+        if matches!(inode.kind, Kind::Symlink(_)) {
+            // Many files are meant, and links have no modes to change; one that is meant itself is a mistake.
+            if matches!(files, Files::Glob(_)) {
+                continue;
+            }
+            return Err(format!("{} is a symbolic link, which has no mode", place.path.escape_ascii()));
+        }
+        let metadata = tree.metadata_mut(place.id);
+        metadata.mode = mode.apply(metadata.mode, is_directory);
+    }
+    Ok(())
+}
+
+fn chown<C>(
+    tree: &mut Tree<C>,
+    files: &Files,
+    user: Option<&[u8]>,
+    group: &Group,
+    accounts: &Accounts,
+) -> Result<(), String> {
+    let uid = user.map(|user| accounts.uid(user)).transpose()?;
+    let gid = match (group, user) {
+        (Group::Named(group), _) => Some(accounts.gid(group)?),
+        (Group::Login, Some(user)) => Some(accounts.login_group(user)?),
+        (Group::Login | Group::Keep, _) => None,
+    };
+    for place in some(tree, files)? {
+        let metadata = tree.metadata_mut(place.id);
+        metadata.uid = uid.unwrap_or(metadata.uid);
+        metadata.gid = gid.unwrap_or(metadata.gid);
+    }
+    Ok(())
+}
+
+fn setcap<C>(tree: &mut Tree<C>, files: &Files, value: &[u8]) -> Result<(), String> {
+    let name = XattrName::new(CAPABILITY).map_err(|error| error.to_string())?;
+    set_xattr(tree, files, name, value, &|kind| match kind {
+        Kind::Regular(_) => Ok(()),
+        _ => Err("is no regular file, and only those have capabilities".to_owned()),
+    })
+}
+
+fn set_xattr<C>(
+    tree: &mut Tree<C>,
+    files: &Files,
+    name: XattrName,
+    value: &[u8],
+    check: &dyn Fn(&Kind<C>) -> Result<(), String>,
+) -> Result<(), String> {
+    for place in some(tree, files)? {
+        check(&tree.get(place.id).kind).map_err(|why| format!("{} {why}", place.path.escape_ascii()))?;
+        tree.metadata_mut(place.id).xattrs.insert(name.clone(), value.into());
+    }
+    Ok(())
+}
+
+fn remove<C>(tree: &mut Tree<C>, files: &Files, required: bool) -> Result<(), String> {
+    let found = if required { some(tree, files)? } else { find(tree, files)? };
+    for Place { parent, name, .. } in found {
+        let name = name.ok_or_else(|| "the root directory cannot be taken away".to_owned())?;
+        // What lay in a directory that is already gone is removed there, where nobody looks.
+        tree.remove(parent, name.as_bytes());
+    }
+    Ok(())
+}

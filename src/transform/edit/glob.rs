@@ -1,0 +1,272 @@
+//! Patterns of paths.
+//!
+//! | pattern | matches |
+//! | --- | --- |
+//! | `*` | any bytes of one component, none too |
+//! | `?` | one byte of a component |
+//! | `[a-c]`, `[!a-c]` | one byte that is, or is not, among those; `]` first and `-` last stand for themselves |
+//! | `**` | as a whole component: any number of directories, none too; as the last one: everything beneath |
+//! | `\x` | the byte `x` |
+//!
+//! A pattern is for whole paths from the root, with or without a leading `/`. Names that begin with a dot are like any
+//! other. Everything is bytes: `?` matches a part of a letter that UTF-8 writes in several.
+
+/// A pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    components: Vec<Component>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Component {
+    /// `**`
+    Any,
+    Name(Vec<Token>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Byte(u8),
+    One,
+    Many,
+    Set {
+        negated: bool,
+        /// First and last.
+        ranges: Vec<(u8, u8)>,
+    },
+}
+
+impl Glob {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// When a `[` has no end, a range is backwards, a backslash is last, or a component is `.` or `..`.
+    pub fn parse(pattern: &[u8]) -> Result<Self, String> {
+        let refuse = |why: &str| format!("glob \"{}\" {why}", pattern.escape_ascii());
+        let mut components = Vec::new();
+        for text in pattern.split(|byte| *byte == b'/').filter(|text| !text.is_empty()) {
+            components.push(match text {
+                b"**" => Component::Any,
+                b"." | b".." => return Err(refuse("holds \".\" or \"..\"")),
+                _ => Component::Name(tokens(text).map_err(refuse)?),
+            });
+        }
+        Ok(Self { components })
+    }
+
+    /// Whether the text holds what makes it a pattern and not a path.
+    #[must_use]
+    pub fn is_pattern(text: &[u8]) -> bool {
+        let mut rest = text.iter();
+        while let Some(byte) = rest.next() {
+            match byte {
+                b'*' | b'?' | b'[' => return true,
+                b'\\' => _ = rest.next(),
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// Whether an absolute path matches; the root is `/`.
+    #[must_use]
+    pub fn matches(&self, path: &[u8]) -> bool {
+        let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+        // The last `**` must match something: what is beneath a directory is not the directory.
+        let (components, least) = match self.components.split_last() {
+            Some((Component::Any, _)) => (&self.components[..], true),
+            _ => (&self.components[..], false),
+        };
+        if least && names.len() < components.iter().filter(|part| !matches!(part, Component::Any)).count() + 1
+        {
+            return false;
+        }
+        wildcard(
+            components,
+            &names,
+            |component| matches!(component, Component::Any),
+            |component, name| match component {
+                Component::Any => false,
+                Component::Name(tokens) => {
+                    wildcard(tokens, name, |token| matches!(token, Token::Many), matches_byte)
+                }
+            },
+        )
+    }
+}
+
+/// Compares in time proportional to the product of both lengths: when something does not match, only the last wildcard
+/// has to be tried again with one item more, since what an earlier one left out could be left out by the last as well.
+fn wildcard<P, I>(
+    pattern: &[P],
+    items: &[I],
+    is_many: impl Fn(&P) -> bool,
+    matches: impl Fn(&P, &I) -> bool,
+) -> bool {
+    let (mut at, mut item) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while item < items.len() {
+        match pattern.get(at) {
+            Some(part) if is_many(part) => {
+                retry = Some((at, item));
+                at += 1;
+            }
+            Some(part) if matches(part, &items[item]) => {
+                at += 1;
+                item += 1;
+            }
+            _ => {
+                let Some((many, start)) = retry else { return false };
+                retry = Some((many, start + 1));
+                at = many + 1;
+                item = start + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(is_many)
+}
+
+fn matches_byte(token: &Token, byte: &u8) -> bool {
+    match token {
+        Token::Byte(expected) => expected == byte,
+        Token::One => true,
+        Token::Many => false,
+        Token::Set { negated, ranges } => {
+            ranges.iter().any(|(first, last)| (*first..=*last).contains(byte)) != *negated
+        }
+    }
+}
+
+fn tokens(text: &[u8]) -> Result<Vec<Token>, &'static str> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        tokens.push(match first {
+            b'*' => Token::Many,
+            b'?' => Token::One,
+            b'[' => set(&mut rest)?,
+            b'\\' => {
+                let (escaped, after) = rest.split_first().ok_or("ends with a backslash")?;
+                rest = after;
+                Token::Byte(*escaped)
+            }
+            byte => Token::Byte(*byte),
+        });
+    }
+    Ok(tokens)
+}
+
+/// What follows a `[`, up to its `]`.
+fn set(rest: &mut &[u8]) -> Result<Token, &'static str> {
+    let mut text = *rest;
+    let negated = matches!(text.first(), Some(b'!' | b'^'));
+    if negated {
+        text = text.get(1..).unwrap_or_default();
+    }
+    let mut ranges = Vec::new();
+    loop {
+        let (first, after) = text.split_first().ok_or("holds a [ without its ]")?;
+        text = after;
+        if *first == b']' && !ranges.is_empty() {
+            break;
+        }
+        let first = literal(*first, &mut text)?;
+        let last = match text {
+            [b'-', last, after @ ..] if *last != b']' => {
+                text = after;
+                literal(*last, &mut text)?
+            }
+            _ => first,
+        };
+        if last < first {
+            return Err("holds a range whose end is before its start");
+        }
+        ranges.push((first, last));
+    }
+    *rest = text;
+    Ok(Token::Set { negated, ranges })
+}
+
+fn literal(byte: u8, rest: &mut &[u8]) -> Result<u8, &'static str> {
+    if byte != b'\\' {
+        return Ok(byte);
+    }
+    let (escaped, after) = rest.split_first().ok_or("ends with a backslash")?;
+    *rest = after;
+    Ok(*escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, path: &str, expected: bool) {
+        let glob = Glob::parse(pattern.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(glob.matches(path.as_bytes()), expected, "{pattern} and {path}");
+    }
+
+    #[test]
+    fn one_component() {
+        for (pattern, yes, no) in [
+            ("/a", "/a", "/b"),
+            ("a", "/a", "/a/b"),
+            ("/*", "/a", "/a/b"),
+            ("/*", "/.a", "/"),
+            ("/a*c", "/ac", "/acb"),
+            ("/a*b*c", "/aXbYbZc", "/aXcYb"),
+            ("/a?c", "/abc", "/ac"),
+            ("/[a-c]x", "/bx", "/dx"),
+            ("/[!a-c]x", "/dx", "/bx"),
+            ("/[]]", "/]", "/["),
+            ("/[^]a]", "/b", "/]"),
+            ("/[a-]", "/-", "/b"),
+            ("/[\\]]", "/]", "/\\"),
+            ("/\\*", "/*", "/a"),
+            ("/a/*/c", "/a/b/c", "/a/b/b/c"),
+        ] {
+            check(pattern, yes, true);
+            check(pattern, no, false);
+        }
+        let bytes = Glob::parse(b"/\xff?").expect("bytes");
+        assert!(bytes.matches(b"/\xff\xfe"));
+    }
+
+    #[test]
+    fn any_number_of_directories() {
+        for path in ["/c", "/a/c", "/a/b/c"] {
+            check("/**/c", path, true);
+        }
+        check("/**/c", "/a/cc", false);
+        check("/a/**/c", "/a/c", true);
+        check("/a/**/c", "/b/a/c", false);
+        check("/**/a/**/b", "/x/a/y/a/z/b", true);
+        check("/a/**", "/a/b", true);
+        check("/a/**", "/a/b/c", true);
+        check("/a/**", "/a", false);
+        check("/**", "/a", true);
+        check("/**", "/", false);
+        check("/**/*.pyc", "/usr/lib/x.pyc", true);
+        check("/", "/", true);
+        check("/a**", "/abc", true);
+    }
+
+    #[test]
+    fn no_pattern_takes_long() {
+        let pattern = "/".to_owned() + &"*a".repeat(100) + "b";
+        let path = "/".to_owned() + &"a".repeat(255);
+        check(&pattern, &path, false);
+        let pattern = "/**/a".repeat(200) + "/b";
+        let path = "/a".repeat(4000);
+        check(&pattern, &path, false);
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        for pattern in ["/[", "/[a", "/[]", "/[b-a]", "/\\", "/[\\", "/a/../b", "/./*"] {
+            assert!(Glob::parse(pattern.as_bytes()).is_err(), "{pattern}");
+        }
+        assert!(Glob::is_pattern(b"/a*") && Glob::is_pattern(b"\\\\[a]"));
+        assert!(!Glob::is_pattern(b"/a\\*b") && !Glob::is_pattern(b"/a\\"));
+    }
+}

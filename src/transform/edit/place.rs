@@ -1,0 +1,101 @@
+//! Paths and globs become places in the tree.
+
+use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
+
+use super::Files;
+use crate::resolve::resolve;
+
+/// A name in the tree, or the root, which has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) parent: InodeId,
+    pub(super) name: Option<Name>,
+    pub(super) id: InodeId,
+    /// For messages.
+    pub(super) path: Vec<u8>,
+}
+
+/// The directory above and the last name of a path; no name for the root.
+fn split(path: &[u8]) -> Result<(&[u8], Option<Name>), String> {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let path = path.get(..end).unwrap_or_default();
+    if path.is_empty() {
+        return Ok((b"", None));
+    }
+    let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let (parent, name) = path.split_at(start);
+    let name = Name::new(name).map_err(|error| error.to_string())?;
+    Ok((parent, Some(name)))
+}
+
+/// The files that are meant, in the order of the tree's walk.
+pub(super) fn find<C>(tree: &Tree<C>, files: &Files) -> Result<Vec<Place>, String> {
+    match files {
+        Files::Path(path) => Ok(find_path(tree, path)?.into_iter().collect()),
+        Files::Glob(glob) => {
+            let mut found = Vec::new();
+            let mut path = Vec::new();
+            let mut walk = tree.walk();
+            while let Some(step) = walk.next() {
+                path.clear();
+                walk.write_path(&mut path);
+                if glob.matches(&path) {
+                    let (parent, name, id) = (step.parent, step.name.cloned(), step.id);
+                    found.push(Place { parent, name, id, path: path.clone() });
+                }
+            }
+            Ok(found)
+        }
+    }
+}
+
+fn find_path<C>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Place>, String> {
+    let (above, name) = split(path)?;
+    let root = Tree::<C>::ROOT;
+    let Some(name) = name else {
+        return Ok(Some(Place { parent: root, name: None, id: root, path: b"/".to_vec() }));
+    };
+    let found = resolve(tree, above).and_then(|parent| Some((parent, tree.lookup(parent, name.as_bytes())?)));
+    Ok(found.map(|(parent, id)| Place { parent, name: Some(name), id, path: path.to_vec() }))
+}
+
+/// The directory in which a path is to get its last name, made if it is missing.
+pub(super) fn parent_of<C>(
+    tree: &mut Tree<C>,
+    path: &[u8],
+    made: &Metadata,
+) -> Result<(InodeId, Name), String> {
+    let (above, name) = split(path)?;
+    let name = name.ok_or_else(|| "the root directory is there already".to_owned())?;
+    Ok((make_directory(tree, above, made)?, name))
+}
+
+/// The directory at a path, made with those above it where they are missing.
+pub(super) fn make_directory<C>(tree: &mut Tree<C>, path: &[u8], made: &Metadata) -> Result<InodeId, String> {
+    if let Some(id) = resolve(tree, path) {
+        return match tree.entries(id) {
+            Some(_) => Ok(id),
+            None => Err(format!("{} is no directory", path.escape_ascii())),
+        };
+    }
+    let mut here = Tree::<C>::ROOT;
+    let mut end = 0;
+    for component in path.split(|byte| *byte == b'/') {
+        end += component.len() + 1;
+        let prefix = path.get(..end - 1).unwrap_or(path);
+        here = match resolve(tree, prefix) {
+            Some(id) => id,
+            None => {
+                let name = Name::new(component).map_err(|error| error.to_string())?;
+                let refused = |why: String| format!("{} cannot be made: {why}", prefix.escape_ascii());
+                if let Some(Kind::Symlink(target)) = tree.lookup(here, component).map(|id| &tree.get(id).kind)
+                {
+                    return Err(refused(format!("it is a symbolic link to {target}, which is not there")));
+                }
+                tree.insert(here, name, Inode::directory(made.clone()))
+                    .map_err(|error| refused(error.to_string()))?
+            }
+        };
+    }
+    Ok(here)
+}

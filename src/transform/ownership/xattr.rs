@@ -1,0 +1,307 @@
+//! Owners that container tools noted in xattrs, since they could not give the files away.
+//!
+//! * `user.containers.override_stat` (containers/storage, fuse-overlayfs, libkrun): `UID:GID:MODE[:TYPE]`, the mode in
+//!   octal with or without type bits, the type one of `file`, `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR`
+//!   and `char-MAJOR-MINOR`.
+//! * `user.rootlesscontainers` (rootless-containers/proto): the protobuf message `Resource`, whose fields 1 and 2 are
+//!   the user and the group as varints; the highest 32-bit number there means "as it is".
+
+use image_tree::{Content, Device, Kind, Metadata, Tree};
+
+use super::WrongOwner;
+
+const OVERRIDE_STAT: &[u8] = b"user.containers.override_stat";
+const ROOTLESS: &[u8] = b"user.rootlesscontainers";
+
+/// Gives every file what its xattrs say, and takes those off. When a file has both, `override_stat` counts.
+///
+/// # Errors
+/// Every file with an xattr that says nothing understood, or that the file is of another type than it is. An empty
+/// regular file may stand for a device, a pipe or a socket.
+pub(super) fn apply<C: Content>(tree: &mut Tree<C>) -> Result<(), Vec<WrongOwner>> {
+    let mut wrong = Vec::new();
+    let mut noted = Vec::new();
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        let inode = tree.get(step.id);
+        if !step.first {
+            continue;
+        }
+        match note(&inode.metadata, &inode.kind) {
+            Ok(Some(note)) => noted.push((step.id, note)),
+            Ok(None) => {}
+            Err(why) => {
+                let mut path = Vec::new();
+                walk.write_path(&mut path);
+                wrong.push(WrongOwner { path, why });
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    for (id, note) in noted {
+        let metadata = tree.metadata_mut(id);
+        metadata.xattrs.retain(|name, _| !matches!(name.as_bytes(), OVERRIDE_STAT | ROOTLESS));
+        metadata.uid = note.uid.unwrap_or(metadata.uid);
+        metadata.gid = note.gid.unwrap_or(metadata.gid);
+        metadata.mode = note.mode.unwrap_or(metadata.mode);
+        if let Some(kind) = note.special {
+            // OK to ignore: neither is a directory.
+            let _ = tree.replace_kind(id, kind.of());
+        }
+    }
+    Ok(())
+}
+
+/// What a file is said to be. What is not said stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Note {
+    uid: Option<u32>,
+    gid: Option<u32>,
+    mode: Option<u16>,
+    /// What an empty regular file stands for.
+    special: Option<Special>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Special {
+    CharacterDevice(Device),
+    BlockDevice(Device),
+    Fifo,
+    Socket,
+}
+
+impl Special {
+    fn of<C>(self) -> Kind<C> {
+        match self {
+            Special::CharacterDevice(device) => Kind::CharacterDevice(device),
+            Special::BlockDevice(device) => Kind::BlockDevice(device),
+            Special::Fifo => Kind::Fifo,
+            Special::Socket => Kind::Socket,
+        }
+    }
+}
+
+fn note<C: Content>(metadata: &Metadata, kind: &Kind<C>) -> Result<Option<Note>, String> {
+    if let Some(value) = metadata.xattrs.get(OVERRIDE_STAT) {
+        let text = || value.get(..100).unwrap_or(value).escape_ascii();
+        return match override_stat(value) {
+            Some((note, said)) => special(said, kind)
+                .map(|special| Some(Note { special, ..note }))
+                .map_err(|why| format!("user.containers.override_stat \"{}\" {why}", text())),
+            None => Err(format!("user.containers.override_stat \"{}\" is not UID:GID:MODE[:TYPE]", text())),
+        };
+    }
+    let Some(value) = metadata.xattrs.get(ROOTLESS) else { return Ok(None) };
+    let note = resource(value)
+        .ok_or_else(|| "user.rootlesscontainers is not the protobuf message with uid and gid".to_owned())?;
+    Ok(Some(note))
+}
+
+/// The type an xattr gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    /// Type bits of a kind without a number, or of a device without its number.
+    Bits(u16),
+    Device(Special),
+}
+
+fn override_stat(value: &[u8]) -> Option<(Note, Said)> {
+    let text = str::from_utf8(value).ok()?;
+    // Some writers count a final NUL in.
+    let mut parts = text.strip_suffix('\0').unwrap_or(text).split(':');
+    let uid = super::super::accounts::id(parts.next()?.as_bytes())?;
+    let gid = super::super::accounts::id(parts.next()?.as_bytes())?;
+    let digits = parts.next().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o177_777)?;
+    let bits = u16::try_from(mode & 0o170_000).ok()?;
+    let said = match (parts.next(), bits) {
+        (Some(text), _) => type_word(text)?,
+        (None, 0) => Said::Nothing,
+        (None, bits) => Said::Bits(bits),
+    };
+    if parts.next().is_some() {
+        return None;
+    }
+    let mode = u16::try_from(mode & 0o7777).ok()?;
+    Some((Note { uid: Some(uid), gid: Some(gid), mode: Some(mode), special: None }, said))
+}
+
+fn type_word(text: &str) -> Option<Said> {
+    let device = |numbers: &str| {
+        let (major, minor) = numbers.split_once('-')?;
+        Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    };
+    match text {
+        "file" => Some(Said::Bits(0o100_000)),
+        "dir" => Some(Said::Bits(0o040_000)),
+        "symlink" => Some(Said::Bits(0o120_000)),
+        "pipe" => Some(Said::Bits(0o010_000)),
+        "socket" => Some(Said::Bits(0o140_000)),
+        _ => match (text.strip_prefix("char-"), text.strip_prefix("block-")) {
+            (Some(numbers), _) => {
+                device(numbers).map(|device| Said::Device(Special::CharacterDevice(device)))
+            }
+            (_, Some(numbers)) => device(numbers).map(|device| Said::Device(Special::BlockDevice(device))),
+            _ => None,
+        },
+    }
+}
+
+/// What the file is, if it is not what the host shows.
+fn special<C: Content>(said: Said, kind: &Kind<C>) -> Result<Option<Special>, String> {
+    let stands_for_another = matches!(kind, Kind::Regular(content) if content.is_empty());
+    match said {
+        Said::Nothing => Ok(None),
+        Said::Bits(bits) if bits == kind.type_bits() => Ok(None),
+        Said::Bits(0o010_000) if stands_for_another => Ok(Some(Special::Fifo)),
+        Said::Bits(0o140_000) if stands_for_another => Ok(Some(Special::Socket)),
+        Said::Device(special) if stands_for_another || special.of::<C>().type_bits() == kind.type_bits() => {
+            Ok(Some(special))
+        }
+        Said::Bits(_) | Said::Device(_) => {
+            Err(format!("is about another type of file than {:o}, which it has", kind.type_bits()))
+        }
+    }
+}
+
+/// `message Resource { uint32 uid = 1; uint32 gid = 2; }` of proto3, where a field that is not there is 0.
+fn resource(message: &[u8]) -> Option<Note> {
+    let mut ids = [0_u32; 2];
+    let mut rest = message;
+    while !rest.is_empty() {
+        let key = varint(&mut rest)?;
+        let (field, wire_type) = (key >> 3, key & 7);
+        match (field, wire_type) {
+            (1 | 2, 0) => {
+                let index = usize::from(field == 2);
+                ids[index] = u32::try_from(varint(&mut rest)?).ok()?;
+            }
+            // Fields of later versions, as protobuf has them passed over.
+            (1.., 0) => _ = varint(&mut rest)?,
+            (1.., 1) => rest = rest.get(8..)?,
+            (1.., 2) => {
+                let len = usize::try_from(varint(&mut rest)?).ok()?;
+                rest = rest.get(len..)?;
+            }
+            (1.., 5) => rest = rest.get(4..)?,
+            _ => return None,
+        }
+    }
+    let given = |id: u32| (id != u32::MAX).then_some(id);
+    Some(Note { uid: given(ids[0]), gid: given(ids[1]), ..Note::default() })
+}
+
+/// Base 128, the lowest seven bits first, at most 64 bits.
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let part = u64::from(first & 0x7f);
+        // The tenth byte has room for one bit.
+        if shift == 63 && part > 1 {
+            return None;
+        }
+        value |= part << shift;
+        if first & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use image_tree::dump;
+
+    use super::*;
+
+    /// A tree of one file with the given line after its name, as it is afterwards.
+    fn applied(file: &str) -> Result<String, String> {
+        let text = format!("/ 0 40755 2 5 6 0 0.0 - - -\n/f {file}\n");
+        let tree = dump::parse(text.as_bytes(), |file| {
+            Ok::<_, std::io::Error>(vec![0; usize::try_from(file.size).unwrap_or(0)])
+        });
+        let mut tree: Tree<Vec<u8>> = tree.expect("a dump");
+        apply(&mut tree).map_err(|wrong| format!("{}: {}", wrong[0].path.escape_ascii(), wrong[0].why))?;
+        let mut text = Vec::new();
+        dump::write(&tree, &mut text, |_, _| Ok(dump::Body::None)).expect("memory");
+        let text = String::from_utf8(text).expect("ASCII");
+        Ok(text.lines().nth(1).expect("the file's line").trim_start_matches("/f ").to_owned())
+    }
+
+    #[test]
+    fn override_stats() {
+        let file = |value: &str| {
+            applied(&format!("0 100600 1 5 6 0 0.0 - - - user.containers.override_stat={value}"))
+        };
+        for (value, expected) in [
+            ("1:2:4755", "0 104755 1 1 2 0 0.0 - - -"),
+            ("1:2:0100755", "0 100755 1 1 2 0 0.0 - - -"),
+            ("1:2:0755:file", "0 100755 1 1 2 0 0.0 - - -"),
+            (r"1:2:0755\x00", "0 100755 1 1 2 0 0.0 - - -"),
+            ("0:5:0620:char-1-3", "0 20620 1 0 5 259 0.0 - - -"),
+            ("0:5:0660:block-8-1", "0 60660 1 0 5 2049 0.0 - - -"),
+            ("0:0:0600:pipe", "0 10600 1 0 0 0 0.0 - - -"),
+            ("0:0:0140600", "0 140600 1 0 0 0 0.0 - - -"),
+        ] {
+            assert_eq!(file(value).as_deref(), Ok(expected), "{value}");
+        }
+        for value in [
+            "",
+            "1:2",
+            "1:2:",
+            "1:2:9",
+            "1:2:0755:door",
+            "1:2:0755:file:x",
+            "-1:2:0755",
+            "1:2:0755:char-1",
+            "4294967295:0:0755",
+            "1:2:0755:dir",
+            "1:2:0755:symlink",
+            "1:2:040755",
+            "1:2:020600",
+        ] {
+            let error = file(value).expect_err(value);
+            assert!(error.starts_with("/f: user.containers.override_stat"), "{error}");
+        }
+        let full = applied("3 100600 1 5 6 0 0.0 p - - user.containers.override_stat=0:0:0600:pipe");
+        assert!(full.expect_err("it has bytes").contains("is about another type of file"));
+    }
+
+    #[test]
+    fn rootless_containers() {
+        let file =
+            |value: &str| applied(&format!("0 100640 1 5 6 0 0.0 - - - user.rootlesscontainers={value}"));
+        for (value, expected) in [
+            (r"\x08\xe8\x07\x10\x21", "0 100640 1 1000 33 0 0.0 - - -"),
+            ("", "0 100640 1 0 0 0 0.0 - - -"),
+            // The group stays.
+            (r"\x08\x01\x10\xff\xff\xff\xff\x0f", "0 100640 1 1 6 0 0.0 - - -"),
+            // An unknown string, number and fixed numbers.
+            (r"\x1a\x02ab\x20\x01\x29abcdefgh\x35abcd\x08\x03", "0 100640 1 3 0 0 0.0 - - -"),
+        ] {
+            assert_eq!(file(value).as_deref(), Ok(expected), "{value}");
+        }
+        for value in
+            [r"\x08", r"\x08\xff", r"\x08\xff\xff\xff\xff\x1f", r"\x1a\x05ab", r"\x0b", r"\x00\x01", "hello"]
+        {
+            assert!(file(value).is_err(), "{value}");
+        }
+        let both = applied(
+            r"0 100640 1 5 6 0 0.0 - - - user.containers.override_stat=7:8:0600 user.rootlesscontainers=\x08\x01 user.x=y",
+        );
+        assert_eq!(both.as_deref(), Ok("0 100600 1 7 8 0 0.0 - - - user.x=y"));
+    }
+
+    #[test]
+    fn varints_have_an_end() {
+        let mut bytes: &[u8] = &[0xff; 20];
+        assert_eq!(varint(&mut bytes), None);
+        let mut bytes: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+        assert_eq!(varint(&mut bytes), Some(u64::MAX));
+    }
+}

@@ -1,0 +1,238 @@
+//! What of the host may not be read, and what becomes of it.
+
+use std::fmt;
+
+use image_tree::{Kind, Tree};
+
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::resolve::resolve;
+use crate::source::directory::Unreadable;
+
+/// What becomes of files and directories that may not be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// They are an error, which names all of them.
+    #[default]
+    Fail,
+    /// They are left out.
+    Skip,
+    /// Files and directories are empty, and have no xattrs.
+    Empty,
+}
+
+/// How many paths a message names.
+const NAMED: usize = 20;
+
+/// What was left out or emptied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    policy: Policy,
+    /// Their paths on the host.
+    paths: Vec<String>,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let done = if self.policy == Policy::Skip { "left out" } else { "made empty" };
+        write!(f, "{} files may not be read and were {done}: {}", self.paths.len(), named(&self.paths))
+    }
+}
+
+impl Left {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.paths.len() as u64
+    }
+}
+
+fn named(paths: &[String]) -> String {
+    let mut text = paths.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if let Some(more) = paths.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        text += &format!(" and {more} more");
+    }
+    text
+}
+
+/// Does with what may not be read as the policy says. What edits took away or replaced since does not matter.
+///
+/// # Errors
+/// With [`Policy::Fail`] when there is any; and when the root directory, which cannot be left out, may not be read.
+pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) -> Result<Option<Left>> {
+    let mut paths = Vec::new();
+    for found in unreadable {
+        let Some((parent, name, id)) = locate(tree, found) else { continue };
+        paths.push(found.host_path.display().to_string());
+        match policy {
+            Policy::Fail => {}
+            Policy::Skip => {
+                if name.is_empty() {
+                    let message = "is the root directory and may not be read, and nothing is left without it";
+                    return Err(Error::at(ErrorKind::Io, &found.host_path, message));
+                }
+                tree.remove(parent, &name);
+            }
+            Policy::Empty => {
+                // OK to ignore: a directory is empty already.
+                let _ = tree.replace_kind(id, Kind::Regular(Blob::from(Vec::new())));
+            }
+        }
+    }
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    if policy == Policy::Fail {
+        let message = format!(
+            "{} files or directories may not be read: {}; --unreadable skip leaves them out, --unreadable empty makes \
+             them empty",
+            paths.len(),
+            named(&paths)
+        );
+        return Err(Error::new(ErrorKind::Io, message));
+    }
+    Ok(Some(Left { policy, paths }))
+}
+
+/// Whether a tree that is laid over what holds the unreadable thing takes its place, or that of a directory above it. Two
+/// directories become one, so another directory does not.
+#[must_use]
+pub fn is_covered(found: &Unreadable, upper: &Tree<Blob>) -> bool {
+    let mut at = Tree::<Blob>::ROOT;
+    for name in found.path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        if upper.entries(at).is_none() {
+            return true;
+        }
+        match upper.lookup(at, name) {
+            Some(id) => at = id,
+            None => return false,
+        }
+    }
+    !(found.directory && upper.entries(at).is_some())
+}
+
+/// Where in the tree the unreadable thing still is: its directory, its name there, and itself.
+fn locate(
+    tree: &Tree<Blob>,
+    found: &Unreadable,
+) -> Option<(image_tree::InodeId, Vec<u8>, image_tree::InodeId)> {
+    let end = found.path.iter().rposition(|byte| *byte == b'/');
+    let (above, name) = found.path.split_at(end.map_or(0, |slash| slash + 1));
+    let parent = resolve(tree, above)?;
+    let id = if name.is_empty() { parent } else { tree.lookup(parent, name)? };
+    let same = match &tree.get(id).kind {
+        Kind::Directory(_) => found.directory,
+        // A second name of a file is read through the first.
+        Kind::Regular(Blob::Host(_)) => !found.directory,
+        _ => false,
+    };
+    same.then(|| (parent, name.to_vec(), id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use image_tree::Content as _;
+    use rustix::process::geteuid;
+
+    use super::*;
+    use crate::source::directory;
+
+    #[test]
+    fn what_is_laid_over_it_need_not_be_read() {
+        let upper = |text: &str| {
+            let text = format!("/ 0 40755 2 0 0 0 0.0 - - -\n{text}");
+            image_tree::dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Blob::from(Vec::new())))
+                .expect("a dump")
+        };
+        let found =
+            |path: &str, directory| Unreadable { host_path: "host".into(), path: path.into(), directory };
+        let file = upper("/a 0 100644 1 0 0 0 0.0 - - -\n");
+        let directory = upper("/a 0 40755 2 0 0 0 0.0 - - -\n");
+        assert!(is_covered(&found("/a", false), &file));
+        assert!(is_covered(&found("/a", true), &file));
+        assert!(is_covered(&found("/a/b", false), &file));
+        assert!(!is_covered(&found("/b", false), &file));
+        assert!(is_covered(&found("/a", false), &directory));
+        assert!(!is_covered(&found("/a", true), &directory), "what is in the lower one is still closed");
+        assert!(!is_covered(&found("/a/b", false), &directory));
+    }
+
+    /// A directory with one file that may be read and much that may not. None when root runs the test.
+    fn closed(test: &str) -> Option<(tempfile::TempDir, impl FnOnce())> {
+        if geteuid().is_root() {
+            eprintln!("SKIPPED {test}: root may read everything");
+            return None;
+        }
+        let top = tempfile::tempdir().expect("a temporary directory");
+        let at = |name: &str| top.path().join(name);
+        for name in ["unlisted", "unsearched", "open"] {
+            fs::create_dir(at(name)).expect("a new directory");
+            fs::write(at(name).join("file"), "x").expect("a new file");
+        }
+        fs::write(at("secret"), "x").expect("a new file");
+        fs::hard_link(at("secret"), at("open/secret")).expect("a second name");
+        for (name, mode) in [("secret", 0o200), ("unlisted", 0o300), ("unsearched", 0o600)] {
+            fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).expect("it is ours");
+        }
+        let paths = [at("unlisted"), at("unsearched")];
+        let open = move || {
+            for path in paths {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("it is ours");
+            }
+        };
+        Some((top, open))
+    }
+
+    fn settled(top: &std::path::Path, policy: Policy) -> (Tree<Blob>, Result<Option<Left>>) {
+        let scanned = directory::read(top, 2).expect("it can be scanned");
+        let mut tree = scanned.tree;
+        let result = settle(&mut tree, &scanned.unreadable, policy);
+        (tree, result)
+    }
+
+    #[test]
+    fn all_of_it_is_named_at_once() {
+        let Some((top, open)) = closed("all_of_it_is_named_at_once") else { return };
+        let (_, result) = settled(top.path(), Policy::Fail);
+        open();
+        let at = |name: &str| top.path().join(name).display().to_string();
+        let paths = [at("open/secret"), at("secret"), at("unlisted"), at("unsearched")].join(", ");
+        let expected = format!("4 files or directories may not be read: {paths}; --unreadable skip");
+        let error = result.expect_err("much may not be read").to_string();
+        assert!(error.starts_with(&expected), "{error}");
+    }
+
+    #[test]
+    fn it_is_left_out_or_empty() {
+        let Some((top, open)) = closed("it_is_left_out_or_empty") else { return };
+        let (skipped, warning) = settled(top.path(), Policy::Skip);
+        let (emptied, _) = settled(top.path(), Policy::Empty);
+        open();
+        let paths = |tree: &Tree<Blob>| {
+            tree.walk().filter_map(|step| step.name).map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(&skipped), ["open", "file"]);
+        assert!(
+            warning
+                .expect("no error")
+                .expect("a warning")
+                .to_string()
+                .starts_with("4 files may not be read and were left out: ")
+        );
+        assert_eq!(paths(&emptied), ["open", "file", "secret", "secret", "unlisted", "unsearched"]);
+        let secret = emptied.get(emptied.resolve(b"/secret").expect("it is there"));
+        assert!(matches!(&secret.kind, Kind::Regular(blob) if blob.is_empty()));
+        let unlisted = emptied.get(emptied.resolve(b"/unlisted").expect("it is there"));
+        assert_eq!(unlisted.metadata.mode, 0o300);
+    }
+
+    #[test]
+    fn messages_have_an_end() {
+        let paths: Vec<_> = (0..25).map(|number| number.to_string()).collect();
+        assert!(named(&paths).ends_with(", 19 and 5 more"));
+        assert!(named(&paths[..20]).ends_with(", 19"));
+    }
+}
