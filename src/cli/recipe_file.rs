@@ -24,7 +24,8 @@ const SOURCE: &str = "source";
 /// When the file cannot be read or is no recipe, with the line.
 pub(super) fn expand(command: &Command, arguments: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
     let Some((verb, typed)) = glance(command, &arguments) else { return Ok(arguments) };
-    let Some(path) = typed.get_one::<std::path::PathBuf>("recipe") else { return Ok(arguments) };
+    // Not every verb takes a recipe.
+    let Ok(Some(path)) = typed.try_get_one::<std::path::PathBuf>("recipe") else { return Ok(arguments) };
     let Some(verb_command) = command.find_subcommand(&verb) else { return Ok(arguments) };
     let mut expanded = Vec::new();
     for entry in read(path)? {
