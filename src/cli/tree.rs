@@ -86,22 +86,26 @@ pub(super) struct TreeArguments {
 const OWNER: &str = "Who owns the files: root, keep, UID:GID, map:RANGES, xattr, fakeroot:FILE, or a manifest FILE \
                      [default: root for directories that an ordinary user reads, else keep]";
 
-const OWNER_FORMS: &str =
-    "Who owns the files [default: root for directories that an ordinary user reads, else keep]
+const OWNER_FORMS: &str = "Who owns the files [default: root for directories that an ordinary user reads, else keep]
 
-  root             root owns all
-  keep             each keeps its owner
-  UID:GID          that user and group own all
-  map:IN:OUT:N,…   owners OUT to OUT+N-1 become IN to IN+N-1, as in /proc/PID/uid_map; u: or g: before a range
-                   makes it one of users or groups only; other owners are an error
-  xattr            user.containers.override_stat and user.rootlesscontainers tell it; others as by default
-  fakeroot:FILE    what fakeroot -s FILE saved
-  FILE             a manifest, mtree(5), with uid, gid, uname, gname and mode; others as by default";
+  root            root owns all
+  keep            each keeps its owner
+  UID:GID         that user and group own all
+  map:IN:OUT:N,…  owners from OUT on become those from IN on, N of them, as in
+                  /proc/PID/uid_map; u: or g: before a range makes it one of
+                  users or groups only; other owners are an error
+  xattr           user.containers.override_stat and user.rootlesscontainers tell
+                  it; others as by default
+  fakeroot:FILE   what fakeroot -s FILE saved
+  FILE            a manifest, mtree(5), with uid, gid, uname, gname and mode;
+                  others as by default";
 
 const RECIPE: &str = "Take flags from a TOML file; those on the command line come after them and count more
 
-Each key is the long name of a flag, `source` the SOURCE. A flag without a value is `true`. Edits are in their order in
-the array `edits`, each a table of one: edits = [{ mkdir = \"/srv:0750\" }, { remove = \"/usr/share/doc\" }]";
+Each key is the long name of a flag, `source` the SOURCE. A flag without a value
+is `true`. Edits are in their order in the array `edits`, each a table of one:
+
+  edits = [{ mkdir = \"/srv:0750\" }, { remove = \"/usr/share/doc\" }]";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Unreadable {
