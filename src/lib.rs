@@ -29,6 +29,11 @@
 //! 8. The layout of bytes has a name ([`recipe::BYTE_LAYOUT`]) and is pinned by digests (`tests/reproducible.rs`); other
 //!    bytes are another name.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::print_stdout, clippy::print_stderr, reason = "the macros panic where the reader went away")
+)]
+
 pub mod cli;
 pub mod recipe;
 pub mod run;

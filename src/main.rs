@@ -1,6 +1,8 @@
 //! The command line program: arguments → recipe → run → exit code.
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "the macros panic where the reader went away")]
 
 use std::env::args_os;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use rootcast::cli::{self, Request};
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn report(error: &Error) -> ExitCode {
-    eprintln!("rootcast: {error}");
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "rootcast: {error}");
     ExitCode::from(error.kind().exit_code())
 }

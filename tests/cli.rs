@@ -191,6 +191,17 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
+fn a_standard_error_that_is_closed_is_no_error() {
+    let scratch = scratch();
+    let mut command = rootcast();
+    command.arg("image").arg(scratch.join("source")).arg("-o").arg(scratch.join("out-of-closed")).arg("-v");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = command.stderr(writer).spawn().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn every_command_line_does_what_the_table_says() {
     let wrong: Vec<String> = CASES.iter().filter_map(|case| check(case).err()).collect();
     assert!(wrong.is_empty(), "{} of {} cases:\n\n{}", wrong.len(), CASES.len(), wrong.join("\n\n"));

@@ -86,7 +86,8 @@ pub(super) struct TreeArguments {
 const OWNER: &str = "Who owns the files: root, keep, UID:GID, map:RANGES, xattr, fakeroot:FILE, or a manifest FILE \
                      [default: root for directories that an ordinary user reads, else keep]";
 
-const OWNER_FORMS: &str = "Who owns the files [default: root for directories that an ordinary user reads, else keep]
+const OWNER_FORMS: &str =
+    "Who owns the files [default: root for directories that an ordinary user reads, else keep]
 
   root            root owns all
   keep            each keeps its owner

@@ -1,6 +1,7 @@
 //! `rootcast image`: a tree becomes a disk.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -79,7 +80,9 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         return super::print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
-        eprint!("{}", summary(recipe, &disk, &filesystem.summary()));
+        // Nobody is left to tell when standard error is closed.
+        let text = summary(recipe, &disk, &filesystem.summary());
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
     Ok(())
 }
