@@ -5,12 +5,13 @@
 //!
 //! ```text
 //!  directory ─┐ source            transform              plan (pure)         place              write
-//!  dump ──────┴───────▶ Tree<Blob> ───────▶ Tree<Blob> ─────────────▶ Image ───────▶ Image ──────────▶ sparse file
-//!                         ownership, times, labels      mkfs_ext4         gpt, mbr, bare         │         stream
-//!                                                                                                └─────── digest only
+//!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─────────────▶ Image ───────▶ Image ──────────▶ sparse file
+//!  dump ──────┘           overlay, ownership, edits,     mkfs_ext4         gpt, mbr, bare         │         stream
+//!                         labels, times                                                           └─────── digest only
 //! ```
 //!
-//! * A source says what files there are and where their bytes lie ([`blob::Blob`]); it reads none of them.
+//! * A source says what files there are and where their bytes lie ([`blob::Blob`]); it keeps none of them.
+//! * Transforms make the tree what the [`recipe`] says. It knows all that the command line can say.
 //! * Planning is a pure function of the tree and the options. It decides every offset before a byte is written.
 //! * Writers read the bytes, in parallel, and write, stream or hash them.
 //!
