@@ -40,6 +40,10 @@ const TOOLS: [(&str, &str); 24] = [
 /// A real policy, as its package's installation builds it.
 const SELINUX_POLICY: &str = "/etc/selinux/default/contexts/files/file_contexts";
 
+/// The interpreter of Debian's Python modules, and the module that reads YAML.
+const PYTHON: &str = "/usr/bin/python3";
+const PYTHON_YAML: &str = "/usr/lib/python3/dist-packages/yaml/__init__.py";
+
 /// Where programs are, besides `PATH`: an ordinary user's often lacks the second half.
 const DIRECTORIES: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -108,6 +112,16 @@ pub(crate) fn selinux_policy() -> Option<PathBuf> {
         return Some(policy);
     }
     skip("SELinux policy", &format!("there is no {SELINUX_POLICY} (package selinux-policy-default)"));
+    None
+}
+
+/// A Python that has the module `yaml`, or `None` after a visible skip.
+pub(crate) fn python_with_yaml() -> Option<Command> {
+    LazyLock::force(&INSTALLED);
+    if Path::new(PYTHON).exists() && Path::new(PYTHON_YAML).exists() {
+        return Some(Command::new(PYTHON));
+    }
+    skip("YAML", &format!("there is no {PYTHON_YAML} (package python3-yaml)"));
     None
 }
 
@@ -192,6 +206,9 @@ fn missing() -> Vec<&'static str> {
     }
     if cfg!(target_arch = "x86_64") && find_kernel().is_none() {
         packages.insert("linux-image-cloud-amd64");
+    }
+    if !Path::new(PYTHON_YAML).exists() {
+        packages.insert("python3-yaml");
     }
     if !Path::new(SELINUX_POLICY).is_file() {
         packages.insert("selinux-policy-default");

@@ -15,6 +15,7 @@ mod foreign;
 mod images;
 mod invariants;
 mod judges_fail;
+mod release;
 mod reports;
 mod reproducible;
 mod selinux;

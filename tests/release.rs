@@ -1,0 +1,212 @@
+//! The program as it is shipped: static, in a root directory with nothing else in it, without any right.
+
+mod automation;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use crate::fixtures::small;
+use crate::judges;
+use crate::product::{NOBODY, Scratch, rootcast, run};
+
+/// The profile of the static program under test. It is the program's code that static linking could break, not its
+/// optimisation: the profile of the tests compiles in a fraction of the time that the one of releases takes.
+const PROFILE: &str = "dev";
+
+/// What no program needs that casts an image: the rights of a container's or virtual machine's manager.
+const FORBIDDEN: [&str; 13] = [
+    "mount",
+    "umount2",
+    "fsopen",
+    "fsmount",
+    "open_tree",
+    "move_mount",
+    "pivot_root",
+    "chroot",
+    "unshare",
+    "setns",
+    "ptrace",
+    "open_by_handle_at",
+    "clone",
+];
+
+/// The program that `.ci/release` makes, as bytes; `None` after a visible skip.
+fn program() -> Option<&'static [u8]> {
+    static PROGRAM: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
+        judges::locate("gcc")?;
+        judges::command("readelf")?;
+        // Compiling takes all the machine has, and others measure time.
+        let _heavy = judges::heavy();
+        let scratch = Scratch::new();
+        let mut command = Command::new(repository().join(".ci/release"));
+        // Both are the target directory of these tests, which may be far from the sources.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        command.args(["--profile", PROFILE]).arg(scratch.path()).env("CARGO_TARGET_DIR", target);
+        let outcome = run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
+        let made = scratch.join("rootcast");
+        assert_eq!(outcome.text().trim_end(), made.to_str().unwrap());
+        Some(fs::read(made).unwrap())
+    });
+    PROGRAM.as_deref()
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A root directory with what is put into it, and no /proc, /dev or /etc.
+struct Cell {
+    scratch: Scratch,
+    launcher: PathBuf,
+    directory: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Cell {
+    /// An empty one, or `None` after a visible skip.
+    fn new() -> Option<Self> {
+        if !judges::is_root() {
+            judges::skip("an empty root directory", "only root changes it");
+            return None;
+        }
+        let scratch = Scratch::new();
+        let launcher = scratch.join("confine");
+        let code = scratch.file("confine.c", include_str!("release/confine.c"));
+        let mut gcc = judges::command("gcc")?;
+        gcc.args(["-static", "-O1", "-Wall", "-Werror", "-o"]).arg(&launcher).arg(&code);
+        run(&mut gcc).success().unwrap_or_else(|why| panic!("{why}"));
+        let cell = Self { scratch, launcher, directory: "/".to_owned(), environment: Vec::new() };
+        cell.make_directory("", 0);
+        Some(cell)
+    }
+
+    /// A path within, as it is outside.
+    fn path(&self, inside: &str) -> PathBuf {
+        self.scratch.join("cell").join(inside.trim_start_matches('/'))
+    }
+
+    fn make_directory(&self, inside: &str, owner: u32) {
+        let path = self.path(inside);
+        fs::create_dir(&path).unwrap();
+        chown(&path, Some(owner), Some(owner)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn put_program(&self, inside: &str, bytes: &[u8]) {
+        fs::write(self.path(inside), bytes).unwrap();
+        fs::set_permissions(self.path(inside), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A command inside, as nobody. `how` is the launcher's: `deny` or `kill`.
+    fn command(&self, how: &str, program: &str) -> Command {
+        let mut command = Command::new(&self.launcher);
+        command.arg(how).arg(self.path("")).arg(NOBODY.to_string()).arg(&self.directory).arg(program);
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        command.env_clear().envs(environment).stdin(Stdio::null());
+        command
+    }
+
+    /// What is in it, but for what is below `source`.
+    fn names(&self) -> BTreeSet<PathBuf> {
+        let mut names = BTreeSet::new();
+        let mut directories = vec![self.path("")];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && path != self.path("source") {
+                    directories.push(path.clone());
+                }
+                names.insert(path);
+            }
+        }
+        names
+    }
+}
+
+/// A cell with the program, a tree at `/source` and a directory `/out` of nobody's.
+fn cell_with_program() -> Option<Cell> {
+    let cell = Cell::new()?;
+    cell.put_program("rootcast", program()?);
+    small::small().make(&cell.path("source"));
+    cell.make_directory("out", NOBODY);
+    Some(cell)
+}
+
+const FLAGS: [&str; 6] = ["-j", "2", "--layout", "gpt", "--arch", "x86_64"];
+
+/// Casts `/source` and what else is named in the cell, and compares with what the program of every other test makes.
+fn assert_casts(cell: &Cell, how: &str, program: &str, source: &str, output: &str) {
+    let mut confined = cell.command(how, program);
+    confined.arg("image").arg(source).args(["-o", output]).args(FLAGS);
+    run(&mut confined).success().unwrap_or_else(|why| panic!("{why}"));
+
+    let scratch = Scratch::new();
+    let expected = scratch.join("disk");
+    let mut ordinary = rootcast();
+    ordinary.arg("image").arg(cell.path(source)).arg("-o").arg(&expected).args(FLAGS);
+    run(&mut ordinary).success().unwrap_or_else(|why| panic!("{why}"));
+    let same = fs::read(cell.path(output)).unwrap() == fs::read(expected).unwrap();
+    assert!(same, "{how}: {source} gave other bytes than outside");
+}
+
+#[test]
+fn the_filter_denies_what_it_should() {
+    let Some(cell) = Cell::new() else { return };
+    cell.put_program("confine", &fs::read(&cell.launcher).unwrap());
+    for call in FORBIDDEN {
+        let outcome = run(cell.command("deny", "/confine").args(["probe", call]));
+        assert_eq!((outcome.code, outcome.text().as_str()), (Some(0), "EPERM\n"), "{outcome}");
+        // The kernel denies some of them too, but only the filter kills.
+        let status = cell.command("kill", "/confine").args(["probe", call]).status().unwrap();
+        assert_eq!(status.signal(), Some(rustix::process::Signal::SYS.as_raw()), "{call}: {status}");
+    }
+}
+
+#[test]
+fn it_runs_with_nothing_else_there_and_without_any_right() {
+    let Some(cell) = cell_with_program() else { return };
+    let mut expected = cell.names();
+    expected.insert(cell.path("out/disk.img"));
+    // The second time it replaces the file, and makes none of the calls that are now deadly.
+    for how in ["deny", "kill"] {
+        assert_casts(&cell, how, "/rootcast", "/source", "/out/disk.img");
+        assert_eq!(cell.names(), expected, "{how}: it leaves the image and nothing else");
+    }
+}
+
+#[test]
+fn what_fails_there_leaves_nothing_either() {
+    let Some(cell) = cell_with_program() else { return };
+    let expected = cell.names();
+    let outcome = run(cell.command("kill", "/rootcast").args(["image", "/nowhere", "-o", "/out/disk.img"]));
+    assert_ne!(outcome.code, Some(0), "{outcome}");
+    assert!(outcome.code.is_some() && outcome.stderr.contains("/nowhere"), "{outcome}");
+    let outcome = run(cell.command("kill", "/rootcast").args(["image", "/source", "-o", "/disk.img"]));
+    assert_ne!(outcome.code, Some(0), "only root writes there: {outcome}");
+    assert!(outcome.code.is_some() && outcome.stderr.contains("/: "), "{outcome}");
+    assert_eq!(cell.names(), expected);
+}
+
+#[test]
+fn the_libraries_of_compressed_archives_are_in_it() {
+    let Some(mut cell) = cell_with_program() else { return };
+    cell.environment.push(("TMPDIR".to_owned(), "/out".to_owned()));
+    for compression in ["gzip", "zstd", "xz", "bzip2"] {
+        if judges::locate(compression).is_none() {
+            continue;
+        }
+        let Some(mut tar) = judges::command("tar") else { return };
+        let archive = format!("/source.tar.{compression}");
+        tar.arg(format!("--{compression}")).arg("-cf").arg(cell.path(&archive)).arg("-C");
+        run(tar.arg(cell.path("source")).arg(".")).success().unwrap_or_else(|why| panic!("{why}"));
+        let mut expected = cell.names();
+        expected.insert(cell.path("out/disk.img"));
+        assert_casts(&cell, "kill", "/rootcast", &archive, "/out/disk.img");
+        assert_eq!(cell.names(), expected, "{compression}: it leaves the image and nothing else");
+    }
+}
