@@ -14,10 +14,6 @@ use crate::fixtures::small;
 use crate::judges;
 use crate::product::{NOBODY, Scratch, rootcast, run};
 
-/// The profile of the static program under test. It is the program's code that static linking could break, not its
-/// optimisation: the profile of the tests compiles in a fraction of the time that the one of releases takes.
-const PROFILE: &str = "dev";
-
 /// What no program needs that casts an image: the rights of a container's or virtual machine's manager.
 const FORBIDDEN: [&str; 13] = [
     "mount",
@@ -36,6 +32,9 @@ const FORBIDDEN: [&str; 13] = [
 ];
 
 /// The program that `.ci/release` makes, as bytes; `None` after a visible skip.
+///
+/// It is the very file that is shipped. The profile of the tests would not save time: all dependencies have to be
+/// compiled once more in any case, and with debug information they take longer.
 fn program() -> Option<&'static [u8]> {
     static PROGRAM: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
         judges::locate("gcc")?;
@@ -46,7 +45,7 @@ fn program() -> Option<&'static [u8]> {
         let mut command = Command::new(repository().join(".ci/release"));
         // Both are the target directory of these tests, which may be far from the sources.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        command.args(["--profile", PROFILE]).arg(scratch.path()).env("CARGO_TARGET_DIR", target);
+        command.arg(scratch.path()).env("CARGO_TARGET_DIR", target);
         let outcome = run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
         let made = scratch.join("rootcast");
         assert_eq!(outcome.text().trim_end(), made.to_str().unwrap());
