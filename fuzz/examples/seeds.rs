@@ -10,7 +10,9 @@ use std::{env, fs, io, panic};
 
 // Its counters are what the coverage flags make every crate call.
 use libfuzzer_sys as _;
-use rootcast_fuzz::{Outcome, architecture, arguments, dump, ext4, partition};
+use rootcast_fuzz::{
+    Outcome, architecture, arguments, dump, edits, ext4, file_contexts, mtree, partition, recipe, tar,
+};
 
 struct Target {
     name: &'static str,
@@ -20,13 +22,24 @@ struct Target {
     taken: usize,
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 12] = [
     Target { name: "architecture", check: architecture::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 1 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },
     Target { name: "dump_of_tree", check: dump::check_tree, seed: |bytes| bytes, taken: 100 },
     Target { name: "ext4", check: ext4::check, seed: |bytes| bytes, taken: 80 },
+    Target {
+        name: "file_contexts",
+        check: file_contexts::check,
+        seed: |b| file_contexts::text(&b),
+        taken: 60,
+    },
+    Target { name: "mtree", check: mtree::check, seed: |bytes| mtree::text(&bytes), taken: 50 },
+    Target { name: "owners_and_edits", check: edits::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "partition", check: partition::check, seed: |bytes| bytes, taken: 80 },
+    Target { name: "recipe", check: recipe::check, seed: |bytes| recipe::text(&bytes), taken: 50 },
+    Target { name: "tar", check: tar::check_bytes, seed: |bytes| tar::archive(&bytes), taken: 50 },
+    Target { name: "tar_of_members", check: tar::check_members, seed: |bytes| bytes, taken: 50 },
 ];
 
 fn main() -> io::Result<ExitCode> {

@@ -7,7 +7,7 @@ use image_tree::{InodeId, Kind, Tree};
 
 use crate::{Choices, Outcome, trees};
 
-type Bytes = Tree<Vec<u8>>;
+pub(crate) type Bytes = Tree<Vec<u8>>;
 
 /// Parses arbitrary text; what is a tree must be written and parsed without a change.
 pub fn check_text(text: &[u8]) -> Outcome {
@@ -51,7 +51,7 @@ fn tree(choices: &mut Choices<'_>) -> Bytes {
 }
 
 /// What takes bytes from the text alone.
-fn parse(text: &[u8]) -> Result<Bytes, String> {
+pub(crate) fn parse(text: &[u8]) -> Result<Bytes, String> {
     let content = |file: RegularFile<'_>| match file.body {
         Body::None if file.size == 0 => Ok(Vec::new()),
         Body::Inline(bytes) => Ok(bytes.into_owned()),
@@ -60,14 +60,14 @@ fn parse(text: &[u8]) -> Result<Bytes, String> {
     dump::parse(text, content).map_err(|error| error.to_string())
 }
 
-fn write(tree: &Bytes) -> Vec<u8> {
+pub(crate) fn write(tree: &Bytes) -> Vec<u8> {
     let mut text = Vec::new();
     dump::write(tree, &mut text, |_, bytes| Ok(Body::Inline(bytes.into())))
         .expect("memory takes every write");
     text
 }
 
-fn check_round_trip(tree: &Bytes) {
+pub(crate) fn check_round_trip(tree: &Bytes) {
     let text = write(tree);
     let again = parse(&text).unwrap_or_else(|error| panic!("what was written does not parse: {error}"));
     check_same(tree, &again);

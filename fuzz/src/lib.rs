@@ -5,8 +5,12 @@
 //!                   ├─▶ tree ────────▶ dump ────────▶ parsed again ────────────────▶ is it the tree?
 //!                   ├─▶ table ───────▶ disk ────────▶ read by the crate gptman ────▶ is it the table?
 //!                   ├─▶ links, files ▶ architecture and paths
-//!                   └─▶ words ───────▶ command line
+//!                   ├─▶ words ───────▶ command line
+//!                   ├─▶ members ─────▶ tar archive ─▶ read in place and as a stream ▶ are both one tree?
+//!                   └─▶ words ───────▶ owners, edits ▶ a small tree ───────────────▶ is it one still?
 //! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ────────────────▶ is it the tree?
+//!       ── text ──────▶ manifest, file_contexts ────▶ a small tree ────────────────▶ is it one still?
+//!       ── text ──────▶ recipe ──────▶ command line
 //! ```
 //!
 //! A target makes a few lines of code reachable; how soon they are reached is up to [`Choices`], which turn almost any
@@ -16,10 +20,16 @@ pub mod architecture;
 pub mod arguments;
 mod choices;
 pub mod dump;
+pub mod edits;
 pub mod ext4;
+pub mod file_contexts;
+pub mod mtree;
 pub mod partition;
 mod pattern;
+pub mod recipe;
+mod small;
 mod snapshot;
+pub mod tar;
 mod trees;
 
 pub use choices::Choices;
