@@ -220,9 +220,12 @@ fn note_owners(choices: &mut Choices<'_>, tree: &mut Tree<Blob>) {
 
 /// A pattern of the simplest bytes matches what the rules say, read word by word.
 fn check_glob(choices: &mut Choices<'_>) {
-    let pattern: Vec<u8> = (0..choices.up_to(10)).map(|_| choices.one_of(b"/*a/?*b")).collect();
-    let path: Vec<u8> =
-        (0..choices.up_to(10)).flat_map(|_| choices.one_of(&["/a", "a", "b", "/b"]).bytes()).collect();
+    const PIECES: [&str; 9] = ["/**", "/a", "/*", "/?", "a", "b", "*", "?", "/*a"];
+    let mut text = |pieces: &[&str]| -> Vec<u8> {
+        (0..choices.up_to(10)).flat_map(|_| choices.one_of(pieces).bytes()).collect()
+    };
+    let pattern = text(&PIECES);
+    let path = text(&["/a", "a", "b", "/b"]);
     let path = [b"/", path.strip_prefix(b"/").unwrap_or(&path)].concat();
     let Ok(glob) = Glob::parse(&pattern) else { return };
     let parts = |text: &[u8]| -> Vec<Vec<u8>> {

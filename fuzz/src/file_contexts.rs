@@ -127,7 +127,7 @@ fn line(choices: &mut Choices<'_>, text: &mut Vec<u8>) {
     ];
     const TYPES: [&str; 9] = ["", "", "-- ", "-d ", "-c ", "-b ", "-l ", "-p ", "-s "];
     const CONTEXTS: [&str; 5] =
-        ["u:r:t", "system_u:object_r:etc_t:s0", "<<none>>", "u:r:t:s0-s15:c0.c1023", "u:r:other ignored"];
+        ["u:r:t", "system_u:object_r:etc_t:s0", "<<none>>", "u:r:t:s0-s15:c0.c1023", "u:r:other"];
     text.push(b'/');
     for _ in 0..choices.up_to(4) {
         let piece = if choices.wrong() { choices.one_of(&PIECES) } else { choices.one_of(&PIECES[..17]) };
