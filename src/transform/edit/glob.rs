@@ -51,6 +51,10 @@ impl Glob {
                 _ => Component::Name(tokens(text).map_err(refuse)?),
             });
         }
+        if let Some(Component::Any) = components.last() {
+            // What is beneath a directory is not the directory.
+            components.push(Component::Name(vec![Token::Many]));
+        }
         Ok(Self { components })
     }
 
@@ -72,17 +76,8 @@ impl Glob {
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {
         let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
-        // The last `**` must match something: what is beneath a directory is not the directory.
-        let (components, least) = match self.components.split_last() {
-            Some((Component::Any, _)) => (&self.components[..], true),
-            _ => (&self.components[..], false),
-        };
-        if least && names.len() < components.iter().filter(|part| !matches!(part, Component::Any)).count() + 1
-        {
-            return false;
-        }
         wildcard(
-            components,
+            &self.components,
             &names,
             |component| matches!(component, Component::Any),
             |component, name| match component {
@@ -247,6 +242,10 @@ mod tests {
         check("/**", "/a", true);
         check("/**", "/", false);
         check("/**/*.pyc", "/usr/lib/x.pyc", true);
+        check("/**/a/**", "/x/a", false);
+        check("/**/a/**", "/x/a/b", true);
+        check("/**/**", "/a", true);
+        check("/**/**", "/", false);
         check("/", "/", true);
         check("/a**", "/abc", true);
     }
