@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 /// Every program the tests call that is not part of every system, and the Debian package it comes in.
-const TOOLS: [(&str, &str); 24] = [
+const TOOLS: [(&str, &str); 30] = [
     ("e2fsck", "e2fsprogs"),
     ("mke2fs", "e2fsprogs"),
     ("debugfs", "e2fsprogs"),
@@ -35,6 +35,12 @@ const TOOLS: [(&str, &str); 24] = [
     ("matchpathcon", "selinux-utils"),
     ("setfiles", "policycoreutils"),
     ("jsonschema", "python3-jsonschema"),
+    ("mtree", "mtree-netbsd"),
+    ("fakeroot", "fakeroot"),
+    ("setcap", "libcap2-bin"),
+    ("getfattr", "attr"),
+    ("setfattr", "attr"),
+    ("prlimit", "util-linux"),
 ];
 
 /// A real policy, as its package's installation builds it.

@@ -10,12 +10,14 @@ mod product;
 
 mod boot;
 mod cli;
+mod edited;
 mod failures;
 mod foreign;
 mod images;
 mod invariants;
 mod judges_fail;
 mod release;
+mod owners;
 mod reports;
 mod reproducible;
 mod selinux;
