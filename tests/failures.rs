@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::product::{Scratch, rootcast};
+use crate::judges;
+use crate::product::{NOBODY, Scratch, rootcast, run};
 
 /// A source whose bytes take long to read and no room to keep.
 const LONG: u64 = 64 << 30;
@@ -87,6 +88,229 @@ fn a_file_that_changes_after_the_scan_is_named() {
         errors.contains("changing: changed while it was read: size 1048576 when scanned, 7 now"),
         "{errors}"
     );
+}
+
+/// Bytes that no compression makes shorter, the same for the same seed.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        bytes.extend(next(&mut state).to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+/// A number that looks random: xorshift with a multiplication.
+fn next(state: &mut u64) -> u64 {
+    *state = (*state ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    *state ^= *state >> 29;
+    *state
+}
+
+/// A tree of which scanning, planning and writing take their time: 3,000 small files and 128 MiB.
+fn tree_with_work(root: &Path) {
+    for directory in 0..30_u64 {
+        let path = root.join(format!("d{directory}"));
+        fs::create_dir_all(&path).expect("it is new");
+        (0..100).for_each(|file| fs::write(path.join(file.to_string()), "small").expect("it is new"));
+    }
+    for file in 0..16 {
+        fs::write(root.join(format!("large{file}")), noise(file, 8 << 20)).expect("it is new");
+    }
+}
+
+/// How one of the killed runs went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Whole,
+}
+
+/// What is killed at random times: a command line, what it writes, and what that is when it is whole.
+struct Victim<'a> {
+    source: &'a Path,
+    whole: &'a [u8],
+    /// What was at the output before, if there was something.
+    before: Option<&'a str>,
+}
+
+impl Victim<'_> {
+    fn start(&self, out: &Path) -> Child {
+        let spool = out.join("spool");
+        let mut command = rootcast();
+        command.env("TMPDIR", spool).args(["image", "-q", "--layout", "bare", "-o"]).arg(out.join("disk"));
+        start(command.arg(self.source))
+    }
+
+    fn directory(&self, scratch: &Scratch, name: &str) -> std::path::PathBuf {
+        let out = scratch.join(name);
+        for directory in [out.clone(), out.join("spool")] {
+            fs::create_dir(&directory).expect("it is new");
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).expect("it is the test's");
+        }
+        if let Some(before) = self.before {
+            fs::write(out.join("disk"), before).expect("it is new");
+        }
+        out
+    }
+
+    fn check(&self, out: &Path) -> Left {
+        assert_eq!(names(&out.join("spool")), [""; 0], "a spool was left");
+        let mut found = names(out);
+        found.retain(|name| name != "spool");
+        let Some(before) = self.before else {
+            if found.is_empty() {
+                return Left::Nothing;
+            }
+            assert_eq!(found, ["disk"]);
+            assert!(fs::read(out.join("disk")).expect("it is there") == self.whole, "the image is not whole");
+            return Left::Whole;
+        };
+        let disk = fs::read(out.join("disk")).expect("the old one or the new one is always there");
+        let is_old = disk == before.as_bytes();
+        assert!(is_old || disk == self.whole, "the image is neither the old nor the new one");
+        for name in found.iter().filter(|name| *name != "disk") {
+            // Between two calls the new one has a second name: that moment is the only one.
+            assert!(is_old, "{name} was left beside the new image");
+            assert!(fs::read(out.join(name)).expect("it is there") == self.whole, "{name} is a part");
+        }
+        if is_old { Left::Nothing } else { Left::Whole }
+    }
+}
+
+#[test]
+fn killed_at_200_random_times_it_leaves_nothing_or_the_whole_image() {
+    let _heavy = judges::heavy();
+    let scratch = Scratch::in_memory();
+    let (source, packed) = (scratch.join("source"), scratch.join("packed.tar.gz"));
+    tree_with_work(&source);
+    let Some(mut tar) = judges::command("tar") else { return };
+    run(tar.args(["-I", "gzip -1", "-cf"]).arg(&packed).arg("-C").arg(&source).arg(".")).success().unwrap();
+
+    let mut left = Vec::new();
+    for (number, (source, before)) in
+        [(&source, None), (&packed, None), (&source, Some("old"))].into_iter().enumerate()
+    {
+        let mut victim = Victim { source, whole: &[], before };
+        let out = victim.directory(&scratch, &format!("whole{number}"));
+        let began = Instant::now();
+        assert!(victim.start(&out).wait().expect("it ends").success(), "it does not work alone");
+        let usual = began.elapsed();
+        let whole = fs::read(out.join("disk")).expect("it was made");
+        victim.whole = &whole;
+        let count = [100, 50, 50][number];
+        left.extend(kill_at_random_times(&victim, &scratch, usual, count));
+    }
+    assert_eq!(left.len(), 200);
+    let nothing = left.iter().filter(|left| **left == Left::Nothing).count();
+    assert!((20..200).contains(&nothing), "{nothing} of 200 runs were killed before their end");
+}
+
+/// Kills runs at times from their start to a little after their usual end, two at once.
+fn kill_at_random_times(victim: &Victim<'_>, scratch: &Scratch, usual: Duration, count: usize) -> Vec<Left> {
+    std::thread::scope(|scope| {
+        let halves = [0, 1].map(|half| {
+            scope.spawn(move || {
+                let mut state = half;
+                let one = |run: usize| {
+                    let out = victim.directory(scratch, &format!("{half}-{run}-{}", victim.whole.len()));
+                    let mut child = victim.start(&out);
+                    let share = u32::try_from(next(&mut state) >> 40).expect("24 bits");
+                    sleep(usual.mul_f64(f64::from(share) / f64::from(1 << 24) * 1.3));
+                    signal(&child, Signal::KILL);
+                    child.wait().expect("it is ours");
+                    let left = victim.check(&out);
+                    fs::remove_dir_all(out).expect("it is the test's");
+                    left
+                };
+                (0..count / 2).map(one).collect::<Vec<_>>()
+            })
+        });
+        halves.into_iter().flat_map(|half| half.join().expect("no check failed")).collect()
+    })
+}
+
+/// A small filesystem in memory that everybody may write to, or `None` after a visible skip.
+struct SmallFilesystem(std::path::PathBuf);
+
+impl SmallFilesystem {
+    fn new(scratch: &Scratch) -> Option<Self> {
+        if !judges::may_mount() {
+            return None;
+        }
+        let at = scratch.join("small");
+        fs::create_dir(&at).expect("it is new");
+        let mut mount = judges::command("mount")?;
+        mount.args(["-t", "tmpfs", "-o", "size=8m,mode=1777", "none"]).arg(&at);
+        run(&mut mount).success().unwrap_or_else(|why| panic!("{why}"));
+        Some(Self(at))
+    }
+
+    fn free(&self) -> u64 {
+        rustix::fs::statvfs(&self.0).expect("it is mounted").f_bfree
+    }
+}
+
+impl Drop for SmallFilesystem {
+    fn drop(&mut self) {
+        // OK to ignore: the directory stays then, as the test's output will show.
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn an_output_that_does_not_fit_leaves_nothing_and_is_named() {
+    let scratch = Scratch::new();
+    let Some(small) = SmallFilesystem::new(&scratch) else { return };
+    let source = scratch.join("source");
+    fs::create_dir(&source).expect("it is new");
+    fs::write(source.join("large"), noise(1, 20 << 20)).expect("it is new");
+    let free = small.free();
+    for layout in ["gpt", "bare"] {
+        for before in [None, Some("old")] {
+            let disk = small.0.join("disk.img");
+            if let Some(before) = before {
+                fs::write(&disk, before).expect("it is small");
+                std::os::unix::fs::chown(&disk, Some(NOBODY), Some(NOBODY)).expect("root may");
+            }
+            let outcome = run(rootcast().args(["image", "--layout", layout, "-o"]).arg(&disk).arg(&source));
+            assert_eq!(outcome.code, Some(6), "{outcome}");
+            for word in ["small/disk.img: no room for an image of ", "No space left"] {
+                assert!(outcome.stderr.contains(word), "{word}: {outcome}");
+            }
+            match before {
+                None => assert_eq!(names(&small.0), [""; 0]),
+                Some(before) => {
+                    assert_eq!(names(&small.0), ["disk.img"]);
+                    assert_eq!(fs::read(&disk).expect("it is there"), before.as_bytes());
+                    fs::remove_file(&disk).expect("it is the test's");
+                }
+            }
+            assert_eq!(small.free(), free, "space is not given back");
+        }
+    }
+}
+
+#[test]
+fn an_archive_whose_contents_do_not_fit_into_tmpdir_is_named() {
+    let scratch = Scratch::new();
+    let Some(small) = SmallFilesystem::new(&scratch) else { return };
+    fs::write(scratch.join("large"), noise(1, 20 << 20)).expect("it is new");
+    let archive = scratch.join("packed.tar.gz");
+    let Some(mut tar) = judges::command("tar") else { return };
+    run(tar.arg("-czf").arg(&archive).arg("-C").arg(scratch.path()).arg("large")).success().unwrap();
+    let free = small.free();
+    let mut command = rootcast();
+    command.env("TMPDIR", &small.0).arg("image").arg(&archive).arg("-o").arg(scratch.join("disk"));
+    let outcome = run(&mut command);
+    assert_eq!(outcome.code, Some(6), "{outcome}");
+    for word in ["packed.tar.gz: ", "TMPDIR", "No space left"] {
+        assert!(outcome.stderr.contains(word), "{word}: {outcome}");
+    }
+    assert_eq!(names(&small.0), [""; 0]);
+    assert_eq!(small.free(), free, "space is not given back");
+    assert!(!scratch.join("disk").exists(), "an image was left");
 }
 
 /// Whether the process sleeps in `openat(2)`, which of all that it opens only a pipe without a reader makes it do.
