@@ -13,6 +13,7 @@ mod cli;
 mod edited;
 mod failures;
 mod foreign;
+mod hostile;
 mod images;
 mod invariants;
 mod judges_fail;

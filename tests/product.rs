@@ -38,6 +38,11 @@ pub(crate) fn rootcast_as_root() -> Command {
     start(Command::new(&*PROGRAM), None)
 }
 
+/// Another program as the ordinary user, who runs rootcast in its turn.
+pub(crate) fn as_ordinary_user(command: Command) -> Command {
+    start(command, Some(NOBODY))
+}
+
 fn start(mut command: Command, user: Option<u32>) -> Command {
     if let Some(id) = user
         && judges::is_root()

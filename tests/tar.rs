@@ -1,6 +1,6 @@
 //! tar archives by three programs in every dialect, and what no program would write.
 
-mod builder;
+pub(crate) mod builder;
 mod hostile;
 mod property;
 
