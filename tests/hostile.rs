@@ -190,6 +190,10 @@ fn a_tree_4000_deep_is_cast_from_every_source() {
     assert_eq!(text.lines().count(), DEPTH + 2);
     assert!(text.lines().last().unwrap().starts_with(&format!("{}/f 4 100644 1 ", "/d".repeat(DEPTH))));
 
+    let place = format!("{}:/added", directory.0.display());
+    let both = bounded(&["tree", directory.0.to_str().unwrap(), "--add", &place], None);
+    assert_eq!(both.success().unwrap_or_else(|why| panic!("{why}")).text().lines().count(), 2 * DEPTH + 4);
+
     // GNU tar walks as deep, and writes names as long.
     let archive = scratch.join("deep.tar");
     let Some(mut tar) = judges::command("tar") else { return };

@@ -83,7 +83,13 @@ fn graft(
         let whole = if is_directory { join(path, &relative) } else { path.to_vec() };
         let inode = added.get(step.id);
         if let Kind::Directory(_) = &inode.kind {
-            let id = put_directory(tree, &whole, inode.metadata.clone(), made)?;
+            let id = match ids.get(&step.parent) {
+                // A path is followed from the top, which takes long for each directory of a deep tree.
+                Some(parent) if tree.lookup(*parent, name.as_bytes()).is_none() => tree
+                    .insert(*parent, name.clone(), Inode::directory(inode.metadata.clone()))
+                    .map_err(|error| error.to_string())?,
+                _ => put_directory(tree, &whole, inode.metadata.clone(), made)?,
+            };
             ids.insert(step.id, id);
             continue;
         }
