@@ -66,7 +66,7 @@ fn the_container_casts() {
     let [entry] = words("ENTRYPOINT").try_into().expect("the entry is one program");
 
     let help = run(cell.command("kill", &entry).args(words("CMD"))).success();
-    assert!(help.unwrap_or_else(|why| panic!("{why}")).text().contains("rootcast image"));
+    assert!(help.unwrap_or_else(|why| panic!("{why}")).text().contains("Usage: rootcast"));
 
     let directory = cell.directory.clone();
     let source = format!("{directory}/source");
