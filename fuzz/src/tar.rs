@@ -28,7 +28,12 @@ pub fn check_bytes(bytes: &[u8]) -> Outcome {
         }
         (Err(in_place), Err(streamed)) => {
             assert_eq!(in_place.kind(), streamed.kind());
-            assert_eq!(in_place.to_string(), streamed.to_string());
+            let (in_place, streamed) = (in_place.to_string(), streamed.to_string());
+            // Contents that are longer than the rest and than may be read are both: how long the rest is, a stream does
+            // not know.
+            if !streamed.contains("--max-size") {
+                assert_eq!(in_place, streamed);
+            }
             Outcome::Refused
         }
         (Ok(_), Err(error)) => panic!("only the stream is refused: {error}"),
