@@ -140,15 +140,7 @@ impl Content for Blob {
             Blob::Host(file) => file.read_at(buffer, offset),
             Blob::Range(range) => range.read_at(buffer, offset),
             Blob::Sparse(sparse) => sparse.read_at(buffer, offset),
-            Blob::Memory(bytes) => {
-                let start = usize::try_from(offset).map_err(io::Error::other)?;
-                let source = start
-                    .checked_add(buffer.len())
-                    .and_then(|end| bytes.get(start..end))
-                    .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-                buffer.copy_from_slice(source);
-                Ok(())
-            }
+            Blob::Memory(bytes) => bytes.read_at(buffer, offset),
         }
     }
 }

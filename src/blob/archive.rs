@@ -83,15 +83,7 @@ impl Archive {
     pub(crate) fn read_unchecked(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match &self.bytes {
             Bytes::Host { file, .. } | Bytes::Spool { file, .. } => file.read_exact_at(buffer, offset),
-            Bytes::Memory(bytes) => {
-                let start = usize::try_from(offset).map_err(io::Error::other)?;
-                let source = start
-                    .checked_add(buffer.len())
-                    .and_then(|end| bytes.get(start..end))
-                    .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-                buffer.copy_from_slice(source);
-                Ok(())
-            }
+            Bytes::Memory(bytes) => bytes.read_at(buffer, offset),
         }
     }
 

@@ -21,9 +21,10 @@ pub trait Content: Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
-impl Content for Vec<u8> {
+/// Bytes at hand.
+impl Content for [u8] {
     fn len(&self) -> u64 {
-        self.as_slice().len() as u64
+        self.len() as u64
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
@@ -34,5 +35,15 @@ impl Content for Vec<u8> {
             .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         buffer.copy_from_slice(source);
         Ok(())
+    }
+}
+
+impl Content for Vec<u8> {
+    fn len(&self) -> u64 {
+        self.as_slice().len() as u64
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.as_slice().read_at(buffer, offset)
     }
 }
