@@ -1,9 +1,12 @@
 //! Where a regular file's bytes are: in a file of the host, in an archive, or in memory.
 
 pub(crate) mod archive;
+mod directory;
 mod root;
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +15,7 @@ use rustix::fs::{OFlags, Stat};
 use thiserror::Error;
 
 pub use archive::{Archive, ArchiveRange, Sparse};
+pub(crate) use directory::HostDirectory;
 pub(crate) use root::Root;
 
 /// The bytes of one regular file.
@@ -29,12 +33,11 @@ pub enum Blob {
 
 /// A file of the host beneath a directory that is held open, as it was when it was found.
 ///
-/// It takes about 100 bytes and the path, and holds no file open.
+/// It takes about 100 bytes and the name, and holds no file open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFile {
-    root: Arc<Root>,
-    /// Relative to the root, without `.`, `..` and empty components.
-    path: Box<[u8]>,
+    directory: Arc<HostDirectory>,
+    name: Box<[u8]>,
     size: u64,
     identity: Identity,
 }
@@ -108,8 +111,14 @@ struct Unreadable {
 }
 
 impl Blob {
-    pub(crate) fn host(root: Arc<Root>, path: Box<[u8]>, size: u64, identity: Identity) -> Self {
-        Self::Host(HostFile { root, path, size, identity })
+    /// A file by its name in a directory.
+    pub(crate) fn host(
+        directory: Arc<HostDirectory>,
+        name: Box<[u8]>,
+        size: u64,
+        identity: Identity,
+    ) -> Self {
+        Self::Host(HostFile { directory, name, size, identity })
     }
 }
 
@@ -149,13 +158,13 @@ impl HostFile {
     /// The file's path on the host.
     #[must_use]
     pub fn host_path(&self) -> PathBuf {
-        self.root.join(&self.path)
+        self.directory.host_path().join(OsStr::from_bytes(&self.name))
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         use rustix::io::Errno;
         // Non-blocking, because a fifo may have taken the file's name, and opening that waits for a writer.
-        let file = match self.root.open(&self.path, OFlags::RDONLY | OFlags::NONBLOCK) {
+        let file = match self.directory.open(&self.name, OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Err(self.changed(Change::Gone)),
             // It, or a directory above it, is a symbolic link or no directory now.
@@ -240,7 +249,8 @@ mod tests {
     fn scanned(directory: &Path, name: &str) -> Blob {
         let root = Arc::new(Root::open_at(directory).expect("the test's directory"));
         let stat = rustix::fs::lstat(directory.join(name)).expect("the test's file");
-        Blob::host(root, name.as_bytes().into(), file_size(&stat), Identity::of(&stat))
+        let (place, name) = HostDirectory::of_file(root, name.as_bytes());
+        Blob::host(place, name.into(), file_size(&stat), Identity::of(&stat))
     }
 
     fn read(blob: &Blob) -> io::Result<Vec<u8>> {
@@ -327,7 +337,10 @@ mod tests {
         assert_eq!(read(&blob).expect("it is as it was"), b"x");
         fs::rename(&d, &moved).expect("moved away");
         std::os::unix::fs::symlink(&moved, &d).expect("the name is free");
-        assert_eq!(change(&blob), Change::Replaced);
+        // This thread has the directory open still, under whatever name. To another one it is a link.
+        assert_eq!(read(&blob).expect("it is as it was"), b"x");
+        let elsewhere = std::thread::scope(|scope| scope.spawn(|| change(&blob)).join());
+        assert_eq!(elsewhere.expect("no panic"), Change::Replaced);
     }
 
     #[test]
@@ -351,7 +364,8 @@ mod tests {
         for openat2 in [true, false] {
             let root = Root::open_at(directory.path()).expect("the test's directory");
             root.set_openat2(openat2);
-            let blob = Blob::host(Arc::new(root), path.clone().into(), 4, Identity::of(&stat));
+            let (place, name) = HostDirectory::of_file(Arc::new(root), &path);
+            let blob = Blob::host(place, name.into(), 4, Identity::of(&stat));
             assert_eq!(read(&blob).expect("depth does not matter"), b"deep");
         }
     }

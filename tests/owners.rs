@@ -10,7 +10,7 @@ use crate::fixtures::{Fixture, Item, Kind, small};
 use crate::judges;
 use crate::oracle::expected::Kind as Found;
 use crate::oracle::{Expected, walk};
-use crate::product::{NOBODY, Scratch, rootcast, rootcast_as_root, run};
+use crate::product::{NOBODY, Scratch, rootcast, rootcast_as, rootcast_as_root, run};
 
 /// Only root gives files away. `false` after a visible skip.
 pub(crate) fn may_give_away() -> bool {
@@ -402,4 +402,28 @@ fn xattrs_are_those_setfattr_sets() {
     assert_eq!(set, edited);
     let (by_kernel, _) = walk::directory(&source).expect("the test's own tree");
     assert_eq!(by_kernel.files[b"/a".as_slice()].xattrs, edited);
+}
+
+/// A file that its mode lets all read, and an ACL lets all but one user read, is as unreadable to that one as any.
+#[test]
+fn an_acl_that_takes_reading_away_is_seen() {
+    if !may_give_away() {
+        return;
+    }
+    let Some(mut setfacl) = judges::command("setfacl") else { return };
+    let scratch = Scratch::new();
+    let root = scratch.join("tree");
+    fs::create_dir(&root).expect("a new directory");
+    let path = root.join("hidden");
+    fs::write(&path, "x").expect("a new file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    printed(setfacl.args(["-m", "u:65534:---,m::r"]).arg(&path));
+    let mode = fs::metadata(&path).expect("it was just made").permissions().mode();
+    assert_eq!(mode & 0o444, 0o444, "the mode lets all read");
+    let outcome = run(rootcast().arg("tree").arg(&root));
+    assert_ne!(outcome.code, Some(0));
+    let said = outcome.stderr;
+    assert!(said.contains("hidden") && said.contains("--unreadable"), "{said}");
+    let outcome = run(rootcast_as(NOBODY - 1).arg("tree").arg(&root)).success();
+    assert!(outcome.unwrap_or_else(|why| panic!("{why}")).text().contains("/hidden"));
 }

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image_tree::{Inode, Tree};
-use rustix::fs::FileType;
 
 use crate::blob::{Blob, Root};
 use crate::error::{Error, ErrorKind, Result};
@@ -87,7 +86,7 @@ pub fn read_file(path: &Path) -> Result<Inode<Blob>> {
     let root = Root::open_at(parent).map_err(|errno| Error::io(parent, errno))?;
     let root = Arc::new(root);
     let name = CString::new(name.as_bytes()).map_err(|error| Error::io(path, error))?;
-    let entry = list::Lister::new(&root)?.entry(root.fd(), b"", &name, FileType::Unknown)?;
+    let entry = list::Lister::new(&root)?.entry_of_root(&name)?;
     match entry.found {
         list::Found::Directory => Err(is_directory()),
         list::Found::File { unreadable: true, .. } => Err(Error::io(path, rustix::io::Errno::ACCESS)),

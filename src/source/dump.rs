@@ -10,7 +10,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 
-use crate::blob::{Blob, Identity, Root, file_size};
+use crate::blob::{Blob, HostDirectory, Identity, Root, file_size};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How much text is read at most, in bytes: 1 GiB, about ten million files.
@@ -109,7 +109,8 @@ fn payload(root: &Arc<Root>, path: &[u8], size: u64) -> Result<Blob, PayloadErro
     if actual != size {
         return Err(PayloadError::Size { path: host_path(), actual, stated: size });
     }
-    Ok(Blob::host(Arc::clone(root), path.into(), size, Identity::of(&stat)))
+    let (directory, name) = HostDirectory::of_file(Arc::clone(root), path);
+    Ok(Blob::host(directory, name.into(), size, Identity::of(&stat)))
 }
 
 /// Names separated by single slashes: what can only lead downwards.

@@ -53,6 +53,9 @@ static const struct {
 	/* Only with CLONE_NEWUSER, without which it makes threads. */
 	{ "clone", SYS_clone, CLONE_NEWUSER | SIGCHLD },
 };
+
+/* Every kind of namespace. Without one of these flags unshare only parts a thread from what its process shares. */
+#define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | 0x80)
 enum { FORBIDDEN = sizeof forbidden / sizeof *forbidden };
 
 static void fail(const char *what)
@@ -79,6 +82,17 @@ static void add_load(size_t offset)
 	add(BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
 }
 
+/* Forbids a call when one of some flags is in the low half of its first argument; both architectures are
+ * little-endian. */
+static void forbid_flags(int number, unsigned int flags, unsigned int action)
+{
+	add(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
+	add_load(offsetof(struct seccomp_data, args[0]));
+	add(BPF_JMP | BPF_JSET | BPF_K, flags, 0, 1);
+	add_return(action);
+	add_load(offsetof(struct seccomp_data, nr));
+}
+
 static void confine(unsigned int action)
 {
 	struct sock_fprog program = { .filter = filter };
@@ -94,12 +108,11 @@ static void confine(unsigned int action)
 	add_return(SECCOMP_RET_ERRNO | ENOSYS);
 	for (int index = 0; index < FORBIDDEN; index++) {
 		if (forbidden[index].number == SYS_clone) {
-			/* The flags are the low half of the first argument; both architectures are little-endian. */
-			add(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4);
-			add_load(offsetof(struct seccomp_data, args[0]));
-			add(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER, 0, 1);
-			add_return(action);
-			add_load(offsetof(struct seccomp_data, nr));
+			forbid_flags(SYS_clone, CLONE_NEWUSER, action);
+		} else if (forbidden[index].number == SYS_unshare && action == SECCOMP_RET_KILL_PROCESS) {
+			/* A thread's own working directory is no namespace. Where calls fail, that one does too, as under
+			 * container runtimes, and the program has to do without. */
+			forbid_flags(SYS_unshare, NAMESPACES, action);
 		} else {
 			add(BPF_JMP | BPF_JEQ | BPF_K, forbidden[index].number, 0, 1);
 			add_return(action);

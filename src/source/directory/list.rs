@@ -1,6 +1,6 @@
 //! One directory: its metadata, its entries, and what each of them is.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -12,11 +12,24 @@ use rustix::io::Errno;
 use super::HostInode;
 use super::scan::join;
 use super::xattrs::XattrReader;
-use crate::blob::{Blob, Identity, Root};
+use crate::blob::{Blob, HostDirectory, Identity, Root};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How much of a directory one system call gives.
 const BUFFER: usize = 64 * 1024;
+
+/// A directory with more entries than this is a matter for several threads, which take as many at a time.
+const BATCH: usize = 512;
+
+/// The xattr of a POSIX ACL.
+const ACCESS_ACL: &[u8] = b"system.posix_acl_access";
+
+/// Names of a long directory, to be examined by another thread than the one that lists it.
+pub(super) struct Batch {
+    directory: Arc<OwnedFd>,
+    pub(super) place: Arc<HostDirectory>,
+    names: Vec<(CString, FileType)>,
+}
 
 /// One directory as the host lists it.
 #[derive(Clone, Debug)]
@@ -61,14 +74,6 @@ pub(super) struct HardLink {
     pub(super) ctime: (i64, u32),
 }
 
-impl Listing {
-    /// The names of the directories in this one.
-    pub(super) fn directories(&self) -> impl Iterator<Item = &Name> {
-        let is_directory = |entry: &&Entry| matches!(entry.found, Found::Directory);
-        self.entries.iter().filter(is_directory).map(|entry| &entry.name)
-    }
-}
-
 /// Something is not what it was a moment ago.
 pub(super) fn changed(root: &Root, path: &[u8], how: &str) -> Error {
     let message = format!("changed while it was scanned: {how}; make sure that nothing writes to the source");
@@ -83,12 +88,28 @@ pub(super) struct Lister<'r> {
 }
 
 impl<'r> Lister<'r> {
+    /// A lister for any thread.
     pub(super) fn new(root: &'r Arc<Root>) -> Result<Self> {
-        Ok(Self { root, xattrs: XattrReader::new(root)?, buffer: vec![MaybeUninit::uninit(); BUFFER] })
+        Ok(Self::with(root, XattrReader::new(root)?))
     }
 
-    /// Lists the open directory whose path relative to the root is `path`.
-    pub(super) fn list(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Listing> {
+    /// A lister for a thread that does nothing else with relative paths.
+    pub(super) fn of_own_thread(root: &'r Arc<Root>) -> Result<Self> {
+        Ok(Self::with(root, XattrReader::of_own_thread(root)?))
+    }
+
+    fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>) -> Self {
+        Self { root, xattrs, buffer: vec![MaybeUninit::uninit(); BUFFER] }
+    }
+
+    /// Lists the open directory whose path relative to the root is `path`. Where it is long, `hand_over` may take names
+    /// for another thread to examine; it gives back those that nobody is free for.
+    pub(super) fn list(
+        &mut self,
+        directory: &Arc<OwnedFd>,
+        path: &[u8],
+        hand_over: &mut dyn FnMut(Batch) -> Option<Batch>,
+    ) -> Result<Listing> {
         let before = self.stat_self(directory.as_fd(), path)?;
         if !may(directory.as_fd(), c".", Access::EXEC_OK) {
             return self.unreadable(directory, path);
@@ -96,7 +117,7 @@ impl<'r> Lister<'r> {
         let xattrs = self.xattrs.of_directory(directory.as_fd(), path)?;
         let metadata = metadata(self.root, path, &before, xattrs)?;
         let mut buffer = std::mem::take(&mut self.buffer);
-        let entries = self.entries(directory, path, &mut buffer);
+        let entries = self.entries(directory, path, &mut buffer, hand_over);
         self.buffer = buffer;
         let entries = entries?;
         let after = self.stat_self(directory.as_fd(), path)?;
@@ -118,22 +139,55 @@ impl<'r> Lister<'r> {
 
     fn entries(
         &mut self,
-        directory: &OwnedFd,
+        directory: &Arc<OwnedFd>,
         path: &[u8],
         buffer: &mut [MaybeUninit<u8>],
+        hand_over: &mut dyn FnMut(Batch) -> Option<Batch>,
     ) -> Result<Vec<Entry>> {
+        self.xattrs.enter(directory.as_fd(), path)?;
+        let place = HostDirectory::new(Arc::clone(self.root), path.into());
         let mut entries = Vec::new();
-        let mut names = RawDir::new(directory, buffer);
-        while let Some(entry) = names.next() {
+        let mut names = Vec::new();
+        let mut listed = RawDir::new(directory, buffer);
+        while let Some(entry) = listed.next() {
             // ENOENT: the directory was removed after it was opened.
             let entry = entry.map_err(|errno| cannot_examine(self.root, path, errno))?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
-            entries.push(self.entry(directory.as_fd(), path, name, entry.file_type())?);
+            if entries.len() < BATCH {
+                entries.push(self.entry(directory.as_fd(), &place, name, entry.file_type())?);
+                continue;
+            }
+            names.push((name.to_owned(), entry.file_type()));
+            if names.len() == BATCH {
+                let names = std::mem::replace(&mut names, Vec::with_capacity(BATCH));
+                let batch = Batch { directory: Arc::clone(directory), place: Arc::clone(&place), names };
+                if let Some(batch) = hand_over(batch) {
+                    self.examine(&batch, &mut entries)?;
+                }
+            }
+        }
+        for (name, file_type) in names {
+            entries.push(self.entry(directory.as_fd(), &place, &name, file_type)?);
         }
         Ok(entries)
+    }
+
+    /// Examines names that another thread listed.
+    pub(super) fn batch(&mut self, batch: &Batch) -> Result<Vec<Entry>> {
+        self.xattrs.enter(batch.directory.as_fd(), batch.place.path())?;
+        let mut entries = Vec::with_capacity(batch.names.len());
+        self.examine(batch, &mut entries)?;
+        Ok(entries)
+    }
+
+    fn examine(&mut self, batch: &Batch, entries: &mut Vec<Entry>) -> Result<()> {
+        for (name, file_type) in &batch.names {
+            entries.push(self.entry(batch.directory.as_fd(), &batch.place, name, *file_type)?);
+        }
+        Ok(())
     }
 
     fn stat_self(&self, directory: BorrowedFd<'_>, path: &[u8]) -> Result<Statx> {
@@ -142,16 +196,25 @@ impl<'r> Lister<'r> {
             .map_err(|errno| Error::io(self.root.join(path), errno))
     }
 
-    pub(super) fn entry(
+    /// Examines one entry of the root.
+    pub(super) fn entry_of_root(&mut self, name: &CStr) -> Result<Entry> {
+        let root = self.root;
+        self.xattrs.enter(root.fd(), b"")?;
+        let place = HostDirectory::new(Arc::clone(root), Box::default());
+        self.entry(root.fd(), &place, name, FileType::Unknown)
+    }
+
+    /// Examines an entry of an open directory, the one entered last.
+    fn entry(
         &mut self,
         directory: BorrowedFd<'_>,
-        directory_path: &[u8],
+        place: &Arc<HostDirectory>,
         file_name: &CStr,
         file_type: FileType,
     ) -> Result<Entry> {
-        let path = || join(directory_path, file_name.to_bytes());
+        let path = || join(place.path(), file_name.to_bytes());
         let name =
-            Name::new(file_name.to_bytes()).map_err(|error| bad_input(self.root, directory_path, error))?;
+            Name::new(file_name.to_bytes()).map_err(|error| bad_input(self.root, place.path(), error))?;
         // A directory says what it is when it is listed itself.
         if file_type == FileType::Directory {
             return Ok(Entry { name, found: Found::Directory });
@@ -159,14 +222,24 @@ impl<'r> Lister<'r> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
         let stat = rustix::fs::statx(directory, file_name, flags, StatxFlags::BASIC_STATS)
             .map_err(|errno| cannot_examine(self.root, &path(), errno))?;
-        let Some(kind) = self.kind(directory, file_name, &stat, path)? else {
+        let Some(kind) = self.kind(directory, place, file_name, &stat)? else {
             return Ok(Entry { name, found: Found::Directory });
         };
         let path = path();
-        let unreadable = matches!(kind, Kind::Regular(_)) && !may(directory, file_name, Access::READ_OK);
+        let regular = matches!(kind, Kind::Regular(_));
+        // Only an ACL can take from one user what the mode gives to all, so the kernel is seldom asked.
+        let all_may_read = stat.stx_mode & 0o444 == 0o444;
+        let asked = regular && !all_may_read;
+        let mut unreadable = asked && !may(directory, file_name, Access::READ_OK);
         // The kernel gives some xattrs only to who may read the file.
-        let xattrs =
+        let mut xattrs =
             if unreadable { Xattrs::new() } else { self.xattrs.of_entry(directory, file_name, &path)? };
+        if regular && !asked && xattrs.keys().any(|name| name.as_bytes() == ACCESS_ACL) {
+            unreadable = !may(directory, file_name, Access::READ_OK);
+            if unreadable {
+                xattrs = Xattrs::new();
+            }
+        }
         let inode = Inode { metadata: metadata(self.root, &path, &stat, xattrs)?, kind };
         let host = host_inode(&stat);
         let hard_link = (stat.stx_nlink > 1).then(|| HardLink { inode: host, ctime: identity(&stat).ctime });
@@ -177,16 +250,17 @@ impl<'r> Lister<'r> {
     fn kind(
         &self,
         directory: BorrowedFd<'_>,
+        place: &Arc<HostDirectory>,
         file_name: &CStr,
         stat: &Statx,
-        path: impl Fn() -> Vec<u8>,
     ) -> Result<Option<Kind<Blob>>> {
+        let path = || join(place.path(), file_name.to_bytes());
         let device = Device { major: stat.stx_rdev_major, minor: stat.stx_rdev_minor };
         Ok(Some(match FileType::from_raw_mode(u32::from(stat.stx_mode)) {
             FileType::Directory => return Ok(None),
             FileType::RegularFile => {
-                let root = Arc::clone(self.root);
-                Kind::Regular(Blob::host(root, path().into(), stat.stx_size, identity(stat)))
+                let place = Arc::clone(place);
+                Kind::Regular(Blob::host(place, file_name.to_bytes().into(), stat.stx_size, identity(stat)))
             }
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(directory, file_name, Vec::new())

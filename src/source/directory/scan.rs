@@ -1,5 +1,6 @@
 //! The directories of a tree, each listed once, by several threads.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,8 +9,10 @@ use std::thread;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::list::{Lister, Listing, changed};
-use crate::blob::Root;
+use image_tree::Name;
+
+use super::list::{Batch, Entry, Found, Lister, Listing, changed};
+use crate::blob::{HostDirectory, Root};
 use crate::error::{Error, Result};
 
 /// More threads than this wait for the host's filesystem, and each needs up to four descriptors.
@@ -23,23 +26,64 @@ pub(super) fn scan(root: &Arc<Root>, threads: usize) -> Result<Vec<Listing>> {
         let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(root, &queue))).collect();
         spawned.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
-    let mut all = Vec::new();
-    for listings in results {
-        all.append(&mut listings?);
+    let mut all = Part::default();
+    for part in results {
+        let Part { mut listings, mut further } = part?;
+        all.listings.append(&mut listings);
+        all.further.append(&mut further);
     }
-    Ok(all)
+    Ok(all.whole())
 }
 
-fn work(root: &Arc<Root>, queue: &Queue) -> Result<Vec<Listing>> {
-    let mut lister = Lister::new(root)?;
-    let mut listings = Vec::new();
-    while let Some((path, _busy)) = queue.take() {
-        if let Err(error) = descend(root, queue, &mut lister, path, &mut listings) {
+/// What one thread found.
+#[derive(Default)]
+struct Part {
+    listings: Vec<Listing>,
+    /// Entries of long directories that another thread lists, with the directories' paths.
+    further: Vec<(Arc<HostDirectory>, Vec<Entry>)>,
+}
+
+impl Part {
+    /// The listings with all of their entries.
+    fn whole(self) -> Vec<Listing> {
+        let Self { mut listings, further } = self;
+        if further.is_empty() {
+            return listings;
+        }
+        let mut by_path: BTreeMap<Vec<u8>, Vec<Entry>> = BTreeMap::new();
+        for (place, mut entries) in further {
+            by_path.entry(place.path().to_vec()).or_default().append(&mut entries);
+        }
+        for listing in &mut listings {
+            if let Some(mut entries) = by_path.remove(&listing.path) {
+                listing.entries.append(&mut entries);
+            }
+        }
+        listings
+    }
+}
+
+fn work(root: &Arc<Root>, queue: &Queue) -> Result<Part> {
+    let mut lister = Lister::of_own_thread(root)?;
+    let mut part = Part::default();
+    while let Some((task, _busy)) = queue.take() {
+        let done = match task {
+            Task::Directory(path) => descend(root, queue, &mut lister, path, &mut part.listings),
+            Task::Batch(batch) => examine(queue, &mut lister, batch, &mut part),
+        };
+        if let Err(error) = done {
             queue.stop();
             return Err(error);
         }
     }
-    Ok(listings)
+    Ok(part)
+}
+
+fn examine(queue: &Queue, lister: &mut Lister<'_>, batch: Batch, part: &mut Part) -> Result<()> {
+    let entries = lister.batch(&batch)?;
+    queue.add(directories(&entries).map(|name| join(batch.place.path(), name.as_bytes())));
+    part.further.push((batch.place, entries));
+    Ok(())
 }
 
 /// Lists the directory at `path`, then the first one in it, and so on to the bottom; what else is there to list goes
@@ -58,17 +102,18 @@ fn descend(
     loop {
         let (directory, listing) = match opened {
             Opened::Readable(directory) => {
-                let listing = lister.list(&directory, &path)?;
+                let directory = Arc::new(directory);
+                let listing = lister.list(&directory, &path, &mut |batch| queue.offer(batch))?;
                 (directory, listing)
             }
             Opened::Place(directory) => {
                 let listing = lister.unreadable(&directory, &path)?;
-                (directory, listing)
+                (Arc::new(directory), listing)
             }
         };
-        let mut directories = listing.directories();
-        let first = directories.next().map(|name| name.as_bytes().to_vec());
-        queue.add(directories.map(|name| join(&path, name.as_bytes())).collect());
+        let mut names = directories(&listing.entries);
+        let first = names.next().map(|name| name.as_bytes().to_vec());
+        queue.add(names.map(|name| join(&path, name.as_bytes())));
         listings.push(listing);
         let Some(name) = first else { return Ok(()) };
         path = join(&path, &name);
@@ -114,7 +159,21 @@ fn cannot_open(root: &Root, path: &[u8], errno: Errno) -> Error {
     }
 }
 
-/// Directories to be listed.
+/// The names of the directories among entries.
+fn directories(entries: &[Entry]) -> impl Iterator<Item = &Name> {
+    let is_directory = |entry: &&Entry| matches!(entry.found, Found::Directory);
+    entries.iter().filter(is_directory).map(|entry| &entry.name)
+}
+
+/// What a thread does at a time.
+enum Task {
+    /// Listing the directory at this path and what leads down from it.
+    Directory(Vec<u8>),
+    /// Examining some of the entries of a long directory.
+    Batch(Batch),
+}
+
+/// What is to be done.
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
@@ -122,9 +181,11 @@ struct Queue {
 
 struct State {
     waiting: Vec<Vec<u8>>,
-    /// How many threads list a directory now, and so may add more.
+    /// No more than there are idle threads, as each holds its directory open.
+    batches: Vec<Batch>,
+    /// How many threads do something now, and so may add more.
     busy: usize,
-    /// How many threads wait for a directory. Waking nobody would be a system call for nothing.
+    /// How many threads wait for something to do. Waking nobody would be a system call for nothing.
     idle: usize,
     stopped: bool,
 }
@@ -135,20 +196,22 @@ struct Busy<'q>(&'q Queue);
 impl Queue {
     /// A queue of the root directory, whose path is empty.
     fn new() -> Self {
-        let state = State { waiting: vec![Vec::new()], busy: 0, idle: 0, stopped: false };
+        let state =
+            State { waiting: vec![Vec::new()], batches: Vec::new(), busy: 0, idle: 0, stopped: false };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Waits for a directory; none when there are no more or someone stopped.
-    fn take(&self) -> Option<(Vec<u8>, Busy<'_>)> {
+    /// Waits for something to do; none when there is no more or someone stopped.
+    fn take(&self) -> Option<(Task, Busy<'_>)> {
         let mut state = self.lock();
         loop {
             if state.stopped {
                 return None;
             }
-            if let Some(path) = state.waiting.pop() {
+            let batch = state.batches.pop().map(Task::Batch);
+            if let Some(task) = batch.or_else(|| state.waiting.pop().map(Task::Directory)) {
                 state.busy += 1;
-                return Some((path, Busy(self)));
+                return Some((task, Busy(self)));
             }
             if state.busy == 0 {
                 return None;
@@ -159,15 +222,27 @@ impl Queue {
         }
     }
 
-    fn add(&self, mut paths: Vec<Vec<u8>>) {
-        if paths.is_empty() {
+    fn add(&self, paths: impl Iterator<Item = Vec<u8>>) {
+        let mut paths = paths.peekable();
+        if paths.peek().is_none() {
             return;
         }
         let mut state = self.lock();
-        state.waiting.append(&mut paths);
+        state.waiting.extend(paths);
         if state.idle > 0 {
             self.changed.notify_all();
         }
+    }
+
+    /// Leaves a batch to a thread that has nothing to do, or gives it back.
+    fn offer(&self, batch: Batch) -> Option<Batch> {
+        let mut state = self.lock();
+        if state.batches.len() >= state.idle {
+            return Some(batch);
+        }
+        state.batches.push(batch);
+        self.changed.notify_one();
+        None
     }
 
     fn stop(&self) {

@@ -177,11 +177,11 @@ fn what_changes_between_two_looks() {
     }
     changed(assemble(&root, listings), "z/again");
 
-    let fd = root.open(b"a", OFlags::RDONLY | OFlags::DIRECTORY).expect("it is a directory");
+    let fd = Arc::new(root.open(b"a", OFlags::RDONLY | OFlags::DIRECTORY).expect("it is a directory"));
     fs::remove_dir_all(top.path().join("a")).expect("it is ours");
     let mut lister = Lister::new(&root).expect("the root is open");
-    changed(Err(lister.list(&fd, b"a").expect_err("it is gone")), "a");
-    let gone = lister.entry(root.fd(), b"", c"a", FileType::Unknown).expect_err("it is gone");
+    changed(Err(lister.list(&fd, b"a", &mut Some).expect_err("it is gone")), "a");
+    let gone = lister.entry_of_root(c"a").expect_err("it is gone");
     changed(Err(gone), "a");
 }
 
@@ -397,4 +397,24 @@ fn what_was_read_can_be_dumped_and_read_back() {
     let back = image_tree::dump::parse(text.as_slice(), |file| Ok::<_, std::io::Error>(file.size));
     let sizes = tree.try_map_content(|blob| Ok::<_, std::io::Error>(blob.len())).expect("nothing fails");
     assert_eq!(back.expect("what was written is a dump"), sizes);
+}
+
+#[test]
+fn a_long_directory_is_shared_by_threads() {
+    let top = directory();
+    let long = top.path().join("long");
+    fs::create_dir(&long).expect("a new directory");
+    for index in 0..3000 {
+        fs::write(long.join(format!("file-{index}")), format!("{index}")).expect("a new file");
+    }
+    fs::create_dir(long.join("sub")).expect("a new directory");
+    fs::write(long.join("sub/file"), "x").expect("a new file");
+    let labelled = set_xattr("a_long_directory", &long.join("file-2999"), "user.note", b"last");
+    let alone = read(top.path(), 1).expect("it can be read");
+    assert_eq!(alone.inode_count(), 3004);
+    assert_eq!(bytes(&alone, "/long/file-2999"), b"2999");
+    assert_eq!(inode(&alone, "/long/file-2999").metadata.xattrs.len(), usize::from(labelled));
+    for _ in 0..10 {
+        assert_eq!(read(top.path(), 4).expect("it can be read"), alone);
+    }
 }
