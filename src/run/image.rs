@@ -122,9 +122,8 @@ fn filesystem_options(recipe: &ImageRecipe, seed: &Seed, overhead: u64) -> mkfs_
         Size::Total { bytes } => Size::Total { bytes: bytes.saturating_sub(overhead) },
         size => size,
     };
+    let uuid = recipe.uuid.unwrap_or_else(|| seed.uuid(label::EXT4_UUID));
     mkfs_ext4::Options {
-        uuid: recipe.uuid.unwrap_or_else(|| seed.uuid(label::EXT4_UUID)),
-        hash_seed: seed.uuid(label::EXT4_HASH_SEED),
         hash_signedness: Signedness::Signed,
         label: recipe.label,
         size,
@@ -132,6 +131,7 @@ fn filesystem_options(recipe: &ImageRecipe, seed: &Seed, overhead: u64) -> mkfs_
         reserved_percent: recipe.reserved_percent,
         journal: recipe.journal,
         created: recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH),
+        ..mkfs_ext4::Options::new(uuid, seed.uuid(label::EXT4_HASH_SEED))
     }
 }
 

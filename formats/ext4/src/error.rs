@@ -67,6 +67,24 @@ pub enum Error {
         /// The largest value.
         limit: u8,
     },
+    /// Two options that contradict each other.
+    #[error("{what} does not go with {with}; {way_out}")]
+    Conflict {
+        /// One of the two.
+        what: &'static str,
+        /// The other.
+        with: &'static str,
+        /// What to do about it.
+        way_out: &'static str,
+    },
+    /// More copies of the superblock than `s_backup_bgs` names.
+    #[error("{asked} copies of the superblock are too many: sparse_super2 has at most {limit} besides the first")]
+    Backups {
+        /// The number asked for.
+        asked: u8,
+        /// The largest number.
+        limit: u8,
+    },
     /// A journal of a length that the kernel does not take.
     #[error("a journal of {blocks} blocks is not within {} to {} blocks", .limits.0, .limits.1)]
     JournalSize {

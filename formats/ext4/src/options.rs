@@ -1,7 +1,17 @@
 //! What the caller chooses.
 
+mod block_size;
+mod check;
+mod features;
+mod profile;
+
 use image_tree::Timestamp;
 use uuid::Uuid;
+
+pub use block_size::BlockSize;
+pub(crate) use check::check;
+pub use features::Features;
+pub use profile::Profile;
 
 use crate::{LabelError, Signedness};
 
@@ -20,6 +30,19 @@ pub struct Options {
     pub label: Label,
     /// How large the filesystem is.
     pub size: Size,
+    /// How many bytes a block has.
+    pub block_size: BlockSize,
+    /// What it has besides what every filesystem of this crate has.
+    pub features: Features,
+    /// With `sparse_super2`, how many copies of the superblock there are besides the first: one in group 1, the second in
+    /// the last group. 0 to 2, as `-E num_backup_sb` of mke2fs.
+    pub num_backup_sb: u8,
+    /// With `resize_inode`, up to how many bytes the filesystem can grow while it is mounted, as far as one block can list
+    /// the blocks reserved for that. None is 1024 times its size, as mke2fs has it. It is `-E resize` of mke2fs.
+    pub resize_limit: Option<u64>,
+    /// How much of each block of names below an index is left for new names, in percent: 0 to 50. 20 is what
+    /// `e2fsck -D` leaves.
+    pub directory_slack_percent: u8,
     /// The least number of inodes; none lets the size decide. See [`Options::BYTES_PER_INODE`].
     pub inodes: Option<u32>,
     /// The share of blocks that only root may fill, in percent of the whole: 0 to 50.
@@ -46,6 +69,11 @@ impl Options {
             hash_signedness: Signedness::Signed,
             label: Label::default(),
             size: Size::Smallest,
+            block_size: BlockSize::B4096,
+            features: Features::DEFAULT,
+            num_backup_sb: 2,
+            resize_limit: None,
+            directory_slack_percent: 0,
             inodes: None,
             reserved_percent: 0,
             journal: Journal::BySize,

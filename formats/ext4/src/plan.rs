@@ -18,7 +18,7 @@ use crate::ondisk::BLOCK_SIZE;
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::dir_entry::FileType;
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE, ROOT_INO};
-use crate::options::Options;
+use crate::options::{self, Options};
 use blocks::{Needs, Placement};
 use directories::{DirectoryLayout, DirectoryPlan, Entry, Hashing};
 use groups::Geometry;
@@ -77,6 +77,7 @@ impl<C> Plan<'_, C> {
 /// # Errors
 /// When ext4 cannot hold the tree or the options do not fit it.
 pub(crate) fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Plan<'t, C>, Error> {
+    options::check(options)?;
     let inodes = inodes::number(tree)?;
     let directories = plan_directories(tree, &inodes, options)?;
     let xattrs = plan_xattrs(tree, &inodes)?;
@@ -96,7 +97,8 @@ fn plan_directories<'t, C>(
         *word = u32::from_le_bytes(*bytes);
     }
     let hashing = Hashing { seed, signedness: options.hash_signedness };
-    let layout = DirectoryLayout { block_size: BLOCK_LEN, hashing, slack_percent: 0 };
+    let layout =
+        DirectoryLayout { block_size: BLOCK_LEN, hashing, slack_percent: options.directory_slack_percent };
     let mut directories = Vec::with_capacity(inodes.directories as usize);
     for number in ROOT_INO..=inodes.last() {
         let (entries, parent, id) = match inodes.id(number) {

@@ -1,0 +1,52 @@
+//! Which options do not go together.
+
+use super::{Journal, Options};
+use crate::error::Error;
+
+/// As many as `s_backup_bgs` names.
+const MAX_BACKUP_SB: u8 = 2;
+/// The largest share of a directory block that may be left for new names, in percent.
+const MAX_DIRECTORY_SLACK_PERCENT: u8 = 50;
+
+/// Refuses options that contradict each other or lie outside their range, before anything of the tree is looked at.
+///
+/// # Errors
+/// The first contradiction.
+pub(crate) fn check(options: &Options) -> Result<(), Error> {
+    let features = options.features;
+    let conflicts = [
+        (
+            features.orphan_file && options.journal == Journal::None,
+            "orphan_file",
+            "a filesystem without journal",
+            "add a journal, or leave orphan_file out",
+        ),
+        (
+            features.sparse_super2 && features.resize_inode,
+            "sparse_super2",
+            "resize_inode, as the kernel grows no filesystem that has it",
+            "leave one of them out",
+        ),
+        (
+            options.resize_limit.is_some() && !features.resize_inode,
+            "a limit to grow to",
+            "a filesystem without resize_inode",
+            "add resize_inode, or leave the limit out",
+        ),
+    ];
+    if let Some((_, what, with, way_out)) = conflicts.into_iter().find(|(is_so, ..)| *is_so) {
+        return Err(Error::Conflict { what, with, way_out });
+    }
+    if options.num_backup_sb > MAX_BACKUP_SB {
+        return Err(Error::Backups { asked: options.num_backup_sb, limit: MAX_BACKUP_SB });
+    }
+    let percent = options.directory_slack_percent;
+    if percent > MAX_DIRECTORY_SLACK_PERCENT {
+        return Err(Error::Percentage {
+            what: "a slack of directories",
+            percent,
+            limit: MAX_DIRECTORY_SLACK_PERCENT,
+        });
+    }
+    Ok(())
+}

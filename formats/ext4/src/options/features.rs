@@ -1,0 +1,43 @@
+//! What a filesystem may have or not.
+
+/// Features that a filesystem may have or not. The others, which every filesystem of this crate has, are listed in the
+/// [crate's documentation](crate).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a bit of the superblock, with its name")]
+pub struct Features {
+    /// `COMPAT_RESIZE_INODE`: blocks are reserved behind the group descriptors, so that a mounted filesystem can grow.
+    /// [`Options::resize_limit`](crate::Options::resize_limit) says how far.
+    pub resize_inode: bool,
+    /// `COMPAT_SPARSE_SUPER2`: no more than [`Options::num_backup_sb`](crate::Options::num_backup_sb) copies of the
+    /// superblock, in place of one in group 1 and in each that is a power of 3, 5 or 7. The kernel does not grow such a
+    /// filesystem while it is mounted.
+    pub sparse_super2: bool,
+    /// `COMPAT_ORPHAN_FILE`: a file lists inodes that are unlinked but open, where they do not queue for one list. Needs
+    /// a journal, and Linux 5.15 to be written to.
+    pub orphan_file: bool,
+    /// `INCOMPAT_INLINE_DATA`: the data of small files and directories lies in their inodes. DAX refuses it.
+    pub inline_data: bool,
+    /// `INCOMPAT_CSUM_SEED`: checksums do not depend on the UUID, so that it can be changed while the filesystem is
+    /// mounted. Needs Linux 4.4.
+    pub metadata_csum_seed: bool,
+    /// `RO_COMPAT_READONLY`: no kernel writes to the filesystem; a mount for writing becomes one for reading.
+    pub read_only: bool,
+}
+
+impl Features {
+    /// What mke2fs 1.47 makes, but for `orphan_file`.
+    pub const DEFAULT: Self = Self {
+        resize_inode: true,
+        sparse_super2: false,
+        orphan_file: false,
+        inline_data: false,
+        metadata_csum_seed: true,
+        read_only: false,
+    };
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
