@@ -78,7 +78,9 @@ pub enum Error {
         way_out: &'static str,
     },
     /// More copies of the superblock than `s_backup_bgs` names.
-    #[error("{asked} copies of the superblock are too many: sparse_super2 has at most {limit} besides the first")]
+    #[error(
+        "{asked} copies of the superblock are too many: sparse_super2 has at most {limit} besides the first"
+    )]
     Backups {
         /// The number asked for.
         asked: u8,
@@ -106,12 +108,23 @@ impl Error {
 #[non_exhaustive]
 pub enum Inexpressible {
     /// The file's blocks cannot be numbered in 32 bits.
-    #[error("the file has {len} bytes, the limit of ext4 is {limit}")]
+    #[error("the file has {len} bytes, the limit of ext4 with blocks of {} bytes is {limit}", .limit / u64::from(u32::MAX))]
     FileTooLarge {
         /// The file's length in bytes.
         len: u64,
         /// The largest length in bytes.
         limit: u64,
+    },
+    /// The target of a symbolic link and a NUL behind it are longer than a block.
+    #[error(
+        "the target has {len} bytes, the limit of ext4 with blocks of {} bytes is {limit}; choose larger blocks",
+        .limit + 1
+    )]
+    TargetTooLong {
+        /// The target's length in bytes.
+        len: usize,
+        /// The largest length in bytes.
+        limit: usize,
     },
     /// More hard links than an inode counts.
     #[error("the file has {count} names, the limit of ext4 is {limit}")]

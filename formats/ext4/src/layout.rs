@@ -5,7 +5,7 @@ use image_tree::{Content, Tree};
 
 use crate::emit::{self, Data, Piece};
 use crate::error::Error;
-use crate::ondisk::{BLOCK_SIZE, inode::FIRST_INO};
+use crate::ondisk::inode::FIRST_INO;
 use crate::options::{Options, Size};
 use crate::plan::{self, Plan};
 
@@ -47,7 +47,7 @@ pub struct Summary {
 /// When ext4 cannot hold a file of the tree, or the options do not fit it.
 pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layout<'t, C>, Error> {
     let plan = plan::plan(tree, options)?;
-    let filesystem = plan.geometry.blocks * BLOCK_SIZE;
+    let filesystem = options.block_size.offset(plan.geometry.blocks);
     let len = match options.size {
         // A rest too short for a block or a group of its own belongs to the image all the same.
         Size::Total { bytes } => bytes.max(filesystem),
@@ -64,7 +64,7 @@ impl<C> Layout<'_, C> {
     pub fn summary(&self) -> Summary {
         let Plan { geometry, placement, inodes, .. } = &self.plan;
         Summary {
-            block_size: u32::try_from(BLOCK_SIZE).expect("4096"),
+            block_size: u32::try_from(geometry.block_size.bytes()).expect("at most 4096"),
             blocks: geometry.blocks,
             free_blocks: placement.free_blocks(geometry),
             inodes: geometry.inodes(),

@@ -12,9 +12,8 @@ use std::collections::BTreeMap;
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
+use crate::BlockSize;
 use crate::error::Error;
-use crate::ondisk::BLOCK_LEN;
-use crate::ondisk::BLOCK_SIZE;
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::dir_entry::FileType;
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE, ROOT_INO};
@@ -24,9 +23,6 @@ use directories::{DirectoryLayout, DirectoryPlan, Entry, Hashing};
 use groups::Geometry;
 use inodes::{Inodes, LOST_AND_FOUND};
 use xattrs::SharedBlocks;
-
-/// Blocks of `lost+found`, so that e2fsck can fill it without allocating.
-const LOST_AND_FOUND_BLOCKS: u32 = 4;
 
 /// Everything that was decided.
 #[derive(Debug)]
@@ -78,10 +74,10 @@ impl<C> Plan<'_, C> {
 /// When ext4 cannot hold the tree or the options do not fit it.
 pub(crate) fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Plan<'t, C>, Error> {
     options::check(options)?;
-    let inodes = inodes::number(tree)?;
+    let inodes = inodes::number(tree, options.block_size)?;
     let directories = plan_directories(tree, &inodes, options)?;
-    let xattrs = plan_xattrs(tree, &inodes)?;
-    let needs = needs(tree, &inodes, &directories, &xattrs);
+    let xattrs = plan_xattrs(tree, &inodes, options.block_size)?;
+    let needs = needs(tree, &inodes, &directories, &xattrs, options.block_size);
     let (geometry, placement) = size::choose(&needs, inodes.last(), options)?;
     Ok(Plan { tree, options: options.clone(), inodes, directories, xattrs, geometry, placement })
 }
@@ -97,8 +93,9 @@ fn plan_directories<'t, C>(
         *word = u32::from_le_bytes(*bytes);
     }
     let hashing = Hashing { seed, signedness: options.hash_signedness };
-    let layout =
-        DirectoryLayout { block_size: BLOCK_LEN, hashing, slack_percent: options.directory_slack_percent };
+    let block_size = options.block_size;
+    let slack_percent = options.directory_slack_percent;
+    let layout = DirectoryLayout { block_size: block_size.len(), hashing, slack_percent };
     let mut directories = Vec::with_capacity(inodes.directories as usize);
     for number in ROOT_INO..=inodes.last() {
         let (entries, parent, id) = match inodes.id(number) {
@@ -109,7 +106,7 @@ fn plan_directories<'t, C>(
             None if number == FIRST_INO => (Vec::new(), ROOT_INO, Tree::<C>::ROOT),
             None => continue,
         };
-        let min_blocks = if number == FIRST_INO { LOST_AND_FOUND_BLOCKS } else { 1 };
+        let min_blocks = if number == FIRST_INO { block_size.lost_and_found_blocks() } else { 1 };
         let plan = directories::plan(entries, min_blocks, &layout)
             .map_err(|reason| Error::inexpressible(tree.path_of(id), reason))?;
         directories.push(Directory { number, parent, plan });
@@ -134,8 +131,8 @@ fn entries<'t, C>(tree: &'t Tree<C>, inodes: &Inodes, id: InodeId) -> Vec<Entry<
     entries
 }
 
-fn plan_xattrs<C>(tree: &Tree<C>, inodes: &Inodes) -> Result<Xattrs, Error> {
-    let shared = SharedBlocks::new(BLOCK_LEN);
+fn plan_xattrs<C>(tree: &Tree<C>, inodes: &Inodes, block_size: BlockSize) -> Result<Xattrs, Error> {
+    let shared = SharedBlocks::new(block_size.len());
     let mut planned = Xattrs { in_inode: BTreeMap::new(), block: BTreeMap::new(), shared };
     for number in ROOT_INO..=inodes.last() {
         let Some(id) = inodes.id(number) else { continue };
@@ -143,7 +140,7 @@ fn plan_xattrs<C>(tree: &Tree<C>, inodes: &Inodes) -> Result<Xattrs, Error> {
         if xattrs.is_empty() {
             continue;
         }
-        let placed = xattrs::place(xattrs, IN_INODE_XATTR_SPACE, BLOCK_LEN)
+        let placed = xattrs::place(xattrs, IN_INODE_XATTR_SPACE, block_size.len())
             .map_err(|reason| Error::inexpressible(tree.path_of(id), reason))?;
         if !placed.in_inode.is_empty() {
             planned.in_inode.insert(number, placed.in_inode);
@@ -160,6 +157,7 @@ fn needs<C: Content>(
     inodes: &Inodes,
     directories: &[Directory<'_>],
     xattrs: &Xattrs,
+    block_size: BlockSize,
 ) -> Needs {
     let mut file_blocks = vec![0; inodes.last() as usize + 1];
     let mut order: Vec<u32> = Vec::with_capacity(file_blocks.len());
@@ -177,7 +175,7 @@ fn needs<C: Content>(
                 symlinks.push(number);
             }
             Kind::Regular(content) if !content.is_empty() => {
-                let blocks = content.len().div_ceil(BLOCK_SIZE);
+                let blocks = block_size.blocks_of(content.len());
                 file_blocks[number as usize] = u32::try_from(blocks).expect("longer files are refused first");
                 files.push(number);
             }

@@ -3,10 +3,10 @@
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::U16;
 
+use crate::BlockSize;
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::extent::{ExtentEntry, ExtentHeader, ExtentIndex, MAGIC, ROOT_ENTRIES, block_entries};
 use crate::ondisk::inode::words;
-use crate::ondisk::{BLOCK_LEN, BLOCK_SIZE};
 use crate::plan::blocks::{Extent, levels};
 
 const ENTRY_LEN: usize = size_of::<ExtentEntry>();
@@ -14,6 +14,7 @@ const ENTRY_LEN: usize = size_of::<ExtentEntry>();
 /// An extent tree: its extents, and the blocks of its nodes, leaves first and upper levels after them.
 #[derive(Clone, Copy)]
 pub(crate) struct ExtentTree<'a> {
+    pub(crate) block_size: BlockSize,
     pub(crate) extents: &'a [Extent],
     pub(crate) nodes: &'a [u64],
 }
@@ -21,15 +22,15 @@ pub(crate) struct ExtentTree<'a> {
 impl ExtentTree<'_> {
     /// Writes the root into `i_block`.
     pub(crate) fn write_root(&self, i_block: &mut [u8; 60]) {
-        let levels = levels(self.extents.len() as u64);
+        let levels = levels(self.extents.len() as u64, self.block_size);
         let children = levels.last().map_or(self.extents.len() as u64, |nodes| *nodes);
         self.write_node(&levels, levels.len(), 0..index(children), ROOT_ENTRIES, i_block);
     }
 
     /// Writes the block of node `node`, with its checksum.
     pub(crate) fn write_block(&self, node: usize, inode_seed: Checksum, out: &mut [u8]) {
-        let capacity = block_entries(BLOCK_SIZE);
-        let levels = levels(self.extents.len() as u64);
+        let capacity = block_entries(self.block_size.bytes());
+        let levels = levels(self.extents.len() as u64, self.block_size);
         let mut first_of_level = 0;
         let mut depth = 0;
         while node - first_of_level >= index(levels[depth]) {
@@ -40,9 +41,10 @@ impl ExtentTree<'_> {
         let first = (node - first_of_level) * index(capacity);
         let last = (first + index(capacity)).min(children);
         self.write_node(&levels, depth, first..last, capacity, out);
-        let tail = BLOCK_LEN - 4;
+        // `struct ext4_extent_tail` follows the last entry there is room for, which need not be the end of the block.
+        let tail = ENTRY_LEN + index(capacity) * ENTRY_LEN;
         let checksum = inode_seed.update(&out[..tail]);
-        out[tail..].copy_from_slice(&checksum.value().to_le_bytes());
+        out[tail..tail + 4].copy_from_slice(&checksum.value().to_le_bytes());
     }
 
     /// Writes a node `depth` levels above the extents, whose children are those of that range of the level below.
@@ -76,7 +78,8 @@ impl ExtentTree<'_> {
     fn index_entry(&self, levels: &[u64], depth: usize, child: usize) -> ExtentIndex {
         let before: u64 = levels[..depth - 1].iter().sum();
         let block = self.nodes[index(before) + child];
-        let extents_each = index(block_entries(BLOCK_SIZE)).pow(u32::try_from(depth).expect("at most 5"));
+        let extents_each =
+            index(block_entries(self.block_size.bytes())).pow(u32::try_from(depth).expect("at most 5"));
         let (low, high) = words(block);
         ExtentIndex {
             ei_block: self.extents[child * extents_each].logical.into(),
@@ -97,7 +100,7 @@ fn leaf_entry(extent: &Extent) -> ExtentEntry {
     }
 }
 
-/// Block addresses have 48 bits and nodes have 340 entries, so these fields never overflow.
+/// Block addresses have 48 bits and nodes have at most 340 entries, so these fields never overflow.
 fn u16_of(value: usize) -> U16 {
     u16::try_from(value).expect("fields of 16 bits hold what was planned").into()
 }
@@ -135,10 +138,12 @@ mod tests {
                     let block = (field(at + 8) as u64) << 32 | u64::from(word(at + 4));
                     let node =
                         tree.nodes.iter().position(|node| *node == block).expect("a node of this tree");
-                    let mut out = vec![0; 4096];
+                    let mut out = vec![0; tree.block_size.len()];
                     tree.write_block(node, seed, &mut out);
-                    let stored = u32::from_le_bytes(out[4092..].try_into().expect("4 bytes"));
-                    assert_eq!(stored, seed.update(&out[..4092]).value());
+                    // The kernel's `EXT4_EXTENT_TAIL_OFFSET`.
+                    let tail = 12 + 12 * usize::from(u16::from_le_bytes([out[4], out[5]]));
+                    let stored = u32::from_le_bytes(out[tail..tail + 4].try_into().expect("4 bytes"));
+                    assert_eq!(stored, seed.update(&out[..tail]).value());
                     children.push((out, word(at)));
                 }
             }
@@ -149,14 +154,18 @@ mod tests {
 
     #[test]
     fn trees_of_every_depth_read_back() {
-        // 4 extents fill the inode, 340 a block; 4 × 340 and 4 × 340² are where a level is added.
-        for count in [0, 1, 4, 5, 340, 341, 1360, 1361, 462_400, 462_401] {
-            let extent =
-                |at: u32| Extent { logical: at * 2, len: 2, physical: (1 << 33) + u64::from(at) * 3 };
-            let extents: Vec<Extent> = (0..count).map(extent).collect();
-            let nodes: Vec<u64> = (0..node_count(u64::from(count))).map(|node| (1 << 40) + node).collect();
-            let tree = ExtentTree { extents: &extents, nodes: &nodes };
-            assert!(read_back(&tree) == extents, "{count} extents");
+        // 4 extents fill the inode, a block has `full`; 4 × full and 4 × full² are where a level is added.
+        for (block_size, full) in [(BlockSize::B1024, 84), (BlockSize::B2048, 169), (BlockSize::B4096, 340)] {
+            let (second, third) = (4 * full, 4 * full * full);
+            for count in [0, 1, 4, 5, full, full + 1, second, second + 1, third, third + 1] {
+                let extent =
+                    |at: u32| Extent { logical: at * 2, len: 2, physical: (1 << 33) + u64::from(at) * 3 };
+                let extents: Vec<Extent> = (0..count).map(extent).collect();
+                let nodes = node_count(u64::from(count), block_size);
+                let nodes: Vec<u64> = (0..nodes).map(|node| (1 << 40) + node).collect();
+                let tree = ExtentTree { block_size, extents: &extents, nodes: &nodes };
+                assert!(read_back(&tree) == extents, "{count} extents in {block_size:?}");
+            }
         }
     }
 }

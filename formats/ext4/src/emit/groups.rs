@@ -7,7 +7,6 @@ use zerocopy::{FromZeros, IntoBytes};
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::group_desc::{BLOCK_UNINIT, GroupDesc, INODE_UNINIT, INODE_ZEROED};
 use crate::ondisk::inode::words;
-use crate::ondisk::{BLOCK_LEN, BLOCKS_PER_GROUP};
 use crate::plan::Plan;
 
 /// Every group's descriptor, as bytes: 64 for each.
@@ -25,7 +24,7 @@ pub(crate) fn descriptors<C>(plan: &Plan<'_, C>) -> Vec<u8> {
 ///
 /// The last group's always is, for the bits beyond the end of the filesystem.
 pub(crate) fn is_block_uninit<C>(plan: &Plan<'_, C>, group: u32) -> bool {
-    let whole = 0..BLOCKS_PER_GROUP;
+    let whole = 0..plan.geometry.block_size.blocks_per_group();
     group + 1 < plan.geometry.groups() && plan.placement.free_in(&plan.geometry, group).eq([whole])
 }
 
@@ -77,7 +76,8 @@ struct Bitmaps<'p, 't, C> {
 impl<'p, 't, C> Bitmaps<'p, 't, C> {
     fn new(plan: &'p Plan<'t, C>) -> Self {
         let seed = plan.checksum_seed();
-        Self { plan, seed, buffer: vec![0; BLOCK_LEN], full: seed.update(&[0xff; BLOCK_LEN]) }
+        let buffer = vec![0xff; plan.options.block_size.len()];
+        Self { plan, seed, full: seed.update(&buffer), buffer }
     }
 
     fn descriptor(&mut self, group: u32) -> GroupDesc {

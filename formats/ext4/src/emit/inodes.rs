@@ -5,12 +5,12 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use super::extents::ExtentTree;
 use super::resize;
-use crate::ondisk::BLOCK_SIZE;
 use crate::ondisk::inode::{
     EXTENTS_FL, EXTRA_ISIZE, FAST_SYMLINK_MAX, FIRST_INO, INDEX_FL, Inode, JOURNAL_INO, RESIZE_INO,
     encode_device,
 };
 use crate::plan::Plan;
+use crate::plan::blocks::Placement;
 use crate::plan::groups::Geometry;
 
 /// `S_IFDIR | 0700`: only root looks into `lost+found`.
@@ -31,7 +31,20 @@ pub(crate) fn write_table<C: Content>(plan: &Plan<'_, C>, first: u32, out: &mut 
 
 /// The journal's length in bytes.
 pub(crate) fn journal_size(geometry: &Geometry) -> u64 {
-    u64::from(geometry.journal_blocks) * BLOCK_SIZE
+    geometry.block_size.offset(u64::from(geometry.journal_blocks))
+}
+
+/// Where the journal's blocks lie.
+pub(crate) fn journal_tree<'p, C>(plan: &'p Plan<'_, C>) -> ExtentTree<'p> {
+    let Placement { journal, journal_nodes, .. } = &plan.placement;
+    ExtentTree { block_size: plan.options.block_size, extents: journal, nodes: journal_nodes }
+}
+
+/// Where a file's blocks lie, by inode number.
+pub(crate) fn file_tree<'p, C>(plan: &'p Plan<'_, C>, number: u32) -> ExtentTree<'p> {
+    let placement = &plan.placement;
+    let (extents, nodes) = (placement.extents(number), placement.extent_nodes(number));
+    ExtentTree { block_size: plan.options.block_size, extents, nodes }
 }
 
 /// The inode with a number; none for the reserved ones that stay zero.
@@ -87,7 +100,7 @@ fn file<C: Content>(plan: &Plan<'_, C>, number: u32, id: InodeId) -> Inode {
         // A shared block counts for each inode that has it.
         blocks += 1;
     }
-    inode.set_blocks(blocks, BLOCK_SIZE);
+    inode.set_blocks(blocks, plan.options.block_size);
     inode
 }
 
@@ -100,7 +113,7 @@ fn lost_and_found<C>(plan: &Plan<'_, C>) -> Inode {
     };
     inode.set_times(internal_time(plan));
     let blocks = set_directory(plan, FIRST_INO, &mut inode);
-    inode.set_blocks(blocks, BLOCK_SIZE);
+    inode.set_blocks(blocks, plan.options.block_size);
     inode
 }
 
@@ -108,9 +121,10 @@ fn journal<C>(plan: &Plan<'_, C>) -> Inode {
     let mut inode = internal(plan);
     inode.i_flags = EXTENTS_FL.into();
     inode.set_size(journal_size(&plan.geometry));
-    let tree = ExtentTree { extents: &plan.placement.journal, nodes: &plan.placement.journal_nodes };
+    let tree = journal_tree(plan);
     tree.write_root(&mut inode.i_block);
-    inode.set_blocks(u64::from(plan.geometry.journal_blocks) + tree.nodes.len() as u64, BLOCK_SIZE);
+    let blocks = u64::from(plan.geometry.journal_blocks) + tree.nodes.len() as u64;
+    inode.set_blocks(blocks, plan.options.block_size);
     inode
 }
 
@@ -139,7 +153,7 @@ fn internal_time<C>(plan: &Plan<'_, C>) -> image_tree::Timestamp {
 /// Fills what only directories have; gives the number of blocks.
 fn set_directory<C>(plan: &Plan<'_, C>, number: u32, inode: &mut Inode) -> u64 {
     let directory = plan.directory(number).expect("every directory was planned");
-    inode.set_size(u64::from(directory.plan.block_count()) * BLOCK_SIZE);
+    inode.set_size(plan.options.block_size.offset(u64::from(directory.plan.block_count())));
     let blocks = map(plan, number, inode);
     if directory.plan.is_indexed() {
         inode.i_flags = (inode.i_flags.get() | INDEX_FL).into();
@@ -150,8 +164,7 @@ fn set_directory<C>(plan: &Plan<'_, C>, number: u32, inode: &mut Inode) -> u64 {
 /// Writes the root of the file's extent tree, which a file without blocks has too; gives the number of blocks.
 fn map<C>(plan: &Plan<'_, C>, number: u32, inode: &mut Inode) -> u64 {
     inode.i_flags = (inode.i_flags.get() | EXTENTS_FL).into();
-    let extents = plan.placement.extents(number);
-    let tree = ExtentTree { extents, nodes: plan.placement.extent_nodes(number) };
+    let tree = file_tree(plan, number);
     tree.write_root(&mut inode.i_block);
-    extents.iter().map(|extent| u64::from(extent.len)).sum::<u64>() + tree.nodes.len() as u64
+    tree.extents.iter().map(|extent| u64::from(extent.len)).sum::<u64>() + tree.nodes.len() as u64
 }

@@ -4,18 +4,14 @@ use image_runs::MAX_RENDERED;
 use image_tree::{Content, Kind};
 use zerocopy::IntoBytes;
 
-use super::extents::ExtentTree;
+use super::inodes::{file_tree, journal_tree};
 use super::{directory, groups, inodes, resize, superblock};
+use crate::BlockSize;
 use crate::ondisk::inode::{JOURNAL_INO, ROOT_INO};
 use crate::ondisk::jbd2::JournalSuperblock;
 use crate::ondisk::superblock::{OFFSET_IN_BLOCK_0, Superblock};
-use crate::ondisk::{BLOCK_LEN, BLOCK_SIZE, DESCS_PER_BLOCK, INODES_PER_BLOCK};
 use crate::plan::Plan;
 use crate::plan::blocks::Extent;
-use crate::plan::groups::{backup_groups, first_block};
-
-/// The most blocks that are rendered at once.
-const CHUNK: u64 = MAX_RENDERED / BLOCK_SIZE;
 
 /// Consecutive bytes of one kind. What lies between pieces is zero.
 #[derive(Clone, Copy, Debug)]
@@ -65,18 +61,19 @@ pub(crate) enum Data<'t, C> {
 /// # Panics
 /// When two pieces overlap or one lies beyond the end: the plan is wrong, and no image is better than a wrong one.
 pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
-    let mut list = Pieces { list: Vec::with_capacity(plan.inodes.last() as usize + 64) };
+    let block_size = plan.options.block_size;
+    let mut list = Pieces { block_size, list: Vec::with_capacity(plan.inodes.last() as usize + 64) };
     list.add_copies(plan);
     list.add_groups(plan);
     list.add_journal(plan);
     list.add_directories(plan);
     for (index, block) in (0..).zip(&plan.placement.xattr_blocks) {
-        list.add(*block, BLOCK_SIZE, What::Xattrs(index));
+        list.add_block(*block, What::Xattrs(index));
     }
     list.add_files(plan);
     let mut list = list.list;
     list.sort_by_key(|piece| piece.offset);
-    let end = plan.geometry.blocks * BLOCK_SIZE;
+    let end = block_size.offset(plan.geometry.blocks);
     for (piece, next) in list.iter().zip(list.iter().skip(1).map(|next| next.offset).chain([end])) {
         assert!(piece.offset + piece.len <= next, "{piece:?} reaches beyond {next}");
     }
@@ -90,7 +87,7 @@ pub(crate) fn data<'t, C>(plan: &Plan<'t, C>, piece: &Piece) -> Option<Data<'t, 
     match (&plan.tree.get(id).kind, piece.what) {
         (Kind::Symlink(target), _) => Some(Data::Target(target.as_bytes())),
         (Kind::Regular(content), What::Data(_, block)) => {
-            Some(Data::Content(content, u64::from(block) * BLOCK_SIZE))
+            Some(Data::Content(content, plan.options.block_size.offset(u64::from(block))))
         }
         _ => None,
     }
@@ -111,7 +108,7 @@ pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: 
         What::InodeBitmap(group) => groups::write_inode_bitmap(plan, group, out),
         What::InodeTable(first) => inodes::write_table(plan, first, out),
         What::Journal => {
-            let block_size = u32::try_from(BLOCK_SIZE).expect("4096");
+            let block_size = u32::try_from(plan.options.block_size.bytes()).expect("at most 4096");
             let uuid = plan.options.uuid.into_bytes();
             let journal = JournalSuperblock::empty(block_size, plan.geometry.journal_blocks, uuid);
             out.copy_from_slice(journal.as_bytes());
@@ -120,7 +117,7 @@ pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: 
         What::Directory(index, first) => {
             let planned = &plan.directories[index as usize];
             let seed = seed.of_inode(planned.number, 0);
-            for (block, out) in (first..).zip(out.chunks_exact_mut(BLOCK_LEN)) {
+            for (block, out) in (first..).zip(out.chunks_exact_mut(plan.options.block_size.len())) {
                 directory::render_block(&planned.plan, planned.number, planned.parent, seed, block, out);
             }
         }
@@ -129,35 +126,34 @@ pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: 
             out.copy_from_slice(&plan.xattrs.shared.render(index as usize, block, seed));
         }
         What::ExtentNode(number, node) => {
-            tree(plan, number).write_block(node as usize, seed.of_inode(number, 0), out);
+            let tree = if number == JOURNAL_INO { journal_tree(plan) } else { file_tree(plan, number) };
+            tree.write_block(node as usize, seed.of_inode(number, 0), out);
         }
         What::Symlink(_) | What::Data(..) => unreachable!("data is not rendered"),
     }
 }
 
-fn tree<'p, C>(plan: &'p Plan<'_, C>, number: u32) -> ExtentTree<'p> {
-    if number == JOURNAL_INO {
-        ExtentTree { extents: &plan.placement.journal, nodes: &plan.placement.journal_nodes }
-    } else {
-        ExtentTree { extents: plan.placement.extents(number), nodes: plan.placement.extent_nodes(number) }
-    }
-}
-
 struct Pieces {
+    block_size: BlockSize,
     list: Vec<Piece>,
 }
 
 impl Pieces {
     fn add(&mut self, block: u64, len: u64, what: What) {
-        self.list.push(Piece { offset: block * BLOCK_SIZE, len, what });
+        self.list.push(Piece { offset: self.block_size.offset(block), len, what });
+    }
+
+    fn add_block(&mut self, block: u64, what: What) {
+        self.add(block, self.block_size.bytes(), what);
     }
 
     /// Adds consecutive blocks in pieces short enough to render; `what` says what block `n` of them is.
     fn add_blocks(&mut self, block: u64, blocks: u64, what: impl Fn(u32) -> What) {
+        let chunk = MAX_RENDERED / self.block_size.bytes();
         let mut done = 0;
         while done < blocks {
-            let len = (blocks - done).min(CHUNK);
-            self.add(block + done, len * BLOCK_SIZE, what(u32_of(done)));
+            let len = (blocks - done).min(chunk);
+            self.add(block + done, self.block_size.offset(len), what(u32_of(done)));
             done += len;
         }
     }
@@ -165,18 +161,18 @@ impl Pieces {
     /// Superblocks, descriptors and their reserve, in every group that has them.
     fn add_copies<C>(&mut self, plan: &Plan<'_, C>) {
         let geometry = &plan.geometry;
-        let descriptors_per_block = u32_of(DESCS_PER_BLOCK);
-        for group in backup_groups(geometry.groups()) {
-            let block = first_block(group);
+        let descriptors_per_block = u32_of(self.block_size.descs_per_block());
+        for group in geometry.backup_groups() {
+            let block = geometry.first_block(group);
             self.add(block, size_of::<Superblock>() as u64, What::Superblock(group));
             let gdt_blocks = u64::from(geometry.gdt_blocks());
             self.add_blocks(block + 1, gdt_blocks, |n| What::Descriptors(n * descriptors_per_block));
         }
         self.list[0].offset = OFFSET_IN_BLOCK_0 as u64;
         if resize::has_lists(geometry, &plan.placement) {
-            let first = 1 + u64::from(geometry.gdt_blocks());
+            let first = geometry.first_block(0) + 1 + u64::from(geometry.gdt_blocks());
             for index in 0..geometry.reserved_gdt_blocks {
-                self.add(first + u64::from(index), BLOCK_SIZE, What::Reserved(index));
+                self.add_block(first + u64::from(index), What::Reserved(index));
             }
         }
     }
@@ -185,15 +181,15 @@ impl Pieces {
     fn add_groups<C>(&mut self, plan: &Plan<'_, C>) {
         for (group, places) in (0..).zip(&plan.placement.groups) {
             if !groups::is_block_uninit(plan, group) {
-                self.add(places.block_bitmap, BLOCK_SIZE, What::BlockBitmap(group));
+                self.add_block(places.block_bitmap, What::BlockBitmap(group));
             }
             let used = groups::used_inodes(plan, group);
             if used > 0 {
-                self.add(places.inode_bitmap, BLOCK_SIZE, What::InodeBitmap(group));
+                self.add_block(places.inode_bitmap, What::InodeBitmap(group));
             }
             let first = group * plan.geometry.inodes_per_group + 1;
-            let blocks = u64::from(used).div_ceil(INODES_PER_BLOCK);
-            let per_block = u32_of(INODES_PER_BLOCK);
+            let blocks = u64::from(used).div_ceil(self.block_size.inodes_per_block());
+            let per_block = u32_of(self.block_size.inodes_per_block());
             self.add_blocks(places.inode_table, blocks, |n| What::InodeTable(first + n * per_block));
         }
     }
@@ -204,7 +200,7 @@ impl Pieces {
         }
         self.add_nodes(JOURNAL_INO, &plan.placement.journal_nodes);
         if let Some(dind) = plan.placement.resize_dind {
-            self.add(dind, BLOCK_SIZE, What::ResizeDind);
+            self.add_block(dind, What::ResizeDind);
         }
     }
 
@@ -229,8 +225,8 @@ impl Pieces {
                 }
                 Kind::Regular(content) => {
                     for Extent { logical, len, physical } in extents {
-                        let rest = content.len() - u64::from(*logical) * BLOCK_SIZE;
-                        let len = rest.min(u64::from(*len) * BLOCK_SIZE);
+                        let rest = content.len() - self.block_size.offset(u64::from(*logical));
+                        let len = rest.min(self.block_size.offset(u64::from(*len)));
                         self.add(*physical, len, What::Data(number, *logical));
                     }
                     self.add_nodes(number, plan.placement.extent_nodes(number));
@@ -242,7 +238,7 @@ impl Pieces {
 
     fn add_nodes(&mut self, number: u32, nodes: &[u64]) {
         for (node, block) in (0..).zip(nodes) {
-            self.add(*block, BLOCK_SIZE, What::ExtentNode(number, node));
+            self.add_block(*block, What::ExtentNode(number, node));
         }
     }
 }

@@ -4,13 +4,10 @@
 //! Its only pointer is the double indirect block. That lists, at the place each descriptor block would have, the
 //! reserved blocks of group 0; each of those lists the same block of every other copy.
 
-use crate::ondisk::BLOCK_SIZE;
 use crate::ondisk::inode::Inode;
 use crate::plan::blocks::Placement;
-use crate::plan::groups::{Geometry, backup_groups, first_block};
+use crate::plan::groups::Geometry;
 
-/// Block addresses in an indirect block.
-const ADDRESSES: u64 = BLOCK_SIZE / 4;
 /// The direct blocks before the indirect ones.
 const DIRECT: u64 = 12;
 /// Where `i_block` holds the double indirect block, in bytes.
@@ -19,9 +16,10 @@ const DOUBLE_INDIRECT_AT: usize = 13 * 4;
 /// Fills the inode's size, blocks and pointer.
 pub(crate) fn fill_inode(inode: &mut Inode, dind: u64, geometry: &Geometry) {
     let reserve = u64::from(geometry.reserved_gdt_blocks);
-    let copies = backup_groups(geometry.groups()).len() as u64;
-    inode.set_size((DIRECT + ADDRESSES + ADDRESSES * ADDRESSES) * BLOCK_SIZE);
-    inode.set_blocks(1 + reserve * copies, BLOCK_SIZE);
+    let copies = geometry.backup_groups().len() as u64;
+    let addresses = geometry.block_size.addresses();
+    inode.set_size(geometry.block_size.offset(DIRECT + addresses + addresses * addresses));
+    inode.set_blocks(1 + reserve * copies, geometry.block_size);
     inode.i_block[DOUBLE_INDIRECT_AT..DOUBLE_INDIRECT_AT + 4].copy_from_slice(&address(dind));
 }
 
@@ -29,14 +27,15 @@ pub(crate) fn fill_inode(inode: &mut Inode, dind: u64, geometry: &Geometry) {
 pub(crate) fn write_dind(geometry: &Geometry, out: &mut [u8]) {
     let gdt_blocks = u64::from(geometry.gdt_blocks());
     for index in 0..u64::from(geometry.reserved_gdt_blocks) {
-        let slot = usize::try_from((gdt_blocks + index) % ADDRESSES * 4).expect("within a block");
+        let slot = usize::try_from((gdt_blocks + index) % geometry.block_size.addresses() * 4)
+            .expect("within a block");
         out[slot..slot + 4].copy_from_slice(&address(reserved_block(geometry, 0, index)));
     }
 }
 
 /// Writes reserved block `index` of group 0.
 pub(crate) fn write_reserved(geometry: &Geometry, index: u64, out: &mut [u8]) {
-    let copies = backup_groups(geometry.groups()).into_iter().skip(1);
+    let copies = geometry.backup_groups().into_iter().skip(1);
     for (group, slot) in copies.zip(out.chunks_exact_mut(4)) {
         slot.copy_from_slice(&address(reserved_block(geometry, group, index)));
     }
@@ -44,7 +43,7 @@ pub(crate) fn write_reserved(geometry: &Geometry, index: u64, out: &mut [u8]) {
 
 /// The address of a reserved block in one copy.
 fn reserved_block(geometry: &Geometry, group: u32, index: u64) -> u64 {
-    first_block(group) + 1 + u64::from(geometry.gdt_blocks()) + index
+    geometry.first_block(group) + 1 + u64::from(geometry.gdt_blocks()) + index
 }
 
 /// Whether reserved block 0 and its sisters in group 0 list anything.

@@ -3,18 +3,14 @@
 use zerocopy::FromZeros;
 use zerocopy::little_endian::U32;
 
-use super::extents::ExtentTree;
-use super::inodes::journal_size;
+use super::inodes::{journal_size, journal_tree};
 use crate::Signedness;
 use crate::ondisk::features::{compat, incompat, ro_compat};
 use crate::ondisk::inode::{EXTRA_ISIZE, FIRST_INO, JOURNAL_INO, words};
 use crate::ondisk::superblock::*;
-use crate::ondisk::{BLOCK_SIZE, BLOCKS_PER_GROUP};
 use crate::plan::Plan;
-use crate::plan::groups::backup_groups;
+use crate::plan::groups::Backups;
 
-/// log2 of the block size in KiB.
-const LOG_BLOCK_SIZE: u32 = BLOCK_SIZE.ilog2() - 10;
 /// 16 groups make a flex group, as mke2fs has it; what is added when the filesystem grows is laid out so.
 const LOG_GROUPS_PER_FLEX: u8 = 4;
 
@@ -27,7 +23,9 @@ pub(crate) fn superblock<C>(plan: &Plan<'_, C>, group: u32) -> Superblock {
     let (reserved_lo, reserved_hi) = words(reserved);
     let (free_lo, free_hi) = words(placement.free_blocks(geometry));
     let created = u32::try_from(options.created.seconds().clamp(0, i64::from(u32::MAX))).expect("clamped");
-    let blocks_per_group = u32::try_from(BLOCKS_PER_GROUP).expect("32,768");
+    let block_size = geometry.block_size;
+    let log_block_size = block_size.log2() - 10;
+    let blocks_per_group = u32::try_from(block_size.blocks_per_group()).expect("at most 32,768");
     let mut superblock = Superblock {
         s_inodes_count: geometry.inodes().into(),
         s_blocks_count_lo: blocks_lo,
@@ -37,8 +35,9 @@ pub(crate) fn superblock<C>(plan: &Plan<'_, C>, group: u32) -> Superblock {
         s_free_blocks_count_lo: free_lo,
         s_free_blocks_count_hi: free_hi,
         s_free_inodes_count: (geometry.inodes() - inodes.last()).into(),
-        s_log_block_size: LOG_BLOCK_SIZE.into(),
-        s_log_cluster_size: LOG_BLOCK_SIZE.into(),
+        s_first_data_block: u32::try_from(block_size.first_data_block()).expect("0 or 1").into(),
+        s_log_block_size: log_block_size.into(),
+        s_log_cluster_size: log_block_size.into(),
         s_blocks_per_group: blocks_per_group.into(),
         s_clusters_per_group: blocks_per_group.into(),
         s_inodes_per_group: geometry.inodes_per_group.into(),
@@ -64,7 +63,6 @@ pub(crate) fn superblock<C>(plan: &Plan<'_, C>, group: u32) -> Superblock {
         s_flags: hash_flag(options.hash_signedness).into(),
         s_log_groups_per_flex: LOG_GROUPS_PER_FLEX,
         s_checksum_type: CHECKSUM_TYPE_CRC32C,
-        s_checksum_seed: plan.checksum_seed().value().into(),
         s_overhead_clusters: u32::try_from(overhead(plan)).unwrap_or(u32::MAX).into(),
         ..Superblock::new_zeroed()
     };
@@ -91,17 +89,29 @@ fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     if plan.geometry.journal_blocks > 0 {
         features |= compat::HAS_JOURNAL;
     }
+    if let Backups::SparseSuper2(groups) = plan.geometry.backups {
+        features |= compat::SPARSE_SUPER2;
+        superblock.s_backup_bgs = groups.map(U32::from);
+    }
     superblock.s_feature_compat = features.into();
-    superblock.s_feature_incompat =
-        (incompat::FILETYPE | incompat::EXTENTS | incompat::BIT_64 | incompat::FLEX_BG | incompat::CSUM_SEED)
-            .into();
-    superblock.s_feature_ro_compat = (ro_compat::SPARSE_SUPER
+
+    let mut features = incompat::FILETYPE | incompat::EXTENTS | incompat::BIT_64 | incompat::FLEX_BG;
+    if plan.options.features.metadata_csum_seed {
+        features |= incompat::CSUM_SEED;
+        superblock.s_checksum_seed = plan.checksum_seed().value().into();
+    }
+    superblock.s_feature_incompat = features.into();
+
+    let mut features = ro_compat::SPARSE_SUPER
         | ro_compat::LARGE_FILE
         | ro_compat::HUGE_FILE
         | ro_compat::DIR_NLINK
         | ro_compat::EXTRA_ISIZE
-        | ro_compat::METADATA_CSUM)
-        .into();
+        | ro_compat::METADATA_CSUM;
+    if plan.options.features.read_only {
+        features |= ro_compat::READONLY;
+    }
+    superblock.s_feature_ro_compat = features.into();
 }
 
 /// `s_journal_inum`, and a copy of the journal's extent root and size in case its inode is lost. `s_journal_uuid` stays
@@ -111,7 +121,7 @@ fn set_journal<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
         return;
     }
     let mut i_block = [0; 60];
-    let tree = ExtentTree { extents: &plan.placement.journal, nodes: &plan.placement.journal_nodes };
+    let tree = journal_tree(plan);
     tree.write_root(&mut i_block);
     for (word, bytes) in superblock.s_jnl_blocks.iter_mut().zip(i_block.as_chunks::<4>().0) {
         *word = U32::from_bytes(*bytes);
@@ -122,12 +132,13 @@ fn set_journal<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     superblock.s_journal_inum = JOURNAL_INO.into();
 }
 
-/// Blocks that no file can ever have: copies of superblock and descriptors, bitmaps, inode tables, the journal.
+/// Blocks that no file can ever have: what lies before group 0, copies of superblock and descriptors, bitmaps, inode tables, the journal.
 fn overhead<C>(plan: &Plan<'_, C>) -> u64 {
     let geometry = &plan.geometry;
-    let copies = backup_groups(geometry.groups()).len() as u64;
+    let copies = geometry.backup_groups().len() as u64;
     let per_group = 2 + geometry.itable_blocks();
-    copies * geometry.backup_blocks()
+    geometry.block_size.first_data_block()
+        + copies * geometry.backup_blocks()
         + u64::from(geometry.groups()) * per_group
         + u64::from(geometry.journal_blocks)
 }

@@ -6,6 +6,7 @@ pub(crate) mod compat {
     pub(crate) const EXT_ATTR: u32 = 0x8;
     pub(crate) const RESIZE_INODE: u32 = 0x10;
     pub(crate) const DIR_INDEX: u32 = 0x20;
+    pub(crate) const SPARSE_SUPER2: u32 = 0x200;
 }
 
 /// `s_feature_incompat`.
@@ -25,4 +26,5 @@ pub(crate) mod ro_compat {
     pub(crate) const DIR_NLINK: u32 = 0x20;
     pub(crate) const EXTRA_ISIZE: u32 = 0x40;
     pub(crate) const METADATA_CSUM: u32 = 0x400;
+    pub(crate) const READONLY: u32 = 0x1000;
 }

@@ -5,6 +5,7 @@ use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 use super::checksum::Checksum;
+use crate::BlockSize;
 
 /// The root directory's inode number.
 pub(crate) const ROOT_INO: u32 = 2;
@@ -111,8 +112,8 @@ impl Inode {
     }
 
     /// Sets the number of filesystem blocks in use, counted in 512-byte sectors where that fits in 48 bits.
-    pub(crate) fn set_blocks(&mut self, blocks: u64, block_size: u64) {
-        let sectors = blocks * (block_size / 512);
+    pub(crate) fn set_blocks(&mut self, blocks: u64, block_size: BlockSize) {
+        let sectors = block_size.offset(blocks) / 512;
         let count = if sectors >> 48 == 0 {
             sectors
         } else {
@@ -220,11 +221,11 @@ mod tests {
     #[test]
     fn blocks_beyond_48_bits_of_sectors_are_counted_whole() {
         let mut inode = Inode::new_zeroed();
-        inode.set_blocks(1 << 45, 4096);
+        inode.set_blocks(1 << 45, BlockSize::B4096);
         assert_eq!(inode.i_flags.get(), HUGE_FILE_FL);
         assert_eq!((inode.i_blocks_lo.get(), inode.i_blocks_high.get()), (0, 1 << 13));
         let mut inode = Inode::new_zeroed();
-        inode.set_blocks(u64::from(u32::MAX), 4096);
+        inode.set_blocks(u64::from(u32::MAX), BlockSize::B4096);
         assert_eq!(inode.i_flags.get(), 0);
         assert_eq!((inode.i_blocks_lo.get(), inode.i_blocks_high.get()), (0xffff_fff8, 7));
     }

@@ -38,3 +38,103 @@ impl BlockSize {
         }
     }
 }
+
+/// What follows from the size of a block.
+impl BlockSize {
+    /// [`BlockSize::bytes`] for lengths in memory.
+    pub(crate) const fn len(self) -> usize {
+        1 << self.log2()
+    }
+
+    /// How many blocks hold that many bytes.
+    pub(crate) const fn blocks_of(self, bytes: u64) -> u64 {
+        (bytes >> self.log2()) + (bytes & (self.bytes() - 1) != 0) as u64
+    }
+
+    /// Where a block starts, in bytes.
+    pub(crate) const fn offset(self, block: u64) -> u64 {
+        block << self.log2()
+    }
+
+    /// `s_first_data_block`: the block that the superblock lies in, 1024 bytes from the start.
+    pub(crate) const fn first_data_block(self) -> u64 {
+        match self {
+            Self::B1024 => 1,
+            Self::B2048 | Self::B4096 => 0,
+        }
+    }
+
+    /// log2 of [`BlockSize::blocks_per_group`].
+    pub(crate) const fn log2_blocks_per_group(self) -> u32 {
+        self.log2() + 3
+    }
+
+    /// Blocks of a group: as many as a block has bits.
+    pub(crate) const fn blocks_per_group(self) -> u64 {
+        1 << self.log2_blocks_per_group()
+    }
+
+    /// The most inodes of a group: as many as its bitmap has bits.
+    pub(crate) const fn max_inodes_per_group(self) -> u64 {
+        self.blocks_per_group()
+    }
+
+    /// Inodes of a block of an inode table.
+    pub(crate) const fn inodes_per_block(self) -> u64 {
+        self.bytes() / 256
+    }
+
+    /// What the number of inodes of a group is a multiple of: whole blocks of the table, and whole bytes of the bitmap,
+    /// which its checksum covers so far.
+    pub(crate) const fn inode_step(self) -> u64 {
+        match self {
+            Self::B1024 | Self::B2048 => 8,
+            Self::B4096 => 16,
+        }
+    }
+
+    /// Group descriptors of a block.
+    pub(crate) const fn descs_per_block(self) -> u64 {
+        self.bytes() / 64
+    }
+
+    /// Block addresses of an indirect block.
+    pub(crate) const fn addresses(self) -> u64 {
+        self.bytes() / 4
+    }
+
+    /// The most groups: half of a group's blocks hold their descriptors. More would need `meta_bg`.
+    pub(crate) const fn max_groups(self) -> u64 {
+        self.blocks_per_group() / 2 * self.descs_per_block()
+    }
+
+    /// The most blocks of a filesystem: [`BlockSize::max_groups`], and what lies before them.
+    pub(crate) const fn max_blocks(self) -> u64 {
+        self.first_data_block() + self.max_groups() * self.blocks_per_group()
+    }
+
+    /// The most inodes of a filesystem: as many as 32 bits can count, in the steps there are.
+    pub(crate) const fn max_inodes(self) -> u64 {
+        u32::MAX as u64 / self.inode_step() * self.inode_step()
+    }
+
+    /// The most bytes of a file: blocks are numbered in 32 bits, and the last number is taken.
+    pub(crate) const fn max_file_len(self) -> u64 {
+        self.offset(u32::MAX as u64)
+    }
+
+    /// Blocks of `lost+found`, so that e2fsck can fill it without allocating: 16 KiB, and no more than the 12 that an
+    /// inode of ext2 can name, as mke2fs makes it.
+    pub(crate) const fn lost_and_found_blocks(self) -> u32 {
+        match self {
+            Self::B1024 => 12,
+            Self::B2048 => 8,
+            Self::B4096 => 4,
+        }
+    }
+
+    /// The most bytes of the target of a symbolic link, which has one block for itself and a NUL.
+    pub(crate) const fn max_symlink(self) -> usize {
+        self.len() - 1
+    }
+}

@@ -11,8 +11,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::groups::{Geometry, backup_groups, first_block};
-use crate::ondisk::BLOCK_SIZE;
+use super::groups::Geometry;
+use crate::BlockSize;
 use crate::ondisk::extent::{MAX_LEN, ROOT_ENTRIES, block_entries};
 
 /// Consecutive blocks of a file in consecutive blocks of the filesystem.
@@ -96,7 +96,7 @@ impl Placement {
         geometry: &'a Geometry,
         group: u32,
     ) -> impl Iterator<Item = Range<u64>> {
-        let start = first_block(group);
+        let start = geometry.first_block(group);
         let end = start + geometry.blocks_in(group);
         let from = self.free.ranges.partition_point(|range| range.end <= start);
         let ranges = self.free.ranges.range(from..).take_while(move |range| range.start < end);
@@ -124,7 +124,8 @@ pub(crate) fn place(needs: &Needs, geometry: &Geometry) -> Placement {
     let groups = groups.collect();
     let mut journal = Vec::new();
     take_extents(&mut free, geometry.journal_blocks, &mut journal);
-    let journal_nodes = (0..node_count(journal.len() as u64)).map(|_| free.take_block()).collect();
+    let journal_nodes =
+        (0..node_count(journal.len() as u64, geometry.block_size)).map(|_| free.take_block()).collect();
     let resize_dind = (geometry.reserved_gdt_blocks > 0).then(|| free.take_block());
 
     let mut placement = Placement {
@@ -143,7 +144,7 @@ pub(crate) fn place(needs: &Needs, geometry: &Geometry) -> Placement {
     placement.place_files(directories, needs);
     placement.xattr_blocks = (0..needs.xattr_blocks).map(|_| placement.free.take_block()).collect();
     placement.place_files(files, needs);
-    placement.place_nodes(&needs.order);
+    placement.place_nodes(&needs.order, geometry.block_size);
     placement.end = placement.free.end;
     placement
 }
@@ -157,10 +158,10 @@ impl Placement {
         }
     }
 
-    fn place_nodes(&mut self, numbers: &[u32]) {
+    fn place_nodes(&mut self, numbers: &[u32], block_size: BlockSize) {
         for number in numbers {
             let mapping = &mut self.mappings[*number as usize];
-            let count = node_count(u64::from(mapping.extents.end - mapping.extents.start));
+            let count = node_count(u64::from(mapping.extents.end - mapping.extents.start), block_size);
             if count > 0 {
                 let start = index(&self.nodes);
                 self.nodes.extend((0..count).map(|_| self.free.take_block()));
@@ -191,16 +192,16 @@ fn take_extents(free: &mut FreeSpace, blocks: u32, out: &mut Vec<Extent>) {
 }
 
 /// How many blocks an extent tree of that many extents needs beside the inode.
-pub(crate) fn node_count(extents: u64) -> u64 {
-    levels(extents).iter().sum()
+pub(crate) fn node_count(extents: u64, block_size: BlockSize) -> u64 {
+    levels(extents, block_size).iter().sum()
 }
 
 /// How many blocks each level of an extent tree has, leaves first; none when the inode holds all extents.
-pub(crate) fn levels(extents: u64) -> Vec<u64> {
+pub(crate) fn levels(extents: u64, block_size: BlockSize) -> Vec<u64> {
     let mut levels = Vec::new();
     let mut entries = extents;
     while entries > ROOT_ENTRIES {
-        entries = entries.div_ceil(block_entries(BLOCK_SIZE));
+        entries = entries.div_ceil(block_entries(block_size.bytes()));
         levels.push(entries);
     }
     levels
@@ -217,12 +218,12 @@ struct FreeSpace {
 
 impl FreeSpace {
     fn new(geometry: &Geometry) -> Self {
-        let backups = backup_groups(u32::MAX);
-        let starts = backups.iter().map(|group| first_block(*group) + geometry.backup_blocks());
-        let ends = backups.iter().skip(1).map(|group| first_block(*group)).chain([u64::MAX]);
+        let backups = geometry.backups.groups(u32::MAX);
+        let starts = backups.iter().map(|group| geometry.first_block(*group) + geometry.backup_blocks());
+        let ends = backups.iter().skip(1).map(|group| geometry.first_block(*group)).chain([u64::MAX]);
         Self {
             ranges: starts.zip(ends).map(|(start, end)| start..end).collect(),
-            end: geometry.backup_blocks(),
+            end: geometry.first_block(0) + geometry.backup_blocks(),
         }
     }
 
@@ -264,9 +265,17 @@ impl FreeSpace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::groups::Backups;
 
     fn geometry(blocks: u64) -> Geometry {
-        Geometry { blocks, inodes_per_group: 16, journal_blocks: 0, reserved_gdt_blocks: 0 }
+        Geometry {
+            block_size: BlockSize::B4096,
+            blocks,
+            inodes_per_group: 16,
+            journal_blocks: 0,
+            reserved_gdt_blocks: 0,
+            backups: Backups::SparseSuper,
+        }
     }
 
     fn one_file(blocks: u32) -> Needs {
@@ -275,6 +284,7 @@ mod tests {
 
     #[test]
     fn an_extent_tree_grows_at_its_edges() {
+        let levels = |extents| levels(extents, BlockSize::B4096);
         assert_eq!(levels(4), []);
         assert_eq!(levels(5), [1]);
         assert_eq!(levels(340), [1]);
@@ -283,6 +293,8 @@ mod tests {
         assert_eq!(levels(4 * 340 + 1), [5, 1]);
         assert_eq!(levels(4 * 340 * 340), [1360, 4]);
         assert_eq!(levels(4 * 340 * 340 + 1), [1361, 5, 1]);
+        assert_eq!(super::levels(4 * 169 + 1, BlockSize::B2048), [5, 1]);
+        assert_eq!(super::levels(4 * 84 * 84 + 1, BlockSize::B1024), [337, 5, 1]);
     }
 
     #[test]
@@ -304,8 +316,8 @@ mod tests {
         let last = placement.extents(1).last().expect("it has extents");
         assert_eq!(u64::from(last.logical) + u64::from(last.len), u64::from(u32::MAX));
         let extents = placement.extents(1).len() as u64;
-        assert_eq!(placement.extent_nodes(1).len() as u64, node_count(extents));
-        assert_eq!(levels(extents).len(), 2);
+        assert_eq!(placement.extent_nodes(1).len() as u64, node_count(extents, BlockSize::B4096));
+        assert_eq!(levels(extents, BlockSize::B4096).len(), 2);
     }
 
     #[test]
@@ -314,8 +326,8 @@ mod tests {
         let placement = place(&one_file(100), &geometry);
         for places in &placement.groups {
             let table = places.inode_table..places.inode_table + 2048;
-            for group in backup_groups(20) {
-                assert!(table.end <= first_block(group) || table.start >= first_block(group) + 2);
+            for copy in geometry.backup_groups().into_iter().map(|group| geometry.first_block(group)) {
+                assert!(table.end <= copy || table.start >= copy + 2);
             }
         }
         // 20 tables of 2048 blocks do not fill group 0 evenly: what remains before group 1 goes to the file.

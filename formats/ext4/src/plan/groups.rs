@@ -1,34 +1,32 @@
 //! How the blocks divide into groups, and which groups hold copies of the superblock.
 
-use crate::ondisk::{BLOCK_SIZE, BLOCKS_PER_GROUP, DESCS_PER_BLOCK, INODES_PER_BLOCK};
-
-/// The most groups: half of a group's blocks hold their descriptors. More would need `meta_bg`.
-pub(crate) const MAX_GROUPS: u64 = BLOCKS_PER_GROUP / 2 * DESCS_PER_BLOCK;
-/// The most inodes of a group: as many as its bitmap has bits.
-pub(crate) const MAX_INODES_PER_GROUP: u64 = BLOCK_SIZE * 8;
+use crate::BlockSize;
+use crate::options::Options;
 
 /// The filesystem's shape, derived from its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
+    pub(crate) block_size: BlockSize,
     /// All blocks.
     pub(crate) blocks: u64,
-    /// A multiple of [`INODES_PER_BLOCK`].
+    /// A multiple of [`BlockSize::inode_step`].
     pub(crate) inodes_per_group: u32,
     /// 0 for no journal.
     pub(crate) journal_blocks: u32,
     /// Blocks reserved after each copy of the descriptors, so that there can be more of them one day.
     pub(crate) reserved_gdt_blocks: u32,
+    pub(crate) backups: Backups,
 }
 
 impl Geometry {
     /// How many groups there are; the last may be shorter than the others.
     pub(crate) fn groups(&self) -> u32 {
-        groups_of(self.blocks)
+        groups_of(self.blocks, self.block_size)
     }
 
     /// Blocks that hold the group descriptors.
     pub(crate) fn gdt_blocks(&self) -> u32 {
-        gdt_blocks_of(self.groups())
+        gdt_blocks_of(self.groups(), self.block_size)
     }
 
     /// Blocks of one copy of superblock, descriptors and reserve.
@@ -38,7 +36,7 @@ impl Geometry {
 
     /// Blocks of one group's inode table.
     pub(crate) fn itable_blocks(&self) -> u64 {
-        u64::from(self.inodes_per_group) / INODES_PER_BLOCK
+        u64::from(self.inodes_per_group) / self.block_size.inodes_per_block()
     }
 
     /// All inodes, used or not.
@@ -46,80 +44,177 @@ impl Geometry {
         self.inodes_per_group * self.groups()
     }
 
+    /// The first block of a group.
+    pub(crate) fn first_block(&self, group: u32) -> u64 {
+        first_block(group, self.block_size)
+    }
+
     /// How many blocks lie in a group.
     pub(crate) fn blocks_in(&self, group: u32) -> u64 {
-        (self.blocks - first_block(group)).min(BLOCKS_PER_GROUP)
+        (self.blocks - self.first_block(group)).min(self.block_size.blocks_per_group())
+    }
+
+    /// The groups that hold a copy of the superblock and descriptors, in order; 0 is the first.
+    pub(crate) fn backup_groups(&self) -> Vec<u32> {
+        self.backups.groups(self.groups())
     }
 }
 
 /// How many groups a filesystem of that many blocks has.
-pub(crate) fn groups_of(blocks: u64) -> u32 {
-    u32::try_from(blocks.div_ceil(BLOCKS_PER_GROUP)).expect("sizes beyond MAX_GROUPS are refused first")
+pub(crate) fn groups_of(blocks: u64, block_size: BlockSize) -> u32 {
+    let groups = (blocks - block_size.first_data_block()).div_ceil(block_size.blocks_per_group());
+    u32::try_from(groups).expect("sizes beyond the most groups are refused first")
 }
 
 /// How many blocks the descriptors of that many groups fill.
-pub(crate) fn gdt_blocks_of(groups: u32) -> u32 {
-    u32::try_from(u64::from(groups).div_ceil(DESCS_PER_BLOCK)).expect("a quotient of a u32")
+pub(crate) fn gdt_blocks_of(groups: u32, block_size: BlockSize) -> u32 {
+    u32::try_from(u64::from(groups).div_ceil(block_size.descs_per_block())).expect("a quotient of a u32")
 }
 
 /// The first block of a group.
-pub(crate) fn first_block(group: u32) -> u64 {
-    u64::from(group) * BLOCKS_PER_GROUP
+pub(crate) fn first_block(group: u32, block_size: BlockSize) -> u64 {
+    block_size.first_data_block() + (u64::from(group) << block_size.log2_blocks_per_group())
 }
 
-/// The groups that hold a copy of the superblock and descriptors (`sparse_super`): 0, 1 and the powers of 3, 5 and
-/// 7, in order, as far as they lie below `groups`.
-pub(crate) fn backup_groups(groups: u32) -> Vec<u32> {
-    let powers = [3u32, 5, 7]
-        .into_iter()
-        .flat_map(|base| std::iter::successors(Some(base), move |power| power.checked_mul(base)));
-    let mut all: Vec<u32> = [0, 1].into_iter().chain(powers).filter(|group| *group < groups).collect();
-    all.sort_unstable();
-    all
+/// Which groups hold a copy of the superblock and descriptors besides group 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backups {
+    /// `sparse_super`: 1 and the powers of 3, 5 and 7.
+    SparseSuper,
+    /// `sparse_super2`: those of `s_backup_bgs` that are not 0.
+    SparseSuper2([u32; 2]),
 }
 
-/// Whether a group holds a copy of the superblock and descriptors.
-pub(crate) fn has_backup(group: u32) -> bool {
-    let is_power_of = |base: u32| {
-        let mut rest = group;
-        while rest.is_multiple_of(base) {
-            rest /= base;
+impl Backups {
+    /// What the options make of it in a filesystem of that many groups.
+    pub(crate) fn of(options: &Options, groups: u32) -> Self {
+        if !options.features.sparse_super2 {
+            return Self::SparseSuper;
         }
-        rest == 1
-    };
-    group <= 1 || [3, 5, 7].into_iter().any(is_power_of)
+        let last = groups.saturating_sub(1);
+        let in_group_1 = if options.num_backup_sb >= 1 && last >= 1 { 1 } else { 0 };
+        let in_last = if options.num_backup_sb >= 2 && last >= 2 { last } else { 0 };
+        Self::SparseSuper2([in_group_1, in_last])
+    }
+
+    /// The groups with a copy, 0 among them, in order, as far as they lie below `groups`.
+    pub(crate) fn groups(self, groups: u32) -> Vec<u32> {
+        let mut all: Vec<u32> = match self {
+            Self::SparseSuper => {
+                let powers = [3u32, 5, 7]
+                    .into_iter()
+                    .flat_map(|base| std::iter::successors(Some(base), move |power| power.checked_mul(base)));
+                [0, 1].into_iter().chain(powers).filter(|group| *group < groups).collect()
+            }
+            Self::SparseSuper2(listed) => {
+                let listed = listed.into_iter().filter(|group| *group != 0 && *group < groups);
+                std::iter::once(0).chain(listed).collect()
+            }
+        };
+        all.sort_unstable();
+        all
+    }
+
+    /// Whether a group holds a copy.
+    pub(crate) fn has(self, group: u32) -> bool {
+        let is_power_of = |base: u32| {
+            let mut rest = group;
+            while rest.is_multiple_of(base) {
+                rest /= base;
+            }
+            rest == 1
+        };
+        match self {
+            Self::SparseSuper => group <= 1 || [3, 5, 7].into_iter().any(is_power_of),
+            Self::SparseSuper2(listed) => group == 0 || listed.contains(&group),
+        }
+    }
 }
 
-/// How many blocks to reserve for descriptors: enough to grow to 1024 times the size, and no further than blocks
-/// can be numbered in 32 bits, as mke2fs does.
+/// How many blocks to reserve for descriptors: enough to grow to [`Options::resize_limit`], or else to 1024 times the
+/// size, and no further than blocks can be numbered in 32 bits, as mke2fs does.
 ///
 /// The reserve is listed in one indirect block, so it is at most as long as that has entries.
-pub(crate) fn reserved_gdt_blocks(blocks: u64) -> u32 {
-    let largest = blocks.saturating_mul(1024).min(u64::from(u32::MAX));
-    let gdt_blocks = largest.div_ceil(BLOCKS_PER_GROUP).div_ceil(DESCS_PER_BLOCK);
-    let more = gdt_blocks.saturating_sub(u64::from(gdt_blocks_of(groups_of(blocks))));
-    u32::try_from(more.min(BLOCK_SIZE / 4)).expect("at most 1024")
+pub(crate) fn reserved_gdt_blocks(blocks: u64, options: &Options) -> u32 {
+    if !options.features.resize_inode {
+        return 0;
+    }
+    let block_size = options.block_size;
+    let largest = match options.resize_limit {
+        Some(bytes) => bytes >> block_size.log2(),
+        None => blocks.saturating_mul(1024),
+    };
+    let largest = largest.min(u64::from(u32::MAX));
+    let groups =
+        largest.saturating_sub(block_size.first_data_block()).div_ceil(block_size.blocks_per_group());
+    let more = groups
+        .div_ceil(block_size.descs_per_block())
+        .saturating_sub(u64::from(gdt_blocks_of(groups_of(blocks, block_size), block_size)));
+    u32::try_from(more.min(block_size.addresses())).expect("at most 1024")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
+
+    fn options() -> Options {
+        Options::new(Uuid::nil(), Uuid::nil())
+    }
 
     #[test]
     fn backups_lie_in_groups_0_1_and_powers_of_3_5_and_7() {
-        assert_eq!(backup_groups(50), [0, 1, 3, 5, 7, 9, 25, 27, 49]);
-        assert_eq!(backup_groups(1), [0]);
-        let listed: Vec<u32> = (0..20_000).filter(|group| has_backup(*group)).collect();
-        assert_eq!(listed, backup_groups(20_000));
+        let backups = Backups::SparseSuper;
+        assert_eq!(backups.groups(50), [0, 1, 3, 5, 7, 9, 25, 27, 49]);
+        assert_eq!(backups.groups(1), [0]);
+        let listed: Vec<u32> = (0..20_000).filter(|group| backups.has(*group)).collect();
+        assert_eq!(listed, backups.groups(20_000));
+    }
+
+    #[test]
+    fn sparse_super2_has_as_many_backups_as_asked_for() {
+        // `mke2fs -b 1024 -O sparse_super2,^resize_inode` and `dumpe2fs -h` of 8, 9, 17 and 300 MiB.
+        for (groups, asked, found) in [
+            (1, 2, [0, 0]),
+            (2, 2, [1, 0]),
+            (3, 2, [1, 2]),
+            (38, 2, [1, 37]),
+            (38, 1, [1, 0]),
+            (38, 0, [0, 0]),
+        ] {
+            let features = crate::Features { sparse_super2: true, ..crate::Features::DEFAULT };
+            let options = Options { features, num_backup_sb: asked, ..options() };
+            let backups = Backups::of(&options, groups);
+            assert_eq!(backups, Backups::SparseSuper2(found), "{asked} in {groups} groups");
+            let listed: Vec<u32> = (0..groups).filter(|group| backups.has(*group)).collect();
+            assert_eq!(listed, backups.groups(groups));
+        }
     }
 
     #[test]
     fn the_reserve_is_that_of_mke2fs() {
+        let reserve = |blocks| reserved_gdt_blocks(blocks, &options());
         // `mke2fs -b 4096` and `dumpe2fs -h` of 8 MiB, 64 MiB, 1 GiB, 16 GiB, and 16 TiB less one block.
-        assert_eq!(reserved_gdt_blocks(2048), 0);
-        assert_eq!(reserved_gdt_blocks(16_384), 7);
-        assert_eq!(reserved_gdt_blocks(262_144), 127);
-        assert_eq!(reserved_gdt_blocks(1 << 22), 1024);
-        assert_eq!(reserved_gdt_blocks(u64::from(u32::MAX)), 0);
+        assert_eq!(reserve(2048), 0);
+        assert_eq!(reserve(16_384), 7);
+        assert_eq!(reserve(262_144), 127);
+        assert_eq!(reserve(1 << 22), 1024);
+        assert_eq!(reserve(u64::from(u32::MAX)), 0);
+    }
+
+    #[test]
+    fn the_reserve_by_block_size_and_limit() {
+        let reserve = |block_size, bytes: u64, resize_limit| {
+            let options = Options { block_size, resize_limit, ..options() };
+            reserved_gdt_blocks(bytes / block_size.bytes(), &options)
+        };
+        // `mke2fs` and `dumpe2fs -h` of 64 MiB.
+        assert_eq!(reserve(BlockSize::B1024, 64 << 20, None), 256);
+        assert_eq!(reserve(BlockSize::B2048, 64 << 20, None), 63);
+        // The same with `-E resize=`.
+        assert_eq!(reserve(BlockSize::B4096, 64 << 20, Some(64 << 30)), 7);
+        assert_eq!(reserve(BlockSize::B4096, 64 << 20, Some(16 << 30)), 1);
+        assert_eq!(reserve(BlockSize::B1024, 64 << 20, Some(1 << 30)), 7);
+        assert_eq!(reserve(BlockSize::B4096, 64 << 20, Some(0)), 0);
     }
 }

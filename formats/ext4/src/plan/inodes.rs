@@ -2,8 +2,8 @@
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
+use crate::BlockSize;
 use crate::error::{Error, Inexpressible};
-use crate::ondisk::BLOCK_SIZE;
 use crate::ondisk::inode::{FIRST_INO, LINK_MAX, ROOT_INO, TIME_MAX, TIME_MIN};
 
 /// The name of e2fsck's directory.
@@ -63,7 +63,7 @@ impl Inodes {
 }
 
 /// Gives every file a number and checks what ext4 cannot hold of its metadata.
-pub(crate) fn number<C: Content>(tree: &Tree<C>) -> Result<Inodes, Error> {
+pub(crate) fn number<C: Content>(tree: &Tree<C>, block_size: BlockSize) -> Result<Inodes, Error> {
     let count = tree.inode_count();
     let lost_and_found = tree.lookup(Tree::<C>::ROOT, LOST_AND_FOUND);
     if lost_and_found.is_some_and(|id| tree.entries(id).is_none()) {
@@ -99,7 +99,7 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>) -> Result<Inodes, Error> {
             };
             inodes.numbers[index] = number;
             inodes.ids[number as usize] = Some(step.id);
-            check(tree, step.id).map_err(|reason| Error::inexpressible(path(), reason))?;
+            check(tree, step.id, block_size).map_err(|reason| Error::inexpressible(path(), reason))?;
         }
         if let Kind::Directory(_) = tree.get(step.id).kind {
             inodes.directories += 1;
@@ -117,18 +117,21 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>) -> Result<Inodes, Error> {
     Ok(inodes)
 }
 
-/// The most bytes of a file: blocks are numbered in 32 bits, and the last number is taken.
-const MAX_FILE_LEN: u64 = u32::MAX as u64 * BLOCK_SIZE;
-
-fn check<C: Content>(tree: &Tree<C>, id: InodeId) -> Result<(), Inexpressible> {
+fn check<C: Content>(tree: &Tree<C>, id: InodeId, block_size: BlockSize) -> Result<(), Inexpressible> {
     let inode = tree.get(id);
     let time = inode.metadata.mtime;
     if !(TIME_MIN..=TIME_MAX).contains(&time.seconds()) {
         return Err(Inexpressible::Time { time, limits: (TIME_MIN, TIME_MAX) });
     }
     match &inode.kind {
-        Kind::Regular(content) if content.len() > MAX_FILE_LEN => {
-            Err(Inexpressible::FileTooLarge { len: content.len(), limit: MAX_FILE_LEN })
+        Kind::Regular(content) if content.len() > block_size.max_file_len() => {
+            Err(Inexpressible::FileTooLarge { len: content.len(), limit: block_size.max_file_len() })
+        }
+        Kind::Symlink(target) if target.as_bytes().len() > block_size.max_symlink() => {
+            Err(Inexpressible::TargetTooLong {
+                len: target.as_bytes().len(),
+                limit: block_size.max_symlink(),
+            })
         }
         Kind::CharacterDevice(device) | Kind::BlockDevice(device)
             if device.major > 0xfff || device.minor > 0xf_ffff =>

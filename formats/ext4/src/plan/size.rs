@@ -1,12 +1,11 @@
 //! How large the filesystem is: the smallest that holds everything, or the size asked for.
 
 use super::blocks::{Needs, Placement, place};
-use super::groups::{self, Geometry, MAX_GROUPS, MAX_INODES_PER_GROUP, first_block, has_backup};
+use super::groups::{self, Backups, Geometry, first_block};
 use super::journal;
 use crate::error::Error;
 use crate::ondisk::inode::FIRST_INO;
-use crate::ondisk::{BLOCK_SIZE, BLOCKS_PER_GROUP, INODES_PER_BLOCK};
-use crate::{Options, Size};
+use crate::{BlockSize, Options, Size};
 
 /// The largest share of blocks that may be reserved for root, in percent.
 const MAX_RESERVED_PERCENT: u8 = 50;
@@ -15,10 +14,6 @@ const MAX_RESERVED_PERCENT: u8 = 50;
 /// bits can count no more inodes, from 100 TiB on.
 const MAX_FREE_PERCENT: u8 = 99;
 const MAX_FREE_PERCENT_WITH_INODES_FOR_IT: u8 = 98;
-/// [`Options::BYTES_PER_INODE`] in blocks.
-const BLOCKS_PER_INODE: u64 = Options::BYTES_PER_INODE / BLOCK_SIZE;
-/// The most inodes: as many as 32 bits can count, in whole blocks.
-const MAX_INODES: u64 = u32::MAX as u64 / INODES_PER_BLOCK * INODES_PER_BLOCK;
 
 /// Chooses the geometry and places everything in it. `inodes` is how many are in use.
 ///
@@ -27,7 +22,7 @@ const MAX_INODES: u64 = u32::MAX as u64 / INODES_PER_BLOCK * INODES_PER_BLOCK;
 pub(crate) fn choose(needs: &Needs, inodes: u32, options: &Options) -> Result<(Geometry, Placement), Error> {
     check(inodes, options)?;
     let data = needs.file_blocks.iter().map(|blocks| u64::from(*blocks)).sum();
-    let sizing = Sizing { needs, data, inodes: u64::from(inodes), options };
+    let sizing = Sizing { needs, data, inodes: u64::from(inodes), options, block_size: options.block_size };
     match options.size {
         Size::Total { bytes } => sizing.fixed(bytes),
         Size::Smallest | Size::Free { .. } | Size::FreePercent(_) => sizing.smallest(),
@@ -49,8 +44,9 @@ fn check(inodes: u32, options: &Options) -> Result<(), Error> {
         (_, Some(asked)) if asked < inodes => {
             Err(Error::TooFewInodes { asked, needed: u64::from(inodes), reserved: FIRST_INO - 1 })
         }
-        (_, Some(asked)) if u64::from(asked) > MAX_INODES => {
-            Err(Error::TooManyInodes { inodes: u64::from(asked), limit: MAX_INODES })
+        (_, Some(asked)) if u64::from(asked) > options.block_size.max_inodes() => {
+            let limit = options.block_size.max_inodes();
+            Err(Error::TooManyInodes { inodes: u64::from(asked), limit })
         }
         _ => Ok(()),
     }
@@ -63,14 +59,15 @@ struct Sizing<'a> {
     data: u64,
     inodes: u64,
     options: &'a Options,
+    block_size: BlockSize,
 }
 
 impl Sizing<'_> {
     /// A filesystem of exactly `bytes`, but for a rest too short to be a block or a group.
     fn fixed(&self, bytes: u64) -> Result<(Geometry, Placement), Error> {
-        let blocks = bytes / BLOCK_SIZE;
-        if blocks > MAX_GROUPS * BLOCKS_PER_GROUP {
-            return Err(too_large());
+        let blocks = bytes >> self.block_size.log2();
+        if blocks > self.block_size.max_blocks() {
+            return Err(self.too_large());
         }
         self.check_inodes_of(blocks)?;
         if self.data < blocks
@@ -81,7 +78,7 @@ impl Sizing<'_> {
                 return Ok(self.with_inodes_for_free_space(geometry, placement));
             }
         }
-        let needed_bytes = self.smallest()?.0.blocks * BLOCK_SIZE;
+        let needed_bytes = self.block_size.offset(self.smallest()?.0.blocks);
         Err(Error::TooSmall {
             size_bytes: bytes,
             needed_bytes,
@@ -93,7 +90,9 @@ impl Sizing<'_> {
     /// up so, a larger filesystem would not help.
     fn check_inodes_of(&self, blocks: u64) -> Result<(), Error> {
         let inodes = self.least_inodes();
-        let step = INODES_PER_BLOCK * blocks.div_ceil(BLOCKS_PER_GROUP).max(1);
+        let blocks = blocks.saturating_sub(self.block_size.first_data_block());
+        let groups = blocks.div_ceil(self.block_size.blocks_per_group()).max(1);
+        let step = self.block_size.inode_step() * groups;
         let limit = u64::from(u32::MAX) / step * step;
         if inodes > limit { Err(Error::TooManyInodes { inodes, limit }) } else { Ok(()) }
     }
@@ -107,7 +106,7 @@ impl Sizing<'_> {
     /// caller did not say how many there are to be.
     fn with_inodes_for_free_space(&self, geometry: Geometry, placement: Placement) -> (Geometry, Placement) {
         if self.options.inodes.is_none() {
-            let wanted = self.inodes + placement.free_blocks(&geometry) / BLOCKS_PER_INODE;
+            let wanted = self.inodes + placement.free_blocks(&geometry) / self.blocks_per_inode();
             if let Some(larger) = self.geometry_for(geometry.blocks, wanted) {
                 let placement = place(self.needs, &larger);
                 if placement.end <= larger.blocks {
@@ -123,18 +122,19 @@ impl Sizing<'_> {
     /// What metadata takes depends on the size, which depends on the metadata. Both grow together, so the search
     /// starts below the answer and takes what was missing until nothing is: what it finds first is the smallest.
     fn smallest(&self) -> Result<(Geometry, Placement), Error> {
-        let mut groups =
-            self.data.div_ceil(BLOCKS_PER_GROUP).max(self.inodes.div_ceil(MAX_INODES_PER_GROUP)).max(1);
+        let blocks_per_group = self.block_size.blocks_per_group();
+        let for_inodes = self.inodes.div_ceil(self.block_size.max_inodes_per_group());
+        let mut groups = self.data.div_ceil(blocks_per_group).max(for_inodes).max(1);
         loop {
-            if groups > MAX_GROUPS {
-                return Err(too_large());
+            if groups > self.block_size.max_groups() {
+                return Err(self.too_large());
             }
             match self.smallest_of(groups)? {
                 Found::Fits(found) => return Ok(*found),
                 Found::NeedsBlocks(blocks) => {
                     // Inode tables are rounded up in each group, so that one group more can need a little less:
                     // the group before the one that is needed is tried as well.
-                    groups = blocks.div_ceil(BLOCKS_PER_GROUP).saturating_sub(1).max(groups + 1);
+                    groups = blocks.div_ceil(blocks_per_group).saturating_sub(1).max(groups + 1);
                 }
             }
         }
@@ -142,17 +142,18 @@ impl Sizing<'_> {
 
     /// The smallest filesystem of that many groups, or what it needs instead.
     fn smallest_of(&self, groups: u64) -> Result<Found, Error> {
-        let last = u32::try_from(groups - 1).expect("at most MAX_GROUPS");
-        let mut blocks = first_block(last) + 1;
+        let last = u32::try_from(groups - 1).expect("no more than the most groups");
+        let first_of_last = first_block(last, self.block_size);
+        let mut blocks = first_of_last + 1;
         loop {
-            if blocks > groups * BLOCKS_PER_GROUP {
+            if blocks > first_of_last + self.block_size.blocks_per_group() {
                 return Ok(Found::NeedsBlocks(blocks));
             }
             let Some(geometry) = self.geometry(blocks) else {
                 return self.refuse_inodes(groups);
             };
-            if has_backup(last) && blocks <= first_block(last) + geometry.backup_blocks() {
-                blocks = first_block(last) + geometry.backup_blocks() + 1;
+            if geometry.backups.has(last) && blocks <= first_of_last + geometry.backup_blocks() {
+                blocks = first_of_last + geometry.backup_blocks() + 1;
                 continue;
             }
             let placement = place(self.needs, &geometry);
@@ -165,10 +166,11 @@ impl Sizing<'_> {
     }
 
     fn refuse_inodes(&self, groups: u64) -> Result<Found, Error> {
-        if groups < MAX_GROUPS {
-            return Ok(Found::NeedsBlocks(groups * BLOCKS_PER_GROUP + 1));
+        if groups < self.block_size.max_groups() {
+            let all = groups * self.block_size.blocks_per_group();
+            return Ok(Found::NeedsBlocks(self.block_size.first_data_block() + all + 1));
         }
-        Err(Error::TooManyInodes { inodes: self.least_inodes(), limit: MAX_INODES })
+        Err(Error::TooManyInodes { inodes: self.least_inodes(), limit: self.block_size.max_inodes() })
     }
 
     /// The least number of blocks that a filesystem of this geometry needs with this placement: if it is no more
@@ -176,7 +178,7 @@ impl Sizing<'_> {
     fn required(&self, geometry: &Geometry, placement: &Placement) -> u64 {
         match self.options.size {
             Size::Smallest | Size::Total { .. } => placement.end,
-            Size::Free { bytes } => placement.end_with(bytes.div_ceil(BLOCK_SIZE)),
+            Size::Free { bytes } => placement.end_with(self.block_size.blocks_of(bytes)),
             Size::FreePercent(percent) => {
                 let free = placement.free_blocks(geometry);
                 let used = geometry.blocks.max(placement.end) - free;
@@ -192,7 +194,7 @@ impl Sizing<'_> {
             (None, Size::Smallest | Size::Total { .. }) => self.inodes,
             (None, Size::Free { bytes }) => self.inodes + bytes / Options::BYTES_PER_INODE,
             (None, Size::FreePercent(percent)) => {
-                self.inodes + blocks * u64::from(percent) / 100 / BLOCKS_PER_INODE
+                self.inodes + blocks * u64::from(percent) / 100 / self.blocks_per_inode()
             }
         };
         self.geometry_for(blocks, wanted)
@@ -201,24 +203,30 @@ impl Sizing<'_> {
     /// The shape of a filesystem of that many blocks and at least `wanted` inodes, or as many as 32 bits can number; none
     /// when its groups cannot hold those in use or those the caller asked for.
     fn geometry_for(&self, blocks: u64, wanted: u64) -> Option<Geometry> {
-        if blocks == 0 {
+        if blocks <= self.block_size.first_data_block() {
             return None;
         }
-        let groups = u64::from(groups::groups_of(blocks));
+        let groups = u64::from(groups::groups_of(blocks, self.block_size));
         let wanted = wanted.min(u64::from(u32::MAX));
-        let mut per_group = wanted.div_ceil(groups).next_multiple_of(INODES_PER_BLOCK);
+        let step = self.block_size.inode_step();
+        let mut per_group = wanted.div_ceil(groups).next_multiple_of(step);
         if per_group * groups > u64::from(u32::MAX) {
-            per_group -= INODES_PER_BLOCK;
+            per_group -= step;
         }
-        if per_group > MAX_INODES_PER_GROUP || per_group * groups < self.least_inodes() {
+        if per_group > self.block_size.max_inodes_per_group() || per_group * groups < self.least_inodes() {
             return None;
         }
-        Some(Geometry {
-            blocks,
-            inodes_per_group: u32::try_from(per_group).expect("at most MAX_INODES_PER_GROUP"),
-            journal_blocks: journal::blocks_for(self.options.journal, blocks),
-            reserved_gdt_blocks: groups::reserved_gdt_blocks(blocks),
-        })
+        let inodes_per_group = u32::try_from(per_group).expect("no more than a block has bits");
+        Some(Geometry { inodes_per_group, ..without_inodes(blocks, self.options) })
+    }
+
+    /// [`Options::BYTES_PER_INODE`] in blocks.
+    fn blocks_per_inode(&self) -> u64 {
+        Options::BYTES_PER_INODE >> self.block_size.log2()
+    }
+
+    fn too_large(&self) -> Error {
+        Error::TooLarge { limit_bytes: self.block_size.offset(self.block_size.max_blocks()) }
     }
 }
 
@@ -227,24 +235,28 @@ enum Found {
     NeedsBlocks(u64),
 }
 
-/// A last group that would hold nothing but its copy of the superblock is left out.
-fn without_useless_tail(blocks: u64, options: &Options) -> u64 {
-    if blocks == 0 {
-        return 0;
-    }
-    let geometry = Geometry {
+/// The shape of a filesystem of that many blocks, but for the number of its inodes.
+fn without_inodes(blocks: u64, options: &Options) -> Geometry {
+    Geometry {
+        block_size: options.block_size,
         blocks,
         inodes_per_group: 0,
         journal_blocks: journal::blocks_for(options.journal, blocks),
-        reserved_gdt_blocks: groups::reserved_gdt_blocks(blocks),
-    };
-    let last = geometry.groups() - 1;
-    let useless = last > 0 && has_backup(last) && geometry.blocks_in(last) <= geometry.backup_blocks();
-    if useless { first_block(last) } else { blocks }
+        reserved_gdt_blocks: groups::reserved_gdt_blocks(blocks, options),
+        backups: Backups::of(options, groups::groups_of(blocks, options.block_size)),
+    }
 }
 
-fn too_large() -> Error {
-    Error::TooLarge { limit_bytes: MAX_GROUPS * BLOCKS_PER_GROUP * BLOCK_SIZE }
+/// A last group that would hold nothing but its copy of the superblock is left out.
+fn without_useless_tail(blocks: u64, options: &Options) -> u64 {
+    if blocks <= options.block_size.first_data_block() {
+        return 0;
+    }
+    let geometry = without_inodes(blocks, options);
+    let last = geometry.groups() - 1;
+    let useless =
+        last > 0 && geometry.backups.has(last) && geometry.blocks_in(last) <= geometry.backup_blocks();
+    if useless { geometry.first_block(last) } else { blocks }
 }
 
 #[cfg(test)]
@@ -252,6 +264,8 @@ mod tests {
     use super::*;
     use image_tree::Timestamp;
     use uuid::Uuid;
+
+    const BLOCK_SIZE: u64 = BlockSize::B4096.bytes();
 
     fn options(size: Size) -> Options {
         Options { size, created: Timestamp::EPOCH, ..Options::new(Uuid::nil(), Uuid::nil()) }
@@ -309,7 +323,7 @@ mod tests {
     #[test]
     fn more_inodes_than_a_group_counts_need_more_groups() {
         let smallest = blocks(Size::Smallest, 1, 32_769).expect("it fits");
-        assert_eq!(groups::groups_of(smallest), 2);
+        assert_eq!(groups::groups_of(smallest, BlockSize::B4096), 2);
         let error = blocks(Size::Total { bytes: 100 << 20 }, 1, 32_769).expect_err("one group cannot");
         assert!(matches!(error, Error::TooSmall { needed_bytes, .. } if needed_bytes > 128 << 20), "{error}");
     }
