@@ -74,6 +74,6 @@ pub use error::{Error, Inexpressible, LabelError};
 pub use layout::{Layout, Summary, plan};
 pub use ondisk::acl::AclError;
 pub use ondisk::htree::Signedness;
-pub use options::{BlockSize, Features, Journal, Label, Options, Profile, Size};
+pub use options::{BlockSize, Features, Journal, Label, LinearOrder, Options, Profile, Size};
 pub use plan::directories::DirectoryError;
 pub use plan::xattrs::XattrError;

@@ -43,6 +43,8 @@ pub struct Options {
     /// How much of each block of names below an index is left for new names, in percent: 0 to 50. 20 is what
     /// `e2fsck -D` leaves.
     pub directory_slack_percent: u8,
+    /// The order of names in directories without an index.
+    pub linear_order: LinearOrder,
     /// The least number of inodes; none lets the size decide. See [`Options::BYTES_PER_INODE`].
     pub inodes: Option<u32>,
     /// The share of blocks that only root may fill, in percent of the whole: 0 to 50.
@@ -74,6 +76,7 @@ impl Options {
             num_backup_sb: 2,
             resize_limit: None,
             directory_slack_percent: 0,
+            linear_order: LinearOrder::ByName,
             inodes: None,
             reserved_percent: 0,
             journal: Journal::BySize,
@@ -112,6 +115,16 @@ pub enum Journal {
     BySize,
     /// This many blocks: 1024 to 10,240,000.
     Blocks(u32),
+}
+
+/// The order of names in directories without an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinearOrder {
+    /// By name, as bytes.
+    ByName,
+    /// By inode number, as `e2fsck -D` leaves them. With [`Options::directory_slack_percent`] of 20, which is its slack in
+    /// directories with an index, it changes nothing but the superblock.
+    ByInode,
 }
 
 /// `s_volume_name`: at most 16 bytes without NUL.

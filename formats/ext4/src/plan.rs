@@ -94,8 +94,8 @@ fn plan_directories<'t, C>(
     }
     let hashing = Hashing { seed, signedness: options.hash_signedness };
     let block_size = options.block_size;
-    let slack_percent = options.directory_slack_percent;
-    let layout = DirectoryLayout { block_size: block_size.len(), hashing, slack_percent };
+    let Options { directory_slack_percent: slack_percent, linear_order, .. } = *options;
+    let layout = DirectoryLayout { block_size: block_size.len(), hashing, slack_percent, linear_order };
     let mut directories = Vec::with_capacity(inodes.directories as usize);
     for number in ROOT_INO..=inodes.last() {
         let (entries, parent, id) = match inodes.id(number) {

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Features, Journal, Options};
+use super::{Features, Journal, LinearOrder, Options};
 
 /// What a filesystem is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,8 +18,11 @@ pub enum Profile {
     /// superblock; no room to grow; directories as full as they get. It has `RO_COMPAT_READONLY`, with which every kernel
     /// mounts it, but for reading only.
     RoMin,
-    /// A filesystem to write to and to grow while it is mounted: `resize_inode`, a fifth of each directory block of an
+    /// A filesystem to write to and to grow while it is mounted: `resize_inode`, a fifth of each directory block below an
     /// index left for new names, and 5 % of the blocks for root alone.
+    ///
+    /// Directories lie as `e2fsck -D` leaves them, so that `e2fsck -fyD` changes nothing but the superblock. That does not
+    /// hold of a `lost+found` of the tree's own with more names than fit in a block.
     Rw,
 }
 
@@ -62,7 +65,12 @@ impl Options {
                 journal: Journal::None,
                 ..default
             },
-            Profile::Rw => Self { directory_slack_percent: 20, reserved_percent: 5, ..default },
+            Profile::Rw => Self {
+                directory_slack_percent: 20,
+                linear_order: LinearOrder::ByInode,
+                reserved_percent: 5,
+                ..default
+            },
         }
     }
 }

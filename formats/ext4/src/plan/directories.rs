@@ -1,7 +1,7 @@
 //! How the entries of one directory lie in its blocks, decided before any block has an address.
 //!
 //! ```text
-//! linear:   entries, entries, …                 one block, or as many as were asked for; entries by name
+//! linear:   entries, entries, …                 one block, or as many as were asked for; entries by name or inode
 //! indexed:  root, leaf, leaf, …                 leaves by hash, while the root has room for them
 //!           root, leaf, leaf, …, node, node, …  then nodes between root and leaves
 //! ```
@@ -10,6 +10,7 @@
 
 use thiserror::Error;
 
+use crate::LinearOrder;
 use crate::ondisk::dir_entry::{DOT_REC_LEN, FileType, capacity, rec_len};
 use crate::ondisk::htree::{NameHash, Signedness, half_md4, node_limit, root_limit};
 
@@ -55,6 +56,8 @@ pub(crate) struct DirectoryLayout {
     /// A leaf is full once less than this share of it, in percent, is left. 0 packs leaves as full as they get;
     /// 20 is what `e2fsck -D` does, so that the first new names need not split leaves.
     pub(crate) slack_percent: u8,
+    /// The order of the others.
+    pub(crate) linear_order: LinearOrder,
 }
 
 /// Why a directory cannot be laid out.
@@ -128,16 +131,31 @@ pub(crate) enum Block<'p, 't> {
 /// # Errors
 /// When there are more names than an index can lead to.
 pub(crate) fn plan<'t>(
-    entries: Vec<Entry<'t>>,
+    mut entries: Vec<Entry<'t>>,
     min_blocks: u32,
     layout: &DirectoryLayout,
 ) -> Result<DirectoryPlan<'t>, DirectoryError> {
     debug_assert!(entries.is_sorted_by(|a, b| a.name < b.name), "entries come by name, each name once");
     let block_size = layout.block_size;
-    match linear(&entries, usize_of(min_blocks).max(1), block_size) {
+    let mut blocks = usize_of(min_blocks).max(1);
+    if layout.linear_order == LinearOrder::ByInode {
+        blocks = blocks.max(unindexed_blocks(&entries, block_size));
+        // The sort is stable, so the names of one inode stay in the order of names.
+        entries.sort_by_key(|entry| entry.inode);
+    }
+    match linear(&entries, blocks, block_size) {
         Some(starts) => Ok(DirectoryPlan { block_size, entries, shape: Shape::Linear(starts) }),
         None => indexed(entries, layout),
     }
+}
+
+/// How many blocks `e2fsck -D` leaves without an index. It forgets the checksum when it decides whether the entries fit in
+/// one, so that a few directories have two.
+fn unindexed_blocks(entries: &[Entry<'_>], block_size: usize) -> usize {
+    let bytes: usize = entries.iter().map(Entry::rec_len).sum();
+    let without_checksum = block_size - 2 * DOT_REC_LEN;
+    let with_checksum = capacity(block_size) - 2 * DOT_REC_LEN;
+    if bytes > with_checksum && bytes < without_checksum { 2 } else { 1 }
 }
 
 /// Where each of `blocks` blocks starts, if the entries fit in them.
@@ -163,8 +181,7 @@ fn indexed<'t>(
     layout: &DirectoryLayout,
 ) -> Result<DirectoryPlan<'t>, DirectoryError> {
     let block_size = layout.block_size;
-    // The sort is stable, so names with equal hashes stay in the order of names.
-    entries.sort_by_cached_key(|entry| layout.hashing.hash(entry.name));
+    entries.sort_by_cached_key(|entry| (layout.hashing.hash(entry.name), entry.name));
     let leaves = leaves(&entries, layout);
     let limit = root_limit(block_size) * node_limit(block_size);
     if leaves.len() > limit {

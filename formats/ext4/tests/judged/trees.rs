@@ -3,7 +3,7 @@
 use image_tree::{
     Device, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree, XattrName, Xattrs,
 };
-use mkfs_ext4::{Journal, Label, Options, Size};
+use mkfs_ext4::{BlockSize, Features, Journal, Label, LinearOrder, Options, Profile, Size};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -35,9 +35,14 @@ enum What {
     Link(Index),
 }
 
-/// Trees of up to 40 additions.
-pub(crate) fn trees() -> impl Strategy<Value = Tree<Pattern>> {
-    (metadata(), vec(addition(), 0..40)).prop_map(|(root, additions)| grow(root, additions))
+/// Options, and a tree of up to 40 additions that fits blocks of their size.
+pub(crate) fn cases() -> impl Strategy<Value = (Tree<Pattern>, Options)> {
+    options().prop_flat_map(|options| (trees(options.block_size), Just(options)))
+}
+
+fn trees(block_size: BlockSize) -> impl Strategy<Value = Tree<Pattern>> {
+    let additions = vec(addition(block_size), 0..40);
+    (metadata(block_size), additions).prop_map(|(root, additions)| grow(root, additions))
 }
 
 fn grow(root: Metadata, additions: Vec<Addition>) -> Tree<Pattern> {
@@ -91,13 +96,9 @@ pub(crate) fn add_files(tree: &mut Tree<Pattern>, parent: InodeId, count: usize,
     }
 }
 
-fn addition() -> impl Strategy<Value = Addition> {
-    (any::<Index>(), name(), what(), metadata()).prop_map(|(parent, name, what, metadata)| Addition {
-        parent,
-        name,
-        what,
-        metadata,
-    })
+fn addition(block_size: BlockSize) -> impl Strategy<Value = Addition> {
+    (any::<Index>(), name(), what(block_size), metadata(block_size))
+        .prop_map(|(parent, name, what, metadata)| Addition { parent, name, what, metadata })
 }
 
 fn name() -> impl Strategy<Value = Vec<u8>> {
@@ -113,17 +114,21 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn what() -> impl Strategy<Value = What> {
+fn what(block_size: BlockSize) -> impl Strategy<Value = What> {
+    let block = block_size.bytes();
+    // With its NUL, a target has one block.
+    let longest_target = usize::try_from(block - 1).expect("at most 4095");
     prop_oneof![
         5 => Just(What::Directory),
-        // Around one block, an index of one level, and so many names that leaves continue each other's hashes.
-        1 => (select(vec![0, 1, 13, 14, 15, 100, 250, 251, 600]), select(vec![3, 4, 5, 60, 251, 255]))
+        // Around one block, an index of one level and, in blocks of 1 KiB, of two, and so many names that leaves continue
+        // each other's hashes.
+        1 => (select(vec![0, 1, 3, 4, 7, 13, 14, 15, 100, 250, 251, 600]), select(vec![3, 4, 5, 60, 251, 255]))
             .prop_map(|(count, len)| What::Wide(count, len)),
         // Around block boundaries.
-        4 => select(vec![0, 1, 4095, 4096, 4097, 8192, 100_000]).prop_map(What::File),
+        4 => select(vec![0, 1, block - 1, block, block + 1, 2 * block, 100_000]).prop_map(What::File),
         2 => (0..200_000u64).prop_map(What::File),
-        // In the inode up to 59 bytes, then in a block, up to PATH_MAX.
-        3 => select(vec![1, 58, 59, 60, 61, 4094, 4095]).prop_map(What::Symlink),
+        // In the inode up to 59 bytes, then in a block, up to its end.
+        3 => select(vec![1, 58, 59, 60, 61, longest_target - 1, longest_target]).prop_map(What::Symlink),
         1 => device().prop_map(What::Character),
         1 => device().prop_map(What::Block),
         1 => Just(What::Fifo),
@@ -138,14 +143,10 @@ fn device() -> impl Strategy<Value = Device> {
         .prop_map(|(major, minor)| Device { major, minor })
 }
 
-fn metadata() -> impl Strategy<Value = Metadata> {
-    (0..=0o7777u16, owner(), owner(), time(), xattrs()).prop_map(|(mode, uid, gid, mtime, xattrs)| Metadata {
-        uid,
-        gid,
-        mtime,
-        xattrs,
-        ..Metadata::new(mode)
-    })
+fn metadata(block_size: BlockSize) -> impl Strategy<Value = Metadata> {
+    (0..=0o7777u16, owner(), owner(), time(), xattrs(block_size)).prop_map(
+        |(mode, uid, gid, mtime, xattrs)| Metadata { uid, gid, mtime, xattrs, ..Metadata::new(mode) },
+    )
 }
 
 fn owner() -> impl Strategy<Value = u32> {
@@ -165,7 +166,10 @@ fn time() -> impl Strategy<Value = Timestamp> {
         .prop_map(|(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds).expect("valid"))
 }
 
-fn xattrs() -> impl Strategy<Value = Xattrs> {
+fn xattrs(block_size: BlockSize) -> impl Strategy<Value = Xattrs> {
+    let block = usize::try_from(block_size.bytes()).expect("at most 4096");
+    // All that is not header, end mark, entry or name.
+    let full = block - 32 - 4 - 20;
     let name = select(vec![
         "user.a",
         "user.comment",
@@ -175,13 +179,13 @@ fn xattrs() -> impl Strategy<Value = Xattrs> {
     ]);
     let value = prop_oneof![
         // Empty; a full inode and one byte more; a value that needs its block.
-        select(vec![0, 1, 20, 67, 68, 69, 100, 500]).prop_map(|len| vec![b'v'; len].into_boxed_slice()),
+        select(vec![0, 1, 20, 67, 68, 69, 100, block / 8]).prop_map(|len| vec![b'v'; len].into_boxed_slice()),
     ];
     prop_oneof![
         6 => Just(Xattrs::new()),
         4 => btree_map(name.prop_map(|name| XattrName::new(name).expect("a valid name")), value, 0..4),
         // A full block, the same for every file that has it.
-        1 => Just([(XattrName::new("user.a").expect("valid"), vec![b'f'; 4040].into_boxed_slice())].into()),
+        1 => Just([(XattrName::new("user.a").expect("valid"), vec![b'f'; full].into_boxed_slice())].into()),
         // An ACL in the form of getxattr(2).
         1 => Just([(XattrName::new("system.posix_acl_access").expect("valid"), acl())].into()),
     ]
@@ -201,29 +205,75 @@ fn acl() -> Box<[u8]> {
 }
 
 /// Options of every kind that fits any of these trees.
-pub(crate) fn options() -> impl Strategy<Value = Options> {
-    let size = prop_oneof![
-        4 => Just(Size::Smallest),
-        1 => (0..20_000_000u64).prop_map(|bytes| Size::Free { bytes }),
-        1 => (0..90u8).prop_map(Size::FreePercent),
-        // One group, a second of a few blocks, and a third.
-        1 => (64..300u64).prop_map(|mebibytes| Size::Total { bytes: mebibytes << 20 }),
-        1 => (0..100u64).prop_map(|blocks| Size::Total { bytes: (128 << 20) + blocks * 4096 }),
-    ];
+fn options() -> impl Strategy<Value = Options> {
+    let profile = select(Profile::ALL.to_vec());
+    let ids = (any::<u128>(), any::<u128>());
+    (select(BlockSize::ALL.to_vec()), prop_oneof![1 => Just(None), 3 => profile.prop_map(Some)], ids)
+        .prop_flat_map(|(block_size, profile, (uuid, hash_seed))| {
+            let (uuid, hash_seed) = (Uuid::from_u128(uuid), Uuid::from_u128(hash_seed));
+            let of = Options::of_profile(profile.unwrap_or_default(), uuid, hash_seed);
+            let of = Options { block_size, label: Label::new("label of sixteen").expect("16 bytes"), ..of };
+            let free = free_options(of.clone(), block_size);
+            if profile.is_some() { sized(of, block_size).boxed() } else { free.boxed() }
+        })
+}
+
+fn sized(options: Options, block_size: BlockSize) -> impl Strategy<Value = Options> {
+    size(block_size).prop_map(move |size| Options { size, ..options.clone() })
+}
+
+/// Everything that can be chosen, but for what contradicts itself.
+fn free_options(options: Options, block_size: BlockSize) -> impl Strategy<Value = Options> {
     let inodes = prop_oneof![4 => Just(None), 1 => (40_000..70_000u32).prop_map(Some)];
     let journal = prop_oneof![
         4 => Just(Journal::BySize),
         1 => Just(Journal::None),
         1 => (1024..6000u32).prop_map(Journal::Blocks),
     ];
-    (size, inodes, journal, 0..=50u8, any::<u128>(), any::<u128>()).prop_map(
-        |(size, inodes, journal, reserved_percent, uuid, hash_seed)| Options {
-            size,
-            inodes,
-            journal,
-            reserved_percent,
-            label: Label::new("label of sixteen").expect("16 bytes"),
-            ..Options::new(Uuid::from_u128(uuid), Uuid::from_u128(hash_seed))
+    // None, up to less than there is, and up to some more.
+    let resize_limit = select(vec![None, Some(0), Some(1 << 34)]);
+    let growth = prop_oneof![
+        2 => resize_limit.prop_map(|limit| (true, false, limit)),
+        1 => Just((false, false, None)),
+        2 => Just((false, true, None)),
+    ];
+    let directories =
+        (select(vec![0, 1, 20, 50]), select(vec![LinearOrder::ByName, LinearOrder::ByInode]), 0..=2u8);
+    let bits = (any::<bool>(), any::<bool>());
+    (size(block_size), inodes, journal, 0..=50u8, growth, directories, bits).prop_map(
+        move |(size, inodes, journal, reserved_percent, growth, directories, bits)| {
+            let (resize_inode, sparse_super2, resize_limit) = growth;
+            let (directory_slack_percent, linear_order, num_backup_sb) = directories;
+            let (metadata_csum_seed, read_only) = bits;
+            let features =
+                Features { resize_inode, sparse_super2, metadata_csum_seed, read_only, ..options.features };
+            Options {
+                size,
+                features,
+                num_backup_sb,
+                resize_limit,
+                directory_slack_percent,
+                linear_order,
+                inodes,
+                journal,
+                reserved_percent,
+                ..options.clone()
+            }
         },
     )
+}
+
+fn size(block_size: BlockSize) -> impl Strategy<Value = Size> {
+    let block = block_size.bytes();
+    let group = 8 * block * block;
+    prop_oneof![
+        4 => Just(Size::Smallest),
+        1 => (0..20_000_000u64).prop_map(|bytes| Size::Free { bytes }),
+        1 => (0..90u8).prop_map(Size::FreePercent),
+        // Up to three groups of the largest blocks.
+        1 => (64..300u64).prop_map(|mebibytes| Size::Total { bytes: mebibytes << 20 }),
+        // A second or a fourth group of a few blocks.
+        1 => (select(vec![1, 3]), 0..100u64)
+            .prop_map(move |(groups, blocks)| Size::Total { bytes: groups * group + blocks * block }),
+    ]
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::LinearOrder;
 use crate::e2fsprogs::{Lcg, NO_SETTING, Scratch};
 use crate::ondisk::htree::{Signedness, half_md4};
 use crate::plan::directories::{DirectoryError, DirectoryLayout, Hashing, plan};
@@ -11,7 +12,7 @@ use crate::plan::directories::{DirectoryError, DirectoryLayout, Hashing, plan};
 const HASHING: Hashing = Hashing { seed: [1, 2, 3, 4], signedness: Signedness::Signed };
 
 fn layout(block_size: usize) -> DirectoryLayout {
-    DirectoryLayout { block_size, hashing: HASHING, slack_percent: 0 }
+    DirectoryLayout { block_size, hashing: HASHING, slack_percent: 0, linear_order: LinearOrder::ByName }
 }
 
 /// `count` different names in order. A long name is rare in real trees, but every length occurs.
@@ -399,6 +400,7 @@ impl Judged {
             block_size,
             hashing: Hashing { seed: hash_seed, signedness },
             slack_percent: slack,
+            linear_order: LinearOrder::ByInode,
         };
         Some(Self { scratch, block_size, layout, seed, blocks, bytes })
     }
