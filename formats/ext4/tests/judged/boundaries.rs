@@ -12,26 +12,26 @@ use crate::judge::{judge, judge_and, run};
 use crate::pattern::Pattern;
 use crate::trees::add_files;
 
-type Patterns = Tree<Pattern>;
+pub(crate) type Patterns = Tree<Pattern>;
 
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options::new(Uuid::from_u128(1), Uuid::from_u128(2))
 }
 
-fn tree() -> Patterns {
+pub(crate) fn tree() -> Patterns {
     Tree::new(Metadata::new(0o755))
 }
 
-fn add(tree: &mut Patterns, name: &str, metadata: Metadata, kind: Kind<Pattern>) -> InodeId {
+pub(crate) fn add(tree: &mut Patterns, name: &str, metadata: Metadata, kind: Kind<Pattern>) -> InodeId {
     let name = Name::new(name).expect("a valid name");
     tree.insert(Patterns::ROOT, name, Inode { metadata, kind }).expect("the name is new")
 }
 
 /// A file of zeros, which take no room on the disk that judges read it from.
-fn zeros(len: u64) -> Kind<Pattern> {
+pub(crate) fn zeros(len: u64) -> Kind<Pattern> {
     Kind::Regular(Pattern { len, seed: 0 })
 }
 
@@ -41,14 +41,14 @@ fn stat(image: &Path, path: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn assert_stat(image: &Path, path: &str, expected: &str) {
+pub(crate) fn assert_stat(image: &Path, path: &str, expected: &str) {
     if let Some(text) = stat(image, path) {
         assert!(text.contains(expected), "{path} has no \"{expected}\":\n{text}");
     }
 }
 
 /// The depth of a file's extent tree, as debugfs finds it.
-fn assert_depth(image: &Path, path: &str, depth: usize) {
+pub(crate) fn assert_depth(image: &Path, path: &str, depth: usize) {
     let dump = run(Command::new("debugfs").args(["-R", &format!("dump_extents {path}")]).arg(image));
     let Some(dump) = dump else { return };
     let text = String::from_utf8_lossy(&dump.stdout).into_owned();
@@ -73,7 +73,7 @@ fn extent_trees_of_no_level_one_and_two() {
 }
 
 /// Judges what is too large to be grown threefold in a test.
-fn judge_without_growing(tree: &Patterns, options: &Options, look: impl FnOnce(&Path)) {
+pub(crate) fn judge_without_growing(tree: &Patterns, options: &Options, look: impl FnOnce(&Path)) {
     let layout = plan(tree, options).expect("the tree fits ext4");
     let dir = tempfile::TempDir::new().expect("a temporary directory");
     let image = dir.path().join("image");
@@ -260,7 +260,16 @@ fn a_symlink_lies_in_the_inode_up_to_59_bytes() {
 }
 
 fn assert_inexpressible(tree: &Patterns, path: &str, expected: impl Fn(&Inexpressible) -> bool) {
-    match plan(tree, &options()) {
+    assert_inexpressible_with(tree, &options(), path, expected);
+}
+
+pub(crate) fn assert_inexpressible_with(
+    tree: &Patterns,
+    options: &Options,
+    path: &str,
+    expected: impl Fn(&Inexpressible) -> bool,
+) {
+    match plan(tree, options) {
         Err(Error::Inexpressible { path: found, reason }) => {
             assert_eq!(String::from_utf8_lossy(&found), path);
             assert!(expected(&reason), "{reason}");
