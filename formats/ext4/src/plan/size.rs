@@ -279,24 +279,48 @@ mod tests {
         choose(&needs(file_blocks), inodes, &options(size)).map(|(geometry, _)| geometry.blocks)
     }
 
+    /// Options of each size of blocks, with copies of the superblock in many groups, in the last or in none.
+    fn every_layout() -> impl Iterator<Item = Options> {
+        BlockSize::ALL.into_iter().flat_map(|block_size| {
+            [(false, true, 2), (false, false, 2), (true, false, 2), (true, false, 0)].map(
+                |(sparse_super2, resize_inode, num_backup_sb)| {
+                    let options = options(Size::Smallest);
+                    let features = crate::Features { sparse_super2, resize_inode, ..options.features };
+                    Options { block_size, features, num_backup_sb, ..options }
+                },
+            )
+        })
+    }
+
     #[test]
     fn the_smallest_is_full_and_one_block_less_does_not_fit() {
-        // Around the edges of groups 0, 1 and 3, and where the journal and the reserve grow.
-        let sizes =
-            [1, 100, 2000, 31_000, 31_700, 32_700, 33_000, 65_000, 98_000, 98_304, 130_000, 262_144, 600_000];
-        for file_blocks in sizes {
-            for inodes in [12, 17, 40_000] {
-                let smallest = blocks(Size::Smallest, file_blocks, inodes).expect("it fits");
-                let total = |blocks: u64| options(Size::Total { bytes: blocks * BLOCK_SIZE });
-                let again = choose(&needs(file_blocks), inodes, &total(smallest)).expect("it fits again");
-                assert_eq!(again.0.blocks, smallest);
-                let less = choose(&needs(file_blocks), inodes, &total(smallest - 1));
-                let Err(Error::TooSmall { needed_bytes, missing_bytes, .. }) = less else {
-                    panic!("{file_blocks} blocks fit in less than {smallest}: {less:?}");
-                };
-                assert_eq!((needed_bytes, missing_bytes), (smallest * BLOCK_SIZE, BLOCK_SIZE));
+        for options in every_layout() {
+            // Around the edges of groups 0, 1 and 3, and where the journal and the reserve grow.
+            let group = u32::try_from(options.block_size.blocks_per_group()).expect("32,768");
+            let edges = [group - 1768, group - 1068, group - 68, group + 232, 2 * group, 3 * group - 304];
+            let sizes = [1, 100, 2000, 3 * group, 4 * group, 262_144, 600_000].into_iter().chain(edges);
+            for file_blocks in sizes {
+                for inodes in [12, 17, group + 10_000] {
+                    assert_smallest(&options, file_blocks, inodes);
+                }
             }
         }
+    }
+
+    #[track_caller]
+    fn assert_smallest(options: &Options, file_blocks: u32, inodes: u32) {
+        let (smallest, _) = choose(&needs(file_blocks), inodes, options).expect("it fits");
+        let total = |blocks: u64| {
+            let bytes = options.block_size.offset(blocks);
+            choose(&needs(file_blocks), inodes, &Options { size: Size::Total { bytes }, ..options.clone() })
+        };
+        assert_eq!(total(smallest.blocks).expect("it fits again").0.blocks, smallest.blocks);
+        let less = total(smallest.blocks - 1);
+        let Err(Error::TooSmall { needed_bytes, missing_bytes, .. }) = less else {
+            panic!("{file_blocks} blocks fit in less than {}: {less:?}", smallest.blocks);
+        };
+        let block = options.block_size.bytes();
+        assert_eq!((needed_bytes, missing_bytes), (smallest.blocks * block, block));
     }
 
     #[test]
