@@ -5,13 +5,13 @@
 //! threads, streamed, hashed or served, and read at any offset.
 //!
 //! ```text
-//! block 0       1                                                                              blocks−1
+//! block 0       1          (1 and 2 with blocks of 1 KiB, whose block 0 is the boot area alone) blocks−1
 //! ├────────────┬─────┬─────────┬──────────┬────────┬─────────┬────────┬──────┬─────────────────┬──────┤
 //! │ boot area, │group│ reserve │ bitmaps, │journal │ directo-│ xattr  │ slow │ file data ……….  │ free │
 //! │ superblock │desc.│ of more │ inode    │ (zeros │ ries,   │ blocks,│ sym- │ ……………… extent    │      │
 //! │ at 1024    │     │ desc.   │ tables   │ but 1) │ htree   │ shared │ links│ blocks          │      │
 //! └────────────┴─────┴─────────┴──────────┴────────┴─────────┴────────┴──────┴─────────────────┴──────┘
-//!                                           groups 1, 3ⁿ, 5ⁿ, 7ⁿ begin with copies of superblock, descriptors, reserve
+//!     groups 1, 3ⁿ, 5ⁿ, 7ⁿ (with sparse_super2: 1 and the last, or none) begin with copies of superblock, descriptors, reserve
 //!
 //! inode table   1 bad blocks │ 2 root │ 7 resize │ 8 journal │ 11 lost+found │ 12… files in the order of the walk
 //! inode         128 bytes │ 32 more: nanoseconds, epochs, checksum │ 96 of extended attributes
@@ -25,8 +25,19 @@
 //!
 //! What mke2fs 1.47 makes, as far as a tree can use it: `has_journal`, `ext_attr`, `resize_inode`, `dir_index`; `filetype`,
 //! `extent`, `64bit`, `flex_bg`, `metadata_csum_seed`; `sparse_super`, `large_file`, `huge_file`, `dir_nlink`, `extra_isize`,
-//! `metadata_csum`. Blocks are of 4096 bytes, inodes of 256. Every group has `INODE_ZEROED`, so a guest initialises nothing
-//! behind the user's back.
+//! `metadata_csum`. Inodes are of 256 bytes. Every group has `INODE_ZEROED`, so a guest initialises nothing behind the
+//! user's back.
+//!
+//! Blocks are of 1, 2 or 4 KiB ([`BlockSize`]). Of the features, those in [`Features`] and the journal can be chosen; a
+//! [`Profile`] is a choice of them for a purpose, and [`Options::of_profile`] what it stands for:
+//!
+//! ```text
+//! profile   journal      copies of the superblock  can grow     directories     mounts
+//! default   as mke2fs    sparse_super              1024-fold    full            any
+//! kata      1024 blocks  sparse_super              no           full            any; made for ro,data=ordered, and for DAX
+//! ro-min    none         none (sparse_super2)      no           full            for reading only, and without data=
+//! rw        as mke2fs    sparse_super              1024-fold    20 % slack      any; as e2fsck -D would leave it
+//! ```
 //!
 //! Beyond mke2fs: the exact size ([`Size::Smallest`]) instead of a guess, directories of any width with an index of up to two
 //! levels, nanoseconds and times to 2446, owners, xattrs and ACLs of every file and of the root directory, hard links of

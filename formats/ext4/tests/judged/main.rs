@@ -8,5 +8,6 @@ mod block_sizes;
 mod boundaries;
 mod judge;
 mod pattern;
+mod profiles;
 mod properties;
 mod trees;

@@ -1,0 +1,140 @@
+//! Profiles, and options that do not go together.
+
+use std::path::Path;
+use std::process::Command;
+
+use image_runs::read_all;
+use image_tree::{Kind, LinkTarget, Metadata, Tree};
+use mkfs_ext4::{BlockSize, Error, Features, Journal, Options, Profile, Size, plan};
+use uuid::Uuid;
+
+use crate::boundaries::{add, options, tree};
+use crate::judge::{judge_and, run};
+use crate::pattern::Pattern;
+use crate::trees::add_files;
+
+fn of(profile: Profile) -> Options {
+    Options::of_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2))
+}
+
+/// With room to write, and so with a reserve of descriptors where there is to be one.
+fn roomy(profile: Profile) -> Options {
+    Options { size: Size::Free { bytes: 40 << 20 }, ..of(profile) }
+}
+
+/// A tree with an index, a file of several blocks, a link in a block and two names of one file.
+fn small_tree() -> Tree<Pattern> {
+    let mut tree = tree();
+    let wide = add(&mut tree, "wide", Metadata::new(0o755), Kind::Directory([].into()));
+    add_files(&mut tree, wide, 300, 60);
+    let file = add(&mut tree, "file", Metadata::new(0o644), Kind::Regular(Pattern { len: 100_000, seed: 7 }));
+    let target = LinkTarget::new(&b"a/b/c"[..].repeat(20)).expect("valid");
+    add(&mut tree, "link", Metadata::new(0o777), Kind::Symlink(target));
+    tree.link(Tree::<Pattern>::ROOT, image_tree::Name::new("again").expect("valid"), file).expect("new");
+    tree
+}
+
+/// What dumpe2fs says of the superblock; none when it is not installed.
+fn superblock(image: &Path) -> Option<String> {
+    let output = run(Command::new("dumpe2fs").arg("-h").arg(image))?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn each_profile_has_its_features_and_no_others() {
+    // What all of them have: compat, incompat, ro_compat.
+    let every = ["filetype", "extent", "64bit", "flex_bg", "metadata_csum_seed"];
+    let every = [&["ext_attr", "dir_index"][..], &every].concat();
+    let ro_compat = ["sparse_super", "large_file", "huge_file", "dir_nlink", "extra_isize", "metadata_csum"];
+    let profiles = [
+        (Profile::Default, &["has_journal", "resize_inode"][..]),
+        (Profile::Kata, &["has_journal"]),
+        (Profile::RoMin, &["sparse_super2", "read-only"]),
+        (Profile::Rw, &["has_journal", "resize_inode"]),
+    ];
+    for (profile, own) in profiles {
+        let mut expected = [&every[..], &ro_compat, own].concat();
+        expected.sort_unstable();
+        judge_and(&small_tree(), &roomy(profile), |image| {
+            let Some(text) = superblock(image) else { return };
+            let line = text.lines().find_map(|line| line.strip_prefix("Filesystem features:"));
+            let mut found: Vec<&str> = line.expect("a line of features").split_whitespace().collect();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{}", profile.name());
+        });
+    }
+}
+
+/// The bytes are those of the layout `ext4-1`: crc32c of whole images. Where one changes on purpose, so does the name.
+#[test]
+fn the_bytes_of_each_profile_stay_as_they_are() {
+    let pinned = [
+        (Profile::Default, BlockSize::B1024, 0x896a_ebcc),
+        (Profile::Default, BlockSize::B2048, 0xb799_cf17),
+        (Profile::Default, BlockSize::B4096, 0xcbaf_c68d),
+        (Profile::Kata, BlockSize::B4096, 0xc605_0447),
+        (Profile::RoMin, BlockSize::B1024, 0xc858_cc02),
+        (Profile::RoMin, BlockSize::B4096, 0x91b3_2dce),
+        (Profile::Rw, BlockSize::B1024, 0x7475_827b),
+        (Profile::Rw, BlockSize::B4096, 0x3eaf_026e),
+    ];
+    let found = pinned.map(|(profile, block_size, _)| {
+        let options = Options { block_size, ..roomy(profile) };
+        let image = read_all(&plan(&small_tree(), &options).expect("it fits")).expect("patterns never fail");
+        (profile, block_size, crc32c::crc32c(&image))
+    });
+    assert_eq!(found, pinned);
+}
+
+#[test]
+fn the_smallest_profile_is_smaller_than_the_others() {
+    let smallest = plan(&small_tree(), &of(Profile::RoMin)).expect("it fits").summary();
+    // 1 with the superblock, 1 of descriptors, 2 of bitmaps, 20 of inodes; 1 of the root, 4 of lost+found, 1 + 5 of names; 25
+    // of the file, 1 of the link.
+    assert_eq!((smallest.blocks, smallest.free_blocks), (61, 0));
+    let blocks = |profile| plan(&small_tree(), &roomy(profile)).expect("it fits").summary().blocks;
+    assert!(blocks(Profile::RoMin) + 1024 <= blocks(Profile::Kata));
+    assert!(blocks(Profile::Kata) < blocks(Profile::Default));
+}
+
+#[test]
+fn checksums_may_depend_on_the_uuid() {
+    let features = Features { metadata_csum_seed: false, ..Features::DEFAULT };
+    judge_and(&small_tree(), &Options { features, ..options() }, |image| {
+        let Some(text) = superblock(image) else { return };
+        assert!(!text.contains("metadata_csum_seed") && !text.contains("Checksum seed"), "{text}");
+    });
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_with_the_way_out() {
+    let with = |features| Options { features, ..options() };
+    let refused = [
+        (
+            Options { journal: Journal::None, ..with(Features { orphan_file: true, ..Features::DEFAULT }) },
+            "orphan_file does not go with a filesystem without journal; add a journal, or leave orphan_file out",
+        ),
+        (
+            with(Features { sparse_super2: true, ..Features::DEFAULT }),
+            "sparse_super2 does not go with resize_inode, as the kernel grows no filesystem that has it; \
+             leave one of them out",
+        ),
+        (
+            Options {
+                resize_limit: Some(1 << 40),
+                ..with(Features { resize_inode: false, ..Features::DEFAULT })
+            },
+            "a limit to grow to does not go with a filesystem without resize_inode; \
+             add resize_inode, or leave the limit out",
+        ),
+    ];
+    for (options, message) in refused {
+        let error = plan(&tree(), &options).expect_err("the options contradict each other");
+        assert!(matches!(error, Error::Conflict { .. }));
+        assert_eq!(error.to_string(), message);
+    }
+    let error = plan(&tree(), &Options { directory_slack_percent: 51, ..options() }).expect_err("too much");
+    assert!(matches!(error, Error::Percentage { percent: 51, limit: 50, .. }), "{error}");
+    let error = plan(&tree(), &Options { num_backup_sb: 3, ..options() }).expect_err("too many");
+    assert!(matches!(error, Error::Backups { asked: 3, limit: 2 }), "{error}");
+}
