@@ -33,9 +33,7 @@ pub(crate) fn judge_and(
     look(&image);
     read_back(tree, &image);
     optimised_stays_clean(&image, options);
-    if !options.features.read_only {
-        grown_stays_clean(&image, Image::<Pattern>::len(&layout) * 3);
-    }
+    grown_stays_clean(&image, Image::<Pattern>::len(&layout) * 3);
     layout.summary()
 }
 
