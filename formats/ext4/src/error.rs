@@ -77,6 +77,17 @@ pub enum Error {
         /// What to do about it.
         way_out: &'static str,
     },
+    /// The filesystem is larger than it is ever to be.
+    #[error(
+        "the filesystem has {size_bytes} bytes and is to grow to no more than {limit_bytes}; \
+         raise that limit, or leave resize_inode out"
+    )]
+    ResizeLimit {
+        /// The filesystem's size.
+        size_bytes: u64,
+        /// The limit to grow to.
+        limit_bytes: u64,
+    },
     /// More copies of the superblock than `s_backup_bgs` names.
     #[error(
         "{asked} copies of the superblock are too many: sparse_super2 has at most {limit} besides the first"

@@ -38,7 +38,8 @@ pub struct Options {
     /// the last group. 0 to 2, as `-E num_backup_sb` of mke2fs.
     pub num_backup_sb: u8,
     /// With `resize_inode`, up to how many bytes the filesystem can grow while it is mounted, as far as one block can list
-    /// the blocks reserved for that. None is 1024 times its size, as mke2fs has it. It is `-E resize` of mke2fs.
+    /// the blocks reserved for that; no less than its size. None is 1024 times its size, as mke2fs has it. It is `-E resize`
+    /// of mke2fs.
     pub resize_limit: Option<u64>,
     /// How much of each block of names below an index is left for new names, in percent: 0 to 50. 20 is what
     /// `e2fsck -D` leaves.

@@ -23,9 +23,14 @@ pub(crate) fn choose(needs: &Needs, inodes: u32, options: &Options) -> Result<(G
     check(inodes, options)?;
     let data = needs.file_blocks.iter().map(|blocks| u64::from(*blocks)).sum();
     let sizing = Sizing { needs, data, inodes: u64::from(inodes), options, block_size: options.block_size };
-    match options.size {
-        Size::Total { bytes } => sizing.fixed(bytes),
-        Size::Smallest | Size::Free { .. } | Size::FreePercent(_) => sizing.smallest(),
+    let (geometry, placement) = match options.size {
+        Size::Total { bytes } => sizing.fixed(bytes)?,
+        Size::Smallest | Size::Free { .. } | Size::FreePercent(_) => sizing.smallest()?,
+    };
+    let size_bytes = options.block_size.offset(geometry.blocks);
+    match options.resize_limit {
+        Some(limit_bytes) if limit_bytes < size_bytes => Err(Error::ResizeLimit { size_bytes, limit_bytes }),
+        _ => Ok((geometry, placement)),
     }
 }
 
@@ -325,15 +330,18 @@ mod tests {
 
     #[test]
     fn free_space_is_at_least_what_was_asked() {
-        for file_blocks in [1, 32_700, 98_000] {
+        for (options, file_blocks) in
+            every_layout().flat_map(|options| [1, 32_700, 98_000].map(|blocks| (options.clone(), blocks)))
+        {
             for bytes in [1, 4096, 100 << 20, 1 << 34] {
-                let (geometry, placement) =
-                    choose(&needs(file_blocks), 20, &options(Size::Free { bytes })).expect("it fits");
-                assert_eq!(placement.free_blocks(&geometry), bytes.div_ceil(BLOCK_SIZE));
+                let options = Options { size: Size::Free { bytes }, ..options.clone() };
+                let (geometry, placement) = choose(&needs(file_blocks), 20, &options).expect("it fits");
+                let free = placement.free_blocks(&geometry);
+                assert_eq!(free, bytes.div_ceil(options.block_size.bytes()), "{options:?}");
             }
             for percent in [0, 1, 50, 98] {
-                let (geometry, placement) =
-                    choose(&needs(file_blocks), 20, &options(Size::FreePercent(percent))).expect("it fits");
+                let options = Options { size: Size::FreePercent(percent), ..options.clone() };
+                let (geometry, placement) = choose(&needs(file_blocks), 20, &options).expect("it fits");
                 let free = placement.free_blocks(&geometry);
                 assert!(
                     free * 100 >= geometry.blocks * u64::from(percent),

@@ -135,6 +135,9 @@ fn what_contradicts_itself_is_refused_with_the_way_out() {
     }
     let error = plan(&tree(), &Options { directory_slack_percent: 51, ..options() }).expect_err("too much");
     assert!(matches!(error, Error::Percentage { percent: 51, limit: 50, .. }), "{error}");
+    let limit = Options { resize_limit: Some(1 << 20), ..options() };
+    let error = plan(&tree(), &limit).expect_err("the journal alone has more");
+    assert!(matches!(error, Error::ResizeLimit { limit_bytes: 0x10_0000, .. }), "{error}");
     let error = plan(&tree(), &Options { num_backup_sb: 3, ..options() }).expect_err("too many");
     assert!(matches!(error, Error::Backups { asked: 3, limit: 2 }), "{error}");
 }

@@ -230,8 +230,8 @@ fn free_options(options: Options, block_size: BlockSize) -> impl Strategy<Value 
         1 => Just(Journal::None),
         1 => (1024..6000u32).prop_map(Journal::Blocks),
     ];
-    // None, up to less than there is, and up to some more.
-    let resize_limit = select(vec![None, Some(0), Some(1 << 34)]);
+    // Up to 1024 times the size, to some and to much more.
+    let resize_limit = select(vec![None, Some(1 << 31), Some(1 << 36)]);
     let growth = prop_oneof![
         2 => resize_limit.prop_map(|limit| (true, false, limit)),
         1 => Just((false, false, None)),
