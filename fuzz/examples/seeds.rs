@@ -27,7 +27,7 @@ const TARGETS: [Target; 12] = [
     Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 1 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },
     Target { name: "dump_of_tree", check: dump::check_tree, seed: |bytes| bytes, taken: 100 },
-    Target { name: "ext4", check: ext4::check, seed: |bytes| bytes, taken: 80 },
+    Target { name: "ext4", check: ext4::check, seed: |bytes| bytes, taken: 75 },
     Target {
         name: "file_contexts",
         check: file_contexts::check,

@@ -3,13 +3,14 @@
 use ext4_view::{Ext4, FileType, Metadata};
 use image_runs::Image;
 use image_tree::{InodeId, Kind, LinkTarget, Timestamp, Tree};
-use mkfs_ext4::{Error, Journal, Label, Layout, Options, Size, plan};
+use mkfs_ext4::{BlockSize, Error, Features, Journal, Label, Layout, LinearOrder, Options, Size, plan};
 use uuid::Uuid;
 
 use crate::pattern::Pattern;
 use crate::{Choices, Outcome, snapshot, trees};
 
-const BLOCK_SIZE: u64 = 4096;
+/// Bytes of the largest block.
+const LARGEST_BLOCK: u64 = 4096;
 
 /// Plans a filesystem of an arbitrary tree; if there is one, what another reader finds in it must be the tree.
 pub fn check(bytes: &[u8]) -> Outcome {
@@ -34,7 +35,7 @@ fn check_needed(tree: &Tree<Pattern>, options: &Options, error: &Error) -> Outco
     assert_eq!(options.size, Size::Total { bytes: *size_bytes });
     assert_eq!(size_bytes + missing_bytes, *needed_bytes);
     let of_size = |bytes| Options { size: Size::Total { bytes }, ..options.clone() };
-    let less = plan(tree, &of_size(needed_bytes - BLOCK_SIZE));
+    let less = plan(tree, &of_size(needed_bytes - options.block_size.bytes()));
     assert!(less.is_err(), "{needed_bytes} bytes are said to be needed, and less fit");
     let options = of_size(*needed_bytes);
     let layout = plan(tree, &options).expect("a tree fits the size it is said to need");
@@ -45,6 +46,12 @@ fn check_needed(tree: &Tree<Pattern>, options: &Options, error: &Error) -> Outco
 fn options(choices: &mut Choices<'_>) -> Options {
     const MIB: u64 = 1 << 20;
     let small = |number: u64| u8::try_from(number).expect("small");
+    let block_size = match choices.up_to(7) {
+        0 => BlockSize::B1024,
+        1 => BlockSize::B2048,
+        _ => BlockSize::B4096,
+    };
+    let block = block_size.bytes();
     let size = match choices.up_to(15) {
         _ if choices.wrong() => Size::Total { bytes: choices.u64() },
         _ if choices.wrong() => Size::Free { bytes: choices.u64() },
@@ -54,7 +61,7 @@ fn options(choices: &mut Choices<'_>) -> Options {
         11 if choices.wrong() => Size::FreePercent(small(choices.up_to(101))),
         // From too small for most trees to a few blocks in a second group of blocks.
         11 | 12 => Size::Total { bytes: 4 * MIB + choices.up_to(8 * MIB) },
-        13 => Size::Total { bytes: 128 * MIB + choices.up_to(100) * BLOCK_SIZE },
+        13 => Size::Total { bytes: 8 * block * block + choices.up_to(100) * block },
         _ => Size::Total { bytes: choices.up_to(1024) * MIB },
     };
     let inodes = match choices.up_to(7) {
@@ -73,6 +80,12 @@ fn options(choices: &mut Choices<'_>) -> Options {
         _ if choices.wrong() => small(choices.up_to(255)),
         _ => small(choices.up_to(50)),
     };
+    let linear_order = if choices.rarely(2) { LinearOrder::ByInode } else { LinearOrder::ByName };
+    let directory_slack_percent = match choices.up_to(3) {
+        0..=1 => 0,
+        _ if choices.wrong() => small(choices.up_to(255)),
+        _ => small(choices.up_to(50)),
+    };
     let created = if choices.rarely(4) { trees::time(choices) } else { Timestamp::EPOCH };
     Options {
         label: Label::new(choices.bytes(16)).unwrap_or_default(),
@@ -81,8 +94,27 @@ fn options(choices: &mut Choices<'_>) -> Options {
         journal,
         reserved_percent,
         created,
+        block_size,
+        features: features(choices),
+        num_backup_sb: small(choices.up_to(2)),
+        resize_limit: choices.wrong().then(|| choices.u64()),
+        directory_slack_percent,
+        linear_order,
         ..Options::new(Uuid::from_u128(choices.u128()), Uuid::from_u128(choices.u128()))
     }
+}
+
+/// One in four has no reserve to grow, one in four few copies of the superblock; the two contradict each other seldom.
+fn features(choices: &mut Choices<'_>) -> Features {
+    let (resize_inode, sparse_super2) = match choices.up_to(3) {
+        _ if choices.wrong() => (true, true),
+        0..=1 => (true, false),
+        2 => (false, false),
+        _ => (false, true),
+    };
+    let metadata_csum_seed = !choices.rarely(4);
+    let read_only = choices.rarely(4);
+    Features { resize_inode, sparse_super2, metadata_csum_seed, read_only, ..Features::DEFAULT }
 }
 
 fn check_layout(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pattern>) {
@@ -104,16 +136,17 @@ fn is_readable(time: Timestamp) -> bool {
 
 fn check_summary(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pattern>) {
     let (len, summary) = (Image::len(layout), layout.summary());
-    assert_eq!(u64::from(summary.block_size), BLOCK_SIZE);
+    let block = options.block_size.bytes();
+    assert_eq!(u64::from(summary.block_size), block);
     match options.size {
-        Size::Smallest => assert_eq!(summary.blocks * BLOCK_SIZE, len),
-        Size::Free { bytes } => assert!(summary.free_blocks >= bytes.div_ceil(BLOCK_SIZE), "{summary:?}"),
+        Size::Smallest => assert_eq!(summary.blocks * block, len),
+        Size::Free { bytes } => assert!(summary.free_blocks >= bytes.div_ceil(block), "{summary:?}"),
         Size::FreePercent(percent) => {
             assert!(summary.free_blocks * 100 >= summary.blocks * u64::from(percent), "{summary:?}");
         }
         Size::Total { bytes } => {
             assert_eq!(len, bytes);
-            assert!(summary.blocks * BLOCK_SIZE <= len);
+            assert!(summary.blocks * block <= len);
         }
     }
     assert!(options.inodes.is_none_or(|asked| summary.inodes >= asked), "{summary:?}");
@@ -221,13 +254,13 @@ fn file_type(kind: &Kind<Pattern>) -> FileType {
 /// Short files are compared as a whole, the others at both ends and where an extent may end.
 fn check_content(filesystem: &Ext4, path: ext4_view::Path<'_>, content: Pattern, shown: &str) {
     const WHOLE: u64 = 128 * 1024;
-    const WINDOW: u64 = 2 * BLOCK_SIZE;
+    const WINDOW: u64 = 2 * LARGEST_BLOCK;
     let mut file = filesystem.open(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
     assert_eq!(file.metadata().len(), content.len, "{shown}: length");
     let windows = if content.len <= WHOLE {
         vec![(0, content.len)]
     } else {
-        let longest_extent = (32_768 * BLOCK_SIZE).min(content.len - WINDOW);
+        let longest_extent = (32_768 * LARGEST_BLOCK).min(content.len - WINDOW);
         [0, content.len / 2, longest_extent, content.len - WINDOW].map(|start| (start, WINDOW)).to_vec()
     };
     for (start, len) in windows {
