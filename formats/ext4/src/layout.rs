@@ -5,7 +5,6 @@ use image_tree::{Content, Tree};
 
 use crate::emit::{self, Data, Piece};
 use crate::error::Error;
-use crate::ondisk::inode::FIRST_INO;
 use crate::options::{Options, Size};
 use crate::plan::{self, Plan};
 
@@ -72,7 +71,7 @@ impl<C> Layout<'_, C> {
             groups: geometry.groups(),
             journal_blocks: geometry.journal_blocks,
             directories: inodes.directories,
-            files: inodes.last() - FIRST_INO,
+            files: inodes.files(),
         }
     }
 }

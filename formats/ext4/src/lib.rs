@@ -14,6 +14,7 @@
 //!     groups 1, 3ⁿ, 5ⁿ, 7ⁿ (with sparse_super2: 1 and the last, or none) begin with copies of superblock, descriptors, reserve
 //!
 //! inode table   1 bad blocks │ 2 root │ 7 resize │ 8 journal │ 11 lost+found │ 12… files in the order of the walk
+//!               or, with orphan_file:                       │ 11 lost+found │ 12 orphan file │ 13… files
 //! inode         128 bytes │ 32 more: nanoseconds, epochs, checksum │ 96 of extended attributes
 //! ```
 //!
@@ -36,7 +37,8 @@
 //! default   as mke2fs    sparse_super              1024-fold    full            any
 //! kata      1024 blocks  sparse_super              no           full            any; made for ro,data=ordered, and for DAX
 //! ro-min    none         none (sparse_super2)      no           full            for reading only, and without data=
-//! rw        as mke2fs    sparse_super              1024-fold    20 % slack      any; as e2fsck -D would leave it
+//! rw        as mke2fs    sparse_super              1024-fold    20 % slack      any; as e2fsck -D would leave it, and
+//!                                                                               with orphan_file
 //! ```
 //!
 //! Beyond mke2fs: the exact size ([`Size::Smallest`]) instead of a guess, directories of any width with an index of up to two

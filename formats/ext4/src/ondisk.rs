@@ -9,5 +9,6 @@ pub(crate) mod group_desc;
 pub(crate) mod htree;
 pub(crate) mod inode;
 pub(crate) mod jbd2;
+pub(crate) mod orphan;
 pub(crate) mod superblock;
 pub(crate) mod xattr;

@@ -5,6 +5,7 @@ pub(crate) mod directories;
 pub(crate) mod groups;
 pub(crate) mod inodes;
 pub(crate) mod journal;
+pub(crate) mod orphan;
 pub(crate) mod size;
 pub(crate) mod xattrs;
 
@@ -74,7 +75,7 @@ impl<C> Plan<'_, C> {
 /// When ext4 cannot hold the tree or the options do not fit it.
 pub(crate) fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Plan<'t, C>, Error> {
     options::check(options)?;
-    let inodes = inodes::number(tree, options.block_size)?;
+    let inodes = inodes::number(tree, options)?;
     let directories = plan_directories(tree, &inodes, options)?;
     let xattrs = plan_xattrs(tree, &inodes, options.block_size)?;
     let needs = needs(tree, &inodes, &directories, &xattrs, options.block_size);

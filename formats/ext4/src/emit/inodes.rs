@@ -9,6 +9,7 @@ use crate::ondisk::inode::{
     EXTENTS_FL, EXTRA_ISIZE, FAST_SYMLINK_MAX, FIRST_INO, INDEX_FL, Inode, JOURNAL_INO, RESIZE_INO,
     encode_device,
 };
+use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::plan::Plan;
 use crate::plan::blocks::Placement;
 use crate::plan::groups::Geometry;
@@ -40,6 +41,12 @@ pub(crate) fn journal_tree<'p, C>(plan: &'p Plan<'_, C>) -> ExtentTree<'p> {
     ExtentTree { block_size: plan.options.block_size, extents: journal, nodes: journal_nodes }
 }
 
+/// Where the blocks of the orphan file lie.
+pub(crate) fn orphan_tree<'p, C>(plan: &'p Plan<'_, C>) -> ExtentTree<'p> {
+    let Placement { orphan_file, orphan_nodes, .. } = &plan.placement;
+    ExtentTree { block_size: plan.options.block_size, extents: orphan_file, nodes: orphan_nodes }
+}
+
 /// Where a file's blocks lie, by inode number.
 pub(crate) fn file_tree<'p, C>(plan: &'p Plan<'_, C>, number: u32) -> ExtentTree<'p> {
     let placement = &plan.placement;
@@ -53,6 +60,7 @@ fn inode<C: Content>(plan: &Plan<'_, C>, number: u32) -> Option<Inode> {
         Some(id) => Some(file(plan, number, id)),
         None if number == FIRST_INO => Some(lost_and_found(plan)),
         None if number == JOURNAL_INO && plan.geometry.journal_blocks > 0 => Some(journal(plan)),
+        None if number == ORPHAN_FILE_INO => Some(orphan_file(plan)),
         None if number == RESIZE_INO => plan.placement.resize_dind.map(|dind| resize(plan, dind)),
         None => None,
     }
@@ -118,13 +126,19 @@ fn lost_and_found<C>(plan: &Plan<'_, C>) -> Inode {
 }
 
 fn journal<C>(plan: &Plan<'_, C>) -> Inode {
+    internal_file(plan, plan.geometry.journal_blocks, journal_tree(plan))
+}
+
+fn orphan_file<C>(plan: &Plan<'_, C>) -> Inode {
+    internal_file(plan, plan.geometry.orphan_blocks, orphan_tree(plan))
+}
+
+fn internal_file<C>(plan: &Plan<'_, C>, blocks: u32, tree: ExtentTree<'_>) -> Inode {
     let mut inode = internal(plan);
     inode.i_flags = EXTENTS_FL.into();
-    inode.set_size(journal_size(&plan.geometry));
-    let tree = journal_tree(plan);
+    inode.set_size(plan.options.block_size.offset(u64::from(blocks)));
     tree.write_root(&mut inode.i_block);
-    let blocks = u64::from(plan.geometry.journal_blocks) + tree.nodes.len() as u64;
-    inode.set_blocks(blocks, plan.options.block_size);
+    inode.set_blocks(u64::from(blocks) + tree.nodes.len() as u64, plan.options.block_size);
     inode
 }
 

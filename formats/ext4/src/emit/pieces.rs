@@ -4,11 +4,12 @@ use image_runs::MAX_RENDERED;
 use image_tree::{Content, Kind};
 use zerocopy::IntoBytes;
 
-use super::inodes::{file_tree, journal_tree};
+use super::inodes::{file_tree, journal_tree, orphan_tree};
 use super::{directory, groups, inodes, resize, superblock};
 use crate::BlockSize;
 use crate::ondisk::inode::{JOURNAL_INO, ROOT_INO};
 use crate::ondisk::jbd2::JournalSuperblock;
+use crate::ondisk::orphan::{ORPHAN_FILE_INO, write_empty_block};
 use crate::ondisk::superblock::{OFFSET_IN_BLOCK_0, Superblock};
 use crate::plan::Plan;
 use crate::plan::blocks::Extent;
@@ -37,6 +38,8 @@ enum What {
     InodeTable(u32),
     Journal,
     ResizeDind,
+    /// From this block of the filesystem on, blocks of the orphan file.
+    OrphanFile(u64),
     /// From a block of a directory, by position, on.
     Directory(u32, u32),
     Xattrs(u32),
@@ -66,6 +69,7 @@ pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
     list.add_copies(plan);
     list.add_groups(plan);
     list.add_journal(plan);
+    list.add_orphan_file(plan);
     list.add_directories(plan);
     for (index, block) in (0..).zip(&plan.placement.xattr_blocks) {
         list.add_block(*block, What::Xattrs(index));
@@ -114,6 +118,12 @@ pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: 
             out.copy_from_slice(journal.as_bytes());
         }
         What::ResizeDind => resize::write_dind(&plan.geometry, out),
+        What::OrphanFile(first) => {
+            let seed = seed.of_inode(ORPHAN_FILE_INO, 0);
+            for (block, out) in (first..).zip(out.chunks_exact_mut(plan.options.block_size.len())) {
+                write_empty_block(out, block, seed);
+            }
+        }
         What::Directory(index, first) => {
             let planned = &plan.directories[index as usize];
             let seed = seed.of_inode(planned.number, 0);
@@ -126,7 +136,11 @@ pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: 
             out.copy_from_slice(&plan.xattrs.shared.render(index as usize, block, seed));
         }
         What::ExtentNode(number, node) => {
-            let tree = if number == JOURNAL_INO { journal_tree(plan) } else { file_tree(plan, number) };
+            let tree = match number {
+                JOURNAL_INO => journal_tree(plan),
+                ORPHAN_FILE_INO if plan.geometry.orphan_blocks > 0 => orphan_tree(plan),
+                _ => file_tree(plan, number),
+            };
             tree.write_block(node as usize, seed.of_inode(number, 0), out);
         }
         What::Symlink(_) | What::Data(..) => unreachable!("data is not rendered"),
@@ -202,6 +216,13 @@ impl Pieces {
         if let Some(dind) = plan.placement.resize_dind {
             self.add_block(dind, What::ResizeDind);
         }
+    }
+
+    fn add_orphan_file<C>(&mut self, plan: &Plan<'_, C>) {
+        for Extent { len, physical, .. } in &plan.placement.orphan_file {
+            self.add_blocks(*physical, u64::from(*len), |n| What::OrphanFile(physical + u64::from(n)));
+        }
+        self.add_nodes(ORPHAN_FILE_INO, &plan.placement.orphan_nodes);
     }
 
     fn add_directories<C>(&mut self, plan: &Plan<'_, C>) {

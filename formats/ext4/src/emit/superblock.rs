@@ -7,6 +7,7 @@ use super::inodes::{journal_size, journal_tree};
 use crate::Signedness;
 use crate::ondisk::features::{compat, incompat, ro_compat};
 use crate::ondisk::inode::{EXTRA_ISIZE, FIRST_INO, JOURNAL_INO, words};
+use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::ondisk::superblock::*;
 use crate::plan::Plan;
 use crate::plan::groups::Backups;
@@ -92,6 +93,10 @@ fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     if let Backups::SparseSuper2(groups) = plan.geometry.backups {
         features |= compat::SPARSE_SUPER2;
         superblock.s_backup_bgs = groups.map(U32::from);
+    }
+    if plan.geometry.orphan_blocks > 0 {
+        features |= compat::ORPHAN_FILE;
+        superblock.s_orphan_file_inum = ORPHAN_FILE_INO.into();
     }
     superblock.s_feature_compat = features.into();
 

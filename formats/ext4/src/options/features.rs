@@ -12,8 +12,8 @@ pub struct Features {
     /// superblock, in place of one in group 1 and in each that is a power of 3, 5 or 7. The kernel does not grow such a
     /// filesystem while it is mounted.
     pub sparse_super2: bool,
-    /// `COMPAT_ORPHAN_FILE`: a file lists inodes that are unlinked but open, where they do not queue for one list. Needs
-    /// a journal, and Linux 5.15 to be written to.
+    /// `COMPAT_ORPHAN_FILE`: a file of 32 to 512 blocks lists inodes that are unlinked but open, where they do not queue for
+    /// one list. Needs a journal. Kernels before 5.15 do not know it and keep the list; e2fsprogs does from 1.47 on.
     pub orphan_file: bool,
     /// `INCOMPAT_INLINE_DATA`: the data of small files and directories lies in their inodes. DAX refuses it.
     pub inline_data: bool,

@@ -18,8 +18,8 @@ pub enum Profile {
     /// superblock; no room to grow; directories as full as they get. It has `RO_COMPAT_READONLY`, with which every kernel
     /// mounts it, but for reading only.
     RoMin,
-    /// A filesystem to write to and to grow while it is mounted: `resize_inode`, a fifth of each directory block below an
-    /// index left for new names, and 5 % of the blocks for root alone.
+    /// A filesystem to write to and to grow while it is mounted: `resize_inode`, `orphan_file`, a fifth of each directory
+    /// block below an index left for new names, and 5 % of the blocks for root alone.
     ///
     /// Directories lie as `e2fsck -D` leaves them, so that `e2fsck -fyD` changes nothing but the superblock. That does not
     /// hold of a `lost+found` of the tree's own with more names than fit in a block.
@@ -66,6 +66,7 @@ impl Options {
                 ..default
             },
             Profile::Rw => Self {
+                features: Features { orphan_file: true, ..default.features },
                 directory_slack_percent: 20,
                 linear_order: LinearOrder::ByInode,
                 reserved_percent: 5,

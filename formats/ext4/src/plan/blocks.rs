@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! group 0: superblock, descriptors, reserve │ bitmaps and inode tables of every group │ journal │ resize inode │
-//!          directories │ xattr blocks │ symlinks │ file data ……………… group 1: copies │ file data … │ extent blocks
+//!          orphan file │ directories │ xattr blocks │ symlinks │ file data ……………… group 1: copies │ file data … │ extent blocks
 //! ```
 //!
 //! Everything is allocated in this order from the front, around the copies of the superblock, so that metadata
@@ -60,6 +60,8 @@ pub(crate) struct Placement {
     pub(crate) groups: Vec<GroupPlaces>,
     pub(crate) journal: Vec<Extent>,
     pub(crate) journal_nodes: Vec<u64>,
+    pub(crate) orphan_file: Vec<Extent>,
+    pub(crate) orphan_nodes: Vec<u64>,
     /// The double indirect block of the resize inode.
     pub(crate) resize_dind: Option<u64>,
     pub(crate) xattr_blocks: Vec<u64>,
@@ -122,16 +124,16 @@ pub(crate) fn place(needs: &Needs, geometry: &Geometry) -> Placement {
         inode_table: free.take_contiguous(itable_blocks),
     });
     let groups = groups.collect();
-    let mut journal = Vec::new();
-    take_extents(&mut free, geometry.journal_blocks, &mut journal);
-    let journal_nodes =
-        (0..node_count(journal.len() as u64, geometry.block_size)).map(|_| free.take_block()).collect();
+    let (journal, journal_nodes) = take_mapped(&mut free, geometry.journal_blocks, geometry.block_size);
     let resize_dind = (geometry.reserved_gdt_blocks > 0).then(|| free.take_block());
+    let (orphan_file, orphan_nodes) = take_mapped(&mut free, geometry.orphan_blocks, geometry.block_size);
 
     let mut placement = Placement {
         groups,
         journal,
         journal_nodes,
+        orphan_file,
+        orphan_nodes,
         resize_dind,
         xattr_blocks: Vec::new(),
         mappings: vec![Mapping::default(); needs.file_blocks.len()],
@@ -174,6 +176,14 @@ impl Placement {
 /// The position of the next element. Tables of 2³² extents would need a filesystem of 2³² blocks in pieces.
 fn index<T>(table: &[T]) -> u32 {
     u32::try_from(table.len()).expect("extents are fewer than blocks of the largest filesystem")
+}
+
+/// Takes blocks for a file that is not of the tree: its extents, and the blocks of its extent tree.
+fn take_mapped(free: &mut FreeSpace, blocks: u32, block_size: BlockSize) -> (Vec<Extent>, Vec<u64>) {
+    let mut extents = Vec::new();
+    take_extents(free, blocks, &mut extents);
+    let nodes = (0..node_count(extents.len() as u64, block_size)).map(|_| free.take_block()).collect();
+    (extents, nodes)
 }
 
 /// Takes blocks for a file, as extents no longer than ext4 allows.
@@ -273,6 +283,7 @@ mod tests {
             blocks,
             inodes_per_group: 16,
             journal_blocks: 0,
+            orphan_blocks: 0,
             reserved_gdt_blocks: 0,
             backups: Backups::SparseSuper,
         }

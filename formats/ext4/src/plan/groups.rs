@@ -13,6 +13,8 @@ pub(crate) struct Geometry {
     pub(crate) inodes_per_group: u32,
     /// 0 for no journal.
     pub(crate) journal_blocks: u32,
+    /// 0 for no orphan file.
+    pub(crate) orphan_blocks: u32,
     /// Blocks reserved after each copy of the descriptors, so that there can be more of them one day.
     pub(crate) reserved_gdt_blocks: u32,
     pub(crate) backups: Backups,

@@ -2,15 +2,16 @@
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
-use crate::BlockSize;
 use crate::error::{Error, Inexpressible};
 use crate::ondisk::inode::{FIRST_INO, LINK_MAX, ROOT_INO, TIME_MAX, TIME_MIN};
+use crate::ondisk::orphan::ORPHAN_FILE_INO;
+use crate::{BlockSize, Options};
 
 /// The name of e2fsck's directory.
 pub(crate) const LOST_AND_FOUND: &[u8] = b"lost+found";
 
-/// Inode numbers: 2 for the root, 11 for `lost+found`, and from 12 on every file in the order of the tree's walk, so
-/// that numbers, names and data blocks run the same way.
+/// Inode numbers: 2 for the root, 11 for `lost+found`, 12 for the orphan file if there is one, and from there on every file
+/// in the order of the tree's walk, so that numbers, names and data blocks run the same way.
 #[derive(Debug)]
 pub(crate) struct Inodes {
     /// By [`InodeId::index`]; 0 for an inode that no name reaches.
@@ -21,6 +22,8 @@ pub(crate) struct Inodes {
     parents: Vec<u32>,
     /// By [`InodeId::index`]: `i_links_count` before it is capped.
     links: Vec<u64>,
+    /// The last number before those of the tree's files.
+    last_reserved: u32,
     /// How many directories there are, `lost+found` among them.
     pub(crate) directories: u32,
 }
@@ -46,6 +49,11 @@ impl Inodes {
         u32::try_from(self.ids.len() - 1).expect("checked when numbers were given")
     }
 
+    /// How many files of the tree have numbers beyond the root's and that of `lost+found`.
+    pub(crate) fn files(&self) -> u32 {
+        self.last() - self.last_reserved
+    }
+
     /// Whether the tree has a `lost+found` of its own.
     pub(crate) fn has_own_lost_and_found(&self) -> bool {
         self.id(FIRST_INO).is_some()
@@ -63,17 +71,19 @@ impl Inodes {
 }
 
 /// Gives every file a number and checks what ext4 cannot hold of its metadata.
-pub(crate) fn number<C: Content>(tree: &Tree<C>, block_size: BlockSize) -> Result<Inodes, Error> {
+pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<Inodes, Error> {
     let count = tree.inode_count();
     let lost_and_found = tree.lookup(Tree::<C>::ROOT, LOST_AND_FOUND);
     if lost_and_found.is_some_and(|id| tree.entries(id).is_none()) {
         return Err(Error::inexpressible([b"/", LOST_AND_FOUND].concat(), Inexpressible::LostAndFound));
     }
+    let last_reserved = if options.features.orphan_file { ORPHAN_FILE_INO } else { FIRST_INO };
     let mut inodes = Inodes {
         numbers: vec![0; count],
-        ids: vec![None; FIRST_INO as usize + 1],
+        ids: vec![None; last_reserved as usize + 1],
         parents: vec![0; count],
         links: vec![0; count],
+        last_reserved,
         directories: u32::from(lost_and_found.is_none()),
     };
     let mut walk = tree.walk();
@@ -99,7 +109,8 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, block_size: BlockSize) -> Resul
             };
             inodes.numbers[index] = number;
             inodes.ids[number as usize] = Some(step.id);
-            check(tree, step.id, block_size).map_err(|reason| Error::inexpressible(path(), reason))?;
+            check(tree, step.id, options.block_size)
+                .map_err(|reason| Error::inexpressible(path(), reason))?;
         }
         if let Kind::Directory(_) = tree.get(step.id).kind {
             inodes.directories += 1;

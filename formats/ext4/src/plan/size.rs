@@ -2,7 +2,7 @@
 
 use super::blocks::{Needs, Placement, place};
 use super::groups::{self, Backups, Geometry, first_block};
-use super::journal;
+use super::{journal, orphan};
 use crate::error::Error;
 use crate::ondisk::inode::FIRST_INO;
 use crate::{BlockSize, Options, Size};
@@ -47,7 +47,8 @@ fn check(inodes: u32, options: &Options) -> Result<(), Error> {
             Err(Error::Percentage { what: "free space", percent, limit: free_limit })
         }
         (_, Some(asked)) if asked < inodes => {
-            Err(Error::TooFewInodes { asked, needed: u64::from(inodes), reserved: FIRST_INO - 1 })
+            let reserved = FIRST_INO - 1 + u32::from(options.features.orphan_file);
+            Err(Error::TooFewInodes { asked, needed: u64::from(inodes), reserved })
         }
         (_, Some(asked)) if u64::from(asked) > options.block_size.max_inodes() => {
             let limit = options.block_size.max_inodes();
@@ -247,6 +248,7 @@ fn without_inodes(blocks: u64, options: &Options) -> Geometry {
         blocks,
         inodes_per_group: 0,
         journal_blocks: journal::blocks_for(options.journal, blocks),
+        orphan_blocks: orphan::blocks_for(options.features, blocks),
         reserved_gdt_blocks: groups::reserved_gdt_blocks(blocks, options),
         backups: Backups::of(options, groups::groups_of(blocks, options.block_size)),
     }

@@ -7,6 +7,8 @@
 mod block_sizes;
 mod boundaries;
 mod judge;
+mod kernel;
+mod orphan;
 mod pattern;
 mod profiles;
 mod properties;

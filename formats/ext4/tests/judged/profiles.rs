@@ -50,7 +50,7 @@ fn each_profile_has_its_features_and_no_others() {
         (Profile::Default, &["has_journal", "resize_inode"][..]),
         (Profile::Kata, &["has_journal"]),
         (Profile::RoMin, &["sparse_super2", "read-only"]),
-        (Profile::Rw, &["has_journal", "resize_inode"]),
+        (Profile::Rw, &["has_journal", "resize_inode", "orphan_file"]),
     ];
     for (profile, own) in profiles {
         let mut expected = [&every[..], &ro_compat, own].concat();
@@ -75,8 +75,8 @@ fn the_bytes_of_each_profile_stay_as_they_are() {
         (Profile::Kata, BlockSize::B4096, 0xc605_0447),
         (Profile::RoMin, BlockSize::B1024, 0xc858_cc02),
         (Profile::RoMin, BlockSize::B4096, 0x91b3_2dce),
-        (Profile::Rw, BlockSize::B1024, 0x7475_827b),
-        (Profile::Rw, BlockSize::B4096, 0x3eaf_026e),
+        (Profile::Rw, BlockSize::B1024, 0xe3a4_d12c),
+        (Profile::Rw, BlockSize::B4096, 0x65dd_81a3),
     ];
     let found = pinned.map(|(profile, block_size, _)| {
         let options = Options { block_size, ..roomy(profile) };
