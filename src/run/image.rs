@@ -151,6 +151,7 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
         (error @ (E::TooSmall { .. } | E::TooFewInodes { .. }), _) => {
             Error::new(ErrorKind::DoesNotFit, error)
         }
+        (E::Content { source, .. }, _) => output::classify_read_error(source),
         (error @ E::Inexpressible { .. }, _) => Error::new(ErrorKind::BadInput, error),
         (error @ (E::TooManyInodes { .. } | E::TooLarge { .. }), _) => {
             Error::new(ErrorKind::DoesNotFit, error)

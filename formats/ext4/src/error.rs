@@ -20,6 +20,15 @@ pub enum Error {
         #[source]
         reason: Box<Inexpressible>,
     },
+    /// A file that is to lie in its inode cannot be read.
+    #[error("{} is short enough to lie in its inode, and cannot be read", .path.escape_ascii())]
+    Content {
+        /// The file's path in the tree.
+        path: Vec<u8>,
+        /// What [`image_tree::Content::read_at`] says.
+        #[source]
+        source: std::io::Error,
+    },
     /// The size asked for does not hold the tree, its metadata and its journal.
     #[error(
         "the filesystem is {missing_bytes} bytes too small: {size_bytes} bytes are given, {needed_bytes} are needed; \

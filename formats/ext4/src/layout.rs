@@ -40,10 +40,12 @@ pub struct Summary {
     pub files: u32,
 }
 
-/// Plans a filesystem that holds `tree`. It reads no file, and gives the same layout for the same tree and options.
+/// Plans a filesystem that holds `tree`, and gives the same layout for the same tree and options. It reads no file, but
+/// with [`Features::inline_data`](crate::Features::inline_data) those short enough to lie in their inodes: checksums of
+/// inodes cover what is in them.
 ///
 /// # Errors
-/// When ext4 cannot hold a file of the tree, or the options do not fit it.
+/// When ext4 cannot hold a file of the tree, the options do not fit it, or a file that is to lie in its inode cannot be read.
 pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layout<'t, C>, Error> {
     let plan = plan::plan(tree, options)?;
     let filesystem = options.block_size.offset(plan.geometry.blocks);

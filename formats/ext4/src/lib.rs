@@ -16,6 +16,7 @@
 //! inode table   1 bad blocks │ 2 root │ 7 resize │ 8 journal │ 11 lost+found │ 12… files in the order of the walk
 //!               or, with orphan_file:                       │ 11 lost+found │ 12 orphan file │ 13… files
 //! inode         128 bytes │ 32 more: nanoseconds, epochs, checksum │ 96 of extended attributes
+//!               with inline_data, up to 128 bytes of data are in i_block, and beyond 60 in the extended attribute system.data
 //! ```
 //!
 //! All of the metadata lies at the front and file data behind it in the order of the tree's walk, in one piece between two

@@ -3,6 +3,7 @@
 pub(crate) mod blocks;
 pub(crate) mod directories;
 pub(crate) mod groups;
+pub(crate) mod inline;
 pub(crate) mod inodes;
 pub(crate) mod journal;
 pub(crate) mod orphan;
@@ -16,12 +17,13 @@ use image_tree::{Content, InodeId, Kind, Tree};
 use crate::BlockSize;
 use crate::error::Error;
 use crate::ondisk::checksum::Checksum;
-use crate::ondisk::dir_entry::FileType;
+use crate::ondisk::dir_entry::{Entry, FileType};
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE, ROOT_INO};
 use crate::options::{self, Options};
 use blocks::{Needs, Placement};
-use directories::{DirectoryLayout, DirectoryPlan, Entry, Hashing};
+use directories::{DirectoryLayout, DirectoryPlan, Hashing};
 use groups::Geometry;
+use inline::InlineData;
 use inodes::{Inodes, LOST_AND_FOUND};
 use xattrs::SharedBlocks;
 
@@ -46,9 +48,11 @@ pub(crate) struct Directory<'t> {
     pub(crate) plan: DirectoryPlan<'t>,
 }
 
-/// Extended attributes: in inodes, and in blocks that identical sets share.
+/// What inodes hold of their data, and extended attributes: in inodes, and in blocks that identical sets share.
 #[derive(Debug)]
 pub(crate) struct Xattrs {
+    /// By inode number: the data of those that hold it. What `i_block` has no room for is the xattr `system.data`.
+    pub(crate) inline: BTreeMap<u32, InlineData>,
     /// By inode number: the bytes at the end of the inode.
     pub(crate) in_inode: BTreeMap<u32, Vec<u8>>,
     /// By inode number: which of the shared blocks.
@@ -76,8 +80,8 @@ impl<C> Plan<'_, C> {
 pub(crate) fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Plan<'t, C>, Error> {
     options::check(options)?;
     let inodes = inodes::number(tree, options)?;
-    let directories = plan_directories(tree, &inodes, options)?;
-    let xattrs = plan_xattrs(tree, &inodes, options.block_size)?;
+    let xattrs = plan_xattrs(tree, &inodes, options)?;
+    let directories = plan_directories(tree, &inodes, &xattrs, options)?;
     let needs = needs(tree, &inodes, &directories, &xattrs, options.block_size);
     let (geometry, placement) = size::choose(&needs, inodes.last(), options)?;
     Ok(Plan { tree, options: options.clone(), inodes, directories, xattrs, geometry, placement })
@@ -86,6 +90,7 @@ pub(crate) fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Resu
 fn plan_directories<'t, C>(
     tree: &'t Tree<C>,
     inodes: &Inodes,
+    xattrs: &Xattrs,
     options: &Options,
 ) -> Result<Vec<Directory<'t>>, Error> {
     let words = options.hash_seed.as_bytes().as_chunks::<4>().0;
@@ -107,6 +112,11 @@ fn plan_directories<'t, C>(
             None if number == FIRST_INO => (Vec::new(), ROOT_INO, Tree::<C>::ROOT),
             None => continue,
         };
+        if xattrs.inline.contains_key(&number) {
+            let plan = DirectoryPlan::without_blocks(block_size.len());
+            directories.push(Directory { number, parent, plan });
+            continue;
+        }
         let min_blocks = if number == FIRST_INO { block_size.lost_and_found_blocks() } else { 1 };
         let plan = directories::plan(entries, min_blocks, &layout)
             .map_err(|reason| Error::inexpressible(tree.path_of(id), reason))?;
@@ -132,17 +142,41 @@ fn entries<'t, C>(tree: &'t Tree<C>, inodes: &Inodes, id: InodeId) -> Vec<Entry<
     entries
 }
 
-fn plan_xattrs<C>(tree: &Tree<C>, inodes: &Inodes, block_size: BlockSize) -> Result<Xattrs, Error> {
-    let shared = SharedBlocks::new(block_size.len());
-    let mut planned = Xattrs { in_inode: BTreeMap::new(), block: BTreeMap::new(), shared };
+/// Which data lies in inodes, and where xattrs go.
+fn plan_xattrs<C: Content>(tree: &Tree<C>, inodes: &Inodes, options: &Options) -> Result<Xattrs, Error> {
+    let block_size = options.block_size.len();
+    let mut planned = Xattrs {
+        inline: BTreeMap::new(),
+        in_inode: BTreeMap::new(),
+        block: BTreeMap::new(),
+        shared: SharedBlocks::new(block_size),
+    };
     for number in ROOT_INO..=inodes.last() {
         let Some(id) = inodes.id(number) else { continue };
-        let xattrs = &tree.get(id).metadata.xattrs;
-        if xattrs.is_empty() {
+        let inode = tree.get(id);
+        let xattrs = &inode.metadata.xattrs;
+        let data = if options.features.inline_data { inline::candidate(tree, inodes, id)? } else { None };
+        if xattrs.is_empty() && data.is_none() {
             continue;
         }
-        let placed = xattrs::place(xattrs, IN_INODE_XATTR_SPACE, block_size.len())
-            .map_err(|reason| Error::inexpressible(tree.path_of(id), reason))?;
+        let refused = |reason| Error::inexpressible(tree.path_of(id), reason);
+        let mut placed = None;
+        if let Some(data) = data {
+            let (own, value) = InlineData::divide(&data);
+            placed =
+                xattrs::place_with_data(xattrs, value, IN_INODE_XATTR_SPACE, block_size).map_err(refused)?;
+            // e2fsck does not look for the xattr block of a symlink with inline data, and would free it.
+            if matches!(inode.kind, Kind::Symlink(_)) {
+                placed = placed.filter(|placed| placed.block.is_none());
+            }
+            if placed.is_some() {
+                planned.inline.insert(number, own);
+            }
+        }
+        let placed = match placed {
+            Some(placed) => placed,
+            None => xattrs::place(xattrs, IN_INODE_XATTR_SPACE, block_size).map_err(refused)?,
+        };
         if !placed.in_inode.is_empty() {
             planned.in_inode.insert(number, placed.in_inode);
         }
@@ -170,6 +204,9 @@ fn needs<C: Content>(
     let mut files = Vec::new();
     for number in ROOT_INO..=inodes.last() {
         let Some(id) = inodes.id(number) else { continue };
+        if xattrs.inline.contains_key(&number) {
+            continue;
+        }
         match &tree.get(id).kind {
             Kind::Symlink(target) if target.as_bytes().len() > FAST_SYMLINK_MAX => {
                 file_blocks[number as usize] = 1;

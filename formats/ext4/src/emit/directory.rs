@@ -4,11 +4,11 @@ use zerocopy::IntoBytes;
 use zerocopy::little_endian::U32;
 
 use crate::ondisk::checksum::Checksum;
-use crate::ondisk::dir_entry::{DOT_REC_LEN, FileType, capacity, rec_len, write_entry, write_tail};
+use crate::ondisk::dir_entry::{DOT_REC_LEN, FileType, capacity, write_entries, write_entry, write_tail};
 use crate::ondisk::htree::{
     DX_HASH_HALF_MD4, DxEntry, DxRootInfo, NODE_HEADER_LEN, ROOT_HEADER_LEN, write_index,
 };
-use crate::plan::directories::{Block, DirectoryPlan, Entry};
+use crate::plan::directories::{Block, DirectoryPlan};
 
 /// Writes block `block_index` of a directory into `out`, which is one zeroed block. `inode_seed` is the checksum
 /// seed of the directory's inode.
@@ -67,20 +67,6 @@ fn write_dots(room: &mut [u8], own_inode: u32, parent_inode: u32) {
     let (own, parent) = room.split_at_mut(DOT_REC_LEN);
     write_entry(own, own_inode, FileType::DIR, b".");
     write_entry(parent, parent_inode, FileType::DIR, b"..");
-}
-
-/// Fills `room` with entries: the last one, or an unused one if there are none, reaches to its end.
-fn write_entries(mut room: &mut [u8], entries: &[Entry<'_>]) {
-    let Some((last, others)) = entries.split_last() else {
-        write_entry(room, 0, FileType::UNKNOWN, b"");
-        return;
-    };
-    for entry in others {
-        let (own, rest) = room.split_at_mut(rec_len(entry.name.len()));
-        write_entry(own, entry.inode, entry.file_type, entry.name);
-        room = rest;
-    }
-    write_entry(room, last.inode, last.file_type, last.name);
 }
 
 #[cfg(test)]

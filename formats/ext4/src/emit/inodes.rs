@@ -6,8 +6,8 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::extents::ExtentTree;
 use super::resize;
 use crate::ondisk::inode::{
-    EXTENTS_FL, EXTRA_ISIZE, FAST_SYMLINK_MAX, FIRST_INO, INDEX_FL, Inode, JOURNAL_INO, RESIZE_INO,
-    encode_device,
+    EXTENTS_FL, EXTRA_ISIZE, FAST_SYMLINK_MAX, FIRST_INO, INDEX_FL, INLINE_DATA_FL, Inode, JOURNAL_INO,
+    RESIZE_INO, encode_device,
 };
 use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::plan::Plan;
@@ -77,29 +77,7 @@ fn file<C: Content>(plan: &Plan<'_, C>, number: u32, id: InodeId) -> Inode {
     };
     inode.set_times(metadata.mtime);
     inode.set_owner(metadata.uid, metadata.gid);
-    let mut blocks = 0;
-    match &file.kind {
-        Kind::Directory(_) => blocks += set_directory(plan, number, &mut inode),
-        Kind::Regular(content) => {
-            inode.set_size(content.len());
-            blocks += map(plan, number, &mut inode);
-        }
-        Kind::Symlink(target) => {
-            let target = target.as_bytes();
-            inode.set_size(target.len() as u64);
-            if target.len() <= FAST_SYMLINK_MAX {
-                inode.i_block[..target.len()].copy_from_slice(target);
-            } else {
-                blocks += map(plan, number, &mut inode);
-            }
-        }
-        Kind::CharacterDevice(device) | Kind::BlockDevice(device) => {
-            let [old, new] = encode_device(*device);
-            inode.i_block[..4].copy_from_slice(&old.to_le_bytes());
-            inode.i_block[4..8].copy_from_slice(&new.to_le_bytes());
-        }
-        Kind::Fifo | Kind::Socket => {}
-    }
+    let mut blocks = set_content(plan, number, &file.kind, &mut inode);
     if let Some(bytes) = plan.xattrs.in_inode.get(&number) {
         inode.xattrs[..bytes.len()].copy_from_slice(bytes);
     }
@@ -110,6 +88,38 @@ fn file<C: Content>(plan: &Plan<'_, C>, number: u32, id: InodeId) -> Inode {
     }
     inode.set_blocks(blocks, plan.options.block_size);
     inode
+}
+
+/// Fills what the kind of the file decides; gives the number of blocks.
+fn set_content<C: Content>(plan: &Plan<'_, C>, number: u32, kind: &Kind<C>, inode: &mut Inode) -> u64 {
+    if let Some(data) = plan.xattrs.inline.get(&number) {
+        inode.i_flags = INLINE_DATA_FL.into();
+        inode.i_block = data.i_block;
+        inode.set_size(data.size);
+        return 0;
+    }
+    match kind {
+        Kind::Directory(_) => return set_directory(plan, number, inode),
+        Kind::Regular(content) => {
+            inode.set_size(content.len());
+            return map(plan, number, inode);
+        }
+        Kind::Symlink(target) => {
+            let target = target.as_bytes();
+            inode.set_size(target.len() as u64);
+            if target.len() > FAST_SYMLINK_MAX {
+                return map(plan, number, inode);
+            }
+            inode.i_block[..target.len()].copy_from_slice(target);
+        }
+        Kind::CharacterDevice(device) | Kind::BlockDevice(device) => {
+            let [old, new] = encode_device(*device);
+            inode.i_block[..4].copy_from_slice(&old.to_le_bytes());
+            inode.i_block[4..8].copy_from_slice(&new.to_le_bytes());
+        }
+        Kind::Fifo | Kind::Socket => {}
+    }
+    0
 }
 
 fn lost_and_found<C>(plan: &Plan<'_, C>) -> Inode {

@@ -105,6 +105,9 @@ fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
         features |= incompat::CSUM_SEED;
         superblock.s_checksum_seed = plan.checksum_seed().value().into();
     }
+    if plan.options.features.inline_data {
+        features |= incompat::INLINE_DATA;
+    }
     superblock.s_feature_incompat = features.into();
 
     let mut features = ro_compat::SPARSE_SUPER

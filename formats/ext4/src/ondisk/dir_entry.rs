@@ -62,6 +62,24 @@ pub(crate) struct DirEntry2 {
 }
 const _: () = assert!(size_of::<DirEntry2>() == 8);
 
+/// One name in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'t> {
+    /// 1 to 255 bytes; neither `.` nor `..`.
+    pub(crate) name: &'t [u8],
+    /// Inode number.
+    pub(crate) inode: u32,
+    /// What the inode is.
+    pub(crate) file_type: FileType,
+}
+
+impl Entry<'_> {
+    /// Bytes the entry takes at least.
+    pub(crate) fn rec_len(&self) -> usize {
+        rec_len(self.name.len())
+    }
+}
+
 /// `struct ext4_dir_entry_tail`: the last 12 bytes of a block of entries, in the guise of an unused entry.
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -109,6 +127,23 @@ pub(crate) fn write_entry(out: &mut [u8], inode: u32, file_type: FileType, name:
     let (head, rest) = out.split_at_mut(size_of::<DirEntry2>());
     head.copy_from_slice(header.as_bytes());
     rest[..name.len()].copy_from_slice(name);
+}
+
+/// Fills `room` with entries: the last one, or an unused one if there are none, reaches to its end.
+///
+/// # Panics
+/// When they do not fit: the plan is wrong then.
+pub(crate) fn write_entries(mut room: &mut [u8], entries: &[Entry<'_>]) {
+    let Some((last, others)) = entries.split_last() else {
+        write_entry(room, 0, FileType::UNKNOWN, b"");
+        return;
+    };
+    for entry in others {
+        let (own, rest) = room.split_at_mut(entry.rec_len());
+        write_entry(own, entry.inode, entry.file_type, entry.name);
+        room = rest;
+    }
+    write_entry(room, last.inode, last.file_type, last.name);
 }
 
 /// Writes the tail of a finished block of entries. `seed` is the checksum seed of the directory's inode.

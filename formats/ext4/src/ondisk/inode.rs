@@ -23,6 +23,9 @@ pub(crate) const HUGE_FILE_FL: u32 = 0x4_0000;
 /// `i_flags`: `i_block` is the root of an extent tree.
 pub(crate) const EXTENTS_FL: u32 = 0x8_0000;
 
+/// `i_flags`: the data lies in `i_block` and in the xattr `system.data`.
+pub(crate) const INLINE_DATA_FL: u32 = 0x1000_0000;
+
 /// How much of the inode beyond 128 bytes the fields use; xattrs follow.
 pub(crate) const EXTRA_ISIZE: u16 = 32;
 /// The room for xattrs in the inode, in bytes.

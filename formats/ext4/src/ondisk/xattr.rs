@@ -60,6 +60,9 @@ pub(crate) struct XattrEntry {
 }
 const _: () = assert!(size_of::<XattrEntry>() == 16);
 
+/// `EXT4_XATTR_SYSTEM_DATA`: the name after `system.` of what a file with `EXT4_INLINE_DATA_FL` has beyond `i_block`.
+pub(crate) const INLINE_DATA: &[u8] = b"data";
+
 /// Zero bytes that end the entries.
 pub(crate) const END_OF_ENTRIES_LEN: usize = 4;
 

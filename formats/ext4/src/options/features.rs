@@ -15,7 +15,10 @@ pub struct Features {
     /// `COMPAT_ORPHAN_FILE`: a file of 32 to 512 blocks lists inodes that are unlinked but open, where they do not queue for
     /// one list. Needs a journal. Kernels before 5.15 do not know it and keep the list; e2fsprogs does from 1.47 on.
     pub orphan_file: bool,
-    /// `INCOMPAT_INLINE_DATA`: the data of small files and directories lies in their inodes. DAX refuses it.
+    /// `INCOMPAT_INLINE_DATA`: the data of small files, symbolic links and directories lies in their inodes, up to 128 bytes
+    /// if these hold no label, capability or other xattr the kernel reads first. [`plan`](crate::plan) then reads those
+    /// files. Not for guests that mount with DAX: the kernel refuses `dax` for a filesystem that has this feature, whether
+    /// or not a file makes use of it. Needs Linux 3.8; many boot loaders and other readers of ext4 do not know it.
     pub inline_data: bool,
     /// `INCOMPAT_CSUM_SEED`: checksums do not depend on the UUID, so that it can be changed while the filesystem is
     /// mounted. Needs Linux 4.4.

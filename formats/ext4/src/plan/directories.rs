@@ -11,25 +11,8 @@
 use thiserror::Error;
 
 use crate::LinearOrder;
-use crate::ondisk::dir_entry::{DOT_REC_LEN, FileType, capacity, rec_len};
+use crate::ondisk::dir_entry::{DOT_REC_LEN, Entry, capacity};
 use crate::ondisk::htree::{NameHash, Signedness, half_md4, node_limit, root_limit};
-
-/// One name in a directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry<'t> {
-    /// 1 to 255 bytes; neither `.` nor `..`.
-    pub(crate) name: &'t [u8],
-    /// Inode number.
-    pub(crate) inode: u32,
-    /// What the inode is.
-    pub(crate) file_type: FileType,
-}
-
-impl Entry<'_> {
-    fn rec_len(&self) -> usize {
-        rec_len(self.name.len())
-    }
-}
 
 /// How names hash: `s_hash_seed`, and the signedness in `s_flags`.
 #[derive(Clone, Copy, Debug)]
@@ -216,6 +199,11 @@ fn key(entries: &[Entry<'_>], first: usize, hashing: &Hashing) -> u32 {
 }
 
 impl<'t> DirectoryPlan<'t> {
+    /// A directory whose entries lie in its inode.
+    pub(crate) fn without_blocks(block_size: usize) -> Self {
+        Self { block_size, entries: Vec::new(), shape: Shape::Linear(Vec::new()) }
+    }
+
     /// Blocks of the directory.
     pub(crate) fn block_count(&self) -> u32 {
         let blocks = match &self.shape {

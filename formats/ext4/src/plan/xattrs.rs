@@ -6,6 +6,9 @@
 //! ```
 //!
 //! Inodes with equal blocks share one, as the kernel lets them.
+//!
+//! Data that lies in an inode lies there as an attribute too, as far as `i_block` does not hold it: `system.data`, whose name
+//! is in the inode even if there is nothing beyond `i_block`. Labels and capabilities come before it, all others after.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -20,8 +23,8 @@ use zerocopy::little_endian::{U16, U32};
 use crate::ondisk::acl::{self, AclError};
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::xattr::{
-    END_OF_ENTRIES_LEN, EXT4_XATTR_MAGIC, EXT4_XATTR_REFCOUNT_MAX, IbodyHeader, NameIndex, XattrEntry,
-    XattrHeader, block_hash, entry_hash, write_header,
+    END_OF_ENTRIES_LEN, EXT4_XATTR_MAGIC, EXT4_XATTR_REFCOUNT_MAX, INLINE_DATA, IbodyHeader, NameIndex,
+    XattrEntry, XattrHeader, block_hash, entry_hash, write_header,
 };
 
 /// Why an extended attribute cannot be stored.
@@ -92,25 +95,37 @@ pub(crate) fn place(
     in_inode_space: usize,
     block_size: usize,
 ) -> Result<Placement, XattrError> {
-    let mut attributes = Vec::with_capacity(xattrs.len());
-    for (name, value) in xattrs {
-        attributes.push(Attribute::new(name, value)?);
-    }
-    attributes.sort_by_key(|attribute| (Reverse(attribute.urgency()), attribute.disk_order()));
-
-    let mut left = in_inode_space.saturating_sub(size_of::<IbodyHeader>() + END_OF_ENTRIES_LEN);
-    let (in_inode, mut in_block): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|attribute| {
-        let fits = attribute.len() <= left;
-        left -= if fits { attribute.len() } else { 0 };
-        fits
-    });
-    in_block.sort_by_key(Attribute::disk_order);
+    let (in_inode, in_block) = split(attributes(xattrs)?, in_inode_space);
     check_room(&in_block, block_size)?;
+    Ok(Placement::new(&in_inode, &in_block, in_inode_space, block_size))
+}
 
-    Ok(Placement {
-        in_inode: if in_inode.is_empty() { Vec::new() } else { inode_bytes(&in_inode, in_inode_space) },
-        block: (!in_block.is_empty()).then(|| XattrBlock::new(&in_block, block_size)),
-    })
+/// The same with `data` as the value of `system.data`; none when that does not fit into the inode, or the block not what
+/// has to make room for it.
+///
+/// # Errors
+/// When an attribute cannot be stored, whatever the room.
+pub(crate) fn place_with_data(
+    xattrs: &Xattrs,
+    data: &[u8],
+    in_inode_space: usize,
+    block_size: usize,
+) -> Result<Option<Placement>, XattrError> {
+    let mut attributes = attributes(xattrs)?;
+    attributes.push(Attribute::inline_data(data));
+    let (in_inode, in_block) = split(attributes, in_inode_space);
+    if in_block.iter().any(Attribute::is_inline_data) || check_room(&in_block, block_size).is_err() {
+        return Ok(None);
+    }
+    Ok(Some(Placement::new(&in_inode, &in_block, in_inode_space, block_size)))
+}
+
+/// The longest value of `system.data` in an inode that has no other attribute.
+pub(crate) const fn max_inline_value_len(in_inode_space: usize) -> usize {
+    let overhead = size_of::<IbodyHeader>()
+        + END_OF_ENTRIES_LEN
+        + (size_of::<XattrEntry>() + INLINE_DATA.len()).next_multiple_of(4);
+    in_inode_space.saturating_sub(overhead)
 }
 
 /// The blocks of all inodes, each kept once for up to 1024 inodes that have the same.
@@ -173,7 +188,7 @@ impl SharedBlocks {
 
 /// An attribute as it is stored.
 struct Attribute<'x> {
-    name: &'x XattrName,
+    name: Cow<'x, XattrName>,
     index: NameIndex,
     /// The name without what `index` stands for.
     suffix: &'x [u8],
@@ -184,7 +199,7 @@ impl<'x> Attribute<'x> {
     fn new(name: &'x XattrName, value: &'x [u8]) -> Result<Self, XattrError> {
         let (index, suffix) =
             NameIndex::split(name.as_bytes()).ok_or_else(|| XattrError::Namespace(name.clone()))?;
-        if (index, suffix) == (NameIndex::SYSTEM, b"data") {
+        if (index, suffix) == (NameIndex::SYSTEM, INLINE_DATA) {
             return Err(XattrError::Reserved(name.clone()));
         }
         let value = if index.is_posix_acl() {
@@ -192,14 +207,25 @@ impl<'x> Attribute<'x> {
         } else {
             Cow::Borrowed(value)
         };
-        Ok(Self { name, index, suffix, value })
+        Ok(Self { name: Cow::Borrowed(name), index, suffix, value })
+    }
+
+    fn inline_data(value: &'x [u8]) -> Self {
+        let name = XattrName::new("system.data").expect("a valid name");
+        let (index, suffix) = (NameIndex::SYSTEM, INLINE_DATA);
+        Self { name: Cow::Owned(name), index, suffix, value: Cow::Borrowed(value) }
+    }
+
+    fn is_inline_data(&self) -> bool {
+        (self.index, self.suffix) == (NameIndex::SYSTEM, INLINE_DATA)
     }
 
     /// How much is gained by having the attribute in the inode.
     fn urgency(&self) -> u8 {
         match (self.index, self.suffix) {
-            (NameIndex::SECURITY, b"selinux") => 3,
-            (NameIndex::SECURITY, b"capability") => 2,
+            (NameIndex::SECURITY, b"selinux") => 4,
+            (NameIndex::SECURITY, b"capability") => 3,
+            (NameIndex::SYSTEM, INLINE_DATA) => 2,
             (NameIndex::SECURITY, _) => 1,
             _ => 0,
         }
@@ -217,13 +243,47 @@ impl<'x> Attribute<'x> {
     }
 }
 
+fn attributes(xattrs: &Xattrs) -> Result<Vec<Attribute<'_>>, XattrError> {
+    xattrs.iter().map(|(name, value)| Attribute::new(name, value)).collect()
+}
+
+/// What goes into the inode, the most urgent first, and what goes into the block, in the order of the disk.
+fn split(
+    mut attributes: Vec<Attribute<'_>>,
+    in_inode_space: usize,
+) -> (Vec<Attribute<'_>>, Vec<Attribute<'_>>) {
+    attributes.sort_by_key(|attribute| (Reverse(attribute.urgency()), attribute.disk_order()));
+    let mut left = in_inode_space.saturating_sub(size_of::<IbodyHeader>() + END_OF_ENTRIES_LEN);
+    let (in_inode, mut in_block): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|attribute| {
+        let fits = attribute.len() <= left;
+        left -= if fits { attribute.len() } else { 0 };
+        fits
+    });
+    in_block.sort_by_key(Attribute::disk_order);
+    (in_inode, in_block)
+}
+
+impl Placement {
+    fn new(
+        in_inode: &[Attribute<'_>],
+        in_block: &[Attribute<'_>],
+        in_inode_space: usize,
+        block_size: usize,
+    ) -> Self {
+        Self {
+            in_inode: if in_inode.is_empty() { Vec::new() } else { inode_bytes(in_inode, in_inode_space) },
+            block: (!in_block.is_empty()).then(|| XattrBlock::new(in_block, block_size)),
+        }
+    }
+}
+
 fn check_room(attributes: &[Attribute<'_>], block_size: usize) -> Result<(), XattrError> {
     let limit = block_size - size_of::<XattrHeader>() - END_OF_ENTRIES_LEN;
     let mut left = limit;
     for attribute in attributes {
         let needed = attribute.len();
         if needed > left {
-            let (name, size) = (attribute.name.clone(), attribute.value.len());
+            let (name, size) = (attribute.name.clone().into_owned(), attribute.value.len());
             return Err(XattrError::TooLarge { name, size, needed, left, limit });
         }
         left -= needed;

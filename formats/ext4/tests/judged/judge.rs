@@ -12,6 +12,7 @@ use image_tree::{Content, InodeId, Kind, Tree};
 use mkfs_ext4::{BlockSize, Layout, LinearOrder, Options, plan};
 use tempfile::TempDir;
 
+use crate::kernel;
 use crate::pattern::Pattern;
 
 /// Plans, writes and judges a filesystem. Gives what it has, for tests of numbers.
@@ -31,7 +32,13 @@ pub(crate) fn judge_and(
     write(&layout, &image);
     fsck(&image);
     look(&image);
-    read_back(tree, &image);
+    if options.features.inline_data {
+        // ext4-view does not read it.
+        debugfs_reads_back(tree, &image);
+        kernel::reads_back(tree, &image);
+    } else {
+        read_back(tree, &image);
+    }
     optimised_stays_clean(&image, options);
     grown_stays_clean(&image, Image::<Pattern>::len(&layout) * 3);
     layout.summary()
@@ -152,6 +159,20 @@ pub(crate) fn run(command: &mut Command) -> Option<Output> {
         }
         Err(error) => panic!("{command:?}: {error}"),
     }
+}
+
+/// debugfs takes every file out of the image as it is in the tree.
+pub(crate) fn debugfs_reads_back(tree: &Tree<Pattern>, image: &Path) {
+    if !kernel::is_root() {
+        // Owner and mode go with the files, so others than root could not read what they have taken out.
+        eprintln!("SKIPPED: debugfs takes out no files for others than root");
+        return;
+    }
+    let out = TempDir::new().expect("a temporary directory");
+    let command = format!("rdump / {}", out.path().display());
+    let Some(output) = run(Command::new("debugfs").args(["-R", &command]).arg(image)) else { return };
+    assert!(output.status.success(), "debugfs: {output:?}");
+    kernel::compare_contents(tree, out.path(), kernel::Reader::Debugfs);
 }
 
 /// Compares everything that the crate `ext4-view` can read with the tree.

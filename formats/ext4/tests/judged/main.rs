@@ -6,6 +6,7 @@
 
 mod block_sizes;
 mod boundaries;
+mod inline;
 mod judge;
 mod kernel;
 mod orphan;

@@ -127,8 +127,11 @@ fn what(block_size: BlockSize) -> impl Strategy<Value = What> {
         // Around block boundaries.
         4 => select(vec![0, 1, block - 1, block, block + 1, 2 * block, 100_000]).prop_map(What::File),
         2 => (0..200_000u64).prop_map(What::File),
-        // In the inode up to 59 bytes, then in a block, up to its end.
-        3 => select(vec![1, 58, 59, 60, 61, longest_target - 1, longest_target]).prop_map(What::Symlink),
+        // With inline_data in the inode: in i_block, beside a label, beside nothing.
+        3 => select(vec![59, 60, 61, 64, 76, 77, 88, 127, 128, 129]).prop_map(What::File),
+        1 => (select(vec![1, 4, 5, 9, 10]), select(vec![3, 4, 5, 16])).prop_map(|(count, len)| What::Wide(count, len)),
+        // In the inode up to 59 bytes, with inline_data up to 128, then in a block, up to its end.
+        3 => select(vec![1, 58, 59, 60, 61, 76, 128, 129, longest_target - 1, longest_target]).prop_map(What::Symlink),
         1 => device().prop_map(What::Character),
         1 => device().prop_map(What::Block),
         1 => Just(What::Fifo),
@@ -179,7 +182,8 @@ fn xattrs(block_size: BlockSize) -> impl Strategy<Value = Xattrs> {
     ]);
     let value = prop_oneof![
         // Empty; a full inode and one byte more; a value that needs its block.
-        select(vec![0, 1, 20, 67, 68, 69, 100, block / 8]).prop_map(|len| vec![b'v'; len].into_boxed_slice()),
+        select(vec![0, 1, 20, 27, 44, 67, 68, 69, 100, block / 8])
+            .prop_map(|len| vec![b'v'; len].into_boxed_slice()),
     ];
     prop_oneof![
         6 => Just(Xattrs::new()),
@@ -192,7 +196,7 @@ fn xattrs(block_size: BlockSize) -> impl Strategy<Value = Xattrs> {
 }
 
 /// `u::rwx,u:1000:r-x,g::r-x,m::r-x,o::r-x`
-fn acl() -> Box<[u8]> {
+pub(crate) fn acl() -> Box<[u8]> {
     let entries: [(u16, u16, u32); 5] =
         [(1, 7, u32::MAX), (2, 5, 1000), (4, 5, u32::MAX), (16, 5, u32::MAX), (32, 5, u32::MAX)];
     let mut bytes = 2u32.to_le_bytes().to_vec();
@@ -239,14 +243,20 @@ fn free_options(options: Options, block_size: BlockSize) -> impl Strategy<Value 
     ];
     let directories =
         (select(vec![0, 1, 20, 50]), select(vec![LinearOrder::ByName, LinearOrder::ByInode]), 0..=2u8);
-    let bits = (any::<bool>(), any::<bool>());
+    let bits = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (size(block_size), inodes, journal, 0..=50u8, growth, directories, bits).prop_map(
         move |(size, inodes, journal, reserved_percent, growth, directories, bits)| {
             let (resize_inode, sparse_super2, resize_limit) = growth;
             let (directory_slack_percent, linear_order, num_backup_sb) = directories;
-            let (metadata_csum_seed, read_only) = bits;
-            let features =
-                Features { resize_inode, sparse_super2, metadata_csum_seed, read_only, ..options.features };
+            let (metadata_csum_seed, read_only, orphan_file, inline_data) = bits;
+            let features = Features {
+                resize_inode,
+                sparse_super2,
+                orphan_file: orphan_file && journal != Journal::None,
+                inline_data,
+                metadata_csum_seed,
+                read_only,
+            };
             Options {
                 size,
                 features,

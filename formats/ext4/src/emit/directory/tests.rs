@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::LinearOrder;
 use crate::e2fsprogs::{Lcg, NO_SETTING, Scratch};
+use crate::ondisk::dir_entry::{Entry, rec_len};
 use crate::ondisk::htree::{Signedness, half_md4};
 use crate::plan::directories::{DirectoryError, DirectoryLayout, Hashing, plan};
 

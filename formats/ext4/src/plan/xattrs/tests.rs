@@ -284,3 +284,21 @@ fn make_two_files(scratch: &Scratch) -> (FileInImage, FileInImage) {
     };
     (file(12), file(13))
 }
+
+#[test]
+fn data_comes_after_labels_and_makes_no_attribute_impossible() {
+    let all = xattrs(&[(b"user.s", b""), SELINUX, (b"security.apparmor", b"")]);
+    let placement = place_with_data(&all, &[5; 16], 96, 4096).unwrap().unwrap();
+    // 52 bytes for the label and 36 for the data leave none.
+    let names: Vec<_> = read_inode(&placement).into_iter().map(|(index, name, _)| (index, name)).collect();
+    assert_eq!(names, [(6, b"selinux".to_vec()), (7, b"data".to_vec())]);
+    assert_eq!(read_block(placement.block.unwrap(), 4096).len(), 2);
+    assert_eq!(place_with_data(&all, &[5; 17], 96, 4096), Ok(None));
+
+    // 80 bytes in the inode and 988 in the block: with data in the inode, neither has room for the 80.
+    let full = xattrs(&[(b"user.a", &[1; 60]), (b"user.b", &[2; 968])]);
+    assert!(place(&full, 96, 1024).is_ok());
+    assert_eq!(place_with_data(&full, b"", 96, 1024), Ok(None));
+    assert!(place_with_data(&full, b"", 96, 2048).unwrap().is_some());
+    assert_eq!(max_inline_value_len(96), 68);
+}
