@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod edit;
+pub mod hardlinks;
+pub mod identical;
 pub mod mode;
 pub mod normalize;
 pub mod overlay;

@@ -1,0 +1,211 @@
+//! Which names share an inode: those that do, none, or all that could.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use image_tree::{Content, InodeId, InsertError, Metadata, Name, Timestamp, Tree, Xattrs};
+use serde::Serialize;
+
+use super::identical;
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use crate::report::Log;
+
+/// What becomes of hard links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// There are none: each name has an inode of its own, whatever kind of file it is.
+    Break,
+    /// The names of all regular files with the same bytes, mode, owners, time and xattrs are of one inode, or of as few as
+    /// [`MAX_NAMES`] allows. As with `hardlink(1)`, empty files are left as they are: they take no blocks, and many of them
+    /// are there to be filled one by one.
+    Content,
+}
+
+/// The most names that [`Policy::Content`] gives one inode. It is `EXT4_LINK_MAX`.
+pub const MAX_NAMES: usize = 65_000;
+
+/// What a policy changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Linked {
+    /// How many names became further names of another's inode.
+    pub linked_names: u64,
+    /// The lengths of the inodes that lost all their names so, together, in bytes.
+    pub saved_bytes: u64,
+    /// How many names got an inode of their own, where another name had it too.
+    pub parted_names: u64,
+    /// The lengths of the new inodes together, in bytes.
+    pub added_bytes: u64,
+}
+
+impl fmt::Display for Linked {
+    /// Says what changed, or that nothing did.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { linked_names, saved_bytes, parted_names, added_bytes } = self;
+        match (linked_names, parted_names) {
+            (0, 0) => write!(f, "no hard link was made or broken"),
+            (_, 0) => write!(f, "{linked_names} names became hard links, which saved {saved_bytes} bytes"),
+            (0, _) => write!(f, "{parted_names} hard links became files, which added {added_bytes} bytes"),
+            _ => write!(
+                f,
+                "{linked_names} names became hard links, which saved {saved_bytes} bytes, and {parted_names} hard links \
+                 became files, which added {added_bytes} bytes"
+            ),
+        }
+    }
+}
+
+/// Makes the tree's hard links what the policy says, and tells what changed with `-v`.
+///
+/// The inode whose name comes first in the order of the tree's walk is the one that stays. If anything changed, the tree is
+/// [compacted](Tree::compact), so that it is the same whatever links its source had, and ids from before mean nothing.
+///
+/// # Errors
+/// With [`Policy::Content`] those of [`identical::find`]; with [`Policy::Break`] when there are more names than inodes can be
+/// numbered.
+pub fn apply<C: Content + Clone>(
+    tree: &mut Tree<C>,
+    policy: Policy,
+    threads: NonZeroUsize,
+    interrupt: &Interrupt,
+    log: &Log,
+) -> Result<Linked> {
+    let linked = match policy {
+        Policy::Keep => return Ok(Linked::default()),
+        Policy::Break => relink(tree, &every_inode_alone(tree), 1)?,
+        Policy::Content => {
+            let groups = identical::find(tree, threads, interrupt, |inode| alike(&inode.metadata))?;
+            relink(tree, &families(tree, &groups), MAX_NAMES)?
+        }
+    };
+    if linked != Linked::default() {
+        let changed = std::mem::replace(tree, Tree::new(Metadata::new(0)));
+        *tree = changed.compact().0;
+    }
+    log.detail(linked);
+    Ok(linked)
+}
+
+/// What two files have in common that can be one. Every field of the metadata is here.
+fn alike(metadata: &Metadata) -> (u16, u32, u32, Timestamp, &Xattrs) {
+    let Metadata { mode, uid, gid, mtime, xattrs } = metadata;
+    (*mode, *uid, *gid, *mtime, xattrs)
+}
+
+/// By the index of each inode: which inodes it is to share names with, by a number; none where names stay as they are.
+type Families = Vec<Option<usize>>;
+
+fn every_inode_alone<C>(tree: &Tree<C>) -> Families {
+    (0..tree.inode_count()).map(Some).collect()
+}
+
+/// Each group is a family. So is each file that is in none, as it may have more names than are allowed.
+fn families<C: Content>(tree: &Tree<C>, groups: &[Vec<InodeId>]) -> Families {
+    let mut families: Families = vec![None; tree.inode_count()];
+    for (number, group) in groups.iter().enumerate() {
+        for id in group {
+            families[id.index()] = Some(number);
+        }
+    }
+    let mut next = groups.len();
+    for step in tree.walk().filter(|step| step.first) {
+        let family = &mut families[step.id.index()];
+        if family.is_none() && identical::length(tree, step.id) > 0 {
+            *family = Some(next);
+            next += 1;
+        }
+    }
+    families
+}
+
+/// The inode that the next name of a family gets.
+#[derive(Clone, Copy)]
+struct Leader {
+    /// The inode, or the one that it is to be a copy of.
+    id: InodeId,
+    /// Whether the inode is still to be made.
+    copied: bool,
+    /// How many names it has by now.
+    names: usize,
+}
+
+/// A name that gets another inode.
+struct Change {
+    parent: InodeId,
+    name: Name,
+    /// The position in the list of leaders.
+    leader: usize,
+}
+
+/// Gives the names of each family the same inode, up to `limit` of them, and those that follow the next.
+fn relink<C: Content + Clone>(tree: &mut Tree<C>, families: &Families, limit: usize) -> Result<Linked> {
+    let (leaders, changes, linked) = choose(tree, families, limit);
+    let mut made: Vec<Option<InodeId>> =
+        leaders.iter().map(|leader| (!leader.copied).then_some(leader.id)).collect();
+    for Change { parent, name, leader } in changes {
+        tree.remove(parent, name.as_bytes());
+        let refused = |error: InsertError| Error::new(ErrorKind::BadInput, error);
+        if let Some(id) = made[leader] {
+            tree.link(parent, name, id).map_err(refused)?;
+        } else {
+            let copy = tree.get(leaders[leader].id).clone();
+            made[leader] = Some(tree.insert(parent, name, copy).map_err(refused)?);
+        }
+    }
+    Ok(linked)
+}
+
+/// Decides which inode each name gets.
+fn choose<C: Content>(
+    tree: &Tree<C>,
+    families: &Families,
+    limit: usize,
+) -> (Vec<Leader>, Vec<Change>, Linked) {
+    let mut linked = Linked::default();
+    let mut leaders: Vec<Leader> = Vec::new();
+    let mut changes = Vec::new();
+    // By family: its leader for now. There are no more families than inodes.
+    let mut current: Vec<Option<usize>> = vec![None; families.len()];
+    // By inode: whether a family's names go to it.
+    let mut leads = vec![false; families.len()];
+    for step in tree.walk() {
+        let Some(family) = families[step.id.index()] else { continue };
+        // Directories have one name each, and the root has none.
+        let Some(name) = step.name.filter(|_| tree.entries(step.id).is_none()) else { continue };
+        let leader = match current[family].filter(|leader| leaders[*leader].names < limit) {
+            Some(leader) => leader,
+            None => {
+                // An inode that leads already cannot take more names, so that its copy does.
+                let copied = std::mem::replace(&mut leads[step.id.index()], true);
+                leaders.push(Leader { id: step.id, copied, names: 0 });
+                if copied {
+                    linked.added_bytes = linked.added_bytes.saturating_add(identical::length(tree, step.id));
+                }
+                leaders.len() - 1
+            }
+        };
+        current[family] = Some(leader);
+        leaders[leader].names += 1;
+        let Leader { id, copied, .. } = leaders[leader];
+        if id == step.id && !copied {
+            continue;
+        }
+        if id == step.id {
+            linked.parted_names += 1;
+        } else {
+            linked.linked_names += 1;
+        }
+        changes.push(Change { parent: step.parent, name: name.clone(), leader });
+    }
+    linked.saved_bytes = tree
+        .walk()
+        .filter(|step| step.first && families[step.id.index()].is_some() && !leads[step.id.index()])
+        .fold(0, |sum: u64, step| sum.saturating_add(identical::length(tree, step.id)));
+    (leaders, changes, linked)
+}
+
+#[cfg(test)]
+mod tests;
