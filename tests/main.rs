@@ -14,6 +14,7 @@ mod edited;
 mod failures;
 mod foreign;
 mod hostile;
+mod identical;
 mod images;
 mod invariants;
 mod judges_fail;

@@ -107,6 +107,17 @@ pub enum Error {
         /// The largest number.
         limit: u8,
     },
+    /// Two files that are to have the same blocks cannot.
+    #[error("{} cannot have the blocks of {}", .path.escape_ascii(), .with.escape_ascii())]
+    Unshareable {
+        /// The path of the file that was to have no blocks of its own.
+        path: Vec<u8>,
+        /// The path of the file whose blocks it was to have.
+        with: Vec<u8>,
+        /// Why.
+        #[source]
+        reason: Unshareable,
+    },
     /// A journal of a length that the kernel does not take.
     #[error("a journal of {blocks} blocks is not within {} to {} blocks", .limits.0, .limits.1)]
     JournalSize {
@@ -121,6 +132,26 @@ impl Error {
     pub(crate) fn inexpressible(path: Vec<u8>, reason: impl Into<Inexpressible>) -> Self {
         Self::Inexpressible { path, reason: Box::new(reason.into()) }
     }
+}
+
+/// Why two files cannot have the same blocks.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unshareable {
+    /// One of them is no regular file.
+    #[error("both have to be regular files")]
+    NotRegular,
+    /// They cannot have the same bytes.
+    #[error("the one has {len} bytes, the other {with_len}")]
+    Length {
+        /// The length of the file that was to have no blocks of its own.
+        len: u64,
+        /// The length of the other.
+        with_len: u64,
+    },
+    /// The other is not earlier in the order of the walk, or has the blocks of a third.
+    #[error("the other has to be the first of all files with these blocks, in the order of the tree's walk")]
+    NotFirst,
 }
 
 /// What ext4 cannot hold of one file.

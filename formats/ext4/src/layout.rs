@@ -1,7 +1,9 @@
 //! The planned filesystem as an image.
 
+use std::collections::BTreeMap;
+
 use image_runs::{Image, Render, Run, Source};
-use image_tree::{Content, Tree};
+use image_tree::{Content, InodeId, Tree};
 
 use crate::emit::{self, Data, Piece};
 use crate::error::Error;
@@ -32,6 +34,10 @@ pub struct Summary {
     pub free_inodes: u32,
     /// Block groups.
     pub groups: u32,
+    /// Files that have the blocks of another.
+    pub shared_files: u32,
+    /// Blocks that these files would have of their own.
+    pub shared_blocks: u64,
     /// Blocks of the journal; 0 for none.
     pub journal_blocks: u32,
     /// Directories, `lost+found` among them.
@@ -47,7 +53,29 @@ pub struct Summary {
 /// # Errors
 /// When ext4 cannot hold a file of the tree, the options do not fit it, or a file that is to lie in its inode cannot be read.
 pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layout<'t, C>, Error> {
-    let plan = plan::plan(tree, options)?;
+    plan_sharing(tree, options, &BTreeMap::new())
+}
+
+/// Plans a filesystem that holds `tree`, in which files have the blocks of others: each file in `shared` those of the file
+/// it leads to, which is the first in the order of the tree's walk of all that have them. Whoever calls this has made sure
+/// that they have the same bytes.
+///
+/// A filesystem with shared blocks has `RO_COMPAT_SHARED_BLOCKS`. Linux knows no such feature, and so mounts it for reading
+/// only; `e2fsck` knows it from 1.44 on, and `e2fsck -E unshare_blocks` gives each file its own. Without shared blocks the
+/// layout is that of [`plan`].
+///
+/// # Errors
+/// Those of [`plan`]. Also [`Error::Unshareable`] when files differ in length, are not regular or not in that order, and
+/// [`Error::Conflict`] when the filesystem has `resize_inode` or `orphan_file`, which are for one that is written to.
+///
+/// # Panics
+/// When an id in `shared` is another tree's.
+pub fn plan_sharing<'t, C: Content>(
+    tree: &'t Tree<C>,
+    options: &Options,
+    shared: &BTreeMap<InodeId, InodeId>,
+) -> Result<Layout<'t, C>, Error> {
+    let plan = plan::plan(tree, options, shared)?;
     let filesystem = options.block_size.offset(plan.geometry.blocks);
     let len = match options.size {
         // A rest too short for a block or a group of its own belongs to the image all the same.
@@ -71,6 +99,8 @@ impl<C> Layout<'_, C> {
             inodes: geometry.inodes(),
             free_inodes: geometry.inodes() - inodes.last(),
             groups: geometry.groups(),
+            shared_files: u32::try_from(self.plan.sharing.iter().count()).expect("no more than inodes"),
+            shared_blocks: self.plan.shared_blocks(),
             journal_blocks: geometry.journal_blocks,
             directories: inodes.directories,
             files: inodes.files(),

@@ -84,8 +84,8 @@ mod plan;
 #[cfg(test)]
 mod e2fsprogs;
 
-pub use error::{Error, Inexpressible, LabelError};
-pub use layout::{Layout, Summary, plan};
+pub use error::{Error, Inexpressible, LabelError, Unshareable};
+pub use layout::{Layout, Summary, plan, plan_sharing};
 pub use ondisk::acl::AclError;
 pub use ondisk::htree::Signedness;
 pub use options::{BlockSize, Features, Journal, Label, LinearOrder, Options, Profile, Size};

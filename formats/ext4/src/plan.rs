@@ -7,6 +7,7 @@ pub(crate) mod inline;
 pub(crate) mod inodes;
 pub(crate) mod journal;
 pub(crate) mod orphan;
+pub(crate) mod sharing;
 pub(crate) mod size;
 pub(crate) mod xattrs;
 
@@ -25,6 +26,7 @@ use directories::{DirectoryLayout, DirectoryPlan, Hashing};
 use groups::Geometry;
 use inline::InlineData;
 use inodes::{Inodes, LOST_AND_FOUND};
+use sharing::Sharing;
 use xattrs::SharedBlocks;
 
 /// Everything that was decided.
@@ -36,6 +38,8 @@ pub(crate) struct Plan<'t, C> {
     /// Every directory, in the order of their inode numbers.
     pub(crate) directories: Vec<Directory<'t>>,
     pub(crate) xattrs: Xattrs,
+    /// Which files have no blocks of their own.
+    pub(crate) sharing: Sharing,
     pub(crate) geometry: Geometry,
     pub(crate) placement: Placement,
 }
@@ -66,6 +70,12 @@ impl<C> Plan<'_, C> {
         Checksum::of_filesystem(self.options.uuid.as_bytes())
     }
 
+    /// How many blocks the files would have of their own that have those of another.
+    pub(crate) fn shared_blocks(&self) -> u64 {
+        let extents = self.sharing.iter().flat_map(|(number, _)| self.placement.extents(number));
+        extents.map(|extent| u64::from(extent.len)).sum()
+    }
+
     /// The directory with an inode number.
     pub(crate) fn directory(&self, number: u32) -> Option<&Directory<'_>> {
         let position = self.directories.binary_search_by_key(&number, |directory| directory.number);
@@ -77,14 +87,29 @@ impl<C> Plan<'_, C> {
 ///
 /// # Errors
 /// When ext4 cannot hold the tree or the options do not fit it.
-pub(crate) fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Plan<'t, C>, Error> {
+pub(crate) fn plan<'t, C: Content>(
+    tree: &'t Tree<C>,
+    options: &Options,
+    shared: &BTreeMap<InodeId, InodeId>,
+) -> Result<Plan<'t, C>, Error> {
     options::check(options)?;
     let inodes = inodes::number(tree, options)?;
     let xattrs = plan_xattrs(tree, &inodes, options)?;
     let directories = plan_directories(tree, &inodes, &xattrs, options)?;
-    let needs = needs(tree, &inodes, &directories, &xattrs, options.block_size);
+    let sharing = Sharing::of(tree, &inodes, options, shared)?;
+    let mut needs = needs(tree, &inodes, &directories, &xattrs, options.block_size);
+    needs.share(sharing);
     let (geometry, placement) = size::choose(&needs, inodes.last(), options)?;
-    Ok(Plan { tree, options: options.clone(), inodes, directories, xattrs, geometry, placement })
+    Ok(Plan {
+        tree,
+        options: options.clone(),
+        inodes,
+        directories,
+        xattrs,
+        sharing: needs.sharing,
+        geometry,
+        placement,
+    })
 }
 
 fn plan_directories<'t, C>(
@@ -224,5 +249,5 @@ fn needs<C: Content>(
     let directories = order.len();
     order.append(&mut symlinks);
     order.append(&mut files);
-    Needs { file_blocks, order, directories, xattr_blocks }
+    Needs { file_blocks, order, directories, xattr_blocks, ..Needs::default() }
 }

@@ -245,7 +245,9 @@ impl Pieces {
                     }
                 }
                 Kind::Regular(content) => {
-                    for Extent { logical, len, physical } in extents {
+                    // Data lies where the first file that has it says.
+                    let own = if plan.sharing.has(number) { &[] } else { extents };
+                    for Extent { logical, len, physical } in own {
                         let rest = content.len() - self.block_size.offset(u64::from(*logical));
                         let len = rest.min(self.block_size.offset(u64::from(*len)));
                         self.add(*physical, len, What::Data(number, *logical));

@@ -119,6 +119,9 @@ fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     if plan.options.features.read_only {
         features |= ro_compat::READONLY;
     }
+    if !plan.sharing.is_empty() {
+        features |= ro_compat::SHARED_BLOCKS;
+    }
     superblock.s_feature_ro_compat = features.into();
 }
 

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::groups::Geometry;
+use super::sharing::Sharing;
 use crate::BlockSize;
 use crate::ondisk::extent::{MAX_LEN, ROOT_ENTRIES, block_entries};
 
@@ -52,6 +53,18 @@ pub(crate) struct Needs {
     pub(crate) directories: usize,
     /// Blocks of extended attributes.
     pub(crate) xattr_blocks: u32,
+    /// Which files have the blocks of another, and so none of their own.
+    pub(crate) sharing: Sharing,
+}
+
+impl Needs {
+    /// Lets files have the blocks of others.
+    pub(crate) fn share(&mut self, sharing: Sharing) {
+        for (later, _) in sharing.iter() {
+            self.file_blocks[later as usize] = 0;
+        }
+        self.sharing = sharing;
+    }
 }
 
 /// Where everything lies in a filesystem of one geometry.
@@ -146,6 +159,7 @@ pub(crate) fn place(needs: &Needs, geometry: &Geometry) -> Placement {
     placement.place_files(directories, needs);
     placement.xattr_blocks = (0..needs.xattr_blocks).map(|_| placement.free.take_block()).collect();
     placement.place_files(files, needs);
+    placement.share(&needs.sharing);
     placement.place_nodes(&needs.order, geometry.block_size);
     placement.end = placement.free.end;
     placement
@@ -157,6 +171,13 @@ impl Placement {
             let start = index(&self.extents);
             take_extents(&mut self.free, needs.file_blocks[*number as usize], &mut self.extents);
             self.mappings[*number as usize].extents = start..index(&self.extents);
+        }
+    }
+
+    /// The extents of the first are those of the later ones. Each has nodes of its own, whose checksums are its inode's.
+    fn share(&mut self, sharing: &Sharing) {
+        for (later, first) in sharing.iter() {
+            self.mappings[later as usize].extents = self.mappings[first as usize].extents.clone();
         }
     }
 
@@ -189,16 +210,19 @@ fn take_mapped(free: &mut FreeSpace, blocks: u32, block_size: BlockSize) -> (Vec
 /// Takes blocks for a file, as extents no longer than ext4 allows.
 fn take_extents(free: &mut FreeSpace, blocks: u32, out: &mut Vec<Extent>) {
     let mut logical = 0;
-    free.take(u64::from(blocks), |range| {
-        let mut physical = range.start;
-        while physical < range.end {
-            let len = u32::try_from((range.end - physical).min(MAX_LEN)).expect("at most 32,768");
-            out.push(Extent { logical, len, physical });
-            // A file has at most 2³²−1 blocks, so only the sum after its last extent could overflow; it cannot.
-            logical += len;
-            physical += u64::from(len);
-        }
-    });
+    free.take(u64::from(blocks), |range| push_extents(range, &mut logical, out));
+}
+
+/// Lets a file go on in a range.
+fn push_extents(range: Range<u64>, logical: &mut u32, out: &mut Vec<Extent>) {
+    let mut physical = range.start;
+    while physical < range.end {
+        let len = u32::try_from((range.end - physical).min(MAX_LEN)).expect("at most 32,768");
+        out.push(Extent { logical: *logical, len, physical });
+        // A file has at most 2³²−1 blocks, so only the sum after its last extent could overflow; it cannot.
+        *logical += len;
+        physical += u64::from(len);
+    }
 }
 
 /// How many blocks an extent tree of that many extents needs beside the inode.
@@ -290,7 +314,13 @@ mod tests {
     }
 
     fn one_file(blocks: u32) -> Needs {
-        Needs { file_blocks: vec![0, blocks], order: vec![1], directories: 0, xattr_blocks: 0 }
+        Needs {
+            file_blocks: vec![0, blocks],
+            order: vec![1],
+            directories: 0,
+            xattr_blocks: 0,
+            ..Needs::default()
+        }
     }
 
     #[test]

@@ -279,7 +279,13 @@ mod tests {
     }
 
     fn needs(file_blocks: u32) -> Needs {
-        Needs { file_blocks: vec![0, file_blocks], order: vec![1], directories: 0, xattr_blocks: 0 }
+        Needs {
+            file_blocks: vec![0, file_blocks],
+            order: vec![1],
+            directories: 0,
+            xattr_blocks: 0,
+            ..Needs::default()
+        }
     }
 
     fn blocks(size: Size, file_blocks: u32, inodes: u32) -> Result<u64, Error> {
@@ -381,7 +387,7 @@ mod tests {
         let order: Vec<u32> = (1..=files).collect();
         let mut file_blocks = vec![u32::MAX; order.len() + 1];
         file_blocks[0] = 0;
-        let needs = Needs { file_blocks, order, directories: 0, xattr_blocks: 0 };
+        let needs = Needs { file_blocks, order, directories: 0, xattr_blocks: 0, ..Needs::default() };
         for size in [Size::Smallest, Size::Total { bytes: 1 << 20 }, Size::Total { bytes: 128 << 40 }] {
             let result = choose(&needs, files, &options(size));
             assert!(matches!(result, Err(Error::TooLarge { .. })), "{size:?}");

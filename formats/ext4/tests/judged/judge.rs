@@ -176,7 +176,7 @@ pub(crate) fn debugfs_reads_back(tree: &Tree<Pattern>, image: &Path) {
 }
 
 /// Compares everything that the crate `ext4-view` can read with the tree.
-fn read_back(tree: &Tree<Pattern>, image: &Path) {
+pub(crate) fn read_back(tree: &Tree<Pattern>, image: &Path) {
     let filesystem = Ext4::load_from_path(image).expect("ext4-view reads the superblock");
     let mut walk = tree.walk();
     while let Some(step) = walk.next() {

@@ -13,4 +13,5 @@ mod orphan;
 mod pattern;
 mod profiles;
 mod properties;
+mod shared;
 mod trees;

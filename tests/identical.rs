@@ -1,0 +1,137 @@
+//! Files with the same bytes: as hard links, as files of their own, and with shared blocks.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use image_tree::Tree;
+use mkfs_ext4::{Layout, Options, Profile, plan, plan_sharing};
+use rootcast::blob::Blob;
+use rootcast::error::ErrorKind;
+use rootcast::interrupt::Interrupt;
+use rootcast::output::{WriteOptions, sparse_file};
+use rootcast::report::progress::Silent;
+use rootcast::report::{Level, Log};
+use rootcast::source::{self, Source, tar::Limits};
+use rootcast::transform::hardlinks::{self, Linked, Policy};
+use rootcast::transform::identical;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::oracle::{self, Expected, JUDGES, Owner, e2fsck};
+
+const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+
+/// Names of the same files, which are linked within each line and nowhere else.
+const SAME: [&[&str]; 4] = [&["a", "d/a", "z"], &["d/e/b", "d/e/b2"], &["alone"], &["large", "large2"]];
+
+/// A directory with these files, hard links where `linked`, and copies elsewhere.
+fn directory(linked: bool) -> TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::create_dir_all(directory.path().join("d/e")).expect("new");
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    for (number, names) in SAME.iter().enumerate() {
+        // Files that differ in length, in nothing but their last byte, and one that takes several reads.
+        let mut bytes = vec![b'x'; [5000, 5000, 7, 3_000_000][number]];
+        *bytes.last_mut().expect("none is empty") = u8::try_from(number).expect("few");
+        let first = directory.path().join(names[0]);
+        for name in *names {
+            let path = directory.path().join(name);
+            if linked && path != first {
+                fs::hard_link(&first, path).expect("new");
+            } else {
+                fs::write(&path, &bytes).expect("new");
+                fs::File::options()
+                    .write(true)
+                    .open(path)
+                    .and_then(|file| file.set_modified(time))
+                    .expect("ours");
+            }
+        }
+    }
+    for directory in [directory.path(), &directory.path().join("d"), &directory.path().join("d/e")] {
+        fs::File::open(directory).and_then(|directory| directory.set_modified(time)).expect("ours");
+    }
+    directory
+}
+
+fn read(directory: &Path) -> Tree<Blob> {
+    let source = Source::at(directory.as_os_str(), None).expect("a directory");
+    let layer = source::read(source, THREADS, Limits::default(), &Interrupt::never());
+    layer.expect("it can be read").scanned.tree
+}
+
+fn options(profile: Profile) -> Options {
+    Options::of_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2))
+}
+
+fn write(layout: &Layout<'_, Blob>, path: &Path) {
+    let interrupt = Interrupt::never();
+    let options = WriteOptions { threads: THREADS, interrupt: &interrupt, progress: &Silent };
+    sparse_file::write(layout, path, &options).expect("it can be written");
+}
+
+/// What rootcast makes of `source` is what the kernel says of `expected`.
+fn check(source: &Path, policy: Policy, expected: &Path) -> Linked {
+    let mut tree = read(source);
+    let log = Log::new(Level::Quiet);
+    let linked =
+        hardlinks::apply(&mut tree, policy, THREADS, &Interrupt::never(), &log).expect("it can be read");
+    let image = TempDir::new().expect("a temporary directory");
+    let path = image.path().join("image");
+    write(&plan(&tree, &options(Profile::Default)).expect("it fits"), &path);
+    oracle::judge(&path, None, &Expected::from_directory(expected, Owner::Keep));
+    linked
+}
+
+#[test]
+fn identical_files_become_links_and_links_become_files() {
+    let (copies, links) = (directory(false), directory(true));
+    let linked = check(copies.path(), Policy::Content, links.path());
+    assert_eq!((linked.linked_names, linked.saved_bytes), (4, 2 * 5000 + 5000 + 3_000_000));
+    let parted = check(links.path(), Policy::Break, copies.path());
+    assert_eq!((parted.parted_names, parted.added_bytes), (linked.linked_names, linked.saved_bytes));
+    for (source, policy) in
+        [(&copies, Policy::Keep), (&links, Policy::Keep), (&links, Policy::Content), (&copies, Policy::Break)]
+    {
+        assert_eq!(check(source.path(), policy, source.path()), Linked::default());
+    }
+}
+
+#[test]
+fn identical_files_share_blocks() {
+    let copies = directory(false);
+    let tree = read(copies.path());
+    let duplicates = identical::duplicates(&tree, THREADS, &Interrupt::never()).expect("it can be read");
+    assert_eq!(duplicates.bytes, 2 * 5000 + 5000 + 3_000_000);
+    let image = TempDir::new().expect("a temporary directory");
+    for profile in [Profile::RoMin, Profile::Kata] {
+        let path = image.path().join(profile.name());
+        let layout = plan_sharing(&tree, &options(profile), &duplicates.first).expect("it fits");
+        assert_eq!(layout.summary().shared_files, 4);
+        write(&layout, &path);
+        let expected = Expected::from_directory(copies.path(), Owner::Keep);
+        // No kernel writes to it, and resize2fs knows no such filesystem.
+        let readers = JUDGES.iter().filter(|(name, _)| ["debugfs", "ext4-view", "kernel"].contains(name));
+        let mut judges: Vec<_> = readers.copied().collect();
+        judges.push(("e2fsck", |volume, _| e2fsck::check(volume)));
+        oracle::judge_by(&path, None, &expected, &judges);
+    }
+}
+
+/// A file that is digested is also compared with what it was when the image is written.
+#[test]
+fn a_file_that_changes_after_it_was_digested_is_named() {
+    let copies = directory(false);
+    let tree = read(copies.path());
+    let duplicates = identical::duplicates(&tree, THREADS, &Interrupt::never()).expect("it can be read");
+    let layout = plan_sharing(&tree, &options(Profile::RoMin), &duplicates.first).expect("it fits");
+    fs::write(copies.path().join("a"), "other bytes").expect("ours");
+    let image = TempDir::new().expect("a temporary directory");
+    let interrupt = Interrupt::never();
+    let options = WriteOptions { threads: THREADS, interrupt: &interrupt, progress: &Silent };
+    let error = sparse_file::write(&layout, &image.path().join("image"), &options).expect_err("a changed");
+    let expected = format!("{}: changed while it was read", copies.path().join("a").display());
+    assert!(error.kind() == ErrorKind::BadInput && error.to_string().starts_with(&expected), "{error}");
+}
