@@ -107,6 +107,25 @@ pub enum Error {
         /// The largest number.
         limit: u8,
     },
+    /// Data that is to be aligned to what no page or block is.
+    #[error("data cannot be aligned to {bytes} bytes: that has to be a power of two from {} to {}", .limits.0, .limits.1)]
+    DataAlignment {
+        /// The value given.
+        bytes: u64,
+        /// The smallest and the largest.
+        limits: (u64, u64),
+    },
+    /// A filesystem whose blocks lie across pages, so that none of its data can be aligned.
+    #[error(
+        "data cannot be aligned in a filesystem at byte {offset} of the address space: that is no multiple of its blocks \
+         of {block_size} bytes"
+    )]
+    FilesystemOffset {
+        /// Where it begins, in bytes.
+        offset: u64,
+        /// Bytes of a block.
+        block_size: u64,
+    },
     /// Two files that are to have the same blocks cannot.
     #[error("{} cannot have the blocks of {}", .path.escape_ascii(), .with.escape_ascii())]
     Unshareable {

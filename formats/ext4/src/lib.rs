@@ -88,6 +88,6 @@ pub use error::{Error, Inexpressible, LabelError, Unshareable};
 pub use layout::{Layout, Summary, plan, plan_sharing};
 pub use ondisk::acl::AclError;
 pub use ondisk::htree::Signedness;
-pub use options::{BlockSize, Features, Journal, Label, LinearOrder, Options, Profile, Size};
+pub use options::{BlockSize, DataAlignment, Features, Journal, Label, LinearOrder, Options, Profile, Size};
 pub use plan::directories::DirectoryError;
 pub use plan::xattrs::XattrError;

@@ -2,6 +2,7 @@
 
 mod block_size;
 mod check;
+mod data_alignment;
 mod features;
 mod profile;
 
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 pub use block_size::BlockSize;
 pub(crate) use check::check;
+pub use data_alignment::DataAlignment;
 pub use features::Features;
 pub use profile::Profile;
 
@@ -46,6 +48,8 @@ pub struct Options {
     pub directory_slack_percent: u8,
     /// The order of names in directories without an index.
     pub linear_order: LinearOrder,
+    /// Where large files begin in the address space; none places every file right behind the one before it.
+    pub data_alignment: Option<DataAlignment>,
     /// The least number of inodes; none lets the size decide. See [`Options::BYTES_PER_INODE`].
     pub inodes: Option<u32>,
     /// The share of blocks that only root may fill, in percent of the whole: 0 to 50.
@@ -78,6 +82,7 @@ impl Options {
             resize_limit: None,
             directory_slack_percent: 0,
             linear_order: LinearOrder::ByName,
+            data_alignment: None,
             inodes: None,
             reserved_percent: 0,
             journal: Journal::BySize,

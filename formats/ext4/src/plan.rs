@@ -21,7 +21,7 @@ use crate::ondisk::checksum::Checksum;
 use crate::ondisk::dir_entry::{Entry, FileType};
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE, ROOT_INO};
 use crate::options::{self, Options};
-use blocks::{Needs, Placement};
+use blocks::{Alignment, Needs, Placement};
 use directories::{DirectoryLayout, DirectoryPlan, Hashing};
 use groups::Geometry;
 use inline::InlineData;
@@ -98,6 +98,7 @@ pub(crate) fn plan<'t, C: Content>(
     let directories = plan_directories(tree, &inodes, &xattrs, options)?;
     let sharing = Sharing::of(tree, &inodes, options, shared)?;
     let mut needs = needs(tree, &inodes, &directories, &xattrs, options.block_size);
+    needs.alignment = options.data_alignment.and_then(|given| Alignment::of(given, options.block_size));
     needs.share(sharing);
     let (geometry, placement) = size::choose(&needs, inodes.last(), options)?;
     Ok(Plan {

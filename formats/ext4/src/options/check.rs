@@ -1,6 +1,6 @@
 //! Which options do not go together.
 
-use super::{Journal, Options};
+use super::{DataAlignment, Journal, Options};
 use crate::error::Error;
 
 /// As many as `s_backup_bgs` names.
@@ -47,6 +47,19 @@ pub(crate) fn check(options: &Options) -> Result<(), Error> {
             percent,
             limit: MAX_DIRECTORY_SLACK_PERCENT,
         });
+    }
+    check_data_alignment(options)
+}
+
+fn check_data_alignment(options: &Options) -> Result<(), Error> {
+    let Some(DataAlignment { bytes, filesystem_offset }) = options.data_alignment else { return Ok(()) };
+    let block_size = options.block_size.bytes();
+    let limits = (block_size, DataAlignment::MAX);
+    if !bytes.is_power_of_two() || bytes < limits.0 || bytes > limits.1 {
+        return Err(Error::DataAlignment { bytes, limits });
+    }
+    if filesystem_offset % block_size != 0 {
+        return Err(Error::FilesystemOffset { offset: filesystem_offset, block_size });
     }
     Ok(())
 }

@@ -8,6 +8,8 @@
 //! Everything is allocated in this order from the front, around the copies of the superblock, so that metadata
 //! lies together (`flex_bg`) and data in one piece between two copies.
 
+mod aligned;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -15,6 +17,7 @@ use super::groups::Geometry;
 use super::sharing::Sharing;
 use crate::BlockSize;
 use crate::ondisk::extent::{MAX_LEN, ROOT_ENTRIES, block_entries};
+pub(crate) use aligned::Alignment;
 
 /// Consecutive blocks of a file in consecutive blocks of the filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub(crate) struct Needs {
     pub(crate) xattr_blocks: u32,
     /// Which files have the blocks of another, and so none of their own.
     pub(crate) sharing: Sharing,
+    /// Where large files begin; none anywhere.
+    pub(crate) alignment: Option<Alignment>,
 }
 
 impl Needs {
@@ -158,7 +163,10 @@ pub(crate) fn place(needs: &Needs, geometry: &Geometry) -> Placement {
     let (directories, files) = needs.order.split_at(needs.directories);
     placement.place_files(directories, needs);
     placement.xattr_blocks = (0..needs.xattr_blocks).map(|_| placement.free.take_block()).collect();
-    placement.place_files(files, needs);
+    match needs.alignment {
+        None => placement.place_files(files, needs),
+        Some(alignment) => placement.place_aligned(files, needs, alignment),
+    }
     placement.share(&needs.sharing);
     placement.place_nodes(&needs.order, geometry.block_size);
     placement.end = placement.free.end;

@@ -165,9 +165,34 @@ impl Sizing<'_> {
             let placement = place(self.needs, &geometry);
             let required = self.required(&geometry, &placement);
             if required <= blocks {
-                return Ok(Found::Fits(Box::new((geometry, placement))));
+                return Ok(Found::Fits(Box::new(self.smaller(geometry, placement))));
             }
             blocks = required;
+        }
+    }
+
+    /// The smallest with as many groups, where a smaller one may do: aligned files can end earlier where they begin later,
+    /// and small files fit the gaps in one filesystem that they do not in the next.
+    fn smaller(&self, mut geometry: Geometry, mut placement: Placement) -> (Geometry, Placement) {
+        if self.needs.alignment.is_none() {
+            return (geometry, placement);
+        }
+        loop {
+            let all_but_one = geometry.blocks - 1;
+            let required = self.required(&geometry, &placement).min(all_but_one);
+            let found = [required, all_but_one].into_iter().find_map(|blocks| {
+                let smaller =
+                    self.geometry(blocks).filter(|smaller| smaller.groups() == geometry.groups())?;
+                let last = smaller.groups() - 1;
+                let useless = smaller.backups.has(last) && smaller.blocks_in(last) <= smaller.backup_blocks();
+                let placement = place(self.needs, &smaller);
+                let fits = !useless && self.required(&smaller, &placement) <= blocks;
+                fits.then_some((smaller, placement))
+            });
+            match found {
+                Some(found) => (geometry, placement) = found,
+                None => return (geometry, placement),
+            }
         }
     }
 

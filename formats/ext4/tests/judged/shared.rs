@@ -6,9 +6,11 @@ use std::process::Command;
 
 use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 use mkfs_ext4::{
-    BlockSize, Error, Features, Journal, Options, Profile, Size, Summary, Unshareable, plan, plan_sharing,
+    BlockSize, DataAlignment, Error, Features, Journal, Options, Profile, Size, Summary, Unshareable, plan,
+    plan_sharing,
 };
 use proptest::prelude::*;
+use proptest::sample::select;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -246,9 +248,12 @@ fn is_root() -> bool {
 
 /// Trees with many files alike, whatever their metadata and names, and options that they fit.
 fn cases_with_duplicates() -> impl Strategy<Value = (Patterns, Options)> {
-    trees::cases().prop_map(|(tree, options)| {
+    let alignment = select(vec![None, Some(8 << 10), Some(64 << 10), Some(2 << 20)]);
+    (trees::cases(), alignment, 0..8u64).prop_map(|((tree, options), alignment, offset)| {
+        let data_alignment = alignment
+            .map(|bytes| DataAlignment { bytes, filesystem_offset: offset * options.block_size.bytes() });
         let features = Features { resize_inode: false, orphan_file: false, ..options.features };
-        (with_duplicates(tree), Options { features, resize_limit: None, ..options })
+        (with_duplicates(tree), Options { data_alignment, features, resize_limit: None, ..options })
     })
 }
 

@@ -1,0 +1,170 @@
+//! Large files where pages of the address space begin, and small ones in the gaps between them.
+//!
+//! ```text
+//! pages        │           │           │           │           │           │
+//! filesystem ├─ metadata ┬─┬─ large file ────────┬─┬─ large file ──┬───────┬─ small files …
+//!                        gap                     gap              gap
+//!                        each small file goes into the first gap that holds it whole
+//! ```
+
+use std::ops::Range;
+
+use super::{Extent, FreeSpace, Mapping, Needs, Placement, index, push_extents, take_extents};
+use crate::BlockSize;
+use crate::options::DataAlignment;
+
+/// A [`DataAlignment`] in blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alignment {
+    /// Blocks of a page; 2 and more.
+    unit: u64,
+    /// Blocks from the start of a page to the start of the filesystem.
+    phase: u64,
+}
+
+impl Alignment {
+    /// None where pages are no larger than blocks.
+    pub(crate) fn of(alignment: DataAlignment, block_size: BlockSize) -> Option<Self> {
+        let unit = alignment.bytes / block_size.bytes();
+        let phase = alignment.filesystem_offset / block_size.bytes() % unit.max(1);
+        (unit > 1).then_some(Self { unit, phase })
+    }
+
+    /// The first block from `from` on that lies within its page where the block `logical` lies within the file's.
+    fn next(self, from: u64, logical: u32) -> u64 {
+        let is = (from % self.unit + self.phase) % self.unit;
+        let wanted = u64::from(logical) % self.unit;
+        from + (self.unit + wanted - is) % self.unit
+    }
+}
+
+impl Placement {
+    /// Places large files first, aligned, and then the others.
+    pub(super) fn place_aligned(&mut self, numbers: &[u32], needs: &Needs, alignment: Alignment) {
+        let blocks = |number: u32| needs.file_blocks[number as usize];
+        let is_large = |number: &u32| u64::from(blocks(*number)) >= alignment.unit;
+        let mut gaps = Vec::new();
+        for number in numbers.iter().copied().filter(is_large) {
+            self.place_with(number, |free, out| {
+                take_aligned(free, blocks(number), alignment, &mut gaps, out)
+            });
+        }
+        let mut gaps = Gaps::new(gaps);
+        for number in numbers.iter().copied().filter(|number| !is_large(number)) {
+            let blocks = blocks(number);
+            self.place_with(number, |free, out| match gaps.take(u64::from(blocks)) {
+                Some(gap) => push_extents(gap, &mut 0, out),
+                None => take_extents(free, blocks, out),
+            });
+        }
+        for gap in gaps.into_ranges().rev().filter(|gap| !gap.is_empty()) {
+            self.free.ranges.push_front(gap);
+        }
+    }
+
+    fn place_with(&mut self, number: u32, take: impl FnOnce(&mut FreeSpace, &mut Vec<Extent>)) {
+        let start = index(&self.extents);
+        take(&mut self.free, &mut self.extents);
+        self.mappings[number as usize] = Mapping { extents: start..index(&self.extents), nodes: 0..0 };
+    }
+}
+
+/// Takes aligned blocks for a large file. What lies before them becomes gaps: large files never go back.
+fn take_aligned(
+    free: &mut FreeSpace,
+    blocks: u32,
+    alignment: Alignment,
+    gaps: &mut Vec<Range<u64>>,
+    out: &mut Vec<Extent>,
+) {
+    let mut logical = 0;
+    while logical < blocks {
+        let rest = u64::from(blocks - logical);
+        let start = skip_to_aligned(free, logical, rest, alignment, gaps);
+        let front = free.ranges.front_mut().expect("the last range has no end");
+        if front.start < start {
+            gaps.push(front.start..start);
+        }
+        let end = front.end.min(start + rest);
+        push_extents(start..end, &mut logical, out);
+        front.start = end;
+        free.end = free.end.max(end);
+        if front.is_empty() {
+            free.ranges.pop_front();
+        }
+    }
+}
+
+/// Where the file goes on in the first range that has an aligned block. A range that has, but ends within that page, is
+/// passed over where the next holds the page whole.
+fn skip_to_aligned(
+    free: &mut FreeSpace,
+    logical: u32,
+    rest: u64,
+    alignment: Alignment,
+    gaps: &mut Vec<Range<u64>>,
+) -> u64 {
+    let room = |range: &Range<u64>| range.end.saturating_sub(alignment.next(range.start, logical));
+    let page = rest.min(alignment.unit);
+    loop {
+        let front = free.ranges.front().expect("the last range has no end");
+        let next_holds_page = free.ranges.get(1).is_some_and(|next| room(next) >= page);
+        if room(front) >= page || room(front) > 0 && !next_holds_page {
+            return alignment.next(front.start, logical);
+        }
+        gaps.extend(free.ranges.pop_front());
+    }
+}
+
+/// Free ranges, and how to find the first that is long enough without looking at all of them.
+struct Gaps {
+    ranges: Vec<Range<u64>>,
+    /// A binary tree in an array: node `n` has the children `2n` and `2n + 1`, and the longest length below it. The ranges
+    /// are the leaves, from the middle of the array on.
+    longest: Vec<u64>,
+}
+
+impl Gaps {
+    fn new(ranges: Vec<Range<u64>>) -> Self {
+        let leaves = ranges.len().next_power_of_two();
+        let mut longest = vec![0; 2 * leaves];
+        for (leaf, range) in longest[leaves..].iter_mut().zip(&ranges) {
+            *leaf = range.end - range.start;
+        }
+        for node in (1..leaves).rev() {
+            longest[node] = longest[2 * node].max(longest[2 * node + 1]);
+        }
+        Self { ranges, longest }
+    }
+
+    /// Takes blocks from the start of the first range that has so many; none if there is no such range.
+    fn take(&mut self, blocks: u64) -> Option<Range<u64>> {
+        if blocks == 0 || self.longest[1] < blocks {
+            return None;
+        }
+        let leaves = self.longest.len() / 2;
+        let mut node = 1;
+        while node < leaves {
+            node *= 2;
+            if self.longest[node] < blocks {
+                node += 1;
+            }
+        }
+        let range = &mut self.ranges[node - leaves];
+        let taken = range.start..range.start + blocks;
+        range.start = taken.end;
+        self.longest[node] -= blocks;
+        while node > 1 {
+            node /= 2;
+            self.longest[node] = self.longest[2 * node].max(self.longest[2 * node + 1]);
+        }
+        Some(taken)
+    }
+
+    fn into_ranges(self) -> std::vec::IntoIter<Range<u64>> {
+        self.ranges.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests;
