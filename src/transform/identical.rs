@@ -8,6 +8,7 @@
 //! What it takes is a digest for each file that is read, and a buffer for each thread.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -26,6 +27,18 @@ pub struct Duplicates {
     pub first: BTreeMap<InodeId, InodeId>,
     /// The lengths of these files together, in bytes.
     pub bytes: u64,
+}
+
+impl fmt::Display for Duplicates {
+    /// Says what sharing their blocks brings, and what it costs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (files, bytes) = (self.first.len(), self.bytes);
+        write!(
+            f,
+            "{files} files of {bytes} bytes share the blocks of others with the same bytes, and the filesystem can be \
+             mounted for reading only"
+        )
+    }
 }
 
 /// How much of a file is read at once, in bytes.
@@ -288,6 +301,7 @@ mod tests {
         }
         let found = duplicates(&tree, SOME, &Interrupt::never()).expect("it can be read");
         assert_eq!((found.first.len(), found.bytes), (3, 4 + 4 + (3 << 20)));
+        assert!(found.to_string().starts_with("3 files of 3145736 bytes share"), "{found}");
         let id = |path: &[u8]| tree.resolve(path).expect("it is there");
         assert_eq!(found.first.get(&id(b"/z")), Some(&id(b"/a")));
     }

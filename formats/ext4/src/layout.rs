@@ -60,9 +60,9 @@ pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layo
 /// it leads to, which is the first in the order of the tree's walk of all that have them. Whoever calls this has made sure
 /// that they have the same bytes.
 ///
-/// A filesystem with shared blocks has `RO_COMPAT_SHARED_BLOCKS`. Linux knows no such feature, and so mounts it for reading
-/// only; `e2fsck` knows it from 1.44 on, and `e2fsck -E unshare_blocks` gives each file its own. Without shared blocks the
-/// layout is that of [`plan`].
+/// A filesystem with shared blocks has `RO_COMPAT_SHARED_BLOCKS`, a feature of e2fsprogs. Linux does not know it, and so
+/// mounts it for reading only; `e2fsck -E unshare_blocks` gives each file blocks of its own, where there are enough free.
+/// Without shared blocks the layout is that of [`plan`].
 ///
 /// # Errors
 /// Those of [`plan`]. Also [`Error::Unshareable`] when files differ in length, are not regular or not in that order, and
