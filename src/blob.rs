@@ -5,18 +5,23 @@ mod directory;
 mod root;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use image_tree::Content;
 use rustix::fs::{OFlags, Stat};
+use rustix::io::Errno;
 use thiserror::Error;
 
 pub use archive::{Archive, ArchiveRange, Sparse};
 pub(crate) use directory::HostDirectory;
 pub(crate) use root::Root;
+
+use crate::output::{CloneFile, CloneSource};
 
 /// The bytes of one regular file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +112,7 @@ impl ChangedWhileRead {
 struct Unreadable {
     path: PathBuf,
     what: &'static str,
-    source: rustix::io::Errno,
+    source: Errno,
 }
 
 impl Blob {
@@ -154,6 +159,32 @@ impl Content for Blob {
     }
 }
 
+impl CloneSource for Blob {
+    /// The host's file. Archives are left out, as `output::clone_range` tells.
+    fn file(&self) -> Option<&dyn CloneFile> {
+        match self {
+            Blob::Host(file) => Some(file),
+            Blob::Range(_) | Blob::Sparse(_) | Blob::Memory(_) => None,
+        }
+    }
+}
+
+impl CloneFile for HostFile {
+    fn device(&self) -> u64 {
+        self.identity.device
+    }
+
+    fn host_path(&self) -> PathBuf {
+        HostFile::host_path(self)
+    }
+
+    fn lend(&self, borrower: &mut dyn FnMut(&File)) -> io::Result<()> {
+        let file = File::from(self.open()?);
+        borrower(&file);
+        self.check_unchanged(&file)
+    }
+}
+
 impl HostFile {
     /// The file's path on the host.
     #[must_use]
@@ -161,16 +192,26 @@ impl HostFile {
         self.directory.host_path().join(OsStr::from_bytes(&self.name))
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        use rustix::io::Errno;
+    fn open(&self) -> io::Result<OwnedFd> {
         // Non-blocking, because a fifo may have taken the file's name, and opening that waits for a writer.
-        let file = match self.directory.open(&self.name, OFlags::RDONLY | OFlags::NONBLOCK) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Err(self.changed(Change::Gone)),
+        self.directory.open(&self.name, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| match errno {
+            Errno::NOENT => self.changed(Change::Gone),
             // It, or a directory above it, is a symbolic link or no directory now.
-            Err(Errno::LOOP | Errno::NOTDIR | Errno::NXIO) => return Err(self.changed(Change::Replaced)),
-            Err(errno) => return Err(self.unreadable("opened", errno)),
-        };
+            Errno::LOOP | Errno::NOTDIR | Errno::NXIO => self.changed(Change::Replaced),
+            errno => self.unreadable("opened", errno),
+        })
+    }
+
+    fn check_unchanged(&self, file: impl AsFd) -> io::Result<()> {
+        let now = rustix::fs::fstat(file).map_err(|errno| self.unreadable("examined", errno))?;
+        match self.identity.difference(self.size, &now) {
+            Some(change) => Err(self.changed(change)),
+            None => Ok(()),
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let file = self.open()?;
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match rustix::io::pread(&file, rest, offset.saturating_add(filled as u64)) {
@@ -182,23 +223,20 @@ impl HostFile {
                 Err(errno) => return Err(self.unreadable("read", errno)),
             }
         }
-        let now = rustix::fs::fstat(&file).map_err(|errno| self.unreadable("examined", errno))?;
-        match self.identity.difference(self.size, &now) {
-            Some(change) => Err(self.changed(change)),
-            None if filled == buffer.len() => Ok(()),
+        self.check_unchanged(&file)?;
+        if filled < buffer.len() {
             // The filesystem gives fewer bytes than it says there are, as those of the kernel's own files do.
-            None => {
-                Err(self
-                    .changed(Change::Size { scanned: self.size, now: offset.saturating_add(filled as u64) }))
-            }
+            let now = offset.saturating_add(filled as u64);
+            return Err(self.changed(Change::Size { scanned: self.size, now }));
         }
+        Ok(())
     }
 
     fn changed(&self, change: Change) -> io::Error {
         io::Error::other(ChangedWhileRead { path: self.host_path(), change })
     }
 
-    fn unreadable(&self, what: &'static str, errno: rustix::io::Errno) -> io::Error {
+    fn unreadable(&self, what: &'static str, errno: Errno) -> io::Error {
         let kind = io::Error::from(errno).kind();
         io::Error::new(kind, Unreadable { path: self.host_path(), what, source: errno })
     }

@@ -1,7 +1,8 @@
 //! Images become bytes.
 //!
 //! ```text
-//!                                        ┌─▶ sparse_file   a file with holes, by several threads at once
+//!                                        ┌─▶ sparse_file   a file with holes, by several threads at once; whole
+//!                                        │                 blocks shared with the sources where they can be
 //! Image ── runs ── spans (≈ 1 MiB) ──────┤
 //!                                        └─▶ in order ─┬─▶ stream   standard output, a pipe, a device
 //!                                                      └─▶ digest   SHA-256, nothing written
@@ -12,6 +13,7 @@
 //! and so is the error when something fails: the one nearest the image's start.
 
 mod atomic_file;
+mod clone_range;
 pub mod digest;
 mod in_order;
 mod spans;
@@ -26,11 +28,15 @@ use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::report::progress::Progress;
 
+pub use clone_range::{CloneFile, CloneSource, Reflink};
+
 /// How an image is read and written; nothing here shows in the bytes.
 #[derive(Clone, Copy)]
 pub struct WriteOptions<'a> {
     /// How many threads work, the caller's among them.
     pub threads: NonZeroUsize,
+    /// When a file is made to share bytes with the sources.
+    pub reflink: Reflink,
     /// Asked between spans whether to go on.
     pub interrupt: &'a Interrupt,
     /// Hears of every byte of the image, zeros too.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
+use crate::output::Reflink;
 use crate::report::Level;
 use crate::seed::Seed;
 use crate::source::tar::Limits;
@@ -53,6 +54,8 @@ pub struct ImageRecipe {
     pub tree: TreeRecipe,
     /// Where the image goes.
     pub output: Output,
+    /// When its file is made to share bytes with the sources.
+    pub reflink: Reflink,
     /// What surrounds the filesystem.
     pub layout: DiskLayout,
     /// The disk's logical sector size.

@@ -7,5 +7,5 @@ pub mod progress;
 pub mod version;
 
 pub use counts::Counts;
-pub use image::{Filesystem, ImageReport, Partition, Range, Timings};
+pub use image::{Filesystem, ImageReport, Partition, Range, Timings, Transfer};
 pub use log::{Exclusion, Level, Log};

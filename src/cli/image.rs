@@ -12,6 +12,7 @@ use super::tree::TreeArguments;
 use super::values::{self, BYTES_PER_INODE, Free};
 use crate::architecture::Architecture;
 use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
+use crate::output::Reflink;
 use crate::recipe::{ImageRecipe, Output};
 
 /// Make a disk image: an ext4 root filesystem, in a partition unless asked otherwise
@@ -31,6 +32,19 @@ pub(super) struct ImageArguments {
     /// Print the SHA-256 of the image instead of writing it
     #[arg(long, conflicts_with = "output")]
     digest: bool,
+
+    /// Share blocks with the sources instead of copying them, on filesystems that can, as cp does: auto where it can be
+    /// done and is worth it, always or else fail, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "auto",
+        default_missing_value = "always",
+        hide_possible_values = true
+    )]
+    reflink: When,
 
     /// What surrounds the filesystem: a GPT, an MBR, or nothing
     #[arg(long, value_name = "KIND", default_value = "gpt")]
@@ -108,6 +122,23 @@ enum SectorBytes {
     B4096,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<When> for Reflink {
+    fn from(when: When) -> Self {
+        match when {
+            When::Auto => Reflink::Auto,
+            When::Always => Reflink::Always,
+            When::Never => Reflink::Never,
+        }
+    }
+}
+
 impl ImageArguments {
     pub(super) fn recipe(self) -> Result<ImageRecipe, clap::Error> {
         let output = match self.output {
@@ -116,6 +147,10 @@ impl ImageArguments {
             Some(path) if path == Path::new("-") => standard_output(self.json, self.dry_run)?,
             Some(path) => Output::File(path),
         };
+        if self.reflink == When::Always && !matches!(output, Output::File(_) | Output::Nowhere) {
+            let message = "--reflink=always shares blocks with a file, so --output has to name one";
+            return Err(usage(message.to_owned()));
+        }
         let sector_size = match self.sector_size {
             SectorBytes::B512 => SectorSize::Bytes512,
             SectorBytes::B4096 => SectorSize::Bytes4096,
@@ -136,6 +171,7 @@ impl ImageArguments {
         Ok(ImageRecipe {
             tree: self.tree.recipe()?,
             output,
+            reflink: self.reflink.into(),
             layout: self.layout,
             sector_size,
             architecture: self.arch,

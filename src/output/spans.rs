@@ -9,8 +9,12 @@
 //! A span ends at the next multiple of [`SPAN_SIZE`] in the destination, so many small files share one write
 //! and a big file is shared by threads. It neither begins nor ends with zeros, and long zeros never enter a
 //! buffer: they are the gap before the next span, which a sparse file leaves as a hole.
+//!
+//! A writer may choose ranges of files that it does not want gathered, since it can share them: each is a span of its
+//! own, without bytes.
 
 use std::io;
+use std::ops::Range;
 
 use image_runs::{Image, MAX_RENDERED, Run, Source};
 use image_tree::Content;
@@ -28,6 +32,9 @@ pub(super) const MIN_GAP: u64 = 64 << 10;
 /// A span takes no more runs than this: many tiny runs must not take more memory than the bytes they stand for.
 const MAX_RUNS: usize = 16 << 10;
 
+/// Chooses the range of the image within a run of it, which begins at a position, that is to be a span of its own.
+type Choice<'a, C> = Box<dyn Fn(&Run<'a, C>, u64) -> Option<Range<u64>> + Send + 'a>;
+
 /// The spans of an image, in order. It checks the runs it meets.
 pub(super) struct Spans<'a, C> {
     /// `None` after the last run or an error.
@@ -39,6 +46,7 @@ pub(super) struct Spans<'a, C> {
     /// The zeros just before `position` which belong to no span yet.
     gap: u64,
     len: u64,
+    choice: Option<Choice<'a, C>>,
 }
 
 /// One span, with the buffer its bytes are gathered in. It is meant to be filled again and again.
@@ -47,6 +55,8 @@ pub(super) struct Span<'a, C> {
     pub(super) gap: u64,
     /// Where the span begins in the image, in bytes.
     pub(super) start: u64,
+    /// What the span is instead of bytes, where the writer chose so.
+    pub(super) chosen: Option<Run<'a, C>>,
     runs: Vec<Run<'a, C>>,
     len: usize,
     buffer: Vec<u8>,
@@ -54,7 +64,15 @@ pub(super) struct Span<'a, C> {
 
 impl<'a, C> Spans<'a, C> {
     pub(super) fn of(image: &'a dyn Image<C>) -> Self {
-        Self { runs: Some(image.runs()), rest: None, position: 0, gap: 0, len: image.len() }
+        Self { runs: Some(image.runs()), rest: None, position: 0, gap: 0, len: image.len(), choice: None }
+    }
+
+    /// The same spans, but for the ranges that `choice` gives. These lie within its run and are not empty.
+    pub(super) fn choosing(
+        self,
+        choice: impl Fn(&Run<'a, C>, u64) -> Option<Range<u64>> + Send + 'a,
+    ) -> Self {
+        Self { choice: Some(Box::new(choice)), ..self }
     }
 
     /// How far the spans taken reach, in bytes.
@@ -68,26 +86,36 @@ impl<'a, C> Spans<'a, C> {
     /// # Errors
     /// [`ErrorKind::Verification`] when the runs are not what [`Image`] promises. There is no next one then.
     pub(super) fn take(&mut self, span: &mut Span<'a, C>) -> Result<bool> {
-        span.runs.clear();
-        span.len = 0;
+        span.clear();
         while let Some(run) = self.next_run()? {
             if matches!(run.source, Source::Zeros) {
                 self.gap += run.len;
                 self.position += run.len;
                 continue;
             }
+            let chosen = self.choice.as_ref().and_then(|choice| choice(&run, self.position));
+            let is_chosen = chosen.as_ref().is_some_and(|range| range.start == self.position);
             if span.runs.is_empty() {
                 span.gap = std::mem::take(&mut self.gap);
                 span.start = self.position;
-            } else if self.is_complete(span) {
+            } else if is_chosen || self.is_complete(span) {
                 self.rest = Some(run);
                 return Ok(true);
             } else if self.gap > 0 {
                 span.push(Run::zeros(std::mem::take(&mut self.gap)));
             }
-            let (head, rest) = split(run, end_of_span(span.start) - self.position);
+            let end = match &chosen {
+                Some(range) if is_chosen => range.end,
+                Some(range) => range.start.min(end_of_span(span.start)),
+                None => end_of_span(span.start),
+            };
+            let (head, rest) = split(run, end - self.position);
             self.position += head.len;
             self.rest = rest;
+            if is_chosen {
+                span.chosen = Some(head);
+                return Ok(true);
+            }
             span.push(head);
         }
         if span.runs.is_empty() {
@@ -153,7 +181,7 @@ fn end_of_span(start: u64) -> u64 {
 }
 
 /// Cuts a run at `at`, which is not 0. A rendered run stays whole.
-fn split<C>(run: Run<'_, C>, at: u64) -> (Run<'_, C>, Option<Run<'_, C>>) {
+pub(super) fn split<C>(run: Run<'_, C>, at: u64) -> (Run<'_, C>, Option<Run<'_, C>>) {
     if run.len <= at {
         return (run, None);
     }
@@ -177,12 +205,24 @@ pub(super) fn in_memory(len: u64) -> usize {
 impl<'a, C> Span<'a, C> {
     /// A span of nothing.
     pub(super) fn new() -> Self {
-        Self { gap: 0, start: 0, runs: Vec::new(), len: 0, buffer: Vec::new() }
+        Self { gap: 0, start: 0, chosen: None, runs: Vec::new(), len: 0, buffer: Vec::new() }
+    }
+
+    /// Makes it the span of one run at `start`, its bytes yet to be gathered.
+    pub(super) fn refill(&mut self, run: Run<'a, C>, start: u64) {
+        self.clear();
+        (self.gap, self.start) = (0, start);
+        self.push(run);
     }
 
     /// The bytes, once gathered.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[..self.len]
+    }
+
+    fn clear(&mut self) {
+        self.runs.clear();
+        (self.len, self.chosen) = (0, None);
     }
 
     fn push(&mut self, run: Run<'a, C>) {

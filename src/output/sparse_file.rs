@@ -1,6 +1,7 @@
 //! An image as a file, with holes where it is zero.
 //!
-//! Each thread gathers a span and writes it with as few calls as its holes allow. The file appears under its
+//! Each thread gathers a span and writes it with as few calls as its holes allow, or has the file share it with the
+//! source, as `clone_range` tells. The file appears under its
 //! name when it is whole; until then what had the name is untouched, and a run that fails or is killed leaves
 //! nothing.
 //!
@@ -21,20 +22,21 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use image_runs::Image;
+use image_runs::{Image, Run};
 use image_tree::Content;
 
 use super::WriteOptions;
 use super::atomic_file::AtomicFile;
+use super::clone_range::{CloneSource, Cloned, Cloner, Reflink};
 use super::in_order::cannot_start_thread;
-use super::spans::{Span, Spans, in_memory};
+use super::spans::{SPAN_SIZE, Span, Spans, in_memory, split};
 use super::stream::{self, Streamed};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -54,6 +56,8 @@ pub struct Written {
     pub len: u64,
     /// How many bytes were written.
     pub written_bytes: u64,
+    /// How many bytes are shared with the sources.
+    pub cloned_bytes: u64,
     /// How many bytes were left as holes.
     pub hole_bytes: u64,
 }
@@ -64,12 +68,21 @@ pub struct Written {
 /// mode. A named pipe or character device is written front to back, without holes.
 ///
 /// # Errors
-/// [`Usage`](ErrorKind::Usage) when `path` is a directory or block device, [`Io`](ErrorKind::Io) naming the
+/// [`Usage`](ErrorKind::Usage) when `path` is a directory or block device, or nothing can be cloned to it and
+/// everything is to be, [`Io`](ErrorKind::Io) naming the
 /// output when it cannot be written, what reading the image's contents gives,
 /// [`Verification`](ErrorKind::Verification) when the image's runs are not what [`Image`] promises, and
 /// [`Interrupted`](ErrorKind::Interrupted).
-pub fn write<C: Content>(image: &dyn Image<C>, path: &Path, options: &WriteOptions<'_>) -> Result<Written> {
+pub fn write<C: CloneSource>(
+    image: &dyn Image<C>,
+    path: &Path,
+    options: &WriteOptions<'_>,
+) -> Result<Written> {
     match target(path)? {
+        Target::Stream if options.reflink == Reflink::Always => {
+            let message = "is no regular file, so nothing can be cloned into it: leave out --reflink=always";
+            Err(Error::at(ErrorKind::Usage, path, message))
+        }
         Target::Regular(target) => write_file(image, path, &target, options),
         Target::Stream => write_stream(image, path, options),
     }
@@ -134,12 +147,14 @@ fn write_stream<C: Content>(
 ) -> Result<Written> {
     let mut out = File::options().write(true).open(path).map_err(|error| Error::io(path, error))?;
     match stream::write(image, &mut out, path, options)? {
-        Streamed::Whole => Ok(Written { len: image.len(), written_bytes: image.len(), hole_bytes: 0 }),
+        Streamed::Whole => {
+            Ok(Written { len: image.len(), written_bytes: image.len(), cloned_bytes: 0, hole_bytes: 0 })
+        }
         Streamed::ReaderGone => Err(Error::io(path, io::Error::from(io::ErrorKind::BrokenPipe))),
     }
 }
 
-fn write_file<C: Content>(
+fn write_file<C: CloneSource>(
     image: &dyn Image<C>,
     path: &Path,
     target: &Path,
@@ -148,17 +163,20 @@ fn write_file<C: Content>(
     let refused = |error| cannot_hold(image, path, error);
     let output = AtomicFile::create(target)?;
     output.file().set_len(image.len()).map_err(refused)?;
+    let cloner = Cloner::new(output.file(), path, options.reflink);
     let writer = Writer {
-        spans: Mutex::new(Spans::of(image)),
+        spans: Mutex::new(Spans::of(image).choosing(|run, position| cloner.range(run, position))),
         file: Mutex::new(output.file()),
         stop: AtomicBool::new(false),
+        cloner: &cloner,
         options,
         refused: &refused,
     };
-    let written_bytes = write_with_threads(&writer)?;
+    let Tally { written_bytes, cloned_bytes } = write_with_threads(&writer)?;
     options.interrupt.check()?;
     output.publish().map_err(refused)?;
-    Ok(Written { len: image.len(), written_bytes, hole_bytes: image.len() - written_bytes })
+    let hole_bytes = image.len() - written_bytes - cloned_bytes;
+    Ok(Written { len: image.len(), written_bytes, cloned_bytes, hole_bytes })
 }
 
 /// Why the output could not be written, with what it needs where that is the question.
@@ -198,6 +216,7 @@ struct Writer<'w, 'a, C> {
     file: Mutex<&'w File>,
     /// Set when one thread failed: the others finish their span and take no other.
     stop: AtomicBool,
+    cloner: &'w Cloner<'w>,
     options: &'w WriteOptions<'w>,
     refused: &'w (dyn Fn(io::Error) -> Error + Sync),
 }
@@ -205,8 +224,28 @@ struct Writer<'w, 'a, C> {
 /// An error, and where in the image it came up.
 type Failure = (u64, Error);
 
-/// Writes every span and gives the number of bytes written.
-fn write_with_threads<C: Content>(writer: &Writer<'_, '_, C>) -> Result<u64> {
+/// How many bytes were dealt with in each way.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    written_bytes: u64,
+    cloned_bytes: u64,
+}
+
+impl Tally {
+    fn written(written_bytes: u64) -> Self {
+        Self { written_bytes, ..Self::default() }
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.written_bytes += other.written_bytes;
+        self.cloned_bytes += other.cloned_bytes;
+    }
+}
+
+/// Writes every span.
+fn write_with_threads<C: CloneSource>(writer: &Writer<'_, '_, C>) -> Result<Tally> {
     let results = thread::scope(|scope| {
         let others: Vec<_> = (1..writer.options.threads.get())
             .map(|_| thread::Builder::new().spawn_scoped(scope, || writer.write_spans()))
@@ -218,11 +257,11 @@ fn write_with_threads<C: Content>(writer: &Writer<'_, '_, C>) -> Result<u64> {
         }));
         results
     });
-    let mut written = 0;
+    let mut tally = Tally::default();
     let mut first: Option<Failure> = None;
     for result in results {
         match result {
-            Ok(bytes) => written += bytes,
+            Ok(bytes) => tally += bytes,
             // Spans are taken in order and finished once taken, so the earliest failure is the one every number
             // of threads meets.
             Err(failure) if first.as_ref().is_none_or(|(position, _)| failure.0 < *position) => {
@@ -231,18 +270,18 @@ fn write_with_threads<C: Content>(writer: &Writer<'_, '_, C>) -> Result<u64> {
             Err(_) => {}
         }
     }
-    first.map_or(Ok(written), |(_, error)| Err(error))
+    first.map_or(Ok(tally), |(_, error)| Err(error))
 }
 
-impl<C: Content> Writer<'_, '_, C> {
-    /// Writes spans until there are none left, and gives the number of bytes written.
-    fn write_spans(&self) -> Result<u64, Failure> {
+impl<C: CloneSource> Writer<'_, '_, C> {
+    /// Writes spans until there are none left.
+    fn write_spans(&self) -> Result<Tally, Failure> {
         let mut span = Span::new();
-        let mut written = 0;
+        let mut tally = Tally::default();
         let result = loop {
             match self.write_span(&mut span) {
-                Ok(Some(bytes)) => written += bytes,
-                Ok(None) => break Ok(written),
+                Ok(Some(bytes)) => tally += bytes,
+                Ok(None) => break Ok(tally),
                 Err(failure) => break Err(failure),
             }
         };
@@ -253,9 +292,9 @@ impl<C: Content> Writer<'_, '_, C> {
     }
 }
 
-impl<'a, C: Content> Writer<'_, 'a, C> {
+impl<'a, C: CloneSource> Writer<'_, 'a, C> {
     /// Writes the next span, if there is one and no thread failed.
-    fn write_span(&self, span: &mut Span<'a, C>) -> Result<Option<u64>, Failure> {
+    fn write_span(&self, span: &mut Span<'a, C>) -> Result<Option<Tally>, Failure> {
         // A signal is no property of the image: whatever else failed is told first.
         self.options.interrupt.check().map_err(|error| (u64::MAX, error))?;
         {
@@ -268,10 +307,39 @@ impl<'a, C: Content> Writer<'_, 'a, C> {
                 return Ok(None);
             }
         }
-        span.gather().map_err(|error| (span.start, error))?;
-        let written = self.write_data(span.bytes(), span.start).map_err(|error| (span.start, error))?;
-        self.options.progress.add(span.gap + span.bytes().len() as u64);
-        Ok(Some(written))
+        let start = span.start;
+        self.options.progress.add(span.gap);
+        let tally = match span.chosen.take() {
+            Some(run) => self.clone_or_copy(run, span),
+            None => self.copy(span),
+        };
+        tally.map(Some).map_err(|error| (start, error))
+    }
+
+    fn copy(&self, span: &mut Span<'a, C>) -> Result<Tally> {
+        span.gather()?;
+        let written = self.write_data(span.bytes(), span.start)?;
+        self.options.progress.add(span.bytes().len() as u64);
+        Ok(Tally::written(written))
+    }
+
+    /// Deals with a run that the cloner chose, at the start of `span`, whose buffer it may use.
+    fn clone_or_copy(&self, run: Run<'a, C>, span: &mut Span<'a, C>) -> Result<Tally> {
+        let mut start = span.start;
+        if self.cloner.clone_run(&run, start, &self.file)? == Cloned::Shared {
+            self.options.progress.add(run.len);
+            return Ok(Tally { cloned_bytes: run.len, ..Tally::default() });
+        }
+        let mut tally = Tally::default();
+        let mut rest = Some(run);
+        while let Some(run) = rest {
+            self.options.interrupt.check()?;
+            let (piece, after) = split(run, SPAN_SIZE);
+            span.refill(piece, start);
+            tally += self.copy(span)?;
+            (start, rest) = (start + piece.len, after);
+        }
+        Ok(tally)
     }
 
     /// Writes the data among `bytes`, which belong at `start`, and gives how many bytes that was.

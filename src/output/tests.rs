@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use super::spans::{MIN_GAP, SPAN_SIZE};
 use super::sparse_file::{self, MIN_HOLE, Written};
 use super::stream::{self, Streamed};
-use super::{WriteOptions, digest};
+use super::{CloneSource, Reflink, WriteOptions, digest};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
@@ -69,6 +69,8 @@ impl Content for TestContent {
         }
     }
 }
+
+impl CloneSource for TestContent {}
 
 /// Renders each key as its own bytes, between zeros it relies on being there.
 struct Keys;
@@ -154,7 +156,8 @@ impl Progress for Count {
 }
 
 fn options<'a>(threads: usize, interrupt: &'a Interrupt, progress: &'a dyn Progress) -> WriteOptions<'a> {
-    WriteOptions { threads: NonZeroUsize::new(threads).expect("a test has threads"), interrupt, progress }
+    let threads = NonZeroUsize::new(threads).expect("a test has threads");
+    WriteOptions { threads, reflink: Reflink::Auto, interrupt, progress }
 }
 
 fn write(image: &TestImage, path: &Path, threads: usize) -> Result<Written, Error> {
@@ -282,7 +285,10 @@ fn a_terabyte_of_zeros_is_all_hole() {
     let directory = directory();
     let path = directory.path().join("image");
     let written = write(&image, &path, 2).expect("a sparse file takes no room");
-    assert_eq!(written, Written { len: (1 << 40) + 1, written_bytes: 1, hole_bytes: 1 << 40 });
+    assert_eq!(
+        written,
+        Written { len: (1 << 40) + 1, written_bytes: 1, cloned_bytes: 0, hole_bytes: 1 << 40 }
+    );
     assert_eq!(fs::metadata(&path).expect("the file is there").len(), (1 << 40) + 1);
 }
 

@@ -20,6 +20,8 @@ pub struct ImageReport {
     pub output: Option<String>,
     /// Whether the image was written: not when it was only planned or digested.
     pub written: bool,
+    /// How the image's bytes came to be in the output; none when it was not written.
+    pub transfer: Option<Transfer>,
     /// The length of the image in bytes.
     pub size: u64,
     /// The SHA-256 of the image in hexadecimal; none when it was not asked for.
@@ -53,6 +55,24 @@ pub struct Range {
     pub offset: u64,
     /// How many they are.
     pub length: u64,
+}
+
+/// How an image's bytes came to be in a file. They add up to the image's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Transfer {
+    /// How many bytes the file shares with the sources.
+    pub cloned_bytes: u64,
+    /// How many bytes were written.
+    pub copied_bytes: u64,
+    /// How many bytes are zero and take no room.
+    pub hole_bytes: u64,
+}
+
+impl fmt::Display for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cloned_bytes, copied_bytes, hole_bytes } = self;
+        write!(f, "{cloned_bytes} bytes cloned, {copied_bytes} copied, {hole_bytes} left as holes")
+    }
 }
 
 /// How a kernel finds the root filesystem.

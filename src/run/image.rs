@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use image_runs::Image;
 use image_tree::dump::{self, Body};
-use image_tree::{Inode, Metadata, Name, Timestamp, Tree};
+use image_tree::{Inode, Kind, Metadata, Name, Timestamp, Tree};
 use mkfs_ext4::{Signedness, Size};
 
 use crate::architecture;
@@ -15,10 +15,11 @@ use crate::blob::Blob;
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::output::{self, WriteOptions, digest, sparse_file, stream};
+use crate::output::sparse_file::Written;
+use crate::output::{self, Reflink, WriteOptions, digest, sparse_file, stream};
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe, Output};
 use crate::report::progress::Bar;
-use crate::report::{Counts, Filesystem, ImageReport, Log, Partition, Timings, version};
+use crate::report::{Counts, Filesystem, ImageReport, Log, Partition, Timings, Transfer, version};
 use crate::seed::{Seed, label};
 
 /// Measures one step after the other, for the report alone.
@@ -53,6 +54,9 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     super::label(&mut tree, &recipe.tree, &log)?;
     let mut timings = Timings { read: clock.lap(), ..Timings::default() };
     interrupt.check()?;
+    if recipe.reflink == Reflink::Always {
+        refuse_archives(&tree)?;
+    }
     let seed = recipe
         .seed(|mut text| dump::write(&tree, &mut text, |_, _| Ok(Body::None)))
         .map_err(|error| Error::new(ErrorKind::Io, error))?;
@@ -69,9 +73,11 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         return tell_plan(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    report.sha256 = put(recipe, &disk, interrupt)?;
+    match put(recipe, &disk, interrupt)? {
+        Done::Written(transfer) => (report.written, report.transfer) = (true, transfer),
+        Done::Digested(digest) => report.sha256 = Some(digest),
+    }
     timings.write = clock.lap();
-    report.written = report.sha256.is_none();
     report.timings = timings;
     if recipe.json {
         return print_json(report, &log);
@@ -81,7 +87,10 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     }
     if !recipe.quiet {
         // Nobody is left to tell when standard error is closed.
-        let text = summary(recipe, &disk, &filesystem.summary());
+        let mut text = summary(recipe, &disk, &filesystem.summary());
+        if let Some(transfer) = report.transfer {
+            text += &format!("{transfer}\n");
+        }
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
     Ok(())
@@ -160,26 +169,51 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
     }
 }
 
-/// Writes or digests the image. Returns the SHA-256 if that was asked for.
-fn put(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, interrupt: &Interrupt) -> Result<Option<String>> {
+/// What became of an image.
+enum Done {
+    /// It is in the output; a file says how its bytes came there.
+    Written(Option<Transfer>),
+    /// This is its SHA-256.
+    Digested(String),
+}
+
+/// Writes or digests the image.
+fn put(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, interrupt: &Interrupt) -> Result<Done> {
     let bar = Bar::on_stderr(disk.len(), recipe.quiet);
-    let options = WriteOptions { threads: recipe.tree.threads, interrupt, progress: &bar };
+    let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
+    let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
     match &recipe.output {
         Output::File(path) => {
-            sparse_file::write(disk, path, &options)?;
+            let Written { cloned_bytes, written_bytes, hole_bytes, .. } =
+                sparse_file::write(disk, path, &options)?;
+            Ok(Done::Written(Some(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes })))
         }
         Output::Stream => {
             let mut out = stream::standard_output()?;
             // A reader that goes away has read what it wanted.
             let _ = stream::write(disk, &mut out, Path::new("standard output"), &options)?;
+            Ok(Done::Written(None))
         }
-        Output::Digest => {
-            let digest = digest::sha256(disk, &options)?;
-            return Ok(Some(hex(&digest)));
-        }
-        Output::Nowhere => {}
+        Output::Digest => Ok(Done::Digested(hex(&digest::sha256(disk, &options)?))),
+        Output::Nowhere => Ok(Done::Written(None)),
     }
-    Ok(None)
+}
+
+/// Whether all contents are files of the host, which alone can be cloned; memory has none that is a block long.
+fn refuse_archives(tree: &Tree<Blob>) -> Result<()> {
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        if let Kind::Regular(Blob::Range(_) | Blob::Sparse(_)) = tree.get(step.id).kind {
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            let message = format!(
+                "{}: its bytes are part of an archive, which cannot be cloned; --reflink=auto copies them",
+                String::from_utf8_lossy(&path)
+            );
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+    }
+    Ok(())
 }
 
 /// All there is to say of a planned image.
@@ -201,6 +235,7 @@ fn describe(
             Output::Stream | Output::Digest | Output::Nowhere => None,
         },
         written: false,
+        transfer: None,
         size: disk.len(),
         sha256: None,
         layout: recipe.layout.name(),

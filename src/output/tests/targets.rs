@@ -98,7 +98,7 @@ fn devices_and_pipes_are_streamed_to() {
         vec![dense(5)],
     );
     let written = write(&image, Path::new("/dev/null"), 2).expect("it takes everything");
-    assert_eq!(written, Written { len: image.len, written_bytes: image.len, hole_bytes: 0 });
+    assert_eq!(written, Written { len: image.len, written_bytes: image.len, cloned_bytes: 0, hole_bytes: 0 });
 
     let error = write(&image, Path::new("/dev/full"), 2).expect_err("it is always full");
     assert_eq!(error.to_string(), "/dev/full: No space left on device (os error 28)");

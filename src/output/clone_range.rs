@@ -1,0 +1,297 @@
+//! Ranges of the sources' files that the output shares instead of having a copy: reflinks.
+//!
+//! ```text
+//! source file        0      4096                                    40960   41000
+//!                    ├───────┼── … whole blocks …─────────────────────┤ tail ┤
+//!                            │   FICLONERANGE: the extents are shared │ written
+//! image     … ──┼────────────┼────────────────────────────────────────┼──────┼ padding ┼ …
+//!               multiples of the output filesystem's block size
+//! ```
+//!
+//! btrfs, XFS and bcachefs share blocks between files of one filesystem until one of the files is written to, so the
+//! image stays what it is when the source changes later. Which pairs of files can do so only trying tells: subvolumes
+//! of one btrfs have device numbers of their own, and overlayfs passes the question on. So each source device is
+//! tried, and left alone after the first answer that concerns all its files.
+//!
+//! Zeros within a cloned range are what they are in the source, blocks or holes.
+//!
+//! # What it costs
+//!
+//! Measured on two processors with loop devices, files settled and in the page cache, 128 MiB of files of one length,
+//! medians of nine interleaved rounds. One file, opened, examined and closed as well, in microseconds:
+//!
+//! | length  | btrfs copy | clone | XFS copy | clone | with `fsync`: btrfs copy | clone | XFS copy | clone |
+//! |---------|-----|----|-----|----|------|----|-----|----|
+//! | 4 KiB   | 15  | 28 | 4   | 13 | 19   | 26 | 9   | 20 |
+//! | 16 KiB  | 37  | 27 | 5   | 13 | 54   | 27 | 15  | 20 |
+//! | 32 KiB  | 62  | 28 | 7   | 13 | 94   | 28 | 26  | 22 |
+//! | 64 KiB  | 154 | 24 | 10  | 13 | 147  | 26 | 42  | 21 |
+//! | 128 KiB | 142 | 16 | 15  | 13 | 278  | 26 | 80  | 23 |
+//! | 1 MiB   | 1117| 14 | 91  | 14 | 2457 | 64 | 580 | 18 |
+//!
+//! A clone costs the same whatever its length. Copied bytes still have to get to the disk, which `fsync` shows, so
+//! [`MIN_CLONE`] is the shortest length measured at which cloning wins on both filesystems when they do. In the Debian
+//! guest of the README files that long hold 82 % of the bytes.
+//!
+//! A clone waits for the source's bytes to be on disk: of 1500 files of 64 KiB that had just been written, and were not,
+//! copying took 0.2 of the time on XFS and five times as long on btrfs.
+//!
+//! `copy_file_range` is not used for what cannot be cloned. Where it does not clone, it took 1.1 to 1.3 times as long
+//! as reading and writing 1 MiB at a time from ext4 to ext4, and 2.5 to 3.7 times from XFS to XFS, for 128 MiB.
+//!
+//! The members of an archive are not cloned: they begin at multiples of 512 bytes, so seven of eight lie across blocks.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use image_runs::{Run, Source};
+use image_tree::Content;
+use reflink_copy::ReflinkBlockBuilder;
+use rustix::io::Errno;
+
+use super::classify_read_error;
+use super::spans::SPAN_SIZE;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Fewer bytes than this are copied unless everything is to be cloned.
+pub(super) const MIN_CLONE: u64 = 32 << 10;
+
+/// One call clones no more than this, so that threads share a large file which cannot be cloned after all, and a signal
+/// is heard.
+const MAX_CLONE: u64 = 64 << 20;
+
+/// Blocks are no smaller, or clones of several of them are as good.
+const MIN_UNIT: u64 = 4096;
+
+/// Blocks are no larger. Network filesystems name the size of their messages, which says nothing.
+const MAX_UNIT: u64 = 64 << 10;
+
+/// A device is given up after this many failures without a success between them. A single file may have reasons of its
+/// own, such as btrfs's `nodatacow`.
+const MAX_FAILURES: u32 = 8;
+
+/// When bytes are cloned, by the names of `cp --reflink`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reflink {
+    /// Where it can be done and is worth it.
+    Auto,
+    /// Every whole block of every file, or the run fails.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// A content whose bytes may be a file of the host.
+pub trait CloneSource: Content {
+    /// The file that has exactly these bytes; none when there is no such file.
+    fn file(&self) -> Option<&dyn CloneFile> {
+        None
+    }
+}
+
+/// A file of the host whose blocks can be shared, where its filesystem can do that.
+pub trait CloneFile {
+    /// The device it is on.
+    fn device(&self) -> u64;
+
+    /// The path on the host, for messages.
+    fn host_path(&self) -> PathBuf;
+
+    /// Opens the file for `borrower`, and then makes sure that it is still what was planned.
+    ///
+    /// # Errors
+    /// As [`Content::read_at`].
+    fn lend(&self, borrower: &mut dyn FnMut(&File)) -> io::Result<()>;
+}
+
+/// Decides what is cloned into one output, and clones it.
+pub(super) struct Cloner<'w> {
+    /// What the output will be called.
+    path: &'w Path,
+    when: Reflink,
+    /// Clones begin and end at multiples of this in the output, in bytes.
+    unit: u64,
+    devices: Mutex<BTreeMap<u64, Device>>,
+}
+
+/// What trying to clone from a device taught.
+#[derive(Clone, Copy, Debug, Default)]
+struct Device {
+    succeeded: bool,
+    /// Since the last success.
+    failures: u32,
+    given_up: bool,
+}
+
+/// How an output takes a file's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cloned {
+    /// It shares them.
+    Shared,
+    /// It does not, and they have to be copied.
+    Refused,
+}
+
+impl<'w> Cloner<'w> {
+    pub(super) fn new(output: &File, path: &'w Path, when: Reflink) -> Self {
+        Self { path, when, unit: unit(output), devices: Mutex::default() }
+    }
+
+    /// The range of the image within `run`, which begins at `position`, that is to be cloned at once, if any.
+    pub(super) fn range<C: CloneSource>(&self, run: &Run<'_, C>, position: u64) -> Option<Range<u64>> {
+        let least = match self.when {
+            Reflink::Auto => MIN_CLONE,
+            Reflink::Always => self.unit,
+            Reflink::Never => return None,
+        };
+        let Source::Content { content, offset } = run.source else { return None };
+        if run.len < least {
+            return None;
+        }
+        let range = whole_blocks(position, run.len, self.unit)?;
+        if range.end - range.start < least {
+            return None;
+        }
+        let most = self.most(content.file()?.device(), position, offset)?;
+        Some(range.start..range.end.min(range.start + most))
+    }
+
+    /// How many bytes to clone at once from a device, and from where in a file to where in the image; none when
+    /// they are rather copied.
+    fn most(&self, device: u64, position: u64, offset: u64) -> Option<u64> {
+        // What must be cloned is tried, for the kernel to say why it cannot be.
+        if self.when == Reflink::Always {
+            return Some(MAX_CLONE);
+        }
+        let device = self.devices().get(&device).copied().unwrap_or_default();
+        let aligned = position.abs_diff(offset).is_multiple_of(self.unit);
+        (aligned && !device.given_up).then_some(if device.succeeded { MAX_CLONE } else { SPAN_SIZE })
+    }
+
+    /// Clones `run`, which was cut as [`Cloner::range`] says, to `position` in the output, which `lock` gives. The
+    /// kernel lets one thread at a time change a file.
+    ///
+    /// # Errors
+    /// When the file is not what was planned, or everything is to be cloned and this cannot be.
+    pub(super) fn clone_run<C: CloneSource>(
+        &self,
+        run: &Run<'_, C>,
+        position: u64,
+        output: &Mutex<&File>,
+    ) -> Result<Cloned> {
+        let (Source::Content { content, offset }, Some(len)) = (run.source, NonZeroU64::new(run.len)) else {
+            return Ok(Cloned::Refused);
+        };
+        let Some(source) = content.file() else { return Ok(Cloned::Refused) };
+        let mut result = Ok(());
+        let lent = source.lend(&mut |file| {
+            // OK to unwrap: neither writing nor cloning panics.
+            let output = output.lock().expect("the file can be written to");
+            let clone = ReflinkBlockBuilder::new(file, *output, len);
+            result = clone.from_offset(offset).to_offset(position).reflink_block();
+        });
+        lent.map_err(classify_read_error)?;
+        self.learn(source.device(), result.as_ref().err());
+        match result {
+            Ok(()) => Ok(Cloned::Shared),
+            Err(error) if self.when == Reflink::Always => Err(self.refuse(&source.host_path(), &error)),
+            // If more is wrong than that it cannot be cloned, copying tells.
+            Err(_) => Ok(Cloned::Refused),
+        }
+    }
+
+    fn refuse(&self, source: &Path, error: &io::Error) -> Error {
+        let message = format!(
+            "cannot be cloned into {}: {error}; --reflink=auto copies what cannot be cloned",
+            self.path.display()
+        );
+        Error::at(ErrorKind::Io, source, message)
+    }
+
+    fn learn(&self, device: u64, error: Option<&io::Error>) {
+        let mut devices = self.devices();
+        let device = devices.entry(device).or_default();
+        match error {
+            None => *device = Device { succeeded: true, failures: 0, ..*device },
+            Some(error) => {
+                device.failures += 1;
+                device.given_up |= is_about_the_device(error) || device.failures >= MAX_FAILURES;
+            }
+        }
+    }
+
+    fn devices(&self) -> MutexGuard<'_, BTreeMap<u64, Device>> {
+        // What another thread learned is right even if that thread panicked later.
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The block size of the filesystem that `output` is on, where it is one that ranges could be cloned by.
+fn unit(output: &File) -> u64 {
+    let named = rustix::fs::fstatvfs(output).map_or(MIN_UNIT, |found| found.f_bsize);
+    if named.is_power_of_two() && (MIN_UNIT..=MAX_UNIT).contains(&named) { named } else { MIN_UNIT }
+}
+
+/// The blocks of `unit` bytes that lie wholly within the `len` bytes at `position`.
+fn whole_blocks(position: u64, len: u64, unit: u64) -> Option<Range<u64>> {
+    let start = position.checked_next_multiple_of(unit)?;
+    let end = position.checked_add(len)? / unit * unit;
+    (start < end).then_some(start..end)
+}
+
+/// Whether no other file of the device could be cloned either: it is another filesystem, or one that shares nothing.
+fn is_about_the_device(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::XDEV | Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_within_a_range() {
+        for (position, len, expected) in [
+            (0, 4095, None),
+            (0, 4096, Some(0..4096)),
+            (1, 8190, None),
+            (1, 8191, Some(4096..8192)),
+            (4096, 10_000, Some(4096..12_288)),
+            (u64::MAX - 10, 10, None),
+            (8192, u64::MAX, None),
+        ] {
+            assert_eq!(whole_blocks(position, len, 4096), expected, "{position} {len}");
+        }
+    }
+
+    /// What a device may do after these answers: 0 for success, else an errno.
+    fn check(answers: &[i32], expected: Option<u64>) {
+        let output = tempfile::tempfile().expect("a file can be made");
+        let cloner = Cloner::new(&output, Path::new("image"), Reflink::Auto);
+        for answer in answers {
+            let error = (*answer != 0).then(|| io::Error::from_raw_os_error(*answer));
+            cloner.learn(7, error.as_ref());
+        }
+        assert_eq!(cloner.most(7, 8192, 4096), expected, "{answers:?}");
+        assert_eq!(cloner.most(8, 8192, 4096), Some(SPAN_SIZE), "another device is another matter");
+        assert_eq!(cloner.most(7, 8192, 512), None, "unaligned");
+    }
+
+    #[test]
+    fn devices_are_given_up_for_good_reasons() {
+        let (xdev, opnotsupp, inval) =
+            (Errno::XDEV.raw_os_error(), Errno::OPNOTSUPP.raw_os_error(), Errno::INVAL.raw_os_error());
+        check(&[], Some(SPAN_SIZE));
+        check(&[0], Some(MAX_CLONE));
+        check(&[xdev], None);
+        check(&[opnotsupp], None);
+        check(&[opnotsupp, 0], None);
+        check(&[inval; 7], Some(SPAN_SIZE));
+        check(&[inval; 8], None);
+        check(&[inval, inval, inval, inval, 0, inval, inval, inval, inval, inval], Some(MAX_CLONE));
+    }
+}
