@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 /// Every program the tests call that is not part of every system, and the Debian package it comes in.
-const TOOLS: [(&str, &str); 30] = [
+const TOOLS: [(&str, &str); 35] = [
     ("e2fsck", "e2fsprogs"),
     ("mke2fs", "e2fsprogs"),
     ("debugfs", "e2fsprogs"),
@@ -41,6 +41,11 @@ const TOOLS: [(&str, &str); 30] = [
     ("getfattr", "attr"),
     ("setfattr", "attr"),
     ("prlimit", "util-linux"),
+    ("mkfs.btrfs", "btrfs-progs"),
+    ("btrfs", "btrfs-progs"),
+    ("mkfs.xfs", "xfsprogs"),
+    ("filefrag", "e2fsprogs"),
+    ("chattr", "e2fsprogs"),
 ];
 
 /// A real policy, as its package's installation builds it.

@@ -19,6 +19,7 @@ mod images;
 mod invariants;
 mod judges_fail;
 mod owners;
+mod reflinks;
 mod release;
 mod reports;
 mod reproducible;

@@ -44,6 +44,7 @@ fn reports_are_as_their_schema_says() {
             assert_eq!(report["sha256"].is_string(), how == ["--digest"]);
             assert_eq!(report["partition"].is_null(), layout == "bare");
             check_ranges(&report);
+            assert_eq!(report["transfer"].is_object(), how == to_file);
             if how == to_file {
                 assert_eq!(report["size"], fs::metadata(&out).unwrap().len());
                 fs::remove_file(&out).unwrap();
