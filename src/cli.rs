@@ -2,6 +2,7 @@
 
 pub mod documents;
 mod edits;
+mod filesystem;
 mod image;
 mod recipe_file;
 mod tree;
@@ -71,7 +72,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Image(image::ImageArguments),
+    Image(Box<image::ImageArguments>),
     Tree(tree::TreeVerb),
     #[command(hide = true)]
     Completions(documents::CompletionsVerb),

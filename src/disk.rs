@@ -137,20 +137,30 @@ pub fn place<'a, C: Sync>(root: &'a (dyn Image<C> + 'a), options: &DiskOptions) 
     Ok(Disk { whole: Whole::Partitioned(disk), root })
 }
 
-/// How many bytes of a disk are not the filesystem's, when that is whole sectors long.
+/// What lies around the filesystem, when that is whole sectors long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Where on the disk the filesystem begins, in bytes.
+    pub before: u64,
+    /// How many bytes of the disk are not the filesystem's, before and behind it.
+    pub all: u64,
+}
+
+/// What will lie around a filesystem of any length.
 ///
 /// # Errors
 /// As [`place`].
-pub fn overhead(options: &DiskOptions) -> Result<u64> {
+pub fn surroundings(options: &DiskOptions) -> Result<Surroundings> {
     // It is the same for every length, so any does.
     let len = options.sector_size.bytes();
     let table = match options.layout {
-        DiskLayout::Bare => return Ok(0),
+        DiskLayout::Bare => return Ok(Surroundings { before: 0, all: 0 }),
         DiskLayout::Gpt => gpt(len, options),
         DiskLayout::Mbr => mbr(len, options),
     };
     let layout = partition_table::plan(&table, &Options::new(options.sector_size)).map_err(blame)?;
-    Ok(layout.len() - len)
+    let before = layout.partitions().first().map_or(0, |root| root.offset());
+    Ok(Surroundings { before, all: layout.len() - len })
 }
 
 fn gpt(len: u64, options: &DiskOptions) -> Table {

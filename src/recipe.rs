@@ -1,15 +1,17 @@
 //! The request as data: what flags and recipe files become before anything is read.
 
 pub mod file;
+pub mod filesystem;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use image_tree::Timestamp;
-use mkfs_ext4::{Journal, Label, Size};
+use mkfs_ext4::{Label, Size};
 use uuid::Uuid;
 
+use self::filesystem::FilesystemRecipe;
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
 use crate::output::Reflink;
@@ -17,6 +19,7 @@ use crate::report::Level;
 use crate::seed::Seed;
 use crate::source::tar::Limits;
 use crate::transform::edit::Edit;
+use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable;
@@ -37,6 +40,8 @@ pub struct TreeRecipe {
     pub file_contexts: Option<FileContexts>,
     /// What becomes of what may not be read.
     pub unreadable: unreadable::Policy,
+    /// Which names share an inode in the end.
+    pub hardlinks: hardlinks::Policy,
     /// What to change then, the first one first.
     pub edits: Vec<Edit>,
     /// Later times become this one.
@@ -56,6 +61,8 @@ pub struct ImageRecipe {
     pub output: Output,
     /// When its file is made to share bytes with the sources.
     pub reflink: Reflink,
+    /// What the filesystem is to be like.
+    pub filesystem: FilesystemRecipe,
     /// What surrounds the filesystem.
     pub layout: DiskLayout,
     /// The disk's logical sector size.
@@ -66,16 +73,12 @@ pub struct ImageRecipe {
     pub size: Size,
     /// The least number of inodes.
     pub inodes: Option<u32>,
-    /// The share of blocks that only root may fill, in percent.
-    pub reserved_percent: u8,
     /// The filesystem's label.
     pub label: Label,
     /// The filesystem's UUID; none derives it from the seed.
     pub uuid: Option<Uuid>,
     /// What identifiers derive from; none takes a digest of the tree's metadata and of this recipe.
     pub seed: Option<Uuid>,
-    /// How long the journal is.
-    pub journal: Journal,
     /// Whether to say nothing but errors and warnings.
     pub quiet: bool,
     /// Whether to stop when everything is planned.
@@ -124,6 +127,7 @@ impl ImageRecipe {
         if let Some(uuid) = self.seed {
             return Ok(Seed::from_uuid(uuid));
         }
+        let filesystem = self.filesystem.options(Uuid::nil(), Uuid::nil(), 0);
         Seed::digest(|text| {
             writeln!(text, "{BYTE_LAYOUT}")?;
             writeln!(text, "layout {}", self.layout.name())?;
@@ -131,10 +135,11 @@ impl ImageRecipe {
             writeln!(text, "arch {}", self.architecture.map_or("-", Architecture::name))?;
             writeln!(text, "size {:?}", self.size)?;
             writeln!(text, "inodes {:?}", self.inodes)?;
-            writeln!(text, "reserved {}", self.reserved_percent)?;
+            writeln!(text, "reserved {}", filesystem.reserved_percent)?;
             writeln!(text, "label {}", self.label.padded().escape_ascii())?;
             writeln!(text, "uuid {:?}", self.uuid)?;
-            writeln!(text, "journal {:?}", self.journal)?;
+            writeln!(text, "journal {:?}", filesystem.journal)?;
+            self.filesystem.write(text)?;
             writeln!(text, "source-date-epoch {:?}", self.tree.source_date_epoch.map(Timestamp::seconds))?;
             write_tree(text)
         })

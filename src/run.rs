@@ -20,6 +20,7 @@ use crate::recipe::TreeRecipe;
 use crate::report::Log;
 use crate::source::directory::{Scanned, Unreadable};
 use crate::source::{self, Layer, Source};
+use crate::transform::hardlinks::{self, Linked};
 use crate::transform::ownership::{self, Ownership};
 use crate::transform::{edit, normalize, overlay, selinux, unreadable};
 
@@ -115,6 +116,12 @@ fn read_layer(
         log.warn(report);
     }
     Ok(Layer { scanned, implied })
+}
+
+/// What comes last: labels, by the names that files have then, and hard links, by the labels among other things.
+fn finish(tree: &mut Tree<Blob>, recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Linked> {
+    label(tree, recipe, log)?;
+    hardlinks::apply(tree, recipe.hardlinks, recipe.threads, interrupt, log)
 }
 
 /// Gives the files of a tree the SELinux labels that the recipe asks for.

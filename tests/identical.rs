@@ -10,7 +10,7 @@ use mkfs_ext4::{Layout, Options, Profile, plan, plan_sharing};
 use rootcast::blob::Blob;
 use rootcast::error::ErrorKind;
 use rootcast::interrupt::Interrupt;
-use rootcast::output::{WriteOptions, sparse_file};
+use rootcast::output::{Reflink, WriteOptions, sparse_file};
 use rootcast::report::progress::Silent;
 use rootcast::report::{Level, Log};
 use rootcast::source::{self, Source, tar::Limits};
@@ -68,7 +68,8 @@ fn options(profile: Profile) -> Options {
 
 fn write(layout: &Layout<'_, Blob>, path: &Path) {
     let interrupt = Interrupt::never();
-    let options = WriteOptions { threads: THREADS, interrupt: &interrupt, progress: &Silent };
+    let options =
+        WriteOptions { threads: THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     sparse_file::write(layout, path, &options).expect("it can be written");
 }
 
@@ -130,7 +131,8 @@ fn a_file_that_changes_after_it_was_digested_is_named() {
     fs::write(copies.path().join("a"), "other bytes").expect("ours");
     let image = TempDir::new().expect("a temporary directory");
     let interrupt = Interrupt::never();
-    let options = WriteOptions { threads: THREADS, interrupt: &interrupt, progress: &Silent };
+    let options =
+        WriteOptions { threads: THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let error = sparse_file::write(&layout, &image.path().join("image"), &options).expect_err("a changed");
     let expected = format!("{}: changed while it was read", copies.path().join("a").display());
     assert!(error.kind() == ErrorKind::BadInput && error.to_string().starts_with(&expected), "{error}");

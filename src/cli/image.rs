@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
-use mkfs_ext4::{Journal, Label, Size};
+use mkfs_ext4::{Label, Size};
 use uuid::Uuid;
 
+use super::filesystem::FilesystemArguments;
 use super::tree::TreeArguments;
 use super::values::{self, BYTES_PER_INODE, Free};
 use crate::architecture::Architecture;
@@ -69,9 +70,8 @@ pub(super) struct ImageArguments {
     #[arg(long, value_name = "N")]
     inodes: Option<u32>,
 
-    /// Reserve this share of the blocks for root, 0 to 50 percent
-    #[arg(long, value_name = "N%", value_parser = values::reserved, default_value = "0%")]
-    reserved: u8,
+    #[command(flatten)]
+    filesystem: FilesystemArguments,
 
     /// The filesystem's label, at most 16 bytes
     #[arg(short = 'L', long, value_name = "LABEL", value_parser = values::label, default_value = "")]
@@ -105,7 +105,8 @@ const EXAMPLES: &str = "Examples:
   rootcast image rootfs/ -o root.ext4 --layout bare       the filesystem alone
   rootcast image rootfs/ -o - | ssh host 'cat > disk.img' through a pipe
   rootcast image rootfs/ --digest                         its SHA-256, without writing it
-  rootcast image rootfs/ --dry-run                        what would lie where";
+  rootcast image rootfs/ --dry-run                        what would lie where
+  rootcast image rootfs/ -o disk.img --profile ro-min --dedupe     the smallest, for reading only";
 
 fn free_help() -> String {
     format!(
@@ -172,16 +173,15 @@ impl ImageArguments {
             tree: self.tree.recipe()?,
             output,
             reflink: self.reflink.into(),
+            filesystem: self.filesystem.recipe()?,
             layout: self.layout,
             sector_size,
             architecture: self.arch,
             size,
             inodes: self.inodes,
-            reserved_percent: self.reserved,
             label: self.label,
             uuid: self.uuid,
             seed: self.seed,
-            journal: Journal::BySize,
             quiet: self.quiet,
             dry_run: self.dry_run,
             json: self.json,

@@ -13,6 +13,7 @@ use super::edits::Edits;
 use super::values;
 use crate::recipe::TreeRecipe;
 use crate::source::tar::Limits;
+use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable::Policy;
@@ -50,6 +51,10 @@ pub(super) struct TreeArguments {
     /// What becomes of files and directories that may not be read [default: fail]
     #[arg(long, value_name = "WHAT")]
     unreadable: Option<Unreadable>,
+
+    /// Which names are of one file in the end: as they are, none, or all with the same bytes and metadata
+    #[arg(long, value_name = "WHICH", default_value = "keep")]
+    hardlinks: Hardlinks,
 
     /// Label every file for SELinux by this file_contexts, or with auto by those of the tree's own policy
     #[arg(long, value_name = "FILE|auto")]
@@ -118,6 +123,16 @@ enum Unreadable {
     Empty,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Hardlinks {
+    /// They stay as they are
+    Keep,
+    /// Each name is a file of its own
+    Break,
+    /// Files with the same bytes, mode, owners, time and xattrs become one
+    Content,
+}
+
 /// More threads than this only take memory.
 const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
@@ -127,6 +142,11 @@ impl TreeArguments {
             Some(Unreadable::Fail) | None => Policy::Fail,
             Some(Unreadable::Skip) => Policy::Skip,
             Some(Unreadable::Empty) => Policy::Empty,
+        };
+        let hardlinks = match self.hardlinks {
+            Hardlinks::Keep => hardlinks::Policy::Keep,
+            Hardlinks::Break => hardlinks::Policy::Break,
+            Hardlinks::Content => hardlinks::Policy::Content,
         };
         let epoch = match self.source_date_epoch {
             Some(seconds) => Some(seconds),
@@ -142,6 +162,7 @@ impl TreeArguments {
             basedir: self.basedir,
             ownership: self.owner,
             unreadable,
+            hardlinks,
             edits: self.edits.0,
             limits: Limits { max_size: self.max_size, max_entries: self.max_entries },
             file_contexts: self.file_contexts.map(file_contexts),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::{Counts, Exclusion};
+use crate::transform::hardlinks::Linked;
 
 /// All there is to say of an image.
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +37,8 @@ pub struct ImageReport {
     pub partition: Option<Partition>,
     /// The filesystem.
     pub filesystem: Filesystem,
+    /// Which hard links were made or broken.
+    pub hardlinks: Linked,
     /// What the tree holds.
     pub counts: Counts,
     /// How long each step took.
@@ -108,6 +111,12 @@ pub struct Filesystem {
     pub groups: u32,
     /// Blocks of the journal; 0 for none.
     pub journal_blocks: u32,
+    /// What it is for.
+    pub profile: &'static str,
+    /// Files that have the blocks of another.
+    pub shared_files: u32,
+    /// Blocks that these files would have of their own.
+    pub shared_blocks: u64,
 }
 
 /// How long each step took, in seconds. Nothing of it is in the image.
@@ -140,6 +149,7 @@ impl fmt::Display for ImageReport {
         let block = u64::from(filesystem.block_size);
         let bytes = |blocks: u64| Size(blocks.saturating_mul(block));
         writeln!(f, "filesystem     {}, UUID {}", filesystem.format, filesystem.uuid)?;
+        writeln!(f, "  profile      {}", filesystem.profile)?;
         if !filesystem.label.is_empty() {
             writeln!(f, "  label        {}", filesystem.label)?;
         }
@@ -147,6 +157,10 @@ impl fmt::Display for ImageReport {
         match filesystem.journal_blocks {
             0 => writeln!(f, "  journal      none")?,
             blocks => writeln!(f, "  journal      {blocks} blocks, {}", bytes(blocks.into()))?,
+        }
+        if filesystem.shared_files > 0 {
+            let (files, saved) = (filesystem.shared_files, bytes(filesystem.shared_blocks));
+            writeln!(f, "  shared       {files} files share {saved} with others, so it is for reading only")?;
         }
         writeln!(f, "  inodes       {}, {} of them free", filesystem.inodes, filesystem.free_inodes)?;
         writeln!(f, "  free         {} blocks, {}", filesystem.free_blocks, bytes(filesystem.free_blocks))?;

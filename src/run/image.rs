@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use image_runs::Image;
 use image_tree::dump::{self, Body};
 use image_tree::{Inode, Kind, Metadata, Name, Timestamp, Tree};
-use mkfs_ext4::{Signedness, Size};
+use mkfs_ext4::Size;
 
 use crate::architecture;
 use crate::blob::Blob;
-use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions};
+use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::sparse_file::Written;
@@ -21,6 +21,8 @@ use crate::recipe::{BYTE_LAYOUT, ImageRecipe, Output};
 use crate::report::progress::Bar;
 use crate::report::{Counts, Filesystem, ImageReport, Log, Partition, Timings, Transfer, version};
 use crate::seed::{Seed, label};
+use crate::transform::hardlinks::Linked;
+use crate::transform::identical::{self, Duplicates};
 
 /// Measures one step after the other, for the report alone.
 struct Clock(Instant);
@@ -51,7 +53,12 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     if recipe.tree.file_contexts.is_some() {
         own_lost_and_found(&mut tree)?;
     }
-    super::label(&mut tree, &recipe.tree, &log)?;
+    let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
+    let duplicates = if recipe.filesystem.dedupe {
+        identical::duplicates(&tree, recipe.tree.threads, interrupt)?
+    } else {
+        Duplicates::default()
+    };
     let mut timings = Timings { read: clock.lap(), ..Timings::default() };
     interrupt.check()?;
     if recipe.reflink == Reflink::Always {
@@ -61,13 +68,14 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         .seed(|mut text| dump::write(&tree, &mut text, |_, _| Ok(Body::None)))
         .map_err(|error| Error::new(ErrorKind::Io, error))?;
     let disk_options = disk_options(recipe, &tree, &seed)?;
-    let overhead = disk::overhead(&disk_options)?;
-    let filesystem_options = filesystem_options(recipe, &seed, overhead);
-    let filesystem =
-        mkfs_ext4::plan(&tree, &filesystem_options).map_err(|error| blame(recipe, overhead, error))?;
+    let around = disk::surroundings(&disk_options)?;
+    let filesystem_options = filesystem_options(recipe, &seed, around);
+    let filesystem = mkfs_ext4::plan_sharing(&tree, &filesystem_options, &duplicates.first)
+        .map_err(|error| blame(recipe, around.all, error))?;
     let disk = disk::place(&filesystem, &disk_options)?;
     timings.plan = clock.lap();
     let mut report = describe(recipe, &tree, &disk, &filesystem_options, &filesystem.summary());
+    report.hardlinks = linked;
     if recipe.dry_run {
         report.timings = timings;
         return tell_plan(recipe, report, &log);
@@ -88,6 +96,9 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     if !recipe.quiet {
         // Nobody is left to tell when standard error is closed.
         let mut text = summary(recipe, &disk, &filesystem.summary());
+        if !duplicates.first.is_empty() {
+            text += &format!("{duplicates}\n");
+        }
         if let Some(transfer) = report.transfer {
             text += &format!("{transfer}\n");
         }
@@ -126,21 +137,19 @@ fn disk_options(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<
     })
 }
 
-fn filesystem_options(recipe: &ImageRecipe, seed: &Seed, overhead: u64) -> mkfs_ext4::Options {
+fn filesystem_options(recipe: &ImageRecipe, seed: &Seed, around: Surroundings) -> mkfs_ext4::Options {
     let size = match recipe.size {
-        Size::Total { bytes } => Size::Total { bytes: bytes.saturating_sub(overhead) },
+        Size::Total { bytes } => Size::Total { bytes: bytes.saturating_sub(around.all) },
         size => size,
     };
     let uuid = recipe.uuid.unwrap_or_else(|| seed.uuid(label::EXT4_UUID));
+    let hash_seed = seed.uuid(label::EXT4_HASH_SEED);
     mkfs_ext4::Options {
-        hash_signedness: Signedness::Signed,
         label: recipe.label,
         size,
         inodes: recipe.inodes,
-        reserved_percent: recipe.reserved_percent,
-        journal: recipe.journal,
         created: recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH),
-        ..mkfs_ext4::Options::new(uuid, seed.uuid(label::EXT4_HASH_SEED))
+        ..recipe.filesystem.options(uuid, hash_seed, around.before)
     }
 }
 
@@ -255,7 +264,11 @@ fn describe(
             free_inodes: summary.free_inodes,
             groups: summary.groups,
             journal_blocks: summary.journal_blocks,
+            profile: recipe.filesystem.profile.name(),
+            shared_files: summary.shared_files,
+            shared_blocks: summary.shared_blocks,
         },
+        hardlinks: Linked::default(),
         counts: Counts::of(tree),
         timings: Timings::default(),
         exclusions: Vec::new(),

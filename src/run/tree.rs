@@ -21,7 +21,7 @@ use crate::report::Log;
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut tree = super::read_tree(recipe, interrupt, &log)?;
-    super::label(&mut tree, recipe, &log)?;
+    super::finish(&mut tree, recipe, interrupt, &log)?;
     interrupt.check()?;
     let mut out = stream::standard_output()?;
     let written = dump::write(&tree, &mut out, |path, blob| Ok(body(path, blob))).and_then(|()| out.flush());

@@ -1,0 +1,119 @@
+//! Flags that say what an ext4 filesystem is to be like.
+
+use clap::error::ErrorKind;
+use clap::{Args, ValueEnum};
+use mkfs_ext4::{BlockSize, Profile};
+use uuid::Uuid;
+
+use super::values;
+use crate::recipe::filesystem::{FeatureChange, FilesystemRecipe, JournalLength};
+
+#[derive(Debug, Args)]
+pub(super) struct FilesystemArguments {
+    /// What the filesystem is for; the flags after this one change single things of it
+    #[arg(long, value_name = "PROFILE", default_value = "default", help_heading = HEADING)]
+    profile: ProfileName,
+
+    /// Bytes of a block: 1024, 2048 or 4096 [default: 4096]
+    #[arg(short = 'b', long, value_name = "BYTES", value_parser = block_size, help_heading = HEADING)]
+    block_size: Option<BlockSize>,
+
+    /// Have a feature or, with ^ before it, do without, as mke2fs -O: has_journal, resize_inode, sparse_super2, orphan_file,
+    /// inline_data, metadata_csum_seed, read-only
+    #[arg(
+        short = 'O',
+        long,
+        value_name = "[^]NAME,…",
+        value_delimiter = ',',
+        help_heading = HEADING
+    )]
+    feature: Vec<FeatureChange>,
+
+    /// How long the journal is: none, auto for as long as mke2fs makes it, or this many bytes
+    #[arg(long, value_name = "BYTES|auto|none", value_parser = journal, help_heading = HEADING)]
+    journal: Option<JournalLength>,
+
+    /// Reserve blocks for root, 0 to 50 percent of all [default: 0%, with --profile rw 5%]
+    #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = HEADING)]
+    reserved: Option<u8>,
+
+    /// Have room for descriptors up to this size, to which it can grow while it is mounted [default: 1024 times its own]
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, help_heading = HEADING)]
+    resize_limit: Option<u64>,
+
+    /// Leave this share of blocks of indexed directories for new names, 0 to 50 percent [default: 0%, with --profile rw 20%]
+    #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = HEADING)]
+    directory_slack: Option<u8>,
+
+    /// Align files of at least this size to it on the disk, so that DAX maps them with huge pages [default if given: 2M]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = values::bytes,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2M",
+        help_heading = HEADING
+    )]
+    huge_pages: Option<u64>,
+
+    /// Let files with the same bytes have the same blocks; the filesystem can then be mounted for reading only
+    #[arg(long, help_heading = HEADING)]
+    dedupe: bool,
+}
+
+const HEADING: &str = "The filesystem";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProfileName {
+    /// What mke2fs makes, of the smallest size
+    Default,
+    /// A Kata guest's root: mounted for reading with data=ordered, with or without DAX
+    Kata,
+    /// The smallest, for reading only: no journal, one superblock, no room to grow
+    RoMin,
+    /// To write to and to grow: orphan_file, room in directories, 5 % of the blocks for root
+    Rw,
+}
+
+impl FilesystemArguments {
+    pub(super) fn recipe(self) -> Result<FilesystemRecipe, clap::Error> {
+        let profile = match self.profile {
+            ProfileName::Default => Profile::Default,
+            ProfileName::Kata => Profile::Kata,
+            ProfileName::RoMin => Profile::RoMin,
+            ProfileName::Rw => Profile::Rw,
+        };
+        let recipe = FilesystemRecipe {
+            profile,
+            block_size: self.block_size,
+            features: self.feature,
+            journal: self.journal,
+            reserved_percent: self.reserved,
+            resize_limit: self.resize_limit,
+            directory_slack_percent: self.directory_slack,
+            data_alignment: self.huge_pages,
+            dedupe: self.dedupe,
+        };
+        let options = recipe.options(Uuid::nil(), Uuid::nil(), 0);
+        if recipe.dedupe && (options.features.resize_inode || options.features.orphan_file) {
+            let message = "--dedupe makes a filesystem for reading only, and resize_inode and orphan_file are for writing: \
+                           add --profile ro-min or kata, or -O ^resize_inode,^orphan_file\n";
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(recipe)
+    }
+}
+
+fn block_size(text: &str) -> Result<BlockSize, String> {
+    let size = values::bytes(text)?;
+    BlockSize::from_bytes(size).ok_or_else(|| format!("blocks have 1024, 2048 or 4096 bytes, not {size}"))
+}
+
+fn journal(text: &str) -> Result<JournalLength, String> {
+    match text {
+        "none" => Ok(JournalLength::None),
+        "auto" => Ok(JournalLength::BySize),
+        _ => values::bytes(text).map(JournalLength::Bytes),
+    }
+}

@@ -1,0 +1,295 @@
+//! What a filesystem is to be like: a profile, and what is to be different.
+
+use std::str::FromStr;
+
+use mkfs_ext4::{BlockSize, DataAlignment, Journal, Options, Profile};
+use thiserror::Error;
+use uuid::Uuid;
+
+/// A profile and what is to be different from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilesystemRecipe {
+    /// What the filesystem is for.
+    pub profile: Profile,
+    /// How many bytes a block has.
+    pub block_size: Option<BlockSize>,
+    /// What it is to have and not to have, the last one of a name counting.
+    pub features: Vec<FeatureChange>,
+    /// How long the journal is.
+    pub journal: Option<JournalLength>,
+    /// The share of blocks that only root may fill, in percent.
+    pub reserved_percent: Option<u8>,
+    /// Up to how many bytes it can grow while it is mounted.
+    pub resize_limit: Option<u64>,
+    /// How much of each directory block is left for new names, in percent.
+    pub directory_slack_percent: Option<u8>,
+    /// The size of the pages that large files are aligned to, in bytes.
+    pub data_alignment: Option<u64>,
+    /// Whether files with the same bytes have the same blocks.
+    pub dedupe: bool,
+}
+
+/// How long a journal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalLength {
+    /// There is none.
+    None,
+    /// As long as mke2fs makes it.
+    BySize,
+    /// This many bytes, rounded up to whole blocks.
+    Bytes(u64),
+}
+
+impl FilesystemRecipe {
+    /// The options of a filesystem with these identifiers which begins at an offset of the disk. Size, label and what else
+    /// does not depend on the profile are as [`Options::new`] has them.
+    #[must_use]
+    pub fn options(&self, uuid: Uuid, hash_seed: Uuid, offset: u64) -> Options {
+        let mut options = Options::of_profile(self.profile, uuid, hash_seed);
+        options.block_size = self.block_size.unwrap_or(options.block_size);
+        for change in &self.features {
+            change.apply(&mut options);
+        }
+        match self.journal {
+            None => {}
+            Some(JournalLength::None) => options.journal = Journal::None,
+            Some(JournalLength::BySize) => options.journal = Journal::BySize,
+            Some(JournalLength::Bytes(bytes)) => {
+                let blocks = bytes.div_ceil(options.block_size.bytes());
+                // What is longer than the longest journal is refused as such.
+                options.journal = Journal::Blocks(u32::try_from(blocks).unwrap_or(u32::MAX));
+            }
+        }
+        options.reserved_percent = self.reserved_percent.unwrap_or(options.reserved_percent);
+        options.resize_limit = self.resize_limit.or(options.resize_limit);
+        options.directory_slack_percent =
+            self.directory_slack_percent.unwrap_or(options.directory_slack_percent);
+        let aligned = |bytes| DataAlignment { bytes, filesystem_offset: offset };
+        options.data_alignment = self.data_alignment.map(aligned).or(options.data_alignment);
+        options
+    }
+
+    /// What decides the bytes beyond the options of the default profile, a line each; nothing where nothing does.
+    ///
+    /// # Errors
+    /// Those of `text`.
+    pub fn write(&self, text: &mut dyn std::io::Write) -> std::io::Result<()> {
+        let plain = Self { reserved_percent: self.reserved_percent, ..Self::default() };
+        if *self == plain {
+            return Ok(());
+        }
+        let options = Options {
+            // These two have lines of their own.
+            reserved_percent: 0,
+            journal: Journal::BySize,
+            ..self.options(Uuid::nil(), Uuid::nil(), 0)
+        };
+        writeln!(text, "profile {}", self.profile.name())?;
+        writeln!(text, "block-size {}", options.block_size.bytes())?;
+        writeln!(text, "features {:?} {}", options.features, options.num_backup_sb)?;
+        writeln!(text, "resize-limit {:?}", options.resize_limit)?;
+        writeln!(text, "directories {} {:?}", options.directory_slack_percent, options.linear_order)?;
+        writeln!(text, "data-alignment {:?}", self.data_alignment)?;
+        writeln!(text, "dedupe {}", self.dedupe)
+    }
+}
+
+/// A feature that a filesystem is to have, or with `^` before its name not to have, as `mke2fs -O` takes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeatureChange {
+    feature: Feature,
+    on: bool,
+}
+
+/// What can be chosen, under the names of mke2fs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Feature {
+    HasJournal,
+    ResizeInode,
+    SparseSuper2,
+    OrphanFile,
+    InlineData,
+    MetadataCsumSeed,
+    ReadOnly,
+    /// One that every filesystem here has.
+    Given,
+}
+
+const CHOICES: [(&str, Feature); 7] = [
+    ("has_journal", Feature::HasJournal),
+    ("resize_inode", Feature::ResizeInode),
+    ("sparse_super2", Feature::SparseSuper2),
+    ("orphan_file", Feature::OrphanFile),
+    ("inline_data", Feature::InlineData),
+    ("metadata_csum_seed", Feature::MetadataCsumSeed),
+    ("read-only", Feature::ReadOnly),
+];
+
+/// What every filesystem of this program has, by the names of mke2fs.
+const GIVEN: [&str; 12] = [
+    "ext_attr",
+    "dir_index",
+    "filetype",
+    "extent",
+    "extents",
+    "64bit",
+    "flex_bg",
+    "large_file",
+    "huge_file",
+    "dir_nlink",
+    "extra_isize",
+    "metadata_csum",
+];
+
+/// What none has, and why.
+const NONE: [(&str, &str); 14] = [
+    ("casefold", "names of this program are bytes, and have no case"),
+    ("encrypt", "keys are the guest's to make, after its first start"),
+    ("quota", "the guest's quotacheck or tune2fs -O quota counts when there is something to count"),
+    ("project", "a tree says nothing about projects; tune2fs -O project adds them"),
+    ("bigalloc", "clusters are for large files alone, and waste space behind each other file"),
+    ("verity", "it is of single files; a whole image is protected by dm-verity"),
+    ("meta_bg", "the kernel turns to it by itself when it grows a filesystem beyond its reserve"),
+    ("ea_inode", "xattrs that do not fit in a block are an error"),
+    ("large_dir", "an index of two levels leads to more names than there are inodes in most filesystems"),
+    ("fast_commit", "the guest's tune2fs -O fast_commit adds it to a journal"),
+    ("mmp", "it guards a filesystem that two machines could mount"),
+    ("stable_inodes", "it goes with encrypt"),
+    ("journal_dev", "the journal is in the filesystem"),
+    ("shared_blocks", "--dedupe sets it where files share blocks"),
+];
+
+/// Why a word names no feature that can be chosen.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct FeatureError(String);
+
+impl FromStr for FeatureChange {
+    type Err = FeatureError;
+
+    fn from_str(text: &str) -> Result<Self, FeatureError> {
+        let (name, on) = text.strip_prefix('^').map_or((text, true), |name| (name, false));
+        if let Some((_, feature)) = CHOICES.iter().find(|(known, _)| *known == name) {
+            return Ok(Self { feature: *feature, on });
+        }
+        let choices = CHOICES.map(|(name, _)| name).join(", ");
+        if let Some((_, why)) = NONE.iter().find(|(known, _)| *known == name) {
+            return if on {
+                Err(FeatureError(format!("\"{name}\" is not made here: {why}")))
+            } else {
+                Ok(Self::given())
+            };
+        }
+        // It is what there is without sparse_super2.
+        if GIVEN.contains(&name) || name == "sparse_super" {
+            let way_out = if name == "sparse_super" { "; sparse_super2 takes its place" } else { "" };
+            return if on {
+                Ok(Self::given())
+            } else {
+                Err(FeatureError(format!(
+                    "every filesystem here has {name}{way_out}; to be chosen or left out are {choices}"
+                )))
+            };
+        }
+        Err(FeatureError(format!(
+            "\"{name}\" is no feature of ext4 known here; to be chosen or left out are {choices}"
+        )))
+    }
+}
+
+impl FeatureChange {
+    /// One that changes nothing.
+    fn given() -> Self {
+        Self { feature: Feature::Given, on: true }
+    }
+
+    fn apply(self, options: &mut Options) {
+        let Self { feature, on } = self;
+        let features = &mut options.features;
+        match feature {
+            Feature::HasJournal if !on => options.journal = Journal::None,
+            Feature::HasJournal if options.journal == Journal::None => options.journal = Journal::BySize,
+            Feature::HasJournal | Feature::Given => {}
+            Feature::ResizeInode => features.resize_inode = on,
+            Feature::SparseSuper2 => features.sparse_super2 = on,
+            Feature::OrphanFile => features.orphan_file = on,
+            Feature::InlineData => features.inline_data = on,
+            Feature::MetadataCsumSeed => features.metadata_csum_seed = on,
+            Feature::ReadOnly => features.read_only = on,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &[&str]) -> Options {
+        let features = words.iter().map(|word| word.parse().expect("a feature")).collect();
+        FilesystemRecipe { features, ..FilesystemRecipe::default() }.options(Uuid::nil(), Uuid::nil(), 0)
+    }
+
+    #[test]
+    fn each_feature_is_set_and_cleared() {
+        assert_eq!(options(&[]), Options::new(Uuid::nil(), Uuid::nil()));
+        assert_eq!(options(&["extent", "^bigalloc", "sparse_super"]), Options::new(Uuid::nil(), Uuid::nil()));
+        assert_eq!(options(&["^has_journal"]).journal, Journal::None);
+        assert_eq!(options(&["^has_journal", "has_journal"]).journal, Journal::BySize);
+        let all =
+            options(&["^resize_inode", "sparse_super2", "orphan_file", "inline_data", "read-only"]).features;
+        assert!(
+            !all.resize_inode && all.sparse_super2 && all.orphan_file && all.inline_data && all.read_only
+        );
+        assert!(!options(&["^metadata_csum_seed"]).features.metadata_csum_seed);
+        assert!(options(&["^orphan_file", "orphan_file"]).features.orphan_file, "the last one counts");
+    }
+
+    #[test]
+    fn what_cannot_be_chosen_says_why() {
+        for (word, why) in [
+            ("casefold", "not made here"),
+            ("encrypt", "keys are the guest's"),
+            ("quota", "not made here"),
+            ("project", "tune2fs -O project"),
+            ("bigalloc", "waste space"),
+            ("^extent", "every filesystem here has extent"),
+            ("^sparse_super", "sparse_super2 takes its place"),
+            ("", "to be chosen or left out are has_journal"),
+            ("no_such", "\"no_such\" is no feature"),
+        ] {
+            let error = word.parse::<FeatureChange>().expect_err(word).to_string();
+            assert!(error.contains(why), "{word}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_profile_yields_to_what_is_said() {
+        let recipe = FilesystemRecipe {
+            profile: Profile::Rw,
+            block_size: Some(BlockSize::B1024),
+            journal: Some(JournalLength::Bytes(2 << 20)),
+            reserved_percent: Some(1),
+            data_alignment: Some(2 << 20),
+            ..FilesystemRecipe::default()
+        };
+        let options = recipe.options(Uuid::nil(), Uuid::nil(), 1 << 20);
+        assert!(options.features.orphan_file);
+        assert_eq!((options.journal, options.reserved_percent), (Journal::Blocks(2048), 1));
+        let aligned = DataAlignment { bytes: 2 << 20, filesystem_offset: 1 << 20 };
+        assert_eq!(options.data_alignment, Some(aligned));
+    }
+
+    #[test]
+    fn the_default_says_nothing_of_itself() {
+        let text = |recipe: FilesystemRecipe| {
+            let mut text = Vec::new();
+            recipe.write(&mut text).expect("memory");
+            String::from_utf8(text).expect("ASCII")
+        };
+        assert_eq!(text(FilesystemRecipe::default()), "");
+        assert_eq!(text(FilesystemRecipe { reserved_percent: Some(3), ..FilesystemRecipe::default() }), "");
+        assert!(
+            text(FilesystemRecipe { dedupe: true, ..FilesystemRecipe::default() }).contains("dedupe true")
+        );
+    }
+}
