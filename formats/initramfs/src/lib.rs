@@ -7,13 +7,16 @@ mod early;
 mod error;
 mod layout;
 mod lost;
+mod newc;
 mod options;
+mod plan;
 
 pub use append::gap;
 pub use checksums::Checksums;
 pub use compression::Compression;
-pub use early::{Early, EarlyFile};
+pub use early::Early;
 pub use error::{Error, Inexpressible};
 pub use layout::{Layout, Segment, Storage, Summary};
 pub use lost::{Lost, LostMetadata};
 pub use options::{Options, Stored};
+pub use plan::plan;

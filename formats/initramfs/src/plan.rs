@@ -1,0 +1,109 @@
+//! Where everything goes, decided before a byte of it is written or read.
+
+pub(crate) mod emit;
+pub(crate) mod entries;
+pub(crate) mod losses;
+pub(crate) mod segments;
+
+use image_tree::{Content, Tree};
+
+use crate::error::Error;
+use crate::layout::{Layout, Storage, Summary};
+use crate::{Early, Options};
+use emit::Emit;
+use entries::Entries;
+use segments::Cutter;
+
+/// Plans an archive that holds `tree`. It reads no file, and gives the same layout for the same tree and options.
+///
+/// `early` comes before it in an archive of its own.
+///
+/// # Errors
+/// When the archive cannot hold a file of the tree, or the options are not within their ranges.
+pub fn plan<'t, C: Content>(
+    tree: &'t Tree<C>,
+    early: &Early<'t, C>,
+    options: &Options,
+) -> Result<Layout<'t, C>, Error> {
+    check(options)?;
+    let entries = entries::list(tree, options)?;
+    let mut emit = Emit::new(u64::from(options.align), options.checksums.is_some());
+    emit_early(early, &mut emit)?;
+    emit_stored(tree, &entries, &mut emit)?;
+    emit_rest(tree, &entries, options, &mut emit)?;
+    let summary = Summary {
+        entries: entries.names.len() as u64,
+        inodes: entries.inode_count,
+        data_bytes: entries.data_bytes,
+        unaligned: emit.unaligned(),
+    };
+    Ok(emit.finish(losses::list(tree, &entries), summary))
+}
+
+fn check(options: &Options) -> Result<(), Error> {
+    let Options { align, segment_len, .. } = *options;
+    if !align.is_power_of_two() || !(4..=4096).contains(&align) {
+        return Err(Error::Alignment(align));
+    }
+    match segment_len {
+        Some(len) if len < Options::MIN_SEGMENT_LEN => Err(Error::SegmentLen(len)),
+        _ => Ok(()),
+    }
+}
+
+fn emit_early<'t, C: Content>(early: &Early<'t, C>, emit: &mut Emit<'t, C>) -> Result<(), Error> {
+    if early.is_empty() {
+        return Ok(());
+    }
+    early.emit(emit)?;
+    emit.end_of_archive()?;
+    emit.pad_to_block()?;
+    emit.close_segment(Storage::Plain);
+    Ok(())
+}
+
+/// What is compressed already, with its parent directories. It is an archive of its own when others follow, so that
+/// readers which look for the end of what is not compressed find it.
+fn emit_stored<'t, C: Content>(
+    tree: &'t Tree<C>,
+    entries: &Entries,
+    emit: &mut Emit<'t, C>,
+) -> Result<(), Error> {
+    let mut names = entries.names.iter().filter(|name| name.stored).peekable();
+    if names.peek().is_none() {
+        return Ok(());
+    }
+    for name in names {
+        emit.entry(tree, entries, name)?;
+    }
+    emit.end_of_archive()?;
+    if entries.names.iter().any(|name| !name.stored) {
+        emit.pad_to_block()?;
+    }
+    emit.close_segment(Storage::Plain);
+    Ok(())
+}
+
+fn emit_rest<'t, C: Content>(
+    tree: &'t Tree<C>,
+    entries: &Entries,
+    options: &Options,
+    emit: &mut Emit<'t, C>,
+) -> Result<(), Error> {
+    let mut names = entries.names.iter().filter(|name| !name.stored).peekable();
+    if names.peek().is_none() {
+        return Ok(());
+    }
+    let mut cutter = options.segment_len.map(Cutter::new);
+    for name in names {
+        let path = entries.path(name);
+        let len = Emit::<C>::unaligned_len(path, entries.body_len(tree, name));
+        if cutter.as_mut().is_some_and(|cutter| cutter.cuts_before(path, len)) {
+            emit.close_segment(Storage::Compressed);
+        }
+        emit.entry(tree, entries, name)?;
+    }
+    emit.end_of_archive()?;
+    emit.close_segment(Storage::Compressed);
+    Ok(())
+}

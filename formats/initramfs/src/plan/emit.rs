@@ -1,0 +1,217 @@
+//! Entries as pieces of the archive, at the places where they will be.
+
+use image_tree::{Content, Kind, Tree};
+
+use crate::error::Error;
+use crate::layout::{Layout, Piece, Record, Storage, Summary};
+use crate::lost::Lost;
+use crate::newc::{self, HEADER_LEN, Header, Magic, PATH_MAX, TRAILER, padding};
+use crate::options::Options;
+use crate::plan::entries::{Entries, Name};
+
+/// Readers of archives read blocks of this many bytes, and look for the next archive behind zeros.
+const BLOCK: u64 = 512;
+
+/// The archive so far.
+#[derive(Debug)]
+pub(crate) struct Emit<'t, C> {
+    bytes: Vec<u8>,
+    pieces: Vec<Piece<'t, C>>,
+    segments: Vec<Record>,
+    /// Where in `bytes` the piece begins that is still growing.
+    open: usize,
+    /// The length of the archive so far.
+    len: u64,
+    align: u64,
+    sums: bool,
+    unaligned: u64,
+}
+
+/// The data of an entry.
+#[derive(Debug)]
+pub(crate) enum Body<'b, 't, C> {
+    /// None.
+    Empty,
+    /// The target of a symlink.
+    Target(&'b [u8]),
+    /// A file's bytes: one content after the other.
+    Contents(&'b [&'t C]),
+}
+
+impl<'t, C: Content> Emit<'t, C> {
+    /// An archive of nothing. `align` is that of [`Options::align`]; `sums` makes headers have `c_check`.
+    pub(crate) fn new(align: u64, sums: bool) -> Self {
+        Self {
+            bytes: Vec::new(),
+            pieces: Vec::new(),
+            segments: Vec::new(),
+            open: 0,
+            len: 0,
+            align,
+            sums,
+            unaligned: 0,
+        }
+    }
+
+    /// The length of an entry, when its data is not aligned.
+    pub(crate) fn unaligned_len(path: &[u8], body_len: u64) -> u64 {
+        let head = (HEADER_LEN + path.len() + 1) as u64;
+        head + padding(head) + body_len + padding(body_len)
+    }
+
+    /// How many long files were not aligned, as their names would have been too long.
+    pub(crate) fn unaligned(&self) -> u64 {
+        self.unaligned
+    }
+
+    /// Adds one name of the tree, with the data if it is the one that has it.
+    pub(crate) fn entry(&mut self, tree: &'t Tree<C>, entries: &Entries, name: &Name) -> Result<(), Error> {
+        let header = header(tree, entries, name);
+        match &tree.get(name.id).kind {
+            Kind::Regular(content) if name.last => {
+                let align = if content.len() < Options::ALIGNED_FROM { 1 } else { self.align };
+                self.raw_entry(header, entries.path(name), &Body::Contents(&[content]), align)
+            }
+            Kind::Symlink(target) => {
+                self.raw_entry(header, entries.path(name), &Body::Target(target.as_bytes()), 1)
+            }
+            _ => self.raw_entry(header, entries.path(name), &Body::Empty, 1),
+        }
+    }
+
+    /// Adds an entry whose header lacks the length of the name and whether there is a sum. The data begins at a multiple
+    /// of `align`, if the name need not become longer than `PATH_MAX` for that.
+    pub(crate) fn raw_entry(
+        &mut self,
+        mut header: Header,
+        path: &[u8],
+        body: &Body<'_, 't, C>,
+        align: u64,
+    ) -> Result<(), Error> {
+        let name_len = path.len() as u64 + 1;
+        let body_at = self.len + HEADER_LEN as u64 + name_len;
+        let body_at = body_at + padding(body_at);
+        let mut more = body_at.next_multiple_of(align.max(1)) - body_at;
+        if name_len + more > u64::from(PATH_MAX) {
+            more = 0;
+            self.unaligned += 1;
+        }
+        header.c_namesize = u32::try_from(name_len + more).expect("at most PATH_MAX");
+        let before = self.bytes.len();
+        header.write(if self.sums { Magic::Crc } else { Magic::Newc }, &mut self.bytes);
+        self.bytes.extend(path);
+        self.grow((self.bytes.len() - before) as u64)?;
+        self.zeros_piece(more)?;
+        self.zero_bytes(1)?;
+        self.zero_bytes(padding(self.len))?;
+        self.body(body)?;
+        self.zero_bytes(padding(self.len))
+    }
+
+    /// Adds the entry that ends an archive.
+    pub(crate) fn end_of_archive(&mut self) -> Result<(), Error> {
+        self.raw_entry(Header::trailer(), TRAILER, &Body::Empty, 1)
+    }
+
+    /// Adds zeros, at least 4 of them, up to a multiple of 512: what tells readers that another archive may follow.
+    pub(crate) fn pad_to_block(&mut self) -> Result<(), Error> {
+        let least = newc::PADDED_TO;
+        self.zero_bytes(least + (self.len + least).wrapping_neg() % BLOCK)
+    }
+
+    /// Ends a segment.
+    pub(crate) fn close_segment(&mut self, storage: Storage) {
+        self.close_piece();
+        let (first, start) =
+            self.segments.last().map_or((0, 0), |record| (record.pieces.end, record.range.end));
+        let (pieces, range) = (first..self.pieces.len(), start..self.len);
+        debug_assert!(start < self.len && self.len.is_multiple_of(newc::PADDED_TO));
+        self.segments.push(Record { storage, pieces, range });
+    }
+
+    /// The layout. Every segment was closed.
+    pub(crate) fn finish(self, lost: Vec<Lost>, summary: Summary) -> Layout<'t, C> {
+        debug_assert_eq!(self.segments.last().map(|record| record.range.end), Some(self.len));
+        let Self { bytes, pieces, segments, len, .. } = self;
+        Layout { bytes, pieces, segments, lost, summary, len }
+    }
+
+    fn body(&mut self, body: &Body<'_, 't, C>) -> Result<(), Error> {
+        match body {
+            Body::Empty => Ok(()),
+            Body::Target(target) => {
+                self.bytes.extend(*target);
+                self.grow(target.len() as u64)
+            }
+            Body::Contents(contents) => {
+                for content in contents.iter().filter(|content| !content.is_empty()) {
+                    self.close_piece();
+                    self.pieces.push(Piece::Content(*content));
+                    self.grow(content.len())?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn zero_bytes(&mut self, len: u64) -> Result<(), Error> {
+        let short = usize::try_from(len).expect("padding fits in memory");
+        self.bytes.resize(self.bytes.len() + short, 0);
+        self.grow(len)
+    }
+
+    fn zeros_piece(&mut self, len: u64) -> Result<(), Error> {
+        if len > 0 {
+            self.close_piece();
+            self.pieces.push(Piece::Zeros(len));
+        }
+        self.grow(len)
+    }
+
+    fn close_piece(&mut self) {
+        if self.open < self.bytes.len() {
+            self.pieces.push(Piece::Bytes(self.open..self.bytes.len()));
+            self.open = self.bytes.len();
+        }
+    }
+
+    fn grow(&mut self, by: u64) -> Result<(), Error> {
+        // A page short of the end, so that no padding can lead beyond it.
+        let len = self.len.checked_add(by).filter(|len| *len < u64::MAX - (1 << 16));
+        self.len = len.ok_or(Error::TooLong)?;
+        Ok(())
+    }
+}
+
+fn header<C: Content>(tree: &Tree<C>, entries: &Entries, name: &Name) -> Header {
+    let inode = tree.get(name.id);
+    let metadata = &inode.metadata;
+    let narrow = |value: u64| u32::try_from(value).expect("what is larger was refused");
+    let device = match inode.kind {
+        Kind::CharacterDevice(device) | Kind::BlockDevice(device) => (device.major, device.minor),
+        _ => (0, 0),
+    };
+    Header {
+        c_ino: entries.number(name.id),
+        c_mode: u32::from(inode.kind.type_bits() | metadata.mode),
+        c_uid: metadata.uid,
+        c_gid: metadata.gid,
+        c_nlink: narrow(links(tree, entries, name)),
+        c_mtime: u32::try_from(metadata.mtime.seconds()).expect("what is larger was refused"),
+        c_filesize: narrow(entries.body_len(tree, name)),
+        c_rdevmajor: device.0,
+        c_rdevminor: device.1,
+        ..Header::default()
+    }
+}
+
+/// `st_nlink`: a directory has its name, its `.` and the `..` of each directory in it.
+fn links<C: Content>(tree: &Tree<C>, entries: &Entries, name: &Name) -> u64 {
+    match &tree.get(name.id).kind {
+        Kind::Directory(children) => {
+            let inner = children.values().filter(|id| matches!(tree.get(**id).kind, Kind::Directory(_)));
+            2 + inner.count() as u64
+        }
+        _ => entries.name_count(name.id),
+    }
+}

@@ -1,0 +1,201 @@
+//! The names of a tree in the order of the archive, and the numbers of their files.
+
+use image_tree::{Content, InodeId, Kind, Tree, Walk};
+
+use crate::error::{Error, Inexpressible};
+use crate::newc::{PATH_MAX, TRAILER};
+use crate::options::{Options, Stored};
+
+/// Every name of the tree.
+#[derive(Debug)]
+pub(crate) struct Entries {
+    /// In the order of the walk.
+    pub(crate) names: Vec<Name>,
+    /// The paths of all names, without separators between them.
+    paths: Vec<u8>,
+    /// By the inode's index: its number in the archive, from 1 in the order of the walk.
+    numbers: Vec<u32>,
+    /// By the inode's index: how many names it has.
+    name_counts: Vec<u64>,
+    pub(crate) inode_count: u32,
+    pub(crate) data_bytes: u64,
+}
+
+/// One name of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name {
+    pub(crate) id: InodeId,
+    /// Where its path ends in [`Entries::paths`], and how long it is.
+    path_end: usize,
+    path_len: u16,
+    /// The position of its directory in [`Entries::names`]; the root's is its own.
+    parent: usize,
+    /// Whether the data of a regular file is with this name: it is with the last, as cpio has it.
+    pub(crate) last: bool,
+    /// Whether it belongs to what is not compressed.
+    pub(crate) stored: bool,
+}
+
+impl Entries {
+    /// The path without a leading `/`, as the archive has it.
+    pub(crate) fn path(&self, name: &Name) -> &[u8] {
+        &self.paths[name.path_end - usize::from(name.path_len)..name.path_end]
+    }
+
+    /// The number of a file in the archive.
+    pub(crate) fn number(&self, id: InodeId) -> u32 {
+        self.numbers[id.index()]
+    }
+
+    /// How many names a file has.
+    pub(crate) fn name_count(&self, id: InodeId) -> u64 {
+        self.name_counts[id.index()]
+    }
+
+    /// How many bytes of data come with a name.
+    pub(crate) fn body_len<C: Content>(&self, tree: &Tree<C>, name: &Name) -> u64 {
+        match &tree.get(name.id).kind {
+            Kind::Regular(content) if name.last => content.len(),
+            Kind::Symlink(target) => target.as_bytes().len() as u64,
+            _ => 0,
+        }
+    }
+}
+
+/// Lists and checks every name.
+pub(crate) fn list<C: Content>(tree: &Tree<C>, options: &Options) -> Result<Entries, Error> {
+    let mut entries = Entries {
+        names: Vec::new(),
+        paths: Vec::new(),
+        numbers: vec![0; tree.inode_count()],
+        name_counts: tree.name_counts(),
+        inode_count: 0,
+        data_bytes: 0,
+    };
+    // The position of every directory above the current name.
+    let mut above: Vec<usize> = Vec::new();
+    let mut stored = vec![false; tree.inode_count()];
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        above.truncate(walk.depth());
+        let name = push_path(&mut entries, &walk, step.id, above.last().copied().unwrap_or(0))?;
+        if step.first {
+            entries.inode_count += 1;
+            entries.numbers[step.id.index()] = entries.inode_count;
+            check(tree, &entries, step.id).map_err(|reason| inexpressible(&walk, reason))?;
+            check_checksum(tree, step.id, options, &walk)?;
+            if let Kind::Regular(content) = &tree.get(step.id).kind {
+                let sum = entries.data_bytes.checked_add(content.len());
+                entries.data_bytes = sum.ok_or(Error::TooLong)?;
+            }
+        }
+        stored[step.id.index()] |= is_stored(tree, step.id, entries.path(&name), &options.stored);
+        above.push(entries.names.len());
+        entries.names.push(name);
+    }
+    mark(&mut entries.names, &stored);
+    Ok(entries)
+}
+
+fn push_path<C>(
+    entries: &mut Entries,
+    walk: &Walk<'_, C>,
+    id: InodeId,
+    parent: usize,
+) -> Result<Name, Error> {
+    // Less the NUL.
+    const LIMIT: u16 = (PATH_MAX - 1) as u16;
+    let mut path = Vec::new();
+    walk.write_path(&mut path);
+    let path = match &path[1..] {
+        b"" => b".",
+        path => path,
+    };
+    if path == TRAILER {
+        return Err(inexpressible(walk, Inexpressible::Trailer));
+    }
+    let path_len = u16::try_from(path.len()).ok().filter(|len| *len <= LIMIT).ok_or_else(|| {
+        let (len, limit) = (path.len() as u64, u64::from(LIMIT));
+        inexpressible(walk, Inexpressible::PathTooLong { len, limit })
+    })?;
+    entries.paths.extend(path);
+    Ok(Name { id, path_end: entries.paths.len(), path_len, parent, last: false, stored: false })
+}
+
+fn inexpressible<C>(walk: &Walk<'_, C>, reason: Inexpressible) -> Error {
+    let mut path = Vec::new();
+    walk.write_path(&mut path);
+    Error::Inexpressible { path, reason }
+}
+
+fn check<C: Content>(tree: &Tree<C>, entries: &Entries, id: InodeId) -> Result<(), Inexpressible> {
+    /// What the kernel's device numbers have: 12 bits and 20 (`MINORBITS`).
+    const DEVICE_LIMITS: (u32, u32) = (0xfff, 0xf_ffff);
+    let inode = tree.get(id);
+    let time = inode.metadata.mtime;
+    if u32::try_from(time.seconds()).is_err() {
+        return Err(Inexpressible::Time { time });
+    }
+    let (count, limit) = (entries.name_count(id), u64::from(u32::MAX));
+    if count > limit {
+        return Err(Inexpressible::TooManyLinks { count, limit });
+    }
+    match &inode.kind {
+        Kind::Regular(content) if content.len() > limit => {
+            Err(Inexpressible::FileTooLarge { len: content.len(), limit })
+        }
+        Kind::CharacterDevice(device) | Kind::BlockDevice(device)
+            if device.major > DEVICE_LIMITS.0 || device.minor > DEVICE_LIMITS.1 =>
+        {
+            Err(Inexpressible::Device(*device))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_checksum<C>(
+    tree: &Tree<C>,
+    id: InodeId,
+    options: &Options,
+    walk: &Walk<'_, C>,
+) -> Result<(), Error> {
+    let Some(checksums) = &options.checksums else { return Ok(()) };
+    if matches!(tree.get(id).kind, Kind::Regular(_)) && checksums.get(id).is_none() {
+        let mut path = Vec::new();
+        walk.write_path(&mut path);
+        return Err(Error::NoChecksum { path });
+    }
+    Ok(())
+}
+
+fn is_stored<C>(tree: &Tree<C>, id: InodeId, path: &[u8], stored: &Stored) -> bool {
+    let regular = matches!(tree.get(id).kind, Kind::Regular(_));
+    regular
+        && match stored {
+            Stored::Nothing => false,
+            Stored::ByName => is_compressed_by_name(path),
+            Stored::These(ids) => ids.contains(&id),
+        }
+}
+
+/// Whether a path is a compressed kernel module's, or compressed firmware's.
+fn is_compressed_by_name(path: &[u8]) -> bool {
+    let ends = |ends: &[&[u8]]| ends.iter().any(|end| path.ends_with(end));
+    let firmware = path.starts_with(b"lib/firmware/") || path.starts_with(b"usr/lib/firmware/");
+    ends(&[b".ko.gz", b".ko.xz", b".ko.zst"]) || (firmware && ends(&[b".gz", b".xz", b".zst"]))
+}
+
+/// Finds the last name of each file, and what is not compressed: with the directories above it, or the kernel could not
+/// make it.
+fn mark(names: &mut [Name], stored: &[bool]) {
+    let mut seen = vec![false; stored.len()];
+    for at in (0..names.len()).rev() {
+        let name = &mut names[at];
+        name.last = !std::mem::replace(&mut seen[name.id.index()], true);
+        name.stored |= stored[name.id.index()];
+        if name.stored {
+            let parent = name.parent;
+            names[parent].stored = true;
+        }
+    }
+}
