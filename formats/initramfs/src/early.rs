@@ -65,7 +65,7 @@ impl<'t, C: Content> Early<'t, C> {
     }
 
     /// Adds the files with their directories.
-    pub(crate) fn emit(&self, emit: &mut Emit<'t, C>) -> Result<(), Error> {
+    pub(crate) fn emit(&self, emit: &mut Emit<'t, '_, C>) -> Result<(), Error> {
         /// The kernel's loaders once handed the bytes to the processor where they were, which wants this much.
         const ALIGN: u64 = 16;
         let mut c_ino = 0;

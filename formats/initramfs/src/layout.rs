@@ -68,7 +68,8 @@ impl<'t, C> Layout<'t, C> {
     /// The segments in order: they cover the whole, and each ends where an entry ends. Plain ones come first.
     ///
     /// They depend on the tree and the options alone. A segment may be longer than [`Options::segment_len`] by far when
-    /// one file is: then that file and its header are all there is in it.
+    /// one file is: then that file and its header are all there is in it, but
+    /// for the end of the archive in the last.
     pub fn segments(&self) -> impl ExactSizeIterator<Item = Segment<'_, 't, C>> + use<'_, 't, C> {
         self.segments.iter().map(|record| Segment { layout: self, record })
     }

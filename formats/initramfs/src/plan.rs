@@ -27,7 +27,7 @@ pub fn plan<'t, C: Content>(
 ) -> Result<Layout<'t, C>, Error> {
     check(options)?;
     let entries = entries::list(tree, options)?;
-    let mut emit = Emit::new(u64::from(options.align), options.checksums.is_some());
+    let mut emit = Emit::new(u64::from(options.align), options.checksums.as_ref());
     emit_early(early, &mut emit)?;
     emit_stored(tree, &entries, &mut emit)?;
     emit_rest(tree, &entries, options, &mut emit)?;
@@ -51,7 +51,7 @@ fn check(options: &Options) -> Result<(), Error> {
     }
 }
 
-fn emit_early<'t, C: Content>(early: &Early<'t, C>, emit: &mut Emit<'t, C>) -> Result<(), Error> {
+fn emit_early<'t, C: Content>(early: &Early<'t, C>, emit: &mut Emit<'t, '_, C>) -> Result<(), Error> {
     if early.is_empty() {
         return Ok(());
     }
@@ -67,7 +67,7 @@ fn emit_early<'t, C: Content>(early: &Early<'t, C>, emit: &mut Emit<'t, C>) -> R
 fn emit_stored<'t, C: Content>(
     tree: &'t Tree<C>,
     entries: &Entries,
-    emit: &mut Emit<'t, C>,
+    emit: &mut Emit<'t, '_, C>,
 ) -> Result<(), Error> {
     let mut names = entries.names.iter().filter(|name| name.stored).peekable();
     if names.peek().is_none() {
@@ -88,7 +88,7 @@ fn emit_rest<'t, C: Content>(
     tree: &'t Tree<C>,
     entries: &Entries,
     options: &Options,
-    emit: &mut Emit<'t, C>,
+    emit: &mut Emit<'t, '_, C>,
 ) -> Result<(), Error> {
     let mut names = entries.names.iter().filter(|name| !name.stored).peekable();
     if names.peek().is_none() {
@@ -97,7 +97,7 @@ fn emit_rest<'t, C: Content>(
     let mut cutter = options.segment_len.map(Cutter::new);
     for name in names {
         let path = entries.path(name);
-        let len = Emit::<C>::unaligned_len(path, entries.body_len(tree, name));
+        let len = emit::unaligned_len(path, entries.body_len(tree, name));
         if cutter.as_mut().is_some_and(|cutter| cutter.cuts_before(path, len)) {
             emit.close_segment(Storage::Compressed);
         }

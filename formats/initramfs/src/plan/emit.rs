@@ -2,6 +2,7 @@
 
 use image_tree::{Content, Kind, Tree};
 
+use crate::Checksums;
 use crate::error::Error;
 use crate::layout::{Layout, Piece, Record, Storage, Summary};
 use crate::lost::Lost;
@@ -14,7 +15,7 @@ const BLOCK: u64 = 512;
 
 /// The archive so far.
 #[derive(Debug)]
-pub(crate) struct Emit<'t, C> {
+pub(crate) struct Emit<'t, 'o, C> {
     bytes: Vec<u8>,
     pieces: Vec<Piece<'t, C>>,
     segments: Vec<Record>,
@@ -23,7 +24,7 @@ pub(crate) struct Emit<'t, C> {
     /// The length of the archive so far.
     len: u64,
     align: u64,
-    sums: bool,
+    checksums: Option<&'o Checksums>,
     unaligned: u64,
 }
 
@@ -38,9 +39,9 @@ pub(crate) enum Body<'b, 't, C> {
     Contents(&'b [&'t C]),
 }
 
-impl<'t, C: Content> Emit<'t, C> {
-    /// An archive of nothing. `align` is that of [`Options::align`]; `sums` makes headers have `c_check`.
-    pub(crate) fn new(align: u64, sums: bool) -> Self {
+impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
+    /// An archive of nothing. `align` is that of [`Options::align`]; With `checksums`, headers have them.
+    pub(crate) fn new(align: u64, checksums: Option<&'o Checksums>) -> Self {
         Self {
             bytes: Vec::new(),
             pieces: Vec::new(),
@@ -48,15 +49,9 @@ impl<'t, C: Content> Emit<'t, C> {
             open: 0,
             len: 0,
             align,
-            sums,
+            checksums,
             unaligned: 0,
         }
-    }
-
-    /// The length of an entry, when its data is not aligned.
-    pub(crate) fn unaligned_len(path: &[u8], body_len: u64) -> u64 {
-        let head = (HEADER_LEN + path.len() + 1) as u64;
-        head + padding(head) + body_len + padding(body_len)
     }
 
     /// How many long files were not aligned, as their names would have been too long.
@@ -66,7 +61,12 @@ impl<'t, C: Content> Emit<'t, C> {
 
     /// Adds one name of the tree, with the data if it is the one that has it.
     pub(crate) fn entry(&mut self, tree: &'t Tree<C>, entries: &Entries, name: &Name) -> Result<(), Error> {
-        let header = header(tree, entries, name);
+        let mut header = header(tree, entries, name);
+        if header.c_filesize > 0 {
+            let sum = self.checksums.and_then(|checksums| checksums.get(name.id));
+            // Targets of symlinks are not summed up.
+            header.c_check = sum.unwrap_or(0);
+        }
         match &tree.get(name.id).kind {
             Kind::Regular(content) if name.last => {
                 let align = if content.len() < Options::ALIGNED_FROM { 1 } else { self.align };
@@ -98,7 +98,7 @@ impl<'t, C: Content> Emit<'t, C> {
         }
         header.c_namesize = u32::try_from(name_len + more).expect("at most PATH_MAX");
         let before = self.bytes.len();
-        header.write(if self.sums { Magic::Crc } else { Magic::Newc }, &mut self.bytes);
+        header.write(if self.checksums.is_some() { Magic::Crc } else { Magic::Newc }, &mut self.bytes);
         self.bytes.extend(path);
         self.grow((self.bytes.len() - before) as u64)?;
         self.zeros_piece(more)?;
@@ -181,6 +181,12 @@ impl<'t, C: Content> Emit<'t, C> {
         self.len = len.ok_or(Error::TooLong)?;
         Ok(())
     }
+}
+
+/// The length of an entry, when its data is not aligned.
+pub(crate) fn unaligned_len(path: &[u8], body_len: u64) -> u64 {
+    let head = (HEADER_LEN + path.len() + 1) as u64;
+    head + padding(head) + body_len + padding(body_len)
 }
 
 fn header<C: Content>(tree: &Tree<C>, entries: &Entries, name: &Name) -> Header {

@@ -104,7 +104,8 @@ fn push_path<C>(
     parent: usize,
 ) -> Result<Name, Error> {
     // Less the NUL.
-    const LIMIT: u16 = (PATH_MAX - 1) as u16;
+    const LIMIT: u16 = 4095;
+    const _: () = assert!(LIMIT as u32 + 1 == PATH_MAX);
     let mut path = Vec::new();
     walk.write_path(&mut path);
     let path = match &path[1..] {

@@ -1,0 +1,93 @@
+//! The initramfs as it is read: with a position, and a look at what comes next.
+
+use std::io::{self, BufRead, Read};
+
+/// How much is looked at ahead, in bytes.
+const BUFFER: usize = 1 << 16;
+
+/// A reader that knows where it is, and keeps an error of what it reads from apart from those of decompressors.
+pub(super) struct Input<'r> {
+    reader: &'r mut dyn Read,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Where `buffer[start]` is in the initramfs.
+    position: u64,
+    error: Option<io::Error>,
+}
+
+impl<'r> Input<'r> {
+    pub(super) fn new(reader: &'r mut dyn Read) -> Self {
+        Self { reader, buffer: vec![0; BUFFER], start: 0, end: 0, position: 0, error: None }
+    }
+
+    /// Where the next byte is in the initramfs.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The error of the reader, if it was one that ended what a decompressor did.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// The next `len` bytes, or fewer at the end, without passing over them.
+    pub(super) fn peek(&mut self, len: usize) -> io::Result<&[u8]> {
+        debug_assert!(len <= BUFFER);
+        if self.end - self.start < len {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        while self.end - self.start < len {
+            if self.more()? == 0 {
+                break;
+            }
+        }
+        Ok(&self.buffer[self.start..self.end.min(self.start + len)])
+    }
+
+    /// Reads behind what is in the buffer, and says how much.
+    fn more(&mut self) -> io::Result<usize> {
+        loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // Decompressors pass errors on as they like, so the error itself waits here.
+                    let kind = error.kind();
+                    self.error = Some(error);
+                    return Err(kind.into());
+                }
+            }
+        }
+    }
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let len = available.len().min(out.len());
+        out[..len].copy_from_slice(&available[..len]);
+        self.consume(len);
+        Ok(len)
+    }
+}
+
+impl BufRead for Input<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            self.more()?;
+        }
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.start += len;
+        self.position += len as u64;
+    }
+}

@@ -1,0 +1,242 @@
+//! The paths that the kernel would have made so far, as far as their kinds matter.
+
+use std::collections::BTreeMap;
+
+/// What an entry is going to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A directory.
+    Directory,
+    /// A symlink to that.
+    Symlink(Box<[u8]>),
+    /// Anything else.
+    File,
+}
+
+/// What came of making an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// It is new, or a directory again.
+    New,
+    /// It took the place of something.
+    Replaced,
+    /// Nothing, as a directory above it is missing.
+    NoParent,
+    /// Nothing, as there is a directory that is not empty.
+    FullDirectory,
+    /// Nothing, as a component is longer than a name can be.
+    LongName,
+    /// Unknown, as too many paths were there to keep them all.
+    Untracked,
+}
+
+/// A tree of nothing but names.
+#[derive(Debug)]
+pub(super) struct Names {
+    nodes: Vec<Node>,
+    /// How many bytes may still be kept.
+    room: usize,
+    /// Whether something was not kept for want of room.
+    full: bool,
+    /// How many components may still be looked up.
+    steps: u64,
+}
+
+#[derive(Debug)]
+enum Node {
+    Directory(BTreeMap<Box<[u8]>, usize>),
+    Symlink(Box<[u8]>),
+    File,
+}
+
+const ROOT: usize = 0;
+
+/// The most links that one path may lead through, and the longest name.
+const MAX_LINKS: u32 = 40;
+const NAME_MAX: usize = 255;
+
+impl Names {
+    /// What every kernel has made before: `/dev` and `/root`, of its built-in archive.
+    ///
+    /// `room` is about how many bytes are kept in memory.
+    pub(super) fn new(room: usize) -> Self {
+        let nodes = vec![Node::Directory(BTreeMap::new())];
+        let mut names = Self { nodes, room, full: false, steps: room as u64 };
+        names.make(b"dev", What::Directory);
+        names.make(b"root", What::Directory);
+        names
+    }
+
+    /// Makes an entry as the kernel does.
+    pub(super) fn make(&mut self, path: &[u8], what: What) -> Made {
+        let mut components: Vec<&[u8]> = components(path).collect();
+        if components.iter().any(|name| name.len() > NAME_MAX) {
+            return Made::LongName;
+        }
+        // `.`, `/` or nothing at all is the root, which is there.
+        let name = match components.pop() {
+            None if what == What::Directory => return Made::New,
+            None => return Made::FullDirectory,
+            Some(b"..") => return Made::Untracked,
+            Some(name) => name,
+        };
+        match self.directory(&components) {
+            Found::Yes(parent) => self.put(parent, name, what),
+            Found::No => Made::NoParent,
+            Found::Unknown => Made::Untracked,
+        }
+    }
+
+    /// Whether there is something that is no directory, or may be.
+    pub(super) fn has_file(&mut self, path: &[u8]) -> bool {
+        let components: Vec<&[u8]> = components(path).collect();
+        let Some((name, above)) = components.split_last() else { return false };
+        match self.directory(above) {
+            Found::Yes(parent) => match &self.nodes[parent] {
+                Node::Directory(children) => {
+                    children.get(*name).is_some_and(|child| !matches!(self.nodes[*child], Node::Directory(_)))
+                }
+                _ => false,
+            },
+            Found::No => false,
+            Found::Unknown => true,
+        }
+    }
+
+    fn put(&mut self, parent: usize, name: &[u8], what: What) -> Made {
+        let Node::Directory(children) = &self.nodes[parent] else { return Made::NoParent };
+        let Some(&old) = children.get(name) else {
+            if !self.takes(name.len(), &what) {
+                return Made::Untracked;
+            }
+            let new = self.nodes.len();
+            self.nodes.push(what.into());
+            if let Node::Directory(children) = &mut self.nodes[parent] {
+                children.insert(name.into(), new);
+            }
+            return Made::New;
+        };
+        match (&self.nodes[old], &what) {
+            (Node::Directory(_), What::Directory) => return Made::New,
+            (Node::Directory(children), _) if !children.is_empty() => return Made::FullDirectory,
+            _ => {}
+        }
+        if !self.takes(0, &what) {
+            return Made::Untracked;
+        }
+        self.nodes[old] = what.into();
+        Made::Replaced
+    }
+
+    /// Whether there is room for a node, which then is taken.
+    fn takes(&mut self, name_len: usize, what: &What) -> bool {
+        /// What the tables have for each.
+        const NODE: usize = 96;
+        let target_len = if let What::Symlink(target) = what { target.len() } else { 0 };
+        match self.room.checked_sub(NODE + name_len + target_len) {
+            Some(room) => self.room = room,
+            None => self.full = true,
+        }
+        !self.full
+    }
+
+    /// The directory that components lead to, through symlinks too.
+    fn directory(&mut self, path: &[&[u8]]) -> Found {
+        let mut here = ROOT;
+        let mut above = Vec::new();
+        let mut pending: Vec<Vec<u8>> = path.iter().rev().map(|name| name.to_vec()).collect();
+        let mut links = 0;
+        while let Some(name) = pending.pop() {
+            let Some(steps) = self.steps.checked_sub(1) else { return Found::Unknown };
+            self.steps = steps;
+            if name == b".." {
+                here = above.pop().unwrap_or(ROOT);
+                continue;
+            }
+            let Node::Directory(children) = &self.nodes[here] else { return Found::No };
+            let Some(&next) = children.get(name.as_slice()) else {
+                return if self.full { Found::Unknown } else { Found::No };
+            };
+            match &self.nodes[next] {
+                Node::Symlink(target) => {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return Found::No;
+                    }
+                    if target.starts_with(b"/") {
+                        above.clear();
+                        here = ROOT;
+                    }
+                    let names: Vec<Vec<u8>> = components(target).map(<[u8]>::to_vec).collect();
+                    pending.extend(names.into_iter().rev());
+                }
+                _ => {
+                    above.push(here);
+                    here = next;
+                }
+            }
+        }
+        match self.nodes[here] {
+            Node::Directory(_) => Found::Yes(here),
+            _ => Found::No,
+        }
+    }
+}
+
+enum Found {
+    Yes(usize),
+    No,
+    Unknown,
+}
+
+impl From<What> for Node {
+    fn from(what: What) -> Self {
+        match what {
+            What::Directory => Self::Directory(BTreeMap::new()),
+            What::Symlink(target) => Self::Symlink(target),
+            What::File => Self::File,
+        }
+    }
+}
+
+fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn symlink(target: &str) -> What {
+        What::Symlink(target.as_bytes().into())
+    }
+
+    #[test]
+    fn directories_come_first_through_links_too() {
+        let mut names = Names::new(1 << 16);
+        assert_eq!(names.make(b"usr/lib/a", What::File), Made::NoParent);
+        assert_eq!(names.make(b".", What::Directory), Made::New);
+        assert_eq!(names.make(b"./usr", What::Directory), Made::New);
+        assert_eq!(names.make(b"/usr//lib", What::Directory), Made::New);
+        assert_eq!(names.make(b"lib", symlink("usr/lib")), Made::New);
+        assert_eq!(names.make(b"lib/a", What::File), Made::New);
+        assert_eq!(names.make(b"usr/lib/a", What::File), Made::Replaced);
+        assert_eq!(names.make(b"usr/lib/a/b", What::File), Made::NoParent);
+        assert_eq!(names.make(b"usr/up", symlink("/../usr/../usr/lib")), Made::New);
+        assert_eq!(names.make(b"usr/up/b", What::File), Made::New);
+        assert!(names.has_file(b"lib/b") && names.has_file(b"lib") && !names.has_file(b"usr"));
+        assert_eq!(names.make(b"usr", symlink("x")), Made::FullDirectory);
+        assert_eq!(names.make(b"dev/null", What::File), Made::New);
+    }
+
+    #[test]
+    fn loops_and_limits_end() {
+        let mut names = Names::new(4 * 100 + 9);
+        assert_eq!(names.make(b"a", symlink("b")), Made::New);
+        assert_eq!(names.make(b"b", symlink("a")), Made::New);
+        assert_eq!(names.make(b"a/c", What::File), Made::NoParent);
+        assert_eq!(names.make(b"d", What::File), Made::Untracked);
+        assert_eq!(names.make(b"e/f", What::File), Made::Untracked);
+        assert_eq!(names.make(&[b'n'; 256], What::File), Made::LongName);
+    }
+}

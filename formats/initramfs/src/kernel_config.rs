@@ -1,0 +1,127 @@
+//! What a kernel was built to unpack.
+
+mod embedded;
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::Compression;
+
+/// The options of a kernel that decide what becomes of an initramfs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KernelConfig {
+    /// Each option that matters, and whether it is built in; nothing when nothing is known.
+    options: BTreeMap<&'static str, bool>,
+}
+
+/// A text that is no kernel configuration.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum KernelConfigError {
+    /// There is no line of an option.
+    #[error("the text has no line such as CONFIG_RD_GZIP=y, so it is no kernel configuration")]
+    NotAConfig,
+    /// A kernel's payload, or the configuration in it, cannot be unpacked.
+    #[error("the kernel's {what} cannot be unpacked: {detail}")]
+    Unpack {
+        /// What it is of the kernel.
+        what: &'static str,
+        /// Why.
+        detail: String,
+    },
+}
+
+const BLK_DEV_INITRD: &str = "CONFIG_BLK_DEV_INITRD";
+const PRESERVE_MTIME: &str = "CONFIG_INITRAMFS_PRESERVE_MTIME";
+
+impl KernelConfig {
+    /// A kernel of which nothing is known.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::default()
+    }
+
+    /// Reads a `.config`, as it lies at `/boot/config-*`: `CONFIG_NAME=y` and `# CONFIG_NAME is not set`. An option that is
+    /// not mentioned is not set, as its dependencies are not.
+    ///
+    /// # Errors
+    /// When there is no option in the text at all.
+    pub fn parse(text: &[u8]) -> Result<Self, KernelConfigError> {
+        let mut options: BTreeMap<&'static str, bool> = names().map(|name| (name, false)).collect();
+        let mut lines = 0u64;
+        for line in text.split(|byte| *byte == b'\n') {
+            let line = line.trim_ascii();
+            lines += u64::from(line.starts_with(b"CONFIG_") || line.starts_with(b"# CONFIG_"));
+            for (name, value) in &mut options {
+                if line.strip_prefix(name.as_bytes()) == Some(b"=y") {
+                    *value = true;
+                }
+            }
+        }
+        if lines == 0 {
+            return Err(KernelConfigError::NotAConfig);
+        }
+        Ok(Self { options })
+    }
+
+    /// Finds the configuration that a kernel carries when it was built with `CONFIG_IKCONFIG`: in a `vmlinux` or any other
+    /// file, in what a `bzImage` or an EFI zboot image has as its payload, or in all of a compressed file. None when there
+    /// is none.
+    ///
+    /// A payload of more than 1 GiB is not looked into further.
+    ///
+    /// # Errors
+    /// When the payload or the configuration is broken.
+    pub fn of_kernel(kernel: &[u8]) -> Result<Option<Self>, KernelConfigError> {
+        embedded::find(kernel)?.map(|text| Self::parse(&text)).transpose()
+    }
+
+    /// Whether the kernel unpacks that, if it is known.
+    #[must_use]
+    pub fn unpacks(&self, compression: Compression) -> Option<bool> {
+        self.option(compression.kernel_option())
+    }
+
+    /// Whether the kernel takes an initramfs from a boot loader at all, if it is known.
+    #[must_use]
+    pub fn takes_initrd(&self) -> Option<bool> {
+        self.option(BLK_DEV_INITRD)
+    }
+
+    /// Whether files keep their times, if it is known.
+    #[must_use]
+    pub fn keeps_mtime(&self) -> Option<bool> {
+        self.option(PRESERVE_MTIME)
+    }
+
+    fn option(&self, name: &str) -> Option<bool> {
+        self.options.get(name).copied()
+    }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let compressions = Compression::ALL.into_iter().map(Compression::kernel_option);
+    compressions.chain([BLK_DEV_INITRD, PRESERVE_MTIME])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_set_not_set_or_not_there() {
+        let text =
+            b"#\n# Linux/x86 6.12\nCONFIG_BLK_DEV_INITRD=y\r\nCONFIG_RD_GZIP=y\n# CONFIG_RD_XZ is not set\n\
+            CONFIG_RD_LZ4=m\nCONFIG_RD_GZIP_OTHER=y\n";
+        let config = KernelConfig::parse(text).expect("it has options");
+        assert_eq!((config.takes_initrd(), config.keeps_mtime()), (Some(true), Some(false)));
+        let unpacked = Compression::ALL.map(|compression| config.unpacks(compression) == Some(true));
+        assert_eq!(unpacked, [true, false, false, false, false, false, false]);
+    }
+
+    #[test]
+    fn what_is_no_configuration() {
+        assert_eq!(KernelConfig::parse(b"\x7fELF"), Err(KernelConfigError::NotAConfig));
+        assert_eq!(KernelConfig::unknown().unpacks(Compression::Gzip), None);
+    }
+}
