@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod edit;
 pub mod hardlinks;
 pub mod identical;
+pub mod init;
 pub mod mode;
 pub mod normalize;
 pub mod overlay;

@@ -43,7 +43,11 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     for manifest in
         ["Cargo.toml", "benches/Cargo.toml", "formats/tree/Cargo.toml", "formats/image/Cargo.toml"]
             .into_iter()
-            .chain(["formats/ext4/Cargo.toml", "formats/partition/Cargo.toml"])
+            .chain([
+                "formats/ext4/Cargo.toml",
+                "formats/partition/Cargo.toml",
+                "formats/initramfs/Cargo.toml",
+            ])
     {
         let text = fs::read_to_string(root.join(manifest)).expect("the manifest is there");
         assert!(text.contains("[lints]\nworkspace = true"), "{manifest} has lints of its own");

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 /// Every program the tests call that is not part of every system, and the Debian package it comes in.
-const TOOLS: [(&str, &str); 35] = [
+const TOOLS: &[(&str, &str)] = &[
     ("e2fsck", "e2fsprogs"),
     ("mke2fs", "e2fsprogs"),
     ("debugfs", "e2fsprogs"),
@@ -22,6 +22,8 @@ const TOOLS: [(&str, &str); 35] = [
     ("gcc", "gcc"),
     ("tar", "tar"),
     ("bsdtar", "libarchive-tools"),
+    ("cpio", "cpio"),
+    ("lsinitramfs", "initramfs-tools-core"),
     ("python3", "python3"),
     ("gzip", "gzip"),
     ("zstd", "zstd"),

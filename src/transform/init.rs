@@ -1,0 +1,241 @@
+//! The first program of an initramfs: `/init`.
+//!
+//! The kernel runs `/init` of an initramfs and nothing else, while a root filesystem has its init at `/sbin/init`. So a
+//! tree made to be a root filesystem gets a symlink.
+
+use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::resolve::resolve;
+
+/// What `/init` is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// The tree's own, which must be there.
+    Own,
+    /// The tree's own if there is one, else a link to `/lib/systemd/systemd`. There must be a `/sbin/init`.
+    Systemd,
+    /// The tree's own if there is one, else a link to `/sbin/init`, where Kata's agent is when it is the init.
+    Agent,
+    /// A link to that program. The tree's own, if there is one, must be that program already.
+    Program(LinkTarget),
+}
+
+const INIT: &[u8] = b"/init";
+const SBIN_INIT: &[u8] = b"/sbin/init";
+const SYSTEMD: &[u8] = b"/lib/systemd/systemd";
+
+/// The bits of which one is enough for root to execute a file.
+const EXECUTE: u16 = 0o111;
+
+impl Init {
+    /// Reads `own`, `systemd`, `agent` or the path of a program, which begins with `/`.
+    ///
+    /// # Errors
+    /// When it is none of these.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        match text {
+            b"own" => Ok(Self::Own),
+            b"systemd" => Ok(Self::Systemd),
+            b"agent" => Ok(Self::Agent),
+            [b'/', ..] => LinkTarget::new(text).map(Self::Program).map_err(|error| error.to_string()),
+            _ => {
+                let shown = text.escape_ascii();
+                Err(format!(
+                    "\"{shown}\" is neither own, systemd nor agent, and no path from the root such as /sbin/init"
+                ))
+            }
+        }
+    }
+}
+
+/// Sees to it that the tree has an `/init` that a kernel can run, and says whether it had to be made. `time` is the mtime
+/// of a link that is made.
+///
+/// # Errors
+/// When there is none to be had, or one that is not the one asked for.
+pub fn give<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool> {
+    give_or_say(tree, init, time).map_err(|why| Error::new(ErrorKind::BadInput, why))
+}
+
+fn give_or_say<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, String> {
+    let own = tree.resolve(INIT).is_some();
+    if matches!(init, Init::Systemd | Init::Agent) {
+        must_run(tree, SBIN_INIT, "a tree to boot has its init there; install one")?;
+    }
+    let target = match init {
+        Init::Own if !own => {
+            return Err("the tree has no /init, which is what the kernel runs of an initramfs; \
+                        name a program with --init"
+                .to_owned());
+        }
+        Init::Program(target) => target.clone(),
+        Init::Systemd => LinkTarget::new(SYSTEMD).map_err(|error| error.to_string())?,
+        Init::Own | Init::Agent => LinkTarget::new(SBIN_INIT).map_err(|error| error.to_string())?,
+    };
+    if own {
+        must_run(tree, INIT, "remove it, or make it lead to a program")?;
+        if matches!(init, Init::Program(_)) && resolve(tree, INIT) != resolve(tree, target.as_bytes()) {
+            let shown = target.as_bytes().escape_ascii();
+            return Err(format!("the tree has an /init that is not {shown}; remove it first"));
+        }
+        return Ok(false);
+    }
+    must_run(
+        tree,
+        target.as_bytes(),
+        "/init would lead there; install it, or name another program with --init",
+    )?;
+    let metadata = Metadata { mtime: time, ..Metadata::new(0o777) };
+    let name = Name::new("init").map_err(|error| error.to_string())?;
+    tree.insert(Tree::<C>::ROOT, name, Inode { metadata, kind: Kind::Symlink(target) })
+        .map_err(|error| error.to_string())?;
+    Ok(true)
+}
+
+/// Checks that a path leads to a program, as the kernel would follow it.
+fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String> {
+    let shown = path.escape_ascii();
+    let Some(id) = resolve(tree, path) else {
+        let what = if tree.resolve(path).is_some() {
+            "a link that leads nowhere in the tree"
+        } else {
+            "not in the tree"
+        };
+        return Err(format!("{shown} is {what}; {way_out}"));
+    };
+    let inode = tree.get(id);
+    match inode.kind {
+        Kind::Regular(_) if inode.metadata.mode & EXECUTE != 0 => Ok(()),
+        Kind::Regular(_) => {
+            Err(format!("{shown} has mode {:04o}, so nobody may execute it; {way_out}", inode.metadata.mode))
+        }
+        _ => Err(format!("{shown} is no regular file; {way_out}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tree of programs, of files that nobody may execute, and of links.
+    fn tree(programs: &[&str], files: &[&str], links: &[(&str, &str)]) -> Tree<Vec<u8>> {
+        let mut tree = Tree::new(Metadata::new(0o755));
+        let mut add = |path: &str, mode: u16, kind: Kind<Vec<u8>>| {
+            let (above, name) = path.rsplit_once('/').expect("it begins with /");
+            let mut parent = Tree::<Vec<u8>>::ROOT;
+            for directory in above.split('/').filter(|name| !name.is_empty()) {
+                parent = tree.lookup(parent, directory.as_bytes()).unwrap_or_else(|| {
+                    let name = Name::new(directory).expect("a valid name");
+                    tree.insert(parent, name, Inode::directory(Metadata::new(0o755))).expect("it is new")
+                });
+            }
+            let inode = Inode { metadata: Metadata::new(mode), kind };
+            tree.insert(parent, Name::new(name).expect("a valid name"), inode).expect("it is new");
+        };
+        for path in programs {
+            add(path, 0o755, Kind::Regular(Vec::new()));
+        }
+        for path in files {
+            add(path, 0o644, Kind::Regular(Vec::new()));
+        }
+        for (path, target) in links {
+            add(path, 0o777, Kind::Symlink(LinkTarget::new(target).expect("a valid target")));
+        }
+        tree
+    }
+
+    const TIME: Timestamp = Timestamp::from_seconds(7);
+
+    #[track_caller]
+    fn made(mut tree: Tree<Vec<u8>>, init: &str, target: &str) {
+        let init = Init::parse(init.as_bytes()).expect("it is one");
+        assert!(give(&mut tree, &init, TIME).expect("there is one to be had"));
+        let link = tree.get(tree.resolve(INIT).expect("it was made"));
+        assert_eq!(link.kind, Kind::Symlink(LinkTarget::new(target).expect("a valid target")));
+        assert_eq!((link.metadata.mtime, link.metadata.mode, link.metadata.uid), (TIME, 0o777, 0));
+        // Now it is the tree's own.
+        assert!(!give(&mut tree, &init, TIME).expect("it is there"));
+    }
+
+    #[track_caller]
+    fn refused(mut tree: Tree<Vec<u8>>, init: &str, why: &str) {
+        let init = Init::parse(init.as_bytes()).expect("it is one");
+        let before = tree.clone();
+        let error = give(&mut tree, &init, TIME).expect_err("there is none");
+        assert_eq!(error.to_string(), why);
+        assert_eq!(error.kind(), ErrorKind::BadInput);
+        assert_eq!(tree, before);
+    }
+
+    #[test]
+    fn systemd_and_agent_get_the_links_that_osbuilder_makes() {
+        let debian = || {
+            tree(
+                &["/usr/lib/systemd/systemd"],
+                &[],
+                &[("/lib", "usr/lib"), ("/sbin/init", "/lib/systemd/systemd")],
+            )
+        };
+        made(debian(), "systemd", "/lib/systemd/systemd");
+        made(debian(), "agent", "/sbin/init");
+        made(debian(), "/usr/lib/systemd/systemd", "/usr/lib/systemd/systemd");
+        made(tree(&["/sbin/init"], &[], &[]), "agent", "/sbin/init");
+    }
+
+    #[test]
+    fn an_init_of_its_own_stays() {
+        for init in ["own", "agent", "systemd", "/init", "/sbin/init"] {
+            let mut own = tree(&["/sbin/init"], &[], &[("/init", "sbin/init")]);
+            let before = own.clone();
+            let init = Init::parse(init.as_bytes()).expect("it is one");
+            assert!(!give(&mut own, &init, TIME).expect("it is there"));
+            assert_eq!(own, before);
+        }
+    }
+
+    #[test]
+    fn trees_without_an_init_are_refused() {
+        let empty = || tree(&[], &[], &[]);
+        let none = "the tree has no /init, which is what the kernel runs of an initramfs; name a program with --init";
+        refused(empty(), "own", none);
+        refused(
+            empty(),
+            "systemd",
+            "/sbin/init is not in the tree; a tree to boot has its init there; install one",
+        );
+        refused(
+            tree(&["/sbin/init"], &[], &[]),
+            "systemd",
+            "/lib/systemd/systemd is not in the tree; /init would lead there; install it, or name another program \
+             with --init",
+        );
+        refused(
+            tree(&[], &["/sbin/init"], &[]),
+            "agent",
+            "/sbin/init has mode 0644, so nobody may execute it; a tree to boot has its init there; install one",
+        );
+        refused(
+            tree(&["/sbin/init"], &[], &[("/init", "gone")]),
+            "agent",
+            "/init is a link that leads nowhere in the tree; remove it, or make it lead to a program",
+        );
+        refused(
+            tree(&["/a", "/init"], &[], &[]),
+            "/a",
+            "the tree has an /init that is not /a; remove it first",
+        );
+        refused(
+            tree(&["/sbin/init"], &[], &[]),
+            "/sbin",
+            "/sbin is no regular file; /init would lead there; install it, or name another program with --init",
+        );
+    }
+
+    #[test]
+    fn what_names_no_init() {
+        for text in ["", "sbin/init", "kata", "/\0"] {
+            assert!(Init::parse(text.as_bytes()).is_err(), "{text:?}");
+        }
+    }
+}
