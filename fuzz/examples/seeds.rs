@@ -11,7 +11,8 @@ use std::{env, fs, io, panic};
 // Its counters are what the coverage flags make every crate call.
 use libfuzzer_sys as _;
 use rootcast_fuzz::{
-    Outcome, architecture, arguments, dump, edits, ext4, file_contexts, mtree, partition, recipe, tar,
+    Outcome, architecture, arguments, dump, edits, ext4, file_contexts, initramfs_check, mtree, partition,
+    recipe, tar,
 };
 
 struct Target {
@@ -22,7 +23,7 @@ struct Target {
     taken: usize,
 }
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 13] = [
     Target { name: "architecture", check: architecture::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 1 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },
@@ -33,6 +34,12 @@ const TARGETS: [Target; 12] = [
         check: file_contexts::check,
         seed: |b| file_contexts::text(&b),
         taken: 60,
+    },
+    Target {
+        name: "initramfs_check",
+        check: initramfs_check::check,
+        seed: |b| initramfs_check::archive(&b),
+        taken: 90,
     },
     Target { name: "mtree", check: mtree::check, seed: |bytes| mtree::text(&bytes), taken: 50 },
     Target { name: "owners_and_edits", check: edits::check, seed: |bytes| bytes, taken: 30 },

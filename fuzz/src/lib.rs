@@ -11,6 +11,7 @@
 //! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ────────────────▶ is it the tree?
 //!       ── text ──────▶ manifest, file_contexts ────▶ a small tree ────────────────▶ is it one still?
 //!       ── text ──────▶ recipe ──────▶ command line
+//!       ── members ───▶ what the kernel would not take of an initramfs
 //! ```
 //!
 //! A target makes a few lines of code reachable; how soon they are reached is up to [`Choices`], which turn almost any
@@ -23,6 +24,7 @@ pub mod dump;
 pub mod edits;
 pub mod ext4;
 pub mod file_contexts;
+pub mod initramfs_check;
 pub mod mtree;
 pub mod partition;
 mod pattern;

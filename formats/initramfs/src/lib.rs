@@ -1,4 +1,59 @@
-//! initramfs archives from a file tree.
+//! initramfs archives from a file tree: a pure, deterministic `find | cpio -H newc`, and the kernel's own rules.
+//!
+//! [`plan`] takes a [`Tree`](image_tree::Tree) and [`Options`] and gives a [`Layout`]: every byte of the archive has its
+//! place, and none has been written. The layout is an [`Image`](image_runs::Image) of the uncompressed whole, and has
+//! [`segments`](Layout::segments) that can be compressed one by one, by as many threads as there are: a kernel takes
+//! members one after the other, as long as each ends where an entry ends. [`check`](mod@check) says of any initramfs
+//! whether a kernel takes it.
+//!
+//! ```text
+//!          plain                      plain                             compressed
+//! ├───────────────────────────┬──────────────────────────────┬───────────┬───────────┬─ … ────────────────┤
+//! │ kernel/x86/microcode/…    │ . usr usr/lib … a.ko.xz      │ bin  etc  │ etc/…     │ … var    TRAILER!!! │
+//! │ TRAILER!!!, zeros to 512  │ TRAILER!!!, zeros to 512     │           │           │                    │
+//! └─── Early, if any ─────────┴─ compressed already, if any ─┴─ segments, cut at entries ─────────────────┘
+//!
+//! entry    header of 110 bytes ┼ name, NUL ┼ zeros to 4 ┼ data ┼ zeros to 4
+//! ```
+//!
+//! Every number is in hexadecimal digits, so there is no order of bytes. The format is that of
+//! `Documentation/driver-api/early-userspace/buffer-format.rst` in the kernel.
+//!
+//! # What is made
+//!
+//! Names are bytes, without a leading `/`; the root directory is `.`, parents come before children and siblings in the order
+//! of their bytes. Files are numbered from 1 in the order of the walk. Hard links share a number, and the last of them has
+//! the data, as GNU cpio and libarchive write it. The end of an archive is padded to 4 bytes, as the kernel needs, and not to
+//! the blocks of tapes, but where another archive follows that is not compressed.
+//!
+//! A time before 1970 or after 2106, a file of 4 GiB, a path of 4096 bytes and a device number of more than 12 and 20 bits are
+//! errors: whoever wants other times clamps them in the tree. What the format has no place for in a file that is otherwise
+//! there is in [`Layout::lost`].
+//!
+//! # Same tree, same bytes
+//!
+//! Nothing but the arguments decides the bytes: there is no clock, no chance, no environment and no thread in this crate. How
+//! bytes are laid out is part of this crate's version.
+//!
+//! # Example
+//!
+//! ```
+//! use image_runs::read_all;
+//! use image_tree::{Inode, Kind, Metadata, Name, Tree};
+//! use initramfs::{Early, KernelConfig, Options, check::check, plan};
+//!
+//! let mut tree: Tree<Vec<u8>> = Tree::new(Metadata::new(0o755));
+//! let init = Inode { metadata: Metadata::new(0o755), kind: Kind::Regular(b"#!/bin/sh\n".to_vec()) };
+//! tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("init")?, init)?;
+//!
+//! let layout = plan(&tree, &Early::none(), &Options::plain())?;
+//! let archive = read_all(&layout)?;
+//! assert!(archive.starts_with(b"070701"));
+//!
+//! let report = check(&mut &*archive, &KernelConfig::parse(b"CONFIG_BLK_DEV_INITRD=y\n")?)?;
+//! assert!(report.is_accepted() && report.findings.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod append;
 pub mod check;

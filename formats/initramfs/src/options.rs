@@ -1,8 +1,9 @@
 //! What the caller chooses.
 
 use std::collections::BTreeSet;
+use std::io;
 
-use image_tree::InodeId;
+use image_tree::{Content, InodeId, Kind, Tree};
 
 use crate::Checksums;
 
@@ -30,7 +31,8 @@ pub struct Options {
 pub enum Stored {
     /// None: everything is compressed.
     Nothing,
-    /// Kernel modules and firmware that end in `.gz`, `.xz` or `.zst`.
+    /// Kernel modules, `*.ko.gz`, `*.ko.xz` and `*.ko.zst`, and firmware beneath `lib/firmware` or `usr/lib/firmware` that ends
+    /// in `.gz`, `.xz` or `.zst`.
     ByName,
     /// These files, whatever their names.
     These(BTreeSet<InodeId>),
@@ -53,5 +55,29 @@ impl Options {
     #[must_use]
     pub fn segmented(segment_len: u64) -> Self {
         Self { segment_len: Some(segment_len), stored: Stored::ByName, ..Self::plain() }
+    }
+}
+
+impl Stored {
+    /// The files that begin with the magic of gzip, bzip2, xz or zstd, whatever their names. This reads the beginning of
+    /// every file.
+    ///
+    /// # Errors
+    /// The first error of a content.
+    pub fn by_magic<C: Content>(tree: &Tree<C>) -> io::Result<Self> {
+        const MAGICS: [&[u8]; 4] = [b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"];
+        let mut stored = BTreeSet::new();
+        for step in tree.walk().filter(|step| step.first) {
+            let Kind::Regular(content) = &tree.get(step.id).kind else { continue };
+            let mut start = [0; 6];
+            // Whatever is shorter is shorter still than the header that goes with it.
+            if content.len() >= start.len() as u64 {
+                content.read_at(&mut start, 0)?;
+                if MAGICS.iter().any(|magic| start.starts_with(magic)) {
+                    stored.insert(step.id);
+                }
+            }
+        }
+        Ok(Self::These(stored))
     }
 }

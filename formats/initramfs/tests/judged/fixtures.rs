@@ -45,7 +45,7 @@ pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 32) as u8
+        state.to_le_bytes()[4]
     };
     (0..len).map(|_| next()).collect()
 }

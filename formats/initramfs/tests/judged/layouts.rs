@@ -94,7 +94,7 @@ fn segments_are_the_whole_in_pieces_that_end_on_entries() {
         assert_eq!(read_all(segment).expect("it is in memory"), whole[range]);
         assert_eq!(segment.storage() == Storage::Plain, number == 0);
     }
-    assert_eq!(at as usize, whole.len());
+    assert_eq!(at, whole.len() as u64);
     assert!(segments.len() > 10, "{}", segments.len());
     // The big file, alone, is not cut.
     assert!(segments.iter().any(|segment| segment.len() > 100_000 && contents(segment).len() == 1));
@@ -271,6 +271,10 @@ fn everything_may_be_stored_and_nothing() {
     let mut tree = empty();
     let init = file(&mut tree, "init", b"#!");
     let options = Options { stored: Stored::These([init].into()), ..Options::plain() };
+    assert_eq!(Stored::by_magic(&tree).expect("in memory"), Stored::These(BTreeSet::new()));
+    let zipped = file(&mut tree, "usr/share/zipped", &gzip(b"x"));
+    assert_eq!(Stored::by_magic(&tree).expect("in memory"), Stored::These([zipped].into()));
+    let options = Options { stored: Stored::These([init, zipped].into()), ..options };
     let layout = plan(&tree, &Early::none(), &options).expect("it fits");
     let storages: Vec<_> = layout.segments().map(|segment| segment.storage()).collect();
     assert_eq!(storages, [Storage::Plain]);

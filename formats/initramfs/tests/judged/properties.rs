@@ -179,7 +179,7 @@ fn compare(tree: &Bytes, found: &[(u32, Entry)]) {
     let inodes = tree.walk().filter(|step| step.first).count();
     assert_eq!(numbers.len(), inodes);
     assert_eq!(numbers.keys().next_back().copied(), u32::try_from(inodes).ok(), "numbers are dense");
-    for (_, (id, (name, _, bytes))) in &expected {
+    for (id, (name, _, bytes)) in expected.values() {
         let times = data.get(id).copied().unwrap_or(0);
         let symlink = matches!(tree.get(*id).kind, Kind::Symlink(_));
         assert!(symlink || times == usize::from(!bytes.is_empty()), "{name}: data {times} times");

@@ -10,6 +10,8 @@ use liblzma::stream::Check;
 use crate::compress::{bzip2, gzip, lz4, lzma, xz, xz_with, zstd};
 use crate::fixtures::{Bytes, add, empty, every_kind, file, link, noise, symlink};
 
+type Compress = fn(&[u8]) -> Vec<u8>;
+
 const CHUNK: usize = 8 << 20;
 
 fn archive(tree: &Bytes) -> Vec<u8> {
@@ -74,7 +76,7 @@ fn what_the_kernel_takes_is_accepted() {
     let whole = archive(&tree);
     let report = accepted(&whole);
     assert_eq!((report.entries, report.members), (tree.walk().count() as u64, 1));
-    let codecs: [(&str, fn(&[u8]) -> Vec<u8>); 6] = [
+    let codecs: [(&str, Compress); 6] = [
         ("gzip", gzip),
         ("zstd", zstd),
         ("xz", xz),
@@ -391,7 +393,7 @@ fn a_reader_that_fails_is_no_finding() {
     }
     let whole = archive(&every_kind());
     let lz4 = |bytes: &[u8]| lz4(bytes, CHUNK);
-    for compress in [gzip, zstd, xz, bzip2, lzma, lz4, <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>] {
+    for compress in [gzip, zstd, xz, bzip2, lzma, lz4, <[u8]>::to_vec as Compress] {
         let bytes = compress(&whole);
         for len in [0, 1, 5, bytes.len() / 2, bytes.len()] {
             let error = check(&mut Failing(bytes[..len].to_vec()), &KernelConfig::unknown());
