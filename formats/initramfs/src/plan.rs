@@ -27,8 +27,10 @@ pub fn plan<'t, C: Content>(
 ) -> Result<Layout<'t, C>, Error> {
     check(options)?;
     let entries = entries::list(tree, options)?;
-    let mut emit = Emit::new(u64::from(options.align), options.checksums.as_ref());
+    let mut emit = Emit::new(u64::from(options.align));
+    // Nobody gives sums of the early files.
     emit_early(early, &mut emit)?;
+    emit.sum_up(options.checksums.as_ref());
     emit_stored(tree, &entries, &mut emit)?;
     emit_rest(tree, &entries, options, &mut emit)?;
     let summary = Summary {

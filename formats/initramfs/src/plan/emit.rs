@@ -40,8 +40,8 @@ pub(crate) enum Body<'b, 't, C> {
 }
 
 impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
-    /// An archive of nothing. `align` is that of [`Options::align`]; With `checksums`, headers have them.
-    pub(crate) fn new(align: u64, checksums: Option<&'o Checksums>) -> Self {
+    /// An archive of nothing. `align` is that of [`Options::align`].
+    pub(crate) fn new(align: u64) -> Self {
         Self {
             bytes: Vec::new(),
             pieces: Vec::new(),
@@ -49,9 +49,14 @@ impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
             open: 0,
             len: 0,
             align,
-            checksums,
+            checksums: None,
             unaligned: 0,
         }
+    }
+
+    /// From here on, headers have sums, if there are any.
+    pub(crate) fn sum_up(&mut self, checksums: Option<&'o Checksums>) {
+        self.checksums = checksums;
     }
 
     /// How many long files were not aligned, as their names would have been too long.

@@ -359,6 +359,9 @@ fn microcode_comes_before_what_is_compressed() {
     let layout = plan(&tree, &early, &Options::plain()).expect("the tree fits");
     let bytes = read_all(&layout).expect("it is in memory");
     accepted(&bytes);
+    let checksums = Some(Checksums::read(&tree).expect("it is in memory"));
+    let layout = plan(&tree, &early, &Options { checksums, ..Options::plain() }).expect("the tree fits");
+    accepted(&read_all(&layout).expect("it is in memory"));
     let at = header_of(&bytes, "kernel/x86/microcode/GenuineIntel.bin");
     assert_eq!(found(&gzip(&bytes)), [(Rule::Microcode, 0, Some(at as u64))]);
 }
