@@ -10,13 +10,14 @@
 //!
 //! # What runs
 //!
-//! | tool       | what it does                                                                                     |
-//! |------------|--------------------------------------------------------------------------------------------------|
-//! | `rootcast` | `rootcast image TREE -o OUT --layout bare`                                                       |
-//! | `mke2fs`   | `mke2fs -q -t ext4 -d TREE OUT SIZE`, SIZE guessed generously before the clock starts            |
-//! | `mkext4`   | the crate `mkext4`, driven as its own example drives it, with the same SIZE                      |
-//! | `tar`      | `tar -cf OUT -C TREE .` to a file, since GNU tar reads no content when it writes to `/dev/null`  |
-//! | `limit`    | the same bytes read and written by two threads with no filesystem around them (see `peer_limit`) |
+//! | tool            | what it does                                                                                     |
+//! |-----------------|--------------------------------------------------------------------------------------------------|
+//! | `rootcast`      | `rootcast image TREE -o OUT --layout bare`                                                       |
+//! | `rootcast-copy` | the same with `--reflink=never`; only with `--only`, for a tree and an output on one btrfs or XFS |
+//! | `mke2fs`        | `mke2fs -q -t ext4 -d TREE OUT SIZE`, SIZE guessed generously before the clock starts            |
+//! | `mkext4`        | the crate `mkext4`, driven as its own example drives it, with the same SIZE                      |
+//! | `tar`           | `tar -cf OUT -C TREE .` to a file, since GNU tar reads no content when it writes to `/dev/null`  |
+//! | `limit`         | the same bytes read and written by two threads with no filesystem around them (see `peer_limit`) |
 //!
 //! They differ in what they keep: `mkext4`, as its example drives it, drops extended attributes and the root
 //! directory's own metadata, `tar` drops extended attributes, and `limit` drops everything but content. `mke2fs`
@@ -110,6 +111,12 @@ struct Comparison {
     json: Option<PathBuf>,
 }
 
+impl Comparison {
+    fn runs_tool(&self, tool: Tool) -> bool {
+        if self.only.is_empty() { tool.is_usual() } else { self.only.contains(&tool) }
+    }
+}
+
 #[derive(Subcommand)]
 enum Mode {
     /// Make a tree to measure with
@@ -158,8 +165,7 @@ fn run(cli: Cli) -> Result<()> {
 
 fn compare(wanted: &Comparison) -> Result<()> {
     let programs = Programs::find(wanted.rootcast.as_deref())?;
-    let tools: Vec<Tool> =
-        Tool::ALL.into_iter().filter(|tool| wanted.only.is_empty() || wanted.only.contains(tool)).collect();
+    let tools: Vec<Tool> = Tool::ALL.into_iter().filter(|tool| wanted.runs_tool(*tool)).collect();
     let plan = Plan {
         runs: wanted.runs,
         warmup: wanted.warmup,

@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result, bail};
 pub(crate) enum Tool {
     /// The program this repository makes.
     Rootcast,
+    /// The same without sharing blocks with the tree. Only run when named: it is no other where no blocks can be shared.
+    RootcastCopy,
     /// e2fsprogs.
     Mke2fs,
     /// The crate mkext4, inside a child of this program.
@@ -22,12 +24,19 @@ pub(crate) enum Tool {
 
 impl Tool {
     /// All of them in the order of each round.
-    pub(crate) const ALL: [Tool; 5] = [Tool::Rootcast, Tool::Mke2fs, Tool::Mkext4, Tool::Tar, Tool::Limit];
+    pub(crate) const ALL: [Tool; 6] =
+        [Tool::Rootcast, Tool::RootcastCopy, Tool::Mke2fs, Tool::Mkext4, Tool::Tar, Tool::Limit];
+
+    /// Whether it runs when no tool is named.
+    pub(crate) fn is_usual(self) -> bool {
+        self != Tool::RootcastCopy
+    }
 
     /// The name in flags and tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Tool::Rootcast => "rootcast",
+            Tool::RootcastCopy => "rootcast-copy",
             Tool::Mke2fs => "mke2fs",
             Tool::Mkext4 => "mkext4",
             Tool::Tar => "tar",
@@ -92,6 +101,10 @@ impl Programs {
             Tool::Rootcast => {
                 command.arg("image").arg(job.tree).arg("-o").arg(&job.out).args(["--layout", "bare"])
             }
+            Tool::RootcastCopy => {
+                command.arg("image").arg(job.tree).arg("-o").arg(&job.out);
+                command.args(["--layout", "bare", "--reflink=never"])
+            }
             Tool::Mke2fs => {
                 let size = format!("{}M", job.image_mib);
                 command.args(["-q", "-t", "ext4", "-d"]).arg(job.tree).arg(&job.out).arg(size)
@@ -108,9 +121,8 @@ impl Programs {
 
     /// Has e2fsck judge `image`, if `tool` makes ext4 and e2fsck is installed.
     pub(crate) fn check(&self, tool: Tool, image: &Path) -> Result<()> {
-        let (Tool::Rootcast | Tool::Mke2fs | Tool::Mkext4, Some(e2fsck)) = (tool, &self.e2fsck) else {
-            return Ok(());
-        };
+        let makes_ext4 = !matches!(tool, Tool::Tar | Tool::Limit);
+        let Some(e2fsck) = self.e2fsck.as_ref().filter(|_| makes_ext4) else { return Ok(()) };
         let verdict = Command::new(e2fsck).arg("-fn").arg(image).stdin(Stdio::null()).output()?;
         if !verdict.status.success() {
             let findings = String::from_utf8_lossy(&verdict.stdout);
@@ -133,7 +145,7 @@ impl Programs {
             (None, Tool::Mke2fs) => {
                 self.mke2fs.as_deref().map_or_else(String::new, |path| version_line(path, "-V"))
             }
-            (None, Tool::Rootcast | Tool::Tar) => {
+            (None, Tool::Rootcast | Tool::RootcastCopy | Tool::Tar) => {
                 self.program(tool).map_or_else(String::new, |path| version_line(path, "--version"))
             }
         };
@@ -142,7 +154,7 @@ impl Programs {
 
     fn program(&self, tool: Tool) -> Option<&Path> {
         match tool {
-            Tool::Rootcast => Some(&self.rootcast),
+            Tool::Rootcast | Tool::RootcastCopy => Some(&self.rootcast),
             Tool::Mke2fs => self.mke2fs.as_deref(),
             Tool::Tar => self.tar.as_deref(),
             Tool::Mkext4 | Tool::Limit => Some(&self.own),
