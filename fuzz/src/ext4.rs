@@ -1,13 +1,21 @@
 //! Trees as ext4 filesystems.
 
+use std::collections::BTreeMap;
+
 use ext4_view::{Ext4, FileType, Metadata};
 use image_runs::Image;
 use image_tree::{InodeId, Kind, LinkTarget, Timestamp, Tree};
-use mkfs_ext4::{BlockSize, Error, Features, Journal, Label, Layout, LinearOrder, Options, Size, plan};
+use mkfs_ext4::{
+    BlockSize, DataAlignment, Error, Features, Journal, Label, Layout, LinearOrder, Options, Size, plan,
+    plan_sharing,
+};
 use uuid::Uuid;
 
 use crate::pattern::Pattern;
 use crate::{Choices, Outcome, snapshot, trees};
+
+/// Files that others are compared with; more of them only take time.
+const MAX_FIRSTS: usize = 100;
 
 /// Bytes of the largest block.
 const LARGEST_BLOCK: u64 = 4096;
@@ -17,10 +25,15 @@ pub fn check(bytes: &[u8]) -> Outcome {
     let mut choices = Choices::new(bytes);
     let options = options(&mut choices);
     let tree = trees::tree(&mut choices);
-    match plan(&tree, &options) {
+    let shared = if choices.rarely(4) { duplicates(&tree) } else { BTreeMap::new() };
+    match plan_sharing(&tree, &options, &shared) {
         Ok(layout) => {
             check_layout(&tree, &options, &layout);
             Outcome::Checked
+        }
+        Err(error) if !shared.is_empty() => {
+            assert!(!error.to_string().is_empty());
+            Outcome::Refused
         }
         Err(error) => {
             assert!(!error.to_string().is_empty());
@@ -100,6 +113,7 @@ fn options(choices: &mut Choices<'_>) -> Options {
         resize_limit: choices.wrong().then(|| choices.u64()),
         directory_slack_percent,
         linear_order,
+        data_alignment: data_alignment(choices, block_size),
         ..Options::new(Uuid::from_u128(choices.u128()), Uuid::from_u128(choices.u128()))
     }
 }
@@ -114,12 +128,45 @@ fn features(choices: &mut Choices<'_>) -> Features {
     };
     let metadata_csum_seed = !choices.rarely(4);
     let read_only = choices.rarely(4);
-    Features { resize_inode, sparse_super2, metadata_csum_seed, read_only, ..Features::DEFAULT }
+    let orphan_file = choices.rarely(4);
+    let inline_data = choices.rarely(4);
+    Features { resize_inode, sparse_super2, orphan_file, inline_data, metadata_csum_seed, read_only }
+}
+
+/// Pages as large as a block or somewhat larger, so that small trees have files that fill some.
+fn data_alignment(choices: &mut Choices<'_>, block_size: BlockSize) -> Option<DataAlignment> {
+    if !choices.rarely(3) {
+        return None;
+    }
+    if choices.wrong() {
+        return Some(DataAlignment { bytes: choices.u64(), filesystem_offset: choices.u64() });
+    }
+    let bytes = block_size.bytes() << choices.up_to(4);
+    Some(DataAlignment { bytes, filesystem_offset: choices.up_to(40) * block_size.bytes() })
+}
+
+/// Every file that has the bytes of an earlier one, and the first that has them.
+fn duplicates(tree: &Tree<Pattern>) -> BTreeMap<InodeId, InodeId> {
+    let mut firsts: Vec<(Pattern, InodeId)> = Vec::new();
+    let mut duplicates = BTreeMap::new();
+    for step in tree.walk().filter(|step| step.first) {
+        let Kind::Regular(content) = &tree.get(step.id).kind else { continue };
+        match firsts.iter().find(|(first, _)| first == content) {
+            Some((_, first)) => drop(duplicates.insert(step.id, *first)),
+            None if firsts.len() < MAX_FIRSTS => firsts.push((*content, step.id)),
+            None => {}
+        }
+    }
+    duplicates
 }
 
 fn check_layout(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pattern>) {
     check_summary(tree, options, layout);
     let Some(snapshot) = snapshot::take(layout) else { return };
+    if options.features.inline_data {
+        // The other reader does not know it. That all of it was rendered is what can be said here.
+        return;
+    }
     let mut times = tree.walk().map(|step| tree.get(step.id).metadata.mtime).chain([options.created]);
     if !times.all(is_readable) {
         return;
