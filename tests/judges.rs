@@ -151,6 +151,19 @@ pub(crate) fn skip(judge: &str, why: &str) {
     }
 }
 
+/// Whether tests that take many minutes run too, as `ROOTCAST_LONG_TESTS=1` asks; `false` after a visible skip. That they
+/// are left out is the usual case, and so no failure where every judge is required.
+pub(crate) fn long_tests() -> bool {
+    let asked = env::var_os("ROOTCAST_LONG_TESTS").is_some_and(|value| value == "1");
+    if !asked {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("a test");
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(io::stderr(), "left out: {name}: it takes long (ROOTCAST_LONG_TESTS=1)");
+    }
+    asked
+}
+
 /// Held by tests that take much memory, disk or time, so that they run one at a time.
 pub(crate) fn heavy() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());

@@ -2,6 +2,7 @@
 //!
 //! Judges that are not installed are skipped visibly; with `ROOTCAST_REQUIRE_JUDGES=1` that is a failure. As root on
 //! Debian the tests install them, unless `ROOTCAST_INSTALL_JUDGES=0` forbids it.
+//! `ROOTCAST_LONG_TESTS=1` adds tests that take many minutes.
 
 mod fixtures;
 mod judges;
@@ -19,6 +20,7 @@ mod images;
 mod invariants;
 mod judges_fail;
 mod owners;
+mod profiles;
 mod reflinks;
 mod release;
 mod reports;
