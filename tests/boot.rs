@@ -15,10 +15,10 @@ use crate::product::{self, Scratch, run};
 use crate::{foreign, judges};
 
 /// Software emulation on a busy machine takes its time.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// What the guest writes when it is satisfied.
-const DONE: &str = "guest: done";
+/// What a guest writes when it is satisfied.
+pub(crate) const DONE: &str = "guest: done";
 
 /// Boots a disk from its first partition, where `/init` is the program of [`source`]; then the filesystem must be clean
 /// and hold what the guest wrote.
@@ -28,7 +28,8 @@ const DONE: &str = "guest: done";
 pub(crate) fn boot(disk: &Path) {
     let Some(table) = sgdisk::judge(disk, 512) else { return };
     let partition = &table.partitions[0];
-    let Some(transcript) = machine(disk, &partition.unique_guid.to_lowercase()) else { return };
+    let root = format!("PARTUUID={}", partition.unique_guid.to_lowercase());
+    let Some(transcript) = machine(&root, &[disk.to_owned()]) else { return };
     assert!(transcript.contains(DONE), "the guest did not get to its end:\n{transcript}");
 
     let volume = Volume::new(disk, Some((partition.offset, partition.len)));
@@ -40,7 +41,7 @@ pub(crate) fn boot(disk: &Path) {
 
 /// Makes a tree at `root` with an `/init` that checks the tree, or returns `None` after a visible skip.
 pub(crate) fn source(root: &Path) -> Option<()> {
-    let init = compile_init(&Scratch::new())?;
+    let init = compile(include_str!("boot/init.c"))?;
     let file = |path: &str, bytes: &[u8]| Item::new(path, Kind::File(bytes.to_vec()));
     let pattern: Vec<u8> = (0..=250).cycle().take(1 << 20).collect();
     let directories = ["", "dev", "etc", "usr", "usr/share"];
@@ -57,32 +58,40 @@ pub(crate) fn source(root: &Path) -> Option<()> {
     Some(())
 }
 
-/// The guest's first program, without need of any library.
-fn compile_init(scratch: &Scratch) -> Option<Vec<u8>> {
+/// A guest's first program, without need of any library, or `None` after a visible skip.
+pub(crate) fn compile(code: &str) -> Option<Vec<u8>> {
     if !cfg!(target_arch = "x86_64") {
         judges::skip("boot", "the guest's kernel is for x86-64");
         return None;
     }
     let mut gcc = judges::command("gcc")?;
-    let code = scratch.file("init.c", include_str!("boot/init.c"));
+    let scratch = Scratch::new();
+    scratch.file("console.h", include_str!("boot/console.h"));
+    let code = scratch.file("init.c", code);
     let init = scratch.join("init");
     run(gcc.args(["-static", "-O1", "-Wall", "-Werror", "-o"]).arg(&init).arg(&code)).success().unwrap();
     Some(fs::read(init).unwrap())
 }
 
-/// Runs a machine until it powers off. What its console showed, or `None` after a visible skip.
-fn machine(disk: &Path, partuuid: &str) -> Option<String> {
+/// Runs a machine until it powers off. What its console showed, or `None` after a visible skip. The disks are
+/// `/dev/nvme0n1`, `/dev/nvme0n2` and so on; `root` is how the kernel finds its own.
+pub(crate) fn machine(root: &str, disks: &[PathBuf]) -> Option<String> {
     let kernel = judges::cloud_kernel()?;
     let mut qemu = judges::command("qemu-system-x86_64")?;
     let _heavy = judges::heavy();
-    let append = format!(
-        "console=ttyS0 root=PARTUUID={partuuid} rootfstype=ext4 rootwait rw init=/init panic=-1 loglevel=6"
-    );
+    let append =
+        format!("console=ttyS0 root={root} rootfstype=ext4 rootwait rw init=/init panic=-1 loglevel=6");
     qemu.args(["-accel", "tcg", "-m", "512", "-smp", "1", "-nographic", "-no-reboot", "-nodefaults"])
         .args(["-serial", "stdio", "-kernel"])
         .arg(kernel)
-        .args(["-append", &append, "-device", "nvme,drive=disk,serial=disk", "-drive"])
-        .arg(format!("file={},format=raw,if=none,id=disk", disk.display()));
+        .args(["-append", &append, "-device", "nvme,serial=disks,id=nvme"]);
+    // Namespaces of one controller have their numbers for sure; controllers get theirs in any order.
+    for (disk, number) in disks.iter().zip(1..) {
+        // What the machine has flushed need not outlive a loss of the host's power.
+        qemu.arg("-drive")
+            .arg(format!("file={},format=raw,if=none,cache=unsafe,id=disk{number}", disk.display()))
+            .args(["-device", &format!("nvme-ns,bus=nvme,drive=disk{number},nsid={number}")]);
+    }
     Some(transcript(&mut qemu))
 }
 

@@ -48,6 +48,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("mkfs.xfs", "xfsprogs"),
     ("filefrag", "e2fsprogs"),
     ("chattr", "e2fsprogs"),
+    ("ldd", "libc-bin"),
 ];
 
 /// A real policy, as its package's installation builds it.

@@ -14,6 +14,7 @@ mod cli;
 mod edited;
 mod failures;
 mod foreign;
+mod guests;
 mod hostile;
 mod identical;
 mod images;

@@ -1,38 +1,10 @@
 /* The first program of the guest: checks what the image holds, writes a file, and powers off.
  * Every line it prints starts with "guest:", and the last one is "guest: done" only if all was well. */
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-static int failures;
-
-static void check(int good, const char *what)
-{
-	printf("guest: %s %s\n", good ? "ok" : "NOT OK", what);
-	if (!good)
-		failures++;
-}
-
-/* The guest's kernel has no console before /dev/console is there: from the image, or from the kernel itself. */
-static void open_console(void)
-{
-	int fd = open("/dev/console", O_RDWR);
-
-	if (fd < 0) {
-		mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-		fd = open("/dev/console", O_RDWR);
-	}
-	if (fd >= 0) {
-		dup2(fd, 0);
-		dup2(fd, 1);
-		dup2(fd, 2);
-	}
-	setvbuf(stdout, NULL, _IONBF, 0);
-}
+#include "console.h"
 
 static int content_is(const char *path, const char *expected)
 {
