@@ -14,7 +14,7 @@ use proptest::sample::select;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::judge::{fsck, read_back, run, write};
+use crate::judge::{fsck, read_back, reads_back, run, write};
 use crate::pattern::Pattern;
 use crate::trees;
 
@@ -58,7 +58,7 @@ fn judge(tree: &Patterns, options: &Options, look: impl FnOnce(&Path)) -> Summar
     let image = dir.path().join("image");
     write(&layout, &image);
     fsck(&image);
-    read_back(tree, &image);
+    reads_back(tree, options, &image);
     look(&image);
     layout.summary()
 }
