@@ -40,6 +40,7 @@
 
 mod census;
 mod child;
+mod initrd;
 mod make_tree;
 mod peer_limit;
 mod peer_mkext4;
@@ -56,6 +57,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 
 use crate::census::Census;
+use crate::initrd::Initrd;
 use crate::make_tree::MakeTree;
 use crate::report::{Machine, Table};
 use crate::rounds::Plan;
@@ -70,6 +72,7 @@ use crate::tool::{Job, Programs, Tool};
 #[command(after_help = "Examples:
   compare make-tree debian /var/tmp/trees/debian
   compare --out-dir /dev/shm --out-dir /var/tmp /var/tmp/trees/debian
+  compare initrd --only gzip,zstd /var/tmp/trees/debian
   compare --only rootcast,limit --runs 15 --json raw.json /var/tmp/trees/debian")]
 struct Cli {
     #[command(subcommand)]
@@ -121,6 +124,8 @@ impl Comparison {
 enum Mode {
     /// Make a tree to measure with
     MakeTree(MakeTree),
+    /// Compare initramfs images of a tree, codec by codec, with what find, cpio and a compressor make
+    Initrd(Initrd),
     /// The peer `mkext4`: make an ext4 image of TREE with the crate mkext4
     #[command(hide = true)]
     PeerMkext4 {
@@ -152,6 +157,7 @@ fn run(cli: Cli) -> Result<()> {
     match cli.mode {
         None => compare(&cli.comparison),
         Some(Mode::MakeTree(wanted)) => make_tree::make(&wanted),
+        Some(Mode::Initrd(wanted)) => initrd::compare(&wanted),
         Some(Mode::PeerLimit { tree, out }) => peer_limit::copy(&tree, &out),
         Some(Mode::PeerMkext4 { tree, out, size }) => {
             let mib = match size {

@@ -20,9 +20,9 @@ pub(crate) struct Plan {
 
 /// What one tool did in all rounds.
 #[derive(Clone, Debug)]
-pub(crate) struct Record {
+pub(crate) struct Record<T = Tool> {
     /// The tool.
-    pub(crate) tool: Tool,
+    pub(crate) tool: T,
     /// The counted runs with the number of their round, warm-up rounds first.
     pub(crate) samples: Vec<(u32, Sample)>,
     /// Why the tool stopped taking part, if it did.
@@ -32,13 +32,13 @@ pub(crate) struct Record {
 }
 
 /// Runs `tools` round by round; `run` is called with a tool and the number of the round, 0 being the first.
-pub(crate) fn run(
+pub(crate) fn run<T: Copy>(
     plan: &Plan,
-    tools: &[Tool],
-    mut run: impl FnMut(Tool, u32) -> Result<Sample, String>,
-) -> Vec<Record> {
-    let new = |&tool| Record { tool, samples: Vec::new(), failure: None, too_slow: false };
-    let mut records: Vec<Record> = tools.iter().map(new).collect();
+    tools: &[T],
+    mut run: impl FnMut(T, u32) -> Result<Sample, String>,
+) -> Vec<Record<T>> {
+    let new = |&tool: &T| Record { tool, samples: Vec::new(), failure: None, too_slow: false };
+    let mut records: Vec<Record<T>> = tools.iter().map(new).collect();
     for round in 0..plan.warmup.saturating_add(plan.runs) {
         for record in &mut records {
             if record.too_slow || record.failure.is_some() {

@@ -1,0 +1,250 @@
+//! Initramfs images beside what makes them elsewhere: `find | cpio | COMPRESSOR`, codec by codec.
+//!
+//! ```text
+//! compare initrd /var/tmp/trees/debian
+//! compare initrd --only gzip,zstd --runs 7 --out-dir /dev/shm /var/tmp/trees/debian
+//! ```
+//!
+//! Each contender is a line of shell with `$ROOTCAST`, `$TREE`, `$OUT`, `$CPIO` (the tree's archive, made before the clock
+//! starts), `$COPY` (a copy of the tree to change) and `$CACHE` (a directory). Within a codec they run in turns, so that a
+//! drift of the machine hits all alike. Peers whose program is missing are left out, and named.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::child::{self, Sample};
+use crate::report::mebibytes;
+use crate::rounds::{self, Plan, Record};
+use crate::statistics::{median, pairwise};
+
+/// What to compare.
+#[derive(clap::Args)]
+pub(crate) struct Initrd {
+    /// The tree to make archives of
+    tree: PathBuf,
+    /// The codecs to compare, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    only: Vec<Codec>,
+    /// Counted rounds; every contender runs once in each
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Rounds before the counted ones
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    warmup: u32,
+    /// Where outputs are written, and removed again [default: the directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    out_dir: Option<PathBuf>,
+    /// The rootcast binary to measure [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    rootcast: Option<PathBuf>,
+    /// Do not repeat a contender once it took longer than this
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    patience: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Codec {
+    None,
+    Gzip,
+    Zstd,
+    Zstd19,
+    Xz,
+    Lz4,
+    /// One file changed since the last time, with a cache
+    Rebuild,
+}
+
+/// A line of shell, and the program it needs besides rootcast.
+#[derive(Clone, Copy)]
+struct Contender {
+    name: &'static str,
+    needs: &'static str,
+    script: &'static str,
+}
+
+fn contender(name: &'static str, needs: &'static str, script: &'static str) -> Contender {
+    Contender { name, needs, script }
+}
+
+impl Codec {
+    const ALL: [Self; 7] =
+        [Self::None, Self::Gzip, Self::Zstd, Self::Zstd19, Self::Xz, Self::Lz4, Self::Rebuild];
+
+    /// rootcast first.
+    fn contenders(self) -> Vec<Contender> {
+        match self {
+            Self::None => vec![
+                contender("rootcast none", "sh", "$ROOTCAST --compress none"),
+                contender("find|cpio", "cpio", "archive > $OUT"),
+                contender("the limit", "sh", "$LIMIT peer-limit $TREE $OUT"),
+            ],
+            Self::Gzip => vec![
+                contender("rootcast gzip", "sh", "$ROOTCAST --compress gzip"),
+                contender("find|cpio|gzip -9", "gzip", "archive | gzip -9n > $OUT"),
+                contender("find|cpio|pigz -9", "pigz", "archive | pigz -9n > $OUT"),
+                contender(
+                    "find|cpio|libdeflate-gzip -6",
+                    "libdeflate-gzip",
+                    "archive | libdeflate-gzip -6 > $OUT",
+                ),
+            ],
+            Self::Zstd => vec![
+                contender("rootcast zstd:3", "sh", "$ROOTCAST --compress zstd:3"),
+                contender("zstd -3 -T0 of the archive", "zstd", "zstd -q -3 -T0 -c < $CPIO > $OUT"),
+                contender("find|cpio|zstd -3 -T0", "zstd", "archive | zstd -q -3 -T0 > $OUT"),
+            ],
+            Self::Zstd19 => vec![
+                contender("rootcast zstd:19", "sh", "$ROOTCAST --compress zstd:19"),
+                contender("find|cpio|zstd -19 -T0", "zstd", "archive | zstd -q -19 -T0 > $OUT"),
+            ],
+            Self::Xz => vec![
+                contender("rootcast xz", "sh", "$ROOTCAST --compress xz"),
+                contender(
+                    "find|cpio|xz -T0",
+                    "xz",
+                    "archive | xz --check=crc32 --lzma2=preset=6,dict=1MiB -T0 > $OUT",
+                ),
+            ],
+            Self::Lz4 => vec![
+                contender("rootcast lz4", "sh", "$ROOTCAST --compress lz4"),
+                contender("find|cpio|lz4 -l -9", "lz4", "archive | lz4 -q -l -9 > $OUT"),
+            ],
+            Self::Rebuild => vec![
+                contender(
+                    "rootcast gzip, a file changed",
+                    "sh",
+                    "date +%N > $COPY/changed; TREE=$COPY; $ROOTCAST --compress gzip --cache $CACHE",
+                ),
+                contender(
+                    "rootcast gzip, an empty cache",
+                    "sh",
+                    "rm -rf $CACHE; TREE=$COPY; $ROOTCAST --compress gzip --cache $CACHE",
+                ),
+            ],
+        }
+    }
+}
+
+/// What every line begins with. `$ROOTCAST` is a function, so that each line names only what differs.
+const PRELUDE: &str = "set -e
+archive() { cd \"$TREE\" && find . -print0 | LC_ALL=C sort -z | cpio --quiet -0 -o -H newc; }
+rootcast() { \"$BINARY\" initrd \"$TREE\" -o \"$OUT\" --init none -q \"$@\"; }
+ROOTCAST=rootcast
+";
+
+/// Compares the codecs that were asked for, and prints a table for each.
+pub(crate) fn compare(wanted: &Initrd) -> Result<()> {
+    ensure!(wanted.tree.is_dir(), "{}: not a directory", wanted.tree.display());
+    let own = std::env::current_exe().context("this program's own path")?;
+    let binary = wanted.rootcast.clone().unwrap_or_else(|| own.with_file_name("rootcast"));
+    ensure!(binary.is_file(), "{}: no such file; build it with --release", binary.display());
+    let out_dir = wanted.out_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let scratch = tempfile::Builder::new().prefix("compare-").tempdir_in(&out_dir)?;
+    let bench = Bench { tree: wanted.tree.canonicalize()?, binary, own, scratch: scratch.path().to_owned() };
+    bench.prepare()?;
+    let plan = Plan {
+        runs: wanted.runs,
+        warmup: wanted.warmup,
+        patience: Duration::from_secs(wanted.patience),
+        cold: false,
+    };
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{} into {}, {} runs", wanted.tree.display(), out_dir.display(), wanted.runs)?;
+    for codec in Codec::ALL {
+        if wanted.only.is_empty() || wanted.only.contains(&codec) {
+            let records = bench.measure(codec, &plan);
+            write!(stdout, "\n{}", table(&records)?)?;
+        }
+    }
+    Ok(())
+}
+
+struct Bench {
+    tree: PathBuf,
+    binary: PathBuf,
+    own: PathBuf,
+    scratch: PathBuf,
+}
+
+impl Bench {
+    /// Makes `$CPIO` and `$COPY`.
+    fn prepare(&self) -> Result<()> {
+        let script = "archive > \"$CPIO\"; cp -a \"$TREE\" \"$COPY\"";
+        let status = self.shell(script).status().context("sh")?;
+        ensure!(status.success(), "the tree cannot be archived and copied: {status}");
+        Ok(())
+    }
+
+    fn shell(&self, script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{PRELUDE}{script}"));
+        command.env("TREE", &self.tree).env("BINARY", &self.binary).env("LIMIT", &self.own);
+        for (name, file) in [("OUT", "out"), ("CPIO", "cpio"), ("COPY", "copy"), ("CACHE", "cache")] {
+            command.env(name, self.scratch.join(file));
+        }
+        command
+    }
+
+    fn measure(&self, codec: Codec, plan: &Plan) -> Vec<Record<&'static str>> {
+        let contenders = codec.contenders();
+        let names: Vec<&'static str> = contenders.iter().map(|contender| contender.name).collect();
+        let out = self.scratch.join("out");
+        rounds::run(plan, &names, |name, _| {
+            let contender = contenders.iter().find(|contender| contender.name == name);
+            let Some(contender) = contender.filter(|contender| is_there(contender.needs)) else {
+                return Err("its program is not installed".to_owned());
+            };
+            let sample = child::measure(&mut self.shell(contender.script), &out, false);
+            let removal = child::remove_output(&out);
+            sample.and_then(|sample| removal.map(|()| sample)).map_err(|error| format!("{error:#}"))
+        })
+    }
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| Path::new(&directory).join(program).is_file())
+}
+
+/// A line for each contender, with ratios of the first to it.
+fn table(records: &[Record<&'static str>]) -> Result<String> {
+    let walls = |record: &Record<&str>| -> Vec<(u32, f64)> {
+        record.samples.iter().map(|(round, sample)| (*round, sample.wall.as_secs_f64())).collect()
+    };
+    let of = |record: &Record<&str>, value: fn(&Sample) -> f64| {
+        median(record.samples.iter().map(|(_, sample)| value(sample))).unwrap_or(0.0)
+    };
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{:<32} {:>8} {:>8} {:>10} {:>12}  {:>9} {:>9}",
+        "", "wall", "cpu", "peak", "bytes", "wall of", "bytes of"
+    )?;
+    let Some(first) = records.first() else { return Ok(text) };
+    for record in records {
+        let Some((_, sample)) = record.samples.first() else {
+            writeln!(text, "{:<32} {}", record.tool, record.failure.as_deref().unwrap_or("did not run"))?;
+            continue;
+        };
+        let wall = of(record, |sample| sample.wall.as_secs_f64());
+        let cpu = of(record, |sample| (sample.user + sample.system).as_secs_f64());
+        let ratio = pairwise(&walls(first), &walls(record))
+            .unwrap_or(of(first, |sample| sample.wall.as_secs_f64()) / wall);
+        #[expect(clippy::cast_precision_loss, reason = "sizes of files, to two digits")]
+        let sizes =
+            first.samples.first().map_or(0.0, |(_, own)| own.apparent as f64 / sample.apparent as f64);
+        writeln!(
+            text,
+            "{:<32} {wall:>8.3} {cpu:>8.2} {:>10} {:>12}  {ratio:>9.3} {sizes:>9.4}",
+            record.tool,
+            mebibytes(sample.peak_rss),
+            sample.apparent,
+        )?;
+    }
+    Ok(text)
+}
