@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 mod directory;
+mod read_ahead;
 mod root;
 
 use std::ffi::OsStr;
@@ -284,19 +285,19 @@ mod tests {
     use super::*;
 
     /// A file as a scan finds it.
-    fn scanned(directory: &Path, name: &str) -> Blob {
+    pub(super) fn scanned(directory: &Path, name: &str) -> Blob {
         let root = Arc::new(Root::open_at(directory).expect("the test's directory"));
         let stat = rustix::fs::lstat(directory.join(name)).expect("the test's file");
         let (place, name) = HostDirectory::of_file(root, name.as_bytes());
         Blob::host(place, name.into(), file_size(&stat), Identity::of(&stat))
     }
 
-    fn read(blob: &Blob) -> io::Result<Vec<u8>> {
+    pub(super) fn read(blob: &Blob) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(blob.len()).expect("small")];
         blob.read_at(&mut bytes, 0).map(|()| bytes)
     }
 
-    fn change(blob: &Blob) -> Change {
+    pub(super) fn change(blob: &Blob) -> Change {
         let error = read(blob).expect_err("the file changed");
         ChangedWhileRead::within(&error).unwrap_or_else(|| panic!("{error} is no change")).change
     }

@@ -11,11 +11,14 @@
 //! Each thread takes the next span of runs, gathers its bytes in a buffer of its own and hands them on, so the
 //! memory taken is a few buffers whatever the image's size. The bytes are the same for every number of threads,
 //! and so is the error when something fails: the one nearest the image's start.
+//!
+//! Beside them `read_ahead` has the kernel read what will be gathered, when it is not in the page cache yet.
 
 mod atomic_file;
 mod clone_range;
 pub mod digest;
 mod in_order;
+mod read_ahead;
 mod spans;
 pub mod sparse_file;
 pub mod stream;
@@ -29,11 +32,12 @@ use crate::interrupt::Interrupt;
 use crate::report::progress::Progress;
 
 pub use clone_range::{CloneFile, CloneSource, Reflink};
+pub use read_ahead::ReadAhead;
 
 /// How an image is read and written; nothing here shows in the bytes.
 #[derive(Clone, Copy)]
 pub struct WriteOptions<'a> {
-    /// How many threads work, the caller's among them.
+    /// How many threads work, the caller's among them. One more mostly sleeps, and tells the kernel what comes next.
     pub threads: NonZeroUsize,
     /// When a file is made to share bytes with the sources.
     pub reflink: Reflink,

@@ -2,8 +2,8 @@
 //!
 //! Hashing is one thread's work, so it is the limit; the other threads read ahead of it.
 
+use super::read_ahead::ReadAhead;
 use image_runs::Image;
-use image_tree::Content;
 use sha2::{Digest, Sha256};
 
 use super::{WriteOptions, in_order};
@@ -14,7 +14,7 @@ use crate::error::Result;
 /// # Errors
 /// What reading the image's contents gives, [`Verification`](crate::error::ErrorKind::Verification) when its
 /// runs are not what [`Image`] promises, or [`Interrupted`](crate::error::ErrorKind::Interrupted).
-pub fn sha256<C: Content>(image: &dyn Image<C>, options: &WriteOptions<'_>) -> Result<[u8; 32]> {
+pub fn sha256<C: ReadAhead>(image: &dyn Image<C>, options: &WriteOptions<'_>) -> Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     in_order::for_each_slice(image, options, &mut |bytes| {
         hasher.update(bytes);

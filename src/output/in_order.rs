@@ -12,9 +12,9 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use image_runs::Image;
-use image_tree::Content;
 
 use super::WriteOptions;
+use super::read_ahead::{self, Reached, ReadAhead};
 use super::spans::{Span, Spans};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -37,16 +37,16 @@ type Order<'a, C> = Sender<Receiver<Filled<'a, C>>>;
 ///
 /// # Errors
 /// The first error of the image's contents or of `sink` in the image's order, or that a signal came.
-pub(super) fn for_each_slice<C: Content>(
+pub(super) fn for_each_slice<C: ReadAhead>(
     image: &dyn Image<C>,
     options: &WriteOptions<'_>,
     sink: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let mut emitter = Emitter { options, sink };
-    match options.threads.get() - 1 {
-        0 => alone(image, &mut emitter),
-        fillers => with_fillers(image, fillers, &mut emitter),
-    }
+    read_ahead::beside(Spans::of(image), options.interrupt, |reached| match options.threads.get() - 1 {
+        0 => alone(image, reached, &mut emitter),
+        fillers => with_fillers(image, fillers, reached, &mut emitter),
+    })
 }
 
 struct Emitter<'s> {
@@ -73,17 +73,23 @@ impl Emitter<'_> {
     }
 }
 
-fn alone<C: Content>(image: &dyn Image<C>, emitter: &mut Emitter<'_>) -> Result<()> {
+fn alone<C: ReadAhead>(image: &dyn Image<C>, reached: &Reached, emitter: &mut Emitter<'_>) -> Result<()> {
     let mut spans = Spans::of(image);
     let mut span = Span::new();
     while spans.take(&mut span)? {
+        reached.advance(spans.position());
         span.gather()?;
         emitter.emit(&span)?;
     }
     Ok(())
 }
 
-fn with_fillers<C: Content>(image: &dyn Image<C>, fillers: usize, emitter: &mut Emitter<'_>) -> Result<()> {
+fn with_fillers<C: ReadAhead>(
+    image: &dyn Image<C>,
+    fillers: usize,
+    reached: &Reached,
+    emitter: &mut Emitter<'_>,
+) -> Result<()> {
     let (order, slots) = channel();
     let (free, empty) = channel();
     for _ in 0..fillers.saturating_mul(BUFFERS_PER_FILLER) {
@@ -95,7 +101,7 @@ fn with_fillers<C: Content>(image: &dyn Image<C>, fillers: usize, emitter: &mut 
         for _ in 0..fillers {
             let order = order.clone();
             thread::Builder::new()
-                .spawn_scoped(scope, move || fill_spans(work, &order))
+                .spawn_scoped(scope, move || fill_spans(work, reached, &order))
                 .map_err(cannot_start_thread)?;
         }
         // The fillers hold the remaining ends: when they are done or have panicked, `slots` ends too.
@@ -109,8 +115,8 @@ pub(super) fn cannot_start_thread(error: io::Error) -> Error {
 }
 
 /// Takes spans until there are none left, the sink is gone or reading fails.
-fn fill_spans<'a, C: Content>(work: &Work<'a, C>, order: &Order<'a, C>) {
-    while let Some((mut span, promise)) = take_span(work, order) {
+fn fill_spans<'a, C: ReadAhead>(work: &Work<'a, C>, reached: &Reached, order: &Order<'a, C>) {
+    while let Some((mut span, promise)) = take_span(work, reached, order) {
         let filled = span.gather().map(|()| span);
         let failed = filled.is_err();
         if promise.send(filled).is_err() || failed {
@@ -125,6 +131,7 @@ fn fill_spans<'a, C: Content>(work: &Work<'a, C>, order: &Order<'a, C>) {
 /// waits for the earliest of them, never waits in vain.
 fn take_span<'a, C>(
     work: &Work<'a, C>,
+    reached: &Reached,
     order: &Order<'a, C>,
 ) -> Option<(Span<'a, C>, SyncSender<Filled<'a, C>>)> {
     // OK to unwrap: it is poisoned when the image panicked in another thread, and this one then follows it.
@@ -133,6 +140,7 @@ fn take_span<'a, C>(
     let mut span = empty.recv().ok()?;
     let (promise, slot) = sync_channel(1);
     let taken = spans.take(&mut span);
+    reached.advance(spans.position());
     if matches!(taken, Ok(false)) {
         return None;
     }

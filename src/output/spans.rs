@@ -215,6 +215,14 @@ impl<'a, C> Span<'a, C> {
         self.push(run);
     }
 
+    /// The ranges of contents it takes bytes from, as content, offset and length in bytes; none of what is chosen.
+    pub(super) fn contents(&self) -> impl Iterator<Item = (&'a C, u64, u64)> {
+        self.runs.iter().filter_map(|run| match run.source {
+            Source::Content { content, offset } => Some((content, offset, run.len)),
+            _ => None,
+        })
+    }
+
     /// The bytes, once gathered.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[..self.len]

@@ -30,12 +30,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use image_runs::{Image, Run};
-use image_tree::Content;
 
 use super::WriteOptions;
 use super::atomic_file::AtomicFile;
 use super::clone_range::{CloneSource, Cloned, Cloner, Reflink};
 use super::in_order::cannot_start_thread;
+use super::read_ahead::{self, Reached, ReadAhead};
 use super::spans::{SPAN_SIZE, Span, Spans, in_memory, split};
 use super::stream::{self, Streamed};
 use crate::error::{Error, ErrorKind, Result};
@@ -73,7 +73,7 @@ pub struct Written {
 /// output when it cannot be written, what reading the image's contents gives,
 /// [`Verification`](ErrorKind::Verification) when the image's runs are not what [`Image`] promises, and
 /// [`Interrupted`](ErrorKind::Interrupted).
-pub fn write<C: CloneSource>(
+pub fn write<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
     path: &Path,
     options: &WriteOptions<'_>,
@@ -140,7 +140,7 @@ fn resolve(path: &Path) -> Result<PathBuf> {
     Err(Error::at(ErrorKind::Io, path, io::Error::other("too many levels of symbolic links")))
 }
 
-fn write_stream<C: Content>(
+fn write_stream<C: ReadAhead>(
     image: &dyn Image<C>,
     path: &Path,
     options: &WriteOptions<'_>,
@@ -154,7 +154,7 @@ fn write_stream<C: Content>(
     }
 }
 
-fn write_file<C: CloneSource>(
+fn write_file<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
     path: &Path,
     target: &Path,
@@ -164,15 +164,18 @@ fn write_file<C: CloneSource>(
     let output = AtomicFile::create(target)?;
     output.file().set_len(image.len()).map_err(refused)?;
     let cloner = Cloner::new(output.file(), path, options.reflink);
-    let writer = Writer {
-        spans: Mutex::new(Spans::of(image).choosing(|run, position| cloner.range(run, position))),
-        file: Mutex::new(output.file()),
-        stop: AtomicBool::new(false),
-        cloner: &cloner,
-        options,
-        refused: &refused,
-    };
-    let Tally { written_bytes, cloned_bytes } = write_with_threads(&writer)?;
+    let spans = || Spans::of(image).choosing(|run, position| cloner.range(run, position));
+    let Tally { written_bytes, cloned_bytes } = read_ahead::beside(spans(), options.interrupt, |reached| {
+        write_with_threads(&Writer {
+            spans: Mutex::new(spans()),
+            reached,
+            file: Mutex::new(output.file()),
+            stop: AtomicBool::new(false),
+            cloner: &cloner,
+            options,
+            refused: &refused,
+        })
+    })?;
     options.interrupt.check()?;
     output.publish().map_err(refused)?;
     let hole_bytes = image.len() - written_bytes - cloned_bytes;
@@ -211,6 +214,7 @@ fn data_bytes<C>(image: &dyn Image<C>) -> u64 {
 /// What the threads share.
 struct Writer<'w, 'a, C> {
     spans: Mutex<Spans<'a, C>>,
+    reached: &'w Reached,
     /// The kernel lets one thread at a time write to a file. Threads that wait for it here sleep; in the kernel they
     /// would spin and take the processor from those that read.
     file: Mutex<&'w File>,
@@ -306,6 +310,7 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
             {
                 return Ok(None);
             }
+            self.reached.advance(spans.position());
         }
         let start = span.start;
         self.options.progress.add(span.gap);

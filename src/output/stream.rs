@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use super::read_ahead::ReadAhead;
 use image_runs::Image;
-use image_tree::Content;
 
 use super::{WriteOptions, in_order};
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ pub fn standard_output() -> Result<File> {
 /// What reading the image's contents gives, what `out` gives except a broken pipe,
 /// [`Verification`](crate::error::ErrorKind::Verification) when the image's runs are not what [`Image`]
 /// promises, or [`Interrupted`](crate::error::ErrorKind::Interrupted). What was written before stays written.
-pub fn write<C: Content>(
+pub fn write<C: ReadAhead>(
     image: &dyn Image<C>,
     out: &mut dyn Write,
     name: &Path,

@@ -18,11 +18,12 @@ use tempfile::TempDir;
 use super::spans::{MIN_GAP, SPAN_SIZE};
 use super::sparse_file::{self, MIN_HOLE, Written};
 use super::stream::{self, Streamed};
-use super::{CloneSource, Reflink, WriteOptions, digest};
+use super::{CloneSource, ReadAhead, Reflink, WriteOptions, digest};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
 
+mod ahead;
 mod targets;
 
 const BLOCK: usize = 4096;
@@ -71,6 +72,8 @@ impl Content for TestContent {
 }
 
 impl CloneSource for TestContent {}
+
+impl ReadAhead for TestContent {}
 
 /// Renders each key as its own bytes, between zeros it relies on being there.
 struct Keys;

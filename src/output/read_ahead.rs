@@ -1,0 +1,140 @@
+//! Reading begins before the bytes are asked for.
+//!
+//! ```text
+//! image      ├── written ──┬ taken ┬────────── WINDOW ──────────┬────────────
+//!                          │       │ cold spans: the kernel     │
+//!                   threads at     │ was told, reads them now   ▲ one thread more, which waits
+//!                   work on these  └────────────────────────────┘ until the others come nearer
+//! ```
+//!
+//! A thread that gathers a span of small files waits for the disk once for each of them, so a disk has no more to do
+//! at a time than there are threads. One thread more, which sleeps most of the time, tells the kernel what will be
+//! read, as far ahead as [`WINDOW`].
+//!
+//! Of each span it asks first whether the first of its files is in the page cache, and does nothing more with the span
+//! if it is. Ranges that the output is to share with their sources are left alone, for nobody reads them. Nothing
+//! that goes wrong here is told: reading tells it.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use image_tree::Content;
+
+use super::spans::{SPAN_SIZE, Span, Spans};
+use crate::interrupt::Interrupt;
+
+/// How far beyond the spans taken the kernel is told, in bytes of the image.
+pub(super) const WINDOW: u64 = 16 * SPAN_SIZE;
+
+/// A content whose bytes may have to come from a disk.
+pub trait ReadAhead: Content {
+    /// Whether the byte at `offset` has to come from a disk. False when that cannot be told without waiting for it.
+    fn is_cold(&self, offset: u64) -> bool {
+        let _ = offset;
+        false
+    }
+
+    /// Has the kernel begin to read a range, in bytes, and does not wait for it. Errors are left for reading to tell.
+    fn begin_to_read(&self, offset: u64, len: u64) {
+        let _ = (offset, len);
+    }
+}
+
+/// How far the threads that read have come.
+#[derive(Default)]
+pub(super) struct Reached {
+    state: Mutex<State>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Where the spans taken end, in bytes of the image.
+    position: u64,
+    /// The position from which there is something to do again.
+    awaited: u64,
+    /// Set when nothing will be read any more.
+    done: bool,
+}
+
+/// Calls `work`, which is to tell how far it has come, while a thread reads ahead in the same spans.
+pub(super) fn beside<C: ReadAhead, T>(
+    spans: Spans<'_, C>,
+    interrupt: &Interrupt,
+    work: impl FnOnce(&Reached) -> T,
+) -> T {
+    let reached = Reached::default();
+    thread::scope(|scope| {
+        let stop = StopOnDrop(&reached);
+        let ahead = thread::Builder::new().spawn_scoped(scope, || reached.read_ahead(spans, interrupt));
+        let result = work(&reached);
+        drop(stop);
+        if let Ok(ahead) = ahead {
+            // OK to ignore: an image that panics does so for `work` too.
+            let _ = ahead.join();
+        }
+        result
+    })
+}
+
+/// Ends the thread, also when the work panics.
+struct StopOnDrop<'r>(&'r Reached);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.lock().done = true;
+        self.0.moved.notify_one();
+    }
+}
+
+impl Reached {
+    /// Tells that the spans taken end at `position` or later.
+    pub(super) fn advance(&self, position: u64) {
+        let mut state = self.lock();
+        state.position = state.position.max(position);
+        if state.position >= state.awaited {
+            self.moved.notify_one();
+        }
+    }
+
+    fn read_ahead<C: ReadAhead>(&self, mut spans: Spans<'_, C>, interrupt: &Interrupt) {
+        let mut span = Span::new();
+        while let Ok(true) = spans.take(&mut span) {
+            let is_over = || interrupt.signal().is_some() || self.lock().done;
+            let Some(position) = self.wait_until_near(span.start) else { return };
+            if span.start < position || !is_cold(&span) {
+                continue;
+            }
+            for (content, offset, len) in span.contents() {
+                if is_over() {
+                    return;
+                }
+                content.begin_to_read(offset, len);
+            }
+        }
+    }
+
+    /// Waits until `start` is within the window, and gives how far the others have come. None when there is nothing
+    /// more to do.
+    fn wait_until_near(&self, start: u64) -> Option<u64> {
+        let mut state = self.lock();
+        if start > state.position.saturating_add(WINDOW) {
+            // Half the window at a time, so as to be woken seldom.
+            state.awaited = start.saturating_sub(WINDOW / 2);
+            while !state.done && state.position < state.awaited {
+                state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.awaited = u64::MAX;
+        }
+        (!state.done).then_some(state.position)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change is complete in itself.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_cold<C: ReadAhead>(span: &Span<'_, C>) -> bool {
+    span.contents().next().is_some_and(|(content, offset, _)| content.is_cold(offset))
+}

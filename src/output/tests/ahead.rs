@@ -1,0 +1,176 @@
+//! Reading ahead shows in nothing but what the contents are asked for.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use super::*;
+use crate::output::read_ahead::{Reached, WINDOW, beside};
+use crate::output::spans::Spans;
+
+/// A content of ones that remembers what it was told, and may do something then.
+struct Told<'t> {
+    cold: bool,
+    /// Offset and length.
+    told: Mutex<Vec<(u64, u64)>>,
+    when_told: &'t (dyn Fn() + Sync),
+}
+
+impl<'t> Told<'t> {
+    fn new(cold: bool, when_told: &'t (dyn Fn() + Sync)) -> Self {
+        Self { cold, told: Mutex::new(Vec::new()), when_told }
+    }
+
+    fn ranges(&self) -> Vec<(u64, u64)> {
+        self.told.lock().expect("no panic").clone()
+    }
+
+    /// Waits until `count` ranges were told, and then as long as it takes to tell too many.
+    fn wait_for(&self, count: usize) -> Vec<(u64, u64)> {
+        let start = Instant::now();
+        while self.ranges().len() < count && start.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(20));
+        self.ranges()
+    }
+}
+
+impl Content for Told<'_> {
+    fn len(&self) -> u64 {
+        SPANS * SPAN_SIZE
+    }
+
+    fn read_at(&self, buffer: &mut [u8], _: u64) -> io::Result<()> {
+        buffer.fill(1);
+        Ok(())
+    }
+}
+
+impl CloneSource for Told<'_> {}
+
+impl ReadAhead for Told<'_> {
+    fn is_cold(&self, _: u64) -> bool {
+        self.cold
+    }
+
+    fn begin_to_read(&self, offset: u64, len: u64) {
+        self.told.lock().expect("no panic").push((offset, len));
+        (self.when_told)();
+    }
+}
+
+const SPANS: u64 = 64;
+
+struct One<'t>(Told<'t>);
+
+impl<'t> Image<Told<'t>> for One<'t> {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Told<'t>>> + Send + '_> {
+        Box::new(std::iter::once(Run {
+            len: self.0.len(),
+            source: Source::Content { content: &self.0, offset: 0 },
+        }))
+    }
+}
+
+fn spans(range: std::ops::Range<u64>) -> Vec<(u64, u64)> {
+    range.map(|span| (span * SPAN_SIZE, SPAN_SIZE)).collect()
+}
+
+/// Reads ahead of `work` in an image of [`SPANS`] spans, and gives what was told by the end of it.
+fn told(
+    cold: bool,
+    interrupt: &Interrupt,
+    when_told: &(dyn Fn() + Sync),
+    work: impl FnOnce(&Reached, &Told<'_>),
+) -> Vec<(u64, u64)> {
+    let image = One(Told::new(cold, when_told));
+    beside(Spans::of(&image), interrupt, |reached| work(reached, &image.0));
+    image.0.ranges()
+}
+
+#[test]
+fn the_kernel_is_told_of_the_window_and_no_more() {
+    let window = WINDOW / SPAN_SIZE;
+    let told = told(true, &Interrupt::never(), &|| {}, |reached, content| {
+        let first = usize::try_from(window).expect("small") + 1;
+        assert_eq!(content.wait_for(first), spans(0..window + 1));
+        reached.advance(SPAN_SIZE);
+        assert_eq!(content.wait_for(first), spans(0..window + 1), "it is woken seldom");
+        reached.advance(WINDOW / 2 + SPAN_SIZE);
+        assert_eq!(content.wait_for(first + first / 2), spans(0..window + window / 2 + 2));
+    });
+    assert!(told.len() < usize::try_from(SPANS).expect("small"));
+}
+
+#[test]
+fn nothing_is_told_of_spans_that_were_taken() {
+    let told = told(true, &Interrupt::never(), &|| {}, |reached, content| {
+        let first = content.wait_for(1).len();
+        reached.advance((SPANS - 2) * SPAN_SIZE);
+        content.wait_for(first + 2);
+    });
+    assert_eq!(told[told.len() - 2..], spans(SPANS - 2..SPANS));
+    assert_eq!(told.len() as u64, WINDOW / SPAN_SIZE + 1 + 2);
+}
+
+#[test]
+fn nothing_is_told_of_what_is_warm() {
+    let told = told(false, &Interrupt::never(), &|| {}, |reached, _| {
+        for span in 0..SPANS {
+            reached.advance(span * SPAN_SIZE);
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert_eq!(told, []);
+}
+
+#[test]
+fn a_signal_and_the_end_of_the_work_stop_it() {
+    let interrupt = Interrupt::never();
+    let stop = || interrupt.set(signal_hook::consts::SIGTERM);
+    let first = told(true, &interrupt, &stop, |_, content| {
+        content.wait_for(1);
+    });
+    assert_eq!(first.len(), 1, "the first was told when the signal came");
+
+    let slowly = || thread::sleep(Duration::from_millis(50));
+    let few = told(true, &Interrupt::never(), &slowly, |_, _| {});
+    assert!(few.len() <= 1, "{few:?}");
+}
+
+#[test]
+fn a_panic_ahead_is_not_told() {
+    let told = told(true, &Interrupt::never(), &|| panic!("a content panics"), |_, content| {
+        // The panic spoils the lock of neither.
+        thread::sleep(Duration::from_millis(20));
+        assert_eq!(content.ranges().len(), 1);
+    });
+    assert_eq!(told.len(), 1);
+}
+
+#[test]
+fn cold_contents_become_the_same_bytes() {
+    for (threads, cold) in THREADS.into_iter().flat_map(|threads| [(threads, true), (threads, false)]) {
+        let image = One(Told::new(cold, &|| {}));
+        let directory = directory();
+        let path = directory.path().join("image");
+        let interrupt = Interrupt::never();
+        let options = options(threads, &interrupt, &Silent);
+        let written = sparse_file::write(&image, &path, &options).expect("it can be written");
+        assert_eq!((written.len, written.hole_bytes), (image.len(), 0));
+        assert!(fs::read(&path).expect("the file is there").iter().all(|byte| *byte == 1));
+        let digest = digest::sha256(&image, &options).expect("it can be read");
+        assert_eq!(digest[..], Sha256::digest(fs::read(&path).expect("it is there"))[..]);
+        // Never the same range twice in a pass, nor any other.
+        let mut told = image.0.ranges();
+        assert!(cold || told.is_empty());
+        told.sort_unstable();
+        assert!(
+            told.chunk_by(|a, b| a == b).all(|same| same.len() <= 2 && spans(0..SPANS).contains(&same[0]))
+        );
+    }
+}
