@@ -17,11 +17,12 @@
 //! * Threads that wait for the file in the kernel spin: for the file of 2 GiB two threads so took 1.6 to 1.9 times
 //!   the processor time of one. A lock of our own around the writes was compared on a busy machine only: two
 //!   threads took a fifth to all of the processor time they took without it, and as long for the small files.
-//! * `io_uring` was tried, with 64 chains of open, read into a registered buffer and close in flight per thread, on
-//!   120,000 files of 2 KiB, beside the loop of open, read, examine and close. In the page cache it took 0.75 to 0.9 of
-//!   the processor time, without the examining, and with two threads no time that the noise of the busy machine would
-//!   not hide. With a cold page cache two threads took 2.1 to 2.7 s instead of 7.1, about what reading ahead
-//!   gives (see `read_ahead`), so the loop stays.
+//! * `io_uring` was tried on 120,000 files of 2 KiB, reading only: 64 chains of open, read into a registered buffer and
+//!   close in flight per thread, beside the loop of open, read, examine and close. Medians of five interleaved runs in
+//!   the page cache on a busy machine: with one thread 0.76 of the processor time and 0.54 of the time (0.3 to 0.9),
+//!   with two 0.84 and 0.94 (0.7 to 1.2). It is spared the examining, which the program needs. With the pages, not the
+//!   inodes, dropped before, three runs: two threads 2.1 to 2.7 s instead of 7.0 to 7.3, one 2.8 to 3.5 instead of 12
+//!   to 15. Whole runs of the program with `read_ahead` take about as long, and for them the loop need not change.
 //! * A hole of 4 KiB between data costs ext4 twice the processor time of writing it, and tmpfs as much as writing
 //!   it. From 16 KiB on a hole costs neither more than writing, which is why `MIN_HOLE` is that.
 
