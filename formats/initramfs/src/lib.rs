@@ -58,6 +58,7 @@
 mod append;
 pub mod check;
 mod checksums;
+pub mod codec;
 mod compression;
 mod early;
 mod error;

@@ -1,0 +1,128 @@
+//! `CODEC[:LEVEL]`.
+
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::{Codec, Kind};
+use crate::Compression;
+
+/// Why a text or a number is no codec.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadCodec {
+    /// No codec of that name.
+    #[error("{0:?} is no compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19")]
+    Unknown(String),
+    /// A compression the kernel can unpack, but nothing is made with.
+    #[error("archives are not made with {0}; there are none, gzip, zstd, lz4 and xz")]
+    ReadOnly(Compression),
+    /// The level is no number.
+    #[error("{level:?} is no level of {codec}; its levels are {least} to {most}")]
+    NoNumber {
+        /// The codec.
+        codec: &'static str,
+        /// What was given.
+        level: String,
+        /// The lowest level.
+        least: u8,
+        /// The highest level.
+        most: u8,
+    },
+    /// The codec has no such level.
+    #[error("{codec} has no level {level}; its levels are {least} to {most}")]
+    Level {
+        /// The codec.
+        codec: &'static str,
+        /// What was given.
+        level: u8,
+        /// The lowest level.
+        least: u8,
+        /// The highest level.
+        most: u8,
+    },
+    /// A level of nothing.
+    #[error("none compresses nothing, so it has no level: leave out `:{0}`")]
+    LevelOfNone(String),
+    /// The codec has one window.
+    #[error("the window of {codec} cannot be chosen, only those of zstd and xz")]
+    NoWindow {
+        /// The codec.
+        codec: &'static str,
+    },
+    /// The codec has no such window.
+    #[error("{codec} has no window of 2^{window_log} bytes; it takes 2^{least} to 2^{most}")]
+    Window {
+        /// The codec.
+        codec: &'static str,
+        /// The logarithm of what was given.
+        window_log: u8,
+        /// The logarithm of the shortest.
+        least: u8,
+        /// The logarithm of the longest.
+        most: u8,
+    },
+}
+
+/// The lowest, the highest and the default level, and the logarithm of the default window; 0 is what the level says.
+struct Levels {
+    kind: Kind,
+    least: u8,
+    most: u8,
+    default: u8,
+    window_log: u8,
+}
+
+fn levels(compression: Compression) -> Result<Levels, BadCodec> {
+    let levels = |kind, least, most, default, window_log| Levels { kind, least, most, default, window_log };
+    match compression {
+        Compression::Gzip => Ok(levels(Kind::Gzip, 1, 12, 6, 0)),
+        Compression::Zstd => Ok(levels(Kind::Zstd, 1, 19, 3, 0)),
+        // What the programs that make initramfs give to lz4.
+        Compression::Lz4 => Ok(levels(Kind::Lz4, 1, 12, 9, 0)),
+        Compression::Xz => Ok(levels(Kind::Xz, 0, 9, 6, 20)),
+        other => Err(BadCodec::ReadOnly(other)),
+    }
+}
+
+pub(super) fn codec(compression: Compression, level: Option<u8>) -> Result<Codec, BadCodec> {
+    let Levels { kind, least, most, default, window_log } = levels(compression)?;
+    let level = level.unwrap_or(default);
+    if !(least..=most).contains(&level) {
+        return Err(BadCodec::Level { codec: compression.name(), level, least, most });
+    }
+    Ok(Codec { kind, level, window_log })
+}
+
+impl FromStr for Codec {
+    type Err = BadCodec;
+
+    fn from_str(text: &str) -> Result<Self, BadCodec> {
+        let (name, level) = match text.split_once(':') {
+            Some((name, level)) => (name, Some(level)),
+            None => (text, None),
+        };
+        if name == "none" {
+            return match level {
+                None => Ok(Self::NONE),
+                Some(level) => Err(BadCodec::LevelOfNone(level.to_owned())),
+            };
+        }
+        let compression = Compression::ALL.into_iter().find(|compression| compression.name() == name);
+        let compression = compression.ok_or_else(|| BadCodec::Unknown(name.to_owned()))?;
+        let Levels { least, most, .. } = levels(compression)?;
+        let level = level.map(|level| parse_level(compression, level, least, most)).transpose()?;
+        codec(compression, level)
+    }
+}
+
+fn parse_level(compression: Compression, level: &str, least: u8, most: u8) -> Result<u8, BadCodec> {
+    // Digits alone: a sign is no part of a level.
+    let digits = !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit());
+    level.parse().ok().filter(|_| digits).ok_or_else(|| BadCodec::NoNumber {
+        codec: compression.name(),
+        level: level.to_owned(),
+        least,
+        most,
+    })
+}
