@@ -211,6 +211,11 @@ impl HostFile {
         }
     }
 
+    /// The size and what else must stay as it was.
+    pub(crate) fn identity(&self) -> (u64, Identity) {
+        (self.size, self.identity)
+    }
+
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let file = self.open()?;
         let mut filled = 0;

@@ -15,10 +15,13 @@
 //! Beside them `read_ahead` has the kernel read what will be gathered, when it is not in the page cache yet.
 
 mod atomic_file;
+pub mod cache;
 mod clone_range;
+pub mod compress;
 pub mod digest;
 mod in_order;
 mod read_ahead;
+mod runs;
 mod spans;
 pub mod sparse_file;
 pub mod stream;

@@ -13,14 +13,14 @@
 //! A writer may choose ranges of files that it does not want gathered, since it can share them: each is a span of its
 //! own, without bytes.
 
-use std::io;
 use std::ops::Range;
 
-use image_runs::{Image, MAX_RENDERED, Run, Source};
+use image_runs::{Image, Run, Source};
 use image_tree::Content;
 
 use super::classify_read_error;
-use crate::error::{Error, ErrorKind, Result};
+use super::runs::{Runs, read};
+use crate::error::Result;
 
 /// The size spans have where nothing ends them early, in bytes; `sparse_file` tells what was measured.
 pub(super) const SPAN_SIZE: u64 = 1 << 20;
@@ -37,15 +37,13 @@ type Choice<'a, C> = Box<dyn Fn(&Run<'a, C>, u64) -> Option<Range<u64>> + Send +
 
 /// The spans of an image, in order. It checks the runs it meets.
 pub(super) struct Spans<'a, C> {
-    /// `None` after the last run or an error.
-    runs: Option<Box<dyn Iterator<Item = Run<'a, C>> + Send + 'a>>,
+    runs: Runs<'a, C>,
     /// What the last span left of a run, or did not take of it.
     rest: Option<Run<'a, C>>,
     /// Where `rest`, or else the next run, begins in the image.
     position: u64,
     /// The zeros just before `position` which belong to no span yet.
     gap: u64,
-    len: u64,
     choice: Option<Choice<'a, C>>,
 }
 
@@ -64,7 +62,7 @@ pub(super) struct Span<'a, C> {
 
 impl<'a, C> Spans<'a, C> {
     pub(super) fn of(image: &'a dyn Image<C>) -> Self {
-        Self { runs: Some(image.runs()), rest: None, position: 0, gap: 0, len: image.len(), choice: None }
+        Self { runs: Runs::of(image), rest: None, position: 0, gap: 0, choice: None }
     }
 
     /// The same spans, but for the ranges that `choice` gives. These lie within its run and are not empty.
@@ -84,7 +82,7 @@ impl<'a, C> Spans<'a, C> {
     /// image. Gives false when there is none.
     ///
     /// # Errors
-    /// [`ErrorKind::Verification`] when the runs are not what [`Image`] promises. There is no next one then.
+    /// [`Verification`](crate::error::ErrorKind::Verification) when the runs are not what [`Image`] promises. There is no next one then.
     pub(super) fn take(&mut self, span: &mut Span<'a, C>) -> Result<bool> {
         span.clear();
         while let Some(run) = self.next_run()? {
@@ -131,46 +129,9 @@ impl<'a, C> Spans<'a, C> {
     }
 
     fn next_run(&mut self) -> Result<Option<Run<'a, C>>> {
-        if let Some(run) = self.rest.take() {
-            return Ok(Some(run));
-        }
-        let Some(runs) = &mut self.runs else { return Ok(None) };
-        let run = runs.next();
-        let problem = match &run {
-            Some(run) => self.problem_with(run),
-            None if self.position < self.len => Some("the image's runs end before the image does"),
-            None => None,
-        };
-        if run.is_none() || problem.is_some() {
-            self.runs = None;
-        }
-        match problem {
-            None => Ok(run),
-            Some(problem) => {
-                let message = format!("{problem}, at byte {} of {}", self.position, self.len);
-                Err(Error::new(ErrorKind::Verification, message))
-            }
-        }
-    }
-
-    fn problem_with(&self, run: &Run<'_, C>) -> Option<&'static str> {
-        if run.len == 0 {
-            return Some("a run of the image has no bytes");
-        }
-        if run.len > self.len - self.position {
-            return Some("the image's runs are longer than the image");
-        }
-        match run.source {
-            Source::Bytes(bytes) if u64::try_from(bytes.len()) != Ok(run.len) => {
-                Some("a run of the image and its bytes differ in length")
-            }
-            Source::Rendered { .. } if run.len > MAX_RENDERED => {
-                Some("a rendered run of the image is too long")
-            }
-            Source::Content { offset, .. } if offset.checked_add(run.len).is_none() => {
-                Some("a run of the image lies outside its content")
-            }
-            _ => None,
+        match self.rest.take() {
+            Some(run) => Ok(Some(run)),
+            None => self.runs.next(),
         }
     }
 }
@@ -257,17 +218,4 @@ impl<C: Content> Span<'_, C> {
         }
         Ok(())
     }
-}
-
-fn read<C: Content>(run: &Run<'_, C>, out: &mut [u8]) -> io::Result<()> {
-    match run.source {
-        Source::Zeros => out.fill(0),
-        Source::Bytes(bytes) => out.copy_from_slice(bytes),
-        Source::Rendered { by, key } => {
-            out.fill(0);
-            by.render(key, out);
-        }
-        Source::Content { content, offset } => content.read_at(out, offset)?,
-    }
-    Ok(())
 }

@@ -94,14 +94,15 @@ pub fn write<C: CloneSource + ReadAhead>(
     }
 }
 
-enum Target {
+pub(super) enum Target {
     /// A regular file or nothing yet, at a path that does not end in a symbolic link.
     Regular(PathBuf),
     /// Something that takes bytes in order.
     Stream,
 }
 
-fn target(path: &Path) -> Result<Target> {
+/// What may be written at `path`.
+pub(super) fn target(path: &Path) -> Result<Target> {
     let usage = |message: &str| Err(Error::at(ErrorKind::Usage, path, message));
     let file_type = match fs::metadata(path) {
         Ok(metadata) => metadata.file_type(),

@@ -1,0 +1,194 @@
+//! One entry's file.
+//!
+//! ```text
+//! magic (16) │ key (32) │ compressed bytes │ note (8) │ their length (8) │ SHA-256 of all before (32)
+//! ```
+//!
+//! The digest is at the end, so that an entry can be written front to back however long it is.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+
+use initramfs::codec::Packed;
+use rustix::fs::{AtFlags, FileType};
+use sha2::{Digest, Sha256};
+
+use super::Key;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What an entry's file begins with.
+const MAGIC: [u8; 16] = *b"rootcast entry 1";
+
+/// The bytes before and after the compressed ones.
+const HEAD: usize = 48;
+const TAIL: usize = 48;
+
+/// How much is read at a time, in bytes.
+const SLICE_LEN: usize = 1 << 20;
+
+/// An entry that is there. Nobody has looked at it yet.
+#[derive(Debug)]
+pub(in crate::output) struct Entry {
+    file: File,
+    key: Key,
+    /// How many compressed bytes there are.
+    len: u64,
+}
+
+impl Entry {
+    /// The entry in a file; none when the file cannot be one.
+    pub(super) fn open(file: File, key: &Key) -> Option<Self> {
+        let stat = rustix::fs::fstat(&file).ok()?;
+        let len = u64::try_from(stat.st_size).ok()?.checked_sub((HEAD + TAIL) as u64)?;
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        is_file.then_some(Self { file, key: *key, len })
+    }
+
+    /// The bytes, when they are what they were when the entry was written.
+    pub(super) fn read_whole(&self) -> io::Result<Packed> {
+        let len = usize::try_from(self.len).map_err(io::Error::other)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(HEAD + len + TAIL).map_err(io::Error::other)?;
+        bytes.resize(HEAD + len + TAIL, 0);
+        self.file.read_exact_at(&mut bytes, 0)?;
+        let (before, digest) = bytes.split_at(bytes.len() - 32);
+        let (head, tail) = (&bytes[..HEAD], &before[HEAD + len..]);
+        if head != self.head() || digest != Sha256::digest(before).as_slice() {
+            return Err(wrong());
+        }
+        let note = self.note(tail)?;
+        bytes.truncate(HEAD + len);
+        bytes.drain(..HEAD);
+        Ok(Packed { bytes, note })
+    }
+
+    /// Reads all of it once, to see that it is what it was when it was written.
+    pub(super) fn check(&self) -> Result<()> {
+        self.read_slices(&mut |_| Ok(()))
+    }
+
+    /// Calls `sink` with the bytes, slice by slice.
+    ///
+    /// # Errors
+    /// What `sink` says, or [`Verification`](ErrorKind::Verification) when the bytes are no longer those that were checked.
+    pub(in crate::output) fn for_each_slice(
+        &self,
+        sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        self.read_slices(sink)
+    }
+
+    fn read_slices(&self, sink: &mut dyn FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
+        let cannot = |error| Error::new(ErrorKind::Verification, Unusable { source: error });
+        let read = |len: usize, offset: u64| {
+            let mut bytes = vec![0; len];
+            self.file.read_exact_at(&mut bytes, offset).map(|()| bytes)
+        };
+        let mut digest = Sha256::new();
+        let head = read(HEAD, 0).map_err(cannot)?;
+        digest.update(&head);
+        let mut position = 0;
+        while position < self.len {
+            let len = usize::try_from(self.len - position).unwrap_or(SLICE_LEN).min(SLICE_LEN);
+            let slice = read(len, HEAD as u64 + position).map_err(cannot)?;
+            digest.update(&slice);
+            position += len as u64;
+            sink(slice)?;
+        }
+        let tail = read(TAIL, HEAD as u64 + position).map_err(cannot)?;
+        digest.update(&tail[..16]);
+        if head != self.head() || tail[16..] != *digest.finalize().as_slice() {
+            return Err(cannot(wrong()));
+        }
+        self.note(&tail[..16]).map(|_| ()).map_err(cannot)
+    }
+
+    fn head(&self) -> [u8; HEAD] {
+        head(&self.key)
+    }
+
+    /// The note before the length, which must be right.
+    fn note(&self, tail: &[u8]) -> io::Result<u64> {
+        let (note, len) = tail.split_first_chunk().ok_or_else(wrong)?;
+        let len = u64::from_le_bytes(len.try_into().map_err(|_| wrong())?);
+        if len == self.len { Ok(u64::from_le_bytes(*note)) } else { Err(wrong()) }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("an entry of the cache changed while it was read; run again without the cache")]
+struct Unusable {
+    source: io::Error,
+}
+
+fn wrong() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the entry is not what was written")
+}
+
+fn head(key: &Key) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[..16].copy_from_slice(&MAGIC);
+    head[16..].copy_from_slice(key.as_bytes());
+    head
+}
+
+/// An entry that is being written, under a hidden name which goes when it is dropped.
+#[derive(Debug)]
+pub(in crate::output) struct NewEntry<'c> {
+    directory: BorrowedFd<'c>,
+    file: File,
+    hidden: String,
+    name: String,
+    digest: Sha256,
+    len: u64,
+    /// What went wrong first: then there will be no entry.
+    failed: io::Result<()>,
+    published: bool,
+}
+
+impl<'c> NewEntry<'c> {
+    pub(super) fn new(directory: &'c impl AsFd, file: File, hidden: String, name: String, key: &Key) -> Self {
+        let digest = Sha256::new();
+        let directory = directory.as_fd();
+        let mut entry =
+            Self { directory, file, hidden, name, digest, len: 0, failed: Ok(()), published: false };
+        entry.put(&head(key));
+        entry
+    }
+
+    /// Appends compressed bytes.
+    pub(in crate::output) fn push(&mut self, bytes: &[u8]) {
+        self.len += bytes.len() as u64;
+        self.put(bytes);
+    }
+
+    /// Gives the entry its name, and the file's length.
+    pub(super) fn finish(mut self, note: u64) -> io::Result<u64> {
+        self.put(&note.to_le_bytes());
+        self.put(&self.len.to_le_bytes());
+        let digest = self.digest.clone().finalize();
+        self.put(digest.as_slice());
+        std::mem::replace(&mut self.failed, Ok(()))?;
+        rustix::fs::renameat(self.directory, &self.hidden, self.directory, &self.name)?;
+        self.published = true;
+        Ok(self.len + (HEAD + TAIL) as u64)
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if self.failed.is_ok() {
+            self.digest.update(bytes);
+            self.failed = self.file.write_all(bytes);
+        }
+    }
+}
+
+impl Drop for NewEntry<'_> {
+    fn drop(&mut self) {
+        if !self.published {
+            // What cannot be removed now is removed when it is old.
+            let _ = rustix::fs::unlinkat(self.directory, &self.hidden, AtFlags::empty());
+        }
+    }
+}

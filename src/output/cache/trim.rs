@@ -1,0 +1,96 @@
+//! Removing what was not used for longest.
+
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, Dir, FileType, Stat};
+
+use super::Cache;
+
+/// What the names of unfinished entries begin with.
+pub(super) const HIDDEN: &str = ".new-";
+
+/// An unfinished entry that nobody wrote to for so long is a killed run's.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a file takes at least.
+const BLOCK: u64 = 4096;
+
+/// What an entry's file of so many bytes takes.
+pub(super) fn cost(len: u64) -> u64 {
+    len.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX)
+}
+
+/// An entry that could be removed. The order is that of removing.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    /// Seconds and nanoseconds.
+    used: (i64, u64),
+    name: Vec<u8>,
+    cost: u64,
+}
+
+impl Cache {
+    /// Removes the entries that were not used for longest until the rest is within nine tenths of the limit, so that not
+    /// every new entry lists the directory. Does nothing when all are within the limit.
+    pub(super) fn trim(&self) {
+        let mut candidates = self.candidates();
+        let mut taken = candidates.iter().fold(0, |sum: u64, candidate| sum.saturating_add(candidate.cost));
+        if taken > self.limit {
+            candidates.sort();
+            let aim = self.limit - self.limit / 10;
+            for candidate in candidates {
+                if taken <= aim {
+                    break;
+                }
+                // Another run may have been quicker.
+                let _ = rustix::fs::unlinkat(&self.directory, &candidate.name[..], AtFlags::empty());
+                taken -= candidate.cost;
+            }
+        }
+        // OK to unwrap: setting a number does not panic.
+        *self.taken.lock().expect("a number can be set") = taken;
+    }
+
+    /// The entries there are. Abandoned ones are removed; files that are not the cache's are left alone.
+    fn candidates(&self) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        let Ok(listing) = Dir::read_from(&self.directory) else { return candidates };
+        for listed in listing.flatten() {
+            let name = listed.file_name();
+            let hidden = name.to_bytes().starts_with(HIDDEN.as_bytes());
+            if !hidden && !is_entry(name.to_bytes()) {
+                continue;
+            }
+            let Ok(stat) = rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
+            if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+                continue;
+            }
+            if hidden {
+                if is_abandoned(&stat) {
+                    let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
+                }
+                continue;
+            }
+            candidates.push(Candidate {
+                used: (stat.st_mtime, stat.st_mtime_nsec),
+                name: name.to_bytes().to_vec(),
+                cost: cost(u64::try_from(stat.st_size).unwrap_or(0)),
+            });
+        }
+        candidates
+    }
+}
+
+fn is_entry(name: &[u8]) -> bool {
+    matches!(name, [b'c' | b'i', digits @ ..]
+        if digits.len() == 64 && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+fn is_abandoned(stat: &Stat) -> bool {
+    let modified = u64::try_from(stat.st_mtime)
+        .ok()
+        .map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    modified.and_then(|modified| modified.elapsed().ok()).is_some_and(|age| age > ABANDONED)
+}

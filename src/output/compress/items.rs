@@ -1,0 +1,161 @@
+//! Members as items: what one thread gathers and compresses at once.
+
+use image_runs::{Run, Source};
+use initramfs::codec::{Codec, Division};
+
+use super::Member;
+use super::gather::Part;
+use crate::error::Result;
+use crate::output::runs::Runs;
+
+/// The longest item of a member that is stored, in bytes.
+const STORED_LEN: u64 = 1 << 20;
+
+/// The items of all members, in order.
+pub(super) struct Items<'a, C> {
+    members: std::iter::Enumerate<std::slice::Iter<'a, Member<'a, C>>>,
+    codec: &'a Codec,
+    current: Option<Cutting<'a, C>>,
+}
+
+/// One piece of one member.
+pub(super) struct Item<'a, C> {
+    pub(super) place: Place,
+    /// Where the context and then the item's own bytes come from.
+    pub(super) parts: Vec<Part<'a, C>>,
+    /// How many of the parts' bytes are context.
+    pub(super) context_len: u64,
+}
+
+/// What the output has to know of an item.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) work: Work,
+    /// The item's own bytes, before compression.
+    pub(super) len: u64,
+    /// The bytes of its member, before compression.
+    pub(super) member_len: u64,
+    /// Whether it begins its member.
+    pub(super) first: bool,
+    /// Whether it ends its member.
+    pub(super) last: bool,
+}
+
+/// What is done with an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// It is stored.
+    Store,
+    /// It is compressed at once.
+    Compress,
+    /// It is a long frame.
+    CompressLong,
+}
+
+/// A member that is being cut.
+struct Cutting<'a, C> {
+    runs: Runs<'a, C>,
+    rest: Option<Part<'a, C>>,
+    work: Work,
+    piece_len: u64,
+    context_len: u64,
+    len: u64,
+    position: u64,
+    /// The parts of the last bytes before `position`, at least as many as a context has, when there are.
+    before: Vec<Part<'a, C>>,
+}
+
+impl<'a, C> Items<'a, C> {
+    pub(super) fn of(members: &'a [Member<'a, C>], codec: &'a Codec) -> Self {
+        Self { members: members.iter().enumerate(), codec, current: None }
+    }
+
+    /// The next item, if there is one.
+    ///
+    /// # Errors
+    /// [`Verification`](crate::error::ErrorKind::Verification) when the runs of a member are not what they should be.
+    pub(super) fn next(&mut self) -> Result<Option<Item<'a, C>>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                if current.position < current.len {
+                    return current.next().map(Some);
+                }
+                // There must be no run behind the last byte.
+                current.runs.next()?;
+            }
+            // A member without bytes is nothing at all.
+            let Some((_, member)) = self.members.next() else { return Ok(None) };
+            self.current = Some(Cutting::new(member, self.codec));
+        }
+    }
+}
+
+impl<'a, C> Cutting<'a, C> {
+    fn new(member: &Member<'a, C>, codec: &Codec) -> Self {
+        let len = member.image.len();
+        let division = if member.compress { codec.division(len) } else { Division::Stored };
+        let (work, piece_len, context_len) = match division {
+            Division::Stored => (Work::Store, STORED_LEN, 0),
+            Division::Pieces { piece_len, context_len } => (Work::Compress, piece_len, context_len),
+            Division::Long => (Work::CompressLong, u64::MAX, 0),
+        };
+        let runs = Runs::of(member.image);
+        Self { runs, rest: None, work, piece_len, context_len, len, position: 0, before: Vec::new() }
+    }
+
+    fn next(&mut self) -> Result<Item<'a, C>> {
+        let len = self.piece_len.min(self.len - self.position);
+        let mut parts = std::mem::take(&mut self.before);
+        let context_len = parts.iter().map(|part| part.len).sum();
+        let own = parts.len();
+        let mut missing = len;
+        while missing > 0 {
+            let part = self.next_part()?;
+            let (part, rest) = part.split(missing);
+            self.rest = rest;
+            missing -= part.len;
+            parts.push(part);
+        }
+        let first = self.position == 0;
+        self.position += len;
+        let last = self.position == self.len;
+        if !last && self.context_len > 0 {
+            self.before = end_of(&parts[own..], self.context_len);
+        }
+        let place = Place { work: self.work, len, member_len: self.len, first, last };
+        Ok(Item { place, parts, context_len })
+    }
+
+    fn next_part(&mut self) -> Result<Part<'a, C>> {
+        if let Some(rest) = self.rest.take() {
+            return Ok(rest);
+        }
+        let run = self.runs.next()?;
+        // OK to unwrap: the runs reach as far as the image, or `next` fails.
+        let run = run.unwrap_or(Run { len: u64::MAX, source: Source::Zeros });
+        Ok(Part::whole(run))
+    }
+}
+
+/// The parts of the last `len` bytes of some parts, which pieces are longer than.
+fn end_of<'a, C>(parts: &[Part<'a, C>], len: u64) -> Vec<Part<'a, C>> {
+    let mut end = Vec::new();
+    let mut missing = len;
+    for part in parts.iter().rev() {
+        if missing == 0 {
+            break;
+        }
+        let part = part.last(missing);
+        missing -= part.len;
+        end.push(part);
+    }
+    end.reverse();
+    end
+}
+
+impl<C> Item<'_, C> {
+    /// The bytes to gather, with the context.
+    pub(super) fn gathered_len(&self) -> u64 {
+        self.context_len + self.place.len
+    }
+}

@@ -1,0 +1,227 @@
+//! An item's bytes, from the cache or by compressing them.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use image_tree::Content;
+use initramfs::codec::{Codec, LongFrame, Packed, Piece};
+
+use super::CompressOptions;
+use super::gather::{for_each_slice, gather};
+use super::items::{Item, Work};
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use crate::output::cache::{Cache, Identify, Key, KeyBuilder};
+use crate::output::spans::in_memory;
+
+/// The slices a long frame is fed in, in bytes.
+const SLICE_LEN: u64 = 1 << 20;
+
+/// What turns items into bytes.
+pub(super) struct Packer<'p> {
+    codec: &'p Codec,
+    interrupt: &'p Interrupt,
+    threads: u32,
+    cache: Option<&'p Cache>,
+    /// The codec and its libraries, for keys.
+    identity: String,
+    stop: AtomicBool,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// A thread's buffer.
+#[derive(Default)]
+pub(super) struct Scratch(Vec<u8>);
+
+impl<'p> Packer<'p> {
+    pub(super) fn new(codec: &'p Codec, options: &CompressOptions<'p>) -> Self {
+        Self {
+            codec,
+            interrupt: options.write.interrupt,
+            threads: u32::try_from(options.write.threads.get()).unwrap_or(u32::MAX),
+            cache: options.cache,
+            identity: codec.identity(),
+            stop: AtomicBool::new(false),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// Set when nothing of this is wanted any more.
+    pub(super) fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// How often the cache had what was looked for, and how often it had not.
+    pub(super) fn cache_use(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
+    /// The bytes of an item that is not a long frame.
+    pub(super) fn pack<C: Content + Identify>(
+        &self,
+        item: &Item<'_, C>,
+        scratch: &mut Scratch,
+    ) -> Result<Packed> {
+        let Scratch(buffer) = scratch;
+        if item.place.work == Work::Store {
+            let mut bytes = Vec::new();
+            gather(&item.parts, item.gathered_len(), &mut bytes)?;
+            return Ok(Packed { bytes, note: 0 });
+        }
+        let Some(cache) = self.cache else {
+            gather(&item.parts, item.gathered_len(), buffer)?;
+            return self.compress(item, buffer);
+        };
+        let by_identity = self.identity_key(item);
+        let known = by_identity.as_ref().and_then(|key| cache.content_of(key));
+        if let Some(packed) = known.and_then(|content| cache.find(&content)) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(packed);
+        }
+        gather(&item.parts, item.gathered_len(), buffer)?;
+        let mut content = self.content_key(item);
+        content.bytes(buffer);
+        let content = content.finish();
+        let packed = match cache.find(&content) {
+            Some(packed) => {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                packed
+            }
+            None => {
+                self.misses.fetch_add(1, Ordering::Relaxed);
+                let packed = self.compress(item, buffer)?;
+                cache.put(&content, &packed);
+                packed
+            }
+        };
+        if let Some(identity) = by_identity {
+            cache.remember(&identity, &content);
+        }
+        Ok(packed)
+    }
+
+    fn compress<C>(&self, item: &Item<'_, C>, gathered: &[u8]) -> Result<Packed> {
+        let (context, bytes) = gathered.split_at(in_memory(item.context_len));
+        let alone = item.place.first && item.place.last;
+        let go_on = || self.interrupt.signal().is_none() && !self.stop.load(Ordering::Relaxed);
+        self.codec
+            .compress(Piece { context, bytes, alone }, &go_on)
+            .map_err(|error| self.cannot_compress(error))
+    }
+
+    fn cannot_compress(&self, error: io::Error) -> Error {
+        match self.interrupt.check() {
+            Err(interrupted) => interrupted,
+            Ok(()) => Error::new(ErrorKind::Io, error),
+        }
+    }
+
+    /// Calls `sink` with the bytes of a long frame.
+    pub(super) fn pack_long<C: Content + Identify>(
+        &self,
+        item: &Item<'_, C>,
+        sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(cache) = self.cache else {
+            return self.compress_long(item, &mut |_| (), sink);
+        };
+        let by_identity = self.identity_key(item);
+        let known = by_identity.as_ref().and_then(|key| cache.content_of(key));
+        if let Some(entry) = known.and_then(|content| cache.open_entry(&content)) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return entry.for_each_slice(sink);
+        }
+        let content = self.long_content_key(item)?;
+        if let Some(entry) = cache.open_entry(&content) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            entry.for_each_slice(sink)?;
+        } else {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+            self.compress_long_into(cache, &content, item, sink)?;
+        }
+        if let Some(identity) = by_identity {
+            cache.remember(&identity, &content);
+        }
+        Ok(())
+    }
+
+    fn compress_long_into<C: Content>(
+        &self,
+        cache: &Cache,
+        content: &Key,
+        item: &Item<'_, C>,
+        sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let mut entry = cache.begin(content);
+        let mut read_again = self.content_key(item);
+        self.compress_long(item, &mut |bytes| read_again.bytes(bytes), &mut |slice| {
+            if let Some(entry) = &mut entry {
+                entry.push(&slice);
+            }
+            sink(slice)
+        })?;
+        // What was read the second time may be other bytes in spite of everything; then they are not what the key says.
+        if let Some(entry) = entry.filter(|_| read_again.finish() == *content) {
+            cache.keep(entry, 0);
+        }
+        Ok(())
+    }
+
+    fn compress_long<C: Content>(
+        &self,
+        item: &Item<'_, C>,
+        read: &mut dyn FnMut(&[u8]),
+        sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let cannot = |error| self.cannot_compress(error);
+        let mut frame = LongFrame::new(self.codec, item.place.len, self.threads).map_err(cannot)?;
+        for_each_slice(&item.parts, SLICE_LEN, &mut |bytes| {
+            self.interrupt.check()?;
+            read(bytes);
+            let mut out = Vec::new();
+            frame.push(bytes, &mut out).map_err(cannot)?;
+            if out.is_empty() { Ok(()) } else { sink(out) }
+        })?;
+        let mut out = Vec::new();
+        frame.finish(&mut out).map_err(cannot)?;
+        sink(out)
+    }
+
+    fn long_content_key<C: Content>(&self, item: &Item<'_, C>) -> Result<Key> {
+        let mut key = self.content_key(item);
+        for_each_slice(&item.parts, SLICE_LEN, &mut |bytes| {
+            self.interrupt.check()?;
+            key.bytes(bytes);
+            Ok(())
+        })?;
+        Ok(key.finish())
+    }
+
+    /// The beginning of the key of the item's bytes, which follow.
+    fn content_key<C>(&self, item: &Item<'_, C>) -> KeyBuilder {
+        self.key("content", item)
+    }
+
+    /// The key of where the item's bytes come from; none when that does not say what they are.
+    fn identity_key<C: Content + Identify>(&self, item: &Item<'_, C>) -> Option<Key> {
+        let mut key = self.key("identity", item);
+        for part in &item.parts {
+            key.run(&part.run()?)?;
+        }
+        Some(key.finish())
+    }
+
+    fn key<C>(&self, kind: &str, item: &Item<'_, C>) -> KeyBuilder {
+        let mut key = KeyBuilder::new(kind);
+        key.text(&self.identity);
+        key.number(match item.place.work {
+            Work::CompressLong => 2,
+            _ => u64::from(item.place.first && item.place.last),
+        });
+        key.number(item.context_len);
+        key.number(item.place.len);
+        key
+    }
+}

@@ -1,0 +1,354 @@
+//! The same bytes for every number of threads, with and without a cache, and the same errors.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use image_runs::{Render, Run, Source};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::interrupt::Interrupt;
+use crate::output::Reflink;
+use crate::output::cache::KeyBuilder;
+use crate::report::progress::Silent;
+
+mod cached;
+
+const THREADS: [usize; 3] = [1, 2, 7];
+
+/// A file that counts how often it is read.
+#[derive(Debug, Default)]
+struct TestFile {
+    bytes: Vec<u8>,
+    /// The inode, when the file can be known by that.
+    inode: Option<u64>,
+    /// Seconds since 1970.
+    changed: i64,
+    misbehaves: Option<Misbehaviour>,
+    reads: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Misbehaviour {
+    Broken(&'static str),
+    Interrupts(Arc<Interrupt>),
+    Panics,
+}
+
+impl Content for TestFile {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        match &self.misbehaves {
+            Some(Misbehaviour::Broken(name)) => return Err(io::Error::other(format!("{name} is broken"))),
+            Some(Misbehaviour::Interrupts(interrupt)) => interrupt.set(signal_hook::consts::SIGTERM),
+            Some(Misbehaviour::Panics) => panic!("a content panics"),
+            None => {}
+        }
+        self.bytes.read_at(buffer, offset)
+    }
+}
+
+impl Identify for TestFile {
+    fn identify(&self, key: &mut KeyBuilder) -> Option<()> {
+        key.number(self.inode?);
+        key.changed((self.changed, 0))
+    }
+}
+
+/// A segment: a header in memory, a file, padding, and something computed.
+struct TestSegment {
+    header: Vec<u8>,
+    file: TestFile,
+    padding: u64,
+    rendered: u64,
+    compress: bool,
+}
+
+impl TestSegment {
+    fn new(bytes: Vec<u8>) -> Self {
+        let file = TestFile { bytes, ..TestFile::default() };
+        Self { header: Vec::new(), file, padding: 0, rendered: 0, compress: true }
+    }
+
+    fn stored(bytes: Vec<u8>) -> Self {
+        Self { compress: false, ..Self::new(bytes) }
+    }
+
+    fn misbehaving(misbehaviour: Misbehaviour) -> Self {
+        let mut segment = Self::new(vec![0; 100]);
+        segment.file.misbehaves = Some(misbehaviour);
+        segment
+    }
+
+    fn member(&self) -> Member<'_, TestFile> {
+        Member { image: self, compress: self.compress }
+    }
+}
+
+impl Image<TestFile> for TestSegment {
+    fn len(&self) -> u64 {
+        self.header.len() as u64 + self.file.len() + self.padding + self.rendered
+    }
+
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, TestFile>> + Send + '_> {
+        let sources = [
+            (self.header.len() as u64, Source::Bytes(&self.header)),
+            (self.file.len(), Source::Content { content: &self.file, offset: 0 }),
+            (self.padding, Source::Zeros),
+            (self.rendered, Source::Rendered { by: &Ramp, key: 3 }),
+        ];
+        Box::new(sources.into_iter().filter(|(len, _)| *len > 0).map(|(len, source)| Run { len, source }))
+    }
+}
+
+struct Ramp;
+
+impl Render for Ramp {
+    fn render(&self, key: u64, out: &mut [u8]) {
+        for (byte, at) in out.iter_mut().zip(key..) {
+            *byte = at.to_le_bytes()[1];
+        }
+    }
+}
+
+/// Bytes that compress to a half or so.
+fn text(len: usize, seed: u64) -> Vec<u8> {
+    (0..len as u64)
+        .map(|at| {
+            if at / 64 % 3 == 0 {
+                7
+            } else {
+                (at ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()[6]
+            }
+        })
+        .collect()
+}
+
+fn codec(text: &str) -> Codec {
+    text.parse().expect("a codec")
+}
+
+fn pack_with(
+    segments: &[TestSegment],
+    codec: &Codec,
+    threads: usize,
+    interrupt: &Interrupt,
+    cache: Option<&Cache>,
+) -> Result<(Vec<u8>, Compressed)> {
+    let threads = NonZeroUsize::new(threads).expect("not 0");
+    let options = CompressOptions {
+        write: WriteOptions { threads, reflink: Reflink::Never, interrupt, progress: &Silent },
+        cache,
+    };
+    let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
+    let mut out = Vec::new();
+    let (_, compressed) = stream(&members, codec, &mut out, Path::new("-"), &options)?;
+    assert_eq!(compressed.written_bytes, out.len() as u64);
+    Ok((out, compressed))
+}
+
+fn pack(segments: &[TestSegment], codec: &Codec, threads: usize) -> Vec<u8> {
+    pack_with(segments, codec, threads, &Interrupt::never(), None).expect("nothing fails").0
+}
+
+/// Segments of every kind there is: tiny, empty, stored, with computed bytes, longer than what is compressed at once.
+fn mixed(codec: &Codec) -> Vec<TestSegment> {
+    let most = usize::try_from(codec.max_piece_len()).expect("it fits");
+    let mut segments = vec![TestSegment::stored(text(4096, 1)), TestSegment::new(vec![1])];
+    segments.push(TestSegment::new(Vec::new()));
+    segments.extend((2..6).map(|seed| TestSegment::new(text(300_000, seed))));
+    segments.push(TestSegment {
+        header: text(110, 6),
+        padding: (1 << 20) - 5,
+        rendered: 1 << 20,
+        ..TestSegment::new(text(most, 7))
+    });
+    segments.push(TestSegment::stored(text((1 << 20) + 4, 8)));
+    segments.push(TestSegment::stored(Vec::new()));
+    segments.push(TestSegment::new(text(5, 9)));
+    segments.push(TestSegment::stored(text(8, 10)));
+    segments
+}
+
+#[test]
+fn threads_do_not_show_in_the_bytes() {
+    for name in ["none", "gzip:1", "zstd:1", "lz4:1", "xz:0"] {
+        let codec = codec(name);
+        let segments = mixed(&codec);
+        let expected = pack(&segments, &codec, 1);
+        for threads in [2, 7] {
+            assert!(pack(&segments, &codec, threads) == expected, "{name} with {threads} threads");
+        }
+        let sum: u64 = segments.iter().map(|segment| Image::len(segment)).sum();
+        // What is stored is as long as it was, but for zeros that align it.
+        assert_eq!(name == "none", expected.len() as u64 >= sum, "{name}");
+    }
+}
+
+/// The kernel takes an uncompressed archive at multiples of 4 only, and lz4 wants four zeros before anything else.
+#[test]
+fn what_is_stored_is_aligned() {
+    for (name, least) in [("gzip:1", 0), ("zstd:1", 0), ("xz:0", 0), ("lz4:1", 4)] {
+        for len in 1..9 {
+            let segments = [TestSegment::new(text(len, 1)), TestSegment::stored(b"stored!!".repeat(100))];
+            let alone = pack(&segments[..1], &codec(name), 2);
+            let both = pack(&segments, &codec(name), 2);
+            let at = both.len() - 800;
+            assert_eq!(both[at..], segments[1].file.bytes[..]);
+            assert_eq!(at % 4, 0, "{name}");
+            let gap = both[..at].strip_prefix(&alone[..]).expect("the member is the same");
+            assert!(
+                gap.len() >= least && gap.len() < least + 4 && gap.iter().all(|byte| *byte == 0),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_error_nearest_the_start_is_told() {
+    let mut segments: Vec<_> = (0..10).map(|seed| TestSegment::new(text(100_000, seed))).collect();
+    segments[4] = TestSegment::misbehaving(Misbehaviour::Broken("the first"));
+    segments[5] = TestSegment::misbehaving(Misbehaviour::Broken("the second"));
+    for name in ["none", "gzip:1", "zstd:1"] {
+        for threads in THREADS {
+            for segment in &mut segments {
+                segment.compress = name != "none";
+            }
+            let error = pack_with(&segments, &codec(name), threads, &Interrupt::never(), None);
+            let error = error.expect_err("a file is broken");
+            assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Io, "the first is broken"));
+        }
+    }
+}
+
+#[test]
+fn a_long_frame_may_fail_or_be_stopped() {
+    let codec = codec("zstd:1");
+    let long = |misbehaviour| {
+        let mut segment =
+            TestSegment::new(vec![0; usize::try_from(codec.max_piece_len() + 1).expect("it fits")]);
+        segment.file.misbehaves = Some(misbehaviour);
+        segment
+    };
+    for threads in THREADS {
+        let broken = [
+            TestSegment::new(text(9, 1)),
+            long(Misbehaviour::Broken("it")),
+            long(Misbehaviour::Broken("other")),
+        ];
+        let error = pack_with(&broken, &codec, threads, &Interrupt::never(), None).expect_err("it is broken");
+        assert_eq!(error.to_string(), "it is broken");
+        let interrupt = Arc::new(Interrupt::never());
+        let stopped =
+            [long(Misbehaviour::Interrupts(Arc::clone(&interrupt))), long(Misbehaviour::Broken("it"))];
+        let error = pack_with(&stopped, &codec, threads, &interrupt, None).expect_err("a signal came");
+        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+    }
+}
+
+#[test]
+fn a_signal_stops_it() {
+    for name in ["gzip:1", "zstd:1", "none"] {
+        for threads in THREADS {
+            let interrupt = Arc::new(Interrupt::never());
+            let mut segments: Vec<_> = (0..20).map(|seed| TestSegment::new(text(10_000, seed))).collect();
+            segments[3].file.misbehaves = Some(Misbehaviour::Interrupts(Arc::clone(&interrupt)));
+            let error =
+                pack_with(&segments, &codec(name), threads, &interrupt, None).expect_err("a signal came");
+            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_is_passed_on() {
+    for threads in THREADS {
+        let mut segments: Vec<_> = (0..20).map(|seed| TestSegment::new(text(10_000, seed))).collect();
+        segments[3] = TestSegment::misbehaving(Misbehaviour::Panics);
+        catch_unwind(AssertUnwindSafe(|| pack(&segments, &codec("gzip:1"), threads))).expect_err("it panics");
+    }
+}
+
+#[test]
+fn an_output_that_fails_ends_it() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let codec = codec("zstd:1");
+    let segments = mixed(&codec);
+    let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
+    for threads in THREADS {
+        let interrupt = Interrupt::never();
+        let threads = NonZeroUsize::new(threads).expect("not 0");
+        let write =
+            WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
+        let options = CompressOptions { write, cache: None };
+        let error = stream(&members, &codec, &mut Full, Path::new("out"), &options).expect_err("it is full");
+        assert!(error.to_string().starts_with("out: "), "{error}");
+    }
+}
+
+#[test]
+fn a_file_appears_whole_or_not_at_all() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("initrd");
+    let codec = codec("gzip:1");
+    let good = [TestSegment::new(text(100_000, 1))];
+    let bad = [TestSegment::new(text(100_000, 1)), TestSegment::misbehaving(Misbehaviour::Broken("it"))];
+    let interrupt = Interrupt::never();
+    let threads = NonZeroUsize::new(2).expect("not 0");
+    let write_options =
+        WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
+    let options = CompressOptions { write: write_options, cache: None };
+    let to_file = |segments: &[TestSegment]| {
+        write(&segments.iter().map(TestSegment::member).collect::<Vec<_>>(), &codec, &path, &options)
+    };
+    to_file(&bad).expect_err("a file is broken");
+    assert!(!path.exists());
+    to_file(&good).expect("nothing fails");
+    assert!(fs::read(&path).expect("it is there") == pack(&good, &codec, 1));
+    assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Parts of any lengths, in segments that are compressed and stored, by any number of threads and from a cache.
+    #[test]
+    fn nothing_but_the_segments_shows_in_the_bytes(
+        shapes in prop::collection::vec((0..300_usize, 0..70_000_usize, 0..5000_u64, 0..5000_u64, any::<bool>()), 0..12),
+        name in prop::sample::select(vec!["none", "gzip:1", "gzip:9", "zstd:1", "zstd:10", "lz4:1", "lz4:4", "xz:0"]),
+        threads in 2..9_usize,
+    ) {
+        let segments: Vec<_> = shapes.iter().map(|(header, file, padding, rendered, compress)| TestSegment {
+            header: text(*header, 1), padding: *padding, rendered: *rendered, compress: *compress,
+            ..TestSegment::new(text(*file, 2))
+        }).collect();
+        let codec = codec(name);
+        let expected = pack(&segments, &codec, 1);
+        prop_assert!(pack(&segments, &codec, threads) == expected);
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let cache = Cache::open(directory.path(), 1 << 30).expect("a directory of our own");
+        for _ in ["cold", "warm"] {
+            let found = pack_with(&segments, &codec, threads, &Interrupt::never(), Some(&cache));
+            prop_assert!(found.expect("nothing fails").0 == expected);
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! A cache saves time and shows in nothing else.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::thread;
+
+use super::*;
+
+const GIB: u64 = 1 << 30;
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn cache(directory: &TempDir) -> Cache {
+    Cache::open(directory.path(), GIB).expect("a directory of our own")
+}
+
+fn cached(segments: &[TestSegment], codec: &Codec, cache: &Cache) -> (Vec<u8>, Compressed) {
+    pack_with(segments, codec, 2, &Interrupt::never(), Some(cache)).expect("nothing fails")
+}
+
+/// Files that did not change for long, in segments of which one is a long frame.
+fn segments() -> Vec<TestSegment> {
+    let long = usize::try_from(codec("zstd:1").max_piece_len() + 1).expect("it fits");
+    let mut segments: Vec<_> = (1..6).map(|seed| TestSegment::new(text(50_000, seed))).collect();
+    segments.push(TestSegment::new(text(long, 6)));
+    for (segment, inode) in segments.iter_mut().zip(100..) {
+        segment.header = b"a header".to_vec();
+        segment.file.inode = Some(inode);
+    }
+    segments
+}
+
+fn reads(segments: &[TestSegment]) -> Vec<bool> {
+    segments.iter().map(|segment| segment.file.reads.swap(0, Ordering::Relaxed) > 0).collect()
+}
+
+fn entries(directory: &TempDir) -> Vec<PathBuf> {
+    let listed = fs::read_dir(directory.path()).expect("a directory");
+    let mut entries: Vec<_> = listed.map(|entry| entry.expect("it can be listed").path()).collect();
+    entries.sort();
+    entries
+}
+
+#[test]
+fn a_warm_run_reads_what_changed() {
+    let directory = directory();
+    for name in ["gzip:1", "zstd:1", "lz4:1", "xz:0"] {
+        let (codec, cache) = (codec(name), cache(&directory));
+        let mut segments = segments();
+        let expected = pack(&segments, &codec, 1);
+        let pieces = segments.len() as u64;
+        let (cold, used) = cached(&segments, &codec, &cache);
+        assert!(cold == expected);
+        assert!(used.cache_hits == 0 && used.cache_misses >= pieces, "{name}: {used:?}");
+        reads(&segments);
+
+        let (warm, used) = cached(&segments, &codec, &cache);
+        assert!(warm == expected);
+        assert!(used.cache_misses == 0 && used.cache_hits >= pieces, "{name}: {used:?}");
+        assert_eq!(reads(&segments), [false; 6], "{name}");
+
+        // The same bytes in another file are read, and known then.
+        segments[1].file.inode = Some(7);
+        let (warm, used) = cached(&segments, &codec, &cache);
+        assert!(warm == expected && used.cache_misses == 0, "{name}: {used:?}");
+        assert_eq!(reads(&segments), [false, true, false, false, false, false]);
+
+        segments[2].file.bytes[5] ^= 1;
+        segments[2].file.changed = 1;
+        let (warm, used) = cached(&segments, &codec, &cache);
+        assert!(warm == pack(&segments, &codec, 1) && used.cache_misses == 1, "{name}: {used:?}");
+    }
+}
+
+/// A header that changed is other bytes, though the file is the same.
+#[test]
+fn headers_count() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let cache = cache(&directory);
+    let mut segments = segments();
+    cached(&segments, &codec, &cache);
+    segments[0].header[0] ^= 1;
+    assert!(cached(&segments, &codec, &cache).0 == pack(&segments, &codec, 1));
+}
+
+/// A file that changed a moment ago may change again and keep its times.
+#[test]
+fn files_that_just_changed_are_read() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let cache = cache(&directory);
+    let mut segments = segments();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    segments[0].file.changed = i64::try_from(now).expect("it fits");
+    cached(&segments, &codec, &cache);
+    segments[0].file.bytes[5] ^= 1;
+    assert!(cached(&segments, &codec, &cache).0 == pack(&segments, &codec, 1));
+    assert!(reads(&segments)[0]);
+}
+
+/// Every byte of an entry decides on whether it is taken.
+#[test]
+fn wrong_entries_are_replaced() {
+    let (directory, codec) = (directory(), codec("zstd:1"));
+    let cache = cache(&directory);
+    let segments = segments();
+    let (expected, _) = cached(&segments, &codec, &cache);
+    let whole: Vec<_> = entries(&directory).iter().map(|path| fs::read(path).expect("an entry")).collect();
+    assert!(whole.len() >= 12, "entries of both kinds");
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [Damage; 8] = [
+        |bytes| bytes[0] ^= 1,
+        |bytes| bytes[20] ^= 1,
+        |bytes| bytes[60] ^= 1,
+        |bytes| *bytes.last_mut().expect("a digest") ^= 1,
+        |bytes| bytes.truncate(bytes.len() - 1),
+        |bytes| bytes.truncate(50),
+        |bytes| bytes.clear(),
+        |bytes| bytes.push(0),
+    ];
+    for damage in damages {
+        for path in entries(&directory) {
+            let mut bytes = fs::read(&path).expect("an entry");
+            damage(&mut bytes);
+            fs::write(&path, bytes).expect("it is ours");
+        }
+        let (found, used) = cached(&segments, &codec, &cache);
+        assert!(found == expected && used.cache_hits == 0, "{used:?}");
+        let replaced: Vec<_> =
+            entries(&directory).iter().map(|path| fs::read(path).expect("an entry")).collect();
+        assert!(replaced == whole);
+    }
+    // An entry under the name of another has a right digest and a wrong key.
+    let all = entries(&directory);
+    let swapped: Vec<_> = all.iter().rev().map(|path| fs::read(path).expect("an entry")).collect();
+    for (path, bytes) in all.iter().zip(swapped) {
+        fs::write(path, bytes).expect("it is ours");
+    }
+    assert!(cached(&segments, &codec, &cache).0 == expected);
+}
+
+#[test]
+fn links_and_pipes_in_the_directory_are_no_entries() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let cache = cache(&directory);
+    let segments = segments();
+    let (expected, _) = cached(&segments, &codec, &cache);
+    let other = tempfile::tempdir().expect("a temporary directory");
+    for (number, path) in entries(&directory).iter().enumerate() {
+        let aside = other.path().join(number.to_string());
+        fs::rename(path, &aside).expect("it is ours");
+        if number % 2 == 0 {
+            symlink(&aside, path).expect("the name is free");
+        } else {
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RUSR).expect("the name is free");
+        }
+    }
+    let before: Vec<_> = fs::read_dir(other.path()).expect("a directory").map(|_| ()).collect();
+    let (found, used) = cached(&segments, &codec, &cache);
+    assert!(found == expected && used.cache_hits == 0);
+    assert_eq!(fs::read_dir(other.path()).expect("a directory").count(), before.len());
+    assert!(entries(&directory).iter().all(|path| path.symlink_metadata().expect("it is there").is_file()));
+}
+
+#[test]
+fn several_runs_share_a_cache() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let expected = pack(&segments(), &codec, 1);
+    thread::scope(|scope| {
+        for number in 0..6 {
+            let (directory, codec, expected) = (&directory, &codec, &expected);
+            scope.spawn(move || {
+                // Half of them keep throwing out what the others keep.
+                let limit = if number % 2 == 0 { GIB } else { 100_000 };
+                let cache = Cache::open(directory.path(), limit).expect("a directory of our own");
+                for _ in 0..3 {
+                    assert!(cached(&segments(), codec, &cache).0 == *expected);
+                }
+            });
+        }
+    });
+    assert!(entries(&directory).iter().all(|path| !path.to_string_lossy().contains(".new-")));
+}
+
+#[test]
+fn what_was_not_used_for_longest_goes_first() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let segments = segments();
+    let (expected, _) = cached(&segments[..4], &codec, &cache(&directory));
+    let all = entries(&directory);
+    let size = |paths: &[PathBuf]| -> u64 {
+        paths.iter().map(|path| fs::metadata(path).expect("an entry").len().next_multiple_of(4096)).sum()
+    };
+    // All but the last of them are old; a file of another's is older still.
+    let foreign = directory.path().join("README");
+    fs::write(&foreign, vec![0; 1 << 20]).expect("a new file");
+    for (path, age) in all.iter().rev().zip(1..) {
+        let time = std::time::SystemTime::now() - std::time::Duration::from_secs(1000 * age);
+        fs::File::options()
+            .write(true)
+            .open(path)
+            .and_then(|file| file.set_modified(time))
+            .expect("it is ours");
+    }
+    let limit = size(&all) / 2;
+    let small = Cache::open(directory.path(), limit).expect("a directory of our own");
+    let left: Vec<_> = all.iter().filter(|path| path.exists()).cloned().collect();
+    assert!(!left.is_empty() && size(&left) <= limit, "{} of {}", left.len(), all.len());
+    assert_eq!(left, all[all.len() - left.len()..], "the youngest are left");
+    assert!(foreign.exists());
+    assert!(cached(&segments[..4], &codec, &small).0 == expected);
+    drop(fs::remove_file(foreign));
+    assert!(size(&entries(&directory)) <= limit);
+}
+
+/// A cache without room, and one whose directory is gone, keep nothing and change nothing.
+#[test]
+fn a_cache_that_cannot_keep_anything_is_no_error() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let segments = segments();
+    let expected = pack(&segments, &codec, 1);
+    let none = Cache::open(directory.path(), 0).expect("a directory of our own");
+    assert!(cached(&segments, &codec, &none).0 == expected);
+    assert_eq!(entries(&directory), [PathBuf::new(); 0]);
+    let gone = Cache::open(directory.path(), GIB).expect("a directory of our own");
+    fs::remove_dir(directory.path()).expect("it is empty");
+    assert!(cached(&segments, &codec, &gone).0 == expected);
+}
+
+#[test]
+fn directories_that_others_write_to_are_refused() {
+    let directory = directory();
+    let at = |name: &str| directory.path().join(name);
+    let refused = |name: &str, message: &str| {
+        let error = Cache::open(&at(name), GIB).expect_err(name);
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert!(error.to_string().contains(message), "{error}");
+    };
+    fs::create_dir(at("open")).expect("a new directory");
+    fs::set_permissions(at("open"), fs::Permissions::from_mode(0o775)).expect("it is ours");
+    refused("open", "others may write to it (mode 775)");
+    symlink(directory.path(), at("link")).expect("a new link");
+    refused("link", "links are not followed");
+    fs::write(at("file"), "").expect("a new file");
+    refused("file", "is not a directory");
+    assert_eq!(Cache::open(&at("none/new"), GIB).expect_err("no parent").kind(), ErrorKind::Io);
+    Cache::open(&at("new"), GIB).expect("it is made");
+    assert_eq!(fs::metadata(at("new")).expect("it is there").permissions().mode() & 0o777, 0o700);
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(at("new"), Some(1), None).expect("root may");
+        refused("new", "belongs to user 1");
+    }
+}
+
+#[test]
+fn what_killed_runs_left_is_removed_when_it_is_old() {
+    let directory = directory();
+    let (old, young) = (directory.path().join(".new-1-0"), directory.path().join(".new-1-1"));
+    fs::write(&old, "").expect("a new file");
+    fs::write(&young, "").expect("a new file");
+    let time = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 24 * 60 * 60);
+    fs::File::options().write(true).open(&old).and_then(|file| file.set_modified(time)).expect("it is ours");
+    cache(&directory);
+    assert_eq!(entries(&directory), [young]);
+}
