@@ -28,6 +28,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("gzip", "gzip"),
     ("zstd", "zstd"),
     ("xz", "xz-utils"),
+    ("lz4", "lz4"),
     ("bzip2", "bzip2"),
     ("cp", "coreutils"),
     ("mount", "mount"),

@@ -11,6 +11,7 @@ mod product;
 
 mod boot;
 mod cli;
+mod compressed;
 mod edited;
 mod failures;
 mod foreign;
