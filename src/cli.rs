@@ -4,6 +4,7 @@ pub mod documents;
 mod edits;
 mod filesystem;
 mod image;
+mod initrd;
 mod recipe_file;
 mod tree;
 mod values;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
 use crate::recipe::{ImageRecipe, TreeRecipe};
 
 /// What the command line asks for.
@@ -21,6 +23,10 @@ use crate::recipe::{ImageRecipe, TreeRecipe};
 pub enum Request {
     /// `rootcast image`
     Image(Box<ImageRecipe>),
+    /// `rootcast initrd`
+    Initrd(Box<InitrdRecipe>),
+    /// `rootcast initrd --check`
+    Check(CheckRecipe),
     /// `rootcast tree`
     Tree(TreeRecipe),
     /// `rootcast completions`
@@ -44,6 +50,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, c
     let Some(verb) = cli.verb else { return Ok(Request::Version { json: cli.json }) };
     match verb {
         Verb::Image(arguments) => Ok(Request::Image(Box::new(arguments.recipe()?))),
+        Verb::Initrd(arguments) => arguments.request(),
         Verb::Tree(arguments) => Ok(Request::Tree(arguments.recipe()?)),
         Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
         Verb::Man(arguments) => Ok(Request::Man(arguments.directory)),
@@ -73,6 +80,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Image(Box<image::ImageArguments>),
+    Initrd(Box<initrd::InitrdArguments>),
     Tree(tree::TreeVerb),
     #[command(hide = true)]
     Completions(documents::CompletionsVerb),
@@ -82,8 +90,9 @@ enum Verb {
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
+  1  initrd --check: a kernel would not take all of the initramfs
   2  the command line makes no sense
-  3  the input is not what it should be, cannot be expressed in the image, or changed while it was read
+  3  the input is not what it should be, cannot be expressed in what is made, or changed while it was read
   4  the size asked for is too small
   5  what was made is not what was planned
   6  reading or writing failed";

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 /// Whose fault an error is. Each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
+    /// A kernel would not take the initramfs that was to be checked: exit code 1.
+    Rejected,
     /// The flags do not make sense together: exit code 2.
     Usage,
     /// The input cannot be read as what it claims to be, cannot be expressed in the output, or changed while it
@@ -27,6 +29,7 @@ impl ErrorKind {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
+            ErrorKind::Rejected => 1,
             ErrorKind::Usage => 2,
             ErrorKind::BadInput => 3,
             ErrorKind::DoesNotFit => 4,

@@ -26,6 +26,8 @@ fn main() -> ExitCode {
     };
     let done = match request {
         Request::Image(recipe) => run::image(&recipe, &interrupt),
+        Request::Initrd(recipe) => run::initrd(&recipe, &interrupt),
+        Request::Check(recipe) => run::check(&recipe, &interrupt),
         Request::Tree(recipe) => run::tree(&recipe, &interrupt),
         Request::Completions(shell) => run::completions(shell),
         Request::Man(directory) => run::man(directory.as_deref()),

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod filesystem;
+pub mod initrd;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;

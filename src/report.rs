@@ -1,11 +1,15 @@
 //! What the program says while and after it works.
 
+mod check;
 mod counts;
 mod image;
+mod initrd;
 mod log;
 pub mod progress;
 pub mod version;
 
+pub use check::{CheckReport, FindingReport};
 pub use counts::Counts;
 pub use image::{Filesystem, ImageReport, Partition, Range, Timings, Transfer};
+pub use initrd::{AppendedFile, Archive, CacheUse, InitrdReport};
 pub use log::{Exclusion, Level, Log};

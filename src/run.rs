@@ -1,7 +1,11 @@
 //! Recipes are carried out: source → transform → plan → place → write.
 
+mod check;
+mod clock;
 mod documents;
 mod image;
+mod initrd;
+mod put;
 mod tree;
 
 use std::ffi::OsStr;
@@ -24,8 +28,10 @@ use crate::transform::hardlinks::{self, Linked};
 use crate::transform::ownership::{self, Ownership};
 use crate::transform::{edit, normalize, overlay, selinux, unreadable};
 
+pub use check::check;
 pub use documents::{completions, man, version};
 pub use image::image;
+pub use initrd::initrd;
 pub use tree::tree;
 
 /// Reads the trees that a recipe names, lays each over those before it and makes the result what the recipe says,

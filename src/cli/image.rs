@@ -124,7 +124,7 @@ enum SectorBytes {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum When {
+pub(super) enum When {
     Auto,
     Always,
     Never,
@@ -189,7 +189,8 @@ impl ImageArguments {
     }
 }
 
-fn standard_output(json: bool, dry_run: bool) -> Result<Output, clap::Error> {
+/// Standard output for the bytes themselves.
+pub(super) fn standard_output(json: bool, dry_run: bool) -> Result<Output, clap::Error> {
     if json {
         let message = "--json and --output - would both write to standard output; give --output a file";
         return Err(usage(message.to_owned()));
@@ -200,6 +201,7 @@ fn standard_output(json: bool, dry_run: bool) -> Result<Output, clap::Error> {
     Ok(Output::Stream)
 }
 
-fn usage(message: String) -> clap::Error {
+/// A command line that makes no sense.
+pub(super) fn usage(message: String) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message + "\n")
 }

@@ -1,7 +1,11 @@
 //! How much of what is in a tree.
 
+use std::fmt;
+
 use image_tree::{Content, Kind, Tree};
 use serde::Serialize;
+
+use super::image::Size;
 
 /// How many files of each kind a tree has, each counted once whatever its names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,5 +51,20 @@ impl Counts {
             }
         }
         counts
+    }
+}
+
+impl fmt::Display for Counts {
+    /// A line of the plan.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { directories, regular_files, symlinks, devices, fifos, sockets, .. } = self;
+        writeln!(
+            f,
+            "tree           {directories} directories, {regular_files} regular files with {}, {symlinks} symbolic \
+             links, {devices} devices, {} pipes and sockets, {} further names",
+            Size(self.content_bytes),
+            fifos + sockets,
+            self.hard_links
+        )
     }
 }

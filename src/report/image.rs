@@ -164,15 +164,7 @@ impl fmt::Display for ImageReport {
         }
         writeln!(f, "  inodes       {}, {} of them free", filesystem.inodes, filesystem.free_inodes)?;
         writeln!(f, "  free         {} blocks, {}", filesystem.free_blocks, bytes(filesystem.free_blocks))?;
-        let Counts { directories, regular_files, symlinks, devices, fifos, sockets, .. } = counts;
-        writeln!(
-            f,
-            "tree           {directories} directories, {regular_files} regular files with {}, {symlinks} symbolic \
-             links, {devices} devices, {} pipes and sockets, {} further names",
-            Size(counts.content_bytes),
-            fifos + sockets,
-            counts.hard_links
-        )?;
+        write!(f, "{counts}")?;
         if let Some(partition) = &self.partition {
             writeln!(f, "boot           root=PARTUUID={}", partition.partuuid)?;
         }
@@ -181,7 +173,7 @@ impl fmt::Display for ImageReport {
 }
 
 /// A number of bytes, exactly and, from 10 KiB on, roughly.
-struct Size(u64);
+pub(super) struct Size(pub(super) u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

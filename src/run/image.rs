@@ -1,43 +1,26 @@
 //! `rootcast image`: a tree becomes a disk.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
 use image_runs::Image;
 use image_tree::dump::{self, Body};
 use image_tree::{Inode, Kind, Metadata, Name, Timestamp, Tree};
 use mkfs_ext4::Size;
 
+use super::clock::Clock;
+use super::put::{self, Done, put};
 use crate::architecture;
 use crate::blob::Blob;
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::output::sparse_file::Written;
-use crate::output::{self, Reflink, WriteOptions, digest, sparse_file, stream};
-use crate::recipe::{BYTE_LAYOUT, ImageRecipe, Output};
+use crate::output::{self, Reflink, WriteOptions};
+use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::progress::Bar;
-use crate::report::{Counts, Filesystem, ImageReport, Log, Partition, Timings, Transfer, version};
+use crate::report::{Counts, Filesystem, ImageReport, Log, Partition, Timings, version};
 use crate::seed::{Seed, label};
 use crate::transform::hardlinks::Linked;
 use crate::transform::identical::{self, Duplicates};
-
-/// Measures one step after the other, for the report alone.
-struct Clock(Instant);
-
-impl Clock {
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    /// The time since the last lap.
-    fn lap(&mut self) -> Duration {
-        let now = Instant::now();
-        now.duration_since(std::mem::replace(&mut self.0, now))
-    }
-}
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification leaves free.
 const PARTITION_NAME: &str = "root";
@@ -81,7 +64,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         return tell_plan(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    match put(recipe, &disk, interrupt)? {
+    match put_with_bar(recipe, &disk, interrupt)? {
         Done::Written(transfer) => (report.written, report.transfer) = (true, transfer),
         Done::Digested(digest) => report.sha256 = Some(digest),
     }
@@ -178,34 +161,10 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
     }
 }
 
-/// What became of an image.
-enum Done {
-    /// It is in the output; a file says how its bytes came there.
-    Written(Option<Transfer>),
-    /// This is its SHA-256.
-    Digested(String),
-}
-
-/// Writes or digests the image.
-fn put(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, interrupt: &Interrupt) -> Result<Done> {
+fn put_with_bar(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, interrupt: &Interrupt) -> Result<Done> {
     let bar = Bar::on_stderr(disk.len(), recipe.quiet);
     let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
-    let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
-    match &recipe.output {
-        Output::File(path) => {
-            let Written { cloned_bytes, written_bytes, hole_bytes, .. } =
-                sparse_file::write(disk, path, &options)?;
-            Ok(Done::Written(Some(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes })))
-        }
-        Output::Stream => {
-            let mut out = stream::standard_output()?;
-            // A reader that goes away has read what it wanted.
-            let _ = stream::write(disk, &mut out, Path::new("standard output"), &options)?;
-            Ok(Done::Written(None))
-        }
-        Output::Digest => Ok(Done::Digested(hex(&digest::sha256(disk, &options)?))),
-        Output::Nowhere => Ok(Done::Written(None)),
-    }
+    put(disk, &recipe.output, &WriteOptions { threads, reflink, interrupt, progress: &bar })
 }
 
 /// Whether all contents are files of the host, which alone can be cloned; memory has none that is a block long.
@@ -239,10 +198,7 @@ fn describe(
         rootcast: version::VERSION,
         byte_layout: BYTE_LAYOUT,
         sources: recipe.tree.sources.iter().map(|source| source.to_string_lossy().into_owned()).collect(),
-        output: match &recipe.output {
-            Output::File(path) => Some(path.display().to_string()),
-            Output::Stream | Output::Digest | Output::Nowhere => None,
-        },
+        output: put::file_name(&recipe.output),
         written: false,
         transfer: None,
         size: disk.len(),
@@ -289,19 +245,8 @@ fn print_json(mut report: ImageReport, log: &Log) -> Result<()> {
     super::print_json(&report)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // OK to ignore: a String takes whatever is written to it.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 fn summary(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, filesystem: &mkfs_ext4::Summary) -> String {
-    let name = match &recipe.output {
-        Output::File(path) => path.display().to_string(),
-        Output::Stream | Output::Digest | Output::Nowhere => "standard output".to_owned(),
-    };
+    let name = put::shown(&recipe.output);
     let free = filesystem.free_blocks * u64::from(filesystem.block_size);
     let mut text = format!(
         "{name}: {} bytes, {} with an ext4 filesystem of {} files, {free} bytes free\n",

@@ -34,7 +34,9 @@ impl<C> Early<'_, C> {
         Self { files: Vec::new() }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether there is no early archive.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 }

@@ -1,0 +1,121 @@
+//! An initramfs in a report: as JSON, whose schema is `initrd.schema.json`, and in words.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::image::Size;
+use super::{Counts, Exclusion, Timings, Transfer};
+use crate::transform::hardlinks::Linked;
+
+/// All there is to say of an initramfs.
+#[derive(Clone, Debug, Serialize)]
+pub struct InitrdReport {
+    /// The version of the program.
+    pub rootcast: &'static str,
+    /// The name of how bytes are laid out.
+    pub byte_layout: &'static str,
+    /// What the tree was read from, as given, in order.
+    pub sources: Vec<String>,
+    /// The file the initramfs was written to; none when it was not to be written.
+    pub output: Option<String>,
+    /// Whether it was written: not when it was only planned or digested.
+    pub written: bool,
+    /// How its bytes came to be in the output; none when it was not written to a file.
+    pub transfer: Option<Transfer>,
+    /// Its length in bytes; none when that was not known, as it was planned and not compressed.
+    pub size: Option<u64>,
+    /// Its SHA-256 in hexadecimal; none when it was not asked for.
+    pub sha256: Option<String>,
+    /// How it is compressed: `none`, or the codec with its level.
+    pub compression: String,
+    /// Whether `/init` is a link that was not in the tree.
+    pub init_made: bool,
+    /// The archive before it is compressed.
+    pub archive: Archive,
+    /// What comes behind it, in order.
+    pub appended: Vec<AppendedFile>,
+    /// What the cache was good for; none when there is none.
+    pub cache: Option<CacheUse>,
+    /// Which hard links were made or broken.
+    pub hardlinks: Linked,
+    /// What the tree holds.
+    pub counts: Counts,
+    /// How long each step took.
+    pub timings: Timings,
+    /// What of the source is not in the initramfs.
+    pub exclusions: Vec<Exclusion>,
+    /// What was warned of, in order.
+    pub warnings: Vec<String>,
+}
+
+/// The archive of the tree, with the microcode before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Archive {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How much of that is microcode, and is not compressed.
+    pub microcode_bytes: u64,
+    /// How much of it is files that are compressed already, and is not compressed again.
+    pub stored_bytes: u64,
+    /// The parts that the rest is compressed in, or 1 when it is not.
+    pub segments: u64,
+    /// The names in it.
+    pub entries: u64,
+    /// The lengths of all files together, in bytes.
+    pub data_bytes: u64,
+    /// Long files that could not be aligned, as their paths are too long.
+    pub unaligned_files: u64,
+}
+
+/// A file that comes behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AppendedFile {
+    /// Its path on the host.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// How often the cache had what was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CacheUse {
+    /// Pieces that were there.
+    pub hits: u64,
+    /// Pieces that were compressed.
+    pub misses: u64,
+}
+
+impl fmt::Display for CacheUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} pieces were in the cache", self.hits, self.hits + self.misses)
+    }
+}
+
+impl fmt::Display for InitrdReport {
+    /// The plan in words, several lines long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Archive { bytes, microcode_bytes, stored_bytes, segments, entries, .. } = self.archive;
+        writeln!(
+            f,
+            "initramfs      {} before compression, compressed with {}",
+            Size(bytes),
+            self.compression
+        )?;
+        if microcode_bytes > 0 {
+            writeln!(f, "  microcode    {}", Size(microcode_bytes))?;
+        }
+        if stored_bytes > 0 {
+            writeln!(f, "  stored       {}, files that are compressed already", Size(stored_bytes))?;
+        }
+        let rest = bytes - microcode_bytes - stored_bytes;
+        writeln!(f, "  files        {} in {segments} segments, {entries} names in all", Size(rest))?;
+        for AppendedFile { path, bytes } in &self.appended {
+            writeln!(f, "  appended     {}, {path}", Size(*bytes))?;
+        }
+        if self.init_made {
+            writeln!(f, "  init         /init is a link that was made")?;
+        }
+        write!(f, "{}", self.counts)
+    }
+}

@@ -1,0 +1,72 @@
+//! `rootcast initrd --check`: whether a kernel takes an initramfs.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use initramfs::check::{Report, Severity};
+
+use super::initrd::kernel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use crate::recipe::initrd::CheckRecipe;
+use crate::report::CheckReport;
+
+/// Prints what is to be found in an initramfs.
+///
+/// # Errors
+/// [`Rejected`](ErrorKind::Rejected) when a kernel does not take all of it, which is told as well; or when the file or what
+/// is known of the kernel cannot be read.
+pub fn check(recipe: &CheckRecipe, interrupt: &Interrupt) -> Result<()> {
+    let kernel = kernel::config(recipe.kernel.as_ref())?;
+    let path = &recipe.file;
+    let mut reader: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).map_err(|error| Error::io(path, error))?)
+    };
+    let mut reader = Interruptible { reader: &mut *reader, interrupt };
+    let checked = initramfs::check::check(&mut reader, &kernel);
+    interrupt.check()?;
+    let report = checked.map_err(|error| Error::io(path, error))?;
+    if recipe.json {
+        super::print_json(&CheckReport::new(path.display().to_string(), &report))?;
+    } else {
+        super::print(in_words(path, &report).as_bytes())?;
+    }
+    if report.is_accepted() {
+        return Ok(());
+    }
+    let errors = report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let things = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+    Err(Error::at(ErrorKind::Rejected, path, format!("a kernel would not take all of it: {things}")))
+}
+
+fn in_words(path: &Path, report: &Report) -> String {
+    let mut text: String = report.findings.iter().map(|finding| format!("{finding}\n")).collect();
+    if report.omitted > 0 {
+        text += &format!("and {} more\n", report.omitted);
+    }
+    let Report { entries, members, unpacked_bytes, .. } = report;
+    let verdict =
+        if report.is_accepted() { "a kernel takes it" } else { "a kernel would not take all of it" };
+    text += &format!(
+        "{}: {verdict}; {entries} entries in {members} members, {unpacked_bytes} bytes unpacked\n",
+        path.display()
+    );
+    text
+}
+
+/// A reader that ends when a signal comes.
+struct Interruptible<'r> {
+    reader: &'r mut dyn Read,
+    interrupt: &'r Interrupt,
+}
+
+impl Read for Interruptible<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // Another kind than `Interrupted`, which means to try again.
+        self.interrupt.check().map_err(io::Error::other)?;
+        self.reader.read(buffer)
+    }
+}

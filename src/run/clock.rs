@@ -1,0 +1,18 @@
+//! How long steps take.
+
+use std::time::{Duration, Instant};
+
+/// Measures one step after the other, for the report alone.
+pub(super) struct Clock(Instant);
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the last lap.
+    pub(super) fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now.duration_since(std::mem::replace(&mut self.0, now))
+    }
+}

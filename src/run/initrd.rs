@@ -1,0 +1,260 @@
+//! `rootcast initrd`: a tree becomes an initramfs.
+
+pub(super) mod kernel;
+mod losses;
+mod parts;
+mod sums;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use image_runs::Image as _;
+use image_tree::{Timestamp, Tree};
+use initramfs::codec::Codec;
+use initramfs::{Early, Layout, Options, Segment, Storage};
+use sha2::{Digest as _, Sha256};
+
+use super::clock::Clock;
+use super::put::{self, Done, put};
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use crate::output::cache::Cache;
+use crate::output::compress::{self, CompressOptions, Compressed, Member};
+use crate::output::{WriteOptions, stream};
+use crate::recipe::Output;
+use crate::recipe::initrd::{INITRAMFS_LAYOUT, InitrdRecipe};
+use crate::report::progress::Bar;
+use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Log, Timings, Transfer, version};
+use crate::transform::hardlinks::Linked;
+use crate::transform::init;
+use parts::{Appended, HostMicrocode, Plain};
+
+/// Makes the initramfs and puts it where the recipe says.
+///
+/// # Errors
+/// When the tree cannot be read or expressed, the kernel does not unpack what is asked for, or the initramfs cannot be
+/// written. Nothing is left behind then.
+pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
+    let log = Log::new(recipe.level());
+    let mut clock = Clock::start();
+    let kernel = kernel::config(recipe.kernel.as_ref())?;
+    let codec = kernel::codec(recipe, &kernel)?;
+    log.detail(format_args!("compressed with {codec}"));
+    let appended = parts::appended(&recipe.append, &kernel)?;
+    let host_microcode = HostMicrocode::read(&recipe.microcode)?;
+    let mut tree = super::read_tree(&recipe.tree, interrupt, &log)?;
+    let init_made = give_init(&mut tree, recipe)?;
+    let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
+    let mut timings = Timings { read: clock.lap(), ..Timings::default() };
+    interrupt.check()?;
+    let early = host_microcode.early(&recipe.microcode, &tree)?;
+    let layout = plan(recipe, &codec, &tree, &early, interrupt)?;
+    losses::tell(layout.lost(), &log);
+    let made = Made { recipe, codec, layout: &layout, appended: &appended };
+    let mut report = made.describe(&tree, &early);
+    (report.hardlinks, report.init_made) = (linked, init_made);
+    timings.plan = clock.lap();
+    if recipe.dry_run {
+        report.timings = timings;
+        return tell(recipe, report, &log);
+    }
+    log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
+    made.put(&mut report, interrupt)?;
+    timings.write = clock.lap();
+    report.timings = timings;
+    tell(recipe, report, &log)
+}
+
+/// Sees to it that there is an `/init`, and says whether it was made.
+fn give_init(tree: &mut Tree<Blob>, recipe: &InitrdRecipe) -> Result<bool> {
+    let Some(init) = &recipe.init else { return Ok(false) };
+    init::give(tree, init, recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH))
+}
+
+fn plan<'t>(
+    recipe: &InitrdRecipe,
+    codec: &Codec,
+    tree: &'t Tree<Blob>,
+    early: &Early<'t, Blob>,
+    interrupt: &Interrupt,
+) -> Result<Layout<'t, Blob>> {
+    let checksums = if recipe.checksums { Some(sums::read(tree, interrupt)?) } else { None };
+    let options = match codec.segment_len() {
+        Some(len) => Options { checksums, ..Options::segmented(len) },
+        None => Options { checksums, align: recipe.align, ..Options::plain() },
+    };
+    initramfs::plan(tree, early, &options).map_err(|error| {
+        let kind = match error {
+            initramfs::Error::Inexpressible { .. } | initramfs::Error::TooLong => ErrorKind::BadInput,
+            initramfs::Error::Alignment(_) => ErrorKind::Usage,
+            _ => ErrorKind::Verification,
+        };
+        Error::new(kind, error)
+    })
+}
+
+/// What is planned, and how it is to be made.
+struct Made<'m, 't> {
+    recipe: &'m InitrdRecipe,
+    codec: Codec,
+    layout: &'m Layout<'t, Blob>,
+    appended: &'m [Appended],
+}
+
+impl Made<'_, '_> {
+    /// All there is to say of it before it is written.
+    fn describe(&self, tree: &Tree<Blob>, early: &Early<'_, Blob>) -> InitrdReport {
+        let Self { recipe, codec, layout, appended } = self;
+        let is_plain = codec.compression().is_none();
+        InitrdReport {
+            rootcast: version::VERSION,
+            byte_layout: INITRAMFS_LAYOUT,
+            sources: recipe.tree.sources.iter().map(|source| source.to_string_lossy().into_owned()).collect(),
+            output: put::file_name(&recipe.output),
+            written: false,
+            transfer: None,
+            size: is_plain.then(|| self.plain().len()),
+            sha256: None,
+            compression: codec.to_string(),
+            init_made: false,
+            archive: archive(layout, early),
+            appended: appended
+                .iter()
+                .map(|one| AppendedFile { path: one.path.display().to_string(), bytes: one.file_len() })
+                .collect(),
+            cache: None,
+            hardlinks: Linked::default(),
+            counts: Counts::of(tree),
+            timings: Timings::default(),
+            exclusions: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn plain(&self) -> Plain<'_, '_> {
+        Plain { layout: self.layout, appended: self.appended }
+    }
+
+    /// Writes or digests it, and reports what came of that.
+    fn put(&self, report: &mut InitrdReport, interrupt: &Interrupt) -> Result<()> {
+        let recipe = self.recipe;
+        let bar = Bar::on_stderr(self.plain().len(), recipe.quiet);
+        let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
+        let write = WriteOptions { threads, reflink, interrupt, progress: &bar };
+        if self.codec.compression().is_some() {
+            return self.compress(report, write);
+        }
+        match put(&self.plain(), &recipe.output, &write)? {
+            Done::Written(transfer) => (report.written, report.transfer) = (true, transfer),
+            Done::Digested(digest) => report.sha256 = Some(digest),
+        }
+        Ok(())
+    }
+
+    fn compress(&self, report: &mut InitrdReport, write: WriteOptions<'_>) -> Result<()> {
+        let cache = self.recipe.cache.as_ref();
+        let cache = cache.map(|cache| Cache::open(&cache.directory, cache.size)).transpose()?;
+        let segments: Vec<Segment<'_, '_, Blob>> = self.layout.segments().collect();
+        let stored = self.appended.iter().map(|one| Member { image: one, compress: false });
+        let members: Vec<Member<'_, Blob>> = segments.iter().map(Member::of).chain(stored).collect();
+        let options = CompressOptions { write, cache: cache.as_ref() };
+        let (codec, members) = (&self.codec, &members[..]);
+        let Compressed { written_bytes, cache_hits, cache_misses, .. } = match &self.recipe.output {
+            Output::File(path) => {
+                let compressed = compress::write(members, codec, path, &options)?;
+                let copied_bytes = compressed.written_bytes;
+                report.transfer = Some(Transfer { cloned_bytes: 0, copied_bytes, hole_bytes: 0 });
+                compressed
+            }
+            Output::Stream => {
+                let mut out = stream::standard_output()?;
+                let name = Path::new("standard output");
+                // A reader that goes away has read what it wanted.
+                let (_, compressed) = compress::stream(members, codec, &mut out, name, &options)?;
+                compressed
+            }
+            Output::Digest | Output::Nowhere => {
+                let mut digest = Digesting(Sha256::new());
+                let (_, compressed) =
+                    compress::stream(members, codec, &mut digest, Path::new("the digest"), &options)?;
+                report.sha256 = Some(put::hex(&digest.0.finalize()));
+                compressed
+            }
+        };
+        report.written = report.sha256.is_none();
+        report.size = Some(written_bytes);
+        report.cache = cache.map(|_| CacheUse { hits: cache_hits, misses: cache_misses });
+        Ok(())
+    }
+}
+
+/// Takes bytes for their digest.
+struct Digesting(Sha256);
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn archive(layout: &Layout<'_, Blob>, early: &Early<'_, Blob>) -> Archive {
+    let length = |segment: Segment<'_, '_, Blob>| segment.range().end - segment.range().start;
+    // Plain segments come first: the early archive if there is one, then what is stored.
+    let mut plain = layout.segments().filter(|segment| segment.storage() == Storage::Plain);
+    let microcode_bytes = if early.is_empty() { 0 } else { plain.next().map_or(0, length) };
+    let stored_bytes = plain.map(length).sum();
+    let summary = layout.summary();
+    Archive {
+        bytes: layout.len(),
+        microcode_bytes,
+        stored_bytes,
+        segments: layout.segments().filter(|segment| segment.storage() == Storage::Compressed).count() as u64,
+        entries: summary.entries,
+        data_bytes: summary.data_bytes,
+        unaligned_files: summary.unaligned,
+    }
+}
+
+/// Says what was made, or would have been.
+fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()> {
+    if recipe.json {
+        (report.warnings, report.exclusions) = (log.warnings(), log.exclusions());
+        return super::print_json(&report);
+    }
+    if recipe.dry_run {
+        return super::print(format!("{report}nothing was written\n").as_bytes());
+    }
+    if let Some(digest) = &report.sha256 {
+        return super::print(format!("{digest}\n").as_bytes());
+    }
+    if !recipe.quiet {
+        // Nobody is left to tell when standard error is closed.
+        let _ = io::stderr().write_all(summary(recipe, &report).as_bytes());
+    }
+    Ok(())
+}
+
+fn summary(recipe: &InitrdRecipe, report: &InitrdReport) -> String {
+    let Archive { bytes, entries, segments, .. } = report.archive;
+    let mut text = format!(
+        "{}: {} bytes, {}, of an archive of {bytes} bytes and {entries} names in {segments} segments\n",
+        put::shown(&recipe.output),
+        report.size.unwrap_or(bytes),
+        report.compression,
+    );
+    if let Some(transfer) =
+        report.transfer.filter(|transfer| transfer.copied_bytes < report.size.unwrap_or(0))
+    {
+        text += &format!("{transfer}\n");
+    }
+    if let Some(cache) = report.cache {
+        text += &format!("{cache}\n");
+    }
+    text
+}

@@ -1,0 +1,116 @@
+//! What the guest's kernel unpacks, and the codec that follows from it.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use initramfs::codec::Codec;
+use initramfs::{Compression, KernelConfig};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::recipe::initrd::{InitrdRecipe, KernelFile, Preset};
+
+/// A configuration has some hundred thousand bytes.
+const MAX_CONFIG_LEN: u64 = 16 << 20;
+
+/// A kernel has some ten million bytes, with what debuggers want some hundred million.
+const MAX_KERNEL_LEN: u64 = 2 << 30;
+
+/// What archives are made with, the usual first. All kernels since 5.9 can be built to unpack the first, and the next has
+/// always been there; the fourth takes a kernel longest to unpack.
+const USUAL: [Compression; 4] = [Compression::Zstd, Compression::Gzip, Compression::Lz4, Compression::Xz];
+
+/// What is known of the guest's kernel: nothing, when no file is named.
+///
+/// # Errors
+/// When the file cannot be read, or holds no configuration.
+pub(in crate::run) fn config(file: Option<&KernelFile>) -> Result<KernelConfig> {
+    match file {
+        None => Ok(KernelConfig::unknown()),
+        Some(KernelFile::Config(path)) => {
+            let text = read(path, MAX_CONFIG_LEN)?;
+            KernelConfig::parse(&text).map_err(|error| Error::at(ErrorKind::BadInput, path, error))
+        }
+        Some(KernelFile::Kernel(path)) => {
+            let kernel = read(path, MAX_KERNEL_LEN)?;
+            let found = KernelConfig::of_kernel(&kernel);
+            let found = found.map_err(|error| Error::at(ErrorKind::BadInput, path, error))?;
+            found.ok_or_else(|| Error::at(ErrorKind::BadInput, path, no_config_in(path)))
+        }
+    }
+}
+
+fn no_config_in(kernel: &Path) -> String {
+    let beside = config_beside(kernel).filter(|path| path.exists());
+    let example = beside.map_or_else(|| "/boot/config-*".to_owned(), |path| path.display().to_string());
+    format!(
+        "has no configuration in it, as a kernel built with CONFIG_IKCONFIG has; give the file it was built with instead, \
+         --kernel-config {example}"
+    )
+}
+
+/// Where distributions put the configuration of `vmlinuz-VERSION`.
+fn config_beside(kernel: &Path) -> Option<PathBuf> {
+    let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
+    Some(kernel.with_file_name(format!("config-{version}")))
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let failed = |error| Error::io(path, error);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::at(ErrorKind::BadInput, path, format!("is longer than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The codec that was asked for, or the first of the usual ones that the kernel unpacks.
+///
+/// # Errors
+/// [`Usage`](ErrorKind::Usage) when the kernel does not unpack it, or takes no initramfs at all.
+pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig) -> Result<Codec> {
+    if kernel.takes_initrd() == Some(false) {
+        let message = "the kernel takes no initramfs: it was built without CONFIG_BLK_DEV_INITRD";
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    if let Some(codec) = recipe.codec {
+        if let Some(compression) = codec.compression() {
+            must_unpack(kernel, compression, "--compress")?;
+        }
+        return Ok(codec);
+    }
+    let of_preset = recipe.preset.map(|Preset::Kata| Compression::Gzip);
+    let mut usual = of_preset.into_iter().chain(USUAL);
+    match usual.find(|compression| kernel.unpacks(*compression) != Some(false)) {
+        None => Ok(Codec::NONE),
+        Some(compression) => {
+            Codec::new(compression, None).map_err(|error| Error::new(ErrorKind::Verification, error))
+        }
+    }
+}
+
+/// Whether the kernel, as far as it is known, unpacks what `what` is compressed with.
+///
+/// # Errors
+/// [`Usage`](ErrorKind::Usage) when it does not, with what it unpacks.
+pub(super) fn must_unpack(kernel: &KernelConfig, compression: Compression, what: &str) -> Result<()> {
+    if kernel.unpacks(compression) != Some(false) {
+        return Ok(());
+    }
+    let unpacked: Vec<&str> = Compression::ALL
+        .into_iter()
+        .filter(|other| kernel.unpacks(*other) == Some(true))
+        .map(Compression::name)
+        .collect();
+    let instead = match &unpacked[..] {
+        [] => "it unpacks nothing: use --compress none".to_owned(),
+        all => format!("it unpacks {}", all.join(", ")),
+    };
+    let option = compression.kernel_option();
+    let message = format!(
+        "{what}: the kernel does not unpack {compression}, as it was built without {option}; {instead}"
+    );
+    Err(Error::new(ErrorKind::Usage, message))
+}

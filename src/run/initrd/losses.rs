@@ -1,0 +1,51 @@
+//! What an initramfs has no place for, told in few lines.
+
+use std::collections::BTreeMap;
+
+use initramfs::{Lost, LostMetadata};
+
+use crate::report::Log;
+
+/// How many files lose one thing, and the first of them.
+struct Loss<'l> {
+    count: u64,
+    first: &'l [u8],
+}
+
+/// More kinds than this are told together: xattrs can have any name.
+const MAX_KINDS: usize = 20;
+
+/// Tells what is lost: each kind with how many files it concerns. What nobody would miss is no warning.
+pub(super) fn tell(lost: &[Lost], log: &Log) {
+    let mut kinds: BTreeMap<(bool, String), Loss<'_>> = BTreeMap::new();
+    for one in lost {
+        let is_missed = !matches!(one.what, LostMetadata::Nanoseconds(_));
+        let mut kind = (is_missed, name(&one.what));
+        if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
+            kind = (true, "other xattrs".to_owned());
+        }
+        kinds.entry(kind).or_insert(Loss { count: 0, first: &one.path }).count += 1;
+    }
+    for ((is_missed, name), Loss { count, first }) in kinds {
+        log.exclude(&name, count);
+        if is_missed {
+            let files = if count == 1 { "file loses" } else { "files lose" };
+            log.warn(format_args!(
+                "{count} {files} {name}, as an initramfs has no place for that; the first is {}",
+                first.escape_ascii()
+            ));
+        }
+    }
+}
+
+fn name(what: &LostMetadata) -> String {
+    match what {
+        LostMetadata::Capabilities => "capabilities".to_owned(),
+        LostMetadata::SelinuxLabel => "SELinux labels".to_owned(),
+        LostMetadata::Acl(_) => "ACLs".to_owned(),
+        LostMetadata::Xattr(name) => format!("xattr {name}"),
+        LostMetadata::Nanoseconds(_) => "fractions of seconds of times".to_owned(),
+        LostMetadata::SymlinkNames(_) => "that several names are one symlink".to_owned(),
+        other => format!("{other}"),
+    }
+}

@@ -1,0 +1,218 @@
+//! What stands before and behind the tree's archive: microcode, and other initramfs.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use image_runs::{Image, Run, Source};
+use image_tree::{Content as _, Kind, Tree};
+use initramfs::{Compression, Early, KernelConfig, Layout, gap};
+
+use super::kernel::must_unpack;
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::classify_read_error;
+use crate::recipe::initrd::Microcode;
+use crate::source::directory;
+
+/// Microcode of the host's files, by maker.
+#[derive(Debug, Default)]
+pub(super) struct HostMicrocode {
+    intel: Vec<Blob>,
+    amd: Vec<Blob>,
+}
+
+impl HostMicrocode {
+    /// Reads the beginnings of the files that the recipe names.
+    ///
+    /// # Errors
+    /// When there is none, or a file is no microcode.
+    pub(super) fn read(microcode: &Microcode) -> Result<Self> {
+        let mut found = Self::default();
+        if let Microcode::From(paths) = microcode {
+            for path in paths {
+                found.add(path)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds a file, or the firmware of a directory.
+    fn add(&mut self, path: &Path) -> Result<()> {
+        if !path.is_dir() {
+            return self.add_file(path);
+        }
+        let intel = |name: &[u8]| !name.ends_with(b".initramfs") && !is_compressed(name);
+        let amd = |name: &[u8]| name.starts_with(b"microcode_amd") && name.ends_with(b".bin");
+        let mut files = files_of(&path.join("amd-ucode"), amd)?;
+        files.extend(files_of(&path.join("intel-ucode"), intel)?);
+        if files.is_empty() {
+            let message = "holds no microcode: neither intel-ucode/* nor amd-ucode/microcode_amd*.bin that is not \
+                           compressed";
+            return Err(Error::at(ErrorKind::BadInput, path, message));
+        }
+        files.iter().try_for_each(|file| self.add_file(file))
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<()> {
+        /// The version of the header, little-endian.
+        const INTEL: [u8; 4] = [1, 0, 0, 0];
+        /// `UCODE_MAGIC`, little-endian.
+        const AMD: [u8; 4] = *b"DMA\0";
+        let blob = host_file(path)?;
+        let mut start = [0; 4];
+        if blob.len() >= 4 {
+            blob.read_at(&mut start, 0).map_err(classify_read_error)?;
+        }
+        match start {
+            INTEL => self.intel.push(blob),
+            AMD => self.amd.push(blob),
+            _ => {
+                let message = "is no microcode: it begins neither as Intel's nor as AMD's";
+                return Err(Error::at(ErrorKind::BadInput, path, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The archive that comes first.
+    ///
+    /// # Errors
+    /// When the microcode is to be the tree's, and it has none.
+    pub(super) fn early<'t>(
+        &'t self,
+        microcode: &Microcode,
+        tree: &'t Tree<Blob>,
+    ) -> Result<Early<'t, Blob>> {
+        match microcode {
+            Microcode::None => Ok(Early::none()),
+            Microcode::From(_) => {
+                Ok(Early::microcode(self.intel.iter().collect(), self.amd.iter().collect()))
+            }
+            Microcode::OfTree => {
+                let early = Early::microcode_of(tree);
+                if early.is_empty() {
+                    let message = "the tree has no microcode: neither intel-ucode/* nor amd-ucode/microcode_amd*.bin in \
+                                   /lib/firmware; name files or a directory with --microcode=";
+                    return Err(Error::new(ErrorKind::BadInput, message));
+                }
+                Ok(early)
+            }
+        }
+    }
+}
+
+fn is_compressed(name: &[u8]) -> bool {
+    name.ends_with(b".xz") || name.ends_with(b".zst")
+}
+
+/// The files of a directory whose names are wanted, in the order of their names; none without the directory.
+fn files_of(directory: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<PathBuf>> {
+    let failed = |error| Error::io(directory, error);
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if wanted(path.file_name().map(OsStr::as_bytes).unwrap_or_default()) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn host_file(path: &Path) -> Result<Blob> {
+    match directory::read_file(path)?.kind {
+        Kind::Regular(blob) => Ok(blob),
+        _ => Err(Error::at(ErrorKind::BadInput, path, "is no regular file")),
+    }
+}
+
+/// An initramfs that comes behind ours, as it is.
+#[derive(Debug)]
+pub(super) struct Appended {
+    pub(super) path: PathBuf,
+    blob: Blob,
+    /// Zeros that have to be between it and what comes behind it.
+    zeros: u64,
+}
+
+/// Opens the files to be appended.
+///
+/// # Errors
+/// When one cannot be read, is no initramfs, or is compressed with what the kernel does not unpack.
+pub(super) fn appended(paths: &[PathBuf], kernel: &KernelConfig) -> Result<Vec<Appended>> {
+    let mut all = Vec::new();
+    for (index, path) in paths.iter().enumerate() {
+        let blob = host_file(path)?;
+        let compression = look_at(path, &blob)?;
+        if let Some(compression) = compression {
+            must_unpack(kernel, compression, &path.display().to_string())?;
+        }
+        let is_last = index + 1 == paths.len();
+        // It begins at a multiple of 4 bytes. What it ends with is not known, and lz4 needs most.
+        let zeros = if is_last { 0 } else { gap(blob.len(), Some(Compression::Lz4)) };
+        all.push(Appended { path: path.clone(), blob, zeros });
+    }
+    Ok(all)
+}
+
+/// What an initramfs begins with: a compression, or an archive that is not compressed.
+fn look_at(path: &Path, blob: &Blob) -> Result<Option<Compression>> {
+    const CPIO: [&[u8]; 2] = [b"070701", b"070702"];
+    let mut start = [0; 6];
+    if blob.len() >= start.len() as u64 {
+        blob.read_at(&mut start, 0).map_err(classify_read_error)?;
+        if CPIO.contains(&&start[..]) {
+            return Ok(None);
+        }
+        if let Some(compression) = Compression::by_magic([start[0], start[1]]) {
+            return Ok(Some(compression));
+        }
+    }
+    let message = format!(
+        "is no initramfs: it begins with \"{}\", neither as a cpio archive (070701 or 070702) nor with the magic of a \
+         compression that kernels unpack",
+        start.escape_ascii()
+    );
+    Err(Error::at(ErrorKind::BadInput, path, message))
+}
+
+impl Appended {
+    /// The file's bytes.
+    pub(super) fn file_len(&self) -> u64 {
+        self.blob.len()
+    }
+}
+
+impl Image<Blob> for Appended {
+    fn len(&self) -> u64 {
+        self.blob.len() + self.zeros
+    }
+
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Blob>> + Send + '_> {
+        let file = Run { len: self.blob.len(), source: Source::Content { content: &self.blob, offset: 0 } };
+        let zeros = (self.zeros > 0).then(|| Run::zeros(self.zeros));
+        Box::new(std::iter::once(file).chain(zeros))
+    }
+}
+
+/// The whole when nothing is compressed.
+pub(super) struct Plain<'l, 't> {
+    pub(super) layout: &'l Layout<'t, Blob>,
+    pub(super) appended: &'l [Appended],
+}
+
+impl Image<Blob> for Plain<'_, '_> {
+    fn len(&self) -> u64 {
+        self.appended.iter().fold(self.layout.len(), |sum, appended| sum.saturating_add(appended.len()))
+    }
+
+    // The archive ends at a multiple of 4 bytes, so the first of the others may follow at once.
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Blob>> + Send + '_> {
+        Box::new(self.layout.runs().chain(self.appended.iter().flat_map(|appended| appended.runs())))
+    }
+}

@@ -1,0 +1,34 @@
+//! The sums in headers, made from the files' bytes.
+
+use image_tree::{Content as _, Kind, Tree};
+use initramfs::Checksums;
+
+use crate::blob::Blob;
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::output::classify_read_error;
+
+/// How much of a file is read at once, in bytes.
+const STEP: usize = 1 << 20;
+
+/// Reads every file of the tree for its sum.
+///
+/// # Errors
+/// What reading gives, or [`Interrupted`](crate::error::ErrorKind::Interrupted).
+pub(super) fn read(tree: &Tree<Blob>, interrupt: &Interrupt) -> Result<Checksums> {
+    let mut buffer = vec![0; STEP];
+    let mut sums = Vec::new();
+    for step in tree.walk().filter(|step| step.first) {
+        let Kind::Regular(content) = &tree.get(step.id).kind else { continue };
+        let (mut sum, mut offset) = (0, 0);
+        while offset < content.len() {
+            interrupt.check()?;
+            let len = usize::try_from(content.len() - offset).map_or(STEP, |rest| rest.min(STEP));
+            content.read_at(&mut buffer[..len], offset).map_err(classify_read_error)?;
+            sum = Checksums::add(sum, &buffer[..len]);
+            offset += len as u64;
+        }
+        sums.push((step.id, sum));
+    }
+    Ok(sums.into_iter().collect())
+}

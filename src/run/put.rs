@@ -1,0 +1,61 @@
+//! Planned bytes go where a recipe says.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use image_runs::Image;
+
+use crate::blob::Blob;
+use crate::error::Result;
+use crate::output::sparse_file::Written;
+use crate::output::{WriteOptions, digest, sparse_file, stream};
+use crate::recipe::Output;
+use crate::report::Transfer;
+
+/// What became of an image.
+pub(super) enum Done {
+    /// It is in the output; a file says how its bytes came there.
+    Written(Option<Transfer>),
+    /// This is its SHA-256.
+    Digested(String),
+}
+
+/// Writes or digests an image.
+pub(super) fn put(image: &dyn Image<Blob>, output: &Output, options: &WriteOptions<'_>) -> Result<Done> {
+    match output {
+        Output::File(path) => {
+            let Written { cloned_bytes, written_bytes, hole_bytes, .. } =
+                sparse_file::write(image, path, options)?;
+            Ok(Done::Written(Some(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes })))
+        }
+        Output::Stream => {
+            let mut out = stream::standard_output()?;
+            // A reader that goes away has read what it wanted.
+            let _ = stream::write(image, &mut out, Path::new("standard output"), options)?;
+            Ok(Done::Written(None))
+        }
+        Output::Digest => Ok(Done::Digested(hex(&digest::sha256(image, options)?))),
+        Output::Nowhere => Ok(Done::Written(None)),
+    }
+}
+
+/// The file that a report names; none when there is none.
+pub(super) fn file_name(output: &Output) -> Option<String> {
+    match output {
+        Output::File(path) => Some(path.display().to_string()),
+        Output::Stream | Output::Digest | Output::Nowhere => None,
+    }
+}
+
+/// What a summary calls the output.
+pub(super) fn shown(output: &Output) -> String {
+    file_name(output).unwrap_or_else(|| "standard output".to_owned())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // OK to ignore: a String takes whatever is written to it.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
