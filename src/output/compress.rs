@@ -114,7 +114,7 @@ pub fn write<C: Content + Identify>(
 /// Writes the members one after the other to `out`, which errors call `name`.
 ///
 /// # Errors
-/// What [`write`] gives, but for a broken pipe. What was written before stays written.
+/// What [`write()`] gives, but for a broken pipe. What was written before stays written.
 pub fn stream<C: Content + Identify>(
     members: &[Member<'_, C>],
     codec: &Codec,

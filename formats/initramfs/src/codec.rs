@@ -17,13 +17,15 @@
 //! (10⁶ bytes) and relative to other programs run in turns with this one.
 //!
 //! * gzip: libdeflate makes each member at once. Members of 1, 2, 4 and 8 MiB give 87.13, 87.09, 87.08 and 87.06 MB at level
-//!   6, so segments are of 4 MiB. The other way, pieces that know the 32 KiB before them by zlib-rs, takes 1.3 times as long
-//!   for 3 % more bytes at level 6; it is for segments longer than 16 MiB only. Level 6 is the default: `gzip -9` gives 88.0
-//!   MB, and levels 1, 4, 8 and 9 give 94.2, 89.3, 86.4 and 86.4 MB in 0.5, 0.7, 2.2 and 3 times the time of level 6.
+//!   6, so segments are of 2 MiB: a change of one file then costs little where the rest is remembered. The other way, pieces
+//!   that know the 32 KiB before them by zlib-rs, takes 1.3 times as long for 3 % more bytes at level 6; it is for segments
+//!   longer than 8 MiB only. Level 6 is the default: `gzip -9` gives 87.9 MB in ten times its processor time, and levels 1,
+//!   4, 8 and 9 give 94.2, 89.3, 86.4 and 86.4 MB in 0.5, 0.7, 2.2 and 3 times the time of level 6.
 //! * zstd: frames of 4, 8 and 16 MiB give 78.1, 77.4 and 77.1 MB at level 3, where `zstd -3 -T0` gives 78.4; 71.4, 69.8 and
-//!   69.1 MB at level 9, where it gives 69.4; frames of 16 and 32 MiB give 62.3 and 61.8 MB at level 19.
+//!   69.1 MB at level 9, where it gives 69.4; frames of 16 and 32 MiB give 62.3 and 61.8 MB at level 19, where it gives 61.4.
+//!   So segments are of 4 MiB up to level 4, of 8 MiB up to level 15, and of 32 MiB above.
 //! * xz: blocks of 3 and 8 MiB give 63.9 and 63.0 MB at level 6 with a dictionary of 1 MiB; `xz -T0` with the same dictionary
-//!   makes blocks of 3 MiB.
+//!   makes blocks of 3 MiB. Segments are of 4 MiB.
 //! * lz4: what is further away than 64 KiB does not matter, so segments are of 2 MiB and one chunk each. Level 9 gives 100.0
 //!   MB as `lz4 -l -9` does, level 1 gives 122.3 MB in an eighth of the time.
 
@@ -67,7 +69,7 @@ pub(crate) enum Kind {
 /// One piece of a segment with what lies before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'b> {
-    /// The bytes before the piece that it may refer to: as many as [`Division::context_len`] says, fewer at the start of
+    /// The bytes before the piece that it may refer to: as many as [`Division::Pieces`] says, fewer at the start of
     /// a segment.
     pub context: &'b [u8],
     /// The bytes of the piece.
@@ -162,9 +164,9 @@ impl Codec {
     pub fn segment_len(&self) -> Option<u64> {
         match self.kind {
             Kind::None => None,
-            Kind::Gzip | Kind::Xz => Some(4 << 20),
+            Kind::Gzip | Kind::Lz4 => Some(2 << 20),
             Kind::Zstd => Some(zstd::segment_len(self.level)),
-            Kind::Lz4 => Some(2 << 20),
+            Kind::Xz => Some(4 << 20),
         }
     }
 

@@ -7,7 +7,7 @@
 //! The digest is at the end, so that an entry can be written front to back however long it is.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
@@ -48,20 +48,21 @@ impl Entry {
 
     /// The bytes, when they are what they were when the entry was written.
     pub(super) fn read_whole(&self) -> io::Result<Packed> {
-        let len = usize::try_from(self.len).map_err(io::Error::other)?;
+        let (mut head, mut tail) = ([0; HEAD], [0; TAIL]);
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(HEAD + len + TAIL).map_err(io::Error::other)?;
-        bytes.resize(HEAD + len + TAIL, 0);
-        self.file.read_exact_at(&mut bytes, 0)?;
-        let (before, digest) = bytes.split_at(bytes.len() - 32);
-        let (head, tail) = (&bytes[..HEAD], &before[HEAD + len..]);
-        if head != self.head() || digest != Sha256::digest(before).as_slice() {
+        bytes
+            .try_reserve_exact(usize::try_from(self.len).map_err(io::Error::other)?)
+            .map_err(io::Error::other)?;
+        let mut file = &self.file;
+        file.read_exact(&mut head)?;
+        file.take(self.len).read_to_end(&mut bytes)?;
+        file.read_exact(&mut tail)?;
+        let (tail, found) = tail.split_at(TAIL - 32);
+        let digest = Sha256::new().chain_update(head).chain_update(&bytes).chain_update(tail).finalize();
+        if head != self.head() || found != digest.as_slice() {
             return Err(wrong());
         }
-        let note = self.note(tail)?;
-        bytes.truncate(HEAD + len);
-        bytes.drain(..HEAD);
-        Ok(Packed { bytes, note })
+        Ok(Packed { bytes, note: self.note(tail)? })
     }
 
     /// Reads all of it once, to see that it is what it was when it was written.

@@ -105,10 +105,14 @@ impl<'p> Packer<'p> {
     fn compress<C>(&self, item: &Item<'_, C>, gathered: &[u8]) -> Result<Packed> {
         let (context, bytes) = gathered.split_at(in_memory(item.context_len));
         let alone = item.place.first && item.place.last;
-        let go_on = || self.interrupt.signal().is_none() && !self.stop.load(Ordering::Relaxed);
         self.codec
-            .compress(Piece { context, bytes, alone }, &go_on)
+            .compress(Piece { context, bytes, alone }, &|| self.goes_on())
             .map_err(|error| self.cannot_compress(error))
+    }
+
+    /// Whether anyone still wants what is compressed.
+    fn goes_on(&self) -> bool {
+        self.interrupt.signal().is_none() && !self.stop.load(Ordering::Relaxed)
     }
 
     fn cannot_compress(&self, error: io::Error) -> Error {
@@ -178,7 +182,9 @@ impl<'p> Packer<'p> {
         let cannot = |error| self.cannot_compress(error);
         let mut frame = LongFrame::new(self.codec, item.place.len, self.threads).map_err(cannot)?;
         for_each_slice(&item.parts, SLICE_LEN, &mut |bytes| {
-            self.interrupt.check()?;
+            if !self.goes_on() {
+                return Err(cannot(io::ErrorKind::Interrupted.into()));
+            }
             read(bytes);
             let mut out = Vec::new();
             frame.push(bytes, &mut out).map_err(cannot)?;
