@@ -241,16 +241,14 @@ fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()
 }
 
 fn summary(recipe: &InitrdRecipe, report: &InitrdReport) -> String {
-    let Archive { bytes, entries, segments, .. } = report.archive;
-    let mut text = format!(
-        "{}: {} bytes, {}, of an archive of {bytes} bytes and {entries} names in {segments} segments\n",
-        put::shown(&recipe.output),
-        report.size.unwrap_or(bytes),
-        report.compression,
-    );
-    if let Some(transfer) =
-        report.transfer.filter(|transfer| transfer.copied_bytes < report.size.unwrap_or(0))
-    {
+    let Archive { bytes, entries, .. } = report.archive;
+    let size = report.size.unwrap_or(bytes);
+    let compressed = match report.compression.as_str() {
+        "none" => "not compressed".to_owned(),
+        codec => format!("{codec} of {bytes} bytes"),
+    };
+    let mut text = format!("{}: {size} bytes, {compressed}, {entries} names\n", put::shown(&recipe.output));
+    if let Some(transfer) = report.transfer.filter(|transfer| transfer.copied_bytes < size) {
         text += &format!("{transfer}\n");
     }
     if let Some(cache) = report.cache {
