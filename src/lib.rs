@@ -5,9 +5,10 @@
 //!
 //! ```text
 //!  directory ─┐ source            transform              plan (pure)         place              write
-//!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─────────────▶ Image ───────▶ Image ──────────▶ sparse file
-//!  dump ──────┘           overlay, ownership, edits,     mkfs_ext4         gpt, mbr, bare         │         stream
-//!                         labels, times                                                           └─────── digest only
+//!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─┬───────────▶ Image ───────▶ Image ──────────▶ sparse file
+//!  dump ──────┘           overlay, ownership, edits,    │ mkfs_ext4         gpt, mbr, bare     ▲       stream
+//!                         labels, times                 └───────────▶ Layout ────▶ segments ───┘       digest only
+//!                                                         initramfs               compressed
 //! ```
 //!
 //! * A source says what files there are and where their bytes lie ([`blob::Blob`]); it keeps none of them.
@@ -27,8 +28,8 @@
 //! 6. A file that is not what it was when it was scanned is an error that names it; a failed or killed run leaves no
 //!    file behind (`tests/failures.rs`).
 //! 7. Identifiers derive from one seed ([`seed`]), never from chance.
-//! 8. The layout of bytes has a name ([`recipe::BYTE_LAYOUT`]) and is pinned by digests (`tests/reproducible.rs`); other
-//!    bytes are another name.
+//! 8. The layout of bytes has a name ([`recipe::BYTE_LAYOUT`], [`recipe::initrd::INITRAMFS_LAYOUT`]) and is pinned by
+//!    digests (`tests/reproducible.rs`); other bytes are another name.
 
 #![cfg_attr(
     not(test),

@@ -96,12 +96,8 @@ impl fmt::Display for InitrdReport {
     /// The plan in words, several lines long.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Archive { bytes, microcode_bytes, stored_bytes, segments, entries, .. } = self.archive;
-        writeln!(
-            f,
-            "initramfs      {} before compression, compressed with {}",
-            Size(bytes),
-            self.compression
-        )?;
+        writeln!(f, "initramfs      {} before compression, with {entries} names", Size(bytes))?;
+        writeln!(f, "  compression  {}", self.compression)?;
         if microcode_bytes > 0 {
             writeln!(f, "  microcode    {}", Size(microcode_bytes))?;
         }
@@ -109,7 +105,7 @@ impl fmt::Display for InitrdReport {
             writeln!(f, "  stored       {}, files that are compressed already", Size(stored_bytes))?;
         }
         let rest = bytes - microcode_bytes - stored_bytes;
-        writeln!(f, "  files        {} in {segments} segments, {entries} names in all", Size(rest))?;
+        writeln!(f, "  files        {}, segments: {segments}", Size(rest))?;
         for AppendedFile { path, bytes } in &self.appended {
             writeln!(f, "  appended     {}, {path}", Size(*bytes))?;
         }

@@ -51,7 +51,7 @@ fn in_words(path: &Path, report: &Report) -> String {
     let verdict =
         if report.is_accepted() { "a kernel takes it" } else { "a kernel would not take all of it" };
     text += &format!(
-        "{}: {verdict}; {entries} entries in {members} members, {unpacked_bytes} bytes unpacked\n",
+        "{}: {verdict}; entries: {entries}, members: {members}, bytes unpacked: {unpacked_bytes}\n",
         path.display()
     );
     text
