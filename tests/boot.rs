@@ -3,6 +3,8 @@
 //! Debian's cloud kernel has ext4, NVMe and GPT built in, so it mounts the image's partition without an initramfs. The
 //! machine is emulated in software: nothing depends on the host's right to virtualise.
 
+mod initramfs;
+
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -76,22 +78,28 @@ pub(crate) fn compile(code: &str) -> Option<Vec<u8>> {
 /// Runs a machine until it powers off. What its console showed, or `None` after a visible skip. The disks are
 /// `/dev/nvme0n1`, `/dev/nvme0n2` and so on; `root` is how the kernel finds its own.
 pub(crate) fn machine(root: &str, disks: &[PathBuf]) -> Option<String> {
+    run_machine(&format!("root={root} rootfstype=ext4 rootwait rw init=/init"), |qemu| {
+        qemu.args(["-device", "nvme,serial=disks,id=nvme"]);
+        // Namespaces of one controller have their numbers for sure; controllers get theirs in any order.
+        for (disk, number) in disks.iter().zip(1..) {
+            // What the machine has flushed need not outlive a loss of the host's power.
+            qemu.arg("-drive")
+                .arg(format!("file={},format=raw,if=none,cache=unsafe,id=disk{number}", disk.display()))
+                .args(["-device", &format!("nvme-ns,bus=nvme,drive=disk{number},nsid={number}")]);
+        }
+    })
+}
+
+/// Runs a machine with what `add` gives it.
+fn run_machine(append: &str, add: impl FnOnce(&mut Command)) -> Option<String> {
     let kernel = judges::cloud_kernel()?;
     let mut qemu = judges::command("qemu-system-x86_64")?;
     let _heavy = judges::heavy();
-    let append =
-        format!("console=ttyS0 root={root} rootfstype=ext4 rootwait rw init=/init panic=-1 loglevel=6");
     qemu.args(["-accel", "tcg", "-m", "512", "-smp", "1", "-nographic", "-no-reboot", "-nodefaults"])
         .args(["-serial", "stdio", "-kernel"])
         .arg(kernel)
-        .args(["-append", &append, "-device", "nvme,serial=disks,id=nvme"]);
-    // Namespaces of one controller have their numbers for sure; controllers get theirs in any order.
-    for (disk, number) in disks.iter().zip(1..) {
-        // What the machine has flushed need not outlive a loss of the host's power.
-        qemu.arg("-drive")
-            .arg(format!("file={},format=raw,if=none,cache=unsafe,id=disk{number}", disk.display()))
-            .args(["-device", &format!("nvme-ns,bus=nvme,drive=disk{number},nsid={number}")]);
-    }
+        .args(["-append", &format!("console=ttyS0 {append} panic=-1 loglevel=6")]);
+    add(&mut qemu);
     Some(transcript(&mut qemu))
 }
 

@@ -24,6 +24,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("bsdtar", "libarchive-tools"),
     ("cpio", "cpio"),
     ("lsinitramfs", "initramfs-tools-core"),
+    ("unmkinitramfs", "initramfs-tools-core"),
     ("python3", "python3"),
     ("gzip", "gzip"),
     ("zstd", "zstd"),
