@@ -189,7 +189,7 @@ fn threads_do_not_show_in_the_bytes() {
         for threads in [2, 7] {
             assert!(pack(&segments, &codec, threads) == expected, "{name} with {threads} threads");
         }
-        let sum: u64 = segments.iter().map(|segment| Image::len(segment)).sum();
+        let sum: u64 = segments.iter().map(Image::len).sum();
         // What is stored is as long as it was, but for zeros that align it.
         assert_eq!(name == "none", expected.len() as u64 >= sum, "{name}");
     }

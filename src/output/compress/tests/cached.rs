@@ -222,7 +222,7 @@ fn a_cache_that_cannot_keep_anything_is_no_error() {
     let expected = pack(&segments, &codec, 1);
     let none = Cache::open(directory.path(), 0).expect("a directory of our own");
     assert!(cached(&segments, &codec, &none).0 == expected);
-    assert_eq!(entries(&directory), [PathBuf::new(); 0]);
+    assert!(entries(&directory).is_empty());
     let gone = Cache::open(directory.path(), GIB).expect("a directory of our own");
     fs::remove_dir(directory.path()).expect("it is empty");
     assert!(cached(&segments, &codec, &gone).0 == expected);
