@@ -12,10 +12,6 @@
 //! the output waits for.
 //!
 //! When something fails, the error is the one nearest the start.
-//!
-//! # What it costs
-//!
-//! The threads compress; the caller's thread writes, which for two threads and gzip takes a fiftieth of their time.
 
 mod emit;
 mod gather;
