@@ -60,7 +60,7 @@ pub struct Archive {
     pub stored_bytes: u64,
     /// The parts that the rest is compressed in, or 1 when it is not.
     pub segments: u64,
-    /// The names in it.
+    /// The entries in it, without those of the microcode.
     pub entries: u64,
     /// The lengths of all files together, in bytes.
     pub data_bytes: u64,
@@ -96,7 +96,7 @@ impl fmt::Display for InitrdReport {
     /// The plan in words, several lines long.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Archive { bytes, microcode_bytes, stored_bytes, segments, entries, .. } = self.archive;
-        writeln!(f, "initramfs      {} before compression, with {entries} names", Size(bytes))?;
+        writeln!(f, "initramfs      {} before compression, with {entries} entries", Size(bytes))?;
         writeln!(f, "  compression  {}", self.compression)?;
         if microcode_bytes > 0 {
             writeln!(f, "  microcode    {}", Size(microcode_bytes))?;

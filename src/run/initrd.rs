@@ -247,7 +247,7 @@ fn summary(recipe: &InitrdRecipe, report: &InitrdReport) -> String {
         "none" => "not compressed".to_owned(),
         codec => format!("{codec} of {bytes} bytes"),
     };
-    let mut text = format!("{}: {size} bytes, {compressed}, {entries} names\n", put::shown(&recipe.output));
+    let mut text = format!("{}: {size} bytes, {compressed}, {entries} entries\n", put::shown(&recipe.output));
     if let Some(transfer) = report.transfer.filter(|transfer| transfer.copied_bytes < size) {
         text += &format!("{transfer}\n");
     }

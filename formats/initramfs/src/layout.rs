@@ -54,7 +54,8 @@ pub enum Storage {
 /// What an archive holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Names, the root's `.` among them, without the early archive and the ends of archives.
+    /// Names, the root's `.` among them, without the early archive and the ends of archives. Directories of files that are
+    /// compressed and of files that are not count twice.
     pub entries: u64,
     /// Files, each counted once whatever its names.
     pub inodes: u32,

@@ -22,7 +22,8 @@
 //! # What is made
 //!
 //! Names are bytes, without a leading `/`; the root directory is `.`, parents come before children and siblings in the order
-//! of their bytes. Files are numbered from 1 in the order of the walk. Hard links share a number, and the last of them has
+//! of their bytes. What is compressed already has an archive of its own, in which the directories above it come too. Files are
+//! numbered from 1 in the order of the walk. Hard links share a number, and the last of them has
 //! the data, as GNU cpio and libarchive write it. The end of an archive is padded to 4 bytes, as the kernel needs, and not to
 //! the blocks of tapes, but where another archive follows that is not compressed.
 //!

@@ -34,7 +34,7 @@ pub fn plan<'t, C: Content>(
     emit_stored(tree, &entries, &mut emit)?;
     emit_rest(tree, &entries, options, &mut emit)?;
     let summary = Summary {
-        entries: entries.names.len() as u64,
+        entries: entries.names.iter().map(|name| u64::from(name.stored) + u64::from(name.rest)).sum(),
         inodes: entries.inode_count,
         data_bytes: entries.data_bytes,
         unaligned: emit.unaligned(),
@@ -79,7 +79,7 @@ fn emit_stored<'t, C: Content>(
         emit.entry(tree, entries, name)?;
     }
     emit.end_of_archive()?;
-    if entries.names.iter().any(|name| !name.stored) {
+    if entries.names.iter().any(|name| name.rest) {
         emit.pad_to_block()?;
     }
     emit.close_segment(Storage::Plain);
@@ -92,7 +92,7 @@ fn emit_rest<'t, C: Content>(
     options: &Options,
     emit: &mut Emit<'t, '_, C>,
 ) -> Result<(), Error> {
-    let mut names = entries.names.iter().filter(|name| !name.stored).peekable();
+    let mut names = entries.names.iter().filter(|name| name.rest).peekable();
     if names.peek().is_none() {
         return Ok(());
     }

@@ -34,6 +34,8 @@ pub(crate) struct Name {
     pub(crate) last: bool,
     /// Whether it belongs to what is not compressed.
     pub(crate) stored: bool,
+    /// Whether it belongs to the rest. A directory may belong to both.
+    pub(crate) rest: bool,
 }
 
 impl Entries {
@@ -120,7 +122,7 @@ fn push_path<C>(
         inexpressible(walk, Inexpressible::PathTooLong { len, limit })
     })?;
     entries.paths.extend(path);
-    Ok(Name { id, path_end: entries.paths.len(), path_len, parent, last: false, stored: false })
+    Ok(Name { id, path_end: entries.paths.len(), path_len, parent, last: false, stored: false, rest: false })
 }
 
 fn inexpressible<C>(walk: &Walk<'_, C>, reason: Inexpressible) -> Error {
@@ -186,17 +188,17 @@ fn is_compressed_by_name(path: &[u8]) -> bool {
     ends(&[b".ko.gz", b".ko.xz", b".ko.zst"]) || (firmware && ends(&[b".gz", b".xz", b".zst"]))
 }
 
-/// Finds the last name of each file, and what is not compressed: with the directories above it, or the kernel could not
-/// make it.
+/// Finds the last name of each file, what is not compressed, and what is: each with the directories above it. The kernel
+/// makes them once and takes them again, and programs that unpack the two archives apart need them in both.
 fn mark(names: &mut [Name], stored: &[bool]) {
     let mut seen = vec![false; stored.len()];
     for at in (0..names.len()).rev() {
         let name = &mut names[at];
         name.last = !std::mem::replace(&mut seen[name.id.index()], true);
         name.stored |= stored[name.id.index()];
-        if name.stored {
-            let parent = name.parent;
-            names[parent].stored = true;
-        }
+        name.rest |= !name.stored;
+        let Name { parent, stored, rest, .. } = *name;
+        names[parent].stored |= stored;
+        names[parent].rest |= rest;
     }
 }
