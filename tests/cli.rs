@@ -8,7 +8,8 @@ use crate::fixtures::{self, big};
 use crate::judges;
 use crate::product::{Outcome, Scratch, rootcast, run};
 
-/// One command line. In the arguments, `{source}` is a directory with one small file, `{dump}` a dump, `{out}` a file
+/// One command line. In the arguments, `{source}` is a directory with one small file, `{dump}` a dump, `{initrd}` one with an
+/// `/init`, `{out}` a file
 /// that does not exist yet in a directory that does, `{scratch}` that directory.
 struct Case {
     arguments: &'static str,
@@ -21,6 +22,7 @@ struct Case {
 }
 
 const OK: &[i32] = &[0];
+const REJECTED: &[i32] = &[1];
 const USAGE: &[i32] = &[2];
 const BAD_INPUT: &[i32] = &[3];
 const DOES_NOT_FIT: &[i32] = &[4];
@@ -107,6 +109,99 @@ const CASES: &[Case] = &[
         stderr: &["warning: file_contexts say nothing of 2 files"],
         stdout: &["security.selinux=u:r:root:s0"],
     },
+    // Initramfs.
+    good(
+        "initrd --help",
+        &["--compress", "--kernel-config", "--microcode", "--append", "--check", "--cache-size"],
+    ),
+    good("initrd {initrd} -o {out}", &[]),
+    good("initrd {initrd} -o {out} -q --compress none --align=512 --checksums", &[]),
+    good("initrd {initrd} --digest --compress lz4:1 -q", &[]),
+    good("initrd {initrd} --dry-run -q", &["compression  zstd:3", "segments: 1", "nothing was written"]),
+    good("initrd {initrd} --dry-run --preset kata -q", &["compression  gzip:6"]),
+    good("initrd {source} -o {out} --init none -q", &[]),
+    good(
+        "initrd {initrd} --init agent --remove /init --mkdir /sbin --symlink /usr/bin/su:/sbin/init --dry-run -q",
+        &["/init is a link that was made"],
+    ),
+    good("initrd {initrd} --dry-run --json -q", &["\"byte_layout\": \"initramfs-1\"", "\"size\": null"]),
+    good("initrd --recipe {scratch}/initrd.toml -o {out} -q", &[]),
+    good("initrd --check {scratch}/plain.cpio", &["a kernel takes it", "warning [init]"]),
+    good("initrd --check {scratch}/plain.cpio --json", &["\"accepted\": true", "\"rule\": \"init\""]),
+    Case {
+        arguments: "initrd {initrd} -o {out} --compress gzip",
+        codes: OK,
+        stderr: &["out: ", " bytes, gzip:6 of ", " entries"],
+        stdout: &[],
+    },
+    bad(
+        REJECTED,
+        "initrd --check {scratch}/garbage",
+        &["garbage: a kernel would not take all of it: 1 error"],
+    ),
+    bad(IO, "initrd --check {scratch}/no-such-initrd", &["no-such-initrd"]),
+    bad(USAGE, "initrd --check {scratch}/plain.cpio {source}", &["--check"]),
+    bad(USAGE, "initrd --check {scratch}/plain.cpio --owner root", &["--check", "--owner"]),
+    bad(USAGE, "initrd --check {scratch}/plain.cpio -o {out}", &["--check", "--output"]),
+    bad(USAGE, "initrd", &["SOURCE", "--output"]),
+    bad(USAGE, "initrd {initrd}", &["--output"]),
+    bad(USAGE, "initrd {initrd} -o {out} --compress brotli", &["brotli", "none, gzip, zstd, lz4 and xz"]),
+    bad(USAGE, "initrd {initrd} -o {out} --compress bzip2", &["bzip2", "none, gzip, zstd, lz4 and xz"]),
+    bad(USAGE, "initrd {initrd} -o {out} --compress zstd:20", &["zstd has no level 20", "1 to 19"]),
+    bad(USAGE, "initrd {initrd} -o {out} --compress none:1", &["none compresses nothing"]),
+    bad(USAGE, "initrd {initrd} -o {out} --align", &["--align", "--compress none"]),
+    bad(
+        USAGE,
+        "initrd {initrd} -o {out} --compress none --align=8192",
+        &["8192", "power of two from 4 to 4096"],
+    ),
+    bad(USAGE, "initrd {initrd} -o {out} --reflink=always", &["--reflink is auto or never"]),
+    bad(USAGE, "initrd {initrd} -o {out} --compress none --cache {scratch}/cache", &["--cache", "none"]),
+    bad(USAGE, "initrd {initrd} -o {out} --cache-size 1G", &["--cache"]),
+    bad(USAGE, "initrd {initrd} -o {out} --cache {scratch}/garbage", &["garbage: is not a directory"]),
+    bad(USAGE, "initrd {initrd} -o {out} --preset firecracker", &["firecracker", "kata"]),
+    bad(USAGE, "initrd {initrd} -o {out} --init sbin/init", &["sbin/init", "/sbin/init"]),
+    bad(USAGE, "initrd {initrd} -o - --json", &["--json", "--output"]),
+    bad(USAGE, "initrd {initrd} -o {out} --microcode --microcode={scratch}/garbage", &["--microcode"]),
+    bad(
+        USAGE,
+        "initrd {initrd} -o {out} --compress xz --kernel-config {scratch}/config",
+        &["--compress: the kernel does not unpack xz", "CONFIG_RD_XZ", "it unpacks gzip, zstd"],
+    ),
+    bad(
+        USAGE,
+        "initrd {initrd} -o {out} --append {scratch}/magic.xz --kernel-config {scratch}/config",
+        &["magic.xz: the kernel does not unpack xz"],
+    ),
+    bad(USAGE, "initrd {initrd} -o {out} --kernel-config {scratch}/no-initrd", &["CONFIG_BLK_DEV_INITRD"]),
+    bad(USAGE, "initrd {initrd} -o {out} --kernel {dump} --kernel-config {dump}", &["--kernel"]),
+    bad(
+        BAD_INPUT,
+        "initrd {initrd} -o {out} --kernel-config {scratch}/garbage",
+        &["garbage: ", "CONFIG_RD_GZIP=y"],
+    ),
+    bad(
+        BAD_INPUT,
+        "initrd {initrd} -o {out} --kernel {scratch}/garbage",
+        &["CONFIG_IKCONFIG", "--kernel-config"],
+    ),
+    bad(IO, "initrd {initrd} -o {out} --kernel {scratch}/no-such-kernel", &["no-such-kernel"]),
+    bad(BAD_INPUT, "initrd {source} -o {out}", &["the tree has no /init", "--init"]),
+    bad(BAD_INPUT, "initrd {source} -o {out} --init systemd", &["/sbin/init is not in the tree"]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --init /bin/sh", &["/init that is not /bin/sh"]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode", &["the tree has no microcode", "--microcode="]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode={scratch}/source", &["source: holds no microcode"]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode={dump}", &["tree.dump: is no microcode"]),
+    bad(IO, "initrd {initrd} -o {out} --microcode={scratch}/no-such-file", &["no-such-file"]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --append {dump}", &["tree.dump: is no initramfs", "070701"]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --append {scratch}/source", &["source: is a directory"]),
+    bad(IO, "initrd {initrd} -o {out} --append {scratch}/no-such-file", &["no-such-file"]),
+    bad(
+        BAD_INPUT,
+        "initrd {scratch}/old.dump -o {out} --init none",
+        &["an initramfs cannot hold /old", "-1 s since 1970", "clamp times"],
+    ),
+    bad(IO, "initrd {initrd} -o {scratch}/no-such-directory/initrd", &["no-such-directory"]),
     // Owners.
     good("tree {source} --owner 7:8", &["/ 0 40755 2 7 8 0 "]),
     good("tree {dump} --owner map:0:0:65536", &["/ 0 40755 "]),
@@ -265,6 +360,14 @@ fn scratch() -> Scratch {
     let scratch = Scratch::new();
     big::small_only().make(&scratch.join("source"));
     scratch.file("tree.dump", fixtures::MINIMAL_DUMP);
+    scratch.file("initrd.dump", fixtures::INITRD_DUMP);
+    let recipe = "compress = \"none\"\nalign = \"512\"\nchecksums = true\npreset = \"kata\"\n";
+    scratch.file("initrd.toml", format!("source = \"{}\"\n{recipe}", scratch.join("initrd.dump").display()));
+    scratch.file("plain.cpio", plain_cpio());
+    scratch.file("magic.xz", b"\xfd7zXZ\0");
+    scratch.file("config", "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\nCONFIG_RD_ZSTD=y\n");
+    scratch.file("no-initrd", "# CONFIG_BLK_DEV_INITRD is not set\n");
+    scratch.file("old.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/old 0 100644 1 0 0 0 -1.0 - - -\n");
     scratch.file("owners.mtree", "#mtree\n./etc/hostname uid=7 mode=600 type=file\n");
     scratch.file("wrong.mtree", "#mtree\n./none uid=7\n");
     scratch.file("recipe.toml", format!("source = \"{}\"\n{RECIPE}", scratch.join("tree.dump").display()));
@@ -282,6 +385,12 @@ fn scratch() -> Scratch {
     scratch
 }
 
+/// An archive of nothing but its end.
+fn plain_cpio() -> String {
+    let fields = ["00000000"; 11].concat();
+    format!("070701{fields}0000000B00000000TRAILER!!!\0\0\0\0")
+}
+
 fn check(case: &Case) -> Result<(), String> {
     let scratch = scratch();
     let before = listing(scratch.path());
@@ -290,6 +399,7 @@ fn check(case: &Case) -> Result<(), String> {
         .arguments
         .replace("{source}", "{scratch}/source")
         .replace("{dump}", "{scratch}/tree.dump")
+        .replace("{initrd}", "{scratch}/initrd.dump")
         .replace("{out}", "{scratch}/out")
         .replace("{scratch}", place);
     let outcome = run(rootcast().args(arguments.split_whitespace()));

@@ -23,6 +23,9 @@ pub(crate) const MINIMAL_DUMP: &str = include_str!("fixtures/minimal.dump");
 /// The dump of a tree with every kind of file and what only root could make: devices, owners, privileged xattrs.
 pub(crate) const EVERY_KIND_DUMP: &str = include_str!("fixtures/every-kind.dump");
 
+/// The dump of a tree with every kind of file that an initramfs can hold.
+pub(crate) const INITRD_DUMP: &str = include_str!("fixtures/initrd.dump");
+
 /// A tree to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct Fixture {

@@ -19,6 +19,7 @@ mod guests;
 mod hostile;
 mod identical;
 mod images;
+mod initrd;
 mod invariants;
 mod judges_fail;
 mod owners;

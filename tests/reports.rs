@@ -131,6 +131,7 @@ fn manual_pages_for_every_verb() {
     for (page, words) in [
         ("rootcast.1", &[".TH ROOTCAST 1", "image", "tree", "Exit codes"][..]),
         ("rootcast-image.1", &["dry\\-run", "file\\-contexts", "layout", "Examples"]),
+        ("rootcast-initrd.1", &["compress", "kernel\\-config", "microcode", "Examples"]),
         ("rootcast-tree.1", &["SOURCE", "basedir"]),
     ] {
         let text = fs::read_to_string(directory.join(page)).unwrap_or_else(|why| panic!("{page}: {why}"));
@@ -138,7 +139,7 @@ fn manual_pages_for_every_verb() {
             assert!(text.contains(word), "{page} does not say {word}:\n{text}");
         }
     }
-    assert_eq!(fs::read_dir(&directory).unwrap().count(), 3);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 4);
 }
 
 #[test]

@@ -191,3 +191,112 @@ fn named_trees_have_the_bytes_they_always_had() {
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The digest of the initramfs of the dump `initrd`, made by `rootcast initrd initrd.dump --digest FLAGS`, and of one with a
+/// file longer than any codec compresses at once. The bytes are those of the libraries that the lock file names.
+const PINNED_INITRD: [(&str, &str, &str); 7] = [
+    (
+        "--compress none",
+        "88d209472f2d97ace2395942dfb5ae883c5b1867ef201dfcb879ce19f186dc17",
+        "03fd04d02875a661082fe06bb0a08259f352c3adca7cbd2bf456d26f00fbe15e",
+    ),
+    (
+        "--compress none --align=512 --checksums",
+        "1f8b0365398fed67290a24fbc27f73e31a2f5ad0e78fb83eb8f898fb149ca7ea",
+        "d0ddbed2f79dcf75d86a79d1fdf69980de28b6c4d328375a49240578064bce66",
+    ),
+    (
+        "--compress gzip",
+        "d627d6838f88f8c133b3ae540f0708feee6cd21a4e846c1b41a0d58d8ee64148",
+        "565f03f81d2832326c807d60db07a35cb6f132f9b18b2eaa2a9759c1a85e525b",
+    ),
+    (
+        "--compress zstd",
+        "c0b0479fba844f23e0ccbc4dff70511c93a90a811998d64338e70bda72c4a1df",
+        "9c9626843a0ce5a995ff9301588d579b4d7cfb4b73d704c0ac9a7d6000d0de09",
+    ),
+    (
+        "--compress lz4",
+        "5c7c2d17bae49aadb89f8a8fc268d62cd19a9ff535fe71307941d10325062357",
+        "40a2d137de38859344f19a7f8c0399c237d37a97c7f33ae69f7bd5b4aaf080ea",
+    ),
+    (
+        "--compress xz",
+        "eb7b280125f98f65b0dd16ad3bfb8f601113160a42a376fb8c61dab9665d09fb",
+        "388d20fbf1d87ef6a49cd08389b152491a4681cb80f404fe95545dd9822e7665",
+    ),
+    (
+        "--compress gzip:1 --checksums --microcode={scratch}/microcode --append {scratch}/appended",
+        "73474d654e478ffdce77ad78ad972b6e5a68139b033a5bf88f5593921ebd01d9",
+        "94ffd7d9ea9439d15af51c418b72a21aa02ad9d94a4a2cc8bcb8aef89fb34124",
+    ),
+];
+
+/// A directory with the dump, a tree of long and short files, microcode, and an archive to append.
+fn initrd_sources() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.file("small", fixtures::INITRD_DUMP);
+    scratch.file("microcode", b"\x01\0\0\0 of Intel");
+    scratch.file("appended", b"070701 is how it begins");
+    let bytes = |len: usize, step: u32| -> Vec<u8> {
+        let word = |at: usize| u32::try_from(at / 9).unwrap().wrapping_mul(step).to_le_bytes()[3];
+        (0..len).map(word).collect()
+    };
+    let mut items = vec![fixtures::Item::new("", fixtures::Kind::Directory).mtime(1, 0)];
+    let mut add = |name: &str, bytes: Vec<u8>| {
+        items.push(fixtures::Item::new(name, fixtures::Kind::File(bytes)).mtime(1, 0).mode(0o755));
+    };
+    add("init", bytes(100_000, 0x9e37_79b9));
+    add("long", bytes((17 << 20) + 3, 0x85eb_ca6b));
+    (0..60).for_each(|number| add(&format!("short{number}"), bytes(number * 7919, 0xc2b2_ae35)));
+    Fixture { items }.make(&scratch.join("large"));
+    scratch
+}
+
+fn initrd_digest(scratch: &Scratch, source: &str, arguments: &str) -> String {
+    let mut command = rootcast();
+    command.arg("initrd").arg(scratch.join(source)).arg("--digest");
+    let arguments = arguments.replace("{scratch}", scratch.path().to_str().unwrap());
+    let outcome = run(command.args(arguments.split_whitespace()));
+    outcome.success().unwrap_or_else(|why| panic!("{why}")).text().trim_end().to_owned()
+}
+
+#[test]
+fn initramfs_have_the_bytes_they_always_had() {
+    let scratch = initrd_sources();
+    let mut wrong = Vec::new();
+    for (arguments, small, large) in PINNED_INITRD {
+        let found = ["small", "large"].map(|source| initrd_digest(&scratch, source, arguments));
+        if found != [small, large] {
+            wrong.push(format!("(\"{arguments}\", \"{}\", \"{}\"),", found[0], found[1]));
+        }
+    }
+    assert!(wrong.is_empty(), "found\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn neither_threads_nor_a_cache_nor_the_output_show_in_an_initramfs() {
+    let scratch = initrd_sources();
+    for (codec, _, _) in &PINNED_INITRD[1..] {
+        let of = |more: &str| initrd_digest(&scratch, "large", &format!("{codec} {more}"));
+        let one = of("-j 1");
+        let mut others = vec!["-j 2", "-j 7"];
+        if !codec.contains("none") {
+            // The second time everything is in it.
+            others.extend(["-j 2 --cache {scratch}/cache", "-j 7 --cache {scratch}/cache"]);
+        }
+        for other in others {
+            assert_eq!(of(other), one, "{codec} {other}");
+        }
+        let file = scratch.join("initrd");
+        let mut command = rootcast();
+        let arguments = codec.replace("{scratch}", scratch.path().to_str().unwrap());
+        command.arg("initrd").arg(scratch.join("large")).args(arguments.split_whitespace());
+        let streamed = run(command.args(["-o", "-"])).success().unwrap_or_else(|why| panic!("{why}")).stdout;
+        let mut command = rootcast();
+        command.arg("initrd").arg(scratch.join("large")).args(arguments.split_whitespace());
+        run(command.arg("-o").arg(&file)).success().unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(sha256(&file), one, "{codec}");
+        assert_eq!(Content::of(&streamed).sha256.map(|byte| format!("{byte:02x}")).concat(), one, "{codec}");
+    }
+}

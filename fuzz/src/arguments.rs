@@ -8,7 +8,7 @@ use rootcast::cli;
 use crate::{Choices, Outcome};
 
 /// Flags and values as they may be typed. That one is missing here or there costs no more than time to find it.
-const WORDS: [&str; 66] = [
+const WORDS: [&str; 86] = [
     "rootfs",
     "-o",
     "disk.img",
@@ -75,6 +75,26 @@ const WORDS: [&str; 66] = [
     "=",
     "%",
     "--out",
+    "--compress",
+    "zstd:19",
+    "none",
+    "gzip:13",
+    "--init",
+    "systemd",
+    "/init",
+    "--microcode",
+    "--microcode=",
+    "--append",
+    "--align",
+    "--checksums",
+    "--kernel-config",
+    "--kernel",
+    "--preset",
+    "kata",
+    "--cache",
+    "--cache-size",
+    "--check",
+    "initrd",
 ];
 
 /// Parses an arbitrary command line, and shows what came of it.
@@ -83,8 +103,9 @@ pub fn check(bytes: &[u8]) -> Outcome {
     let mut choices = Choices::new(bytes);
     let mut arguments = vec![OsString::from("rootcast")];
     arguments.push(match choices.up_to(7) {
-        0..=4 => "image".into(),
-        5 | 6 => "tree".into(),
+        0..=3 => "image".into(),
+        4 | 5 => "initrd".into(),
+        6 => "tree".into(),
         _ => word(&mut choices),
     });
     while !choices.is_empty() && arguments.len() < MAX_WORDS {

@@ -66,7 +66,7 @@ fn give_or_say<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bo
     let target = match init {
         Init::Own if !own => {
             return Err("the tree has no /init, which is what the kernel runs of an initramfs; \
-                        name a program with --init"
+                        name a program with --init, or none where another initramfs has it"
                 .to_owned());
         }
         Init::Program(target) => target.clone(),
@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn trees_without_an_init_are_refused() {
         let empty = || tree(&[], &[], &[]);
-        let none = "the tree has no /init, which is what the kernel runs of an initramfs; name a program with --init";
+        let none = "the tree has no /init, which is what the kernel runs of an initramfs; name a program with --init, or \
+                    none where another initramfs has it";
         refused(empty(), "own", none);
         refused(
             empty(),

@@ -169,7 +169,9 @@ fn boot(codec: &str, more: &[&str], microcode: bool, append: &[&str]) {
     command.arg("initrd").arg(&root).arg("-o").arg(&initrd).args(["--owner", "root", "--compress", codec]);
     run(command.args(EDITS).args(more).args(arguments)).success().unwrap_or_else(|why| panic!("{why}"));
     check_by_rules(&initrd);
-    let Some(transcript) = run_machine("rdinit=/init", |qemu| drop(qemu.arg("-initrd").arg(&initrd))) else {
+    let Some(transcript) = run_machine("rdinit=/init", |qemu| {
+        qemu.arg("-initrd").arg(&initrd);
+    }) else {
         return;
     };
     assert!(transcript.contains(DONE), "the guest did not get to its end:\n{transcript}");

@@ -81,7 +81,7 @@ fn text(len: usize) -> Vec<u8> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let pick = state >> 40;
         let back = usize::try_from(pick % 50_000).expect("it fits") + 1;
-        if pick % 3 == 0 && back <= out.len() {
+        if pick.is_multiple_of(3) && back <= out.len() {
             let start = out.len() - back;
             out.extend_from_within(start..start + back.min(20));
         } else {
