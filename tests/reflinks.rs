@@ -400,3 +400,31 @@ fn subvolumes_share_and_files_without_copy_on_write_do_not() {
     assert!(refused.stderr.contains("Invalid argument"), "{refused}");
     assert_eq!(sha256(&disk), digest, "what was there stays");
 }
+
+#[test]
+fn an_initramfs_that_is_not_compressed_shares_what_is_aligned() {
+    for shared in Shared::all() {
+        let source = shared.join("source");
+        fs::create_dir(&source).unwrap();
+        for (seed, len) in [(1, 1 << 20), (2, 100_000), (3, 40_000), (4, 16_000)] {
+            fs::write(source.join(seed.to_string()), noise(seed, len)).unwrap();
+        }
+        let out = shared.directory("out");
+        let initrd = |name: &str, arguments: &[&str]| {
+            let mut command = rootcast();
+            command.arg("initrd").arg(&source).arg("-o").arg(out.join(name));
+            command.args(["--init", "none", "--compress", "none", "--json", "-q"]).args(arguments);
+            let outcome = run(&mut command).success().unwrap_or_else(|why| panic!("{}: {why}", shared.kind));
+            let report: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+            (report["transfer"]["cloned_bytes"].as_u64().unwrap(), fs::read(out.join(name)).unwrap())
+        };
+        let (cloned, bytes) = initrd("cloned", &["--align"]);
+        // Whole blocks of the three long files.
+        assert_eq!(cloned, (1 << 20) + 98_304 + 36_864, "{}", shared.kind);
+        let (none, copied) = initrd("copied", &["--align", "--reflink=never"]);
+        assert_eq!(none, 0);
+        assert!(bytes == copied, "{}: cloning shows in the bytes", shared.kind);
+        let (unaligned, _) = initrd("unaligned", &[]);
+        assert!(unaligned < cloned, "{}", shared.kind);
+    }
+}
