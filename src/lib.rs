@@ -41,6 +41,7 @@ pub mod recipe;
 pub mod run;
 
 pub mod blob;
+pub mod closure;
 pub mod source;
 pub mod transform;
 
