@@ -8,17 +8,39 @@
 //!                                                           └─▶ kept: the file, every link and directory on the way
 //! ```
 //!
-//! No program is run and no file of the host is looked at, so a tree for any machine is closed over on any other.
+//! No program is run and no file of the host is looked at, so a tree for any machine is closed over on any other. The
+//! same tree and options give the same closure, whatever the number of threads.
 
+mod collect;
+pub mod conf;
 pub mod elf;
+mod files;
+pub mod hwcaps;
+mod loader;
+mod process;
+pub mod resolve;
+#[cfg(test)]
+mod testing;
+pub mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use image_tree::{Content, InodeId, Name, Tree};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::transform::edit::glob::Glob;
+
+pub use hwcaps::Hwcaps;
+pub use why::Missing;
 
 /// What is kept of a tree, why, and what was not to be found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closure {
-    /// Every name that is kept, by its path without symbolic links, and all that brought it in. Parents are among them.
+    /// Every name that is kept, by its path without symbolic links, and all that brought it in: links and directories
+    /// on the way too, but for the root. Of a directory on the way only the first reason is kept.
     pub kept: BTreeMap<Vec<u8>, BTreeSet<Reason>>,
+    /// What is needed and not there, in the order it was come upon.
+    pub missing: Vec<Missing>,
     /// What is worth knowing and stops nothing, in the order it was come upon.
     pub warnings: Vec<String>,
 }
@@ -53,10 +75,99 @@ pub enum Kind {
     Script,
     /// A library opened at run time.
     Dlopen,
-    /// A program that a configuration file names.
+    /// A file that a configuration file names, or that configures what is kept.
     Configured,
     /// A symbolic link on the way.
     Symlink,
     /// A directory on the way.
     Parent,
 }
+
+/// Where a closure starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A path, which has to lead somewhere: a program or library with what it needs, another file as it is, a directory
+    /// with everything in it. Links on the way, and the last one, are kept.
+    Path(Vec<u8>),
+    /// Every name that matches, each as if its path were given; one has to.
+    Glob {
+        /// The pattern as it was written.
+        text: Vec<u8>,
+        /// The pattern.
+        glob: Glob,
+    },
+}
+
+impl Start {
+    /// Takes a pattern for one, and everything else for a path. A backslash before `*`, `?`, `[` or another backslash
+    /// makes it stand for itself, in patterns only.
+    ///
+    /// # Errors
+    /// When a pattern is none.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        if Glob::is_pattern(text) {
+            return Ok(Self::Glob { text: text.to_vec(), glob: Glob::parse(text)? });
+        }
+        Ok(Self::Path(text.to_vec()))
+    }
+}
+
+/// What a closure may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Which builds for better processors are kept.
+    pub hwcaps: Hwcaps,
+    /// How many threads read files. The closure is the same for any number.
+    pub threads: usize,
+}
+
+/// Finds what the starting paths need.
+///
+/// What is missing is in the closure; [`Closure::refuse_missing`] makes it an error.
+///
+/// # Errors
+/// When a file cannot be read, or the tree is made to take unreasonably long.
+pub fn close<C: Content>(tree: &Tree<C>, starts: &[Start], options: &Options) -> Result<Closure> {
+    collect::Collector::new(tree, options).run(starts)
+}
+
+impl Closure {
+    /// An error that names everything that is missing, if anything is.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub fn refuse_missing(&self) -> Result<()> {
+        const SHOWN: usize = 20;
+        if self.missing.is_empty() {
+            return Ok(());
+        }
+        let mut lines: Vec<String> = self.missing.iter().take(SHOWN).map(ToString::to_string).collect();
+        if self.missing.len() > SHOWN {
+            lines.push(format!("and {} more", self.missing.len() - SHOWN));
+        }
+        Err(Error::new(ErrorKind::BadInput, format!("missing from the tree: {}", lines.join("\nmissing: "))))
+    }
+}
+
+/// The tree with nothing but what a closure keeps: names that are not kept are gone, everything else is as it was.
+#[must_use]
+pub fn keep<C>(mut tree: Tree<C>, closure: &Closure) -> Tree<C> {
+    let mut dropped: Vec<(InodeId, Name)> = Vec::new();
+    let mut walk = tree.walk();
+    let mut path = Vec::new();
+    while let Some(step) = walk.next() {
+        let Some(name) = step.name else { continue };
+        path.clear();
+        walk.write_path(&mut path);
+        if !closure.kept.contains_key(&path) {
+            dropped.push((step.parent, name.clone()));
+        }
+    }
+    for (parent, name) in dropped {
+        tree.remove(parent, name.as_bytes());
+    }
+    tree.compact().0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,105 @@
-//! What the loader reads of an ELF file.
+//! What the loader reads of an ELF file: program headers and what they lead to, never sections.
+//!
+//! ```text
+//! ELF header ─▶ program headers ─┬─▶ PT_INTERP    the loader's path
+//!                                ├─▶ PT_LOAD      where addresses lie in the file
+//!                                ├─▶ PT_DYNAMIC   tags ─▶ strings: DT_NEEDED, DT_SONAME, DT_RUNPATH …
+//!                                └─▶ PT_NOTE      handed on as bytes
+//! ```
+//!
+//! Only the ranges named are read, whatever the length of the file. Nothing in the file is trusted: each count and
+//! length has a limit, and what lies outside the file is an error.
+
+mod reader;
+
+use std::io;
+
+use goblin::container::Ctx;
+use goblin::elf::dynamic::{self, Dyn};
+use goblin::elf::header::{self, Header};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
+use image_tree::Content;
+use thiserror::Error;
+
+use reader::Reader;
+
+/// The longest path, in bytes: the kernel's `PATH_MAX` less its NUL.
+pub const MAX_PATH: usize = 4095;
+/// The most bytes that program headers may take: the kernel starts no program that has more.
+const MAX_PROGRAM_HEADERS: usize = 65_536;
+/// The most bytes of a dynamic segment. The largest of a Debian system has 1,000.
+const MAX_DYNAMIC: u64 = 1 << 20;
+/// The most libraries that one file may need.
+pub const MAX_NEEDED: usize = 4096;
+/// The most bytes of their names. A forged file can let many long names share their bytes.
+const MAX_NEEDED_BYTES: usize = 1 << 20;
+/// The longest `DT_RPATH` or `DT_RUNPATH`, in bytes.
+const MAX_RUNPATH: usize = 1 << 16;
+/// The most bytes of notes.
+const MAX_NOTES: u64 = 1 << 20;
+
+/// What decides whether a loader takes a file for one of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Abi {
+    /// `EI_CLASS`: 1 for 32 bits, 2 for 64.
+    pub class: u8,
+    /// `EI_DATA`: 1 for little-endian, 2 for big-endian.
+    pub data: u8,
+    /// `e_machine`.
+    pub machine: u16,
+}
+
+/// What the loader reads of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elf {
+    /// What machine it is for.
+    pub abi: Abi,
+    /// `e_type`.
+    pub e_type: u16,
+    /// `e_flags`, which tell the floating point conventions of ARM and RISC-V apart.
+    pub e_flags: u32,
+    /// The path in `PT_INTERP`.
+    pub interpreter: Option<Vec<u8>>,
+    /// What `PT_DYNAMIC` says; none in a static program.
+    pub dynamic: Option<Dynamic>,
+    /// The segments of notes, in the order of the program headers.
+    pub notes: Vec<NoteSegment>,
+}
+
+/// What the tags of `PT_DYNAMIC` say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dynamic {
+    /// `DT_SONAME`: what the file is called by those that need it.
+    pub soname: Option<Vec<u8>>,
+    /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in their order.
+    pub needs: Vec<Need>,
+    /// `DT_RPATH`, before anything is expanded. glibc ignores it where there is a `DT_RUNPATH`.
+    pub rpath: Option<Vec<u8>>,
+    /// `DT_RUNPATH`, before anything is expanded.
+    pub runpath: Option<Vec<u8>>,
+    /// `DF_1_NODEFLIB`: the default directories are not searched.
+    pub no_default_directories: bool,
+}
+
+/// A file that an object needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Which tag says so.
+    pub kind: NeedKind,
+    /// What the file is called, before anything is expanded.
+    pub name: Vec<u8>,
+}
+
+/// How an object needs another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeedKind {
+    /// `DT_NEEDED`.
+    Needed,
+    /// `DT_FILTER`.
+    Filter,
+    /// `DT_AUXILIARY`, which may be missing.
+    Auxiliary,
+}
 
 /// The bytes of one `PT_NOTE` segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,3 +111,299 @@ pub struct NoteSegment {
     /// Whether the words are big-endian (`EI_DATA`).
     pub big_endian: bool,
 }
+
+/// Why the loader could not take a file.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Malformed {
+    /// It does not begin with the magic number.
+    #[error("it is no ELF file")]
+    NotElf,
+    /// It ends within what it says it has.
+    #[error("{what} at offset {offset:#x}, {len} bytes long, is not within its {file} bytes")]
+    Outside {
+        /// What lies there.
+        what: &'static str,
+        /// Where, in bytes from the file's start.
+        offset: u64,
+        /// How long it is, in bytes.
+        len: u64,
+        /// The file's length in bytes.
+        file: u64,
+    },
+    /// An address that no `PT_LOAD` segment maps.
+    #[error("{what} is at address {address:#x}, which no segment holds")]
+    Unmapped {
+        /// What lies there.
+        what: &'static str,
+        /// The address.
+        address: u64,
+    },
+    /// A header with fields that mean nothing.
+    #[error("{0}")]
+    Header(String),
+    /// More than is reasonable, so that nobody runs out of memory over a forged file.
+    #[error("it has {count} {what}, the limit is {limit}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        count: u64,
+        /// How much may be.
+        limit: u64,
+    },
+    /// A string has no end.
+    #[error("{what} at offset {offset:#x} does not end within {limit} bytes")]
+    NoEnd {
+        /// What the string is.
+        what: &'static str,
+        /// Where it begins, in bytes from the file's start.
+        offset: u64,
+        /// The longest that it may be, in bytes.
+        limit: usize,
+    },
+}
+
+/// Why nothing is known of a file.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// Its bytes could not be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The loader could not take it.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+impl Elf {
+    /// Reads an ELF file.
+    ///
+    /// Of an object file, a core or anything else that is neither program nor library only the header is read.
+    ///
+    /// # Errors
+    /// When it is none, or the loader would not take it, or it exceeds a limit.
+    pub fn read<C: Content + ?Sized>(content: &C) -> Result<Self, ReadError> {
+        let mut reader = Reader::new(content);
+        let header = elf_header(&mut reader)?;
+        let abi = Abi {
+            class: header.e_ident[header::EI_CLASS],
+            data: header.e_ident[header::EI_DATA],
+            machine: header.e_machine,
+        };
+        let mut elf = Self {
+            abi,
+            e_type: header.e_type,
+            e_flags: header.e_flags,
+            interpreter: None,
+            dynamic: None,
+            notes: Vec::new(),
+        };
+        if elf.is_loadable() {
+            let container = header.container().map_err(refused)?;
+            let context = Ctx::new(container, header.endianness().map_err(refused)?);
+            let segments = program_headers(&mut reader, &header, context)?;
+            elf.interpreter = interpreter(&mut reader, &segments)?;
+            elf.dynamic = dynamic(&mut reader, &segments, context)?;
+            elf.notes = notes(&mut reader, &segments, abi.data == header::ELFDATA2MSB)?;
+        }
+        Ok(elf)
+    }
+
+    /// Whether it is a program or a library, and not an object file or a core.
+    #[must_use]
+    pub fn is_loadable(&self) -> bool {
+        matches!(self.e_type, header::ET_EXEC | header::ET_DYN)
+    }
+}
+
+impl Dynamic {
+    /// The `DT_RPATH` that glibc looks at: none where there is a `DT_RUNPATH`.
+    #[must_use]
+    pub fn effective_rpath(&self) -> Option<&[u8]> {
+        if self.runpath.is_some() { None } else { self.rpath.as_deref() }
+    }
+}
+
+fn refused(error: goblin::error::Error) -> Malformed {
+    Malformed::Header(format!("its headers make no sense: {error}"))
+}
+
+fn elf_header<C: Content + ?Sized>(reader: &mut Reader<'_, C>) -> Result<Header, ReadError> {
+    let len = reader.len().min(64);
+    let bytes = reader.get("the ELF header", 0, len)?;
+    if !bytes.starts_with(header::ELFMAG) {
+        return Err(Malformed::NotElf.into());
+    }
+    let least: usize = if bytes.get(header::EI_CLASS) == Some(&header::ELFCLASS32) { 52 } else { 64 };
+    if bytes.len() < least {
+        return Err(Malformed::Outside {
+            what: "the ELF header",
+            offset: 0,
+            len: least as u64,
+            file: reader.len(),
+        }.into());
+    }
+    Ok(goblin::elf::Elf::parse_header(bytes).map_err(refused)?)
+}
+
+fn program_headers<C: Content + ?Sized>(
+    reader: &mut Reader<'_, C>,
+    header: &Header,
+    context: Ctx,
+) -> Result<Vec<ProgramHeader>, ReadError> {
+    let size = ProgramHeader::size(context);
+    if header.e_phnum == 0 {
+        return Ok(Vec::new());
+    }
+    if usize::from(header.e_phentsize) != size {
+        let size_there = header.e_phentsize;
+        return Err(Malformed::Header(format!("its program headers are {size_there} bytes long, not {size}")).into());
+    }
+    let len = usize::from(header.e_phnum) * size;
+    if len > MAX_PROGRAM_HEADERS {
+        let limit = MAX_PROGRAM_HEADERS / size;
+        return Err(Malformed::TooMany {
+            what: "program headers",
+            count: header.e_phnum.into(),
+            limit: limit as u64,
+        }.into());
+    }
+    let bytes = reader.get("the table of program headers", header.e_phoff, len as u64)?;
+    Ok(ProgramHeader::parse(bytes, 0, header.e_phnum.into(), context).map_err(refused)?)
+}
+
+fn interpreter<C: Content + ?Sized>(
+    reader: &mut Reader<'_, C>,
+    segments: &[ProgramHeader],
+) -> Result<Option<Vec<u8>>, ReadError> {
+    // The kernel takes the first.
+    let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_INTERP) else { return Ok(None) };
+    let what = "the path of the loader (PT_INTERP)";
+    let limit = MAX_PATH as u64 + 1;
+    if segment.p_filesz > limit {
+        return Err(Malformed::NoEnd { what, offset: segment.p_offset, limit: MAX_PATH }.into());
+    }
+    let bytes = reader.get(what, segment.p_offset, segment.p_filesz)?;
+    let Some(end) = bytes.iter().position(|byte| *byte == 0) else {
+        return Err(Malformed::NoEnd { what, offset: segment.p_offset, limit: bytes.len() }.into());
+    };
+    Ok(Some(bytes[..end].to_vec()))
+}
+
+/// Where the bytes at an address are, and how many follow, in the file.
+fn place(segments: &[ProgramHeader], what: &'static str, address: u64) -> Result<(u64, u64), Malformed> {
+    let holds = |segment: &ProgramHeader| {
+        let within = address.checked_sub(segment.p_vaddr)?;
+        let left = segment.p_filesz.checked_sub(within).filter(|left| *left > 0)?;
+        Some((segment.p_offset.checked_add(within)?, left))
+    };
+    // What is mapped later covers what was mapped before.
+    let mut loads = segments.iter().rev().filter(|segment| segment.p_type == PT_LOAD);
+    loads.find_map(holds).ok_or(Malformed::Unmapped { what, address })
+}
+
+fn dynamic<C: Content + ?Sized>(
+    reader: &mut Reader<'_, C>,
+    segments: &[ProgramHeader],
+    context: Ctx,
+) -> Result<Option<Dynamic>, ReadError> {
+    let what = "the dynamic segment (PT_DYNAMIC)";
+    // The loader takes the last, and finds it by its address.
+    let Some(segment) = segments.iter().rfind(|segment| segment.p_type == PT_DYNAMIC) else {
+        return Ok(None);
+    };
+    if segment.p_filesz > MAX_DYNAMIC {
+        let (count, limit) = (segment.p_filesz, MAX_DYNAMIC);
+        return Err(Malformed::TooMany { what: "bytes of dynamic tags (PT_DYNAMIC)", count, limit }.into());
+    }
+    let (offset, left) = place(segments, what, segment.p_vaddr)?;
+    let len = segment.p_filesz.min(left);
+    let bytes = reader.get(what, offset, len)?;
+    let only = ProgramHeader { p_type: PT_DYNAMIC, p_filesz: len, ..ProgramHeader::default() };
+    let tags = dynamic::Dynamic::parse(bytes, &[only], context).map_err(refused)?;
+    let tags = tags.map(|dynamic| dynamic.dyns).unwrap_or_default();
+    let needs = tags.iter().filter(|tag| need_kind(tag.d_tag).is_some()).count();
+    if needs > MAX_NEEDED {
+        let (count, limit) = (needs as u64, MAX_NEEDED as u64);
+        return Err(Malformed::TooMany { what: "needed libraries (DT_NEEDED)", count, limit }.into());
+    }
+    strings(reader, segments, &tags).map(Some)
+}
+
+fn need_kind(tag: u64) -> Option<NeedKind> {
+    const DT_AUXILIARY: u64 = 0x7fff_fffd;
+    const DT_FILTER: u64 = 0x7fff_ffff;
+    match tag {
+        dynamic::DT_NEEDED => Some(NeedKind::Needed),
+        DT_FILTER => Some(NeedKind::Filter),
+        DT_AUXILIARY => Some(NeedKind::Auxiliary),
+        _ => None,
+    }
+}
+
+fn strings<C: Content + ?Sized>(
+    reader: &mut Reader<'_, C>,
+    segments: &[ProgramHeader],
+    tags: &[Dyn],
+) -> Result<Dynamic, ReadError> {
+    // Of tags that are there more than once the loader takes the last.
+    let last = |wanted| tags.iter().rfind(|tag| tag.d_tag == wanted).map(|tag| tag.d_val);
+    let table = last(dynamic::DT_STRTAB);
+    let mut string = |what, offset: u64, limit| {
+        let table = table.ok_or(Malformed::Unmapped { what: "the table of strings (DT_STRTAB)", address: 0 })?;
+        let address = table.checked_add(offset).ok_or(Malformed::Unmapped { what, address: offset })?;
+        let (offset, left) = place(segments, what, address)?;
+        reader.string(what, offset, left, limit)
+    };
+    let mut dynamic = Dynamic {
+        no_default_directories: last(dynamic::DT_FLAGS_1).is_some_and(|f| f & dynamic::DF_1_NODEFLIB != 0),
+        ..Dynamic::default()
+    };
+    if let Some(offset) = last(dynamic::DT_SONAME) {
+        dynamic.soname = Some(string("the name of the library (DT_SONAME)", offset, MAX_PATH)?);
+    }
+    if let Some(offset) = last(dynamic::DT_RPATH) {
+        dynamic.rpath = Some(string("the search path (DT_RPATH)", offset, MAX_RUNPATH)?);
+    }
+    if let Some(offset) = last(dynamic::DT_RUNPATH) {
+        dynamic.runpath = Some(string("the search path (DT_RUNPATH)", offset, MAX_RUNPATH)?);
+    }
+    let mut total = 0;
+    for tag in tags {
+        if let Some(kind) = need_kind(tag.d_tag) {
+            let name = string("the name of a needed library (DT_NEEDED)", tag.d_val, MAX_PATH)?;
+            total += name.len();
+            if total > MAX_NEEDED_BYTES {
+                let (count, limit) = (total as u64, MAX_NEEDED_BYTES as u64);
+                let what = "bytes of names of needed libraries (DT_NEEDED)";
+                return Err(Malformed::TooMany { what, count, limit }.into());
+            }
+            dynamic.needs.push(Need { kind, name });
+        }
+    }
+    Ok(dynamic)
+}
+
+fn notes<C: Content + ?Sized>(
+    reader: &mut Reader<'_, C>,
+    segments: &[ProgramHeader],
+    big_endian: bool,
+) -> Result<Vec<NoteSegment>, ReadError> {
+    let segments = segments.iter().filter(|segment| segment.p_type == PT_NOTE);
+    let (mut total, mut notes) = (0_u64, Vec::new());
+    for segment in segments {
+        total = total.saturating_add(segment.p_filesz);
+        if total > MAX_NOTES {
+            return Err(Malformed::TooMany {
+                what: "bytes of notes (PT_NOTE)",
+                count: total,
+                limit: MAX_NOTES,
+            }.into());
+        }
+        let bytes = reader.get("notes (PT_NOTE)", segment.p_offset, segment.p_filesz)?.to_vec();
+        notes.push(NoteSegment { bytes, align: if segment.p_align == 8 { 8 } else { 4 }, big_endian });
+    }
+    Ok(notes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! What is kept grows, file by file, until no file needs anything more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use image_tree::{Content, InodeId, Kind as FileKind, Tree};
+
+use super::elf::{Abi, Malformed};
+use super::files::{Files, join};
+use super::loader::Loader;
+use super::resolve::{Resolved, Unresolved};
+use super::why::{Cause, Missing};
+use super::{Closure, Kind, Options, Reason, Result, Start, process};
+use crate::error::{Error, ErrorKind};
+use crate::output::classify_read_error;
+
+pub(super) struct Collector<'t, C> {
+    pub(super) files: Files<'t, C>,
+    options: &'t Options,
+    closure: Closure,
+    /// What has been warned of.
+    warned: BTreeSet<String>,
+    /// What was missing, by name and what needs it.
+    missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Loaders by their inode and path, which decide together.
+    loaders: BTreeMap<(InodeId, Vec<u8>), Option<Loader>>,
+    /// Directories that are kept with all that is in them.
+    whole: BTreeSet<InodeId>,
+    /// Files that are kept and have yet to be looked into, and whether each was named.
+    pending: Vec<(Resolved, bool)>,
+    /// Files that have been looked into, by inode and path: what `$ORIGIN` means depends on the path.
+    visited: BTreeSet<(InodeId, Vec<u8>)>,
+}
+
+impl<'t, C: Content> Collector<'t, C> {
+    pub(super) fn new(tree: &'t Tree<C>, options: &'t Options) -> Self {
+        Self {
+            files: Files::new(tree),
+            options,
+            closure: Closure::default(),
+            warned: BTreeSet::new(),
+            missed: BTreeSet::new(),
+            loaders: BTreeMap::new(),
+            whole: BTreeSet::new(),
+            pending: Vec::new(),
+            visited: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn run(mut self, starts: &[Start]) -> Result<Closure> {
+        for start in starts {
+            self.start(start);
+        }
+        let tree = self.files.tree;
+        let is_regular = |id: &InodeId| matches!(tree.get(*id).kind, FileKind::Regular(_));
+        let mut ids: Vec<InodeId> = self.pending.iter().map(|(file, _)| file.id).filter(is_regular).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        self.files.parse(&ids, self.options.threads).map_err(classify_read_error)?;
+        // In the order asked for.
+        self.pending.reverse();
+        while let Some((file, is_named)) = self.pending.pop() {
+            self.check()?;
+            if self.visited.insert((file.id, file.path.clone())) {
+                self.visit(&file, is_named)?;
+            }
+        }
+        Ok(self.closure)
+    }
+
+    /// Fails when a tree is made to take long.
+    pub(super) fn check(&self) -> Result<()> {
+        if !self.files.exhausted() {
+            return Ok(());
+        }
+        let why = "the programs of this tree need more than can be looked for: it is broken or made to take long; \
+                   name fewer programs";
+        Err(Error::new(ErrorKind::BadInput, why))
+    }
+
+    fn start(&mut self, start: &Start) {
+        match start {
+            Start::Path(path) => match self.files.follow(path) {
+                Ok(file) => self.ask(&file, path, true),
+                Err(error) => self.missing(Missing {
+                    name: path.clone(),
+                    kind: Kind::Asked,
+                    chain: Vec::new(),
+                    cause: Cause::Path(error),
+                }),
+            },
+            Start::Glob { text, glob } => {
+                let mut matching = Vec::new();
+                let mut walk = self.files.tree.walk();
+                while walk.next().is_some() {
+                    let mut path = Vec::new();
+                    walk.write_path(&mut path);
+                    if glob.matches(&path) {
+                        matching.push(path);
+                    }
+                }
+                if matching.is_empty() {
+                    let (name, kind) = (text.clone(), Kind::Asked);
+                    self.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoMatch });
+                }
+                for path in matching {
+                    self.entry(&path, text);
+                }
+            }
+        }
+    }
+
+    /// Keeps a name that the tree has, whatever it leads to.
+    fn entry(&mut self, path: &[u8], name: &[u8]) {
+        match self.files.follow(path) {
+            Ok(file) => self.ask(&file, name, false),
+            Err(error) => {
+                self.keep_name(path, Reason { kind: Kind::Asked, by: None, name: name.to_vec() });
+                self.keep_parents(path, name);
+                let path = path.escape_ascii();
+                self.warn(format!("{path} is kept as it is, for it leads nowhere: {error}"));
+            }
+        }
+    }
+
+    /// Keeps what was asked for: a directory with all that is in it.
+    fn ask(&mut self, file: &Resolved, name: &[u8], is_named: bool) {
+        self.keep(file, Kind::Asked, None, name);
+        self.pending.push((file.clone(), is_named));
+        // Directories one within another have the root at the end of the list.
+        let mut directories = vec![(file.id, file.path.clone())];
+        while let Some((id, path)) = directories.pop() {
+            let Some(entries) = self.files.tree.entries(id).filter(|_| self.whole.insert(id)) else { continue };
+            for (entry, id) in entries {
+                let path = join(&path, entry.as_bytes());
+                self.keep_name(&path, Reason { kind: Kind::Asked, by: None, name: name.to_vec() });
+                match &self.files.tree.get(*id).kind {
+                    FileKind::Directory(_) => directories.push((*id, path)),
+                    FileKind::Symlink(_) => self.link(&path, name),
+                    _ => self.pending.push((Resolved { id: *id, path, passed: Vec::new() }, false)),
+                }
+            }
+        }
+    }
+
+    /// Keeps what a link in a directory that is kept leads to. Of another directory only the directory itself is kept:
+    /// a link to the root would bring in everything.
+    fn link(&mut self, path: &[u8], name: &[u8]) {
+        match self.files.follow(path) {
+            Ok(file) => {
+                self.keep(&file, Kind::Asked, None, name);
+                self.pending.push((file, false));
+            }
+            // A link into what is made when the system runs, or to nothing.
+            Err(Unresolved::Missing | Unresolved::NotADirectory) => {}
+            Err(error) => self.warn(format!("{} is kept as it is: {error}", path.escape_ascii())),
+        }
+    }
+
+    /// Looks into a file for what it needs.
+    fn visit(&mut self, file: &Resolved, is_named: bool) -> Result<()> {
+        let parsed = self.files.elf(file.id).map_err(classify_read_error)?;
+        match parsed {
+            Ok(elf) if elf.is_loadable() => process::close(self, file, &Arc::clone(&elf)),
+            Ok(_) | Err(Malformed::NotElf) => Ok(()),
+            Err(malformed) if is_named => {
+                let cause = Cause::Unusable { path: file.path.clone(), why: malformed.to_string() };
+                let (name, kind) = (file.path.clone(), Kind::Asked);
+                self.missing(Missing { name, kind, chain: Vec::new(), cause });
+                Ok(())
+            }
+            Err(malformed) => {
+                let path = file.path.escape_ascii();
+                self.warn(format!("{path} is kept, but what it needs is not known: {malformed}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps a file, the links and directories on the way to it, and the reason.
+    pub(super) fn keep(&mut self, file: &Resolved, kind: Kind, by: Option<&[u8]>, name: &[u8]) {
+        let reason = |kind| Reason { kind, by: by.map(<[u8]>::to_vec), name: name.to_vec() };
+        for passed in &file.passed {
+            if passed.is_link {
+                self.keep_name(&passed.path, reason(Kind::Symlink));
+            } else if !self.closure.kept.contains_key(&passed.path) {
+                self.keep_name(&passed.path, reason(Kind::Parent));
+            }
+        }
+        self.keep_name(&file.path, reason(kind));
+    }
+
+    fn keep_name(&mut self, path: &[u8], reason: Reason) {
+        // The root is always kept.
+        if path == b"/" {
+            return;
+        }
+        let held = path.len() + reason.name.len() + reason.by.as_ref().map_or(0, Vec::len);
+        if self.closure.kept.entry(path.to_vec()).or_default().insert(reason) {
+            self.files.held += held as u64;
+        }
+    }
+
+    /// Keeps the directories above a path without links.
+    fn keep_parents(&mut self, path: &[u8], name: &[u8]) {
+        let ends = path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0).map(|(at, _)| at);
+        for end in ends {
+            let parent = &path[..end];
+            if !self.closure.kept.contains_key(parent) {
+                self.keep_name(parent, Reason { kind: Kind::Parent, by: None, name: name.to_vec() });
+            }
+        }
+    }
+
+    /// The loader that a program names, which is looked at once.
+    pub(super) fn loader(&mut self, path: &[u8], found: &Resolved, abi: Abi) -> Result<Option<Loader>> {
+        let key = (found.id, path.to_vec());
+        if let Some(known) = self.loaders.get(&key) {
+            return Ok(known.clone());
+        }
+        let loader = Loader::of(&mut self.files, path, found, abi, &self.options.hwcaps);
+        let loader = loader.map_err(classify_read_error)?;
+        if let Some(Loader::Glibc(glibc)) = &loader {
+            for warning in glibc.warnings.iter() {
+                self.warn(warning.clone());
+            }
+        }
+        self.loaders.insert(key, loader.clone());
+        Ok(loader)
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        if self.warned.insert(warning.clone()) {
+            self.files.held += 2 * warning.len() as u64;
+            self.closure.warnings.push(warning);
+        }
+    }
+
+    /// Notes that something is missing, once for each file that needs it.
+    pub(super) fn missing(&mut self, missing: Missing) {
+        if self.missed.insert((missing.name.clone(), missing.chain.first().cloned())) {
+            self.closure.missing.push(missing);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! `/etc/ld.so.conf`: the directories whose libraries `ldconfig` puts into the loader's cache.
+
+use std::io;
+
+use image_tree::Content;
+
+use super::files::{Files, join, parent};
+use crate::transform::edit::glob::Glob;
+
+/// Where the list begins.
+pub const PATH: &[u8] = b"/etc/ld.so.conf";
+
+/// How deep files may include files. `ldconfig` has no limit and never ends on a loop.
+const MAX_DEPTH: usize = 16;
+/// The most files that are read.
+const MAX_FILES: usize = 1024;
+/// The most bytes of one file.
+const MAX_BYTES: usize = 1 << 20;
+/// The most directories.
+const MAX_DIRECTORIES: usize = 4096;
+
+/// The directories named, each once, and what is wrong about the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Conf {
+    pub(super) directories: Vec<Vec<u8>>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads `/etc/ld.so.conf` and what it includes. There may be none.
+pub(super) fn read<C: Content>(files: &mut Files<'_, C>) -> io::Result<Conf> {
+    let mut conf = Conf::default();
+    let mut budget = MAX_FILES;
+    read_file(files, PATH, 0, &mut budget, &mut conf)?;
+    Ok(conf)
+}
+
+/// One line that means something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Line<'l> {
+    Directory(&'l [u8]),
+    /// The patterns of an `include`.
+    Include(Vec<&'l [u8]>),
+}
+
+fn read_file<C: Content>(
+    files: &mut Files<'_, C>,
+    path: &[u8],
+    depth: usize,
+    budget: &mut usize,
+    conf: &mut Conf,
+) -> io::Result<()> {
+    let shown = path.escape_ascii();
+    let Ok(found) = files.follow(path) else { return Ok(()) };
+    if depth > MAX_DEPTH || *budget == 0 {
+        let limit = format!("{MAX_DEPTH} files deep and {MAX_FILES} files in all");
+        conf.warnings.push(format!("{shown}: passed over; ld.so.conf is read {limit}"));
+        return Ok(());
+    }
+    *budget -= 1;
+    let mut text = files.head(found.id, MAX_BYTES + 1)?;
+    if text.len() > MAX_BYTES {
+        conf.warnings.push(format!("{shown}: only its first {MAX_BYTES} bytes are read"));
+        text.truncate(MAX_BYTES);
+    }
+    for line in text.split(|byte| *byte == b'\n') {
+        match parse(line) {
+            None => {}
+            Some(Line::Directory(directory)) if !directory.starts_with(b"/") => {
+                conf.warnings.push(format!("{shown}: {} is no absolute path", directory.escape_ascii()));
+            }
+            Some(Line::Directory(directory)) => {
+                if conf.directories.len() >= MAX_DIRECTORIES {
+                    conf.warnings
+                        .push(format!("{shown}: only the first {MAX_DIRECTORIES} directories are searched"));
+                    return Ok(());
+                }
+                let directory = trim_slashes(directory);
+                if !conf.directories.iter().any(|known| known == directory) {
+                    conf.directories.push(directory.to_vec());
+                }
+            }
+            Some(Line::Include(patterns)) => {
+                for pattern in patterns {
+                    let pattern =
+                        if pattern.starts_with(b"/") { pattern.to_vec() } else { join(parent(path), pattern) };
+                    for included in expand(files, &pattern) {
+                        read_file(files, &included, depth + 1, budget, conf)?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a line says. `hwcap` lines have meant nothing since glibc 2.37.
+fn parse(line: &[u8]) -> Option<Line<'_>> {
+    let line = line.split(|byte| *byte == b'#').next().unwrap_or_default().trim_ascii();
+    let is_keyword = |keyword: &[u8]| {
+        line.strip_prefix(keyword).filter(|rest| rest.first().is_some_and(u8::is_ascii_whitespace))
+    };
+    if line.is_empty() || is_keyword(b"hwcap").is_some() {
+        return None;
+    }
+    if let Some(patterns) = is_keyword(b"include") {
+        let patterns = patterns.split(u8::is_ascii_whitespace).filter(|pattern| !pattern.is_empty());
+        return Some(Line::Include(patterns.collect()));
+    }
+    // `DIRECTORY=libc5` once said what the libraries there are for.
+    let directory = line.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii_end();
+    (!directory.is_empty()).then_some(Line::Directory(directory))
+}
+
+fn trim_slashes(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
+    &path[..end.min(path.len())]
+}
+
+/// The paths that a pattern matches, in the order of their bytes, as `glob(3)` finds them: by component, so that links
+/// on the way are followed, and hidden files only where the pattern shows their dot.
+fn expand<C: Content>(files: &mut Files<'_, C>, pattern: &[u8]) -> Vec<Vec<u8>> {
+    if !Glob::is_pattern(pattern) {
+        return vec![pattern.to_vec()];
+    }
+    let mut paths: Vec<Vec<u8>> = vec![b"/".to_vec()];
+    for component in pattern.split(|byte| *byte == b'/').filter(|component| !component.is_empty()) {
+        if !Glob::is_pattern(component) {
+            paths = paths.iter().map(|path| join(path, component)).collect();
+            continue;
+        }
+        // To glob(3) two asterisks are one.
+        let single: Vec<u8> = if component.iter().all(|b| *b == b'*') { b"*".into() } else { component.into() };
+        // A pattern that is none matches nothing there either.
+        let Ok(glob) = Glob::parse(&single) else { return Vec::new() };
+        let mut matching = Vec::new();
+        for path in &paths {
+            let Some(directory) = files.directory(path) else { continue };
+            for name in files.tree.entries(directory.id).into_iter().flat_map(|entries| entries.keys()) {
+                let hidden = name.as_bytes().starts_with(b".") && !component.starts_with(b".");
+                if !hidden && glob.matches(name.as_bytes()) {
+                    matching.push(join(path, name.as_bytes()));
+                }
+            }
+            if matching.len() > MAX_FILES {
+                break;
+            }
+        }
+        paths = matching;
+    }
+    paths.truncate(MAX_FILES + 1);
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use image_tree::Tree;
+
+    use super::*;
+    use crate::closure::testing;
+
+    fn conf(tree: &Tree<Vec<u8>>) -> Conf {
+        read(&mut Files::new(tree)).expect("memory is readable")
+    }
+
+    #[test]
+    fn lines() {
+        let directory = |line| match parse(line) {
+            Some(Line::Directory(directory)) => Some(directory),
+            _ => None,
+        };
+        assert_eq!(directory(b"  /opt/lib # the rest"), Some(&b"/opt/lib"[..]));
+        assert_eq!(directory(b"/opt/with space/lib\t"), Some(&b"/opt/with space/lib"[..]));
+        assert_eq!(directory(b"/opt/lib=libc6"), Some(&b"/opt/lib"[..]));
+        assert_eq!(directory(b"includes/lib"), Some(&b"includes/lib"[..]));
+        assert_eq!(parse(b"hwcap 1 nosegneg"), None);
+        assert_eq!(parse(b" # include /x"), None);
+        assert_eq!(parse(b"include a/*.conf\t/b"), Some(Line::Include(vec![b"a/*.conf", b"/b"])));
+        assert_eq!(trim_slashes(b"//"), b"/");
+        assert_eq!(trim_slashes(b"/a//"), b"/a");
+    }
+
+    #[test]
+    fn includes_in_order_and_through_links() {
+        let tree = testing::tree(&[
+            ("/etc/ld.so.conf", "/first/\ninclude ld.so.conf.d/*.conf\n/last\n/first\nrelative\n"),
+            ("/etc/ld.so.conf.d", "-> ../usr/share/conf"),
+            ("/usr/share/conf/b.conf", "/b"),
+            ("/usr/share/conf/a.conf", "/a"),
+            ("/usr/share/conf/.hidden.conf", "/hidden"),
+            ("/usr/share/conf/c.other", "/other"),
+        ]);
+        let conf = conf(&tree);
+        let directories: Vec<_> = conf.directories.iter().map(|path| path.escape_ascii().to_string()).collect();
+        assert_eq!(directories, ["/first", "/a", "/b", "/last"]);
+        assert_eq!(conf.warnings, ["/etc/ld.so.conf: relative is no absolute path"]);
+    }
+
+    #[test]
+    fn loops_end() {
+        let tree = testing::tree(&[("/etc/ld.so.conf", "/a\ninclude /etc/ld.so.conf\ninclude *.conf")]);
+        let conf = conf(&tree);
+        assert_eq!(conf.directories, [b"/a"]);
+        assert!(!conf.warnings.is_empty());
+        assert!(conf.warnings.len() < 2000, "{}", conf.warnings.len());
+    }
+
+    #[test]
+    fn no_file_is_no_directory() {
+        assert_eq!(conf(&testing::tree(&[("/etc/passwd", "")])), Conf::default());
+    }
+}

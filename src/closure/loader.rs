@@ -1,0 +1,184 @@
+//! The loader of a program: which file it takes for the name of a library.
+//!
+//! It is found by `PT_INTERP`, and where it is glibc's, what was compiled into it is read off it: the directories it
+//! searches by itself differ between distributions.
+
+mod glibc;
+mod musl;
+
+use std::io;
+
+use image_tree::{Content, InodeId, Kind, Tree};
+
+use super::elf::{Abi, Elf};
+use super::files::{Files, base_name};
+use super::hwcaps::Hwcaps;
+use super::process::Object;
+use super::resolve::{Resolved, Unresolved};
+
+pub(super) use glibc::Glibc;
+pub(super) use musl::Musl;
+
+/// A loader, with what it was built with and what the tree configures.
+#[derive(Clone, Debug)]
+pub(super) enum Loader {
+    Glibc(Glibc),
+    Musl(Musl),
+}
+
+/// A file that the loader takes, and the path by which it opens it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) opened: Vec<u8>,
+    pub(super) file: Resolved,
+}
+
+/// What a search came to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    /// An object of the process that already goes by the name, by its index.
+    pub(super) loaded: Option<usize>,
+    /// The file that every processor can run.
+    pub(super) base: Option<Candidate>,
+    /// Builds that are loaded on better processors instead.
+    pub(super) variants: Vec<Candidate>,
+    /// The directories that were searched, in order.
+    pub(super) searched: Vec<Vec<u8>>,
+    /// Files of the name that are for another machine.
+    pub(super) foreign: Vec<Vec<u8>>,
+    /// A file of the name at which the loader gives up, and why.
+    pub(super) fatal: Option<(Vec<u8>, String)>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Found {
+    /// Whether the loader looks no further.
+    fn is_over(&self) -> bool {
+        self.loaded.is_some() || self.base.is_some() || self.fatal.is_some()
+    }
+}
+
+impl Loader {
+    /// The loader at the path in `PT_INTERP`, or none when it is one whose rules are not known here.
+    pub(super) fn of<C: Content>(
+        files: &mut Files<'_, C>,
+        interpreter: &[u8],
+        found: &Resolved,
+        abi: Abi,
+        hwcaps: &Hwcaps,
+    ) -> io::Result<Option<Self>> {
+        let names = [base_name(&found.path), base_name(interpreter)];
+        if names.iter().any(|name| name.starts_with(b"ld-musl-") || name.starts_with(b"libc.musl-")) {
+            return Musl::of(files, interpreter, found).map(|musl| Some(Self::Musl(musl)));
+        }
+        let is_glibc = |name: &&[u8]| {
+            [&b"ld-linux"[..], b"ld64.so.", b"ld.so.1", b"ld-2."].iter().any(|start| name.starts_with(start))
+        };
+        if names.iter().any(is_glibc) {
+            return Glibc::of(files, found, abi, hwcaps).map(|glibc| Some(Self::Glibc(glibc)));
+        }
+        Ok(None)
+    }
+
+    /// Looks for the library that `objects[requester]` calls `name`.
+    pub(super) fn search<C: Content>(
+        &self,
+        files: &mut Files<'_, C>,
+        objects: &[Object],
+        requester: usize,
+        name: &[u8],
+    ) -> io::Result<Found> {
+        match self {
+            Self::Glibc(glibc) => glibc.search(files, objects, requester, name),
+            Self::Musl(musl) => musl.search(files, objects, requester, name),
+        }
+    }
+}
+
+/// The loader that starts programs for which a library is meant, since it names none itself.
+pub(super) fn of_library<C: Content>(files: &mut Files<'_, C>, elf: &Elf) -> io::Result<Option<Vec<u8>>> {
+    let mut paths: Vec<Vec<u8>> = Vec::new();
+    let wanted = KNOWN.iter().filter(|known| known.0 == elf.abi);
+    paths.extend(wanted.map(|(_, path)| path.to_vec()));
+    if let Some(library) = files.directory(b"/lib") {
+        let names = files.tree.entries(library.id).into_iter().flat_map(|entries| entries.keys());
+        let musl = names.filter(|name| name.as_bytes().starts_with(b"ld-musl-"));
+        let musl: Vec<Vec<u8>> = musl.map(|name| [b"/lib/", name.as_bytes()].concat()).collect();
+        if wants_musl(elf) {
+            paths.splice(0..0, musl);
+        } else {
+            paths.extend(musl);
+        }
+    }
+    for path in paths {
+        if let Ok(found) = files.follow(&path)
+            && let Ok(loader) = files.elf(found.id)?
+            && loader.abi == elf.abi
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a library was linked with musl: its C library has no number.
+fn wants_musl(elf: &Elf) -> bool {
+    let needs = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs);
+    needs.into_iter().any(|need| need.name == b"libc.so" || need.name.starts_with(b"libc.musl-"))
+}
+
+const fn abi(class: u8, data: u8, machine: u16) -> Abi {
+    Abi { class, data, machine }
+}
+
+/// Where glibc's loader is by each architecture's ABI.
+const KNOWN: [(Abi, &[u8]); 14] = [
+    (abi(2, 1, 62), b"/lib64/ld-linux-x86-64.so.2"),
+    (abi(1, 1, 62), b"/libx32/ld-linux-x32.so.2"),
+    (abi(1, 1, 3), b"/lib/ld-linux.so.2"),
+    (abi(2, 1, 183), b"/lib/ld-linux-aarch64.so.1"),
+    (abi(1, 1, 40), b"/lib/ld-linux-armhf.so.3"),
+    (abi(1, 1, 40), b"/lib/ld-linux.so.3"),
+    (abi(2, 1, 21), b"/lib64/ld64.so.2"),
+    (abi(2, 2, 21), b"/lib64/ld64.so.1"),
+    (abi(2, 2, 22), b"/lib/ld64.so.1"),
+    (abi(1, 2, 22), b"/lib/ld.so.1"),
+    (abi(2, 1, 243), b"/lib/ld-linux-riscv64-lp64d.so.1"),
+    (abi(2, 1, 258), b"/lib64/ld-linux-loongarch-lp64d.so.1"),
+    (abi(2, 1, 8), b"/lib64/ld.so.1"),
+    (abi(1, 2, 20), b"/lib/ld.so.1"),
+];
+
+/// What a loader makes of a file of the name that it looks for.
+enum Verdict {
+    Taken,
+    /// For another machine: the search goes on.
+    Foreign,
+    /// The search ends, and so does the program.
+    Fatal(String),
+}
+
+/// As glibc's `open_verify` judges.
+fn verdict<C: Content>(files: &mut Files<'_, C>, id: InodeId, process: Abi) -> io::Result<Verdict> {
+    if !is_regular(files.tree, id) {
+        return Ok(Verdict::Fatal("it is no regular file".to_owned()));
+    }
+    let parsed = files.elf(id)?;
+    Ok(match &parsed {
+        Err(malformed) => Verdict::Fatal(malformed.to_string()),
+        Ok(elf) if elf.abi.class != process.class => Verdict::Foreign,
+        Ok(elf) if elf.abi.data != process.data => Verdict::Fatal("it has another byte order".to_owned()),
+        Ok(elf) if elf.abi.machine != process.machine => Verdict::Foreign,
+        Ok(elf) if !elf.is_loadable() => Verdict::Fatal("it is neither a library nor a program".to_owned()),
+        Ok(_) => Verdict::Taken,
+    })
+}
+
+fn is_regular<C>(tree: &Tree<C>, id: InodeId) -> bool {
+    matches!(tree.get(id).kind, Kind::Regular(_))
+}
+
+/// Whether an error of `open` lets glibc and musl look into the next directory.
+fn goes_on(error: Unresolved) -> bool {
+    matches!(error, Unresolved::Missing)
+}

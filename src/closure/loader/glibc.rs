@@ -1,0 +1,461 @@
+//! How glibc searches (`_dl_map_object` of `elf/dl-load.c`).
+//!
+//! ```text
+//! a name with '/'        that path
+//! DT_RPATH               of the object, of what loaded it, and so on to the program; none if the object has DT_RUNPATH
+//! DT_RUNPATH             of the object alone
+//! the cache              as ldconfig would make it: the directories of ld.so.conf, then the loader's own
+//! the loader's own       directories
+//! ```
+
+use std::io;
+use std::rc::Rc;
+
+use image_tree::{Content, InodeId};
+
+use super::{Candidate, Found, Verdict, goes_on, verdict};
+use crate::closure::conf;
+use crate::closure::elf::{Abi, Dynamic};
+use crate::closure::files::{Files, join, parent};
+use crate::closure::hwcaps::Hwcaps;
+use crate::closure::process::Object;
+use crate::closure::resolve::Resolved;
+
+/// A glibc's loader.
+#[derive(Clone, Debug)]
+pub(in crate::closure) struct Glibc {
+    abi: Abi,
+    /// The directories that were compiled in.
+    system: Vec<Vec<u8>>,
+    /// What `$LIB` stands for.
+    lib: Vec<u8>,
+    /// What `ldconfig` would look through for the cache.
+    cached: Vec<Vec<u8>>,
+    /// The subdirectories of `glibc-hwcaps` that are kept, the best first.
+    hwcaps: Vec<&'static [u8]>,
+    /// What is wrong about the configuration.
+    pub(in crate::closure) warnings: Rc<[String]>,
+}
+
+/// The most bytes of a loader that are searched for its directories. It has 250,000.
+const MAX_LOADER: usize = 8 << 20;
+
+impl Glibc {
+    pub(super) fn of<C: Content>(
+        files: &mut Files<'_, C>,
+        found: &Resolved,
+        abi: Abi,
+        hwcaps: &Hwcaps,
+    ) -> io::Result<Self> {
+        let bytes = files.head(found.id, MAX_LOADER)?;
+        let system = compiled_in(&bytes).unwrap_or_else(|| usual(parent(&found.path), abi));
+        let conf = conf::read(files)?;
+        let mut cached = Vec::new();
+        let mut seen: Vec<InodeId> = Vec::new();
+        for path in conf.directories.iter().chain(&system) {
+            // ldconfig passes over a directory that it has seen by another path.
+            match files.directory(path) {
+                Some(directory) if !seen.contains(&directory.id) => {
+                    seen.push(directory.id);
+                    cached.push(path.clone());
+                }
+                _ => {}
+            }
+        }
+        let lib = library_part(&system);
+        Ok(Self { abi, system, lib, cached, hwcaps: hwcaps.of(abi), warnings: conf.warnings.into() })
+    }
+
+    pub(super) fn search<C: Content>(
+        &self,
+        files: &mut Files<'_, C>,
+        objects: &[Object],
+        requester: usize,
+        name: &[u8],
+    ) -> io::Result<Found> {
+        let mut found = Found { loaded: loaded(objects, name), ..Found::default() };
+        if found.is_over() {
+            return Ok(found);
+        }
+        let object = &objects[requester];
+        let Some(name) = self.expand(object, name, &mut found.warnings) else { return Ok(found) };
+        if name.contains(&b'/') {
+            self.open(files, &name, &mut found)?;
+            return Ok(found);
+        }
+        let mut search = Search { glibc: self, name: &name, least: None, found };
+        search.run(files, objects, requester)?;
+        Ok(search.found)
+    }
+
+    /// Opens a path that the name of a library is.
+    fn open<C: Content>(&self, files: &mut Files<'_, C>, path: &[u8], found: &mut Found) -> io::Result<()> {
+        let shown = path.escape_ascii();
+        if !path.starts_with(b"/") {
+            found.warnings.push(format!("{shown}: taken from the root, for want of a working directory"));
+        }
+        match files.follow(path) {
+            Err(error) => found.fatal = Some((path.to_vec(), error.to_string())),
+            Ok(file) => match verdict(files, file.id, self.abi)? {
+                Verdict::Taken => found.base = Some(Candidate { opened: path.to_vec(), file }),
+                Verdict::Foreign => found.fatal = Some((path.to_vec(), "it is for another machine".to_owned())),
+                Verdict::Fatal(why) => found.fatal = Some((path.to_vec(), why)),
+            },
+        }
+        Ok(())
+    }
+
+    /// Replaces `$ORIGIN`, `$LIB` and `$PLATFORM`. None where the loader drops the text.
+    fn expand(&self, object: &Object, text: &[u8], warnings: &mut Vec<String>) -> Option<Vec<u8>> {
+        if !text.contains(&b'$') {
+            return Some(text.to_vec());
+        }
+        let platform = platform(self.abi);
+        let mut expanded = Vec::new();
+        let mut rest = text;
+        while let Some(dollar) = rest.iter().position(|byte| *byte == b'$') {
+            expanded.extend_from_slice(&rest[..dollar]);
+            rest = &rest[dollar + 1..];
+            let token = |word: &[u8]| {
+                let braced = [b"{", word, b"}"].concat();
+                rest.strip_prefix(&braced[..]).or_else(|| rest.strip_prefix(word))
+            };
+            if let Some(after) = token(b"ORIGIN") {
+                expanded.extend_from_slice(&object.origin);
+                rest = after;
+            } else if let Some(after) = token(b"LIB") {
+                expanded.extend_from_slice(&self.lib);
+                rest = after;
+            } else if let Some(after) = token(b"PLATFORM") {
+                let (object, shown) = (object.path().escape_ascii(), platform.escape_ascii());
+                warnings
+                    .push(format!("{object}: $PLATFORM depends on the processor; taken for \"{shown}\" here"));
+                expanded.extend_from_slice(platform);
+                rest = after;
+            } else {
+                expanded.push(b'$');
+            }
+            if expanded.len() > MAX_EXPANDED {
+                warnings.push(format!(
+                    "{}: a search path is longer than {MAX_EXPANDED} bytes and passed over",
+                    object.path().escape_ascii()
+                ));
+                return None;
+            }
+        }
+        expanded.extend_from_slice(rest);
+        Some(expanded)
+    }
+
+    /// The directories of a `DT_RPATH` or `DT_RUNPATH`.
+    fn split(&self, object: &Object, path: &[u8], warnings: &mut Vec<String>) -> Vec<Vec<u8>> {
+        if path.is_empty() {
+            return Vec::new();
+        }
+        let mut directories: Vec<Vec<u8>> = Vec::new();
+        for part in path.split(|byte| *byte == b':') {
+            let Some(directory) = self.expand(object, part, warnings) else { continue };
+            if !directory.starts_with(b"/") {
+                let (object, part) = (object.path().escape_ascii(), part.escape_ascii());
+                warnings
+                    .push(format!("{object}: \"{part}\" in its search path is relative and is not searched"));
+            } else if directories.len() < MAX_DIRECTORIES {
+                directories.push(directory);
+            }
+        }
+        directories
+    }
+}
+
+/// The longest that one directory may get.
+const MAX_EXPANDED: usize = 1 << 14;
+/// The most directories of one search path.
+const MAX_DIRECTORIES: usize = 1024;
+
+/// The object that goes by a name: it was loaded by it, or is called so by its `DT_SONAME`.
+fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
+    objects.iter().position(|object| !object.is_variant && (object.is_called(name) || object.soname() == Some(name)))
+}
+
+struct Search<'s> {
+    glibc: &'s Glibc,
+    name: &'s [u8],
+    /// The least of the better processors that an earlier directory has a build for, by its index: whoever runs that
+    /// one, or is better still, looks no further.
+    least: Option<usize>,
+    found: Found,
+}
+
+/// What is in one place.
+enum Tried {
+    Nothing,
+    Taken(Candidate),
+    /// The directories that come after it in the same list are not looked into.
+    Stop,
+}
+
+impl Search<'_> {
+    fn run<C: Content>(
+        &mut self,
+        files: &mut Files<'_, C>,
+        objects: &[Object],
+        requester: usize,
+    ) -> io::Result<()> {
+        let object = &objects[requester];
+        let own = object.elf.dynamic.as_ref();
+        if let Some(runpath) = own.and_then(|own| own.runpath.as_deref()) {
+            self.path(files, object, runpath)?;
+        } else {
+            self.rpaths(files, objects, requester)?;
+        }
+        let no_default = own.is_some_and(|own| own.no_default_directories);
+        if !self.found.is_over() {
+            self.cache(files, no_default)?;
+        }
+        if !self.found.is_over() && !no_default {
+            let glibc = self.glibc;
+            self.directories(files, &glibc.system)?;
+        }
+        Ok(())
+    }
+
+    /// The `DT_RPATH` of an object, of what loaded it, and so on, and of the program.
+    fn rpaths<C: Content>(
+        &mut self,
+        files: &mut Files<'_, C>,
+        objects: &[Object],
+        requester: usize,
+    ) -> io::Result<()> {
+        let mut chain = Vec::new();
+        let mut next = Some(requester);
+        while let Some(index) = next {
+            chain.push(index);
+            next = objects[index].loader;
+        }
+        if !chain.contains(&0) {
+            chain.push(0);
+        }
+        for object in chain.into_iter().filter_map(|index| objects.get(index)) {
+            if let Some(rpath) = object.elf.dynamic.as_ref().and_then(Dynamic::effective_rpath)
+                && !self.found.is_over()
+            {
+                self.path(files, object, rpath)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path<C: Content>(&mut self, files: &mut Files<'_, C>, object: &Object, path: &[u8]) -> io::Result<()> {
+        files.steps += path.len() as u64 / 8;
+        let directories = self.glibc.split(object, path, &mut self.found.warnings);
+        self.directories(files, &directories)
+    }
+
+    /// Looks into directories, the first first.
+    fn directories<C: Content>(&mut self, files: &mut Files<'_, C>, paths: &[Vec<u8>]) -> io::Result<()> {
+        for path in paths {
+            let path = without_slashes(path);
+            self.searched(path);
+            let Some(directory) = files.directory(path) else { continue };
+            let mut least = self.least;
+            for (index, path, better) in self.better(files, &directory, path) {
+                if let Tried::Taken(candidate) = self.try_in(files, &better, &path, false)? {
+                    self.found.variants.push(candidate);
+                    least = Some(index);
+                }
+            }
+            self.least = least;
+            match self.try_in(files, &directory, path, false)? {
+                Tried::Nothing => {}
+                Tried::Taken(candidate) => self.found.base = Some(candidate),
+                Tried::Stop => return Ok(()),
+            }
+            if self.found.is_over() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks into the cache that `ldconfig` would make. A better build comes before a directory that comes first.
+    fn cache<C: Content>(&mut self, files: &mut Files<'_, C>, no_default: bool) -> io::Result<()> {
+        if !is_for_cache(self.name) {
+            return Ok(());
+        }
+        let glibc = self.glibc;
+        let (mut least, mut taken): (_, Vec<(usize, Candidate)>) = (self.least, Vec::new());
+        for path in &glibc.cached {
+            self.searched(path);
+            let Some(directory) = files.directory(path) else { continue };
+            for (index, path, better) in self.better(files, &directory, path) {
+                if taken.iter().all(|(known, _)| *known != index)
+                    && let Tried::Taken(candidate) = self.try_in(files, &better, &path, true)?
+                {
+                    taken.push((index, candidate));
+                    least = least.max(Some(index));
+                }
+            }
+            if self.found.base.is_none()
+                && let Tried::Taken(candidate) = self.try_in(files, &directory, path, true)?
+            {
+                self.found.base = Some(candidate);
+            }
+        }
+        // With DF_1_NODEFLIB what the cache says is dropped if it lies beneath a directory of the loader's own.
+        let dropped = |candidate: &Candidate| {
+            let is_beneath = |own: &Vec<u8>| candidate.opened.starts_with(&join(own, b""));
+            no_default && glibc.system.iter().any(is_beneath)
+        };
+        taken.retain(|(_, candidate)| !dropped(candidate));
+        self.found.base.take_if(|base| dropped(base));
+        self.found.variants.extend(taken.into_iter().map(|(_, candidate)| candidate));
+        self.least = least;
+        Ok(())
+    }
+
+    /// The subdirectories for better processors that still have to be looked into.
+    fn better<C: Content>(
+        &self,
+        files: &mut Files<'_, C>,
+        directory: &Resolved,
+        path: &[u8],
+    ) -> Vec<(usize, Vec<u8>, Rc<Resolved>)> {
+        const ABOVE: &[u8] = b"glibc-hwcaps";
+        if self.glibc.hwcaps.is_empty() || files.tree.lookup(directory.id, ABOVE).is_none() {
+            return Vec::new();
+        }
+        let above = join(path, ABOVE);
+        let wanted = self.glibc.hwcaps.iter().enumerate();
+        let wanted = wanted.filter(|(index, _)| self.least.is_none_or(|least| *index > least));
+        let mut better = Vec::new();
+        for (index, name) in wanted {
+            let path = join(&above, name);
+            if let Some(directory) = files.directory(&path) {
+                better.push((index, path, directory));
+            }
+        }
+        better
+    }
+
+    /// Tries the file of the name in a directory, which is opened by `path`.
+    fn try_in<C: Content>(
+        &mut self,
+        files: &mut Files<'_, C>,
+        directory: &Resolved,
+        path: &[u8],
+        for_cache: bool,
+    ) -> io::Result<Tried> {
+        if self.found.fatal.is_some() {
+            return Ok(Tried::Stop);
+        }
+        let file = match files.in_directory(directory, self.name) {
+            Ok(file) => file,
+            Err(error) if goes_on(error) || for_cache => return Ok(Tried::Nothing),
+            Err(_) => return Ok(Tried::Stop),
+        };
+        let opened = join(path, self.name);
+        match verdict(files, file.id, self.glibc.abi)? {
+            Verdict::Taken if for_cache && !self.is_cached(files, file.id)? => {}
+            Verdict::Taken => return Ok(Tried::Taken(Candidate { opened, file })),
+            Verdict::Foreign => {
+                if !self.found.foreign.contains(&opened) {
+                    self.found.foreign.push(opened);
+                }
+            }
+            // ldconfig says so and goes on.
+            Verdict::Fatal(_) if for_cache => {}
+            Verdict::Fatal(why) => {
+                self.found.fatal = Some((opened, why));
+                return Ok(Tried::Stop);
+            }
+        }
+        Ok(Tried::Nothing)
+    }
+
+    /// Whether `ldconfig` would enter the file by this name: by its `DT_SONAME`, else by its own name.
+    fn is_cached<C: Content>(&self, files: &mut Files<'_, C>, id: InodeId) -> io::Result<bool> {
+        let parsed = files.elf(id)?;
+        let soname = parsed.as_ref().ok().and_then(|elf| elf.dynamic.as_ref()?.soname.as_deref());
+        Ok(soname.is_none_or(|soname| soname == self.name))
+    }
+
+    fn searched(&mut self, path: &[u8]) {
+        if !self.found.searched.iter().any(|known| known == path) {
+            self.found.searched.push(path.to_vec());
+        }
+    }
+}
+
+/// Whether `ldconfig` looks at files of this name.
+fn is_for_cache(name: &[u8]) -> bool {
+    let has_so = name.windows(3).any(|part| part == b".so");
+    (name.starts_with(b"lib") || name.starts_with(b"ld-")) && has_so
+        || name.starts_with(b"ld.so.")
+        || name.starts_with(b"ld64.so.")
+}
+
+/// As the loader writes a directory: without slashes at its end, but for the root.
+fn without_slashes(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
+    path.get(..end).unwrap_or(path)
+}
+
+/// The directories that were compiled into a loader: paths that end in `/`, one after another, each with a NUL.
+///
+/// Each has a component that begins with `lib`, which tells them from other text.
+fn compiled_in(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut run: Vec<Vec<u8>> = Vec::new();
+    for text in bytes.split(|byte| *byte == 0) {
+        match directory(text) {
+            Some(directory) => run.push(directory.to_vec()),
+            None if run.is_empty() => {}
+            None => return Some(run),
+        }
+    }
+    None
+}
+
+fn directory(text: &[u8]) -> Option<&[u8]> {
+    let start = text.iter().rposition(|byte| !byte.is_ascii_graphic()).map_or(0, |last| last + 1);
+    let path = text.get(start..)?.strip_suffix(b"/")?;
+    let is_library = |component: &[u8]| component.starts_with(b"lib");
+    let fits = path.len() < 1024 && path.starts_with(b"/") && path.split(|byte| *byte == b'/').any(is_library);
+    fits.then_some(path)
+}
+
+/// The directories of a loader that does not show what was compiled into it, by where it lies.
+fn usual(loader: &[u8], abi: Abi) -> Vec<Vec<u8>> {
+    let name = loader.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    if name.windows(7).any(|part| part == b"-linux-") {
+        let multiarch = [join(b"/lib", name), join(b"/usr/lib", name)];
+        return [multiarch[0].clone(), multiarch[1].clone(), b"/lib".to_vec(), b"/usr/lib".to_vec()].into();
+    }
+    match abi {
+        Abi { class: 2, machine: 243, .. } => vec![b"/lib64/lp64d".to_vec(), b"/usr/lib64/lp64d".to_vec()],
+        Abi { class: 2, .. } => vec![b"/lib64".to_vec(), b"/usr/lib64".to_vec()],
+        _ => vec![b"/lib".to_vec(), b"/usr/lib".to_vec()],
+    }
+}
+
+/// What `$LIB` stands for: the first directory from the component on that begins with `lib`.
+fn library_part(system: &[Vec<u8>]) -> Vec<u8> {
+    let first = system.first().map(Vec::as_slice).unwrap_or_default();
+    let start = first.windows(4).rposition(|part| part == b"/lib").map_or(0, |slash| slash + 1);
+    first.get(start..).unwrap_or_default().to_vec()
+}
+
+/// What the kernel calls the least processor of a machine (`AT_PLATFORM`).
+fn platform(abi: Abi) -> &'static [u8] {
+    match (abi.machine, abi.class) {
+        (62, _) => b"x86_64",
+        (183, _) => b"aarch64",
+        (3, _) => b"i686",
+        (40, _) => b"v7l",
+        (21, _) => b"power8",
+        (22, _) => b"z900",
+        _ => b"",
+    }
+}
+
+#[cfg(test)]
+mod tests;

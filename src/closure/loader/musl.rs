@@ -1,0 +1,169 @@
+//! How musl searches (`load_library` of `ldso/dynlink.c`).
+//!
+//! ```text
+//! its own libraries      libc, libpthread, libm … are the loader itself
+//! a name with '/'        that path
+//! search paths           of the object, of what loaded it, and so on: DT_RUNPATH, or else DT_RPATH
+//! its configured ones    /etc/ld-musl-ARCH.path, or else /lib:/usr/local/lib:/usr/lib
+//! ```
+//!
+//! The first file that can be opened ends the search, whatever machine it is for.
+
+use std::io;
+
+use image_tree::Content;
+
+use super::{Candidate, Found, Verdict, goes_on, verdict};
+use crate::closure::files::{Files, base_name, join, parent};
+use crate::closure::process::Object;
+use crate::closure::resolve::Resolved;
+
+/// A musl's loader.
+#[derive(Clone, Debug)]
+pub(in crate::closure) struct Musl {
+    /// The directories that are searched last.
+    system: Vec<Vec<u8>>,
+    /// The file that names them, if there is one: the loader reads it whenever it runs.
+    pub(in crate::closure) configuration: Option<Resolved>,
+}
+
+/// What stands for the loader itself, between `lib` and the next dot.
+const OWN: [&[u8]; 7] = [b"c.", b"pthread.", b"rt.", b"m.", b"dl.", b"util.", b"xnet."];
+
+/// The most bytes of the path file.
+const MAX_BYTES: usize = 1 << 16;
+
+impl Musl {
+    pub(super) fn of<C: Content>(
+        files: &mut Files<'_, C>,
+        interpreter: &[u8],
+        found: &Resolved,
+    ) -> io::Result<Self> {
+        let named = [base_name(interpreter), base_name(&found.path)];
+        let architecture = named.iter().find_map(|name| {
+            let name = name.strip_prefix(b"ld-musl-").or_else(|| name.strip_prefix(b"libc.musl-"))?;
+            name.strip_suffix(b".so.1")
+        });
+        // The prefix it was installed with is what is above the directory it lies in.
+        let prefix = match parent(parent(interpreter)) {
+            b"/" => b"",
+            prefix => prefix,
+        };
+        let path = [prefix, b"/etc/ld-musl-", architecture.unwrap_or_default(), b".path"].concat();
+        let configuration = files.follow(&path).ok();
+        let system = match &configuration {
+            Some(file) => files.head(file.id, MAX_BYTES)?,
+            None => b"/lib:/usr/local/lib:/usr/lib".to_vec(),
+        };
+        Ok(Self { system: split(&system), configuration })
+    }
+
+    pub(super) fn search<C: Content>(
+        &self,
+        files: &mut Files<'_, C>,
+        objects: &[Object],
+        requester: usize,
+        name: &[u8],
+    ) -> io::Result<Found> {
+        let mut found = Found { loaded: loaded(objects, name), ..Found::default() };
+        if found.is_over() {
+            return Ok(found);
+        }
+        let abi = objects[requester].elf.abi;
+        if name.contains(&b'/') {
+            match files.follow(name) {
+                Ok(file) => take(files, abi, Candidate { opened: name.to_vec(), file }, &mut found)?,
+                Err(error) => found.fatal = Some((name.to_vec(), error.to_string())),
+            }
+            return Ok(found);
+        }
+        let mut next = Some(requester);
+        while let Some(object) = next.and_then(|index| objects.get(index)) {
+            for path in search_path(object) {
+                if !try_in(files, abi, &path, name, &mut found)? {
+                    return Ok(found);
+                }
+            }
+            next = object.loader;
+        }
+        for path in &self.system {
+            if !try_in(files, abi, path, name, &mut found)? {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The object that goes by a name. `DT_SONAME` means nothing here.
+fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
+    let is_own =
+        name.strip_prefix(b"lib").is_some_and(|rest| OWN.iter().any(|own| rest.starts_with(own)));
+    if is_own { objects.iter().position(|object| object.is_loader) } else { None }
+        .or_else(|| objects.iter().position(|object| object.is_called(name)))
+}
+
+/// The directories of an object's search path: none where it holds a `$` that is not that of `$ORIGIN`.
+fn search_path(object: &Object) -> Vec<Vec<u8>> {
+    let dynamic = object.elf.dynamic.as_ref();
+    let Some(path) = dynamic.and_then(|dynamic| dynamic.runpath.as_ref().or(dynamic.rpath.as_ref())) else {
+        return Vec::new();
+    };
+    let mut expanded = Vec::new();
+    let mut rest = &path[..];
+    while let Some(dollar) = rest.iter().position(|byte| *byte == b'$') {
+        expanded.extend_from_slice(&rest[..dollar]);
+        let token = &rest[dollar..];
+        let after = token.strip_prefix(b"$ORIGIN").or_else(|| token.strip_prefix(b"${ORIGIN}"));
+        let Some(after) = after.filter(|_| expanded.len() < MAX_BYTES) else { return Vec::new() };
+        expanded.extend_from_slice(&object.origin);
+        rest = after;
+    }
+    expanded.extend_from_slice(rest);
+    split(&expanded)
+}
+
+fn split(path: &[u8]) -> Vec<Vec<u8>> {
+    let parts = path.split(|byte| matches!(byte, b':' | b'\n'));
+    parts.filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+/// Tries the file of the name in a directory. Says whether the search goes on.
+fn try_in<C: Content>(
+    files: &mut Files<'_, C>,
+    abi: crate::closure::elf::Abi,
+    path: &[u8],
+    name: &[u8],
+    found: &mut Found,
+) -> io::Result<bool> {
+    if !path.starts_with(b"/") {
+        let shown = path.escape_ascii();
+        found.warnings.push(format!("\"{shown}\" in a search path is relative and is not searched"));
+        return Ok(true);
+    }
+    if !found.searched.iter().any(|known| known == path) {
+        found.searched.push(path.to_vec());
+    }
+    let Some(directory) = files.directory(path) else { return Ok(true) };
+    match files.in_directory(&directory, name) {
+        Ok(file) => take(files, abi, Candidate { opened: join(path, name), file }, found)?,
+        Err(error) => return Ok(goes_on(error) || error == super::Unresolved::NotADirectory),
+    }
+    Ok(!found.is_over())
+}
+
+fn take<C: Content>(
+    files: &mut Files<'_, C>,
+    abi: crate::closure::elf::Abi,
+    candidate: Candidate,
+    found: &mut Found,
+) -> io::Result<()> {
+    match verdict(files, candidate.file.id, abi)? {
+        Verdict::Taken => found.base = Some(candidate),
+        Verdict::Foreign => {
+            found.fatal = Some((candidate.opened, "it is for another machine, and musl looks no further".into()));
+        }
+        Verdict::Fatal(why) => found.fatal = Some((candidate.opened, why)),
+    }
+    Ok(())
+}

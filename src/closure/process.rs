@@ -1,0 +1,260 @@
+//! One process image: a program and what its loader loads for it, in the loader's order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use image_tree::{Content, InodeId};
+
+use super::collect::Collector;
+use super::elf::{Elf, NeedKind};
+use super::files::parent;
+use super::loader::{Candidate, Found, Loader, of_library};
+use super::resolve::Resolved;
+use super::why::{Cause, Missing};
+use super::{Kind, Result};
+use crate::output::classify_read_error;
+
+/// A file in a process.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    pub(super) elf: Arc<Elf>,
+    /// Its path without symbolic links.
+    path: Vec<u8>,
+    /// What `$ORIGIN` stands for: the directory it was opened in.
+    pub(super) origin: Vec<u8>,
+    /// The object that it was first loaded for.
+    pub(super) loader: Option<usize>,
+    /// What it was loaded as.
+    names: BTreeSet<Vec<u8>>,
+    /// Whether it is the loader itself.
+    pub(super) is_loader: bool,
+    /// Whether it is there on better processors only. It answers to no name here, so that what others need is found
+    /// for every processor.
+    pub(super) is_variant: bool,
+    id: InodeId,
+}
+
+impl Object {
+    fn new(elf: Arc<Elf>, file: &Resolved, opened: &[u8], loader: Option<usize>) -> Self {
+        Self {
+            elf,
+            path: file.path.clone(),
+            origin: parent(opened).to_vec(),
+            loader,
+            names: BTreeSet::new(),
+            is_loader: false,
+            is_variant: false,
+            id: file.id,
+        }
+    }
+
+    /// Its path without symbolic links.
+    pub(super) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    pub(super) fn is_called(&self, name: &[u8]) -> bool {
+        self.names.contains(name)
+    }
+
+    pub(super) fn soname(&self) -> Option<&[u8]> {
+        self.elf.dynamic.as_ref()?.soname.as_deref()
+    }
+}
+
+/// A process being put together.
+pub(super) struct Process<'p, 't, C> {
+    collector: &'p mut Collector<'t, C>,
+    loader: Loader,
+    objects: Vec<Object>,
+}
+
+/// A name that an object needs.
+struct Wanted<'w> {
+    requester: usize,
+    kind: Kind,
+    name: &'w [u8],
+    /// Whether the process can do without.
+    optional: bool,
+}
+
+/// Collects what a program, or a library that programs open, needs to be loaded.
+pub(super) fn close<C: Content>(
+    collector: &mut Collector<'_, C>,
+    file: &Resolved,
+    elf: &Arc<Elf>,
+) -> Result<()> {
+    let needs = elf.dynamic.as_ref().is_some_and(|dynamic| !dynamic.needs.is_empty());
+    let interpreter = match &elf.interpreter {
+        Some(path) => Some(path.clone()),
+        // Nothing is to be loaded for it, as for a static program.
+        None if !needs => return Ok(()),
+        None => of_library(&mut collector.files, elf).map_err(classify_read_error)?,
+    };
+    let Some(path) = interpreter else {
+        let first = elf.dynamic.as_ref().and_then(|dynamic| dynamic.needs.first());
+        let name = first.map(|need| need.name.clone()).unwrap_or_default();
+        let chain = vec![file.path.clone()];
+        collector.missing(Missing { name, kind: Kind::Needed, chain, cause: Cause::NoLoader });
+        return Ok(());
+    };
+    let Some((loader, found)) = loader(collector, file, elf, &path)? else { return Ok(()) };
+    let main = Object::new(Arc::clone(elf), file, &file.path, None);
+    let mut objects = vec![main];
+    let parsed = collector.files.elf(found.id).map_err(classify_read_error)?;
+    if let Ok(own) = parsed {
+        let mut object = Object::new(own, &found, &path, Some(0));
+        object.names.insert(path);
+        object.is_loader = true;
+        objects.push(object);
+    }
+    Process { collector, loader, objects }.run()
+}
+
+/// The loader of a program, which is kept.
+fn loader<C: Content>(
+    collector: &mut Collector<'_, C>,
+    file: &Resolved,
+    elf: &Elf,
+    path: &[u8],
+) -> Result<Option<(Loader, Resolved)>> {
+    let kind = Kind::Interpreter;
+    let missing = |cause| Missing { name: path.to_vec(), kind, chain: vec![file.path.clone()], cause };
+    let found = match collector.files.follow(path) {
+        Ok(found) => found,
+        Err(error) => {
+            collector.missing(missing(Cause::Path(error)));
+            return Ok(None);
+        }
+    };
+    // The loader that a library is likely to meet is kept when the library needs it by name.
+    if elf.interpreter.is_some() {
+        collector.keep(&found, kind, Some(&file.path), path);
+    }
+    let parsed = collector.files.elf(found.id).map_err(classify_read_error)?;
+    let unusable = match &parsed {
+        Err(malformed) => Some(malformed.to_string()),
+        Ok(own) if own.abi != elf.abi => Some("it is for another machine".to_owned()),
+        Ok(_) => None,
+    };
+    if let Some(why) = unusable {
+        collector.missing(missing(Cause::Unusable { path: found.path, why }));
+        return Ok(None);
+    }
+    let Some(loader) = collector.loader(path, &found, elf.abi)? else {
+        if elf.dynamic.as_ref().is_some_and(|dynamic| !dynamic.needs.is_empty()) {
+            collector.missing(missing(Cause::UnknownLoader));
+        }
+        return Ok(None);
+    };
+    if let Loader::Musl(musl) = &loader
+        && let Some(configuration) = &musl.configuration
+    {
+        collector.keep(configuration, Kind::Configured, Some(&found.path), &configuration.path);
+    }
+    Ok(Some((loader, found)))
+}
+
+impl<C: Content> Process<'_, '_, C> {
+    /// Loads what each object needs, in the order in which they came: breadth first.
+    fn run(mut self) -> Result<()> {
+        let mut next = 0;
+        while let Some(object) = self.objects.get(next) {
+            let elf = Arc::clone(&object.elf);
+            for need in elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs) {
+                let kind = match need.kind {
+                    NeedKind::Needed => Kind::Needed,
+                    NeedKind::Filter => Kind::Filter,
+                    NeedKind::Auxiliary => Kind::Auxiliary,
+                };
+                let optional = need.kind == NeedKind::Auxiliary;
+                // musl knows nothing of filters.
+                if kind == Kind::Needed || matches!(self.loader, Loader::Glibc(_)) {
+                    self.want(&Wanted { requester: next, kind, name: &need.name, optional })?;
+                }
+            }
+            next += 1;
+        }
+        Ok(())
+    }
+
+    fn want(&mut self, wanted: &Wanted<'_>) -> Result<()> {
+        self.collector.files.steps += self.objects.len() as u64;
+        let found = self
+            .loader
+            .search(&mut self.collector.files, &self.objects, wanted.requester, wanted.name)
+            .map_err(classify_read_error)?;
+        self.collector.check()?;
+        for warning in &found.warnings {
+            self.collector.warn(warning.clone());
+        }
+        let by = self.objects[wanted.requester].path.clone();
+        if let Some(index) = found.loaded {
+            // It is there already; that this object needs it too is a further reason.
+            let path = self.objects[index].path.clone();
+            if path != by {
+                let file = self.collector.files.follow(&path);
+                if let Ok(file) = file {
+                    self.collector.keep(&file, wanted.kind, Some(&by), wanted.name);
+                }
+            }
+            return Ok(());
+        }
+        let Found { base, variants, searched, foreign, fatal, .. } = found;
+        let has_variant = !variants.is_empty();
+        if let Some(candidate) = base {
+            self.load(wanted, candidate, wanted.kind, &by)?;
+        } else if !wanted.optional && !(has_variant && fatal.is_none()) {
+            let cause = match fatal {
+                Some((path, why)) => Cause::Unusable { path, why },
+                None => Cause::NotFound { searched, foreign },
+            };
+            let chain = self.chain(wanted.requester);
+            self.collector.missing(Missing { name: wanted.name.to_vec(), kind: wanted.kind, chain, cause });
+        } else if has_variant {
+            let (name, by) = (wanted.name.escape_ascii(), by.escape_ascii());
+            self.collector.warn(format!("{name}, needed by {by}, is there for better processors only"));
+        }
+        for candidate in variants {
+            self.load(wanted, candidate, Kind::Hwcaps, &by)?;
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, wanted: &Wanted<'_>, candidate: Candidate, kind: Kind, by: &[u8]) -> Result<()> {
+        let Candidate { opened, file } = candidate;
+        self.collector.keep(&file, kind, Some(by), wanted.name);
+        let is_variant = kind == Kind::Hwcaps || self.objects[wanted.requester].is_variant;
+        let known = self.objects.iter().position(|object| object.id == file.id);
+        if let Some(index) = known {
+            if !is_variant {
+                self.objects[index].names.insert(wanted.name.to_vec());
+                // The file is there for every processor now.
+                self.objects[index].is_variant = false;
+            }
+            return Ok(());
+        }
+        let parsed = self.collector.files.elf(file.id).map_err(classify_read_error)?;
+        if let Ok(elf) = parsed {
+            let mut object = Object::new(elf, &file, &opened, Some(wanted.requester));
+            if !is_variant {
+                object.names.insert(wanted.name.to_vec());
+                object.names.insert(opened);
+            }
+            object.is_variant = is_variant;
+            self.objects.push(object);
+        }
+        Ok(())
+    }
+
+    /// The object and those it was loaded for, up to the program.
+    fn chain(&self, index: usize) -> Vec<Vec<u8>> {
+        let mut chain = Vec::new();
+        let mut next = Some(index);
+        while let Some(object) = next.and_then(|index| self.objects.get(index)) {
+            chain.push(object.path.clone());
+            next = object.loader;
+        }
+        chain
+    }
+}

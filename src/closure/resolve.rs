@@ -1,0 +1,116 @@
+//! Paths of a tree, with everything that is passed on the way.
+
+use image_tree::{InodeId, Kind, Name, Tree};
+use thiserror::Error;
+
+use super::elf::MAX_PATH;
+use crate::resolve::MAX_LINKS;
+
+/// Where a path leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The file.
+    pub id: InodeId,
+    /// Its path without symbolic links, `.` and `..`.
+    pub path: Vec<u8>,
+    /// Every name that was passed, in order and without the last: directories and symbolic links, by their paths
+    /// without symbolic links.
+    pub passed: Vec<Passed>,
+}
+
+/// A name on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Its path without symbolic links.
+    pub path: Vec<u8>,
+    /// Whether it is a symbolic link; else it is a directory.
+    pub is_link: bool,
+}
+
+/// Why a path leads nowhere.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Unresolved {
+    /// A component is missing (`ENOENT`).
+    #[error("it is not there")]
+    Missing,
+    /// A component is no directory (`ENOTDIR`).
+    #[error("it leads through a file that is no directory")]
+    NotADirectory,
+    /// There are too many links, as in a loop (`ELOOP`).
+    #[error("it leads through more than {MAX_LINKS} symbolic links, as a loop does")]
+    TooManyLinks,
+    /// A path is longer than the kernel takes (`ENAMETOOLONG`).
+    #[error("it is longer than {MAX_PATH} bytes")]
+    TooLong,
+}
+
+/// Follows a path as a process would for which the tree's root is `/`, as `openat2(RESOLVE_IN_ROOT)` does: an absolute
+/// link starts at the root again, and `..` stops there. A relative path is taken from the root.
+///
+/// `steps` counts the components that were looked at, for a caller that limits how many there may be.
+///
+/// # Errors
+/// As the kernel's. The last component is followed if it is a link.
+pub fn follow<C>(tree: &Tree<C>, path: &[u8], steps: &mut u64) -> Result<Resolved, Unresolved> {
+    if path.is_empty() {
+        return Err(Unresolved::Missing);
+    }
+    if path.len() > MAX_PATH {
+        return Err(Unresolved::TooLong);
+    }
+    let mut here: Vec<(InodeId, &Name)> = Vec::new();
+    let mut passed = Vec::new();
+    // The components still to come, the next one last.
+    let mut pending: Vec<&[u8]> = components_reversed(path).collect();
+    let mut links = 0;
+    while let Some(component) = pending.pop() {
+        *steps = steps.saturating_add(1);
+        let directory = here.last().map_or(Tree::<C>::ROOT, |(id, _)| *id);
+        let entries = tree.entries(directory).ok_or(Unresolved::NotADirectory)?;
+        match component {
+            b"" | b"." => {}
+            b".." => _ = here.pop(),
+            name if name.len() > Name::MAX_LEN => return Err(Unresolved::TooLong),
+            name => {
+                let (name, next) = entries.get_key_value(name).ok_or(Unresolved::Missing)?;
+                here.push((*next, name));
+                let Kind::Symlink(target) = &tree.get(*next).kind else {
+                    if tree.entries(*next).is_some() {
+                        passed.push(Passed { path: join(&here), is_link: false });
+                    }
+                    continue;
+                };
+                passed.push(Passed { path: join(&here), is_link: true });
+                here.pop();
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(Unresolved::TooManyLinks);
+                }
+                if target.as_bytes().starts_with(b"/") {
+                    here.clear();
+                }
+                pending.extend(components_reversed(target.as_bytes()));
+            }
+        }
+    }
+    let id = here.last().map_or(Tree::<C>::ROOT, |(id, _)| *id);
+    let path = join(&here);
+    passed.retain(|name| name.path != path);
+    Ok(Resolved { id, path, passed })
+}
+
+fn components_reversed(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.rsplit(|byte| *byte == b'/')
+}
+
+fn join(names: &[(InodeId, &Name)]) -> Vec<u8> {
+    if names.is_empty() {
+        return b"/".to_vec();
+    }
+    let mut path = Vec::new();
+    for (_, name) in names {
+        path.push(b'/');
+        path.extend_from_slice(name.as_bytes());
+    }
+    path
+}

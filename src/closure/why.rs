@@ -1,0 +1,241 @@
+//! Why a name is kept, and why something is missing: chains from a file to what was asked for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use super::resolve::Unresolved;
+use super::{Closure, Kind, Reason};
+
+/// How a name came to be kept: the reason that brought it in, the reason for the file that this names, and so on. The
+/// last was asked for.
+pub type Chain = Vec<Reason>;
+
+/// Something that is needed and that the tree does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What it is called by what needs it.
+    pub name: Vec<u8>,
+    /// How it is needed.
+    pub kind: Kind,
+    /// What needs it, then what that was loaded for, and so on to the program, by paths without symbolic links. Empty
+    /// when it was asked for.
+    pub chain: Vec<Vec<u8>>,
+    /// What was found instead.
+    pub cause: Cause,
+}
+
+/// Why something is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A path leads nowhere.
+    Path(Unresolved),
+    /// No directory has a file of the name.
+    NotFound {
+        /// The directories that the loader would look into, in its order.
+        searched: Vec<Vec<u8>>,
+        /// Files of the name that are for another machine.
+        foreign: Vec<Vec<u8>>,
+    },
+    /// There is a file of the name, at which the loader gives up.
+    Unusable {
+        /// Its path.
+        path: Vec<u8>,
+        /// What is wrong about it.
+        why: String,
+    },
+    /// The tree has no loader that would start such a file.
+    NoLoader,
+    /// The program has a loader whose rules are not known here.
+    UnknownLoader,
+    /// No file has a name that matches the pattern.
+    NoMatch,
+}
+
+/// How many directories a message names.
+const SHOWN: usize = 12;
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name.escape_ascii())?;
+        let mut chain = self.chain.iter();
+        if let Some(by) = chain.next() {
+            write!(f, ", needed by {}", by.escape_ascii())?;
+        }
+        for by in chain {
+            write!(f, ", needed by {}", by.escape_ascii())?;
+        }
+        match &self.cause {
+            Cause::Path(why) => write!(f, ": {why}"),
+            Cause::NotFound { searched, foreign } => {
+                write!(f, ": it is in none of ")?;
+                list(f, searched)?;
+                if !foreign.is_empty() {
+                    write!(f, "; for another machine are ")?;
+                    list(f, foreign)?;
+                }
+                Ok(())
+            }
+            Cause::Unusable { path, why } if *path == self.name => write!(f, ": {why}"),
+            Cause::Unusable { path, why } => write!(f, ": {}: {why}", path.escape_ascii()),
+            Cause::NoLoader => write!(f, ": the tree has no loader for this machine"),
+            Cause::UnknownLoader => {
+                write!(f, ": how this loader searches is not known; name its libraries with --add")
+            }
+            Cause::NoMatch => write!(f, ": no file of the tree matches"),
+        }
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, paths: &[Vec<u8>]) -> fmt::Result {
+    if paths.is_empty() {
+        return write!(f, "no directory, for none is searched");
+    }
+    for (index, path) in paths.iter().take(SHOWN).enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        write!(f, "{comma}{}", path.escape_ascii())?;
+    }
+    match paths.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => write!(f, " and {more} more"),
+        _ => Ok(()),
+    }
+}
+
+/// For each reason that a name is kept, the shortest chain to something that was asked for; the shortest first. None
+/// when the name, a path without symbolic links, is not kept.
+#[must_use]
+pub fn chains(closure: &Closure, path: &[u8]) -> Vec<Chain> {
+    let Some(reasons) = closure.kept.get(path) else { return Vec::new() };
+    let mut chains: Vec<Chain> = Vec::new();
+    for reason in reasons {
+        let rest = match &reason.by {
+            None => Some(Vec::new()),
+            Some(by) => shortest(closure, by, path),
+        };
+        if let Some(rest) = rest {
+            chains.push([vec![reason.clone()], rest].concat());
+        }
+    }
+    chains.sort_by_key(Vec::len);
+    chains
+}
+
+/// The shortest chain of a file that does not lead through another.
+fn shortest(closure: &Closure, path: &[u8], without: &[u8]) -> Option<Chain> {
+    // By what each file was reached, on the way from the one that is to be explained.
+    let mut above: BTreeMap<&[u8], (&[u8], &Reason)> = BTreeMap::new();
+    let mut queue = VecDeque::from([path]);
+    let mut last = None;
+    while let Some(file) = queue.pop_front() {
+        for reason in closure.kept.get(file).into_iter().flatten() {
+            match reason.by.as_deref() {
+                None => {
+                    last = Some((file, reason));
+                    break;
+                }
+                Some(by) if by != path && by != without && !above.contains_key(by) => {
+                    above.insert(by, (file, reason));
+                    queue.push_back(by);
+                }
+                Some(_) => {}
+            }
+        }
+        if last.is_some() {
+            break;
+        }
+    }
+    let (mut file, asked) = last?;
+    let mut chain = vec![asked.clone()];
+    while let Some((below, reason)) = above.get(file) {
+        chain.push((*reason).clone());
+        file = below;
+    }
+    chain.reverse();
+    Some(chain)
+}
+
+impl fmt::Display for Reason {
+    /// A sentence about the name that is kept, without that name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.escape_ascii();
+        match &self.by {
+            None if self.kind == Kind::Asked => write!(f, "asked for by {name}"),
+            None => write!(f, "{} {name}, which was asked for", self.kind),
+            Some(by) => write!(f, "{} {name} of {}", self.kind, by.escape_ascii()),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asked => "asked for",
+            Self::Interpreter => "loader",
+            Self::Needed => "needed library",
+            Self::Filter => "filter library",
+            Self::Auxiliary => "auxiliary library",
+            Self::Hwcaps => "build for better processors of library",
+            Self::Script => "interpreter",
+            Self::Dlopen => "library opened at run time",
+            Self::Configured => "configured file",
+            Self::Symlink => "symbolic link on the way to",
+            Self::Parent => "directory on the way to",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(kind: Kind, by: &str, name: &str) -> Reason {
+        let by = (!by.is_empty()).then(|| by.as_bytes().to_vec());
+        Reason { kind, by, name: name.as_bytes().to_vec() }
+    }
+
+    fn closure(names: &[(&str, &[Reason])]) -> Closure {
+        let kept = names.iter();
+        let kept = kept.map(|(path, reasons)| (path.as_bytes().to_vec(), reasons.iter().cloned().collect()));
+        Closure { kept: kept.collect(), ..Closure::default() }
+    }
+
+    #[test]
+    fn each_reason_has_its_shortest_chain() {
+        let closure = closure(&[
+            ("/exe", &[reason(Kind::Asked, "", "/exe")]),
+            ("/a", &[reason(Kind::Needed, "/exe", "a")]),
+            // Two libraries that need each other.
+            ("/b", &[reason(Kind::Needed, "/a", "b"), reason(Kind::Needed, "/c", "b")]),
+            ("/c", &[reason(Kind::Needed, "/b", "c"), reason(Kind::Needed, "/exe", "c")]),
+        ]);
+        let told: Vec<Vec<String>> = chains(&closure, b"/b")
+            .into_iter()
+            .map(|chain| chain.iter().map(ToString::to_string).collect())
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ["needed library b of /a", "needed library a of /exe", "asked for by /exe"],
+                ["needed library b of /c", "needed library c of /exe", "asked for by /exe"],
+            ]
+        );
+        assert_eq!(chains(&closure, b"/c").len(), 2);
+        assert!(chains(&closure, b"/d").is_empty());
+    }
+
+    #[test]
+    fn messages_name_what_needs_it_and_where_it_is_not() {
+        let mut missing = Missing {
+            name: b"libx.so.1".to_vec(),
+            kind: Kind::Needed,
+            chain: vec![b"/lib/liba.so".to_vec(), b"/bin/exe".to_vec()],
+            cause: Cause::NotFound { searched: vec![b"/lib".to_vec()], foreign: vec![b"/lib/libx.so.1".to_vec()] },
+        };
+        assert_eq!(
+            missing.to_string(),
+            "libx.so.1, needed by /lib/liba.so, needed by /bin/exe: it is in none of /lib; for another machine are \
+             /lib/libx.so.1"
+        );
+        missing.cause = Cause::NotFound { searched: vec![b"/d".to_vec(); 14], foreign: Vec::new() };
+        assert!(missing.to_string().ends_with("/d, /d and 2 more"));
+    }
+}
