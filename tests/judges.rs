@@ -51,6 +51,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("filefrag", "e2fsprogs"),
     ("chattr", "e2fsprogs"),
     ("ldd", "libc-bin"),
+    ("unshare", "util-linux"),
+    ("ldconfig", "libc-bin"),
 ];
 
 /// A real policy, as its package's installation builds it.

@@ -12,6 +12,7 @@ mod product;
 mod boot;
 mod cli;
 mod compressed;
+mod closure;
 mod edited;
 mod failures;
 mod foreign;

@@ -1,7 +1,6 @@
 //! What is kept grows, file by file, until no file needs anything more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use image_tree::{Content, InodeId, Kind as FileKind, Tree};
 
@@ -30,6 +29,10 @@ pub(super) struct Collector<'t, C> {
     pending: Vec<(Resolved, bool)>,
     /// Files that have been looked into, by inode and path: what `$ORIGIN` means depends on the path.
     visited: BTreeSet<(InodeId, Vec<u8>)>,
+    /// Libraries that are kept and have to be looked into if no program loads them.
+    libraries: Vec<Resolved>,
+    /// What some program loads.
+    pub(super) loaded: BTreeSet<InodeId>,
 }
 
 impl<'t, C: Content> Collector<'t, C> {
@@ -44,6 +47,8 @@ impl<'t, C: Content> Collector<'t, C> {
             whole: BTreeSet::new(),
             pending: Vec::new(),
             visited: BTreeSet::new(),
+            libraries: Vec::new(),
+            loaded: BTreeSet::new(),
         }
     }
 
@@ -63,6 +68,15 @@ impl<'t, C: Content> Collector<'t, C> {
             self.check()?;
             if self.visited.insert((file.id, file.path.clone())) {
                 self.visit(&file, is_named)?;
+            }
+        }
+        // What a program loads finds what it needs there, often by the search path of that program.
+        for library in std::mem::take(&mut self.libraries) {
+            self.check()?;
+            if let Ok(elf) = self.files.elf(library.id).map_err(classify_read_error)?
+                && !self.loaded.contains(&library.id)
+            {
+                process::close(&mut self, &library, &elf)?;
             }
         }
         Ok(self.closure)
@@ -161,7 +175,11 @@ impl<'t, C: Content> Collector<'t, C> {
     fn visit(&mut self, file: &Resolved, is_named: bool) -> Result<()> {
         let parsed = self.files.elf(file.id).map_err(classify_read_error)?;
         match parsed {
-            Ok(elf) if elf.is_loadable() => process::close(self, file, &Arc::clone(&elf)),
+            Ok(elf) if elf.is_loadable() && elf.interpreter.is_some() => process::close(self, file, &elf),
+            Ok(elf) if elf.is_loadable() => {
+                self.libraries.push(file.clone());
+                Ok(())
+            }
             Ok(_) | Err(Malformed::NotElf) => Ok(()),
             Err(malformed) if is_named => {
                 let cause = Cause::Unusable { path: file.path.clone(), why: malformed.to_string() };

@@ -236,6 +236,7 @@ impl<C: Content> Process<'_, '_, C> {
         }
         let parsed = self.collector.files.elf(file.id).map_err(classify_read_error)?;
         if let Ok(elf) = parsed {
+            self.collector.loaded.insert(file.id);
             let mut object = Object::new(elf, &file, &opened, Some(wanted.requester));
             if !is_variant {
                 object.names.insert(wanted.name.to_vec());

@@ -1,5 +1,7 @@
 //! Small trees and ELF files for the tests of this module.
 
+pub(super) mod build;
+
 use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Tree};
 
 /// A tree of files with their text. `-> TARGET` makes a symbolic link.

@@ -1,0 +1,172 @@
+//! The loaders themselves as judges: each lists what it would load, in a tree of its own, without running anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use image_tree::Tree;
+use rootcast::blob::Blob;
+use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Start, resolve::follow};
+use rootcast::source::directory;
+
+use crate::judges;
+
+/// What a loader said about one program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The files it would load, by their paths without symbolic links, the program not among them.
+    pub(crate) loaded: BTreeSet<String>,
+    /// What it did not find.
+    pub(crate) missing: BTreeSet<String>,
+    /// Whether it gave up at the first that it did not find.
+    pub(crate) gave_up: bool,
+    /// Everything it said.
+    pub(crate) said: String,
+}
+
+/// How a loader is run in a tree.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge {
+    /// The directory that is the tree's root.
+    pub(crate) root: PathBuf,
+    /// The command line before the program's path, as the tree sees it.
+    pub(crate) command: Vec<String>,
+}
+
+/// Says `== PATH` before each program, so that one shell can ask about thousands.
+const SCRIPT: &str = r#"
+mount --bind /proc "$1/proc" || exit 99
+root=$1; shift
+while read -r program; do
+    echo "== $program"
+    chroot "$root" "$@" "$program" 2>&1 < /dev/null
+done
+"#;
+
+impl Judge {
+    /// Asks about programs; `None` after a visible skip.
+    pub(crate) fn ask(&self, programs: &[String]) -> Option<BTreeMap<String, Verdict>> {
+        if !judges::is_root() {
+            judges::skip("the loader", "only root changes the root directory");
+            return None;
+        }
+        fs::create_dir_all(self.root.join("proc")).unwrap();
+        let mut asked = Command::new("unshare");
+        asked.args(["--mount", "sh", "-c", SCRIPT, "sh"]).arg(&self.root).args(&self.command);
+        asked.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
+        let questions = tempfile::NamedTempFile::new().unwrap();
+        fs::write(questions.path(), programs.join("\n") + "\n").unwrap();
+        let output = asked.stdin(Stdio::from(fs::File::open(questions.path()).unwrap())).output().unwrap();
+        if output.status.code() == Some(99) {
+            judges::skip("the loader", "this machine gives root no right to mount");
+            return None;
+        }
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = self.tree();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let parts = text.split("== ").filter(|part| !part.is_empty());
+        Some(parts.map(|part| self.read(&tree, part)).collect())
+    }
+
+    /// The tree that the judge judges.
+    pub(crate) fn tree(&self) -> Tree<Blob> {
+        directory::read(&self.root, 2).unwrap().tree
+    }
+
+    fn read(&self, tree: &Tree<Blob>, part: &str) -> (String, Verdict) {
+        let (program, said) = part.split_once('\n').unwrap();
+        let mut verdict = Verdict { said: said.to_owned(), ..Verdict::default() };
+        for line in said.lines().map(str::trim) {
+            let (name, found) = line.split_once(" => ").unwrap_or((line, line));
+            if found == "not found" {
+                verdict.missing.insert(name.to_owned());
+            } else if let Some((_, why)) = line.split_once("error while loading shared libraries: ") {
+                verdict.gave_up = true;
+                verdict.missing.insert(why.split(": ").next().unwrap().to_owned());
+            } else if let Some(name) = line.strip_prefix("Error loading shared library ") {
+                verdict.missing.insert(name.split(':').next().unwrap().to_owned());
+            } else if let Some((path, _)) = found.split_once(" (0x")
+                && path.starts_with('/')
+            {
+                verdict.loaded.insert(canonical(tree, path));
+            }
+        }
+        // The loader does not list itself among what a program needs if nothing else does; it is loaded all the same.
+        verdict.loaded.remove(&canonical(tree, program));
+        (program.to_owned(), verdict)
+    }
+}
+
+/// A path without symbolic links.
+pub(crate) fn canonical(tree: &Tree<Blob>, path: &str) -> String {
+    let found = follow(tree, path.as_bytes(), &mut 0).unwrap_or_else(|error| panic!("{path}: {error}"));
+    String::from_utf8(found.path).unwrap()
+}
+
+/// The closure of one program.
+pub(crate) fn close(tree: &Tree<Blob>, program: &str, hwcaps: Hwcaps) -> Closure {
+    let options = Options { hwcaps, threads: 2 };
+    closure::close(tree, &[Start::Path(program.into())], &options).unwrap()
+}
+
+/// The closure in the words of a verdict.
+pub(crate) fn ours(closure: &Closure) -> (BTreeSet<String>, BTreeSet<String>) {
+    let is_loaded = |kind: Kind| !matches!(kind, Kind::Asked | Kind::Symlink | Kind::Parent | Kind::Configured);
+    let loaded = closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(|reason| is_loaded(reason.kind)));
+    let loaded = loaded.map(|(path, _)| String::from_utf8(path.clone()).unwrap());
+    let missing = closure.missing.iter().map(|missing| String::from_utf8(missing.name.clone()).unwrap());
+    (loaded.collect(), missing.collect())
+}
+
+/// Every ELF file of a tree with a dynamic segment, by its path without symbolic links.
+pub(crate) fn dynamic_files(tree: &Tree<Blob>) -> Vec<String> {
+    use image_tree::Kind as FileKind;
+    use rootcast::closure::elf::Elf;
+    let mut files = Vec::new();
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        let FileKind::Regular(blob) = &tree.get(step.id).kind else { continue };
+        let Ok(elf) = Elf::read(blob) else { continue };
+        if elf.is_loadable() && elf.dynamic.is_some_and(|dynamic| !dynamic.needs.is_empty()) {
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            files.push(String::from_utf8(path).unwrap());
+        }
+    }
+    files
+}
+
+/// Asks about programs and compares. Says how many were compared.
+pub(crate) fn compare(judge: &Judge, programs: &[String], hwcaps: &Hwcaps) -> Option<usize> {
+    let verdicts = judge.ask(programs)?;
+    let tree = judge.tree();
+    let mut wrong = Vec::new();
+    for program in programs {
+        let verdict = &verdicts[program];
+        let closure = close(&tree, program, hwcaps.clone());
+        let (mut loaded, missing) = ours(&closure);
+        loaded.remove(&canonical(&tree, program));
+        if verdict.gave_up && verdict.missing.is_subset(&missing) {
+            continue;
+        }
+        if (&loaded, &missing) != (&verdict.loaded, &verdict.missing) {
+            let only_ours: Vec<_> = loaded.difference(&verdict.loaded).collect();
+            let only_theirs: Vec<_> = verdict.loaded.difference(&loaded).collect();
+            wrong.push(format!(
+                "{program}: only we load {only_ours:?}, only the loader loads {only_theirs:?}; we miss {missing:?}, \
+                 the loader misses {:?}\n{}{:?}",
+                verdict.missing, verdict.said, closure.missing
+            ));
+        }
+    }
+    let count = wrong.len();
+    wrong.truncate(5);
+    assert!(count == 0, "{count} of {} are wrong:\n{}", programs.len(), wrong.join("\n"));
+    Some(programs.len())
+}
+
+/// The loader of a tree, asked to list.
+pub(crate) fn listing(root: &Path, command: &[&str]) -> Judge {
+    Judge { root: root.to_owned(), command: command.iter().map(|word| (*word).to_owned()).collect() }
+}

@@ -1,0 +1,20 @@
+//! Every dynamic file of whole trees.
+
+use std::path::PathBuf;
+
+use rootcast::closure::Hwcaps;
+
+use super::judge::{compare, dynamic_files, listing};
+
+/// A tree to compare all of, which takes minutes: the path of a Debian root directory.
+const TREE: &str = "ROOTCAST_CLOSURE_TREE";
+
+#[test]
+fn every_file_of_a_given_tree() {
+    let Some(root) = std::env::var_os(TREE).map(PathBuf::from) else { return };
+    let judge = listing(&root, &["/lib64/ld-linux-x86-64.so.2", "--list"]);
+    let files = dynamic_files(&judge.tree());
+    if let Some(compared) = compare(&judge, &files, &Hwcaps::None) {
+        eprintln!("{}: {compared} files need what their loader loads", root.display());
+    }
+}
