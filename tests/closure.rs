@@ -3,5 +3,7 @@
 #[path = "../src/closure/testing/build.rs"]
 mod build;
 mod glibc;
+mod guest;
 mod judge;
+mod others;
 mod whole;

@@ -53,6 +53,11 @@ const TOOLS: &[(&str, &str)] = &[
     ("ldd", "libc-bin"),
     ("unshare", "util-linux"),
     ("ldconfig", "libc-bin"),
+    ("musl-gcc", "musl-tools"),
+    ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
+    ("s390x-linux-gnu-gcc", "gcc-s390x-linux-gnu"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+    ("qemu-s390x-static", "qemu-user-static"),
 ];
 
 /// A real policy, as its package's installation builds it.

@@ -1,109 +1,15 @@
 //! Small trees in which glibc's loader has to decide between libraries.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use image_tree::Tree;
-use rootcast::blob::Blob;
-use rootcast::closure::{Hwcaps, resolve::follow};
+use rootcast::closure::Hwcaps;
 
-use super::build::{AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH, SONAME};
+use super::build::{AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH};
+use super::guest::{Guest, LOADER, library};
 use super::judge::{close, compare, listing, ours};
 use crate::judges;
-use crate::product::Scratch;
-
-/// The machine's own loader, which these tests put into their trees.
-const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
-/// A program that runs another one traced, in a tree that has no shell.
-const TRACE: &str = "/trace";
-
-/// A tree with the loader and nothing else.
-pub(crate) struct Guest {
-    pub(crate) scratch: Scratch,
-}
-
-impl Guest {
-    fn new() -> Option<Self> {
-        if !Path::new(LOADER).exists() {
-            judges::skip("glibc's loader", "this machine has none for x86-64");
-            return None;
-        }
-        let guest = Self { scratch: Scratch::new() };
-        guest.write(LOADER, &fs::read(LOADER).unwrap());
-        Some(guest)
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.scratch.join(&path[1..]);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn add(&self, path: &str, build: Build) {
-        self.write(path, &build.bytes());
-    }
-
-    fn link(&self, path: &str, target: &str) {
-        let path = self.scratch.join(&path[1..]);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::os::unix::fs::symlink(target, path).unwrap();
-    }
-
-    /// Writes the cache, as an installed system has one.
-    fn ldconfig(&self) {
-        if let Some(mut ldconfig) = judges::command("ldconfig") {
-            let output = ldconfig.arg("-r").arg(self.scratch.path()).output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
-    }
-
-    /// Compares what the kernel and the loader make of a program with its closure.
-    fn check(&self, program: &str, expected: &[&str]) {
-        self.check_with(program, &Hwcaps::None, expected);
-    }
-
-    fn check_with(&self, program: &str, hwcaps: &Hwcaps, expected: &[&str]) {
-        let traced = listing(self.scratch.path(), &[TRACE]);
-        let tree = traced.tree();
-        let (mut loaded, missing) = ours(&close(&tree, program, hwcaps.clone()));
-        loaded.remove(&canonical(&tree, program));
-        loaded.remove(LOADER);
-        let expected: BTreeSet<String> = expected.iter().map(|path| (*path).to_owned()).collect();
-        let missing: BTreeSet<String> = missing.into_iter().map(|name| format!("!{name}")).collect();
-        assert_eq!(loaded.union(&missing).cloned().collect::<BTreeSet<_>>(), expected, "{program}");
-        if self.put_trace() {
-            compare(&traced, &[program.to_owned()], hwcaps);
-        }
-    }
-
-    /// Compiles the program that traces another.
-    fn put_trace(&self) -> bool {
-        const SOURCE: &str = "#include <stdlib.h>\n#include <unistd.h>\n#include <stdio.h>\n\
-            int main(int c, char **v) { setenv(\"LD_TRACE_LOADED_OBJECTS\", \"1\", 1);\n\
-            execv(v[1], v + 1); perror(v[1]); return 1; }\n";
-        let trace = self.scratch.join(&TRACE[1..]);
-        if trace.exists() {
-            return true;
-        }
-        let Some(mut gcc) = judges::command("gcc") else { return false };
-        let source = self.scratch.file("trace.c", SOURCE);
-        let output = gcc.arg("-static").arg("-o").arg(trace).arg(source).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        true
-    }
-}
-
-fn canonical(tree: &Tree<Blob>, path: &str) -> String {
-    String::from_utf8(follow(tree, path.as_bytes(), &mut 0).unwrap().path).unwrap()
-}
-
-/// A library that is called as it should be.
-fn library(name: &str) -> Build {
-    Build::new().string(SONAME, name)
-}
 
 #[test]
 fn rpath_is_inherited_and_runpath_is_not() {
@@ -246,5 +152,150 @@ fn filters_are_loaded_and_auxiliaries_may_be_missing() {
     let liba = library("liba.so").string(FILTER, "libf.so").string(AUXILIARY, "libx.so").string(AUXILIARY, "gone.so");
     guest.add("/usr/lib/liba.so", liba);
     guest.add("/program", Build::program().needs("liba.so"));
-    guest.check("/program", &["/usr/lib/liba.so", "/usr/lib/libf.so", "/usr/lib/libx.so"]);
+    // Traced, the loader tells of an auxiliary that is not there; otherwise it goes on without.
+    guest.expect("/program", LOADER, &Hwcaps::None, &["/usr/lib/liba.so", "/usr/lib/libf.so", "/usr/lib/libx.so"]);
+    guest.add("/usr/lib/gone.so", library("gone.so"));
+    guest.check("/program", &["/usr/lib/gone.so", "/usr/lib/liba.so", "/usr/lib/libf.so", "/usr/lib/libx.so"]);
+}
+
+/// Which of the names of better processors this one has, the least first.
+fn supported() -> Vec<String> {
+    let help = Command::new(LOADER).arg("--help").output().unwrap();
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let lines = help.lines().filter(|line| line.contains("(supported, searched)"));
+    let names = lines.filter_map(|line| line.split_whitespace().next());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("x86-64-v")).map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn builds_for_better_processors_are_those_some_processor_loads() {
+    let Some(guest) = Guest::new() else { return };
+    let variant = |directory: &str, level: u32, name: &str| {
+        guest.add(&format!("{directory}/glibc-hwcaps/x86-64-v{level}/{name}"), library(name));
+    };
+    for directory in ["/a", "/b", "/usr/lib"] {
+        guest.add(&format!("{directory}/libz.so"), library("libz.so"));
+    }
+    guest.add("/b/liby.so", library("liby.so"));
+    variant("/a", 3, "libz.so");
+    variant("/b", 2, "libz.so");
+    // No processor gets to the third: who has v3 takes that of /a, who has less takes the plain one there.
+    variant("/a", 3, "liby.so");
+    variant("/b", 2, "liby.so");
+    variant("/b", 3, "liby.so");
+    guest.add("/program", Build::program().string(RUNPATH, "/a:/b").needs("libz.so").needs("liby.so"));
+    let plain = ["/a/libz.so", "/b/liby.so"];
+    guest.expect("/program", LOADER, &Hwcaps::None, &plain);
+    let (z3, y3, y2) = (
+        "/a/glibc-hwcaps/x86-64-v3/libz.so",
+        "/a/glibc-hwcaps/x86-64-v3/liby.so",
+        "/b/glibc-hwcaps/x86-64-v2/liby.so",
+    );
+    guest.expect("/program", LOADER, &Hwcaps::All, &[&plain[..], &[z3, y3, y2]].concat());
+    guest.expect("/program", LOADER, &"x86-64-v2".parse().unwrap(), &[&plain[..], &[y2]].concat());
+
+    // Every processor up to this one.
+    let supported = supported();
+    let mut theirs = BTreeSet::new();
+    for count in 0..=supported.len() {
+        let mask = if count == 0 { "none".to_owned() } else { supported[..count].join(":") };
+        let judge = listing(guest.scratch.path(), &[LOADER, "--glibc-hwcaps-mask", &mask, "--list"]);
+        let Some(verdicts) = judge.ask(&["/program".to_owned()]) else { return };
+        theirs.extend(verdicts["/program"].loaded.clone());
+    }
+    let hwcaps = if supported.is_empty() { Hwcaps::None } else { Hwcaps::Only(supported) };
+    let tree = listing(guest.scratch.path(), &[]).tree();
+    let (mut loaded, _) = ours(&close(&tree, "/program", hwcaps));
+    loaded.remove(LOADER);
+    assert_eq!(loaded, theirs);
+}
+
+#[test]
+fn what_gcc_and_its_linker_make() {
+    let Some(guest) = Guest::new() else { return };
+    let directory = guest.scratch.path().to_owned();
+    let link = |output: &str, arguments: &str| {
+        let Some(mut gcc) = judges::command("gcc") else { return false };
+        let output = format!("{}{output}", directory.display());
+        std::fs::create_dir_all(Path::new(&output).parent().unwrap()).unwrap();
+        let arguments = arguments.replace("ROOT", directory.to_str().unwrap());
+        gcc.args(["-nostdlib", "-Wl,--no-as-needed", "-o", &output]).args(arguments.split_whitespace());
+        let done = gcc.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        true
+    };
+    guest.write("/empty.c", b"");
+    guest.write("/start.c", b"void _start(void) { for (;;) ; }");
+    let shared = "-shared ROOT/empty.c";
+    if !link("/deep/libdeep-1.0.so", &format!("{shared} -Wl,-soname,libdeep.so.1")) {
+        return;
+    }
+    guest.link("/deep/libdeep.so.1", "libdeep-1.0.so");
+    link("/opt/libmid.so", &format!("{shared} -Wl,-soname,libmid.so ROOT/deep/libdeep-1.0.so"));
+    link("/usr/lib/libmid.so", &format!("{shared} -Wl,-soname,libmid.so"));
+    let search = "-Wl,-rpath,$ORIGIN/../opt:/deep -Wl,-rpath-link,ROOT/deep ROOT/start.c ROOT/opt/libmid.so";
+    let loader = format!("-Wl,--dynamic-linker={LOADER}");
+    link("/bin/old", &format!("-pie {loader} -Wl,--disable-new-dtags {search}"));
+    guest.check("/bin/old", &["/opt/libmid.so", "/deep/libdeep-1.0.so"]);
+    link("/bin/new", &format!("-pie {loader} -Wl,--enable-new-dtags {search}"));
+    guest.check("/bin/new", &["/opt/libmid.so", "!libdeep.so.1"]);
+    link("/bin/fixed", &format!("-no-pie {loader} -Wl,-z,nodefaultlib ROOT/start.c ROOT/usr/lib/libmid.so"));
+    guest.check("/bin/fixed", &["!libmid.so"]);
+    link("/bin/static", "-static ROOT/start.c");
+    guest.expect("/bin/static", LOADER, &Hwcaps::All, &[]);
+    link("/bin/static-pie", "-static-pie ROOT/start.c");
+    guest.expect("/bin/static-pie", LOADER, &Hwcaps::All, &[]);
+}
+
+#[test]
+fn trees_drawn_by_lot() {
+    let Some(guest) = Guest::new() else { return };
+    const DIRECTORIES: [&str; 5] = ["/a", "/b", "/c", "/usr/lib", "/lib/x86_64-linux-gnu"];
+    const PATHS: [&str; 8] =
+        ["/a", "/b:/c", "/c:/a", "$ORIGIN", "${ORIGIN}/../b", "/l", "/none:/b/", "/usr/lib/../../c"];
+    let mut random = 0x1234_5678_9abc_def1_u64;
+    let mut below = move |limit: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % limit
+    };
+    let mut pick = move |count: usize| usize::try_from(below(count as u64)).unwrap();
+    guest.link("/l", "c");
+    guest.write("/etc/ld.so.conf", b"/b\n");
+    let dress = |mut build: Build, limit: usize, pick: &mut dyn FnMut(usize) -> usize| {
+        for _ in 0..pick(limit) {
+            build = build.needs(&format!("lib{}.so", pick(8)));
+        }
+        for tag in [RPATH, RUNPATH] {
+            if pick(3) == 0 {
+                build = build.string(tag, PATHS[pick(PATHS.len())]);
+            }
+        }
+        if pick(12) == 0 { build.number(FLAGS_1, NODEFLIB) } else { build }
+    };
+    for name in 0..8 {
+        let name = format!("lib{name}.so");
+        for directory in DIRECTORIES {
+            let path = format!("{directory}/{name}");
+            match pick(6) {
+                0 => guest.add(&path, dress(Build::new(), 4, &mut pick)),
+                1 => guest.add(&path, Build::new().machine(false, false, 3)),
+                2 if directory != "/a" => guest.link(&path, &format!("/a/{name}")),
+                3 => {}
+                _ => guest.add(&path, dress(library(&name), 4, &mut pick)),
+            }
+        }
+    }
+    guest.ldconfig();
+    let programs: Vec<String> = (0..150).map(|number| format!("/bin/p{number}")).collect();
+    for program in &programs {
+        guest.add(program, dress(Build::program(), 6, &mut pick));
+    }
+    let judge = listing(guest.scratch.path(), &["/trace"]);
+    if guest.put_trace() {
+        compare(&judge, &programs, &Hwcaps::None);
+    }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use image_tree::Tree;
 use rootcast::blob::Blob;
-use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Start, resolve::follow};
+use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start, resolve::follow};
 use rootcast::source::directory;
 
 use crate::judges;
@@ -119,6 +119,12 @@ pub(crate) fn ours(closure: &Closure) -> (BTreeSet<String>, BTreeSet<String>) {
     (loaded.collect(), missing.collect())
 }
 
+fn loaders(closure: &Closure) -> BTreeSet<String> {
+    let is_loader = |reason: &Reason| reason.kind == Kind::Interpreter;
+    let kept = closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(is_loader));
+    kept.map(|(path, _)| String::from_utf8(path.clone()).unwrap()).collect()
+}
+
 /// Every ELF file of a tree with a dynamic segment, by its path without symbolic links.
 pub(crate) fn dynamic_files(tree: &Tree<Blob>) -> Vec<String> {
     use image_tree::Kind as FileKind;
@@ -147,12 +153,18 @@ pub(crate) fn compare(judge: &Judge, programs: &[String], hwcaps: &Hwcaps) -> Op
         let closure = close(&tree, program, hwcaps.clone());
         let (mut loaded, missing) = ours(&closure);
         loaded.remove(&canonical(&tree, program));
+        let mut theirs = verdict.loaded.clone();
+        // A loader that nothing needs by name is not listed.
+        for loader in loaders(&closure) {
+            loaded.remove(&loader);
+            theirs.remove(&loader);
+        }
         if verdict.gave_up && verdict.missing.is_subset(&missing) {
             continue;
         }
-        if (&loaded, &missing) != (&verdict.loaded, &verdict.missing) {
-            let only_ours: Vec<_> = loaded.difference(&verdict.loaded).collect();
-            let only_theirs: Vec<_> = verdict.loaded.difference(&loaded).collect();
+        if (&loaded, &missing) != (&theirs, &verdict.missing) {
+            let only_ours: Vec<_> = loaded.difference(&theirs).collect();
+            let only_theirs: Vec<_> = theirs.difference(&loaded).collect();
             wrong.push(format!(
                 "{program}: only we load {only_ours:?}, only the loader loads {only_theirs:?}; we miss {missing:?}, \
                  the loader misses {:?}\n{}{:?}",

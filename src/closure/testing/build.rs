@@ -1,8 +1,8 @@
 //! ELF files made byte by byte: all that a loader looks at, and nothing to run. glibc's own loader lists what they need.
 //!
 //! ```text
-//! ELF header │ program headers │ PT_INTERP │ strings │ PT_NOTE │ symbol 0 │ PT_DYNAMIC
-//! └────────────────────────────── one PT_LOAD, address 0 ───────────────────────────┘
+//! ELF header │ program headers │ PT_INTERP │ strings │ PT_NOTE │ symbol 0, its hash table │ PT_DYNAMIC
+//! └───────────────────────────────────── one PT_LOAD, address 0 ───────────────────────────────────┘
 //! ```
 
 /// What goes into a file.
@@ -116,9 +116,15 @@ impl Build {
         }
         let table_at = place(table.len());
         let notes_at = place(self.notes.len());
-        let symbol = vec![0; 24];
+        let symbol = vec![0; 32];
         let symbol_at = place(symbol.len());
+        // One bucket and one symbol; on s390x the numbers are wider.
+        let is_s390x = self.wide && self.machine == 22;
+        let number = |value| if is_s390x { self.word(value) } else { self.u32(value) };
+        let hash = [1, 1, 0, 0].map(number).concat();
+        let hash_at = place(hash.len());
         tags.extend([(5, table_at), (10, table.len() as u64), (6, symbol_at), (11, if self.wide { 24 } else { 16 })]);
+        tags.push((4, hash_at));
         tags.extend(&self.numbers);
         // A zeroed DT_DEBUG, which the loader fills in for a program.
         tags.extend([(21, 0), (0, 0)]);
@@ -149,6 +155,7 @@ impl Build {
             (table_at, table),
             (notes_at, self.notes.clone()),
             (symbol_at, symbol),
+            (hash_at, hash),
             (dynamic_at, dynamic),
         ];
         for (start, part) in parts {

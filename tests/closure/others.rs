@@ -1,0 +1,118 @@
+//! musl, and machines other than this one.
+
+use std::fs;
+use std::path::Path;
+
+use super::build::{Build, RPATH, RUNPATH};
+use super::guest::{Guest, library};
+use super::judge::listing;
+use crate::judges;
+
+const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
+
+#[test]
+fn musl_inherits_both_paths_and_knows_no_sonames() {
+    let Some(guest) = Guest::with(MUSL, Path::new(MUSL)) else { return };
+    let judge = listing(guest.scratch.path(), &[MUSL, "--list"]);
+    let check = |program: &str, expected: &[&str]| guest.check_by(&judge, MUSL, program, expected);
+    let program = || Build { interpreter: Some(MUSL.to_owned()), ..Build::new() };
+    // A name that the loader has for itself, by its beginning.
+    guest.add("/own", program().needs("libc.so").needs("libpthread.so.0").needs("libm.something"));
+    check("/own", &[]);
+    guest.add("/opt/liba.so", library("liba.so").needs("libb.so"));
+    guest.add("/opt/libb.so", library("libb.so"));
+    guest.add("/usr/lib/libb.so", library("libb.so"));
+    guest.add("/runpath", program().string(RUNPATH, "/opt").needs("liba.so"));
+    check("/runpath", &["/opt/liba.so", "/opt/libb.so"]);
+    // The nearest first, and an object's own DT_RUNPATH hides nothing.
+    guest.add("/deep/libb.so", library("libb.so"));
+    guest.add("/opt/liba.so", library("liba.so").string(RPATH, "/none\n/deep").needs("libb.so"));
+    check("/runpath", &["/opt/liba.so", "/deep/libb.so"]);
+    // A library goes by its file's name, whatever its DT_SONAME says.
+    guest.add("/usr/lib/libx.so", library("libb.so").needs("libb.so"));
+    guest.add("/name", program().needs("libx.so"));
+    check("/name", &["/usr/lib/libx.so", "/usr/lib/libb.so"]);
+    guest.add("/origin/bin", program().string(RUNPATH, "$ORIGIN/../opt").needs("liba.so"));
+    check("/origin/bin", &["/opt/liba.so", "/deep/libb.so"]);
+    guest.add("/lib-of", program().string(RUNPATH, "/opt:$LIB").needs("libb.so"));
+    check("/lib-of", &["/usr/lib/libb.so"]);
+    guest.add("/usr/local/lib/libb.so", library("libb.so"));
+    check("/lib-of", &["/usr/local/lib/libb.so"]);
+    guest.write("/etc/ld-musl-x86_64.path", b"/none\n/deep:/usr/lib\n");
+    check("/lib-of", &["/deep/libb.so"]);
+    guest.add("/lost", program().needs("libnone.so"));
+    check("/lost", &["!libnone.so"]);
+}
+
+#[test]
+fn what_musl_gcc_makes() {
+    let Some(guest) = Guest::with(MUSL, Path::new(MUSL)) else { return };
+    let Some(mut gcc) = judges::command("musl-gcc") else { return };
+    let source = guest.scratch.file("program.c", "int main(void) { return 0; }\n");
+    let output = gcc.arg("-o").arg(guest.scratch.join("program")).arg(source).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    guest.check_by(&listing(guest.scratch.path(), &[MUSL, "--list"]), MUSL, "/program", &[]);
+}
+
+/// A machine that is emulated.
+struct Machine {
+    triplet: &'static str,
+    loader: &'static str,
+    emulator: &'static str,
+    build: fn(Build) -> Build,
+}
+
+#[test]
+fn aarch64_and_s390x() {
+    let machines = [
+        Machine {
+            triplet: "aarch64-linux-gnu",
+            loader: "/lib/ld-linux-aarch64.so.1",
+            emulator: "qemu-aarch64-static",
+            build: |build| build.machine(true, false, 183),
+        },
+        Machine {
+            triplet: "s390x-linux-gnu",
+            loader: "/lib/ld64.so.1",
+            emulator: "qemu-s390x-static",
+            build: |build| build.machine(true, true, 22),
+        },
+    ];
+    for machine in machines {
+        check_machine(&machine);
+    }
+}
+
+fn check_machine(machine: &Machine) {
+    let name = machine.loader.rsplit('/').next().unwrap();
+    let libraries = format!("/usr/{}/lib", machine.triplet);
+    let Some(guest) = Guest::with(machine.loader, &Path::new(&libraries).join(name)) else { return };
+    let Some(emulator) = judges::locate(machine.emulator) else {
+        judges::skip(machine.emulator, "the program is not installed");
+        return;
+    };
+    guest.write("/emulator", &fs::read(emulator).unwrap());
+    let judge = listing(guest.scratch.path(), &["/emulator", machine.loader, "--list"]);
+    let check = |program: &str, expected: &[&str]| guest.check_by(&judge, machine.loader, program, expected);
+
+    let own = format!("/usr/lib/{}/libz.so", machine.triplet);
+    guest.add(&own, (machine.build)(library("libz.so")));
+    guest.add("/opt/libz.so", library("libz.so"));
+    let program = || (machine.build)(Build { interpreter: Some(machine.loader.to_owned()), ..Build::new() });
+    // That for x86-64 is passed over.
+    guest.add("/program", program().string(RUNPATH, "/opt").needs("libz.so"));
+    check("/program", &[&own]);
+    guest.add(&format!("/opt/lib/{}/liby.so", machine.triplet), (machine.build)(library("liby.so")));
+    guest.add("/lib-of", program().string(RUNPATH, "/opt/$LIB").needs("liby.so"));
+    check("/lib-of", &[&format!("/opt/lib/{}/liby.so", machine.triplet)]);
+
+    let Some(mut gcc) = judges::command(&format!("{}-gcc", machine.triplet)) else { return };
+    for library in ["libc.so.6", "libm.so.6"] {
+        guest.write(&format!("/lib/{}/{library}", machine.triplet), &fs::read(format!("{libraries}/{library}")).unwrap());
+    }
+    let source = guest.scratch.file("math.c", "#include <math.h>\nint main(int c, char **v) { return (int)sin(c); }\n");
+    let output = gcc.arg("-o").arg(guest.scratch.join("math")).arg(source).arg("-lm").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = ["libc.so.6", "libm.so.6"].map(|library| format!("/lib/{}/{library}", machine.triplet));
+    check("/math", &[&found[0], &found[1]]);
+}
