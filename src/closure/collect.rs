@@ -144,7 +144,9 @@ impl<'t, C: Content> Collector<'t, C> {
         // Directories one within another have the root at the end of the list.
         let mut directories = vec![(file.id, file.path.clone())];
         while let Some((id, path)) = directories.pop() {
-            let Some(entries) = self.files.tree.entries(id).filter(|_| self.whole.insert(id)) else { continue };
+            let Some(entries) = self.files.tree.entries(id).filter(|_| self.whole.insert(id)) else {
+                continue;
+            };
             for (entry, id) in entries {
                 let path = join(&path, entry.as_bytes());
                 self.keep_name(&path, Reason { kind: Kind::Asked, by: None, name: name.to_vec() });
@@ -257,6 +259,8 @@ impl<'t, C: Content> Collector<'t, C> {
     /// Notes that something is missing, once for each file that needs it.
     pub(super) fn missing(&mut self, missing: Missing) {
         if self.missed.insert((missing.name.clone(), missing.chain.first().cloned())) {
+            let paths: usize = missing.chain.iter().map(|path| path.len() + 24).sum();
+            self.files.held += (paths + 2 * missing.name.len() + 1024) as u64;
             self.closure.missing.push(missing);
         }
     }

@@ -240,7 +240,8 @@ fn elf_header<C: Content + ?Sized>(reader: &mut Reader<'_, C>) -> Result<Header,
             offset: 0,
             len: least as u64,
             file: reader.len(),
-        }.into());
+        }
+        .into());
     }
     Ok(goblin::elf::Elf::parse_header(bytes).map_err(refused)?)
 }
@@ -256,7 +257,10 @@ fn program_headers<C: Content + ?Sized>(
     }
     if usize::from(header.e_phentsize) != size {
         let size_there = header.e_phentsize;
-        return Err(Malformed::Header(format!("its program headers are {size_there} bytes long, not {size}")).into());
+        return Err(Malformed::Header(format!(
+            "its program headers are {size_there} bytes long, not {size}"
+        ))
+        .into());
     }
     let len = usize::from(header.e_phnum) * size;
     if len > MAX_PROGRAM_HEADERS {
@@ -265,7 +269,8 @@ fn program_headers<C: Content + ?Sized>(
             what: "program headers",
             count: header.e_phnum.into(),
             limit: limit as u64,
-        }.into());
+        }
+        .into());
     }
     let bytes = reader.get("the table of program headers", header.e_phoff, len as u64)?;
     Ok(ProgramHeader::parse(bytes, 0, header.e_phnum.into(), context).map_err(refused)?)
@@ -349,7 +354,8 @@ fn strings<C: Content + ?Sized>(
     let last = |wanted| tags.iter().rfind(|tag| tag.d_tag == wanted).map(|tag| tag.d_val);
     let table = last(dynamic::DT_STRTAB);
     let mut string = |what, offset: u64, limit| {
-        let table = table.ok_or(Malformed::Unmapped { what: "the table of strings (DT_STRTAB)", address: 0 })?;
+        let table =
+            table.ok_or(Malformed::Unmapped { what: "the table of strings (DT_STRTAB)", address: 0 })?;
         let address = table.checked_add(offset).ok_or(Malformed::Unmapped { what, address: offset })?;
         let (offset, left) = place(segments, what, address)?;
         reader.string(what, offset, left, limit)
@@ -397,7 +403,8 @@ fn notes<C: Content + ?Sized>(
                 what: "bytes of notes (PT_NOTE)",
                 count: total,
                 limit: MAX_NOTES,
-            }.into());
+            }
+            .into());
         }
         let bytes = reader.get("notes (PT_NOTE)", segment.p_offset, segment.p_filesz)?.to_vec();
         notes.push(NoteSegment { bytes, align: if segment.p_align == 8 { 8 } else { 4 }, big_endian });

@@ -13,12 +13,12 @@ use image_tree::{Content, InodeId, Kind, Tree};
 use super::elf::{Elf, Malformed, ReadError};
 use super::resolve::{Resolved, Unresolved, follow};
 
-/// How many components and names may be looked at. The programs of a whole Debian system take some millions; a tree
-/// that takes more than this is made to take long.
-const MAX_STEPS: u64 = 300_000_000;
+/// How many components, names and objects may be looked at. The 1044 programs and libraries of a Debian guest take two
+/// million; a tree that takes more than this is made to take long.
+const MAX_STEPS: u64 = 50_000_000;
 
 /// How many bytes of what files say may be held.
-const MAX_HELD: u64 = 1 << 30;
+const MAX_HELD: u64 = 512 << 20;
 
 /// What is known of a file's ELF headers.
 pub(super) type Parsed = Result<Arc<Elf>, Malformed>;
@@ -35,13 +35,7 @@ pub(super) struct Files<'t, C> {
 
 impl<'t, C: Content> Files<'t, C> {
     pub(super) fn new(tree: &'t Tree<C>) -> Self {
-        Self {
-            tree,
-            parsed: vec![None; tree.inode_count()],
-            directories: BTreeMap::new(),
-            steps: 0,
-            held: 0,
-        }
+        Self { tree, parsed: vec![None; tree.inode_count()], directories: BTreeMap::new(), steps: 0, held: 0 }
     }
 
     /// Whether the search has gone on for longer, or holds more, than any honest tree needs.
@@ -145,7 +139,8 @@ fn parse<C: Content>(tree: &Tree<C>, id: InodeId) -> io::Result<Parsed> {
 fn held(parsed: &Parsed) -> u64 {
     let Ok(elf) = parsed else { return 0 };
     let notes: usize = elf.notes.iter().map(|notes| notes.bytes.len()).sum();
-    let names: usize = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs).map(|need| need.name.len() + 32).sum();
+    let names: usize =
+        elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs).map(|need| need.name.len() + 32).sum();
     let paths = elf.dynamic.iter().flat_map(|dynamic| [&dynamic.rpath, &dynamic.runpath]).flatten();
     let paths: usize = paths.map(Vec::len).sum();
     (notes + names + paths) as u64

@@ -27,11 +27,12 @@ impl FromStr for Hwcaps {
             _ => {}
         }
         let names: Vec<String> = text.split(',').map(str::to_owned).collect();
-        let known = |name: &&String| {
-            EVERY.iter().any(|machine| machine.subdirectories.contains(&name.as_str()))
-        };
+        let known =
+            |name: &&String| EVERY.iter().any(|machine| machine.subdirectories.contains(&name.as_str()));
         match names.iter().find(|name| !known(name)) {
-            Some(name) => Err(format!("\"{name}\" is no directory of glibc-hwcaps; known are {}", all_names())),
+            Some(name) => {
+                Err(format!("\"{name}\" is no directory of glibc-hwcaps; known are {}", all_names()))
+            }
             None => Ok(Self::Only(names)),
         }
     }

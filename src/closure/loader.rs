@@ -33,6 +33,9 @@ pub(super) struct Candidate {
     pub(super) file: Resolved,
 }
 
+/// How many directories are noted of a search.
+const MAX_SEARCHED: usize = 12;
+
 /// What a search came to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
@@ -42,8 +45,10 @@ pub(super) struct Found {
     pub(super) base: Option<Candidate>,
     /// Builds that are loaded on better processors instead.
     pub(super) variants: Vec<Candidate>,
-    /// The directories that were searched, in order.
+    /// The first directories that were searched, in order.
     pub(super) searched: Vec<Vec<u8>>,
+    /// Whether more directories were searched.
+    pub(super) searched_more: bool,
     /// Files of the name that are for another machine.
     pub(super) foreign: Vec<Vec<u8>>,
     /// A file of the name at which the loader gives up, and why.
@@ -52,6 +57,18 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Notes a directory, for a message that nobody wants to be long.
+    fn searched(&mut self, path: &[u8]) {
+        if self.searched_more || self.searched.iter().any(|known| known == path) {
+            return;
+        }
+        if self.searched.len() < MAX_SEARCHED {
+            self.searched.push(path.to_vec());
+        } else {
+            self.searched_more = true;
+        }
+    }
+
     /// Whether the loader looks no further.
     fn is_over(&self) -> bool {
         self.loaded.is_some() || self.base.is_some() || self.fatal.is_some()

@@ -200,14 +200,14 @@ impl<C: Content> Process<'_, '_, C> {
             }
             return Ok(());
         }
-        let Found { base, variants, searched, foreign, fatal, .. } = found;
+        let Found { base, variants, searched, searched_more, foreign, fatal, .. } = found;
         let has_variant = !variants.is_empty();
         if let Some(candidate) = base {
             self.load(wanted, candidate, wanted.kind, &by)?;
         } else if !wanted.optional && !(has_variant && fatal.is_none()) {
             let cause = match fatal {
                 Some((path, why)) => Cause::Unusable { path, why },
-                None => Cause::NotFound { searched, foreign },
+                None => Cause::NotFound { searched, searched_more, foreign },
             };
             let chain = self.chain(wanted.requester);
             self.collector.missing(Missing { name: wanted.name.to_vec(), kind: wanted.kind, chain, cause });

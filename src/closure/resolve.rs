@@ -114,3 +114,6 @@ fn join(names: &[(InodeId, &Name)]) -> Vec<u8> {
     }
     path
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,173 @@
+use image_tree::{Kind as FileKind, Tree};
 
+use super::testing::build::{Build, RUNPATH, SONAME};
+use super::testing::{add, tree};
+use super::*;
+
+type Bytes = Tree<Vec<u8>>;
+
+const OPTIONS: Options = Options { hwcaps: Hwcaps::All, threads: 3 };
+
+/// A merged `/usr` with a program that needs two libraries, one by a link.
+fn guest() -> Bytes {
+    let mut tree = tree(&[
+        ("/lib", "-> usr/lib"),
+        ("/lib64", "-> usr/lib64"),
+        ("/bin", "-> usr/bin"),
+        ("/usr/bin/sh", "-> dash"),
+        ("/usr/lib/liba.so.1", "-> liba.so.1.2"),
+        ("/usr/lib64/ld-linux-x86-64.so.2", "-> ../lib/ld.so"),
+        ("/usr/share/doc/dash", "text"),
+        ("/etc/motd", "-> /run/motd"),
+    ]);
+    let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
+    file("/usr/bin/dash", Build::program().needs("liba.so.1"));
+    file("/usr/lib/liba.so.1.2", Build::new().string(SONAME, "liba.so.1").needs("libb.so").needs("ld.so"));
+    file("/usr/lib/libb.so", Build::new().string(SONAME, "libb.so").needs("liba.so.1"));
+    file("/usr/lib/libunused.so", Build::new());
+    // It shows no directories, so those of Fedora are searched: /usr/lib is none of them.
+    let mut loader = Build::new().string(SONAME, "ld.so").bytes();
+    loader.extend(b"\0/lib/\0/usr/lib/\0\0");
+    add(&mut tree, "/usr/lib/ld.so", FileKind::Regular(loader));
+    tree
+}
+
+fn start(text: &str) -> Start {
+    Start::parse(text.as_bytes()).expect("a path or a pattern")
+}
+
+fn closure(tree: &Bytes, starts: &[&str]) -> Closure {
+    let starts: Vec<Start> = starts.iter().map(|text| start(text)).collect();
+    close(tree, &starts, &OPTIONS).expect("memory is readable")
+}
+
+fn names(tree: &Bytes) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut walk = tree.walk();
+    while walk.next().is_some() {
+        let mut path = Vec::new();
+        walk.write_path(&mut path);
+        names.push(String::from_utf8(path).expect("text"));
+    }
+    names
+}
+
+#[test]
+fn links_and_directories_on_the_way_are_kept() {
+    let tree = guest();
+    let closure = closure(&tree, &["/bin/sh"]);
+    assert_eq!((&closure.missing, &closure.warnings), (&Vec::new(), &Vec::new()));
+    let kept = keep(tree, &closure);
+    assert_eq!(
+        names(&kept),
+        [
+            "/",
+            "/bin",
+            "/lib",
+            "/lib64",
+            "/usr",
+            "/usr/bin",
+            "/usr/bin/dash",
+            "/usr/bin/sh",
+            "/usr/lib",
+            "/usr/lib/ld.so",
+            "/usr/lib/liba.so.1",
+            "/usr/lib/liba.so.1.2",
+            "/usr/lib/libb.so",
+            "/usr/lib64",
+            "/usr/lib64/ld-linux-x86-64.so.2",
+        ]
+    );
+    // What is kept needs nothing else.
+    let again = close(&kept, &[start("/bin/sh")], &OPTIONS).expect("memory is readable");
+    assert_eq!((again.kept, again.missing), (closure.kept, Vec::new()));
+}
+
+#[test]
+fn why_tells_the_way_to_what_was_asked_for() {
+    let closure = closure(&guest(), &["/bin/sh"]);
+    let told = |path: &str| -> Vec<Vec<String>> {
+        let chains = why::chains(&closure, path.as_bytes());
+        chains.iter().map(|chain| chain.iter().map(ToString::to_string).collect()).collect()
+    };
+    assert_eq!(
+        told("/usr/lib/libb.so"),
+        [[
+            "needed library libb.so of /usr/lib/liba.so.1.2",
+            "needed library liba.so.1 of /usr/bin/dash",
+            "asked for by /bin/sh"
+        ]]
+    );
+    assert_eq!(told("/bin"), [["symbolic link on the way to /bin/sh, which was asked for"]]);
+}
+
+#[test]
+fn the_number_of_threads_does_not_show() {
+    let tree = guest();
+    let starts = [start("/"), start("/bin/sh")];
+    let one = close(&tree, &starts, &Options { threads: 1, ..OPTIONS }).expect("memory is readable");
+    for threads in [2, 3, 16] {
+        assert_eq!(close(&tree, &starts, &Options { threads, ..OPTIONS }).expect("readable"), one);
+    }
+}
+
+#[test]
+fn directories_and_patterns() {
+    let tree = guest();
+    let everything = keep(tree.clone(), &closure(&tree, &["/"]));
+    assert_eq!(everything, tree.clone().compact().0);
+    let kept = names(&keep(tree.clone(), &closure(&tree, &["/usr/share", "/etc/*"])));
+    assert_eq!(
+        kept,
+        ["/", "/etc", "/etc/motd", "/usr", "/usr/share", "/usr/share/doc", "/usr/share/doc/dash"]
+    );
+    let none = closure(&tree, &["/opt/*", "/none", "/etc/motd"]);
+    let missing: Vec<String> = none.missing.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        missing,
+        ["/opt/*: no file of the tree matches", "/none: it is not there", "/etc/motd: it is not there"]
+    );
+    let error = none.refuse_missing().expect_err("something is missing");
+    assert_eq!(error.kind(), ErrorKind::BadInput);
+}
+
+#[test]
+fn what_is_missing_is_told_with_who_needs_it() {
+    let mut tree = guest();
+    let usr_lib = tree.resolve(b"/usr/lib").expect("it is there");
+    tree.remove(usr_lib, b"libb.so");
+    add(&mut tree, "/usr/lib/libc.so", FileKind::Regular(Build::new().needs("libc.so.6").bytes()));
+    let closure = closure(&tree, &["/bin/sh"]);
+    assert_eq!(
+        closure.missing.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["libb.so, needed by /usr/lib/liba.so.1.2, needed by /usr/bin/dash: it is in none of /lib, /usr/lib"]
+    );
+}
+
+#[test]
+fn a_library_that_a_program_loads_is_not_looked_into_by_itself() {
+    let mut tree = guest();
+    let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
+    file("/opt/libp.so", Build::new().string(SONAME, "libp.so").needs("libq.so"));
+    file("/opt/libq.so", Build::new().string(SONAME, "libq.so"));
+    assert_eq!(closure(&tree, &["/opt"]).missing.len(), 1);
+    let program = Build::program().string(RUNPATH, "/opt").needs("libq.so").needs("libp.so");
+    add(&mut tree, "/usr/bin/program", FileKind::Regular(program.bytes()));
+    assert_eq!(closure(&tree, &["/opt", "/usr/bin/program"]).missing, []);
+}
+
+#[test]
+fn a_thousand_programs_of_a_thousand_needs_end() {
+    let mut tree = guest();
+    let path: Vec<String> = (0..1000).map(|number| format!("/none/{number}")).collect();
+    let hostile = (0..1000).fold(Build::program().string(RUNPATH, &path.join(":")), |build, number| {
+        build.needs(&format!("lib{number}.so"))
+    });
+    let bytes = hostile.bytes();
+    for number in 0..500 {
+        add(&mut tree, &format!("/bin2/p{number}"), FileKind::Regular(bytes.clone()));
+    }
+    let error =
+        close(&tree, &[start("/bin2")], &OPTIONS).expect_err("half a billion directories to look into");
+    assert!(error.to_string().contains("made to take long"), "{error}");
+}

@@ -31,8 +31,10 @@ pub enum Cause {
     Path(Unresolved),
     /// No directory has a file of the name.
     NotFound {
-        /// The directories that the loader would look into, in its order.
+        /// The first directories that the loader would look into, in its order.
         searched: Vec<Vec<u8>>,
+        /// Whether it would look into more.
+        searched_more: bool,
         /// Files of the name that are for another machine.
         foreign: Vec<Vec<u8>>,
     },
@@ -51,9 +53,6 @@ pub enum Cause {
     NoMatch,
 }
 
-/// How many directories a message names.
-const SHOWN: usize = 12;
-
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.name.escape_ascii())?;
@@ -66,9 +65,12 @@ impl fmt::Display for Missing {
         }
         match &self.cause {
             Cause::Path(why) => write!(f, ": {why}"),
-            Cause::NotFound { searched, foreign } => {
+            Cause::NotFound { searched, searched_more, foreign } => {
                 write!(f, ": it is in none of ")?;
                 list(f, searched)?;
+                if *searched_more {
+                    write!(f, " and more")?;
+                }
                 if !foreign.is_empty() {
                     write!(f, "; for another machine are ")?;
                     list(f, foreign)?;
@@ -90,14 +92,11 @@ fn list(f: &mut fmt::Formatter<'_>, paths: &[Vec<u8>]) -> fmt::Result {
     if paths.is_empty() {
         return write!(f, "no directory, for none is searched");
     }
-    for (index, path) in paths.iter().take(SHOWN).enumerate() {
+    for (index, path) in paths.iter().enumerate() {
         let comma = if index > 0 { ", " } else { "" };
         write!(f, "{comma}{}", path.escape_ascii())?;
     }
-    match paths.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => write!(f, " and {more} more"),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// For each reason that a name is kept, the shortest chain to something that was asked for; the shortest first. None
@@ -228,14 +227,19 @@ mod tests {
             name: b"libx.so.1".to_vec(),
             kind: Kind::Needed,
             chain: vec![b"/lib/liba.so".to_vec(), b"/bin/exe".to_vec()],
-            cause: Cause::NotFound { searched: vec![b"/lib".to_vec()], foreign: vec![b"/lib/libx.so.1".to_vec()] },
+            cause: Cause::NotFound {
+                searched: vec![b"/lib".to_vec()],
+                searched_more: false,
+                foreign: vec![b"/lib/libx.so.1".to_vec()],
+            },
         };
         assert_eq!(
             missing.to_string(),
             "libx.so.1, needed by /lib/liba.so, needed by /bin/exe: it is in none of /lib; for another machine are \
              /lib/libx.so.1"
         );
-        missing.cause = Cause::NotFound { searched: vec![b"/d".to_vec(); 14], foreign: Vec::new() };
-        assert!(missing.to_string().ends_with("/d, /d and 2 more"));
+        let searched = vec![b"/d".to_vec(), b"/e".to_vec()];
+        missing.cause = Cause::NotFound { searched, searched_more: true, foreign: Vec::new() };
+        assert!(missing.to_string().ends_with("it is in none of /d, /e and more"));
     }
 }

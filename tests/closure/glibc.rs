@@ -22,7 +22,8 @@ fn rpath_is_inherited_and_runpath_is_not() {
     guest.add("/runpath", Build::program().string(RUNPATH, "/opt/a").needs("liba.so"));
     guest.check("/runpath", &["/opt/a/liba.so", "/usr/lib/libb.so"]);
     // A DT_RUNPATH makes the DT_RPATH beside it void.
-    guest.add("/both", Build::program().string(RPATH, "/opt/a").string(RUNPATH, "/opt/none").needs("liba.so"));
+    guest
+        .add("/both", Build::program().string(RPATH, "/opt/a").string(RUNPATH, "/opt/none").needs("liba.so"));
     guest.check("/both", &["!liba.so"]);
 }
 
@@ -43,7 +44,10 @@ fn the_nearest_rpath_comes_first() {
     for directory in ["/program.d", "/a.d", "/b.d"] {
         guest.add(&format!("{directory}/libz.so"), library("libz.so"));
     }
-    guest.add("/a.d/libb.so", library("libb.so").string(RPATH, "/none:/b.d").needs("libz.so").needs("liby.so"));
+    guest.add(
+        "/a.d/libb.so",
+        library("libb.so").string(RPATH, "/none:/b.d").needs("libz.so").needs("liby.so"),
+    );
     guest.add("/a.d/liby.so", library("liby.so"));
     guest.add("/program.d/liby.so", library("liby.so"));
     guest.add("/program.d/liba.so", library("liba.so").string(RPATH, "/a.d").needs("libb.so"));
@@ -58,7 +62,10 @@ fn the_nearest_rpath_comes_first() {
 fn who_came_first_answers_to_its_name() {
     let Some(guest) = Guest::new() else { return };
     // Breadth first: the program's own needs are loaded before those of liba.
-    guest.add("/usr/lib/liba.so", library("liba.so").string(RUNPATH, "/other").needs("libb.so").needs("called"));
+    guest.add(
+        "/usr/lib/liba.so",
+        library("liba.so").string(RUNPATH, "/other").needs("libb.so").needs("called"),
+    );
     guest.add("/usr/lib/libb.so", library("libb.so"));
     guest.add("/other/libb.so", library("libb.so"));
     guest.add("/usr/lib/libc0.so", library("called"));
@@ -149,13 +156,22 @@ fn filters_are_loaded_and_auxiliaries_may_be_missing() {
     for name in ["libf.so", "libx.so"] {
         guest.add(&format!("/usr/lib/{name}"), library(name));
     }
-    let liba = library("liba.so").string(FILTER, "libf.so").string(AUXILIARY, "libx.so").string(AUXILIARY, "gone.so");
+    let liba = library("liba.so")
+        .string(FILTER, "libf.so")
+        .string(AUXILIARY, "libx.so")
+        .string(AUXILIARY, "gone.so");
     guest.add("/usr/lib/liba.so", liba);
     guest.add("/program", Build::program().needs("liba.so"));
     // Traced, the loader tells of an auxiliary that is not there; otherwise it goes on without.
-    guest.expect("/program", LOADER, &Hwcaps::None, &["/usr/lib/liba.so", "/usr/lib/libf.so", "/usr/lib/libx.so"]);
+    guest.expect(
+        "/program",
+        LOADER,
+        &Hwcaps::None,
+        &["/usr/lib/liba.so", "/usr/lib/libf.so", "/usr/lib/libx.so"],
+    );
     guest.add("/usr/lib/gone.so", library("gone.so"));
-    guest.check("/program", &["/usr/lib/gone.so", "/usr/lib/liba.so", "/usr/lib/libf.so", "/usr/lib/libx.so"]);
+    guest
+        .check("/program", &["/usr/lib/gone.so", "/usr/lib/liba.so", "/usr/lib/libf.so", "/usr/lib/libx.so"]);
 }
 
 /// Which of the names of better processors this one has, the least first.
@@ -164,7 +180,8 @@ fn supported() -> Vec<String> {
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     let lines = help.lines().filter(|line| line.contains("(supported, searched)"));
     let names = lines.filter_map(|line| line.split_whitespace().next());
-    let mut names: Vec<String> = names.filter(|name| name.starts_with("x86-64-v")).map(str::to_owned).collect();
+    let mut names: Vec<String> =
+        names.filter(|name| name.starts_with("x86-64-v")).map(str::to_owned).collect();
     names.sort();
     names
 }

@@ -83,7 +83,8 @@ impl Judge {
                 verdict.missing.insert(name.to_owned());
             } else if let Some((_, why)) = line.split_once("error while loading shared libraries: ") {
                 verdict.gave_up = true;
-                verdict.missing.insert(why.split(": ").next().unwrap().to_owned());
+                let path = why.split(": ").next().unwrap();
+                verdict.missing.insert(path.rsplit('/').next().unwrap().to_owned());
             } else if let Some(name) = line.strip_prefix("Error loading shared library ") {
                 verdict.missing.insert(name.split(':').next().unwrap().to_owned());
             } else if let Some((path, _)) = found.split_once(" (0x")
@@ -112,8 +113,10 @@ pub(crate) fn close(tree: &Tree<Blob>, program: &str, hwcaps: Hwcaps) -> Closure
 
 /// The closure in the words of a verdict.
 pub(crate) fn ours(closure: &Closure) -> (BTreeSet<String>, BTreeSet<String>) {
-    let is_loaded = |kind: Kind| !matches!(kind, Kind::Asked | Kind::Symlink | Kind::Parent | Kind::Configured);
-    let loaded = closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(|reason| is_loaded(reason.kind)));
+    let is_loaded =
+        |kind: Kind| !matches!(kind, Kind::Asked | Kind::Symlink | Kind::Parent | Kind::Configured);
+    let loaded =
+        closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(|reason| is_loaded(reason.kind)));
     let loaded = loaded.map(|(path, _)| String::from_utf8(path.clone()).unwrap());
     let missing = closure.missing.iter().map(|missing| String::from_utf8(missing.name.clone()).unwrap());
     (loaded.collect(), missing.collect())

@@ -60,6 +60,8 @@ struct Machine {
     loader: &'static str,
     emulator: &'static str,
     build: fn(Build) -> Build,
+    /// Another machine of the same byte order.
+    foreign: (bool, bool, u16),
 }
 
 #[test]
@@ -70,12 +72,14 @@ fn aarch64_and_s390x() {
             loader: "/lib/ld-linux-aarch64.so.1",
             emulator: "qemu-aarch64-static",
             build: |build| build.machine(true, false, 183),
+            foreign: (true, false, 62),
         },
         Machine {
             triplet: "s390x-linux-gnu",
             loader: "/lib/ld64.so.1",
             emulator: "qemu-s390x-static",
             build: |build| build.machine(true, true, 22),
+            foreign: (true, true, 21),
         },
     ];
     for machine in machines {
@@ -97,20 +101,29 @@ fn check_machine(machine: &Machine) {
 
     let own = format!("/usr/lib/{}/libz.so", machine.triplet);
     guest.add(&own, (machine.build)(library("libz.so")));
-    guest.add("/opt/libz.so", library("libz.so"));
+    let (wide, big_endian, number) = machine.foreign;
+    guest.add("/opt/libz.so", library("libz.so").machine(wide, big_endian, number));
     let program = || (machine.build)(Build { interpreter: Some(machine.loader.to_owned()), ..Build::new() });
-    // That for x86-64 is passed over.
+    // That for another machine is passed over.
     guest.add("/program", program().string(RUNPATH, "/opt").needs("libz.so"));
     check("/program", &[&own]);
+    // At one of the other byte order the loader gives up.
+    guest.add("/opt/libz.so", library("libz.so").machine(wide, !big_endian, number));
+    check("/program", &["!libz.so"]);
     guest.add(&format!("/opt/lib/{}/liby.so", machine.triplet), (machine.build)(library("liby.so")));
     guest.add("/lib-of", program().string(RUNPATH, "/opt/$LIB").needs("liby.so"));
     check("/lib-of", &[&format!("/opt/lib/{}/liby.so", machine.triplet)]);
 
     let Some(mut gcc) = judges::command(&format!("{}-gcc", machine.triplet)) else { return };
     for library in ["libc.so.6", "libm.so.6"] {
-        guest.write(&format!("/lib/{}/{library}", machine.triplet), &fs::read(format!("{libraries}/{library}")).unwrap());
+        guest.write(
+            &format!("/lib/{}/{library}", machine.triplet),
+            &fs::read(format!("{libraries}/{library}")).unwrap(),
+        );
     }
-    let source = guest.scratch.file("math.c", "#include <math.h>\nint main(int c, char **v) { return (int)sin(c); }\n");
+    let source = guest
+        .scratch
+        .file("math.c", "#include <math.h>\nint main(int c, char **v) { return (int)sin(c); }\n");
     let output = gcc.arg("-o").arg(guest.scratch.join("math")).arg(source).arg("-lm").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found = ["libc.so.6", "libm.so.6"].map(|library| format!("/lib/{}/{library}", machine.triplet));

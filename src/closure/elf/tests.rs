@@ -1,1 +1,146 @@
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::*;
+use crate::closure::testing::build::{self, Build};
+
+fn malformed(bytes: &[u8]) -> Malformed {
+    match Elf::read(bytes) {
+        Err(ReadError::Malformed(malformed)) => malformed,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_tag_for_every_class_and_byte_order() {
+    for (wide, big_endian, machine) in
+        [(true, false, 62), (false, false, 3), (true, true, 22), (false, true, 20)]
+    {
+        let mut build =
+            Build::program().machine(wide, big_endian, machine).needs("liba.so.1").needs("$LIB/b");
+        build = build.string(build::SONAME, "me").string(build::RPATH, "/r").string(build::RUNPATH, "/s:");
+        build = build.string(build::FILTER, "f").string(build::AUXILIARY, "x");
+        build = build.number(build::FLAGS_1, build::NODEFLIB | 1);
+        build.notes = b"twelve bytes".to_vec();
+        let elf = Elf::read(&build.bytes()[..]).expect("it is well made");
+        let class = 1 + u8::from(wide);
+        assert_eq!(elf.abi, Abi { class, data: 1 + u8::from(big_endian), machine });
+        assert_eq!(elf.interpreter.as_deref(), Some(&b"/lib64/ld-linux-x86-64.so.2"[..]));
+        let need = |kind, name: &[u8]| Need { kind, name: name.to_vec() };
+        let needs = vec![
+            need(NeedKind::Needed, b"liba.so.1"),
+            need(NeedKind::Needed, b"$LIB/b"),
+            need(NeedKind::Filter, b"f"),
+            need(NeedKind::Auxiliary, b"x"),
+        ];
+        let dynamic = Dynamic {
+            soname: Some(b"me".to_vec()),
+            needs,
+            rpath: Some(b"/r".to_vec()),
+            runpath: Some(b"/s:".to_vec()),
+            no_default_directories: true,
+        };
+        assert_eq!(elf.dynamic, Some(dynamic));
+        assert_eq!(elf.notes, [NoteSegment { bytes: b"twelve bytes".to_vec(), align: 4, big_endian }]);
+    }
+}
+
+#[test]
+fn what_ends_early_is_malformed() {
+    let mut build = Build::program().needs("libc.so.6");
+    build.notes = vec![0; 16];
+    let whole = build.bytes();
+    for len in 0..whole.len() {
+        let result = Elf::read(&whole[..len]);
+        // What is cut off may be padding, or the end of a table of strings whose strings are all there.
+        assert!(
+            len > 400 || matches!(result, Err(ReadError::Malformed(_))),
+            "{len} of {} bytes",
+            whole.len()
+        );
+    }
+    assert_eq!(malformed(b""), Malformed::NotElf);
+    assert_eq!(malformed(b"#!/bin/sh\n"), Malformed::NotElf);
+    assert!(matches!(malformed(b"\x7fELF\x02\x01\x01"), Malformed::Outside { what: "the ELF header", .. }));
+}
+
+#[test]
+fn no_byte_makes_it_panic() {
+    let mut build = Build::program().needs("libc.so.6").string(build::RUNPATH, "/a");
+    build.notes = vec![0; 16];
+    let whole = build.bytes();
+    for at in 0..whole.len() {
+        for value in [0, 1, 0x7f, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] = value;
+            // Either is fine.
+            let _ = Elf::read(&bytes[..]);
+        }
+    }
+}
+
+#[test]
+fn too_much_of_everything_is_refused() {
+    let many = (0..=MAX_NEEDED).fold(Build::new(), |build, _| build.needs("x"));
+    assert!(matches!(malformed(&many.bytes()), Malformed::TooMany { count: 4097, limit: 4096, .. }));
+    // A million needs are more bytes of tags than are read.
+    let mut million = Build::new();
+    million.numbers = vec![(build::NEEDED, 0); 1_000_000];
+    assert!(matches!(malformed(&million.bytes()), Malformed::TooMany { limit: MAX_DYNAMIC, .. }));
+    let mut noted = Build::new();
+    noted.notes = vec![0; (1 << 20) + 1];
+    assert!(matches!(malformed(&noted.bytes()), Malformed::TooMany { limit: MAX_NOTES, .. }));
+    let long = "x".repeat(MAX_PATH + 1);
+    assert!(matches!(
+        malformed(&Build::new().needs(&long).bytes()),
+        Malformed::NoEnd { limit: MAX_PATH, .. }
+    ));
+    assert!(Elf::read(&Build::new().needs(&long[1..]).bytes()[..]).is_ok());
+    // A thousand names of 4095 bytes.
+    let heavy = (0..1000).fold(Build::new(), |build, _| build.needs(&long[1..]));
+    assert!(matches!(malformed(&heavy.bytes()), Malformed::TooMany { .. }));
+}
+
+/// A file with a well-made start and nothing but zeros behind, which counts what is read of it.
+struct Sparse {
+    start: Vec<u8>,
+    len: u64,
+    read: AtomicU64,
+}
+
+impl Content for Sparse {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        for (at, byte) in (offset..).zip(buffer) {
+            *byte = usize::try_from(at).ok().and_then(|at| self.start.get(at)).copied().unwrap_or(0);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn of_a_large_file_little_is_read() {
+    let start = Build::program().needs("libc.so.6").bytes();
+    let file = Sparse { start, len: 2 << 30, read: AtomicU64::new(0) };
+    let elf = Elf::read(&file).expect("it is well made");
+    assert_eq!(elf.dynamic.expect("it is dynamic").needs.len(), 1);
+    assert!(file.read.load(Ordering::Relaxed) <= 128 << 10, "{file_read:?}", file_read = file.read);
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_of_its_own() {
+    struct Broken;
+    impl Content for Broken {
+        fn len(&self) -> u64 {
+            100
+        }
+        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
+            Err(io::Error::other("the disk"))
+        }
+    }
+    assert!(matches!(Elf::read(&Broken), Err(ReadError::Io(_))));
+}

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use image_tree::{Content, InodeId};
 
-use super::{Candidate, Found, Verdict, goes_on, verdict};
+use super::{Candidate, Found, MAX_SEARCHED, Verdict, goes_on, verdict};
 use crate::closure::conf;
 use crate::closure::elf::{Abi, Dynamic};
 use crate::closure::files::{Files, join, parent};
@@ -98,7 +98,9 @@ impl Glibc {
             Err(error) => found.fatal = Some((path.to_vec(), error.to_string())),
             Ok(file) => match verdict(files, file.id, self.abi)? {
                 Verdict::Taken => found.base = Some(Candidate { opened: path.to_vec(), file }),
-                Verdict::Foreign => found.fatal = Some((path.to_vec(), "it is for another machine".to_owned())),
+                Verdict::Foreign => {
+                    found.fatal = Some((path.to_vec(), "it is for another machine".to_owned()))
+                }
                 Verdict::Fatal(why) => found.fatal = Some((path.to_vec(), why)),
             },
         }
@@ -128,8 +130,9 @@ impl Glibc {
                 rest = after;
             } else if let Some(after) = token(b"PLATFORM") {
                 let (object, shown) = (object.path().escape_ascii(), platform.escape_ascii());
-                warnings
-                    .push(format!("{object}: $PLATFORM depends on the processor; taken for \"{shown}\" here"));
+                warnings.push(format!(
+                    "{object}: $PLATFORM depends on the processor; taken for \"{shown}\" here"
+                ));
                 expanded.extend_from_slice(platform);
                 rest = after;
             } else {
@@ -174,7 +177,9 @@ const MAX_DIRECTORIES: usize = 1024;
 
 /// The object that goes by a name: it was loaded by it, or is called so by its `DT_SONAME`.
 fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
-    objects.iter().position(|object| !object.is_variant && (object.is_called(name) || object.soname() == Some(name)))
+    objects
+        .iter()
+        .position(|object| !object.is_variant && (object.is_called(name) || object.soname() == Some(name)))
 }
 
 struct Search<'s> {
@@ -255,7 +260,7 @@ impl Search<'_> {
     fn directories<C: Content>(&mut self, files: &mut Files<'_, C>, paths: &[Vec<u8>]) -> io::Result<()> {
         for path in paths {
             let path = without_slashes(path);
-            self.searched(path);
+            self.found.searched(path);
             let Some(directory) = files.directory(path) else { continue };
             let mut least = self.least;
             for (index, path, better) in self.better(files, &directory, path) {
@@ -285,7 +290,7 @@ impl Search<'_> {
         let glibc = self.glibc;
         let (mut least, mut taken): (_, Vec<(usize, Candidate)>) = (self.least, Vec::new());
         for path in &glibc.cached {
-            self.searched(path);
+            self.found.searched(path);
             let Some(directory) = files.directory(path) else { continue };
             for (index, path, better) in self.better(files, &directory, path) {
                 if taken.iter().all(|(known, _)| *known != index)
@@ -358,7 +363,7 @@ impl Search<'_> {
             Verdict::Taken if for_cache && !self.is_cached(files, file.id)? => {}
             Verdict::Taken => return Ok(Tried::Taken(Candidate { opened, file })),
             Verdict::Foreign => {
-                if !self.found.foreign.contains(&opened) {
+                if self.found.foreign.len() < MAX_SEARCHED && !self.found.foreign.contains(&opened) {
                     self.found.foreign.push(opened);
                 }
             }
@@ -377,12 +382,6 @@ impl Search<'_> {
         let parsed = files.elf(id)?;
         let soname = parsed.as_ref().ok().and_then(|elf| elf.dynamic.as_ref()?.soname.as_deref());
         Ok(soname.is_none_or(|soname| soname == self.name))
-    }
-
-    fn searched(&mut self, path: &[u8]) {
-        if !self.found.searched.iter().any(|known| known == path) {
-            self.found.searched.push(path.to_vec());
-        }
     }
 }
 
@@ -419,7 +418,8 @@ fn directory(text: &[u8]) -> Option<&[u8]> {
     let start = text.iter().rposition(|byte| !byte.is_ascii_graphic()).map_or(0, |last| last + 1);
     let path = text.get(start..)?.strip_suffix(b"/")?;
     let is_library = |component: &[u8]| component.starts_with(b"lib");
-    let fits = path.len() < 1024 && path.starts_with(b"/") && path.split(|byte| *byte == b'/').any(is_library);
+    let fits =
+        path.len() < 1024 && path.starts_with(b"/") && path.split(|byte| *byte == b'/').any(is_library);
     fits.then_some(path)
 }
 

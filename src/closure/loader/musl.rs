@@ -97,8 +97,7 @@ impl Musl {
 
 /// The object that goes by a name. `DT_SONAME` means nothing here.
 fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
-    let is_own =
-        name.strip_prefix(b"lib").is_some_and(|rest| OWN.iter().any(|own| rest.starts_with(own)));
+    let is_own = name.strip_prefix(b"lib").is_some_and(|rest| OWN.iter().any(|own| rest.starts_with(own)));
     if is_own { objects.iter().position(|object| object.is_loader) } else { None }
         .or_else(|| objects.iter().position(|object| object.is_called(name)))
 }
@@ -141,9 +140,7 @@ fn try_in<C: Content>(
         found.warnings.push(format!("\"{shown}\" in a search path is relative and is not searched"));
         return Ok(true);
     }
-    if !found.searched.iter().any(|known| known == path) {
-        found.searched.push(path.to_vec());
-    }
+    found.searched(path);
     let Some(directory) = files.directory(path) else { return Ok(true) };
     match files.in_directory(&directory, name) {
         Ok(file) => take(files, abi, Candidate { opened: join(path, name), file }, found)?,
@@ -161,7 +158,8 @@ fn take<C: Content>(
     match verdict(files, candidate.file.id, abi)? {
         Verdict::Taken => found.base = Some(candidate),
         Verdict::Foreign => {
-            found.fatal = Some((candidate.opened, "it is for another machine, and musl looks no further".into()));
+            found.fatal =
+                Some((candidate.opened, "it is for another machine, and musl looks no further".into()));
         }
         Verdict::Fatal(why) => found.fatal = Some((candidate.opened, why)),
     }

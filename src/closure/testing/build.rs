@@ -123,7 +123,12 @@ impl Build {
         let number = |value| if is_s390x { self.word(value) } else { self.u32(value) };
         let hash = [1, 1, 0, 0].map(number).concat();
         let hash_at = place(hash.len());
-        tags.extend([(5, table_at), (10, table.len() as u64), (6, symbol_at), (11, if self.wide { 24 } else { 16 })]);
+        tags.extend([
+            (5, table_at),
+            (10, table.len() as u64),
+            (6, symbol_at),
+            (11, if self.wide { 24 } else { 16 }),
+        ]);
         tags.push((4, hash_at));
         tags.extend(&self.numbers);
         // A zeroed DT_DEBUG, which the loader fills in for a program.
