@@ -16,9 +16,12 @@ pub mod conf;
 pub mod elf;
 mod files;
 pub mod hwcaps;
+pub mod ld_cache;
 mod loader;
 mod process;
 pub mod resolve;
+#[cfg(test)]
+mod small_tree;
 #[cfg(test)]
 mod testing;
 pub mod why;

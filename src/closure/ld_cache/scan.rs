@@ -1,0 +1,249 @@
+//! The libraries of a tree as `ldconfig` lists them.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use std::io;
+
+use image_tree::{Content, InodeId, Kind, Name, Tree};
+
+use super::{Abi, Entry, Hwcaps, compare};
+use crate::closure::elf::{Elf, ReadError};
+use crate::resolve::resolve;
+
+/// What an ELF file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Library {
+    /// `DT_SONAME`.
+    pub soname: Option<Vec<u8>>,
+    /// Its architecture.
+    pub abi: Abi,
+    /// The ISA level its GNU properties need; 0 when they need none.
+    pub isa_level: u16,
+}
+
+impl Library {
+    /// What a file says, if it is a shared library that `ldconfig` lists.
+    ///
+    /// # Errors
+    /// When the file cannot be read. One that is no proper ELF file is no library.
+    pub fn read<C: Content + ?Sized>(content: &C) -> io::Result<Option<Self>> {
+        const ET_DYN: u16 = 3;
+        let elf = match Elf::read(content) {
+            Ok(elf) => elf,
+            Err(ReadError::Io(error)) => return Err(error),
+            Err(ReadError::Malformed(_)) => return Ok(None),
+        };
+        let header = elf.abi;
+        let abi = Abi::of_elf(header.class, header.data, header.machine, elf.e_flags);
+        let (Some(dynamic), Some(abi), ET_DYN) = (elf.dynamic, abi, elf.e_type) else { return Ok(None) };
+        Ok(Some(Self { soname: dynamic.soname, abi, isa_level: 0 }))
+    }
+}
+
+/// What a tree's directories have for the cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// The entries, each directory's after those of the ones before it.
+    pub entries: Vec<Entry>,
+    /// The links that the entries count on and that `ldconfig` would make or change.
+    pub links: Vec<Link>,
+}
+
+/// A symbolic link in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The directory, as it was given.
+    pub directory: Vec<u8>,
+    /// The name of the link: a soname.
+    pub name: Vec<u8>,
+    /// The file of the same directory it leads to.
+    pub target: Vec<u8>,
+}
+
+/// Lists the libraries of `directories`, which are paths of the tree: those of `/etc/ld.so.conf`, and then the
+/// loader's own. Of one directory under two names the first name counts; one that is not there is passed over.
+///
+/// `inspect` reads an inode that is a regular file; it is none when that is no shared library with a dynamic
+/// section. It is asked once for each file.
+///
+/// # Errors
+/// Those of `inspect`.
+pub fn scan<C, E>(
+    tree: &Tree<C>,
+    directories: &[Vec<u8>],
+    mut inspect: impl FnMut(InodeId) -> Result<Option<Library>, E>,
+) -> Result<Scan, E> {
+    let mut scan = Scan::default();
+    let mut known = BTreeMap::new();
+    for directory in with_hwcaps(tree, directories) {
+        for (name, inode) in directory.candidates(tree) {
+            let file = directory.file(tree, name, *inode);
+            let Some(file) = file else { continue };
+            if let std::collections::btree_map::Entry::Vacant(unknown) = known.entry(file) {
+                unknown.insert(inspect(file)?);
+            }
+        }
+        directory.list(tree, &known, &mut scan);
+    }
+    Ok(scan)
+}
+
+/// Whether a name is one of a library or a loader.
+#[must_use]
+pub fn is_library_name(name: &[u8]) -> bool {
+    let has_so = name.windows(3).any(|part| part == b".so");
+    (name.starts_with(b"lib") || name.starts_with(b"ld-")) && has_so
+        || name.starts_with(b"ld.so.")
+        || name.starts_with(b"ld64.so.")
+}
+
+struct Directory {
+    path: Vec<u8>,
+    inode: InodeId,
+    /// The name of this subdirectory of `glibc-hwcaps`, if it is one.
+    hwcaps: Option<Vec<u8>>,
+}
+
+/// Each directory once, in order, followed by the subdirectories of its `glibc-hwcaps`.
+fn with_hwcaps<C>(tree: &Tree<C>, directories: &[Vec<u8>]) -> Vec<Directory> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut add = |path: Vec<u8>, hwcaps: Option<Vec<u8>>| {
+        let inode = resolve(tree, &path).filter(|inode| tree.entries(*inode).is_some());
+        let inode = inode.filter(|inode| seen.insert(*inode));
+        if let Some(inode) = inode {
+            found.push(Directory { path, inode, hwcaps });
+        }
+        inode.is_some()
+    };
+    for path in directories {
+        let path = without_slashes_at_end(path.trim_ascii());
+        if path.is_empty() || !add(path.to_vec(), None) {
+            continue;
+        }
+        let above = [path, b"/glibc-hwcaps"].concat();
+        let names = resolve(tree, &above).and_then(|inode| tree.entries(inode));
+        for name in names.into_iter().flat_map(BTreeMap::keys) {
+            let name = name.as_bytes();
+            if !name.starts_with(b".") && !name.contains(&b':') {
+                add([&above, &b"/"[..], name].concat(), Some(name.to_vec()));
+            }
+        }
+    }
+    found
+}
+
+fn without_slashes_at_end(path: &[u8]) -> &[u8] {
+    let len = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    &path[..len]
+}
+
+/// A name that may stand for a soname.
+struct Candidate<'a> {
+    name: &'a [u8],
+    is_link: bool,
+    library: &'a Library,
+}
+
+impl Directory {
+    /// The names that may be those of libraries.
+    fn candidates<'a, C>(&self, tree: &'a Tree<C>) -> impl Iterator<Item = (&'a Name, &'a InodeId)> {
+        let in_hwcaps = self.hwcaps.is_some();
+        tree.entries(self.inode).into_iter().flatten().filter(move |(name, inode)| {
+            let is_link = matches!(tree.get(**inode).kind, Kind::Symlink(_));
+            let name = name.as_bytes();
+            (is_library_name(name) || is_link && in_hwcaps) && !is_temporary(name)
+        })
+    }
+
+    /// The regular file that a name leads to.
+    fn file<C>(&self, tree: &Tree<C>, name: &Name, inode: InodeId) -> Option<InodeId> {
+        let file = match &tree.get(inode).kind {
+            Kind::Symlink(_) => resolve(tree, &[&self.path, &b"/"[..], name.as_bytes()].concat())?,
+            _ => inode,
+        };
+        matches!(tree.get(file).kind, Kind::Regular(_)).then_some(file)
+    }
+
+    fn list<C>(&self, tree: &Tree<C>, known: &BTreeMap<InodeId, Option<Library>>, scan: &mut Scan) {
+        let mut by_soname: BTreeMap<Vec<u8>, Candidate<'_>> = BTreeMap::new();
+        for (name, inode) in self.candidates(tree) {
+            let file = self.file(tree, name, *inode);
+            let library = file.and_then(|file| known.get(&file)).and_then(Option::as_ref);
+            let Some(library) = library else { continue };
+            let name = name.as_bytes();
+            let soname = library.soname.as_deref().unwrap_or(name);
+            let is_link = matches!(tree.get(*inode).kind, Kind::Symlink(_)) && is_name_of(name, soname);
+            let candidate = Candidate { name, is_link, library };
+            // A link of its own is listed by its name, which programs may ask for too.
+            let listed = if is_link { name } else { soname };
+            match by_soname.get_mut(listed) {
+                Some(before) if before.is_older(&candidate) => *before = candidate,
+                Some(_) => {}
+                None => {
+                    by_soname.insert(listed.to_vec(), candidate);
+                }
+            }
+        }
+        for (soname, candidate) in by_soname {
+            self.add(tree, soname, &candidate, scan);
+        }
+    }
+
+    fn add<C>(&self, tree: &Tree<C>, soname: Vec<u8>, candidate: &Candidate<'_>, scan: &mut Scan) {
+        let library = candidate.library;
+        // Of the others the link is named, which stays when the file it leads to is replaced by a newer one.
+        let file = if self.hwcaps.is_some() { candidate.name } else { &soname[..] };
+        let path = [&self.path, &b"/"[..], file].concat();
+        if self.hwcaps.is_none() && !candidate.is_link && !self.leads_to(tree, &soname, candidate.name) {
+            scan.links.push(Link {
+                directory: self.path.clone(),
+                name: soname.clone(),
+                target: candidate.name.to_vec(),
+            });
+        }
+        let hwcaps = self
+            .hwcaps
+            .as_ref()
+            .map(|subdirectory| Hwcaps { subdirectory: subdirectory.clone(), isa_level: library.isa_level });
+        scan.entries.push(Entry { name: soname, path, flags: library.abi.flags, hwcaps });
+    }
+
+    /// Whether a name leads to the file, or is a file that no link may replace.
+    fn leads_to<C>(&self, tree: &Tree<C>, name: &[u8], file: &[u8]) -> bool {
+        let at = |name: &[u8]| resolve(tree, &[&self.path, &b"/"[..], name].concat());
+        let is_file = tree
+            .lookup(self.inode, name)
+            .is_some_and(|inode| !matches!(tree.get(inode).kind, Kind::Symlink(_)));
+        is_file || at(name).is_some_and(|inode| at(file) == Some(inode))
+    }
+}
+
+impl Candidate<'_> {
+    /// A file is rather taken than a link, and then the one with the higher numbers in its name.
+    fn is_older(&self, other: &Self) -> bool {
+        match (self.is_link, other.is_link) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => compare(self.name, other.name, self.library.abi) == Ordering::Less,
+        }
+    }
+}
+
+/// Whether a link's name is the soname or the name for the static linker, `libx.so` of `libx.so.1`. Any other link
+/// counts as a file.
+fn is_name_of(link: &[u8], soname: &[u8]) -> bool {
+    link == soname || link.ends_with(b".so") && soname.starts_with(link)
+}
+
+/// What package managers and prelink leave for a moment.
+fn is_temporary(name: &[u8]) -> bool {
+    const PRELINK: &[u8] = b".#prelink#";
+    let random_end = name.len().checked_sub(PRELINK.len() + 7).map(|start| &name[start..]);
+    name.ends_with(PRELINK)
+        || random_end.is_some_and(|end| end.starts_with(b".#prelink#."))
+        || name.contains(&b';')
+        || name.ends_with(b".dpkg-new")
+        || name.ends_with(b".dpkg-tmp")
+}
