@@ -13,11 +13,14 @@
 
 mod collect;
 pub mod conf;
+pub mod dlopen;
 pub mod elf;
 mod files;
+pub mod glob;
 pub mod hwcaps;
 pub mod ld_cache;
 mod loader;
+pub mod need;
 mod process;
 pub mod resolve;
 #[cfg(test)]
