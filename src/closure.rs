@@ -15,12 +15,16 @@ mod collect;
 pub mod conf;
 pub mod dlopen;
 pub mod elf;
+mod file;
 mod files;
+pub mod gconv;
 pub mod glob;
 pub mod hwcaps;
 pub mod ld_cache;
 mod loader;
 pub mod need;
+pub mod nss;
+pub mod pam;
 mod process;
 pub mod resolve;
 #[cfg(test)]
