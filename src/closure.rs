@@ -27,6 +27,7 @@ pub mod nss;
 pub mod pam;
 mod process;
 pub mod resolve;
+pub mod script;
 #[cfg(test)]
 mod small_tree;
 #[cfg(test)]
