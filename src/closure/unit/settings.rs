@@ -1,0 +1,101 @@
+//! Unit files: sections, and keys with values.
+
+/// The settings of a unit, with those of its drop-ins behind them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    settings: Vec<Setting>,
+}
+
+#[derive(Clone, Debug)]
+struct Setting {
+    section: Vec<u8>,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Settings {
+    /// Adds the settings of a file.
+    pub(super) fn read(&mut self, text: &[u8]) {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let mut section = Vec::new();
+        let mut open: Option<Vec<u8>> = None;
+        for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
+            let start = line.trim_ascii_start();
+            // A comment between the parts of a continued line does not end it.
+            if matches!(start.first(), Some(b'#' | b';')) {
+                continue;
+            }
+            let mut whole = open.take().unwrap_or_default();
+            whole.extend(line);
+            if ends_in_continuation(&whole) {
+                whole.pop();
+                whole.push(b' ');
+                open = Some(whole);
+                continue;
+            }
+            self.read_line(whole.trim_ascii(), &mut section);
+        }
+        if let Some(whole) = open {
+            self.read_line(whole.trim_ascii(), &mut section);
+        }
+    }
+
+    fn read_line(&mut self, line: &[u8], section: &mut Vec<u8>) {
+        if let [b'[', name @ .., b']'] = line {
+            *section = name.to_vec();
+        } else if let Some(equals) = line.iter().position(|byte| *byte == b'=') {
+            let (key, value) = (line[..equals].trim_ascii_end(), line[equals + 1..].trim_ascii_start());
+            let setting = Setting { section: section.clone(), key: key.to_vec(), value: value.to_vec() };
+            self.settings.push(setting);
+        }
+    }
+
+    /// All values of a key, after the last empty one, which takes back those before it.
+    pub(super) fn values(&self, section: &str, key: &str) -> Vec<&[u8]> {
+        let of_key =
+            |setting: &&Setting| setting.section == section.as_bytes() && setting.key == key.as_bytes();
+        let mut values = Vec::new();
+        for setting in self.settings.iter().filter(of_key) {
+            if setting.value.is_empty() {
+                values.clear();
+            } else {
+                values.push(&setting.value[..]);
+            }
+        }
+        values
+    }
+
+    /// The value of a key that has one.
+    pub(super) fn last(&self, section: &str, key: &str) -> Option<&[u8]> {
+        self.values(section, key).pop()
+    }
+
+    /// The words of a key that has many. Units, once named, are not taken back by an empty value.
+    pub(super) fn list(&self, section: &str, key: &str) -> Vec<Vec<u8>> {
+        let of_key =
+            |setting: &&Setting| setting.section == section.as_bytes() && setting.key == key.as_bytes();
+        let values = self.settings.iter().filter(of_key).map(|setting| &setting.value);
+        let words = values.flat_map(|value| value.split(u8::is_ascii_whitespace));
+        words.filter(|word| !word.is_empty()).map(|word| unquoted(word).to_vec()).collect()
+    }
+
+    /// The values of a key that services and all others of which processes are run may have.
+    pub(super) fn list_of_any(&self, key: &str) -> Vec<Vec<u8>> {
+        ["Service", "Socket", "Mount", "Swap", "Scope", "Slice"]
+            .into_iter()
+            .flat_map(|section| self.list(section, key))
+            .collect()
+    }
+}
+
+/// An odd number of backslashes: of each two, one stands for the other.
+fn ends_in_continuation(line: &[u8]) -> bool {
+    line.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+fn unquoted(word: &[u8]) -> &[u8] {
+    match word {
+        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
+        _ => word,
+    }
+}
