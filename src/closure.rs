@@ -32,6 +32,7 @@ pub mod script;
 mod small_tree;
 #[cfg(test)]
 mod testing;
+pub mod udev;
 pub mod unit;
 pub mod why;
 
