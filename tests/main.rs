@@ -23,6 +23,7 @@ mod images;
 mod initrd;
 mod invariants;
 mod judges_fail;
+mod ld_cache;
 mod owners;
 mod profiles;
 mod reflinks;

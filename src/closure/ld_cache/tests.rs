@@ -216,6 +216,21 @@ fn subdirectories_for_processors() {
     check(&tree, &["/lib"], &[("libx.so.1", "/lib/libx.so.1"), v3]);
 }
 
+/// glibc before 2.40 lists them.
+#[test]
+fn what_package_managers_leave_is_not_listed() {
+    let files = [
+        "liba.so.1.dpkg-new",
+        "libb.so.1.dpkg-tmp",
+        "libc.so;5f3a",
+        "libd.so.#prelink#",
+        "libe.so.#prelink#.AbCdEf",
+    ]
+    .map(|name| format!("/lib/{name}"));
+    let files: Vec<(&str, &str)> = files.iter().map(|path| (&path[..], "none")).collect();
+    check(&tree(&files, &[]), &["/lib"], &[]);
+}
+
 #[test]
 fn names_of_libraries() {
     for name in ["libc.so.6", "ld-linux-x86-64.so.2", "ld-2.36.so", "ld64.so.1", "ld.so.1", "libx.so.1;tmp"] {
