@@ -13,6 +13,8 @@ use libfuzzer_sys as _;
 use rootcast_fuzz::{
     Outcome, architecture, arguments, dump, edits, ext4, file_contexts, initramfs_check, mtree, partition,
     recipe, tar,
+    Outcome, architecture, arguments, closure, dump, edits, ext4, file_contexts, mtree, partition, recipe,
+    tar,
 };
 
 struct Target {
@@ -24,8 +26,18 @@ struct Target {
 }
 
 const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 16] = [
     Target { name: "architecture", check: architecture::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 1 },
+    Target {
+        name: "closure_ld_cache",
+        check: closure::check_ld_cache,
+        seed: |bytes| closure::ld_cache(&bytes),
+        taken: 80,
+    },
+    Target { name: "closure_notes", check: closure::check_notes, seed: |b| closure::notes(&b), taken: 50 },
+    Target { name: "closure_rules", check: closure::check_rules, seed: |b| closure::rules(&b), taken: 70 },
+    Target { name: "closure_units", check: closure::check_units, seed: |b| closure::units(&b), taken: 70 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },
     Target { name: "dump_of_tree", check: dump::check_tree, seed: |bytes| bytes, taken: 100 },
     Target { name: "ext4", check: ext4::check, seed: |bytes| bytes, taken: 75 },

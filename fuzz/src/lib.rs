@@ -12,6 +12,8 @@
 //!       ── text ──────▶ manifest, file_contexts ────▶ a small tree ────────────────▶ is it one still?
 //!       ── text ──────▶ recipe ──────▶ command line
 //!       ── members ───▶ what the kernel would not take of an initramfs
+//!       ── text ──────▶ units, rules, notes ────────▶ what they need ──────────────▶ is it a path or a name?
+//!       ───────────────▶ ld.so.cache ─▶ written and read again ────────────────────▶ is it the cache?
 //! ```
 //!
 //! A target makes a few lines of code reachable; how soon they are reached is up to [`Choices`], which turn almost any
@@ -20,6 +22,7 @@
 pub mod architecture;
 pub mod arguments;
 mod choices;
+pub mod closure;
 pub mod dump;
 pub mod edits;
 pub mod ext4;

@@ -1,0 +1,278 @@
+//! What a tree's own files say about what it needs.
+
+use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Tree};
+use rootcast::closure::dlopen::{self, Policy, Priority, Rule};
+use rootcast::closure::elf::NoteSegment;
+use rootcast::closure::ld_cache::{Abi, Cache, Entry, Hwcaps};
+use rootcast::closure::need::{Needs, What};
+use rootcast::closure::script::Shebang;
+use rootcast::closure::{gconv, nss, pam, udev, unit};
+
+use crate::dump::Bytes;
+use crate::{Choices, Outcome};
+
+/// What is between the files of one input: no byte of a text.
+const BETWEEN: u8 = 0xff;
+
+/// Where the files of an input are.
+const UNITS: [&str; 6] = [
+    "/etc/systemd/system/a.service",
+    "/usr/lib/systemd/system/b@.service",
+    "/usr/lib/systemd/system/a.service.d/x.conf",
+    "/usr/lib/systemd/system/a.socket",
+    "/usr/lib/systemd/system/service.d/y.conf",
+    "/usr/lib/systemd/system/sysinit.target",
+];
+
+fn x86_64() -> Abi {
+    Abi::of_elf(2, 1, 62, 0).expect("it is known")
+}
+
+/// Reads a cache; what was read is written and read again.
+pub fn check_ld_cache(bytes: &[u8]) -> Outcome {
+    let Ok(cache) = Cache::parse(bytes, false) else { return Outcome::Refused };
+    let written = cache.to_bytes(x86_64()).expect("what was read can be written");
+    let again = Cache::parse(&written, !cache.big_endian).expect("what was written can be read");
+    assert_eq!((again.big_endian, &again.generator), (cache.big_endian, &cache.generator));
+    let sorted = |cache: &Cache| {
+        let mut entries: Vec<_> = cache.entries.iter().map(|entry| format!("{entry:?}")).collect();
+        entries.sort_unstable();
+        entries
+    };
+    assert_eq!(sorted(&again), sorted(&cache));
+    assert_eq!(again.to_bytes(x86_64()).expect("it was written before"), written);
+    Outcome::Checked
+}
+
+/// A cache, sometimes with a byte changed.
+#[must_use]
+pub fn ld_cache(bytes: &[u8]) -> Vec<u8> {
+    const NAMES: [&str; 8] =
+        ["libc.so.6", "liba.so.10", "liba.so.9", "liba.so", "lib-2.so", "lib99999999999.so", "", "ld-2.so"];
+    let mut choices = Choices::new(bytes);
+    let mut cache =
+        Cache { big_endian: choices.rarely(4), generator: choices.bytes(20).to_vec(), entries: Vec::new() };
+    for _ in 0..choices.up_to(20) {
+        let name = choices.one_of(&NAMES);
+        let hwcaps = choices.rarely(3).then(|| Hwcaps {
+            subdirectory: choices.one_of(&["x86-64-v2", "x86-64-v3"]).into(),
+            isa_level: choices.one_of(&[0, 3, 0x3ff]),
+        });
+        let path = format!("/lib/{name}").into_bytes();
+        cache.entries.push(Entry { name: name.into(), path, flags: choices.one_of(&[3, 0x303]), hwcaps });
+    }
+    let mut file = cache.to_bytes(x86_64()).expect("it is a good cache");
+    if choices.wrong() {
+        let at = choices.index(file.len());
+        file[at] = choices.bytes(1).first().copied().unwrap_or_default();
+    }
+    file
+}
+
+/// Reads a segment of notes, and asks policies what to take.
+pub fn check_notes(bytes: &[u8]) -> Outcome {
+    let [flags, notes @ ..] = bytes else { return Outcome::Refused };
+    let segment = NoteSegment {
+        bytes: notes.to_vec(),
+        align: if flags & 1 == 0 { 4 } else { 8 },
+        big_endian: flags & 2 != 0,
+    };
+    let Ok(found) = dlopen::parse(&[segment.clone(), segment]) else { return Outcome::Refused };
+    let taken = |policy: &Policy| policy.needs(b"libsystemd-shared-257.so", &found, false).needs.len();
+    let all = Policy { least: Priority::Suggested, ..Policy::default() };
+    let none = Policy { deny: vec![Rule::parse(b"*").expect("a pattern")], ..all.clone() };
+    assert_eq!(taken(&all), found.len());
+    assert!(taken(&Policy::default()) <= found.len());
+    assert_eq!(taken(&none), 0);
+    check_needs(&all.needs(b"x", &found, true));
+    if found.is_empty() { Outcome::Refused } else { Outcome::Checked }
+}
+
+/// Notes of which most are good.
+#[must_use]
+pub fn notes(bytes: &[u8]) -> Vec<u8> {
+    const SONAMES: [&str; 4] = ["[\"liba.so.1\"]", "[\"libb.so.2\", \"libb.so.1\"]", "[\"libc\"]", "[]"];
+    const REST: [&str; 6] = [
+        "",
+        ", \"priority\": \"required\"",
+        ", \"priority\": \"suggested\", \"feature\": \"kmod\"",
+        ", \"feature\": \"x/y\", \"description\": \"\\u00e9\"",
+        ", \"new\": [{}]",
+        ", \"priority\": 1",
+    ];
+    let mut choices = Choices::new(bytes);
+    let mut notes = vec![choices.one_of(&[0, 1])];
+    let align = if notes[0] == 0 { 4 } else { 8 };
+    for _ in 0..=choices.up_to(4) {
+        let soname = if choices.wrong() { choices.one_of(&SONAMES) } else { choices.one_of(&SONAMES[..3]) };
+        let rest = if choices.wrong() { choices.one_of(&REST) } else { choices.one_of(&REST[..5]) };
+        let json = format!("[{{\"soname\": {soname}{rest}}}]");
+        let kind: u32 = if choices.rarely(6) { 1 } else { 0x407c_0c0a };
+        let mut note = Vec::new();
+        for word in [4, u32::try_from(json.len()).expect("it is short"), kind] {
+            note.extend(word.to_le_bytes());
+        }
+        note.extend(b"FDO\0");
+        note.extend(json.as_bytes());
+        note.resize(note.len().next_multiple_of(align), 0);
+        notes.extend(note);
+    }
+    notes
+}
+
+/// Closes over units of which the texts are arbitrary.
+pub fn check_units(text: &[u8]) -> Outcome {
+    let mut tree = Tree::new(Metadata::new(0o755));
+    for (path, part) in UNITS.iter().zip(text.split(|byte| *byte == BETWEEN)) {
+        add(&mut tree, path, Kind::Regular(part.to_vec()));
+    }
+    let link = |target: &str| Kind::Symlink(LinkTarget::new(target).expect("a target"));
+    add(
+        &mut tree,
+        "/etc/systemd/system/a.service.wants/b@1.service",
+        link("/usr/lib/systemd/system/b@.service"),
+    );
+    add(&mut tree, "/etc/systemd/system/c.service", link("b@x.service"));
+    add(&mut tree, "/etc/systemd/system/d.target", link("/dev/null"));
+    let follow = unit::Follow { dependencies: true, triggers: true, outcomes: true };
+    let asked = [b"a.service".to_vec(), b"a.socket".to_vec(), b"c.service".to_vec()];
+    let Ok(needs) = unit::needs(&tree, &asked, follow) else { return Outcome::Refused };
+    check_needs(&needs);
+    Outcome::Checked
+}
+
+/// Unit files.
+#[must_use]
+pub fn units(bytes: &[u8]) -> Vec<u8> {
+    const LINES: [&str; 24] = [
+        "[Unit]",
+        "[Service]",
+        "[Socket]",
+        "ExecStart=/bin/a b",
+        "ExecStart=-@\"/bin/a b\" \\x41 'c' ; /bin/d",
+        "ExecStart=",
+        "ExecStop=a \\",
+        "ExecReload=/bin/%p-%i%%%I %m",
+        "ExecSearchPath=/a:/b",
+        "Wants=b@%i.service a.socket d.target",
+        "Wants=b@%ix.service",
+        "Requires=gone.service c.service",
+        "OnFailure=b@%n.service",
+        "Sockets=a.socket",
+        "Accept=yes",
+        "Service=a.service",
+        "DefaultDependencies=no",
+        "Slice=system-%p.slice",
+        "# comment",
+        "; \\",
+        " = ",
+        "]",
+        "",
+        "Upholds=\"d.target\" ''",
+    ];
+    text(bytes, &LINES)
+}
+
+/// Reads rules, a script, and what the C library and PAM are configured with.
+pub fn check_rules(text: &[u8]) -> Outcome {
+    let mut parts = text.split(|byte| *byte == BETWEEN).chain(std::iter::repeat(&b""[..]));
+    let mut next = || parts.next().unwrap_or_default();
+    let rules = udev::Rules::parse(b"/x.rules", next());
+    check_needs(&rules.needs);
+    let is_name = |name: &Vec<u8>| !name.is_empty() && !name.contains(&b'$');
+    assert!(rules.groups.iter().chain(&rules.owners).chain(&rules.units).all(is_name));
+    let mut tree = Tree::new(Metadata::new(0o755));
+    for path in ["/etc/pam.d/login", "/etc/pam.d/other", "/usr/lib/pam.d/third"] {
+        add(&mut tree, path, Kind::Regular(next().to_vec()));
+    }
+    let pam = pam::needs(&tree, b"login", &[b"/lib".to_vec()]).expect("the files are short");
+    check_needs(&pam);
+    let libraries = nss::needs(next());
+    check_needs(&libraries);
+    check_needs(&gconv::needs(b"/gconv", next(), Some(&[b"UTF-16".to_vec()])));
+    if let Ok(Some(shebang)) = Shebang::parse(next()) {
+        assert!(!shebang.interpreter.is_empty() && shebang.interpreter.len() < 256);
+        check_needs(&shebang.needs());
+    }
+    let has_any = !rules.needs.needs.is_empty() || pam.needs.len() > 1 || !libraries.needs.is_empty();
+    if has_any { Outcome::Checked } else { Outcome::Refused }
+}
+
+/// Rules and other configuration.
+#[must_use]
+pub fn rules(bytes: &[u8]) -> Vec<u8> {
+    const LINES: [&str; 22] = [
+        "ACTION==\"add\", RUN+=\"/bin/a %k\", GROUP=\"disk\"",
+        "PROGRAM=\"b\", \\",
+        "IMPORT{program}=\"'/my c' $x\"",
+        "RUN{builtin}+=\"kmod\", OWNER=\"x\"",
+        "RUN+=e\"/bin/\\td\\\"\"",
+        "ENV{SYSTEMD_WANTS}+=\"a.service b@$k.service\"",
+        "ATTR{x}!=\"",
+        "auth required pam_unix.so",
+        "auth [success=1 default=ignore] /lib/x.so \\",
+        "@include other",
+        "account include login",
+        "-session optional pam_exec.so quiet /bin/x",
+        "session substack third",
+        "passwd: files x [NOTFOUND=return] dns",
+        "hosts: [!",
+        "module UTF-16// INTERNAL UTF-16 1",
+        "alias A// UTF-16//",
+        "#!/usr/bin/env -S -i A=b sh -c",
+        "#!/usr/bin/env -vS 'a",
+        "#! /bin/sh\t-e ",
+        "# comment",
+        "",
+    ];
+    text(bytes, &LINES)
+}
+
+/// Lines, in several files.
+fn text(bytes: &[u8], lines: &[&str]) -> Vec<u8> {
+    let mut choices = Choices::new(bytes);
+    let mut text = Vec::new();
+    for _ in 0..60 {
+        if choices.is_empty() {
+            break;
+        }
+        text.extend(choices.one_of(lines).bytes());
+        if choices.wrong() {
+            text.extend(choices.bytes(8));
+        }
+        text.push(b'\n');
+        if choices.rarely(5) {
+            text.push(BETWEEN);
+        }
+    }
+    text
+}
+
+fn check_needs(needs: &Needs) {
+    for need in &needs.needs {
+        assert!(!need.reason.is_empty());
+        let is_absolute = |path: &Vec<u8>| path.starts_with(b"/");
+        match &need.what {
+            What::File(paths) => assert!(!paths.is_empty() && paths.iter().all(is_absolute), "{paths:?}"),
+            What::Library(names) => {
+                assert!(names.iter().all(|name| !name.is_empty() && !name.contains(&b'/')))
+            }
+            What::Name(path) => assert!(is_absolute(path)),
+            What::FilesIn { directory, .. } => assert!(is_absolute(directory)),
+        }
+    }
+    assert!(needs.unknown.iter().all(|sentence| !sentence.is_empty()));
+}
+
+fn add(tree: &mut Bytes, path: &str, kind: Kind<Vec<u8>>) {
+    let mut parent = Bytes::ROOT;
+    let (above, name) = path.rsplit_once('/').expect("it is absolute");
+    for directory in above.split('/').skip(1) {
+        parent = tree.lookup(parent, directory.as_bytes()).unwrap_or_else(|| {
+            let inode = Inode::directory(Metadata::new(0o755));
+            tree.insert(parent, Name::new(directory).expect("a name"), inode).expect("it is new")
+        });
+    }
+    let inode = Inode { metadata: Metadata::new(0o755), kind };
+    tree.insert(parent, Name::new(name).expect("a name"), inode).expect("it is new");
+}
