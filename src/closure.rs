@@ -56,6 +56,9 @@ pub struct Closure {
     pub missing: Vec<Missing>,
     /// What is worth knowing and stops nothing, in the order it was come upon.
     pub warnings: Vec<String>,
+    /// The directories of libraries that glibc's loaders know of, configured ones first: what a cache is made of. A
+    /// tree that keeps libraries in configured ones needs a new cache ([`ld_cache`]).
+    pub library_directories: Vec<Vec<u8>>,
 }
 
 /// One thing that brought a name in.
@@ -109,6 +112,8 @@ pub enum Start {
         /// The pattern.
         glob: Glob,
     },
+    /// What some configuration says is needed.
+    Need(need::Need),
 }
 
 impl Start {
@@ -126,10 +131,12 @@ impl Start {
 }
 
 /// What a closure may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Which builds for better processors are kept.
     pub hwcaps: Hwcaps,
+    /// Which libraries that programs open when they run are kept; none of them without a policy.
+    pub dlopen: Option<dlopen::Policy>,
     /// How many threads read files. The closure is the same for any number.
     pub threads: usize,
 }

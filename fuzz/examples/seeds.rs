@@ -15,6 +15,8 @@ use rootcast_fuzz::{
     recipe, tar,
     Outcome, architecture, arguments, closure, dump, edits, ext4, file_contexts, mtree, partition, recipe,
     tar,
+    Outcome, architecture, arguments, closure, dump, edits, ext4, file_contexts, mtree, partition, programs,
+    recipe, tar,
 };
 
 struct Target {
@@ -27,8 +29,10 @@ struct Target {
 
 const TARGETS: [Target; 13] = [
 const TARGETS: [Target; 16] = [
+const TARGETS: [Target; 18] = [
     Target { name: "architecture", check: architecture::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 1 },
+    Target { name: "closure_elf", check: programs::check_elf, seed: |b| programs::elf(&b), taken: 60 },
     Target {
         name: "closure_ld_cache",
         check: closure::check_ld_cache,
@@ -36,6 +40,7 @@ const TARGETS: [Target; 16] = [
         taken: 80,
     },
     Target { name: "closure_notes", check: closure::check_notes, seed: |b| closure::notes(&b), taken: 50 },
+    Target { name: "closure_programs", check: programs::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "closure_rules", check: closure::check_rules, seed: |b| closure::rules(&b), taken: 70 },
     Target { name: "closure_units", check: closure::check_units, seed: |b| closure::units(&b), taken: 70 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },

@@ -7,6 +7,7 @@
 //!                   ├─▶ links, files ▶ architecture and paths
 //!                   ├─▶ words ───────▶ command line
 //!                   ├─▶ members ─────▶ tar archive ─▶ read in place and as a stream ▶ are both one tree?
+//!                   ├─▶ programs ────▶ a tree ───────▶ closure ───────────────────▶ is it within the tree?
 //!                   └─▶ words ───────▶ owners, edits ▶ a small tree ───────────────▶ is it one still?
 //! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ────────────────▶ is it the tree?
 //!       ── text ──────▶ manifest, file_contexts ────▶ a small tree ────────────────▶ is it one still?
@@ -21,6 +22,8 @@
 
 pub mod architecture;
 pub mod arguments;
+#[path = "../../src/closure/testing/build.rs"]
+mod build;
 mod choices;
 pub mod closure;
 pub mod dump;
@@ -31,6 +34,7 @@ pub mod initramfs_check;
 pub mod mtree;
 pub mod partition;
 mod pattern;
+pub mod programs;
 pub mod recipe;
 mod small;
 mod snapshot;

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use image_tree::{Content, InodeId, Kind as FileKind, Tree};
 
 use super::elf::{Abi, Malformed};
-use super::files::{Files, join};
+use super::files::{Files, base_name, join, parent};
 use super::loader::Loader;
+use super::need::{Need, Needs, What};
 use super::resolve::{Resolved, Unresolved};
+use super::script::{MAX_SCRIPTS, MAX_START, Shebang};
 use super::why::{Cause, Missing};
 use super::{Closure, Kind, Options, Reason, Result, Start, process};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +17,7 @@ use crate::output::classify_read_error;
 
 pub(super) struct Collector<'t, C> {
     pub(super) files: Files<'t, C>,
-    options: &'t Options,
+    pub(super) options: &'t Options,
     closure: Closure,
     /// What has been warned of.
     warned: BTreeSet<String>,
@@ -25,14 +27,25 @@ pub(super) struct Collector<'t, C> {
     loaders: BTreeMap<(InodeId, Vec<u8>), Option<Loader>>,
     /// Directories that are kept with all that is in them.
     whole: BTreeSet<InodeId>,
-    /// Files that are kept and have yet to be looked into, and whether each was named.
-    pending: Vec<(Resolved, bool)>,
+    /// Files that are kept and have yet to be looked into.
+    pending: Vec<Pending>,
     /// Files that have been looked into, by inode and path: what `$ORIGIN` means depends on the path.
     visited: BTreeSet<(InodeId, Vec<u8>)>,
     /// Libraries that are kept and have to be looked into if no program loads them.
     libraries: Vec<Resolved>,
     /// What some program loads.
     pub(super) loaded: BTreeSet<InodeId>,
+    /// Libraries that are opened by name in whatever program it is.
+    opened: Vec<Need>,
+}
+
+/// A file that is kept.
+struct Pending {
+    file: Resolved,
+    /// Whether its very path was asked for.
+    is_named: bool,
+    /// How many scripts it is the interpreter of, one of another.
+    scripts: usize,
 }
 
 impl<'t, C: Content> Collector<'t, C> {
@@ -49,6 +62,7 @@ impl<'t, C: Content> Collector<'t, C> {
             visited: BTreeSet::new(),
             libraries: Vec::new(),
             loaded: BTreeSet::new(),
+            opened: Vec::new(),
         }
     }
 
@@ -58,18 +72,13 @@ impl<'t, C: Content> Collector<'t, C> {
         }
         let tree = self.files.tree;
         let is_regular = |id: &InodeId| matches!(tree.get(*id).kind, FileKind::Regular(_));
-        let mut ids: Vec<InodeId> = self.pending.iter().map(|(file, _)| file.id).filter(is_regular).collect();
+        let mut ids: Vec<InodeId> = self.pending.iter().map(|next| next.file.id).filter(is_regular).collect();
         ids.sort_unstable();
         ids.dedup();
         self.files.parse(&ids, self.options.threads).map_err(classify_read_error)?;
         // In the order asked for.
         self.pending.reverse();
-        while let Some((file, is_named)) = self.pending.pop() {
-            self.check()?;
-            if self.visited.insert((file.id, file.path.clone())) {
-                self.visit(&file, is_named)?;
-            }
-        }
+        self.visit_all()?;
         // What a program loads finds what it needs there, often by the search path of that program.
         for library in std::mem::take(&mut self.libraries) {
             self.check()?;
@@ -79,7 +88,57 @@ impl<'t, C: Content> Collector<'t, C> {
                 process::close(&mut self, &library, &elf)?;
             }
         }
+        for need in std::mem::take(&mut self.opened) {
+            self.open(&need)?;
+        }
+        self.closure.library_directories = self.library_directories();
         Ok(self.closure)
+    }
+
+    fn visit_all(&mut self) -> Result<()> {
+        while let Some(next) = self.pending.pop() {
+            self.check()?;
+            if self.visited.insert((next.file.id, next.file.path.clone())) {
+                self.visit(&next)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a library in a process of each loader that there is, of which nothing is known but its loader.
+    fn open(&mut self, need: &Need) -> Result<()> {
+        let loaders: Vec<(Vec<u8>, Loader)> = self
+            .loaders
+            .iter()
+            .filter_map(|((_, path), loader)| Some((path.clone(), loader.clone()?)))
+            .collect();
+        let mut found = false;
+        for (path, loader) in loaders {
+            if let Ok(file) = self.files.follow(&path) {
+                found |= process::open(self, &file, loader, need)?;
+            }
+        }
+        if !found && need.must {
+            let What::Library(names) = &need.what else { return Ok(()) };
+            let (name, kind) = (names.first().cloned().unwrap_or_default(), need.kind);
+            self.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoLoader });
+        }
+        Ok(())
+    }
+
+    /// The directories that the loaders' cache is made of, each once.
+    fn library_directories(&self) -> Vec<Vec<u8>> {
+        let mut directories: Vec<Vec<u8>> = Vec::new();
+        for loader in self.loaders.values().flatten() {
+            if let Loader::Glibc(glibc) = loader {
+                for path in glibc.cached() {
+                    if !directories.contains(path) {
+                        directories.push(path.clone());
+                    }
+                }
+            }
+        }
+        directories
     }
 
     /// Fails when a tree is made to take long.
@@ -103,6 +162,7 @@ impl<'t, C: Content> Collector<'t, C> {
                     cause: Cause::Path(error),
                 }),
             },
+            Start::Need(need) => self.require(None, need, 0),
             Start::Glob { text, glob } => {
                 let mut matching = Vec::new();
                 let mut walk = self.files.tree.walk();
@@ -140,7 +200,7 @@ impl<'t, C: Content> Collector<'t, C> {
     /// Keeps what was asked for: a directory with all that is in it.
     fn ask(&mut self, file: &Resolved, name: &[u8], is_named: bool) {
         self.keep(file, Kind::Asked, None, name);
-        self.pending.push((file.clone(), is_named));
+        self.pending.push(Pending { file: file.clone(), is_named, scripts: 0 });
         // Directories one within another have the root at the end of the list.
         let mut directories = vec![(file.id, file.path.clone())];
         while let Some((id, path)) = directories.pop() {
@@ -153,7 +213,7 @@ impl<'t, C: Content> Collector<'t, C> {
                 match &self.files.tree.get(*id).kind {
                     FileKind::Directory(_) => directories.push((*id, path)),
                     FileKind::Symlink(_) => self.link(&path, name),
-                    _ => self.pending.push((Resolved { id: *id, path, passed: Vec::new() }, false)),
+                    _ => self.look_into(Resolved { id: *id, path, passed: Vec::new() }),
                 }
             }
         }
@@ -165,7 +225,7 @@ impl<'t, C: Content> Collector<'t, C> {
         match self.files.follow(path) {
             Ok(file) => {
                 self.keep(&file, Kind::Asked, None, name);
-                self.pending.push((file, false));
+                self.look_into(file);
             }
             // A link into what is made when the system runs, or to nothing.
             Err(Unresolved::Missing | Unresolved::NotADirectory) => {}
@@ -173,27 +233,112 @@ impl<'t, C: Content> Collector<'t, C> {
         }
     }
 
+    fn look_into(&mut self, file: Resolved) {
+        self.pending.push(Pending { file, is_named: false, scripts: 0 });
+    }
+
     /// Looks into a file for what it needs.
-    fn visit(&mut self, file: &Resolved, is_named: bool) -> Result<()> {
-        let parsed = self.files.elf(file.id).map_err(classify_read_error)?;
-        match parsed {
-            Ok(elf) if elf.is_loadable() && elf.interpreter.is_some() => process::close(self, file, &elf),
-            Ok(elf) if elf.is_loadable() => {
-                self.libraries.push(file.clone());
-                Ok(())
+    fn visit(&mut self, next: &Pending) -> Result<()> {
+        let file = &next.file;
+        match self.files.elf(file.id).map_err(classify_read_error)? {
+            Ok(elf) if elf.is_loadable() && elf.interpreter.is_some() => process::close(self, file, &elf)?,
+            Ok(elf) if elf.is_loadable() => self.libraries.push(file.clone()),
+            Ok(_) => {}
+            Err(Malformed::NotElf) => self.script(next)?,
+            Err(malformed) => self.broken(next, &malformed.to_string()),
+        }
+        Ok(())
+    }
+
+    /// Looks for the interpreter of an executable file that is not ELF.
+    fn script(&mut self, next: &Pending) -> Result<()> {
+        let file = &next.file;
+        if self.files.tree.get(file.id).metadata.mode & 0o111 == 0 {
+            return Ok(());
+        }
+        let start = self.files.head(file.id, MAX_START).map_err(classify_read_error)?;
+        match Shebang::parse(&start) {
+            Ok(None) => {}
+            Ok(Some(_)) if next.scripts > MAX_SCRIPTS => {
+                let why = format!("it is a script for a script, and so on, more than {MAX_SCRIPTS} times");
+                self.broken(next, &why);
             }
-            Ok(_) | Err(Malformed::NotElf) => Ok(()),
-            Err(malformed) if is_named => {
-                let cause = Cause::Unusable { path: file.path.clone(), why: malformed.to_string() };
-                let (name, kind) = (file.path.clone(), Kind::Asked);
-                self.missing(Missing { name, kind, chain: Vec::new(), cause });
-                Ok(())
+            Ok(Some(shebang)) => self.require_all(&file.path, &shebang.needs(), next.scripts + 1),
+            Err(error) => self.broken(next, &error.to_string()),
+        }
+        Ok(())
+    }
+
+    /// Tells of a file of which it is not known what it needs.
+    fn broken(&mut self, next: &Pending, why: &str) {
+        let path = &next.file.path;
+        if next.is_named || next.scripts > 0 {
+            let cause = Cause::Unusable { path: path.clone(), why: why.to_owned() };
+            self.missing(Missing { name: path.clone(), kind: Kind::Asked, chain: Vec::new(), cause });
+        } else {
+            self.warn(format!("{} is kept, but what it needs is not known: {why}", path.escape_ascii()));
+        }
+    }
+
+    /// Keeps what a file says that it needs.
+    fn require_all(&mut self, by: &[u8], needs: &Needs, scripts: usize) {
+        for unknown in &needs.unknown {
+            self.warn(format!("{}: {unknown}", by.escape_ascii()));
+        }
+        for need in &needs.needs {
+            self.require(Some(by), need, scripts);
+        }
+    }
+
+    /// Keeps what is needed, if it is there.
+    fn require(&mut self, by: Option<&[u8]>, need: &Need, scripts: usize) {
+        match &need.what {
+            What::File(paths) => {
+                let mut error = Unresolved::Missing;
+                for path in paths {
+                    match self.files.follow(path) {
+                        Ok(file) => {
+                            self.keep(&file, need.kind, by, path);
+                            return self.pending.push(Pending { file, is_named: false, scripts });
+                        }
+                        Err(why) => error = why,
+                    }
+                }
+                if need.must {
+                    let (name, kind) = (paths.first().cloned().unwrap_or_default(), need.kind);
+                    let chain = by.map(<[u8]>::to_vec).into_iter().collect();
+                    self.missing(Missing { name, kind, chain, cause: Cause::Path(error) });
+                }
             }
-            Err(malformed) => {
-                let path = file.path.escape_ascii();
-                self.warn(format!("{path} is kept, but what it needs is not known: {malformed}"));
-                Ok(())
+            What::Name(path) => self.name(path, by, need),
+            What::FilesIn { directory, suffix } => {
+                let Ok(found) = self.files.follow(directory) else { return };
+                let entries = self.files.tree.entries(found.id).into_iter().flatten();
+                for (name, _) in entries.filter(|(name, _)| name.as_bytes().ends_with(suffix)) {
+                    if let Ok(file) = self.files.in_directory(&found, name.as_bytes()) {
+                        self.keep(&file, need.kind, by, &join(directory, name.as_bytes()));
+                        self.look_into(file);
+                    }
+                }
             }
+            What::Library(_) => self.opened.push(need.clone()),
+        }
+    }
+
+    /// Keeps a name without regard to what it leads to.
+    fn name(&mut self, path: &[u8], by: Option<&[u8]>, need: &Need) {
+        let found = self.files.follow(parent(path)).ok();
+        let entry =
+            found.and_then(|found| self.files.tree.lookup(found.id, base_name(path)).map(|id| (found, id)));
+        if let Some((found, id)) = entry {
+            let whole =
+                Resolved { id, path: join(&found.path, base_name(path)), passed: found.passed.clone() };
+            self.keep(&found, Kind::Parent, by, path);
+            self.keep(&whole, need.kind, by, path);
+        } else if need.must {
+            let chain = by.map(<[u8]>::to_vec).into_iter().collect();
+            let cause = Cause::Path(Unresolved::Missing);
+            self.missing(Missing { name: path.to_vec(), kind: need.kind, chain, cause });
         }
     }
 

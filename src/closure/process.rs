@@ -6,9 +6,11 @@ use std::sync::Arc;
 use image_tree::{Content, InodeId};
 
 use super::collect::Collector;
+use super::dlopen::{self, heuristics};
 use super::elf::{Elf, NeedKind};
-use super::files::parent;
+use super::files::{base_name, parent};
 use super::loader::{Candidate, Found, Loader, of_library};
+use super::need::{Need, What};
 use super::resolve::Resolved;
 use super::why::{Cause, Missing};
 use super::{Kind, Result};
@@ -155,11 +157,39 @@ fn loader<C: Content>(
     Ok(Some((loader, found)))
 }
 
+/// Opens a library in a process of which nothing is known but its loader. Says whether it is there.
+pub(super) fn open<C: Content>(
+    collector: &mut Collector<'_, C>,
+    file: &Resolved,
+    loader: Loader,
+    need: &Need,
+) -> Result<bool> {
+    let What::Library(names) = &need.what else { return Ok(false) };
+    let Ok(elf) = collector.files.elf(file.id).map_err(classify_read_error)? else { return Ok(false) };
+    let main = Object { is_loader: true, ..Object::new(elf, file, &file.path, None) };
+    let mut process = Process { collector, loader, objects: vec![main] };
+    let found = process.first_of(0, need.kind, names)?;
+    process.run()?;
+    Ok(found)
+}
+
 impl<C: Content> Process<'_, '_, C> {
-    /// Loads what each object needs, in the order in which they came: breadth first.
+    /// Loads what each object needs, in the order in which they came: breadth first. Then comes what they open when
+    /// they run, each with what it needs.
     fn run(mut self) -> Result<()> {
-        let mut next = 0;
-        while let Some(object) = self.objects.get(next) {
+        let (mut next, mut opening) = (0, 0);
+        loop {
+            self.load_needs(&mut next)?;
+            if opening >= self.objects.len() {
+                return Ok(());
+            }
+            self.open_noted(opening)?;
+            opening += 1;
+        }
+    }
+
+    fn load_needs(&mut self, next: &mut usize) -> Result<()> {
+        while let Some(object) = self.objects.get(*next) {
             let elf = Arc::clone(&object.elf);
             for need in elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs) {
                 let kind = match need.kind {
@@ -170,15 +200,53 @@ impl<C: Content> Process<'_, '_, C> {
                 let optional = need.kind == NeedKind::Auxiliary;
                 // musl knows nothing of filters.
                 if kind == Kind::Needed || matches!(self.loader, Loader::Glibc(_)) {
-                    self.want(&Wanted { requester: next, kind, name: &need.name, optional })?;
+                    self.want(&Wanted { requester: *next, kind, name: &need.name, optional })?;
                 }
             }
-            next += 1;
+            *next += 1;
         }
         Ok(())
     }
 
-    fn want(&mut self, wanted: &Wanted<'_>) -> Result<()> {
+    /// Loads what an object says that it opens, or is known to, as far as the policy takes it.
+    fn open_noted(&mut self, index: usize) -> Result<()> {
+        let Some(policy) = &self.collector.options.dlopen else { return Ok(()) };
+        let object = &self.objects[index];
+        let name = base_name(&object.path);
+        let noted = match dlopen::parse(&object.elf.notes) {
+            Ok(noted) => noted,
+            Err(error) => {
+                let path = object.path.escape_ascii();
+                self.collector.warn(format!("{path}: what it opens is not known: {error}"));
+                return Ok(());
+            }
+        };
+        let is_heuristic = noted.is_empty();
+        let noted = if is_heuristic { heuristics(name) } else { noted };
+        for need in policy.needs(name, &noted, is_heuristic).needs {
+            let What::Library(names) = &need.what else { continue };
+            if !self.first_of(index, need.kind, names)? && need.must {
+                let (name, chain) = (names.first().cloned().unwrap_or_default(), self.chain(index));
+                let cause =
+                    Cause::NotFound { searched: Vec::new(), searched_more: true, foreign: Vec::new() };
+                self.collector.missing(Missing { name, kind: need.kind, chain, cause });
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the first of several names that is there.
+    fn first_of(&mut self, requester: usize, kind: Kind, names: &[Vec<u8>]) -> Result<bool> {
+        for name in names {
+            if self.want(&Wanted { requester, kind, name, optional: true })? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Loads one name. Says whether it is there.
+    fn want(&mut self, wanted: &Wanted<'_>) -> Result<bool> {
         self.collector.files.steps += self.objects.len() as u64;
         let found = self
             .loader
@@ -198,10 +266,11 @@ impl<C: Content> Process<'_, '_, C> {
                     self.collector.keep(&file, wanted.kind, Some(&by), wanted.name);
                 }
             }
-            return Ok(());
+            return Ok(true);
         }
         let Found { base, variants, searched, searched_more, foreign, fatal, .. } = found;
         let has_variant = !variants.is_empty();
+        let is_there = base.is_some() || has_variant;
         if let Some(candidate) = base {
             self.load(wanted, candidate, wanted.kind, &by)?;
         } else if !wanted.optional && !(has_variant && fatal.is_none()) {
@@ -218,7 +287,7 @@ impl<C: Content> Process<'_, '_, C> {
         for candidate in variants {
             self.load(wanted, candidate, Kind::Hwcaps, &by)?;
         }
-        Ok(())
+        Ok(is_there)
     }
 
     fn load(&mut self, wanted: &Wanted<'_>, candidate: Candidate, kind: Kind, by: &[u8]) -> Result<()> {

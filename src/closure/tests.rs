@@ -6,7 +6,7 @@ use super::*;
 
 type Bytes = Tree<Vec<u8>>;
 
-const OPTIONS: Options = Options { hwcaps: Hwcaps::All, threads: 3 };
+const OPTIONS: Options = Options { hwcaps: Hwcaps::All, dlopen: None, threads: 3 };
 
 /// A merged `/usr` with a program that needs two libraries, one by a link.
 fn guest() -> Bytes {
@@ -154,6 +154,62 @@ fn a_library_that_a_program_loads_is_not_looked_into_by_itself() {
     let program = Build::program().string(RUNPATH, "/opt").needs("libq.so").needs("libp.so");
     add(&mut tree, "/usr/bin/program", FileKind::Regular(program.bytes()));
     assert_eq!(closure(&tree, &["/opt", "/usr/bin/program"]).missing, []);
+}
+
+#[test]
+fn scripts_bring_their_interpreters() {
+    let mut tree = guest();
+    let mut script =
+        |path: &str, text: &str| add(&mut tree, path, FileKind::Regular(text.as_bytes().to_vec()));
+    script("/script", "#!/usr/bin/env -S second -x\n");
+    script("/usr/bin/second", "#! /bin/sh\n");
+    script("/usr/bin/env", "text");
+    script("/lost", "#!/opt/none\n");
+    for number in 0..7 {
+        script(&format!("/deep{number}"), &format!("#!/deep{}\n", number + 1));
+    }
+    script("/deep7", "");
+    let found = closure(&tree, &["/script"]);
+    assert_eq!(found.missing, []);
+    for path in ["/usr/bin/second", "/usr/bin/env", "/usr/bin/dash", "/bin", "/usr/lib/libb.so"] {
+        assert!(found.kept.contains_key(path.as_bytes()), "{path}");
+    }
+    let missing =
+        |path: &str| closure(&tree, &[path]).missing.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(missing("/lost"), ["/opt/none, needed by /lost: it is not there"]);
+    // The kernel takes a script whose interpreter is a script, and so on, five times.
+    assert_eq!(missing("/deep2"), [""; 0]);
+    assert_eq!(missing("/deep0").len(), 1);
+}
+
+#[test]
+fn what_is_opened_at_run_time_comes_by_policy() {
+    let mut tree = guest();
+    let json = br#"[{"soname":["libgone.so","libb.so"],"feature":"f","priority":"recommended"}]"#;
+    let mut note =
+        [4_u32, u32::try_from(json.len()).expect("short") + 1, 0x407c_0c0a].map(u32::to_le_bytes).concat();
+    note.extend(b"FDO\0");
+    note.extend(json);
+    note.resize(note.len().next_multiple_of(4) + 4 * usize::from(json.len() % 4 == 0), 0);
+    let program = Build { notes: note, ..Build::program() };
+    add(&mut tree, "/noted", FileKind::Regular(program.bytes()));
+    let close_with = |dlopen, starts: &[Start]| {
+        close(&tree, starts, &Options { dlopen, ..OPTIONS }).expect("memory is readable")
+    };
+    let libb = &b"/usr/lib/libb.so"[..];
+    assert!(!close_with(None, &[start("/noted")]).kept.contains_key(libb));
+    let taken = close_with(Some(dlopen::Policy::default()), &[start("/noted")]);
+    assert_eq!((&taken.missing, &taken.warnings), (&Vec::new(), &Vec::new()));
+    let kinds: Vec<Kind> = taken.kept[libb].iter().map(|reason| reason.kind).collect();
+    assert_eq!(kinds, [Kind::Needed, Kind::Dlopen]);
+    // What it needs in turn comes too.
+    assert!(taken.kept.contains_key(&b"/usr/lib/liba.so.1.2"[..]));
+
+    // What configuration names is opened by whatever program there is.
+    let what = need::What::Library(vec![b"libb.so".to_vec()]);
+    let need = need::Need { what, kind: Kind::Dlopen, must: true, reason: "is a service".to_owned() };
+    let opened = close_with(None, &[start("/noted"), Start::Need(need)]);
+    assert!(opened.kept.contains_key(libb) && opened.missing.is_empty());
 }
 
 #[test]

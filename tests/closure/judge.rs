@@ -107,7 +107,7 @@ pub(crate) fn canonical(tree: &Tree<Blob>, path: &str) -> String {
 
 /// The closure of one program.
 pub(crate) fn close(tree: &Tree<Blob>, program: &str, hwcaps: Hwcaps) -> Closure {
-    let options = Options { hwcaps, threads: 2 };
+    let options = Options { hwcaps, dlopen: None, threads: 2 };
     closure::close(tree, &[Start::Path(program.into())], &options).unwrap()
 }
 

@@ -66,6 +66,11 @@ impl Glibc {
         Ok(Self { abi, system, lib, cached, hwcaps: hwcaps.of(abi), warnings: conf.warnings.into() })
     }
 
+    /// The directories that `ldconfig` looks through for the cache, in its order.
+    pub(in crate::closure) fn cached(&self) -> &[Vec<u8>] {
+        &self.cached
+    }
+
     pub(super) fn search<C: Content>(
         &self,
         files: &mut Files<'_, C>,
