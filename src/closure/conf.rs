@@ -90,7 +90,8 @@ fn read_file<C: Content>(
                     *budget = budget.saturating_sub(1);
                     for included in expand(files, &pattern) {
                         if *budget == 0 {
-                            return Ok(too_many(conf));
+                            too_many(conf);
+                            return Ok(());
                         }
                         *budget -= 1;
                         read_file(files, &included, depth + 1, budget, conf)?;

@@ -54,6 +54,8 @@ pub struct Abi {
 pub struct Elf {
     /// What machine it is for.
     pub abi: Abi,
+    /// `EI_OSABI`: 0 for none in particular, 3 for GNU.
+    pub os_abi: u8,
     /// `e_type`.
     pub e_type: u16,
     /// `e_flags`, which tell the floating point conventions of ARM and RISC-V apart.
@@ -191,6 +193,7 @@ impl Elf {
         };
         let mut elf = Self {
             abi,
+            os_abi: header.e_ident[header::EI_OSABI],
             e_type: header.e_type,
             e_flags: header.e_flags,
             interpreter: None,

@@ -13,8 +13,8 @@ use image_tree::{Content, InodeId, Kind, Tree};
 use super::elf::{Elf, Malformed, ReadError};
 use super::resolve::{Resolved, Unresolved, follow};
 
-/// How many components, names and objects may be looked at. The 1044 programs and libraries of a Debian guest take two
-/// million; a tree that takes more than this is made to take long.
+/// How many components, names and objects may be looked at. The 1044 programs and libraries of a Debian guest take a
+/// quarter of a million; a tree that takes more than this is made to take long.
 const MAX_STEPS: u64 = 50_000_000;
 
 /// How many bytes of what files say may be held.

@@ -175,19 +175,32 @@ enum Verdict {
     Fatal(String),
 }
 
-/// As glibc's `open_verify` judges.
+/// As glibc's `open_verify` judges. It reads `e_machine` in its own byte order and before it looks at that of the file,
+/// so only a file that has one wrong and the other right ends the search.
 fn verdict<C: Content>(files: &mut Files<'_, C>, id: InodeId, process: Abi) -> io::Result<Verdict> {
+    const ARM: u16 = 40;
     if !is_regular(files.tree, id) {
         return Ok(Verdict::Fatal("it is no regular file".to_owned()));
     }
     let parsed = files.elf(id)?;
     Ok(match &parsed {
         Err(malformed) => Verdict::Fatal(malformed.to_string()),
-        Ok(elf) if elf.abi.class != process.class => Verdict::Foreign,
-        Ok(elf) if elf.abi.data != process.data => Verdict::Fatal("it has another byte order".to_owned()),
-        Ok(elf) if elf.abi.machine != process.machine => Verdict::Foreign,
-        Ok(elf) if !elf.is_loadable() => Verdict::Fatal("it is neither a library nor a program".to_owned()),
-        Ok(_) => Verdict::Taken,
+        Ok(elf) => {
+            let abi = elf.abi;
+            let same_order = abi.data == process.data;
+            let machine = if same_order { abi.machine } else { abi.machine.swap_bytes() };
+            if abi.class != process.class || machine != process.machine {
+                Verdict::Foreign
+            } else if !same_order {
+                Verdict::Fatal("it has another byte order".to_owned())
+            } else if !matches!(elf.os_abi, 0 | 3) && machine != ARM {
+                Verdict::Fatal(format!("it is for another system: its EI_OSABI is {}", elf.os_abi))
+            } else if !elf.is_loadable() {
+                Verdict::Fatal("it is neither a library nor a program".to_owned())
+            } else {
+                Verdict::Taken
+            }
+        }
     })
 }
 

@@ -273,16 +273,16 @@ impl<C: Content> Process<'_, '_, C> {
         let is_there = base.is_some() || has_variant;
         if let Some(candidate) = base {
             self.load(wanted, candidate, wanted.kind, &by)?;
-        } else if !wanted.optional && !(has_variant && fatal.is_none()) {
+        } else if has_variant && fatal.is_none() {
+            let (name, by) = (wanted.name.escape_ascii(), by.escape_ascii());
+            self.collector.warn(format!("{name}, needed by {by}, is there for better processors only"));
+        } else if !wanted.optional {
             let cause = match fatal {
                 Some((path, why)) => Cause::Unusable { path, why },
                 None => Cause::NotFound { searched, searched_more, foreign },
             };
             let chain = self.chain(wanted.requester);
             self.collector.missing(Missing { name: wanted.name.to_vec(), kind: wanted.kind, chain, cause });
-        } else if has_variant {
-            let (name, by) = (wanted.name.escape_ascii(), by.escape_ascii());
-            self.collector.warn(format!("{name}, needed by {by}, is there for better processors only"));
         }
         for candidate in variants {
             self.load(wanted, candidate, Kind::Hwcaps, &by)?;

@@ -190,7 +190,8 @@ fn what_is_opened_at_run_time_comes_by_policy() {
         [4_u32, u32::try_from(json.len()).expect("short") + 1, 0x407c_0c0a].map(u32::to_le_bytes).concat();
     note.extend(b"FDO\0");
     note.extend(json);
-    note.resize(note.len().next_multiple_of(4) + 4 * usize::from(json.len() % 4 == 0), 0);
+    note.push(0);
+    note.resize(note.len().next_multiple_of(4), 0);
     let program = Build { notes: note, ..Build::program() };
     add(&mut tree, "/noted", FileKind::Regular(program.bytes()));
     let close_with = |dlopen, starts: &[Start]| {

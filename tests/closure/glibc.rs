@@ -120,6 +120,38 @@ fn files_for_other_machines_are_passed_over() {
 }
 
 #[test]
+fn what_the_loader_does_not_take_ends_its_search() {
+    let Some(guest) = Guest::new() else { return };
+    guest.add("/b/libz.so", library("libz.so"));
+    guest.add("/program", Build::program().string(RUNPATH, "/a:/b").needs("libz.so"));
+    let mut other_system = library("libz.so").bytes();
+    other_system[7] = 9;
+    let mut object_file = library("libz.so").bytes();
+    object_file[16] = 1;
+    // Its byte order is another, but its machine is written in this one.
+    let mut mixed = library("libz.so").bytes();
+    mixed[5] = 2;
+    let cases = [&b"INPUT(libz.so.1)\n"[..], b"", &other_system, &object_file, &mixed];
+    for case in cases {
+        guest.write("/a/libz.so", case);
+        guest.check("/program", &["!libz.so"]);
+    }
+    std::fs::remove_file(guest.scratch.join("a/libz.so")).unwrap();
+    // A directory too, but not a link that leads nowhere.
+    std::fs::create_dir(guest.scratch.join("a/libz.so")).unwrap();
+    guest.check("/program", &["!libz.so"]);
+    std::fs::remove_dir(guest.scratch.join("a/libz.so")).unwrap();
+    guest.link("/a/libz.so", "gone");
+    guest.check("/program", &["/b/libz.so"]);
+    // One that goes in circles ends the list, and the loader's own directories come next.
+    std::fs::remove_file(guest.scratch.join("a/libz.so")).unwrap();
+    guest.link("/a/libz.so", "libz.so");
+    guest.check("/program", &["!libz.so"]);
+    guest.add("/usr/lib/libz.so", library("libz.so"));
+    guest.check("/program", &["/usr/lib/libz.so"]);
+}
+
+#[test]
 fn default_directories_are_not_for_nodeflib() {
     let Some(guest) = Guest::new() else { return };
     guest.add("/usr/lib/libz.so", library("libz.so"));
