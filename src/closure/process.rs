@@ -152,7 +152,7 @@ fn loader<C: Content>(
     if let Loader::Musl(musl) = &loader
         && let Some(configuration) = &musl.configuration
     {
-        collector.keep(configuration, Kind::Configured, Some(&found.path), &configuration.path);
+        collector.keep(configuration, Kind::Configured, Some(&file.path), &configuration.path);
     }
     Ok(Some((loader, found)))
 }
@@ -256,15 +256,14 @@ impl<C: Content> Process<'_, '_, C> {
         for warning in &found.warnings {
             self.collector.warn(warning.clone());
         }
-        let by = self.objects[wanted.requester].path.clone();
+        let by = self.on_behalf_of(wanted.requester);
         if let Some(index) = found.loaded {
             // It is there already; that this object needs it too is a further reason.
             let path = self.objects[index].path.clone();
-            if path != by {
-                let file = self.collector.files.follow(&path);
-                if let Ok(file) = file {
-                    self.collector.keep(&file, wanted.kind, Some(&by), wanted.name);
-                }
+            if by.as_ref() != Some(&path)
+                && let Ok(file) = self.collector.files.follow(&path)
+            {
+                self.collector.keep(&file, wanted.kind, by.as_deref(), wanted.name);
             }
             return Ok(true);
         }
@@ -272,10 +271,12 @@ impl<C: Content> Process<'_, '_, C> {
         let has_variant = !variants.is_empty();
         let is_there = base.is_some() || has_variant;
         if let Some(candidate) = base {
-            self.load(wanted, candidate, wanted.kind, &by)?;
+            self.load(wanted, candidate, wanted.kind, by.as_deref())?;
         } else if has_variant && fatal.is_none() {
-            let (name, by) = (wanted.name.escape_ascii(), by.escape_ascii());
-            self.collector.warn(format!("{name}, needed by {by}, is there for better processors only"));
+            let by = self.objects[wanted.requester].path.escape_ascii();
+            let name = wanted.name.escape_ascii();
+            let warning = format!("{name}, needed by {by}, is there for better processors only");
+            self.collector.warn(warning);
         } else if !wanted.optional {
             let cause = match fatal {
                 Some((path, why)) => Cause::Unusable { path, why },
@@ -285,14 +286,20 @@ impl<C: Content> Process<'_, '_, C> {
             self.collector.missing(Missing { name: wanted.name.to_vec(), kind: wanted.kind, chain, cause });
         }
         for candidate in variants {
-            self.load(wanted, candidate, Kind::Hwcaps, &by)?;
+            self.load(wanted, candidate, Kind::Hwcaps, by.as_deref())?;
         }
         Ok(is_there)
     }
 
-    fn load(&mut self, wanted: &Wanted<'_>, candidate: Candidate, kind: Kind, by: &[u8]) -> Result<()> {
+    fn load(
+        &mut self,
+        wanted: &Wanted<'_>,
+        candidate: Candidate,
+        kind: Kind,
+        by: Option<&[u8]>,
+    ) -> Result<()> {
         let Candidate { opened, file } = candidate;
-        self.collector.keep(&file, kind, Some(by), wanted.name);
+        self.collector.keep(&file, kind, by, wanted.name);
         let is_variant = kind == Kind::Hwcaps || self.objects[wanted.requester].is_variant;
         let known = self.objects.iter().position(|object| object.id == file.id);
         if let Some(index) = known {
@@ -315,6 +322,13 @@ impl<C: Content> Process<'_, '_, C> {
             self.objects.push(object);
         }
         Ok(())
+    }
+
+    /// Whose need it is that an object needs something. The loader may not be kept by itself: what it needs, the program
+    /// needs; and where nothing is known but the loader, it was asked for.
+    fn on_behalf_of(&self, index: usize) -> Option<Vec<u8>> {
+        let objects = [self.objects.get(index), self.objects.first()];
+        objects.into_iter().flatten().find(|object| !object.is_loader).map(|object| object.path.clone())
     }
 
     /// The object and those it was loaded for, up to the program.

@@ -157,6 +157,22 @@ fn a_library_that_a_program_loads_is_not_looked_into_by_itself() {
 }
 
 #[test]
+fn what_a_loader_needs_is_put_down_to_the_program() {
+    // A library alone does not bring the loader, so the loader is no reason for anything.
+    let mut tree = tree(&[("/lib64/ld-linux-x86-64.so.2", "-> /lib/ld.so")]);
+    let mut loader = Build::new().needs("libneeded.so").bytes();
+    loader.extend(b"\0/lib/\0\0");
+    add(&mut tree, "/lib/ld.so", FileKind::Regular(loader));
+    add(&mut tree, "/lib/libneeded.so", FileKind::Regular(Build::new().bytes()));
+    add(&mut tree, "/lib/liba.so", FileKind::Regular(Build::new().needs("libneeded.so").bytes()));
+    let closure = closure(&tree, &["/lib/liba.so"]);
+    assert!(!closure.kept.contains_key(&b"/lib/ld.so"[..]));
+    for path in closure.kept.keys() {
+        assert!(!why::chains(&closure, path).is_empty(), "{}", path.escape_ascii());
+    }
+}
+
+#[test]
 fn scripts_bring_their_interpreters() {
     let mut tree = guest();
     let mut script =
