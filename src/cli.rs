@@ -1,5 +1,6 @@
 //! The command line: flags as typed become recipes.
 
+mod closure;
 pub mod documents;
 mod edits;
 mod filesystem;
@@ -16,6 +17,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
+use crate::recipe::keep::ClosureRecipe;
 use crate::recipe::{ImageRecipe, TreeRecipe};
 
 /// What the command line asks for.
@@ -28,7 +30,9 @@ pub enum Request {
     /// `rootcast initrd --check`
     Check(CheckRecipe),
     /// `rootcast tree`
-    Tree(TreeRecipe),
+    Tree(Box<TreeRecipe>),
+    /// `rootcast closure`
+    Closure(Box<ClosureRecipe>),
     /// `rootcast completions`
     Completions(Shell),
     /// `rootcast man`: into a directory, or to standard output.
@@ -51,7 +55,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, c
     match verb {
         Verb::Image(arguments) => Ok(Request::Image(Box::new(arguments.recipe()?))),
         Verb::Initrd(arguments) => arguments.request(),
-        Verb::Tree(arguments) => Ok(Request::Tree(arguments.recipe()?)),
+        Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),
+        Verb::Closure(arguments) => Ok(Request::Closure(Box::new(arguments.recipe()?))),
         Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
         Verb::Man(arguments) => Ok(Request::Man(arguments.directory)),
     }
@@ -81,7 +86,8 @@ struct Cli {
 enum Verb {
     Image(Box<image::ImageArguments>),
     Initrd(Box<initrd::InitrdArguments>),
-    Tree(tree::TreeVerb),
+    Tree(Box<tree::TreeVerb>),
+    Closure(Box<closure::ClosureVerb>),
     #[command(hide = true)]
     Completions(documents::CompletionsVerb),
     #[command(hide = true)]

@@ -151,6 +151,14 @@ pub fn close<C: Content>(tree: &Tree<C>, starts: &[Start], options: &Options) ->
     collect::Collector::new(tree, options).run(starts)
 }
 
+/// The bytes of the regular file at a path of the tree; none when there is no such file.
+///
+/// # Errors
+/// When it is longer than a configuration file is, or cannot be read.
+pub fn read_configuration<C: Content>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Vec<u8>>> {
+    file::read(tree, path)
+}
+
 impl Closure {
     /// An error that names everything that is missing, if anything is.
     ///

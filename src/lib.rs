@@ -7,7 +7,7 @@
 //!  directory ─┐ source            transform              plan (pure)         place              write
 //!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─┬───────────▶ Image ───────▶ Image ──────────▶ sparse file
 //!  dump ──────┘           overlay, ownership, edits,    │ mkfs_ext4         gpt, mbr, bare     ▲       stream
-//!                         labels, times                 └───────────▶ Layout ────▶ segments ───┘       digest only
+//!                         closure, labels, times        └───────────▶ Layout ────▶ segments ───┘       digest only
 //!                                                         initramfs               compressed
 //! ```
 //!

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Request::Initrd(recipe) => run::initrd(&recipe, &interrupt),
         Request::Check(recipe) => run::check(&recipe, &interrupt),
         Request::Tree(recipe) => run::tree(&recipe, &interrupt),
+        Request::Closure(recipe) => run::closure(&recipe, &interrupt),
         Request::Completions(shell) => run::completions(shell),
         Request::Man(directory) => run::man(directory.as_deref()),
         Request::Version { json } => run::version(json),

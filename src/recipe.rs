@@ -3,6 +3,7 @@
 pub mod file;
 pub mod filesystem;
 pub mod initrd;
+pub mod keep;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -13,6 +14,7 @@ use mkfs_ext4::{Label, Size};
 use uuid::Uuid;
 
 use self::filesystem::FilesystemRecipe;
+use self::keep::Keep;
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
 use crate::output::Reflink;
@@ -45,6 +47,10 @@ pub struct TreeRecipe {
     pub hardlinks: hardlinks::Policy,
     /// What to change then, the first one first.
     pub edits: Vec<Edit>,
+    /// Which part of the tree is kept after that; none keeps all.
+    pub keep: Option<Keep>,
+    /// Whether the loader's cache is written even if the tree stays whole or has none.
+    pub ld_cache: bool,
     /// Later times become this one.
     pub source_date_epoch: Option<Timestamp>,
     /// How many threads work at once.
@@ -102,6 +108,12 @@ pub enum Output {
 }
 
 impl TreeRecipe {
+    /// The time of what is made and not read.
+    #[must_use]
+    pub fn time_of_changes(&self) -> Timestamp {
+        self.source_date_epoch.unwrap_or(Timestamp::EPOCH)
+    }
+
     /// How much is told on standard error.
     #[must_use]
     pub fn level(&self) -> Level {

@@ -2,6 +2,7 @@
 
 mod check;
 mod clock;
+mod closure;
 mod documents;
 mod image;
 mod initrd;
@@ -12,11 +13,12 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use image_tree::{Timestamp, Tree};
+use image_tree::Tree;
 use rustix::process::geteuid;
 use serde::Serialize;
 
 use crate::blob::Blob;
+use crate::closure::Closure;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::stream;
@@ -29,6 +31,7 @@ use crate::transform::ownership::{self, Ownership};
 use crate::transform::{edit, normalize, overlay, selinux, unreadable};
 
 pub use check::check;
+pub use closure::closure;
 pub use documents::{completions, man, version};
 pub use image::image;
 pub use initrd::initrd;
@@ -37,25 +40,41 @@ pub use tree::tree;
 /// Reads the trees that a recipe names, lays each over those before it and makes the result what the recipe says,
 /// telling what that changed beyond what was asked.
 fn read_tree(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Tree<Blob>> {
+    Ok(read_part(recipe, interrupt, log)?.0)
+}
+
+/// As [`read_tree`], with the closure that was kept, if only a part of the tree was.
+fn read_part(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<(Tree<Blob>, Option<Closure>)> {
     let (mut tree, mut closed) = overlaid(recipe, interrupt, log)?;
     if let Some(ownership) = &recipe.ownership {
         ownership::apply_manifest(&mut tree, ownership)?;
     }
-    let options = edit::Options {
-        time: recipe.source_date_epoch.unwrap_or(Timestamp::EPOCH),
-        threads: recipe.threads.get(),
-    };
+    let options = edit::Options { time: recipe.time_of_changes(), threads: recipe.threads.get() };
     let (mut tree, report) = edit::apply(tree, &recipe.edits, options)?;
     report.warnings.into_iter().for_each(|warning| log.warn(warning));
     closed.extend(report.unreadable);
-    // Last, so that what was taken away need not be readable.
-    if let Some(left) = unreadable::settle(&mut tree, &closed, recipe.unreadable)? {
-        log.exclude("unreadable files", left.count());
-        log.warn(left);
+    // What is left out or empty cannot be needed; but where it is an error, only what is kept has to be readable.
+    let fails = recipe.unreadable == unreadable::Policy::Fail;
+    if !fails || recipe.keep.is_none() {
+        settle(&mut tree, &closed, recipe, log)?;
+    }
+    interrupt.check()?;
+    let (mut tree, closure) = closure::reduce(tree, recipe, log)?;
+    if fails && closure.is_some() {
+        settle(&mut tree, &closed, recipe, log)?;
     }
     // What edits brought is to be no younger either.
     normalize::clamp_times(&mut tree, recipe.source_date_epoch);
-    Ok(if closed.is_empty() { tree } else { tree.compact().0 })
+    Ok((if closed.is_empty() { tree } else { tree.compact().0 }, closure))
+}
+
+/// Does with what may not be read as the recipe says. What was taken away need not be readable.
+fn settle(tree: &mut Tree<Blob>, closed: &[Unreadable], recipe: &TreeRecipe, log: &Log) -> Result<()> {
+    if let Some(left) = unreadable::settle(tree, closed, recipe.unreadable)? {
+        log.exclude("unreadable files", left.count());
+        log.warn(left);
+    }
+    Ok(())
 }
 
 /// All sources as one tree, and what of it may not be read.

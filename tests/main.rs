@@ -11,8 +11,8 @@ mod product;
 
 mod boot;
 mod cli;
-mod compressed;
 mod closure;
+mod compressed;
 mod edited;
 mod failures;
 mod foreign;

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use image_tree::Timestamp;
 
+use super::closure::KeepArguments;
 use super::edits::Edits;
 use super::values;
 use crate::recipe::TreeRecipe;
@@ -85,6 +86,9 @@ pub(super) struct TreeArguments {
     recipe: Option<PathBuf>,
 
     #[command(flatten)]
+    keep: KeepArguments,
+
+    #[command(flatten)]
     edits: Edits,
 }
 
@@ -157,6 +161,7 @@ impl TreeArguments {
             return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
         }
         let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let (ld_cache, keep) = self.keep.recipe()?;
         Ok(TreeRecipe {
             sources: self.sources,
             basedir: self.basedir,
@@ -164,6 +169,8 @@ impl TreeArguments {
             unreadable,
             hardlinks,
             edits: self.edits.0,
+            keep,
+            ld_cache,
             limits: Limits { max_size: self.max_size, max_entries: self.max_entries },
             file_contexts: self.file_contexts.map(file_contexts),
             source_date_epoch: epoch.map(Timestamp::from_seconds),

@@ -2,9 +2,11 @@
 
 use std::io;
 
-use image_tree::Content;
+use image_tree::{Content, Tree};
 
 use super::files::{Files, join, parent};
+use crate::error::Result;
+use crate::output::classify_read_error;
 use crate::transform::edit::glob::Glob;
 
 /// Where the list begins.
@@ -24,6 +26,8 @@ const MAX_DIRECTORIES: usize = 4096;
 pub(super) struct Conf {
     pub(super) directories: Vec<Vec<u8>>,
     pub(super) warnings: Vec<String>,
+    /// The files that were read, by the paths that they were found by.
+    pub(super) files: Vec<Vec<u8>>,
 }
 
 /// Reads `/etc/ld.so.conf` and what it includes. There may be none.
@@ -32,6 +36,15 @@ pub(super) fn read<C: Content>(files: &mut Files<'_, C>) -> io::Result<Conf> {
     let mut budget = MAX_FILES;
     read_file(files, PATH, 0, &mut budget, &mut conf)?;
     Ok(conf)
+}
+
+/// The files that configure the loader's cache, and the directories that they name; both in order and each once.
+///
+/// # Errors
+/// When a file of the tree cannot be read.
+pub fn configured<C: Content>(tree: &Tree<C>) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+    let conf = read(&mut Files::new(tree)).map_err(classify_read_error)?;
+    Ok((conf.files, conf.directories))
 }
 
 /// One line that means something.
@@ -57,6 +70,9 @@ fn read_file<C: Content>(
             conf.warnings.push(warning);
         }
         return Ok(());
+    }
+    if !conf.files.iter().any(|known| known == path) {
+        conf.files.push(path.to_vec());
     }
     let mut text = files.head(found.id, MAX_BYTES + 1)?;
     if text.len() > MAX_BYTES {

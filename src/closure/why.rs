@@ -81,7 +81,7 @@ impl fmt::Display for Missing {
             Cause::Unusable { path, why } => write!(f, ": {}: {why}", path.escape_ascii()),
             Cause::NoLoader => write!(f, ": the tree has no loader for this machine"),
             Cause::UnknownLoader => {
-                write!(f, ": how this loader searches is not known; name its libraries with --add")
+                write!(f, ": how this loader searches is not known; name its libraries with --keep")
             }
             Cause::NoMatch => write!(f, ": no file of the tree matches"),
         }
@@ -158,6 +158,9 @@ impl fmt::Display for Reason {
         let name = self.name.escape_ascii();
         match &self.by {
             None if self.kind == Kind::Asked => write!(f, "asked for by {name}"),
+            None if matches!(self.kind, Kind::Configured | Kind::Dlopen) => {
+                write!(f, "{} {name}, which a flag or a file of the tree names", self.kind)
+            }
             None => write!(f, "{} {name}, which was asked for", self.kind),
             Some(by) => write!(f, "{} {name} of {}", self.kind, by.escape_ascii()),
         }

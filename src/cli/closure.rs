@@ -1,0 +1,251 @@
+//! Flags that say which part of a tree is kept, and the verb that prints it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Args, ValueEnum};
+
+use super::tree::TreeArguments;
+use crate::closure::dlopen::{Policy, Priority, Rule};
+use crate::closure::glob::NameGlob;
+use crate::closure::unit::Follow;
+use crate::closure::{Hwcaps, Start};
+use crate::recipe::keep::{Charsets, ClosureRecipe, Keep, MissingPolicy, NamePattern};
+use crate::transform::edit::glob::Glob;
+
+/// Print what programs need to run: the part of a tree that --keep leaves, one path a line
+///
+/// Programs, libraries, loaders, links and directories are found in the tree alone, by the rules of the kernel and of
+/// the loaders of glibc and musl; nothing is run. The flags are those of rootcast image, which makes the tree smaller by
+/// them. (--add is an edit: it brings files of the host into the tree.)
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ClosureVerb {
+    #[command(flatten)]
+    tree: TreeArguments,
+
+    /// Print why this path is kept instead: each chain from it to what was asked for
+    #[arg(long, value_name = "PATH", conflicts_with = "json")]
+    why: Vec<OsString>,
+
+    /// Print one JSON object: each path with its reasons, what is missing, warnings
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  rootcast closure rootfs/ --keep /usr/bin/curl                  the paths it needs
+  rootcast closure rootfs/ --keep /usr/bin/curl --why /usr/lib/x86_64-linux-gnu/libz.so.1
+  rootcast image rootfs/ --keep /usr/bin/curl -o disk.img        an image of them alone";
+
+impl ClosureVerb {
+    pub(super) fn recipe(self) -> Result<ClosureRecipe, clap::Error> {
+        let tree = self.tree.recipe()?;
+        if tree.keep.is_none() {
+            let message = "a closure starts from something: give --keep, --keep-unit or --keep-rule\n";
+            return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message));
+        }
+        Ok(ClosureRecipe {
+            tree,
+            why: self.why.into_iter().map(OsString::into_vec).collect(),
+            json: self.json,
+        })
+    }
+}
+
+const HEADING: &str = "The part of the tree that is kept";
+
+/// What is asked for. A tree of which nothing is asked for stays whole.
+#[derive(Debug, Args)]
+struct Asked {
+    /// Keep this path of the tree, or what a pattern matches, with all that it needs, and nothing that no --keep asks
+    /// for. A directory is kept with all that is in it
+    #[arg(long, value_name = "PATH|GLOB", value_parser = start(), help_heading = HEADING)]
+    keep: Vec<Start>,
+
+    /// Keep this systemd unit, its programs and the units it pulls in; systemd itself is kept by --keep
+    #[arg(long, value_name = "UNIT|GLOB", value_parser = unit(), help_heading = HEADING)]
+    keep_unit: Vec<NamePattern>,
+
+    /// Keep this file of udev's rules, by name or path, and the programs it runs
+    #[arg(long, value_name = "NAME|GLOB|PATH", value_parser = rules(), help_heading = HEADING)]
+    keep_rule: Vec<NamePattern>,
+}
+
+/// The part of the tree that is kept, and the loader's cache.
+#[derive(Debug, Args)]
+pub(super) struct KeepArguments {
+    #[command(flatten)]
+    asked: Asked,
+
+    /// Which other units a unit brings along [default: all]
+    #[arg(long, value_name = "WHICH", requires = "keep_unit", help_heading = HEADING)]
+    follow_units: Option<FollowUnits>,
+
+    /// What becomes of what is needed and not in the tree [default: error]
+    #[arg(long, value_name = "WHAT", requires = "Asked", help_heading = HEADING)]
+    missing: Option<Missing>,
+
+    /// Which builds of libraries for better processors are kept: all, none, or those of these names, as x86-64-v3
+    /// [default: all]
+    #[arg(long, value_name = "all|none|NAME,…", requires = "Asked", help_heading = HEADING)]
+    hwcaps: Option<Hwcaps>,
+
+    /// Keep libraries that programs say they open when they run, from this priority on [default: recommended]
+    #[arg(long, value_name = "PRIORITY", requires = "Asked", help_heading = HEADING)]
+    dlopen: Option<Dlopen>,
+
+    /// Keep libraries opened for this feature of these objects whatever their priority, both by pattern
+    #[arg(
+        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Asked", help_heading = HEADING
+    )]
+    dlopen_allow: Vec<Rule>,
+
+    /// Keep no library for being opened for this feature of these objects
+    #[arg(
+        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Asked", help_heading = HEADING
+    )]
+    dlopen_deny: Vec<Rule>,
+
+    /// Keep the name services of /etc/nsswitch.conf if glibc is kept [default: yes]
+    #[arg(long, value_name = "yes|no", requires = "Asked", help_heading = HEADING, hide_possible_values = true)]
+    nss: Option<YesNo>,
+
+    /// Keep this service of PAM, its modules and what they run
+    #[arg(long, value_name = "SERVICE", requires = "Asked", help_heading = HEADING)]
+    pam: Vec<OsString>,
+
+    /// Keep glibc's modules for character sets: all, or those of these
+    #[arg(long, value_name = "all|CHARSET,…", requires = "Asked", help_heading = HEADING)]
+    gconv: Option<String>,
+
+    /// Keep the providers and engines of OpenSSL
+    #[arg(long, requires = "Asked", help_heading = HEADING)]
+    openssl: bool,
+
+    /// Write a new /etc/ld.so.cache, also for a tree that stays whole or has none. Of a part it is written by itself
+    /// when the tree has one or libraries are where only /etc/ld.so.conf says
+    #[arg(long, help_heading = HEADING)]
+    ld_cache: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FollowUnits {
+    /// None
+    None,
+    /// Those it wants and requires
+    Dependencies,
+    /// Also those it triggers, and those for its failure or success
+    All,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Missing {
+    /// It is an error that names all of it
+    Error,
+    /// Each is a warning
+    Warn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Dlopen {
+    /// Those without which nothing useful is done
+    Required,
+    /// Also those that should be there
+    Recommended,
+    /// All
+    Suggested,
+    /// None
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum YesNo {
+    Yes,
+    No,
+}
+
+impl KeepArguments {
+    /// Whether a cache is asked for, and what is kept; none keeps everything.
+    pub(super) fn recipe(self) -> Result<(bool, Option<Keep>), clap::Error> {
+        let Asked { keep: starts, keep_unit: units, keep_rule: rules } = self.asked;
+        if starts.is_empty() && units.is_empty() && rules.is_empty() {
+            return Ok((self.ld_cache, None));
+        }
+        let least = match self.dlopen.unwrap_or(Dlopen::Recommended) {
+            Dlopen::Required => Some(Priority::Required),
+            Dlopen::Recommended => Some(Priority::Recommended),
+            Dlopen::Suggested => Some(Priority::Suggested),
+            Dlopen::None => None,
+        };
+        if least.is_none() && !self.dlopen_allow.is_empty() {
+            let message =
+                "--dlopen none takes no library, so --dlopen-allow cannot; give --dlopen required\n";
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
+        }
+        let (allow, deny) = (self.dlopen_allow, self.dlopen_deny);
+        let follow = self.follow_units.unwrap_or(FollowUnits::All);
+        let all = matches!(follow, FollowUnits::All);
+        let keep = Keep {
+            starts,
+            units,
+            follow: Follow {
+                dependencies: !matches!(follow, FollowUnits::None),
+                triggers: all,
+                outcomes: all,
+            },
+            rules,
+            pam: self.pam.into_iter().map(OsString::into_vec).collect(),
+            gconv: self.gconv.as_deref().map(charsets),
+            openssl: self.openssl,
+            nss: self.nss != Some(YesNo::No),
+            hwcaps: self.hwcaps.unwrap_or_default(),
+            dlopen: least.map(|least| Policy { least, allow, deny }),
+            missing: match self.missing {
+                Some(Missing::Warn) => MissingPolicy::Warn,
+                Some(Missing::Error) | None => MissingPolicy::Error,
+            },
+        };
+        Ok((self.ld_cache, Some(keep)))
+    }
+}
+
+fn charsets(text: &str) -> Charsets {
+    match text {
+        "all" => Charsets::All,
+        names => Charsets::Only(names.split(',').map(|name| name.as_bytes().to_vec()).collect()),
+    }
+}
+
+fn start() -> impl TypedValueParser<Value = Start> {
+    OsStringValueParser::new().try_map(|text| match text.as_bytes() {
+        b"" => Err("a path is needed, and / is the whole tree".to_owned()),
+        text => Start::parse(text),
+    })
+}
+
+fn unit() -> impl TypedValueParser<Value = NamePattern> {
+    OsStringValueParser::new().try_map(|text| pattern(text.as_bytes()))
+}
+
+fn rules() -> impl TypedValueParser<Value = NamePattern> {
+    OsStringValueParser::new().try_map(|text| match text.as_bytes() {
+        path @ [b'/', ..] => Ok(NamePattern { text: path.to_vec(), glob: None }),
+        name => pattern(name),
+    })
+}
+
+fn rule() -> impl TypedValueParser<Value = Rule> {
+    OsStringValueParser::new().try_map(|text| Rule::parse(text.as_bytes()))
+}
+
+/// A backslash is part of a unit's name unless the name is a pattern.
+fn pattern(text: &[u8]) -> Result<NamePattern, String> {
+    let glob = match text.is_empty() || text.contains(&b'/') || Glob::is_pattern(text) {
+        true => Some(NameGlob::parse(text)?),
+        false => None,
+    };
+    Ok(NamePattern { text: text.to_vec(), glob })
+}

@@ -1,0 +1,201 @@
+//! `rootcast closure`, and the part of a tree that is kept for the other verbs.
+
+mod cache;
+mod starts;
+
+use image_tree::{Content, Tree};
+use serde::Serialize;
+
+use crate::blob::Blob;
+use crate::closure::resolve::{Unresolved, follow};
+use crate::closure::{self, Closure, Kind, Options, Start, why};
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use crate::recipe::TreeRecipe;
+use crate::recipe::keep::{ClosureRecipe, Keep, MissingPolicy};
+use crate::report::Log;
+
+/// Prints what is kept of a tree, or why.
+///
+/// # Errors
+/// When the tree cannot be read, something is missing, or what is to be explained is not kept.
+pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
+    let log = Log::new(recipe.tree.level());
+    let (tree, closure) = super::read_part(&recipe.tree, interrupt, &log)?;
+    let closure = closure.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;
+    if recipe.json {
+        return super::print_json(&Report::of(&closure, &log));
+    }
+    let mut text = Vec::new();
+    if recipe.why.is_empty() {
+        for path in closure.kept.keys() {
+            text.extend_from_slice(path);
+            text.push(b'\n');
+        }
+    }
+    for path in &recipe.why {
+        explain(&tree, &closure, path, &mut text)?;
+    }
+    super::print(&text)
+}
+
+/// Writes each chain from a path to what was asked for.
+fn explain(tree: &Tree<Blob>, closure: &Closure, path: &[u8], text: &mut Vec<u8>) -> Result<()> {
+    let path = kept_name(tree, closure, path).ok_or_else(|| {
+        let path = path.escape_ascii();
+        Error::new(ErrorKind::BadInput, format!("{path} is not kept: nothing that was asked for needs it"))
+    })?;
+    for chain in why::chains(closure, &path) {
+        text.extend_from_slice(&path);
+        text.push(b'\n');
+        for reason in &chain {
+            text.extend_from_slice(format!("  {reason}\n").as_bytes());
+        }
+    }
+    Ok(())
+}
+
+/// The name that a path is kept by: its own, for a link may have other reasons than what it leads to, or else that of
+/// what it leads to.
+fn kept_name<C>(tree: &Tree<C>, closure: &Closure, path: &[u8]) -> Option<Vec<u8>> {
+    let slash = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let (directory, name) = path.split_at(slash);
+    let directory = if directory.is_empty() { b"/" } else { directory };
+    let real = |path: &[u8]| -> Result<Vec<u8>, Unresolved> { Ok(follow(tree, path, &mut 0)?.path) };
+    let itself = real(directory).ok().map(|directory| match &directory[..] {
+        b"/" => [b"/", name].concat(),
+        directory => [directory, b"/", name].concat(),
+    });
+    let is_kept = |path: &Vec<u8>| closure.kept.contains_key(path);
+    itself.filter(is_kept).or_else(|| real(path).ok().filter(is_kept))
+}
+
+/// The tree with nothing but what the recipe keeps, and the closure that says so; and with a new cache for the loader
+/// if it needs one.
+///
+/// # Errors
+/// When something is missing, or a file that decides what is needed cannot be read.
+pub(super) fn reduce(
+    tree: Tree<Blob>,
+    recipe: &TreeRecipe,
+    log: &Log,
+) -> Result<(Tree<Blob>, Option<Closure>)> {
+    let Some(keep) = &recipe.keep else {
+        let tree = if recipe.ld_cache { cache::of_whole(tree, recipe, log)? } else { tree };
+        return Ok((tree, None));
+    };
+    let (mut closure, needs_cache) = close(&tree, keep, recipe, log)?;
+    for warning in &closure.warnings {
+        log.warn(warning);
+    }
+    match keep.missing {
+        MissingPolicy::Error => closure.refuse_missing()?,
+        MissingPolicy::Warn => {
+            closure.missing.iter().for_each(|one| log.warn(format_args!("missing: {one}")))
+        }
+    }
+    let metadata = cache::metadata(&tree, recipe.time_of_changes());
+    let before = tree.inode_count();
+    let mut tree = closure::keep(tree, &closure);
+    log.detail(format_args!("{} of {before} inodes are kept", tree.inode_count()));
+    if needs_cache && let Some(written) = cache::write(&mut tree, &closure.library_directories, metadata)? {
+        log.detail(format_args!("/etc/ld.so.cache was written anew for {} libraries", written.entries));
+        cache::add_to(&mut closure, &written.path);
+    }
+    Ok((tree, Some(closure)))
+}
+
+/// Finds what is needed, and what that needs in its turn by the configuration of what came along. Also tells whether
+/// the loader's cache is to be written.
+fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Result<(Closure, bool)> {
+    /// Each round adds what only a loader or directory of libraries that the last one brought lets one see.
+    const MAX_ROUNDS: usize = 4;
+    let options =
+        Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads: recipe.threads.get() };
+    let (asked, mut unknown) = starts::asked(tree, keep)?;
+    let mut closure = closure::close(tree, &asked, &options)?;
+    let mut needs_cache = recipe.ld_cache;
+    let mut implied = starts::Implied::default();
+    for _ in 0..MAX_ROUNDS {
+        needs_cache |= cache::is_needed(tree, &closure)?;
+        let found = starts::implied(tree, keep, &closure, needs_cache)?;
+        if found.needs == implied.needs {
+            break;
+        }
+        implied = found;
+        let more = implied.needs.iter().cloned().map(Start::Need);
+        let starts: Vec<Start> = asked.iter().cloned().chain(more).collect();
+        closure = closure::close(tree, &starts, &options)?;
+    }
+    unknown.append(&mut implied.unknown);
+    unknown.iter().for_each(|unknown| log.warn(unknown));
+    starts::tell(tree, &closure, &implied.needs, log);
+    Ok((closure, needs_cache))
+}
+
+/// A closure for programs; its schema is `src/report/closure.schema.json`.
+#[derive(Serialize)]
+struct Report {
+    kept: Vec<Kept>,
+    missing: Vec<String>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Kept {
+    path: String,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    kind: &'static str,
+    by: Option<String>,
+    name: String,
+}
+
+impl Report {
+    fn of(closure: &Closure, log: &Log) -> Self {
+        let kept = closure.kept.iter().map(|(path, reasons)| Kept {
+            path: lossy(path),
+            reasons: reasons
+                .iter()
+                .map(|reason| Reason {
+                    kind: kind(reason.kind),
+                    by: reason.by.as_deref().map(lossy),
+                    name: lossy(&reason.name),
+                })
+                .collect(),
+        });
+        Self {
+            kept: kept.collect(),
+            missing: closure.missing.iter().map(ToString::to_string).collect(),
+            warnings: log.warnings(),
+        }
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Asked => "asked",
+        Kind::Interpreter => "interpreter",
+        Kind::Needed => "needed",
+        Kind::Filter => "filter",
+        Kind::Auxiliary => "auxiliary",
+        Kind::Hwcaps => "hwcaps",
+        Kind::Script => "script",
+        Kind::Dlopen => "dlopen",
+        Kind::Configured => "configured",
+        Kind::Symlink => "symlink",
+        Kind::Parent => "parent",
+    }
+}
+
+/// The bytes of a file that configures something; none when there is no regular file.
+fn read<C: Content>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Vec<u8>>> {
+    closure::read_configuration(tree, path)
+}

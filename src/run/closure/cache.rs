@@ -1,0 +1,156 @@
+//! A new `/etc/ld.so.cache` for what is left of a tree.
+
+use std::collections::BTreeSet;
+
+use image_tree::{Inode, Kind as FileKind, Metadata, Name, Timestamp, Tree};
+
+use crate::blob::Blob;
+use crate::closure::ld_cache::scan::{Library, scan};
+use crate::closure::ld_cache::{Abi, Cache};
+use crate::closure::resolve::follow;
+use crate::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start, conf};
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::classify_read_error;
+use crate::recipe::TreeRecipe;
+use crate::report::Log;
+use crate::resolve::resolve;
+
+const PATH: &[u8] = b"/etc/ld.so.cache";
+const NAME: &[u8] = b"ld.so.cache";
+
+/// What `ldconfig -p` prints as the cache's maker. It has no version: the same libraries are the same bytes.
+const GENERATOR: &[u8] = b"rootcast";
+
+/// A cache that was written.
+pub(super) struct Written {
+    pub(super) entries: usize,
+    /// Its path without symbolic links.
+    pub(super) path: Vec<u8>,
+}
+
+/// Whether what is kept of a tree needs a cache: when the tree has one, and when a library is kept in a directory that
+/// only `/etc/ld.so.conf` names. Only glibc's loader reads it.
+pub(super) fn is_needed(tree: &Tree<Blob>, closure: &Closure) -> Result<bool> {
+    if closure.library_directories.is_empty() {
+        return Ok(false);
+    }
+    if resolve(tree, PATH).is_some() {
+        return Ok(true);
+    }
+    let directories = conf::configured(tree)?.1;
+    let real = |path: &Vec<u8>| Some(follow(tree, path, &mut 0).ok()?.path);
+    let directories: BTreeSet<Vec<u8>> = directories.iter().filter_map(real).collect();
+    Ok(closure.kept.keys().any(|path| directories.contains(parent(path))))
+}
+
+fn parent(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(0) | None => b"/",
+        Some(slash) => &path[..slash],
+    }
+}
+
+/// What the new cache is to be like: as the one of the tree but for its time, or else as `ldconfig` makes it.
+pub(super) fn metadata(tree: &Tree<Blob>, time: Timestamp) -> Metadata {
+    let before =
+        resolve(tree, PATH).map(|id| tree.get(id)).filter(|inode| matches!(inode.kind, FileKind::Regular(_)));
+    let mut metadata = before.map_or_else(|| Metadata::new(0o644), |inode| inode.metadata.clone());
+    metadata.mtime = time;
+    metadata
+}
+
+/// Writes the cache of what the directories have now. None is written when they have no libraries.
+///
+/// # Errors
+/// When a library cannot be read, or `/etc` is no directory.
+pub(super) fn write(
+    tree: &mut Tree<Blob>,
+    directories: &[Vec<u8>],
+    metadata: Metadata,
+) -> Result<Option<Written>> {
+    let mut abi: Option<Abi> = None;
+    let found = scan(tree, directories, |id| match &tree.get(id).kind {
+        FileKind::Regular(content) => {
+            let library = Library::read(content)?;
+            abi = abi.or(library.as_ref().map(|library| library.abi));
+            Ok(library)
+        }
+        _ => Ok(None),
+    });
+    let mut found = found.map_err(classify_read_error)?;
+    let Some(abi) = abi.filter(|_| !found.entries.is_empty()) else { return Ok(None) };
+    // No link is made that the tree does not have: the cache names the file itself.
+    for link in &found.links {
+        let path = |name: &[u8]| [&link.directory, &b"/"[..], name].concat();
+        let (named, target) = (path(&link.name), path(&link.target));
+        found
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.path == named)
+            .for_each(|entry| entry.path.clone_from(&target));
+    }
+    let entries = found.entries.len();
+    let cache = Cache { big_endian: abi.big_endian, generator: GENERATOR.to_vec(), entries: found.entries };
+    let bytes = cache.to_bytes(abi).map_err(|error| Error::new(ErrorKind::BadInput, error))?;
+    let path = put(tree, bytes, metadata)?;
+    Ok(Some(Written { entries, path }))
+}
+
+/// Puts the file into the tree, in place of whatever has its name, and gives its path.
+fn put(tree: &mut Tree<Blob>, bytes: Vec<u8>, metadata: Metadata) -> Result<Vec<u8>> {
+    let refuse = |error: &dyn std::fmt::Display| {
+        Error::new(ErrorKind::BadInput, format!("{} cannot be written: {error}", PATH.escape_ascii()))
+    };
+    let name = |bytes: &[u8]| Name::new(bytes).map_err(|error| refuse(&error));
+    let etc = match resolve(tree, b"/etc") {
+        Some(etc) => etc,
+        None => {
+            let mut above = Metadata::new(0o755);
+            above.mtime = metadata.mtime;
+            let root = Tree::<Blob>::ROOT;
+            tree.insert(root, name(b"etc")?, Inode::directory(above)).map_err(|error| refuse(&error))?
+        }
+    };
+    tree.remove(etc, NAME);
+    let inode = Inode { metadata, kind: FileKind::Regular(Blob::from(bytes)) };
+    tree.insert(etc, name(NAME)?, inode).map_err(|error| refuse(&error))?;
+    let directory = follow(tree, b"/etc", &mut 0).map_err(|error| refuse(&error))?.path;
+    Ok([&directory, &b"/"[..], NAME].concat())
+}
+
+/// Notes that the cache is there for the loaders.
+pub(super) fn add_to(closure: &mut Closure, path: &[u8]) {
+    let is_loader = |reason: &Reason| reason.kind == Kind::Interpreter;
+    let loaders = closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(is_loader));
+    let mut loaders: Vec<Option<Vec<u8>>> = loaders.map(|(path, _)| Some(path.clone())).collect();
+    if loaders.is_empty() {
+        loaders.push(None);
+    }
+    for by in loaders {
+        let reason = |kind| Reason { kind, by: by.clone(), name: PATH.to_vec() };
+        if parent(path) != b"/" {
+            let above = closure.kept.entry(parent(path).to_vec()).or_default();
+            if above.is_empty() {
+                above.insert(reason(Kind::Parent));
+            }
+        }
+        closure.kept.entry(path.to_vec()).or_default().insert(reason(Kind::Configured));
+    }
+}
+
+/// Gives a tree that stays whole a cache of all its libraries.
+pub(super) fn of_whole(mut tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result<Tree<Blob>> {
+    let options = Options { hwcaps: Hwcaps::All, dlopen: None, threads: recipe.threads.get() };
+    let all = closure::close(&tree, &[Start::Path(b"/".to_vec())], &options)?;
+    let metadata = metadata(&tree, recipe.time_of_changes());
+    match write(&mut tree, &all.library_directories, metadata)? {
+        Some(written) => {
+            log.detail(format_args!("/etc/ld.so.cache was written for {} libraries", written.entries));
+            Ok(tree)
+        }
+        None => {
+            let message = "--ld-cache: the tree has no program for glibc's loader, which alone reads it, or no libraries";
+            Err(Error::new(ErrorKind::BadInput, message))
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What a closure starts from besides paths: units, rules, and what the libraries that come along open by themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image_tree::Tree;
+
+use super::read;
+use crate::blob::Blob;
+use crate::closure::need::{Need, Needs, What};
+use crate::closure::{Closure, Kind, Start, conf, gconv, nss, pam, udev, unit};
+use crate::error::{Error, ErrorKind, Result};
+use crate::recipe::keep::{Charsets, Keep, NamePattern};
+use crate::report::Log;
+use crate::resolve::resolve;
+
+/// What nobody asked for by a path.
+#[derive(Debug, Default)]
+pub(super) struct Implied {
+    pub(super) needs: Vec<Need>,
+    /// Sentences about what cannot be followed.
+    pub(super) unknown: Vec<String>,
+}
+
+impl Implied {
+    fn take(&mut self, needs: Needs) {
+        self.needs.extend(needs.needs);
+        self.unknown.extend(needs.unknown);
+    }
+
+    fn configured(&mut self, path: &[u8], reason: &str) {
+        let (what, reason) = (What::File(vec![path.to_vec()]), reason.to_owned());
+        self.needs.push(Need { what, kind: Kind::Configured, must: false, reason });
+    }
+}
+
+/// What flags ask for, and what of it cannot be followed.
+pub(super) fn asked(tree: &Tree<Blob>, keep: &Keep) -> Result<(Vec<Start>, Vec<String>)> {
+    let mut found = Implied::default();
+    let mut units = Vec::new();
+    for wanted in &keep.units {
+        match &wanted.glob {
+            None => units.push(wanted.text.clone()),
+            Some(glob) => {
+                let matching = unit::matching(tree, glob);
+                if matching.is_empty() {
+                    return Err(nothing("--keep-unit", &wanted.text, "no unit of the tree matches"));
+                }
+                units.extend(matching);
+            }
+        }
+    }
+    found.take(unit::needs(tree, &units, keep.follow)?);
+    for wanted in &keep.rules {
+        for path in rules(tree, wanted)? {
+            take_rules(tree, keep, &path, &mut found)?;
+        }
+    }
+    let starts = keep.starts.iter().cloned().chain(found.needs.into_iter().map(Start::Need));
+    Ok((starts.collect(), found.unknown))
+}
+
+fn nothing(flag: &str, text: &[u8], why: &str) -> Error {
+    Error::new(ErrorKind::BadInput, format!("{flag} {}: {why}", text.escape_ascii()))
+}
+
+/// The files of rules that a flag means. Of files of one name that of the first directory counts.
+fn rules(tree: &Tree<Blob>, wanted: &NamePattern) -> Result<Vec<Vec<u8>>> {
+    let text = &wanted.text;
+    if text.starts_with(b"/") {
+        return Ok(vec![text.clone()]);
+    }
+    let mut found: BTreeMap<&[u8], Vec<u8>> = BTreeMap::new();
+    for directory in udev::DIRECTORIES {
+        let entries = resolve(tree, directory).and_then(|id| tree.entries(id));
+        for name in entries.into_iter().flatten().map(|(name, _)| name.as_bytes()) {
+            let is_wanted = wanted.glob.as_ref().map_or(name == text, |glob| glob.matches(name));
+            if is_wanted && name.ends_with(b".rules") {
+                found.entry(name).or_insert_with(|| [directory, b"/", name].concat());
+            }
+        }
+    }
+    if found.is_empty() {
+        let why = "no directory of udev's rules in the tree has such a file, whose name must end in .rules";
+        return Err(nothing("--keep-rule", text, why));
+    }
+    Ok(found.into_values().collect())
+}
+
+/// A file of rules, what it runs, and the accounts that it gives devices to.
+fn take_rules(tree: &Tree<Blob>, keep: &Keep, path: &[u8], found: &mut Implied) -> Result<()> {
+    // A link to /dev/null turns rules of that name off, and is kept as it is.
+    let (what, kind) = (What::Name(path.to_vec()), Kind::Configured);
+    found.needs.push(Need { what, kind, must: true, reason: "is a file of udev's rules".to_owned() });
+    let Some(text) = read(tree, path)? else { return Ok(()) };
+    found.configured(path, "is a file of udev's rules");
+    let rules = udev::Rules::parse(path, &text);
+    found.take(rules.needs);
+    for (names, accounts) in [(&rules.owners, &b"/etc/passwd"[..]), (&rules.groups, b"/etc/group")] {
+        if !names.is_empty() {
+            found.configured(accounts, "has accounts to which udev's rules give devices");
+        }
+    }
+    for name in rules.units {
+        match unit::needs(tree, std::slice::from_ref(&name), keep.follow) {
+            Ok(needs) => found.take(needs),
+            // Rules name units of packages that need not be installed.
+            Err(error) if error.kind() == ErrorKind::BadInput => found.unknown.push(format!(
+                "{}, which {} starts: {error}",
+                name.escape_ascii(),
+                path.escape_ascii()
+            )),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// What comes along with what is kept already: what C libraries open by themselves, and what flags add to that.
+pub(super) fn implied(tree: &Tree<Blob>, keep: &Keep, closure: &Closure, has_cache: bool) -> Result<Implied> {
+    let mut found = Implied::default();
+    let names: BTreeSet<&[u8]> = closure.kept.keys().map(|path| base_name(path)).collect();
+    let libgcc = nss::libgcc(names.iter().copied());
+    let has_glibc = !libgcc.needs.is_empty();
+    found.take(libgcc);
+    if has_glibc && keep.nss {
+        const PATH: &[u8] = b"/etc/nsswitch.conf";
+        if let Some(text) = read(tree, PATH)? {
+            found.configured(PATH, "says which name services glibc opens");
+            found.take(nss::needs(&text));
+        }
+    }
+    let directories = &closure.library_directories;
+    if has_cache && !directories.is_empty() {
+        for path in conf::configured(tree)?.0 {
+            found.configured(&path, "says which directories /etc/ld.so.cache is made of");
+        }
+    }
+    if let Some(charsets) = &keep.gconv {
+        for directory in directories {
+            take_gconv(tree, &[directory, &b"/gconv"[..]].concat(), charsets, &mut found)?;
+        }
+    }
+    for service in &keep.pam {
+        let needs = pam::needs(tree, service, directories)?;
+        if needs.needs.is_empty() {
+            return Err(nothing(
+                "--pam",
+                service,
+                "the tree has no such service in /etc/pam.d or /usr/lib/pam.d",
+            ));
+        }
+        found.take(needs);
+    }
+    if keep.openssl {
+        found.take(nss::openssl(directories));
+    }
+    Ok(found)
+}
+
+/// glibc's modules in a directory, and the files that list them.
+fn take_gconv(tree: &Tree<Blob>, directory: &[u8], charsets: &Charsets, found: &mut Implied) -> Result<()> {
+    let Some(id) = resolve(tree, directory) else { return Ok(()) };
+    let beneath = |name: &[u8]| [directory, b"/", name].concat();
+    let mut lists = vec![beneath(b"gconv-modules")];
+    if let Some(entries) = tree.lookup(id, b"gconv-modules.d").and_then(|id| tree.entries(id)) {
+        let names = entries.keys().map(|name| name.as_bytes()).filter(|name| name.ends_with(b".conf"));
+        lists.extend(names.map(|name| beneath(&[b"gconv-modules.d/", name].concat())));
+    }
+    let only = match charsets {
+        Charsets::All => None,
+        Charsets::Only(names) => Some(&names[..]),
+    };
+    for list in lists {
+        let Some(text) = read(tree, &list)? else { continue };
+        found.configured(&list, "lists modules for character sets");
+        found.take(gconv::needs(directory, &text, only));
+    }
+    found.configured(&beneath(b"gconv-modules.cache"), "lists modules for character sets");
+    Ok(())
+}
+
+/// Tells what came along by itself and why.
+pub(super) fn tell(tree: &Tree<Blob>, closure: &Closure, needs: &[Need], log: &Log) {
+    let named: BTreeSet<&[u8]> =
+        closure.kept.values().flatten().map(|reason| reason.name.as_slice()).collect();
+    for need in needs {
+        let taken = match &need.what {
+            What::File(names) | What::Library(names) => {
+                names.iter().find(|name| named.contains(name.as_slice()))
+            }
+            What::Name(name) => Some(name),
+            What::FilesIn { directory, .. } => {
+                Some(directory).filter(|directory| resolve(tree, directory).is_some())
+            }
+        };
+        if let Some(taken) = taken {
+            log.detail(format_args!("kept: {}, which {}", taken.escape_ascii(), need.reason));
+        }
+    }
+}
+
+fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
