@@ -9,6 +9,9 @@
 //!  dump ──────┘           overlay, ownership, edits,    │ mkfs_ext4         gpt, mbr, bare     ▲       stream
 //!                         closure, labels, times        └───────────▶ Layout ────▶ segments ───┘       digest only
 //!                                                         initramfs               compressed
+//!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─────────────▶ Image ───────▶ Image ──────────▶ sparse file
+//!  dump ──────┘           overlay, ownership, edits,    mkfs_ext4         gpt, mbr, bare         │         stream
+//!                         labels, times                                                           └─────── digest only
 //! ```
 //!
 //! * A source says what files there are and where their bytes lie ([`blob::Blob`]); it keeps none of them.

@@ -18,7 +18,6 @@ use rustix::process::geteuid;
 use serde::Serialize;
 
 use crate::blob::Blob;
-use crate::closure::Closure;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::stream;
@@ -43,8 +42,12 @@ fn read_tree(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Tr
     Ok(read_part(recipe, interrupt, log)?.0)
 }
 
-/// As [`read_tree`], with the closure that was kept, if only a part of the tree was.
-fn read_part(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<(Tree<Blob>, Option<Closure>)> {
+/// As [`read_tree`], with what was kept, if only a part of the tree was.
+fn read_part(
+    recipe: &TreeRecipe,
+    interrupt: &Interrupt,
+    log: &Log,
+) -> Result<(Tree<Blob>, Option<closure::Part>)> {
     let (mut tree, mut closed) = overlaid(recipe, interrupt, log)?;
     if let Some(ownership) = &recipe.ownership {
         ownership::apply_manifest(&mut tree, ownership)?;
@@ -59,13 +62,13 @@ fn read_part(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<(T
         settle(&mut tree, &closed, recipe, log)?;
     }
     interrupt.check()?;
-    let (mut tree, closure) = closure::reduce(tree, recipe, log)?;
-    if fails && closure.is_some() {
+    let (mut tree, part) = closure::reduce(tree, recipe, log)?;
+    if fails && part.is_some() {
         settle(&mut tree, &closed, recipe, log)?;
     }
     // What edits brought is to be no younger either.
     normalize::clamp_times(&mut tree, recipe.source_date_epoch);
-    Ok((if closed.is_empty() { tree } else { tree.compact().0 }, closure))
+    Ok((if closed.is_empty() { tree } else { tree.compact().0 }, part))
 }
 
 /// Does with what may not be read as the recipe says. What was taken away need not be readable.

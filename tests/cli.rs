@@ -59,6 +59,10 @@ const CASES: &[Case] = &[
         ],
     ),
     good("tree --help", &["SOURCE"]),
+    good(
+        "closure --help",
+        &["--keep", "--keep-unit", "--keep-rule", "--why", "--json", "--missing", "--hwcaps"],
+    ),
     good("tree {source}", &["/small "]),
     good("tree {dump}", &["/etc/hostname 6 100644 1 0 0 0 1600000000.0 - guest\\n -"]),
     good("image {source} -o {out}", &[]),
@@ -229,6 +233,37 @@ const CASES: &[Case] = &[
     good("image {source} --recipe {scratch}/image.toml -o {out}", &[]),
     good("image {source} --recipe {scratch}/image.toml -o {out} --size 16M", &[]),
     good("tree {source} --unreadable skip", &["/small "]),
+    // The part that is kept.
+    good("closure {dump} --keep /etc/hostname", &["/etc\n/etc/hostname\n"]),
+    good("closure {dump} --keep /etc/host*", &["/etc\n/etc/hostname\n"]),
+    good("closure {dump} --keep /etc --why etc/hostname", &["/etc/hostname\n  asked for by /etc\n"]),
+    good("closure {dump} --keep /etc/hostname --json", &["\"kind\": \"parent\"", "\"missing\": []"]),
+    good("tree {source} {dump} --keep /etc/hostname", &["/etc/hostname "]),
+    good("tree {source} --symlink /small:/link --keep /link", &["/link ", "/small "]),
+    good("image {dump} --keep /etc/hostname -o {out}", &[]),
+    good("tree {dump} --recipe {scratch}/keep.toml", &["/etc/hostname "]),
+    Case {
+        arguments: "closure {dump} --keep /etc/hostname --keep /none --missing warn",
+        codes: OK,
+        stderr: &["warning: missing: /none: it is not there"],
+        stdout: &["/etc/hostname\n"],
+    },
+    bad(BAD_INPUT, "closure {dump} --keep /none", &["missing from the tree: /none"]),
+    bad(BAD_INPUT, "image {dump} --keep /none* -o {out}", &["/none*", "no file of the tree matches"]),
+    bad(BAD_INPUT, "closure {dump} --keep /etc/hostname --why /none", &["/none is not kept"]),
+    bad(BAD_INPUT, "closure {dump} --keep-unit none.service", &["none.service"]),
+    bad(BAD_INPUT, "closure {dump} --keep-unit none*.service", &["--keep-unit none*.service"]),
+    bad(BAD_INPUT, "closure {dump} --keep-rule 60-none.rules", &["--keep-rule 60-none.rules"]),
+    bad(BAD_INPUT, "closure {dump} --keep /etc --pam login", &["--pam login"]),
+    bad(BAD_INPUT, "tree {dump} --ld-cache", &["--ld-cache", "glibc"]),
+    bad(USAGE, "closure {dump}", &["--keep"]),
+    bad(USAGE, "tree {dump} --hwcaps none", &["--keep"]),
+    bad(USAGE, "closure {dump} --keep /x[", &["--keep", "/x["]),
+    bad(USAGE, "closure {dump} --keep /etc --hwcaps pentium", &["pentium", "x86-64-v3"]),
+    bad(USAGE, "closure {dump} --keep /etc --missing maybe", &["maybe"]),
+    bad(USAGE, "closure {dump} --keep /etc --dlopen none --dlopen-allow *:x", &["--dlopen required"]),
+    bad(USAGE, "closure {dump} --keep /etc --dlopen-deny x:", &["--dlopen-deny"]),
+    bad(USAGE, "closure {dump} --keep /etc --why /etc --json", &["--why", "--json"]),
     // What is no command line.
     bad(USAGE, "--json", &["--version"]),
     bad(USAGE, "--version tree {dump}", &["tree"]),
@@ -373,6 +408,7 @@ fn scratch() -> Scratch {
     scratch.file("recipe.toml", format!("source = \"{}\"\n{RECIPE}", scratch.join("tree.dump").display()));
     scratch.file("sourceless.toml", RECIPE);
     scratch.file("image.toml", "free = \"10%\"\nquiet = true\nreserved = 1\nlabel = \"recipe\"\n");
+    scratch.file("keep.toml", "keep = [\"/etc/hostname\"]\n");
     scratch.file("unknown.toml", "owner = \"root\"\ncolour = \"red\"\n");
     scratch.file("value.toml", "jobs = \"many\"\n");
     scratch.file("edit.toml", "edits = [\n  { mkdir = \"/x\" },\n  { chmod = \"/x:9\" },\n]\n");

@@ -6,4 +6,5 @@ mod glibc;
 mod guest;
 mod judge;
 mod others;
+mod reduced;
 mod whole;

@@ -159,7 +159,7 @@ impl fmt::Display for Reason {
         match &self.by {
             None if self.kind == Kind::Asked => write!(f, "asked for by {name}"),
             None if matches!(self.kind, Kind::Configured | Kind::Dlopen) => {
-                write!(f, "{} {name}, which a flag or a file of the tree names", self.kind)
+                write!(f, "{} {name}, which no program or library names", self.kind)
             }
             None => write!(f, "{} {name}, which was asked for", self.kind),
             Some(by) => write!(f, "{} {name} of {}", self.kind, by.escape_ascii()),

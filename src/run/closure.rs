@@ -3,12 +3,14 @@
 mod cache;
 mod starts;
 
+use std::collections::BTreeMap;
+
 use image_tree::{Content, Tree};
 use serde::Serialize;
 
 use crate::blob::Blob;
 use crate::closure::resolve::{Unresolved, follow};
-use crate::closure::{self, Closure, Kind, Options, Start, why};
+use crate::closure::{self, Closure, Kind, Options, Reason, Start, why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::recipe::TreeRecipe;
@@ -21,35 +23,35 @@ use crate::report::Log;
 /// When the tree cannot be read, something is missing, or what is to be explained is not kept.
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
-    let (tree, closure) = super::read_part(&recipe.tree, interrupt, &log)?;
-    let closure = closure.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;
+    let (tree, part) = super::read_part(&recipe.tree, interrupt, &log)?;
+    let part = part.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;
     if recipe.json {
-        return super::print_json(&Report::of(&closure, &log));
+        return super::print_json(&Report::of(&part, &log));
     }
     let mut text = Vec::new();
     if recipe.why.is_empty() {
-        for path in closure.kept.keys() {
+        for path in part.closure.kept.keys() {
             text.extend_from_slice(path);
             text.push(b'\n');
         }
     }
     for path in &recipe.why {
-        explain(&tree, &closure, path, &mut text)?;
+        explain(&tree, &part, path, &mut text)?;
     }
     super::print(&text)
 }
 
 /// Writes each chain from a path to what was asked for.
-fn explain(tree: &Tree<Blob>, closure: &Closure, path: &[u8], text: &mut Vec<u8>) -> Result<()> {
-    let path = kept_name(tree, closure, path).ok_or_else(|| {
+fn explain(tree: &Tree<Blob>, part: &Part, path: &[u8], text: &mut Vec<u8>) -> Result<()> {
+    let path = kept_name(tree, &part.closure, path).ok_or_else(|| {
         let path = path.escape_ascii();
         Error::new(ErrorKind::BadInput, format!("{path} is not kept: nothing that was asked for needs it"))
     })?;
-    for chain in why::chains(closure, &path) {
+    for chain in why::chains(&part.closure, &path) {
         text.extend_from_slice(&path);
         text.push(b'\n');
         for reason in &chain {
-            text.extend_from_slice(format!("  {reason}\n").as_bytes());
+            text.extend_from_slice(format!("  {}\n", part.told(reason)).as_bytes());
         }
     }
     Ok(())
@@ -70,21 +72,40 @@ fn kept_name<C>(tree: &Tree<C>, closure: &Closure, path: &[u8]) -> Option<Vec<u8
     itself.filter(is_kept).or_else(|| real(path).ok().filter(is_kept))
 }
 
+/// What is kept of a tree.
+pub(super) struct Part {
+    closure: Closure,
+    /// What is needed by no file that is a program or a library, by what it is called: the rest of a sentence.
+    notes: BTreeMap<Vec<u8>, String>,
+}
+
+impl Part {
+    /// Who says that something is needed, where that is no program or library.
+    fn note(&self, reason: &Reason) -> Option<&str> {
+        let is_asked = reason.by.is_some() || reason.kind == Kind::Asked;
+        self.notes.get(&reason.name).filter(|_| !is_asked).map(String::as_str)
+    }
+
+    fn told(&self, reason: &Reason) -> String {
+        match self.note(reason) {
+            Some(note) => format!("{} {}, which {note}", reason.kind, reason.name.escape_ascii()),
+            None => reason.to_string(),
+        }
+    }
+}
+
 /// The tree with nothing but what the recipe keeps, and the closure that says so; and with a new cache for the loader
 /// if it needs one.
 ///
 /// # Errors
 /// When something is missing, or a file that decides what is needed cannot be read.
-pub(super) fn reduce(
-    tree: Tree<Blob>,
-    recipe: &TreeRecipe,
-    log: &Log,
-) -> Result<(Tree<Blob>, Option<Closure>)> {
+pub(super) fn reduce(tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result<(Tree<Blob>, Option<Part>)> {
     let Some(keep) = &recipe.keep else {
         let tree = if recipe.ld_cache { cache::of_whole(tree, recipe, log)? } else { tree };
         return Ok((tree, None));
     };
-    let (mut closure, needs_cache) = close(&tree, keep, recipe, log)?;
+    let (mut part, needs_cache) = close(&tree, keep, recipe, log)?;
+    let closure = &mut part.closure;
     for warning in &closure.warnings {
         log.warn(warning);
     }
@@ -96,18 +117,18 @@ pub(super) fn reduce(
     }
     let metadata = cache::metadata(&tree, recipe.time_of_changes());
     let before = tree.inode_count();
-    let mut tree = closure::keep(tree, &closure);
+    let mut tree = closure::keep(tree, closure);
     log.detail(format_args!("{} of {before} inodes are kept", tree.inode_count()));
     if needs_cache && let Some(written) = cache::write(&mut tree, &closure.library_directories, metadata)? {
         log.detail(format_args!("/etc/ld.so.cache was written anew for {} libraries", written.entries));
-        cache::add_to(&mut closure, &written.path);
+        cache::add_to(closure, &written.path);
     }
-    Ok((tree, Some(closure)))
+    Ok((tree, Some(part)))
 }
 
 /// Finds what is needed, and what that needs in its turn by the configuration of what came along. Also tells whether
 /// the loader's cache is to be written.
-fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Result<(Closure, bool)> {
+fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Result<(Part, bool)> {
     /// Each round adds what only a loader or directory of libraries that the last one brought lets one see.
     const MAX_ROUNDS: usize = 4;
     let options =
@@ -130,7 +151,12 @@ fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Resu
     unknown.append(&mut implied.unknown);
     unknown.iter().for_each(|unknown| log.warn(unknown));
     starts::tell(tree, &closure, &implied.needs, log);
-    Ok((closure, needs_cache))
+    let needs = asked.iter().filter_map(|start| match start {
+        Start::Need(need) => Some(need),
+        Start::Path(_) | Start::Glob { .. } => None,
+    });
+    let notes = starts::notes(needs.chain(&implied.needs));
+    Ok((Part { closure, notes }, needs_cache))
 }
 
 /// A closure for programs; its schema is `src/report/closure.schema.json`.
@@ -144,26 +170,29 @@ struct Report {
 #[derive(Serialize)]
 struct Kept {
     path: String,
-    reasons: Vec<Reason>,
+    reasons: Vec<ReasonReport>,
 }
 
 #[derive(Serialize)]
-struct Reason {
+struct ReasonReport {
     kind: &'static str,
     by: Option<String>,
     name: String,
+    note: Option<String>,
 }
 
 impl Report {
-    fn of(closure: &Closure, log: &Log) -> Self {
+    fn of(part: &Part, log: &Log) -> Self {
+        let Part { closure, .. } = part;
         let kept = closure.kept.iter().map(|(path, reasons)| Kept {
             path: lossy(path),
             reasons: reasons
                 .iter()
-                .map(|reason| Reason {
+                .map(|reason| ReasonReport {
                     kind: kind(reason.kind),
                     by: reason.by.as_deref().map(lossy),
                     name: lossy(&reason.name),
+                    note: part.note(reason).map(str::to_owned),
                 })
                 .collect(),
         });

@@ -179,6 +179,22 @@ fn take_gconv(tree: &Tree<Blob>, directory: &[u8], charsets: &Charsets, found: &
     Ok(())
 }
 
+/// Why each thing is needed, by what it is called; the first that says so counts.
+pub(super) fn notes<'a>(needs: impl Iterator<Item = &'a Need>) -> BTreeMap<Vec<u8>, String> {
+    let mut notes = BTreeMap::new();
+    for need in needs {
+        let names = match &need.what {
+            What::File(names) | What::Library(names) => &names[..],
+            What::Name(name) => std::slice::from_ref(name),
+            What::FilesIn { .. } => &[],
+        };
+        for name in names {
+            notes.entry(name.clone()).or_insert_with(|| need.reason.clone());
+        }
+    }
+    notes
+}
+
 /// Tells what came along by itself and why.
 pub(super) fn tell(tree: &Tree<Blob>, closure: &Closure, needs: &[Need], log: &Log) {
     let named: BTreeSet<&[u8]> =

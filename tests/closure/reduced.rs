@@ -1,0 +1,163 @@
+//! The command line keeps a part of a tree, which runs by itself.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::guest::{Guest, LOADER};
+use super::judge::Judge;
+use crate::judges;
+use crate::product::{Outcome, Scratch, rootcast, rootcast_as_root, run};
+
+/// A program whose library and C library lie where only `/etc/ld.so.conf` says, among files that it does not need.
+fn guest() -> Option<Guest> {
+    let guest = Guest::new()?;
+    let at = |path: &str| guest.scratch.join(path);
+    guest.write("/etc/ld.so.conf", b"include /etc/ld.so.conf.d/*.conf\n");
+    guest.write("/etc/ld.so.conf.d/x.conf", b"/opt/x\n/opt/none\n");
+    guest.write("/etc/other", b"not needed\n");
+    guest.write("/opt/x/libother.so.1", b"not needed\n");
+    guest.write("/src/x.c", b"const char *said(void) { return \"it runs\"; }\n");
+    guest.write(
+        "/src/program.c",
+        b"int puts(const char *);\nconst char *said(void);\nint main(void) { return puts(said()) < 0; }\n",
+    );
+    fs::create_dir_all(at("usr/bin")).unwrap();
+    let library = at("opt/x/libx.so.1.2");
+    let mut gcc = judges::command("gcc")?;
+    gcc.args(["-shared", "-fPIC", "-Wl,-soname,libx.so.1"]).arg(at("src/x.c")).arg("-o").arg(&library);
+    run(&mut gcc).success().unwrap();
+    let mut gcc = judges::command("gcc")?;
+    gcc.arg(at("src/program.c")).arg(&library).arg("-o").arg(at("usr/bin/program"));
+    run(&mut gcc).success().unwrap();
+    let found = run(judges::command("gcc")?.arg("-print-file-name=libc.so.6")).success().unwrap().text();
+    guest.write("/opt/x/libc.so.6", &fs::read(found.trim()).unwrap());
+    guest.link("/opt/x/libx.so.1", "libx.so.1.2");
+    guest.link("/bin", "usr/bin");
+    Some(guest)
+}
+
+const KEEP: [&str; 2] = ["--keep", "/bin/program"];
+
+fn closure<A: AsRef<OsStr>>(guest: &Path, arguments: &[A]) -> Outcome {
+    run(rootcast().arg("closure").arg(guest).args(arguments))
+}
+
+fn printed(outcome: Outcome) -> BTreeSet<String> {
+    outcome.success().unwrap_or_else(|why| panic!("{why}")).text().lines().map(str::to_owned).collect()
+}
+
+/// The files of an image of what is kept.
+fn unpacked(source: &Path, scratch: &Scratch, arguments: &[&str]) -> Option<PathBuf> {
+    let (image, root) = (scratch.join("root.ext4"), scratch.join("root"));
+    let mut command = rootcast_as_root();
+    command.arg("image").arg(source).args(["--layout", "bare", "-q", "-o"]).arg(&image).args(arguments);
+    run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
+    fs::create_dir(&root).unwrap();
+    let mut debugfs = judges::command("debugfs")?;
+    debugfs.arg("-R").arg(format!("rdump / {}", root.display())).arg(&image);
+    run(&mut debugfs).success().unwrap();
+    fs::remove_dir(root.join("lost+found")).unwrap();
+    Some(root)
+}
+
+#[test]
+fn what_is_printed_is_what_the_loader_loads() {
+    let Some(guest) = guest() else { return };
+    let names = printed(closure(guest.scratch.path(), &KEEP));
+    let expected = "/bin /etc /etc/ld.so.cache /etc/ld.so.conf /etc/ld.so.conf.d /etc/ld.so.conf.d/x.conf /lib64 \
+        /lib64/ld-linux-x86-64.so.2 /opt /opt/x /opt/x/libc.so.6 /opt/x/libx.so.1 /opt/x/libx.so.1.2 /usr /usr/bin \
+        /usr/bin/program";
+    assert_eq!(names, expected.split(' ').map(str::to_owned).collect());
+
+    let scratch = Scratch::new();
+    if !judges::is_root() {
+        return judges::skip("chroot", "only root may change its root directory");
+    }
+    let Some(root) = unpacked(guest.scratch.path(), &scratch, &KEEP) else { return };
+    let start = || run(Command::new("chroot").arg(&root).arg("/bin/program"));
+    assert_eq!(start().success().unwrap().text(), "it runs\n");
+    let judge = Judge { root: root.clone(), command: vec![LOADER.to_owned(), "--list".to_owned()] };
+    if let Some(verdicts) = judge.ask(&["/usr/bin/program".to_owned()]) {
+        let loaded = &verdicts["/usr/bin/program"].loaded;
+        let libraries = names.iter().filter(|name| name.contains(".so") && !name.starts_with("/etc"));
+        let files = libraries.filter(|name| !guest.scratch.join(&name[1..]).is_symlink());
+        assert_eq!(loaded, &files.cloned().collect(), "{:?}", verdicts);
+    }
+    fs::remove_file(root.join("etc/ld.so.cache")).unwrap();
+    assert_ne!(start().code, Some(0), "it needs the cache");
+}
+
+#[test]
+fn reasons_lead_to_what_was_asked_for() {
+    let Some(guest) = guest() else { return };
+    let arguments = [KEEP[0], KEEP[1], "--why", "/opt/x/libx.so.1.2"];
+    let told = closure(guest.scratch.path(), &arguments).success().unwrap().text();
+    let expected =
+        "/opt/x/libx.so.1.2\n  needed library libx.so.1 of /usr/bin/program\n  asked for by /bin/program\n";
+    assert_eq!(told, expected);
+    let arguments = [KEEP[0], KEEP[1], "--why", "/etc/ld.so.conf"];
+    let told = closure(guest.scratch.path(), &arguments).success().unwrap().text();
+    assert!(told.ends_with("which says which directories /etc/ld.so.cache is made of\n"), "{told}");
+
+    fs::remove_file(guest.scratch.join("opt/x/libx.so.1")).unwrap();
+    let outcome = closure(guest.scratch.path(), &KEEP);
+    assert_eq!(outcome.code, Some(3), "{outcome}");
+    let expected = "missing from the tree: libx.so.1, needed by /usr/bin/program: it is in none of ";
+    assert!(outcome.stderr.contains(expected), "{outcome}");
+    let arguments = [KEEP[0], KEEP[1], "--missing", "warn"];
+    let outcome = closure(guest.scratch.path(), &arguments).success().unwrap();
+    assert!(outcome.stderr.contains("warning: missing: libx.so.1, needed by "), "{outcome}");
+}
+
+#[test]
+fn json_is_as_its_schema_says() {
+    const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/closure.schema.json");
+    let Some(guest) = guest() else { return };
+    let outcome = closure(guest.scratch.path(), &[KEEP[0], KEEP[1], "--json"]).success().unwrap();
+    let value: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let paths =
+        value["kept"].as_array().unwrap().iter().map(|kept| kept["path"].as_str().unwrap().to_owned());
+    assert_eq!(paths.collect::<BTreeSet<_>>(), printed(closure(guest.scratch.path(), &KEEP)));
+    if let Some(mut jsonschema) = judges::command("jsonschema") {
+        let instance = guest.scratch.file("closure.json", &outcome.stdout);
+        run(jsonschema.arg("-i").arg(instance).arg(SCHEMA)).success().unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+#[test]
+fn only_what_is_kept_has_to_be_readable() {
+    let Some(guest) = guest() else { return };
+    let secret = guest.scratch.file("secret", "closed");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    let whole = run(rootcast().arg("tree").arg(guest.scratch.path()));
+    assert!(whole.stderr.contains("may not be read"), "{whole}");
+    let part = run(rootcast().arg("tree").arg(guest.scratch.path()).args(KEEP)).success().unwrap();
+    assert!(!part.text().contains("/secret"));
+    let kept = run(rootcast().arg("tree").arg(guest.scratch.path()).args(["--keep", "/secret"]));
+    assert!(kept.code != Some(0) && kept.stderr.contains("secret"), "{kept}");
+}
+
+/// A Debian root directory, which not every machine has.
+#[test]
+fn tools_of_a_given_tree_run_in_what_is_kept() {
+    const TOOLS: [&str; 4] = ["/usr/bin/bash", "/usr/bin/dpkg", "/usr/bin/tar", "/usr/bin/find"];
+    let Some(source) = std::env::var_os(super::whole::TREE).map(PathBuf::from) else { return };
+    if !judges::is_root() {
+        return judges::skip("chroot", "only root may change its root directory");
+    }
+    let scratch = Scratch::new();
+    let tools: Vec<&str> = TOOLS.into_iter().filter(|path| source.join(&path[1..]).exists()).collect();
+    let arguments: Vec<&str> = tools.iter().flat_map(|path| ["--keep", path]).collect();
+    let Some(root) = unpacked(&source, &scratch, &arguments) else { return };
+    for tool in &tools {
+        let outcome = run(Command::new("chroot").arg(&root).args([tool, "--version"])).success();
+        assert!(!outcome.unwrap_or_else(|why| panic!("{why}")).stdout.is_empty(), "{tool}");
+    }
+    assert!(!tools.is_empty(), "{} has none of the tools", source.display());
+}
