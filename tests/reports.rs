@@ -133,6 +133,7 @@ fn manual_pages_for_every_verb() {
         ("rootcast-image.1", &["dry\\-run", "file\\-contexts", "layout", "Examples"]),
         ("rootcast-initrd.1", &["compress", "kernel\\-config", "microcode", "Examples"]),
         ("rootcast-tree.1", &["SOURCE", "basedir"]),
+        ("rootcast-closure.1", &["why", "keep\\-unit", "Examples"]),
     ] {
         let text = fs::read_to_string(directory.join(page)).unwrap_or_else(|why| panic!("{page}: {why}"));
         for word in words {

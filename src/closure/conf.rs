@@ -38,13 +38,22 @@ pub(super) fn read<C: Content>(files: &mut Files<'_, C>) -> io::Result<Conf> {
     Ok(conf)
 }
 
-/// The files that configure the loader's cache, and the directories that they name; both in order and each once.
+/// What the cache is made of by the files of a tree: each once, and in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// The files that say so, `/etc/ld.so.conf` first, by the paths that they are found by.
+    pub files: Vec<Vec<u8>>,
+    /// The directories that they name.
+    pub directories: Vec<Vec<u8>>,
+}
+
+/// Reads what configures the loader's cache.
 ///
 /// # Errors
 /// When a file of the tree cannot be read.
-pub fn configured<C: Content>(tree: &Tree<C>) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+pub fn configured<C: Content>(tree: &Tree<C>) -> Result<Configured> {
     let conf = read(&mut Files::new(tree)).map_err(classify_read_error)?;
-    Ok((conf.files, conf.directories))
+    Ok(Configured { files: conf.files, directories: conf.directories })
 }
 
 /// One line that means something.

@@ -134,7 +134,7 @@ fn json_is_as_its_schema_says() {
 fn only_what_is_kept_has_to_be_readable() {
     let Some(guest) = guest() else { return };
     let secret = guest.scratch.file("secret", "closed");
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     let whole = run(rootcast().arg("tree").arg(guest.scratch.path()));
     assert!(whole.stderr.contains("may not be read"), "{whole}");
     let part = run(rootcast().arg("tree").arg(guest.scratch.path()).args(KEEP)).success().unwrap();

@@ -37,7 +37,7 @@ pub(super) fn is_needed(tree: &Tree<Blob>, closure: &Closure) -> Result<bool> {
     if resolve(tree, PATH).is_some() {
         return Ok(true);
     }
-    let directories = conf::configured(tree)?.1;
+    let directories = conf::configured(tree)?.directories;
     let real = |path: &Vec<u8>| Some(follow(tree, path, &mut 0).ok()?.path);
     let directories: BTreeSet<Vec<u8>> = directories.iter().filter_map(real).collect();
     Ok(closure.kept.keys().any(|path| directories.contains(parent(path))))

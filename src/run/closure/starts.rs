@@ -131,7 +131,7 @@ pub(super) fn implied(tree: &Tree<Blob>, keep: &Keep, closure: &Closure, has_cac
     }
     let directories = &closure.library_directories;
     if has_cache && !directories.is_empty() {
-        for path in conf::configured(tree)?.0 {
+        for path in conf::configured(tree)?.files {
             found.configured(&path, "says which directories /etc/ld.so.cache is made of");
         }
     }
