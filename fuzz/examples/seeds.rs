@@ -25,7 +25,7 @@ struct Target {
 
 const TARGETS: &[Target] = &[
     Target { name: "architecture", check: architecture::check, seed: |bytes| bytes, taken: 30 },
-    Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 1 },
+    Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 20 },
     Target { name: "closure_elf", check: programs::check_elf, seed: |b| programs::elf(&b), taken: 60 },
     Target {
         name: "closure_ld_cache",

@@ -8,7 +8,7 @@ use rootcast::cli;
 use crate::{Choices, Outcome};
 
 /// Flags and values as they may be typed. That one is missing here or there costs no more than time to find it.
-const WORDS: [&str; 86] = [
+const WORDS: &[&str] = &[
     "rootfs",
     "-o",
     "disk.img",
@@ -95,6 +95,40 @@ const WORDS: [&str; 86] = [
     "--cache-size",
     "--check",
     "initrd",
+    "--profile",
+    "ro-min",
+    "rw",
+    "-b",
+    "1K",
+    "-O",
+    "^resize_inode,inline_data",
+    "bigalloc",
+    "--journal",
+    "--resize-limit",
+    "--directory-slack",
+    "--huge-pages",
+    "--dedupe",
+    "--hardlinks",
+    "content",
+    "--reflink",
+    "--reflink=always",
+    "--keep",
+    "--keep-unit",
+    "--keep-rule",
+    "--missing",
+    "warn",
+    "--hwcaps",
+    "--dlopen",
+    "--why",
+    "closure",
+];
+
+/// Command lines that are good, for more words to follow.
+const GOOD: [&[&str]; 4] = [
+    &["image", "rootfs", "-o", "disk.img"],
+    &["initrd", "rootfs", "-o", "initrd.img"],
+    &["tree", "rootfs"],
+    &["closure", "rootfs", "--keep", "/init"],
 ];
 
 /// Parses an arbitrary command line, and shows what came of it.
@@ -102,13 +136,17 @@ pub fn check(bytes: &[u8]) -> Outcome {
     const MAX_WORDS: usize = 40;
     let mut choices = Choices::new(bytes);
     let mut arguments = vec![OsString::from("rootcast")];
-    arguments.push(match choices.up_to(7) {
-        0..=3 => "image".into(),
-        4 | 5 => "initrd".into(),
-        6 => "tree".into(),
-        _ => word(&mut choices),
-    });
-    while !choices.is_empty() && arguments.len() < MAX_WORDS {
+    let mut most = MAX_WORDS;
+    match choices.up_to(7) {
+        0..=4 => {
+            arguments.extend(choices.one_of(&GOOD).iter().map(OsString::from));
+            most = arguments.len() + usize::try_from(choices.up_to(4)).expect("at most 4");
+        }
+        5 => arguments.push("image".into()),
+        6 => arguments.push("initrd".into()),
+        _ => arguments.push(word(&mut choices)),
+    }
+    while !choices.is_empty() && arguments.len() < most {
         arguments.push(word(&mut choices));
     }
     match cli::parse(arguments) {
@@ -126,11 +164,11 @@ pub fn check(bytes: &[u8]) -> Outcome {
 
 fn word(choices: &mut Choices<'_>) -> OsString {
     let bytes = match choices.up_to(15) {
-        0..=11 => choices.one_of(&WORDS).as_bytes().to_vec(),
+        0..=11 => choices.one_of(WORDS).as_bytes().to_vec(),
         // A value joined to its flag.
-        12 => [choices.one_of(&WORDS), choices.one_of(&WORDS)].concat().into_bytes(),
-        13 => [choices.one_of(&WORDS), choices.one_of(&WORDS)].join("=").into_bytes(),
-        14 => [choices.one_of(&WORDS).as_bytes(), choices.bytes(32)].concat(),
+        12 => [choices.one_of(WORDS), choices.one_of(WORDS)].concat().into_bytes(),
+        13 => [choices.one_of(WORDS), choices.one_of(WORDS)].join("=").into_bytes(),
+        14 => [choices.one_of(WORDS).as_bytes(), choices.bytes(32)].concat(),
         _ => choices.bytes(64).to_vec(),
     };
     OsString::from_vec(bytes)
