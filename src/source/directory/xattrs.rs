@@ -28,8 +28,8 @@ pub(super) struct XattrReader<'r> {
     value: Vec<u8>,
 }
 
-/// How a path begins at an open directory. In the order of what they cost: of 120,000 small files, the first takes a
-/// third of the second's time, which was two fifths of the whole scan.
+/// How a path begins at an open directory, the cheapest way first: for 120,000 small files it takes a quarter of the
+/// processor time of the next, which was two fifths of the whole scan.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// At the working directory, which this thread has for itself.
