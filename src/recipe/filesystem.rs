@@ -69,28 +69,27 @@ impl FilesystemRecipe {
         options
     }
 
-    /// What decides the bytes beyond the options of the default profile, a line each; nothing where nothing does.
+    /// What decides the bytes beyond the options of the default profile, a line each; nothing where nothing does. It does
+    /// not tell a profile from the same options one by one.
     ///
     /// # Errors
     /// Those of `text`.
     pub fn write(&self, text: &mut dyn std::io::Write) -> std::io::Result<()> {
-        let plain = Self { reserved_percent: self.reserved_percent, ..Self::default() };
-        if *self == plain {
+        let options = self.options_without_own_lines();
+        if options == Self::default().options_without_own_lines() && !self.dedupe {
             return Ok(());
         }
-        let options = Options {
-            // These two have lines of their own.
-            reserved_percent: 0,
-            journal: Journal::BySize,
-            ..self.options(Uuid::nil(), Uuid::nil(), 0)
-        };
-        writeln!(text, "profile {}", self.profile.name())?;
         writeln!(text, "block-size {}", options.block_size.bytes())?;
         writeln!(text, "features {:?} {}", options.features, options.num_backup_sb)?;
         writeln!(text, "resize-limit {:?}", options.resize_limit)?;
         writeln!(text, "directories {} {:?}", options.directory_slack_percent, options.linear_order)?;
-        writeln!(text, "data-alignment {:?}", self.data_alignment)?;
+        writeln!(text, "data-alignment {:?}", options.data_alignment.map(|alignment| alignment.bytes))?;
         writeln!(text, "dedupe {}", self.dedupe)
+    }
+
+    /// The options but for those that have lines of their own in the text of an image: the reserve and the journal.
+    fn options_without_own_lines(&self) -> Options {
+        Options { reserved_percent: 0, journal: Journal::BySize, ..self.options(Uuid::nil(), Uuid::nil(), 0) }
     }
 }
 
@@ -222,11 +221,12 @@ impl FeatureChange {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn options(words: &[&str]) -> Options {
-        let features = words.iter().map(|word| word.parse().expect("a feature")).collect();
-        FilesystemRecipe { features, ..FilesystemRecipe::default() }.options(Uuid::nil(), Uuid::nil(), 0)
+        with_features(words).options(Uuid::nil(), Uuid::nil(), 0)
     }
 
     #[test]
@@ -279,17 +279,56 @@ mod tests {
         assert_eq!(options.data_alignment, Some(aligned));
     }
 
+    fn text(recipe: &FilesystemRecipe) -> String {
+        let mut text = Vec::new();
+        recipe.write(&mut text).expect("memory");
+        String::from_utf8(text).expect("ASCII")
+    }
+
+    fn with_features(words: &[&str]) -> FilesystemRecipe {
+        let features = words.iter().map(|word| word.parse().expect("a feature")).collect();
+        FilesystemRecipe { features, ..FilesystemRecipe::default() }
+    }
+
     #[test]
-    fn the_default_says_nothing_of_itself() {
-        let text = |recipe: FilesystemRecipe| {
-            let mut text = Vec::new();
-            recipe.write(&mut text).expect("memory");
-            String::from_utf8(text).expect("ASCII")
-        };
-        assert_eq!(text(FilesystemRecipe::default()), "");
-        assert_eq!(text(FilesystemRecipe { reserved_percent: Some(3), ..FilesystemRecipe::default() }), "");
-        assert!(
-            text(FilesystemRecipe { dedupe: true, ..FilesystemRecipe::default() }).contains("dedupe true")
-        );
+    fn what_changes_nothing_says_nothing() {
+        let default = FilesystemRecipe::default;
+        for recipe in [
+            default(),
+            FilesystemRecipe { reserved_percent: Some(3), ..default() },
+            FilesystemRecipe { journal: Some(JournalLength::Bytes(4 << 20)), ..default() },
+            FilesystemRecipe { block_size: Some(BlockSize::B4096), ..default() },
+            FilesystemRecipe { directory_slack_percent: Some(0), ..default() },
+            with_features(&["extent", "^orphan_file", "resize_inode"]),
+        ] {
+            assert_eq!(text(&recipe), "", "{recipe:?}");
+        }
+        let kata = FilesystemRecipe { profile: Profile::Kata, ..default() };
+        assert_eq!(text(&kata), text(&with_features(&["^resize_inode"])));
+    }
+
+    #[test]
+    fn each_choice_has_a_text_of_its_own() {
+        let default = FilesystemRecipe::default;
+        let profiles = Profile::ALL.map(|profile| FilesystemRecipe { profile, ..default() });
+        let features = ["sparse_super2", "orphan_file", "inline_data", "^metadata_csum_seed", "read-only"];
+        let single = [
+            FilesystemRecipe { block_size: Some(BlockSize::B1024), ..default() },
+            FilesystemRecipe { block_size: Some(BlockSize::B2048), ..default() },
+            FilesystemRecipe { resize_limit: Some(1 << 30), ..default() },
+            FilesystemRecipe { resize_limit: Some(1 << 31), ..default() },
+            FilesystemRecipe { directory_slack_percent: Some(20), ..default() },
+            FilesystemRecipe { data_alignment: Some(2 << 20), ..default() },
+            FilesystemRecipe { data_alignment: Some(1 << 30), ..default() },
+            FilesystemRecipe { dedupe: true, ..default() },
+            // As ro-min, but for the number of copies of the superblock.
+            with_features(&["^resize_inode", "sparse_super2", "read-only"]),
+            // As rw, but for the order of names.
+            FilesystemRecipe { directory_slack_percent: Some(20), ..with_features(&["orphan_file"]) },
+        ];
+        let recipes: Vec<_> =
+            profiles.into_iter().chain(features.map(|word| with_features(&[word]))).chain(single).collect();
+        let texts: BTreeSet<String> = recipes.iter().map(text).collect();
+        assert_eq!(texts.len(), recipes.len(), "{texts:#?}");
     }
 }
