@@ -25,7 +25,7 @@ const DOTDOT_LEN: usize = 4;
 /// Bytes for entries in `i_block`.
 const FIRST_PART_LEN: usize = I_BLOCK_LEN - DOTDOT_LEN;
 /// The most data of an inode without other xattrs.
-const MAX_LEN: usize = I_BLOCK_LEN + max_inline_value_len(IN_INODE_XATTR_SPACE);
+pub(crate) const MAX_LEN: usize = I_BLOCK_LEN + max_inline_value_len(IN_INODE_XATTR_SPACE);
 /// No directory with more entries fits.
 const MAX_ENTRIES: usize = MAX_LEN / rec_len(1);
 

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
+use super::inline;
 use super::inodes::Inodes;
 use crate::error::{Error, Unshareable};
 use crate::options::Options;
-
-/// With `inline_data`, files this short or shorter, in bytes, may lie in their inodes, which they do not share.
-const MAY_BE_INLINE: u64 = 256;
 
 /// Which files have the blocks of an earlier one.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +54,8 @@ impl Sharing {
             if first_number == 0 || first_number >= number || shared.contains_key(first) {
                 return Err(refuse(Unshareable::NotFirst));
             }
-            let may_be_inline = options.features.inline_data && content.len() <= MAY_BE_INLINE;
+            // What may lie in an inode is not shared, as xattrs can leave one of two files room for it and not the other.
+            let may_be_inline = options.features.inline_data && content.len() <= inline::MAX_LEN as u64;
             if !content.is_empty() && !may_be_inline {
                 sharing.first.insert(number, first_number);
             }

@@ -212,6 +212,19 @@ fn tree_of_directories() -> Patterns {
     tree
 }
 
+/// e2fsck fills it without allocating, so that it has blocks even if it is the tree's own and holds next to nothing.
+#[test]
+fn a_lost_and_found_of_the_tree_has_blocks() {
+    let mut tree = tree();
+    let kind = Kind::Directory([].into());
+    let own = add(&mut tree, Patterns::ROOT, "lost+found", Metadata::new(0o700), kind);
+    add(&mut tree, own, "found", Metadata::new(0o644), file(5));
+    judge_and(&tree, &options(BlockSize::B4096), |image| {
+        assert_stat(image, "/lost+found", BLOCKS);
+        assert_stat(image, "/lost+found", "Size: 16384");
+    });
+}
+
 #[test]
 fn directories_lie_in_inodes_as_long_as_they_fit() {
     for block_size in BlockSize::ALL {

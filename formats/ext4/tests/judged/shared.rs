@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree, XattrName};
 use mkfs_ext4::{
     BlockSize, DataAlignment, Error, Features, Journal, Options, Profile, Size, Summary, Unshareable, plan,
     plan_sharing,
@@ -146,6 +146,23 @@ fn duplicates_in_many_pieces_have_extent_blocks_of_their_own() {
             assert_ne!(nodes(names[0]), nodes(names[1]));
         });
         assert_eq!(summary.shared_files, 1);
+    }
+}
+
+/// Of two files with the same bytes, one can have them in its inode where xattrs leave the other no room for them.
+#[test]
+fn what_may_lie_in_an_inode_is_not_shared() {
+    for (len, shared) in [(1, 0), (100, 0), (128, 0), (129, 2)] {
+        for full in ["a", "b"] {
+            let mut tree = files(&[("a", len, 1), ("b", len, 1), ("c", len, 1)]);
+            let id = tree.resolve(full.as_bytes()).expect("it is there");
+            let name = XattrName::new("security.selinux").expect("valid");
+            tree.metadata_mut(id).xattrs.insert(name, vec![b'x'; 60].into());
+            let mut options = options(Profile::RoMin, BlockSize::B4096);
+            options.features.inline_data = true;
+            let summary = judge(&tree, &options, |_| ());
+            assert_eq!(summary.shared_files, shared, "{len} bytes, and xattrs of {full}");
+        }
     }
 }
 
