@@ -10,6 +10,7 @@ use ext4_view::{Ext4, FileType};
 use image_runs::{Image, Source};
 use image_tree::{Content, InodeId, Kind, Tree};
 use mkfs_ext4::{BlockSize, Layout, LinearOrder, Options, plan};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::kernel;
@@ -242,4 +243,11 @@ fn compare_entries(
     let names: Vec<&[u8]> = found.iter().map(|(name, _)| name.as_slice()).collect();
     let expected: Vec<&[u8]> = entries.keys().map(image_tree::Name::as_bytes).collect();
     assert!(names == expected, "{shown}: {} names found, {} expected", names.len(), expected.len());
+}
+
+/// The first 32 bits of the SHA-256. A crc32c would not do: of a superblock or block of names, which ends with its own, the
+/// crc32c is the same whatever is in it.
+pub(crate) fn digest(bytes: &[u8]) -> u32 {
+    let digest = Sha256::digest(bytes);
+    u32::from_be_bytes(*digest.first_chunk().expect("it has 32 bytes"))
 }
