@@ -102,6 +102,17 @@ const CASES: &[Case] = &[
     good("man", &["rootcast"]),
     good("completions bash", &["--file-contexts"]),
     Case {
+        arguments: "image {scratch}/twins.dump -o {out} --profile ro-min --dedupe",
+        codes: OK,
+        stderr: &["1 files share blocks of 4096 bytes with others", "for reading only"],
+        stdout: &[],
+    },
+    // What lies in inodes shares nothing.
+    good(
+        "image {scratch}/twins.dump -o {out} --profile ro-min --dedupe -O inline_data --json",
+        &["\"shared_files\": 0"],
+    ),
+    Case {
         arguments: "image {source} -o {out} -v",
         codes: OK,
         stderr: &["inodes read", "journal"],
@@ -402,6 +413,10 @@ fn scratch() -> Scratch {
     scratch.file("magic.xz", b"\xfd7zXZ\0");
     scratch.file("config", "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\nCONFIG_RD_ZSTD=y\n");
     scratch.file("no-initrd", "# CONFIG_BLK_DEV_INITRD is not set\n");
+    scratch.file(
+        "twins.dump",
+        "/ 0 40755 2 0 0 0 0.0 - - -\n/a 3 100644 1 0 0 0 0.0 - two -\n/b 3 100600 1 0 0 0 0.0 - two -\n",
+    );
     scratch.file("old.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/old 0 100644 1 0 0 0 -1.0 - - -\n");
     scratch.file("owners.mtree", "#mtree\n./etc/hostname uid=7 mode=600 type=file\n");
     scratch.file("wrong.mtree", "#mtree\n./none uid=7\n");

@@ -1,5 +1,6 @@
 //! `rootcast image`: a tree becomes a disk.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use image_runs::Image;
@@ -20,7 +21,7 @@ use crate::report::progress::Bar;
 use crate::report::{Counts, Filesystem, ImageReport, Log, Partition, Timings, version};
 use crate::seed::{Seed, label};
 use crate::transform::hardlinks::Linked;
-use crate::transform::identical::{self, Duplicates};
+use crate::transform::identical;
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification leaves free.
 const PARTITION_NAME: &str = "root";
@@ -40,7 +41,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let duplicates = if recipe.filesystem.dedupe {
         identical::duplicates(&tree, recipe.tree.threads, interrupt)?
     } else {
-        Duplicates::default()
+        BTreeMap::new()
     };
     let mut timings = Timings { read: clock.lap(), ..Timings::default() };
     interrupt.check()?;
@@ -53,7 +54,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let disk_options = disk_options(recipe, &tree, &seed)?;
     let around = disk::surroundings(&disk_options)?;
     let filesystem_options = filesystem_options(recipe, &seed, around);
-    let filesystem = mkfs_ext4::plan_sharing(&tree, &filesystem_options, &duplicates.first)
+    let filesystem = mkfs_ext4::plan_sharing(&tree, &filesystem_options, &duplicates)
         .map_err(|error| blame(recipe, around.all, error))?;
     let disk = disk::place(&filesystem, &disk_options)?;
     timings.plan = clock.lap();
@@ -79,9 +80,6 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     if !recipe.quiet {
         // Nobody is left to tell when standard error is closed.
         let mut text = summary(recipe, &disk, &filesystem.summary());
-        if !duplicates.first.is_empty() {
-            text += &format!("{duplicates}\n");
-        }
         if let Some(transfer) = report.transfer {
             text += &format!("{transfer}\n");
         }
@@ -256,6 +254,14 @@ fn summary(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, filesystem: &mkfs_ext4::
     );
     if let Some(root) = disk.root_partition() {
         text += &format!("boot it with root=PARTUUID={}\n", root.partuuid);
+    }
+    // Not all that are alike: what lies in inodes shares nothing.
+    if filesystem.shared_files > 0 {
+        let bytes = filesystem.shared_blocks * u64::from(filesystem.block_size);
+        text += &format!(
+            "{} files share blocks of {bytes} bytes with others, and the filesystem can be mounted for reading only\n",
+            filesystem.shared_files
+        );
     }
     text
 }

@@ -8,7 +8,6 @@
 //! What it takes is a digest for each file that is read, and a buffer for each thread.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -20,31 +19,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::classify_read_error;
 
-/// Files of a tree that have the bytes of an earlier one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Duplicates {
-    /// Each of these files, and the first file in the order of the tree's walk that has its bytes.
-    pub first: BTreeMap<InodeId, InodeId>,
-    /// The lengths of these files together, in bytes.
-    pub bytes: u64,
-}
-
-impl fmt::Display for Duplicates {
-    /// Says what sharing their blocks brings, and what it costs.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (files, bytes) = (self.first.len(), self.bytes);
-        write!(
-            f,
-            "{files} files of {bytes} bytes share the blocks of others with the same bytes, and the filesystem can be \
-             mounted for reading only"
-        )
-    }
-}
-
 /// How much of a file is read at once, in bytes.
 const CHUNK: u64 = 1 << 20;
 
-/// Finds the files that have the bytes of an earlier one, whatever their metadata. Empty files are not among them.
+/// Finds the files that have the bytes of an earlier one, whatever their metadata: each of them, and the first file in the
+/// order of the tree's walk that has its bytes. Empty files are not among them.
 ///
 /// # Errors
 /// As of [`find`].
@@ -52,14 +31,11 @@ pub fn duplicates<C: Content>(
     tree: &Tree<C>,
     threads: NonZeroUsize,
     interrupt: &Interrupt,
-) -> Result<Duplicates> {
-    let mut duplicates = Duplicates::default();
+) -> Result<BTreeMap<InodeId, InodeId>> {
+    let mut duplicates = BTreeMap::new();
     for group in find(tree, threads, interrupt, |_| ())? {
         let Some((first, later)) = group.split_first() else { continue };
-        for id in later {
-            duplicates.first.insert(*id, *first);
-            duplicates.bytes = duplicates.bytes.saturating_add(length(tree, *id));
-        }
+        duplicates.extend(later.iter().map(|id| (*id, *first)));
     }
     Ok(duplicates)
 }
@@ -300,10 +276,10 @@ mod tests {
             assert_eq!(names(&tree, &groups), [["k", "z"], ["long1", "long2"]]);
         }
         let found = duplicates(&tree, SOME, &Interrupt::never()).expect("it can be read");
-        assert_eq!((found.first.len(), found.bytes), (3, 4 + 4 + (3 << 20)));
-        assert!(found.to_string().starts_with("3 files of 3145736 bytes share"), "{found}");
         let id = |path: &[u8]| tree.resolve(path).expect("it is there");
-        assert_eq!(found.first.get(&id(b"/z")), Some(&id(b"/a")));
+        let expected = [(b"/k", b"/a"), (b"/z", b"/a")].map(|(later, first)| (id(later), id(first)));
+        let long = (id(b"/long2"), id(b"/long1"));
+        assert_eq!(found, expected.into_iter().chain([long]).collect());
     }
 
     #[test]
