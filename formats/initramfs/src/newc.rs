@@ -12,6 +12,8 @@
 //! name with its NUL, zeros up to a multiple of 4 bytes, the data, and zeros up to a multiple of 4 bytes again. The kernel
 //! describes it in `Documentation/driver-api/early-userspace/buffer-format.rst`.
 
+use zerocopy::{FromBytes, IntoBytes, transmute};
+
 /// Bytes of a header.
 pub(crate) const HEADER_LEN: usize = 110;
 
@@ -41,8 +43,9 @@ pub(crate) const S_IFIFO: u32 = 0o010_000;
 /// A socket.
 pub(crate) const S_IFSOCK: u32 = 0o140_000;
 
-/// The fields in their order, but for `c_magic`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The fields in their order, but for `c_magic`. In memory they are numbers, which a header has as text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes)]
+#[repr(C)]
 pub(crate) struct Header {
     /// Which file: entries of one number, and of one `c_devmajor` and `c_devminor`, are names of one file when
     /// `c_nlink` is more than 1.
@@ -112,7 +115,8 @@ impl Header {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
         let before = out.len();
         out.extend(magic.bytes());
-        for field in self.fields() {
+        let fields: [u32; 13] = transmute!(*self);
+        for field in fields {
             for shift in (0..8).rev() {
                 out.push(DIGITS[(field >> (4 * shift) & 0xf) as usize]);
             }
@@ -125,65 +129,14 @@ impl Header {
         let (start, rest) = bytes.split_at(6);
         let magic = [Magic::Newc, Magic::Crc].into_iter().find(|magic| magic.bytes() == start);
         let magic = magic.ok_or(NotAHeader::Magic)?;
-        let mut fields = [0; 13];
+        let mut fields = [0_u32; 13];
         for (index, (field, digits)) in fields.iter_mut().zip(rest.chunks_exact(8)).enumerate() {
             for (at, digit) in digits.iter().enumerate() {
                 let value = char::from(*digit).to_digit(16).ok_or(NotAHeader::Digit(6 + index * 8 + at))?;
                 *field = *field << 4 | value;
             }
         }
-        Ok((magic, Self::of(fields)))
-    }
-
-    fn fields(&self) -> [u32; 13] {
-        [
-            self.c_ino,
-            self.c_mode,
-            self.c_uid,
-            self.c_gid,
-            self.c_nlink,
-            self.c_mtime,
-            self.c_filesize,
-            self.c_devmajor,
-            self.c_devminor,
-            self.c_rdevmajor,
-            self.c_rdevminor,
-            self.c_namesize,
-            self.c_check,
-        ]
-    }
-
-    fn of(fields: [u32; 13]) -> Self {
-        let [
-            c_ino,
-            c_mode,
-            c_uid,
-            c_gid,
-            c_nlink,
-            c_mtime,
-            c_filesize,
-            c_devmajor,
-            c_devminor,
-            c_rdevmajor,
-            c_rdevminor,
-            c_namesize,
-            c_check,
-        ] = fields;
-        Self {
-            c_ino,
-            c_mode,
-            c_uid,
-            c_gid,
-            c_nlink,
-            c_mtime,
-            c_filesize,
-            c_devmajor,
-            c_devminor,
-            c_rdevmajor,
-            c_rdevminor,
-            c_namesize,
-            c_check,
-        }
+        Ok((magic, transmute!(fields)))
     }
 }
 
@@ -211,8 +164,8 @@ mod tests {
 
     #[test]
     fn every_field_is_where_it_belongs_and_reads_back() {
-        let fields = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xdead_beef];
-        let header = Header::of(fields);
+        let fields: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xdead_beef];
+        let header: Header = transmute!(fields);
         assert_eq!((header.c_ino, header.c_mode, header.c_mtime, header.c_filesize), (1, 2, 6, 7));
         assert_eq!((header.c_rdevmajor, header.c_namesize, header.c_check), (10, 12, 0xdead_beef));
         for magic in [Magic::Newc, Magic::Crc] {
