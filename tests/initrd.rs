@@ -211,6 +211,22 @@ fn the_kernel_decides_on_the_codec() {
     }
     let all = config("config", &["GZIP", "ZSTD"]);
     assert_eq!(codec(&["--kernel-config", &all, "--preset", "kata"]), "gzip:6");
+    // A preset's kernels may be others than Kata's own, so what those do not unpack is warned of, unless it is known.
+    let warns = |arguments: &[&str]| {
+        let mut command = rootcast();
+        command.arg("initrd").arg(&source).args(["--dry-run", "-q", "--preset", "kata"]).args(arguments);
+        good(&mut command)
+            .stderr
+            .contains("Kata's own kernels do not unpack zstd: use --compress gzip or none")
+    };
+    assert!(warns(&["--compress", "zstd"]));
+    for quiet in [
+        &["--compress", "zstd", "--kernel-config", &all][..],
+        &["--compress", "gzip"],
+        &["--compress", "none"],
+    ] {
+        assert!(!warns(quiet), "{quiet:?}");
+    }
     // The configuration within a kernel, as CONFIG_IKCONFIG puts it.
     let Some(mut gzip) = judges::command("gzip") else { return };
     let packed = good(gzip.arg("-c").arg(config("inner", &["XZ"]))).stdout;

@@ -39,7 +39,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut clock = Clock::start();
     let kernel = kernel::config(recipe.kernel.as_ref())?;
-    let codec = kernel::codec(recipe, &kernel)?;
+    let codec = kernel::codec(recipe, &kernel, &log)?;
     log.detail(format_args!("compressed with {codec}"));
     let appended = parts::appended(&recipe.append, &kernel)?;
     let host_microcode = HostMicrocode::read(&recipe.microcode)?;

@@ -9,6 +9,7 @@ use initramfs::{Compression, KernelConfig};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::recipe::initrd::{InitrdRecipe, KernelFile, Preset};
+use crate::report::Log;
 
 /// A configuration has some hundred thousand bytes.
 const MAX_CONFIG_LEN: u64 = 16 << 20;
@@ -66,22 +67,29 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The codec that was asked for, or the first of the usual ones that the kernel unpacks.
+/// The codec that was asked for, or the first of the usual ones that the kernel unpacks. Warns of one that the preset's
+/// kernels do not unpack, unless the kernel is known to.
 ///
 /// # Errors
 /// [`Usage`](ErrorKind::Usage) when the kernel does not unpack it, or takes no initramfs at all.
-pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig) -> Result<Codec> {
+pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> Result<Codec> {
     if kernel.takes_initrd() == Some(false) {
         let message = "the kernel takes no initramfs: it was built without CONFIG_BLK_DEV_INITRD";
         return Err(Error::new(ErrorKind::Usage, message));
     }
+    let of_preset = recipe.preset.map(|Preset::Kata| Compression::Gzip);
     if let Some(codec) = recipe.codec {
         if let Some(compression) = codec.compression() {
             must_unpack(kernel, compression, "--compress")?;
+            if kernel.unpacks(compression).is_none() && of_preset.is_some_and(|usual| usual != compression) {
+                log.warn(format_args!(
+                    "Kata's own kernels do not unpack {compression}: use --compress gzip or none, or name the \
+                     configuration of another kernel with --kernel-config"
+                ));
+            }
         }
         return Ok(codec);
     }
-    let of_preset = recipe.preset.map(|Preset::Kata| Compression::Gzip);
     let mut usual = of_preset.into_iter().chain(USUAL);
     match usual.find(|compression| kernel.unpacks(*compression) != Some(false)) {
         None => Ok(Codec::NONE),
