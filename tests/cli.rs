@@ -203,6 +203,11 @@ const CASES: &[Case] = &[
     bad(IO, "initrd {initrd} -o {out} --kernel {scratch}/no-such-kernel", &["no-such-kernel"]),
     bad(BAD_INPUT, "initrd {source} -o {out}", &["the tree has no /init", "--init"]),
     bad(BAD_INPUT, "initrd {source} -o {out} --init systemd", &["/sbin/init is not in the tree"]),
+    bad(
+        BAD_INPUT,
+        "initrd {source} -o {out} --init systemd --preset kata",
+        &["/usr/bin/kata-agent is not in the tree"],
+    ),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --init /bin/sh", &["/init that is not /bin/sh"]),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode", &["the tree has no microcode", "--microcode="]),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode={scratch}/source", &["source: holds no microcode"]),

@@ -23,11 +23,11 @@ use crate::output::cache::Cache;
 use crate::output::compress::{self, CompressOptions, Compressed, Member};
 use crate::output::{WriteOptions, stream};
 use crate::recipe::Output;
-use crate::recipe::initrd::{INITRAMFS_LAYOUT, InitrdRecipe};
+use crate::recipe::initrd::{INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::progress::Bar;
 use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Log, Timings, Transfer, version};
 use crate::transform::hardlinks::Linked;
-use crate::transform::init;
+use crate::transform::init::{self, Init};
 use parts::{Appended, HostMicrocode, Plain};
 
 /// Makes the initramfs and puts it where the recipe says.
@@ -66,9 +66,12 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     tell(recipe, report, &log)
 }
 
-/// Sees to it that there is an `/init`, and says whether it was made.
+/// Sees to it that there is an `/init`, and says whether it was made. In a guest of Kata, systemd needs the agent.
 fn give_init(tree: &mut Tree<Blob>, recipe: &InitrdRecipe) -> Result<bool> {
     let Some(init) = &recipe.init else { return Ok(false) };
+    if recipe.preset == Some(Preset::Kata) && *init == Init::Systemd {
+        init::must_have_agent(tree)?;
+    }
     init::give(tree, init, recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH))
 }
 

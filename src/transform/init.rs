@@ -15,7 +15,8 @@ pub enum Init {
     Own,
     /// The tree's own if there is one, else a link to `/lib/systemd/systemd`. There must be a `/sbin/init`.
     Systemd,
-    /// The tree's own if there is one, else a link to `/sbin/init`, where Kata's agent is when it is the init.
+    /// The tree's own if there is one, else a link to `/sbin/init`, where Kata's agent is when it is the init. Neither may
+    /// be systemd.
     Agent,
     /// A link to that program. The tree's own, if there is one, must be that program already.
     Program(LinkTarget),
@@ -24,6 +25,9 @@ pub enum Init {
 const INIT: &[u8] = b"/init";
 const SBIN_INIT: &[u8] = b"/sbin/init";
 const SYSTEMD: &[u8] = b"/lib/systemd/systemd";
+/// Where systemd is when `/lib` is no link to `/usr/lib`, as its programs moved there.
+const USR_SYSTEMD: &[u8] = b"/usr/lib/systemd/systemd";
+const AGENT: &[u8] = b"/usr/bin/kata-agent";
 
 /// The bits of which one is enough for root to execute a file.
 const EXECUTE: u16 = 0o111;
@@ -58,10 +62,24 @@ pub fn give<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool>
     give_or_say(tree, init, time).map_err(|why| Error::new(ErrorKind::BadInput, why))
 }
 
+/// Checks that Kata's agent is where its unit for systemd starts it.
+///
+/// # Errors
+/// When it is not there, or nobody may execute it.
+pub fn must_have_agent<C>(tree: &Tree<C>) -> Result<()> {
+    let way_out =
+        "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
+    must_run(tree, AGENT, way_out).map_err(|why| Error::new(ErrorKind::BadInput, why))
+}
+
 fn give_or_say<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, String> {
     let own = tree.resolve(INIT).is_some();
     if matches!(init, Init::Systemd | Init::Agent) {
         must_run(tree, SBIN_INIT, "a tree to boot has its init there; install one")?;
+    }
+    if *init == Init::Agent {
+        must_not_be_systemd(tree, SBIN_INIT)?;
+        must_not_be_systemd(tree, INIT)?;
     }
     let target = match init {
         Init::Own if !own => {
@@ -112,6 +130,18 @@ fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String>
         }
         _ => Err(format!("{shown} is no regular file; {way_out}")),
     }
+}
+
+/// Checks that a path that is to lead to Kata's agent does not lead to systemd, which needs the agent elsewhere.
+fn must_not_be_systemd<C>(tree: &Tree<C>, path: &[u8]) -> Result<(), String> {
+    let found = resolve(tree, path);
+    if found.is_some() && [SYSTEMD, USR_SYSTEMD].into_iter().any(|systemd| resolve(tree, systemd) == found) {
+        let shown = path.escape_ascii();
+        return Err(format!(
+            "{shown} is systemd and not Kata's agent; put the agent there, or use --init systemd"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -178,7 +208,6 @@ mod tests {
             )
         };
         made(debian(), "systemd", "/lib/systemd/systemd");
-        made(debian(), "agent", "/sbin/init");
         made(debian(), "/usr/lib/systemd/systemd", "/usr/lib/systemd/systemd");
         made(tree(&["/sbin/init"], &[], &[]), "agent", "/sbin/init");
     }
@@ -231,6 +260,32 @@ mod tests {
             "/sbin",
             "/sbin is no regular file; /init would lead there; install it, or name another program with --init",
         );
+    }
+
+    #[test]
+    fn systemd_is_no_agent() {
+        let why = |path: &str| {
+            format!("{path} is systemd and not Kata's agent; put the agent there, or use --init systemd")
+        };
+        let agent_and_systemd = ["/usr/bin/kata-agent", "/lib/systemd/systemd"];
+        let links = [("/sbin/init", "/lib/systemd/systemd")];
+        refused(tree(&agent_and_systemd, &[], &links), "agent", &why("/sbin/init"));
+        let links = [("/sbin/init", "../usr/lib/systemd/systemd")];
+        refused(tree(&["/usr/lib/systemd/systemd"], &[], &links), "agent", &why("/sbin/init"));
+        let links = [("/init", "lib/systemd/systemd")];
+        refused(tree(&["/sbin/init", "/lib/systemd/systemd"], &[], &links), "agent", &why("/init"));
+        made(tree(&["/sbin/init", "/lib/systemd/systemd"], &[], &[]), "agent", "/sbin/init");
+    }
+
+    #[test]
+    fn the_agent_of_systemd_has_its_place() {
+        let why = |tree| must_have_agent::<Vec<u8>>(&tree).map_err(|error| error.to_string());
+        assert_eq!(why(tree(&["/usr/bin/kata-agent"], &[], &[])), Ok(()));
+        let way_out = "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
+        let missing = format!("/usr/bin/kata-agent is not in the tree; {way_out}");
+        assert_eq!(why(tree(&["/sbin/init"], &[], &[])), Err(missing));
+        let mode = format!("/usr/bin/kata-agent has mode 0644, so nobody may execute it; {way_out}");
+        assert_eq!(why(tree(&[], &["/usr/bin/kata-agent"], &[])), Err(mode));
     }
 
     #[test]
