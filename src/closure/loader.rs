@@ -71,7 +71,7 @@ impl Found {
 
     /// Whether the loader looks no further.
     fn is_over(&self) -> bool {
-        self.loaded.is_some() || self.base.is_some() || self.fatal.is_some()
+        self.base.is_some() || self.fatal.is_some()
     }
 }
 
@@ -105,6 +105,13 @@ impl Loader {
         requester: usize,
         name: &[u8],
     ) -> io::Result<Found> {
+        let loaded = match self {
+            Self::Glibc(_) => glibc::loaded(objects, name),
+            Self::Musl(_) => musl::loaded(objects, name),
+        };
+        if loaded.is_some() {
+            return Ok(Found { loaded, ..Found::default() });
+        }
         match self {
             Self::Glibc(glibc) => glibc.search(files, objects, requester, name),
             Self::Musl(musl) => musl.search(files, objects, requester, name),

@@ -71,6 +71,7 @@ impl Glibc {
         &self.cached
     }
 
+    /// Looks for a library that is not loaded yet.
     pub(super) fn search<C: Content>(
         &self,
         files: &mut Files<'_, C>,
@@ -78,10 +79,7 @@ impl Glibc {
         requester: usize,
         name: &[u8],
     ) -> io::Result<Found> {
-        let mut found = Found { loaded: loaded(objects, name), ..Found::default() };
-        if found.is_over() {
-            return Ok(found);
-        }
+        let mut found = Found::default();
         let object = &objects[requester];
         let Some(name) = self.expand(object, name, &mut found.warnings) else { return Ok(found) };
         if name.contains(&b'/') {
@@ -181,7 +179,7 @@ const MAX_EXPANDED: usize = 1 << 14;
 const MAX_DIRECTORIES: usize = 1024;
 
 /// The object that goes by a name: it was loaded by it, or is called so by its `DT_SONAME`.
-fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
+pub(super) fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
     objects
         .iter()
         .position(|object| !object.is_variant && (object.is_called(name) || object.soname() == Some(name)))

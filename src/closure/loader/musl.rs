@@ -58,6 +58,7 @@ impl Musl {
         Ok(Self { system: split(&system), configuration })
     }
 
+    /// Looks for a library that is not loaded yet.
     pub(super) fn search<C: Content>(
         &self,
         files: &mut Files<'_, C>,
@@ -65,10 +66,7 @@ impl Musl {
         requester: usize,
         name: &[u8],
     ) -> io::Result<Found> {
-        let mut found = Found { loaded: loaded(objects, name), ..Found::default() };
-        if found.is_over() {
-            return Ok(found);
-        }
+        let mut found = Found::default();
         let abi = objects[requester].elf.abi;
         if name.contains(&b'/') {
             match files.follow(name) {
@@ -96,7 +94,7 @@ impl Musl {
 }
 
 /// The object that goes by a name. `DT_SONAME` means nothing here.
-fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
+pub(super) fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
     let is_own = name.strip_prefix(b"lib").is_some_and(|rest| OWN.iter().any(|own| rest.starts_with(own)));
     if is_own { objects.iter().position(|object| object.is_loader) } else { None }
         .or_else(|| objects.iter().position(|object| object.is_called(name)))
