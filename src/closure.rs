@@ -26,12 +26,11 @@ pub mod need;
 pub mod nss;
 pub mod pam;
 mod process;
-pub mod resolve;
 pub mod script;
 #[cfg(test)]
 mod small_tree;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod udev;
 pub mod unit;
 pub mod why;

@@ -1,167 +1,148 @@
 //! Paths of a tree as a process inside it would see them.
 
-use image_tree::{InodeId, Kind, Tree};
+use image_tree::{InodeId, Kind, Name, Tree};
+use thiserror::Error;
 
 /// The most symbolic links that one path may lead through: the kernel's own limit.
 pub const MAX_LINKS: usize = 40;
+/// The most bytes of a path, without its NUL (`PATH_MAX`).
+pub const MAX_PATH: usize = 4095;
+
+/// Where a path leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The file.
+    pub id: InodeId,
+    /// Its path without symbolic links, `.` and `..`.
+    pub path: Vec<u8>,
+    /// Every name that was passed, in order and without the last: directories and symbolic links, by their paths
+    /// without symbolic links.
+    pub passed: Vec<Passed>,
+}
+
+/// A name on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Its path without symbolic links.
+    pub path: Vec<u8>,
+    /// Whether it is a symbolic link; else it is a directory.
+    pub is_link: bool,
+}
+
+/// Why a path leads nowhere.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Unresolved {
+    /// A component is missing (`ENOENT`).
+    #[error("it is not there")]
+    Missing,
+    /// A component is no directory (`ENOTDIR`).
+    #[error("it leads through a file that is no directory")]
+    NotADirectory,
+    /// There are too many links, as in a loop (`ELOOP`).
+    #[error("it leads through more than {MAX_LINKS} symbolic links, as a loop does")]
+    TooManyLinks,
+    /// A path is longer than the kernel takes (`ENAMETOOLONG`).
+    #[error("it is longer than {MAX_PATH} bytes")]
+    TooLong,
+}
 
 /// The inode at a path of the tree, following symbolic links as a process would for which the tree's root is
 /// `/`: an absolute target starts there again, and `..` stops there. Nothing of the host is looked at.
 ///
-/// `path` is taken from the root, with or without a leading `/`. There is no inode when a component is missing
-/// or no directory, or when there are more than [`MAX_LINKS`] links, as in a loop.
+/// `path` is taken from the root, with or without a leading `/`, and may be empty or of any length. There is no inode
+/// when a component is missing or no directory, or when there are more than [`MAX_LINKS`] links, as in a loop.
 #[must_use]
 pub fn resolve<C>(tree: &Tree<C>, path: &[u8]) -> Option<InodeId> {
-    let mut here = Tree::<C>::ROOT;
-    let mut above = Vec::new();
+    let here = walk(tree, path, &mut 0, |_, _| {}).ok()?;
+    Some(here.last().map_or(Tree::<C>::ROOT, |(id, _)| *id))
+}
+
+/// Follows a path as `openat2(RESOLVE_IN_ROOT)` does, and tells everything that is passed on the way.
+///
+/// `steps` counts the components that were looked at, for a caller that limits how many there may be.
+///
+/// # Errors
+/// As the kernel's. The last component is followed if it is a link.
+pub fn follow<C>(tree: &Tree<C>, path: &[u8], steps: &mut u64) -> Result<Resolved, Unresolved> {
+    if path.is_empty() {
+        return Err(Unresolved::Missing);
+    }
+    if path.len() > MAX_PATH {
+        return Err(Unresolved::TooLong);
+    }
+    let mut passed = Vec::new();
+    let here = walk(tree, path, steps, |here, is_link| {
+        if is_link || here.last().is_some_and(|(id, _)| tree.entries(*id).is_some()) {
+            passed.push(Passed { path: join(here), is_link });
+        }
+    })?;
+    let id = here.last().map_or(Tree::<C>::ROOT, |(id, _)| *id);
+    let path = join(&here);
+    passed.retain(|name| name.path != path);
+    Ok(Resolved { id, path, passed })
+}
+
+/// A name of the tree, and the directories above it from the root on.
+type Names<'t> = Vec<(InodeId, &'t Name)>;
+
+/// Walks a path, and tells `pass` of each name on the way, the last one too, and whether it is a symbolic link.
+fn walk<'t, C>(
+    tree: &'t Tree<C>,
+    path: &[u8],
+    steps: &mut u64,
+    mut pass: impl FnMut(&[(InodeId, &'t Name)], bool),
+) -> Result<Names<'t>, Unresolved> {
+    let mut here = Names::new();
     // The components still to come, the next one last. Each link adds at most the 4095 bytes of its target, so
     // the limit on links bounds this too.
     let mut pending: Vec<&[u8]> = components_reversed(path).collect();
     let mut links = 0;
     while let Some(component) = pending.pop() {
-        let entries = tree.entries(here)?;
+        *steps = steps.saturating_add(1);
+        let directory = here.last().map_or(Tree::<C>::ROOT, |(id, _)| *id);
+        let entries = tree.entries(directory).ok_or(Unresolved::NotADirectory)?;
         match component {
             b"" | b"." => {}
-            b".." => here = above.pop().unwrap_or(Tree::<C>::ROOT),
+            b".." => _ = here.pop(),
+            name if name.len() > Name::MAX_LEN => return Err(Unresolved::TooLong),
             name => {
-                let next = *entries.get(name)?;
-                if let Kind::Symlink(target) = &tree.get(next).kind {
-                    links += 1;
-                    if links > MAX_LINKS {
-                        return None;
-                    }
-                    if target.as_bytes().starts_with(b"/") {
-                        above.clear();
-                        here = Tree::<C>::ROOT;
-                    }
-                    pending.extend(components_reversed(target.as_bytes()));
-                } else {
-                    above.push(here);
-                    here = next;
+                let (name, next) = entries.get_key_value(name).ok_or(Unresolved::Missing)?;
+                here.push((*next, name));
+                let Kind::Symlink(target) = &tree.get(*next).kind else {
+                    pass(&here, false);
+                    continue;
+                };
+                pass(&here, true);
+                here.pop();
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(Unresolved::TooManyLinks);
                 }
+                if target.as_bytes().starts_with(b"/") {
+                    here.clear();
+                }
+                pending.extend(components_reversed(target.as_bytes()));
             }
         }
     }
-    Some(here)
+    Ok(here)
 }
 
 fn components_reversed(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.rsplit(|byte| *byte == b'/')
 }
 
-#[cfg(test)]
-mod tests {
-    use image_tree::{Inode, LinkTarget, Metadata, Name};
-
-    use super::*;
-
-    /// A tree of files, each of which contains its own path, and links.
-    fn tree(files: &[&str], links: &[(&str, &str)]) -> Tree<Vec<u8>> {
-        let mut tree = Tree::new(Metadata::new(0o755));
-        for file in files {
-            add(&mut tree, file, Kind::Regular(file.as_bytes().to_vec()));
-        }
-        for (path, target) in links {
-            add(&mut tree, path, Kind::Symlink(LinkTarget::new(target).expect("a valid target")));
-        }
-        tree
+fn join(names: &[(InodeId, &Name)]) -> Vec<u8> {
+    if names.is_empty() {
+        return b"/".to_vec();
     }
-
-    fn add(tree: &mut Tree<Vec<u8>>, path: &str, kind: Kind<Vec<u8>>) {
-        let metadata = Metadata::new(0o755);
-        let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let mut parent = Tree::<Vec<u8>>::ROOT;
-        for directory in directories.split('/').filter(|name| !name.is_empty()) {
-            parent = tree.lookup(parent, directory.as_bytes()).unwrap_or_else(|| {
-                let name = Name::new(directory).expect("a valid name");
-                tree.insert(parent, name, Inode::directory(metadata.clone())).expect("it is new")
-            });
-        }
-        tree.insert(parent, Name::new(name).expect("a valid name"), Inode { metadata, kind })
-            .expect("it is new");
+    let mut path = Vec::new();
+    for (_, name) in names {
+        path.push(b'/');
+        path.extend_from_slice(name.as_bytes());
     }
-
-    fn check(tree: &Tree<Vec<u8>>, path: &str, expected: Option<&str>) {
-        let found = resolve(tree, path.as_bytes()).map(|id| tree.path_of(id));
-        let found = found.map(|path| String::from_utf8(path).expect("a text path"));
-        assert_eq!(found.as_deref(), expected, "{path}");
-    }
-
-    #[test]
-    fn plain_paths() {
-        let tree = tree(&["/usr/bin/env"], &[]);
-        check(&tree, "/usr/bin/env", Some("/usr/bin/env"));
-        check(&tree, "usr//bin/./env", Some("/usr/bin/env"));
-        check(&tree, "/", Some("/"));
-        check(&tree, "", Some("/"));
-        check(&tree, "/usr/bin/", Some("/usr/bin"));
-        check(&tree, "/usr/bin/../../usr", Some("/usr"));
-        check(&tree, "/usr/lib", None);
-        check(&tree, "/usr/bin/env/", None);
-        check(&tree, "/usr/bin/env/.", None);
-        check(&tree, "/usr/bin/env/..", None);
-    }
-
-    #[test]
-    fn nothing_leads_out_of_the_tree() {
-        let tree = tree(
-            &["/bin/sh"],
-            &[("/etc/up", "../../../../bin/sh"), ("/etc/top", "/.."), ("/var/lib/absolute", "/../bin/sh")],
-        );
-        check(&tree, "../../bin/sh", Some("/bin/sh"));
-        check(&tree, "/bin/../../bin/sh", Some("/bin/sh"));
-        check(&tree, "/etc/up", Some("/bin/sh"));
-        check(&tree, "/etc/top", Some("/"));
-        check(&tree, "/var/lib/absolute", Some("/bin/sh"));
-    }
-
-    #[test]
-    fn links_are_relative_to_where_they_lie() {
-        let tree = tree(
-            &["/usr/lib/systemd/systemd", "/usr/bin/dash"],
-            &[
-                ("/bin", "usr/bin"),
-                ("/lib", "usr/lib"),
-                ("/usr/sbin", "bin"),
-                ("/sbin", "usr/sbin"),
-                ("/usr/bin/init", "../lib/systemd/systemd"),
-                ("/usr/bin/sh", "dash"),
-                ("/usr/self", "."),
-            ],
-        );
-        check(&tree, "/sbin/init", Some("/usr/lib/systemd/systemd"));
-        check(&tree, "/bin/sh", Some("/usr/bin/dash"));
-        // `..` is of the directory, not of the link that led to it.
-        check(&tree, "/sbin/..", Some("/usr"));
-        check(&tree, "/usr/self/self/../usr/bin/dash", Some("/usr/bin/dash"));
-        check(&tree, "/usr/self/self/bin/dash", Some("/usr/bin/dash"));
-    }
-
-    #[test]
-    fn links_that_lead_nowhere() {
-        let tree = tree(
-            &["/file"],
-            &[
-                ("/dangling", "missing"),
-                ("/self", "self"),
-                ("/a", "/b"),
-                ("/b", "a"),
-                ("/through", "file/x"),
-                ("/slash", "file/"),
-                ("/growing", "growing/growing/growing"),
-            ],
-        );
-        for path in ["/dangling", "/self", "/a", "/b", "/through", "/slash", "/growing"] {
-            check(&tree, path, None);
-        }
-    }
-
-    #[test]
-    fn links_are_counted() {
-        let links: Vec<_> = (0..=MAX_LINKS).map(|n| (format!("/l{n}"), format!("l{}", n + 1))).collect();
-        let links: Vec<_> = links.iter().map(|(path, target)| (path.as_str(), target.as_str())).collect();
-        let tree = tree(&[&format!("/l{}", MAX_LINKS + 1)], &links);
-        check(&tree, "/l1", Some(&format!("/l{}", MAX_LINKS + 1)));
-        check(&tree, "/l0", None);
-    }
+    path
 }
+
+#[cfg(test)]
+mod tests;

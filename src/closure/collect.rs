@@ -8,12 +8,12 @@ use super::elf::{Abi, Malformed};
 use super::files::{Files, base_name, join, parent};
 use super::loader::Loader;
 use super::need::{Need, Needs, What};
-use super::resolve::{Resolved, Unresolved};
 use super::script::{MAX_SCRIPTS, MAX_START, Shebang};
 use super::why::{Cause, Missing};
 use super::{Closure, Kind, Options, Reason, Result, Start, process};
 use crate::error::{Error, ErrorKind};
 use crate::output::classify_read_error;
+use crate::resolve::{Resolved, Unresolved};
 
 pub(super) struct Collector<'t, C> {
     pub(super) files: Files<'t, C>,

@@ -21,10 +21,9 @@ use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, Progr
 use image_tree::Content;
 use thiserror::Error;
 
+use crate::resolve::MAX_PATH;
 use reader::Reader;
 
-/// The longest path, in bytes: the kernel's `PATH_MAX` less its NUL.
-pub const MAX_PATH: usize = 4095;
 /// The most bytes that program headers may take: the kernel starts no program that has more.
 const MAX_PROGRAM_HEADERS: usize = 65_536;
 /// The most bytes of a dynamic segment. The largest of a Debian system has 1,000.

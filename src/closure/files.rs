@@ -11,7 +11,7 @@ use std::thread;
 use image_tree::{Content, InodeId, Kind, Tree};
 
 use super::elf::{Elf, Malformed, ReadError};
-use super::resolve::{Resolved, Unresolved, follow};
+use crate::resolve::{Resolved, Unresolved, follow};
 
 /// How many components, names and objects may be looked at. The 1044 programs and libraries of a Debian guest take a
 /// quarter of a million; a tree that takes more than this is made to take long.

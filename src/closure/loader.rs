@@ -14,7 +14,7 @@ use super::elf::{Abi, Elf};
 use super::files::{Files, base_name};
 use super::hwcaps::Hwcaps;
 use super::process::Object;
-use super::resolve::{Resolved, Unresolved};
+use crate::resolve::{Resolved, Unresolved};
 
 pub(super) use glibc::Glibc;
 pub(super) use musl::Musl;

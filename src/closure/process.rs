@@ -11,7 +11,7 @@ use super::elf::{Elf, NeedKind};
 use super::files::{base_name, parent};
 use super::loader::{Candidate, Found, Loader, of_library};
 use super::need::{Need, What};
-use super::resolve::Resolved;
+use crate::resolve::Resolved;
 use super::why::{Cause, Missing};
 use super::{Kind, Result};
 use crate::output::classify_read_error;

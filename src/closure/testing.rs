@@ -1,11 +1,11 @@
 //! Small trees and ELF files for the tests of this module.
 
-pub(super) mod build;
+pub(in crate::closure) mod build;
 
 use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Tree};
 
 /// A tree of files with their text. `-> TARGET` makes a symbolic link.
-pub(super) fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
+pub(crate) fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
     let mut tree = Tree::new(Metadata::new(0o755));
     for (path, text) in files {
         let kind = match text.strip_prefix("-> ") {
@@ -18,7 +18,7 @@ pub(super) fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
 }
 
 /// Adds a file and the directories above it.
-pub(super) fn add(tree: &mut Tree<Vec<u8>>, path: &str, kind: Kind<Vec<u8>>) {
+pub(crate) fn add(tree: &mut Tree<Vec<u8>>, path: &str, kind: Kind<Vec<u8>>) {
     let metadata = Metadata::new(0o755);
     let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
     let mut parent = Tree::<Vec<u8>>::ROOT;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use super::resolve::Unresolved;
 use super::{Closure, Kind, Reason};
+use crate::resolve::Unresolved;
 
 /// How a name came to be kept: the reason that brought it in, the reason for the file that this names, and so on. The
 /// last was asked for.

@@ -9,13 +9,13 @@ use image_tree::{Content, Tree};
 use serde::Serialize;
 
 use crate::blob::Blob;
-use crate::closure::resolve::{Unresolved, follow};
 use crate::closure::{self, Closure, Kind, Options, Reason, Start, why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::{ClosureRecipe, Keep, MissingPolicy};
 use crate::report::Log;
+use crate::resolve::{Unresolved, follow};
 
 /// Prints what is kept of a tree, or why.
 ///

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use image_tree::Tree;
 use rootcast::blob::Blob;
-use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start, resolve::follow};
+use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start};
+use rootcast::resolve::follow;
 use rootcast::source::directory;
 
 use crate::judges;

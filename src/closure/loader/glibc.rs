@@ -19,7 +19,7 @@ use crate::closure::elf::{Abi, Dynamic};
 use crate::closure::files::{Files, join, parent};
 use crate::closure::hwcaps::Hwcaps;
 use crate::closure::process::Object;
-use crate::closure::resolve::Resolved;
+use crate::resolve::Resolved;
 
 /// A glibc's loader.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use image_tree::Content;
 use super::{Candidate, Found, Verdict, goes_on, verdict};
 use crate::closure::files::{Files, base_name, join, parent};
 use crate::closure::process::Object;
-use crate::closure::resolve::Resolved;
+use crate::resolve::Resolved;
 
 /// A musl's loader.
 #[derive(Clone, Debug)]

@@ -7,13 +7,12 @@ use image_tree::{Inode, Kind as FileKind, Metadata, Name, Timestamp, Tree};
 use crate::blob::Blob;
 use crate::closure::ld_cache::scan::{Library, scan};
 use crate::closure::ld_cache::{Abi, Cache};
-use crate::closure::resolve::follow;
 use crate::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start, conf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::classify_read_error;
 use crate::recipe::TreeRecipe;
 use crate::report::Log;
-use crate::resolve::resolve;
+use crate::resolve::{follow, resolve};
 
 const PATH: &[u8] = b"/etc/ld.so.cache";
 const NAME: &[u8] = b"ld.so.cache";

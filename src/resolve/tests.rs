@@ -3,6 +3,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
+use image_tree::LinkTarget;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
@@ -123,4 +124,97 @@ fn forty_links_and_no_more() {
     assert_eq!(follow(&tree, b"/l0", &mut 0), Err(Unresolved::TooManyLinks));
     assert_eq!(follow(&tree, b"", &mut 0), Err(Unresolved::Missing));
     assert_eq!(follow(&tree, &[b'/'; MAX_PATH + 1], &mut 0), Err(Unresolved::TooLong));
+}
+
+/// A tree of empty files, and of links with their targets.
+fn files_and_links(files: &[&str], links: &[(&str, &str)]) -> Tree<Vec<u8>> {
+    let mut tree = testing::tree(&files.iter().map(|path| (*path, "")).collect::<Vec<_>>());
+    for (path, target) in links {
+        testing::add(&mut tree, path, Kind::Symlink(LinkTarget::new(target).expect("a valid target")));
+    }
+    tree
+}
+
+fn check(tree: &Tree<Vec<u8>>, path: &str, expected: Option<&str>) {
+    let found = resolve(tree, path.as_bytes()).map(|id| tree.path_of(id));
+    let found = found.map(|path| String::from_utf8(path).expect("a text path"));
+    assert_eq!(found.as_deref(), expected, "{path}");
+}
+
+#[test]
+fn plain_paths() {
+    let tree = files_and_links(&["/usr/bin/env"], &[]);
+    check(&tree, "/usr/bin/env", Some("/usr/bin/env"));
+    check(&tree, "usr//bin/./env", Some("/usr/bin/env"));
+    check(&tree, "/", Some("/"));
+    check(&tree, "", Some("/"));
+    check(&tree, "/usr/bin/", Some("/usr/bin"));
+    check(&tree, "/usr/bin/../../usr", Some("/usr"));
+    check(&tree, "/usr/lib", None);
+    check(&tree, "/usr/bin/env/", None);
+    check(&tree, "/usr/bin/env/.", None);
+    check(&tree, "/usr/bin/env/..", None);
+}
+
+#[test]
+fn nothing_leads_out_of_the_tree() {
+    let tree = files_and_links(
+        &["/bin/sh"],
+        &[("/etc/up", "../../../../bin/sh"), ("/etc/top", "/.."), ("/var/lib/absolute", "/../bin/sh")],
+    );
+    check(&tree, "../../bin/sh", Some("/bin/sh"));
+    check(&tree, "/bin/../../bin/sh", Some("/bin/sh"));
+    check(&tree, "/etc/up", Some("/bin/sh"));
+    check(&tree, "/etc/top", Some("/"));
+    check(&tree, "/var/lib/absolute", Some("/bin/sh"));
+}
+
+#[test]
+fn links_are_relative_to_where_they_lie() {
+    let tree = files_and_links(
+        &["/usr/lib/systemd/systemd", "/usr/bin/dash"],
+        &[
+            ("/bin", "usr/bin"),
+            ("/lib", "usr/lib"),
+            ("/usr/sbin", "bin"),
+            ("/sbin", "usr/sbin"),
+            ("/usr/bin/init", "../lib/systemd/systemd"),
+            ("/usr/bin/sh", "dash"),
+            ("/usr/self", "."),
+        ],
+    );
+    check(&tree, "/sbin/init", Some("/usr/lib/systemd/systemd"));
+    check(&tree, "/bin/sh", Some("/usr/bin/dash"));
+    // `..` is of the directory, not of the link that led to it.
+    check(&tree, "/sbin/..", Some("/usr"));
+    check(&tree, "/usr/self/self/../usr/bin/dash", Some("/usr/bin/dash"));
+    check(&tree, "/usr/self/self/bin/dash", Some("/usr/bin/dash"));
+}
+
+#[test]
+fn links_that_lead_nowhere() {
+    let tree = files_and_links(
+        &["/file"],
+        &[
+            ("/dangling", "missing"),
+            ("/self", "self"),
+            ("/a", "/b"),
+            ("/b", "a"),
+            ("/through", "file/x"),
+            ("/slash", "file/"),
+            ("/growing", "growing/growing/growing"),
+        ],
+    );
+    for path in ["/dangling", "/self", "/a", "/b", "/through", "/slash", "/growing"] {
+        check(&tree, path, None);
+    }
+}
+
+#[test]
+fn links_are_counted() {
+    let links: Vec<_> = (0..=MAX_LINKS).map(|n| (format!("/l{n}"), format!("l{}", n + 1))).collect();
+    let links: Vec<_> = links.iter().map(|(path, target)| (path.as_str(), target.as_str())).collect();
+    let tree = files_and_links(&[&format!("/l{}", MAX_LINKS + 1)], &links);
+    check(&tree, "/l1", Some(&format!("/l{}", MAX_LINKS + 1)));
+    check(&tree, "/l0", None);
 }
