@@ -24,6 +24,7 @@ pub mod ld_cache;
 mod loader;
 pub mod need;
 pub mod nss;
+mod object;
 pub mod pam;
 mod process;
 pub mod script;

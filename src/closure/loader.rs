@@ -13,7 +13,7 @@ use image_tree::{Content, InodeId, Kind, Tree};
 use super::elf::{Abi, Elf};
 use super::files::{Files, base_name};
 use super::hwcaps::Hwcaps;
-use super::process::Object;
+use super::object::Object;
 use crate::resolve::{Resolved, Unresolved};
 
 pub(super) use glibc::Glibc;

@@ -1,68 +1,20 @@
 //! One process image: a program and what its loader loads for it, in the loader's order.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use image_tree::{Content, InodeId};
+use image_tree::Content;
 
 use super::collect::Collector;
 use super::dlopen::{self, heuristics};
 use super::elf::{Elf, NeedKind};
-use super::files::{base_name, parent};
+use super::files::base_name;
 use super::loader::{Candidate, Found, Loader, of_library};
 use super::need::{Need, What};
-use crate::resolve::Resolved;
+use super::object::Object;
 use super::why::{Cause, Missing};
 use super::{Kind, Result};
 use crate::output::classify_read_error;
-
-/// A file in a process.
-#[derive(Clone, Debug)]
-pub(super) struct Object {
-    pub(super) elf: Arc<Elf>,
-    /// Its path without symbolic links.
-    path: Vec<u8>,
-    /// What `$ORIGIN` stands for: the directory it was opened in.
-    pub(super) origin: Vec<u8>,
-    /// The object that it was first loaded for.
-    pub(super) loader: Option<usize>,
-    /// What it was loaded as.
-    names: BTreeSet<Vec<u8>>,
-    /// Whether it is the loader itself.
-    pub(super) is_loader: bool,
-    /// Whether it is there on better processors only. It answers to no name here, so that what others need is found
-    /// for every processor.
-    pub(super) is_variant: bool,
-    id: InodeId,
-}
-
-impl Object {
-    fn new(elf: Arc<Elf>, file: &Resolved, opened: &[u8], loader: Option<usize>) -> Self {
-        Self {
-            elf,
-            path: file.path.clone(),
-            origin: parent(opened).to_vec(),
-            loader,
-            names: BTreeSet::new(),
-            is_loader: false,
-            is_variant: false,
-            id: file.id,
-        }
-    }
-
-    /// Its path without symbolic links.
-    pub(super) fn path(&self) -> &[u8] {
-        &self.path
-    }
-
-    pub(super) fn is_called(&self, name: &[u8]) -> bool {
-        self.names.contains(name)
-    }
-
-    pub(super) fn soname(&self) -> Option<&[u8]> {
-        self.elf.dynamic.as_ref()?.soname.as_deref()
-    }
-}
+use crate::resolve::Resolved;
 
 /// A process being put together.
 pub(super) struct Process<'p, 't, C> {

@@ -18,7 +18,7 @@ use crate::closure::conf;
 use crate::closure::elf::{Abi, Dynamic};
 use crate::closure::files::{Files, join, parent};
 use crate::closure::hwcaps::Hwcaps;
-use crate::closure::process::Object;
+use crate::closure::object::Object;
 use crate::resolve::Resolved;
 
 /// A glibc's loader.
@@ -132,7 +132,7 @@ impl Glibc {
                 expanded.extend_from_slice(&self.lib);
                 rest = after;
             } else if let Some(after) = token(b"PLATFORM") {
-                let (object, shown) = (object.path().escape_ascii(), platform.escape_ascii());
+                let (object, shown) = (object.path.escape_ascii(), platform.escape_ascii());
                 warnings.push(format!(
                     "{object}: $PLATFORM depends on the processor; taken for \"{shown}\" here"
                 ));
@@ -144,7 +144,7 @@ impl Glibc {
             if expanded.len() > MAX_EXPANDED {
                 warnings.push(format!(
                     "{}: a search path is longer than {MAX_EXPANDED} bytes and passed over",
-                    object.path().escape_ascii()
+                    object.path.escape_ascii()
                 ));
                 return None;
             }
@@ -162,7 +162,7 @@ impl Glibc {
         for part in path.split(|byte| *byte == b':') {
             let Some(directory) = self.expand(object, part, warnings) else { continue };
             if !directory.starts_with(b"/") {
-                let (object, part) = (object.path().escape_ascii(), part.escape_ascii());
+                let (object, part) = (object.path.escape_ascii(), part.escape_ascii());
                 warnings
                     .push(format!("{object}: \"{part}\" in its search path is relative and is not searched"));
             } else if directories.len() < MAX_DIRECTORIES {

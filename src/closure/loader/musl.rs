@@ -15,7 +15,7 @@ use image_tree::Content;
 
 use super::{Candidate, Found, Verdict, goes_on, verdict};
 use crate::closure::files::{Files, base_name, join, parent};
-use crate::closure::process::Object;
+use crate::closure::object::Object;
 use crate::resolve::Resolved;
 
 /// A musl's loader.
