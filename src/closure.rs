@@ -16,7 +16,7 @@ pub mod conf;
 pub mod dlopen;
 pub mod elf;
 mod file;
-mod files;
+pub(crate) mod files;
 pub mod gconv;
 pub mod glob;
 pub mod hwcaps;

@@ -4,7 +4,7 @@ use std::io;
 
 use image_tree::{Content, Tree};
 
-use super::files::{Files, join, parent};
+use super::files::{Files, join, parent, without_slashes};
 use crate::error::Result;
 use crate::output::classify_read_error;
 use crate::transform::edit::glob::Glob;
@@ -100,7 +100,7 @@ fn read_file<C: Content>(
                         .push(format!("{shown}: only the first {MAX_DIRECTORIES} directories are searched"));
                     return Ok(());
                 }
-                let directory = trim_slashes(directory);
+                let directory = without_slashes(directory);
                 if !conf.directories.iter().any(|known| known == directory) {
                     conf.directories.push(directory.to_vec());
                 }
@@ -151,11 +151,6 @@ fn parse(line: &[u8]) -> Option<Line<'_>> {
     // `DIRECTORY=libc5` once said what the libraries there are for.
     let directory = line.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii_end();
     (!directory.is_empty()).then_some(Line::Directory(directory))
-}
-
-fn trim_slashes(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
-    &path[..end.min(path.len())]
 }
 
 /// The paths that a pattern matches, in the order of their bytes, as `glob(3)` finds them: by component, so that links
@@ -219,8 +214,8 @@ mod tests {
         assert_eq!(parse(b"hwcap 1 nosegneg"), None);
         assert_eq!(parse(b" # include /x"), None);
         assert_eq!(parse(b"include a/*.conf\t/b"), Some(Line::Include(vec![b"a/*.conf", b"/b"])));
-        assert_eq!(trim_slashes(b"//"), b"/");
-        assert_eq!(trim_slashes(b"/a//"), b"/a");
+        assert_eq!(without_slashes(b"//"), b"/");
+        assert_eq!(without_slashes(b"/a//"), b"/a");
     }
 
     #[test]

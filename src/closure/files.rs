@@ -153,7 +153,7 @@ pub(super) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// The directory of an absolute path: what is before its last `/`.
-pub(super) fn parent(path: &[u8]) -> &[u8] {
+pub(crate) fn parent(path: &[u8]) -> &[u8] {
     match path.iter().rposition(|byte| *byte == b'/') {
         None | Some(0) => b"/",
         Some(slash) => &path[..slash],
@@ -161,6 +161,12 @@ pub(super) fn parent(path: &[u8]) -> &[u8] {
 }
 
 /// What is after the last `/` of a path.
-pub(super) fn base_name(path: &[u8]) -> &[u8] {
+pub(crate) fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+/// As a loader writes a directory: without slashes at its end, but for the root.
+pub(super) fn without_slashes(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
+    path.get(..end).unwrap_or(path)
 }

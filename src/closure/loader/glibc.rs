@@ -16,8 +16,9 @@ use image_tree::{Content, InodeId};
 use super::{Candidate, Found, MAX_SEARCHED, Verdict, goes_on, verdict};
 use crate::closure::conf;
 use crate::closure::elf::{Abi, Dynamic};
-use crate::closure::files::{Files, join, parent};
+use crate::closure::files::{Files, join, parent, without_slashes};
 use crate::closure::hwcaps::Hwcaps;
+use crate::closure::ld_cache::scan::is_library_name;
 use crate::closure::object::Object;
 use crate::resolve::Resolved;
 
@@ -287,7 +288,7 @@ impl Search<'_> {
 
     /// Looks into the cache that `ldconfig` would make. A better build comes before a directory that comes first.
     fn cache<C: Content>(&mut self, files: &mut Files<'_, C>, no_default: bool) -> io::Result<()> {
-        if !is_for_cache(self.name) {
+        if !is_library_name(self.name) {
             return Ok(());
         }
         let glibc = self.glibc;
@@ -386,20 +387,6 @@ impl Search<'_> {
         let soname = parsed.as_ref().ok().and_then(|elf| elf.dynamic.as_ref()?.soname.as_deref());
         Ok(soname.is_none_or(|soname| soname == self.name))
     }
-}
-
-/// Whether `ldconfig` looks at files of this name.
-fn is_for_cache(name: &[u8]) -> bool {
-    let has_so = name.windows(3).any(|part| part == b".so");
-    (name.starts_with(b"lib") || name.starts_with(b"ld-")) && has_so
-        || name.starts_with(b"ld.so.")
-        || name.starts_with(b"ld64.so.")
-}
-
-/// As the loader writes a directory: without slashes at its end, but for the root.
-fn without_slashes(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
-    path.get(..end).unwrap_or(path)
 }
 
 /// The directories that were compiled into a loader: paths that end in `/`, one after another, each with a NUL.

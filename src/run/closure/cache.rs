@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use image_tree::{Inode, Kind as FileKind, Metadata, Name, Timestamp, Tree};
 
 use crate::blob::Blob;
+use crate::closure::files::parent;
 use crate::closure::ld_cache::scan::{Library, scan};
 use crate::closure::ld_cache::{Abi, Cache};
 use crate::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start, conf};
@@ -40,13 +41,6 @@ pub(super) fn is_needed(tree: &Tree<Blob>, closure: &Closure) -> Result<bool> {
     let real = |path: &Vec<u8>| Some(follow(tree, path, &mut 0).ok()?.path);
     let directories: BTreeSet<Vec<u8>> = directories.iter().filter_map(real).collect();
     Ok(closure.kept.keys().any(|path| directories.contains(parent(path))))
-}
-
-fn parent(path: &[u8]) -> &[u8] {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(0) | None => b"/",
-        Some(slash) => &path[..slash],
-    }
 }
 
 /// What the new cache is to be like: as the one of the tree but for its time, or else as `ldconfig` makes it.

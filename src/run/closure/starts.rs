@@ -6,6 +6,7 @@ use image_tree::Tree;
 
 use super::read;
 use crate::blob::Blob;
+use crate::closure::files::base_name;
 use crate::closure::need::{Need, Needs, What};
 use crate::closure::{Closure, Kind, Start, conf, gconv, nss, pam, udev, unit};
 use crate::error::{Error, ErrorKind, Result};
@@ -213,8 +214,4 @@ pub(super) fn tell(tree: &Tree<Blob>, closure: &Closure, needs: &[Need], log: &L
             log.detail(format_args!("kept: {}, which {}", taken.escape_ascii(), need.reason));
         }
     }
-}
-
-fn base_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }

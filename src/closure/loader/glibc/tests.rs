@@ -42,10 +42,10 @@ fn a_loader_that_shows_nothing_has_the_usual_ones() {
 #[test]
 fn what_ldconfig_looks_at() {
     for name in ["libc.so.6", "libx-1.so", "ld-linux.so.2", "ld64.so.1"] {
-        assert!(is_for_cache(name.as_bytes()), "{name}");
+        assert!(is_library_name(name.as_bytes()), "{name}");
     }
     for name in ["libc", "c.so", "ldx.so"] {
-        assert!(!is_for_cache(name.as_bytes()), "{name}");
+        assert!(!is_library_name(name.as_bytes()), "{name}");
     }
     assert_eq!(without_slashes(b"/a//"), b"/a");
     assert_eq!(without_slashes(b"//"), b"/");
