@@ -244,3 +244,24 @@ fn a_thousand_programs_of_a_thousand_needs_end() {
         close(&tree, &[start("/bin2")], &OPTIONS).expect_err("half a billion directories to look into");
     assert!(error.to_string().contains("made to take long"), "{error}");
 }
+
+#[test]
+fn search_paths_that_are_too_long_are_told() {
+    let mut tree = guest();
+    let many: Vec<String> = (0..1025).map(|number| format!("/none/{number}")).collect();
+    // Each $ORIGIN is this long.
+    let deep = format!("/{}", "d".repeat(250)).repeat(8);
+    let program = |path: &str| Build::program().string(RUNPATH, path).needs("libb.so").bytes();
+    add(&mut tree, "/many", FileKind::Regular(program(&many.join(":"))));
+    add(&mut tree, &format!("{deep}/long"), FileKind::Regular(program(&"$ORIGIN".repeat(9))));
+    let musl = Build { interpreter: Some("/lib/ld-musl-x86_64.so.1".to_owned()), ..Build::new() };
+    let musl = musl.string(RUNPATH, &"$ORIGIN".repeat(34)).needs("libb.so").bytes();
+    add(&mut tree, &format!("{deep}/musl"), FileKind::Regular(musl));
+    add(&mut tree, "/usr/lib/ld-musl-x86_64.so.1", FileKind::Regular(Build::new().bytes()));
+    let warnings = |path: &str| closure(&tree, &[path]).warnings.join("\n");
+    assert_eq!(warnings("/many"), "/many: only the first 1024 directories of its search path are searched");
+    let expected = "/long: a search path is longer than 16384 bytes and passed over";
+    assert!(warnings(&format!("{deep}/long")).ends_with(expected));
+    let expected = "/musl: its search path is longer than 65536 bytes and passed over";
+    assert!(warnings(&format!("{deep}/musl")).ends_with(expected));
+}

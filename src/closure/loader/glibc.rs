@@ -7,6 +7,10 @@
 //! the cache              as ldconfig would make it: the directories of ld.so.conf, then the loader's own
 //! the loader's own       directories
 //! ```
+//!
+//! What is left out, for it is not of the tree or the program: `LD_LIBRARY_PATH` and `LD_PRELOAD`, `/etc/ld.so.preload`
+//! (which has to be asked for), and the processor that a file is marked as made for (`GNU_PROPERTY_X86_ISA_1_NEEDED`):
+//! a loader passes over a file that its processor cannot run.
 
 use std::io;
 use std::rc::Rc;
@@ -166,7 +170,13 @@ impl Glibc {
                 let (object, part) = (object.path.escape_ascii(), part.escape_ascii());
                 warnings
                     .push(format!("{object}: \"{part}\" in its search path is relative and is not searched"));
-            } else if directories.len() < MAX_DIRECTORIES {
+            } else if directories.len() >= MAX_DIRECTORIES {
+                let object = object.path.escape_ascii();
+                warnings.push(format!(
+                    "{object}: only the first {MAX_DIRECTORIES} directories of its search path are searched"
+                ));
+                break;
+            } else {
                 directories.push(directory);
             }
         }

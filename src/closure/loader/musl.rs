@@ -7,7 +7,8 @@
 //! its configured ones    /etc/ld-musl-ARCH.path, or else /lib:/usr/local/lib:/usr/lib
 //! ```
 //!
-//! The first file that can be opened ends the search, whatever machine it is for.
+//! The first file that can be opened ends the search, whatever machine it is for. `LD_LIBRARY_PATH` and `LD_PRELOAD` are
+//! not of the tree, and left out.
 
 use std::io;
 
@@ -77,7 +78,7 @@ impl Musl {
         }
         let mut next = Some(requester);
         while let Some(object) = next.and_then(|index| objects.get(index)) {
-            for path in search_path(object) {
+            for path in search_path(object, &mut found.warnings) {
                 if !try_in(files, abi, &path, name, &mut found)? {
                     return Ok(found);
                 }
@@ -101,7 +102,7 @@ pub(super) fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
 }
 
 /// The directories of an object's search path: none where it holds a `$` that is not that of `$ORIGIN`.
-fn search_path(object: &Object) -> Vec<Vec<u8>> {
+fn search_path(object: &Object, warnings: &mut Vec<String>) -> Vec<Vec<u8>> {
     let dynamic = object.elf.dynamic.as_ref();
     let Some(path) = dynamic.and_then(|dynamic| dynamic.runpath.as_ref().or(dynamic.rpath.as_ref())) else {
         return Vec::new();
@@ -112,7 +113,13 @@ fn search_path(object: &Object) -> Vec<Vec<u8>> {
         expanded.extend_from_slice(&rest[..dollar]);
         let token = &rest[dollar..];
         let after = token.strip_prefix(b"$ORIGIN").or_else(|| token.strip_prefix(b"${ORIGIN}"));
-        let Some(after) = after.filter(|_| expanded.len() < MAX_BYTES) else { return Vec::new() };
+        let Some(after) = after else { return Vec::new() };
+        if expanded.len() >= MAX_BYTES {
+            let object = object.path.escape_ascii();
+            warnings
+                .push(format!("{object}: its search path is longer than {MAX_BYTES} bytes and passed over"));
+            return Vec::new();
+        }
         expanded.extend_from_slice(&object.origin);
         rest = after;
     }
