@@ -140,10 +140,11 @@ fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Resu
     for _ in 0..MAX_ROUNDS {
         needs_cache |= cache::is_needed(tree, &closure)?;
         let found = starts::implied(tree, keep, &closure, needs_cache)?;
-        if found.needs == implied.needs {
+        let is_known = found.needs == implied.needs;
+        implied = found;
+        if is_known {
             break;
         }
-        implied = found;
         let more = implied.needs.iter().cloned().map(Start::Need);
         let starts: Vec<Start> = asked.iter().cloned().chain(more).collect();
         closure = closure::close(tree, &starts, &options)?;

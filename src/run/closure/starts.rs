@@ -137,9 +137,7 @@ pub(super) fn implied(tree: &Tree<Blob>, keep: &Keep, closure: &Closure, has_cac
         }
     }
     if let Some(charsets) = &keep.gconv {
-        for directory in directories {
-            take_gconv(tree, &[directory, &b"/gconv"[..]].concat(), charsets, &mut found)?;
-        }
+        take_gconv(tree, directories, charsets, &mut found)?;
     }
     for service in &keep.pam {
         let needs = pam::needs(tree, service, directories)?;
@@ -158,25 +156,41 @@ pub(super) fn implied(tree: &Tree<Blob>, keep: &Keep, closure: &Closure, has_cac
     Ok(found)
 }
 
-/// glibc's modules in a directory, and the files that list them.
-fn take_gconv(tree: &Tree<Blob>, directory: &[u8], charsets: &Charsets, found: &mut Implied) -> Result<()> {
-    let Some(id) = resolve(tree, directory) else { return Ok(()) };
-    let beneath = |name: &[u8]| [directory, b"/", name].concat();
-    let mut lists = vec![beneath(b"gconv-modules")];
-    if let Some(entries) = tree.lookup(id, b"gconv-modules.d").and_then(|id| tree.entries(id)) {
-        let names = entries.keys().map(|name| name.as_bytes()).filter(|name| name.ends_with(b".conf"));
-        lists.extend(names.map(|name| beneath(&[b"gconv-modules.d/", name].concat())));
-    }
+/// glibc's modules beneath the directories of libraries, and the files that list them.
+fn take_gconv(
+    tree: &Tree<Blob>,
+    directories: &[Vec<u8>],
+    charsets: &Charsets,
+    found: &mut Implied,
+) -> Result<()> {
     let only = match charsets {
         Charsets::All => None,
         Charsets::Only(names) => Some(&names[..]),
     };
-    for list in lists {
-        let Some(text) = read(tree, &list)? else { continue };
-        found.configured(&list, "lists modules for character sets");
-        found.take(gconv::needs(directory, &text, only));
+    let mut unlisted: BTreeSet<&[u8]> = only.into_iter().flatten().map(Vec::as_slice).collect();
+    for directory in directories {
+        let directory = [directory, &b"/gconv"[..]].concat();
+        let Some(id) = resolve(tree, &directory) else { continue };
+        let beneath = |name: &[u8]| [&directory, &b"/"[..], name].concat();
+        let mut lists = vec![beneath(b"gconv-modules")];
+        if let Some(entries) = tree.lookup(id, b"gconv-modules.d").and_then(|id| tree.entries(id)) {
+            let names = entries.keys().map(|name| name.as_bytes()).filter(|name| name.ends_with(b".conf"));
+            lists.extend(names.map(|name| beneath(&[b"gconv-modules.d/", name].concat())));
+        }
+        for list in lists {
+            let Some(text) = read(tree, &list)? else { continue };
+            found.configured(&list, "lists modules for character sets");
+            found.take(gconv::needs(&directory, &text, only));
+            unlisted.retain(|charset| {
+                gconv::needs(&directory, &text, Some(&[charset.to_vec()])).needs.is_empty()
+            });
+        }
+        found.configured(&beneath(b"gconv-modules.cache"), "lists modules for character sets");
     }
-    found.configured(&beneath(b"gconv-modules.cache"), "lists modules for character sets");
+    found.unknown.extend(unlisted.into_iter().map(|charset| {
+        let charset = charset.escape_ascii();
+        format!("--gconv {charset}: no gconv-modules of the tree lists it; glibc has only a few, as UTF-8, without")
+    }));
     Ok(())
 }
 
