@@ -9,7 +9,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::guest::{Guest, LOADER};
+use super::build::Build;
+use super::guest::{Guest, LOADER, library};
 use super::judge::Judge;
 use crate::judges;
 use crate::product::{Outcome, Scratch, rootcast, rootcast_as_root, run};
@@ -160,4 +161,79 @@ fn tools_of_a_given_tree_run_in_what_is_kept() {
         assert!(!outcome.unwrap_or_else(|why| panic!("{why}")).stdout.is_empty(), "{tool}");
     }
     assert!(!tools.is_empty(), "{} has none of the tools", source.display());
+}
+
+/// A tree of which each part is asked for by a flag of its own, among parts that nothing asks for.
+fn configured() -> Option<Guest> {
+    let guest = Guest::new()?;
+    let text = |path: &str, text: &str| guest.write(path, text.as_bytes());
+    guest.add("/usr/bin/served", Build::program().needs("libc.so.6"));
+    text("/etc/ld.so.conf", "/opt/lib\n");
+    text(
+        "/usr/lib/systemd/system/a.service",
+        "[Unit]\nWants=b.service\n[Service]\nExecStart=/usr/bin/served\n",
+    );
+    text(
+        "/usr/lib/systemd/system/b.service",
+        "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/usr/bin/wanted\n",
+    );
+    text("/usr/lib/systemd/system/c.service", "[Service]\nExecStart=/usr/bin/other\n");
+    text("/usr/lib/systemd/system/sysinit.target", "[Unit]\n");
+    text("/usr/bin/wanted", "a file");
+    text("/usr/bin/other", "a file");
+    text("/usr/lib/udev/rules.d/60-x.rules", "ACTION==\"add\", IMPORT{program}=\"x_id $devnode\"\n");
+    text("/usr/lib/udev/rules.d/61-y.rules", "RUN+=\"/usr/bin/other\"\n");
+    text("/usr/lib/udev/x_id", "a file");
+    text("/etc/pam.d/login", "auth required pam_x.so\n@include common\n");
+    text("/etc/pam.d/common", "session optional pam_y.so\n");
+    text("/etc/pam.d/other", "auth required pam_z.so\n");
+    text("/etc/nsswitch.conf", "passwd: files x\n");
+    let directories = ["security/pam_x", "security/pam_y", "security/pam_z", "libnss_z"];
+    for name in directories.into_iter().chain(["ossl-modules/legacy", "gconv/UTF-16", "gconv/OTHER"]) {
+        guest.add(&format!("/opt/lib/{name}.so"), Build::new());
+    }
+    guest.add("/opt/lib/libnss_x.so.2", library("libnss_x.so.2"));
+    guest.add("/opt/lib/libc.so.6", library("libc.so.6"));
+    text(
+        "/opt/lib/gconv/gconv-modules",
+        "module UTF-16// INTERNAL UTF-16 1\nmodule OTHER// INTERNAL OTHER 1\n",
+    );
+    Some(guest)
+}
+
+#[test]
+fn each_flag_brings_what_it_names_and_no_more() {
+    const UNIT: &str = "/etc /etc/ld.so.cache /etc/ld.so.conf /etc/nsswitch.conf /lib64 \
+        /lib64/ld-linux-x86-64.so.2 /opt /opt/lib /opt/lib/libc.so.6 /opt/lib/libnss_x.so.2 /usr /usr/bin \
+        /usr/bin/served /usr/bin/wanted /usr/lib /usr/lib/systemd /usr/lib/systemd/system \
+        /usr/lib/systemd/system/a.service /usr/lib/systemd/system/b.service \
+        /usr/lib/systemd/system/sysinit.target";
+    let Some(guest) = configured() else { return };
+    let unit = ["--keep-unit", "a.service"];
+    let check = |arguments: &[&str], more: &str, fewer: &[&str]| {
+        let names = printed(closure(guest.scratch.path(), &[&unit, arguments].concat()));
+        let expected = UNIT.split_whitespace().chain(more.split_whitespace());
+        let expected = expected.filter(|path| !fewer.contains(path)).map(str::to_owned);
+        assert_eq!(names, expected.collect(), "{arguments:?}");
+    };
+    check(&[], "", &[]);
+    check(&["--nss", "no"], "", &["/etc/nsswitch.conf", "/opt/lib/libnss_x.so.2"]);
+    check(
+        &["--follow-units", "none"],
+        "",
+        &["/usr/bin/wanted", "/usr/lib/systemd/system/b.service", "/usr/lib/systemd/system/sysinit.target"],
+    );
+    let rule = "/usr/lib/udev /usr/lib/udev/rules.d /usr/lib/udev/rules.d/60-x.rules /usr/lib/udev/x_id";
+    check(&["--keep-rule", "60-x.rules"], rule, &[]);
+    let pam = "/etc/pam.d /etc/pam.d/common /etc/pam.d/login /opt/lib/security /opt/lib/security/pam_x.so \
+        /opt/lib/security/pam_y.so";
+    check(&["--pam", "login"], pam, &[]);
+    let gconv = "/opt/lib/gconv /opt/lib/gconv/UTF-16.so /opt/lib/gconv/gconv-modules";
+    check(&["--gconv", "utf-16"], gconv, &[]);
+    check(&["--gconv", "all"], &format!("{gconv} /opt/lib/gconv/OTHER.so"), &[]);
+    check(&["--openssl"], "/opt/lib/ossl-modules /opt/lib/ossl-modules/legacy.so", &[]);
+
+    let outcome = closure(guest.scratch.path(), &[&unit[..], &["--gconv", "none-such"]].concat());
+    let outcome = outcome.success().unwrap_or_else(|why| panic!("{why}"));
+    assert!(outcome.stderr.contains("--gconv none-such: no gconv-modules of the tree"), "{outcome}");
 }
