@@ -259,7 +259,7 @@ impl<'t, C: Content> Collector<'t, C> {
         let start = self.files.head(file.id, MAX_START).map_err(classify_read_error)?;
         match Shebang::parse(&start) {
             Ok(None) => {}
-            Ok(Some(_)) if next.scripts > MAX_SCRIPTS => {
+            Ok(Some(_)) if next.scripts >= MAX_SCRIPTS => {
                 let why = format!("it is a script for a script, and so on, more than {MAX_SCRIPTS} times");
                 self.broken(next, &why);
             }

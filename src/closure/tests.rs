@@ -1,6 +1,6 @@
 use image_tree::{Kind as FileKind, Tree};
 
-use super::testing::build::{Build, RUNPATH, SONAME};
+use super::testing::build::{Build, RPATH, RUNPATH, SONAME};
 use super::testing::{add, tree};
 use super::*;
 
@@ -193,9 +193,9 @@ fn scripts_bring_their_interpreters() {
     let missing =
         |path: &str| closure(&tree, &[path]).missing.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(missing("/lost"), ["/opt/none, needed by /lost: it is not there"]);
-    // The kernel takes a script whose interpreter is a script, and so on, five times.
+    // Before the program the kernel takes five scripts, one the interpreter of another: 2 to 6 here, and not 1 to 6.
     assert_eq!(missing("/deep2"), [""; 0]);
-    assert_eq!(missing("/deep0").len(), 1);
+    assert_eq!(missing("/deep1").len(), 1);
 }
 
 #[test]
@@ -264,4 +264,17 @@ fn search_paths_that_are_too_long_are_told() {
     assert!(warnings(&format!("{deep}/long")).ends_with(expected));
     let expected = "/musl: its search path is longer than 65536 bytes and passed over";
     assert!(warnings(&format!("{deep}/musl")).ends_with(expected));
+}
+
+#[test]
+fn of_two_search_paths_musl_takes_the_newer() {
+    let mut tree = tree(&[]);
+    let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
+    let musl = Build { interpreter: Some("/lib/ld-musl-x86_64.so.1".to_owned()), ..Build::new() };
+    file("/program", musl.string(RPATH, "/rpath").string(RUNPATH, "/runpath").needs("liba.so"));
+    file("/lib/ld-musl-x86_64.so.1", Build::new());
+    file("/rpath/liba.so", Build::new());
+    file("/runpath/liba.so", Build::new());
+    let kept = closure(&tree, &["/program"]).kept;
+    assert!(kept.contains_key(&b"/runpath/liba.so"[..]) && !kept.contains_key(&b"/rpath/liba.so"[..]));
 }
