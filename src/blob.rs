@@ -1,6 +1,7 @@
 //! Where a regular file's bytes are: in a file of the host, in an archive, or in memory.
 
 pub(crate) mod archive;
+mod content;
 mod directory;
 mod read_ahead;
 mod root;
@@ -19,10 +20,9 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 pub use archive::{Archive, ArchiveRange, Sparse};
+pub use content::{CloneFile, CloneSource, ReadAhead};
 pub(crate) use directory::HostDirectory;
 pub(crate) use root::Root;
-
-use crate::output::{CloneFile, CloneSource};
 
 /// The bytes of one regular file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,8 +34,7 @@ use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::report::progress::Progress;
 
-pub use clone_range::{CloneFile, CloneSource, Reflink};
-pub use read_ahead::ReadAhead;
+pub use clone_range::Reflink;
 
 /// How an image is read and written; nothing here shows in the bytes.
 #[derive(Clone, Copy)]

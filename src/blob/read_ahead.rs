@@ -6,8 +6,7 @@ use std::num::NonZeroU64;
 use rustix::fs::Advice;
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{Blob, HostFile};
-use crate::output::ReadAhead;
+use super::{Blob, HostFile, ReadAhead};
 
 impl ReadAhead for Blob {
     /// Asks the host's file. An archive is one file, and what reads it from front to back the kernel reads ahead of.

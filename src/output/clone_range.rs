@@ -51,16 +51,16 @@ use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use image_runs::{Run, Source};
-use image_tree::Content;
 use reflink_copy::ReflinkBlockBuilder;
 use rustix::io::Errno;
 
 use super::classify_read_error;
 use super::spans::SPAN_SIZE;
+use crate::blob::CloneSource;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Fewer bytes than this are copied unless everything is to be cloned.
@@ -89,29 +89,6 @@ pub enum Reflink {
     Always,
     /// Not at all.
     Never,
-}
-
-/// A content whose bytes may be a file of the host.
-pub trait CloneSource: Content {
-    /// The file that has exactly these bytes; none when there is no such file.
-    fn file(&self) -> Option<&dyn CloneFile> {
-        None
-    }
-}
-
-/// A file of the host whose blocks can be shared, where its filesystem can do that.
-pub trait CloneFile {
-    /// The device it is on.
-    fn device(&self) -> u64;
-
-    /// The path on the host, for messages.
-    fn host_path(&self) -> PathBuf;
-
-    /// Opens the file for `borrower`, and then makes sure that it is still what was planned.
-    ///
-    /// # Errors
-    /// As [`Content::read_at`].
-    fn lend(&self, borrower: &mut dyn FnMut(&File)) -> io::Result<()>;
 }
 
 /// Decides what is cloned into one output, and clones it.

@@ -2,11 +2,11 @@
 //!
 //! Hashing is one thread's work, so it is the limit; the other threads read ahead of it.
 
-use super::read_ahead::ReadAhead;
 use image_runs::Image;
 use sha2::{Digest, Sha256};
 
 use super::{WriteOptions, in_order};
+use crate::blob::ReadAhead;
 use crate::error::Result;
 
 /// The SHA-256 of the whole image, holes included.

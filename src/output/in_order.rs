@@ -14,8 +14,9 @@ use std::thread;
 use image_runs::Image;
 
 use super::WriteOptions;
-use super::read_ahead::{self, Reached, ReadAhead};
+use super::read_ahead::{self, Reached};
 use super::spans::{Span, Spans};
+use crate::blob::ReadAhead;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What zeros are taken from. As large as a pipe's buffer, small enough to stay in the nearest cache.

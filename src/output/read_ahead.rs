@@ -30,27 +30,12 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use image_tree::Content;
-
 use super::spans::{SPAN_SIZE, Span, Spans};
+use crate::blob::ReadAhead;
 use crate::interrupt::Interrupt;
 
 /// How far beyond the spans taken the kernel is told, in bytes of the image.
 pub(super) const WINDOW: u64 = 16 * SPAN_SIZE;
-
-/// A content whose bytes may have to come from a disk.
-pub trait ReadAhead: Content {
-    /// Whether the byte at `offset` has to come from a disk. False when that cannot be told without waiting for it.
-    fn is_cold(&self, offset: u64) -> bool {
-        let _ = offset;
-        false
-    }
-
-    /// Has the kernel begin to read a range, in bytes, and does not wait for it. Errors are left for reading to tell.
-    fn begin_to_read(&self, offset: u64, len: u64) {
-        let _ = (offset, len);
-    }
-}
 
 /// How far the threads that read have come.
 #[derive(Default)]

@@ -82,7 +82,8 @@ impl<'a, C> Spans<'a, C> {
     /// image. Gives false when there is none.
     ///
     /// # Errors
-    /// [`Verification`](crate::error::ErrorKind::Verification) when the runs are not what [`Image`] promises. There is no next one then.
+    /// [`Verification`](crate::error::ErrorKind::Verification) when the runs are not what [`Image`] promises. There is no
+    /// next one then.
     pub(super) fn take(&mut self, span: &mut Span<'a, C>) -> Result<bool> {
         span.clear();
         while let Some(run) = self.next_run()? {

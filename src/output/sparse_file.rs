@@ -1,9 +1,8 @@
 //! An image as a file, with holes where it is zero.
 //!
 //! Each thread gathers a span and writes it with as few calls as its holes allow, or has the file share it with the
-//! source, as `clone_range` tells. The file appears under its
-//! name when it is whole; until then what had the name is untouched, and a run that fails or is killed leaves
-//! nothing.
+//! source, as `clone_range` tells. The file appears under its name when it is whole; until then what had the name is
+//! untouched, and a run that fails or is killed leaves nothing.
 //!
 //! # What it costs
 //!
@@ -39,11 +38,12 @@ use image_runs::{Image, Run};
 
 use super::WriteOptions;
 use super::atomic_file::AtomicFile;
-use super::clone_range::{CloneSource, Cloned, Cloner, Reflink};
+use super::clone_range::{Cloned, Cloner, Reflink};
 use super::in_order::cannot_start_thread;
-use super::read_ahead::{self, Reached, ReadAhead};
+use super::read_ahead::{self, Reached};
 use super::spans::{SPAN_SIZE, Span, Spans, in_memory, split};
 use super::stream::{self, Streamed};
+use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What filesystems allocate by; a smaller hole saves nothing.

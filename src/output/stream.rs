@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use super::read_ahead::ReadAhead;
 use image_runs::Image;
 
 use super::{WriteOptions, in_order};
+use crate::blob::ReadAhead;
 use crate::error::{Error, Result};
 
 /// How a stream ended when nothing failed.
