@@ -82,6 +82,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_which_cannot_be_told_is_warm() {
+        let file = fs::File::open("/proc/self/status").expect("it is mounted");
+        let mut byte = [0];
+        let asked = rustix::io::preadv2(&file, &mut [IoSliceMut::new(&mut byte)], 0, ReadWriteFlags::NOWAIT);
+        assert_eq!(asked, Err(Errno::OPNOTSUPP), "another file is needed for this test");
+        assert!(!scanned(std::path::Path::new("/proc/self"), "status").is_cold(0));
+    }
+
+    #[test]
     fn reading_ahead_passes_over_what_it_cannot_do() {
         // A tmpfs has no disk; one of Linux before 6.7 does not know the question.
         let in_memory = tempfile::tempdir_in("/dev/shm").expect("a temporary directory");
