@@ -69,3 +69,29 @@ impl HostDirectory {
         Arc::ptr_eq(self, other) || Arc::ptr_eq(&self.root, &other.root) && self.path == other.path
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::tests::{read, scanned};
+
+    /// A thread that reads of two trees in turns must not take one's directory for the other's.
+    #[test]
+    fn the_same_path_in_two_roots() {
+        let trees = ["one", "two"].map(|text| {
+            let tree = tempfile::tempdir().expect("a temporary directory");
+            for directory in ["d", "e"] {
+                fs::create_dir(tree.path().join(directory)).expect("new");
+                fs::write(tree.path().join(directory).join("f"), format!("{text} {directory}")).expect("new");
+            }
+            tree
+        });
+        for directory in ["d", "e"] {
+            for (tree, text) in trees.iter().zip(["one", "two"]) {
+                let blob = scanned(tree.path(), &format!("{directory}/f"));
+                assert_eq!(read(&blob).expect("it is there"), format!("{text} {directory}").into_bytes());
+            }
+        }
+    }
+}
