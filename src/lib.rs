@@ -8,11 +8,7 @@
 //!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─┬───────────▶ Image ───────▶ Image ──────────▶ sparse file
 //!  dump ──────┘           overlay, ownership, edits,    │ mkfs_ext4         gpt, mbr, bare     ▲       stream
 //!                         closure, labels, times        └───────────▶ Layout ────▶ segments ───┘       digest only
-//!                                                         initramfs               compressed
-//!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─────────────▶ Image ───────▶ Image ──────────▶ sparse file
-//!  dump ──────┘           overlay, ownership, edits,     mkfs_ext4         gpt, mbr, bare         │         stream
-//!                         closure, labels,                                                        └─────── digest only
-//!                         times
+//!                                                         initramfs         compressed
 //! ```
 //!
 //! * A source says what files there are and where their bytes lie ([`blob::Blob`]); it keeps none of them.
