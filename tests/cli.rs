@@ -74,7 +74,7 @@ const CASES: &[Case] = &[
     Case {
         arguments: "image {source} -o {out}",
         codes: OK,
-        stderr: &[" bytes cloned, ", " copied, ", " left as holes"],
+        stderr: &[" bytes copied, ", " bytes left as holes"],
         stdout: &[],
     },
     good("tree {source} {dump}", &["/small ", "/etc/hostname "]),

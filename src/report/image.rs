@@ -72,9 +72,13 @@ pub struct Transfer {
 }
 
 impl fmt::Display for Transfer {
+    /// The ways that some bytes came by.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cloned_bytes, copied_bytes, hole_bytes } = self;
-        write!(f, "{cloned_bytes} bytes cloned, {copied_bytes} copied, {hole_bytes} left as holes")
+        let Self { cloned_bytes, copied_bytes, hole_bytes } = *self;
+        let ways = [(cloned_bytes, "cloned"), (copied_bytes, "copied"), (hole_bytes, "left as holes")];
+        let taken = ways.iter().filter(|(bytes, _)| *bytes > 0);
+        let words: Vec<_> = taken.map(|(bytes, way)| format!("{bytes} bytes {way}")).collect();
+        f.write_str(&words.join(", "))
     }
 }
 
