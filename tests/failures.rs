@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::judges;
-use crate::product::{NOBODY, Scratch, rootcast, run};
+use crate::product::{NOBODY, Scratch, rootcast, rootcast_with_default_signals, run};
 
 /// A source whose bytes take long to read and no room to keep.
 const LONG: u64 = 64 << 30;
@@ -46,7 +46,7 @@ fn a_signal_ends_the_run_and_leaves_no_file() {
     for ending in [Signal::INT, Signal::TERM, Signal::KILL] {
         let scratch = Scratch::new();
         long_source(&scratch);
-        let mut command = rootcast();
+        let mut command = rootcast_with_default_signals();
         let out = scratch.join("out");
         let child = start(command.arg("image").arg(scratch.join("source")).arg("-o").arg(out.join("disk")));
         sleep(Duration::from_millis(300));

@@ -33,6 +33,14 @@ pub(crate) fn rootcast_under_umask(umask: &str) -> Command {
     start(shell, Some(NOBODY))
 }
 
+/// rootcast as an ordinary user whom signals end. Shells have what they start in the background ignore SIGINT, and so
+/// would rootcast, as children inherit that.
+pub(crate) fn rootcast_with_default_signals() -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal").arg(&*PROGRAM);
+    start(env, Some(NOBODY))
+}
+
 /// rootcast with the privileges the tests have.
 pub(crate) fn rootcast_as_root() -> Command {
     start(Command::new(&*PROGRAM), None)
