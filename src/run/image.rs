@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 
 use image_runs::Image;
 use image_tree::dump::{self, Body};
@@ -43,6 +44,8 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     } else {
         BTreeMap::new()
     };
+    // Freeing each name and inode on the way out takes up to 3 % of a run; the process ends, and all of it goes at once.
+    let tree = ManuallyDrop::new(tree);
     let mut timings = Timings { read: clock.lap(), ..Timings::default() };
     interrupt.check()?;
     if recipe.reflink == Reflink::Always {
