@@ -6,5 +6,6 @@ mod glibc;
 mod guest;
 mod judge;
 mod others;
+mod programs;
 mod reduced;
 mod whole;

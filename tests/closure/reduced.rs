@@ -144,25 +144,6 @@ fn only_what_is_kept_has_to_be_readable() {
     assert!(kept.code != Some(0) && kept.stderr.contains("secret"), "{kept}");
 }
 
-/// A Debian root directory, which not every machine has.
-#[test]
-fn tools_of_a_given_tree_run_in_what_is_kept() {
-    const TOOLS: [&str; 4] = ["/usr/bin/bash", "/usr/bin/dpkg", "/usr/bin/tar", "/usr/bin/find"];
-    let Some(source) = std::env::var_os(super::whole::TREE).map(PathBuf::from) else { return };
-    if !judges::is_root() {
-        return judges::skip("chroot", "only root may change its root directory");
-    }
-    let scratch = Scratch::new();
-    let tools: Vec<&str> = TOOLS.into_iter().filter(|path| source.join(&path[1..]).exists()).collect();
-    let arguments: Vec<&str> = tools.iter().flat_map(|path| ["--keep", path]).collect();
-    let Some(root) = unpacked(&source, &scratch, &arguments) else { return };
-    for tool in &tools {
-        let outcome = run(Command::new("chroot").arg(&root).args([tool, "--version"])).success();
-        assert!(!outcome.unwrap_or_else(|why| panic!("{why}")).stdout.is_empty(), "{tool}");
-    }
-    assert!(!tools.is_empty(), "{} has none of the tools", source.display());
-}
-
 /// A tree of which each part is asked for by a flag of its own, among parts that nothing asks for.
 fn configured() -> Option<Guest> {
     let guest = Guest::new()?;

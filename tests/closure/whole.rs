@@ -8,7 +8,7 @@ use rootcast::closure::Hwcaps;
 use super::judge::{close, compare, dynamic_files, listing};
 
 /// A tree to compare all of, which takes minutes: the path of a Debian root directory.
-pub(super) const TREE: &str = "ROOTCAST_CLOSURE_TREE";
+const TREE: &str = "ROOTCAST_CLOSURE_TREE";
 
 #[test]
 fn every_file_of_a_given_tree() {

@@ -1,0 +1,147 @@
+//! Daemons and tools of this machine run in an image of nothing but what they need.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::judges;
+use crate::oracle::Volume;
+use crate::oracle::kernel::{Access, Mount};
+use crate::product::{NOBODY, Outcome, Scratch, rootcast, run};
+
+/// Programs and what makes each say something and end. Some are scripts, and some have most of their code in libraries.
+const PROGRAMS: [(&str, &str); 24] = [
+    ("/usr/lib/systemd/systemd", "--version"),
+    ("/usr/lib/systemd/systemd-udevd", "--version"),
+    ("/usr/lib/systemd/systemd-logind", "--version"),
+    ("/usr/lib/systemd/systemd-networkd", "--version"),
+    ("/usr/bin/systemctl", "--version"),
+    ("/usr/bin/dbus-daemon", "--version"),
+    ("/usr/sbin/apache2", "-v"),
+    ("/usr/sbin/dnsmasq", "--version"),
+    ("/usr/sbin/dropbear", "-V"),
+    ("/usr/sbin/agetty", "--version"),
+    ("/usr/bin/busybox", "--help"),
+    ("/usr/bin/kmod", "--version"),
+    ("/usr/bin/curl", "--version"),
+    ("/usr/bin/openssl", "version"),
+    ("/usr/bin/python3", "--version"),
+    ("/usr/bin/perl", "-v"),
+    ("/usr/bin/ip", "-V"),
+    ("/usr/bin/dpkg", "--version"),
+    ("/usr/bin/tar", "--version"),
+    ("/usr/bin/find", "--version"),
+    ("/usr/bin/mount", "--version"),
+    ("/usr/bin/ldd", "--version"),
+    ("/usr/bin/gzip", "--version"),
+    ("/usr/bin/gunzip", "--version"),
+];
+
+/// Shows in the directory `$1` the system's own files and nothing that comes and goes, then becomes the rest as the
+/// user and group `$2`. What is mounted is seen by nobody else, and is gone at the end.
+const IN_VIEW: &str = r#"
+set -e
+cd "$1"
+id=$2
+shift 2
+for name in usr etc bin sbin lib lib32 lib64 libx32; do
+    if [ -L "/$name" ]; then
+        cp -P "/$name" "$name"
+    elif [ -d "/$name" ]; then
+        mkdir "$name"
+        mount --bind "/$name" "$name"
+    fi
+done
+exec setpriv --reuid "$id" --regid "$id" --clear-groups "$@"
+"#;
+
+/// rootcast as an ordinary user, to whom an empty directory has the files of this machine.
+fn of_this_machine(verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Outcome {
+    let view = Scratch::new();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", IN_VIEW, "sh"]).arg(view.path()).arg(NOBODY.to_string());
+    command.arg(rootcast().get_program()).arg(verb).arg(view.path()).args(flags);
+    command.args(programs.iter().flat_map(|(path, _)| ["--keep", path]));
+    let outcome = run(command.env_remove("SOURCE_DATE_EPOCH").current_dir("/"));
+    outcome.success().unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// What a program of a root directory, to which the kernel's own files are given, says: how it ends, standard output,
+/// standard error.
+fn said(root: &Path, (path, argument): (&str, &str)) -> (Option<i32>, String, String) {
+    const WITH_KERNEL: &str =
+        r#"mount --bind /dev "$1/dev" && mount --bind /proc "$1/proc" && exec chroot "$@""#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", WITH_KERNEL, "sh"]).arg(root).args([path, argument]);
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
+    let outcome = run(&mut command);
+    (outcome.code, outcome.text(), outcome.stderr)
+}
+
+/// What cannot be done without: each file that one of the programs needs itself, as a library or to be started, and
+/// the programs that need it.
+fn needed(closure: &Value, programs: &[(&'static str, &'static str)]) -> Needed {
+    let mut needed = Needed::new();
+    for kept in closure["kept"].as_array().unwrap() {
+        for reason in kept["reasons"].as_array().unwrap() {
+            let is_hard = matches!(reason["kind"].as_str(), Some("needed" | "interpreter" | "script"));
+            let by = reason["by"].as_str().filter(|_| is_hard);
+            let is_real = |path: &str| fs::canonicalize(path).is_ok_and(|real| real.to_str() == by);
+            for program in programs.iter().filter(|(path, _)| by.is_some() && is_real(path)) {
+                needed.entry(kept["path"].as_str().unwrap().to_owned()).or_default().insert(*program);
+            }
+        }
+    }
+    needed
+}
+
+type Needed = BTreeMap<String, BTreeSet<(&'static str, &'static str)>>;
+
+#[test]
+fn programs_of_this_machine_run_in_what_is_kept() {
+    if judges::command("unshare").is_none() || !judges::may_mount() {
+        return;
+    }
+    let mut programs = Vec::new();
+    for program in PROGRAMS {
+        if Path::new(program.0).exists() {
+            programs.push(program);
+        } else {
+            judges::skip(program.0, "the program is not installed");
+        }
+    }
+    let scratch = Scratch::new();
+    let image = scratch.join("root.ext4");
+    let directories = ["--mkdir", "/dev", "--keep", "/dev", "--mkdir", "/proc", "--keep", "/proc"];
+    let image_flags = ["--layout", "bare", "--free", "1M", "-q", "-o", image.to_str().unwrap()];
+    of_this_machine("image", &programs, &[&image_flags[..], &directories].concat());
+    let mount = Mount::new(&Volume::new(&image, None), Access::ReadWrite);
+    let Some(mount) = mount.unwrap_or_else(|why| panic!("{why}")) else { return };
+    let root = mount.path();
+    assert!(!root.join("usr/bin/ls").exists(), "nobody asked for it");
+    let whole: BTreeMap<_, _> =
+        programs.iter().map(|program| (*program, said(Path::new("/"), *program))).collect();
+    for program in &programs {
+        let said = said(root, *program);
+        assert_eq!(said, whole[program], "{program:?}");
+        assert!(said.0 == Some(0) && said.1.len() + said.2.len() > 4, "{program:?}: {said:?}");
+    }
+
+    // Each of the files is there for a reason: without it those that need it do not start.
+    let closure = of_this_machine("closure", &programs, &["--json"]);
+    let needed = needed(&serde_json::from_slice(&closure.stdout).unwrap(), &programs);
+    let with_needs: BTreeSet<_> = needed.values().flatten().collect();
+    assert_eq!(with_needs.len(), programs.len(), "{needed:?}");
+    for (path, by) in &needed {
+        let (there, away) = (root.join(&path[1..]), root.join("away"));
+        fs::rename(&there, &away).unwrap();
+        for program in by {
+            assert_ne!(said(root, *program), whole[program], "{program:?} runs without {path}");
+        }
+        fs::rename(away, there).unwrap();
+    }
+    mount.unmount().unwrap_or_else(|why| panic!("{why}"));
+}
