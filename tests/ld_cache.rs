@@ -1,5 +1,6 @@
 //! `ld.so.cache` as `ldconfig` writes it and as the C library's loader reads it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -25,8 +26,14 @@ fn directories(triplet: &str) -> Vec<Vec<u8>> {
 
 /// A shared library of nothing, with a soname if that is not empty.
 fn library(path: &Path, soname: &str) -> Option<()> {
+    library_for(path, soname, &[])
+}
+
+/// The same, linked with more flags.
+fn library_for(path: &Path, soname: &str, flags: &[&str]) -> Option<()> {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut gcc = judges::command("gcc")?;
+    gcc.args(flags);
     gcc.args(["-shared", "-nostdlib", "-x", "c", "/dev/null", "-o"]).arg(path);
     if !soname.is_empty() {
         gcc.arg(format!("-Wl,-soname,{soname}"));
@@ -57,6 +64,13 @@ fn libraries(root: &Path) -> Option<()> {
     library(&root.join("usr/lib/libd.so.9"), "libd.so.9")?;
     library(&root.join("usr/lib/glibc-hwcaps/x86-64-v3/libd.so.9.1"), "libd.so.9")?;
     library(&root.join("usr/lib/glibc-hwcaps/x86-64-v2/libd.so.9"), "libd.so.9")?;
+    // Directories and properties need not agree. A property counts in these directories only.
+    for level in 2..=4 {
+        let (soname, flag) = (format!("libe.so.{level}"), format!("-Wl,-z,x86-64-v{level}"));
+        for directory in ["usr/lib", "usr/lib/glibc-hwcaps/x86-64-v3", "opt/x/glibc-hwcaps/x86-64-v4"] {
+            library_for(&root.join(directory).join(&soname), &soname, &[&flag])?;
+        }
+    }
     fs::write(root.join("usr/lib/libtext.so"), "/* GNU ld script */ GROUP ( libc.so.6 )\n").unwrap();
     fs::create_dir(root.join("usr/lib/libdirectory.so")).unwrap();
     Some(())
@@ -96,7 +110,10 @@ fn ldconfig_writes_the_same_bytes() {
     run(&mut ldconfig).success().unwrap();
     let theirs = fs::read(scratch.join("etc/theirs")).unwrap();
     let read = Cache::parse(&theirs, false).unwrap();
-    assert!(read.entries.iter().any(|entry| entry.hwcaps.is_some()), "the fixture has what it is for");
+    let levels = read.entries.iter().filter_map(|entry| Some(entry.hwcaps.as_ref()?.isa_level));
+    let levels: BTreeSet<u16> = levels.collect();
+    let expected: &[u16] = if cfg!(target_arch = "x86_64") { &[0, 1, 2, 3] } else { &[0] };
+    assert_eq!(levels, expected.iter().copied().collect(), "the fixture has what it is for");
     let ours = cache_of(scratch.path(), &triplet, read.generator.clone());
     assert_eq!(Cache::parse(&ours, false).unwrap(), read);
     assert!(ours == theirs, "the same entries are other bytes");

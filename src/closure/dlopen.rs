@@ -23,7 +23,6 @@ pub use heuristics::heuristics;
 /// `NT_FDO_DLOPEN_METADATA`.
 const NOTE_TYPE: u32 = 0x407c_0c0a;
 const OWNER: &[u8] = b"FDO\0";
-const NOTE_HEADER_LEN: usize = 12;
 
 /// The most bytes of JSON that are read of one file.
 pub const MAX_JSON_LEN: usize = 1024 * 1024;
@@ -175,8 +174,13 @@ pub fn parse(segments: &[NoteSegment]) -> Result<Vec<Dlopen>, DlopenError> {
     let mut found: Vec<Dlopen> = Vec::new();
     let mut read = 0;
     for segment in segments {
-        for json in Descriptions::of(segment) {
-            let json = json?;
+        for note in segment.notes() {
+            let note = note.map_err(DlopenError::Truncated)?;
+            if note.kind != NOTE_TYPE || note.owner != OWNER {
+                continue;
+            }
+            let end = note.description.iter().position(|byte| *byte == 0);
+            let json = &note.description[..end.unwrap_or(note.description.len())];
             read += json.len();
             if read > MAX_JSON_LEN {
                 return Err(DlopenError::TooMany);
@@ -205,61 +209,10 @@ fn priority<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Priorit
     })
 }
 
-/// The JSON of each dlopen note of a segment.
-struct Descriptions<'a> {
-    segment: &'a NoteSegment,
-    at: usize,
-}
-
-impl<'a> Iterator for Descriptions<'a> {
-    type Item = Result<&'a [u8], DlopenError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let bytes = &self.segment.bytes;
-        // What is too short for a note is the padding of the segment.
-        while let Some(header) = bytes.get(self.at..).and_then(|rest| rest.get(..NOTE_HEADER_LEN)) {
-            let Some((owner, description, next)) = self.extents(header) else {
-                let at = std::mem::replace(&mut self.at, bytes.len());
-                return Some(Err(DlopenError::Truncated(at)));
-            };
-            self.at = next;
-            if self.word(&header[8..]) == NOTE_TYPE && owner == OWNER {
-                let end = description.iter().position(|byte| *byte == 0).unwrap_or(description.len());
-                return Some(Ok(&description[..end]));
-            }
-        }
-        None
-    }
-}
-
-impl<'a> Descriptions<'a> {
-    fn of(segment: &'a NoteSegment) -> Self {
-        Self { segment, at: 0 }
-    }
-
-    /// The owner, the description, and where the next note begins.
-    fn extents(&self, header: &[u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
-        let bytes = &self.segment.bytes;
-        let align = if self.segment.align == 8 { 8 } else { 4 };
-        let len = |at: usize| usize::try_from(self.word(&header[at..])).ok();
-        let name = NOTE_HEADER_LEN;
-        let (name_len, description_len) = (len(0)?, len(4)?);
-        let start = name.checked_add(name_len)?.checked_next_multiple_of(align)?;
-        let end = start.checked_add(description_len)?;
-        let note = &bytes[self.at..];
-        let next = self.at + end.checked_next_multiple_of(align)?.min(note.len());
-        Some((note.get(name..name + name_len)?, note.get(start..end)?, next))
-    }
-
-    fn word(&self, bytes: &[u8]) -> u32 {
-        let bytes = [bytes[0], bytes[1], bytes[2], bytes[3]];
-        if self.segment.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closure::elf::notes::HEADER_LEN;
 
     fn note(owner: &[u8], kind: u32, description: &[u8], align: usize) -> Vec<u8> {
         let len = |bytes: &[u8]| u32::try_from(bytes.len()).expect("short").to_le_bytes();
@@ -343,7 +296,7 @@ mod tests {
     #[test]
     fn damage() {
         let good = note(OWNER, NOTE_TYPE, b"[{\"soname\":[\"liba.so.1\"]}]", 4);
-        for len in NOTE_HEADER_LEN..good.len() - 2 {
+        for len in HEADER_LEN..good.len() - 2 {
             assert!(
                 matches!(parse(&[segment(good[..len].to_vec())]), Err(DlopenError::Truncated(0))),
                 "{len}"

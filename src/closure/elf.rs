@@ -4,12 +4,15 @@
 //! ELF header ─▶ program headers ─┬─▶ PT_INTERP    the loader's path
 //!                                ├─▶ PT_LOAD      where addresses lie in the file
 //!                                ├─▶ PT_DYNAMIC   tags ─▶ strings: DT_NEEDED, DT_SONAME, DT_RUNPATH …
-//!                                └─▶ PT_NOTE      handed on as bytes
+//!                                ├─▶ PT_NOTE      handed on as bytes
+//!                                └─▶ PT_GNU_PROPERTY   which processors can run it
 //! ```
 //!
 //! Only the ranges named are read, whatever the length of the file. Nothing in the file is trusted: each count and
 //! length has a limit, and what lies outside the file is an error.
 
+mod isa_level;
+pub(super) mod notes;
 mod reader;
 
 use std::io;
@@ -17,11 +20,12 @@ use std::io;
 use goblin::container::Ctx;
 use goblin::elf::dynamic::{self, Dyn};
 use goblin::elf::header::{self, Header};
-use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
 use image_tree::Content;
 use thiserror::Error;
 
 use crate::resolve::MAX_PATH;
+pub use notes::{Note, Notes};
 use reader::Reader;
 
 /// The most bytes that program headers may take: the kernel starts no program that has more.
@@ -34,7 +38,7 @@ pub const MAX_NEEDED: usize = 4096;
 const MAX_NEEDED_BYTES: usize = 1 << 20;
 /// The longest `DT_RPATH` or `DT_RUNPATH`, in bytes.
 const MAX_RUNPATH: usize = 1 << 16;
-/// The most bytes of notes.
+/// The most bytes of notes, or of properties.
 const MAX_NOTES: u64 = 1 << 20;
 
 /// What decides whether a loader takes a file for one of its own.
@@ -65,6 +69,8 @@ pub struct Elf {
     pub dynamic: Option<Dynamic>,
     /// The segments of notes, in the order of the program headers.
     pub notes: Vec<NoteSegment>,
+    /// The x86 ISA level that its GNU properties need: 1 is x86-64-v2. 0 when they need none.
+    pub isa_level: u16,
 }
 
 /// What the tags of `PT_DYNAMIC` say.
@@ -198,6 +204,7 @@ impl Elf {
             interpreter: None,
             dynamic: None,
             notes: Vec::new(),
+            isa_level: 0,
         };
         if elf.is_loadable() {
             let container = header.container().map_err(refused)?;
@@ -205,7 +212,10 @@ impl Elf {
             let segments = program_headers(&mut reader, &header, context)?;
             elf.interpreter = interpreter(&mut reader, &segments)?;
             elf.dynamic = dynamic(&mut reader, &segments, context)?;
-            elf.notes = notes(&mut reader, &segments, abi.data == header::ELFDATA2MSB)?;
+            elf.notes = notes(&mut reader, &segments, PT_NOTE, abi)?;
+            let properties = notes(&mut reader, &properties(segments, abi), PT_GNU_PROPERTY, abi)?;
+            elf.isa_level =
+                properties.iter().filter_map(|note| isa_level::isa_level(note, abi)).last().unwrap_or(0);
         }
         Ok(elf)
     }
@@ -391,24 +401,30 @@ fn strings<C: Content + ?Sized>(
     Ok(dynamic)
 }
 
+/// The segments of properties, which count only with the padding that their class has.
+fn properties(mut segments: Vec<ProgramHeader>, abi: Abi) -> Vec<ProgramHeader> {
+    let align = if abi.class == header::ELFCLASS64 { 8 } else { 4 };
+    segments.retain(|segment| segment.p_align == align);
+    segments
+}
+
 fn notes<C: Content + ?Sized>(
     reader: &mut Reader<'_, C>,
     segments: &[ProgramHeader],
-    big_endian: bool,
+    kind: u32,
+    abi: Abi,
 ) -> Result<Vec<NoteSegment>, ReadError> {
-    let segments = segments.iter().filter(|segment| segment.p_type == PT_NOTE);
+    let big_endian = abi.data == header::ELFDATA2MSB;
+    let segments = segments.iter().filter(|segment| segment.p_type == kind);
     let (mut total, mut notes) = (0_u64, Vec::new());
     for segment in segments {
         total = total.saturating_add(segment.p_filesz);
         if total > MAX_NOTES {
-            return Err(Malformed::TooMany {
-                what: "bytes of notes (PT_NOTE)",
-                count: total,
-                limit: MAX_NOTES,
-            }
-            .into());
+            let what = "bytes of notes (PT_NOTE or PT_GNU_PROPERTY)";
+            return Err(Malformed::TooMany { what, count: total, limit: MAX_NOTES }.into());
         }
-        let bytes = reader.get("notes (PT_NOTE)", segment.p_offset, segment.p_filesz)?.to_vec();
+        let what = "notes (PT_NOTE or PT_GNU_PROPERTY)";
+        let bytes = reader.get(what, segment.p_offset, segment.p_filesz)?.to_vec();
         notes.push(NoteSegment { bytes, align: if segment.p_align == 8 { 8 } else { 4 }, big_endian });
     }
     Ok(notes)

@@ -36,8 +36,9 @@ impl Library {
         };
         let header = elf.abi;
         let abi = Abi::of_elf(header.class, header.data, header.machine, elf.e_flags);
+        let isa_level = elf.isa_level;
         let (Some(dynamic), Some(abi), ET_DYN) = (elf.dynamic, abi, elf.e_type) else { return Ok(None) };
-        Ok(Some(Self { soname: dynamic.soname, abi, isa_level: 0 }))
+        Ok(Some(Self { soname: dynamic.soname, abi, isa_level }))
     }
 }
 
