@@ -69,16 +69,30 @@ fn of_this_machine(verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Out
     outcome.success().unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// What a program of a root directory, to which the kernel's own files are given, says: how it ends, standard output,
-/// standard error.
+/// What a program of a root directory says: how it ends, standard output, standard error.
 fn said(root: &Path, (path, argument): (&str, &str)) -> (Option<i32>, String, String) {
+    let outcome = run(in_root(root).args([path, argument]));
+    (outcome.code, outcome.text(), outcome.stderr)
+}
+
+/// Runs in a root directory, to which the kernel's own files are given, the program that is the first argument.
+fn in_root(root: &Path) -> Command {
     const WITH_KERNEL: &str =
         r#"mount --bind /dev "$1/dev" && mount --bind /proc "$1/proc" && exec chroot "$@""#;
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", WITH_KERNEL, "sh"]).arg(root).args([path, argument]);
+    command.args(["--mount", "sh", "-c", WITH_KERNEL, "sh"]).arg(root);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
-    let outcome = run(&mut command);
-    (outcome.code, outcome.text(), outcome.stderr)
+    command
+}
+
+/// The image of programs of this machine, mounted at a directory with room; `None` after a visible skip.
+fn reduced(scratch: &Scratch, programs: &[(&str, &str)], flags: &[&str]) -> Option<Mount> {
+    let image = scratch.join("root.ext4");
+    let directories = ["--mkdir", "/dev", "--keep", "/dev", "--mkdir", "/proc", "--keep", "/proc"];
+    let image_flags = ["--layout", "bare", "--free", "1M", "-q", "-o", image.to_str().unwrap()];
+    of_this_machine("image", programs, &[&image_flags[..], &directories, flags].concat());
+    let mount = Mount::new(&Volume::new(&image, None), Access::ReadWrite);
+    mount.unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// What cannot be done without: each file that one of the programs needs itself, as a library or to be started, and
@@ -114,12 +128,7 @@ fn programs_of_this_machine_run_in_what_is_kept() {
         }
     }
     let scratch = Scratch::new();
-    let image = scratch.join("root.ext4");
-    let directories = ["--mkdir", "/dev", "--keep", "/dev", "--mkdir", "/proc", "--keep", "/proc"];
-    let image_flags = ["--layout", "bare", "--free", "1M", "-q", "-o", image.to_str().unwrap()];
-    of_this_machine("image", &programs, &[&image_flags[..], &directories].concat());
-    let mount = Mount::new(&Volume::new(&image, None), Access::ReadWrite);
-    let Some(mount) = mount.unwrap_or_else(|why| panic!("{why}")) else { return };
+    let Some(mount) = reduced(&scratch, &programs, &[]) else { return };
     let root = mount.path();
     assert!(!root.join("usr/bin/ls").exists(), "nobody asked for it");
     let whole: BTreeMap<_, _> =
@@ -142,6 +151,54 @@ fn programs_of_this_machine_run_in_what_is_kept() {
             assert_ne!(said(root, *program), whole[program], "{program:?} runs without {path}");
         }
         fs::rename(away, there).unwrap();
+    }
+    mount.unmount().unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// Bytes in a character set, in UTF-8.
+fn converted(root: &Path, bytes: &Path, charset: &str) -> Option<String> {
+    let mut iconv = in_root(root);
+    iconv.args([ICONV.0, "-f", charset, "-t", "UTF-8"]).stdin(fs::File::open(bytes).unwrap());
+    run(&mut iconv).success().ok().map(|outcome| outcome.text())
+}
+
+const ICONV: (&str, &str) = ("/usr/bin/iconv", "--version");
+
+#[test]
+fn conversions_that_are_asked_for_are_there() {
+    if judges::command("iconv").is_none() || !judges::may_mount() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let asked: [(&str, &[u8], &str); 4] = [
+        ("ISO-8859-15", b"\xa4", "\u{20ac}"),
+        ("MS-ANSI", b"\x80", "\u{20ac}"),
+        ("UTF-16BE", b"\x20\xac", "\u{20ac}"),
+        // Its module needs a library of its own, beside it. Not every machine has it.
+        ("EUC-JP", b"\xa4\xa2", "\u{3042}"),
+    ];
+    let flags = ["--gconv", "iso-8859-15,MS-ANSI,UTF-16BE,EUC-JP"];
+    let Some(mount) = reduced(&scratch, &[ICONV], &flags) else { return };
+    let check = || {
+        for (charset, bytes, expected) in asked {
+            let file = scratch.file("text", bytes);
+            let whole = converted(Path::new("/"), &file, charset);
+            assert!(whole.as_deref() == Some(expected) || charset == "EUC-JP", "{charset}: {whole:?}");
+            assert_eq!(converted(mount.path(), &file, charset), whole, "{charset}");
+        }
+        let file = scratch.file("text", "abc");
+        assert_eq!(converted(Path::new("/"), &file, "UTF-7").as_deref(), Some("abc"));
+        assert_eq!(converted(mount.path(), &file, "UTF-7"), None, "nobody asked for it");
+    };
+    check();
+    // glibc reads the list of modules that was made of the others, or else those.
+    let libraries = mount.path().join("usr/lib");
+    let multiarch = fs::read_dir(&libraries).unwrap().map(|entry| entry.unwrap().path());
+    let directories = multiarch.chain([libraries.clone()]).map(|path| path.join("gconv"));
+    let made = directories.map(|path| path.join("gconv-modules.cache")).find(|path| path.exists());
+    if let Some(made) = made {
+        fs::remove_file(made).unwrap();
+        check();
     }
     mount.unmount().unwrap_or_else(|why| panic!("{why}"));
 }

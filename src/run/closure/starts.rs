@@ -177,14 +177,16 @@ fn take_gconv(
             let names = entries.keys().map(|name| name.as_bytes()).filter(|name| name.ends_with(b".conf"));
             lists.extend(names.map(|name| beneath(&[b"gconv-modules.d/", name].concat())));
         }
+        // A name that one of them has for a character set may be of a module that another one lists.
+        let mut all = Vec::new();
         for list in lists {
             let Some(text) = read(tree, &list)? else { continue };
             found.configured(&list, "lists modules for character sets");
-            found.take(gconv::needs(&directory, &text, only));
-            unlisted.retain(|charset| {
-                gconv::needs(&directory, &text, Some(&[charset.to_vec()])).needs.is_empty()
-            });
+            all.extend_from_slice(&text);
+            all.push(b'\n');
         }
+        found.take(gconv::needs(&directory, &all, only));
+        unlisted.retain(|charset| gconv::needs(&directory, &all, Some(&[charset.to_vec()])).needs.is_empty());
         found.configured(&beneath(b"gconv-modules.cache"), "lists modules for character sets");
     }
     found.unknown.extend(unlisted.into_iter().map(|charset| {
