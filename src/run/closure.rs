@@ -119,9 +119,19 @@ pub(super) fn reduce(tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result
     let before = tree.inode_count();
     let mut tree = closure::keep(tree, closure);
     log.detail(format_args!("{} of {before} inodes are kept", tree.inode_count()));
-    if needs_cache && let Some(written) = cache::write(&mut tree, &closure.library_directories, metadata)? {
-        log.detail(format_args!("/etc/ld.so.cache was written anew for {} libraries", written.entries));
-        cache::add_to(closure, &written.path);
+    if needs_cache {
+        match cache::write(&mut tree, &closure.library_directories, metadata)? {
+            Some(written) => {
+                log.detail(format_args!(
+                    "/etc/ld.so.cache was written anew for {} libraries",
+                    written.entries
+                ));
+                cache::add_to(closure, &written.path);
+            }
+            None if recipe.ld_cache => return Err(cache::not_written("what is kept")),
+            // Without libraries it would name nothing.
+            None => {}
+        }
     }
     Ok((tree, Some(part)))
 }

@@ -218,3 +218,18 @@ fn each_flag_brings_what_it_names_and_no_more() {
     let outcome = outcome.success().unwrap_or_else(|why| panic!("{why}"));
     assert!(outcome.stderr.contains("--gconv none-such: no gconv-modules of the tree"), "{outcome}");
 }
+
+#[test]
+fn a_cache_that_is_asked_for_is_there_or_an_error() {
+    let Some(guest) = guest() else { return };
+    let outcome = closure(guest.scratch.path(), &[KEEP[0], KEEP[1], "--ld-cache"]);
+    assert!(printed(outcome).contains("/etc/ld.so.cache"));
+    // None that could read one, and one without a library.
+    guest.add("/bin/alone", Build::program());
+    for path in ["/etc/other", "/bin/alone"] {
+        let outcome = closure(guest.scratch.path(), &["--keep", path, "--ld-cache"]);
+        assert_eq!(outcome.code, Some(3), "{outcome}");
+        assert!(outcome.stderr.contains("--ld-cache: what is kept has no program for "), "{outcome}");
+        assert!(!printed(closure(guest.scratch.path(), &["--keep", path])).contains("/etc/ld.so.cache"));
+    }
+}

@@ -141,9 +141,14 @@ pub(super) fn of_whole(mut tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> 
             log.detail(format_args!("/etc/ld.so.cache was written for {} libraries", written.entries));
             Ok(tree)
         }
-        None => {
-            let message = "--ld-cache: the tree has no program for glibc's loader, which alone reads it, or no libraries";
-            Err(Error::new(ErrorKind::BadInput, message))
-        }
+        None => Err(not_written("the tree")),
     }
+}
+
+/// Why there is no cache where one was asked for.
+pub(super) fn not_written(what: &str) -> Error {
+    let message = format!(
+        "--ld-cache: {what} has no program for glibc's loader, which alone reads it, or no libraries where it looks"
+    );
+    Error::new(ErrorKind::BadInput, message)
 }
