@@ -139,21 +139,31 @@ pub(super) fn reduce(tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result
 /// Finds what is needed, and what that needs in its turn by the configuration of what came along. Also tells whether
 /// the loader's cache is to be written.
 fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Result<(Part, bool)> {
-    /// Each round adds what only a loader or directory of libraries that the last one brought lets one see.
-    const MAX_ROUNDS: usize = 4;
+    /// Each round adds what only a loader or directory of libraries that the last one brought lets one see. Of systems
+    /// that run anything the second brings nothing new.
+    const MAX_ROUNDS: usize = 8;
     let options =
         Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads: recipe.threads.get() };
     let (asked, mut unknown) = starts::asked(tree, keep)?;
     let mut closure = closure::close(tree, &asked, &options)?;
     let mut needs_cache = recipe.ld_cache;
     let mut implied = starts::Implied::default();
-    for _ in 0..MAX_ROUNDS {
+    let mut rounds = 0;
+    loop {
         needs_cache |= cache::is_needed(tree, &closure)?;
         let found = starts::implied(tree, keep, &closure, needs_cache)?;
         let is_known = found.needs == implied.needs;
         implied = found;
         if is_known {
             break;
+        }
+        rounds += 1;
+        if rounds > MAX_ROUNDS {
+            let why = format!(
+                "what comes along with what is kept brings in more even after {MAX_ROUNDS} rounds: the tree has loader \
+                 after loader; keep fewer programs, or fewer of --gconv, --pam and --openssl"
+            );
+            return Err(Error::new(ErrorKind::BadInput, why));
         }
         let more = implied.needs.iter().cloned().map(Start::Need);
         let starts: Vec<Start> = asked.iter().cloned().chain(more).collect();

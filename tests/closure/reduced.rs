@@ -233,3 +233,24 @@ fn a_cache_that_is_asked_for_is_there_or_an_error() {
         assert!(!printed(closure(guest.scratch.path(), &["--keep", path])).contains("/etc/ld.so.cache"));
     }
 }
+
+#[test]
+fn what_comes_along_is_followed_to_its_end_or_refused() {
+    let Some(guest) = Guest::new() else { return };
+    // Each program has a loader of its own, and that loader's directory the list that names the next program.
+    for number in 0..12 {
+        let interpreter = Some(format!("/ld-linux-{number}.so"));
+        guest.add(&format!("/p{number}.so"), Build { interpreter, ..Build::new() });
+        let mut loader = Build::new().bytes();
+        loader.extend(format!("\0/d{number}/lib/\0\0").bytes());
+        guest.write(&format!("/ld-linux-{number}.so"), &loader);
+        let list = format!("module X// INTERNAL /p{} 1\n", number + 1);
+        guest.write(&format!("/d{number}/lib/gconv/gconv-modules"), list.as_bytes());
+    }
+    let from = |program: &str| closure(guest.scratch.path(), &["--keep", program, "--gconv", "all"]);
+    let names = printed(from("/p5.so"));
+    assert!(names.contains("/p6.so") && names.contains("/p11.so") && names.contains("/ld-linux-11.so"));
+    let outcome = from("/p0.so");
+    assert_eq!(outcome.code, Some(3), "{outcome}");
+    assert!(outcome.stderr.contains("brings in more even after 8 rounds"), "{outcome}");
+}
