@@ -59,6 +59,8 @@ pub struct Elf {
     pub abi: Abi,
     /// `EI_OSABI`: 0 for none in particular, 3 for GNU.
     pub os_abi: u8,
+    /// What else of the header glibc's loader refuses, as a sentence.
+    pub flaw: Option<&'static str>,
     /// `e_type`.
     pub e_type: u16,
     /// `e_flags`, which tell the floating point conventions of ARM and RISC-V apart.
@@ -199,6 +201,7 @@ impl Elf {
         let mut elf = Self {
             abi,
             os_abi: header.e_ident[header::EI_OSABI],
+            flaw: flaw(&header),
             e_type: header.e_type,
             e_flags: header.e_flags,
             interpreter: None,
@@ -256,6 +259,25 @@ fn elf_header<C: Content + ?Sized>(reader: &mut Reader<'_, C>) -> Result<Header,
         .into());
     }
     Ok(goblin::elf::Elf::parse_header(bytes).map_err(refused)?)
+}
+
+const EM_MIPS: u16 = 8;
+
+/// What `open_verify` of glibc's `elf/dl-load.c` looks at besides the machine and the type.
+fn flaw(header: &Header) -> Option<&'static str> {
+    let identity = &header.e_ident;
+    // GNU's own versions go upwards with glibc's, and MIPS numbers its conventions for floating point.
+    let has_versions = identity[header::EI_OSABI] == header::ELFOSABI_GNU || header.e_machine == EM_MIPS;
+    if identity[header::EI_VERSION] != header::EV_CURRENT || header.e_version != u32::from(header::EV_CURRENT)
+    {
+        Some("its version is not 1 (EI_VERSION, e_version)")
+    } else if identity[header::EI_ABIVERSION] != 0 && !has_versions {
+        Some("its EI_ABIVERSION is not 0")
+    } else if identity.iter().skip(header::EI_ABIVERSION + 1).any(|byte| *byte != 0) {
+        Some("its padding is not zero (EI_PAD)")
+    } else {
+        None
+    }
 }
 
 fn program_headers<C: Content + ?Sized>(

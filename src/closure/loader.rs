@@ -202,6 +202,8 @@ fn verdict<C: Content>(files: &mut Files<'_, C>, id: InodeId, process: Abi) -> i
                 Verdict::Fatal("it has another byte order".to_owned())
             } else if !matches!(elf.os_abi, 0 | 3) && machine != ARM {
                 Verdict::Fatal(format!("it is for another system: its EI_OSABI is {}", elf.os_abi))
+            } else if let Some(flaw) = elf.flaw {
+                Verdict::Fatal(flaw.to_owned())
             } else if !elf.is_loadable() {
                 Verdict::Fatal("it is neither a library nor a program".to_owned())
             } else {

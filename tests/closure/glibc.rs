@@ -112,10 +112,19 @@ fn files_for_other_machines_are_passed_over() {
     let Some(guest) = Guest::new() else { return };
     guest.add("/a/libz.so", library("libz.so").machine(false, false, 3));
     guest.add("/b/libz.so", library("libz.so").machine(true, false, 183));
-    guest.add("/c/libz.so", library("libz.so"));
-    guest.add("/program", Build::program().string(RUNPATH, "/a:/b:/c").needs("libz.so"));
-    guest.check("/program", &["/c/libz.so"]);
-    guest.add("/none", Build::program().string(RUNPATH, "/a:/b").needs("libz.so"));
+    // Another byte order too; and this machine's number, which in another byte order is another number.
+    guest.add("/c/libz.so", library("libz.so").machine(true, true, 22));
+    guest.add("/d/libz.so", library("libz.so").machine(true, true, 62));
+    // For another system as well, which is not looked at first.
+    let mut other_system = library("libz.so").machine(true, false, 183).bytes();
+    other_system[7] = 9;
+    guest.write("/e/libz.so", &other_system);
+    let mut gnu = library("libz.so").bytes();
+    gnu[7] = 3;
+    guest.write("/f/libz.so", &gnu);
+    guest.add("/program", Build::program().string(RUNPATH, "/a:/b:/c:/d:/e:/f").needs("libz.so"));
+    guest.check("/program", &["/f/libz.so"]);
+    guest.add("/none", Build::program().string(RUNPATH, "/a:/b:/c:/d:/e").needs("libz.so"));
     guest.check("/none", &["!libz.so"]);
 }
 
@@ -132,7 +141,13 @@ fn what_the_loader_does_not_take_ends_its_search() {
     let mut mixed = library("libz.so").bytes();
     mixed[5] = 2;
     let cases = [&b"INPUT(libz.so.1)\n"[..], b"", &other_system, &object_file, &mixed];
-    for case in cases {
+    // The rest of what the header begins with, and the version that it ends with.
+    let odd = [(6, 2), (8, 1), (9, 1), (15, 1), (20, 2)].map(|(at, value)| {
+        let mut bytes = library("libz.so").bytes();
+        bytes[at] = value;
+        bytes
+    });
+    for case in cases.into_iter().chain(odd.iter().map(Vec::as_slice)) {
         guest.write("/a/libz.so", case);
         guest.check("/program", &["!libz.so"]);
     }
