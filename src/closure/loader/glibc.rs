@@ -238,7 +238,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The `DT_RPATH` of an object, of what loaded it, and so on, and of the program.
+    /// The `DT_RPATH` of an object, of what loaded it, and so on: the last is the program.
     fn rpaths<C: Content>(
         &mut self,
         files: &mut Files<'_, C>,
@@ -250,9 +250,6 @@ impl Search<'_> {
         while let Some(index) = next {
             chain.push(index);
             next = objects[index].loader;
-        }
-        if !chain.contains(&0) {
-            chain.push(0);
         }
         for object in chain.into_iter().filter_map(|index| objects.get(index)) {
             if let Some(rpath) = object.elf.dynamic.as_ref().and_then(Dynamic::effective_rpath)
