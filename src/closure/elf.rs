@@ -217,8 +217,8 @@ impl Elf {
             elf.dynamic = dynamic(&mut reader, &segments, context)?;
             elf.notes = notes(&mut reader, &segments, PT_NOTE, abi)?;
             let properties = notes(&mut reader, &properties(segments, abi), PT_GNU_PROPERTY, abi)?;
-            elf.isa_level =
-                properties.iter().filter_map(|note| isa_level::isa_level(note, abi)).last().unwrap_or(0);
+            let mut levels = properties.iter().filter_map(|notes| isa_level::isa_level(notes, abi));
+            elf.isa_level = levels.next_back().unwrap_or(0);
         }
         Ok(elf)
     }

@@ -1,6 +1,6 @@
-use image_tree::{Kind as FileKind, Tree};
+use image_tree::{Kind as FileKind, LinkTarget, Tree};
 
-use super::testing::build::{Build, RPATH, RUNPATH, SONAME};
+use super::testing::build::{Build, FILTER, RPATH, RUNPATH, SONAME};
 use super::testing::{add, tree};
 use super::*;
 
@@ -121,6 +121,15 @@ fn directories_and_patterns() {
         kept,
         ["/", "/etc", "/etc/motd", "/usr", "/usr/share", "/usr/share/doc", "/usr/share/doc/dash"]
     );
+    // A link in a directory that is kept is of use with what it leads to; one to a directory brings that alone.
+    let mut linked = guest();
+    for (name, target) in [("a", "/usr/lib/libunused.so"), ("b", "/usr/share"), ("c", "/gone")] {
+        let target = LinkTarget::new(target).expect("it is short");
+        add(&mut linked, &format!("/links/{name}"), FileKind::Symlink(target));
+    }
+    let kept = names(&keep(linked.clone(), &closure(&linked, &["/links"])));
+    let expected = "/ /links /links/a /links/b /links/c /usr /usr/lib /usr/lib/libunused.so /usr/share";
+    assert_eq!(kept.join(" "), expected);
     let none = closure(&tree, &["/opt/*", "/none", "/etc/motd"]);
     let missing: Vec<String> = none.missing.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -190,12 +199,17 @@ fn scripts_bring_their_interpreters() {
     for path in ["/usr/bin/second", "/usr/bin/env", "/usr/bin/dash", "/bin", "/usr/lib/libb.so"] {
         assert!(found.kept.contains_key(path.as_bytes()), "{path}");
     }
-    let missing =
-        |path: &str| closure(&tree, &[path]).missing.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(missing("/lost"), ["/opt/none, needed by /lost: it is not there"]);
+    let missing = |tree: &Bytes, path: &str| {
+        closure(tree, &[path]).missing.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&tree, "/lost"), ["/opt/none, needed by /lost: it is not there"]);
     // Before the program the kernel takes five scripts, one the interpreter of another: 2 to 6 here, and not 1 to 6.
-    assert_eq!(missing("/deep2"), [""; 0]);
-    assert_eq!(missing("/deep1").len(), 1);
+    assert_eq!(missing(&tree, "/deep2"), [""; 0]);
+    assert_eq!(missing(&tree, "/deep1").len(), 1);
+    // Nobody can start what is not executable.
+    let lost = tree.resolve(b"/lost").expect("it is there");
+    tree.metadata_mut(lost).mode = 0o644;
+    assert_eq!(closure(&tree, &["/lost"]).missing, []);
 }
 
 #[test]
@@ -225,8 +239,15 @@ fn what_is_opened_at_run_time_comes_by_policy() {
     // What configuration names is opened by whatever program there is.
     let what = need::What::Library(vec![b"libb.so".to_vec()]);
     let need = need::Need { what, kind: Kind::Dlopen, must: true, reason: "is a service".to_owned() };
-    let opened = close_with(None, &[start("/noted"), Start::Need(need)]);
+    let opened = close_with(None, &[start("/noted"), Start::Need(need.clone())]);
     assert!(opened.kept.contains_key(libb) && opened.missing.is_empty());
+    // What has to be there is missed where no program could open it, and where it is not.
+    let alone = close_with(None, &[Start::Need(need.clone())]);
+    assert_eq!((alone.missing.len(), alone.kept.len()), (1, 0));
+    let gone = need::What::Library(vec![b"libgone.so".to_vec()]);
+    let gone = need::Need { what: gone, ..need };
+    let missed = |need| close_with(None, &[start("/noted"), Start::Need(need)]).missing.len();
+    assert_eq!((missed(gone.clone()), missed(need::Need { must: false, ..gone })), (1, 0));
 }
 
 #[test]
@@ -277,4 +298,98 @@ fn of_two_search_paths_musl_takes_the_newer() {
     file("/runpath/liba.so", Build::new());
     let kept = closure(&tree, &["/program"]).kept;
     assert!(kept.contains_key(&b"/runpath/liba.so"[..]) && !kept.contains_key(&b"/rpath/liba.so"[..]));
+}
+
+#[test]
+fn musl_knows_nothing_of_filters() {
+    let mut tree = guest();
+    let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
+    file("/glibc", Build::program().string(FILTER, "gone.so"));
+    let interpreter = Some("/lib/ld-musl-x86_64.so.1".to_owned());
+    file("/musl", Build { interpreter, ..Build::new() }.string(FILTER, "gone.so"));
+    file("/usr/lib/ld-musl-x86_64.so.1", Build::new());
+    assert_eq!(closure(&tree, &["/glibc"]).missing.len(), 1);
+    assert_eq!(closure(&tree, &["/musl"]).missing, []);
+}
+
+#[test]
+fn a_build_for_some_processors_that_all_load_by_another_name_goes_by_that() {
+    let mut tree = guest();
+    add(
+        &mut tree,
+        "/b/glibc-hwcaps/x86-64-v3/libw.so",
+        FileKind::Symlink(LinkTarget::new("libz.so").expect("it is short")),
+    );
+    let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
+    let program = Build::program().string(RUNPATH, "/b");
+    file("/program", program.needs("libz.so").needs("libq.so").needs("libr.so"));
+    file("/b/libz.so", Build::new());
+    file("/b/glibc-hwcaps/x86-64-v3/libz.so", Build::new());
+    file("/b/libq.so", Build::new().string(RUNPATH, "/b/glibc-hwcaps/x86-64-v3").needs("libw.so"));
+    file("/b/libr.so", Build::new().string(RUNPATH, "/c").needs("libw.so"));
+    file("/c/libw.so", Build::new());
+    let found = closure(&tree, &["/program"]);
+    assert_eq!(found.missing, []);
+    assert!(found.kept.contains_key(&b"/b/glibc-hwcaps/x86-64-v3/libw.so"[..]));
+    assert!(!found.kept.contains_key(&b"/c/libw.so"[..]), "it is loaded already");
+}
+
+#[test]
+fn a_library_meets_the_loader_that_it_was_made_for() {
+    let mut musl = guest();
+    let mut file = |path: &str, build: Build| add(&mut musl, path, FileKind::Regular(build.bytes()));
+    file("/usr/lib/ld-musl-x86_64.so.1", Build::new());
+    // musl alone looks there.
+    file("/usr/local/lib/libfoo.so", Build::new());
+    file("/opt/a.so", Build::new().needs("libc.so").needs("libfoo.so"));
+    let found = closure(&musl, &["/opt/a.so"]);
+    assert_eq!(found.missing, []);
+    assert!(found.kept.contains_key(&b"/usr/local/lib/libfoo.so"[..]));
+
+    // Of the two places of ARM's loaders the first is taken up by another machine's.
+    let mut arm = tree(&[]);
+    let of_arm = || Build::new().machine(false, false, 40);
+    let mut loader = of_arm().bytes();
+    loader.extend(b"\0/lib/\0\0");
+    add(&mut arm, "/lib/ld-linux.so.3", FileKind::Regular(loader));
+    let mut file = |path: &str, build: Build| add(&mut arm, path, FileKind::Regular(build.bytes()));
+    file("/lib/ld-linux-armhf.so.3", Build::new());
+    file("/lib/libb.so", of_arm());
+    file("/opt/a.so", of_arm().needs("libb.so"));
+    assert_eq!(closure(&arm, &["/opt/a.so"]).missing, []);
+}
+
+#[test]
+fn directories_of_libraries_are_told_once() {
+    let mut tree = guest();
+    let interpreter = Some("/usr/lib64/ld-linux-x86-64.so.2".to_owned());
+    add(&mut tree, "/other", FileKind::Regular(Build { interpreter, ..Build::new() }.bytes()));
+    assert_eq!(closure(&tree, &["/bin/sh", "/other"]).library_directories, [b"/lib"]);
+}
+
+#[test]
+fn a_loader_for_another_machine_is_of_no_use() {
+    let mut tree = guest();
+    let interpreter = Some("/usr/lib/ld-linux-aarch64.so.1".to_owned());
+    add(&mut tree, "/program", FileKind::Regular(Build { interpreter, ..Build::new() }.bytes()));
+    let loader = Build::new().machine(true, false, 183);
+    add(&mut tree, "/usr/lib/ld-linux-aarch64.so.1", FileKind::Regular(loader.bytes()));
+    let missing = closure(&tree, &["/program"]).missing;
+    assert_eq!(missing.len(), 1);
+    assert!(missing[0].to_string().ends_with("it is for another machine"), "{}", missing[0]);
+}
+
+#[test]
+fn of_builds_in_the_cache_for_the_same_processors_the_first_counts() {
+    let mut tree = guest();
+    add(&mut tree, "/etc/ld.so.conf", FileKind::Regular(b"/x\n".to_vec()));
+    let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
+    file("/program", Build::program().needs("libv.so"));
+    file("/usr/lib/libv.so", Build::new());
+    for directory in ["/x", "/usr/lib"] {
+        file(&format!("{directory}/glibc-hwcaps/x86-64-v3/libv.so"), Build::new());
+    }
+    let found = closure(&tree, &["/program"]);
+    let builds: Vec<_> = found.kept.keys().filter(|path| path.ends_with(b"libv.so")).collect();
+    assert_eq!(builds, [&b"/usr/lib/libv.so"[..], b"/x/glibc-hwcaps/x86-64-v3/libv.so"]);
 }

@@ -176,6 +176,11 @@ fn default_directories_are_not_for_nodeflib() {
     let program = Build::program().number(FLAGS_1, NODEFLIB).needs("liby.so").needs("libz.so");
     guest.add("/program", program);
     guest.check("/program", &["/conf/liby.so", "!libz.so"]);
+    // Nor are builds there for better processors, which the cache has.
+    guest.add("/usr/lib/glibc-hwcaps/x86-64-v2/libz.so", library("libz.so"));
+    guest.ldconfig();
+    guest.check("/program", &["/conf/liby.so", "!libz.so"]);
+    guest.expect("/program", LOADER, &Hwcaps::All, &["/conf/liby.so", "!libz.so"]);
 }
 
 #[test]

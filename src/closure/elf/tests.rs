@@ -144,3 +144,39 @@ fn what_cannot_be_read_is_an_error_of_its_own() {
     }
     assert!(matches!(Elf::read(&Broken), Err(ReadError::Io(_))));
 }
+
+/// Where the header of the last segment of a 64-bit library begins.
+const LAST_SEGMENT: usize = 64 + 3 * 56;
+
+#[test]
+fn of_what_is_there_twice_the_last_counts() {
+    let soname = |bytes: &[u8]| Elf::read(bytes).expect("it is well made").dynamic.expect("dynamic").soname;
+    let twice = Build::new().string(build::SONAME, "first").string(build::SONAME, "second");
+    assert_eq!(soname(&twice.bytes()), Some(b"second".to_vec()));
+
+    // The notes become a segment that is mapped over the strings.
+    let mut build = Build::new().string(build::SONAME, "below");
+    build.notes = b"\0above\0".to_vec();
+    let mut bytes = build.bytes();
+    assert_eq!(soname(&bytes), Some(b"below".to_vec()));
+    let strings = bytes.windows(5).position(|name| name == b"below").expect("it has the name") - 1;
+    bytes[LAST_SEGMENT] = 1;
+    bytes[LAST_SEGMENT + 16..LAST_SEGMENT + 24].copy_from_slice(&(strings as u64).to_le_bytes());
+    assert_eq!(soname(&bytes), Some(b"above".to_vec()));
+}
+
+#[test]
+fn properties_count_with_the_padding_of_their_class() {
+    let mut build = Build::new();
+    build.notes =
+        [4, 16, 5, u32::from_le_bytes(*b"GNU\0"), 0xc000_8002, 4, 4, 0].map(u32::to_le_bytes).concat();
+    let level = |align: u8, kind: u32| {
+        let mut bytes = build.bytes();
+        bytes[LAST_SEGMENT..LAST_SEGMENT + 4].copy_from_slice(&kind.to_le_bytes());
+        bytes[LAST_SEGMENT + 48] = align;
+        Elf::read(&bytes[..]).expect("it is well made").isa_level
+    };
+    assert_eq!(level(8, PT_GNU_PROPERTY), 2);
+    assert_eq!(level(4, PT_GNU_PROPERTY), 0);
+    assert_eq!(level(8, PT_NOTE), 0);
+}

@@ -37,6 +37,15 @@ fn check_commands(line: &str, expected: &[&str]) {
 fn command_lines() {
     check_commands("/bin/a b", &["/bin/a"]);
     check_commands("-@!!/bin/a b c", &["/bin/a"]);
+    check_commands(":+|/bin/a b", &["/bin/a"]);
+    let flags = |line: &str| {
+        let found = commands(line.as_bytes());
+        found.iter().map(|command| (command.may_fail, command.is_for_shell)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        flags("/a ; -/b ; |/c ; @-|/d -|x"),
+        [(false, false), (true, false), (false, true), (true, true)]
+    );
     check_commands("\"/my programs/a\" b", &["/my programs/a"]);
     check_commands("'/my'\\x20'programs/a'", &["/my programs/a"]);
     check_commands("/my\\040programs/\\a", &["/my programs/\\x07"]);
