@@ -354,8 +354,11 @@ fn a_library_meets_the_loader_that_it_was_made_for() {
     add(&mut arm, "/lib/ld-linux.so.3", FileKind::Regular(loader));
     let mut file = |path: &str, build: Build| add(&mut arm, path, FileKind::Regular(build.bytes()));
     file("/lib/ld-linux-armhf.so.3", Build::new());
-    file("/lib/libb.so", of_arm());
     file("/opt/a.so", of_arm().needs("libb.so"));
+    // ARM has numbers of its own for the system, which end the search of any other loader.
+    let mut library = of_arm().bytes();
+    library[7] = 97;
+    add(&mut arm, "/lib/libb.so", FileKind::Regular(library));
     assert_eq!(closure(&arm, &["/opt/a.so"]).missing, []);
 }
 
@@ -392,4 +395,28 @@ fn of_builds_in_the_cache_for_the_same_processors_the_first_counts() {
     let found = closure(&tree, &["/program"]);
     let builds: Vec<_> = found.kept.keys().filter(|path| path.ends_with(b"libv.so")).collect();
     assert_eq!(builds, [&b"/usr/lib/libv.so"[..], b"/x/glibc-hwcaps/x86-64-v3/libv.so"]);
+}
+
+#[test]
+fn a_library_for_better_processors_only_is_told() {
+    let mut tree = guest();
+    let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
+    file("/program", Build::program().needs("libv.so"));
+    file("/usr/lib/glibc-hwcaps/x86-64-v2/libv.so", Build::new());
+    let found = closure(&tree, &["/program"]);
+    assert_eq!(found.missing, []);
+    assert_eq!(found.warnings, ["libv.so, needed by /program, is there for better processors only"]);
+    let none = Options { hwcaps: Hwcaps::None, ..OPTIONS };
+    assert_eq!(close(&tree, &[start("/program")], &none).expect("readable").missing.len(), 1);
+}
+
+#[test]
+fn musl_passes_over_links_through_files() {
+    let mut tree = tree(&[("/first/liba.so", "-> /file/x"), ("/file", "text")]);
+    let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
+    let musl = Build { interpreter: Some("/lib/ld-musl-x86_64.so.1".to_owned()), ..Build::new() };
+    file("/program", musl.string(RUNPATH, "/first:/second").needs("liba.so"));
+    file("/lib/ld-musl-x86_64.so.1", Build::new());
+    file("/second/liba.so", Build::new());
+    assert_eq!(closure(&tree, &["/program"]).missing, []);
 }

@@ -180,3 +180,14 @@ fn properties_count_with_the_padding_of_their_class() {
     assert_eq!(level(4, PT_GNU_PROPERTY), 0);
     assert_eq!(level(8, PT_NOTE), 0);
 }
+
+#[test]
+fn versions_of_abis_are_of_gnu_and_mips() {
+    let flaw = |machine: u16, os_abi: u8| {
+        let mut bytes = Build::new().machine(true, false, machine).bytes();
+        (bytes[7], bytes[8]) = (os_abi, 3);
+        Elf::read(&bytes[..]).expect("it is well made").flaw
+    };
+    assert_eq!((flaw(62, 3), flaw(8, 0)), (None, None));
+    assert!(flaw(62, 0).is_some());
+}
