@@ -40,6 +40,7 @@
 
 mod census;
 mod child;
+mod closure;
 mod initrd;
 mod make_tree;
 mod peer_limit;
@@ -57,6 +58,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 
 use crate::census::Census;
+use crate::closure::Closure;
 use crate::initrd::Initrd;
 use crate::make_tree::MakeTree;
 use crate::report::{Machine, Table};
@@ -73,6 +75,7 @@ use crate::tool::{Job, Programs, Tool};
   compare make-tree debian /var/tmp/trees/debian
   compare --out-dir /dev/shm --out-dir /var/tmp /var/tmp/trees/debian
   compare initrd --only gzip,zstd /var/tmp/trees/debian
+  compare closure /
   compare --only rootcast,limit --runs 15 --json raw.json /var/tmp/trees/debian")]
 struct Cli {
     #[command(subcommand)]
@@ -126,6 +129,8 @@ enum Mode {
     MakeTree(MakeTree),
     /// Compare initramfs images of a tree, codec by codec, with what find, cpio and a compressor make
     Initrd(Initrd),
+    /// Compare closing over all programs of /usr/bin with ldd and lddtree
+    Closure(Closure),
     /// The peer `mkext4`: make an ext4 image of TREE with the crate mkext4
     #[command(hide = true)]
     PeerMkext4 {
@@ -158,6 +163,7 @@ fn run(cli: Cli) -> Result<()> {
         None => compare(&cli.comparison),
         Some(Mode::MakeTree(wanted)) => make_tree::make(&wanted),
         Some(Mode::Initrd(wanted)) => initrd::compare(&wanted),
+        Some(Mode::Closure(wanted)) => closure::compare(&wanted),
         Some(Mode::PeerLimit { tree, out }) => peer_limit::copy(&tree, &out),
         Some(Mode::PeerMkext4 { tree, out, size }) => {
             let mib = match size {

@@ -4,10 +4,12 @@ mod cache;
 mod starts;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use image_tree::{Content, Tree};
 use serde::Serialize;
 
+use super::clock::Clock;
 use crate::blob::Blob;
 use crate::closure::{self, Closure, Kind, Options, Reason, Start, why};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,10 +25,12 @@ use crate::resolve::{Unresolved, follow};
 /// When the tree cannot be read, something is missing, or what is to be explained is not kept.
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
+    let mut clock = Clock::start();
     let (tree, part) = super::read_part(&recipe.tree, interrupt, &log)?;
     let part = part.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;
+    let read = clock.lap().saturating_sub(part.took);
     if recipe.json {
-        return super::print_json(&Report::of(&part, &log));
+        return super::print_json(&Report::of(&part, read, &log));
     }
     let mut text = Vec::new();
     if recipe.why.is_empty() {
@@ -77,6 +81,8 @@ pub(super) struct Part {
     closure: Closure,
     /// What is needed by no file that is a program or a library, by what it is called: the rest of a sentence.
     notes: BTreeMap<Vec<u8>, String>,
+    /// How long it took to find out and to take away the rest.
+    took: Duration,
 }
 
 impl Part {
@@ -104,6 +110,7 @@ pub(super) fn reduce(tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result
         let tree = if recipe.ld_cache { cache::of_whole(tree, recipe, log)? } else { tree };
         return Ok((tree, None));
     };
+    let mut clock = Clock::start();
     let (mut part, needs_cache) = close(&tree, keep, recipe, log)?;
     let closure = &mut part.closure;
     for warning in &closure.warnings {
@@ -133,6 +140,7 @@ pub(super) fn reduce(tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result
             None => {}
         }
     }
+    part.took = clock.lap();
     Ok((tree, Some(part)))
 }
 
@@ -177,7 +185,7 @@ fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Resu
         Start::Path(_) | Start::Glob { .. } => None,
     });
     let notes = starts::notes(needs.chain(&implied.needs));
-    Ok((Part { closure, notes }, needs_cache))
+    Ok((Part { closure, notes, took: Duration::ZERO }, needs_cache))
 }
 
 /// A closure for programs; its schema is `src/report/closure.schema.json`.
@@ -185,7 +193,17 @@ fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Resu
 struct Report {
     kept: Vec<Kept>,
     missing: Vec<String>,
+    timings: Timings,
     warnings: Vec<String>,
+}
+
+/// How long each step took, in seconds.
+#[derive(Serialize)]
+struct Timings {
+    /// Reading names and metadata, and changing them.
+    read_seconds: f64,
+    /// Finding what is kept, and taking away the rest.
+    close_seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -203,7 +221,7 @@ struct ReasonReport {
 }
 
 impl Report {
-    fn of(part: &Part, log: &Log) -> Self {
+    fn of(part: &Part, read: Duration, log: &Log) -> Self {
         let Part { closure, .. } = part;
         let kept = closure.kept.iter().map(|(path, reasons)| Kept {
             path: lossy(path),
@@ -220,6 +238,7 @@ impl Report {
         Self {
             kept: kept.collect(),
             missing: closure.missing.iter().map(ToString::to_string).collect(),
+            timings: Timings { read_seconds: read.as_secs_f64(), close_seconds: part.took.as_secs_f64() },
             warnings: log.warnings(),
         }
     }
