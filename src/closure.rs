@@ -148,7 +148,28 @@ pub struct Options {
 /// # Errors
 /// When a file cannot be read, or the tree is made to take unreasonably long.
 pub fn close<C: Content>(tree: &Tree<C>, starts: &[Start], options: &Options) -> Result<Closure> {
-    collect::Collector::new(tree, options).run(starts)
+    Search::new(tree).close(starts, options)
+}
+
+/// Closes over one tree several times, and reads each of its files once.
+pub struct Search<'t, C> {
+    files: files::Files<'t, C>,
+}
+
+impl<'t, C: Content> Search<'t, C> {
+    /// A search that knows nothing of the tree yet.
+    #[must_use]
+    pub fn new(tree: &'t Tree<C>) -> Self {
+        Self { files: files::Files::new(tree) }
+    }
+
+    /// As [`close`], whatever was closed over before.
+    ///
+    /// # Errors
+    /// As [`close`].
+    pub fn close(&mut self, starts: &[Start], options: &Options) -> Result<Closure> {
+        collect::Collector::new(&mut self.files, options).run(starts)
+    }
 }
 
 /// The bytes of the regular file at a path of the tree; none when there is no such file.
@@ -181,14 +202,16 @@ impl Closure {
 #[must_use]
 pub fn keep<C>(mut tree: Tree<C>, closure: &Closure) -> Tree<C> {
     let mut dropped: Vec<(InodeId, Name)> = Vec::new();
-    let mut walk = tree.walk();
-    let mut path = Vec::new();
-    while let Some(step) = walk.next() {
-        let Some(name) = step.name else { continue };
-        path.clear();
-        walk.write_path(&mut path);
-        if !closure.kept.contains_key(&path) {
-            dropped.push((step.parent, name.clone()));
+    let mut directories = vec![(Tree::<C>::ROOT, Vec::new())];
+    while let Some((directory, path)) = directories.pop() {
+        for (name, id) in tree.entries(directory).into_iter().flatten() {
+            let path = [&path[..], b"/", name.as_bytes()].concat();
+            if !closure.kept.contains_key(&path) {
+                // The directories above what is kept are kept too, so there is nothing kept beneath it.
+                dropped.push((directory, name.clone()));
+            } else if tree.entries(*id).is_some() {
+                directories.push((*id, path));
+            }
         }
     }
     for (parent, name) in dropped {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use image_tree::{Content, InodeId, Kind as FileKind, Tree};
+use image_tree::{Content, InodeId, Kind as FileKind};
 
 use super::elf::{Abi, Malformed};
 use super::files::{Files, base_name, join, parent};
@@ -15,9 +15,9 @@ use crate::error::{Error, ErrorKind};
 use crate::output::classify_read_error;
 use crate::resolve::{Resolved, Unresolved};
 
-pub(super) struct Collector<'t, C> {
-    pub(super) files: Files<'t, C>,
-    pub(super) options: &'t Options,
+pub(super) struct Collector<'f, 't, C> {
+    pub(super) files: &'f mut Files<'t, C>,
+    pub(super) options: &'f Options,
     closure: Closure,
     /// What has been warned of.
     warned: BTreeSet<String>,
@@ -48,10 +48,11 @@ struct Pending {
     scripts: usize,
 }
 
-impl<'t, C: Content> Collector<'t, C> {
-    pub(super) fn new(tree: &'t Tree<C>, options: &'t Options) -> Self {
+impl<'f, 't, C: Content> Collector<'f, 't, C> {
+    pub(super) fn new(files: &'f mut Files<'t, C>, options: &'f Options) -> Self {
+        files.begin();
         Self {
-            files: Files::new(tree),
+            files,
             options,
             closure: Closure::default(),
             warned: BTreeSet::new(),
@@ -166,11 +167,12 @@ impl<'t, C: Content> Collector<'t, C> {
             Start::Glob { text, glob } => {
                 let mut matching = Vec::new();
                 let mut walk = self.files.tree.walk();
+                let mut path = Vec::new();
                 while walk.next().is_some() {
-                    let mut path = Vec::new();
+                    path.clear();
                     walk.write_path(&mut path);
                     if glob.matches(&path) {
-                        matching.push(path);
+                        matching.push(path.clone());
                     }
                 }
                 if matching.is_empty() {
@@ -383,7 +385,7 @@ impl<'t, C: Content> Collector<'t, C> {
         if let Some(known) = self.loaders.get(&key) {
             return Ok(known.clone());
         }
-        let loader = Loader::of(&mut self.files, path, found, abi, &self.options.hwcaps);
+        let loader = Loader::of(self.files, path, found, abi, &self.options.hwcaps);
         let loader = loader.map_err(classify_read_error)?;
         if let Some(Loader::Glibc(glibc)) = &loader {
             for warning in glibc.warnings.iter() {

@@ -25,22 +25,29 @@ pub(super) type Parsed = Result<Arc<Elf>, Malformed>;
 
 pub(super) struct Files<'t, C> {
     pub(super) tree: &'t Tree<C>,
-    /// By the index of the inode.
-    parsed: Vec<Option<Parsed>>,
+    parsed: BTreeMap<InodeId, Parsed>,
     directories: BTreeMap<Vec<u8>, Option<Rc<Resolved>>>,
     pub(super) steps: u64,
-    /// How many bytes of names, notes and reasons are held.
+    /// How many bytes of what ELF files say are held.
+    held_of_files: u64,
+    /// How many bytes of names and reasons are held.
     pub(super) held: u64,
 }
 
 impl<'t, C: Content> Files<'t, C> {
     pub(super) fn new(tree: &'t Tree<C>) -> Self {
-        Self { tree, parsed: vec![None; tree.inode_count()], directories: BTreeMap::new(), steps: 0, held: 0 }
+        let (parsed, directories) = (BTreeMap::new(), BTreeMap::new());
+        Self { tree, parsed, directories, steps: 0, held_of_files: 0, held: 0 }
+    }
+
+    /// Lets another search begin, with what is known of the tree.
+    pub(super) fn begin(&mut self) {
+        (self.steps, self.held) = (0, 0);
     }
 
     /// Whether the search has gone on for longer, or holds more, than any honest tree needs.
     pub(super) fn exhausted(&self) -> bool {
-        self.steps > MAX_STEPS || self.held > MAX_HELD
+        self.steps > MAX_STEPS || self.held.saturating_add(self.held_of_files) > MAX_HELD
     }
 
     /// Parses files by several threads, so that [`Files::elf`] has them at hand.
@@ -48,8 +55,7 @@ impl<'t, C: Content> Files<'t, C> {
     /// # Errors
     /// The first, in the order of `ids`, that cannot be read.
     pub(super) fn parse(&mut self, ids: &[InodeId], threads: usize) -> io::Result<()> {
-        let wanted: Vec<InodeId> =
-            ids.iter().copied().filter(|id| self.parsed[id.index()].is_none()).collect();
+        let wanted: Vec<InodeId> = ids.iter().copied().filter(|id| !self.parsed.contains_key(id)).collect();
         let (tree, next) = (self.tree, AtomicUsize::new(0));
         let work = || {
             let mut results = Vec::new();
@@ -71,8 +77,8 @@ impl<'t, C: Content> Files<'t, C> {
         for id in wanted {
             if let Some(result) = results.remove(&id) {
                 let result = result?;
-                self.held += held(&result);
-                self.parsed[id.index()] = Some(result);
+                self.held_of_files += held(&result);
+                self.parsed.insert(id, result);
             }
         }
         Ok(())
@@ -80,12 +86,12 @@ impl<'t, C: Content> Files<'t, C> {
 
     /// What is known of a file's ELF headers. What is no regular file is no ELF file.
     pub(super) fn elf(&mut self, id: InodeId) -> io::Result<Parsed> {
-        if let Some(parsed) = &self.parsed[id.index()] {
+        if let Some(parsed) = self.parsed.get(&id) {
             return Ok(parsed.clone());
         }
         let parsed = parse(self.tree, id)?;
-        self.held += held(&parsed);
-        self.parsed[id.index()] = Some(parsed.clone());
+        self.held_of_files += held(&parsed);
+        self.parsed.insert(id, parsed.clone());
         Ok(parsed)
     }
 

@@ -17,8 +17,8 @@ use crate::output::classify_read_error;
 use crate::resolve::Resolved;
 
 /// A process being put together.
-pub(super) struct Process<'p, 't, C> {
-    collector: &'p mut Collector<'t, C>,
+pub(super) struct Process<'p, 'f, 't, C> {
+    collector: &'p mut Collector<'f, 't, C>,
     loader: Loader,
     objects: Vec<Object>,
 }
@@ -34,7 +34,7 @@ struct Wanted<'w> {
 
 /// Collects what a program, or a library that programs open, needs to be loaded.
 pub(super) fn close<C: Content>(
-    collector: &mut Collector<'_, C>,
+    collector: &mut Collector<'_, '_, C>,
     file: &Resolved,
     elf: &Arc<Elf>,
 ) -> Result<()> {
@@ -43,7 +43,7 @@ pub(super) fn close<C: Content>(
         Some(path) => Some(path.clone()),
         // Nothing is to be loaded for it, as for a static program.
         None if !needs => return Ok(()),
-        None => of_library(&mut collector.files, elf).map_err(classify_read_error)?,
+        None => of_library(collector.files, elf).map_err(classify_read_error)?,
     };
     let Some(path) = interpreter else {
         let first = elf.dynamic.as_ref().and_then(|dynamic| dynamic.needs.first());
@@ -67,7 +67,7 @@ pub(super) fn close<C: Content>(
 
 /// The loader of a program, which is kept.
 fn loader<C: Content>(
-    collector: &mut Collector<'_, C>,
+    collector: &mut Collector<'_, '_, C>,
     file: &Resolved,
     elf: &Elf,
     path: &[u8],
@@ -111,7 +111,7 @@ fn loader<C: Content>(
 
 /// Opens a library in a process of which nothing is known but its loader. Says whether it is there.
 pub(super) fn open<C: Content>(
-    collector: &mut Collector<'_, C>,
+    collector: &mut Collector<'_, '_, C>,
     file: &Resolved,
     loader: Loader,
     need: &Need,
@@ -125,7 +125,7 @@ pub(super) fn open<C: Content>(
     Ok(found)
 }
 
-impl<C: Content> Process<'_, '_, C> {
+impl<C: Content> Process<'_, '_, '_, C> {
     /// Loads what each object needs, in the order in which they came: breadth first. Then comes what they open when
     /// they run, each with what it needs.
     fn run(mut self) -> Result<()> {
@@ -202,7 +202,7 @@ impl<C: Content> Process<'_, '_, C> {
         self.collector.files.steps += self.objects.len() as u64;
         let found = self
             .loader
-            .search(&mut self.collector.files, &self.objects, wanted.requester, wanted.name)
+            .search(self.collector.files, &self.objects, wanted.requester, wanted.name)
             .map_err(classify_read_error)?;
         self.collector.check()?;
         for warning in &found.warnings {

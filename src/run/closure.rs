@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::clock::Clock;
 use crate::blob::Blob;
-use crate::closure::{self, Closure, Kind, Options, Reason, Start, why};
+use crate::closure::{self, Closure, Kind, Options, Reason, Search, Start, why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::recipe::TreeRecipe;
@@ -153,7 +153,8 @@ fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Resu
     let options =
         Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads: recipe.threads.get() };
     let (asked, mut unknown) = starts::asked(tree, keep)?;
-    let mut closure = closure::close(tree, &asked, &options)?;
+    let mut search = Search::new(tree);
+    let mut closure = search.close(&asked, &options)?;
     let mut needs_cache = recipe.ld_cache;
     let mut implied = starts::Implied::default();
     let mut rounds = 0;
@@ -175,7 +176,7 @@ fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Resu
         }
         let more = implied.needs.iter().cloned().map(Start::Need);
         let starts: Vec<Start> = asked.iter().cloned().chain(more).collect();
-        closure = closure::close(tree, &starts, &options)?;
+        closure = search.close(&starts, &options)?;
     }
     unknown.append(&mut implied.unknown);
     unknown.iter().for_each(|unknown| log.warn(unknown));

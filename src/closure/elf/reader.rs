@@ -1,23 +1,42 @@
 //! Ranges of a file, read in pieces that hold most of what comes next.
 
+use std::io;
+
 use image_tree::Content;
 
 use super::{Malformed, ReadError};
 
-/// How much is read at once. The header, the program headers, notes and strings of most libraries are in the first of
+/// How much is read at once. The header, the program headers, notes and strings of most files are in the first of
 /// these, and their tags are in a second.
-const WINDOW: u64 = 32 << 10;
+const WINDOW: u64 = 16 << 10;
+
+/// How much is read of what lies before. The name of a library follows those of what it needs, and is asked for first.
+const BEFORE: u64 = 1 << 10;
 
 pub(super) struct Reader<'c, C: ?Sized> {
     content: &'c C,
-    /// Where the window lies, in bytes from the file's start.
+    /// The first piece that was read, to which strings lead back, and the last one.
+    windows: [Window; 2],
+}
+
+#[derive(Default)]
+struct Window {
+    /// Where it lies, in bytes from the file's start.
     start: u64,
-    window: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn range(&self, offset: u64, len: u64) -> Option<std::ops::Range<usize>> {
+        let from = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        let to = from.checked_add(usize::try_from(len).ok()?)?;
+        (to <= self.bytes.len()).then_some(from..to)
+    }
 }
 
 impl<'c, C: Content + ?Sized> Reader<'c, C> {
     pub(super) fn new(content: &'c C) -> Self {
-        Self { content, start: 0, window: Vec::new() }
+        Self { content, windows: Default::default() }
     }
 
     /// The file's length in bytes.
@@ -32,22 +51,28 @@ impl<'c, C: Content + ?Sized> Reader<'c, C> {
         if offset.checked_add(len).is_none_or(|end| end > file) {
             return Err(outside.into());
         }
-        let in_window = |start: u64, held: usize| {
-            let from = offset.checked_sub(start)?;
-            (from.checked_add(len)? <= held as u64).then_some(from)
+        let holds = |window: &Window| window.range(offset, len).is_some();
+        let index = match self.windows.iter().position(holds) {
+            Some(index) => index,
+            None => self.read(offset, len)?,
         };
-        if in_window(self.start, self.window.len()).is_none() {
-            let size = len.max(WINDOW).min(file - offset);
-            self.window.resize(usize::try_from(size).map_err(|_| outside.clone())?, 0);
-            self.start = offset;
-            let read = self.content.read_at(&mut self.window, offset);
-            if let Err(error) = read {
-                self.window.clear();
-                return Err(error.into());
-            }
+        let window = &self.windows[index];
+        window.range(offset, len).and_then(|range| window.bytes.get(range)).ok_or(outside.into())
+    }
+
+    /// Reads a range within the file and some of what is around it. Tells which window has it.
+    fn read(&mut self, offset: u64, len: u64) -> Result<usize, ReadError> {
+        let start = offset.saturating_sub(BEFORE);
+        let size = (offset - start + len).max(WINDOW).min(self.len() - start);
+        let index = usize::from(!self.windows[0].bytes.is_empty());
+        let window = &mut self.windows[index];
+        window.start = start;
+        window.bytes.resize(usize::try_from(size).map_err(io::Error::other)?, 0);
+        if let Err(error) = self.content.read_at(&mut window.bytes, start) {
+            window.bytes.clear();
+            return Err(error.into());
         }
-        let range = usize::try_from(offset - self.start).ok().zip(usize::try_from(len).ok());
-        range.and_then(|(from, len)| self.window.get(from..from + len)).ok_or(outside.into())
+        Ok(index)
     }
 
     /// The bytes up to a NUL, which has to come among the next `left` of the file and after at most `limit`.
