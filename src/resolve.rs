@@ -1,5 +1,8 @@
 //! Paths of a tree as a process inside it would see them.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use image_tree::{InodeId, Kind, Name, Tree};
 use thiserror::Error;
 
@@ -44,6 +47,44 @@ pub enum Unresolved {
     /// A path is longer than the kernel takes (`ENAMETOOLONG`).
     #[error("it is longer than {MAX_PATH} bytes")]
     TooLong,
+}
+
+thread_local! {
+    /// What this thread is to notice, while [`noticing`] works.
+    static NOTICED: RefCell<Option<Noticed>> = const { RefCell::new(None) };
+}
+
+struct Noticed {
+    /// By the indices of inodes, whether it matters that a path leads there.
+    matters: Vec<bool>,
+    found: BTreeSet<InodeId>,
+}
+
+/// Does work, and tells to which of some inodes paths led meanwhile on this thread, or through which, as if one had
+/// stood beside every [`resolve`] and [`follow`]. Whoever comes to a directory in another way has to [`notice`] it.
+pub(crate) fn noticing<R>(
+    inodes: impl IntoIterator<Item = InodeId>,
+    work: impl FnOnce() -> R,
+) -> (R, BTreeSet<InodeId>) {
+    let mut matters = Vec::new();
+    for inode in inodes {
+        matters.resize(matters.len().max(inode.index() + 1), false);
+        matters[inode.index()] = true;
+    }
+    NOTICED.set(Some(Noticed { matters, found: BTreeSet::new() }));
+    let result = work();
+    (result, NOTICED.take().map(|noticed| noticed.found).unwrap_or_default())
+}
+
+/// Tells [`noticing`] that what is in a directory was looked at.
+pub(crate) fn notice(inode: InodeId) {
+    NOTICED.with_borrow_mut(|noticed| {
+        if let Some(Noticed { matters, found }) = noticed
+            && matters.get(inode.index()).is_some_and(|matters| *matters)
+        {
+            found.insert(inode);
+        }
+    });
 }
 
 /// The inode at a path of the tree, following symbolic links as a process would for which the tree's root is
@@ -108,6 +149,7 @@ fn walk<'t, C>(
             name => {
                 let (name, next) = entries.get_key_value(name).ok_or(Unresolved::Missing)?;
                 here.push((*next, name));
+                notice(*next);
                 let Kind::Symlink(target) = &tree.get(*next).kind else {
                     pass(&here, false);
                     continue;

@@ -30,6 +30,7 @@ use crate::transform::ownership::{self, Ownership};
 use crate::transform::{edit, normalize, overlay, selinux, unreadable};
 
 pub use check::check;
+use closure::Reached;
 pub use closure::closure;
 pub use documents::{completions, man, version};
 pub use image::image;
@@ -39,16 +40,18 @@ pub use tree::tree;
 /// Reads the trees that a recipe names, lays each over those before it and makes the result what the recipe says,
 /// telling what that changed beyond what was asked.
 fn read_tree(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Tree<Blob>> {
-    Ok(read_part(recipe, interrupt, log)?.0)
+    Ok(read_part(recipe, None, interrupt, log)?.0)
 }
 
-/// As [`read_tree`], with what was kept, if only a part of the tree was.
+/// As [`read_tree`], with what was kept, if only a part of the tree was. What of it was read before is not read again.
 fn read_part(
     recipe: &TreeRecipe,
+    reached: Option<Reached>,
     interrupt: &Interrupt,
     log: &Log,
 ) -> Result<(Tree<Blob>, Option<closure::Part>)> {
-    let (mut tree, mut closed) = overlaid(recipe, interrupt, log)?;
+    let (layer, found) = reached.map(|Reached { layer, found }| (layer, found)).unzip();
+    let (mut tree, mut closed) = overlaid(recipe, layer, interrupt, log)?;
     if let Some(ownership) = &recipe.ownership {
         ownership::apply_manifest(&mut tree, ownership)?;
     }
@@ -62,7 +65,7 @@ fn read_part(
         settle(&mut tree, &closed, recipe, log)?;
     }
     interrupt.check()?;
-    let (mut tree, part) = closure::reduce(tree, recipe, log)?;
+    let (mut tree, part) = closure::reduce(tree, recipe, found, log)?;
     if fails && part.is_some() {
         settle(&mut tree, &closed, recipe, log)?;
     }
@@ -80,17 +83,23 @@ fn settle(tree: &mut Tree<Blob>, closed: &[Unreadable], recipe: &TreeRecipe, log
     Ok(())
 }
 
-/// All sources as one tree, and what of it may not be read.
-fn overlaid(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<(Tree<Blob>, Vec<Unreadable>)> {
+/// All sources as one tree, and what of it may not be read. The first one may have been read before.
+fn overlaid(
+    recipe: &TreeRecipe,
+    layer: Option<Layer>,
+    interrupt: &Interrupt,
+    log: &Log,
+) -> Result<(Tree<Blob>, Vec<Unreadable>)> {
     let (first, others) = recipe
         .sources
         .split_first()
         .ok_or_else(|| Error::new(ErrorKind::Usage, "there is no source to read a tree from"))?;
     let mut basedir_used = false;
     let Scanned { mut tree, unreadable: mut closed, .. } =
-        read_layer(recipe, first, &mut basedir_used, interrupt, log)?.scanned;
+        read_layer(recipe, first, layer, &mut basedir_used, interrupt, log)?.scanned;
     for path in others {
-        let Layer { scanned: upper, implied } = read_layer(recipe, path, &mut basedir_used, interrupt, log)?;
+        let Layer { scanned: upper, implied } =
+            read_layer(recipe, path, None, &mut basedir_used, interrupt, log)?;
         closed.retain(|found| !unreadable::is_covered(found, &upper.tree));
         closed.extend(upper.unreadable);
         let replaced;
@@ -115,6 +124,7 @@ fn overlaid(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<(Tr
 fn read_layer(
     recipe: &TreeRecipe,
     path: &OsStr,
+    layer: Option<Layer>,
     basedir_used: &mut bool,
     interrupt: &Interrupt,
     log: &Log,
@@ -125,7 +135,10 @@ fn read_layer(
     let usual = default_ownership(&source);
     let ownership = recipe.ownership.as_ref().unwrap_or(&usual);
     let is_directory = matches!(source, Source::Directory(_));
-    let Layer { mut scanned, implied } = source::read(source, recipe.threads, recipe.limits, interrupt)?;
+    let Layer { mut scanned, implied } = match layer {
+        Some(layer) => layer,
+        None => source::read(source, recipe.threads, recipe.limits, interrupt)?,
+    };
     log.detail(format_args!("{}: {} inodes read", Path::new(path).display(), scanned.tree.inode_count()));
     if let Some(warning) = ownership::apply(&mut scanned, ownership, &usual)? {
         log.warn(warning);

@@ -13,7 +13,7 @@ use super::why::{Cause, Missing};
 use super::{Closure, Kind, Options, Reason, Result, Start, process};
 use crate::error::{Error, ErrorKind};
 use crate::output::classify_read_error;
-use crate::resolve::{Resolved, Unresolved};
+use crate::resolve::{Resolved, Unresolved, notice};
 
 pub(super) struct Collector<'f, 't, C> {
     pub(super) files: &'f mut Files<'t, C>,
@@ -168,9 +168,12 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
                 let mut matching = Vec::new();
                 let mut walk = self.files.tree.walk();
                 let mut path = Vec::new();
-                while walk.next().is_some() {
+                while let Some(step) = walk.next() {
                     path.clear();
                     walk.write_path(&mut path);
+                    if glob.may_match_beneath(&path) {
+                        notice(step.id);
+                    }
                     if glob.matches(&path) {
                         matching.push(path.clone());
                     }
@@ -206,6 +209,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         // Directories one within another have the root at the end of the list.
         let mut directories = vec![(file.id, file.path.clone())];
         while let Some((id, path)) = directories.pop() {
+            notice(id);
             let Some(entries) = self.files.tree.entries(id).filter(|_| self.whole.insert(id)) else {
                 continue;
             };

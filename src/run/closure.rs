@@ -1,7 +1,10 @@
 //! `rootcast closure`, and the part of a tree that is kept for the other verbs.
 
 mod cache;
+mod reach;
 mod starts;
+
+pub(super) use reach::Reached;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +29,8 @@ use crate::resolve::{Unresolved, follow};
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
     let mut clock = Clock::start();
-    let (tree, part) = super::read_part(&recipe.tree, interrupt, &log)?;
+    let reached = reach::read(&recipe.tree, interrupt)?;
+    let (tree, part) = super::read_part(&recipe.tree, reached, interrupt, &log)?;
     let part = part.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;
     let read = clock.lap().saturating_sub(part.took);
     if recipe.json {
@@ -101,17 +105,27 @@ impl Part {
 }
 
 /// The tree with nothing but what the recipe keeps, and the closure that says so; and with a new cache for the loader
-/// if it needs one.
+/// if it needs one. What is kept may have been found before.
 ///
 /// # Errors
 /// When something is missing, or a file that decides what is needed cannot be read.
-pub(super) fn reduce(tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result<(Tree<Blob>, Option<Part>)> {
+pub(super) fn reduce(
+    tree: Tree<Blob>,
+    recipe: &TreeRecipe,
+    found: Option<Found>,
+    log: &Log,
+) -> Result<(Tree<Blob>, Option<Part>)> {
     let Some(keep) = &recipe.keep else {
         let tree = if recipe.ld_cache { cache::of_whole(tree, recipe, log)? } else { tree };
         return Ok((tree, None));
     };
+    let found = match found {
+        Some(found) => found,
+        None => find(&tree, keep, recipe)?,
+    };
+    let needs_cache = found.needs_cache;
+    let mut part = found.told(&tree, log);
     let mut clock = Clock::start();
-    let (mut part, needs_cache) = close(&tree, keep, recipe, log)?;
     let closure = &mut part.closure;
     for warning in &closure.warnings {
         log.warn(warning);
@@ -140,16 +154,29 @@ pub(super) fn reduce(tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result
             None => {}
         }
     }
-    part.took = clock.lap();
+    part.took += clock.lap();
     Ok((tree, Some(part)))
 }
 
-/// Finds what is needed, and what that needs in its turn by the configuration of what came along. Also tells whether
-/// the loader's cache is to be written.
-fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Result<(Part, bool)> {
+/// What is kept of a tree, and what there is to tell of how it was found.
+pub(super) struct Found {
+    closure: Closure,
+    asked: Vec<Start>,
+    implied: starts::Implied,
+    /// Sentences about what cannot be followed.
+    unknown: Vec<String>,
+    /// Whether the loader's cache is to be written.
+    needs_cache: bool,
+    /// How long it took.
+    took: Duration,
+}
+
+/// Finds what is needed, and what that needs in its turn by the configuration of what came along.
+fn find(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe) -> Result<Found> {
     /// Each round adds what only a loader or directory of libraries that the last one brought lets one see. Of systems
     /// that run anything the second brings nothing new.
     const MAX_ROUNDS: usize = 8;
+    let mut clock = Clock::start();
     let options =
         Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads: recipe.threads.get() };
     let (asked, mut unknown) = starts::asked(tree, keep)?;
@@ -179,14 +206,22 @@ fn close(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe, log: &Log) -> Resu
         closure = search.close(&starts, &options)?;
     }
     unknown.append(&mut implied.unknown);
-    unknown.iter().for_each(|unknown| log.warn(unknown));
-    starts::tell(tree, &closure, &implied.needs, log);
-    let needs = asked.iter().filter_map(|start| match start {
-        Start::Need(need) => Some(need),
-        Start::Path(_) | Start::Glob { .. } => None,
-    });
-    let notes = starts::notes(needs.chain(&implied.needs));
-    Ok((Part { closure, notes, took: Duration::ZERO }, needs_cache))
+    Ok(Found { closure, asked, implied, unknown, needs_cache, took: clock.lap() })
+}
+
+impl Found {
+    /// Tells what came along and what cannot be followed.
+    fn told(self, tree: &Tree<Blob>, log: &Log) -> Part {
+        let Self { closure, asked, implied, unknown, took, .. } = self;
+        unknown.iter().for_each(|unknown| log.warn(unknown));
+        starts::tell(tree, &closure, &implied.needs, log);
+        let needs = asked.iter().filter_map(|start| match start {
+            Start::Need(need) => Some(need),
+            Start::Path(_) | Start::Glob { .. } => None,
+        });
+        let notes = starts::notes(needs.chain(&implied.needs));
+        Part { closure, notes, took }
+    }
 }
 
 /// A closure for programs; its schema is `src/report/closure.schema.json`.

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image_tree::{Inode, Tree};
+use image_tree::{Inode, InodeId, Tree};
 
 use crate::blob::{Blob, Root};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,12 +26,14 @@ pub struct Scanned {
     pub hosts: Vec<HostInode>,
     /// What may not be read, in the order of the tree's walk: once for each name.
     pub unreadable: Vec<Unreadable>,
+    /// The directories that [`read_where`] was not to look into, with their paths in the tree, without a leading `/`.
+    pub unlisted: Vec<(InodeId, Vec<u8>)>,
 }
 
 impl From<Tree<Blob>> for Scanned {
     /// A tree that comes from no inodes of the host.
     fn from(tree: Tree<Blob>) -> Self {
-        Self { tree, hosts: Vec::new(), unreadable: Vec::new() }
+        Self { tree, hosts: Vec::new(), unreadable: Vec::new(), unlisted: Vec::new() }
     }
 }
 
@@ -68,9 +70,18 @@ pub struct Unreadable {
 /// [`Io`](crate::error::ErrorKind::Io) with the path of a directory that cannot be read for another reason.
 /// [`BadInput`](crate::error::ErrorKind::BadInput) with the path of what changed during the scan or has metadata no tree can hold.
 pub fn read(path: &Path, threads: usize) -> Result<Scanned> {
+    read_where(path, threads, &|_| true)
+}
+
+/// As [`read`], but looks only into those directories beneath the root that `wanted` is true for, by their paths in the
+/// tree without a leading `/`. The others stand without entries and xattrs.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_where(path: &Path, threads: usize, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) -> Result<Scanned> {
     let root = Root::open_at(path).map_err(|errno| Error::io(path, errno))?;
     let root = Arc::new(root);
-    assemble::assemble(&root, scan::scan(&root, threads)?)
+    assemble::assemble(&root, scan::scan(&root, threads, &|path| path.is_empty() || wanted(path))?)
 }
 
 /// Reads one file of the host that is no directory. The path may be a symbolic link, which is followed.

@@ -12,7 +12,7 @@ use crate::closure::{Closure, Kind, Start, conf, gconv, nss, pam, udev, unit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::recipe::keep::{Charsets, Keep, NamePattern};
 use crate::report::Log;
-use crate::resolve::resolve;
+use crate::resolve::{notice, resolve};
 
 /// What nobody asked for by a path.
 #[derive(Debug, Default)]
@@ -173,7 +173,10 @@ fn take_gconv(
         let Some(id) = resolve(tree, &directory) else { continue };
         let beneath = |name: &[u8]| [&directory, &b"/"[..], name].concat();
         let mut lists = vec![beneath(b"gconv-modules")];
-        if let Some(entries) = tree.lookup(id, b"gconv-modules.d").and_then(|id| tree.entries(id)) {
+        if let Some(more) = tree.lookup(id, b"gconv-modules.d")
+            && let Some(entries) = tree.entries(more)
+        {
+            notice(more);
             let names = entries.keys().map(|name| name.as_bytes()).filter(|name| name.ends_with(b".conf"));
             lists.extend(names.map(|name| beneath(&[b"gconv-modules.d/", name].concat())));
         }

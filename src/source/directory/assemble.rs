@@ -22,7 +22,7 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanne
     let mut tree = Tree::new(top.metadata);
     // Beside the tree's table, whose rows are in the order of insertion.
     let mut hosts = vec![top.host];
-    let mut unreadable = Vec::new();
+    let (mut unreadable, mut unlisted) = (Vec::new(), Vec::new());
     let mut note = |path: Vec<u8>, directory| {
         unreadable.push(Unreadable { host_path: root.join(&path), path, directory });
     };
@@ -45,6 +45,9 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanne
                 let listing = listing.ok_or_else(|| changed(root, &path, "it has no listing"))?;
                 let id = tree.insert(directory, name, Inode::directory(listing.metadata)).map_err(refused)?;
                 hosts.push(listing.host);
+                if listing.unlisted {
+                    unlisted.push((id, path.clone()));
+                }
                 if listing.unreadable {
                     note(path.clone(), true);
                 }
@@ -73,7 +76,7 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanne
             }
         }
     }
-    Ok(Scanned { tree, hosts, unreadable })
+    Ok(Scanned { tree, hosts, unreadable, unlisted })
 }
 
 fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {

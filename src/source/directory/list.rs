@@ -42,6 +42,8 @@ pub(super) struct Listing {
     pub(super) entries: Vec<Entry>,
     /// Whether the host does not let us see the entries, so that there seem to be none.
     pub(super) unreadable: bool,
+    /// Whether nobody wants to see them, so that there seem to be none.
+    pub(super) unlisted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -124,17 +126,29 @@ impl<'r> Lister<'r> {
         if identity(&before) != identity(&after) {
             return Err(changed(self.root, path, "its entries or metadata are not what they were"));
         }
-        Ok(Listing { path: path.to_vec(), metadata, host: host_inode(&before), entries, unreadable: false })
+        Ok(Listing {
+            path: path.to_vec(),
+            metadata,
+            host: host_inode(&before),
+            entries,
+            unreadable: false,
+            unlisted: false,
+        })
     }
 
     /// What there is to say of a directory that may not be read or searched; `directory` may be open as a path only.
     ///
     /// Its xattrs are left out: the kernel gives some of them only to who may read it.
     pub(super) fn unreadable(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Listing> {
+        Ok(Listing { unreadable: true, unlisted: false, ..self.unlisted(directory, path)? })
+    }
+
+    /// A directory into which nobody looks.
+    pub(super) fn unlisted(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Listing> {
         let stat = self.stat_self(directory.as_fd(), path)?;
         let metadata = metadata(self.root, path, &stat, Xattrs::new())?;
-        let host = host_inode(&stat);
-        Ok(Listing { path: path.to_vec(), metadata, host, entries: Vec::new(), unreadable: true })
+        let (path, host, entries) = (path.to_vec(), host_inode(&stat), Vec::new());
+        Ok(Listing { path, metadata, host, entries, unreadable: false, unlisted: true })
     }
 
     fn entries(

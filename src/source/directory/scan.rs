@@ -18,12 +18,16 @@ use crate::error::{Error, Result};
 /// More threads than this wait for the host's filesystem, and each needs up to four descriptors.
 const MAX_THREADS: usize = 32;
 
-/// Lists the root and every directory beneath it, in no particular order.
-pub(super) fn scan(root: &Arc<Root>, threads: usize) -> Result<Vec<Listing>> {
+/// Which directories are listed, by their paths relative to the root.
+pub(super) type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
+
+/// Lists the root and every wanted directory beneath it, in no particular order. One that is not wanted has an empty
+/// listing.
+pub(super) fn scan(root: &Arc<Root>, threads: usize, wanted: Wanted<'_>) -> Result<Vec<Listing>> {
     let queue = Queue::new();
     let workers = threads.clamp(1, MAX_THREADS);
     let results: Vec<_> = thread::scope(|scope| {
-        let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(root, &queue))).collect();
+        let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(root, &queue, wanted))).collect();
         spawned.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     let mut all = Part::default();
@@ -63,12 +67,12 @@ impl Part {
     }
 }
 
-fn work(root: &Arc<Root>, queue: &Queue) -> Result<Part> {
+fn work(root: &Arc<Root>, queue: &Queue, wanted: Wanted<'_>) -> Result<Part> {
     let mut lister = Lister::of_own_thread(root)?;
     let mut part = Part::default();
     while let Some((task, _busy)) = queue.take() {
         let done = match task {
-            Task::Directory(path) => descend(root, queue, &mut lister, path, &mut part.listings),
+            Task::Directory(path) => descend(root, queue, &mut lister, wanted, path, &mut part.listings),
             Task::Batch(batch) => examine(queue, &mut lister, batch, &mut part),
         };
         if let Err(error) = done {
@@ -94,6 +98,7 @@ fn descend(
     root: &Root,
     queue: &Queue,
     lister: &mut Lister<'_>,
+    wanted: Wanted<'_>,
     path: Vec<u8>,
     listings: &mut Vec<Listing>,
 ) -> Result<()> {
@@ -101,6 +106,10 @@ fn descend(
     let mut opened = open(root, root.fd(), &path, &path)?;
     loop {
         let (directory, listing) = match opened {
+            Opened::Readable(directory) | Opened::Place(directory) if !wanted(&path) => {
+                let listing = lister.unlisted(&directory, &path)?;
+                (Arc::new(directory), listing)
+            }
             Opened::Readable(directory) => {
                 let directory = Arc::new(directory);
                 let listing = lister.list(&directory, &path, &mut |batch| queue.offer(batch))?;

@@ -125,7 +125,7 @@ fn the_number_of_threads_shows_nowhere() {
 fn the_order_of_the_hosts_lists_shows_nowhere() {
     let top = populated();
     let root = open(top.path());
-    let listings = scan::scan(&root, 2).expect("it can be read");
+    let listings = scan::scan(&root, 2, &|_| true).expect("it can be read");
     let tree = assemble(&root, listings.clone()).expect("a complete set");
     let mut orders = std::collections::BTreeSet::new();
     for seed in 1..50 {
@@ -165,7 +165,7 @@ fn what_changes_between_two_looks() {
         let expected = format!("{}: changed while it was scanned", top.path().join(path).display());
         assert!(error.to_string().starts_with(&expected), "{error}");
     };
-    let mut listings = scan::scan(&root, 1).expect("it can be read");
+    let mut listings = scan::scan(&root, 1, &|_| true).expect("it can be read");
     let missing: Vec<_> = listings.iter().filter(|listing| listing.path != b"a/sub").cloned().collect();
     changed(assemble(&root, missing), "a/sub");
     for listing in listings.iter_mut().filter(|listing| listing.path == b"z") {

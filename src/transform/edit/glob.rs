@@ -82,12 +82,29 @@ impl Glob {
             |component| matches!(component, Component::Any),
             |component, name| match component {
                 Component::Any => false,
-                Component::Name(tokens) => {
-                    wildcard(tokens, name, |token| matches!(token, Token::Many), matches_byte)
-                }
+                Component::Name(tokens) => matches_name(tokens, name),
             },
         )
     }
+
+    /// Whether a path beneath a directory, given as for [`Glob::matches`], may match.
+    #[must_use]
+    pub fn may_match_beneath(&self, directory: &[u8]) -> bool {
+        let mut components = self.components.iter();
+        for name in directory.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+            match components.next() {
+                None => return false,
+                Some(Component::Any) => return true,
+                Some(Component::Name(tokens)) if !matches_name(tokens, name) => return false,
+                Some(Component::Name(_)) => {}
+            }
+        }
+        components.next().is_some()
+    }
+}
+
+fn matches_name(tokens: &[Token], name: &[u8]) -> bool {
+    wildcard(tokens, name, |token| matches!(token, Token::Many), matches_byte)
 }
 
 /// Compares in time proportional to the product of both lengths: when something does not match, only the last wildcard
@@ -267,5 +284,20 @@ mod tests {
         }
         assert!(Glob::is_pattern(b"/a*") && Glob::is_pattern(b"\\\\[a]"));
         assert!(!Glob::is_pattern(b"/a\\*b") && !Glob::is_pattern(b"/a\\"));
+    }
+
+    #[test]
+    fn what_may_match_beneath() {
+        let beneath = |pattern: &str, directory: &str| {
+            Glob::parse(pattern.as_bytes()).expect("a pattern").may_match_beneath(directory.as_bytes())
+        };
+        for directory in ["/", "/usr", "/usr/bin"] {
+            assert!(beneath("/usr/bin/[ab]*", directory), "{directory}");
+        }
+        for directory in ["/etc", "/usr/lib", "/usr/bin/apt"] {
+            assert!(!beneath("/usr/bin/[ab]*", directory), "{directory}");
+        }
+        assert!(beneath("/u*/**/x", "/usr/a/b/c") && beneath("/usr/**", "/usr"));
+        assert!(!beneath("/u*/**/x", "/etc/a") && !beneath("/usr/**", "/etc"));
     }
 }
