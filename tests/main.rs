@@ -26,6 +26,7 @@ mod judges_fail;
 mod ld_cache;
 mod owners;
 mod profiles;
+mod reached;
 mod reflinks;
 mod release;
 mod reports;

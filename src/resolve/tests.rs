@@ -34,6 +34,22 @@ fn everything_on_the_way_is_told() {
     assert_eq!(told(&tree, "//lib/../../usr/."), ("/usr".into(), vec!["/lib".into(), "/usr/lib".into()]));
 }
 
+#[test]
+fn where_paths_lead_is_noticed() {
+    let tree =
+        testing::tree(&[("/lib", "-> usr/lib"), ("/usr/lib/a/b", ""), ("/usr/bin/c", ""), ("/etc/d", "")]);
+    let at = |path: &str| resolve(&tree, path.as_bytes()).expect("it is there");
+    let all: Vec<InodeId> = ["/usr", "/usr/lib/a", "/usr/bin", "/etc"].map(at).into();
+    let lookups = || _ = (resolve(&tree, b"/lib/a/none"), follow(&tree, b"/usr/bin", &mut 0));
+    let (_, found) = noticing(all.clone(), lookups);
+    assert_eq!(found, all[..3].iter().copied().collect());
+    let (_, found) = noticing([at("/usr/bin")], || _ = resolve(&tree, b"/lib/a/b"));
+    assert!(found.is_empty());
+    // What happens outside is nobody's business.
+    lookups();
+    assert!(noticing(all, || ()).1.is_empty());
+}
+
 /// Draws numbers that are the same in every run.
 struct Lot(u64);
 

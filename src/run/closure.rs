@@ -173,40 +173,62 @@ pub(super) struct Found {
 
 /// Finds what is needed, and what that needs in its turn by the configuration of what came along.
 fn find(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe) -> Result<Found> {
-    /// Each round adds what only a loader or directory of libraries that the last one brought lets one see. Of systems
-    /// that run anything the second brings nothing new.
-    const MAX_ROUNDS: usize = 8;
-    let mut clock = Clock::start();
-    let options =
-        Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads: recipe.threads.get() };
-    let (asked, mut unknown) = starts::asked(tree, keep)?;
-    let mut search = Search::new(tree);
-    let mut closure = search.close(&asked, &options)?;
-    let mut needs_cache = recipe.ld_cache;
-    let mut implied = starts::Implied::default();
-    let mut rounds = 0;
-    loop {
-        needs_cache |= cache::is_needed(tree, &closure)?;
-        let found = starts::implied(tree, keep, &closure, needs_cache)?;
-        let is_known = found.needs == implied.needs;
-        implied = found;
-        if is_known {
-            break;
-        }
-        rounds += 1;
-        if rounds > MAX_ROUNDS {
-            let why = format!(
-                "what comes along with what is kept brings in more even after {MAX_ROUNDS} rounds: the tree has loader \
-                 after loader; keep fewer programs, or fewer of --gconv, --pam and --openssl"
-            );
-            return Err(Error::new(ErrorKind::BadInput, why));
-        }
-        let more = implied.needs.iter().cloned().map(Start::Need);
-        let starts: Vec<Start> = asked.iter().cloned().chain(more).collect();
-        closure = search.close(&starts, &options)?;
+    Finding::begin(tree, keep, recipe)?.finish()
+}
+
+/// What was asked for and what that needs, before anything is known of what comes along.
+struct Finding<'t> {
+    tree: &'t Tree<Blob>,
+    keep: &'t Keep,
+    options: Options,
+    search: Search<'t, Blob>,
+    found: Found,
+}
+
+impl<'t> Finding<'t> {
+    fn begin(tree: &'t Tree<Blob>, keep: &'t Keep, recipe: &TreeRecipe) -> Result<Self> {
+        let mut clock = Clock::start();
+        let (hwcaps, dlopen) = (keep.hwcaps.clone(), keep.dlopen.clone());
+        let options = Options { hwcaps, dlopen, threads: recipe.threads.get() };
+        let (asked, unknown) = starts::asked(tree, keep)?;
+        let mut search = Search::new(tree);
+        let closure = search.close(&asked, &options)?;
+        let (implied, needs_cache) = (starts::Implied::default(), recipe.ld_cache);
+        let found = Found { closure, asked, implied, unknown, needs_cache, took: clock.lap() };
+        Ok(Self { tree, keep, options, search, found })
     }
-    unknown.append(&mut implied.unknown);
-    Ok(Found { closure, asked, implied, unknown, needs_cache, took: clock.lap() })
+
+    fn finish(self) -> Result<Found> {
+        /// Each round adds what only a loader or directory of libraries that the last one brought lets one see. Of systems
+        /// that run anything the second brings nothing new.
+        const MAX_ROUNDS: usize = 8;
+        let mut clock = Clock::start();
+        let Self { tree, keep, options, mut search, mut found } = self;
+        let mut rounds = 0;
+        loop {
+            found.needs_cache |= cache::is_needed(tree, &found.closure)?;
+            let implied = starts::implied(tree, keep, &found.closure, found.needs_cache)?;
+            let is_known = implied.needs == found.implied.needs;
+            found.implied = implied;
+            if is_known {
+                break;
+            }
+            rounds += 1;
+            if rounds > MAX_ROUNDS {
+                let why = format!(
+                    "what comes along with what is kept brings in more even after {MAX_ROUNDS} rounds: the tree has \
+                     loader after loader; keep fewer programs, or fewer of --gconv, --pam and --openssl"
+                );
+                return Err(Error::new(ErrorKind::BadInput, why));
+            }
+            let more = found.implied.needs.iter().cloned().map(Start::Need);
+            let starts: Vec<Start> = found.asked.iter().cloned().chain(more).collect();
+            found.closure = search.close(&starts, &options)?;
+        }
+        found.unknown.append(&mut found.implied.unknown);
+        found.took += clock.lap();
+        Ok(found)
+    }
 }
 
 impl Found {

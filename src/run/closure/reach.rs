@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Found, find};
+use super::{Finding, Found};
 use crate::closure::Start;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -49,11 +49,15 @@ pub(super) fn read(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<Option<
         let is_wanted = |path: &[u8]| is_usual(path, keep) || wanted.contains(path);
         let mut scanned = directory::read_where(path, recipe.threads.get(), &is_wanted)?;
         let Scanned { tree, unlisted, .. } = &mut scanned;
-        let (found, looked_into) =
-            noticing(unlisted.iter().map(|(inode, _)| *inode), || find(tree, keep, recipe));
+        let inodes = || unlisted.iter().map(|(inode, _)| *inode);
+        let (finding, mut looked_into) = noticing(inodes(), || Finding::begin(tree, keep, recipe));
         if looked_into.is_empty() {
-            let layer = Layer { scanned, implied: BTreeSet::new() };
-            return Ok(Some(Reached { layer, found: found? }));
+            let found;
+            (found, looked_into) = noticing(inodes(), || finding?.finish());
+            if looked_into.is_empty() {
+                let layer = Layer { scanned, implied: BTreeSet::new() };
+                return Ok(Some(Reached { layer, found: found? }));
+            }
         }
         // An error may come of what was not there to be seen.
         wanted.extend(
@@ -76,21 +80,15 @@ fn above(keep: &Keep) -> BTreeSet<Vec<u8>> {
 
 /// Whether most searches look into a directory, so that they need not begin again for it.
 fn is_usual(path: &[u8], keep: &Keep) -> bool {
-    let inside = path.strip_prefix(b"usr/").unwrap_or(path);
-    match inside {
-        b"usr" | b"bin" | b"sbin" | b"etc" | b"etc/ld.so.conf.d" => return true,
-        _ => {}
-    }
-    if !keep.units.is_empty()
-        && [&b"lib/systemd"[..], b"etc/systemd"].iter().any(|above| inside.starts_with(above))
-    {
-        return true;
-    }
-    let mut names = inside.split(|byte| *byte == b'/');
-    let is_library = names.next().is_some_and(|name| name.starts_with(b"lib"));
+    let inside =
+        [&b"usr/local/"[..], b"usr/"].iter().find_map(|above| path.strip_prefix(*above)).unwrap_or(path);
+    let names: Vec<&[u8]> = inside.split(|byte| *byte == b'/').collect();
     let is_multiarch = |name: &[u8]| name.windows(7).any(|part| part == b"-linux-");
-    is_library
-        && names.next().is_none_or(is_multiarch)
-        && names.next().is_none_or(|name| name == b"systemd")
-        && names.next().is_none()
+    match names[..] {
+        [b"usr" | b"local" | b"bin" | b"sbin" | b"etc" | b"lib" | b"lib32" | b"lib64" | b"libx32"]
+        | [b"etc", b"ld.so.conf.d"] => true,
+        [b"lib" | b"etc", b"systemd", ..] => !keep.units.is_empty(),
+        [b"lib", multiarch] | [b"lib", multiarch, b"systemd"] => is_multiarch(multiarch),
+        _ => false,
+    }
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -294,12 +295,28 @@ fn what_may_not_be_read_is_told_and_not_followed() {
     fs::set_permissions(top.path().join("z/file"), fs::Permissions::from_mode(0o000)).expect("it is ours");
     let scanned = super::read(top.path(), 2);
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("it is ours");
-    let Scanned { tree, hosts, unreadable } = scanned.expect("it can be scanned");
+    let Scanned { tree, hosts, unreadable, .. } = scanned.expect("it can be scanned");
     let found: Vec<_> = unreadable.iter().map(|found| (found.path.as_slice(), found.directory)).collect();
     assert_eq!(found, [(&b"a/sub"[..], true), (b"z/file", false)]);
     assert_eq!(unreadable[0].host_path, closed);
     assert_eq!((inode(&tree, "/a/sub").metadata.mode, tree.resolve(b"/a/sub/file")), (0o300, None));
     assert_eq!(hosts.len(), tree.inode_count());
+}
+
+#[test]
+fn only_what_is_wanted_is_listed() {
+    let top = populated();
+    let whole = super::read(top.path(), 2).expect("it can be read");
+    assert_eq!(whole.unlisted, []);
+    let part = super::read_where(top.path(), 2, &|path| path == b"a").expect("it can be read");
+    let unlisted: Vec<_> = part.unlisted.iter().map(|(_, path)| path.as_slice()).collect();
+    assert!(unlisted.contains(&&b"a/sub"[..]) && unlisted.contains(&&b"z"[..]), "{unlisted:?}");
+    assert!(!unlisted.contains(&&b"a"[..]) && part.unreadable.is_empty());
+    for (id, path) in &part.unlisted {
+        assert_eq!(part.tree.resolve(path), Some(*id));
+        assert!(part.tree.entries(*id).is_some_and(BTreeMap::is_empty));
+    }
+    assert_eq!(inode(&part.tree, "/a/first"), inode(&whole.tree, "/a/first"));
 }
 
 #[test]

@@ -1,0 +1,85 @@
+//! What a closure keeps of a directory, of which only a part is listed, is what it keeps of the whole.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use crate::product::{Outcome, Scratch, rootcast, run};
+
+/// Scripts, links and lists that lead from one unusual directory to another, and directories that nothing leads to.
+fn guest() -> Scratch {
+    let guest = Scratch::new();
+    let write = |path: &str, text: &str| {
+        let file = guest.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    write("usr/bin/tool", "#!/srv/first/interpreter\n");
+    write("opt/second/interpreter", "text\n");
+    write("var/deep/1/2/3/4/5/6/7/8/9/10/end", "text\n");
+    write("usr/share/app/a/b", "#!/var/deep/link\n");
+    write("usr/share/app/c", "text\n");
+    write("data/x/one", "text\n");
+    write("data/y/two", "text\n");
+    write("home/user/file", "text\n");
+    write(
+        "usr/lib/systemd/system/a.service",
+        "[Unit]\nWants=b.service\n[Service]\nExecStart=/opt/services/a\n",
+    );
+    write("run/units/b.service", "[Service]\nExecStart=/usr/libexec/b\n");
+    write("opt/services/a", "text\n");
+    write("usr/libexec/b", "text\n");
+    let link = |target: &str, path: &str| {
+        let path = guest.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, path).unwrap();
+    };
+    link("usr/bin", "bin");
+    link("/opt/second", "srv/first");
+    link("1/2/3/4/5/6/7/8/9/10/end", "var/deep/link");
+    link("/run/units/b.service", "etc/systemd/system/b.service");
+    guest
+}
+
+fn closure(source: &std::path::Path, arguments: &[&str]) -> Outcome {
+    run(rootcast().arg("closure").arg(source).args(["-v", "--missing", "warn"]).args(arguments))
+}
+
+/// How many inodes were read, as `-v` says.
+fn inodes_read(outcome: &Outcome) -> u32 {
+    let before = outcome.stderr.split(" inodes read").next().unwrap();
+    before.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{outcome}"))
+}
+
+#[test]
+fn a_part_is_read_and_nothing_else_is_found() {
+    let guest = guest();
+    let dump = run(rootcast().arg("tree").arg(guest.path())).success().unwrap().stdout;
+    let scratch = Scratch::new();
+    let whole = scratch.file("dump", dump);
+    let base = guest.path().to_str().unwrap();
+    for (arguments, reads_all) in [
+        (&["--keep", "/bin/tool"][..], false),
+        (&["--keep", "/usr/share/app"], true),
+        (&["--keep", "/var/deep/link"], true),
+        (&["--keep", "/data/?/*"], false),
+        (&["--keep", "/**/two"], true),
+        (&["--keep", "/home/none/file", "--keep", "/data/y"], false),
+        (&["--keep-unit", "a.service"], false),
+        (&["--keep-unit", "*.service"], false),
+        (&["--keep", "/bin/tool", "--exclude", "/opt/**"], true),
+    ] {
+        let (part, all) =
+            (closure(guest.path(), arguments), closure(&whole, &[arguments, &["--basedir", base]].concat()));
+        assert_eq!((part.code, part.text()), (all.code, all.text()), "{arguments:?}: {part}\n{all}");
+        let warnings = |outcome: &Outcome| -> Vec<String> {
+            let lines = outcome.stderr.lines().filter(|line| line.contains("warning: "));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(warnings(&part), warnings(&all), "{arguments:?}");
+        let fewer = inodes_read(&part) < inodes_read(&all);
+        assert_eq!(fewer, !reads_all, "{arguments:?}: {part}");
+    }
+    let outcome = closure(guest.path(), &["--keep-unit", "none.service"]);
+    assert!(outcome.code != Some(0) && outcome.stderr.contains("none.service"), "{outcome}");
+}
