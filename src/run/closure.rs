@@ -258,7 +258,7 @@ struct Report {
 /// How long each step took, in seconds.
 #[derive(Serialize)]
 struct Timings {
-    /// Reading names and metadata, and changing them.
+    /// Reading names and metadata, with the searches that told which, and changing them.
     read_seconds: f64,
     /// Finding what is kept, and taking away the rest.
     close_seconds: f64,
