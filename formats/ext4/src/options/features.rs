@@ -13,7 +13,9 @@ pub struct Features {
     /// filesystem while it is mounted.
     pub sparse_super2: bool,
     /// `COMPAT_ORPHAN_FILE`: a file of 32 to 512 blocks lists inodes that are unlinked but open, where they do not queue for
-    /// one list. Needs a journal. Kernels before 5.15 do not know it and keep the list; e2fsprogs does from 1.47 on.
+    /// one list. Needs a journal. Kernels before 5.15 do not know it and keep the list; e2fsprogs does from 1.47 on. When
+    /// resize2fs lets an unmounted filesystem outgrow what `resize_inode` reserves, 1.47 leaves checksums of this file
+    /// wrong, of whomever's making it is, and no kernel mounts it before `e2fsck -fy` has mended them.
     pub orphan_file: bool,
     /// `INCOMPAT_INLINE_DATA`: the data of small files, symbolic links and directories lies in their inodes, up to 128 bytes
     /// if these hold no label, capability or other xattr the kernel reads first. [`plan`](crate::plan) then reads those

@@ -12,7 +12,7 @@ use mkfs_ext4::{BlockSize, Error, Features, Options, Size, plan};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::judge::{digest, fsck, judge_and, run, write};
+use crate::judge::{debugfs, digest, fsck, judge_and, run, write};
 use crate::kernel::{self, Mount};
 use crate::pattern::Pattern;
 use crate::trees::{acl, add_files};
@@ -42,11 +42,6 @@ fn file(len: u64) -> Kind<Pattern> {
 
 fn symlink(len: usize) -> Kind<Pattern> {
     Kind::Symlink(LinkTarget::new(vec![b't'; len]).expect("a valid target"))
-}
-
-fn debugfs(image: &Path, command: &str) -> Option<String> {
-    let output = run(Command::new("debugfs").args(["-R", command]).arg(image))?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn assert_stat(image: &Path, path: &str, expected: &str) {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use image_tree::{Inode, Kind, Metadata, Name, Tree};
-use mkfs_ext4::{BlockSize, Error, Features, Journal, Options, Size, plan};
+use mkfs_ext4::{BlockSize, Error, Features, Journal, Options, Profile, Size, plan};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::judge::{fsck, judge, run, write};
+use crate::judge::{debugfs, fsck, grown_stays_clean, judge, run, write};
 use crate::kernel::{self, Mount};
 use crate::pattern::Pattern;
 
@@ -38,11 +38,6 @@ fn image(options: &Options) -> (TempDir, PathBuf) {
     (dir, image)
 }
 
-fn debugfs(image: &Path, command: &str) -> Option<String> {
-    let output = run(Command::new("debugfs").args(["-R", command]).arg(image))?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 /// The blocks of the orphan file, as debugfs numbers them.
 fn blocks(image: &Path) -> Option<Vec<u64>> {
     let text = debugfs(image, "blocks <12>")?;
@@ -56,6 +51,39 @@ fn what_has_an_orphan_file_is_clean() {
             judge(&tree(), &options(block_size, size));
         }
     }
+}
+
+/// The reserve keeps the orphan file where it is, however far the filesystem grows within it.
+#[test]
+fn what_grows_into_its_reserve_keeps_its_orphan_file() {
+    for block_size in BlockSize::ALL {
+        for (size, times) in [
+            (Size::Smallest, 1000),
+            (Size::Total { bytes: 64 << 20 }, 64),
+            (Size::Total { bytes: 255 << 20 }, 64),
+        ] {
+            let options = Options { block_size, size, ..rw() };
+            let (_dir, image) = image(&options);
+            let len = std::fs::metadata(&image).expect("the image is there").len();
+            grown_stays_clean(&image, &options, len * times);
+        }
+    }
+}
+
+fn rw() -> Options {
+    Options::of_profile(Profile::Rw, Uuid::from_u128(1), Uuid::from_u128(2))
+}
+
+/// Without a reserve, the copy of the descriptors in group 1 grows into the orphan file. This is the shape in which the
+/// judge first told of it.
+#[test]
+fn what_has_no_reserve_loses_no_more_than_its_orphan_file() {
+    let size = Size::Total { bytes: 255 << 20 };
+    let of = options(BlockSize::B1024, size);
+    let features = Features { resize_inode: false, ..of.features };
+    let sparse_super2 = Features { sparse_super2: true, ..features };
+    judge(&tree(), &Options { features, ..of.clone() });
+    judge(&tree(), &Options { features: sparse_super2, num_backup_sb: 1, reserved_percent: 20, ..of });
 }
 
 /// Length and metadata are those of mke2fs; where the blocks lie is not.
