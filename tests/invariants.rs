@@ -55,3 +55,27 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     let text = fs::read_to_string(root.join("Cargo.toml")).expect("the manifest is there");
     assert!(text.contains("unsafe_code = \"forbid\""), "unsafe code is forbidden everywhere");
 }
+
+/// A build that chance can fail tells nothing of what was changed.
+#[test]
+fn properties_are_tried_with_the_same_cases_in_every_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut directories: Vec<_> = ["src", "tests", "formats", "benches"].map(|name| root.join(name)).into();
+    let mut found = 0;
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).expect("it is a directory") {
+            let path = entry.expect("it is readable").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("code is UTF-8");
+                if text.lines().any(|line| line == "proptest! {") {
+                    let seeded = text.contains("RngSeed::Fixed(") || text.contains("properties::config;");
+                    assert!(seeded, "{} leaves its cases to chance", path.display());
+                    found += 1;
+                }
+            }
+        }
+    }
+    assert!(found >= 4, "only {found} files with properties were found");
+}

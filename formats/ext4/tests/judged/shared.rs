@@ -14,8 +14,9 @@ use proptest::sample::select;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::judge::{fsck, read_back, reads_back, run, write};
+use crate::judge::{debugfs, fsck, read_back, reads_back, run, write};
 use crate::pattern::Pattern;
+use crate::properties::config;
 use crate::trees;
 
 type Patterns = Tree<Pattern>;
@@ -61,12 +62,6 @@ fn judge(tree: &Patterns, options: &Options, look: impl FnOnce(&Path)) -> Summar
     reads_back(tree, options, &image);
     look(&image);
     layout.summary()
-}
-
-/// What debugfs prints.
-fn debugfs(image: &Path, request: &str) -> Option<String> {
-    let output = run(Command::new("debugfs").args(["-R", request]).arg(image))?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Where a file's blocks lie; extents alone, as each file has nodes of its own.
@@ -304,18 +299,8 @@ fn with_duplicates(mut tree: Patterns) -> Patterns {
     tree
 }
 
-/// 40 cases, or as many as `PROPTEST_CASES` says.
-fn config() -> ProptestConfig {
-    let default =
-        ProptestConfig { max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() };
-    match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => default,
-        None => ProptestConfig { cases: 40, ..default },
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(40))]
 
     #[test]
     fn what_shares_blocks_is_clean_and_reads_back((tree, options) in cases_with_duplicates()) {

@@ -5,6 +5,7 @@ use std::io;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::{Device, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree, XattrName};
@@ -125,6 +126,8 @@ fn meaning(tree: &Bytes) -> Vec<NameMeaning> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(0), ..ProptestConfig::default() })]
+
     #[test]
     fn a_tree_comes_back_from_its_text(tree in tree()) {
         let text = write_inline(&tree);
