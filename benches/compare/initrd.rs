@@ -11,7 +11,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -81,6 +81,8 @@ impl Codec {
             Self::None => vec![
                 contender("rootcast none", "sh", "$ROOTCAST --compress none"),
                 contender("find|cpio", "cpio", "archive > $OUT"),
+                contender("find|dracut-cpio", "dracut-cpio", "dracut_archive $OUT"),
+                contender("find|3cpio", "3cpio", "manifest | 3cpio --create $OUT"),
                 contender("the limit", "sh", "$LIMIT peer-limit $TREE $OUT"),
             ],
             Self::Gzip => vec![
@@ -92,11 +94,18 @@ impl Codec {
                     "libdeflate-gzip",
                     "archive | libdeflate-gzip -6 > $OUT",
                 ),
+                contender("find|3cpio gzip -9", "3cpio", "manifest gzip -9 | 3cpio --create $OUT"),
             ],
             Self::Zstd => vec![
                 contender("rootcast zstd:3", "sh", "$ROOTCAST --compress zstd:3"),
                 contender("zstd -3 -T0 of the archive", "zstd", "zstd -q -3 -T0 -c < $CPIO > $OUT"),
                 contender("find|cpio|zstd -3 -T0", "zstd", "archive | zstd -q -3 -T0 > $OUT"),
+                contender(
+                    "find|dracut-cpio, zstd -3 -T0",
+                    "dracut-cpio",
+                    "dracut_archive $OUT.cpio; zstd -q -3 -T0 < $OUT.cpio > $OUT; rm $OUT.cpio",
+                ),
+                contender("find|3cpio zstd -3", "3cpio", "manifest zstd -3 | 3cpio --create $OUT"),
             ],
             Self::Zstd19 => vec![
                 contender("rootcast zstd:19", "sh", "$ROOTCAST --compress zstd:19"),
@@ -130,8 +139,24 @@ impl Codec {
     }
 }
 
+/// Where dracut has its programs.
+const DRACUT: &str = "/usr/lib/dracut";
+
 /// What every line begins with. `$ROOTCAST` is a function, so that each line names only what differs.
+///
+/// dracut packs as `archive` does, or with 3cpio where that is installed, which takes paths and their names from a manifest
+/// and runs the compressor itself. With `--enhanced-cpio` it packs as `dracut_archive` does: into a file, so that the kernel
+/// can share or copy the bytes, which the compressor then reads.
 const PRELUDE: &str = "set -e
+PATH=$PATH:/usr/lib/dracut
+manifest() {
+    echo \"#cpio${*:+: $*}\"
+    cd \"$TREE\" && find . -mindepth 1 -printf '%P\\n' | LC_ALL=C sort | awk -v t=\"$TREE\" '{ print t \"/\" $0 \"\\t\" $0 }'
+}
+dracut_archive() {
+    align=$(stat -f -c %s \"$TREE\")
+    cd \"$TREE\" && find . -print0 | sort -z | dracut-cpio --null --mtime 0 --data-align \"$align\" \"$1\"
+}
 archive() { cd \"$TREE\" && find . -print0 | LC_ALL=C sort -z | cpio --quiet -0 -o -H newc; }
 rootcast() { \"$BINARY\" initrd \"$TREE\" -o \"$OUT\" --init none -q \"$@\"; }
 ROOTCAST=rootcast
@@ -208,7 +233,8 @@ impl Bench {
 
 fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| Path::new(&directory).join(program).is_file())
+    let mut directories = std::env::split_paths(&path).chain([PathBuf::from(DRACUT)]);
+    directories.any(|directory| directory.join(program).is_file())
 }
 
 /// A line for each contender, with ratios of the first to it.
