@@ -34,6 +34,9 @@ use super::cache::{Cache, Identify};
 use super::sparse_file::{Target, target};
 use super::stream::Streamed;
 use crate::error::{Error, Result};
+use emit::Emitter;
+use items::Items;
+use pack::Packer;
 
 /// One segment: what becomes one member, or is stored as it is.
 pub struct Member<'a, C> {
@@ -92,7 +95,7 @@ pub fn write<C: Content + Identify>(
             let refused = |error| Error::io(path, error);
             let mut file = output.file();
             let compressed =
-                emit::all(members, codec, options, &mut |bytes| file.write_all(bytes).map_err(refused))?;
+                emit(members, codec, options, &mut |bytes| file.write_all(bytes).map_err(refused))?;
             options.write.interrupt.check()?;
             output.publish().map_err(refused)?;
             Ok(compressed)
@@ -125,12 +128,27 @@ pub fn stream<C: Content + Identify>(
             Error::io(name, error)
         })
     };
-    let written = emit::all(members, codec, options, &mut |bytes| put(out.write_all(bytes)));
+    let written = emit(members, codec, options, &mut |bytes| put(out.write_all(bytes)));
     match written.and_then(|compressed| put(out.flush()).map(|()| compressed)) {
         Ok(compressed) => Ok((Streamed::Whole, compressed)),
         Err(_) if reader_gone => Ok((Streamed::ReaderGone, Compressed::default())),
         Err(error) => Err(error),
     }
+}
+
+/// Calls `sink` with consecutive slices that make up the whole output.
+fn emit<C: Content + Identify>(
+    members: &[Member<'_, C>],
+    codec: &Codec,
+    options: &CompressOptions<'_>,
+    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<Compressed> {
+    let packer = Packer::new(codec, options);
+    let mut emitter = Emitter::new(codec, options, sink);
+    pool::run(Items::of(members, codec), &packer, codec, options, &mut emitter)?;
+    let (image_bytes, written_bytes) = emitter.lengths();
+    let (cache_hits, cache_misses) = packer.cache_use();
+    Ok(Compressed { image_bytes, written_bytes, cache_hits, cache_misses })
 }
 
 #[cfg(test)]

@@ -1,30 +1,10 @@
 //! Compressed items in order, with what makes them members.
 
-use image_tree::Content;
 use initramfs::codec::{self, Codec};
 
-use super::items::{Items, Place, Work};
-use super::pack::Packer;
-use super::pool;
-use super::{CompressOptions, Compressed, Member};
+use super::CompressOptions;
+use super::items::{Place, Work};
 use crate::error::Result;
-use crate::output::cache::Identify;
-
-/// Calls `sink` with consecutive slices that make up the whole output.
-pub(super) fn all<C: Content + Identify>(
-    members: &[Member<'_, C>],
-    codec: &Codec,
-    options: &CompressOptions<'_>,
-    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
-) -> Result<Compressed> {
-    let packer = Packer::new(codec, options);
-    let mut emitter =
-        Emitter { codec, options, sink, position: 0, after: After::Stored, member: None, image_bytes: 0 };
-    pool::run(Items::of(members, codec), &packer, codec, options, &mut emitter)?;
-    let (image_bytes, written_bytes) = (emitter.image_bytes, emitter.position);
-    let (cache_hits, cache_misses) = packer.cache_use();
-    Ok(Compressed { image_bytes, written_bytes, cache_hits, cache_misses })
-}
 
 /// Where the output is, and what it was last.
 pub(super) struct Emitter<'e> {
@@ -43,7 +23,16 @@ enum After {
     Compressed,
 }
 
-impl Emitter<'_> {
+impl<'e> Emitter<'e> {
+    /// At the start of an output: `sink` is called with consecutive slices that make it up.
+    pub(super) fn new(
+        codec: &'e Codec,
+        options: &'e CompressOptions<'e>,
+        sink: &'e mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Self {
+        Self { codec, options, sink, position: 0, after: After::Stored, member: None, image_bytes: 0 }
+    }
+
     /// Begins an item.
     pub(super) fn begin(&mut self, place: &Place) -> Result<()> {
         self.options.write.interrupt.check()?;
@@ -52,8 +41,9 @@ impl Emitter<'_> {
         }
         if place.work == Work::Store {
             let previous = if self.after == After::Compressed { self.codec.compression() } else { None };
-            let gap = initramfs::gap(self.position, previous);
-            return self.put(&[0; 8][..usize::try_from(gap).unwrap_or(0).min(8)]);
+            // OK to unwrap: a gap has at most 7 bytes.
+            let gap = usize::try_from(initramfs::gap(self.position, previous)).expect("at most 7");
+            return self.put(&[0; 7][..gap]);
         }
         let member = codec::Member::new(self.codec, place.member_len);
         self.put(member.head())?;
@@ -84,6 +74,11 @@ impl Emitter<'_> {
         self.image_bytes += place.len;
         self.options.write.progress.add(place.len);
         Ok(())
+    }
+
+    /// The bytes of all items before compression, and those put.
+    pub(super) fn lengths(&self) -> (u64, u64) {
+        (self.image_bytes, self.position)
     }
 
     /// Fails once a signal came.

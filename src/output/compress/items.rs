@@ -13,7 +13,7 @@ const STORED_LEN: u64 = 1 << 20;
 
 /// The items of all members, in order.
 pub(super) struct Items<'a, C> {
-    members: std::iter::Enumerate<std::slice::Iter<'a, Member<'a, C>>>,
+    members: std::slice::Iter<'a, Member<'a, C>>,
     codec: &'a Codec,
     current: Option<Cutting<'a, C>>,
 }
@@ -67,7 +67,7 @@ struct Cutting<'a, C> {
 
 impl<'a, C> Items<'a, C> {
     pub(super) fn of(members: &'a [Member<'a, C>], codec: &'a Codec) -> Self {
-        Self { members: members.iter().enumerate(), codec, current: None }
+        Self { members: members.iter(), codec, current: None }
     }
 
     /// The next item, if there is one.
@@ -84,7 +84,7 @@ impl<'a, C> Items<'a, C> {
                 current.runs.next()?;
             }
             // A member without bytes is nothing at all.
-            let Some((_, member)) = self.members.next() else { return Ok(None) };
+            let Some(member) = self.members.next() else { return Ok(None) };
             self.current = Some(Cutting::new(member, self.codec));
         }
     }
