@@ -227,6 +227,28 @@ fn the_kernel_decides_on_the_codec() {
     ] {
         assert!(!warns(quiet), "{quiet:?}");
     }
+    // The same holds of what comes behind, going by what it begins with.
+    let small =
+        scratch.file("small.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/init 3 100755 1 0 0 0 0.0 - two -\n");
+    let foreign = |codec: &str| {
+        let path = scratch.join(&format!("foreign.{codec}"));
+        initrd(&small, &path, &["--compress", codec, "-q"]);
+        path.display().to_string()
+    };
+    let warns_of = |appended: &str, arguments: &[&str]| {
+        let mut command = rootcast();
+        command.arg("initrd").arg(&source).args(["--dry-run", "-q", "--append", appended]).args(arguments);
+        let warning =
+            format!("{appended}: Kata's own kernels do not unpack zstd: append what is compressed with");
+        good(&mut command).stderr.contains(&warning)
+    };
+    let zstd = foreign("zstd");
+    assert!(warns_of(&zstd, &["--preset", "kata"]));
+    assert!(!warns_of(&zstd, &[]));
+    assert!(!warns_of(&zstd, &["--preset", "kata", "--kernel-config", &all]));
+    for codec in ["gzip", "none"] {
+        assert!(!warns_of(&foreign(codec), &["--preset", "kata"]), "{codec}");
+    }
     // The configuration within a kernel, as CONFIG_IKCONFIG puts it.
     let Some(mut gzip) = judges::command("gzip") else { return };
     let packed = good(gzip.arg("-c").arg(config("inner", &["XZ"]))).stdout;

@@ -41,7 +41,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let kernel = kernel::config(recipe.kernel.as_ref())?;
     let codec = kernel::codec(recipe, &kernel, &log)?;
     log.detail(format_args!("compressed with {codec}"));
-    let appended = parts::appended(&recipe.append, &kernel)?;
+    let appended = parts::appended(recipe, &kernel, &log)?;
     let host_microcode = HostMicrocode::read(&recipe.microcode)?;
     let mut tree = super::read_tree(&recipe.tree, interrupt, &log)?;
     let init_made = give_init(&mut tree, recipe)?;

@@ -77,11 +77,10 @@ pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> 
         let message = "the kernel takes no initramfs: it was built without CONFIG_BLK_DEV_INITRD";
         return Err(Error::new(ErrorKind::Usage, message));
     }
-    let of_preset = recipe.preset.map(|Preset::Kata| Compression::Gzip);
     if let Some(codec) = recipe.codec {
         if let Some(compression) = codec.compression() {
             must_unpack(kernel, compression, "--compress")?;
-            if kernel.unpacks(compression).is_none() && of_preset.is_some_and(|usual| usual != compression) {
+            if is_doubtful(recipe, kernel, compression) {
                 log.warn(format_args!(
                     "Kata's own kernels do not unpack {compression}: use --compress gzip or none, or name the \
                      configuration of another kernel with --kernel-config"
@@ -90,13 +89,26 @@ pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> 
         }
         return Ok(codec);
     }
-    let mut usual = of_preset.into_iter().chain(USUAL);
+    let mut usual = recipe.preset.map(unpacked_by).into_iter().chain(USUAL);
     match usual.find(|compression| kernel.unpacks(*compression) != Some(false)) {
         None => Ok(Codec::NONE),
         Some(compression) => {
             Codec::new(compression, None).map_err(|error| Error::new(ErrorKind::Verification, error))
         }
     }
+}
+
+/// What a preset's own kernels unpack, and nothing else.
+fn unpacked_by(preset: Preset) -> Compression {
+    match preset {
+        Preset::Kata => Compression::Gzip,
+    }
+}
+
+/// Whether the preset's own kernels do not unpack this, and of the kernel it is not known.
+pub(super) fn is_doubtful(recipe: &InitrdRecipe, kernel: &KernelConfig, compression: Compression) -> bool {
+    let unpacked = recipe.preset.map(unpacked_by);
+    kernel.unpacks(compression).is_none() && unpacked.is_some_and(|unpacked| unpacked != compression)
 }
 
 /// Whether the kernel, as far as it is known, unpacks what `what` is compressed with.

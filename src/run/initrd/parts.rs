@@ -8,11 +8,12 @@ use image_runs::{Image, Run, Source};
 use image_tree::{Content as _, Kind, Tree};
 use initramfs::{Compression, Early, KernelConfig, Layout, gap};
 
-use super::kernel::must_unpack;
+use super::kernel::{is_doubtful, must_unpack};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::classify_read_error;
-use crate::recipe::initrd::Microcode;
+use crate::recipe::initrd::{InitrdRecipe, Microcode};
+use crate::report::Log;
 use crate::source::directory;
 
 /// Microcode of the host's files, by maker.
@@ -140,19 +141,26 @@ pub(super) struct Appended {
     zeros: u64,
 }
 
-/// Opens the files to be appended.
+/// Opens the files to be appended. Warns of those that the preset's kernels do not unpack, unless the kernel is known to.
 ///
 /// # Errors
 /// When one cannot be read, is no initramfs, or is compressed with what the kernel does not unpack.
-pub(super) fn appended(paths: &[PathBuf], kernel: &KernelConfig) -> Result<Vec<Appended>> {
+pub(super) fn appended(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> Result<Vec<Appended>> {
     let mut all = Vec::new();
-    for (index, path) in paths.iter().enumerate() {
+    for (index, path) in recipe.append.iter().enumerate() {
         let blob = host_file(path)?;
         let compression = look_at(path, &blob)?;
         if let Some(compression) = compression {
-            must_unpack(kernel, compression, &path.display().to_string())?;
+            let path = path.display();
+            must_unpack(kernel, compression, &path.to_string())?;
+            if is_doubtful(recipe, kernel, compression) {
+                log.warn(format_args!(
+                    "{path}: Kata's own kernels do not unpack {compression}: append what is compressed with gzip or not \
+                     at all, or name the configuration of another kernel with --kernel-config"
+                ));
+            }
         }
-        let is_last = index + 1 == paths.len();
+        let is_last = index + 1 == recipe.append.len();
         // It begins at a multiple of 4 bytes. What it ends with is not known, and lz4 needs most.
         let zeros = if is_last { 0 } else { gap(blob.len(), Some(Compression::Lz4)) };
         all.push(Appended { path: path.clone(), blob, zeros });
