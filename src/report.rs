@@ -5,6 +5,7 @@ mod counts;
 mod image;
 mod initrd;
 mod log;
+mod made;
 pub mod progress;
 pub mod version;
 
@@ -13,3 +14,4 @@ pub use counts::Counts;
 pub use image::{Filesystem, ImageReport, Partition, Range, Timings, Transfer};
 pub use initrd::{AppendedFile, Archive, CacheUse, InitrdReport};
 pub use log::{Exclusion, Level, Log};
+pub use made::{Making, Product};

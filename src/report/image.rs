@@ -5,28 +5,14 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{Counts, Exclusion};
-use crate::transform::hardlinks::Linked;
+use super::{Making, Product};
 
 /// All there is to say of an image.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImageReport {
-    /// The version of the program.
-    pub rootcast: &'static str,
-    /// The name of how bytes are laid out.
-    pub byte_layout: &'static str,
-    /// What the tree was read from, as given, in order.
-    pub sources: Vec<String>,
-    /// The file the image was written to; none when it was not to be written.
-    pub output: Option<String>,
-    /// Whether the image was written: not when it was only planned or digested.
-    pub written: bool,
-    /// How the image's bytes came to be in the output; none when it was not written.
-    pub transfer: Option<Transfer>,
-    /// The length of the image in bytes.
-    pub size: u64,
-    /// The SHA-256 of the image in hexadecimal; none when it was not asked for.
-    pub sha256: Option<String>,
+    /// The image.
+    #[serde(flatten)]
+    pub product: Product<u64>,
     /// What surrounds the filesystem: `gpt`, `mbr` or `bare`.
     pub layout: &'static str,
     /// The unit of the partition table in bytes.
@@ -37,16 +23,9 @@ pub struct ImageReport {
     pub partition: Option<Partition>,
     /// The filesystem.
     pub filesystem: Filesystem,
-    /// Which hard links were made or broken.
-    pub hardlinks: Linked,
-    /// What the tree holds.
-    pub counts: Counts,
-    /// How long each step took.
-    pub timings: Timings,
-    /// What of the source is not in the image.
-    pub exclusions: Vec<Exclusion>,
-    /// What was warned of, in order.
-    pub warnings: Vec<String>,
+    /// How it was made.
+    #[serde(flatten)]
+    pub making: Making,
 }
 
 /// Bytes of the image with one purpose.
@@ -144,8 +123,8 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 impl fmt::Display for ImageReport {
     /// The plan in words, several lines long.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filesystem, counts, .. } = self;
-        writeln!(f, "image          {}, {}", Size(self.size), self.layout)?;
+        let Self { product, filesystem, making, .. } = self;
+        writeln!(f, "image          {}, {}", Size(product.size), self.layout)?;
         for range in &self.ranges {
             let end = range.offset + range.length;
             writeln!(f, "  {:<22} {:>14} to {:>14}  {}", range.name, range.offset, end, Size(range.length))?;
@@ -168,7 +147,7 @@ impl fmt::Display for ImageReport {
         }
         writeln!(f, "  inodes       {}, {} of them free", filesystem.inodes, filesystem.free_inodes)?;
         writeln!(f, "  free         {} blocks, {}", filesystem.free_blocks, bytes(filesystem.free_blocks))?;
-        write!(f, "{counts}")?;
+        write!(f, "{}", making.counts)?;
         if let Some(partition) = &self.partition {
             writeln!(f, "boot           root=PARTUUID={}", partition.partuuid)?;
         }

@@ -5,28 +5,14 @@ use std::fmt;
 use serde::Serialize;
 
 use super::image::Size;
-use super::{Counts, Exclusion, Timings, Transfer};
-use crate::transform::hardlinks::Linked;
+use super::{Making, Product};
 
 /// All there is to say of an initramfs.
 #[derive(Clone, Debug, Serialize)]
 pub struct InitrdReport {
-    /// The version of the program.
-    pub rootcast: &'static str,
-    /// The name of how bytes are laid out.
-    pub byte_layout: &'static str,
-    /// What the tree was read from, as given, in order.
-    pub sources: Vec<String>,
-    /// The file the initramfs was written to; none when it was not to be written.
-    pub output: Option<String>,
-    /// Whether it was written: not when it was only planned or digested.
-    pub written: bool,
-    /// How its bytes came to be in the output; none when it was not written to a file.
-    pub transfer: Option<Transfer>,
-    /// Its length in bytes; none when that was not known, as it was planned and not compressed.
-    pub size: Option<u64>,
-    /// Its SHA-256 in hexadecimal; none when it was not asked for.
-    pub sha256: Option<String>,
+    /// The initramfs; its length is not known when it was planned and not compressed.
+    #[serde(flatten)]
+    pub product: Product<Option<u64>>,
     /// How it is compressed: `none`, or the codec with its level.
     pub compression: String,
     /// Whether `/init` is a link that was not in the tree.
@@ -37,16 +23,9 @@ pub struct InitrdReport {
     pub appended: Vec<AppendedFile>,
     /// What the cache was good for; none when there is none.
     pub cache: Option<CacheUse>,
-    /// Which hard links were made or broken.
-    pub hardlinks: Linked,
-    /// What the tree holds.
-    pub counts: Counts,
-    /// How long each step took.
-    pub timings: Timings,
-    /// What of the source is not in the initramfs.
-    pub exclusions: Vec<Exclusion>,
-    /// What was warned of, in order.
-    pub warnings: Vec<String>,
+    /// How it was made.
+    #[serde(flatten)]
+    pub making: Making,
 }
 
 /// The archive of the tree, with the microcode before it.
@@ -112,6 +91,6 @@ impl fmt::Display for InitrdReport {
         if self.init_made {
             writeln!(f, "  init         /init is a link that was made")?;
         }
-        write!(f, "{}", self.counts)
+        write!(f, "{}", self.making.counts)
     }
 }

@@ -19,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::output::{self, Reflink, WriteOptions};
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::progress::Bar;
-use crate::report::{Counts, Filesystem, ImageReport, Log, Partition, Timings, version};
+use crate::report::{Counts, Filesystem, ImageReport, Log, Making, Partition, Timings};
 use crate::seed::{Seed, label};
 use crate::transform::hardlinks::Linked;
 use crate::transform::identical;
@@ -61,29 +61,28 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         .map_err(|error| blame(recipe, around.all, error))?;
     let disk = disk::place(&filesystem, &disk_options)?;
     timings.plan = clock.lap();
-    let mut report = describe(recipe, &tree, &disk, &filesystem_options, &filesystem.summary());
-    report.hardlinks = linked;
+    let mut report = describe(recipe, &tree, linked, &disk, &filesystem_options, &filesystem.summary());
     if recipe.dry_run {
-        report.timings = timings;
+        report.making.timings = timings;
         return tell_plan(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
     match put_with_bar(recipe, &disk, interrupt)? {
-        Done::Written(transfer) => (report.written, report.transfer) = (true, transfer),
-        Done::Digested(digest) => report.sha256 = Some(digest),
+        Done::Written(transfer) => (report.product.written, report.product.transfer) = (true, transfer),
+        Done::Digested(digest) => report.product.sha256 = Some(digest),
     }
     timings.write = clock.lap();
-    report.timings = timings;
+    report.making.timings = timings;
     if recipe.json {
         return print_json(report, &log);
     }
-    if let Some(digest) = &report.sha256 {
+    if let Some(digest) = &report.product.sha256 {
         return super::print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
         // Nobody is left to tell when standard error is closed.
         let mut text = summary(recipe, &disk, &filesystem.summary());
-        if let Some(transfer) = report.transfer {
+        if let Some(transfer) = report.product.transfer {
             text += &format!("{transfer}\n");
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -189,6 +188,7 @@ fn refuse_archives(tree: &Tree<Blob>) -> Result<()> {
 fn describe(
     recipe: &ImageRecipe,
     tree: &Tree<Blob>,
+    linked: Linked,
     disk: &Disk<'_, Blob>,
     options: &mkfs_ext4::Options,
     summary: &mkfs_ext4::Summary,
@@ -196,14 +196,7 @@ fn describe(
     let label = options.label.padded();
     let label = label.split(|byte| *byte == 0).next().unwrap_or_default();
     ImageReport {
-        rootcast: version::VERSION,
-        byte_layout: BYTE_LAYOUT,
-        sources: recipe.tree.sources.iter().map(|source| source.to_string_lossy().into_owned()).collect(),
-        output: put::file_name(&recipe.output),
-        written: false,
-        transfer: None,
-        size: disk.len(),
-        sha256: None,
+        product: put::planned(&recipe.tree, &recipe.output, BYTE_LAYOUT, disk.len()),
         layout: recipe.layout.name(),
         sector_size: recipe.sector_size.bytes(),
         ranges: disk.ranges(),
@@ -225,11 +218,7 @@ fn describe(
             shared_files: summary.shared_files,
             shared_blocks: summary.shared_blocks,
         },
-        hardlinks: Linked::default(),
-        counts: Counts::of(tree),
-        timings: Timings::default(),
-        exclusions: Vec::new(),
-        warnings: Vec::new(),
+        making: Making::of(Counts::of(tree), linked),
     }
 }
 
@@ -242,7 +231,7 @@ fn tell_plan(recipe: &ImageRecipe, report: ImageReport, log: &Log) -> Result<()>
 }
 
 fn print_json(mut report: ImageReport, log: &Log) -> Result<()> {
-    (report.warnings, report.exclusions) = (log.warnings(), log.exclusions());
+    report.making.told(log);
     super::print_json(&report)
 }
 

@@ -25,7 +25,7 @@ use crate::output::{WriteOptions, stream};
 use crate::recipe::Output;
 use crate::recipe::initrd::{INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::progress::Bar;
-use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Log, Timings, Transfer, version};
+use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Log, Making, Timings, Transfer};
 use crate::transform::hardlinks::Linked;
 use crate::transform::init::{self, Init};
 use parts::{Appended, HostMicrocode, Plain};
@@ -52,17 +52,17 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let layout = plan(recipe, &codec, &tree, &early, interrupt)?;
     losses::tell(layout.lost(), &log);
     let made = Made { recipe, codec, layout: &layout, appended: &appended };
-    let mut report = made.describe(&tree, &early);
-    (report.hardlinks, report.init_made) = (linked, init_made);
+    let mut report = made.describe(&tree, linked, &early);
+    report.init_made = init_made;
     timings.plan = clock.lap();
     if recipe.dry_run {
-        report.timings = timings;
+        report.making.timings = timings;
         return tell(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
     made.put(&mut report, interrupt)?;
     timings.write = clock.lap();
-    report.timings = timings;
+    report.making.timings = timings;
     tell(recipe, report, &log)
 }
 
@@ -107,18 +107,11 @@ struct Made<'m, 't> {
 
 impl Made<'_, '_> {
     /// All there is to say of it before it is written.
-    fn describe(&self, tree: &Tree<Blob>, early: &Early<'_, Blob>) -> InitrdReport {
+    fn describe(&self, tree: &Tree<Blob>, linked: Linked, early: &Early<'_, Blob>) -> InitrdReport {
         let Self { recipe, codec, layout, appended } = self;
-        let is_plain = codec.compression().is_none();
+        let size = codec.compression().is_none().then(|| self.plain().len());
         InitrdReport {
-            rootcast: version::VERSION,
-            byte_layout: INITRAMFS_LAYOUT,
-            sources: recipe.tree.sources.iter().map(|source| source.to_string_lossy().into_owned()).collect(),
-            output: put::file_name(&recipe.output),
-            written: false,
-            transfer: None,
-            size: is_plain.then(|| self.plain().len()),
-            sha256: None,
+            product: put::planned(&recipe.tree, &recipe.output, INITRAMFS_LAYOUT, size),
             compression: codec.to_string(),
             init_made: false,
             archive: archive(layout, early),
@@ -127,11 +120,7 @@ impl Made<'_, '_> {
                 .map(|one| AppendedFile { path: one.path.display().to_string(), bytes: one.file_len() })
                 .collect(),
             cache: None,
-            hardlinks: Linked::default(),
-            counts: Counts::of(tree),
-            timings: Timings::default(),
-            exclusions: Vec::new(),
-            warnings: Vec::new(),
+            making: Making::of(Counts::of(tree), linked),
         }
     }
 
@@ -149,8 +138,8 @@ impl Made<'_, '_> {
             return self.compress(report, write);
         }
         match put(&self.plain(), &recipe.output, &write)? {
-            Done::Written(transfer) => (report.written, report.transfer) = (true, transfer),
-            Done::Digested(digest) => report.sha256 = Some(digest),
+            Done::Written(transfer) => (report.product.written, report.product.transfer) = (true, transfer),
+            Done::Digested(digest) => report.product.sha256 = Some(digest),
         }
         Ok(())
     }
@@ -167,7 +156,7 @@ impl Made<'_, '_> {
             Output::File(path) => {
                 let compressed = compress::write(members, codec, path, &options)?;
                 let copied_bytes = compressed.written_bytes;
-                report.transfer = Some(Transfer { cloned_bytes: 0, copied_bytes, hole_bytes: 0 });
+                report.product.transfer = Some(Transfer { cloned_bytes: 0, copied_bytes, hole_bytes: 0 });
                 compressed
             }
             Output::Stream => {
@@ -181,12 +170,12 @@ impl Made<'_, '_> {
                 let mut digest = Digesting(Sha256::new());
                 let (_, compressed) =
                     compress::stream(members, codec, &mut digest, Path::new("the digest"), &options)?;
-                report.sha256 = Some(put::hex(&digest.0.finalize()));
+                report.product.sha256 = Some(put::hex(&digest.0.finalize()));
                 compressed
             }
         };
-        report.written = report.sha256.is_none();
-        report.size = Some(written_bytes);
+        report.product.written = report.product.sha256.is_none();
+        report.product.size = Some(written_bytes);
         report.cache = cache.map(|_| CacheUse { hits: cache_hits, misses: cache_misses });
         Ok(())
     }
@@ -227,13 +216,13 @@ fn archive(layout: &Layout<'_, Blob>, early: &Early<'_, Blob>) -> Archive {
 /// Says what was made, or would have been.
 fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()> {
     if recipe.json {
-        (report.warnings, report.exclusions) = (log.warnings(), log.exclusions());
+        report.making.told(log);
         return super::print_json(&report);
     }
     if recipe.dry_run {
         return super::print(format!("{report}nothing was written\n").as_bytes());
     }
-    if let Some(digest) = &report.sha256 {
+    if let Some(digest) = &report.product.sha256 {
         return super::print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
@@ -245,13 +234,13 @@ fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()
 
 fn summary(recipe: &InitrdRecipe, report: &InitrdReport) -> String {
     let Archive { bytes, entries, .. } = report.archive;
-    let size = report.size.unwrap_or(bytes);
+    let size = report.product.size.unwrap_or(bytes);
     let compressed = match report.compression.as_str() {
         "none" => "not compressed".to_owned(),
         codec => format!("{codec} of {bytes} bytes"),
     };
     let mut text = format!("{}: {size} bytes, {compressed}, {entries} entries\n", put::shown(&recipe.output));
-    if let Some(transfer) = report.transfer.filter(|transfer| transfer.copied_bytes < size) {
+    if let Some(transfer) = report.product.transfer.filter(|transfer| transfer.copied_bytes < size) {
         text += &format!("{transfer}\n");
     }
     if let Some(cache) = report.cache {

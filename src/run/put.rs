@@ -9,8 +9,8 @@ use crate::blob::Blob;
 use crate::error::Result;
 use crate::output::sparse_file::Written;
 use crate::output::{WriteOptions, digest, sparse_file, stream};
-use crate::recipe::Output;
-use crate::report::Transfer;
+use crate::recipe::{Output, TreeRecipe};
+use crate::report::{Product, Transfer};
 
 /// What became of an image.
 pub(super) enum Done {
@@ -39,8 +39,19 @@ pub(super) fn put(image: &dyn Image<Blob>, output: &Output, options: &WriteOptio
     }
 }
 
+/// What a report says of what is planned for an output.
+pub(super) fn planned<L>(
+    tree: &TreeRecipe,
+    output: &Output,
+    byte_layout: &'static str,
+    size: L,
+) -> Product<L> {
+    let sources = tree.sources.iter().map(|source| source.to_string_lossy().into_owned()).collect();
+    Product::planned(byte_layout, sources, file_name(output), size)
+}
+
 /// The file that a report names; none when there is none.
-pub(super) fn file_name(output: &Output) -> Option<String> {
+fn file_name(output: &Output) -> Option<String> {
     match output {
         Output::File(path) => Some(path.display().to_string()),
         Output::Stream | Output::Digest | Output::Nowhere => None,
