@@ -233,6 +233,44 @@ fn what_shows_in_the_bytes_shows_in_the_identity() {
     }
 }
 
+/// The index of an xz stream has numbers of 7 bits in a byte.
+#[test]
+fn lengths_around_another_byte_of_a_number_unpack() {
+    let codec = codec("xz:0");
+    for len in [127, 128, 129, 16_383, 16_384, 16_511, 16_512, 2_097_151, 2_097_152] {
+        let bytes = text(len);
+        assert!(unpack(&codec, &member(&codec, &bytes, 1)) == bytes, "{len} bytes");
+    }
+}
+
+#[test]
+fn long_members_of_gzip_begin_as_libdeflates() {
+    for level in 1..=12 {
+        let short = gzip::whole(level, b"").expect("there is memory");
+        assert_eq!(gzip::Frame::new(level).head(), &short.bytes[..10], "level {level}");
+    }
+}
+
+#[test]
+fn a_piece_of_gzip_refers_to_what_lies_before() {
+    let bytes = text(30_000);
+    let len = |context| {
+        let piece = Piece { context, bytes: &bytes, alone: false };
+        codec("gzip").compress(piece, &|| true).expect("there is memory").bytes.len()
+    };
+    let (with, without) = (len(&bytes), len(&[]));
+    assert!(with * 10 < without, "{with} bytes, and {without} without what lies before");
+}
+
+#[test]
+fn the_longest_piece_is_a_whole_segment() {
+    for name in ["gzip", "zstd", "zstd:9", "zstd:19", "lz4", "xz"] {
+        let piece_len = codec(name).max_piece_len();
+        let whole = Division::Pieces { piece_len, context_len: 0 };
+        assert_eq!(codec(name).division(piece_len), whole, "{name}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, rng_seed: RngSeed::Fixed(0), ..ProptestConfig::default() })]
 

@@ -48,6 +48,39 @@ fn the_bytes_are_frozen() {
 }
 
 #[test]
+fn names_are_padded_up_to_path_max() {
+    // The root and `a` take 3984 bytes, so that the next data is aligned by a name of 4096 bytes or of one more.
+    for (name, unaligned) in [("bcd", 0), ("bcde", 1)] {
+        let mut tree = empty();
+        file(&mut tree, "a", &[1; 3760]);
+        file(&mut tree, name, &noise(16_384, 1));
+        let layout =
+            plan(&tree, &Early::none(), &Options { align: 4096, ..Options::plain() }).expect("it fits");
+        assert_eq!(layout.summary().unaligned, unaligned, "{name}");
+        assert_eq!(contents(&layout)[1].0.is_multiple_of(4096), unaligned == 0, "{name}");
+    }
+}
+
+/// Zeros tell readers that another archive may follow, wherever in a block of 512 bytes the first ends.
+#[test]
+fn zeros_lie_between_what_is_stored_and_what_is_not() {
+    for len in (0..512).step_by(4) {
+        let mut tree = empty();
+        file(&mut tree, "a.ko.xz", &vec![1; len]);
+        file(&mut tree, "init", b"#!");
+        let layout = plan(&tree, &Early::none(), &Options::segmented(4096)).expect("it fits");
+        let stored = layout.segments().next().expect("there are two");
+        assert_eq!(stored.storage(), Storage::Plain);
+        let bytes = read_all(&stored).expect("it is in memory");
+        let end = bytes.iter().rposition(|byte| *byte != 0).expect("it has a trailer") + 1;
+        assert!(bytes[..end].ends_with(b"TRAILER!!!"));
+        // The NUL of the name and its padding, and 4 more.
+        assert!((8..8 + 512).contains(&(bytes.len() - end)), "{len}: {} zeros", bytes.len() - end);
+        assert!(bytes.len().is_multiple_of(512));
+    }
+}
+
+#[test]
 fn long_files_are_aligned_and_short_ones_are_not() {
     let mut tree = empty();
     for number in 0..40 {

@@ -229,12 +229,16 @@ fn gzip_headers_are_plain() {
     refused(&sum, Rule::GzipHeader, 3);
     refused(&[0x1f, 0x9e, 0, 0, 0, 0, 0, 0, 0, 0, 0], Rule::GzipHeader, 0);
     refused(&[0x1f, 0x8b, 8], Rule::GzipHeader, 0);
-    let mut wrong = gzip(&small());
-    let end = wrong.len() - 8;
-    wrong[end] ^= 1;
-    refused(&wrong, Rule::GzipChecksum, end);
-    assert!(report(&wrong).is_accepted());
-    refused(&wrong[..end - 1], Rule::Corrupt, 0);
+    let right = gzip(&small());
+    let end = right.len() - 8;
+    // The sum, and the length.
+    for at in [end, end + 4] {
+        let mut wrong = right.clone();
+        wrong[at] ^= 1;
+        refused(&wrong, Rule::GzipChecksum, end);
+        assert!(report(&wrong).is_accepted());
+    }
+    refused(&right[..end - 1], Rule::Corrupt, 0);
 }
 
 #[test]
