@@ -17,7 +17,7 @@ use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
 use crate::output::Reflink;
 use crate::output::cache::KeyBuilder;
-use crate::report::progress::Silent;
+use crate::report::progress::{Progress, Silent};
 
 mod cached;
 
@@ -39,6 +39,8 @@ struct TestFile {
 enum Misbehaviour {
     Broken(&'static str),
     Interrupts(Arc<Interrupt>),
+    /// Its bytes are others after so many reads.
+    Changes(u64),
     Panics,
 }
 
@@ -48,10 +50,15 @@ impl Content for TestFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
         match &self.misbehaves {
             Some(Misbehaviour::Broken(name)) => return Err(io::Error::other(format!("{name} is broken"))),
             Some(Misbehaviour::Interrupts(interrupt)) => interrupt.set(signal_hook::consts::SIGTERM),
+            Some(Misbehaviour::Changes(after)) if reads >= *after => {
+                buffer.fill(1);
+                return Ok(());
+            }
+            Some(Misbehaviour::Changes(_)) => {}
             Some(Misbehaviour::Panics) => panic!("a content panics"),
             None => {}
         }
@@ -196,6 +203,68 @@ fn threads_do_not_show_in_the_bytes() {
     }
 }
 
+/// In items of 1 MiB, whose ends lie within runs of every kind.
+#[test]
+fn what_is_not_compressed_is_the_bytes_of_the_segments() {
+    let codec = codec("none");
+    let segments = mixed(&codec);
+    let mut expected = Vec::new();
+    for segment in segments.iter().filter(|segment| Image::len(*segment) > 0) {
+        expected.resize(expected.len().next_multiple_of(4), 0);
+        expected.extend(image_runs::read_all(segment).expect("it is in memory"));
+    }
+    for threads in THREADS {
+        assert!(pack(&segments, &codec, threads) == expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn progress_is_in_bytes_before_compression() {
+    struct Count(AtomicU64);
+    impl Progress for Count {
+        fn add(&self, bytes: u64) {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+    let (codec, interrupt) = (codec("zstd:1"), Interrupt::never());
+    let segments = mixed(&codec);
+    let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
+    for threads in THREADS {
+        let (threads, progress) = (NonZeroUsize::new(threads).expect("not 0"), Count(AtomicU64::new(0)));
+        let write =
+            WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &progress };
+        let options = CompressOptions { write, cache: None };
+        let (_, compressed) =
+            stream(&members, &codec, &mut io::sink(), Path::new("-"), &options).expect("nothing fails");
+        assert_eq!(progress.0.into_inner(), compressed.image_bytes);
+        assert_eq!(compressed.image_bytes, segments.iter().map(Image::len).sum::<u64>());
+    }
+}
+
+#[test]
+fn runs_beyond_the_image_are_an_error() {
+    struct Longer;
+    impl Image<TestFile> for Longer {
+        fn len(&self) -> u64 {
+            8
+        }
+        fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, TestFile>> + Send + '_> {
+            Box::new([Run::zeros(8), Run::zeros(4)].into_iter())
+        }
+    }
+    let interrupt = Interrupt::never();
+    for (threads, compress) in [(1, true), (1, false), (2, true), (2, false)] {
+        let threads = NonZeroUsize::new(threads).expect("not 0");
+        let write =
+            WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
+        let options = CompressOptions { write, cache: None };
+        let members = [Member { image: &Longer, compress }];
+        let error = stream(&members, &codec("gzip"), &mut io::sink(), Path::new("-"), &options)
+            .expect_err("it has 12 bytes");
+        assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
+    }
+}
+
 /// The kernel takes an uncompressed archive at multiples of 4 only, and lz4 wants four zeros before anything else.
 #[test]
 fn what_is_stored_is_aligned() {
@@ -313,19 +382,28 @@ fn a_file_appears_whole_or_not_at_all() {
     let codec = codec("gzip:1");
     let good = [TestSegment::new(text(100_000, 1))];
     let bad = [TestSegment::new(text(100_000, 1)), TestSegment::misbehaving(Misbehaviour::Broken("it"))];
-    let interrupt = Interrupt::never();
+    let interrupt = Arc::new(Interrupt::never());
+    // The signal comes when the last item was begun.
+    let stopped = [TestSegment::misbehaving(Misbehaviour::Interrupts(Arc::clone(&interrupt)))];
     let threads = NonZeroUsize::new(2).expect("not 0");
     let write_options =
         WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let options = CompressOptions { write: write_options, cache: None };
-    let to_file = |segments: &[TestSegment]| {
-        write(&segments.iter().map(TestSegment::member).collect::<Vec<_>>(), &codec, &path, &options)
+    let write_to_file = |segments: &[TestSegment], options| {
+        write(&segments.iter().map(TestSegment::member).collect::<Vec<_>>(), &codec, &path, options)
     };
+    let to_file = |segments: &[TestSegment]| write_to_file(segments, &options);
     to_file(&bad).expect_err("a file is broken");
     assert!(!path.exists());
     to_file(&good).expect("nothing fails");
     assert!(fs::read(&path).expect("it is there") == pack(&good, &codec, 1));
     assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
+    fs::remove_file(&path).expect("it is there");
+    // By one thread, an item is begun before it is read.
+    let write_options = WriteOptions { threads: NonZeroUsize::MIN, ..write_options };
+    let error = write_to_file(&stopped, &CompressOptions { write: write_options, cache: None });
+    assert_eq!(error.expect_err("a signal came").kind(), ErrorKind::Interrupted);
+    assert!(!path.exists());
 }
 
 proptest! {

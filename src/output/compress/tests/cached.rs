@@ -264,3 +264,34 @@ fn what_killed_runs_left_is_removed_when_it_is_old() {
     cache(&directory);
     assert_eq!(entries(&directory), [young]);
 }
+
+/// The first piece of a long segment has the bytes of a segment that ends there, and is no member.
+#[test]
+fn a_segment_is_no_piece_of_a_longer_one() {
+    let codec = codec("gzip:1");
+    let long = text(usize::try_from(codec.max_piece_len()).expect("it fits") + 1, 1);
+    let short = long[..usize::try_from(initramfs::codec::gzip::PIECE_LEN).expect("it fits")].to_vec();
+    let segments = [TestSegment::new(long), TestSegment::new(short)];
+    let expected = pack(&segments, &codec, 1);
+    for threads in THREADS {
+        let directory = directory();
+        let cache = cache(&directory);
+        let packed = pack_with(&segments, &codec, threads, &Interrupt::never(), Some(&cache));
+        assert!(packed.expect("nothing fails").0 == expected, "{threads} threads");
+    }
+}
+
+/// A long frame is read for its key, and again to be compressed.
+#[test]
+fn what_changes_between_its_key_and_its_frame_is_not_remembered() {
+    let codec = codec("zstd:1");
+    let bytes = text(usize::try_from(codec.max_piece_len()).expect("it fits") + 1, 1);
+    let directory = directory();
+    let cache = cache(&directory);
+    let mut changing = [TestSegment::new(bytes.clone())];
+    changing[0].file.misbehaves = Some(Misbehaviour::Changes(bytes.len().div_ceil(1 << 20) as u64));
+    let constant = [TestSegment::new(bytes)];
+    let expected = pack(&constant, &codec, 1);
+    assert!(cached(&changing, &codec, &cache).0 != expected, "it changed");
+    assert!(cached(&constant, &codec, &cache).0 == expected);
+}
