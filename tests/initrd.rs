@@ -231,7 +231,7 @@ fn the_kernel_decides_on_the_codec() {
     let small =
         scratch.file("small.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/init 3 100755 1 0 0 0 0.0 - two -\n");
     let foreign = |codec: &str| {
-        let path = scratch.join(&format!("foreign.{codec}"));
+        let path = scratch.join(format!("foreign.{codec}"));
         initrd(&small, &path, &["--compress", codec, "-q"]);
         path.display().to_string()
     };
