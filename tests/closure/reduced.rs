@@ -264,10 +264,10 @@ fn the_new_cache_is_like_the_old_and_names_what_is_there() {
     guest.add("/opt/x/libq-1.0.so", library("libq.so.1"));
     let mut command = rootcast_as_root();
     command.arg("tree").arg(guest.scratch.path()).args(KEEP).args(["--keep", "/opt/x/libq-1.0.so"]);
-    let dump = run(command.args(["--source-date-epoch", "1000000000"])).success().unwrap().text();
+    let dump = run(&mut command).success().unwrap().text();
     let line = dump.lines().find(|line| line.starts_with("/etc/ld.so.cache ")).expect("it is written anew");
     let fields: Vec<&str> = line.split(' ').collect();
-    assert_eq!((fields[2], fields[7]), ("100640", "1000000000.0"), "{line}");
+    assert_eq!((fields[2], fields[7]), ("100640", "0.0"), "{line}");
     assert!(line.contains("/opt/x/libq-1.0.so\\x00"), "{line}");
     assert!(line.contains("libq.so.1\\x00") && !line.contains("/opt/x/libq.so.1"), "{line}");
 }
