@@ -110,11 +110,27 @@ fn optimised_stays_clean(image: &Path, options: &Options) {
     assert!(copied.status.success(), "{copied:?}");
     let Some(output) = run(Command::new("e2fsck").arg("-fyD").arg(&copy)) else { return };
     assert!(matches!(output.status.code(), Some(0 | 1)), "e2fsck -fyD: {output:?}");
+    // With e2fsck's slack a packed directory takes more blocks. Where there are none left, e2fsck 1.47 leaves it with a size
+    // that it finds wrong itself the next time.
+    if no_block_was_left(&output) {
+        std::fs::remove_file(copy).expect("the copy is removed");
+        return;
+    }
     fsck(&copy);
     if options.linear_order == LinearOrder::ByInode && options.directory_slack_percent == 20 {
         only_superblocks_differ(image, &copy, options.block_size);
     }
     std::fs::remove_file(copy).expect("the copy is removed");
+}
+
+/// Whether e2fsck says that it had no room to put a directory in order.
+fn no_block_was_left(output: &Output) -> bool {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let is_said = |line: &str| {
+        line.starts_with("Failed to optimize directory ")
+            && line.ends_with(": Could not allocate block in ext2 filesystem")
+    };
+    text.lines().any(is_said)
 }
 
 /// Compares all bytes of two images but those of the 1024 at the start of each group, or of block 0 in its first, that are a
