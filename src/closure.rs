@@ -151,6 +151,18 @@ pub fn close<C: Content>(tree: &Tree<C>, starts: &[Start], options: &Options) ->
     Search::new(tree).close(starts, options)
 }
 
+/// What is known of files of one tree without reading them again.
+#[derive(Debug, Default)]
+pub struct Known(BTreeMap<InodeId, files::Parsed>);
+
+impl Known {
+    /// The same for another tree, whose id of a file `same` gives if the file has the same bytes there.
+    #[must_use]
+    pub fn in_another_tree(self, mut same: impl FnMut(InodeId) -> Option<InodeId>) -> Self {
+        Self(self.0.into_iter().filter_map(|(id, parsed)| Some((same(id)?, parsed))).collect())
+    }
+}
+
 /// Closes over one tree several times, and reads each of its files once.
 pub struct Search<'t, C> {
     files: files::Files<'t, C>,
@@ -160,7 +172,19 @@ impl<'t, C: Content> Search<'t, C> {
     /// A search that knows nothing of the tree yet.
     #[must_use]
     pub fn new(tree: &'t Tree<C>) -> Self {
-        Self { files: files::Files::new(tree) }
+        Self::knowing(tree, Known::default())
+    }
+
+    /// A search that need not read the files again of which something is known.
+    #[must_use]
+    pub fn knowing(tree: &'t Tree<C>, known: Known) -> Self {
+        Self { files: files::Files::knowing(tree, known.0) }
+    }
+
+    /// What is known of the tree's files.
+    #[must_use]
+    pub fn known(self) -> Known {
+        Known(self.files.parsed())
     }
 
     /// As [`close`], whatever was closed over before.

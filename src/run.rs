@@ -40,16 +40,16 @@ pub use tree::tree;
 /// Reads the trees that a recipe names, lays each over those before it and makes the result what the recipe says,
 /// telling what that changed beyond what was asked.
 fn read_tree(recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Tree<Blob>> {
-    Ok(read_part(recipe, None, interrupt, log)?.0)
+    Ok(read_part(recipe, interrupt, log)?.0)
 }
 
-/// As [`read_tree`], with what was kept, if only a part of the tree was. What of it was read before is not read again.
+/// As [`read_tree`], with what was kept, if only a part of the tree was.
 fn read_part(
     recipe: &TreeRecipe,
-    reached: Option<Reached>,
     interrupt: &Interrupt,
     log: &Log,
 ) -> Result<(Tree<Blob>, Option<closure::Part>)> {
+    let reached = closure::reach(recipe, interrupt)?;
     let (layer, found) = reached.map(|Reached { layer, found }| (layer, found)).unzip();
     let (mut tree, mut closed) = overlaid(recipe, layer, interrupt, log)?;
     if let Some(ownership) = &recipe.ownership {

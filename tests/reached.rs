@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
 
 use crate::product::{Outcome, Scratch, rootcast, run};
 
@@ -41,7 +42,7 @@ fn guest() -> Scratch {
     guest
 }
 
-fn closure(source: &std::path::Path, arguments: &[&str]) -> Outcome {
+fn closure(source: &Path, arguments: &[&str]) -> Outcome {
     run(rootcast().arg("closure").arg(source).args(["-v", "--missing", "warn"]).args(arguments))
 }
 
@@ -77,6 +78,13 @@ fn a_part_is_read_and_nothing_else_is_found() {
             lines.map(str::to_owned).collect()
         };
         assert_eq!(warnings(&part), warnings(&all), "{arguments:?}");
+        // The tree that is kept is the same too, with all metadata.
+        let tree = |source: &Path, further: &[&str]| {
+            let mut command = rootcast();
+            command.arg("tree").arg(source).args(["--missing", "warn"]).args(arguments).args(further);
+            run(&mut command).success().unwrap().stdout
+        };
+        assert_eq!(tree(guest.path(), &[]), tree(&whole, &["--basedir", base]), "{arguments:?}");
         let fewer = inodes_read(&part) < inodes_read(&all);
         assert_eq!(fewer, !reads_all, "{arguments:?}: {part}");
     }

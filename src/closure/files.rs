@@ -36,8 +36,18 @@ pub(super) struct Files<'t, C> {
 
 impl<'t, C: Content> Files<'t, C> {
     pub(super) fn new(tree: &'t Tree<C>) -> Self {
-        let (parsed, directories) = (BTreeMap::new(), BTreeMap::new());
-        Self { tree, parsed, directories, steps: 0, held_of_files: 0, held: 0 }
+        Self::knowing(tree, BTreeMap::new())
+    }
+
+    /// The tree, and the files of it that are parsed already.
+    pub(super) fn knowing(tree: &'t Tree<C>, parsed: BTreeMap<InodeId, Parsed>) -> Self {
+        let held_of_files = parsed.values().map(held).sum();
+        Self { tree, parsed, directories: BTreeMap::new(), steps: 0, held_of_files, held: 0 }
+    }
+
+    /// All files that were parsed.
+    pub(super) fn parsed(self) -> BTreeMap<InodeId, Parsed> {
+        self.parsed
     }
 
     /// Lets another search begin, with what is known of the tree.

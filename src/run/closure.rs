@@ -4,7 +4,7 @@ mod cache;
 mod reach;
 mod starts;
 
-pub(super) use reach::Reached;
+pub(super) use reach::{Reached, read as reach};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::clock::Clock;
 use crate::blob::Blob;
-use crate::closure::{self, Closure, Kind, Options, Reason, Search, Start, why};
+use crate::closure::{self, Closure, Kind, Known, Options, Reason, Search, Start, why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::recipe::TreeRecipe;
@@ -29,8 +29,7 @@ use crate::resolve::{Unresolved, follow};
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
     let mut clock = Clock::start();
-    let reached = reach::read(&recipe.tree, interrupt)?;
-    let (tree, part) = super::read_part(&recipe.tree, reached, interrupt, &log)?;
+    let (tree, part) = super::read_part(&recipe.tree, interrupt, &log)?;
     let part = part.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;
     let read = clock.lap().saturating_sub(part.took);
     if recipe.json {
@@ -173,7 +172,7 @@ pub(super) struct Found {
 
 /// Finds what is needed, and what that needs in its turn by the configuration of what came along.
 fn find(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe) -> Result<Found> {
-    Finding::begin(tree, keep, recipe)?.finish()
+    Ok(Finding::begin(tree, keep, recipe, Known::default())?.finish()?.0)
 }
 
 /// What was asked for and what that needs, before anything is known of what comes along.
@@ -186,19 +185,20 @@ struct Finding<'t> {
 }
 
 impl<'t> Finding<'t> {
-    fn begin(tree: &'t Tree<Blob>, keep: &'t Keep, recipe: &TreeRecipe) -> Result<Self> {
+    fn begin(tree: &'t Tree<Blob>, keep: &'t Keep, recipe: &TreeRecipe, known: Known) -> Result<Self> {
         let mut clock = Clock::start();
         let (hwcaps, dlopen) = (keep.hwcaps.clone(), keep.dlopen.clone());
         let options = Options { hwcaps, dlopen, threads: recipe.threads.get() };
         let (asked, unknown) = starts::asked(tree, keep)?;
-        let mut search = Search::new(tree);
+        let mut search = Search::knowing(tree, known);
         let closure = search.close(&asked, &options)?;
         let (implied, needs_cache) = (starts::Implied::default(), recipe.ld_cache);
         let found = Found { closure, asked, implied, unknown, needs_cache, took: clock.lap() };
         Ok(Self { tree, keep, options, search, found })
     }
 
-    fn finish(self) -> Result<Found> {
+    /// Also gives what is known of the files by then.
+    fn finish(self) -> Result<(Found, Known)> {
         /// Each round adds what only a loader or directory of libraries that the last one brought lets one see. Of systems
         /// that run anything the second brings nothing new.
         const MAX_ROUNDS: usize = 8;
@@ -227,7 +227,7 @@ impl<'t> Finding<'t> {
         }
         found.unknown.append(&mut found.implied.unknown);
         found.took += clock.lap();
-        Ok(found)
+        Ok((found, search.known()))
     }
 }
 

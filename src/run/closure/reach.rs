@@ -4,18 +4,21 @@
 //! in a tree with but the usual directories listed. Where a path leads into one that is not, it is listed too, and the
 //! search begins again, until all that it looked into was there: then it found what it would have found in the whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use image_tree::{InodeId, Kind, Tree};
+
 use super::{Finding, Found};
-use crate::closure::Start;
+use crate::blob::Blob;
+use crate::closure::{Known, Start};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::Keep;
 use crate::resolve::noticing;
 use crate::source::Layer;
-use crate::source::directory::{self, Scanned};
+use crate::source::directory::{self, HostInode, Scanned};
 use crate::transform::unreadable;
 
 /// How often the search begins again before everything is read. A path of unusual directories takes as many as it has
@@ -33,7 +36,7 @@ pub(in crate::run) struct Reached {
 ///
 /// # Errors
 /// When the directory cannot be read, or the search fails.
-pub(super) fn read(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<Option<Reached>> {
+pub(in crate::run) fn read(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<Option<Reached>> {
     let (Some(keep), [source]) = (&recipe.keep, &recipe.sources[..]) else { return Ok(None) };
     let is_plain = recipe.edits.is_empty()
         && recipe.ownership.is_none()
@@ -43,28 +46,86 @@ pub(super) fn read(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<Option<
     if !is_plain || source == "-" || !path.is_dir() {
         return Ok(None);
     }
-    let mut wanted = above(keep);
+    let (mut wanted, mut parsed) = (above(keep), Parsed::default());
     for _ in 0..MAX_ROUNDS {
         interrupt.check()?;
         let is_wanted = |path: &[u8]| is_usual(path, keep) || wanted.contains(path);
-        let mut scanned = directory::read_where(path, recipe.threads.get(), &is_wanted)?;
-        let Scanned { tree, unlisted, .. } = &mut scanned;
-        let inodes = || unlisted.iter().map(|(inode, _)| *inode);
-        let (finding, mut looked_into) = noticing(inodes(), || Finding::begin(tree, keep, recipe));
-        if looked_into.is_empty() {
-            let found;
-            (found, looked_into) = noticing(inodes(), || finding?.finish());
-            if looked_into.is_empty() {
-                let layer = Layer { scanned, implied: BTreeSet::new() };
-                return Ok(Some(Reached { layer, found: found? }));
-            }
+        let scanned = directory::read_where(path, recipe.threads.get(), &is_wanted)?;
+        let known = parsed.known_in(&scanned);
+        let Look { found, known, missed } = look(&scanned, keep, recipe, known);
+        if !missed.is_empty() {
+            // If there is an error, it may come of what was not there to be seen.
+            wanted.extend(missed);
+            parsed = Parsed(Some((scanned, known)));
+        } else if let Some(found) = found? {
+            let layer = Layer { scanned, implied: BTreeSet::new() };
+            return Ok(Some(Reached { layer, found }));
         }
-        // An error may come of what was not there to be seen.
-        wanted.extend(
-            unlisted.drain(..).filter(|(inode, _)| looked_into.contains(inode)).map(|(_, path)| path),
-        );
     }
     Ok(None)
+}
+
+/// What came of one search.
+struct Look {
+    /// None when it did not go to its end.
+    found: Result<Option<Found>>,
+    known: Known,
+    /// The paths of the directories that should have been listed.
+    missed: Vec<Vec<u8>>,
+}
+
+/// Searches a tree of which a part is listed, until it is clear that the part is too small.
+fn look(scanned: &Scanned, keep: &Keep, recipe: &TreeRecipe, known: Known) -> Look {
+    let Scanned { tree, unlisted, .. } = scanned;
+    let inodes = || unlisted.iter().map(|(inode, _)| *inode);
+    let missed = |is_missed: &dyn Fn(InodeId, &[u8]) -> bool| -> Vec<Vec<u8>> {
+        unlisted.iter().filter(|(id, path)| is_missed(*id, path)).map(|(_, path)| path.clone()).collect()
+    };
+    let (begun, looked_into) = noticing(inodes(), || Finding::begin(tree, keep, recipe, known));
+    let is_whole = looked_into.is_empty();
+    let begun_missed = missed(&|id, _| looked_into.contains(&id));
+    let finding = match begun {
+        Ok(finding) if is_whole => finding,
+        Ok(finding) => {
+            return Look { found: Ok(None), known: finding.search.known(), missed: begun_missed };
+        }
+        Err(error) => return Look { found: Err(error), known: Known::default(), missed: begun_missed },
+    };
+    let (found, looked_into) = noticing(inodes(), || finding.finish());
+    match found {
+        Ok((found, known)) => {
+            // What is kept without a look into it lacks its xattrs.
+            let is_kept = |path: &[u8]| found.closure.kept.contains_key(&[b"/", path].concat());
+            let missed = missed(&|id, path| looked_into.contains(&id) || is_kept(path));
+            Look { found: Ok(Some(found)), known, missed }
+        }
+        Err(error) => {
+            let missed = missed(&|id, _| looked_into.contains(&id));
+            Look { found: Err(error), known: Known::default(), missed }
+        }
+    }
+}
+
+/// What is known of the files of an earlier scan.
+#[derive(Default)]
+struct Parsed(Option<(Scanned, Known)>);
+
+impl Parsed {
+    /// The same for those files of another scan that are as they were.
+    fn known_in(&mut self, scanned: &Scanned) -> Known {
+        let Some((before, known)) = self.0.take() else { return Known::default() };
+        let steps = scanned.tree.walk().filter(|step| step.first);
+        let now: BTreeMap<HostInode, InodeId> =
+            steps.filter_map(|step| Some((*scanned.hosts.get(step.id.index())?, step.id))).collect();
+        let identity = |tree: &Tree<Blob>, id| match &tree.get(id).kind {
+            Kind::Regular(Blob::Host(file)) => Some(file.identity()),
+            _ => None,
+        };
+        known.in_another_tree(|id| {
+            let same = *now.get(before.hosts.get(id.index())?)?;
+            (identity(&before.tree, id)? == identity(&scanned.tree, same)?).then_some(same)
+        })
+    }
 }
 
 /// The directories above the paths that were asked for.
