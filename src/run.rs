@@ -26,7 +26,7 @@ use crate::report::Log;
 use crate::source::directory::{Scanned, Unreadable};
 use crate::source::{self, Layer, Source};
 use crate::transform::hardlinks::{self, Linked};
-use crate::transform::ownership::{self, Ownership};
+use crate::transform::ownership::{self, GivenAway, Ownership};
 use crate::transform::{edit, normalize, overlay, selinux, unreadable};
 
 pub use check::check;
@@ -51,7 +51,7 @@ fn read_part(
 ) -> Result<(Tree<Blob>, Option<closure::Part>)> {
     let reached = closure::reach(recipe, interrupt)?;
     let (layer, found) = reached.map(|Reached { layer, found }| (layer, found)).unzip();
-    let (mut tree, mut closed) = overlaid(recipe, layer, interrupt, log)?;
+    let Overlaid { mut tree, mut closed, given } = overlaid(recipe, layer, interrupt, log)?;
     if let Some(ownership) = &recipe.ownership {
         ownership::apply_manifest(&mut tree, ownership)?;
     }
@@ -69,6 +69,12 @@ fn read_part(
     if fails && part.is_some() {
         settle(&mut tree, &closed, recipe, log)?;
     }
+    for mut given in given {
+        given.retain_given(&tree);
+        if !given.paths.is_empty() {
+            log.warn(given);
+        }
+    }
     // What edits brought is to be no younger either.
     normalize::clamp_times(&mut tree, recipe.source_date_epoch);
     Ok((if closed.is_empty() { tree } else { tree.compact().0 }, part))
@@ -83,23 +89,32 @@ fn settle(tree: &mut Tree<Blob>, closed: &[Unreadable], recipe: &TreeRecipe, log
     Ok(())
 }
 
-/// All sources as one tree, and what of it may not be read. The first one may have been read before.
-fn overlaid(
-    recipe: &TreeRecipe,
-    layer: Option<Layer>,
-    interrupt: &Interrupt,
-    log: &Log,
-) -> Result<(Tree<Blob>, Vec<Unreadable>)> {
+/// All sources as one tree.
+struct Overlaid {
+    tree: Tree<Blob>,
+    /// What of it may not be read.
+    closed: Vec<Unreadable>,
+    /// For each source, what runs as somebody else now.
+    given: Vec<GivenAway>,
+}
+
+/// Lays the sources one over the other. The first one may have been read before.
+fn overlaid(recipe: &TreeRecipe, layer: Option<Layer>, interrupt: &Interrupt, log: &Log) -> Result<Overlaid> {
     let (first, others) = recipe
         .sources
         .split_first()
         .ok_or_else(|| Error::new(ErrorKind::Usage, "there is no source to read a tree from"))?;
     let mut basedir_used = false;
-    let Scanned { mut tree, unreadable: mut closed, .. } =
-        read_layer(recipe, first, layer, &mut basedir_used, interrupt, log)?.scanned;
+    let (lowest, away) = read_layer(recipe, first, layer, &mut basedir_used, interrupt, log)?;
+    let Scanned { mut tree, unreadable: mut closed, .. } = lowest.scanned;
+    let mut given = Vec::from_iter(away);
     for path in others {
-        let Layer { scanned: upper, implied } =
+        let (Layer { scanned: upper, implied }, away) =
             read_layer(recipe, path, None, &mut basedir_used, interrupt, log)?;
+        for below in &mut given {
+            below.paths.retain(|path| upper.tree.resolve(path).is_none());
+        }
+        given.extend(away);
         closed.retain(|found| !unreadable::is_covered(found, &upper.tree));
         closed.extend(upper.unreadable);
         let replaced;
@@ -117,7 +132,7 @@ fn overlaid(
     if recipe.basedir.is_some() && !basedir_used {
         return Err(Error::new(ErrorKind::Usage, "--basedir is for dumps, and no source is one"));
     }
-    Ok((tree, closed))
+    Ok(Overlaid { tree, closed, given })
 }
 
 /// One source, with the owners it gives and without what means nothing outside of it.
@@ -128,7 +143,7 @@ fn read_layer(
     basedir_used: &mut bool,
     interrupt: &Interrupt,
     log: &Log,
-) -> Result<Layer> {
+) -> Result<(Layer, Option<GivenAway>)> {
     interrupt.check()?;
     let source = Source::at(path, recipe.basedir.as_deref())?;
     *basedir_used |= matches!(source, Source::Dump { .. });
@@ -140,9 +155,7 @@ fn read_layer(
         None => source::read(source, recipe.threads, recipe.limits, interrupt)?,
     };
     log.detail(format_args!("{}: {} inodes read", Path::new(path).display(), scanned.tree.inode_count()));
-    if let Some(warning) = ownership::apply(&mut scanned, ownership, &usual)? {
-        log.warn(warning);
-    }
+    let given = ownership::apply(&mut scanned, ownership, &usual)?;
     // Labels in a dump or an archive were written there for the guest. What the host left goes before edits can set any.
     let options =
         normalize::Options { source_date_epoch: recipe.source_date_epoch, keep_selinux: !is_directory };
@@ -156,7 +169,7 @@ fn read_layer(
     if !report.dropped.is_empty() {
         log.warn(report);
     }
-    Ok(Layer { scanned, implied })
+    Ok((Layer { scanned, implied }, given))
 }
 
 /// What comes last: labels, by the names that files have then, and hard links, by the labels among other things.

@@ -107,6 +107,13 @@ const CASES: &[Case] = &[
         stderr: &["1 files share blocks of 4096 bytes with others", "for reading only"],
         stdout: &[],
     },
+    good(
+        "image {scratch}/set-id.dump -o {out} --owner root --json",
+        &["1 set-user-id or set-group-id files of other owners now run as root: /su"],
+    ),
+    // Nothing is told of what is left out.
+    good("image {scratch}/set-id.dump -o {out} --owner root --exclude /su --json", &["\"warnings\": []"]),
+    good("image {scratch}/set-id.dump -o {out} --owner root --keep /file --json", &["\"warnings\": []"]),
     // What lies in inodes shares nothing.
     good(
         "image {scratch}/twins.dump -o {out} --profile ro-min --dedupe -O inline_data --json",
@@ -421,6 +428,10 @@ fn scratch() -> Scratch {
     scratch.file(
         "twins.dump",
         "/ 0 40755 2 0 0 0 0.0 - - -\n/a 3 100644 1 0 0 0 0.0 - two -\n/b 3 100600 1 0 0 0 0.0 - two -\n",
+    );
+    scratch.file(
+        "set-id.dump",
+        "/ 0 40755 2 0 0 0 0.0 - - -\n/file 1 100644 1 0 0 0 0.0 - x -\n/su 1 104755 1 7 0 0 0.0 - x -\n",
     );
     scratch.file("old.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/old 0 100644 1 0 0 0 -1.0 - - -\n");
     scratch.file("owners.mtree", "#mtree\n./etc/hostname uid=7 mode=600 type=file\n");

@@ -199,12 +199,14 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
 }
 
 impl GivenAway {
-    /// Forgets those that something else gave another owner since.
-    fn retain_given<C>(&mut self, tree: &Tree<C>) {
+    /// Forgets those that are gone or that something else gave another owner or mode since.
+    pub fn retain_given<C>(&mut self, tree: &Tree<C>) {
         let owner = (self.uid, self.gid);
         self.paths.retain(|path| {
             let metadata = tree.resolve(path).map(|id| &tree.get(id).metadata);
-            metadata.is_some_and(|metadata| (metadata.uid, metadata.gid) == owner)
+            metadata.is_some_and(|metadata| {
+                (metadata.uid, metadata.gid) == owner && metadata.mode & (S_ISUID | S_ISGID) != 0
+            })
         });
     }
 }
