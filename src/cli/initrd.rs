@@ -64,7 +64,7 @@ pub(super) struct InitrdArguments {
     #[arg(long, value_name = "DIR|FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     microcode: Vec<OsString>,
 
-    /// Put another initramfs behind it, as it is
+    /// Put another initramfs behind it, as it is. Only what it begins with is looked at; --check of the result looks at all
     #[arg(long, value_name = "FILE")]
     append: Vec<PathBuf>,
 
