@@ -9,6 +9,25 @@
 //! output cannot be read back. A file with several names is copied once. Zeros are copied like other bytes, so a
 //! tool that leaves them out can come out below the limit, and so can one with more than two threads on a larger
 //! machine, or one that clones ranges.
+//!
+//! # What rootcast takes beyond it
+//!
+//! Milliseconds of runs into tmpfs with two threads at real-time priority, medians of five, and of the limit's whole run:
+//!
+//! | step                              | threads | 9,700 files, 248 MB | 120,000 in 1,600 directories | 120,000 in one |
+//! |-----------------------------------|---------|---------------------|------------------------------|----------------|
+//! | names, metadata and xattrs read   | 2       | 23                  | 162                          | 200            |
+//! | put in order, as one tree         | 1       | 4                   | 27                           | 75             |
+//! | digest of the tree, for the UUIDs | 1       | 4                   | 32                           | 36             |
+//! | everything placed                 | 1       | 3                   | 23                           | 45             |
+//! | contents read, image written      | 2       | 112                 | 335                          | 335            |
+//! | the limit                         | 2       | 105 to 113          | 330                          | 315            |
+//!
+//! Reading and writing the contents takes as long as the limit, which is the kernel: writes to one file of a tmpfs take
+//! their turns, and of the 112 ms 107 are in `pwrite`. What comes before cannot go on beside it, as nothing has a place
+//! before all names and lengths are known; the limit hides its listing there. Of the scan, `statx` is half and `listxattr`
+//! a third, and most of both are misses of the processor's caches at entries of the dentry cache, which opening the files
+//! meets again later. Building directories from names in order, without searching for each one's place, gained nothing.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, CString};
