@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -185,6 +186,16 @@ fn everyone_may_run(program: &Path) -> bool {
         .all(|part| fs::metadata(part).is_ok_and(|found| found.permissions().mode() & 0o001 != 0))
 }
 
+/// Writes a program that is to be run. A child of its own writes it: as long as another test's child, begun meanwhile, has our
+/// descriptor for writing, the kernel would not run the program (`ETXTBSY`).
+pub(crate) fn write_program(path: &Path, bytes: &[u8]) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(path).stdin(Stdio::piped());
+    let mut child = shell.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(bytes).unwrap();
+    assert!(child.wait().unwrap().success(), "{} cannot be written", path.display());
+}
+
 /// Copies the program to a place named after its build, so that one build leaves one copy at most.
 fn copy_for_everyone(built: &Path) -> PathBuf {
     let found = fs::metadata(built).unwrap();
@@ -200,7 +211,7 @@ fn copy_for_everyone(built: &Path) -> PathBuf {
         return copy;
     }
     let fresh = tempfile::Builder::new().prefix("rootcast-under-test-").tempdir().unwrap();
-    fs::copy(built, fresh.path().join("rootcast")).unwrap();
+    write_program(&fresh.path().join("rootcast"), &fs::read(built).unwrap());
     fs::set_permissions(fresh.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let fresh = fresh.keep();
     match fs::rename(&fresh, &directory) {

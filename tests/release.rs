@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use crate::fixtures::small;
 use crate::judges;
-use crate::product::{NOBODY, Scratch, rootcast, run};
+use crate::product::{NOBODY, Scratch, rootcast, run, write_program};
 
 /// What no program needs that casts an image: the rights of a container's or virtual machine's manager.
 const FORBIDDEN: [&str; 13] = [
@@ -97,8 +97,7 @@ impl Cell {
     }
 
     fn put_program(&self, inside: &str, bytes: &[u8]) {
-        fs::write(self.path(inside), bytes).unwrap();
-        fs::set_permissions(self.path(inside), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&self.path(inside), bytes);
     }
 
     /// A command inside, as nobody. `how` is the launcher's: `deny` or `kill`.

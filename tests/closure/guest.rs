@@ -9,7 +9,7 @@ use rootcast::closure::Hwcaps;
 use super::build::{Build, SONAME};
 use super::judge::{Judge, canonical, close, compare, listing, ours};
 use crate::judges;
-use crate::product::Scratch;
+use crate::product::{Scratch, write_program};
 
 /// The machine's own loader, which these tests put into their trees.
 pub(crate) const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -39,11 +39,9 @@ impl Guest {
     }
 
     pub(crate) fn write(&self, path: &str, bytes: &[u8]) {
-        use std::os::unix::fs::PermissionsExt as _;
         let path = self.scratch.join(&path[1..]);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, bytes);
     }
 
     pub(crate) fn add(&self, path: &str, build: Build) {
