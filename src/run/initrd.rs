@@ -6,6 +6,7 @@ mod parts;
 mod sums;
 
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use image_runs::Image as _;
@@ -46,10 +47,12 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let mut tree = super::read_tree(&recipe.tree, interrupt, &log)?;
     let init_made = give_init(&mut tree, recipe)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
+    // What it holds goes with the process, which takes less time than freeing each name.
+    let tree = ManuallyDrop::new(tree);
     let mut timings = Timings { read: clock.lap(), ..Timings::default() };
     interrupt.check()?;
     let early = host_microcode.early(&recipe.microcode, &tree)?;
-    let layout = plan(recipe, &codec, &tree, &early, interrupt)?;
+    let layout = ManuallyDrop::new(plan(recipe, &codec, &tree, &early, interrupt)?);
     losses::tell(layout.lost(), &log);
     let made = Made { recipe, codec, layout: &layout, appended: &appended };
     let mut report = made.describe(&tree, linked, &early);
