@@ -162,6 +162,16 @@ pub(crate) fn python_with_yaml() -> Option<Command> {
     None
 }
 
+/// ldconfig for another root, or `None` after a visible skip: who may not change the root directory gets an ldconfig -r that
+/// takes no relative name in an `include`.
+pub(crate) fn ldconfig() -> Option<Command> {
+    if !is_root() {
+        skip("ldconfig -r", "only root changes the root directory");
+        return None;
+    }
+    command("ldconfig")
+}
+
 /// Says on the terminal, past libtest's capture, that the running test leaves `judge` out. With
 /// `ROOTCAST_REQUIRE_JUDGES=1` that is a failure.
 pub(crate) fn skip(judge: &str, why: &str) {

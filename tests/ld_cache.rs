@@ -104,7 +104,7 @@ fn cache_of(root: &Path, triplet: &str, generator: Vec<u8>) -> Vec<u8> {
 fn ldconfig_writes_the_same_bytes() {
     let scratch = Scratch::new();
     let (Some(()), Some(triplet)) = (libraries(scratch.path()), triplet()) else { return };
-    let Some(mut ldconfig) = judges::command("ldconfig") else { return };
+    let Some(mut ldconfig) = judges::ldconfig() else { return };
     // No link of another's is made: the tree has all that are right.
     ldconfig.args(["-X", "-C", "/etc/theirs", "-r"]).arg(scratch.path());
     run(&mut ldconfig).success().unwrap();

@@ -56,7 +56,7 @@ impl Guest {
 
     /// Writes the cache, as an installed system has one.
     pub(crate) fn ldconfig(&self) {
-        if let Some(mut ldconfig) = judges::command("ldconfig") {
+        if let Some(mut ldconfig) = judges::ldconfig() {
             let output = ldconfig.arg("-r").arg(self.scratch.path()).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
