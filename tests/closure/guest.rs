@@ -54,12 +54,12 @@ impl Guest {
         std::os::unix::fs::symlink(target, path).unwrap();
     }
 
-    /// Writes the cache, as an installed system has one.
-    pub(crate) fn ldconfig(&self) {
-        if let Some(mut ldconfig) = judges::ldconfig() {
-            let output = ldconfig.arg("-r").arg(self.scratch.path()).output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
+    /// Writes the cache, as an installed system has one, and says whether it did.
+    pub(crate) fn ldconfig(&self) -> bool {
+        let Some(mut ldconfig) = judges::ldconfig() else { return false };
+        let output = ldconfig.arg("-r").arg(self.scratch.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        true
     }
 
     /// Compares what the kernel and the loader make of a program with its closure.
