@@ -241,6 +241,55 @@ fn progress_is_in_bytes_before_compression() {
     }
 }
 
+/// While the output waits, the threads take no more than they may hold.
+#[test]
+fn bytes_in_flight_are_bounded() {
+    const LEN: usize = 1 << 20;
+    /// Waits at its first byte until no thread begins another segment.
+    struct Slow<'s> {
+        segments: &'s [TestSegment],
+        begun: Option<usize>,
+    }
+    impl io::Write for Slow<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let begun =
+                || self.segments.iter().filter(|segment| segment.file.reads.load(Ordering::Relaxed) > 0);
+            let mut before = 0;
+            while self.begun.is_none() && (before == 0 || begun().count() != before) {
+                before = begun().count();
+                std::thread::sleep(std::time::Duration::from_millis(500));
+            }
+            self.begun.get_or_insert(before);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (codec, interrupt) = (codec("gzip:1"), Interrupt::never());
+    // Nothing of it can be compressed, so that all of it stays in flight.
+    let noise = |seed: u64| {
+        let mut state = seed + 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[3]
+        };
+        (0..LEN).map(|_| next()).collect()
+    };
+    let segments: Vec<_> = (0..48).map(|seed| TestSegment::new(noise(seed))).collect();
+    let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
+    let threads = NonZeroUsize::new(2).expect("not 0");
+    let write = WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
+    let mut out = Slow { segments: &segments, begun: None };
+    let options = CompressOptions { write, cache: None };
+    stream(&members, &codec, &mut out, Path::new("-"), &options).expect("nothing fails");
+    let limit = usize::try_from(codec.max_piece_len() * 3).expect("it fits") / LEN;
+    let begun = out.begun.expect("something was written");
+    assert!((2..=limit).contains(&begun), "{begun} of {} with a limit of {limit}", segments.len());
+}
+
 #[test]
 fn runs_beyond_the_image_are_an_error() {
     struct Longer;
