@@ -36,7 +36,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use crate::child::{self, Sample};
 use crate::report::mebibytes;
-use crate::rounds::{self, Plan, Record};
+use crate::rounds::{self, Plan, Record, Settings};
 use crate::statistics::{median, pairwise};
 
 /// What to compare.
@@ -44,21 +44,8 @@ use crate::statistics::{median, pairwise};
 pub(crate) struct Closure {
     /// The root to close over the programs of: / or another
     tree: PathBuf,
-    /// Counted rounds; every contender runs once in each
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
-    /// Rounds before the counted ones
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    warmup: u32,
-    /// Where lists are written, and removed again [default: the directory for temporary files]
-    #[arg(long, value_name = "DIR")]
-    out_dir: Option<PathBuf>,
-    /// The rootcast binary to measure [default: the one beside this program]
-    #[arg(long, value_name = "PATH")]
-    rootcast: Option<PathBuf>,
-    /// Do not repeat a contender once it took longer than this
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    patience: u64,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,24 +91,16 @@ impl Contender {
 /// Compares closing over the programs of `/usr/bin`, and prints what closing over systemd takes.
 pub(crate) fn compare(wanted: &Closure) -> Result<()> {
     ensure!(wanted.tree.is_dir(), "{}: not a directory", wanted.tree.display());
-    let own = std::env::current_exe().context("this program's own path")?;
-    let binary = wanted.rootcast.clone().unwrap_or_else(|| own.with_file_name("rootcast"));
-    ensure!(binary.is_file(), "{}: no such file; build it with --release", binary.display());
-    let out_dir = wanted.out_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let (binary, out_dir) = (wanted.settings.binary()?, wanted.settings.out_dir());
     let scratch = tempfile::Builder::new().prefix("compare-").tempdir_in(&out_dir)?;
     let tree = wanted.tree.canonicalize()?;
     let programs = programs(&tree)?;
     ensure!(!programs.is_empty(), "{}: no ELF file in its /usr/bin", tree.display());
-    let bench = Bench { tree, binary: binary.canonicalize()?, programs, out: scratch.path().join("out") };
-    let plan = Plan {
-        runs: wanted.runs,
-        warmup: wanted.warmup,
-        patience: Duration::from_secs(wanted.patience),
-        cold: false,
-    };
+    let bench = Bench { tree, binary, programs, out: scratch.path().join("out") };
+    let plan = wanted.settings.plan();
     let mut stdout = std::io::stdout();
     let count = bench.programs.len();
-    writeln!(stdout, "{}: {count} ELF files in /usr/bin, {} runs", wanted.tree.display(), wanted.runs)?;
+    writeln!(stdout, "{}: {count} ELF files in /usr/bin, {} runs", wanted.tree.display(), plan.runs)?;
     let mut named = BTreeMap::new();
     let records = rounds::run(&plan, &Contender::ALL, |contender, round| {
         bench.measure(contender, round == 0, &mut named).map_err(|error| format!("{error:#}"))

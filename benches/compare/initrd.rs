@@ -13,13 +13,12 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::child::{self, Sample};
 use crate::report::mebibytes;
-use crate::rounds::{self, Plan, Record};
+use crate::rounds::{self, Plan, Record, Settings};
 use crate::statistics::{median, pairwise};
 
 /// What to compare.
@@ -30,21 +29,8 @@ pub(crate) struct Initrd {
     /// The codecs to compare, separated by commas [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<Codec>,
-    /// Counted rounds; every contender runs once in each
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
-    /// Rounds before the counted ones
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    warmup: u32,
-    /// Where outputs are written, and removed again [default: the directory for temporary files]
-    #[arg(long, value_name = "DIR")]
-    out_dir: Option<PathBuf>,
-    /// The rootcast binary to measure [default: the one beside this program]
-    #[arg(long, value_name = "PATH")]
-    rootcast: Option<PathBuf>,
-    /// Do not repeat a contender once it took longer than this
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
-    patience: u64,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -166,20 +152,13 @@ ROOTCAST=rootcast
 pub(crate) fn compare(wanted: &Initrd) -> Result<()> {
     ensure!(wanted.tree.is_dir(), "{}: not a directory", wanted.tree.display());
     let own = std::env::current_exe().context("this program's own path")?;
-    let binary = wanted.rootcast.clone().unwrap_or_else(|| own.with_file_name("rootcast"));
-    ensure!(binary.is_file(), "{}: no such file; build it with --release", binary.display());
-    let out_dir = wanted.out_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let (binary, out_dir) = (wanted.settings.binary()?, wanted.settings.out_dir());
     let scratch = tempfile::Builder::new().prefix("compare-").tempdir_in(&out_dir)?;
     let bench = Bench { tree: wanted.tree.canonicalize()?, binary, own, scratch: scratch.path().to_owned() };
     bench.prepare()?;
-    let plan = Plan {
-        runs: wanted.runs,
-        warmup: wanted.warmup,
-        patience: Duration::from_secs(wanted.patience),
-        cold: false,
-    };
+    let plan = wanted.settings.plan();
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "{} into {}, {} runs", wanted.tree.display(), out_dir.display(), wanted.runs)?;
+    writeln!(stdout, "{} into {}, {} runs", wanted.tree.display(), out_dir.display(), plan.runs)?;
     for codec in Codec::ALL {
         if wanted.only.is_empty() || wanted.only.contains(&codec) {
             let records = bench.measure(codec, &plan);

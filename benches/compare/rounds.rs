@@ -1,6 +1,9 @@
 //! The order of runs: every tool once in each round.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 
 use crate::child::Sample;
 use crate::tool::Tool;
@@ -16,6 +19,45 @@ pub(crate) struct Plan {
     pub(crate) patience: Duration,
     /// Whether each run starts with an empty page cache.
     pub(crate) cold: bool,
+}
+
+/// What the comparisons of one tree have in common.
+#[derive(clap::Args)]
+pub(crate) struct Settings {
+    /// Counted rounds; every contender runs once in each
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Rounds before the counted ones
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    warmup: u32,
+    /// Where outputs are written, and removed again [default: the directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    out_dir: Option<PathBuf>,
+    /// The rootcast binary to measure [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    rootcast: Option<PathBuf>,
+    /// Do not repeat a contender once it took longer than this
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    patience: u64,
+}
+
+impl Settings {
+    pub(crate) fn plan(&self) -> Plan {
+        let patience = Duration::from_secs(self.patience);
+        Plan { runs: self.runs, warmup: self.warmup, patience, cold: false }
+    }
+
+    /// The path of rootcast, which is there.
+    pub(crate) fn binary(&self) -> Result<PathBuf> {
+        let own = std::env::current_exe().context("this program's own path")?;
+        let binary = self.rootcast.clone().unwrap_or_else(|| own.with_file_name("rootcast"));
+        ensure!(binary.is_file(), "{}: no such file; build it with --release", binary.display());
+        Ok(binary.canonicalize()?)
+    }
+
+    pub(crate) fn out_dir(&self) -> PathBuf {
+        self.out_dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
 }
 
 /// What one tool did in all rounds.
@@ -35,7 +77,7 @@ pub(crate) struct Record<T = Tool> {
 pub(crate) fn run<T: Copy>(
     plan: &Plan,
     tools: &[T],
-    mut run: impl FnMut(T, u32) -> Result<Sample, String>,
+    mut run: impl FnMut(T, u32) -> std::result::Result<Sample, String>,
 ) -> Vec<Record<T>> {
     let new = |&tool: &T| Record { tool, samples: Vec::new(), failure: None, too_slow: false };
     let mut records: Vec<Record<T>> = tools.iter().map(new).collect();
