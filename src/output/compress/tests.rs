@@ -284,7 +284,8 @@ fn bytes_in_flight_are_bounded() {
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let mut out = Slow { segments: &segments, begun: None };
     let options = CompressOptions { write, cache: None };
-    stream(&members, &codec, &mut out, Path::new("-"), &options).expect("nothing fails");
+    let (streamed, _) = stream(&members, &codec, &mut out, Path::new("-"), &options).expect("nothing fails");
+    assert_eq!(streamed, Streamed::Whole);
     let limit = usize::try_from(codec.max_piece_len() * 3).expect("it fits") / LEN;
     let begun = out.begun.expect("something was written");
     assert!((2..=limit).contains(&begun), "{begun} of {} with a limit of {limit}", segments.len());
