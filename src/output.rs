@@ -12,7 +12,8 @@
 //! memory taken is a few buffers whatever the image's size. The bytes are the same for every number of threads,
 //! and so is the error when something fails: the one nearest the image's start.
 //!
-//! Beside them `read_ahead` has the kernel read what will be gathered, when it is not in the page cache yet.
+//! Beside them `read_ahead` has the kernel read what will be gathered, when it is not in the page cache yet. Before them
+//! `reserve` has it make room in memory, while the tree is still being read.
 
 mod atomic_file;
 pub mod cache;
@@ -21,6 +22,7 @@ pub mod compress;
 pub mod digest;
 mod in_order;
 mod read_ahead;
+mod reserve;
 mod runs;
 mod spans;
 pub mod sparse_file;
@@ -35,6 +37,7 @@ use crate::interrupt::Interrupt;
 use crate::report::progress::Progress;
 
 pub use clone_range::Reflink;
+pub use reserve::Reservation;
 
 /// How an image is read and written; nothing here shows in the bytes.
 #[derive(Clone, Copy)]

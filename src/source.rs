@@ -16,6 +16,7 @@ use image_tree::InodeId;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::report::progress::{Progress, Silent};
 use tar::{Compression, Limits};
 
 use directory::Scanned;
@@ -127,14 +128,36 @@ fn start_of(reader: impl Read) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
+/// How a source is read; nothing here shows in the tree.
+#[derive(Clone, Copy)]
+pub struct ReadOptions<'a> {
+    /// How many threads read a directory.
+    pub threads: NonZeroUsize,
+    /// What an archive may ask for.
+    pub limits: Limits,
+    /// Asked now and then whether to go on.
+    pub interrupt: &'a Interrupt,
+    /// Hears of bytes that the tree's files hold, as soon as they are found: of most, and of none that are not there.
+    pub found: &'a dyn Progress,
+}
+
+impl<'a> ReadOptions<'a> {
+    /// The usual limits, and nobody to hear of what is found.
+    #[must_use]
+    pub fn new(threads: NonZeroUsize, interrupt: &'a Interrupt) -> Self {
+        Self { threads, limits: Limits::DEFAULT, interrupt, found: &Silent }
+    }
+}
+
 /// Reads the tree, but not the bytes of files that have a place of their own.
 ///
 /// # Errors
 /// When the source cannot be read, or holds what no tree can.
-pub fn read(source: Source, threads: NonZeroUsize, limits: Limits, interrupt: &Interrupt) -> Result<Layer> {
+pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Layer> {
+    let ReadOptions { threads, limits, interrupt, found } = *options;
     let whole = |scanned| Layer { scanned, implied: BTreeSet::new() };
     match source {
-        Source::Directory(path) => directory::read(&path, threads.get()).map(whole),
+        Source::Directory(path) => directory::read_telling(&path, threads.get(), found).map(whole),
         Source::Dump { text, name, basedir } => {
             dump::read(text, &name, &basedir).map(Scanned::from).map(whole)
         }

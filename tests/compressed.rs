@@ -15,7 +15,7 @@ use rootcast::interrupt::Interrupt;
 use rootcast::output::compress::{CompressOptions, Member, stream};
 use rootcast::output::{Reflink, WriteOptions};
 use rootcast::report::progress::Silent;
-use rootcast::source;
+use rootcast::source::{self, ReadOptions};
 
 use crate::judges;
 
@@ -52,8 +52,8 @@ fn make_tree(at: &Path, long: u64) {
 
 fn scanned(at: &Path) -> source::Layer {
     let source = source::Source::at(at.as_os_str(), None).expect("a directory");
-    let one = NonZeroUsize::MIN;
-    source::read(source, one, Default::default(), &Interrupt::never()).expect("it can be read")
+    let interrupt = Interrupt::never();
+    source::read(source, &ReadOptions::new(NonZeroUsize::MIN, &interrupt)).expect("it can be read")
 }
 
 fn layout<'t>(layer: &'t source::Layer, codec: &Codec) -> Layout<'t, Blob> {

@@ -13,7 +13,7 @@ use rootcast::interrupt::Interrupt;
 use rootcast::output::{Reflink, WriteOptions, sparse_file};
 use rootcast::report::progress::Silent;
 use rootcast::report::{Level, Log};
-use rootcast::source::{self, Source, tar::Limits};
+use rootcast::source::{self, ReadOptions, Source};
 use rootcast::transform::hardlinks::{self, Linked, Policy};
 use rootcast::transform::identical;
 use tempfile::TempDir;
@@ -58,7 +58,7 @@ fn directory(linked: bool) -> TempDir {
 
 fn read(directory: &Path) -> Tree<Blob> {
     let source = Source::at(directory.as_os_str(), None).expect("a directory");
-    let layer = source::read(source, THREADS, Limits::default(), &Interrupt::never());
+    let layer = source::read(source, &ReadOptions::new(THREADS, &Interrupt::never()));
     layer.expect("it can be read").scanned.tree
 }
 

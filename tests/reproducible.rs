@@ -125,6 +125,36 @@ fn the_filesystem_of_the_source_does_not_show() {
     }
 }
 
+/// Into memory the room for what is found is made before anything is known of where it will be.
+#[test]
+fn the_filesystem_of_the_output_does_not_show() {
+    let shm = Path::new("/dev/shm");
+    if !shm.is_dir() {
+        judges::skip("output in memory", "there is no /dev/shm");
+        return;
+    }
+    let (scratch, in_memory) = (Scratch::new(), Scratch::below(shm));
+    let source = scratch.join("source");
+    fs::create_dir(&source).unwrap();
+    for (index, byte) in [7, 0, 7, 0, 0, 7].into_iter().enumerate() {
+        fs::write(source.join(format!("{index}")), vec![byte; 9 << 20]).unwrap();
+    }
+    for make in [&["image"][..], &["initrd", "--init", "none", "--compress", "none"]] {
+        let cast = |at: &Scratch, threads: &str| {
+            let output = at.join(format!("{} by {threads}", make[0]));
+            let mut command = rootcast();
+            command.args(make).arg(&source).arg("-o").arg(&output).args(["-j", threads]);
+            run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
+            (sha256(&output), fs::metadata(&output).unwrap().blocks())
+        };
+        let alone = cast(&in_memory, "1");
+        assert_eq!(cast(&scratch, "2").0, alone.0);
+        for threads in ["2", "7"] {
+            assert_eq!(cast(&in_memory, threads), alone, "with {threads} threads holes are as without");
+        }
+    }
+}
+
 /// Enough names that a directory's hash order differs from any order of creation.
 fn with_many_names() -> Fixture {
     let mut fixture = small::small();

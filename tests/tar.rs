@@ -13,7 +13,7 @@ use image_tree::Content as _;
 use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
 use rootcast::source::tar::{self, Limits};
-use rootcast::source::{self, Layer, Source};
+use rootcast::source::{self, Layer, ReadOptions, Source};
 
 use crate::fixtures::{Fixture, Item, Kind, small};
 use crate::judges;
@@ -86,8 +86,8 @@ fn fitting(mut fixture: Fixture, can: Can) -> Fixture {
 /// What rootcast reads, with every byte of every file.
 fn read(archive: &Path) -> Expected {
     let source = Source::at(archive.as_os_str(), None).expect("it is known");
-    let threads = std::num::NonZeroUsize::MIN;
-    let layer = source::read(source, threads, Limits::DEFAULT, &Interrupt::never());
+    let interrupt = Interrupt::never();
+    let layer = source::read(source, &ReadOptions::new(std::num::NonZeroUsize::MIN, &interrupt));
     expected(&layer.unwrap_or_else(|error| panic!("{error}")))
 }
 

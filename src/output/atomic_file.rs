@@ -57,6 +57,11 @@ impl AtomicFile {
         &self.file
     }
 
+    /// Whether there is a second name until the file is whole.
+    pub(super) fn has_hidden_name(&self) -> bool {
+        self.hidden.is_some()
+    }
+
     /// Gives the file its name, replacing what has it.
     ///
     /// # Errors

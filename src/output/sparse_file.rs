@@ -41,12 +41,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use image_runs::{Image, Run};
+use rustix::fs::FallocateFlags;
 
 use super::WriteOptions;
 use super::atomic_file::AtomicFile;
 use super::clone_range::{Cloned, Cloner, Reflink};
 use super::in_order::cannot_start_thread;
 use super::read_ahead::{self, Reached};
+use super::reserve::{Reservation, Reserved};
 use super::spans::{SPAN_SIZE, Span, Spans, in_memory, split};
 use super::stream::{self, Streamed};
 use crate::blob::{CloneSource, ReadAhead};
@@ -95,8 +97,27 @@ pub fn write<C: CloneSource + ReadAhead>(
             let message = "is no regular file, so nothing can be cloned into it: leave out --reflink=always";
             Err(Error::at(ErrorKind::Usage, path, message))
         }
-        Target::Regular(target) => write_file(image, path, &target, options),
+        Target::Regular(target) => {
+            let output = AtomicFile::create(&target)?;
+            write_file(image, path, Reserved { output, range: 0..0 }, options)
+        }
         Target::Stream => write_stream(image, path, options),
+    }
+}
+
+/// As [`write()`], into the file that was begun for `path`.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_reserved<C: CloneSource + ReadAhead>(
+    image: &dyn Image<C>,
+    path: &Path,
+    reservation: Reservation,
+    options: &WriteOptions<'_>,
+) -> Result<Written> {
+    match reservation.finish() {
+        Some(reserved) => write_file(image, path, reserved, options),
+        None => write(image, path, options),
     }
 }
 
@@ -170,11 +191,11 @@ fn write_stream<C: ReadAhead>(
 fn write_file<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
     path: &Path,
-    target: &Path,
+    reserved: Reserved,
     options: &WriteOptions<'_>,
 ) -> Result<Written> {
     let refused = |error| cannot_hold(image, path, error);
-    let output = AtomicFile::create(target)?;
+    let Reserved { output, range } = reserved;
     output.file().set_len(image.len()).map_err(refused)?;
     let cloner = Cloner::new(output.file(), path, options.reflink);
     let spans = || Spans::of(image).choosing(|run, position| cloner.range(run, position));
@@ -183,6 +204,7 @@ fn write_file<C: CloneSource + ReadAhead>(
             spans: Mutex::new(spans()),
             reached,
             file: Mutex::new(output.file()),
+            reserved: range,
             stop: AtomicBool::new(false),
             cloner: &cloner,
             options,
@@ -231,6 +253,8 @@ struct Writer<'w, 'a, C> {
     /// The kernel lets one thread at a time write to a file. Threads that wait for it here sleep; in the kernel they
     /// would spin and take the processor from those that read.
     file: Mutex<&'w File>,
+    /// Which bytes of the file are no hole though nobody wrote them. All others are.
+    reserved: Range<u64>,
     /// Set when one thread failed: the others finish their span and take no other.
     stop: AtomicBool,
     cloner: &'w Cloner<'w>,
@@ -326,6 +350,7 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
             self.reached.advance(spans.position());
         }
         let start = span.start;
+        self.leave_hole(start - span.gap..start).map_err(|error| (start, error))?;
         self.options.progress.add(span.gap);
         let tally = match span.chosen.take() {
             Some(run) => self.clone_or_copy(run, span),
@@ -367,12 +392,39 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         let ranges: Vec<Range<usize>> = data_ranges(bytes, start).collect();
         // OK to unwrap: writing does not panic.
         let file = self.file.lock().expect("the file can be written to");
+        let mut hole = start;
         for range in ranges {
             let offset = start + range.start as u64;
+            self.punch(&file, hole..offset)?;
+            hole = offset + range.len() as u64;
             written += range.len() as u64;
             file.write_all_at(&bytes[range], offset).map_err(self.refused)?;
         }
+        self.punch(&file, hole..start + bytes.len() as u64)?;
         Ok(written)
+    }
+
+    /// Sees to it that a range of zeros, in bytes of the image, takes no room.
+    fn leave_hole(&self, zeros: Range<u64>) -> Result<()> {
+        if self.reserved_of(&zeros).is_empty() {
+            return Ok(());
+        }
+        // OK to unwrap: writing does not panic.
+        self.punch(&self.file.lock().expect("the file can be written to"), zeros)
+    }
+
+    fn punch(&self, file: &File, zeros: Range<u64>) -> Result<()> {
+        let Range { start, end } = self.reserved_of(&zeros);
+        if start >= end {
+            return Ok(());
+        }
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(file, flags, start, end - start).map_err(|errno| (self.refused)(errno.into()))
+    }
+
+    /// What of a range is reserved.
+    fn reserved_of(&self, range: &Range<u64>) -> Range<u64> {
+        range.start.max(self.reserved.start)..range.end.min(self.reserved.end)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
 
 mod ahead;
+mod reserved;
 mod targets;
 
 const BLOCK: usize = 4096;

@@ -13,6 +13,7 @@ use image_tree::{Content, Tree};
 use serde::Serialize;
 
 use super::clock::Clock;
+use super::read::Reader;
 use crate::blob::Blob;
 use crate::closure::{self, Closure, Kind, Known, Options, Reason, Search, Start, why};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,7 +30,7 @@ use crate::resolve::{Unresolved, follow};
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
     let mut clock = Clock::start();
-    let (tree, part) = super::read_part(&recipe.tree, interrupt, &log)?;
+    let (tree, part) = Reader::new(&recipe.tree, interrupt, &log).part()?;
     let part = part.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;
     let read = clock.lap().saturating_sub(part.took);
     if recipe.json {

@@ -11,12 +11,13 @@ use mkfs_ext4::Size;
 
 use super::clock::Clock;
 use super::put::{self, Done, put};
+use super::read::Reader;
 use crate::architecture;
 use crate::blob::Blob;
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::output::{self, Reflink, WriteOptions};
+use crate::output::{self, Reflink, Reservation, WriteOptions};
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::progress::Bar;
 use crate::report::{Counts, Filesystem, ImageReport, Log, Making, Partition, Timings};
@@ -27,6 +28,9 @@ use crate::transform::identical;
 /// The name of the GPT partition, which the Discoverable Partitions Specification leaves free.
 const PARTITION_NAME: &str = "root";
 
+/// Where the journal of most filesystems has ended, in bytes of the image. It is nearly all zeros.
+const AFTER_JOURNAL: u64 = 24 << 20;
+
 /// Makes the image and puts it where the recipe says.
 ///
 /// # Errors
@@ -34,7 +38,13 @@ const PARTITION_NAME: &str = "root";
 pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut clock = Clock::start();
-    let mut tree = super::read_tree(&recipe.tree, interrupt, &log)?;
+    let begins = !recipe.filesystem.dedupe && !recipe.dry_run;
+    let reservation = if begins { put::begin(&recipe.output, &recipe.tree, AFTER_JOURNAL) } else { None };
+    let mut reader = Reader::new(&recipe.tree, interrupt, &log);
+    if let Some(reservation) = &reservation {
+        reader.found = reservation;
+    }
+    let mut tree = reader.tree()?;
     if recipe.tree.file_contexts.is_some() {
         own_lost_and_found(&mut tree)?;
     }
@@ -67,7 +77,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         return tell_plan(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    match put_with_bar(recipe, &disk, interrupt)? {
+    match put_with_bar(recipe, &disk, reservation, interrupt)? {
         Done::Written(transfer) => (report.product.written, report.product.transfer) = (true, transfer),
         Done::Digested(digest) => report.product.sha256 = Some(digest),
     }
@@ -161,10 +171,16 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
     }
 }
 
-fn put_with_bar(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, interrupt: &Interrupt) -> Result<Done> {
+fn put_with_bar(
+    recipe: &ImageRecipe,
+    disk: &Disk<'_, Blob>,
+    reservation: Option<Reservation>,
+    interrupt: &Interrupt,
+) -> Result<Done> {
     let bar = Bar::on_stderr(disk.len(), recipe.quiet);
     let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
-    put(disk, &recipe.output, &WriteOptions { threads, reflink, interrupt, progress: &bar })
+    let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
+    put(disk, &recipe.output, reservation, &options)
 }
 
 /// Whether all contents are files of the host, which alone can be cloned; memory has none that is a block long.

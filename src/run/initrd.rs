@@ -17,12 +17,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::clock::Clock;
 use super::put::{self, Done, put};
+use super::read::Reader;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::cache::Cache;
 use crate::output::compress::{self, CompressOptions, Compressed, Member};
-use crate::output::{WriteOptions, stream};
+use crate::output::{Reservation, WriteOptions, stream};
 use crate::recipe::Output;
 use crate::recipe::initrd::{INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::progress::Bar;
@@ -44,7 +45,13 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     log.detail(format_args!("compressed with {codec}"));
     let appended = parts::appended(recipe, &kernel, &log)?;
     let host_microcode = HostMicrocode::read(&recipe.microcode)?;
-    let mut tree = super::read_tree(&recipe.tree, interrupt, &log)?;
+    let begins = codec.compression().is_none() && !recipe.dry_run;
+    let reservation = if begins { put::begin(&recipe.output, &recipe.tree, 0) } else { None };
+    let mut reader = Reader::new(&recipe.tree, interrupt, &log);
+    if let Some(reservation) = &reservation {
+        reader.found = reservation;
+    }
+    let mut tree = reader.tree()?;
     let init_made = give_init(&mut tree, recipe)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
     // What it holds goes with the process, which takes less time than freeing each name.
@@ -63,7 +70,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
         return tell(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    made.put(&mut report, interrupt)?;
+    made.put(&mut report, reservation, interrupt)?;
     timings.write = clock.lap();
     report.making.timings = timings;
     tell(recipe, report, &log)
@@ -132,7 +139,12 @@ impl Made<'_, '_> {
     }
 
     /// Writes or digests it, and reports what came of that.
-    fn put(&self, report: &mut InitrdReport, interrupt: &Interrupt) -> Result<()> {
+    fn put(
+        &self,
+        report: &mut InitrdReport,
+        reservation: Option<Reservation>,
+        interrupt: &Interrupt,
+    ) -> Result<()> {
         let recipe = self.recipe;
         let bar = Bar::on_stderr(self.plain().len(), recipe.quiet);
         let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
@@ -140,7 +152,7 @@ impl Made<'_, '_> {
         if self.codec.compression().is_some() {
             return self.compress(report, write);
         }
-        match put(&self.plain(), &recipe.output, &write)? {
+        match put(&self.plain(), &recipe.output, reservation, &write)? {
             Done::Written(transfer) => (report.product.written, report.product.transfer) = (true, transfer),
             Done::Digested(digest) => report.product.sha256 = Some(digest),
         }

@@ -8,7 +8,7 @@ use image_runs::Image;
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::output::sparse_file::Written;
-use crate::output::{WriteOptions, digest, sparse_file, stream};
+use crate::output::{Reservation, WriteOptions, digest, sparse_file, stream};
 use crate::recipe::{Output, TreeRecipe};
 use crate::report::{Product, Transfer};
 
@@ -20,12 +20,31 @@ pub(super) enum Done {
     Digested(String),
 }
 
+/// Begins the output before the tree is read, where that helps and all that will be found in it is to be copied, to the
+/// byte `start` or after it.
+pub(super) fn begin(output: &Output, tree: &TreeRecipe, start: u64) -> Option<Reservation> {
+    let is_whole = tree.keep.is_none() && tree.edits.is_empty() && tree.sources.len() == 1;
+    match output {
+        // A lone thread would be kept from finding more.
+        Output::File(path) if is_whole && tree.threads.get() > 1 => Reservation::begin(path, start),
+        _ => None,
+    }
+}
+
 /// Writes or digests an image.
-pub(super) fn put(image: &dyn Image<Blob>, output: &Output, options: &WriteOptions<'_>) -> Result<Done> {
+pub(super) fn put(
+    image: &dyn Image<Blob>,
+    output: &Output,
+    reservation: Option<Reservation>,
+    options: &WriteOptions<'_>,
+) -> Result<Done> {
     match output {
         Output::File(path) => {
-            let Written { cloned_bytes, written_bytes, hole_bytes, .. } =
-                sparse_file::write(image, path, options)?;
+            let written = match reservation {
+                Some(reservation) => sparse_file::write_reserved(image, path, reservation, options),
+                None => sparse_file::write(image, path, options),
+            };
+            let Written { cloned_bytes, written_bytes, hole_bytes, .. } = written?;
             Ok(Done::Written(Some(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes })))
         }
         Output::Stream => {

@@ -7,6 +7,7 @@ use std::path::Path;
 use image_tree::Content;
 use image_tree::dump::{self, Body};
 
+use super::read::Reader;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -20,7 +21,7 @@ use crate::report::Log;
 /// When the tree cannot be read or the text not be written. A reader that goes away is no error.
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
-    let mut tree = super::read_tree(recipe, interrupt, &log)?;
+    let mut tree = Reader::new(recipe, interrupt, &log).tree()?;
     super::finish(&mut tree, recipe, interrupt, &log)?;
     interrupt.check()?;
     let mut out = stream::standard_output()?;

@@ -16,6 +16,7 @@ use image_tree::{Inode, InodeId, Tree};
 
 use crate::blob::{Blob, Root};
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::progress::{Progress, Silent};
 
 /// A directory of the host, and what of it is no part of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,16 @@ pub struct Unreadable {
 /// [`Io`](crate::error::ErrorKind::Io) with the path of a directory that cannot be read for another reason.
 /// [`BadInput`](crate::error::ErrorKind::BadInput) with the path of what changed during the scan or has metadata no tree can hold.
 pub fn read(path: &Path, threads: usize) -> Result<Scanned> {
-    read_where(path, threads, &|_| true)
+    read_telling(path, threads, &Silent)
+}
+
+/// As [`read`], while `found` hears of the bytes of the files with one name, as they are found: of those that have blocks,
+/// and so of no more than whoever copies all files must write.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_telling(path: &Path, threads: usize, found: &dyn Progress) -> Result<Scanned> {
+    scan(path, threads, &|_| true, found)
 }
 
 /// As [`read`], but looks only into those directories beneath the root that `wanted` is true for, by their paths in the
@@ -79,9 +89,14 @@ pub fn read(path: &Path, threads: usize) -> Result<Scanned> {
 /// # Errors
 /// As [`read`].
 pub fn read_where(path: &Path, threads: usize, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) -> Result<Scanned> {
+    scan(path, threads, wanted, &Silent)
+}
+
+fn scan(path: &Path, threads: usize, wanted: scan::Wanted<'_>, found: &dyn Progress) -> Result<Scanned> {
     let root = Root::open_at(path).map_err(|errno| Error::io(path, errno))?;
     let root = Arc::new(root);
-    assemble::assemble(&root, scan::scan(&root, threads, &|path| path.is_empty() || wanted(path))?)
+    let wanted = |path: &[u8]| path.is_empty() || wanted(path);
+    assemble::assemble(&root, scan::scan(&root, threads, &wanted, found)?)
 }
 
 /// Reads one file of the host that is no directory. The path may be a symbolic link, which is followed.
@@ -97,7 +112,7 @@ pub fn read_file(path: &Path) -> Result<Inode<Blob>> {
     let root = Root::open_at(parent).map_err(|errno| Error::io(parent, errno))?;
     let root = Arc::new(root);
     let name = CString::new(name.as_bytes()).map_err(|error| Error::io(path, error))?;
-    let entry = list::Lister::new(&root)?.entry_of_root(&name)?;
+    let entry = list::Lister::new(&root, &Silent)?.entry_of_root(&name)?;
     match entry.found {
         list::Found::Directory => Err(is_directory()),
         list::Found::File { unreadable: true, .. } => Err(Error::io(path, rustix::io::Errno::ACCESS)),

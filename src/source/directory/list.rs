@@ -14,12 +14,16 @@ use super::scan::join;
 use super::xattrs::XattrReader;
 use crate::blob::{Blob, HostDirectory, Identity, Root};
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::progress::Progress;
 
 /// How much of a directory one system call gives.
 const BUFFER: usize = 64 * 1024;
 
 /// A directory with more entries than this is a matter for several threads, which take as many at a time.
 const BATCH: usize = 512;
+
+/// How many bytes of files are found, at least, before anybody hears of them.
+const PORTION: u64 = 1 << 20;
 
 /// The xattr of a POSIX ACL.
 const ACCESS_ACL: &[u8] = b"system.posix_acl_access";
@@ -87,21 +91,24 @@ pub(super) struct Lister<'r> {
     root: &'r Arc<Root>,
     xattrs: XattrReader<'r>,
     buffer: Vec<MaybeUninit<u8>>,
+    found: &'r dyn Progress,
+    /// How many bytes of files `found` has not heard of yet.
+    untold: u64,
 }
 
 impl<'r> Lister<'r> {
     /// A lister for any thread.
-    pub(super) fn new(root: &'r Arc<Root>) -> Result<Self> {
-        Ok(Self::with(root, XattrReader::new(root)?))
+    pub(super) fn new(root: &'r Arc<Root>, found: &'r dyn Progress) -> Result<Self> {
+        Ok(Self::with(root, XattrReader::new(root)?, found))
     }
 
     /// A lister for a thread that does nothing else with relative paths.
-    pub(super) fn of_own_thread(root: &'r Arc<Root>) -> Result<Self> {
-        Ok(Self::with(root, XattrReader::of_own_thread(root)?))
+    pub(super) fn of_own_thread(root: &'r Arc<Root>, found: &'r dyn Progress) -> Result<Self> {
+        Ok(Self::with(root, XattrReader::of_own_thread(root)?, found))
     }
 
-    fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>) -> Self {
-        Self { root, xattrs, buffer: vec![MaybeUninit::uninit(); BUFFER] }
+    fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>, found: &'r dyn Progress) -> Self {
+        Self { root, xattrs, buffer: vec![MaybeUninit::uninit(); BUFFER], found, untold: 0 }
     }
 
     /// Lists the open directory whose path relative to the root is `path`. Where it is long, `hand_over` may take names
@@ -255,9 +262,20 @@ impl<'r> Lister<'r> {
             }
         }
         let inode = Inode { metadata: metadata(self.root, &path, &stat, xattrs)?, kind };
+        if regular && !unreadable && stat.stx_nlink == 1 {
+            self.tell(stat.stx_size.min(stat.stx_blocks.saturating_mul(512)));
+        }
         let host = host_inode(&stat);
         let hard_link = (stat.stx_nlink > 1).then(|| HardLink { inode: host, ctime: identity(&stat).ctime });
         Ok(Entry { name, found: Found::File { inode, host, unreadable, hard_link } })
+    }
+
+    /// Tells of bytes, not of each file.
+    fn tell(&mut self, bytes: u64) {
+        self.untold = self.untold.saturating_add(bytes);
+        if self.untold >= PORTION {
+            self.found.add(std::mem::take(&mut self.untold));
+        }
     }
 
     /// What an entry is; none for a directory.

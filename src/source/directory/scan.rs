@@ -14,6 +14,7 @@ use image_tree::Name;
 use super::list::{Batch, Entry, Found, Lister, Listing, changed};
 use crate::blob::{HostDirectory, Root};
 use crate::error::{Error, Result};
+use crate::report::progress::Progress;
 
 /// More threads than this wait for the host's filesystem, and each needs up to four descriptors.
 const MAX_THREADS: usize = 32;
@@ -23,11 +24,17 @@ pub(super) type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
 
 /// Lists the root and every wanted directory beneath it, in no particular order. One that is not wanted has an empty
 /// listing.
-pub(super) fn scan(root: &Arc<Root>, threads: usize, wanted: Wanted<'_>) -> Result<Vec<Listing>> {
+pub(super) fn scan(
+    root: &Arc<Root>,
+    threads: usize,
+    wanted: Wanted<'_>,
+    found: &dyn Progress,
+) -> Result<Vec<Listing>> {
     let queue = Queue::new();
     let workers = threads.clamp(1, MAX_THREADS);
     let results: Vec<_> = thread::scope(|scope| {
-        let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(root, &queue, wanted))).collect();
+        let spawned: Vec<_> =
+            (0..workers).map(|_| scope.spawn(|| work(root, &queue, wanted, found))).collect();
         spawned.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     let mut all = Part::default();
@@ -67,8 +74,8 @@ impl Part {
     }
 }
 
-fn work(root: &Arc<Root>, queue: &Queue, wanted: Wanted<'_>) -> Result<Part> {
-    let mut lister = Lister::of_own_thread(root)?;
+fn work(root: &Arc<Root>, queue: &Queue, wanted: Wanted<'_>, found: &dyn Progress) -> Result<Part> {
+    let mut lister = Lister::of_own_thread(root, found)?;
     let mut part = Part::default();
     while let Some((task, _busy)) = queue.take() {
         let done = match task {

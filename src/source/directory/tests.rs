@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use image_tree::{Content, Device, Inode, Kind, Name, Timestamp};
@@ -123,10 +124,48 @@ fn the_number_of_threads_shows_nowhere() {
 }
 
 #[test]
+fn found_bytes_are_told_while_more_are_sought() {
+    let top = tempfile::tempdir().expect("a temporary directory");
+    let at = |name: &str| top.path().join(name);
+    let long = vec![7; 3 << 20];
+    fs::write(at("long"), &long).expect("a new file");
+    fs::write(at("two names"), &long).expect("a new file");
+    fs::hard_link(at("two names"), at("again")).expect("a new name");
+    fs::File::create(at("hole")).and_then(|file| file.set_len(64 << 20)).expect("a new file");
+    fs::create_dir(at("directory")).expect("a new directory");
+    for index in 0..1000 {
+        fs::write(at(&format!("directory/{index}")), &long[..8 << 10]).expect("a new file");
+    }
+    for threads in [1, 4] {
+        let found = Heard::default();
+        let tree = read_telling(top.path(), threads, &found).expect("it can be read").tree;
+        assert_eq!(tree.inode_count(), 1005);
+        let (bytes, times) = (found.bytes.into_inner(), found.times.into_inner());
+        let exact = (3 << 20) + 1000 * (8 << 10);
+        let portions = 1 + threads as u64;
+        assert!(bytes <= exact && bytes + portions * (1 << 20) > exact, "{bytes} of {exact} bytes");
+        assert!(times <= 10, "{times} times for {bytes} bytes");
+    }
+}
+
+#[derive(Default)]
+struct Heard {
+    bytes: AtomicU64,
+    times: AtomicU64,
+}
+
+impl Progress for Heard {
+    fn add(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.times.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
 fn the_order_of_the_hosts_lists_shows_nowhere() {
     let top = populated();
     let root = open(top.path());
-    let listings = scan::scan(&root, 2, &|_| true).expect("it can be read");
+    let listings = scan::scan(&root, 2, &|_| true, &Silent).expect("it can be read");
     let tree = assemble(&root, listings.clone()).expect("a complete set");
     let mut orders = std::collections::BTreeSet::new();
     for seed in 1..50 {
@@ -166,7 +205,7 @@ fn what_changes_between_two_looks() {
         let expected = format!("{}: changed while it was scanned", top.path().join(path).display());
         assert!(error.to_string().starts_with(&expected), "{error}");
     };
-    let mut listings = scan::scan(&root, 1, &|_| true).expect("it can be read");
+    let mut listings = scan::scan(&root, 1, &|_| true, &Silent).expect("it can be read");
     let missing: Vec<_> = listings.iter().filter(|listing| listing.path != b"a/sub").cloned().collect();
     changed(assemble(&root, missing), "a/sub");
     for listing in listings.iter_mut().filter(|listing| listing.path == b"z") {
@@ -180,7 +219,7 @@ fn what_changes_between_two_looks() {
 
     let fd = Arc::new(root.open(b"a", OFlags::RDONLY | OFlags::DIRECTORY).expect("it is a directory"));
     fs::remove_dir_all(top.path().join("a")).expect("it is ours");
-    let mut lister = Lister::new(&root).expect("the root is open");
+    let mut lister = Lister::new(&root, &Silent).expect("the root is open");
     changed(Err(lister.list(&fd, b"a", &mut Some).expect_err("it is gone")), "a");
     let gone = lister.entry_of_root(c"a").expect_err("it is gone");
     changed(Err(gone), "a");

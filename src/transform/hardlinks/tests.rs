@@ -5,7 +5,7 @@ use image_tree::{Inode, Kind, dump};
 use super::*;
 use crate::blob::Blob;
 use crate::report::Level;
-use crate::source::{self, Source};
+use crate::source::{self, ReadOptions, Source};
 
 const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
@@ -170,11 +170,8 @@ fn a_file_that_changed_is_named() {
         fs::write(path(name), "0123456789").expect("new");
     }
     let source = Source::at(directory.path().as_os_str(), None).expect("a directory");
-    let mut tree: Tree<Blob> =
-        source::read(source, THREADS, source::tar::Limits::default(), &Interrupt::never())
-            .expect("it can be read")
-            .scanned
-            .tree;
+    let layer = source::read(source, &ReadOptions::new(THREADS, &Interrupt::never()));
+    let mut tree: Tree<Blob> = layer.expect("it can be read").scanned.tree;
     fs::write(path("b"), "012345678").expect("it is there");
     let log = Log::new(Level::Quiet);
     let before = tree.clone();

@@ -1,0 +1,136 @@
+//! What is reserved before anything is written shows nowhere.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use super::super::atomic_file::AtomicFile;
+use super::super::reserve::{MAX_LEN, Reservation, STEP};
+use super::*;
+
+/// A reservation of as much of `within` as `found` bytes ask for, made already.
+fn reserved(path: &Path, within: Range<u64>, found: &[u64]) -> Reservation {
+    let output = AtomicFile::create(path).expect("a file can be made");
+    let file = output.file().try_clone().expect("it is open");
+    let steps = (within.end - within.start).min(found.iter().sum()) / STEP;
+    let expected = if steps == 0 { 0 } else { within.start + steps * STEP };
+    let reservation = Reservation::of(output, within).expect("a thread can be started");
+    found.iter().for_each(|bytes| reservation.add(*bytes));
+    let started = Instant::now();
+    let len = || file.metadata().expect("it is open").len();
+    while len() < expected {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} bytes are reserved, not {expected}", len());
+        thread::sleep(Duration::from_millis(1));
+    }
+    reservation
+}
+
+/// Writes an image with and without a reservation and compares what came of it.
+fn check(image: &TestImage, within: Range<u64>, found: &[u64]) {
+    let directory = directory();
+    let at = |name: &str| directory.path().join(name);
+    let allocated = |name| fs::metadata(at(name)).expect("the file is there").blocks() * 512;
+    let plain = write(image, &at("plain"), 2).expect("it can be written");
+    let bytes = fs::read(at("plain")).expect("the file is there");
+    for threads in THREADS {
+        let (interrupt, done) = (Interrupt::never(), Count::default());
+        let options = options(threads, &interrupt, &done);
+        let reservation = reserved(&at("reserved"), within.clone(), found);
+        let written = sparse_file::write_reserved(image, &at("reserved"), reservation, &options);
+        assert_eq!(written.expect("it can be written"), plain);
+        assert_eq!(done.0.load(Ordering::Relaxed), image.len);
+        assert!(fs::read(at("reserved")).expect("the file is there") == bytes, "{threads} threads");
+        let (least, most) = (allocated("plain"), most_allocated(&bytes));
+        let allocated = allocated("reserved");
+        assert!(allocated <= most.max(least), "{allocated} bytes are allocated, {most} or {least} would do");
+    }
+}
+
+/// Zeros of every kind among bytes: long ones, those of a content, and those at the end.
+fn holey() -> TestImage {
+    let part = |index, offset| Part::Content { index, offset };
+    let runs = vec![
+        (1536, part(0, 0)),
+        (SPAN_SIZE + 5000, Part::Zeros),
+        (2 * SPAN_SIZE, part(1, 0)),
+        (100_000, Part::Zeros),
+        (70_000, part(0, 1)),
+        (SPAN_SIZE, part(1, 4096)),
+        (3 * SPAN_SIZE + 17, Part::Zeros),
+    ];
+    let pattern = pattern(2 * SPAN_SIZE, 3);
+    TestImage::new(runs, vec![dense(80_000), TestContent::Bytes(pattern)])
+}
+
+#[test]
+fn holes_are_where_they_would_be() {
+    let image = holey();
+    check(&image, 0..64 * STEP, &[image.len]);
+    check(&image, 0..64 * STEP, &[1, STEP, 17, 3 * STEP]);
+    check(&image, 2 * STEP..64 * STEP, &[2 * STEP]);
+    check(&image, 0..2 * STEP, &[64 * STEP]);
+}
+
+#[test]
+fn what_is_reserved_beyond_the_end_is_cut_off() {
+    check(&holey(), 0..64 * STEP, &[32 * STEP]);
+    check(&holey(), 40 * STEP..64 * STEP, &[2 * STEP]);
+    check(&whole(dense(5)), 0..64 * STEP, &[8 * STEP]);
+    check(&TestImage::new(vec![], vec![]), 0..64 * STEP, &[8 * STEP]);
+}
+
+#[test]
+fn too_little_to_reserve_is_none() {
+    check(&holey(), 0..STEP - 1, &[64 * STEP]);
+    check(&holey(), 0..64 * STEP, &[STEP - 1]);
+    check(&holey(), 0..64 * STEP, &[]);
+}
+
+#[test]
+fn a_reservation_that_is_not_needed_leaves_nothing() {
+    let directory = directory();
+    drop(reserved(&directory.path().join("image"), 0..64 * STEP, &[4 * STEP]));
+    assert_eq!(names(directory.path()), [""; 0]);
+
+    let path = directory.path().join("image");
+    let (interrupt, reservation) = (Interrupt::never(), reserved(&path, 0..64 * STEP, &[4 * STEP]));
+    let image = whole(TestContent::Broken(1));
+    sparse_file::write_reserved(&image, &path, reservation, &options(2, &interrupt, &Silent))
+        .expect_err("a content is broken");
+    assert_eq!(names(directory.path()), [""; 0]);
+}
+
+#[test]
+fn the_kernel_may_refuse_to_reserve() {
+    // A file cannot be as long.
+    let directory = directory();
+    let path = directory.path().join("image");
+    let output = AtomicFile::create(&path).expect("a file can be made");
+    let beyond = (1 << 63) - 4 * STEP;
+    let reservation = Reservation::of(output, beyond..u64::MAX).expect("a thread can be started");
+    reservation.add(u64::MAX);
+    reservation.add(u64::MAX);
+    let (image, interrupt) = (holey(), Interrupt::never());
+    let written = sparse_file::write_reserved(&image, &path, reservation, &options(2, &interrupt, &Silent));
+    assert_eq!(written.expect("it can be written").len, image.len);
+}
+
+#[test]
+fn only_files_on_tmpfs_are_begun() {
+    let in_memory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
+    let path = in_memory.path().join("image");
+    let reservation = Reservation::begin(&path, 0).expect("it is on tmpfs");
+    assert_eq!(names(in_memory.path()), [""; 0], "it has no name yet");
+    reservation.add(3 * STEP);
+    let interrupt = Interrupt::never();
+    let written =
+        sparse_file::write_reserved(&whole(dense(5)), &path, reservation, &options(1, &interrupt, &Silent));
+    assert_eq!(written.expect("it can be written").written_bytes, 5);
+    assert_eq!(fs::read(&path).expect("the file is there"), [7; 5]);
+
+    let begins = |path: &str, start| Reservation::begin(Path::new(path), start).is_some();
+    assert!(!begins("/proc/image", 0), "nothing can be made there");
+    assert!(!begins("/dev/null", 0), "it is no regular file");
+    assert!(!begins("/dev/shm", 0), "it is a directory");
+    assert!(!begins("/dev/shm/nothing/image", 0), "its directory is not there");
+    assert!(!begins(path.to_str().expect("it is text"), u64::MAX - MAX_LEN / 1024), "no file is as long");
+}
