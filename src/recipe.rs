@@ -41,6 +41,8 @@ pub struct TreeRecipe {
     pub limits: Limits,
     /// Whose SELinux labels the files get; none leaves those that the source keeps.
     pub file_contexts: Option<FileContexts>,
+    /// Whether the entries of directories that are mounted beneath a source directory are left out.
+    pub one_file_system: bool,
     /// What becomes of what may not be read.
     pub unreadable: unreadable::Policy,
     /// Which names share an inode in the end.

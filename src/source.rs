@@ -137,15 +137,17 @@ pub struct ReadOptions<'a> {
     pub limits: Limits,
     /// Asked now and then whether to go on.
     pub interrupt: &'a Interrupt,
+    /// Whether the entries of directories that are mounted beneath a directory are left out.
+    pub one_file_system: bool,
     /// Hears of bytes that the tree's files hold, as soon as they are found: of most, and of none that are not there.
     pub found: &'a dyn Progress,
 }
 
 impl<'a> ReadOptions<'a> {
-    /// The usual limits, and nobody to hear of what is found.
+    /// The usual limits, all that is mounted, and nobody to hear of what is found.
     #[must_use]
     pub fn new(threads: NonZeroUsize, interrupt: &'a Interrupt) -> Self {
-        Self { threads, limits: Limits::DEFAULT, interrupt, found: &Silent }
+        Self { threads, limits: Limits::DEFAULT, interrupt, one_file_system: false, found: &Silent }
     }
 }
 
@@ -154,10 +156,10 @@ impl<'a> ReadOptions<'a> {
 /// # Errors
 /// When the source cannot be read, or holds what no tree can.
 pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Layer> {
-    let ReadOptions { threads, limits, interrupt, found } = *options;
+    let ReadOptions { limits, interrupt, .. } = *options;
     let whole = |scanned| Layer { scanned, implied: BTreeSet::new() };
     match source {
-        Source::Directory(path) => directory::read_telling(&path, threads.get(), found).map(whole),
+        Source::Directory(path) => directory::read_as(&path, options).map(whole),
         Source::Dump { text, name, basedir } => {
             dump::read(text, &name, &basedir).map(Scanned::from).map(whole)
         }

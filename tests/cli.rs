@@ -56,6 +56,7 @@ const CASES: &[Case] = &[
             "--feature",
             "--hardlinks",
             "--dedupe",
+            "--one-file-system",
         ],
     ),
     good("tree --help", &["SOURCE"]),

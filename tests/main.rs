@@ -24,6 +24,7 @@ mod initrd;
 mod invariants;
 mod judges_fail;
 mod ld_cache;
+mod mounted;
 mod owners;
 mod profiles;
 mod reached;

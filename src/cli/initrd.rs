@@ -134,6 +134,7 @@ fn others_than_check() -> Vec<&'static str> {
         "sources",
         "basedir",
         "owner",
+        "one_file_system",
         "unreadable",
         "hardlinks",
         "file_contexts",

@@ -49,6 +49,10 @@ pub(super) struct TreeArguments {
     #[arg(long, value_name = "WHO", value_parser = values::owner(), help = OWNER, long_help = OWNER_FORMS)]
     owner: Option<Ownership>,
 
+    /// Leave out what is in directories of other filesystems mounted beneath a SOURCE directory, as tar does
+    #[arg(short = 'x', long)]
+    one_file_system: bool,
+
     /// What becomes of files and directories that may not be read [default: fail]
     #[arg(long, value_name = "WHAT")]
     unreadable: Option<Unreadable>,
@@ -166,6 +170,7 @@ impl TreeArguments {
             sources: self.sources,
             basedir: self.basedir,
             ownership: self.owner,
+            one_file_system: self.one_file_system,
             unreadable,
             hardlinks,
             edits: self.edits.0,

@@ -133,11 +133,12 @@ impl<'r> Reader<'r> {
         let usual = default_ownership(&source);
         let ownership = recipe.ownership.as_ref().unwrap_or(&usual);
         let is_directory = matches!(source, Source::Directory(_));
-        let options = ReadOptions { threads: recipe.threads, limits: recipe.limits, interrupt, found };
+        let options = read_options(recipe, interrupt, found);
         let Layer { mut scanned, implied } = match layer {
             Some(layer) => layer,
             None => source::read(source, &options)?,
         };
+        tell_elsewhere(&scanned.elsewhere, log);
         log.detail(format_args!("{}: {} inodes read", Path::new(path).display(), scanned.tree.inode_count()));
         let given = ownership::apply(&mut scanned, ownership, &usual)?;
         // Labels in a dump or an archive were written there for the guest. What the host left goes before edits can set
@@ -155,6 +156,26 @@ impl<'r> Reader<'r> {
             log.warn(report);
         }
         Ok((Layer { scanned, implied }, given))
+    }
+}
+
+/// How the sources of a recipe are read.
+pub(super) fn read_options<'r>(
+    recipe: &'r TreeRecipe,
+    interrupt: &'r Interrupt,
+    found: &'r dyn Progress,
+) -> ReadOptions<'r> {
+    let TreeRecipe { threads, limits, one_file_system, .. } = *recipe;
+    ReadOptions { threads, limits, interrupt, one_file_system, found }
+}
+
+/// Says which directories were not looked into as they are on other filesystems.
+fn tell_elsewhere(paths: &[Vec<u8>], log: &Log) {
+    for path in paths {
+        log.detail(format_args!("/{}: on another filesystem", path.escape_ascii()));
+    }
+    if !paths.is_empty() {
+        log.exclude("entries of directories on other filesystems", paths.len() as u64);
     }
 }
 

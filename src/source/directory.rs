@@ -16,7 +16,9 @@ use image_tree::{Inode, InodeId, Tree};
 
 use crate::blob::{Blob, Root};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::progress::{Progress, Silent};
+use crate::report::progress::Silent;
+use crate::source::ReadOptions;
+use scan::Manner;
 
 /// A directory of the host, and what of it is no part of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +31,15 @@ pub struct Scanned {
     pub unreadable: Vec<Unreadable>,
     /// The directories that [`read_where`] was not to look into, with their paths in the tree, without a leading `/`.
     pub unlisted: Vec<(InodeId, Vec<u8>)>,
+    /// The directories on other filesystems whose entries were to be left out, with their paths in the tree, without a
+    /// leading `/`.
+    pub elsewhere: Vec<Vec<u8>>,
 }
 
 impl From<Tree<Blob>> for Scanned {
     /// A tree that comes from no inodes of the host.
     fn from(tree: Tree<Blob>) -> Self {
-        Self { tree, hosts: Vec::new(), unreadable: Vec::new(), unlisted: Vec::new() }
+        Self { tree, hosts: Vec::new(), unreadable: Vec::new(), unlisted: Vec::new(), elsewhere: Vec::new() }
     }
 }
 
@@ -61,7 +66,7 @@ pub struct Unreadable {
 
 /// Reads everything beneath a directory of the host but the bytes of its files, which [`Blob`] reads later.
 ///
-/// The path may be a symbolic link to a directory; none is followed beneath it. Mount points are part of the tree.
+/// The path may be a symbolic link to a directory; none is followed beneath it. What is mounted there is part of the tree.
 /// Two names are one file when they have the same inode, whatever kind of file it is. The result depends neither on
 /// the order in which the host lists a directory nor on `threads`, of which at least one and at most 32 are used.
 ///
@@ -71,32 +76,38 @@ pub struct Unreadable {
 /// [`Io`](crate::error::ErrorKind::Io) with the path of a directory that cannot be read for another reason.
 /// [`BadInput`](crate::error::ErrorKind::BadInput) with the path of what changed during the scan or has metadata no tree can hold.
 pub fn read(path: &Path, threads: usize) -> Result<Scanned> {
-    read_telling(path, threads, &Silent)
+    scan(path, &Manner { threads, wanted: &|_| true, found: &Silent, one_file_system: false })
 }
 
-/// As [`read`], while `found` hears of the bytes of the files with one name, as they are found: of those that have blocks,
-/// and so of no more than whoever copies all files must write.
+/// As [`read`], as the options say. They are told of the bytes of the files with one name, as these are found: of bytes
+/// that have blocks, and so of no more than whoever copies all files must write.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_telling(path: &Path, threads: usize, found: &dyn Progress) -> Result<Scanned> {
-    scan(path, threads, &|_| true, found)
+pub fn read_as(path: &Path, options: &ReadOptions<'_>) -> Result<Scanned> {
+    let ReadOptions { threads, found, one_file_system, .. } = *options;
+    scan(path, &Manner { threads: threads.get(), wanted: &|_| true, found, one_file_system })
 }
 
-/// As [`read`], but looks only into those directories beneath the root that `wanted` is true for, by their paths in the
+/// As [`read_as`], but looks only into those directories beneath the root that `wanted` is true for, by their paths in the
 /// tree without a leading `/`. The others stand without entries and xattrs.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_where(path: &Path, threads: usize, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) -> Result<Scanned> {
-    scan(path, threads, wanted, &Silent)
+pub fn read_where(
+    path: &Path,
+    options: &ReadOptions<'_>,
+    wanted: &(dyn Fn(&[u8]) -> bool + Sync),
+) -> Result<Scanned> {
+    let ReadOptions { threads, found, one_file_system, .. } = *options;
+    let wanted = |path: &[u8]| path.is_empty() || wanted(path);
+    scan(path, &Manner { threads: threads.get(), wanted: &wanted, found, one_file_system })
 }
 
-fn scan(path: &Path, threads: usize, wanted: scan::Wanted<'_>, found: &dyn Progress) -> Result<Scanned> {
+fn scan(path: &Path, manner: &Manner<'_>) -> Result<Scanned> {
     let root = Root::open_at(path).map_err(|errno| Error::io(path, errno))?;
     let root = Arc::new(root);
-    let wanted = |path: &[u8]| path.is_empty() || wanted(path);
-    assemble::assemble(&root, scan::scan(&root, threads, &wanted, found)?)
+    assemble::assemble(&root, scan::scan(&root, manner)?)
 }
 
 /// Reads one file of the host that is no directory. The path may be a symbolic link, which is followed.
@@ -112,7 +123,7 @@ pub fn read_file(path: &Path) -> Result<Inode<Blob>> {
     let root = Root::open_at(parent).map_err(|errno| Error::io(parent, errno))?;
     let root = Arc::new(root);
     let name = CString::new(name.as_bytes()).map_err(|error| Error::io(path, error))?;
-    let entry = list::Lister::new(&root, &Silent)?.entry_of_root(&name)?;
+    let entry = list::Lister::new(&root)?.entry_of_root(&name)?;
     match entry.found {
         list::Found::Directory => Err(is_directory()),
         list::Found::File { unreadable: true, .. } => Err(Error::io(path, rustix::io::Errno::ACCESS)),

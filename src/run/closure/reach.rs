@@ -16,7 +16,9 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::Keep;
+use crate::report::progress::Silent;
 use crate::resolve::noticing;
+use crate::run::read::read_options;
 use crate::source::Layer;
 use crate::source::directory::{self, HostInode, Scanned};
 use crate::transform::unreadable;
@@ -46,11 +48,12 @@ pub(in crate::run) fn read(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result
     if !is_plain || source == "-" || !path.is_dir() {
         return Ok(None);
     }
+    let options = read_options(recipe, interrupt, &Silent);
     let (mut wanted, mut parsed) = (above(keep), Parsed::default());
     for _ in 0..MAX_ROUNDS {
         interrupt.check()?;
         let is_wanted = |path: &[u8]| is_usual(path, keep) || wanted.contains(path);
-        let scanned = directory::read_where(path, recipe.threads.get(), &is_wanted)?;
+        let scanned = directory::read_where(path, &options, &is_wanted)?;
         let known = parsed.known_in(&scanned);
         let Look { found, known, missed } = look(&scanned, keep, recipe, known);
         if !missed.is_empty() {

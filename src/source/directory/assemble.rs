@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use image_tree::{Inode, InodeId, Tree};
 
-use super::list::{Entry, Found, HardLink, Listing, changed};
+use super::list::{Entry, Found, HardLink, Listing, Seen, changed};
 use super::scan::join;
 use super::{HostInode, Scanned, Unreadable};
 use crate::blob::{Blob, Root};
@@ -22,11 +22,11 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanne
     let mut tree = Tree::new(top.metadata);
     // Beside the tree's table, whose rows are in the order of insertion.
     let mut hosts = vec![top.host];
-    let (mut unreadable, mut unlisted) = (Vec::new(), Vec::new());
+    let (mut unreadable, mut unlisted, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
     let mut note = |path: Vec<u8>, directory| {
         unreadable.push(Unreadable { host_path: root.join(&path), path, directory });
     };
-    if top.unreadable {
+    if top.seen == Seen::Unreadable {
         note(Vec::new(), true);
     }
     let mut first_names: HashMap<HostInode, (InodeId, HardLink)> = HashMap::new();
@@ -45,11 +45,11 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanne
                 let listing = listing.ok_or_else(|| changed(root, &path, "it has no listing"))?;
                 let id = tree.insert(directory, name, Inode::directory(listing.metadata)).map_err(refused)?;
                 hosts.push(listing.host);
-                if listing.unlisted {
-                    unlisted.push((id, path.clone()));
-                }
-                if listing.unreadable {
-                    note(path.clone(), true);
+                match listing.seen {
+                    Seen::Listed => {}
+                    Seen::Unreadable => note(path.clone(), true),
+                    Seen::Unlisted => unlisted.push((id, path.clone())),
+                    Seen::Elsewhere => elsewhere.push(path.clone()),
                 }
                 open.push((id, path, sorted(listing.entries).into_iter()));
             }
@@ -76,7 +76,7 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanne
             }
         }
     }
-    Ok(Scanned { tree, hosts, unreadable, unlisted })
+    Ok(Scanned { tree, hosts, unreadable, unlisted, elsewhere })
 }
 
 fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {

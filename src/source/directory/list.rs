@@ -14,7 +14,7 @@ use super::scan::join;
 use super::xattrs::XattrReader;
 use crate::blob::{Blob, HostDirectory, Identity, Root};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::progress::Progress;
+use crate::report::progress::{Progress, Silent};
 
 /// How much of a directory one system call gives.
 const BUFFER: usize = 64 * 1024;
@@ -24,6 +24,9 @@ const BATCH: usize = 512;
 
 /// How many bytes of files are found, at least, before anybody hears of them.
 const PORTION: u64 = 1 << 20;
+
+/// What the kernel is asked about a directory; one older than 5.8 does not tell its mount.
+const ASKED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::MNT_ID);
 
 /// The xattr of a POSIX ACL.
 const ACCESS_ACL: &[u8] = b"system.posix_acl_access";
@@ -44,10 +47,20 @@ pub(super) struct Listing {
     pub(super) host: HostInode,
     /// In the host's order.
     pub(super) entries: Vec<Entry>,
-    /// Whether the host does not let us see the entries, so that there seem to be none.
-    pub(super) unreadable: bool,
-    /// Whether nobody wants to see them, so that there seem to be none.
-    pub(super) unlisted: bool,
+    pub(super) seen: Seen,
+}
+
+/// Whether a directory's entries were looked at. If not, there seem to be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// They were.
+    Listed,
+    /// The host does not let us see them.
+    Unreadable,
+    /// Nobody wants to see them.
+    Unlisted,
+    /// They are left out because they are on another filesystem.
+    Elsewhere,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +85,27 @@ pub(super) enum Found {
     },
 }
 
+/// Where a directory of the host is mounted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mount {
+    device: u64,
+    /// None if the kernel does not tell.
+    id: Option<u64>,
+}
+
+impl Mount {
+    fn of(stat: &Statx) -> Self {
+        let tells = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
+        Self { device: identity(stat).device, id: tells.then_some(stat.stx_mnt_id) }
+    }
+
+    /// Whether it is another filesystem. Subvolumes of btrfs have devices of their own in one mount, and a directory
+    /// mounted at a second place is on the same device.
+    fn is_other(self, other: Self) -> bool {
+        self.device != other.device && (self.id.is_none() || self.id != other.id)
+    }
+}
+
 /// An inode of the host with several names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HardLink {
@@ -82,7 +116,10 @@ pub(super) struct HardLink {
 
 /// Something is not what it was a moment ago.
 pub(super) fn changed(root: &Root, path: &[u8], how: &str) -> Error {
-    let message = format!("changed while it was scanned: {how}; make sure that nothing writes to the source");
+    let message = format!(
+        "changed while it was scanned: {how}; make sure that nothing writes to the \
+                           source, or leave out what is mounted there with --one-file-system"
+    );
     Error::at(ErrorKind::BadInput, root.join(path), message)
 }
 
@@ -94,21 +131,39 @@ pub(super) struct Lister<'r> {
     found: &'r dyn Progress,
     /// How many bytes of files `found` has not heard of yet.
     untold: u64,
+    /// Where the root is, if what is elsewhere is left out.
+    home: Option<Mount>,
 }
 
 impl<'r> Lister<'r> {
     /// A lister for any thread.
-    pub(super) fn new(root: &'r Arc<Root>, found: &'r dyn Progress) -> Result<Self> {
-        Ok(Self::with(root, XattrReader::new(root)?, found))
+    pub(super) fn new(root: &'r Arc<Root>) -> Result<Self> {
+        Ok(Self::with(root, XattrReader::new(root)?))
     }
 
     /// A lister for a thread that does nothing else with relative paths.
-    pub(super) fn of_own_thread(root: &'r Arc<Root>, found: &'r dyn Progress) -> Result<Self> {
-        Ok(Self::with(root, XattrReader::of_own_thread(root)?, found))
+    pub(super) fn of_own_thread(root: &'r Arc<Root>) -> Result<Self> {
+        Ok(Self::with(root, XattrReader::of_own_thread(root)?))
     }
 
-    fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>, found: &'r dyn Progress) -> Self {
-        Self { root, xattrs, buffer: vec![MaybeUninit::uninit(); BUFFER], found, untold: 0 }
+    fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>) -> Self {
+        let buffer = vec![MaybeUninit::uninit(); BUFFER];
+        Self { root, xattrs, buffer, found: &Silent, untold: 0, home: None }
+    }
+
+    /// The same, telling of the bytes that files hold.
+    pub(super) fn telling(self, found: &'r dyn Progress) -> Self {
+        Self { found, ..self }
+    }
+
+    /// The same, leaving out what is mounted beneath the root.
+    pub(super) fn staying(self) -> Result<Self> {
+        let home = Mount::of(&self.stat_self(self.root.fd(), b"")?);
+        Ok(Self { home: Some(home), ..self })
+    }
+
+    fn is_elsewhere(&self, stat: &Statx) -> bool {
+        self.home.is_some_and(|home| home.is_other(Mount::of(stat)))
     }
 
     /// Lists the open directory whose path relative to the root is `path`. Where it is long, `hand_over` may take names
@@ -120,8 +175,11 @@ impl<'r> Lister<'r> {
         hand_over: &mut dyn FnMut(Batch) -> Option<Batch>,
     ) -> Result<Listing> {
         let before = self.stat_self(directory.as_fd(), path)?;
+        if self.is_elsewhere(&before) {
+            return self.unseen(directory, path, Seen::Elsewhere);
+        }
         if !may(directory.as_fd(), c".", Access::EXEC_OK) {
-            return self.unreadable(directory, path);
+            return self.unseen(directory, path, Seen::Unreadable);
         }
         let xattrs = self.xattrs.of_directory(directory.as_fd(), path)?;
         let metadata = metadata(self.root, path, &before, xattrs)?;
@@ -133,29 +191,18 @@ impl<'r> Lister<'r> {
         if identity(&before) != identity(&after) {
             return Err(changed(self.root, path, "its entries or metadata are not what they were"));
         }
-        Ok(Listing {
-            path: path.to_vec(),
-            metadata,
-            host: host_inode(&before),
-            entries,
-            unreadable: false,
-            unlisted: false,
-        })
+        Ok(Listing { path: path.to_vec(), metadata, host: host_inode(&before), entries, seen: Seen::Listed })
     }
 
-    /// What there is to say of a directory that may not be read or searched; `directory` may be open as a path only.
+    /// What there is to say of a directory without looking into it, for the reason `seen`, unless it is elsewhere and left
+    /// out for that; `directory` may be open as a path only.
     ///
     /// Its xattrs are left out: the kernel gives some of them only to who may read it.
-    pub(super) fn unreadable(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Listing> {
-        Ok(Listing { unreadable: true, unlisted: false, ..self.unlisted(directory, path)? })
-    }
-
-    /// A directory into which nobody looks.
-    pub(super) fn unlisted(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Listing> {
+    pub(super) fn unseen(&self, directory: &OwnedFd, path: &[u8], seen: Seen) -> Result<Listing> {
         let stat = self.stat_self(directory.as_fd(), path)?;
+        let seen = if self.is_elsewhere(&stat) { Seen::Elsewhere } else { seen };
         let metadata = metadata(self.root, path, &stat, Xattrs::new())?;
-        let (path, host, entries) = (path.to_vec(), host_inode(&stat), Vec::new());
-        Ok(Listing { path, metadata, host, entries, unreadable: false, unlisted: true })
+        Ok(Listing { path: path.to_vec(), metadata, host: host_inode(&stat), entries: Vec::new(), seen })
     }
 
     fn entries(
@@ -213,7 +260,7 @@ impl<'r> Lister<'r> {
 
     fn stat_self(&self, directory: BorrowedFd<'_>, path: &[u8]) -> Result<Statx> {
         let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-        rustix::fs::statx(directory, c"", flags, StatxFlags::BASIC_STATS)
+        rustix::fs::statx(directory, c"", flags, ASKED)
             .map_err(|errno| Error::io(self.root.join(path), errno))
     }
 

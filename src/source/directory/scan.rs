@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use image_tree::Name;
 
-use super::list::{Batch, Entry, Found, Lister, Listing, changed};
+use super::list::{Batch, Entry, Found, Lister, Listing, Seen, changed};
 use crate::blob::{HostDirectory, Root};
 use crate::error::{Error, Result};
 use crate::report::progress::Progress;
@@ -22,19 +22,23 @@ const MAX_THREADS: usize = 32;
 /// Which directories are listed, by their paths relative to the root.
 pub(super) type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
 
+/// How directories are listed.
+pub(super) struct Manner<'m> {
+    pub(super) threads: usize,
+    pub(super) wanted: Wanted<'m>,
+    /// Hears of the bytes of files.
+    pub(super) found: &'m dyn Progress,
+    /// Whether the entries of directories that are mounted beneath the root are left out.
+    pub(super) one_file_system: bool,
+}
+
 /// Lists the root and every wanted directory beneath it, in no particular order. One that is not wanted has an empty
 /// listing.
-pub(super) fn scan(
-    root: &Arc<Root>,
-    threads: usize,
-    wanted: Wanted<'_>,
-    found: &dyn Progress,
-) -> Result<Vec<Listing>> {
+pub(super) fn scan(root: &Arc<Root>, manner: &Manner<'_>) -> Result<Vec<Listing>> {
     let queue = Queue::new();
-    let workers = threads.clamp(1, MAX_THREADS);
+    let workers = manner.threads.clamp(1, MAX_THREADS);
     let results: Vec<_> = thread::scope(|scope| {
-        let spawned: Vec<_> =
-            (0..workers).map(|_| scope.spawn(|| work(root, &queue, wanted, found))).collect();
+        let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(root, &queue, manner))).collect();
         spawned.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     let mut all = Part::default();
@@ -74,12 +78,17 @@ impl Part {
     }
 }
 
-fn work(root: &Arc<Root>, queue: &Queue, wanted: Wanted<'_>, found: &dyn Progress) -> Result<Part> {
-    let mut lister = Lister::of_own_thread(root, found)?;
+fn work(root: &Arc<Root>, queue: &Queue, manner: &Manner<'_>) -> Result<Part> {
+    let mut lister = Lister::of_own_thread(root)?.telling(manner.found);
+    if manner.one_file_system {
+        lister = lister.staying()?;
+    }
     let mut part = Part::default();
     while let Some((task, _busy)) = queue.take() {
         let done = match task {
-            Task::Directory(path) => descend(root, queue, &mut lister, wanted, path, &mut part.listings),
+            Task::Directory(path) => {
+                descend(root, queue, &mut lister, manner.wanted, path, &mut part.listings)
+            }
             Task::Batch(batch) => examine(queue, &mut lister, batch, &mut part),
         };
         if let Err(error) = done {
@@ -114,7 +123,7 @@ fn descend(
     loop {
         let (directory, listing) = match opened {
             Opened::Readable(directory) | Opened::Place(directory) if !wanted(&path) => {
-                let listing = lister.unlisted(&directory, &path)?;
+                let listing = lister.unseen(&directory, &path, Seen::Unlisted)?;
                 (Arc::new(directory), listing)
             }
             Opened::Readable(directory) => {
@@ -123,7 +132,7 @@ fn descend(
                 (directory, listing)
             }
             Opened::Place(directory) => {
-                let listing = lister.unreadable(&directory, &path)?;
+                let listing = lister.unseen(&directory, &path, Seen::Unreadable)?;
                 (Arc::new(directory), listing)
             }
         };

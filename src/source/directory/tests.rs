@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -16,6 +17,12 @@ use super::list::{Found, Lister, Listing};
 use super::xattrs::XattrReader;
 use super::*;
 use crate::error::ErrorKind;
+use crate::interrupt::Interrupt;
+use crate::report::progress::Progress;
+
+fn manner(threads: usize) -> Manner<'static> {
+    Manner { threads, wanted: &|_| true, found: &Silent, one_file_system: false }
+}
 
 fn read(path: &Path, threads: usize) -> Result<Tree<Blob>> {
     super::read(path, threads).map(|scanned| scanned.tree)
@@ -138,7 +145,8 @@ fn found_bytes_are_told_while_more_are_sought() {
     }
     for threads in [1, 4] {
         let found = Heard::default();
-        let tree = read_telling(top.path(), threads, &found).expect("it can be read").tree;
+        let manner = Manner { found: &found, ..manner(threads) };
+        let tree = super::scan(top.path(), &manner).expect("it can be read").tree;
         assert_eq!(tree.inode_count(), 1005);
         let (bytes, times) = (found.bytes.into_inner(), found.times.into_inner());
         let exact = (3 << 20) + 1000 * (8 << 10);
@@ -165,7 +173,7 @@ impl Progress for Heard {
 fn the_order_of_the_hosts_lists_shows_nowhere() {
     let top = populated();
     let root = open(top.path());
-    let listings = scan::scan(&root, 2, &|_| true, &Silent).expect("it can be read");
+    let listings = scan::scan(&root, &manner(2)).expect("it can be read");
     let tree = assemble(&root, listings.clone()).expect("a complete set");
     let mut orders = std::collections::BTreeSet::new();
     for seed in 1..50 {
@@ -205,7 +213,7 @@ fn what_changes_between_two_looks() {
         let expected = format!("{}: changed while it was scanned", top.path().join(path).display());
         assert!(error.to_string().starts_with(&expected), "{error}");
     };
-    let mut listings = scan::scan(&root, 1, &|_| true, &Silent).expect("it can be read");
+    let mut listings = scan::scan(&root, &manner(1)).expect("it can be read");
     let missing: Vec<_> = listings.iter().filter(|listing| listing.path != b"a/sub").cloned().collect();
     changed(assemble(&root, missing), "a/sub");
     for listing in listings.iter_mut().filter(|listing| listing.path == b"z") {
@@ -219,7 +227,7 @@ fn what_changes_between_two_looks() {
 
     let fd = Arc::new(root.open(b"a", OFlags::RDONLY | OFlags::DIRECTORY).expect("it is a directory"));
     fs::remove_dir_all(top.path().join("a")).expect("it is ours");
-    let mut lister = Lister::new(&root, &Silent).expect("the root is open");
+    let mut lister = Lister::new(&root).expect("the root is open");
     changed(Err(lister.list(&fd, b"a", &mut Some).expect_err("it is gone")), "a");
     let gone = lister.entry_of_root(c"a").expect_err("it is gone");
     changed(Err(gone), "a");
@@ -347,7 +355,9 @@ fn only_what_is_wanted_is_listed() {
     let top = populated();
     let whole = super::read(top.path(), 2).expect("it can be read");
     assert_eq!(whole.unlisted, []);
-    let part = super::read_where(top.path(), 2, &|path| path == b"a").expect("it can be read");
+    let interrupt = Interrupt::never();
+    let options = ReadOptions::new(NonZeroUsize::MIN, &interrupt);
+    let part = super::read_where(top.path(), &options, &|path| path == b"a").expect("it can be read");
     let unlisted: Vec<_> = part.unlisted.iter().map(|(_, path)| path.as_slice()).collect();
     assert!(unlisted.contains(&&b"a/sub"[..]) && unlisted.contains(&&b"z"[..]), "{unlisted:?}");
     assert!(!unlisted.contains(&&b"a"[..]) && part.unreadable.is_empty());
