@@ -19,6 +19,7 @@ mod atomic_file;
 pub mod cache;
 mod clone_range;
 pub mod compress;
+mod data_ranges;
 pub mod digest;
 mod in_order;
 mod read_ahead;

@@ -16,8 +16,9 @@ use proptest::test_runner::RngSeed;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use super::data_ranges::MIN_HOLE;
 use super::spans::{MIN_GAP, SPAN_SIZE};
-use super::sparse_file::{self, MIN_HOLE, Written};
+use super::sparse_file::{self, Written};
 use super::stream::{self, Streamed};
 use super::{Reflink, WriteOptions, digest};
 use crate::blob::{CloneSource, ReadAhead};

@@ -40,11 +40,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let mut clock = Clock::start();
     let begins = !recipe.filesystem.dedupe && !recipe.dry_run;
     let reservation = if begins { put::begin(&recipe.output, &recipe.tree, AFTER_JOURNAL) } else { None };
-    let mut reader = Reader::new(&recipe.tree, interrupt, &log);
-    if let Some(reservation) = &reservation {
-        reader.found = reservation;
-    }
-    let mut tree = reader.tree()?;
+    let mut tree = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).tree()?;
     if recipe.tree.file_contexts.is_some() {
         own_lost_and_found(&mut tree)?;
     }

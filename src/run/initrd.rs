@@ -47,11 +47,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let host_microcode = HostMicrocode::read(&recipe.microcode)?;
     let begins = codec.compression().is_none() && !recipe.dry_run;
     let reservation = if begins { put::begin(&recipe.output, &recipe.tree, 0) } else { None };
-    let mut reader = Reader::new(&recipe.tree, interrupt, &log);
-    if let Some(reservation) = &reservation {
-        reader.found = reservation;
-    }
-    let mut tree = reader.tree()?;
+    let mut tree = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).tree()?;
     let init_made = give_init(&mut tree, recipe)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
     // What it holds goes with the process, which takes less time than freeing each name.

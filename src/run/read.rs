@@ -10,6 +10,7 @@ use super::closure::{self, Part, Reached};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::output::Reservation;
 use crate::recipe::TreeRecipe;
 use crate::report::Log;
 use crate::report::progress::{Progress, Silent};
@@ -20,17 +21,25 @@ use crate::transform::{edit, normalize, overlay, unreadable};
 
 /// Reads what one recipe names.
 pub(super) struct Reader<'r> {
-    pub(super) recipe: &'r TreeRecipe,
+    recipe: &'r TreeRecipe,
     /// Hears of bytes of the sources' files when they are found.
-    pub(super) found: &'r dyn Progress,
-    pub(super) interrupt: &'r Interrupt,
-    pub(super) log: &'r Log,
+    found: &'r dyn Progress,
+    interrupt: &'r Interrupt,
+    log: &'r Log,
 }
 
 impl<'r> Reader<'r> {
     /// A reader that tells nobody how much it found.
     pub(super) fn new(recipe: &'r TreeRecipe, interrupt: &'r Interrupt, log: &'r Log) -> Self {
         Self { recipe, found: &Silent, interrupt, log }
+    }
+
+    /// The same, which tells a reservation of what it finds.
+    pub(super) fn telling(self, reservation: Option<&'r Reservation>) -> Self {
+        match reservation {
+            Some(found) => Self { found, ..self },
+            None => self,
+        }
     }
 
     /// Lays each tree over those before it and makes the result what the recipe says, telling what that changed beyond
