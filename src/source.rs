@@ -139,7 +139,8 @@ pub struct ReadOptions<'a> {
     pub interrupt: &'a Interrupt,
     /// Whether the entries of directories that are mounted beneath a directory are left out.
     pub one_file_system: bool,
-    /// Hears of bytes that the tree's files hold, as soon as they are found: of most, and of none that are not there.
+    /// Hears of bytes that files of a directory hold, as soon as they are found: of most, and of none that are not there.
+    /// Other sources tell nothing.
     pub found: &'a dyn Progress,
 }
 

@@ -7,45 +7,56 @@ use std::process::Command;
 use crate::judges;
 use crate::product::{Scratch, rootcast_as_root, run};
 
-/// Mounts, taken away in the reverse order.
-struct Mounts(Vec<PathBuf>);
+/// A tree in which a filesystem, one of its files, one of its directories and a directory of the tree itself are mounted.
+struct MountedTree {
+    /// Taken away in the reverse order, before the directory they are in.
+    mounts: Vec<PathBuf>,
+    source: PathBuf,
+    scratch: Scratch,
+}
 
-impl Mounts {
-    fn add(&mut self, arguments: &[&str], what: &Path, at: &Path) {
+impl MountedTree {
+    /// `None` after a visible skip.
+    fn new() -> Option<Self> {
+        if !judges::may_mount() {
+            return None;
+        }
+        let scratch = Scratch::new();
+        let mut tree = Self { mounts: Vec::new(), source: scratch.join("source"), scratch };
+        let source = tree.source.clone();
+        let at = |name: &str| source.join(name);
+        for name in ["memory", "again", "own/deep", "far"] {
+            fs::create_dir_all(at(name)).expect("it is new");
+        }
+        for name in ["file", "bound", "own/deep/file", "memory/below"] {
+            fs::write(at(name), name).expect("it is new");
+        }
+        tree.mount(&["-t", "tmpfs", "-o", "size=1m,mode=1755"], Path::new("none"), "memory");
+        fs::create_dir(at("memory/sub")).expect("it is new");
+        for name in ["memory/file", "memory/sub/file"] {
+            fs::write(at(name), name).expect("it is new");
+        }
+        for (what, name) in [("memory/file", "bound"), ("memory/sub", "far"), ("own", "again")] {
+            tree.mount(&["--bind"], &at(what), name);
+        }
+        Some(tree)
+    }
+
+    fn mount(&mut self, arguments: &[&str], what: &Path, name: &str) {
+        let at = self.source.join(name);
         let mut mount = Command::new("mount");
-        run(mount.args(arguments).arg(what).arg(at)).success().unwrap_or_else(|why| panic!("{why}"));
-        self.0.push(at.to_owned());
+        run(mount.args(arguments).arg(what).arg(&at)).success().unwrap_or_else(|why| panic!("{why}"));
+        self.mounts.push(at);
     }
 }
 
-impl Drop for Mounts {
+impl Drop for MountedTree {
     fn drop(&mut self) {
-        for at in self.0.iter().rev() {
+        for at in self.mounts.iter().rev() {
             // OK to ignore: the directory stays then, as the test's output will show.
             let _ = Command::new("umount").arg("--lazy").arg(at).status();
         }
     }
-}
-
-/// A tree in which a filesystem, one of its files, one of its directories and a directory of the tree itself are mounted.
-fn mounted(source: &Path) -> Mounts {
-    let at = |name: &str| source.join(name);
-    for name in ["memory", "again", "own/deep", "far"] {
-        fs::create_dir_all(at(name)).expect("it is new");
-    }
-    for name in ["file", "bound", "own/deep/file", "memory/below"] {
-        fs::write(at(name), name).expect("it is new");
-    }
-    let mut mounts = Mounts(Vec::new());
-    mounts.add(&["-t", "tmpfs", "-o", "size=1m,mode=1755"], Path::new("none"), &at("memory"));
-    fs::create_dir(at("memory/sub")).expect("it is new");
-    for name in ["memory/file", "memory/sub/file"] {
-        fs::write(at(name), name).expect("it is new");
-    }
-    mounts.add(&["--bind"], &at("memory/file"), &at("bound"));
-    mounts.add(&["--bind"], &at("memory/sub"), &at("far"));
-    mounts.add(&["--bind"], &at("own"), &at("again"));
-    mounts
 }
 
 /// The lines of a dump, as paths with modes.
@@ -59,15 +70,10 @@ fn listed(source: &Path, arguments: &[&str]) -> Vec<String> {
 
 #[test]
 fn one_file_system_stays_where_the_source_is() {
-    if !judges::may_mount() {
-        return;
-    }
-    let scratch = Scratch::new();
-    let source = scratch.join("source");
-    fs::create_dir(&source).expect("it is new");
-    let _mounts = mounted(&source);
+    let Some(tree) = MountedTree::new() else { return };
+    let source = &tree.source;
 
-    let whole = listed(&source, &[]);
+    let whole = listed(source, &[]);
     for path in ["/memory/sub/file", "/far/file", "/again/deep/file", "/own/deep/file", "/bound"] {
         assert!(whole.contains(&format!("{path} 100644")), "{path}: {whole:?}");
     }
@@ -85,7 +91,7 @@ fn one_file_system_stays_where_the_source_is() {
         "/own/deep/file 100644",
     ];
     for threads in ["1", "3"] {
-        let found = listed(&source, &["--one-file-system", "-j", threads]);
+        let found = listed(source, &["--one-file-system", "-j", threads]);
         let found: Vec<&str> = found.iter().map(String::as_str).collect();
         assert_eq!(found, expected);
     }
@@ -93,35 +99,24 @@ fn one_file_system_stays_where_the_source_is() {
 
 #[test]
 fn one_file_system_is_as_for_tar() {
-    if !judges::may_mount() {
-        return;
-    }
     let Some(mut tar) = judges::command("tar") else { return };
-    let scratch = Scratch::new();
-    let source = scratch.join("source");
-    fs::create_dir(&source).expect("it is new");
-    let _mounts = mounted(&source);
-    let archive = scratch.join("tar");
-    run(tar.arg("--one-file-system").arg("-cf").arg(&archive).arg("-C").arg(&source).arg("."))
+    let Some(tree) = MountedTree::new() else { return };
+    let (source, archive) = (&tree.source, tree.scratch.join("tar"));
+    run(tar.arg("--one-file-system").arg("-cf").arg(&archive).arg("-C").arg(source).arg("."))
         .success()
         .unwrap_or_else(|why| panic!("{why}"));
     let paths = |source: &Path, arguments: &[&str]| -> Vec<String> {
         listed(source, arguments).iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
     };
-    assert_eq!(paths(&source, &["-x"]), paths(&archive, &[]));
+    assert_eq!(paths(source, &["-x"]), paths(&archive, &[]));
 }
 
 #[test]
 fn what_is_left_out_is_told() {
-    if !judges::may_mount() {
-        return;
-    }
-    let scratch = Scratch::new();
-    let source = scratch.join("source");
-    fs::create_dir(&source).expect("it is new");
-    let _mounts = mounted(&source);
+    let Some(tree) = MountedTree::new() else { return };
+    let source = &tree.source;
     let mut initrd = rootcast_as_root();
-    initrd.arg("initrd").arg(&source).args(["--init", "none", "--dry-run", "--json", "-v", "-x"]);
+    initrd.arg("initrd").arg(source).args(["--init", "none", "--dry-run", "--json", "-v", "-x"]);
     let outcome = run(&mut initrd).success().unwrap_or_else(|why| panic!("{why}"));
     let report = String::from_utf8_lossy(&outcome.stdout).into_owned();
     assert!(report.contains("entries of directories on other filesystems"), "{report}");
@@ -136,7 +131,7 @@ fn what_is_left_out_is_told() {
     for arguments in [&[][..], &["--owner", "root"]] {
         let keep = |path| {
             let mut closure = rootcast_as_root();
-            run(closure.arg("closure").arg(&source).args(["-x", "--keep", path]).args(arguments))
+            run(closure.arg("closure").arg(source).args(["-x", "--keep", path]).args(arguments))
         };
         assert_eq!(keep("/own/deep/file").code, Some(0));
         let outcome = keep("/memory/sub/file");

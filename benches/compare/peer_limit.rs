@@ -24,11 +24,13 @@
 //! | the limit                         | 2       | 105 to 113          | 330                          | 315            |
 //!
 //! Reading and writing the contents takes as long as the limit, which is the kernel: writes to one file of a tmpfs take
-//! their turns, and of the 112 ms 107 are in `pwrite`. What comes before cannot go on beside it, as nothing has a place
-//! before all names and lengths are known; the limit hides its listing there. The table was made before room was reserved
-//! while the tree is read (`src/output/reserve.rs`), which moves a part of the last step beside the first ones. Of the scan, `statx` is half and `listxattr`
-//! a third, and most of both are misses of the processor's caches at entries of the dentry cache, which opening the files
-//! meets again later. Building directories from names in order, without searching for each one's place, gained nothing.
+//! their turns, and of the 112 ms 107 are in `pwrite`. Nothing can be written before all names and lengths are known; the
+//! limit hides its listing there. The table was made before room was reserved while the tree is read
+//! (`src/output/reserve.rs`), which moves a part of the last step beside the first ones.
+//!
+//! Of the scan, `statx` is half and `listxattr` a third, and most of both are misses of the processor's caches at entries of
+//! the dentry cache, which opening the files meets again later. Building directories from names in order, without searching
+//! for each one's place, gained nothing.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, CString};

@@ -83,7 +83,7 @@ impl Reservation {
             return None;
         }
         let free = filesystem.f_bavail.saturating_mul(u64::try_from(filesystem.f_bsize).ok()?);
-        Self::of(output, start..start.checked_add(MAX_LEN.min(free / 4))?)
+        Self::of(output, allowed(start, free)?)
     }
 
     /// Reserves nothing outside of a range, on any filesystem.
@@ -105,6 +105,11 @@ impl Reservation {
         self.shared.end();
         self.thread.take()?.join().ok()
     }
+}
+
+/// What may be reserved from `start` on where so many bytes are free.
+pub(super) fn allowed(start: u64, free: u64) -> Option<Range<u64>> {
+    Some(start..start.checked_add(MAX_LEN.min(free / 4))?)
 }
 
 impl Progress for Reservation {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -178,6 +179,14 @@ fn directory() -> TempDir {
 /// Says that a test did not run, past the capture of a passing test's output.
 fn skipped(what: &str) {
     writeln!(io::stderr(), "SKIPPED {what}").expect("standard error takes it");
+}
+
+/// Runs an ignored test in a process of its own.
+fn assert_passes_alone(test: &str) {
+    let mut command = Command::new(std::env::current_exe().expect("a test has a program"));
+    let output = command.args(["--exact", test, "--ignored"]).output().expect("the test runs itself");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{}: {text}", output.status);
 }
 
 /// The names in a directory, hidden ones too.

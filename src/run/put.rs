@@ -11,6 +11,7 @@ use crate::output::sparse_file::Written;
 use crate::output::{Reservation, WriteOptions, digest, sparse_file, stream};
 use crate::recipe::{Output, TreeRecipe};
 use crate::report::{Product, Transfer};
+use crate::transform::hardlinks;
 
 /// What became of an image.
 pub(super) enum Done {
@@ -23,7 +24,10 @@ pub(super) enum Done {
 /// Begins the output before the tree is read, where that helps and all that will be found in it is to be copied, to the
 /// byte `start` or after it.
 pub(super) fn begin(output: &Output, tree: &TreeRecipe, start: u64) -> Option<Reservation> {
-    let is_whole = tree.keep.is_none() && tree.edits.is_empty() && tree.sources.len() == 1;
+    let is_whole = tree.keep.is_none()
+        && tree.edits.is_empty()
+        && tree.sources.len() == 1
+        && tree.hardlinks != hardlinks::Policy::Content;
     match output {
         // A lone thread would be kept from finding more.
         Output::File(path) if is_whole && tree.threads.get() > 1 => Reservation::begin(path, start),

@@ -51,7 +51,7 @@ impl<'r> Reader<'r> {
     /// As [`tree`](Self::tree), with what was kept, if only a part of the tree was.
     pub(super) fn part(&self) -> Result<(Tree<Blob>, Option<Part>)> {
         let Self { recipe, log, .. } = *self;
-        let reached = closure::reach(recipe, self.interrupt)?;
+        let reached = closure::reach(recipe, &self.options())?;
         let (layer, found) = reached.map(|Reached { layer, found }| (layer, found)).unzip();
         let Overlaid { mut tree, mut closed, given } = self.overlaid(layer)?;
         if let Some(ownership) = &recipe.ownership {
@@ -80,6 +80,13 @@ impl<'r> Reader<'r> {
         // What edits brought is to be no younger either.
         normalize::clamp_times(&mut tree, recipe.source_date_epoch);
         Ok((if closed.is_empty() { tree } else { tree.compact().0 }, part))
+    }
+
+    /// How each source is read.
+    fn options(&self) -> ReadOptions<'r> {
+        let Self { recipe, found, interrupt, .. } = *self;
+        let TreeRecipe { threads, limits, one_file_system, .. } = *recipe;
+        ReadOptions { threads, limits, interrupt, one_file_system, found }
     }
 
     /// Does with what may not be read as the recipe says. What was taken away need not be readable.
@@ -135,14 +142,14 @@ impl<'r> Reader<'r> {
         layer: Option<Layer>,
         basedir_used: &mut bool,
     ) -> Result<(Layer, Option<GivenAway>)> {
-        let Self { recipe, found, interrupt, log } = *self;
-        interrupt.check()?;
+        let Self { recipe, log, .. } = *self;
+        self.interrupt.check()?;
         let source = Source::at(path, recipe.basedir.as_deref())?;
         *basedir_used |= matches!(source, Source::Dump { .. });
         let usual = default_ownership(&source);
         let ownership = recipe.ownership.as_ref().unwrap_or(&usual);
         let is_directory = matches!(source, Source::Directory(_));
-        let options = read_options(recipe, interrupt, found);
+        let options = self.options();
         let Layer { mut scanned, implied } = match layer {
             Some(layer) => layer,
             None => source::read(source, &options)?,
@@ -166,16 +173,6 @@ impl<'r> Reader<'r> {
         }
         Ok((Layer { scanned, implied }, given))
     }
-}
-
-/// How the sources of a recipe are read.
-pub(super) fn read_options<'r>(
-    recipe: &'r TreeRecipe,
-    interrupt: &'r Interrupt,
-    found: &'r dyn Progress,
-) -> ReadOptions<'r> {
-    let TreeRecipe { threads, limits, one_file_system, .. } = *recipe;
-    ReadOptions { threads, limits, interrupt, one_file_system, found }
 }
 
 /// Says which directories were not looked into as they are on other filesystems.

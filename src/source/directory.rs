@@ -18,6 +18,7 @@ use crate::blob::{Blob, Root};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::progress::Silent;
 use crate::source::ReadOptions;
+
 use scan::Manner;
 
 /// A directory of the host, and what of it is no part of a tree.
@@ -85,8 +86,7 @@ pub fn read(path: &Path, threads: usize) -> Result<Scanned> {
 /// # Errors
 /// As [`read`].
 pub fn read_as(path: &Path, options: &ReadOptions<'_>) -> Result<Scanned> {
-    let ReadOptions { threads, found, one_file_system, .. } = *options;
-    scan(path, &Manner { threads: threads.get(), wanted: &|_| true, found, one_file_system })
+    read_where(path, options, &|_| true)
 }
 
 /// As [`read_as`], but looks only into those directories beneath the root that `wanted` is true for, by their paths in the

@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
+
 use super::super::atomic_file::AtomicFile;
-use super::super::reserve::{MAX_LEN, Reservation, STEP};
+use super::super::reserve::{Reservation, STEP, allowed};
 use super::*;
 
 /// A reservation of as much of `within` as `found` bytes ask for, made already.
@@ -132,5 +134,38 @@ fn only_files_on_tmpfs_are_begun() {
     assert!(!begins("/dev/null", 0), "it is no regular file");
     assert!(!begins("/dev/shm", 0), "it is a directory");
     assert!(!begins("/dev/shm/nothing/image", 0), "its directory is not there");
-    assert!(!begins(path.to_str().expect("it is text"), u64::MAX - MAX_LEN / 1024), "no file is as long");
+    assert!(!begins(path.to_str().expect("it is text"), u64::MAX), "no file is as long");
+
+    let elsewhere = directory();
+    let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(elsewhere.path()).output();
+    let is_tmpfs = kind.expect("stat runs").stdout == b"tmpfs\n";
+    assert_eq!(Reservation::begin(&elsewhere.path().join("image"), 0).is_some(), is_tmpfs);
+    assert_eq!(names(elsewhere.path()), [""; 0]);
+}
+
+#[test]
+fn others_keep_most_of_the_room() {
+    assert_eq!(allowed(0, 0), Some(0..0));
+    assert_eq!(allowed(5, 4 << 20), Some(5..5 + (1 << 20)));
+    assert_eq!(allowed(0, u64::MAX), Some(0..1 << 30));
+    assert_eq!(allowed(u64::MAX, 4), None);
+}
+
+#[test]
+#[ignore = "runs in a process of its own, which it limits"]
+fn reserve_past_the_limit() {
+    let limit = Rlimit { current: Some(4 * STEP + 5), maximum: Some(4 * STEP + 5) };
+    setrlimit(Resource::Fsize, limit).expect("it can be lowered");
+    let directory = directory();
+    let output = AtomicFile::create(&directory.path().join("image")).expect("a file can be made");
+    let reservation = Reservation::of(output, 0..64 * STEP).expect("a thread can be started");
+    reservation.add(64 * STEP);
+    // Time for a signal to come.
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(reservation.finish().expect("the thread is alive").range, 0..4 * STEP);
+}
+
+#[test]
+fn a_limit_on_file_sizes_brings_no_signal() {
+    assert_passes_alone("output::tests::reserved::reserve_past_the_limit");
 }

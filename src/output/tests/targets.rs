@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -162,11 +161,7 @@ fn a_full_filesystem_is_named_and_left_as_it_was() {
 
 #[test]
 fn a_limit_on_file_sizes_is_an_error_and_no_death() {
-    let own = std::env::current_exe().expect("a test has a program");
-    let mut command = Command::new(own);
-    command.args(["--exact", "output::tests::targets::write_past_the_limit", "--ignored"]);
-    let output = command.output().expect("the test runs itself");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_passes_alone("output::tests::targets::write_past_the_limit");
 }
 
 #[test]

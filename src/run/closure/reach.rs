@@ -13,14 +13,11 @@ use super::{Finding, Found};
 use crate::blob::Blob;
 use crate::closure::{Known, Start};
 use crate::error::Result;
-use crate::interrupt::Interrupt;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::Keep;
-use crate::report::progress::Silent;
 use crate::resolve::noticing;
-use crate::run::read::read_options;
-use crate::source::Layer;
 use crate::source::directory::{self, HostInode, Scanned};
+use crate::source::{Layer, ReadOptions};
 use crate::transform::unreadable;
 
 /// How often the search begins again before everything is read. A path of unusual directories takes as many as it has
@@ -38,7 +35,7 @@ pub(in crate::run) struct Reached {
 ///
 /// # Errors
 /// When the directory cannot be read, or the search fails.
-pub(in crate::run) fn read(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<Option<Reached>> {
+pub(in crate::run) fn read(recipe: &TreeRecipe, options: &ReadOptions<'_>) -> Result<Option<Reached>> {
     let (Some(keep), [source]) = (&recipe.keep, &recipe.sources[..]) else { return Ok(None) };
     let is_plain = recipe.edits.is_empty()
         && recipe.ownership.is_none()
@@ -48,12 +45,11 @@ pub(in crate::run) fn read(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result
     if !is_plain || source == "-" || !path.is_dir() {
         return Ok(None);
     }
-    let options = read_options(recipe, interrupt, &Silent);
     let (mut wanted, mut parsed) = (above(keep), Parsed::default());
     for _ in 0..MAX_ROUNDS {
-        interrupt.check()?;
+        options.interrupt.check()?;
         let is_wanted = |path: &[u8]| is_usual(path, keep) || wanted.contains(path);
-        let scanned = directory::read_where(path, &options, &is_wanted)?;
+        let scanned = directory::read_where(path, options, &is_wanted)?;
         let known = parsed.known_in(&scanned);
         let Look { found, known, missed } = look(&scanned, keep, recipe, known);
         if !missed.is_empty() {

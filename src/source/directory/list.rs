@@ -117,8 +117,8 @@ pub(super) struct HardLink {
 /// Something is not what it was a moment ago.
 pub(super) fn changed(root: &Root, path: &[u8], how: &str) -> Error {
     let message = format!(
-        "changed while it was scanned: {how}; make sure that nothing writes to the \
-                           source, or leave out what is mounted there with --one-file-system"
+        "changed while it was scanned: {how}; make sure that nothing writes to the source, or leave out what is \
+         mounted in it with --one-file-system"
     );
     Error::at(ErrorKind::BadInput, root.join(path), message)
 }
