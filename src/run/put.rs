@@ -93,3 +93,33 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         hex
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{self, Request};
+
+    /// Whether the output of a command with these flags for its tree is begun before the tree is read.
+    fn begins(output: &Output, flags: &str) -> bool {
+        let arguments = format!("rootcast tree source {flags}");
+        let request = cli::parse(arguments.split_whitespace().map(Into::into));
+        let Ok(Request::Tree(recipe)) = request else { panic!("{flags}: {request:?}") };
+        begin(output, &recipe, 0).is_some()
+    }
+
+    #[test]
+    fn what_is_found_is_reserved_only_if_all_of_it_is_copied() {
+        let directory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
+        let output = Output::File(directory.path().join("image"));
+        for flags in ["", "--hardlinks break", "--one-file-system", "--owner root"] {
+            assert!(begins(&output, &format!("-j 2 {flags}")), "{flags}");
+        }
+        for flags in ["other", "--hardlinks content", "--exclude /usr", "--keep /usr/bin/sh"] {
+            assert!(!begins(&output, &format!("-j 2 {flags}")), "{flags}");
+        }
+        assert!(!begins(&output, "-j 1"), "a lone thread has more to do");
+        for output in [Output::Stream, Output::Digest, Output::Nowhere] {
+            assert!(!begins(&output, "-j 2"), "{output:?}");
+        }
+    }
+}
