@@ -28,6 +28,7 @@ mod mounted;
 mod owners;
 mod profiles;
 mod reached;
+mod readme;
 mod reflinks;
 mod release;
 mod reports;
