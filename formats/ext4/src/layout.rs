@@ -38,6 +38,10 @@ pub struct Summary {
     pub shared_files: u32,
     /// Blocks that these files would have of their own.
     pub shared_blocks: u64,
+    /// Files with holes.
+    pub sparse_files: u32,
+    /// Blocks of these files that are in holes, and so not among [`Summary::blocks`].
+    pub hole_blocks: u64,
     /// Blocks of the journal; 0 for none.
     pub journal_blocks: u32,
     /// Directories, `lost+found` among them.
@@ -52,6 +56,9 @@ pub struct Summary {
 ///
 /// # Errors
 /// When ext4 cannot hold a file of the tree, the options do not fit it, or a file that is to lie in its inode cannot be read.
+///
+/// # Panics
+/// When the [`Content::data_ranges`] of a file are not in order, not within its length, or empty.
 pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layout<'t, C>, Error> {
     plan_sharing(tree, options, &BTreeMap::new())
 }
@@ -69,7 +76,7 @@ pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layo
 /// [`Error::Conflict`] when the filesystem has `resize_inode` or `orphan_file`, which are for one that is written to.
 ///
 /// # Panics
-/// When an id in `shared` is another tree's.
+/// When an id in `shared` is another tree's, or the [`Content::data_ranges`] of a file are not as they have to be.
 pub fn plan_sharing<'t, C: Content>(
     tree: &'t Tree<C>,
     options: &Options,
@@ -101,6 +108,8 @@ impl<C> Layout<'_, C> {
             groups: geometry.groups(),
             shared_files: u32::try_from(self.plan.sharing.iter().count()).expect("no more than inodes"),
             shared_blocks: self.plan.shared_blocks(),
+            sparse_files: self.plan.holes.files,
+            hole_blocks: self.plan.holes.blocks,
             journal_blocks: geometry.journal_blocks,
             directories: inodes.directories,
             files: inodes.files(),

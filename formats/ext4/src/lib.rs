@@ -45,7 +45,8 @@
 //! Beyond mke2fs: the exact size ([`Size::Smallest`]) instead of a guess, directories of any width with an index of up to two
 //! levels, nanoseconds and times to 2446, owners, xattrs and ACLs of every file and of the root directory, hard links of
 //! whatever can have them, blocks of xattrs shared by identical sets, blocks of data shared by identical files where the
-//! filesystem is for reading only ([`plan_sharing`]), large files aligned to pages ([`DataAlignment`]), and an error for
+//! filesystem is for reading only ([`plan_sharing`]), holes where contents say that nothing but zeros is
+//! ([`Content::data_ranges`](image_tree::Content::data_ranges)), large files aligned to pages ([`DataAlignment`]), and an error for
 //! everything that does not fit.
 //!
 //! # Same tree, same bytes

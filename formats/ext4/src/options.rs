@@ -48,6 +48,9 @@ pub struct Options {
     pub directory_slack_percent: u8,
     /// The order of names in directories without an index.
     pub linear_order: LinearOrder,
+    /// Whether blocks without data, by [`Content::data_ranges`](image_tree::Content::data_ranges), are holes, which take no
+    /// room. Otherwise every block of every file is allocated.
+    pub holes: bool,
     /// Where large files begin in the address space; none places every file right behind the one before it.
     pub data_alignment: Option<DataAlignment>,
     /// The least number of inodes; none lets the size decide. See [`Options::BYTES_PER_INODE`].
@@ -82,6 +85,7 @@ impl Options {
             resize_limit: None,
             directory_slack_percent: 0,
             linear_order: LinearOrder::ByName,
+            holes: true,
             data_alignment: None,
             inodes: None,
             reserved_percent: 0,

@@ -1,6 +1,7 @@
 //! Where everything goes, decided before a byte of it is written or read.
 
 pub(crate) mod blocks;
+pub(crate) mod data;
 pub(crate) mod directories;
 pub(crate) mod groups;
 pub(crate) mod inline;
@@ -15,13 +16,13 @@ use std::collections::BTreeMap;
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
-use crate::BlockSize;
 use crate::error::Error;
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::dir_entry::{Entry, FileType};
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE, ROOT_INO};
 use crate::options::{self, Options};
 use blocks::{Alignment, Needs, Placement};
+use data::{Holes, SparseFile, blocks_of};
 use directories::{DirectoryLayout, DirectoryPlan, Hashing};
 use groups::Geometry;
 use inline::InlineData;
@@ -40,6 +41,7 @@ pub(crate) struct Plan<'t, C> {
     pub(crate) xattrs: Xattrs,
     /// Which files have no blocks of their own.
     pub(crate) sharing: Sharing,
+    pub(crate) holes: Holes,
     pub(crate) geometry: Geometry,
     pub(crate) placement: Placement,
 }
@@ -97,10 +99,11 @@ pub(crate) fn plan<'t, C: Content>(
     let xattrs = plan_xattrs(tree, &inodes, options)?;
     let directories = plan_directories(tree, &inodes, &xattrs, options)?;
     let sharing = Sharing::of(tree, &inodes, options, shared)?;
-    let mut needs = needs(tree, &inodes, &directories, &xattrs, options.block_size);
+    let mut needs = needs(tree, &inodes, &directories, &xattrs, options);
     needs.alignment = options.data_alignment.and_then(|given| Alignment::of(given, options.block_size));
     needs.share(sharing);
     let (geometry, placement) = size::choose(&needs, inodes.last(), options)?;
+    let holes = Holes::of(tree, &inodes, &xattrs, &placement, options);
     Ok(Plan {
         tree,
         options: options.clone(),
@@ -108,6 +111,7 @@ pub(crate) fn plan<'t, C: Content>(
         directories,
         xattrs,
         sharing: needs.sharing,
+        holes,
         geometry,
         placement,
     })
@@ -218,9 +222,11 @@ fn needs<C: Content>(
     inodes: &Inodes,
     directories: &[Directory<'_>],
     xattrs: &Xattrs,
-    block_size: BlockSize,
+    options: &Options,
 ) -> Needs {
+    let block_size = options.block_size;
     let mut file_blocks = vec![0; inodes.last() as usize + 1];
+    let mut sparse = BTreeMap::new();
     let mut order: Vec<u32> = Vec::with_capacity(file_blocks.len());
     for directory in directories {
         file_blocks[directory.number as usize] = directory.plan.block_count();
@@ -239,8 +245,12 @@ fn needs<C: Content>(
                 symlinks.push(number);
             }
             Kind::Regular(content) if !content.is_empty() => {
-                let blocks = block_size.blocks_of(content.len());
-                file_blocks[number as usize] = u32::try_from(blocks).expect("longer files are refused first");
+                let data = options.holes.then(|| SparseFile::of(content, block_size)).flatten();
+                file_blocks[number as usize] = match &data {
+                    Some(data) => data.blocks(),
+                    None => blocks_of(content, block_size),
+                };
+                sparse.extend(data.map(|data| (number, data)));
                 files.push(number);
             }
             _ => {}
@@ -250,5 +260,5 @@ fn needs<C: Content>(
     let directories = order.len();
     order.append(&mut symlinks);
     order.append(&mut files);
-    Needs { file_blocks, order, directories, xattr_blocks, ..Needs::default() }
+    Needs { file_blocks, order, directories, xattr_blocks, sparse, ..Needs::default() }
 }

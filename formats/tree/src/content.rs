@@ -1,6 +1,7 @@
 //! Where a regular file's bytes are.
 
 use std::io;
+use std::ops::Range;
 
 /// The bytes of one regular file: a length known when planning, and reading at an offset when writing.
 ///
@@ -19,6 +20,14 @@ pub trait Content: Send + Sync {
     /// # Errors
     /// When the bytes cannot be read or are no longer those that were planned. The error names the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// The ranges outside of which every byte is zero, in bytes; `None`, the default, where that is not known.
+    ///
+    /// They are in order, do not overlap, are not empty and lie within the length. Their bytes may be zero too. A format
+    /// that can leaves out what lies between them: holes. The ranges never change.
+    fn data_ranges(&self) -> Option<&[Range<u64>]> {
+        None
+    }
 }
 
 /// Bytes at hand.

@@ -10,9 +10,10 @@
 
 mod aligned;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
+use super::data::SparseFile;
 use super::groups::Geometry;
 use super::sharing::Sharing;
 use crate::BlockSize;
@@ -48,8 +49,10 @@ pub(crate) struct GroupPlaces {
 /// How many blocks things need, whatever the size of the filesystem.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
-    /// By inode number: the blocks of every directory, slow symlink and regular file.
+    /// By inode number: the blocks to allocate for every directory, slow symlink and regular file.
     pub(crate) file_blocks: Vec<u32>,
+    /// By inode number: which of their blocks hold data, for files with holes.
+    pub(crate) sparse: BTreeMap<u32, SparseFile>,
     /// Inode numbers in the order in which their blocks are placed.
     pub(crate) order: Vec<u32>,
     /// How many at the start of the order are directories; xattr blocks follow those.
@@ -63,12 +66,67 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// Lets files have the blocks of others.
-    pub(crate) fn share(&mut self, sharing: Sharing) {
-        for (later, _) in sharing.iter() {
+    /// Lets files have the blocks of others. They have the same holes then: those of the first, or else of one of the others.
+    pub(crate) fn share(&mut self, mut sharing: Sharing) {
+        for (later, first) in sharing.iter() {
             self.file_blocks[later as usize] = 0;
+            if let Some(sparse) = self.sparse.remove(&later)
+                && !self.sparse.contains_key(&first)
+            {
+                self.file_blocks[first as usize] = sparse.blocks();
+                self.sparse.insert(first, sparse);
+            }
         }
+        // Where there is nothing but holes, nothing is shared.
+        sharing.retain(|first| self.file_blocks[first as usize] > 0);
         self.sharing = sharing;
+    }
+
+    /// The blocks of a file that are to be allocated, as runs of its logical blocks in order.
+    fn runs(&self, number: u32) -> Runs<'_> {
+        match self.sparse.get(&number) {
+            Some(sparse) => Runs::of(sparse.runs()),
+            None => Runs::one(0..self.file_blocks[number as usize]),
+        }
+    }
+}
+
+/// Logical blocks of a file that are still to be placed, in order.
+#[derive(Clone, Debug)]
+struct Runs<'n> {
+    current: Range<u32>,
+    others: std::slice::Iter<'n, Range<u32>>,
+}
+
+impl<'n> Runs<'n> {
+    fn one(run: Range<u32>) -> Self {
+        Self { current: run, others: [].iter() }
+    }
+
+    fn of(runs: &'n [Range<u32>]) -> Self {
+        Self { current: 0..0, others: runs.iter() }
+    }
+
+    /// Up to `most` consecutive blocks, which is not 0; an empty range at the end.
+    fn take(&mut self, most: u64) -> Range<u32> {
+        if self.current.is_empty() {
+            self.current = self.others.next().cloned().unwrap_or(self.current.end..self.current.end);
+        }
+        let start = self.current.start;
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let end = start.saturating_add(most).min(self.current.end);
+        self.current.start = end;
+        start..end
+    }
+}
+
+impl Iterator for Runs<'_> {
+    type Item = Range<u32>;
+
+    /// A whole run.
+    fn next(&mut self) -> Option<Range<u32>> {
+        let run = self.take(u64::MAX);
+        (!run.is_empty()).then_some(run)
     }
 }
 
@@ -177,7 +235,8 @@ impl Placement {
     fn place_files(&mut self, numbers: &[u32], needs: &Needs) {
         for number in numbers {
             let start = index(&self.extents);
-            take_extents(&mut self.free, needs.file_blocks[*number as usize], &mut self.extents);
+            let blocks = needs.file_blocks[*number as usize];
+            take_extents(&mut self.free, blocks, needs.runs(*number), &mut self.extents);
             self.mappings[*number as usize].extents = start..index(&self.extents);
         }
     }
@@ -210,25 +269,24 @@ fn index<T>(table: &[T]) -> u32 {
 /// Takes blocks for a file that is not of the tree: its extents, and the blocks of its extent tree.
 fn take_mapped(free: &mut FreeSpace, blocks: u32, block_size: BlockSize) -> (Vec<Extent>, Vec<u64>) {
     let mut extents = Vec::new();
-    take_extents(free, blocks, &mut extents);
+    take_extents(free, blocks, Runs::one(0..blocks), &mut extents);
     let nodes = (0..node_count(extents.len() as u64, block_size)).map(|_| free.take_block()).collect();
     (extents, nodes)
 }
 
-/// Takes blocks for a file, as extents no longer than ext4 allows.
-fn take_extents(free: &mut FreeSpace, blocks: u32, out: &mut Vec<Extent>) {
-    let mut logical = 0;
-    free.take(u64::from(blocks), |range| push_extents(range, &mut logical, out));
+/// Takes `blocks` for the next of a file's, as extents no longer than ext4 allows.
+fn take_extents(free: &mut FreeSpace, blocks: u32, mut runs: Runs<'_>, out: &mut Vec<Extent>) {
+    free.take(u64::from(blocks), |range| push_extents(range, &mut runs, out));
 }
 
-/// Lets a file go on in a range.
-fn push_extents(range: Range<u64>, logical: &mut u32, out: &mut Vec<Extent>) {
+/// Lets a file go on in a range, which is not longer than what is left of it. A hole ends an extent.
+fn push_extents(range: Range<u64>, runs: &mut Runs<'_>, out: &mut Vec<Extent>) {
     let mut physical = range.start;
     while physical < range.end {
-        let len = u32::try_from((range.end - physical).min(MAX_LEN)).expect("at most 32,768");
-        out.push(Extent { logical: *logical, len, physical });
-        // A file has at most 2³²−1 blocks, so only the sum after its last extent could overflow; it cannot.
-        *logical += len;
+        let taken = runs.take((range.end - physical).min(MAX_LEN));
+        let len = taken.end - taken.start;
+        assert!(len > 0, "blocks are taken for data alone");
+        out.push(Extent { logical: taken.start, len, physical });
         physical += u64::from(len);
     }
 }
@@ -307,6 +365,7 @@ impl FreeSpace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::data::testing::Ranges;
     use crate::plan::groups::Backups;
 
     fn geometry(blocks: u64) -> Geometry {
@@ -357,6 +416,31 @@ mod tests {
         assert_eq!(extents[1].len, 32_768, "the longest extent");
         assert_eq!(ends[2], 3 * 32_768, "before the copies in group 3");
         assert!(extents.windows(2).all(|pair| pair[0].logical + pair[0].len == pair[1].logical));
+    }
+
+    #[test]
+    fn extents_skip_holes_and_their_blocks_lie_side_by_side() {
+        let runs = [3..5, 7..8, 40_000..72_770];
+        let ranges = runs.map(|run: Range<u64>| run.start << 12..run.end << 12);
+        let sparse = SparseFile::of(&Ranges(u64::from(u32::MAX) << 12, ranges.into()), BlockSize::B4096);
+        let sparse = sparse.expect("it has holes");
+        let needs = Needs { sparse: [(1, sparse.clone())].into(), ..one_file(sparse.blocks()) };
+        let placement = place(&needs, &geometry(1));
+        let extent = |logical, len, physical| Extent { logical, len, physical };
+        // Behind 5 blocks of metadata, and around the copies of group 1.
+        assert_eq!(
+            placement.extents(1),
+            [extent(3, 2, 5), extent(7, 1, 7), extent(40_000, 32_760, 8), extent(72_760, 10, 32_770),]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_one_hole_has_no_extents() {
+        let sparse = SparseFile::of(&Ranges(1 << 43, Vec::new()), BlockSize::B4096).expect("it has a hole");
+        let needs = Needs { sparse: [(1, sparse)].into(), ..one_file(0) };
+        let placement = place(&needs, &geometry(1));
+        assert_eq!((placement.extents(1), placement.extent_nodes(1)), (&[][..], &[][..]));
+        assert_eq!(placement.end, 5);
     }
 
     #[test]

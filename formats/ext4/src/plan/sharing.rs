@@ -68,6 +68,11 @@ impl Sharing {
         self.first.contains_key(&number)
     }
 
+    /// Keeps the files that have the blocks of one for which `keep` holds.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        self.first.retain(|_, first| keep(*first));
+    }
+
     /// Whether no file shares blocks.
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_empty()

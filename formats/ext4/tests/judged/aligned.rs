@@ -23,7 +23,7 @@ fn options(bytes: u64, filesystem_offset: u64) -> Options {
 fn files(lengths: &[u64]) -> Patterns {
     let mut tree = Tree::new(Metadata::new(0o755));
     for (number, len) in lengths.iter().enumerate() {
-        let kind = Kind::Regular(Pattern { len: *len, seed: 0 });
+        let kind = Kind::Regular(Pattern::new(*len, 0));
         let name = Name::new(format!("{number:04}")).expect("a name");
         tree.insert(Patterns::ROOT, name, Inode { metadata: Metadata::new(0o644), kind }).expect("new");
     }

@@ -32,7 +32,7 @@ pub(crate) fn add(tree: &mut Patterns, name: &str, metadata: Metadata, kind: Kin
 
 /// A file of zeros, which take no room on the disk that judges read it from.
 pub(crate) fn zeros(len: u64) -> Kind<Pattern> {
-    Kind::Regular(Pattern { len, seed: 0 })
+    Kind::Regular(Pattern::new(len, 0))
 }
 
 /// What debugfs prints of a file; none when it is not installed.

@@ -37,7 +37,7 @@ fn add(tree: &mut Patterns, parent: InodeId, name: &str, metadata: Metadata, kin
 }
 
 fn file(len: u64) -> Kind<Pattern> {
-    Kind::Regular(Pattern { len, seed: 7 })
+    Kind::Regular(Pattern::new(len, 7))
 }
 
 fn symlink(len: usize) -> Kind<Pattern> {
@@ -358,7 +358,7 @@ fn inline_data_is_that_of_mke2fs() {
     let (dir, ours) = image(&tree, &options(BlockSize::B4096));
     let from = dir.path().join("from");
     fs::create_dir_all(from.join("d")).expect("a directory is made");
-    fs::write(from.join("d/f"), Pattern { len: 128, seed: 7 }.bytes()).expect("a file is written");
+    fs::write(from.join("d/f"), Pattern::new(128, 7).bytes()).expect("a file is written");
     let theirs = dir.path().join("theirs");
     let made = run(Command::new("mke2fs")
         .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-O", "inline_data,orphan_file", "-d"])

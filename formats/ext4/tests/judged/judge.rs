@@ -251,7 +251,7 @@ pub(crate) fn read_back(tree: &Tree<Pattern>, image: &Path) {
         );
         match &inode.kind {
             Kind::Directory(entries) => compare_entries(&filesystem, path, step.id, entries, &shown),
-            Kind::Regular(Pattern { len, seed: 0 }) => assert_eq!(found.len(), *len, "{shown}: length"),
+            Kind::Regular(Pattern { len, seed: 0, .. }) => assert_eq!(found.len(), *len, "{shown}: length"),
             Kind::Regular(content) => {
                 let bytes = filesystem.read(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
                 assert!(bytes == content.bytes(), "{shown}: the bytes differ");

@@ -22,7 +22,7 @@ fn options(block_size: BlockSize, size: Size) -> Options {
 /// A tree with one file, of three blocks or more.
 fn tree() -> Tree<Pattern> {
     let mut tree = Tree::new(Metadata::new(0o755));
-    let kind = Kind::Regular(Pattern { len: 10_000, seed: 1 });
+    let kind = Kind::Regular(Pattern::new(10_000, 1));
     let file = Inode { metadata: Metadata::new(0o644), kind };
     tree.insert(Tree::<Pattern>::ROOT, Name::new("file").expect("valid"), file).expect("the name is new");
     tree

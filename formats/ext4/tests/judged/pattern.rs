@@ -1,19 +1,43 @@
 //! File contents that are computed, so that large files need no memory.
 
 use std::io;
+use std::ops::Range;
+use std::sync::Arc;
 
 use image_tree::Content;
 
-/// Bytes that differ from offset to offset and from seed to seed, without a zero block; seed 0 is all zeros, for files
+/// Bytes that differ from offset to offset and from seed to seed, without a zero but in holes; seed 0 is all zeros, for files
 /// larger than any disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     pub(crate) len: u64,
     pub(crate) seed: u64,
+    /// Where it is not in a hole; none for everywhere.
+    pub(crate) data: Option<Arc<[Range<u64>]>>,
 }
 
 impl Pattern {
-    pub(crate) fn byte(&self, offset: u64) -> u8 {
+    pub(crate) fn new(len: u64, seed: u64) -> Self {
+        Self { len, seed, data: None }
+    }
+
+    /// One with holes between ranges of data.
+    pub(crate) fn with_data(len: u64, seed: u64, data: Vec<Range<u64>>) -> Self {
+        Self { len, seed, data: Some(data.into()) }
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(self.len).expect("files that are read fit in memory")];
+        self.read_at(&mut bytes, 0).expect("patterns never fail");
+        bytes
+    }
+
+    /// Whether a range has a byte outside of holes.
+    pub(crate) fn has_data(&self, range: Range<u64>) -> bool {
+        self.pieces(range).next().is_some()
+    }
+
+    fn byte(&self, offset: u64) -> u8 {
         if self.seed == 0 {
             return 0;
         }
@@ -23,8 +47,15 @@ impl Pattern {
         (mixed >> 56) as u8 | 1
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        (0..self.len).map(|offset| self.byte(offset)).collect()
+    /// What of a range is not in holes.
+    fn pieces(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+        let whole = std::slice::from_ref(&(0..u64::MAX));
+        let ranges = self.data.as_deref().unwrap_or(whole);
+        let first = ranges.partition_point(|data| data.end <= range.start);
+        ranges[first..]
+            .iter()
+            .map(move |data| data.start.max(range.start)..data.end.min(range.end))
+            .take_while(|piece| !piece.is_empty())
     }
 }
 
@@ -34,10 +65,19 @@ impl Content for Pattern {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        assert!(offset + buffer.len() as u64 <= self.len, "reads stay within the file");
-        for (byte, offset) in buffer.iter_mut().zip(offset..) {
-            *byte = self.byte(offset);
+        let end = offset + buffer.len() as u64;
+        assert!(end <= self.len, "reads stay within the file");
+        buffer.fill(0);
+        for piece in self.pieces(offset..end) {
+            let index = |at: u64| usize::try_from(at - offset).expect("within the buffer");
+            for (byte, at) in buffer[index(piece.start)..index(piece.end)].iter_mut().zip(piece.start..) {
+                *byte = self.byte(at);
+            }
         }
         Ok(())
+    }
+
+    fn data_ranges(&self) -> Option<&[Range<u64>]> {
+        self.data.as_deref()
     }
 }

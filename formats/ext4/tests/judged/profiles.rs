@@ -27,7 +27,7 @@ fn small_tree() -> Tree<Pattern> {
     let mut tree = tree();
     let wide = add(&mut tree, "wide", Metadata::new(0o755), Kind::Directory([].into()));
     add_files(&mut tree, wide, 300, 60);
-    let file = add(&mut tree, "file", Metadata::new(0o644), Kind::Regular(Pattern { len: 100_000, seed: 7 }));
+    let file = add(&mut tree, "file", Metadata::new(0o644), Kind::Regular(Pattern::new(100_000, 7)));
     let target = LinkTarget::new(b"a/b/c"[..].repeat(20)).expect("valid");
     add(&mut tree, "link", Metadata::new(0o777), Kind::Symlink(target));
     tree.link(Tree::<Pattern>::ROOT, image_tree::Name::new("again").expect("valid"), file).expect("new");

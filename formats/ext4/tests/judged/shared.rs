@@ -26,8 +26,10 @@ fn duplicates(tree: &Patterns) -> BTreeMap<InodeId, InodeId> {
     let mut first = BTreeMap::new();
     let mut duplicates = BTreeMap::new();
     for step in tree.walk().filter(|step| step.first) {
-        let Kind::Regular(Pattern { len, seed }) = tree.get(step.id).kind else { continue };
-        let found = *first.entry((len, seed)).or_insert(step.id);
+        let Kind::Regular(Pattern { len, seed, data }) = &tree.get(step.id).kind else { continue };
+        let data: Option<Vec<_>> =
+            data.as_ref().map(|data| data.iter().map(|range| (range.start, range.end)).collect());
+        let found = *first.entry((len, seed, data)).or_insert(step.id);
         if found != step.id {
             duplicates.insert(step.id, found);
         }
@@ -45,7 +47,7 @@ fn options(profile: Profile, block_size: BlockSize) -> Options {
 fn files(files: &[(&str, u64, u64)]) -> Patterns {
     let mut tree = Tree::new(Metadata::new(0o755));
     for (name, len, seed) in files {
-        let kind = Kind::Regular(Pattern { len: *len, seed: *seed });
+        let kind = Kind::Regular(Pattern::new(*len, *seed));
         let inode = Inode { metadata: Metadata::new(0o644), kind };
         tree.insert(Patterns::ROOT, Name::new(name).expect("a name"), inode).expect("new");
     }
@@ -292,7 +294,12 @@ fn with_duplicates(mut tree: Patterns) -> Patterns {
         if let Kind::Regular(Pattern { len, .. }) = tree.get(id).kind {
             // Few lengths, and two of each three files with the same bytes.
             let len = [len, 5000, 70_000, 0, 4096][usize::from(turn % 5)];
-            let content = Pattern { len, seed: 1 + u64::from(turn % 3 / 2) };
+            let seed = 1 + u64::from(turn % 3 / 2);
+            let content = match turn {
+                // 5000 and 70,000 bytes.
+                6 | 7 => Pattern::with_data(len, seed, vec![0..100, 4096..4097]),
+                _ => Pattern::new(len, seed),
+            };
             tree.replace_kind(id, Kind::Regular(content)).expect("a file stays a file");
         }
     }

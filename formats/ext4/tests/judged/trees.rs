@@ -1,5 +1,7 @@
 //! Arbitrary trees, with each boundary of the format named where it is generated.
 
+use std::ops::Range;
+
 use image_tree::{
     Device, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree, XattrName, Xattrs,
 };
@@ -26,6 +28,8 @@ enum What {
     /// A directory with so many empty files, whose names have so many bytes.
     Wide(usize, usize),
     File(u64),
+    /// A file of a length with these ranges of data.
+    Sparse(u64, Vec<Range<u64>>),
     Symlink(usize),
     Character(Device),
     Block(Device),
@@ -64,7 +68,8 @@ fn grow(root: Metadata, additions: Vec<Addition>) -> Tree<Pattern> {
                 continue;
             }
             What::Directory | What::Wide(..) => Inode::directory(metadata.clone()).kind,
-            What::File(len) => Kind::Regular(Pattern { len, seed }),
+            What::File(len) => Kind::Regular(Pattern::new(len, seed)),
+            What::Sparse(len, ref data) => Kind::Regular(Pattern::with_data(len, seed, data.clone())),
             What::Symlink(len) => Kind::Symlink(
                 LinkTarget::new(&b"a/b/c/de/fghij"[..].repeat(300)[..len]).expect("a valid target"),
             ),
@@ -91,7 +96,7 @@ fn grow(root: Metadata, additions: Vec<Addition>) -> Tree<Pattern> {
 pub(crate) fn add_files(tree: &mut Tree<Pattern>, parent: InodeId, count: usize, name_len: usize) {
     for number in 0..count {
         let name = Name::new(format!("{number:0name_len$}")).expect("a valid name");
-        let kind = Kind::Regular(Pattern { len: 0, seed: 0 });
+        let kind = Kind::Regular(Pattern::new(0, 0));
         tree.insert(parent, name, Inode { metadata: Metadata::new(0o644), kind }).expect("the name is new");
     }
 }
@@ -129,6 +134,7 @@ fn what(block_size: BlockSize) -> impl Strategy<Value = What> {
         2 => (0..200_000u64).prop_map(What::File),
         // With inline_data in the inode: in i_block, beside a label, beside nothing.
         3 => select(vec![59, 60, 61, 64, 76, 77, 88, 127, 128, 129]).prop_map(What::File),
+        3 => sparse(block, 40).prop_map(|(len, data)| What::Sparse(len, data)),
         1 => (select(vec![1, 4, 5, 9, 10]), select(vec![3, 4, 5, 16])).prop_map(|(count, len)| What::Wide(count, len)),
         // In the inode up to 59 bytes, with inline_data up to 128, then in a block, up to its end.
         3 => select(vec![1, 58, 59, 60, 61, 76, 128, 129, longest_target - 1, longest_target]).prop_map(What::Symlink),
@@ -138,6 +144,29 @@ fn what(block_size: BlockSize) -> impl Strategy<Value = What> {
         1 => Just(What::Socket),
         2 => any::<Index>().prop_map(What::Link),
     ]
+}
+
+/// The length of a file, and up to `most` ranges of data in it.
+pub(crate) fn sparse(block: u64, most: usize) -> impl Strategy<Value = (u64, Vec<Range<u64>>)> {
+    // Less than a block, so that ranges meet in one; its edges; many blocks.
+    let len = move || {
+        prop_oneof![
+            2 => select(vec![1, block - 1, block, block + 1, 2 * block]),
+            1 => 1..4 * block,
+            1 => (1..200u64).prop_map(move |blocks| blocks * block),
+        ]
+    };
+    let hole = move || prop_oneof![1 => Just(0), 4 => len()];
+    (vec((hole(), len()), 0..most), hole()).prop_map(|(pieces, rest)| {
+        let mut end = 0;
+        let range = |(hole, len): (u64, u64)| {
+            let start = end + hole;
+            end = start + len;
+            start..end
+        };
+        let data: Vec<Range<u64>> = pieces.into_iter().map(range).collect();
+        (data.last().map_or(0, |last| last.end) + rest, data)
+    })
 }
 
 fn device() -> impl Strategy<Value = Device> {

@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::{Extent, FreeSpace, Mapping, Needs, Placement, index, push_extents, take_extents};
+use super::{Extent, FreeSpace, Mapping, Needs, Placement, Runs, index, push_extents, take_extents};
 use crate::BlockSize;
 use crate::options::DataAlignment;
 
@@ -36,25 +36,41 @@ impl Alignment {
         let wanted = u64::from(logical) % self.unit;
         from + (self.unit + wanted - is) % self.unit
     }
+
+    /// Whether a run of logical blocks holds a page of the file whole, and so is worth the gap before it: no more than it
+    /// is long itself.
+    fn holds_page(self, run: &Range<u32>) -> bool {
+        u64::from(run.start).next_multiple_of(self.unit) + self.unit <= u64::from(run.end)
+    }
 }
 
 impl Placement {
-    /// Places large files first, aligned, and then the others.
+    /// Places large files first, aligned, and then the others. Of a file with holes those runs are aligned that hold a page,
+    /// and it is large if one of them does.
     pub(super) fn place_aligned(&mut self, numbers: &[u32], needs: &Needs, alignment: Alignment) {
         let blocks = |number: u32| needs.file_blocks[number as usize];
-        let is_large = |number: &u32| u64::from(blocks(*number)) >= alignment.unit;
+        let is_large = |number: &u32| {
+            u64::from(blocks(*number)) >= alignment.unit
+                && needs.runs(*number).any(|run| alignment.holds_page(&run))
+        };
         let mut gaps = Vec::new();
         for number in numbers.iter().copied().filter(is_large) {
             self.place_with(number, |free, out| {
-                take_aligned(free, blocks(number), alignment, &mut gaps, out)
+                for run in needs.runs(number) {
+                    if alignment.holds_page(&run) {
+                        take_aligned(free, run, alignment, &mut gaps, out);
+                    } else {
+                        take_extents(free, run.end - run.start, Runs::one(run), out);
+                    }
+                }
             });
         }
         let mut gaps = Gaps::new(gaps);
         for number in numbers.iter().copied().filter(|number| !is_large(number)) {
             let blocks = blocks(number);
             self.place_with(number, |free, out| match gaps.take(u64::from(blocks)) {
-                Some(gap) => push_extents(gap, &mut 0, out),
-                None => take_extents(free, blocks, out),
+                Some(gap) => push_extents(gap, &mut needs.runs(number), out),
+                None => take_extents(free, blocks, needs.runs(number), out),
             });
         }
         for gap in gaps.into_ranges().rev().filter(|gap| !gap.is_empty()) {
@@ -69,24 +85,26 @@ impl Placement {
     }
 }
 
-/// Takes aligned blocks for a large file. What lies before them becomes gaps: large files never go back.
+/// Takes aligned blocks for a run of a large file. What lies before them becomes gaps: large files never go back.
 fn take_aligned(
     free: &mut FreeSpace,
-    blocks: u32,
+    run: Range<u32>,
     alignment: Alignment,
     gaps: &mut Vec<Range<u64>>,
     out: &mut Vec<Extent>,
 ) {
-    let mut logical = 0;
-    while logical < blocks {
-        let rest = u64::from(blocks - logical);
+    let mut logical = run.start;
+    while logical < run.end {
+        let rest = u64::from(run.end - logical);
         let start = skip_to_aligned(free, logical, rest, alignment, gaps);
         let front = free.ranges.front_mut().expect("the last range has no end");
         if front.start < start {
             gaps.push(front.start..start);
         }
         let end = front.end.min(start + rest);
-        push_extents(start..end, &mut logical, out);
+        let taken = u32::try_from(end - start).expect("no more than the run has");
+        push_extents(start..end, &mut Runs::one(logical..logical + taken), out);
+        logical += taken;
         front.start = end;
         free.end = free.end.max(end);
         if front.is_empty() {
