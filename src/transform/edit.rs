@@ -6,10 +6,10 @@
 //! | mkdir | `PATH[:MODE[:USER:GROUP]]` |
 //! | symlink | `TARGET:PATH` |
 //! | mknod | `PATH:c\|b:MAJOR:MINOR[:MODE]` |
-//! | chmod | `GLOB:MODE`, octal or `u+x` |
+//! | chmod | `GLOB:MODE`, octal or `u+x`; an access ACL follows |
 //! | chown | `GLOB:[USER][:[GROUP]]` |
 //! | setcap | `GLOB:CAPS`, as `setcap(8)` takes them |
-//! | xattr | `GLOB:NAME=VALUE` |
+//! | xattr | `GLOB:NAME=VALUE`; the mode follows an access ACL |
 //! | remove | `GLOB`, which must match something |
 //! | exclude | `GLOB`, which need not |
 //!
@@ -85,7 +85,7 @@ pub enum Action {
         /// Its mode.
         mode: u16,
     },
-    /// Changes modes. Symbolic links have none.
+    /// Changes modes, and access ACLs with them. Symbolic links have none.
     Chmod {
         /// Of what.
         files: Files,
@@ -108,7 +108,7 @@ pub enum Action {
         /// The value of the xattr.
         value: Box<[u8]>,
     },
-    /// Sets an xattr.
+    /// Sets an xattr. The mode follows an access ACL, as with `setfattr(1)`.
     Xattr {
         /// Of what.
         files: Files,

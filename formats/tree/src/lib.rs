@@ -13,7 +13,7 @@
 //! type, so nothing about the host's directory order can reach an image. `C` says where a regular file's bytes
 //! are; it implements [`Content`]. Names, symlink targets and xattrs are bytes, not UTF-8.
 //!
-//! [`dump`] writes a tree as text and reads it back.
+//! [`dump`] writes a tree as text and reads it back; [`acl`] keeps modes and POSIX ACLs in step.
 //!
 //! ```
 //! use image_tree::{Inode, Kind, Metadata, Name, Tree};
@@ -26,6 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod acl;
 mod content;
 pub mod dump;
 mod inode;

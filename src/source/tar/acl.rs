@@ -33,22 +33,6 @@ const NOBODY: u32 = u32::MAX;
 /// `POSIX_ACL_XATTR_VERSION`.
 const VERSION: u32 = 2;
 
-/// Whether a list says no more than the mode does. The kernel keeps no such list of a file's own access.
-pub(super) fn is_mode(acl: &[u8]) -> bool {
-    acl.len() == 4 + 3 * 8
-}
-
-/// The nine permission bits that go with a list, as the kernel derives them: a mask stands for the group.
-pub(super) fn mode(acl: &[u8]) -> u16 {
-    let entries = acl.get(4..).unwrap_or_default().chunks_exact(8);
-    let permissions = |wanted: u16| {
-        let entry = entries.clone().find(|entry| entry[..2] == wanted.to_le_bytes());
-        entry.map(|entry| u16::from(entry[2] & 7))
-    };
-    let group = permissions(MASK).or(permissions(GROUP_OBJ));
-    permissions(USER_OBJ).unwrap_or(0) << 6 | group.unwrap_or(0) << 3 | permissions(OTHER).unwrap_or(0)
-}
-
 /// Reads `user::rw-,user:name:rw-:1000,group::r--,mask::rw-,other::r--`: entries separated by commas or line ends,
 /// names or numbers of users and groups, a number behind the permissions as star has it, and comments from `#` on.
 pub(super) fn from_text(text: &[u8]) -> Result<Vec<u8>, AclError> {
@@ -146,9 +130,6 @@ mod tests {
         for text in texts {
             assert_eq!(from_text(text.as_bytes()).expect(text), expected, "{text}");
         }
-        assert!(!is_mode(&expected));
-        assert_eq!(mode(&expected), 0o664);
-        assert!(is_mode(&from_text(b"user::rw-,group::r--,other::r--").expect("a list")));
     }
 
     #[test]

@@ -321,19 +321,22 @@ fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure>
     let mode = ranged(header, header::MODE, 0o177_777)?;
     // Within 16 bits by its range; the type bits are dropped.
     let mode = u16::try_from(mode).unwrap_or(0);
-    // libarchive writes the group's permissions where a mask stands for them.
-    let mode = records.acl_mode.map_or(mode, |permissions| mode & !0o777 | permissions);
     let mtime = match records.mtime {
         Some(mtime) => mtime,
         None => Timestamp::from_seconds(header.number(header::MTIME)?),
     };
-    Ok(Metadata {
+    let mut metadata = Metadata {
         uid: id(records.uid, header::UID)?,
         gid: id(records.gid, header::GID)?,
         mtime,
         xattrs: std::mem::take(&mut records.xattrs),
         ..Metadata::new(mode)
-    })
+    };
+    // The mode follows, since libarchive writes the group's permissions where a mask stands for them.
+    if header.type_flag() != TypeFlag::SYMLINK {
+        metadata.follow_access_acl();
+    }
+    Ok(metadata)
 }
 
 fn device(header: &Header, records: &Records) -> Result<Device, Failure> {

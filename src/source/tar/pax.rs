@@ -21,8 +21,6 @@ pub(super) struct Records {
     pub(super) device_major: Option<u32>,
     pub(super) device_minor: Option<u32>,
     pub(super) xattrs: Xattrs,
-    /// The permission bits of an access control list, which the mode follows on every filesystem.
-    pub(super) acl_mode: Option<u16>,
     pub(super) sparse: SparseRecords,
 }
 
@@ -114,15 +112,7 @@ impl Records {
             return Ok(());
         }
         let acl = acl::from_text(text).map_err(|source| Problem::Acl { key, source })?;
-        let is_access = xattr.ends_with("access");
-        if is_access {
-            self.acl_mode = Some(acl::mode(&acl));
-        }
-        if is_access && acl::is_mode(&acl) {
-            self.xattrs.remove(&name);
-        } else {
-            self.xattrs.insert(name, acl.into());
-        }
+        self.xattrs.insert(name, acl.into());
         Ok(())
     }
 

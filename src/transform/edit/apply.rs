@@ -1,5 +1,6 @@
 //! One edit is done.
 
+use image_tree::acl::{self, Acl};
 use image_tree::{Content, Inode, Kind, Metadata, Tree, XattrName};
 
 use super::place::{Place, find, make_directory, parent_of};
@@ -38,9 +39,10 @@ pub(super) fn one(tree: &mut Tree<Blob>, edit: &Edit, options: Options, report: 
             chown(tree, files, user.as_deref(), group, &accounts).map_err(refused)
         }
         Action::Setcap { files, value } => setcap(tree, files, value).map_err(refused),
-        Action::Xattr { files, name, value } => {
-            set_xattr(tree, files, name.clone(), value, &|_| Ok(())).map_err(refused)
-        }
+        Action::Xattr { files, name, value } => match name.as_bytes() {
+            acl::ACCESS | acl::DEFAULT => set_acl(tree, files, name, value).map_err(refused),
+            _ => set_xattr(tree, files, name.clone(), value, &|_| Ok(())).map_err(refused),
+        },
         Action::Remove { files, required } => remove(tree, files, *required).map_err(refused),
     }
 }
@@ -72,7 +74,9 @@ fn mkdir<C: Content>(
         };
         let id = make_directory(tree, path, made)?;
         let metadata = tree.metadata_mut(id);
-        metadata.mode = mode.unwrap_or(metadata.mode);
+        if let Some(mode) = mode {
+            metadata.chmod(mode);
+        }
         (metadata.uid, metadata.gid) = owner.unwrap_or((metadata.uid, metadata.gid));
         Ok(())
     };
@@ -97,7 +101,7 @@ fn chmod<C>(tree: &mut Tree<C>, files: &Files, mode: &Mode) -> Result<(), String
             return Err(format!("{} is a symbolic link, which has no mode", place.path.escape_ascii()));
         }
         let metadata = tree.metadata_mut(place.id);
-        metadata.mode = mode.apply(metadata.mode, is_directory);
+        metadata.chmod(mode.apply(metadata.mode, is_directory));
     }
     Ok(())
 }
@@ -143,6 +147,44 @@ fn set_xattr<C>(
         tree.metadata_mut(place.id).xattrs.insert(name.clone(), value.into());
     }
     Ok(())
+}
+
+/// Sets an ACL, or takes it away with a value without entries. The mode follows an access ACL.
+///
+/// As with modes, a glob leaves out what cannot have one: symbolic links, and of a default ACL all but directories.
+fn set_acl<C>(tree: &mut Tree<C>, files: &Files, name: &XattrName, value: &[u8]) -> Result<(), String> {
+    let new = if Acl::is_removal(value) {
+        None
+    } else {
+        Some(
+            Acl::from_xattr(value)
+                .map_err(|error| format!("the value of {name} is not a POSIX ACL: {error}"))?,
+        )
+    };
+    let is_default = name.as_bytes() == acl::DEFAULT;
+    let mut changed = false;
+    for place in some(tree, files)? {
+        let refused = match &tree.get(place.id).kind {
+            Kind::Directory(_) => None,
+            Kind::Symlink(_) => Some("is a symbolic link, which has no ACL"),
+            _ if is_default => Some("is not a directory, and only those have a default ACL"),
+            _ => None,
+        };
+        if let Some(why) = refused {
+            if matches!(files, Files::Glob(_)) {
+                continue;
+            }
+            return Err(format!("{} {why}", place.path.escape_ascii()));
+        }
+        changed = true;
+        let metadata = tree.metadata_mut(place.id);
+        match (&new, is_default) {
+            (new, false) => metadata.set_access_acl(new.as_ref()),
+            (Some(new), true) => _ = metadata.xattrs.insert(name.clone(), new.to_xattr()),
+            (None, true) => _ = metadata.xattrs.remove(name),
+        }
+    }
+    if changed { Ok(()) } else { Err("nothing that matches can have this ACL".to_owned()) }
 }
 
 fn remove<C>(tree: &mut Tree<C>, files: &Files, required: bool) -> Result<(), String> {

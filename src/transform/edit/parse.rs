@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use image_tree::acl::{self, Acl};
 use image_tree::{Device, LinkTarget, XattrName};
 
 use super::glob::Glob;
@@ -175,7 +176,12 @@ fn xattr(text: &[u8]) -> Result<Action, String> {
     if !name.as_bytes().iter().skip(1).any(|byte| *byte == b'.') {
         return Err(format!("xattr name \"{name}\" has no namespace before it, such as user."));
     }
-    Ok(Action::Xattr { files, name, value: xattr_value(value.get(1..).unwrap_or_default())? })
+    let value = xattr_value(value.get(1..).unwrap_or_default())?;
+    if matches!(name.as_bytes(), acl::ACCESS | acl::DEFAULT) && !Acl::is_removal(&value) {
+        let refused = |error| format!("the value of {name} is not a POSIX ACL: {error}");
+        Acl::from_xattr(&value).map_err(refused)?;
+    }
+    Ok(Action::Xattr { files, name, value })
 }
 
 fn remove(text: &[u8]) -> Result<Action, String> {

@@ -87,7 +87,7 @@ impl Save {
             let metadata = tree.metadata_mut(id);
             (metadata.uid, metadata.gid) = belief.map_or((0, 0), |belief| (belief.uid, belief.gid));
             if let Some(belief) = belief {
-                metadata.mode = belief.permissions();
+                metadata.chmod(belief.permissions());
             }
             if let Some(kind) = kind {
                 // OK to ignore: neither is a directory.
@@ -193,6 +193,23 @@ mod tests {
 ";
         assert_eq!(applied(save).as_deref(), Ok(expected));
         assert!(applied("").expect("nothing was changed in it").starts_with("/ 0 40755 2 0 0 "));
+    }
+
+    #[test]
+    fn an_acl_follows_the_saved_mode() {
+        let acl = r"\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x07\x00\xe8\x03\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00MASK\x00\xff\xff\xff\xff\x20\x00OTHER\x00\xff\xff\xff\xff";
+        let line = |mode: &str, mask: &str, other: &str| {
+            let acl = acl.replace("MASK", mask).replace("OTHER", other);
+            format!("/ 0 {mode} 2 0 0 0 0.0 - - - system.posix_acl_access={acl}\n")
+        };
+        let before = line("40660", r"\x06", r"\x00");
+        let mut tree = dump::parse(before.as_bytes(), |_| Ok::<_, std::io::Error>(Blob::from(Vec::new())));
+        let tree = tree.as_mut().expect("a dump");
+        let save = Save::parse(b"dev=1,ino=1,mode=40644,uid=0,gid=0,nlink=1,rdev=0\n").expect("a save file");
+        save.apply(tree, &[HostInode { device: 1, inode: 1 }]).expect("it is of the tree");
+        let mut text = Vec::new();
+        dump::write(tree, &mut text, |_, _| Ok(dump::Body::None)).expect("memory");
+        assert_eq!(String::from_utf8(text).expect("ASCII"), line("40644", r"\x04", r"\x04"));
     }
 
     #[test]

@@ -53,7 +53,7 @@ fn apply_entry<C>(entry: &Entry<'_>, tree: &mut Tree<C>, accounts: &Accounts) ->
     metadata.gid = gid.unwrap_or(metadata.gid);
     // Linux knows no modes of symbolic links.
     if let Some(mode) = settings.mode.as_ref().filter(|_| !is_link) {
-        metadata.mode = mode.apply(metadata.mode, is_directory);
+        metadata.chmod(mode.apply(metadata.mode, is_directory));
     }
     Ok(())
 }

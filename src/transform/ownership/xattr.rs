@@ -45,7 +45,9 @@ pub(super) fn apply<C: Content>(tree: &mut Tree<C>) -> Result<(), Vec<WrongOwner
         metadata.xattrs.retain(|name, _| !matches!(name.as_bytes(), OVERRIDE_STAT | ROOTLESS));
         metadata.uid = note.uid.unwrap_or(metadata.uid);
         metadata.gid = note.gid.unwrap_or(metadata.gid);
-        metadata.mode = note.mode.unwrap_or(metadata.mode);
+        if let Some(mode) = note.mode {
+            metadata.chmod(mode);
+        }
         if let Some(kind) = note.special {
             // OK to ignore: neither is a directory.
             let _ = tree.replace_kind(id, kind.of());
@@ -270,6 +272,19 @@ mod tests {
         }
         let full = applied("3 100600 1 5 6 0 0.0 p - - user.containers.override_stat=0:0:0600:pipe");
         assert!(full.expect_err("it has bytes").contains("is about another type of file"));
+    }
+
+    #[test]
+    fn an_acl_follows_the_mode() {
+        let acl = |group: char, other: char| {
+            format!(
+                r"system.posix_acl_access=\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x06\x00\xff\xff\xff\xff\x10\x00\x0{group}\x00\xff\xff\xff\xff\x20\x00\x0{other}\x00\xff\xff\xff\xff"
+            )
+        };
+        let (before, after) = (acl('6', '0'), acl('4', '4'));
+        let found =
+            applied(&format!("0 100660 1 5 6 0 0.0 - - - {before} user.containers.override_stat=1:2:0644"));
+        assert_eq!(found, Ok(format!("0 100644 1 1 2 0 0.0 - - - {after}")));
     }
 
     #[test]
