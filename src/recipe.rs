@@ -162,4 +162,4 @@ impl ImageRecipe {
 }
 
 /// The name of how bytes are laid out. Another layout has another name, and so other identifiers.
-pub const BYTE_LAYOUT: &str = "ext4-1";
+pub const BYTE_LAYOUT: &str = "ext4-2";

@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
     },
     good("tree {source} {dump}", &["/small ", "/etc/hostname "]),
     good("image {source} {dump} -o {out}", &[]),
-    good("--version --json", &["\"name\": \"rootcast\"", "\"byte_layout\": \"ext4-1\""]),
+    good("--version --json", &["\"name\": \"rootcast\"", "\"byte_layout\": \"ext4-2\""]),
     good("image {source} -o {out} --json", &["\"written\": true", "\"size\": ", "\"uuid\": "]),
     good("image {source} --digest --json -q", &["\"sha256\": \"", "\"written\": false"]),
     good(

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::fixtures::{EVERY_KIND_DUMP, MINIMAL_DUMP};
 use crate::judges;
+use crate::oracle::Volume;
+use crate::oracle::kernel::{Access, Mount};
 use crate::product::{Outcome, Scratch, rootcast, run};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/image.schema.json");
@@ -100,6 +102,36 @@ fn a_report_says_what_other_programs_see() {
     ] {
         assert_eq!(filesystem[ours].to_string(), field(theirs), "{ours}");
     }
+}
+
+/// The kernel withholds blocks, and the profile reserves some for root: what is left is what was asked for and reported.
+#[test]
+fn the_room_reported_is_the_room_there_is() {
+    const ASKED: u64 = 16 << 20;
+    let scratch = Scratch::new();
+    let out = scratch.join("root.ext4");
+    let flags = ["-o", out.to_str().unwrap(), "--layout", "bare", "--profile", "rw", "--free", "16M"];
+    let report = report(&scratch, EVERY_KIND_DUMP, &flags);
+    let filesystem = &report["filesystem"];
+    let number = |field: &str| filesystem[field].as_u64().unwrap();
+    let available = number("available_blocks");
+    assert!(available * number("block_size") >= ASKED && available < number("free_blocks"), "{filesystem}");
+
+    let mut dry_run = rootcast();
+    dry_run.arg("image").arg(scratch.join("tree.dump")).args(flags).arg("--dry-run");
+    let text = run(&mut dry_run).success().unwrap_or_else(|why| panic!("{why}")).text();
+    let line = format!("  available    {available} blocks, {} bytes ", available * number("block_size"));
+    assert!(text.contains(&line), "no \"{line}\" in {text}");
+
+    if !judges::may_mount() {
+        return;
+    }
+    let Some(mount) = Mount::new(&Volume::new(&out, None), Access::ReadWrite).unwrap() else { return };
+    let mut stat = std::process::Command::new("stat");
+    stat.args(["-f", "-c", "%a %d"]).arg(mount.path());
+    let seen = run(&mut stat).success().unwrap_or_else(|why| panic!("{why}")).text();
+    assert_eq!(seen.trim(), format!("{available} {}", number("free_inodes")));
+    mount.unmount().unwrap();
 }
 
 #[test]

@@ -187,9 +187,9 @@ fn check_summary(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pa
     assert_eq!(u64::from(summary.block_size), block);
     match options.size {
         Size::Smallest => assert_eq!(summary.blocks * block, len),
-        Size::Free { bytes } => assert!(summary.free_blocks >= bytes.div_ceil(block), "{summary:?}"),
+        Size::Free { bytes } => assert!(summary.available_blocks >= bytes.div_ceil(block), "{summary:?}"),
         Size::FreePercent(percent) => {
-            assert!(summary.free_blocks * 100 >= summary.blocks * u64::from(percent), "{summary:?}");
+            assert!(summary.available_blocks * 100 >= summary.blocks * u64::from(percent), "{summary:?}");
         }
         Size::Total { bytes } => {
             assert_eq!(len, bytes);

@@ -110,7 +110,8 @@ const EXAMPLES: &str = "Examples:
 
 fn free_help() -> String {
     format!(
-        "Leave this much room to write, in bytes or percent of the filesystem, with an inode for every {} KiB",
+        "Leave this much room that every user can write to, in bytes or percent of the filesystem, with an inode for every \
+         {} KiB and for directories",
         BYTES_PER_INODE / 1024
     )
 }

@@ -86,6 +86,8 @@ pub struct Filesystem {
     pub blocks: u64,
     /// Blocks that nothing uses.
     pub free_blocks: u64,
+    /// Blocks of these that every user may fill once it is mounted, as `df` shows them.
+    pub available_blocks: u64,
     /// All inodes.
     pub inodes: u32,
     /// Inodes that no file uses.
@@ -146,7 +148,8 @@ impl fmt::Display for ImageReport {
             writeln!(f, "  shared       {files} files share {saved} with others, so it is for reading only")?;
         }
         writeln!(f, "  inodes       {}, {} of them free", filesystem.inodes, filesystem.free_inodes)?;
-        writeln!(f, "  free         {} blocks, {}", filesystem.free_blocks, bytes(filesystem.free_blocks))?;
+        let (free, available) = (filesystem.free_blocks, filesystem.available_blocks);
+        writeln!(f, "  available    {available} blocks, {}, of {free} free blocks", bytes(available))?;
         write!(f, "{}", making.counts)?;
         if let Some(partition) = &self.partition {
             writeln!(f, "boot           root=PARTUUID={}", partition.partuuid)?;

@@ -222,6 +222,7 @@ fn describe(
             block_size: summary.block_size,
             blocks: summary.blocks,
             free_blocks: summary.free_blocks,
+            available_blocks: summary.available_blocks,
             inodes: summary.inodes,
             free_inodes: summary.free_inodes,
             groups: summary.groups,
@@ -249,9 +250,9 @@ fn print_json(mut report: ImageReport, log: &Log) -> Result<()> {
 
 fn summary(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, filesystem: &mkfs_ext4::Summary) -> String {
     let name = put::shown(&recipe.output);
-    let free = filesystem.free_blocks * u64::from(filesystem.block_size);
+    let available = filesystem.available_blocks * u64::from(filesystem.block_size);
     let mut text = format!(
-        "{name}: {} bytes, {} with an ext4 filesystem of {} files, {free} bytes free\n",
+        "{name}: {} bytes, {} with an ext4 filesystem of {} files, {available} bytes available\n",
         disk.len(),
         recipe.layout,
         filesystem.files,

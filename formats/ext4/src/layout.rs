@@ -8,7 +8,7 @@ use image_tree::{Content, InodeId, Tree};
 use crate::emit::{self, Data, Piece};
 use crate::error::Error;
 use crate::options::{Options, Size};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, room};
 
 /// A planned ext4 filesystem: every byte has its place, none is written yet.
 #[derive(Debug)]
@@ -26,8 +26,11 @@ pub struct Summary {
     pub block_size: u32,
     /// All blocks.
     pub blocks: u64,
-    /// Blocks that nothing uses.
+    /// Blocks that nothing uses: `f_bfree` of statfs.
     pub free_blocks: u64,
+    /// Blocks of these that every user may fill once it is mounted: `f_bavail` of statfs. The kernel withholds a 50th of all
+    /// blocks or 4096, whichever is less, and keeps [`Options::reserved_percent`] for root.
+    pub available_blocks: u64,
     /// All inodes.
     pub inodes: u32,
     /// Inodes that no file uses.
@@ -103,6 +106,7 @@ impl<C> Layout<'_, C> {
             block_size: u32::try_from(geometry.block_size.bytes()).expect("at most 4096"),
             blocks: geometry.blocks,
             free_blocks: placement.free_blocks(geometry),
+            available_blocks: room::available(placement, geometry, &self.plan.options),
             inodes: geometry.inodes(),
             free_inodes: geometry.inodes() - inodes.last(),
             groups: geometry.groups(),

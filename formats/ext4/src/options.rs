@@ -65,8 +65,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Room to write brings one inode for each of these bytes, unless [`Options::inodes`] says otherwise. It is
-    /// the `inode_ratio` of mke2fs.
+    /// Room to write brings one inode for each of these bytes, and one more for the directory of every eight, unless
+    /// [`Options::inodes`] says otherwise. It is the `inode_ratio` of mke2fs.
     pub const BYTES_PER_INODE: u64 = 16384;
 
     /// Options with these identifiers and otherwise the defaults: the smallest filesystem, no label, nothing
@@ -100,13 +100,16 @@ impl Options {
 pub enum Size {
     /// As small as the tree, its metadata and the journal allow.
     Smallest,
-    /// The smallest with at least this many bytes in free blocks, and inodes for them.
+    /// The smallest in which an ordinary user can write this many bytes, and inodes for them. Blocks that are reserved for
+    /// root or withheld by the kernel ([`Summary::available_blocks`](crate::Summary::available_blocks)) come on top, and so
+    /// do those of the extent tree and the name of one file that fills the room.
     Free {
-        /// Free bytes, rounded up to whole blocks.
+        /// Bytes of room, rounded up to whole blocks.
         bytes: u64,
     },
-    /// The smallest of which at least this share is free blocks, and inodes for them: 0 to 98 percent of the whole, or 99
-    /// with a number of [`Options::inodes`], as the tables of inodes for them would take more than 1 percent.
+    /// The smallest of which an ordinary user can fill this share, and inodes for it: 0 to 98 percent of the whole, or 99
+    /// with a number of [`Options::inodes`], as the tables of inodes for it would take more than 1 percent; less
+    /// [`Options::reserved_percent`].
     FreePercent(u8),
     /// Exactly this many bytes. A rest too short for a block, or for a group that would hold nothing but a copy of the
     /// superblock, follows the filesystem as zeros.

@@ -8,6 +8,7 @@ pub(crate) mod inline;
 pub(crate) mod inodes;
 pub(crate) mod journal;
 pub(crate) mod orphan;
+pub(crate) mod room;
 pub(crate) mod sharing;
 pub(crate) mod size;
 pub(crate) mod xattrs;

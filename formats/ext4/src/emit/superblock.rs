@@ -9,8 +9,8 @@ use crate::ondisk::features::{compat, incompat, ro_compat};
 use crate::ondisk::inode::{EXTRA_ISIZE, FIRST_INO, JOURNAL_INO, words};
 use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::ondisk::superblock::*;
-use crate::plan::Plan;
 use crate::plan::groups::Backups;
+use crate::plan::{Plan, room};
 
 /// 16 groups make a flex group, as mke2fs has it; what is added when the filesystem grows is laid out so.
 const LOG_GROUPS_PER_FLEX: u8 = 4;
@@ -18,10 +18,8 @@ const LOG_GROUPS_PER_FLEX: u8 = 4;
 /// The superblock as it lies in a group: the copies differ in `s_block_group_nr`, and so in their checksum.
 pub(crate) fn superblock<C>(plan: &Plan<'_, C>, group: u32) -> Superblock {
     let Plan { geometry, placement, options, inodes, .. } = plan;
-    let reserved = u128::from(geometry.blocks) * u128::from(options.reserved_percent) / 100;
-    let reserved = u64::try_from(reserved).expect("less than all blocks");
     let (blocks_lo, blocks_hi) = words(geometry.blocks);
-    let (reserved_lo, reserved_hi) = words(reserved);
+    let (reserved_lo, reserved_hi) = words(room::reserved(geometry.blocks, options));
     let (free_lo, free_hi) = words(placement.free_blocks(geometry));
     let created = u32::try_from(options.created.seconds().clamp(0, i64::from(u32::MAX))).expect("clamped");
     let block_size = geometry.block_size;

@@ -2,7 +2,7 @@
 
 use super::blocks::{Needs, Placement, place};
 use super::groups::{self, Backups, Geometry, first_block};
-use super::{journal, orphan};
+use super::{journal, orphan, room};
 use crate::error::Error;
 use crate::ondisk::inode::FIRST_INO;
 use crate::{BlockSize, Options, Size};
@@ -40,11 +40,13 @@ fn check(inodes: u32, options: &Options) -> Result<(), Error> {
         let (percent, limit) = (options.reserved_percent, MAX_RESERVED_PERCENT);
         return Err(Error::Percentage { what: "a reserve", percent, limit });
     }
-    let free_limit =
-        if options.inodes.is_some() { MAX_FREE_PERCENT } else { MAX_FREE_PERCENT_WITH_INODES_FOR_IT };
+    let all = if options.inodes.is_some() { MAX_FREE_PERCENT } else { MAX_FREE_PERCENT_WITH_INODES_FOR_IT };
+    let free_limit = all - options.reserved_percent;
+    let free =
+        if options.reserved_percent == 0 { "free space" } else { "free space beside the reserve for root" };
     match (options.size, options.inodes) {
         (Size::FreePercent(percent), _) if percent > free_limit => {
-            Err(Error::Percentage { what: "free space", percent, limit: free_limit })
+            Err(Error::Percentage { what: free, percent, limit: free_limit })
         }
         (_, Some(asked)) if asked < inodes => {
             let reserved = FIRST_INO - 1 + u32::from(options.features.orphan_file);
@@ -112,7 +114,8 @@ impl Sizing<'_> {
     /// caller did not say how many there are to be.
     fn with_inodes_for_free_space(&self, geometry: Geometry, placement: Placement) -> (Geometry, Placement) {
         if self.options.inodes.is_none() {
-            let wanted = self.inodes + placement.free_blocks(&geometry) / self.blocks_per_inode();
+            let free = self.block_size.offset(placement.free_blocks(&geometry));
+            let wanted = self.inodes + room::inodes_for(free);
             if let Some(larger) = self.geometry_for(geometry.blocks, wanted) {
                 let placement = place(self.needs, &larger);
                 if placement.end <= larger.blocks {
@@ -163,7 +166,7 @@ impl Sizing<'_> {
                 continue;
             }
             let placement = place(self.needs, &geometry);
-            let required = self.required(&geometry, &placement);
+            let required = room::required(&placement, &geometry, self.options);
             if required <= blocks {
                 return Ok(Found::Fits(Box::new(self.smaller(geometry, placement))));
             }
@@ -179,14 +182,14 @@ impl Sizing<'_> {
         }
         loop {
             let all_but_one = geometry.blocks - 1;
-            let required = self.required(&geometry, &placement).min(all_but_one);
+            let required = room::required(&placement, &geometry, self.options).min(all_but_one);
             let found = [required, all_but_one].into_iter().find_map(|blocks| {
                 let smaller =
                     self.geometry(blocks).filter(|smaller| smaller.groups() == geometry.groups())?;
                 let last = smaller.groups() - 1;
                 let useless = smaller.backups.has(last) && smaller.blocks_in(last) <= smaller.backup_blocks();
                 let placement = place(self.needs, &smaller);
-                let fits = !useless && self.required(&smaller, &placement) <= blocks;
+                let fits = !useless && room::required(&placement, &smaller, self.options) <= blocks;
                 fits.then_some((smaller, placement))
             });
             match found {
@@ -204,28 +207,14 @@ impl Sizing<'_> {
         Err(Error::TooManyInodes { inodes: self.least_inodes(), limit: self.block_size.max_inodes() })
     }
 
-    /// The least number of blocks that a filesystem of this geometry needs with this placement: if it is no more
-    /// than the geometry's, everything fits.
-    fn required(&self, geometry: &Geometry, placement: &Placement) -> u64 {
-        match self.options.size {
-            Size::Smallest | Size::Total { .. } => placement.end,
-            Size::Free { bytes } => placement.end_with(self.block_size.blocks_of(bytes)),
-            Size::FreePercent(percent) => {
-                let free = placement.free_blocks(geometry);
-                let used = geometry.blocks.max(placement.end) - free;
-                (used * 100).div_ceil(100 - u64::from(percent)).max(placement.end)
-            }
-        }
-    }
-
     /// The shape of a filesystem of that many blocks; none when its groups cannot hold the inodes.
     fn geometry(&self, blocks: u64) -> Option<Geometry> {
         let wanted = match (self.options.inodes, self.options.size) {
             (Some(asked), _) => u64::from(asked),
             (None, Size::Smallest | Size::Total { .. }) => self.inodes,
-            (None, Size::Free { bytes }) => self.inodes + bytes / Options::BYTES_PER_INODE,
+            (None, Size::Free { bytes }) => self.inodes + room::inodes_for(bytes),
             (None, Size::FreePercent(percent)) => {
-                self.inodes + blocks * u64::from(percent) / 100 / self.blocks_per_inode()
+                self.inodes + room::inodes_for(self.block_size.offset(blocks * u64::from(percent) / 100))
             }
         };
         self.geometry_for(blocks, wanted)
@@ -249,11 +238,6 @@ impl Sizing<'_> {
         }
         let inodes_per_group = u32::try_from(per_group).expect("no more than a block has bits");
         Some(Geometry { inodes_per_group, ..without_inodes(blocks, self.options) })
-    }
-
-    /// [`Options::BYTES_PER_INODE`] in blocks.
-    fn blocks_per_inode(&self) -> u64 {
-        Options::BYTES_PER_INODE >> self.block_size.log2()
     }
 
     fn too_large(&self) -> Error {
@@ -362,25 +346,26 @@ mod tests {
     }
 
     #[test]
-    fn free_space_is_at_least_what_was_asked() {
-        for (options, file_blocks) in
-            every_layout().flat_map(|options| [1, 32_700, 98_000].map(|blocks| (options.clone(), blocks)))
-        {
+    fn room_is_at_least_what_was_asked_and_no_block_too_much() {
+        for (options, file_blocks, reserved_percent) in every_layout().flat_map(|options| {
+            [(1, 0), (32_700, 5), (98_000, 50)].map(|(blocks, reserved)| (options.clone(), blocks, reserved))
+        }) {
+            let options = Options { reserved_percent, ..options };
+            let room = |size| {
+                let options = Options { size, ..options.clone() };
+                let (geometry, placement) = choose(&needs(file_blocks), 20, &options).expect("it fits");
+                (room::available(&placement, &geometry, &options), geometry)
+            };
             for bytes in [1, 4096, 100 << 20, 1 << 34] {
-                let options = Options { size: Size::Free { bytes }, ..options.clone() };
-                let (geometry, placement) = choose(&needs(file_blocks), 20, &options).expect("it fits");
-                let free = placement.free_blocks(&geometry);
-                assert_eq!(free, bytes.div_ceil(options.block_size.bytes()), "{options:?}");
+                let (available, geometry) = room(Size::Free { bytes });
+                // A file of 16 GiB has 11 blocks of extents where blocks are the smallest, and a name takes 2.
+                let asked = bytes.div_ceil(options.block_size.bytes());
+                assert!((asked + 3..=asked + 70).contains(&available), "{available} of {asked}: {options:?}");
+                assert!(u64::from(geometry.inodes()) >= 20 + bytes / Options::BYTES_PER_INODE);
             }
-            for percent in [0, 1, 50, 98] {
-                let options = Options { size: Size::FreePercent(percent), ..options.clone() };
-                let (geometry, placement) = choose(&needs(file_blocks), 20, &options).expect("it fits");
-                let free = placement.free_blocks(&geometry);
-                assert!(
-                    free * 100 >= geometry.blocks * u64::from(percent),
-                    "{percent} % of {}",
-                    geometry.blocks
-                );
+            for percent in [0, 1, 48, 98].into_iter().filter(|percent| percent + reserved_percent <= 98) {
+                let (available, geometry) = room(Size::FreePercent(percent));
+                assert!(available * 100 >= geometry.blocks * u64::from(percent), "{percent} %: {options:?}");
             }
         }
     }
@@ -426,6 +411,8 @@ mod tests {
             choose(&needs(1), 12, &options).map(|(geometry, _)| geometry.blocks)
         };
         assert!(matches!(all_but_one(None), Err(Error::Percentage { limit: 98, .. })));
+        let reserving = Options { reserved_percent: 50, ..options(Size::FreePercent(49)) };
+        assert!(matches!(choose(&needs(1), 12, &reserving), Err(Error::Percentage { limit: 48, .. })));
         assert!(all_but_one(Some(12)).expect("it fits") < 1 << 30);
     }
 

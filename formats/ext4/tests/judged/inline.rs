@@ -374,7 +374,7 @@ fn inline_data_is_that_of_mke2fs() {
     }
 }
 
-/// The bytes are those of the layout `ext4-1`, by [`digest`] of whole images. Where one changes on purpose, so does the name.
+/// The bytes are those of the layout `ext4-2`, by [`digest`] of whole images. Where one changes on purpose, so does the name.
 #[test]
 fn the_bytes_of_inline_data_stay_as_they_are() {
     let mut tree = tree_of_directories();

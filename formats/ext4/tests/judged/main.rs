@@ -15,5 +15,6 @@ mod orphan;
 mod pattern;
 mod profiles;
 mod properties;
+mod room;
 mod shared;
 mod trees;

@@ -1,0 +1,98 @@
+//! Room to write: how much of the free space users can fill.
+//!
+//! ```text
+//! free blocks:  room for every user │ reserved for root │ withheld from everybody
+//! ```
+
+use super::blocks::{Placement, node_count};
+use super::groups::Geometry;
+use crate::{BlockSize, Options, Size};
+
+/// The kernel withholds a 50th of all blocks from everybody (`ext4_calculate_resv_clusters`), for metadata that has to be
+/// written when there is no other room,
+const WITHHELD_DIVISOR: u64 = 50;
+/// and no more than these.
+const MAX_WITHHELD: u64 = 4096;
+/// Blocks that a new name can take in a directory without room: a block of names becomes an index over two of them.
+const BLOCKS_OF_A_NAME: u64 = 2;
+/// The files for which there is one more inode, that of the directory they are in.
+const FILES_PER_DIRECTORY: u64 = 8;
+
+/// `s_r_blocks_count` of a filesystem of that many blocks: those that only root may fill.
+pub(crate) fn reserved(blocks: u64, options: &Options) -> u64 {
+    let reserved = u128::from(blocks) * u128::from(options.reserved_percent) / 100;
+    u64::try_from(reserved).expect("a percentage of 50 or less")
+}
+
+/// The blocks of a filesystem of that many that no ordinary user may fill.
+fn kept(blocks: u64, options: &Options) -> u64 {
+    reserved(blocks, options) + (blocks / WITHHELD_DIVISOR).min(MAX_WITHHELD)
+}
+
+/// `f_bavail` of statfs: the blocks that every user may fill of those that are free.
+pub(crate) fn available(placement: &Placement, geometry: &Geometry, options: &Options) -> u64 {
+    placement.free_blocks(geometry).saturating_sub(kept(geometry.blocks, options))
+}
+
+/// The inodes for that many bytes of room: one for each [`Options::BYTES_PER_INODE`], and those of directories for them.
+pub(crate) fn inodes_for(bytes: u64) -> u64 {
+    let files = bytes.div_ceil(Options::BYTES_PER_INODE);
+    files + files.div_ceil(FILES_PER_DIRECTORY)
+}
+
+/// The least number of blocks, from those of `geometry` on, at which a filesystem with this placement has the room asked
+/// for. If it is no more than the geometry's, everything fits.
+pub(crate) fn required(placement: &Placement, geometry: &Geometry, options: &Options) -> u64 {
+    let mut blocks = geometry.blocks.max(placement.end);
+    loop {
+        // More blocks are more that are kept and, in percent, more that are asked for: from below, the first size found is
+        // the smallest. Where none is found, the search ends beyond the largest.
+        let end = placement.end_with(free_for(blocks, options));
+        if end <= blocks || end > options.block_size.max_blocks() {
+            return end;
+        }
+        blocks = end;
+    }
+}
+
+/// The free blocks that a filesystem of that many has to have.
+fn free_for(blocks: u64, options: &Options) -> u64 {
+    let room = match options.size {
+        Size::Smallest | Size::Total { .. } => 0,
+        Size::Free { bytes } => options.block_size.blocks_of(bytes),
+        Size::FreePercent(percent) => {
+            let room = (u128::from(blocks) * u128::from(percent)).div_ceil(100);
+            u64::try_from(room).expect("no more than all blocks")
+        }
+    };
+    if room == 0 { 0 } else { room + of_one_file(room, options.block_size) + kept(blocks, options) }
+}
+
+/// The blocks that one file takes besides its data when it fills that many: of its extent tree, and for its name. The kernel
+/// divides the room of each group into one or two extents.
+fn of_one_file(room: u64, block_size: BlockSize) -> u64 {
+    let extents = 2 * room.div_ceil(block_size.blocks_per_group()) + 4;
+    node_count(extents, block_size) + BLOCKS_OF_A_NAME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_50th_is_withheld_and_no_more_than_4096_blocks() {
+        let options = Options::new(Uuid::nil(), Uuid::nil());
+        for (blocks, expected) in [(49, 0), (50, 1), (204_799, 4095), (204_800, 4096), (1 << 34, 4096)] {
+            assert_eq!(kept(blocks, &options), expected, "{blocks}");
+        }
+        let options = Options { reserved_percent: 5, ..options };
+        assert_eq!((reserved(1019, &options), kept(1019, &options)), (50, 70));
+    }
+
+    #[test]
+    fn directories_have_inodes_besides_those_of_files() {
+        let inodes = [0, 1, 16_384, 8 << 14, 9 << 14, 1 << 30].map(inodes_for);
+        assert_eq!(inodes, [0, 2, 2, 9, 11, 65_536 + 8192]);
+    }
+}
