@@ -74,6 +74,17 @@ const TOOLS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
 ];
 
+/// Files that the tests need besides [`TOOLS`], and their packages: those of `TOOLS` do not depend on these, and packages that
+/// are recommended only are not installed.
+const FILES: &[(&str, &str)] = &[
+    // gcc alone compiles, but a static program needs the C library's archive and headers.
+    ("/usr/include/stdio.h", "libc6-dev"),
+    ("/usr/aarch64-linux-gnu/include/stdio.h", "libc6-dev-arm64-cross"),
+    ("/usr/s390x-linux-gnu/include/stdio.h", "libc6-dev-s390x-cross"),
+    (PYTHON_YAML, "python3-yaml"),
+    (SELINUX_POLICY, "selinux-policy-default"),
+];
+
 /// A real policy, as its package's installation builds it.
 const SELINUX_POLICY: &str = "/etc/selinux/default/contexts/files/file_contexts";
 
@@ -110,6 +121,9 @@ fn every_judge_is_here() {
     for (tool, _) in TOOLS {
         command(tool);
     }
+    for (path, _) in FILES {
+        file(path);
+    }
     cloud_kernel();
 }
 
@@ -143,23 +157,24 @@ pub(crate) fn cloud_kernel() -> Option<PathBuf> {
 
 /// The file_contexts of Debian's `selinux-policy-default`, or `None` after a visible skip.
 pub(crate) fn selinux_policy() -> Option<PathBuf> {
+    file(SELINUX_POLICY)
+}
+
+/// A file of [`FILES`], or `None` after a visible skip.
+pub(crate) fn file(path: &str) -> Option<PathBuf> {
     LazyLock::force(&INSTALLED);
-    let policy = PathBuf::from(SELINUX_POLICY);
-    if policy.is_file() {
-        return Some(policy);
+    if Path::new(path).is_file() {
+        return Some(path.into());
     }
-    skip("SELinux policy", &format!("there is no {SELINUX_POLICY} (package selinux-policy-default)"));
+    let (_, package) = FILES.iter().find(|(known, _)| *known == path).expect("a file of the table");
+    skip(path, &format!("the file is not installed (package {package})"));
     None
 }
 
 /// A Python that has the module `yaml`, or `None` after a visible skip.
 pub(crate) fn python_with_yaml() -> Option<Command> {
-    LazyLock::force(&INSTALLED);
-    if Path::new(PYTHON).exists() && Path::new(PYTHON_YAML).exists() {
-        return Some(Command::new(PYTHON));
-    }
-    skip("YAML", &format!("there is no {PYTHON_YAML} (package python3-yaml)"));
-    None
+    file(PYTHON_YAML)?;
+    Some(Command::new(PYTHON))
 }
 
 /// ldconfig for another root, or `None` after a visible skip: who may not change the root directory gets an ldconfig -r that
@@ -260,18 +275,9 @@ fn apt_get(arguments: &[&str]) -> io::Result<bool> {
 fn missing() -> Vec<&'static str> {
     let mut packages: BTreeSet<&str> =
         TOOLS.iter().filter(|(tool, _)| find(tool).is_none()).map(|(_, package)| *package).collect();
-    // gcc alone compiles, but a static program needs the C library's archive and headers.
-    if !Path::new("/usr/include/stdio.h").exists() {
-        packages.insert("libc6-dev");
-    }
+    packages.extend(FILES.iter().filter(|(path, _)| !Path::new(path).is_file()).map(|(_, package)| *package));
     if cfg!(target_arch = "x86_64") && find_kernel().is_none() {
         packages.insert("linux-image-cloud-amd64");
-    }
-    if !Path::new(PYTHON_YAML).exists() {
-        packages.insert("python3-yaml");
-    }
-    if !Path::new(SELINUX_POLICY).is_file() {
-        packages.insert("selinux-policy-default");
     }
     packages.into_iter().collect()
 }

@@ -114,6 +114,9 @@ fn check_machine(machine: &Machine) {
     check("/lib-of", &[&format!("/opt/lib/{}/liby.so", machine.triplet)]);
 
     let Some(mut gcc) = judges::command(&format!("{}-gcc", machine.triplet)) else { return };
+    if judges::file(&format!("/usr/{}/include/stdio.h", machine.triplet)).is_none() {
+        return;
+    }
     for library in ["libc.so.6", "libm.so.6"] {
         guest.write(
             &format!("/lib/{}/{library}", machine.triplet),
