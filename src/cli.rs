@@ -4,6 +4,8 @@ mod closure;
 pub mod documents;
 mod edits;
 mod filesystem;
+mod general;
+mod help;
 mod image;
 mod initrd;
 mod recipe_file;
@@ -13,9 +15,10 @@ mod values;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Command, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::help::{Help, group};
 use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
 use crate::recipe::keep::ClosureRecipe;
 use crate::recipe::{ImageRecipe, TreeRecipe};
@@ -49,8 +52,10 @@ pub enum Request {
 /// # Errors
 /// When they make no sense; also, as `clap` has it, when help or the version is asked for.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
-    let arguments = recipe_file::expand(&Cli::command(), arguments.into_iter().collect())?;
-    let cli = Cli::try_parse_from(arguments)?;
+    let mut command = command();
+    let arguments = recipe_file::expand(&command, arguments.into_iter().collect())?;
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     let Some(verb) = cli.verb else { return Ok(Request::Version { json: cli.json }) };
     match verb {
         Verb::Image(arguments) => Ok(Request::Image(Box::new(arguments.recipe()?))),
@@ -62,20 +67,27 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, c
     }
 }
 
-/// Cast a root file tree into what a virtual machine boots from.
+/// The whole command line, with the help of each verb.
+fn command() -> Command {
+    let program = Help::PROGRAM.of(Cli::command());
+    Help::ALL.iter().fold(program, |program, help| program.mut_subcommand(help.verb, |verb| help.of(verb)))
+}
+
+/// Cast a root file tree into what a virtual machine boots from
 ///
 /// rootcast needs no root, no loop device, no mount, no user namespace and no mkfs, and the same tree gives the
 /// same bytes on every machine.
 #[derive(Debug, Parser)]
-#[command(name = "rootcast", version, max_term_width = 110, after_help = EXIT_CODES)]
+#[command(name = "rootcast", version, max_term_width = 110, after_long_help = EXIT_CODES)]
+#[command(subcommand_help_heading = "Verbs", subcommand_value_name = "VERB")]
 #[command(disable_version_flag = true, arg_required_else_help = true, args_conflicts_with_subcommands = true)]
 struct Cli {
     /// Print the version
-    #[arg(short = 'V', long)]
+    #[arg(short = 'V', long, help_heading = group::GENERAL)]
     version: bool,
 
     /// Print the version as a JSON object
-    #[arg(long, requires = "version")]
+    #[arg(long, requires = "version", help_heading = group::GENERAL)]
     json: bool,
 
     #[command(subcommand)]
@@ -88,9 +100,7 @@ enum Verb {
     Initrd(Box<initrd::InitrdArguments>),
     Tree(Box<tree::TreeVerb>),
     Closure(Box<closure::ClosureVerb>),
-    #[command(hide = true)]
     Completions(documents::CompletionsVerb),
-    #[command(hide = true)]
     Man(documents::ManVerb),
 }
 

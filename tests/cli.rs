@@ -37,7 +37,10 @@ const fn bad(codes: &'static [i32], arguments: &'static str, stderr: &'static [&
 }
 
 const CASES: &[Case] = &[
-    good("--help", &["Usage", "image", "tree"]),
+    good("--help", &["Usage", "image", "tree", "Exit codes"]),
+    good("-h", &["Usage: rootcast", "Examples:", "image", "completions", "man"]),
+    good("image -h", &["Usage: rootcast image <SOURCE>", "Examples:", "Input:", "--output", "--free"]),
+    good("help initrd", &["Kernel and guest:", "--microcode", "Examples:"]),
     good("--version", &["rootcast 0."]),
     good(
         "image --help",

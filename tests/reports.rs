@@ -161,18 +161,20 @@ fn manual_pages_for_every_verb() {
     let directory = scratch.join("man");
     run(rootcast().arg("man").arg(&directory)).success().unwrap_or_else(|why| panic!("{why}"));
     for (page, words) in [
-        ("rootcast.1", &[".TH ROOTCAST 1", "image", "tree", "Exit codes"][..]),
-        ("rootcast-image.1", &["dry\\-run", "file\\-contexts", "layout", "Examples"]),
-        ("rootcast-initrd.1", &["compress", "kernel\\-config", "microcode", "Examples"]),
-        ("rootcast-tree.1", &["SOURCE", "basedir"]),
-        ("rootcast-closure.1", &["why", "keep\\-unit", "Examples"]),
+        ("rootcast.1", &[".TH ROOTCAST 1", "image", "tree", "completions", "\"EXIT CODES\""][..]),
+        ("rootcast-image.1", &["dry\\-run", "file\\-contexts", "layout", ".SH EXAMPLES", ".SH FILESYSTEM"]),
+        ("rootcast-initrd.1", &["compress", "kernel\\-config", "microcode", ".SH EXAMPLES", ".SH OUTPUT"]),
+        ("rootcast-tree.1", &["SOURCE", "basedir", ".SH EXAMPLES", ".SH INPUT", ".SH GENERAL"]),
+        ("rootcast-closure.1", &["why", "keep\\-unit", ".SH EXAMPLES", ".SH \"KEEPING A PART OF THE TREE\""]),
+        ("rootcast-completions.1", &["SHELL", ".SH EXAMPLES"]),
+        ("rootcast-man.1", &["DIR", ".SH EXAMPLES"]),
     ] {
         let text = fs::read_to_string(directory.join(page)).unwrap_or_else(|why| panic!("{page}: {why}"));
         for word in words {
             assert!(text.contains(word), "{page} does not say {word}:\n{text}");
         }
     }
-    assert_eq!(fs::read_dir(&directory).unwrap().count(), 5);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 7);
 }
 
 #[test]

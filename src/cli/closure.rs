@@ -7,6 +7,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 
+use super::general::General;
+use super::help::{Help, group};
 use super::tree::TreeArguments;
 use crate::closure::dlopen::{Policy, Priority, Rule};
 use crate::closure::glob::NameGlob;
@@ -15,34 +17,49 @@ use crate::closure::{Hwcaps, Start};
 use crate::recipe::keep::{Charsets, ClosureRecipe, Keep, MissingPolicy, NamePattern};
 use crate::transform::edit::glob::Glob;
 
-/// Print what programs need to run: the part of a tree that --keep leaves, one path a line
+/// Print the paths of a tree that programs need to run
 ///
+/// It is the part of a tree that --keep leaves, one path a line.
 /// Programs, libraries, loaders, links and directories are found in the tree alone, by the rules of the kernel and of
 /// the loaders of glibc and musl; nothing is run. The flags are those of rootcast image, which makes the tree smaller by
 /// them. (--add is an edit: it brings files of the host into the tree.)
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct ClosureVerb {
     #[command(flatten)]
     tree: TreeArguments,
 
-    /// Print why this path is kept instead: each chain from it to what was asked for
-    #[arg(long, value_name = "PATH", conflicts_with = "json")]
+    /// Print the chains of reasons for this path instead
+    ///
+    /// Each chain leads from the path to what was asked for.
+    #[arg(long, value_name = "PATH", conflicts_with = "json", help_heading = group::OUTPUT)]
     why: Vec<OsString>,
 
-    /// Print one JSON object: each path with its reasons, what is missing, warnings
-    #[arg(long)]
+    /// Print one JSON object with paths, reasons and warnings
+    ///
+    /// Its schema is src/report/closure.schema.json in the sources of rootcast.
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+
+    #[command(flatten)]
+    general: General,
 }
 
-const EXAMPLES: &str = "Examples:
-  rootcast closure rootfs/ --keep /usr/bin/curl                  the paths it needs
-  rootcast closure rootfs/ --keep /usr/bin/curl --why /usr/lib/x86_64-linux-gnu/libz.so.1
-  rootcast image rootfs/ --keep /usr/bin/curl -o disk.img        an image of them alone";
+pub(super) const HELP: Help = Help {
+    verb: "closure",
+    usage: "rootcast closure <SOURCE>... --keep <PATH|GLOB> [OPTIONS]",
+    examples: &[
+        "rootcast closure rootfs/ --keep /usr/bin/curl             the paths it needs",
+        "rootcast closure rootfs/ --keep /usr/bin/curl --why /usr/lib/libz.so.1",
+        "rootcast image rootfs/ --keep /usr/bin/curl -o disk.img   an image of these",
+        "rootcast closure rootfs/ --keep /sbin/init --keep-unit multi-user.target",
+        "rootcast closure rootfs/ --keep '/usr/bin/*' --missing warn",
+    ],
+    common: &["sources", "keep", "keep_unit", "keep_rule", "missing", "why", "json", "recipe", "verbose"],
+};
 
 impl ClosureVerb {
     pub(super) fn recipe(self) -> Result<ClosureRecipe, clap::Error> {
-        let tree = self.tree.recipe()?;
+        let tree = self.tree.recipe(self.general)?;
         if tree.keep.is_none() {
             let message = "a closure starts from something: give --keep, --keep-unit or --keep-rule\n";
             return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message));
@@ -55,22 +72,25 @@ impl ClosureVerb {
     }
 }
 
-const HEADING: &str = "The part of the tree that is kept";
-
 /// What is asked for. A tree of which nothing is asked for stays whole.
 #[derive(Debug, Args)]
 struct Asked {
-    /// Keep this path of the tree, or what a pattern matches, with all that it needs, and nothing that no --keep asks
-    /// for. A directory is kept with all that is in it
-    #[arg(long, value_name = "PATH|GLOB", value_parser = start(), help_heading = HEADING)]
+    /// Keep this path, or matches, and what they need
+    ///
+    /// What no --keep asks for is left out. A directory is kept with all that is in it.
+    #[arg(long, value_name = "PATH|GLOB", value_parser = start(), help_heading = group::KEEP)]
     keep: Vec<Start>,
 
-    /// Keep this systemd unit, its programs and the units it pulls in; systemd itself is kept by --keep
-    #[arg(long, value_name = "UNIT|GLOB", value_parser = unit(), help_heading = HEADING)]
+    /// Keep this systemd unit and what it pulls in
+    ///
+    /// These are its programs, and units by --follow-units. systemd itself is kept by --keep.
+    #[arg(long, value_name = "UNIT|GLOB", value_parser = unit(), help_heading = group::KEEP)]
     keep_unit: Vec<NamePattern>,
 
-    /// Keep this file of udev's rules, by name or path, and the programs it runs
-    #[arg(long, value_name = "NAME|GLOB|PATH", value_parser = rules(), help_heading = HEADING)]
+    /// Keep this udev rules file and what it runs
+    ///
+    /// It is given by its name, a pattern of names, or its path.
+    #[arg(long, value_name = "NAME|PATH", value_parser = rules(), help_heading = group::KEEP)]
     keep_rule: Vec<NamePattern>,
 }
 
@@ -81,53 +101,57 @@ pub(super) struct KeepArguments {
     asked: Asked,
 
     /// Which other units a unit brings along [default: all]
-    #[arg(long, value_name = "WHICH", requires = "keep_unit", help_heading = HEADING)]
+    #[arg(long, value_name = "WHICH", requires = "keep_unit", help_heading = group::KEEP)]
     follow_units: Option<FollowUnits>,
 
-    /// What becomes of what is needed and not in the tree [default: error]
-    #[arg(long, value_name = "WHAT", requires = "Asked", help_heading = HEADING)]
+    /// On missing files
+    ///
+    /// These are files that something kept needs and the tree lacks. The default is error.
+    #[arg(long, value_name = "WHAT", requires = "Asked", help_heading = group::KEEP)]
     missing: Option<Missing>,
 
     /// Which builds of libraries for better processors are kept: all, none, or those of these names, as x86-64-v3
     /// [default: all]
-    #[arg(long, value_name = "all|none|NAME,…", requires = "Asked", help_heading = HEADING)]
+    #[arg(long, value_name = "all|none|NAME,…", requires = "Asked", help_heading = group::KEEP)]
     hwcaps: Option<Hwcaps>,
 
-    /// Keep libraries that programs say they open when they run, from this priority on [default: recommended]
-    #[arg(long, value_name = "PRIORITY", requires = "Asked", help_heading = HEADING)]
+    /// Keep libraries that programs say they open, from this priority on
+    ///
+    /// Their ELF notes (.note.dlopen) say so. The default is recommended.
+    #[arg(long, value_name = "PRIORITY", requires = "Asked", help_heading = group::KEEP)]
     dlopen: Option<Dlopen>,
 
     /// Keep libraries opened for this feature of these objects whatever their priority, both by pattern
     #[arg(
-        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Asked", help_heading = HEADING
+        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Asked", help_heading = group::KEEP
     )]
     dlopen_allow: Vec<Rule>,
 
     /// Keep no library for being opened for this feature of these objects
     #[arg(
-        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Asked", help_heading = HEADING
+        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Asked", help_heading = group::KEEP
     )]
     dlopen_deny: Vec<Rule>,
 
     /// Keep the name services of /etc/nsswitch.conf if glibc is kept [default: yes]
-    #[arg(long, value_name = "yes|no", requires = "Asked", help_heading = HEADING, hide_possible_values = true)]
+    #[arg(long, value_name = "yes|no", requires = "Asked", help_heading = group::KEEP, hide_possible_values = true)]
     nss: Option<YesNo>,
 
     /// Keep this service of PAM, its modules and what they run
-    #[arg(long, value_name = "SERVICE", requires = "Asked", help_heading = HEADING)]
+    #[arg(long, value_name = "SERVICE", requires = "Asked", help_heading = group::KEEP)]
     pam: Vec<OsString>,
 
     /// Keep glibc's modules for character sets: all, or those of these
-    #[arg(long, value_name = "all|CHARSET,…", requires = "Asked", help_heading = HEADING)]
+    #[arg(long, value_name = "all|CHARSET,…", requires = "Asked", help_heading = group::KEEP)]
     gconv: Option<String>,
 
     /// Keep the providers and engines of OpenSSL
-    #[arg(long, requires = "Asked", help_heading = HEADING)]
+    #[arg(long, requires = "Asked", help_heading = group::KEEP)]
     openssl: bool,
 
     /// Write a new /etc/ld.so.cache, also for a tree that stays whole or has none. Of a part it is written by itself
     /// when the tree has one or libraries are where only /etc/ld.so.conf says
-    #[arg(long, help_heading = HEADING)]
+    #[arg(long, help_heading = group::KEEP)]
     ld_cache: bool,
 }
 

@@ -2,33 +2,57 @@
 
 use std::io;
 
-use clap::{Args, CommandFactory, ValueHint};
+use clap::{Args, Command, ValueHint};
 use clap_complete::Shell;
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
 
-use super::Cli;
+use super::command;
+use super::help::{Help, group};
+use crate::report::version::VERSION;
 
-/// Print the completions for a shell
+/// Print the completions for a shell, as a script of that shell
 #[derive(Debug, Args)]
 pub(super) struct CompletionsVerb {
     /// The shell
-    #[arg(value_name = "SHELL")]
+    #[arg(value_name = "SHELL", help_heading = group::OUTPUT)]
     pub(super) shell: Shell,
 }
+
+pub(super) const COMPLETIONS_HELP: Help = Help {
+    verb: "completions",
+    usage: "rootcast completions <SHELL>",
+    examples: &[
+        "rootcast completions bash > /etc/bash_completion.d/rootcast",
+        "rootcast completions zsh > /usr/local/share/zsh/site-functions/_rootcast",
+        "rootcast completions fish > ~/.config/fish/completions/rootcast.fish",
+    ],
+    common: &["shell"],
+};
 
 /// Print the manual page, or write all of them into a directory
 #[derive(Debug, Args)]
 pub(super) struct ManVerb {
-    /// The directory
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// The directory, which is made if need be
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = group::OUTPUT)]
     pub(super) directory: Option<std::path::PathBuf>,
 }
+
+pub(super) const MAN_HELP: Help = Help {
+    verb: "man",
+    usage: "rootcast man [DIR]",
+    examples: &[
+        "rootcast man | man -l -                         the page of rootcast itself",
+        "rootcast man /usr/local/share/man/man1          all pages, one for each verb",
+    ],
+    common: &["directory"],
+};
 
 /// The completions for a shell, as a script of that shell.
 #[must_use]
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "rootcast", &mut script);
+    clap_complete::generate(shell, &mut command(), "rootcast", &mut script);
     script
 }
 
@@ -37,22 +61,53 @@ pub fn completions(shell: Shell) -> Vec<u8> {
 /// # Errors
 /// Never in practice: they are written to memory.
 pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut command = Cli::command();
+    // The verb `help` has no page: each of the others is what it prints.
+    let mut command = command().disable_help_subcommand(true).subcommand_help_heading("VERBS");
     // It gives every subcommand the name it is called by.
     command.build();
-    let mut pages = vec![page(&command)?];
-    for subcommand in
-        command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help")
-    {
-        pages.push(page(subcommand)?);
+    let verb = |name: &str| Help::ALL.iter().find(|help| help.verb == name);
+    let mut pages = vec![page(&command, &Help::PROGRAM)?];
+    for subcommand in command.get_subcommands() {
+        if let Some(help) = verb(subcommand.get_name()) {
+            pages.push(page(subcommand, help)?);
+        }
     }
     Ok(pages)
 }
 
-fn page(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
+/// One page: what `--help` says, in the order of manual pages.
+fn page(command: &Command, help: &Help) -> io::Result<(String, Vec<u8>)> {
     let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
-    let man = Man::new(command.clone()).title(name.to_uppercase()).manual("rootcast");
+    let source = format!("rootcast {VERSION}");
+    let man = Man::new(command.clone()).title(name.to_uppercase()).source(source).manual("rootcast");
     let mut page = Vec::new();
-    man.render(&mut page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    section("SYNOPSIS", help.usage.lines().map(str::trim), &mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    section("EXAMPLES", help.examples.iter().copied(), &mut page)?;
+    if let Some(text) = command.get_after_long_help().map(ToString::to_string) {
+        let (title, lines) = text.split_once(":\n").unwrap_or(("NOTES", &text));
+        section(&title.to_uppercase(), lines.lines().map(str::trim), &mut page)?;
+    }
     Ok((format!("{name}.1"), page))
+}
+
+/// A section of lines that stay as they are.
+fn section<'l>(title: &str, lines: impl Iterator<Item = &'l str>, page: &mut Vec<u8>) -> io::Result<()> {
+    let mut roff = Roff::default();
+    roff.control("SH", [title]).control("nf", []);
+    for line in lines {
+        let words = line.split_once(' ').filter(|(first, _)| *first == "rootcast");
+        match words {
+            Some((first, rest)) => roff.text([bold(first), roman(format!(" {rest}"))]),
+            None => roff.text([roman(line)]),
+        };
+    }
+    roff.control("fi", []);
+    roff.to_writer(page)
 }

@@ -3,6 +3,7 @@
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use super::help::group;
 use crate::transform::edit::Edit;
 use crate::transform::edit::parse::FORMS;
 
@@ -10,16 +11,15 @@ use crate::transform::edit::parse::FORMS;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Edits(pub(super) Vec<Edit>);
 
-const HEADING: &str = "Edits, done in the order given (\\: is a colon within a field)";
-
 impl Args for Edits {
     fn augment_args(command: Command) -> Command {
         command.args(FORMS.iter().map(|form| {
             Arg::new(form.name)
                 .long(form.name)
                 .value_name(form.shape)
-                .help(form.help)
-                .help_heading(HEADING)
+                .help(form.help.split([',', ';', ':']).next())
+                .long_help(form.help)
+                .help_heading(group::EDITS)
                 .action(ArgAction::Append)
                 .value_parser(OsStringValueParser::new().try_map(|text| form.parse(&text)))
         }))

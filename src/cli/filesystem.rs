@@ -2,20 +2,21 @@
 
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
-use mkfs_ext4::{BlockSize, Profile};
+use mkfs_ext4::{BlockSize, Label, Profile};
 use uuid::Uuid;
 
+use super::help::group;
 use super::values;
 use crate::recipe::filesystem::{FeatureChange, FilesystemRecipe, JournalLength};
 
 #[derive(Debug, Args)]
 pub(super) struct FilesystemArguments {
-    /// What the filesystem is for; the flags after this one change single things of it
-    #[arg(long, value_name = "PROFILE", default_value = "default", help_heading = HEADING)]
+    /// Purpose of the filesystem, which the flags after this one refine
+    #[arg(long, value_name = "PROFILE", default_value = "default", help_heading = group::FILESYSTEM)]
     profile: ProfileName,
 
     /// Bytes of a block: 1024, 2048 or 4096 [default: 4096]
-    #[arg(short = 'b', long, value_name = "BYTES", value_parser = block_size, help_heading = HEADING)]
+    #[arg(short = 'b', long, value_name = "BYTES", value_parser = block_size, help_heading = group::FILESYSTEM)]
     block_size: Option<BlockSize>,
 
     /// Have a feature or, with ^ before it, do without, as mke2fs -O: has_journal, resize_inode, sparse_super2, orphan_file,
@@ -25,24 +26,24 @@ pub(super) struct FilesystemArguments {
         long,
         value_name = "[^]NAME,…",
         value_delimiter = ',',
-        help_heading = HEADING
+        help_heading = group::FILESYSTEM
     )]
     feature: Vec<FeatureChange>,
 
     /// How long the journal is: none, auto for as long as mke2fs makes it, or this many bytes
-    #[arg(long, value_name = "BYTES|auto|none", value_parser = journal, help_heading = HEADING)]
+    #[arg(long, value_name = "BYTES|auto|none", value_parser = journal, help_heading = group::FILESYSTEM)]
     journal: Option<JournalLength>,
 
     /// Reserve blocks for root, 0 to 50 percent of all [default: 0%, with --profile rw 5%]
-    #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = HEADING)]
+    #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = group::FILESYSTEM)]
     reserved: Option<u8>,
 
     /// Have room for descriptors up to this size, to which it can grow while it is mounted [default: 1024 times its own]
-    #[arg(long, value_name = "BYTES", value_parser = values::bytes, help_heading = HEADING)]
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, help_heading = group::FILESYSTEM)]
     resize_limit: Option<u64>,
 
     /// Leave this share of blocks of indexed directories for new names, 0 to 50 percent [default: 0%, with --profile rw 20%]
-    #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = HEADING)]
+    #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = group::FILESYSTEM)]
     directory_slack: Option<u8>,
 
     /// Align files of at least this size to it on the disk, so that DAX maps them with huge pages [default if given: 2M]
@@ -53,16 +54,30 @@ pub(super) struct FilesystemArguments {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "2M",
-        help_heading = HEADING
+        help_heading = group::FILESYSTEM
     )]
     huge_pages: Option<u64>,
 
     /// Let files with the same bytes have the same blocks; the filesystem can then be mounted for reading only
-    #[arg(long, help_heading = HEADING)]
+    #[arg(long, help_heading = group::FILESYSTEM)]
     dedupe: bool,
-}
 
-const HEADING: &str = "The filesystem";
+    /// Have at least this many inodes [default: one for each file, and more with --free or --size]
+    #[arg(long, value_name = "N", help_heading = group::FILESYSTEM)]
+    pub(super) inodes: Option<u32>,
+
+    /// The filesystem's label, at most 16 bytes
+    #[arg(short = 'L', long, value_name = "LABEL", value_parser = values::label, default_value = "", help_heading = group::FILESYSTEM)]
+    pub(super) label: Label,
+
+    /// The filesystem's UUID [default: derived from the seed]
+    #[arg(short = 'U', long, value_name = "UUID", help_heading = group::FILESYSTEM)]
+    pub(super) uuid: Option<Uuid>,
+
+    /// What all identifiers derive from [default: a digest of the tree's metadata and these flags]
+    #[arg(long, value_name = "UUID", help_heading = group::FILESYSTEM)]
+    pub(super) seed: Option<Uuid>,
+}
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ProfileName {

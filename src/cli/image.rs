@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
-use mkfs_ext4::{Label, Size};
-use uuid::Uuid;
+use mkfs_ext4::Size;
 
 use super::filesystem::FilesystemArguments;
+use super::general::General;
+use super::help::{Help, group};
 use super::tree::TreeArguments;
 use super::values::{self, BYTES_PER_INODE, Free};
 use crate::architecture::Architecture;
@@ -16,23 +17,71 @@ use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
 use crate::output::Reflink;
 use crate::recipe::{ImageRecipe, Output};
 
-/// Make a disk image: an ext4 root filesystem, in a partition unless asked otherwise
+/// Make a disk image with an ext4 root filesystem
 ///
-/// The image is as small as the tree allows; --free adds room to write. It boots with root=PARTUUID=…, which is
+/// The filesystem is in a partition unless --layout says otherwise. The image is as small as the tree allows; --free adds room to write. It boots with root=PARTUUID=…, which is
 /// printed when it is done. The same tree and flags give the same bytes: identifiers derive from them.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct ImageArguments {
     #[command(flatten)]
     tree: TreeArguments,
 
-    /// Write the image to this file, or with - to standard output
-    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["digest", "dry_run"])]
+    /// Write the image to this file, or to standard output (-)
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present_any = ["digest", "dry_run"],
+        help_heading = group::OUTPUT
+    )]
     output: Option<PathBuf>,
 
     /// Print the SHA-256 of the image instead of writing it
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with = "output", help_heading = group::OUTPUT)]
     digest: bool,
+
+    /// Make the image exactly this large, such as 512M or 10G
+    ///
+    /// That includes the partition table. K, M, G and T are powers of 1024.
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = values::bytes,
+        conflicts_with = "free",
+        help_heading = group::OUTPUT
+    )]
+    size: Option<u64>,
+
+    #[arg(
+        long,
+        value_name = "BYTES|N%",
+        value_parser = values::free,
+        help = FREE,
+        long_help = free_help(),
+        help_heading = group::OUTPUT
+    )]
+    free: Option<Free>,
+
+    /// Partition table around it: gpt, mbr, or bare for none
+    ///
+    /// With bare there is no table: the image is the filesystem alone. The default is gpt.
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "gpt",
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = group::OUTPUT
+    )]
+    layout: DiskLayout,
+
+    /// The disk's sector size in bytes
+    #[arg(long, value_name = "BYTES", default_value = "512", help_heading = group::OUTPUT)]
+    sector_size: SectorBytes,
+
+    /// The machine the tree is for, which decides the partition's type [default: read from a program in the tree]
+    #[arg(long, value_name = "ARCH", help_heading = group::OUTPUT)]
+    arch: Option<Architecture>,
 
     /// Share blocks with the sources instead of copying them, on filesystems that can, as cp does: auto where it can be
     /// done and is worth it, always or else fail, never
@@ -43,75 +92,54 @@ pub(super) struct ImageArguments {
         require_equals = true,
         default_value = "auto",
         default_missing_value = "always",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = group::OUTPUT
     )]
     reflink: When,
 
-    /// What surrounds the filesystem: a GPT, an MBR, or nothing
-    #[arg(long, value_name = "KIND", default_value = "gpt")]
-    layout: DiskLayout,
+    /// Plan everything, report where it would go, and write nothing
+    #[arg(long, conflicts_with = "digest", help_heading = group::OUTPUT)]
+    dry_run: bool,
 
-    /// The disk's sector size in bytes
-    #[arg(long, value_name = "BYTES", default_value = "512")]
-    sector_size: SectorBytes,
-
-    /// The machine the tree is for, which decides the partition's type [default: read from a program in the tree]
-    #[arg(long, value_name = "ARCH")]
-    arch: Option<Architecture>,
-
-    /// Make the image exactly this large, partition table included (K, M, G, T are powers of 1024)
-    #[arg(long, value_name = "BYTES", value_parser = values::bytes, conflicts_with = "free")]
-    size: Option<u64>,
-
-    #[arg(long, value_name = "BYTES|N%", value_parser = values::free, help = free_help())]
-    free: Option<Free>,
-
-    /// Have at least this many inodes [default: one for each file, and more with --free or --size]
-    #[arg(long, value_name = "N")]
-    inodes: Option<u32>,
+    /// Report on standard output as one JSON object: size, layout, identifiers, counts, times, warnings
+    #[arg(long, help_heading = group::OUTPUT)]
+    json: bool,
 
     #[command(flatten)]
     filesystem: FilesystemArguments,
 
-    /// The filesystem's label, at most 16 bytes
-    #[arg(short = 'L', long, value_name = "LABEL", value_parser = values::label, default_value = "")]
-    label: Label,
-
-    /// The filesystem's UUID [default: derived from the seed]
-    #[arg(short = 'U', long, value_name = "UUID")]
-    uuid: Option<Uuid>,
-
-    /// What all identifiers derive from [default: a digest of the tree's metadata and these flags]
-    #[arg(long, value_name = "UUID")]
-    seed: Option<Uuid>,
-
-    /// Plan everything, say in words where it would go, and write nothing
-    #[arg(long, conflicts_with = "digest")]
-    dry_run: bool,
-
-    /// Report on standard output as one JSON object: size, layout, identifiers, counts, times, warnings
-    #[arg(long)]
-    json: bool,
-
-    /// Say nothing but errors and warnings
-    #[arg(short, long, conflicts_with = "verbose")]
+    /// Print nothing on standard error but errors and warnings
+    #[arg(short, long, conflicts_with = "verbose", help_heading = group::GENERAL)]
     quiet: bool,
+
+    #[command(flatten)]
+    general: General,
 }
 
-const EXAMPLES: &str = "Examples:
-  rootcast image rootfs/ -o disk.img                      a GPT disk, exactly as large as it must be
-  rootcast image rootfs/ -o disk.img --free 1G            with room to write
-  rootcast image base.tar overlay/ -o disk.img            a directory over an archive
-  rootcast image rootfs/ -o root.ext4 --layout bare       the filesystem alone
-  rootcast image rootfs/ -o - | ssh host 'cat > disk.img' through a pipe
-  rootcast image rootfs/ --digest                         its SHA-256, without writing it
-  rootcast image rootfs/ --dry-run                        what would lie where
-  rootcast image rootfs/ -o disk.img --profile ro-min --dedupe     the smallest, for reading only";
+pub(super) const HELP: Help = Help {
+    verb: "image",
+    usage: "rootcast image <SOURCE>... --output <FILE> [OPTIONS]",
+    examples: &[
+        "rootcast image rootfs/ -o disk.img               a GPT disk of the least size",
+        "rootcast image rootfs/ -o disk.img --free 1G     with room to write",
+        "rootcast image rootfs/ -o root.ext4 --layout bare",
+        "rootcast image base.tar overlay/ -o disk.img     a directory over an archive",
+        "rootcast image rootfs/ -o - | ssh host 'cat > disk.img'",
+        "rootcast image rootfs/ --digest                  its SHA-256, and no file",
+        "rootcast image rootfs/ --dry-run                 where everything would be",
+        "rootcast image rootfs/ -o disk.img --profile ro-min --dedupe",
+    ],
+    common: &[
+        "sources", "owner", "add", "exclude", "output", "size", "free", "layout", "digest", "recipe",
+        "quiet", "verbose",
+    ],
+};
+
+const FREE: &str = "Leave this much room that every user can write to";
 
 fn free_help() -> String {
     format!(
-        "Leave this much room that every user can write to, in bytes or percent of the filesystem, with an inode for every \
-         {} KiB and for directories",
+        "{FREE}, in bytes or percent of the filesystem, with an inode for every {} KiB and for directories",
         BYTES_PER_INODE / 1024
     )
 }
@@ -171,18 +199,18 @@ impl ImageArguments {
             )));
         }
         Ok(ImageRecipe {
-            tree: self.tree.recipe()?,
+            tree: self.tree.recipe(self.general)?,
             output,
             reflink: self.reflink.into(),
-            filesystem: self.filesystem.recipe()?,
             layout: self.layout,
             sector_size,
             architecture: self.arch,
             size,
-            inodes: self.inodes,
-            label: self.label,
-            uuid: self.uuid,
-            seed: self.seed,
+            inodes: self.filesystem.inodes,
+            label: self.filesystem.label,
+            uuid: self.filesystem.uuid,
+            seed: self.filesystem.seed,
+            filesystem: self.filesystem.recipe()?,
             quiet: self.quiet,
             dry_run: self.dry_run,
             json: self.json,

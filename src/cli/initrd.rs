@@ -8,6 +8,8 @@ use clap::{Args, ValueEnum};
 use initramfs::codec::Codec;
 
 use super::Request;
+use super::general::General;
+use super::help::{Help, group};
 use super::image::{When, standard_output, usage};
 use super::tree::TreeArguments;
 use super::values;
@@ -17,55 +19,60 @@ use crate::recipe::initrd::{CacheRecipe, CheckRecipe, InitrdRecipe, KernelFile, 
 use crate::transform::edit::parse::FORMS;
 use crate::transform::init::Init;
 
-/// Make an initramfs: a cpio archive that the kernel unpacks and runs /init of, or check one
+/// Make an initramfs, or check one
 ///
-/// It is compressed in members that several threads make, and that the kernel takes one after the other. The same tree and
+/// The kernel unpacks it and runs its /init. It is a cpio archive, compressed in members that several threads make, and that the kernel takes one after the other. The same tree and
 /// flags give the same bytes, whatever the number of threads and with or without a cache.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
 #[command(mut_arg("sources", |source| source.required(false).required_unless_present("check")))]
 pub(super) struct InitrdArguments {
     #[command(flatten)]
     tree: TreeArguments,
 
-    /// Write the initramfs to this file, or with - to standard output
-    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["digest", "dry_run", "check"])]
+    /// Write to this file, or to standard output (-)
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present_any = ["digest", "dry_run", "check"],
+        help_heading = group::OUTPUT
+    )]
     output: Option<PathBuf>,
 
     /// Print the SHA-256 of the initramfs instead of writing it
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with = "output", help_heading = group::OUTPUT)]
     digest: bool,
 
-    /// Compress it with none, gzip, zstd, lz4 or xz, and how hard [default: zstd, or what the kernel unpacks if that is
-    /// told]
-    #[arg(long, value_name = "CODEC[:LEVEL]")]
+    /// Compress with none, gzip, zstd, lz4 or xz
+    ///
+    /// A level says how hard. The default is zstd, or what the kernel unpacks if --kernel-config, --kernel or --preset says
+    /// that it does not unpack zstd.
+    #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = group::OUTPUT)]
     compress: Option<Codec>,
 
-    /// For whose guests it is: kata, whose kernels unpack gzip only
-    #[arg(long, value_name = "NAME")]
-    preset: Option<PresetName>,
+    /// Check this initramfs instead of making one
+    ///
+    /// The rules are those of the kernel. With - it is read from standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = others_than_check(), help_heading = group::OUTPUT)]
+    check: Option<PathBuf>,
 
-    /// Read from this configuration, such as /boot/config-*, what the guest's kernel unpacks
-    #[arg(long, value_name = "FILE")]
-    kernel_config: Option<PathBuf>,
+    /// Keep what was compressed in this directory, and take from it what did not change; it is made if need be
+    #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
+    cache: Option<PathBuf>,
 
-    /// Read from this kernel what it unpacks, if its configuration is in it (CONFIG_IKCONFIG)
-    #[arg(long, value_name = "FILE", conflicts_with = "kernel_config")]
-    kernel: Option<PathBuf>,
-
-    /// What /init is: own for the tree's, systemd or agent for the links that Kata's osbuilder makes, a program to link to,
-    /// or none where it need not be
-    #[arg(long, value_name = "PATH|own|systemd|agent|none", default_value = "own")]
-    #[arg(value_parser = OsStringValueParser::new().try_map(|text| InitWord::parse(&text)))]
-    init: InitWord,
-
-    /// Put microcode before it, from files, from directories such as /lib/firmware or, without a value, from the tree's
-    /// firmware
-    #[arg(long, value_name = "DIR|FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    microcode: Vec<OsString>,
+    /// How much the cache may take; what was not used for longest goes first (K, M, G, T are powers of 1024)
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = values::bytes,
+        default_value = "2G",
+        requires = "cache",
+        help_heading = group::OUTPUT
+    )]
+    cache_size: u64,
 
     /// Put another initramfs behind it, as it is. Only what it begins with is looked at; --check of the result looks at all
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
     append: Vec<PathBuf>,
 
     /// Let the bytes of files of 16 KiB and more begin at multiples of this, a power of two up to 4096, so that blocks can
@@ -76,21 +83,14 @@ pub(super) struct InitrdArguments {
         value_parser = align,
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "4096"
+        default_missing_value = "4096",
+        help_heading = group::OUTPUT
     )]
     align: Option<u32>,
 
     /// Give each file a sum of its bytes, which the kernel compares (070702)
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     checksums: bool,
-
-    /// Keep what was compressed in this directory, and take from it what did not change; it is made if need be
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
-
-    /// How much the cache may take; what was not used for longest goes first (K, M, G, T are powers of 1024)
-    #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "2G", requires = "cache")]
-    cache_size: u64,
 
     /// Share blocks with the sources instead of copying them, where nothing is compressed: auto where it can be done and is
     /// worth it, or never
@@ -99,34 +99,86 @@ pub(super) struct InitrdArguments {
         value_name = "WHEN",
         require_equals = true,
         default_value = "auto",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = group::OUTPUT
     )]
     reflink: When,
 
-    /// Plan everything, say in words what there would be, and write nothing
-    #[arg(long, conflicts_with = "digest")]
+    /// Plan everything, report in words what there would be, and write nothing
+    #[arg(long, conflicts_with = "digest", help_heading = group::OUTPUT)]
     dry_run: bool,
 
-    /// Check this initramfs, or with - standard input, by the kernel's rules, instead of making one
-    #[arg(long, value_name = "FILE", conflicts_with_all = others_than_check())]
-    check: Option<PathBuf>,
-
     /// Report on standard output as one JSON object: size, members, counts, times, warnings, or what the check found
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
 
-    /// Say nothing but errors and warnings
-    #[arg(short, long, conflicts_with = "verbose")]
+    /// For whose guests it is: kata, whose kernels unpack gzip only
+    #[arg(long, value_name = "NAME", help_heading = group::GUEST)]
+    preset: Option<PresetName>,
+
+    /// Configuration of the kernel that it is for
+    ///
+    /// What it says the kernel can unpack decides the default of --compress. Distributions have it as /boot/config-*.
+    #[arg(long, value_name = "FILE", help_heading = group::GUEST)]
+    kernel_config: Option<PathBuf>,
+
+    /// Read from this kernel what it unpacks, if its configuration is in it (CONFIG_IKCONFIG)
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel_config", help_heading = group::GUEST)]
+    kernel: Option<PathBuf>,
+
+    /// Link /init to this program; or own, systemd, agent
+    ///
+    /// own, the default, is the tree's own /init, systemd and agent are the links that Kata's osbuilder makes, a path is a program to link
+    /// to. With none there need not be an /init.
+    #[arg(long, value_name = "PATH|WORD", default_value = "own", hide_default_value = true, help_heading = group::GUEST)]
+    #[arg(value_parser = OsStringValueParser::new().try_map(|text| InitWord::parse(&text)))]
+    init: InitWord,
+
+    /// Put microcode before it, from files, from directories such as /lib/firmware or, without a value, from the tree's
+    /// firmware
+    #[arg(
+        long,
+        value_name = "DIR|FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        help_heading = group::GUEST
+    )]
+    microcode: Vec<OsString>,
+
+    /// Print nothing on standard error but errors and warnings
+    #[arg(short, long, conflicts_with = "verbose", help_heading = group::GENERAL)]
     quiet: bool,
+
+    #[command(flatten)]
+    general: General,
 }
 
-const EXAMPLES: &str = "Examples:
-  rootcast initrd rootfs/ -o initrd.img                      zstd, by as many threads as there are cores
-  rootcast initrd rootfs/ -o initrd.img --preset kata --init systemd
-  rootcast initrd rootfs/ -o initrd.img --kernel-config /boot/config-6.12
-  rootcast initrd rootfs/ -o initrd.img --compress xz:9 --cache ~/.cache/initrd
-  rootcast initrd rootfs/ -o initrd.img --compress none --align --reflink=auto
-  rootcast initrd --check /boot/initrd.img --kernel-config /boot/config-6.12";
+pub(super) const HELP: Help = Help {
+    verb: "initrd",
+    usage: "rootcast initrd <SOURCE>... --output <FILE> [OPTIONS]
+       rootcast initrd --check <FILE> [OPTIONS]",
+    examples: &[
+        "rootcast initrd rootfs/ -o initrd.img                    zstd, on all cores",
+        "rootcast initrd rootfs/ -o initrd.img --kernel-config /boot/config-6.12",
+        "rootcast initrd --check /boot/initrd.img                 by the kernel's rules",
+        "rootcast initrd rootfs/ -o initrd.img --preset kata --init systemd",
+        "rootcast initrd rootfs/ -o initrd.img --compress xz:9 --cache ~/.cache/initrd",
+        "rootcast initrd rootfs/ -o initrd.img --compress none --align --reflink=auto",
+    ],
+    common: &[
+        "sources",
+        "add",
+        "exclude",
+        "output",
+        "compress",
+        "check",
+        "kernel_config",
+        "init",
+        "quiet",
+        "verbose",
+    ],
+};
 
 /// The flags that say what to make, and so nothing to `--check`.
 fn others_than_check() -> Vec<&'static str> {
@@ -215,7 +267,7 @@ impl InitrdArguments {
             return Err(usage(message.to_owned()));
         }
         Ok(Request::Initrd(Box::new(InitrdRecipe {
-            tree: self.tree.recipe()?,
+            tree: self.tree.recipe(self.general)?,
             output,
             codec: self.compress,
             preset: self.preset.map(|PresetName::Kata| Preset::Kata),

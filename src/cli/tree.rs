@@ -1,9 +1,7 @@
 //! Flags that say which tree is meant, and the verb that prints it.
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
 
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
@@ -11,6 +9,8 @@ use image_tree::Timestamp;
 
 use super::closure::KeepArguments;
 use super::edits::Edits;
+use super::general::General;
+use super::help::{Help, group};
 use super::values;
 use crate::recipe::TreeRecipe;
 use crate::source::tar::Limits;
@@ -19,88 +19,101 @@ use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable::Policy;
 
-/// Print a tree as text: one line a file, in the composefs dump format
+/// Print a tree as text, in the composefs dump format
 ///
-/// What it prints can be read back as a SOURCE. Contents that are not in the text are named by their path beneath
+/// There is one line for each file. What it prints can be read back as a SOURCE. Contents that are not in the text are named by their path beneath
 /// the source, to be found with --basedir.
 #[derive(Debug, Args)]
 pub(super) struct TreeVerb {
     #[command(flatten)]
     tree: TreeArguments,
+
+    #[command(flatten)]
+    general: General,
 }
+
+pub(super) const HELP: Help = Help {
+    verb: "tree",
+    usage: "rootcast tree <SOURCE>... [OPTIONS]",
+    examples: &[
+        "rootcast tree rootfs/ > rootfs.dump                to read, compare and keep",
+        "rootcast tree base.tar overlay/ --owner root       a directory over an archive",
+        "rootcast tree rootfs/ --chown /srv:33:33           what an edit does",
+        "rootcast image rootfs.dump --basedir rootfs/ -o disk.img",
+        "tar -c rootfs/ | rootcast tree -",
+    ],
+    common: &["sources", "owner", "add", "chown", "exclude", "keep", "recipe", "verbose"],
+};
 
 impl TreeVerb {
     pub(super) fn recipe(self) -> Result<TreeRecipe, clap::Error> {
-        self.tree.recipe()
+        self.tree.recipe(self.general)
     }
 }
 
 #[derive(Debug, Args)]
 pub(super) struct TreeArguments {
-    /// The tree: a directory, a tar archive, a text dump, or - for one of the latter two on standard input. Of several,
-    /// each is laid over those before it
-    #[arg(value_name = "SOURCE", required = true)]
+    /// Directory, tar archive, text dump, or - for standard input
+    ///
+    /// Standard input is a tar archive or a dump. Of several sources, each is laid over those before it.
+    #[arg(value_name = "SOURCE", required = true, help_heading = group::INPUT)]
     sources: Vec<OsString>,
 
-    /// Where the files lie that a dump names by path [default: the directory of the dump]
-    #[arg(long, value_name = "DIR")]
+    /// Find the files that a dump names beneath this directory
+    ///
+    /// The default is the directory of the dump, and for standard input the current one.
+    #[arg(long, value_name = "DIR", help_heading = group::INPUT)]
     basedir: Option<PathBuf>,
 
-    #[arg(long, value_name = "WHO", value_parser = values::owner(), help = OWNER, long_help = OWNER_FORMS)]
+    #[arg(
+        long, value_name = "WHO", value_parser = values::owner(), help = OWNER, long_help = OWNER_FORMS,
+        help_heading = group::INPUT
+    )]
     owner: Option<Ownership>,
 
     /// Leave out what is in directories of other filesystems mounted beneath a SOURCE directory, as tar does
-    #[arg(short = 'x', long)]
+    #[arg(short = 'x', long, help_heading = group::INPUT)]
     one_file_system: bool,
 
     /// What becomes of files and directories that may not be read [default: fail]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", help_heading = group::INPUT)]
     unreadable: Option<Unreadable>,
 
     /// Which names are of one file in the end: as they are, none, or all with the same bytes and metadata
-    #[arg(long, value_name = "WHICH", default_value = "keep")]
+    #[arg(long, value_name = "WHICH", default_value = "keep", help_heading = group::METADATA)]
     hardlinks: Hardlinks,
 
     /// Label every file for SELinux by this file_contexts, or with auto by those of the tree's own policy
-    #[arg(long, value_name = "FILE|auto")]
+    #[arg(long, value_name = "FILE|auto", help_heading = group::METADATA)]
     file_contexts: Option<PathBuf>,
 
     /// Set times after this one, in seconds since 1970, back to it [default: $SOURCE_DATE_EPOCH]
-    #[arg(long, value_name = "SECONDS", value_parser = values::epoch)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::epoch, help_heading = group::METADATA)]
     source_date_epoch: Option<i64>,
 
     /// Take archives of at most this many bytes, unpacked and with all holes (K, M, G, T are powers of 1024)
-    #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "1T")]
+    #[arg(
+        long, value_name = "BYTES", value_parser = values::bytes, default_value = "1T", help_heading = group::INPUT
+    )]
     max_size: u64,
 
     /// Take archives of at most this many entries
-    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT.max_entries)]
+    #[arg(
+        long, value_name = "N", default_value_t = Limits::DEFAULT.max_entries, help_heading = group::INPUT
+    )]
     max_entries: u64,
-
-    /// Work in this many threads; the bytes do not depend on it [default: one for each core]
-    #[arg(short = 'j', long = "jobs", value_name = "N")]
-    jobs: Option<NonZeroUsize>,
-
-    /// Tell on standard error what is decided and done on the way, each file that a later source replaces among it
-    #[arg(short, long)]
-    verbose: bool,
-
-    /// Take flags from a TOML file; those on the command line come after them and count more
-    #[arg(long, value_name = "FILE", long_help = RECIPE)]
-    recipe: Option<PathBuf>,
-
-    #[command(flatten)]
-    keep: KeepArguments,
 
     #[command(flatten)]
     edits: Edits,
+
+    #[command(flatten)]
+    keep: KeepArguments,
 }
 
-const OWNER: &str = "Who owns the files: root, keep, UID:GID, map:RANGES, xattr, fakeroot:FILE, or a manifest FILE \
-                     [default: root for directories that an ordinary user reads, else keep]";
+const OWNER: &str = "Owner of all: root, keep, UID:GID, or other forms";
 
 const OWNER_FORMS: &str =
-    "Who owns the files [default: root for directories that an ordinary user reads, else keep]
+    "Owner of all files [default: root for directories that an ordinary user reads, else keep]
 
   root            root owns all
   keep            each keeps its owner
@@ -113,13 +126,6 @@ const OWNER_FORMS: &str =
   fakeroot:FILE   what fakeroot -s FILE saved
   FILE            a manifest, mtree(5), with uid, gid, uname, gname and mode;
                   others as by default";
-
-const RECIPE: &str = "Take flags from a TOML file; those on the command line come after them and count more
-
-Each key is the long name of a flag, `source` the SOURCE. A flag without a value
-is `true`. Edits are in their order in the array `edits`, each a table of one:
-
-  edits = [{ mkdir = \"/srv:0750\" }, { remove = \"/usr/share/doc\" }]";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Unreadable {
@@ -141,11 +147,8 @@ enum Hardlinks {
     Content,
 }
 
-/// More threads than this only take memory.
-const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
-
 impl TreeArguments {
-    pub(super) fn recipe(self) -> Result<TreeRecipe, clap::Error> {
+    pub(super) fn recipe(self, general: General) -> Result<TreeRecipe, clap::Error> {
         let unreadable = match self.unreadable {
             Some(Unreadable::Fail) | None => Policy::Fail,
             Some(Unreadable::Skip) => Policy::Skip,
@@ -164,7 +167,6 @@ impl TreeArguments {
             let message = "standard input (-) can be one SOURCE only\n";
             return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
         }
-        let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let (ld_cache, keep) = self.keep.recipe()?;
         Ok(TreeRecipe {
             sources: self.sources,
@@ -179,8 +181,8 @@ impl TreeArguments {
             limits: Limits { max_size: self.max_size, max_entries: self.max_entries },
             file_contexts: self.file_contexts.map(file_contexts),
             source_date_epoch: epoch.map(Timestamp::from_seconds),
-            threads: self.jobs.unwrap_or_else(cores).min(MAX_THREADS),
-            verbose: self.verbose,
+            threads: general.threads(),
+            verbose: general.verbose,
         })
     }
 }

@@ -1,0 +1,46 @@
+//! Flags of every verb that reads a tree, which say how the program works.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::Args;
+
+use super::help::group;
+
+/// Flags that no byte of the result depends on. They are the last of each verb, as the help lists them last.
+#[derive(Debug, Args)]
+#[command(next_help_heading = group::GENERAL)]
+pub(super) struct General {
+    /// Take flags from a TOML file, before those that are typed
+    #[arg(long, value_name = "FILE", long_help = RECIPE)]
+    pub(super) recipe: Option<PathBuf>,
+
+    /// Work in this many threads; the bytes do not depend on it [default: one for each core]
+    #[arg(short = 'j', long = "jobs", value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Report on standard error what is decided and done
+    ///
+    /// That includes each file of a source that a later source replaces.
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+const RECIPE: &str = "Take flags from a TOML file; those that are typed come after them and count more
+
+Each key is the long name of a flag, `source` the SOURCE. A flag without a value
+is `true`. Edits are in their order in the array `edits`, each a table of one:
+
+  edits = [{ mkdir = \"/srv:0750\" }, { remove = \"/usr/share/doc\" }]";
+
+/// More threads than this only take memory.
+const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+impl General {
+    /// The number of threads to work in, from 1 to 256.
+    pub(super) fn threads(&self) -> NonZeroUsize {
+        let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.jobs.unwrap_or_else(cores).min(MAX_THREADS)
+    }
+}
