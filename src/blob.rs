@@ -6,11 +6,9 @@ mod directory;
 mod read_ahead;
 mod root;
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -190,7 +188,7 @@ impl HostFile {
     /// The file's path on the host.
     #[must_use]
     pub fn host_path(&self) -> PathBuf {
-        self.directory.host_path().join(OsStr::from_bytes(&self.name))
+        self.directory.host_path_of(&self.name)
     }
 
     fn open(&self) -> io::Result<OwnedFd> {

@@ -73,7 +73,7 @@ fn what_is_refused_names_its_source_offset_path_and_value() {
         ),
         (
             file().pax(b'x', &[("path", "d/".repeat(9000).as_bytes())]).file("f", "").finish(),
-            &["9000 components, the limit is 8192"],
+            &["9000 components, the limit is 4096"],
         ),
         (
             file().raw(b"n", b'0', 0, b"", |header| put(header, 108, "-000001")).finish(),
@@ -176,8 +176,9 @@ impl Drop for Deep {
 }
 
 #[test]
-fn a_tree_4000_deep_is_cast_from_every_source() {
-    const DEPTH: usize = 4000;
+fn a_tree_as_deep_as_may_be_is_cast_from_every_source() {
+    // With the file and a directory above, which an edit adds.
+    const DEPTH: usize = image_tree::MAX_DEPTH - 2;
     let scratch = Scratch::new();
     let directory = Deep(scratch.join("deep"));
     deep_directory(&directory.0, DEPTH);
@@ -212,6 +213,44 @@ fn a_tree_4000_deep_is_cast_from_every_source() {
     e2fsck::check(&Volume::new(&image, None)).unwrap_or_else(|why| panic!("{why}"));
     assert!(by_directory == cast(&archive, &[]), "the archive's image differs");
     assert!(by_directory == cast(&dump, &[]), "the dump's image differs");
+}
+
+#[test]
+fn a_tree_deeper_than_may_be_is_refused_by_every_source() {
+    const DEPTH: usize = 10_000;
+    const LIMIT: &str = "components, the limit is 4096";
+    let scratch = Scratch::new();
+    let directory = Deep(scratch.join("deep"));
+    deep_directory(&directory.0, DEPTH);
+    let refused = |arguments: &[&str], stdin: Option<&Path>| {
+        let outcome = bounded(arguments, stdin);
+        assert_eq!(outcome.code, Some(3), "{outcome}");
+        // An edit is repeated as it was given.
+        let given: usize = arguments.iter().map(|argument| argument.len()).sum();
+        assert!(outcome.stderr.contains(LIMIT) && outcome.stderr.len() < 1000 + given, "{}", outcome.stderr);
+    };
+    let image = scratch.join("image");
+    for verb in [&["image", "-o", image.to_str().unwrap()][..], &["tree"], &["closure", "--keep", "/"]] {
+        refused(&[verb, &[directory.0.to_str().unwrap()]].concat(), None);
+    }
+    let mut archive = Archive::new();
+    let mut dump = "/ 0 40755 2 0 0 0 0.0 - - -\n".to_owned();
+    for depth in (1..=image_tree::MAX_DEPTH + 1).chain([DEPTH]) {
+        let name = ("path", "d/".repeat(depth).into_bytes());
+        if depth >= image_tree::MAX_DEPTH {
+            archive = archive.pax(b'x', &[(name.0, &name.1)]).directory("d/", 0o755);
+        }
+        dump += &format!("{} 0 40755 2 0 0 0 0.0 - - -\n", "/d".repeat(depth));
+    }
+    for source in [scratch.file("deep.tar", archive.finish()), scratch.file("deep.dump", dump.as_bytes())] {
+        refused(&["tree", source.to_str().unwrap()], None);
+        refused(&["tree", "-"], Some(&source));
+    }
+    let (top, deep) = (scratch.join("top"), "/d".repeat(image_tree::MAX_DEPTH));
+    fs::create_dir(&top).expect("it is new");
+    for edit in [["--mkdir", &format!("{deep}/x")], ["--symlink", &format!("to:{deep}/x")]] {
+        refused(&[&["tree", top.to_str().unwrap()], &edit[..]].concat(), None);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use rootcast::blob::Blob;
 use rootcast::closure::elf::Elf;
 use rootcast::closure::ld_cache::scan::{Library, Scan, scan};
 use rootcast::closure::ld_cache::{Abi, Cache};
+use rootcast::interrupt::Interrupt;
 use rootcast::source::directory;
 
 use crate::judges;
@@ -83,7 +84,7 @@ fn triplet() -> Option<String> {
 
 /// What ours lists of a directory of the host, and the architecture of the libraries in it.
 fn scanned(root: &Path, triplet: &str) -> (Scan, Abi) {
-    let tree: Tree<Blob> = directory::read(root, 1).unwrap().tree;
+    let tree: Tree<Blob> = directory::read(root, 1, &Interrupt::never()).unwrap().tree;
     let mut abi = None;
     let found = scan(&tree, &directories(triplet), |id| {
         let Kind::Regular(content) = &tree.get(id).kind else { panic!("a regular file is asked for") };

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use image_tree::{Timestamp, Tree, XattrName};
 use rootcast::blob::Blob;
+use rootcast::interrupt::Interrupt;
 use rootcast::source::directory::{HostInode, Scanned};
 use rootcast::transform::edit::glob::Glob;
 use rootcast::transform::edit::parse::FORMS;
@@ -104,7 +105,8 @@ pub fn check(bytes: &[u8]) -> Outcome {
     while !choices.is_empty() && edits.len() < 20 {
         edits.extend(edit(&mut choices));
     }
-    let options = Options { time: Timestamp::from_seconds(0), threads: 1 };
+    let interrupt = Interrupt::never();
+    let options = Options { time: Timestamp::from_seconds(0), threads: 1, interrupt: &interrupt };
     // One after the other, so that one which is refused leaves the others.
     for edit in &edits {
         match edit::apply(tree.clone(), std::slice::from_ref(edit), options) {

@@ -11,22 +11,41 @@ use rustix::io::Result;
 use super::Root;
 
 /// A directory beneath one that is held open. It holds nothing open itself.
-#[derive(Debug, PartialEq, Eq)]
+///
+/// It knows the directory above and not its whole path, which a deep tree would hold once for each level.
+#[derive(Debug)]
 pub(crate) struct HostDirectory {
     root: Arc<Root>,
-    /// Relative to the root, without `.`, `..` and empty components.
-    path: Box<[u8]>,
+    /// The directory that `relative` begins at; none for the root.
+    above: Option<Arc<HostDirectory>>,
+    /// Without `.`, `..` and empty components.
+    relative: Box<[u8]>,
+    /// The number of components of its path from the root.
+    depth: usize,
 }
 
 thread_local! {
     /// The directory in which this thread opened a file last. An image holds files in the order of a walk, so the next
-    /// one is mostly in the same directory, and the path that leads there need not be walked again.
+    /// one is mostly in the same directory or in one of its own, and the path that leads there need not be walked again.
     static LAST: RefCell<Option<(Arc<HostDirectory>, OwnedFd)>> = const { RefCell::new(None) };
 }
 
 impl HostDirectory {
-    pub(crate) fn new(root: Arc<Root>, path: Box<[u8]>) -> Arc<Self> {
-        Arc::new(Self { root, path })
+    /// The root itself.
+    pub(crate) fn top(root: Arc<Root>) -> Arc<Self> {
+        Self::at(root, &[])
+    }
+
+    /// The directory at a path relative to the root.
+    pub(crate) fn at(root: Arc<Root>, path: &[u8]) -> Arc<Self> {
+        let depth = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).count();
+        Arc::new(Self { root, above: None, relative: path.into(), depth })
+    }
+
+    /// A directory in this one.
+    pub(crate) fn child(self: &Arc<Self>, name: &[u8]) -> Arc<Self> {
+        let (root, above) = (Arc::clone(&self.root), Some(Arc::clone(self)));
+        Arc::new(Self { root, above, relative: name.into(), depth: self.depth + 1 })
     }
 
     /// The directory of the file at a path, and the file's name in it.
@@ -35,29 +54,47 @@ impl HostDirectory {
             Some(slash) => (&path[..slash], &path[slash + 1..]),
             None => (&path[..0], path),
         };
-        (Self::new(root, directory.into()), name)
+        (Self::at(root, directory), name)
     }
 
-    /// Relative to the root.
-    pub(crate) fn path(&self) -> &[u8] {
-        &self.path
+    /// Its own name; empty for the root.
+    pub(crate) fn name(&self) -> &[u8] {
+        self.relative.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
     }
 
-    /// As the user named the root, for messages.
-    pub(crate) fn host_path(&self) -> PathBuf {
-        self.root.join(&self.path)
+    /// The number of components of its path: 0 for the root.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The path of an entry relative to the root, or its own when the name is empty. The work is that of writing it.
+    pub(crate) fn path_of(&self, name: &[u8]) -> Vec<u8> {
+        let mut parts = vec![name];
+        let mut next = Some(self);
+        while let Some(directory) = next {
+            parts.push(&directory.relative);
+            next = directory.above.as_deref();
+        }
+        parts.retain(|part| !part.is_empty());
+        parts.reverse();
+        parts.join(&b'/')
+    }
+
+    /// As [`HostDirectory::path_of`], with the root's path as the user named it, for messages.
+    pub(crate) fn host_path_of(&self, name: &[u8]) -> PathBuf {
+        self.root.join(&self.path_of(name))
     }
 
     /// Opens a file in it. No symbolic link is followed, neither there nor on the way there.
     pub(crate) fn open(self: &Arc<Self>, name: &[u8], flags: OFlags) -> Result<OwnedFd> {
-        if self.path.is_empty() {
+        if self.depth == 0 {
             return self.root.open(name, flags);
         }
         LAST.with_borrow_mut(|last| {
             let directory = match last {
                 Some((directory, opened)) if self.is(directory) => opened,
                 _ => {
-                    let opened = self.root.open(&self.path, OFlags::PATH | OFlags::DIRECTORY)?;
+                    let opened = self.open_itself(last.as_ref())?;
                     &last.insert((Arc::clone(self), opened)).1
                 }
             };
@@ -65,16 +102,55 @@ impl HostDirectory {
         })
     }
 
+    /// Opens the directory: with one step where the one above is open already.
+    fn open_itself(&self, last: Option<&(Arc<Self>, OwnedFd)>) -> Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        match (&self.above, last) {
+            (Some(above), Some((directory, opened))) if above.is(directory) => {
+                self.root.open_from(opened.as_fd(), &self.relative, flags)
+            }
+            _ => self.root.open(&self.path_of(b""), flags),
+        }
+    }
+
+    /// Returns true when both are known to be the same. Of two that begin at different directories it is not known.
     fn is(self: &Arc<Self>, other: &Arc<Self>) -> bool {
-        Arc::ptr_eq(self, other) || Arc::ptr_eq(&self.root, &other.root) && self.path == other.path
+        let same_above = match (&self.above, &other.above) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        Arc::ptr_eq(self, other)
+            || same_above && Arc::ptr_eq(&self.root, &other.root) && self.relative == other.relative
+    }
+}
+
+/// Two directories are equal when their roots and paths are.
+impl PartialEq for HostDirectory {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root && self.path_of(b"") == other.path_of(b"")
+    }
+}
+
+impl Eq for HostDirectory {}
+
+/// Frees those above one by one: each within the other would take stack for every level.
+impl Drop for HostDirectory {
+    fn drop(&mut self) {
+        let mut next = self.above.take();
+        while let Some(directory) = next {
+            next = Arc::into_inner(directory).and_then(|mut last| last.above.take());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::super::tests::{read, scanned};
+    use super::*;
 
     /// A thread that reads of two trees in turns must not take one's directory for the other's.
     #[test]
@@ -93,5 +169,30 @@ mod tests {
                 assert_eq!(read(&blob).expect("it is there"), format!("{text} {directory}").into_bytes());
             }
         }
+    }
+
+    #[test]
+    fn paths_of_directories_and_their_entries() {
+        let root = Arc::new(Root::open_at(Path::new("/proc")).expect("it is there"));
+        let top = HostDirectory::top(Arc::clone(&root));
+        let inner = top.child(b"a").child(b"b");
+        assert_eq!((top.path_of(b""), top.path_of(b"f")), (b"".to_vec(), b"f".to_vec()));
+        assert_eq!((inner.path_of(b""), inner.path_of(b"f")), (b"a/b".to_vec(), b"a/b/f".to_vec()));
+        assert_eq!(inner.host_path_of(b"f"), Path::new("/proc/a/b/f"));
+        assert_eq!((top.depth(), inner.depth()), (0, 2));
+        let (same, name) = HostDirectory::of_file(root, b"a/b/f");
+        assert_eq!((&same, name, same.depth()), (&inner, &b"f"[..], 2));
+        assert_ne!(inner, top.child(b"a"));
+    }
+
+    #[test]
+    fn a_million_levels_are_freed_without_stack() {
+        let mut last = HostDirectory::top(Arc::new(Root::open_at(Path::new("/")).expect("it is there")));
+        for _ in 0..1_000_000 {
+            last = last.child(b"d");
+        }
+        let held = last.child(b"held");
+        drop(last);
+        assert_eq!(held.depth(), 1_000_001);
     }
 }

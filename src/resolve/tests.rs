@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::*;
 use crate::closure::testing;
+use crate::interrupt::Interrupt;
 use crate::source::directory;
 
 fn told(tree: &Tree<Vec<u8>>, path: &str) -> (String, Vec<String>) {
@@ -101,7 +102,7 @@ fn paths_lead_where_the_kernel_says() {
     for _ in 0..60 {
         let root = tempfile::tempdir().expect("room");
         draw(&mut lot, root.path());
-        let tree = directory::read(root.path(), 1).expect("it is readable").tree;
+        let tree = directory::read(root.path(), 1, &Interrupt::never()).expect("it is readable").tree;
         let directory =
             openat(CWD, root.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).expect("it is there");
         for _ in 0..60 {

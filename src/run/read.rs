@@ -57,7 +57,8 @@ impl<'r> Reader<'r> {
         if let Some(ownership) = &recipe.ownership {
             ownership::apply_manifest(&mut tree, ownership)?;
         }
-        let options = edit::Options { time: recipe.time_of_changes(), threads: recipe.threads.get() };
+        let (time, threads) = (recipe.time_of_changes(), recipe.threads.get());
+        let options = edit::Options { time, threads, interrupt: self.interrupt };
         let (mut tree, report) = edit::apply(tree, &recipe.edits, options)?;
         report.warnings.into_iter().for_each(|warning| log.warn(warning));
         closed.extend(report.unreadable);

@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use image_tree::{Inode, InodeId, Tree};
 
-use crate::blob::{Blob, Root};
+use crate::blob::{Blob, HostDirectory, Root};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
 use crate::report::progress::Silent;
 use crate::source::ReadOptions;
 
-use scan::Manner;
+use scan::{Manner, Wanted};
 
 /// A directory of the host, and what of it is no part of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +58,44 @@ pub struct HostInode {
 /// its metadata but without its xattrs, and a directory without entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Its path on the host, for messages.
-    pub host_path: PathBuf,
-    /// Its path in the tree, without a leading `/`.
-    pub path: Vec<u8>,
+    /// The directory that it is, or that it is in.
+    place: Arc<HostDirectory>,
+    /// Its name in that directory; empty for the directory itself.
+    name: Box<[u8]>,
+    /// Where in the tree the directory is that was read; empty for the root.
+    beneath: Arc<[u8]>,
     /// Whether it is a directory.
     pub directory: bool,
+}
+
+impl Unreadable {
+    pub(crate) fn new(place: &Arc<HostDirectory>, name: &[u8], directory: bool) -> Self {
+        Self { place: Arc::clone(place), name: name.into(), beneath: Arc::default(), directory }
+    }
+
+    /// The same, where the directory that was read became the one at a path of another tree.
+    #[must_use]
+    pub fn beneath(self, path: &Arc<[u8]>) -> Self {
+        Self { beneath: Arc::clone(path), ..self }
+    }
+
+    /// Its path on the host, for messages.
+    #[must_use]
+    pub fn host_path(&self) -> PathBuf {
+        self.place.host_path_of(&self.name)
+    }
+
+    /// Its path in the tree. A path from the root has no leading `/`, and one that ends in `/` is that of the directory
+    /// before it.
+    #[must_use]
+    pub fn path(&self) -> Vec<u8> {
+        let path = self.place.path_of(&self.name);
+        if self.beneath.is_empty() {
+            return path;
+        }
+        let slash: &[u8] = if self.beneath.ends_with(b"/") { b"" } else { b"/" };
+        [&self.beneath[..], slash, &path].concat()
+    }
 }
 
 /// Reads everything beneath a directory of the host but the bytes of its files, which [`Blob`] reads later.
@@ -76,8 +109,9 @@ pub struct Unreadable {
 /// # Errors
 /// [`Io`](crate::error::ErrorKind::Io) with the path of a directory that cannot be read for another reason.
 /// [`BadInput`](crate::error::ErrorKind::BadInput) with the path of what changed during the scan or has metadata no tree can hold.
-pub fn read(path: &Path, threads: usize) -> Result<Scanned> {
-    scan(path, &Manner { threads, wanted: &|_| true, found: &Silent, one_file_system: false })
+/// [`Interrupted`](crate::error::ErrorKind::Interrupted) when a signal came.
+pub fn read(path: &Path, threads: usize, interrupt: &Interrupt) -> Result<Scanned> {
+    scan(path, &Manner { threads, wanted: None, found: &Silent, one_file_system: false, interrupt })
 }
 
 /// As [`read`], as the options say. They are told of the bytes of the files with one name, as these are found: of bytes
@@ -86,7 +120,7 @@ pub fn read(path: &Path, threads: usize) -> Result<Scanned> {
 /// # Errors
 /// As [`read`].
 pub fn read_as(path: &Path, options: &ReadOptions<'_>) -> Result<Scanned> {
-    read_where(path, options, &|_| true)
+    scan(path, &manner(options, None))
 }
 
 /// As [`read_as`], but looks only into those directories beneath the root that `wanted` is true for, by their paths in the
@@ -99,9 +133,13 @@ pub fn read_where(
     options: &ReadOptions<'_>,
     wanted: &(dyn Fn(&[u8]) -> bool + Sync),
 ) -> Result<Scanned> {
-    let ReadOptions { threads, found, one_file_system, .. } = *options;
     let wanted = |path: &[u8]| path.is_empty() || wanted(path);
-    scan(path, &Manner { threads: threads.get(), wanted: &wanted, found, one_file_system })
+    scan(path, &manner(options, Some(&wanted)))
+}
+
+fn manner<'m>(options: &ReadOptions<'m>, wanted: Option<Wanted<'m>>) -> Manner<'m> {
+    let ReadOptions { threads, found, one_file_system, interrupt, .. } = *options;
+    Manner { threads: threads.get(), wanted, found, one_file_system, interrupt }
 }
 
 fn scan(path: &Path, manner: &Manner<'_>) -> Result<Scanned> {
@@ -125,7 +163,7 @@ pub fn read_file(path: &Path) -> Result<Inode<Blob>> {
     let name = CString::new(name.as_bytes()).map_err(|error| Error::io(path, error))?;
     let entry = list::Lister::new(&root)?.entry_of_root(&name)?;
     match entry.found {
-        list::Found::Directory => Err(is_directory()),
+        list::Found::Directory(_) => Err(is_directory()),
         list::Found::File { unreadable: true, .. } => Err(Error::io(path, rustix::io::Errno::ACCESS)),
         list::Found::File { inode, .. } => Ok(inode),
     }

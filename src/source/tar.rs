@@ -23,8 +23,8 @@
 //! * A global header says of all files behind it whose they are and from when. What only one file can be is refused in it.
 //! * Two blocks of zeros end the archive, or one if nothing follows. An archive without them was cut off, and is
 //!   refused; so is anything but zeros behind them.
-//! * [`Limits`] bound what an archive asks for. Extended headers have 16 MiB at most, long names 1 MiB; paths have 8192
-//!   components at most. Memory does not depend on contents.
+//! * [`Limits`] bound what an archive asks for. Extended headers have 16 MiB at most, long names 1 MiB; paths have
+//!   4096 components at most, as everywhere ([`image_tree::MAX_DEPTH`]). Memory does not depend on contents.
 
 mod acl;
 mod budget;
@@ -47,7 +47,7 @@ pub use decompress::Compression;
 pub use error::{MapProblem, Problem, TarError};
 
 use self::budget::Budget;
-use self::build::{Builder, MAX_DEPTH};
+use self::build::Builder;
 use self::header::{BLOCK, Header};
 use self::input::{Failure, Input};
 use self::members::Members;

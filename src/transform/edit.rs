@@ -34,6 +34,7 @@ use image_tree::{Device, LinkTarget, Timestamp, Tree, XattrName};
 use super::mode::Mode;
 use crate::blob::Blob;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::source::directory::Unreadable;
 
 use glob::Glob;
@@ -148,11 +149,13 @@ pub enum Group {
 
 /// What edits need to know besides.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// The time of what they make.
     pub time: Timestamp,
     /// How many threads read directories.
     pub threads: usize,
+    /// Asked now and then whether to go on.
+    pub interrupt: &'a Interrupt,
 }
 
 /// What edits leave to be told.
@@ -168,9 +171,10 @@ pub struct Report {
 ///
 /// # Errors
 /// The first edit that cannot be done, with its text.
-pub fn apply(mut tree: Tree<Blob>, edits: &[Edit], options: Options) -> Result<(Tree<Blob>, Report)> {
+pub fn apply(mut tree: Tree<Blob>, edits: &[Edit], options: Options<'_>) -> Result<(Tree<Blob>, Report)> {
     let mut report = Report::default();
     for edit in edits {
+        options.interrupt.check()?;
         apply::one(&mut tree, edit, options, &mut report)?;
     }
     let tree = if edits.is_empty() { tree } else { tree.compact().0 };

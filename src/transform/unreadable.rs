@@ -28,14 +28,13 @@ const NAMED: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
     policy: Policy,
-    /// Their paths on the host.
-    paths: Vec<String>,
+    found: Named,
 }
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = if self.policy == Policy::Skip { "left out" } else { "made empty" };
-        write!(f, "{} files may not be read and were {done}: {}", self.paths.len(), named(&self.paths))
+        write!(f, "{} files may not be read and were {done}: {}", self.found.count, self.found)
     }
 }
 
@@ -43,16 +42,35 @@ impl Left {
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.paths.len() as u64
+        self.found.count
     }
 }
 
-fn named(paths: &[String]) -> String {
-    let mut text = paths.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if let Some(more) = paths.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        text += &format!(" and {more} more");
+/// The first paths of many, and the number of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Named {
+    /// At most [`NAMED`].
+    paths: Vec<String>,
+    count: u64,
+}
+
+impl Named {
+    fn add(&mut self, path: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.paths.len() < NAMED {
+            self.paths.push(path());
+        }
     }
-    text
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.paths.join(", "))?;
+        match self.count - self.paths.len() as u64 {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }
 
 /// Does with what may not be read as the policy says. What edits took away or replaced since does not matter.
@@ -60,16 +78,16 @@ fn named(paths: &[String]) -> String {
 /// # Errors
 /// With [`Policy::Fail`] when there is any; and when the root directory, which cannot be left out, may not be read.
 pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) -> Result<Option<Left>> {
-    let mut paths = Vec::new();
+    let mut all = Named::default();
     for found in unreadable {
         let Some((parent, name, id)) = locate(tree, found) else { continue };
-        paths.push(found.host_path.display().to_string());
+        all.add(|| found.host_path().display().to_string());
         match policy {
             Policy::Fail => {}
             Policy::Skip => {
                 if name.is_empty() {
                     let message = "is the root directory and may not be read, and nothing is left without it";
-                    return Err(Error::at(ErrorKind::Io, &found.host_path, message));
+                    return Err(Error::at(ErrorKind::Io, found.host_path(), message));
                 }
                 tree.remove(parent, &name);
             }
@@ -79,19 +97,18 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
             }
         }
     }
-    if paths.is_empty() {
+    if all.count == 0 {
         return Ok(None);
     }
     if policy == Policy::Fail {
         let message = format!(
-            "{} files or directories may not be read: {}; --unreadable skip leaves them out, --unreadable empty makes \
+            "{} files or directories may not be read: {all}; --unreadable skip leaves them out, --unreadable empty makes \
              them empty",
-            paths.len(),
-            named(&paths)
+            all.count
         );
         return Err(Error::new(ErrorKind::Io, message));
     }
-    Ok(Some(Left { policy, paths }))
+    Ok(Some(Left { policy, found: all }))
 }
 
 /// Whether a tree that is laid over what holds the unreadable thing takes its place, or that of a directory above it. Two
@@ -99,7 +116,7 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
 #[must_use]
 pub fn is_covered(found: &Unreadable, upper: &Tree<Blob>) -> bool {
     let mut at = Tree::<Blob>::ROOT;
-    for name in found.path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+    for name in found.path().split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
         if upper.entries(at).is_none() {
             return true;
         }
@@ -116,8 +133,9 @@ fn locate(
     tree: &Tree<Blob>,
     found: &Unreadable,
 ) -> Option<(image_tree::InodeId, Vec<u8>, image_tree::InodeId)> {
-    let end = found.path.iter().rposition(|byte| *byte == b'/');
-    let (above, name) = found.path.split_at(end.map_or(0, |slash| slash + 1));
+    let path = found.path();
+    let end = path.iter().rposition(|byte| *byte == b'/');
+    let (above, name) = path.split_at(end.map_or(0, |slash| slash + 1));
     let parent = resolve(tree, above)?;
     let id = if name.is_empty() { parent } else { tree.lookup(parent, name)? };
     let same = match &tree.get(id).kind {
@@ -138,6 +156,8 @@ mod tests {
     use rustix::process::geteuid;
 
     use super::*;
+    use crate::blob::{HostDirectory, Root};
+    use crate::interrupt::Interrupt;
     use crate::source::directory;
 
     #[test]
@@ -147,17 +167,18 @@ mod tests {
             image_tree::dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Blob::from(Vec::new())))
                 .expect("a dump")
         };
-        let found =
-            |path: &str, directory| Unreadable { host_path: "host".into(), path: path.into(), directory };
+        let root = Root::open_at(std::path::Path::new("/")).expect("it is there");
+        let top = HostDirectory::top(std::sync::Arc::new(root));
+        let found = |path: &str, directory| Unreadable::new(&top, path.as_bytes(), directory);
         let file = upper("/a 0 100644 1 0 0 0 0.0 - - -\n");
         let directory = upper("/a 0 40755 2 0 0 0 0.0 - - -\n");
-        assert!(is_covered(&found("/a", false), &file));
-        assert!(is_covered(&found("/a", true), &file));
-        assert!(is_covered(&found("/a/b", false), &file));
-        assert!(!is_covered(&found("/b", false), &file));
-        assert!(is_covered(&found("/a", false), &directory));
-        assert!(!is_covered(&found("/a", true), &directory), "what is in the lower one is still closed");
-        assert!(!is_covered(&found("/a/b", false), &directory));
+        assert!(is_covered(&found("a", false), &file));
+        assert!(is_covered(&found("a", true), &file));
+        assert!(is_covered(&found("a/b", false), &file));
+        assert!(!is_covered(&found("b", false), &file));
+        assert!(is_covered(&found("a", false), &directory));
+        assert!(!is_covered(&found("a", true), &directory), "what is in the lower one is still closed");
+        assert!(!is_covered(&found("a/b", false), &directory));
     }
 
     /// A directory with one file that may be read and much that may not. None when root runs the test.
@@ -187,7 +208,7 @@ mod tests {
     }
 
     fn settled(top: &std::path::Path, policy: Policy) -> (Tree<Blob>, Result<Option<Left>>) {
-        let scanned = directory::read(top, 2).expect("it can be scanned");
+        let scanned = directory::read(top, 2, &Interrupt::never()).expect("it can be scanned");
         let mut tree = scanned.tree;
         let result = settle(&mut tree, &scanned.unreadable, policy);
         (tree, result)
@@ -231,8 +252,12 @@ mod tests {
 
     #[test]
     fn messages_have_an_end() {
-        let paths: Vec<_> = (0..25).map(|number| number.to_string()).collect();
-        assert!(named(&paths).ends_with(", 19 and 5 more"));
-        assert!(named(&paths[..20]).ends_with(", 19"));
+        let named = |count: u64| {
+            let mut named = Named::default();
+            (0..count).for_each(|number| named.add(|| number.to_string()));
+            named.to_string()
+        };
+        assert!(named(25).ends_with(", 19 and 5 more"));
+        assert!(named(20).ends_with(", 19"));
     }
 }

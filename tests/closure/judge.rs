@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use image_tree::Tree;
 use rootcast::blob::Blob;
 use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start};
+use rootcast::interrupt::Interrupt;
 use rootcast::resolve::follow;
 use rootcast::source::directory;
 
@@ -72,7 +73,7 @@ impl Judge {
 
     /// The tree that the judge judges.
     pub(crate) fn tree(&self) -> Tree<Blob> {
-        directory::read(&self.root, 2).unwrap().tree
+        directory::read(&self.root, 2, &Interrupt::never()).unwrap().tree
     }
 
     fn read(&self, tree: &Tree<Blob>, part: &str) -> (String, Verdict) {

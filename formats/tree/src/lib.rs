@@ -31,11 +31,13 @@ mod content;
 pub mod dump;
 mod inode;
 mod name;
+mod shortened;
 mod tree;
 mod walk;
 
 pub use content::Content;
 pub use inode::{Device, Inode, Kind, Metadata, Timestamp, TimestampError, Xattrs};
 pub use name::{LinkTarget, LinkTargetError, Name, NameError, XattrName, XattrNameError};
-pub use tree::{InodeId, InsertError, Tree};
+pub use shortened::shortened;
+pub use tree::{InodeId, InsertError, MAX_DEPTH, Tree};
 pub use walk::{Step, Walk};

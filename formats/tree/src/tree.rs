@@ -4,7 +4,15 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::shortened::shortened;
 use crate::{Inode, Kind, Metadata, Name, Walk};
+
+/// The most components that the path of a name may have: 4,096.
+///
+/// The longest path that Linux takes at once (`PATH_MAX`) has 2,048 components, so nothing that a program reaches by its
+/// path is refused. A text that names each file by its path, such as a [dump](crate::dump), grows with the square of the
+/// depth; this bounds it.
+pub const MAX_DEPTH: usize = 4096;
 
 /// Which inode of one tree. Ids of two trees have nothing to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,13 +30,16 @@ impl InodeId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree<C> {
     inodes: Vec<Inode<C>>,
+    /// Beside `inodes`: the number of components of each directory's path. 0 for every other inode, as its names may
+    /// lie at different depths.
+    depths: Vec<u16>,
 }
 
 /// Why a name could not be added to a directory.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InsertError {
     /// The parent is not a directory.
-    #[error("{} is not a directory, so it cannot hold \"{name}\"", .parent.escape_ascii())]
+    #[error("{} is not a directory, so it cannot hold \"{name}\"", shortened(.parent))]
     NotADirectory {
         /// The path of what was to be the parent.
         parent: Vec<u8>,
@@ -36,7 +47,7 @@ pub enum InsertError {
         name: Name,
     },
     /// The directory has that name already.
-    #[error("{} already holds \"{name}\"", .parent.escape_ascii())]
+    #[error("{} already holds \"{name}\"", shortened(.parent))]
     Exists {
         /// The path of the directory.
         parent: Vec<u8>,
@@ -44,9 +55,20 @@ pub enum InsertError {
         name: Name,
     },
     /// A second name for a directory.
-    #[error("\"{name}\" in {} would be a second name for a directory", .parent.escape_ascii())]
+    #[error("\"{name}\" in {} would be a second name for a directory", shortened(.parent))]
     LinkToDirectory {
         /// The path of the directory that was to hold the link.
+        parent: Vec<u8>,
+        /// The name that was to be added.
+        name: Name,
+    },
+    /// The path of the name would have more components than [`MAX_DEPTH`].
+    #[error(
+        "the path of \"{name}\" in {} has {} components, the limit is {MAX_DEPTH}; move it up, or leave it out of the source",
+        shortened(.parent), MAX_DEPTH + 1
+    )]
+    TooDeep {
+        /// The path of the directory, which has as many components as a path may have.
         parent: Vec<u8>,
         /// The name that was to be added.
         name: Name,
@@ -63,7 +85,7 @@ impl<C> Tree<C> {
     /// A tree of an empty root directory.
     #[must_use]
     pub fn new(root: Metadata) -> Self {
-        Self { inodes: vec![Inode::directory(root)] }
+        Self { inodes: vec![Inode::directory(root)], depths: vec![0] }
     }
 
     /// The inode with that id.
@@ -123,11 +145,13 @@ impl<C> Tree<C> {
     /// Adds a new inode under a name. A directory must come empty: its entries are added with its id.
     ///
     /// # Errors
-    /// When the parent is no directory or has the name already.
+    /// When the parent is no directory or has the name already, or the name would lie deeper than [`MAX_DEPTH`].
     pub fn insert(&mut self, parent: InodeId, name: Name, inode: Inode<C>) -> Result<InodeId, InsertError> {
         debug_assert!(!matches!(&inode.kind, Kind::Directory(entries) if !entries.is_empty()));
         let id = u32::try_from(self.inodes.len()).map(InodeId).map_err(|_| InsertError::TooManyInodes)?;
         self.add_name(parent, name, id)?;
+        let is_directory = matches!(inode.kind, Kind::Directory(_));
+        self.depths.push(if is_directory { self.depths[parent.index()] + 1 } else { 0 });
         self.inodes.push(inode);
         Ok(id)
     }
@@ -135,7 +159,8 @@ impl<C> Tree<C> {
     /// Gives an inode a further name: a hard link.
     ///
     /// # Errors
-    /// When the parent is no directory or has the name already, or the target is a directory.
+    /// When the parent is no directory or has the name already, the name would lie deeper than [`MAX_DEPTH`], or the target is
+    /// a directory.
     pub fn link(&mut self, parent: InodeId, name: Name, target: InodeId) -> Result<(), InsertError> {
         if matches!(self.get(target).kind, Kind::Directory(_)) {
             return Err(InsertError::LinkToDirectory { parent: self.path_of(parent), name });
@@ -168,6 +193,7 @@ impl<C> Tree<C> {
             ids[step.id.index()] = u32::try_from(order.len()).ok().map(InodeId);
             order.push(step.id);
         }
+        let depths = order.iter().map(|id| self.depths[id.index()]).collect();
         let mut old: Vec<Option<Inode<C>>> = self.inodes.into_iter().map(Some).collect();
         let mut inodes: Vec<Inode<C>> = order.iter().filter_map(|id| old[id.index()].take()).collect();
         for inode in &mut inodes {
@@ -178,11 +204,14 @@ impl<C> Tree<C> {
                 }
             }
         }
-        (Self { inodes }, ids)
+        (Self { inodes, depths }, ids)
     }
 
     fn add_name(&mut self, parent: InodeId, name: Name, target: InodeId) -> Result<(), InsertError> {
         use std::collections::btree_map::Entry;
+        if usize::from(self.depths[parent.index()]) >= MAX_DEPTH {
+            return Err(InsertError::TooDeep { parent: self.path_of(parent), name });
+        }
         let exists = match &mut self.inodes[parent.index()].kind {
             Kind::Directory(entries) => match entries.entry(name) {
                 Entry::Vacant(vacant) => {
@@ -257,7 +286,7 @@ impl<C> Tree<C> {
             };
             Ok(Inode { metadata: inode.metadata, kind })
         });
-        Ok(Tree { inodes: inodes.collect::<Result<_, E>>()? })
+        Ok(Tree { inodes: inodes.collect::<Result<_, E>>()?, depths: self.depths })
     }
 }
 
@@ -326,6 +355,53 @@ mod tests {
         let directory = Kind::Directory(BTreeMap::new());
         assert_eq!(tree.replace_kind(id, directory.clone()), Err(directory));
         assert_eq!(tree.replace_kind(Bytes::ROOT, Kind::Fifo), Err(Kind::Fifo));
+    }
+
+    /// A chain of directories, each in the one before, and the last of them.
+    fn chain(depth: usize) -> (Bytes, InodeId) {
+        let mut tree = Bytes::new(Metadata::new(0o755));
+        let mut last = Bytes::ROOT;
+        for _ in 0..depth {
+            last =
+                tree.insert(last, name("d"), Inode::directory(Metadata::new(0o755))).expect("not too deep");
+        }
+        (tree, last)
+    }
+
+    #[test]
+    fn no_name_lies_deeper_than_the_limit() {
+        let (mut tree, last) = chain(MAX_DEPTH);
+        let directory = || Inode::directory(Metadata::new(0o755));
+        let file =
+            tree.insert(Bytes::ROOT, name("f"), Inode { kind: Kind::Fifo, ..directory() }).expect("new");
+        let refused = [
+            tree.insert(last, name("x"), directory()).expect_err("one level too many"),
+            tree.link(last, name("x"), file).expect_err("a name of a file is a component too"),
+        ];
+        for error in refused {
+            let InsertError::TooDeep { parent, .. } = &error else { panic!("{error}") };
+            assert_eq!(parent.len(), 2 * MAX_DEPTH);
+            let text = error.to_string();
+            assert!(text.len() < 400 && text.contains("has 4097 components, the limit is 4096"), "{text}");
+        }
+        // Beside it there is room, and inodes that are numbered anew keep their depths.
+        let (tree, ids) = tree.compact();
+        let last = ids[last.index()].expect("it has a name");
+        let mut tree = tree.try_map_content(Ok::<_, ()>).expect("nothing changes");
+        tree.insert(Bytes::ROOT, name("x"), directory()).expect("not deep at all");
+        assert!(matches!(tree.insert(last, name("x"), directory()), Err(InsertError::TooDeep { .. })));
+    }
+
+    #[test]
+    fn trees_are_equal_whatever_depth_a_name_was_at_before() {
+        let fifo = || Inode { metadata: Metadata::new(0o644), kind: Kind::Fifo };
+        let (mut moved, deep) = chain(3);
+        let id = moved.insert(deep, name("p"), fifo()).expect("new");
+        moved.remove(deep, b"p");
+        moved.link(Bytes::ROOT, name("p"), id).expect("new");
+        let (mut made, _) = chain(3);
+        made.insert(Bytes::ROOT, name("p"), fifo()).expect("new");
+        assert_eq!(moved, made);
     }
 
     #[test]

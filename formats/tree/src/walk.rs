@@ -26,8 +26,10 @@ pub struct Walk<'t, C> {
     started: bool,
     seen: Vec<bool>,
     open: Vec<Level<'t>>,
-    /// The names from the root to the last step.
-    path: Vec<&'t Name>,
+    /// The path of the last step; empty for the root.
+    path: Vec<u8>,
+    /// The length of the path before each of its names, in bytes.
+    starts: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,7 @@ struct Level<'t> {
 impl<'t, C> Walk<'t, C> {
     pub(crate) fn new(tree: &'t Tree<C>) -> Self {
         let seen = vec![false; tree.inode_count()];
-        Self { tree, started: false, seen, open: Vec::new(), path: Vec::new() }
+        Self { tree, started: false, seen, open: Vec::new(), path: Vec::new(), starts: Vec::new() }
     }
 
     /// Appends the absolute path of the last step: `/` for the root.
@@ -47,16 +49,24 @@ impl<'t, C> Walk<'t, C> {
         if self.path.is_empty() {
             out.push(b'/');
         }
-        for name in &self.path {
-            out.push(b'/');
-            out.extend_from_slice(name.as_bytes());
-        }
+        out.extend_from_slice(&self.path);
     }
 
     /// How many directories lie above the last step: 0 for the root.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.path.len()
+        self.starts.len()
+    }
+
+    /// Makes the path that of a name in the directory that is open `depth` levels down, the root being the first.
+    fn enter(&mut self, depth: usize, name: &Name) {
+        if let Some(len) = self.starts.get(depth - 1) {
+            self.path.truncate(*len);
+            self.starts.truncate(depth - 1);
+        }
+        self.starts.push(self.path.len());
+        self.path.push(b'/');
+        self.path.extend_from_slice(name.as_bytes());
     }
 
     fn visit(&mut self, id: InodeId, parent: InodeId, name: Option<&'t Name>) -> Step<'t> {
@@ -81,8 +91,7 @@ impl<'t, C> Iterator for Walk<'t, C> {
             let level = self.open.last_mut()?;
             let parent = level.directory;
             if let Some((name, id)) = level.entries.next() {
-                self.path.truncate(depth - 1);
-                self.path.push(name);
+                self.enter(depth, name);
                 return Some(self.visit(*id, parent, Some(name)));
             }
             self.open.pop();

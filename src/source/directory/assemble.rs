@@ -2,60 +2,59 @@
 
 use std::collections::HashMap;
 
-use image_tree::{Inode, InodeId, Tree};
+use std::sync::Arc;
 
-use super::list::{Entry, Found, HardLink, Listing, Seen, changed};
-use super::scan::join;
+use image_tree::{Inode, InodeId, InsertError, MAX_DEPTH, Tree};
+
+use super::list::{At, Entry, Found, HardLink, Listing, Seen, changed};
 use super::{HostInode, Scanned, Unreadable};
-use crate::blob::{Blob, Root};
+use crate::blob::{Blob, HostDirectory, Root};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Builds the tree of a complete set of listings: that of the root, and one for each directory that is an entry.
 ///
 /// The order of the listings and of the entries in them changes nothing: inodes are numbered in the order of
 /// [`Tree::walk`], and a file with several names is read through the first of them in that order.
-pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanned> {
-    listings.sort_by_cached_key(|listing| walk_order(&listing.path));
-    // A walk comes to the directories in just this order.
-    let mut listings = listings.into_iter();
-    let top = listings.next().ok_or_else(|| changed(root, b"", "it has no listing"))?;
+///
+/// # Errors
+/// [`BadInput`](ErrorKind::BadInput) when something changed meanwhile, or lies deeper than [`MAX_DEPTH`]: then with the
+/// first such path in the order of the walk.
+pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scanned> {
+    let mut listings: HashMap<*const HostDirectory, Listing> =
+        listings.into_iter().map(|listing| (Arc::as_ptr(&listing.place), listing)).collect();
+    let top = listings.iter().find(|(_, listing)| listing.place.depth() == 0).map(|(place, _)| *place);
+    let top = top.and_then(|top| listings.remove(&top));
+    let unlisted = |place: &HostDirectory| changed(At::directory(place), "it has no listing");
+    let top = top.ok_or_else(|| unlisted(&HostDirectory::top(Arc::clone(root))))?;
     let mut tree = Tree::new(top.metadata);
     // Beside the tree's table, whose rows are in the order of insertion.
     let mut hosts = vec![top.host];
-    let (mut unreadable, mut unlisted, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
-    let mut note = |path: Vec<u8>, directory| {
-        unreadable.push(Unreadable { host_path: root.join(&path), path, directory });
-    };
-    if top.seen == Seen::Unreadable {
-        note(Vec::new(), true);
-    }
+    let mut notes = Notes::default();
+    notes.note(Tree::<Blob>::ROOT, &top.place, top.seen);
     let mut first_names: HashMap<HostInode, (InodeId, HardLink)> = HashMap::new();
-    let mut open = vec![(Tree::<Blob>::ROOT, top.path, sorted(top.entries).into_iter())];
-    while let Some((directory, path, entries)) = open.last_mut() {
+    let mut open = vec![(Tree::<Blob>::ROOT, top.place, sorted(top.entries).into_iter())];
+    while let Some((directory, place, entries)) = open.last_mut() {
         let directory = *directory;
         let Some(Entry { name, found }) = entries.next() else {
             open.pop();
             continue;
         };
         let refused = |error| Error::at(ErrorKind::BadInput, root.join(&[]), error);
+        if place.depth() >= MAX_DEPTH {
+            let parent = [b"/", &place.path_of(b"")[..]].concat();
+            return Err(refused(InsertError::TooDeep { parent, name }));
+        }
         match found {
-            Found::Directory => {
-                let path = join(path, name.as_bytes());
-                let listing = listings.next().filter(|listing| listing.path == path);
-                let listing = listing.ok_or_else(|| changed(root, &path, "it has no listing"))?;
+            Found::Directory(place) => {
+                let listing = listings.remove(&Arc::as_ptr(&place)).ok_or_else(|| unlisted(&place))?;
                 let id = tree.insert(directory, name, Inode::directory(listing.metadata)).map_err(refused)?;
                 hosts.push(listing.host);
-                match listing.seen {
-                    Seen::Listed => {}
-                    Seen::Unreadable => note(path.clone(), true),
-                    Seen::Unlisted => unlisted.push((id, path.clone())),
-                    Seen::Elsewhere => elsewhere.push(path.clone()),
-                }
-                open.push((id, path, sorted(listing.entries).into_iter()));
+                notes.note(id, &place, listing.seen);
+                open.push((id, place, sorted(listing.entries).into_iter()));
             }
             Found::File { inode, host, unreadable, hard_link } => {
                 if unreadable {
-                    note(join(path, name.as_bytes()), false);
+                    notes.unreadable.push(Unreadable::new(place, name.as_bytes(), false));
                 }
                 let Some(link) = hard_link else {
                     tree.insert(directory, name, inode).map_err(refused)?;
@@ -64,8 +63,8 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanne
                 };
                 if let Some((id, first)) = first_names.get(&link.inode) {
                     if first.ctime != link.ctime {
-                        let path = join(path, name.as_bytes());
-                        return Err(changed(root, &path, "its inode is not what it was at another name"));
+                        let at = At::entry(place, name.as_bytes());
+                        return Err(changed(at, "its inode is not what it was at another name"));
                     }
                     tree.link(directory, name, *id).map_err(refused)?;
                 } else {
@@ -76,16 +75,30 @@ pub(super) fn assemble(root: &Root, mut listings: Vec<Listing>) -> Result<Scanne
             }
         }
     }
+    let Notes { unreadable, unlisted, elsewhere } = notes;
     Ok(Scanned { tree, hosts, unreadable, unlisted, elsewhere })
+}
+
+/// What there is to say of directories that were not looked into, and of files that may not be read.
+#[derive(Default)]
+struct Notes {
+    unreadable: Vec<Unreadable>,
+    unlisted: Vec<(InodeId, Vec<u8>)>,
+    elsewhere: Vec<Vec<u8>>,
+}
+
+impl Notes {
+    fn note(&mut self, id: InodeId, place: &Arc<HostDirectory>, seen: Seen) {
+        match seen {
+            Seen::Listed => {}
+            Seen::Unreadable => self.unreadable.push(Unreadable::new(place, b"", true)),
+            Seen::Unlisted => self.unlisted.push((id, place.path_of(b""))),
+            Seen::Elsewhere => self.elsewhere.push(place.path_of(b"")),
+        }
+    }
 }
 
 fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     entries
-}
-
-/// A key that sorts paths as a walk meets them. `/` must sort below every byte of a name, and NUL, which no name
-/// holds, does.
-fn walk_order(path: &[u8]) -> Vec<u8> {
-    path.iter().map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
 }

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use image_tree::{Device, Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Xattrs};
@@ -10,10 +11,10 @@ use rustix::fs::{Access, AtFlags, FileType, RawDir, Statx, StatxFlags, StatxTime
 use rustix::io::Errno;
 
 use super::HostInode;
-use super::scan::join;
 use super::xattrs::XattrReader;
 use crate::blob::{Blob, HostDirectory, Identity, Root};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
 
 /// How much of a directory one system call gives.
@@ -38,11 +39,34 @@ pub(super) struct Batch {
     names: Vec<(CString, FileType)>,
 }
 
+/// A directory of the host, or an entry of one.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    place: &'a HostDirectory,
+    /// Empty for the directory itself.
+    name: &'a [u8],
+}
+
+impl<'a> At<'a> {
+    pub(super) fn directory(place: &'a HostDirectory) -> Self {
+        Self { place, name: b"" }
+    }
+
+    pub(super) fn entry(place: &'a HostDirectory, name: &'a [u8]) -> Self {
+        Self { place, name }
+    }
+
+    /// The path, beginning with the root's as the user gave it. It is made only for errors: that of each entry would be
+    /// as much work as the entry is deep.
+    pub(super) fn host_path(self) -> PathBuf {
+        self.place.host_path_of(self.name)
+    }
+}
+
 /// One directory as the host lists it.
 #[derive(Clone, Debug)]
 pub(super) struct Listing {
-    /// Relative to the root of the scan, whose own path is empty.
-    pub(super) path: Vec<u8>,
+    pub(super) place: Arc<HostDirectory>,
     pub(super) metadata: Metadata,
     pub(super) host: HostInode,
     /// In the host's order.
@@ -70,10 +94,9 @@ pub(super) struct Entry {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all entries are files, and a box for each takes time")]
 pub(super) enum Found {
-    /// A directory, which has a listing of its own.
-    Directory,
+    /// A directory, which has a listing of its own with the same place.
+    Directory(Arc<HostDirectory>),
     /// Anything else.
     File {
         inode: Inode<Blob>,
@@ -115,24 +138,25 @@ pub(super) struct HardLink {
 }
 
 /// Something is not what it was a moment ago.
-pub(super) fn changed(root: &Root, path: &[u8], how: &str) -> Error {
+pub(super) fn changed(at: At<'_>, how: &str) -> Error {
     let message = format!(
         "changed while it was scanned: {how}; make sure that nothing writes to the source, or leave out what is \
          mounted in it with --one-file-system"
     );
-    Error::at(ErrorKind::BadInput, root.join(path), message)
+    Error::at(ErrorKind::BadInput, at.host_path(), message)
 }
 
 /// Lists directories, one after the other, with the same buffers.
 pub(super) struct Lister<'r> {
     root: &'r Arc<Root>,
-    xattrs: XattrReader<'r>,
+    xattrs: XattrReader,
     buffer: Vec<MaybeUninit<u8>>,
     found: &'r dyn Progress,
     /// How many bytes of files `found` has not heard of yet.
     untold: u64,
     /// Where the root is, if what is elsewhere is left out.
     home: Option<Mount>,
+    interrupt: Option<&'r Interrupt>,
 }
 
 impl<'r> Lister<'r> {
@@ -146,9 +170,9 @@ impl<'r> Lister<'r> {
         Ok(Self::with(root, XattrReader::of_own_thread(root)?))
     }
 
-    fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>) -> Self {
+    fn with(root: &'r Arc<Root>, xattrs: XattrReader) -> Self {
         let buffer = vec![MaybeUninit::uninit(); BUFFER];
-        Self { root, xattrs, buffer, found: &Silent, untold: 0, home: None }
+        Self { root, xattrs, buffer, found: &Silent, untold: 0, home: None, interrupt: None }
     }
 
     /// The same, telling of the bytes that files hold.
@@ -156,9 +180,15 @@ impl<'r> Lister<'r> {
         Self { found, ..self }
     }
 
+    /// The same, stopping when a signal came.
+    pub(super) fn stopping(self, interrupt: &'r Interrupt) -> Self {
+        Self { interrupt: Some(interrupt), ..self }
+    }
+
     /// The same, leaving out what is mounted beneath the root.
     pub(super) fn staying(self) -> Result<Self> {
-        let home = Mount::of(&self.stat_self(self.root.fd(), b"")?);
+        let top = HostDirectory::top(Arc::clone(self.root));
+        let home = Mount::of(&stat_itself(self.root.fd(), &top)?);
         Ok(Self { home: Some(home), ..self })
     }
 
@@ -166,86 +196,93 @@ impl<'r> Lister<'r> {
         self.home.is_some_and(|home| home.is_other(Mount::of(stat)))
     }
 
-    /// Lists the open directory whose path relative to the root is `path`. Where it is long, `hand_over` may take names
+    /// Lists the open directory at `place`. Where it is long, `hand_over` may take names
     /// for another thread to examine; it gives back those that nobody is free for.
     pub(super) fn list(
         &mut self,
         directory: &Arc<OwnedFd>,
-        path: &[u8],
+        place: &Arc<HostDirectory>,
         hand_over: &mut dyn FnMut(Batch) -> Option<Batch>,
     ) -> Result<Listing> {
-        let before = self.stat_self(directory.as_fd(), path)?;
+        let before = stat_itself(directory.as_fd(), place)?;
         if self.is_elsewhere(&before) {
-            return self.unseen(directory, path, Seen::Elsewhere);
+            return self.unseen(directory, place, Seen::Elsewhere);
         }
         if !may(directory.as_fd(), c".", Access::EXEC_OK) {
-            return self.unseen(directory, path, Seen::Unreadable);
+            return self.unseen(directory, place, Seen::Unreadable);
         }
-        let xattrs = self.xattrs.of_directory(directory.as_fd(), path)?;
-        let metadata = metadata(self.root, path, &before, xattrs)?;
+        let at = At::directory(place);
+        let xattrs = self.xattrs.of_directory(directory.as_fd(), at)?;
+        let metadata = metadata(at, &before, xattrs)?;
         let mut buffer = std::mem::take(&mut self.buffer);
-        let entries = self.entries(directory, path, &mut buffer, hand_over);
+        let entries = self.entries(directory, place, &mut buffer, hand_over);
         self.buffer = buffer;
         let entries = entries?;
-        let after = self.stat_self(directory.as_fd(), path)?;
+        let after = stat_itself(directory.as_fd(), place)?;
         if identity(&before) != identity(&after) {
-            return Err(changed(self.root, path, "its entries or metadata are not what they were"));
+            return Err(changed(at, "its entries or metadata are not what they were"));
         }
-        Ok(Listing { path: path.to_vec(), metadata, host: host_inode(&before), entries, seen: Seen::Listed })
+        let (place, host) = (Arc::clone(place), host_inode(&before));
+        Ok(Listing { place, metadata, host, entries, seen: Seen::Listed })
     }
 
     /// What there is to say of a directory without looking into it, for the reason `seen`, unless it is elsewhere and left
     /// out for that; `directory` may be open as a path only.
     ///
     /// Its xattrs are left out: the kernel gives some of them only to who may read it.
-    pub(super) fn unseen(&self, directory: &OwnedFd, path: &[u8], seen: Seen) -> Result<Listing> {
-        let stat = self.stat_self(directory.as_fd(), path)?;
+    pub(super) fn unseen(
+        &self,
+        directory: &OwnedFd,
+        place: &Arc<HostDirectory>,
+        seen: Seen,
+    ) -> Result<Listing> {
+        let stat = stat_itself(directory.as_fd(), place)?;
         let seen = if self.is_elsewhere(&stat) { Seen::Elsewhere } else { seen };
-        let metadata = metadata(self.root, path, &stat, Xattrs::new())?;
-        Ok(Listing { path: path.to_vec(), metadata, host: host_inode(&stat), entries: Vec::new(), seen })
+        let metadata = metadata(At::directory(place), &stat, Xattrs::new())?;
+        let (place, host) = (Arc::clone(place), host_inode(&stat));
+        Ok(Listing { place, metadata, host, entries: Vec::new(), seen })
     }
 
     fn entries(
         &mut self,
         directory: &Arc<OwnedFd>,
-        path: &[u8],
+        place: &Arc<HostDirectory>,
         buffer: &mut [MaybeUninit<u8>],
         hand_over: &mut dyn FnMut(Batch) -> Option<Batch>,
     ) -> Result<Vec<Entry>> {
-        self.xattrs.enter(directory.as_fd(), path)?;
-        let place = HostDirectory::new(Arc::clone(self.root), path.into());
+        self.xattrs.enter(directory.as_fd(), At::directory(place))?;
         let mut entries = Vec::new();
         let mut names = Vec::new();
         let mut listed = RawDir::new(directory, buffer);
         while let Some(entry) = listed.next() {
             // ENOENT: the directory was removed after it was opened.
-            let entry = entry.map_err(|errno| cannot_examine(self.root, path, errno))?;
+            let entry = entry.map_err(|errno| cannot_examine(At::directory(place), errno))?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
             if entries.len() < BATCH {
-                entries.push(self.entry(directory.as_fd(), &place, name, entry.file_type())?);
+                entries.push(self.entry(directory.as_fd(), place, name, entry.file_type())?);
                 continue;
             }
             names.push((name.to_owned(), entry.file_type()));
             if names.len() == BATCH {
                 let names = std::mem::replace(&mut names, Vec::with_capacity(BATCH));
-                let batch = Batch { directory: Arc::clone(directory), place: Arc::clone(&place), names };
+                let batch = Batch { directory: Arc::clone(directory), place: Arc::clone(place), names };
                 if let Some(batch) = hand_over(batch) {
                     self.examine(&batch, &mut entries)?;
                 }
             }
         }
         for (name, file_type) in names {
-            entries.push(self.entry(directory.as_fd(), &place, &name, file_type)?);
+            entries.push(self.entry(directory.as_fd(), place, &name, file_type)?);
         }
         Ok(entries)
     }
 
     /// Examines names that another thread listed.
     pub(super) fn batch(&mut self, batch: &Batch) -> Result<Vec<Entry>> {
-        self.xattrs.enter(batch.directory.as_fd(), batch.place.path())?;
+        self.xattrs.enter(batch.directory.as_fd(), At::directory(&batch.place))?;
         let mut entries = Vec::with_capacity(batch.names.len());
         self.examine(batch, &mut entries)?;
         Ok(entries)
@@ -258,17 +295,11 @@ impl<'r> Lister<'r> {
         Ok(())
     }
 
-    fn stat_self(&self, directory: BorrowedFd<'_>, path: &[u8]) -> Result<Statx> {
-        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-        rustix::fs::statx(directory, c"", flags, ASKED)
-            .map_err(|errno| Error::io(self.root.join(path), errno))
-    }
-
     /// Examines one entry of the root.
     pub(super) fn entry_of_root(&mut self, name: &CStr) -> Result<Entry> {
         let root = self.root;
-        self.xattrs.enter(root.fd(), b"")?;
-        let place = HostDirectory::new(Arc::clone(root), Box::default());
+        let place = HostDirectory::top(Arc::clone(root));
+        self.xattrs.enter(root.fd(), At::directory(&place))?;
         self.entry(root.fd(), &place, name, FileType::Unknown)
     }
 
@@ -280,20 +311,22 @@ impl<'r> Lister<'r> {
         file_name: &CStr,
         file_type: FileType,
     ) -> Result<Entry> {
-        let path = || join(place.path(), file_name.to_bytes());
-        let name =
-            Name::new(file_name.to_bytes()).map_err(|error| bad_input(self.root, place.path(), error))?;
+        if let Some(interrupt) = self.interrupt {
+            interrupt.check()?;
+        }
+        let at = At::entry(place, file_name.to_bytes());
+        let name = Name::new(file_name.to_bytes()).map_err(|error| bad_input(At::directory(place), error))?;
+        let subdirectory = || Found::Directory(place.child(file_name.to_bytes()));
         // A directory says what it is when it is listed itself.
         if file_type == FileType::Directory {
-            return Ok(Entry { name, found: Found::Directory });
+            return Ok(Entry { name, found: subdirectory() });
         }
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
         let stat = rustix::fs::statx(directory, file_name, flags, StatxFlags::BASIC_STATS)
-            .map_err(|errno| cannot_examine(self.root, &path(), errno))?;
-        let Some(kind) = self.kind(directory, place, file_name, &stat)? else {
-            return Ok(Entry { name, found: Found::Directory });
+            .map_err(|errno| cannot_examine(at, errno))?;
+        let Some(kind) = kind(directory, place, file_name, &stat)? else {
+            return Ok(Entry { name, found: subdirectory() });
         };
-        let path = path();
         let regular = matches!(kind, Kind::Regular(_));
         // Only an ACL can take from one user what the mode gives to all, so the kernel is seldom asked.
         let all_may_read = stat.stx_mode & 0o444 == 0o444;
@@ -301,14 +334,14 @@ impl<'r> Lister<'r> {
         let mut unreadable = asked && !may(directory, file_name, Access::READ_OK);
         // The kernel gives some xattrs only to who may read the file.
         let mut xattrs =
-            if unreadable { Xattrs::new() } else { self.xattrs.of_entry(directory, file_name, &path)? };
+            if unreadable { Xattrs::new() } else { self.xattrs.of_entry(directory, file_name, at)? };
         if regular && !asked && xattrs.keys().any(|name| name.as_bytes() == ACCESS_ACL) {
             unreadable = !may(directory, file_name, Access::READ_OK);
             if unreadable {
                 xattrs = Xattrs::new();
             }
         }
-        let inode = Inode { metadata: metadata(self.root, &path, &stat, xattrs)?, kind };
+        let inode = Inode { metadata: metadata(at, &stat, xattrs)?, kind };
         if regular && !unreadable && stat.stx_nlink == 1 {
             self.tell(stat.stx_size.min(stat.stx_blocks.saturating_mul(512)));
         }
@@ -324,39 +357,43 @@ impl<'r> Lister<'r> {
             self.found.add(std::mem::take(&mut self.untold));
         }
     }
+}
 
-    /// What an entry is; none for a directory.
-    fn kind(
-        &self,
-        directory: BorrowedFd<'_>,
-        place: &Arc<HostDirectory>,
-        file_name: &CStr,
-        stat: &Statx,
-    ) -> Result<Option<Kind<Blob>>> {
-        let path = || join(place.path(), file_name.to_bytes());
-        let device = Device { major: stat.stx_rdev_major, minor: stat.stx_rdev_minor };
-        Ok(Some(match FileType::from_raw_mode(u32::from(stat.stx_mode)) {
-            FileType::Directory => return Ok(None),
-            FileType::RegularFile => {
-                let place = Arc::clone(place);
-                Kind::Regular(Blob::host(place, file_name.to_bytes().into(), stat.stx_size, identity(stat)))
-            }
-            FileType::Symlink => {
-                let target = rustix::fs::readlinkat(directory, file_name, Vec::new())
-                    .map_err(|errno| cannot_examine(self.root, &path(), errno))?;
-                let target = LinkTarget::new(target.to_bytes());
-                Kind::Symlink(target.map_err(|error| bad_input(self.root, &path(), error))?)
-            }
-            FileType::CharacterDevice => Kind::CharacterDevice(device),
-            FileType::BlockDevice => Kind::BlockDevice(device),
-            FileType::Fifo => Kind::Fifo,
-            FileType::Socket => Kind::Socket,
-            FileType::Unknown => {
-                let error = format!("has mode {:o}, which is no kind of file", stat.stx_mode);
-                return Err(Error::at(ErrorKind::BadInput, self.root.join(&path()), error));
-            }
-        }))
-    }
+fn stat_itself(directory: BorrowedFd<'_>, place: &HostDirectory) -> Result<Statx> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    rustix::fs::statx(directory, c"", flags, ASKED).map_err(|errno| Error::io(place.host_path_of(b""), errno))
+}
+
+/// What an entry is; none for a directory.
+fn kind(
+    directory: BorrowedFd<'_>,
+    place: &Arc<HostDirectory>,
+    file_name: &CStr,
+    stat: &Statx,
+) -> Result<Option<Kind<Blob>>> {
+    let at = At::entry(place, file_name.to_bytes());
+    let device = Device { major: stat.stx_rdev_major, minor: stat.stx_rdev_minor };
+    Ok(Some(match FileType::from_raw_mode(u32::from(stat.stx_mode)) {
+        FileType::Directory => return Ok(None),
+        FileType::RegularFile => {
+            let place = Arc::clone(place);
+            Kind::Regular(Blob::host(place, file_name.to_bytes().into(), stat.stx_size, identity(stat)))
+        }
+        FileType::Symlink => {
+            let target = rustix::fs::readlinkat(directory, file_name, Vec::new())
+                .map_err(|errno| cannot_examine(at, errno))?;
+            let target = LinkTarget::new(target.to_bytes());
+            Kind::Symlink(target.map_err(|error| bad_input(at, error))?)
+        }
+        FileType::CharacterDevice => Kind::CharacterDevice(device),
+        FileType::BlockDevice => Kind::BlockDevice(device),
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::Unknown => {
+            let error = format!("has mode {:o}, which is no kind of file", stat.stx_mode);
+            return Err(Error::at(ErrorKind::BadInput, at.host_path(), error));
+        }
+    }))
 }
 
 /// Whether the host lets us do that with a file beneath an open directory. Only a clear no counts: what else is wrong,
@@ -375,22 +412,22 @@ fn host_inode(stat: &Statx) -> HostInode {
 }
 
 /// A system call on an entry of a directory failed.
-pub(super) fn cannot_examine(root: &Root, path: &[u8], errno: Errno) -> Error {
+pub(super) fn cannot_examine(at: At<'_>, errno: Errno) -> Error {
     match errno {
-        Errno::NOENT => changed(root, path, "it was listed and is gone"),
+        Errno::NOENT => changed(at, "it was listed and is gone"),
         // readlinkat(2) on what was a symbolic link.
-        Errno::INVAL => changed(root, path, "it is another kind of file now"),
-        _ => Error::io(root.join(path), errno),
+        Errno::INVAL => changed(at, "it is another kind of file now"),
+        _ => Error::io(at.host_path(), errno),
     }
 }
 
-fn bad_input(root: &Root, path: &[u8], error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::at(ErrorKind::BadInput, root.join(path), error)
+fn bad_input(at: At<'_>, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::at(ErrorKind::BadInput, at.host_path(), error)
 }
 
-fn metadata(root: &Root, path: &[u8], stat: &Statx, xattrs: Xattrs) -> Result<Metadata> {
+fn metadata(at: At<'_>, stat: &Statx, xattrs: Xattrs) -> Result<Metadata> {
     let StatxTimestamp { tv_sec, tv_nsec, .. } = stat.stx_mtime;
-    let mtime = Timestamp::new(tv_sec, tv_nsec).map_err(|error| bad_input(root, path, error))?;
+    let mtime = Timestamp::new(tv_sec, tv_nsec).map_err(|error| bad_input(at, error))?;
     Ok(Metadata { mode: stat.stx_mode & 0o7777, uid: stat.stx_uid, gid: stat.stx_gid, mtime, xattrs })
 }
 

@@ -1,6 +1,6 @@
 //! The directories of a tree, each listed once, by several threads.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,12 @@ use std::thread;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use image_tree::Name;
+use image_tree::MAX_DEPTH;
 
-use super::list::{Batch, Entry, Found, Lister, Listing, Seen, changed};
+use super::list::{At, Batch, Entry, Found, Lister, Listing, Seen, changed};
 use crate::blob::{HostDirectory, Root};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::report::progress::Progress;
 
 /// More threads than this wait for the host's filesystem, and each needs up to four descriptors.
@@ -25,17 +26,26 @@ pub(super) type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
 /// How directories are listed.
 pub(super) struct Manner<'m> {
     pub(super) threads: usize,
-    pub(super) wanted: Wanted<'m>,
+    /// All directories when there is none.
+    pub(super) wanted: Option<Wanted<'m>>,
     /// Hears of the bytes of files.
     pub(super) found: &'m dyn Progress,
     /// Whether the entries of directories that are mounted beneath the root are left out.
     pub(super) one_file_system: bool,
+    /// Asked at each entry whether to go on.
+    pub(super) interrupt: &'m Interrupt,
+}
+
+impl Manner<'_> {
+    fn wants(&self, place: &HostDirectory) -> bool {
+        self.wanted.is_none_or(|wanted| wanted(&place.path_of(b"")))
+    }
 }
 
 /// Lists the root and every wanted directory beneath it, in no particular order. One that is not wanted has an empty
-/// listing.
+/// listing. Directories that lie deeper than a tree may be are left for who makes a tree of the listings to refuse.
 pub(super) fn scan(root: &Arc<Root>, manner: &Manner<'_>) -> Result<Vec<Listing>> {
-    let queue = Queue::new();
+    let queue = Queue::new(HostDirectory::top(Arc::clone(root)));
     let workers = manner.threads.clamp(1, MAX_THREADS);
     let results: Vec<_> = thread::scope(|scope| {
         let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(root, &queue, manner))).collect();
@@ -54,7 +64,7 @@ pub(super) fn scan(root: &Arc<Root>, manner: &Manner<'_>) -> Result<Vec<Listing>
 #[derive(Default)]
 struct Part {
     listings: Vec<Listing>,
-    /// Entries of long directories that another thread lists, with the directories' paths.
+    /// Entries of long directories that another thread lists, with the directories.
     further: Vec<(Arc<HostDirectory>, Vec<Entry>)>,
 }
 
@@ -65,12 +75,12 @@ impl Part {
         if further.is_empty() {
             return listings;
         }
-        let mut by_path: BTreeMap<Vec<u8>, Vec<Entry>> = BTreeMap::new();
+        let mut by_place: HashMap<*const HostDirectory, Vec<Entry>> = HashMap::new();
         for (place, mut entries) in further {
-            by_path.entry(place.path().to_vec()).or_default().append(&mut entries);
+            by_place.entry(Arc::as_ptr(&place)).or_default().append(&mut entries);
         }
         for listing in &mut listings {
-            if let Some(mut entries) = by_path.remove(&listing.path) {
+            if let Some(mut entries) = by_place.remove(&Arc::as_ptr(&listing.place)) {
                 listing.entries.append(&mut entries);
             }
         }
@@ -79,16 +89,14 @@ impl Part {
 }
 
 fn work(root: &Arc<Root>, queue: &Queue, manner: &Manner<'_>) -> Result<Part> {
-    let mut lister = Lister::of_own_thread(root)?.telling(manner.found);
+    let mut lister = Lister::of_own_thread(root)?.telling(manner.found).stopping(manner.interrupt);
     if manner.one_file_system {
         lister = lister.staying()?;
     }
     let mut part = Part::default();
     while let Some((task, _busy)) = queue.take() {
         let done = match task {
-            Task::Directory(path) => {
-                descend(root, queue, &mut lister, manner.wanted, path, &mut part.listings)
-            }
+            Task::Directory(place) => descend(root, queue, &mut lister, manner, place, &mut part.listings),
             Task::Batch(batch) => examine(queue, &mut lister, batch, &mut part),
         };
         if let Err(error) = done {
@@ -101,48 +109,48 @@ fn work(root: &Arc<Root>, queue: &Queue, manner: &Manner<'_>) -> Result<Part> {
 
 fn examine(queue: &Queue, lister: &mut Lister<'_>, batch: Batch, part: &mut Part) -> Result<()> {
     let entries = lister.batch(&batch)?;
-    queue.add(directories(&entries).map(|name| join(batch.place.path(), name.as_bytes())));
+    queue.add(directories(&batch.place, &entries).cloned());
     part.further.push((batch.place, entries));
     Ok(())
 }
 
-/// Lists the directory at `path`, then the first one in it, and so on to the bottom; what else is there to list goes
-/// to the queue.
+/// Lists a directory, then the first one in it, and so on to the bottom; what else is there to list goes to the queue.
 ///
 /// So a chain of directories is walked with one descriptor at a time, and not from the root for each of them.
 fn descend(
     root: &Root,
     queue: &Queue,
     lister: &mut Lister<'_>,
-    wanted: Wanted<'_>,
-    path: Vec<u8>,
+    manner: &Manner<'_>,
+    place: Arc<HostDirectory>,
     listings: &mut Vec<Listing>,
 ) -> Result<()> {
-    let mut path = path;
-    let mut opened = open(root, root.fd(), &path, &path)?;
+    let mut place = place;
+    let mut opened = open(root, root.fd(), &place.path_of(b""), &place)?;
     loop {
+        manner.interrupt.check()?;
         let (directory, listing) = match opened {
-            Opened::Readable(directory) | Opened::Place(directory) if !wanted(&path) => {
-                let listing = lister.unseen(&directory, &path, Seen::Unlisted)?;
+            Opened::Readable(directory) | Opened::Place(directory) if !manner.wants(&place) => {
+                let listing = lister.unseen(&directory, &place, Seen::Unlisted)?;
                 (Arc::new(directory), listing)
             }
             Opened::Readable(directory) => {
                 let directory = Arc::new(directory);
-                let listing = lister.list(&directory, &path, &mut |batch| queue.offer(batch))?;
+                let listing = lister.list(&directory, &place, &mut |batch| queue.offer(batch))?;
                 (directory, listing)
             }
             Opened::Place(directory) => {
-                let listing = lister.unseen(&directory, &path, Seen::Unreadable)?;
+                let listing = lister.unseen(&directory, &place, Seen::Unreadable)?;
                 (Arc::new(directory), listing)
             }
         };
-        let mut names = directories(&listing.entries);
-        let first = names.next().map(|name| name.as_bytes().to_vec());
-        queue.add(names.map(|name| join(&path, name.as_bytes())));
+        let mut further = directories(&place, &listing.entries).cloned();
+        let first = further.next();
+        queue.add(further);
         listings.push(listing);
-        let Some(name) = first else { return Ok(()) };
-        path = join(&path, &name);
-        opened = open(root, directory.as_fd(), &name, &path)?;
+        let Some(next) = first else { return Ok(()) };
+        opened = open(root, directory.as_fd(), next.name(), &next)?;
+        place = next;
     }
 }
 
@@ -152,9 +160,9 @@ enum Opened {
     Place(OwnedFd),
 }
 
-/// Opens a directory at a path beneath another one. `path` is its own, for messages.
-fn open(root: &Root, from: BorrowedFd<'_>, relative: &[u8], path: &[u8]) -> Result<Opened> {
-    let refused = |errno| cannot_open(root, path, errno);
+/// Opens the directory at `place`, whose path beneath an open one is `relative`.
+fn open(root: &Root, from: BorrowedFd<'_>, relative: &[u8], place: &HostDirectory) -> Result<Opened> {
+    let refused = |errno| cannot_open(place, errno);
     match root.open_from(from, relative, OFlags::RDONLY | OFlags::DIRECTORY) {
         Ok(directory) => Ok(Opened::Readable(directory)),
         Err(Errno::ACCESS) => {
@@ -165,35 +173,31 @@ fn open(root: &Root, from: BorrowedFd<'_>, relative: &[u8], path: &[u8]) -> Resu
     }
 }
 
-/// The path of an entry of a directory, whose own path is empty for the root.
-pub(super) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(directory.len() + 1 + name.len());
-    path.extend_from_slice(directory);
-    if !directory.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
-    path
-}
-
-fn cannot_open(root: &Root, path: &[u8], errno: Errno) -> Error {
+fn cannot_open(place: &HostDirectory, errno: Errno) -> Error {
+    let at = At::directory(place);
     match errno {
-        Errno::NOENT => changed(root, path, "it was listed as a directory and is gone"),
-        Errno::NOTDIR | Errno::LOOP => changed(root, path, "it was listed as a directory and is none now"),
-        _ => Error::io(root.join(path), errno),
+        Errno::NOENT => changed(at, "it was listed as a directory and is gone"),
+        Errno::NOTDIR | Errno::LOOP => changed(at, "it was listed as a directory and is none now"),
+        _ => Error::io(at.host_path(), errno),
     }
 }
 
-/// The names of the directories among entries.
-fn directories(entries: &[Entry]) -> impl Iterator<Item = &Name> {
-    let is_directory = |entry: &&Entry| matches!(entry.found, Found::Directory);
-    entries.iter().filter(is_directory).map(|entry| &entry.name)
+/// The directories among the entries of a directory; none where they lie deeper than a tree may be.
+fn directories<'e>(
+    place: &HostDirectory,
+    entries: &'e [Entry],
+) -> impl Iterator<Item = &'e Arc<HostDirectory>> {
+    let entries = if place.depth() < MAX_DEPTH { entries } else { &[] };
+    entries.iter().filter_map(|entry| match &entry.found {
+        Found::Directory(place) => Some(place),
+        Found::File { .. } => None,
+    })
 }
 
 /// What a thread does at a time.
 enum Task {
-    /// Listing the directory at this path and what leads down from it.
-    Directory(Vec<u8>),
+    /// Listing this directory and what leads down from it.
+    Directory(Arc<HostDirectory>),
     /// Examining some of the entries of a long directory.
     Batch(Batch),
 }
@@ -205,7 +209,7 @@ struct Queue {
 }
 
 struct State {
-    waiting: Vec<Vec<u8>>,
+    waiting: Vec<Arc<HostDirectory>>,
     /// No more than there are idle threads, as each holds its directory open.
     batches: Vec<Batch>,
     /// How many threads do something now, and so may add more.
@@ -219,10 +223,9 @@ struct State {
 struct Busy<'q>(&'q Queue);
 
 impl Queue {
-    /// A queue of the root directory, whose path is empty.
-    fn new() -> Self {
-        let state =
-            State { waiting: vec![Vec::new()], batches: Vec::new(), busy: 0, idle: 0, stopped: false };
+    /// A queue of the root directory.
+    fn new(top: Arc<HostDirectory>) -> Self {
+        let state = State { waiting: vec![top], batches: Vec::new(), busy: 0, idle: 0, stopped: false };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -247,13 +250,13 @@ impl Queue {
         }
     }
 
-    fn add(&self, paths: impl Iterator<Item = Vec<u8>>) {
-        let mut paths = paths.peekable();
-        if paths.peek().is_none() {
+    fn add(&self, places: impl Iterator<Item = Arc<HostDirectory>>) {
+        let mut places = places.peekable();
+        if places.peek().is_none() {
             return;
         }
         let mut state = self.lock();
-        state.waiting.extend(paths);
+        state.waiting.extend(places);
         if state.idle > 0 {
             self.changed.notify_all();
         }

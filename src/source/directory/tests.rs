@@ -5,15 +5,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use image_tree::{Content, Device, Inode, Kind, Name, Timestamp};
+use image_tree::{Content, Device, Inode, Kind, MAX_DEPTH, Name, Timestamp};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
 use tempfile::TempDir;
 
 use super::assemble::assemble;
-use super::list::{Found, Lister, Listing};
+use super::list::{At, Found, Lister, Listing};
 use super::xattrs::XattrReader;
 use super::*;
 use crate::error::ErrorKind;
@@ -21,11 +22,16 @@ use crate::interrupt::Interrupt;
 use crate::report::progress::Progress;
 
 fn manner(threads: usize) -> Manner<'static> {
-    Manner { threads, wanted: &|_| true, found: &Silent, one_file_system: false }
+    static NEVER: LazyLock<Interrupt> = LazyLock::new(Interrupt::never);
+    Manner { threads, wanted: None, found: &Silent, one_file_system: false, interrupt: &NEVER }
 }
 
 fn read(path: &Path, threads: usize) -> Result<Tree<Blob>> {
-    super::read(path, threads).map(|scanned| scanned.tree)
+    scanned(path, threads).map(|scanned| scanned.tree)
+}
+
+fn scanned(path: &Path, threads: usize) -> Result<Scanned> {
+    super::read(path, threads, &Interrupt::never())
 }
 
 fn directory() -> TempDir {
@@ -183,7 +189,7 @@ fn the_order_of_the_hosts_lists_shows_nowhere() {
         for listing in &mut shuffled {
             random.shuffle(&mut listing.entries);
         }
-        orders.insert(shuffled.iter().map(|listing| listing.path.clone()).collect::<Vec<_>>());
+        orders.insert(shuffled.iter().map(|listing| listing.place.path_of(b"")).collect::<Vec<_>>());
         assert_eq!(assemble(&root, shuffled).expect("a complete set"), tree);
     }
     assert!(orders.len() > 10, "the shuffling shuffles");
@@ -214,9 +220,10 @@ fn what_changes_between_two_looks() {
         assert!(error.to_string().starts_with(&expected), "{error}");
     };
     let mut listings = scan::scan(&root, &manner(1)).expect("it can be read");
-    let missing: Vec<_> = listings.iter().filter(|listing| listing.path != b"a/sub").cloned().collect();
+    let missing: Vec<_> =
+        listings.iter().filter(|listing| listing.place.path_of(b"") != b"a/sub").cloned().collect();
     changed(assemble(&root, missing), "a/sub");
-    for listing in listings.iter_mut().filter(|listing| listing.path == b"z") {
+    for listing in listings.iter_mut().filter(|listing| listing.place.path_of(b"") == b"z") {
         for entry in &mut listing.entries {
             if let Found::File { hard_link: Some(link), .. } = &mut entry.found {
                 link.ctime.1 ^= 1;
@@ -228,7 +235,8 @@ fn what_changes_between_two_looks() {
     let fd = Arc::new(root.open(b"a", OFlags::RDONLY | OFlags::DIRECTORY).expect("it is a directory"));
     fs::remove_dir_all(top.path().join("a")).expect("it is ours");
     let mut lister = Lister::new(&root).expect("the root is open");
-    changed(Err(lister.list(&fd, b"a", &mut Some).expect_err("it is gone")), "a");
+    let place = HostDirectory::at(Arc::clone(&root), b"a");
+    changed(Err(lister.list(&fd, &place, &mut Some).expect_err("it is gone")), "a");
     let gone = lister.entry_of_root(c"a").expect_err("it is gone");
     changed(Err(gone), "a");
 }
@@ -272,9 +280,10 @@ fn xattrs_of_files_and_directories() {
 
     let root = open(top.path());
     let z = root.open(b"z", OFlags::RDONLY).expect("it is there");
+    let place = HostDirectory::at(Arc::clone(&root), b"z");
     for reader in [XattrReader::new(&root), XattrReader::new(&root).map(XattrReader::without_proc)] {
         let mut reader = reader.expect("the root is open");
-        let found = reader.of_entry(z.as_fd(), c"file", b"z/file").expect("it can be read");
+        let found = reader.of_entry(z.as_fd(), c"file", At::entry(&place, b"file")).expect("it can be read");
         assert_eq!(found, inode(&tree, "/z/file").metadata.xattrs);
     }
 }
@@ -340,12 +349,12 @@ fn what_may_not_be_read_is_told_and_not_followed() {
     let closed = top.path().join("a/sub");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o300)).expect("it is ours");
     fs::set_permissions(top.path().join("z/file"), fs::Permissions::from_mode(0o000)).expect("it is ours");
-    let scanned = super::read(top.path(), 2);
+    let scanned = scanned(top.path(), 2);
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("it is ours");
     let Scanned { tree, hosts, unreadable, .. } = scanned.expect("it can be scanned");
-    let found: Vec<_> = unreadable.iter().map(|found| (found.path.as_slice(), found.directory)).collect();
-    assert_eq!(found, [(&b"a/sub"[..], true), (b"z/file", false)]);
-    assert_eq!(unreadable[0].host_path, closed);
+    let found: Vec<_> = unreadable.iter().map(|found| (found.path(), found.directory)).collect();
+    assert_eq!(found, [(b"a/sub".to_vec(), true), (b"z/file".to_vec(), false)]);
+    assert_eq!(unreadable[0].host_path(), closed);
     assert_eq!((inode(&tree, "/a/sub").metadata.mode, tree.resolve(b"/a/sub/file")), (0o300, None));
     assert_eq!(hosts.len(), tree.inode_count());
 }
@@ -353,7 +362,7 @@ fn what_may_not_be_read_is_told_and_not_followed() {
 #[test]
 fn only_what_is_wanted_is_listed() {
     let top = populated();
-    let whole = super::read(top.path(), 2).expect("it can be read");
+    let whole = scanned(top.path(), 2).expect("it can be read");
     assert_eq!(whole.unlisted, []);
     let interrupt = Interrupt::never();
     let options = ReadOptions::new(NonZeroUsize::MIN, &interrupt);
@@ -371,7 +380,7 @@ fn only_what_is_wanted_is_listed() {
 #[test]
 fn every_inode_knows_where_it_was() {
     let top = populated();
-    let Scanned { tree, hosts, .. } = super::read(top.path(), 2).expect("it can be read");
+    let Scanned { tree, hosts, .. } = scanned(top.path(), 2).expect("it can be read");
     assert_eq!(hosts.len(), tree.inode_count());
     for path in ["", "a", "a/first", "z/again", "a/link", "pipe", "socket", "empty"] {
         let host = fs::symlink_metadata(top.path().join(path)).expect("it is there");
@@ -452,6 +461,50 @@ fn a_deep_tree_with_few_descriptors() {
     let removed = Command::new("rm").arg("-rf").arg(top.path()).status().expect("rm");
     assert!(removed.success());
     assert_eq!(result.expect("it can be read"), (2 * DEPTH + 2, b"bottom".to_vec(), true));
+}
+
+/// Makes a chain of directories, each in the one before, and gives the last of them.
+fn chain(top: &Path, depth: usize) -> OwnedFd {
+    let mut at = OwnedFd::from(fs::File::open(top).expect("it is a directory"));
+    for _ in 0..depth {
+        rustix::fs::mkdirat(&at, "d", Mode::RWXU).expect("a new directory");
+        at = rustix::fs::openat(&at, "d", OFlags::RDONLY, Mode::empty()).expect("it was just made");
+    }
+    at
+}
+
+#[test]
+fn what_lies_deeper_than_a_tree_may_be_is_refused() {
+    let top = directory();
+    let last = chain(top.path(), MAX_DEPTH);
+    let at_the_limit = read(top.path(), 2).map(|tree| tree.inode_count());
+    rustix::fs::mkdirat(&last, "x", Mode::RWXU).expect("a new directory");
+    let directory_beyond = read(top.path(), 2);
+    rustix::fs::openat(&last, "f", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).expect("a new file");
+    let file_beyond = read(top.path(), 1);
+    drop(last);
+    let removed = Command::new("rm").arg("-rf").arg(top.path()).status().expect("rm");
+    assert!(removed.success());
+    assert_eq!(at_the_limit.expect("it is not too deep"), MAX_DEPTH + 1);
+    for (result, name) in [(directory_beyond, "x"), (file_beyond, "f")] {
+        let error = result.expect_err("it is too deep");
+        assert_eq!(error.kind(), ErrorKind::BadInput);
+        let start = format!("{}: the path of \"{name}\" in /d/d/", top.path().display());
+        let text = error.to_string();
+        assert!(text.starts_with(&start) && text.len() < 500, "{text}");
+        assert!(text.contains("d/d has 4097 components, the limit is 4096"), "{text}");
+    }
+}
+
+#[test]
+fn a_signal_stops_the_scan() {
+    let top = populated();
+    let interrupt = Interrupt::never();
+    interrupt.set(15);
+    for threads in [1, 4] {
+        let error = super::read(top.path(), threads, &interrupt).expect_err("a signal came");
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+    }
 }
 
 #[test]

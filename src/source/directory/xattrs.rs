@@ -9,7 +9,7 @@ use image_tree::{XattrName, Xattrs};
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;
 
-use super::list::cannot_examine;
+use super::list::{At, cannot_examine};
 use crate::blob::Root;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -20,8 +20,7 @@ const MAX_LEN: usize = 65_536;
 const USUAL_LEN: usize = 1024;
 
 /// Reads the xattrs of one file after the other with the same buffers.
-pub(super) struct XattrReader<'r> {
-    root: &'r Root,
+pub(super) struct XattrReader {
     way: Way,
     path: Vec<u8>,
     names: Vec<u8>,
@@ -48,43 +47,43 @@ enum Target<'a> {
     Path(&'a [u8]),
 }
 
-impl<'r> XattrReader<'r> {
+impl XattrReader {
     /// A reader for any thread.
-    pub(super) fn new(root: &'r Root) -> Result<Self> {
+    pub(super) fn new(root: &Root) -> Result<Self> {
         let examine = |errno| Error::io(root.join(b""), errno);
         let held = rustix::fs::fstat(root.fd()).map_err(examine)?;
         let through_proc = rustix::fs::stat(format!("/proc/self/fd/{}", root.fd().as_raw_fd()));
         let proc = through_proc.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (held.st_dev, held.st_ino));
         let way = if proc { Way::Proc } else { Way::Path };
-        Ok(Self { root, way, path: Vec::new(), names: vec![0; USUAL_LEN], value: vec![0; USUAL_LEN] })
+        Ok(Self { way, path: Vec::new(), names: vec![0; USUAL_LEN], value: vec![0; USUAL_LEN] })
     }
 
     /// A reader for a thread that does nothing else with relative paths: it gets a working directory of its own, which
     /// takes no privilege, but for a filter of system calls that forbids it. Then it is as [`XattrReader::new`].
-    pub(super) fn of_own_thread(root: &'r Root) -> Result<Self> {
+    pub(super) fn of_own_thread(root: &Root) -> Result<Self> {
         let reader = Self::new(root)?;
         #[expect(deprecated, reason = "it became unsafe because of UnshareFlags::FILES, which this is not")]
         let unshared = rustix::thread::unshare(UnshareFlags::FS);
         Ok(if unshared.is_ok() { Self { way: Way::WorkingDirectory, ..reader } } else { reader })
     }
 
-    /// Makes ready for entries of an open directory. `path` is the directory's, relative to the root.
-    pub(super) fn enter(&self, directory: BorrowedFd<'_>, path: &[u8]) -> Result<()> {
+    /// Makes ready for entries of an open directory, which lies at `at`.
+    pub(super) fn enter(&self, directory: BorrowedFd<'_>, at: At<'_>) -> Result<()> {
         match self.way {
             Way::WorkingDirectory => {
-                rustix::process::fchdir(directory).map_err(|errno| cannot_examine(self.root, path, errno))
+                rustix::process::fchdir(directory).map_err(|errno| cannot_examine(at, errno))
             }
             Way::Proc | Way::Path => Ok(()),
         }
     }
 
     /// The xattrs of an open directory.
-    pub(super) fn of_directory(&mut self, directory: BorrowedFd<'_>, path: &[u8]) -> Result<Xattrs> {
-        self.read(Target::Open(directory), path)
+    pub(super) fn of_directory(&mut self, directory: BorrowedFd<'_>, at: At<'_>) -> Result<Xattrs> {
+        self.read(Target::Open(directory), at)
     }
 
-    /// The xattrs of an entry of the directory entered last. `path` is the entry's, relative to the root.
-    pub(super) fn of_entry(&mut self, directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Xattrs> {
+    /// The xattrs of an entry, which lies at `at`, of the directory entered last.
+    pub(super) fn of_entry(&mut self, directory: BorrowedFd<'_>, name: &CStr, at: At<'_>) -> Result<Xattrs> {
         let mut host_path = std::mem::take(&mut self.path);
         host_path.clear();
         match self.way {
@@ -94,9 +93,9 @@ impl<'r> XattrReader<'r> {
                 let _ = write!(host_path, "/proc/self/fd/{}/", directory.as_raw_fd());
                 host_path.extend_from_slice(name.to_bytes());
             }
-            Way::Path => host_path.extend_from_slice(self.root.join(path).as_os_str().as_bytes()),
+            Way::Path => host_path.extend_from_slice(at.host_path().as_os_str().as_bytes()),
         }
-        let xattrs = self.read(Target::Path(&host_path), path);
+        let xattrs = self.read(Target::Path(&host_path), at);
         self.path = host_path;
         xattrs
     }
@@ -107,12 +106,12 @@ impl<'r> XattrReader<'r> {
         self
     }
 
-    fn read(&mut self, target: Target<'_>, path: &[u8]) -> Result<Xattrs> {
+    fn read(&mut self, target: Target<'_>, at: At<'_>) -> Result<Xattrs> {
         let len = match with_room(&mut self.names, |buffer| list(target, buffer)) {
             Ok(len) => len,
             // The filesystem has none.
             Err(Errno::OPNOTSUPP) => 0,
-            Err(errno) => return Err(cannot_examine(self.root, path, errno)),
+            Err(errno) => return Err(cannot_examine(at, errno)),
         };
         let mut xattrs = Xattrs::new();
         let names = self.names.get(..len).unwrap_or_default();
@@ -120,17 +119,17 @@ impl<'r> XattrReader<'r> {
             match with_room(&mut self.value, |buffer| get(target, name, buffer)) {
                 Ok(len) => {
                     let name = XattrName::new(name)
-                        .map_err(|error| Error::at(ErrorKind::BadInput, self.root.join(path), error))?;
+                        .map_err(|error| Error::at(ErrorKind::BadInput, at.host_path(), error))?;
                     xattrs.insert(name, self.value.get(..len).unwrap_or_default().into());
                 }
                 // It was removed since, which its change time tells whoever reads the file, or the filesystem lists
                 // more than it has.
                 Err(Errno::NODATA) => {}
-                Err(Errno::NOENT) => return Err(cannot_examine(self.root, path, Errno::NOENT)),
+                Err(Errno::NOENT) => return Err(cannot_examine(at, Errno::NOENT)),
                 Err(errno) => {
                     let what = format!("xattr {} cannot be read", name.escape_ascii());
                     let error = std::io::Error::from(errno);
-                    return Err(Error::at(ErrorKind::Io, self.root.join(path), format!("{what}: {error}")));
+                    return Err(Error::at(ErrorKind::Io, at.host_path(), format!("{what}: {error}")));
                 }
             }
         }

@@ -2,17 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, MAX_DEPTH, Metadata, Name, Tree};
 
 use super::budget::Budget;
 use super::error::Problem;
 use super::members::{Member, MemberKind};
 use crate::blob::Blob;
 use crate::source::Layer;
-
-/// How deep a member may lie. Linux has no such limit, but paths of half as many components fill `PATH_MAX`, and the
-/// work of whoever writes paths grows with the square.
-pub(super) const MAX_DEPTH: usize = 8192;
 
 pub(super) struct Builder {
     tree: Tree<Blob>,

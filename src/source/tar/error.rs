@@ -156,7 +156,7 @@ pub enum Problem {
     #[error("the path has a component \"..\", and none is followed upwards")]
     Upwards,
     /// A path that leads deeper than any need be.
-    #[error("the path has {0} components, the limit is {max}", max = super::MAX_DEPTH)]
+    #[error("the path has {0} components, the limit is {max}", max = image_tree::MAX_DEPTH)]
     TooDeep(usize),
     /// A path that leads through something other than a directory.
     #[error("{} is {is}, and no link is followed; nothing can be beneath it", .parent.escape_ascii())]

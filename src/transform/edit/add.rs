@@ -19,12 +19,12 @@ pub(super) fn add(
     tree: &mut Tree<Blob>,
     source: &Path,
     path: &[u8],
-    options: Options,
+    options: Options<'_>,
     report: &mut Report,
 ) -> Result<()> {
     let found = std::fs::metadata(source).map_err(|error| Error::io(source, error))?;
     let mut added = if found.is_dir() {
-        directory::read(source, options.threads)?
+        directory::read(source, options.threads, options.interrupt)?
     } else {
         lone_file(directory::read_file(source)?)?
     };
@@ -40,10 +40,9 @@ pub(super) fn add(
         let name = source.file_name().map(OsStrExt::as_bytes);
         path.extend_from_slice(name.unwrap_or_default());
     }
-    for mut unreadable in std::mem::take(&mut added.unreadable) {
-        unreadable.path = join(&path, &unreadable.path);
-        report.unreadable.push(unreadable);
-    }
+    let above = path.as_slice().into();
+    let unreadable = std::mem::take(&mut added.unreadable);
+    report.unreadable.extend(unreadable.into_iter().map(|found| found.beneath(&above)));
     let made = Metadata { mtime: options.time, ..Metadata::new(0o755) };
     graft(tree, added, &path, &made, found.is_dir()).map_err(|why| Error::new(ErrorKind::BadInput, why))
 }

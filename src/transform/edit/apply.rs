@@ -12,7 +12,12 @@ use crate::transform::mode::Mode;
 
 const CAPABILITY: &[u8] = b"security.capability";
 
-pub(super) fn one(tree: &mut Tree<Blob>, edit: &Edit, options: Options, report: &mut Report) -> Result<()> {
+pub(super) fn one(
+    tree: &mut Tree<Blob>,
+    edit: &Edit,
+    options: Options<'_>,
+    report: &mut Report,
+) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::BadInput, format!("{}: {why}", edit.text));
     let made = Metadata { mtime: options.time, ..Metadata::new(0o755) };
     match &edit.action {
@@ -98,7 +103,7 @@ fn chmod<C>(tree: &mut Tree<C>, files: &Files, mode: &Mode) -> Result<(), String
             if matches!(files, Files::Glob(_)) {
                 continue;
             }
-            return Err(format!("{} is a symbolic link, which has no mode", place.path.escape_ascii()));
+            return Err(format!("{} is a symbolic link, which has no mode", place.path(tree)));
         }
         let metadata = tree.metadata_mut(place.id);
         metadata.chmod(mode.apply(metadata.mode, is_directory));
@@ -143,7 +148,7 @@ fn set_xattr<C>(
     check: &dyn Fn(&Kind<C>) -> Result<(), String>,
 ) -> Result<(), String> {
     for place in some(tree, files)? {
-        check(&tree.get(place.id).kind).map_err(|why| format!("{} {why}", place.path.escape_ascii()))?;
+        check(&tree.get(place.id).kind).map_err(|why| format!("{} {why}", place.path(tree)))?;
         tree.metadata_mut(place.id).xattrs.insert(name.clone(), value.into());
     }
     Ok(())
@@ -174,7 +179,7 @@ fn set_acl<C>(tree: &mut Tree<C>, files: &Files, name: &XattrName, value: &[u8])
             if matches!(files, Files::Glob(_)) {
                 continue;
             }
-            return Err(format!("{} {why}", place.path.escape_ascii()));
+            return Err(format!("{} {why}", place.path(tree)));
         }
         changed = true;
         let metadata = tree.metadata_mut(place.id);

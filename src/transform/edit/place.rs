@@ -1,6 +1,6 @@
 //! Paths and globs become places in the tree.
 
-use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree, shortened};
 
 use super::Files;
 use crate::resolve::resolve;
@@ -11,8 +11,20 @@ pub(super) struct Place {
     pub(super) parent: InodeId,
     pub(super) name: Option<Name>,
     pub(super) id: InodeId,
-    /// For messages.
-    pub(super) path: Vec<u8>,
+}
+
+impl Place {
+    /// Its path, for messages: it is looked for in the whole tree.
+    pub(super) fn path<C>(&self, tree: &Tree<C>) -> String {
+        let mut path = tree.path_of(self.parent);
+        if let Some(name) = &self.name {
+            if !path.ends_with(b"/") {
+                path.push(b'/');
+            }
+            path.extend_from_slice(name.as_bytes());
+        }
+        shortened(&path)
+    }
 }
 
 /// The directory above and the last name of a path; no name for the root.
@@ -41,7 +53,7 @@ pub(super) fn find<C>(tree: &Tree<C>, files: &Files) -> Result<Vec<Place>, Strin
                 walk.write_path(&mut path);
                 if glob.matches(&path) {
                     let (parent, name, id) = (step.parent, step.name.cloned(), step.id);
-                    found.push(Place { parent, name, id, path: path.clone() });
+                    found.push(Place { parent, name, id });
                 }
             }
             Ok(found)
@@ -53,10 +65,10 @@ fn find_path<C>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Place>, String> {
     let (above, name) = split(path)?;
     let root = Tree::<C>::ROOT;
     let Some(name) = name else {
-        return Ok(Some(Place { parent: root, name: None, id: root, path: b"/".to_vec() }));
+        return Ok(Some(Place { parent: root, name: None, id: root }));
     };
     let found = resolve(tree, above).and_then(|parent| Some((parent, tree.lookup(parent, name.as_bytes())?)));
-    Ok(found.map(|(parent, id)| Place { parent, name: Some(name), id, path: path.to_vec() }))
+    Ok(found.map(|(parent, id)| Place { parent, name: Some(name), id }))
 }
 
 /// The directory in which a path is to get its last name, made if it is missing.
@@ -75,19 +87,25 @@ pub(super) fn make_directory<C>(tree: &mut Tree<C>, path: &[u8], made: &Metadata
     if let Some(id) = resolve(tree, path) {
         return match tree.entries(id) {
             Some(_) => Ok(id),
-            None => Err(format!("{} is no directory", path.escape_ascii())),
+            None => Err(format!("{} is not a directory", shortened(path))),
         };
     }
     let mut here = Tree::<C>::ROOT;
     let mut end = 0;
+    // Nothing is to be found in a new directory, and following the path from the top once more for each component
+    // takes long.
+    let mut is_new = false;
     for component in path.split(|byte| *byte == b'/') {
         end += component.len() + 1;
         let prefix = path.get(..end - 1).unwrap_or(path);
-        here = match resolve(tree, prefix) {
+        let is_name = !matches!(component, b"" | b"." | b"..");
+        let existing = if is_new && is_name { None } else { resolve(tree, prefix) };
+        is_new = existing.is_none();
+        here = match existing {
             Some(id) => id,
             None => {
                 let name = Name::new(component).map_err(|error| error.to_string())?;
-                let refused = |why: String| format!("{} cannot be made: {why}", prefix.escape_ascii());
+                let refused = |why: String| format!("{} cannot be made: {why}", shortened(prefix));
                 if let Some(Kind::Symlink(target)) = tree.lookup(here, component).map(|id| &tree.get(id).kind)
                 {
                     return Err(refused(format!("it is a symbolic link to {target}, which is not there")));

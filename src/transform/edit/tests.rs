@@ -49,7 +49,8 @@ fn edited(edits: &[(&str, &str)]) -> Result<(Tree<Blob>, Report), String> {
         form.parse(OsStr::new(text))
     });
     let edits: Vec<_> = edits.collect::<Result<_, _>>()?;
-    let options = Options { time: Timestamp::from_seconds(77), threads: 1 };
+    let interrupt = Interrupt::never();
+    let options = Options { time: Timestamp::from_seconds(77), threads: 1, interrupt: &interrupt };
     apply(tree(), &edits, options).map_err(|error| error.to_string())
 }
 
@@ -150,7 +151,7 @@ fn what_cannot_be_done() {
         ),
         (("symlink", "x:/var"), "--symlink x:/var: / already holds \"var\"; --remove it first"),
         (("symlink", "x:/"), "--symlink x:/: the root directory is there already"),
-        (("mkdir", "/bin/sh"), "--mkdir /bin/sh: /bin/sh is no directory"),
+        (("mkdir", "/bin/sh"), "--mkdir /bin/sh: /bin/sh is not a directory"),
         (
             ("mkdir", "/bin/sh/x"),
             "--mkdir /bin/sh/x: /bin/sh/x cannot be made: /usr/bin/sh is not a directory",
@@ -208,5 +209,5 @@ fn files_of_the_host() {
     // A link that is added itself is replaced, not followed.
     assert_eq!(add("d/bin/sh", "/bin"), Ok(vec!["/bin 3 100755 0 0 - new".to_owned()]));
     assert!(add("d/bin/sh", "/var").expect_err("a directory").contains("/var is a directory in the tree"));
-    assert!(add("d", "/usr/bin/sh").expect_err("a file").contains("is no directory"));
+    assert!(add("d", "/usr/bin/sh").expect_err("a file").contains("is not a directory"));
 }
