@@ -33,14 +33,14 @@ pub use tree::tree;
 
 /// What comes last: labels, by the names that files have then, and hard links, by the labels among other things.
 fn finish(tree: &mut Tree<Blob>, recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Linked> {
-    label(tree, recipe, log)?;
+    label(tree, recipe, interrupt, log)?;
     hardlinks::apply(tree, recipe.hardlinks, recipe.threads, interrupt, log)
 }
 
 /// Gives the files of a tree the SELinux labels that the recipe asks for.
-fn label(tree: &mut Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result<()> {
+fn label(tree: &mut Tree<Blob>, recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<()> {
     let Some(contexts) = &recipe.file_contexts else { return Ok(()) };
-    let report = selinux::apply(tree, contexts)?;
+    let report = selinux::apply(tree, contexts, interrupt)?;
     for warning in report.warnings() {
         log.warn(warning);
     }

@@ -1,6 +1,7 @@
 //! SELinux policies for a small tree.
 
 use image_tree::{Inode, InodeId, Kind, Metadata, Name};
+use rootcast::interrupt::Interrupt;
 use rootcast::transform::selinux::{self, FileContexts};
 
 use crate::dump::Bytes;
@@ -17,7 +18,7 @@ pub fn check(text: &[u8]) -> Outcome {
     let mut tree = small::tree();
     let files = insert_policy(&mut tree, text);
     let before = small::shape(&tree);
-    let report = match selinux::apply(&mut tree, &FileContexts::Auto) {
+    let report = match selinux::apply(&mut tree, &FileContexts::Auto, &Interrupt::never()) {
         Ok(report) => report,
         Err(error) => {
             assert!(error.to_string().contains("file_contexts"), "{error}");
@@ -25,7 +26,7 @@ pub fn check(text: &[u8]) -> Outcome {
         }
     };
     assert!(small::shape(&tree) == before, "more than labels changed");
-    let inodes = report.labelled + report.left_alone + report.unknown.len() as u64;
+    let inodes = report.labelled + report.left_alone + report.unknown;
     assert_eq!(inodes, tree.inode_count() as u64, "an inode was passed over");
     let label = |metadata: &Metadata| {
         let label = metadata.xattrs.iter().find(|(name, _)| name.as_bytes() == b"security.selinux");
@@ -89,7 +90,7 @@ pub fn text(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn line(choices: &mut Choices<'_>, text: &mut Vec<u8>) {
-    const PIECES: [&str; 34] = [
+    const PIECES: [&str; 37] = [
         "/",
         "/a",
         "/b",
@@ -124,6 +125,10 @@ fn line(choices: &mut Choices<'_>, text: &mut Vec<u8>) {
         "{,2}",
         "(",
         "\\1",
+        // What takes much room when it is compiled.
+        ".{0,1000}",
+        "(.{1000}|b)*",
+        "([ab].{500}){1000}",
     ];
     const TYPES: [&str; 9] = ["", "", "-- ", "-d ", "-c ", "-b ", "-l ", "-p ", "-s "];
     const CONTEXTS: [&str; 5] =

@@ -11,6 +11,7 @@
 //! What setfiles(8) with an alternate root writes, this gives: `security.selinux` with the NUL at its end, files for which
 //! the policy has `<<none>>` left as they are, and one label for a file of several names.
 
+mod compiled;
 mod files;
 mod line;
 mod pattern;
@@ -20,11 +21,12 @@ mod substitutions;
 use std::fmt;
 use std::path::PathBuf;
 
-use image_tree::{Content, InodeId, Kind, Tree, XattrName};
+use image_tree::{Content, InodeId, Kind, Tree, XattrName, shortened};
 
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use line::FileType;
-use specs::{Found, Specs};
+use specs::{Found, Search, Specs};
 use substitutions::Substitutions;
 
 /// Which policy's labels.
@@ -53,10 +55,14 @@ pub struct Report {
     pub labelled: u64,
     /// How many inodes the policy leaves alone.
     pub left_alone: u64,
-    /// Paths of files of which the policy says nothing.
-    pub unknown: Vec<Vec<u8>>,
-    /// Files of several names whose labels would be different.
+    /// The number of inodes of which the policy says nothing.
+    pub unknown: u64,
+    /// The path of the first of them.
+    pub first_unknown: Option<Vec<u8>>,
+    /// The first names of files whose other names would have other labels.
     pub conflicts: Vec<Conflict>,
+    /// The number of such names.
+    pub conflict_count: u64,
     /// What is doubtful about the policy itself.
     pub contradictions: Vec<String>,
 }
@@ -77,7 +83,7 @@ pub struct Conflict {
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { first, used, other, unused } = self;
-        let (first, other) = (first.escape_ascii(), other.escape_ascii());
+        let (first, other) = (shortened(first), shortened(other));
         write!(f, "{first} and {other} are one file with two SELinux labels; {used} is used, not {unused}")
     }
 }
@@ -90,12 +96,12 @@ impl Report {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.contradictions.iter().take(TOLD).cloned().collect();
-        warnings.extend(more(self.contradictions.len(), "lines of file_contexts contradict each other"));
-        warnings.extend(self.conflicts.iter().take(TOLD).map(ToString::to_string));
-        warnings.extend(more(self.conflicts.len(), "files have names with different SELinux labels"));
-        if let Some(path) = self.unknown.first() {
-            let count = self.unknown.len();
-            let path = path.escape_ascii();
+        let contradictions = self.contradictions.len() as u64;
+        warnings.extend(more(contradictions, "lines of file_contexts contradict each other"));
+        warnings.extend(self.conflicts.iter().map(ToString::to_string));
+        warnings.extend(more(self.conflict_count, "files have names with different SELinux labels"));
+        if let Some(path) = &self.first_unknown {
+            let (count, path) = (self.unknown, shortened(path));
             warnings
                 .push(format!("file_contexts say nothing of {count} files, which have no label: {path}, …"));
         }
@@ -103,8 +109,9 @@ impl Report {
     }
 }
 
-fn more(count: usize, what: &str) -> Option<String> {
-    (count > TOLD).then(|| format!("{} more {what}", count - TOLD))
+fn more(count: u64, what: &str) -> Option<String> {
+    let more = count.checked_sub(TOLD as u64).filter(|more| *more > 0)?;
+    Some(format!("{more} more {what}"))
 }
 
 /// The name of the xattr.
@@ -116,41 +123,55 @@ const SELINUX: &str = "security.selinux";
 ///
 /// # Errors
 /// [`BadInput`](crate::error::ErrorKind::BadInput) with file and line when they are not file_contexts, or when there is no
-/// policy in the tree; [`Io`](crate::error::ErrorKind::Io) when they cannot be read.
+/// policy in the tree; [`Io`](crate::error::ErrorKind::Io) when they cannot be read;
+/// [`Interrupted`](crate::error::ErrorKind::Interrupted) when a signal came.
 #[must_use = "what is doubtful is never to be silent"]
-pub fn apply<C: Content>(tree: &mut Tree<C>, contexts: &FileContexts) -> Result<Report> {
+pub fn apply<C: Content>(
+    tree: &mut Tree<C>,
+    contexts: &FileContexts,
+    interrupt: &Interrupt,
+) -> Result<Report> {
     let labels = files::read(contexts, tree)?;
-    label(tree, &labels)
+    label(tree, &labels, interrupt)
 }
 
-fn label<C>(tree: &mut Tree<C>, labels: &Labels) -> Result<Report> {
+fn label<C>(tree: &mut Tree<C>, labels: &Labels, interrupt: &Interrupt) -> Result<Report> {
     let mut report = Report { contradictions: labels.specs.contradictions(), ..Report::default() };
     // OK to unwrap: the name is a constant of valid bytes.
     let name = XattrName::new(SELINUX).expect("a valid name");
     let mut found: Vec<Option<Label<'_>>> = vec![None; tree.inode_count()];
     let mut order: Vec<InodeId> = Vec::new();
-    let (mut path, mut candidates) = (Vec::new(), Vec::new());
+    let mut search = Search::new(interrupt);
+    let mut path = Vec::new();
     let mut walk = tree.walk();
+    let mut position = 0;
     while let Some(step) = walk.next() {
         path.clear();
         walk.write_path(&mut path);
-        let here = labels.lookup(&path, file_type(&tree.get(step.id).kind), &mut candidates)?;
+        let here = labels.lookup(&path, file_type(&tree.get(step.id).kind), &mut search)?;
+        let here = Label { position, found: here };
+        position += 1;
         let Some(slot) = found.get_mut(step.id.index()) else { continue };
-        match (&slot, here) {
-            (None, found) => {
+        match (&slot, here.found) {
+            (None, _) => {
                 order.push(step.id);
-                *slot = Some(Label { path: path.clone(), found });
+                *slot = Some(here);
             }
             (Some(first), Found::Context(unused)) => match first.found {
-                Found::Context(used) if used != unused => report.conflicts.push(Conflict {
-                    first: first.path.clone(),
-                    used: used.to_owned(),
-                    other: path.clone(),
-                    unused: unused.to_owned(),
-                }),
+                Found::Context(used) if used != unused => {
+                    report.conflict_count += 1;
+                    if report.conflicts.len() < TOLD {
+                        report.conflicts.push(Conflict {
+                            first: nth_path(tree, first.position),
+                            used: used.to_owned(),
+                            other: path.clone(),
+                            unused: unused.to_owned(),
+                        });
+                    }
+                }
                 Found::Context(_) => {}
                 // The first name that has a label decides.
-                Found::LeftAlone | Found::Nothing => *slot = Some(Label { path: path.clone(), found: here }),
+                Found::LeftAlone | Found::Nothing => *slot = Some(here),
             },
             (Some(_), Found::LeftAlone | Found::Nothing) => {}
         }
@@ -165,26 +186,40 @@ fn label<C>(tree: &mut Tree<C>, labels: &Labels) -> Result<Report> {
                 report.labelled += 1;
             }
             Found::LeftAlone => report.left_alone += 1,
-            Found::Nothing => report.unknown.push(label.path),
+            Found::Nothing => {
+                report.unknown += 1;
+                report.first_unknown.get_or_insert_with(|| nth_path(tree, label.position));
+            }
         }
     }
     Ok(report)
 }
 
 /// What was found for the name of a file that decides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Label<'l> {
-    path: Vec<u8>,
+    /// The number of names that the walk of the tree has before it. The path is made for messages only: those of all files
+    /// together are many times as long as their names.
+    position: usize,
     found: Found<'l>,
+}
+
+/// The path of the name that the walk of the tree has `position` names before.
+fn nth_path<C>(tree: &Tree<C>, position: usize) -> Vec<u8> {
+    let (mut walk, mut path) = (tree.walk(), Vec::new());
+    if walk.nth(position).is_some() {
+        walk.write_path(&mut path);
+    }
+    path
 }
 
 impl Labels {
     /// What the policy has for a path of the tree.
-    fn lookup(&self, path: &[u8], file_type: FileType, candidates: &mut Vec<usize>) -> Result<Found<'_>> {
+    fn lookup(&self, path: &[u8], file_type: FileType, search: &mut Search<'_>) -> Result<Found<'_>> {
         let local = self.local.apply(path);
         let path = local.as_deref().unwrap_or(path);
         let distribution = self.distribution.apply(path);
-        self.specs.lookup(distribution.as_deref().unwrap_or(path), file_type, candidates)
+        self.specs.lookup(distribution.as_deref().unwrap_or(path), file_type, search)
     }
 }
 

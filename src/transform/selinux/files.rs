@@ -58,8 +58,9 @@ fn labels(mut read: impl FnMut(&str) -> Result<(PathBuf, Option<Vec<u8>>)>) -> R
         labels.specs.add(&name, &text)?;
     }
     let mut substitutions = |suffix| -> Result<super::Substitutions> {
-        let text = read(suffix)?.1.unwrap_or_default();
-        Ok(super::Substitutions::parse(&text))
+        let (name, text) = read(suffix)?;
+        super::Substitutions::parse(&text.unwrap_or_default())
+            .map_err(|why| Error::at(ErrorKind::BadInput, name, why))
     };
     labels.local = substitutions(".subs")?;
     labels.distribution = substitutions(".subs_dist")?;

@@ -1,17 +1,20 @@
 //! The specifications of all files together, and which of them is a path's.
 
-use std::collections::{BTreeMap, HashMap, btree_map};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use regex::bytes::{Regex, RegexBuilder};
-
+use super::compiled::{Compiled, Limits};
 use super::line::{FileType, Line};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, PatternError};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
 
-/// How much memory one compiled pattern may take.
-const MAX_COMPILED: usize = 4 << 20;
+/// The most specifications that all files together may have. Each takes some hundred bytes, and Debian's and Fedora's
+/// policies have a fortieth of them.
+const MAX_SPECS: usize = 1 << 18;
+
+/// The most bytes of a pattern that a message repeats.
+const SHOWN: usize = 160;
 
 /// All specifications, found by path.
 ///
@@ -39,13 +42,19 @@ struct Spec {
     file_type: Option<FileType>,
     /// None is `<<none>>`.
     context: Option<String>,
-    regex: Option<LazyRegex>,
 }
 
-#[derive(Debug)]
-struct LazyRegex {
-    source: String,
-    compiled: OnceLock<std::result::Result<Regex, String>>,
+/// The state that is kept from one path to the next.
+pub(super) struct Search<'i> {
+    compiled: Compiled,
+    candidates: Vec<usize>,
+    interrupt: &'i Interrupt,
+}
+
+impl<'i> Search<'i> {
+    pub(super) fn new(interrupt: &'i Interrupt) -> Self {
+        Self { compiled: Compiled::new(Limits::DEFAULT), candidates: Vec::new(), interrupt }
+    }
 }
 
 /// What the specifications say of a path.
@@ -63,7 +72,7 @@ impl Specs {
     /// Adds the lines of a file behind those that are there.
     ///
     /// # Errors
-    /// [`ErrorKind::BadInput`] with file and line, when a line is no specification.
+    /// [`ErrorKind::BadInput`] with file and line, when a line is not a specification, or one too many.
     pub(super) fn add(&mut self, file: &Path, text: &[u8]) -> Result<()> {
         let index = self.files.len();
         self.files.push(file.to_owned());
@@ -71,14 +80,17 @@ impl Specs {
             let refuse =
                 |what: String| Error::at(ErrorKind::BadInput, file, format!("line {number}: {what}"));
             let Some(line) = Line::parse(line).map_err(|error| refuse(error.to_string()))? else { continue };
-            let pattern = Pattern::parse(line.pattern)
-                .map_err(|error| refuse(format!("pattern {}: {error}", line.pattern)))?;
+            let about = |what: &dyn std::fmt::Display| refuse(about_pattern(line.pattern, what));
+            let pattern = Pattern::parse(line.pattern).map_err(|error| about(&error))?;
             let id = self.all.len();
-            let (table, key, regex) = match pattern {
-                Pattern::Exact(path) => (&mut self.exact, path, None),
-                Pattern::Regex { prefix, source } => {
-                    (&mut self.by_prefix, prefix, Some(LazyRegex { source, compiled: OnceLock::new() }))
-                }
+            if id >= MAX_SPECS {
+                return Err(about(&format!(
+                    "it and the lines before it are more than {MAX_SPECS} specifications"
+                )));
+            }
+            let (table, key) = match pattern {
+                Pattern::Exact(path) => (&mut self.exact, path),
+                Pattern::Regex { prefix, .. } => (&mut self.by_prefix, prefix),
             };
             table.entry(key).or_default().push(id);
             self.all.push(Spec {
@@ -87,7 +99,6 @@ impl Specs {
                 text: line.pattern.to_owned(),
                 file_type: line.file_type,
                 context: line.context.map(str::to_owned),
-                regex,
             });
         }
         self.prefix_lens = self.by_prefix.keys().map(Vec::len).collect();
@@ -96,16 +107,18 @@ impl Specs {
         Ok(())
     }
 
-    /// What the specifications say of a file. `candidates` is room for work that callers keep.
+    /// Returns what the specifications say of a file. A `search` is for the paths of one set of specifications.
     ///
     /// # Errors
-    /// [`ErrorKind::BadInput`] with file and line, when a pattern is too large to be compiled.
+    /// [`ErrorKind::BadInput`] with file and line, when a pattern is too large to be compiled;
+    /// [`Interrupted`](ErrorKind::Interrupted) when a signal came.
     pub(super) fn lookup(
         &self,
         path: &[u8],
         file_type: FileType,
-        candidates: &mut Vec<usize>,
+        search: &mut Search<'_>,
     ) -> Result<Found<'_>> {
+        let Search { compiled, candidates, interrupt } = search;
         let fits = |spec: &Spec| spec.file_type.is_none_or(|only| only == file_type);
         let exact = self.exact.get(path).into_iter().flatten().rev().filter_map(|id| self.all.get(*id));
         if let Some(spec) = exact.into_iter().find(|spec| fits(spec)) {
@@ -117,24 +130,18 @@ impl Specs {
             candidates.extend(ids.into_iter().flatten());
         }
         candidates.sort_unstable();
-        for spec in candidates.iter().rev().filter_map(|id| self.all.get(*id)).filter(|spec| fits(spec)) {
-            if self.matches(spec, path)? {
+        interrupt.check()?;
+        for id in candidates.iter().rev() {
+            let Some(spec) = self.all.get(*id).filter(|spec| fits(spec)) else { continue };
+            let matches = compiled.is_match(*id, || spec.source(interrupt), path).map_err(|why| {
+                let what = format!("line {}: {}", spec.line, about_pattern(&spec.text, &why));
+                interrupt.check().err().unwrap_or(Error::at(ErrorKind::BadInput, self.file_of(spec), what))
+            })?;
+            if matches {
                 return Ok(spec.found());
             }
         }
         Ok(Found::Nothing)
-    }
-
-    fn matches(&self, spec: &Spec, path: &[u8]) -> Result<bool> {
-        let Some(lazy) = &spec.regex else { return Ok(false) };
-        match lazy.compiled.get_or_init(|| compile(&lazy.source)) {
-            Ok(regex) => Ok(regex.is_match(path)),
-            Err(why) => Err(Error::at(
-                ErrorKind::BadInput,
-                self.file_of(spec),
-                format!("line {}: pattern {}: {why}", spec.line, spec.text),
-            )),
-        }
     }
 
     fn file_of(&self, spec: &Spec) -> &Path {
@@ -143,33 +150,71 @@ impl Specs {
 
     /// Pairs of lines of one file that give the same pattern different contexts, as sentences.
     pub(super) fn contradictions(&self) -> Vec<String> {
-        let mut seen: BTreeMap<(usize, &str), Vec<&Spec>> = BTreeMap::new();
+        let mut seen: BTreeMap<(usize, &str), Vec<Latest<'_>>> = BTreeMap::new();
         let mut found = Vec::new();
         for spec in &self.all {
-            match seen.entry((spec.file, &spec.text)) {
-                btree_map::Entry::Vacant(vacant) => {
-                    vacant.insert(vec![spec]);
-                }
-                btree_map::Entry::Occupied(mut occupied) => {
-                    let earlier = occupied.get().iter().rev().find(|earlier| earlier.contradicts(spec));
-                    if let Some(earlier) = earlier {
-                        found.push(format!(
-                            "{}: lines {} and {} give {} different contexts; the later one is used",
-                            self.file_of(spec).display(),
-                            earlier.line,
-                            spec.line,
-                            spec.text
-                        ));
-                    }
-                    occupied.get_mut().push(spec);
-                }
+            let earlier = seen.entry((spec.file, &spec.text)).or_default();
+            let other = earlier.iter().filter_map(|latest| latest.contradicting(spec));
+            if let Some(other) = other.max_by_key(|other| other.line) {
+                found.push(format!(
+                    "{}: lines {} and {} give {} different contexts; the later one is used",
+                    self.file_of(spec).display(),
+                    other.line,
+                    spec.line,
+                    spec.text
+                ));
             }
+            Latest::note(earlier, spec);
         }
         found
     }
 }
 
+/// The latest lines with one pattern and file type: no others can be the latest that contradicts a further one.
+struct Latest<'s> {
+    last: &'s Spec,
+    /// The last one of another context than `last`.
+    other: Option<&'s Spec>,
+}
+
+impl<'s> Latest<'s> {
+    /// There is at most one for each file type, and one for all of them.
+    fn note(all: &mut Vec<Self>, spec: &'s Spec) {
+        match all.iter_mut().find(|latest| latest.last.file_type == spec.file_type) {
+            None => all.push(Self { last: spec, other: None }),
+            Some(latest) => {
+                if latest.last.context != spec.context {
+                    latest.other = Some(latest.last);
+                }
+                latest.last = spec;
+            }
+        }
+    }
+
+    fn contradicting(&self, spec: &Spec) -> Option<&'s Spec> {
+        [Some(self.last), self.other].into_iter().flatten().find(|earlier| earlier.contradicts(spec))
+    }
+}
+
+/// The end of a sentence about a pattern, which is shown as far as it is not too long.
+fn about_pattern(pattern: &str, what: &dyn std::fmt::Display) -> String {
+    match pattern.get(..SHOWN) {
+        Some(start) if pattern.len() > SHOWN => format!("pattern {start}…: {what}"),
+        _ => format!("pattern {pattern}: {what}"),
+    }
+}
+
 impl Spec {
+    /// The pattern as the engine is to compile it. Compiling takes long enough to ask for a signal before.
+    fn source(&self, interrupt: &Interrupt) -> std::result::Result<String, String> {
+        interrupt.check().map_err(|error| error.to_string())?;
+        match Pattern::parse(&self.text) {
+            Ok(Pattern::Regex { source, .. }) => Ok(source),
+            Ok(Pattern::Exact(_)) => Err("it is a path".to_owned()),
+            Err(error @ PatternError { .. }) => Err(error.to_string()),
+        }
+    }
+
     fn found(&self) -> Found<'_> {
         self.context.as_deref().map_or(Found::LeftAlone, Found::Context)
     }
@@ -179,17 +224,6 @@ impl Spec {
             self.file_type.is_none() || other.file_type.is_none() || self.file_type == other.file_type;
         overlap && self.context != other.context
     }
-}
-
-fn compile(source: &str) -> std::result::Result<Regex, String> {
-    let mut builder = RegexBuilder::new(source);
-    builder.unicode(false).dot_matches_new_line(true).size_limit(MAX_COMPILED);
-    // What a search remembers: most patterns are tried on a few paths.
-    builder.dfa_size_limit(1 << 18);
-    builder.build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => format!("it takes more than {limit} bytes when compiled"),
-        error => error.to_string(),
-    })
 }
 
 #[cfg(test)]
@@ -205,7 +239,9 @@ mod tests {
     }
 
     fn look(specs: &Specs, path: &str, file_type: FileType) -> String {
-        let found = specs.lookup(path.as_bytes(), file_type, &mut Vec::new()).expect("small patterns");
+        let interrupt = Interrupt::never();
+        let found = specs.lookup(path.as_bytes(), file_type, &mut Search::new(&interrupt));
+        let found = found.expect("small patterns");
         match found {
             Found::Context(context) => context.to_owned(),
             Found::LeftAlone => "<<none>>".to_owned(),
@@ -250,7 +286,9 @@ mod tests {
         };
         assert_eq!(error("# no\n\n/a( u:r:t\n"), "fc: line 3: pattern /a(: at byte 3: a ( is not closed");
         let specs = specs(&["/((a{1000}){1000}){1000} u:r:t"]);
-        let error = specs.lookup(b"/a", FileType::Regular, &mut Vec::new()).expect_err("it is huge");
+        let interrupt = Interrupt::never();
+        let mut search = Search::new(&interrupt);
+        let error = specs.lookup(b"/a", FileType::Regular, &mut search).expect_err("it is huge");
         assert_eq!(error.kind(), ErrorKind::BadInput);
         let message = error.to_string();
         assert!(message.starts_with("file0: line 1: pattern /((a{1000}"), "{message}");
@@ -267,5 +305,41 @@ mod tests {
             specs.contradictions(),
             ["file0: lines 5 and 6 give /c different contexts; the later one is used"]
         );
+    }
+
+    #[test]
+    fn the_latest_line_that_contradicts_is_named() {
+        let specs = specs(&["/a u:r:x\n/a u:r:y\n/a u:r:y\n/a -- u:r:y\n/a -d u:r:x\n/a u:r:z\n"]);
+        let lines: Vec<String> = specs.contradictions().iter().map(|text| text[13..20].to_owned()).collect();
+        assert_eq!(lines, ["1 and 2", "1 and 3", "1 and 4", "3 and 5", "5 and 6"]);
+    }
+
+    #[test]
+    fn a_pattern_written_often_takes_no_longer_than_many() {
+        let text = "/a -- u:r:x\n".repeat(MAX_SPECS);
+        let specs = specs(&[&text]);
+        assert_eq!(specs.contradictions(), Vec::<String>::new());
+        let mut more = Specs::default();
+        let error = more.add(Path::new("fc"), format!("{text}/b u:r:y\n").as_bytes()).expect_err("too many");
+        let end = "line 262145: pattern /b: it and the lines before it are more than 262144 specifications";
+        assert_eq!(error.to_string(), format!("fc: {end}"));
+    }
+
+    #[test]
+    fn many_large_patterns_are_refused_before_they_take_the_memory() {
+        let lines: Vec<String> =
+            (0..20_000).map(|line| format!("/.{{0,1000}}N{line}(.{{1000}}|b)*  u:r:t:s0\n")).collect();
+        let specs = specs(&[&lines.concat()]);
+        let interrupt = Interrupt::never();
+        let mut search = Search::new(&interrupt);
+        search.compiled = Compiled::new(Limits { compiled: 4 << 20, ..Limits::DEFAULT });
+        let error = specs.lookup(b"/usr/bin", FileType::Directory, &mut search).expect_err("too large");
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::BadInput);
+        assert!(text.starts_with("file0: line 19") && text.contains(": pattern /.{0,1000}N19"), "{text}");
+        assert!(text.contains("take more than 4194304 bytes when compiled"), "{text}");
+        interrupt.set(15);
+        let error = specs.lookup(b"/usr/bin", FileType::Directory, &mut search).expect_err("a signal came");
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
     }
 }

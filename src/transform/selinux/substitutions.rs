@@ -6,15 +6,25 @@ use super::line::is_space;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Substitutions(Vec<(Vec<u8>, Vec<u8>)>);
 
+/// The most lines that a file may have, as each is tried on every path.
+const MAX_LINES: usize = 4096;
+
 impl Substitutions {
     /// Reads lines of a path and the path it stands for. Lines without two fields say nothing, as to libselinux.
-    pub(super) fn parse(text: &[u8]) -> Self {
+    ///
+    /// # Errors
+    /// When there are too many, as a sentence.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let pair = |line: &[u8]| {
             let mut fields = line.split(|byte| is_space(*byte)).filter(|field| !field.is_empty());
             let (from, to) = (fields.next()?, fields.next()?);
             (!from.starts_with(b"#")).then(|| (from.to_vec(), to.to_vec()))
         };
-        Self(text.split(|byte| *byte == b'\n').filter_map(pair).collect())
+        let pairs: Vec<_> = text.split(|byte| *byte == b'\n').filter_map(pair).take(MAX_LINES + 1).collect();
+        if pairs.len() > MAX_LINES {
+            return Err(format!("it has more than {MAX_LINES} substitutions"));
+        }
+        Ok(Self(pairs))
     }
 
     /// The path that `path` is labelled as, if a line speaks of it or of a directory above. The last such line counts.
@@ -41,7 +51,7 @@ mod tests {
     fn directories_stand_for_others() {
         let text =
             b"# /x /y\n/run /var/run\n/srv/root /\n /lib64\t/usr/lib extra\n/lone\n/run/lock /var/lock\n";
-        let substitutions = Substitutions::parse(text);
+        let substitutions = Substitutions::parse(text).expect("a few lines");
         for (path, expected) in [
             ("/run", Some("/var/run")),
             ("/run/a/b", Some("/var/run/a/b")),
@@ -57,5 +67,13 @@ mod tests {
                 substitutions.apply(path.as_bytes()).map(|path| String::from_utf8_lossy(&path).into_owned());
             assert_eq!(found.as_deref(), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let lines = |count| "/a /b\n".repeat(count);
+        assert!(Substitutions::parse(lines(4096).as_bytes()).is_ok());
+        let error = Substitutions::parse(lines(4097).as_bytes()).expect_err("one too many");
+        assert_eq!(error, "it has more than 4096 substitutions");
     }
 }

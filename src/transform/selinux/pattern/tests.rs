@@ -1,15 +1,14 @@
-use regex::bytes::RegexBuilder;
-
+use super::super::compiled::{Compiled, Limits};
 use super::*;
 
 fn matches(pattern: &str, path: &str) -> bool {
     match Pattern::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}")) {
         Pattern::Exact(exact) => exact == path.as_bytes(),
         Pattern::Regex { prefix, source } => {
-            let mut builder = RegexBuilder::new(&source);
-            let regex = builder.unicode(false).dot_matches_new_line(true).build();
-            let regex = regex.unwrap_or_else(|error| panic!("{pattern} as {source}: {error}"));
-            path.as_bytes().starts_with(&prefix) && regex.is_match(path.as_bytes())
+            let shown = source.clone();
+            let found = Compiled::new(Limits::DEFAULT).is_match(0, || Ok(source), path.as_bytes());
+            let found = found.unwrap_or_else(|error| panic!("{pattern} as {shown}: {error}"));
+            path.as_bytes().starts_with(&prefix) && found
         }
     }
 }
