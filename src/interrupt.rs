@@ -2,16 +2,35 @@
 //!
 //! A handler only sets a flag. Whoever does long work calls [`Interrupt::check`] between its pieces and returns
 //! the error it gets, so that everything which cleans up on drop does; `main` then calls [`Interrupt::die`].
+//!
+//! A system call on a pipe without a peer may not return at all, and a piece of work may be a long one. So a thread waits
+//! for the first signal, and when the program has not ended by itself a moment later, it does the [`Removals`] that are
+//! due and dies of that signal.
+
+mod reader;
+mod removals;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
 use crate::error::{Error, ErrorKind, Result};
+
+pub use reader::Interruptible;
+pub use removals::{Due, Removals};
+
+/// The time in which the program may end by itself after a signal. Users are to wait for half a second at most.
+const GRACE: Duration = Duration::from_millis(400);
+
+/// The stack of the thread that waits for signals, in bytes: it does next to nothing.
+const WATCHER_STACK: usize = 128 << 10;
 
 /// Whether a signal asked the program to stop, and which.
 #[derive(Debug, Default)]
@@ -20,11 +39,13 @@ pub struct Interrupt {
     signal: Arc<AtomicUsize>,
     /// Whether a signal came: from then on the next one kills at once.
     came: Arc<AtomicBool>,
+    removals: Removals,
 }
 
 impl Interrupt {
-    /// Watches SIGINT, SIGTERM and SIGHUP. The first of them sets the flag; a second one kills the program at
-    /// once. A signal that is ignored already (`nohup`, a shell's background jobs) stays ignored.
+    /// Watches SIGINT, SIGTERM and SIGHUP. The first of them sets the flag, and ends the program 400 ms later if it has
+    /// not ended by then; a second one kills it at once. A signal that is ignored already (`nohup`, a shell's background
+    /// jobs) stays ignored.
     ///
     /// Also makes a write past the limit on file sizes (`ulimit -f`) fail with EFBIG instead of killing the
     /// program with SIGXFSZ.
@@ -33,12 +54,16 @@ impl Interrupt {
     /// When the kernel refuses a handler.
     pub fn install() -> Result<Self> {
         let interrupt = Self::never();
+        let failed = |error: io::Error| Error::new(ErrorKind::Io, error);
         let ignored = ignored_signals();
+        let (woken, waker) = UnixStream::pair().map_err(failed)?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             if ignored & signal_bit(signal) == 0 {
-                interrupt.watch(signal).map_err(|error| Error::new(ErrorKind::Io, error))?;
+                interrupt.watch(signal).map_err(failed)?;
+                low_level::pipe::register(signal, waker.try_clone().map_err(failed)?).map_err(failed)?;
             }
         }
+        interrupt.die_when_woken(woken);
         // Any handler does: what counts is that the write returns.
         flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
             .map_err(|error| Error::new(ErrorKind::Io, error))?;
@@ -55,6 +80,12 @@ impl Interrupt {
     pub fn set(&self, signal: i32) {
         self.came.store(true, Ordering::SeqCst);
         self.signal.store(usize::try_from(signal).unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// The removals that are due if the program dies of a signal where it is blocked.
+    #[must_use]
+    pub fn removals(&self) -> &Removals {
+        &self.removals
     }
 
     /// The signal that asked the program to stop.
@@ -81,9 +112,31 @@ impl Interrupt {
     /// came.
     pub fn die(&self) {
         if let Some(signal) = self.signal() {
-            // It fails only for a number that is no signal; the caller's own exit code is then all there is.
+            // It fails only for a number that is not a signal; the caller's own exit code is then all there is.
             let _ = low_level::emulate_default_handler(signal);
         }
+    }
+
+    /// Starts the thread that ends the program when it does not end by itself. Without the thread, where none can be
+    /// started, the program ends where it asks for signals.
+    fn die_when_woken(&self, mut woken: UnixStream) {
+        let watcher = Self {
+            signal: Arc::clone(&self.signal),
+            came: Arc::clone(&self.came),
+            removals: self.removals.clone(),
+        };
+        let watch = move || {
+            // A handler wrote a byte, or there is none as all signals are ignored.
+            while woken.read(&mut [0]).is_err() {}
+            if watcher.signal().is_none() {
+                return;
+            }
+            thread::sleep(GRACE);
+            watcher.removals.run();
+            watcher.die();
+        };
+        let name = "signals".to_owned();
+        let _ = thread::Builder::new().name(name).stack_size(WATCHER_STACK).spawn(watch);
     }
 
     fn watch(&self, signal: i32) -> io::Result<()> {
@@ -115,6 +168,7 @@ fn ignored_signals() -> u64 {
 mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, ExitStatus};
+    use std::time::Instant;
 
     use super::*;
 
@@ -152,6 +206,33 @@ mod tests {
     #[test]
     fn an_ignored_signal_stays_ignored() {
         assert_eq!(child("trap '' HUP;", "hang_up_twice").code(), Some(0));
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_by_itself_dies_of_the_signal() {
+        let began = Instant::now();
+        assert_eq!(child("", "catch_terminate_and_sleep").signal(), Some(SIGTERM));
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn what_is_due_is_removed_before_it_dies() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let file = directory.path().join("hidden");
+        fs::write(&file, "").expect("it is new");
+        let prefix = format!("HIDDEN='{}'; export HIDDEN;", file.display());
+        assert_eq!(child(&prefix, "catch_terminate_and_sleep").signal(), Some(SIGTERM));
+        assert!(!file.exists());
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own, which it kills"]
+    fn catch_terminate_and_sleep() {
+        let interrupt = Interrupt::install().expect("handlers can be set");
+        let _due = std::env::var_os("HIDDEN")
+            .map(|hidden| interrupt.removals().add(move || fs::remove_file(&hidden).expect("it is there")));
+        low_level::raise(SIGTERM).expect("a signal can be raised");
+        thread::sleep(Duration::from_secs(60));
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub mod tar;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, IsTerminal as _, Read, Seek};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -82,6 +82,7 @@ impl Source {
     /// When there is nothing at the path, or nothing a tree can be read from.
     pub fn at(path: &OsStr, basedir: Option<&Path>) -> Result<Self> {
         if path == "-" {
+            refuse_terminal()?;
             let here = basedir.unwrap_or(Path::new("."));
             return Self::of_stream(Box::new(io::stdin()), Path::new("standard input"), here);
         }
@@ -90,7 +91,11 @@ impl Source {
         if kind.is_dir() {
             return Ok(Self::Directory(path.to_owned()));
         }
-        if !kind.is_file() && !kind.is_fifo() && !kind.is_char_device() {
+        if kind.is_char_device() {
+            let what = format!("is a character device, which need not end; a source is {SUPPORTED}");
+            return Err(Error::at(ErrorKind::BadInput, path, what));
+        }
+        if !kind.is_file() && !kind.is_fifo() {
             return Err(Error::at(ErrorKind::BadInput, path, format!("is no file; a source is {SUPPORTED}")));
         }
         // The parent of a lone name is the empty path, which names no directory.
@@ -119,6 +124,19 @@ impl Source {
             Err(Error::at(ErrorKind::BadInput, name, format!("is no tree; a source is {SUPPORTED}")))
         }
     }
+}
+
+/// Fails when standard input is a terminal, where nobody types an archive.
+///
+/// # Errors
+/// [`ErrorKind::Usage`].
+pub(crate) fn refuse_terminal() -> Result<()> {
+    if io::stdin().is_terminal() {
+        let what =
+            "standard input is a terminal; redirect it from a file or a pipe, or name a file instead of -";
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    Ok(())
 }
 
 /// What a reader begins with: [`START`] bytes, or all there are.
@@ -162,7 +180,7 @@ pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Layer> {
     match source {
         Source::Directory(path) => directory::read_as(&path, options).map(whole),
         Source::Dump { text, name, basedir } => {
-            dump::read(text, &name, &basedir).map(Scanned::from).map(whole)
+            dump::read(text, &name, &basedir, interrupt).map(Scanned::from).map(whole)
         }
         Source::Tar { file, name } => tar::read_file(file, &name, limits, interrupt),
         Source::TarStream { stream, compression, name } => {

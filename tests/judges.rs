@@ -45,6 +45,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("getfattr", "attr"),
     ("setfattr", "attr"),
     ("prlimit", "util-linux"),
+    ("script", "bsdutils"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("btrfs", "btrfs-progs"),
     ("mkfs.xfs", "xfsprogs"),

@@ -35,4 +35,5 @@ mod release;
 mod reports;
 mod reproducible;
 mod selinux;
+mod signals;
 mod tar;

@@ -8,9 +8,10 @@ use initramfs::check::{Report, Severity};
 
 use super::initrd::kernel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Interruptible};
 use crate::recipe::initrd::CheckRecipe;
 use crate::report::CheckReport;
+use crate::source::refuse_terminal;
 
 /// Prints what is to be found in an initramfs.
 ///
@@ -20,12 +21,13 @@ use crate::report::CheckReport;
 pub fn check(recipe: &CheckRecipe, interrupt: &Interrupt) -> Result<()> {
     let kernel = kernel::config(recipe.kernel.as_ref())?;
     let path = &recipe.file;
-    let mut reader: Box<dyn Read> = if path == Path::new("-") {
+    let reader: Box<dyn Read> = if path == Path::new("-") {
+        refuse_terminal()?;
         Box::new(io::stdin())
     } else {
         Box::new(File::open(path).map_err(|error| Error::io(path, error))?)
     };
-    let mut reader = Interruptible { reader: &mut *reader, interrupt };
+    let mut reader = Interruptible::new(reader, interrupt);
     let checked = initramfs::check::check(&mut reader, &kernel);
     interrupt.check()?;
     let report = checked.map_err(|error| Error::io(path, error))?;
@@ -55,18 +57,4 @@ fn in_words(path: &Path, report: &Report) -> String {
         path.display()
     );
     text
-}
-
-/// A reader that ends when a signal comes.
-struct Interruptible<'r> {
-    reader: &'r mut dyn Read,
-    interrupt: &'r Interrupt,
-}
-
-impl Read for Interruptible<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Another kind than `Interrupted`, which means to try again.
-        self.interrupt.check().map_err(io::Error::other)?;
-        self.reader.read(buffer)
-    }
 }

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::blob::{Blob, HostDirectory, Identity, Root, file_size};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::{Interrupt, Interruptible};
 
 /// How much text is read at most, in bytes: 1 GiB, about ten million files.
 pub const MAX_TEXT: u64 = 1024 * 1024 * 1024;
@@ -25,8 +26,11 @@ pub const MAX_TEXT: u64 = 1024 * 1024 * 1024;
 /// # Errors
 /// [`Io`](ErrorKind::Io) when the dump or a PAYLOAD cannot be read, [`BadInput`](ErrorKind::BadInput) with the line
 /// when it is no dump, longer than [`MAX_TEXT`], or a PAYLOAD is not as stated.
-pub fn read(text: impl BufRead, name: &Path, basedir: &Path) -> Result<Tree<Blob>> {
-    read_at_most(text, name, basedir, MAX_TEXT)
+/// [`Interrupted`](ErrorKind::Interrupted) when a signal came.
+pub fn read(text: impl BufRead, name: &Path, basedir: &Path, interrupt: &Interrupt) -> Result<Tree<Blob>> {
+    let tree = read_at_most(Interruptible::new(text, interrupt), name, basedir, MAX_TEXT);
+    // What came of a text that a signal cut off means nothing.
+    interrupt.check().and(tree)
 }
 
 fn read_at_most(input: impl BufRead, name: &Path, basedir: &Path, max: u64) -> Result<Tree<Blob>> {
@@ -152,7 +156,7 @@ mod tests {
     fn bytes(size: u64, bodies: &str) -> Result<Vec<u8>> {
         let (_directory, dump) = with_line(size, bodies);
         let text = BufReader::new(File::open(&dump).expect("it was written"));
-        let tree = read(text, &dump, dump.parent().expect("it lies in a directory"))?;
+        let tree = read(text, &dump, dump.parent().expect("it lies in a directory"), &Interrupt::never())?;
         let id = tree.resolve(b"/f").expect("the dump has it");
         let Kind::Regular(blob) = &tree.get(id).kind else { panic!("a regular file") };
         let mut bytes = vec![0; usize::try_from(blob.len()).expect("small")];
@@ -216,11 +220,21 @@ mod tests {
 
     #[test]
     fn what_is_no_dump() {
-        let error = read(&b"hello\n"[..], Path::new("name"), Path::new(".")).expect_err("no dump");
+        let error = read(&b"hello\n"[..], Path::new("name"), Path::new("."), &Interrupt::never())
+            .expect_err("no dump");
         assert_eq!(error.kind(), ErrorKind::BadInput);
         assert!(error.to_string().starts_with("name: line 1: "), "{error}");
         let missing =
-            read(ROOT.as_bytes(), Path::new("name"), Path::new("/nonexistent")).expect_err("no directory");
+            read(ROOT.as_bytes(), Path::new("name"), Path::new("/nonexistent"), &Interrupt::never())
+                .expect_err("no directory");
         assert_eq!(missing.kind(), ErrorKind::Io);
+    }
+
+    #[test]
+    fn a_signal_stops_it() {
+        let interrupt = Interrupt::never();
+        interrupt.set(15);
+        let error = read(ROOT.as_bytes(), Path::new("name"), Path::new("."), &interrupt);
+        assert_eq!(error.expect_err("a signal came").kind(), ErrorKind::Interrupted);
     }
 }
