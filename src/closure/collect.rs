@@ -70,6 +70,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
     pub(super) fn run(mut self, starts: &[Start]) -> Result<Closure> {
         for start in starts {
             self.start(start);
+            self.check()?;
         }
         let tree = self.files.tree;
         let is_regular = |id: &InodeId| matches!(tree.get(*id).kind, FileKind::Regular(_));
@@ -165,25 +166,24 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
             },
             Start::Need(need) => self.require(None, need, 0),
             Start::Glob { text, glob } => {
-                let mut matching = Vec::new();
-                let mut walk = self.files.tree.walk();
-                let mut path = Vec::new();
-                while let Some(step) = walk.next() {
+                let tree = self.files.tree;
+                let mut walk = tree.walk();
+                let (mut path, mut matches) = (Vec::new(), false);
+                // What is beyond the budget is an error as soon as the search goes on.
+                while let Some(step) = walk.next().filter(|_| !self.files.exhausted()) {
                     path.clear();
                     walk.write_path(&mut path);
                     if glob.may_match_beneath(&path) {
                         notice(step.id);
                     }
                     if glob.matches(&path) {
-                        matching.push(path.clone());
+                        matches = true;
+                        self.entry(&path, text);
                     }
                 }
-                if matching.is_empty() {
+                if !matches {
                     let (name, kind) = (text.clone(), Kind::Asked);
                     self.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoMatch });
-                }
-                for path in matching {
-                    self.entry(&path, text);
                 }
             }
         }
@@ -208,7 +208,8 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         self.pending.push(Pending { file: file.clone(), is_named, scripts: 0 });
         // Directories one within another have the root at the end of the list.
         let mut directories = vec![(file.id, file.path.clone())];
-        while let Some((id, path)) = directories.pop() {
+        // What is beyond the budget is an error as soon as the search goes on.
+        while let Some((id, path)) = directories.pop().filter(|_| !self.files.exhausted()) {
             notice(id);
             let Some(entries) = self.files.tree.entries(id).filter(|_| self.whole.insert(id)) else {
                 continue;
