@@ -4,14 +4,15 @@
 //! [`Image`](image_runs::Image).
 //!
 //! ```text
-//!  directory ─┐ source            transform              plan (pure)         place              write
+//!  directory ─┐ source, stack     transform              plan (pure)         place              write
 //!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─┬───────────▶ Image ───────▶ Image ──────────▶ sparse file
-//!  dump ──────┘           overlay, ownership, edits,    │ mkfs_ext4         gpt, mbr, bare     ▲       stream
-//!                         closure, labels, times        └───────────▶ Layout ────▶ segments ───┘       digest only
+//!  dump ──────┘           ownership, edits, closure,    │ mkfs_ext4         gpt, mbr, bare     ▲       stream
+//!                         labels, times                 └───────────▶ Layout ────▶ segments ───┘       digest only
 //!                                                         initramfs         compressed
 //! ```
 //!
 //! * A source says what files there are and where their bytes lie ([`blob::Blob`]); it keeps none of them.
+//! * The [`stack`] adds sources one over another, by rules for what meets what.
 //! * Transforms make the tree what the [`recipe`] says. It knows all that the command line can say.
 //! * Planning is a pure function of the tree and the options. It decides every offset before a byte is written.
 //! * Writers read the bytes, in parallel, and write, stream or hash them.
@@ -43,6 +44,7 @@ pub mod run;
 pub mod blob;
 pub mod closure;
 pub mod source;
+pub mod stack;
 pub mod transform;
 
 pub mod architecture;

@@ -21,6 +21,7 @@ use crate::output::Reflink;
 use crate::report::Level;
 use crate::seed::Seed;
 use crate::source::tar::Limits;
+use crate::stack::Rules;
 use crate::transform::edit::Edit;
 use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
@@ -30,13 +31,15 @@ use crate::transform::unreadable;
 /// Which tree to read and what to change of it.
 #[derive(Clone, Debug)]
 pub struct TreeRecipe {
-    /// Directories, tar archives, dumps, or `-` for one of the latter two on standard input: each is laid over those
+    /// Directories, tar archives, dumps, or `-` for one of the latter two on standard input: each is added to those
     /// before it. There is at least one.
     pub sources: Vec<OsString>,
     /// Where a dump's payloads lie; none is the directory of the dump.
     pub basedir: Option<PathBuf>,
     /// Who owns the files; none leaves it to each source.
     pub ownership: Option<Ownership>,
+    /// How each source is added to those before it.
+    pub rules: Rules,
     /// What an archive may ask for.
     pub limits: Limits,
     /// Whose SELinux labels the files get; none leaves those that the source keeps.

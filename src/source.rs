@@ -4,7 +4,6 @@ pub mod directory;
 pub mod dump;
 pub mod tar;
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Cursor, IsTerminal as _, Read, Seek};
@@ -12,11 +11,10 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use image_tree::InodeId;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
+use crate::stack::{Rules, Stack};
 use tar::{Compression, Limits};
 
 use directory::Scanned;
@@ -52,14 +50,12 @@ pub enum Source {
     },
 }
 
-/// What one source says.
-#[derive(Debug)]
-pub struct Layer {
-    /// The tree, and what only the host knows of it.
-    pub scanned: Scanned,
-    /// Directories that must be there for what is in them, but of which the source says nothing: an archive without a
-    /// member for them.
-    pub implied: BTreeSet<InodeId>,
+/// What a source brings.
+pub enum Contents<'a> {
+    /// A whole tree, and what only the host knows of it.
+    Tree(Scanned),
+    /// Members, which are read while they are added.
+    Members(Box<tar::Reader<'a>>),
 }
 
 /// How a dump begins: with the line of the root directory.
@@ -69,7 +65,7 @@ const DUMP_START: &[u8] = b"/ ";
 const START: usize = 512;
 
 /// Every kind of source there is, for messages.
-const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz or bzip2), or a composefs dump, whose text \
+const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz, lzma, bzip2 or lz4), or a composefs dump, whose text \
                          begins with \"/ \" (- reads one of the latter two from standard input)";
 
 impl Source {
@@ -103,7 +99,10 @@ impl Source {
         let file = File::open(path).map_err(|error| Error::io(path, error))?;
         if kind.is_file() {
             let start = start_of(&file).and_then(|start| (&file).rewind().map(|()| start));
-            if tar::is_start(&start.map_err(|error| Error::io(path, error))?) {
+            let start = start.map_err(|error| Error::io(path, error))?;
+            // Tools that write layers of images write an archive of nothing without its end. From a pipe it is more
+            // often what is left of a program that failed.
+            if start.is_empty() || tar::is_start(&start) {
                 return Ok(Self::Tar { file, name: path.to_owned() });
             }
         }
@@ -170,21 +169,37 @@ impl<'a> ReadOptions<'a> {
     }
 }
 
-/// Reads the tree, but not the bytes of files that have a place of their own.
+/// Opens a source and reads what is not read while it is added: the tree, but not the bytes of files that have a place of
+/// their own.
 ///
 /// # Errors
 /// When the source cannot be read, or holds what no tree can.
-pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Layer> {
+pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a>> {
     let ReadOptions { limits, interrupt, .. } = *options;
-    let whole = |scanned| Layer { scanned, implied: BTreeSet::new() };
+    let members = |reader: Result<_>| reader.map(Box::new).map(Contents::Members);
     match source {
-        Source::Directory(path) => directory::read_as(&path, options).map(whole),
+        Source::Directory(path) => directory::read_as(&path, options).map(Contents::Tree),
         Source::Dump { text, name, basedir } => {
-            dump::read(text, &name, &basedir, interrupt).map(Scanned::from).map(whole)
+            dump::read(text, &name, &basedir, interrupt).map(Scanned::from).map(Contents::Tree)
         }
-        Source::Tar { file, name } => tar::read_file(file, &name, limits, interrupt),
+        Source::Tar { file, name } => members(tar::Reader::file(file, &name, limits, interrupt)),
         Source::TarStream { stream, compression, name } => {
-            tar::read_stream(stream, compression, &name, limits, interrupt)
+            members(tar::Reader::stream(stream, compression, &name, limits, interrupt))
+        }
+    }
+}
+
+/// Reads a lone source as it is.
+///
+/// # Errors
+/// As [`open`], and when members cannot be added to each other.
+pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Scanned> {
+    match open(source, options)? {
+        Contents::Tree(scanned) => Ok(scanned),
+        Contents::Members(reader) => {
+            let mut stack = Stack::new(Rules::default());
+            reader.add_to(&mut stack, &mut tar::AsItIs)?;
+            Ok(Scanned::from(stack.finish()))
         }
     }
 }
@@ -209,13 +224,15 @@ mod tests {
         let at = |name: &str| directory.path().join(name);
         fs::write(at("dump"), "/ 0 40755 2 7 0 0 0.0 - - -\n").expect("a new file");
         fs::write(at("other"), "/etc").expect("a new file");
-        fs::write(at("empty"), "").expect("a new file");
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("a new socket");
 
         assert_eq!(kind(directory.path()).expect("a directory"), "directory");
         assert_eq!(kind(&at("dump")).expect("a dump"), "dump");
-        let starts: [(&str, &[u8]); 6] = [
+        let starts: [(&str, &[u8]); 9] = [
+            ("tar", b""),
             ("tar", &[0; 1024]),
+            ("lz4", b"\x04\x22\x4d\x18"),
+            ("lzma", b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff"),
             ("gzip", b"\x1f\x8b\x08"),
             ("zstd", b"\x28\xb5\x2f\xfd"),
             ("zstd", b"\x50\x2a\x4d\x18"),
@@ -226,7 +243,7 @@ mod tests {
             fs::write(at("archive"), start).expect("a file");
             assert_eq!(kind(&at("archive")).expect(expected), expected);
         }
-        for name in ["other", "empty", "socket", "/dev/null"] {
+        for name in ["other", "socket", "/dev/null"] {
             let error = kind(&at(name)).expect_err(name);
             assert_eq!(error.kind(), ErrorKind::BadInput);
             assert!(error.to_string().contains("a source is a directory, a tar archive"), "{error}");

@@ -7,7 +7,6 @@ pub mod identical;
 pub mod init;
 pub mod mode;
 pub mod normalize;
-pub mod overlay;
 pub mod ownership;
 pub mod selinux;
 pub mod unreadable;

@@ -15,6 +15,7 @@ use rootcast::interrupt::Interrupt;
 use rootcast::output::compress::{CompressOptions, Member, stream};
 use rootcast::output::{Reflink, WriteOptions};
 use rootcast::report::progress::Silent;
+use rootcast::source::directory::Scanned;
 use rootcast::source::{self, ReadOptions};
 
 use crate::judges;
@@ -50,16 +51,16 @@ fn make_tree(at: &Path, long: u64) {
     }
 }
 
-fn scanned(at: &Path) -> source::Layer {
+fn scanned(at: &Path) -> Scanned {
     let source = source::Source::at(at.as_os_str(), None).expect("a directory");
     let interrupt = Interrupt::never();
     source::read(source, &ReadOptions::new(NonZeroUsize::MIN, &interrupt)).expect("it can be read")
 }
 
-fn layout<'t>(layer: &'t source::Layer, codec: &Codec) -> Layout<'t, Blob> {
+fn layout<'t>(layer: &'t Scanned, codec: &Codec) -> Layout<'t, Blob> {
     let usual = codec.segment_len().unwrap_or(1 << 20);
     let options = Options { stored: Stored::Nothing, ..Options::segmented(usual) };
-    initramfs::plan(&layer.scanned.tree, &Early::none(), &options).expect("nothing is inexpressible")
+    initramfs::plan(&layer.tree, &Early::none(), &options).expect("nothing is inexpressible")
 }
 
 fn pack<C: Content + rootcast::output::cache::Identify>(

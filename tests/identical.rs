@@ -59,7 +59,7 @@ fn directory(linked: bool) -> TempDir {
 fn read(directory: &Path) -> Tree<Blob> {
     let source = Source::at(directory.as_os_str(), None).expect("a directory");
     let layer = source::read(source, &ReadOptions::new(THREADS, &Interrupt::never()));
-    layer.expect("it can be read").scanned.tree
+    layer.expect("it can be read").tree
 }
 
 fn options(profile: Profile) -> Options {

@@ -3,17 +3,19 @@
 pub(crate) mod builder;
 mod hostile;
 mod property;
+mod stacked;
 
 use std::fs;
 use std::io::BufReader;
 use std::path::Path;
 use std::process::Command;
 
-use image_tree::Content as _;
+use image_tree::{Content as _, Tree};
 use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
-use rootcast::source::tar::{self, Limits};
-use rootcast::source::{self, Layer, ReadOptions, Source};
+use rootcast::source::tar::{AsItIs, Limits, Reader};
+use rootcast::source::{self, ReadOptions, Source};
+use rootcast::stack::{Rules, Stack};
 
 use crate::fixtures::{Fixture, Item, Kind, small};
 use crate::judges;
@@ -87,18 +89,30 @@ fn fitting(mut fixture: Fixture, can: Can) -> Fixture {
 fn read(archive: &Path) -> Expected {
     let source = Source::at(archive.as_os_str(), None).expect("it is known");
     let interrupt = Interrupt::never();
-    let layer = source::read(source, &ReadOptions::new(std::num::NonZeroUsize::MIN, &interrupt));
-    expected(&layer.unwrap_or_else(|error| panic!("{error}")))
+    let scanned = source::read(source, &ReadOptions::new(std::num::NonZeroUsize::MIN, &interrupt));
+    expected(&scanned.unwrap_or_else(|error| panic!("{error}")).tree)
 }
 
-fn expected(layer: &Layer) -> Expected {
+/// The tree of one archive, in the order of a walk.
+fn tree_of(reader: Reader<'_>) -> rootcast::error::Result<Tree<Blob>> {
+    let mut stack = Stack::new(Rules::default());
+    reader.add_to(&mut stack, &mut AsItIs)?;
+    Ok(stack.finish())
+}
+
+/// The same of bytes.
+fn tree_of_bytes(bytes: &[u8], limits: Limits) -> rootcast::error::Result<Tree<Blob>> {
+    tree_of(Reader::bytes(bytes, limits, &Interrupt::never()))
+}
+
+fn expected(tree: &Tree<Blob>) -> Expected {
     let mut expected = Expected::default();
     let mut inodes = std::collections::BTreeMap::new();
-    let mut walk = layer.scanned.tree.walk();
+    let mut walk = tree.walk();
     while let Some(step) = walk.next() {
         let mut path = Vec::new();
         walk.write_path(&mut path);
-        let inode = layer.scanned.tree.get(step.id);
+        let inode = tree.get(step.id);
         inodes.insert(path.clone(), step.id.index() as u64);
         let mut file = File::new(kind(&inode.kind), inode.metadata.mode.into());
         (file.uid, file.gid) = (inode.metadata.uid, inode.metadata.gid);
@@ -223,10 +237,11 @@ fn sparse_files_are_stored_as_such() {
         run(&mut command).success().unwrap();
         assert!(fs::metadata(&archive).unwrap().len() < 1 << 20, "{dialect} stored the hole");
         let file = fs::File::open(&archive).unwrap();
-        let layer = tar::read_file(file, &archive, Limits::DEFAULT, &Interrupt::never()).unwrap();
-        let id = layer.scanned.tree.resolve(b"/sparse").unwrap();
-        let image_tree::Kind::Regular(blob @ Blob::Sparse(_)) = &layer.scanned.tree.get(id).kind else {
-            panic!("{dialect}: {:?}", layer.scanned.tree.get(id).kind)
+        let interrupt = Interrupt::never();
+        let tree = tree_of(Reader::file(file, &archive, Limits::DEFAULT, &interrupt).unwrap()).unwrap();
+        let id = tree.resolve(b"/sparse").unwrap();
+        let image_tree::Kind::Regular(blob @ Blob::Sparse(_)) = &tree.get(id).kind else {
+            panic!("{dialect}: {:?}", tree.get(id).kind)
         };
         assert_eq!(blob.len(), 2 << 30);
         let mut middle = [9; 20];
@@ -243,9 +258,11 @@ fn compressed_archives_and_pipes_give_the_same() {
     let Some(mut command) = gnu_tar(&source, &archive, XATTRS) else { return };
     run(&mut command).success().unwrap();
     let from_directory = Expected::from_directory(&source, Owner::Keep);
-    for tool in ["gzip", "zstd", "xz", "bzip2"] {
-        let Some(mut command) = judges::command(tool) else { continue };
-        let packed = scratch.file("packed", run(command.arg("-c").arg(&archive)).success().unwrap().stdout);
+    for tool in ["gzip", "zstd", "xz", "xz --format=lzma", "bzip2", "lz4"] {
+        let mut words = tool.split(' ');
+        let Some(mut command) = judges::command(words.next().unwrap()) else { continue };
+        let packed = run(command.args(words).arg("-c").arg(&archive)).success().unwrap().stdout;
+        let packed = scratch.file("packed", packed);
         from_directory
             .compare(&read(&packed), Sees::EVERYTHING)
             .unwrap_or_else(|why| panic!("{tool}: {why}"));
@@ -258,8 +275,9 @@ fn compressed_archives_and_pipes_give_the_same() {
         assert!(outcome.stderr.contains("cut: offset "), "{outcome}");
     }
     let stream = BufReader::new(fs::File::open(&archive).unwrap());
-    let layer = tar::read_stream(stream, None, &archive, Limits::DEFAULT, &Interrupt::never()).unwrap();
-    from_directory.compare(&expected(&layer), Sees::EVERYTHING).unwrap_or_else(|why| panic!("{why}"));
+    let interrupt = Interrupt::never();
+    let tree = tree_of(Reader::stream(stream, None, &archive, Limits::DEFAULT, &interrupt).unwrap()).unwrap();
+    from_directory.compare(&expected(&tree), Sees::EVERYTHING).unwrap_or_else(|why| panic!("{why}"));
 
     let printed = |command: &mut Command| run(command).success().unwrap().text();
     let by_path = printed(rootcast().arg("tree").arg(&archive));

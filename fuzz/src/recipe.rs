@@ -7,7 +7,7 @@ use rootcast::recipe::file;
 
 use crate::{Choices, Outcome, small};
 
-const LINES: [&str; 32] = [
+const LINES: [&str; 34] = [
     "source = \"rootfs\"",
     "source = [\"base.tar\", 'overlay']",
     "owner = \"root\"",
@@ -32,6 +32,8 @@ const LINES: [&str; 32] = [
     "unreadable = 'skip'",
     "max-size = '1K'",
     "max-entries = 1_000",
+    "whiteouts = 'apply'",
+    "keep-directory-symlink = true",
     "mkdir = '/x'",
     "a.b = 1",
     "a = 1979-05-27",

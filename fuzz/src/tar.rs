@@ -1,29 +1,43 @@
-//! Archives, whoever wrote them.
+//! Archives, whoever wrote them, and one over another.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use image_tree::{Content as _, Tree};
+use image_tree::{Content as _, InodeId, Tree};
 use rootcast::blob::Blob;
+use rootcast::error::Error;
 use rootcast::interrupt::Interrupt;
-use rootcast::source::Layer;
-use rootcast::source::tar::{self, Limits};
+use rootcast::source::tar::{AsItIs, Limits, Reader};
+use rootcast::stack::{Rules, Stack, Whiteouts};
 
 use crate::dump::Bytes;
 use crate::{Choices, Outcome, dump, small};
 
 const BLOCK: usize = 512;
-const LIMITS: Limits = Limits { max_size: 1 << 20, max_entries: 2000 };
+const LIMITS: Limits = Limits { max_size: 1 << 20, max_entries: 2000, decoder_memory: Some(1 << 20) };
+
+/// A tree, and the directories of it that no member was for.
+type Read = (Stack<Blob>, BTreeSet<InodeId>);
+
+fn read(reader: Result<Reader<'_>, Error>) -> Result<Read, Error> {
+    let mut stack = Stack::new(Rules::default());
+    let added = reader?.add_to(&mut stack, &mut AsItIs)?;
+    Ok((stack, added.report.implied))
+}
 
 /// Reads arbitrary bytes in place and as a stream: both give the same tree, or the same error.
 pub fn check_bytes(bytes: &[u8]) -> Outcome {
-    let in_place = tar::read_bytes(bytes, LIMITS);
-    let name = Path::new("archive");
-    let streamed = tar::read_stream(bytes, None, name, LIMITS, &Interrupt::never());
+    let interrupt = Interrupt::never();
+    let in_place = read(Ok(Reader::bytes(bytes, LIMITS, &interrupt)));
+    let streamed = read(Reader::stream(bytes, None, Path::new("archive"), LIMITS, &interrupt));
     match (in_place, streamed) {
-        (Ok(in_place), Ok(streamed)) => {
-            assert_eq!(in_place.implied, streamed.implied);
-            let tree = check_layer(in_place);
-            assert!(tree == check_layer(streamed), "a stream gives another tree");
+        (Ok((in_place, implied)), Ok((streamed, implied_by_stream))) => {
+            assert_eq!(implied, implied_by_stream);
+            let is_gone = |id: &&InodeId| in_place.tree().path_of(**id).is_empty();
+            let is_directory = |id: &InodeId| in_place.tree().entries(*id).is_some();
+            assert!(implied.iter().all(|id| is_gone(&id) || is_directory(id)), "a directory is none");
+            let tree = check_tree(in_place.finish());
+            assert!(tree == check_tree(streamed.finish()), "a stream gives another tree");
             Outcome::Checked
         }
         (Err(in_place), Err(streamed)) => {
@@ -41,15 +55,45 @@ pub fn check_bytes(bytes: &[u8]) -> Outcome {
     }
 }
 
-/// Reads an archive of arbitrary members, which is as an archive is but for what they say.
+/// Reads an archive of arbitrary members, which is as an archive is but for what they say; or adds one to another.
 pub fn check_members(bytes: &[u8]) -> Outcome {
-    check_bytes(&archive(bytes))
+    match bytes.split_first() {
+        Some((rules @ 0x80.., rest)) => check_stack(*rules, rest),
+        _ => check_bytes(&archive(bytes)),
+    }
+}
+
+/// Adds one archive of arbitrary members to another, as members and as a tree, by rules that a byte chooses.
+fn check_stack(rules: u8, bytes: &[u8]) -> Outcome {
+    let rules = Rules {
+        whiteouts: if rules & 1 == 0 { Whiteouts::Apply } else { Whiteouts::Report },
+        keep_directory_symlink: rules & 2 == 0,
+    };
+    let (lower, upper) = bytes.split_at(bytes.len() / 2);
+    let archives = [archive(lower), archive(upper)];
+    let interrupt = Interrupt::never();
+    let mut stack = Stack::new(rules);
+    for archive in &archives {
+        let reader = Reader::bytes(archive, LIMITS, &interrupt);
+        if reader.add_to(&mut stack, &mut AsItIs).is_err() {
+            return Outcome::Refused;
+        }
+    }
+    let tree = stack.finish();
+    // Every path is the tree's own, and every name leads to one inode: a whole tree added to nothing is the same.
+    if rules.whiteouts == Whiteouts::Report {
+        let mut again = Stack::new(rules);
+        again.add_tree(tree.clone()).expect("a tree has nothing to refuse");
+        let grafted = again.add_tree(tree.clone()).expect("a tree has nothing to refuse");
+        assert!(rules.keep_directory_symlink || grafted.report.replaced.iter().all(|one| one.was == one.now));
+        assert!(again.finish() == tree, "a tree over itself is another one");
+    }
+    check_tree(tree);
+    Outcome::Checked
 }
 
 /// Reads all contents and writes the tree.
-fn check_layer(layer: Layer) -> Bytes {
-    let tree: Tree<Blob> = layer.scanned.tree;
-    assert!(layer.implied.iter().all(|id| tree.entries(*id).is_some()), "a directory is none");
+fn check_tree(tree: Tree<Blob>) -> Bytes {
     small::check_names(&tree);
     let mut total = 0;
     let content = |blob: Blob| {
@@ -65,7 +109,7 @@ fn check_layer(layer: Layer) -> Bytes {
         Ok::<_, std::convert::Infallible>(bytes)
     };
     let Ok(tree) = tree.try_map_content(content);
-    assert!(total <= LIMITS.max_size, "{total} bytes are more than the limit");
+    assert!(total <= 2 * LIMITS.max_size, "{total} bytes are more than the limit");
     dump::check_round_trip(&tree);
     tree
 }
@@ -143,10 +187,29 @@ fn header(choices: &mut Choices<'_>, type_flag: u8) -> [u8; BLOCK] {
 }
 
 fn path(choices: &mut Choices<'_>) -> Vec<u8> {
-    const WORDS: [&str; 12] = ["a", "b", "c", "a/b", "a/c", "./a", "b/a/c", "/c", "a/", ".", "..", "a/../b"];
+    const WORDS: [&str; 18] = [
+        "a",
+        "b",
+        "c",
+        "a/b",
+        "a/c",
+        "./a",
+        "b/a/c",
+        "/c",
+        "a/",
+        ".wh.a",
+        "a/.wh.b",
+        "a/.wh..wh..opq",
+        ".wh..wh.p/a",
+        "b/c/",
+        ".wh.",
+        ".",
+        "..",
+        "a/../b",
+    ];
     match choices.up_to(15) {
         0..=13 if choices.wrong() => choices.one_of(&WORDS).into(),
-        0..=13 => choices.one_of(&WORDS[..9]).into(),
+        0..=13 => choices.one_of(&WORDS[..14]).into(),
         14 => choices.bytes(100).to_vec(),
         _ => b"d/".repeat(choices.index(130)),
     }
@@ -164,7 +227,7 @@ fn extended(choices: &mut Choices<'_>, archive: &mut Vec<u8>, type_flag: u8) {
         ("uid", ""),
         ("atime", "1"),
     ];
-    const OF_ONE: [(&str, &str); 20] = [
+    const OF_ONE: [(&str, &str); 23] = [
         ("path", "a/long"),
         ("path", "b"),
         ("linkpath", "a"),
@@ -172,6 +235,9 @@ fn extended(choices: &mut Choices<'_>, archive: &mut Vec<u8>, type_flag: u8) {
         ("size", "600"),
         ("SCHILY.devmajor", "8"),
         ("SCHILY.xattr.user.a", "x\0y"),
+        ("SCHILY.xattr.trusted.overlay.opaque", "y"),
+        ("SCHILY.xattr.user.overlay.whiteout", "y"),
+        ("SCHILY.acl.access", "user::rw-,user:root:r--:7,group::r--,mask::r--,other::---"),
         ("SCHILY.xattr.security.selinux", "u:r:t"),
         ("LIBARCHIVE.xattr.user.%61", "eA=="),
         ("RHT.security.selinux", "u:r:t"),
@@ -195,7 +261,7 @@ fn extended(choices: &mut Choices<'_>, archive: &mut Vec<u8>, type_flag: u8) {
         }
         let of_one = type_flag == b'x' && choices.rarely(2);
         // Holes are for headers that are made for them.
-        let (key, value) = if of_one { choices.one_of(&OF_ONE[..14]) } else { choices.one_of(&OF_ALL) };
+        let (key, value) = if of_one { choices.one_of(&OF_ONE[..17]) } else { choices.one_of(&OF_ALL) };
         record(&mut payload, key, value.as_bytes());
     }
     if choices.wrong() {

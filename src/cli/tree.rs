@@ -14,6 +14,7 @@ use super::help::{Help, group};
 use super::values;
 use crate::recipe::TreeRecipe;
 use crate::source::tar::Limits;
+use crate::stack::{Rules, Whiteouts};
 use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
@@ -55,7 +56,8 @@ impl TreeVerb {
 pub(super) struct TreeArguments {
     /// Directory, tar archive, text dump, or - for standard input
     ///
-    /// Standard input is a tar archive or a dump. Of several sources, each is laid over those before it.
+    /// Standard input is a tar archive or a dump. Of several sources, each is added to those before it, as if unpacked
+    /// over them.
     #[arg(value_name = "SOURCE", required = true, help_heading = group::INPUT)]
     sources: Vec<OsString>,
 
@@ -74,6 +76,19 @@ pub(super) struct TreeArguments {
     /// Leave out what is in directories of other filesystems mounted beneath a SOURCE directory, as tar does
     #[arg(short = 'x', long, help_heading = group::INPUT)]
     one_file_system: bool,
+
+    /// Keep links to directories where a later SOURCE has a directory
+    ///
+    /// What is in the directory goes beneath what the link leads to, whose own metadata stays. Without this flag the
+    /// directory takes the place of the link, and a warning says so.
+    #[arg(long, help_heading = group::INPUT)]
+    keep_directory_symlink: bool,
+
+    /// What becomes of whiteouts of layers [default: keep, with a warning]
+    ///
+    /// These are .wh.NAME, .wh..wh..opq, character devices 0:0 and the xattrs of overlayfs.
+    #[arg(long, value_name = "WHAT", help_heading = group::INPUT)]
+    whiteouts: Option<WhiteoutsArgument>,
 
     /// What becomes of files and directories that may not be read [default: fail]
     #[arg(long, value_name = "WHAT", help_heading = group::INPUT)]
@@ -102,6 +117,13 @@ pub(super) struct TreeArguments {
         long, value_name = "N", default_value_t = Limits::DEFAULT.max_entries, help_heading = group::INPUT
     )]
     max_entries: u64,
+
+    /// Unpack archives that take this much memory
+    ///
+    /// This is the window of zstd, and all memory of xz and lzma; 8G at most. The default is 128M for zstd and 576M for the
+    /// others.
+    #[arg(long, value_name = "BYTES", value_parser = values::decoder_memory, help_heading = group::INPUT)]
+    decoder_memory: Option<u64>,
 
     #[command(flatten)]
     edits: Edits,
@@ -138,6 +160,14 @@ enum Unreadable {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+enum WhiteoutsArgument {
+    /// They stay files
+    Keep,
+    /// They take away files of earlier sources, and are not added themselves
+    Apply,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Hardlinks {
     /// They stay as they are
     Keep,
@@ -159,6 +189,11 @@ impl TreeArguments {
             Hardlinks::Break => hardlinks::Policy::Break,
             Hardlinks::Content => hardlinks::Policy::Content,
         };
+        let whiteouts = match self.whiteouts {
+            Some(WhiteoutsArgument::Keep) => Whiteouts::Keep,
+            Some(WhiteoutsArgument::Apply) => Whiteouts::Apply,
+            None => Whiteouts::Report,
+        };
         let epoch = match self.source_date_epoch {
             Some(seconds) => Some(seconds),
             None => epoch_of_environment()?,
@@ -178,7 +213,12 @@ impl TreeArguments {
             edits: self.edits.0,
             keep,
             ld_cache,
-            limits: Limits { max_size: self.max_size, max_entries: self.max_entries },
+            rules: Rules { whiteouts, keep_directory_symlink: self.keep_directory_symlink },
+            limits: Limits {
+                max_size: self.max_size,
+                max_entries: self.max_entries,
+                decoder_memory: self.decoder_memory,
+            },
             file_contexts: self.file_contexts.map(file_contexts),
             source_date_epoch: epoch.map(Timestamp::from_seconds),
             threads: general.threads(),

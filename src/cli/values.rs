@@ -3,6 +3,7 @@
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use mkfs_ext4::{Label, Options};
 
+use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
 
 /// Who owns the files.
@@ -29,6 +30,15 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         return Err(format!("\"{text}\" is more than {} bytes", u64::MAX));
     }
     Ok(number << shift)
+}
+
+/// How much memory unpacking may take.
+pub(super) fn decoder_memory(text: &str) -> Result<u64, String> {
+    const MAX: u64 = Limits::MAX_DECODER_MEMORY;
+    match bytes(text)? {
+        memory if memory <= MAX => Ok(memory),
+        memory => Err(format!("{memory} bytes are more than {MAX}, which is more than any format takes")),
+    }
 }
 
 fn bad_bytes(text: &str) -> String {
@@ -95,6 +105,14 @@ mod tests {
         {
             assert!(bytes(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn memory_for_decoders() {
+        assert_eq!(decoder_memory("2G"), Ok(2 << 30));
+        assert_eq!(decoder_memory("8G"), Ok(8 << 30));
+        assert!(decoder_memory("8589934593").is_err());
+        assert!(decoder_memory("x").is_err());
     }
 
     #[test]

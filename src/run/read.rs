@@ -1,11 +1,13 @@
 //! The trees that a recipe names become the one tree that it asks for.
 
-use std::ffi::OsStr;
+mod owner;
+
 use std::path::Path;
 
 use image_tree::Tree;
 use rustix::process::geteuid;
 
+use self::owner::{Given, Giver, Noted};
 use super::closure::{self, Part, Reached};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
@@ -15,9 +17,10 @@ use crate::recipe::TreeRecipe;
 use crate::report::Log;
 use crate::report::progress::{Progress, Silent};
 use crate::source::directory::{Scanned, Unreadable};
-use crate::source::{self, Layer, ReadOptions, Source};
-use crate::transform::ownership::{self, GivenAway, Ownership};
-use crate::transform::{edit, normalize, overlay, unreadable};
+use crate::source::{self, Contents, ReadOptions, Source, tar};
+use crate::stack::{self, Stack};
+use crate::transform::ownership::{self, GivenAway, Owners, Ownership};
+use crate::transform::{edit, normalize, unreadable};
 
 /// Reads what one recipe names.
 pub(super) struct Reader<'r> {
@@ -42,7 +45,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Lays each tree over those before it and makes the result what the recipe says, telling what that changed beyond
+    /// Adds each source to those before it and makes the result what the recipe says, telling what that changed beyond
     /// what was asked.
     pub(super) fn tree(&self) -> Result<Tree<Blob>> {
         Ok(self.part()?.0)
@@ -52,8 +55,8 @@ impl<'r> Reader<'r> {
     pub(super) fn part(&self) -> Result<(Tree<Blob>, Option<Part>)> {
         let Self { recipe, log, .. } = *self;
         let reached = closure::reach(recipe, &self.options())?;
-        let (layer, found) = reached.map(|Reached { layer, found }| (layer, found)).unzip();
-        let Overlaid { mut tree, mut closed, given } = self.overlaid(layer)?;
+        let (scanned, found) = reached.map(|Reached { scanned, found }| (scanned, found)).unzip();
+        let Stacked { mut tree, mut closed, given } = self.stacked(scanned)?;
         if let Some(ownership) = &recipe.ownership {
             ownership::apply_manifest(&mut tree, ownership)?;
         }
@@ -99,70 +102,103 @@ impl<'r> Reader<'r> {
         Ok(())
     }
 
-    /// Lays the sources one over the other. The first one may have been read before.
-    fn overlaid(&self, layer: Option<Layer>) -> Result<Overlaid> {
-        let Self { recipe, log, .. } = *self;
-        let (first, others) = recipe
-            .sources
-            .split_first()
-            .ok_or_else(|| Error::new(ErrorKind::Usage, "there is no source to read a tree from"))?;
-        let mut basedir_used = false;
-        let (lowest, away) = self.layer(first, layer, &mut basedir_used)?;
-        let Scanned { mut tree, unreadable: mut closed, .. } = lowest.scanned;
-        let mut given = Vec::from_iter(away);
-        for path in others {
-            let (Layer { scanned: upper, implied }, away) = self.layer(path, None, &mut basedir_used)?;
-            for below in &mut given {
-                below.paths.retain(|path| upper.tree.resolve(path).is_none());
-            }
-            given.extend(away);
-            closed.retain(|found| !unreadable::is_covered(found, &upper.tree));
-            closed.extend(upper.unreadable);
-            let replaced;
-            (tree, replaced) = overlay::apply(tree, &upper.tree, &implied)
-                .map_err(|error| Error::at(ErrorKind::BadInput, path, error))?;
-            for one in &replaced {
-                let text = format!("{}: {one}", path.display());
-                if one.is_link_by_directory() {
-                    log.warn(text);
-                } else {
-                    log.detail(text);
+    /// Adds the sources one over another. The first one may have been read before.
+    fn stacked(&self, first: Option<Scanned>) -> Result<Stacked> {
+        let Self { recipe, interrupt, .. } = *self;
+        if recipe.sources.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "there is no source to read a tree from"));
+        }
+        let (mut stack, mut noted) = (Stack::new(recipe.rules), Noted::default());
+        let (mut first, mut basedir_used) = (first, false);
+        for path in &recipe.sources {
+            interrupt.check()?;
+            let source = Source::at(path, recipe.basedir.as_deref())?;
+            basedir_used |= matches!(source, Source::Dump { .. });
+            let usual = default_ownership(&source);
+            let is_directory = matches!(source, Source::Directory(_));
+            let contents = match first.take() {
+                Some(scanned) => Contents::Tree(scanned),
+                None => source::open(source, &self.options())?,
+            };
+            let path = Path::new(path);
+            let report = match contents {
+                Contents::Tree(scanned) => {
+                    self.add_tree(path, scanned, (&usual, is_directory), &mut stack, &mut noted)?
                 }
-            }
+                Contents::Members(reader) => {
+                    self.add_members(path, *reader, &usual, &mut stack, &mut noted)?
+                }
+            };
+            self.tell(path, &report);
         }
         if recipe.basedir.is_some() && !basedir_used {
             return Err(Error::new(ErrorKind::Usage, "--basedir is for dumps, and no source is one"));
         }
-        Ok(Overlaid { tree, closed, given })
+        let (closed, given) = noted.by_path(stack.tree())?;
+        Ok(Stacked { tree: stack.finish(), closed, given })
     }
 
-    /// One source, with the owners it gives and without what means nothing outside of it.
-    fn layer(
+    /// Adds a tree, with the owners that the recipe gives and without what means nothing outside of it.
+    fn add_tree(
         &self,
-        path: &OsStr,
-        layer: Option<Layer>,
-        basedir_used: &mut bool,
-    ) -> Result<(Layer, Option<GivenAway>)> {
+        path: &Path,
+        mut scanned: Scanned,
+        (usual, is_directory): (&Ownership, bool),
+        stack: &mut Stack<Blob>,
+        noted: &mut Noted,
+    ) -> Result<stack::Report> {
         let Self { recipe, log, .. } = *self;
-        self.interrupt.check()?;
-        let source = Source::at(path, recipe.basedir.as_deref())?;
-        *basedir_used |= matches!(source, Source::Dump { .. });
-        let usual = default_ownership(&source);
-        let ownership = recipe.ownership.as_ref().unwrap_or(&usual);
-        let is_directory = matches!(source, Source::Directory(_));
-        let options = self.options();
-        let Layer { mut scanned, implied } = match layer {
-            Some(layer) => layer,
-            None => source::read(source, &options)?,
-        };
         tell_elsewhere(&scanned.elsewhere, log);
-        log.detail(format_args!("{}: {} inodes read", Path::new(path).display(), scanned.tree.inode_count()));
-        let given = ownership::apply(&mut scanned, ownership, &usual)?;
-        // Labels in a dump or an archive were written there for the guest. What the host left goes before edits can set
-        // any.
-        let options =
-            normalize::Options { source_date_epoch: recipe.source_date_epoch, keep_selinux: !is_directory };
-        let report = normalize::apply(&mut scanned.tree, options);
+        log.detail(format_args!("{}: {} inodes read", path.display(), scanned.tree.inode_count()));
+        let ownership = recipe.ownership.as_ref().unwrap_or(usual);
+        let given = ownership::apply(&mut scanned, ownership, usual)?;
+        let report = normalize::apply(&mut scanned.tree, self.normal(is_directory));
+        self.tell_normal(report);
+        let Scanned { tree, unreadable, .. } = scanned;
+        let find = |path: &[u8]| tree.resolve(path);
+        let closed: Vec<_> =
+            unreadable.into_iter().filter_map(|one| Some((find(&one.path())?, one))).collect();
+        let given_ids: Vec<_> =
+            given.iter().flat_map(|given| &given.paths).filter_map(|path| find(path)).collect();
+        let grafted = stack.add_tree(tree).map_err(|error| Error::at(ErrorKind::BadInput, path, error))?;
+        noted.closed.extend(closed.into_iter().filter_map(|(id, one)| Some((grafted.id(id)?, one))));
+        if let Some(GivenAway { uid, gid, .. }) = given {
+            let ids = given_ids.into_iter().filter_map(|id| grafted.id(id)).collect();
+            noted.given.push(Given { uid, gid, ids });
+        }
+        Ok(grafted.report)
+    }
+
+    /// Adds the members of an archive, in the same way.
+    fn add_members(
+        &self,
+        path: &Path,
+        reader: tar::Reader<'_>,
+        usual: &Ownership,
+        stack: &mut Stack<Blob>,
+        noted: &mut Noted,
+    ) -> Result<stack::Report> {
+        let Self { recipe, log, .. } = *self;
+        let owners = Owners::new(recipe.ownership.as_ref().unwrap_or(usual), usual)?;
+        let mut giver = Giver::new(owners, self.normal(false));
+        let tar::Added { report, warnings } = reader.add_to(stack, &mut giver)?;
+        for warning in warnings {
+            log.warn(format_args!("{}: {warning}", path.display()));
+        }
+        log.detail(format_args!("{}: {} inodes read", path.display(), giver.count()));
+        let dropped = giver.finish(stack.tree(), noted)?;
+        self.tell_normal(dropped);
+        Ok(report)
+    }
+
+    /// What of a source's metadata is left out. Labels in a dump or an archive were written there for the guest. What the
+    /// host left goes before edits can set any.
+    fn normal(&self, is_directory: bool) -> normalize::Options {
+        normalize::Options { source_date_epoch: self.recipe.source_date_epoch, keep_selinux: !is_directory }
+    }
+
+    fn tell_normal(&self, report: normalize::Report) {
+        let Self { log, .. } = *self;
         for (name, count) in &report.dropped {
             log.exclude(format_args!("xattr {name}"), *count);
         }
@@ -172,7 +208,28 @@ impl<'r> Reader<'r> {
         if !report.dropped.is_empty() {
             log.warn(report);
         }
-        Ok((Layer { scanned, implied }, given))
+    }
+
+    /// Says what adding a source did to those before it.
+    fn tell(&self, path: &Path, report: &stack::Report) {
+        let Self { log, .. } = *self;
+        let path = path.display();
+        for one in &report.replaced {
+            if one.is_link_by_directory() {
+                log.warn(format_args!("{path}: {one}; --keep-directory-symlink keeps the link"));
+            } else {
+                log.detail(format_args!("{path}: {one}"));
+            }
+        }
+        if report.hidden > 0 {
+            log.detail(format_args!(
+                "{path}: {} names of earlier sources taken away by whiteouts",
+                report.hidden
+            ));
+        }
+        if !report.markers.is_empty() {
+            log.warn(format_args!("{path}: {}", report.markers));
+        }
     }
 }
 
@@ -187,7 +244,7 @@ fn tell_elsewhere(paths: &[Vec<u8>], log: &Log) {
 }
 
 /// All sources as one tree.
-struct Overlaid {
+struct Stacked {
     tree: Tree<Blob>,
     /// What of it may not be read.
     closed: Vec<Unreadable>,

@@ -64,19 +64,27 @@ pub struct Unreadable {
     name: Box<[u8]>,
     /// Where in the tree the directory is that was read; empty for the root.
     beneath: Arc<[u8]>,
+    /// Its path in the tree, where it is not that from the directory that was read.
+    moved: Option<Box<[u8]>>,
     /// Whether it is a directory.
     pub directory: bool,
 }
 
 impl Unreadable {
     pub(crate) fn new(place: &Arc<HostDirectory>, name: &[u8], directory: bool) -> Self {
-        Self { place: Arc::clone(place), name: name.into(), beneath: Arc::default(), directory }
+        Self { place: Arc::clone(place), name: name.into(), beneath: Arc::default(), moved: None, directory }
     }
 
     /// The same, where the directory that was read became the one at a path of another tree.
     #[must_use]
     pub fn beneath(self, path: &Arc<[u8]>) -> Self {
         Self { beneath: Arc::clone(path), ..self }
+    }
+
+    /// The same at another path of the tree.
+    #[must_use]
+    pub fn moved_to(self, path: &[u8]) -> Self {
+        Self { moved: Some(path.into()), ..self }
     }
 
     /// Its path on the host, for messages.
@@ -89,6 +97,9 @@ impl Unreadable {
     /// before it.
     #[must_use]
     pub fn path(&self) -> Vec<u8> {
+        if let Some(moved) = &self.moved {
+            return moved.to_vec();
+        }
         let path = self.place.path_of(&self.name);
         if self.beneath.is_empty() {
             return path;

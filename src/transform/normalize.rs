@@ -55,12 +55,17 @@ const BTRFS: &[u8] = b"btrfs.";
 pub fn apply<C>(tree: &mut Tree<C>, options: Options) -> Report {
     let mut report = Report::default();
     for metadata in tree.all_metadata_mut() {
-        if let Some(epoch) = options.source_date_epoch {
-            clamp(metadata, epoch, &mut report);
-        }
-        drop_xattrs(&mut metadata.xattrs, options, &mut report);
+        apply_to(metadata, options, &mut report);
     }
     report
+}
+
+/// The same for one file, counted in a report.
+pub fn apply_to(metadata: &mut Metadata, options: Options, report: &mut Report) {
+    if let Some(epoch) = options.source_date_epoch {
+        clamp(metadata, epoch, report);
+    }
+    drop_xattrs(&mut metadata.xattrs, options, report);
 }
 
 /// Makes no file younger than a time, and says how many were.

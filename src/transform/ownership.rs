@@ -12,7 +12,7 @@ use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use image_tree::{Kind, Tree};
+use image_tree::{Content, Kind, Metadata, Tree};
 
 use super::accounts;
 use crate::blob::Blob;
@@ -104,6 +104,97 @@ pub struct WrongOwner {
     pub why: String,
 }
 
+/// The owners of files that come one at a time, as the members of an archive do.
+#[derive(Clone, Copy, Debug)]
+pub struct Owners<'a> {
+    ownership: &'a Ownership,
+    usual: &'a Ownership,
+}
+
+impl<'a> Owners<'a> {
+    /// As [`apply`] for a source that is not a directory of the host.
+    ///
+    /// # Errors
+    /// When the ownership is only for directories of the host.
+    pub fn new(ownership: &'a Ownership, usual: &'a Ownership) -> Result<Self> {
+        match ownership {
+            Ownership::Fakeroot(path) => Err(not_of_the_host(path)),
+            _ => Ok(Self { ownership, usual }),
+        }
+    }
+
+    /// Gives a file its owner. Returns the one it had if it is a program that would run as another one now.
+    ///
+    /// # Errors
+    /// Why the owner cannot be told.
+    pub fn give<C: Content>(
+        &self,
+        metadata: &mut Metadata,
+        kind: &mut Kind<C>,
+    ) -> std::result::Result<Option<(u32, u32)>, String> {
+        let before = (metadata.uid, metadata.gid);
+        match self.ownership {
+            Ownership::Keep | Ownership::Fakeroot(_) => {}
+            Ownership::Root => (metadata.uid, metadata.gid) = (0, 0),
+            Ownership::Ids { uid, gid } => (metadata.uid, metadata.gid) = (*uid, *gid),
+            Ownership::Map(map) => {
+                map.map(metadata)?;
+                return Ok(None);
+            }
+            Ownership::Xattr | Ownership::Mtree(_) => {
+                let usual = Self { ownership: self.usual, usual: &Ownership::Keep };
+                let gained = usual.give(metadata, kind)?;
+                let given = (metadata.uid, metadata.gid);
+                if self.ownership == &Ownership::Xattr {
+                    xattr::apply_to(metadata, kind)?;
+                }
+                let still = (metadata.uid, metadata.gid) == given && metadata.mode & (S_ISUID | S_ISGID) != 0;
+                return Ok(gained.filter(|_| still));
+            }
+        }
+        let given = (metadata.uid, metadata.gid);
+        let gains = metadata.mode & S_ISUID != 0 && before.0 != given.0
+            || metadata.mode & S_ISGID != 0 && before.1 != given.1;
+        // On a directory the bits only say whose new files are.
+        Ok((gains && matches!(kind, Kind::Regular(_))).then_some(before))
+    }
+
+    /// The metadata of a directory that is needed and that the source says nothing of. It is the tree's own, and so its
+    /// owner is not one of the source's that a map would shift.
+    #[must_use]
+    pub fn implied(&self) -> Metadata {
+        let given = match self.ownership {
+            Ownership::Xattr | Ownership::Mtree(_) => self.usual,
+            own => own,
+        };
+        let (uid, gid) = match given {
+            Ownership::Ids { uid, gid } => (*uid, *gid),
+            _ => (0, 0),
+        };
+        Metadata { uid, gid, ..Metadata::new(0o755) }
+    }
+
+    /// The user or group that a number of the source is in the tree; none when a map has no range for it.
+    #[must_use]
+    pub fn id(&self, is_user: bool, id: u32) -> Option<u32> {
+        match self.ownership {
+            Ownership::Map(map) if is_user => map.uid(id),
+            Ownership::Map(map) => map.gid(id),
+            _ => Some(id),
+        }
+    }
+
+    /// Those of programs that run as another user or group now, by their former owner, and that were not `builder`'s:
+    /// what is set-user-id to its builder is meant to be whoever it is given to.
+    #[must_use]
+    pub fn is_gain(&self, former: (u32, u32), mode: u16, builder: (u32, u32)) -> bool {
+        let now = self.implied();
+        let foreign =
+            |bit: u16, id: u32, given: u32, builder: u32| mode & bit != 0 && id != given && id != builder;
+        foreign(S_ISUID, former.0, now.uid, builder.0) || foreign(S_ISGID, former.1, now.gid, builder.1)
+    }
+}
+
 /// How many paths a message names.
 const NAMED: usize = 5;
 
@@ -143,8 +234,7 @@ pub fn apply(source: &mut Scanned, ownership: &Ownership, usual: &Ownership) -> 
             let error = |message: String| Error::at(ErrorKind::BadInput, path, message);
             let save = fakeroot::Save::parse(&read_file(path)?).map_err(error)?;
             if source.hosts.is_empty() {
-                let message = "fakeroot's save file tells the owners of a directory, and the source is none";
-                return Err(Error::at(ErrorKind::Usage, path, message));
+                return Err(not_of_the_host(path));
             }
             save.apply(tree, &source.hosts).map_err(error)?;
             Ok(None)
@@ -170,7 +260,13 @@ pub fn apply_manifest(tree: &mut Tree<Blob>, ownership: &Ownership) -> Result<()
     mtree::apply(&read_file(path)?, tree).map_err(|error| Error::at(error.kind(), path, error))
 }
 
-fn wrong_owners(wrong: Vec<WrongOwner>) -> Error {
+fn not_of_the_host(path: &Path) -> Error {
+    let message = "fakeroot's save file tells the owners of a directory, and the source is none";
+    Error::at(ErrorKind::Usage, path, message)
+}
+
+/// The error that names files whose owner cannot be told.
+pub fn wrong_owners(wrong: Vec<WrongOwner>) -> Error {
     let named: Vec<String> = wrong
         .iter()
         .take(NAMED)
@@ -243,7 +339,7 @@ fn give_all<C>(tree: &mut Tree<C>, uid: u32, gid: u32) -> Option<GivenAway> {
 
 #[cfg(test)]
 mod tests {
-    use image_tree::{Inode, Metadata, Name};
+    use image_tree::{Inode, Name};
 
     use super::*;
 

@@ -111,23 +111,6 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
     Ok(Some(Left { policy, found: all }))
 }
 
-/// Whether a tree that is laid over what holds the unreadable thing takes its place, or that of a directory above it. Two
-/// directories become one, so another directory does not.
-#[must_use]
-pub fn is_covered(found: &Unreadable, upper: &Tree<Blob>) -> bool {
-    let mut at = Tree::<Blob>::ROOT;
-    for name in found.path().split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
-        if upper.entries(at).is_none() {
-            return true;
-        }
-        match upper.lookup(at, name) {
-            Some(id) => at = id,
-            None => return false,
-        }
-    }
-    !(found.directory && upper.entries(at).is_some())
-}
-
 /// Where in the tree the unreadable thing still is: its directory, its name there, and itself.
 fn locate(
     tree: &Tree<Blob>,
@@ -156,30 +139,8 @@ mod tests {
     use rustix::process::geteuid;
 
     use super::*;
-    use crate::blob::{HostDirectory, Root};
     use crate::interrupt::Interrupt;
     use crate::source::directory;
-
-    #[test]
-    fn what_is_laid_over_it_need_not_be_read() {
-        let upper = |text: &str| {
-            let text = format!("/ 0 40755 2 0 0 0 0.0 - - -\n{text}");
-            image_tree::dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Blob::from(Vec::new())))
-                .expect("a dump")
-        };
-        let root = Root::open_at(std::path::Path::new("/")).expect("it is there");
-        let top = HostDirectory::top(std::sync::Arc::new(root));
-        let found = |path: &str, directory| Unreadable::new(&top, path.as_bytes(), directory);
-        let file = upper("/a 0 100644 1 0 0 0 0.0 - - -\n");
-        let directory = upper("/a 0 40755 2 0 0 0 0.0 - - -\n");
-        assert!(is_covered(&found("a", false), &file));
-        assert!(is_covered(&found("a", true), &file));
-        assert!(is_covered(&found("a/b", false), &file));
-        assert!(!is_covered(&found("b", false), &file));
-        assert!(is_covered(&found("a", false), &directory));
-        assert!(!is_covered(&found("a", true), &directory), "what is in the lower one is still closed");
-        assert!(!is_covered(&found("a/b", false), &directory));
-    }
 
     /// A directory with one file that may be read and much that may not. None when root runs the test.
     fn closed(test: &str) -> Option<(tempfile::TempDir, impl FnOnce())> {

@@ -1,24 +1,31 @@
 //! Archives that no program should write: each is read by a rule, or refused with the words of this table.
 
 use rootcast::error::ErrorKind;
-use rootcast::source::tar::{self, Limits};
+use rootcast::interrupt::Interrupt;
+use rootcast::source::tar::{AsItIs, Limits, Reader};
+use rootcast::stack::{Rules, Stack};
 
 use super::builder::{Archive, put, record};
+use super::tree_of_bytes;
 
 /// What comes of an archive: the paths of the tree, or the error.
 fn outcome(bytes: &[u8], limits: Limits) -> String {
-    match tar::read_bytes(bytes, limits) {
-        Ok(layer) => {
+    let interrupt = Interrupt::never();
+    let mut stack = Stack::new(Rules::default());
+    match Reader::bytes(bytes, limits, &interrupt).add_to(&mut stack, &mut AsItIs) {
+        Ok(added) => {
             let mut paths = Vec::new();
-            let mut walk = layer.scanned.tree.walk();
+            let tree = stack.tree();
+            let mut walk = tree.walk();
             while let Some(step) = walk.next() {
                 let mut path = Vec::new();
                 walk.write_path(&mut path);
-                let inode = layer.scanned.tree.get(step.id);
-                let implied = if layer.implied.contains(&step.id) { "?" } else { "" };
+                let inode = tree.get(step.id);
+                let implied = if added.report.implied.contains(&step.id) { "?" } else { "" };
                 let kind = inode.kind.type_bits() | inode.metadata.mode;
                 paths.push(format!("{}{implied}={kind:o}", path.escape_ascii()));
             }
+            paths.extend(added.warnings.iter().map(|warning| format!("({warning})")));
             paths.join(" ")
         }
         Err(error) => {
@@ -73,8 +80,8 @@ fn names() {
 #[test]
 fn depth() {
     let bytes = named("d/".repeat(4000).as_bytes());
-    let layer = tar::read_bytes(&bytes, Limits::DEFAULT).expect("4,000 deep is not too deep");
-    assert_eq!(layer.scanned.tree.inode_count(), 4001);
+    let tree = tree_of_bytes(&bytes, Limits::DEFAULT).expect("4,000 deep is not too deep");
+    assert_eq!(tree.inode_count(), 4001);
     let found = outcome(&named("d/".repeat(4097).as_bytes()), Limits::DEFAULT);
     assert!(found.ends_with("… (8194 bytes): the path has 4097 components, the limit is 4096"), "{found}");
 }
@@ -83,13 +90,14 @@ fn depth() {
 fn places() {
     let start = || Archive::new().file("f", "").link("l", b'2', "/tmp").directory("d/", 0o755);
     check(&[
-        (
-            start().file("f/x", "").finish(),
-            "offset 1536: f/x: f is a file, and no link is followed; nothing can be beneath it",
-        ),
+        (start().file("f/x", "").finish(), "offset 1536: f/x: f is a file; nothing can be beneath it"),
         (
             start().file("./l/x", "").finish(),
-            "offset 1536: ./l/x: l is a symbolic link, and no link is followed; nothing can be beneath it",
+            "/?=40755 /d=40755 /f=100644 /l=120644 /tmp?=40755 /tmp/x=100644",
+        ),
+        (
+            start().link("m", b'2', "m").file("m/x", "").finish(),
+            "offset 2048: m/x: the path leads through more than 40 symbolic links, as a loop does",
         ),
         (
             start().directory("d/e/f/", 0o700).finish(),
@@ -107,7 +115,7 @@ fn places() {
         (start().file("d/x", "").file("d", "").finish(), "/?=40755 /d=100644 /f=100644 /l=120644"),
         (
             start().file("d/x", "").file("d", "").file("d/y", "").finish(),
-            "offset 2560: d/y: d is a file, and no link is followed; nothing can be beneath it",
+            "offset 2560: d/y: d is a file; nothing can be beneath it",
         ),
         (
             start().file("d/x", "").directory("d", 0o700).finish(),
@@ -127,15 +135,15 @@ fn hard_links() {
         (start().link("d", b'1', "f").finish(), "/?=40755 /d=100644 /f=100644 /l=120644"),
         (
             start().link("h", b'1', "g").finish(),
-            "offset 1536: h: is a hard link to g, which no earlier member is",
+            "offset 1536: h: is a hard link to g, which neither an earlier member nor a source before it has",
         ),
         (
             start().link("a", b'1', "b").link("b", b'1', "a").finish(),
-            "offset 1536: a: is a hard link to b, which no earlier member is",
+            "offset 1536: a: is a hard link to b, which neither an earlier member nor a source before it has",
         ),
         (
             start().link("h", b'1', "l/x").finish(),
-            "offset 1536: h: is a hard link to l/x, which no earlier member is",
+            "offset 1536: h: is a hard link to l/x, which neither an earlier member nor a source before it has",
         ),
         (
             start().link("h", b'1', "d/").finish(),
@@ -330,15 +338,15 @@ fn ends() {
     let cut = |len: usize| f().finish()[..len].to_vec();
     let mut damaged = f().finish();
     damaged[0] = b'g';
+    let no_end = "the archive ends here without the two blocks of zeros that end every archive; if no tool wrote it so, \
+                  it was cut off";
     check(&[
-        (
-            Vec::new(),
-            "offset 0: the archive ends here without the two blocks of zeros that end every archive; it was cut off",
-        ),
+        (Vec::new(), &format!("/?=40755 (offset 0: {no_end})")),
         (vec![0; 1024], "/?=40755"),
+        (cut(1024), &format!("/?=40755 /f=100644 (offset 1024: {no_end})")),
         (
-            cut(1024),
-            "offset 1024: the archive ends here without the two blocks of zeros that end every archive; it was cut off",
+            Archive::new().pax(b'x', &[("path", b"a")]).0,
+            "offset 0: belongs to the next file, and there is none",
         ),
         (cut(1536), "/?=40755 /f=100644"),
         (cut(1100), "offset 1024: the archive ends 436 bytes before the end of a block"),
@@ -350,6 +358,10 @@ fn ends() {
         ),
         ([f().finish(), vec![0; 9000]].concat(), "/?=40755 /f=100644"),
         (
+            [f().finish(), vec![0; (64 << 20) + (1 << 19)]].concat(),
+            "offset 67373056: the archive ended before, and more than 67108864 bytes of zeros follow; a device or a disk image is not an archive",
+        ),
+        (
             [f().finish(), vec![0; 900], b"x".to_vec()].concat(),
             "offset 2948: the archive ended before, yet here are bytes other than zeros; read what follows as a source of its own",
         ),
@@ -360,7 +372,7 @@ fn ends() {
 
 #[test]
 fn limits() {
-    let limits = |max_size, max_entries| Limits { max_size, max_entries };
+    let limits = |max_size, max_entries| Limits { max_size, max_entries, ..Limits::DEFAULT };
     let files = Archive::new().file("a", "123").file("b/c", "4567").finish();
     assert_eq!(outcome(&files, limits(4096, 3)), "/?=40755 /a=100644 /b?=40755 /b/c=100644");
     assert_eq!(
@@ -416,10 +428,10 @@ fn global_records_hold_until_they_are_taken_back() {
         .file("c", "")
         .file("d", "")
         .finish();
-    let layer = tar::read_bytes(&bytes, Limits::DEFAULT).unwrap();
+    let tree = tree_of_bytes(&bytes, Limits::DEFAULT).unwrap();
     let found: Vec<(u32, i64, u32)> = [b"/a", b"/b", b"/c", b"/d"]
         .iter()
-        .map(|path| &layer.scanned.tree.get(layer.scanned.tree.resolve(*path).unwrap()).metadata)
+        .map(|path| &tree.get(tree.resolve(*path).unwrap()).metadata)
         .map(|metadata| (metadata.uid, metadata.mtime.seconds(), metadata.mtime.nanoseconds()))
         .collect();
     assert_eq!(found, [7, 8, 0, 7].map(|uid| (uid, 5, 500_000_000)));

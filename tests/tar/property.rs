@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use rootcast::source::tar::{self, Limits};
+use rootcast::source::tar::Limits;
 
 use super::builder::{Archive, put};
-use super::expected;
+use super::{expected, tree_of_bytes};
 use crate::oracle::Expected;
 use crate::oracle::expected::{Content, File, Kind, Sees, Time};
 
@@ -124,8 +124,8 @@ proptest! {
             files.push((path.clone(), file.clone(), contents));
             tree.insert(path, file);
         }
-        let layer = tar::read_bytes(&archive(&files), Limits::DEFAULT).expect("it is right");
-        let compared = Expected { files: tree }.compare(&expected(&layer), Sees::EVERYTHING);
+        let read = tree_of_bytes(&archive(&files), Limits::DEFAULT).expect("it is right");
+        let compared = Expected { files: tree }.compare(&expected(&read), Sees::EVERYTHING);
         prop_assert!(compared.is_ok(), "{}", compared.unwrap_err());
     }
 
@@ -153,6 +153,6 @@ proptest! {
             }
         }
         // Whatever it says, it says it.
-        let _ = tar::read_bytes(&archive, Limits { max_size: 1 << 20, max_entries: 100 });
+        let _ = tree_of_bytes(&archive, Limits { max_size: 1 << 20, max_entries: 100, ..Limits::DEFAULT });
     }
 }

@@ -16,8 +16,8 @@ use crate::error::Result;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::Keep;
 use crate::resolve::noticing;
+use crate::source::ReadOptions;
 use crate::source::directory::{self, HostInode, Scanned};
-use crate::source::{Layer, ReadOptions};
 use crate::transform::unreadable;
 
 /// How often the search begins again before everything is read. A path of unusual directories takes as many as it has
@@ -26,7 +26,7 @@ const MAX_ROUNDS: usize = 8;
 
 /// A directory of the host as far as it was looked into, and what is kept of it.
 pub(in crate::run) struct Reached {
-    pub(in crate::run) layer: Layer,
+    pub(in crate::run) scanned: Scanned,
     pub(in crate::run) found: Found,
 }
 
@@ -57,8 +57,7 @@ pub(in crate::run) fn read(recipe: &TreeRecipe, options: &ReadOptions<'_>) -> Re
             wanted.extend(missed);
             parsed = Parsed(Some((scanned, known)));
         } else if let Some(found) = found? {
-            let layer = Layer { scanned, implied: BTreeSet::new() };
-            return Ok(Some(Reached { layer, found }));
+            return Ok(Some(Reached { scanned, found }));
         }
     }
     Ok(None)

@@ -9,11 +9,17 @@ pub struct Limits {
     pub max_size: u64,
     /// Headers, and directories that no header is for.
     pub max_entries: u64,
+    /// The memory that unpacking may take, in bytes: the window of zstd, and all of xz and lzma. None is 128 MiB for zstd
+    /// and 576 MiB for the others, which is enough for every level that needs no flag of its own.
+    pub decoder_memory: Option<u64>,
 }
 
 impl Limits {
-    /// 1 TiB and 16,777,216 entries.
-    pub const DEFAULT: Self = Self { max_size: 1 << 40, max_entries: 1 << 24 };
+    /// 1 TiB, 16,777,216 entries and the usual memory.
+    pub const DEFAULT: Self = Self { max_size: 1 << 40, max_entries: 1 << 24, decoder_memory: None };
+
+    /// The most that [`decoder_memory`](Self::decoder_memory) can be, in bytes: 8 GiB. No format needs more.
+    pub const MAX_DECODER_MEMORY: u64 = 8 << 30;
 }
 
 impl Default for Limits {

@@ -1,8 +1,15 @@
 //! What an archive may be compressed with.
 
-use std::io::{self, BufRead, Read};
+mod buffered;
+mod lzma;
+mod zstd_frame;
 
-use liblzma::stream::{CONCATENATED, Stream};
+use std::io::{self, Read};
+
+use liblzma::stream::Stream;
+
+use self::buffered::Buffered;
+use self::lzma::Lzma;
 
 /// A compression, known by how it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,16 +20,29 @@ pub enum Compression {
     Zstd,
     /// The .xz format.
     Xz,
+    /// The .lzma format, which .xz replaced.
+    Lzma,
     /// bzip2's own format.
     Bzip2,
+    /// The frame format of lz4.
+    Lz4,
 }
 
-/// How much memory xz may take: enough for every preset, whose dictionaries are at most 64 MiB, and for eight times
-/// that.
+/// The window of zstd without a limit of the user's, in bytes: what its own program takes without `--long`.
+const ZSTD_WINDOW: u64 = 128 << 20;
+
+/// The memory of xz without a limit of the user's, in bytes: enough for every preset, whose dictionaries are at most 64
+/// MiB, and for eight times that.
 const XZ_MEMORY: u64 = 576 << 20;
 
+/// The most bytes of zeros behind what is compressed, in bytes: 64 MiB.
+const MAX_PADDING: u64 = 64 << 20;
+
+/// How many bytes tell what begins: the header of .lzma is the longest.
+const START: usize = 13;
+
 impl Compression {
-    /// The compression of what begins with these bytes, of which six are enough.
+    /// The compression of what begins with these bytes, of which 13 are enough.
     #[must_use]
     pub fn of(start: &[u8]) -> Option<Self> {
         match start {
@@ -31,6 +51,8 @@ impl Compression {
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Self::Bzip2),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Some(Self::Lz4),
+            _ if lzma::is_start(start) => Some(Self::Lzma),
             _ => None,
         }
     }
@@ -42,26 +64,207 @@ impl Compression {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Xz => "xz",
+            Self::Lzma => "lzma",
             Self::Bzip2 => "bzip2",
+            Self::Lz4 => "lz4",
+        }
+    }
+}
+
+/// The bytes of an archive that comes as a stream, unpacked.
+pub(super) enum Unpacked<'a> {
+    /// They are not compressed.
+    Plain(Box<dyn Read + 'a>),
+    /// They are.
+    Packed(Box<Unpacker<'a>>),
+}
+
+impl<'a> Unpacked<'a> {
+    /// What a stream unpacks to: all members, frames or streams in it, one after the other.
+    ///
+    /// Reading fails with an error without [`io::Error::raw_os_error`] when the bytes are not what they should be, or when
+    /// unpacking takes more memory than `memory`, in bytes; without it that is 128 MiB for the window of zstd, and 576 MiB
+    /// in all for xz and lzma. The other formats never take more than a few MiB.
+    pub(super) fn new(stream: impl Read + 'a, compression: Option<Compression>, memory: Option<u64>) -> Self {
+        let stream: Box<dyn Read + 'a> = Box::new(stream);
+        match compression {
+            None => Self::Plain(stream),
+            Some(compression) => {
+                let state = State::Between(Buffered::new(stream));
+                Self::Packed(Box::new(Unpacker { compression, memory, state, parts: 0, padding: 0 }))
+            }
         }
     }
 
-    /// What the compressed bytes unpack to: all members, frames or streams of them, one after the other.
-    ///
-    /// Reading fails with an error without [`io::Error::raw_os_error`] when the bytes are not what they should be. Memory
-    /// is bounded: zstd takes windows up to 128 MiB, xz 576 MiB in all.
-    ///
-    /// # Errors
-    /// When the library refuses to start.
-    pub(super) fn unpack<'a>(self, packed: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
-        Ok(match self {
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
-            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
-            Self::Xz => {
-                let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(io::Error::from)?;
-                Box::new(liblzma::bufread::XzDecoder::new_stream(packed, stream))
+    /// How many bytes of zeros were behind the last part, once all is read.
+    pub(super) fn padding(&self) -> u64 {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Packed(unpacker) => unpacker.padding,
+        }
+    }
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(reader) => reader.read(buffer),
+            Self::Packed(unpacker) => unpacker.read(buffer),
+        }
+    }
+}
+
+type Source<'a> = Buffered<Box<dyn Read + 'a>>;
+
+pub(super) struct Unpacker<'a> {
+    compression: Compression,
+    memory: Option<u64>,
+    state: State<'a>,
+    /// How many members, frames or streams were read.
+    parts: u64,
+    padding: u64,
+}
+
+enum State<'a> {
+    /// Before a part, or behind the last one.
+    Between(Source<'a>),
+    Within(Box<Decoder<'a>>),
+    Ended,
+}
+
+enum Decoder<'a> {
+    Gzip(flate2::bufread::GzDecoder<Source<'a>>),
+    Zstd(zstd::stream::read::Decoder<'static, Source<'a>>),
+    Lzma(Lzma<Source<'a>>),
+    Bzip2(bzip2::bufread::BzDecoder<Source<'a>>),
+    Lz4(lz4_flex::frame::FrameDecoder<Source<'a>>),
+}
+
+impl<'a> Unpacker<'a> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match &mut self.state {
+                State::Ended => return Ok(0),
+                State::Within(decoder) => {
+                    let count = decoder.reader().read(buffer)?;
+                    if count > 0 {
+                        return Ok(count);
+                    }
+                    if let State::Within(decoder) = std::mem::replace(&mut self.state, State::Ended) {
+                        self.parts += 1;
+                        self.state = State::Between(decoder.end()?);
+                    }
+                }
+                State::Between(source) => {
+                    if self.parts > 0 {
+                        self.padding += zeros(source)?;
+                    }
+                    let start = source.peek(START)?;
+                    if start.is_empty() {
+                        return Ok(0);
+                    }
+                    let found = Compression::of(start);
+                    self.check_start(found)?;
+                    if let State::Between(source) = std::mem::replace(&mut self.state, State::Ended) {
+                        self.state = State::Within(Box::new(self.decoder(source)?));
+                    }
+                }
             }
-            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(packed)),
+        }
+    }
+
+    /// Refuses what follows a part and is not another one.
+    fn check_start(&mut self, found: Option<Compression>) -> io::Result<()> {
+        // A stream of xz may be padded to a multiple of four bytes, and then another one may follow.
+        let may_follow =
+            self.padding == 0 || self.compression == Compression::Xz && self.padding.is_multiple_of(4);
+        if found != Some(self.compression)
+            || !may_follow
+            || self.compression == Compression::Lzma && self.parts > 0
+        {
+            let name = self.compression.name();
+            return Err(io::Error::other(format!("bytes that are neither {name} nor zeros follow its end")));
+        }
+        self.padding = 0;
+        Ok(())
+    }
+
+    fn decoder(&self, mut source: Source<'a>) -> io::Result<Decoder<'a>> {
+        let memory = self.memory.unwrap_or(XZ_MEMORY);
+        Ok(match self.compression {
+            Compression::Gzip => Decoder::Gzip(flate2::bufread::GzDecoder::new(source)),
+            Compression::Zstd => {
+                let limit = self.memory.unwrap_or(ZSTD_WINDOW);
+                let log = zstd_frame::check_window(source.peek(zstd_frame::HEADER)?, limit)?;
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?.single_frame();
+                decoder.window_log_max(log)?;
+                Decoder::Zstd(decoder)
+            }
+            Compression::Xz => {
+                let stream = Stream::new_stream_decoder(memory, 0).map_err(io::Error::from)?;
+                Decoder::Lzma(Lzma::new(source, stream))
+            }
+            Compression::Lzma => {
+                let stream = Stream::new_lzma_decoder(memory).map_err(io::Error::from)?;
+                Decoder::Lzma(Lzma::new(source, stream))
+            }
+            Compression::Bzip2 => Decoder::Bzip2(bzip2::bufread::BzDecoder::new(source)),
+            Compression::Lz4 => Decoder::Lz4(lz4_flex::frame::FrameDecoder::new(source)),
         })
     }
 }
+
+impl<'a> Decoder<'a> {
+    fn reader(&mut self) -> &mut dyn Read {
+        match self {
+            Self::Gzip(decoder) => decoder,
+            Self::Zstd(decoder) => decoder,
+            Self::Lzma(decoder) => decoder,
+            Self::Bzip2(decoder) => decoder,
+            Self::Lz4(decoder) => decoder,
+        }
+    }
+
+    /// What is behind the part that was read.
+    fn end(self) -> io::Result<Source<'a>> {
+        Ok(match self {
+            Self::Gzip(decoder) => decoder.into_inner(),
+            Self::Zstd(decoder) => decoder.finish(),
+            Self::Lzma(decoder) => decoder.into_inner(),
+            Self::Bzip2(decoder) => decoder.into_inner(),
+            Self::Lz4(decoder) => {
+                let source = decoder.into_inner();
+                if source.has_ended() {
+                    // The library takes the end of its input between two blocks for that of a frame, which has a mark.
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the frame is cut off"));
+                }
+                source
+            }
+        })
+    }
+}
+
+/// Takes the zeros that come next and returns how many there were.
+fn zeros(source: &mut Source<'_>) -> io::Result<u64> {
+    use std::io::BufRead;
+    let mut count = 0;
+    loop {
+        let bytes = source.fill_buf()?;
+        let zeros = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+        let all = zeros > 0 && zeros == bytes.len();
+        source.consume(zeros);
+        count += zeros as u64;
+        if count > MAX_PADDING {
+            return Err(io::Error::other(format!("more than {MAX_PADDING} bytes of zeros follow its end")));
+        }
+        if !all {
+            return Ok(count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

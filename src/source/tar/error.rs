@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use image_tree::{LinkTargetError, NameError, XattrNameError};
+use image_tree::{LinkTargetError, XattrNameError};
 use thiserror::Error;
 
 use super::acl::AclError;
+use crate::stack::AddError;
 
 /// Something at an offset of an archive that no tree can be made of.
 #[derive(Debug)]
@@ -37,6 +38,30 @@ impl fmt::Display for TarError {
 impl std::error::Error for TarError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.problem)
+    }
+}
+
+/// Something about an archive that is read all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// The archive ends at this offset, behind a member, without saying so.
+    NoEnd(u64),
+    /// So many bytes of zeros follow the compressed archive.
+    Padding(u64),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEnd(offset) => write!(
+                f,
+                "offset {offset}: the archive ends here without the two blocks of zeros that end every archive; if no tool \
+                 wrote it so, it was cut off"
+            ),
+            Self::Padding(len) => {
+                write!(f, "{len} bytes of zeros behind the compressed archive were ignored")
+            }
+        }
     }
 }
 
@@ -82,14 +107,16 @@ pub enum Problem {
         /// How many bytes of it.
         missing: u64,
     },
-    /// The archive ends without saying so.
-    #[error("the archive ends here without the two blocks of zeros that end every archive; it was cut off")]
-    NoEnd,
     /// Something follows the end.
     #[error(
         "the archive ended before, yet here are bytes other than zeros; read what follows as a source of its own"
     )]
     Trailing,
+    /// More zeros follow the end than any program writes.
+    #[error(
+        "the archive ended before, and more than {0} bytes of zeros follow; a device or a disk image is not an archive"
+    )]
+    Zeros(u64),
     /// Something follows one block of zeros.
     #[error("after one block of zeros comes neither another one nor the end")]
     LoneZeroBlock,
@@ -146,46 +173,12 @@ pub enum Problem {
     /// An extended attribute with a name that cannot be one.
     #[error(transparent)]
     XattrName(#[from] XattrNameError),
-    /// A path with a component that cannot be a name.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// A path without bytes.
-    #[error("the path is empty")]
-    NoPath,
-    /// A path with a component that leads upwards.
-    #[error("the path has a component \"..\", and none is followed upwards")]
-    Upwards,
-    /// A path that leads deeper than any need be.
-    #[error("the path has {0} components, the limit is {max}", max = image_tree::MAX_DEPTH)]
-    TooDeep(usize),
-    /// A path that leads through something other than a directory.
-    #[error("{} is {is}, and no link is followed; nothing can be beneath it", .parent.escape_ascii())]
-    NotADirectory {
-        /// The path of what is in the way.
-        parent: Vec<u8>,
-        /// What it is.
-        is: &'static str,
-    },
-    /// The root of the tree as something else.
-    #[error("the root of the tree is {0} here, and can only be a directory")]
-    Root(&'static str),
     /// A symbolic link with a target that cannot be one.
     #[error(transparent)]
     LinkTarget(#[from] LinkTargetError),
-    /// A hard link with a target that is no path.
-    #[error("its target is \"{}\"", .target.escape_ascii())]
-    HardLinkPath {
-        /// The target.
-        target: Vec<u8>,
-        /// What is wrong with it.
-        source: Box<Problem>,
-    },
-    /// A hard link to what no earlier member is.
-    #[error("is a hard link to {}, which no earlier member is", .0.escape_ascii())]
-    HardLinkToNothing(Vec<u8>),
-    /// A hard link to a directory.
-    #[error("is a hard link to {}, which is a directory", .0.escape_ascii())]
-    HardLinkToDirectory(Vec<u8>),
+    /// A member that cannot be added to the tree.
+    #[error(transparent)]
+    Add(#[from] AddError),
     /// A map of holes that is none.
     #[error("its map of holes {0}")]
     Map(MapProblem),

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use super::decompress::Unpacked;
 use super::error::Problem;
 use super::header::BLOCK;
 use crate::blob::{Archive, ArchiveRange};
@@ -30,6 +31,10 @@ impl<P: Into<Problem>> From<P> for Failure {
     }
 }
 
+/// The most bytes of zeros behind the end, in bytes: 64 MiB. Programs fill up the last record, of 10 KiB as a rule and of
+/// a few MiB on tapes; a device of zeros has no end.
+const MAX_ZEROS: u64 = 64 << 20;
+
 pub(super) struct Input<'a> {
     bytes: Bytes<'a>,
     /// What contents are ranges of.
@@ -43,7 +48,7 @@ enum Bytes<'a> {
     /// Those of the archive that contents are ranges of.
     InPlace,
     /// They come once, and the contents among them are kept in a spool, of which so much is filled.
-    Stream { reader: Box<dyn Read + 'a>, kept: u64 },
+    Stream { reader: Unpacked<'a>, kept: u64 },
 }
 
 /// How much is read at once.
@@ -55,7 +60,7 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn stream(
-        reader: Box<dyn Read + 'a>,
+        reader: Unpacked<'a>,
         spool: Archive,
         max_size: u64,
         interrupt: &'a Interrupt,
@@ -145,10 +150,22 @@ impl<'a> Input<'a> {
         self.payload(len).map(|_| ())
     }
 
+    /// How many bytes of zeros were behind the compressed archive, once it is finished.
+    pub(super) fn padding(&self) -> u64 {
+        match &self.bytes {
+            Bytes::InPlace => 0,
+            Bytes::Stream { reader, .. } => reader.padding(),
+        }
+    }
+
     /// Takes what is left, which must be zeros, and sees that the archive is still what it was.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         let mut buffer = vec![0; CHUNK];
+        let end = self.position;
         loop {
+            if self.position - end > MAX_ZEROS {
+                return Err(Problem::Zeros(MAX_ZEROS).into());
+            }
             let before = self.position;
             let count = self.take(&mut buffer)?;
             if let Some(at) = buffer[..count].iter().position(|byte| *byte != 0) {

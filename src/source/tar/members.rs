@@ -5,35 +5,30 @@ use std::sync::Arc;
 
 use image_tree::{Content, Device, Kind, LinkTarget, Metadata, Timestamp};
 
+use super::acl::NamedEntry;
 use super::budget::Budget;
-use super::error::{MapProblem, Problem, TarError};
+use super::error::{MapProblem, Problem, TarError, Warning};
 use super::header::{self, BLOCK, Dialect, Header, TypeFlag};
 use super::input::{Failure, Input};
 use super::pax::Records;
 use super::sparse::{self, TextMap};
 use crate::blob::archive::Piece;
 use crate::blob::{ArchiveRange, Blob, Sparse};
+use crate::stack::{Member, MemberKind};
 
 /// The longest extended header, in bytes: 16 MiB.
 const MAX_EXTENDED: u64 = 16 << 20;
 /// The longest name or link target in a header of its own, in bytes: 1 MiB.
 const MAX_LONG_NAME: u64 = 1 << 20;
 
-/// One member of an archive.
-pub(super) struct Member {
+/// One member of an archive, with where it is.
+pub(super) struct Entry {
     /// Where its header is.
     pub(super) offset: u64,
-    /// As it was written.
-    pub(super) path: Vec<u8>,
-    pub(super) metadata: Metadata,
-    pub(super) kind: MemberKind,
-}
-
-pub(super) enum MemberKind {
-    /// A file of its own; a directory comes without entries.
-    Inode(Kind<Blob>),
-    /// A further name of an earlier member, with that one's path as it was written.
-    HardLink(Vec<u8>),
+    /// Its path as it was written, its metadata and what it is.
+    pub(super) member: Member<Blob>,
+    /// What its access control lists say of users and groups by name.
+    pub(super) names: Vec<NamedEntry>,
 }
 
 /// A failure, with where it happened.
@@ -57,6 +52,8 @@ impl Located {
 pub(super) struct Members<'a> {
     pub(super) input: Input<'a>,
     pub(super) budget: Budget,
+    /// What is unusual and read all the same.
+    pub(super) warnings: Vec<Warning>,
     global: Records,
 }
 
@@ -72,11 +69,11 @@ struct Pending {
 
 impl<'a> Members<'a> {
     pub(super) fn new(input: Input<'a>, budget: Budget) -> Self {
-        Self { input, budget, global: Records::default() }
+        Self { input, budget, warnings: Vec::new(), global: Records::default() }
     }
 
-    /// The next member; none when the archive ended as it should.
-    pub(super) fn next(&mut self) -> Result<Option<Member>, Located> {
+    /// The next member; none at the end of the archive.
+    pub(super) fn next(&mut self) -> Result<Option<Entry>, Located> {
         let mut pending = Pending::default();
         loop {
             let offset = self.input.position();
@@ -85,7 +82,7 @@ impl<'a> Members<'a> {
                 Ok(Some(header)) => header,
                 Ok(None) => return Ok(None),
                 // What follows the end is told where it is.
-                Err(failure @ Failure::Bad(Problem::Trailing)) => {
+                Err(failure @ Failure::Bad(Problem::Trailing | Problem::Zeros(_))) => {
                     return Err(Located { offset: self.input.position(), path: None, failure });
                 }
                 Err(failure @ Failure::Bad(Problem::Dangling)) => {
@@ -99,19 +96,25 @@ impl<'a> Members<'a> {
             }
             let path = pending.path(&header);
             return match self.member(&header, pending, &path) {
-                Ok((metadata, kind)) => Ok(Some(Member { offset, path, metadata, kind })),
+                Ok((metadata, kind, names)) => {
+                    Ok(Some(Entry { offset, member: Member { path, metadata, kind }, names }))
+                }
                 Err(failure) => Err(Located { offset, path: Some(path), failure }),
             };
         }
     }
 
-    /// The next header; none at a proper end.
+    /// The next header; none at the end.
     fn header(&mut self, pending: &Pending) -> Result<Option<Header>, Failure> {
-        let ended = |problem| match pending.offset {
-            Some(_) => Failure::from(Problem::Dangling),
-            None => Failure::from(problem),
+        let end = self.input.position();
+        let Some(block) = self.input.block()? else {
+            if pending.offset.is_some() {
+                return Err(Problem::Dangling.into());
+            }
+            // Tools that write layers of images leave the end out.
+            self.warnings.push(Warning::NoEnd(end));
+            return self.finish();
         };
-        let Some(block) = self.input.block()? else { return Err(ended(Problem::NoEnd)) };
         let header = Header(block);
         if !header.is_zero() {
             header.check()?;
@@ -124,8 +127,17 @@ impl<'a> Members<'a> {
         match self.input.block()? {
             Some(block) if !Header(block).is_zero() => Err(Problem::LoneZeroBlock.into()),
             // Some programs write one block only.
-            _ => self.input.finish().map(|()| None),
+            _ => self.finish(),
         }
+    }
+
+    fn finish(&mut self) -> Result<Option<Header>, Failure> {
+        self.input.finish()?;
+        let padding = self.input.padding();
+        if padding > 0 {
+            self.warnings.push(Warning::Padding(padding));
+        }
+        Ok(None)
     }
 
     /// Takes a header that is no file's own, if it is one.
@@ -182,16 +194,18 @@ impl<'a> Members<'a> {
         header: &Header,
         pending: Pending,
         path: &[u8],
-    ) -> Result<(Metadata, MemberKind), Failure> {
+    ) -> Result<(Metadata, MemberKind<Blob>, Vec<NamedEntry>), Failure> {
         let link_name = pending.link_name;
         let mut records = pending.records.unwrap_or_else(|| self.global.clone());
         let link = records.link_path.take().or(link_name).unwrap_or_else(|| header.link_name());
         let metadata = metadata(header, &mut records)?;
         let xattrs: usize =
             metadata.xattrs.iter().map(|(name, value)| name.as_bytes().len() + value.len()).sum();
-        self.budget.metadata(xattrs + link.len())?;
+        let names = std::mem::take(&mut records.named);
+        let of_names: usize = names.iter().map(NamedEntry::size).sum();
+        self.budget.metadata(xattrs + of_names + link.len())?;
         let kind = match header.type_flag() {
-            TypeFlag::HARD_LINK => return Ok((metadata, MemberKind::HardLink(link))),
+            TypeFlag::HARD_LINK => return Ok((metadata, MemberKind::HardLink(link), Vec::new())),
             TypeFlag::SYMLINK => Kind::Symlink(LinkTarget::new(link)?),
             TypeFlag::CHARACTER_DEVICE => Kind::CharacterDevice(device(header, &records)?),
             TypeFlag::BLOCK_DEVICE => Kind::BlockDevice(device(header, &records)?),
@@ -215,7 +229,7 @@ impl<'a> Members<'a> {
                 return Err(Problem::Type { flag, why }.into());
             }
         };
-        Ok((metadata, MemberKind::Inode(kind)))
+        Ok((metadata, MemberKind::Inode(kind), names))
     }
 
     fn directory_with_payload(&mut self, header: &Header, records: &Records) -> Result<Kind<Blob>, Failure> {

@@ -6,7 +6,7 @@
 
 use image_tree::{Timestamp, XattrName, Xattrs};
 
-use super::acl;
+use super::acl::{self, NamedEntry};
 use super::error::{MapProblem, Problem};
 
 /// What extended headers say of a file.
@@ -21,6 +21,8 @@ pub(super) struct Records {
     pub(super) device_major: Option<u32>,
     pub(super) device_minor: Option<u32>,
     pub(super) xattrs: Xattrs,
+    /// Entries of access control lists whose users and groups have but names.
+    pub(super) named: Vec<NamedEntry>,
     pub(super) sparse: SparseRecords,
 }
 
@@ -94,6 +96,11 @@ impl Records {
             }
             _ => match key.strip_prefix(SCHILY_XATTR) {
                 Some(name) => {
+                    // The bytes of a list say all that its text says.
+                    let is_access = name == b"system.posix_acl_access";
+                    if is_access || name == b"system.posix_acl_default" {
+                        self.named.retain(|entry| entry.is_access() != is_access);
+                    }
                     self.xattrs.insert(XattrName::new(name)?, value.into());
                 }
                 None => match key.strip_prefix(LIBARCHIVE_XATTR) {
@@ -107,12 +114,15 @@ impl Records {
 
     fn set_acl(&mut self, key: &'static str, xattr: &str, text: &[u8]) -> Result<(), Problem> {
         let name = XattrName::new(xattr)?;
+        let is_access = xattr.ends_with("access");
+        self.named.retain(|entry| entry.is_access() != is_access);
         if text.trim_ascii().is_empty() {
             self.xattrs.remove(&name);
             return Ok(());
         }
-        let acl = acl::from_text(text).map_err(|source| Problem::Acl { key, source })?;
+        let (acl, named) = acl::from_text(text, is_access).map_err(|source| Problem::Acl { key, source })?;
         self.xattrs.insert(name, acl.into());
+        self.named.extend(named);
         Ok(())
     }
 

@@ -171,7 +171,7 @@ fn a_file_that_changed_is_named() {
     }
     let source = Source::at(directory.path().as_os_str(), None).expect("a directory");
     let layer = source::read(source, &ReadOptions::new(THREADS, &Interrupt::never()));
-    let mut tree: Tree<Blob> = layer.expect("it can be read").scanned.tree;
+    let mut tree: Tree<Blob> = layer.expect("it can be read").tree;
     fs::write(path("b"), "012345678").expect("it is there");
     let log = Log::new(Level::Quiet);
     let before = tree.clone();

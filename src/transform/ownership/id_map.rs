@@ -71,11 +71,11 @@ impl IdMap {
         Ok(map)
     }
 
-    fn uid(&self, id: u32) -> Option<u32> {
+    pub(super) fn uid(&self, id: u32) -> Option<u32> {
         self.users.iter().find_map(|range| range.map(id))
     }
 
-    fn gid(&self, id: u32) -> Option<u32> {
+    pub(super) fn gid(&self, id: u32) -> Option<u32> {
         self.groups.iter().find_map(|range| range.map(id))
     }
 
@@ -110,7 +110,8 @@ impl IdMap {
         Ok(())
     }
 
-    fn map(&self, metadata: &mut Metadata) -> Result<(), String> {
+    /// Maps everything that one file's metadata names.
+    pub(super) fn map(&self, metadata: &mut Metadata) -> Result<(), String> {
         let outside = |what: &str, id: u32| format!("{what} {id} is in no range of the map");
         metadata.uid = self.uid(metadata.uid).ok_or_else(|| outside("user", metadata.uid))?;
         metadata.gid = self.gid(metadata.gid).ok_or_else(|| outside("group", metadata.gid))?;

@@ -41,16 +41,21 @@ pub(super) fn apply<C: Content>(tree: &mut Tree<C>) -> Result<(), Vec<WrongOwner
         return Err(wrong);
     }
     for (id, note) in noted {
-        let metadata = tree.metadata_mut(id);
-        metadata.xattrs.retain(|name, _| !matches!(name.as_bytes(), OVERRIDE_STAT | ROOTLESS));
-        metadata.uid = note.uid.unwrap_or(metadata.uid);
-        metadata.gid = note.gid.unwrap_or(metadata.gid);
-        if let Some(mode) = note.mode {
-            metadata.chmod(mode);
-        }
+        note.put_on(tree.metadata_mut(id));
         if let Some(kind) = note.special {
             // OK to ignore: neither is a directory.
             let _ = tree.replace_kind(id, kind.of());
+        }
+    }
+    Ok(())
+}
+
+/// The same for one file.
+pub(super) fn apply_to<C: Content>(metadata: &mut Metadata, kind: &mut Kind<C>) -> Result<(), String> {
+    if let Some(note) = note(metadata, kind)? {
+        note.put_on(metadata);
+        if let Some(special) = note.special {
+            *kind = special.of();
         }
     }
     Ok(())
@@ -64,6 +69,17 @@ struct Note {
     mode: Option<u16>,
     /// What an empty regular file stands for.
     special: Option<Special>,
+}
+
+impl Note {
+    fn put_on(&self, metadata: &mut Metadata) {
+        metadata.xattrs.retain(|name, _| !matches!(name.as_bytes(), OVERRIDE_STAT | ROOTLESS));
+        metadata.uid = self.uid.unwrap_or(metadata.uid);
+        metadata.gid = self.gid.unwrap_or(metadata.gid);
+        if let Some(mode) = self.mode {
+            metadata.chmod(mode);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

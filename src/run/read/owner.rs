@@ -1,0 +1,174 @@
+//! Owners of members, and what is to be remembered of files until all sources are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image_tree::{InodeId, Metadata, Tree};
+
+use crate::blob::Blob;
+use crate::error::Result;
+use crate::source::directory::Unreadable;
+use crate::source::tar::Owner;
+use crate::stack::{Member, MemberKind};
+use crate::transform::normalize;
+use crate::transform::ownership::{GivenAway, Owners, WrongOwner, wrong_owners};
+
+/// Files of the sources so far, by their ids in the stack's tree. A file that a later source replaces has another one.
+#[derive(Default)]
+pub(super) struct Noted {
+    /// What may not be read.
+    pub(super) closed: Vec<(InodeId, Unreadable)>,
+    /// For each source, programs that run as somebody else now.
+    pub(super) given: Vec<Given>,
+}
+
+pub(super) struct Given {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) ids: Vec<InodeId>,
+}
+
+impl Noted {
+    /// The same by the paths that the files have in the tree in the end, without those that have none.
+    pub(super) fn by_path(self, tree: &Tree<Blob>) -> Result<(Vec<Unreadable>, Vec<GivenAway>)> {
+        let Self { closed, given } = self;
+        let is_moved = |id: InodeId, one: &Unreadable| tree.resolve(&one.path()) != Some(id);
+        let moved = closed.iter().filter(|(id, one)| is_moved(*id, one)).map(|(id, _)| *id);
+        let wanted: BTreeSet<InodeId> =
+            moved.chain(given.iter().flat_map(|given| given.ids.iter().copied())).collect();
+        let paths = paths_of(tree, &wanted);
+        let closed = closed.into_iter().filter_map(|(id, one)| {
+            if !is_moved(id, &one) {
+                return Some(one);
+            }
+            // It went beneath what a link leads to, or was replaced.
+            let path = paths.get(&id)?;
+            Some(one.moved_to(path.strip_prefix(b"/").unwrap_or(path)))
+        });
+        let given = given.into_iter().map(|Given { uid, gid, ids }| {
+            let paths = ids.iter().filter_map(|id| paths.get(id).cloned());
+            GivenAway { uid, gid, paths: paths.collect() }
+        });
+        Ok((closed.collect(), given.filter(|given| !given.paths.is_empty()).collect()))
+    }
+}
+
+/// The first path of each of these inodes that has one.
+fn paths_of(tree: &Tree<Blob>, wanted: &BTreeSet<InodeId>) -> BTreeMap<InodeId, Vec<u8>> {
+    let mut paths = BTreeMap::new();
+    if wanted.is_empty() {
+        return paths;
+    }
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        if step.first && wanted.contains(&step.id) {
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            paths.insert(step.id, path);
+        }
+    }
+    paths
+}
+
+/// Gives members their owners and takes away what means nothing outside of the host they came from.
+pub(super) struct Giver<'a> {
+    owners: Owners<'a>,
+    normal: normalize::Options,
+    report: normalize::Report,
+    /// Who owned the root directory: whoever built the tree.
+    builder: (u32, u32),
+    /// Programs that run as another user or group now, with their former owner and their mode.
+    gains: BTreeMap<InodeId, ((u32, u32), u16)>,
+    /// Why the owners of files cannot be told.
+    wrong: BTreeMap<InodeId, String>,
+    count: u64,
+}
+
+/// What is remembered of a member until it is added.
+pub(super) enum Mark {
+    Plain,
+    Gain((u32, u32), u16),
+    Wrong(String),
+}
+
+impl<'a> Giver<'a> {
+    pub(super) fn new(owners: Owners<'a>, normal: normalize::Options) -> Self {
+        Self {
+            owners,
+            normal,
+            report: normalize::Report::default(),
+            builder: (0, 0),
+            gains: BTreeMap::new(),
+            wrong: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
+    /// How many members with an inode of their own were added.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// What was taken away. Notes what runs as somebody else now.
+    ///
+    /// # Errors
+    /// When the owners of some files cannot be told.
+    pub(super) fn finish(self, tree: &Tree<Blob>, noted: &mut Noted) -> Result<normalize::Report> {
+        if !self.wrong.is_empty() {
+            // What a later member replaced needs no owner.
+            let paths = paths_of(tree, &self.wrong.keys().copied().collect());
+            let wrong = self.wrong.into_iter().filter_map(|(id, why)| Some((paths.get(&id)?.clone(), why)));
+            let mut wrong: Vec<_> = wrong.map(|(path, why)| WrongOwner { path, why }).collect();
+            wrong.sort_by(|one, other| one.path.cmp(&other.path));
+            if !wrong.is_empty() {
+                return Err(wrong_owners(wrong));
+            }
+        }
+        let Metadata { uid, gid, .. } = self.owners.implied();
+        let is_gain = |(former, mode)| self.owners.is_gain(former, mode, self.builder);
+        let gains = self.gains.iter().filter(|(_, gain)| is_gain(**gain));
+        let ids: Vec<InodeId> = gains.map(|(id, _)| *id).collect();
+        if !ids.is_empty() {
+            noted.given.push(Given { uid, gid, ids });
+        }
+        Ok(self.report)
+    }
+}
+
+impl Owner for Giver<'_> {
+    type Mark = Mark;
+
+    fn implied(&self) -> Metadata {
+        self.owners.implied()
+    }
+
+    fn give(&mut self, member: &mut Member<Blob>) -> Mark {
+        let Member { path, metadata, kind } = member;
+        // The metadata of a hard link is that of its target.
+        let MemberKind::Inode(kind) = kind else { return Mark::Plain };
+        if path.split(|byte| *byte == b'/').all(|name| matches!(name, b"" | b".")) {
+            self.builder = (metadata.uid, metadata.gid);
+        }
+        let given = self.owners.give(metadata, kind);
+        normalize::apply_to(metadata, self.normal, &mut self.report);
+        match given {
+            Ok(None) => Mark::Plain,
+            Ok(Some(former)) => Mark::Gain(former, metadata.mode),
+            Err(why) => Mark::Wrong(why),
+        }
+    }
+
+    fn added(&mut self, mark: Mark, id: InodeId) {
+        self.count += 1;
+        match mark {
+            // A later member for the same directory has the last word.
+            Mark::Plain if self.wrong.is_empty() => {}
+            Mark::Plain => _ = self.wrong.remove(&id),
+            Mark::Gain(former, mode) => _ = self.gains.insert(id, (former, mode)),
+            Mark::Wrong(why) => _ = self.wrong.insert(id, why),
+        }
+    }
+
+    fn id(&self, is_user: bool, id: u32) -> Option<u32> {
+        self.owners.id(is_user, id)
+    }
+}

@@ -1,0 +1,169 @@
+//! Members are added to a tree.
+
+use image_tree::{InodeId, Metadata};
+
+use super::Reader;
+use super::acl::{self, AclError, NamedEntry};
+use super::error::{Problem, Warning};
+use super::members::Entry;
+use crate::blob::Blob;
+use crate::error::Result;
+use crate::stack::{Addition, Member, Report, Stack, Whiteouts};
+use crate::transform::accounts::Accounts;
+
+/// What is done to the members of an archive before they are added.
+pub trait Owner {
+    /// What is remembered of a member until it is added.
+    type Mark;
+
+    /// The metadata of directories that no member is for.
+    fn implied(&self) -> Metadata;
+
+    /// Changes a member; called for all of them, in their order.
+    fn give(&mut self, member: &mut Member<Blob>) -> Self::Mark;
+
+    /// Hears of the inode that a member became.
+    fn added(&mut self, mark: Self::Mark, id: InodeId);
+
+    /// The user or group of the tree that a number of the archive stands for; none if there is no such one.
+    fn id(&self, is_user: bool, id: u32) -> Option<u32>;
+}
+
+/// Members stay as they are.
+#[derive(Clone, Copy, Debug)]
+pub struct AsItIs;
+
+impl Owner for AsItIs {
+    type Mark = ();
+
+    fn implied(&self) -> Metadata {
+        Metadata::new(0o755)
+    }
+
+    fn give(&mut self, _: &mut Member<Blob>) {}
+
+    fn added(&mut self, (): (), _: InodeId) {}
+
+    fn id(&self, _: bool, id: u32) -> Option<u32> {
+        Some(id)
+    }
+}
+
+/// What adding an archive did.
+#[derive(Debug)]
+pub struct Added {
+    /// What it did to the tree.
+    pub report: Report,
+    /// What is unusual about the archive.
+    pub warnings: Vec<Warning>,
+}
+
+/// A file with an access control list that the tree's accounts have to complete.
+struct Named {
+    id: InodeId,
+    offset: u64,
+    path: Vec<u8>,
+    names: Vec<NamedEntry>,
+}
+
+impl Reader<'_> {
+    /// Reads all members and adds them to a stack.
+    ///
+    /// # Errors
+    /// [`BadInput`](crate::error::ErrorKind::BadInput) with the offset and path of what is not as it should be, cannot be
+    /// added or is beyond a limit, or when the file changed meanwhile; [`Io`](crate::error::ErrorKind::Io) when it cannot
+    /// be read.
+    pub fn add_to<O: Owner>(mut self, stack: &mut Stack<Blob>, owner: &mut O) -> Result<Added> {
+        let applies = stack.rules().whiteouts == Whiteouts::Apply;
+        let mut addition = stack.members(owner.implied());
+        let mut named = Vec::new();
+        if applies {
+            // Whiteouts come before members, wherever they are in the archive.
+            let mut entries = Vec::new();
+            while let Some(mut entry) = self.next()? {
+                let (offset, len) = (entry.offset, entry.member.path.len());
+                let charged = self.members.budget.metadata(size_of::<Entry>() + len);
+                charged.map_err(|problem| self.error(offset, &entry.member.path, problem))?;
+                let mark = owner.give(&mut entry.member);
+                let hidden = addition.hide(&entry.member);
+                hidden.map_err(|error| self.error(offset, &entry.member.path, error))?;
+                entries.push((entry, mark));
+            }
+            for (entry, mark) in entries {
+                self.add(entry, mark, &mut addition, owner, &mut named)?;
+            }
+        } else {
+            while let Some(mut entry) = self.next()? {
+                let mark = owner.give(&mut entry.member);
+                self.add(entry, mark, &mut addition, owner, &mut named)?;
+            }
+        }
+        let report = addition.finish();
+        self.complete(stack, owner, &named)?;
+        Ok(Added { report, warnings: self.members.warnings })
+    }
+
+    fn add<O: Owner>(
+        &mut self,
+        entry: Entry,
+        mark: O::Mark,
+        addition: &mut Addition<'_, Blob>,
+        owner: &mut O,
+        named: &mut Vec<Named>,
+    ) -> Result<()> {
+        let Entry { offset, member: Member { path, metadata, kind }, names } = entry;
+        let before = addition.implied_count();
+        let added = addition.add(&path, metadata, kind).map_err(Problem::from).and_then(|id| {
+            let made = addition.implied_count() - before;
+            (0..made).try_for_each(|_| self.members.budget.entry())?;
+            // Names of directories that are made are part of the path, or of links that were charged.
+            let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            self.members.budget.metadata(if made > 0 { path.len() } else { name.len() })?;
+            Ok(id)
+        });
+        let Some(id) = added.map_err(|problem| self.error(offset, &path, problem))? else { return Ok(()) };
+        owner.added(mark, id);
+        if !names.is_empty() {
+            named.push(Named { id, offset, path, names });
+        }
+        Ok(())
+    }
+
+    /// Completes access control lists by the accounts of the tree: the archive's own, if it has some.
+    fn complete<O: Owner>(&self, stack: &mut Stack<Blob>, owner: &O, named: &[Named]) -> Result<()> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        let accounts = Accounts::of(stack.tree())?;
+        let mut name_counts = None;
+        for Named { id, offset, path, names } in named {
+            let completed = complete_one(stack, *id, names, &accounts, owner);
+            if let Err((key, source)) = completed {
+                // What a later member replaced needs no owner.
+                let counts = name_counts.get_or_insert_with(|| stack.tree().name_counts());
+                if counts.get(id.index()).is_some_and(|count| *count > 0) {
+                    return Err(self.error(*offset, path, Problem::Acl { key, source }));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn complete_one<O: Owner>(
+    stack: &mut Stack<Blob>,
+    id: InodeId,
+    names: &[NamedEntry],
+    accounts: &Accounts,
+    owner: &O,
+) -> Result<(), (&'static str, AclError)> {
+    for (is_access, xattr) in [(true, "system.posix_acl_access"), (false, "system.posix_acl_default")] {
+        let own: Vec<&NamedEntry> = names.iter().filter(|entry| entry.is_access() == is_access).collect();
+        let Some(first) = own.first() else { continue };
+        // What another record of the file replaced or took back is not there to be completed.
+        let Some(value) = stack.metadata_mut(id).xattrs.get_mut(xattr.as_bytes()) else { continue };
+        let complete = acl::add_names(value, &own, accounts, &|is_user, id| owner.id(is_user, id));
+        *value = complete.map_err(|source| (first.key(), source))?.into();
+    }
+    Ok(())
+}

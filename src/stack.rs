@@ -1,0 +1,185 @@
+//! Sources added one over another: each brings a whole tree or members one at a time, and they become one tree by a set
+//! of [`Rules`].
+//!
+//! These hold for every source:
+//!
+//! * A directory over a directory: both their entries, and the metadata of the later one with all its xattrs. Anything
+//!   else over anything: the later one as it is, and nothing of the earlier one or of what was beneath it. A further
+//!   name of a file that was replaced keeps the file as it was.
+//! * A directory that no member is for, but that a member lies in, is made where it is missing and stays as it is where
+//!   it is not. A symbolic link in its place is followed within the tree, as a process would for which the tree's root
+//!   is `/`: an absolute target starts there, `..` stops there, and there are at most [`MAX_LINKS`]. What a link leads to
+//!   is made where it is missing. Anything else that is not a directory is an error.
+//! * A directory over a symbolic link takes its place, or with [`Rules::keep_directory_symlink`] keeps a link that leads
+//!   to a directory.
+//! * A hard link is to an earlier member, else to a file of an earlier source, else to one that this source's whiteouts
+//!   hide. The directories above its target are followed as those above a member; the target itself is not. Its own
+//!   metadata says nothing.
+//! * [`Whiteouts`] say what becomes of markers that hide files of earlier sources.
+
+mod add;
+mod descend;
+mod error;
+mod graft;
+mod hide;
+mod markers;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image_tree::{InodeId, Kind, Metadata, Name, Tree};
+
+pub use error::AddError;
+pub use graft::Grafted;
+pub use markers::Markers;
+pub use report::{FileType, Replaced, Report};
+
+/// The most symbolic links that one path may lead through.
+pub use crate::resolve::MAX_LINKS;
+
+/// The most components of link targets that the paths of one source may lead through. A legitimate archive has a few for
+/// each member; one with long chains of links could keep a reader busy for days.
+const MAX_LINK_STEPS: u64 = if cfg!(test) { 1 << 16 } else { 1 << 26 };
+
+/// How sources are added to those before them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// What becomes of markers that hide files.
+    pub whiteouts: Whiteouts,
+    /// Keeps a symbolic link to a directory where a directory is added over it: what is in the directory goes beneath what
+    /// the link leads to, whose metadata stays.
+    pub keep_directory_symlink: bool,
+}
+
+/// What becomes of whiteouts: `.wh.NAME`, `.wh..wh..opq`, character devices 0:0 and the xattrs of overlayfs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whiteouts {
+    /// They are files, and [`Report::markers`] counts them.
+    #[default]
+    Report,
+    /// They are files.
+    Keep,
+    /// They take away files of earlier sources, before anything is added of their own source, and are not added
+    /// themselves. Other files and directories named `.wh..wh.*` are left out, xattrs of overlayfs too.
+    Apply,
+}
+
+/// A file that a source adds.
+#[derive(Clone, Debug)]
+pub struct Member<C> {
+    /// Its path, with or without `/` or `./` at the beginning.
+    pub path: Vec<u8>,
+    /// Its metadata; that of a hard link says nothing.
+    pub metadata: Metadata,
+    /// What it is.
+    pub kind: MemberKind<C>,
+}
+
+/// What a member is.
+#[derive(Clone, Debug)]
+pub enum MemberKind<C> {
+    /// A file of its own; a directory comes without entries.
+    Inode(Kind<C>),
+    /// A further name of another file, by the path of that one.
+    HardLink(Vec<u8>),
+}
+
+/// The sources so far as one tree.
+///
+/// Ids of its tree keep their meaning until [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct Stack<C> {
+    tree: Tree<C>,
+    rules: Rules,
+    /// Whether the tree is one source's as it was.
+    is_whole: bool,
+    is_empty: bool,
+}
+
+impl<C: Clone> Stack<C> {
+    /// A stack of no source yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { tree: Tree::new(Metadata::new(0o755)), rules, is_whole: false, is_empty: true }
+    }
+
+    /// How sources are added.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// The tree so far. Inodes that lost their names are still in its table.
+    #[must_use]
+    pub fn tree(&self) -> &Tree<C> {
+        &self.tree
+    }
+
+    /// The same, to change metadata.
+    pub fn metadata_mut(&mut self, id: InodeId) -> &mut Metadata {
+        self.tree.metadata_mut(id)
+    }
+
+    /// Begins a source that comes as members. Directories that no member is for get the metadata `implied`.
+    pub fn members(&mut self, implied: Metadata) -> Addition<'_, C> {
+        if std::mem::replace(&mut self.is_empty, false) {
+            *self.tree.metadata_mut(Tree::<C>::ROOT) = implied.clone();
+        }
+        self.is_whole = false;
+        Addition {
+            lower: self.tree.inode_count(),
+            stack: self,
+            metadata: implied,
+            last: None,
+            steps: 0,
+            hidden: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+            report: Report { implied: BTreeSet::from([Tree::<C>::ROOT]), ..Report::default() },
+        }
+    }
+
+    /// The tree: a lone one as it came, else numbered in the order of a walk.
+    #[must_use]
+    pub fn finish(self) -> Tree<C> {
+        if self.is_whole { self.tree } else { self.tree.compact().0 }
+    }
+}
+
+/// A source whose members are being added.
+#[derive(Debug)]
+pub struct Addition<'s, C> {
+    stack: &'s mut Stack<C>,
+    /// Of how many inodes the tree was before: their ids are below this.
+    lower: usize,
+    /// The metadata of directories that no member is for.
+    metadata: Metadata,
+    /// The path of the last member up to its name, as it was written, and the directory it leads to. Most members lie
+    /// beside the one before.
+    last: Option<(Vec<u8>, InodeId)>,
+    /// How many components of link targets paths led through.
+    steps: u64,
+    /// What whiteouts took away, by the directory it was in.
+    hidden: BTreeMap<InodeId, BTreeMap<Name, InodeId>>,
+    /// Entries that are here only for hard links to what is beneath them.
+    dropped: BTreeSet<(InodeId, Name)>,
+    report: Report,
+}
+
+impl<C: Clone> Addition<'_, C> {
+    /// How many directories were made so far that no member was for.
+    #[must_use]
+    pub fn implied_count(&self) -> u64 {
+        self.report.made
+    }
+
+    /// Ends the source.
+    #[must_use]
+    pub fn finish(self) -> Report {
+        for (parent, name) in &self.dropped {
+            self.stack.tree.remove(*parent, name.as_bytes());
+        }
+        self.report
+    }
+}

@@ -1,0 +1,178 @@
+//! One member is added.
+
+use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
+
+use super::descend::{Missing, components};
+use super::markers::{self, Hides};
+use super::{AddError, Addition, FileType, MemberKind, Replaced, Whiteouts};
+
+impl<C: Clone> Addition<'_, C> {
+    /// Adds a member, or replaces what was there. Returns the inode that has the member's metadata and contents now, and
+    /// none where there is no such inode: for a hard link, a whiteout, and a directory that a link is kept for.
+    ///
+    /// With [`Whiteouts::Apply`] all members must have gone through [`hide`](Self::hide) before.
+    ///
+    /// # Errors
+    /// When the member's path or target cannot be one, or leads through something other than a directory.
+    pub fn add(
+        &mut self,
+        path: &[u8],
+        mut metadata: Metadata,
+        kind: MemberKind<C>,
+    ) -> Result<Option<InodeId>, AddError> {
+        let names = components(path)?;
+        let rules = self.stack.rules;
+        if rules.whiteouts == Whiteouts::Apply {
+            if self.is_marker(&names, &metadata, &kind)? {
+                return Ok(None);
+            }
+            markers::drop_xattrs(&mut metadata);
+        }
+        let Some((name, parents)) = names.split_last() else {
+            return self.set_root(metadata, kind).map(Some);
+        };
+        let name = Name::new(name)?;
+        if rules.whiteouts == Whiteouts::Report {
+            let kind = match &kind {
+                MemberKind::Inode(kind) => Some(kind),
+                MemberKind::HardLink(_) => None,
+            };
+            self.report.markers.count(name.as_bytes(), &metadata, kind, || whole(&names));
+        }
+        let parent = self.parent(path, parents)?;
+        match kind {
+            MemberKind::Inode(kind) => self.put(parent, name, &names, Inode { metadata, kind }),
+            MemberKind::HardLink(target) => {
+                let existing = self.stack.tree.lookup(parent, name.as_bytes());
+                let target = self.hard_link_target(target, existing)?;
+                // A link to itself says nothing.
+                if existing != Some(target) {
+                    let now = FileType::of(&self.stack.tree.get(target).kind);
+                    self.clear(parent, &name, &names, now);
+                    self.stack.tree.link(parent, name, target)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts an inode into a directory; a directory is merged with one that is there.
+    fn put(
+        &mut self,
+        parent: InodeId,
+        name: Name,
+        names: &[&[u8]],
+        inode: Inode<C>,
+    ) -> Result<Option<InodeId>, AddError> {
+        if matches!(inode.kind, Kind::Directory(_))
+            && let Some(id) = self.stack.tree.lookup(parent, name.as_bytes())
+        {
+            match FileType::of(&self.stack.tree.get(id).kind) {
+                FileType::Directory => {
+                    *self.stack.tree.metadata_mut(id) = inode.metadata;
+                    self.report.implied.remove(&id);
+                    return Ok(Some(id));
+                }
+                FileType::Symlink
+                    if self.stack.rules.keep_directory_symlink && self.leads_somewhere(names) =>
+                {
+                    return Ok(None);
+                }
+                _ => {}
+            }
+        }
+        self.clear(parent, &name, names, FileType::of(&inode.kind));
+        Ok(Some(self.stack.tree.insert(parent, name, inode)?))
+    }
+
+    /// Returns true for a whiteout. Notes what lies beneath a name that is reserved for such markers, to be dropped in
+    /// the end.
+    fn is_marker(
+        &mut self,
+        names: &[&[u8]],
+        metadata: &Metadata,
+        kind: &MemberKind<C>,
+    ) -> Result<bool, AddError> {
+        let inode = match kind {
+            MemberKind::Inode(kind) => Some(kind),
+            MemberKind::HardLink(_) => None,
+        };
+        let Some((name, _)) = names.split_last() else { return Ok(false) };
+        if let Some(Hides::Name(_) | Hides::Directory) = markers::hides(name, metadata, inode)? {
+            return Ok(true);
+        }
+        let reserved = names.iter().position(|name| name.starts_with(markers::RESERVED));
+        if let Some((at, name)) = reserved.and_then(|at| Some((at, names.get(at)?)))
+            && let Some(above) = self.descend(&names[..at], Missing::Make)?
+        {
+            self.dropped.insert((above, Name::new(name)?));
+        }
+        Ok(false)
+    }
+
+    fn set_root(&mut self, metadata: Metadata, kind: MemberKind<C>) -> Result<InodeId, AddError> {
+        match kind {
+            MemberKind::Inode(Kind::Directory(_)) => {
+                if self.stack.rules.whiteouts == Whiteouts::Report {
+                    self.report.markers.count::<C>(b"", &metadata, None, || b"/".to_vec());
+                }
+                *self.stack.tree.metadata_mut(Tree::<C>::ROOT) = metadata;
+                self.report.implied.remove(&Tree::<C>::ROOT);
+                Ok(Tree::<C>::ROOT)
+            }
+            MemberKind::Inode(kind) => Err(AddError::Root(FileType::of(&kind).name())),
+            MemberKind::HardLink(_) => Err(AddError::Root("a hard link")),
+        }
+    }
+
+    /// Returns true where a path leads to a directory, its last name followed too.
+    fn leads_somewhere(&mut self, names: &[&[u8]]) -> bool {
+        matches!(self.descend(names, Missing::Stop), Ok(Some(_)))
+    }
+
+    /// Takes a name away, if it is there, to make room.
+    fn clear(&mut self, parent: InodeId, name: &Name, names: &[&[u8]], now: FileType) {
+        let Some(id) = self.stack.tree.remove(parent, name.as_bytes()) else { return };
+        let was = FileType::of(&self.stack.tree.get(id).kind);
+        if matches!(was, FileType::Directory | FileType::Symlink) {
+            // The path of the last member may have led through it.
+            self.last = None;
+        }
+        if id.index() < self.lower {
+            self.report.replaced.push(Replaced { path: whole(names), was, now });
+        }
+    }
+
+    /// The inode that a hard link in the place of `existing` is to.
+    fn hard_link_target(&mut self, path: Vec<u8>, existing: Option<InodeId>) -> Result<InodeId, AddError> {
+        let names = match components(&path) {
+            Ok(names) => names,
+            Err(source) => return Err(AddError::HardLinkPath { target: path, source: Box::new(source) }),
+        };
+        let Some((name, parents)) = names.split_last() else {
+            return Err(AddError::HardLinkToDirectory(path));
+        };
+        let now = match self.descend(parents, Missing::Stop) {
+            Ok(Some(parent)) => self.stack.tree.lookup(parent, name),
+            Err(error @ AddError::TooManySteps) => return Err(error),
+            Ok(None) | Err(_) => None,
+        };
+        match now.or_else(|| self.hidden_file(&names)) {
+            None => Err(AddError::HardLinkToNothing(path)),
+            Some(id) if existing != Some(id) && self.stack.tree.entries(id).is_some() => {
+                Err(AddError::HardLinkToDirectory(path))
+            }
+            Some(id) => Ok(id),
+        }
+    }
+}
+
+/// An absolute path.
+pub(super) fn whole(names: &[&[u8]]) -> Vec<u8> {
+    let mut path = Vec::new();
+    for name in names {
+        path.push(b'/');
+        path.extend_from_slice(name);
+    }
+    path
+}

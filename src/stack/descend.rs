@@ -1,0 +1,134 @@
+//! The way to the directory a path names, through links and past what is missing.
+
+use std::borrow::Cow;
+
+use image_tree::{Inode, InodeId, Kind, MAX_DEPTH, Name, Tree};
+
+use super::{AddError, Addition, FileType, MAX_LINK_STEPS, MAX_LINKS};
+
+/// The names a path consists of: none for the root, whatever it is written as.
+pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
+    if path.is_empty() {
+        return Err(AddError::NoPath);
+    }
+    let names = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+    let count = names.clone().count();
+    if count > MAX_DEPTH {
+        return Err(AddError::TooDeep(count));
+    }
+    let names: Vec<&[u8]> = names.collect();
+    for name in &names {
+        if *name == b".." {
+            return Err(AddError::Upwards);
+        }
+        Name::new(name)?;
+    }
+    Ok(names)
+}
+
+/// What becomes of directories that are missing on the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    Make,
+    Stop,
+}
+
+impl<C: Clone> Addition<'_, C> {
+    /// The directory that a member lies in, made where nothing made it before. `names` are those of its path without the
+    /// last one.
+    pub(super) fn parent(&mut self, path: &[u8], names: &[&[u8]]) -> Result<InodeId, AddError> {
+        let slash = path.iter().rposition(|byte| *byte == b'/');
+        let (written, name) = slash.map_or((&b""[..], path), |slash| (&path[..slash], &path[slash + 1..]));
+        // Otherwise the name is part of what is written before the last slash.
+        let is_key = !matches!(name, b"" | b".");
+        if let Some((_, id)) = self.last.as_ref().filter(|(last, _)| is_key && last == written) {
+            return Ok(*id);
+        }
+        // OK to take the root: what is missing is made.
+        let directory = self.descend(names, Missing::Make)?.unwrap_or(Tree::<C>::ROOT);
+        if is_key {
+            self.last = Some((written.to_vec(), directory));
+        }
+        Ok(directory)
+    }
+
+    /// The directory that names lead to from the root, following links; none where something is missing that is not to be
+    /// made.
+    pub(super) fn descend(&mut self, names: &[&[u8]], missing: Missing) -> Result<Option<InodeId>, AddError> {
+        // The directories from the root on, without it.
+        let mut here: Vec<InodeId> = Vec::new();
+        // The components still to come, the next one last.
+        let mut pending: Vec<Cow<'_, [u8]>> = names.iter().rev().map(|name| Cow::Borrowed(*name)).collect();
+        let mut links = 0;
+        while let Some(name) = pending.pop() {
+            match &*name {
+                b"" | b"." => continue,
+                b".." => {
+                    here.pop();
+                    continue;
+                }
+                _ => {}
+            }
+            let directory = here.last().copied().unwrap_or(Tree::<C>::ROOT);
+            let Some(id) = self.stack.tree.lookup(directory, &name) else {
+                if missing == Missing::Stop {
+                    return Ok(None);
+                }
+                here.push(self.make(directory, &name)?);
+                continue;
+            };
+            match &self.stack.tree.get(id).kind {
+                Kind::Directory(_) => {
+                    here.push(id);
+                }
+                Kind::Symlink(target) => {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return Err(AddError::TooManyLinks);
+                    }
+                    let target = target.as_bytes();
+                    if target.starts_with(b"/") {
+                        here.clear();
+                    }
+                    let before = pending.len();
+                    pending.extend(target.rsplit(|byte| *byte == b'/').map(|name| Cow::Owned(name.to_vec())));
+                    self.steps += (pending.len() - before) as u64;
+                    if self.steps > MAX_LINK_STEPS {
+                        return Err(AddError::TooManySteps);
+                    }
+                }
+                kind => {
+                    let is = FileType::of(kind);
+                    let parent = [self.path_of(&here), name.to_vec()].concat();
+                    return Err(AddError::NotADirectory { parent, is });
+                }
+            }
+        }
+        Ok(Some(here.last().copied().unwrap_or(Tree::<C>::ROOT)))
+    }
+
+    /// Makes a directory that no member is for.
+    fn make(&mut self, parent: InodeId, name: &[u8]) -> Result<InodeId, AddError> {
+        let inode = Inode::directory(self.metadata.clone());
+        let id =
+            self.stack.tree.insert(parent, Name::new(name)?, inode).map_err(|_| AddError::TooManyInodes)?;
+        self.report.implied.insert(id);
+        self.report.made += 1;
+        Ok(id)
+    }
+
+    /// The path of directories that lie in each other, each with a slash behind it, for messages.
+    fn path_of(&self, chain: &[InodeId]) -> Vec<u8> {
+        let mut path = Vec::new();
+        let mut directory = Tree::<C>::ROOT;
+        for id in chain {
+            let entries = self.stack.tree.entries(directory).into_iter().flatten();
+            if let Some((name, _)) = entries.into_iter().find(|(_, entry)| *entry == id) {
+                path.extend_from_slice(name.as_bytes());
+                path.push(b'/');
+            }
+            directory = *id;
+        }
+        path
+    }
+}

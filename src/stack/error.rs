@@ -1,0 +1,89 @@
+//! Why a member cannot be added.
+
+use image_tree::{InsertError, MAX_DEPTH, NameError};
+use thiserror::Error;
+
+use super::{MAX_LINK_STEPS, MAX_LINKS};
+
+/// Why a member cannot be added to a tree.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum AddError {
+    /// A path with a component that cannot be a name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A path without bytes.
+    #[error("the path is empty")]
+    NoPath,
+    /// A path with a component that leads upwards.
+    #[error("the path has a component \"..\", and none is followed upwards")]
+    Upwards,
+    /// A path that leads deeper than any need be.
+    #[error("the path has {0} components, the limit is {MAX_DEPTH}")]
+    TooDeep(usize),
+    /// A path that links lead deeper than any need be.
+    #[error("the path leads through symbolic links to more than {MAX_DEPTH} components, which is the limit")]
+    LinksTooDeep,
+    /// A path through too many symbolic links, as in a loop.
+    #[error("the path leads through more than {MAX_LINKS} symbolic links, as a loop does")]
+    TooManyLinks,
+    /// More links on the way of all paths than any source needs.
+    #[error(
+        "the paths up to here lead through symbolic links with more than {MAX_LINK_STEPS} components in all, which is the \
+         limit"
+    )]
+    TooManySteps,
+    /// A path that leads through something other than a directory or a link.
+    #[error("{} is {is}; nothing can be beneath it", .parent.escape_ascii())]
+    NotADirectory {
+        /// The path of what is in the way.
+        parent: Vec<u8>,
+        /// What it is.
+        is: super::FileType,
+    },
+    /// The root of the tree as something else.
+    #[error("the root of the tree is {0} here, and can only be a directory")]
+    Root(&'static str),
+    /// A hard link with a target that is not a path.
+    #[error("its target is \"{}\"", .target.escape_ascii())]
+    HardLinkPath {
+        /// The target.
+        target: Vec<u8>,
+        /// What is wrong with it.
+        source: Box<AddError>,
+    },
+    /// A hard link to what is not there.
+    #[error("is a hard link to {}, which neither an earlier member nor a source before it has", .0.escape_ascii())]
+    HardLinkToNothing(Vec<u8>),
+    /// A hard link to a directory.
+    #[error("is a hard link to {}, which is a directory", .0.escape_ascii())]
+    HardLinkToDirectory(Vec<u8>),
+    /// A whiteout that hides no name.
+    #[error("is a whiteout of \"{}\", which cannot be the name of a file; --whiteouts keep keeps it as a file", .0.escape_ascii())]
+    Whiteout(Vec<u8>),
+    /// A file of overlayfs that is incomplete without the filesystem it was made on.
+    #[error(
+        "{}: has the xattr {xattr}, and so needs a file of another path or layer, which only overlayfs finds; give the \
+         mounted overlay as the source, or --whiteouts keep to keep the file as it is",
+        .path.escape_ascii()
+    )]
+    Overlay {
+        /// Its path in the tree.
+        path: Vec<u8>,
+        /// The xattr's name.
+        xattr: String,
+    },
+    /// More inodes than a tree can have.
+    #[error("the tree has more than {} inodes, which is the limit", u32::MAX)]
+    TooManyInodes,
+}
+
+impl From<InsertError> for AddError {
+    /// The errors that are left when the parent is a directory and the name is free: the path is too long by what links
+    /// add to it, or there are too many inodes.
+    fn from(error: InsertError) -> Self {
+        match error {
+            InsertError::TooDeep { .. } => Self::LinksTooDeep,
+            _ => Self::TooManyInodes,
+        }
+    }
+}

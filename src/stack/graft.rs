@@ -1,0 +1,212 @@
+//! A whole tree is added.
+
+use std::collections::BTreeSet;
+
+use image_tree::{Inode, InodeId, Kind, Name, Tree};
+
+use super::descend::{Missing, components};
+use super::markers::{self, Hides, Markers};
+use super::{AddError, Addition, FileType, Replaced, Report, Stack, Whiteouts};
+
+/// What adding a tree did.
+#[derive(Debug)]
+pub struct Grafted {
+    ids: Ids,
+    /// What it did to earlier sources.
+    pub report: Report,
+}
+
+#[derive(Debug)]
+enum Ids {
+    /// They are as they were.
+    Same,
+    /// Those in the stack's tree, by the index of those in the tree that was added; none for what was not added.
+    New(Vec<Option<InodeId>>),
+}
+
+impl Grafted {
+    /// The id in the stack's tree of an inode of the tree that was added, if it was added.
+    #[must_use]
+    pub fn id(&self, id: InodeId) -> Option<InodeId> {
+        match &self.ids {
+            Ids::Same => Some(id),
+            Ids::New(ids) => ids.get(id.index()).copied().flatten(),
+        }
+    }
+}
+
+impl<C: Clone> Stack<C> {
+    /// Adds a tree. The first source of a stack is taken as it is, with its ids.
+    ///
+    /// # Errors
+    /// When a marker of the tree cannot be applied, or both trees together have more inodes than one can.
+    pub fn add_tree(&mut self, upper: Tree<C>) -> Result<Grafted, AddError> {
+        let is_first = std::mem::replace(&mut self.is_empty, false);
+        let whiteouts = self.rules.whiteouts;
+        let markers = match whiteouts {
+            Whiteouts::Report => count(&upper),
+            Whiteouts::Keep | Whiteouts::Apply => Markers::default(),
+        };
+        if is_first && whiteouts != Whiteouts::Apply {
+            (self.tree, self.is_whole) = (upper, true);
+            return Ok(Grafted { ids: Ids::Same, report: Report { markers, ..Report::default() } });
+        }
+        let root = upper.get(Tree::<C>::ROOT).metadata.clone();
+        let mut addition = self.members(root);
+        if whiteouts == Whiteouts::Apply {
+            addition.hide_by(&upper)?;
+        }
+        let ids = Ids::New(addition.graft(&upper)?);
+        let mut report = addition.finish();
+        (report.markers, report.implied) = (markers, BTreeSet::new());
+        Ok(Grafted { ids, report })
+    }
+}
+
+fn count<C>(tree: &Tree<C>) -> Markers {
+    let mut markers = Markers::default();
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        let inode = tree.get(step.id);
+        let name = step.name.map_or(&b""[..], Name::as_bytes);
+        markers.count(name, &inode.metadata, Some(&inode.kind), || {
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            path
+        });
+    }
+    markers
+}
+
+impl<C: Clone> Addition<'_, C> {
+    /// Takes away what markers of a tree hide. No marker has an effect beneath what its own source puts in the place of a
+    /// directory.
+    fn hide_by(&mut self, upper: &Tree<C>) -> Result<(), AddError> {
+        let path_of = |walk: &image_tree::Walk<'_, C>| {
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            path
+        };
+        // The directory below each one of the tree.
+        let mut below: Vec<Option<InodeId>> = vec![None; upper.inode_count()];
+        let mut walk = upper.walk();
+        while let Some(step) = walk.next() {
+            let Inode { metadata, kind } = upper.get(step.id);
+            if let Some(xattr) = markers::needs_overlay(metadata) {
+                return Err(AddError::Overlay { path: path_of(&walk), xattr });
+            }
+            let parent = below[step.parent.index()];
+            let hides = match step.name {
+                Some(name) => markers::hides(name.as_bytes(), metadata, Some(kind))?,
+                None => None,
+            };
+            match (hides, parent) {
+                (Some(Hides::Name(hidden)), Some(parent)) => self.hide_name(parent, &hidden),
+                (Some(Hides::Directory), Some(parent)) => self.hide_entries(parent),
+                (Some(_), None) => {}
+                (None, _) if matches!(kind, Kind::Directory(_)) => {
+                    let own = match (step.name, parent) {
+                        (None, _) => Some(Tree::<C>::ROOT),
+                        (Some(name), Some(parent)) => self.lower_directory(parent, name, || path_of(&walk)),
+                        (Some(_), None) => None,
+                    };
+                    if let Some(own) = own.filter(|_| markers::is_opaque(metadata)) {
+                        self.hide_entries(own);
+                    }
+                    below[step.id.index()] = own;
+                }
+                (None, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory of earlier sources that a directory is merged with, if it is with one.
+    pub(super) fn lower_directory(
+        &mut self,
+        parent: InodeId,
+        name: &Name,
+        path: impl FnOnce() -> Vec<u8>,
+    ) -> Option<InodeId> {
+        let existing = self.stack.tree.lookup(parent, name.as_bytes())?;
+        match &self.stack.tree.get(existing).kind {
+            Kind::Directory(_) => Some(existing),
+            Kind::Symlink(_) if self.stack.rules.keep_directory_symlink => {
+                let path = path();
+                let names = components(&path).ok()?;
+                self.descend(&names, Missing::Stop).ok().flatten()
+            }
+            _ => None,
+        }
+    }
+
+    /// Adds all entries of a tree and returns the ids they have now.
+    fn graft(&mut self, upper: &Tree<C>) -> Result<Vec<Option<InodeId>>, AddError> {
+        let applies = self.stack.rules.whiteouts == Whiteouts::Apply;
+        let mut ids: Vec<Option<InodeId>> = vec![None; upper.inode_count()];
+        let mut walk = upper.walk();
+        while let Some(step) = walk.next() {
+            let inode = upper.get(step.id);
+            let Some(name) = step.name else {
+                ids[step.id.index()] = Some(Tree::<C>::ROOT);
+                self.put_metadata(Tree::<C>::ROOT, inode, applies);
+                continue;
+            };
+            // What lies beneath a marker has no parent here.
+            let Some(parent) = ids[step.parent.index()] else { continue };
+            if applies && is_left_out(name, inode)? {
+                continue;
+            }
+            let is_directory = matches!(inode.kind, Kind::Directory(_));
+            if let Some(existing) = self.stack.tree.lookup(parent, name.as_bytes()) {
+                let path = || {
+                    let mut path = Vec::new();
+                    walk.write_path(&mut path);
+                    path
+                };
+                if is_directory && let Some(own) = self.lower_directory(parent, name, path) {
+                    if own == existing {
+                        self.put_metadata(own, inode, applies);
+                    }
+                    ids[step.id.index()] = Some(own);
+                    continue;
+                }
+                let was = FileType::of(&self.stack.tree.get(existing).kind);
+                self.report.replaced.push(Replaced { path: path(), was, now: FileType::of(&inode.kind) });
+                self.stack.tree.remove(parent, name.as_bytes());
+            }
+            let added = match ids[step.id.index()] {
+                Some(first) => self.stack.tree.link(parent, name.clone(), first),
+                None => self.stack.tree.insert(parent, name.clone(), without_entries(inode)).map(|id| {
+                    ids[step.id.index()] = Some(id);
+                    if applies {
+                        markers::drop_xattrs(self.stack.tree.metadata_mut(id));
+                    }
+                }),
+            };
+            added?;
+        }
+        Ok(ids)
+    }
+
+    fn put_metadata(&mut self, id: InodeId, inode: &Inode<C>, applies: bool) {
+        let metadata = self.stack.tree.metadata_mut(id);
+        metadata.clone_from(&inode.metadata);
+        if applies {
+            markers::drop_xattrs(metadata);
+        }
+    }
+}
+
+fn is_left_out<C>(name: &Name, inode: &Inode<C>) -> Result<bool, AddError> {
+    let name = name.as_bytes();
+    let hides = markers::hides(name, &inode.metadata, Some(&inode.kind))?;
+    Ok(hides.is_some() || name.starts_with(markers::RESERVED))
+}
+
+fn without_entries<C: Clone>(inode: &Inode<C>) -> Inode<C> {
+    match &inode.kind {
+        Kind::Directory(_) => Inode::directory(inode.metadata.clone()),
+        _ => inode.clone(),
+    }
+}
