@@ -163,7 +163,7 @@ fn only_superblocks_differ(image: &Path, other: &Path, block_size: BlockSize) {
 
 /// After resize2fs has let the filesystem grow, there is nothing to say but of an orphan file whose blocks it has moved.
 ///
-/// The checksum of such a block depends on where it lies, and resize2fs 1.47 leaves it as it was; what mke2fs makes it breaks
+/// The checksum of such a block depends on where it lies, and resize2fs 1.47.0 leaves it as it was; what mke2fs makes it breaks
 /// as well. It moves them when descriptors, or copies of them, grow into them, as they never do into what `resize_inode` has
 /// reserved.
 pub(crate) fn grown_stays_clean(image: &Path, options: &Options, len: u64) {
@@ -175,19 +175,24 @@ pub(crate) fn grown_stays_clean(image: &Path, options: &Options, len: u64) {
     assert!(output.status.success(), "resize2fs: {output:?}");
     if orphan_file() != before {
         assert!(!options.features.resize_inode, "resize2fs has moved the orphan file: {output:?}");
-        orphan_file_is_mended(image);
+        orphan_file_at_most_is_repaired(image);
     }
     fsck(image);
 }
 
-/// e2fsck finds nothing that it has to mend but the orphan file, and mends that.
-fn orphan_file_is_mended(image: &Path) {
+/// e2fsck finds nothing to repair but the orphan file, and repairs that. The resize2fs of e2fsprogs 1.47.2 leaves nothing:
+/// unlike that of 1.47.0 it updates the checksums of an orphan file that it moves.
+fn orphan_file_at_most_is_repaired(image: &Path) {
     let Some(output) = run(Command::new("e2fsck").arg("-fy").arg(image)) else { return };
     let text = String::from_utf8_lossy(&output.stdout);
-    let mended = text.matches("? yes").count() == 1
+    let repaired = text.matches("? yes").count() == 1
         && text.contains("Orphan file (inode 12) block ")
         && text.contains(" is not clean.\nClear? yes\n");
-    assert!(output.status.code() == Some(1) && mended, "e2fsck -fy:\n{text}");
+    match output.status.code() {
+        Some(0) => {}
+        Some(1) if repaired => {}
+        code => panic!("e2fsck -fy ended with {code:?}:\n{text}"),
+    }
 }
 
 /// What debugfs prints.
