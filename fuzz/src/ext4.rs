@@ -130,7 +130,20 @@ fn features(choices: &mut Choices<'_>) -> Features {
     let read_only = choices.rarely(4);
     let orphan_file = choices.rarely(4);
     let inline_data = choices.rarely(4);
-    Features { resize_inode, sparse_super2, orphan_file, inline_data, metadata_csum_seed, read_only }
+    let dir_index = !choices.rarely(4);
+    let bit_64 = !choices.rarely(4);
+    let metadata_csum = !choices.rarely(4);
+    Features {
+        dir_index,
+        resize_inode,
+        sparse_super2,
+        orphan_file,
+        inline_data,
+        bit_64,
+        metadata_csum,
+        metadata_csum_seed: metadata_csum_seed && (metadata_csum || choices.wrong()),
+        read_only,
+    }
 }
 
 /// Pages as large as a block or somewhat larger, so that small trees have files that fill some.

@@ -50,6 +50,12 @@ impl FilesystemRecipe {
         for change in &self.features {
             change.apply(&mut options);
         }
+        // Without checksums there is none that could have a seed, unless somebody asks for just that.
+        let is_seed = |change: &&FeatureChange| change.feature == Feature::MetadataCsumSeed;
+        if !options.features.metadata_csum && !self.features.iter().rfind(is_seed).is_some_and(|seed| seed.on)
+        {
+            options.features.metadata_csum_seed = false;
+        }
         match self.journal {
             None => {}
             Some(JournalLength::None) => options.journal = Journal::None,
@@ -104,6 +110,9 @@ pub struct FeatureChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Feature {
     HasJournal,
+    DirIndex,
+    Bit64,
+    MetadataCsum,
     ResizeInode,
     SparseSuper2,
     OrphanFile,
@@ -114,8 +123,11 @@ enum Feature {
     Given,
 }
 
-const CHOICES: [(&str, Feature); 7] = [
+const CHOICES: [(&str, Feature); 10] = [
     ("has_journal", Feature::HasJournal),
+    ("dir_index", Feature::DirIndex),
+    ("64bit", Feature::Bit64),
+    ("metadata_csum", Feature::MetadataCsum),
     ("resize_inode", Feature::ResizeInode),
     ("sparse_super2", Feature::SparseSuper2),
     ("orphan_file", Feature::OrphanFile),
@@ -125,29 +137,27 @@ const CHOICES: [(&str, Feature); 7] = [
 ];
 
 /// What every filesystem of this program has, by the names of mke2fs.
-const GIVEN: [&str; 12] = [
+const GIVEN: [&str; 9] = [
     "ext_attr",
-    "dir_index",
     "filetype",
     "extent",
     "extents",
-    "64bit",
     "flex_bg",
     "large_file",
     "huge_file",
     "dir_nlink",
     "extra_isize",
-    "metadata_csum",
 ];
 
 /// What none has, and why.
-const NONE: [(&str, &str); 14] = [
+const NONE: [(&str, &str); 15] = [
     ("casefold", "names of this program are bytes, and have no case"),
     ("encrypt", "keys are the guest's to make, after its first start"),
     ("quota", "the guest's quotacheck or tune2fs -O quota counts when there is something to count"),
     ("project", "a tree says nothing about projects; tune2fs -O project adds them"),
     ("bigalloc", "clusters are for large files alone, and waste space behind each other file"),
     ("verity", "it is of single files; a whole image is protected by dm-verity"),
+    ("uninit_bg", "metadata_csum takes its place, and mke2fs without that makes none either"),
     ("meta_bg", "the kernel turns to it by itself when it grows a filesystem beyond its reserve"),
     ("ea_inode", "xattrs that do not fit in a block are an error"),
     ("large_dir", "an index of two levels leads to more names than there are inodes in most filesystems"),
@@ -209,6 +219,9 @@ impl FeatureChange {
             Feature::HasJournal if !on => options.journal = Journal::None,
             Feature::HasJournal if options.journal == Journal::None => options.journal = Journal::BySize,
             Feature::HasJournal | Feature::Given => {}
+            Feature::DirIndex => features.dir_index = on,
+            Feature::Bit64 => features.bit_64 = on,
+            Feature::MetadataCsum => features.metadata_csum = on,
             Feature::ResizeInode => features.resize_inode = on,
             Feature::SparseSuper2 => features.sparse_super2 = on,
             Feature::OrphanFile => features.orphan_file = on,
@@ -241,6 +254,11 @@ mod tests {
             !all.resize_inode && all.sparse_super2 && all.orphan_file && all.inline_data && all.read_only
         );
         assert!(!options(&["^metadata_csum_seed"]).features.metadata_csum_seed);
+        let old = options(&["^64bit", "^metadata_csum", "^dir_index"]).features;
+        assert!(!old.bit_64 && !old.metadata_csum && !old.metadata_csum_seed && !old.dir_index);
+        assert_eq!(options(&["^metadata_csum", "metadata_csum"]), options(&[]));
+        let seed = options(&["metadata_csum_seed", "^metadata_csum"]).features;
+        assert!(seed.metadata_csum_seed && !seed.metadata_csum, "what contradicts itself is refused later");
         assert!(options(&["^orphan_file", "orphan_file"]).features.orphan_file, "the last one counts");
     }
 
@@ -311,7 +329,16 @@ mod tests {
     fn each_choice_has_a_text_of_its_own() {
         let default = FilesystemRecipe::default;
         let profiles = Profile::ALL.map(|profile| FilesystemRecipe { profile, ..default() });
-        let features = ["sparse_super2", "orphan_file", "inline_data", "^metadata_csum_seed", "read-only"];
+        let features = [
+            "sparse_super2",
+            "orphan_file",
+            "inline_data",
+            "^dir_index",
+            "^64bit",
+            "^metadata_csum",
+            "^metadata_csum_seed",
+            "read-only",
+        ];
         let single = [
             FilesystemRecipe { block_size: Some(BlockSize::B1024), ..default() },
             FilesystemRecipe { block_size: Some(BlockSize::B2048), ..default() },

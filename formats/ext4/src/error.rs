@@ -66,6 +66,15 @@ pub enum Error {
         /// The largest size in bytes.
         limit_bytes: u64,
     },
+    /// The filesystem would need the feature `64bit`, which the options leave out.
+    #[error(
+        "the filesystem would have more than {limit_bytes} bytes, the largest size of these blocks without 64bit; \
+         leave 64bit in, or choose larger blocks"
+    )]
+    TooLargeFor32Bits {
+        /// The largest size in bytes.
+        limit_bytes: u64,
+    },
     /// A percentage outside its range.
     #[error("{what} of {percent} % is not within 0 to {limit} %")]
     Percentage {
@@ -200,6 +209,16 @@ pub enum Inexpressible {
     #[error("the file has {count} names, the limit of ext4 is {limit}")]
     TooManyLinks {
         /// The number of names.
+        count: u64,
+        /// The largest number.
+        limit: u64,
+    },
+    /// More directories in a directory than its links count, where it has no index.
+    #[error(
+        "the directory has {count} directories in it, the limit of ext4 without dir_index is {limit}; leave dir_index in"
+    )]
+    TooManyDirectories {
+        /// The number of directories in it.
         count: u64,
         /// The largest number.
         limit: u64,

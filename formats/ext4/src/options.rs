@@ -95,6 +95,30 @@ impl Options {
     }
 }
 
+/// What follows from the features.
+impl Options {
+    /// Bytes of a group descriptor (`s_desc_size`, which is 0 for 32).
+    pub(crate) fn desc_size(&self) -> u64 {
+        if self.features.bit_64 { 64 } else { 32 }
+    }
+
+    /// The most groups: half of a group's blocks hold their descriptors. More would need `meta_bg`.
+    pub(crate) fn max_groups(&self) -> u64 {
+        let by_descs =
+            self.block_size.blocks_per_group() / 2 * self.block_size.descs_per_block(self.desc_size());
+        let groups = |blocks: u64| blocks.div_ceil(self.block_size.blocks_per_group());
+        if self.features.bit_64 { by_descs } else { by_descs.min(groups(u64::from(u32::MAX))) }
+    }
+
+    /// The most blocks of a filesystem: those of [`Options::max_groups`] and what lies before them, or as many as 32 bits
+    /// can count.
+    pub(crate) fn max_blocks(&self) -> u64 {
+        let blocks =
+            self.block_size.first_data_block() + self.max_groups() * self.block_size.blocks_per_group();
+        if self.features.bit_64 { blocks } else { blocks.min(u64::from(u32::MAX)) }
+    }
+}
+
 /// How large the filesystem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {

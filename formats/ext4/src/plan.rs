@@ -19,7 +19,7 @@ use image_tree::{Content, InodeId, Kind, Tree};
 
 use crate::error::Error;
 use crate::ondisk::checksum::Checksum;
-use crate::ondisk::dir_entry::{Entry, FileType};
+use crate::ondisk::dir_entry::{DirBlock, Entry, FileType};
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE, ROOT_INO};
 use crate::options::{self, Options};
 use blocks::{Alignment, Needs, Placement};
@@ -68,9 +68,13 @@ pub(crate) struct Xattrs {
 }
 
 impl<C> Plan<'_, C> {
-    /// The seed of every checksum but the superblock's.
+    /// The seed of every checksum but the superblock's: none where there are none.
     pub(crate) fn checksum_seed(&self) -> Checksum {
-        Checksum::of_filesystem(self.options.uuid.as_bytes())
+        if self.options.features.metadata_csum {
+            Checksum::of_filesystem(self.options.uuid.as_bytes())
+        } else {
+            Checksum::NONE
+        }
     }
 
     /// How many blocks the files would have of their own that have those of another.
@@ -132,7 +136,9 @@ fn plan_directories<'t, C>(
     let hashing = Hashing { seed, signedness: options.hash_signedness };
     let block_size = options.block_size;
     let Options { directory_slack_percent: slack_percent, linear_order, .. } = *options;
-    let layout = DirectoryLayout { block_size: block_size.len(), hashing, slack_percent, linear_order };
+    let block = DirBlock { len: block_size.len(), has_checksum: options.features.metadata_csum };
+    let has_index = options.features.dir_index;
+    let layout = DirectoryLayout { block, has_index, hashing, slack_percent, linear_order };
     let mut directories = Vec::with_capacity(inodes.directories as usize);
     for number in ROOT_INO..=inodes.last() {
         let (entries, parent, id) = match inodes.id(number) {
@@ -144,7 +150,7 @@ fn plan_directories<'t, C>(
             None => continue,
         };
         if xattrs.inline.contains_key(&number) {
-            let plan = DirectoryPlan::without_blocks(block_size.len());
+            let plan = DirectoryPlan::without_blocks(block);
             directories.push(Directory { number, parent, plan });
             continue;
         }

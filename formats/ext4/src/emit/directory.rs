@@ -4,7 +4,7 @@ use zerocopy::IntoBytes;
 use zerocopy::little_endian::U32;
 
 use crate::ondisk::checksum::Checksum;
-use crate::ondisk::dir_entry::{DOT_REC_LEN, FileType, capacity, write_entries, write_entry, write_tail};
+use crate::ondisk::dir_entry::{DOT_REC_LEN, FileType, write_entries, write_entry, write_tail};
 use crate::ondisk::htree::{
     DX_HASH_HALF_MD4, DxEntry, DxRootInfo, NODE_HEADER_LEN, ROOT_HEADER_LEN, write_index,
 };
@@ -23,14 +23,13 @@ pub(crate) fn render_block(
     block_index: u32,
     out: &mut [u8],
 ) {
-    let block_size = plan.block_size();
-    assert_eq!(out.len(), block_size, "a directory is written block by block");
+    assert_eq!(out.len(), plan.block_size(), "a directory is written block by block");
     let index_entries = plan
         .index_entries(block_index)
         .map(|entry| DxEntry { hash: U32::new(entry.key), block: U32::new(entry.block) });
     match plan.block(block_index) {
         Block::Entries { dots, entries } => {
-            let room = &mut out[..capacity(block_size)];
+            let room = &mut out[..plan.block_capacity()];
             match (dots, entries) {
                 (true, []) => write_dots(room, own_inode, parent_inode),
                 (true, _) => {

@@ -2,27 +2,32 @@
 
 use std::ops::Range;
 
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::FromZeros;
 
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::group_desc::{BLOCK_UNINIT, GroupDesc, INODE_UNINIT, INODE_ZEROED};
 use crate::ondisk::inode::words;
 use crate::plan::Plan;
 
-/// Every group's descriptor, as bytes: 64 for each.
+/// Every group's descriptor, as bytes.
 pub(crate) fn descriptors<C>(plan: &Plan<'_, C>) -> Vec<u8> {
-    let groups = plan.geometry.groups();
-    let mut bytes = Vec::with_capacity(groups as usize * size_of::<GroupDesc>());
+    let desc_size = desc_size(plan);
+    let mut bytes = vec![0; plan.geometry.groups() as usize * desc_size];
     let mut bitmaps = Bitmaps::new(plan);
-    for group in 0..groups {
-        bytes.extend_from_slice(bitmaps.descriptor(group).as_bytes());
+    for (group, out) in (0..).zip(bytes.chunks_exact_mut(desc_size)) {
+        bitmaps.descriptor(group).seal_into(bitmaps.seed, group, out);
     }
     bytes
 }
 
-/// Whether nothing of the group is in use, so that its bitmap need not be written.
+/// Bytes of a descriptor.
+pub(crate) fn desc_size<C>(plan: &Plan<'_, C>) -> usize {
+    usize::try_from(plan.geometry.desc_size).expect("32 or 64")
+}
+
+/// Whether nothing of the group is in use, so that its bitmap need not be written: it is all zeros.
 ///
-/// The last group's always is, for the bits beyond the end of the filesystem.
+/// The last group's always is written, for the bits beyond the end of the filesystem.
 pub(crate) fn is_block_uninit<C>(plan: &Plan<'_, C>, group: u32) -> bool {
     let whole = 0..plan.geometry.block_size.blocks_per_group();
     group + 1 < plan.geometry.groups() && plan.placement.free_in(&plan.geometry, group).eq([whole])
@@ -86,24 +91,29 @@ impl<'p, 't, C> Bitmaps<'p, 't, C> {
         let used_inodes = used_inodes(self.plan, group);
         let free_inodes = geometry.inodes_per_group - used_inodes;
         let free_blocks: u64 = placement.free_in(geometry, group).map(|range| range.end - range.start).sum();
-        let mut desc = GroupDesc { bg_flags: INODE_ZEROED.into(), ..GroupDesc::new_zeroed() };
+        let mut desc = GroupDesc::new_zeroed();
         (desc.bg_block_bitmap_lo, desc.bg_block_bitmap_hi) = words(places.block_bitmap);
         (desc.bg_inode_bitmap_lo, desc.bg_inode_bitmap_hi) = words(places.inode_bitmap);
         (desc.bg_inode_table_lo, desc.bg_inode_table_hi) = words(places.inode_table);
         // A group has at most 32,768 of each, so the high halves stay 0.
         desc.bg_free_blocks_count_lo = u16::try_from(free_blocks).expect("at most 32,768").into();
         desc.bg_free_inodes_count_lo = u16::try_from(free_inodes).expect("at most 32,768").into();
-        desc.bg_itable_unused_lo = desc.bg_free_inodes_count_lo;
         desc.bg_used_dirs_count_lo = u16::try_from(self.directories(group)).expect("at most 32,768").into();
 
-        if is_block_uninit(self.plan, group) {
+        // Flags, and so what is left out for them, count only where the descriptor has a checksum.
+        let has_flags = self.plan.options.features.metadata_csum;
+        if has_flags {
+            desc.bg_flags = INODE_ZEROED.into();
+            desc.bg_itable_unused_lo = desc.bg_free_inodes_count_lo;
+        }
+        if has_flags && is_block_uninit(self.plan, group) {
             desc.bg_flags = (desc.bg_flags.get() | BLOCK_UNINIT).into();
         } else {
             let checksum = self.block_bitmap_checksum(group, free_blocks);
             desc.bg_block_bitmap_csum_lo = checksum.low().into();
             desc.bg_block_bitmap_csum_hi = checksum.high().into();
         }
-        if used_inodes == 0 {
+        if has_flags && used_inodes == 0 {
             desc.bg_flags = (desc.bg_flags.get() | INODE_UNINIT).into();
         } else {
             write_inode_bitmap(self.plan, group, &mut self.buffer);
@@ -111,7 +121,6 @@ impl<'p, 't, C> Bitmaps<'p, 't, C> {
             desc.bg_inode_bitmap_csum_lo = checksum.low().into();
             desc.bg_inode_bitmap_csum_hi = checksum.high().into();
         }
-        desc.seal(self.seed, group);
         desc
     }
 

@@ -103,7 +103,7 @@ pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: 
     match piece.what {
         What::Superblock(group) => out.copy_from_slice(superblock::superblock(plan, group).as_bytes()),
         What::Descriptors(group) => {
-            let from = &descriptors[group as usize * 64..];
+            let from = &descriptors[group as usize * groups::desc_size(plan)..];
             let len = from.len().min(out.len());
             out[..len].copy_from_slice(&from[..len]);
         }
@@ -175,7 +175,7 @@ impl Pieces {
     /// Superblocks, descriptors and their reserve, in every group that has them.
     fn add_copies<C>(&mut self, plan: &Plan<'_, C>) {
         let geometry = &plan.geometry;
-        let descriptors_per_block = u32_of(self.block_size.descs_per_block());
+        let descriptors_per_block = u32_of(self.block_size.descs_per_block(geometry.desc_size));
         for group in geometry.backup_groups() {
             let block = geometry.first_block(group);
             self.add(block, size_of::<Superblock>() as u64, What::Superblock(group));
@@ -198,7 +198,8 @@ impl Pieces {
                 self.add_block(places.block_bitmap, What::BlockBitmap(group));
             }
             let used = groups::used_inodes(plan, group);
-            if used > 0 {
+            // Without a checksum of its descriptor, no flag says that a group has none.
+            if used > 0 || !plan.options.features.metadata_csum {
                 self.add_block(places.inode_bitmap, What::InodeBitmap(group));
             }
             let first = group * plan.geometry.inodes_per_group + 1;

@@ -1,7 +1,7 @@
 //! The superblock and its copies.
 
 use zerocopy::FromZeros;
-use zerocopy::little_endian::U32;
+use zerocopy::little_endian::{U16, U32};
 
 use super::inodes::{journal_size, journal_tree};
 use crate::Signedness;
@@ -55,19 +55,21 @@ pub(crate) fn superblock<C>(plan: &Plan<'_, C>, group: u32) -> Superblock {
         s_volume_name: options.label.padded(),
         s_hash_seed: options.hash_seed.into_bytes(),
         s_def_hash_version: HASH_HALF_MD4,
-        s_desc_size: 64.into(),
+        s_desc_size: U16::new(if options.features.bit_64 { 64 } else { 0 }),
         s_default_mount_opts: DEFAULT_MOUNT_OPTS.into(),
         s_min_extra_isize: EXTRA_ISIZE.into(),
         s_want_extra_isize: EXTRA_ISIZE.into(),
         s_flags: hash_flag(options.hash_signedness).into(),
         s_log_groups_per_flex: LOG_GROUPS_PER_FLEX,
-        s_checksum_type: CHECKSUM_TYPE_CRC32C,
+        s_checksum_type: if options.features.metadata_csum { CHECKSUM_TYPE_CRC32C } else { 0 },
         s_overhead_clusters: u32::try_from(overhead(plan)).unwrap_or(u32::MAX).into(),
         ..Superblock::new_zeroed()
     };
     set_features(plan, &mut superblock);
     set_journal(plan, &mut superblock);
-    superblock.seal();
+    if options.features.metadata_csum {
+        superblock.seal();
+    }
     superblock
 }
 
@@ -79,7 +81,10 @@ fn hash_flag(signedness: Signedness) -> u32 {
 }
 
 fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
-    let mut features = compat::EXT_ATTR | compat::DIR_INDEX;
+    let mut features = compat::EXT_ATTR;
+    if plan.options.features.dir_index {
+        features |= compat::DIR_INDEX;
+    }
     if plan.placement.resize_dind.is_some() {
         features |= compat::RESIZE_INODE;
         superblock.s_reserved_gdt_blocks =
@@ -98,7 +103,10 @@ fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     }
     superblock.s_feature_compat = features.into();
 
-    let mut features = incompat::FILETYPE | incompat::EXTENTS | incompat::BIT_64 | incompat::FLEX_BG;
+    let mut features = incompat::FILETYPE | incompat::EXTENTS | incompat::FLEX_BG;
+    if plan.options.features.bit_64 {
+        features |= incompat::BIT_64;
+    }
     if plan.options.features.metadata_csum_seed {
         features |= incompat::CSUM_SEED;
         superblock.s_checksum_seed = plan.checksum_seed().value().into();
@@ -112,8 +120,10 @@ fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
         | ro_compat::LARGE_FILE
         | ro_compat::HUGE_FILE
         | ro_compat::DIR_NLINK
-        | ro_compat::EXTRA_ISIZE
-        | ro_compat::METADATA_CSUM;
+        | ro_compat::EXTRA_ISIZE;
+    if plan.options.features.metadata_csum {
+        features |= ro_compat::METADATA_CSUM;
+    }
     if plan.options.features.read_only {
         features |= ro_compat::READONLY;
     }

@@ -2,13 +2,15 @@
 //!
 //! Kernel documentation, `filesystems/ext4/checksums.rst`.
 
-/// A checksum in progress.
+/// A checksum in progress, or none: then all that continues it is none either, and 0 is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Checksum(u32);
+pub(crate) struct Checksum(Option<u32>);
 
 impl Checksum {
     /// The start of every checksum that is not chained to another.
-    pub(crate) const START: Self = Self(!0);
+    pub(crate) const START: Self = Self(Some(!0));
+    /// What a filesystem without `metadata_csum` has in place of checksums.
+    pub(crate) const NONE: Self = Self(None);
 
     /// The seed of all metadata of a filesystem but the superblock: `s_checksum_seed`.
     pub(crate) fn of_filesystem(uuid: &[u8; 16]) -> Self {
@@ -24,23 +26,28 @@ impl Checksum {
     #[must_use]
     pub(crate) fn update(self, bytes: &[u8]) -> Self {
         // The crate inverts before and after; ext4 does neither.
-        Self(!crc32c::crc32c_append(!self.0, bytes))
+        Self(self.0.map(|sum| !crc32c::crc32c_append(!sum, bytes)))
+    }
+
+    /// Whether there are checksums, and room for them where they have a structure of their own.
+    pub(crate) fn exists(self) -> bool {
+        self.0.is_some()
     }
 
     /// The value to store.
     pub(crate) fn value(self) -> u32 {
-        self.0
+        self.0.unwrap_or(0)
     }
 
     /// The low half, for fields of 16 bits.
     #[expect(clippy::cast_possible_truncation, reason = "the field holds the low 16 bits")]
     pub(crate) fn low(self) -> u16 {
-        self.0 as u16
+        self.value() as u16
     }
 
     /// The high half, where a field of 16 bits has a sister for it.
     pub(crate) fn high(self) -> u16 {
-        (self.0 >> 16) as u16
+        (self.value() >> 16) as u16
     }
 }
 
@@ -52,6 +59,12 @@ mod tests {
     fn the_check_value_of_crc32c() {
         // RFC 3720, B.4 lists crc32c with its final inversion.
         assert_eq!(!Checksum::START.update(b"123456789").value(), 0xE306_9283);
+    }
+
+    #[test]
+    fn what_continues_none_is_none() {
+        let sum = Checksum::NONE.of_inode(12, 0).update(b"anything");
+        assert_eq!((sum.value(), sum.low(), sum.high(), sum.exists()), (0, 0, 0, false));
     }
 
     #[test]

@@ -108,9 +108,20 @@ pub(crate) const fn rec_len(name_len: usize) -> usize {
     (size_of::<DirEntry2>() + name_len).next_multiple_of(4)
 }
 
-/// Bytes for entries in a block of `block_size` bytes: all but the tail.
-pub(crate) const fn capacity(block_size: usize) -> usize {
-    block_size - TAIL_LEN
+/// The form of a directory's blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DirBlock {
+    /// 1024, 2048 or 4096 bytes.
+    pub(crate) len: usize,
+    /// Whether each ends with a checksum.
+    pub(crate) has_checksum: bool,
+}
+
+impl DirBlock {
+    /// Bytes for entries: all but the tail.
+    pub(crate) const fn capacity(self) -> usize {
+        if self.has_checksum { self.len - TAIL_LEN } else { self.len }
+    }
 }
 
 /// Writes an entry that takes all of `out`, which is zeroed.
@@ -146,9 +157,12 @@ pub(crate) fn write_entries(mut room: &mut [u8], entries: &[Entry<'_>]) {
     write_entry(room, last.inode, last.file_type, last.name);
 }
 
-/// Writes the tail of a finished block of entries. `seed` is the checksum seed of the directory's inode.
+/// Writes the tail of a finished block of entries, if it has one. `seed` is the checksum seed of the directory's inode.
 pub(crate) fn write_tail(block: &mut [u8], seed: Checksum) {
-    let (entries, tail) = block.split_at_mut(capacity(block.len()));
+    if !seed.exists() {
+        return;
+    }
+    let (entries, tail) = block.split_at_mut(block.len() - TAIL_LEN);
     let fields = DirEntryTail {
         det_reserved_zero1: U32::ZERO,
         det_rec_len: U16::new(12),

@@ -1,4 +1,5 @@
-//! `struct ext4_group_desc` of 64 bytes, as the feature `64bit` has it (`filesystems/ext4/group_descr.rst`).
+//! `struct ext4_group_desc` (`filesystems/ext4/group_descr.rst`): 64 bytes, of which there are the first 32 without the feature
+//! `64bit`.
 
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
@@ -46,9 +47,12 @@ const _: () = assert!(size_of::<GroupDesc>() == 64);
 const _: () = assert!(std::mem::offset_of!(GroupDesc, bg_checksum) == 0x1E);
 
 impl GroupDesc {
-    /// Fills `bg_checksum`: the low half of the crc32c of the group's number and the descriptor.
-    pub(crate) fn seal(&mut self, filesystem: Checksum, group: u32) {
+    /// Fills `bg_checksum`, the low half of the crc32c of the group's number and the descriptor, of which `out` is as much
+    /// as there is; and writes it there.
+    pub(crate) fn seal_into(mut self, filesystem: Checksum, group: u32, out: &mut [u8]) {
         self.bg_checksum = 0.into();
-        self.bg_checksum = filesystem.update(&group.to_le_bytes()).update(self.as_bytes()).low().into();
+        let covered = &self.as_bytes()[..out.len()];
+        self.bg_checksum = filesystem.update(&group.to_le_bytes()).update(covered).low().into();
+        out.copy_from_slice(&self.as_bytes()[..out.len()]);
     }
 }

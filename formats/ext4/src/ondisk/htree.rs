@@ -7,7 +7,7 @@ use zerocopy::little_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::checksum::Checksum;
-use super::dir_entry::{DOT_REC_LEN, DirEntry2};
+use super::dir_entry::{DOT_REC_LEN, DirBlock, DirEntry2};
 
 /// `struct dx_root_info`: what a root says of its tree. It follows `.` and `..`, each of 12 bytes.
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -70,17 +70,22 @@ const _: () = assert!(ROOT_HEADER_LEN == 32);
 /// Bytes before the entries of a node: an unused directory entry over the whole block.
 pub(crate) const NODE_HEADER_LEN: usize = size_of::<DirEntry2>();
 
-/// How many entries a root has room for: 507 in a block of 4096 bytes.
-pub(crate) const fn root_limit(block_size: usize) -> usize {
-    (block_size - ROOT_HEADER_LEN - size_of::<DxTail>()) / size_of::<DxEntry>()
+/// How many entries a root has room for: 507 in a block of 4096 bytes with a checksum.
+pub(crate) const fn root_limit(block: DirBlock) -> usize {
+    limit(block.len, ROOT_HEADER_LEN, block.has_checksum)
 }
 
-/// How many entries a node has room for: 510 in a block of 4096 bytes.
-pub(crate) const fn node_limit(block_size: usize) -> usize {
-    (block_size - NODE_HEADER_LEN - size_of::<DxTail>()) / size_of::<DxEntry>()
+/// How many entries a node has room for: 510 in a block of 4096 bytes with a checksum.
+pub(crate) const fn node_limit(block: DirBlock) -> usize {
+    limit(block.len, NODE_HEADER_LEN, block.has_checksum)
 }
 
-/// Writes the entries of an index block, whose header of `header_len` bytes is already there, and its tail.
+const fn limit(block_len: usize, header_len: usize, has_checksum: bool) -> usize {
+    let tail = if has_checksum { size_of::<DxTail>() } else { 0 };
+    (block_len - header_len - tail) / size_of::<DxEntry>()
+}
+
+/// Writes the entries of an index block, whose header of `header_len` bytes is already there, and its tail, if it has one.
 /// `seed` is the checksum seed of the directory's inode. The hash of the first entry is not stored.
 ///
 /// # Panics
@@ -92,7 +97,7 @@ pub(crate) fn write_index(
     seed: Checksum,
 ) {
     const ENTRY: usize = size_of::<DxEntry>();
-    let limit = (block.len() - header_len - size_of::<DxTail>()) / ENTRY;
+    let limit = limit(block.len(), header_len, seed.exists());
     let mut count = 0;
     for entry in entries {
         assert!(count < limit, "an index block has room for {limit} entries");
@@ -104,6 +109,9 @@ pub(crate) fn write_index(
     let countlimit = DxCountlimit { limit: u16_of(limit), count: u16_of(count) };
     block[header_len..header_len + size_of::<DxCountlimit>()].copy_from_slice(countlimit.as_bytes());
 
+    if !seed.exists() {
+        return;
+    }
     let blank = DxTail { dt_reserved: U32::ZERO, dt_checksum: U32::ZERO };
     let checksum = seed.update(&block[..header_len + count * ENTRY]).update(blank.as_bytes());
     let tail = DxTail { dt_checksum: U32::new(checksum.value()), ..blank };
@@ -251,8 +259,11 @@ mod tests {
 
     #[test]
     fn limits_of_the_kernel() {
-        assert_eq!([1024, 2048, 4096].map(root_limit), [123, 251, 507]);
-        assert_eq!([1024, 2048, 4096].map(node_limit), [126, 254, 510]);
+        let blocks = |has_checksum| [1024, 2048, 4096].map(|len| DirBlock { len, has_checksum });
+        assert_eq!(blocks(true).map(root_limit), [123, 251, 507]);
+        assert_eq!(blocks(true).map(node_limit), [126, 254, 510]);
+        assert_eq!(blocks(false).map(root_limit), [124, 252, 508]);
+        assert_eq!(blocks(false).map(node_limit), [127, 255, 511]);
     }
 
     /// debugfs hashes some names of every length, many of them not ASCII.

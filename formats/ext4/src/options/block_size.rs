@@ -93,24 +93,14 @@ impl BlockSize {
         }
     }
 
-    /// Group descriptors of a block.
-    pub(crate) const fn descs_per_block(self) -> u64 {
-        self.bytes() / 64
+    /// Group descriptors of a block, each of `desc_size` bytes.
+    pub(crate) const fn descs_per_block(self, desc_size: u64) -> u64 {
+        self.bytes() / desc_size
     }
 
     /// Block addresses of an indirect block.
     pub(crate) const fn addresses(self) -> u64 {
         self.bytes() / 4
-    }
-
-    /// The most groups: half of a group's blocks hold their descriptors. More would need `meta_bg`.
-    pub(crate) const fn max_groups(self) -> u64 {
-        self.blocks_per_group() / 2 * self.descs_per_block()
-    }
-
-    /// The most blocks of a filesystem: [`BlockSize::max_groups`], and what lies before them.
-    pub(crate) const fn max_blocks(self) -> u64 {
-        self.first_data_block() + self.max_groups() * self.blocks_per_group()
     }
 
     /// The most inodes of a filesystem: as many as 32 bits can count, in the steps there are.

@@ -28,6 +28,12 @@ pub(crate) fn check(options: &Options) -> Result<(), Error> {
             "leave one of them out",
         ),
         (
+            features.metadata_csum_seed && !features.metadata_csum,
+            "metadata_csum_seed",
+            "a filesystem without metadata_csum",
+            "leave both of them out, or neither",
+        ),
+        (
             options.resize_limit.is_some() && !features.resize_inode,
             "a limit to grow to",
             "a filesystem without resize_inode",

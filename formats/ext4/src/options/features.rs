@@ -5,6 +5,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a bit of the superblock, with its name")]
 pub struct Features {
+    /// `COMPAT_DIR_INDEX`: directories of more than a block have an index of hashes. Without it, which is for readers that do
+    /// not know it, each lookup reads a directory from its start, and a directory has at most 64,998 others in it.
+    pub dir_index: bool,
     /// `COMPAT_RESIZE_INODE`: blocks are reserved behind the group descriptors, so that a mounted filesystem can grow.
     /// [`Options::resize_limit`](crate::Options::resize_limit) says how far.
     pub resize_inode: bool,
@@ -22,8 +25,14 @@ pub struct Features {
     /// files. Not for guests that mount with DAX: the kernel refuses `dax` for a filesystem that has this feature, whether
     /// or not a file makes use of it. Needs Linux 3.8; many boot loaders and other readers of ext4 do not know it.
     pub inline_data: bool,
+    /// `INCOMPAT_64BIT`: group descriptors of 64 bytes, with the whole of each checksum, and as many blocks as they can list.
+    /// Without it, which old boot loaders need, they have 32 bytes, and there are fewer than 2³² blocks.
+    pub bit_64: bool,
+    /// `RO_COMPAT_METADATA_CSUM`: each structure has a checksum. Without it there is none at all, not even of group
+    /// descriptors (`uninit_bg`), as mke2fs 1.47 makes it; for Linux before 3.5 and readers that refuse the feature.
+    pub metadata_csum: bool,
     /// `INCOMPAT_CSUM_SEED`: checksums do not depend on the UUID, so that it can be changed while the filesystem is
-    /// mounted. Needs Linux 4.4.
+    /// mounted. Needs `metadata_csum`, and Linux 4.4.
     pub metadata_csum_seed: bool,
     /// `RO_COMPAT_READONLY`: no kernel writes to the filesystem; a mount for writing becomes one for reading.
     pub read_only: bool,
@@ -32,10 +41,13 @@ pub struct Features {
 impl Features {
     /// What mke2fs 1.47 makes, but for `orphan_file`.
     pub const DEFAULT: Self = Self {
+        dir_index: true,
         resize_inode: true,
         sparse_super2: false,
         orphan_file: false,
         inline_data: false,
+        bit_64: true,
+        metadata_csum: true,
         metadata_csum_seed: true,
         read_only: false,
     };

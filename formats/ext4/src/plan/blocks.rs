@@ -371,6 +371,7 @@ mod tests {
     fn geometry(blocks: u64) -> Geometry {
         Geometry {
             block_size: BlockSize::B4096,
+            desc_size: 64,
             blocks,
             inodes_per_group: 16,
             journal_blocks: 0,

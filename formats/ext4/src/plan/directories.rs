@@ -8,10 +8,12 @@
 //!
 //! The nodes come last because `e2fsck -D` puts them there: an image it has optimised stays as it is.
 
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
 use crate::LinearOrder;
-use crate::ondisk::dir_entry::{DOT_REC_LEN, Entry, capacity};
+use crate::ondisk::dir_entry::{DOT_REC_LEN, DirBlock, Entry};
 use crate::ondisk::htree::{NameHash, Signedness, half_md4, node_limit, root_limit};
 
 /// How names hash: `s_hash_seed`, and the signedness in `s_flags`.
@@ -32,8 +34,10 @@ impl Hashing {
 /// What all directories of a filesystem have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DirectoryLayout {
-    /// 1024, 2048 or 4096 bytes.
-    pub(crate) block_size: usize,
+    /// The form of their blocks.
+    pub(crate) block: DirBlock,
+    /// Whether those that do not fit in their blocks otherwise have an index (`dir_index`).
+    pub(crate) has_index: bool,
     /// The order of indexed directories.
     pub(crate) hashing: Hashing,
     /// A leaf is full once less than this share of it, in percent, is left. 0 packs leaves as full as they get;
@@ -61,12 +65,28 @@ pub enum DirectoryError {
         /// Bytes of a block.
         block_size: usize,
     },
+    /// A directory without an index has more names than can be addressed.
+    #[error(
+        "its {entries} names fill more than {limit} blocks of {block_size} bytes, the limit without dir_index; \
+         leave dir_index in, or put the names in several directories"
+    )]
+    TooLong {
+        /// Names in the directory.
+        entries: usize,
+        /// The most blocks.
+        limit: usize,
+        /// Bytes of a block.
+        block_size: usize,
+    },
 }
+
+/// The kernel reads 32 bits of the length of a directory; 31 are as many as every reader takes.
+const MAX_LEN_WITHOUT_INDEX: usize = 1 << 31;
 
 /// A directory in blocks.
 #[derive(Debug)]
 pub(crate) struct DirectoryPlan<'t> {
-    block_size: usize,
+    block: DirBlock,
     /// In the order they are written.
     entries: Vec<Entry<'t>>,
     shape: Shape,
@@ -112,50 +132,52 @@ pub(crate) enum Block<'p, 't> {
 /// `min_blocks` blocks or more, the further ones empty; entries are put in those before an index is made.
 ///
 /// # Errors
-/// When there are more names than an index can lead to.
+/// When there are more names than an index can lead to, or without one than a directory can have.
 pub(crate) fn plan<'t>(
     mut entries: Vec<Entry<'t>>,
     min_blocks: u32,
     layout: &DirectoryLayout,
 ) -> Result<DirectoryPlan<'t>, DirectoryError> {
     debug_assert!(entries.is_sorted_by(|a, b| a.name < b.name), "entries come by name, each name once");
-    let block_size = layout.block_size;
+    let block = layout.block;
     let mut blocks = usize_of(min_blocks).max(1);
     if layout.linear_order == LinearOrder::ByInode {
-        blocks = blocks.max(unindexed_blocks(&entries, block_size));
+        blocks = blocks.max(unindexed_blocks(&entries, block));
         // The sort is stable, so the names of one inode stay in the order of names.
         entries.sort_by_key(|entry| entry.inode);
     }
-    match linear(&entries, blocks, block_size) {
-        Some(starts) => Ok(DirectoryPlan { block_size, entries, shape: Shape::Linear(starts) }),
-        None => indexed(entries, layout),
+    let limit = if layout.has_index { blocks } else { MAX_LEN_WITHOUT_INDEX / block.len };
+    match linear(&entries, blocks..=limit, block) {
+        Some(starts) => Ok(DirectoryPlan { block, entries, shape: Shape::Linear(starts) }),
+        None if layout.has_index => indexed(entries, layout),
+        None => Err(DirectoryError::TooLong { entries: entries.len(), limit, block_size: block.len }),
     }
 }
 
 /// How many blocks `e2fsck -D` leaves without an index. It forgets the checksum when it decides whether the entries fit in
 /// one, so that a few directories have two.
-fn unindexed_blocks(entries: &[Entry<'_>], block_size: usize) -> usize {
+fn unindexed_blocks(entries: &[Entry<'_>], block: DirBlock) -> usize {
     let bytes: usize = entries.iter().map(Entry::rec_len).sum();
-    let without_checksum = block_size - 2 * DOT_REC_LEN;
-    let with_checksum = capacity(block_size) - 2 * DOT_REC_LEN;
+    let without_checksum = block.len - 2 * DOT_REC_LEN;
+    let with_checksum = block.capacity() - 2 * DOT_REC_LEN;
     if bytes > with_checksum && bytes < without_checksum { 2 } else { 1 }
 }
 
-/// Where each of `blocks` blocks starts, if the entries fit in them.
-fn linear(entries: &[Entry<'_>], blocks: usize, block_size: usize) -> Option<Vec<usize>> {
+/// Where each block starts, if the entries fit in so many.
+fn linear(entries: &[Entry<'_>], blocks: RangeInclusive<usize>, block: DirBlock) -> Option<Vec<usize>> {
     let mut starts = vec![0];
-    let mut left = capacity(block_size) - 2 * DOT_REC_LEN;
+    let mut left = block.capacity() - 2 * DOT_REC_LEN;
     for (index, entry) in entries.iter().enumerate() {
         if entry.rec_len() > left {
-            if starts.len() == blocks {
+            if starts.len() >= *blocks.end() {
                 return None;
             }
             starts.push(index);
-            left = capacity(block_size);
+            left = block.capacity();
         }
         left -= entry.rec_len();
     }
-    starts.resize(blocks, entries.len());
+    starts.resize(starts.len().max(*blocks.start()), entries.len());
     Some(starts)
 }
 
@@ -163,20 +185,20 @@ fn indexed<'t>(
     mut entries: Vec<Entry<'t>>,
     layout: &DirectoryLayout,
 ) -> Result<DirectoryPlan<'t>, DirectoryError> {
-    let block_size = layout.block_size;
+    let block = layout.block;
     entries.sort_by_cached_key(|entry| (layout.hashing.hash(entry.name), entry.name));
     let leaves = leaves(&entries, layout);
-    let limit = root_limit(block_size) * node_limit(block_size);
+    let limit = root_limit(block) * node_limit(block);
     if leaves.len() > limit {
         let (entries, leaves) = (entries.len(), leaves.len());
-        return Err(DirectoryError::TooManyNames { entries, leaves, limit, block_size });
+        return Err(DirectoryError::TooManyNames { entries, leaves, limit, block_size: block.len });
     }
-    Ok(DirectoryPlan { block_size, entries, shape: Shape::Indexed(leaves) })
+    Ok(DirectoryPlan { block, entries, shape: Shape::Indexed(leaves) })
 }
 
 /// Packs entries, which are in the order of their hashes.
 fn leaves(entries: &[Entry<'_>], layout: &DirectoryLayout) -> Vec<Leaf> {
-    let capacity = capacity(layout.block_size);
+    let capacity = layout.block.capacity();
     let slack = capacity * usize::from(layout.slack_percent) / 100;
     let mut leaves = Vec::new();
     let mut left = 0;
@@ -200,8 +222,8 @@ fn key(entries: &[Entry<'_>], first: usize, hashing: &Hashing) -> u32 {
 
 impl<'t> DirectoryPlan<'t> {
     /// A directory whose entries lie in its inode.
-    pub(crate) fn without_blocks(block_size: usize) -> Self {
-        Self { block_size, entries: Vec::new(), shape: Shape::Linear(Vec::new()) }
+    pub(crate) fn without_blocks(block: DirBlock) -> Self {
+        Self { block, entries: Vec::new(), shape: Shape::Linear(Vec::new()) }
     }
 
     /// Blocks of the directory.
@@ -220,7 +242,12 @@ impl<'t> DirectoryPlan<'t> {
 
     /// Bytes of a block.
     pub(crate) fn block_size(&self) -> usize {
-        self.block_size
+        self.block.len
+    }
+
+    /// Bytes for entries in a block that is not of an index.
+    pub(crate) fn block_capacity(&self) -> usize {
+        self.block.capacity()
     }
 
     /// What block `index` of the directory holds.
@@ -256,7 +283,7 @@ impl<'t> DirectoryPlan<'t> {
 
     /// What the root or node in block `index` leads to; nothing for other blocks.
     pub(crate) fn index_entries(&self, index: u32) -> impl Iterator<Item = IndexEntry> + '_ {
-        let node_limit = node_limit(self.block_size);
+        let node_limit = node_limit(self.block);
         let leaves = match &self.shape {
             Shape::Linear(_) => &[][..],
             Shape::Indexed(leaves) => leaves,
@@ -279,8 +306,8 @@ impl<'t> DirectoryPlan<'t> {
     /// Nodes between the root and the leaves: none while the root has room for all leaves.
     fn node_count(&self) -> usize {
         match &self.shape {
-            Shape::Indexed(leaves) if leaves.len() > root_limit(self.block_size) => {
-                leaves.len().div_ceil(node_limit(self.block_size))
+            Shape::Indexed(leaves) if leaves.len() > root_limit(self.block) => {
+                leaves.len().div_ceil(node_limit(self.block))
             }
             _ => 0,
         }

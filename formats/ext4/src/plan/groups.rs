@@ -7,6 +7,8 @@ use crate::options::Options;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
     pub(crate) block_size: BlockSize,
+    /// Bytes of a group descriptor.
+    pub(crate) desc_size: u64,
     /// All blocks.
     pub(crate) blocks: u64,
     /// A multiple of [`BlockSize::inode_step`].
@@ -28,7 +30,7 @@ impl Geometry {
 
     /// Blocks that hold the group descriptors.
     pub(crate) fn gdt_blocks(&self) -> u32 {
-        gdt_blocks_of(self.groups(), self.block_size)
+        gdt_blocks_of(self.groups(), self.block_size.descs_per_block(self.desc_size))
     }
 
     /// Blocks of one copy of superblock, descriptors and reserve.
@@ -69,8 +71,8 @@ pub(crate) fn groups_of(blocks: u64, block_size: BlockSize) -> u32 {
 }
 
 /// How many blocks the descriptors of that many groups fill.
-pub(crate) fn gdt_blocks_of(groups: u32, block_size: BlockSize) -> u32 {
-    u32::try_from(u64::from(groups).div_ceil(block_size.descs_per_block())).expect("a quotient of a u32")
+pub(crate) fn gdt_blocks_of(groups: u32, descs_per_block: u64) -> u32 {
+    u32::try_from(u64::from(groups).div_ceil(descs_per_block)).expect("a quotient of a u32")
 }
 
 /// The first block of a group.
@@ -149,9 +151,10 @@ pub(crate) fn reserved_gdt_blocks(blocks: u64, options: &Options) -> u32 {
     let largest = largest.min(u64::from(u32::MAX));
     let groups =
         largest.saturating_sub(block_size.first_data_block()).div_ceil(block_size.blocks_per_group());
+    let descs_per_block = block_size.descs_per_block(options.desc_size());
     let more = groups
-        .div_ceil(block_size.descs_per_block())
-        .saturating_sub(u64::from(gdt_blocks_of(groups_of(blocks, block_size), block_size)));
+        .div_ceil(descs_per_block)
+        .saturating_sub(u64::from(gdt_blocks_of(groups_of(blocks, block_size), descs_per_block)));
     u32::try_from(more.min(block_size.addresses())).expect("at most 1024")
 }
 

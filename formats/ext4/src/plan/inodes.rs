@@ -59,13 +59,16 @@ impl Inodes {
         self.id(FIRST_INO).is_some()
     }
 
+    /// The links of a file, with that of a `lost+found` which is not of the tree.
+    fn all_links(&self, id: InodeId) -> u64 {
+        let of_lost_and_found = id == Tree::<()>::ROOT && !self.has_own_lost_and_found();
+        self.links[id.index()] + u64::from(of_lost_and_found)
+    }
+
     /// `i_links_count` of a file: its names, and for a directory `.` and the `..` of each directory within. A
     /// directory with more than 65,000 has 1, which stands for "many" (`dir_nlink`).
     pub(crate) fn links_count(&self, id: InodeId) -> u16 {
-        let mut links = self.links[id.index()];
-        if id == Tree::<()>::ROOT && !self.has_own_lost_and_found() {
-            links += 1;
-        }
+        let links = self.all_links(id);
         if links > LINK_MAX { 1 } else { u16::try_from(links).expect("at most 65,000") }
     }
 }
@@ -125,7 +128,24 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<In
             return Err(Error::inexpressible(path(), reason));
         }
     }
+    if !options.features.dir_index {
+        check_subdirectories(tree, &inodes)?;
+    }
     Ok(inodes)
+}
+
+/// The kernel counts the directories in a directory without an index one by one, and refuses more than a file can have links.
+fn check_subdirectories<C>(tree: &Tree<C>, inodes: &Inodes) -> Result<(), Error> {
+    let ids = inodes.ids.iter().flatten();
+    let mut directories = ids.filter(|id| matches!(tree.get(**id).kind, Kind::Directory(_)));
+    match directories.find(|id| inodes.all_links(**id) > LINK_MAX) {
+        None => Ok(()),
+        Some(id) => {
+            // Its own two links are not directories within.
+            let (count, limit) = (inodes.all_links(*id) - 2, LINK_MAX - 2);
+            Err(Error::inexpressible(tree.path_of(*id), Inexpressible::TooManyDirectories { count, limit }))
+        }
+    }
 }
 
 fn check<C: Content>(tree: &Tree<C>, id: InodeId, block_size: BlockSize) -> Result<(), Inexpressible> {

@@ -48,7 +48,7 @@ pub(crate) fn required(placement: &Placement, geometry: &Geometry, options: &Opt
         // More blocks are more that are kept and, in percent, more that are asked for: from below, the first size found is
         // the smallest. Where none is found, the search ends beyond the largest.
         let end = placement.end_with(free_for(blocks, options));
-        if end <= blocks || end > options.block_size.max_blocks() {
+        if end <= blocks || end > options.max_blocks() {
             return end;
         }
         blocks = end;

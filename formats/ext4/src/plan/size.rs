@@ -43,7 +43,7 @@ fn check(inodes: u32, options: &Options) -> Result<(), Error> {
     let all = if options.inodes.is_some() { MAX_FREE_PERCENT } else { MAX_FREE_PERCENT_WITH_INODES_FOR_IT };
     let free_limit = all - options.reserved_percent;
     let free =
-        if options.reserved_percent == 0 { "free space" } else { "free space beside the reserve for root" };
+        if options.reserved_percent == 0 { "free space" } else { "beside the reserve for root, free space" };
     match (options.size, options.inodes) {
         (Size::FreePercent(percent), _) if percent > free_limit => {
             Err(Error::Percentage { what: free, percent, limit: free_limit })
@@ -74,7 +74,7 @@ impl Sizing<'_> {
     /// A filesystem of exactly `bytes`, but for a rest too short to be a block or a group.
     fn fixed(&self, bytes: u64) -> Result<(Geometry, Placement), Error> {
         let blocks = bytes >> self.block_size.log2();
-        if blocks > self.block_size.max_blocks() {
+        if blocks > self.options.max_blocks() {
             return Err(self.too_large());
         }
         self.check_inodes_of(blocks)?;
@@ -135,7 +135,7 @@ impl Sizing<'_> {
         let for_inodes = self.inodes.div_ceil(self.block_size.max_inodes_per_group());
         let mut groups = self.data.div_ceil(blocks_per_group).max(for_inodes).max(1);
         loop {
-            if groups > self.block_size.max_groups() {
+            if groups > self.options.max_groups() {
                 return Err(self.too_large());
             }
             match self.smallest_of(groups)? {
@@ -157,6 +157,10 @@ impl Sizing<'_> {
         loop {
             if blocks > first_of_last + self.block_size.blocks_per_group() {
                 return Ok(Found::NeedsBlocks(blocks));
+            }
+            // Where 32 bits count the blocks, they end within a group.
+            if blocks > self.options.max_blocks() {
+                return Err(self.too_large());
             }
             let Some(geometry) = self.geometry(blocks) else {
                 return self.refuse_inodes(groups);
@@ -200,7 +204,7 @@ impl Sizing<'_> {
     }
 
     fn refuse_inodes(&self, groups: u64) -> Result<Found, Error> {
-        if groups < self.block_size.max_groups() {
+        if groups < self.options.max_groups() {
             let all = groups * self.block_size.blocks_per_group();
             return Ok(Found::NeedsBlocks(self.block_size.first_data_block() + all + 1));
         }
@@ -241,7 +245,13 @@ impl Sizing<'_> {
     }
 
     fn too_large(&self) -> Error {
-        Error::TooLarge { limit_bytes: self.block_size.offset(self.block_size.max_blocks()) }
+        let blocks = self.options.max_blocks();
+        let limit_bytes = self.block_size.offset(blocks);
+        if self.options.features.bit_64 || blocks < u64::from(u32::MAX) {
+            Error::TooLarge { limit_bytes }
+        } else {
+            Error::TooLargeFor32Bits { limit_bytes }
+        }
     }
 }
 
@@ -254,6 +264,7 @@ enum Found {
 fn without_inodes(blocks: u64, options: &Options) -> Geometry {
     Geometry {
         block_size: options.block_size,
+        desc_size: options.desc_size(),
         blocks,
         inodes_per_group: 0,
         journal_blocks: journal::blocks_for(options.journal, blocks),

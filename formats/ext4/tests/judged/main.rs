@@ -11,6 +11,7 @@ mod holes;
 mod inline;
 mod judge;
 mod kernel;
+mod old;
 mod orphan;
 mod pattern;
 mod profiles;

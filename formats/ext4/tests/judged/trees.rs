@@ -273,17 +273,22 @@ fn free_options(options: Options, block_size: BlockSize) -> impl Strategy<Value 
     let directories =
         (select(vec![0, 1, 20, 50]), select(vec![LinearOrder::ByName, LinearOrder::ByInode]), 0..=2u8);
     let bits = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (size(block_size), inodes, journal, 0..=50u8, growth, directories, bits).prop_map(
-        move |(size, inodes, journal, reserved_percent, growth, directories, bits)| {
+    let old = (any::<bool>(), any::<bool>(), any::<bool>());
+    (size(block_size), inodes, journal, 0..=50u8, growth, directories, (bits, old)).prop_map(
+        move |(size, inodes, journal, reserved_percent, growth, directories, (bits, old))| {
             let (resize_inode, sparse_super2, resize_limit) = growth;
             let (directory_slack_percent, linear_order, num_backup_sb) = directories;
             let (metadata_csum_seed, read_only, orphan_file, inline_data) = bits;
+            let (dir_index, bit_64, metadata_csum) = old;
             let features = Features {
+                dir_index,
+                bit_64,
+                metadata_csum,
                 resize_inode,
                 sparse_super2,
                 orphan_file: orphan_file && journal != Journal::None,
                 inline_data,
-                metadata_csum_seed,
+                metadata_csum_seed: metadata_csum_seed && metadata_csum,
                 read_only,
             };
             Options {

@@ -6,14 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::LinearOrder;
 use crate::e2fsprogs::{Lcg, NO_SETTING, Scratch};
-use crate::ondisk::dir_entry::{Entry, rec_len};
+use crate::ondisk::dir_entry::{DirBlock, Entry, rec_len};
 use crate::ondisk::htree::{Signedness, half_md4};
 use crate::plan::directories::{DirectoryError, DirectoryLayout, Hashing, plan};
 
 const HASHING: Hashing = Hashing { seed: [1, 2, 3, 4], signedness: Signedness::Signed };
 
 fn layout(block_size: usize) -> DirectoryLayout {
-    DirectoryLayout { block_size, hashing: HASHING, slack_percent: 0, linear_order: LinearOrder::ByName }
+    DirectoryLayout {
+        block: DirBlock { len: block_size, has_checksum: true },
+        has_index: true,
+        hashing: HASHING,
+        slack_percent: 0,
+        linear_order: LinearOrder::ByName,
+    }
 }
 
 /// `count` different names in order. A long name is rare in real trees, but every length occurs.
@@ -186,12 +192,12 @@ fn check_indexed(names: &BTreeSet<Vec<u8>>, layout: &DirectoryLayout, indirect_l
     let planned = plan(entries.clone(), 0, layout).unwrap();
     assert!(planned.is_indexed());
     let bytes = render(&planned, seed);
-    let directory = Indexed { block_size: layout.block_size, seed, bytes: &bytes, hashing: layout.hashing };
+    let directory = Indexed { block_size: layout.block.len, seed, bytes: &bytes, hashing: layout.hashing };
 
     let root = directory.block(0);
     assert_eq!(root[..12], *b"\x0c\0\0\0\x0c\0\x01\x02.\0\0\0");
     assert_eq!((u32_at(root, 12), &root[18..24]), (2, &b"\x02\x02..\0\0"[..]));
-    assert_eq!(u16_at(root, 16), layout.block_size - 12);
+    assert_eq!(u16_at(root, 16), layout.block.len - 12);
     assert_eq!(root[24..32], [0, 0, 0, 0, 1, 8, indirect_levels, 0]);
 
     let mut seen = BTreeSet::new();
@@ -207,7 +213,7 @@ fn check_indexed(names: &BTreeSet<Vec<u8>>, layout: &DirectoryLayout, indirect_l
         for (_, node) in directory.keys(0) {
             assert_eq!(
                 directory.block(node)[..6],
-                [&[0; 4][..], &u16::try_from(layout.block_size).unwrap().to_le_bytes()].concat()
+                [&[0; 4][..], &u16::try_from(layout.block.len).unwrap().to_le_bytes()].concat()
             );
             index.insert(node, directory.keys(node));
         }
@@ -341,7 +347,9 @@ fn the_index_has_a_limit() {
     check_indexed(&names, &layout(1024), 1, 101);
     names.insert(name(3 * limit));
     let error = plan(entries(&names), 0, &layout(1024)).unwrap_err();
-    let DirectoryError::TooManyNames { entries, leaves, limit: told, block_size } = error;
+    let DirectoryError::TooManyNames { entries, leaves, limit: told, block_size } = error else {
+        panic!("{error}");
+    };
     assert_eq!((entries, leaves, told, block_size), (3 * limit + 1, limit + 1, limit, 1024));
 }
 
@@ -398,7 +406,8 @@ impl Judged {
         let seed = Checksum::of_filesystem(&uuid.try_into().unwrap()).of_inode(12, 0);
         let hash_seed = [0x0403_0201, 0x0807_0605, 0x0C0B_0A09, 0x100F_0E0D];
         let layout = DirectoryLayout {
-            block_size,
+            block: DirBlock { len: block_size, has_checksum: true },
+            has_index: true,
             hashing: Hashing { seed: hash_seed, signedness },
             slack_percent: slack,
             linear_order: LinearOrder::ByInode,

@@ -18,6 +18,7 @@ fn needs(file_blocks: &[u32], alignment: Alignment) -> Needs {
 
 fn geometry(blocks: u64) -> Geometry {
     Geometry {
+        desc_size: 64,
         block_size: BlockSize::B4096,
         blocks,
         inodes_per_group: 16,
