@@ -96,7 +96,9 @@ impl Case {
     /// What does not fit in the blocks.
     fn too_large(&self) -> Vec<&'static str> {
         if self.arguments.contains("-b 1024") || self.arguments.contains("-b 2048") {
-            [&small::LARGE[..], &["/usr/with-large-xattr"]].concat()
+            let xattr =
+                if self.arguments.contains("ea_inode") { &[][..] } else { &["/usr/with-large-xattr"] };
+            [&small::LARGE[..], xattr].concat()
         } else {
             Vec::new()
         }
@@ -154,7 +156,16 @@ fn each_feature_holds_every_kind_of_file() {
         Case::new("-O orphan_file", "orphan_file"),
         Case::new("-O inline_data", "inline_data"),
         Case::new("-O inline_data -b 1024", "inline_data"),
+        Case::new("-O ea_inode", "ea_inode"),
+        Case::new("-O ea_inode,inline_data -b 1024", "ea_inode inline_data"),
         Case::new("-O ^metadata_csum_seed", "^metadata_csum_seed metadata_csum"),
+        Case::new("-O ^64bit", "^64bit metadata_csum dir_index"),
+        Case::new("-O ^metadata_csum", "^metadata_csum ^metadata_csum_seed ^uninit_bg 64bit"),
+        Case::new("-O ^dir_index", "^dir_index 64bit"),
+        Case::new(
+            "--profile rw -O ^64bit,^metadata_csum,^dir_index -b 1024",
+            "^64bit ^metadata_csum ^dir_index",
+        ),
         Case::new("-O sparse_super2,^resize_inode", "sparse_super2 ^resize_inode"),
         Case::new("-O ^resize_inode", "^resize_inode ^sparse_super2"),
         Case::new("-O ^has_journal", "^has_journal"),

@@ -106,6 +106,7 @@ const WORDS: &[&str] = &[
     "1K",
     "-O",
     "^resize_inode,inline_data",
+    "^64bit,^metadata_csum,^dir_index,ea_inode",
     "bigalloc",
     "--journal",
     "--resize-limit",

@@ -133,12 +133,14 @@ fn features(choices: &mut Choices<'_>) -> Features {
     let dir_index = !choices.rarely(4);
     let bit_64 = !choices.rarely(4);
     let metadata_csum = !choices.rarely(4);
+    let ea_inode = choices.rarely(4);
     Features {
         dir_index,
         resize_inode,
         sparse_super2,
         orphan_file,
         inline_data,
+        ea_inode,
         bit_64,
         metadata_csum,
         metadata_csum_seed: metadata_csum_seed && (metadata_csum || choices.wrong()),
@@ -176,8 +178,8 @@ fn duplicates(tree: &Tree<Pattern>) -> BTreeMap<InodeId, InodeId> {
 fn check_layout(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pattern>) {
     check_summary(tree, options, layout);
     let Some(snapshot) = snapshot::take(layout) else { return };
-    if options.features.inline_data {
-        // The other reader does not know it. That all of it was rendered is what can be said here.
+    if options.features.inline_data || options.features.ea_inode {
+        // The other reader does not know them. That all of it was rendered is what can be said here.
         return;
     }
     let mut times = tree.walk().map(|step| tree.get(step.id).metadata.mtime).chain([options.created]);

@@ -20,7 +20,7 @@ pub(super) struct FilesystemArguments {
     block_size: Option<BlockSize>,
 
     /// Have a feature or, with ^ before it, do without, as mke2fs -O: has_journal, resize_inode, sparse_super2, orphan_file,
-    /// inline_data, metadata_csum_seed, read-only
+    /// inline_data, ea_inode, dir_index, 64bit, metadata_csum, metadata_csum_seed, read-only
     #[arg(
         short = 'O',
         long,

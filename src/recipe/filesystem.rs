@@ -117,13 +117,14 @@ enum Feature {
     SparseSuper2,
     OrphanFile,
     InlineData,
+    EaInode,
     MetadataCsumSeed,
     ReadOnly,
     /// One that every filesystem here has.
     Given,
 }
 
-const CHOICES: [(&str, Feature); 10] = [
+const CHOICES: [(&str, Feature); 11] = [
     ("has_journal", Feature::HasJournal),
     ("dir_index", Feature::DirIndex),
     ("64bit", Feature::Bit64),
@@ -132,6 +133,7 @@ const CHOICES: [(&str, Feature); 10] = [
     ("sparse_super2", Feature::SparseSuper2),
     ("orphan_file", Feature::OrphanFile),
     ("inline_data", Feature::InlineData),
+    ("ea_inode", Feature::EaInode),
     ("metadata_csum_seed", Feature::MetadataCsumSeed),
     ("read-only", Feature::ReadOnly),
 ];
@@ -150,7 +152,7 @@ const GIVEN: [&str; 9] = [
 ];
 
 /// What none has, and why.
-const NONE: [(&str, &str); 15] = [
+const NONE: [(&str, &str); 14] = [
     ("casefold", "names of this program are bytes, and have no case"),
     ("encrypt", "keys are the guest's to make, after its first start"),
     ("quota", "the guest's quotacheck or tune2fs -O quota counts when there is something to count"),
@@ -159,7 +161,6 @@ const NONE: [(&str, &str); 15] = [
     ("verity", "it is of single files; a whole image is protected by dm-verity"),
     ("uninit_bg", "metadata_csum takes its place, and mke2fs without that makes none either"),
     ("meta_bg", "the kernel turns to it by itself when it grows a filesystem beyond its reserve"),
-    ("ea_inode", "xattrs that do not fit in a block are an error"),
     ("large_dir", "an index of two levels leads to more names than there are inodes in most filesystems"),
     ("fast_commit", "the guest's tune2fs -O fast_commit adds it to a journal"),
     ("mmp", "it guards a filesystem that two machines could mount"),
@@ -226,6 +227,7 @@ impl FeatureChange {
             Feature::SparseSuper2 => features.sparse_super2 = on,
             Feature::OrphanFile => features.orphan_file = on,
             Feature::InlineData => features.inline_data = on,
+            Feature::EaInode => features.ea_inode = on,
             Feature::MetadataCsumSeed => features.metadata_csum_seed = on,
             Feature::ReadOnly => features.read_only = on,
         }
@@ -248,10 +250,22 @@ mod tests {
         assert_eq!(options(&["extent", "^bigalloc", "sparse_super"]), Options::new(Uuid::nil(), Uuid::nil()));
         assert_eq!(options(&["^has_journal"]).journal, Journal::None);
         assert_eq!(options(&["^has_journal", "has_journal"]).journal, Journal::BySize);
-        let all =
-            options(&["^resize_inode", "sparse_super2", "orphan_file", "inline_data", "read-only"]).features;
+        let all = options(&[
+            "^resize_inode",
+            "sparse_super2",
+            "orphan_file",
+            "inline_data",
+            "ea_inode",
+            "read-only",
+        ])
+        .features;
         assert!(
-            !all.resize_inode && all.sparse_super2 && all.orphan_file && all.inline_data && all.read_only
+            !all.resize_inode
+                && all.sparse_super2
+                && all.orphan_file
+                && all.inline_data
+                && all.ea_inode
+                && all.read_only
         );
         assert!(!options(&["^metadata_csum_seed"]).features.metadata_csum_seed);
         let old = options(&["^64bit", "^metadata_csum", "^dir_index"]).features;
@@ -333,6 +347,7 @@ mod tests {
             "sparse_super2",
             "orphan_file",
             "inline_data",
+            "ea_inode",
             "^dir_index",
             "^64bit",
             "^metadata_csum",

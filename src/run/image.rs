@@ -160,7 +160,7 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
         }
         (E::Content { source, .. }, _) => output::classify_read_error(source),
         (error @ E::Inexpressible { .. }, _) => Error::new(ErrorKind::BadInput, error),
-        (error @ (E::TooManyInodes { .. } | E::TooLarge { .. }), _) => {
+        (error @ (E::TooManyInodes { .. } | E::TooLarge { .. } | E::TooLargeFor32Bits { .. }), _) => {
             Error::new(ErrorKind::DoesNotFit, error)
         }
         (error, _) => Error::new(ErrorKind::Usage, error),

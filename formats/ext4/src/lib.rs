@@ -28,7 +28,8 @@
 //! What mke2fs 1.47 makes, as far as a tree can use it: `has_journal`, `ext_attr`, `resize_inode`, `dir_index`; `filetype`,
 //! `extent`, `64bit`, `flex_bg`, `metadata_csum_seed`; `sparse_super`, `large_file`, `huge_file`, `dir_nlink`, `extra_isize`,
 //! `metadata_csum`. Inodes are of 256 bytes. Every group has `INODE_ZEROED`, so a guest initialises nothing behind the
-//! user's back.
+//! user's back. `64bit`, `metadata_csum` and `dir_index` can be left out, and with `ea_inode` long values of xattrs have
+//! inodes of their own, behind those of files.
 //!
 //! Blocks are of 1, 2 or 4 KiB ([`BlockSize`]). Of the features, those in [`Features`] and the journal can be chosen; a
 //! [`Profile`] is a choice of them for a purpose, and [`Options::of_profile`] what it stands for:

@@ -3,6 +3,7 @@
 pub(crate) mod blocks;
 pub(crate) mod data;
 pub(crate) mod directories;
+pub(crate) mod ea_inodes;
 pub(crate) mod groups;
 pub(crate) mod inline;
 pub(crate) mod inodes;
@@ -25,11 +26,12 @@ use crate::options::{self, Options};
 use blocks::{Alignment, Needs, Placement};
 use data::{Holes, SparseFile, blocks_of};
 use directories::{DirectoryLayout, DirectoryPlan, Hashing};
+use ea_inodes::EaInodes;
 use groups::Geometry;
 use inline::InlineData;
 use inodes::{Inodes, LOST_AND_FOUND};
 use sharing::Sharing;
-use xattrs::SharedBlocks;
+use xattrs::{Room, SharedBlocks, Sorted};
 
 /// Everything that was decided.
 #[derive(Debug)]
@@ -65,16 +67,16 @@ pub(crate) struct Xattrs {
     /// By inode number: which of the shared blocks.
     pub(crate) block: BTreeMap<u32, usize>,
     pub(crate) shared: SharedBlocks,
+    /// Values that have inodes of their own.
+    pub(crate) ea_inodes: EaInodes,
+    /// By inode number: the blocks of these that count as those of the file that has the attributes.
+    pub(crate) ea_blocks: BTreeMap<u32, u64>,
 }
 
 impl<C> Plan<'_, C> {
     /// The seed of every checksum but the superblock's: none where there are none.
     pub(crate) fn checksum_seed(&self) -> Checksum {
-        if self.options.features.metadata_csum {
-            Checksum::of_filesystem(self.options.uuid.as_bytes())
-        } else {
-            Checksum::NONE
-        }
+        if self.options.features.metadata_csum { checksum_of_uuid(&self.options) } else { Checksum::NONE }
     }
 
     /// How many blocks the files would have of their own that have those of another.
@@ -90,6 +92,11 @@ impl<C> Plan<'_, C> {
     }
 }
 
+/// What checksums are chained to, and hashes of xattrs in inodes even where there are no checksums.
+fn checksum_of_uuid(options: &Options) -> Checksum {
+    Checksum::of_filesystem(options.uuid.as_bytes())
+}
+
 /// Plans a filesystem of the tree.
 ///
 /// # Errors
@@ -100,8 +107,9 @@ pub(crate) fn plan<'t, C: Content>(
     shared: &BTreeMap<InodeId, InodeId>,
 ) -> Result<Plan<'t, C>, Error> {
     options::check(options)?;
-    let inodes = inodes::number(tree, options)?;
+    let mut inodes = inodes::number(tree, options)?;
     let xattrs = plan_xattrs(tree, &inodes, options)?;
+    inodes.add(xattrs.ea_inodes.len())?;
     let directories = plan_directories(tree, &inodes, &xattrs, options)?;
     let sharing = Sharing::of(tree, &inodes, options, shared)?;
     let mut needs = needs(tree, &inodes, &directories, &xattrs, options);
@@ -181,12 +189,18 @@ fn entries<'t, C>(tree: &'t Tree<C>, inodes: &Inodes, id: InodeId) -> Vec<Entry<
 
 /// Which data lies in inodes, and where xattrs go.
 fn plan_xattrs<C: Content>(tree: &Tree<C>, inodes: &Inodes, options: &Options) -> Result<Xattrs, Error> {
-    let block_size = options.block_size.len();
+    let block_size = options.block_size;
+    let ea_inodes = options.features.ea_inode;
+    let room = Room { in_inode: IN_INODE_XATTR_SPACE, block: block_size.len(), ea_inodes };
+    // Where that overflows, there are too many inodes already for any more.
+    let first_of_values = inodes.last().saturating_add(1);
     let mut planned = Xattrs {
         inline: BTreeMap::new(),
         in_inode: BTreeMap::new(),
         block: BTreeMap::new(),
-        shared: SharedBlocks::new(block_size),
+        shared: SharedBlocks::new(block_size.len()),
+        ea_inodes: EaInodes::new(first_of_values, block_size, checksum_of_uuid(options)),
+        ea_blocks: BTreeMap::new(),
     };
     for number in ROOT_INO..=inodes.last() {
         let Some(id) = inodes.id(number) else { continue };
@@ -197,31 +211,49 @@ fn plan_xattrs<C: Content>(tree: &Tree<C>, inodes: &Inodes, options: &Options) -
             continue;
         }
         let refused = |reason| Error::inexpressible(tree.path_of(id), reason);
-        let mut placed = None;
-        if let Some(data) = data {
-            let (own, value) = InlineData::divide(&data);
-            placed =
-                xattrs::place_with_data(xattrs, value, IN_INODE_XATTR_SPACE, block_size).map_err(refused)?;
+        let mut sorted = None;
+        // The value lies in the inode once it is placed.
+        let divided = data.as_deref().map(InlineData::divide);
+        if let Some((own, value)) = divided {
+            sorted = xattrs::sort_with_data(xattrs, value, room).map_err(refused)?;
             // e2fsck does not look for the xattr block of a symlink with inline data, and would free it.
             if matches!(inode.kind, Kind::Symlink(_)) {
-                placed = placed.filter(|placed| placed.block.is_none());
+                sorted = sorted.filter(|sorted| !sorted.has_block());
             }
-            if placed.is_some() {
+            if sorted.is_some() {
                 planned.inline.insert(number, own);
             }
         }
-        let placed = match placed {
-            Some(placed) => placed,
-            None => xattrs::place(xattrs, IN_INODE_XATTR_SPACE, block_size).map_err(refused)?,
+        let sorted = match sorted {
+            Some(sorted) => sorted,
+            None => xattrs::sort(xattrs, room).map_err(refused)?,
         };
-        if !placed.in_inode.is_empty() {
-            planned.in_inode.insert(number, placed.in_inode);
-        }
-        if let Some(block) = placed.block {
-            planned.block.insert(number, planned.shared.add(block));
-        }
+        planned.place(number, sorted);
     }
     Ok(planned)
+}
+
+impl Xattrs {
+    /// Places the attributes of an inode.
+    fn place(&mut self, number: u32, sorted: Sorted<'_>) {
+        let placed = sorted.place(&mut self.ea_inodes);
+        if !placed.in_inode.is_empty() {
+            self.in_inode.insert(number, placed.in_inode);
+        }
+        placed.ea_inodes.into_iter().for_each(|number| self.ea_inodes.refer(number));
+        if placed.ea_blocks > 0 {
+            self.ea_blocks.insert(number, placed.ea_blocks);
+        }
+        if let Some(block) = placed.block {
+            let values = block.ea_inodes().to_vec();
+            let before = self.shared.len();
+            self.block.insert(number, self.shared.add(block));
+            // A block that was there refers to its values already.
+            if self.shared.len() > before {
+                values.into_iter().for_each(|number| self.ea_inodes.refer(number));
+            }
+        }
+    }
 }
 
 fn needs<C: Content>(
@@ -266,6 +298,11 @@ fn needs<C: Content>(
     let xattr_blocks = u32::try_from(xattrs.shared.len()).expect("no more than inodes");
     let directories = order.len();
     order.append(&mut symlinks);
+    for (number, inode) in xattrs.ea_inodes.iter() {
+        let blocks = block_size.blocks_of(inode.value.len() as u64);
+        file_blocks[number as usize] = u32::try_from(blocks).expect("values have at most 64 KiB");
+        order.push(number);
+    }
     order.append(&mut files);
     Needs { file_blocks, order, directories, xattr_blocks, sparse, ..Needs::default() }
 }

@@ -6,12 +6,13 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::extents::ExtentTree;
 use super::resize;
 use crate::ondisk::inode::{
-    EXTENTS_FL, EXTRA_ISIZE, FAST_SYMLINK_MAX, FIRST_INO, INDEX_FL, INLINE_DATA_FL, Inode, JOURNAL_INO,
-    RESIZE_INO, encode_device,
+    EA_INODE_FL, EXTENTS_FL, EXTRA_ISIZE, FAST_SYMLINK_MAX, FIRST_INO, INDEX_FL, INLINE_DATA_FL, Inode,
+    JOURNAL_INO, RESIZE_INO, encode_device, words,
 };
 use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::plan::Plan;
 use crate::plan::blocks::Placement;
+use crate::plan::ea_inodes::EaInode;
 use crate::plan::groups::Geometry;
 
 /// `S_IFDIR | 0700`: only root looks into `lost+found`.
@@ -62,7 +63,7 @@ fn inode<C: Content>(plan: &Plan<'_, C>, number: u32) -> Option<Inode> {
         None if number == JOURNAL_INO && plan.geometry.journal_blocks > 0 => Some(journal(plan)),
         None if number == ORPHAN_FILE_INO => Some(orphan_file(plan)),
         None if number == RESIZE_INO => plan.placement.resize_dind.map(|dind| resize(plan, dind)),
-        None => None,
+        None => plan.xattrs.ea_inodes.get(number).map(|value| ea_inode(plan, number, value)),
     }
 }
 
@@ -86,6 +87,8 @@ fn file<C: Content>(plan: &Plan<'_, C>, number: u32, id: InodeId) -> Inode {
         // A shared block counts for each inode that has it.
         blocks += 1;
     }
+    // So does what other inodes hold for it.
+    blocks += plan.xattrs.ea_blocks.get(&number).copied().unwrap_or(0);
     inode.set_blocks(blocks, plan.options.block_size);
     inode
 }
@@ -149,6 +152,20 @@ fn internal_file<C>(plan: &Plan<'_, C>, blocks: u32, tree: ExtentTree<'_>) -> In
     inode.set_size(plan.options.block_size.offset(u64::from(blocks)));
     tree.write_root(&mut inode.i_block);
     inode.set_blocks(u64::from(blocks) + tree.nodes.len() as u64, plan.options.block_size);
+    inode
+}
+
+/// The inode of a value. In place of the times of access and change, it has the hash of the value and the number of entries
+/// that lead to it.
+fn ea_inode<C>(plan: &Plan<'_, C>, number: u32, value: &EaInode) -> Inode {
+    let mut inode = internal(plan);
+    inode.i_flags = EA_INODE_FL.into();
+    inode.set_size(value.value.len() as u64);
+    inode.i_atime = value.hash.into();
+    (inode.i_version, inode.i_ctime) = words(value.refcount);
+    (inode.i_atime_extra, inode.i_ctime_extra) = (0.into(), 0.into());
+    let blocks = map(plan, number, &mut inode);
+    inode.set_blocks(blocks, plan.options.block_size);
     inode
 }
 

@@ -43,6 +43,8 @@ enum What {
     /// From a block of a directory, by position, on.
     Directory(u32, u32),
     Xattrs(u32),
+    /// The value of an extended attribute by the number of its inode, from a logical block on.
+    EaInode(u32, u32),
     /// A node of the extent tree of an inode.
     ExtentNode(u32, u32),
     /// The target of a symbolic link, by inode number.
@@ -74,6 +76,7 @@ pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
     for (index, block) in (0..).zip(&plan.placement.xattr_blocks) {
         list.add_block(*block, What::Xattrs(index));
     }
+    list.add_ea_inodes(plan);
     list.add_files(plan);
     let mut list = list.list;
     list.sort_by_key(|piece| piece.offset);
@@ -134,6 +137,12 @@ pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: 
         What::Xattrs(index) => {
             let block = plan.placement.xattr_blocks[index as usize];
             out.copy_from_slice(&plan.xattrs.shared.render(index as usize, block, seed));
+        }
+        What::EaInode(number, block) => {
+            let inode = plan.xattrs.ea_inodes.get(number).expect("pieces are of inodes there are");
+            // OK to index: a value has at most 64 KiB.
+            let from = block as usize * plan.options.block_size.len();
+            out.copy_from_slice(&inode.value[from..from + out.len()]);
         }
         What::ExtentNode(number, node) => {
             let tree = match number {
@@ -232,6 +241,17 @@ impl Pieces {
                 self.add_blocks(*physical, u64::from(*len), |n| What::Directory(index, logical + n));
             }
             self.add_nodes(directory.number, plan.placement.extent_nodes(directory.number));
+        }
+    }
+
+    fn add_ea_inodes<C>(&mut self, plan: &Plan<'_, C>) {
+        for (number, inode) in plan.xattrs.ea_inodes.iter() {
+            for Extent { logical, len, physical } in plan.placement.extents(number) {
+                let rest = inode.value.len() as u64 - self.block_size.offset(u64::from(*logical));
+                let len = rest.min(self.block_size.offset(u64::from(*len)));
+                self.add(*physical, len, What::EaInode(number, *logical));
+            }
+            self.add_nodes(number, plan.placement.extent_nodes(number));
         }
     }
 

@@ -114,6 +114,9 @@ fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     if plan.options.features.inline_data {
         features |= incompat::INLINE_DATA;
     }
+    if plan.options.features.ea_inode {
+        features |= incompat::EA_INODE;
+    }
     superblock.s_feature_incompat = features.into();
 
     let mut features = ro_compat::SPARSE_SUPER

@@ -16,6 +16,7 @@ pub(crate) mod incompat {
     pub(crate) const EXTENTS: u32 = 0x40;
     pub(crate) const BIT_64: u32 = 0x80;
     pub(crate) const FLEX_BG: u32 = 0x200;
+    pub(crate) const EA_INODE: u32 = 0x400;
     pub(crate) const CSUM_SEED: u32 = 0x2000;
     pub(crate) const INLINE_DATA: u32 = 0x8000;
 }

@@ -23,6 +23,8 @@ pub(crate) const HUGE_FILE_FL: u32 = 0x4_0000;
 /// `i_flags`: `i_block` is the root of an extent tree.
 pub(crate) const EXTENTS_FL: u32 = 0x8_0000;
 
+/// `i_flags`: the data is the value of an extended attribute of other inodes.
+pub(crate) const EA_INODE_FL: u32 = 0x20_0000;
 /// `i_flags`: the data lies in `i_block` and in the xattr `system.data`.
 pub(crate) const INLINE_DATA_FL: u32 = 0x1000_0000;
 

@@ -49,13 +49,14 @@ pub(crate) struct XattrEntry {
     pub(crate) e_name_len: u8,
     /// How the name starts.
     pub(crate) e_name_index: NameIndex,
-    /// Where the value is: bytes from the start of the block, or from an inode's first entry. 0 for an empty value.
+    /// Where the value is: bytes from the start of the block, or from an inode's first entry. 0 for an empty value, and for one
+    /// in an inode of its own.
     pub(crate) e_value_offs: U16,
-    /// Always 0: the value is not in an inode of its own.
+    /// The inode that the value is in; 0 for none of its own.
     pub(crate) e_value_inum: U32,
     /// Bytes of the value, which is padded to a multiple of 4 bytes.
     pub(crate) e_value_size: U32,
-    /// [`entry_hash`] in a block, 0 in an inode.
+    /// [`entry_hash`] in a block, 0 in an inode but for a value in an inode of its own.
     pub(crate) e_hash: U32,
 }
 const _: () = assert!(size_of::<XattrEntry>() == 16);

@@ -25,6 +25,10 @@ pub struct Features {
     /// files. Not for guests that mount with DAX: the kernel refuses `dax` for a filesystem that has this feature, whether
     /// or not a file makes use of it. Needs Linux 3.8; many boot loaders and other readers of ext4 do not know it.
     pub inline_data: bool,
+    /// `INCOMPAT_EA_INODE`: values of extended attributes that do not fit in a block, up to the 64 KiB that Linux reads, have
+    /// inodes of their own, which attributes with the same value share. Needs Linux 4.13; many boot loaders and other readers
+    /// of ext4 do not know it.
+    pub ea_inode: bool,
     /// `INCOMPAT_64BIT`: group descriptors of 64 bytes, with the whole of each checksum, and as many blocks as they can list.
     /// Without it, which old boot loaders need, they have 32 bytes, and there are fewer than 2³² blocks.
     pub bit_64: bool,
@@ -46,6 +50,7 @@ impl Features {
         sparse_super2: false,
         orphan_file: false,
         inline_data: false,
+        ea_inode: false,
         bit_64: true,
         metadata_csum: true,
         metadata_csum_seed: true,

@@ -24,6 +24,8 @@ pub(crate) struct Inodes {
     links: Vec<u64>,
     /// The last number before those of the tree's files.
     last_reserved: u32,
+    /// How many numbers at the end are not of files of the tree.
+    not_files: u32,
     /// How many directories there are, `lost+found` among them.
     pub(crate) directories: u32,
 }
@@ -49,9 +51,23 @@ impl Inodes {
         u32::try_from(self.ids.len() - 1).expect("checked when numbers were given")
     }
 
+    /// Gives the next numbers to inodes that are not of the tree.
+    ///
+    /// # Errors
+    /// When there are more inodes than 32 bits can number.
+    pub(crate) fn add(&mut self, count: usize) -> Result<(), Error> {
+        let all = self.ids.len().saturating_add(count);
+        let limit = u64::from(u32::MAX);
+        let too_many = |_| Error::TooManyInodes { inodes: all as u64 - 1, limit };
+        u32::try_from(all - 1).map_err(too_many)?;
+        self.not_files += u32::try_from(count).map_err(too_many)?;
+        self.ids.resize(all, None);
+        Ok(())
+    }
+
     /// How many files of the tree have numbers beyond the root's and that of `lost+found`.
     pub(crate) fn files(&self) -> u32 {
-        self.last() - self.last_reserved
+        self.last() - self.not_files - self.last_reserved
     }
 
     /// Whether the tree has a `lost+found` of its own.
@@ -87,6 +103,7 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<In
         parents: vec![0; count],
         links: vec![0; count],
         last_reserved,
+        not_files: 0,
         directories: u32::from(lost_and_found.is_none()),
     };
     let mut walk = tree.walk();

@@ -7,8 +7,13 @@
 //!
 //! Inodes with equal blocks share one, as the kernel lets them.
 //!
+//! With the feature `ea_inode`, values for which a block has no room, the longest first, go into inodes of their own, to which
+//! their entries lead.
+//!
 //! Data that lies in an inode lies there as an attribute too, as far as `i_block` does not hold it: `system.data`, whose name
 //! is in the inode even if there is nothing beyond `i_block`. Labels and capabilities come before it, all others after.
+
+mod error;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -16,63 +21,56 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use image_tree::{XattrName, Xattrs};
-use thiserror::Error;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
 
-use crate::ondisk::acl::{self, AclError};
+use self::error::MAX_VALUE_LEN;
+pub use self::error::XattrError;
+use super::ea_inodes::EaInodes;
+use crate::ondisk::acl;
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::xattr::{
     END_OF_ENTRIES_LEN, EXT4_XATTR_MAGIC, EXT4_XATTR_REFCOUNT_MAX, INLINE_DATA, IbodyHeader, NameIndex,
     XattrEntry, XattrHeader, block_hash, entry_hash, write_header,
 };
 
-/// Why an extended attribute cannot be stored.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum XattrError {
-    /// The format has no number for the start of the name, or nothing follows it.
-    #[error(
-        "xattr \"{0}\" has no namespace ext4 knows, or no name in it; \
-         there are \"user.\", \"trusted.\", \"security.\" and \"system.\""
-    )]
-    Namespace(XattrName),
-    /// The name is the one under which ext4 keeps the data of small files, and would be taken for it.
-    #[error("xattr \"{0}\" has the name under which ext4 keeps a file's inline data; drop it")]
-    Reserved(XattrName),
-    /// The value of a POSIX ACL is not one.
-    #[error("the value of xattr \"{name}\" is not a POSIX ACL")]
-    Acl {
-        /// Which of the two.
-        name: XattrName,
-        /// What is wrong with it.
-        source: AclError,
-    },
-    /// There is no room for the attribute beside those that come before it.
-    #[error(
-        "xattr \"{name}\" with a value of {size} bytes takes {needed} bytes, and {left} of the {limit} bytes in the \
-         file's xattr block are left; drop or shorten xattrs"
-    )]
-    TooLarge {
-        /// The attribute.
-        name: XattrName,
-        /// Bytes of its value.
-        size: usize,
-        /// Bytes the attribute takes with its name.
-        needed: usize,
-        /// Bytes there are for it.
-        left: usize,
-        /// Bytes there are for all attributes of a file that are not in its inode.
-        limit: usize,
-    },
+/// Where there is room for the attributes of an inode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// How many bytes the inode has after `i_extra_isize`: 96 in inodes of 256 bytes.
+    pub(crate) in_inode: usize,
+    /// Bytes of a block.
+    pub(crate) block: usize,
+    /// Whether long values may have inodes of their own.
+    pub(crate) ea_inodes: bool,
+}
+
+impl Room {
+    /// Bytes for entries and values in a block.
+    fn in_block(self) -> usize {
+        self.block - size_of::<XattrHeader>() - END_OF_ENTRIES_LEN
+    }
+}
+
+/// The attributes of one inode, in the order of the disk, before their values have numbers.
+#[derive(Debug)]
+pub(crate) struct Sorted<'x> {
+    in_inode: Vec<Attribute<'x>>,
+    in_block: Vec<Attribute<'x>>,
+    room: Room,
 }
 
 /// Where the attributes of one inode go.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Placement {
     /// What follows `i_extra_isize` in the inode, to its end; empty if no attribute is there.
     pub(crate) in_inode: Vec<u8>,
     /// What is in a block of its own, for [`SharedBlocks::add`].
     pub(crate) block: Option<XattrBlock>,
+    /// The inodes that the entries in the inode lead to.
+    pub(crate) ea_inodes: Vec<u32>,
+    /// The blocks of all values in other inodes, which count as this one's.
+    pub(crate) ea_blocks: u64,
 }
 
 /// The attributes of a block, which may be many inodes' block. What lies between the two parts is zero.
@@ -82,22 +80,26 @@ pub(crate) struct XattrBlock {
     values: Vec<u8>,
     /// `h_hash`.
     hash: u32,
+    /// The inodes that the entries lead to.
+    ea_inodes: Vec<u32>,
 }
 
-/// Decides where `xattrs` go. `in_inode_space` is how many bytes an inode has after `i_extra_isize`: 96 in inodes of
-/// 256 bytes. `security.selinux` and `security.capability`, which the kernel reads when it opens or runs a file, are
-/// first to go into the inode, then the rest of `security.`, then all others, each if it fits.
+impl XattrBlock {
+    /// The inodes that the entries lead to.
+    pub(crate) fn ea_inodes(&self) -> &[u32] {
+        &self.ea_inodes
+    }
+}
+
+/// Decides where `xattrs` go. `security.selinux` and `security.capability`, which the kernel reads when it opens or runs a
+/// file, are first to go into the inode, then the rest of `security.`, then all others, each if it fits.
 ///
 /// # Errors
 /// When an attribute cannot be stored, or does not fit into the block beside those before it.
-pub(crate) fn place(
-    xattrs: &Xattrs,
-    in_inode_space: usize,
-    block_size: usize,
-) -> Result<Placement, XattrError> {
-    let (in_inode, in_block) = split(attributes(xattrs)?, in_inode_space);
-    check_room(&in_block, block_size)?;
-    Ok(Placement::new(&in_inode, &in_block, in_inode_space, block_size))
+pub(crate) fn sort(xattrs: &Xattrs, room: Room) -> Result<Sorted<'_>, XattrError> {
+    let sorted = Sorted::of(attributes(xattrs)?, room);
+    sorted.check_room()?;
+    Ok(sorted)
 }
 
 /// The same with `data` as the value of `system.data`; none when that does not fit into the inode, or the block not what
@@ -105,19 +107,16 @@ pub(crate) fn place(
 ///
 /// # Errors
 /// When an attribute cannot be stored, whatever the room.
-pub(crate) fn place_with_data(
-    xattrs: &Xattrs,
-    data: &[u8],
-    in_inode_space: usize,
-    block_size: usize,
-) -> Result<Option<Placement>, XattrError> {
+pub(crate) fn sort_with_data<'x>(
+    xattrs: &'x Xattrs,
+    data: &'x [u8],
+    room: Room,
+) -> Result<Option<Sorted<'x>>, XattrError> {
     let mut attributes = attributes(xattrs)?;
     attributes.push(Attribute::inline_data(data));
-    let (in_inode, in_block) = split(attributes, in_inode_space);
-    if in_block.iter().any(Attribute::is_inline_data) || check_room(&in_block, block_size).is_err() {
-        return Ok(None);
-    }
-    Ok(Some(Placement::new(&in_inode, &in_block, in_inode_space, block_size)))
+    let sorted = Sorted::of(attributes, room);
+    let fits = !sorted.in_block.iter().any(Attribute::is_inline_data) && sorted.check_room().is_ok();
+    Ok(fits.then_some(sorted))
 }
 
 /// The longest value of `system.data` in an inode that has no other attribute.
@@ -187,12 +186,15 @@ impl SharedBlocks {
 }
 
 /// An attribute as it is stored.
+#[derive(Debug)]
 struct Attribute<'x> {
     name: Cow<'x, XattrName>,
     index: NameIndex,
     /// The name without what `index` stands for.
     suffix: &'x [u8],
     value: Cow<'x, [u8]>,
+    /// Whether the value is in an inode of its own.
+    in_ea_inode: bool,
 }
 
 impl<'x> Attribute<'x> {
@@ -207,13 +209,16 @@ impl<'x> Attribute<'x> {
         } else {
             Cow::Borrowed(value)
         };
-        Ok(Self { name: Cow::Borrowed(name), index, suffix, value })
+        if value.len() > MAX_VALUE_LEN {
+            return Err(XattrError::ValueTooLong { name: name.clone(), size: value.len() });
+        }
+        Ok(Self { name: Cow::Borrowed(name), index, suffix, value, in_ea_inode: false })
     }
 
     fn inline_data(value: &'x [u8]) -> Self {
         let name = XattrName::new("system.data").expect("a valid name");
         let (index, suffix) = (NameIndex::SYSTEM, INLINE_DATA);
-        Self { name: Cow::Owned(name), index, suffix, value: Cow::Borrowed(value) }
+        Self { name: Cow::Owned(name), index, suffix, value: Cow::Borrowed(value), in_ea_inode: false }
     }
 
     fn is_inline_data(&self) -> bool {
@@ -236,10 +241,10 @@ impl<'x> Attribute<'x> {
         (self.index, self.suffix.len(), self.suffix)
     }
 
-    /// Bytes the attribute takes, entry and value.
+    /// Bytes the attribute takes in inode or block: its entry, and the value if it is there too.
     fn len(&self) -> usize {
-        (size_of::<XattrEntry>() + self.suffix.len()).next_multiple_of(4)
-            + self.value.len().next_multiple_of(4)
+        let value = if self.in_ea_inode { 0 } else { self.value.len().next_multiple_of(4) };
+        (size_of::<XattrEntry>() + self.suffix.len()).next_multiple_of(4) + value
     }
 }
 
@@ -247,95 +252,172 @@ fn attributes(xattrs: &Xattrs) -> Result<Vec<Attribute<'_>>, XattrError> {
     xattrs.iter().map(|(name, value)| Attribute::new(name, value)).collect()
 }
 
-/// What goes into the inode, the most urgent first, and what goes into the block, in the order of the disk.
-fn split(
-    mut attributes: Vec<Attribute<'_>>,
-    in_inode_space: usize,
-) -> (Vec<Attribute<'_>>, Vec<Attribute<'_>>) {
-    attributes.sort_by_key(|attribute| (Reverse(attribute.urgency()), attribute.disk_order()));
-    let mut left = in_inode_space.saturating_sub(size_of::<IbodyHeader>() + END_OF_ENTRIES_LEN);
-    let (in_inode, mut in_block): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|attribute| {
-        let fits = attribute.len() <= left;
-        left -= if fits { attribute.len() } else { 0 };
-        fits
-    });
-    in_block.sort_by_key(Attribute::disk_order);
-    (in_inode, in_block)
+impl<'x> Sorted<'x> {
+    /// What goes into the inode, the most urgent first, and what goes into the block, in the order of the disk.
+    fn of(mut attributes: Vec<Attribute<'x>>, room: Room) -> Self {
+        attributes.sort_by_key(|attribute| (Reverse(attribute.urgency()), attribute.disk_order()));
+        if room.ea_inodes {
+            // What fits in no block needs none for its entry, if that fits in the inode.
+            for attribute in &mut attributes {
+                attribute.in_ea_inode = attribute.len() > room.in_block() && !attribute.is_inline_data();
+            }
+        }
+        let mut left = room.in_inode.saturating_sub(size_of::<IbodyHeader>() + END_OF_ENTRIES_LEN);
+        let (in_inode, mut in_block): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|attribute| {
+            let fits = attribute.len() <= left;
+            left -= if fits { attribute.len() } else { 0 };
+            fits
+        });
+        in_block.sort_by_key(Attribute::disk_order);
+        if room.ea_inodes {
+            move_longest(&mut in_block, room.in_block());
+        }
+        Self { in_inode, in_block, room }
+    }
+
+    /// Whether there is a block of attributes.
+    pub(crate) fn has_block(&self) -> bool {
+        !self.in_block.is_empty()
+    }
+
+    fn check_room(&self) -> Result<(), XattrError> {
+        let limit = self.room.in_block();
+        let mut left = limit;
+        for attribute in &self.in_block {
+            let needed = attribute.len();
+            if needed > left {
+                let (name, size) = (attribute.name.clone().into_owned(), attribute.value.len());
+                return Err(if self.room.ea_inodes {
+                    XattrError::TooMany { name, needed, left, limit }
+                } else {
+                    XattrError::TooLarge { name, size, needed, left, limit }
+                });
+            }
+            left -= needed;
+        }
+        Ok(())
+    }
+
+    /// The bytes of inode and block, once the values in other inodes have numbers, which `ea_inodes` gives them.
+    pub(crate) fn place(self, ea_inodes: &mut EaInodes) -> Placement {
+        let mut placement = Placement::default();
+        if !self.in_inode.is_empty() {
+            let stored = store(&self.in_inode, ea_inodes, &mut placement);
+            placement.ea_inodes = numbers(&stored);
+            placement.in_inode = inode_bytes(&stored, self.room.in_inode);
+        }
+        if !self.in_block.is_empty() {
+            let stored = store(&self.in_block, ea_inodes, &mut placement);
+            placement.block = Some(XattrBlock::new(&stored, self.room.block));
+        }
+        placement
+    }
 }
 
-impl Placement {
-    fn new(
-        in_inode: &[Attribute<'_>],
-        in_block: &[Attribute<'_>],
-        in_inode_space: usize,
-        block_size: usize,
-    ) -> Self {
-        Self {
-            in_inode: if in_inode.is_empty() { Vec::new() } else { inode_bytes(in_inode, in_inode_space) },
-            block: (!in_block.is_empty()).then(|| XattrBlock::new(in_block, block_size)),
+/// Moves values out of a block, the longest first, until the rest fits or there are none.
+fn move_longest(in_block: &mut [Attribute<'_>], limit: usize) {
+    let mut len: usize = in_block.iter().map(Attribute::len).sum();
+    let mut by_len: Vec<&mut Attribute<'_>> = in_block.iter_mut().collect();
+    // The sort is stable: of equally long ones, the first on the disk is the first to go.
+    by_len.sort_by_key(|attribute| Reverse(attribute.value.len()));
+    for attribute in by_len {
+        if len <= limit || attribute.value.is_empty() {
+            break;
+        }
+        if !attribute.in_ea_inode && !attribute.is_inline_data() {
+            len -= attribute.len();
+            attribute.in_ea_inode = true;
+            len += attribute.len();
         }
     }
 }
 
-fn check_room(attributes: &[Attribute<'_>], block_size: usize) -> Result<(), XattrError> {
-    let limit = block_size - size_of::<XattrHeader>() - END_OF_ENTRIES_LEN;
-    let mut left = limit;
-    for attribute in attributes {
-        let needed = attribute.len();
-        if needed > left {
-            let (name, size) = (attribute.name.clone().into_owned(), attribute.value.len());
-            return Err(XattrError::TooLarge { name, size, needed, left, limit });
-        }
-        left -= needed;
-    }
-    Ok(())
+/// An attribute with the number and the hash of its value, if that has an inode of its own.
+struct Stored<'a, 'x> {
+    attribute: &'a Attribute<'x>,
+    ea_inode: Option<(u32, u32)>,
 }
 
-fn inode_bytes(attributes: &[Attribute<'_>], in_inode_space: usize) -> Vec<u8> {
+fn store<'a, 'x>(
+    attributes: &'a [Attribute<'x>],
+    ea_inodes: &mut EaInodes,
+    placement: &mut Placement,
+) -> Vec<Stored<'a, 'x>> {
+    let store = |attribute: &'a Attribute<'x>| {
+        let ea_inode = attribute.in_ea_inode.then(|| ea_inodes.add(&attribute.value));
+        if ea_inode.is_some() {
+            placement.ea_blocks += ea_inodes.blocks_of(attribute.value.len());
+        }
+        Stored { attribute, ea_inode }
+    };
+    attributes.iter().map(store).collect()
+}
+
+fn numbers(attributes: &[Stored<'_, '_>]) -> Vec<u32> {
+    attributes.iter().filter_map(|stored| stored.ea_inode).map(|(number, _)| number).collect()
+}
+
+impl Stored<'_, '_> {
+    /// The bytes of the value that lie with the entry.
+    fn value(&self) -> &[u8] {
+        if self.ea_inode.is_some() { &[] } else { &self.attribute.value }
+    }
+
+    /// `e_hash`: of the value, or in its place of the hash that its inode has.
+    fn hash(&self) -> u32 {
+        match self.ea_inode {
+            Some((_, hash)) => entry_hash(self.attribute.suffix, &hash.to_le_bytes()),
+            None => entry_hash(self.attribute.suffix, &self.attribute.value),
+        }
+    }
+}
+
+fn inode_bytes(attributes: &[Stored<'_, '_>], in_inode_space: usize) -> Vec<u8> {
     let mut bytes = vec![0; in_inode_space];
     let (header, room) = bytes.split_at_mut(size_of::<IbodyHeader>());
     header.copy_from_slice(IbodyHeader { h_magic: U32::new(EXT4_XATTR_MAGIC) }.as_bytes());
-    // The kernel writes no hashes here, and looks at none.
-    let (entries, values) = stacks(attributes, room.len(), |_| 0);
+    // The kernel writes no hashes here but of values in inodes, and looks at no others.
+    let hash = |stored: &Stored<'_, '_>| if stored.ea_inode.is_some() { stored.hash() } else { 0 };
+    let (entries, values) = stacks(attributes, room.len(), hash);
     fill(room, 0, &entries, &values);
     bytes
 }
 
 impl XattrBlock {
-    fn new(attributes: &[Attribute<'_>], block_size: usize) -> Self {
-        let hash = |attribute: &Attribute<'_>| entry_hash(attribute.suffix, &attribute.value);
-        let (entries, values) = stacks(attributes, block_size, hash);
-        Self { entries, values, hash: block_hash(attributes.iter().map(hash)) }
+    fn new(attributes: &[Stored<'_, '_>], block_size: usize) -> Self {
+        let (entries, values) = stacks(attributes, block_size, |stored: &Stored<'_, '_>| stored.hash());
+        let hash = block_hash(attributes.iter().map(Stored::hash));
+        Self { entries, values, hash, ea_inodes: numbers(attributes) }
     }
 }
 
 /// The entries and the values of attributes that are known to fit. Values end where `e_value_offs` would be `end`.
 fn stacks(
-    attributes: &[Attribute<'_>],
+    attributes: &[Stored<'_, '_>],
     end: usize,
-    hash: impl Fn(&Attribute<'_>) -> u32,
+    hash: impl Fn(&Stored<'_, '_>) -> u32,
 ) -> (Vec<u8>, Vec<u8>) {
     let mut entries = Vec::new();
     let mut value_at = end;
-    for attribute in attributes {
-        let Attribute { index, suffix, value, .. } = attribute;
-        value_at -= value.len().next_multiple_of(4);
-        let offset = if value.is_empty() { 0 } else { value_at };
+    for stored in attributes {
+        let Attribute { index, suffix, value, .. } = stored.attribute;
+        value_at -= stored.value().len().next_multiple_of(4);
+        let offset = if stored.value().is_empty() { 0 } else { value_at };
         let entry = XattrEntry {
             e_name_len: u8::try_from(suffix.len()).expect("an xattr's name has at most 255 bytes"),
             e_name_index: *index,
             e_value_offs: U16::new(u16::try_from(offset).expect("blocks are smaller than 64 KiB")),
-            e_value_inum: U32::ZERO,
-            e_value_size: U32::new(u32::try_from(value.len()).expect("the value fits in a block")),
-            e_hash: U32::new(hash(attribute)),
+            e_value_inum: U32::new(stored.ea_inode.map_or(0, |(number, _)| number)),
+            e_value_size: U32::new(u32::try_from(value.len()).expect("values have at most 64 KiB")),
+            e_hash: U32::new(hash(stored)),
         };
         entries.extend_from_slice(entry.as_bytes());
         entries.extend_from_slice(suffix);
         entries.resize(entries.len().next_multiple_of(4), 0);
     }
     let mut values = Vec::with_capacity(end - value_at);
-    for attribute in attributes.iter().rev() {
-        values.extend_from_slice(&attribute.value);
+    for stored in attributes.iter().rev() {
+        values.extend_from_slice(stored.value());
         values.resize(values.len().next_multiple_of(4), 0);
     }
     (entries, values)

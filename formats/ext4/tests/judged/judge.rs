@@ -45,8 +45,8 @@ pub(crate) fn judge_and(
 
 /// Other readers find the tree in the image.
 pub(crate) fn reads_back(tree: &Tree<Pattern>, options: &Options, image: &Path) {
-    if options.features.inline_data {
-        // ext4-view does not read it.
+    if options.features.inline_data || options.features.ea_inode {
+        // ext4-view does not read them.
         debugfs_reads_back(tree, image);
         kernel::reads_back(tree, image);
     } else {

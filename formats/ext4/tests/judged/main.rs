@@ -7,6 +7,7 @@
 mod aligned;
 mod block_sizes;
 mod boundaries;
+mod ea_inode;
 mod holes;
 mod inline;
 mod judge;

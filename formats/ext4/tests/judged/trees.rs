@@ -41,7 +41,22 @@ enum What {
 
 /// Options, and a tree of up to 40 additions that fits blocks of their size.
 pub(crate) fn cases() -> impl Strategy<Value = (Tree<Pattern>, Options)> {
-    options().prop_flat_map(|options| (trees(options.block_size), Just(options)))
+    let cases = options()
+        .prop_flat_map(|options| (trees(options.block_size), vec(long_value(), 0..6), Just(options)));
+    cases.prop_map(|(mut tree, values, options)| {
+        if options.features.ea_inode {
+            for (metadata, value) in tree.all_metadata_mut().zip(values) {
+                metadata.xattrs.insert(XattrName::new("user.long").expect("a valid name"), value);
+            }
+        }
+        (tree, options)
+    })
+}
+
+/// A value that has its own inode in blocks of some size or all, and that other files may have as well.
+fn long_value() -> impl Strategy<Value = Box<[u8]>> {
+    (select(vec![700, 968, 969, 1992, 1993, 4040, 4041, 20_000, 65_536]), select(vec![b'a', b'b']))
+        .prop_map(|(len, byte)| vec![byte; len].into_boxed_slice())
 }
 
 fn trees(block_size: BlockSize) -> impl Strategy<Value = Tree<Pattern>> {
@@ -273,15 +288,21 @@ fn free_options(options: Options, block_size: BlockSize) -> impl Strategy<Value 
     let directories =
         (select(vec![0, 1, 20, 50]), select(vec![LinearOrder::ByName, LinearOrder::ByInode]), 0..=2u8);
     let bits = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    let old = (any::<bool>(), any::<bool>(), any::<bool>());
+    let old = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (size(block_size), inodes, journal, 0..=50u8, growth, directories, (bits, old)).prop_map(
         move |(size, inodes, journal, reserved_percent, growth, directories, (bits, old))| {
             let (resize_inode, sparse_super2, resize_limit) = growth;
             let (directory_slack_percent, linear_order, num_backup_sb) = directories;
             let (metadata_csum_seed, read_only, orphan_file, inline_data) = bits;
-            let (dir_index, bit_64, metadata_csum) = old;
+            let size = match size {
+                // What is free beside the reserve is at most the rest.
+                Size::FreePercent(percent) => Size::FreePercent(percent.min(90 - reserved_percent)),
+                size => size,
+            };
+            let (dir_index, bit_64, metadata_csum, ea_inode) = old;
             let features = Features {
                 dir_index,
+                ea_inode,
                 bit_64,
                 metadata_csum,
                 resize_inode,

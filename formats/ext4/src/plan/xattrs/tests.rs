@@ -1,8 +1,32 @@
 //! Attributes read back, by hand and by e2fsprogs.
 
 use super::*;
+use crate::BlockSize;
 use crate::e2fsprogs::{NO_SETTING, Scratch};
+use crate::ondisk::acl::AclError;
 use crate::ondisk::acl::tests::acl;
+
+fn room(in_inode: usize, block: usize) -> Room {
+    Room { in_inode, block, ea_inodes: false }
+}
+
+/// Places attributes where no value has an inode of its own.
+fn placed(sorted: Sorted<'_>) -> Placement {
+    sorted.place(&mut EaInodes::new(12, BlockSize::B4096, Checksum::START))
+}
+
+fn place(xattrs: &Xattrs, in_inode: usize, block: usize) -> Result<Placement, XattrError> {
+    sort(xattrs, room(in_inode, block)).map(placed)
+}
+
+fn place_with_data(
+    xattrs: &Xattrs,
+    data: &[u8],
+    in_inode: usize,
+    block: usize,
+) -> Result<Option<Placement>, XattrError> {
+    Ok(sort_with_data(xattrs, data, room(in_inode, block))?.map(placed))
+}
 
 fn xattrs(list: &[(&[u8], &[u8])]) -> Xattrs {
     list.iter().map(|&(name, value)| (XattrName::new(name).unwrap(), value.into())).collect()
@@ -44,7 +68,7 @@ fn read_block(block: XattrBlock, block_size: usize) -> Vec<(u8, Vec<u8>, Vec<u8>
 #[test]
 fn nothing_is_placed_nowhere() {
     let placement = place(&Xattrs::new(), 96, 4096).unwrap();
-    assert_eq!(placement, Placement { in_inode: Vec::new(), block: None });
+    assert_eq!(placement, Placement::default());
 }
 
 #[test]
@@ -109,12 +133,58 @@ fn a_block_is_filled_to_its_last_byte() {
     assert_eq!(
         error.to_string(),
         "xattr \"user.b\" with a value of 881 bytes takes 904 bytes, and 900 of the 988 bytes in the file's xattr \
-         block are left; drop or shorten xattrs"
+         block are left; drop or shorten xattrs, or add the feature -O ea_inode, which puts long values in inodes of their \
+         own"
     );
     assert!(matches!(
-        place(&xattrs(&[(b"user.c", &[0; 70_000])]), 96, 4096),
+        place(&xattrs(&[(b"user.c", &[0; 65_536])]), 96, 4096),
         Err(XattrError::TooLarge { .. })
     ));
+    assert!(matches!(
+        place(&xattrs(&[(b"user.c", &[0; 65_537])]), 96, 4096),
+        Err(XattrError::ValueTooLong { size: 65_537, .. })
+    ));
+}
+
+/// What has room nowhere else goes into inodes of its own, and no more than that.
+#[test]
+fn the_longest_values_have_inodes_where_a_block_has_no_room() {
+    let room = Room { in_inode: 96, block: 1024, ea_inodes: true };
+    let seed = Checksum::START;
+    let place = |list: &[(&[u8], &[u8])]| {
+        let mut inodes = EaInodes::new(12, BlockSize::B1024, seed);
+        let placement = sort(&xattrs(list), room).unwrap().place(&mut inodes);
+        let values: Vec<Vec<u8>> = inodes.iter().map(|(_, inode)| inode.value.to_vec()).collect();
+        (placement, values)
+    };
+    // The entry of a value that fits in no block lies in the inode. In place of the value it has its hash.
+    let (placement, values) = place(&[(b"user.a", &[1; 2000])]);
+    assert_eq!((values, placement.ea_inodes, placement.ea_blocks), (vec![vec![1; 2000]], vec![12], 2));
+    assert_eq!(placement.block, None);
+    let hash = entry_hash(b"a", &seed.update(&[1; 2000]).value().to_le_bytes());
+    let entry = [&[1, 1, 0, 0, 12, 0, 0, 0, 0xd0, 7, 0, 0][..], &hash.to_le_bytes(), b"a"].concat();
+    assert_eq!(placement.in_inode[4..21], entry);
+
+    // Of 988 bytes, 3 × 20 are for entries: 500 and 428 are left, 500 and 432 are not.
+    let (placement, values) = place(&[(b"user.a", &[1; 500]), (b"user.b", &[2; 428]), (b"user.c", &[3; 90])]);
+    assert_eq!((values, placement.ea_blocks), (vec![vec![1; 500]], 1));
+    let block = placement.block.unwrap();
+    assert_eq!((block.ea_inodes(), placement.ea_inodes), (&[12][..], vec![]));
+    let (_, values) = place(&[(b"user.a", &[1; 500]), (b"user.b", &[2; 448])]);
+    assert!(values.is_empty(), "both fit");
+    let (_, values) = place(&[(b"user.a", &[1; 500]), (b"user.b", &[2; 500]), (b"user.c", &[3; 500])]);
+    assert_eq!(values, [[1; 500], [2; 500]], "the first on the disk are the first to go");
+
+    // Entries have to fit.
+    let names: Vec<Vec<u8>> = (0..49).map(|n| format!("user.{n:02}xx").into_bytes()).collect();
+    let list = |count| names[..count].iter().map(|name| (&name[..], &[7; 100][..])).collect::<Vec<_>>();
+    let mut inodes = EaInodes::new(12, BlockSize::B1024, seed);
+    let in_none = Room { in_inode: 0, ..room };
+    assert_eq!(sort(&xattrs(&list(49)), in_none).unwrap().place(&mut inodes).ea_blocks, 49);
+    assert_eq!(inodes.len(), 1, "they have the same value");
+    let more = [&list(49)[..], &[(b"user.z", b"")]].concat();
+    let error = sort(&xattrs(&more), in_none).unwrap_err();
+    assert!(matches!(error, XattrError::TooMany { needed: 20, left: 8, limit: 988, .. }), "{error}");
 }
 
 #[test]
