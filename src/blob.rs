@@ -5,9 +5,11 @@ mod content;
 mod directory;
 mod read_ahead;
 mod root;
+mod stored;
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub use archive::{Archive, ArchiveRange, Sparse};
 pub use content::{CloneFile, CloneSource, ReadAhead};
 pub(crate) use directory::HostDirectory;
 pub(crate) use root::Root;
+pub(crate) use stored::CHUNK;
+pub use stored::Mapped;
 
 /// The bytes of one regular file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub enum Blob {
     Sparse(Arc<Sparse<ArchiveRange>>),
     /// Bytes at hand.
     Memory(Arc<[u8]>),
+    /// Any of the others, of which is known where its data lies.
+    Mapped(Arc<Mapped>),
 }
 
 /// A file of the host beneath a directory that is held open, as it was when it was found.
@@ -44,6 +50,8 @@ pub struct HostFile {
     name: Box<[u8]>,
     size: u64,
     identity: Identity,
+    /// Whether it had fewer blocks than its length takes.
+    sparse: bool,
 }
 
 /// What must stay as it was for the bytes to be those that were planned.
@@ -115,14 +123,17 @@ struct Unreadable {
 }
 
 impl Blob {
-    /// A file by its name in a directory.
+    /// A file by its name in a directory, which has `blocks` of 512 bytes there.
     pub(crate) fn host(
         directory: Arc<HostDirectory>,
         name: Box<[u8]>,
         size: u64,
+        blocks: u64,
         identity: Identity,
     ) -> Self {
-        Self::Host(HostFile { directory, name, size, identity })
+        // As cp(1) guesses. Compression gives a file few blocks as well: whether it has holes is to be asked.
+        let sparse = blocks < size / 512;
+        Self::Host(HostFile { directory, name, size, identity, sparse })
     }
 }
 
@@ -139,6 +150,7 @@ impl Content for Blob {
             Blob::Range(range) => range.len(),
             Blob::Sparse(sparse) => sparse.len(),
             Blob::Memory(bytes) => bytes.len() as u64,
+            Blob::Mapped(mapped) => mapped.content().len(),
         }
     }
 
@@ -154,6 +166,16 @@ impl Content for Blob {
             Blob::Range(range) => range.read_at(buffer, offset),
             Blob::Sparse(sparse) => sparse.read_at(buffer, offset),
             Blob::Memory(bytes) => bytes.read_at(buffer, offset),
+            Blob::Mapped(mapped) => mapped.content().read_at(buffer, offset),
+        }
+    }
+
+    /// What was found out, or else what an archive says.
+    fn data_ranges(&self) -> Option<&[Range<u64>]> {
+        match self {
+            Blob::Mapped(mapped) => Some(mapped.data()),
+            Blob::Sparse(sparse) => Some(sparse.data()),
+            Blob::Host(_) | Blob::Range(_) | Blob::Memory(_) => None,
         }
     }
 }
@@ -161,9 +183,9 @@ impl Content for Blob {
 impl CloneSource for Blob {
     /// The host's file. Archives are left out, as `output::clone_range` tells.
     fn file(&self) -> Option<&dyn CloneFile> {
-        match self {
+        match self.itself() {
             Blob::Host(file) => Some(file),
-            Blob::Range(_) | Blob::Sparse(_) | Blob::Memory(_) => None,
+            _ => None,
         }
     }
 }
@@ -216,6 +238,15 @@ impl HostFile {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let file = self.open()?;
+        let filled = self.fill(&file, buffer, offset)?;
+        if filled < buffer.len() {
+            return Err(self.ended(&file, offset.saturating_add(filled as u64)));
+        }
+        self.check_unchanged(&file)
+    }
+
+    /// Reads as much of a buffer as there is, and says how much that was.
+    fn fill(&self, file: impl AsFd, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match rustix::io::pread(&file, rest, offset.saturating_add(filled as u64)) {
@@ -227,13 +258,16 @@ impl HostFile {
                 Err(errno) => return Err(self.unreadable("read", errno)),
             }
         }
-        self.check_unchanged(&file)?;
-        if filled < buffer.len() {
+        Ok(filled)
+    }
+
+    /// Why there are no bytes at `now` and beyond.
+    fn ended(&self, file: impl AsFd, now: u64) -> io::Error {
+        match self.check_unchanged(file) {
+            Err(error) => error,
             // The filesystem gives fewer bytes than it says there are, as those of the kernel's own files do.
-            let now = offset.saturating_add(filled as u64);
-            return Err(self.changed(Change::Size { scanned: self.size, now }));
+            Ok(()) => self.changed(Change::Size { scanned: self.size, now }),
         }
-        Ok(())
     }
 
     fn changed(&self, change: Change) -> io::Error {
@@ -274,6 +308,11 @@ impl Identity {
     }
 }
 
+/// `st_blocks`, which the kernel keeps from being negative.
+pub(crate) fn file_blocks(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_blocks).unwrap_or(0)
+}
+
 /// `st_size`, which the kernel keeps from being negative.
 pub(crate) fn file_size(stat: &Stat) -> u64 {
     u64::try_from(stat.st_size).unwrap_or(0)
@@ -292,7 +331,7 @@ mod tests {
         let root = Arc::new(Root::open_at(directory).expect("the test's directory"));
         let stat = rustix::fs::lstat(directory.join(name)).expect("the test's file");
         let (place, name) = HostDirectory::of_file(root, name.as_bytes());
-        Blob::host(place, name.into(), file_size(&stat), Identity::of(&stat))
+        Blob::host(place, name.into(), file_size(&stat), file_blocks(&stat), Identity::of(&stat))
     }
 
     pub(super) fn read(blob: &Blob) -> io::Result<Vec<u8>> {
@@ -407,7 +446,7 @@ mod tests {
             let root = Root::open_at(directory.path()).expect("the test's directory");
             root.set_openat2(openat2);
             let (place, name) = HostDirectory::of_file(Arc::new(root), &path);
-            let blob = Blob::host(place, name.into(), 4, Identity::of(&stat));
+            let blob = Blob::host(place, name.into(), 4, 8, Identity::of(&stat));
             assert_eq!(read(&blob).expect("depth does not matter"), b"deep");
         }
     }

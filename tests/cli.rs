@@ -101,6 +101,8 @@ const CASES: &[Case] = &[
     good("image {source} -o {out} --journal 8M --json", &["\"journal_blocks\": 2048"]),
     good("image {source} -o {out} --huge-pages --resize-limit 64G --directory-slack 10%", &[]),
     good("tree {source} --hardlinks content", &["/small "]),
+    good("image {source} -o {out} --sparse always --json", &["\"sparse_files\": ", "\"hole_bytes\": "]),
+    good("image {source} -o {out} --sparse never -q", &[]),
     good("image {source} --dry-run", &["root filesystem", "journal", "inodes", "nothing was written"]),
     good("image {source} -o {scratch}/never --dry-run -q", &["nothing was written"]),
     good("image {source} -o - --dry-run", &["nothing was written"]),

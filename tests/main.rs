@@ -36,4 +36,5 @@ mod reports;
 mod reproducible;
 mod selinux;
 mod signals;
+mod sparse;
 mod tar;

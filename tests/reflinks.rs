@@ -22,8 +22,8 @@ const KINDS: [(&str, &str); 2] = [("btrfs", "mkfs.btrfs"), ("xfs", "mkfs.xfs")];
 const SIZE: u64 = 400 << 20;
 
 /// A filesystem in a file, which everybody may write to, unmounted when dropped.
-struct Shared {
-    kind: &'static str,
+pub(crate) struct Shared {
+    pub(crate) kind: &'static str,
     at: PathBuf,
     /// Holds the file and the directory that it is mounted on.
     _scratch: Scratch,
@@ -31,7 +31,7 @@ struct Shared {
 
 impl Shared {
     /// All that the machine can make and mount; each other one is a visible skip.
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         if !judges::may_mount() {
             return Vec::new();
         }
@@ -55,7 +55,7 @@ impl Shared {
         Some(Self { kind, at, _scratch: scratch })
     }
 
-    fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.at.join(name)
     }
 

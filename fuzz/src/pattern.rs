@@ -1,18 +1,24 @@
 //! File contents that are computed, so that large files need no memory.
 
 use std::io;
+use std::ops::Range;
 
 use image_tree::Content;
 
-/// Bytes that differ from offset to offset and from seed to seed; none of them is zero.
+/// Bytes that differ from offset to offset and from seed to seed; none of them is zero but in holes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     pub(crate) len: u64,
     pub(crate) seed: u64,
+    /// Where it is not in a hole; none for everywhere.
+    pub(crate) data: Option<&'static [Range<u64>]>,
 }
 
 impl Pattern {
     pub(crate) fn byte(&self, offset: u64) -> u8 {
+        if self.data.is_some_and(|data| !data.iter().any(|range| range.contains(&offset))) {
+            return 0;
+        }
         let mixed = (offset + 1)
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)
             .wrapping_add(self.seed.wrapping_mul(0xD6E8_FEB8));
@@ -41,5 +47,9 @@ impl Content for Pattern {
         );
         self.fill(buffer, offset);
         Ok(())
+    }
+
+    fn data_ranges(&self) -> Option<&[Range<u64>]> {
+        self.data
     }
 }

@@ -1,5 +1,7 @@
 //! Trees from choices.
 
+use std::ops::Range;
+
 use image_tree::{
     Device, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree, XattrName, Xattrs,
 };
@@ -125,7 +127,7 @@ impl Growing {
             let missing = vec![fill; usize::saturating_sub(len, name.len())];
             let at = if prefix { 0 } else { name.len() };
             name.splice(at..at, missing);
-            let kind = Kind::Regular(Pattern { len: 0, seed: 0 });
+            let kind = Kind::Regular(Pattern { len: 0, seed: 0, data: None });
             self.insert(parent, name, Inode { metadata: Metadata::new(0o644), kind });
         }
     }
@@ -149,6 +151,15 @@ fn directory(_: &mut Choices<'_>) -> Kind<Pattern> {
     Kind::Directory(std::collections::BTreeMap::new())
 }
 
+/// Nothing; a byte; a whole block; ranges that meet in a block, at its edge and not at all.
+const DATA: [&[Range<u64>]; 5] = [
+    &[],
+    &[0..1],
+    &[4096..8192],
+    &[1..2, 1023..1024, 1024..1025, 5000..5001, 40_960..50_000],
+    &[100..101, 99_999..100_000],
+];
+
 fn file(choices: &mut Choices<'_>) -> Kind<Pattern> {
     const BLOCK: u64 = 4096;
     /// Around the longest extent, and around as many as an inode holds.
@@ -165,7 +176,9 @@ fn file(choices: &mut Choices<'_>) -> Kind<Pattern> {
         24..=30 => BLOCK + choices.up_to(2) - 1,
         _ => choices.one_of(&BLOCKS) * BLOCK - choices.up_to(1),
     };
-    Kind::Regular(Pattern { len, seed: choices.up_to(255) })
+    let data = if choices.rarely(3) { Some(choices.one_of(&DATA)) } else { None };
+    let data = data.filter(|data| data.last().is_none_or(|last| last.end <= len));
+    Kind::Regular(Pattern { len, seed: choices.up_to(255), data })
 }
 
 fn symlink(choices: &mut Choices<'_>) -> Kind<Pattern> {

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image_tree::Content;
 
+use super::stored::{CHUNK, Sink, room};
 use super::{Change, ChangedWhileRead, Identity, file_size};
 
 /// The bytes of an archive, or those of it that were kept.
@@ -176,7 +178,10 @@ impl Eq for ArchiveRange {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sparse<C> {
     len: u64,
-    pieces: Box<[Piece]>,
+    /// Where the pieces are in the file.
+    data: Box<[Range<u64>]>,
+    /// Where each of them begins in what was stored.
+    stored_at: Box<[u64]>,
     stored: C,
 }
 
@@ -193,8 +198,71 @@ pub(crate) struct Piece {
 impl<C: Content> Sparse<C> {
     /// A file of `len` bytes. The pieces are in order, do not overlap, lie within `len`, and what they say is stored
     /// lies within `stored`.
-    pub(crate) fn new(len: u64, pieces: Box<[Piece]>, stored: C) -> Self {
-        Self { len, pieces, stored }
+    pub(crate) fn new(len: u64, pieces: &[Piece], stored: C) -> Self {
+        let data = pieces.iter().map(|piece| piece.offset..piece.offset + piece.len).collect();
+        let stored_at = pieces.iter().map(|piece| piece.stored).collect();
+        Self { len, data, stored_at, stored }
+    }
+
+    /// Where the pieces are in the file, in order.
+    pub(crate) fn data(&self) -> &[Range<u64>] {
+        &self.data
+    }
+
+    /// As `Blob::read_ranges`. Pieces that were stored one behind the other are read at once.
+    pub(super) fn read_ranges(
+        &self,
+        mut ranges: &[Range<u64>],
+        buffer: &mut Vec<u8>,
+        sink: Sink<'_>,
+    ) -> io::Result<()> {
+        while !ranges.is_empty() {
+            let (count, stored) = self.stored_together(ranges);
+            let bytes = room(buffer, stored.end - stored.start)?;
+            self.stored.read_at(bytes, stored.start)?;
+            let (together, others) = ranges.split_at_checked(count).filter(|_| count > 0).ok_or(
+                // A range that is not within a piece is not stored.
+                io::ErrorKind::UnexpectedEof,
+            )?;
+            let mut rest: &[u8] = bytes;
+            for range in together {
+                let len = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+                let (here, behind) = rest.split_at(len);
+                if !sink(range.start, here) {
+                    return Ok(());
+                }
+                rest = behind;
+            }
+            ranges = others;
+        }
+        Ok(())
+    }
+
+    /// How many of these ranges of the file were stored one behind the other, and where: at most [`CHUNK`] bytes, or one
+    /// range.
+    fn stored_together(&self, ranges: &[Range<u64>]) -> (usize, Range<u64>) {
+        let first = ranges.first().map_or(0, |range| range.start);
+        let mut number = self.data.partition_point(|data| data.end <= first);
+        let mut stored = 0..0;
+        for (count, range) in ranges.iter().enumerate() {
+            while self.data.get(number).is_some_and(|data| data.end <= range.start) {
+                number += 1;
+            }
+            let (Some(data), Some(stored_at)) = (self.data.get(number), self.stored_at.get(number)) else {
+                return (count, stored);
+            };
+            if range.start < data.start || data.end < range.end {
+                return (count, stored);
+            }
+            let (at, len) = (stored_at + (range.start - data.start), range.end - range.start);
+            if count == 0 {
+                stored = at..at;
+            } else if at != stored.end || stored.end - stored.start + len > CHUNK {
+                return (count, stored);
+            }
+            stored.end += len;
+        }
+        (ranges.len(), stored)
     }
 }
 
@@ -207,13 +275,14 @@ impl<C: Content> Content for Sparse<C> {
         let end = offset.checked_add(buffer.len() as u64).filter(|end| *end <= self.len);
         let end = end.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         buffer.fill(0);
-        let first = self.pieces.partition_point(|piece| piece.offset + piece.len <= offset);
-        for piece in self.pieces[first..].iter().take_while(|piece| piece.offset < end) {
-            let (from, to) = (piece.offset.max(offset), (piece.offset + piece.len).min(end));
+        let first = self.data.partition_point(|data| data.end <= offset);
+        let pieces = self.data[first..].iter().zip(&self.stored_at[first..]);
+        for (data, stored) in pieces.take_while(|(data, _)| data.start < end) {
+            let (from, to) = (data.start.max(offset), data.end.min(end));
             let index = |at: u64| usize::try_from(at - offset).map_err(io::Error::other);
             let part = buffer.get_mut(index(from)?..index(to)?);
             let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-            self.stored.read_at(part, piece.stored + (from - piece.offset))?;
+            self.stored.read_at(part, stored + (from - data.start))?;
         }
         Ok(())
     }
@@ -227,7 +296,7 @@ mod tests {
     #[test]
     fn holes_read_as_zeros() {
         let pieces = [Piece { offset: 2, len: 3, stored: 0 }, Piece { offset: 7, len: 1, stored: 3 }];
-        let file = Sparse::new(10, pieces.into(), b"abcd".to_vec());
+        let file = Sparse::new(10, &pieces, b"abcd".to_vec());
         let all = b"\0\0abc\0\0d\0\0";
         for start in 0..=all.len() {
             for end in start..=all.len() {

@@ -11,16 +11,15 @@ use super::{Blob, HostFile, ReadAhead};
 impl ReadAhead for Blob {
     /// Asks the host's file. An archive is one file, and what reads it from front to back the kernel reads ahead of.
     fn is_cold(&self, offset: u64) -> bool {
-        match self {
+        match self.itself() {
             Blob::Host(file) => file.is_cold(offset),
-            Blob::Range(_) | Blob::Sparse(_) | Blob::Memory(_) => false,
+            _ => false,
         }
     }
 
     fn begin_to_read(&self, offset: u64, len: u64) {
-        match self {
-            Blob::Host(file) => file.begin_to_read(offset, len),
-            Blob::Range(_) | Blob::Sparse(_) | Blob::Memory(_) => {}
+        if let Blob::Host(file) = self.itself() {
+            file.begin_to_read(offset, len);
         }
     }
 }

@@ -6,8 +6,10 @@ use mkfs_ext4::{BlockSize, Label, Profile};
 use uuid::Uuid;
 
 use super::help::group;
+use super::image::When;
 use super::values;
 use crate::recipe::filesystem::{FeatureChange, FilesystemRecipe, JournalLength};
+use crate::transform::sparse;
 
 #[derive(Debug, Args)]
 pub(super) struct FilesystemArguments {
@@ -57,6 +59,17 @@ pub(super) struct FilesystemArguments {
         help_heading = group::FILESYSTEM
     )]
     huge_pages: Option<u64>,
+
+    /// Which files have holes in place of blocks of zeros, as cp: auto for those that their source stores with holes,
+    /// always for all, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        help_heading = group::FILESYSTEM
+    )]
+    sparse: When,
 
     /// Let files with the same bytes have the same blocks; the filesystem can then be mounted for reading only
     #[arg(long, help_heading = group::FILESYSTEM)]
@@ -109,6 +122,11 @@ impl FilesystemArguments {
             directory_slack_percent: self.directory_slack,
             data_alignment: self.huge_pages,
             dedupe: self.dedupe,
+            sparse: match self.sparse {
+                When::Auto => sparse::Policy::Auto,
+                When::Always => sparse::Policy::Always,
+                When::Never => sparse::Policy::Never,
+            },
         };
         let options = recipe.options(Uuid::nil(), Uuid::nil(), 0);
         if recipe.dedupe && (options.features.resize_inode || options.features.orphan_file) {

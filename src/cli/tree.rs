@@ -106,7 +106,8 @@ pub(super) struct TreeArguments {
     #[arg(long, value_name = "SECONDS", value_parser = values::epoch, help_heading = group::METADATA)]
     source_date_epoch: Option<i64>,
 
-    /// Take archives of at most this many bytes, unpacked and with all holes (K, M, G, T are powers of 1024)
+    /// Take archives of at most this many bytes, unpacked; holes count where they are made zeros: in an initramfs and with
+    /// --sparse never (K, M, G, T are powers of 1024)
     #[arg(
         long, value_name = "BYTES", value_parser = values::bytes, default_value = "1T", help_heading = group::INPUT
     )]

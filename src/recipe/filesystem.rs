@@ -6,6 +6,8 @@ use mkfs_ext4::{BlockSize, DataAlignment, Journal, Options, Profile};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::transform::sparse;
+
 /// A profile and what is to be different from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilesystemRecipe {
@@ -27,6 +29,8 @@ pub struct FilesystemRecipe {
     pub data_alignment: Option<u64>,
     /// Whether files with the same bytes have the same blocks.
     pub dedupe: bool,
+    /// Which files have holes.
+    pub sparse: sparse::Policy,
 }
 
 /// How long a journal is.
@@ -72,6 +76,7 @@ impl FilesystemRecipe {
             self.directory_slack_percent.unwrap_or(options.directory_slack_percent);
         let aligned = |bytes| DataAlignment { bytes, filesystem_offset: offset };
         options.data_alignment = self.data_alignment.map(aligned).or(options.data_alignment);
+        options.holes = self.sparse != sparse::Policy::Never;
         options
     }
 
@@ -81,6 +86,9 @@ impl FilesystemRecipe {
     /// # Errors
     /// Those of `text`.
     pub fn write(&self, text: &mut dyn std::io::Write) -> std::io::Result<()> {
+        if self.sparse != sparse::Policy::Auto {
+            writeln!(text, "sparse {}", self.sparse.name())?;
+        }
         let options = self.options_without_own_lines();
         if options == Self::default().options_without_own_lines() && !self.dedupe {
             return Ok(());
@@ -93,9 +101,11 @@ impl FilesystemRecipe {
         writeln!(text, "dedupe {}", self.dedupe)
     }
 
-    /// The options but for those that have lines of their own in the text of an image: the reserve and the journal.
+    /// The options but for those that have lines of their own: the reserve and the journal in the text of an image, holes in
+    /// [`FilesystemRecipe::write`].
     fn options_without_own_lines(&self) -> Options {
-        Options { reserved_percent: 0, journal: Journal::BySize, ..self.options(Uuid::nil(), Uuid::nil(), 0) }
+        let options = self.options(Uuid::nil(), Uuid::nil(), 0);
+        Options { reserved_percent: 0, journal: Journal::BySize, holes: true, ..options }
     }
 }
 
@@ -363,6 +373,8 @@ mod tests {
             FilesystemRecipe { data_alignment: Some(2 << 20), ..default() },
             FilesystemRecipe { data_alignment: Some(1 << 30), ..default() },
             FilesystemRecipe { dedupe: true, ..default() },
+            FilesystemRecipe { sparse: sparse::Policy::Always, ..default() },
+            FilesystemRecipe { sparse: sparse::Policy::Never, ..default() },
             // As ro-min, but for the number of copies of the superblock.
             with_features(&["^resize_inode", "sparse_super2", "read-only"]),
             // As rw, but for the order of names.

@@ -102,6 +102,10 @@ pub struct Filesystem {
     pub shared_files: u32,
     /// Blocks that these files would have of their own.
     pub shared_blocks: u64,
+    /// Files with holes.
+    pub sparse_files: u32,
+    /// How many bytes are in these holes.
+    pub hole_bytes: u64,
 }
 
 /// How long each step took, in seconds. Nothing of it is in the image.
@@ -146,6 +150,14 @@ impl fmt::Display for ImageReport {
         if filesystem.shared_files > 0 {
             let (files, saved) = (filesystem.shared_files, bytes(filesystem.shared_blocks));
             writeln!(f, "  shared       {files} files share {saved} with others, so it is for reading only")?;
+        }
+        if filesystem.sparse_files > 0 {
+            writeln!(
+                f,
+                "  holes        {} in {} files",
+                Size(filesystem.hole_bytes),
+                filesystem.sparse_files
+            )?;
         }
         writeln!(f, "  inodes       {}, {} of them free", filesystem.inodes, filesystem.free_inodes)?;
         let (free, available) = (filesystem.free_blocks, filesystem.available_blocks);

@@ -8,6 +8,7 @@ use image_runs::Image;
 use image_tree::dump::{self, Body};
 use image_tree::{Inode, Kind, Metadata, Name, Timestamp, Tree};
 use mkfs_ext4::Size;
+use uuid::Uuid;
 
 use super::clock::Clock;
 use super::put::{self, Done, put};
@@ -18,12 +19,13 @@ use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::{self, Reflink, Reservation, WriteOptions};
+use crate::recipe::filesystem::FilesystemRecipe;
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::progress::Bar;
 use crate::report::{Counts, Filesystem, ImageReport, Log, Making, Partition, Timings};
 use crate::seed::{Seed, label};
 use crate::transform::hardlinks::Linked;
-use crate::transform::identical;
+use crate::transform::{identical, sparse};
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification leaves free.
 const PARTITION_NAME: &str = "root";
@@ -44,6 +46,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     if recipe.tree.file_contexts.is_some() {
         own_lost_and_found(&mut tree)?;
     }
+    find_holes(&mut tree, recipe, interrupt)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
     let duplicates = if recipe.filesystem.dedupe {
         identical::duplicates(&tree, recipe.tree.threads, interrupt)?
@@ -108,6 +111,17 @@ fn own_lost_and_found(tree: &mut Tree<Blob>) -> Result<()> {
     let directory = Inode::directory(Metadata::new(0o700));
     tree.insert(Tree::<Blob>::ROOT, name, directory).map_err(|error| refuse(error.to_string()))?;
     Ok(())
+}
+
+/// Finds out which blocks of files are holes.
+fn find_holes(tree: &mut Tree<Blob>, recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
+    let FilesystemRecipe { sparse: policy, .. } = recipe.filesystem;
+    if policy == sparse::Policy::Never {
+        let why = "--sparse never stores them as zeros";
+        return sparse::check_zeros(tree, recipe.tree.limits.max_size, why);
+    }
+    let options = recipe.filesystem.options(Uuid::nil(), Uuid::nil(), 0);
+    sparse::apply(tree, policy, options.block_size.bytes(), recipe.tree.threads, interrupt)
 }
 
 fn disk_options(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<DiskOptions> {
@@ -183,7 +197,9 @@ fn put_with_bar(
 fn refuse_archives(tree: &Tree<Blob>) -> Result<()> {
     let mut walk = tree.walk();
     while let Some(step) = walk.next() {
-        if let Kind::Regular(Blob::Range(_) | Blob::Sparse(_)) = tree.get(step.id).kind {
+        if let Kind::Regular(content) = &tree.get(step.id).kind
+            && matches!(content.itself(), Blob::Range(_) | Blob::Sparse(_))
+        {
             let mut path = Vec::new();
             walk.write_path(&mut path);
             let message = format!(
@@ -230,6 +246,8 @@ fn describe(
             profile: recipe.filesystem.profile.name(),
             shared_files: summary.shared_files,
             shared_blocks: summary.shared_blocks,
+            sparse_files: summary.sparse_files,
+            hole_bytes: summary.hole_blocks * u64::from(summary.block_size),
         },
         making: Making::of(Counts::of(tree), linked),
     }

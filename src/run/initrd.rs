@@ -30,6 +30,7 @@ use crate::report::progress::Bar;
 use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Log, Making, Timings, Transfer};
 use crate::transform::hardlinks::Linked;
 use crate::transform::init::{self, Init};
+use crate::transform::sparse;
 use parts::{Appended, HostMicrocode, Plain};
 
 /// Makes the initramfs and puts it where the recipe says.
@@ -48,6 +49,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let begins = codec.compression().is_none() && !recipe.dry_run;
     let reservation = if begins { put::begin(&recipe.output, &recipe.tree, 0) } else { None };
     let mut tree = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).tree()?;
+    sparse::check_zeros(&tree, recipe.tree.limits.max_size, "an initramfs stores holes as zeros")?;
     let init_made = give_init(&mut tree, recipe)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
     // What it holds goes with the process, which takes less time than freeing each name.

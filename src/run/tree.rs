@@ -36,7 +36,7 @@ fn body<'a>(path: &'a [u8], blob: &'a Blob) -> Body<'a> {
     match blob {
         blob if blob.is_empty() => Body::None,
         Blob::Memory(bytes) => Body::Inline(Cow::Borrowed(bytes)),
-        Blob::Host(_) | Blob::Range(_) | Blob::Sparse(_) => {
+        Blob::Host(_) | Blob::Range(_) | Blob::Sparse(_) | Blob::Mapped(_) => {
             Body::Payload(Cow::Borrowed(path.strip_prefix(b"/").unwrap_or(path)))
         }
     }

@@ -10,7 +10,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 
-use crate::blob::{Blob, HostDirectory, Identity, Root, file_size};
+use crate::blob::{Blob, HostDirectory, Identity, Root, file_blocks, file_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
 
@@ -114,7 +114,7 @@ fn payload(root: &Arc<Root>, path: &[u8], size: u64) -> Result<Blob, PayloadErro
         return Err(PayloadError::Size { path: host_path(), actual, stated: size });
     }
     let (directory, name) = HostDirectory::of_file(Arc::clone(root), path);
-    Ok(Blob::host(directory, name.into(), size, Identity::of(&stat)))
+    Ok(Blob::host(directory, name.into(), size, file_blocks(&stat), Identity::of(&stat)))
 }
 
 /// Names separated by single slashes: what can only lead downwards.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use image_tree::{Content, InodeId, InsertError, Metadata, Name, Timestamp, Tree, Xattrs};
+use image_tree::{Content, InodeId, InsertError, Kind, Metadata, Name, Timestamp, Tree, Xattrs};
 use serde::Serialize;
 
 use super::identical;
@@ -78,6 +78,7 @@ pub fn apply<C: Content + Clone>(
         Policy::Break => relink(tree, &every_inode_alone(tree), 1)?,
         Policy::Content => {
             let groups = identical::find(tree, threads, interrupt, |inode| alike(&inode.metadata))?;
+            groups.iter().for_each(|group| keep_holes(tree, group));
             relink(tree, &families(tree, &groups), MAX_NAMES)?
         }
     };
@@ -87,6 +88,23 @@ pub fn apply<C: Content + Clone>(
     }
     log.detail(linked);
     Ok(linked)
+}
+
+/// Has the first of files with the same bytes have its holes, if one of the others has.
+fn keep_holes<C: Content + Clone>(tree: &mut Tree<C>, group: &[InodeId]) {
+    let content = |id: InodeId| match &tree.get(id).kind {
+        Kind::Regular(content) => Some(content),
+        _ => None,
+    };
+    let Some(first) = group.first().copied() else { return };
+    let mut sparse =
+        group.iter().filter_map(|id| content(*id)).filter(|content| content.data_ranges().is_some());
+    if content(first).is_some_and(|content| content.data_ranges().is_none())
+        && let Some(content) = sparse.next().cloned()
+    {
+        // OK to ignore: a regular file can become another one.
+        let _ = tree.replace_kind(first, Kind::Regular(content));
+    }
 }
 
 /// What two files have in common that can be one. Every field of the metadata is here.

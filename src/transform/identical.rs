@@ -2,25 +2,29 @@
 //!
 //! ```text
 //! length, and what else is to be alike ──▶ SHA-256, by several threads ──▶ groups of equal digests
-//!          alone: never read                      each file read once
+//!          alone: never read             each file read once, but for holes
 //! ```
 //!
 //! What it takes is a digest for each file that is read, and a buffer for each thread.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 
 use image_tree::{Content, Inode, InodeId, Kind, Tree};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, ErrorKind, Result};
+use super::in_threads;
+use super::sparse::is_zero;
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::output::classify_read_error;
 
 /// How much of a file is read at once, in bytes.
 const CHUNK: u64 = 1 << 20;
+
+/// What is left out of a digest where it is zeros, in bytes: no file has smaller blocks on most hosts.
+const BLOCK: u64 = 4096;
+const BLOCK_LEN: usize = 4096;
 
 /// Finds the files that have the bytes of an earlier one, whatever their metadata: each of them, and the first file in the
 /// order of the tree's walk that has its bytes. Empty files are not among them.
@@ -56,7 +60,9 @@ pub fn find<'t, C: Content, K: Ord>(
 ) -> Result<Vec<Vec<InodeId>>> {
     let candidates = candidates(tree, alike);
     let contents: Vec<&C> = candidates.iter().map(|candidate| candidate.content).collect();
-    let digests = digest_all(&contents, threads, interrupt)?;
+    let digests = in_threads::each(contents.len(), threads, |number, buffer| {
+        digest(contents[number], buffer, interrupt)
+    })?;
     let mut groups: Vec<Vec<InodeId>> = Vec::new();
     let mut index = BTreeMap::new();
     for (candidate, digest) in candidates.iter().zip(digests) {
@@ -113,106 +119,55 @@ pub(super) fn length<C: Content>(tree: &Tree<C>, id: InodeId) -> u64 {
 
 type Sha256Digest = [u8; 32];
 
-/// An error, and which file gave it.
-type Failure = (usize, Error);
-
-/// The digest of each content, in their order.
-fn digest_all<C: Content>(
-    contents: &[&C],
-    threads: NonZeroUsize,
-    interrupt: &Interrupt,
-) -> Result<Vec<Sha256Digest>> {
-    let work = Work { contents, next: AtomicUsize::new(0), stop: AtomicBool::new(false), interrupt };
-    let others = threads.get().min(contents.len()).saturating_sub(1);
-    let results = thread::scope(|scope| {
-        // A thread that cannot be started is not missed: this one does what others do not.
-        let others: Vec<_> = (0..others)
-            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, || work.digest_some()).ok())
-            .collect();
-        let mut results = vec![work.digest_some()];
-        results.extend(
-            others
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
-        );
-        results
-    });
-    let mut digests = vec![[0; 32]; contents.len()];
-    let mut first: Option<Failure> = None;
-    for result in results {
-        match result {
-            Ok(some) => some.into_iter().for_each(|(position, digest)| digests[position] = digest),
-            // Files are taken in order and finished once taken, so the earliest failure is the one that every number of
-            // threads meets.
-            Err(failure) if first.as_ref().is_none_or(|(position, _)| failure.0 < *position) => {
-                first = Some(failure);
-            }
-            Err(_) => {}
-        }
-    }
-    first.map_or(Ok(digests), |(_, error)| Err(error))
-}
-
-/// What the threads share.
-struct Work<'w, C> {
-    contents: &'w [&'w C],
-    /// The first file that no thread has taken.
-    next: AtomicUsize,
-    /// Set when one thread failed: the others finish their file and take no other.
-    stop: AtomicBool,
-    interrupt: &'w Interrupt,
-}
-
-impl<C: Content> Work<'_, C> {
-    /// Digests files until there are none left.
-    fn digest_some(&self) -> Result<Vec<(usize, Sha256Digest)>, Failure> {
-        let mut digests = Vec::new();
-        let mut buffer = Vec::new();
-        while !self.stop.load(Ordering::Relaxed) {
-            let position = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(content) = self.contents.get(position) else { break };
-            match digest(*content, &mut buffer, self.interrupt) {
-                Ok(digest) => digests.push((position, digest)),
-                Err(error) => {
-                    self.stop.store(true, Ordering::Relaxed);
-                    // A signal is no property of a file: whatever else failed is told first.
-                    let interrupted = error.kind() == ErrorKind::Interrupted;
-                    return Err((if interrupted { usize::MAX } else { position }, error));
-                }
-            }
-        }
-        Ok(digests)
-    }
-}
-
+/// A digest of a content: of its blocks with a byte other than zero, and of where they are. Blocks of zeros say nothing, so
+/// that those which are known to be holes need not be read.
 fn digest<C: Content>(content: &C, buffer: &mut Vec<u8>, interrupt: &Interrupt) -> Result<Sha256Digest> {
     let mut hasher = Sha256::new();
+    let whole = std::slice::from_ref(&(0..u64::MAX));
     let mut offset = 0;
-    while offset < content.len() {
-        interrupt.check()?;
-        let len = usize::try_from((content.len() - offset).min(CHUNK)).expect("at most CHUNK");
-        if buffer.len() < len {
-            buffer.resize(len, 0);
+    for range in content.data_ranges().unwrap_or(whole) {
+        offset = offset.max(range.start / BLOCK * BLOCK);
+        let end =
+            range.end.checked_next_multiple_of(BLOCK).map_or(content.len(), |end| end.min(content.len()));
+        while offset < end {
+            interrupt.check()?;
+            let chunk = buffer_of(buffer, (end - offset).min(CHUNK - offset % CHUNK));
+            content.read_at(chunk, offset).map_err(classify_read_error)?;
+            for block in chunk.chunks(BLOCK_LEN) {
+                if !is_zero(block) {
+                    hasher.update(offset.to_le_bytes());
+                    hasher.update(block);
+                }
+                offset += block.len() as u64;
+            }
         }
-        content.read_at(&mut buffer[..len], offset).map_err(classify_read_error)?;
-        hasher.update(&buffer[..len]);
-        offset += len as u64;
     }
     Ok(hasher.finalize().into())
+}
+
+fn buffer_of(buffer: &mut Vec<u8>, len: u64) -> &mut [u8] {
+    let len = usize::try_from(len).expect("at most CHUNK");
+    if buffer.len() < len {
+        buffer.resize(len, 0);
+    }
+    &mut buffer[..len]
 }
 
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::atomic::AtomicU64;
+    use std::ops::Range;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use image_tree::{Metadata, Name};
 
     use super::*;
+    use crate::error::ErrorKind;
 
     /// Bytes that count how often they are read, or cannot be read.
     struct Counted {
         bytes: Vec<u8>,
+        data: Option<Vec<Range<u64>>>,
         read: AtomicU64,
         broken: bool,
     }
@@ -230,6 +185,10 @@ mod tests {
             }
             self.bytes.read_at(buffer, offset)
         }
+
+        fn data_ranges(&self) -> Option<&[Range<u64>]> {
+            self.data.as_deref()
+        }
     }
 
     const SOME: NonZeroUsize = NonZeroUsize::new(3).unwrap();
@@ -238,7 +197,7 @@ mod tests {
         let mut tree = Tree::new(Metadata::new(0o755));
         for (name, bytes, mode) in files {
             let broken = name.starts_with("broken");
-            let content = Counted { bytes: bytes.to_vec(), read: AtomicU64::new(0), broken };
+            let content = Counted { bytes: bytes.to_vec(), data: None, read: AtomicU64::new(0), broken };
             let file = Inode { metadata: Metadata::new(*mode), kind: Kind::Regular(content) };
             tree.insert(Tree::<Counted>::ROOT, Name::new(name).expect("a name"), file).expect("new");
         }
@@ -291,6 +250,32 @@ mod tests {
             _ => unreachable!("only files"),
         };
         assert_eq!([read(b"a"), read(b"b"), read(b"c"), read(b"d")], [2, 2, 0, 0]);
+    }
+
+    #[test]
+    fn holes_are_not_read_and_change_no_digest() {
+        let mut bytes = vec![0; 3 << 20];
+        let places = [5, 4095, 4096, (1 << 20) - 1, 1 << 20, (2 << 20) + 5000];
+        places.into_iter().for_each(|at| bytes[at] = 7);
+        let content = |data| Counted { bytes: bytes.clone(), data, read: AtomicU64::new(0), broken: false };
+        let digest = |content: &Counted| {
+            digest(content, &mut Vec::new(), &Interrupt::never()).expect("it can be read")
+        };
+        let single = places.map(|at| at as u64..at as u64 + 1).to_vec();
+        let (dense, sparse) = (content(None), content(Some(single)));
+        assert_eq!(digest(&dense), digest(&sparse));
+        assert_eq!(dense.read.into_inner(), 3 << 20);
+        assert_eq!(sparse.read.into_inner(), 5 * 4096);
+        for at in [0, 6, 8192, (3 << 20) - 1] {
+            let mut other = content(None);
+            other.bytes[at] = 7;
+            assert_ne!(digest(&other), digest(&content(None)), "{at}");
+        }
+        let moved = Counted {
+            bytes: [vec![0; 4096], bytes[..bytes.len() - 4096].to_vec()].concat(),
+            ..content(None)
+        };
+        assert_ne!(digest(&moved), digest(&content(None)));
     }
 
     #[test]

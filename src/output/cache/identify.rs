@@ -13,7 +13,7 @@ pub trait Identify {
 /// Files of the host are known by their identity, ranges of an archive by that of the archive.
 impl Identify for Blob {
     fn identify(&self, key: &mut KeyBuilder) -> Option<()> {
-        match self {
+        match self.itself() {
             Blob::Host(file) => {
                 let (size, identity) = file.identity();
                 key.number(0);
@@ -27,7 +27,7 @@ impl Identify for Blob {
                 key.number(len);
                 identity.put_into(size, key)
             }
-            Blob::Sparse(_) => None,
+            Blob::Sparse(_) | Blob::Mapped(_) => None,
             Blob::Memory(bytes) => {
                 key.number(2);
                 key.number(bytes.len() as u64);

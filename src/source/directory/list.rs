@@ -377,7 +377,8 @@ fn kind(
         FileType::Directory => return Ok(None),
         FileType::RegularFile => {
             let place = Arc::clone(place);
-            Kind::Regular(Blob::host(place, file_name.to_bytes().into(), stat.stx_size, identity(stat)))
+            let (name, identity) = (file_name.to_bytes().into(), identity(stat));
+            Kind::Regular(Blob::host(place, name, stat.stx_size, stat.stx_blocks, identity))
         }
         FileType::Symlink => {
             let target = rustix::fs::readlinkat(directory, file_name, Vec::new())

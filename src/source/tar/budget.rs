@@ -5,7 +5,7 @@ use super::error::Problem;
 /// What an archive may ask for at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The bytes of the unpacked archive, and, apart from that, of all its files with their holes.
+    /// The bytes of the unpacked archive, and, apart from that, of all its files without their holes.
     pub max_size: u64,
     /// Headers, and directories that no header is for.
     pub max_entries: u64,
@@ -53,11 +53,11 @@ impl Budget {
         Ok(())
     }
 
-    /// A file of this length.
+    /// A file with so many bytes of data.
     pub(super) fn file(&mut self, len: u64) -> Result<(), Problem> {
         self.size = self.size.saturating_add(len);
         if self.size > self.limits.max_size {
-            let what = "the files up to here have, holes included,";
+            let what = "the files up to here have, holes left out,";
             return Err(Problem::MaxSize { what, max: self.limits.max_size });
         }
         Ok(())

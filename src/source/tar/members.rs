@@ -306,11 +306,15 @@ impl<'a> Members<'a> {
 
     fn sparse(&mut self, pairs: &[(u64, u64)], size: u64, stored: u64) -> Result<Blob, Failure> {
         let pieces = sparse::pieces(pairs, size, stored)?;
-        self.budget.file(size)?;
+        self.budget.file(stored)?;
         self.budget.metadata(pieces.len() * size_of::<Piece>())?;
         let range = self.input.payload(stored)?;
         let has_no_holes = stored == size;
-        Ok(if has_no_holes { whole(range) } else { Blob::Sparse(Arc::new(Sparse::new(size, pieces, range))) })
+        Ok(if has_no_holes {
+            whole(range)
+        } else {
+            Blob::Sparse(Arc::new(Sparse::new(size, &pieces, range)))
+        })
     }
 }
 

@@ -1,0 +1,244 @@
+//! Where files have holes: in blocks of nothing but zeros.
+//!
+//! ```text
+//! source     ├─ data ─┤   hole    ├──── data ────┤ hole ┤      by lseek(2), or by the map of an archive
+//! blocks     ├──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┤      of the filesystem that is made
+//! data       ├──┤  ├──┤           ├──┤     ├─────┤            those with a byte that is not zero
+//! ```
+//!
+//! Only what the source stores is read, by several threads, a mebibyte at a time each. As the bytes decide, neither the
+//! blocks of the host's filesystem nor the pieces of an archive show in the result.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use image_tree::{Content as _, InodeId, Kind, Tree};
+
+use super::in_threads;
+use crate::blob::{Blob, CHUNK};
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use crate::output::classify_read_error;
+
+/// Which files have holes, by the names of `cp --sparse`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Those that their source stores with holes: a file of the host that has fewer blocks than its length takes, and of
+    /// which lseek(2) names a hole; a member of an archive with a map of holes.
+    #[default]
+    Auto,
+    /// All that have a block of zeros, however they are stored.
+    Always,
+    /// None: every block is allocated, and holes are zeros.
+    Never,
+}
+
+impl Policy {
+    /// `auto`, `always` or `never`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// A thread takes about this many bytes at a time,
+const UNIT: u64 = 8 << 20;
+
+/// or this many ranges.
+const UNIT_RANGES: usize = 1 << 15;
+
+/// Reads the files that may have holes, and keeps in the tree which of their blocks, of `block_len` bytes, hold data.
+///
+/// # Errors
+/// When a file cannot be read or is not what it was when it was scanned: the first one in the order of the walk.
+/// [`Interrupted`](ErrorKind::Interrupted) when a signal came.
+pub fn apply(
+    tree: &mut Tree<Blob>,
+    policy: Policy,
+    block_len: u64,
+    threads: NonZeroUsize,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let candidates = candidates(tree, policy);
+    let found: Vec<(InodeId, Blob)> = {
+        let contents: Vec<&Blob> = candidates.iter().map(|(_, content)| *content).collect();
+        let data = data_blocks(&contents, policy, block_len, threads, interrupt)?;
+        let mapped = candidates.iter().zip(data);
+        mapped.filter_map(|((id, content), data)| Some((*id, content.with_data(data?)))).collect()
+    };
+    for (id, content) in found {
+        // OK to ignore: a regular file can become another one.
+        let _ = tree.replace_kind(id, Kind::Regular(content));
+    }
+    Ok(())
+}
+
+/// Refuses members of archives whose holes, as zeros, make them longer than `max` bytes together: what is to write such zeros
+/// would not end.
+///
+/// # Errors
+/// [`BadInput`](ErrorKind::BadInput) with both lengths.
+pub fn check_zeros(tree: &Tree<Blob>, max: u64, why: &str) -> Result<()> {
+    let sparse = tree.walk().filter(|step| step.first).filter_map(|step| match &tree.get(step.id).kind {
+        Kind::Regular(Blob::Sparse(sparse)) => Some(sparse.len()),
+        _ => None,
+    });
+    let len = sparse.fold(0, u64::saturating_add);
+    if len <= max {
+        return Ok(());
+    }
+    let message = format!(
+        "the sparse files of its archives have {len} bytes, holes included, and {why}; --max-size allows {max}"
+    );
+    Err(Error::new(ErrorKind::BadInput, message))
+}
+
+/// The files that may have holes, in the order of the walk.
+fn candidates(tree: &Tree<Blob>, policy: Policy) -> Vec<(InodeId, &Blob)> {
+    let is_candidate = |content: &Blob| match policy {
+        Policy::Auto => content.may_have_holes(),
+        Policy::Always => true,
+        Policy::Never => false,
+    };
+    let regular = |id| match &tree.get(id).kind {
+        Kind::Regular(content) if !content.is_empty() && is_candidate(content) => Some((id, content)),
+        _ => None,
+    };
+    tree.walk().filter(|step| step.first).filter_map(|step| regular(step.id)).collect()
+}
+
+/// For each content, the blocks with data; none where all are, or where the source stores all and that counts.
+fn data_blocks(
+    contents: &[&Blob],
+    policy: Policy,
+    block_len: u64,
+    threads: NonZeroUsize,
+    interrupt: &Interrupt,
+) -> Result<Vec<Option<Vec<Range<u64>>>>> {
+    let stored = in_threads::each(contents.len(), threads, |number, (): &mut ()| {
+        interrupt.check()?;
+        let content = contents[number];
+        let goes_on = || interrupt.signal().is_none();
+        let stored = content.stored_ranges(&goes_on).map_err(classify_read_error)?;
+        interrupt.check()?;
+        let is_dense = policy == Policy::Auto && is_whole(&stored, content);
+        Ok((!is_dense).then(|| in_chunks(stored)))
+    })?;
+    let units = units(&stored);
+    let looked = in_threads::each(units.len(), threads, |number, buffer: &mut Vec<u8>| {
+        let Unit { content, ranges } = &units[number];
+        let ranges = stored[*content].as_ref().map_or(&[][..], |stored| &stored[ranges.clone()]);
+        look(contents[*content], ranges, block_len, buffer, interrupt)
+    })?;
+    let mut data: Vec<_> = stored.iter().map(|stored| stored.is_some().then(Vec::new)).collect();
+    for (unit, found) in units.iter().zip(looked) {
+        if let Some(runs) = &mut data[unit.content] {
+            found.into_iter().for_each(|run| push(runs, run));
+        }
+    }
+    for (runs, content) in data.iter_mut().zip(contents) {
+        if let Some(last) = runs.as_mut().and_then(|runs| runs.last_mut()) {
+            last.end = last.end.min(content.len());
+        }
+        if runs.as_deref().is_some_and(|runs| is_whole(runs, content)) {
+            *runs = None;
+        }
+    }
+    Ok(data)
+}
+
+fn is_whole(ranges: &[Range<u64>], content: &Blob) -> bool {
+    matches!(ranges, [range] if *range == (0..content.len()))
+}
+
+/// Cuts ranges where multiples of [`CHUNK`] lie.
+fn in_chunks(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    if ranges.iter().all(|range| range.start / CHUNK == (range.end - 1) / CHUNK) {
+        return ranges;
+    }
+    let cut = |range: Range<u64>| {
+        let mut start = range.start;
+        std::iter::from_fn(move || {
+            let end = range.end.min((start / CHUNK + 1).saturating_mul(CHUNK));
+            let piece = std::mem::replace(&mut start, end)..end;
+            (!piece.is_empty()).then_some(piece)
+        })
+    };
+    ranges.into_iter().flat_map(cut).collect()
+}
+
+/// What a thread looks at: some ranges of a content, by their numbers.
+struct Unit {
+    content: usize,
+    ranges: Range<usize>,
+}
+
+fn units(stored: &[Option<Vec<Range<u64>>>]) -> Vec<Unit> {
+    let mut units = Vec::new();
+    for (content, ranges) in stored.iter().enumerate() {
+        let ranges = ranges.as_deref().unwrap_or_default();
+        let (mut start, mut len) = (0, 0);
+        for (number, range) in ranges.iter().enumerate() {
+            len += range.end - range.start;
+            let is_last = number + 1 == ranges.len();
+            if is_last || len >= UNIT || number + 1 - start >= UNIT_RANGES {
+                units.push(Unit { content, ranges: start..number + 1 });
+                (start, len) = (number + 1, 0);
+            }
+        }
+    }
+    units
+}
+
+/// The blocks of a content that have a byte other than zero in these ranges.
+fn look(
+    content: &Blob,
+    ranges: &[Range<u64>],
+    block_len: u64,
+    buffer: &mut Vec<u8>,
+    interrupt: &Interrupt,
+) -> Result<Vec<Range<u64>>> {
+    let mut runs = Vec::new();
+    let read = content.read_ranges(ranges, buffer, &mut |offset, bytes| {
+        add_data(&mut runs, offset, bytes, block_len);
+        interrupt.signal().is_none()
+    });
+    read.map_err(classify_read_error)?;
+    interrupt.check()?;
+    Ok(runs)
+}
+
+/// Adds the blocks that bytes at an offset make data.
+fn add_data(runs: &mut Vec<Range<u64>>, offset: u64, mut bytes: &[u8], block_len: u64) {
+    let mut block = offset / block_len * block_len;
+    // The bytes of the first block may begin within it.
+    let mut len = block + block_len - offset;
+    while !bytes.is_empty() {
+        let (here, rest) = bytes.split_at(usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len()));
+        if !is_zero(here) {
+            push(runs, block..block.saturating_add(block_len));
+        }
+        (bytes, block, len) = (rest, block.saturating_add(block_len), block_len);
+    }
+}
+
+/// Adds a run that does not begin before the last one does.
+fn push(runs: &mut Vec<Range<u64>>, run: Range<u64>) {
+    match runs.last_mut() {
+        Some(last) if run.start <= last.end => last.end = last.end.max(run.end),
+        _ => runs.push(run),
+    }
+}
+
+/// Whether all bytes are zero. Comparing with zeros leaves data at its first byte.
+pub(super) fn is_zero(bytes: &[u8]) -> bool {
+    static ZEROS: [u8; 4096] = [0; 4096];
+    bytes.chunks(ZEROS.len()).all(|bytes| *bytes == ZEROS[..bytes.len()])
+}
+
+#[cfg(test)]
+mod tests;
