@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::report::shown;
 use image_tree::Content;
 use rustix::fs::{OFlags, Stat};
 use rustix::io::Errno;
@@ -72,7 +73,7 @@ pub(crate) struct Identity {
 ///
 /// [`Content::read_at`] of a [`Blob`] gives it within an [`io::Error`]; [`ChangedWhileRead::within`] finds it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{}: changed while it was read: {change}", .path.display())]
+#[error("{}: changed while it was read: {change}", shown::path(.path))]
 pub struct ChangedWhileRead {
     /// The file's path on the host.
     pub path: PathBuf,
@@ -115,7 +116,7 @@ impl ChangedWhileRead {
 
 /// A system call on a file of the host failed.
 #[derive(Debug, Error)]
-#[error("{}: cannot be {what}", .path.display())]
+#[error("{}: cannot be {what}", shown::path(.path))]
 struct Unreadable {
     path: PathBuf,
     what: &'static str,

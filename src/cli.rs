@@ -8,6 +8,7 @@ mod general;
 mod help;
 mod image;
 mod initrd;
+mod quoted;
 mod recipe_file;
 mod tree;
 mod values;
@@ -50,10 +51,16 @@ pub enum Request {
 /// Parses the arguments of the process, the program's name first.
 ///
 /// # Errors
-/// When they make no sense; also, as `clap` has it, when help or the version is asked for.
+/// When they make no sense; also, as `clap` has it, when help or the version is asked for. No control character of an
+/// argument is in the message.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    request(&arguments).map_err(|error| quoted::escape(error, &arguments))
+}
+
+fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
     let mut command = command();
-    let arguments = recipe_file::expand(&command, arguments.into_iter().collect())?;
+    let arguments = recipe_file::expand(&command, arguments.to_vec())?;
     let matches = command.try_get_matches_from_mut(arguments)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     let Some(verb) = cli.verb else { return Ok(Request::Version { json: cli.json }) };

@@ -4,6 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use image_tree::Shown;
+
+use crate::report::shown;
+
 /// Whose fault an error is. Each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -79,19 +83,34 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// The path and what happened, with every cause: nothing is left for a caller to add.
+    /// The path and what happened, with every cause: nothing is left for a caller to add. What a terminal would not
+    /// print as itself is escaped, see [`Shown`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
-            write!(f, "{}: ", path.display())?;
+            write!(f, "{}: ", shown::path(path))?;
         }
-        write!(f, "{}", self.source)?;
+        let mut text = self.source.to_string();
         let mut cause = self.source.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            text += &format!(": {error}");
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&Shown::message(&text))
     }
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_and_no_cause_reaches_a_terminal_raw() {
+        let error =
+            Error::at(ErrorKind::BadInput, "evil\x1b[31m\nrootcast: warning: forged", "cause \x1b[2J");
+        assert_eq!(error.to_string(), r"evil\x1b[31m\nrootcast: warning: forged: cause \x1b[2J");
+        let error = Error::io("/srv/été", io::Error::other("no"));
+        assert_eq!(error.to_string(), "/srv/été: no");
+    }
+}

@@ -7,6 +7,7 @@ mod initrd;
 mod log;
 mod made;
 pub mod progress;
+pub mod shown;
 pub mod version;
 
 pub use check::{CheckReport, FindingReport};

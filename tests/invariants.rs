@@ -79,3 +79,31 @@ fn properties_are_tried_with_the_same_cases_in_every_run() {
     }
     assert!(found >= 4, "only {found} files with properties were found");
 }
+
+/// A name that is printed raw can move the cursor and begin lines that look like messages.
+#[test]
+fn names_of_the_host_go_through_one_type() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut directories, mut files) = (vec![root], 0);
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).expect("it is a directory") {
+            let path = entry.expect("it is readable").path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let is_test =
+                path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
+            if is_test || path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            files += 1;
+            let text = fs::read_to_string(&path).expect("code is UTF-8");
+            let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let raw = product.lines().position(|line| line.contains(".display()"));
+            let line = raw.map(|line| line + 1);
+            assert_eq!(line, None, "{}: use report::shown::path for a path in a message", path.display());
+        }
+    }
+    assert!(files > 100, "only {files} files were found");
+}

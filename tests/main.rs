@@ -26,6 +26,7 @@ mod invariants;
 mod judges_fail;
 mod ld_cache;
 mod mounted;
+mod names;
 mod owners;
 mod profiles;
 mod reached;

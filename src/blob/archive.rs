@@ -11,6 +11,7 @@ use image_tree::Content;
 
 use super::stored::{CHUNK, Sink, room};
 use super::{Change, ChangedWhileRead, Identity, file_size};
+use crate::report::shown;
 
 /// The bytes of an archive, or those of it that were kept.
 ///
@@ -107,11 +108,11 @@ impl Archive {
                 Err(io::Error::other(ChangedWhileRead { path: path.clone(), change }))
             }
             (Err(error), Bytes::Host { path, .. }) => {
-                Err(io::Error::new(error.kind(), format!("{}: cannot be read: {error}", path.display())))
+                Err(io::Error::new(error.kind(), format!("{}: cannot be read: {error}", shown::path(path))))
             }
             (Err(error), Bytes::Spool { source, .. }) => {
                 let what = "what was unpacked from it cannot be read";
-                Err(io::Error::new(error.kind(), format!("{}: {what}: {error}", source.display())))
+                Err(io::Error::new(error.kind(), format!("{}: {what}: {error}", shown::path(source))))
             }
             (result, _) => result.and_then(|()| self.check_unchanged()),
         }

@@ -40,6 +40,12 @@ pub(super) struct ClosureVerb {
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
 
+    /// End each path with a NUL byte, and escape nothing
+    ///
+    /// Without it, a backslash is doubled, and control characters and bytes that are not UTF-8 are escaped as \n or \xNN.
+    #[arg(short = '0', long, conflicts_with_all = ["json", "why"], help_heading = group::OUTPUT)]
+    null: bool,
+
     #[command(flatten)]
     general: General,
 }
@@ -53,8 +59,20 @@ pub(super) const HELP: Help = Help {
         "rootcast image rootfs/ --keep /usr/bin/curl -o disk.img   an image of these",
         "rootcast closure rootfs/ --keep /sbin/init --keep-unit multi-user.target",
         "rootcast closure rootfs/ --keep '/usr/bin/*' --missing warn",
+        "rootcast closure rootfs/ --keep /usr/bin/curl -0 | tar -C rootfs --null -T - -c",
     ],
-    common: &["sources", "keep", "keep_unit", "keep_rule", "missing", "why", "json", "recipe", "verbose"],
+    common: &[
+        "sources",
+        "keep",
+        "keep_unit",
+        "keep_rule",
+        "missing",
+        "why",
+        "json",
+        "null",
+        "recipe",
+        "verbose",
+    ],
 };
 
 impl ClosureVerb {
@@ -68,6 +86,7 @@ impl ClosureVerb {
             tree,
             why: self.why.into_iter().map(OsString::into_vec).collect(),
             json: self.json,
+            null: self.null,
         })
     }
 }

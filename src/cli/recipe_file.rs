@@ -8,8 +8,10 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use image_tree::Shown;
 
 use crate::recipe::file::{self, Entry, Position};
+use crate::report::shown;
 use crate::transform::edit::parse::FORMS;
 
 /// The flags a recipe cannot hold: they are about the command line itself.
@@ -57,7 +59,7 @@ fn glance(command: &Command, arguments: &[OsString]) -> Option<(String, ArgMatch
 }
 
 fn read(path: &Path) -> Result<Vec<Entry>, clap::Error> {
-    let failed = |what: String| usage(ErrorKind::Io, format!("--recipe {}: {what}", path.display()));
+    let failed = |what: String| usage(ErrorKind::Io, format!("--recipe {}: {what}", shown::path(path)));
     let mut text = String::new();
     let opened = File::open(path).map_err(|error| failed(error.to_string()))?;
     let count = opened.take(file::MAX_LEN + 1).read_to_string(&mut text);
@@ -70,7 +72,8 @@ fn read(path: &Path) -> Result<Vec<Entry>, clap::Error> {
 
 fn at(path: &Path, position: Position, what: &str) -> clap::Error {
     let Position { line, column } = position;
-    let message = format!("{}: line {line}, column {column}: {what}", path.display());
+    let what = what.replace('\n', "\\n");
+    let message = format!("{}: line {line}, column {column}: {}", shown::path(path), Shown::message(&what));
     usage(ErrorKind::ValueValidation, message)
 }
 

@@ -1,11 +1,12 @@
 //! Flags that say which tree is meant, and the verb that prints it.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
-use image_tree::Timestamp;
+use image_tree::{Shown, Timestamp};
 
 use super::closure::KeepArguments;
 use super::edits::Edits;
@@ -237,7 +238,7 @@ fn epoch_of_environment() -> Result<Option<i64>, clap::Error> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
-    let seconds = values::epoch(&value.to_string_lossy());
+    let seconds = values::epoch(&Shown(value.as_bytes()).to_string());
     let refuse = |why| clap::Error::raw(ErrorKind::InvalidValue, format!("SOURCE_DATE_EPOCH: {why}\n"));
     seconds.map(Some).map_err(refuse)
 }

@@ -62,6 +62,7 @@ use super::classify_read_error;
 use super::spans::SPAN_SIZE;
 use crate::blob::CloneSource;
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::shown;
 
 /// Fewer bytes than this are copied unless everything is to be cloned.
 pub(super) const MIN_CLONE: u64 = 32 << 10;
@@ -190,7 +191,7 @@ impl<'w> Cloner<'w> {
     fn refuse(&self, source: &Path, error: &io::Error) -> Error {
         let message = format!(
             "cannot be cloned into {}: {error}; --reflink=auto copies what cannot be cloned",
-            self.path.display()
+            shown::path(self.path)
         );
         Error::at(ErrorKind::Io, source, message)
     }

@@ -70,4 +70,6 @@ pub struct ClosureRecipe {
     pub why: Vec<Vec<u8>>,
     /// Whether to print JSON.
     pub json: bool,
+    /// Ends each path with a NUL byte instead of a line end, and escapes nothing.
+    pub null: bool,
 }

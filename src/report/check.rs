@@ -1,7 +1,11 @@
 //! What a check found, as JSON, whose schema is `check.schema.json`.
 
+use std::path::Path;
+
 use initramfs::check::{Finding, Report};
 use serde::Serialize;
+
+use super::shown::JsonName;
 
 /// All there is to say of an initramfs that was checked.
 #[derive(Clone, Debug, Serialize)]
@@ -9,7 +13,7 @@ pub struct CheckReport {
     /// The version of the program.
     pub rootcast: &'static str,
     /// The file that was checked.
-    pub file: String,
+    pub file: JsonName,
     /// Whether a kernel takes all of it.
     pub accepted: bool,
     /// What was found, in the order of the bytes.
@@ -36,7 +40,7 @@ pub struct FindingReport {
     /// Where in what that unpacks to, in bytes.
     pub unpacked_offset: Option<u64>,
     /// The entry it is about.
-    pub path: Option<String>,
+    pub path: Option<JsonName>,
     /// What is there, in words.
     pub detail: String,
 }
@@ -44,10 +48,10 @@ pub struct FindingReport {
 impl CheckReport {
     /// Puts what was found into a report.
     #[must_use]
-    pub fn new(file: String, report: &Report) -> Self {
+    pub fn new(file: &Path, report: &Report) -> Self {
         Self {
             rootcast: super::version::VERSION,
-            file,
+            file: file.into(),
             accepted: report.is_accepted(),
             findings: report.findings.iter().map(FindingReport::from).collect(),
             omitted: report.omitted,
@@ -65,7 +69,7 @@ impl From<&Finding> for FindingReport {
             severity: finding.severity.to_string(),
             offset: finding.offset,
             unpacked_offset: finding.unpacked_offset,
-            path: finding.path.as_ref().map(|path| String::from_utf8_lossy(path).into_owned()),
+            path: finding.path.clone().map(JsonName),
             detail: finding.detail.clone(),
         }
     }

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use image_tree::Shown;
 use serde::Serialize;
 
 use super::image::Size;
+use super::shown::JsonName;
 use super::{Making, Product};
 
 /// All there is to say of an initramfs.
@@ -51,7 +53,7 @@ pub struct Archive {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AppendedFile {
     /// Its path on the host.
-    pub path: String,
+    pub path: JsonName,
     /// Its length.
     pub bytes: u64,
 }
@@ -86,7 +88,7 @@ impl fmt::Display for InitrdReport {
         let rest = bytes - microcode_bytes - stored_bytes;
         writeln!(f, "  files        {}, segments: {segments}", Size(rest))?;
         for AppendedFile { path, bytes } in &self.appended {
-            writeln!(f, "  appended     {}, {path}", Size(*bytes))?;
+            writeln!(f, "  appended     {}, {}", Size(*bytes), Shown(&path.0))?;
         }
         if self.init_made {
             writeln!(f, "  init         /init is a link that was made")?;

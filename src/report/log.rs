@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{Write as _, stderr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use image_tree::Shown;
 use serde::Serialize;
 
 /// How much is told on standard error.
@@ -54,14 +55,14 @@ impl Log {
 
     /// Something that the user did not ask for and should know.
     pub fn warn(&self, warning: impl Display) {
-        let warning = warning.to_string();
+        let warning = Shown::message(&warning.to_string());
         say(format_args!("warning: {warning}"));
         self.heard().warnings.push(warning);
     }
 
     /// Something of the source was left out.
     pub fn exclude(&self, what: impl Display, count: u64) {
-        let what = what.to_string();
+        let what = Shown::message(&what.to_string());
         self.detail(format_args!("left out: {what} ({count})"));
         self.heard().exclusions.push(Exclusion { what, count });
     }
@@ -93,7 +94,7 @@ impl Log {
 
 fn say(what: std::fmt::Arguments<'_>) {
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(stderr(), "rootcast: {what}");
+    let _ = writeln!(stderr(), "rootcast: {}", Shown::message(&what.to_string()));
 }
 
 #[cfg(test)]
@@ -105,9 +106,9 @@ mod tests {
         let log = Log::new(Level::Quiet);
         log.warn("first");
         log.exclude("xattr security.evm", 3);
-        log.warn(format_args!("second of {}", 2));
+        log.warn(format_args!("second of {}\u{1b}[2J", 2));
         log.detail("is not remembered");
-        assert_eq!(log.warnings(), ["first", "second of 2"]);
+        assert_eq!(log.warnings(), ["first", "second of 2\\x1b[2J"]);
         assert_eq!(log.exclusions(), [Exclusion { what: "xattr security.evm".to_owned(), count: 3 }]);
     }
 }

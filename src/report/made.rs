@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::shown::JsonName;
 use super::{Counts, Exclusion, Log, Timings, Transfer, version};
 use crate::transform::hardlinks::Linked;
 
@@ -13,9 +14,9 @@ pub struct Product<L> {
     /// The name of how bytes are laid out.
     pub byte_layout: &'static str,
     /// What the tree was read from, as given, in order.
-    pub sources: Vec<String>,
+    pub sources: Vec<JsonName>,
     /// The file it was written to; none when it was not to be written.
-    pub output: Option<String>,
+    pub output: Option<JsonName>,
     /// Whether it was written: not when it was only planned or digested.
     pub written: bool,
     /// How its bytes came to be in the output; none when it was not written to a file.
@@ -29,7 +30,12 @@ pub struct Product<L> {
 impl<L> Product<L> {
     /// What is planned and not written yet.
     #[must_use]
-    pub fn planned(byte_layout: &'static str, sources: Vec<String>, output: Option<String>, size: L) -> Self {
+    pub fn planned(
+        byte_layout: &'static str,
+        sources: Vec<JsonName>,
+        output: Option<JsonName>,
+        size: L,
+    ) -> Self {
         let rootcast = version::VERSION;
         Self { rootcast, byte_layout, sources, output, written: false, transfer: None, size, sha256: None }
     }

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
 use crate::recipe::initrd::CheckRecipe;
 use crate::report::CheckReport;
+use crate::report::shown;
 use crate::source::refuse_terminal;
 
 /// Prints what is to be found in an initramfs.
@@ -32,7 +33,7 @@ pub fn check(recipe: &CheckRecipe, interrupt: &Interrupt) -> Result<()> {
     interrupt.check()?;
     let report = checked.map_err(|error| Error::io(path, error))?;
     if recipe.json {
-        super::print_json(&CheckReport::new(path.display().to_string(), &report))?;
+        super::print_json(&CheckReport::new(path, &report))?;
     } else {
         super::print(in_words(path, &report).as_bytes())?;
     }
@@ -54,7 +55,7 @@ fn in_words(path: &Path, report: &Report) -> String {
         if report.is_accepted() { "a kernel takes it" } else { "a kernel would not take all of it" };
     text += &format!(
         "{}: {verdict}; entries: {entries}, members: {members}, bytes unpacked: {unpacked_bytes}\n",
-        path.display()
+        shown::path(path)
     );
     text
 }

@@ -9,7 +9,7 @@ pub(super) use reach::{Reached, read as reach};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use image_tree::{Content, Tree};
+use image_tree::{Content, Shown, Tree};
 use serde::Serialize;
 
 use super::clock::Clock;
@@ -21,6 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::{ClosureRecipe, Keep, MissingPolicy};
 use crate::report::Log;
+use crate::report::shown::JsonName;
 use crate::resolve::{Unresolved, follow};
 
 /// Prints what is kept of a tree, or why.
@@ -39,8 +40,12 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let mut text = Vec::new();
     if recipe.why.is_empty() {
         for path in part.closure.kept.keys() {
-            text.extend_from_slice(path);
-            text.push(b'\n');
+            if recipe.null {
+                text.extend_from_slice(path);
+                text.push(0);
+            } else {
+                text.extend_from_slice(format!("{}\n", Shown(path)).as_bytes());
+            }
         }
     }
     for path in &recipe.why {
@@ -52,12 +57,11 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
 /// Writes each chain from a path to what was asked for.
 fn explain(tree: &Tree<Blob>, part: &Part, path: &[u8], text: &mut Vec<u8>) -> Result<()> {
     let path = kept_name(tree, &part.closure, path).ok_or_else(|| {
-        let path = path.escape_ascii();
+        let path = Shown(path);
         Error::new(ErrorKind::BadInput, format!("{path} is not kept: nothing that was asked for needs it"))
     })?;
     for chain in why::chains(&part.closure, &path) {
-        text.extend_from_slice(&path);
-        text.push(b'\n');
+        text.extend_from_slice(format!("{}\n", Shown(&path)).as_bytes());
         for reason in &chain {
             text.extend_from_slice(format!("  {}\n", part.told(reason)).as_bytes());
         }
@@ -98,7 +102,7 @@ impl Part {
 
     fn told(&self, reason: &Reason) -> String {
         match self.note(reason) {
-            Some(note) => format!("{} {}, which {note}", reason.kind, reason.name.escape_ascii()),
+            Some(note) => format!("{} {}, which {note}", reason.kind, Shown(&reason.name)),
             None => reason.to_string(),
         }
     }
@@ -267,15 +271,15 @@ struct Timings {
 
 #[derive(Serialize)]
 struct Kept {
-    path: String,
+    path: JsonName,
     reasons: Vec<ReasonReport>,
 }
 
 #[derive(Serialize)]
 struct ReasonReport {
     kind: &'static str,
-    by: Option<String>,
-    name: String,
+    by: Option<JsonName>,
+    name: JsonName,
     note: Option<String>,
 }
 
@@ -283,13 +287,13 @@ impl Report {
     fn of(part: &Part, read: Duration, log: &Log) -> Self {
         let Part { closure, .. } = part;
         let kept = closure.kept.iter().map(|(path, reasons)| Kept {
-            path: lossy(path),
+            path: JsonName(path.clone()),
             reasons: reasons
                 .iter()
                 .map(|reason| ReasonReport {
                     kind: kind(reason.kind),
-                    by: reason.by.as_deref().map(lossy),
-                    name: lossy(&reason.name),
+                    by: reason.by.clone().map(JsonName),
+                    name: JsonName(reason.name.clone()),
                     note: part.note(reason).map(str::to_owned),
                 })
                 .collect(),
@@ -301,10 +305,6 @@ impl Report {
             warnings: log.warnings(),
         }
     }
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn kind(kind: Kind) -> &'static str {

@@ -125,7 +125,7 @@ impl Made<'_, '_> {
             archive: archive(layout, early),
             appended: appended
                 .iter()
-                .map(|one| AppendedFile { path: one.path.display().to_string(), bytes: one.file_len() })
+                .map(|one| AppendedFile { path: one.path.as_path().into(), bytes: one.file_len() })
                 .collect(),
             cache: None,
             making: Making::of(Counts::of(tree), linked),

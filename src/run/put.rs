@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::output::sparse_file::Written;
 use crate::output::{Reservation, WriteOptions, digest, sparse_file, stream};
 use crate::recipe::{Output, TreeRecipe};
+use crate::report::shown::{self, JsonName};
 use crate::report::{Product, Transfer};
 use crate::transform::hardlinks;
 
@@ -69,21 +70,21 @@ pub(super) fn planned<L>(
     byte_layout: &'static str,
     size: L,
 ) -> Product<L> {
-    let sources = tree.sources.iter().map(|source| source.to_string_lossy().into_owned()).collect();
-    Product::planned(byte_layout, sources, file_name(output), size)
+    let sources = tree.sources.iter().map(|source| Path::new(source).into()).collect();
+    Product::planned(byte_layout, sources, file(output).map(JsonName::from), size)
 }
 
-/// The file that a report names; none when there is none.
-fn file_name(output: &Output) -> Option<String> {
+/// The file of an output that has one.
+fn file(output: &Output) -> Option<&Path> {
     match output {
-        Output::File(path) => Some(path.display().to_string()),
+        Output::File(path) => Some(path),
         Output::Stream | Output::Digest | Output::Nowhere => None,
     }
 }
 
-/// What a summary calls the output.
+/// The output's name in a summary.
 pub(super) fn shown(output: &Output) -> String {
-    file_name(output).unwrap_or_else(|| "standard output".to_owned())
+    file(output).map_or_else(|| "standard output".to_owned(), |path| shown::path(path).to_string())
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

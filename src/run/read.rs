@@ -16,6 +16,7 @@ use crate::output::Reservation;
 use crate::recipe::TreeRecipe;
 use crate::report::Log;
 use crate::report::progress::{Progress, Silent};
+use crate::report::shown;
 use crate::source::directory::{Scanned, Unreadable};
 use crate::source::{self, Contents, ReadOptions, Source, tar};
 use crate::stack::{self, Stack};
@@ -149,7 +150,7 @@ impl<'r> Reader<'r> {
     ) -> Result<stack::Report> {
         let Self { recipe, log, .. } = *self;
         tell_elsewhere(&scanned.elsewhere, log);
-        log.detail(format_args!("{}: {} inodes read", path.display(), scanned.tree.inode_count()));
+        log.detail(format_args!("{}: {} inodes read", shown::path(path), scanned.tree.inode_count()));
         let ownership = recipe.ownership.as_ref().unwrap_or(usual);
         let given = ownership::apply(&mut scanned, ownership, usual)?;
         let report = normalize::apply(&mut scanned.tree, self.normal(is_directory));
@@ -183,9 +184,9 @@ impl<'r> Reader<'r> {
         let mut giver = Giver::new(owners, self.normal(false));
         let tar::Added { report, warnings } = reader.add_to(stack, &mut giver)?;
         for warning in warnings {
-            log.warn(format_args!("{}: {warning}", path.display()));
+            log.warn(format_args!("{}: {warning}", shown::path(path)));
         }
-        log.detail(format_args!("{}: {} inodes read", path.display(), giver.count()));
+        log.detail(format_args!("{}: {} inodes read", shown::path(path), giver.count()));
         let dropped = giver.finish(stack.tree(), noted)?;
         self.tell_normal(dropped);
         Ok(report)
@@ -213,7 +214,7 @@ impl<'r> Reader<'r> {
     /// Says what adding a source did to those before it.
     fn tell(&self, path: &Path, report: &stack::Report) {
         let Self { log, .. } = *self;
-        let path = path.display();
+        let path = shown::path(path);
         for one in &report.replaced {
             if one.is_link_by_directory() {
                 log.warn(format_args!("{path}: {one}; --keep-directory-symlink keeps the link"));

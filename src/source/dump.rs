@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::blob::{Blob, HostDirectory, Identity, Root, file_blocks, file_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
+use crate::report::shown;
 
 /// How much text is read at most, in bytes: 1 GiB, about ten million files.
 pub const MAX_TEXT: u64 = 1024 * 1024 * 1024;
@@ -64,14 +65,14 @@ enum PayloadError {
     Path { path: Vec<u8>, source: PartError },
     #[error(
         "{} is a symbolic link, or what is above it is one or no directory, and no link is followed; \
-         put the file there itself", .0.display()
+         put the file there itself", shown::path(.0)
     )]
     Link(PathBuf),
-    #[error("{} is no regular file", .0.display())]
+    #[error("{} is not a regular file", shown::path(.0))]
     Kind(PathBuf),
-    #[error("{} is {actual} bytes long, and SIZE is {stated}", .path.display())]
+    #[error("{} is {actual} bytes long, and SIZE is {stated}", shown::path(.path))]
     Size { path: PathBuf, actual: u64, stated: u64 },
-    #[error("{}", .path.display())]
+    #[error("{}", shown::path(.path))]
     System { path: PathBuf, source: std::io::Error },
 }
 

@@ -55,6 +55,7 @@ use self::members::{Entry, Members};
 use crate::blob::{Archive, ChangedWhileRead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::report::shown;
 
 /// Whether bytes are the beginning of an archive: a header with the right checksum, or the zeros of an empty one. The
 /// first 512 bytes say it.
@@ -150,7 +151,7 @@ fn cannot_keep(name: &Path, error: &std::io::Error) -> Error {
     let directory = std::env::temp_dir();
     let message = format!(
         "its contents cannot be kept in a temporary file in {}: {error}; TMPDIR names another directory",
-        directory.display()
+        shown::path(&directory)
     );
     Error::at(ErrorKind::Io, name, message)
 }

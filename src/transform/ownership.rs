@@ -17,6 +17,7 @@ use image_tree::{Content, Kind, Metadata, Tree};
 use super::accounts;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::shown;
 use crate::source::directory::Scanned;
 
 use id_map::IdMap;
@@ -77,7 +78,7 @@ impl Ownership {
             let mut ids = bytes.split(|byte| *byte == b':').map(accounts::id);
             return match (ids.next().flatten(), ids.next().flatten(), ids.next()) {
                 (Some(uid), Some(gid), None) => Ok(Ownership::Ids { uid, gid }),
-                _ => Err(format!("{} is not UID:GID, two numbers below 4294967295", text.display())),
+                _ => Err(format!("{} is not UID:GID, two numbers below 4294967295", shown::name(text))),
             };
         }
         Ok(Ownership::Mtree(path(bytes)))

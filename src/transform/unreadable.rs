@@ -6,6 +6,7 @@ use image_tree::{Kind, Tree};
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::shown;
 use crate::resolve::resolve;
 use crate::source::directory::Unreadable;
 
@@ -81,7 +82,7 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
     let mut all = Named::default();
     for found in unreadable {
         let Some((parent, name, id)) = locate(tree, found) else { continue };
-        all.add(|| found.host_path().display().to_string());
+        all.add(|| shown::path(&found.host_path()).to_string());
         match policy {
             Policy::Fail => {}
             Policy::Skip => {

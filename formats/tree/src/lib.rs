@@ -32,6 +32,7 @@ pub mod dump;
 mod inode;
 mod name;
 mod shortened;
+mod shown;
 mod tree;
 mod walk;
 
@@ -39,5 +40,6 @@ pub use content::Content;
 pub use inode::{Device, Inode, Kind, Metadata, Timestamp, TimestampError, Xattrs};
 pub use name::{LinkTarget, LinkTargetError, Name, NameError, XattrName, XattrNameError};
 pub use shortened::shortened;
+pub use shown::Shown;
 pub use tree::{InodeId, InsertError, MAX_DEPTH, Tree};
 pub use walk::{Step, Walk};

@@ -1,5 +1,7 @@
 //! Long paths in messages.
 
+use crate::Shown;
+
 /// The number of bytes that a message shows of a long path's start, and of its end.
 const SHOWN: usize = 80;
 
@@ -8,10 +10,10 @@ const SHOWN: usize = 80;
 #[must_use]
 pub fn shortened(path: &[u8]) -> String {
     if path.len() <= 2 * SHOWN {
-        return path.escape_ascii().to_string();
+        return Shown(path).to_string();
     }
     let (start, end) = (&path[..SHOWN], &path[path.len() - SHOWN..]);
-    format!("{}…{}", start.escape_ascii(), end.escape_ascii())
+    format!("{}…{}", Shown(start), Shown(end))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use initramfs::{Compression, KernelConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::recipe::initrd::{InitrdRecipe, KernelFile, Preset};
 use crate::report::Log;
+use crate::report::shown;
 
 /// A configuration has some hundred thousand bytes.
 const MAX_CONFIG_LEN: u64 = 16 << 20;
@@ -43,7 +44,7 @@ pub(in crate::run) fn config(file: Option<&KernelFile>) -> Result<KernelConfig> 
 
 fn no_config_in(kernel: &Path) -> String {
     let beside = config_beside(kernel).filter(|path| path.exists());
-    let example = beside.map_or_else(|| "/boot/config-*".to_owned(), |path| path.display().to_string());
+    let example = beside.map_or_else(|| "/boot/config-*".to_owned(), |path| shown::path(&path).to_string());
     format!(
         "has no configuration in it, as a kernel built with CONFIG_IKCONFIG has; give the file it was built with instead, \
          --kernel-config {example}"

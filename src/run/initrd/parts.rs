@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::output::classify_read_error;
 use crate::recipe::initrd::{InitrdRecipe, Microcode};
 use crate::report::Log;
+use crate::report::shown;
 use crate::source::directory;
 
 /// Microcode of the host's files, by maker.
@@ -151,7 +152,7 @@ pub(super) fn appended(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) 
         let blob = host_file(path)?;
         let compression = look_at(path, &blob)?;
         if let Some(compression) = compression {
-            let path = path.display();
+            let path = shown::path(path);
             must_unpack(kernel, compression, &path.to_string())?;
             if is_doubtful(recipe, kernel, compression) {
                 log.warn(format_args!(

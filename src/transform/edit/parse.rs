@@ -9,6 +9,7 @@ use image_tree::{Device, LinkTarget, XattrName};
 
 use super::glob::Glob;
 use super::{Action, Edit, Files, Group, capabilities};
+use crate::report::shown;
 use crate::transform::mode::{Mode, octal};
 
 /// How one kind of edit is written.
@@ -84,7 +85,7 @@ impl Form {
     /// What is wrong with it.
     pub fn parse(&self, text: &OsStr) -> Result<Edit, String> {
         let action = (self.read)(text.as_bytes())?;
-        Ok(Edit { text: format!("--{} {}", self.name, text.display()), action })
+        Ok(Edit { text: format!("--{} {}", self.name, shown::name(text)), action })
     }
 }
 

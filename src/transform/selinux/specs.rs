@@ -8,6 +8,7 @@ use super::line::{FileType, Line};
 use super::pattern::{Pattern, PatternError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::report::shown;
 
 /// The most specifications that all files together may have. Each takes some hundred bytes, and Debian's and Fedora's
 /// policies have a fortieth of them.
@@ -158,7 +159,7 @@ impl Specs {
             if let Some(other) = other.max_by_key(|other| other.line) {
                 found.push(format!(
                     "{}: lines {} and {} give {} different contexts; the later one is used",
-                    self.file_of(spec).display(),
+                    shown::path(self.file_of(spec)),
                     other.line,
                     spec.line,
                     spec.text
