@@ -38,7 +38,7 @@ pub enum Blob {
     Sparse(Arc<Sparse<ArchiveRange>>),
     /// Bytes at hand.
     Memory(Arc<[u8]>),
-    /// Any of the others, of which is known where its data lies.
+    /// Any of the others, with a map of its data.
     Mapped(Arc<Mapped>),
 }
 
@@ -51,7 +51,7 @@ pub struct HostFile {
     name: Box<[u8]>,
     size: u64,
     identity: Identity,
-    /// Whether it had fewer blocks than its length takes.
+    /// Set when it had fewer blocks than its length takes.
     sparse: bool,
 }
 
@@ -171,7 +171,7 @@ impl Content for Blob {
         }
     }
 
-    /// What was found out, or else what an archive says.
+    /// The ranges that were found, or else those of the map in an archive.
     fn data_ranges(&self) -> Option<&[Range<u64>]> {
         match self {
             Blob::Mapped(mapped) => Some(mapped.data()),
@@ -262,7 +262,7 @@ impl HostFile {
         Ok(filled)
     }
 
-    /// Why there are no bytes at `now` and beyond.
+    /// The error of a read that ended at `now`, before the length.
     fn ended(&self, file: impl AsFd, now: u64) -> io::Error {
         match self.check_unchanged(file) {
             Err(error) => error,

@@ -10,7 +10,7 @@ use image_tree::Content;
 pub(crate) struct Pattern {
     pub(crate) len: u64,
     pub(crate) seed: u64,
-    /// Where it is not in a hole; none for everywhere.
+    /// The ranges outside of holes; none for everything.
     pub(crate) data: Option<&'static [Range<u64>]>,
 }
 

@@ -179,9 +179,9 @@ impl Eq for ArchiveRange {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sparse<C> {
     len: u64,
-    /// Where the pieces are in the file.
+    /// The ranges of the file that the pieces are.
     data: Box<[Range<u64>]>,
-    /// Where each of them begins in what was stored.
+    /// The start of each of them in what was stored, in bytes.
     stored_at: Box<[u64]>,
     stored: C,
 }
@@ -205,7 +205,7 @@ impl<C: Content> Sparse<C> {
         Self { len, data, stored_at, stored }
     }
 
-    /// Where the pieces are in the file, in order.
+    /// The ranges of the file that the pieces are, in order.
     pub(crate) fn data(&self) -> &[Range<u64>] {
         &self.data
     }
@@ -239,8 +239,8 @@ impl<C: Content> Sparse<C> {
         Ok(())
     }
 
-    /// How many of these ranges of the file were stored one behind the other, and where: at most [`CHUNK`] bytes, or one
-    /// range.
+    /// The number of these ranges of the file that were stored one behind the other, and the range of what was stored that
+    /// they are: at most [`CHUNK`] bytes, or one range.
     fn stored_together(&self, ranges: &[Range<u64>]) -> (usize, Range<u64>) {
         let first = ranges.first().map_or(0, |range| range.start);
         let mut number = self.data.partition_point(|data| data.end <= first);

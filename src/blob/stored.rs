@@ -1,4 +1,4 @@
-//! What of a file its source stores. The rest of it is holes, which read as zeros.
+//! The parts of files that their sources store. Holes are the rest, and read as zeros.
 
 use std::fs::File;
 use std::io;
@@ -10,14 +10,14 @@ use rustix::io::Errno;
 
 use super::{Blob, CloneFile as _, HostFile};
 
-/// How much is read at once, in bytes.
+/// The most bytes that are read at once.
 pub(crate) const CHUNK: u64 = 1 << 20;
 
-/// A file of which is known where its data lies.
+/// A file with a map of its data.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mapped {
     content: Blob,
-    /// Outside of these ranges it is zeros.
+    /// The ranges outside of which it is zeros, in order.
     data: Box<[Range<u64>]>,
 }
 
@@ -54,8 +54,8 @@ impl Blob {
         }
     }
 
-    /// Whether its source seems to store it with holes: an archive with a map of them, or a filesystem in fewer blocks than
-    /// its length takes.
+    /// Returns true where its source seems to store it with holes: an archive with a map of them, or a filesystem in fewer
+    /// blocks than its length takes.
     pub(crate) fn may_have_holes(&self) -> bool {
         match self {
             Blob::Host(file) => file.sparse,

@@ -60,8 +60,8 @@ pub(super) struct FilesystemArguments {
     )]
     huge_pages: Option<u64>,
 
-    /// Which files have holes in place of blocks of zeros, as cp: auto for those that their source stores with holes,
-    /// always for all, never
+    /// Have holes in place of blocks of zeros, as cp: auto in files that their source stores with holes, always in every
+    /// file, never
     #[arg(
         long,
         value_name = "WHEN",

@@ -29,7 +29,7 @@ pub struct FilesystemRecipe {
     pub data_alignment: Option<u64>,
     /// Whether files with the same bytes have the same blocks.
     pub dedupe: bool,
-    /// Which files have holes.
+    /// The choice of files that have holes.
     pub sparse: sparse::Policy,
 }
 

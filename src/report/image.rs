@@ -104,7 +104,7 @@ pub struct Filesystem {
     pub shared_blocks: u64,
     /// Files with holes.
     pub sparse_files: u32,
-    /// How many bytes are in these holes.
+    /// The bytes in these holes.
     pub hole_bytes: u64,
 }
 

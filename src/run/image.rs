@@ -113,7 +113,7 @@ fn own_lost_and_found(tree: &mut Tree<Blob>) -> Result<()> {
     Ok(())
 }
 
-/// Finds out which blocks of files are holes.
+/// Finds the blocks of files that are holes.
 fn find_holes(tree: &mut Tree<Blob>, recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let FilesystemRecipe { sparse: policy, .. } = recipe.filesystem;
     if policy == sparse::Policy::Never {

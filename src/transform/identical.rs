@@ -22,7 +22,7 @@ use crate::output::classify_read_error;
 /// How much of a file is read at once, in bytes.
 const CHUNK: u64 = 1 << 20;
 
-/// What is left out of a digest where it is zeros, in bytes: no file has smaller blocks on most hosts.
+/// The unit of zeros that a digest leaves out, in bytes: the block size of most filesystems.
 const BLOCK: u64 = 4096;
 const BLOCK_LEN: usize = 4096;
 

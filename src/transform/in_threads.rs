@@ -54,7 +54,7 @@ pub(super) fn each<T: Send, Scratch: Default>(
 /// An error, and which number gave it.
 type Failure = (usize, Error);
 
-/// What the threads share.
+/// The state that the threads share.
 struct Shared<W> {
     count: usize,
     /// The first number that no thread has taken.

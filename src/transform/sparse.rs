@@ -1,4 +1,4 @@
-//! Where files have holes: in blocks of nothing but zeros.
+//! The holes of files: blocks of nothing but zeros.
 //!
 //! ```text
 //! source     ├─ data ─┤   hole    ├──── data ────┤ hole ┤      by lseek(2), or by the map of an archive
@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::classify_read_error;
 
-/// Which files have holes, by the names of `cp --sparse`.
+/// The choice of files that have holes, by the names of `cp --sparse`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// Those that their source stores with holes: a file of the host that has fewer blocks than its length takes, and of
@@ -171,7 +171,7 @@ fn in_chunks(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     ranges.into_iter().flat_map(cut).collect()
 }
 
-/// What a thread looks at: some ranges of a content, by their numbers.
+/// The work of a thread at a time: some ranges of a content, by their numbers.
 struct Unit {
     content: usize,
     ranges: Range<usize>,
@@ -234,7 +234,7 @@ fn push(runs: &mut Vec<Range<u64>>, run: Range<u64>) {
     }
 }
 
-/// Whether all bytes are zero. Comparing with zeros leaves data at its first byte.
+/// Returns true when all bytes are zero. Comparing with zeros stops at the first byte of data.
 pub(super) fn is_zero(bytes: &[u8]) -> bool {
     static ZEROS: [u8; 4096] = [0; 4096];
     bytes.chunks(ZEROS.len()).all(|bytes| *bytes == ZEROS[..bytes.len()])

@@ -48,8 +48,8 @@ pub struct Options {
     pub directory_slack_percent: u8,
     /// The order of names in directories without an index.
     pub linear_order: LinearOrder,
-    /// Whether blocks without data, by [`Content::data_ranges`](image_tree::Content::data_ranges), are holes, which take no
-    /// room. Otherwise every block of every file is allocated.
+    /// Leaves blocks without data, by [`Content::data_ranges`](image_tree::Content::data_ranges), unallocated: holes. Otherwise
+    /// every block of every file is allocated.
     pub holes: bool,
     /// Where large files begin in the address space; none places every file right behind the one before it.
     pub data_alignment: Option<DataAlignment>,

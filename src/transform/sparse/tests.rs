@@ -1,4 +1,4 @@
-//! Which blocks of which files are found to hold data.
+//! Tests of the blocks that are found to hold data.
 #![expect(clippy::single_range_in_vec_init, reason = "a file may have one range of data")]
 
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ fn tree(files: Vec<(&str, Blob)>) -> Tree<Blob> {
     tree
 }
 
-/// What is known of the data of a file once a policy is applied, with each number of threads.
+/// The map of the data of a file after a policy is applied, the same for each number of threads.
 fn data(tree: &Tree<Blob>, name: &str, policy: Policy, block_len: u64) -> Option<Vec<Range<u64>>> {
     let of = |count| {
         let mut tree = tree.clone();

@@ -1,4 +1,4 @@
-//! Which logical blocks of files hold data. What lies between them are holes, which take no room.
+//! The logical blocks of files that hold data. Between them are holes, which are not allocated.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::blocks::Placement;
 use super::inodes::Inodes;
 use crate::{BlockSize, Options};
 
-/// How many blocks a file has, holes included.
+/// The number of blocks of a file, holes included.
 pub(crate) fn blocks_of<C: Content>(content: &C, block_size: BlockSize) -> u32 {
     u32::try_from(block_size.blocks_of(content.len())).expect("longer files are refused first")
 }
@@ -47,7 +47,7 @@ impl SparseFile {
         (!is_whole).then(|| Self { runs: runs.into() })
     }
 
-    /// How many blocks hold data.
+    /// The number of blocks with data.
     pub(crate) fn blocks(&self) -> u32 {
         self.runs.iter().map(|run| run.end - run.start).sum()
     }
@@ -58,12 +58,12 @@ impl SparseFile {
     }
 }
 
-/// How much of the files of a filesystem is holes.
+/// The holes of the files of a filesystem.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Holes {
-    /// How many files have holes.
+    /// The number of files with holes.
     pub(crate) files: u32,
-    /// How many of their blocks are in holes.
+    /// The number of their blocks in holes.
     pub(crate) blocks: u64,
 }
 

@@ -26,13 +26,13 @@ fn add_sparse(tree: &mut Patterns, name: &str, len: u64, seed: u64, data: &[Rang
     add(tree, name, Metadata::new(0o644), Kind::Regular(content));
 }
 
-/// Which blocks of a file have one of these bytes.
+/// The blocks of a file that have one of these bytes.
 fn blocks(data: &[Range<u64>], block_size: BlockSize) -> BTreeSet<u64> {
     let block = block_size.bytes();
     data.iter().flat_map(|range| range.start / block..range.end.div_ceil(block)).collect()
 }
 
-/// Which blocks of a file debugfs finds an extent for; none where it is not installed.
+/// The blocks of a file that debugfs finds an extent for; none where it is not installed.
 fn mapped(image: &Path, path: &str) -> Option<BTreeSet<u64>> {
     let text = debugfs(image, &format!("dump_extents -l {path}"))?;
     let run = |line: &str| {

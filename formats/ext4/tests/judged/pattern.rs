@@ -12,7 +12,7 @@ use image_tree::Content;
 pub(crate) struct Pattern {
     pub(crate) len: u64,
     pub(crate) seed: u64,
-    /// Where it is not in a hole; none for everywhere.
+    /// The ranges outside of holes; none for everything.
     pub(crate) data: Option<Arc<[Range<u64>]>>,
 }
 
@@ -32,7 +32,7 @@ impl Pattern {
         bytes
     }
 
-    /// Whether a range has a byte outside of holes.
+    /// Returns true for a range that has a byte outside of holes.
     pub(crate) fn has_data(&self, range: Range<u64>) -> bool {
         self.pieces(range).next().is_some()
     }
@@ -47,7 +47,7 @@ impl Pattern {
         (mixed >> 56) as u8 | 1
     }
 
-    /// What of a range is not in holes.
+    /// The parts of a range outside of holes.
     fn pieces(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
         let whole = std::slice::from_ref(&(0..u64::MAX));
         let ranges = self.data.as_deref().unwrap_or(whole);

@@ -37,8 +37,8 @@ impl Alignment {
         from + (self.unit + wanted - is) % self.unit
     }
 
-    /// Whether a run of logical blocks holds a page of the file whole, and so is worth the gap before it: no more than it
-    /// is long itself.
+    /// Returns true for a run of logical blocks that holds a page of the file whole, and so is worth the gap before it: the
+    /// gap is no longer than the run.
     fn holds_page(self, run: &Range<u32>) -> bool {
         u64::from(run.start).next_multiple_of(self.unit) + self.unit <= u64::from(run.end)
     }
