@@ -26,8 +26,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub use reader::Interruptible;
 pub use removals::{Due, Removals};
 
-/// The time in which the program may end by itself after a signal. Users are to wait for half a second at most.
-const GRACE: Duration = Duration::from_millis(400);
+/// The time in which the program may end by itself after a signal. Users are to wait for half a second at most, and a busy machine
+/// takes its time to end a process.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// The stack of the thread that waits for signals, in bytes: it does next to nothing.
 const WATCHER_STACK: usize = 128 << 10;
@@ -43,7 +44,7 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Watches SIGINT, SIGTERM and SIGHUP. The first of them sets the flag, and ends the program 400 ms later if it has
+    /// Watches SIGINT, SIGTERM and SIGHUP. The first of them sets the flag, and ends the program 300 ms later if it has
     /// not ended by then; a second one kills it at once. A signal that is ignored already (`nohup`, a shell's background
     /// jobs) stays ignored.
     ///
