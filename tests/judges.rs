@@ -49,6 +49,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("mkfs.btrfs", "btrfs-progs"),
     ("btrfs", "btrfs-progs"),
     ("mkfs.xfs", "xfsprogs"),
+    ("mksquashfs", "squashfs-tools"),
+    ("mkfs.erofs", "erofs-utils"),
     ("filefrag", "e2fsprogs"),
     ("chattr", "e2fsprogs"),
     ("ldd", "libc-bin"),

@@ -11,6 +11,7 @@ mod product;
 
 mod acls;
 mod boot;
+mod cached;
 mod cli;
 mod closure;
 mod compressed;

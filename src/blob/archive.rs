@@ -136,19 +136,6 @@ impl ArchiveRange {
         Self { archive, offset, len }
     }
 
-    /// The size and identity of the archive; none when it is no file that others could know.
-    pub(crate) fn archive_identity(&self) -> Option<(u64, Identity)> {
-        match &self.archive.bytes {
-            Bytes::Host { size, identity, .. } => Some((*size, *identity)),
-            Bytes::Spool { .. } | Bytes::Memory(_) => None,
-        }
-    }
-
-    /// Where in the archive it begins, and its length, in bytes.
-    pub(crate) fn place(&self) -> (u64, u64) {
-        (self.offset, self.len)
-    }
-
     fn check(&self, buffer: &[u8], offset: u64) -> io::Result<()> {
         let end = offset.checked_add(buffer.len() as u64).filter(|end| *end <= self.len);
         end.map(|_| ()).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))

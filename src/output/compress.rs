@@ -30,7 +30,7 @@ use initramfs::{Segment, Storage};
 
 use super::WriteOptions;
 use super::atomic_file::AtomicFile;
-use super::cache::{Cache, Identify};
+use super::cache::Cache;
 use super::sparse_file::{Target, target};
 use super::stream::Streamed;
 use crate::error::{Error, Result};
@@ -83,7 +83,7 @@ pub struct Compressed {
 ///
 /// # Errors
 /// What [`sparse_file::write`](super::sparse_file::write) gives, and what the compressing library says.
-pub fn write<C: Content + Identify>(
+pub fn write<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
     path: &Path,
@@ -114,7 +114,7 @@ pub fn write<C: Content + Identify>(
 ///
 /// # Errors
 /// What [`write()`] gives, but for a broken pipe. What was written before stays written.
-pub fn stream<C: Content + Identify>(
+pub fn stream<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
     out: &mut dyn Write,
@@ -137,7 +137,7 @@ pub fn stream<C: Content + Identify>(
 }
 
 /// Calls `sink` with consecutive slices that make up the whole output.
-fn emit<C: Content + Identify>(
+fn emit<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
     options: &CompressOptions<'_>,

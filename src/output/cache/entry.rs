@@ -150,8 +150,8 @@ pub(in crate::output) struct NewEntry<'c> {
 }
 
 impl<'c> NewEntry<'c> {
-    pub(super) fn new(directory: &'c impl AsFd, file: File, hidden: String, name: String, key: &Key) -> Self {
-        let digest = Sha256::new();
+    pub(super) fn new(directory: &'c impl AsFd, file: File, hidden: String, key: &Key) -> Self {
+        let (digest, name) = (Sha256::new(), key.name());
         let directory = directory.as_fd();
         let mut entry =
             Self { directory, file, hidden, name, digest, len: 0, failed: Ok(()), published: false };

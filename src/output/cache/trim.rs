@@ -83,6 +83,7 @@ impl Cache {
     }
 }
 
+/// The first release had entries of a second kind, `i…`, which nothing reads any more; they are removed like others.
 fn is_entry(name: &[u8]) -> bool {
     matches!(name, [b'c' | b'i', digits @ ..]
         if digits.len() == 64 && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))

@@ -4,6 +4,7 @@ use image_runs::{Run, Source};
 use image_tree::Content;
 
 use crate::error::Result;
+use crate::output::buffer::grow;
 use crate::output::classify_read_error;
 use crate::output::runs::read;
 use crate::output::spans::in_memory;
@@ -77,7 +78,8 @@ impl<C: Content> Part<'_, C> {
 /// Makes `buffer` the bytes of some parts, `len` together.
 pub(super) fn gather<C: Content>(parts: &[Part<'_, C>], len: u64, buffer: &mut Vec<u8>) -> Result<()> {
     // Every byte is written below, so the buffer is zeroed when it grows and no more.
-    buffer.resize(in_memory(len), 0);
+    grow(buffer, in_memory(len))?;
+    buffer.truncate(in_memory(len));
     let mut rest = &mut buffer[..];
     for part in parts {
         let (out, tail) = rest.split_at_mut(in_memory(part.len));

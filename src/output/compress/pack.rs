@@ -11,7 +11,7 @@ use super::gather::{for_each_slice, gather};
 use super::items::{Item, Work};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::output::cache::{Cache, Identify, Key, KeyBuilder};
+use crate::output::cache::{Cache, Key, KeyBuilder};
 use crate::output::spans::in_memory;
 
 /// The slices a long frame is fed in, in bytes.
@@ -59,11 +59,7 @@ impl<'p> Packer<'p> {
     }
 
     /// The bytes of an item that is not a long frame.
-    pub(super) fn pack<C: Content + Identify>(
-        &self,
-        item: &Item<'_, C>,
-        scratch: &mut Scratch,
-    ) -> Result<Packed> {
+    pub(super) fn pack<C: Content>(&self, item: &Item<'_, C>, scratch: &mut Scratch) -> Result<Packed> {
         let Scratch(buffer) = scratch;
         if item.place.work == Work::Store {
             let mut bytes = Vec::new();
@@ -74,31 +70,17 @@ impl<'p> Packer<'p> {
             gather(&item.parts, item.gathered_len(), buffer)?;
             return self.compress(item, buffer);
         };
-        let by_identity = self.identity_key(item);
-        let known = by_identity.as_ref().and_then(|key| cache.content_of(key));
-        if let Some(packed) = known.and_then(|content| cache.find(&content)) {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(packed);
-        }
         gather(&item.parts, item.gathered_len(), buffer)?;
         let mut content = self.content_key(item);
         content.bytes(buffer);
         let content = content.finish();
-        let packed = match cache.find(&content) {
-            Some(packed) => {
-                self.hits.fetch_add(1, Ordering::Relaxed);
-                packed
-            }
-            None => {
-                self.misses.fetch_add(1, Ordering::Relaxed);
-                let packed = self.compress(item, buffer)?;
-                cache.put(&content, &packed);
-                packed
-            }
-        };
-        if let Some(identity) = by_identity {
-            cache.remember(&identity, &content);
+        if let Some(packed) = cache.find(&content) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(packed);
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let packed = self.compress(item, buffer)?;
+        cache.put(&content, &packed);
         Ok(packed)
     }
 
@@ -123,7 +105,7 @@ impl<'p> Packer<'p> {
     }
 
     /// Calls `sink` with the bytes of a long frame.
-    pub(super) fn pack_long<C: Content + Identify>(
+    pub(super) fn pack_long<C: Content>(
         &self,
         item: &Item<'_, C>,
         sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
@@ -131,24 +113,13 @@ impl<'p> Packer<'p> {
         let Some(cache) = self.cache else {
             return self.compress_long(item, &mut |_| (), sink);
         };
-        let by_identity = self.identity_key(item);
-        let known = by_identity.as_ref().and_then(|key| cache.content_of(key));
-        if let Some(entry) = known.and_then(|content| cache.open_entry(&content)) {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-            return entry.for_each_slice(sink);
-        }
         let content = self.long_content_key(item)?;
         if let Some(entry) = cache.open_entry(&content) {
             self.hits.fetch_add(1, Ordering::Relaxed);
-            entry.for_each_slice(sink)?;
-        } else {
-            self.misses.fetch_add(1, Ordering::Relaxed);
-            self.compress_long_into(cache, &content, item, sink)?;
+            return entry.for_each_slice(sink);
         }
-        if let Some(identity) = by_identity {
-            cache.remember(&identity, &content);
-        }
-        Ok(())
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        self.compress_long_into(cache, &content, item, sink)
     }
 
     fn compress_long_into<C: Content>(
@@ -207,20 +178,7 @@ impl<'p> Packer<'p> {
 
     /// The beginning of the key of the item's bytes, which follow.
     fn content_key<C>(&self, item: &Item<'_, C>) -> KeyBuilder {
-        self.key("content", item)
-    }
-
-    /// The key of where the item's bytes come from; none when that does not say what they are.
-    fn identity_key<C: Content + Identify>(&self, item: &Item<'_, C>) -> Option<Key> {
-        let mut key = self.key("identity", item);
-        for part in &item.parts {
-            key.run(&part.run()?)?;
-        }
-        Some(key.finish())
-    }
-
-    fn key<C>(&self, kind: &str, item: &Item<'_, C>) -> KeyBuilder {
-        let mut key = KeyBuilder::new(kind);
+        let mut key = KeyBuilder::new("content");
         key.text(&self.identity);
         key.number(match item.place.work {
             Work::CompressLong => 2,

@@ -16,7 +16,6 @@ use super::emit::Emitter;
 use super::items::{Item, Items, Place, Work};
 use super::pack::{Packer, Scratch};
 use crate::error::Result;
-use crate::output::cache::Identify;
 use crate::output::in_order::cannot_start_thread;
 
 /// How many slices of a long frame wait for the output.
@@ -55,7 +54,7 @@ struct Queue<'a, C> {
     in_flight: u64,
 }
 
-pub(super) fn run<C: Content + Identify>(
+pub(super) fn run<C: Content>(
     items: Items<'_, C>,
     packer: &Packer<'_>,
     codec: &Codec,
@@ -89,11 +88,7 @@ pub(super) fn run<C: Content + Identify>(
     })
 }
 
-fn alone<C: Content + Identify>(
-    mut items: Items<'_, C>,
-    packer: &Packer<'_>,
-    emitter: &mut Emitter<'_>,
-) -> Result<()> {
+fn alone<C: Content>(mut items: Items<'_, C>, packer: &Packer<'_>, emitter: &mut Emitter<'_>) -> Result<()> {
     let mut scratch = Scratch::default();
     while let Some(item) = items.next()? {
         emitter.begin(&item.place)?;
@@ -125,11 +120,7 @@ impl<C> Drop for Stopper<'_, '_, C> {
 }
 
 /// Makes items until there are none left, the output is gone or one failed.
-fn make_items<'a, C: Content + Identify>(
-    shared: &Shared<'_, 'a, C>,
-    packer: &Packer<'_>,
-    order: &Sender<Promise>,
-) {
+fn make_items<'a, C: Content>(shared: &Shared<'_, 'a, C>, packer: &Packer<'_>, order: &Sender<Promise>) {
     let mut scratch = Scratch::default();
     while let Some((item, promise)) = take_item(shared, order) {
         let failed = match item {
@@ -157,7 +148,7 @@ fn make_items<'a, C: Content + Identify>(
 }
 
 /// Hands on the slices of a long frame as they come. Gives whether it failed.
-fn make_long<C: Content + Identify>(
+fn make_long<C: Content>(
     item: &Item<'_, C>,
     packer: &Packer<'_>,
     promise: &SyncSender<Result<Made>>,

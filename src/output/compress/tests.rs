@@ -16,7 +16,6 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
 use crate::output::Reflink;
-use crate::output::cache::KeyBuilder;
 use crate::report::progress::{Progress, Silent};
 
 mod cached;
@@ -27,10 +26,6 @@ const THREADS: [usize; 3] = [1, 2, 7];
 #[derive(Debug, Default)]
 struct TestFile {
     bytes: Vec<u8>,
-    /// The inode, when the file can be known by that.
-    inode: Option<u64>,
-    /// Seconds since 1970.
-    changed: i64,
     misbehaves: Option<Misbehaviour>,
     reads: AtomicU64,
 }
@@ -63,13 +58,6 @@ impl Content for TestFile {
             None => {}
         }
         self.bytes.read_at(buffer, offset)
-    }
-}
-
-impl Identify for TestFile {
-    fn identify(&self, key: &mut KeyBuilder) -> Option<()> {
-        key.number(self.inode?);
-        key.changed((self.changed, 0))
     }
 }
 
