@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use image_tree::Shown;
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use crate::report::shown;
 
@@ -82,6 +84,22 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether it is that the process has too many files open.
+    fn is_about_descriptors(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*self.source);
+        while let Some(error) = cause {
+            let errno = error.downcast_ref::<Errno>().copied();
+            let errno = errno.or_else(|| Errno::from_io_error(error.downcast_ref::<io::Error>()?));
+            if errno == Some(Errno::MFILE) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 impl fmt::Display for Error {
     /// The path and what happened, with every cause: nothing is left for a caller to add. What a terminal would not
     /// print as itself is escaped, see [`Shown`].
@@ -94,6 +112,14 @@ impl fmt::Display for Error {
         while let Some(error) = cause {
             text += &format!(": {error}");
             cause = error.source();
+        }
+        if self.is_about_descriptors() {
+            text += &match getrlimit(Resource::Nofile).current {
+                Some(limit) => {
+                    format!("; {limit} may be open at once: raise that with ulimit -n, or lower -j")
+                }
+                None => "; lower -j".to_owned(),
+            };
         }
         f.write_str(&Shown::message(&text))
     }
@@ -112,5 +138,25 @@ mod tests {
         assert_eq!(error.to_string(), r"evil\x1b[31m\nrootcast: warning: forged: cause \x1b[2J");
         let error = Error::io("/srv/été", io::Error::other("no"));
         assert_eq!(error.to_string(), "/srv/été: no");
+    }
+
+    #[test]
+    fn too_many_open_files_name_the_limit_and_the_flag() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot be opened")]
+        struct Unreadable {
+            source: Errno,
+        }
+        let limit = getrlimit(Resource::Nofile).current.expect("there is one");
+        let wrapped = |errno| io::Error::other(Unreadable { source: errno });
+        for error in [Error::io("f", Errno::MFILE), Error::new(ErrorKind::Io, wrapped(Errno::MFILE))] {
+            let text = error.to_string();
+            assert!(text.ends_with(&format!(
+                "; {limit} may be open at once: raise that with ulimit -n, or lower -j"
+            )));
+        }
+        for error in [Error::io("f", Errno::NOENT), Error::new(ErrorKind::Io, wrapped(Errno::NFILE))] {
+            assert!(!error.to_string().contains("ulimit"), "{error}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::Args;
+use rustix::process::{Resource, getrlimit};
 
 use super::help::group;
 
@@ -17,6 +18,8 @@ pub(super) struct General {
     pub(super) recipe: Option<PathBuf>,
 
     /// Work in this many threads; the bytes do not depend on it [default: one for each core]
+    ///
+    /// There are fewer where ulimit -n does not permit as many, at four open files each.
     #[arg(short = 'j', long = "jobs", value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
@@ -37,10 +40,18 @@ is `true`. Edits are in their order in the array `edits`, each a table of one:
 /// More threads than this only take memory.
 const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
+/// How many threads have enough descriptors: four each, beside those of the program.
+fn threads_by_descriptors() -> NonZeroUsize {
+    const OF_THE_PROGRAM: u64 = 16;
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let threads = usize::try_from(limit.saturating_sub(OF_THE_PROGRAM) / 4).unwrap_or(usize::MAX);
+    NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
+}
+
 impl General {
     /// The number of threads to work in, from 1 to 256.
     pub(super) fn threads(&self) -> NonZeroUsize {
         let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        self.jobs.unwrap_or_else(cores).min(MAX_THREADS)
+        self.jobs.unwrap_or_else(cores).min(MAX_THREADS).min(threads_by_descriptors())
     }
 }

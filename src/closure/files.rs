@@ -76,7 +76,8 @@ impl<'t, C: Content> Files<'t, C> {
         };
         let workers = threads.clamp(1, wanted.len().div_ceil(8).max(1));
         let results: Vec<_> = thread::scope(|scope| {
-            let spawned: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let spawned: Vec<_> =
+                (1..workers).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
             let mut all = work();
             for worker in spawned {
                 all.extend(worker.join().unwrap_or_else(|panic| resume_unwind(panic)));

@@ -111,8 +111,15 @@ fn with_fillers<C: ReadAhead>(
     })
 }
 
-pub(super) fn cannot_start_thread(error: io::Error) -> Error {
-    Error::new(ErrorKind::Io, io::Error::new(error.kind(), format!("a thread cannot be started: {error}")))
+/// Why threads that are needed are not there.
+pub(crate) fn cannot_start_thread(error: io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        io::Error::new(
+            error.kind(),
+            format!("a thread cannot be started: {error}; lower -j, or raise ulimit -u or -v"),
+        ),
+    )
 }
 
 /// Takes spans until there are none left, the sink is gone or reading fails.

@@ -18,6 +18,7 @@ use std::ops::Range;
 use image_runs::{Image, Run, Source};
 use image_tree::Content;
 
+use super::buffer::grow;
 use super::classify_read_error;
 use super::runs::{Runs, read};
 use crate::error::Result;
@@ -205,12 +206,10 @@ impl<C: Content> Span<'_, C> {
     /// Puts the bytes of the span's runs in its buffer.
     ///
     /// # Errors
-    /// The first error of a content.
+    /// The first error of a content, or that there is no memory.
     pub(super) fn gather(&mut self) -> Result<()> {
-        if self.buffer.len() < self.len {
-            // Every byte is written below, so the buffer is zeroed when it grows and never again.
-            self.buffer.resize(self.len, 0);
-        }
+        // Every byte is written below, so the buffer is zeroed when it grows and never again.
+        grow(&mut self.buffer, self.len)?;
         let mut rest = &mut self.buffer[..self.len];
         for run in &self.runs {
             let (out, tail) = rest.split_at_mut(in_memory(run.len));

@@ -15,6 +15,7 @@ use super::list::{At, Batch, Entry, Found, Lister, Listing, Seen, changed};
 use crate::blob::{HostDirectory, Root};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::output::cannot_start_thread;
 use crate::report::progress::Progress;
 
 /// More threads than this wait for the host's filesystem, and each needs up to four descriptors.
@@ -48,9 +49,15 @@ pub(super) fn scan(root: &Arc<Root>, manner: &Manner<'_>) -> Result<Vec<Listing>
     let queue = Queue::new(HostDirectory::top(Arc::clone(root)));
     let workers = manner.threads.clamp(1, MAX_THREADS);
     let results: Vec<_> = thread::scope(|scope| {
-        let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(root, &queue, manner))).collect();
-        spawned.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    });
+        let spawn = || thread::Builder::new().spawn_scoped(scope, || work(root, &queue, manner));
+        let mut spawned = vec![spawn().map_err(cannot_start_thread)?];
+        // Fewer threads find the same.
+        spawned.extend((1..workers).map_while(|_| spawn().ok()));
+        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        Ok::<_, Error>(spawned.into_iter().map(join).collect())
+    })?;
     let mut all = Part::default();
     for part in results {
         let Part { mut listings, mut further } = part?;
