@@ -8,6 +8,7 @@ mod general;
 mod help;
 mod image;
 mod initrd;
+mod output;
 mod quoted;
 mod recipe_file;
 mod tree;

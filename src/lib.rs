@@ -27,7 +27,7 @@
 //!    filesystem of the host shows in the bytes (`tests/reproducible.rs`).
 //! 5. Runs cover the image exactly once, in order, and nothing overlaps: planning checks its pieces, writers count.
 //! 6. A file that is not what it was when it was scanned is an error that names it; a failed or killed run leaves no
-//!    file behind (`tests/failures.rs`).
+//!    file behind (`tests/failures.rs`). Only a block device is written in place (`tests/devices.rs`).
 //! 7. Identifiers derive from one seed ([`seed`]), never from chance.
 //! 8. The layout of bytes has a name ([`recipe::BYTE_LAYOUT`], [`recipe::initrd::INITRAMFS_LAYOUT`]) and is pinned by
 //!    digests (`tests/reproducible.rs`); other bytes are another name.

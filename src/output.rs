@@ -4,7 +4,7 @@
 //!                                        ┌─▶ sparse_file   a file with holes, by several threads at once; whole
 //!                                        │                 blocks shared with the sources where they can be
 //! Image ── runs ── spans (≈ 1 MiB) ──────┤
-//!                                        └─▶ in order ─┬─▶ stream   standard output, a pipe, a device
+//!                                        └─▶ in order ─┬─▶ stream   standard output, a pipe, a character device
 //!                                                      └─▶ digest   SHA-256, nothing written
 //! ```
 //!
@@ -14,12 +14,18 @@
 //!
 //! Beside them `read_ahead` has the kernel read what will be gathered, when it is not in the page cache yet. Before them
 //! `reserve` has it make room in memory, while the tree is still being read.
+//!
+//! Where they go is a `destination`: it is opened before anything is read. Files are atomic (`atomic_file`), a block `device`
+//! is written in place.
 
 mod atomic_file;
+mod buffer;
 pub mod cache;
 mod clone_range;
 pub mod compress;
 mod data_ranges;
+mod destination;
+mod device;
 pub mod digest;
 mod in_order;
 mod read_ahead;
@@ -38,6 +44,8 @@ use crate::interrupt::Interrupt;
 use crate::report::progress::Progress;
 
 pub use clone_range::Reflink;
+pub use destination::{Asked, Destination};
+pub(crate) use in_order::cannot_start_thread;
 pub use reserve::Reservation;
 
 /// How an image is read and written; nothing here shows in the bytes.

@@ -5,9 +5,9 @@ pub mod filesystem;
 pub mod initrd;
 pub mod keep;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use image_tree::Timestamp;
 use mkfs_ext4::{Label, Size};
@@ -17,12 +17,12 @@ use self::filesystem::FilesystemRecipe;
 use self::keep::Keep;
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
-use crate::output::Reflink;
+use crate::output::{Asked, Reflink};
 use crate::report::Level;
 use crate::seed::Seed;
 use crate::source::tar::Limits;
 use crate::stack::Rules;
-use crate::transform::edit::Edit;
+use crate::transform::edit::{Action, Edit};
 use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
@@ -31,6 +31,8 @@ use crate::transform::unreadable;
 /// Which tree to read and what to change of it.
 #[derive(Clone, Debug)]
 pub struct TreeRecipe {
+    /// The file that some of this was read from, if there was one.
+    pub recipe_file: Option<PathBuf>,
     /// Directories, tar archives, dumps, or `-` for one of the latter two on standard input: each is added to those
     /// before it. There is at least one.
     pub sources: Vec<OsString>,
@@ -102,8 +104,13 @@ pub struct ImageRecipe {
 /// Where an image goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// A file, which appears when it is whole.
-    File(PathBuf),
+    /// A file, which appears when it is whole, or what else has the name.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What was asked of it besides.
+        asked: Asked,
+    },
     /// Standard output, front to back.
     Stream,
     /// Nowhere: only its SHA-256 is printed.
@@ -113,6 +120,25 @@ pub enum Output {
 }
 
 impl TreeRecipe {
+    /// The files of the host that are named in it and read, some of which may be directories.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<&Path> {
+        let path = |source| Path::new(if source == "-" { OsStr::new("/dev/stdin") } else { source });
+        let sources = self.sources.iter().map(|source| path(source.as_os_str()));
+        let mut inputs: Vec<&Path> = sources.chain(self.recipe_file.as_deref()).collect();
+        if let Some(Ownership::Fakeroot(path) | Ownership::Mtree(path)) = &self.ownership {
+            inputs.push(path);
+        }
+        if let Some(FileContexts::File(path)) = &self.file_contexts {
+            inputs.push(path);
+        }
+        inputs.extend(self.edits.iter().filter_map(|edit| match &edit.action {
+            Action::Add { source, .. } => Some(source.as_path()),
+            _ => None,
+        }));
+        inputs
+    }
+
     /// The time of what is made and not read.
     #[must_use]
     pub fn time_of_changes(&self) -> Timestamp {

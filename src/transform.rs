@@ -8,6 +8,7 @@ mod in_threads;
 pub mod init;
 pub mod mode;
 pub mod normalize;
+pub mod own_files;
 pub mod ownership;
 pub mod selinux;
 pub mod sparse;

@@ -146,7 +146,7 @@ const CASES: &[Case] = &[
         &["--compress", "--kernel-config", "--microcode", "--append", "--check", "--cache-size"],
     ),
     good("initrd {initrd} -o {out}", &[]),
-    good("initrd {initrd} -o {out} -q --compress none --align=512 --checksums", &[]),
+    good("initrd {initrd} -o {out} -q --compress none --align=512 --checksums --mode 644", &[]),
     good("initrd {initrd} --digest --compress lz4:1 -q", &[]),
     good("initrd {initrd} --dry-run -q", &["compression  zstd:3", "segments: 1", "nothing was written"]),
     good("initrd {initrd} --dry-run --preset kata -q", &["compression  gzip:6"]),
@@ -156,7 +156,7 @@ const CASES: &[Case] = &[
         &["/init is a link that was made"],
     ),
     good("initrd {initrd} --dry-run --json -q", &["\"byte_layout\": \"initramfs-1\"", "\"size\": null"]),
-    good("initrd --recipe {scratch}/initrd.toml -o {out} -q", &[]),
+    good("initrd --recipe {scratch}/initrd.toml -o {out} -q --mode 600", &[]),
     good("initrd --check {scratch}/plain.cpio", &["a kernel takes it", "warning [init]"]),
     good("initrd --check {scratch}/plain.cpio --json", &["\"accepted\": true", "\"rule\": \"init\""]),
     Case {
@@ -332,7 +332,7 @@ const CASES: &[Case] = &[
     bad(
         USAGE,
         "image {source} -o /dev/null --reflink",
-        &["/dev/null: is no regular file", "--reflink=always"],
+        &["/dev/null: is not a regular file", "--reflink=always"],
     ),
     bad(USAGE, "image {source} -o {out} --arch vax", &["vax"]),
     bad(USAGE, "image {source} -o {out} --owner somebody", &["somebody"]),

@@ -63,11 +63,7 @@ fn layout<'t>(layer: &'t Scanned, codec: &Codec) -> Layout<'t, Blob> {
     initramfs::plan(&layer.tree, &Early::none(), &options).expect("nothing is inexpressible")
 }
 
-fn pack<C: Content + rootcast::output::cache::Identify>(
-    layout: &Layout<'_, C>,
-    codec: &Codec,
-    threads: usize,
-) -> Vec<u8> {
+fn pack<C: Content>(layout: &Layout<'_, C>, codec: &Codec, threads: usize) -> Vec<u8> {
     let segments: Vec<_> = layout.segments().collect();
     let members: Vec<_> = segments.iter().map(Member::of).collect();
     let interrupt = Interrupt::never();
@@ -75,7 +71,7 @@ fn pack<C: Content + rootcast::output::cache::Identify>(
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let mut out = Vec::new();
     let options = CompressOptions { write, cache: None };
-    let _ = stream(&members, codec, &mut out, Path::new("-"), &options).expect("nothing fails");
+    stream(&members, codec, &mut out, Path::new("-"), &options).expect("nothing fails");
     out
 }
 

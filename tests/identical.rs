@@ -10,7 +10,7 @@ use mkfs_ext4::{Layout, Options, Profile, plan, plan_sharing};
 use rootcast::blob::Blob;
 use rootcast::error::ErrorKind;
 use rootcast::interrupt::Interrupt;
-use rootcast::output::{Reflink, WriteOptions, sparse_file};
+use rootcast::output::{Asked, Destination, Reflink, WriteOptions, sparse_file};
 use rootcast::report::progress::Silent;
 use rootcast::report::{Level, Log};
 use rootcast::source::{self, ReadOptions, Source};
@@ -70,7 +70,8 @@ fn write(layout: &Layout<'_, Blob>, path: &Path) {
     let interrupt = Interrupt::never();
     let options =
         WriteOptions { threads: THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
-    sparse_file::write(layout, path, &options).expect("it can be written");
+    let destination = Destination::open(path, Asked::default()).expect("it can be an output");
+    sparse_file::write(layout, &destination, &options).expect("it can be written");
 }
 
 /// What rootcast makes of `source` is what the kernel says of `expected`.
@@ -132,7 +133,9 @@ fn a_file_that_changes_after_it_was_digested_is_named() {
     let interrupt = Interrupt::never();
     let options =
         WriteOptions { threads: THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
-    let error = sparse_file::write(&layout, &image.path().join("image"), &options).expect_err("a changed");
+    let destination = Destination::open(&image.path().join("image"), Asked::default());
+    let destination = destination.expect("it can be an output");
+    let error = sparse_file::write(&layout, &destination, &options).expect_err("a changed");
     let expected = format!("{}: changed while it was read", copies.path().join("a").display());
     assert!(error.kind() == ErrorKind::BadInput && error.to_string().starts_with(&expected), "{error}");
 }

@@ -1,15 +1,14 @@
 //! The flags of `rootcast image`.
 
-use std::io::{IsTerminal, stdout};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use mkfs_ext4::Size;
 
 use super::filesystem::FilesystemArguments;
 use super::general::General;
 use super::help::{Help, group};
+use super::output::{OutputArguments, usage};
 use super::tree::TreeArguments;
 use super::values::{self, BYTES_PER_INODE, Free};
 use crate::architecture::Architecture;
@@ -97,6 +96,9 @@ pub(super) struct ImageArguments {
     )]
     reflink: When,
 
+    #[command(flatten)]
+    file: OutputArguments,
+
     /// Plan everything, report where it would go, and write nothing
     #[arg(long, conflicts_with = "digest", help_heading = group::OUTPUT)]
     dry_run: bool,
@@ -171,13 +173,8 @@ impl From<When> for Reflink {
 
 impl ImageArguments {
     pub(super) fn recipe(self) -> Result<ImageRecipe, clap::Error> {
-        let output = match self.output {
-            None if self.dry_run => Output::Nowhere,
-            None => Output::Digest,
-            Some(path) if path == Path::new("-") => standard_output(self.json, self.dry_run)?,
-            Some(path) => Output::File(path),
-        };
-        if self.reflink == When::Always && !matches!(output, Output::File(_) | Output::Nowhere) {
+        let output = self.file.output(self.output, self.json, self.dry_run)?;
+        if self.reflink == When::Always && !matches!(output, Output::File { .. } | Output::Nowhere) {
             let message = "--reflink=always shares blocks with a file, so --output has to name one";
             return Err(usage(message.to_owned()));
         }
@@ -216,21 +213,4 @@ impl ImageArguments {
             json: self.json,
         })
     }
-}
-
-/// Standard output for the bytes themselves.
-pub(super) fn standard_output(json: bool, dry_run: bool) -> Result<Output, clap::Error> {
-    if json {
-        let message = "--json and --output - would both write to standard output; give --output a file";
-        return Err(usage(message.to_owned()));
-    }
-    if !dry_run && stdout().is_terminal() {
-        return Err(usage("standard output is a terminal; send it to a file or a pipe".to_owned()));
-    }
-    Ok(Output::Stream)
-}
-
-/// A command line that makes no sense.
-pub(super) fn usage(message: String) -> clap::Error {
-    clap::Error::raw(ErrorKind::ValueValidation, message + "\n")
 }

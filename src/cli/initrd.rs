@@ -1,7 +1,7 @@
 //! The flags of `rootcast initrd`.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -10,11 +10,11 @@ use initramfs::codec::Codec;
 use super::Request;
 use super::general::General;
 use super::help::{Help, group};
-use super::image::{When, standard_output, usage};
+use super::image::When;
+use super::output::{OutputArguments, usage};
 use super::tree::TreeArguments;
 use super::values;
 use crate::output::Reflink;
-use crate::recipe::Output;
 use crate::recipe::initrd::{CacheRecipe, CheckRecipe, InitrdRecipe, KernelFile, Microcode, Preset};
 use crate::transform::edit::parse::FORMS;
 use crate::transform::init::Init;
@@ -103,6 +103,9 @@ pub(super) struct InitrdArguments {
         help_heading = group::OUTPUT
     )]
     reflink: When,
+
+    #[command(flatten)]
+    file: OutputArguments,
 
     /// Plan everything, report in words what there would be, and write nothing
     #[arg(long, conflicts_with = "digest", help_heading = group::OUTPUT)]
@@ -202,6 +205,8 @@ fn others_than_check() -> Vec<&'static str> {
     let own = [
         "output",
         "digest",
+        "mode",
+        "force",
         "compress",
         "preset",
         "init",
@@ -251,12 +256,7 @@ impl InitrdArguments {
         if let Some(file) = self.check {
             return Ok(Request::Check(CheckRecipe { file, kernel, json: self.json }));
         }
-        let output = match self.output {
-            None if self.dry_run => Output::Nowhere,
-            None => Output::Digest,
-            Some(path) if path == Path::new("-") => standard_output(self.json, self.dry_run)?,
-            Some(path) => Output::File(path),
-        };
+        let output = self.file.output(self.output, self.json, self.dry_run)?;
         if self.align.is_some_and(|align| align > 4) && self.compress != Some(Codec::NONE) {
             let message = "--align places what is not compressed: add --compress none, or leave it out";
             return Err(usage(message.to_owned()));

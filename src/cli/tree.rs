@@ -206,6 +206,7 @@ impl TreeArguments {
         }
         let (ld_cache, keep) = self.keep.recipe()?;
         Ok(TreeRecipe {
+            recipe_file: general.recipe.clone(),
             sources: self.sources,
             basedir: self.basedir,
             ownership: self.owner,

@@ -8,48 +8,45 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
-use tempfile::{NamedTempFile, TempPath};
+use rustix::io::Errno;
 
+use super::destination::{FilePlace, own_path};
 use crate::error::{Error, Result};
 
 /// What hidden names begin with.
 const HIDDEN: &str = ".rootcast-";
 
-/// A regular file that comes to be at its path, or not at all.
+/// A regular file that comes to be at its place, or not at all.
 pub(super) struct AtomicFile {
     file: File,
     /// The hidden name, where a file cannot be without one.
-    hidden: Option<TempPath>,
-    directory: PathBuf,
-    path: PathBuf,
+    hidden: Option<HiddenName>,
+    place: Arc<FilePlace>,
 }
 
 impl AtomicFile {
-    /// An empty file, with the mode of any new file (0666 without the umask), that is to be at `path`: a path
-    /// without symbolic link at its end, to nothing or to a regular file.
+    /// An empty file that is to be at `place`. Its mode is that of any new file (0666 without the umask) unless the place says
+    /// otherwise.
     ///
     /// # Errors
     /// When no file can be made in the directory, which the error names.
-    pub(super) fn create(path: &Path) -> Result<Self> {
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let (file, hidden) = match unnamed_file(directory) {
+    pub(super) fn create(place: &Arc<FilePlace>) -> Result<Self> {
+        let failed = |error: io::Error| Error::io(&place.directory_path, error);
+        let (file, hidden) = match unnamed_file(place) {
             Ok(file) => (file, None),
             // Kernels and filesystems refuse it with a handful of different errors. When the reason is not the
             // flag, the ordinary way meets it too.
             Err(_) => {
-                let (file, name) =
-                    named_file(directory).map_err(|error| Error::io(directory, error))?.into_parts();
+                let (file, name) = named_file(place).map_err(failed)?;
                 (file, Some(name))
             }
         };
-        Ok(Self { file, hidden, directory: directory.to_owned(), path: path.to_owned() })
+        place.set_mode(&file).map_err(failed)?;
+        Ok(Self { file, hidden, place: Arc::clone(place) })
     }
 
     /// The file to write to.
@@ -67,63 +64,118 @@ impl AtomicFile {
     /// # Errors
     /// When the kernel refuses; there is no file then, and what had the name still has it.
     pub(super) fn publish(self) -> io::Result<()> {
-        match self.hidden {
+        let Self { file, hidden, place } = self;
+        match hidden {
             Some(hidden) => {
                 // The filesystems that need a hidden name are those that may report lack of space after the
                 // write.
-                self.file.sync_data()?;
-                hidden.persist(&self.path).map_err(|error| error.error)
+                file.sync_data()?;
+                hidden.rename()
             }
-            None => match link(&self.file, &self.path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    let linked = hidden_name(&self.directory, |name| link(&self.file, name))?;
-                    linked.into_temp_path().persist(&self.path).map_err(|error| error.error)
+            None => match link(&file, &place, &place.name) {
+                Err(Errno::EXIST) => {
+                    let ((), hidden) = HiddenName::claim(&place, |name| link(&file, &place, name))?;
+                    hidden.rename()
                 }
-                linked => linked,
+                linked => Ok(linked?),
             },
         }
     }
 }
 
-fn unnamed_file(directory: &Path) -> io::Result<File> {
+fn unnamed_file(place: &FilePlace) -> io::Result<File> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(directory, flags, Mode::from_raw_mode(0o666))?);
+    let file = File::from(rustix::fs::openat(&place.directory, ".", flags, new_mode())?);
     // Without /proc it could never be linked.
-    fs::metadata(own_path(&file))?;
+    fs::metadata(own_path(file.as_fd()))?;
     Ok(file)
 }
 
-fn named_file(directory: &Path) -> io::Result<NamedTempFile> {
-    hidden_name(directory, |name| File::options().write(true).create_new(true).open(name))
+fn named_file(place: &Arc<FilePlace>) -> io::Result<(File, HiddenName)> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    HiddenName::claim(place, |name| {
+        rustix::fs::openat(&place.directory, name, flags, new_mode()).map(File::from)
+    })
 }
 
-/// Tries hidden names until `make` finds one free.
-fn hidden_name<T>(
-    directory: &Path,
-    make: impl FnMut(&Path) -> io::Result<T>,
-) -> io::Result<NamedTempFile<T>> {
-    tempfile::Builder::new().prefix(HIDDEN).make_in(directory, make)
+/// The mode of a new file, before the umask.
+fn new_mode() -> Mode {
+    Mode::from_raw_mode(0o666)
 }
 
-fn link(file: &File, name: &Path) -> io::Result<()> {
-    Ok(rustix::fs::linkat(CWD, own_path(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
+fn link(file: &File, place: &FilePlace, name: impl rustix::path::Arg) -> Result<(), Errno> {
+    rustix::fs::linkat(CWD, own_path(file.as_fd()), &place.directory, name, AtFlags::SYMLINK_FOLLOW)
 }
 
-fn own_path(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
+/// A name beside the file's own, removed on drop.
+struct HiddenName {
+    place: Arc<FilePlace>,
+    /// None once it was renamed.
+    name: Option<String>,
+}
+
+impl HiddenName {
+    /// Tries hidden names until `make` finds one free.
+    fn claim<T>(
+        place: &Arc<FilePlace>,
+        mut make: impl FnMut(&str) -> Result<T, Errno>,
+    ) -> io::Result<(T, Self)> {
+        /// More leftovers of killed runs with the same process number would be strange.
+        const TRIES: u32 = 1000;
+        for number in 0..TRIES {
+            let name = format!("{HIDDEN}{}-{number}", std::process::id());
+            match make(&name) {
+                Err(Errno::EXIST) => {}
+                made => return Ok((made?, Self { place: Arc::clone(place), name: Some(name) })),
+            }
+        }
+        Err(Errno::EXIST.into())
+    }
+
+    /// Gives the file its own name instead.
+    fn rename(mut self) -> io::Result<()> {
+        if let Some(name) = &self.name {
+            let directory = &self.place.directory;
+            rustix::fs::renameat(directory, name, directory, &self.place.name)?;
+            self.name = None;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for HiddenName {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            // OK to ignore: what cannot be removed now stays, and nobody can do more about it.
+            let _ = rustix::fs::unlinkat(&self.place.directory, name, AtFlags::empty());
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::FileExt;
+    use std::os::unix::fs::{FileExt, PermissionsExt};
+    use std::path::Path;
 
     use super::*;
+    use crate::output::destination::{Asked, Destination, Place};
+
+    fn place(path: &Path, asked: Asked) -> Arc<FilePlace> {
+        let destination = Destination::open(path, asked).expect("it can be a file");
+        let Place::File(place) = &destination.place else { panic!("{destination:?} is not a file") };
+        Arc::clone(place)
+    }
+
+    fn create(path: &Path) -> AtomicFile {
+        AtomicFile::create(&place(path, Asked::default())).expect("a file can be made")
+    }
 
     /// What a filesystem without `O_TMPFILE` gets.
     fn with_hidden_name(path: &Path) -> AtomicFile {
-        let directory = path.parent().expect("a test's path has a directory").to_owned();
-        let (file, name) = named_file(&directory).expect("a file can be made").into_parts();
-        AtomicFile { file, hidden: Some(name), directory, path: path.to_owned() }
+        let place = place(path, Asked::default());
+        let (file, name) = named_file(&place).expect("a file can be made");
+        place.set_mode(&file).expect("it is ours");
+        AtomicFile { file, hidden: Some(name), place }
     }
 
     fn names(directory: &Path) -> usize {
@@ -148,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_file_without_name_appears_whole() {
-        check(|path| AtomicFile::create(path).expect("a file can be made"), 0);
+        check(create, 0);
     }
 
     #[test]
@@ -158,13 +210,59 @@ mod tests {
 
     #[test]
     fn both_ways_give_the_mode_of_any_new_file() {
-        use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory can be made");
         let at = |name: &str| directory.path().join(name);
         File::create(at("any")).expect("a file can be made");
-        AtomicFile::create(&at("unnamed")).expect("a file can be made").publish().expect("the name is free");
+        create(&at("unnamed")).publish().expect("the name is free");
         with_hidden_name(&at("named")).publish().expect("the name is free");
         let mode = |name| fs::metadata(at(name)).expect("the file is there").permissions().mode();
         assert_eq!((mode("unnamed"), mode("named")), (mode("any"), mode("any")));
+    }
+
+    #[test]
+    fn the_mode_is_the_one_asked_for_or_that_of_the_file_before() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let path = directory.path().join("image");
+        let mode = || fs::metadata(&path).expect("the file is there").permissions().mode() & 0o7777;
+        for before in [0o600, 0o666, 0o640, 0o400] {
+            for create in [create, with_hidden_name] {
+                fs::write(&path, "before").expect("root's, or it was removed");
+                fs::set_permissions(&path, fs::Permissions::from_mode(before)).expect("it is ours");
+                create(&path).publish().expect("the name can be had");
+                assert_eq!(mode(), before);
+                assert_eq!(fs::read(&path).expect("the file is there"), b"");
+                let asked = Asked { mode: Some(0o606), ..Asked::default() };
+                AtomicFile::create(&place(&path, asked)).expect("a file").publish().expect("the name");
+                assert_eq!(mode(), 0o606);
+                fs::remove_file(&path).expect("it is there");
+            }
+        }
+    }
+
+    /// The directory is the one that was there at the start, whatever has its name then.
+    #[test]
+    fn a_directory_that_became_a_link_leads_nowhere() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let at = |name: &str| directory.path().join(name);
+        for create in [create, with_hidden_name] {
+            for existing in [false, true] {
+                fs::create_dir(at("out")).expect("the name is free");
+                fs::create_dir(at("elsewhere")).expect("the name is free");
+                if existing {
+                    fs::write(at("out/image"), "before").expect("a new file");
+                }
+                let file = create(&at("out/image"));
+                fs::rename(at("out"), at("moved")).expect("it is ours");
+                std::os::unix::fs::symlink("elsewhere", at("out")).expect("the name is free");
+                file.file().write_all_at(b"whole", 0).expect("there is room");
+                file.publish().expect("the name can be had");
+                assert_eq!(names(&at("elsewhere")), 0);
+                assert_eq!(fs::read(at("moved/image")).expect("the file is there"), b"whole");
+                assert_eq!(names(&at("moved")), 1);
+                fs::remove_file(at("out")).expect("it is a link");
+                fs::remove_dir_all(at("moved")).expect("it is ours");
+                fs::remove_dir(at("elsewhere")).expect("it is empty");
+            }
+        }
     }
 }

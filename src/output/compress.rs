@@ -19,8 +19,7 @@ mod items;
 mod pack;
 mod pool;
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use image_runs::Image;
@@ -28,11 +27,10 @@ use image_tree::Content;
 use initramfs::codec::Codec;
 use initramfs::{Segment, Storage};
 
-use super::WriteOptions;
 use super::atomic_file::AtomicFile;
 use super::cache::Cache;
-use super::sparse_file::{Target, target};
-use super::stream::Streamed;
+use super::destination::{Destination, Place};
+use super::{WriteOptions, stream};
 use crate::error::{Error, Result};
 use emit::Emitter;
 use items::Items;
@@ -76,22 +74,23 @@ pub struct Compressed {
     pub cache_misses: u64,
 }
 
-/// Makes `path` a file with the members one after the other.
+/// Makes `destination` have the members one after the other.
 ///
-/// The file appears when it is whole, and a failed or killed run leaves nothing, as with
-/// [`sparse_file::write`](super::sparse_file::write); a named pipe or character device is written to.
+/// A file appears when it is whole, and a failed or killed run leaves nothing, as with
+/// [`sparse_file::write`](super::sparse_file::write); everything else is written front to back.
 ///
 /// # Errors
 /// What [`sparse_file::write`](super::sparse_file::write) gives, and what the compressing library says.
 pub fn write<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
-    path: &Path,
+    destination: &Destination,
     options: &CompressOptions<'_>,
 ) -> Result<Compressed> {
-    match target(path)? {
-        Target::Regular(target) => {
-            let output = AtomicFile::create(&target)?;
+    let path = destination.path();
+    match &destination.place {
+        Place::File(place) => {
+            let output = AtomicFile::create(place)?;
             let refused = |error| Error::io(path, error);
             let mut file = output.file();
             let compressed =
@@ -100,40 +99,33 @@ pub fn write<C: Content>(
             output.publish().map_err(refused)?;
             Ok(compressed)
         }
-        Target::Stream => {
-            let mut out = File::options().write(true).open(path).map_err(|error| Error::io(path, error))?;
-            match stream(members, codec, &mut out, path, options)? {
-                (Streamed::Whole, compressed) => Ok(compressed),
-                (Streamed::ReaderGone, _) => Err(Error::io(path, io::Error::from(io::ErrorKind::BrokenPipe))),
-            }
+        Place::Device(device) => {
+            let mut file = device.file();
+            let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(|error| device.refused(error));
+            emit(members, codec, options, &mut put)
+                .and_then(|compressed| device.finish().map(|()| compressed))
+                .map_err(|error| device.in_part(error))
         }
+        Place::Stream(found) => stream(members, codec, &mut destination.open_stream(found)?, path, options),
+        Place::Open(file) => stream(members, codec, &mut &*file, path, options),
     }
 }
 
 /// Writes the members one after the other to `out`, which errors call `name`.
 ///
 /// # Errors
-/// What [`write()`] gives, but for a broken pipe. What was written before stays written.
+/// What [`write()`] gives. What was written before stays written.
 pub fn stream<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
     out: &mut dyn Write,
     name: &Path,
     options: &CompressOptions<'_>,
-) -> Result<(Streamed, Compressed)> {
-    let mut reader_gone = false;
-    let mut put = |result: io::Result<()>| {
-        result.map_err(|error| {
-            reader_gone = error.kind() == io::ErrorKind::BrokenPipe;
-            Error::io(name, error)
-        })
-    };
-    let written = emit(members, codec, options, &mut |bytes| put(out.write_all(bytes)));
-    match written.and_then(|compressed| put(out.flush()).map(|()| compressed)) {
-        Ok(compressed) => Ok((Streamed::Whole, compressed)),
-        Err(_) if reader_gone => Ok((Streamed::ReaderGone, Compressed::default())),
-        Err(error) => Err(error),
-    }
+) -> Result<Compressed> {
+    let refused = |error| stream::refused(name, error);
+    let compressed = emit(members, codec, options, &mut |bytes| out.write_all(bytes).map_err(refused))?;
+    out.flush().map_err(refused)?;
+    Ok(compressed)
 }
 
 /// Calls `sink` with consecutive slices that make up the whole output.

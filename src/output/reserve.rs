@@ -33,7 +33,6 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -41,7 +40,7 @@ use rustix::fs::FallocateFlags;
 use rustix::process::{Resource, getrlimit};
 
 use super::atomic_file::AtomicFile;
-use super::sparse_file::{Target, target};
+use super::destination::{Destination, Place};
 use crate::report::progress::Progress;
 
 /// How much is reserved at a time, in bytes: what whoever finishes may have to wait for.
@@ -69,14 +68,14 @@ pub(super) struct Reserved {
 }
 
 impl Reservation {
-    /// Begins the file that is to be at `path`, if that helps: where it will be a regular file on tmpfs. Nothing is reserved
+    /// Begins the file that is to be at `destination`, if that helps: where it will be a regular file on tmpfs. Nothing is reserved
     /// before the byte `start`, where the output is not known to hold much.
     ///
-    /// Nothing that is wrong with the path is told: writing tells it.
+    /// Errors are left for writing to report.
     #[must_use]
-    pub fn begin(path: &Path, start: u64) -> Option<Self> {
-        let Ok(Target::Regular(target)) = target(path) else { return None };
-        let output = AtomicFile::create(&target).ok()?;
+    pub fn begin(destination: &Destination, start: u64) -> Option<Self> {
+        let Place::File(place) = &destination.place else { return None };
+        let output = AtomicFile::create(place).ok()?;
         let filesystem = rustix::fs::fstatfs(output.file()).ok()?;
         // A hidden name would stay behind when the program is killed, for longer than without this.
         if u64::try_from(filesystem.f_type) != Ok(TMPFS) || output.has_hidden_name() {

@@ -31,11 +31,11 @@
 //! * A hole of 4 KiB between data costs ext4 twice the processor time of writing it, and tmpfs as much as writing
 //!   it. From 16 KiB on a hole costs neither more than writing, which is why `MIN_HOLE` of `data_ranges` is that.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::ops::{AddAssign, Range};
-use std::os::unix::fs::{FileExt, FileTypeExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -47,11 +47,13 @@ use super::WriteOptions;
 use super::atomic_file::AtomicFile;
 use super::clone_range::{Cloned, Cloner, Reflink};
 use super::data_ranges::data_ranges;
+use super::destination::{Destination, Place};
+use super::device::{self, Device};
 use super::in_order::cannot_start_thread;
 use super::read_ahead::{self, Reached};
 use super::reserve::{Reservation, Reserved};
 use super::spans::{SPAN_SIZE, Span, Spans, split};
-use super::stream::{self, Streamed};
+use super::stream;
 use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -68,115 +70,56 @@ pub struct Written {
     pub hole_bytes: u64,
 }
 
-/// Makes `path` a file with the image's bytes.
+/// Makes `destination` have the image's bytes.
 ///
-/// A symbolic link is followed and stays. A regular file is replaced by a new one, as `mv` would, whatever its
-/// mode. A named pipe or character device is written front to back, without holes.
+/// A regular file is replaced by a new one, as `mv` would, which keeps its mode. A named pipe, a character device and standard
+/// output are written front to back, a block device in place, without holes.
 ///
 /// # Errors
-/// [`Usage`](ErrorKind::Usage) when `path` is a directory or block device, or nothing can be cloned to it and
-/// everything is to be, [`Io`](ErrorKind::Io) naming the
+/// [`Usage`](ErrorKind::Usage) when nothing can be cloned to it and everything is to be,
+/// [`DoesNotFit`](ErrorKind::DoesNotFit) when a block device is too small, [`Io`](ErrorKind::Io) naming the
 /// output when it cannot be written, what reading the image's contents gives,
 /// [`Verification`](ErrorKind::Verification) when the image's runs are not what [`Image`] promises, and
 /// [`Interrupted`](ErrorKind::Interrupted).
 pub fn write<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
-    path: &Path,
+    destination: &Destination,
     options: &WriteOptions<'_>,
 ) -> Result<Written> {
-    match target(path)? {
-        Target::Stream if options.reflink == Reflink::Always => {
-            let message = "is no regular file, so nothing can be cloned into it: leave out --reflink=always";
-            Err(Error::at(ErrorKind::Usage, path, message))
-        }
-        Target::Regular(target) => {
-            let output = AtomicFile::create(&target)?;
+    let path = destination.path();
+    let stream = |mut out: File| {
+        stream::write(image, &mut out, path, options)?;
+        Ok(Written { len: image.len(), written_bytes: image.len(), cloned_bytes: 0, hole_bytes: 0 })
+    };
+    match &destination.place {
+        Place::File(place) => {
+            let output = AtomicFile::create(place)?;
             write_file(image, path, Reserved { output, range: 0..0 }, options)
         }
-        Target::Stream => write_stream(image, path, options),
+        _ if options.reflink == Reflink::Always => {
+            let message =
+                "is not a regular file, so nothing can be cloned into it: leave out --reflink=always";
+            Err(Error::at(ErrorKind::Usage, path, message))
+        }
+        Place::Device(device) => write_device(image, path, device, options),
+        Place::Stream(found) => stream(destination.open_stream(found)?),
+        Place::Open(file) => stream(file.try_clone().map_err(|error| Error::io(path, error))?),
     }
 }
 
-/// As [`write()`], into the file that was begun for `path`.
+/// As [`write()`], into the file that was begun for `destination`.
 ///
 /// # Errors
 /// As [`write()`].
 pub fn write_reserved<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
-    path: &Path,
+    destination: &Destination,
     reservation: Reservation,
     options: &WriteOptions<'_>,
 ) -> Result<Written> {
     match reservation.finish() {
-        Some(reserved) => write_file(image, path, reserved, options),
-        None => write(image, path, options),
-    }
-}
-
-pub(super) enum Target {
-    /// A regular file or nothing yet, at a path that does not end in a symbolic link.
-    Regular(PathBuf),
-    /// Something that takes bytes in order.
-    Stream,
-}
-
-/// What may be written at `path`.
-pub(super) fn target(path: &Path) -> Result<Target> {
-    let usage = |message: &str| Err(Error::at(ErrorKind::Usage, path, message));
-    let file_type = match fs::metadata(path) {
-        Ok(metadata) => metadata.file_type(),
-        // What a link points to may still have to be made.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return match path.as_os_str().as_encoded_bytes() {
-                [] => usage("the name of the output is empty"),
-                [.., b'/'] => {
-                    usage("is not a directory that exists, and an image is a file: leave out the last /")
-                }
-                _ => Ok(Target::Regular(resolve(path)?)),
-            };
-        }
-        Err(error) => return Err(Error::io(path, error)),
-    };
-    if file_type.is_file() {
-        Ok(Target::Regular(resolve(path)?))
-    } else if file_type.is_dir() {
-        usage("is a directory: name a file in it")
-    } else if file_type.is_block_device() {
-        usage("is a block device: write the image to a file, or to standard output with `-o - > DEVICE`")
-    } else if file_type.is_fifo() || file_type.is_char_device() {
-        Ok(Target::Stream)
-    } else {
-        usage("is a socket: write the image to a file, or to standard output with `-o -`")
-    }
-}
-
-/// Follows the symbolic links at the end of a path, also one that points to nothing yet.
-fn resolve(path: &Path) -> Result<PathBuf> {
-    /// As many as the kernel follows.
-    const MAX_LINKS: usize = 40;
-    let mut resolved = path.to_owned();
-    for _ in 0..=MAX_LINKS {
-        if !resolved.is_symlink() {
-            return Ok(resolved);
-        }
-        let link = fs::read_link(&resolved).map_err(|error| Error::io(&resolved, error))?;
-        resolved.pop();
-        resolved.push(link);
-    }
-    Err(Error::at(ErrorKind::Io, path, io::Error::other("too many levels of symbolic links")))
-}
-
-fn write_stream<C: ReadAhead>(
-    image: &dyn Image<C>,
-    path: &Path,
-    options: &WriteOptions<'_>,
-) -> Result<Written> {
-    let mut out = File::options().write(true).open(path).map_err(|error| Error::io(path, error))?;
-    match stream::write(image, &mut out, path, options)? {
-        Streamed::Whole => {
-            Ok(Written { len: image.len(), written_bytes: image.len(), cloned_bytes: 0, hole_bytes: 0 })
-        }
-        Streamed::ReaderGone => Err(Error::io(path, io::Error::from(io::ErrorKind::BrokenPipe))),
+        Some(reserved) => write_file(image, destination.path(), reserved, options),
+        None => write(image, destination, options),
     }
 }
 
@@ -190,23 +133,66 @@ fn write_file<C: CloneSource + ReadAhead>(
     let Reserved { output, range } = reserved;
     output.file().set_len(image.len()).map_err(refused)?;
     let cloner = Cloner::new(output.file(), path, options.reflink);
-    let spans = || Spans::of(image).choosing(|run, position| cloner.range(run, position));
-    let Tally { written_bytes, cloned_bytes } = read_ahead::beside(spans(), options.interrupt, |reached| {
-        write_with_threads(&Writer {
-            spans: Mutex::new(spans()),
-            reached,
-            file: Mutex::new(output.file()),
-            reserved: range,
-            stop: AtomicBool::new(false),
-            cloner: &cloner,
-            options,
-            refused: &refused,
-        })
-    })?;
+    let unwritten = Unwritten { range, zero: &punch_hole };
+    let Tally { written_bytes, cloned_bytes } =
+        write_spans(image, output.file(), &cloner, unwritten, options, &refused)?;
     options.interrupt.check()?;
     output.publish().map_err(refused)?;
     let hole_bytes = image.len() - written_bytes - cloned_bytes;
     Ok(Written { len: image.len(), written_bytes, cloned_bytes, hole_bytes })
+}
+
+/// Writes every byte of the image in place.
+fn write_device<C: CloneSource + ReadAhead>(
+    image: &dyn Image<C>,
+    path: &Path,
+    device: &Device,
+    options: &WriteOptions<'_>,
+) -> Result<Written> {
+    device.check_room(image.len())?;
+    let cloner = Cloner::new(device.file(), path, Reflink::Never);
+    let unwritten = Unwritten { range: 0..image.len(), zero: &device::zero };
+    write_spans(image, device.file(), &cloner, unwritten, options, &|error| device.refused(error))
+        .and_then(|_| options.interrupt.check())
+        .and_then(|()| device.finish())
+        .map_err(|error| device.in_part(error))?;
+    Ok(Written { len: image.len(), written_bytes: image.len(), cloned_bytes: 0, hole_bytes: 0 })
+}
+
+/// Which bytes of an output read as something else than zeros until they are written, or take room, and how they become zeros
+/// that take none.
+struct Unwritten<'w> {
+    range: Range<u64>,
+    zero: &'w (dyn Fn(&File, Range<u64>) -> io::Result<()> + Sync),
+}
+
+fn punch_hole(file: &File, zeros: Range<u64>) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(rustix::fs::fallocate(file, flags, zeros.start, zeros.end - zeros.start)?)
+}
+
+/// Writes the spans of an image to a file.
+fn write_spans<C: CloneSource + ReadAhead>(
+    image: &dyn Image<C>,
+    file: &File,
+    cloner: &Cloner<'_>,
+    unwritten: Unwritten<'_>,
+    options: &WriteOptions<'_>,
+    refused: &(dyn Fn(io::Error) -> Error + Sync),
+) -> Result<Tally> {
+    let spans = || Spans::of(image).choosing(|run, position| cloner.range(run, position));
+    read_ahead::beside(spans(), options.interrupt, |reached| {
+        write_with_threads(&Writer {
+            spans: Mutex::new(spans()),
+            reached,
+            file: Mutex::new(file),
+            unwritten,
+            stop: AtomicBool::new(false),
+            cloner,
+            options,
+            refused,
+        })
+    })
 }
 
 /// Why the output could not be written, with what it needs where that is the question.
@@ -245,8 +231,7 @@ struct Writer<'w, 'a, C> {
     /// The kernel lets one thread at a time write to a file. Threads that wait for it here sleep; in the kernel they
     /// would spin and take the processor from those that read.
     file: Mutex<&'w File>,
-    /// Which bytes of the file are no hole though nobody wrote them. All others are.
-    reserved: Range<u64>,
+    unwritten: Unwritten<'w>,
     /// Set when one thread failed: the others finish their span and take no other.
     stop: AtomicBool,
     cloner: &'w Cloner<'w>,
@@ -396,9 +381,9 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         Ok(written)
     }
 
-    /// Sees to it that a range of zeros, in bytes of the image, takes no room.
+    /// Sees to it that a range of the image, in bytes, reads as zeros and takes no room.
     fn leave_hole(&self, zeros: Range<u64>) -> Result<()> {
-        if self.reserved_of(&zeros).is_empty() {
+        if self.unwritten_of(&zeros).is_empty() {
             return Ok(());
         }
         // OK to unwrap: writing does not panic.
@@ -406,16 +391,23 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
     }
 
     fn punch(&self, file: &File, zeros: Range<u64>) -> Result<()> {
-        let Range { start, end } = self.reserved_of(&zeros);
-        if start >= end {
-            return Ok(());
+        /// How many bytes become zeros at once; between them a signal is heard.
+        const PIECE: u64 = 256 << 20;
+        let Range { mut start, end } = self.unwritten_of(&zeros);
+        while start < end {
+            let piece = start..end.min(start.saturating_add(PIECE));
+            start = piece.end;
+            (self.unwritten.zero)(file, piece).map_err(self.refused)?;
+            if start < end {
+                self.options.interrupt.check()?;
+            }
         }
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        rustix::fs::fallocate(file, flags, start, end - start).map_err(|errno| (self.refused)(errno.into()))
+        Ok(())
     }
 
-    /// What of a range is reserved.
-    fn reserved_of(&self, range: &Range<u64>) -> Range<u64> {
-        range.start.max(self.reserved.start)..range.end.min(self.reserved.end)
+    /// What of a range is not a hole though nobody wrote it.
+    fn unwritten_of(&self, range: &Range<u64>) -> Range<u64> {
+        let Range { start, end } = self.unwritten.range;
+        range.start.max(start)..range.end.min(end)
     }
 }

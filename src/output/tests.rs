@@ -20,8 +20,8 @@ use tempfile::TempDir;
 use super::data_ranges::MIN_HOLE;
 use super::spans::{MIN_GAP, SPAN_SIZE};
 use super::sparse_file::{self, Written};
-use super::stream::{self, Streamed};
-use super::{Reflink, WriteOptions, digest};
+use super::stream;
+use super::{Asked, Destination, Reflink, WriteOptions, digest};
 use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
@@ -169,7 +169,13 @@ fn options<'a>(threads: usize, interrupt: &'a Interrupt, progress: &'a dyn Progr
 }
 
 fn write(image: &TestImage, path: &Path, threads: usize) -> Result<Written, Error> {
-    sparse_file::write(image, path, &options(threads, &Interrupt::never(), &Silent))
+    let destination = Destination::open(path, Asked::default())?;
+    sparse_file::write(image, &destination, &options(threads, &Interrupt::never(), &Silent))
+}
+
+/// What is at a path that can be written to.
+fn to(path: &Path) -> Destination {
+    Destination::open(path, Asked::default()).expect("it can be an output")
 }
 
 fn directory() -> TempDir {
@@ -204,7 +210,7 @@ fn check_all_ways(image: &TestImage) {
         let (interrupt, done) = (Interrupt::never(), Count::default());
         let options = options(threads, &interrupt, &done);
 
-        let written = sparse_file::write(image, &path, &options).expect("it can be written");
+        let written = sparse_file::write(image, &to(&path), &options).expect("it can be written");
         assert!(fs::read(&path).expect("the file is there") == expected, "the file differs");
         assert_eq!(done.0.swap(0, Ordering::Relaxed), image.len);
         assert_eq!(written.len, image.len);
@@ -214,8 +220,7 @@ fn check_all_ways(image: &TestImage) {
         assert!(allocated <= most, "holes are missing: {allocated} bytes are allocated, {most} would do");
 
         let mut bytes = Vec::new();
-        let streamed = stream::write(image, &mut bytes, Path::new("-"), &options).expect("memory takes all");
-        assert_eq!(streamed, Streamed::Whole);
+        stream::write(image, &mut bytes, Path::new("-"), &options).expect("memory takes all");
         assert!(bytes == expected, "the stream differs");
         assert_eq!(done.0.swap(0, Ordering::Relaxed), image.len);
 
@@ -313,7 +318,7 @@ fn check_failure(image: &TestImage, interrupt: impl Fn() -> Interrupt, kind: Err
     for threads in THREADS {
         let directory = directory();
         let path = directory.path().join("image");
-        let file = sparse_file::write(image, &path, &options(threads, &interrupt(), &Silent)).map(drop);
+        let file = sparse_file::write(image, &to(&path), &options(threads, &interrupt(), &Silent)).map(drop);
         let stream =
             stream::write(image, &mut io::sink(), &path, &options(threads, &interrupt(), &Silent)).map(drop);
         let digest = digest::sha256(image, &options(threads, &interrupt(), &Silent)).map(drop);
@@ -344,7 +349,8 @@ fn when_one_thread_fails_the_others_stop() {
     let (directory, done) = (directory(), Count::default());
     let interrupt = Interrupt::never();
     let options = options(2, &interrupt, &done);
-    sparse_file::write(&image, &directory.path().join("image"), &options).expect_err("a content is broken");
+    sparse_file::write(&image, &to(&directory.path().join("image")), &options)
+        .expect_err("a content is broken");
     assert!(
         done.0.load(Ordering::Relaxed) < SPAN_SIZE * SLOW_SPANS,
         "the other thread wrote everything else"
@@ -393,7 +399,7 @@ fn a_signal_while_writing_leaves_nothing() {
         let directory = directory();
         let path = directory.path().join("image");
         let done = Count::default();
-        let error = sparse_file::write(&image, &path, &options(threads, interrupt, &done))
+        let error = sparse_file::write(&image, &to(&path), &options(threads, interrupt, &done))
             .expect_err("it is stopped");
         assert_eq!(error.kind(), ErrorKind::Interrupted);
         assert!(done.0.into_inner() < image.len, "the signal came midway");
@@ -424,21 +430,17 @@ fn a_panic_neither_hangs_nor_leaves_a_file() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_reader_that_goes_away_is_an_error() {
     for threads in THREADS {
         let (reader, mut writer) = io::pipe().expect("a pipe can be made");
         drop(reader);
         let image = whole(dense(SPAN_SIZE * 4));
         let interrupt = Interrupt::never();
-        let streamed =
-            stream::write(&image, &mut writer, Path::new("-"), &options(threads, &interrupt, &Silent));
-        assert_eq!(streamed.expect("it is no error"), Streamed::ReaderGone);
-
-        let image = whole(TestContent::Broken(1));
-        let mut short = image;
-        short.len = 1;
-        short.runs[0].0 = 1;
-        stream::write(&short, &mut writer, Path::new("-"), &options(threads, &interrupt, &Silent))
-            .expect_err("a broken content is an error even so");
+        let error =
+            stream::write(&image, &mut writer, Path::new("out"), &options(threads, &interrupt, &Silent))
+                .expect_err("nobody has the image");
+        assert_eq!(error.kind(), ErrorKind::Io);
+        let expected = "out: the reader went away before it had all bytes: Broken pipe (os error 32)";
+        assert_eq!(error.to_string(), expected);
     }
 }

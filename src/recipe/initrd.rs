@@ -1,6 +1,6 @@
 //! Which initramfs to make of a tree, and which to check.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use initramfs::codec::Codec;
 
@@ -82,6 +82,20 @@ pub struct CacheRecipe {
 }
 
 impl InitrdRecipe {
+    /// The files of the host that are named in it and read, some of which may be directories.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<&Path> {
+        let mut inputs = self.tree.inputs();
+        inputs.extend(self.append.iter().map(PathBuf::as_path));
+        if let Some(KernelFile::Config(path) | KernelFile::Kernel(path)) = &self.kernel {
+            inputs.push(path);
+        }
+        if let Microcode::From(paths) = &self.microcode {
+            inputs.extend(paths.iter().map(PathBuf::as_path));
+        }
+        inputs
+    }
+
     /// How much is told on standard error.
     #[must_use]
     pub fn level(&self) -> Level {

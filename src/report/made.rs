@@ -28,6 +28,12 @@ pub struct Product<L> {
 }
 
 impl<L> Product<L> {
+    /// Notes that it was written. How its bytes came to be there is said of files.
+    pub fn put(&mut self, transfer: Transfer) {
+        self.written = true;
+        self.transfer = self.output.is_some().then_some(transfer);
+    }
+
     /// What is planned and not written yet.
     #[must_use]
     pub fn planned(

@@ -18,7 +18,7 @@ use crate::blob::Blob;
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::output::{self, Reflink, Reservation, WriteOptions};
+use crate::output::{self, Destination, Reflink, Reservation, WriteOptions};
 use crate::recipe::filesystem::FilesystemRecipe;
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::progress::Bar;
@@ -40,9 +40,14 @@ const AFTER_JOURNAL: u64 = 24 << 20;
 pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut clock = Clock::start();
-    let begins = !recipe.filesystem.dedupe && !recipe.dry_run;
-    let reservation = if begins { put::begin(&recipe.output, &recipe.tree, AFTER_JOURNAL) } else { None };
-    let mut tree = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).tree()?;
+    let own = put::own_files(&recipe.output, None);
+    let destination = put::open(&recipe.output, recipe.dry_run, &own, &recipe.tree.inputs())?;
+    let destination = destination.as_ref();
+    let begun = destination.filter(|_| !recipe.filesystem.dedupe);
+    let reservation = put::begin(begun, &recipe.tree, AFTER_JOURNAL);
+    let reader = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).without(own);
+    let mut tree = reader.tree()?;
+    own.refuse_in(&tree, put::path(&recipe.output))?;
     if recipe.tree.file_contexts.is_some() {
         own_lost_and_found(&mut tree)?;
     }
@@ -76,10 +81,15 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         return tell_plan(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    match put_with_bar(recipe, &disk, reservation, interrupt)? {
-        Done::Written(transfer) => (report.product.written, report.product.transfer) = (true, transfer),
+    if let Some(sector_size) = destination.and_then(Destination::sector_size) {
+        check_sectors(recipe, sector_size)?;
+    }
+    let done = put_with_bar(recipe, &disk, destination, reservation, interrupt);
+    match put::tell_stopped(done, destination, &log)? {
+        Done::Written(transfer) => report.product.put(transfer),
         Done::Digested(digest) => report.product.sha256 = Some(digest),
     }
+    put::tell_exposed(destination, &tree, &log);
     timings.write = clock.lap();
     report.making.timings = timings;
     if recipe.json {
@@ -184,13 +194,27 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
 fn put_with_bar(
     recipe: &ImageRecipe,
     disk: &Disk<'_, Blob>,
+    destination: Option<&Destination>,
     reservation: Option<Reservation>,
     interrupt: &Interrupt,
 ) -> Result<Done> {
     let bar = Bar::on_stderr(disk.len(), recipe.quiet);
     let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
     let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
-    put(disk, &recipe.output, reservation, &options)
+    put(disk, destination, reservation, &options)
+}
+
+/// Fails when the partition table would be for sectors of another size than the device has, as nobody would find it then.
+fn check_sectors(recipe: &ImageRecipe, device: u32) -> Result<()> {
+    let planned = recipe.sector_size.bytes();
+    if recipe.layout == DiskLayout::Bare || planned == u64::from(device) {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: its sectors have {device} bytes, and the partition table is for sectors of {planned}: give --sector-size {device}",
+        put::shown(&recipe.output)
+    );
+    Err(Error::new(ErrorKind::Usage, message))
 }
 
 /// Whether all contents are files of the host, which alone can be cloned; memory has none that is a block long.

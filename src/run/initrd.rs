@@ -23,9 +23,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::cache::Cache;
 use crate::output::compress::{self, CompressOptions, Compressed, Member};
-use crate::output::{Reservation, WriteOptions, stream};
-use crate::recipe::Output;
-use crate::recipe::initrd::{INITRAMFS_LAYOUT, InitrdRecipe, Preset};
+use crate::output::{Destination, Reservation, WriteOptions};
+use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::progress::Bar;
 use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Log, Making, Timings, Transfer};
 use crate::transform::hardlinks::Linked;
@@ -41,14 +40,19 @@ use parts::{Appended, HostMicrocode, Plain};
 pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut clock = Clock::start();
+    let own = put::own_files(&recipe.output, recipe.cache.as_ref().map(|cache| cache.directory.as_path()));
+    let destination = put::open(&recipe.output, recipe.dry_run, &own, &recipe.inputs())?;
+    let destination = destination.as_ref();
     let kernel = kernel::config(recipe.kernel.as_ref())?;
     let codec = kernel::codec(recipe, &kernel, &log)?;
     log.detail(format_args!("compressed with {codec}"));
     let appended = parts::appended(recipe, &kernel, &log)?;
     let host_microcode = HostMicrocode::read(&recipe.microcode)?;
-    let begins = codec.compression().is_none() && !recipe.dry_run;
-    let reservation = if begins { put::begin(&recipe.output, &recipe.tree, 0) } else { None };
-    let mut tree = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).tree()?;
+    let begun = destination.filter(|_| codec.compression().is_none());
+    let reservation = put::begin(begun, &recipe.tree, 0);
+    let reader = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).without(own);
+    let mut tree = reader.tree()?;
+    own.refuse_in(&tree, put::path(&recipe.output))?;
     sparse::check_zeros(&tree, recipe.tree.limits.max_size, "an initramfs stores holes as zeros")?;
     let init_made = give_init(&mut tree, recipe)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
@@ -68,7 +72,9 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
         return tell(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    made.put(&mut report, reservation, interrupt)?;
+    let done = made.put(&mut report, destination, reservation, interrupt, &log);
+    put::tell_stopped(done, destination, &log)?;
+    put::tell_exposed(destination, &tree, &log);
     timings.write = clock.lap();
     report.making.timings = timings;
     tell(recipe, report, &log)
@@ -140,58 +146,71 @@ impl Made<'_, '_> {
     fn put(
         &self,
         report: &mut InitrdReport,
+        destination: Option<&Destination>,
         reservation: Option<Reservation>,
         interrupt: &Interrupt,
+        log: &Log,
     ) -> Result<()> {
         let recipe = self.recipe;
         let bar = Bar::on_stderr(self.plain().len(), recipe.quiet);
         let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
         let write = WriteOptions { threads, reflink, interrupt, progress: &bar };
         if self.codec.compression().is_some() {
-            return self.compress(report, write);
+            return self.compress(report, destination, write, log);
         }
-        match put(&self.plain(), &recipe.output, reservation, &write)? {
-            Done::Written(transfer) => (report.product.written, report.product.transfer) = (true, transfer),
+        match put(&self.plain(), destination, reservation, &write)? {
+            Done::Written(transfer) => report.product.put(transfer),
             Done::Digested(digest) => report.product.sha256 = Some(digest),
         }
         Ok(())
     }
 
-    fn compress(&self, report: &mut InitrdReport, write: WriteOptions<'_>) -> Result<()> {
+    fn compress(
+        &self,
+        report: &mut InitrdReport,
+        destination: Option<&Destination>,
+        write: WriteOptions<'_>,
+        log: &Log,
+    ) -> Result<()> {
         let cache = self.recipe.cache.as_ref();
-        let cache = cache.map(|cache| Cache::open(&cache.directory, cache.size)).transpose()?;
+        let cache = cache.map(|cache| open_cache(cache, log)).transpose()?.flatten();
         let segments: Vec<Segment<'_, '_, Blob>> = self.layout.segments().collect();
         let stored = self.appended.iter().map(|one| Member { image: one, compress: false });
         let members: Vec<Member<'_, Blob>> = segments.iter().map(Member::of).chain(stored).collect();
         let options = CompressOptions { write, cache: cache.as_ref() };
         let (codec, members) = (&self.codec, &members[..]);
-        let Compressed { written_bytes, cache_hits, cache_misses, .. } = match &self.recipe.output {
-            Output::File(path) => {
-                let compressed = compress::write(members, codec, path, &options)?;
+        let compressed = match destination {
+            Some(destination) => {
+                let compressed = compress::write(members, codec, destination, &options)?;
                 let copied_bytes = compressed.written_bytes;
-                report.product.transfer = Some(Transfer { cloned_bytes: 0, copied_bytes, hole_bytes: 0 });
+                report.product.put(Transfer { cloned_bytes: 0, copied_bytes, hole_bytes: 0 });
                 compressed
             }
-            Output::Stream => {
-                let mut out = stream::standard_output()?;
-                let name = Path::new("standard output");
-                // A reader that goes away has read what it wanted.
-                let (_, compressed) = compress::stream(members, codec, &mut out, name, &options)?;
-                compressed
-            }
-            Output::Digest | Output::Nowhere => {
+            None => {
                 let mut digest = Digesting(Sha256::new());
-                let (_, compressed) =
+                let compressed =
                     compress::stream(members, codec, &mut digest, Path::new("the digest"), &options)?;
                 report.product.sha256 = Some(put::hex(&digest.0.finalize()));
                 compressed
             }
         };
-        report.product.written = report.product.sha256.is_none();
+        let Compressed { written_bytes, cache_hits, cache_misses, .. } = compressed;
         report.product.size = Some(written_bytes);
         report.cache = cache.map(|_| CacheUse { hits: cache_hits, misses: cache_misses });
         Ok(())
     }
+}
+
+/// Opens the cache, and warns when nothing can be kept in it; none when it cannot be made either.
+fn open_cache(recipe: &CacheRecipe, log: &Log) -> Result<Option<Cache>> {
+    let opened = Cache::open(&recipe.directory, recipe.size);
+    let why = match &opened {
+        Ok(cache) => cache.why_read_only().map(|why| Error::io(&recipe.directory, why).to_string()),
+        Err(error) => (error.kind() == ErrorKind::Io).then(|| error.to_string()),
+    };
+    let Some(why) = why else { return opened.map(Some) };
+    log.warn(format_args!("--cache: {why}; nothing is kept for the next run"));
+    Ok(opened.ok())
 }
 
 /// Takes bytes for their digest.

@@ -1,65 +1,134 @@
 //! Planned bytes go where a recipe says.
 
 use std::fmt::Write as _;
+use std::fs::{File, Metadata};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use image_runs::Image;
+use image_tree::{Content as _, Kind, Shown, Tree};
 
 use crate::blob::Blob;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::output::sparse_file::Written;
-use crate::output::{Reservation, WriteOptions, digest, sparse_file, stream};
+use crate::output::{Destination, Reservation, WriteOptions, digest, sparse_file};
 use crate::recipe::{Output, TreeRecipe};
 use crate::report::shown::{self, JsonName};
-use crate::report::{Product, Transfer};
+use crate::report::{Log, Product, Transfer};
+use crate::source::directory::HostInode;
 use crate::transform::hardlinks;
+use crate::transform::own_files::{self, OwnFiles};
 
 /// What became of an image.
 pub(super) enum Done {
-    /// It is in the output; a file says how its bytes came there.
-    Written(Option<Transfer>),
+    /// It is in the output, and its bytes came there so.
+    Written(Transfer),
     /// This is its SHA-256.
     Digested(String),
 }
 
+/// What a run writes, and what it must not read therefore.
+pub(super) fn own_files(output: &Output, cache: Option<&Path>) -> OwnFiles {
+    let output = match output {
+        Output::File { path, .. } => host_file(std::fs::metadata(path)),
+        // Also the text of a tree or a report may go to a file in a source.
+        Output::Stream | Output::Digest | Output::Nowhere => {
+            let standard_output = std::io::stdout().as_fd().try_clone_to_owned();
+            host_file(standard_output.and_then(|output| File::from(output).metadata()))
+        }
+    };
+    OwnFiles { output, cache: cache.and_then(own_files::host_inode) }
+}
+
+/// The inode of a regular file.
+fn host_file(found: std::io::Result<Metadata>) -> Option<HostInode> {
+    let found = found.ok().filter(Metadata::is_file)?;
+    Some(HostInode { device: found.dev(), inode: found.ino() })
+}
+
+/// Fails when one of the files that are read would be replaced, and opens what is to be written; none when that is nothing.
+pub(super) fn open(
+    output: &Output,
+    dry_run: bool,
+    own: &OwnFiles,
+    inputs: &[&Path],
+) -> Result<Option<Destination>> {
+    let destination = match output {
+        _ if dry_run => return Ok(None),
+        Output::File { path, asked } => Destination::open(path, *asked)?,
+        Output::Stream => Destination::standard_output()?,
+        Output::Digest | Output::Nowhere => return Ok(None),
+    };
+    inputs.iter().try_for_each(|input| own.refuse_input(input, destination.path()))?;
+    Ok(Some(destination))
+}
+
 /// Begins the output before the tree is read, where that helps and all that will be found in it is to be copied, to the
 /// byte `start` or after it.
-pub(super) fn begin(output: &Output, tree: &TreeRecipe, start: u64) -> Option<Reservation> {
+pub(super) fn begin(destination: Option<&Destination>, tree: &TreeRecipe, start: u64) -> Option<Reservation> {
     let is_whole = tree.keep.is_none()
         && tree.edits.is_empty()
         && tree.sources.len() == 1
         && tree.hardlinks != hardlinks::Policy::Content;
-    match output {
-        // A lone thread would be kept from finding more.
-        Output::File(path) if is_whole && tree.threads.get() > 1 => Reservation::begin(path, start),
-        _ => None,
-    }
+    // A lone thread would be kept from finding more.
+    let helps = is_whole && tree.threads.get() > 1;
+    destination.filter(|_| helps).and_then(|destination| Reservation::begin(destination, start))
 }
 
-/// Writes or digests an image.
+/// Writes an image to its destination, or digests it when there is none.
 pub(super) fn put(
     image: &dyn Image<Blob>,
-    output: &Output,
+    destination: Option<&Destination>,
     reservation: Option<Reservation>,
     options: &WriteOptions<'_>,
 ) -> Result<Done> {
-    match output {
-        Output::File(path) => {
-            let written = match reservation {
-                Some(reservation) => sparse_file::write_reserved(image, path, reservation, options),
-                None => sparse_file::write(image, path, options),
-            };
-            let Written { cloned_bytes, written_bytes, hole_bytes, .. } = written?;
-            Ok(Done::Written(Some(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes })))
+    let Some(destination) = destination else {
+        return Ok(Done::Digested(hex(&digest::sha256(image, options)?)));
+    };
+    let written = match reservation {
+        Some(reservation) => sparse_file::write_reserved(image, destination, reservation, options),
+        None => sparse_file::write(image, destination, options),
+    };
+    let Written { cloned_bytes, written_bytes, hole_bytes, .. } = written?;
+    Ok(Done::Written(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes }))
+}
+
+/// Says what became of a device when a signal ends the run, which says nothing else then.
+pub(super) fn tell_stopped<T>(result: Result<T>, destination: Option<&Destination>, log: &Log) -> Result<T> {
+    if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted)
+        && let Some(left) = destination.and_then(Destination::left_in_part)
+    {
+        log.warn(left);
+    }
+    result
+}
+
+/// Warns when everybody may read the new file, and so bytes of files that not everybody may read in the tree.
+pub(super) fn tell_exposed(destination: Option<&Destination>, tree: &Tree<Blob>, log: &Log) {
+    let Some(destination) = destination else { return };
+    let Some(mode) = destination.mode_by_umask().filter(|mode| mode & 0o004 != 0) else { return };
+    let mut walk = tree.walk();
+    let (mut count, mut first) = (0_u64, Vec::new());
+    while let Some(step) = walk.next() {
+        let inode = tree.get(step.id);
+        if matches!(&inode.kind, Kind::Regular(blob) if !blob.is_empty()) && inode.metadata.mode & 0o004 == 0
+        {
+            if count == 0 {
+                walk.write_path(&mut first);
+            }
+            count += 1;
         }
-        Output::Stream => {
-            let mut out = stream::standard_output()?;
-            // A reader that goes away has read what it wanted.
-            let _ = stream::write(image, &mut out, Path::new("standard output"), options)?;
-            Ok(Done::Written(None))
-        }
-        Output::Digest => Ok(Done::Digested(hex(&digest::sha256(image, options)?))),
-        Output::Nowhere => Ok(Done::Written(None)),
+    }
+    if count > 0 {
+        let files = if count == 1 { "a file" } else { "files" };
+        log.warn(format_args!(
+            "{}: everybody may read it (mode {mode:o}), and it holds {files} that not everybody may read in the tree: {}{}; \
+             --mode 600 leaves it to you alone",
+            shown::path(destination.path()),
+            Shown(&first),
+            if count > 1 { format!(" and {} more", count - 1) } else { String::new() },
+        ));
     }
 }
 
@@ -77,9 +146,14 @@ pub(super) fn planned<L>(
 /// The file of an output that has one.
 fn file(output: &Output) -> Option<&Path> {
     match output {
-        Output::File(path) => Some(path),
+        Output::File { path, .. } => Some(path),
         Output::Stream | Output::Digest | Output::Nowhere => None,
     }
+}
+
+/// What errors call the output.
+pub(super) fn path(output: &Output) -> &Path {
+    file(output).unwrap_or(Path::new("standard output"))
 }
 
 /// The output's name in a summary.
@@ -99,28 +173,28 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::cli::{self, Request};
+    use crate::output::Asked;
 
-    /// Whether the output of a command with these flags for its tree is begun before the tree is read.
-    fn begins(output: &Output, flags: &str) -> bool {
+    /// Begins the output of a command with these flags for its tree, if it is begun before the tree is read.
+    fn begins(destination: Option<&Destination>, flags: &str) -> bool {
         let arguments = format!("rootcast tree source {flags}");
         let request = cli::parse(arguments.split_whitespace().map(Into::into));
         let Ok(Request::Tree(recipe)) = request else { panic!("{flags}: {request:?}") };
-        begin(output, &recipe, 0).is_some()
+        begin(destination, &recipe, 0).is_some()
     }
 
     #[test]
     fn what_is_found_is_reserved_only_if_all_of_it_is_copied() {
         let directory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
-        let output = Output::File(directory.path().join("image"));
+        let output = Destination::open(&directory.path().join("image"), Asked::default());
+        let output = Some(&output.expect("the directory is there"));
         for flags in ["", "--hardlinks break", "--one-file-system", "--owner root"] {
-            assert!(begins(&output, &format!("-j 2 {flags}")), "{flags}");
+            assert!(begins(output, &format!("-j 2 {flags}")), "{flags}");
         }
         for flags in ["other", "--hardlinks content", "--exclude /usr", "--keep /usr/bin/sh"] {
-            assert!(!begins(&output, &format!("-j 2 {flags}")), "{flags}");
+            assert!(!begins(output, &format!("-j 2 {flags}")), "{flags}");
         }
-        assert!(!begins(&output, "-j 1"), "a lone thread has more to do");
-        for output in [Output::Stream, Output::Digest, Output::Nowhere] {
-            assert!(!begins(&output, "-j 2"), "{output:?}");
-        }
+        assert!(!begins(output, "-j 1"), "a lone thread has more to do");
+        assert!(!begins(None, "-j 2"), "nothing is written");
     }
 }

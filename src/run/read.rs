@@ -20,6 +20,7 @@ use crate::report::shown;
 use crate::source::directory::{Scanned, Unreadable};
 use crate::source::{self, Contents, ReadOptions, Source, tar};
 use crate::stack::{self, Stack};
+use crate::transform::own_files::OwnFiles;
 use crate::transform::ownership::{self, GivenAway, Owners, Ownership};
 use crate::transform::{edit, normalize, unreadable};
 
@@ -30,12 +31,14 @@ pub(super) struct Reader<'r> {
     found: &'r dyn Progress,
     interrupt: &'r Interrupt,
     log: &'r Log,
+    /// What the run writes and therefore leaves out of directories.
+    own: OwnFiles,
 }
 
 impl<'r> Reader<'r> {
     /// A reader that tells nobody how much it found.
     pub(super) fn new(recipe: &'r TreeRecipe, interrupt: &'r Interrupt, log: &'r Log) -> Self {
-        Self { recipe, found: &Silent, interrupt, log }
+        Self { recipe, found: &Silent, interrupt, log, own: OwnFiles::default() }
     }
 
     /// The same, which tells a reservation of what it finds.
@@ -44,6 +47,11 @@ impl<'r> Reader<'r> {
             Some(found) => Self { found, ..self },
             None => self,
         }
+    }
+
+    /// The same, which leaves out what the run writes.
+    pub(super) fn without(self, own: OwnFiles) -> Self {
+        Self { own, ..self }
     }
 
     /// Adds each source to those before it and makes the result what the recipe says, telling what that changed beyond
@@ -62,7 +70,7 @@ impl<'r> Reader<'r> {
             ownership::apply_manifest(&mut tree, ownership)?;
         }
         let (time, threads) = (recipe.time_of_changes(), recipe.threads.get());
-        let options = edit::Options { time, threads, interrupt: self.interrupt };
+        let options = edit::Options { time, threads, interrupt: self.interrupt, own: self.own };
         let (mut tree, report) = edit::apply(tree, &recipe.edits, options)?;
         report.warnings.into_iter().for_each(|warning| log.warn(warning));
         closed.extend(report.unreadable);
@@ -149,6 +157,10 @@ impl<'r> Reader<'r> {
         noted: &mut Noted,
     ) -> Result<stack::Report> {
         let Self { recipe, log, .. } = *self;
+        for left in self.own.leave_out(&mut scanned, path)? {
+            log.exclude(left.what(), 1);
+            log.warn(left);
+        }
         tell_elsewhere(&scanned.elsewhere, log);
         log.detail(format_args!("{}: {} inodes read", shown::path(path), scanned.tree.inode_count()));
         let ownership = recipe.ownership.as_ref().unwrap_or(usual);

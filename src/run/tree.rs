@@ -7,12 +7,13 @@ use std::path::Path;
 use image_tree::Content;
 use image_tree::dump::{self, Body};
 
+use super::put;
 use super::read::Reader;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::stream;
-use crate::recipe::TreeRecipe;
+use crate::recipe::{Output, TreeRecipe};
 use crate::report::Log;
 
 /// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are named by path.
@@ -21,7 +22,8 @@ use crate::report::Log;
 /// When the tree cannot be read or the text not be written. A reader that goes away is no error.
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
-    let mut tree = Reader::new(recipe, interrupt, &log).tree()?;
+    let mut tree =
+        Reader::new(recipe, interrupt, &log).without(put::own_files(&Output::Stream, None)).tree()?;
     super::finish(&mut tree, recipe, interrupt, &log)?;
     interrupt.check()?;
     let mut out = stream::standard_output()?;

@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use image_tree::{Device, LinkTarget, Timestamp, Tree, XattrName};
 
 use super::mode::Mode;
+use super::own_files::OwnFiles;
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -156,6 +157,8 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Asked now and then whether to go on.
     pub interrupt: &'a Interrupt,
+    /// What is left out of directories.
+    pub own: OwnFiles,
 }
 
 /// What edits leave to be told.

@@ -1,6 +1,7 @@
 //! The same bytes for every number of threads, with and without a cache, and the same errors.
 
 use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
-use crate::output::Reflink;
+use crate::output::{Asked, Reflink};
 use crate::report::progress::{Progress, Silent};
 
 mod cached;
@@ -148,7 +149,7 @@ fn pack_with(
     };
     let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
     let mut out = Vec::new();
-    let (_, compressed) = stream(&members, codec, &mut out, Path::new("-"), &options)?;
+    let compressed = stream(&members, codec, &mut out, Path::new("-"), &options)?;
     assert_eq!(compressed.written_bytes, out.len() as u64);
     Ok((out, compressed))
 }
@@ -222,7 +223,7 @@ fn progress_is_in_bytes_before_compression() {
         let write =
             WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &progress };
         let options = CompressOptions { write, cache: None };
-        let (_, compressed) =
+        let compressed =
             stream(&members, &codec, &mut io::sink(), Path::new("-"), &options).expect("nothing fails");
         assert_eq!(progress.0.into_inner(), compressed.image_bytes);
         assert_eq!(compressed.image_bytes, segments.iter().map(Image::len).sum::<u64>());
@@ -272,8 +273,7 @@ fn bytes_in_flight_are_bounded() {
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let mut out = Slow { segments: &segments, begun: None };
     let options = CompressOptions { write, cache: None };
-    let (streamed, _) = stream(&members, &codec, &mut out, Path::new("-"), &options).expect("nothing fails");
-    assert_eq!(streamed, Streamed::Whole);
+    stream(&members, &codec, &mut out, Path::new("-"), &options).expect("nothing fails");
     let limit = usize::try_from(codec.max_piece_len() * 3).expect("it fits") / LEN;
     let begun = out.begun.expect("something was written");
     assert!((2..=limit).contains(&begun), "{begun} of {} with a limit of {limit}", segments.len());
@@ -428,7 +428,8 @@ fn a_file_appears_whole_or_not_at_all() {
         WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let options = CompressOptions { write: write_options, cache: None };
     let write_to_file = |segments: &[TestSegment], options| {
-        write(&segments.iter().map(TestSegment::member).collect::<Vec<_>>(), &codec, &path, options)
+        let destination = Destination::open(&path, Asked::default()).expect("it can be an output");
+        write(&segments.iter().map(TestSegment::member).collect::<Vec<_>>(), &codec, &destination, options)
     };
     let to_file = |segments: &[TestSegment]| write_to_file(segments, &options);
     to_file(&bad).expect_err("a file is broken");

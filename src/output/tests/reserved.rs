@@ -6,12 +6,19 @@ use std::time::Instant;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::super::atomic_file::AtomicFile;
+use super::super::destination::Place;
 use super::super::reserve::{Reservation, STEP, allowed};
 use super::*;
 
+/// The file that is to be at a path.
+fn begun(path: &Path) -> AtomicFile {
+    let Place::File(place) = to(path).place else { panic!("{path:?} is not a file") };
+    AtomicFile::create(&place).expect("a file can be made")
+}
+
 /// A reservation of as much of `within` as `found` bytes ask for, made already.
 fn reserved(path: &Path, within: Range<u64>, found: &[u64]) -> Reservation {
-    let output = AtomicFile::create(path).expect("a file can be made");
+    let output = begun(path);
     let file = output.file().try_clone().expect("it is open");
     let steps = (within.end - within.start).min(found.iter().sum()) / STEP;
     let expected = if steps == 0 { 0 } else { within.start + steps * STEP };
@@ -37,7 +44,7 @@ fn check(image: &TestImage, within: Range<u64>, found: &[u64]) {
         let (interrupt, done) = (Interrupt::never(), Count::default());
         let options = options(threads, &interrupt, &done);
         let reservation = reserved(&at("reserved"), within.clone(), found);
-        let written = sparse_file::write_reserved(image, &at("reserved"), reservation, &options);
+        let written = sparse_file::write_reserved(image, &to(&at("reserved")), reservation, &options);
         assert_eq!(written.expect("it can be written"), plain);
         assert_eq!(done.0.load(Ordering::Relaxed), image.len);
         assert!(fs::read(at("reserved")).expect("the file is there") == bytes, "{threads} threads");
@@ -96,7 +103,7 @@ fn a_reservation_that_is_not_needed_leaves_nothing() {
     let path = directory.path().join("image");
     let (interrupt, reservation) = (Interrupt::never(), reserved(&path, 0..64 * STEP, &[4 * STEP]));
     let image = whole(TestContent::Broken(1));
-    sparse_file::write_reserved(&image, &path, reservation, &options(2, &interrupt, &Silent))
+    sparse_file::write_reserved(&image, &to(&path), reservation, &options(2, &interrupt, &Silent))
         .expect_err("a content is broken");
     assert_eq!(names(directory.path()), [""; 0]);
 }
@@ -106,13 +113,14 @@ fn the_kernel_may_refuse_to_reserve() {
     // A file cannot be as long.
     let directory = directory();
     let path = directory.path().join("image");
-    let output = AtomicFile::create(&path).expect("a file can be made");
+    let output = begun(&path);
     let beyond = (1 << 63) - 4 * STEP;
     let reservation = Reservation::of(output, beyond..u64::MAX).expect("a thread can be started");
     reservation.add(u64::MAX);
     reservation.add(u64::MAX);
     let (image, interrupt) = (holey(), Interrupt::never());
-    let written = sparse_file::write_reserved(&image, &path, reservation, &options(2, &interrupt, &Silent));
+    let written =
+        sparse_file::write_reserved(&image, &to(&path), reservation, &options(2, &interrupt, &Silent));
     assert_eq!(written.expect("it can be written").len, image.len);
 }
 
@@ -120,26 +128,28 @@ fn the_kernel_may_refuse_to_reserve() {
 fn only_files_on_tmpfs_are_begun() {
     let in_memory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
     let path = in_memory.path().join("image");
-    let reservation = Reservation::begin(&path, 0).expect("it is on tmpfs");
+    let reservation = Reservation::begin(&to(&path), 0).expect("it is on tmpfs");
     assert_eq!(names(in_memory.path()), [""; 0], "it has no name yet");
     reservation.add(3 * STEP);
     let interrupt = Interrupt::never();
-    let written =
-        sparse_file::write_reserved(&whole(dense(5)), &path, reservation, &options(1, &interrupt, &Silent));
+    let written = sparse_file::write_reserved(
+        &whole(dense(5)),
+        &to(&path),
+        reservation,
+        &options(1, &interrupt, &Silent),
+    );
     assert_eq!(written.expect("it can be written").written_bytes, 5);
     assert_eq!(fs::read(&path).expect("the file is there"), [7; 5]);
 
-    let begins = |path: &str, start| Reservation::begin(Path::new(path), start).is_some();
+    let begins = |path: &str, start| Reservation::begin(&to(Path::new(path)), start).is_some();
     assert!(!begins("/proc/image", 0), "nothing can be made there");
-    assert!(!begins("/dev/null", 0), "it is no regular file");
-    assert!(!begins("/dev/shm", 0), "it is a directory");
-    assert!(!begins("/dev/shm/nothing/image", 0), "its directory is not there");
+    assert!(!begins("/dev/null", 0), "it is not a regular file");
     assert!(!begins(path.to_str().expect("it is text"), u64::MAX), "no file is as long");
 
     let elsewhere = directory();
     let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(elsewhere.path()).output();
     let is_tmpfs = kind.expect("stat runs").stdout == b"tmpfs\n";
-    assert_eq!(Reservation::begin(&elsewhere.path().join("image"), 0).is_some(), is_tmpfs);
+    assert_eq!(Reservation::begin(&to(&elsewhere.path().join("image")), 0).is_some(), is_tmpfs);
     assert_eq!(names(elsewhere.path()), [""; 0]);
 }
 
@@ -157,7 +167,7 @@ fn reserve_past_the_limit() {
     let limit = Rlimit { current: Some(4 * STEP + 5), maximum: Some(4 * STEP + 5) };
     setrlimit(Resource::Fsize, limit).expect("it can be lowered");
     let directory = directory();
-    let output = AtomicFile::create(&directory.path().join("image")).expect("a file can be made");
+    let output = begun(&directory.path().join("image"));
     let reservation = Reservation::of(output, 0..64 * STEP).expect("a thread can be started");
     reservation.add(64 * STEP);
     // Time for a signal to come.

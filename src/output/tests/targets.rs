@@ -78,16 +78,16 @@ fn targets_that_cannot_be_images_are_refused() {
 }
 
 #[test]
-fn a_block_device_is_refused() {
+fn a_block_device_is_refused_without_force() {
     let Some(device) = fs::read_dir("/dev").into_iter().flatten().flatten().find(|entry| {
         entry.file_type().is_ok_and(|kind| std::os::unix::fs::FileTypeExt::is_block_device(&kind))
     }) else {
-        skipped("a_block_device_is_refused: no block device in /dev");
+        skipped("a_block_device_is_refused_without_force: no block device in /dev");
         return;
     };
     let error = write(&whole(dense(5)), &device.path(), 1).expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.to_string().contains("-o - > DEVICE"), "{error}");
+    assert!(error.to_string().contains("--force overwrites what is on it"), "{error}");
 }
 
 #[test]
@@ -113,6 +113,73 @@ fn devices_and_pipes_are_streamed_to() {
     write(&image, &pipe, 2).expect("the reader takes everything");
     let read = reader.join().expect("no panic").expect("it can be read");
     assert!(read == read_all(&image).expect("memory does not fail"));
+}
+
+/// A file of so many bytes of 0xff in the place of a block device, which only root has.
+fn device(len: u64) -> (TempDir, Destination) {
+    let directory = directory();
+    let path = directory.path().join("device");
+    fs::write(&path, vec![0xff; usize::try_from(len).expect("small")]).expect("it can be written");
+    let file = File::options().write(true).open(&path).expect("it is there");
+    (directory, Destination::device_stand_in(file, &path, len))
+}
+
+#[test]
+fn a_device_has_no_bytes_of_before_within_the_image() {
+    let part = |index, offset| Part::Content { index, offset };
+    let runs = vec![
+        (100, Part::Zeros),
+        (5000, part(0, 0)),
+        (3 * SPAN_SIZE + 17, Part::Zeros),
+        (2 * SPAN_SIZE, part(1, 0)),
+        (70_000, Part::Zeros),
+        (1, part(0, 0)),
+        (SPAN_SIZE, Part::Zeros),
+    ];
+    let image = TestImage::new(runs, vec![dense(5000), TestContent::Bytes(pattern(2 * SPAN_SIZE, 3))]);
+    let expected = read_all(&image).expect("memory does not fail");
+    for threads in THREADS {
+        let (directory, device) = device(image.len + 12_345);
+        let (interrupt, done) = (Interrupt::never(), Count::default());
+        let written = sparse_file::write(&image, &device, &options(threads, &interrupt, &done));
+        let whole = Written { len: image.len, written_bytes: image.len, cloned_bytes: 0, hole_bytes: 0 };
+        assert_eq!(written.expect("it can be written"), whole);
+        assert_eq!(done.0.load(Ordering::Relaxed), image.len);
+        let found = fs::read(directory.path().join("device")).expect("it is there");
+        let (found, behind) = found.split_at(expected.len());
+        assert!(found == expected, "{threads} threads");
+        assert!(behind.len() == 12_345 && behind.iter().all(|byte| *byte == 0xff), "it was written to");
+    }
+}
+
+#[test]
+fn a_device_that_holds_a_part_is_told() {
+    let in_part = "/device: what was on the device is gone, and it holds a part of the image only";
+    let (_directory, small) = device(4);
+    let error = sparse_file::write(&whole(dense(5)), &small, &options(2, &Interrupt::never(), &Silent));
+    let error = error.expect_err("there is no room");
+    assert_eq!(error.kind(), ErrorKind::DoesNotFit);
+    assert!(
+        error
+            .to_string()
+            .ends_with("has 5 bytes, the device 4: it is 1 bytes too small; nothing was written")
+    );
+
+    let (_directory, broken) = device(SPAN_SIZE);
+    let image = whole(TestContent::Broken(1));
+    let image = TestImage { len: 5, runs: vec![(5, image.runs[0].1)], ..image };
+    let error = sparse_file::write(&image, &broken, &options(2, &Interrupt::never(), &Silent));
+    let error = error.expect_err("a content is broken").to_string();
+    assert!(error.starts_with("file 1 is broken; ") && error.contains(in_part), "{error}");
+
+    let (_directory, stopped) = device(SPAN_SIZE);
+    let mut image = whole(TestContent::Interrupting(Interrupt::never()));
+    (image.len, image.runs[0].0) = (5, 5);
+    let TestContent::Interrupting(interrupt) = &image.contents[0] else { unreachable!("made above") };
+    let error = sparse_file::write(&image, &stopped, &options(1, interrupt, &Silent));
+    assert_eq!(error.expect_err("a signal came").kind(), ErrorKind::Interrupted);
+    assert!(stopped.left_in_part().is_some_and(|told| told.contains(in_part)));
+    assert_eq!(to(Path::new("/dev/null")).left_in_part(), None);
 }
 
 /// A filesystem of 1 MiB, unmounted when dropped.
@@ -172,8 +239,9 @@ fn write_past_the_limit() {
     setrlimit(Resource::Fsize, limit).expect("a limit can be lowered");
     let directory = directory();
     let path = directory.path().join("image");
-    let error = sparse_file::write(&whole(dense(SPAN_SIZE * 2)), &path, &options(2, &interrupt, &Silent))
-        .expect_err("it is too large");
+    let error =
+        sparse_file::write(&whole(dense(SPAN_SIZE * 2)), &to(&path), &options(2, &interrupt, &Silent))
+            .expect_err("it is too large");
     assert!(error.to_string().contains("no room for an image of 2097152 bytes"), "{error}");
     assert!(error.to_string().contains("File too large"), "{error}");
     assert_eq!(names(directory.path()), [""; 0]);

@@ -28,6 +28,8 @@ pub(super) fn add(
     } else {
         lone_file(directory::read_file(source)?)?
     };
+    let left_out = options.own.leave_out(&mut added, source)?;
+    report.warnings.extend(left_out.iter().map(ToString::to_string));
     let given = ownership::apply(&mut added, &Ownership::Root, &Ownership::Root)?;
     report.warnings.extend(given.map(|given| given.to_string()));
     let normal = normalize::Options { source_date_epoch: None, keep_selinux: false };

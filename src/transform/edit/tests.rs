@@ -50,7 +50,12 @@ fn edited(edits: &[(&str, &str)]) -> Result<(Tree<Blob>, Report), String> {
     });
     let edits: Vec<_> = edits.collect::<Result<_, _>>()?;
     let interrupt = Interrupt::never();
-    let options = Options { time: Timestamp::from_seconds(77), threads: 1, interrupt: &interrupt };
+    let options = Options {
+        time: Timestamp::from_seconds(77),
+        threads: 1,
+        interrupt: &interrupt,
+        own: OwnFiles::default(),
+    };
     apply(tree(), &edits, options).map_err(|error| error.to_string())
 }
 

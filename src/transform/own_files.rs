@@ -1,0 +1,177 @@
+//! The files that a run writes are not part of the trees that it reads.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use image_tree::{InodeId, Kind, Name, Tree};
+
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::shown;
+use crate::source::directory::{HostInode, Scanned};
+
+/// What a run writes, by device and inode, so that symbolic and hard links to it count as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnFiles {
+    /// The regular file that the output replaces or standard output goes to; none when there was no such file.
+    pub output: Option<HostInode>,
+    /// The directory of the cache; none when there was none.
+    pub cache: Option<HostInode>,
+}
+
+/// What was left out of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its path on the host.
+    path: PathBuf,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Output,
+    Cache,
+}
+
+impl LeftOut {
+    /// What it is, for a report.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match self.what {
+            What::Output => "the output",
+            What::Cache => "the cache",
+        }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: is {} and was left out", shown::path(&self.path), self.what())
+    }
+}
+
+/// The inode of a file that is there.
+#[must_use]
+pub fn host_inode(path: &Path) -> Option<HostInode> {
+    fs::metadata(path).ok().map(|found| HostInode { device: found.dev(), inode: found.ino() })
+}
+
+impl OwnFiles {
+    /// Takes every name of the output, and the cache with all in it, out of the directory `source`, which was read as `scanned`.
+    /// Other kinds of sources are left as they are.
+    ///
+    /// # Errors
+    /// [`Usage`](ErrorKind::Usage) when the directory itself is the cache.
+    pub fn leave_out(&self, scanned: &mut Scanned, source: &Path) -> Result<Vec<LeftOut>> {
+        if self == &Self::default() {
+            return Ok(Vec::new());
+        }
+        let mut found: Vec<(InodeId, Name, LeftOut)> = Vec::new();
+        let mut walk = scanned.tree.walk();
+        while let Some(step) = walk.next() {
+            let Some(what) = scanned.hosts.get(step.id.index()).and_then(|host| self.is(*host)) else {
+                continue;
+            };
+            let Some(name) = step.name else {
+                let message =
+                    "is the directory of the cache, which is not a source: name another one with --cache";
+                return Err(Error::at(ErrorKind::Usage, source, message));
+            };
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            let path = source.join(OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(&path)));
+            found.push((step.parent, name.clone(), LeftOut { path, what }));
+        }
+        let remove = |(parent, name, left): (InodeId, Name, LeftOut)| {
+            scanned.tree.remove(parent, name.as_bytes());
+            left
+        };
+        Ok(found.into_iter().map(remove).collect())
+    }
+
+    fn is(&self, host: HostInode) -> Option<What> {
+        match Some(host) {
+            host if host == self.output => Some(What::Output),
+            host if host == self.cache => Some(What::Cache),
+            _ => None,
+        }
+    }
+
+    /// Fails when a file that is read is the one that the output replaces.
+    ///
+    /// # Errors
+    /// [`Usage`](ErrorKind::Usage), naming both.
+    pub fn refuse_input(&self, input: &Path, output: &Path) -> Result<()> {
+        match host_inode(input) {
+            Some(found) if Some(found) == self.output => Err(refused(input, output)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails when a file of the tree has the bytes of the output: a payload of a dump, or a file that was added.
+    ///
+    /// # Errors
+    /// [`Usage`](ErrorKind::Usage), naming both.
+    pub fn refuse_in(&self, tree: &Tree<Blob>, output: &Path) -> Result<()> {
+        if self.output.is_none() {
+            return Ok(());
+        }
+        for step in tree.walk() {
+            let Kind::Regular(Blob::Host(file)) = &tree.get(step.id).kind else { continue };
+            let (_, identity) = file.identity();
+            if Some(HostInode { device: identity.device, inode: identity.inode }) == self.output {
+                return Err(refused(&file.host_path(), output));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(input: &Path, output: &Path) -> Error {
+    let message = format!("{} is read and would be replaced: name another output", shown::path(input));
+    Error::at(ErrorKind::Usage, output, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interrupt::Interrupt;
+    use crate::source::directory;
+
+    fn paths(tree: &Tree<Blob>) -> Vec<String> {
+        tree.walk().filter_map(|step| step.name).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_output_and_the_cache_are_left_out_by_every_name() {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        let at = |name: &str| top.path().join(name);
+        for directory in ["cache", "sub"] {
+            fs::create_dir(at(directory)).expect("a new directory");
+        }
+        for file in ["disk", "cache/entry", "kept"] {
+            fs::write(at(file), file).expect("a new file");
+        }
+        fs::hard_link(at("disk"), at("sub/second")).expect("a new name");
+        std::os::unix::fs::symlink("disk", at("link")).expect("a new link");
+        let own = OwnFiles { output: host_inode(&at("link")), cache: host_inode(&at("cache")) };
+        let mut scanned = directory::read(top.path(), 2, &Interrupt::never()).expect("it can be read");
+        let left = own.leave_out(&mut scanned, top.path()).expect("it is not the cache");
+        let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+        let expected = ["cache: is the cache", "disk: is the output", "sub/second: is the output"];
+        assert_eq!(left, expected.map(|text| format!("{}/{text} and was left out", top.path().display())));
+        assert_eq!(paths(&scanned.tree), ["kept", "link", "sub"]);
+
+        let own = OwnFiles { output: None, cache: host_inode(top.path()) };
+        let mut scanned = directory::read(top.path(), 2, &Interrupt::never()).expect("it can be read");
+        let error = own.leave_out(&mut scanned, top.path()).expect_err("it is the cache");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+
+        let mut scanned = directory::read(top.path(), 2, &Interrupt::never()).expect("it can be read");
+        assert_eq!(OwnFiles::default().leave_out(&mut scanned, top.path()).expect("nothing is written"), []);
+    }
+}
