@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::destination::{FilePlace, own_path};
 use crate::error::{Error, Result};
+use crate::interrupt::{Due, Removals};
 
 /// What hidden names begin with.
 const HIDDEN: &str = ".rootcast-";
@@ -26,6 +27,7 @@ pub(super) struct AtomicFile {
     /// The hidden name, where a file cannot be without one.
     hidden: Option<HiddenName>,
     place: Arc<FilePlace>,
+    removals: Removals,
 }
 
 impl AtomicFile {
@@ -34,19 +36,19 @@ impl AtomicFile {
     ///
     /// # Errors
     /// When no file can be made in the directory, which the error names.
-    pub(super) fn create(place: &Arc<FilePlace>) -> Result<Self> {
+    pub(super) fn create(place: &Arc<FilePlace>, removals: &Removals) -> Result<Self> {
         let failed = |error: io::Error| Error::io(&place.directory_path, error);
         let (file, hidden) = match unnamed_file(place) {
             Ok(file) => (file, None),
             // Kernels and filesystems refuse it with a handful of different errors. When the reason is not the
             // flag, the ordinary way meets it too.
             Err(_) => {
-                let (file, name) = named_file(place).map_err(failed)?;
+                let (file, name) = named_file(place, removals).map_err(failed)?;
                 (file, Some(name))
             }
         };
         place.set_mode(&file).map_err(failed)?;
-        Ok(Self { file, hidden, place: Arc::clone(place) })
+        Ok(Self { file, hidden, place: Arc::clone(place), removals: removals.clone() })
     }
 
     /// The file to write to.
@@ -64,7 +66,7 @@ impl AtomicFile {
     /// # Errors
     /// When the kernel refuses; there is no file then, and what had the name still has it.
     pub(super) fn publish(self) -> io::Result<()> {
-        let Self { file, hidden, place } = self;
+        let Self { file, hidden, place, removals } = self;
         match hidden {
             Some(hidden) => {
                 // The filesystems that need a hidden name are those that may report lack of space after the
@@ -74,7 +76,8 @@ impl AtomicFile {
             }
             None => match link(&file, &place, &place.name) {
                 Err(Errno::EXIST) => {
-                    let ((), hidden) = HiddenName::claim(&place, |name| link(&file, &place, name))?;
+                    let ((), hidden) =
+                        HiddenName::claim(&place, &removals, |name| link(&file, &place, name))?;
                     hidden.rename()
                 }
                 linked => Ok(linked?),
@@ -91,9 +94,9 @@ fn unnamed_file(place: &FilePlace) -> io::Result<File> {
     Ok(file)
 }
 
-fn named_file(place: &Arc<FilePlace>) -> io::Result<(File, HiddenName)> {
+fn named_file(place: &Arc<FilePlace>, removals: &Removals) -> io::Result<(File, HiddenName)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    HiddenName::claim(place, |name| {
+    HiddenName::claim(place, removals, |name| {
         rustix::fs::openat(&place.directory, name, flags, new_mode()).map(File::from)
     })
 }
@@ -107,17 +110,19 @@ fn link(file: &File, place: &FilePlace, name: impl rustix::path::Arg) -> Result<
     rustix::fs::linkat(CWD, own_path(file.as_fd()), &place.directory, name, AtFlags::SYMLINK_FOLLOW)
 }
 
-/// A name beside the file's own, removed on drop.
+/// A name beside the file's own, removed on drop and when a signal ends the program where it is blocked.
 struct HiddenName {
     place: Arc<FilePlace>,
     /// None once it was renamed.
     name: Option<String>,
+    _due: Due,
 }
 
 impl HiddenName {
     /// Tries hidden names until `make` finds one free.
     fn claim<T>(
         place: &Arc<FilePlace>,
+        removals: &Removals,
         mut make: impl FnMut(&str) -> Result<T, Errno>,
     ) -> io::Result<(T, Self)> {
         /// More leftovers of killed runs with the same process number would be strange.
@@ -126,7 +131,12 @@ impl HiddenName {
             let name = format!("{HIDDEN}{}-{number}", std::process::id());
             match make(&name) {
                 Err(Errno::EXIST) => {}
-                made => return Ok((made?, Self { place: Arc::clone(place), name: Some(name) })),
+                made => {
+                    let made = made?;
+                    let (at, hidden) = (Arc::clone(place), name.clone());
+                    let due = removals.add(move || remove(&at, &hidden));
+                    return Ok((made, Self { place: Arc::clone(place), name: Some(name), _due: due }));
+                }
             }
         }
         Err(Errno::EXIST.into())
@@ -146,10 +156,14 @@ impl HiddenName {
 impl Drop for HiddenName {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            // OK to ignore: what cannot be removed now stays, and nobody can do more about it.
-            let _ = rustix::fs::unlinkat(&self.place.directory, name, AtFlags::empty());
+            remove(&self.place, name);
         }
     }
+}
+
+fn remove(place: &FilePlace, name: &str) {
+    // OK to ignore: what cannot be removed now stays, and nobody can do more about it.
+    let _ = rustix::fs::unlinkat(&place.directory, name, AtFlags::empty());
 }
 
 #[cfg(test)]
@@ -167,15 +181,16 @@ mod tests {
     }
 
     fn create(path: &Path) -> AtomicFile {
-        AtomicFile::create(&place(path, Asked::default())).expect("a file can be made")
+        AtomicFile::create(&place(path, Asked::default()), &Removals::default()).expect("a file can be made")
     }
 
     /// What a filesystem without `O_TMPFILE` gets.
     fn with_hidden_name(path: &Path) -> AtomicFile {
         let place = place(path, Asked::default());
-        let (file, name) = named_file(&place).expect("a file can be made");
+        let removals = Removals::default();
+        let (file, name) = named_file(&place, &removals).expect("a file can be made");
         place.set_mode(&file).expect("it is ours");
-        AtomicFile { file, hidden: Some(name), place }
+        AtomicFile { file, hidden: Some(name), place, removals }
     }
 
     fn names(directory: &Path) -> usize {
@@ -232,7 +247,10 @@ mod tests {
                 assert_eq!(mode(), before);
                 assert_eq!(fs::read(&path).expect("the file is there"), b"");
                 let asked = Asked { mode: Some(0o606), ..Asked::default() };
-                AtomicFile::create(&place(&path, asked)).expect("a file").publish().expect("the name");
+                AtomicFile::create(&place(&path, asked), &Removals::default())
+                    .expect("a file")
+                    .publish()
+                    .expect("the name");
                 assert_eq!(mode(), 0o606);
                 fs::remove_file(&path).expect("it is there");
             }

@@ -90,7 +90,7 @@ pub fn write<C: Content>(
     let path = destination.path();
     match &destination.place {
         Place::File(place) => {
-            let output = AtomicFile::create(place)?;
+            let output = AtomicFile::create(place, options.write.interrupt.removals())?;
             let refused = |error| Error::io(path, error);
             let mut file = output.file();
             let compressed =

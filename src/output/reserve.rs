@@ -41,6 +41,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::atomic_file::AtomicFile;
 use super::destination::{Destination, Place};
+use crate::interrupt::Removals;
 use crate::report::progress::Progress;
 
 /// How much is reserved at a time, in bytes: what whoever finishes may have to wait for.
@@ -75,7 +76,8 @@ impl Reservation {
     #[must_use]
     pub fn begin(destination: &Destination, start: u64) -> Option<Self> {
         let Place::File(place) = &destination.place else { return None };
-        let output = AtomicFile::create(place).ok()?;
+        // A file with a hidden name is removed again below.
+        let output = AtomicFile::create(place, &Removals::default()).ok()?;
         let filesystem = rustix::fs::fstatfs(output.file()).ok()?;
         // A hidden name would stay behind when the program is killed, for longer than without this.
         if u64::try_from(filesystem.f_type) != Ok(TMPFS) || output.has_hidden_name() {

@@ -93,7 +93,7 @@ pub fn write<C: CloneSource + ReadAhead>(
     };
     match &destination.place {
         Place::File(place) => {
-            let output = AtomicFile::create(place)?;
+            let output = AtomicFile::create(place, options.interrupt.removals())?;
             write_file(image, path, Reserved { output, range: 0..0 }, options)
         }
         _ if options.reflink == Reflink::Always => {

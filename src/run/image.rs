@@ -84,8 +84,8 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     if let Some(sector_size) = destination.and_then(Destination::sector_size) {
         check_sectors(recipe, sector_size)?;
     }
-    let done = put_with_bar(recipe, &disk, destination, reservation, interrupt);
-    match put::tell_stopped(done, destination, &log)? {
+    let write = || put_with_bar(recipe, &disk, destination, reservation, interrupt);
+    match put::saying_what_is_left(destination, interrupt, &log, write)? {
         Done::Written(transfer) => report.product.put(transfer),
         Done::Digested(digest) => report.product.sha256 = Some(digest),
     }

@@ -72,8 +72,8 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
         return tell(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    let done = made.put(&mut report, destination, reservation, interrupt, &log);
-    put::tell_stopped(done, destination, &log)?;
+    let write = || made.put(&mut report, destination, reservation, interrupt, &log);
+    put::saying_what_is_left(destination, interrupt, &log, write)?;
     put::tell_exposed(destination, &tree, &log);
     timings.write = clock.lap();
     report.making.timings = timings;

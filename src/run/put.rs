@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
+use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -11,6 +12,7 @@ use image_tree::{Content as _, Kind, Shown, Tree};
 
 use crate::blob::Blob;
 use crate::error::{ErrorKind, Result};
+use crate::interrupt::Interrupt;
 use crate::output::sparse_file::Written;
 use crate::output::{Destination, Reservation, WriteOptions, digest, sparse_file};
 use crate::recipe::{Output, TreeRecipe};
@@ -94,11 +96,23 @@ pub(super) fn put(
     Ok(Done::Written(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes }))
 }
 
-/// Says what became of a device when a signal ends the run, which says nothing else then.
-pub(super) fn tell_stopped<T>(result: Result<T>, destination: Option<&Destination>, log: &Log) -> Result<T> {
-    if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted)
-        && let Some(left) = destination.and_then(Destination::left_in_part)
-    {
+/// Does what writes, and says what became of a device when a signal ends the run, which reports nothing else then.
+pub(super) fn saying_what_is_left<T>(
+    destination: Option<&Destination>,
+    interrupt: &Interrupt,
+    log: &Log,
+    write: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let Some(left) = destination.and_then(Destination::left_in_part) else { return write() };
+    // Having a device keep what was written may take longer than a signal waits.
+    let text = format!("rootcast: warning: {left}\n");
+    let due = interrupt.removals().add(move || {
+        // OK to ignore: nobody reads it when standard error is closed.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    });
+    let result = write();
+    drop(due);
+    if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
         log.warn(left);
     }
     result

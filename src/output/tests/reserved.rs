@@ -9,11 +9,12 @@ use super::super::atomic_file::AtomicFile;
 use super::super::destination::Place;
 use super::super::reserve::{Reservation, STEP, allowed};
 use super::*;
+use crate::interrupt::Removals;
 
 /// The file that is to be at a path.
 fn begun(path: &Path) -> AtomicFile {
     let Place::File(place) = to(path).place else { panic!("{path:?} is not a file") };
-    AtomicFile::create(&place).expect("a file can be made")
+    AtomicFile::create(&place, &Removals::default()).expect("a file can be made")
 }
 
 /// A reservation of as much of `within` as `found` bytes ask for, made already.
