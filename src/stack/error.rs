@@ -62,15 +62,17 @@ pub enum AddError {
     Whiteout(Vec<u8>),
     /// A file of overlayfs that is incomplete without the filesystem it was made on.
     #[error(
-        "{}: has the xattr {xattr}, and so needs a file of another path or layer, which only overlayfs finds; give the \
-         mounted overlay as the source, or --whiteouts keep to keep the file as it is",
-        .path.escape_ascii()
+        "has the xattr {0}, and so needs a file of another path or layer, which only overlayfs finds; give the mounted \
+         overlay as the source, or --whiteouts keep to keep the file as it is"
     )]
-    Overlay {
+    Overlay(String),
+    /// The file of a tree that another error is about.
+    #[error("{}", image_tree::shortened(.path))]
+    At {
         /// Its path in the tree.
         path: Vec<u8>,
-        /// The xattr's name.
-        xattr: String,
+        /// What is wrong with it.
+        source: Box<AddError>,
     },
     /// More inodes than a tree can have.
     #[error("the tree has more than {} inodes, which is the limit", u32::MAX)]

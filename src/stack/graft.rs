@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use image_tree::{Inode, InodeId, Kind, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, Name, Tree, Walk};
 
 use super::descend::{Missing, components};
 use super::markers::{self, Hides, Markers};
@@ -69,11 +69,7 @@ fn count<C>(tree: &Tree<C>) -> Markers {
     while let Some(step) = walk.next() {
         let inode = tree.get(step.id);
         let name = step.name.map_or(&b""[..], Name::as_bytes);
-        markers.count(name, &inode.metadata, Some(&inode.kind), || {
-            let mut path = Vec::new();
-            walk.write_path(&mut path);
-            path
-        });
+        markers.count(name, &inode.metadata, Some(&inode.kind), || path_of(&walk));
     }
     markers
 }
@@ -82,22 +78,20 @@ impl<C: Clone> Addition<'_, C> {
     /// Takes away what markers of a tree hide. No marker has an effect beneath what its own source puts in the place of a
     /// directory.
     fn hide_by(&mut self, upper: &Tree<C>) -> Result<(), AddError> {
-        let path_of = |walk: &image_tree::Walk<'_, C>| {
-            let mut path = Vec::new();
-            walk.write_path(&mut path);
-            path
-        };
         // The directory below each one of the tree.
         let mut below: Vec<Option<InodeId>> = vec![None; upper.inode_count()];
         let mut walk = upper.walk();
         while let Some(step) = walk.next() {
             let Inode { metadata, kind } = upper.get(step.id);
             if let Some(xattr) = markers::needs_overlay(metadata) {
-                return Err(AddError::Overlay { path: path_of(&walk), xattr });
+                return Err(at(&walk, AddError::Overlay(xattr)));
             }
             let parent = below[step.parent.index()];
             let hides = match step.name {
-                Some(name) => markers::hides(name.as_bytes(), metadata, Some(kind))?,
+                Some(name) => {
+                    let hides = markers::hides(name.as_bytes(), metadata, Some(kind));
+                    hides.map_err(|error| at(&walk, error))?
+                }
                 None => None,
             };
             match (hides, parent) {
@@ -159,12 +153,7 @@ impl<C: Clone> Addition<'_, C> {
             }
             let is_directory = matches!(inode.kind, Kind::Directory(_));
             if let Some(existing) = self.stack.tree.lookup(parent, name.as_bytes()) {
-                let path = || {
-                    let mut path = Vec::new();
-                    walk.write_path(&mut path);
-                    path
-                };
-                if is_directory && let Some(own) = self.lower_directory(parent, name, path) {
+                if is_directory && let Some(own) = self.lower_directory(parent, name, || path_of(&walk)) {
                     if own == existing {
                         self.put_metadata(own, inode, applies);
                     }
@@ -172,7 +161,11 @@ impl<C: Clone> Addition<'_, C> {
                     continue;
                 }
                 let was = FileType::of(&self.stack.tree.get(existing).kind);
-                self.report.replaced.push(Replaced { path: path(), was, now: FileType::of(&inode.kind) });
+                self.report.replaced.push(Replaced {
+                    path: path_of(&walk),
+                    was,
+                    now: FileType::of(&inode.kind),
+                });
                 self.stack.tree.remove(parent, name.as_bytes());
             }
             let added = match ids[step.id.index()] {
@@ -184,7 +177,7 @@ impl<C: Clone> Addition<'_, C> {
                     }
                 }),
             };
-            added?;
+            added.map_err(|error| at(&walk, error.into()))?;
         }
         Ok(ids)
     }
@@ -196,6 +189,17 @@ impl<C: Clone> Addition<'_, C> {
             markers::drop_xattrs(metadata);
         }
     }
+}
+
+fn path_of<C>(walk: &Walk<'_, C>) -> Vec<u8> {
+    let mut path = Vec::new();
+    walk.write_path(&mut path);
+    path
+}
+
+/// An error with the path that a walk has come to.
+fn at<C>(walk: &Walk<'_, C>, error: AddError) -> AddError {
+    AddError::At { path: path_of(walk), source: Box::new(error) }
 }
 
 fn is_left_out<C>(name: &Name, inode: &Inode<C>) -> Result<bool, AddError> {

@@ -25,7 +25,7 @@ impl<C: Clone> Addition<'_, C> {
         if kind.is_some()
             && let Some(xattr) = markers::needs_overlay(&member.metadata)
         {
-            return Err(AddError::Overlay { path: whole(&names), xattr });
+            return Err(AddError::Overlay(xattr));
         }
         let is_opaque = matches!(kind, Some(Kind::Directory(_))) && markers::is_opaque(&member.metadata);
         let Some((name, parents)) = names.split_last() else {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -238,6 +239,50 @@ fn an_upper_directory_of_overlayfs_is_applied() {
     let paths: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(paths, ["/", "/d", "/d/n", "/k"]);
     assert!(!text.contains("overlay"), "{text}");
+}
+
+/// A directory of which a file and a directory may not be read, whoever runs the tests.
+fn with_closed_files(scratch: &Scratch) -> std::path::PathBuf {
+    let top = scratch.join("closed");
+    fs::create_dir_all(top.join("d/secret")).unwrap();
+    fs::create_dir(top.join("e")).unwrap();
+    fs::write(top.join("d/file"), "").unwrap();
+    fs::write(top.join("e/file"), "").unwrap();
+    for name in ["d/file", "d/secret", "e/file"] {
+        fs::set_permissions(top.join(name), fs::Permissions::from_mode(0)).unwrap();
+    }
+    top
+}
+
+#[test]
+fn what_a_later_source_replaces_need_not_be_readable() {
+    let scratch = Scratch::new();
+    let closed = with_closed_files(&scratch);
+    let covers = |archive: Archive, over: &[&str]| {
+        let archive = scratch.file("archive.tar", archive.finish());
+        let outcome = run(rootcast().arg("tree").arg(&closed).arg(&archive));
+        let named: Vec<&str> = ["d/file", "d/secret", "e/file"]
+            .into_iter()
+            .filter(|name| outcome.stderr.contains(name))
+            .collect();
+        assert_eq!(named, over, "{outcome}");
+        assert_eq!(outcome.code, Some(if over.is_empty() { 0 } else { 6 }), "{outcome}");
+    };
+    let file = |path: &str| Archive::new().file(path, "");
+    covers(file("x"), &["d/file", "d/secret", "e/file"]);
+    covers(file("d/file"), &["d/secret", "e/file"]);
+    covers(file("d/file").file("d/secret", ""), &["e/file"]);
+    covers(file("d"), &["e/file"]);
+    covers(file("d").file("e/file", ""), &[]);
+    // A directory is merged with the one that may not be read, and so what is in that is missing still.
+    covers(Archive::new().directory("d/secret/", 0o755), &["d/file", "d/secret", "e/file"]);
+    // Beneath a kept link it has another path.
+    let base = scratch.file("base.tar", Archive::new().directory("t/", 0o755).link("d", b'2', "t").finish());
+    let flags = ["tree", "--keep-directory-symlink", "--unreadable", "skip"];
+    let (found, warned) = lines(rootcast().args(flags).arg(&base).arg(&closed));
+    let paths: Vec<&str> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(paths, ["/", "/d", "/e", "/t"], "{warned}");
+    assert!(warned.contains("3 files may not be read and were left out"), "{warned}");
 }
 
 #[test]
