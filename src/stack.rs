@@ -43,17 +43,17 @@ pub use crate::resolve::MAX_LINKS;
 /// each member; one with long chains of links could keep a reader busy for days.
 const MAX_LINK_STEPS: u64 = if cfg!(test) { 1 << 16 } else { 1 << 26 };
 
-/// How sources are added to those before them.
+/// The rules by which sources are added to those before them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// What becomes of markers that hide files.
+    /// The treatment of markers that hide files.
     pub whiteouts: Whiteouts,
     /// Keeps a symbolic link to a directory where a directory is added over it: what is in the directory goes beneath what
     /// the link leads to, whose metadata stays.
     pub keep_directory_symlink: bool,
 }
 
-/// What becomes of whiteouts: `.wh.NAME`, `.wh..wh..opq`, character devices 0:0 and the xattrs of overlayfs.
+/// The treatment of whiteouts: `.wh.NAME`, `.wh..wh..opq`, character devices 0:0 and the xattrs of overlayfs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Whiteouts {
     /// They are files, and [`Report::markers`] counts them.
@@ -73,11 +73,11 @@ pub struct Member<C> {
     pub path: Vec<u8>,
     /// Its metadata; that of a hard link says nothing.
     pub metadata: Metadata,
-    /// What it is.
+    /// Its type, with contents.
     pub kind: MemberKind<C>,
 }
 
-/// What a member is.
+/// The type of a member.
 #[derive(Clone, Debug)]
 pub enum MemberKind<C> {
     /// A file of its own; a directory comes without entries.
@@ -93,7 +93,7 @@ pub enum MemberKind<C> {
 pub struct Stack<C> {
     tree: Tree<C>,
     rules: Rules,
-    /// Whether the tree is one source's as it was.
+    /// True while the tree is that of one source, with its ids.
     is_whole: bool,
     is_empty: bool,
 }
@@ -105,7 +105,7 @@ impl<C: Clone> Stack<C> {
         Self { tree: Tree::new(Metadata::new(0o755)), rules, is_whole: false, is_empty: true }
     }
 
-    /// How sources are added.
+    /// The rules by which sources are added.
     #[must_use]
     pub fn rules(&self) -> Rules {
         self.rules
@@ -158,9 +158,9 @@ pub struct Addition<'s, C> {
     /// The path of the last member up to its name, as it was written, and the directory it leads to. Most members lie
     /// beside the one before.
     last: Option<(Vec<u8>, InodeId)>,
-    /// How many components of link targets paths led through.
+    /// The number of components of link targets that paths led through.
     steps: u64,
-    /// What whiteouts took away, by the directory it was in.
+    /// The entries that whiteouts took away, by their directory.
     hidden: BTreeMap<InodeId, BTreeMap<Name, InodeId>>,
     /// Entries that are here only for hard links to what is beneath them.
     dropped: BTreeSet<(InodeId, Name)>,
@@ -168,7 +168,7 @@ pub struct Addition<'s, C> {
 }
 
 impl<C: Clone> Addition<'_, C> {
-    /// How many directories were made so far that no member was for.
+    /// The number of directories made so far that no member was for.
     #[must_use]
     pub fn implied_count(&self) -> u64 {
         self.report.made

@@ -26,7 +26,7 @@ pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
     Ok(names)
 }
 
-/// What becomes of directories that are missing on the way.
+/// The treatment of directories that are missing on the way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
     Make,

@@ -1,11 +1,11 @@
-//! Why a member cannot be added.
+//! The errors of adding.
 
 use image_tree::{InsertError, MAX_DEPTH, NameError};
 use thiserror::Error;
 
 use super::{MAX_LINK_STEPS, MAX_LINKS};
 
-/// Why a member cannot be added to a tree.
+/// A reason that a member cannot be added to a tree.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum AddError {
     /// A path with a component that cannot be a name.
@@ -37,7 +37,7 @@ pub enum AddError {
     NotADirectory {
         /// The path of what is in the way.
         parent: Vec<u8>,
-        /// What it is.
+        /// Its type.
         is: super::FileType,
     },
     /// The root of the tree as something else.
@@ -48,7 +48,7 @@ pub enum AddError {
     HardLinkPath {
         /// The target.
         target: Vec<u8>,
-        /// What is wrong with it.
+        /// The fault.
         source: Box<AddError>,
     },
     /// A hard link to what is not there.
@@ -71,7 +71,7 @@ pub enum AddError {
     At {
         /// Its path in the tree.
         path: Vec<u8>,
-        /// What is wrong with it.
+        /// The fault.
         source: Box<AddError>,
     },
     /// More inodes than a tree can have.

@@ -8,11 +8,11 @@ use super::descend::{Missing, components};
 use super::markers::{self, Hides, Markers};
 use super::{AddError, Addition, FileType, Replaced, Report, Stack, Whiteouts};
 
-/// What adding a tree did.
+/// The effect of adding a tree.
 #[derive(Debug)]
 pub struct Grafted {
     ids: Ids,
-    /// What it did to earlier sources.
+    /// The effect on earlier sources.
     pub report: Report,
 }
 

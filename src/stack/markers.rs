@@ -7,16 +7,16 @@ use image_tree::{Device, Kind, Metadata};
 
 use super::AddError;
 
-/// How the name of a whiteout begins; the name it hides follows.
+/// The prefix of the name of a whiteout; the name it hides follows.
 const PREFIX: &[u8] = b".wh.";
-/// How names of other markers begin.
+/// The prefix of names of other markers.
 pub(super) const RESERVED: &[u8] = b".wh..wh.";
 /// The name of a file that makes the directory it is in opaque: it hides all that is in the directory.
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// How xattrs of overlayfs begin; with the option `userxattr` the second one.
+/// The prefixes of xattrs of overlayfs; the second one is that of the option `userxattr`.
 const OVERLAY: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
 
-/// What a file hides.
+/// The files that a marker hides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hides {
     /// The entry of this name beside it.

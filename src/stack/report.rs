@@ -1,4 +1,4 @@
-//! What adding a source did beyond adding.
+//! The report on adding a source.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use image_tree::{InodeId, Kind};
 
 use super::Markers;
 
-/// What adding one source did that somebody may want to know.
+/// The report on adding one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Files of earlier sources that the source has something else for, in its order.
@@ -27,9 +27,9 @@ pub struct Report {
 pub struct Replaced {
     /// Its path.
     pub path: Vec<u8>,
-    /// What it was.
+    /// Its type before.
     pub was: FileType,
-    /// What it is now.
+    /// The type of what is there now.
     pub now: FileType,
 }
 

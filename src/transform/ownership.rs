@@ -127,7 +127,7 @@ impl<'a> Owners<'a> {
     /// Gives a file its owner. Returns the one it had if it is a program that would run as another one now.
     ///
     /// # Errors
-    /// Why the owner cannot be told.
+    /// A message when the owner is unknown.
     pub fn give<C: Content>(
         &self,
         metadata: &mut Metadata,

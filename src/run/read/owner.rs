@@ -15,7 +15,7 @@ use crate::transform::ownership::{GivenAway, Owners, WrongOwner, wrong_owners};
 /// Files of the sources so far, by their ids in the stack's tree. A file that a later source replaces has another one.
 #[derive(Default)]
 pub(super) struct Noted {
-    /// What may not be read.
+    /// The files that may not be read.
     pub(super) closed: Vec<(InodeId, Unreadable)>,
     /// For each source, programs that run as somebody else now.
     pub(super) given: Vec<Given>,
@@ -74,16 +74,16 @@ pub(super) struct Giver<'a> {
     owners: Owners<'a>,
     normal: normalize::Options,
     report: normalize::Report,
-    /// Who owned the root directory: whoever built the tree.
+    /// The owner of the root directory: whoever built the tree.
     builder: (u32, u32),
     /// Programs that run as another user or group now, with their former owner and their mode.
     gains: BTreeMap<InodeId, ((u32, u32), u16)>,
-    /// Why the owners of files cannot be told.
+    /// The reasons that owners of files are unknown.
     wrong: BTreeMap<InodeId, String>,
     count: u64,
 }
 
-/// What is remembered of a member until it is added.
+/// The state that is kept of a member until it is added.
 pub(super) enum Mark {
     Plain,
     Gain((u32, u32), u16),
@@ -103,15 +103,15 @@ impl<'a> Giver<'a> {
         }
     }
 
-    /// How many members with an inode of their own were added.
+    /// The number of members with an inode of their own that were added.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// What was taken away. Notes what runs as somebody else now.
+    /// The report on dropped xattrs and times. Notes programs that run as somebody else now.
     ///
     /// # Errors
-    /// When the owners of some files cannot be told.
+    /// When the owners of some files are unknown.
     pub(super) fn finish(self, tree: &Tree<Blob>, noted: &mut Noted) -> Result<normalize::Report> {
         if !self.wrong.is_empty() {
             // What a later member replaced needs no owner.

@@ -4,13 +4,13 @@ use thiserror::Error;
 
 use crate::transform::accounts::{self, Accounts};
 
-/// Why text is no access control list.
+/// A reason that text is not an access control list.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum AclError {
     /// An entry that is none.
     #[error("\"{}\" is not an entry such as user:1000:rw-", .0.escape_ascii())]
     Entry(Vec<u8>),
-    /// A user or group whose number nothing tells.
+    /// A user or group without a number.
     #[error(
         "names {what} \"{}\", which neither the archive's /etc/{database} nor that of a source before it has; put the \
          account there, or write the archive with bsdtar, which adds numbers",
@@ -70,7 +70,7 @@ impl NamedEntry {
         self.is_access
     }
 
-    /// How much memory it takes, in bytes.
+    /// The memory it takes, in bytes.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.name.len()
     }

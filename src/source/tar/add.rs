@@ -11,9 +11,9 @@ use crate::error::Result;
 use crate::stack::{Addition, Member, Report, Stack, Whiteouts};
 use crate::transform::accounts::Accounts;
 
-/// What is done to the members of an archive before they are added.
+/// A change to the members of an archive before they are added.
 pub trait Owner {
-    /// What is remembered of a member until it is added.
+    /// The state that is kept of a member until it is added.
     type Mark;
 
     /// The metadata of directories that no member is for.
@@ -49,12 +49,12 @@ impl Owner for AsItIs {
     }
 }
 
-/// What adding an archive did.
+/// The effect of adding an archive.
 #[derive(Debug)]
 pub struct Added {
-    /// What it did to the tree.
+    /// The effect on the tree.
     pub report: Report,
-    /// What is unusual about the archive.
+    /// The unusual facts about the archive.
     pub warnings: Vec<Warning>,
 }
 

@@ -38,7 +38,7 @@ const XZ_MEMORY: u64 = 576 << 20;
 /// The most bytes of zeros behind what is compressed, in bytes: 64 MiB.
 const MAX_PADDING: u64 = 64 << 20;
 
-/// How many bytes tell what begins: the header of .lzma is the longest.
+/// The number of bytes that identify a format: the header of .lzma is the longest.
 const START: usize = 13;
 
 impl Compression {
@@ -80,7 +80,7 @@ pub(super) enum Unpacked<'a> {
 }
 
 impl<'a> Unpacked<'a> {
-    /// What a stream unpacks to: all members, frames or streams in it, one after the other.
+    /// The unpacked bytes of a stream: all members, frames or streams in it, one after the other.
     ///
     /// Reading fails with an error without [`io::Error::raw_os_error`] when the bytes are not what they should be, or when
     /// unpacking takes more memory than `memory`, in bytes; without it that is 128 MiB for the window of zstd, and 576 MiB
@@ -96,7 +96,7 @@ impl<'a> Unpacked<'a> {
         }
     }
 
-    /// How many bytes of zeros were behind the last part, once all is read.
+    /// The number of bytes of zeros that were behind the last part, once all is read.
     pub(super) fn padding(&self) -> u64 {
         match self {
             Self::Plain(_) => 0,
@@ -120,7 +120,7 @@ pub(super) struct Unpacker<'a> {
     compression: Compression,
     memory: Option<u64>,
     state: State<'a>,
-    /// How many members, frames or streams were read.
+    /// The number of members, frames or streams that were read.
     parts: u64,
     padding: u64,
 }
@@ -228,7 +228,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// What is behind the part that was read.
+    /// The source behind the part that was read.
     fn end(self) -> io::Result<Source<'a>> {
         Ok(match self {
             Self::Gzip(decoder) => decoder.into_inner(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-/// How much is read at once, in bytes.
+/// The size of a read, in bytes.
 const CAPACITY: usize = 1 << 17;
 
 pub(super) struct Buffered<R> {

@@ -50,7 +50,8 @@ impl<R: BufRead> Read for Lzma<R> {
     }
 }
 
-/// The error that says how much memory a stream takes. The library does not tell, but refuses every limit below it.
+/// The error that says how much memory a stream takes. The library does not report
+/// it, but refuses every limit below it.
 fn too_much(stream: &mut Stream) -> io::Error {
     let limit = stream.memlimit();
     let (mut low, mut high) = (limit, u64::MAX);
