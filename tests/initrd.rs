@@ -107,22 +107,24 @@ fn initramfs_tools_find_the_tree_in_every_output() {
         let Some(mut unmkinitramfs) = judges::command("unmkinitramfs").filter(|_| root) else { continue };
         let into = scratch.join("unpacked");
         tolerated(run(unmkinitramfs.arg(&out).arg(&into)));
+        // Version 0.142 makes a directory for each archive, and 0.148 one for all that follow the microcode, or none.
         if codec == "none" {
-            let found = Expected::from_directory(&into.join("early"), Owner::Keep);
+            let early = into.join("early");
+            let found = Expected::from_directory(if early.exists() { &early } else { &into }, Owner::Keep);
             expected.compare(&found, SEES).unwrap_or_else(|why| panic!("{codec}:\n{why}"));
             continue;
         }
-        // One directory for each archive.
         let mut rest = expected;
-        let stored = rest.files.remove(&b"/usr/lib/modules/a.ko.xz"[..]).expect("it is in the dump");
-        rest.files.remove(&b"/usr/lib/modules"[..]);
+        if into.join("early2").exists() {
+            let stored = rest.files.remove(&b"/usr/lib/modules/a.ko.xz"[..]).expect("it is in the dump");
+            rest.files.remove(&b"/usr/lib/modules"[..]);
+            let found = Expected::from_directory(&into.join("early2"), Owner::Keep);
+            assert_eq!(found.files[&b"/usr/lib/modules/a.ko.xz"[..]], stored);
+        }
         let found = Expected::from_directory(&into.join("main"), Owner::Keep);
         rest.compare(&found, SEES).unwrap_or_else(|why| panic!("{codec}:\n{why}"));
-        let early = |name: &str| into.join(name);
-        let ucode = fs::read(early("early/kernel/x86/microcode/GenuineIntel.bin")).unwrap();
+        let ucode = fs::read(into.join("early/kernel/x86/microcode/GenuineIntel.bin")).unwrap();
         assert_eq!(ucode, INTEL);
-        let found = Expected::from_directory(&early("early2"), Owner::Keep);
-        assert_eq!(found.files[&b"/usr/lib/modules/a.ko.xz"[..]], stored);
     }
 }
 
