@@ -2,6 +2,7 @@
 
 pub mod directory;
 pub mod dump;
+pub mod foreign;
 pub mod tar;
 
 use std::ffi::OsStr;
@@ -61,9 +62,6 @@ pub enum Contents<'a> {
 /// How a dump begins: with the line of the root directory.
 const DUMP_START: &[u8] = b"/ ";
 
-/// How many bytes tell what a source is: those of a tar header.
-const START: usize = 512;
-
 /// Every kind of source there is, for messages.
 const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz, lzma, bzip2 or lz4), or a composefs dump, whose text \
                          begins with \"/ \" (- reads one of the latter two from standard input)";
@@ -83,7 +81,16 @@ impl Source {
             return Self::of_stream(Box::new(io::stdin()), Path::new("standard input"), here);
         }
         let path = Path::new(path);
-        let kind = fs::metadata(path).map_err(|error| Error::io(path, error))?.file_type();
+        let kind = match fs::metadata(path) {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(match foreign::remote(path.as_os_str()) {
+                    Some(way_out) => Error::at(ErrorKind::Io, path, format!("{error}; {way_out}")),
+                    None => Error::io(path, error),
+                });
+            }
+            Err(error) => return Err(Error::io(path, error)),
+        };
         if kind.is_dir() {
             return Ok(Self::Directory(path.to_owned()));
         }
@@ -92,7 +99,11 @@ impl Source {
             return Err(Error::at(ErrorKind::BadInput, path, what));
         }
         if !kind.is_file() && !kind.is_fifo() {
-            return Err(Error::at(ErrorKind::BadInput, path, format!("is no file; a source is {SUPPORTED}")));
+            return Err(Error::at(
+                ErrorKind::BadInput,
+                path,
+                format!("is not a file; a source is {SUPPORTED}"),
+            ));
         }
         // The parent of a lone name is the empty path, which names no directory.
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -102,7 +113,7 @@ impl Source {
             let start = start.map_err(|error| Error::io(path, error))?;
             // Tools that write layers of images write an archive of nothing without its end. From a pipe it is more
             // often what is left of a program that failed.
-            if start.is_empty() || tar::is_start(&start) {
+            if start.is_empty() || is_tar(&start) {
                 return Ok(Self::Tar { file, name: path.to_owned() });
             }
         }
@@ -111,18 +122,47 @@ impl Source {
 
     fn of_stream(mut reader: Box<dyn Read>, name: &Path, basedir: &Path) -> Result<Self> {
         let start = start_of(&mut reader).map_err(|error| Error::io(name, error))?;
-        let (is_dump, is_tar) = (start.starts_with(DUMP_START), tar::is_start(&start));
+        let (is_dump, is_tar) = (start.starts_with(DUMP_START), is_tar(&start));
         let compression = Compression::of(&start);
+        let refuse = |what: String| Err(Error::at(ErrorKind::BadInput, name, what));
+        if let (Some(compression), false) = (compression, is_tar) {
+            let unpacked = compression.unpack_start(&start, foreign::PEEK);
+            if let Some(named) = foreign::named(&unpacked).filter(|_| !is_start_of_tar(&unpacked)) {
+                return refuse(format!("is compressed with {}, and in it is {named}", compression.name()));
+            }
+            if unpacked.len() >= TAR_HEADER && !is_start_of_tar(&unpacked) {
+                let name = compression.name();
+                return refuse(format!(
+                    "is compressed with {name}, and not a tar archive is in it; a source is {SUPPORTED}"
+                ));
+            }
+        }
+        let named = foreign::named(&start);
         let stream = Box::new(BufReader::with_capacity(1 << 17, Cursor::new(start).chain(reader)));
-        let name = name.to_owned();
         if is_tar || compression.is_some() {
-            Ok(Self::TarStream { stream, compression, name })
+            Ok(Self::TarStream { stream, compression, name: name.to_owned() })
         } else if is_dump {
-            Ok(Self::Dump { text: stream, name, basedir: basedir.to_owned() })
+            Ok(Self::Dump { text: stream, name: name.to_owned(), basedir: basedir.to_owned() })
+        } else if let Some(named) = named {
+            refuse(format!("is {named}"))
         } else {
-            Err(Error::at(ErrorKind::BadInput, name, format!("is no tree; a source is {SUPPORTED}")))
+            refuse(format!("is not a tree; a source is {SUPPORTED}"))
         }
     }
+}
+
+/// The length of the header of a member, in bytes.
+const TAR_HEADER: usize = 512;
+
+/// Returns true for the start of an archive. One that begins with zeros, as the end of an archive does, must not be of
+/// another format that shows itself later, as many filesystems do.
+fn is_tar(start: &[u8]) -> bool {
+    is_start_of_tar(start)
+        && (start.iter().take(TAR_HEADER).any(|byte| *byte != 0) || foreign::named(start).is_none())
+}
+
+fn is_start_of_tar(start: &[u8]) -> bool {
+    start.get(..TAR_HEADER).is_some_and(tar::is_start)
 }
 
 /// Fails when standard input is a terminal, where nobody types an archive.
@@ -138,10 +178,10 @@ pub(crate) fn refuse_terminal() -> Result<()> {
     Ok(())
 }
 
-/// What a reader begins with: [`START`] bytes, or all there are.
+/// The first [`foreign::PEEK`] bytes of a reader, or all there are.
 fn start_of(reader: impl Read) -> io::Result<Vec<u8>> {
-    let mut start = Vec::with_capacity(START);
-    reader.take(START as u64).read_to_end(&mut start)?;
+    let mut start = Vec::new();
+    reader.take(foreign::PEEK as u64).read_to_end(&mut start)?;
     Ok(start)
 }
 

@@ -394,7 +394,30 @@ const CASES: &[Case] = &[
     bad(DOES_NOT_FIT, "image {source} -o {out} --layout bare --size 65536", &["65536", "bytes"]),
     bad(DOES_NOT_FIT, "image {source} -o {out} --inodes 4", &["4", "inodes"]),
     // Outputs.
-    bad(IO, "image {source} -o {scratch}/no-such-directory/disk", &["no-such-directory"]),
+    bad(
+        IO,
+        "image {source} -o {scratch}/no-such-directory/disk",
+        &["no-such-directory: the directory of the output does not exist"],
+    ),
+    Case {
+        arguments: "image {source} -o {out}",
+        codes: OK,
+        stderr: &["the partition has PARTUUID="],
+        stdout: &[],
+    },
+    Case {
+        arguments: "image {source} -o {out} --mkdir /sbin --symlink ../init:/sbin/init --add {scratch}/garbage:/init \
+                    --chmod /init:0755",
+        codes: OK,
+        stderr: &["boot it with root=PARTUUID="],
+        stdout: &[],
+    },
+    Case {
+        arguments: "image {source} -o {out} --mkdir /sbin --symlink ../nothing:/sbin/init",
+        codes: OK,
+        stderr: &["the partition has PARTUUID="],
+        stdout: &[],
+    },
     bad(USAGE, "image {source} -o {scratch}/source", &["source", "is a directory"]),
 ];
 

@@ -19,6 +19,7 @@ mod devices;
 mod edited;
 mod failures;
 mod foreign;
+mod foreign_sources;
 mod guests;
 mod hostile;
 mod identical;

@@ -164,7 +164,7 @@ impl fmt::Display for ImageReport {
         writeln!(f, "  available    {available} blocks, {}, of {free} free blocks", bytes(available))?;
         write!(f, "{}", making.counts)?;
         if let Some(partition) = &self.partition {
-            writeln!(f, "boot           root=PARTUUID={}", partition.partuuid)?;
+            writeln!(f, "partition      PARTUUID={}", partition.partuuid)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! How far a long piece of work is.
 
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Hears how many bytes are done. Several threads tell it at once.
@@ -7,6 +9,9 @@ pub trait Progress: Sync {
     /// `bytes` more are done.
     fn add(&self, bytes: u64);
 }
+
+/// The time between two drawings of a bar that has nothing new to show but the time.
+const REDRAWN: Duration = Duration::from_millis(500);
 
 /// Says nothing.
 #[derive(Clone, Copy, Debug)]
@@ -21,23 +26,27 @@ impl Progress for Silent {
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// A bar for `total` bytes. It stays hidden when `quiet`, when standard error is not a terminal, and on a
+    /// A bar for `total` bytes, which says what is done. It is there at once, also before the first bytes are done, and is
+    /// drawn anew each half second. It stays hidden when `quiet`, when standard error is not a terminal, and on a
     /// terminal that cannot redraw a line (`TERM=dumb`). It has no colours for `NO_COLOR` to turn off.
     #[must_use]
-    pub fn on_stderr(total: u64, quiet: bool) -> Self {
+    pub fn on_stderr(doing: &str, total: u64, quiet: bool) -> Self {
         if quiet || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
             return Self(ProgressBar::hidden());
         }
         // The draw target itself draws nothing when standard error is not a terminal.
-        Self::on(ProgressDrawTarget::stderr(), total)
+        Self::on(ProgressDrawTarget::stderr(), doing, total)
     }
 
-    fn on(target: ProgressDrawTarget, total: u64) -> Self {
-        let template = "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+    fn on(target: ProgressDrawTarget, doing: &str, total: u64) -> Self {
+        let template = "{msg} {bar:20} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
         // OK to unwrap: the template is a constant that a test draws.
         let style = ProgressStyle::with_template(template).expect("the template is well formed");
         let bar = ProgressBar::with_draw_target(Some(total), target);
         bar.set_style(style);
+        bar.set_message(doing.to_owned());
+        bar.tick();
+        bar.enable_steady_tick(REDRAWN);
         Self(bar)
     }
 }
@@ -110,7 +119,9 @@ mod tests {
     #[test]
     fn a_bar_shows_bytes_and_goes_away() {
         let terminal = OneLine::default();
-        let bar = Bar::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 4 << 20);
+        let bar = Bar::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), "compressing with xz:9", 4 << 20);
+        let drawn = terminal.0.lock().expect("no test panics while drawing").0.clone();
+        assert!(drawn.contains("compressing with xz:9") && drawn.contains("0 B of 4.00 MiB"), "at once: {drawn:?}");
         bar.add(1 << 20);
         bar.0.tick();
         let (drawn, clear) = terminal.0.lock().expect("no test panics while drawing").clone();
@@ -122,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_quiet_bar_is_hidden() {
-        let bar = Bar::on_stderr(1, true);
+        let bar = Bar::on_stderr("writing", 1, true);
         bar.add(1);
         assert!(bar.0.is_hidden());
     }

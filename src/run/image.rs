@@ -23,6 +23,7 @@ use crate::recipe::filesystem::FilesystemRecipe;
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::progress::Bar;
 use crate::report::{Counts, Filesystem, ImageReport, Log, Making, Partition, Timings};
+use crate::resolve::resolve;
 use crate::seed::{Seed, label};
 use crate::transform::hardlinks::Linked;
 use crate::transform::{identical, sparse};
@@ -100,7 +101,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     }
     if !recipe.quiet {
         // Nobody is left to tell when standard error is closed.
-        let mut text = summary(recipe, &disk, &filesystem.summary());
+        let mut text = summary(recipe, &disk, &filesystem.summary(), has_init(&tree));
         if let Some(transfer) = report.product.transfer {
             text += &format!("{transfer}\n");
         }
@@ -198,7 +199,7 @@ fn put_with_bar(
     reservation: Option<Reservation>,
     interrupt: &Interrupt,
 ) -> Result<Done> {
-    let bar = Bar::on_stderr(disk.len(), recipe.quiet);
+    let bar = Bar::on_stderr("writing", disk.len(), recipe.quiet);
     let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
     let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
     put(disk, destination, reservation, &options)
@@ -290,7 +291,21 @@ fn print_json(mut report: ImageReport, log: &Log) -> Result<()> {
     super::print_json(&report)
 }
 
-fn summary(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, filesystem: &mkfs_ext4::Summary) -> String {
+/// Returns true if a kernel finds a program to run first: one of those that it tries without `init=`.
+fn has_init(tree: &Tree<Blob>) -> bool {
+    const TRIED: [&[u8]; 4] = [b"/sbin/init", b"/etc/init", b"/bin/init", b"/bin/sh"];
+    TRIED.iter().any(|path| {
+        let inode = resolve(tree, path).map(|id| tree.get(id));
+        inode.is_some_and(|inode| matches!(inode.kind, Kind::Regular(_)) && inode.metadata.mode & 0o111 != 0)
+    })
+}
+
+fn summary(
+    recipe: &ImageRecipe,
+    disk: &Disk<'_, Blob>,
+    filesystem: &mkfs_ext4::Summary,
+    boots: bool,
+) -> String {
     let name = put::shown(&recipe.output);
     let available = filesystem.available_blocks * u64::from(filesystem.block_size);
     let mut text = format!(
@@ -300,7 +315,10 @@ fn summary(recipe: &ImageRecipe, disk: &Disk<'_, Blob>, filesystem: &mkfs_ext4::
         filesystem.files,
     );
     if let Some(root) = disk.root_partition() {
-        text += &format!("boot it with root=PARTUUID={}\n", root.partuuid);
+        text += &match boots {
+            true => format!("boot it with root=PARTUUID={}\n", root.partuuid),
+            false => format!("the partition has PARTUUID={}\n", root.partuuid),
+        };
     }
     // Not all that are alike: what lies in inodes shares nothing.
     if filesystem.shared_files > 0 {

@@ -152,7 +152,11 @@ impl Made<'_, '_> {
         log: &Log,
     ) -> Result<()> {
         let recipe = self.recipe;
-        let bar = Bar::on_stderr(self.plain().len(), recipe.quiet);
+        let doing = match self.codec.compression() {
+            Some(_) => format!("compressing with {}", self.codec),
+            None => "writing".to_owned(),
+        };
+        let bar = Bar::on_stderr(&doing, self.plain().len(), recipe.quiet);
         let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
         let write = WriteOptions { threads, reflink, interrupt, progress: &bar };
         if self.codec.compression().is_some() {

@@ -18,7 +18,7 @@ use crate::report::Log;
 use crate::report::progress::{Progress, Silent};
 use crate::report::shown;
 use crate::source::directory::{Scanned, Unreadable};
-use crate::source::{self, Contents, ReadOptions, Source, tar};
+use crate::source::{self, Contents, ReadOptions, Source, foreign, tar};
 use crate::stack::{self, Stack};
 use crate::transform::own_files::OwnFiles;
 use crate::transform::ownership::{self, GivenAway, Owners, Ownership};
@@ -66,6 +66,11 @@ impl<'r> Reader<'r> {
         let reached = closure::reach(recipe, &self.options())?;
         let (scanned, found) = reached.map(|Reached { scanned, found }| (scanned, found)).unzip();
         let Stacked { mut tree, mut closed, given } = self.stacked(scanned)?;
+        if let Some(packed) = foreign::packed(&tree) {
+            let names: Vec<String> =
+                recipe.sources.iter().map(|name| shown::name(name).to_string()).collect();
+            log.warn(format_args!("{}: {packed}", names.join(", ")));
+        }
         if let Some(ownership) = &recipe.ownership {
             ownership::apply_manifest(&mut tree, ownership)?;
         }

@@ -57,6 +57,18 @@ impl Compression {
         }
     }
 
+    /// The first bytes that `start`, the first bytes of what is compressed, unpacks to: at most `len`, and fewer where
+    /// they cannot be unpacked or `start` is too short.
+    pub(in crate::source) fn unpack_start(self, start: &[u8], len: usize) -> Vec<u8> {
+        /// What xz -9 takes, in bytes, and twice that. A reader of the whole says what is wrong with more.
+        const MEMORY: u64 = 128 << 20;
+        let mut unpacked = Vec::new();
+        let reader = Unpacked::new(start, Some(self), Some(MEMORY)).take(len as u64);
+        // OK to ignore: what was read before an error is there.
+        let _ = { reader }.read_to_end(&mut unpacked);
+        unpacked
+    }
+
     /// Its name, for messages.
     #[must_use]
     pub fn name(self) -> &'static str {
