@@ -59,7 +59,7 @@ pub(super) const HELP: Help = Help {
         "rootcast image rootfs/ --keep /usr/bin/curl -o disk.img   an image of these",
         "rootcast closure rootfs/ --keep /sbin/init --keep-unit multi-user.target",
         "rootcast closure rootfs/ --keep '/usr/bin/*' --missing warn",
-        "rootcast closure rootfs/ --keep /usr/bin/curl -0 | tar -C rootfs --null -T - -c",
+        "rootcast closure rootfs/ --keep /usr/bin/curl -0 | xargs -0 -n 1 echo",
     ],
     common: &[
         "sources",

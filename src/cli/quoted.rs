@@ -61,7 +61,7 @@ mod tests {
         let evil = "evil\x1b[31m\nrootcast: warning: forged";
         for arguments in [
             &["rootcast", evil][..],
-            &["rootcast", "tree", "source", "--owner", evil],
+            &["rootcast", "tree", "source", "--owner", &format!("map:{evil}")],
             &["rootcast", "tree", "source", "--hardlinks", evil],
             &["rootcast", "tree", "source", "--mkdir", evil],
             &["rootcast", "tree", "source", &format!("--{evil}")],

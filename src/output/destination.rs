@@ -53,6 +53,15 @@ pub(super) enum Place {
     Device(Device),
 }
 
+/// The error of a directory that cannot be opened to hold an output.
+fn no_directory(directory: &Path, errno: Errno) -> Error {
+    if errno == Errno::NOENT {
+        let what = "the directory of the output does not exist: make it first, or name a file in another";
+        return Error::at(ErrorKind::Io, directory, what);
+    }
+    Error::io(directory, errno)
+}
+
 impl Destination {
     /// Finds what is at `path`, following symbolic links, and opens it or its directory.
     ///
@@ -203,7 +212,7 @@ impl FilePlace {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let from = base.as_ref().map_or(CWD, AsFd::as_fd);
             let directory = rustix::fs::openat(from, parent, flags, Mode::empty())
-                .map_err(|errno| Error::io(&directory_path, errno))?;
+                .map_err(|errno| no_directory(&directory_path, errno))?;
             match rustix::fs::readlinkat(&directory, &name, Vec::new()) {
                 Ok(target) => {
                     rest = PathBuf::from(OsString::from_vec(target.into_bytes()));

@@ -35,18 +35,20 @@ impl Bar {
             return Self(ProgressBar::hidden());
         }
         // The draw target itself draws nothing when standard error is not a terminal.
-        Self::on(ProgressDrawTarget::stderr(), doing, total)
+        let bar = Self::on(ProgressDrawTarget::stderr(), doing, total);
+        bar.0.enable_steady_tick(REDRAWN);
+        bar
     }
 
     fn on(target: ProgressDrawTarget, doing: &str, total: u64) -> Self {
-        let template = "{msg} {bar:20} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+        let template =
+            "{msg} {bar:20} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
         // OK to unwrap: the template is a constant that a test draws.
         let style = ProgressStyle::with_template(template).expect("the template is well formed");
         let bar = ProgressBar::with_draw_target(Some(total), target);
         bar.set_style(style);
         bar.set_message(doing.to_owned());
         bar.tick();
-        bar.enable_steady_tick(REDRAWN);
         Self(bar)
     }
 }
@@ -119,9 +121,16 @@ mod tests {
     #[test]
     fn a_bar_shows_bytes_and_goes_away() {
         let terminal = OneLine::default();
-        let bar = Bar::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), "compressing with xz:9", 4 << 20);
+        let bar = Bar::on(
+            ProgressDrawTarget::term_like(Box::new(terminal.clone())),
+            "compressing with xz:9",
+            4 << 20,
+        );
         let drawn = terminal.0.lock().expect("no test panics while drawing").0.clone();
-        assert!(drawn.contains("compressing with xz:9") && drawn.contains("0 B of 4.00 MiB"), "at once: {drawn:?}");
+        assert!(
+            drawn.contains("compressing with xz:9") && drawn.contains("0 B of 4.00 MiB"),
+            "at once: {drawn:?}"
+        );
         bar.add(1 << 20);
         bar.0.tick();
         let (drawn, clear) = terminal.0.lock().expect("no test panics while drawing").clone();

@@ -67,7 +67,7 @@ fn targets_that_cannot_be_images_are_refused() {
     check(directory.path(), ErrorKind::Usage, "is a directory");
     check(&directory.path().join("new/"), ErrorKind::Usage, "not a directory that exists");
     let missing = directory.path().join("missing");
-    let message = format!("{}: No such file", missing.display());
+    let message = format!("{}: the directory of the output does not exist", missing.display());
     check(&missing.join("image"), ErrorKind::Io, &message);
     fs::write(directory.path().join("file"), "").expect("it can be written");
     check(&directory.path().join("file/image"), ErrorKind::Io, "Not a directory");
