@@ -249,7 +249,7 @@ fn with_closed_files(scratch: &Scratch) -> std::path::PathBuf {
     fs::write(top.join("d/file"), "").unwrap();
     fs::write(top.join("e/file"), "").unwrap();
     for name in ["d/file", "d/secret", "e/file"] {
-        fs::set_permissions(top.join(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(top.join(name), fs::Permissions::from_mode(0o000)).unwrap();
     }
     top
 }
