@@ -1,4 +1,5 @@
-//! What programs need to run, found inside a tree by the rules of the kernel and the loader.
+//! The files that programs need to run, found inside a tree by the rules of the kernel and the
+//! dynamic linker.
 //!
 //! ```text
 //!  starting paths ──▶ file ─┬─ ELF ─────▶ interpreter, DT_NEEDED … ──▶ loader's search ─┐
@@ -8,8 +9,8 @@
 //!                                                           └─▶ kept: the file, every link and directory on the way
 //! ```
 //!
-//! No program is run and no file of the host is looked at, so a tree for any machine is closed over on any other. The
-//! same tree and options give the same closure, whatever the number of threads.
+//! No program is run and no file of the host is read, so a tree for any machine can be processed on
+//! any other. The same tree and options give the same closure, whatever the number of threads.
 
 mod collect;
 pub mod conf;
@@ -46,36 +47,38 @@ use crate::transform::edit::glob::Glob;
 pub use hwcaps::Hwcaps;
 pub use why::Missing;
 
-/// What is kept of a tree, why, and what was not to be found.
+/// The part of a tree that is kept, the reasons for it, and the needed files that were not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closure {
-    /// Every name that is kept, by its path without symbolic links, and all that brought it in: links and directories
-    /// on the way too, but for the root. Of a directory on the way only the first reason is kept.
+    /// Every name that is kept, by its path without symbolic links, with all reasons for it.
+    /// Includes links and parent directories on the path, but not the root. For a parent directory
+    /// only the first reason is recorded.
     pub kept: BTreeMap<Vec<u8>, BTreeSet<Reason>>,
-    /// What is needed and not there, in the order it was come upon.
+    /// The needed files that are missing, in the order of discovery.
     pub missing: Vec<Missing>,
-    /// What is worth knowing and stops nothing, in the order it was come upon.
+    /// Warnings, in the order of discovery. None of them stops the search.
     pub warnings: Vec<String>,
-    /// The directories of libraries that glibc's loaders know of, configured ones first: what a cache is made of. A
-    /// tree that keeps libraries in configured ones needs a new cache ([`ld_cache`]).
+    /// The library directories known to glibc's dynamic linkers, configured ones first: the
+    /// directories that a cache is built from. A tree that keeps libraries in configured
+    /// directories needs a new cache ([`ld_cache`]).
     pub library_directories: Vec<Vec<u8>>,
 }
 
-/// One thing that brought a name in.
+/// One reason to keep a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reason {
-    /// How the name is needed.
+    /// The kind of need.
     pub kind: Kind,
-    /// The path, without symbolic links, of the file that needs it; none when it was asked for.
+    /// The path, without symbolic links, of the file that needs it; `None` if it was requested.
     pub by: Option<Vec<u8>>,
-    /// What the need says: a path, the name of a library, a pattern.
+    /// The text of the need: a path, the name of a library, a pattern.
     pub name: Vec<u8>,
 }
 
-/// How a name is needed.
+/// The kind of a need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// It was asked for.
+    /// Requested by the caller.
     Asked,
     /// `PT_INTERP` of a program.
     Interpreter,
@@ -85,43 +88,44 @@ pub enum Kind {
     Filter,
     /// `DT_AUXILIARY`: symbols are taken from it if it is there.
     Auxiliary,
-    /// Another build of a library, for better processors (`glibc-hwcaps`).
+    /// Another build of a library, for a later ISA level (`glibc-hwcaps`).
     Hwcaps,
     /// The `#!` line of a script, or the program that its `env` looks for.
     Script,
     /// A library opened at run time.
     Dlopen,
-    /// A file that a configuration file names, or that configures what is kept.
+    /// A file named by a configuration file, or one that configures something that is kept.
     Configured,
-    /// A symbolic link on the way.
+    /// A symbolic link on the path.
     Symlink,
-    /// A directory on the way.
+    /// A directory on the path.
     Parent,
 }
 
-/// Where a closure starts.
+/// A starting point of a closure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// A path, which has to lead somewhere: a program or library with what it needs, another file as it is, a directory
-    /// with everything in it. Links on the way, and the last one, are kept.
+    /// A path, which must resolve: a program or library with everything it needs, any other file
+    /// unchanged, or a directory with its whole content. Links on the path, including the last, are
+    /// kept.
     Path(Vec<u8>),
-    /// Every name that matches, each as if its path were given; one has to.
+    /// Every name that matches, each as if its path were given. At least one must match.
     Glob {
         /// The pattern as it was written.
         text: Vec<u8>,
         /// The pattern.
         glob: Glob,
     },
-    /// What some configuration says is needed.
+    /// A need stated by some configuration.
     Need(need::Need),
 }
 
 impl Start {
-    /// Takes a pattern for one, and everything else for a path. A backslash before `*`, `?`, `[` or another backslash
-    /// makes it stand for itself, in patterns only.
+    /// Parses a glob pattern, or else a plain path. In a pattern, a backslash before `*`, `?`, `[`
+    /// or another backslash makes that character literal.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// Returns an error if a pattern is malformed.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         if Glob::is_pattern(text) {
             return Ok(Self::Glob { text: text.to_vec(), glob: Glob::parse(text)? });
@@ -130,64 +134,65 @@ impl Start {
     }
 }
 
-/// What a closure may be.
+/// The options of a closure.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Which builds for better processors are kept.
+    /// The glibc-hwcaps variants to keep.
     pub hwcaps: Hwcaps,
-    /// Which libraries that programs open when they run are kept; none of them without a policy.
+    /// The policy that selects the libraries opened at run time; without one, none of them is kept.
     pub dlopen: Option<dlopen::Policy>,
-    /// How many threads read files. The closure is the same for any number.
+    /// The number of threads that read files. The closure is the same for any number.
     pub threads: usize,
 }
 
-/// Finds what the starting paths need.
+/// Finds the files that the starting points need.
 ///
-/// What is missing is in the closure; [`Closure::refuse_missing`] makes it an error.
+/// Missing files are recorded in the closure; [`Closure::refuse_missing`] turns them into an error.
 ///
 /// # Errors
-/// When a file cannot be read, or the tree is made to take unreasonably long.
+/// Returns an error if a file cannot be read, or if the search exceeds its limits.
 pub fn close<C: Content>(tree: &Tree<C>, starts: &[Start], options: &Options) -> Result<Closure> {
     Search::new(tree).close(starts, options)
 }
 
-/// What is known of files of one tree without reading them again.
+/// The parsed files of one tree, kept so that they need not be read again.
 #[derive(Debug, Default)]
 pub struct Known(BTreeMap<InodeId, files::Parsed>);
 
 impl Known {
-    /// The same for another tree, whose id of a file `same` gives if the file has the same bytes there.
+    /// Transfers the parsed files to another tree. `same` returns the id of a file there if the
+    /// file has the same bytes.
     #[must_use]
     pub fn in_another_tree(self, mut same: impl FnMut(InodeId) -> Option<InodeId>) -> Self {
         Self(self.0.into_iter().filter_map(|(id, parsed)| Some((same(id)?, parsed))).collect())
     }
 }
 
-/// Closes over one tree several times, and reads each of its files once.
+/// Computes several closures of one tree and reads each of its files only once.
 pub struct Search<'t, C> {
     files: files::Files<'t, C>,
 }
 
 impl<'t, C: Content> Search<'t, C> {
-    /// A search that knows nothing of the tree yet.
+    /// Creates a search without any parsed files.
     #[must_use]
     pub fn new(tree: &'t Tree<C>) -> Self {
         Self::knowing(tree, Known::default())
     }
 
-    /// A search that need not read the files again of which something is known.
+    /// Creates a search that does not read the files in `known` again.
     #[must_use]
     pub fn knowing(tree: &'t Tree<C>, known: Known) -> Self {
         Self { files: files::Files::knowing(tree, known.0) }
     }
 
-    /// What is known of the tree's files.
+    /// Returns the parsed files of the tree.
     #[must_use]
     pub fn known(self) -> Known {
         Known(self.files.parsed())
     }
 
-    /// As [`close`], whatever was closed over before.
+    /// As [`close`], independent of earlier closures.
     ///
     /// # Errors
     /// As [`close`].
@@ -196,19 +201,19 @@ impl<'t, C: Content> Search<'t, C> {
     }
 }
 
-/// The bytes of the regular file at a path of the tree; none when there is no such file.
+/// Returns the bytes of the regular file at a path of the tree, or `None` if there is no such file.
 ///
 /// # Errors
-/// When it is longer than a configuration file is, or cannot be read.
+/// Returns an error if the file exceeds the limit for configuration files, or cannot be read.
 pub fn read_configuration<C: Content>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Vec<u8>>> {
     file::read(tree, path)
 }
 
 impl Closure {
-    /// An error that names everything that is missing, if anything is.
+    /// Fails with an error that lists the missing files, if there are any.
     ///
     /// # Errors
-    /// When something is missing.
+    /// Returns an error if anything is missing.
     pub fn refuse_missing(&self) -> Result<()> {
         const SHOWN: usize = 20;
         if self.missing.is_empty() {
@@ -222,7 +227,7 @@ impl Closure {
     }
 }
 
-/// The tree with nothing but what a closure keeps: names that are not kept are gone, everything else is as it was.
+/// Reduces a tree to the names that a closure keeps; everything that is kept stays unchanged.
 #[must_use]
 pub fn keep<C>(mut tree: Tree<C>, closure: &Closure) -> Tree<C> {
     let mut dropped: Vec<(InodeId, Name)> = Vec::new();
@@ -231,7 +236,7 @@ pub fn keep<C>(mut tree: Tree<C>, closure: &Closure) -> Tree<C> {
         for (name, id) in tree.entries(directory).into_iter().flatten() {
             let path = [&path[..], b"/", name.as_bytes()].concat();
             if !closure.kept.contains_key(&path) {
-                // The directories above what is kept are kept too, so there is nothing kept beneath it.
+                // Parents of kept names are kept too, so nothing beneath this name is kept.
                 dropped.push((directory, name.clone()));
             } else if tree.entries(*id).is_some() {
                 directories.push((*id, path));

@@ -1,4 +1,4 @@
-//! What is kept grows, file by file, until no file needs anything more.
+//! The collector: keeps files and follows what they need until no file needs anything more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,32 +19,32 @@ pub(super) struct Collector<'f, 't, C> {
     pub(super) files: &'f mut Files<'t, C>,
     pub(super) options: &'f Options,
     closure: Closure,
-    /// What has been warned of.
+    /// The warnings issued so far.
     warned: BTreeSet<String>,
-    /// What was missing, by name and what needs it.
+    /// The missing names reported so far, each with the file that needs it.
     missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Loaders by their inode and path, which decide together.
+    /// Loaders by their inode and path, both of which affect the search.
     loaders: BTreeMap<(InodeId, Vec<u8>), Option<Loader>>,
-    /// Directories that are kept with all that is in them.
+    /// Directories that are kept with their whole content.
     whole: BTreeSet<InodeId>,
-    /// Files that are kept and have yet to be looked into.
+    /// Files that are kept and not yet examined.
     pending: Vec<Pending>,
-    /// Files that have been looked into, by inode and path: what `$ORIGIN` means depends on the path.
+    /// Files already examined, by inode and path: `$ORIGIN` depends on the path.
     visited: BTreeSet<(InodeId, Vec<u8>)>,
-    /// Libraries that are kept and have to be looked into if no program loads them.
+    /// Libraries that are kept and must be examined if no program loads them.
     libraries: Vec<Resolved>,
-    /// What some program loads.
+    /// The files that some program loads.
     pub(super) loaded: BTreeSet<InodeId>,
-    /// Libraries that are opened by name in whatever program it is.
+    /// Libraries that are opened by name in an unspecified program.
     opened: Vec<Need>,
 }
 
 /// A file that is kept.
 struct Pending {
     file: Resolved,
-    /// Whether its very path was asked for.
+    /// True if its exact path was requested.
     is_named: bool,
-    /// How many scripts it is the interpreter of, one of another.
+    /// The number of scripts in the interpreter chain that leads to it.
     scripts: usize,
 }
 
@@ -78,10 +78,11 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         ids.sort_unstable();
         ids.dedup();
         self.files.parse(&ids, self.options.threads).map_err(classify_read_error)?;
-        // In the order asked for.
+        // Reversed, so that files are visited in the order of the request.
         self.pending.reverse();
         self.visit_all()?;
-        // What a program loads finds what it needs there, often by the search path of that program.
+        // A library that a program loads finds its needs in that process, often by the search path
+        // of that program. Only the others are examined on their own.
         for library in std::mem::take(&mut self.libraries) {
             self.check()?;
             if let Ok(elf) = self.files.elf(library.id).map_err(classify_read_error)?
@@ -107,7 +108,8 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         Ok(())
     }
 
-    /// Opens a library in a process of each loader that there is, of which nothing is known but its loader.
+    /// Opens a library with each loader found, in a process of which nothing but the loader is
+    /// known.
     fn open(&mut self, need: &Need) -> Result<()> {
         let loaders: Vec<(Vec<u8>, Loader)> = self
             .loaders
@@ -128,7 +130,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         Ok(())
     }
 
-    /// The directories that the loaders' cache is made of, each once.
+    /// Returns the directories that the loaders' cache is built from, without duplicates.
     fn library_directories(&self) -> Vec<Vec<u8>> {
         let mut directories: Vec<Vec<u8>> = Vec::new();
         for loader in self.loaders.values().flatten() {
@@ -143,7 +145,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         directories
     }
 
-    /// Fails when a tree is made to take long.
+    /// Returns an error if the search exceeds its limits.
     pub(super) fn check(&self) -> Result<()> {
         if !self.files.exhausted() {
             return Ok(());
@@ -169,7 +171,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
                 let tree = self.files.tree;
                 let mut walk = tree.walk();
                 let (mut path, mut matches) = (Vec::new(), false);
-                // What is beyond the budget is an error as soon as the search goes on.
+                // The limits are checked, and reported as an error, before the search continues.
                 while let Some(step) = walk.next().filter(|_| !self.files.exhausted()) {
                     path.clear();
                     walk.write_path(&mut path);
@@ -189,7 +191,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Keeps a name that the tree has, whatever it leads to.
+    /// Keeps a name of the tree, even if it does not resolve.
     fn entry(&mut self, path: &[u8], name: &[u8]) {
         match self.files.follow(path) {
             Ok(file) => self.ask(&file, name, false),
@@ -202,13 +204,13 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Keeps what was asked for: a directory with all that is in it.
+    /// Keeps a requested file, a directory with its whole content.
     fn ask(&mut self, file: &Resolved, name: &[u8], is_named: bool) {
         self.keep(file, Kind::Asked, None, name);
         self.pending.push(Pending { file: file.clone(), is_named, scripts: 0 });
-        // Directories one within another have the root at the end of the list.
+        // An explicit stack, so that deeply nested directories cannot exhaust the call stack.
         let mut directories = vec![(file.id, file.path.clone())];
-        // What is beyond the budget is an error as soon as the search goes on.
+        // The limits are checked, and reported as an error, before the search continues.
         while let Some((id, path)) = directories.pop().filter(|_| !self.files.exhausted()) {
             notice(id);
             let Some(entries) = self.files.tree.entries(id).filter(|_| self.whole.insert(id)) else {
@@ -226,15 +228,15 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Keeps what a link in a directory that is kept leads to. Of another directory only the directory itself is kept:
-    /// a link to the root would bring in everything.
+    /// Keeps the target of a link in a directory that is kept. If the target is a directory
+    /// outside, only the directory itself is kept: a link to the root would bring in everything.
     fn link(&mut self, path: &[u8], name: &[u8]) {
         match self.files.follow(path) {
             Ok(file) => {
                 self.keep(&file, Kind::Asked, None, name);
                 self.look_into(file);
             }
-            // A link into what is made when the system runs, or to nothing.
+            // The link is dangling, or its target is created at run time.
             Err(Unresolved::Missing | Unresolved::NotADirectory) => {}
             Err(error) => self.warn(format!("{} is kept as it is: {error}", path.escape_ascii())),
         }
@@ -244,7 +246,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         self.pending.push(Pending { file, is_named: false, scripts: 0 });
     }
 
-    /// Looks into a file for what it needs.
+    /// Examines a file for its needs.
     fn visit(&mut self, next: &Pending) -> Result<()> {
         let file = &next.file;
         match self.files.elf(file.id).map_err(classify_read_error)? {
@@ -257,7 +259,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         Ok(())
     }
 
-    /// Looks for the interpreter of an executable file that is not ELF.
+    /// Resolves the interpreter of an executable file that is not ELF.
     fn script(&mut self, next: &Pending) -> Result<()> {
         let file = &next.file;
         if self.files.tree.get(file.id).metadata.mode & 0o111 == 0 {
@@ -276,7 +278,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         Ok(())
     }
 
-    /// Tells of a file of which it is not known what it needs.
+    /// Reports a file whose needs cannot be determined.
     fn broken(&mut self, next: &Pending, why: &str) {
         let path = &next.file.path;
         if next.is_named || next.scripts > 0 {
@@ -287,7 +289,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Keeps what a file says that it needs.
+    /// Keeps everything that a file needs.
     fn require_all(&mut self, by: &[u8], needs: &Needs, scripts: usize) {
         for unknown in &needs.unknown {
             self.warn(format!("{}: {unknown}", by.escape_ascii()));
@@ -297,7 +299,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Keeps what is needed, if it is there.
+    /// Keeps a needed file, if it exists.
     fn require(&mut self, by: Option<&[u8]>, need: &Need, scripts: usize) {
         match &need.what {
             What::File(paths) => {
@@ -332,7 +334,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Keeps a name without regard to what it leads to.
+    /// Keeps a name without resolving it.
     fn name(&mut self, path: &[u8], by: Option<&[u8]>, need: &Need) {
         let found = self.files.follow(parent(path)).ok();
         let entry =
@@ -349,7 +351,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Keeps a file, the links and directories on the way to it, and the reason.
+    /// Keeps a file, the links and directories on its path, and the reason.
     pub(super) fn keep(&mut self, file: &Resolved, kind: Kind, by: Option<&[u8]>, name: &[u8]) {
         let reason = |kind| Reason { kind, by: by.map(<[u8]>::to_vec), name: name.to_vec() };
         for passed in &file.passed {
@@ -373,7 +375,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Keeps the directories above a path without links.
+    /// Keeps the parent directories of a path without links.
     fn keep_parents(&mut self, path: &[u8], name: &[u8]) {
         let ends = path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0).map(|(at, _)| at);
         for end in ends {
@@ -384,7 +386,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// The loader that a program names, which is looked at once.
+    /// Returns the loader that a program names. Each loader is read only once.
     pub(super) fn loader(&mut self, path: &[u8], found: &Resolved, abi: Abi) -> Result<Option<Loader>> {
         let key = (found.id, path.to_vec());
         if let Some(known) = self.loaders.get(&key) {
@@ -408,7 +410,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         }
     }
 
-    /// Notes that something is missing, once for each file that needs it.
+    /// Records a missing file, once for each file that needs it.
     pub(super) fn missing(&mut self, missing: Missing) {
         if self.missed.insert((missing.name.clone(), missing.chain.first().cloned())) {
             let paths: usize = missing.chain.iter().map(|path| path.len() + 24).sum();

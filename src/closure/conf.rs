@@ -9,28 +9,28 @@ use crate::error::Result;
 use crate::output::classify_read_error;
 use crate::transform::edit::glob::Glob;
 
-/// Where the list begins.
+/// The path of the top-level file.
 pub const PATH: &[u8] = b"/etc/ld.so.conf";
 
-/// How deep files may include files. `ldconfig` has no limit and never ends on a loop.
+/// The maximum depth of nested includes. `ldconfig` has no limit and never terminates on a loop.
 const MAX_DEPTH: usize = 16;
-/// The most files and patterns of files that are looked at.
+/// The maximum number of files and file patterns that are read.
 const MAX_FILES: usize = 4096;
-/// The most bytes of one file.
+/// The maximum size of one file in bytes.
 const MAX_BYTES: usize = 1 << 20;
-/// The most directories.
+/// The maximum number of directories.
 const MAX_DIRECTORIES: usize = 4096;
 
-/// The directories named, each once, and what is wrong about the files.
+/// The directories that are named, without duplicates, and the warnings about the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Conf {
     pub(super) directories: Vec<Vec<u8>>,
     pub(super) warnings: Vec<String>,
-    /// The files that were read, by the paths that they were found by.
+    /// The files that were read, by the paths under which they were found.
     pub(super) files: Vec<Vec<u8>>,
 }
 
-/// Reads `/etc/ld.so.conf` and what it includes. There may be none.
+/// Reads `/etc/ld.so.conf`, if it exists, and the files that it includes.
 pub(super) fn read<C: Content>(files: &mut Files<'_, C>) -> io::Result<Conf> {
     let mut conf = Conf::default();
     let mut budget = MAX_FILES;
@@ -38,25 +38,25 @@ pub(super) fn read<C: Content>(files: &mut Files<'_, C>) -> io::Result<Conf> {
     Ok(conf)
 }
 
-/// What the cache is made of by the files of a tree: each once, and in order.
+/// The configuration of the loader's cache in a tree, without duplicates and in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configured {
-    /// The files that say so, `/etc/ld.so.conf` first, by the paths that they are found by.
+    /// The configuration files, `/etc/ld.so.conf` first, by the paths under which they were found.
     pub files: Vec<Vec<u8>>,
-    /// The directories that they name.
+    /// The directories named in them.
     pub directories: Vec<Vec<u8>>,
 }
 
-/// Reads what configures the loader's cache.
+/// Reads the configuration of the loader's cache.
 ///
 /// # Errors
-/// When a file of the tree cannot be read.
+/// Returns an error if a file of the tree cannot be read.
 pub fn configured<C: Content>(tree: &Tree<C>) -> Result<Configured> {
     let conf = read(&mut Files::new(tree)).map_err(classify_read_error)?;
     Ok(Configured { files: conf.files, directories: conf.directories })
 }
 
-/// One line that means something.
+/// One line that has a meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Line<'l> {
     Directory(&'l [u8]),
@@ -135,7 +135,7 @@ fn too_many(conf: &mut Conf) {
     }
 }
 
-/// What a line says. `hwcap` lines have meant nothing since glibc 2.37.
+/// Parses a line. `hwcap` lines have been ignored since glibc 2.37.
 fn parse(line: &[u8]) -> Option<Line<'_>> {
     let line = line.split(|byte| *byte == b'#').next().unwrap_or_default().trim_ascii();
     let is_keyword = |keyword: &[u8]| {
@@ -148,13 +148,14 @@ fn parse(line: &[u8]) -> Option<Line<'_>> {
         let patterns = patterns.split(u8::is_ascii_whitespace).filter(|pattern| !pattern.is_empty());
         return Some(Line::Include(patterns.collect()));
     }
-    // `DIRECTORY=libc5` once said what the libraries there are for.
+    // `DIRECTORY=libc5` once stated the type of the libraries there.
     let directory = line.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii_end();
     (!directory.is_empty()).then_some(Line::Directory(directory))
 }
 
-/// The paths that a pattern matches, in the order of their bytes, as `glob(3)` finds them: by component, so that links
-/// on the way are followed, and hidden files only where the pattern shows their dot.
+/// Returns the paths that a pattern matches, in byte order, as `glob(3)` finds them: by component,
+/// so that links on the path are followed, and hidden files only where the pattern has an explicit
+/// dot.
 fn expand<C: Content>(files: &mut Files<'_, C>, pattern: &[u8]) -> Vec<Vec<u8>> {
     if !Glob::is_pattern(pattern) {
         return vec![pattern.to_vec()];
@@ -165,10 +166,10 @@ fn expand<C: Content>(files: &mut Files<'_, C>, pattern: &[u8]) -> Vec<Vec<u8>> 
             paths = paths.iter().map(|path| join(path, component)).collect();
             continue;
         }
-        // To glob(3) two asterisks are one.
+        // In glob(3) two asterisks are the same as one.
         let single: Vec<u8> =
             if component.iter().all(|b| *b == b'*') { b"*".into() } else { component.into() };
-        // A pattern that is none matches nothing there either.
+        // A malformed pattern does not match anything in glob(3) either.
         let Ok(glob) = Glob::parse(&single) else { return Vec::new() };
         let mut matching = Vec::new();
         for path in &paths {

@@ -1,12 +1,13 @@
-//! Libraries that a program opens while it runs, as it says itself: ELF dlopen metadata (UAPI.12).
+//! Libraries that a program opens at run time, as declared in its ELF dlopen metadata (UAPI.12).
 //!
 //! ```text
 //! PT_NOTE   namesz 4, descsz, type 0x407c0c0a | "FDO\0" | JSON, its NUL, padding
 //!           [{"soname": ["libx.so.2", "libx.so.1"], "feature": "x", "description": "...", "priority": "recommended"}]
 //! ```
 //!
-//! A file may have several such notes. The names of one entry are alternatives, of which the first that is there is
-//! opened. Objects from before the notes are known by a short table, [`heuristics`].
+//! A file may have several such notes. The names of one entry are alternatives, of which the first
+//! that exists is opened. Objects older than the notes are covered by a short table,
+//! [`heuristics`].
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -24,91 +25,92 @@ pub use heuristics::heuristics;
 const NOTE_TYPE: u32 = 0x407c_0c0a;
 const OWNER: &[u8] = b"FDO\0";
 
-/// The most bytes of JSON that are read of one file.
+/// The maximum size of the JSON that is read from one file, in bytes.
 pub const MAX_JSON_LEN: usize = 1024 * 1024;
-/// The most entries that are read of one file.
+/// The maximum number of entries that are read from one file.
 pub const MAX_ENTRIES: usize = 1024;
-/// The most alternatives of an entry.
+/// The maximum number of alternatives in an entry.
 const MAX_SONAMES: usize = 64;
-/// The longest name of a library: that of a file.
+/// The maximum length of a library name in bytes: that of a file name.
 const MAX_SONAME_LEN: usize = 255;
 
-/// One thing that a program may open.
+/// One library that a program may open.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Dlopen {
-    /// Names of the library, of which the first that is there is taken.
+    /// The names of the library, of which the first that exists is used.
     pub soname: Vec<String>,
-    /// What it is for, in a word; empty when not stated.
+    /// The name of the feature that needs it; empty if not stated.
     #[serde(default)]
     pub feature: String,
-    /// What it is for, in a sentence; empty when not stated.
+    /// A description of its purpose; empty if not stated.
     #[serde(default)]
     pub description: String,
-    /// What the program is without it.
+    /// The importance of the library to the program.
     #[serde(default, deserialize_with = "priority")]
     pub priority: Priority,
 }
 
-/// How much a program needs a library, the least first.
+/// The importance of a library to a program, in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// Few miss it.
+    /// Optional, and rarely needed.
     Suggested,
-    /// It should be there. Entries that do not say are taken so.
+    /// Expected to be present. The default for entries without a priority.
     #[default]
     Recommended,
-    /// Nothing useful is done without it.
+    /// The program is not useful without it.
     Required,
 }
 
-/// Which of the libraries come along.
+/// The policy that selects the libraries to keep.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Those of at least this priority do.
+    /// The lowest priority that is kept.
     pub least: Priority,
-    /// So do these, whatever their priority.
+    /// Libraries that are kept whatever their priority.
     pub allow: Vec<Rule>,
-    /// These never do, whatever else says so.
+    /// Libraries that are never kept. Takes precedence over the other fields.
     pub deny: Vec<Rule>,
 }
 
-/// Features of objects, by shell patterns.
+/// Features of objects, selected by shell patterns.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// What the object's file name matches.
+    /// The pattern for the object's file name.
     pub object: NameGlob,
-    /// What the feature matches.
+    /// The pattern for the feature.
     pub feature: NameGlob,
 }
 
-/// Why the notes of a file are not what they claim to be.
+/// The reason why the notes of a file are invalid.
 #[derive(Debug, Error)]
 pub enum DlopenError {
-    /// A note says that it is longer than what it lies in.
+    /// A note extends past the end of its segment.
     #[error("a note at byte {0} of its segment is longer than the segment")]
     Truncated(usize),
-    /// There is more than is read.
+    /// The notes exceed a limit.
     #[error(
         "its dlopen notes have more than {MAX_JSON_LEN} bytes, {MAX_ENTRIES} entries, or {MAX_SONAMES} names each"
     )]
     TooMany,
-    /// The JSON is none, or is none of this kind.
+    /// The note is not valid JSON, or does not have the expected structure.
     #[error("its dlopen note cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    /// There is no name, or one that no file has.
+    /// A name is missing, or is not a valid file name.
     #[error("its dlopen note names a library \"{}\", which is no file name", .0.escape_debug())]
     Soname(String),
 }
 
 impl Policy {
-    /// Whether a library that `object`, a file name, opens comes along.
+    /// Returns true if a library that the object with the file name `object` opens is kept.
     #[must_use]
     pub fn takes(&self, object: &[u8], dlopen: &Dlopen) -> bool {
         let is_in = |rules: &[Rule]| rules.iter().any(|rule| rule.is_about(object, dlopen));
         !is_in(&self.deny) && (dlopen.priority >= self.least || is_in(&self.allow))
     }
 
-    /// What the object with this file name needs. The reasons of `heuristics` are marked as such.
+    /// Returns the needs of the object with this file name. If `is_heuristic` is set, the reasons
+    /// say so.
     #[must_use]
     pub fn needs(&self, object: &[u8], opened: &[Dlopen], is_heuristic: bool) -> Needs {
         let mut needs = Needs::default();
@@ -122,10 +124,10 @@ impl Policy {
 }
 
 impl Rule {
-    /// `OBJECT:FEATURE`, or `FEATURE` of every object.
+    /// Parses `OBJECT:FEATURE`, or `FEATURE` for every object.
     ///
     /// # Errors
-    /// When one of them is no pattern.
+    /// Returns an error if one of them is not a valid pattern.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let (object, feature) = match text.iter().position(|byte| *byte == b':') {
             Some(colon) => (&text[..colon], &text[colon + 1..]),
@@ -166,10 +168,10 @@ impl Dlopen {
     }
 }
 
-/// Every entry of the notes, in the order of the file; one that is there twice is given once.
+/// Returns every entry of the notes in file order, without duplicates.
 ///
 /// # Errors
-/// When a note is damaged, or there is more than is read.
+/// Returns an error if a note is damaged or exceeds a limit.
 pub fn parse(segments: &[NoteSegment]) -> Result<Vec<Dlopen>, DlopenError> {
     let mut found: Vec<Dlopen> = Vec::new();
     let mut read = 0;
@@ -200,7 +202,7 @@ pub fn parse(segments: &[NoteSegment]) -> Result<Vec<Dlopen>, DlopenError> {
     Ok(found)
 }
 
-/// A word that is not known is a priority of a later specification, and counts as if there were none.
+/// Reads a priority. An unknown word, of a later specification, counts as the default.
 fn priority<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Priority, D::Error> {
     Ok(match String::deserialize(deserializer)?.as_str() {
         "required" => Priority::Required,

@@ -1,4 +1,5 @@
-//! What the loader reads of an ELF file: program headers and what they lead to, never sections.
+//! The parts of an ELF file that the dynamic linker reads: program headers and what they refer to,
+//! never sections.
 //!
 //! ```text
 //! ELF header ─▶ program headers ─┬─▶ PT_INTERP    the loader's path
@@ -8,8 +9,8 @@
 //!                                └─▶ PT_GNU_PROPERTY   which processors can run it
 //! ```
 //!
-//! Only the ranges named are read, whatever the length of the file. Nothing in the file is trusted: each count and
-//! length has a limit, and what lies outside the file is an error.
+//! Only these ranges are read, whatever the length of the file. Nothing in the file is trusted:
+//! each count and length has a limit, and a range outside the file is an error.
 
 mod isa_level;
 pub(super) mod notes;
@@ -28,20 +29,21 @@ use crate::resolve::MAX_PATH;
 pub use notes::{Note, Notes};
 use reader::Reader;
 
-/// The most bytes that program headers may take: the kernel starts no program that has more.
+/// The maximum size of the program headers in bytes: the kernel does not start a program with more.
 const MAX_PROGRAM_HEADERS: usize = 65_536;
-/// The most bytes of a dynamic segment. The largest of a Debian system has 1,000.
+/// The maximum size of a dynamic segment in bytes. The largest of a Debian system has 1,000.
 const MAX_DYNAMIC: u64 = 1 << 20;
-/// The most libraries that one file may need.
+/// The maximum number of libraries that one file may need.
 pub const MAX_NEEDED: usize = 4096;
-/// The most bytes of their names. A forged file can let many long names share their bytes.
+/// The maximum total length of their names in bytes. In a forged file many long names can share
+/// their bytes.
 const MAX_NEEDED_BYTES: usize = 1 << 20;
-/// The longest `DT_RPATH` or `DT_RUNPATH`, in bytes.
+/// The maximum length of `DT_RPATH` or `DT_RUNPATH` in bytes.
 const MAX_RUNPATH: usize = 1 << 16;
-/// The most bytes of notes, or of properties.
+/// The maximum size of notes, or of properties, in bytes.
 const MAX_NOTES: u64 = 1 << 20;
 
-/// What decides whether a loader takes a file for one of its own.
+/// The fields that decide if a loader accepts a file as one of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Abi {
     /// `EI_CLASS`: 1 for 32 bits, 2 for 64.
@@ -52,39 +54,39 @@ pub struct Abi {
     pub machine: u16,
 }
 
-/// What the loader reads of one file.
+/// The fields of one file that the loader reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elf {
-    /// What machine it is for.
+    /// The machine that the file is for.
     pub abi: Abi,
-    /// `EI_OSABI`: 0 for none in particular, 3 for GNU.
+    /// `EI_OSABI`: 0 if unspecified, 3 for GNU.
     pub os_abi: u8,
-    /// What else of the header glibc's loader refuses, as a sentence.
+    /// Another reason for glibc's loader to reject the header, as a sentence.
     pub flaw: Option<&'static str>,
     /// `e_type`.
     pub e_type: u16,
-    /// `e_flags`, which tell the floating point conventions of ARM and RISC-V apart.
+    /// `e_flags`, which distinguish the floating-point ABIs of ARM and RISC-V.
     pub e_flags: u32,
     /// The path in `PT_INTERP`.
     pub interpreter: Option<Vec<u8>>,
-    /// What `PT_DYNAMIC` says; none in a static program.
+    /// The content of `PT_DYNAMIC`; `None` in a static program.
     pub dynamic: Option<Dynamic>,
-    /// The segments of notes, in the order of the program headers.
+    /// The note segments, in the order of the program headers.
     pub notes: Vec<NoteSegment>,
-    /// The x86 ISA level that its GNU properties need: 1 is x86-64-v2. 0 when they need none.
+    /// The x86 ISA level that its GNU properties require: 1 is x86-64-v2. 0 if they require none.
     pub isa_level: u16,
 }
 
-/// What the tags of `PT_DYNAMIC` say.
+/// The content of the tags of `PT_DYNAMIC`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dynamic {
-    /// `DT_SONAME`: what the file is called by those that need it.
+    /// `DT_SONAME`: the name by which other files need it.
     pub soname: Option<Vec<u8>>,
-    /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in their order.
+    /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in file order.
     pub needs: Vec<Need>,
-    /// `DT_RPATH`, before anything is expanded. glibc ignores it where there is a `DT_RUNPATH`.
+    /// `DT_RPATH`, unexpanded. glibc ignores it if there is a `DT_RUNPATH`.
     pub rpath: Option<Vec<u8>>,
-    /// `DT_RUNPATH`, before anything is expanded.
+    /// `DT_RUNPATH`, unexpanded.
     pub runpath: Option<Vec<u8>>,
     /// `DF_1_NODEFLIB`: the default directories are not searched.
     pub no_default_directories: bool,
@@ -93,13 +95,13 @@ pub struct Dynamic {
 /// A file that an object needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// Which tag says so.
+    /// The kind of the tag.
     pub kind: NeedKind,
-    /// What the file is called, before anything is expanded.
+    /// The name of the file, unexpanded.
     pub name: Vec<u8>,
 }
 
-/// How an object needs another.
+/// The kind of a tag that names another object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NeedKind {
     /// `DT_NEEDED`.
@@ -113,72 +115,72 @@ pub enum NeedKind {
 /// The bytes of one `PT_NOTE` segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteSegment {
-    /// Notes one after another, as they lie in the file.
+    /// The consecutive notes, as stored in the file.
     pub bytes: Vec<u8>,
-    /// To how many bytes each name and description is padded: 4, or 8 as `p_align` says.
+    /// The alignment of names and descriptions in bytes: 4, or 8 if `p_align` says so.
     pub align: usize,
-    /// Whether the words are big-endian (`EI_DATA`).
+    /// True if the words are big-endian (`EI_DATA`).
     pub big_endian: bool,
 }
 
-/// Why the loader could not take a file.
+/// The reason why the loader cannot use a file.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Malformed {
-    /// It does not begin with the magic number.
+    /// The file does not start with the magic number.
     #[error("it is no ELF file")]
     NotElf,
-    /// It ends within what it says it has.
+    /// A range extends past the end of the file.
     #[error("{what} at offset {offset:#x}, {len} bytes long, is not within its {file} bytes")]
     Outside {
-        /// What lies there.
+        /// A description of the data.
         what: &'static str,
-        /// Where, in bytes from the file's start.
+        /// Its offset in bytes from the start of the file.
         offset: u64,
-        /// How long it is, in bytes.
+        /// Its length in bytes.
         len: u64,
         /// The file's length in bytes.
         file: u64,
     },
-    /// An address that no `PT_LOAD` segment maps.
+    /// An address that is not mapped by any `PT_LOAD` segment.
     #[error("{what} is at address {address:#x}, which no segment holds")]
     Unmapped {
-        /// What lies there.
+        /// A description of the data.
         what: &'static str,
         /// The address.
         address: u64,
     },
-    /// A header with fields that mean nothing.
+    /// A header with invalid fields.
     #[error("{0}")]
     Header(String),
-    /// More than is reasonable, so that nobody runs out of memory over a forged file.
+    /// A count exceeds its limit, which bounds the memory that a forged file can take.
     #[error("it has {count} {what}, the limit is {limit}")]
     TooMany {
-        /// What there is too much of.
+        /// A description of the counted things.
         what: &'static str,
-        /// How much there is.
+        /// The count.
         count: u64,
-        /// How much may be.
+        /// The limit.
         limit: u64,
     },
-    /// A string has no end.
+    /// A string is not terminated.
     #[error("{what} at offset {offset:#x} does not end within {limit} bytes")]
     NoEnd {
-        /// What the string is.
+        /// A description of the string.
         what: &'static str,
-        /// Where it begins, in bytes from the file's start.
+        /// Its offset in bytes from the start of the file.
         offset: u64,
-        /// The longest that it may be, in bytes.
+        /// Its maximum length in bytes.
         limit: usize,
     },
 }
 
-/// Why nothing is known of a file.
+/// The reason why a file could not be parsed.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// Its bytes could not be read.
+    /// An I/O error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The loader could not take it.
+    /// The loader could not use the file.
     #[error(transparent)]
     Malformed(#[from] Malformed),
 }
@@ -186,10 +188,12 @@ pub enum ReadError {
 impl Elf {
     /// Reads an ELF file.
     ///
-    /// Of an object file, a core or anything else that is neither program nor library only the header is read.
+    /// For an object file, a core or anything else that is not a program or library, only the
+    /// header is read.
     ///
     /// # Errors
-    /// When it is none, or the loader would not take it, or it exceeds a limit.
+    /// Returns an error if the file is not an ELF file, the loader would reject it, or it exceeds a
+    /// limit.
     pub fn read<C: Content + ?Sized>(content: &C) -> Result<Self, ReadError> {
         let mut reader = Reader::new(content);
         let header = elf_header(&mut reader)?;
@@ -223,7 +227,7 @@ impl Elf {
         Ok(elf)
     }
 
-    /// Whether it is a program or a library, and not an object file or a core.
+    /// Returns true for a program or a library, false for an object file or a core.
     #[must_use]
     pub fn is_loadable(&self) -> bool {
         matches!(self.e_type, header::ET_EXEC | header::ET_DYN)
@@ -231,7 +235,7 @@ impl Elf {
 }
 
 impl Dynamic {
-    /// The `DT_RPATH` that glibc looks at: none where there is a `DT_RUNPATH`.
+    /// Returns the `DT_RPATH` that glibc uses: `None` if there is a `DT_RUNPATH`.
     #[must_use]
     pub fn effective_rpath(&self) -> Option<&[u8]> {
         if self.runpath.is_some() { None } else { self.rpath.as_deref() }
@@ -263,10 +267,11 @@ fn elf_header<C: Content + ?Sized>(reader: &mut Reader<'_, C>) -> Result<Header,
 
 const EM_MIPS: u16 = 8;
 
-/// What `open_verify` of glibc's `elf/dl-load.c` looks at besides the machine and the type.
+/// Returns the first error that `open_verify` in glibc's `elf/dl-load.c` finds besides machine and
+/// type.
 fn flaw(header: &Header) -> Option<&'static str> {
     let identity = &header.e_ident;
-    // GNU's own versions go upwards with glibc's, and MIPS numbers its conventions for floating point.
+    // GNU increments its version with glibc's releases, and MIPS numbers its floating-point ABIs.
     let has_versions = identity[header::EI_OSABI] == header::ELFOSABI_GNU || header.e_machine == EM_MIPS;
     if identity[header::EI_VERSION] != header::EV_CURRENT || header.e_version != u32::from(header::EV_CURRENT)
     {
@@ -314,7 +319,7 @@ fn interpreter<C: Content + ?Sized>(
     reader: &mut Reader<'_, C>,
     segments: &[ProgramHeader],
 ) -> Result<Option<Vec<u8>>, ReadError> {
-    // The kernel takes the first.
+    // The kernel uses the first.
     let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_INTERP) else { return Ok(None) };
     let what = "the path of the loader (PT_INTERP)";
     let limit = MAX_PATH as u64 + 1;
@@ -328,14 +333,15 @@ fn interpreter<C: Content + ?Sized>(
     Ok(Some(bytes[..end].to_vec()))
 }
 
-/// Where the bytes at an address are, and how many follow, in the file.
+/// Returns the file offset of the byte at an address, and the number of bytes that follow in the
+/// segment.
 fn place(segments: &[ProgramHeader], what: &'static str, address: u64) -> Result<(u64, u64), Malformed> {
     let holds = |segment: &ProgramHeader| {
         let within = address.checked_sub(segment.p_vaddr)?;
         let left = segment.p_filesz.checked_sub(within).filter(|left| *left > 0)?;
         Some((segment.p_offset.checked_add(within)?, left))
     };
-    // What is mapped later covers what was mapped before.
+    // Later mappings cover earlier ones.
     let mut loads = segments.iter().rev().filter(|segment| segment.p_type == PT_LOAD);
     loads.find_map(holds).ok_or(Malformed::Unmapped { what, address })
 }
@@ -346,7 +352,7 @@ fn dynamic<C: Content + ?Sized>(
     context: Ctx,
 ) -> Result<Option<Dynamic>, ReadError> {
     let what = "the dynamic segment (PT_DYNAMIC)";
-    // The loader takes the last, and finds it by its address.
+    // The loader uses the last, and finds it by its address.
     let Some(segment) = segments.iter().rfind(|segment| segment.p_type == PT_DYNAMIC) else {
         return Ok(None);
     };
@@ -384,7 +390,7 @@ fn strings<C: Content + ?Sized>(
     segments: &[ProgramHeader],
     tags: &[Dyn],
 ) -> Result<Dynamic, ReadError> {
-    // Of tags that are there more than once the loader takes the last.
+    // If a tag is repeated, the loader uses the last one.
     let last = |wanted| tags.iter().rfind(|tag| tag.d_tag == wanted).map(|tag| tag.d_val);
     let table = last(dynamic::DT_STRTAB);
     let mut string = |what, offset: u64, limit| {
@@ -423,7 +429,7 @@ fn strings<C: Content + ?Sized>(
     Ok(dynamic)
 }
 
-/// The segments of properties, which count only with the padding that their class has.
+/// Returns the property segments, which are valid only with the alignment of their class.
 fn properties(mut segments: Vec<ProgramHeader>, abi: Abi) -> Vec<ProgramHeader> {
     let align = if abi.class == header::ELFCLASS64 { 8 } else { 4 };
     segments.retain(|segment| segment.p_align == align);

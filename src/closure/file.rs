@@ -1,17 +1,17 @@
-//! Reading a small file of the tree whole.
+//! Reading a small file of the tree into memory.
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::resolve;
 
-/// The longest configuration file that is read, in bytes.
+/// The maximum length in bytes of a configuration file.
 pub(super) const MAX_LEN: u64 = 1024 * 1024;
 
-/// The bytes of the regular file at a path of the tree; none when there is no such file.
+/// Returns the bytes of the regular file at a path of the tree, or `None` if there is no such file.
 ///
 /// # Errors
-/// When it has more than [`MAX_LEN`] bytes, or cannot be read.
+/// Returns an error if it has more than [`MAX_LEN`] bytes, or cannot be read.
 pub(super) fn read<C: Content>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Vec<u8>>> {
     match resolve(tree, path) {
         Some(inode) => read_inode(tree, inode, path),

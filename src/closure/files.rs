@@ -1,4 +1,4 @@
-//! The tree as the search sees it: each file is parsed once, each directory is looked up once.
+//! The files of a tree as the search uses them: each is parsed once, each directory resolved once.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,14 +13,15 @@ use image_tree::{Content, InodeId, Kind, Tree};
 use super::elf::{Elf, Malformed, ReadError};
 use crate::resolve::{Resolved, Unresolved, follow};
 
-/// How many components, names and objects may be looked at. The 1044 programs and libraries of a Debian guest take a
-/// quarter of a million; a tree that takes more than this is made to take long.
+/// The maximum number of components, names and objects that are examined. The 1044 programs and
+/// libraries of a Debian guest take a quarter of a million; a tree that takes more than this limit
+/// is assumed to be malicious.
 const MAX_STEPS: u64 = 50_000_000;
 
-/// How many bytes of what files say may be held.
+/// The maximum number of bytes held of the content of files.
 const MAX_HELD: u64 = 512 << 20;
 
-/// What is known of a file's ELF headers.
+/// The parsed ELF headers of a file.
 pub(super) type Parsed = Result<Arc<Elf>, Malformed>;
 
 pub(super) struct Files<'t, C> {
@@ -28,9 +29,9 @@ pub(super) struct Files<'t, C> {
     parsed: BTreeMap<InodeId, Parsed>,
     directories: BTreeMap<Vec<u8>, Option<Rc<Resolved>>>,
     pub(super) steps: u64,
-    /// How many bytes of what ELF files say are held.
+    /// The number of bytes held for parsed ELF files.
     held_of_files: u64,
-    /// How many bytes of names and reasons are held.
+    /// The number of bytes held for names and reasons.
     pub(super) held: u64,
 }
 
@@ -39,31 +40,31 @@ impl<'t, C: Content> Files<'t, C> {
         Self::knowing(tree, BTreeMap::new())
     }
 
-    /// The tree, and the files of it that are parsed already.
+    /// Wraps a tree, with the files of it that are already parsed.
     pub(super) fn knowing(tree: &'t Tree<C>, parsed: BTreeMap<InodeId, Parsed>) -> Self {
         let held_of_files = parsed.values().map(held).sum();
         Self { tree, parsed, directories: BTreeMap::new(), steps: 0, held_of_files, held: 0 }
     }
 
-    /// All files that were parsed.
+    /// Returns all parsed files.
     pub(super) fn parsed(self) -> BTreeMap<InodeId, Parsed> {
         self.parsed
     }
 
-    /// Lets another search begin, with what is known of the tree.
+    /// Starts another search, which reuses the parsed files.
     pub(super) fn begin(&mut self) {
         (self.steps, self.held) = (0, 0);
     }
 
-    /// Whether the search has gone on for longer, or holds more, than any honest tree needs.
+    /// Returns true if the search has taken more steps, or holds more bytes, than the limits.
     pub(super) fn exhausted(&self) -> bool {
         self.steps > MAX_STEPS || self.held.saturating_add(self.held_of_files) > MAX_HELD
     }
 
-    /// Parses files by several threads, so that [`Files::elf`] has them at hand.
+    /// Parses files on several threads, so that [`Files::elf`] finds them already parsed.
     ///
     /// # Errors
-    /// The first, in the order of `ids`, that cannot be read.
+    /// Returns the first error, in the order of `ids`.
     pub(super) fn parse(&mut self, ids: &[InodeId], threads: usize) -> io::Result<()> {
         let wanted: Vec<InodeId> = ids.iter().copied().filter(|id| !self.parsed.contains_key(id)).collect();
         let (tree, next) = (self.tree, AtomicUsize::new(0));
@@ -95,7 +96,8 @@ impl<'t, C: Content> Files<'t, C> {
         Ok(())
     }
 
-    /// What is known of a file's ELF headers. What is no regular file is no ELF file.
+    /// Returns the parsed ELF headers of a file. A file that is not a regular file is not an ELF
+    /// file.
     pub(super) fn elf(&mut self, id: InodeId) -> io::Result<Parsed> {
         if let Some(parsed) = self.parsed.get(&id) {
             return Ok(parsed.clone());
@@ -106,12 +108,12 @@ impl<'t, C: Content> Files<'t, C> {
         Ok(parsed)
     }
 
-    /// The file at a path.
+    /// Resolves a path to a file.
     pub(super) fn follow(&mut self, path: &[u8]) -> Result<Resolved, Unresolved> {
         follow(self.tree, path, &mut self.steps)
     }
 
-    /// The directory at a path, if there is one.
+    /// Resolves a path to a directory, if there is one.
     pub(super) fn directory(&mut self, path: &[u8]) -> Option<Rc<Resolved>> {
         self.steps += 1;
         if let Some(known) = self.directories.get(path) {
@@ -123,7 +125,7 @@ impl<'t, C: Content> Files<'t, C> {
         found
     }
 
-    /// The file of a name in a directory, through a link if it is one.
+    /// Resolves a name in a directory, following a link.
     pub(super) fn in_directory(&mut self, directory: &Resolved, name: &[u8]) -> Result<Resolved, Unresolved> {
         self.steps += 1;
         if self.tree.lookup(directory.id, name).is_none() {
@@ -134,7 +136,7 @@ impl<'t, C: Content> Files<'t, C> {
         Ok(found)
     }
 
-    /// The first bytes of a regular file, at most `limit`; none of what is no regular file.
+    /// Returns at most the first `limit` bytes of a regular file; empty for other files.
     pub(super) fn head(&self, id: InodeId, limit: usize) -> io::Result<Vec<u8>> {
         let Kind::Regular(content) = &self.tree.get(id).kind else { return Ok(Vec::new()) };
         let len = usize::try_from(content.len()).unwrap_or(limit).min(limit);
@@ -163,13 +165,13 @@ fn held(parsed: &Parsed) -> u64 {
     (notes + names + paths) as u64
 }
 
-/// A name in a directory, as the loader writes it.
+/// Joins a directory and a name as the loader does.
 pub(super) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let slash: &[u8] = if directory.ends_with(b"/") { b"" } else { b"/" };
     [directory, slash, name].concat()
 }
 
-/// The directory of an absolute path: what is before its last `/`.
+/// Returns the directory of an absolute path: the part before its last `/`.
 pub(crate) fn parent(path: &[u8]) -> &[u8] {
     match path.iter().rposition(|byte| *byte == b'/') {
         None | Some(0) => b"/",
@@ -177,12 +179,12 @@ pub(crate) fn parent(path: &[u8]) -> &[u8] {
     }
 }
 
-/// What is after the last `/` of a path.
+/// Returns the part of a path after its last `/`.
 pub(crate) fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
-/// As a loader writes a directory: without slashes at its end, but for the root.
+/// Strips trailing slashes, except for the root, as a loader does.
 pub(super) fn without_slashes(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
     path.get(..end).unwrap_or(path)

@@ -1,20 +1,22 @@
-//! The modules with which iconv(3) of glibc converts between character sets.
+//! The modules that iconv(3) of glibc uses to convert between character sets.
 //!
 //! ```text
 //! alias   ISO-IR-4//        ISO646-GB//
 //! module  ISO646-GB//       INTERNAL      ISO646      2
 //! ```
 //!
-//! `gconv-modules` and the files of `gconv-modules.d` beside it name them; `gconv-modules.cache` is the same in the form
-//! that is read at run time, and lists every module of the text.
+//! They are named by `gconv-modules` and the files of `gconv-modules.d` beside it.
+//! `gconv-modules.cache` is the binary form that is read at run time, and lists every module of the
+//! text.
 
 use std::collections::BTreeSet;
 
 use super::Kind;
 use super::need::{Needs, What};
 
-/// The modules that a `gconv-modules` file in `directory` names: all, or those for one of `charsets` and the
-/// ones they are reached by. A character set goes by any of its names, in either case.
+/// Returns the modules that a `gconv-modules` file in `directory` names: all, or those for one of
+/// `charsets` and the ones needed to reach it. A character set may be given by any of its names, in
+/// either case.
 #[must_use]
 pub fn needs(directory: &[u8], gconv_modules: &[u8], charsets: Option<&[Vec<u8>]>) -> Needs {
     let mut needs = Needs::default();
@@ -62,7 +64,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// In capitals, without the slashes at the end.
+/// Converts to upper case, without trailing slashes.
 fn normalized(charset: &[u8]) -> Vec<u8> {
     let end = charset.iter().position(|byte| *byte == b'/').unwrap_or(charset.len());
     charset[..end].to_ascii_uppercase()

@@ -1,19 +1,21 @@
-//! Shell patterns for names that have no directory.
+//! Shell patterns for names without a directory.
 
 use crate::transform::edit::glob::Glob;
 
 /// A pattern for the names of files, units or features: `*`, `?` and `[...]`.
 #[derive(Clone, Debug)]
 pub struct NameGlob {
-    /// Of a path of one component; none when it matches whatever there is, and what has no name too.
+    /// The pattern as a path of one component; `None` if it matches every name, including the empty
+    /// one.
     glob: Option<Glob>,
 }
 
 impl NameGlob {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// When a `[` has no end, a range is backwards, a backslash is last, there is a `/`, or it is `.`, `..` or empty.
+    /// Returns an error if a `[` is not closed, a range is backwards, the last byte is a backslash,
+    /// there is a `/`, or the pattern is `.`, `..` or empty.
     pub fn parse(pattern: &[u8]) -> Result<Self, String> {
         let shown = pattern.escape_ascii();
         if pattern.is_empty() || pattern.contains(&b'/') {
@@ -25,7 +27,7 @@ impl NameGlob {
         Ok(Self { glob: Some(Glob::parse(&[b"/", pattern].concat())?) })
     }
 
-    /// Whether a name matches.
+    /// Returns true if a name matches.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
         let matches = |glob: &Glob| !name.contains(&b'/') && glob.matches(&[b"/", name].concat());

@@ -1,25 +1,25 @@
-//! Builds of libraries for better processors: the directories `glibc-hwcaps/*` beside the library.
+//! glibc-hwcaps variants of libraries: the directories `glibc-hwcaps/*` beside the library.
 
 use std::str::FromStr;
 
 use super::elf::Abi;
 
-/// Which builds for better processors are kept beside the one that every processor runs.
+/// The glibc-hwcaps variants that are kept beside the baseline library.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Hwcaps {
-    /// All: which one is loaded is decided by the processor that the image meets.
+    /// All: the processor that the image runs on decides which is loaded.
     #[default]
     All,
-    /// None. Every processor runs what is left.
+    /// None. The baseline libraries run on every processor.
     None,
-    /// Those of these names, such as `x86-64-v3`.
+    /// The variants with these names, such as `x86-64-v3`.
     Only(Vec<String>),
 }
 
 impl FromStr for Hwcaps {
     type Err = String;
 
-    /// Takes `all`, `none` or names with commas between them.
+    /// Parses `all`, `none` or a comma-separated list of names.
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "all" => return Ok(Self::All),
@@ -39,8 +39,8 @@ impl FromStr for Hwcaps {
 }
 
 impl Hwcaps {
-    /// The subdirectories of `glibc-hwcaps` that are kept of those searched for libraries of an ABI, the best
-    /// processor's first.
+    /// Returns the subdirectories of `glibc-hwcaps` that are kept for libraries of an ABI, the
+    /// highest ISA level first.
     pub(super) fn of(&self, abi: Abi) -> Vec<&'static [u8]> {
         let kept = |name: &&&str| match self {
             Self::All => true,
@@ -55,11 +55,12 @@ impl Hwcaps {
 
 struct Machine {
     abi: Abi,
-    /// In glibc's order: the best first, and whoever can run one can run those after it.
+    /// The subdirectories in glibc's order, best first: a processor that supports one supports
+    /// those after it.
     subdirectories: &'static [&'static str],
 }
 
-/// glibc, `sysdeps/*/dl-hwcaps-subdirs.c`.
+/// From glibc, `sysdeps/*/dl-hwcaps-subdirs.c`.
 const EVERY: [Machine; 3] = [
     Machine {
         abi: Abi { class: 2, data: 1, machine: 62 },
@@ -92,7 +93,7 @@ mod tests {
         assert_eq!("all".parse(), Ok(Hwcaps::All));
         assert_eq!("none".parse(), Ok(Hwcaps::None));
         assert!("x86-64-v5".parse::<Hwcaps>().is_err() && "".parse::<Hwcaps>().is_err());
-        // 32-bit programs of the same processors have none.
+        // 32-bit programs of the same processors have no variants.
         assert!(Hwcaps::All.of(Abi { class: 1, ..x86_64 }).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! `/etc/ld.so.cache`: which file glibc's loader opens for which name.
+//! `/etc/ld.so.cache`: maps sonames to the files that glibc's loader opens.
 //!
 //! ```text
 //! offset 0    "glibc-ld.so.cache" "1.1"
@@ -12,12 +12,13 @@
 //!             generator section             what wrote the file
 //! ```
 //!
-//! Numbers have the byte order of the machine. Keys, values and names of subdirectories are places in the file. The
-//! entries are sorted downwards by [`compare`], in which the loader searches by halves; among equal names the
-//! first whose flags fit wins, so those of subdirectories of `glibc-hwcaps` come before the others.
+//! Numbers have the machine's byte order. Keys, values and names of subdirectories are offsets in
+//! the file. The entries are sorted in descending order by [`compare`], for the loader's binary
+//! search; among equal names the first whose flags fit wins, so those of subdirectories of
+//! `glibc-hwcaps` precede the others.
 //!
-//! A tree of which only a part is taken must have a cache for that part: of a name whose cached file is missing the
-//! loader searches its own directories only, not those of `/etc/ld.so.conf`.
+//! A tree that is reduced must have a cache for the rest: if the cached file of a name is missing,
+//! the loader searches only its own directories, not those of `/etc/ld.so.conf`.
 
 use std::cmp::Ordering;
 
@@ -43,78 +44,81 @@ const SECTION_LEN: usize = 16;
 const TAG_GENERATOR: u32 = 0;
 const TAG_GLIBC_HWCAPS: u32 = 1;
 
-/// In `hwcap`: the low half is an index into the glibc-hwcaps section.
+/// A flag in `hwcap`: the low half is an index into the glibc-hwcaps section.
 const HWCAP_EXTENSION: u64 = 1 << 62;
 const ISA_LEVEL_SHIFT: u32 = 32;
-/// The highest ISA level that an entry can state.
+/// The highest ISA level that an entry can record.
 pub const MAX_ISA_LEVEL: u16 = 0x3ff;
 
-/// A cache: in whose byte order, what wrote it, and its entries.
+/// A cache: its byte order, its generator and its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
-    /// The machine's order of bytes.
+    /// True if the machine is big-endian.
     pub big_endian: bool,
-    /// What wrote it, as `ldconfig -p` prints it. May be empty.
+    /// The generator string that `ldconfig -p` prints. May be empty.
     pub generator: Vec<u8>,
-    /// In the file's order when read. Writing sorts them; of equal ones the first stays first, and is found.
+    /// The entries, in file order when read. Writing sorts them stably; of equal ones the first is
+    /// found.
     pub entries: Vec<Entry>,
 }
 
 /// One library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What programs ask for: the soname.
+    /// The name that programs request: the soname.
     pub name: Vec<u8>,
     /// The absolute path of the file.
     pub path: Vec<u8>,
-    /// Kind and architecture; see [`Abi::flags`].
+    /// Type and architecture; see [`Abi::flags`].
     pub flags: u32,
-    /// The subdirectory of `glibc-hwcaps` it is in.
+    /// The subdirectory of `glibc-hwcaps` that contains it, if any.
     pub hwcaps: Option<Hwcaps>,
 }
 
-/// A library for some processors only.
+/// The processor requirements of a glibc-hwcaps variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hwcaps {
     /// The name of the subdirectory, such as `x86-64-v3`.
     pub subdirectory: Vec<u8>,
-    /// The ISA level its GNU properties say it needs, up to [`MAX_ISA_LEVEL`]; 0 is none.
+    /// The ISA level that its GNU properties require, up to [`MAX_ISA_LEVEL`]; 0 if none.
     pub isa_level: u16,
 }
 
-/// Why a cache cannot be written or read.
+/// The reason why a cache cannot be written or read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CacheError {
-    /// A string to write has a NUL byte, which would end it.
+    /// A string to write has a NUL byte, which would terminate it.
     #[error("\"{}\" has a NUL byte, which no name in ld.so.cache can have", .0.escape_ascii())]
     Nul(Vec<u8>),
-    /// The ISA level to write does not fit.
+    /// The ISA level to write is out of range.
     #[error("ISA level {0} is more than {MAX_ISA_LEVEL}, the highest that ld.so.cache can state")]
     IsaLevel(u16),
-    /// Places in the file are 32 bits wide.
+    /// The file would exceed the range of its 32-bit offsets.
     #[error("ld.so.cache would be 4 GiB long or more, which its 32-bit offsets cannot express")]
     TooLong,
-    /// It does not begin like one.
+    /// The file does not start with the magic number.
     #[error("ld.so.cache does not begin with \"glibc-ld.so.cache1.1\"")]
     Magic,
-    /// Something lies beyond its end, or is what no cache has.
+    /// An offset is beyond the end of the file, or a value is invalid.
     #[error("ld.so.cache is damaged: {0}")]
     Damaged(&'static str),
-    /// There are more entries than are read.
+    /// The number of entries exceeds the limit.
     #[error("ld.so.cache has {0} entries; more than {MAX_ENTRIES} are not read")]
     TooMany(u32),
 }
 
-/// The most entries that are read. A whole distribution has some thousands.
+/// The maximum number of entries that are read. A whole distribution has some thousands.
 pub const MAX_ENTRIES: u32 = 1 << 17;
 
 impl Cache {
-    /// The bytes of the file, in the order that the loader's search needs.
+    /// Returns the bytes of the file, in the order that the loader's search requires.
     ///
-    /// `abi` says how the loader's processor compares bytes; its byte order is the cache's own.
+    /// `abi` determines how the loader's processor compares bytes; the byte order is the cache's
+    /// own.
     ///
     /// # Errors
-    /// When a string has a NUL byte, an ISA level is out of range, or the file would not fit 32-bit offsets.
+    /// Returns an error if a string has a NUL byte, an ISA level is out of range, or the file would
+    /// not fit 32-bit offsets.
     pub fn to_bytes(&self, abi: Abi) -> Result<Vec<u8>, CacheError> {
         self.check()?;
         let mut entries: Vec<&Entry> = self.entries.iter().collect();
@@ -131,7 +135,7 @@ impl Cache {
         );
         let strings_offset = HEADER_LEN + entries.len() * ENTRY_LEN;
         let extension_offset = (strings_offset + strings.len()).next_multiple_of(4);
-        // The rest is shorter than what there is per entry, so one look at the sum is enough.
+        // The rest is shorter than the entries, so one check of the sum is enough.
         let rest = EXTENSION_HEADER_LEN + 2 * SECTION_LEN + 4 * subdirectories.len() + self.generator.len();
         u32::try_from(extension_offset + rest).map_err(|_| CacheError::TooLong)?;
         let place = |string: &[u8]| strings_offset + strings.offset(string);
@@ -175,10 +179,11 @@ impl Cache {
     }
 }
 
-/// Names downwards, flags downwards, those for some processors first and by the names of their subdirectories.
+/// Sorts names and flags in descending order, glibc-hwcaps variants first and by the names of their
+/// subdirectories.
 fn in_file_order(one: &Entry, other: &Entry, abi: Abi) -> Ordering {
     let subdirectory = |entry: &Entry| entry.hwcaps.as_ref().map(|hwcaps| hwcaps.subdirectory.clone());
-    // The loader's flags are signed, but none has its highest bit.
+    // The loader's flags are signed, but none has its highest bit set.
     compare(&other.name, &one.name, abi).then(other.flags.cmp(&one.flags)).then_with(|| {
         match (subdirectory(one), subdirectory(other)) {
             (Some(one), Some(other)) => one.cmp(&other),
@@ -187,7 +192,7 @@ fn in_file_order(one: &Entry, other: &Entry, abi: Abi) -> Ordering {
     })
 }
 
-/// The loader's order of names: digits count as one number, and are more than anything that is no digit.
+/// Compares names as the loader does: a run of digits is one number, and sorts after any non-digit.
 ///
 /// A number of more than 31 bits wraps around, as it does in the loader.
 #[must_use]
@@ -209,7 +214,8 @@ pub fn compare(one: &[u8], other: &[u8], abi: Abi) -> Ordering {
                 if order != Ordering::Equal {
                     return order;
                 }
-                // They are the same, and neither is the end: no string has the NUL that stands for it.
+                // They are equal and neither is at its end: no string contains the NUL that stands
+                // for the end.
                 one = one.get(1..).unwrap_or_default();
                 other = other.get(1..).unwrap_or_default();
             }
@@ -264,7 +270,7 @@ impl Writer {
         self.len(len);
     }
 
-    /// A length or place, which the length of the whole file bounds.
+    /// Writes a length or offset, which the length of the whole file bounds.
     fn len(&mut self, value: usize) {
         self.u32(u32::try_from(value).expect("the file is shorter than 4 GiB"));
     }

@@ -1,7 +1,7 @@
-//! The loader of a program: which file it takes for the name of a library.
+//! The loader of a program, and its search for the file of a library name.
 //!
-//! It is found by `PT_INTERP`, and where it is glibc's, what was compiled into it is read off it: the directories it
-//! searches by itself differ between distributions.
+//! It is found by `PT_INTERP`. The default directories of a glibc loader are read from its file,
+//! since they differ between distributions.
 
 mod glibc;
 mod musl;
@@ -19,45 +19,45 @@ use crate::resolve::{Resolved, Unresolved};
 pub(super) use glibc::Glibc;
 pub(super) use musl::Musl;
 
-/// A loader, with what it was built with and what the tree configures.
+/// A loader, with its build-time settings and its configuration in the tree.
 #[derive(Clone, Debug)]
 pub(super) enum Loader {
     Glibc(Glibc),
     Musl(Musl),
 }
 
-/// A file that the loader takes, and the path by which it opens it.
+/// A file that the loader accepts, and the path by which it opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) opened: Vec<u8>,
     pub(super) file: Resolved,
 }
 
-/// How many directories are noted of a search.
+/// The maximum number of directories recorded for a search.
 const MAX_SEARCHED: usize = 12;
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
-    /// An object of the process that already goes by the name, by its index.
+    /// The index of an object of the process that already has the name.
     pub(super) loaded: Option<usize>,
-    /// The file that every processor can run.
+    /// The baseline file, for every processor.
     pub(super) base: Option<Candidate>,
-    /// Builds that are loaded on better processors instead.
+    /// glibc-hwcaps variants that are loaded instead on processors that support them.
     pub(super) variants: Vec<Candidate>,
     /// The first directories that were searched, in order.
     pub(super) searched: Vec<Vec<u8>>,
-    /// Whether more directories were searched.
+    /// True if more directories were searched.
     pub(super) searched_more: bool,
-    /// Files of the name that are for another machine.
+    /// Files of the name for another machine.
     pub(super) foreign: Vec<Vec<u8>>,
-    /// A file of the name at which the loader gives up, and why.
+    /// A file of the name that makes the loader fail, and the reason.
     pub(super) fatal: Option<(Vec<u8>, String)>,
     pub(super) warnings: Vec<String>,
 }
 
 impl Found {
-    /// Notes a directory, for a message that nobody wants to be long.
+    /// Records a directory for the message, up to a limit.
     fn searched(&mut self, path: &[u8]) {
         if self.searched_more || self.searched.iter().any(|known| known == path) {
             return;
@@ -69,14 +69,14 @@ impl Found {
         }
     }
 
-    /// Whether the loader looks no further.
+    /// Returns true if the loader ends its search.
     fn is_over(&self) -> bool {
         self.base.is_some() || self.fatal.is_some()
     }
 }
 
 impl Loader {
-    /// The loader at the path in `PT_INTERP`, or none when it is one whose rules are not known here.
+    /// Returns the loader at the path in `PT_INTERP`, or `None` if its rules are not implemented.
     pub(super) fn of<C: Content>(
         files: &mut Files<'_, C>,
         interpreter: &[u8],
@@ -97,7 +97,7 @@ impl Loader {
         Ok(None)
     }
 
-    /// Looks for the library that `objects[requester]` calls `name`.
+    /// Searches for the library that `objects[requester]` refers to as `name`.
     pub(super) fn search<C: Content>(
         &self,
         files: &mut Files<'_, C>,
@@ -119,7 +119,8 @@ impl Loader {
     }
 }
 
-/// The loader that starts programs for which a library is meant, since it names none itself.
+/// Returns the path of the loader for programs that could use a library, since a library does not
+/// name one.
 pub(super) fn of_library<C: Content>(files: &mut Files<'_, C>, elf: &Elf) -> io::Result<Option<Vec<u8>>> {
     let mut paths: Vec<Vec<u8>> = Vec::new();
     let wanted = KNOWN.iter().filter(|known| known.0 == elf.abi);
@@ -145,7 +146,7 @@ pub(super) fn of_library<C: Content>(files: &mut Files<'_, C>, elf: &Elf) -> io:
     Ok(None)
 }
 
-/// Whether a library was linked with musl: its C library has no number.
+/// Returns true if a library was linked with musl: its C library has no version number.
 fn wants_musl(elf: &Elf) -> bool {
     let needs = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs);
     needs.into_iter().any(|need| need.name == b"libc.so" || need.name.starts_with(b"libc.musl-"))
@@ -155,7 +156,7 @@ const fn abi(class: u8, data: u8, machine: u16) -> Abi {
     Abi { class, data, machine }
 }
 
-/// Where glibc's loader is by each architecture's ABI.
+/// The path of glibc's loader for each ABI.
 const KNOWN: [(Abi, &[u8]); 14] = [
     (abi(2, 1, 62), b"/lib64/ld-linux-x86-64.so.2"),
     (abi(1, 1, 62), b"/libx32/ld-linux-x32.so.2"),
@@ -173,17 +174,17 @@ const KNOWN: [(Abi, &[u8]); 14] = [
     (abi(1, 2, 20), b"/lib/ld.so.1"),
 ];
 
-/// What a loader makes of a file of the name that it looks for.
+/// The verdict of a loader on a file with the requested name.
 enum Verdict {
     Taken,
-    /// For another machine: the search goes on.
+    /// For another machine: the search continues.
     Foreign,
-    /// The search ends, and so does the program.
+    /// The search fails, and the program does not start.
     Fatal(String),
 }
 
-/// As glibc's `open_verify` judges. It reads `e_machine` in its own byte order and before it looks at that of the file,
-/// so only a file that has one wrong and the other right ends the search.
+/// Judges a file as glibc's `open_verify` does. It reads `e_machine` in its own byte order before
+/// it checks the byte order of the file, so a search fails only if exactly one of them is wrong.
 fn verdict<C: Content>(files: &mut Files<'_, C>, id: InodeId, process: Abi) -> io::Result<Verdict> {
     const ARM: u16 = 40;
     if !is_regular(files.tree, id) {
@@ -217,7 +218,7 @@ fn is_regular<C>(tree: &Tree<C>, id: InodeId) -> bool {
     matches!(tree.get(id).kind, Kind::Regular(_))
 }
 
-/// Whether an error of `open` lets glibc and musl look into the next directory.
+/// Returns true if glibc and musl continue in the next directory after this error of `open`.
 fn goes_on(error: Unresolved) -> bool {
     matches!(error, Unresolved::Missing)
 }

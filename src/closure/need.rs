@@ -1,49 +1,50 @@
-//! What one file says that another must be there.
+//! The needs that one file states.
 
 use super::Kind;
 
-/// Something that has to come along, and why.
+/// Something that must be kept, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
-    /// What is needed.
+    /// The thing that is needed.
     pub what: What,
-    /// How it is needed.
+    /// The kind of the need.
     pub kind: Kind,
-    /// Whether nothing works without it. What is not there and is no must is no error.
+    /// True if it is mandatory: it is an error if it does not exist.
     pub must: bool,
-    /// Who says so, and where: the end of the sentence "it is there because ...".
+    /// The origin of the need: completes the sentence "it is there because ...".
     pub reason: String,
 }
 
-/// How a needed file is named. Paths are of the tree, and absolute.
+/// The name of a needed file. Paths are absolute within the tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
-    /// The first of these paths at which there is something.
+    /// The first of these paths that exists.
     File(Vec<Vec<u8>>),
-    /// The first of these names that the loader finds for the object that names them.
+    /// The first of these names that the loader finds for the requesting object.
     Library(Vec<Vec<u8>>),
-    /// This very name, whatever it leads to: a link to `/dev/null` says enough by itself.
+    /// Exactly this name, whether or not it resolves: a link to `/dev/null` is significant by
+    /// itself.
     Name(Vec<u8>),
-    /// Every file of a directory whose name ends like this. The directory may be missing.
+    /// Every file of a directory whose name has a suffix. The directory may be missing.
     FilesIn {
         /// The directory.
         directory: Vec<u8>,
-        /// The end of the names, such as `.so`; empty for all.
+        /// The suffix, such as `.so`; empty for all files.
         suffix: Vec<u8>,
     },
 }
 
-/// What a file needs, and what it says that cannot be followed.
+/// The needs of a file, and those that cannot be determined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// In the order in which the file names them.
+    /// The needs, in the order in which the file states them.
     pub needs: Vec<Need>,
-    /// What may be needed but is known only in the running system, each as a sentence for a warning.
+    /// Possible needs that are known only at run time, each as a sentence for a warning.
     pub unknown: Vec<String>,
 }
 
 impl Needs {
-    /// A file that another names.
+    /// Adds a file that a configuration file names.
     pub(super) fn configured(&mut self, path: &[u8], must: bool, reason: String) {
         self.add(What::File(vec![path.to_vec()]), Kind::Configured, must, reason);
     }
@@ -54,7 +55,7 @@ impl Needs {
 }
 
 impl What {
-    /// A program by name: a path, or what a search in the directories finds first.
+    /// Returns a program by its path, or by its name in the first of the directories that has it.
     pub(super) fn program(name: &[u8], directories: &[&[u8]]) -> Self {
         Self::File(if name.starts_with(b"/") {
             vec![name.to_vec()]
@@ -64,6 +65,7 @@ impl What {
     }
 }
 
-/// Where a program without a directory is searched for: what the shell, systemd and initramfs use, in one list.
+/// The directories searched for a program without a directory: those of the shell, systemd and
+/// initramfs combined.
 pub const PATH: [&[u8]; 6] =
     [b"/usr/local/sbin", b"/usr/local/bin", b"/usr/sbin", b"/usr/bin", b"/sbin", b"/bin"];

@@ -1,15 +1,16 @@
-//! What the C library opens by itself: name services, and the library that unwinds stacks.
+//! The libraries that the C library opens by itself: name services, and the stack unwinder.
 
 use super::Kind;
 use super::need::{Needs, What};
 
-/// Services that glibc has had inside since 2.34. Earlier ones have a library for each.
+/// Services that have been built into glibc since 2.34. Before, each was a library.
 const BUILT_IN: [&[u8]; 2] = [b"files", b"dns"];
 
-/// The libraries of the services that an `/etc/nsswitch.conf` names, in order.
+/// Returns the libraries of the services that an `/etc/nsswitch.conf` names, in order.
 ///
-/// Services of libraries that are not there are passed over at run time, so none is a must. glibc before 2.34
-/// needs the libraries of `files` and `dns` too; they are named, and not there in a later one.
+/// A service whose library is missing is skipped at run time, so none is mandatory. glibc before
+/// 2.34 needs the libraries of `files` and `dns` too; they are included, and do not exist in later
+/// versions.
 #[must_use]
 pub fn needs(nsswitch_conf: &[u8]) -> Needs {
     let mut needs = Needs::default();
@@ -37,22 +38,22 @@ pub fn needs(nsswitch_conf: &[u8]) -> Needs {
     needs
 }
 
-/// The most different services that a file may name.
+/// The maximum number of different services that a file may name.
 const MAX_SERVICES: usize = 64;
 
-/// What the name of a service is made of, and so what can be in the name of its library.
+/// Returns true if a word is a valid service name, and so can be part of a library name.
 fn is_service(word: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     (1..=200).contains(&word.len()) && word.iter().all(is_part)
 }
 
-/// `database: service [STATUS=action] service # ...`
+/// Parses `database: service [STATUS=action] service # ...`.
 fn services_of_line(line: &[u8]) -> Vec<&[u8]> {
     let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
     let Some(colon) = line.iter().position(|byte| *byte == b':') else { return Vec::new() };
     let mut services = Vec::new();
     for (index, part) in line[colon + 1..].split(|byte| matches!(byte, b'[' | b']')).enumerate() {
-        // What is between brackets says what to do next.
+        // Text between brackets is an action.
         if index % 2 == 0 {
             let words = part.split(u8::is_ascii_whitespace);
             services.extend(words.filter(|word| is_service(word)));
@@ -61,12 +62,12 @@ fn services_of_line(line: &[u8]) -> Vec<&[u8]> {
     services
 }
 
-/// What glibc opens to cancel a thread or to walk a stack, if one of `loaded`, the names of the libraries that come
-/// along, is of glibc.
+/// Returns the library that glibc opens to cancel a thread or to unwind a stack, if one of
+/// `loaded`, the names of the libraries that are kept, belongs to glibc.
 #[must_use]
 pub fn libgcc<'a>(loaded: impl IntoIterator<Item = &'a [u8]>) -> Needs {
     let mut needs = Needs::default();
-    // What is spelled libc.so there is of musl, which opens nothing.
+    // A libc.so without a version belongs to musl, which does not open any library.
     if loaded.into_iter().any(|name| matches!(name, b"libc.so.6" | b"libc.so.6.1" | b"libpthread.so.0")) {
         let reason = "is what glibc opens to cancel a thread and to print a stack".to_owned();
         needs.add(What::Library(vec![b"libgcc_s.so.1".to_vec()]), Kind::Dlopen, false, reason);
@@ -74,8 +75,9 @@ pub fn libgcc<'a>(loaded: impl IntoIterator<Item = &'a [u8]>) -> Needs {
     needs
 }
 
-/// What OpenSSL opens when its configuration or a program asks for it: providers, and engines before version 4, of
-/// each of the directories of libraries. It is a lot, and most programs need none of it.
+/// Returns the modules that OpenSSL opens when its configuration or a program requests it:
+/// providers, and engines before version 4, in each of the library directories. They are large, and
+/// most programs do not need them.
 #[must_use]
 pub fn openssl(library_directories: &[Vec<u8>]) -> Needs {
     const DIRECTORIES: [(&[u8], &str); 3] = [

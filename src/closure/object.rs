@@ -1,4 +1,4 @@
-//! A file in a process, as its loader knows it.
+//! A loaded object of a process, as its loader represents it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use super::elf::Elf;
 use super::files::parent;
 use crate::resolve::Resolved;
 
-/// A file in a process.
+/// A loaded object of a process.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
     pub(super) elf: Arc<Elf>,
-    /// Its path without symbolic links.
+    /// The path without symbolic links.
     pub(super) path: Vec<u8>,
-    /// What `$ORIGIN` stands for: the directory it was opened in.
+    /// The expansion of `$ORIGIN`: the directory in which it was opened.
     pub(super) origin: Vec<u8>,
-    /// The object that it was first loaded for.
+    /// The object that first caused it to be loaded.
     pub(super) loader: Option<usize>,
-    /// What it was loaded as.
+    /// The names by which it was loaded.
     pub(super) names: BTreeSet<Vec<u8>>,
-    /// Whether it is the loader itself.
+    /// True if it is the loader itself.
     pub(super) is_loader: bool,
-    /// Whether it is there on better processors only. It answers to no name here, so that what others need is found
-    /// for every processor.
+    /// True if it is loaded only on some processors. It does not match any name, so that the needs
+    /// of other objects are resolved for every processor.
     pub(super) is_variant: bool,
     pub(super) id: InodeId,
 }

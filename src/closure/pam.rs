@@ -1,4 +1,4 @@
-//! The modules that PAM opens for a service, by `/etc/pam.d` of the tree.
+//! The modules that PAM opens for a service, according to `/etc/pam.d` of the tree.
 //!
 //! ```text
 //! auth  [success=1 default=ignore]  pam_unix.so  nullok
@@ -15,18 +15,20 @@ use super::file::{self, MAX_LEN};
 use super::need::{Needs, PATH, What};
 use crate::error::Result;
 
-/// Where services are described; the first that has one counts.
+/// The directories of service files; the first that has a service wins.
 const DIRECTORIES: [&[u8]; 2] = [b"/etc/pam.d", b"/usr/lib/pam.d"];
 
-/// The most services that one may include.
+/// The maximum number of services that one may include.
 const MAX_SERVICES: usize = 128;
 
-/// The service files of `service` and all it includes, the modules, and the programs that pam_exec is told to run.
+/// Returns the service files of `service` and its includes, the modules, and the programs that
+/// pam_exec runs.
 ///
-/// A module without a directory is looked for in `security` of each of `library_directories`, in order.
+/// A module without a directory is searched for in `security` of each of `library_directories`, in
+/// order.
 ///
 /// # Errors
-/// When a file of the tree cannot be read or is too long.
+/// Returns an error if a file of the tree cannot be read or is too long.
 pub fn needs<C: Content>(tree: &Tree<C>, service: &[u8], library_directories: &[Vec<u8>]) -> Result<Needs> {
     let mut needs = Needs::default();
     let mut seen = BTreeSet::from([service.to_vec()]);
@@ -74,7 +76,8 @@ fn add_module(
     must: bool,
     library_directories: &[Vec<u8>],
 ) {
-    // The directory may be given in two parts for the C library's architecture, as "/lib/security/$ISA/pam_x.so".
+    // The directory may contain a placeholder for the C library's architecture:
+    // "/lib/security/$ISA/pam_x.so".
     let name = match name.strip_prefix(b"/lib/security/$ISA/") {
         Some(name) => name,
         None => name,
@@ -93,12 +96,12 @@ fn add_module(
     }
 }
 
-/// A service is a file of one directory.
+/// Returns true if a service name is a valid file name.
 fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.len() <= 255 && !name.contains(&b'/') && name != b"." && name != b".."
 }
 
-/// Lines, joined where one ends in a backslash.
+/// Splits a text into lines, joining those that end in a backslash.
 fn lines(text: &[u8]) -> Vec<Vec<u8>> {
     debug_assert!(text.len() as u64 <= MAX_LEN);
     let mut lines: Vec<Vec<u8>> = Vec::new();
@@ -146,7 +149,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The first word, and what follows it without the spaces between.
+/// Returns the first word and the text after it, without the whitespace between them.
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
     (end > 0).then(|| (&text[..end], text[end..].trim_ascii_start()))

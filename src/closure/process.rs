@@ -1,4 +1,5 @@
-//! One process image: a program and what its loader loads for it, in the loader's order.
+//! One process image: a program and the objects that its loader loads for it, in the loader's
+//! order.
 
 use std::sync::Arc;
 
@@ -16,23 +17,23 @@ use super::{Kind, Result};
 use crate::output::classify_read_error;
 use crate::resolve::Resolved;
 
-/// A process being put together.
+/// A process under construction.
 pub(super) struct Process<'p, 'f, 't, C> {
     collector: &'p mut Collector<'f, 't, C>,
     loader: Loader,
     objects: Vec<Object>,
 }
 
-/// A name that an object needs.
+/// A name that an object requests.
 struct Wanted<'w> {
     requester: usize,
     kind: Kind,
     name: &'w [u8],
-    /// Whether the process can do without.
+    /// True if the process works without it.
     optional: bool,
 }
 
-/// Collects what a program, or a library that programs open, needs to be loaded.
+/// Collects everything that a program, or a library opened by programs, needs to be loaded.
 pub(super) fn close<C: Content>(
     collector: &mut Collector<'_, '_, C>,
     file: &Resolved,
@@ -41,7 +42,7 @@ pub(super) fn close<C: Content>(
     let needs = elf.dynamic.as_ref().is_some_and(|dynamic| !dynamic.needs.is_empty());
     let interpreter = match &elf.interpreter {
         Some(path) => Some(path.clone()),
-        // Nothing is to be loaded for it, as for a static program.
+        // As with a static program, there is nothing to load.
         None if !needs => return Ok(()),
         None => of_library(collector.files, elf).map_err(classify_read_error)?,
     };
@@ -65,7 +66,7 @@ pub(super) fn close<C: Content>(
     Process { collector, loader, objects }.run()
 }
 
-/// The loader of a program, which is kept.
+/// Returns the loader of a program, and keeps it.
 fn loader<C: Content>(
     collector: &mut Collector<'_, '_, C>,
     file: &Resolved,
@@ -81,7 +82,7 @@ fn loader<C: Content>(
             return Ok(None);
         }
     };
-    // The loader that a library is likely to meet is kept when the library needs it by name.
+    // The assumed loader of a library is kept only if the library names it as a need.
     if elf.interpreter.is_some() {
         collector.keep(&found, kind, Some(&file.path), path);
     }
@@ -109,7 +110,7 @@ fn loader<C: Content>(
     Ok(Some((loader, found)))
 }
 
-/// Opens a library in a process of which nothing is known but its loader. Says whether it is there.
+/// Opens a library in a process of which only the loader is known. Returns true if it exists.
 pub(super) fn open<C: Content>(
     collector: &mut Collector<'_, '_, C>,
     file: &Resolved,
@@ -126,8 +127,8 @@ pub(super) fn open<C: Content>(
 }
 
 impl<C: Content> Process<'_, '_, '_, C> {
-    /// Loads what each object needs, in the order in which they came: breadth first. Then comes what they open when
-    /// they run, each with what it needs.
+    /// Loads the needs of each object in breadth-first order, then the libraries that they open at
+    /// run time, each with its own needs.
     fn run(mut self) -> Result<()> {
         let (mut next, mut opening) = (0, 0);
         loop {
@@ -150,7 +151,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
                     NeedKind::Auxiliary => Kind::Auxiliary,
                 };
                 let optional = need.kind == NeedKind::Auxiliary;
-                // musl knows nothing of filters.
+                // musl does not support filters.
                 if kind == Kind::Needed || matches!(self.loader, Loader::Glibc(_)) {
                     self.want(&Wanted { requester: *next, kind, name: &need.name, optional })?;
                 }
@@ -160,7 +161,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
         Ok(())
     }
 
-    /// Loads what an object says that it opens, or is known to, as far as the policy takes it.
+    /// Loads the libraries that an object declares or is known to open, subject to the policy.
     fn open_noted(&mut self, index: usize) -> Result<()> {
         let Some(policy) = &self.collector.options.dlopen else { return Ok(()) };
         let object = &self.objects[index];
@@ -187,7 +188,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
         Ok(())
     }
 
-    /// Loads the first of several names that is there.
+    /// Loads the first of several names that exists.
     fn first_of(&mut self, requester: usize, kind: Kind, names: &[Vec<u8>]) -> Result<bool> {
         for name in names {
             if self.want(&Wanted { requester, kind, name, optional: true })? {
@@ -197,7 +198,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
         Ok(false)
     }
 
-    /// Loads one name. Says whether it is there.
+    /// Loads one name. Returns true if it exists.
     fn want(&mut self, wanted: &Wanted<'_>) -> Result<bool> {
         self.collector.files.steps += self.objects.len() as u64;
         let found = self
@@ -210,7 +211,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
         }
         let by = self.on_behalf_of(wanted.requester);
         if let Some(index) = found.loaded {
-            // It is there already; that this object needs it too is a further reason.
+            // It is already loaded; the need of this object is an additional reason.
             let path = self.objects[index].path.clone();
             if by.as_ref() != Some(&path)
                 && let Ok(file) = self.collector.files.follow(&path)
@@ -257,7 +258,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
         if let Some(index) = known {
             if !is_variant {
                 self.objects[index].names.insert(wanted.name.to_vec());
-                // The file is there for every processor now.
+                // The file is now loaded on every processor.
                 self.objects[index].is_variant = false;
             }
             return Ok(());
@@ -276,14 +277,15 @@ impl<C: Content> Process<'_, '_, '_, C> {
         Ok(())
     }
 
-    /// Whose need it is that an object needs something. The loader may not be kept by itself: what it needs, the program
-    /// needs; and where nothing is known but the loader, it was asked for.
+    /// Returns the path of the object to which a need is attributed. The loader may not be kept by
+    /// itself, so its needs are attributed to the program; if only the loader is known, the need
+    /// was requested.
     fn on_behalf_of(&self, index: usize) -> Option<Vec<u8>> {
         let objects = [self.objects.get(index), self.objects.first()];
         objects.into_iter().flatten().find(|object| !object.is_loader).map(|object| object.path.clone())
     }
 
-    /// The object and those it was loaded for, up to the program.
+    /// Returns the object and those that caused it to be loaded, up to the program.
     fn chain(&self, index: usize) -> Vec<Vec<u8>> {
         let mut chain = Vec::new();
         let mut next = Some(index);

@@ -1,9 +1,11 @@
-//! What runs a script: the `#!` line as the kernel reads it, and the program that `env` is asked for.
+//! The interpreter of a script: the `#!` line as the kernel reads it, and the program that `env`
+//! runs.
 //!
-//! The kernel takes the name after `#!` up to a space or tab as a path, and the rest of the line, without the spaces at
-//! both ends, as one argument. It looks at the first 256 bytes of the file only: an argument is cut off there, a
-//! path that is cut off is refused. A file that the kernel does not know how to run is handed to a shell by shells
-//! only, so it is no script here. Formats of `binfmt_misc` are the running kernel's business.
+//! The kernel takes the name after `#!` up to a space or tab as a path, and the rest of the line,
+//! without the whitespace at both ends, as one argument. It reads only the first 256 bytes of the
+//! file: a longer argument is truncated, a longer path is rejected. A file in a format unknown to
+//! the kernel is only run by shells, so it is not a script here. Formats of `binfmt_misc` depend on
+//! the running kernel and are ignored.
 
 use std::collections::VecDeque;
 
@@ -12,31 +14,32 @@ use thiserror::Error;
 use super::Kind;
 use super::need::{Needs, PATH, What};
 
-/// How much of a file the kernel looks at for `#!`.
+/// The number of bytes of a file that the kernel reads for `#!`.
 pub const MAX_START: usize = 256;
 
-/// How many scripts may stand before the program in a chain of interpreters: a script for a sixth is `ELOOP`.
+/// The maximum number of scripts in a chain of interpreters before the program: with a sixth, the
+/// kernel returns `ELOOP`.
 pub const MAX_SCRIPTS: usize = 5;
 
-/// Where a program is searched for when `PATH` is not set: `execvp` of glibc.
+/// The search path if `PATH` is not set: `execvp` of glibc.
 const PATH_UNSET: [&[u8]; 2] = [b"/bin", b"/usr/bin"];
 
 /// A `#!` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shebang {
-    /// The path of the program, as it is written.
+    /// The path of the program, as written.
     pub interpreter: Vec<u8>,
     /// The rest of the line.
     pub argument: Option<Vec<u8>>,
 }
 
-/// Why the kernel would refuse a script.
+/// The reason why the kernel would reject a script.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ShebangError {
-    /// There is nothing after `#!`.
+    /// The text after `#!` is empty.
     #[error("its #! line names no interpreter")]
     Empty,
-    /// The path is cut off.
+    /// The path is truncated.
     #[error(
         "the interpreter in its #! line does not end within the first 256 bytes, which are all the kernel reads"
     )]
@@ -44,14 +47,14 @@ pub enum ShebangError {
 }
 
 impl Shebang {
-    /// Reads the start of a file; more than its first [`MAX_START`] bytes are not looked at. None when it does not begin
-    /// with `#!`.
+    /// Parses the start of a file; only its first [`MAX_START`] bytes are used. Returns `None` if
+    /// it does not start with `#!`.
     ///
     /// # Errors
-    /// When the kernel answers `ENOEXEC`.
+    /// Returns an error if the kernel would return `ENOEXEC`.
     pub fn parse(start: &[u8]) -> Result<Option<Self>, ShebangError> {
         let Some(rest) = start.strip_prefix(b"#!") else { return Ok(None) };
-        // The last byte of the kernel's buffer is never used, unless it is the end of the line.
+        // The last byte of the kernel's buffer is not used, unless it ends the line.
         let window = &rest[..rest.len().min(MAX_START - 2)];
         let (line, is_whole) = match window.iter().position(|byte| *byte == b'\n') {
             Some(end) => (&window[..end], true),
@@ -61,7 +64,7 @@ impl Shebang {
         let line = trim(line);
         let is_end = |byte: &u8| is_blank(*byte) || *byte == 0;
         let skipped = window.iter().take_while(|byte| is_blank(**byte)).count();
-        // One byte more than the line has may end the path, though nothing else.
+        // The byte after the window may end the path, but is not used otherwise.
         if !is_whole && !line.is_empty() && !window[skipped..].iter().any(is_end) {
             return Err(ShebangError::Truncated);
         }
@@ -70,14 +73,14 @@ impl Shebang {
         if interpreter.is_empty() {
             return Err(ShebangError::Empty);
         }
-        // A NUL ends the path and leaves no argument, or ends the argument.
+        // A NUL after the path means that there is no argument; within the argument it ends it.
         let argument = if rest.first() == Some(&0) { b"" } else { trim(rest) };
         let argument = argument.split(|byte| *byte == 0).next().unwrap_or_default();
         let argument = (!argument.is_empty()).then(|| argument.to_vec());
         Ok(Some(Self { interpreter: interpreter.to_vec(), argument }))
     }
 
-    /// The interpreter, and the program that `env` looks for if it is one.
+    /// Returns the interpreter, and the program that `env` runs if it is the interpreter.
     #[must_use]
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
@@ -125,7 +128,7 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Without spaces and tabs at both ends.
+/// Strips spaces and tabs at both ends.
 fn trim(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !is_blank(*byte)).unwrap_or(bytes.len());
     let end = bytes.iter().rposition(|byte| !is_blank(*byte)).map_or(start, |last| last + 1);
@@ -140,11 +143,11 @@ struct Program {
 /// A word of `env`'s command line.
 struct Word {
     text: Vec<u8>,
-    /// It has a variable in it.
+    /// True if it contains a variable.
     is_variable: bool,
 }
 
-/// What `env` runs, given the one argument that the kernel makes of the rest of the line.
+/// Returns the program that `env` runs for the single argument that the kernel passes.
 fn program_of_env(argument: &[u8]) -> Result<Program, String> {
     const ITSELF: &str = "makes env run the script itself again";
     let mut words = VecDeque::from([Word { text: argument.to_vec(), is_variable: false }]);
@@ -174,8 +177,8 @@ fn program_of_env(argument: &[u8]) -> Result<Program, String> {
     }
 }
 
-/// Takes the options off the words, and puts what `-S` splits in their place. `unset` is told the variables that are
-/// taken out of the environment; none stands for all.
+/// Removes the options from the words, and replaces `-S` by the words of its string. `unset` is
+/// called with each variable that is removed from the environment, and with `None` if all are.
 fn options(words: &mut VecDeque<Word>, mut unset: impl FnMut(Option<&[u8]>)) -> Result<(), String> {
     const NO_VALUE: &str = "has an option of env without its value";
     while let Some(word) = words.front() {
@@ -343,7 +346,8 @@ mod tests {
         assert_eq!(shebang(b"\x7fELF"), Ok(None));
     }
 
-    /// What a kernel did with the same files: it cut the argument, so that `#!/bin/echo` printed 243 letters.
+    /// As observed with a kernel: it truncated the argument, so that `#!/bin/echo` printed 243
+    /// letters.
     #[test]
     fn long_lines() {
         let argument = [&b"#!/bin/echo "[..], &[b'a'; 400], b"\n"].concat();
@@ -375,7 +379,7 @@ mod tests {
     #[test]
     fn programs_of_env() {
         check_env("python3", "python3");
-        // Without -S this is one word, which is what env complains about.
+        // Without -S this is one word, which makes env fail.
         check_env("python3 -u", "python3 -u");
         check_env("-S python3 -u", "python3");
         check_env("-Spython3 -u", "python3");

@@ -4,7 +4,7 @@ use image_tree::{Kind, LinkTarget, Tree};
 
 use super::testing::{self, add};
 
-/// A tree of files with their contents, and of links with their targets.
+/// Builds a tree of files with their contents, and of links with their targets.
 pub(super) fn tree(files: &[(&str, &str)], links: &[(&str, &str)]) -> Tree<Vec<u8>> {
     let mut tree = testing::tree(files);
     for (path, target) in links {

@@ -4,7 +4,7 @@ pub(in crate::closure) mod build;
 
 use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Tree};
 
-/// A tree of files with their text. `-> TARGET` makes a symbolic link.
+/// Builds a tree of files with their text. `-> TARGET` makes a symbolic link.
 pub(crate) fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
     let mut tree = Tree::new(Metadata::new(0o755));
     for (path, text) in files {

@@ -8,7 +8,7 @@ type Bytes = Tree<Vec<u8>>;
 
 const OPTIONS: Options = Options { hwcaps: Hwcaps::All, dlopen: None, threads: 3 };
 
-/// A merged `/usr` with a program that needs two libraries, one by a link.
+/// A tree with merged `/usr` and a program that needs two libraries, one of them through a link.
 fn guest() -> Bytes {
     let mut tree = tree(&[
         ("/lib", "-> usr/lib"),
@@ -25,7 +25,8 @@ fn guest() -> Bytes {
     file("/usr/lib/liba.so.1.2", Build::new().string(SONAME, "liba.so.1").needs("libb.so").needs("ld.so"));
     file("/usr/lib/libb.so", Build::new().string(SONAME, "libb.so").needs("liba.so.1"));
     file("/usr/lib/libunused.so", Build::new());
-    // It shows no directories, so those of Fedora are searched: /usr/lib is none of them.
+    // The loader contains no directories, so those of Fedora are searched, which do not include
+    // /usr/lib.
     let mut loader = Build::new().string(SONAME, "ld.so").bytes();
     loader.extend(b"\0/lib/\0/usr/lib/\0\0");
     add(&mut tree, "/usr/lib/ld.so", FileKind::Regular(loader));
@@ -78,7 +79,7 @@ fn links_and_directories_on_the_way_are_kept() {
             "/usr/lib64/ld-linux-x86-64.so.2",
         ]
     );
-    // What is kept needs nothing else.
+    // The kept part is closed under its needs.
     let again = close(&kept, &[start("/bin/sh")], &OPTIONS).expect("memory is readable");
     assert_eq!((again.kept, again.missing), (closure.kept, Vec::new()));
 }
@@ -121,7 +122,8 @@ fn directories_and_patterns() {
         kept,
         ["/", "/etc", "/etc/motd", "/usr", "/usr/share", "/usr/share/doc", "/usr/share/doc/dash"]
     );
-    // A link in a directory that is kept is of use with what it leads to; one to a directory brings that alone.
+    // A link in a directory that is kept brings in its target; a target directory is kept without
+    // its content.
     let mut linked = guest();
     for (name, target) in [("a", "/usr/lib/libunused.so"), ("b", "/usr/share"), ("c", "/gone")] {
         let target = LinkTarget::new(target).expect("it is short");
@@ -167,7 +169,7 @@ fn a_library_that_a_program_loads_is_not_looked_into_by_itself() {
 
 #[test]
 fn what_a_loader_needs_is_put_down_to_the_program() {
-    // A library alone does not bring the loader, so the loader is no reason for anything.
+    // A library alone does not keep the loader, so the loader is not a reason for anything.
     let mut tree = tree(&[("/lib64/ld-linux-x86-64.so.2", "-> /lib/ld.so")]);
     let mut loader = Build::new().needs("libneeded.so").bytes();
     loader.extend(b"\0/lib/\0\0");
@@ -203,10 +205,10 @@ fn scripts_bring_their_interpreters() {
         closure(tree, &[path]).missing.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(missing(&tree, "/lost"), ["/opt/none, needed by /lost: it is not there"]);
-    // Before the program the kernel takes five scripts, one the interpreter of another: 2 to 6 here, and not 1 to 6.
+    // The kernel allows a chain of five scripts before the program: 2 to 6 here, but not 1 to 6.
     assert_eq!(missing(&tree, "/deep2"), [""; 0]);
     assert_eq!(missing(&tree, "/deep1").len(), 1);
-    // Nobody can start what is not executable.
+    // A file that is not executable cannot be started.
     let lost = tree.resolve(b"/lost").expect("it is there");
     tree.metadata_mut(lost).mode = 0o644;
     assert_eq!(closure(&tree, &["/lost"]).missing, []);
@@ -233,15 +235,15 @@ fn what_is_opened_at_run_time_comes_by_policy() {
     assert_eq!((&taken.missing, &taken.warnings), (&Vec::new(), &Vec::new()));
     let kinds: Vec<Kind> = taken.kept[libb].iter().map(|reason| reason.kind).collect();
     assert_eq!(kinds, [Kind::Needed, Kind::Dlopen]);
-    // What it needs in turn comes too.
+    // Its own needs are kept too.
     assert!(taken.kept.contains_key(&b"/usr/lib/liba.so.1.2"[..]));
 
-    // What configuration names is opened by whatever program there is.
+    // A configured library may be opened by any program.
     let what = need::What::Library(vec![b"libb.so".to_vec()]);
     let need = need::Need { what, kind: Kind::Dlopen, must: true, reason: "is a service".to_owned() };
     let opened = close_with(None, &[start("/noted"), Start::Need(need.clone())]);
     assert!(opened.kept.contains_key(libb) && opened.missing.is_empty());
-    // What has to be there is missed where no program could open it, and where it is not.
+    // A mandatory library is reported if no program could open it, and if it does not exist.
     let alone = close_with(None, &[Start::Need(need.clone())]);
     assert_eq!((alone.missing.len(), alone.kept.len()), (1, 0));
     let gone = need::What::Library(vec![b"libgone.so".to_vec()]);
@@ -270,7 +272,7 @@ fn a_thousand_programs_of_a_thousand_needs_end() {
 fn search_paths_that_are_too_long_are_told() {
     let mut tree = guest();
     let many: Vec<String> = (0..1025).map(|number| format!("/none/{number}")).collect();
-    // Each $ORIGIN is this long.
+    // Each expansion of $ORIGIN has this length.
     let deep = format!("/{}", "d".repeat(250)).repeat(8);
     let program = |path: &str| Build::program().string(RUNPATH, path).needs("libb.so").bytes();
     add(&mut tree, "/many", FileKind::Regular(program(&many.join(":"))));
@@ -339,14 +341,14 @@ fn a_library_meets_the_loader_that_it_was_made_for() {
     let mut musl = guest();
     let mut file = |path: &str, build: Build| add(&mut musl, path, FileKind::Regular(build.bytes()));
     file("/usr/lib/ld-musl-x86_64.so.1", Build::new());
-    // musl alone looks there.
+    // Only musl searches this directory.
     file("/usr/local/lib/libfoo.so", Build::new());
     file("/opt/a.so", Build::new().needs("libc.so").needs("libfoo.so"));
     let found = closure(&musl, &["/opt/a.so"]);
     assert_eq!(found.missing, []);
     assert!(found.kept.contains_key(&b"/usr/local/lib/libfoo.so"[..]));
 
-    // Of the two places of ARM's loaders the first is taken up by another machine's.
+    // ARM's loader has two possible paths, of which the first belongs to another machine here.
     let mut arm = tree(&[]);
     let of_arm = || Build::new().machine(false, false, 40);
     let mut loader = of_arm().bytes();
@@ -355,7 +357,7 @@ fn a_library_meets_the_loader_that_it_was_made_for() {
     let mut file = |path: &str, build: Build| add(&mut arm, path, FileKind::Regular(build.bytes()));
     file("/lib/ld-linux-armhf.so.3", Build::new());
     file("/opt/a.so", of_arm().needs("libb.so"));
-    // ARM has numbers of its own for the system, which end the search of any other loader.
+    // ARM has OSABI values of its own, which end the search of any other loader.
     let mut library = of_arm().bytes();
     library[7] = 97;
     add(&mut arm, "/lib/libb.so", FileKind::Regular(library));

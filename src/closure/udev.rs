@@ -1,4 +1,4 @@
-//! Programs that udev's rules run.
+//! Programs run by udev rules.
 //!
 //! ```text
 //! ACTION=="add", SUBSYSTEM=="block", IMPORT{program}="ata_id --export $devnode"
@@ -6,15 +6,16 @@
 //!   RUN{program}+="/bin/mount -t fusectl fusectl /sys/fs/fuse/connections"
 //! ```
 //!
-//! A program without a directory is one of udev's own. What is built into udev (`RUN{builtin}`, `IMPORT{builtin}`) is
-//! no program. Whether a rule ever matches is the devices' business, so all count.
+//! A program without a directory is one of udev's own. A udev builtin (`RUN{builtin}`,
+//! `IMPORT{builtin}`) is not a program. Every rule is assumed to match, since that depends on the
+//! devices.
 
 use std::collections::BTreeSet;
 
 use super::Kind;
 use super::need::{Needs, What};
 
-/// Where rules are; of files with one name that of the first directory counts.
+/// The directories of rules; a file hides those of the same name in later directories.
 pub const DIRECTORIES: [&[u8]; 5] = [
     b"/etc/udev/rules.d",
     b"/run/udev/rules.d",
@@ -23,27 +24,29 @@ pub const DIRECTORIES: [&[u8]; 5] = [
     b"/lib/udev/rules.d",
 ];
 
-/// Where programs without a directory are.
+/// The directories of programs that are named without one.
 const PROGRAMS: [&[u8]; 2] = [b"/usr/lib/udev", b"/lib/udev"];
 
-/// The most rules that are read of a file.
+/// The maximum number of rules that are read from a file.
 const MAX_RULES: usize = 100_000;
 
-/// What a file of rules needs.
+/// The needs of a rules file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Its programs. None is a must: a rule for a device that is not there runs nothing.
+    /// The programs that it runs. None is mandatory: a rule for an absent device does not run
+    /// anything.
     pub needs: Needs,
-    /// The users that devices are given to: names, not numbers.
+    /// The users that own devices: names, not numbers.
     pub owners: BTreeSet<Vec<u8>>,
-    /// The groups that devices are given to.
+    /// The groups that own devices.
     pub groups: BTreeSet<Vec<u8>>,
     /// The units that devices pull in (`ENV{SYSTEMD_WANTS}`).
     pub units: BTreeSet<Vec<u8>>,
 }
 
 impl Rules {
-    /// Reads a file, of which `path` is for the reasons. Lines that are no rules are passed over, as udev does.
+    /// Parses a rules file; `path` is used in reasons. Lines that are not rules are skipped, as by
+    /// udev.
     #[must_use]
     pub fn parse(path: &[u8], text: &[u8]) -> Self {
         let mut rules = Self::default();
@@ -120,19 +123,20 @@ impl Rules {
     }
 }
 
-/// Adds a user or group, unless it is a number or depends on the device.
+/// Adds a user or group, unless it is numeric or depends on the device.
 fn add_name(names: &mut BTreeSet<Vec<u8>>, name: Vec<u8>) {
     if !name.is_empty() && !is_substituted(&name) && !name.iter().all(u8::is_ascii_digit) {
         names.insert(name);
     }
 }
 
-/// Whether udev puts something of the device in; `$$` and `%%` are the characters themselves, but in no name.
+/// Returns true if udev substitutes device properties; `$$` and `%%` are literal characters, but do
+/// not occur in names.
 fn is_substituted(text: &[u8]) -> bool {
     text.contains(&b'$') || text.contains(&b'%')
 }
 
-/// The program of a command line: a word, or what is between single quotes.
+/// Returns the program of a command line: a word, or the text in single quotes.
 fn first_word(command: &[u8]) -> Vec<u8> {
     let command = command.trim_ascii_start();
     match command.strip_prefix(b"'") {
@@ -144,14 +148,14 @@ fn first_word(command: &[u8]) -> Vec<u8> {
 /// `KEY{ATTRIBUTE}OPERATOR"VALUE"`.
 struct Token<'a> {
     key: &'a [u8],
-    /// Empty when there is none.
+    /// The attribute; empty if there is none.
     attribute: &'a [u8],
     operator: &'a [u8],
-    /// Without quotes and escapes.
+    /// The value, without quotes and escapes.
     value: Vec<u8>,
 }
 
-/// The tokens of a rule, up to the first that is none.
+/// Iterates over the tokens of a rule, up to the first invalid one.
 struct Tokens<'a> {
     rest: &'a [u8],
 }
@@ -181,8 +185,8 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// A value in quotes, and what follows it. `e"..."` has C's escapes, others only that of the quote; an `i` in front is for
-/// comparisons.
+/// Parses a value in quotes, and returns it with the text after it. `e"..."` has C escapes, others
+/// only an escape for the quote; a prefix `i` is for comparisons.
 fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let prefix = text.iter().position(|byte| *byte == b'"').filter(|len| *len <= 2)?;
     let (prefix, text) = text.split_at(prefix);
@@ -205,7 +209,7 @@ fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
                     b't' => value.push(b'\t'),
                     b's' => value.push(b' '),
                     b'\\' | b'\'' => value.push(*escaped),
-                    // Of bytes in numbers no name of a program is made.
+                    // Numeric escapes do not occur in the names of programs.
                     other => value.extend([b'\\', *other]),
                 }
                 after

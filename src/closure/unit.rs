@@ -1,4 +1,4 @@
-//! systemd's units: which files make up a unit, which units it pulls in, and which programs it starts.
+//! systemd units: the files of a unit, the units that it pulls in, and the programs that it starts.
 //!
 //! ```text
 //!  name ──▶ search path ──▶ link to another unit: that one (an alias);  to /dev/null, or empty: masked
@@ -6,8 +6,9 @@
 //!                           NAME.wants/ .requires/ .upholds/    └──▶ Requires= ... units, and so on
 //! ```
 //!
-//! `foo@bar.service` is the instance `bar` of `foo@.service` if there is no file of its own. What generators make at boot
-//! is not there to be seen; conditions and environments are not looked at, since they are the guest's.
+//! `foo@bar.service` is the instance `bar` of `foo@.service` if it has no file of its own. Units
+//! that generators create at boot are not in the tree; conditions and environments are ignored,
+//! since they depend on the guest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +28,7 @@ use load::{Loaded, load};
 use name::UnitName;
 use settings::Settings;
 
-/// Where the system's units are, the first that has a name counts.
+/// The directories of system units; the first that has a name wins.
 pub const SEARCH_PATH: [&[u8]; 7] = [
     b"/etc/systemd/system.control",
     b"/etc/systemd/system",
@@ -38,28 +39,29 @@ pub const SEARCH_PATH: [&[u8]; 7] = [
     b"/lib/systemd/system",
 ];
 
-/// The most units that are closed over. A distribution has some hundreds.
+/// The maximum number of units in a closure. A distribution has some hundreds.
 const MAX_UNITS: usize = 10_000;
 
-/// Which relations are followed from unit to unit.
+/// The relations that are followed from unit to unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Follow {
-    /// What is started along: `Wants=`, `Requires=`, `Requisite=`, `BindsTo=`, `Upholds=`, `Sockets=`, and the
-    /// `sysinit.target` that a service requires if it does not say otherwise.
+    /// Units started together: `Wants=`, `Requires=`, `Requisite=`, `BindsTo=`, `Upholds=`,
+    /// `Sockets=`, and the `sysinit.target` that a service requires by default.
     pub dependencies: bool,
-    /// What a socket, a timer, a path or an automount starts when its time has come.
+    /// Units that a socket, a timer, a path or an automount activates.
     pub triggers: bool,
     /// `OnFailure=` and `OnSuccess=`.
     pub outcomes: bool,
 }
 
-/// The files of units, and the programs they start.
+/// Returns the files of units, and the programs that they start.
 ///
-/// Units that are asked for must be there; of those pulled in, the ones that are required. A unit that is not
-/// there is in [`Needs::unknown`], unless it is only wanted.
+/// Requested units must exist, as must those that are required by others. A unit that does not
+/// exist is reported in [`Needs::unknown`], unless it is only wanted.
 ///
 /// # Errors
-/// When a name is that of no unit, one that is asked for is not in the tree, or a file cannot be read.
+/// Returns an error if a unit name is invalid, a requested unit is not in the tree, or a file
+/// cannot be read.
 pub fn needs<C: Content>(tree: &Tree<C>, units: &[Vec<u8>], follow: Follow) -> Result<Needs> {
     let mut closure =
         UnitClosure { tree, needs: Needs::default(), seen: BTreeMap::new(), pending: Vec::new() };
@@ -73,7 +75,7 @@ pub fn needs<C: Content>(tree: &Tree<C>, units: &[Vec<u8>], follow: Follow) -> R
     Ok(closure.needs)
 }
 
-/// How a unit comes in.
+/// The strength of the relation that pulls in a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Pull {
     Wanted,
@@ -90,7 +92,7 @@ struct Request {
 struct UnitClosure<'t, C> {
     tree: &'t Tree<C>,
     needs: Needs,
-    /// The units that were looked at, and the strongest pull so far.
+    /// The units already examined, with the strongest pull so far.
     seen: BTreeMap<Vec<u8>, Pull>,
     pending: Vec<Request>,
 }
@@ -100,7 +102,7 @@ impl<C: Content> UnitClosure<'_, C> {
         let name = request.name.as_bytes();
         match self.seen.get(name) {
             Some(before) if *before >= request.pull => return Ok(()),
-            // Only whether it must be there is new.
+            // Already examined; only its being mandatory is new.
             Some(_) => {}
             None if self.seen.len() == MAX_UNITS => {
                 let message = format!("more than {MAX_UNITS} units are pulled in; the rest are passed over");
@@ -180,7 +182,7 @@ impl<C: Content> UnitClosure<'_, C> {
         }
     }
 
-    /// What a unit of its type requires though it does not say so.
+    /// Adds the implicit requirements of a unit, which depend on its type.
     fn push_implicit(&mut self, name: &UnitName, settings: &Settings) {
         let is_early = settings.last("Unit", "DefaultDependencies").is_some_and(|value| {
             matches!(value.to_ascii_lowercase().as_slice(), b"no" | b"n" | b"false" | b"f" | b"off" | b"0")
@@ -207,7 +209,7 @@ impl<C: Content> UnitClosure<'_, C> {
         let triggered = match stated {
             Some(unit) => name.expand(unit).text,
             None if name.kind() == b"automount" => name.with_kind(b"mount"),
-            // Each connection has an instance of its own; its name is made when it comes.
+            // Each connection has its own instance, whose name is known only at run time.
             None if accepts.is_some_and(is_yes) => name.template_of_kind(b"service"),
             None => name.with_kind(b"service"),
         };
@@ -241,7 +243,8 @@ impl<C: Content> UnitClosure<'_, C> {
     }
 }
 
-/// The names of the units in the tree that a pattern of the shell matches, sorted; for recipes that ask for many.
+/// Returns the names of the units in the tree that match a shell pattern, sorted; for recipes that
+/// request many.
 #[must_use]
 pub fn matching<C>(tree: &Tree<C>, pattern: &NameGlob) -> BTreeSet<Vec<u8>> {
     let directories = SEARCH_PATH.iter().filter_map(|path| crate::resolve::resolve(tree, path));

@@ -1,4 +1,4 @@
-//! Why a name is kept, and why something is missing: chains from a file to what was asked for.
+//! Explanations why a name is kept or missing, as chains from a file to the request.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -6,50 +6,50 @@ use std::fmt;
 use super::{Closure, Kind, Reason};
 use crate::resolve::Unresolved;
 
-/// How a name came to be kept: the reason that brought it in, the reason for the file that this names, and so on. The
-/// last was asked for.
+/// A chain of reasons to keep a name: its own reason, the reason for the file named in that one,
+/// and so on. The last was requested.
 pub type Chain = Vec<Reason>;
 
-/// Something that is needed and that the tree does not have.
+/// A needed file that the tree does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// What it is called by what needs it.
+    /// The name used by the file that needs it.
     pub name: Vec<u8>,
-    /// How it is needed.
+    /// The kind of the need.
     pub kind: Kind,
-    /// What needs it, then what that was loaded for, and so on to the program, by paths without symbolic links. Empty
-    /// when it was asked for.
+    /// The file that needs it, the file that caused that one to be loaded, and so on up to the
+    /// program, by paths without symbolic links. Empty if it was requested.
     pub chain: Vec<Vec<u8>>,
-    /// What was found instead.
+    /// The cause of the failure.
     pub cause: Cause,
 }
 
-/// Why something is missing.
+/// The cause of a missing file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// A path leads nowhere.
+    /// A path does not resolve.
     Path(Unresolved),
     /// No directory has a file of the name.
     NotFound {
-        /// The first directories that the loader would look into, in its order.
+        /// The first directories that the loader would search, in its order.
         searched: Vec<Vec<u8>>,
-        /// Whether it would look into more.
+        /// True if it would search more.
         searched_more: bool,
-        /// Files of the name that are for another machine.
+        /// Files of the name for another machine.
         foreign: Vec<Vec<u8>>,
     },
-    /// There is a file of the name, at which the loader gives up.
+    /// A file of the name exists, but makes the loader fail.
     Unusable {
         /// Its path.
         path: Vec<u8>,
-        /// What is wrong about it.
+        /// The reason.
         why: String,
     },
-    /// The tree has no loader that would start such a file.
+    /// The tree has no loader for such a file.
     NoLoader,
-    /// The program has a loader whose rules are not known here.
+    /// The program has a loader whose rules are not implemented.
     UnknownLoader,
-    /// No file has a name that matches the pattern.
+    /// No file name matches the pattern.
     NoMatch,
 }
 
@@ -99,8 +99,8 @@ fn list(f: &mut fmt::Formatter<'_>, paths: &[Vec<u8>]) -> fmt::Result {
     Ok(())
 }
 
-/// For each reason that a name is kept, the shortest chain to something that was asked for; the shortest first. None
-/// when the name, a path without symbolic links, is not kept.
+/// Returns the shortest chain to a request for each reason to keep a name, shortest first. Empty if
+/// the name, a path without symbolic links, is not kept.
 #[must_use]
 pub fn chains(closure: &Closure, path: &[u8]) -> Vec<Chain> {
     let Some(reasons) = closure.kept.get(path) else { return Vec::new() };
@@ -118,9 +118,9 @@ pub fn chains(closure: &Closure, path: &[u8]) -> Vec<Chain> {
     chains
 }
 
-/// The shortest chain of a file that does not lead through another.
+/// Returns the shortest chain of a file that does not include another.
 fn shortest(closure: &Closure, path: &[u8], without: &[u8]) -> Option<Chain> {
-    // By what each file was reached, on the way from the one that is to be explained.
+    // For each visited file, the file from which it was reached and the reason.
     let mut above: BTreeMap<&[u8], (&[u8], &Reason)> = BTreeMap::new();
     let mut queue = VecDeque::from([path]);
     let mut last = None;
@@ -153,7 +153,7 @@ fn shortest(closure: &Closure, path: &[u8], without: &[u8]) -> Option<Chain> {
 }
 
 impl fmt::Display for Reason {
-    /// A sentence about the name that is kept, without that name.
+    /// Formats the reason as a sentence about the kept name, without that name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name.escape_ascii();
         match &self.by {
@@ -220,7 +220,7 @@ mod tests {
                 ["needed library b of /c", "needed library c of /exe", "asked for by /exe"],
             ]
         );
-        // The shorter chain comes first, though its reason does not.
+        // The shorter chain comes first, although its reason sorts later.
         let lengths: Vec<usize> = chains(&closure, b"/c").iter().map(Vec::len).collect();
         assert_eq!(lengths, [2, 4]);
         assert!(chains(&closure, b"/d").is_empty());

@@ -1,16 +1,17 @@
-//! What objects open that were built before there were notes.
+//! The libraries opened by objects that were built before dlopen notes existed.
 //!
-//! Most names are strings of the objects in Debian 12; the rest are what other builds of systemd's sources open.
+//! Most names are strings of the objects in Debian 12; the rest are opened by other builds of
+//! systemd's sources.
 
 use super::{Dlopen, Priority};
 use crate::closure::glob::NameGlob;
 
-/// Which objects, what for, how much it is needed, and the library under its names.
+/// The pattern for objects, the feature, its priority, and the names of the library.
 type Row = (&'static str, &'static str, Priority, &'static [&'static str]);
 
 use Priority::{Recommended, Suggested};
 
-/// systemd up to 255 opened these from its shared library; since 256 it says so in notes.
+/// systemd up to 255 opened these from its shared library; since 256 it declares them in notes.
 const SYSTEMD: &str = "libsystemd-shared-2[0-5][0-9]*.so";
 
 const TABLE: [Row; 15] = [
@@ -31,7 +32,7 @@ const TABLE: [Row; 15] = [
     ("libmount.so.1*", "cryptsetup", Recommended, &["libcryptsetup.so.12"]),
 ];
 
-/// What the object with this file name is known to open; for objects without dlopen notes.
+/// Returns the known entries for the object with this file name; for objects without dlopen notes.
 #[must_use]
 pub fn heuristics(object: &[u8]) -> Vec<Dlopen> {
     let is_about =

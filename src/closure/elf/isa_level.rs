@@ -1,4 +1,5 @@
-//! Which x86 processors can run a file, by the property `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI).
+//! The x86 ISA level that a file requires, from the property `GNU_PROPERTY_X86_ISA_1_NEEDED`
+//! (x86-64 psABI).
 //!
 //! ```text
 //! PT_GNU_PROPERTY   "GNU\0", type 5 | type, length, data, padding to a word │ …   types upwards
@@ -11,8 +12,8 @@ const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
 const EM_386: u16 = 3;
 const EM_X86_64: u16 = 62;
 
-/// The highest level that the file needs: 0 is what all have, 1 x86-64-v2 and so on, up to 31. As ldconfig reads it,
-/// what is not well made needs none.
+/// Returns the highest ISA level that the file requires: 0 is the baseline, 1 x86-64-v2 and so on,
+/// up to 31. As in ldconfig, a malformed property requires none.
 pub(super) fn isa_level(segment: &NoteSegment, abi: Abi) -> Option<u16> {
     if !matches!(abi.machine, EM_386 | EM_X86_64) {
         return None;

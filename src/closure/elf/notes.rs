@@ -1,35 +1,36 @@
-//! The notes of a segment: each an owner, a kind, and what that means.
+//! The notes of a segment, each with an owner, a type and a description.
 
 use super::NoteSegment;
 
-/// Three words: the length of the owner, that of the description, and the kind.
+/// Three words: the length of the owner, the length of the description, and the type.
 pub(in crate::closure) const HEADER_LEN: usize = 12;
 
 /// One note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Note<'a> {
-    /// Whose kinds they are, with the NUL at its end.
+    /// The owner, which defines the type, including its terminating NUL.
     pub owner: &'a [u8],
-    /// What it is, which the owner defines.
+    /// The type, as defined by the owner.
     pub kind: u32,
-    /// What it says.
+    /// The description.
     pub description: &'a [u8],
 }
 
-/// The notes of a segment in their order. One that ends after the segment is the last, an error with its offset.
+/// Iterates over the notes of a segment in order. A note that extends past the segment is the last
+/// item, an error with its offset.
 pub struct Notes<'a> {
     segment: &'a NoteSegment,
     at: usize,
 }
 
 impl NoteSegment {
-    /// What lies in the segment.
+    /// Iterates over the notes of the segment.
     #[must_use]
     pub fn notes(&self) -> Notes<'_> {
         Notes { segment: self, at: 0 }
     }
 
-    /// The number at the start of four bytes.
+    /// Decodes four bytes as a number.
     pub(super) fn word(&self, bytes: [u8; 4]) -> u32 {
         if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
@@ -39,7 +40,7 @@ impl<'a> Iterator for Notes<'a> {
     type Item = Result<Note<'a>, usize>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // What is too short for a note is the padding of the segment.
+        // A remainder too short for a note is the padding of the segment.
         let header = self.segment.bytes.get(self.at..)?.get(..HEADER_LEN)?;
         let Some((note, next)) = self.extents(header) else {
             return Some(Err(std::mem::replace(&mut self.at, self.segment.bytes.len())));
@@ -50,7 +51,7 @@ impl<'a> Iterator for Notes<'a> {
 }
 
 impl<'a> Notes<'a> {
-    /// The note with this header, and where the next begins.
+    /// Returns the note with this header, and the offset of the next one.
     fn extents(&self, header: &[u8]) -> Option<(Note<'a>, usize)> {
         let word = |at| Some(self.segment.word(*header.get(at..)?.first_chunk()?));
         let len = |at| usize::try_from(word(at)?).ok();

@@ -1,7 +1,7 @@
-//! Ranges of a file, read in pieces that hold most of what comes next.
+//! Ranges of a file, read in windows that hold most of what is read next.
 //!
-//! Nothing is mapped into memory: that takes unsafe code, and a file that gets shorter meanwhile ends the process. Two
-//! or three reads of 16 KiB tell all of most files.
+//! The file is not mapped into memory: that takes unsafe code, and a file that is truncated
+//! meanwhile kills the process. Two or three reads of 16 KiB are enough for most files.
 
 use std::io;
 
@@ -9,22 +9,23 @@ use image_tree::Content;
 
 use super::{Malformed, ReadError};
 
-/// How much is read at once. The header, the program headers, notes and strings of most files are in the first of
-/// these, and their tags are in a second.
+/// The number of bytes read at once. The header, the program headers, notes and strings of most
+/// files are in the first window, their tags in a second.
 const WINDOW: u64 = 16 << 10;
 
-/// How much is read of what lies before. The name of a library follows those of what it needs, and is asked for first.
+/// The number of bytes read before the requested offset. A soname is stored behind the names of the
+/// needed libraries, and is requested first.
 const BEFORE: u64 = 1 << 10;
 
 pub(super) struct Reader<'c, C: ?Sized> {
     content: &'c C,
-    /// The first piece that was read, to which strings lead back, and the last one.
+    /// The first window, which later strings often refer to, and the last one.
     windows: [Window; 2],
 }
 
 #[derive(Default)]
 struct Window {
-    /// Where it lies, in bytes from the file's start.
+    /// The offset in bytes from the start of the file.
     start: u64,
     bytes: Vec<u8>,
 }
@@ -47,7 +48,7 @@ impl<'c, C: Content + ?Sized> Reader<'c, C> {
         self.content.len()
     }
 
-    /// The bytes of a range, whose length the caller has limited.
+    /// Returns the bytes of a range, whose length the caller has limited.
     pub(super) fn get(&mut self, what: &'static str, offset: u64, len: u64) -> Result<&[u8], ReadError> {
         let file = self.len();
         let outside = Malformed::Outside { what, offset, len, file };
@@ -63,7 +64,8 @@ impl<'c, C: Content + ?Sized> Reader<'c, C> {
         window.range(offset, len).and_then(|range| window.bytes.get(range)).ok_or(outside.into())
     }
 
-    /// Reads a range within the file and some of what is around it. Tells which window has it.
+    /// Reads a range within the file and some bytes around it. Returns the index of the window that
+    /// holds it.
     fn read(&mut self, offset: u64, len: u64) -> Result<usize, ReadError> {
         let start = offset.saturating_sub(BEFORE);
         let size = (offset - start + len).max(WINDOW).min(self.len() - start);
@@ -78,7 +80,8 @@ impl<'c, C: Content + ?Sized> Reader<'c, C> {
         Ok(index)
     }
 
-    /// The bytes up to a NUL, which has to come among the next `left` of the file and after at most `limit`.
+    /// Returns the bytes up to a NUL, which must be among the next `left` bytes of the file and
+    /// follow at most `limit` bytes.
     pub(super) fn string(
         &mut self,
         what: &'static str,
@@ -86,7 +89,8 @@ impl<'c, C: Content + ?Sized> Reader<'c, C> {
         left: u64,
         limit: usize,
     ) -> Result<Vec<u8>, ReadError> {
-        // Most names are short: a long piece is read only for what has no end in a short one.
+        // Most names are short: a long range is read only for strings that do not end in a short
+        // one.
         for piece in [256, limit as u64 + 1] {
             let len = piece.min(left).min(self.len().saturating_sub(offset));
             let bytes = self.get(what, offset, len)?;

@@ -52,7 +52,8 @@ fn what_ends_early_is_malformed() {
     let whole = build.bytes();
     for len in 0..whole.len() {
         let result = Elf::read(&whole[..len]);
-        // What is cut off may be padding, or the end of a table of strings whose strings are all there.
+        // The truncated part may be padding, or the end of a string table whose strings are all
+        // complete.
         assert!(
             len > 400 || matches!(result, Err(ReadError::Malformed(_))),
             "{len} of {} bytes",
@@ -73,7 +74,7 @@ fn no_byte_makes_it_panic() {
         for value in [0, 1, 0x7f, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[at] = value;
-            // Either is fine.
+            // Either result is valid; it must not panic.
             let _ = Elf::read(&bytes[..]);
         }
     }
@@ -83,7 +84,7 @@ fn no_byte_makes_it_panic() {
 fn too_much_of_everything_is_refused() {
     let many = (0..=MAX_NEEDED).fold(Build::new(), |build, _| build.needs("x"));
     assert!(matches!(malformed(&many.bytes()), Malformed::TooMany { count: 4097, limit: 4096, .. }));
-    // A million needs are more bytes of tags than are read.
+    // A million needs take more bytes of tags than the limit.
     let mut million = Build::new();
     million.numbers = vec![(build::NEEDED, 0); 1_000_000];
     assert!(matches!(malformed(&million.bytes()), Malformed::TooMany { limit: MAX_DYNAMIC, .. }));
@@ -101,7 +102,7 @@ fn too_much_of_everything_is_refused() {
     assert!(matches!(malformed(&heavy.bytes()), Malformed::TooMany { .. }));
 }
 
-/// A file with a well-made start and nothing but zeros behind, which counts what is read of it.
+/// A file with a valid start and only zeros behind it, which counts the bytes that are read.
 struct Sparse {
     start: Vec<u8>,
     len: u64,
@@ -145,7 +146,7 @@ fn what_cannot_be_read_is_an_error_of_its_own() {
     assert!(matches!(Elf::read(&Broken), Err(ReadError::Io(_))));
 }
 
-/// Where the header of the last segment of a 64-bit library begins.
+/// The offset of the last segment's header in a 64-bit library.
 const LAST_SEGMENT: usize = 64 + 3 * 56;
 
 #[test]

@@ -1,18 +1,18 @@
-//! What `ldconfig` calls the architectures.
+//! The architectures as `ldconfig` identifies them.
 
-/// How the loader of one architecture marks libraries and compares their names.
+/// The flags by which the loader of one architecture marks libraries, and its order of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abi {
-    /// `flags` of an entry: 3 for a library of libc6, and in the second byte which of several architectures that one
-    /// machine can run.
+    /// `flags` of an entry: 3 for a library of libc6; the second byte identifies one of several
+    /// architectures that a machine can run.
     pub flags: u32,
-    /// The order of bytes.
+    /// True if the byte order is big-endian.
     pub big_endian: bool,
-    /// Whether C's `char` has a sign, which decides where names that are not ASCII are sorted.
+    /// True if C's `char` is signed, which affects the sort order of names that are not ASCII.
     signed_char: bool,
 }
 
-/// A library of libc6 for the one architecture that a machine can run.
+/// A library of libc6 for a machine that can run only one architecture.
 const LIBC6: u32 = 3;
 
 // `e_machine`.
@@ -32,8 +32,8 @@ const ELFCLASS64: u8 = 2;
 const ELFDATA2MSB: u8 = 2;
 
 impl Abi {
-    /// That of an ELF file with these header fields: `EI_CLASS`, `EI_DATA`, `e_machine`, `e_flags`. None when
-    /// glibc's loader has no name for it.
+    /// Returns the ABI of an ELF file with these header fields: `EI_CLASS`, `EI_DATA`, `e_machine`,
+    /// `e_flags`. `None` if glibc's loader does not define one.
     #[must_use]
     pub fn of_elf(class: u8, data: u8, machine: u16, e_flags: u32) -> Option<Self> {
         let is_64 = class == ELFCLASS64;
@@ -55,13 +55,14 @@ impl Abi {
         Some(Self { flags: kind << 8 | LIBC6, big_endian: data == ELFDATA2MSB, signed_char })
     }
 
-    /// A byte as C's `char` of this architecture.
+    /// Converts a byte to the value of C's `char` on this architecture.
     pub(super) fn char(self, byte: u8) -> i16 {
         if self.signed_char { i16::from(byte.cast_signed()) } else { i16::from(byte) }
     }
 }
 
-/// Hard or soft floating point; a file that says neither goes with both.
+/// Returns the flags for hard or soft floating point; a file that declares neither is compatible
+/// with both.
 fn arm(e_flags: u32) -> u32 {
     const EABI_VERSION: u32 = 0xff00_0000;
     const EABI_VERSION_5: u32 = 0x0500_0000;
@@ -86,7 +87,8 @@ fn riscv(e_flags: u32) -> Option<u32> {
 }
 
 fn loongarch(e_flags: u32) -> Option<u32> {
-    // Says which relocations the static linker may meet, and nothing of the library.
+    // Declares the relocations that the static linker may encounter, which is irrelevant to the
+    // loader.
     const OBJABI_V1: u32 = 0x40;
     match e_flags & !OBJABI_V1 {
         1 => Some(0x11),

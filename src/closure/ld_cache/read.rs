@@ -6,21 +6,24 @@ use super::{
     TAG_GENERATOR, TAG_GLIBC_HWCAPS,
 };
 
-/// The older format, which `ldconfig -c compat` writes before the newer one for loaders older than glibc 2.2.
+/// The older format, which `ldconfig -c compat` writes before the newer one for loaders older than
+/// glibc 2.2.
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 const OLD_HEADER_LEN: usize = 16;
 const OLD_ENTRY_LEN: usize = 12;
 
-/// No path is longer, and so no string of a cache.
+/// The maximum path length, and so the maximum length of a string in a cache.
 const MAX_STRING_LEN: usize = 4096;
 
 impl Cache {
-    /// Reads a file, in either order of bytes.
+    /// Parses a file in either byte order.
     ///
-    /// `wanted_big_endian` decides for files of glibc older than 2.33, which do not state their order.
+    /// `wanted_big_endian` is the byte order assumed for files of glibc older than 2.33, which do
+    /// not record theirs.
     ///
     /// # Errors
-    /// When it is no cache, or damaged, or has more than [`MAX_ENTRIES`] entries.
+    /// Returns an error if the file is not a cache, is damaged, or has more than [`MAX_ENTRIES`]
+    /// entries.
     pub fn parse(file: &[u8], wanted_big_endian: bool) -> Result<Self, CacheError> {
         let start = start(file, wanted_big_endian)?;
         let bytes = &file[start..];
@@ -39,7 +42,8 @@ impl Cache {
         if count > MAX_ENTRIES {
             return Err(CacheError::TooMany(count));
         }
-        // Extensions are found from the start of the file, everything else from that of the newer format.
+        // Offsets of extensions are relative to the start of the file, all others to that of the
+        // newer format.
         let extensions = Extensions::parse(Reader { bytes: file, big }, reader.u32(32)?)?;
         let entries = (0..to_usize(count)).map(|index| reader.entry(index, &extensions));
         Ok(Self {
@@ -50,7 +54,7 @@ impl Cache {
     }
 }
 
-/// Where the newer format begins.
+/// Returns the offset of the newer format.
 fn start(file: &[u8], big: bool) -> Result<usize, CacheError> {
     if !file.starts_with(OLD_MAGIC) {
         return Ok(0);
@@ -64,7 +68,7 @@ fn start(file: &[u8], big: bool) -> Result<usize, CacheError> {
 #[derive(Default)]
 struct Extensions<'a> {
     generator: &'a [u8],
-    /// Places of the names of subdirectories.
+    /// Offsets of the names of subdirectories.
     hwcaps: Vec<u32>,
 }
 
@@ -121,7 +125,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// None for an entry for all processors, and for the kind of `hwcap` that no loader since 2.37 looks at.
+    /// Returns `None` for an entry for all processors, and for the legacy kind of `hwcap` that
+    /// loaders since glibc 2.37 ignore.
     fn hwcaps(self, hwcap: u64, extensions: &Extensions<'_>) -> Result<Option<Hwcaps>, CacheError> {
         let isa_level = u16::try_from(hwcap >> ISA_LEVEL_SHIFT & u64::from(MAX_ISA_LEVEL));
         let isa_level = isa_level.expect("ten bits are taken");
@@ -147,7 +152,7 @@ impl<'a> Reader<'a> {
         bytes.map(|bytes| self.number(bytes)).ok_or(CacheError::Damaged("it ends early"))
     }
 
-    /// `bytes` are four.
+    /// Decodes four bytes as a number.
     fn number(self, bytes: &[u8]) -> u32 {
         let bytes = bytes.try_into().expect("four bytes are taken");
         if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }

@@ -11,22 +11,22 @@ use super::{Abi, Entry, Hwcaps, compare};
 use crate::closure::elf::{Elf, ReadError};
 use crate::resolve::resolve;
 
-/// What an ELF file says of itself.
+/// The properties that an ELF file declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Library {
     /// `DT_SONAME`.
     pub soname: Option<Vec<u8>>,
     /// Its architecture.
     pub abi: Abi,
-    /// The ISA level its GNU properties need; 0 when they need none.
+    /// The ISA level that its GNU properties require; 0 if they require none.
     pub isa_level: u16,
 }
 
 impl Library {
-    /// What a file says, if it is a shared library that `ldconfig` lists.
+    /// Reads a file; `None` if it is not a shared library that `ldconfig` lists.
     ///
     /// # Errors
-    /// When the file cannot be read. One that is no proper ELF file is no library.
+    /// Returns an error if the file cannot be read. A malformed ELF file is not a library.
     pub fn read<C: Content + ?Sized>(content: &C) -> io::Result<Option<Self>> {
         const ET_DYN: u16 = 3;
         let elf = match Elf::read(content) {
@@ -42,12 +42,12 @@ impl Library {
     }
 }
 
-/// What a tree's directories have for the cache.
+/// The cache entries and links for the directories of a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// The entries, each directory's after those of the ones before it.
+    /// The entries, in the order of the directories.
     pub entries: Vec<Entry>,
-    /// The links that the entries count on and that `ldconfig` would make or change.
+    /// The links that the entries depend on and that `ldconfig` would create or change.
     pub links: Vec<Link>,
 }
 
@@ -58,18 +58,19 @@ pub struct Link {
     pub directory: Vec<u8>,
     /// The name of the link: a soname.
     pub name: Vec<u8>,
-    /// The file of the same directory it leads to.
+    /// The file in the same directory that it points to.
     pub target: Vec<u8>,
 }
 
-/// Lists the libraries of `directories`, which are paths of the tree: those of `/etc/ld.so.conf`, and then the
-/// loader's own. Of one directory under two names the first name counts; one that is not there is passed over.
+/// Lists the libraries of `directories`, which are paths of the tree: those of `/etc/ld.so.conf`,
+/// followed by the loader's own. A directory that is given by two names is listed under the first;
+/// missing directories are skipped.
 ///
-/// `inspect` reads an inode that is a regular file; it is none when that is no shared library with a dynamic
-/// section. It is asked once for each file.
+/// `inspect` reads a regular file by its inode; it returns `None` if the file is not a shared
+/// library with a dynamic section. It is called once for each file.
 ///
 /// # Errors
-/// Those of `inspect`.
+/// Returns the errors of `inspect`.
 pub fn scan<C, E>(
     tree: &Tree<C>,
     directories: &[Vec<u8>],
@@ -90,7 +91,7 @@ pub fn scan<C, E>(
     Ok(scan)
 }
 
-/// Whether a name is one of a library or a loader.
+/// Returns true if a name is that of a library or a loader.
 #[must_use]
 pub fn is_library_name(name: &[u8]) -> bool {
     let has_so = name.windows(3).any(|part| part == b".so");
@@ -102,11 +103,11 @@ pub fn is_library_name(name: &[u8]) -> bool {
 struct Directory {
     path: Vec<u8>,
     inode: InodeId,
-    /// The name of this subdirectory of `glibc-hwcaps`, if it is one.
+    /// The name of the glibc-hwcaps subdirectory, if it is one.
     hwcaps: Option<Vec<u8>>,
 }
 
-/// Each directory once, in order, followed by the subdirectories of its `glibc-hwcaps`.
+/// Returns each directory once, in order, followed by the subdirectories of its `glibc-hwcaps`.
 fn with_hwcaps<C>(tree: &Tree<C>, directories: &[Vec<u8>]) -> Vec<Directory> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
@@ -140,7 +141,7 @@ fn without_slashes_at_end(path: &[u8]) -> &[u8] {
     &path[..len]
 }
 
-/// A name that may stand for a soname.
+/// A name that may be listed for a soname.
 struct Candidate<'a> {
     name: &'a [u8],
     is_link: bool,
@@ -148,7 +149,7 @@ struct Candidate<'a> {
 }
 
 impl Directory {
-    /// The names that may be those of libraries.
+    /// Returns the names that may be those of libraries.
     fn candidates<'a, C>(&self, tree: &'a Tree<C>) -> impl Iterator<Item = (&'a Name, &'a InodeId)> {
         let in_hwcaps = self.hwcaps.is_some();
         tree.entries(self.inode).into_iter().flatten().filter(move |(name, inode)| {
@@ -158,7 +159,7 @@ impl Directory {
         })
     }
 
-    /// The regular file that a name leads to.
+    /// Resolves a name to a regular file.
     fn file<C>(&self, tree: &Tree<C>, name: &Name, inode: InodeId) -> Option<InodeId> {
         let file = match &tree.get(inode).kind {
             Kind::Symlink(_) => resolve(tree, &[&self.path, &b"/"[..], name.as_bytes()].concat())?,
@@ -177,7 +178,7 @@ impl Directory {
             let soname = library.soname.as_deref().unwrap_or(name);
             let is_link = matches!(tree.get(*inode).kind, Kind::Symlink(_)) && is_name_of(name, soname);
             let candidate = Candidate { name, is_link, library };
-            // A link of its own is listed by its name, which programs may ask for too.
+            // A link of this kind is listed by its own name, which programs may request too.
             let listed = if is_link { name } else { soname };
             match by_soname.get_mut(listed) {
                 Some(before) if before.is_older(&candidate) => *before = candidate,
@@ -194,7 +195,8 @@ impl Directory {
 
     fn add<C>(&self, tree: &Tree<C>, soname: Vec<u8>, candidate: &Candidate<'_>, scan: &mut Scan) {
         let library = candidate.library;
-        // Of the others the link is named, which stays when the file it leads to is replaced by a newer one.
+        // Outside glibc-hwcaps the entry names the link, which stays valid when its target is
+        // replaced by a newer one.
         let file = if self.hwcaps.is_some() { candidate.name } else { &soname[..] };
         let path = [&self.path, &b"/"[..], file].concat();
         if self.hwcaps.is_none() && !candidate.is_link && !self.leads_to(tree, &soname, candidate.name) {
@@ -211,7 +213,7 @@ impl Directory {
         scan.entries.push(Entry { name: soname, path, flags: library.abi.flags, hwcaps });
     }
 
-    /// Whether a name leads to the file, or is a file that no link may replace.
+    /// Returns true if a name resolves to the file, or is a file that a link must not replace.
     fn leads_to<C>(&self, tree: &Tree<C>, name: &[u8], file: &[u8]) -> bool {
         let at = |name: &[u8]| resolve(tree, &[&self.path, &b"/"[..], name].concat());
         let is_file = tree
@@ -222,7 +224,7 @@ impl Directory {
 }
 
 impl Candidate<'_> {
-    /// A file is rather taken than a link, and then the one with the higher numbers in its name.
+    /// A file is preferred to a link, and a name with higher numbers to one with lower.
     fn is_older(&self, other: &Self) -> bool {
         match (self.is_link, other.is_link) {
             (true, false) => true,
@@ -232,13 +234,13 @@ impl Candidate<'_> {
     }
 }
 
-/// Whether a link's name is the soname or the name for the static linker, `libx.so` of `libx.so.1`. Any other link
-/// counts as a file.
+/// Returns true if a link's name is the soname or the name for the static linker, `libx.so` of
+/// `libx.so.1`. Any other link counts as a file.
 fn is_name_of(link: &[u8], soname: &[u8]) -> bool {
     link == soname || link.ends_with(b".so") && soname.starts_with(link)
 }
 
-/// What package managers and prelink leave for a moment.
+/// Returns true for temporary files of package managers and prelink.
 fn is_temporary(name: &[u8]) -> bool {
     const PRELINK: &[u8] = b".#prelink#";
     let random_end = name.len().checked_sub(PRELINK.len() + 7).map(|start| &name[start..]);

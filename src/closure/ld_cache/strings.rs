@@ -1,8 +1,8 @@
-//! The string table: every string once, and none that is the end of another.
+//! The string table, which stores every string once and shares the bytes of common suffixes.
 
 use std::collections::BTreeMap;
 
-/// Strings and where they are. A string that ends another shares its bytes.
+/// Strings and their offsets. A string that is a suffix of another shares its bytes.
 pub(super) struct StringTable<'a> {
     offsets: BTreeMap<&'a [u8], usize>,
     bytes: Vec<u8>,
@@ -11,14 +11,15 @@ pub(super) struct StringTable<'a> {
 impl<'a> StringTable<'a> {
     pub(super) fn new(strings: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut sorted: Vec<&[u8]> = strings.collect();
-        // From their ends, downwards: a string comes directly behind the ones it ends.
+        // Sorted by their reversed bytes in descending order: a string follows those that it is a
+        // suffix of.
         sorted.sort_unstable_by(|one, other| other.iter().rev().cmp(one.iter().rev()));
         sorted.dedup();
         let mut table = Self { offsets: BTreeMap::new(), bytes: Vec::new() };
         let mut previous: &[u8] = b"";
         for (index, string) in sorted.into_iter().enumerate() {
             let offset = if index > 0 && previous.ends_with(string) {
-                // The last one written ends with its NUL at the end of the table.
+                // The last string written ends with its NUL at the end of the table.
                 table.bytes.len() - 1 - string.len()
             } else {
                 table.bytes.extend(string);
@@ -31,7 +32,7 @@ impl<'a> StringTable<'a> {
         table
     }
 
-    /// Where a string of the table begins.
+    /// Returns the offset of a string of the table.
     pub(super) fn offset(&self, string: &[u8]) -> usize {
         *self.offsets.get(string).expect("the table was made of all strings")
     }

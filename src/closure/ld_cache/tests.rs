@@ -141,7 +141,7 @@ fn architectures() {
     assert_eq!(flags(2, 1, 0xffff, 0), None);
 }
 
-/// What a scan lists of a tree whose files are libraries of the soname that is their content.
+/// Scans a tree in which the content of each file is the soname of a library.
 fn listed(tree: &Tree<Vec<u8>>, directories: &[&str]) -> Scan {
     let directories: Vec<Vec<u8>> = directories.iter().map(|path| path.as_bytes().to_vec()).collect();
     let inspect = |inode: InodeId| {

@@ -1,4 +1,4 @@
-//! How glibc searches (`_dl_map_object` of `elf/dl-load.c`).
+//! The library search of glibc (`_dl_map_object` of `elf/dl-load.c`).
 //!
 //! ```text
 //! a name with '/'        that path
@@ -8,9 +8,9 @@
 //! the loader's own       directories
 //! ```
 //!
-//! What is left out, for it is not of the tree or the program: `LD_LIBRARY_PATH` and `LD_PRELOAD`, `/etc/ld.so.preload`
-//! (which has to be asked for), and the processor that a file is marked as made for (`GNU_PROPERTY_X86_ISA_1_NEEDED`):
-//! a loader passes over a file that its processor cannot run.
+//! Not considered, since they are not part of the tree or the program: `LD_LIBRARY_PATH` and
+//! `LD_PRELOAD`, `/etc/ld.so.preload` (which must be requested), and the ISA level of a file
+//! (`GNU_PROPERTY_X86_ISA_1_NEEDED`): a loader skips a file that its processor cannot run.
 
 use std::io;
 use std::rc::Rc;
@@ -26,23 +26,24 @@ use crate::closure::ld_cache::scan::is_library_name;
 use crate::closure::object::Object;
 use crate::resolve::Resolved;
 
-/// A glibc's loader.
+/// A glibc loader.
 #[derive(Clone, Debug)]
 pub(in crate::closure) struct Glibc {
     abi: Abi,
-    /// The directories that were compiled in.
+    /// The compiled-in directories.
     system: Vec<Vec<u8>>,
-    /// What `$LIB` stands for.
+    /// The expansion of `$LIB`.
     lib: Vec<u8>,
-    /// What `ldconfig` would look through for the cache.
+    /// The directories that `ldconfig` would scan for the cache.
     cached: Vec<Vec<u8>>,
-    /// The subdirectories of `glibc-hwcaps` that are kept, the best first.
+    /// The subdirectories of `glibc-hwcaps` that are kept, best first.
     hwcaps: Vec<&'static [u8]>,
-    /// What is wrong about the configuration.
+    /// Warnings about the configuration.
     pub(in crate::closure) warnings: Rc<[String]>,
 }
 
-/// The most bytes of a loader that are searched for its directories. It has 250,000.
+/// The maximum number of bytes of a loader that are searched for its directories. A loader has
+/// about 250,000.
 const MAX_LOADER: usize = 8 << 20;
 
 impl Glibc {
@@ -58,7 +59,7 @@ impl Glibc {
         let mut cached = Vec::new();
         let mut seen: Vec<InodeId> = Vec::new();
         for path in conf.directories.iter().chain(&system) {
-            // ldconfig passes over a directory that it has seen by another path.
+            // ldconfig skips a directory that it has already seen under another path.
             match files.directory(path) {
                 Some(directory) if !seen.contains(&directory.id) => {
                     seen.push(directory.id);
@@ -71,12 +72,12 @@ impl Glibc {
         Ok(Self { abi, system, lib, cached, hwcaps: hwcaps.of(abi), warnings: conf.warnings.into() })
     }
 
-    /// The directories that `ldconfig` looks through for the cache, in its order.
+    /// Returns the directories that `ldconfig` scans for the cache, in its order.
     pub(in crate::closure) fn cached(&self) -> &[Vec<u8>] {
         &self.cached
     }
 
-    /// Looks for a library that is not loaded yet.
+    /// Searches for a library that is not loaded yet.
     pub(super) fn search<C: Content>(
         &self,
         files: &mut Files<'_, C>,
@@ -96,7 +97,7 @@ impl Glibc {
         Ok(search.found)
     }
 
-    /// Opens a path that the name of a library is.
+    /// Opens a library whose name is a path.
     fn open<C: Content>(&self, files: &mut Files<'_, C>, path: &[u8], found: &mut Found) -> io::Result<()> {
         let shown = path.escape_ascii();
         if !path.starts_with(b"/") {
@@ -115,7 +116,7 @@ impl Glibc {
         Ok(())
     }
 
-    /// Replaces `$ORIGIN`, `$LIB` and `$PLATFORM`. None where the loader drops the text.
+    /// Expands `$ORIGIN`, `$LIB` and `$PLATFORM`. `None` if the loader drops the text.
     fn expand(&self, object: &Object, text: &[u8], warnings: &mut Vec<String>) -> Option<Vec<u8>> {
         if !text.contains(&b'$') {
             return Some(text.to_vec());
@@ -158,7 +159,7 @@ impl Glibc {
         Some(expanded)
     }
 
-    /// The directories of a `DT_RPATH` or `DT_RUNPATH`.
+    /// Splits a `DT_RPATH` or `DT_RUNPATH` into directories.
     fn split(&self, object: &Object, path: &[u8], warnings: &mut Vec<String>) -> Vec<Vec<u8>> {
         if path.is_empty() {
             return Vec::new();
@@ -184,12 +185,12 @@ impl Glibc {
     }
 }
 
-/// The longest that one directory may get.
+/// The maximum length of one expanded directory in bytes.
 const MAX_EXPANDED: usize = 1 << 14;
-/// The most directories of one search path.
+/// The maximum number of directories in one search path.
 const MAX_DIRECTORIES: usize = 1024;
 
-/// The object that goes by a name: it was loaded by it, or is called so by its `DT_SONAME`.
+/// Finds the object that was loaded by a name, or has it as its `DT_SONAME`.
 pub(super) fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
     objects
         .iter()
@@ -199,17 +200,17 @@ pub(super) fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
 struct Search<'s> {
     glibc: &'s Glibc,
     name: &'s [u8],
-    /// The least of the better processors that an earlier directory has a build for, by its index: whoever runs that
-    /// one, or is better still, looks no further.
+    /// The index of the lowest variant found in an earlier directory: a processor that supports it
+    /// does not search any further.
     least: Option<usize>,
     found: Found,
 }
 
-/// What is in one place.
+/// The result of one attempt.
 enum Tried {
     Nothing,
     Taken(Candidate),
-    /// The directories that come after it in the same list are not looked into.
+    /// The remaining directories of the same list are not searched.
     Stop,
 }
 
@@ -238,7 +239,8 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The `DT_RPATH` of an object, of what loaded it, and so on: the last is the program.
+    /// Searches the `DT_RPATH` of an object, of the object that loaded it, and so on up to the
+    /// program.
     fn rpaths<C: Content>(
         &mut self,
         files: &mut Files<'_, C>,
@@ -267,7 +269,7 @@ impl Search<'_> {
         self.directories(files, &directories)
     }
 
-    /// Looks into directories, the first first.
+    /// Searches directories in order.
     fn directories<C: Content>(&mut self, files: &mut Files<'_, C>, paths: &[Vec<u8>]) -> io::Result<()> {
         for path in paths {
             let path = without_slashes(path);
@@ -293,7 +295,8 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Looks into the cache that `ldconfig` would make. A better build comes before a directory that comes first.
+    /// Searches the cache that `ldconfig` would create. In it, a better variant takes precedence
+    /// over the order of directories.
     fn cache<C: Content>(&mut self, files: &mut Files<'_, C>, no_default: bool) -> io::Result<()> {
         if !is_library_name(self.name) {
             return Ok(());
@@ -317,7 +320,8 @@ impl Search<'_> {
                 self.found.base = Some(candidate);
             }
         }
-        // With DF_1_NODEFLIB what the cache says is dropped if it lies beneath a directory of the loader's own.
+        // With DF_1_NODEFLIB an entry of the cache is ignored if it lies beneath a default
+        // directory.
         let dropped = |candidate: &Candidate| {
             let is_beneath = |own: &Vec<u8>| candidate.opened.starts_with(&join(own, b""));
             no_default && glibc.system.iter().any(is_beneath)
@@ -329,7 +333,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The subdirectories for better processors that still have to be looked into.
+    /// Returns the glibc-hwcaps subdirectories that are still to be searched.
     fn better<C: Content>(
         &self,
         files: &mut Files<'_, C>,
@@ -378,7 +382,7 @@ impl Search<'_> {
                     self.found.foreign.push(opened);
                 }
             }
-            // ldconfig says so and goes on.
+            // ldconfig reports the file and continues.
             Verdict::Fatal(_) if for_cache => {}
             Verdict::Fatal(why) => {
                 self.found.fatal = Some((opened, why));
@@ -388,7 +392,8 @@ impl Search<'_> {
         Ok(Tried::Nothing)
     }
 
-    /// Whether `ldconfig` would enter the file by this name: by its `DT_SONAME`, else by its own name.
+    /// Returns true if `ldconfig` would list the file under this name: its `DT_SONAME`, or else its
+    /// own name.
     fn is_cached<C: Content>(&self, files: &mut Files<'_, C>, id: InodeId) -> io::Result<bool> {
         let parsed = files.elf(id)?;
         let soname = parsed.as_ref().ok().and_then(|elf| elf.dynamic.as_ref()?.soname.as_deref());
@@ -396,9 +401,9 @@ impl Search<'_> {
     }
 }
 
-/// The directories that were compiled into a loader: paths that end in `/`, one after another, each with a NUL.
+/// Finds the directories compiled into a loader: consecutive NUL-terminated paths that end in `/`.
 ///
-/// Each has a component that begins with `lib`, which tells them from other text.
+/// Each has a component that starts with `lib`, which distinguishes them from other text.
 fn compiled_in(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut run: Vec<Vec<u8>> = Vec::new();
     for text in bytes.split(|byte| *byte == 0) {
@@ -420,7 +425,8 @@ fn directory(text: &[u8]) -> Option<&[u8]> {
     fits.then_some(path)
 }
 
-/// The directories of a loader that does not show what was compiled into it, by where it lies.
+/// Returns the usual directories by the loader's location, for a loader whose file does not contain
+/// them.
 fn usual(loader: &[u8], abi: Abi) -> Vec<Vec<u8>> {
     let name = loader.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     if name.windows(7).any(|part| part == b"-linux-") {
@@ -434,14 +440,15 @@ fn usual(loader: &[u8], abi: Abi) -> Vec<Vec<u8>> {
     }
 }
 
-/// What `$LIB` stands for: the first directory from the component on that begins with `lib`.
+/// Returns the expansion of `$LIB`: the first directory, starting at the component that begins with
+/// `lib`.
 fn library_part(system: &[Vec<u8>]) -> Vec<u8> {
     let first = system.first().map(Vec::as_slice).unwrap_or_default();
     let start = first.windows(4).rposition(|part| part == b"/lib").map_or(0, |slash| slash + 1);
     first.get(start..).unwrap_or_default().to_vec()
 }
 
-/// What the kernel calls the least processor of a machine (`AT_PLATFORM`).
+/// Returns the kernel's name for the baseline processor of a machine (`AT_PLATFORM`).
 fn platform(abi: Abi) -> &'static [u8] {
     match (abi.machine, abi.class) {
         (62, _) => b"x86_64",

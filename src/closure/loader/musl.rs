@@ -1,4 +1,4 @@
-//! How musl searches (`load_library` of `ldso/dynlink.c`).
+//! The library search of musl (`load_library` of `ldso/dynlink.c`).
 //!
 //! ```text
 //! its own libraries      libc, libpthread, libm … are the loader itself
@@ -7,8 +7,8 @@
 //! its configured ones    /etc/ld-musl-ARCH.path, or else /lib:/usr/local/lib:/usr/lib
 //! ```
 //!
-//! The first file that can be opened ends the search, whatever machine it is for. `LD_LIBRARY_PATH` and `LD_PRELOAD` are
-//! not of the tree, and left out.
+//! The first file that can be opened ends the search, whatever machine it is for. `LD_LIBRARY_PATH`
+//! and `LD_PRELOAD` are not part of the tree, and are ignored.
 
 use std::io;
 
@@ -19,19 +19,19 @@ use crate::closure::files::{Files, base_name, join, parent};
 use crate::closure::object::Object;
 use crate::resolve::Resolved;
 
-/// A musl's loader.
+/// A musl loader.
 #[derive(Clone, Debug)]
 pub(in crate::closure) struct Musl {
-    /// The directories that are searched last.
+    /// The default directories, which are searched last.
     system: Vec<Vec<u8>>,
-    /// The file that names them, if there is one: the loader reads it whenever it runs.
+    /// The file that configures them, if it exists: the loader reads it at every start.
     pub(in crate::closure) configuration: Option<Resolved>,
 }
 
-/// What stands for the loader itself, between `lib` and the next dot.
+/// Names provided by the loader itself: the part between `lib` and the next dot.
 const OWN: [&[u8]; 7] = [b"c.", b"pthread.", b"rt.", b"m.", b"dl.", b"util.", b"xnet."];
 
-/// The most bytes of the path file.
+/// The maximum size of the path file in bytes.
 const MAX_BYTES: usize = 1 << 16;
 
 impl Musl {
@@ -45,7 +45,7 @@ impl Musl {
             let name = name.strip_prefix(b"ld-musl-").or_else(|| name.strip_prefix(b"libc.musl-"))?;
             name.strip_suffix(b".so.1")
         });
-        // The prefix it was installed with is what is above the directory it lies in.
+        // Its installation prefix is the parent of the directory that contains it.
         let prefix = match parent(parent(interpreter)) {
             b"/" => b"",
             prefix => prefix,
@@ -59,7 +59,7 @@ impl Musl {
         Ok(Self { system: split(&system), configuration })
     }
 
-    /// Looks for a library that is not loaded yet.
+    /// Searches for a library that is not loaded yet.
     pub(super) fn search<C: Content>(
         &self,
         files: &mut Files<'_, C>,
@@ -94,14 +94,15 @@ impl Musl {
     }
 }
 
-/// The object that goes by a name. `DT_SONAME` means nothing here.
+/// Finds the object that was loaded by a name. musl ignores `DT_SONAME`.
 pub(super) fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
     let is_own = name.strip_prefix(b"lib").is_some_and(|rest| OWN.iter().any(|own| rest.starts_with(own)));
     if is_own { objects.iter().position(|object| object.is_loader) } else { None }
         .or_else(|| objects.iter().position(|object| object.is_called(name)))
 }
 
-/// The directories of an object's search path: none where it holds a `$` that is not that of `$ORIGIN`.
+/// Returns the directories of an object's search path: none if it contains a `$` other than that of
+/// `$ORIGIN`.
 fn search_path(object: &Object, warnings: &mut Vec<String>) -> Vec<Vec<u8>> {
     let dynamic = object.elf.dynamic.as_ref();
     let Some(path) = dynamic.and_then(|dynamic| dynamic.runpath.as_ref().or(dynamic.rpath.as_ref())) else {
@@ -132,7 +133,7 @@ fn split(path: &[u8]) -> Vec<Vec<u8>> {
     parts.filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
-/// Tries the file of the name in a directory. Says whether the search goes on.
+/// Tries the file of the name in a directory. Returns true if the search continues.
 fn try_in<C: Content>(
     files: &mut Files<'_, C>,
     abi: crate::closure::elf::Abi,

@@ -1,14 +1,15 @@
-//! ELF files made byte by byte: all that a loader looks at, and nothing to run. glibc's own loader lists what they need.
+//! Synthetic ELF files: everything that a loader reads, but no code. glibc's own loader can list
+//! their needs.
 //!
 //! ```text
 //! ELF header │ program headers │ PT_INTERP │ strings │ PT_NOTE │ symbol 0, its hash table │ PT_DYNAMIC
 //! └───────────────────────────────────── one PT_LOAD, address 0 ───────────────────────────────────┘
 //! ```
 
-/// What goes into a file.
+/// The content of a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Build {
-    /// 64 bits, not 32.
+    /// True for a 64-bit file, false for 32 bits.
     pub(crate) wide: bool,
     pub(crate) big_endian: bool,
     /// `e_machine`.
@@ -31,7 +32,7 @@ pub(crate) const AUXILIARY: u64 = 0x7fff_fffd;
 pub(crate) const FILTER: u64 = 0x7fff_ffff;
 
 impl Build {
-    /// A library for x86-64 that needs nothing.
+    /// Creates a library for x86-64 without any needs.
     pub(crate) fn new() -> Self {
         Self {
             wide: true,
@@ -44,7 +45,7 @@ impl Build {
         }
     }
 
-    /// A program for x86-64 that glibc loads.
+    /// Creates a program for x86-64 that is loaded by glibc.
     pub(crate) fn program() -> Self {
         Self { interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()), ..Self::new() }
     }
@@ -63,7 +64,7 @@ impl Build {
         self
     }
 
-    /// For another machine: its class, byte order and number.
+    /// Sets the machine: its class, byte order and number.
     pub(crate) fn machine(self, wide: bool, big_endian: bool, machine: u16) -> Self {
         Self { wide, big_endian, machine, ..self }
     }
@@ -77,7 +78,7 @@ impl Build {
         if self.big_endian { value.to_be_bytes().to_vec() } else { value.to_le_bytes().to_vec() }
     }
 
-    /// As wide as an address.
+    /// Encodes a word of the size of an address.
     fn word(&self, value: u64) -> Vec<u8> {
         match (self.wide, self.big_endian) {
             (false, _) => self.u32(value),
@@ -96,7 +97,7 @@ impl Build {
         }
     }
 
-    /// The file.
+    /// Encodes the file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let (header, entry, tag) = if self.wide { (64, 56, 16) } else { (52, 32, 8) };
         let segments = 3 + u64::from(self.interpreter.is_some()) + u64::from(!self.notes.is_empty());
@@ -118,7 +119,7 @@ impl Build {
         let notes_at = place(self.notes.len());
         let symbol = vec![0; 32];
         let symbol_at = place(symbol.len());
-        // One bucket and one symbol; on s390x the numbers are wider.
+        // One bucket and one symbol; on s390x the numbers are 64-bit.
         let is_s390x = self.wide && self.machine == 22;
         let number = |value| if is_s390x { self.word(value) } else { self.u32(value) };
         let hash = [1, 1, 0, 0].map(number).concat();
@@ -131,7 +132,7 @@ impl Build {
         ]);
         tags.push((4, hash_at));
         tags.extend(&self.numbers);
-        // A zeroed DT_DEBUG, which the loader fills in for a program.
+        // A zeroed DT_DEBUG, which the loader sets for a program.
         tags.extend([(21, 0), (0, 0)]);
         let dynamic: Vec<u8> =
             tags.iter().flat_map(|(tag, value)| [self.word(*tag), self.word(*value)].concat()).collect();

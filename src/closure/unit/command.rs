@@ -5,7 +5,7 @@ use super::settings::Settings;
 use crate::closure::Kind;
 use crate::closure::need::{Needs, PATH, What};
 
-/// The keys of each section that start programs.
+/// The keys in each section that start programs.
 const COMMANDS: [(&str, &[&str]); 4] = [
     (
         "Service",
@@ -25,11 +25,11 @@ const COMMANDS: [(&str, &[&str]); 4] = [
     ("Swap", &[]),
 ];
 
-/// What systemd itself runs for units of a kind.
+/// The programs that systemd itself runs for units of a type.
 const OF_KIND: [(&[u8], &[&[u8]]); 2] =
     [(b"mount", &[b"mount", b"umount"]), (b"swap", &[b"swapon", b"swapoff"])];
 
-/// The most words and bytes of a command line that are looked at.
+/// The maximum number of words of a command line that are examined.
 const MAX_WORDS: usize = 10_000;
 
 /// Adds the programs that a unit starts.
@@ -78,15 +78,15 @@ fn search_path(settings: &Settings, section: &str) -> Vec<Vec<u8>> {
 /// One program that a command line starts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Command {
-    /// As it is written, without quotes; specifiers are not expanded.
+    /// The program as written, without quotes; specifiers are not expanded.
     pub(super) program: Vec<u8>,
-    /// `-`: it does not matter whether it succeeds, nor whether it is there.
+    /// The prefix `-`: failure is ignored, even if the program does not exist.
     pub(super) may_fail: bool,
-    /// `|`: a shell starts it.
+    /// The prefix `|`: run by a shell.
     pub(super) is_for_shell: bool,
 }
 
-/// The programs of a command line: several are separated by a `;` between spaces.
+/// Splits a command line into its programs, which are separated by a `;` between spaces.
 pub(super) fn commands(line: &[u8]) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut is_first = true;
@@ -112,11 +112,12 @@ pub(super) fn commands(line: &[u8]) -> Vec<Command> {
 
 struct Word {
     text: Vec<u8>,
-    /// It is a `;` without quotes.
+    /// True for an unquoted `;`.
     is_separator: bool,
 }
 
-/// Splits a command line as systemd does: quotes of either kind around parts of words, and C's escapes.
+/// Splits a command line as systemd does, with single or double quotes around parts of words, and C
+/// escapes.
 struct Words<'a> {
     rest: &'a [u8],
 }
@@ -148,7 +149,7 @@ impl Iterator for Words<'_> {
 }
 
 impl Words<'_> {
-    /// What follows a backslash.
+    /// Decodes the escape after a backslash.
     fn unescape(&mut self, text: &mut Vec<u8>) {
         let escape = self.rest;
         let [byte, after @ ..] = escape else {
@@ -171,15 +172,15 @@ impl Words<'_> {
                 self.number(text, b"\\", 8, 3);
             }
             b'\\' | b'"' | b'\'' | b';' => text.push(*byte),
-            // Not an escape: systemd keeps both.
+            // Not a valid escape: systemd keeps both bytes.
             other => text.extend([b'\\', other]),
         }
     }
 
-    /// A byte in so many digits, or what stands for itself when these are none.
+    /// Decodes a byte in `count` digits; if they are not valid digits, adds `otherwise`.
     fn number(&mut self, text: &mut Vec<u8>, otherwise: &[u8], radix: u32, count: usize) {
         let digits = self.rest.get(..count).and_then(|digits| str::from_utf8(digits).ok());
-        // A sign is a digit to the parser.
+        // The number parser would accept a sign as a digit.
         let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         match digits.and_then(|digits| u8::from_str_radix(digits, radix).ok()) {
             Some(byte) => {

@@ -11,24 +11,27 @@ use crate::closure::file;
 use crate::error::Result;
 use crate::resolve::{MAX_LINKS, resolve};
 
-/// A unit as it lies in the tree.
+/// A unit as found in the tree.
 pub(super) struct Loaded {
-    /// What it is called in the end, when it was asked for by an alias.
+    /// The final name, after resolving aliases.
     pub(super) name: UnitName,
-    /// Paths of its file, its drop-ins and the links in its `.wants` directories.
+    /// The paths of its file, its drop-ins and the links in its `.wants` directories.
     pub(super) files: Vec<Vec<u8>>,
-    /// Paths of the links that matter by themselves: aliases, and masks, which lead to nothing in a tree.
+    /// The paths of the links that are significant by themselves: aliases, and masks, whose target
+    /// does not exist in a tree.
     pub(super) names: Vec<Vec<u8>>,
-    /// Its settings; none when it is masked.
+    /// The settings; `None` if the unit is masked.
     pub(super) settings: Option<Settings>,
-    /// What lies in its `.wants`, `.requires` and `.upholds` directories: which of these, and the unit.
+    /// The entries of its `.wants`, `.requires` and `.upholds` directories: the relation, and the
+    /// unit.
     pub(super) linked: Vec<(&'static [u8], Vec<u8>)>,
 }
 
-/// Loads a unit; none when it is not in the tree. A unit without a file that has drop-ins or `.wants` is not either.
+/// Loads a unit; `None` if it is not in the tree. A unit that has only drop-ins or `.wants` does
+/// not exist either.
 ///
 /// # Errors
-/// When a file cannot be read or is too long.
+/// Returns an error if a file cannot be read or is too long.
 pub(super) fn load<C: Content>(tree: &Tree<C>, asked: &UnitName) -> Result<Option<Loaded>> {
     let mut loaded = Loaded {
         name: asked.clone(),
@@ -72,7 +75,7 @@ enum Found {
     File { path: Vec<u8>, text: Vec<u8> },
 }
 
-/// A unit by its own name, or as an instance.
+/// Finds a unit by its own name, or by that of its template.
 fn find<C: Content>(tree: &Tree<C>, name: &UnitName) -> Result<Option<Found>> {
     for file_name in [Some(name.as_bytes().to_vec()), name.template()].into_iter().flatten() {
         for directory in SEARCH_PATH {
@@ -94,7 +97,7 @@ fn find<C: Content>(tree: &Tree<C>, name: &UnitName) -> Result<Option<Found>> {
             match file::read(tree, &path)? {
                 Some(text) if text.is_empty() => return Ok(Some(Found::Masked(path))),
                 Some(text) => return Ok(Some(Found::File { path, text })),
-                // A link to nowhere hides nothing.
+                // A dangling link does not hide later directories.
                 None => {}
             }
         }
@@ -102,8 +105,8 @@ fn find<C: Content>(tree: &Tree<C>, name: &UnitName) -> Result<Option<Found>> {
     Ok(None)
 }
 
-/// Reads the drop-ins of all names of the unit, in the order of their own names. Of several with one name that of the
-/// more special directory counts.
+/// Reads the drop-ins for all names of the unit, sorted by file name. If several have the same
+/// name, the one of the most specific directory wins.
 fn add_drop_ins<C: Content>(
     tree: &Tree<C>,
     aliases: &[UnitName],
@@ -147,7 +150,8 @@ fn add_linked<C>(tree: &Tree<C>, aliases: &[UnitName], loaded: &mut Loaded) {
             for unit in tree.entries(inode).into_iter().flat_map(BTreeMap::keys).map(|name| name.as_bytes()) {
                 let Some(unit_name) = UnitName::parse(unit) else { continue };
                 let unit_name = loaded.name.instance_of(unit_name.as_bytes()).unwrap_or(unit_name);
-                // Only the name of the link counts, so it is kept though what it leads to may be elsewhere.
+                // Only the name of the link is significant, so the link is kept even if its target
+                // is elsewhere.
                 loaded.names.push([&path, &b"/"[..], unit].concat());
                 loaded.linked.push((kind, unit_name.as_bytes().to_vec()));
             }

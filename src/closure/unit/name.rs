@@ -1,8 +1,8 @@
-//! Names of units, and what specifiers make of them.
+//! Names of units, and the expansion of specifiers.
 
 use crate::error::{Error, ErrorKind};
 
-/// The longest name that systemd takes.
+/// The maximum length of a unit name in systemd, in bytes.
 const MAX_LEN: usize = 255;
 
 const KINDS: [&[u8]; 11] = [
@@ -23,16 +23,16 @@ const KINDS: [&[u8]; 11] = [
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct UnitName {
     name: Vec<u8>,
-    /// Where the `.` before the kind is.
+    /// The position of the `.` before the type.
     dot: usize,
-    /// Where the first `@` is.
+    /// The position of the first `@`.
     at: Option<usize>,
 }
 
 /// A text with its specifiers expanded.
 pub(super) struct Expanded {
     pub(super) text: Vec<u8>,
-    /// Whether all of them are known before the system runs.
+    /// True if all of them are known before boot.
     pub(super) is_known: bool,
 }
 
@@ -61,12 +61,12 @@ impl UnitName {
         &self.name[..self.at.unwrap_or(self.dot)]
     }
 
-    /// None for what is no instance; empty for a template.
+    /// Returns the instance name: `None` if it is not an instance; empty for a template.
     pub(super) fn instance(&self) -> Option<&[u8]> {
         self.at.map(|at| &self.name[at + 1..self.dot])
     }
 
-    /// The name of the template of an instance.
+    /// Returns the name of an instance's template.
     pub(super) fn template(&self) -> Option<Vec<u8>> {
         self.instance().filter(|instance| !instance.is_empty()).map(|_| self.template_of_kind(self.kind()))
     }
@@ -79,7 +79,7 @@ impl UnitName {
         [&self.name[..=self.dot], kind].concat()
     }
 
-    /// The unit of this name, as the same instance if it is a template.
+    /// Returns the unit of this name, with the same instance if it is a template.
     pub(super) fn instance_of(&self, other: &[u8]) -> Option<Self> {
         let other = Self::parse(other)?;
         match (other.instance(), self.instance()) {
@@ -90,8 +90,8 @@ impl UnitName {
         }
     }
 
-    /// The names under which drop-ins for this unit lie, the most special first: its own, its template's, those of all
-    /// units that begin alike up to a dash, and its kind.
+    /// Returns the names under which drop-ins for this unit are stored, most specific first: its
+    /// own, that of its template, those of all dash-separated prefixes, and its type.
     pub(super) fn drop_in_names(&self) -> Vec<Vec<u8>> {
         let mut names = vec![self.name.clone()];
         names.extend(self.template());
@@ -104,7 +104,7 @@ impl UnitName {
         names
     }
 
-    /// A value with its specifiers replaced by what they stand for, so far as that depends on the name alone.
+    /// Expands the specifiers of a value, as far as they depend on the name alone.
     pub(super) fn expand(&self, value: &[u8]) -> Expanded {
         let mut text = Vec::new();
         let mut is_known = true;
@@ -151,7 +151,7 @@ fn after_last_dash(prefix: &[u8]) -> &[u8] {
     &prefix[dash.map_or(0, |dash| dash + 1)..]
 }
 
-/// Dashes are slashes, and `\xNN` is a byte.
+/// Reverses the escaping of a unit name: dashes are slashes, and `\xNN` is a byte.
 fn unescaped(name: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut rest = name;

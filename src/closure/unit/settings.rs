@@ -1,6 +1,6 @@
-//! Unit files: sections, and keys with values.
+//! Unit files: sections with keys and values.
 
-/// The settings of a unit, with those of its drop-ins behind them.
+/// The settings of a unit, followed by those of its drop-ins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
     settings: Vec<Setting>,
@@ -21,7 +21,7 @@ impl Settings {
         let mut open: Option<Vec<u8>> = None;
         for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
             let start = line.trim_ascii_start();
-            // A comment between the parts of a continued line does not end it.
+            // A comment within a continued line does not end it.
             if matches!(start.first(), Some(b'#' | b';')) {
                 continue;
             }
@@ -50,7 +50,7 @@ impl Settings {
         }
     }
 
-    /// All values of a key, after the last empty one, which takes back those before it.
+    /// Returns all values of a key after the last empty one, which resets the list.
     pub(super) fn values(&self, section: &str, key: &str) -> Vec<&[u8]> {
         let of_key =
             |setting: &&Setting| setting.section == section.as_bytes() && setting.key == key.as_bytes();
@@ -65,12 +65,12 @@ impl Settings {
         values
     }
 
-    /// The value of a key that has one.
+    /// Returns the value of a key with a single value.
     pub(super) fn last(&self, section: &str, key: &str) -> Option<&[u8]> {
         self.values(section, key).pop()
     }
 
-    /// The words of a key that has many. Units, once named, are not taken back by an empty value.
+    /// Returns the words of a key with many values. A list of units is not reset by an empty value.
     pub(super) fn list(&self, section: &str, key: &str) -> Vec<Vec<u8>> {
         let of_key =
             |setting: &&Setting| setting.section == section.as_bytes() && setting.key == key.as_bytes();
@@ -79,7 +79,7 @@ impl Settings {
         words.filter(|word| !word.is_empty()).map(|word| unquoted(word).to_vec()).collect()
     }
 
-    /// The values of a key that services and all others of which processes are run may have.
+    /// Returns the values of a key that is valid for services and other units that run processes.
     pub(super) fn list_of_any(&self, key: &str) -> Vec<Vec<u8>> {
         ["Service", "Socket", "Mount", "Swap", "Scope", "Slice"]
             .into_iter()
@@ -88,7 +88,7 @@ impl Settings {
     }
 }
 
-/// An odd number of backslashes: of each two, one stands for the other.
+/// Returns true for an odd number of trailing backslashes: in each pair, one escapes the other.
 fn ends_in_continuation(line: &[u8]) -> bool {
     line.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
