@@ -1,4 +1,4 @@
-//! `rootcast closure`, and the part of a tree that is kept for the other verbs.
+//! `rootcast closure`, and the reduction of a tree for the other verbs.
 
 mod cache;
 mod reach;
@@ -24,10 +24,11 @@ use crate::report::Log;
 use crate::report::shown::JsonName;
 use crate::resolve::{Unresolved, follow};
 
-/// Prints what is kept of a tree, or why.
+/// Prints the kept part of a tree, or the reasons for it.
 ///
 /// # Errors
-/// When the tree cannot be read, something is missing, or what is to be explained is not kept.
+/// Returns an error if the tree cannot be read, something is missing, or a path to explain is not
+/// kept.
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
     let mut clock = Clock::start();
@@ -54,7 +55,7 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     super::print(&text)
 }
 
-/// Writes each chain from a path to what was asked for.
+/// Writes each chain from a path to the request.
 fn explain(tree: &Tree<Blob>, part: &Part, path: &[u8], text: &mut Vec<u8>) -> Result<()> {
     let path = kept_name(tree, &part.closure, path).ok_or_else(|| {
         let path = Shown(path);
@@ -69,8 +70,8 @@ fn explain(tree: &Tree<Blob>, part: &Part, path: &[u8], text: &mut Vec<u8>) -> R
     Ok(())
 }
 
-/// The name that a path is kept by: its own, for a link may have other reasons than what it leads to, or else that of
-/// what it leads to.
+/// Returns the name under which a path is kept: its own, since a link may have other reasons than
+/// its target, or else that of its target.
 fn kept_name<C>(tree: &Tree<C>, closure: &Closure, path: &[u8]) -> Option<Vec<u8>> {
     let slash = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     let (directory, name) = path.split_at(slash);
@@ -84,17 +85,17 @@ fn kept_name<C>(tree: &Tree<C>, closure: &Closure, path: &[u8]) -> Option<Vec<u8
     itself.filter(is_kept).or_else(|| real(path).ok().filter(is_kept))
 }
 
-/// What is kept of a tree.
+/// The kept part of a tree.
 pub(super) struct Part {
     closure: Closure,
-    /// What is needed by no file that is a program or a library, by what it is called: the rest of a sentence.
+    /// The needs that are not those of a program or library, by name: each completes a sentence.
     notes: BTreeMap<Vec<u8>, String>,
-    /// How long it took to find out and to take away the rest.
+    /// The time taken by the search and the reduction.
     took: Duration,
 }
 
 impl Part {
-    /// Who says that something is needed, where that is no program or library.
+    /// Returns the origin of a need that is not that of a program or library.
     fn note(&self, reason: &Reason) -> Option<&str> {
         let is_asked = reason.by.is_some() || reason.kind == Kind::Asked;
         self.notes.get(&reason.name).filter(|_| !is_asked).map(String::as_str)
@@ -108,11 +109,11 @@ impl Part {
     }
 }
 
-/// The tree with nothing but what the recipe keeps, and the closure that says so; and with a new cache for the loader
-/// if it needs one. What is kept may have been found before.
+/// Reduces a tree to the part that the recipe keeps, with a new cache for the loader if it needs
+/// one, and returns the closure with it. The kept part may have been found before.
 ///
 /// # Errors
-/// When something is missing, or a file that decides what is needed cannot be read.
+/// Returns an error if something is missing, or a file that determines needs cannot be read.
 pub(super) fn reduce(
     tree: Tree<Blob>,
     recipe: &TreeRecipe,
@@ -154,7 +155,7 @@ pub(super) fn reduce(
                 cache::add_to(closure, &written.path);
             }
             None if recipe.ld_cache => return Err(cache::not_written("what is kept")),
-            // Without libraries it would name nothing.
+            // Without libraries the cache would be empty.
             None => {}
         }
     }
@@ -162,25 +163,25 @@ pub(super) fn reduce(
     Ok((tree, Some(part)))
 }
 
-/// What is kept of a tree, and what there is to tell of how it was found.
+/// The kept part of a tree, and the messages about the search.
 pub(super) struct Found {
     closure: Closure,
     asked: Vec<Start>,
     implied: starts::Implied,
-    /// Sentences about what cannot be followed.
+    /// Sentences about needs that cannot be determined.
     unknown: Vec<String>,
-    /// Whether the loader's cache is to be written.
+    /// True if the loader's cache is to be written.
     needs_cache: bool,
-    /// How long it took.
+    /// The time taken by the search.
     took: Duration,
 }
 
-/// Finds what is needed, and what that needs in its turn by the configuration of what came along.
+/// Finds the needed files, including those that the configuration of kept files requires.
 fn find(tree: &Tree<Blob>, keep: &Keep, recipe: &TreeRecipe) -> Result<Found> {
     Ok(Finding::begin(tree, keep, recipe, Known::default())?.finish()?.0)
 }
 
-/// What was asked for and what that needs, before anything is known of what comes along.
+/// The requested files and their needs, before the implied ones are known.
 struct Finding<'t> {
     tree: &'t Tree<Blob>,
     keep: &'t Keep,
@@ -202,10 +203,11 @@ impl<'t> Finding<'t> {
         Ok(Self { tree, keep, options, search, found })
     }
 
-    /// Also gives what is known of the files by then.
+    /// Finishes the search; also returns the files parsed by then.
     fn finish(self) -> Result<(Found, Known)> {
-        /// Each round adds what only a loader or directory of libraries that the last one brought lets one see. Of systems
-        /// that run anything the second brings nothing new.
+        /// The maximum number of rounds. Each adds needs that become known only with a loader or
+        /// library directory found in the previous one. In common systems the second round does not
+        /// add anything.
         const MAX_ROUNDS: usize = 8;
         let mut clock = Clock::start();
         let Self { tree, keep, options, mut search, mut found } = self;
@@ -237,7 +239,7 @@ impl<'t> Finding<'t> {
 }
 
 impl Found {
-    /// Tells what came along and what cannot be followed.
+    /// Reports implied needs and those that cannot be determined.
     fn told(self, tree: &Tree<Blob>, log: &Log) -> Part {
         let Self { closure, asked, implied, unknown, took, .. } = self;
         unknown.iter().for_each(|unknown| log.warn(unknown));
@@ -251,7 +253,7 @@ impl Found {
     }
 }
 
-/// A closure for programs; its schema is `src/report/closure.schema.json`.
+/// The machine-readable report; its schema is `src/report/closure.schema.json`.
 #[derive(Serialize)]
 struct Report {
     kept: Vec<Kept>,
@@ -260,12 +262,12 @@ struct Report {
     warnings: Vec<String>,
 }
 
-/// How long each step took, in seconds.
+/// The duration of each step, in seconds.
 #[derive(Serialize)]
 struct Timings {
-    /// Reading names and metadata, with the searches that told which, and changing them.
+    /// Reading and editing names and metadata, including the searches that select what is read.
     read_seconds: f64,
-    /// Finding what is kept, and taking away the rest.
+    /// Finding the kept part, and removing the rest.
     close_seconds: f64,
 }
 
@@ -323,7 +325,7 @@ fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// The bytes of a file that configures something; none when there is no regular file.
+/// Returns the bytes of a configuration file, or `None` if there is no such regular file.
 fn read<C: Content>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Vec<u8>>> {
     closure::read_configuration(tree, path)
 }

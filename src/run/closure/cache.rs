@@ -1,4 +1,4 @@
-//! A new `/etc/ld.so.cache` for what is left of a tree.
+//! A new `/etc/ld.so.cache` for the kept part of a tree.
 
 use std::collections::BTreeSet;
 
@@ -18,18 +18,19 @@ use crate::resolve::{follow, resolve};
 const PATH: &[u8] = b"/etc/ld.so.cache";
 const NAME: &[u8] = b"ld.so.cache";
 
-/// What `ldconfig -p` prints as the cache's maker. It has no version: the same libraries are the same bytes.
+/// The generator that `ldconfig -p` prints. Without a version, so that the same libraries give the
+/// same bytes.
 const GENERATOR: &[u8] = b"rootcast";
 
-/// A cache that was written.
+/// A newly written cache.
 pub(super) struct Written {
     pub(super) entries: usize,
-    /// Its path without symbolic links.
+    /// The path without symbolic links.
     pub(super) path: Vec<u8>,
 }
 
-/// Whether what is kept of a tree needs a cache: when the tree has one, and when a library is kept in a directory that
-/// only `/etc/ld.so.conf` names. Only glibc's loader reads it.
+/// Returns true if the kept part of a tree needs a cache: if the tree has one and a library is kept
+/// in a directory that only `/etc/ld.so.conf` names. Only glibc's loader reads it.
 pub(super) fn is_needed(tree: &Tree<Blob>, closure: &Closure) -> Result<bool> {
     if closure.library_directories.is_empty() {
         return Ok(false);
@@ -43,7 +44,8 @@ pub(super) fn is_needed(tree: &Tree<Blob>, closure: &Closure) -> Result<bool> {
     Ok(closure.kept.keys().any(|path| directories.contains(parent(path))))
 }
 
-/// What the new cache is to be like: as the one of the tree but for its time, or else as `ldconfig` makes it.
+/// Returns the metadata of the new cache: those of the existing one except for its time, or else
+/// those that `ldconfig` sets.
 pub(super) fn metadata(tree: &Tree<Blob>, time: Timestamp) -> Metadata {
     let before =
         resolve(tree, PATH).map(|id| tree.get(id)).filter(|inode| matches!(inode.kind, FileKind::Regular(_)));
@@ -52,10 +54,10 @@ pub(super) fn metadata(tree: &Tree<Blob>, time: Timestamp) -> Metadata {
     metadata
 }
 
-/// Writes the cache of what the directories have now. None is written when they have no libraries.
+/// Writes a cache for the current content of the directories, unless they have no libraries.
 ///
 /// # Errors
-/// When a library cannot be read, or `/etc` is no directory.
+/// Returns an error if a library cannot be read, or `/etc` is not a directory.
 pub(super) fn write(
     tree: &mut Tree<Blob>,
     directories: &[Vec<u8>],
@@ -72,7 +74,7 @@ pub(super) fn write(
     });
     let mut found = found.map_err(classify_read_error)?;
     let Some(abi) = abi.filter(|_| !found.entries.is_empty()) else { return Ok(None) };
-    // No link is made that the tree does not have: the cache names the file itself.
+    // Links missing from the tree are not created: the cache names the file itself.
     for link in &found.links {
         let path = |name: &[u8]| [&link.directory, &b"/"[..], name].concat();
         let (named, target) = (path(&link.name), path(&link.target));
@@ -89,7 +91,7 @@ pub(super) fn write(
     Ok(Some(Written { entries, path }))
 }
 
-/// Puts the file into the tree, in place of whatever has its name, and gives its path.
+/// Adds the file to the tree, replacing any existing entry of its name, and returns its path.
 fn put(tree: &mut Tree<Blob>, bytes: Vec<u8>, metadata: Metadata) -> Result<Vec<u8>> {
     let refuse = |error: &dyn std::fmt::Display| {
         Error::new(ErrorKind::BadInput, format!("{} cannot be written: {error}", PATH.escape_ascii()))
@@ -111,7 +113,7 @@ fn put(tree: &mut Tree<Blob>, bytes: Vec<u8>, metadata: Metadata) -> Result<Vec<
     Ok([&directory, &b"/"[..], NAME].concat())
 }
 
-/// Notes that the cache is there for the loaders.
+/// Records the cache as needed by the loaders.
 pub(super) fn add_to(closure: &mut Closure, path: &[u8]) {
     let is_loader = |reason: &Reason| reason.kind == Kind::Interpreter;
     let loaders = closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(is_loader));
@@ -131,7 +133,7 @@ pub(super) fn add_to(closure: &mut Closure, path: &[u8]) {
     }
 }
 
-/// Gives a tree that stays whole a cache of all its libraries.
+/// Adds a cache of all libraries to a tree that is not reduced.
 pub(super) fn of_whole(mut tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result<Tree<Blob>> {
     let options = Options { hwcaps: Hwcaps::All, dlopen: None, threads: recipe.threads.get() };
     let all = closure::close(&tree, &[Start::Path(b"/".to_vec())], &options)?;
@@ -145,7 +147,7 @@ pub(super) fn of_whole(mut tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> 
     }
 }
 
-/// Why there is no cache where one was asked for.
+/// Returns the error for a requested cache that was not written.
 pub(super) fn not_written(what: &str) -> Error {
     let message = format!(
         "--ld-cache: {what} has no program for glibc's loader, which alone reads it, or no libraries where it looks"

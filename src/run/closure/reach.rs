@@ -1,8 +1,9 @@
-//! Reading as much of a directory of the host as the search for what is kept looks at.
+//! Reading only those directories of the host that the search visits.
 //!
-//! What a closure needs is a small part of most trees, and a host has more than a tree should hold. So the search begins
-//! in a tree with but the usual directories listed. Where a path leads into one that is not, it is listed too, and the
-//! search begins again, until all that it looked into was there: then it found what it would have found in the whole.
+//! A closure needs a small part of most trees, and a host has more than a tree should hold. So the
+//! search starts with a tree in which only the usual directories are listed. If it visits a
+//! directory that is not, that one is listed too and the search is repeated, until everything that
+//! it visited was listed: the result is then the same as with the whole tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,21 +21,22 @@ use crate::source::ReadOptions;
 use crate::source::directory::{self, HostInode, Scanned};
 use crate::transform::unreadable;
 
-/// How often the search begins again before everything is read. A path of unusual directories takes as many as it has
-/// components.
+/// The maximum number of searches before everything is read. A path of unusual directories takes as
+/// many as it has components.
 const MAX_ROUNDS: usize = 8;
 
-/// A directory of the host as far as it was looked into, and what is kept of it.
+/// A directory of the host, listed as far as the search needs, and the closure found in it.
 pub(in crate::run) struct Reached {
     pub(in crate::run) scanned: Scanned,
     pub(in crate::run) found: Found,
 }
 
-/// Reads what is looked at; none where everything has to be read: of other sources than one directory, where edits and
-/// owners are for the whole tree, and where a path leads through many directories.
+/// Reads only the directories that the search visits. Returns `None` if everything must be read: if
+/// the source is not a single directory, if edits or ownership apply to the whole tree, or if a
+/// path leads through many directories.
 ///
 /// # Errors
-/// When the directory cannot be read, or the search fails.
+/// Returns an error if the directory cannot be read, or the search fails.
 pub(in crate::run) fn read(recipe: &TreeRecipe, options: &ReadOptions<'_>) -> Result<Option<Reached>> {
     let (Some(keep), [source]) = (&recipe.keep, &recipe.sources[..]) else { return Ok(None) };
     let is_plain = recipe.edits.is_empty()
@@ -53,7 +55,7 @@ pub(in crate::run) fn read(recipe: &TreeRecipe, options: &ReadOptions<'_>) -> Re
         let known = parsed.known_in(&scanned);
         let Look { found, known, missed } = look(&scanned, keep, recipe, known);
         if !missed.is_empty() {
-            // If there is an error, it may come of what was not there to be seen.
+            // An error may be caused by directories that are not listed.
             wanted.extend(missed);
             parsed = Parsed(Some((scanned, known)));
         } else if let Some(found) = found? {
@@ -63,16 +65,17 @@ pub(in crate::run) fn read(recipe: &TreeRecipe, options: &ReadOptions<'_>) -> Re
     Ok(None)
 }
 
-/// What came of one search.
+/// The result of one search.
 struct Look {
-    /// None when it did not go to its end.
+    /// `None` if the search did not finish.
     found: Result<Option<Found>>,
     known: Known,
-    /// The paths of the directories that should have been listed.
+    /// The paths of the directories that must be listed too.
     missed: Vec<Vec<u8>>,
 }
 
-/// Searches a tree of which a part is listed, until it is clear that the part is too small.
+/// Searches a partly listed tree, up to the point where an unlisted directory is known to be
+/// needed.
 fn look(scanned: &Scanned, keep: &Keep, recipe: &TreeRecipe, known: Known) -> Look {
     let Scanned { tree, unlisted, .. } = scanned;
     let inodes = || unlisted.iter().map(|(inode, _)| *inode);
@@ -92,7 +95,7 @@ fn look(scanned: &Scanned, keep: &Keep, recipe: &TreeRecipe, known: Known) -> Lo
     let (found, looked_into) = noticing(inodes(), || finding.finish());
     match found {
         Ok((found, known)) => {
-            // What is kept without a look into it lacks its xattrs.
+            // A directory that is kept without being visited lacks its xattrs.
             let is_kept = |path: &[u8]| found.closure.kept.contains_key(&[b"/", path].concat());
             let missed = missed(&|id, path| looked_into.contains(&id) || is_kept(path));
             Look { found: Ok(Some(found)), known, missed }
@@ -104,12 +107,12 @@ fn look(scanned: &Scanned, keep: &Keep, recipe: &TreeRecipe, known: Known) -> Lo
     }
 }
 
-/// What is known of the files of an earlier scan.
+/// The parsed files of an earlier scan.
 #[derive(Default)]
 struct Parsed(Option<(Scanned, Known)>);
 
 impl Parsed {
-    /// The same for those files of another scan that are as they were.
+    /// Transfers the parsed files to another scan, except for those that changed.
     fn known_in(&mut self, scanned: &Scanned) -> Known {
         let Some((before, known)) = self.0.take() else { return Known::default() };
         let steps = scanned.tree.walk().filter(|step| step.first);
@@ -126,7 +129,7 @@ impl Parsed {
     }
 }
 
-/// The directories above the paths that were asked for.
+/// Returns the parents of the requested paths.
 fn above(keep: &Keep) -> BTreeSet<Vec<u8>> {
     let mut directories = BTreeSet::new();
     for start in &keep.starts {
@@ -137,7 +140,7 @@ fn above(keep: &Keep) -> BTreeSet<Vec<u8>> {
     directories
 }
 
-/// Whether most searches look into a directory, so that they need not begin again for it.
+/// Returns true for a directory that most searches visit, so that it is listed from the start.
 fn is_usual(path: &[u8], keep: &Keep) -> bool {
     let inside =
         [&b"usr/local/"[..], b"usr/"].iter().find_map(|above| path.strip_prefix(*above)).unwrap_or(path);

@@ -1,4 +1,5 @@
-//! What a closure starts from besides paths: units, rules, and what the libraries that come along open by themselves.
+//! The starting points of a closure besides paths: units, rules, and the libraries that kept
+//! libraries open by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +15,11 @@ use crate::recipe::keep::{Charsets, Keep, NamePattern};
 use crate::report::Log;
 use crate::resolve::{notice, resolve};
 
-/// What nobody asked for by a path.
+/// Needs that were not requested by path.
 #[derive(Debug, Default)]
 pub(super) struct Implied {
     pub(super) needs: Vec<Need>,
-    /// Sentences about what cannot be followed.
+    /// Sentences about needs that cannot be determined.
     pub(super) unknown: Vec<String>,
 }
 
@@ -34,7 +35,8 @@ impl Implied {
     }
 }
 
-/// What flags ask for, and what of it cannot be followed.
+/// Returns the starting points that flags request, and sentences about those that cannot be
+/// determined.
 pub(super) fn asked(tree: &Tree<Blob>, keep: &Keep) -> Result<(Vec<Start>, Vec<String>)> {
     let mut found = Implied::default();
     let mut units = Vec::new();
@@ -64,7 +66,8 @@ fn nothing(flag: &str, text: &[u8], why: &str) -> Error {
     Error::new(ErrorKind::BadInput, format!("{flag} {}: {why}", text.escape_ascii()))
 }
 
-/// The files of rules that a flag means. Of files of one name that of the first directory counts.
+/// Returns the rules files that a flag selects. A file hides those of the same name in later
+/// directories.
 fn rules(tree: &Tree<Blob>, wanted: &NamePattern) -> Result<Vec<Vec<u8>>> {
     let text = &wanted.text;
     if text.starts_with(b"/") {
@@ -87,9 +90,9 @@ fn rules(tree: &Tree<Blob>, wanted: &NamePattern) -> Result<Vec<Vec<u8>>> {
     Ok(found.into_values().collect())
 }
 
-/// A file of rules, what it runs, and the accounts that it gives devices to.
+/// Adds a rules file, the programs that it runs, and the accounts that own its devices.
 fn take_rules(tree: &Tree<Blob>, keep: &Keep, path: &[u8], found: &mut Implied) -> Result<()> {
-    // A link to /dev/null turns rules of that name off, and is kept as it is.
+    // A link to /dev/null disables the rules of that name, and is kept unchanged.
     let (what, kind) = (What::Name(path.to_vec()), Kind::Configured);
     found.needs.push(Need { what, kind, must: true, reason: "is a file of udev's rules".to_owned() });
     let Some(text) = read(tree, path)? else { return Ok(()) };
@@ -104,7 +107,7 @@ fn take_rules(tree: &Tree<Blob>, keep: &Keep, path: &[u8], found: &mut Implied) 
     for name in rules.units {
         match unit::needs(tree, std::slice::from_ref(&name), keep.follow) {
             Ok(needs) => found.take(needs),
-            // Rules name units of packages that need not be installed.
+            // Rules name units of packages that may not be installed.
             Err(error) if error.kind() == ErrorKind::BadInput => found.unknown.push(format!(
                 "{}, which {} starts: {error}",
                 name.escape_ascii(),
@@ -116,7 +119,8 @@ fn take_rules(tree: &Tree<Blob>, keep: &Keep, path: &[u8], found: &mut Implied) 
     Ok(())
 }
 
-/// What comes along with what is kept already: what C libraries open by themselves, and what flags add to that.
+/// Returns the needs implied by the kept files: those that C libraries open by themselves, and
+/// those that flags add.
 pub(super) fn implied(tree: &Tree<Blob>, keep: &Keep, closure: &Closure, has_cache: bool) -> Result<Implied> {
     let mut found = Implied::default();
     let names: BTreeSet<&[u8]> = closure.kept.keys().map(|path| base_name(path)).collect();
@@ -156,7 +160,7 @@ pub(super) fn implied(tree: &Tree<Blob>, keep: &Keep, closure: &Closure, has_cac
     Ok(found)
 }
 
-/// glibc's modules beneath the directories of libraries, and the files that list them.
+/// Adds glibc's modules beneath the library directories, and the files that list them.
 fn take_gconv(
     tree: &Tree<Blob>,
     directories: &[Vec<u8>],
@@ -180,7 +184,7 @@ fn take_gconv(
             let names = entries.keys().map(|name| name.as_bytes()).filter(|name| name.ends_with(b".conf"));
             lists.extend(names.map(|name| beneath(&[b"gconv-modules.d/", name].concat())));
         }
-        // A name that one of them has for a character set may be of a module that another one lists.
+        // The alias of a character set may be defined in another file than its module.
         let mut all = Vec::new();
         for list in lists {
             let Some(text) = read(tree, &list)? else { continue };
@@ -199,7 +203,7 @@ fn take_gconv(
     Ok(())
 }
 
-/// Why each thing is needed, by what it is called; the first that says so counts.
+/// Returns the reason for each need by its name; the first reason wins.
 pub(super) fn notes<'a>(needs: impl Iterator<Item = &'a Need>) -> BTreeMap<Vec<u8>, String> {
     let mut notes = BTreeMap::new();
     for need in needs {
@@ -215,7 +219,7 @@ pub(super) fn notes<'a>(needs: impl Iterator<Item = &'a Need>) -> BTreeMap<Vec<u
     notes
 }
 
-/// Tells what came along by itself and why.
+/// Logs the files that were kept by implication, with the reasons.
 pub(super) fn tell(tree: &Tree<Blob>, closure: &Closure, needs: &[Need], log: &Log) {
     let named: BTreeSet<&[u8]> =
         closure.kept.values().flatten().map(|reason| reason.name.as_slice()).collect();
