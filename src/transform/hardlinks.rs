@@ -1,4 +1,4 @@
-//! Which names share an inode: those that do, none, or all that could.
+//! The hard links of a tree: kept, broken, or extended to all equal files.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -11,38 +11,38 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::report::Log;
 
-/// What becomes of hard links.
+/// The treatment of hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// They stay as they are.
+    /// Hard links stay unchanged.
     #[default]
     Keep,
-    /// There are none: each name has an inode of its own, whatever kind of file it is.
+    /// Hard links are broken: each name gets an inode of its own, whatever its file type.
     Break,
-    /// The names of all regular files with the same bytes, mode, owners, time and xattrs are of one inode, or of as few as
-    /// [`MAX_NAMES`] allows. As with `hardlink(1)`, empty files are left as they are: they take no blocks, and many of them
-    /// are there to be filled one by one.
+    /// All regular files with the same bytes, mode, owners, time and xattrs share one inode, or as
+    /// few as [`MAX_NAMES`] allows. As with `hardlink(1)`, empty files are left unchanged: they
+    /// take no blocks, and many of them exist to be filled individually.
     Content,
 }
 
-/// The most names that [`Policy::Content`] gives one inode. It is `EXT4_LINK_MAX`.
+/// The maximum number of names that [`Policy::Content`] gives one inode: `EXT4_LINK_MAX`.
 pub const MAX_NAMES: usize = 65_000;
 
-/// What a policy changed.
+/// The changes made by a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Linked {
-    /// How many names became further names of another's inode.
+    /// The number of names that were linked to another name's inode.
     pub linked_names: u64,
-    /// The lengths of the inodes that lost all their names so, together, in bytes.
+    /// The total length in bytes of the inodes that lost all their names by that.
     pub saved_bytes: u64,
-    /// How many names got an inode of their own, where another name had it too.
+    /// The number of names that got an inode of their own instead of a shared one.
     pub parted_names: u64,
-    /// The lengths of the new inodes together, in bytes.
+    /// The total length in bytes of the new inodes.
     pub added_bytes: u64,
 }
 
 impl fmt::Display for Linked {
-    /// Says what changed, or that nothing did.
+    /// Formats the changes, or states that there are none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { linked_names, saved_bytes, parted_names, added_bytes } = self;
         match (linked_names, parted_names) {
@@ -58,14 +58,15 @@ impl fmt::Display for Linked {
     }
 }
 
-/// Makes the tree's hard links what the policy says, and tells what changed with `-v`.
+/// Applies a policy to the tree's hard links, and logs the changes with `-v`.
 ///
-/// The inode whose name comes first in the order of the tree's walk is the one that stays. If anything changed, the tree is
-/// [compacted](Tree::compact), so that it is the same whatever links its source had, and ids from before mean nothing.
+/// The inode whose name comes first in the order of the tree's walk is kept. If anything changed,
+/// the tree is [compacted](Tree::compact), so that it does not depend on the links of its source;
+/// earlier ids are then invalid.
 ///
 /// # Errors
-/// With [`Policy::Content`] those of [`identical::find`]; with [`Policy::Break`] when there are more names than inodes can be
-/// numbered.
+/// With [`Policy::Content`] those of [`identical::find`]; with [`Policy::Break`] an error if there
+/// are more names than inode numbers.
 pub fn apply<C: Content + Clone>(
     tree: &mut Tree<C>,
     policy: Policy,
@@ -90,7 +91,7 @@ pub fn apply<C: Content + Clone>(
     Ok(linked)
 }
 
-/// Has the first of files with the same bytes have its holes, if one of the others has.
+/// Gives the first of several files with the same bytes the holes of another, if it has none.
 fn keep_holes<C: Content + Clone>(tree: &mut Tree<C>, group: &[InodeId]) {
     let content = |id: InodeId| match &tree.get(id).kind {
         Kind::Regular(content) => Some(content),
@@ -107,20 +108,23 @@ fn keep_holes<C: Content + Clone>(tree: &mut Tree<C>, group: &[InodeId]) {
     }
 }
 
-/// What two files have in common that can be one. Every field of the metadata is here.
+/// The metadata in which two files must agree to be linked. Every field of the metadata is
+/// included.
 fn alike(metadata: &Metadata) -> (u16, u32, u32, Timestamp, &Xattrs) {
     let Metadata { mode, uid, gid, mtime, xattrs } = metadata;
     (*mode, *uid, *gid, *mtime, xattrs)
 }
 
-/// By the index of each inode: which inodes it is to share names with, by a number; none where names stay as they are.
+/// By inode index: the number of the family of names that may share an inode; `None` if its names
+/// stay unchanged.
 type Families = Vec<Option<usize>>;
 
 fn every_inode_alone<C>(tree: &Tree<C>) -> Families {
     (0..tree.inode_count()).map(Some).collect()
 }
 
-/// Each group is a family. So is each file that is in none, as it may have more names than are allowed.
+/// Makes each group a family, and each other file with content, which may have more names than the
+/// limit.
 fn families<C: Content>(tree: &Tree<C>, groups: &[Vec<InodeId>]) -> Families {
     let mut families: Families = vec![None; tree.inode_count()];
     for (number, group) in groups.iter().enumerate() {
@@ -139,18 +143,18 @@ fn families<C: Content>(tree: &Tree<C>, groups: &[Vec<InodeId>]) -> Families {
     families
 }
 
-/// The inode that the next name of a family gets.
+/// The inode for the next names of a family.
 #[derive(Clone, Copy)]
 struct Leader {
-    /// The inode, or the one that it is to be a copy of.
+    /// The inode, or the original of a copy.
     id: InodeId,
-    /// Whether the inode is still to be made.
+    /// True for a copy that is still to be created.
     copied: bool,
-    /// How many names it has by now.
+    /// The number of names assigned so far.
     names: usize,
 }
 
-/// A name that gets another inode.
+/// A name that moves to another inode.
 struct Change {
     parent: InodeId,
     name: Name,
@@ -158,7 +162,7 @@ struct Change {
     leader: usize,
 }
 
-/// Gives the names of each family the same inode, up to `limit` of them, and those that follow the next.
+/// Gives each family's names the same inode, in groups of at most `limit`.
 fn relink<C: Content + Clone>(tree: &mut Tree<C>, families: &Families, limit: usize) -> Result<Linked> {
     let (leaders, changes, linked) = choose(tree, families, limit);
     let mut made: Vec<Option<InodeId>> =
@@ -176,7 +180,7 @@ fn relink<C: Content + Clone>(tree: &mut Tree<C>, families: &Families, limit: us
     Ok(linked)
 }
 
-/// Decides which inode each name gets.
+/// Chooses the inode of each name.
 fn choose<C: Content>(
     tree: &Tree<C>,
     families: &Families,
@@ -185,18 +189,19 @@ fn choose<C: Content>(
     let mut linked = Linked::default();
     let mut leaders: Vec<Leader> = Vec::new();
     let mut changes = Vec::new();
-    // By family: its leader for now. There are no more families than inodes.
+    // By family: its current leader. There are at most as many families as inodes.
     let mut current: Vec<Option<usize>> = vec![None; families.len()];
-    // By inode: whether a family's names go to it.
+    // By inode: true if it is the leader of a family.
     let mut leads = vec![false; families.len()];
     for step in tree.walk() {
         let Some(family) = families[step.id.index()] else { continue };
-        // Directories have one name each, and the root has none.
+        // A directory has only one name, and the root has none.
         let Some(name) = step.name.filter(|_| tree.entries(step.id).is_none()) else { continue };
         let leader = match current[family].filter(|leader| leaders[*leader].names < limit) {
             Some(leader) => leader,
             None => {
-                // An inode that leads already cannot take more names, so that its copy does.
+                // An inode that is already a leader has reached the limit, so a copy takes the
+                // names.
                 let copied = std::mem::replace(&mut leads[step.id.index()], true);
                 leaders.push(Leader { id: step.id, copied, names: 0 });
                 if copied {

@@ -1,4 +1,5 @@
-//! SELinux labels as the guest's policy has them, computed as libselinux does, with no SELinux on the host.
+//! SELinux labels from the guest's policy, computed as libselinux does, without SELinux on the
+//! host.
 //!
 //! ```text
 //! file_contexts ─┐                     .subs ─┐
@@ -8,8 +9,8 @@
 //!   label ◀── last that matches ◀── path ◀────┴── path in the tree
 //! ```
 //!
-//! What setfiles(8) with an alternate root writes, this gives: `security.selinux` with the NUL at its end, files for which
-//! the policy has `<<none>>` left as they are, and one label for a file of several names.
+//! The result is that of setfiles(8) with an alternate root: `security.selinux` with a terminating
+//! NUL, files with `<<none>>` left unchanged, and one label for a file with several names.
 
 mod compiled;
 mod files;
@@ -29,48 +30,49 @@ use line::FileType;
 use specs::{Found, Search, Specs};
 use substitutions::Substitutions;
 
-/// Which policy's labels.
+/// The source of file_contexts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileContexts {
-    /// The one that `/etc/selinux/config` of the tree names.
+    /// The policy named by `/etc/selinux/config` of the tree.
     Auto,
-    /// A file of the host, with `.homedirs`, `.local`, `.subs` and `.subs_dist` beside it as far as they are there.
+    /// A file of the host, and those of `.homedirs`, `.local`, `.subs` and `.subs_dist` beside it
+    /// that exist.
     File(PathBuf),
 }
 
-/// The labels that files are to have, by path.
+/// The labels of files by path.
 #[derive(Debug, Default)]
 pub struct Labels {
     specs: Specs,
-    /// What an administrator set up, which comes first.
+    /// Substitutions of the administrator, which are applied first.
     local: Substitutions,
-    /// What the distribution did.
+    /// Substitutions of the distribution.
     distribution: Substitutions,
 }
 
-/// What came of labelling.
+/// The result of labelling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many inodes got a label.
+    /// The number of inodes that got a label.
     pub labelled: u64,
-    /// How many inodes the policy leaves alone.
+    /// The number of inodes with `<<none>>`, which are left unchanged.
     pub left_alone: u64,
-    /// The number of inodes of which the policy says nothing.
+    /// The number of inodes that the policy does not cover.
     pub unknown: u64,
     /// The path of the first of them.
     pub first_unknown: Option<Vec<u8>>,
-    /// The first names of files whose other names would have other labels.
+    /// The first names for which the policy has another label than the one used for their file.
     pub conflicts: Vec<Conflict>,
     /// The number of such names.
     pub conflict_count: u64,
-    /// What is doubtful about the policy itself.
+    /// Sentences about contradictions within the policy.
     pub contradictions: Vec<String>,
 }
 
-/// Two names of one file for which the policy has different labels. The first one's is used.
+/// Two names of one file with different labels in the policy. The label of the first is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// The name that decided, in the order of the tree.
+    /// The name that is used, in the order of the tree.
     pub first: Vec<u8>,
     /// Its label.
     pub used: String,
@@ -88,11 +90,11 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// How many warnings of a kind are told one by one.
+/// The maximum number of warnings of one kind that are shown individually.
 const TOLD: usize = 5;
 
 impl Report {
-    /// What the user is to know, as sentences.
+    /// Returns the warnings as sentences.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.contradictions.iter().take(TOLD).cloned().collect();
@@ -117,14 +119,14 @@ fn more(count: u64, what: &str) -> Option<String> {
 /// The name of the xattr.
 const SELINUX: &str = "security.selinux";
 
-/// Reads the policy and gives every inode its label, in the place of what it had.
+/// Reads the policy and labels every inode, replacing existing labels.
 ///
-/// Nothing is run, and of the host only the files are read that `contexts` names.
+/// No program is run, and only the files named by `contexts` are read from the host.
 ///
 /// # Errors
-/// [`BadInput`](crate::error::ErrorKind::BadInput) with file and line when they are not file_contexts, or when there is no
-/// policy in the tree; [`Io`](crate::error::ErrorKind::Io) when they cannot be read;
-/// [`Interrupted`](crate::error::ErrorKind::Interrupted) when a signal came.
+/// [`BadInput`](crate::error::ErrorKind::BadInput) with file and line if the files are not valid
+/// file_contexts, or if the tree has no policy; [`Io`](crate::error::ErrorKind::Io) if they cannot
+/// be read; [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 #[must_use = "what is doubtful is never to be silent"]
 pub fn apply<C: Content>(
     tree: &mut Tree<C>,
@@ -170,7 +172,7 @@ fn label<C>(tree: &mut Tree<C>, labels: &Labels, interrupt: &Interrupt) -> Resul
                     }
                 }
                 Found::Context(_) => {}
-                // The first name that has a label decides.
+                // The first name with a label wins.
                 Found::LeftAlone | Found::Nothing => *slot = Some(here),
             },
             (Some(_), Found::LeftAlone | Found::Nothing) => {}
@@ -195,16 +197,16 @@ fn label<C>(tree: &mut Tree<C>, labels: &Labels, interrupt: &Interrupt) -> Resul
     Ok(report)
 }
 
-/// What was found for the name of a file that decides.
+/// The policy's result for the name that determines the label of a file.
 #[derive(Clone, Copy, Debug)]
 struct Label<'l> {
-    /// The number of names that the walk of the tree has before it. The path is made for messages only: those of all files
-    /// together are many times as long as their names.
+    /// The position of the name in the walk of the tree, from 0. The path is built only for
+    /// messages: the paths of all files together are many times as long as their names.
     position: usize,
     found: Found<'l>,
 }
 
-/// The path of the name that the walk of the tree has `position` names before.
+/// Returns the path of the name at a position in the walk of the tree.
 fn nth_path<C>(tree: &Tree<C>, position: usize) -> Vec<u8> {
     let (mut walk, mut path) = (tree.walk(), Vec::new());
     if walk.nth(position).is_some() {
@@ -214,7 +216,7 @@ fn nth_path<C>(tree: &Tree<C>, position: usize) -> Vec<u8> {
 }
 
 impl Labels {
-    /// What the policy has for a path of the tree.
+    /// Returns the policy's result for a path of the tree.
     fn lookup(&self, path: &[u8], file_type: FileType, search: &mut Search<'_>) -> Result<Found<'_>> {
         let local = self.local.apply(path);
         let path = local.as_deref().unwrap_or(path);

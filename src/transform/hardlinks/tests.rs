@@ -92,7 +92,7 @@ fn content_does_not_depend_on_the_links_that_were_there() {
     let (linked, _) = applied(parse(TREE), Policy::Content);
     let (broken, _) = applied(parse(TREE), Policy::Break);
     let (again, _) = applied(broken, Policy::Content);
-    // But for symlinks, which are not linked again.
+    // Except for symlinks, which are not linked again.
     let without_links = |text: String| {
         let lines = text.lines().filter(|line| !line.starts_with("/link"));
         lines.map(|line| format!("{line}\n")).collect::<String>()
@@ -120,7 +120,7 @@ fn any_difference_of_metadata_keeps_files_apart() {
         dump += &format!("/{number} 4 {line}\n");
     }
     assert_eq!(applied(parse(&dump), Policy::Content).1, Linked::default());
-    // And each of them twice are as many pairs.
+    // Two files of each kind make as many pairs.
     for (number, line) in lines.iter().enumerate() {
         dump += &format!("/x{number} 4 {line}\n");
     }
@@ -129,7 +129,7 @@ fn any_difference_of_metadata_keeps_files_apart() {
     assert!(tree.name_counts()[1..].iter().all(|names| *names == 2));
 }
 
-/// A file of so many names, and then so many files of one name, all the same.
+/// Builds a file with `names` names, followed by `files` single-name files, all equal.
 fn many(names: usize, files: usize) -> Tree<Vec<u8>> {
     let mut tree = Tree::new(Metadata::new(0o755));
     let file = || Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"same".to_vec()) };

@@ -1,41 +1,42 @@
-//! Compiled patterns of file_contexts, all of them within one budget of memory.
+//! Compiled patterns of file_contexts, within a common memory budget.
 //!
-//! Real policies have some thousand patterns of a few dozen bytes. A pattern of twenty bytes can take megabytes when it is
-//! compiled, as `(.{1000}|b)*` does, and a policy may be as hostile as the tree that it comes with. So what is compiled
-//! counts against [`Limits::compiled`], and a pattern beyond it is an error. What searches remember, which only saves time,
-//! is forgotten once it is more than [`Limits::remembered`].
+//! Real policies have some thousand patterns of a few dozen bytes. A pattern of twenty bytes can
+//! take megabytes when compiled, as `(.{1000}|b)*` does, and a policy may be as hostile as its
+//! tree. So compiled patterns count against [`Limits::compiled`], and a pattern that exceeds it is
+//! an error. Search caches, which only save time, are dropped if they exceed
+//! [`Limits::remembered`].
 
 use regex_automata::meta::{BuildError, Cache, Config, Regex};
 use regex_automata::util::syntax;
 
-/// Limits of the memory that patterns take, in bytes.
+/// Memory limits for patterns, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
     /// The automaton of one compiled pattern.
     pub(super) one: usize,
     /// All compiled patterns together.
     pub(super) compiled: usize,
-    /// What searches remember of all patterns together.
+    /// The search caches of all patterns together.
     pub(super) remembered: usize,
 }
 
 impl Limits {
-    /// 4 MiB for one pattern, 128 MiB for all, and 64 MiB for what is remembered. The 3,053 patterns of Debian's policy
-    /// take 9 MB, and remember 8 MB once each is tried.
+    /// 4 MiB for one pattern, 128 MiB for all, and 64 MiB for search caches. The 3,053 patterns of
+    /// Debian's policy take 9 MB, and 8 MB of caches once each was tried.
     pub(super) const DEFAULT: Self = Self { one: 4 << 20, compiled: 128 << 20, remembered: 64 << 20 };
 }
 
-/// The most bytes that searches remember of one pattern: most are tried on a few paths.
+/// The maximum size of the search cache of one pattern in bytes: most are tried on few paths.
 const REMEMBERED_OF_ONE: usize = 1 << 18;
 
-/// The patterns that were tried so far, by the numbers of their specifications.
+/// The patterns that were tried so far, by the index of their specification.
 #[derive(Debug)]
 pub(super) struct Compiled {
     limits: Limits,
     patterns: Vec<Option<Box<Pattern>>>,
-    /// Bytes that compiled patterns take.
+    /// The size of all compiled patterns in bytes.
     compiled: usize,
-    /// Bytes that the caches of all patterns take.
+    /// The size of the caches of all patterns in bytes.
     remembered: usize,
 }
 
@@ -50,10 +51,11 @@ impl Compiled {
         Self { limits, patterns: Vec::new(), compiled: 0, remembered: 0 }
     }
 
-    /// Returns whether a path matches pattern `id`, whose text `source` gives when it is tried for the first time.
+    /// Returns true if a path matches pattern `id`. `source` returns its text, and is called when
+    /// the pattern is tried for the first time.
     ///
     /// # Errors
-    /// The end of a sentence about the pattern: the limit that it exceeds.
+    /// Returns the end of a sentence about the pattern: the limit that it exceeds.
     pub(super) fn is_match(
         &mut self,
         id: usize,
@@ -82,7 +84,7 @@ impl Compiled {
         let before = pattern.cache.as_ref().map_or(0, Cache::memory_usage);
         let cache = pattern.cache.get_or_insert_with(|| pattern.regex.create_cache());
         let matches = pattern.regex.search_half_with(cache, &regex_automata::Input::new(path).earliest(true));
-        // A cache may have become smaller: it is emptied when it is full.
+        // A cache may have shrunk: it is emptied when it is full.
         self.remembered = (self.remembered + cache.memory_usage()).saturating_sub(before);
         if self.remembered > self.limits.remembered {
             self.forget();
@@ -116,7 +118,7 @@ mod tests {
         move || Ok(text)
     }
 
-    /// Patterns that differ, each of some 100 KiB when compiled.
+    /// Returns distinct patterns, each of some 100 KiB when compiled.
     fn large(id: usize) -> String {
         format!("^/(?:.{{1000}}|b{id})*$")
     }
@@ -130,7 +132,7 @@ mod tests {
         let count = compiled.patterns.iter().flatten().count();
         assert!((2..200).contains(&count), "{count} patterns fit");
         assert!(compiled.patterns.iter().flatten().all(|pattern| pattern.regex.memory_usage() < 1 << 20));
-        // What was compiled is still there.
+        // The compiled pattern is still in memory.
         assert_eq!(compiled.is_match(0, || Err("compiled again".to_owned()), b"/b0b0"), Ok(true));
     }
 
@@ -142,7 +144,7 @@ mod tests {
             (0..50).map(|seed: u32| (0..200).map(|at: u32| b'a' + (seed * at % 7) as u8).collect()).collect();
         let mut most = 0;
         for id in 0..40 {
-            // A search of it remembers a state for each combination of the last twelve bytes.
+            // A search caches a state for each combination of the last twelve bytes.
             let text = format!("^.*[ab{id}].{{12}}$");
             for path in &paths {
                 let found = compiled.is_match(id, source(text.clone()), path).expect("it is small");

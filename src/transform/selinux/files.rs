@@ -1,4 +1,4 @@
-//! Where file_contexts are: on the host, or in the tree that they are for.
+//! The location of file_contexts: on the host, or in the tree itself.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,16 +11,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::output::classify_read_error;
 use crate::resolve::resolve;
 
-/// No policy has nearly as much text.
+/// The maximum length of a file in bytes. No policy has nearly as much text.
 const MAX_LEN: u64 = 64 << 20;
 
-/// How compiled file_contexts begin, in the byte order of the machine that compiled them.
+/// The magic number of compiled file_contexts, in the byte order of the machine that compiled them.
 const COMPILED: [[u8; 4]; 2] = [[0x8a, 0xff, 0x7c, 0xf9], [0xf9, 0x7c, 0xff, 0x8a]];
 
-/// libselinux's, when the configuration names none.
+/// The default of libselinux if the configuration does not name a policy.
 const DEFAULT_TYPE: &str = "targeted";
 
-/// Reads what `contexts` names.
+/// Reads the files that `contexts` names.
 pub(super) fn read<C: Content>(contexts: &FileContexts, tree: &Tree<C>) -> Result<Labels> {
     match contexts {
         FileContexts::File(path) => labels(|suffix| {
@@ -38,7 +38,7 @@ pub(super) fn read<C: Content>(contexts: &FileContexts, tree: &Tree<C>) -> Resul
     }
 }
 
-/// The files that belong together, each by what its name adds to the first one's.
+/// Reads the related files, each by the suffix of its name.
 fn labels(mut read: impl FnMut(&str) -> Result<(PathBuf, Option<Vec<u8>>)>) -> Result<Labels> {
     let mut labels = Labels::default();
     let (name, text) = read("")?;
@@ -87,7 +87,7 @@ fn read_host(path: &Path) -> Result<Option<Vec<u8>>> {
     Ok(Some(text))
 }
 
-/// What messages call a file of the tree.
+/// Returns the name of a tree's file in messages.
 fn in_tree(path: &str) -> PathBuf {
     format!("{path} in the tree").into()
 }
@@ -107,7 +107,7 @@ fn read_tree<C: Content>(tree: &Tree<C>, path: &str) -> Result<Option<Vec<u8>>> 
     Ok(Some(text))
 }
 
-/// `SELINUXTYPE` of the tree's configuration, read as libselinux does.
+/// Returns `SELINUXTYPE` of the tree's configuration, read as libselinux does.
 fn policy_type<C: Content>(tree: &Tree<C>) -> Result<String> {
     const CONFIG: &str = "/etc/selinux/config";
     let Some(text) = read_tree(tree, CONFIG)? else {
@@ -121,7 +121,7 @@ fn policy_type<C: Content>(tree: &Tree<C>) -> Result<String> {
         let Some(value) = line.strip_prefix(b"SELINUXTYPE=") else { continue };
         let value = String::from_utf8_lossy(value);
         let value = value.trim_end_matches(|c: char| c.is_ascii_whitespace() || c.is_ascii_control());
-        // A path of its own would leave the directory of policies.
+        // A value with a path would leave the directory of policies.
         if value.is_empty() || value.contains('/') || value == ".." || !value.is_ascii() {
             let what = format!("line {number}: SELINUXTYPE={} names no policy", value.escape_debug());
             return Err(Error::at(ErrorKind::BadInput, in_tree(CONFIG), what));

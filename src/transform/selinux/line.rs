@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// What kind of file a specification is for.
+/// The file type of a specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileType {
     Regular,
@@ -14,17 +14,17 @@ pub(super) enum FileType {
     Socket,
 }
 
-/// The fields of a line that is not empty and no comment.
+/// The fields of a line that is neither empty nor a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line<'t> {
     pub(super) pattern: &'t str,
-    /// None is for files of every type.
+    /// The file type; `None` for all types.
     pub(super) file_type: Option<FileType>,
-    /// None is `<<none>>`.
+    /// The context; `None` for `<<none>>`.
     pub(super) context: Option<&'t str>,
 }
 
-/// Why a line is no specification.
+/// The reason why a line is not a valid specification.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(super) enum LineError {
     #[error("byte {:#04x} is no ASCII text", .0)]
@@ -38,7 +38,7 @@ pub(super) enum LineError {
 }
 
 impl<'t> Line<'t> {
-    /// Reads a line without its end; none when it is empty or a comment.
+    /// Parses a line without its line end; `None` if it is empty or a comment.
     pub(super) fn parse(line: &'t [u8]) -> Result<Option<Self>, LineError> {
         let start = line.iter().position(|byte| !is_space(*byte)).unwrap_or(line.len());
         if matches!(line.get(start), None | Some(b'#')) {
@@ -53,7 +53,7 @@ impl<'t> Line<'t> {
             text.split(|c: char| u8::try_from(c).is_ok_and(is_space)).filter(|field| !field.is_empty());
         let pattern = fields.next().unwrap_or_default();
         let Some(second) = fields.next() else { return Err(LineError::OneField(pattern.to_owned())) };
-        // What follows the third field is ignored, as by libselinux.
+        // Fields after the third are ignored, as by libselinux.
         let (file_type, context) = match fields.next() {
             None => (None, second),
             Some(third) => (Some(file_type(second)?), third),
@@ -80,7 +80,8 @@ fn file_type(field: &str) -> Result<FileType, LineError> {
     }
 }
 
-/// User, role, type, and a range if the policy has levels. Whether the policy knows them, only the policy knows.
+/// Parses a user, role, type, and a range if the policy has levels. Whether they are defined
+/// depends on the policy and is not checked.
 fn context(field: &str) -> Result<Option<&str>, LineError> {
     if field == "<<none>>" {
         return Ok(None);

@@ -1,50 +1,53 @@
-//! The regular expressions of file_contexts, as libselinux has PCRE2 understand them, in terms of another engine.
+//! Translation of the regular expressions of file_contexts from PCRE2, as used by libselinux, to
+//! another engine.
 //!
-//! libselinux compiles `^SPEC$` with `PCRE2_DOTALL` and without `PCRE2_UTF`: bytes, a dot for each of them, and a `$` that
-//! lets one newline follow. What has another meaning here than there, or needs backtracking, is refused rather than
-//! matched differently; everything taken is written anew, so that no byte can mean something to one engine only.
+//! libselinux compiles `^SPEC$` with `PCRE2_DOTALL` and without `PCRE2_UTF`: the subject is bytes,
+//! a dot matches any of them, and `$` also matches before a final newline. Constructs that have
+//! another meaning in the other engine, or need backtracking, are rejected instead of matched
+//! differently; everything accepted is rewritten, so that no byte is special to one engine only.
 
 mod class;
 
 use thiserror::Error;
 
-/// Patterns this long or longer are refused, as by libselinux.
+/// The pattern length in bytes from which patterns are rejected, as by libselinux.
 const TOO_LONG: usize = 4096;
 
-/// Groups in groups in groups: deeper than any policy, and shallow enough for the engine.
+/// The maximum depth of nested groups: deeper than any policy, and shallow enough for the engine.
 const MAX_DEPTH: usize = 64;
 
-/// The most often that anything can be repeated by number, as in PCRE2.
+/// The maximum repeat count, as in PCRE2.
 const MAX_REPEAT: u32 = 65_535;
 
-/// How deep the directories at the start of a pattern sort it, as in libselinux (`SPEC_NODE_MAX_DEPTH`).
+/// The maximum number of leading directories that affect the order of patterns in libselinux
+/// (`SPEC_NODE_MAX_DEPTH`).
 const MAX_STEMS: usize = 3;
 
-/// What a path is compared with.
+/// The matcher for a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
-    /// One path.
+    /// A single path.
     Exact(Vec<u8>),
-    /// All paths that begin with `prefix` and match.
+    /// All paths that start with `prefix` and match.
     Regex {
-        /// How every path begins that matches.
+        /// The common prefix of all matching paths.
         prefix: Vec<u8>,
         /// The whole pattern, anchored, in the syntax of the crate `regex`.
         source: String,
     },
 }
 
-/// Why a pattern is none.
+/// The reason why a pattern is invalid.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("at byte {at}: {what}")]
 pub(super) struct PatternError {
-    /// Where in the pattern, from 0.
+    /// The offset in the pattern in bytes.
     at: usize,
     what: String,
 }
 
 impl Pattern {
-    /// Reads a pattern of ASCII bytes.
+    /// Parses a pattern of ASCII bytes.
     pub(super) fn parse(pattern: &str) -> Result<Self, PatternError> {
         if pattern.len() >= TOO_LONG {
             return Err(error(TOO_LONG, format!("the pattern is {} bytes long", pattern.len())));
@@ -67,15 +70,17 @@ fn error(at: usize, what: impl Into<String>) -> PatternError {
     PatternError { at, what: what.into() }
 }
 
-/// Bytes that mean something, and that a backslash makes mean themselves.
+/// Special bytes, which a backslash makes literal.
 const META: &[u8] = b".^$?*+|[({])}";
 
-/// Bytes that libselinux takes literally behind a backslash without asking the engine.
+/// Returns true for bytes that libselinux takes literally after a backslash without calling the
+/// engine.
 fn is_plain_escape(byte: u8) -> bool {
     META.contains(&byte) || matches!(byte, b'-' | b'_' | b',')
 }
 
-/// The text that a piece of pattern matches, if it is only one (`regex_simplify` of libselinux).
+/// Returns the only text that a piece of a pattern matches, if there is one (`regex_simplify` of
+/// libselinux).
 fn exact(pattern: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(pattern.len());
     let mut bytes = pattern.iter().copied();
@@ -89,8 +94,9 @@ fn exact(pattern: &[u8]) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// The directories at the start of a pattern, which libselinux compares before it tries the pattern at all: so `/usr/?`
-/// is never tried on `/usr`, and the second branch of `/a/b|/c/d` never outside `/a/`.
+/// Returns the leading directories of a pattern, which libselinux compares before it tries the
+/// pattern: so `/usr/?` is never tried on `/usr`, and the second branch of `/a/b|/c/d` never
+/// outside `/a/`.
 fn stems(pattern: &[u8]) -> Vec<u8> {
     let mut path = Vec::new();
     let mut rest = pattern;
@@ -98,7 +104,8 @@ fn stems(pattern: &[u8]) -> Vec<u8> {
         let Some(slash) = rest.iter().skip(1).position(|byte| *byte == b'/') else { break };
         let (stem, behind) = rest.split_at(slash + 1);
         match exact(stem) {
-            // The first byte is the slash before the name, whatever it is: a pattern may lack it.
+            // The first byte stands for the slash before the name, whatever it is: a pattern may
+            // lack it.
             Some(text) if text.len() > 1 && text.starts_with(b"/") => path.extend(text),
             _ => break,
         }
@@ -110,7 +117,7 @@ fn stems(pattern: &[u8]) -> Vec<u8> {
     path
 }
 
-/// What a quantifier would repeat.
+/// The operand of a following quantifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
     Nothing,
@@ -125,7 +132,7 @@ struct Translation<'p> {
     depth: usize,
     last: Last,
     prefix: Vec<u8>,
-    /// Whether everything so far was literal.
+    /// True while everything so far was literal.
     in_prefix: bool,
 }
 
@@ -180,13 +187,13 @@ impl<'p> Translation<'p> {
         }
     }
 
-    /// Something was written that matches more than one byte.
+    /// Records an atom that is not a literal.
     fn atom(&mut self) {
         self.last = Last::Atom;
         self.in_prefix = false;
     }
 
-    /// Something that matches a place, not a byte.
+    /// Writes an assertion, which matches a position instead of a byte.
     fn assertion(&mut self, out: &str) {
         self.out.push_str(out);
         self.last = Last::Nothing;
@@ -242,7 +249,7 @@ impl<'p> Translation<'p> {
         Ok(())
     }
 
-    /// `{` begins a count or is only itself.
+    /// Translates `{`, which starts a repeat count or is literal.
     fn brace(&mut self, start: usize) -> Result<(), PatternError> {
         let rest = self.pattern.get(self.at..).unwrap_or_default();
         let Some(end) = rest.iter().position(|byte| *byte == b'}') else {
@@ -256,7 +263,7 @@ impl<'p> Translation<'p> {
         };
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if low.is_empty() && high.is_some_and(is_number) {
-            // Three bytes and more before PCRE2 10.43, a count since.
+            // Literal before PCRE2 10.43, a repeat count since.
             return Err(error(
                 start,
                 format!("{{{inner}}} depends on the version of PCRE2; give {{0{inner}}}"),
@@ -284,7 +291,7 @@ impl<'p> Translation<'p> {
         self.repeat(start, &count, least > 0)
     }
 
-    /// Repeats what came last. `at_least_once` says whether it still has to be there.
+    /// Repeats the last atom. `at_least_once` is true if it must still occur.
     fn repeat(&mut self, start: usize, quantifier: &str, at_least_once: bool) -> Result<(), PatternError> {
         match self.last {
             Last::Nothing => return Err(error(start, format!("{quantifier} repeats nothing"))),
@@ -292,9 +299,9 @@ impl<'p> Translation<'p> {
             Last::Atom => {}
         }
         match self.pattern.get(self.at) {
-            // A repetition that never gives back matches less.
+            // A possessive quantifier matches fewer paths.
             Some(b'+') => return Err(error(start, format!("{quantifier}+ is not supported"))),
-            // Taking as little as possible matches the same paths.
+            // A lazy quantifier matches the same paths.
             Some(b'?') => self.at += 1,
             _ => {}
         }
@@ -308,7 +315,7 @@ impl<'p> Translation<'p> {
     }
 }
 
-/// What a byte behind a backslash stands for, if that is one byte.
+/// Returns the byte that an escape stands for, if it is a single byte.
 fn escaped_literal(byte: u8) -> Option<u8> {
     match byte {
         b't' => Some(b'\t'),
@@ -326,13 +333,13 @@ fn unknown_escape(at: usize, byte: u8) -> PatternError {
     error(at, format!("\\{} is not supported", byte.escape_ascii()))
 }
 
-/// Writes a byte so that it means itself, in a class and outside.
+/// Writes a byte as a literal, valid inside and outside of a class.
 fn write_literal(out: &mut String, byte: u8) {
     use std::fmt::Write as _;
     if byte.is_ascii_alphanumeric() || byte == b'/' {
         out.push(char::from(byte));
     } else {
-        // OK to ignore: a String takes whatever is written to it.
+        // OK to ignore: writing to a String cannot fail.
         let _ = write!(out, "\\x{byte:02x}");
     }
 }

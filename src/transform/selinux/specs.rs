@@ -1,4 +1,4 @@
-//! The specifications of all files together, and which of them is a path's.
+//! The specifications of all files, and the choice of the one for a path.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -10,27 +10,27 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::report::shown;
 
-/// The most specifications that all files together may have. Each takes some hundred bytes, and Debian's and Fedora's
-/// policies have a fortieth of them.
+/// The maximum number of specifications in all files together. Each takes some hundred bytes, and
+/// Debian's and Fedora's policies have a fortieth of them.
 const MAX_SPECS: usize = 1 << 18;
 
-/// The most bytes of a pattern that a message repeats.
+/// The maximum number of bytes of a pattern that is shown in a message.
 const SHOWN: usize = 160;
 
-/// All specifications, found by path.
+/// All specifications, indexed by path.
 ///
-/// libselinux takes exact paths before patterns, and of each the one that came last; which of several files it came from
-/// counts as later the later the file is read. The tables here are only speed: patterns are found by how their matches
-/// begin, and compiled when first tried.
+/// As in libselinux, exact paths precede patterns, and the last one of each wins, in the order in
+/// which files are read. The indices only save time: patterns are found by the prefix of their
+/// matches, and compiled when first tried.
 #[derive(Debug, Default)]
 pub(super) struct Specs {
     files: Vec<PathBuf>,
     all: Vec<Spec>,
-    /// The specifications of one path, in order.
+    /// The specifications of single paths, in order.
     exact: HashMap<Vec<u8>, Vec<usize>>,
-    /// The specifications of patterns whose matches begin so, in order.
+    /// The specifications of patterns by the prefix of their matches, in order.
     by_prefix: HashMap<Vec<u8>, Vec<usize>>,
-    /// The lengths of the keys of `by_prefix`, rising.
+    /// The lengths of the keys of `by_prefix`, in ascending order.
     prefix_lens: Vec<usize>,
 }
 
@@ -38,14 +38,14 @@ pub(super) struct Specs {
 struct Spec {
     file: usize,
     line: usize,
-    /// The pattern as it is written.
+    /// The pattern as written.
     text: String,
     file_type: Option<FileType>,
-    /// None is `<<none>>`.
+    /// The context; `None` for `<<none>>`.
     context: Option<String>,
 }
 
-/// The state that is kept from one path to the next.
+/// The state shared by searches for several paths.
 pub(super) struct Search<'i> {
     compiled: Compiled,
     candidates: Vec<usize>,
@@ -58,22 +58,23 @@ impl<'i> Search<'i> {
     }
 }
 
-/// What the specifications say of a path.
+/// The result for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found<'s> {
-    /// This context.
+    /// The context of the file.
     Context(&'s str),
-    /// `<<none>>`: the file is to be left alone.
+    /// `<<none>>`: the file is left unchanged.
     LeftAlone,
-    /// None speaks of it.
+    /// No specification matches.
     Nothing,
 }
 
 impl Specs {
-    /// Adds the lines of a file behind those that are there.
+    /// Appends the lines of a file to the specifications.
     ///
     /// # Errors
-    /// [`ErrorKind::BadInput`] with file and line, when a line is not a specification, or one too many.
+    /// [`ErrorKind::BadInput`] with file and line if a line is not a valid specification, or
+    /// exceeds the limit.
     pub(super) fn add(&mut self, file: &Path, text: &[u8]) -> Result<()> {
         let index = self.files.len();
         self.files.push(file.to_owned());
@@ -108,11 +109,12 @@ impl Specs {
         Ok(())
     }
 
-    /// Returns what the specifications say of a file. A `search` is for the paths of one set of specifications.
+    /// Returns the specification for a file. A `search` must only be used with one set of
+    /// specifications.
     ///
     /// # Errors
-    /// [`ErrorKind::BadInput`] with file and line, when a pattern is too large to be compiled;
-    /// [`Interrupted`](ErrorKind::Interrupted) when a signal came.
+    /// [`ErrorKind::BadInput`] with file and line if a pattern is too large to compile;
+    /// [`Interrupted`](ErrorKind::Interrupted) after a signal.
     pub(super) fn lookup(
         &self,
         path: &[u8],
@@ -149,7 +151,7 @@ impl Specs {
         self.files.get(spec.file).map(PathBuf::as_path).unwrap_or(Path::new(""))
     }
 
-    /// Pairs of lines of one file that give the same pattern different contexts, as sentences.
+    /// Returns sentences about lines of one file that give the same pattern different contexts.
     pub(super) fn contradictions(&self) -> Vec<String> {
         let mut seen: BTreeMap<(usize, &str), Vec<Latest<'_>>> = BTreeMap::new();
         let mut found = Vec::new();
@@ -171,15 +173,16 @@ impl Specs {
     }
 }
 
-/// The latest lines with one pattern and file type: no others can be the latest that contradicts a further one.
+/// The latest lines with one pattern and file type: only these can be the latest that contradicts a
+/// later one.
 struct Latest<'s> {
     last: &'s Spec,
-    /// The last one of another context than `last`.
+    /// The last one with another context than `last`.
     other: Option<&'s Spec>,
 }
 
 impl<'s> Latest<'s> {
-    /// There is at most one for each file type, and one for all of them.
+    /// Records a line. There is at most one entry for each file type, and one for all types.
     fn note(all: &mut Vec<Self>, spec: &'s Spec) {
         match all.iter_mut().find(|latest| latest.last.file_type == spec.file_type) {
             None => all.push(Self { last: spec, other: None }),
@@ -197,7 +200,7 @@ impl<'s> Latest<'s> {
     }
 }
 
-/// The end of a sentence about a pattern, which is shown as far as it is not too long.
+/// Returns the end of a sentence about a pattern, which is truncated if it is too long.
 fn about_pattern(pattern: &str, what: &dyn std::fmt::Display) -> String {
     match pattern.get(..SHOWN) {
         Some(start) if pattern.len() > SHOWN => format!("pattern {start}…: {what}"),
@@ -206,7 +209,8 @@ fn about_pattern(pattern: &str, what: &dyn std::fmt::Display) -> String {
 }
 
 impl Spec {
-    /// The pattern as the engine is to compile it. Compiling takes long enough to ask for a signal before.
+    /// Returns the pattern in the engine's syntax. Checks for a signal first, since compiling takes
+    /// time.
     fn source(&self, interrupt: &Interrupt) -> std::result::Result<String, String> {
         interrupt.check().map_err(|error| error.to_string())?;
         match Pattern::parse(&self.text) {

@@ -1,4 +1,4 @@
-//! `file_contexts.subs` and `file_contexts.subs_dist`: directories that are labelled as if they were others.
+//! `file_contexts.subs` and `file_contexts.subs_dist`: directories that are labelled like others.
 
 use super::line::is_space;
 
@@ -6,14 +6,15 @@ use super::line::is_space;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Substitutions(Vec<(Vec<u8>, Vec<u8>)>);
 
-/// The most lines that a file may have, as each is tried on every path.
+/// The maximum number of lines in a file, each of which is tried on every path.
 const MAX_LINES: usize = 4096;
 
 impl Substitutions {
-    /// Reads lines of a path and the path it stands for. Lines without two fields say nothing, as to libselinux.
+    /// Parses lines of a path and its substitute. Lines without two fields are ignored, as by
+    /// libselinux.
     ///
     /// # Errors
-    /// When there are too many, as a sentence.
+    /// Returns a sentence if there are too many lines.
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let pair = |line: &[u8]| {
             let mut fields = line.split(|byte| is_space(*byte)).filter(|field| !field.is_empty());
@@ -27,7 +28,8 @@ impl Substitutions {
         Ok(Self(pairs))
     }
 
-    /// The path that `path` is labelled as, if a line speaks of it or of a directory above. The last such line counts.
+    /// Returns the substitute of a path, if a line is for it or one of its parents. The last such
+    /// line wins.
     pub(super) fn apply(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.0.iter().rev().find_map(|(from, to)| {
             let rest = path.strip_prefix(from.as_slice())?;

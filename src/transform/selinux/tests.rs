@@ -13,7 +13,7 @@ fn tree(text: &str) -> Bytes {
     .expect("a dump")
 }
 
-/// The labels of a tree, one line a name.
+/// Formats the labels of a tree, one line for each name.
 fn labels(tree: &Bytes) -> Vec<String> {
     let mut lines = Vec::new();
     let mut walk = tree.walk();
@@ -27,7 +27,7 @@ fn labels(tree: &Bytes) -> Vec<String> {
     lines
 }
 
-/// The policy, its configuration and what goes with it, within the tree it is for.
+/// The policy, its configuration and related files, within the tree it is for.
 const WITH_POLICY: &str = r"/ 0 40755 3 0 0 0 0.0 - - -
 /etc 0 40755 3 0 0 0 0.0 - - -
 /etc/selinux 0 40755 3 0 0 0 0.0 - - -
@@ -77,7 +77,7 @@ fn the_policy_of_the_tree_itself() {
 }
 
 fn parse_inline(text: &str) -> Bytes {
-    // Sizes are counted here, so that the constants above stay readable.
+    // Sizes are computed here, so that the constants above stay readable.
     let lines = text.lines().map(|line| {
         let mut fields: Vec<String> = line.split(' ').map(str::to_owned).collect();
         if fields[9] != "-" {

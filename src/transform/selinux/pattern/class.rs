@@ -1,22 +1,23 @@
-//! `[…]`: sets of bytes. The crate `regex` knows sets in sets and operators between them, PCRE2 does not, so every member is
+//! `[…]`: sets of bytes. Unlike PCRE2, the crate `regex` supports nested sets and set operators, so
+//! every member is written by number.
 //! written by number.
 
 use super::{PatternError, error, escaped_literal, unknown_escape, write_literal};
 
-/// The names within `[:` and `:]`.
+/// The names of classes between `[:` and `:]`.
 const NAMES: [&str; 14] = [
     "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
     "upper", "word", "xdigit",
 ];
 
-/// What stands in a class.
+/// A member of a class.
 enum Member {
     Byte(u8),
-    /// A set with a name, as it is written in both syntaxes.
+    /// A named set, which is spelled the same in both syntaxes.
     Set(String),
 }
 
-/// Translates the class whose `[` lies before `at` and returns where it ends.
+/// Translates the class whose `[` precedes `at` and returns the offset of its end.
 pub(super) fn translate(pattern: &[u8], at: usize, out: &mut String) -> Result<usize, PatternError> {
     let start = at.saturating_sub(1);
     let unclosed = || error(start, "a [ is not closed");
@@ -63,7 +64,7 @@ pub(super) fn translate(pattern: &[u8], at: usize, out: &mut String) -> Result<u
     }
 }
 
-/// The member at `at`, and where the next one begins.
+/// Returns the member at `at`, and the offset of the next one.
 fn member(pattern: &[u8], at: usize) -> Result<(Member, usize), PatternError> {
     let rest = pattern.get(at..).unwrap_or_default();
     match rest {
@@ -76,7 +77,7 @@ fn member(pattern: &[u8], at: usize) -> Result<(Member, usize), PatternError> {
             None => Err(unknown_escape(at, *byte)),
         },
         [b'[', mark @ (b':' | b'.' | b'='), inner @ ..] => {
-            // Without the end of a name it is three bytes like others.
+            // Without the end of a name, `[:` and the like are ordinary bytes.
             let end = inner.windows(2).position(|pair| pair == [*mark, b']']);
             match end.and_then(|end| std::str::from_utf8(inner.get(..end)?).ok()) {
                 None => Ok((Member::Byte(b'['), at + 1)),

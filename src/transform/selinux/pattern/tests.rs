@@ -13,7 +13,7 @@ fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// One row a pattern: paths that match, and paths that do not.
+/// One row for each pattern: paths that match, and paths that do not.
 const MATCHES: &[(&str, &[&str], &[&str])] = &[
     ("/etc/shadow", &["/etc/shadow"], &["/etc/shadow-", "/etc/shado", "/etc/shadow\n"]),
     (r"/etc/a\.b\-c", &["/etc/a.b-c"], &["/etc/axb-c"]),
@@ -21,9 +21,9 @@ const MATCHES: &[(&str, &[&str], &[&str])] = &[
     (r"/a?quota\.(user|group)", &["/aquota.user", "/quota.group"], &["/quotaxuser", "/xquota.user"]),
     ("/[^/]+", &["/a", "/a\n", "/a&&b"], &["/", "/a/b"]),
     ("/.*", &["/", "/a"], &["a"]),
-    // One newline may follow a pattern, as `$` has it.
+    // One newline may follow a match, as `$` allows.
     ("/a+", &["/a", "/aa\n"], &["/a\n\n", "/"]),
-    // Nested sets and operators are of the other engine: here they are bytes.
+    // Nested sets and operators are specific to the other engine: here they are bytes.
     ("/[[a]x?", &["/[", "/a", "/[x"], &["/]"]),
     ("/[a&&b]", &["/a", "/b", "/&"], &["/c"]),
     ("/[]a]", &["/]", "/a"], &["/"]),
@@ -38,7 +38,7 @@ const MATCHES: &[(&str, &[&str], &[&str])] = &[
     ("/a{.", &["/a{c"], &["/ac"]),
     ("/x*?y", &["/y", "/xxy"], &["/z"]),
     (r"/\d+", &["/12"], &["/a", "/\u{661}"]),
-    // A branch has the anchor of its own end only, and none is tried outside the directory at the start.
+    // A branch is anchored only at its own end, and none is tried outside the leading directory.
     ("/a/b|/c/d", &["/a/b", "/a/bx", "/a/c/d"], &["/c/d", "/x/c/d"]),
     ("/usr/?", &["/usr/"], &["/usr"]),
     ("/usr/?lib/.*", &["/usr/lib/x"], &["/usrlib/x"]),
