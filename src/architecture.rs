@@ -1,8 +1,8 @@
-//! The machine a tree is for.
+//! The architecture that a tree is for.
 //!
-//! A GPT can say of a partition that it is the root of a system for one architecture: the Discoverable
-//! Partitions Specification (UAPI.2) has a type for each. Nothing in a tree states its architecture, so it is
-//! read off the programs in it.
+//! A GPT can mark a partition as the root of a system for one architecture: the Discoverable
+//! Partitions Specification (UAPI.2) defines a type for each. A tree does not state its
+//! architecture, so it is detected from the programs in it.
 
 use std::fmt;
 use std::io;
@@ -41,12 +41,12 @@ pub enum Architecture {
     X86_64,
 }
 
-/// What is known of an architecture.
+/// The properties of an architecture.
 struct Facts {
     architecture: Architecture,
     /// The name in partition type names such as `root-x86-64`.
     name: &'static str,
-    /// What else it is called: by `uname -m`, by Debian, by Alpine, by OCI.
+    /// Other names: those of `uname -m`, Debian, Alpine and OCI.
     aliases: &'static [&'static str],
     /// The partition type of a root file system.
     root: Uuid,
@@ -65,7 +65,7 @@ const LE64: Ident = (2, 1);
 const BE64: Ident = (2, 2);
 
 impl Architecture {
-    /// All of them, in the order of their names in the specification.
+    /// All architectures, in the order of their names in the specification.
     pub const ALL: [Self; 21] = {
         let mut all = [Self::Alpha; 21];
         let mut index = 0;
@@ -93,8 +93,9 @@ impl Architecture {
         found.expect("every architecture is in the table")
     }
 
-    /// The architecture of a program whose first 20 bytes these are. None when this is no program, or one for a
-    /// machine without a root partition type, such as 64-bit ARM in big-endian.
+    /// Returns the architecture of a program from its first 20 bytes. `None` if it is not a
+    /// program, or is for a machine without a root partition type, such as 64-bit ARM in
+    /// big-endian.
     #[must_use]
     pub fn of_elf(header: &[u8; ELF_HEADER_LEN]) -> Option<Self> {
         let [0x7f, b'E', b'L', b'F', class, data, ..] = *header else { return None };
@@ -110,7 +111,7 @@ impl Architecture {
     }
 }
 
-/// The bytes of an ELF header up to and including `e_machine`.
+/// The number of bytes of an ELF header up to and including `e_machine`.
 pub const ELF_HEADER_LEN: usize = 20;
 
 impl fmt::Display for Architecture {
@@ -119,7 +120,7 @@ impl fmt::Display for Architecture {
     }
 }
 
-/// A name that no architecture has.
+/// An error for an unknown architecture name.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("\"{0}\" is no architecture; known are {known}", known = known_names())]
 pub struct UnknownArchitecture(String);
@@ -132,9 +133,10 @@ fn known_names() -> String {
 impl FromStr for Architecture {
     type Err = UnknownArchitecture;
 
-    /// Takes the specification's name or one that `uname -m`, Debian, Alpine or OCI has for it.
+    /// Parses the specification's name or one used by `uname -m`, Debian, Alpine or OCI.
     ///
-    /// Linux calls MIPS `mips` whatever its byte order; here that is big-endian, as everywhere else.
+    /// Linux calls MIPS `mips` in either byte order; here the name means big-endian, as everywhere
+    /// else.
     fn from_str(name: &str) -> Result<Self, UnknownArchitecture> {
         let is_called = |facts: &&Facts| facts.name == name || facts.aliases.contains(&name);
         let found = FACTS.iter().find(is_called).map(|facts| facts.architecture);
@@ -142,7 +144,7 @@ impl FromStr for Architecture {
     }
 }
 
-/// Programs that a root file system has, the first that the kernel starts first.
+/// Programs of a root file system, in the order in which the kernel would start them.
 const WELL_KNOWN: [&str; 10] = [
     "/sbin/init",
     "/usr/lib/systemd/systemd",
@@ -156,14 +158,15 @@ const WELL_KNOWN: [&str; 10] = [
     "/sbin/ldconfig",
 ];
 
-/// How many files are read in search of a program, when no well-known one is there.
+/// The maximum number of files that are read in search of a program if there is no well-known one.
 const MAX_TRIES: usize = 4096;
 
-/// The architecture of the programs in a tree: of the first well-known one, such as `/sbin/init`, or else of
-/// the first executable file. None when the tree has no program of a known architecture.
+/// Detects the architecture of the programs in a tree: of the first well-known one, such as
+/// `/sbin/init`, or else of the first executable file. `None` if the tree has no program of a known
+/// architecture.
 ///
 /// # Errors
-/// When a file of the tree cannot be read.
+/// Returns an error if a file of the tree cannot be read.
 pub fn detect<C: Content>(tree: &Tree<C>) -> io::Result<Option<Architecture>> {
     for path in WELL_KNOWN {
         if let Some(id) = resolve(tree, path.as_bytes())
@@ -206,8 +209,8 @@ const fn facts(
     Facts { architecture, name, aliases, root, machines, idents }
 }
 
-/// Names and types: Discoverable Partitions Specification, "Defined Partition Type UUIDs". Machines: the ELF
-/// registry of the System V ABI, except for 0x9026, which Linux uses for Alpha.
+/// Names and types: Discoverable Partitions Specification, "Defined Partition Type UUIDs".
+/// Machines: the ELF registry of the System V ABI, except for 0x9026, which Linux uses for Alpha.
 #[rustfmt::skip]
 const FACTS: [Facts; 21] = {
     use Architecture as A;
@@ -279,7 +282,7 @@ mod tests {
         Architecture::of_elf(&elf(class, data, machine).try_into().expect("as long as a header"))
     }
 
-    /// A tree of executable files in its root.
+    /// Builds a tree with executable files in its root.
     fn tree(files: &[(&str, Vec<u8>)]) -> Tree<Vec<u8>> {
         let mut tree = Tree::new(Metadata::new(0o755));
         for (name, content) in files {
@@ -356,7 +359,7 @@ mod tests {
         assert!(error.to_string().starts_with("\"sparc\" is no architecture; known are alpha, "), "{error}");
     }
 
-    /// The judge knows most of the table under names of its own.
+    /// sfdisk has its own names for most of the table.
     #[test]
     fn sfdisk_knows_the_partition_types() {
         let output = Command::new("sfdisk")
@@ -400,7 +403,7 @@ mod tests {
 
     #[test]
     fn the_init_of_a_tree_says_what_it_is_for() {
-        // A file that comes before in the tree's order is for another machine.
+        // A file that precedes it in the tree's order is for another machine.
         let mut tree = tree(&[("a", elf(1, 1, 3)), ("real-init", elf(2, 1, 183))]);
         check(&tree, Some(Architecture::X86));
         let sbin = Inode::directory(Metadata::new(0o755));

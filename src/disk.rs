@@ -25,19 +25,19 @@ pub use partition_table::SectorSize;
 /// The length of a partitioned disk is a multiple of this many bytes, whatever its sector size.
 pub const DISK_UNIT: u64 = 4096;
 
-/// What lies around the filesystem.
+/// The layout of the disk around the filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskLayout {
     /// A GUID partition table with one partition.
     Gpt,
     /// A master boot record with one partition.
     Mbr,
-    /// Nothing: the disk is the filesystem.
+    /// No partition table: the disk is the filesystem.
     Bare,
 }
 
 impl DiskLayout {
-    /// All of them.
+    /// All layouts.
     pub const ALL: [Self; 3] = [Self::Gpt, Self::Mbr, Self::Bare];
 
     /// The name on the command line.
@@ -57,7 +57,7 @@ impl fmt::Display for DiskLayout {
     }
 }
 
-/// A name that no disk layout has.
+/// An error for an unknown disk layout name.
 #[derive(Clone, Debug, ThisError, PartialEq, Eq)]
 #[error("\"{0}\" is no disk layout; there are gpt, mbr and bare")]
 pub struct UnknownDiskLayout(String);
@@ -71,21 +71,21 @@ impl FromStr for DiskLayout {
     }
 }
 
-/// How a filesystem is put on a disk. What a layout has no place for is not used.
+/// The options of a disk. Those that do not apply to the layout are ignored.
 #[derive(Clone, Debug)]
 pub struct DiskOptions {
-    /// What lies around the filesystem.
+    /// The layout of the disk.
     pub layout: DiskLayout,
-    /// The unit of the partition table: the sector size of the device the machine will see.
+    /// The unit of the partition table: the logical sector size of the guest's device.
     pub sector_size: SectorSize,
-    /// The machine the filesystem is the root of. It decides the type of a GPT partition; without it, that is
-    /// the one of any Linux filesystem.
+    /// The architecture that the filesystem is the root of. It determines the type of a GPT
+    /// partition; without it, the type is that of any Linux filesystem.
     pub architecture: Option<Architecture>,
-    /// Names a GPT disk; not nil.
+    /// The GUID of a GPT disk; not nil.
     pub disk_guid: Uuid,
-    /// Names the GPT partition; not nil.
+    /// The GUID of the GPT partition; not nil.
     pub partition_guid: Uuid,
-    /// Names an MBR disk; not 0.
+    /// The signature of an MBR disk; not 0.
     pub mbr_signature: u32,
     /// The label of the GPT partition: at most 36 UTF-16 code units.
     pub partition_name: String,
@@ -107,19 +107,19 @@ enum Whole<'a, C> {
 pub struct RootPartition {
     /// Its number in the table, from 1.
     pub number: u32,
-    /// Where it begins, in bytes from the start of the disk.
+    /// Its offset in bytes from the start of the disk.
     pub offset: u64,
     /// Its length in bytes: that of the filesystem, rounded up to whole sectors.
     pub len: u64,
-    /// What a kernel finds it by: `root=PARTUUID=` and this.
+    /// The identifier by which the kernel finds it: the value of `root=PARTUUID=`.
     pub partuuid: String,
 }
 
 /// Puts a filesystem on a disk.
 ///
 /// # Errors
-/// [`ErrorKind::BadInput`] when the filesystem is larger than the table can say, [`ErrorKind::Usage`] when the
-/// table cannot say what the options ask for.
+/// [`ErrorKind::BadInput`] if the filesystem is too large for the table, [`ErrorKind::Usage`] if
+/// the table cannot represent the options.
 pub fn place<'a, C: Sync>(root: &'a (dyn Image<C> + 'a), options: &DiskOptions) -> Result<Disk<'a, C>> {
     let (table, partuuid) = match options.layout {
         DiskLayout::Bare => return Ok(Disk { whole: Whole::Bare(root), root: None }),
@@ -137,21 +137,21 @@ pub fn place<'a, C: Sync>(root: &'a (dyn Image<C> + 'a), options: &DiskOptions) 
     Ok(Disk { whole: Whole::Partitioned(disk), root })
 }
 
-/// What lies around the filesystem, when that is whole sectors long.
+/// The space around the filesystem, if its length is a multiple of the sector size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Where on the disk the filesystem begins, in bytes.
+    /// The offset of the filesystem on the disk, in bytes.
     pub before: u64,
-    /// How many bytes of the disk are not the filesystem's, before and behind it.
+    /// The number of bytes of the disk before and behind the filesystem together.
     pub all: u64,
 }
 
-/// What will lie around a filesystem of any length.
+/// Returns the space around a filesystem, which does not depend on its length.
 ///
 /// # Errors
 /// As [`place`].
 pub fn surroundings(options: &DiskOptions) -> Result<Surroundings> {
-    // It is the same for every length, so any does.
+    // The result is the same for every length.
     let len = options.sector_size.bytes();
     let table = match options.layout {
         DiskLayout::Bare => return Ok(Surroundings { before: 0, all: 0 }),
@@ -175,7 +175,7 @@ fn gpt(len: u64, options: &DiskOptions) -> Table {
 }
 
 fn mbr(len: u64, options: &DiskOptions) -> Table {
-    // Not marked bootable: that mark is for boot code, and there is none.
+    // Not marked bootable: that flag is for boot code, and there is none.
     let root = MbrPartition { partition_type: MBR_TYPE_LINUX, bootable: false, len };
     Table::Mbr(Mbr { disk_signature: options.mbr_signature, partitions: vec![root] })
 }
@@ -191,7 +191,7 @@ fn blame(error: partition_table::Error) -> Error {
 }
 
 impl<C: Sync> Disk<'_, C> {
-    /// What lies where, in order, from the first byte to the last.
+    /// Returns the ranges of the disk in order, from the first byte to the last.
     #[must_use]
     pub fn ranges(&self) -> Vec<Range> {
         let (Whole::Partitioned(disk), Some(root)) = (&self.whole, &self.root) else {
@@ -212,7 +212,7 @@ impl<C: Sync> Disk<'_, C> {
 }
 
 impl<C> Disk<'_, C> {
-    /// Where the filesystem is; none on a bare disk, which it is all of.
+    /// Returns the partition of the filesystem; `None` on a bare disk.
     #[must_use]
     pub fn root_partition(&self) -> Option<&RootPartition> {
         self.root.as_ref()
@@ -254,7 +254,7 @@ mod tests {
         }
     }
 
-    /// A filesystem of any size, of zeros.
+    /// A filesystem of any size, filled with zeros.
     struct Large(u64);
 
     impl Image<Vec<u8>> for Large {

@@ -1,4 +1,4 @@
-//! Paths of a tree as a process inside it would see them.
+//! Path resolution inside a tree, as a process with the tree as its root would see it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -6,62 +6,62 @@ use std::collections::BTreeSet;
 use image_tree::{InodeId, Kind, Name, Tree};
 use thiserror::Error;
 
-/// The most symbolic links that one path may lead through: the kernel's own limit.
+/// The maximum number of symbolic links in the resolution of one path: the kernel's own limit.
 pub const MAX_LINKS: usize = 40;
-/// The most bytes of a path, without its NUL (`PATH_MAX`).
+/// The maximum length of a path in bytes, without its NUL (`PATH_MAX`).
 pub const MAX_PATH: usize = 4095;
 
-/// Where a path leads.
+/// The result of resolving a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     /// The file.
     pub id: InodeId,
     /// Its path without symbolic links, `.` and `..`.
     pub path: Vec<u8>,
-    /// Every name that was passed, in order and without the last: directories and symbolic links, by their paths
-    /// without symbolic links.
+    /// Every name on the path except the last, in order: directories and symbolic links, by their
+    /// paths without symbolic links.
     pub passed: Vec<Passed>,
 }
 
-/// A name on the way.
+/// A name on a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
     /// Its path without symbolic links.
     pub path: Vec<u8>,
-    /// Whether it is a symbolic link; else it is a directory.
+    /// True for a symbolic link, false for a directory.
     pub is_link: bool,
 }
 
-/// Why a path leads nowhere.
+/// The reason why a path does not resolve.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Unresolved {
     /// A component is missing (`ENOENT`).
     #[error("it is not there")]
     Missing,
-    /// A component is no directory (`ENOTDIR`).
+    /// A component is not a directory (`ENOTDIR`).
     #[error("it leads through a file that is no directory")]
     NotADirectory,
     /// There are too many links, as in a loop (`ELOOP`).
     #[error("it leads through more than {MAX_LINKS} symbolic links, as a loop does")]
     TooManyLinks,
-    /// A path is longer than the kernel takes (`ENAMETOOLONG`).
+    /// A path exceeds the kernel's limit (`ENAMETOOLONG`).
     #[error("it is longer than {MAX_PATH} bytes")]
     TooLong,
 }
 
 thread_local! {
-    /// What this thread is to notice, while [`noticing`] works.
+    /// The inodes watched on this thread while [`noticing`] runs.
     static NOTICED: RefCell<Option<Noticed>> = const { RefCell::new(None) };
 }
 
 struct Noticed {
-    /// By the indices of inodes, whether it matters that a path leads there.
+    /// By inode index: true if the inode is watched.
     matters: Vec<bool>,
     found: BTreeSet<InodeId>,
 }
 
-/// Does work, and tells to which of some inodes paths led meanwhile on this thread, or through which, as if one had
-/// stood beside every [`resolve`] and [`follow`]. Whoever comes to a directory in another way has to [`notice`] it.
+/// Calls `work`, and returns the given inodes that any [`resolve`] or [`follow`] on this thread
+/// visited meanwhile. Code that visits a directory in another way must call [`notice`].
 pub(crate) fn noticing<R>(
     inodes: impl IntoIterator<Item = InodeId>,
     work: impl FnOnce() -> R,
@@ -76,7 +76,7 @@ pub(crate) fn noticing<R>(
     (result, NOTICED.take().map(|noticed| noticed.found).unwrap_or_default())
 }
 
-/// Tells [`noticing`] that what is in a directory was looked at.
+/// Records for [`noticing`] that the content of a directory was visited.
 pub(crate) fn notice(inode: InodeId) {
     NOTICED.with_borrow_mut(|noticed| {
         if let Some(Noticed { matters, found }) = noticed
@@ -87,23 +87,25 @@ pub(crate) fn notice(inode: InodeId) {
     });
 }
 
-/// The inode at a path of the tree, following symbolic links as a process would for which the tree's root is
-/// `/`: an absolute target starts there again, and `..` stops there. Nothing of the host is looked at.
+/// Returns the inode at a path of the tree, following symbolic links as a process would whose root
+/// is the tree's: an absolute target restarts at the root, and `..` cannot leave it. The host is
+/// not accessed.
 ///
-/// `path` is taken from the root, with or without a leading `/`, and may be empty or of any length. There is no inode
-/// when a component is missing or no directory, or when there are more than [`MAX_LINKS`] links, as in a loop.
+/// `path` is relative to the root, with or without a leading `/`, and may be empty or of any
+/// length. Returns `None` if a component is missing or not a directory, or if there are more than
+/// [`MAX_LINKS`] links, as in a loop.
 #[must_use]
 pub fn resolve<C>(tree: &Tree<C>, path: &[u8]) -> Option<InodeId> {
     let here = walk(tree, path, &mut 0, |_, _| {}).ok()?;
     Some(here.last().map_or(Tree::<C>::ROOT, |(id, _)| *id))
 }
 
-/// Follows a path as `openat2(RESOLVE_IN_ROOT)` does, and tells everything that is passed on the way.
+/// Follows a path as `openat2(RESOLVE_IN_ROOT)` does, and returns every name on it.
 ///
-/// `steps` counts the components that were looked at, for a caller that limits how many there may be.
+/// `steps` is increased by the number of components visited, for callers with a limit.
 ///
 /// # Errors
-/// As the kernel's. The last component is followed if it is a link.
+/// Returns the kernel's errors. The last component is followed if it is a link.
 pub fn follow<C>(tree: &Tree<C>, path: &[u8], steps: &mut u64) -> Result<Resolved, Unresolved> {
     if path.is_empty() {
         return Err(Unresolved::Missing);
@@ -123,10 +125,11 @@ pub fn follow<C>(tree: &Tree<C>, path: &[u8], steps: &mut u64) -> Result<Resolve
     Ok(Resolved { id, path, passed })
 }
 
-/// A name of the tree, and the directories above it from the root on.
+/// A name of the tree, preceded by the directories above it from the root on.
 type Names<'t> = Vec<(InodeId, &'t Name)>;
 
-/// Walks a path, and tells `pass` of each name on the way, the last one too, and whether it is a symbolic link.
+/// Walks a path, and calls `pass` for each name on it, including the last, with true for a symbolic
+/// link.
 fn walk<'t, C>(
     tree: &'t Tree<C>,
     path: &[u8],
@@ -134,8 +137,8 @@ fn walk<'t, C>(
     mut pass: impl FnMut(&[(InodeId, &'t Name)], bool),
 ) -> Result<Names<'t>, Unresolved> {
     let mut here = Names::new();
-    // The components still to come, the next one last. Each link adds at most the 4095 bytes of its target, so
-    // the limit on links bounds this too.
+    // The remaining components, the next one last. Each link adds at most the 4095 bytes of its
+    // target, so the limit on links bounds this too.
     let mut pending: Vec<&[u8]> = components_reversed(path).collect();
     let mut links = 0;
     while let Some(component) = pending.pop() {

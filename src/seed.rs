@@ -1,8 +1,9 @@
-//! One seed for every identifier.
+//! The seed of all identifiers.
 //!
-//! Filesystems, disks and partitions have UUIDs, a hash seed, a signature. None of them may be drawn by chance,
-//! or two runs would give two images; none may be a constant, or two different images on one machine would have
-//! one name. So each is derived from a seed, and the seed from what the image is made of:
+//! Filesystems, disks and partitions have UUIDs, a hash seed, a signature. They must not be random,
+//! or two runs would give different images; they must not be constant, or different images on one
+//! machine would have the same identifiers. So each is derived from a seed, and the seed from the
+//! content of the image:
 //!
 //! ```text
 //! seed        = SHA-256("rootcast seed from uuid" 0x00, the 16 bytes of the UUID)
@@ -10,15 +11,16 @@
 //! identifier  = SHA-256("rootcast identifier" 0x00, the 32 bytes of the seed, the label)
 //! ```
 //!
-//! The label says what the identifier is for, so identifiers of one seed have nothing in common. The labels in
-//! use are those of [`label`]. The derivation is part of the byte layouts: changing it changes every image.
+//! The label is the purpose of the identifier, so identifiers of one seed are independent. The
+//! labels in use are those of [`label`]. The derivation is part of the byte layouts: changing it
+//! changes every image.
 
 use std::io;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// What identifiers are for. No two labels are alike.
+/// The purposes of identifiers. All labels are distinct.
 pub mod label {
     /// The UUID in an ext4 superblock.
     pub const EXT4_UUID: &str = "ext4 filesystem uuid";
@@ -32,51 +34,51 @@ pub mod label {
     pub const MBR_SIGNATURE: &str = "mbr disk signature";
 }
 
-/// What all identifiers of one image derive from.
+/// The value from which all identifiers of one image are derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed([u8; 32]);
 
 impl Seed {
-    /// The seed a user gives.
+    /// Returns the seed for a UUID given by the user.
     #[must_use]
     pub fn from_uuid(uuid: Uuid) -> Self {
         let hash = Sha256::new_with_prefix(b"rootcast seed from uuid\0");
         Self(hash.chain_update(uuid.as_bytes()).finalize().into())
     }
 
-    /// The seed that what `write` writes gives: a canonical text of the tree and the options. The same bytes in
-    /// other pieces give the same seed.
+    /// Returns the seed for the bytes that `write` produces: a canonical text of the tree and the
+    /// options. The seed does not depend on how the bytes are divided into writes.
     ///
     /// # Errors
-    /// The error of `write`; the sink has none of its own.
+    /// Returns the error of `write`; the sink itself does not fail.
     pub fn digest(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<Self> {
         let mut sink = Sink(Sha256::new_with_prefix(b"rootcast seed from digest\0"));
         write(&mut sink)?;
         Ok(Self(sink.0.finalize().into()))
     }
 
-    /// The UUID for a purpose.
+    /// Returns the UUID for a label.
     ///
-    /// It is of version 8, which RFC 9562, section 5.8 keeps for schemes of one's own and whose example in
-    /// appendix B.2 is this one: a SHA-256, cut to 16 bytes, with version and variant set. Version 4 would claim
-    /// that it was drawn by chance.
+    /// Its version is 8, which RFC 9562, section 5.8 reserves for custom schemes and whose example
+    /// in appendix B.2 is the same: a SHA-256, truncated to 16 bytes, with version and variant set.
+    /// Version 4 would claim that it is random.
     #[must_use]
     pub fn uuid(&self, label: &str) -> Uuid {
         uuid::Builder::from_custom_bytes(self.bytes16(label)).into_uuid()
     }
 
-    /// The 32-bit number for a purpose: the first of the identifier's big-endian words that is not 0,
-    /// since 0 stands for "none" where such numbers are used.
+    /// Returns the 32-bit number for a label: the first of the identifier's big-endian words that
+    /// is not 0, since 0 means "none" where such numbers are used.
     #[must_use]
     pub fn u32(&self, label: &str) -> u32 {
         let identifier = self.identifier(label);
         let mut words =
             identifier.chunks_exact(4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
-        // No label is known, or will be found, whose identifier is all zeros.
+        // An identifier that is all zeros would be a preimage of SHA-256.
         words.find(|word| *word != 0).unwrap_or(1)
     }
 
-    /// The 16 bytes for a purpose: the first half of the identifier.
+    /// Returns the 16 bytes for a label: the first half of the identifier.
     #[must_use]
     pub fn bytes16(&self, label: &str) -> [u8; 16] {
         let identifier = self.identifier(label);
@@ -89,7 +91,7 @@ impl Seed {
     }
 }
 
-/// Takes what is written into the hash.
+/// Hashes everything that is written to it.
 struct Sink(Sha256);
 
 impl io::Write for Sink {

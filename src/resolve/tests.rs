@@ -46,12 +46,12 @@ fn where_paths_lead_is_noticed() {
     assert_eq!(found, all[..3].iter().copied().collect());
     let (_, found) = noticing([at("/usr/bin")], || _ = resolve(&tree, b"/lib/a/b"));
     assert!(found.is_empty());
-    // What happens outside is nobody's business.
+    // Lookups outside of `noticing` are not recorded.
     lookups();
     assert!(noticing(all, || ()).1.is_empty());
 }
 
-/// Draws numbers that are the same in every run.
+/// A generator of reproducible random numbers.
 struct Lot(u64);
 
 impl Lot {
@@ -72,7 +72,7 @@ impl Lot {
     }
 }
 
-/// A directory of a few directories, files and links drawn by lot.
+/// Creates a directory with random directories, files and links.
 fn draw(lot: &mut Lot, root: &Path) {
     const NAMES: [&str; 6] = ["a", "b", "c", "d", "l", "m"];
     let mut directories = vec![root.to_owned()];
@@ -126,7 +126,7 @@ fn paths_lead_where_the_kernel_says() {
             }
         }
     }
-    // The lot came to each of them.
+    // The random paths must cover every outcome.
     assert!(found_some > 500 && loops > 10 && missing > 500, "{found_some} {loops} {missing}");
 }
 
@@ -143,7 +143,7 @@ fn forty_links_and_no_more() {
     assert_eq!(follow(&tree, &[b'/'; MAX_PATH + 1], &mut 0), Err(Unresolved::TooLong));
 }
 
-/// A tree of empty files, and of links with their targets.
+/// Builds a tree of empty files, and of links with their targets.
 fn files_and_links(files: &[&str], links: &[(&str, &str)]) -> Tree<Vec<u8>> {
     let mut tree = testing::tree(&files.iter().map(|path| (*path, "")).collect::<Vec<_>>());
     for (path, target) in links {
@@ -202,7 +202,7 @@ fn links_are_relative_to_where_they_lie() {
     );
     check(&tree, "/sbin/init", Some("/usr/lib/systemd/systemd"));
     check(&tree, "/bin/sh", Some("/usr/bin/dash"));
-    // `..` is of the directory, not of the link that led to it.
+    // `..` is relative to the directory, not to the link that led to it.
     check(&tree, "/sbin/..", Some("/usr"));
     check(&tree, "/usr/self/self/../usr/bin/dash", Some("/usr/bin/dash"));
     check(&tree, "/usr/self/self/bin/dash", Some("/usr/bin/dash"));
