@@ -1,4 +1,4 @@
-//! What a tree holds, counted before anything is measured.
+//! The content of a tree, counted before the measurements.
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -6,28 +6,28 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// What one tree holds. A hard link counts as a name, its inode counts once.
+/// The content of one tree. A hard link counts as a name; its inode counts once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Census {
     /// Regular files.
     pub(crate) files: u64,
-    /// Their lengths in bytes, holes included.
+    /// The total length of these files in bytes, holes included.
     pub(crate) bytes: u64,
-    /// Their lengths in bytes, each rounded up to blocks of 4096.
+    /// The total length of these files in bytes, each rounded up to blocks of 4096.
     pub(crate) block_bytes: u64,
     /// Directories, the tree's root included.
     pub(crate) directories: u64,
     /// Symbolic links, devices, FIFOs and sockets.
     pub(crate) others: u64,
-    /// Names in all directories together.
+    /// Names in all directories.
     pub(crate) names: u64,
-    /// The lengths of these names in bytes.
+    /// The total length of these names in bytes.
     pub(crate) name_bytes: u64,
 }
 
 impl Census {
-    /// Counts `tree`, which may be large, without keeping a list of it: this program's memory is the least that
-    /// can be measured of its children.
+    /// Counts `tree`, which may be large, without building a list: the memory of this program is a
+    /// lower bound for the measured memory of its children.
     pub(crate) fn of(tree: &Path) -> Result<Census> {
         let mut census = Census { directories: 1, ..Census::default() };
         let mut linked = HashSet::new();
@@ -43,7 +43,7 @@ impl Census {
                     census.directories += 1;
                     pending.push(entry.path());
                 } else if metadata.nlink() > 1 && !linked.insert((metadata.dev(), metadata.ino())) {
-                    // Another name of an inode already counted.
+                    // Another name of an inode that is already counted.
                 } else if metadata.is_file() {
                     census.files += 1;
                     census.bytes += metadata.len();
@@ -61,9 +61,10 @@ impl Census {
         self.files + self.directories + self.others
     }
 
-    /// A size in MiB in which `mke2fs` and `mkext4` find room for this tree.
+    /// Returns a size in MiB in which `mke2fs` and `mkext4` have room for this tree.
     ///
-    /// Both default to one inode for each 16 KiB, and `mke2fs` takes another block size and ratio below 512 MiB.
+    /// Both default to one inode for each 16 KiB, and `mke2fs` uses another block size and ratio
+    /// below 512 MiB.
     pub(crate) fn generous_image_mib(&self) -> u64 {
         // Directory blocks may be half empty, and a slow symlink takes a block.
         let directories = 4 * (self.name_bytes + 16 * self.names) + 4096 * (self.directories + self.others);

@@ -1,4 +1,4 @@
-//! One run of one tool: a child process, its time, its memory and its output.
+//! A run of one tool: a child process with its time, memory and output.
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,27 +9,27 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use wait4::Wait4 as _;
 
-/// What one run took and made.
+/// The measurements of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sample {
-    /// From before the child was spawned to after it was reaped.
+    /// The time from before the child is spawned until after it is reaped.
     pub(crate) wall: Duration,
-    /// Processor time in user mode, all threads.
+    /// CPU time in user mode, all threads.
     pub(crate) user: Duration,
-    /// Processor time in the kernel, all threads.
+    /// CPU time in kernel mode, all threads.
     pub(crate) system: Duration,
     /// Peak resident memory in bytes.
     pub(crate) peak_rss: u64,
     /// Length of the output in bytes.
     pub(crate) apparent: u64,
-    /// Bytes that the output occupies: less than its length where it is sparse.
+    /// The allocated size of the output in bytes: less than its length if it is sparse.
     pub(crate) allocated: u64,
 }
 
-/// The most of a child's messages that is kept to explain its failure, in bytes.
+/// The maximum length in bytes of a child's messages that is kept to explain its failure.
 const MESSAGE_LIMIT: u64 = 4096;
 
-/// Runs `command`, which is to make the file `out`.
+/// Runs `command`, which must create the file `out`.
 pub(crate) fn measure(command: &mut Command, out: &Path, cold: bool) -> Result<Sample> {
     settle(out, cold)?;
     let program = command.get_program().to_string_lossy().into_owned();
@@ -40,7 +40,7 @@ pub(crate) fn measure(command: &mut Command, out: &Path, cold: bool) -> Result<S
     let mut message = Vec::new();
     if let Some(mut stderr) = child.stderr.take() {
         stderr.by_ref().take(MESSAGE_LIMIT).read_to_end(&mut message)?;
-        // A child that says more must neither wait at a full pipe nor die of a closed one.
+        // The child must neither block on a full pipe nor be killed by a closed one.
         std::io::copy(&mut stderr, &mut std::io::sink())?;
     }
     let usage = child.wait4().with_context(|| program.clone())?;
@@ -61,7 +61,7 @@ pub(crate) fn measure(command: &mut Command, out: &Path, cold: bool) -> Result<S
     })
 }
 
-/// Removes the output of a run, or what a failed run left of it.
+/// Removes the output of a run, including that of a failed one.
 pub(crate) fn remove_output(out: &Path) -> Result<()> {
     match std::fs::remove_file(out) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -77,7 +77,7 @@ pub(crate) fn drop_page_cache() -> Result<()> {
     std::fs::write("/proc/sys/vm/drop_caches", "3").context("/proc/sys/vm/drop_caches: --cold needs root")
 }
 
-/// The most memory this program itself held so far, in bytes; 0 if the kernel does not say.
+/// Returns the peak memory of this program so far, in bytes; 0 if the kernel does not report it.
 pub(crate) fn own_peak_rss() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib =
@@ -85,7 +85,7 @@ pub(crate) fn own_peak_rss() -> u64 {
     kib.unwrap_or(0_u64) * 1024
 }
 
-/// Lets the output directory's filesystem finish what the run before left it.
+/// Lets the output directory's filesystem finish the writeback of the previous run.
 fn settle(out: &Path, cold: bool) -> Result<()> {
     if cold {
         return drop_page_cache();

@@ -1,11 +1,11 @@
-//! What programs need, beside what tells that elsewhere: `lddtree` and `ldd`.
+//! Compares closures with similar tools: `lddtree` and `ldd`.
 //!
 //! ```text
 //! compare closure /
 //! compare closure --runs 7 --out-dir /dev/shm /var/tmp/trees/debian
 //! ```
 //!
-//! Every ELF file of the tree's `/usr/bin` is closed over:
+//! The closure of every ELF file in the tree's `/usr/bin` is computed:
 //!
 //! | contender              | what it does                                                                              |
 //! |------------------------|-------------------------------------------------------------------------------------------|
@@ -15,11 +15,11 @@
 //! | `ldd, all at once`     | `ldd FILE…`, a shell script that starts the loader for each                               |
 //! | `lddtree`              | `lddtree -R TREE -l FILE…` of pax-utils, once for all, which parses each library once      |
 //!
-//! Scanning the tree is in rootcast's time, whatever else the tree holds. In the warm-up the libraries that each
-//! contender names are compared, by the files they lead to: a difference is printed.
+//! Scanning the tree is included in rootcast's time, whatever else the tree contains. In the
+//! warm-up the resolved libraries of the contenders are compared, and differences are printed.
 //!
-//! Where the tree has systemd, the closure of it and of `multi-user.target` with all that this pulls in is measured
-//! too, and scanning apart from closing, by what `--json` says each took.
+//! If the tree has systemd, its closure with `multi-user.target` and everything that this pulls in
+//! is measured too, with separate times for scanning and closing as reported by `--json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -39,7 +39,7 @@ use crate::report::mebibytes;
 use crate::rounds::{self, Plan, Record, Settings};
 use crate::statistics::{median, pairwise};
 
-/// What to compare.
+/// The tree to compare on, and the settings.
 #[derive(clap::Args)]
 pub(crate) struct Closure {
     /// The root to close over the programs of: / or another
@@ -58,7 +58,7 @@ enum Contender {
 }
 
 impl Contender {
-    /// rootcast first.
+    /// All contenders, rootcast first.
     const ALL: [Self; 5] = [Self::Rootcast, Self::Default, Self::OneByOne, Self::AllAtOnce, Self::Lddtree];
 
     fn name(self) -> &'static str {
@@ -71,12 +71,12 @@ impl Contender {
         }
     }
 
-    /// A line of shell, whose arguments are the files.
+    /// Returns a shell command, whose arguments are the files.
     fn script(self) -> &'static str {
         match self {
             Self::Rootcast => "exec \"$BINARY\" closure \"$TREE\" --nss no --dlopen none \"$@\" > \"$OUT\"",
             Self::Default => "exec \"$BINARY\" closure \"$TREE\" \"$@\" > \"$OUT\"",
-            // A static program is none to ldd, which says so and fails.
+            // ldd reports a static program as an error.
             Self::OneByOne => "for file do $IN ldd \"$file\" || :; done > \"$OUT\" 2> \"$OUT.messages\"",
             Self::AllAtOnce => "$IN ldd \"$@\" > \"$OUT\" 2> \"$OUT.messages\" || :",
             Self::Lddtree => "exec lddtree -R \"$TREE\" -l \"$@\" > \"$OUT\"",
@@ -88,7 +88,7 @@ impl Contender {
     }
 }
 
-/// Compares closing over the programs of `/usr/bin`, and prints what closing over systemd takes.
+/// Compares the closures of the programs in `/usr/bin`, and prints the time for that of systemd.
 pub(crate) fn compare(wanted: &Closure) -> Result<()> {
     ensure!(wanted.tree.is_dir(), "{}: not a directory", wanted.tree.display());
     let (binary, out_dir) = (wanted.settings.binary()?, wanted.settings.out_dir());
@@ -114,7 +114,7 @@ pub(crate) fn compare(wanted: &Closure) -> Result<()> {
     Ok(())
 }
 
-/// The ELF files of `/usr/bin` by their paths inside the tree, but no links.
+/// Returns the ELF files in `/usr/bin` by their paths inside the tree, without links.
 fn programs(tree: &Path) -> Result<Vec<PathBuf>> {
     let directory = tree.join("usr/bin");
     let mut found = Vec::new();
@@ -139,13 +139,13 @@ struct Bench {
     out: PathBuf,
 }
 
-/// The libraries that contenders named, as files of the tree.
+/// The libraries reported by each contender, as files of the tree.
 type Named = BTreeMap<&'static str, BTreeSet<PathBuf>>;
 
 impl Bench {
     fn shell(&self, script: &str) -> Command {
         let mut command = Command::new("sh");
-        // lddtree is a script for the system's own Python, and ldd one for its shell.
+        // lddtree is a script for the system's Python, and ldd one for its shell.
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
         command.arg("-c").arg(script).arg("sh");
         command.env("TREE", &self.tree).env("BINARY", &self.binary).env("OUT", &self.out);
@@ -171,7 +171,7 @@ impl Bench {
         Ok(sample)
     }
 
-    /// The ELF files that the output names and that were not asked for.
+    /// Returns the ELF files in the output, without the requested ones.
     fn libraries(&self, contender: Contender) -> Result<BTreeSet<PathBuf>> {
         let output = std::fs::read(&self.out)?;
         let prefix = if contender == Contender::Lddtree && self.tree != Path::new("/") {
@@ -186,7 +186,7 @@ impl Bench {
         Ok(files.filter(|file| self.programs.binary_search(file).is_err()).collect())
     }
 
-    /// How long scanning and closing took, as rootcast says.
+    /// Measures the times for scanning and closing, as reported by rootcast.
     fn systemd(&self, plan: &Plan) -> Result<String> {
         let script = "exec \"$BINARY\" closure \"$TREE\" --json --missing warn --keep /usr/lib/systemd/systemd \
                       --keep-unit multi-user.target --follow-units all > \"$OUT\"";
@@ -211,7 +211,7 @@ impl Bench {
     }
 }
 
-/// A path as `--keep` takes it, to which `[` is the start of a pattern.
+/// Escapes a path for `--keep`, in which `[` starts a pattern.
 fn quoted(path: &Path) -> OsString {
     let bytes = path.as_os_str().as_bytes().iter();
     let quoted =
@@ -219,7 +219,8 @@ fn quoted(path: &Path) -> OsString {
     OsString::from_vec(quoted.collect())
 }
 
-/// The path that a line of output names: all of it, or what `ldd` says between `=> ` and ` (0x…)`.
+/// Returns the path in a line of output: all of it, or for `ldd` the part between `=> ` and `
+/// (0x…)`.
 fn path_of(line: &[u8], contender: Contender) -> Option<&[u8]> {
     let path = match contender {
         Contender::OneByOne | Contender::AllAtOnce => {
@@ -233,7 +234,7 @@ fn path_of(line: &[u8], contender: Contender) -> Option<&[u8]> {
     path.starts_with(b"/").then_some(path)
 }
 
-/// The ELF file that a path of the tree leads to, by its path without links.
+/// Resolves a path of the tree to an ELF file, by its path without links.
 fn elf_file(root: &impl AsFd, tree: &Path, path: &Path) -> Option<PathBuf> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = rustix::fs::openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT).ok()?;
@@ -244,7 +245,7 @@ fn elf_file(root: &impl AsFd, tree: &Path, path: &Path) -> Option<PathBuf> {
     real.strip_prefix(tree).ok().map(|inside| Path::new("/").join(inside))
 }
 
-/// A line for each contender, with ratios of the first to it.
+/// Formats a line for each contender, with the ratio of the first to it.
 fn table(records: &[Record<Contender>]) -> Result<String> {
     let mut text = String::new();
     writeln!(
@@ -281,14 +282,14 @@ fn middle(values: &[(u32, f64)]) -> f64 {
     median(values.iter().map(|(_, value)| *value)).unwrap_or(f64::NAN)
 }
 
-/// The median in seconds, and the least and the most.
+/// Formats the median in seconds, with the minimum and the maximum.
 fn spread(values: &[(u32, f64)]) -> String {
     let least = values.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min);
     let most = values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     format!("{:.3} ({least:.3}-{most:.3})", middle(values))
 }
 
-/// How many libraries each contender named, and which of them rootcast did not, or it alone.
+/// Formats the number of libraries of each contender, and the differences to those of rootcast.
 fn differences(named: &Named) -> Result<String> {
     let mut text = String::new();
     let own = named.get(Contender::Rootcast.name()).cloned().unwrap_or_default();

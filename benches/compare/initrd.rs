@@ -1,13 +1,15 @@
-//! Initramfs images beside what makes them elsewhere: `find | cpio | COMPRESSOR`, codec by codec.
+//! Compares initramfs images with those of the usual tools: `find | cpio | COMPRESSOR`, for each
+//! codec.
 //!
 //! ```text
 //! compare initrd /var/tmp/trees/debian
 //! compare initrd --only gzip,zstd --runs 7 --out-dir /dev/shm /var/tmp/trees/debian
 //! ```
 //!
-//! Each contender is a line of shell with `$ROOTCAST`, `$TREE`, `$OUT`, `$CPIO` (the tree's archive, made before the clock
-//! starts), `$COPY` (a copy of the tree to change) and `$CACHE` (a directory). Within a codec they run in turns, so that a
-//! drift of the machine hits all alike. Peers whose program is missing are left out, and named.
+//! Each contender is a shell command with `$ROOTCAST`, `$TREE`, `$OUT`, `$CPIO` (the tree's
+//! archive, created before the timing starts), `$COPY` (a copy of the tree to modify) and `$CACHE`
+//! (a directory). Within a codec the runs are interleaved, so that a drift of the machine affects
+//! all alike. Peers whose program is not installed are skipped, and reported.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -21,7 +23,7 @@ use crate::report::mebibytes;
 use crate::rounds::{self, Plan, Record, Settings};
 use crate::statistics::{median, pairwise};
 
-/// What to compare.
+/// The tree to compare on, and the settings.
 #[derive(clap::Args)]
 pub(crate) struct Initrd {
     /// The tree to make archives of
@@ -45,7 +47,7 @@ enum Codec {
     Rebuild,
 }
 
-/// A line of shell, and the program it needs besides rootcast.
+/// A shell command, and the program it needs besides rootcast.
 #[derive(Clone, Copy)]
 struct Contender {
     name: &'static str,
@@ -61,7 +63,7 @@ impl Codec {
     const ALL: [Self; 7] =
         [Self::None, Self::Gzip, Self::Zstd, Self::Zstd19, Self::Xz, Self::Lz4, Self::Rebuild];
 
-    /// rootcast first.
+    /// Returns the contenders, rootcast first.
     fn contenders(self) -> Vec<Contender> {
         match self {
             Self::None => vec![
@@ -125,14 +127,16 @@ impl Codec {
     }
 }
 
-/// Where dracut has its programs.
+/// The directory of dracut's programs.
 const DRACUT: &str = "/usr/lib/dracut";
 
-/// What every line begins with. `$ROOTCAST` is a function, so that each line names only what differs.
+/// The common start of every script. `$ROOTCAST` is a function, so that each script contains only
+/// the differences.
 ///
-/// dracut packs as `archive` does, or with 3cpio where that is installed, which takes paths and their names from a manifest
-/// and runs the compressor itself. With `--enhanced-cpio` it packs as `dracut_archive` does: into a file, so that the kernel
-/// can share or copy the bytes, which the compressor then reads.
+/// dracut packs as `archive` does, or with 3cpio if it is installed, which takes paths and their
+/// names from a manifest and runs the compressor itself. With `--enhanced-cpio` it packs as
+/// `dracut_archive` does: into a file, so that the kernel can share or copy the bytes, which the
+/// compressor then reads.
 const PRELUDE: &str = "set -e
 PATH=$PATH:/usr/lib/dracut
 manifest() {
@@ -148,7 +152,7 @@ rootcast() { \"$BINARY\" initrd \"$TREE\" -o \"$OUT\" --init none -q \"$@\"; }
 ROOTCAST=rootcast
 ";
 
-/// Compares the codecs that were asked for, and prints a table for each.
+/// Compares the requested codecs, and prints a table for each.
 pub(crate) fn compare(wanted: &Initrd) -> Result<()> {
     ensure!(wanted.tree.is_dir(), "{}: not a directory", wanted.tree.display());
     let own = std::env::current_exe().context("this program's own path")?;
@@ -176,7 +180,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Makes `$CPIO` and `$COPY`.
+    /// Creates `$CPIO` and `$COPY`.
     fn prepare(&self) -> Result<()> {
         let script = "archive > \"$CPIO\"; cp -a \"$TREE\" \"$COPY\"";
         let status = self.shell(script).status().context("sh")?;
@@ -216,7 +220,7 @@ fn is_there(program: &str) -> bool {
     directories.any(|directory| directory.join(program).is_file())
 }
 
-/// A line for each contender, with ratios of the first to it.
+/// Formats a line for each contender, with the ratio of the first to it.
 fn table(records: &[Record<&'static str>]) -> Result<String> {
     let walls = |record: &Record<&str>| -> Vec<(u32, f64)> {
         record.samples.iter().map(|(round, sample)| (*round, sample.wall.as_secs_f64())).collect()

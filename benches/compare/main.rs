@@ -1,12 +1,12 @@
-//! Runs rootcast beside its peers and prints what each took.
+//! Runs rootcast and its peers on the same trees and prints their measurements.
 //!
 //! ```text
 //! compare make-tree debian /var/tmp/trees/debian
 //! compare --out-dir /dev/shm --out-dir /var/tmp /var/tmp/trees/debian
 //! ```
 //!
-//! Build with `cargo build --release -p rootcast -p rootcast-benches`: the peers `mkext4` and `limit` run inside
-//! this program, so a debug build of it slows them and flatters rootcast.
+//! Build with `cargo build --release -p rootcast -p rootcast-benches`: the peers `mkext4` and
+//! `limit` run inside this program, so a debug build slows them down and favors rootcast.
 //!
 //! # What runs
 //!
@@ -19,24 +19,26 @@
 //! | `tar`           | `tar -cf OUT -C TREE .` to a file, since GNU tar reads no content when it writes to `/dev/null`  |
 //! | `limit`         | the same bytes read and written by two threads with no filesystem around them (see `peer_limit`) |
 //!
-//! They differ in what they keep: `mkext4`, as its example drives it, drops extended attributes and the root
-//! directory's own metadata, `tar` drops extended attributes, and `limit` drops everything but content. `mke2fs`
-//! calls fsync before it exits; of the peers no other does. In `/dev/shm` that costs nothing, on a disk it does,
-//! so measure both.
+//! They differ in the metadata they keep: `mkext4`, as its example drives it, drops extended
+//! attributes and the root directory's own metadata, `tar` drops extended attributes, and `limit`
+//! drops everything but content. Of the peers only `mke2fs` calls fsync before it exits. In
+//! `/dev/shm` that costs nothing, on a disk it does, so measure both.
 //!
 //! # How it measures
 //!
-//! * Rounds are interleaved (A B C D, A B C D, …): a machine that slows down slows all of them. The pairwise column
-//!   is the median of the ratios within each round, and is the one to quote.
-//! * Each tool is a child process. Wall time is from before it is spawned to after it is reaped; processor time and
-//!   peak memory are what wait4(2) says of it. Linux counts the parent's memory at the moment of spawning as the
-//!   child's, so no peak below this program's own (a few MiB, printed) can be seen.
-//! * Before each run the output of the run before is gone and the output directory's filesystem is synced, so that
-//!   no tool pays for another's writeback.
-//! * Warm-up rounds fill the page cache and are not counted. In the first of them the ext4 images are checked with
-//!   `e2fsck -fn`, and a tool whose image fails is listed as failed: a fast wrong image is no result.
-//! * `mke2fs -d` takes minutes for a directory of 120,000 entries. A tool that once takes longer than `--patience`
-//!   is not run again on that tree; the table says so.
+//! * Rounds are interleaved (A B C D, A B C D, …): if the machine slows down, it affects all tools.
+//!   The pairwise column is the median of the ratios within each round, and is the one to quote.
+//! * Each tool is a child process. Wall time is from before it is spawned to after it is reaped;
+//!   CPU time and peak memory are those reported by wait4(2). Linux includes the parent's memory at
+//!   the time of the spawn, so a peak below this program's own (a few MiB, printed) cannot be
+//!   measured.
+//! * Before each run the output of the previous one is removed and the output directory's
+//!   filesystem is synced, so that a tool is not delayed by another's writeback.
+//! * Warm-up rounds fill the page cache and are not counted. In the first of them the ext4 images
+//!   are checked with `e2fsck -fn`, and a tool whose image fails is listed as failed: a fast but
+//!   wrong image does not count.
+//! * `mke2fs -d` takes minutes for a directory of 120,000 entries. A tool that exceeds `--patience`
+//!   once is not run again on that tree, and is marked in the table.
 
 mod census;
 mod child;
@@ -95,8 +97,8 @@ struct Comparison {
     /// Rounds before the counted ones; the first of them also checks the images with e2fsck
     #[arg(long, value_name = "N", default_value_t = 1)]
     warmup: u32,
-    /// Where outputs are written, and removed again; give it twice (/dev/shm and a directory on a disk) to see both
-    /// [default: the directory for temporary files]
+    /// Directory for outputs, which are removed again; give it twice (/dev/shm and a directory on a
+    /// disk) to see both [default: the directory for temporary files]
     #[arg(long = "out-dir", value_name = "DIR")]
     out_dirs: Vec<PathBuf>,
     /// The tools to run, separated by commas [default: all]
@@ -148,7 +150,7 @@ enum Mode {
 fn main() -> Result<()> {
     let outcome = run(Cli::parse());
     match &outcome {
-        // Whoever read the tables has seen enough.
+        // The reader of the tables has closed the pipe.
         Err(error) if error.downcast_ref().is_some_and(is_broken_pipe) => Ok(()),
         _ => outcome,
     }
@@ -211,7 +213,7 @@ fn compare(wanted: &Comparison) -> Result<()> {
     Ok(writeln!(stdout, "\n{}\nPeak memory below {floor} cannot be seen.", report::LEGEND)?)
 }
 
-/// Runs all rounds of one tree into one output directory.
+/// Runs all rounds for one tree and one output directory.
 fn measure(
     plan: &Plan,
     tools: &[Tool],
@@ -230,7 +232,7 @@ fn measure(
             return Err(absence);
         }
         let sample = child::measure(&mut programs.command(tool, &job), &job.out, plan.cold);
-        // The check reads the output, so it comes before the removal and after the clock stopped.
+        // The check reads the output, so it comes before the removal and after the timing.
         let check = if sample.is_ok() && round == 0 && plan.warmup > 0 {
             programs.check(tool, &job.out)
         } else {

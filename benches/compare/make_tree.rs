@@ -1,4 +1,4 @@
-//! Trees to measure with: one guest as they are, and three shapes that find the weak side of a tool.
+//! Trees for measurements: a typical guest, and three extreme shapes.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -7,14 +7,14 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// What to make, and where.
+/// The tree to make, and its directory.
 #[derive(clap::Args)]
 pub(crate) struct MakeTree {
     /// The kind of tree
     kind: Kind,
     /// The directory to make; it must not exist or be empty
     dir: PathBuf,
-    /// How many files the small-* trees have
+    /// Number of files in the small-* trees
     #[arg(long, value_name = "N", default_value_t = 120_000)]
     files: u32,
     /// The size of the one big file, in MiB
@@ -38,7 +38,7 @@ enum Kind {
     OneBig,
 }
 
-/// Makes the tree that was asked for.
+/// Creates the requested tree.
 pub(crate) fn make(wanted: &MakeTree) -> Result<()> {
     let dir = &wanted.dir;
     std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
@@ -52,17 +52,19 @@ pub(crate) fn make(wanted: &MakeTree) -> Result<()> {
     }
 }
 
-/// What a guest with systemd needs beyond the required packages and apt, and enough of Python to reach 240 MB.
+/// The packages that a guest with systemd needs besides the required ones and apt, and enough of
+/// Python to reach 240 MB.
 const PACKAGES: &str = "systemd-sysv,udev,dbus,kmod,iptables,chrony,e2fsprogs,cryptsetup-bin,ca-certificates,\
                         python3-minimal";
 
-/// Removes what came from the host, and what mmdebstrap would remove of apt's: it leaves directories there that only
-/// apt's own user can read.
+/// Removes files copied from the host, and those of apt that mmdebstrap would remove: it leaves
+/// directories there that only apt's own user can read.
 const CLEAN: &str = "cd \"$1\" && rm -rf etc/resolv.conf etc/hostname var/lib/apt/lists/* var/cache/apt/*";
 
-/// Lets every user read the tree, which has no secrets, so that rootcast needs no privilege to. A hook, because it
-/// runs inside mmdebstrap's namespace, where even an ordinary user owns these files. The host's own kernel
-/// interfaces are mounted in the tree at that moment and must stay as they are.
+/// Makes the tree readable for every user, which is safe since it has no secrets, so that rootcast
+/// does not need privileges. A hook, because it runs inside mmdebstrap's namespace, where even an
+/// ordinary user owns these files. The host's own kernel interfaces are mounted in the tree at that
+/// time and must stay unchanged.
 const READABLE: &str = "cd \"$1\" && find . -xdev \\( -path ./dev -o -path ./proc -o -path ./sys \\) -prune \
                         -o ! -type l -exec chmod a+rX {} +";
 
@@ -91,13 +93,13 @@ fn debian(dir: &Path, suite: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// The value of VERSION_CODENAME in the text of an os-release file.
+/// Returns the value of VERSION_CODENAME in the text of an os-release file.
 fn codename(os_release: &str) -> Option<String> {
     let value = os_release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))?;
     Some(value.trim_matches('"').to_owned())
 }
 
-/// The files that tell apt where packages come from.
+/// Returns the files that configure apt's package sources.
 fn apt_sources() -> Result<Vec<PathBuf>> {
     let main = PathBuf::from("/etc/apt/sources.list");
     let mut sources = if main.is_file() { vec![main] } else { Vec::new() };
@@ -143,7 +145,7 @@ fn one_big(dir: &Path, mib: u64) -> Result<()> {
     Noise::new().write(&dir.join("big"), bytes)
 }
 
-/// A stream of bytes that are the same in every run, never zero, and repeat in no practical length (xorshift64*).
+/// A reproducible stream of bytes that are never zero and do not repeat in practice (xorshift64*).
 struct Noise {
     state: u64,
     buffer: Vec<u8>,
@@ -158,7 +160,7 @@ impl Noise {
         self.state ^= self.state >> 12;
         self.state ^= self.state << 25;
         self.state ^= self.state >> 27;
-        // With the lowest bit of every byte set, no byte is zero, so no tool can leave a block out.
+        // The lowest bit of every byte is set, so no byte is zero and no block can be left out.
         (self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) | 0x0101_0101_0101_0101).to_le_bytes()
     }
 
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn small_trees_have_their_files() {
         let (_scratch, spread) = made(Kind::SmallSpread, 650, 0);
-        // Seven directories of 100 files in three packages, and the root.
+        // Seven directories of 100 files, three parents and the root.
         assert_eq!((spread.files, spread.directories), (650, 7 + 3 + 1));
         let (_scratch, flat) = made(Kind::SmallFlat, 650, 0);
         assert_eq!((flat.files, flat.directories), (650, 2));

@@ -1,18 +1,21 @@
-//! The peer `limit`: what reading and writing the content alone costs.
+//! The peer `limit`: the cost of reading and writing only the content.
 //!
-//! Two threads list the directories, open every regular file, read it, gather what they read into buffers of 1 MiB,
-//! and write each full buffer to the next free place of one sparse file. Every file starts at a multiple of 4096
-//! bytes and fills its last block with zeros, since an image with blocks of 4096 bytes must hold as much.
+//! Two threads list the directories, open and read every regular file, gather the content in
+//! buffers of 1 MiB, and write each full buffer to the next free offset of one sparse file. Every
+//! file starts at a multiple of 4096 bytes and its last block is padded with zeros, since an image
+//! with blocks of 4096 bytes has the same size.
 //!
-//! Listing, opening and one fstat a file are included: nobody reads a tree without them. Left out is all that makes
-//! a filesystem of it: order, owners, modes, times, extended attributes, link targets, checksums, placement. The
-//! output cannot be read back. A file with several names is copied once. Zeros are copied like other bytes, so a
-//! tool that leaves them out can come out below the limit, and so can one with more than two threads on a larger
-//! machine, or one that clones ranges.
+//! Listing, opening and one fstat for each file are included, since every tool needs them. Not
+//! included is everything else in a filesystem: order, owners, modes, times, extended attributes,
+//! link targets, checksums, placement. The output cannot be read back. A file with several names is
+//! copied once. Zeros are copied like other bytes, so a tool that leaves them out can be faster
+//! than the limit, and so can one with more than two threads on a larger machine, or one that
+//! clones ranges.
 //!
 //! # What rootcast takes beyond it
 //!
-//! Milliseconds of runs into tmpfs with two threads at real-time priority, medians of five, and of the limit's whole run:
+//! Milliseconds of runs into tmpfs with two threads at real-time priority, medians of five, and of
+//! the limit's whole run:
 //!
 //! | step                              | threads | 9,700 files, 248 MB | 120,000 in 1,600 directories | 120,000 in one |
 //! |-----------------------------------|---------|---------------------|------------------------------|----------------|
@@ -23,14 +26,15 @@
 //! | contents read, image written      | 2       | 112                 | 335                          | 335            |
 //! | the limit                         | 2       | 105 to 113          | 330                          | 315            |
 //!
-//! Reading and writing the contents takes as long as the limit, which is the kernel: writes to one file of a tmpfs take
-//! their turns, and of the 112 ms 107 are in `pwrite`. Nothing can be written before all names and lengths are known; the
-//! limit hides its listing there. The table was made before room was reserved while the tree is read
-//! (`src/output/reserve.rs`), which moves a part of the last step beside the first ones.
+//! Reading and writing the content takes as long as the limit, which is the kernel: writes to one
+//! file of a tmpfs are serialized, and of the 112 ms 107 are in `pwrite`. Nothing can be written
+//! before all names and lengths are known; the limit hides its listing there. The table predates
+//! the reservation of space while the tree is read (`src/output/reserve.rs`), which overlaps a part
+//! of the last step with the first ones.
 //!
-//! Of the scan, `statx` is half and `listxattr` a third, and most of both are misses of the processor's caches at entries of
-//! the dentry cache, which opening the files meets again later. Building directories from names in order, without searching
-//! for each one's place, gained nothing.
+//! Of the scan, `statx` is half and `listxattr` a third, and most of both are CPU cache misses on
+//! dentries, which opening the files would incur later. Building directories from sorted names,
+//! without searching for each one's position, was not faster.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, CString};
@@ -57,19 +61,20 @@ pub(crate) fn copy(tree: &Path, out: &Path) -> Result<()> {
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(|| shared.work())).collect();
-        // OK to unwrap: a thread that panicked has said why, and so must this one.
+        // OK to unwrap: a thread that panicked has already printed its message.
         threads.into_iter().try_for_each(|thread| thread.join().unwrap())
     })
 }
 
-/// As many as the definition of the limit says, on every machine.
+/// Fixed by the definition of the limit, on every machine.
 const THREADS: usize = 2;
-/// Bytes gathered before they are written.
+/// The size of a buffer in bytes.
 const BUFFER: usize = 1 << 20;
 const BLOCK: usize = 4096;
-/// Longer files are cut into pieces of this length in bytes, so that both threads work on them.
+/// The length in bytes of the pieces into which longer files are split, so that both threads work
+/// on them.
 const PIECE: u64 = 16 << 20;
-/// Files handed over at once: few enough that two threads share one large directory.
+/// The number of files handed over at once: few enough that two threads share one large directory.
 const BATCH: usize = 64;
 
 enum Work {
@@ -79,16 +84,17 @@ enum Work {
 }
 
 struct Queue {
-    /// Last in, first out: the files of one directory come before the next directory, which bounds open descriptors.
+    /// Last in, first out: the files of one directory are processed before the next directory,
+    /// which bounds the number of open descriptors.
     work: Vec<Work>,
-    /// Threads that may still add work.
+    /// The number of threads that may still add work.
     busy: usize,
 }
 
 struct Shared<'a> {
     queue: Mutex<Queue>,
     changed: Condvar,
-    /// Files with several names that were seen, by device and inode number.
+    /// Files with several names that were already copied, by device and inode number.
     linked: Mutex<HashSet<(u64, u64)>>,
     output: &'a File,
     next_free: AtomicU64,
@@ -110,7 +116,7 @@ impl Shared<'_> {
         gather.flush()
     }
 
-    /// The next work, or `None` when there is none and nobody can add any.
+    /// Returns the next work, or `None` if there is none and no thread can add any.
     fn next(&self) -> Option<Work> {
         let mut queue = lock(&self.queue);
         loop {
@@ -253,7 +259,8 @@ mod tests {
         bytes.chunks(BLOCK).map(pad).collect()
     }
 
-    /// Bytes that differ from block to block, so that a lost or doubled block shows.
+    /// Returns bytes that differ from block to block, so that a lost or duplicated block is
+    /// detected.
     fn content(seed: usize, len: usize) -> Vec<u8> {
         (0..len).map(|at| u8::try_from((seed * 31 + at / BLOCK * 7 + at) % 251).unwrap() + 1).collect()
     }
@@ -265,7 +272,7 @@ mod tests {
         let piece = usize::try_from(PIECE).unwrap();
         let mut expected = Vec::new();
         std::fs::create_dir_all(tree.join("a/b")).unwrap();
-        // Around the sizes where a file ends a block, a buffer and a piece.
+        // Around the sizes at which a file ends a block, a buffer and a piece.
         let sizes =
             [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, BUFFER, BUFFER + 1, piece, piece + 1, 2 * piece + 5000];
         for (index, size) in sizes.into_iter().chain([100; 3 * BATCH]).enumerate() {

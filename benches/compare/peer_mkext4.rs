@@ -1,7 +1,8 @@
-//! The peer `mkext4`: the crate's answer to `mke2fs -d`, called as its own example calls it.
+//! The peer `mkext4`: the crate's counterpart to `mke2fs -d`, called as in its own example.
 //!
-//! The crate has no reader of directories. Like the example, this walks with `std::fs` on one thread, in sorted
-//! order, sets owner, mode and times, and no extended attributes; the root directory keeps the crate's defaults.
+//! The crate does not read directories. Like the example, this walks with `std::fs` on one thread,
+//! in sorted order, sets owner, mode and times, and no extended attributes; the root directory
+//! keeps the crate's defaults.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -12,7 +13,7 @@ use anyhow::{Context as _, Result};
 use mkext4::sink::FileSink;
 use mkext4::{FsBuilder, InodeHandle, Meta, Options, ROOT, SpecialKind};
 
-/// Makes an ext4 image of `tree` with a size of `mib` MiB.
+/// Creates an ext4 image of `tree` with a size of `mib` MiB.
 pub(crate) fn make(tree: &Path, out: &Path, mib: u64) -> Result<()> {
     let size = mib.checked_mul(1 << 20).context("a size of more than 16 EiB")?;
     let mut walk = Walk {

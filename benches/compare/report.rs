@@ -1,4 +1,4 @@
-//! What is printed: the machine, and a table for each tree and output directory.
+//! The printed report: the machine, and a table for each tree and output directory.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use crate::rounds::{Plan, Record};
 use crate::statistics::{median, pairwise};
 use crate::tool::{Programs, Tool};
 
-/// How to read the table.
+/// The legend of the table.
 pub(crate) const LEGEND: &str = "\
 wall: median (min-max) of the runs, in seconds. cpu: median of user + system seconds. peak: median of peak memory.
 size, allocated: of the output. /limit: median wall over the limit's. rootcast/it: rootcast's median wall over the
 tool's, below 1 where rootcast is faster. pairwise: the same as the median of the ratios within each round.";
 
-/// Where and with what was measured.
+/// The machine and the versions of the tools.
 pub(crate) struct Machine {
     cores: usize,
     kernel: String,
@@ -26,7 +26,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This machine as it is now.
+    /// Describes the current state of this machine.
     pub(crate) fn now(tools: &[Tool], programs: &Programs) -> Machine {
         let first_line = |path| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         Machine {
@@ -82,7 +82,7 @@ impl Table {
         samples.iter().map(|(round, sample)| (*round, sample.wall.as_secs_f64())).collect()
     }
 
-    /// The ratio of the median wall times of two tools.
+    /// Returns the ratio of the median wall times of two tools.
     fn ratio(&self, a: Tool, b: Tool) -> Option<f64> {
         Some(middle(&self.walls(a))? / middle(&self.walls(b))?)
     }
@@ -178,7 +178,7 @@ impl fmt::Display for Table {
             let mut line = String::new();
             for (column, cell) in row.iter().enumerate() {
                 let width = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-                // Names on the left, numbers on the right.
+                // Names are left-aligned, numbers right-aligned.
                 line += &if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") };
             }
             writeln!(f, "{line}")?;
@@ -200,7 +200,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// Everything that was measured, for other programs to read.
+/// Returns all measurements in machine-readable form.
 pub(crate) fn json(machine: &Machine, plan: &Plan, tables: &[Table]) -> Value {
     let versions: serde_json::Map<String, Value> =
         machine.versions.iter().map(|(name, version)| ((*name).to_owned(), json!(version))).collect();
@@ -218,7 +218,7 @@ pub(crate) fn json(machine: &Machine, plan: &Plan, tables: &[Table]) -> Value {
     })
 }
 
-/// A count of bytes in MiB with one decimal.
+/// Formats a number of bytes in MiB with one decimal.
 pub(crate) fn mebibytes(bytes: u64) -> String {
     let tenths = (u128::from(bytes) * 10 + (1 << 19)) >> 20;
     format!("{}.{} MiB", tenths / 10, tenths % 10)
@@ -236,7 +236,7 @@ fn dash() -> String {
     "-".to_owned()
 }
 
-/// The kind of filesystem that holds `path`.
+/// Returns the type of the filesystem that holds `path`.
 fn filesystem_of(path: &Path) -> String {
     // The magic numbers of linux/magic.h.
     let known = [

@@ -8,20 +8,20 @@ use anyhow::{Context as _, Result, ensure};
 use crate::child::Sample;
 use crate::tool::Tool;
 
-/// How often to run, and how long to bear with a tool.
+/// The number of rounds and the time limit for a tool.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// Counted rounds.
+    /// The number of counted rounds.
     pub(crate) runs: u32,
-    /// Rounds before them.
+    /// The number of rounds before them.
     pub(crate) warmup: u32,
     /// A tool that took longer than this is not run again.
     pub(crate) patience: Duration,
-    /// Whether each run starts with an empty page cache.
+    /// True if each run starts with an empty page cache.
     pub(crate) cold: bool,
 }
 
-/// What the comparisons of one tree have in common.
+/// The settings shared by the comparisons of one tree.
 #[derive(clap::Args)]
 pub(crate) struct Settings {
     /// Counted rounds; every contender runs once in each
@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     /// Rounds before the counted ones
     #[arg(long, value_name = "N", default_value_t = 1)]
     warmup: u32,
-    /// Where outputs are written, and removed again [default: the directory for temporary files]
+    /// Directory for outputs, which are removed again [default: the directory for temporary files]
     #[arg(long, value_name = "DIR")]
     out_dir: Option<PathBuf>,
     /// The rootcast binary to measure [default: the one beside this program]
@@ -47,7 +47,7 @@ impl Settings {
         Plan { runs: self.runs, warmup: self.warmup, patience, cold: false }
     }
 
-    /// The path of rootcast, which is there.
+    /// Returns the path of rootcast, after checking that it exists.
     pub(crate) fn binary(&self) -> Result<PathBuf> {
         let own = std::env::current_exe().context("this program's own path")?;
         let binary = self.rootcast.clone().unwrap_or_else(|| own.with_file_name("rootcast"));
@@ -60,16 +60,16 @@ impl Settings {
     }
 }
 
-/// What one tool did in all rounds.
+/// The results of one tool in all rounds.
 #[derive(Clone, Debug)]
 pub(crate) struct Record<T = Tool> {
     /// The tool.
     pub(crate) tool: T,
     /// The counted runs with the number of their round, warm-up rounds first.
     pub(crate) samples: Vec<(u32, Sample)>,
-    /// Why the tool stopped taking part, if it did.
+    /// The reason why the tool was excluded, if it was.
     pub(crate) failure: Option<String>,
-    /// Whether it took longer than bearable and was left out of later rounds.
+    /// True if it exceeded the time limit and was excluded from later rounds.
     pub(crate) too_slow: bool,
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn run<T: Copy>(
                 Err(failure) => record.failure = Some(failure),
                 Ok(sample) => {
                     record.too_slow = sample.wall > plan.patience;
-                    // A warm-up run that nobody wants to repeat is better than no measurement.
+                    // If the tool is too slow to repeat, its warm-up run is the only measurement.
                     if round >= plan.warmup || record.too_slow {
                         record.samples.push((round, sample));
                     }

@@ -1,6 +1,6 @@
 //! Medians, and ratios of them.
 
-/// The middle of `values`, or the mean of the two in the middle; `None` without values.
+/// Returns the median of `values`; `None` without values.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -11,7 +11,8 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     }
 }
 
-/// The median of `a / b` over the rounds in which both ran; each pair is a round and a value.
+/// Returns the median of `a / b` over the rounds in which both ran; each pair is a round and a
+/// value.
 pub(crate) fn pairwise(a: &[(u32, f64)], b: &[(u32, f64)]) -> Option<f64> {
     let in_round = |round| b.iter().find(|(other, _)| *other == round).map(|(_, value)| *value);
     median(a.iter().filter_map(|(round, value)| in_round(*round).map(|other| value / other)))
@@ -31,7 +32,7 @@ mod tests {
 
     #[test]
     fn pairwise_takes_only_common_rounds() {
-        // The machine is three times slower in round 2; the ratio within each round stays.
+        // The machine is three times slower in round 2; the ratio within each round is unchanged.
         let a = [(1, 2.0), (2, 6.0), (3, 2.0)];
         let b = [(1, 1.0), (2, 3.0)];
         assert_eq!(pairwise(&a, &b), Some(2.0));

@@ -1,4 +1,4 @@
-//! The tools that are compared, and how each is called.
+//! The compared tools, and their command lines.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,31 +8,32 @@ use anyhow::{Context as _, Result, bail};
 /// One of the tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Tool {
-    /// The program this repository makes.
+    /// The program of this repository.
     Rootcast,
-    /// The same without sharing blocks with the tree. Only run when named: it is no other where no blocks can be shared.
+    /// The same without sharing blocks with the tree. Only run if named: without reflinks it does
+    /// not differ.
     RootcastCopy,
     /// e2fsprogs.
     Mke2fs,
     /// The crate mkext4, inside a child of this program.
     Mkext4,
-    /// GNU tar, or whatever tar the machine has.
+    /// GNU tar, or the machine's tar.
     Tar,
     /// Reading and writing the content alone, inside a child of this program.
     Limit,
 }
 
 impl Tool {
-    /// All of them in the order of each round.
+    /// All tools in the order of each round.
     pub(crate) const ALL: [Tool; 6] =
         [Tool::Rootcast, Tool::RootcastCopy, Tool::Mke2fs, Tool::Mkext4, Tool::Tar, Tool::Limit];
 
-    /// Whether it runs when no tool is named.
+    /// Returns true if it runs when no tool is named.
     pub(crate) fn is_usual(self) -> bool {
         self != Tool::RootcastCopy
     }
 
-    /// The name in flags and tables.
+    /// Returns the name in flags and tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Tool::Rootcast => "rootcast",
@@ -45,13 +46,13 @@ impl Tool {
     }
 }
 
-/// What the tools are given.
+/// The parameters of a run.
 pub(crate) struct Job<'a> {
     /// The directory to make an image of.
     pub(crate) tree: &'a Path,
     /// The file to write. It does not exist.
     pub(crate) out: PathBuf,
-    /// The size of the image in MiB, for tools that must be told.
+    /// The size of the image in MiB, for tools that need it.
     pub(crate) image_mib: u64,
 }
 
@@ -65,7 +66,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Looks for all of them; `rootcast` is where the user says it is.
+    /// Searches for all programs; `rootcast` is the path given by the user.
     pub(crate) fn find(rootcast: Option<&Path>) -> Result<Programs> {
         let own = std::env::current_exe().context("this program's own path")?;
         let rootcast = rootcast.map_or_else(|| own.with_file_name("rootcast"), Path::to_owned);
@@ -78,7 +79,7 @@ impl Programs {
         })
     }
 
-    /// Why `tool` cannot run here, if so.
+    /// Returns the reason why `tool` cannot run here, if any.
     pub(crate) fn absence(&self, tool: Tool) -> Option<String> {
         match self.program(tool) {
             None => Some(format!("not installed: no {} in PATH, /usr/sbin or /sbin", tool.name())),
@@ -90,7 +91,7 @@ impl Programs {
         }
     }
 
-    /// The command that makes `job.out` with `tool`.
+    /// Returns the command that creates `job.out` with `tool`.
     ///
     /// # Panics
     ///
@@ -119,7 +120,7 @@ impl Programs {
         command
     }
 
-    /// Has e2fsck judge `image`, if `tool` makes ext4 and e2fsck is installed.
+    /// Checks `image` with e2fsck, if `tool` creates ext4 and e2fsck is installed.
     pub(crate) fn check(&self, tool: Tool, image: &Path) -> Result<()> {
         let makes_ext4 = !matches!(tool, Tool::Tar | Tool::Limit);
         let Some(e2fsck) = self.e2fsck.as_ref().filter(|_| makes_ext4) else { return Ok(()) };
@@ -132,7 +133,7 @@ impl Programs {
         Ok(())
     }
 
-    /// One line about each program: what it says its version is.
+    /// Returns the version line of each program.
     pub(crate) fn versions(&self, tools: &[Tool]) -> Vec<(&'static str, String)> {
         let judge = self.e2fsck.as_deref().map_or_else(
             || "not found, so no image is checked".to_owned(),
@@ -162,7 +163,8 @@ impl Programs {
     }
 }
 
-/// The first directory of PATH that has `name`. An ordinary user's PATH may lack the directories of mke2fs.
+/// Returns the path of `name` in the first directory of PATH that has it. An ordinary user's PATH
+/// may lack the directories of mke2fs.
 fn in_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
@@ -172,7 +174,7 @@ fn in_path(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The first line that `program` prints when asked for its version; e2fsprogs prints it to standard error.
+/// Returns the first line of the version output; e2fsprogs prints it to standard error.
 fn version_line(program: &Path, flag: &str) -> String {
     match Command::new(program).arg(flag).stdin(Stdio::null()).output() {
         Err(error) => format!("{}: {error}", program.display()),
