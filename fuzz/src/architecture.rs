@@ -8,7 +8,7 @@ use crate::{Choices, Outcome};
 
 type Bytes = Tree<Vec<u8>>;
 
-/// The names of well-known programs and of the directories they are in, and what means something in a path.
+/// Well-known programs with their directories, and special components of a path.
 const WORDS: [&str; 20] = [
     "a",
     "b",
@@ -32,7 +32,7 @@ const WORDS: [&str; 20] = [
     "c",
 ];
 
-/// Looks for programs and arbitrary paths in an arbitrary tree of links.
+/// Searches for programs and arbitrary paths in an arbitrary tree of links.
 pub fn check(bytes: &[u8]) -> Outcome {
     let mut choices = Choices::new(bytes);
     let paths: Vec<Vec<u8>> = (0..choices.up_to(4)).map(|_| path(&mut choices)).collect();
@@ -40,7 +40,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
     for path in &paths {
         check_path(&tree, path);
     }
-    // Contents in memory have no errors to read.
+    // Content in memory cannot cause read errors.
     let found = detect(&tree).expect("memory is readable");
     let Some(found) = found else { return Outcome::Refused };
     let is_its_program = |id| architecture_of(&tree, id) == Some(found);
@@ -56,7 +56,7 @@ fn architecture_of(tree: &Bytes, id: InodeId) -> Option<Architecture> {
 fn check_path(tree: &Bytes, path: &[u8]) {
     let Some(id) = resolve(tree, path) else { return };
     assert!(!matches!(tree.get(id).kind, Kind::Symlink(_)), "a path ends at a link");
-    // The file has a path without links, and that leads to it as well.
+    // The path without links leads to the same file.
     let plain = tree.path_of(id);
     assert_eq!(resolve(tree, &plain), Some(id));
     assert_eq!(tree.resolve(&plain), Some(id));
@@ -81,14 +81,14 @@ fn tree(choices: &mut Choices<'_>) -> Bytes {
         let inode = Inode { metadata: Metadata::new(mode), kind };
         match tree.insert(parent, name, inode) {
             Ok(id) if is_directory => directories.push(id),
-            // That the name is taken is as good an outcome as another.
+            // A name that already exists is a valid outcome.
             Ok(_) | Err(_) => {}
         }
     }
     tree
 }
 
-/// The start of an ELF file, for a machine that may be known.
+/// Creates the start of an ELF file, for a machine that may be known.
 fn program(choices: &mut Choices<'_>) -> Vec<u8> {
     let mut header = b"\x7fELF".to_vec();
     let (class, data) = (choices.one_of(&[2, 1, 2, 1, 0]), choices.one_of(&[1, 2, 1, 2, 3]));

@@ -7,7 +7,7 @@ use rootcast::cli;
 
 use crate::{Choices, Outcome};
 
-/// Flags and values as they may be typed. That one is missing here or there costs no more than time to find it.
+/// Flags and values as users may type them. A missing one only takes longer to be found.
 const WORDS: &[&str] = &[
     "rootfs",
     "-o",
@@ -135,7 +135,7 @@ const WORDS: &[&str] = &[
     "closure",
 ];
 
-/// Command lines that are good, for more words to follow.
+/// Valid command lines, to which words are appended.
 const GOOD: [&[&str]; 4] = [
     &["image", "rootfs", "-o", "disk.img"],
     &["initrd", "rootfs", "-o", "initrd.img"],
@@ -143,7 +143,7 @@ const GOOD: [&[&str]; 4] = [
     &["closure", "rootfs", "--keep", "/init"],
 ];
 
-/// Parses an arbitrary command line, and shows what came of it.
+/// Parses an arbitrary command line, and formats the result.
 pub fn check(bytes: &[u8]) -> Outcome {
     const MAX_WORDS: usize = 40;
     let mut choices = Choices::new(bytes);

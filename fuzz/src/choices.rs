@@ -1,9 +1,10 @@
-//! Bytes as a row of decisions.
+//! Bytes as a sequence of choices.
 
 use arbitrary::Unstructured;
 
-/// Takes decisions from the front of the input, each from as few bytes as it needs, so that changing one byte changes
-/// one decision. When the bytes have run out, every decision is the first of its alternatives.
+/// Takes choices from the front of the input, each from as few bytes as it needs, so that changing
+/// one byte changes one choice. At the end of the input, every choice is the first of its
+/// alternatives.
 #[derive(Debug)]
 pub struct Choices<'a> {
     bytes: Unstructured<'a>,
@@ -11,7 +12,7 @@ pub struct Choices<'a> {
 }
 
 impl<'a> Choices<'a> {
-    /// Decisions from these bytes, the first of which is whether any may be wrong.
+    /// Creates choices from these bytes, the first of which decides if any may be invalid.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         let mut choices = Self { bytes: Unstructured::new(bytes), may_be_wrong: false };
@@ -19,49 +20,49 @@ impl<'a> Choices<'a> {
         choices
     }
 
-    /// Whether this is to be something that must be refused, or may have to be. If each thing decided that alone, nearly
-    /// every large input would be refused for one of them.
+    /// Chooses to generate something that may have to be rejected. If each place decided that
+    /// independently, nearly every large input would be rejected for one of them.
     pub fn wrong(&mut self) -> bool {
         self.may_be_wrong && self.rarely(8)
     }
 
-    /// Whether all that follows is decided.
+    /// Returns true at the end of the input.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// A number from 0 to `max`.
+    /// Chooses a number from 0 to `max`.
     pub fn up_to(&mut self, max: u64) -> u64 {
         // OK to unwrap: a range that is not empty gives its start when there are no bytes.
         self.bytes.int_in_range(0..=max).expect("ranges from 0 are not empty")
     }
 
-    /// A position in something of that length; 0 when it is empty.
+    /// Chooses an index below `len`; 0 if `len` is 0.
     pub fn index(&mut self, len: usize) -> usize {
         let last = u64::try_from(len).unwrap_or(u64::MAX).saturating_sub(1);
         usize::try_from(self.up_to(last)).expect("less than the length")
     }
 
-    /// One of the alternatives.
+    /// Chooses one of the alternatives.
     ///
     /// # Panics
-    /// When there are none.
+    /// If there are none.
     pub fn one_of<T: Clone>(&mut self, alternatives: &[T]) -> T {
         alternatives[self.index(alternatives.len())].clone()
     }
 
-    /// Yes once in that many times.
+    /// Returns true with a probability of 1 in `times`.
     pub fn rarely(&mut self, times: u64) -> bool {
         times > 1 && self.up_to(times - 1) == times - 1
     }
 
-    /// A number of 32 bits, small or near a power of two more often than not.
+    /// Chooses a 32-bit number, more often than not small or near a power of two.
     pub fn u32(&mut self) -> u32 {
         u32::try_from(self.u64() & u64::from(u32::MAX)).expect("32 bits")
     }
 
-    /// A number of 64 bits, small or near a power of two more often than not.
+    /// Chooses a 64-bit number, more often than not small or near a power of two.
     pub fn u64(&mut self) -> u64 {
         match self.up_to(3) {
             0 => self.up_to(255),
@@ -75,12 +76,12 @@ impl<'a> Choices<'a> {
         }
     }
 
-    /// A number of 128 bits.
+    /// Chooses a 128-bit number.
     pub fn u128(&mut self) -> u128 {
         u128::from(self.up_to(u64::MAX)) << 64 | u128::from(self.u64())
     }
 
-    /// Up to `max` of the bytes that follow, as they are.
+    /// Returns up to `max` of the following bytes unchanged.
     pub fn bytes(&mut self, max: usize) -> &'a [u8] {
         let len = self.index(max + 1).min(self.bytes.len());
         self.bytes.bytes(len).expect("no more than there are")

@@ -1,4 +1,4 @@
-//! What a tree's own files say about what it needs.
+//! The needs stated by a tree's own configuration files.
 
 use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::dlopen::{self, Policy, Priority, Rule};
@@ -11,10 +11,10 @@ use rootcast::closure::{gconv, nss, pam, udev, unit};
 use crate::dump::Bytes;
 use crate::{Choices, Outcome};
 
-/// What is between the files of one input: no byte of a text.
+/// The separator between the files of one input, which does not occur in text.
 const BETWEEN: u8 = 0xff;
 
-/// Where the files of an input are.
+/// The paths of the files of an input.
 const UNITS: [&str; 6] = [
     "/etc/systemd/system/a.service",
     "/usr/lib/systemd/system/b@.service",
@@ -28,7 +28,7 @@ fn x86_64() -> Abi {
     Abi::of_elf(2, 1, 62, 0).expect("it is known")
 }
 
-/// Reads a cache; what was read is written and read again.
+/// Parses a cache, writes it and parses it again.
 pub fn check_ld_cache(bytes: &[u8]) -> Outcome {
     let Ok(cache) = Cache::parse(bytes, false) else { return Outcome::Refused };
     let written = cache.to_bytes(x86_64()).expect("what was read can be written");
@@ -44,7 +44,7 @@ pub fn check_ld_cache(bytes: &[u8]) -> Outcome {
     Outcome::Checked
 }
 
-/// A cache, sometimes with a byte changed.
+/// Creates a cache, sometimes with a changed byte.
 #[must_use]
 pub fn ld_cache(bytes: &[u8]) -> Vec<u8> {
     const NAMES: [&str; 8] =
@@ -69,7 +69,7 @@ pub fn ld_cache(bytes: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Reads a segment of notes, and asks policies what to take.
+/// Parses a segment of notes, and applies policies to it.
 pub fn check_notes(bytes: &[u8]) -> Outcome {
     let [flags, notes @ ..] = bytes else { return Outcome::Refused };
     let segment = NoteSegment {
@@ -88,7 +88,7 @@ pub fn check_notes(bytes: &[u8]) -> Outcome {
     if found.is_empty() { Outcome::Refused } else { Outcome::Checked }
 }
 
-/// Notes of which most are good.
+/// Creates notes, most of which are valid.
 #[must_use]
 pub fn notes(bytes: &[u8]) -> Vec<u8> {
     const SONAMES: [&str; 4] = ["[\"liba.so.1\"]", "[\"libb.so.2\", \"libb.so.1\"]", "[\"libc\"]", "[]"];
@@ -120,7 +120,7 @@ pub fn notes(bytes: &[u8]) -> Vec<u8> {
     notes
 }
 
-/// Closes over units of which the texts are arbitrary.
+/// Computes the closure of units with arbitrary content.
 pub fn check_units(text: &[u8]) -> Outcome {
     let mut tree = Tree::new(Metadata::new(0o755));
     for (path, part) in UNITS.iter().zip(text.split(|byte| *byte == BETWEEN)) {
@@ -141,7 +141,7 @@ pub fn check_units(text: &[u8]) -> Outcome {
     Outcome::Checked
 }
 
-/// Unit files.
+/// Creates unit files.
 #[must_use]
 pub fn units(bytes: &[u8]) -> Vec<u8> {
     const LINES: [&str; 24] = [
@@ -173,7 +173,7 @@ pub fn units(bytes: &[u8]) -> Vec<u8> {
     text(bytes, &LINES)
 }
 
-/// Reads rules, a script, and what the C library and PAM are configured with.
+/// Parses rules, a script, and the configuration of the C library and PAM.
 pub fn check_rules(text: &[u8]) -> Outcome {
     let mut parts = text.split(|byte| *byte == BETWEEN).chain(std::iter::repeat(&b""[..]));
     let mut next = || parts.next().unwrap_or_default();
@@ -198,7 +198,7 @@ pub fn check_rules(text: &[u8]) -> Outcome {
     if has_any { Outcome::Checked } else { Outcome::Refused }
 }
 
-/// Rules and other configuration.
+/// Creates rules and other configuration.
 #[must_use]
 pub fn rules(bytes: &[u8]) -> Vec<u8> {
     const LINES: [&str; 22] = [
@@ -228,7 +228,7 @@ pub fn rules(bytes: &[u8]) -> Vec<u8> {
     text(bytes, &LINES)
 }
 
-/// Lines, in several files.
+/// Creates several files of lines.
 fn text(bytes: &[u8], lines: &[&str]) -> Vec<u8> {
     let mut choices = Choices::new(bytes);
     let mut text = Vec::new();

@@ -1,4 +1,4 @@
-//! Text to trees and back.
+//! Dumps parsed to trees and written again.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{Choices, Outcome, trees};
 
 pub(crate) type Bytes = Tree<Vec<u8>>;
 
-/// Parses arbitrary text; what is a tree must be written and parsed without a change.
+/// Parses arbitrary text; a valid tree must be unchanged after writing and parsing it.
 pub fn check_text(text: &[u8]) -> Outcome {
     match parse(text) {
         Ok(tree) => {
@@ -23,13 +23,14 @@ pub fn check_text(text: &[u8]) -> Outcome {
     }
 }
 
-/// Writes an arbitrary tree, which must come back.
+/// Writes an arbitrary tree, and compares it with the parsed result.
 pub fn check_tree(bytes: &[u8]) -> Outcome {
     check_round_trip(&tree(&mut Choices::new(bytes)));
     Outcome::Checked
 }
 
-/// The first lines of the text of an arbitrary tree, to start from. Longer texts are seldom changed where it matters.
+/// Returns the first lines of the dump of an arbitrary tree, as a seed. In longer texts mutations
+/// seldom hit relevant places.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Vec<u8> {
     const ENOUGH: usize = 4096;
@@ -50,7 +51,7 @@ fn tree(choices: &mut Choices<'_>) -> Bytes {
     tree
 }
 
-/// What takes bytes from the text alone.
+/// Parses a dump whose content is all inline.
 pub(crate) fn parse(text: &[u8]) -> Result<Bytes, String> {
     let content = |file: RegularFile<'_>| match file.body {
         Body::None if file.size == 0 => Ok(Vec::new()),
@@ -72,7 +73,7 @@ pub(crate) fn check_round_trip(tree: &Bytes) {
     let again = parse(&text).unwrap_or_else(|error| panic!("what was written does not parse: {error}"));
     check_same(tree, &again);
     assert!(write(&again) == text, "the same tree gives another text");
-    // Both are numbered in the order of the text now, so they are equal with their numbers.
+    // Both are numbered in the order of the text, so they must be equal including their numbers.
     assert!(parse(&text).as_ref() == Ok(&again), "the same text gives another tree");
 }
 
@@ -88,7 +89,7 @@ fn check_same(left: &Bytes, right: &Bytes) {
         let (a, b) = (left.get(a.id), right.get(b.id));
         assert_eq!(a.metadata, b.metadata);
         match (&a.kind, &b.kind) {
-            // Their entries are steps of their own.
+            // Their entries are separate steps.
             (Kind::Directory(a), Kind::Directory(b)) => assert_eq!(a.len(), b.len()),
             (a, b) => assert_eq!(a, b),
         }

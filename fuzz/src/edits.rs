@@ -1,4 +1,4 @@
-//! Owners, edits and globs, as they may be typed, for a small tree.
+//! Owners, edits and globs, as users may type them, on a small tree.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -89,7 +89,7 @@ const OWNERS: [&str; 14] = [
     "",
 ];
 
-/// Gives a tree owners, then edits it.
+/// Sets owners in a tree, then edits it.
 pub fn check(bytes: &[u8]) -> Outcome {
     let mut choices = Choices::new(bytes);
     check_glob(&mut choices);
@@ -107,7 +107,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
     }
     let interrupt = Interrupt::never();
     let options = Options { time: Timestamp::from_seconds(0), threads: 1, interrupt: &interrupt };
-    // One after the other, so that one which is refused leaves the others.
+    // Applied individually, so that a rejected edit does not prevent the others.
     for edit in &edits {
         match edit::apply(tree.clone(), std::slice::from_ref(edit), options) {
             Ok((edited, _)) => {
@@ -129,7 +129,7 @@ fn check_tree(tree: &Tree<Blob>) {
     dump::check_round_trip(&tree.clone().try_map_content(content).expect("contents are in memory"));
 }
 
-/// An edit that reads nothing of the host.
+/// Creates an edit that does not read anything from the host.
 fn edit(choices: &mut Choices<'_>) -> Option<Edit> {
     let form = choices.one_of(&FORMS);
     let paths = if choices.wrong() { &PATHS[..] } else { &PATHS[..16] };
@@ -181,7 +181,7 @@ fn check_owner(choices: &mut Choices<'_>, source: &mut Scanned) -> Outcome {
     }
 }
 
-/// What fakeroot would have saved.
+/// Creates a state file as saved by fakeroot.
 fn save(choices: &mut Choices<'_>) -> Vec<u8> {
     let mut text = Vec::new();
     for _ in 0..choices.up_to(4) {
@@ -195,7 +195,7 @@ fn save(choices: &mut Choices<'_>) -> Vec<u8> {
     text
 }
 
-/// What container tools would have noted.
+/// Adds the xattrs in which container tools store ownership.
 fn note_owners(choices: &mut Choices<'_>, tree: &mut Tree<Blob>) {
     const STATS: [&str; 8] = [
         "1:2:0755",
@@ -220,7 +220,7 @@ fn note_owners(choices: &mut Choices<'_>, tree: &mut Tree<Blob>) {
     }
 }
 
-/// A pattern of the simplest bytes matches what the rules say, read word by word.
+/// Checks a simple pattern against a direct implementation of the rules.
 fn check_glob(choices: &mut Choices<'_>) {
     const PIECES: [&str; 9] = ["/**", "/a", "/*", "/?", "a", "b", "*", "?", "/*a"];
     let mut text = |pieces: &[&str]| -> Vec<u8> {

@@ -14,13 +14,14 @@ use uuid::Uuid;
 use crate::pattern::Pattern;
 use crate::{Choices, Outcome, snapshot, trees};
 
-/// Files that others are compared with; more of them only take time.
+/// The maximum number of files for comparison; more only take time.
 const MAX_FIRSTS: usize = 100;
 
-/// Bytes of the largest block.
+/// The size of the largest block in bytes.
 const LARGEST_BLOCK: u64 = 4096;
 
-/// Plans a filesystem of an arbitrary tree; if there is one, what another reader finds in it must be the tree.
+/// Plans a filesystem for an arbitrary tree; if that succeeds, another reader must find the same
+/// tree in it.
 pub fn check(bytes: &[u8]) -> Outcome {
     let mut choices = Choices::new(bytes);
     let options = options(&mut choices);
@@ -42,7 +43,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
     }
 }
 
-/// What a size lacks is said exactly: with as much it fits, and with a block less it does not.
+/// Checks that the reported minimum size is exact: the tree fits in it, but not in a block less.
 fn check_needed(tree: &Tree<Pattern>, options: &Options, error: &Error) -> Outcome {
     let Error::TooSmall { size_bytes, needed_bytes, missing_bytes } = error else { return Outcome::Refused };
     assert_eq!(options.size, Size::Total { bytes: *size_bytes });
@@ -72,7 +73,7 @@ fn options(choices: &mut Choices<'_>) -> Options {
         8 => Size::Free { bytes: choices.up_to(64 * MIB) },
         9..=10 => Size::FreePercent(small(choices.up_to(99))),
         11 if choices.wrong() => Size::FreePercent(small(choices.up_to(101))),
-        // From too small for most trees to a few blocks in a second group of blocks.
+        // From too small for most trees to a few blocks in a second block group.
         11 | 12 => Size::Total { bytes: 4 * MIB + choices.up_to(8 * MIB) },
         13 => Size::Total { bytes: 8 * block * block + choices.up_to(100) * block },
         _ => Size::Total { bytes: choices.up_to(1024) * MIB },
@@ -118,7 +119,8 @@ fn options(choices: &mut Choices<'_>) -> Options {
     }
 }
 
-/// One in four has no reserve to grow, one in four few copies of the superblock; the two contradict each other seldom.
+/// One in four has no space reserved for growing, one in four few superblock backups; rarely both,
+/// which contradict each other.
 fn features(choices: &mut Choices<'_>) -> Features {
     let (resize_inode, sparse_super2) = match choices.up_to(3) {
         _ if choices.wrong() => (true, true),
@@ -160,7 +162,7 @@ fn data_alignment(choices: &mut Choices<'_>, block_size: BlockSize) -> Option<Da
     Some(DataAlignment { bytes, filesystem_offset: choices.up_to(40) * block_size.bytes() })
 }
 
-/// Every file that has the bytes of an earlier one, and the first that has them.
+/// Returns every file with the bytes of an earlier one, and the first file with these bytes.
 fn duplicates(tree: &Tree<Pattern>) -> BTreeMap<InodeId, InodeId> {
     let mut firsts: Vec<(Pattern, InodeId)> = Vec::new();
     let mut duplicates = BTreeMap::new();
@@ -179,7 +181,7 @@ fn check_layout(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pat
     check_summary(tree, options, layout);
     let Some(snapshot) = snapshot::take(layout) else { return };
     if options.features.inline_data || options.features.ea_inode {
-        // The other reader does not know them. That all of it was rendered is what can be said here.
+        // The other reader does not support them, so only rendering is checked.
         return;
     }
     let mut times = tree.walk().map(|step| tree.get(step.id).metadata.mtime).chain([options.created]);
@@ -191,7 +193,8 @@ fn check_layout(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pat
     check_files(tree, &filesystem);
 }
 
-/// Whether `ext4-view` takes an inode with that time: it refuses seconds whose low word is negative.
+/// Returns true if `ext4-view` accepts an inode with that time: it rejects seconds whose low word
+/// is negative.
 fn is_readable(time: Timestamp) -> bool {
     time.seconds() & 0x8000_0000 == 0
 }
@@ -217,10 +220,11 @@ fn check_summary(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pa
     assert_eq!(summary.files as usize, files);
 }
 
-/// Compares everything that the crate `ext4-view` can read with the tree. It reads all directories that lead to a
-/// path to find it, so of the files of a large tree that are no directories only some are found by their path.
+/// Compares everything that the crate `ext4-view` can read with the tree. It reads all directories
+/// on a path to find it, so in a large tree only some of the files other than directories are
+/// checked by path.
 fn check_files(tree: &Tree<Pattern>, filesystem: &Ext4) {
-    /// The crate gives up on longer paths.
+    /// The crate rejects longer paths.
     const MAX_PATH: usize = 4096;
     const MANY: usize = 50;
     let every = if tree.walk().nth(MANY).is_some() { 8 } else { 1 };
@@ -241,7 +245,7 @@ fn check_files(tree: &Tree<Pattern>, filesystem: &Ext4) {
         let shown = path.escape_ascii().to_string();
         // OK to unwrap: names of a tree are valid paths.
         let path = ext4_view::Path::try_from(path.as_slice()).expect("a valid path");
-        // Directories but the root are compared where they are an entry, and then read by their path.
+        // Directories other than the root are compared as entries, and then read by their path.
         if !is_directory || walk.depth() == 0 {
             let found = filesystem.symlink_metadata(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
             check_metadata(&found, &inode.metadata, &shown);
@@ -266,7 +270,7 @@ fn check_metadata(found: &Metadata, expected: &image_tree::Metadata, shown: &str
     );
 }
 
-/// Compares the names and what each leads to.
+/// Compares the names and their inodes.
 fn check_entries(
     tree: &Tree<Pattern>,
     filesystem: &Ext4,
@@ -313,7 +317,7 @@ fn file_type(kind: &Kind<Pattern>) -> FileType {
     }
 }
 
-/// Short files are compared as a whole, the others at both ends and where an extent may end.
+/// Compares short files completely, others at both ends and at possible extent boundaries.
 fn check_content(filesystem: &Ext4, path: ext4_view::Path<'_>, content: Pattern, shown: &str) {
     const WHOLE: u64 = 128 * 1024;
     const WINDOW: u64 = 2 * LARGEST_BLOCK;
@@ -341,7 +345,7 @@ fn check_content(filesystem: &Ext4, path: ext4_view::Path<'_>, content: Pattern,
 }
 
 fn check_target(filesystem: &Ext4, path: ext4_view::Path<'_>, target: &LinkTarget, shown: &str) {
-    // A target is any bytes, but it gives targets as paths of names.
+    // A target may be any bytes, but the crate returns targets as valid paths.
     if ext4_view::Path::try_from(target.as_bytes()).is_err() {
         return;
     }

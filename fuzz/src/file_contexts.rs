@@ -7,13 +7,13 @@ use rootcast::transform::selinux::{self, FileContexts};
 use crate::dump::Bytes;
 use crate::{Choices, Outcome, dump, small};
 
-/// The files of a policy, in the order in which they are in the input.
+/// The suffixes of a policy's files, in the order of the input.
 const SUFFIXES: [&str; 5] = ["", ".homedirs", ".local", ".subs", ".subs_dist"];
 
-/// What is between them: no byte of a text.
+/// The separator between them, which does not occur in text.
 const BETWEEN: u8 = 0xff;
 
-/// Labels a tree whose own policy is arbitrary text.
+/// Labels a tree with an arbitrary policy of its own.
 pub fn check(text: &[u8]) -> Outcome {
     let mut tree = small::tree();
     let files = insert_policy(&mut tree, text);
@@ -44,7 +44,7 @@ pub fn check(text: &[u8]) -> Outcome {
     if files > 0 && report.labelled > 0 { Outcome::Checked } else { Outcome::Refused }
 }
 
-/// Puts the files where a policy has them, and says how many there are.
+/// Adds the files of a policy to the tree, and returns their number.
 fn insert_policy(tree: &mut Bytes, text: &[u8]) -> usize {
     let mut directory = tree.resolve(b"etc").expect("the small tree has it");
     let mut insert = |parent: InodeId, name: &str, kind: Kind<Vec<u8>>| {
@@ -63,7 +63,7 @@ fn insert_policy(tree: &mut Bytes, text: &[u8]) -> usize {
     parts.count()
 }
 
-/// Lines of patterns, types and contexts.
+/// Creates lines of patterns, types and contexts.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Vec<u8> {
     const MAX_LINES: usize = 40;
@@ -125,7 +125,7 @@ fn line(choices: &mut Choices<'_>, text: &mut Vec<u8>) {
         "{,2}",
         "(",
         "\\1",
-        // What takes much room when it is compiled.
+        // Patterns that take much memory when compiled.
         ".{0,1000}",
         "(.{1000}|b)*",
         "([ab].{500}){1000}",

@@ -1,4 +1,4 @@
-//! What claims to be an initramfs.
+//! Checks of initramfs images.
 
 use std::io::Write as _;
 
@@ -11,13 +11,13 @@ use initramfs::{Early, KernelConfig, Options, Storage, Stored, gap, plan};
 use crate::pattern::Pattern;
 use crate::{Choices, Outcome, trees};
 
-/// A target gets 1 GiB of memory and seconds of time.
+/// A target has 1 GiB of memory and seconds of time.
 const LIMITS: Limits = Limits { unpacked_bytes: 16 << 20, memory_bytes: 1 << 20 };
 
-/// The longest seed, in bytes before it is compressed.
+/// The maximum length of a seed in bytes, before compression.
 const MAX_LEN: u64 = 1 << 18;
 
-/// Checks arbitrary bytes. Whatever is found lies within them, and is found again.
+/// Checks arbitrary bytes. Every finding must be within the bytes, and be reproducible.
 pub fn check(bytes: &[u8]) -> Outcome {
     let report = report(bytes);
     assert!(report.findings.len() <= Report::MAX_FINDINGS);
@@ -28,7 +28,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
         assert_eq!(finding.severity, finding.rule.severity(), "{finding}");
     }
     assert_eq!(self::report(bytes), report, "a second look finds something else");
-    // Whatever a kernel carries may be looked for in the same bytes.
+    // The same bytes are also searched for a kernel configuration.
     if let Err(error) = KernelConfig::of_kernel(bytes) {
         assert!(!error.to_string().is_empty());
     }
@@ -39,7 +39,7 @@ fn report(bytes: &[u8]) -> Report {
     check_within(&mut &*bytes, &KernelConfig::unknown(), &LIMITS).expect("bytes in memory can be read")
 }
 
-/// An initramfs of a tree, in segments compressed in various ways.
+/// Creates an initramfs of a tree, in segments compressed in various ways.
 #[must_use]
 pub fn archive(bytes: &[u8]) -> Vec<u8> {
     let mut choices = Choices::new(bytes);
@@ -60,7 +60,7 @@ pub fn archive(bytes: &[u8]) -> Vec<u8> {
     })
 }
 
-/// The members one after the other; none when the tree does not fit.
+/// Returns the concatenated members; `None` if the tree does not fit.
 fn members(tree: &Tree<Pattern>, options: &Options, compressions: &[u64]) -> Option<Vec<u8>> {
     let layout = plan(tree, &Early::none(), options).ok()?;
     if Image::<Pattern>::len(&layout) > MAX_LEN {

@@ -1,4 +1,4 @@
-//! What the fuzz targets do with the bytes that libFuzzer gives them.
+//! The fuzz targets: checks on the bytes from libFuzzer.
 //!
 //! ```text
 //! bytes ── choices ─┬─▶ tree ────────▶ ext4 image ──▶ read by the crate ext4-view ──▶ is it the tree?
@@ -17,8 +17,9 @@
 //!       ───────────────▶ ld.so.cache ─▶ written and read again ────────────────────▶ is it the cache?
 //! ```
 //!
-//! A target makes a few lines of code reachable; how soon they are reached is up to [`Choices`], which turn almost any
-//! bytes into something that is valid or nearly so. The program `seeds` counts how often that works.
+//! A target makes a few lines of code reachable; [`Choices`] makes them likely to be reached, by
+//! turning almost any bytes into something valid or nearly so. The program `seeds` counts how often
+//! that succeeds.
 
 pub mod architecture;
 pub mod arguments;
@@ -44,11 +45,11 @@ mod trees;
 
 pub use choices::Choices;
 
-/// What came of an input.
+/// The outcome of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was refused with an error, as it may be.
+    /// It was rejected with an error, which is valid.
     Refused,
-    /// It was taken, and what was made of it has been checked.
+    /// It was accepted, and the result was checked.
     Checked,
 }

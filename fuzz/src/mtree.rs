@@ -72,7 +72,7 @@ const KEYWORDS: [&str; 40] = [
     "=",
 ];
 
-/// Applies arbitrary text. Owners, modes and nothing else may change.
+/// Applies arbitrary text, which may change owners and modes only.
 pub fn check(text: &[u8]) -> Outcome {
     let mut tree = small::tree();
     let before = small::shape(&tree);
@@ -90,7 +90,7 @@ pub fn check(text: &[u8]) -> Outcome {
     }
 }
 
-/// A manifest of lines that mostly fit the tree.
+/// Creates a manifest whose lines mostly fit the tree.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Vec<u8> {
     const MAX_LINES: usize = 40;
@@ -106,7 +106,7 @@ pub fn text(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn line(choices: &mut Choices<'_>, text: &mut Vec<u8>) {
-    /// What goes with any file of the tree, or is there for the first paths.
+    /// Keywords that are valid for any file of the tree, or for the first paths.
     const FITTING: [&str; 10] = [
         "uid=0",
         "gid=0",

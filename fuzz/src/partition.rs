@@ -1,4 +1,4 @@
-//! Partition tables and the disks they are on.
+//! Partition tables and disks.
 
 use gptman::{GPT, GPTHeader};
 use image_runs::{Image, Run};
@@ -81,7 +81,7 @@ fn count(choices: &mut Choices<'_>, max: usize) -> usize {
     if choices.wrong() { choices.one_of(&[0, max + 1]) } else { 1 + choices.index(max) }
 }
 
-/// A GUID that is no other partition's, unless rarely.
+/// Chooses a GUID, rarely one that another partition may have.
 fn guid(choices: &mut Choices<'_>, number: u64) -> Uuid {
     if choices.wrong() {
         Uuid::from_u128(choices.u128())
@@ -111,7 +111,7 @@ fn len(choices: &mut Choices<'_>) -> u64 {
     }
 }
 
-/// An image of zeros, since what is in a partition is not the table's affair.
+/// An image of zeros, since the table does not depend on the content of a partition.
 struct Zeros(u64);
 
 impl Image<Pattern> for Zeros {
@@ -170,7 +170,7 @@ fn check_gpt(table: &Gpt, layout: &Layout, found: &GPT) {
     assert!(entries.all(|(_, entry)| entry.is_unused()));
 }
 
-/// Reads the master boot record as UEFI 2.10, section 5.2.1 has it.
+/// Checks the master boot record as specified by UEFI 2.10, section 5.2.1.
 fn check_mbr(table: &Mbr, layout: &Layout, snapshot: &Snapshot) {
     let mut sector = [0; 512];
     assert_eq!(snapshot.read_at(&mut sector, 0), sector.len());

@@ -1,16 +1,16 @@
-//! File contents that are computed, so that large files need no memory.
+//! Computed file contents, so that large files do not take memory.
 
 use std::io;
 use std::ops::Range;
 
 use image_tree::Content;
 
-/// Bytes that differ from offset to offset and from seed to seed; none of them is zero but in holes.
+/// Bytes that depend on offset and seed; they are zero only in holes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     pub(crate) len: u64,
     pub(crate) seed: u64,
-    /// The ranges outside of holes; none for everything.
+    /// The ranges outside of holes; `None` for a file without holes.
     pub(crate) data: Option<&'static [Range<u64>]>,
 }
 

@@ -1,4 +1,4 @@
-//! What programs need: ELF headers as they come, and trees of forged programs, scripts and links.
+//! The needs of programs: arbitrary ELF headers, and trees of forged programs, scripts and links.
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::elf::Elf;
@@ -8,7 +8,7 @@ use crate::build::{AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH, 
 use crate::dump::Bytes;
 use crate::{Choices, Outcome};
 
-/// Reads the headers of what may be an ELF file.
+/// Parses the headers of a possible ELF file.
 pub fn check_elf(bytes: &[u8]) -> Outcome {
     let Ok(elf) = Elf::read(bytes) else { return Outcome::Refused };
     let held: usize = elf.notes.iter().map(|notes| notes.bytes.len()).sum();
@@ -18,7 +18,7 @@ pub fn check_elf(bytes: &[u8]) -> Outcome {
     Outcome::Checked
 }
 
-/// A program or library, sometimes with a byte changed.
+/// Creates a program or library, sometimes with a changed byte.
 #[must_use]
 pub fn elf(bytes: &[u8]) -> Vec<u8> {
     let mut choices = Choices::new(bytes);
@@ -105,7 +105,7 @@ fn object(choices: &mut Choices<'_>, is_loadable: bool) -> Vec<u8> {
     build.bytes()
 }
 
-/// Closes over some of an arbitrary tree of programs.
+/// Computes the closure of a part of an arbitrary tree of programs.
 pub fn check(bytes: &[u8]) -> Outcome {
     let mut choices = Choices::new(bytes);
     let start = choices.one_of(&["/bin", "/bin/p", "/**/p", "/", "/lib/lib*", "/bin/env"]);
@@ -116,7 +116,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
         let dlopen = Some(dlopen::Policy::default());
         closure::close(&tree, &start, &Options { hwcaps: hwcaps.clone(), dlopen, threads })
     };
-    // Contents in memory have no errors to read.
+    // Content in memory cannot cause read errors.
     let Ok(closure) = close(1) else { return Outcome::Refused };
     assert_eq!(close(3).expect("it was closed before"), closure);
     check_closure(&tree, &closure);
@@ -166,7 +166,7 @@ fn tree(choices: &mut Choices<'_>) -> Bytes {
             }
         };
         let name = Name::new(choices.one_of(&NAMES)).expect("a name");
-        // That the name is taken is as good an outcome as another.
+        // A name that already exists is a valid outcome.
         let _ =
             tree.insert(choices.one_of(&directories), name, Inode { metadata: Metadata::new(0o755), kind });
     }

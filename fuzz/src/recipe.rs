@@ -1,4 +1,4 @@
-//! Recipes in TOML, and the command lines they stand for.
+//! Recipes in TOML, and the equivalent command lines.
 
 use std::ffi::OsString;
 
@@ -63,7 +63,7 @@ const EDITS: [&str; 16] = [
     "quiet = true",
 ];
 
-/// Reads arbitrary text as a recipe, then again as the command line does.
+/// Parses arbitrary text as a recipe, then again as the command line does.
 pub fn check(text: &[u8]) -> Outcome {
     let Ok(string) = std::str::from_utf8(text) else { return Outcome::Refused };
     let entries = file::parse(string);
@@ -94,7 +94,7 @@ pub fn check(text: &[u8]) -> Outcome {
     if entries.is_ok() { Outcome::Checked } else { Outcome::Refused }
 }
 
-/// The line is one of the text, the column one of the line or just behind it.
+/// Checks that the line is within the text, and the column within the line or just behind it.
 fn check_position(text: &str, position: file::Position) {
     let line = position.line.checked_sub(1).and_then(|line| text.split('\n').nth(line));
     let line = line.unwrap_or_else(|| panic!("{position:?} is in no line"));
@@ -102,12 +102,12 @@ fn check_position(text: &str, position: file::Position) {
     assert!(columns.contains(&position.column), "{position:?} is behind its line");
 }
 
-/// A recipe of lines that may stand in one.
+/// Creates a recipe from valid lines.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Vec<u8> {
     const MAX_LINES: usize = 8;
     let mut choices = Choices::new(bytes);
-    // A key may stand once only, so lines are taken in their order.
+    // A key may occur only once, so lines are taken in their order.
     let mut text = String::new();
     let step = choices.up_to(7);
     let mut at = choices.index(LINES.len());

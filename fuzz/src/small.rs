@@ -1,4 +1,4 @@
-//! A tree with a file of every type, for what changes trees.
+//! A tree with a file of every type, for code that changes trees.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -27,12 +27,13 @@ const TREE: &str = r"/ 0 40755 2 1000 1000 0 0.0 - - -
 /second 0 @120777 - - - - 0.0 /a/c - -
 ";
 
-/// The tree.
+/// Returns the tree.
 pub(crate) fn tree() -> Bytes {
     dump::parse(TREE.as_bytes()).unwrap_or_else(|error| panic!("the small tree: {error}"))
 }
 
-/// What must be as it was when only metadata may change: paths, types, link targets and contents.
+/// Returns the properties that changes of metadata must preserve: paths, types, link targets and
+/// contents.
 pub(crate) fn shape(tree: &Bytes) -> Vec<(Vec<u8>, Kind<Vec<u8>>)> {
     let mut shape = Vec::new();
     let mut walk = tree.walk();
@@ -44,7 +45,7 @@ pub(crate) fn shape(tree: &Bytes) -> Vec<(Vec<u8>, Kind<Vec<u8>>)> {
     shape
 }
 
-/// No name of a tree leads out of it.
+/// Checks that no name of a tree refers to something outside of it.
 pub(crate) fn check_names<C>(tree: &Tree<C>) {
     for step in tree.walk() {
         let Some(name) = step.name else { continue };
@@ -54,7 +55,8 @@ pub(crate) fn check_names<C>(tree: &Tree<C>) {
     }
 }
 
-/// The path of a file with these bytes, for what only reads files. Each call writes the same file.
+/// Returns the path of a file with these bytes, for code that reads only files. Each call
+/// overwrites the same file.
 pub(crate) fn file(bytes: &[u8]) -> PathBuf {
     thread_local! {
         static FILE: RefCell<Option<File>> = const { RefCell::new(None) };
@@ -64,7 +66,7 @@ pub(crate) fn file(bytes: &[u8]) -> PathBuf {
         file.set_len(0).expect("an ordinary file");
         file.rewind().expect("an ordinary file");
         file.write_all(bytes).expect("room for the input");
-        // Opened by this path, it is read from its beginning.
+        // Opened by this path, it is read from its start.
         format!("/proc/self/fd/{}", file.as_raw_fd()).into()
     })
 }

@@ -1,4 +1,4 @@
-//! An image that another crate can read without our help.
+//! An image that another crate can read independently.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -6,7 +6,7 @@ use image_runs::{Image, MAX_RENDERED, Source};
 
 use crate::pattern::Pattern;
 
-/// The bytes of an image, of which only those are in memory that cannot be computed.
+/// The bytes of an image, of which only those that cannot be computed are in memory.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     pieces: Vec<Piece>,
@@ -28,13 +28,14 @@ enum Bytes {
     Pattern(Pattern, u64),
 }
 
-/// What an image may take in memory; a larger one is only measured.
+/// The maximum memory for an image in bytes; the runs of a larger one are only measured.
 const MAX_MEMORY: u64 = 64 << 20;
 
-/// Checks every run and takes the image apart. None if it has too much that is not computed.
+/// Checks every run and splits the image into pieces. `None` if it has too many bytes that are not
+/// computed.
 ///
 /// # Panics
-/// When the runs break a promise of [`Image`].
+/// If the runs violate the contract of [`Image`].
 pub(crate) fn take(image: &dyn Image<Pattern>) -> Option<Snapshot> {
     let in_memory = measure(image);
     if in_memory > MAX_MEMORY {
@@ -60,7 +61,7 @@ pub(crate) fn take(image: &dyn Image<Pattern>) -> Option<Snapshot> {
     Some(Snapshot { pieces, len: image.len(), position: 0 })
 }
 
-/// Checks the lengths of all runs, and adds up those that are not computed.
+/// Checks the lengths of all runs, and returns the total of those that are not computed.
 fn measure(image: &dyn Image<Pattern>) -> u64 {
     let mut in_memory = 0;
     let mut end = 0_u64;
@@ -92,7 +93,7 @@ impl Snapshot {
         self.len
     }
 
-    /// Reads as many bytes at `offset` as there are, up to the length of `out`.
+    /// Reads the bytes available at `offset`, up to the length of `out`.
     pub(crate) fn read_at(&self, mut out: &mut [u8], mut offset: u64) -> usize {
         let wanted = out.len();
         let first = self.pieces.partition_point(|piece| piece.end <= offset);
@@ -116,7 +117,7 @@ impl Snapshot {
         wanted - out.len()
     }
 
-    /// The same image with zeros before `end`.
+    /// Returns the same image with zeros before `end`.
     pub(crate) fn without_head(mut self, end: u64) -> Self {
         for piece in self.pieces.iter_mut().take_while(|piece| piece.offset < end) {
             piece.bytes = Bytes::Zeros;

@@ -1,4 +1,4 @@
-//! Archives, whoever wrote them, and one over another.
+//! Archives of any origin, and archives stacked on each other.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,11 +15,11 @@ use crate::dump::Bytes;
 use crate::{Choices, Outcome, dump, small};
 
 const BLOCK: usize = 512;
-/// Longer files, which have holes, are not read whole.
+/// Longer files, which have holes, are not read completely.
 const MAX_WHOLE: u64 = 1 << 20;
 const LIMITS: Limits = Limits { max_size: 1 << 20, max_entries: 2000, decoder_memory: Some(1 << 20) };
 
-/// A tree, and the directories of it that no member was for.
+/// A tree, and its directories without a member of their own.
 type Read = (Stack<Blob>, BTreeSet<InodeId>);
 
 fn read(reader: Result<Reader<'_>, Error>) -> Result<Read, Error> {
@@ -28,7 +28,7 @@ fn read(reader: Result<Reader<'_>, Error>) -> Result<Read, Error> {
     Ok((stack, added.report.implied))
 }
 
-/// Reads arbitrary bytes in place and as a stream: both give the same tree, or the same error.
+/// Reads arbitrary bytes in place and as a stream: both must give the same tree, or the same error.
 pub fn check_bytes(bytes: &[u8]) -> Outcome {
     let interrupt = Interrupt::never();
     let in_place = read(Ok(Reader::bytes(bytes, LIMITS, &interrupt)));
@@ -46,8 +46,8 @@ pub fn check_bytes(bytes: &[u8]) -> Outcome {
         (Err(in_place), Err(streamed)) => {
             assert_eq!(in_place.kind(), streamed.kind());
             let (in_place, streamed) = (in_place.to_string(), streamed.to_string());
-            // Contents that are longer than the rest and than may be read are both: how long the rest is, a stream does
-            // not know.
+            // Contents that exceed both the remaining archive and the limit give different errors,
+            // since a stream does not know its remaining length.
             if !streamed.contains("--max-size") {
                 assert_eq!(in_place, streamed);
             }
@@ -58,7 +58,7 @@ pub fn check_bytes(bytes: &[u8]) -> Outcome {
     }
 }
 
-/// Reads an archive of arbitrary members, which is as an archive is but for what they say; or adds one to another.
+/// Reads an archive of arbitrary members with a valid structure, or adds one to another.
 pub fn check_members(bytes: &[u8]) -> Outcome {
     match bytes.split_first() {
         Some((rules @ 0x80.., rest)) => check_stack(*rules, rest),
@@ -66,7 +66,8 @@ pub fn check_members(bytes: &[u8]) -> Outcome {
     }
 }
 
-/// Adds one archive of arbitrary members to another, as members and as a tree, by rules that a byte chooses.
+/// Adds one archive of arbitrary members to another, as members and as a tree, by rules that a byte
+/// selects.
 fn check_stack(rules: u8, bytes: &[u8]) -> Outcome {
     let rules = Rules {
         whiteouts: if rules & 1 == 0 { Whiteouts::Apply } else { Whiteouts::Report },
@@ -83,7 +84,8 @@ fn check_stack(rules: u8, bytes: &[u8]) -> Outcome {
         }
     }
     let tree = stack.finish();
-    // Every path is the tree's own, and every name leads to one inode: a whole tree added to nothing is the same.
+    // Its paths have no links in between and each name has one inode, so stacking it on an empty
+    // tree, and then on itself, must not change it.
     if rules.whiteouts == Whiteouts::Report {
         let mut again = Stack::new(rules);
         again.add_tree(tree.clone()).expect("a tree has nothing to refuse");
@@ -108,7 +110,7 @@ fn check_tree(tree: Tree<Blob>) -> Bytes {
         }
         let mut bytes = vec![0; usize::try_from(blob.len()).expect("small")];
         blob.read_at(&mut bytes, 0).expect("memory is readable");
-        // A second half is what the whole has there, and behind the end there is nothing.
+        // A read of the second half must match, and a read past the end returns nothing.
         let middle = bytes.len() / 2;
         let mut half = vec![0; bytes.len() - middle];
         blob.read_at(&mut half, middle as u64).expect("memory is readable");
@@ -130,7 +132,7 @@ fn check_tree(tree: Tree<Blob>) -> Bytes {
     tree
 }
 
-/// The bytes of a long file's pieces, and where they lie.
+/// Returns the bytes of a long file's data ranges with their offsets.
 fn pieces(blob: &Blob, data: &[Range<u64>]) -> Vec<u8> {
     let mut bytes = format!("{} {data:?}", blob.len()).into_bytes();
     for range in data {
@@ -145,7 +147,7 @@ fn index(at: u64) -> usize {
     usize::try_from(at).expect("no longer than what is in memory")
 }
 
-/// An archive of members from choices.
+/// Creates an archive of members from choices.
 #[must_use]
 pub fn archive(bytes: &[u8]) -> Vec<u8> {
     const MAX_MEMBERS: usize = 60;
@@ -191,7 +193,7 @@ fn member(choices: &mut Choices<'_>, archive: &mut Vec<u8>) {
     push(archive, header, payload);
 }
 
-/// A header of one of the dialects, with the path and the target that are arbitrary.
+/// Creates a header in one of the formats, with arbitrary path and target.
 fn header(choices: &mut Choices<'_>, type_flag: u8) -> [u8; BLOCK] {
     let mut header = [0; BLOCK];
     put(&mut header, 0, 100, &path(choices));
@@ -246,7 +248,7 @@ fn path(choices: &mut Choices<'_>) -> Vec<u8> {
     }
 }
 
-/// Records before a header.
+/// Adds extended records before a header.
 fn extended(choices: &mut Choices<'_>, archive: &mut Vec<u8>, type_flag: u8) {
     const OF_ALL: [(&str, &str); 8] = [
         ("mtime", "1350244992.023960108"),
@@ -291,7 +293,7 @@ fn extended(choices: &mut Choices<'_>, archive: &mut Vec<u8>, type_flag: u8) {
             continue;
         }
         let of_one = type_flag == b'x' && choices.rarely(2);
-        // Holes are for headers that are made for them.
+        // Records about holes require headers that match them.
         let (key, value) = if of_one { choices.one_of(&OF_ONE[..17]) } else { choices.one_of(&OF_ALL) };
         record(&mut payload, key, value.as_bytes());
     }
@@ -301,7 +303,7 @@ fn extended(choices: &mut Choices<'_>, archive: &mut Vec<u8>, type_flag: u8) {
     with_size(choices, archive, type_flag, &payload);
 }
 
-/// `LENGTH KEY=VALUE`, where the length counts itself.
+/// Adds `LENGTH KEY=VALUE`, where the length includes itself.
 fn record(payload: &mut Vec<u8>, key: &str, value: &[u8]) {
     let rest = key.len() + value.len() + 3;
     let mut len = rest + 1;
@@ -318,14 +320,14 @@ fn long(choices: &mut Choices<'_>, archive: &mut Vec<u8>, type_flag: u8) {
     with_size(choices, archive, type_flag, &[&name[..], b"\0"].concat());
 }
 
-/// A header that is no member of its own.
+/// Adds a header that is not a member of its own.
 fn with_size(choices: &mut Choices<'_>, archive: &mut Vec<u8>, type_flag: u8, payload: &[u8]) {
     let mut header = header(choices, type_flag);
     set(&mut header, 124, 12, if choices.wrong() { choices.u64() } else { payload.len() as u64 });
     push(archive, header, payload);
 }
 
-/// Pieces of a file with holes: rising, if nothing is wrong.
+/// Creates the data ranges of a file with holes: in ascending order, unless invalid.
 fn pieces(choices: &mut Choices<'_>) -> (Vec<(u64, u64)>, u64) {
     let mut end = 0;
     let count = choices.up_to(30);
@@ -343,14 +345,14 @@ fn pieces(choices: &mut Choices<'_>) -> (Vec<(u64, u64)>, u64) {
     (pieces, if choices.wrong() { choices.u64() } else { end.saturating_add(choices.up_to(600)) })
 }
 
-/// What is stored of them.
+/// Creates the stored bytes of these ranges.
 fn stored(choices: &mut Choices<'_>, pieces: &[(u64, u64)]) -> Vec<u8> {
     let len = pieces.iter().fold(0_u64, |sum, (_, len)| sum.saturating_add(*len));
     let len = if choices.wrong() { choices.up_to(2000) } else { len.min(4000) };
     (0..len).map(|at| u8::try_from(at % 250).expect("small") + 1).collect()
 }
 
-/// GNU's old form: four pieces in the header, 21 in each block behind it.
+/// Adds a file in GNU's old format: four ranges in the header, 21 in each following block.
 fn old_sparse(choices: &mut Choices<'_>, archive: &mut Vec<u8>) {
     let (pieces, size) = pieces(choices);
     let bytes = stored(choices, &pieces);
@@ -382,7 +384,7 @@ fn map(block: &mut [u8; BLOCK], at: usize, pieces: &[(u64, u64)]) {
     }
 }
 
-/// GNU's later forms: the map in records, or before the payload.
+/// Adds a file in one of GNU's later formats: the map is in records, or precedes the payload.
 fn new_sparse(choices: &mut Choices<'_>, archive: &mut Vec<u8>) {
     let (pieces, size) = pieces(choices);
     let bytes = stored(choices, &pieces);
@@ -421,7 +423,7 @@ fn new_sparse(choices: &mut Choices<'_>, archive: &mut Vec<u8>) {
     push(archive, header, &payload);
 }
 
-/// Adds a header with the right checksum, and a payload in whole blocks.
+/// Adds a header with a valid checksum, and a payload padded to blocks.
 fn push(archive: &mut Vec<u8>, mut header: [u8; BLOCK], payload: &[u8]) {
     header[148..156].fill(b' ');
     let sum: u64 = header.iter().copied().map(u64::from).sum();
@@ -436,7 +438,7 @@ fn put(header: &mut [u8; BLOCK], at: usize, len: usize, bytes: &[u8]) {
     header[at..at + len].copy_from_slice(&bytes[..len]);
 }
 
-/// An octal number, or in base 256 where that is too long.
+/// Writes an octal number, or base 256 if that is too long.
 fn set(header: &mut [u8; BLOCK], at: usize, len: usize, value: u64) {
     let digits = format!("{value:0width$o}", width = len - 1);
     if digits.len() < len {
@@ -446,7 +448,7 @@ fn set(header: &mut [u8; BLOCK], at: usize, len: usize, value: u64) {
     }
 }
 
-/// As many bytes of the number as there is room for, the first of them marked.
+/// Writes the low bytes of a number in base 256, with the marker in the first.
 fn base_256(header: &mut [u8; BLOCK], (at, len): (usize, usize), value: i64) {
     let bytes = i128::from(value).to_be_bytes();
     put(header, at, len, &bytes[bytes.len() - len..]);

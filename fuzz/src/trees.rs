@@ -1,4 +1,4 @@
-//! Trees from choices.
+//! Trees created from choices.
 
 use std::ops::Range;
 
@@ -9,19 +9,19 @@ use image_tree::{
 use crate::Choices;
 use crate::pattern::Pattern;
 
-/// The most names of a tree: what more of them would reach is not worth the time they take.
+/// The maximum number of names in a tree: more would take time without reaching further code.
 const MAX_NAMES: usize = 4000;
 
-/// A tree that grows name by name.
+/// A tree under construction.
 struct Growing {
     tree: Tree<Pattern>,
     directories: Vec<InodeId>,
-    /// Everything that may have a second name.
+    /// Inodes that may get a second name.
     files: Vec<InodeId>,
     names: usize,
 }
 
-/// A tree with files of every kind, almost always one that a filesystem can hold.
+/// Creates a tree with files of every type, almost always one that a filesystem can hold.
 pub(crate) fn tree(choices: &mut Choices<'_>) -> Tree<Pattern> {
     let tree = Tree::new(metadata(choices));
     let mut growing = Growing { tree, directories: vec![Tree::<Pattern>::ROOT], files: Vec::new(), names: 0 };
@@ -33,7 +33,7 @@ pub(crate) fn tree(choices: &mut Choices<'_>) -> Tree<Pattern> {
 
 impl Growing {
     fn grow(&mut self, choices: &mut Choices<'_>) {
-        // The last directory more often than others, or trees would be flat.
+        // The last directory is preferred, or trees would be flat.
         let parent = if choices.up_to(1) == 0 {
             *self.directories.last().expect("the root")
         } else {
@@ -47,7 +47,7 @@ impl Growing {
             10..=11 => self.link(parent, name(choices), choices),
             12 => self.nest(parent, choices),
             13 => self.widen(parent, choices),
-            // The names that mean something to a filesystem or to e2fsck.
+            // Names that are special to a filesystem or to e2fsck.
             14 => {
                 let name = choices
                     .one_of(&[&b"lost+found"[..], b"lost+foun", b"lost+found2", b"...", b" "])
@@ -76,7 +76,7 @@ impl Growing {
         self.insert(parent, name, inode);
     }
 
-    /// A name that is there already or cannot be one becomes a number that is new.
+    /// Inserts an inode; a name that exists already or is invalid is replaced by a new number.
     fn insert(&mut self, parent: InodeId, name: Vec<u8>, inode: Inode<Pattern>) {
         let is_directory = matches!(inode.kind, Kind::Directory(_));
         let name = self.free_name(parent, name);
@@ -105,7 +105,7 @@ impl Growing {
         name.or_else(|| candidates.find(free)).expect("numbers do not end")
     }
 
-    /// Directories in each other.
+    /// Adds nested directories.
     fn nest(&mut self, mut parent: InodeId, choices: &mut Choices<'_>) {
         let depth = if choices.rarely(8) { choices.up_to(30) } else { choices.up_to(6) };
         for _ in 0..depth {
@@ -114,13 +114,13 @@ impl Growing {
         }
     }
 
-    /// A directory that needs several blocks, or an index of them.
+    /// Fills a directory so that it needs several blocks, or an index.
     fn widen(&mut self, parent: InodeId, choices: &mut Choices<'_>) {
         let count = usize::try_from(if choices.rarely(4) { choices.up_to(1500) } else { choices.up_to(60) })
             .expect("small")
             .min(MAX_NAMES.saturating_sub(self.names));
         let len = choices.one_of(&[1, 4, 5, 8, 60, 252, 254, 255]);
-        // Names that differ in their first bytes or in their last ones, in ASCII or where `char` is negative.
+        // Names that differ in their first or last bytes, in ASCII or where `char` is negative.
         let (prefix, fill) = choices.one_of(&[(false, b'x'), (true, b'x'), (false, 0xff), (true, 0x80)]);
         for number in 0..count {
             let mut name = numbered(number);
@@ -151,7 +151,7 @@ fn directory(_: &mut Choices<'_>) -> Kind<Pattern> {
     Kind::Directory(std::collections::BTreeMap::new())
 }
 
-/// Nothing; a byte; a whole block; ranges that meet in a block, at its edge and not at all.
+/// No data; a byte; a whole block; ranges that meet within a block, at its edge and not at all.
 const DATA: [&[Range<u64>]; 5] = [
     &[],
     &[0..1],
@@ -162,13 +162,13 @@ const DATA: [&[Range<u64>]; 5] = [
 
 fn file(choices: &mut Choices<'_>) -> Kind<Pattern> {
     const BLOCK: u64 = 4096;
-    /// Around the longest extent, and around as many as an inode holds.
+    /// Around the longest extent, and around the number of extents that an inode holds.
     const BLOCKS: [u64; 6] = [1024, 32_763, 32_768, 32_769, 4 * 32_768, 4 * 32_768 + 1];
     /// The longest file of ext4 and one byte more; and that of a filesystem without 64-bit lengths.
     const LIMITS: [u64; 3] = [u32::MAX as u64 * BLOCK, u32::MAX as u64 * BLOCK + 1, 1 << 32];
     let len = match choices.up_to(31) {
         _ if choices.wrong() => choices.u64(),
-        // Planning so long a file takes as long as a hundred short ones.
+        // Planning such a long file takes as long as a hundred short ones.
         _ if choices.wrong() => choices.one_of(&LIMITS),
         0..=7 => choices.up_to(255),
         8..=15 => choices.up_to(100_000),
@@ -185,7 +185,7 @@ fn symlink(choices: &mut Choices<'_>) -> Kind<Pattern> {
     let target = match choices.up_to(3) {
         0 => b"../b/./c".to_vec(),
         1 => choices.bytes(255).iter().map(|byte| byte | 1).collect(),
-        // A target lies in the inode up to 59 bytes, and may be as long as PATH_MAX allows.
+        // A target is stored in the inode up to 59 bytes, and may be as long as PATH_MAX allows.
         2 => b"a/".repeat(2100)[..choices.one_of(&[1, 58, 59, 60, 61, 255, 1024, 4094, 4095])].to_vec(),
         _ => b"x".repeat(1 + choices.index(LinkTarget::MAX_LEN)),
     };
@@ -193,7 +193,7 @@ fn symlink(choices: &mut Choices<'_>) -> Kind<Pattern> {
 }
 
 fn special(choices: &mut Choices<'_>) -> Kind<Pattern> {
-    // Up to 255 the old form of a device number is enough; 12 and 20 bits are the limit.
+    // The old format of device numbers covers values up to 255; 12 and 20 bits are the limit.
     let major = choices.one_of(&[0, 1, 8, 255, 256, 259, 4095]);
     let minor = choices.one_of(&[0, 1, 255, 256, 0xffff, 0xf_ffff]);
     let device = if choices.wrong() {
@@ -210,7 +210,7 @@ fn special(choices: &mut Choices<'_>) -> Kind<Pattern> {
 }
 
 fn metadata(choices: &mut Choices<'_>) -> Metadata {
-    // Most files of a tree have nothing special, and cost one byte of input.
+    // Most files of a tree have default metadata, and take one byte of input.
     if choices.up_to(3) < 3 {
         return Metadata::new(0o755);
     }
@@ -220,7 +220,7 @@ fn metadata(choices: &mut Choices<'_>) -> Metadata {
 }
 
 pub(crate) fn time(choices: &mut Choices<'_>) -> Timestamp {
-    /// The last second of each epoch of 32 bits whose low word is positive, and the second after it.
+    /// The last second of each 32-bit epoch whose low word is positive, and the second after it.
     const EPOCHS: [i64; 8] = [
         0x7fff_ffff,
         0x1_0000_0000,
@@ -228,11 +228,11 @@ pub(crate) fn time(choices: &mut Choices<'_>) -> Timestamp {
         0x2_0000_0000,
         0x2_7fff_ffff,
         0x3_0000_0000,
-        // The last of ext4.
+        // The last second of ext4.
         0x3_7fff_ffff,
         0,
     ];
-    /// The first of ext4, one before it, and others that few programs get right.
+    /// The first second of ext4, the one before it, and others that few programs handle correctly.
     const ODD: [i64; 7] =
         [-(1 << 31), -(1 << 31) - 1, -1, 0x8000_0000, 0xffff_ffff, 0x1_8000_0000, 0x3_8000_0000];
     let seconds = match choices.up_to(3) {
@@ -274,7 +274,7 @@ fn xattr(choices: &mut Choices<'_>) -> (Vec<u8>, Vec<u8>) {
     match choices.up_to(15) {
         0..=10 => ([prefix, suffix].concat(), value),
         11 => ([prefix, b"x", choices.bytes(64)].concat(), value),
-        // As much as a block takes, and a little less and more, in a file that has nothing else there.
+        // About as much as fits in a block, in a file without other xattrs.
         12 if choices.wrong() => (b"user.f".to_vec(), vec![b'y'; 4030 + choices.index(30)]),
         12..=13 => (b"system.posix_acl_access".to_vec(), acl(choices)),
         14 => (b"system.posix_acl_default".to_vec(), acl(choices)),
@@ -283,7 +283,8 @@ fn xattr(choices: &mut Choices<'_>) -> (Vec<u8>, Vec<u8>) {
     }
 }
 
-/// A POSIX ACL as `getxattr(2)` gives it: the three entries there must be, and a named user with the mask.
+/// A POSIX ACL as returned by `getxattr(2)`: the three mandatory entries, and a named user with the
+/// mask.
 fn acl(choices: &mut Choices<'_>) -> Vec<u8> {
     if choices.wrong() {
         return choices.bytes(64).to_vec();
