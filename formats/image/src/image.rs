@@ -1,30 +1,31 @@
-//! Runs and what has them.
+//! The [`Image`] trait and the runs that it consists of.
 
 use std::fmt;
 
-/// The longest run of [`Source::Rendered`], in bytes: a writer asks for such a run whole.
+/// The longest run of [`Source::Rendered`], in bytes: writers request such a run as a whole.
 pub const MAX_RENDERED: u64 = 1 << 20;
 
-/// A planned byte string whose data ranges are of contents `C`.
+/// A planned byte string with data ranges taken from contents of type `C`.
 pub trait Image<C>: Sync {
     /// The exact length in bytes.
     fn len(&self) -> u64;
 
-    /// Whether the image has no bytes.
+    /// Returns true if the image has no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The runs in order. Their lengths add up to [`Image::len`], and each call gives the same runs.
+    /// The runs in order. Their lengths add up to [`Image::len`], and every call returns the same
+    /// runs.
     fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, C>> + Send + '_>;
 }
 
-/// Consecutive bytes that come from one place.
+/// Consecutive bytes that come from one source.
 #[derive(Debug)]
 pub struct Run<'a, C> {
-    /// How many bytes; never 0.
+    /// The length in bytes; never 0.
     pub len: u64,
-    /// Where they come from.
+    /// The source of the bytes.
     pub source: Source<'a, C>,
 }
 
@@ -36,24 +37,24 @@ impl<C> Run<'_, C> {
     }
 }
 
-/// Where the bytes of a run come from.
+/// The source of the bytes of a run.
 pub enum Source<'a, C> {
     /// Every byte is zero.
     Zeros,
-    /// The bytes are in memory, as many as the run is long.
+    /// The bytes are in memory; the slice is as long as the run.
     Bytes(&'a [u8]),
-    /// The bytes are computed when asked for, whole runs at a time, each at most [`MAX_RENDERED`] long.
+    /// The bytes are computed on request, a whole run at a time, at most [`MAX_RENDERED`] bytes.
     Rendered {
-        /// Who computes them.
+        /// The renderer that computes the bytes.
         by: &'a dyn Render,
-        /// Which of its runs this is.
+        /// Identifies the run to the renderer.
         key: u64,
     },
-    /// The bytes of a file, from `offset` on.
+    /// The bytes of a file, starting at `offset`.
     Content {
         /// The file.
         content: &'a C,
-        /// Where in the file the run begins, in bytes.
+        /// The offset of the run in the file, in bytes.
         offset: u64,
     },
 }
@@ -69,7 +70,7 @@ impl<C> fmt::Debug for Source<'_, C> {
     }
 }
 
-// Sources are references, so they copy whatever `C` is; a derive would ask for `C: Copy`.
+// Sources are references, so they are `Copy` for any `C`; a derive would require `C: Copy`.
 impl<C> Clone for Source<'_, C> {
     fn clone(&self) -> Self {
         *self
@@ -85,6 +86,7 @@ impl<C> Copy for Run<'_, C> {}
 
 /// Computes the bytes of runs.
 pub trait Render: Sync {
-    /// Writes every byte of the run `key` to `out`, which is as long as the run and holds zeros.
+    /// Writes every byte of the run `key` to `out`, which has the length of the run and is filled
+    /// with zeros.
     fn render(&self, key: u64, out: &mut [u8]);
 }

@@ -1,4 +1,4 @@
-//! A planned byte string: its exact length and, in order, where each of its bytes comes from.
+//! A planned byte string: its exact length and, in order, the source of each of its bytes.
 //!
 //! ```text
 //! Image    0                                                                                     len
@@ -8,9 +8,9 @@
 //!            file
 //! ```
 //!
-//! A filesystem is an image; a disk is an image made of images. Planning decides every offset before a byte is
-//! read or written; writers then turn the runs into a sparse file, a stream or a digest, with as many threads as
-//! they like, and always get the same bytes.
+//! A filesystem is an image; a disk is an image made of images. Planning decides every offset
+//! before a byte is read or written; writers then turn the runs into a sparse file, a stream or a
+//! digest, with any number of threads, and always get the same bytes.
 //!
 //! ```
 //! use image_runs::{Image, Run, Source, read_all};

@@ -9,10 +9,11 @@ use crate::{Image, Source};
 /// Reads a whole image into memory.
 ///
 /// # Errors
-/// The first error of a content, or [`io::ErrorKind::OutOfMemory`] when the image does not fit in memory.
+/// The first error returned by a content, or [`io::ErrorKind::OutOfMemory`] if the image does not
+/// fit in memory.
 ///
 /// # Panics
-/// When the runs do not add up to the image's length.
+/// Panics if the runs do not add up to the image's length.
 pub fn read_all<C: Content>(image: &dyn Image<C>) -> io::Result<Vec<u8>> {
     let too_long = |_| io::Error::from(io::ErrorKind::OutOfMemory);
     let len = usize::try_from(image.len()).map_err(too_long)?;
