@@ -1,4 +1,4 @@
-//! A disk with its partitions' images in their places.
+//! A disk with the images of its partitions at their offsets.
 
 use std::option;
 
@@ -10,21 +10,23 @@ use crate::{Error, Layout};
 pub struct Disk<'a, C> {
     layout: Layout,
     partitions: Vec<Placed<'a, C>>,
-    /// Zeros between the last image and the tail.
+    /// The number of zero bytes between the last image and the tail.
     gap_before_tail: u64,
 }
 
 struct Placed<'a, C> {
-    /// Zeros between this image and what comes before it.
+    /// The number of zero bytes between this image and the end of the previous part.
     gap_before: u64,
     image: &'a (dyn Image<C> + 'a),
 }
 
 impl Layout {
-    /// Puts the partitions' images in their places, one for each partition and in the same order.
+    /// Places the images at the offsets of their partitions: one for each partition, in the same
+    /// order.
     ///
     /// # Errors
-    /// When an image does not have the length that was planned for it, or their number is another.
+    /// Returns an error if an image does not have its planned length, or the number of images
+    /// differs from the number of partitions.
     pub fn assemble<'a, C>(self, images: &[&'a (dyn Image<C> + 'a)]) -> Result<Disk<'a, C>, Error> {
         if images.len() != self.partitions().len() {
             return Err(Error::ImageCount { given: images.len(), planned: self.partitions().len() });
@@ -36,7 +38,8 @@ impl Layout {
             if given != planned {
                 return Err(Error::ImageLength { number, given, planned });
             }
-            // OK to subtract: the plan places partitions in order, each behind what comes before it.
+            // OK to subtract: the plan places partitions in order, each after the end of the
+            // previous one.
             partitions.push(Placed { gap_before: place.offset() - end, image: *image });
             end = place.offset() + given;
         }
@@ -46,7 +49,7 @@ impl Layout {
 }
 
 impl<C> Disk<'_, C> {
-    /// The table and the places of the partitions.
+    /// The table and the extents of the partitions.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -66,7 +69,7 @@ impl<C: Sync> Image<C> for Disk<'_, C> {
     }
 }
 
-/// A run of zeros, or no run: runs have at least one byte.
+/// Yields a run of `len` zeros, or nothing if `len` is 0: runs have at least one byte.
 fn zeros<'a, C>(len: u64) -> option::IntoIter<Run<'a, C>> {
     (len > 0).then(|| Run::zeros(len)).into_iter()
 }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-/// A device of any length of which only the ends are in memory. What lies between reads as zeros and cannot be
-/// written, so a table can be written for a disk that is far larger than memory.
+/// A device of any length with only its ends in memory. The bytes between them read as zeros and
+/// cannot be written, so a table can be written for a disk far larger than memory.
 #[derive(Debug)]
 pub(crate) struct Ends {
     pub(crate) head: Vec<u8>,
@@ -13,7 +13,7 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    /// A device of zeros. The ends must not overlap.
+    /// Creates a device filled with zeros. The ends must not overlap.
     pub(crate) fn new(len: u64, head_len: usize, tail_len: usize) -> Self {
         let ends = Self { head: vec![0; head_len], tail: vec![0; tail_len], len, position: 0 };
         assert!(ends.head.len() as u64 <= ends.tail_offset(), "the ends of a disk overlap");
@@ -24,7 +24,8 @@ impl Ends {
         self.len.checked_sub(self.tail.len() as u64).expect("a disk is longer than its tail")
     }
 
-    /// The bytes of an end from the position on; none between the ends and behind the device.
+    /// The bytes of an end starting at the position; empty between the ends and past the end of the
+    /// device.
     fn here(&mut self) -> &mut [u8] {
         let (end, from) = match self.position.checked_sub(self.tail_offset()) {
             Some(from) => (&mut self.tail, from),

@@ -1,20 +1,21 @@
-//! Why a table cannot be made.
+//! Errors of planning and assembling a disk.
 
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{Gpt, GptPartition, Mbr};
 
-/// Why a table cannot be made, or images do not fit the one that was. Partitions are numbered from 1.
+/// An error in a partition table, or images that do not fit the planned one. Partitions are
+/// numbered from 1.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A unit of the options is no multiple of the sector size.
+    /// A value of the options is not a multiple of the sector size.
     #[error("{what} is {bytes} bytes, which is not a positive multiple of the {sector_size}-byte sector")]
     NotSectors {
-        /// Which of the options.
+        /// The name of the option.
         what: &'static str,
-        /// Its value in bytes.
+        /// The value in bytes.
         bytes: u64,
         /// The sector size in bytes.
         sector_size: u64,
@@ -35,7 +36,7 @@ pub enum Error {
     /// A partition of no bytes.
     #[error("partition {number} has no bytes; a partition is at least one sector")]
     EmptyPartition {
-        /// Which partition.
+        /// The number of the partition.
         number: usize,
     },
     /// A label longer than its field.
@@ -44,33 +45,33 @@ pub enum Error {
         max = GptPartition::MAX_NAME_UNITS
     )]
     NameTooLong {
-        /// Which partition.
+        /// The number of the partition.
         number: usize,
-        /// Its name.
+        /// The name.
         name: String,
         /// The name's length in UTF-16 code units.
         units: usize,
     },
-    /// A label that would end early.
+    /// A label that contains NUL, which would terminate it early.
     #[error("the name of partition {number}, {name:?}, holds NUL")]
     NameHoldsNul {
-        /// Which partition.
+        /// The number of the partition.
         number: usize,
-        /// Its name.
+        /// The name.
         name: String,
     },
-    /// The disk has no name.
+    /// The disk GUID is nil.
     #[error("the disk GUID is nil")]
     NilDiskGuid,
-    /// A partition has no name or no type.
+    /// The GUID or the type GUID of a partition is nil.
     #[error("the {what} of partition {number} is nil")]
     NilGuid {
-        /// Which of its two GUIDs.
+        /// The name of the GUID.
         what: &'static str,
-        /// Which partition.
+        /// The number of the partition.
         number: usize,
     },
-    /// Two partitions have one name.
+    /// Two partitions have the same GUID.
     #[error("partitions {first} and {second} both have the GUID {guid}")]
     DuplicateGuid {
         /// The partition that had it first.
@@ -80,20 +81,20 @@ pub enum Error {
         /// The GUID.
         guid: Uuid,
     },
-    /// The disk signature is that of a disk without one.
+    /// The disk signature is 0, which means none.
     #[error("the MBR disk signature is 0, which stands for none; without one no partition has a PARTUUID")]
     NoDiskSignature,
-    /// The type says that the record is unused, or that it holds further tables.
+    /// The type marks the record as unused, or refers to another partition table.
     #[error(
         "partition {number} has the type 0x{partition_type:02x}, which is not that of a primary partition"
     )]
     ReservedType {
-        /// Which partition.
+        /// The number of the partition.
         number: usize,
-        /// Its type.
+        /// The type.
         partition_type: u8,
     },
-    /// Boot code would not know where to start.
+    /// Several partitions are marked bootable.
     #[error("partitions {first} and {second} are both marked bootable; an MBR has one")]
     SeveralBootable {
         /// The first one marked.
@@ -101,7 +102,7 @@ pub enum Error {
         /// The other one.
         second: usize,
     },
-    /// A partition reaches further than an MBR can count.
+    /// A partition extends beyond the sectors that an MBR can address.
     #[error(
         "partition {number} would end at sector {end_lba}; an MBR counts {max} sectors, which are {tib} TiB \
          at {sector_size} bytes each: use GPT{or_4096}",
@@ -110,14 +111,14 @@ pub enum Error {
         or_4096 = if *sector_size == 512 { " or 4096-byte sectors" } else { "" }
     )]
     BeyondMbr {
-        /// Which partition.
+        /// The number of the partition.
         number: usize,
         /// The sector after its last one.
         end_lba: u64,
         /// The sector size in bytes.
         sector_size: u64,
     },
-    /// The disk would be longer than any file or device.
+    /// The disk would be longer than any file or device can be.
     #[error(
         "partition {number} would make the disk longer than {max} bytes, the longest a file can be",
         max = i64::MAX
@@ -126,18 +127,18 @@ pub enum Error {
         /// The first partition that does not fit.
         number: usize,
     },
-    /// Not one image for each partition.
+    /// The number of images differs from the number of partitions.
     #[error("{given} images were given for {planned} partitions")]
     ImageCount {
-        /// How many images there are.
+        /// The number of images.
         given: usize,
-        /// How many partitions were planned.
+        /// The number of planned partitions.
         planned: usize,
     },
-    /// An image is not the one that was planned for.
+    /// An image does not have its planned length.
     #[error("the image for partition {number} has {given} bytes, planned were {planned}")]
     ImageLength {
-        /// Which partition.
+        /// The number of the partition.
         number: usize,
         /// The image's length in bytes.
         given: u64,

@@ -1,7 +1,7 @@
 //! The bytes of a GUID partition table, through the `gpt` crate.
 //!
-//! That crate's own way to make a table draws a random GUID, so this module takes its parts: a header and
-//! entries of given GUIDs, their serialisation and their checksums.
+//! The crate's own constructor draws a random GUID, so this module uses its parts: headers and
+//! entries with given GUIDs, their serialisation and their checksums.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,12 +16,12 @@ use crate::ends::Ends;
 use crate::layout::Extent;
 use crate::{Error, Gpt, GptPartition, SectorSize};
 
-/// Bytes to an entry: the only size in use.
+/// The size of an entry in bytes: the only size in use.
 const ENTRY_SIZE: u32 = 128;
-/// Entries of the array: 16 KiB of them, the least that UEFI 2.10, section 5.3.1 allows.
+/// The number of entries: 16 KiB in total, the minimum that UEFI 2.10, section 5.3.1 allows.
 const ENTRY_COUNT: u32 = 128;
 
-/// Whether the format can say what the table says, except for lengths.
+/// Checks that the format can represent the table, except for lengths.
 pub(crate) fn check(table: &Gpt) -> Result<(), Error> {
     if table.disk_guid.is_nil() {
         return Err(Error::NilDiskGuid);
@@ -57,30 +57,31 @@ fn check_partition(number: usize, partition: &GptPartition) -> Result<(), Error>
     Ok(())
 }
 
-/// The bytes before the first usable sector: protective MBR, header and entries.
+/// The number of bytes before the first usable sector: protective MBR, header and entries.
 pub(crate) fn head_len(sector_size: SectorSize) -> usize {
     block_size(sector_size).as_usize() + tail_len(sector_size)
 }
 
-/// The bytes after the last usable sector: entries and header.
+/// The number of bytes after the last usable sector: entries and header.
 pub(crate) fn tail_len(sector_size: SectorSize) -> usize {
     const ARRAY_LEN: usize = 128 * 128;
     ARRAY_LEN + block_size(sector_size).as_usize()
 }
 
-/// The head and the tail of a disk of `len` bytes with a checked table.
+/// Returns the head and the tail of a disk of `len` bytes. The table must have been checked.
 pub(crate) fn write(table: &Gpt, places: &[Extent], len: u64, sector_size: SectorSize) -> Ends {
     let mut ends = Ends::new(len, head_len(sector_size), tail_len(sector_size));
     write_protective_mbr(&mut ends, len / sector_size.bytes());
-    // OK to unwrap: writes go to memory, and where the crate puts them is decided by the same two lengths as
-    // the size of that memory.
+    // OK to unwrap: writes go to memory, and the crate derives their offsets from the same two
+    // lengths as the size of that memory.
     write_table(&mut ends, table, places, len, sector_size)
         .expect("a GPT lies in the head and tail of its disk");
     ends
 }
 
 fn write_protective_mbr(ends: &mut Ends, disk_sectors: u64) {
-    // UEFI 2.10, section 5.2.3: all of the disk but this sector, or as much of it as 32 bits can say.
+    // UEFI 2.10, section 5.2.3: the whole disk except this sector, or as much of it as 32 bits can
+    // represent.
     let protected = u32::try_from(disk_sectors - 1).unwrap_or(u32::MAX);
     let mbr = ProtectiveMBR::with_lb_size(protected).to_bytes();
     ends.head[..mbr.len()].copy_from_slice(&mbr);
@@ -103,7 +104,7 @@ fn write_table(
     for header in [&primary, &backup] {
         write_entries(ends, table, places, header.part_start, block_size)?;
     }
-    // These checksum the entries they find on the device, so they come last.
+    // These compute checksums of the entries on the device, so they come last.
     primary.write_primary(ends, block_size)?;
     backup.write_backup(ends, block_size)?;
     Ok(())
@@ -118,7 +119,7 @@ fn write_entries(
 ) -> io::Result<()> {
     for (index, (partition, place)) in (0..).zip(table.partitions.iter().zip(places)) {
         let entry = Partition {
-            // The system is a label of that crate's and not written.
+            // The operating system is a label internal to the crate and is not written.
             part_type_guid: Type { guid: partition.type_guid, os: OperatingSystem::None },
             part_guid: partition.guid,
             first_lba: place.first_lba(),
@@ -131,7 +132,7 @@ fn write_entries(
     Ok(())
 }
 
-/// What the builder needs to know of a header; it fills in the rest for each of the two.
+/// The header fields that the builder needs; it fills in the rest for the primary and the backup.
 fn blank_header(table: &Gpt, last_lba: u64) -> Header {
     Header {
         signature: "EFI PART".to_owned(),
@@ -164,7 +165,7 @@ mod tests {
 
     use crate::{Gpt, GptPartition, Options, SectorSize, Table, plan};
 
-    /// The judge reads the ends of a disk of 20 TiB, which no test writes.
+    /// gptman reads the ends of a 20 TiB disk, too large for a test to write.
     #[test]
     fn a_disk_larger_than_memory_reads_back() {
         let partition = |number, len| GptPartition {

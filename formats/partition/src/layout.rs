@@ -1,12 +1,13 @@
-//! Where everything goes.
+//! The layout of a disk: its table and the extents of its partitions.
 
 use image_runs::{Image, Run, Source};
 
 use crate::{Error, Gpt, Mbr, Options, SectorSize, Table, gpt, mbr};
 
-/// The bytes of a partition table and the places of its partitions: all of a disk but the partitions' images.
+/// The bytes of a partition table and the extents of its partitions: all of a disk except the
+/// images.
 ///
-/// [`Layout::assemble`] adds those.
+/// [`Layout::assemble`] adds the images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     pub(crate) head: End,
@@ -16,7 +17,7 @@ pub struct Layout {
     len: u64,
 }
 
-/// The place of one partition.
+/// The extent of one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     first_lba: u64,
@@ -25,13 +26,13 @@ pub struct Extent {
     image_len: u64,
 }
 
-/// Decides where the partitions lie, how long the disk is, and what is in its table.
+/// Plans the extents of the partitions, the length of the disk, and its table.
 ///
-/// The first partition starts at the first multiple of [`Options::alignment`] behind the table, each other one
-/// at the first such multiple behind the one before it.
+/// The first partition starts at the first multiple of [`Options::alignment`] after the table,
+/// every other partition at the first such multiple after the previous one.
 ///
 /// # Errors
-/// When the table cannot say what it is asked to, or the options conflict.
+/// Returns an error if the table cannot represent the partitions, or the options are invalid.
 pub fn plan(table: &Table, options: &Options) -> Result<Layout, Error> {
     check_sectors("the alignment of partitions", options.alignment, options)?;
     check_sectors("the multiple of the disk's length", options.length_multiple, options)?;
@@ -77,7 +78,8 @@ fn plan_mbr(table: &Mbr, options: &Options) -> Result<Layout, Error> {
     Ok(Layout { head: End(head), tail: End(Vec::new()), partitions, sector_size: options.sector_size, len })
 }
 
-/// The places of partitions between a head and a tail, and the length of the whole, all in bytes.
+/// Returns the extents of the partitions between a head and a tail, and the length of the disk in
+/// bytes.
 fn place(
     image_lens: &[u64],
     head_len: u64,
@@ -119,25 +121,25 @@ impl Layout {
         self.len
     }
 
-    /// Bytes to a sector.
+    /// The sector size.
     #[must_use]
     pub fn sector_size(&self) -> SectorSize {
         self.sector_size
     }
 
-    /// The places of the partitions, in the table's order.
+    /// The extents of the partitions, in the order of the table.
     #[must_use]
     pub fn partitions(&self) -> &[Extent] {
         &self.partitions
     }
 
-    /// The bytes the disk begins with: the MBR, and with GPT the primary header and entries.
+    /// The bytes at the start of the disk: the MBR, and with GPT the primary header and entries.
     #[must_use]
     pub fn head(&self) -> &[u8] {
         &self.head.0
     }
 
-    /// The bytes the disk ends with: the backup entries and header of a GPT, nothing of an MBR.
+    /// The bytes at the end of the disk: the backup entries and header of a GPT, empty for an MBR.
     #[must_use]
     pub fn tail(&self) -> &[u8] {
         &self.tail.0
@@ -157,13 +159,13 @@ impl Extent {
         self.first_lba + self.sector_count - 1
     }
 
-    /// How many sectors.
+    /// The number of sectors.
     #[must_use]
     pub fn sector_count(&self) -> u64 {
         self.sector_count
     }
 
-    /// Where the partition begins, in bytes from the start of the disk.
+    /// The offset of the partition from the start of the disk, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.first_lba * self.sector_size.bytes()
@@ -176,7 +178,7 @@ impl Extent {
         self.sector_count * self.sector_size.bytes()
     }
 
-    /// The length of its image in bytes: what is left of the partition's last sector is zeros.
+    /// The length of the image in bytes. The rest of the partition's last sector is zeros.
     #[must_use]
     pub fn image_len(&self) -> u64 {
         self.image_len

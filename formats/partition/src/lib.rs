@@ -1,5 +1,5 @@
-//! Partitioned disks as images: a GUID partition table (UEFI 2.10, section 5) or a classic MBR around
-//! partition images that somebody else made.
+//! Partitioned disks as images: a GUID partition table (UEFI 2.10, section 5) or a classic MBR
+//! around existing partition images.
 //!
 //! ```text
 //! GPT   LBA 0        1              2                 alignment                          last LBA
@@ -11,12 +11,13 @@
 //!       ├ MBR ┼  0   ┼ partition 1 ┼ 0 ┼ … ┤          no tail
 //! ```
 //!
-//! Everything on disk is little-endian, GUIDs in their mixed form. Sectors are 512 or 4096 bytes; the entry
-//! array has 128 entries of 128 bytes, so it takes 32 or 4 sectors.
+//! All fields on disk are little-endian; GUIDs are in mixed-endian form. Sectors are 512 or 4096
+//! bytes; the entry array has 128 entries of 128 bytes, so it takes 32 or 4 sectors.
 //!
-//! [`plan`] decides every offset from the lengths alone, and reads nothing: a disk of many terabytes is planned
-//! in microseconds. It has no clock and no randomness, so every GUID and the MBR's disk signature are the
-//! caller's. [`Layout::assemble`] then puts the partitions' images in their places.
+//! [`plan`] decides every offset from the lengths alone, and reads nothing: a disk of many
+//! terabytes is planned in microseconds. It has no clock and no randomness, so every GUID and the
+//! MBR disk signature come from the caller. [`Layout::assemble`] then places the images at the
+//! offsets of their partitions.
 //!
 //! ```
 //! use image_runs::Image;
@@ -54,5 +55,5 @@ pub use layout::{Extent, Layout, plan};
 pub use options::{
     Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, SectorSize, Table,
 };
-/// The crate whose `Uuid` the tables are described with.
+/// The crate that defines the `Uuid` type of the tables.
 pub use uuid;

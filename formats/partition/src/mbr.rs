@@ -6,15 +6,15 @@ use crate::layout::Extent;
 use crate::{Error, Mbr, SectorSize};
 
 impl Mbr {
-    /// The sectors that 32 bits can count: no partition ends behind them.
+    /// The number of sectors that 32 bits can address: no partition ends after them.
     pub const MAX_SECTORS: u64 = 1 << 32;
 }
 
-/// Types that say something other than "a primary partition": unused, three that hold further partitions, and
-/// the one that makes the disk a GPT.
+/// Types that do not mean "a primary partition": unused, three for extended partitions, and the GPT
+/// protective type.
 const RESERVED_TYPES: [u8; 5] = [0x00, 0x05, 0x0f, 0x85, 0xee];
 
-/// Whether the format can say what the table says, except for lengths.
+/// Checks that the format can represent the table, except for lengths.
 pub(crate) fn check(table: &Mbr) -> Result<(), Error> {
     if table.disk_signature == 0 {
         return Err(Error::NoDiskSignature);
@@ -37,9 +37,9 @@ pub(crate) fn check(table: &Mbr) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first sector of a disk with a checked table.
+/// Returns the first sector of a disk. The table must have been checked.
 pub(crate) fn write(table: &Mbr, places: &[Extent], sector_size: SectorSize) -> Result<Vec<u8>, Error> {
-    // The crate names this after the one use it has for it: any MBR can be said with it.
+    // The crate names this type after its only use there, but it can represent any MBR.
     let mut mbr = ProtectiveMBR::new();
     mbr.set_partition(0, PartRecord::zero());
     mbr.set_disk_signature(table.disk_signature.to_le_bytes());
@@ -76,8 +76,8 @@ pub(crate) fn write(table: &Mbr, places: &[Extent], sector_size: SectorSize) -> 
 
 /// The three bytes of a CHS address: head, sector with the upper bits of the cylinder, cylinder.
 ///
-/// The geometry is the 255 heads and 63 sectors that BIOSes assume for LBA disks and `fdisk` and `parted`
-/// write; a sector beyond its 1024 cylinders is said by the last address there is.
+/// The geometry is the 255 heads and 63 sectors that BIOSes assume for LBA disks and `fdisk` and
+/// `parted` write; a sector beyond its 1024 cylinders is represented by the last address.
 fn chs(lba: u32) -> [u8; 3] {
     const HEADS: u32 = 255;
     const SECTORS: u32 = 63;

@@ -1,4 +1,4 @@
-//! What the caller chooses.
+//! The choices of the caller.
 
 use uuid::Uuid;
 
@@ -9,13 +9,14 @@ pub const LINUX_FILESYSTEM: Uuid = Uuid::from_u128(0x0fc6_3daf_8483_4772_8e79_3d
 /// The type of an MBR partition that holds a Linux filesystem.
 pub const MBR_TYPE_LINUX: u8 = 0x83;
 
-/// How the disk is laid out, whatever its table.
+/// Layout options common to both kinds of table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The unit the table counts in. It must be the sector size of the device the disk is presented as.
+    /// The unit of the addresses in the table. It must be the sector size of the device that the
+    /// disk is presented as.
     pub sector_size: SectorSize,
-    /// Each partition starts at a multiple of this many bytes, and the first at the first such multiple that
-    /// lies behind the table. At least 1 sector, and a multiple of it.
+    /// Each partition starts at a multiple of this many bytes, and the first at the first such
+    /// multiple after the table. At least 1 sector, and a multiple of it.
     pub alignment: u64,
     /// The disk's length is rounded up to a multiple of this many bytes. At least 1 sector, and a multiple of
     /// it.
@@ -26,19 +27,19 @@ impl Options {
     /// Partitions at multiples of 1 MiB, as every partitioning tool places them, and the shortest disk whose
     /// length is a multiple of 4096 bytes.
     ///
-    /// A disk file of whole pages can be opened for direct I/O on any host and mapped without a partial page.
-    /// More would only be zeros; where disks of whole megabytes or gigabytes are asked for, as some clouds do
-    /// of what is uploaded to them, [`Options::length_multiple`] makes them.
+    /// A disk file of whole pages can be opened for direct I/O on any host and mapped without a
+    /// partial page. A larger multiple would only add zeros; some clouds require uploads of whole
+    /// megabytes or gigabytes, for which [`Options::length_multiple`] can be set.
     #[must_use]
     pub const fn new(sector_size: SectorSize) -> Self {
         Self { sector_size, alignment: 1 << 20, length_multiple: 4096 }
     }
 }
 
-/// Bytes to a logical block. A table made for one size cannot be read with another.
+/// The size of a logical block. A table made for one size cannot be read with another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SectorSize {
-    /// 512 bytes: what a virtio, SCSI or NVMe disk of a virtual machine has unless told otherwise.
+    /// 512 bytes: the default of virtio, SCSI and NVMe disks of virtual machines.
     Bytes512,
     /// 4096 bytes, "4Kn".
     Bytes4096,
@@ -67,14 +68,15 @@ pub enum Table {
 /// A GUID partition table (UEFI 2.10, section 5.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gpt {
-    /// Names the disk; not nil.
+    /// The GUID of the disk; not nil.
     pub disk_guid: Uuid,
     /// 1 to 128 partitions.
     pub partitions: Vec<GptPartition>,
 }
 
 impl Gpt {
-    /// The most partitions: the entries of the smallest array the specification allows.
+    /// The maximum number of partitions: the entries of the smallest array the specification
+    /// allows.
     pub const MAX_PARTITIONS: usize = 128;
 }
 
@@ -83,44 +85,46 @@ impl Gpt {
 pub struct GptPartition {
     /// The label: at most 36 UTF-16 code units, none of them NUL. Linux shows it as `PARTLABEL`.
     pub name: String,
-    /// What the partition is for; not nil, which would mark the entry unused.
+    /// The partition type GUID; not nil, which would mark the entry unused.
     pub type_guid: Uuid,
-    /// Names the partition; not nil, and no two alike. Linux shows it as `PARTUUID`.
+    /// The unique GUID of the partition; not nil. Linux shows it as `PARTUUID`.
     pub guid: Uuid,
-    /// Attribute bits: 0 to 2 are the specification's, 48 to 63 belong to the type.
+    /// Attribute bits: 0 to 2 are defined by the specification, 48 to 63 are specific to the type.
     pub attributes: u64,
-    /// The length of its image in bytes, at least 1. The partition is this rounded up to whole sectors.
+    /// The length of the image in bytes, at least 1. The length of the partition is this value
+    /// rounded up to whole sectors.
     pub len: u64,
 }
 
 impl GptPartition {
-    /// The longest name, in UTF-16 code units.
+    /// The maximum length of a name, in UTF-16 code units.
     pub const MAX_NAME_UNITS: usize = 36;
 }
 
 /// A master boot record of primary partitions (UEFI 2.10, section 5.2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mbr {
-    /// Names the disk; not 0, which stands for no name. Linux shows a partition's `PARTUUID` as this in eight
-    /// hexadecimal digits, `-`, and the number of the partition in two.
+    /// The disk signature; not 0, which means none. Linux forms the `PARTUUID` of a partition from
+    /// it: the signature in eight hexadecimal digits, `-`, and the partition number in two.
     pub disk_signature: u32,
     /// 1 to 4 partitions.
     pub partitions: Vec<MbrPartition>,
 }
 
 impl Mbr {
-    /// The most partitions: the records of an MBR.
+    /// The maximum number of partitions: the records of an MBR.
     pub const MAX_PARTITIONS: usize = 4;
 }
 
 /// A record of a master boot record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MbrPartition {
-    /// What the partition is for, such as [`MBR_TYPE_LINUX`]. Not 0x00, which would mark the record unused, nor
-    /// a type whose meaning is further partition tables: 0x05, 0x0F, 0x85 and 0xEE.
+    /// The partition type, such as [`MBR_TYPE_LINUX`]. Not 0x00, which would mark the record
+    /// unused, nor a type that refers to another partition table: 0x05, 0x0F, 0x85 and 0xEE.
     pub partition_type: u8,
-    /// Whether boot code starts from this partition; at most one does.
+    /// Set if boot code starts from this partition; at most one partition may have it set.
     pub bootable: bool,
-    /// The length of its image in bytes, at least 1. The partition is this rounded up to whole sectors.
+    /// The length of the image in bytes, at least 1. The length of the partition is this value
+    /// rounded up to whole sectors.
     pub len: u64,
 }

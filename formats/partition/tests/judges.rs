@@ -1,7 +1,9 @@
-//! Other programs read the tables, and write them: `sgdisk`, `sfdisk`, `fdisk`, `partx` and the crate gptman.
+//! Tests in which other programs read and write the tables: `sgdisk`, `sfdisk`, `fdisk`, `partx`
+//! and the crate gptman.
 //!
-//! A judge that is not installed is skipped with a line on standard error; with `ROOTCAST_REQUIRE_JUDGES=1` it fails. Each is first shown a table with one
-//! wrong bit, to see that it looks.
+//! A judge that is not installed is skipped with a line on standard error; with
+//! `ROOTCAST_REQUIRE_JUDGES=1` it fails. Judges of checksums are also given tables with one flipped
+//! bit, to prove that they check.
 
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,8 +24,8 @@ const DATA_GUID: Uuid = uuid!("c39f1a52-7a30-4a4c-b7cf-3f4e12a96b02");
 /// Root partition for x86-64, Discoverable Partitions Specification.
 const ROOT_TYPE: Uuid = uuid!("4f68bce3-e8cd-4db1-96e7-fbcaf984b709");
 
-/// Neither length is a multiple of a sector; the second partition is large enough for the CHS addresses of its
-/// ends to lie on several cylinders.
+/// Neither length is a multiple of the sector size; the second partition is large enough for the
+/// CHS addresses of its ends to lie on several cylinders.
 const LENS: [u64; 2] = [(3 << 20) + 700, (20 << 20) + 1];
 
 fn gpt() -> Table {
@@ -91,7 +93,7 @@ impl Sample {
         self.write(&self.bytes)
     }
 
-    /// Offsets into the four parts that a checksum covers, with what they are.
+    /// An offset into each of the four parts covered by a checksum, with the name of the part.
     fn covered(&self) -> [(&'static str, usize); 4] {
         let (len, sector) = (self.bytes.len(), self.sector());
         [
@@ -111,7 +113,7 @@ impl Sample {
     }
 }
 
-/// Whether a missing judge is a failure, as it is where all of them are to be installed.
+/// Returns true if a missing judge is a failure, as it is where all judges must be installed.
 #[expect(
     clippy::disallowed_methods,
     reason = "which tests run may depend on the machine; what the crate makes does not"
@@ -120,14 +122,15 @@ fn required() -> bool {
     std::env::var_os("ROOTCAST_REQUIRE_JUDGES").is_some_and(|value| value == "1")
 }
 
-/// Runs a program and gives whether it succeeded and all it said; nothing when it is not installed.
+/// Runs a program and returns its success and its output, or `None` if it is not installed.
 fn run(program: &str, args: &[&str], path: &Path, input: &str) -> Option<(bool, String)> {
     let mut command = Command::new(program);
     command.args(args).arg(path).env("LC_ALL", "C.UTF-8").env("PATH", path_with_sbin());
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = match child {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Written to the descriptor, because what the macros print is hidden when a test passes.
+            // Written to the descriptor, because the output of the macros is hidden when a test
+            // passes.
             assert!(!required(), "{program} is not installed");
             writeln!(io::stderr(), "SKIPPED: {program} is not installed").expect("standard error is open");
             return None;
@@ -154,7 +157,7 @@ fn path_with_sbin() -> String {
 fn sgdisk_finds_no_problems() {
     let sample = Sample::new(&gpt(), SectorSize::Bytes512);
     let Some((succeeded, said)) = run("sgdisk", &["-v"], &sample.write_whole(), "") else { return };
-    // It says that it found no problems even of a table whose checksums it has just called wrong.
+    // sgdisk reports "No problems found" even after reporting wrong checksums.
     let satisfied = |said: &str| said.contains("No problems found") && !said.contains("CRC");
     assert!(succeeded && satisfied(&said), "{said}");
     for (what, offset) in sample.covered() {
@@ -200,7 +203,8 @@ fn sfdisk_finds_no_errors() {
     }
 }
 
-/// A script of `sfdisk`'s for the same table. What it does not say, such as CHS addresses, is that program's.
+/// An `sfdisk` script for the same table. Fields that it does not set, such as CHS addresses, are
+/// up to `sfdisk`.
 fn script(layout: &Layout, table: &Table) -> String {
     let mut script = match table {
         Table::Gpt(gpt) => {
@@ -240,8 +244,8 @@ fn sfdisk_writes_the_same_bytes() {
     }
 }
 
-/// The second partition begins within the 1024 cylinders of a CHS address and ends behind them, the third lies
-/// wholly behind. The file is sparse.
+/// The second partition begins within the 1024 cylinders of a CHS address and ends beyond them, the
+/// third lies wholly beyond. The file is sparse.
 #[test]
 fn sfdisk_writes_the_same_mbr_of_a_disk_beyond_its_cylinders() {
     let partition = |len| MbrPartition { partition_type: MBR_TYPE_LINUX, bootable: false, len };
@@ -262,7 +266,8 @@ fn sfdisk_writes_the_same_mbr_of_a_disk_beyond_its_cylinders() {
     assert_same(layout.head(), &theirs);
 }
 
-/// `sfdisk` has no option for the sector size of a file, but `fdisk` has, and takes the same scripts.
+/// `sfdisk` has no option for the sector size of a file, but `fdisk` has one, and reads the same
+/// scripts.
 #[test]
 fn fdisk_writes_the_same_bytes_in_4096_byte_sectors() {
     for table in [gpt(), mbr()] {
@@ -302,7 +307,7 @@ fn partx_names_the_partitions_as_the_kernel_will() {
                 Table::Gpt(_) => [ROOT_TYPE.to_string(), LINUX_FILESYSTEM.to_string()],
                 Table::Mbr(_) => ["0x83".to_owned(), "0x83".to_owned()],
             };
-            // This program counts in 512 bytes whatever the sector is.
+            // partx counts in units of 512 bytes, regardless of the sector size.
             let places = sample.layout.partitions().iter();
             let lines: Vec<_> = (1..)
                 .zip(places.zip(types.iter().zip(&names)))

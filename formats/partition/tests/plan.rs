@@ -1,4 +1,4 @@
-//! What a plan decides, without writing a disk.
+//! Tests of plans, without writing a disk.
 
 use image_runs::{Image, Run, Source, read_all};
 use partition_table::uuid::{Uuid, uuid};
@@ -29,7 +29,7 @@ fn mbr(lens: &[u64]) -> Mbr {
     Mbr { disk_signature: 0x1234_abcd, partitions: lens.iter().map(partition).collect() }
 }
 
-/// The places as (offset, length) in bytes, and the length of the disk.
+/// Returns the extents as (offset, length) and the length of the disk, in bytes.
 fn places(table: &Table, options: &Options) -> (Vec<(u64, u64)>, u64) {
     let layout = plan(table, options).expect("a valid table");
     (layout.partitions().iter().map(|place| (place.offset(), place.len())).collect(), layout.len())
@@ -52,7 +52,7 @@ fn partitions_are_aligned_and_the_disk_is_no_longer_than_it_must_be() {
     let gpt = Table::Gpt(gpt(&[MIB, 1, 3 * MIB + 1]));
     let expected = |sector: u64| vec![(MIB, MIB), (2 * MIB, sector), (3 * MIB, 3 * MIB + sector)];
 
-    // 33 sectors of backup behind one sector of data, up to whole pages.
+    // 33 sectors of backup after one sector of data, rounded up to whole pages.
     assert_eq!(places(&gpt, &Options::new(SectorSize::Bytes512)), (expected(512), 6 * MIB + 5 * 4096));
     // One sector of data, 4 of entries, 1 of header.
     assert_eq!(places(&gpt, &Options::new(SectorSize::Bytes4096)), (expected(4096), 6 * MIB + 6 * 4096));
@@ -88,7 +88,7 @@ fn disks_far_larger_than_memory_are_planned() {
         let layout = plan(&table, &Options::new(sector_size)).expect("a GPT counts in 64 bits");
         assert_eq!(layout.partitions()[1].offset(), 20 * TIB + MIB);
         assert_eq!(layout.len() - layout.tail().len() as u64, 3020 * TIB + MIB + slack(sector_size));
-        // The protective MBR covers as much as it can say.
+        // The protective MBR covers as much as 32 bits can represent.
         assert_eq!(layout.head()[446 + 12..446 + 16], [0xff; 4]);
     }
     let longest = i64::MAX.unsigned_abs();
@@ -101,7 +101,7 @@ fn disks_far_larger_than_memory_are_planned() {
     assert!(plan(&fits, &Options::new(SectorSize::Bytes512)).is_ok());
 }
 
-/// Zeros between data that ends at a page and the tail that ends at one.
+/// The number of zero bytes between data that ends at a page boundary and a tail that does too.
 fn slack(sector_size: SectorSize) -> u64 {
     match sector_size {
         SectorSize::Bytes512 => 5 * 4096 - 33 * 512,
@@ -123,7 +123,7 @@ fn an_mbr_counts_to_its_last_sector_and_no_further() {
         assert_eq!(error, Error::BeyondMbr { number: 2, end_lba, sector_size: sector_size.bytes() });
         assert!(error.to_string().contains(or), "{error}");
     }
-    // A start that 32 bits cannot say either, and a length.
+    // Starts and lengths that 32 bits cannot represent.
     for lens in [vec![20 * TIB, MIB], vec![MIB, 20 * TIB], vec![MIB, TIB, TIB, TIB]] {
         let result = plan(&Table::Mbr(mbr(&lens)), &Options::new(SectorSize::Bytes512));
         assert!(matches!(result, Err(Error::BeyondMbr { .. })), "{result:?}");
@@ -178,8 +178,8 @@ fn what_an_mbr_cannot_say() {
     assert_eq!(both, Error::SeveralBootable { first: 1, second: 2 });
 }
 
-/// The checksums cover every byte of headers and entries, so these few numbers pin them all. `judges.rs` shows
-/// that such tables are right.
+/// The checksums cover every byte of headers and entries, so these few values pin them all.
+/// `judges.rs` shows that such tables are correct.
 #[test]
 fn tables_are_pinned() {
     let word = |bytes: &[u8], at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|index| bytes[at + index]));
