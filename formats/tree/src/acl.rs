@@ -1,33 +1,34 @@
-//! POSIX ACLs in the form of `getxattr(2)`, and the mode that says a part of the same.
+//! POSIX ACLs in the format of `getxattr(2)`, and the mode, which represents part of an access ACL.
 //!
 //! ```text
 //! version 2 (u32), then per entry: tag (u16) permissions (u16) id (u32), all little-endian
 //! ```
 //!
-//! Kernel sources: `include/uapi/linux/posix_acl_xattr.h` for the form, and `fs/posix_acl.c` for the rules.
-//! `posix_acl_valid` says what a list is. `chmod(2)` changes the access ACL (`posix_acl_chmod`), setting an access ACL
-//! changes the mode (`posix_acl_update_mode`), and a list that says no more than a mode is not stored
-//! (`posix_acl_equiv_mode`). [`Metadata::chmod`] and [`Metadata::set_access_acl`] are those two directions.
+//! Kernel sources: `include/uapi/linux/posix_acl_xattr.h` for the format, and `fs/posix_acl.c` for
+//! the rules. `posix_acl_valid` defines a valid list. `chmod(2)` changes the access ACL
+//! (`posix_acl_chmod`), setting an access ACL changes the mode (`posix_acl_update_mode`), and a
+//! list equivalent to a mode is not stored (`posix_acl_equiv_mode`). [`Metadata::chmod`] and
+//! [`Metadata::set_access_acl`] implement these two directions.
 
 use thiserror::Error;
 
 use crate::{Metadata, XattrName};
 
-/// The xattr of the ACL that decides who may access a file.
+/// The xattr of the access ACL, which controls the access to a file.
 pub const ACCESS: &[u8] = b"system.posix_acl_access";
-/// The xattr of the ACL that new files in a directory get.
+/// The xattr of the default ACL, which new files in a directory inherit.
 pub const DEFAULT: &[u8] = b"system.posix_acl_default";
 
-/// `POSIX_ACL_XATTR_VERSION`: the version of the form of `getxattr(2)`.
+/// `POSIX_ACL_XATTR_VERSION`: the version of the format of `getxattr(2)`.
 const POSIX_ACL_XATTR_VERSION: u32 = 2;
-/// `ACL_UNDEFINED_ID`: no user and no group.
+/// `ACL_UNDEFINED_ID`: neither a user nor a group.
 const ACL_UNDEFINED_ID: u32 = u32::MAX;
 /// `ACL_READ | ACL_WRITE | ACL_EXECUTE`.
 const ALL_PERMISSIONS: u16 = 7;
-/// The bits of a mode that an access ACL decides.
+/// The bits of a mode that an access ACL determines.
 const PERMISSION_BITS: u16 = 0o777;
 
-/// Whom an entry is about. The order of the numbers is the order of entries in a list.
+/// The tag of an entry. The numeric order of tags is the order of entries in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag(pub u16);
 
@@ -40,12 +41,13 @@ impl Tag {
     pub const ACL_GROUP_OBJ: Self = Self(0x04);
     /// A group by number.
     pub const ACL_GROUP: Self = Self(0x08);
-    /// The most that users and groups by number and the owning group get.
+    /// The upper limit of the permissions of users and groups by number and of the owning group.
     pub const ACL_MASK: Self = Self(0x10);
     /// Everybody else.
     pub const ACL_OTHER: Self = Self(0x20);
 
-    /// Returns `true` for an entry about one user or group by number. A list can have several such entries.
+    /// Returns true if the tag is that of a user or group by number. A list can have several such
+    /// entries.
     #[must_use]
     pub fn has_id(self) -> bool {
         matches!(self, Self::ACL_USER | Self::ACL_GROUP)
@@ -60,11 +62,11 @@ impl Tag {
 /// One entry of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Whom it is about.
+    /// The tag.
     pub tag: Tag,
-    /// What it grants: 4 to read, 2 to write, 1 to execute.
+    /// The permissions: 4 to read, 2 to write, 1 to execute.
     pub permissions: u16,
-    /// The user or the group, where the tag has one. Of other tags it means nothing, and is kept.
+    /// The user or the group, if the tag has one. It is ignored for other tags, but preserved.
     pub id: u32,
 }
 
@@ -74,24 +76,24 @@ pub struct Acl {
     entries: Vec<Entry>,
 }
 
-/// Why the value of an ACL xattr is not a POSIX ACL. The kernel would refuse it too.
+/// An error for the value of an ACL xattr that is not a POSIX ACL. The kernel would reject it too.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum AclError {
-    /// The value is not a header of 4 bytes and entries of 8.
+    /// The value is not a header of 4 bytes followed by entries of 8 bytes.
     #[error("an ACL has 4 bytes and 8 for every entry, this one has {0}")]
     Length(usize),
     /// The version is not that of `getxattr(2)`.
     #[error("an ACL has version {POSIX_ACL_XATTR_VERSION}, this one has {0}")]
     Version(u32),
-    /// An entry is about nobody known.
+    /// An entry has an unknown tag.
     #[error("an ACL entry has the unknown tag {0:#06x}")]
     Tag(u16),
     /// An entry grants more than reading, writing and executing.
     #[error("an ACL entry with tag {tag:#06x} has permissions {permissions:#06x}, the highest are 0x0007")]
     Permissions {
-        /// Whom the entry is about.
+        /// The tag of the entry.
         tag: u16,
-        /// What it grants.
+        /// The permissions of the entry.
         permissions: u16,
     },
     /// Entries are not in the order owner, users, group, groups, mask, others, or one of them occurs twice.
@@ -100,10 +102,11 @@ pub enum AclError {
          the order is owner, users, owning group, groups, mask, others"
     )]
     Order(u16),
-    /// An entry is about user or group number 4294967295, who is nobody.
+    /// An entry has the user or group number 4294967295, which does not exist.
     #[error("an ACL entry with tag {0:#06x} is about user or group 4294967295, which does not exist")]
     UndefinedId(u16),
-    /// An entry every list must have is missing; a mask is needed only beside users and groups.
+    /// A required entry is missing; a mask is required only with entries for users or groups by
+    /// number.
     #[error("an ACL has no entry for the {0}")]
     Missing(&'static str),
 }
@@ -112,7 +115,7 @@ impl Acl {
     /// Reads the value of [`ACCESS`] or [`DEFAULT`].
     ///
     /// # Errors
-    /// When the kernel would not take the value.
+    /// Returns an error if the kernel would reject the value.
     pub fn from_xattr(value: &[u8]) -> Result<Self, AclError> {
         let length = || AclError::Length(value.len());
         let (version, entries) = value.split_first_chunk().ok_or_else(length)?;
@@ -135,7 +138,7 @@ impl Acl {
         Ok(acl)
     }
 
-    /// Returns the value as `getxattr(2)` gives it.
+    /// Returns the value in the format of `getxattr(2)`.
     #[must_use]
     pub fn to_xattr(&self) -> Box<[u8]> {
         let mut value = POSIX_ACL_XATTR_VERSION.to_le_bytes().to_vec();
@@ -153,13 +156,14 @@ impl Acl {
         &self.entries
     }
 
-    /// Returns `true` for a value that takes an ACL away: one without bytes, or a header without entries.
+    /// Returns true if the value removes an ACL: it is empty, or a header without entries.
     #[must_use]
     pub fn is_removal(value: &[u8]) -> bool {
         value.is_empty() || value == POSIX_ACL_XATTR_VERSION.to_le_bytes()
     }
 
-    /// The nine permission bits that go with the list, in which the mask stands for the group.
+    /// Returns the nine permission bits equivalent to the list; the group bits are those of the
+    /// mask, if any.
     fn permission_bits(&self) -> u16 {
         let of = |wanted: Tag| {
             let entry = self.entries.iter().find(|entry| entry.tag == wanted);
@@ -169,12 +173,13 @@ impl Acl {
         of(Tag::ACL_USER_OBJ).unwrap_or(0) << 6 | group.unwrap_or(0) << 3 | of(Tag::ACL_OTHER).unwrap_or(0)
     }
 
-    /// `posix_acl_equiv_mode`: the list has no more than the three entries that every list has.
+    /// `posix_acl_equiv_mode`: returns true if the list has only the three entries that every list
+    /// has.
     fn is_mode(&self) -> bool {
         self.entries.len() == 3
     }
 
-    /// `posix_acl_chmod`: the classes of a mode become the entries that stand for them.
+    /// `posix_acl_chmod`: copies the classes of a mode to the corresponding entries.
     fn chmod(&mut self, mode: u16) {
         let has_mask = self.entries.iter().any(|entry| entry.tag == Tag::ACL_MASK);
         let group = if has_mask { Tag::ACL_MASK } else { Tag::ACL_GROUP_OBJ };
@@ -206,7 +211,7 @@ impl Acl {
 }
 
 impl Entry {
-    /// Refuses what no list has after an entry with the tag `last`.
+    /// Returns an error if the entry is invalid, or invalid after an entry with the tag `last`.
     fn check(&self, last: Option<Tag>) -> Result<(), AclError> {
         let Self { tag, permissions, id } = *self;
         if !tag.is_known() {
@@ -226,8 +231,9 @@ impl Entry {
 }
 
 impl Metadata {
-    /// Changes the mode as `chmod(2)` does: an access ACL follows, its mask standing for the group, and is dropped if it
-    /// says no more than the mode then. A value that is not an ACL stays.
+    /// Changes the mode as `chmod(2)` does: an access ACL is updated, its mask from the group bits,
+    /// and dropped if it is then equivalent to the mode. A value that is not an ACL is left
+    /// unchanged.
     pub fn chmod(&mut self, mode: u16) {
         self.mode = mode;
         let acl = self.xattrs.get(ACCESS).map(|value| Acl::from_xattr(value));
@@ -237,8 +243,9 @@ impl Metadata {
         }
     }
 
-    /// Changes the access ACL as `setxattr(2)` does: the permission bits of the mode follow, and a list that says no more
-    /// than they do is not kept. Without a list the mode stays.
+    /// Changes the access ACL as `setxattr(2)` does: the permission bits of the mode are updated,
+    /// and a list equivalent to them is not stored. `None` removes the ACL and leaves the mode
+    /// unchanged.
     pub fn set_access_acl(&mut self, acl: Option<&Acl>) {
         let Some(acl) = acl else {
             self.xattrs.remove(ACCESS);
@@ -248,8 +255,8 @@ impl Metadata {
         self.store_access_acl(acl);
     }
 
-    /// Makes the mode what the access ACL among the xattrs says, as if that had just been set. A value that is not an ACL
-    /// stays, and so does the mode.
+    /// Updates the mode from the access ACL among the xattrs, as if the ACL had just been set. If
+    /// the value is not an ACL, it and the mode are left unchanged.
     pub fn follow_access_acl(&mut self) {
         let Some(value) = self.xattrs.get(ACCESS) else { return };
         if Acl::is_removal(value) {
@@ -273,7 +280,7 @@ impl Metadata {
 mod tests {
     use super::*;
 
-    /// An ACL as `getxattr(2)` gives it.
+    /// Returns an ACL in the format of `getxattr(2)`.
     fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
         let mut value = 2_u32.to_le_bytes().to_vec();
         for (tag, permissions, id) in entries {
@@ -338,7 +345,8 @@ mod tests {
         metadata
     }
 
-    /// As chmod(1) and getfacl(1) have it on ext4 and tmpfs; `tests/edited.rs` of rootcast compares with them.
+    /// The expected values are those of chmod(1) and getfacl(1) on ext4 and tmpfs;
+    /// `tests/edited.rs` of rootcast compares with them.
     #[test]
     fn the_acl_follows_the_mode() {
         let named = |user, named, group, mask, other| {
@@ -347,7 +355,7 @@ mod tests {
         let mut changed = file(0o660, &named(6, 7, 4, 6, 0));
         changed.chmod(0o2644);
         assert_eq!(changed, file(0o2644, &named(6, 7, 4, 4, 4)));
-        // A mask without names is more than a mode says, and the group stays.
+        // A list with a mask but no named entries is not equivalent to a mode, and the group stays.
         let masked = |group, mask| [(1, 6, NONE), (4, group, NONE), (0x10, mask, NONE), (0x20, 0, NONE)];
         let mut changed = file(0o640, &masked(6, 4));
         changed.chmod(0o670);

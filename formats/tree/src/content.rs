@@ -1,36 +1,41 @@
-//! Where a regular file's bytes are.
+//! The bytes of regular files.
 
 use std::io;
 use std::ops::Range;
 
-/// The bytes of one regular file: a length known when planning, and reading at an offset when writing.
+/// The bytes of one regular file: the length is known when planning, the bytes are read at an
+/// offset when writing.
 ///
-/// Several threads read one content at once.
+/// Several threads may read one content at the same time.
 pub trait Content: Send + Sync {
-    /// The length in bytes. It never changes; a source that finds it has changed fails in [`Content::read_at`].
+    /// The length in bytes. It never changes; if a source detects a change, [`Content::read_at`]
+    /// fails.
     fn len(&self) -> u64;
 
-    /// Whether the file has no bytes.
+    /// Returns true if the file has no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Fills `buffer` with the bytes at `offset`, which lie wholly within the length.
+    /// Fills `buffer` with the bytes at `offset`, which must be within the length.
     ///
     /// # Errors
-    /// When the bytes cannot be read or are no longer those that were planned. The error names the file.
+    /// Returns an error if the bytes cannot be read or have changed since planning. The error names
+    /// the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 
-    /// The ranges outside of which every byte is zero, in bytes; `None`, the default, where that is not known.
+    /// The ranges outside of which every byte is zero, in bytes; `None`, the default, if they are
+    /// not known.
     ///
-    /// They are in order, do not overlap, are not empty and lie within the length. Their bytes may be zero too. A format
-    /// that can leaves out what lies between them: holes. The ranges never change.
+    /// They are in order, do not overlap, are not empty and are within the length. They may contain
+    /// zero bytes too. The gaps between them are holes, which a format omits if it can. The ranges
+    /// never change.
     fn data_ranges(&self) -> Option<&[Range<u64>]> {
         None
     }
 }
 
-/// Bytes at hand.
+/// Bytes in memory.
 impl Content for [u8] {
     fn len(&self) -> u64 {
         self.len() as u64

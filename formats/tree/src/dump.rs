@@ -9,26 +9,28 @@
 //! /sh           8    120777  1     0   0   0    1700000000.0 bin/busy       -        -
 //! ```
 //!
-//! One line is one name; its fields are separated by one space, which the picture widens to align them.
+//! Each line describes one name; its fields are separated by one space (the example adds more to
+//! align them).
 //!
-//! | field | what it is |
+//! | field | meaning |
 //! | --- | --- |
-//! | PATH | absolute, without `.`, `..`, `//` or a last `/`; `/` comes first and a directory before what it holds |
-//! | SIZE | bytes of a regular file; passed over for every other file |
-//! | MODE | `st_mode` in octal with the type bits; after `@` the line is a further name of the file in PAYLOAD |
-//! | NLINK | `st_nlink`: derived when written, passed over when read |
+//! | PATH | absolute, without `.`, `..`, `//` or a last `/`; `/` comes first and a directory before its entries |
+//! | SIZE | length of a regular file in bytes; ignored for every other file |
+//! | MODE | `st_mode` in octal with the type bits; after `@` the line is another name of the file in PAYLOAD |
+//! | NLINK | `st_nlink`: derived when written, ignored when read |
 //! | RDEV | a device's number as `makedev(3)` packs it |
 //! | MTIME | seconds, a dot, and a whole number of nanoseconds: `1.5` is five nanoseconds after one second |
 //! | PAYLOAD | a symbolic link's target; a relative path to a regular file's bytes; a hard link's first name |
 //! | CONTENT | a regular file's bytes |
 //! | DIGEST | the fs-verity digest of a regular file that has a PAYLOAD |
 //!
-//! Spaces, backslashes and everything but printable ASCII are escaped, as is `=` in xattrs: `\\`, `\n`, `\r`, `\t`
-//! or `\xXY`. A field without a value is `-`, and the value `-` is written `\x2d`; an xattr's value is never unset,
-//! so there nothing and `-` stand for themselves.
+//! Spaces, backslashes and all bytes except printable ASCII are escaped, as is `=` in xattrs: `\\`,
+//! `\n`, `\r`, `\t` or `\xXY`. A field without a value is `-`, and the value `-` is written `\x2d`;
+//! an xattr's value is never unset, so an empty value and `-` are literal there.
 //!
-//! [`write()`] follows the order of [`Tree::walk`](crate::Tree::walk) and has one way to write each thing, so equal
-//! trees give equal text. [`parse`] reads that and what composefs' own tools write.
+//! [`write()`] follows the order of [`Tree::walk`](crate::Tree::walk) and writes each field in a
+//! canonical form, so equal trees give equal text. [`parse`] reads this text and the output of the
+//! composefs tools.
 
 mod escape;
 mod line;
@@ -43,27 +45,27 @@ pub use line::{Field, LineError, Problem};
 pub use parse::{MAX_LINE, ParseError, parse};
 pub use write::write;
 
-/// Where a dump says the bytes of a regular file are.
+/// The location of the bytes of a regular file, as given by a dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body<'a> {
-    /// Nowhere: the file is empty, or the dump only says how long it is.
+    /// None: the file is empty, or the dump only gives its length.
     None,
-    /// In the dump. No bytes are the same as [`Body::None`].
+    /// In the dump. An empty slice is the same as [`Body::None`].
     Inline(Cow<'a, [u8]>),
-    /// In the file with this path, which has at least one byte. The reader of the dump chooses what it is
-    /// relative to.
+    /// In the file at this path, which is not empty. The reader of the dump chooses the directory
+    /// that it is relative to.
     Payload(Cow<'a, [u8]>),
 }
 
 /// A regular file as a dump describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegularFile<'a> {
-    /// The absolute path in the tree.
+    /// The absolute path of the file in the tree.
     pub path: &'a [u8],
-    /// The length in bytes. Inline bytes have been checked to be that many.
+    /// The length in bytes. It has been checked to equal the length of inline bytes.
     pub size: u64,
-    /// Where the bytes are. With [`Body::None`] the length may still be more than 0.
+    /// The location of the bytes. With [`Body::None`] the length may still be more than 0.
     pub body: Body<'a>,
-    /// The fs-verity digest in hexadecimal digits. Nothing has been checked against it.
+    /// The fs-verity digest in hexadecimal digits. It has not been verified.
     pub digest: Option<&'a str>,
 }

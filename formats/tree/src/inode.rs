@@ -1,4 +1,4 @@
-//! One inode: its metadata and what kind of file it is.
+//! Inodes: metadata and the kind of file.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,27 @@ use thiserror::Error;
 
 use crate::{InodeId, LinkTarget, Name, XattrName};
 
-/// Extended attributes by full name, as `getxattr(2)` gives them.
+/// Extended attributes by full name, as returned by `getxattr(2)`.
 pub type Xattrs = BTreeMap<XattrName, Box<[u8]>>;
 
-/// One file of the tree, whatever its names.
+/// One file of the tree, independent of its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inode<C> {
     /// Owner, mode, time and xattrs.
     pub metadata: Metadata,
-    /// What the file is.
+    /// The kind of file.
     pub kind: Kind<C>,
 }
 
 impl<C> Inode<C> {
-    /// A directory with no entries yet.
+    /// Creates an empty directory.
     #[must_use]
     pub fn directory(metadata: Metadata) -> Self {
         Self { metadata, kind: Kind::Directory(BTreeMap::new()) }
     }
 }
 
-/// What every inode has.
+/// The metadata that every inode has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// Permission, set-id and sticky bits: 0 to 0o7777. The type is in [`Kind`].
@@ -35,26 +35,27 @@ pub struct Metadata {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Last change of the contents.
+    /// The time of the last modification.
     pub mtime: Timestamp,
     /// Extended attributes.
     pub xattrs: Xattrs,
 }
 
 impl Metadata {
-    /// Metadata of a file of root's, from the epoch, without xattrs. Bits of `mode` outside 0o7777 are dropped.
+    /// Creates the metadata of a file owned by root, with mtime 0 and without xattrs. Bits of
+    /// `mode` outside 0o7777 are dropped.
     #[must_use]
     pub fn new(mode: u16) -> Self {
         Self { mode: mode & 0o7777, uid: 0, gid: 0, mtime: Timestamp::EPOCH, xattrs: Xattrs::new() }
     }
 }
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind<C> {
     /// A directory and its entries, without `.` and `..`.
     Directory(BTreeMap<Name, InodeId>),
-    /// A regular file and where its bytes are.
+    /// A regular file and its content.
     Regular(C),
     /// A symbolic link.
     Symlink(LinkTarget),
@@ -87,9 +88,9 @@ impl<C> Kind<C> {
 /// A device number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device {
-    /// The driver.
+    /// The major number, which selects the driver.
     pub major: u32,
-    /// Which of the driver's devices.
+    /// The minor number, which selects a device of the driver.
     pub minor: u32,
 }
 
@@ -100,7 +101,7 @@ pub struct Timestamp {
     nanoseconds: u32,
 }
 
-/// Nanoseconds of a second that are not below 1,000,000,000.
+/// An error for a number of nanoseconds that is not below 1,000,000,000.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{0} nanoseconds are not below 1000000000")]
 pub struct TimestampError(pub u32);
@@ -109,10 +110,10 @@ impl Timestamp {
     /// 1970-01-01 00:00:00 UTC.
     pub const EPOCH: Self = Self { seconds: 0, nanoseconds: 0 };
 
-    /// A time `nanoseconds` after `seconds`, which may be negative.
+    /// Creates a time `nanoseconds` after `seconds`, which may be negative.
     ///
     /// # Errors
-    /// When `nanoseconds` is a second or more.
+    /// Returns an error if `nanoseconds` is not below 1,000,000,000.
     pub fn new(seconds: i64, nanoseconds: u32) -> Result<Self, TimestampError> {
         if nanoseconds >= 1_000_000_000 {
             return Err(TimestampError(nanoseconds));
@@ -120,7 +121,7 @@ impl Timestamp {
         Ok(Self { seconds, nanoseconds })
     }
 
-    /// A time of whole seconds.
+    /// Creates a time in whole seconds.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self { seconds, nanoseconds: 0 }

@@ -1,4 +1,4 @@
-//! A file tree as data: what every source produces and every filesystem format consumes.
+//! A file tree as data: the output of every source and the input of every filesystem format.
 //!
 //! ```text
 //! Tree<C>
@@ -9,11 +9,12 @@
 //!   a directory is BTreeMap<Name, InodeId>; a hard link is two names for one InodeId
 //! ```
 //!
-//! The tree owns its metadata, so nobody needs privilege to give a file to root, and its order is part of its
-//! type, so nothing about the host's directory order can reach an image. `C` says where a regular file's bytes
-//! are; it implements [`Content`]. Names, symlink targets and xattrs are bytes, not UTF-8.
+//! The tree owns its metadata, so assigning a file to root needs no privilege, and its order is
+//! part of its type, so the directory order of the host cannot affect an image. `C` represents the
+//! bytes of a regular file; it implements [`Content`]. Names, symlink targets and xattrs are bytes,
+//! not UTF-8.
 //!
-//! [`dump`] writes a tree as text and reads it back; [`acl`] keeps modes and POSIX ACLs in step.
+//! [`dump`] writes a tree as text and reads it back; [`acl`] keeps modes and POSIX ACLs consistent.
 //!
 //! ```
 //! use image_tree::{Inode, Kind, Metadata, Name, Tree};

@@ -4,14 +4,14 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// One component of a path: 1 to 255 bytes, neither `/` nor NUL within, neither `.` nor `..`.
+/// One component of a path: 1 to 255 bytes, without `/` or NUL, and not `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Box<[u8]>);
 
-/// Why bytes are not a file name.
+/// An error for bytes that are not a file name.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum NameError {
-    /// The name has no bytes.
+    /// The name is empty.
     #[error("a file name is empty")]
     Empty,
     /// The name is `.` or `..`, which every directory already has.
@@ -20,19 +20,19 @@ pub enum NameError {
     /// The name is longer than 255 bytes.
     #[error("file name \"{}\" is {} bytes long, the limit is {}", .0.escape_ascii(), .0.len(), Name::MAX_LEN)]
     TooLong(Vec<u8>),
-    /// The name holds `/` or NUL.
+    /// The name contains `/` or NUL.
     #[error("file name \"{}\" holds '/' or NUL", .0.escape_ascii())]
     Separator(Vec<u8>),
 }
 
 impl Name {
-    /// The longest name, in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// Checks `bytes` and keeps them.
+    /// Creates a value from `bytes` after checking them.
     ///
     /// # Errors
-    /// When the bytes cannot name a file.
+    /// Returns an error if the bytes are not a valid file name.
     pub fn new(bytes: impl AsRef<[u8]>) -> Result<Self, NameError> {
         let bytes = bytes.as_ref();
         match bytes {
@@ -57,13 +57,13 @@ impl Name {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkTarget(Box<[u8]>);
 
-/// Why bytes are not the target of a symbolic link.
+/// An error for bytes that are not the target of a symbolic link.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LinkTargetError {
-    /// The target has no bytes.
+    /// The target is empty.
     #[error("the target of a symbolic link is empty")]
     Empty,
-    /// The target holds NUL.
+    /// The target contains NUL.
     #[error("the target of a symbolic link holds NUL")]
     Nul,
     /// The target is longer than `PATH_MAX` allows.
@@ -72,13 +72,13 @@ pub enum LinkTargetError {
 }
 
 impl LinkTarget {
-    /// The longest target, in bytes: `PATH_MAX` less its NUL.
+    /// The maximum length of a target, in bytes: `PATH_MAX` minus the NUL.
     pub const MAX_LEN: usize = 4095;
 
-    /// Checks `bytes` and keeps them.
+    /// Creates a value from `bytes` after checking them.
     ///
     /// # Errors
-    /// When the bytes cannot be a target.
+    /// Returns an error if the bytes are not a valid target.
     pub fn new(bytes: impl AsRef<[u8]>) -> Result<Self, LinkTargetError> {
         let bytes = bytes.as_ref();
         match bytes {
@@ -100,19 +100,19 @@ impl LinkTarget {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct XattrName(Box<[u8]>);
 
-/// Why bytes are not the name of an extended attribute.
+/// An error for bytes that are not the name of an extended attribute.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("xattr name \"{}\" is not 1 to 255 bytes without NUL", .0.escape_ascii())]
 pub struct XattrNameError(Vec<u8>);
 
 impl XattrName {
-    /// The longest name, in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// Checks `bytes` and keeps them.
+    /// Creates a value from `bytes` after checking them.
     ///
     /// # Errors
-    /// When the bytes cannot name an extended attribute.
+    /// Returns an error if the bytes are not a valid xattr name.
     pub fn new(bytes: impl AsRef<[u8]>) -> Result<Self, XattrNameError> {
         let bytes = bytes.as_ref();
         if bytes.is_empty() || bytes.len() > Self::MAX_LEN || bytes.contains(&0) {
@@ -145,7 +145,8 @@ macro_rules! show_escaped {
                 &self.0
             }
         }
-        // The derived order of the boxed bytes is that of the slice, so maps can be searched by slice.
+        // The derived order of the boxed bytes equals that of the slice, so maps can be searched by
+        // slice.
         impl std::borrow::Borrow<[u8]> for $type {
             fn borrow(&self) -> &[u8] {
                 &self.0

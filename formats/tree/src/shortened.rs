@@ -2,11 +2,11 @@
 
 use crate::Shown;
 
-/// The number of bytes that a message shows of a long path's start, and of its end.
+/// The number of bytes shown of the start and of the end of a long path.
 const SHOWN: usize = 80;
 
-/// A path for a message, escaped: all of it, or its start and its end with `…` between them when it is longer than 160
-/// bytes.
+/// Returns an escaped path for a message: the whole path, or its start and its end with `…` between
+/// them if it is longer than 160 bytes.
 #[must_use]
 pub fn shortened(path: &[u8]) -> String {
     if path.len() <= 2 * SHOWN {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::str;
 
-/// A name as text that is safe on a terminal, stays on one line, and stands for one sequence of bytes only.
+/// A name as text that is safe on a terminal, stays on one line, and represents exactly one byte
+/// sequence.
 ///
-/// Printable characters stay as they are, whatever their script. A backslash is doubled. Control characters, line ends,
-/// characters that only change how others look (such as those for bidirectional text), and bytes that are not UTF-8 become
-/// `\n`, `\r`, `\t`, or `\xNN` for each byte.
+/// Printable characters of any script are kept. A backslash is doubled. Control characters, line
+/// ends, characters that only change the display of others (such as those for bidirectional text),
+/// and bytes that are not UTF-8 become `\n`, `\r`, `\t`, or `\xNN` for each byte.
 ///
 /// ```
 /// use image_tree::Shown;
@@ -33,14 +34,14 @@ impl fmt::Display for Shown<'_> {
 }
 
 impl Shown<'_> {
-    /// Text that was put together of sentences and names: it is escaped as a name is, but for backslashes and line ends,
-    /// which stay. It may have been escaped before.
+    /// Escapes a text composed of sentences and names: like a name, except that backslashes and
+    /// line ends are kept. The text may have been escaped before.
     #[must_use]
     pub fn message(text: &str) -> String {
         text.chars().fold(String::new(), |mut shown, character| {
             match character {
                 '\n' => shown.push('\n'),
-                // OK to ignore: a String takes whatever is written to it.
+                // OK to ignore: writing to a String does not fail.
                 _ => drop(write_printable(&mut shown, character)),
             }
             shown
@@ -66,7 +67,8 @@ fn is_printable(character: char) -> bool {
     if character.is_ascii() {
         return !character.is_ascii_control();
     }
-    // The standard library knows the categories of Unicode, and escapes combining characters only if they come first.
+    // The standard library has the Unicode categories, and escapes combining characters only if
+    // they come first.
     let mut buffer = [b'a'; 5];
     let len = 1 + character.encode_utf8(&mut buffer[1..]).len();
     str::from_utf8(&buffer[..len]).is_ok_and(|text| text.escape_debug().count() == 2)
@@ -91,7 +93,8 @@ mod tests {
         for (name, shown) in [
             (&b"a\nb\rc\td"[..], r"a\nb\rc\td"),
             (b"\x1b[31mred\x07\x7f\0", r"\x1b[31mred\x07\x7f\x00"),
-            // A control character of C1, an override of direction, an isolate, a line separator, a byte order mark.
+            // A C1 control character, a direction override, an isolate, a line separator, a byte
+            // order mark.
             ("\u{9b}31m".as_bytes(), r"\xc2\x9b31m"),
             ("\u{202e}txt".as_bytes(), r"\xe2\x80\xaetxt"),
             ("\u{2066}\u{2028}\u{feff}".as_bytes(), r"\xe2\x81\xa6\xe2\x80\xa8\xef\xbb\xbf"),

@@ -1,4 +1,4 @@
-//! The tree: inodes in one table, names in directories.
+//! The tree: a table of inodes, and directories with names for them.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use thiserror::Error;
 use crate::shortened::shortened;
 use crate::{Inode, Kind, Metadata, Name, Walk};
 
-/// The most components that the path of a name may have: 4,096.
+/// The maximum number of components in the path of a name: 4,096.
 ///
-/// The longest path that Linux takes at once (`PATH_MAX`) has 2,048 components, so nothing that a program reaches by its
-/// path is refused. A text that names each file by its path, such as a [dump](crate::dump), grows with the square of the
-/// depth; this bounds it.
+/// The longest path that a Linux system call accepts (`PATH_MAX`) has 2,048 components, so no file
+/// that a program can open by its path is rejected. The length of a text with the path of each
+/// file, such as a [dump](crate::dump), grows with the square of the depth; this limit bounds it.
 pub const MAX_DEPTH: usize = 4096;
 
-/// Which inode of one tree. Ids of two trees have nothing to do with each other.
+/// The id of an inode in one tree. Ids of different trees are unrelated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InodeId(u32);
 
 impl InodeId {
-    /// The position in the tree's table, for tables that run beside it.
+    /// The index in the tree's table, for parallel tables.
     #[must_use]
     pub fn index(self) -> usize {
         self.0 as usize
@@ -30,36 +30,36 @@ impl InodeId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree<C> {
     inodes: Vec<Inode<C>>,
-    /// Beside `inodes`: the number of components of each directory's path. 0 for every other inode, as its names may
-    /// lie at different depths.
+    /// The number of components in the path of each directory, indexed like `inodes`. 0 for every
+    /// other inode, because its names may be at different depths.
     depths: Vec<u16>,
 }
 
-/// Why a name could not be added to a directory.
+/// An error when adding a name to a directory.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InsertError {
     /// The parent is not a directory.
     #[error("{} is not a directory, so it cannot hold \"{name}\"", shortened(.parent))]
     NotADirectory {
-        /// The path of what was to be the parent.
+        /// The path of the inode that is not a directory.
         parent: Vec<u8>,
-        /// The name that was to be added.
+        /// The name to be added.
         name: Name,
     },
-    /// The directory has that name already.
+    /// The directory already contains that name.
     #[error("{} already holds \"{name}\"", shortened(.parent))]
     Exists {
         /// The path of the directory.
         parent: Vec<u8>,
-        /// The name that was to be added.
+        /// The name to be added.
         name: Name,
     },
-    /// A second name for a directory.
+    /// The name would be a second name for a directory.
     #[error("\"{name}\" in {} would be a second name for a directory", shortened(.parent))]
     LinkToDirectory {
-        /// The path of the directory that was to hold the link.
+        /// The path of the directory for the link.
         parent: Vec<u8>,
-        /// The name that was to be added.
+        /// The name to be added.
         name: Name,
     },
     /// The path of the name would have more components than [`MAX_DEPTH`].
@@ -68,9 +68,9 @@ pub enum InsertError {
         shortened(.parent), MAX_DEPTH + 1
     )]
     TooDeep {
-        /// The path of the directory, which has as many components as a path may have.
+        /// The path of the directory, which has the maximum number of components.
         parent: Vec<u8>,
-        /// The name that was to be added.
+        /// The name to be added.
         name: Name,
     },
     /// More inodes than the table can number.
@@ -82,38 +82,39 @@ impl<C> Tree<C> {
     /// The root directory's id.
     pub const ROOT: InodeId = InodeId(0);
 
-    /// A tree of an empty root directory.
+    /// Creates a tree with an empty root directory.
     #[must_use]
     pub fn new(root: Metadata) -> Self {
         Self { inodes: vec![Inode::directory(root)], depths: vec![0] }
     }
 
-    /// The inode with that id.
+    /// Returns the inode with that id.
     ///
     /// # Panics
-    /// When the id is another tree's.
+    /// Panics if the id belongs to another tree.
     #[must_use]
     pub fn get(&self, id: InodeId) -> &Inode<C> {
         &self.inodes[id.index()]
     }
 
-    /// The metadata of an inode, to change it.
+    /// Returns a mutable reference to the metadata of an inode.
     ///
     /// # Panics
-    /// When the id is another tree's.
+    /// Panics if the id belongs to another tree.
     pub fn metadata_mut(&mut self, id: InodeId) -> &mut Metadata {
         &mut self.inodes[id.index()].metadata
     }
 
-    /// Makes a file another kind of file and gives back what it was.
+    /// Replaces the kind of a file and returns the previous kind.
     ///
-    /// Directories stay directories, and nothing becomes one: then nothing happens and `kind` comes back as the error.
+    /// A directory cannot be replaced, and a file cannot become one: in these cases the inode is
+    /// left unchanged and `kind` is returned as the error.
     ///
     /// # Errors
-    /// When the inode is a directory, or is to become one.
+    /// Returns an error if the inode is a directory or `kind` is one.
     ///
     /// # Panics
-    /// When the id is another tree's.
+    /// Panics if the id belongs to another tree.
     pub fn replace_kind(&mut self, id: InodeId, kind: Kind<C>) -> Result<Kind<C>, Kind<C>> {
         let old = &mut self.inodes[id.index()].kind;
         match (&*old, &kind) {
@@ -122,18 +123,18 @@ impl<C> Tree<C> {
         }
     }
 
-    /// Every inode's metadata, in the table's order, to change it.
+    /// Returns mutable references to the metadata of every inode, in the order of the table.
     pub fn all_metadata_mut(&mut self) -> impl Iterator<Item = &mut Metadata> {
         self.inodes.iter_mut().map(|inode| &mut inode.metadata)
     }
 
-    /// How many inodes the table has, the root among them.
+    /// The number of inodes in the table, including the root.
     #[must_use]
     pub fn inode_count(&self) -> usize {
         self.inodes.len()
     }
 
-    /// The entries of a directory; none when the inode is something else.
+    /// The entries of a directory; `None` if the inode is not a directory.
     #[must_use]
     pub fn entries(&self, id: InodeId) -> Option<&BTreeMap<Name, InodeId>> {
         match &self.get(id).kind {
@@ -142,10 +143,12 @@ impl<C> Tree<C> {
         }
     }
 
-    /// Adds a new inode under a name. A directory must come empty: its entries are added with its id.
+    /// Adds a new inode under a name. A directory must be empty: its entries are added with the
+    /// returned id.
     ///
     /// # Errors
-    /// When the parent is no directory or has the name already, or the name would lie deeper than [`MAX_DEPTH`].
+    /// Returns an error if the parent is not a directory or already contains the name, or the name
+    /// would be deeper than [`MAX_DEPTH`].
     pub fn insert(&mut self, parent: InodeId, name: Name, inode: Inode<C>) -> Result<InodeId, InsertError> {
         debug_assert!(!matches!(&inode.kind, Kind::Directory(entries) if !entries.is_empty()));
         let id = u32::try_from(self.inodes.len()).map(InodeId).map_err(|_| InsertError::TooManyInodes)?;
@@ -156,11 +159,11 @@ impl<C> Tree<C> {
         Ok(id)
     }
 
-    /// Gives an inode a further name: a hard link.
+    /// Adds another name for an inode: a hard link.
     ///
     /// # Errors
-    /// When the parent is no directory or has the name already, the name would lie deeper than [`MAX_DEPTH`], or the target is
-    /// a directory.
+    /// Returns an error if the parent is not a directory or already contains the name, the name
+    /// would be deeper than [`MAX_DEPTH`], or the target is a directory.
     pub fn link(&mut self, parent: InodeId, name: Name, target: InodeId) -> Result<(), InsertError> {
         if matches!(self.get(target).kind, Kind::Directory(_)) {
             return Err(InsertError::LinkToDirectory { parent: self.path_of(parent), name });
@@ -168,11 +171,12 @@ impl<C> Tree<C> {
         self.add_name(parent, name, target)
     }
 
-    /// Takes a name away and says which inode it was for, if there was such a name.
+    /// Removes a name and returns the inode it referred to, if the name existed.
     ///
-    /// The inode stays in the table, so every id keeps its meaning: a file can be given another name with
-    /// [`Tree::link`]. What no name leads to any more is passed over by walks and counts no names, but is still among
-    /// [`Tree::inode_count`] and [`Tree::all_metadata_mut`] until [`Tree::compact`] drops it.
+    /// The inode stays in the table, so every id remains valid: the file can be given another name
+    /// with [`Tree::link`]. An inode that is no longer reachable is skipped by walks and has a name
+    /// count of 0, but is still included in [`Tree::inode_count`] and [`Tree::all_metadata_mut`]
+    /// until [`Tree::compact`] drops it.
     pub fn remove(&mut self, parent: InodeId, name: &[u8]) -> Option<InodeId> {
         match &mut self.inodes[parent.index()].kind {
             Kind::Directory(entries) => entries.remove(name),
@@ -180,16 +184,16 @@ impl<C> Tree<C> {
         }
     }
 
-    /// Drops every inode that has no name, and numbers the others in the order of [`Tree::walk`].
+    /// Drops every inode without a name, and renumbers the others in the order of [`Tree::walk`].
     ///
-    /// Trees with equal names, metadata and contents are equal afterwards, whatever order they were made in. Also
-    /// returned is the new id of each old one, by its index.
+    /// Trees with equal names, metadata and contents are equal afterwards, regardless of the order
+    /// of their creation. The new id of each old id is also returned, indexed by the old id.
     #[must_use]
     pub fn compact(self) -> (Self, Vec<Option<InodeId>>) {
         let mut ids = vec![None; self.inodes.len()];
         let mut order = Vec::with_capacity(self.inodes.len());
         for step in self.walk().filter(|step| step.first) {
-            // No more than the old table has, which u32 numbers.
+            // The number is at most that of the old table, which fits a u32.
             ids[step.id.index()] = u32::try_from(order.len()).ok().map(InodeId);
             order.push(step.id);
         }
@@ -199,7 +203,7 @@ impl<C> Tree<C> {
         for inode in &mut inodes {
             if let Kind::Directory(entries) = &mut inode.kind {
                 for id in entries.values_mut() {
-                    // Whatever a reachable directory names is reachable.
+                    // The entries of a reachable directory are reachable.
                     *id = ids[id.index()].unwrap_or(*id);
                 }
             }
@@ -225,13 +229,13 @@ impl<C> Tree<C> {
         Err(InsertError::Exists { parent: self.path_of(parent), name: exists })
     }
 
-    /// The entry of a directory with that name.
+    /// Returns the entry with that name in a directory.
     #[must_use]
     pub fn lookup(&self, directory: InodeId, name: &[u8]) -> Option<InodeId> {
         self.entries(directory)?.get(name).copied()
     }
 
-    /// The inode at a path of this tree. Empty components are passed over; symbolic links are not followed.
+    /// Returns the inode at a path. Empty components are skipped; symbolic links are not followed.
     #[must_use]
     pub fn resolve(&self, path: &[u8]) -> Option<InodeId> {
         path.split(|byte| *byte == b'/')
@@ -239,13 +243,14 @@ impl<C> Tree<C> {
             .try_fold(Self::ROOT, |directory, name| self.lookup(directory, name))
     }
 
-    /// Every name of the tree: parents before children, siblings in the order of their bytes.
+    /// Iterates over every name of the tree: parents before children, siblings in byte order.
     #[must_use]
     pub fn walk(&self) -> Walk<'_, C> {
         Walk::new(self)
     }
 
-    /// The first path of an inode in the order of [`Tree::walk`], for messages: it searches the whole tree.
+    /// Returns the first path of an inode in the order of [`Tree::walk`], for messages: it searches
+    /// the whole tree.
     #[must_use]
     pub fn path_of(&self, id: InodeId) -> Vec<u8> {
         let mut path = Vec::new();
@@ -259,7 +264,7 @@ impl<C> Tree<C> {
         path
     }
 
-    /// The number of names of each inode, by its index. The root counts as one.
+    /// Returns the number of names of each inode, by its index. The root has a count of one.
     #[must_use]
     pub fn name_counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.inodes.len()];
@@ -269,10 +274,10 @@ impl<C> Tree<C> {
         counts
     }
 
-    /// The same tree with other contents.
+    /// Converts the contents of the tree.
     ///
     /// # Errors
-    /// The first error of `change`.
+    /// The first error returned by `change`.
     pub fn try_map_content<D, E>(self, mut change: impl FnMut(C) -> Result<D, E>) -> Result<Tree<D>, E> {
         let inodes = self.inodes.into_iter().map(|inode| {
             let kind = match inode.kind {
@@ -357,7 +362,7 @@ mod tests {
         assert_eq!(tree.replace_kind(Bytes::ROOT, Kind::Fifo), Err(Kind::Fifo));
     }
 
-    /// A chain of directories, each in the one before, and the last of them.
+    /// Returns a tree with a chain of nested directories, and the innermost of them.
     fn chain(depth: usize) -> (Bytes, InodeId) {
         let mut tree = Bytes::new(Metadata::new(0o755));
         let mut last = Bytes::ROOT;
@@ -384,7 +389,7 @@ mod tests {
             let text = error.to_string();
             assert!(text.len() < 400 && text.contains("has 4097 components, the limit is 4096"), "{text}");
         }
-        // Beside it there is room, and inodes that are numbered anew keep their depths.
+        // Names elsewhere can still be added, and renumbered inodes keep their depths.
         let (tree, ids) = tree.compact();
         let last = ids[last.index()].expect("it has a name");
         let mut tree = tree.try_map_content(Ok::<_, ()>).expect("nothing changes");

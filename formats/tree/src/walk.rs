@@ -7,19 +7,19 @@ use crate::{InodeId, Kind, Name, Tree};
 /// One name of the tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'t> {
-    /// The inode the name is for.
+    /// The inode that the name refers to.
     pub id: InodeId,
-    /// The directory that holds the name; the root is its own parent.
+    /// The directory that contains the name; the root is its own parent.
     pub parent: InodeId,
-    /// The name; none for the root.
+    /// The name; `None` for the root.
     pub name: Option<&'t Name>,
-    /// Whether no earlier step was for this inode.
+    /// True if no earlier step was for this inode.
     pub first: bool,
 }
 
-/// An iterator over every name: parents before children, siblings in the order of their bytes.
+/// An iterator over every name: parents before children, siblings in byte order.
 ///
-/// It keeps its own stack, so the depth of the tree is bounded by memory alone.
+/// It keeps its own stack, so the depth of the tree is limited only by memory.
 #[derive(Debug)]
 pub struct Walk<'t, C> {
     tree: &'t Tree<C>,
@@ -28,7 +28,7 @@ pub struct Walk<'t, C> {
     open: Vec<Level<'t>>,
     /// The path of the last step; empty for the root.
     path: Vec<u8>,
-    /// The length of the path before each of its names, in bytes.
+    /// The length of the path before each of its components, in bytes.
     starts: Vec<usize>,
 }
 
@@ -52,13 +52,14 @@ impl<'t, C> Walk<'t, C> {
         out.extend_from_slice(&self.path);
     }
 
-    /// How many directories lie above the last step: 0 for the root.
+    /// The number of directories above the last step: 0 for the root.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.starts.len()
     }
 
-    /// Makes the path that of a name in the directory that is open `depth` levels down, the root being the first.
+    /// Sets the path to that of a name in the open directory at level `depth`; the root is at level
+    /// 1.
     fn enter(&mut self, depth: usize, name: &Name) {
         if let Some(len) = self.starts.get(depth - 1) {
             self.path.truncate(*len);

@@ -1,21 +1,21 @@
-//! Bytes as the text of one field.
+//! Escaping of bytes as the text of a field.
 
 use std::borrow::Cow;
 
 use super::Problem;
 
-/// What a field's reader gives `=` to mean.
+/// The meaning of `=` in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Equals {
-    /// Nothing: it stands for itself.
+    /// A literal character.
     Plain,
-    /// The end of an xattr's name, so it is escaped within names and values.
+    /// The end of an xattr name, so it is escaped in names and values.
     Separator,
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Appends `bytes` with everything escaped that has a meaning or is not printable.
+/// Appends `bytes`, with all bytes escaped that are special or not printable.
 pub(super) fn push(out: &mut Vec<u8>, bytes: &[u8], equals: Equals) {
     let mut rest = bytes;
     while let Some(end) = rest.iter().position(|byte| !stands_for_itself(*byte, equals)) {
@@ -38,7 +38,8 @@ pub(super) fn push_optional(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Bytes written as they are wherever `=` is, too: a table, because every byte of a dump is looked up.
+/// True for each byte that is written unescaped, where `=` is too: a table, because every byte of a
+/// dump is looked up.
 const STANDS_FOR_ITSELF: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = b'!';
@@ -67,10 +68,11 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
     }
 }
 
-/// The bytes that `text` stands for.
+/// Returns the bytes that `text` represents.
 ///
-/// Bytes from 0x80 may stand for themselves, so that a dump written by hand can hold UTF-8. Control characters may
-/// not: a carriage return before the newline would otherwise become part of the last field.
+/// Bytes from 0x80 may be unescaped, so that a dump written by hand can contain UTF-8. Control
+/// characters must be escaped: a carriage return before the newline would otherwise become part of
+/// the last field.
 pub(super) fn unescape(text: &[u8]) -> Result<Cow<'_, [u8]>, Problem> {
     if text.iter().any(u8::is_ascii_control) {
         return Err(Problem::ControlCharacter);
@@ -88,7 +90,7 @@ pub(super) fn unescape(text: &[u8]) -> Result<Cow<'_, [u8]>, Problem> {
     Ok(Cow::Owned(bytes))
 }
 
-/// What follows a backslash, and the text behind it.
+/// Returns the byte represented by the characters after a backslash, and the rest of the text.
 fn unescape_one(text: &[u8]) -> Result<(u8, &[u8]), Problem> {
     match text {
         [b'\\', rest @ ..] => Ok((b'\\', rest)),

@@ -1,4 +1,4 @@
-//! One line of a dump: its fields, and what can be wrong with them.
+//! One line of a dump: its fields and their errors.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -47,14 +47,14 @@ impl fmt::Display for Field {
     }
 }
 
-/// What is wrong, and on which line.
+/// An error in a line of a dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
-    /// The line, from 1.
+    /// The line number, from 1.
     pub line: u64,
-    /// The field and the first bytes of its text, when one field is at fault.
+    /// The field and the first bytes of its text, if the error is in one field.
     pub field: Option<(Field, Vec<u8>)>,
-    /// What is wrong.
+    /// The error.
     pub problem: Problem,
 }
 
@@ -70,108 +70,108 @@ impl fmt::Display for LineError {
 
 impl std::error::Error for LineError {}
 
-/// What can be wrong with a line.
+/// The kinds of error in a line.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Problem {
-    /// The line goes on for too long.
+    /// The line is longer than [`MAX_LINE`](super::MAX_LINE).
     #[error("the line is longer than {} bytes", super::MAX_LINE)]
     LineTooLong,
-    /// The line has too few fields; this many are there.
+    /// The line has too few fields; the value is their number.
     #[error("{0} of the 11 fields from PATH to DIGEST are there; one space separates two fields")]
     Fields(usize),
-    /// The text holds a control character as it stands.
+    /// The text contains an unescaped control character.
     #[error("holds a control character; write it as \\n, \\r, \\t or \\xXY")]
     ControlCharacter,
-    /// A backslash begins something unknown.
+    /// A backslash begins an unknown escape sequence.
     #[error("holds a backslash that does not begin \\\\, \\n, \\r, \\t or \\xXY; write it as \\\\")]
     Escape,
-    /// Not a decimal number within the limit.
+    /// The text is not a decimal number within the limit.
     #[error("is not a decimal number from 0 to {0}")]
     Number(u64),
-    /// Not an octal number, or one with further bits.
+    /// The text is not an octal number, or has bits outside of `st_mode`.
     #[error("is not an octal number from 0 to 177777, with @ before it for a hard link")]
     Mode,
-    /// The type bits are no file type's.
+    /// The type bits are not those of a file type.
     #[error("has the type bits of no kind of file")]
     Type,
-    /// Not a time.
+    /// The text is not a time.
     #[error(
         "is not a time such as 1700000000.0: seconds, a dot, a whole number of nanoseconds below 1000000000"
     )]
     Time,
-    /// The field must have a value.
+    /// A required field is unset.
     #[error("is needed for this kind of file")]
     Unset,
-    /// The field must not have a value.
+    /// The field is set, but does not apply to this kind of file.
     #[error("is set, but a file of this kind has none")]
     Set,
-    /// Not 64 or 128 hexadecimal digits.
+    /// The text is not 64 or 128 hexadecimal digits.
     #[error("is not 64 or 128 hexadecimal digits")]
     Digest,
     /// Both PAYLOAD and CONTENT are set.
     #[error("is a second place for the file's bytes, which CONTENT gives already")]
     TwoBodies,
-    /// The inline bytes are not as many as SIZE.
+    /// The number of inline bytes differs from SIZE.
     #[error("is {len} bytes long, and SIZE is {size}")]
     InlineSize {
-        /// How many bytes there are.
+        /// The number of inline bytes.
         len: u64,
-        /// How many SIZE says.
+        /// The value of SIZE.
         size: u64,
     },
-    /// The first line is not about the root.
+    /// The first line does not describe the root.
     #[error("is not /, which the first line describes")]
     NoRoot,
-    /// The root is no directory.
+    /// The root is not a directory.
     #[error("is not that of a directory, which / is")]
     RootKind,
     /// The path does not begin with `/`.
     #[error("is not an absolute path")]
     Relative,
-    /// What should hold the file is not there.
+    /// The parent directory is not on an earlier line.
     #[error("is not in a directory of an earlier line")]
     Parent,
-    /// The file a hard link names is not there.
+    /// The target of a hard link is not on an earlier line.
     #[error("is not the path of an earlier line")]
     LinkTarget,
-    /// The last part of the path cannot be a name.
+    /// The last component of the path is not a valid name.
     #[error("ends badly: {0}")]
     Name(NameError),
-    /// The directory does not take the name.
+    /// The name cannot be added to the directory.
     #[error("cannot be added: {0}")]
     Insert(InsertError),
-    /// The target cannot be a symbolic link's.
+    /// The target of the symbolic link is invalid.
     #[error("cannot be: {0}")]
     Target(LinkTargetError),
-    /// No `=` ends the name.
+    /// The `=` after the name is missing.
     #[error("has no = between name and value")]
     XattrValue,
-    /// The xattr's name cannot be one.
+    /// The name of the xattr is invalid.
     #[error("cannot be: {0}")]
     Xattr(XattrNameError),
-    /// The file has that xattr already.
+    /// The file already has that xattr.
     #[error("is there twice")]
     XattrTwice,
 }
 
-/// A field and what is wrong with it; the line's number is added outside.
+/// A field and its error; the caller adds the line number.
 pub(super) type Fault = (Option<(Field, Vec<u8>)>, Problem);
 
-/// How much of a field's text an error repeats.
+/// The maximum number of bytes of a field's text in an error.
 const SHOWN: usize = 120;
 
 pub(super) fn fault(field: Field, text: &[u8], problem: Problem) -> Fault {
     (Some((field, text.get(..SHOWN).unwrap_or(text).to_vec())), problem)
 }
 
-/// A line without what depends on other lines.
+/// A parsed line, independent of other lines.
 pub(super) struct Line<'a> {
     pub(super) path: Cow<'a, [u8]>,
     pub(super) what: What<'a>,
 }
 
 pub(super) enum What<'a> {
-    /// A further name of the file with this path.
+    /// Another name of the file with this path.
     HardLink(Cow<'a, [u8]>),
     File(File<'a>),
 }
@@ -186,7 +186,7 @@ pub(super) struct File<'a> {
     pub(super) digest: Option<&'a str>,
 }
 
-/// Splits a line, without its newline, into fields and reads each.
+/// Splits a line, without its newline, into fields and parses each.
 pub(super) fn parse(line: &[u8]) -> Result<Line<'_>, Fault> {
     let mut fields = line.split(|byte| *byte == b' ');
     let mut fixed = [&b""[..]; 11];
@@ -231,13 +231,13 @@ fn unescape(field: Field, text: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
 fn optional(field: Field, text: &[u8]) -> Result<Option<Cow<'_, [u8]>>, Fault> {
     match text {
         b"-" => Ok(None),
-        // Two spaces in a row: the writer's fields do not line up.
+        // Two consecutive spaces: a field is missing in the input.
         b"" => Err(fault(field, text, Problem::Unset)),
         _ => unescape(field, text).map(Some),
     }
 }
 
-/// Digits only: `str::parse` would also take a plus sign.
+/// Parses a decimal number. Only digits are accepted; `str::parse` would also accept a plus sign.
 fn decimal(field: Field, text: &[u8], max: u64) -> Result<u64, Fault> {
     let digits = text.iter().all(u8::is_ascii_digit).then_some(text);
     let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
@@ -256,7 +256,8 @@ fn octal(text: &[u8]) -> Result<u16, Fault> {
         .ok_or_else(|| fault(Field::Mode, text, Problem::Mode))
 }
 
-/// The nanoseconds are a number, not a fraction, so leading zeros change nothing: `1.5` and `1.000000005` are equal.
+/// Parses MTIME. The nanoseconds are a number, not a fraction, so leading zeros are insignificant:
+/// `1.5` and `1.000000005` are equal.
 fn time(text: &[u8]) -> Option<Timestamp> {
     let (seconds, nanoseconds) = std::str::from_utf8(text).ok()?.split_once('.')?;
     let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -291,14 +292,14 @@ fn xattrs<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Result<Xattrs, Fault> {
     Ok(xattrs)
 }
 
-/// A device's number as `makedev(3)` of the GNU C library packs it: 12 bits of the major number between 8 and 24
-/// of the minor, the rest of the major above.
+/// Packs a device number like `makedev(3)` of the GNU C library: from the lowest bits, 8 bits of
+/// the minor, 12 of the major, the other 24 of the minor, and the rest of the major.
 pub(super) fn pack_device(device: Device) -> u64 {
     let (major, minor) = (u64::from(device.major), u64::from(device.minor));
     (major & 0xffff_f000) << 32 | (minor & 0xffff_ff00) << 12 | (major & 0xfff) << 8 | minor & 0xff
 }
 
-/// The inverse of [`pack_device`], which takes every number.
+/// The inverse of [`pack_device`]; it accepts every number.
 pub(super) fn unpack_device(rdev: u64) -> Device {
     let low_32 = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or(0);
     Device {

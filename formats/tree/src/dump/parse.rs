@@ -1,4 +1,4 @@
-//! Text to a tree.
+//! Parsing of a dump into a tree.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead};
@@ -9,35 +9,37 @@ use super::line::{self, Fault, Field, File, Line, LineError, Problem, What, faul
 use super::{Body, RegularFile};
 use crate::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 
-/// The longest line, in bytes without its newline: 64 MiB.
+/// The maximum length of a line, in bytes without its newline: 64 MiB.
 pub const MAX_LINE: usize = 64 * 1024 * 1024;
 
-/// Why text is not a dump.
+/// An error when parsing a dump.
 #[derive(Debug, Error)]
 pub enum ParseError<E> {
     /// The text could not be read.
     #[error("the text cannot be read")]
     Read(#[source] io::Error),
-    /// A line is wrong.
+    /// A line is invalid.
     #[error(transparent)]
     Line(#[from] LineError),
-    /// A regular file's bytes could not be had.
+    /// The content of a regular file could not be created.
     #[error("line {line}: {}", .path.escape_ascii())]
     Content {
-        /// The line, from 1.
+        /// The line number, from 1.
         line: u64,
         /// The path in the tree.
         path: Vec<u8>,
-        /// What the caller said.
+        /// The error of the caller.
         source: E,
     },
 }
 
 /// Reads a dump line by line.
 ///
-/// `make` gets each regular file in the order of the lines and turns what the dump says into the content.
+/// `make` is called for each regular file in the order of the lines and creates its content from
+/// the description in the dump.
 ///
-/// Memory is bounded by the text read: a line takes some hundred bytes besides its own.
+/// The memory use is bounded by the text read: each line takes a few hundred bytes in addition to
+/// its length.
 ///
 /// ```
 /// use image_tree::dump::{self, Body, RegularFile};
@@ -54,14 +56,15 @@ pub enum ParseError<E> {
 /// ```
 ///
 /// # Errors
-/// At the first line that is not as the module says, is longer than [`MAX_LINE`], or for whose file `make` fails.
+/// Returns an error at the first line that is not in the format described in the module, is longer
+/// than [`MAX_LINE`], or describes a file for which `make` fails.
 pub fn parse<C, E>(
     mut input: impl BufRead,
     mut make: impl FnMut(RegularFile<'_>) -> Result<C, E>,
 ) -> Result<Tree<C>, ParseError<E>> {
     let mut text = Vec::new();
     let mut number = 1;
-    // No text at all is a first line without a path.
+    // An empty text is reported as a first line without a path.
     read_line(&mut input, number, &mut text)?;
     let root = if text.is_empty() {
         Err(fault(Field::Path, b"", Problem::NoRoot))
@@ -99,10 +102,10 @@ fn at_line<T>(line: u64, result: Result<T, Fault>) -> Result<T, LineError> {
     result.map_err(|(field, problem)| LineError { line, field, problem })
 }
 
-/// Reads a line without its newline; false at the end of the text.
+/// Reads a line without its newline; returns false at the end of the text.
 fn read_line<E>(input: &mut impl BufRead, line: u64, text: &mut Vec<u8>) -> Result<bool, ParseError<E>> {
     text.clear();
-    // One byte more for the newline, and one by which a line is too long.
+    // One more byte for the newline, and one to detect a line that is too long.
     let limit = MAX_LINE as u64 + 2;
     let len = io::Read::take(input, limit).read_until(b'\n', text).map_err(ParseError::Read)?;
     if text.last() == Some(&b'\n') {
@@ -128,14 +131,15 @@ fn root(line: Line<'_>) -> Result<Metadata, Fault> {
     }
 }
 
-/// Finds directories. Names of one directory mostly follow each other, so the last one found is kept.
+/// Finds parent directories. Names of one directory are mostly consecutive, so the last directory
+/// is cached.
 struct Parents {
     path: Vec<u8>,
     directory: InodeId,
 }
 
 impl Parents {
-    /// The directory that holds `path`, and the name in it.
+    /// Returns the directory that contains `path`, and the name in it.
     fn find<C>(&mut self, tree: &Tree<C>, path: &[u8]) -> Result<(InodeId, Name), Fault> {
         let at = |problem| fault(Field::Path, path, problem);
         if path.first() != Some(&b'/') {
@@ -153,8 +157,8 @@ impl Parents {
     }
 }
 
-/// The inode at a path whose components are all names; the empty path is the root's. [`Tree::resolve`] would also
-/// take `//`, by which a path could be written in two ways.
+/// Returns the inode at a path without empty components; the empty path is that of the root.
+/// [`Tree::resolve`] would also accept `//`, so that a path could be written in two ways.
 fn lookup<C>(tree: &Tree<C>, path: &[u8]) -> Option<InodeId> {
     let mut components = path.split(|byte| *byte == b'/');
     components.next().filter(|before_slash| before_slash.is_empty())?;
@@ -166,7 +170,7 @@ fn link_target<C>(tree: &Tree<C>, target: &[u8]) -> Result<InodeId, Fault> {
     root.or_else(|| lookup(tree, target)).ok_or_else(|| fault(Field::Payload, target, Problem::LinkTarget))
 }
 
-/// What a file is before its content is made.
+/// The kind of a file before its content is created.
 enum Shape<'a> {
     Regular(RegularFile<'a>),
     Other(Kind<std::convert::Infallible>),
@@ -189,7 +193,7 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// Checks that a file has what its kind has and nothing else.
+/// Checks that exactly the fields of the file's kind are set, and returns its metadata and kind.
 fn kind<'a>(file: File<'a>, path: &'a [u8]) -> Result<(Metadata, Shape<'a>), Fault> {
     let File { metadata, type_bits, size, rdev, payload, content, digest } = file;
     let is = |bits: u16| type_bits == bits;

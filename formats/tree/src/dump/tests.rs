@@ -1,4 +1,4 @@
-//! Text to tree and back, and text that is no dump.
+//! Tests of round trips and of invalid text.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,11 +26,11 @@ fn parse_inline(text: &[u8]) -> Result<Bytes, ParseError<io::Error>> {
     })
 }
 
-/// What a generated tree is made of: each entry chooses its parent among the directories before it.
+/// An element of a generated tree: each chooses its parent among the directories before it.
 #[derive(Clone, Debug)]
 enum Part {
     New(Inode<Vec<u8>>),
-    /// A further name of one of the files before.
+    /// Another name of one of the files before.
     Link(prop::sample::Index),
 }
 
@@ -56,7 +56,7 @@ fn kind() -> impl Strategy<Value = Kind<Vec<u8>>> {
     prop_oneof![
         3 => Just(Kind::Directory(std::collections::BTreeMap::new())),
         3 => vec(any::<u8>(), 0..8).prop_map(Kind::Regular),
-        // A lone dash is what an unset field looks like.
+        // A lone dash looks like an unset field.
         1 => Just(Kind::Regular(b"-".to_vec())),
         1 => vec(1_u8.., 1..8).prop_map(|bytes| Kind::Symlink(LinkTarget::new(bytes).expect("no NUL"))),
         1 => Just(Kind::Symlink(LinkTarget::new("-").expect("a dash is a target"))),
@@ -68,7 +68,8 @@ fn kind() -> impl Strategy<Value = Kind<Vec<u8>>> {
 }
 
 fn name() -> impl Strategy<Value = Name> {
-    // Few letters, so that names collide and sort close to each other; bytes on both sides of `/`; anything else.
+    // A few letters, so that names collide and sort close to each other; bytes on both sides of
+    // `/`; any other bytes.
     prop_oneof![vec(prop::sample::select(b"ab-.\\ \n=@".to_vec()), 1..4), vec(1_u8.., 1..5)]
         .prop_filter_map("not a name", |bytes| Name::new(bytes).ok())
 }
@@ -87,7 +88,7 @@ fn tree() -> impl Strategy<Value = Bytes> {
             match part {
                 Part::New(inode) => {
                     let is_directory = matches!(inode.kind, Kind::Directory(_));
-                    // A name that is taken makes a smaller tree, no failure.
+                    // A duplicate name makes the tree smaller, which is fine.
                     if let Ok(id) = tree.insert(parent, name, inode) {
                         if is_directory { &mut directories } else { &mut files }.push(id);
                     }
@@ -102,10 +103,10 @@ fn tree() -> impl Strategy<Value = Bytes> {
     })
 }
 
-/// A path, its inode, and the path of the inode's first name.
+/// A path, its inode without entries, and the path of the inode's first name.
 type NameMeaning = (Vec<u8>, Inode<Vec<u8>>, Vec<u8>);
 
-/// What a tree is, whatever its ids.
+/// Returns the meaning of a tree, independent of its ids.
 fn meaning(tree: &Bytes) -> Vec<NameMeaning> {
     let mut first_names = vec![Vec::new(); tree.inode_count()];
     let mut walk = tree.walk();
@@ -134,7 +135,8 @@ proptest! {
         let back = parse_inline(&text).expect("what was written is a dump");
         prop_assert_eq!(meaning(&back), meaning(&tree));
         prop_assert_eq!(String::from_utf8(write_inline(&back)), String::from_utf8(text.clone()));
-        // Reading numbers the inodes in the order of the walk, so from here on the trees themselves are equal.
+        // Parsing numbers the inodes in the order of the walk, so from here on the trees themselves
+        // are equal.
         prop_assert_eq!(parse_inline(&text).expect("again"), back);
     }
 
@@ -155,7 +157,7 @@ proptest! {
     }
 }
 
-/// The lines after the root's, as one error.
+/// Returns the error for these lines after that of the root.
 fn refusal(lines: &str) -> String {
     let text = format!("/ 0 40755 2 0 0 0 0.0 - - -\n{lines}");
     parse_inline(text.as_bytes()).expect_err(lines).to_string()
@@ -163,7 +165,8 @@ fn refusal(lines: &str) -> String {
 
 #[test]
 fn what_other_tools_write() {
-    // Directories with sizes, a hard link by composefs-rs, one by composefs with all fields, no last newline.
+    // Directories with sizes, a hard link written by composefs-rs, one by composefs with all
+    // fields, and no final newline.
     let digest = "ab".repeat(32);
     let text = format!(
         "/ 4096 40755 4 1000 1000 0 1695372970.944925700 - - - security.selinux=u:r:t:s0\\x00\n\

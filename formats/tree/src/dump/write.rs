@@ -1,4 +1,4 @@
-//! A tree to text.
+//! Writing of a tree as a dump.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,13 +7,14 @@ use super::escape::{self, Equals};
 use super::{Body, line};
 use crate::{Content, Inode, InodeId, Kind, Metadata, Tree, Walk};
 
-/// How much text is gathered before it is written out.
+/// The number of bytes buffered before they are written.
 const BUFFER: usize = 64 * 1024;
 
 /// Writes a line for every name of the tree, in the order of [`Tree::walk`].
 ///
-/// `body` gets the path in the tree and the content of each regular file once and says where its bytes are. It may
-/// give [`Body::None`] for any file: the text then says how long the file is, and no more.
+/// `body` is called once for each regular file, with the path in the tree and the content, and
+/// returns the location of its bytes. It may return [`Body::None`] for any file: the text then
+/// contains only the length.
 ///
 /// ```
 /// use image_tree::dump::{self, Body};
@@ -31,8 +32,8 @@ const BUFFER: usize = 64 * 1024;
 /// ```
 ///
 /// # Errors
-/// The first error of `out` or of `body`. [`io::ErrorKind::InvalidInput`] when a body is not as long as its content
-/// or is a payload without a path.
+/// The first error of `out` or of `body`. [`io::ErrorKind::InvalidInput`] if the length of a body
+/// differs from that of its content, or a payload has an empty path.
 pub fn write<C: Content>(
     tree: &Tree<C>,
     out: &mut impl Write,
@@ -58,7 +59,7 @@ struct Writer<'t, C> {
     tree: &'t Tree<C>,
     /// The number of names of each inode.
     links: Vec<u64>,
-    /// The path of each inode whose further names are still to come.
+    /// The first path of each inode that has several names.
     first_names: BTreeMap<InodeId, Vec<u8>>,
 }
 
@@ -103,7 +104,8 @@ impl<C: Content> Writer<'_, C> {
         Ok(())
     }
 
-    /// SIZE to MTIME. A further name repeats what its file has, as composefs' tools do.
+    /// Appends SIZE to MTIME. A hard link repeats the fields of its file, as in the output of the
+    /// composefs tools.
     fn push_numbers(&self, text: &mut Vec<u8>, id: InodeId, first: bool, inode: &Inode<C>) {
         let metadata = &inode.metadata;
         let (size, links) = match &inode.kind {
@@ -151,7 +153,7 @@ fn check_payload(path: &[u8], payload: &[u8]) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
-/// PAYLOAD, CONTENT and an unset DIGEST.
+/// Appends PAYLOAD, CONTENT and an unset DIGEST.
 fn push_bodies(text: &mut Vec<u8>, payload: &[u8], content: &[u8]) {
     text.push(b' ');
     escape::push_optional(text, payload);
@@ -169,8 +171,8 @@ fn push_xattrs(text: &mut Vec<u8>, metadata: &Metadata) {
     }
 }
 
-/// Appends a number in a base of at most 10. `write!`, or dividing by a base the compiler does not know, takes several
-/// times as long, which a large tree would feel.
+/// Appends a number in a base of at most 10. `write!`, or a division by a base not known at compile
+/// time, takes several times as long, which is noticeable for a large tree.
 fn push_number<const BASE: u64>(text: &mut Vec<u8>, mut number: u64) {
     // 2^64 has 22 octal digits.
     let mut digits = [b'0'; 22];
