@@ -1,13 +1,14 @@
-//! What lies between archives that are put one after the other.
+//! The padding between concatenated archives.
 
 use crate::Compression;
 
-/// How many zero bytes belong between what ends at `position`, in bytes from the start of the initramfs, and what comes
-/// next: 0 to 7.
+/// Returns the number of zero bytes, 0 to 7, needed between an archive that ends at `position`, in
+/// bytes from the start of the initramfs, and the next one.
 ///
-/// The kernel takes an uncompressed archive only at a multiple of 4 bytes, and passes over zeros between archives.
-/// Its lz4 decompressor takes whatever follows for the size of one more chunk, unless that is zero; so after lz4 at least
-/// 4 bytes of zeros are needed. `previous` is how what ends there is compressed, if it is.
+/// The kernel accepts an uncompressed archive only at a multiple of 4 bytes, and skips zeros
+/// between archives. Its lz4 decompressor interprets the bytes that follow as the size of another
+/// chunk, unless they are zero; so at least 4 bytes of zeros are needed after lz4. `previous` is
+/// the compression of the archive that ends at `position`, if any.
 #[must_use]
 pub fn gap(position: u64, previous: Option<Compression>) -> u64 {
     let least = if previous == Some(Compression::Lz4) { 4 } else { 0 };

@@ -1,7 +1,8 @@
-//! Whether a kernel takes an initramfs, by the kernel's own rules.
+//! Checks an initramfs by the kernel's rules.
 //!
-//! The rules are those of `init/initramfs.c`, `lib/decompress*.c` and `lib/earlycpio.c` of Linux 6.12, and each is one of
-//! [`Rule`]. Where kernels since 5.13 differ, the stricter one counts.
+//! The rules are those of `init/initramfs.c`, `lib/decompress*.c` and `lib/earlycpio.c` of Linux
+//! 6.12, and each is a variant of [`Rule`]. Where kernels since 5.13 differ, the stricter rule
+//! applies.
 
 mod entries;
 mod input;
@@ -22,12 +23,13 @@ pub(crate) use lz4::Lz4;
 pub use report::{Finding, Report, Rule, Severity};
 use stream::Stop;
 
-/// How much a check may take.
+/// The limits of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes that one compressed member may unpack to, and all of them together.
+    /// The maximum number of bytes that all compressed members together may unpack to.
     pub unpacked_bytes: u64,
-    /// About how many bytes are kept to follow paths and hard links. What is beyond is not followed.
+    /// The approximate number of bytes used to track paths and hard links. Those beyond it are not
+    /// tracked.
     pub memory_bytes: usize,
 }
 
@@ -37,21 +39,23 @@ impl Default for Limits {
     }
 }
 
-/// Reads an initramfs to its end, or to the first byte where a kernel stops, and says what the kernel would not take.
+/// Reads an initramfs to its end, or to the first byte at which a kernel stops, and reports what
+/// the kernel would not accept.
 ///
-/// Besides what is kept of the limits, memory is needed for the window of a decompressor: up to 512 MiB for xz, 128 MiB
-/// for zstd. bzip2 and lzma are unpacked as the others are; of lzo nothing is looked into.
+/// In addition to [`Limits::memory_bytes`], memory is needed for the window of a decompressor: up
+/// to 512 MiB for xz, 128 MiB for zstd. bzip2 and lzma are unpacked like the others; lzo is not
+/// examined.
 ///
 /// # Errors
-/// When the reader fails. Whatever is wrong with the initramfs is in the report.
+/// Returns an error if the reader fails. Problems of the initramfs are in the report.
 pub fn check(reader: &mut dyn Read, kernel: &KernelConfig) -> io::Result<Report> {
     check_within(reader, kernel, &Limits::default())
 }
 
-/// [`check`] with limits of one's own.
+/// Like [`check`], with the given limits.
 ///
 /// # Errors
-/// When the reader fails.
+/// Returns an error if the reader fails.
 pub fn check_within(reader: &mut dyn Read, kernel: &KernelConfig, limits: &Limits) -> io::Result<Report> {
     let mut entries = Entries::new(kernel, limits);
     let mut input = Input::new(reader);

@@ -1,4 +1,4 @@
-//! The sums in headers of the kind 070702.
+//! Checksums in headers with the magic 070702.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,8 +7,8 @@ use image_tree::{Content, InodeId, Kind, Tree};
 
 /// The sum of each regular file's bytes, modulo 2³² (`c_check`).
 ///
-/// It is no more than a guard against accidents. Planning reads no file, so whoever wants sums makes them first, with
-/// [`Checksums::read`] or from what is known otherwise.
+/// It only guards against accidental corruption. Planning reads no file, so the caller computes the
+/// sums before, with [`Checksums::read`] or from other sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checksums(BTreeMap<InodeId, u32>);
 
@@ -16,7 +16,7 @@ impl Checksums {
     /// Reads every regular file of the tree, one after the other.
     ///
     /// # Errors
-    /// The first error of a content.
+    /// The first error returned by a content.
     pub fn read<C: Content>(tree: &Tree<C>) -> io::Result<Self> {
         let mut sums = BTreeMap::new();
         for step in tree.walk().filter(|step| step.first) {
@@ -27,13 +27,13 @@ impl Checksums {
         Ok(Self(sums))
     }
 
-    /// The sum of one file's bytes, to add up while they pass by.
+    /// Adds bytes to the sum of a file and returns the new sum.
     #[must_use]
     pub fn add(sum: u32, bytes: &[u8]) -> u32 {
         bytes.iter().fold(sum, |sum, byte| sum.wrapping_add(u32::from(*byte)))
     }
 
-    /// The sum of a file, if there is one.
+    /// Returns the sum of a file, if it is known.
     #[must_use]
     pub fn get(&self, id: InodeId) -> Option<u32> {
         self.0.get(&id).copied()

@@ -1,4 +1,4 @@
-//! Compressing the segments of an archive into members that the kernel unpacks.
+//! Compression of the segments of an archive into members that the kernel unpacks.
 //!
 //! ```text
 //! segments   ├── small ──┬── small ───┬── one file longer than a piece may be ─────┬── small ──┤
@@ -6,29 +6,35 @@
 //! members    ├─ member ──┼─ member ───┼─ head ·  ·  ·  one member  ·  ·  · tail ──┼─ member ──┤
 //! ```
 //!
-//! A segment ends where an entry ends, and becomes one member, since the kernel takes no other end of a member. What is
-//! compressed at once is a piece: a whole segment, or a part of one that is too long to be held in memory. Pieces depend on
-//! the segment's length alone and on nothing that was compressed before, so they can be made in any order by any number
-//! of threads, or be remembered; only a zstd frame that is too long for memory is made front to back ([`LongFrame`]).
+//! A segment ends at the end of an entry, and becomes one member, because the kernel requires a
+//! member to end there. The unit of compression is a piece: a whole segment, or a part of one that
+//! is too long to be held in memory. The division into pieces depends only on the length of the
+//! segment, and pieces do not depend on the output of earlier ones, so they can be compressed in
+//! any order by any number of threads, or be cached; only a zstd frame that is too long for memory
+//! is compressed sequentially ([`LongFrame`]).
 //!
 //! # Levels and segments
 //!
-//! What was measured for the defaults: the 250 MB archive of a Debian system of 9,700 files, two processors, in megabytes
-//! (10⁶ bytes). The sizes are exact; the times are of one run each on a busy machine, so they are rough.
+//! The defaults are based on measurements with the 250 MB archive of a Debian system of 9,700
+//! files, on two processors; MB are 10⁶ bytes. The sizes are exact; the times are of single runs on
+//! a busy machine, so they are approximate.
 //!
-//! * gzip: libdeflate makes each member at once. Members of 1, 2, 4 and 8 MiB give 87.13, 87.09, 87.08 and 87.06 MB at level
-//!   6, so segments are of 2 MiB: a change of one file then costs little where the rest is remembered. The other way, pieces
-//!   that know the 32 KiB before them by zlib-rs, takes 1.3 times as long for 3 % more bytes at level 6; it is for segments
-//!   longer than 8 MiB only. Level 6 is the default: `gzip -9` gives 87.9 MB in ten times its processor time, and levels 1,
-//!   4, 8 and 9 give 94.2, 89.3, 86.4 and 86.4 MB in 0.5, 0.7, 2.2 and 3 times the time of level 6.
-//! * zstd: frames of 4, 8 and 16 MiB give 78.1, 77.4 and 77.1 MB at level 3, where `zstd -3 -T0` gives 78.4; 71.4, 69.8 and
-//!   69.1 MB at level 9, where it gives 69.4; frames of 16 and 32 MiB give 62.3 and 61.8 MB at level 19, where it gives 61.4.
-//!   With segments as they are cut, level 19 gives 61.6 MB in nine tenths of the processor time of `zstd -19 -T0`.
-//!   So segments are of 4 MiB up to level 4, of 8 MiB up to level 15, and of 32 MiB above.
-//! * xz: blocks of 3 and 8 MiB give 63.9 and 63.0 MB at level 6 with a dictionary of 1 MiB; `xz -T0` with the same dictionary
-//!   makes blocks of 3 MiB. Segments are of 4 MiB.
-//! * lz4: what is further away than 64 KiB does not matter, so segments are of 2 MiB and one chunk each. Level 9 gives 100.0
-//!   MB as `lz4 -l -9` does, level 1 gives 122.3 MB in much less time.
+//! * gzip: libdeflate compresses each member in one call. Members of 1, 2, 4 and 8 MiB give 87.13,
+//!   87.09, 87.08 and 87.06 MB at level 6, so segments are 2 MiB long: a change of one file then
+//!   costs little if the other members are cached. The alternative, zlib-rs with pieces that use
+//!   the preceding 32 KiB as a dictionary, takes 1.3 times as long for 3 % more bytes at level 6;
+//!   it is used only for segments longer than 8 MiB. Level 6 is the default: `gzip -9` gives 87.9
+//!   MB in ten times its processor time, and levels 1, 4, 8 and 9 give 94.2, 89.3, 86.4 and 86.4 MB
+//!   in 0.5, 0.7, 2.2 and 3 times the time of level 6.
+//! * zstd: frames of 4, 8 and 16 MiB give 78.1, 77.4 and 77.1 MB at level 3, compared to 78.4 with
+//!   `zstd -3 -T0`; 71.4, 69.8 and 69.1 MB at level 9, compared to 69.4; frames of 16 and 32 MiB
+//!   give 62.3 and 61.8 MB at level 19, compared to 61.4. With the actual segments, level 19 gives
+//!   61.6 MB in nine tenths of the processor time of `zstd -19 -T0`. So segments are 4 MiB long up
+//!   to level 4, 8 MiB up to level 15, and 32 MiB above.
+//! * xz: blocks of 3 and 8 MiB give 63.9 and 63.0 MB at level 6 with a dictionary of 1 MiB; `xz
+//!   -T0` with the same dictionary makes blocks of 3 MiB. Segments are 4 MiB long.
+//! * lz4: matches reach back at most 64 KiB, so segments are 2 MiB long and one chunk each. Level 9
+//!   gives 100.0 MB as `lz4 -l -9` does, level 1 gives 122.3 MB in much less time.
 
 pub mod gzip;
 pub mod lz4_legacy;
@@ -46,18 +52,19 @@ pub use zstd::LongFrame;
 
 use crate::Compression;
 
-/// How the segments of an archive are compressed: with what, how hard, and how far back matches may lie.
+/// The compression of the segments of an archive: the algorithm, the level, and the window size.
 ///
 /// As text it is `CODEC[:LEVEL]`: `none`, `gzip`, `zstd:19`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Codec {
     kind: Kind,
     level: u8,
-    /// The logarithm of the window or dictionary in bytes, where it can be chosen.
+    /// The binary logarithm of the window or dictionary size in bytes; 0 if it follows from the
+    /// level or cannot be chosen.
     window_log: u8,
 }
 
-/// The compressions there are.
+/// The compressions that archives are made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     None,
@@ -67,38 +74,40 @@ pub(crate) enum Kind {
     Xz,
 }
 
-/// One piece of a segment with what lies before it.
+/// One piece of a segment with the bytes before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'b> {
-    /// The bytes before the piece that it may refer to: as many as [`Division::Pieces`] says, fewer at the start of
-    /// a segment.
+    /// The bytes before the piece that it may refer to: as many as given by [`Division::Pieces`],
+    /// fewer at the start of a segment.
     pub context: &'b [u8],
     /// The bytes of the piece.
     pub bytes: &'b [u8],
-    /// Whether the segment has no other piece.
+    /// True if the segment has no other piece.
     pub alone: bool,
 }
 
-/// How a segment is cut for compressing.
+/// The division of a segment for compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Division {
-    /// Nothing is compressed.
+    /// No compression.
     Stored,
-    /// Into pieces.
+    /// The segment is divided into pieces.
     Pieces {
         /// The length of every piece in bytes; the last may be shorter.
         piece_len: u64,
-        /// How many bytes before a piece are given with it.
+        /// The number of bytes before a piece that are passed with it.
         context_len: u64,
     },
-    /// Not at all: it is a [`LongFrame`].
+    /// The segment is not divided: it is compressed as a [`LongFrame`].
     Long,
 }
 
-/// Hears of the bytes done, and says whether to go on. Compressing a long piece slowly asks every megabyte.
+/// A callback that returns true to continue. It is called for every mebibyte during slow
+/// compression of a long piece.
 pub type GoOn<'g> = &'g dyn Fn() -> bool;
 
-/// The libraries that make the bytes, as the lock file names them: other versions may give other bytes.
+/// The compression libraries, named and versioned as in the lock file: other versions may give
+/// other bytes.
 pub const LIBRARIES: [(&str, &str); 6] = [
     ("libdeflate-sys", "1.26.1"),
     ("liblzma-sys", "0.4.9"),
@@ -108,26 +117,29 @@ pub const LIBRARIES: [(&str, &str); 6] = [
     ("zstd-sys", "2.1.3+zstd.1.5.7"),
 ];
 
-/// How many bytes are compressed between two questions whether to go on, where a library takes slices.
+/// The number of bytes compressed between two calls of [`GoOn`], for libraries that accept slices.
 pub(crate) const SLICE: usize = 1 << 20;
 
 impl Codec {
-    /// Nothing is compressed.
+    /// No compression.
     pub const NONE: Self = Self { kind: Kind::None, level: 0, window_log: 0 };
 
-    /// A compression at a level, or at its default level.
+    /// Creates a codec with a level, or with the default level.
     ///
     /// # Errors
-    /// When archives are never made with this compression, or it has no such level.
+    /// Returns an error if archives cannot be made with this compression, or the level is out of
+    /// range.
     pub fn new(compression: Compression, level: Option<u8>) -> Result<Self, BadCodec> {
         parse::codec(compression, level)
     }
 
-    /// The same with matches that lie up to `2^window_log` bytes back: from 10 to 27 for zstd, whose levels choose 23 at most
-    /// themselves; from 12 to 27 for xz, where 20 is the default. The guest's kernel takes that much memory to unpack.
+    /// Sets the window to `2^window_log` bytes: from 10 to 27 for zstd, where the levels use 23 at
+    /// most; from 12 to 27 for xz, where 20 is the default. The guest's kernel needs that much
+    /// memory to unpack.
     ///
     /// # Errors
-    /// When the compression has no window to choose, or none of this length.
+    /// Returns an error if the window of the compression cannot be chosen, or the length is out of
+    /// range.
     pub fn with_window_log(self, window_log: u8) -> Result<Self, BadCodec> {
         let range = match self.kind {
             Kind::Zstd => 10..=27,
@@ -141,7 +153,7 @@ impl Codec {
         Ok(Self { window_log, ..self })
     }
 
-    /// What unpacks it; nothing when nothing is compressed.
+    /// The compression; `None` for [`Codec::NONE`].
     #[must_use]
     pub fn compression(&self) -> Option<Compression> {
         match self.kind {
@@ -153,14 +165,14 @@ impl Codec {
         }
     }
 
-    /// How hard it tries. 0 when nothing is compressed.
+    /// The compression level; 0 for [`Codec::NONE`].
     #[must_use]
     pub fn level(&self) -> u8 {
         self.level
     }
 
-    /// The usual length of segments it is given in bytes, for [`Options::segment_len`](crate::Options::segment_len); none
-    /// when nothing is compressed.
+    /// The recommended length of segments in bytes, for
+    /// [`Options::segment_len`](crate::Options::segment_len); `None` for [`Codec::NONE`].
     #[must_use]
     pub fn segment_len(&self) -> Option<u64> {
         match self.kind {
@@ -171,13 +183,14 @@ impl Codec {
         }
     }
 
-    /// The longest piece in bytes: as long as the longest segment that is not one long file, or as long as may be in memory.
+    /// The maximum length of a piece in bytes: that of the longest segment that is not a single
+    /// long file, or the limit of what is held in memory.
     #[must_use]
     pub fn max_piece_len(&self) -> u64 {
         self.segment_len().map_or(SLICE as u64, |usual| (usual * 4).min(zstd::MAX_WHOLE))
     }
 
-    /// How a segment of `len` bytes is cut.
+    /// Returns the division of a segment of `len` bytes.
     #[must_use]
     pub fn division(&self, len: u64) -> Division {
         let whole = Division::Pieces { piece_len: self.max_piece_len(), context_len: 0 };
@@ -194,8 +207,8 @@ impl Codec {
     /// Compresses one piece of a segment that is divided into [`Division::Pieces`].
     ///
     /// # Errors
-    /// What the library says, which is that it has no memory; [`io::ErrorKind::Interrupted`] when `go_on` said no;
-    /// [`io::ErrorKind::InvalidInput`] for a codec that compresses nothing.
+    /// The error of the library, which runs out of memory; [`io::ErrorKind::Interrupted`] if
+    /// `go_on` returned false; [`io::ErrorKind::InvalidInput`] for [`Codec::NONE`].
     pub fn compress(&self, piece: Piece<'_>, go_on: GoOn<'_>) -> io::Result<Packed> {
         match self.kind {
             Kind::None => Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing is to be compressed")),
@@ -207,7 +220,8 @@ impl Codec {
         }
     }
 
-    /// Everything about the codec that can show in the bytes, the libraries among it.
+    /// Returns a text with everything about the codec that affects the bytes, including the
+    /// libraries.
     #[must_use]
     pub fn identity(&self) -> String {
         let libraries = LIBRARIES.map(|(name, version)| format!("{name} {version}"));

@@ -1,4 +1,4 @@
-//! How an archive can be compressed, as the kernel names it.
+//! The compressions of archives that the kernel supports.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ pub enum Compression {
     Gzip,
     /// bzip2.
     Bzip2,
-    /// The format that xz replaced, `.lzma`.
+    /// The `.lzma` format, the predecessor of xz.
     Lzma,
     /// xz.
     Xz,
     /// The format of `lzop`.
     Lzo,
-    /// The legacy format of `lz4 -l`. The kernel does not know the frame format.
+    /// The legacy format of `lz4 -l`. The kernel does not support the frame format.
     Lz4,
     /// zstd.
     Zstd,
@@ -26,11 +26,12 @@ impl Compression {
     pub const ALL: [Self; 7] =
         [Self::Gzip, Self::Bzip2, Self::Lzma, Self::Xz, Self::Lzo, Self::Lz4, Self::Zstd];
 
-    /// The compression that the kernel takes an archive of these first two bytes for. It looks at no more than two.
+    /// Returns the compression that the kernel detects from these first two bytes. The kernel
+    /// compares only two bytes.
     #[must_use]
     pub fn by_magic(start: [u8; 2]) -> Option<Self> {
         match start {
-            // 0o236 is an old magic of gzip, which the kernel still compares.
+            // 0x9e (0o236) is an old magic of gzip, which the kernel still compares.
             [0x1f, 0x8b | 0x9e] => Some(Self::Gzip),
             [0x42, 0x5a] => Some(Self::Bzip2),
             [0x5d, 0x00] => Some(Self::Lzma),
@@ -56,7 +57,7 @@ impl Compression {
         }
     }
 
-    /// The kernel's option that unpacks it (`usr/Kconfig`).
+    /// The kernel option that enables its decompressor (`usr/Kconfig`).
     #[must_use]
     pub fn kernel_option(self) -> &'static str {
         match self {

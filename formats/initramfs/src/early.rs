@@ -1,4 +1,4 @@
-//! The archive that the kernel searches before it unpacks anything, for microcode.
+//! The archive that the kernel searches for microcode before it unpacks anything.
 
 use image_tree::{Content, Kind, Tree};
 
@@ -6,10 +6,10 @@ use crate::error::{Error, Inexpressible};
 use crate::newc::{Header, S_IFDIR, S_IFREG};
 use crate::plan::emit::{Body, Emit};
 
-/// Files of an archive of its own that comes first, never compressed (`lib/earlycpio.c`). The kernel of the guest also
-/// unpacks them, as it does every archive.
+/// The files of a separate archive that comes first and is never compressed (`lib/earlycpio.c`).
+/// The kernel of the guest also unpacks it, like every archive.
 ///
-/// A virtual machine needs none of it: its microcode is the host's.
+/// A virtual machine does not need it: the microcode is loaded by the host.
 #[derive(Debug)]
 pub struct Early<'t, C> {
     /// The files in the order of the archive.
@@ -20,21 +20,21 @@ pub struct Early<'t, C> {
 #[derive(Debug)]
 struct EarlyFile<'t, C> {
     path: &'static str,
-    /// Its bytes are those of these, one after the other.
+    /// The contents whose concatenated bytes form the file.
     parts: Vec<&'t C>,
 }
 
-/// Where the kernel looks for microcode.
+/// The directory in which the kernel looks for microcode.
 const MICROCODE: &str = "kernel/x86/microcode";
 
 impl<C> Early<'_, C> {
-    /// No early archive.
+    /// Creates an empty set of files: there is no early archive.
     #[must_use]
     pub fn none() -> Self {
         Self { files: Vec::new() }
     }
 
-    /// Whether there is no early archive.
+    /// Returns true if there is no early archive.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
@@ -42,8 +42,9 @@ impl<C> Early<'_, C> {
 }
 
 impl<'t, C: Content> Early<'t, C> {
-    /// Microcode from files of the caller's: for each maker the files whose bytes are put one after the other, as the
-    /// loaders of both makers take them. No file is no microcode.
+    /// Creates an archive of microcode from contents of the caller. The contents for each vendor
+    /// are concatenated, as expected by the loaders of both vendors. If there are none for a
+    /// vendor, its file is omitted.
     #[must_use]
     pub fn microcode(intel: Vec<&'t C>, amd: Vec<&'t C>) -> Self {
         let files = [
@@ -53,10 +54,11 @@ impl<'t, C: Content> Early<'t, C> {
         Self { files: files.into_iter().filter(|file| !file.parts.is_empty()).collect() }
     }
 
-    /// Microcode from the tree's firmware: `intel-ucode/*` but for what ends in `.initramfs`, and
-    /// `amd-ucode/microcode_amd*.bin`, of `lib/firmware` or `usr/lib/firmware`, in the order of their names.
+    /// Creates an archive of microcode from the tree's firmware: `intel-ucode/*` except names that
+    /// end in `.initramfs`, and `amd-ucode/microcode_amd*.bin`, of `lib/firmware` or
+    /// `usr/lib/firmware`, in the order of their names.
     ///
-    /// Files that are compressed, or links, are passed over.
+    /// Compressed files and symbolic links are skipped.
     #[must_use]
     pub fn microcode_of(tree: &'t Tree<C>) -> Self {
         let intel = |name: &[u8]| {
@@ -68,7 +70,8 @@ impl<'t, C: Content> Early<'t, C> {
 
     /// Adds the files with their directories.
     pub(crate) fn emit(&self, emit: &mut Emit<'t, '_, C>) -> Result<(), Error> {
-        /// The kernel's loaders once handed the bytes to the processor where they were, which wants this much.
+        /// Older loaders of the kernel passed the bytes to the processor in place, which requires
+        /// this alignment.
         const ALIGN: u64 = 16;
         let mut c_ino = 0;
         for (end, _) in MICROCODE.match_indices('/').chain([(MICROCODE.len(), "")]) {

@@ -1,41 +1,41 @@
-//! Why a tree did not become an archive.
+//! Errors of planning an archive.
 
 use image_tree::{Device, Timestamp};
 use thiserror::Error;
 
 use crate::Options;
 
-/// Why an archive could not be planned.
+/// An error when planning an archive.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The archive cannot hold a file of the tree as it is.
+    /// The archive cannot represent a file of the tree.
     #[error("an initramfs cannot hold {}", .path.escape_ascii())]
     Inexpressible {
         /// The file's path in the tree.
         path: Vec<u8>,
-        /// Why.
+        /// The reason.
         #[source]
         reason: Inexpressible,
     },
-    /// The headers are to have sums, and there is none for a file.
+    /// Checksums were given, but not for this file.
     #[error("no sum is given for {}; give one for every regular file, or none at all", .path.escape_ascii())]
     NoChecksum {
         /// The file's path in the tree.
         path: Vec<u8>,
     },
-    /// An alignment outside its range.
+    /// The alignment is out of range.
     #[error("an alignment of {0} bytes is no power of two from 4 to 4096")]
     Alignment(u32),
-    /// A segment length outside its range.
+    /// The segment length is out of range.
     #[error("segments of {0} bytes are shorter than the least, {least} bytes", least = Options::MIN_SEGMENT_LEN)]
     SegmentLen(u64),
-    /// The lengths of the files add up to more than 64 bits.
+    /// The total length of the files exceeds 64 bits.
     #[error("the files have more than {} bytes together", u64::MAX)]
     TooLong,
 }
 
-/// What an archive cannot hold of one file.
+/// A reason why an archive cannot represent a file.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Inexpressible {
@@ -47,7 +47,7 @@ pub enum Inexpressible {
         /// The largest length in bytes.
         limit: u64,
     },
-    /// The kernel passes over a name that does not fit `PATH_MAX` with its NUL.
+    /// The kernel skips a name that does not fit in `PATH_MAX` with its NUL.
     #[error("the path has {len} bytes, the limit of the kernel is {limit}")]
     PathTooLong {
         /// The path's length in bytes, without a leading `/`.
@@ -55,10 +55,10 @@ pub enum Inexpressible {
         /// The largest length in bytes.
         limit: u64,
     },
-    /// A file named as the end of an archive is.
+    /// The file has the name that marks the end of an archive.
     #[error("the name marks the end of a cpio archive; remove or rename the file")]
     Trailer,
-    /// A time that `c_mtime` cannot say.
+    /// `c_mtime` cannot represent the time.
     #[error(
         "its mtime, {} s since 1970, is not within 0 to {} s; clamp times to fit", .time.seconds(), u32::MAX
     )]
@@ -66,7 +66,7 @@ pub enum Inexpressible {
         /// The time.
         time: Timestamp,
     },
-    /// A device number of more than 12 and 20 bits.
+    /// The device number has more than 12 bits (major) or 20 bits (minor).
     #[error("device number {}:{} does not fit: the limits of the kernel are 4095 and 1048575", .0.major, .0.minor)]
     Device(Device),
     /// `c_nlink` has 32 bits.

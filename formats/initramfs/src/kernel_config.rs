@@ -1,4 +1,4 @@
-//! What a kernel was built to unpack.
+//! The kernel configuration options that matter for an initramfs.
 
 mod embedded;
 
@@ -8,25 +8,25 @@ use thiserror::Error;
 
 use crate::Compression;
 
-/// The options of a kernel that decide what becomes of an initramfs.
+/// The options of a kernel that affect how it unpacks an initramfs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelConfig {
-    /// Each option that matters, and whether it is built in; nothing when nothing is known.
+    /// Maps each option to true if it is built in; empty if the configuration is unknown.
     options: BTreeMap<&'static str, bool>,
 }
 
-/// A text that is no kernel configuration.
+/// An error when reading a kernel configuration.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KernelConfigError {
-    /// There is no line of an option.
+    /// The text has no line with an option.
     #[error("the text has no line such as CONFIG_RD_GZIP=y, so it is no kernel configuration")]
     NotAConfig,
     /// A kernel's payload, or the configuration in it, cannot be unpacked.
     #[error("the kernel's {what} cannot be unpacked: {detail}")]
     Unpack {
-        /// What it is of the kernel.
+        /// The part of the kernel.
         what: &'static str,
-        /// Why.
+        /// The error of the decompressor.
         detail: String,
     },
 }
@@ -35,17 +35,17 @@ const BLK_DEV_INITRD: &str = "CONFIG_BLK_DEV_INITRD";
 const PRESERVE_MTIME: &str = "CONFIG_INITRAMFS_PRESERVE_MTIME";
 
 impl KernelConfig {
-    /// A kernel of which nothing is known.
+    /// Creates an unknown configuration.
     #[must_use]
     pub fn unknown() -> Self {
         Self::default()
     }
 
-    /// Reads a `.config`, as it lies at `/boot/config-*`: `CONFIG_NAME=y` and `# CONFIG_NAME is not set`. An option that is
-    /// not mentioned is not set, as its dependencies are not.
+    /// Parses a `.config`, such as `/boot/config-*`: `CONFIG_NAME=y` and `# CONFIG_NAME is not
+    /// set`. An option that is not mentioned is not set, because its dependencies are not met.
     ///
     /// # Errors
-    /// When there is no option in the text at all.
+    /// Returns an error if the text contains no option.
     pub fn parse(text: &[u8]) -> Result<Self, KernelConfigError> {
         let mut options: BTreeMap<&'static str, bool> = names().map(|name| (name, false)).collect();
         let mut lines = 0u64;
@@ -64,31 +64,32 @@ impl KernelConfig {
         Ok(Self { options })
     }
 
-    /// Finds the configuration that a kernel carries when it was built with `CONFIG_IKCONFIG`: in a `vmlinux` or any other
-    /// file, in what a `bzImage` or an EFI zboot image has as its payload, or in all of a compressed file. None when there
-    /// is none.
+    /// Finds the configuration embedded in a kernel that was built with `CONFIG_IKCONFIG`: in a
+    /// `vmlinux` or any other file, in the payload of a `bzImage` or an EFI zboot image, or in a
+    /// compressed file. Returns `None` if there is no configuration.
     ///
-    /// A payload of more than 1 GiB is not looked into further.
+    /// Only the first GiB of a payload is searched.
     ///
     /// # Errors
-    /// When the payload or the configuration is broken.
+    /// Returns an error if the payload or the configuration is corrupt.
     pub fn of_kernel(kernel: &[u8]) -> Result<Option<Self>, KernelConfigError> {
         embedded::find(kernel)?.map(|text| Self::parse(&text)).transpose()
     }
 
-    /// Whether the kernel unpacks that, if it is known.
+    /// Returns true if the kernel supports the compression, and `None` if that is unknown.
     #[must_use]
     pub fn unpacks(&self, compression: Compression) -> Option<bool> {
         self.option(compression.kernel_option())
     }
 
-    /// Whether the kernel takes an initramfs from a boot loader at all, if it is known.
+    /// Returns true if the kernel supports an initramfs from a boot loader, and `None` if that is
+    /// unknown.
     #[must_use]
     pub fn takes_initrd(&self) -> Option<bool> {
         self.option(BLK_DEV_INITRD)
     }
 
-    /// Whether files keep their times, if it is known.
+    /// Returns true if the kernel preserves the mtime of files, and `None` if that is unknown.
     #[must_use]
     pub fn keeps_mtime(&self) -> Option<bool> {
         self.option(PRESERVE_MTIME)

@@ -1,4 +1,4 @@
-//! The planned archive as an image, and its segments as images of their own.
+//! The planned archive and its segments as images.
 
 use std::ops::Range;
 
@@ -9,9 +9,10 @@ use crate::Lost;
 #[cfg(doc)]
 use crate::Options;
 
-/// A planned archive: every byte has its place, none is written yet.
+/// A planned archive: the offset of every byte is known, and no byte has been written.
 ///
-/// As an [`Image`] it is the whole, uncompressed. [`Layout::segments`] gives the pieces that a compressor takes one by one.
+/// As an [`Image`] it is the whole uncompressed archive. [`Layout::segments`] returns the units for
+/// a compressor.
 #[derive(Debug)]
 pub struct Layout<'t, C> {
     /// Headers, names, symlink targets and padding, in the order of the archive.
@@ -28,13 +29,13 @@ pub struct Layout<'t, C> {
 pub(crate) enum Piece<'t, C> {
     /// A range of [`Layout::bytes`].
     Bytes(Range<usize>),
-    /// Padding of a name that aligns what follows.
+    /// Padding of a name that aligns the data after it.
     Zeros(u64),
-    /// A whole file.
+    /// The content of a whole file.
     Content(&'t C),
 }
 
-/// One segment: which pieces, and which bytes of the whole.
+/// One segment: the range of its pieces, and of its bytes in the archive.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) storage: Storage,
@@ -42,40 +43,42 @@ pub(crate) struct Record {
     pub(crate) range: Range<u64>,
 }
 
-/// How the bytes of a segment are to be stored.
+/// The storage of the bytes of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// As they are.
+    /// Uncompressed.
     Plain,
-    /// Compressed, if anything is.
+    /// Compressed, unless the archive is not compressed at all.
     Compressed,
 }
 
-/// What an archive holds.
+/// A summary of the contents of an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Names, the root's `.` among them, without the early archive and the ends of archives. Directories of files that are
-    /// compressed and of files that are not count twice.
+    /// The number of names, including the root's `.`, without the early archive and the trailers.
+    /// Directories of both already compressed and other files count twice.
     pub entries: u64,
-    /// Files, each counted once whatever its names.
+    /// The number of files, independent of the number of their names.
     pub inodes: u32,
-    /// Bytes of all files' data.
+    /// The total length of the data of all files, in bytes.
     pub data_bytes: u64,
-    /// Long files that could not be aligned, because their names would have been longer than `PATH_MAX` with the padding.
+    /// The number of long files that could not be aligned, because their names would have been
+    /// longer than `PATH_MAX` with the padding.
     pub unaligned: u64,
 }
 
 impl<'t, C> Layout<'t, C> {
-    /// The segments in order: they cover the whole, and each ends where an entry ends. Plain ones come first.
+    /// The segments in order: they cover the archive, and each ends at the end of an entry. Plain
+    /// ones come first.
     ///
-    /// They depend on the tree and the options alone. A segment may be longer than [`Options::segment_len`] by far when
-    /// one file is: then that file and its header are all there is in it, but
-    /// for the end of the archive in the last.
+    /// They depend only on the tree and the options. A segment may be much longer than
+    /// [`Options::segment_len`] if one file is: it then consists of that file and its header only,
+    /// except for the trailer in the last segment.
     pub fn segments(&self) -> impl ExactSizeIterator<Item = Segment<'_, 't, C>> + use<'_, 't, C> {
         self.segments.iter().map(|record| Segment { layout: self, record })
     }
 
-    /// What the archive cannot say of the tree's files, in the order of the walk.
+    /// The metadata that the archive cannot represent, in the order of the walk.
     #[must_use]
     pub fn lost(&self) -> &[Lost] {
         &self.lost
@@ -113,7 +116,7 @@ impl<C: Content> Image<C> for Layout<'_, C> {
     }
 }
 
-/// Consecutive entries of an archive, as an image of their own.
+/// Consecutive entries of an archive as a separate image.
 #[derive(Debug)]
 pub struct Segment<'l, 't, C> {
     layout: &'l Layout<'t, C>,
@@ -121,13 +124,13 @@ pub struct Segment<'l, 't, C> {
 }
 
 impl<C> Segment<'_, '_, C> {
-    /// How its bytes are to be stored.
+    /// The storage of its bytes.
     #[must_use]
     pub fn storage(&self) -> Storage {
         self.record.storage
     }
 
-    /// Which bytes of the whole it has, when nothing is compressed. Both ends are multiples of 4.
+    /// The range of its bytes in the uncompressed archive. Both ends are multiples of 4.
     #[must_use]
     pub fn range(&self) -> Range<u64> {
         self.record.range.clone()
@@ -144,7 +147,7 @@ impl<C: Content> Image<C> for Segment<'_, '_, C> {
     }
 }
 
-// References copy whatever `C` is; a derive would ask for `C: Copy`.
+// References are `Copy` for any `C`; a derive would require `C: Copy`.
 impl<C> Clone for Segment<'_, '_, C> {
     fn clone(&self) -> Self {
         *self

@@ -1,10 +1,12 @@
-//! initramfs archives from a file tree: a pure, deterministic `find | cpio -H newc`, and the kernel's own rules.
+//! initramfs archives from a file tree: a pure, deterministic `find | cpio -H newc`, and a check by
+//! the kernel's rules.
 //!
-//! [`plan`] takes a [`Tree`](image_tree::Tree) and [`Options`] and gives a [`Layout`]: every byte of the archive has its
-//! place, and none has been written. The layout is an [`Image`](image_runs::Image) of the uncompressed whole, and has
-//! [`segments`](Layout::segments) that can be compressed one by one, by as many threads as there are: a kernel takes
-//! members one after the other, as long as each ends where an entry ends. [`check`](mod@check) says of any initramfs
-//! whether a kernel takes it.
+//! [`plan`] takes a [`Tree`](image_tree::Tree) and [`Options`] and returns a [`Layout`]: the offset
+//! of every byte of the archive is known, and no byte has been written. The layout is an
+//! [`Image`](image_runs::Image) of the uncompressed archive, and has [`segments`](Layout::segments)
+//! that can be compressed independently, by any number of threads: a kernel accepts consecutive
+//! members, as long as each ends at the end of an entry. [`check`](mod@check) reports whether a
+//! kernel accepts an initramfs.
 //!
 //! ```text
 //!          plain                      plain                             compressed
@@ -16,25 +18,26 @@
 //! entry    header of 110 bytes ┼ name, NUL ┼ zeros to 4 ┼ data ┼ zeros to 4
 //! ```
 //!
-//! Every number is in hexadecimal digits, so there is no order of bytes. The format is that of
+//! Every number is in hexadecimal digits, so there is no byte order. The format is described in
 //! `Documentation/driver-api/early-userspace/buffer-format.rst` in the kernel.
 //!
-//! # What is made
+//! # Archive contents
 //!
-//! Names are bytes, without a leading `/`; the root directory is `.`, parents come before children and siblings in the order
-//! of their bytes. What is compressed already has an archive of its own, in which the directories above it come too. Files are
-//! numbered from 1 in the order of the walk. Hard links share a number, and the last of them has
-//! the data, as GNU cpio and libarchive write it. The end of an archive is padded to 4 bytes, as the kernel needs, and not to
-//! the blocks of tapes, but where another archive follows that is not compressed.
+//! Names are bytes, without a leading `/`; the root directory is `.`, parents come before children
+//! and siblings are in byte order. Files that are already compressed are in a separate archive,
+//! which also contains their parent directories. Inodes are numbered from 1 in the order of the
+//! walk. Hard links share a number, and the last of them has the data, as GNU cpio and libarchive
+//! write it. The end of an archive is padded to 4 bytes, as the kernel requires, and not to tape
+//! blocks, unless another uncompressed archive follows.
 //!
-//! A time before 1970 or after 2106, a file of 4 GiB, a path of 4096 bytes and a device number of more than 12 and 20 bits are
-//! errors: whoever wants other times clamps them in the tree. What the format has no place for in a file that is otherwise
-//! there is in [`Layout::lost`].
+//! A time before 1970 or after 2106, a file of 4 GiB, a path of 4096 bytes and a device number of
+//! more than 12 and 20 bits are errors: a caller that wants to clamp times does so in the tree.
+//! Metadata that the format cannot represent is listed in [`Layout::lost`].
 //!
 //! # Same tree, same bytes
 //!
-//! Nothing but the arguments decides the bytes: there is no clock, no chance, no environment and no thread in this crate. How
-//! bytes are laid out is part of this crate's version.
+//! The bytes depend only on the arguments: this crate uses no clock, no randomness, no environment
+//! and no threads. The byte layout is part of the version of this crate.
 //!
 //! # Example
 //!

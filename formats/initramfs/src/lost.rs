@@ -1,33 +1,34 @@
-//! What an archive cannot say of a file, and a program might miss.
+//! Metadata that an archive cannot represent, and programs may need.
 
 use std::fmt;
 
 use image_tree::XattrName;
 
-/// Something of a file that the archive does not hold. The file is there all the same.
+/// Metadata of a file that the archive does not contain. The file itself is in the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// The file's path in the tree: its first, when it has several.
+    /// The path of the file in the tree: the first, if it has several.
     pub path: Vec<u8>,
-    /// What is lost.
+    /// The lost metadata.
     pub what: LostMetadata,
 }
 
-/// What is lost of a file.
+/// The kind of lost metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LostMetadata {
-    /// `security.capability`: the program has no privilege of its own in the guest.
+    /// `security.capability`: the program does not get its capabilities in the guest.
     Capabilities,
-    /// `security.selinux`: the guest labels the file as its policy says.
+    /// `security.selinux`: the guest labels the file according to its policy.
     SelinuxLabel,
     /// `system.posix_acl_access` or `system.posix_acl_default`.
     Acl(XattrName),
     /// Any other extended attribute.
     Xattr(XattrName),
-    /// The fraction of a second of its mtime.
+    /// The fractional seconds of the mtime, in nanoseconds.
     Nanoseconds(u32),
-    /// That this many names are one symlink: the kernel makes one of each.
+    /// The hard links of a symlink with this many names: the kernel creates a separate symlink for
+    /// each.
     SymlinkNames(u64),
 }
 

@@ -1,4 +1,4 @@
-//! The header of an entry: what its 110 bytes are.
+//! The header of an entry: 110 bytes.
 //!
 //! ```text
 //! 0        6       14       22      30      38        46        54           62 …
@@ -8,22 +8,23 @@
 //!          … ┼ c_devmajor ┼ c_devminor ┼ c_rdevmajor ┼ c_rdevminor ┼ c_namesize ┼ c_check ┤
 //! ```
 //!
-//! `c_magic` is `070701`, or `070702` when `c_check` counts; every other field is eight hexadecimal digits. Then comes the
-//! name with its NUL, zeros up to a multiple of 4 bytes, the data, and zeros up to a multiple of 4 bytes again. The kernel
-//! describes it in `Documentation/driver-api/early-userspace/buffer-format.rst`.
+//! `c_magic` is `070701`, or `070702` if `c_check` is used; every other field is eight hexadecimal
+//! digits. Then comes the name with its NUL, zeros up to a multiple of 4 bytes, the data, and zeros
+//! up to a multiple of 4 bytes again. The kernel describes it in
+//! `Documentation/driver-api/early-userspace/buffer-format.rst`.
 
 use zerocopy::{FromBytes, IntoBytes, transmute};
 
-/// Bytes of a header.
+/// The length of a header, in bytes.
 pub(crate) const HEADER_LEN: usize = 110;
 
-/// The longest name, in bytes with its NUL: the kernel passes over an entry of a longer one.
+/// The longest name, in bytes with its NUL: the kernel skips an entry with a longer one.
 pub(crate) const PATH_MAX: u32 = 4096;
 
 /// The name that ends an archive.
 pub(crate) const TRAILER: &[u8] = b"TRAILER!!!";
 
-/// What every part of an entry is padded to, in bytes.
+/// The alignment of every part of an entry, in bytes.
 pub(crate) const PADDED_TO: u64 = 4;
 
 /// `S_IFMT` of `c_mode`.
@@ -32,7 +33,7 @@ pub(crate) const S_IFMT: u32 = 0o170_000;
 pub(crate) const S_IFREG: u32 = 0o100_000;
 /// A directory.
 pub(crate) const S_IFDIR: u32 = 0o040_000;
-/// A symbolic link, whose data is its target.
+/// A symbolic link, which has its target as data.
 pub(crate) const S_IFLNK: u32 = 0o120_000;
 /// A character device.
 pub(crate) const S_IFCHR: u32 = 0o020_000;
@@ -43,12 +44,12 @@ pub(crate) const S_IFIFO: u32 = 0o010_000;
 /// A socket.
 pub(crate) const S_IFSOCK: u32 = 0o140_000;
 
-/// The fields in their order, but for `c_magic`. In memory they are numbers, which a header has as text.
+/// The fields in their order, except `c_magic`. They are numbers in memory, and text in a header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes)]
 #[repr(C)]
 pub(crate) struct Header {
-    /// Which file: entries of one number, and of one `c_devmajor` and `c_devminor`, are names of one file when
-    /// `c_nlink` is more than 1.
+    /// The inode number: entries with equal `c_ino`, `c_devmajor` and `c_devminor` are hard links
+    /// if `c_nlink` is more than 1.
     pub(crate) c_ino: u32,
     /// `st_mode`: type and permissions.
     pub(crate) c_mode: u32,
@@ -56,27 +57,27 @@ pub(crate) struct Header {
     pub(crate) c_uid: u32,
     /// Group.
     pub(crate) c_gid: u32,
-    /// How many names the file has.
+    /// The number of names of the file.
     pub(crate) c_nlink: u32,
     /// Seconds since 1970.
     pub(crate) c_mtime: u32,
-    /// Bytes of data.
+    /// The length of the data, in bytes.
     pub(crate) c_filesize: u32,
-    /// The device that the file was on.
+    /// The number of the device that contained the file.
     pub(crate) c_devmajor: u32,
-    /// The device that the file was on.
+    /// The number of the device that contained the file.
     pub(crate) c_devminor: u32,
-    /// Of a device file.
+    /// The number of a device file.
     pub(crate) c_rdevmajor: u32,
-    /// Of a device file.
+    /// The number of a device file.
     pub(crate) c_rdevminor: u32,
-    /// Bytes of the name with its NUL.
+    /// The length of the name with its NUL, in bytes.
     pub(crate) c_namesize: u32,
-    /// The sum of the bytes of data, modulo 2³², when the magic is `070702`.
+    /// The sum of the bytes of data, modulo 2³², if the magic is `070702`.
     pub(crate) c_check: u32,
 }
 
-/// The first six bytes of a header.
+/// The magic: the first six bytes of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Magic {
     /// `070701`.
@@ -85,12 +86,12 @@ pub(crate) enum Magic {
     Crc,
 }
 
-/// Why bytes are no header.
+/// An error in the bytes of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotAHeader {
-    /// The first six bytes are no magic.
+    /// The first six bytes are not a magic.
     Magic,
-    /// A byte of a field is no hexadecimal digit: where in the header.
+    /// A byte of a field is not a hexadecimal digit; the value is its offset in the header.
     Digit(usize),
 }
 
@@ -140,7 +141,7 @@ impl Header {
     }
 }
 
-/// How many zeros follow what is `len` bytes long or ends there.
+/// Returns the number of zero bytes that pad a part that ends at `len`.
 pub(crate) fn padding(len: u64) -> u64 {
     len.wrapping_neg() % PADDED_TO
 }
@@ -149,7 +150,8 @@ pub(crate) fn padding(len: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// The end of an archive as GNU cpio 2.13 writes it, without the zeros that fill its last block.
+    /// The end of an archive as written by GNU cpio 2.13, without the zeros that fill its last
+    /// block.
     const GNU_TRAILER: &[u8] = b"07070100000000000000000000000000000000000000010000000000000000\
         000000000000000000000000000000000000000B00000000TRAILER!!!\0\0\0\0";
 

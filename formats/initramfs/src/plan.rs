@@ -1,4 +1,4 @@
-//! Where everything goes, decided before a byte of it is written or read.
+//! Planning: the layout is decided before any byte is read or written.
 
 pub(crate) mod emit;
 pub(crate) mod entries;
@@ -14,12 +14,14 @@ use emit::Emit;
 use entries::Entries;
 use segments::Cutter;
 
-/// Plans an archive that holds `tree`. It reads no file, and gives the same layout for the same tree and options.
+/// Plans an archive of `tree`. It reads no file, and returns the same layout for the same tree and
+/// options.
 ///
-/// `early` comes before it in an archive of its own.
+/// `early` becomes a separate archive before it.
 ///
 /// # Errors
-/// When the archive cannot hold a file of the tree, or the options are not within their ranges.
+/// Returns an error if the archive cannot represent a file of the tree, or an option is out of
+/// range.
 pub fn plan<'t, C: Content>(
     tree: &'t Tree<C>,
     early: &Early<'t, C>,
@@ -28,7 +30,7 @@ pub fn plan<'t, C: Content>(
     check(options)?;
     let entries = entries::list(tree, options)?;
     let mut emit = Emit::new(u64::from(options.align));
-    // Nobody gives sums of the early files.
+    // There are no checksums for the early files.
     emit_early(early, &mut emit)?;
     emit.sum_up(options.checksums.as_ref());
     emit_stored(tree, &entries, &mut emit)?;
@@ -64,8 +66,8 @@ fn emit_early<'t, C: Content>(early: &Early<'t, C>, emit: &mut Emit<'t, '_, C>) 
     Ok(())
 }
 
-/// What is compressed already, with its parent directories. It is an archive of its own when others follow, so that
-/// readers which look for the end of what is not compressed find it.
+/// Adds the files that are already compressed, with their parent directories. They form a separate
+/// archive if others follow, so that readers can find the end of the uncompressed part.
 fn emit_stored<'t, C: Content>(
     tree: &'t Tree<C>,
     entries: &Entries,

@@ -1,4 +1,4 @@
-//! Entries, by the rules of `init/initramfs.c`.
+//! Checks of entries by the rules of `init/initramfs.c`.
 
 use std::collections::BTreeMap;
 
@@ -13,26 +13,26 @@ use crate::newc::{
     S_IFREG, S_IFSOCK, TRAILER, padding,
 };
 
-/// Where the kernel looks for microcode before anything is unpacked.
+/// The directory in which the kernel looks for microcode before unpacking anything.
 const MICROCODE: &[u8] = b"kernel/x86/microcode/";
 
-/// What the kernel would have unpacked so far, and what was found about it.
+/// The state that the kernel would have after unpacking the entries so far, and the findings.
 #[derive(Debug)]
 pub(super) struct Entries {
     pub(super) report: Report,
     names: Names,
     links: BTreeMap<LinkKey, Link>,
-    /// How many more links there is room for.
+    /// The remaining memory for links, in bytes.
     links_room: usize,
     keeps_mtime: bool,
-    /// Whether nothing compressed has come yet: up to there the kernel looks for microcode.
+    /// True until the first compressed member: the kernel looks for microcode only before it.
     early: bool,
 }
 
 /// `c_devmajor`, `c_devminor`, `c_ino`.
 type LinkKey = (u32, u32, u32);
 
-/// What is known of a file with several names.
+/// The state of a file with several names.
 #[derive(Debug)]
 struct Link {
     names: u32,
@@ -42,7 +42,7 @@ struct Link {
     path: Vec<u8>,
 }
 
-/// An entry while it is read.
+/// An entry being read.
 struct Entry {
     magic: Magic,
     header: Header,
@@ -62,7 +62,7 @@ impl Entries {
         }
     }
 
-    /// Reads every entry of what a member unpacks to.
+    /// Reads every entry of an unpacked member.
     pub(super) fn member(&mut self, stream: &mut Stream<'_>) -> Result<(), Stop> {
         self.early = false;
         while let Some(next) = stream.skip_zeros()? {
@@ -115,7 +115,7 @@ impl Entries {
         self.named(stream, &Entry { magic, header, place, path })
     }
 
-    /// What must still be said at the end of everything.
+    /// Adds the findings that are known only at the end.
     pub(super) fn finish(&mut self) {
         self.end_of_archive();
         if !self.names.has_file(b"init") {
@@ -137,7 +137,7 @@ impl Entries {
         self.report.add(Finding { rule, severity, offset, unpacked_offset, path, detail });
     }
 
-    /// Adds a finding behind which nothing can be looked at.
+    /// Adds a finding after which nothing more can be checked.
     pub(super) fn stop<T>(
         &mut self,
         rule: Rule,
@@ -149,7 +149,7 @@ impl Entries {
         Err(Stop::Found)
     }
 
-    /// Reads what follows a name.
+    /// Reads the part of an entry after its name.
     fn named(&mut self, stream: &mut Stream<'_>, entry: &Entry) -> Result<(), Stop> {
         self.look_at_name(entry);
         let len = u64::from(entry.header.c_filesize);
@@ -234,7 +234,7 @@ impl Entries {
             self.found(Rule::Microcode, entry.place, Some(entry.path.clone()), detail);
         }
         if !self.keeps_mtime && entry.header.c_mtime > 0 {
-            // Once is enough.
+            // Report it only once.
             self.keeps_mtime = true;
             let detail =
                 "files get the time of the boot, as the kernel lacks CONFIG_INITRAMFS_PRESERVE_MTIME";
@@ -242,7 +242,7 @@ impl Entries {
         }
     }
 
-    /// Makes a file in the tree of names.
+    /// Creates a file in the tree of names.
     fn make(&mut self, entry: &Entry, what: What) {
         let (rule, detail) = match self.names.make(&entry.path, what) {
             Made::New | Made::Untracked => return,
@@ -258,7 +258,7 @@ impl Entries {
 
     /// Counts a name of a file that has several.
     fn link(&mut self, entry: &Entry) {
-        /// What the table has for each, besides the path.
+        /// The approximate memory of a link in addition to its path, in bytes.
         const LINK: usize = 128;
         let Header { c_ino, c_devmajor, c_devminor, c_nlink, c_filesize, .. } = entry.header;
         if c_nlink < 2 {
@@ -280,7 +280,7 @@ impl Entries {
         link.data |= c_filesize > 0;
     }
 
-    /// What the kernel forgets at the end of an archive.
+    /// Ends an archive, after which the kernel no longer tracks hard links.
     fn end_of_archive(&mut self) {
         for link in std::mem::take(&mut self.links).into_values() {
             if link.names < link.c_nlink && !link.data {
@@ -293,7 +293,7 @@ impl Entries {
         }
     }
 
-    /// Passes over bytes that must be there.
+    /// Skips bytes that must exist.
     fn rest(
         &mut self,
         stream: &mut Stream<'_>,

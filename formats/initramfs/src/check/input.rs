@@ -1,17 +1,18 @@
-//! The initramfs as it is read: with a position, and a look at what comes next.
+//! The input: a reader with a position and lookahead.
 
 use std::io::{self, BufRead, Read};
 
-/// How much is looked at ahead, in bytes.
+/// The maximum lookahead, in bytes.
 const BUFFER: usize = 1 << 16;
 
-/// A reader that knows where it is, and keeps an error of what it reads from apart from those of decompressors.
+/// A reader with a position, which keeps errors of the underlying reader apart from those of
+/// decompressors.
 pub(super) struct Input<'r> {
     reader: &'r mut dyn Read,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// Where `buffer[start]` is in the initramfs.
+    /// The offset of `buffer[start]` in the initramfs.
     position: u64,
     error: Option<io::Error>,
 }
@@ -21,17 +22,17 @@ impl<'r> Input<'r> {
         Self { reader, buffer: vec![0; BUFFER], start: 0, end: 0, position: 0, error: None }
     }
 
-    /// Where the next byte is in the initramfs.
+    /// Returns the offset of the next byte in the initramfs.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// The error of the reader, if it was one that ended what a decompressor did.
+    /// Returns the error of the underlying reader, if one occurred.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
 
-    /// The next `len` bytes, or fewer at the end, without passing over them.
+    /// Returns the next `len` bytes, or fewer at the end, without consuming them.
     pub(super) fn peek(&mut self, len: usize) -> io::Result<&[u8]> {
         debug_assert!(len <= BUFFER);
         if self.end - self.start < len {
@@ -47,7 +48,7 @@ impl<'r> Input<'r> {
         Ok(&self.buffer[self.start..self.end.min(self.start + len)])
     }
 
-    /// Reads behind what is in the buffer, and says how much.
+    /// Reads more bytes into the buffer, and returns their number.
     fn more(&mut self) -> io::Result<usize> {
         loop {
             match self.reader.read(&mut self.buffer[self.end..]) {
@@ -57,7 +58,7 @@ impl<'r> Input<'r> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    // Decompressors pass errors on as they like, so the error itself waits here.
+                    // Decompressors may convert errors, so the original error is kept here.
                     let kind = error.kind();
                     self.error = Some(error);
                     return Err(kind.into());

@@ -4,8 +4,8 @@
 //! 0x184C2102 ┼ length of a chunk ┼ chunk ┼ length ┼ chunk … ┼ end of input, fewer than 4 bytes, or 4 zeros
 //! ```
 //!
-//! Numbers are little-endian. Each chunk is one block of lz4 that unpacks to at most 8 MiB. The magic may come again
-//! wherever a length may.
+//! Numbers are little-endian. Each chunk is one lz4 block that unpacks to at most 8 MiB. The magic
+//! may occur again in the place of any length.
 
 use std::io::{self, BufRead, Read};
 
@@ -13,29 +13,29 @@ use super::input::Input;
 
 const MAGIC: [u8; 4] = 0x184c_2102u32.to_le_bytes();
 
-/// The most bytes that a chunk unpacks to.
+/// The maximum number of bytes that a chunk unpacks to.
 const CHUNK: usize = 8 << 20;
 
-/// The longest that a chunk can be: what does not compress grows by this much.
+/// The maximum compressed length of a chunk, in bytes: incompressible data grows by this much.
 const MAX_COMPRESSED: usize = CHUNK + CHUNK / 255 + 16;
 
-/// A decoder of everything that the kernel takes for one member.
+/// A decoder of everything that the kernel treats as one member.
 pub(crate) struct Lz4<R> {
     input: R,
     chunk: Vec<u8>,
     out: Vec<u8>,
-    /// Which bytes of `out` were not read yet.
+    /// The offset of the first unread byte of `out`.
     next: usize,
     begun: bool,
     ended: bool,
     followed_at: Option<u64>,
 }
 
-/// What the decoder reads from.
+/// An input of the decoder, with lookahead.
 pub(crate) trait Ahead: BufRead {
-    /// The next 4 bytes, or fewer at the end.
+    /// Returns the next 4 bytes, or fewer at the end, without consuming them.
     fn next_word(&mut self) -> io::Result<Vec<u8>>;
-    /// Where they are.
+    /// Returns their offset.
     fn at(&self) -> u64;
 }
 
@@ -72,12 +72,12 @@ impl<R: Ahead> Lz4<R> {
         }
     }
 
-    /// Where something else follows, if that is why a chunk could not be unpacked.
+    /// Returns the offset of other data after the chunks, if it was the cause of an error.
     pub(crate) fn followed_at(&self) -> Option<u64> {
         self.followed_at
     }
 
-    /// Unpacks the next chunk; none at the end.
+    /// Unpacks the next chunk; returns false at the end.
     fn chunk(&mut self) -> io::Result<bool> {
         loop {
             let word = self.input.next_word()?;
@@ -90,7 +90,7 @@ impl<R: Ahead> Lz4<R> {
             if !self.begun {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the magic of lz4 is not whole"));
             }
-            // The zeros are left to whoever reads on.
+            // The zeros are left to the next reader.
             if word == [0; 4] {
                 return Ok(false);
             }
@@ -125,7 +125,7 @@ impl<R: Ahead> Lz4<R> {
     }
 }
 
-/// Whether these bytes may begin an archive, or something compressed.
+/// Returns true if these bytes may begin an archive or compressed data.
 fn begins_something(word: [u8; 4]) -> bool {
     word == *b"0707"
         || word[..3] == [0x1f, 0x8b, 8]

@@ -1,4 +1,4 @@
-//! What an initramfs is made of: archives, compressed members, and zeros between them.
+//! The parts of an initramfs: archives, compressed members, and zeros between them.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -14,18 +14,18 @@ use super::stream::{Stop, Stream};
 use super::{xz, zstd};
 use crate::{Compression, KernelConfig};
 
-/// How much of what is unpacked is read at a time, in bytes.
+/// The read size for unpacked bytes, in bytes.
 const STEP: usize = 1 << 16;
 
-/// What a decompressor gives, up to a limit.
+/// A reader of a decompressor's output, up to a limit.
 struct Limited<R> {
     reader: R,
     left: u64,
-    /// Whether there was more.
+    /// True if there was more output.
     more: bool,
 }
 
-/// Reads everything.
+/// Reads the whole initramfs.
 pub(super) fn read(
     input: &mut Input<'_>,
     kernel: &KernelConfig,
@@ -71,7 +71,7 @@ pub(super) fn read(
     }
 }
 
-/// Which compression begins with these bytes.
+/// Returns the compression that begins with these bytes.
 fn recognise(start: &[u8], position: u64, entries: &mut Entries) -> Result<Compression, Stop> {
     let place = (position, None);
     if start.starts_with(b"0707") {
@@ -97,7 +97,7 @@ fn recognise(start: &[u8], position: u64, entries: &mut Entries) -> Result<Compr
     )
 }
 
-/// Reads a compressed member and says how many bytes may still be unpacked.
+/// Reads a compressed member and returns how many more bytes may be unpacked.
 fn member(
     input: &mut Input<'_>,
     compression: Compression,
@@ -126,7 +126,7 @@ fn member(
     }
 }
 
-/// Reads what a decoder gives, entry by entry, to its end.
+/// Reads the output of a decoder, entry by entry, to its end.
 fn unpack(decoder: impl Read, start: u64, left: u64, entries: &mut Entries) -> Result<u64, Stop> {
     let mut limited = Limited { reader: decoder, left, more: false };
     let mut reader = BufReader::with_capacity(STEP, &mut limited);
@@ -149,7 +149,8 @@ fn unpack(decoder: impl Read, start: u64, left: u64, entries: &mut Entries) -> R
     }
 }
 
-/// An error of a decompressor. If it was the reader's own, nobody looks at the report.
+/// Reports an error of a decompressor. If it is one of the underlying reader, the report is
+/// discarded.
 fn broken<T>(error: &io::Error, start: u64, unpacked: u64, entries: &mut Entries) -> Result<T, Stop> {
     let detail = format!("it cannot be decompressed: {error}");
     entries.stop(Rule::Corrupt, (start, Some(unpacked)), None, detail)
@@ -175,7 +176,7 @@ fn gzip(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries) -> 
     Ok(left)
 }
 
-/// RFC 1952, section 2.3, as far as the kernel reads it.
+/// Checks a gzip header (RFC 1952, section 2.3) as far as the kernel supports it.
 fn gzip_header(input: &mut Input<'_>, start: u64, entries: &mut Entries) -> Result<(), Stop> {
     const FHCRC: u8 = 2;
     const FEXTRA: u8 = 4;
@@ -217,7 +218,7 @@ fn lz4(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries) -> R
     let result = unpack_lz4(&mut decoder, start, left, entries);
     match (decoder.followed_at(), result) {
         (Some(at), Err(Stop::Found)) => {
-            // What was found is that data is corrupt, or an entry cut short; this is why.
+            // The finding so far is corrupt data or a truncated entry; this is the cause.
             let detail = "something follows lz4 that is no chunk; put at least 4 bytes of zeros between them";
             entries.found(Rule::Lz4Followed, (at, None), None, detail.to_owned());
             Err(Stop::Found)
@@ -235,7 +236,7 @@ fn unpack_lz4(
     unpack(decoder, start, left, entries)
 }
 
-/// A reader whose bytes are summed up.
+/// A reader that computes the CRC-32 of its bytes.
 struct Summed<'c, R> {
     reader: R,
     crc: &'c mut Crc,

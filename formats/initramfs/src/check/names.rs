@@ -1,44 +1,44 @@
-//! The paths that the kernel would have made so far, as far as their kinds matter.
+//! The paths that the kernel would have created so far, with the kinds of their files.
 
 use std::collections::BTreeMap;
 
-/// What an entry is going to be.
+/// The kind of file to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// A directory.
     Directory,
-    /// A symlink to that.
+    /// A symlink with this target.
     Symlink(Box<[u8]>),
     /// Anything else.
     File,
 }
 
-/// What came of making an entry.
+/// The result of creating an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
-    /// It is new, or a directory again.
+    /// It is new, or an existing directory.
     New,
-    /// It took the place of something.
+    /// It replaced another file.
     Replaced,
-    /// Nothing, as a directory above it is missing.
+    /// It was not created, because a parent directory is missing.
     NoParent,
-    /// Nothing, as there is a directory that is not empty.
+    /// It was not created, because a directory that is not empty exists at the path.
     FullDirectory,
-    /// Nothing, as a component is longer than a name can be.
+    /// It was not created, because a component is longer than a name can be.
     LongName,
-    /// Unknown, as too many paths were there to keep them all.
+    /// The result is unknown, because there were too many paths to track.
     Untracked,
 }
 
-/// A tree of nothing but names.
+/// A tree of names.
 #[derive(Debug)]
 pub(super) struct Names {
     nodes: Vec<Node>,
-    /// How many bytes may still be kept.
+    /// The remaining memory, in bytes.
     room: usize,
-    /// Whether something was not kept for want of room.
+    /// True if a path was not tracked because the memory limit was reached.
     full: bool,
-    /// How many components may still be looked up.
+    /// The number of components that may still be looked up.
     steps: u64,
 }
 
@@ -51,14 +51,15 @@ enum Node {
 
 const ROOT: usize = 0;
 
-/// The most links that one path may lead through, and the longest name.
+/// The maximum number of symlinks in the resolution of a path, and the maximum length of a name in
+/// bytes.
 const MAX_LINKS: u32 = 40;
 const NAME_MAX: usize = 255;
 
 impl Names {
-    /// What every kernel has made before: `/dev` and `/root`, of its built-in archive.
+    /// Creates a tree with the directories of the kernel's built-in archive: `/dev` and `/root`.
     ///
-    /// `room` is about how many bytes are kept in memory.
+    /// `room` is the approximate memory limit in bytes.
     pub(super) fn new(room: usize) -> Self {
         let nodes = vec![Node::Directory(BTreeMap::new())];
         let mut names = Self { nodes, room, full: false, steps: room as u64 };
@@ -67,13 +68,13 @@ impl Names {
         names
     }
 
-    /// Makes an entry as the kernel does.
+    /// Creates an entry as the kernel does.
     pub(super) fn make(&mut self, path: &[u8], what: What) -> Made {
         let mut components: Vec<&[u8]> = components(path).collect();
         if components.iter().any(|name| name.len() > NAME_MAX) {
             return Made::LongName;
         }
-        // `.`, `/` or nothing at all is the root, which is there.
+        // `.`, `/` and the empty path are the root, which exists.
         let name = match components.pop() {
             None if what == What::Directory => return Made::New,
             None => return Made::FullDirectory,
@@ -87,7 +88,7 @@ impl Names {
         }
     }
 
-    /// Whether there is something that is no directory, or may be.
+    /// Returns true if the path is that of a file other than a directory, or may be.
     pub(super) fn has_file(&mut self, path: &[u8]) -> bool {
         let components: Vec<&[u8]> = components(path).collect();
         let Some((name, above)) = components.split_last() else { return false };
@@ -128,9 +129,9 @@ impl Names {
         Made::Replaced
     }
 
-    /// Whether there is room for a node, which then is taken.
+    /// Reserves memory for a node and returns true, or returns false if the limit is reached.
     fn takes(&mut self, name_len: usize, what: &What) -> bool {
-        /// What the tables have for each.
+        /// The approximate memory of a node, in bytes.
         const NODE: usize = 96;
         let target_len = if let What::Symlink(target) = what { target.len() } else { 0 };
         match self.room.checked_sub(NODE + name_len + target_len) {
@@ -140,7 +141,7 @@ impl Names {
         !self.full
     }
 
-    /// The directory that components lead to, through symlinks too.
+    /// Resolves components to a directory, following symlinks.
     fn directory(&mut self, path: &[&[u8]]) -> Found {
         let mut here = ROOT;
         let mut above = Vec::new();

@@ -1,51 +1,52 @@
-//! What a check finds.
+//! The findings of a check.
 
 use std::fmt;
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What was found, in the order of the bytes: at most [`Report::MAX_FINDINGS`].
+    /// The findings in byte order: at most [`Report::MAX_FINDINGS`].
     pub findings: Vec<Finding>,
-    /// How many more there are.
+    /// The number of further findings.
     pub omitted: u64,
-    /// Entries that were read, the ends of archives not among them.
+    /// The number of entries read, without trailers.
     pub entries: u64,
-    /// Compressed members and uncompressed archives that were read.
+    /// The number of compressed members and uncompressed archives read.
     pub members: u64,
-    /// Bytes after everything is unpacked, as far as it was read.
+    /// The number of unpacked bytes, as far as the initramfs was read.
     pub unpacked_bytes: u64,
 }
 
-/// One thing that the kernel would not take, or that somebody may not have meant.
+/// A violation that the kernel would not accept, or that may be unintended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which rule it is about.
+    /// The violated rule.
     pub rule: Rule,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Where in the initramfs, in bytes. Of what is compressed, this is where the member begins.
+    /// The offset in the initramfs, in bytes; within compressed data, that of the start of the
+    /// member.
     pub offset: u64,
-    /// Where in what that member unpacks to, in bytes, if it is about that.
+    /// The offset in the unpacked data of the member, in bytes, if the finding is in it.
     pub unpacked_offset: Option<u64>,
-    /// The name of the entry it is about, as the archive has it.
+    /// The name of the entry concerned, as in the archive.
     pub path: Option<Vec<u8>>,
-    /// What is there, in words.
+    /// A description.
     pub detail: String,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The kernel unpacks it, but perhaps not to what was meant.
+    /// The kernel unpacks it, but perhaps not as intended.
     Warning,
-    /// The kernel stops there, or leaves a file out.
+    /// The kernel stops there, or omits a file.
     Error,
 }
 
 macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $rule:ident $name:literal $severity:ident,)+) => {
-        /// The rules, each with a name that stays.
+        /// The rules, each with a stable name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Rule {
@@ -64,7 +65,7 @@ macro_rules! rules {
                 }
             }
 
-            /// How bad it is to break it.
+            /// The severity of a violation.
             #[must_use]
             pub fn severity(self) -> Severity {
                 match self {
@@ -76,87 +77,96 @@ macro_rules! rules {
 }
 
 rules! {
-    /// The kernel is built to unpack what is there: `CONFIG_BLK_DEV_INITRD` and the `CONFIG_RD_` option.
+    /// The kernel is built with the options that it needs: `CONFIG_BLK_DEV_INITRD` and the
+    /// `CONFIG_RD_` option.
     Configured "configured" Error,
     /// An uncompressed archive begins at a multiple of 4 bytes.
     Alignment "alignment" Error,
-    /// What is not compressed begins with `0707`, and what is with the magic of a compression.
+    /// An uncompressed archive begins with `0707`, and a compressed member with the magic of a
+    /// compression.
     Magic "magic" Error,
-    /// zstd's skippable frames are no frames for the kernel: those of pzstd, and of the seekable format.
+    /// There are no skippable frames of zstd, as written by pzstd and in the seekable format: the
+    /// kernel does not support them.
     ZstdSkippable "zstd-skippable" Error,
-    /// A zstd frame needs no window of more than 128 MiB.
+    /// A zstd frame does not need a window of more than 128 MiB.
     ZstdWindow "zstd-window" Error,
-    /// A zstd frame needs no dictionary.
+    /// A zstd frame does not need a dictionary.
     ZstdDictionary "zstd-dictionary" Error,
-    /// lz4 comes in its legacy format, `lz4 -l`.
+    /// lz4 is in its legacy format, `lz4 -l`.
     Lz4Frame "lz4-frame" Error,
     /// lz4 is followed by nothing, more lz4, or at least 4 bytes of zeros.
     Lz4Followed "lz4-followed" Error,
-    /// A gzip header has nothing but a name besides what it must have: no extra field, which BGZF has, no comment, no sum.
+    /// A gzip header has no optional field except a name: no extra field (as in BGZF), no comment,
+    /// no header CRC.
     GzipHeader "gzip-header" Error,
-    /// A gzip member's sum and length are right. The kernel does not look.
+    /// The CRC-32 and length of a gzip member are correct. The kernel does not check them.
     GzipChecksum "gzip-checksum" Warning,
     /// xz checks blocks with CRC32 or not at all.
     XzCheck "xz-check" Error,
-    /// xz has the filter LZMA2, and before it at most one for branches of the machine's own code.
+    /// xz uses the filter LZMA2, and before it at most one BCJ filter, that of the machine's
+    /// architecture.
     XzFilter "xz-filter" Error,
     /// xz's dictionary, which the kernel allocates while it boots, is no larger than 64 MiB.
     XzDictionary "xz-dictionary" Warning,
-    /// What is compressed can be decompressed.
+    /// Compressed data can be decompressed.
     Corrupt "corrupt" Error,
-    /// A compressed member ends where an entry ends, with its padding.
+    /// A compressed member ends at the end of an entry with its padding.
     MemberEnd "member-end" Error,
     /// The initramfs does not end within an entry.
     Truncated "truncated" Error,
-    /// Between the entries of a compressed member there is nothing but zeros.
+    /// There are only zeros between the entries of a compressed member.
     Junk "junk" Error,
-    /// An entry begins with `070701` or `070702`: no other cpio format.
+    /// An entry begins with `070701` or `070702`; other cpio formats are not supported.
     CpioMagic "cpio-magic" Error,
-    /// The fields of a header are hexadecimal digits. Kernels differ in what they make of others.
+    /// The fields of a header are hexadecimal digits. Kernels differ in their handling of other
+    /// characters.
     Digits "digits" Error,
-    /// A name has 1 to 4096 bytes with its NUL, and no component of it more than 255. Entries of others are left out.
+    /// A name has 1 to 4096 bytes with its NUL, and no component of it more than 255. Other entries
+    /// are omitted.
     NameLength "name-length" Error,
     /// A name ends with NUL.
     NameEnd "name-end" Error,
     /// A name has no component `..`.
     NameDotDot "name-dot-dot" Warning,
-    /// The type in `c_mode` is one that there is. Entries of others are left out.
+    /// The type in `c_mode` is a valid file type. Other entries are omitted.
     FileType "file-type" Error,
-    /// Nothing but regular files and symlinks has data. Other entries with data are left out.
+    /// Only regular files and symlinks have data. Other entries with data are omitted.
     Data "data" Error,
     /// A symlink's target has 1 to 4095 bytes, none of them NUL.
     SymlinkTarget "symlink-target" Error,
-    /// Where a header has a sum, it is that of the data.
+    /// If a header has a checksum, it is that of the data.
     Checksum "checksum" Error,
-    /// A directory comes before what is in it, or that is left out.
+    /// A directory precedes its entries, which are omitted otherwise.
     Parent "parent" Error,
-    /// A directory that holds something is not replaced by another kind of file: the kernel cannot.
+    /// A directory that is not empty is not replaced by another kind of file: the kernel cannot do
+    /// that.
     FullDirectory "full-directory" Error,
-    /// A path comes once, unless it is a directory's each time. The last one wins.
+    /// A path occurs only once, unless it is that of a directory each time. The last one wins.
     Duplicate "duplicate" Warning,
-    /// The names of one file, one of them with its data, lie before the same end of an archive.
+    /// The names of one file, one of them with its data, are in the same archive.
     HardLink "hard-link" Warning,
-    /// Times are kept only by a kernel with `CONFIG_INITRAMFS_PRESERVE_MTIME`.
+    /// Times are preserved only by a kernel with `CONFIG_INITRAMFS_PRESERVE_MTIME`.
     Mtime "mtime" Warning,
-    /// Microcode comes before anything compressed, or the kernel does not find it.
+    /// Microcode precedes all compressed members; otherwise the kernel does not find it.
     Microcode "microcode" Warning,
-    /// There is an `/init`, or the kernel looks for a root filesystem, unless `rdinit=` names another.
+    /// There is an `/init`; otherwise the kernel looks for a root filesystem, unless `rdinit=`
+    /// names another program.
     Init "init" Warning,
-    /// Everything there is can be looked into.
+    /// Everything can be examined.
     Examined "examined" Warning,
 }
 
 impl Report {
-    /// The most findings that are listed.
+    /// The maximum number of listed findings.
     pub const MAX_FINDINGS: usize = 1000;
 
-    /// Whether the kernel takes all of it.
+    /// Returns true if the kernel accepts the whole initramfs.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity == Severity::Warning)
     }
 
-    /// Adds what was found. Errors take the places of warnings when there are too many.
+    /// Adds a finding. If the list is full of warnings, an error replaces the last one.
     pub(super) fn add(&mut self, finding: Finding) {
         if self.findings.len() < Self::MAX_FINDINGS {
             self.findings.push(finding);

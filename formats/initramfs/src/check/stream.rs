@@ -1,13 +1,13 @@
-//! Bytes of entries: those of the initramfs itself, or what a member unpacks to.
+//! The bytes of entries: those of the initramfs itself, or of an unpacked member.
 
 use std::io::{self, BufRead};
 
-/// Why reading came to an end before its time.
+/// The reason why reading ended early.
 #[derive(Debug)]
 pub(super) enum Stop {
     /// The initramfs cannot be read.
     Io(io::Error),
-    /// The kernel stops here too, or nothing behind can be looked into: the finding is in the report.
+    /// The kernel stops here too, or nothing more can be examined: the finding is in the report.
     Found,
 }
 
@@ -17,21 +17,21 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// A reader of entries with a position that counts from where alignment counts from.
+/// A reader of entries. Its position is relative to the origin of alignment.
 pub(super) struct Stream<'r> {
     reader: &'r mut dyn BufRead,
     position: u64,
-    /// Where the compressed member begins in the initramfs, if this is what it unpacks to.
+    /// The offset of the compressed member in the initramfs, if this is its unpacked data.
     member: Option<u64>,
 }
 
 impl<'r> Stream<'r> {
-    /// The initramfs itself, from a position on.
+    /// Reads the initramfs itself, starting at `position`.
     pub(super) fn plain(reader: &'r mut dyn BufRead, position: u64) -> Self {
         Self { reader, position, member: None }
     }
 
-    /// What the member unpacks to that begins at `offset` in the initramfs.
+    /// Reads the unpacked data of the member that begins at `offset` in the initramfs.
     pub(super) fn unpacked(reader: &'r mut dyn BufRead, offset: u64) -> Self {
         Self { reader, position: 0, member: Some(offset) }
     }
@@ -40,12 +40,13 @@ impl<'r> Stream<'r> {
         self.position
     }
 
-    /// Whether this is what a member unpacks to.
+    /// Returns true if this is the unpacked data of a member.
     pub(super) fn is_unpacked(&self) -> bool {
         self.member.is_some()
     }
 
-    /// A position of this stream as a finding has it: in the initramfs, and in what a member unpacks to.
+    /// Converts a position of this stream to the offsets of a finding: in the initramfs, and in the
+    /// unpacked data of a member.
     pub(super) fn place(&self, position: u64) -> (u64, Option<u64>) {
         match self.member {
             Some(member) => (member, Some(position)),
@@ -53,7 +54,7 @@ impl<'r> Stream<'r> {
         }
     }
 
-    /// The next byte, without passing over it; none at the end.
+    /// Returns the next byte without consuming it; `None` at the end.
     pub(super) fn peek(&mut self) -> io::Result<Option<u8>> {
         loop {
             match self.reader.fill_buf() {
@@ -64,7 +65,7 @@ impl<'r> Stream<'r> {
         }
     }
 
-    /// Passes over zeros, and says whether anything follows.
+    /// Skips zeros, and returns the byte after them, if any.
     pub(super) fn skip_zeros(&mut self) -> io::Result<Option<u8>> {
         loop {
             let next = self.peek()?;
@@ -76,7 +77,7 @@ impl<'r> Stream<'r> {
         }
     }
 
-    /// Hands on the next `len` bytes piece by piece, and says whether there were as many.
+    /// Passes the next `len` bytes to `each` in pieces; returns false if there are fewer.
     pub(super) fn pass(&mut self, len: u64, mut each: impl FnMut(&[u8])) -> io::Result<bool> {
         let mut left = len;
         while left > 0 {
@@ -92,7 +93,7 @@ impl<'r> Stream<'r> {
         Ok(true)
     }
 
-    /// The next `len` bytes, or fewer at the end.
+    /// Returns the next `len` bytes, or fewer at the end.
     pub(super) fn take(&mut self, len: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.pass(len, |more| bytes.extend(more))?;

@@ -1,4 +1,4 @@
-//! xz streams, as far as XZ Embedded takes them: section 2.1.1 and 3.1 of the format's description.
+//! xz streams, as far as XZ Embedded supports them: sections 2.1.1 and 3.1 of The .xz File Format.
 
 use std::io::{self, BufRead, Read};
 
@@ -10,16 +10,18 @@ use super::input::Input;
 use super::report::Rule;
 use super::stream::Stop;
 
-/// The most memory that decoding takes, in bytes.
+/// The memory limit of decoding, in bytes.
 const MEMORY: u64 = 512 << 20;
 
-/// A dictionary of more bytes is a good deal of a guest's memory.
+/// The dictionary size above which a warning is added, in bytes: it is a large part of a guest's
+/// memory.
 const LARGE_DICTIONARY: u64 = 64 << 20;
 
-/// Looks at the header of the stream that begins here, and of its first block, and stays there.
+/// Checks the header of the stream that begins here, and that of its first block, without consuming
+/// them.
 pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(), Stop> {
     const HEADER_LEN: usize = 12;
-    /// The longest header of a block.
+    /// The maximum length of a block header, in bytes.
     const BLOCK_HEADER_LEN: usize = 1024;
     const CRC32: u8 = 1;
     let at = input.position();
@@ -42,19 +44,19 @@ pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(),
         let detail = format!("the blocks are checked with {name}; compress with --check=crc32");
         return entries.stop(Rule::XzCheck, (at + 7, None), None, detail);
     }
-    // A header that cannot be read is the decoder's to refuse.
+    // A header that cannot be parsed is rejected by the decoder.
     for filter in filters(block).unwrap_or_default() {
         look_at(&filter, at + HEADER_LEN as u64, entries)?;
     }
     Ok(())
 }
 
-/// A decoder of the one stream that begins here.
+/// Returns a decoder for the single stream that begins here.
 pub(super) fn decoder<R: BufRead>(input: R) -> io::Result<impl Read> {
     Ok(XzDecoder::new_stream(input, Lzma::new_stream_decoder(MEMORY, 0)?))
 }
 
-/// A decoder of `.lzma`.
+/// Returns a decoder for `.lzma`.
 pub(super) fn lzma_decoder<R: BufRead>(input: R) -> io::Result<impl Read> {
     Ok(XzDecoder::new_stream(input, Lzma::new_lzma_decoder(MEMORY)?))
 }
@@ -66,7 +68,7 @@ struct Filter {
 
 fn look_at(filter: &Filter, at: u64, entries: &mut Entries) -> Result<(), Stop> {
     const LZMA2: u64 = 0x21;
-    /// The filters for branches, from x86 to RISC-V.
+    /// The BCJ filters, from x86 to RISC-V.
     const BRANCHES: std::ops::RangeInclusive<u64> = 0x04..=0x0b;
     match filter.id {
         LZMA2 => {
@@ -86,7 +88,7 @@ fn look_at(filter: &Filter, at: u64, entries: &mut Entries) -> Result<(), Stop> 
     }
 }
 
-/// Section 5.3.1.
+/// Returns the dictionary size in bytes (section 5.3.1).
 fn dictionary_len(bits: u8) -> u64 {
     let bits = u64::from(bits & 0x3f);
     if bits >= 40 { u64::from(u32::MAX) } else { (2 | bits & 1) << (bits / 2 + 11) }
@@ -94,7 +96,7 @@ fn dictionary_len(bits: u8) -> u64 {
 
 fn filters(block: &[u8]) -> Option<Vec<Filter>> {
     let (&size, rest) = block.split_first()?;
-    // 0 is no block but the index.
+    // 0 is the index, not a block.
     if size == 0 {
         return Some(Vec::new());
     }
@@ -117,7 +119,7 @@ fn filters(block: &[u8]) -> Option<Vec<Filter>> {
     Some(filters)
 }
 
-/// Section 1.2: 7 bits a byte, the lowest first.
+/// Parses a number with 7 bits per byte, the lowest first (section 1.2).
 fn number(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..63).step_by(7) {

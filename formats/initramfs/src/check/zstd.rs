@@ -10,9 +10,9 @@ use super::stream::Stop;
 /// The largest window of the kernel's decompressor: 128 MiB (`ZSTD_WINDOWLOG_MAX` of `lib/decompress_unzstd.c`).
 const MAX_WINDOW_LOG: u32 = 27;
 
-/// Looks at the header of the frame that begins here, and stays there.
+/// Checks the header of the frame that begins here, without consuming it.
 pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(), Stop> {
-    /// The longest header, with the magic.
+    /// The maximum length of a header, with the magic.
     const MAX_LEN: usize = 18;
     let at = input.position();
     let bytes = input.peek(MAX_LEN)?.to_vec();
@@ -35,7 +35,7 @@ pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(),
     Ok(())
 }
 
-/// A decoder of the one frame that begins here.
+/// Returns a decoder for the single frame that begins here.
 pub(super) fn decoder<R: BufRead>(input: R) -> io::Result<impl Read> {
     let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?.single_frame();
     decoder.window_log_max(MAX_WINDOW_LOG)?;
@@ -61,7 +61,7 @@ fn parse(bytes: &[u8]) -> Option<FrameHeader> {
     let dictionary = little_endian(&mut rest, [0, 1, 2, 4][usize::from(descriptor & 3)])?;
     let size_len = [usize::from(single_segment), 2, 4, 8][usize::from(descriptor >> 6)];
     let size = little_endian(&mut rest, size_len)?;
-    // A size of two bytes begins at 256.
+    // A two-byte size has an offset of 256.
     let size = if size_len == 2 { size + 256 } else { size };
     Some(FrameHeader { window: window.unwrap_or(size), dictionary: u32::try_from(dictionary).ok()? })
 }

@@ -1,4 +1,4 @@
-//! gzip (RFC 1952), without a name, a time or extra fields: the kernel refuses the last.
+//! gzip (RFC 1952), without a name, a time or extra fields: the kernel rejects extra fields.
 //!
 //! ```text
 //! short segment   one member by libdeflate, which compresses a buffer at once
@@ -13,19 +13,19 @@ use libdeflater::{CompressionLvl, Compressor};
 
 use super::{Packed, Piece};
 
-/// The pieces of a long segment, in bytes.
+/// The length of the pieces of a long segment, in bytes.
 pub const PIECE_LEN: u64 = 1 << 20;
 
-/// DEFLATE refers back 32 KiB at most.
+/// The window of DEFLATE: 32 KiB.
 pub const CONTEXT_LEN: u64 = 32 << 10;
 
 /// The highest level of zlib.
 const MAX_ZLIB_LEVEL: u8 = 9;
 
-/// The last block, empty: its bit, fixed Huffman codes, the end of the block.
+/// An empty last block: the BFINAL bit, fixed Huffman codes, end of block.
 const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
 
-/// A whole segment as one member.
+/// Compresses a whole segment into one member.
 pub(super) fn whole(level: u8, bytes: &[u8]) -> io::Result<Packed> {
     let level =
         CompressionLvl::new(i32::from(level)).map_err(|_| unexpected("libdeflate has no such level"))?;
@@ -39,14 +39,15 @@ pub(super) fn whole(level: u8, bytes: &[u8]) -> io::Result<Packed> {
     Ok(Packed { bytes: packed, note: 0 })
 }
 
-/// Part of a long segment: DEFLATE blocks that end at a byte, none of them the last.
+/// Compresses a part of a long segment: DEFLATE blocks that end at a byte boundary, none of them
+/// the last.
 pub(super) fn part(level: u8, piece: Piece<'_>) -> io::Result<Packed> {
     let level = u32::from(level.min(MAX_ZLIB_LEVEL));
     let mut compress = Compress::new(Compression::new(level), false);
     if !piece.context.is_empty() {
         compress.set_dictionary(piece.context).map_err(io::Error::other)?;
     }
-    // What zlib gives for bytes it cannot compress is hardly longer than they are.
+    // zlib's output for incompressible bytes is hardly longer than the input.
     let mut packed = Vec::with_capacity(piece.bytes.len() + piece.bytes.len() / 1024 + 1024);
     let mut rest = piece.bytes;
     loop {
@@ -54,7 +55,7 @@ pub(super) fn part(level: u8, piece: Piece<'_>) -> io::Result<Packed> {
         compress.compress_vec(rest, &mut packed, FlushCompress::Sync).map_err(io::Error::other)?;
         let taken = usize::try_from(compress.total_in() - before).map_err(io::Error::other)?;
         rest = rest.get(taken..).unwrap_or_default();
-        // The flush is complete when zlib did not fill the room it had.
+        // The flush is complete if zlib did not fill the output buffer.
         if rest.is_empty() && packed.len() < packed.capacity() {
             break;
         }
@@ -78,7 +79,7 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn new(level: u8) -> Self {
-        // XFL: 2 for the best compression, 4 for the fastest, as libdeflate has it.
+        // XFL: 2 for the best compression, 4 for the fastest, as libdeflate sets it.
         let extra_flags = match level {
             1 => 4,
             8.. => 2,

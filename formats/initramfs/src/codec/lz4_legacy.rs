@@ -1,7 +1,9 @@
-//! The legacy format of lz4, the only one that the kernel unpacks: a magic, then chunks with their compressed length.
+//! The legacy format of lz4, the only one that the kernel supports: a magic, then chunks with their
+//! compressed length.
 //!
-//! The kernel takes what follows the last chunk for another length unless it is zero or the magic: what is not compressed with
-//! lz4 needs at least four zero bytes before it ([`gap`](crate::gap)).
+//! The kernel interprets the bytes after the last chunk as another length unless they are zero or
+//! the magic: at least four zero bytes must precede anything not compressed with lz4
+//! ([`gap`](crate::gap)).
 
 use std::io;
 
@@ -9,13 +11,14 @@ use lz4::block::CompressionMode;
 
 use super::Packed;
 
-/// 0x184C2102, in little endian.
+/// The magic 0x184C2102, in little-endian order.
 pub(super) const MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 
-/// The pieces of a long segment, in bytes. A chunk has 8 MiB at most.
+/// The length of the pieces of a long segment, in bytes. A chunk is at most 8 MiB long.
 pub const PIECE_LEN: u64 = 4 << 20;
 
-/// One chunk with its length. Level 1 is the fast algorithm, higher ones the thorough one at that level.
+/// Compresses one chunk, preceded by its length. Level 1 uses the fast algorithm, higher levels use
+/// the high compression mode.
 pub(super) fn chunk(level: u8, bytes: &[u8]) -> io::Result<Packed> {
     let mut packed = vec![0; LENGTH + lz4_flex::block::get_maximum_output_size(bytes.len())];
     let out = &mut packed[LENGTH..];
@@ -33,5 +36,5 @@ pub(super) fn chunk(level: u8, bytes: &[u8]) -> io::Result<Packed> {
     Ok(Packed { bytes: packed, note: 0 })
 }
 
-/// A chunk's length, in bytes.
+/// The size of the length field of a chunk, in bytes.
 const LENGTH: usize = 4;

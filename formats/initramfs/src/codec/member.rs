@@ -1,18 +1,19 @@
-//! What is put before and after the pieces of a segment to make them one member.
+//! The framing that turns the pieces of a segment into one member.
 
 use super::{Codec, Division, Kind, gzip, lz4_legacy, xz};
 
 /// A compressed piece.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
-    /// The bytes, as they stand in the member.
+    /// The bytes, as they appear in the member.
     pub bytes: Vec<u8>,
-    /// What the member's end has to know of the piece: for gzip its CRC-32, for xz the unpadded size of its block.
+    /// A value for the end of the member: for gzip the CRC-32 of the piece, for xz the unpadded
+    /// size of its block.
     pub note: u64,
 }
 
-/// One member as it comes to be: [`Member::head`], then for each piece its bytes and [`Member::add`], then
-/// [`Member::tail`].
+/// A builder for the framing of a member: write [`Member::head`], then the bytes of each piece with
+/// a call to [`Member::add`], then [`Member::tail`].
 #[derive(Clone, Debug)]
 pub struct Member {
     framing: Framing,
@@ -20,7 +21,7 @@ pub struct Member {
 
 #[derive(Clone, Debug)]
 enum Framing {
-    /// The pieces, or the one piece, are all there is.
+    /// Only the pieces, without framing.
     Nothing,
     Gzip(gzip::Frame),
     Lz4,
@@ -28,7 +29,7 @@ enum Framing {
 }
 
 impl Member {
-    /// The member of a segment of `len` bytes.
+    /// Begins the member of a segment of `len` bytes.
     #[must_use]
     pub fn new(codec: &Codec, len: u64) -> Self {
         let framing = match (codec.kind(), codec.division(len)) {
@@ -42,7 +43,7 @@ impl Member {
         Self { framing }
     }
 
-    /// What comes before the first piece.
+    /// Returns the bytes before the first piece.
     #[must_use]
     pub fn head(&self) -> &[u8] {
         match &self.framing {
@@ -53,7 +54,7 @@ impl Member {
         }
     }
 
-    /// Notes the next piece, of `len` bytes before it was compressed.
+    /// Records the next piece, with an uncompressed length of `len` bytes.
     pub fn add(&mut self, len: u64, note: u64) {
         match &mut self.framing {
             Framing::Nothing | Framing::Lz4 => {}
@@ -62,7 +63,7 @@ impl Member {
         }
     }
 
-    /// What comes after the last piece.
+    /// Returns the bytes after the last piece.
     #[must_use]
     pub fn tail(&self) -> Vec<u8> {
         match &self.framing {

@@ -1,4 +1,4 @@
-//! `CODEC[:LEVEL]`.
+//! Parsing of `CODEC[:LEVEL]`.
 
 use std::str::FromStr;
 
@@ -7,64 +7,65 @@ use thiserror::Error;
 use super::{Codec, Kind};
 use crate::Compression;
 
-/// Why a text or a number is no codec.
+/// An error for a text or a number that is not a valid codec.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadCodec {
-    /// No codec of that name.
+    /// There is no codec with that name.
     #[error("{0:?} is no compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19")]
     Unknown(String),
-    /// A compression the kernel can unpack, but nothing is made with.
+    /// The kernel can unpack the compression, but archives are not made with it.
     #[error("archives are not made with {0}; there are none, gzip, zstd, lz4 and xz")]
     ReadOnly(Compression),
-    /// The level is no number.
+    /// The level is not a number.
     #[error("{level:?} is no level of {codec}; its levels are {least} to {most}")]
     NoNumber {
         /// The codec.
         codec: &'static str,
-        /// What was given.
+        /// The given value.
         level: String,
         /// The lowest level.
         least: u8,
         /// The highest level.
         most: u8,
     },
-    /// The codec has no such level.
+    /// The level is out of range.
     #[error("{codec} has no level {level}; its levels are {least} to {most}")]
     Level {
         /// The codec.
         codec: &'static str,
-        /// What was given.
+        /// The given value.
         level: u8,
         /// The lowest level.
         least: u8,
         /// The highest level.
         most: u8,
     },
-    /// A level of nothing.
+    /// `none` was given with a level.
     #[error("none compresses nothing, so it has no level: leave out `:{0}`")]
     LevelOfNone(String),
-    /// The codec has one window.
+    /// The window of the codec cannot be chosen.
     #[error("the window of {codec} cannot be chosen, only those of zstd and xz")]
     NoWindow {
         /// The codec.
         codec: &'static str,
     },
-    /// The codec has no such window.
+    /// The window is out of range.
     #[error("{codec} has no window of 2^{window_log} bytes; it takes 2^{least} to 2^{most}")]
     Window {
         /// The codec.
         codec: &'static str,
-        /// The logarithm of what was given.
+        /// The binary logarithm of the given length.
         window_log: u8,
-        /// The logarithm of the shortest.
+        /// The binary logarithm of the minimum length.
         least: u8,
-        /// The logarithm of the longest.
+        /// The binary logarithm of the maximum length.
         most: u8,
     },
 }
 
-/// The lowest, the highest and the default level, and the logarithm of the default window; 0 is what the level says.
+/// The minimum, maximum and default level, and the binary logarithm of the default window; 0 if it
+/// follows from the level.
 struct Levels {
     kind: Kind,
     least: u8,
@@ -78,7 +79,7 @@ fn levels(compression: Compression) -> Result<Levels, BadCodec> {
     match compression {
         Compression::Gzip => Ok(levels(Kind::Gzip, 1, 12, 6, 0)),
         Compression::Zstd => Ok(levels(Kind::Zstd, 1, 19, 3, 0)),
-        // What the programs that make initramfs give to lz4.
+        // The default level is that used for lz4 by other initramfs generators.
         Compression::Lz4 => Ok(levels(Kind::Lz4, 1, 12, 9, 0)),
         Compression::Xz => Ok(levels(Kind::Xz, 0, 9, 6, 20)),
         other => Err(BadCodec::ReadOnly(other)),
@@ -117,7 +118,7 @@ impl FromStr for Codec {
 }
 
 fn parse_level(compression: Compression, level: &str, least: u8, most: u8) -> Result<u8, BadCodec> {
-    // Digits alone: a sign is no part of a level.
+    // Only digits: a sign is not part of a level.
     let digits = !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit());
     level.parse().ok().filter(|_| digits).ok_or_else(|| BadCodec::NoNumber {
         codec: compression.name(),

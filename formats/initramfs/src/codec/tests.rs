@@ -1,5 +1,5 @@
-//! Members made piece by piece unpack to the segments they came from, by the libraries' own decoders; programs judge them in
-//! the product's tests.
+//! Tests that members made piece by piece unpack to their segments with the decoders of the
+//! libraries; the tests of the product use other programs.
 
 use std::io::Read;
 
@@ -9,7 +9,8 @@ use proptest::test_runner::RngSeed;
 
 use super::*;
 
-/// Makes the member of a segment, the pieces last to first, as no one of them depends on another.
+/// Makes the member of a segment, with the pieces compressed from last to first, because they are
+/// independent.
 fn member(codec: &Codec, bytes: &[u8], threads: u32) -> Vec<u8> {
     let len = bytes.len() as u64;
     let (piece_len, context_len) = match codec.division(len) {
@@ -74,7 +75,7 @@ fn unpack_lz4(packed: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Bytes that compress to about half, with repetitions near and far.
+/// Returns bytes that compress to about half, with repetitions at short and long distances.
 fn text(len: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut out: Vec<u8> = Vec::with_capacity(len + 64);
@@ -139,7 +140,7 @@ fn what_is_no_codec_is_told_why() {
     assert_eq!(error, "zstd has no window of 2^28 bytes; it takes 2^10 to 2^27");
 }
 
-/// Every level of every codec, with a segment that is one piece.
+/// Checks every level of every codec, with a segment of one piece.
 #[test]
 fn every_level_unpacks() {
     let bytes = text(300_000);
@@ -153,7 +154,7 @@ fn every_level_unpacks() {
     }
 }
 
-/// Segments longer than a piece, at the boundaries of pieces, and bytes that cannot be compressed.
+/// Checks segments longer than a piece, at the boundaries of pieces, and incompressible bytes.
 #[test]
 fn long_segments_unpack() {
     for name in ["gzip:1", "lz4:1", "xz:0"] {
@@ -187,8 +188,8 @@ fn a_frame_that_lacks_bytes_is_an_error() {
     LongFrame::new(&codec("gzip"), 10, 1).expect_err("gzip has no such frames");
 }
 
-/// What the kernel asks of headers: no extra field in gzip; a length and a checksum, a window within 8 MiB in zstd; a CRC-32
-/// and the dictionary asked for in xz.
+/// Checks the headers that the kernel requires: no extra field in gzip; a length and a checksum, a
+/// window within 8 MiB in zstd; a CRC-32 and the dictionary asked for in xz.
 #[test]
 fn headers_are_the_kernels() {
     let bytes = text(9 << 20);
@@ -205,7 +206,7 @@ fn headers_are_the_kernels() {
         assert_eq!(zstd[4] & 0b100, 0b100, "a checksum");
         assert!(zstd[4] >> 6 > 0 || zstd[4] & 0b10_0000 != 0, "a content size");
     }
-    // LZMA2's one property is the dictionary: 40 is 4 GiB, 16 is 1 MiB.
+    // The only property of LZMA2 is the dictionary size: 40 is 4 GiB, 16 is 1 MiB.
     let xz = member(&codec("xz:9"), &bytes[..5000], 1);
     assert_eq!(xz[12..17], [2, 0, 0x21, 1, 16]);
     let xz = member(&codec("xz:9").with_window_log(23).expect("a dictionary"), &bytes[..5000], 1);
@@ -233,7 +234,7 @@ fn what_shows_in_the_bytes_shows_in_the_identity() {
     }
 }
 
-/// The index of an xz stream has numbers of 7 bits in a byte.
+/// Numbers in the index of an xz stream have 7 bits per byte.
 #[test]
 fn lengths_around_another_byte_of_a_number_unpack() {
     let codec = codec("xz:0");
@@ -274,14 +275,14 @@ fn the_longest_piece_is_a_whole_segment() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, rng_seed: RngSeed::Fixed(0), ..ProptestConfig::default() })]
 
-    /// Any bytes after any others, in parts of one gzip member and in blocks of one xz stream.
+    /// Checks arbitrary pieces, as parts of one gzip member and as blocks of one xz stream.
     #[test]
     fn any_pieces_make_a_member(pieces in prop::collection::vec(any_bytes(), 1..5)) {
         let all = pieces.concat();
         for name in ["gzip:1", "gzip:6", "xz:1", "lz4:2"] {
             let codec = codec(name);
             let mut member = match codec.kind() {
-                // As if the segment were long.
+                // Treat the segment as a long one.
                 Kind::Gzip => Member::new(&codec, u64::MAX),
                 _ => Member::new(&codec, all.len() as u64),
             };
@@ -303,7 +304,7 @@ proptest! {
     }
 }
 
-/// Bytes that repeat, that do not, or that are few.
+/// Generates repetitive bytes, random bytes, or a few bytes.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         prop::collection::vec(any::<u8>(), 1..200),

@@ -1,11 +1,12 @@
-//! xz with LZMA2 alone and a CRC-32: the kernel refuses the CRC-64 that is xz's own default.
+//! xz with only LZMA2 and a CRC-32: the kernel rejects the CRC-64 that is the default of xz.
 //!
 //! ```text
 //! stream header │ block │ block │ … │ index: each block's size, packed and unpacked │ stream footer
 //! ```
 //!
-//! liblzma makes each piece a stream of its own, of which the block is taken; the index and footer of the segment's stream are
-//! ours (The .xz File Format, sections 2.1, 4 and 6).
+//! liblzma compresses each piece into a separate stream, from which the block is extracted; the
+//! index and footer of the segment's stream are written here (The .xz File Format, sections 2.1, 4
+//! and 6).
 
 use std::io;
 
@@ -13,20 +14,20 @@ use liblzma::stream::{Action, Check, Filters, LzmaOptions, Status, Stream};
 
 use super::{Codec, GoOn, Packed, SLICE, stopped};
 
-/// The pieces of a long segment, in bytes.
+/// The length of the pieces of a long segment, in bytes.
 pub const PIECE_LEN: u64 = 8 << 20;
 
 /// The stream header: magic, flags (a CRC-32 for each block), CRC-32 of the flags.
 pub(super) const HEAD: [u8; HEADER] =
     [0xfd, b'7', b'z', b'X', b'Z', 0x00, 0x00, 0x01, 0x69, 0x22, 0xde, 0x36];
 
-/// The length of a stream's header, and of its footer.
+/// The length of a stream header and of a stream footer, in bytes.
 const HEADER: usize = 12;
 
-/// What the flags of a stream are: a CRC-32 for each block.
+/// The stream flags: a CRC-32 for each block.
 const FLAGS: [u8; 2] = [0x00, 0x01];
 
-/// One block.
+/// Compresses one block.
 pub(super) fn block(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<Packed> {
     let mut packed = stream(codec, bytes, go_on)?;
     let found =
@@ -64,7 +65,7 @@ fn stream(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Where the one block of a stream ends, and its size without padding.
+/// The end of the only block of a stream, and its size without padding.
 struct Found {
     end: usize,
     unpadded_size: u64,
@@ -91,7 +92,7 @@ fn block_in(stream: &[u8]) -> Option<Found> {
 /// The header, index and footer around a segment's blocks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frame {
-    /// Each block's size without padding, and the size of what it unpacks to.
+    /// The size without padding and the uncompressed size of each block.
     blocks: Vec<(u64, u64)>,
 }
 
@@ -100,7 +101,7 @@ impl Frame {
         self.blocks.push((unpadded_size, len));
     }
 
-    /// The index and the footer.
+    /// Returns the index and the footer.
     pub(super) fn tail(&self) -> Vec<u8> {
         let mut tail = vec![0];
         push_integer(&mut tail, self.blocks.len() as u64);
@@ -110,7 +111,8 @@ impl Frame {
         }
         tail.resize(tail.len().next_multiple_of(4), 0);
         tail.extend(crc32fast::hash(&tail).to_le_bytes());
-        // The format's limit of an index is 16 GiB, of a segment's length 4 GiB and a header.
+        // The limit of the format for an index is 16 GiB; a segment is at most 4 GiB and a header
+        // long, so its index is far shorter.
         let backward_size = u32::try_from(tail.len() / 4 - 1).unwrap_or(u32::MAX);
         let mut fields = backward_size.to_le_bytes().to_vec();
         fields.extend(FLAGS);
@@ -121,7 +123,7 @@ impl Frame {
     }
 }
 
-/// A number of seven bits a byte, the lowest first (section 1.2).
+/// Appends a number with seven bits per byte, the lowest first (section 1.2).
 fn push_integer(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(0x80 | (value & 0x7f).to_le_bytes()[0]);

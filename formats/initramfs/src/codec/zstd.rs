@@ -1,4 +1,5 @@
-//! zstd (RFC 8878): frames with their length and a checksum, none to be skipped, windows of 8 MiB at most unless asked for.
+//! zstd (RFC 8878): frames with their length and a checksum, no skippable frames, and windows of at
+//! most 8 MiB unless requested.
 
 use std::fmt;
 use std::io;
@@ -9,13 +10,14 @@ use zstd::zstd_safe::{InBuffer, OutBuffer, compress_bound};
 
 use super::{Codec, GoOn, Kind, Packed, SLICE, stopped};
 
-/// From this level on a frame takes so long that it is asked in between whether to go on.
+/// The lowest level that is so slow that [`GoOn`] is called during the compression of a frame.
 const SLOW: u8 = 10;
 
-/// Room for output that is made at a time, in bytes.
+/// The increment of the output buffer, in bytes.
 const ROOM: usize = 128 << 10;
 
-/// The usual length of a segment at a level, in bytes: about four times the windows of these levels.
+/// The recommended length of a segment at a level, in bytes: about four times the windows of these
+/// levels.
 pub(super) fn segment_len(level: u8) -> u64 {
     match level {
         ..=4 => 4 << 20,
@@ -24,15 +26,15 @@ pub(super) fn segment_len(level: u8) -> u64 {
     }
 }
 
-/// The longest segment that is held in memory, in bytes.
+/// The maximum length of a segment that is held in memory, in bytes.
 pub(super) const MAX_WHOLE: u64 = 64 << 20;
 
-/// The jobs of a long frame at a level, in bytes.
+/// The job size of a long frame at a level, in bytes.
 fn job_len(level: u8) -> u64 {
     segment_len(level).max(8 << 20)
 }
 
-/// A segment as one frame.
+/// Compresses a segment into one frame.
 pub(super) fn whole(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<Packed> {
     let mut packed = Vec::with_capacity(compress_bound(bytes.len()));
     if codec.level() < SLOW {
@@ -60,19 +62,20 @@ fn parameters(codec: &Codec) -> impl Iterator<Item = CParameter> {
     [CParameter::ContentSizeFlag(true), CParameter::ChecksumFlag(true)].into_iter().chain(window)
 }
 
-/// A frame that is too long for memory, made front to back by zstd's own threads.
+/// A frame that is too long for memory, compressed sequentially by zstd's own threads.
 ///
-/// zstd cuts it into jobs of a fixed length that refer to the end of the job before, whatever the number of its threads, so
-/// that number does not show in the bytes. It takes about the memory of two jobs for each thread.
+/// zstd divides it into jobs of a fixed length that refer to the end of the previous job,
+/// regardless of the number of threads, so that number does not affect the bytes. Each thread needs
+/// about the memory of two jobs.
 pub struct LongFrame {
     encoder: Encoder<'static>,
 }
 
 impl LongFrame {
-    /// A frame of `len` bytes by `threads` threads, one at least.
+    /// Begins a frame of `len` bytes, compressed by `threads` threads, 1 to 64.
     ///
     /// # Errors
-    /// When the codec is not zstd, or zstd gets no memory or no thread.
+    /// Returns an error if the codec is not zstd, or zstd cannot allocate memory or start a thread.
     pub fn new(codec: &Codec, len: u64, threads: u32) -> io::Result<Self> {
         if codec.kind() != Kind::Zstd {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "only zstd makes long frames"));
@@ -90,10 +93,10 @@ impl LongFrame {
         Ok(Self { encoder })
     }
 
-    /// Takes the next bytes, and appends to `out` what is ready.
+    /// Compresses the next bytes, and appends the output that is ready to `out`.
     ///
     /// # Errors
-    /// What zstd says.
+    /// The error of zstd.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         let mut input = InBuffer::around(bytes);
         while input.pos() < bytes.len() {
@@ -102,10 +105,10 @@ impl LongFrame {
         Ok(())
     }
 
-    /// Appends the rest to `out`.
+    /// Ends the frame and appends the rest of the output to `out`.
     ///
     /// # Errors
-    /// When fewer bytes were pushed than were announced, or what zstd says.
+    /// Returns an error if fewer bytes were pushed than announced, or zstd fails.
     pub fn finish(mut self, out: &mut Vec<u8>) -> io::Result<()> {
         while self.with_room(out, |encoder, room| encoder.finish(room, true))? > 0 {}
         Ok(())

@@ -1,4 +1,5 @@
-//! The configuration within a kernel (`kernel/configs.c`): `IKCFG_ST`, the text compressed with gzip, `IKCFG_ED`.
+//! The configuration embedded in a kernel (`kernel/configs.c`): `IKCFG_ST`, the text compressed
+//! with gzip, `IKCFG_ED`.
 
 use std::io::Read;
 
@@ -10,16 +11,16 @@ use super::KernelConfigError;
 use crate::Compression;
 use crate::check::Lz4;
 
-/// The most of a payload that is unpacked, and the most of a configuration, in bytes.
+/// The maximum number of bytes unpacked from a payload, and from a configuration.
 const MAX_PAYLOAD: u64 = 1 << 30;
 const MAX_CONFIG: u64 = 16 << 20;
 
-/// The most memory for xz and lzma, in bytes.
+/// The memory limit for xz and lzma, in bytes.
 const MEMORY: u64 = 512 << 20;
 
 const START: &[u8] = b"IKCFG_ST";
 
-/// The text of the configuration, if there is one.
+/// Returns the text of the configuration, if there is one.
 pub(super) fn find(kernel: &[u8]) -> Result<Option<Vec<u8>>, KernelConfigError> {
     if let Some(text) = text(kernel)? {
         return Ok(Some(text));
@@ -31,12 +32,13 @@ pub(super) fn find(kernel: &[u8]) -> Result<Option<Vec<u8>>, KernelConfigError> 
     text(&unpack(payload, compression)?)
 }
 
-/// What of a file may be a compressed kernel.
+/// Returns the part of a file that may be a compressed kernel.
 fn payload(kernel: &[u8]) -> &[u8] {
     bz_image(kernel).or_else(|| zboot(kernel)).unwrap_or(kernel)
 }
 
-/// `Documentation/arch/x86/boot.rst`: the setup header of protocol 2.08 and later.
+/// Returns the payload of a `bzImage`, by the setup header of protocol 2.08 and later
+/// (`Documentation/arch/x86/boot.rst`).
 fn bz_image(kernel: &[u8]) -> Option<&[u8]> {
     const SETUP_SECTS: usize = 0x1f1;
     const HEADER: usize = 0x202;
@@ -48,7 +50,7 @@ fn bz_image(kernel: &[u8]) -> Option<&[u8]> {
     if kernel.get(HEADER..)?.first_chunk::<4>()? != b"HdrS" || version < 0x208 {
         return None;
     }
-    // 0 means 4, as it once was always.
+    // 0 means 4, for backward compatibility.
     let sectors = match *kernel.get(SETUP_SECTS)? {
         0 => 4,
         sectors => usize::from(sectors),
@@ -59,7 +61,7 @@ fn bz_image(kernel: &[u8]) -> Option<&[u8]> {
     kernel.get(start..end)
 }
 
-/// `drivers/firmware/efi/libstub/zboot-header.S`: a payload behind an EFI stub.
+/// Returns the payload of an EFI zboot image (`drivers/firmware/efi/libstub/zboot-header.S`).
 fn zboot(kernel: &[u8]) -> Option<&[u8]> {
     let word = |at: usize| usize::try_from(u32::from_le_bytes(*kernel.get(at..)?.first_chunk::<4>()?)).ok();
     if !kernel.starts_with(b"MZ") || kernel.get(4..8)? != b"zimg" {
@@ -69,7 +71,7 @@ fn zboot(kernel: &[u8]) -> Option<&[u8]> {
     kernel.get(start..start.checked_add(word(12)?)?)
 }
 
-/// Unpacks a payload as far as it goes: behind some there is a length of 4 bytes, which is none of it.
+/// Unpacks a payload. Some are followed by a length of 4 bytes that is not part of the payload.
 fn unpack(payload: &[u8], compression: Compression) -> Result<Vec<u8>, KernelConfigError> {
     let lzma = |stream: Result<Stream, liblzma::stream::Error>| {
         stream.map(|stream| XzDecoder::new_stream(payload, stream)).map_err(|error| payload_error(&error))
@@ -92,7 +94,7 @@ fn unpack(payload: &[u8], compression: Compression) -> Result<Vec<u8>, KernelCon
     };
     let mut kernel = Vec::new();
     match (&mut decoder).take(MAX_PAYLOAD).read_to_end(&mut kernel) {
-        // The length behind lz4 is no chunk of it; what came before is whole.
+        // The length after lz4 data is not a chunk; the output before it is complete.
         Err(_) if compression == Compression::Lz4 && !kernel.is_empty() => Ok(kernel),
         Err(error) => Err(payload_error(&error)),
         Ok(_) => Ok(kernel),
@@ -103,13 +105,13 @@ fn payload_error(error: &dyn std::error::Error) -> KernelConfigError {
     KernelConfigError::Unpack { what: "payload", detail: error.to_string() }
 }
 
-/// The text of the configuration in a kernel that is not compressed.
+/// Returns the text of the configuration in an uncompressed kernel.
 fn text(kernel: &[u8]) -> Result<Option<Vec<u8>>, KernelConfigError> {
     const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
     let mut rest = kernel;
     while let Some(at) = find_bytes(rest, START) {
         rest = &rest[at + START.len()..];
-        // The code that prints it has the mark too, with something else behind.
+        // The code that prints the configuration contains the marker too, followed by other bytes.
         if !rest.starts_with(&MAGIC) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Entries as pieces of the archive, at the places where they will be.
+//! Emission of entries as pieces of the archive, at their offsets.
 
 use image_tree::{Content, Kind, Tree};
 
@@ -10,16 +10,17 @@ use crate::newc::{self, HEADER_LEN, Header, Magic, PATH_MAX, TRAILER, padding};
 use crate::options::Options;
 use crate::plan::entries::{Entries, Name};
 
-/// Readers of archives read blocks of this many bytes, and look for the next archive behind zeros.
+/// The block size of readers of archives, in bytes; they look for the next archive after a block of
+/// zeros.
 const BLOCK: u64 = 512;
 
-/// The archive so far.
+/// The archive under construction.
 #[derive(Debug)]
 pub(crate) struct Emit<'t, 'o, C> {
     bytes: Vec<u8>,
     pieces: Vec<Piece<'t, C>>,
     segments: Vec<Record>,
-    /// Where in `bytes` the piece begins that is still growing.
+    /// The offset in `bytes` of the piece that is still growing.
     open: usize,
     /// The length of the archive so far.
     len: u64,
@@ -31,16 +32,16 @@ pub(crate) struct Emit<'t, 'o, C> {
 /// The data of an entry.
 #[derive(Debug)]
 pub(crate) enum Body<'b, 't, C> {
-    /// None.
+    /// No data.
     Empty,
     /// The target of a symlink.
     Target(&'b [u8]),
-    /// A file's bytes: one content after the other.
+    /// The bytes of a file: concatenated contents.
     Contents(&'b [&'t C]),
 }
 
 impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
-    /// An archive of nothing. `align` is that of [`Options::align`].
+    /// Creates an empty archive. `align` is [`Options::align`].
     pub(crate) fn new(align: u64) -> Self {
         Self {
             bytes: Vec::new(),
@@ -54,22 +55,23 @@ impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
         }
     }
 
-    /// From here on, headers have sums, if there are any.
+    /// Sets the checksums for all further headers, if there are any.
     pub(crate) fn sum_up(&mut self, checksums: Option<&'o Checksums>) {
         self.checksums = checksums;
     }
 
-    /// How many long files were not aligned, as their names would have been too long.
+    /// The number of long files that were not aligned, because their names would have been too
+    /// long.
     pub(crate) fn unaligned(&self) -> u64 {
         self.unaligned
     }
 
-    /// Adds one name of the tree, with the data if it is the one that has it.
+    /// Adds one name of the tree, with the data if the name is the last of the file.
     pub(crate) fn entry(&mut self, tree: &'t Tree<C>, entries: &Entries, name: &Name) -> Result<(), Error> {
         let mut header = header(tree, entries, name);
         if header.c_filesize > 0 {
             let sum = self.checksums.and_then(|checksums| checksums.get(name.id));
-            // Targets of symlinks are not summed up.
+            // Targets of symlinks have no checksum.
             header.c_check = sum.unwrap_or(0);
         }
         match &tree.get(name.id).kind {
@@ -84,8 +86,8 @@ impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
         }
     }
 
-    /// Adds an entry whose header lacks the length of the name and whether there is a sum. The data begins at a multiple
-    /// of `align`, if the name need not become longer than `PATH_MAX` for that.
+    /// Adds an entry; the length of the name and the magic are added to the header. The data begins
+    /// at a multiple of `align`, unless the padded name would be longer than `PATH_MAX`.
     pub(crate) fn raw_entry(
         &mut self,
         mut header: Header,
@@ -118,7 +120,8 @@ impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
         self.raw_entry(Header::trailer(), TRAILER, &Body::Empty, 1)
     }
 
-    /// Adds zeros, at least 4 of them, up to a multiple of 512: what tells readers that another archive may follow.
+    /// Adds zeros, at least 4 of them, up to a multiple of 512: readers then look for another
+    /// archive.
     pub(crate) fn pad_to_block(&mut self) -> Result<(), Error> {
         let least = newc::PADDED_TO;
         self.zero_bytes(least + (self.len + least).wrapping_neg() % BLOCK)
@@ -134,7 +137,7 @@ impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
         self.segments.push(Record { storage, pieces, range });
     }
 
-    /// The layout. Every segment was closed.
+    /// Returns the layout. Every segment must have been closed.
     pub(crate) fn finish(self, lost: Vec<Lost>, summary: Summary) -> Layout<'t, C> {
         debug_assert_eq!(self.segments.last().map(|record| record.range.end), Some(self.len));
         let Self { bytes, pieces, segments, len, .. } = self;
@@ -181,14 +184,14 @@ impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
     }
 
     fn grow(&mut self, by: u64) -> Result<(), Error> {
-        // A page short of the end, so that no padding can lead beyond it.
+        // The limit is 64 KiB below the maximum, so that padding cannot overflow.
         let len = self.len.checked_add(by).filter(|len| *len < u64::MAX - (1 << 16));
         self.len = len.ok_or(Error::TooLong)?;
         Ok(())
     }
 }
 
-/// The length of an entry, when its data is not aligned.
+/// Returns the length of an entry without alignment of its data.
 pub(crate) fn unaligned_len(path: &[u8], body_len: u64) -> u64 {
     let head = (HEADER_LEN + path.len() + 1) as u64;
     head + padding(head) + body_len + padding(body_len)
@@ -216,7 +219,7 @@ fn header<C: Content>(tree: &Tree<C>, entries: &Entries, name: &Name) -> Header 
     }
 }
 
-/// `st_nlink`: a directory has its name, its `.` and the `..` of each directory in it.
+/// Returns `st_nlink`: a directory has its name, its `.` and the `..` of each subdirectory.
 fn links<C: Content>(tree: &Tree<C>, entries: &Entries, name: &Name) -> u64 {
     match &tree.get(name.id).kind {
         Kind::Directory(children) => {

@@ -13,9 +13,9 @@ pub(crate) struct Entries {
     pub(crate) names: Vec<Name>,
     /// The paths of all names, without separators between them.
     paths: Vec<u8>,
-    /// By the inode's index: its number in the archive, from 1 in the order of the walk.
+    /// The number of each inode in the archive, by index; from 1 in the order of the walk.
     numbers: Vec<u32>,
-    /// By the inode's index: how many names it has.
+    /// The number of names of each inode, by index.
     name_counts: Vec<u64>,
     pub(crate) inode_count: u32,
     pub(crate) data_bytes: u64,
@@ -25,21 +25,21 @@ pub(crate) struct Entries {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
     pub(crate) id: InodeId,
-    /// Where its path ends in [`Entries::paths`], and how long it is.
+    /// The end of the path in [`Entries::paths`], and its length, in bytes.
     path_end: usize,
     path_len: u16,
     /// The position of its directory in [`Entries::names`]; the root's is its own.
     parent: usize,
-    /// Whether the data of a regular file is with this name: it is with the last, as cpio has it.
+    /// True if this is the last name of the file, which has the data, as in cpio.
     pub(crate) last: bool,
-    /// Whether it belongs to what is not compressed.
+    /// True if the name is in the archive of files that are not compressed.
     pub(crate) stored: bool,
-    /// Whether it belongs to the rest. A directory may belong to both.
+    /// True if the name is in the other archive. A directory may be in both.
     pub(crate) rest: bool,
 }
 
 impl Entries {
-    /// The path without a leading `/`, as the archive has it.
+    /// Returns the path without a leading `/`, as in the archive.
     pub(crate) fn path(&self, name: &Name) -> &[u8] {
         &self.paths[name.path_end - usize::from(name.path_len)..name.path_end]
     }
@@ -49,12 +49,12 @@ impl Entries {
         self.numbers[id.index()]
     }
 
-    /// How many names a file has.
+    /// Returns the number of names of a file.
     pub(crate) fn name_count(&self, id: InodeId) -> u64 {
         self.name_counts[id.index()]
     }
 
-    /// How many bytes of data come with a name.
+    /// Returns the length of the data of a name, in bytes.
     pub(crate) fn body_len<C: Content>(&self, tree: &Tree<C>, name: &Name) -> u64 {
         match &tree.get(name.id).kind {
             Kind::Regular(content) if name.last => content.len(),
@@ -105,7 +105,7 @@ fn push_path<C>(
     id: InodeId,
     parent: usize,
 ) -> Result<Name, Error> {
-    // Less the NUL.
+    // The limit excludes the NUL.
     const LIMIT: u16 = 4095;
     const _: () = assert!(LIMIT as u32 + 1 == PATH_MAX);
     let mut path = Vec::new();
@@ -132,7 +132,7 @@ fn inexpressible<C>(walk: &Walk<'_, C>, reason: Inexpressible) -> Error {
 }
 
 fn check<C: Content>(tree: &Tree<C>, entries: &Entries, id: InodeId) -> Result<(), Inexpressible> {
-    /// What the kernel's device numbers have: 12 bits and 20 (`MINORBITS`).
+    /// The kernel's device numbers have 12 bits (major) and 20 bits (minor, `MINORBITS`).
     const DEVICE_LIMITS: (u32, u32) = (0xfff, 0xf_ffff);
     let inode = tree.get(id);
     let time = inode.metadata.mtime;
@@ -181,15 +181,16 @@ fn is_stored<C>(tree: &Tree<C>, id: InodeId, path: &[u8], stored: &Stored) -> bo
         }
 }
 
-/// Whether a path is a compressed kernel module's, or compressed firmware's.
+/// Returns true if a path is that of a compressed kernel module or of compressed firmware.
 fn is_compressed_by_name(path: &[u8]) -> bool {
     let ends = |ends: &[&[u8]]| ends.iter().any(|end| path.ends_with(end));
     let firmware = path.starts_with(b"lib/firmware/") || path.starts_with(b"usr/lib/firmware/");
     ends(&[b".ko.gz", b".ko.xz", b".ko.zst"]) || (firmware && ends(&[b".gz", b".xz", b".zst"]))
 }
 
-/// Finds the last name of each file, what is not compressed, and what is: each with the directories above it. The kernel
-/// makes them once and takes them again, and programs that unpack the two archives apart need them in both.
+/// Marks the last name of each file, and the names in each of the two archives, including parent
+/// directories. The kernel accepts a directory that already exists, and programs that unpack the
+/// two archives separately need the directories in both.
 fn mark(names: &mut [Name], stored: &[bool]) {
     let mut seen = vec![false; stored.len()];
     for at in (0..names.len()).rev() {

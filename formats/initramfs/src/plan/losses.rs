@@ -1,11 +1,11 @@
-//! What an archive has no place for.
+//! Collection of the metadata that an archive cannot represent.
 
 use image_tree::{Content, Kind, Metadata, Tree};
 
 use crate::lost::{Lost, LostMetadata};
 use crate::plan::entries::Entries;
 
-/// Everything the archive cannot say of the tree's files, in the order of the walk.
+/// Lists the metadata that the archive cannot represent, in the order of the walk.
 pub(crate) fn list<C: Content>(tree: &Tree<C>, entries: &Entries) -> Vec<Lost> {
     let mut lost = Vec::new();
     let mut walk = tree.walk();

@@ -1,25 +1,28 @@
-//! Where an archive is cut into segments.
+//! Division of an archive into segments.
 
-/// Decides on cuts from the paths and lengths of entries alone, and from what lies since the last cut.
+/// Chooses cut points from only the paths and lengths of entries, and the number of bytes since the
+/// last cut.
 ///
-/// An entry is a place to cut when a hash of its path is below its share of the usual length, so that cuts are as far
-/// apart as that on average, and one that is a place to cut stays one whatever comes and goes elsewhere.
+/// An entry is a cut point if the hash of its path is below its share of the usual length, so that
+/// cuts are that far apart on average, and an entry remains a cut point regardless of changes
+/// elsewhere.
 #[derive(Debug)]
 pub(crate) struct Cutter {
     usual: u64,
-    /// Bytes since the last cut.
+    /// The number of bytes since the last cut.
     since: u64,
-    /// Whether the last entry was a place to cut after.
+    /// True if a cut is due after the last entry.
     due: bool,
 }
 
 impl Cutter {
-    /// A cutter of segments of usually that many bytes.
+    /// Creates a cutter for segments of usually `usual` bytes.
     pub(crate) fn new(usual: u64) -> Self {
         Self { usual, since: 0, due: false }
     }
 
-    /// Whether a cut belongs before the next entry, of so many bytes with its header and data.
+    /// Returns true if a cut is due before the next entry, which has `len` bytes with its header
+    /// and data.
     pub(crate) fn cuts_before(&mut self, path: &[u8], len: u64) -> bool {
         let alone = len >= self.usual;
         let full = self.since.saturating_add(len) > self.usual.saturating_mul(4);
@@ -38,7 +41,8 @@ impl Cutter {
     }
 }
 
-/// FNV-1a of 64 bits, then the finalizer of SplitMix64, as the high bits of FNV-1a barely depend on the last bytes.
+/// Hashes with 64-bit FNV-1a, then the finalizer of SplitMix64, because the high bits of FNV-1a
+/// barely depend on the last bytes.
 fn hash(bytes: &[u8]) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in bytes {
@@ -55,7 +59,7 @@ mod tests {
 
     const USUAL: u64 = 1 << 20;
 
-    /// The paths of the first entries of segments, and the segments' lengths.
+    /// Returns the path of the first entry and the length of each segment.
     fn cut(entries: &[(String, u64)]) -> Vec<(String, u64)> {
         let mut cutter = Cutter::new(USUAL);
         let mut segments: Vec<(String, u64)> = Vec::new();
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn short_entries_are_cut_at_four_times_the_usual_length_at_the_latest() {
-        // Of one path and no bytes to speak of, so that no hash is below their share.
+        // All have one path and are short, so that no hash is below their share.
         let entries: Vec<_> = (0..100_000).map(|_| ("usr/same".to_owned(), 128)).collect();
         let segments = cut(&entries);
         assert!(segments.len() > 1 && segments.iter().all(|(_, len)| *len <= USUAL * 4));
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_frozen() {
-        // Another hash is another layout, which needs another name.
+        // A different hash means a different layout, which needs a new name.
         assert_eq!(hash(b""), 0xf52a_15e9_a9b5_e89b);
     }
 }

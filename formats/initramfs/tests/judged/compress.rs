@@ -1,4 +1,4 @@
-//! Compressing as other programs do.
+//! Compression as done by other programs.
 
 use std::io::Write as _;
 
@@ -41,7 +41,7 @@ pub(crate) fn bzip2(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("it is in memory")
 }
 
-/// The legacy format, in chunks of `chunk` bytes.
+/// Compresses in the legacy format, in chunks of `chunk` bytes.
 pub(crate) fn lz4(bytes: &[u8], chunk: usize) -> Vec<u8> {
     let mut out = 0x184c_2102u32.to_le_bytes().to_vec();
     for chunk in bytes.chunks(chunk) {

@@ -1,4 +1,4 @@
-//! What other programs extract must be the tree.
+//! Tests that the files extracted by other programs equal the tree.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,8 @@ use tempfile::TempDir;
 use crate::fixtures::{Bytes, every_kind, file, link};
 use crate::judge::{is_root, pleased, run};
 
-/// One name, in words: kind, mode, owners, time, data. Hard links are the sorted names of one file.
+/// A description of each name: kind, mode, owners, time, data. Hard links are the sorted names of
+/// one file.
 type Listing = BTreeMap<Vec<u8>, String>;
 
 fn listing_of(tree: &Bytes) -> Listing {
@@ -39,7 +40,7 @@ fn listing_of(tree: &Bytes) -> Listing {
             Kind::Socket => "socket".to_owned(),
         };
         let metadata = &inode.metadata;
-        // A symlink has no mode of its own.
+        // The mode of a symlink is always 0o777.
         let mode = if matches!(inode.kind, Kind::Symlink(_)) { 0o777 } else { metadata.mode };
         let (uid, gid) = (metadata.uid, metadata.gid);
         let mtime = time(metadata.mtime.seconds(), matches!(inode.kind, Kind::Symlink(_)));
@@ -91,7 +92,7 @@ fn listing_of_directory(root: &Path) -> Listing {
     found.into_iter().map(describe).collect()
 }
 
-/// The time of a file; GNU cpio sets none for symlinks.
+/// Returns the time of a file; GNU cpio does not set those of symlinks.
 fn time(seconds: i64, symlink: bool) -> i64 {
     if symlink { 0 } else { seconds }
 }
@@ -106,7 +107,7 @@ fn image(tree: &Bytes, options: &Options) -> Vec<u8> {
     read_all(&plan(tree, &Early::none(), options).expect("the tree fits")).expect("it is in memory")
 }
 
-/// Extracts with a program that is given the archive as its input.
+/// Extracts with a program that reads the archive from its standard input.
 fn extract(program: &str, arguments: &[&str], image: &[u8]) -> Option<Listing> {
     let dir = TempDir::new().expect("a temporary directory");
     let root = dir.path().join("root");
@@ -121,15 +122,15 @@ fn extract(program: &str, arguments: &[&str], image: &[u8]) -> Option<Listing> {
 fn check_extracted(tree: &Bytes, options: &Options) {
     let image = image(tree, options);
     let mut expected = listing_of(tree);
-    // Programs leave the directory as it is that they extract to.
+    // Programs do not change the metadata of the directory they extract to.
     expected.remove(b"".as_slice());
     if let Some(found) = extract("cpio", &["-idm", "--quiet", "--no-absolute-filenames"], &image) {
-        // GNU cpio sets the times of directories before it makes the hard links in them.
+        // GNU cpio sets the times of directories before it creates the hard links in them.
         assert_same(&without_directory_times(found), &without_directory_times(expected.clone()), "cpio");
     }
     let arguments = ["-xp", "--numeric-owner", "-f", "-"];
     if let Some(found) = extract("bsdtar", &arguments, &image) {
-        // libarchive makes hard links of symlinks too, and a file of a socket.
+        // libarchive creates hard links of symlinks too, and a regular file for a socket.
         let compared = |words: &String| !words.contains("symlink") && !words.contains("socket");
         let mut found = found;
         expected.retain(|path, words| compared(words) && path != b"run/socket");
@@ -178,7 +179,7 @@ fn sums_are_right_to_gnu_cpio() {
     let verify = ["-i", "--only-verify-crc", "--quiet"];
     let Some(output) = run(Command::new("cpio").args(verify), &image) else { return };
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    // The judge does look.
+    // The judge detects a change.
     let at = image.windows(10).position(|window| window == b"#!/bin/sh\n").expect("it is there");
     image[at] ^= 1;
     let output = run(Command::new("cpio").args(verify), &image).expect("it was there before");
@@ -207,7 +208,7 @@ fn compressed_payloads_and_links_between_them_come_out() {
         }
         assert_eq!(dir.path().join("a-module").exists(), which <= 1);
     }
-    // Directories of the first archive have got entries of the second since.
+    // The second archive added entries to directories of the first, which changed their times.
     let keep = |listing: &mut Listing| listing.retain(|_, words| !words.contains("directory"));
     let (mut found, mut expected) = (listing_of_directory(dir.path()), listing_of(&tree));
     keep(&mut found);

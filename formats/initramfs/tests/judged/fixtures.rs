@@ -1,15 +1,15 @@
-//! Trees to make archives of.
+//! Trees for the tests.
 
 use image_tree::{Device, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree, XattrName};
 
 pub(crate) type Bytes = Tree<Vec<u8>>;
 
-/// A root directory with a mode and an owner of its own.
+/// Creates a tree with a root directory that has a distinct mode and owner.
 pub(crate) fn empty() -> Bytes {
     Tree::new(Metadata { uid: 3, gid: 4, mtime: Timestamp::from_seconds(5), ..Metadata::new(0o751) })
 }
 
-/// Adds a file with the directories above it.
+/// Adds a file with its parent directories.
 pub(crate) fn add(tree: &mut Bytes, path: &str, kind: Kind<Vec<u8>>) -> InodeId {
     let metadata = Metadata { mtime: Timestamp::from_seconds(1_700_000_000), ..Metadata::new(0o755) };
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -38,7 +38,7 @@ pub(crate) fn link(tree: &mut Bytes, path: &str, target: InodeId) {
     tree.link(parent, Name::new(name).expect("a valid name"), target).expect("it is new");
 }
 
-/// Bytes that hardly compress, the same for the same seed.
+/// Returns bytes that hardly compress, equal for equal seeds.
 pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -50,7 +50,8 @@ pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// Every kind of file, owners and modes beyond 16 bits, names that are not UTF-8, hard links of every kind.
+/// Returns a tree with every kind of file, owners beyond 16 bits, names that are not UTF-8, and
+/// hard links of every kind.
 pub(crate) fn every_kind() -> Bytes {
     let mut tree = empty();
     let init = file(&mut tree, "init", b"#!/bin/sh\n");
@@ -81,7 +82,7 @@ pub(crate) fn every_kind() -> Bytes {
     tree
 }
 
-/// Gives a file what an archive cannot hold.
+/// Adds an xattr, which an archive cannot represent, to a file.
 pub(crate) fn xattr(tree: &mut Bytes, id: InodeId, name: &str) {
     let name = XattrName::new(name).expect("a valid name");
     tree.metadata_mut(id).xattrs.insert(name, b"v".as_slice().into());

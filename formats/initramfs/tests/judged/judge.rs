@@ -1,9 +1,9 @@
-//! Finding judges, running them, and saying so when one is missing.
+//! Runs judges, and reports those that are missing.
 
 use std::io::{self, Write as _};
 use std::process::{Command, Output, Stdio};
 
-/// Runs a judge with bytes as its input; none when it is not installed.
+/// Runs a judge with bytes as its input; returns `None` if it is not installed.
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> Option<Output> {
     command.env("LC_ALL", "C").env("TZ", "UTC");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -18,7 +18,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Option<Output> {
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
-        // A judge that does not read to the end says so itself.
+        // A judge that does not read to the end reports that itself.
         let _ = stdin.write_all(&input);
     });
     let output = child.wait_with_output().expect("the judge ends");
@@ -26,7 +26,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Option<Output> {
     Some(output)
 }
 
-/// Runs a judge that must succeed and have nothing to complain about.
+/// Runs a judge that must succeed without any message.
 pub(crate) fn pleased(command: &mut Command, input: &[u8]) -> Option<Vec<u8>> {
     let output = run(command, input)?;
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -39,7 +39,8 @@ pub(crate) fn skip(why: &str) {
     eprintln!("SKIPPED: {why}");
 }
 
-/// Whether the tests may make files of others and devices; `false` after a visible skip.
+/// Returns true if the tests may create devices and files of other users; returns false after
+/// reporting a skip.
 pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);

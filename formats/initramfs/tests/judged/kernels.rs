@@ -1,4 +1,4 @@
-//! Configurations that kernels carry.
+//! Tests of configurations embedded in kernels.
 
 use initramfs::{Compression, KernelConfig, KernelConfigError};
 
@@ -7,7 +7,8 @@ use crate::fixtures::noise;
 
 const CONFIG: &[u8] = b"CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\n# CONFIG_RD_ZSTD is not set\n";
 
-/// What looks like a kernel that is not compressed: the mark, too, of the code that prints it.
+/// Returns bytes like those of an uncompressed kernel, including the marker in the code that prints
+/// the configuration.
 fn vmlinux() -> Vec<u8> {
     [
         &b"\x7fELF"[..],
@@ -31,7 +32,7 @@ fn bz_image(payload: &[u8]) -> Vec<u8> {
     image[0x24c..0x250].copy_from_slice(&len.to_le_bytes());
     image.extend([0xcc; 100]);
     image.extend(payload);
-    // The length of what is unpacked, as the kernel's build appends it.
+    // The uncompressed length, as appended by the kernel build.
     image.extend(123_456u32.to_le_bytes());
     image.extend([0xcc; 1000]);
     image

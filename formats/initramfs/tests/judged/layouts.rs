@@ -1,4 +1,4 @@
-//! What is planned: places, segments, what is lost, what is refused.
+//! Tests of layouts: offsets, segments, lost metadata, rejected trees.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,7 +17,7 @@ use crate::compress::gzip;
 use crate::fixtures::{Bytes, add, empty, every_kind, file, link, noise, symlink, xattr};
 use crate::judge::run;
 
-/// Where each content lies in the whole.
+/// Returns the offset of each content in the image.
 fn contents<'l>(image: &'l dyn Image<Vec<u8>>) -> Vec<(u64, &'l Vec<u8>)> {
     let mut at = 0;
     let place = |run: Run<'l, Vec<u8>>| {
@@ -42,14 +42,15 @@ fn the_bytes_are_frozen() {
         crc.update(&bytes);
         (bytes.len(), crc.sum())
     };
-    // Other bytes are another layout, which needs another name.
+    // Different bytes mean a different layout, which needs a new name.
     assert_eq!(sum(&Options::plain()), (108_032, 3_225_065_155));
     assert_eq!(sum(&Options { align: 4096, ..Options::plain() }), (108_444, 879_688_576));
 }
 
 #[test]
 fn names_are_padded_up_to_path_max() {
-    // The root and `a` take 3984 bytes, so that the next data is aligned by a name of 4096 bytes or of one more.
+    // The root and `a` take 3984 bytes, so that the padded name before the next data has 4096 bytes
+    // or one more.
     for (name, unaligned) in [("bcd", 0), ("bcde", 1)] {
         let mut tree = empty();
         file(&mut tree, "a", &[1; 3760]);
@@ -61,7 +62,7 @@ fn names_are_padded_up_to_path_max() {
     }
 }
 
-/// Zeros tell readers that another archive may follow, wherever in a block of 512 bytes the first ends.
+/// Zeros make readers look for another archive, wherever in a block of 512 bytes the first ends.
 #[test]
 fn zeros_lie_between_what_is_stored_and_what_is_not() {
     for len in (0..512).step_by(4) {
@@ -74,7 +75,7 @@ fn zeros_lie_between_what_is_stored_and_what_is_not() {
         let bytes = read_all(&stored).expect("it is in memory");
         let end = bytes.iter().rposition(|byte| *byte != 0).expect("it has a trailer") + 1;
         assert!(bytes[..end].ends_with(b"TRAILER!!!"));
-        // The NUL of the name and its padding, and 4 more.
+        // The NUL of the name and its padding, and 4 more bytes.
         assert!((8..8 + 512).contains(&(bytes.len() - end)), "{len}: {} zeros", bytes.len() - end);
         assert!(bytes.len().is_multiple_of(512));
     }
@@ -129,9 +130,9 @@ fn segments_are_the_whole_in_pieces_that_end_on_entries() {
     }
     assert_eq!(at, whole.len() as u64);
     assert!(segments.len() > 10, "{}", segments.len());
-    // The big file, alone, is not cut.
+    // The big file is alone in its segment and not divided.
     assert!(segments.iter().any(|segment| segment.len() > 100_000 && contents(segment).len() == 1));
-    // What is compressed already, with the directories above it and nothing else.
+    // Only the files that are already compressed, with their parent directories.
     assert_eq!(contents(&segments[0]).len(), 2);
     assert!(segments[0].len().is_multiple_of(512));
     let compressed: Vec<u8> =
@@ -220,7 +221,7 @@ fn what_is_lost_is_said() {
     assert!(matches!(layout.lost()[2].what, LostMetadata::Acl(_)));
 }
 
-/// A file of any length and no bytes to read.
+/// A content of any length that cannot be read.
 #[derive(Debug)]
 struct Long(u64);
 

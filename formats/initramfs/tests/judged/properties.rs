@@ -1,4 +1,5 @@
-//! Arbitrary trees and options: what another reader finds is the tree, and the kernel's rules are kept.
+//! Property tests with arbitrary trees and options: another reader finds the same tree, and the
+//! kernel's rules are met.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -31,7 +32,7 @@ fn what() -> impl Strategy<Value = What> {
     let device = (select(vec![0, 1, 255, 4095]), select(vec![0, 256, 0xf_ffff]));
     prop_oneof![
         4 => Just(What::Directory),
-        // Around the padding, what is aligned, and a segment.
+        // Lengths around the padding, the minimum of aligned files, and a segment.
         5 => select(vec![0, 1, 2, 3, 4, 5, 4095, 16_383, 16_384, 16_385, 40_000]).prop_map(What::File),
         2 => select(vec![1, 2, 3, 4, 4095]).prop_map(What::Symlink),
         1 => (any::<bool>(), device)
@@ -47,7 +48,7 @@ fn name() -> impl Strategy<Value = String> {
         6 => "[a-z]{1,9}",
         1 => Just("n".repeat(255)),
         2 => "[a-z]{1,4}\\.ko\\.xz",
-        // What means something elsewhere.
+        // Names similar to special ones.
         1 => Just("TRAILER!!!.".to_owned()),
     ]
 }
@@ -110,7 +111,7 @@ fn options() -> impl Strategy<Value = Options> {
     })
 }
 
-/// Path, data, and mode, owners, links and time: the reader knows nothing of device numbers.
+/// Path, mode, owners, links and time, and data: the reader does not support device numbers.
 type Entry = (String, [u32; 5], Vec<u8>);
 
 fn expected(tree: &Bytes) -> BTreeMap<String, (InodeId, Entry)> {
@@ -148,7 +149,7 @@ fn expected(tree: &Bytes) -> BTreeMap<String, (InodeId, Entry)> {
     entries
 }
 
-/// What the crate `cpio-archive` makes of an archive up to its end.
+/// Returns the inode numbers and entries that the crate `cpio-archive` reads from an archive.
 fn read(archive: &[u8]) -> Vec<(u32, Entry)> {
     let mut reader = NewcReader::new(Cursor::new(archive.to_vec()));
     let mut entries = Vec::new();
@@ -187,8 +188,8 @@ fn compare(tree: &Bytes, found: &[(u32, Entry)]) {
     }
 }
 
-/// 100 cases, and the same in each run: chance fails no build. For others and more of them, proptest lets
-/// `PROPTEST_RNG_SEED` and `PROPTEST_CASES` count more than what stands here.
+/// Returns a configuration with 100 cases, the same in each run, so that builds do not fail
+/// randomly. `PROPTEST_RNG_SEED` and `PROPTEST_CASES` override the values here.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 100,
@@ -204,7 +205,7 @@ proptest! {
 
     #[test]
     fn another_reader_finds_the_tree(tree in trees()) {
-        // It takes no names padded with NUL.
+        // cpio-archive does not accept names padded with NUL.
         let layout = plan(&tree, &Early::none(), &Options::plain()).expect("the tree fits");
         compare(&tree, &read(&read_all(&layout).expect("it is in memory")));
     }

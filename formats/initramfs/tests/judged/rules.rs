@@ -1,4 +1,4 @@
-//! Every rule of the kernel, broken on purpose, is found where it is broken.
+//! Tests that a violation of each rule is found at its offset.
 
 use std::io::{self, Read};
 
@@ -18,14 +18,14 @@ fn archive(tree: &Bytes) -> Vec<u8> {
     read_all(&plan(tree, &Early::none(), &Options::plain()).expect("the tree fits")).expect("it is in memory")
 }
 
-/// An archive of `/init` alone.
+/// Returns an archive of only `/init`.
 fn small() -> Vec<u8> {
     let mut tree = empty();
     file(&mut tree, "init", b"#!");
     archive(&tree)
 }
 
-/// Where an entry's header begins, found by its name.
+/// Returns the offset of the header of the entry with a name.
 fn header_of(archive: &[u8], name: &str) -> usize {
     let wanted = [name.as_bytes(), b"\0"].concat();
     let at = archive.windows(wanted.len()).position(|window| window == wanted).expect("it is there");
@@ -45,7 +45,7 @@ fn report(bytes: &[u8]) -> Report {
     check(&mut &*bytes, &KernelConfig::unknown()).expect("it is in memory")
 }
 
-/// Rule, offset, and offset in what is unpacked of each finding.
+/// Returns the rule, offset and unpacked offset of each finding.
 fn found(bytes: &[u8]) -> Vec<(Rule, u64, Option<u64>)> {
     let report = report(bytes);
     report.findings.iter().map(|finding| (finding.rule, finding.offset, finding.unpacked_offset)).collect()
@@ -58,7 +58,7 @@ fn accepted(bytes: &[u8]) -> Report {
     report
 }
 
-/// The first finding is the one of the rule, at that offset.
+/// Asserts that the first finding has this rule and offset.
 #[track_caller]
 fn refused(bytes: &[u8], rule: Rule, offset: usize) {
     let found = found(bytes);
@@ -87,7 +87,8 @@ fn what_the_kernel_takes_is_accepted() {
     for (name, compress) in codecs {
         let report = accepted(&compress(&whole));
         assert_eq!(report.unpacked_bytes, whole.len() as u64, "{name}");
-        // Several members, zeros between them, and something plain at a multiple of 4 in front.
+        // Several members, zeros between them, and an uncompressed archive before them at a
+        // multiple of 4.
         let member = compress(&whole);
         let plain = small();
         let zeros = 4 + (8 - member.len() % 4) % 4;
@@ -136,7 +137,7 @@ fn lz4_is_followed_by_zeros_or_lz4() {
         refused_in(&[&member[..], &next(&whole)].concat(), Rule::Lz4Followed, member.len());
     }
     refused_in(&[&member[..], &whole].concat(), Rule::Lz4Followed, member.len());
-    // Junk is corrupt, and nothing that could have been put there on purpose.
+    // Junk is reported as corrupt, and not as intended data.
     refused(&[&member[..], b"junkjunk"].concat(), Rule::Corrupt, 0);
     refused(&[0x04, 0x22, 0x4d, 0x18, 0, 0], Rule::Lz4Frame, 0);
     refused(&[0x02, 0x21, 0, 0, 0], Rule::Corrupt, 0);
@@ -259,11 +260,11 @@ fn names_and_kinds_that_are_left_out() {
     refused(&with(init, NAMESIZE, 0), Rule::NameLength, init);
     let long = [&with(init, NAMESIZE, 4097)[..], &vec![0; 5000]].concat();
     refused(&long, Rule::NameLength, init);
-    // A name that goes on without a NUL.
+    // A name without its NUL.
     let mut unending = whole.clone();
     unending[init + 114] = b'x';
     refused(&unending, Rule::NameEnd, init);
-    // Four zeros of data where there may be none.
+    // Four zero bytes of data where none are allowed.
     let data = with(pipe, FILESIZE, 4);
     let name_end = link;
     refused(&[&data[..name_end], &[0; 4], &data[name_end..]].concat(), Rule::Data, pipe);
@@ -296,7 +297,7 @@ fn directories_come_before_what_is_in_them() {
     let twice = [&whole[..], &whole[init..]].concat();
     refused(&twice, Rule::Duplicate, whole.len());
     assert!(report(&twice).is_accepted());
-    // A directory that holds something becomes a file.
+    // A directory that is not empty is replaced by a file.
     let mut file = whole[init..].to_vec();
     file[110..114].copy_from_slice(b"etc\0");
     set(&mut file, 0, NAMESIZE, 4);
@@ -373,7 +374,7 @@ fn microcode_comes_before_what_is_compressed() {
 #[test]
 fn what_is_not_looked_into_is_said() {
     refused(&[small(), vec![0x89, b'L', b'Z', b'O', 0]].concat(), Rule::Examined, small().len());
-    // Nothing but zeros, and far too many.
+    // Only zeros, and far too many.
     let bomb = gzip(&vec![0; 10 << 20]);
     let limits = Limits { unpacked_bytes: 1 << 20, ..Limits::default() };
     let report = check_within(&mut &*bomb, &KernelConfig::unknown(), &limits).expect("it is in memory");
