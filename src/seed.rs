@@ -74,7 +74,7 @@ impl Seed {
         let identifier = self.identifier(label);
         let mut words =
             identifier.chunks_exact(4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
-        // An identifier that is all zeros would be a preimage of SHA-256.
+        // No label is known whose identifier is all zeros.
         words.find(|word| *word != 0).unwrap_or(1)
     }
 

@@ -179,8 +179,8 @@ impl Cache {
     }
 }
 
-/// Sorts names and flags in descending order, glibc-hwcaps variants first and by the names of their
-/// subdirectories.
+/// The order of entries in the file: names and flags descending, glibc-hwcaps variants first and by
+/// the names of their subdirectories.
 fn in_file_order(one: &Entry, other: &Entry, abi: Abi) -> Ordering {
     let subdirectory = |entry: &Entry| entry.hwcaps.as_ref().map(|hwcaps| hwcaps.subdirectory.clone());
     // The loader's flags are signed, but none has its highest bit set.

@@ -184,7 +184,8 @@ enum Verdict {
 }
 
 /// Judges a file as glibc's `open_verify` does. It reads `e_machine` in its own byte order before
-/// it checks the byte order of the file, so a search fails only if exactly one of them is wrong.
+/// it checks that of the file, so a file of another byte order makes the search fail only if its
+/// `e_machine`, read that way, matches.
 fn verdict<C: Content>(files: &mut Files<'_, C>, id: InodeId, process: Abi) -> io::Result<Verdict> {
     const ARM: u16 = 40;
     if !is_regular(files.tree, id) {

@@ -25,8 +25,7 @@ fn guest() -> Bytes {
     file("/usr/lib/liba.so.1.2", Build::new().string(SONAME, "liba.so.1").needs("libb.so").needs("ld.so"));
     file("/usr/lib/libb.so", Build::new().string(SONAME, "libb.so").needs("liba.so.1"));
     file("/usr/lib/libunused.so", Build::new());
-    // The loader contains no directories, so those of Fedora are searched, which do not include
-    // /usr/lib.
+    // The loader contains its default directories as text, as a real one does.
     let mut loader = Build::new().string(SONAME, "ld.so").bytes();
     loader.extend(b"\0/lib/\0/usr/lib/\0\0");
     add(&mut tree, "/usr/lib/ld.so", FileKind::Regular(loader));

@@ -29,8 +29,8 @@ pub(super) struct Written {
     pub(super) path: Vec<u8>,
 }
 
-/// Returns true if the kept part of a tree needs a cache: if the tree has one and a library is kept
-/// in a directory that only `/etc/ld.so.conf` names. Only glibc's loader reads it.
+/// Returns true if the kept part of a tree needs a cache: if the tree has one, or if a library is
+/// kept in a directory that only `/etc/ld.so.conf` names. Only glibc's loader reads it.
 pub(super) fn is_needed(tree: &Tree<Blob>, closure: &Closure) -> Result<bool> {
     if closure.library_directories.is_empty() {
         return Ok(false);
