@@ -1,11 +1,11 @@
-//! e2fsprogs as a judge of what this crate writes. Where a program is missing, a test says so and
-//! passes; with `ROOTCAST_REQUIRE_JUDGES=1` it fails.
+//! Test helpers that run e2fsprogs on the output of this crate. If a program is missing, a test
+//! reports that and passes; with `ROOTCAST_REQUIRE_JUDGES=1` it fails.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Whether a missing judge is a failure, as it is where all of them are to be installed.
+/// Returns true if a missing judge is a failure, as it is where all judges must be installed.
 #[expect(
     clippy::disallowed_methods,
     reason = "which tests run may depend on the machine; what the crate makes does not"
@@ -14,15 +14,16 @@ fn required() -> bool {
     std::env::var_os("ROOTCAST_REQUIRE_JUDGES").is_some_and(|value| value == "1")
 }
 
-/// A directory of one test's own, removed at its end.
+/// A temporary directory of one test, removed when it ends.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes the directory, or says that `test` is skipped because one of the programs it needs is missing.
+    /// Creates the directory, or reports that `test` is skipped because a program is missing.
     pub(crate) fn for_test(test: &str, programs: &[&str]) -> Option<Self> {
         for program in programs {
             if Command::new(program).arg("-V").output().is_err() {
-                // Not a print macro: the test harness hides what those say. One write, as tests run side by side.
+                // Not a print macro: the test harness hides their output. One write, because tests
+                // run in parallel.
                 let line = format!("SKIPPED {test}: there is no {program}\n");
                 assert!(!required(), "{line}");
                 let _ = std::io::stderr().write_all(line.as_bytes());
@@ -34,17 +35,17 @@ impl Scratch {
         Some(Self(path))
     }
 
-    /// A file in the directory.
+    /// Returns the path of a file in the directory.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// Runs a program in the directory. `setting` is one environment variable it gets.
+    /// Runs a program in the directory. `setting` is an environment variable for it.
     pub(crate) fn run(&self, program: &str, setting: (&str, &str), arguments: &[&str]) -> Output {
         Command::new(program).args(arguments).env(setting.0, setting.1).current_dir(&self.0).output().unwrap()
     }
 
-    /// Runs commands of debugfs on the image `img`, or on none, and returns what it prints.
+    /// Runs debugfs commands on `image`, or on none, and returns their output.
     pub(crate) fn debugfs(&self, image: Option<&str>, commands: &[u8]) -> Vec<u8> {
         std::fs::write(self.file("commands"), commands).unwrap();
         let mut arguments = vec!["-w", "-f", "commands"];
@@ -53,7 +54,7 @@ impl Scratch {
     }
 }
 
-/// For [`Scratch::run`]: nothing to set that matters.
+/// A setting for [`Scratch::run`] without effect.
 pub(crate) const NO_SETTING: (&str, &str) = ("MKE2FS_SYNC", "0");
 
 impl AsRef<Path> for Scratch {
@@ -68,17 +69,17 @@ impl Drop for Scratch {
     }
 }
 
-/// Numbers that look random and are the same in every run: Knuth's MMIX generator, its high half.
+/// A deterministic generator of pseudorandom numbers: the high half of Knuth's MMIX generator.
 pub(crate) struct Lcg(pub(crate) u64);
 
 impl Lcg {
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
-    /// A file name of `len` bytes, of any bytes a name may have.
+    /// Returns a file name of `len` arbitrary bytes.
     pub(crate) fn name(&mut self, len: usize) -> Vec<u8> {
         let byte = |lcg: &mut Self| loop {
             let byte = u8::try_from(lcg.below(256)).unwrap();

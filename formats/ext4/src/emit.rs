@@ -1,4 +1,4 @@
-//! Writing what was planned, piece by piece, in any order.
+//! Emission of a planned filesystem, piece by piece, in any order.
 
 pub(crate) mod directory;
 mod extents;

@@ -1,4 +1,4 @@
-//! Why a tree did not become a filesystem.
+//! Errors of planning a filesystem.
 
 use std::fmt;
 
@@ -7,151 +7,152 @@ use thiserror::Error;
 
 use crate::{DirectoryError, XattrError};
 
-/// Why a filesystem could not be planned.
+/// An error when planning a filesystem.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// ext4 cannot hold a file of the tree as it is.
+    /// ext4 cannot represent a file of the tree.
     #[error("ext4 cannot hold {}", .path.escape_ascii())]
     Inexpressible {
         /// The file's path in the tree.
         path: Vec<u8>,
-        /// Why.
+        /// The reason.
         #[source]
         reason: Box<Inexpressible>,
     },
-    /// A file that is to lie in its inode cannot be read.
+    /// A file for inline data cannot be read.
     #[error("{} is short enough to lie in its inode, and cannot be read", .path.escape_ascii())]
     Content {
         /// The file's path in the tree.
         path: Vec<u8>,
-        /// What [`image_tree::Content::read_at`] says.
+        /// The error of [`image_tree::Content::read_at`].
         #[source]
         source: std::io::Error,
     },
-    /// The size asked for does not hold the tree, its metadata and its journal.
+    /// The requested size is too small for the tree, its metadata and its journal.
     #[error(
         "the filesystem is {missing_bytes} bytes too small: {size_bytes} bytes are given, {needed_bytes} are needed; \
          give at least that size, or none for the smallest"
     )]
     TooSmall {
-        /// The size asked for.
+        /// The requested size, in bytes.
         size_bytes: u64,
-        /// The smallest size that holds the tree with the same options.
+        /// The minimum size for the tree with the same options, in bytes.
         needed_bytes: u64,
-        /// The difference.
+        /// The difference, in bytes.
         missing_bytes: u64,
     },
-    /// The number of inodes asked for is smaller than the number of files.
+    /// The requested number of inodes is smaller than the number of files.
     #[error("{asked} inodes are too few: the tree needs {needed}, the {reserved} reserved ones among them")]
     TooFewInodes {
-        /// The number asked for.
+        /// The requested number.
         asked: u32,
-        /// The number the tree needs.
+        /// The number that the tree needs.
         needed: u64,
-        /// How many of those no file of the tree uses.
+        /// The number of those that are reserved.
         reserved: u32,
     },
-    /// More inodes than 32 bits can number.
+    /// There are more inodes than 32 bits can number.
     #[error("{inodes} inodes are too many: the limit is {limit}")]
     TooManyInodes {
-        /// The number needed or asked for.
+        /// The needed or requested number.
         inodes: u64,
-        /// The largest number possible.
+        /// The maximum number.
         limit: u64,
     },
-    /// The filesystem would need the feature `meta_bg`, which this crate does not make.
+    /// The filesystem would need the feature `meta_bg`, which this crate does not support.
     #[error("the filesystem would have more than {limit_bytes} bytes, the largest size without meta_bg")]
     TooLarge {
-        /// The largest size in bytes.
+        /// The maximum size in bytes.
         limit_bytes: u64,
     },
-    /// The filesystem would need the feature `64bit`, which the options leave out.
+    /// The filesystem would need the feature `64bit`, which the options disable.
     #[error(
         "the filesystem would have more than {limit_bytes} bytes, the largest size of these blocks without 64bit; \
          leave 64bit in, or choose larger blocks"
     )]
     TooLargeFor32Bits {
-        /// The largest size in bytes.
+        /// The maximum size in bytes.
         limit_bytes: u64,
     },
-    /// A percentage outside its range.
+    /// A percentage is out of range.
     #[error("{what} of {percent} % is not within 0 to {limit} %")]
     Percentage {
-        /// What was given in percent.
+        /// The option with the percentage.
         what: &'static str,
-        /// The value given.
+        /// The given value.
         percent: u8,
-        /// The largest value.
+        /// The maximum value.
         limit: u8,
     },
-    /// Two options that contradict each other.
+    /// Two options conflict.
     #[error("{what} does not go with {with}; {way_out}")]
     Conflict {
-        /// One of the two.
+        /// One of the options.
         what: &'static str,
-        /// The other.
+        /// The other option.
         with: &'static str,
-        /// What to do about it.
+        /// The way to resolve the conflict.
         way_out: &'static str,
     },
-    /// The filesystem is larger than it is ever to be.
+    /// The filesystem is larger than the limit of its growth.
     #[error(
         "the filesystem has {size_bytes} bytes and is to grow to no more than {limit_bytes}; \
          raise that limit, or leave resize_inode out"
     )]
     ResizeLimit {
-        /// The filesystem's size.
+        /// The size of the filesystem, in bytes.
         size_bytes: u64,
-        /// The limit to grow to.
+        /// The limit of its growth, in bytes.
         limit_bytes: u64,
     },
-    /// More copies of the superblock than `s_backup_bgs` names.
+    /// More backups of the superblock were requested than `s_backup_bgs` can list.
     #[error(
         "{asked} copies of the superblock are too many: sparse_super2 has at most {limit} besides the first"
     )]
     Backups {
-        /// The number asked for.
+        /// The requested number.
         asked: u8,
-        /// The largest number.
+        /// The maximum number.
         limit: u8,
     },
-    /// Data that is to be aligned to what no page or block is.
+    /// The alignment of data is not a valid page size.
     #[error("data cannot be aligned to {bytes} bytes: that has to be a power of two from {} to {}", .limits.0, .limits.1)]
     DataAlignment {
-        /// The value given.
+        /// The given value.
         bytes: u64,
-        /// The smallest and the largest.
+        /// The minimum and the maximum, in bytes.
         limits: (u64, u64),
     },
-    /// A filesystem whose blocks lie across pages, so that none of its data can be aligned.
+    /// The offset of the filesystem is not a multiple of its block size, so that data cannot be
+    /// aligned.
     #[error(
         "data cannot be aligned in a filesystem at byte {offset} of the address space: that is no multiple of its blocks \
          of {block_size} bytes"
     )]
     FilesystemOffset {
-        /// Where it begins, in bytes.
+        /// The offset of the filesystem, in bytes.
         offset: u64,
-        /// Bytes of a block.
+        /// The block size, in bytes.
         block_size: u64,
     },
-    /// Two files that are to have the same blocks cannot.
+    /// Two files cannot share blocks.
     #[error("{} cannot have the blocks of {}", .path.escape_ascii(), .with.escape_ascii())]
     Unshareable {
-        /// The path of the file that was to have no blocks of its own.
+        /// The path of the file that was to share the blocks of the other.
         path: Vec<u8>,
-        /// The path of the file whose blocks it was to have.
+        /// The path of the other file.
         with: Vec<u8>,
-        /// Why.
+        /// The reason.
         #[source]
         reason: Unshareable,
     },
-    /// A journal of a length that the kernel does not take.
+    /// The length of the journal is out of range.
     #[error("a journal of {blocks} blocks is not within {} to {} blocks", .limits.0, .limits.1)]
     JournalSize {
-        /// The length asked for.
+        /// The requested length, in blocks.
         blocks: u32,
-        /// The shortest and the longest.
+        /// The minimum and the maximum, in blocks.
         limits: (u32, u32),
     },
 }
@@ -162,39 +163,39 @@ impl Error {
     }
 }
 
-/// Why two files cannot have the same blocks.
+/// A reason why two files cannot share blocks.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unshareable {
-    /// One of them is no regular file.
+    /// One of them is not a regular file.
     #[error("both have to be regular files")]
     NotRegular,
-    /// They cannot have the same bytes.
+    /// Their lengths differ.
     #[error("the one has {len} bytes, the other {with_len}")]
     Length {
-        /// The length of the file that was to have no blocks of its own.
+        /// The length of the file that was to share the blocks of the other, in bytes.
         len: u64,
-        /// The length of the other.
+        /// The length of the other file, in bytes.
         with_len: u64,
     },
-    /// The other is not earlier in the order of the walk, or has the blocks of a third.
+    /// The other is not earlier in the order of the walk, or itself shares the blocks of a third.
     #[error("the other has to be the first of all files with these blocks, in the order of the tree's walk")]
     NotFirst,
 }
 
-/// What ext4 cannot hold of one file.
+/// A reason why ext4 cannot represent a file.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Inexpressible {
-    /// The file's blocks cannot be numbered in 32 bits.
+    /// The number of blocks of the file exceeds 32 bits.
     #[error("the file has {len} bytes, the limit of ext4 with blocks of {} bytes is {limit}", .limit / u64::from(u32::MAX))]
     FileTooLarge {
         /// The file's length in bytes.
         len: u64,
-        /// The largest length in bytes.
+        /// The maximum length in bytes.
         limit: u64,
     },
-    /// The target of a symbolic link and a NUL behind it are longer than a block.
+    /// The target of a symbolic link, with a NUL after it, is longer than a block.
     #[error(
         "the target has {len} bytes, the limit of ext4 with blocks of {} bytes is {limit}; choose larger blocks",
         .limit + 1
@@ -202,52 +203,52 @@ pub enum Inexpressible {
     TargetTooLong {
         /// The target's length in bytes.
         len: usize,
-        /// The largest length in bytes.
+        /// The maximum length in bytes.
         limit: usize,
     },
-    /// More hard links than an inode counts.
+    /// The file has more hard links than `i_links_count` can represent.
     #[error("the file has {count} names, the limit of ext4 is {limit}")]
     TooManyLinks {
         /// The number of names.
         count: u64,
-        /// The largest number.
+        /// The maximum number.
         limit: u64,
     },
-    /// More directories in a directory than its links count, where it has no index.
+    /// A directory without an index contains more directories than its link count can represent.
     #[error(
         "the directory has {count} directories in it, the limit of ext4 without dir_index is {limit}; leave dir_index in"
     )]
     TooManyDirectories {
-        /// The number of directories in it.
+        /// The number of subdirectories.
         count: u64,
-        /// The largest number.
+        /// The maximum number.
         limit: u64,
     },
-    /// A time outside the 34 bits of seconds.
+    /// The time does not fit in the 34 bits for seconds.
     #[error(
         "its mtime, {} s since 1970, is not within {} to {} s; clamp times to fit", .time.seconds(), .limits.0, .limits.1
     )]
     Time {
         /// The time.
         time: Timestamp,
-        /// The first and last second.
+        /// The minimum and maximum, in seconds.
         limits: (i64, i64),
     },
-    /// A device number of more than 12 and 20 bits.
+    /// The device number has more than 12 bits (major) or 20 bits (minor).
     #[error("device number {}:{} does not fit: the limits are 4095 and 1048575", .0.major, .0.minor)]
     Device(Device),
     /// `lost+found` is not a directory.
     #[error("the name is e2fsck's, which needs it to be a directory; remove or rename it")]
     LostAndFound,
-    /// A directory of more names than its index can lead to.
+    /// A directory cannot be laid out.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// An extended attribute.
+    /// An extended attribute cannot be stored.
     #[error(transparent)]
     Xattr(#[from] XattrError),
 }
 
-/// A volume label of more than 16 bytes, or with a NUL.
+/// An error for a volume label of more than 16 bytes, or with a NUL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelError(pub(crate) Vec<u8>);
 

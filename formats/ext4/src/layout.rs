@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::options::{Options, Size};
 use crate::plan::{self, Plan, room};
 
-/// A planned ext4 filesystem: every byte has its place, none is written yet.
+/// A planned ext4 filesystem: the offset of every byte is known, and no byte has been written.
 #[derive(Debug)]
 pub struct Layout<'t, C> {
     plan: Plan<'t, C>,
@@ -19,67 +19,73 @@ pub struct Layout<'t, C> {
     len: u64,
 }
 
-/// What a planned filesystem has and what of it is free.
+/// The total and free resources of a planned filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Bytes of a block.
+    /// The block size, in bytes.
     pub block_size: u32,
-    /// All blocks.
+    /// The number of blocks.
     pub blocks: u64,
-    /// Blocks that nothing uses: `f_bfree` of statfs.
+    /// The number of unused blocks: `f_bfree` of statfs.
     pub free_blocks: u64,
-    /// Blocks of these that every user may fill once it is mounted: `f_bavail` of statfs. The kernel withholds a 50th of all
-    /// blocks or 4096, whichever is less, and keeps [`Options::reserved_percent`] for root.
+    /// The number of free blocks available to unprivileged users after mounting: `f_bavail` of
+    /// statfs. The kernel withholds a 50th of all blocks or 4096, whichever is less, and
+    /// [`Options::reserved_percent`] are reserved for root.
     pub available_blocks: u64,
-    /// All inodes.
+    /// The number of inodes.
     pub inodes: u32,
-    /// Inodes that no file uses.
+    /// The number of unused inodes.
     pub free_inodes: u32,
-    /// Block groups.
+    /// The number of block groups.
     pub groups: u32,
-    /// Files that have the blocks of another.
+    /// The number of files that share the blocks of another.
     pub shared_files: u32,
-    /// Blocks that these files would have of their own.
+    /// The number of blocks saved by sharing.
     pub shared_blocks: u64,
-    /// Files with holes.
+    /// The number of files with holes.
     pub sparse_files: u32,
-    /// Blocks of these files that are in holes, and so not among [`Summary::blocks`].
+    /// The number of blocks in holes, which are not included in [`Summary::blocks`].
     pub hole_blocks: u64,
-    /// Blocks of the journal; 0 for none.
+    /// The number of blocks of the journal; 0 for none.
     pub journal_blocks: u32,
-    /// Directories, `lost+found` among them.
+    /// The number of directories, including `lost+found`.
     pub directories: u32,
-    /// Files of every kind, each counted once whatever its names; not the root, and not `lost+found`.
+    /// The number of files of every kind, independent of the number of their names, without the
+    /// root and `lost+found`.
     pub files: u32,
 }
 
-/// Plans a filesystem that holds `tree`, and gives the same layout for the same tree and options. It reads no file, but
-/// with [`Features::inline_data`](crate::Features::inline_data) those short enough to lie in their inodes: checksums of
-/// inodes cover what is in them.
+/// Plans a filesystem of `tree`, and returns the same layout for the same tree and options. It
+/// reads no file, except, with [`Features::inline_data`](crate::Features::inline_data), those short
+/// enough to be stored in their inodes: checksums of inodes cover this data.
 ///
 /// # Errors
-/// When ext4 cannot hold a file of the tree, the options do not fit it, or a file that is to lie in its inode cannot be read.
+/// Returns an error if ext4 cannot represent a file of the tree, the options are not valid for it,
+/// or a file for inline data cannot be read.
 ///
 /// # Panics
-/// When the [`Content::data_ranges`] of a file are not in order, not within its length, or empty.
+/// Panics if the [`Content::data_ranges`] of a file are not in order, not within its length, or
+/// empty.
 pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layout<'t, C>, Error> {
     plan_sharing(tree, options, &BTreeMap::new())
 }
 
-/// Plans a filesystem that holds `tree`, in which files have the blocks of others: each file in `shared` those of the file
-/// it leads to, which is the first in the order of the tree's walk of all that have them. Whoever calls this has made sure
-/// that they have the same bytes.
+/// Plans a filesystem of `tree` in which files share blocks: each key of `shared` has the blocks of
+/// the file in its value, which is the first of all files with these blocks in the order of the
+/// tree's walk. The caller ensures that their contents are equal.
 ///
-/// A filesystem with shared blocks has `RO_COMPAT_SHARED_BLOCKS`, a feature of e2fsprogs. Linux does not know it, and so
-/// mounts it for reading only; `e2fsck -E unshare_blocks` gives each file blocks of its own, where there are enough free.
-/// Without shared blocks the layout is that of [`plan`].
+/// A filesystem with shared blocks has `RO_COMPAT_SHARED_BLOCKS`, a feature of e2fsprogs. Linux
+/// does not support it, and so mounts the filesystem read-only; `e2fsck -E unshare_blocks`
+/// duplicates the blocks, if enough are free. Without shared blocks the layout is that of [`plan`].
 ///
 /// # Errors
-/// Those of [`plan`]. Also [`Error::Unshareable`] when files differ in length, are not regular or not in that order, and
-/// [`Error::Conflict`] when the filesystem has `resize_inode` or `orphan_file`, which are for one that is written to.
+/// Those of [`plan`]. Also [`Error::Unshareable`] if files differ in length, are not regular or not
+/// in that order, and [`Error::Conflict`] if the filesystem has `resize_inode` or `orphan_file`,
+/// which are only useful if it is writable.
 ///
 /// # Panics
-/// When an id in `shared` is another tree's, or the [`Content::data_ranges`] of a file are not as they have to be.
+/// Panics if an id in `shared` belongs to another tree, or the [`Content::data_ranges`] of a file
+/// are invalid.
 pub fn plan_sharing<'t, C: Content>(
     tree: &'t Tree<C>,
     options: &Options,
@@ -88,7 +94,7 @@ pub fn plan_sharing<'t, C: Content>(
     let plan = plan::plan(tree, options, shared)?;
     let filesystem = options.block_size.offset(plan.geometry.blocks);
     let len = match options.size {
-        // A rest too short for a block or a group of its own belongs to the image all the same.
+        // A remainder too short for a block or a group is part of the image too.
         Size::Total { bytes } => bytes.max(filesystem),
         Size::Smallest | Size::Free { .. } | Size::FreePercent(_) => filesystem,
     };
@@ -98,7 +104,7 @@ pub fn plan_sharing<'t, C: Content>(
 }
 
 impl<C> Layout<'_, C> {
-    /// What the filesystem has and what of it is free.
+    /// Returns the total and free resources of the filesystem.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let Plan { geometry, placement, inodes, .. } = &self.plan;
@@ -138,7 +144,7 @@ impl<C: Content> Render for Layout<'_, C> {
     }
 }
 
-/// Pieces, and zeros between them.
+/// An iterator over the pieces, and the zeros between them.
 struct Runs<'l, 't, C> {
     layout: &'l Layout<'t, C>,
     position: u64,

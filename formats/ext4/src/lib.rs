@@ -1,8 +1,9 @@
 //! ext4 filesystems from a file tree: a pure, deterministic `mkfs.ext4`.
 //!
-//! [`plan`] takes a [`Tree`](image_tree::Tree) and [`Options`] and gives a [`Layout`]: every byte of the filesystem has its
-//! place, and none has been written. The layout is an [`Image`](image_runs::Image), so it can be written to a file by many
-//! threads, streamed, hashed or served, and read at any offset.
+//! [`plan`] takes a [`Tree`](image_tree::Tree) and [`Options`] and returns a [`Layout`]: the offset
+//! of every byte of the filesystem is known, and no byte has been written. The layout is an
+//! [`Image`](image_runs::Image), so it can be written to a file by several threads, streamed,
+//! hashed or served, and read at any offset.
 //!
 //! ```text
 //! block 0       1          (1 and 2 with blocks of 1 KiB, whose block 0 is the boot area alone) blocks−1
@@ -19,20 +20,23 @@
 //!               with inline_data, up to 128 bytes of data are in i_block, and beyond 60 in the extended attribute system.data
 //! ```
 //!
-//! All of the metadata lies at the front and file data behind it in the order of the tree's walk, in one piece between two
-//! copies of the superblock. Numbers are little-endian but for the journal, which is big-endian. The structures are named
-//! as in the kernel's documentation, `Documentation/filesystems/ext4`.
+//! All metadata is at the front, followed by file data in the order of the tree's walk, contiguous
+//! between two copies of the superblock. Numbers are little-endian, except in the journal, which is
+//! big-endian. The structures are named as in the kernel's documentation,
+//! `Documentation/filesystems/ext4`.
 //!
-//! # What is made
+//! # Features
 //!
-//! What mke2fs 1.47 makes, as far as a tree can use it: `has_journal`, `ext_attr`, `resize_inode`, `dir_index`; `filetype`,
-//! `extent`, `64bit`, `flex_bg`, `metadata_csum_seed`; `sparse_super`, `large_file`, `huge_file`, `dir_nlink`, `extra_isize`,
-//! `metadata_csum`. Inodes are of 256 bytes. Every group has `INODE_ZEROED`, so a guest initialises nothing behind the
-//! user's back. `64bit`, `metadata_csum` and `dir_index` can be left out, and with `ea_inode` long values of xattrs have
-//! inodes of their own, behind those of files.
+//! The features that mke2fs 1.47 enables, as far as they apply to a tree: `has_journal`,
+//! `ext_attr`, `resize_inode`, `dir_index`; `filetype`, `extent`, `64bit`, `flex_bg`,
+//! `metadata_csum_seed`; `sparse_super`, `large_file`, `huge_file`, `dir_nlink`, `extra_isize`,
+//! `metadata_csum`. Inodes have 256 bytes. Every group has `INODE_ZEROED`, so a guest does no lazy
+//! initialisation. `64bit`, `metadata_csum` and `dir_index` can be disabled, and with `ea_inode`
+//! long xattr values are stored in separate inodes after those of files.
 //!
-//! Blocks are of 1, 2 or 4 KiB ([`BlockSize`]). Of the features, those in [`Features`] and the journal can be chosen; a
-//! [`Profile`] is a choice of them for a purpose, and [`Options::of_profile`] what it stands for:
+//! Blocks have 1, 2 or 4 KiB ([`BlockSize`]). The features in [`Features`] and the journal can be
+//! chosen; a [`Profile`] is a preset for a purpose, and [`Options::of_profile`] returns its
+//! options:
 //!
 //! ```text
 //! profile   journal      copies of the superblock  can grow     directories     mounts
@@ -43,18 +47,20 @@
 //!                                                                               with orphan_file
 //! ```
 //!
-//! Beyond mke2fs: the exact size ([`Size::Smallest`]) instead of a guess, directories of any width with an index of up to two
-//! levels, nanoseconds and times to 2446, owners, xattrs and ACLs of every file and of the root directory, hard links of
-//! whatever can have them, blocks of xattrs shared by identical sets, blocks of data shared by identical files where the
-//! filesystem is for reading only ([`plan_sharing`]), holes where contents say that nothing but zeros is
-//! ([`Content::data_ranges`](image_tree::Content::data_ranges)), large files aligned to pages ([`DataAlignment`]), and an error for
-//! everything that does not fit.
+//! Beyond mke2fs: the exact size ([`Size::Smallest`]) instead of a guess, directories of any width
+//! with an index of up to two levels, nanoseconds and times to 2446, owners, xattrs and ACLs of
+//! every file and of the root directory, hard links of all kinds of files that can have them, xattr
+//! blocks shared by identical sets, data blocks shared by identical files in read-only filesystems
+//! ([`plan_sharing`]), holes outside of the data ranges of contents
+//! ([`Content::data_ranges`](image_tree::Content::data_ranges)), large files aligned to pages
+//! ([`DataAlignment`]), and an error for everything that cannot be represented.
 //!
 //! # Same tree, same bytes
 //!
-//! Nothing but the arguments decides the bytes: there is no clock, no chance and no environment in this crate (a lint sees to
-//! that), so identifiers and the time of creation are the caller's to give. Times of access, change and creation are those
-//! of modification. How bytes are laid out is part of this crate's version.
+//! The bytes depend only on the arguments: this crate uses no clock, no randomness and no
+//! environment (enforced by a lint), so identifiers and the time of creation are given by the
+//! caller. The times of access, change and creation of files are their mtime. The byte layout is
+//! part of the version of this crate.
 //!
 //! # Example
 //!

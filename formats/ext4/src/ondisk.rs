@@ -1,4 +1,4 @@
-//! What the bytes are: structures named and laid out as the kernel's documentation has them.
+//! The on-disk structures, named and laid out as in the kernel's documentation.
 
 pub(crate) mod acl;
 pub(crate) mod checksum;

@@ -1,4 +1,4 @@
-//! Where everything goes, decided before a byte of it is written or read.
+//! Planning: the layout is decided before any byte is read or written.
 
 pub(crate) mod blocks;
 pub(crate) mod data;
@@ -33,7 +33,7 @@ use inodes::{Inodes, LOST_AND_FOUND};
 use sharing::Sharing;
 use xattrs::{Room, SharedBlocks, Sorted};
 
-/// Everything that was decided.
+/// A complete plan.
 #[derive(Debug)]
 pub(crate) struct Plan<'t, C> {
     pub(crate) tree: &'t Tree<C>,
@@ -42,7 +42,7 @@ pub(crate) struct Plan<'t, C> {
     /// Every directory, in the order of their inode numbers.
     pub(crate) directories: Vec<Directory<'t>>,
     pub(crate) xattrs: Xattrs,
-    /// Which files have no blocks of their own.
+    /// The files that share the blocks of another.
     pub(crate) sharing: Sharing,
     pub(crate) holes: Holes,
     pub(crate) geometry: Geometry,
@@ -57,42 +57,45 @@ pub(crate) struct Directory<'t> {
     pub(crate) plan: DirectoryPlan<'t>,
 }
 
-/// What inodes hold of their data, and extended attributes: in inodes, and in blocks that identical sets share.
+/// Inline data, and extended attributes: in inodes, and in blocks shared by identical sets.
 #[derive(Debug)]
 pub(crate) struct Xattrs {
-    /// By inode number: the data of those that hold it. What `i_block` has no room for is the xattr `system.data`.
+    /// Inline data by inode number. The part that does not fit in `i_block` is the xattr
+    /// `system.data`.
     pub(crate) inline: BTreeMap<u32, InlineData>,
-    /// By inode number: the bytes at the end of the inode.
+    /// The bytes at the end of the inode, by inode number.
     pub(crate) in_inode: BTreeMap<u32, Vec<u8>>,
-    /// By inode number: which of the shared blocks.
+    /// The index of the shared block, by inode number.
     pub(crate) block: BTreeMap<u32, usize>,
     pub(crate) shared: SharedBlocks,
-    /// Values that have inodes of their own.
+    /// Values in separate inodes.
     pub(crate) ea_inodes: EaInodes,
-    /// By inode number: the blocks of these that count as those of the file that has the attributes.
+    /// The number of blocks of these values that count as blocks of the file, by its inode number.
     pub(crate) ea_blocks: BTreeMap<u32, u64>,
 }
 
 impl<C> Plan<'_, C> {
-    /// The seed of every checksum but the superblock's: none where there are none.
+    /// Returns the seed of every checksum except that of the superblock; [`Checksum::NONE`] without
+    /// `metadata_csum`.
     pub(crate) fn checksum_seed(&self) -> Checksum {
         if self.options.features.metadata_csum { checksum_of_uuid(&self.options) } else { Checksum::NONE }
     }
 
-    /// How many blocks the files would have of their own that have those of another.
+    /// Returns the number of blocks saved by sharing.
     pub(crate) fn shared_blocks(&self) -> u64 {
         let extents = self.sharing.iter().flat_map(|(number, _)| self.placement.extents(number));
         extents.map(|extent| u64::from(extent.len)).sum()
     }
 
-    /// The directory with an inode number.
+    /// Returns the directory with an inode number.
     pub(crate) fn directory(&self, number: u32) -> Option<&Directory<'_>> {
         let position = self.directories.binary_search_by_key(&number, |directory| directory.number);
         position.ok().map(|position| &self.directories[position])
     }
 }
 
-/// What checksums are chained to, and hashes of xattrs in inodes even where there are no checksums.
+/// Returns the seed of checksums, and of hashes of xattr values in inodes, which exist even without
+/// checksums.
 fn checksum_of_uuid(options: &Options) -> Checksum {
     Checksum::of_filesystem(options.uuid.as_bytes())
 }
@@ -100,7 +103,7 @@ fn checksum_of_uuid(options: &Options) -> Checksum {
 /// Plans a filesystem of the tree.
 ///
 /// # Errors
-/// When ext4 cannot hold the tree or the options do not fit it.
+/// Returns an error if ext4 cannot represent the tree or the options are not valid for it.
 pub(crate) fn plan<'t, C: Content>(
     tree: &'t Tree<C>,
     options: &Options,
@@ -187,12 +190,12 @@ fn entries<'t, C>(tree: &'t Tree<C>, inodes: &Inodes, id: InodeId) -> Vec<Entry<
     entries
 }
 
-/// Which data lies in inodes, and where xattrs go.
+/// Chooses the files with inline data, and places xattrs.
 fn plan_xattrs<C: Content>(tree: &Tree<C>, inodes: &Inodes, options: &Options) -> Result<Xattrs, Error> {
     let block_size = options.block_size;
     let ea_inodes = options.features.ea_inode;
     let room = Room { in_inode: IN_INODE_XATTR_SPACE, block: block_size.len(), ea_inodes };
-    // Where that overflows, there are too many inodes already for any more.
+    // If this overflows, there are already too many inodes for any more.
     let first_of_values = inodes.last().saturating_add(1);
     let mut planned = Xattrs {
         inline: BTreeMap::new(),
@@ -212,7 +215,7 @@ fn plan_xattrs<C: Content>(tree: &Tree<C>, inodes: &Inodes, options: &Options) -
         }
         let refused = |reason| Error::inexpressible(tree.path_of(id), reason);
         let mut sorted = None;
-        // The value lies in the inode once it is placed.
+        // The value is in the inode once it is placed.
         let divided = data.as_deref().map(InlineData::divide);
         if let Some((own, value)) = divided {
             sorted = xattrs::sort_with_data(xattrs, value, room).map_err(refused)?;
@@ -248,7 +251,7 @@ impl Xattrs {
             let values = block.ea_inodes().to_vec();
             let before = self.shared.len();
             self.block.insert(number, self.shared.add(block));
-            // A block that was there refers to its values already.
+            // An existing block already refers to its values.
             if self.shared.len() > before {
                 values.into_iter().for_each(|number| self.ea_inodes.refer(number));
             }

@@ -14,7 +14,7 @@ use crate::plan::directories::{Block, DirectoryPlan};
 /// seed of the directory's inode.
 ///
 /// # Panics
-/// When the directory has no such block, or `out` is not a block.
+/// Panics if the directory does not have this block, or `out` is not a block.
 pub(crate) fn render_block(
     plan: &DirectoryPlan<'_>,
     own_inode: u32,
@@ -42,7 +42,8 @@ pub(crate) fn render_block(
             write_tail(out, inode_seed);
         }
         Block::Root { indirect_levels } => {
-            // `..` reaches to the end of the block, so that the index is hidden from who does not know of it.
+            // `..` extends to the end of the block, so that readers without support for the index
+            // skip it.
             write_dots(out, own_inode, parent_inode);
             let info = DxRootInfo {
                 reserved_zero: U32::ZERO,
@@ -61,7 +62,7 @@ pub(crate) fn render_block(
     }
 }
 
-/// Writes `.` and `..`, the latter reaching to the end of `room`.
+/// Writes `.` and `..`, the latter extending to the end of `room`.
 fn write_dots(room: &mut [u8], own_inode: u32, parent_inode: u32) {
     let (own, parent) = room.split_at_mut(DOT_REC_LEN);
     write_entry(own, own_inode, FileType::DIR, b".");

@@ -41,13 +41,15 @@ impl ExtentTree<'_> {
         let first = (node - first_of_level) * index(capacity);
         let last = (first + index(capacity)).min(children);
         self.write_node(&levels, depth, first..last, capacity, out);
-        // `struct ext4_extent_tail` follows the last entry there is room for, which need not be the end of the block.
+        // `struct ext4_extent_tail` follows the space for the last entry, which is not necessarily
+        // at the end of the block.
         let tail = ENTRY_LEN + index(capacity) * ENTRY_LEN;
         let checksum = inode_seed.update(&out[..tail]);
         out[tail..tail + 4].copy_from_slice(&checksum.value().to_le_bytes());
     }
 
-    /// Writes a node `depth` levels above the extents, whose children are those of that range of the level below.
+    /// Writes a node `depth` levels above the extents, with that range of the level below as its
+    /// children.
     fn write_node(
         &self,
         levels: &[u64],
@@ -74,7 +76,8 @@ impl ExtentTree<'_> {
         }
     }
 
-    /// What leads to node `child` of the level below `depth`: its address and its first logical block.
+    /// Returns the index entry of node `child` of the level below `depth`: its address and its
+    /// first logical block.
     fn index_entry(&self, levels: &[u64], depth: usize, child: usize) -> ExtentIndex {
         let before: u64 = levels[..depth - 1].iter().sum();
         let block = self.nodes[index(before) + child];
@@ -100,7 +103,8 @@ fn leaf_entry(extent: &Extent) -> ExtentEntry {
     }
 }
 
-/// Block addresses have 48 bits and nodes have at most 340 entries, so these fields never overflow.
+/// Converts to a 16-bit field. Block addresses have 48 bits and nodes have at most 340 entries, so
+/// these fields never overflow.
 fn u16_of(value: usize) -> U16 {
     u16::try_from(value).expect("fields of 16 bits hold what was planned").into()
 }
@@ -114,7 +118,7 @@ mod tests {
     use super::*;
     use crate::plan::blocks::node_count;
 
-    /// Walks the tree from its root as the kernel does and gives what its leaves say.
+    /// Walks the tree from its root as the kernel does and returns the extents in its leaves.
     fn read_back(tree: &ExtentTree<'_>) -> Vec<Extent> {
         let seed = Checksum::START.of_inode(12, 0);
         let mut root = [0; 60];
@@ -154,7 +158,8 @@ mod tests {
 
     #[test]
     fn trees_of_every_depth_read_back() {
-        // 4 extents fill the inode, a block has `full`; 4 × full and 4 × full² are where a level is added.
+        // 4 extents fill the inode, `full` extents fill a block; a level is added after 4 × full
+        // and 4 × full².
         for (block_size, full) in [(BlockSize::B1024, 84), (BlockSize::B2048, 169), (BlockSize::B4096, 340)] {
             let (second, third) = (4 * full, 4 * full * full);
             for count in [0, 1, 4, 5, full, full + 1, second, second + 1, third, third + 1] {

@@ -9,7 +9,7 @@ use crate::ondisk::group_desc::{BLOCK_UNINIT, GroupDesc, INODE_UNINIT, INODE_ZER
 use crate::ondisk::inode::words;
 use crate::plan::Plan;
 
-/// Every group's descriptor, as bytes.
+/// Returns the descriptors of all groups as bytes.
 pub(crate) fn descriptors<C>(plan: &Plan<'_, C>) -> Vec<u8> {
     let desc_size = desc_size(plan);
     let mut bytes = vec![0; plan.geometry.groups() as usize * desc_size];
@@ -20,20 +20,21 @@ pub(crate) fn descriptors<C>(plan: &Plan<'_, C>) -> Vec<u8> {
     bytes
 }
 
-/// Bytes of a descriptor.
+/// Returns the size of a descriptor in bytes.
 pub(crate) fn desc_size<C>(plan: &Plan<'_, C>) -> usize {
     usize::try_from(plan.geometry.desc_size).expect("32 or 64")
 }
 
-/// Whether nothing of the group is in use, so that its bitmap need not be written: it is all zeros.
+/// Returns true if no block of the group is in use, so that its bitmap need not be written: it is
+/// all zeros.
 ///
-/// The last group's always is written, for the bits beyond the end of the filesystem.
+/// The bitmap of the last group is always written, for the bits beyond the end of the filesystem.
 pub(crate) fn is_block_uninit<C>(plan: &Plan<'_, C>, group: u32) -> bool {
     let whole = 0..plan.geometry.block_size.blocks_per_group();
     group + 1 < plan.geometry.groups() && plan.placement.free_in(&plan.geometry, group).eq([whole])
 }
 
-/// How many inodes of a group are in use: its first ones.
+/// Returns the number of inodes of a group in use: its first ones.
 pub(crate) fn used_inodes<C>(plan: &Plan<'_, C>, group: u32) -> u32 {
     let per_group = plan.geometry.inodes_per_group;
     plan.inodes.last().saturating_sub(group * per_group).min(per_group)
@@ -54,7 +55,7 @@ pub(crate) fn write_inode_bitmap<C>(plan: &Plan<'_, C>, group: u32, out: &mut [u
     clear(out, used..u64::from(plan.geometry.inodes_per_group));
 }
 
-/// Clears a range of bits, which lies within the bitmap.
+/// Clears a range of bits, which must be within the bitmap.
 fn clear(bitmap: &mut [u8], bits: Range<u64>) {
     let split = |bit: u64| (usize::try_from(bit / 8).expect("a group's bits fit in memory"), bit % 8);
     let ((first, from), (last, to)) = (split(bits.start), split(bits.end));
@@ -74,7 +75,8 @@ struct Bitmaps<'p, 't, C> {
     plan: &'p Plan<'t, C>,
     seed: Checksum,
     buffer: Vec<u8>,
-    /// The checksum of the bitmap of a group without a free block, which most groups of a full filesystem are.
+    /// The checksum of the bitmap of a group without a free block, as most groups of a full
+    /// filesystem are.
     full: Checksum,
 }
 
@@ -100,7 +102,7 @@ impl<'p, 't, C> Bitmaps<'p, 't, C> {
         desc.bg_free_inodes_count_lo = u16::try_from(free_inodes).expect("at most 32,768").into();
         desc.bg_used_dirs_count_lo = u16::try_from(self.directories(group)).expect("at most 32,768").into();
 
-        // Flags, and so what is left out for them, count only where the descriptor has a checksum.
+        // Flags, and the omissions they allow, are valid only if the descriptor has a checksum.
         let has_flags = self.plan.options.features.metadata_csum;
         if has_flags {
             desc.bg_flags = INODE_ZEROED.into();
@@ -132,7 +134,7 @@ impl<'p, 't, C> Bitmaps<'p, 't, C> {
         self.seed.update(&self.buffer)
     }
 
-    /// How many directories have their inode in a group.
+    /// Returns the number of directories with their inode in a group.
     fn directories(&self, group: u32) -> usize {
         let first = u64::from(group) * u64::from(self.plan.geometry.inodes_per_group) + 1;
         let end = first + u64::from(self.plan.geometry.inodes_per_group);

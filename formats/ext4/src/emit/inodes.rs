@@ -15,9 +15,9 @@ use crate::plan::blocks::Placement;
 use crate::plan::ea_inodes::EaInode;
 use crate::plan::groups::Geometry;
 
-/// `S_IFDIR | 0700`: only root looks into `lost+found`.
+/// `S_IFDIR | 0700`: only root can access `lost+found`.
 const LOST_AND_FOUND_MODE: u16 = 0o040_700;
-/// `S_IFREG | 0600`, of the inodes that are no user's files.
+/// `S_IFREG | 0600`: the mode of internal inodes.
 const INTERNAL_MODE: u16 = 0o100_600;
 
 /// Writes the inodes from `first` on into `out`, as many as fit.
@@ -31,31 +31,31 @@ pub(crate) fn write_table<C: Content>(plan: &Plan<'_, C>, first: u32, out: &mut 
     }
 }
 
-/// The journal's length in bytes.
+/// Returns the length of the journal in bytes.
 pub(crate) fn journal_size(geometry: &Geometry) -> u64 {
     geometry.block_size.offset(u64::from(geometry.journal_blocks))
 }
 
-/// Where the journal's blocks lie.
+/// Returns the extent tree of the journal.
 pub(crate) fn journal_tree<'p, C>(plan: &'p Plan<'_, C>) -> ExtentTree<'p> {
     let Placement { journal, journal_nodes, .. } = &plan.placement;
     ExtentTree { block_size: plan.options.block_size, extents: journal, nodes: journal_nodes }
 }
 
-/// Where the blocks of the orphan file lie.
+/// Returns the extent tree of the orphan file.
 pub(crate) fn orphan_tree<'p, C>(plan: &'p Plan<'_, C>) -> ExtentTree<'p> {
     let Placement { orphan_file, orphan_nodes, .. } = &plan.placement;
     ExtentTree { block_size: plan.options.block_size, extents: orphan_file, nodes: orphan_nodes }
 }
 
-/// Where a file's blocks lie, by inode number.
+/// Returns the extent tree of a file, by inode number.
 pub(crate) fn file_tree<'p, C>(plan: &'p Plan<'_, C>, number: u32) -> ExtentTree<'p> {
     let placement = &plan.placement;
     let (extents, nodes) = (placement.extents(number), placement.extent_nodes(number));
     ExtentTree { block_size: plan.options.block_size, extents, nodes }
 }
 
-/// The inode with a number; none for the reserved ones that stay zero.
+/// Returns the inode with a number; `None` for the reserved ones that stay zero.
 fn inode<C: Content>(plan: &Plan<'_, C>, number: u32) -> Option<Inode> {
     match plan.inodes.id(number) {
         Some(id) => Some(file(plan, number, id)),
@@ -84,16 +84,16 @@ fn file<C: Content>(plan: &Plan<'_, C>, number: u32, id: InodeId) -> Inode {
     }
     if let Some(index) = plan.xattrs.block.get(&number) {
         inode.set_file_acl(plan.placement.xattr_blocks[*index]);
-        // A shared block counts for each inode that has it.
+        // A shared block is counted for each inode that uses it.
         blocks += 1;
     }
-    // So does what other inodes hold for it.
+    // So are the blocks of its values in other inodes.
     blocks += plan.xattrs.ea_blocks.get(&number).copied().unwrap_or(0);
     inode.set_blocks(blocks, plan.options.block_size);
     inode
 }
 
-/// Fills what the kind of the file decides; gives the number of blocks.
+/// Fills the fields that depend on the kind of the file; returns the number of blocks.
 fn set_content<C: Content>(plan: &Plan<'_, C>, number: u32, kind: &Kind<C>, inode: &mut Inode) -> u64 {
     if let Some(data) = plan.xattrs.inline.get(&number) {
         inode.i_flags = INLINE_DATA_FL.into();
@@ -155,8 +155,8 @@ fn internal_file<C>(plan: &Plan<'_, C>, blocks: u32, tree: ExtentTree<'_>) -> In
     inode
 }
 
-/// The inode of a value. In place of the times of access and change, it has the hash of the value and the number of entries
-/// that lead to it.
+/// Returns the inode of an xattr value. In place of the times of access and change, it has the hash
+/// of the value and the number of entries that refer to it.
 fn ea_inode<C>(plan: &Plan<'_, C>, number: u32, value: &EaInode) -> Inode {
     let mut inode = internal(plan);
     inode.i_flags = EA_INODE_FL.into();
@@ -186,12 +186,13 @@ fn internal<C>(plan: &Plan<'_, C>) -> Inode {
     inode
 }
 
-/// The time of inodes that are not of the tree: when the filesystem was made, to the second, in the superblock's range.
+/// Returns the time of inodes that are not in the tree: the creation time of the filesystem in
+/// whole seconds, within the range of the superblock.
 fn internal_time<C>(plan: &Plan<'_, C>) -> image_tree::Timestamp {
     image_tree::Timestamp::from_seconds(plan.options.created.seconds().clamp(0, i64::from(u32::MAX)))
 }
 
-/// Fills what only directories have; gives the number of blocks.
+/// Fills the fields of directories; returns the number of blocks.
 fn set_directory<C>(plan: &Plan<'_, C>, number: u32, inode: &mut Inode) -> u64 {
     let directory = plan.directory(number).expect("every directory was planned");
     inode.set_size(plan.options.block_size.offset(u64::from(directory.plan.block_count())));
@@ -202,7 +203,8 @@ fn set_directory<C>(plan: &Plan<'_, C>, number: u32, inode: &mut Inode) -> u64 {
     blocks
 }
 
-/// Writes the root of the file's extent tree, which a file without blocks has too; gives the number of blocks.
+/// Writes the root of the file's extent tree, which a file without blocks has too; returns the
+/// number of blocks.
 fn map<C>(plan: &Plan<'_, C>, number: u32, inode: &mut Inode) -> u64 {
     inode.i_flags = (inode.i_flags.get() | EXTENTS_FL).into();
     let tree = file_tree(plan, number);

@@ -1,4 +1,4 @@
-//! The pieces of the filesystem that hold something, in the order in which they lie.
+//! The pieces of the filesystem that are not zeros, in order.
 
 use image_runs::MAX_RENDERED;
 use image_tree::{Content, Kind};
@@ -14,57 +14,58 @@ use crate::ondisk::superblock::{OFFSET_IN_BLOCK_0, Superblock};
 use crate::plan::Plan;
 use crate::plan::blocks::Extent;
 
-/// Consecutive bytes of one kind. What lies between pieces is zero.
+/// Consecutive bytes of one kind. Bytes between pieces are zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece {
-    /// Where it lies in the filesystem, in bytes.
+    /// The offset in the filesystem, in bytes.
     pub(crate) offset: u64,
-    /// How many bytes; for file data not rounded up to blocks.
+    /// The length in bytes; not rounded up to blocks for file data.
     pub(crate) len: u64,
     what: What,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum What {
-    /// In this group.
+    /// The superblock in this group.
     Superblock(u32),
-    /// From the descriptor of this group on.
+    /// Descriptors, starting with that of this group.
     Descriptors(u32),
-    /// Reserved descriptor block of group 0.
+    /// A reserved descriptor block of group 0, by index.
     Reserved(u32),
     BlockBitmap(u32),
     InodeBitmap(u32),
-    /// From the inode with this number on.
+    /// Inodes, starting with that of this number.
     InodeTable(u32),
     Journal,
     ResizeDind,
-    /// From this block of the filesystem on, blocks of the orphan file.
+    /// Blocks of the orphan file, starting at this block of the filesystem.
     OrphanFile(u64),
-    /// From a block of a directory, by position, on.
+    /// Blocks of a directory, by its index, starting at a block of the directory.
     Directory(u32, u32),
     Xattrs(u32),
-    /// The value of an extended attribute by the number of its inode, from a logical block on.
+    /// The value of an extended attribute, by the number of its inode, starting at a logical block.
     EaInode(u32, u32),
-    /// A node of the extent tree of an inode.
+    /// A node of the extent tree of an inode, by inode number and index.
     ExtentNode(u32, u32),
     /// The target of a symbolic link, by inode number.
     Symlink(u32),
-    /// File data by inode number, from a logical block on.
+    /// File data, by inode number, starting at a logical block.
     Data(u32, u32),
 }
 
-/// What a piece that is not rendered is a range of.
+/// The source of a piece that is not rendered.
 pub(crate) enum Data<'t, C> {
     /// The target of a symbolic link.
     Target(&'t [u8]),
-    /// A file's bytes from an offset on.
+    /// The bytes of a file, starting at an offset.
     Content(&'t C, u64),
 }
 
-/// Every piece, in order.
+/// Returns all pieces, in order.
 ///
 /// # Panics
-/// When two pieces overlap or one lies beyond the end: the plan is wrong, and no image is better than a wrong one.
+/// Panics if two pieces overlap or one extends beyond the end: the plan is wrong, and a failure is
+/// better than a corrupt image.
 pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
     let block_size = plan.options.block_size;
     let mut list = Pieces { block_size, list: Vec::with_capacity(plan.inodes.last() as usize + 64) };
@@ -87,7 +88,7 @@ pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
     list
 }
 
-/// What a piece of data is; none when it is rendered.
+/// Returns the source of a piece of data; `None` if the piece is rendered.
 pub(crate) fn data<'t, C>(plan: &Plan<'t, C>, piece: &Piece) -> Option<Data<'t, C>> {
     let (What::Symlink(number) | What::Data(number, _)) = piece.what else { return None };
     let id = plan.inodes.id(number).expect("data is of a file of the tree");
@@ -100,7 +101,7 @@ pub(crate) fn data<'t, C>(plan: &Plan<'t, C>, piece: &Piece) -> Option<Data<'t, 
     }
 }
 
-/// Writes a piece of metadata into `out`, which is as long as the piece and zero.
+/// Writes a piece of metadata into `out`, which is as long as the piece and zeroed.
 pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: &Piece, out: &mut [u8]) {
     let seed = plan.checksum_seed();
     match piece.what {
@@ -170,7 +171,8 @@ impl Pieces {
         self.add(block, self.block_size.bytes(), what);
     }
 
-    /// Adds consecutive blocks in pieces short enough to render; `what` says what block `n` of them is.
+    /// Adds consecutive blocks in pieces short enough to render; `what` returns the kind of a piece
+    /// that starts at block `n` of them.
     fn add_blocks(&mut self, block: u64, blocks: u64, what: impl Fn(u32) -> What) {
         let chunk = MAX_RENDERED / self.block_size.bytes();
         let mut done = 0;
@@ -181,7 +183,7 @@ impl Pieces {
         }
     }
 
-    /// Superblocks, descriptors and their reserve, in every group that has them.
+    /// Adds superblocks, descriptors and their reserve, in every group that has them.
     fn add_copies<C>(&mut self, plan: &Plan<'_, C>) {
         let geometry = &plan.geometry;
         let descriptors_per_block = u32_of(self.block_size.descs_per_block(geometry.desc_size));
@@ -200,14 +202,14 @@ impl Pieces {
         }
     }
 
-    /// Bitmaps and inode tables, as far as they are in use.
+    /// Adds bitmaps and inode tables, as far as they are in use.
     fn add_groups<C>(&mut self, plan: &Plan<'_, C>) {
         for (group, places) in (0..).zip(&plan.placement.groups) {
             if !groups::is_block_uninit(plan, group) {
                 self.add_block(places.block_bitmap, What::BlockBitmap(group));
             }
             let used = groups::used_inodes(plan, group);
-            // Without a checksum of its descriptor, no flag says that a group has none.
+            // Without a checksum of the descriptor, no flag can mark the bitmap as uninitialised.
             if used > 0 || !plan.options.features.metadata_csum {
                 self.add_block(places.inode_bitmap, What::InodeBitmap(group));
             }
@@ -266,7 +268,7 @@ impl Pieces {
                     }
                 }
                 Kind::Regular(content) => {
-                    // Data lies where the first file that has it says.
+                    // Shared data is a piece of the first file that has it.
                     let own = if plan.sharing.has(number) { &[] } else { extents };
                     for Extent { logical, len, physical } in own {
                         let rest = content.len() - self.block_size.offset(u64::from(*logical));

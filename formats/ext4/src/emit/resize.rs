@@ -1,16 +1,16 @@
-//! The resize inode: it owns the blocks that are reserved for more group descriptors, so that the filesystem can grow
-//! while it is mounted.
+//! The resize inode: it owns the blocks that are reserved for more group descriptors, so that the
+//! filesystem can grow while it is mounted.
 //!
-//! Its only pointer is the double indirect block. That lists, at the place each descriptor block would have, the
-//! reserved blocks of group 0; each of those lists the same block of every other copy.
+//! Its only pointer is the double indirect block. It lists the reserved blocks of group 0, each at
+//! the index of its descriptor block; each of those lists the same block of every other copy.
 
 use crate::ondisk::inode::Inode;
 use crate::plan::blocks::Placement;
 use crate::plan::groups::Geometry;
 
-/// The direct blocks before the indirect ones.
+/// The number of direct blocks before the indirect ones.
 const DIRECT: u64 = 12;
-/// Where `i_block` holds the double indirect block, in bytes.
+/// The offset of the double indirect block in `i_block`, in bytes.
 const DOUBLE_INDIRECT_AT: usize = 13 * 4;
 
 /// Fills the inode's size, blocks and pointer.
@@ -41,12 +41,12 @@ pub(crate) fn write_reserved(geometry: &Geometry, index: u64, out: &mut [u8]) {
     }
 }
 
-/// The address of a reserved block in one copy.
+/// Returns the address of a reserved block in one copy.
 fn reserved_block(geometry: &Geometry, group: u32, index: u64) -> u64 {
     geometry.first_block(group) + 1 + u64::from(geometry.gdt_blocks()) + index
 }
 
-/// Whether reserved block 0 and its sisters in group 0 list anything.
+/// Returns true if the reserved blocks of group 0 list any blocks.
 pub(crate) fn has_lists(geometry: &Geometry, placement: &Placement) -> bool {
     placement.resize_dind.is_some() && geometry.groups() > 1
 }

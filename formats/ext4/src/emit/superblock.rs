@@ -12,10 +12,12 @@ use crate::ondisk::superblock::*;
 use crate::plan::groups::Backups;
 use crate::plan::{Plan, room};
 
-/// 16 groups make a flex group, as mke2fs has it; what is added when the filesystem grows is laid out so.
+/// A flex group has 16 groups, as in mke2fs; groups added when the filesystem grows are laid out in
+/// this way.
 const LOG_GROUPS_PER_FLEX: u8 = 4;
 
-/// The superblock as it lies in a group: the copies differ in `s_block_group_nr`, and so in their checksum.
+/// Returns the superblock of a group: the copies differ in `s_block_group_nr`, and so in their
+/// checksum.
 pub(crate) fn superblock<C>(plan: &Plan<'_, C>, group: u32) -> Superblock {
     let Plan { geometry, placement, options, inodes, .. } = plan;
     let (blocks_lo, blocks_hi) = words(geometry.blocks);
@@ -136,8 +138,8 @@ fn set_features<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     superblock.s_feature_ro_compat = features.into();
 }
 
-/// `s_journal_inum`, and a copy of the journal's extent root and size in case its inode is lost. `s_journal_uuid` stays
-/// zero: it names a journal on another device.
+/// Sets `s_journal_inum`, and a copy of the journal's extent root and size in case its inode is
+/// lost. `s_journal_uuid` stays zero: it identifies a journal on another device.
 fn set_journal<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     if plan.geometry.journal_blocks == 0 {
         return;
@@ -154,7 +156,8 @@ fn set_journal<C>(plan: &Plan<'_, C>, superblock: &mut Superblock) {
     superblock.s_journal_inum = JOURNAL_INO.into();
 }
 
-/// Blocks that no file can ever have: what lies before group 0, copies of superblock and descriptors, bitmaps, inode tables, the journal.
+/// Returns the number of blocks that files can never use: those before group 0, copies of
+/// superblock and descriptors, bitmaps, inode tables, the journal.
 fn overhead<C>(plan: &Plan<'_, C>) -> u64 {
     let geometry = &plan.geometry;
     let copies = geometry.backup_groups().len() as u64;

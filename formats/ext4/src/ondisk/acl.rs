@@ -1,4 +1,4 @@
-//! POSIX ACLs: from the form of `getxattr(2)`, which every source has, to ext4's own.
+//! POSIX ACLs: conversion from the format of `getxattr(2)`, which all sources use, to that of ext4.
 //!
 //! ```text
 //! getxattr   version 2 (u32), then per entry: tag (u16) permissions (u16) id (u32)
@@ -11,13 +11,13 @@ use image_tree::acl::{Acl, Entry};
 
 pub use image_tree::acl::AclError;
 
-/// `EXT4_ACL_VERSION`: the version of ext4's form.
+/// `EXT4_ACL_VERSION`: the version of the format of ext4.
 const EXT4_ACL_VERSION: u32 = 1;
 
-/// Translates the value of `system.posix_acl_access` or `system.posix_acl_default`.
+/// Converts the value of `system.posix_acl_access` or `system.posix_acl_default`.
 ///
 /// # Errors
-/// When the value is not a valid ACL.
+/// Returns an error if the value is not a valid ACL.
 pub(crate) fn to_disk(value: &[u8]) -> Result<Vec<u8>, AclError> {
     let acl = Acl::from_xattr(value)?;
     let mut disk = EXT4_ACL_VERSION.to_le_bytes().to_vec();
@@ -35,7 +35,7 @@ pub(crate) fn to_disk(value: &[u8]) -> Result<Vec<u8>, AclError> {
 pub(crate) mod tests {
     use super::*;
 
-    /// An ACL as `getxattr(2)` gives it.
+    /// Returns an ACL in the format of `getxattr(2)`.
     pub(crate) fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
         let mut value = 2_u32.to_le_bytes().to_vec();
         for (tag, permissions, id) in entries {

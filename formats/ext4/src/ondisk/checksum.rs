@@ -2,50 +2,51 @@
 //!
 //! Kernel documentation, `filesystems/ext4/checksums.rst`.
 
-/// A checksum in progress, or none: then all that continues it is none either, and 0 is stored.
+/// A checksum in progress, or none: then all continuations are none too, and 0 is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Checksum(Option<u32>);
 
 impl Checksum {
     /// The start of every checksum that is not chained to another.
     pub(crate) const START: Self = Self(Some(!0));
-    /// What a filesystem without `metadata_csum` has in place of checksums.
+    /// The checksum of a filesystem without `metadata_csum`.
     pub(crate) const NONE: Self = Self(None);
 
-    /// The seed of all metadata of a filesystem but the superblock: `s_checksum_seed`.
+    /// Returns the seed of all metadata of a filesystem except the superblock: `s_checksum_seed`.
     pub(crate) fn of_filesystem(uuid: &[u8; 16]) -> Self {
         Self::START.update(uuid)
     }
 
-    /// The seed of everything that belongs to one inode: its directory blocks, extent blocks and itself.
+    /// Returns the seed of everything that belongs to one inode: its directory blocks, extent
+    /// blocks and itself.
     pub(crate) fn of_inode(self, inode_number: u32, generation: u32) -> Self {
         self.update(&inode_number.to_le_bytes()).update(&generation.to_le_bytes())
     }
 
-    /// The checksum of what came before, followed by `bytes`.
+    /// Returns the checksum of the previous bytes followed by `bytes`.
     #[must_use]
     pub(crate) fn update(self, bytes: &[u8]) -> Self {
-        // The crate inverts before and after; ext4 does neither.
+        // The crc32c crate inverts before and after; ext4 does neither.
         Self(self.0.map(|sum| !crc32c::crc32c_append(!sum, bytes)))
     }
 
-    /// Whether there are checksums, and room for them where they have a structure of their own.
+    /// Returns true if there are checksums, and so space for those in separate structures.
     pub(crate) fn exists(self) -> bool {
         self.0.is_some()
     }
 
-    /// The value to store.
+    /// Returns the value to store.
     pub(crate) fn value(self) -> u32 {
         self.0.unwrap_or(0)
     }
 
-    /// The low half, for fields of 16 bits.
+    /// Returns the low half, for fields of 16 bits.
     #[expect(clippy::cast_possible_truncation, reason = "the field holds the low 16 bits")]
     pub(crate) fn low(self) -> u16 {
         self.value() as u16
     }
 
-    /// The high half, where a field of 16 bits has a sister for it.
+    /// Returns the high half, for a separate field of 16 bits.
     pub(crate) fn high(self) -> u16 {
         (self.value() >> 16) as u16
     }

@@ -14,7 +14,7 @@ use super::checksum::Checksum;
 pub(crate) struct FileType(pub(crate) u8);
 
 impl FileType {
-    /// Not known: what an entry without inode has.
+    /// Unknown: the type of an entry without an inode.
     pub(crate) const UNKNOWN: Self = Self(0);
     /// A regular file.
     pub(crate) const REG_FILE: Self = Self(1);
@@ -30,10 +30,10 @@ impl FileType {
     pub(crate) const SOCK: Self = Self(6);
     /// A symbolic link.
     pub(crate) const SYMLINK: Self = Self(7);
-    /// Not a file at all: the entry is a checksum tail (`det_reserved_ft`).
+    /// Not a file: the entry is a checksum tail (`det_reserved_ft`).
     pub(crate) const DIR_CSUM: Self = Self(0xDE);
 
-    /// The type an entry for a file of this kind has.
+    /// Returns the type of an entry for a file of this kind.
     pub(crate) fn of<C>(kind: &Kind<C>) -> Self {
         match kind {
             Kind::Regular(_) => Self::REG_FILE,
@@ -47,17 +47,18 @@ impl FileType {
     }
 }
 
-/// What precedes the name in a directory entry.
+/// The fields before the name in a directory entry.
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct DirEntry2 {
-    /// Inode number, 0 when the entry is unused.
+    /// The inode number; 0 if the entry is unused.
     pub(crate) inode: U32,
-    /// Bytes from this entry to the next, a multiple of 4. The last entry reaches to the tail.
+    /// The number of bytes from this entry to the next, a multiple of 4. The last entry extends to
+    /// the tail.
     pub(crate) rec_len: U16,
-    /// Bytes of the name: 1 to 255, 0 in an unused entry.
+    /// The length of the name in bytes: 1 to 255, 0 in an unused entry.
     pub(crate) name_len: u8,
-    /// What the inode is.
+    /// The file type of the inode.
     pub(crate) file_type: FileType,
 }
 const _: () = assert!(size_of::<DirEntry2>() == 8);
@@ -65,30 +66,31 @@ const _: () = assert!(size_of::<DirEntry2>() == 8);
 /// One name in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'t> {
-    /// 1 to 255 bytes; neither `.` nor `..`.
+    /// The name: 1 to 255 bytes; neither `.` nor `..`.
     pub(crate) name: &'t [u8],
-    /// Inode number.
+    /// The inode number.
     pub(crate) inode: u32,
-    /// What the inode is.
+    /// The file type of the inode.
     pub(crate) file_type: FileType,
 }
 
 impl Entry<'_> {
-    /// Bytes the entry takes at least.
+    /// Returns the minimum length of the entry in bytes.
     pub(crate) fn rec_len(&self) -> usize {
         rec_len(self.name.len())
     }
 }
 
-/// `struct ext4_dir_entry_tail`: the last 12 bytes of a block of entries, in the guise of an unused entry.
+/// `struct ext4_dir_entry_tail`: the last 12 bytes of a block of entries, disguised as an unused
+/// entry.
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct DirEntryTail {
-    /// Always 0: the place of an inode number.
+    /// Always 0, in the place of the inode number.
     pub(crate) det_reserved_zero1: U32,
     /// Always 12.
     pub(crate) det_rec_len: U16,
-    /// Always 0: the place of a name's length.
+    /// Always 0, in the place of the name length.
     pub(crate) det_reserved_zero2: u8,
     /// Always [`FileType::DIR_CSUM`].
     pub(crate) det_reserved_ft: FileType,
@@ -97,37 +99,38 @@ pub(crate) struct DirEntryTail {
 }
 const _: () = assert!(size_of::<DirEntryTail>() == 12);
 
-/// Bytes of a tail.
+/// The length of a tail in bytes.
 pub(crate) const TAIL_LEN: usize = size_of::<DirEntryTail>();
 
-/// Bytes of the entry `.` and of the entry `..`.
+/// The length of the entry `.` and of the entry `..`, in bytes.
 pub(crate) const DOT_REC_LEN: usize = rec_len(2);
 
-/// The least `rec_len` of an entry whose name has `name_len` bytes: entries start at multiples of 4.
+/// Returns the minimum `rec_len` of an entry with a name of `name_len` bytes: entries start at
+/// multiples of 4.
 pub(crate) const fn rec_len(name_len: usize) -> usize {
     (size_of::<DirEntry2>() + name_len).next_multiple_of(4)
 }
 
-/// The form of a directory's blocks.
+/// The format of the blocks of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DirBlock {
-    /// 1024, 2048 or 4096 bytes.
+    /// The block size: 1024, 2048 or 4096 bytes.
     pub(crate) len: usize,
-    /// Whether each ends with a checksum.
+    /// True if each block ends with a checksum.
     pub(crate) has_checksum: bool,
 }
 
 impl DirBlock {
-    /// Bytes for entries: all but the tail.
+    /// Returns the number of bytes for entries: all except the tail.
     pub(crate) const fn capacity(self) -> usize {
         if self.has_checksum { self.len - TAIL_LEN } else { self.len }
     }
 }
 
-/// Writes an entry that takes all of `out`, which is zeroed.
+/// Writes an entry that fills `out`, which is zeroed.
 ///
 /// # Panics
-/// When `out` is shorter than the entry or 64 KiB or longer: the plan is wrong then.
+/// Panics if `out` is shorter than the entry or 64 KiB or longer: the plan is wrong then.
 pub(crate) fn write_entry(out: &mut [u8], inode: u32, file_type: FileType, name: &[u8]) {
     let header = DirEntry2 {
         inode: U32::new(inode),
@@ -140,10 +143,10 @@ pub(crate) fn write_entry(out: &mut [u8], inode: u32, file_type: FileType, name:
     rest[..name.len()].copy_from_slice(name);
 }
 
-/// Fills `room` with entries: the last one, or an unused one if there are none, reaches to its end.
+/// Fills `room` with entries: the last one, or an unused one if there are none, extends to its end.
 ///
 /// # Panics
-/// When they do not fit: the plan is wrong then.
+/// Panics if they do not fit: the plan is wrong then.
 pub(crate) fn write_entries(mut room: &mut [u8], entries: &[Entry<'_>]) {
     let Some((last, others)) = entries.split_last() else {
         write_entry(room, 0, FileType::UNKNOWN, b"");

@@ -5,12 +5,12 @@ use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 /// `eh_magic`.
 pub(crate) const MAGIC: u16 = 0xF30A;
-/// How many entries fit in `i_block`.
+/// The number of entries that fit in `i_block`.
 pub(crate) const ROOT_ENTRIES: u64 = 4;
-/// The most blocks of one initialised extent; a greater `ee_len` means uninitialised.
+/// The maximum number of blocks of an initialised extent; a greater `ee_len` means uninitialised.
 pub(crate) const MAX_LEN: u64 = 32_768;
 
-/// How many entries fit in a block, which ends in a checksum.
+/// Returns the number of entries that fit in a block with a checksum at its end.
 pub(crate) const fn block_entries(block_size: u64) -> u64 {
     (block_size - 12 - 4) / 12
 }
@@ -22,7 +22,7 @@ pub(crate) struct ExtentHeader {
     pub(crate) eh_magic: U16,
     pub(crate) eh_entries: U16,
     pub(crate) eh_max: U16,
-    /// Levels below this node: 0 when the entries are extents.
+    /// The number of levels below this node: 0 if the entries are extents.
     pub(crate) eh_depth: U16,
     pub(crate) eh_generation: U32,
 }

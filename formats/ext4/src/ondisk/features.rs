@@ -30,6 +30,6 @@ pub(crate) mod ro_compat {
     pub(crate) const EXTRA_ISIZE: u32 = 0x40;
     pub(crate) const METADATA_CSUM: u32 = 0x400;
     pub(crate) const READONLY: u32 = 0x1000;
-    /// e2fsprogs' name; the kernel has none.
+    /// The name is that of e2fsprogs; the kernel has none.
     pub(crate) const SHARED_BLOCKS: u32 = 0x4000;
 }

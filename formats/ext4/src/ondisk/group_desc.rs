@@ -1,5 +1,5 @@
-//! `struct ext4_group_desc` (`filesystems/ext4/group_descr.rst`): 64 bytes, of which there are the first 32 without the feature
-//! `64bit`.
+//! `struct ext4_group_desc` (`filesystems/ext4/group_descr.rst`): 64 bytes, of which only the first
+//! 32 exist without the feature `64bit`.
 
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
@@ -10,7 +10,7 @@ use super::checksum::Checksum;
 pub(crate) const INODE_UNINIT: u16 = 0x1;
 /// `bg_flags`: no block of the group is in use, so its block bitmap is not read.
 pub(crate) const BLOCK_UNINIT: u16 = 0x2;
-/// `bg_flags`: the inode table is all zeros where unused, so the kernel need not write it.
+/// `bg_flags`: the unused part of the inode table is zeroed, so the kernel need not initialise it.
 pub(crate) const INODE_ZEROED: u16 = 0x4;
 
 /// One group descriptor, little-endian.
@@ -27,7 +27,7 @@ pub(crate) struct GroupDesc {
     pub(crate) bg_exclude_bitmap_lo: U32,
     pub(crate) bg_block_bitmap_csum_lo: U16,
     pub(crate) bg_inode_bitmap_csum_lo: U16,
-    /// Inodes at the end of the group that were never used.
+    /// The number of inodes at the end of the group that were never used.
     pub(crate) bg_itable_unused_lo: U16,
     pub(crate) bg_checksum: U16,
     pub(crate) bg_block_bitmap_hi: U32,
@@ -47,8 +47,8 @@ const _: () = assert!(size_of::<GroupDesc>() == 64);
 const _: () = assert!(std::mem::offset_of!(GroupDesc, bg_checksum) == 0x1E);
 
 impl GroupDesc {
-    /// Fills `bg_checksum`, the low half of the crc32c of the group's number and the descriptor, of which `out` is as much
-    /// as there is; and writes it there.
+    /// Fills `bg_checksum`, the low half of the crc32c of the group number and the descriptor, and
+    /// writes the descriptor to `out`, which may hold only its first 32 bytes.
     pub(crate) fn seal_into(mut self, filesystem: Checksum, group: u32, out: &mut [u8]) {
         self.bg_checksum = 0.into();
         let covered = &self.as_bytes()[..out.len()];

@@ -1,4 +1,4 @@
-//! Hashed directories: the index blocks over leaves of plain entries, and the hash of names.
+//! Hashed directories: the index blocks above leaves of plain entries, and the hash of names.
 //!
 //! Kernel documentation, `filesystems/ext4/directory.rst`, "Hash Tree Directories"; the hash itself is specified
 //! only by `fs/ext4/hash.c`.
@@ -9,41 +9,43 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, Unaligned};
 use super::checksum::Checksum;
 use super::dir_entry::{DOT_REC_LEN, DirBlock, DirEntry2};
 
-/// `struct dx_root_info`: what a root says of its tree. It follows `.` and `..`, each of 12 bytes.
+/// `struct dx_root_info`: the description of the tree in its root. It follows `.` and `..`, each of
+/// 12 bytes.
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct DxRootInfo {
-    /// Always 0: the place of an inode number.
+    /// Always 0, in the place of the inode number.
     pub(crate) reserved_zero: U32,
-    /// Which hash orders the tree: [`DX_HASH_HALF_MD4`].
+    /// The hash that orders the tree: [`DX_HASH_HALF_MD4`].
     pub(crate) hash_version: u8,
-    /// Bytes of this structure: 8.
+    /// The length of this structure: 8 bytes.
     pub(crate) info_length: u8,
-    /// Levels of nodes between the root and the leaves: 0 or 1.
+    /// The number of levels of nodes between the root and the leaves: 0 or 1.
     pub(crate) indirect_levels: u8,
     /// Always 0.
     pub(crate) unused_flags: u8,
 }
 const _: () = assert!(size_of::<DxRootInfo>() == 8);
 
-/// `struct dx_entry`: a key and what lies at or after it.
+/// `struct dx_entry`: a key and the block with the hashes from it on.
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct DxEntry {
-    /// Least hash of the block; its lowest bit says that the block before it ends with the same hash.
+    /// The least hash of the block; its lowest bit is set if the previous block ends with the same
+    /// hash.
     pub(crate) hash: U32,
-    /// The block, counted within the directory.
+    /// The block number within the directory.
     pub(crate) block: U32,
 }
 const _: () = assert!(size_of::<DxEntry>() == 8);
 
-/// `struct dx_countlimit`: stands where the hash of the first [`DxEntry`] would, which needs none.
+/// `struct dx_countlimit`: in the place of the hash of the first [`DxEntry`], which is not needed.
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct DxCountlimit {
-    /// How many entries the block has room for.
+    /// The maximum number of entries in the block.
     pub(crate) limit: U16,
-    /// How many it has: 1 to `limit`.
+    /// The number of entries: 1 to `limit`.
     pub(crate) count: U16,
 }
 const _: () = assert!(size_of::<DxCountlimit>() == 4);
@@ -54,28 +56,30 @@ const _: () = assert!(size_of::<DxCountlimit>() == 4);
 pub(crate) struct DxTail {
     /// Always 0.
     pub(crate) dt_reserved: U32,
-    /// Checksum of the block up to its last used entry, of `dt_reserved`, and of 0 in its own place.
+    /// The checksum of the block up to its last used entry, of `dt_reserved`, and of 0 in the place
+    /// of this field.
     pub(crate) dt_checksum: U32,
 }
 const _: () = assert!(size_of::<DxTail>() == 8);
 
-/// `hash_version` of trees in the order of [`half_md4`]. Whether names hash as signed or unsigned characters is
-/// for the superblock's `s_flags` to say, so the value for unsigned ones (4) is never stored here.
+/// `hash_version` of trees in the order of [`half_md4`]. The signedness of characters is stored in
+/// `s_flags` of the superblock, so the value for unsigned ones (4) is never stored here.
 pub(crate) const DX_HASH_HALF_MD4: u8 = 1;
 
-/// Bytes before the entries of a root: `.`, `..` and the info.
+/// The number of bytes before the entries of a root: `.`, `..` and the info.
 pub(crate) const ROOT_HEADER_LEN: usize = 2 * DOT_REC_LEN + size_of::<DxRootInfo>();
 const _: () = assert!(ROOT_HEADER_LEN == 32);
 
-/// Bytes before the entries of a node: an unused directory entry over the whole block.
+/// The number of bytes before the entries of a node: an unused directory entry that covers the
+/// whole block.
 pub(crate) const NODE_HEADER_LEN: usize = size_of::<DirEntry2>();
 
-/// How many entries a root has room for: 507 in a block of 4096 bytes with a checksum.
+/// Returns the maximum number of entries of a root: 507 in a block of 4096 bytes with a checksum.
 pub(crate) const fn root_limit(block: DirBlock) -> usize {
     limit(block.len, ROOT_HEADER_LEN, block.has_checksum)
 }
 
-/// How many entries a node has room for: 510 in a block of 4096 bytes with a checksum.
+/// Returns the maximum number of entries of a node: 510 in a block of 4096 bytes with a checksum.
 pub(crate) const fn node_limit(block: DirBlock) -> usize {
     limit(block.len, NODE_HEADER_LEN, block.has_checksum)
 }
@@ -89,7 +93,7 @@ const fn limit(block_len: usize, header_len: usize, has_checksum: bool) -> usize
 /// `seed` is the checksum seed of the directory's inode. The hash of the first entry is not stored.
 ///
 /// # Panics
-/// When there are more entries than the block has room for: the plan is wrong then.
+/// Panics if there are more entries than fit in the block: the plan is wrong then.
 pub(crate) fn write_index(
     block: &mut [u8],
     header_len: usize,
@@ -119,42 +123,44 @@ pub(crate) fn write_index(
     block[at..at + size_of::<DxTail>()].copy_from_slice(tail.as_bytes());
 }
 
-/// How bytes of names from 0x80 up enter the hash: `s_flags` `EXT2_FLAGS_SIGNED_HASH` or `EXT2_FLAGS_UNSIGNED_HASH`.
+/// The signedness of bytes of names in the hash: `s_flags` `EXT2_FLAGS_SIGNED_HASH` or
+/// `EXT2_FLAGS_UNSIGNED_HASH`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signedness {
-    /// As negative numbers: what x86 makes of `char`.
+    /// Bytes from 0x80 up are negative, like `char` on x86.
     Signed,
-    /// As positive numbers: what ARM makes of `char`.
+    /// Bytes from 0x80 up are positive, like `char` on ARM.
     Unsigned,
 }
 
-/// The hash of a name. The order of these is the order of a hashed directory.
+/// The hash of a name. Hashed directories are in the order of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NameHash {
-    /// An even number. Of the two highest, the kernel sees only the lower ([`NameHash::major`]); the order keeps
-    /// them apart, because e2fsck does.
+    /// An even number. The kernel maps the highest to the second highest ([`NameHash::major`]); the
+    /// order distinguishes them, like e2fsck.
     unmapped: u32,
-    /// Orders names with equal `major` for whoever lists the directory.
+    /// The order of names with equal `major` when the directory is listed.
     pub(crate) minor: u32,
 }
 
 impl NameHash {
-    /// The kernel's position of "end of directory", which no name may have: `EXT4_HTREE_EOF_32BIT << 1`.
+    /// The kernel's "end of directory" position, which a name must not have: `EXT4_HTREE_EOF_32BIT
+    /// << 1`.
     const END_OF_DIRECTORY: u32 = 0xFFFF_FFFE;
 
-    /// The hash as index keys hold it: an even number below 0xFFFFFFFE.
+    /// Returns the hash as stored in index keys: an even number below 0xFFFFFFFE.
     pub(crate) fn major(self) -> u32 {
         if self.unmapped == Self::END_OF_DIRECTORY { Self::END_OF_DIRECTORY - 2 } else { self.unmapped }
     }
 }
 
-/// Hashes a name of at most 255 bytes as `DX_HASH_HALF_MD4` does. `seed` is the superblock's `s_hash_seed`; one
-/// of zeros stands for the initial state of MD4.
+/// Hashes a name of at most 255 bytes as `DX_HASH_HALF_MD4` does. `seed` is the superblock's
+/// `s_hash_seed`; a seed of zeros means the initial state of MD4.
 ///
 /// # Panics
-/// When the name is longer than 255 bytes.
+/// Panics if the name is longer than 255 bytes.
 pub(crate) fn half_md4(name: &[u8], seed: &[u32; 4], signedness: Signedness) -> NameHash {
-    /// RFC 1320, section 3.3.
+    /// The initial state of RFC 1320, section 3.3.
     const INITIAL_STATE: [u32; 4] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476];
     const CHUNK_LEN: usize = 32;
     let mut state = if *seed == [0; 4] { INITIAL_STATE } else { *seed };
@@ -164,8 +170,8 @@ pub(crate) fn half_md4(name: &[u8], seed: &[u32; 4], signedness: Signedness) -> 
     NameHash { unmapped: state[1] & !1, minor: state[2] }
 }
 
-/// The first 32 bytes of `rest` as words, the first byte highest. Where bytes are missing, the number of bytes
-/// in `rest` takes their place, above those that are there.
+/// Returns the first 32 bytes of `rest` as words, the first byte highest. Missing bytes are
+/// replaced by the number of bytes in `rest`, above the existing ones.
 fn words(rest: &[u8], signedness: Signedness) -> [u32; 8] {
     let len = u8::try_from(rest.len()).expect("a name has at most 255 bytes");
     let mut words = [u32::from_le_bytes([len; 4]); 8];
@@ -175,14 +181,15 @@ fn words(rest: &[u8], signedness: Signedness) -> [u32; 8] {
                 Signedness::Signed => i32::from(byte.cast_signed()).cast_unsigned(),
                 Signedness::Unsigned => u32::from(byte),
             };
-            // A negative character borrows from the bytes above it: that is where the two kinds differ.
+            // A negative character borrows from the bytes above it, so the two kinds differ.
             *word = (*word << 8).wrapping_add(character);
         }
     }
     words
 }
 
-/// One round of the transform: its function, its constant, the order of the words, and how far to rotate.
+/// One round of the transform: its function, its constant, the order of the words, and the
+/// rotations in bits.
 struct Round {
     function: fn(u32, u32, u32) -> u32,
     constant: u32,
@@ -266,14 +273,14 @@ mod tests {
         assert_eq!(blocks(false).map(node_limit), [127, 255, 511]);
     }
 
-    /// debugfs hashes some names of every length, many of them not ASCII.
+    /// Compares with hashes by debugfs of names of every length, many of them not ASCII.
     #[test]
     fn debugfs_hashes_alike() {
         let Some(scratch) = Scratch::for_test("hashes", &["debugfs"]) else { return };
         let mut lcg = Lcg(1);
         let mut names: Vec<Vec<u8>> = Vec::new();
         for len in (1..=255).chain(1..=70) {
-            // The command language of debugfs ends commands at a newline and knows quotes.
+            // debugfs ends commands at a newline and interprets quotes.
             let plain = |byte: &u8| !matches!(byte, b'\n' | b'"' | b'\r');
             names
                 .push(lcg.name(len).into_iter().map(|byte| if plain(&byte) { byte } else { b'_' }).collect());

@@ -7,13 +7,13 @@ use zerocopy::{FromZeros, Immutable, IntoBytes};
 use super::checksum::Checksum;
 use crate::BlockSize;
 
-/// The root directory's inode number.
+/// The inode number of the root directory.
 pub(crate) const ROOT_INO: u32 = 2;
-/// The inode that holds the blocks reserved for more group descriptors.
+/// The inode that owns the blocks reserved for more group descriptors.
 pub(crate) const RESIZE_INO: u32 = 7;
-/// The journal's inode number.
+/// The inode number of the journal.
 pub(crate) const JOURNAL_INO: u32 = 8;
-/// `s_first_ino`, which is `lost+found` by custom.
+/// `s_first_ino`, which is `lost+found` by convention.
 pub(crate) const FIRST_INO: u32 = 11;
 
 /// `i_flags`: a directory with a hash index.
@@ -25,21 +25,21 @@ pub(crate) const EXTENTS_FL: u32 = 0x8_0000;
 
 /// `i_flags`: the data is the value of an extended attribute of other inodes.
 pub(crate) const EA_INODE_FL: u32 = 0x20_0000;
-/// `i_flags`: the data lies in `i_block` and in the xattr `system.data`.
+/// `i_flags`: the data is in `i_block` and in the xattr `system.data`.
 pub(crate) const INLINE_DATA_FL: u32 = 0x1000_0000;
 
-/// How much of the inode beyond 128 bytes the fields use; xattrs follow.
+/// The size of the fields beyond the first 128 bytes of the inode; xattrs follow.
 pub(crate) const EXTRA_ISIZE: u16 = 32;
-/// The room for xattrs in the inode, in bytes.
+/// The space for xattrs in the inode, in bytes.
 pub(crate) const IN_INODE_XATTR_SPACE: usize = 256 - 128 - 32;
-/// The largest `i_links_count`. A directory with more has 1 (`dir_nlink`).
+/// The maximum `i_links_count`. A directory with more has 1 (`dir_nlink`).
 pub(crate) const LINK_MAX: u64 = 65_000;
-/// The longest target that lies in `i_block`, with its NUL; longer ones have a block.
+/// The maximum length of a target in `i_block`, which also holds its NUL; longer ones have a block.
 pub(crate) const FAST_SYMLINK_MAX: usize = 59;
 
-/// The first second that fits: 32 bits, signed.
+/// The minimum time in seconds: 32 bits, signed.
 pub(crate) const TIME_MIN: i64 = i32::MIN as i64;
-/// The last second that fits: two epoch bits extend the 32 bits upwards.
+/// The maximum time in seconds: two epoch bits extend the 32 bits upwards.
 pub(crate) const TIME_MAX: i64 = i32::MAX as i64 + (3 << 32);
 
 /// One inode, little-endian.
@@ -78,7 +78,7 @@ pub(crate) struct Inode {
     pub(crate) i_crtime_extra: U32,
     pub(crate) i_version_hi: U32,
     pub(crate) i_projid: U32,
-    /// `ext4_xattr_ibody_header` and what follows it, or zeros.
+    /// `ext4_xattr_ibody_header` and the entries after it, or zeros.
     pub(crate) xattrs: [u8; IN_INODE_XATTR_SPACE],
 }
 
@@ -88,7 +88,7 @@ const _: () = assert!(std::mem::offset_of!(Inode, i_checksum_lo) == 0x7C);
 const _: () = assert!(std::mem::offset_of!(Inode, xattrs) == 128 + EXTRA_ISIZE as usize);
 
 impl Inode {
-    /// Sets all four times: rootcast's inodes were accessed, changed and created when they were modified.
+    /// Sets all four times: the times of access, change and creation equal the mtime.
     pub(crate) fn set_times(&mut self, time: Timestamp) {
         let (seconds, extra) = encode_time(time);
         for field in [&mut self.i_atime, &mut self.i_ctime, &mut self.i_mtime, &mut self.i_crtime] {
@@ -105,7 +105,7 @@ impl Inode {
         }
     }
 
-    /// Sets owner and group, whose high halves lie apart.
+    /// Sets owner and group, which have separate fields for the high halves.
     pub(crate) fn set_owner(&mut self, uid: u32, gid: u32) {
         (self.i_uid, self.i_uid_high) = halves(uid);
         (self.i_gid, self.i_gid_high) = halves(gid);
@@ -116,7 +116,8 @@ impl Inode {
         (self.i_size_lo, self.i_size_high) = words(bytes);
     }
 
-    /// Sets the number of filesystem blocks in use, counted in 512-byte sectors where that fits in 48 bits.
+    /// Sets the number of filesystem blocks in use, counted in 512-byte sectors if that fits in 48
+    /// bits.
     pub(crate) fn set_blocks(&mut self, blocks: u64, block_size: BlockSize) {
         let sectors = block_size.offset(blocks) / 512;
         let count = if sectors >> 48 == 0 {
@@ -146,10 +147,10 @@ impl Inode {
     }
 }
 
-/// Seconds modulo 2³² and the `_extra` word: nanoseconds above two bits that count how often the signed seconds
-/// wrapped.
+/// Returns the seconds modulo 2³² and the `_extra` word: nanoseconds above two bits that count how
+/// often the signed seconds wrapped.
 ///
-/// The time lies within [`TIME_MIN`] and [`TIME_MAX`].
+/// The time must be within [`TIME_MIN`] and [`TIME_MAX`].
 fn encode_time(time: Timestamp) -> (u32, u32) {
     let seconds = time.seconds();
     let wrapped = i64::from(low_word(seconds.cast_unsigned()).cast_signed());
@@ -157,8 +158,8 @@ fn encode_time(time: Timestamp) -> (u32, u32) {
     (low_word(seconds.cast_unsigned()), (time.nanoseconds() << 2) | epoch)
 }
 
-/// The device number as the first two words of `i_block`: 8 and 8 bits in the first where they fit, else 12 and 20
-/// bits in the second.
+/// Encodes a device number as the first two words of `i_block`: 8 and 8 bits in the first if they
+/// fit, else 12 and 20 bits in the second.
 ///
 /// Major is at most 12 bits, minor at most 20.
 pub(crate) fn encode_device(device: Device) -> [u32; 2] {
@@ -170,13 +171,13 @@ pub(crate) fn encode_device(device: Device) -> [u32; 2] {
     }
 }
 
-/// Low and high 16 bits.
+/// Returns the low and high 16 bits.
 #[expect(clippy::cast_possible_truncation, reason = "each half is cut out on purpose")]
 fn halves(value: u32) -> (U16, U16) {
     ((value as u16).into(), ((value >> 16) as u16).into())
 }
 
-/// Low and high 32 bits.
+/// Returns the low and high 32 bits.
 pub(crate) fn words(value: u64) -> (U32, U32) {
     (low_word(value).into(), low_word(value >> 32).into())
 }

@@ -1,4 +1,5 @@
-//! The journal's superblock (`filesystems/ext4/journal.rst`, "Super Block"). Alone in ext4, it is big-endian.
+//! The journal's superblock (`filesystems/ext4/journal.rst`, "Super Block"). Unlike the rest of
+//! ext4, it is big-endian.
 
 use zerocopy::big_endian::U32;
 use zerocopy::{FromZeros, Immutable, IntoBytes};
@@ -33,8 +34,9 @@ const _: () = assert!(size_of::<JournalSuperblock>() == 1024);
 const _: () = assert!(std::mem::offset_of!(JournalSuperblock, s_nr_users) == 0x40);
 
 impl JournalSuperblock {
-    /// An empty journal of `blocks` blocks, this one among them, of the filesystem with that UUID. Its feature
-    /// words are 0, as mke2fs leaves them: the kernel adds checksums at the first mount for writing.
+    /// Creates the superblock of an empty journal of `blocks` blocks, including this one, of the
+    /// filesystem with that UUID. Its feature words are 0, as mke2fs leaves them: the kernel adds
+    /// checksums at the first mount for writing.
     pub(crate) fn empty(block_size: u32, blocks: u32, uuid: [u8; 16]) -> Self {
         Self {
             h_magic: MAGIC.into(),

@@ -1,5 +1,5 @@
-//! The orphan file, in which the kernel lists inodes that are to be deleted or cut short should it stop before it has done
-//! so (`filesystems/ext4/orphan.rst`).
+//! The orphan file, in which the kernel lists inodes to be deleted or truncated after a crash
+//! (`filesystems/ext4/orphan.rst`).
 //!
 //! ```text
 //! block:  inode number, inode number, … 0 where free │ ob_magic │ ob_checksum
@@ -10,7 +10,8 @@ use zerocopy::{Immutable, IntoBytes};
 
 use super::checksum::Checksum;
 
-/// The inode of the orphan file: the first that mke2fs has left when it makes it. `s_orphan_file_inum` names it.
+/// The inode of the orphan file: the first free one when mke2fs creates it. It is stored in
+/// `s_orphan_file_inum`.
 pub(crate) const ORPHAN_FILE_INO: u32 = super::inode::FIRST_INO + 1;
 /// `ob_magic`.
 const EXT4_ORPHAN_BLOCK_MAGIC: u32 = 0x0B10_CA04;

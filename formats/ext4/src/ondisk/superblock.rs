@@ -5,13 +5,13 @@ use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 use super::checksum::Checksum;
 
-/// Where the superblock lies in block 0, in bytes; backups lie at the start of their block.
+/// The offset of the superblock in block 0, in bytes; backups are at the start of their block.
 pub(crate) const OFFSET_IN_BLOCK_0: usize = 1024;
 /// `s_magic`.
 pub(crate) const MAGIC: u16 = 0xEF53;
 /// `s_state`: unmounted cleanly.
 pub(crate) const STATE_VALID: u16 = 1;
-/// `s_errors`: carry on.
+/// `s_errors`: continue.
 pub(crate) const ERRORS_CONTINUE: u16 = 1;
 /// `s_rev_level`: inodes of any size, feature words.
 pub(crate) const DYNAMIC_REV: u32 = 1;
@@ -19,9 +19,9 @@ pub(crate) const DYNAMIC_REV: u32 = 1;
 pub(crate) const DEFAULT_MOUNT_OPTS: u32 = 0x4 | 0x8;
 /// `s_checksum_type`: crc32c.
 pub(crate) const CHECKSUM_TYPE_CRC32C: u8 = 1;
-/// `s_flags`: names hash as signed bytes.
+/// `s_flags`: names are hashed as signed bytes.
 pub(crate) const FLAGS_SIGNED_HASH: u32 = 1;
-/// `s_flags`: names hash as unsigned bytes.
+/// `s_flags`: names are hashed as unsigned bytes.
 pub(crate) const FLAGS_UNSIGNED_HASH: u32 = 2;
 /// `s_def_hash_version`: half MD4.
 pub(crate) const HASH_HALF_MD4: u8 = 1;
@@ -38,7 +38,7 @@ pub(crate) struct Superblock {
     pub(crate) s_free_blocks_count_lo: U32,
     pub(crate) s_free_inodes_count: U32,
     pub(crate) s_first_data_block: U32,
-    /// Block size is 2^(10 + this).
+    /// The block size is 2^(10 + `s_log_block_size`) bytes.
     pub(crate) s_log_block_size: U32,
     pub(crate) s_log_cluster_size: U32,
     pub(crate) s_blocks_per_group: U32,
@@ -60,7 +60,7 @@ pub(crate) struct Superblock {
     pub(crate) s_def_resgid: U16,
     pub(crate) s_first_ino: U32,
     pub(crate) s_inode_size: U16,
-    /// Which group this copy lies in.
+    /// The group of this copy.
     pub(crate) s_block_group_nr: U16,
     pub(crate) s_feature_compat: U32,
     pub(crate) s_feature_incompat: U32,
@@ -103,11 +103,12 @@ pub(crate) struct Superblock {
     pub(crate) s_snapshot_r_blocks_count: U64,
     pub(crate) s_snapshot_list: U32,
     pub(crate) s_error_count: U32,
-    /// `s_first_error_*` and `s_last_error_*`, `s_mount_opts`: nothing has happened to this filesystem yet.
+    /// `s_first_error_*` and `s_last_error_*`, `s_mount_opts`: zero in a new filesystem.
     pub(crate) s_error_and_mount_history: [u8; 168],
     pub(crate) s_usr_quota_inum: U32,
     pub(crate) s_grp_quota_inum: U32,
-    /// Blocks that hold metadata for good, the journal among them; `statfs` subtracts them.
+    /// The number of blocks permanently used by metadata, including the journal; `statfs` subtracts
+    /// them.
     pub(crate) s_overhead_clusters: U32,
     pub(crate) s_backup_bgs: [U32; 2],
     pub(crate) s_encrypt_algos: [u8; 4],
@@ -133,7 +134,7 @@ const _: () = assert!(std::mem::offset_of!(Superblock, s_checksum_seed) == 0x270
 const _: () = assert!(std::mem::offset_of!(Superblock, s_checksum) == 0x3FC);
 
 impl Superblock {
-    /// Fills `s_checksum`: crc32c of all that comes before it.
+    /// Fills `s_checksum`: crc32c of all bytes before it.
     pub(crate) fn seal(&mut self) {
         let covered = std::mem::offset_of!(Superblock, s_checksum);
         self.s_checksum = Checksum::START.update(&self.as_bytes()[..covered]).value().into();

@@ -1,4 +1,4 @@
-//! Extended attributes: in the room an inode leaves, and in a block of their own.
+//! Extended attributes: in the unused space of an inode, and in a separate block.
 //!
 //! Kernel documentation, `filesystems/ext4/attributes.rst`; the hashes are specified only by `fs/ext4/xattr.c`.
 
@@ -10,7 +10,7 @@ use super::checksum::Checksum;
 /// `EXT4_XATTR_MAGIC`: `h_magic` of both headers.
 pub(crate) const EXT4_XATTR_MAGIC: u32 = 0xEA02_0000;
 
-/// `EXT4_XATTR_REFCOUNT_MAX`: how many inodes share a block at most.
+/// `EXT4_XATTR_REFCOUNT_MAX`: the maximum number of inodes that share a block.
 pub(crate) const EXT4_XATTR_REFCOUNT_MAX: u32 = 1024;
 
 /// `struct ext4_xattr_ibody_header`: precedes the entries in an inode.
@@ -28,7 +28,7 @@ const _: () = assert!(size_of::<IbodyHeader>() == 4);
 pub(crate) struct XattrHeader {
     /// [`EXT4_XATTR_MAGIC`].
     pub(crate) h_magic: U32,
-    /// Inodes that have this block: 1 to [`EXT4_XATTR_REFCOUNT_MAX`].
+    /// The number of inodes that use this block: 1 to [`EXT4_XATTR_REFCOUNT_MAX`].
     pub(crate) h_refcount: U32,
     /// Always 1.
     pub(crate) h_blocks: U32,
@@ -45,26 +45,27 @@ const _: () = assert!(size_of::<XattrHeader>() == 32);
 #[derive(Clone, Copy, Debug, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct XattrEntry {
-    /// Bytes of the name without what `e_name_index` stands for.
+    /// The length of the name without the prefix represented by `e_name_index`, in bytes.
     pub(crate) e_name_len: u8,
-    /// How the name starts.
+    /// The prefix of the name.
     pub(crate) e_name_index: NameIndex,
-    /// Where the value is: bytes from the start of the block, or from an inode's first entry. 0 for an empty value, and for one
-    /// in an inode of its own.
+    /// The offset of the value, in bytes from the start of the block, or from the first entry in an
+    /// inode. 0 for an empty value, and for one in a separate inode.
     pub(crate) e_value_offs: U16,
-    /// The inode that the value is in; 0 for none of its own.
+    /// The inode with the value; 0 if there is none.
     pub(crate) e_value_inum: U32,
-    /// Bytes of the value, which is padded to a multiple of 4 bytes.
+    /// The length of the value, which is padded to a multiple of 4 bytes.
     pub(crate) e_value_size: U32,
-    /// [`entry_hash`] in a block, 0 in an inode but for a value in an inode of its own.
+    /// [`entry_hash`] in a block; 0 in an inode, except for a value in a separate inode.
     pub(crate) e_hash: U32,
 }
 const _: () = assert!(size_of::<XattrEntry>() == 16);
 
-/// `EXT4_XATTR_SYSTEM_DATA`: the name after `system.` of what a file with `EXT4_INLINE_DATA_FL` has beyond `i_block`.
+/// `EXT4_XATTR_SYSTEM_DATA`: the name after `system.` of the attribute with the inline data beyond
+/// `i_block`.
 pub(crate) const INLINE_DATA: &[u8] = b"data";
 
-/// Zero bytes that end the entries.
+/// The number of zero bytes that end the entries.
 pub(crate) const END_OF_ENTRIES_LEN: usize = 4;
 
 /// `e_name_index`: the start of a name, or all of it.
@@ -102,8 +103,8 @@ impl NameIndex {
         (b"system.", Self::SYSTEM),
     ];
 
-    /// What stands for the start of a name, and the rest of it. Nothing if the format knows no name that starts so,
-    /// or if no name follows a prefix.
+    /// Splits a name into the index of its prefix and the rest. Returns `None` if the format does
+    /// not define the prefix, or if nothing follows it.
     pub(crate) fn split(name: &[u8]) -> Option<(Self, &[u8])> {
         let whole =
             Self::WHOLE_NAMES.iter().find(|(whole, _)| *whole == name).map(|&(_, index)| (index, &b""[..]));
@@ -116,16 +117,18 @@ impl NameIndex {
         whole.or_else(prefixed)
     }
 
-    /// Whether values are POSIX ACLs, which ext4 stores in a form of its own.
+    /// Returns true if values are POSIX ACLs, which ext4 stores in its own format.
     pub(crate) fn is_posix_acl(self) -> bool {
         matches!(self, Self::POSIX_ACL_ACCESS | Self::POSIX_ACL_DEFAULT)
     }
 }
 
-/// `e_hash` of an attribute: `name` without what its index stands for, and its value as it is stored.
+/// Returns `e_hash` of an attribute. `name` is without the prefix represented by its index, and
+/// `value` is as stored.
 ///
-/// Bytes of a name from 0x80 up count as negative, as `char` does on x86. Linux 6.2 and e2fsprogs 1.46.6 count them
-/// as positive where they write, but accept both everywhere; e2fsck before that, on x86, accepts only this.
+/// Bytes of a name from 0x80 up are negative, as `char` is on x86. Linux 6.2 and e2fsprogs 1.46.6
+/// write hashes with unsigned bytes, but accept both; e2fsck before that, on x86, accepts only
+/// this.
 pub(crate) fn entry_hash(name: &[u8], value: &[u8]) -> u32 {
     let of_name = name
         .iter()
@@ -137,7 +140,8 @@ pub(crate) fn entry_hash(name: &[u8], value: &[u8]) -> u32 {
     })
 }
 
-/// `h_hash` of a block, from the hashes of its entries. 0 says that the block is not to be shared.
+/// Returns `h_hash` of a block, from the hashes of its entries. 0 means that the block is not
+/// shared.
 pub(crate) fn block_hash(entry_hashes: impl Iterator<Item = u32> + Clone) -> u32 {
     if entry_hashes.clone().any(|hash| hash == 0) {
         return 0;

@@ -1,6 +1,7 @@
-//! Bytes of a block.
+//! The block size of a filesystem.
 
-/// How many bytes a block has. Larger ones need less metadata, smaller ones waste less behind each file's end.
+/// The size of a block. Larger blocks need less metadata, smaller ones waste less space after the
+/// end of each file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BlockSize {
     /// 1024 bytes: groups of 8 MiB, files up to 4 TiB.
@@ -13,22 +14,22 @@ pub enum BlockSize {
 }
 
 impl BlockSize {
-    /// Every size there is, the smallest first.
+    /// All sizes, the smallest first.
     pub const ALL: [Self; 3] = [Self::B1024, Self::B2048, Self::B4096];
 
-    /// The size of that many bytes; none if there is no such size.
+    /// Returns the size with that many bytes; `None` if there is no such size.
     #[must_use]
     pub fn from_bytes(bytes: u64) -> Option<Self> {
         Self::ALL.into_iter().find(|size| size.bytes() == bytes)
     }
 
-    /// Bytes of a block.
+    /// Returns the size of a block in bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         1 << self.log2()
     }
 
-    /// log2 of the bytes of a block: 10 to 12.
+    /// Returns the binary logarithm of the size in bytes: 10 to 12.
     #[must_use]
     pub const fn log2(self) -> u32 {
         match self {
@@ -39,24 +40,24 @@ impl BlockSize {
     }
 }
 
-/// What follows from the size of a block.
+/// Values that depend on the block size.
 impl BlockSize {
-    /// [`BlockSize::bytes`] for lengths in memory.
+    /// Returns [`BlockSize::bytes`] as a length in memory.
     pub(crate) const fn len(self) -> usize {
         1 << self.log2()
     }
 
-    /// How many blocks hold that many bytes.
+    /// Returns the number of blocks for that many bytes.
     pub(crate) const fn blocks_of(self, bytes: u64) -> u64 {
         (bytes >> self.log2()) + (bytes & (self.bytes() - 1) != 0) as u64
     }
 
-    /// Where a block starts, in bytes.
+    /// Returns the offset of a block, in bytes.
     pub(crate) const fn offset(self, block: u64) -> u64 {
         block << self.log2()
     }
 
-    /// `s_first_data_block`: the block that the superblock lies in, 1024 bytes from the start.
+    /// `s_first_data_block`: the block with the superblock, which is 1024 bytes from the start.
     pub(crate) const fn first_data_block(self) -> u64 {
         match self {
             Self::B1024 => 1,
@@ -64,28 +65,28 @@ impl BlockSize {
         }
     }
 
-    /// log2 of [`BlockSize::blocks_per_group`].
+    /// Returns the binary logarithm of [`BlockSize::blocks_per_group`].
     pub(crate) const fn log2_blocks_per_group(self) -> u32 {
         self.log2() + 3
     }
 
-    /// Blocks of a group: as many as a block has bits.
+    /// Returns the number of blocks of a group: the number of bits in a block.
     pub(crate) const fn blocks_per_group(self) -> u64 {
         1 << self.log2_blocks_per_group()
     }
 
-    /// The most inodes of a group: as many as its bitmap has bits.
+    /// Returns the maximum number of inodes of a group: the number of bits in its bitmap.
     pub(crate) const fn max_inodes_per_group(self) -> u64 {
         self.blocks_per_group()
     }
 
-    /// Inodes of a block of an inode table.
+    /// Returns the number of inodes in a block of an inode table.
     pub(crate) const fn inodes_per_block(self) -> u64 {
         self.bytes() / 256
     }
 
-    /// What the number of inodes of a group is a multiple of: whole blocks of the table, and whole bytes of the bitmap,
-    /// which its checksum covers so far.
+    /// Returns the unit of the number of inodes of a group: whole blocks of the table, and whole
+    /// bytes of the bitmap, as required for its checksum.
     pub(crate) const fn inode_step(self) -> u64 {
         match self {
             Self::B1024 | Self::B2048 => 8,
@@ -93,28 +94,30 @@ impl BlockSize {
         }
     }
 
-    /// Group descriptors of a block, each of `desc_size` bytes.
+    /// Returns the number of group descriptors in a block, each of `desc_size` bytes.
     pub(crate) const fn descs_per_block(self, desc_size: u64) -> u64 {
         self.bytes() / desc_size
     }
 
-    /// Block addresses of an indirect block.
+    /// Returns the number of block addresses in an indirect block.
     pub(crate) const fn addresses(self) -> u64 {
         self.bytes() / 4
     }
 
-    /// The most inodes of a filesystem: as many as 32 bits can count, in the steps there are.
+    /// Returns the maximum number of inodes of a filesystem: a 32-bit number, in multiples of
+    /// [`BlockSize::inode_step`].
     pub(crate) const fn max_inodes(self) -> u64 {
         u32::MAX as u64 / self.inode_step() * self.inode_step()
     }
 
-    /// The most bytes of a file: blocks are numbered in 32 bits, and the last number is taken.
+    /// Returns the maximum length of a file in bytes: blocks are numbered in 32 bits, and the last
+    /// number is reserved.
     pub(crate) const fn max_file_len(self) -> u64 {
         self.offset(u32::MAX as u64)
     }
 
-    /// Blocks of `lost+found`, so that e2fsck can fill it without allocating: 16 KiB, and no more than the 12 that an
-    /// inode of ext2 can name, as mke2fs makes it.
+    /// Returns the number of blocks of `lost+found`, so that e2fsck can fill it without allocating:
+    /// 16 KiB, and at most the 12 direct blocks of an ext2 inode, as in mke2fs.
     pub(crate) const fn lost_and_found_blocks(self) -> u32 {
         match self {
             Self::B1024 => 12,
@@ -123,7 +126,8 @@ impl BlockSize {
         }
     }
 
-    /// The most bytes of the target of a symbolic link, which has one block for itself and a NUL.
+    /// Returns the maximum length of the target of a symbolic link in bytes: one block for it and a
+    /// NUL.
     pub(crate) const fn max_symlink(self) -> usize {
         self.len() - 1
     }

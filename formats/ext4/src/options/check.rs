@@ -1,17 +1,17 @@
-//! Which options do not go together.
+//! Checks for invalid and conflicting options.
 
 use super::{DataAlignment, Journal, Options};
 use crate::error::Error;
 
-/// As many as `s_backup_bgs` names.
+/// The number of groups that `s_backup_bgs` can list.
 const MAX_BACKUP_SB: u8 = 2;
-/// The largest share of a directory block that may be left for new names, in percent.
+/// The maximum share of a directory block that may be left for new names, in percent.
 const MAX_DIRECTORY_SLACK_PERCENT: u8 = 50;
 
-/// Refuses options that contradict each other or lie outside their range, before anything of the tree is looked at.
+/// Rejects options that conflict or are out of range, before the tree is examined.
 ///
 /// # Errors
-/// The first contradiction.
+/// The first conflict or value out of range.
 pub(crate) fn check(options: &Options) -> Result<(), Error> {
     let features = options.features;
     let conflicts = [

@@ -1,36 +1,39 @@
-//! Options that belong together.
+//! Presets of options.
 
 use uuid::Uuid;
 
 use super::{Features, Journal, LinearOrder, Options};
 
-/// What a filesystem is for.
+/// The purpose of a filesystem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
-    /// [`Options::new`]: what mke2fs 1.47 makes, of the smallest size, without `orphan_file`.
+    /// [`Options::new`]: the defaults of mke2fs 1.47 with the smallest size, without `orphan_file`.
     #[default]
     Default,
-    /// The root of a Kata guest, which is mounted with `ro` and `data=ordered`, and with DAX where it lies on an NVDIMM:
-    /// blocks of 4 KiB and no `inline_data`, as DAX needs them; a journal, without which `data=` is refused, of the
-    /// shortest length, because nothing is written to it; and no room to grow.
+    /// The root of a Kata guest, which is mounted with `ro` and `data=ordered`, and with DAX on an
+    /// NVDIMM: blocks of 4 KiB and no `inline_data`, as required by DAX; a journal, without which
+    /// `data=` is rejected, of the minimum length, because nothing is written to it; and no
+    /// reserved blocks for growth.
     Kata,
-    /// The smallest there is, for a root that is never written to: no journal, so not for a mount with `data=`; one
-    /// superblock; no room to grow; directories as full as they get. It has `RO_COMPAT_READONLY`, with which every kernel
-    /// mounts it, but for reading only.
+    /// The smallest filesystem, for a root that is never written to: no journal, so not for a mount
+    /// with `data=`; one superblock; no reserved blocks for growth; directories without slack. It
+    /// has `RO_COMPAT_READONLY`, with which every kernel mounts it read-only.
     RoMin,
-    /// A filesystem to write to and to grow while it is mounted: `resize_inode`, `orphan_file`, a fifth of each directory
-    /// block below an index left for new names, and 5 % of the blocks for root alone.
+    /// A writable filesystem that can grow while it is mounted: `resize_inode`, `orphan_file`, a
+    /// fifth of each leaf block of indexed directories left for new names, and 5 % of the blocks
+    /// reserved for root.
     ///
-    /// Directories lie as `e2fsck -D` leaves them, so that `e2fsck -fyD` changes nothing but the superblock. That does not
-    /// hold of a `lost+found` of the tree's own with more names than fit in a block.
+    /// Directories are laid out as `e2fsck -D` leaves them, so that `e2fsck -fyD` changes only the
+    /// superblock. This does not apply to a `lost+found` in the tree with more names than fit in a
+    /// block.
     Rw,
 }
 
 impl Profile {
-    /// Every profile there is.
+    /// All profiles.
     pub const ALL: [Self; 4] = [Self::Default, Self::Kata, Self::RoMin, Self::Rw];
 
-    /// `default`, `kata`, `ro-min` or `rw`.
+    /// Returns the name: `default`, `kata`, `ro-min` or `rw`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -43,7 +46,7 @@ impl Profile {
 }
 
 impl Options {
-    /// The options of a profile with these identifiers.
+    /// Creates the options of a profile with these identifiers.
     #[must_use]
     pub fn of_profile(profile: Profile, uuid: Uuid, hash_seed: Uuid) -> Self {
         let default = Self::new(uuid, hash_seed);

@@ -1,12 +1,12 @@
-//! Which blocks everything lies in.
+//! The allocation of blocks.
 //!
 //! ```text
 //! group 0: superblock, descriptors, reserve │ bitmaps and inode tables of every group │ journal │ resize inode │
 //!          orphan file │ directories │ xattr blocks │ symlinks │ file data ……………… group 1: copies │ file data … │ extent blocks
 //! ```
 //!
-//! Everything is allocated in this order from the front, around the copies of the superblock, so that metadata
-//! lies together (`flex_bg`) and data in one piece between two copies.
+//! Everything is allocated in this order from the front, around the copies of the superblock, so
+//! that metadata is contiguous (`flex_bg`) and so is data between two copies.
 
 mod aligned;
 
@@ -25,20 +25,20 @@ pub(crate) use aligned::Alignment;
 pub(crate) struct Extent {
     /// The first block of the file.
     pub(crate) logical: u32,
-    /// How many: 1 to 32,768.
+    /// The number of blocks: 1 to 32,768.
     pub(crate) len: u32,
     /// The first block of the filesystem.
     pub(crate) physical: u64,
 }
 
-/// Where one file's blocks lie.
+/// The extents and extent tree blocks of one file, as ranges of tables.
 #[derive(Clone, Debug, Default)]
 struct Mapping {
     extents: Range<u32>,
     nodes: Range<u32>,
 }
 
-/// Where one group's metadata lies.
+/// The blocks of the metadata of one group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GroupPlaces {
     pub(crate) block_bitmap: u64,
@@ -46,27 +46,29 @@ pub(crate) struct GroupPlaces {
     pub(crate) inode_table: u64,
 }
 
-/// How many blocks things need, whatever the size of the filesystem.
+/// The blocks to allocate, independent of the size of the filesystem.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
-    /// By inode number: the blocks to allocate for every directory, slow symlink and regular file.
+    /// The number of blocks to allocate for every directory, slow symlink and regular file, by
+    /// inode number.
     pub(crate) file_blocks: Vec<u32>,
-    /// By inode number: which of their blocks hold data, for files with holes.
+    /// The blocks with data of files with holes, by inode number.
     pub(crate) sparse: BTreeMap<u32, SparseFile>,
     /// Inode numbers in the order in which their blocks are placed.
     pub(crate) order: Vec<u32>,
-    /// How many at the start of the order are directories; xattr blocks follow those.
+    /// The number of directories at the start of the order; xattr blocks follow those.
     pub(crate) directories: usize,
-    /// Blocks of extended attributes.
+    /// The number of blocks of extended attributes.
     pub(crate) xattr_blocks: u32,
-    /// Which files have the blocks of another, and so none of their own.
+    /// The files that share the blocks of another, and so have none to allocate.
     pub(crate) sharing: Sharing,
-    /// Where large files begin; none anywhere.
+    /// The alignment of large files; `None` for no alignment.
     pub(crate) alignment: Option<Alignment>,
 }
 
 impl Needs {
-    /// Lets files have the blocks of others. They have the same holes then: those of the first, or else of one of the others.
+    /// Makes files share the blocks of others. They then have the same holes: those of the first,
+    /// or else of one of the others.
     pub(crate) fn share(&mut self, mut sharing: Sharing) {
         for (later, first) in sharing.iter() {
             self.file_blocks[later as usize] = 0;
@@ -77,12 +79,12 @@ impl Needs {
                 self.sparse.insert(first, sparse);
             }
         }
-        // Where there is nothing but holes, nothing is shared.
+        // Files without data blocks have nothing to share.
         sharing.retain(|first| self.file_blocks[first as usize] > 0);
         self.sharing = sharing;
     }
 
-    /// The blocks of a file that are to be allocated, as runs of its logical blocks in order.
+    /// Returns the blocks of a file to be allocated, as runs of its logical blocks in order.
     fn runs(&self, number: u32) -> Runs<'_> {
         match self.sparse.get(&number) {
             Some(sparse) => Runs::of(sparse.runs()),
@@ -107,7 +109,7 @@ impl<'n> Runs<'n> {
         Self { current: 0..0, others: runs.iter() }
     }
 
-    /// Up to `most` consecutive blocks, which is not 0; an empty range at the end.
+    /// Returns up to `most` consecutive blocks, which must not be 0; an empty range at the end.
     fn take(&mut self, most: u64) -> Range<u32> {
         if self.current.is_empty() {
             self.current = self.others.next().cloned().unwrap_or(self.current.end..self.current.end);
@@ -123,14 +125,14 @@ impl<'n> Runs<'n> {
 impl Iterator for Runs<'_> {
     type Item = Range<u32>;
 
-    /// A whole run.
+    /// Returns a whole run.
     fn next(&mut self) -> Option<Range<u32>> {
         let run = self.take(u64::MAX);
         (!run.is_empty()).then_some(run)
     }
 }
 
-/// Where everything lies in a filesystem of one geometry.
+/// The allocated blocks in a filesystem of one geometry.
 #[derive(Debug)]
 pub(crate) struct Placement {
     pub(crate) groups: Vec<GroupPlaces>,
@@ -150,25 +152,25 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// The extents of a file by inode number.
+    /// Returns the extents of a file by inode number.
     pub(crate) fn extents(&self, number: u32) -> &[Extent] {
         let range = &self.mappings[number as usize].extents;
         &self.extents[range.start as usize..range.end as usize]
     }
 
-    /// The blocks of a file's extent tree by inode number, leaves first.
+    /// Returns the blocks of a file's extent tree by inode number, leaves first.
     pub(crate) fn extent_nodes(&self, number: u32) -> &[u64] {
         let range = &self.mappings[number as usize].nodes;
         &self.nodes[range.start as usize..range.end as usize]
     }
 
-    /// How many blocks nothing uses in a filesystem of this geometry.
+    /// Returns the number of unused blocks in a filesystem of this geometry.
     pub(crate) fn free_blocks(&self, geometry: &Geometry) -> u64 {
         let ranges = self.free.ranges.iter().take_while(|range| range.start < geometry.blocks);
         ranges.map(|range| range.end.min(geometry.blocks) - range.start).sum()
     }
 
-    /// The blocks of a group that nothing uses, counted from the group's first.
+    /// Returns the unused blocks of a group, relative to its first block.
     pub(crate) fn free_in<'a>(
         &'a self,
         geometry: &'a Geometry,
@@ -181,7 +183,8 @@ impl Placement {
         ranges.map(move |range| range.start.max(start) - start..range.end.min(end) - start)
     }
 
-    /// One past the last block when `blocks` more are in use, which is where a filesystem ends that has them free.
+    /// Returns one past the last block if `blocks` more were in use: the end of a filesystem with
+    /// that many free.
     pub(crate) fn end_with(&self, blocks: u64) -> u64 {
         let mut free = self.free.clone();
         free.take(blocks, |_| {});
@@ -241,7 +244,8 @@ impl Placement {
         }
     }
 
-    /// The extents of the first are those of the later ones. Each has nodes of its own, whose checksums are its inode's.
+    /// Assigns the extents of the first files to the later ones. Each has separate nodes, because
+    /// their checksums include the inode number.
     fn share(&mut self, sharing: &Sharing) {
         for (later, first) in sharing.iter() {
             self.mappings[later as usize].extents = self.mappings[first as usize].extents.clone();
@@ -261,12 +265,14 @@ impl Placement {
     }
 }
 
-/// The position of the next element. Tables of 2³² extents would need a filesystem of 2³² blocks in pieces.
+/// Returns the index of the next element. 2³² extents would need a fragmented filesystem of 2³²
+/// blocks.
 fn index<T>(table: &[T]) -> u32 {
     u32::try_from(table.len()).expect("extents are fewer than blocks of the largest filesystem")
 }
 
-/// Takes blocks for a file that is not of the tree: its extents, and the blocks of its extent tree.
+/// Allocates blocks for a file that is not in the tree, and returns its extents and the blocks of
+/// its extent tree.
 fn take_mapped(free: &mut FreeSpace, blocks: u32, block_size: BlockSize) -> (Vec<Extent>, Vec<u64>) {
     let mut extents = Vec::new();
     take_extents(free, blocks, Runs::one(0..blocks), &mut extents);
@@ -274,12 +280,13 @@ fn take_mapped(free: &mut FreeSpace, blocks: u32, block_size: BlockSize) -> (Vec
     (extents, nodes)
 }
 
-/// Takes `blocks` for the next of a file's, as extents no longer than ext4 allows.
+/// Allocates the next `blocks` blocks of a file, as extents of at most the maximum length.
 fn take_extents(free: &mut FreeSpace, blocks: u32, mut runs: Runs<'_>, out: &mut Vec<Extent>) {
     free.take(u64::from(blocks), |range| push_extents(range, &mut runs, out));
 }
 
-/// Lets a file go on in a range, which is not longer than what is left of it. A hole ends an extent.
+/// Continues a file in a range, which must not be longer than the rest of the file. A hole ends an
+/// extent.
 fn push_extents(range: Range<u64>, runs: &mut Runs<'_>, out: &mut Vec<Extent>) {
     let mut physical = range.start;
     while physical < range.end {
@@ -291,12 +298,14 @@ fn push_extents(range: Range<u64>, runs: &mut Runs<'_>, out: &mut Vec<Extent>) {
     }
 }
 
-/// How many blocks an extent tree of that many extents needs beside the inode.
+/// Returns the number of blocks that an extent tree of that many extents needs in addition to the
+/// inode.
 pub(crate) fn node_count(extents: u64, block_size: BlockSize) -> u64 {
     levels(extents, block_size).iter().sum()
 }
 
-/// How many blocks each level of an extent tree has, leaves first; none when the inode holds all extents.
+/// Returns the number of blocks of each level of an extent tree, leaves first; empty if all extents
+/// fit in the inode.
 pub(crate) fn levels(extents: u64, block_size: BlockSize) -> Vec<u64> {
     let mut levels = Vec::new();
     let mut entries = extents;
@@ -307,8 +316,8 @@ pub(crate) fn levels(extents: u64, block_size: BlockSize) -> Vec<u64> {
     levels
 }
 
-/// The blocks that nothing uses yet, in order. It has no end: what lies beyond the geometry's last block shows how
-/// much larger the filesystem would have to be.
+/// The unused blocks, in order. They are unbounded: allocations beyond the last block of the
+/// geometry show how much larger the filesystem would have to be.
 #[derive(Clone, Debug)]
 struct FreeSpace {
     ranges: VecDeque<Range<u64>>,
@@ -327,7 +336,7 @@ impl FreeSpace {
         }
     }
 
-    /// Takes `blocks` from the front and hands them on in pieces.
+    /// Allocates `blocks` from the front and passes them to `piece` as ranges.
     fn take(&mut self, mut blocks: u64, mut piece: impl FnMut(Range<u64>)) {
         while blocks > 0 {
             let front = self.ranges.front_mut().expect("the last range has no end");
@@ -348,7 +357,7 @@ impl FreeSpace {
         block
     }
 
-    /// Takes `blocks` in one piece from the first range that has them.
+    /// Allocates `blocks` contiguous blocks from the first range that is long enough.
     fn take_contiguous(&mut self, blocks: u64) -> u64 {
         let fits = |range: &Range<u64>| range.end - range.start >= blocks;
         let position = self.ranges.iter().position(fits).expect("the last range has no end");
@@ -428,7 +437,7 @@ mod tests {
         let needs = Needs { sparse: [(1, sparse.clone())].into(), ..one_file(sparse.blocks()) };
         let placement = place(&needs, &geometry(1));
         let extent = |logical, len, physical| Extent { logical, len, physical };
-        // Behind 5 blocks of metadata, and around the copies of group 1.
+        // After 5 blocks of metadata, and around the copies of group 1.
         assert_eq!(
             placement.extents(1),
             [extent(3, 2, 5), extent(7, 1, 7), extent(40_000, 32_760, 8), extent(72_760, 10, 32_770),]
@@ -464,7 +473,8 @@ mod tests {
                 assert!(table.end <= copy || table.start >= copy + 2);
             }
         }
-        // 20 tables of 2048 blocks do not fill group 0 evenly: what remains before group 1 goes to the file.
+        // 20 tables of 2048 blocks do not fill group 0 evenly: the rest before group 1 is used for
+        // the file.
         assert!(placement.extents(1)[0].physical < 32_768);
     }
 }

@@ -1,4 +1,5 @@
-//! The logical blocks of files that hold data. Between them are holes, which are not allocated.
+//! The logical blocks of files with data. The blocks between them are holes, which are not
+//! allocated.
 
 use std::ops::Range;
 
@@ -9,23 +10,23 @@ use super::blocks::Placement;
 use super::inodes::Inodes;
 use crate::{BlockSize, Options};
 
-/// The number of blocks of a file, holes included.
+/// Returns the number of blocks of a file, including holes.
 pub(crate) fn blocks_of<C: Content>(content: &C, block_size: BlockSize) -> u32 {
     u32::try_from(block_size.blocks_of(content.len())).expect("longer files are refused first")
 }
 
-/// The blocks with data of a file that has others too.
+/// The blocks with data of a file with holes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SparseFile {
-    /// In order, with at least a block between two of them.
+    /// In order, with at least one block between two of them.
     runs: Box<[Range<u32>]>,
 }
 
 impl SparseFile {
-    /// None when every block holds data.
+    /// Returns `None` if every block has data.
     ///
     /// # Panics
-    /// When the ranges of the content are not in order: a hole in their place would lose data.
+    /// Panics if the ranges of the content are invalid: a hole in place of data would lose it.
     pub(crate) fn of<C: Content>(content: &C, block_size: BlockSize) -> Option<Self> {
         let ranges = content.data_ranges()?;
         let blocks = blocks_of(content, block_size);
@@ -47,12 +48,12 @@ impl SparseFile {
         (!is_whole).then(|| Self { runs: runs.into() })
     }
 
-    /// The number of blocks with data.
+    /// Returns the number of blocks with data.
     pub(crate) fn blocks(&self) -> u32 {
         self.runs.iter().map(|run| run.end - run.start).sum()
     }
 
-    /// Consecutive blocks with data, in order.
+    /// Returns the runs of consecutive blocks with data, in order.
     pub(crate) fn runs(&self) -> &[Range<u32>] {
         &self.runs
     }
@@ -98,7 +99,7 @@ pub(crate) mod testing {
 
     use super::*;
 
-    /// A content of a length with these ranges of data.
+    /// A content with a length and these ranges of data.
     pub(crate) struct Ranges(pub(crate) u64, pub(crate) Vec<Range<u64>>);
 
     impl Content for Ranges {

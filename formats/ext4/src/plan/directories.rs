@@ -1,4 +1,4 @@
-//! How the entries of one directory lie in its blocks, decided before any block has an address.
+//! The layout of the entries of a directory in its blocks, decided before any block has an address.
 //!
 //! ```text
 //! linear:   entries, entries, …                 one block, or as many as were asked for; entries by name or inode
@@ -6,7 +6,7 @@
 //!           root, leaf, leaf, …, node, node, …  then nodes between root and leaves
 //! ```
 //!
-//! The nodes come last because `e2fsck -D` puts them there: an image it has optimised stays as it is.
+//! The nodes come last because `e2fsck -D` puts them there, so that it leaves the image unchanged.
 
 use std::ops::RangeInclusive;
 
@@ -16,12 +16,12 @@ use crate::LinearOrder;
 use crate::ondisk::dir_entry::{DOT_REC_LEN, DirBlock, Entry};
 use crate::ondisk::htree::{NameHash, Signedness, half_md4, node_limit, root_limit};
 
-/// How names hash: `s_hash_seed`, and the signedness in `s_flags`.
+/// The parameters of the hash of names: `s_hash_seed`, and the signedness in `s_flags`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hashing {
     /// `s_hash_seed`.
     pub(crate) seed: [u32; 4],
-    /// Which of the two flags is set.
+    /// The signedness flag.
     pub(crate) signedness: Signedness,
 }
 
@@ -31,38 +31,39 @@ impl Hashing {
     }
 }
 
-/// What all directories of a filesystem have in common.
+/// The layout parameters of all directories of a filesystem.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DirectoryLayout {
-    /// The form of their blocks.
+    /// The format of their blocks.
     pub(crate) block: DirBlock,
-    /// Whether those that do not fit in their blocks otherwise have an index (`dir_index`).
+    /// True if directories that do not fit in their blocks get an index (`dir_index`).
     pub(crate) has_index: bool,
-    /// The order of indexed directories.
+    /// The hash that orders indexed directories.
     pub(crate) hashing: Hashing,
-    /// A leaf is full once less than this share of it, in percent, is left. 0 packs leaves as full as they get;
-    /// 20 is what `e2fsck -D` does, so that the first new names need not split leaves.
+    /// A leaf is full once less than this share of it, in percent, is left. 0 packs leaves
+    /// completely; 20 is the value of `e2fsck -D`, so that the first new names need not split
+    /// leaves.
     pub(crate) slack_percent: u8,
-    /// The order of the others.
+    /// The order of directories without an index.
     pub(crate) linear_order: LinearOrder,
 }
 
-/// Why a directory cannot be laid out.
+/// An error when laying out a directory.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DirectoryError {
-    /// The index of a directory has at most two levels.
+    /// The directory has more names than an index of two levels can address.
     #[error(
         "its {entries} names fill {leaves} blocks of {block_size} bytes, the limit of a directory's index is \
          {limit}; put the names in several directories"
     )]
     TooManyNames {
-        /// Names in the directory.
+        /// The number of names in the directory.
         entries: usize,
-        /// Blocks they fill.
+        /// The number of blocks for them.
         leaves: usize,
-        /// Blocks an index of two levels reaches.
+        /// The maximum number of blocks of an index of two levels.
         limit: usize,
-        /// Bytes of a block.
+        /// The block size in bytes.
         block_size: usize,
     },
     /// A directory without an index has more names than can be addressed.
@@ -71,30 +72,31 @@ pub enum DirectoryError {
          leave dir_index in, or put the names in several directories"
     )]
     TooLong {
-        /// Names in the directory.
+        /// The number of names in the directory.
         entries: usize,
-        /// The most blocks.
+        /// The maximum number of blocks.
         limit: usize,
-        /// Bytes of a block.
+        /// The block size in bytes.
         block_size: usize,
     },
 }
 
-/// The kernel reads 32 bits of the length of a directory; 31 are as many as every reader takes.
+/// The maximum length in bytes. The kernel reads 32 bits of the length of a directory; 31 bits are
+/// accepted by every reader.
 const MAX_LEN_WITHOUT_INDEX: usize = 1 << 31;
 
-/// A directory in blocks.
+/// A directory divided into blocks.
 #[derive(Debug)]
 pub(crate) struct DirectoryPlan<'t> {
     block: DirBlock,
-    /// In the order they are written.
+    /// In the order of writing.
     entries: Vec<Entry<'t>>,
     shape: Shape,
 }
 
 #[derive(Debug)]
 enum Shape {
-    /// For each block, which entry is its first.
+    /// The index of the first entry of each block.
     Linear(Vec<usize>),
     Indexed(Vec<Leaf>),
 }
@@ -102,37 +104,39 @@ enum Shape {
 /// A block of entries below an index.
 #[derive(Debug)]
 struct Leaf {
-    /// The leaf's first entry.
+    /// The index of the first entry of the leaf.
     first: usize,
-    /// What leads to the leaf. The key of the first leaf is not stored.
+    /// The index key of the leaf. The key of the first leaf is not stored.
     key: u32,
 }
 
-/// A part of an index: a key, and the block within the directory it leads to.
+/// An entry of an index: a key, and the block that it refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexEntry {
-    /// Least hash in or below the block, odd if the block before ends with that hash.
+    /// The least hash in or below the block, odd if the previous block ends with that hash.
     pub(crate) key: u32,
-    /// Counted within the directory.
+    /// The block number within the directory.
     pub(crate) block: u32,
 }
 
-/// What one block of a directory holds.
+/// The contents of a block of a directory.
 #[derive(Debug)]
 pub(crate) enum Block<'p, 't> {
     /// Entries; `.` and `..` precede those of a linear directory's first block.
     Entries { dots: bool, entries: &'p [Entry<'t>] },
-    /// `.`, `..` and the top of an index with `indirect_levels` levels of nodes below it.
+    /// `.`, `..` and the root of an index with `indirect_levels` levels of nodes below it.
     Root { indirect_levels: u8 },
     /// A part of the index.
     Node,
 }
 
-/// Lays out a directory with `entries`, which are in the order of their names. One that is not indexed has
-/// `min_blocks` blocks or more, the further ones empty; entries are put in those before an index is made.
+/// Lays out a directory with `entries`, which are in the order of their names. A directory without
+/// an index has at least `min_blocks` blocks, the rest of them empty; entries fill those before an
+/// index is created.
 ///
 /// # Errors
-/// When there are more names than an index can lead to, or without one than a directory can have.
+/// Returns an error if there are more names than an index can address, or than fit in a directory
+/// without one.
 pub(crate) fn plan<'t>(
     mut entries: Vec<Entry<'t>>,
     min_blocks: u32,
@@ -154,8 +158,8 @@ pub(crate) fn plan<'t>(
     }
 }
 
-/// How many blocks `e2fsck -D` leaves without an index. It forgets the checksum when it decides whether the entries fit in
-/// one, so that a few directories have two.
+/// Returns the number of blocks that `e2fsck -D` leaves without an index. It ignores the checksum
+/// when it decides whether the entries fit in one block, so that a few directories have two.
 fn unindexed_blocks(entries: &[Entry<'_>], block: DirBlock) -> usize {
     let bytes: usize = entries.iter().map(Entry::rec_len).sum();
     let without_checksum = block.len - 2 * DOT_REC_LEN;
@@ -163,7 +167,7 @@ fn unindexed_blocks(entries: &[Entry<'_>], block: DirBlock) -> usize {
     if bytes > with_checksum && bytes < without_checksum { 2 } else { 1 }
 }
 
-/// Where each block starts, if the entries fit in so many.
+/// Returns the index of the first entry of each block, if the entries fit in that number of blocks.
 fn linear(entries: &[Entry<'_>], blocks: RangeInclusive<usize>, block: DirBlock) -> Option<Vec<usize>> {
     let mut starts = vec![0];
     let mut left = block.capacity() - 2 * DOT_REC_LEN;
@@ -196,7 +200,7 @@ fn indexed<'t>(
     Ok(DirectoryPlan { block, entries, shape: Shape::Indexed(leaves) })
 }
 
-/// Packs entries, which are in the order of their hashes.
+/// Packs entries, which are in the order of their hashes, into leaves.
 fn leaves(entries: &[Entry<'_>], layout: &DirectoryLayout) -> Vec<Leaf> {
     let capacity = layout.block.capacity();
     let slack = capacity * usize::from(layout.slack_percent) / 100;
@@ -212,8 +216,8 @@ fn leaves(entries: &[Entry<'_>], layout: &DirectoryLayout) -> Vec<Leaf> {
     leaves
 }
 
-/// The key of a leaf that starts at entry `first`. An odd key tells a lookup that hits the hash of the leaf's first
-/// entry to search the leaf before it too.
+/// Returns the key of a leaf that starts at entry `first`. An odd key makes a lookup of the hash of
+/// the leaf's first entry search the previous leaf too.
 fn key(entries: &[Entry<'_>], first: usize, hashing: &Hashing) -> u32 {
     let hash = hashing.hash(entries[first].name).major();
     let continued = first > 0 && hashing.hash(entries[first - 1].name).major() == hash;
@@ -221,12 +225,12 @@ fn key(entries: &[Entry<'_>], first: usize, hashing: &Hashing) -> u32 {
 }
 
 impl<'t> DirectoryPlan<'t> {
-    /// A directory whose entries lie in its inode.
+    /// Creates the plan of a directory with inline data.
     pub(crate) fn without_blocks(block: DirBlock) -> Self {
         Self { block, entries: Vec::new(), shape: Shape::Linear(Vec::new()) }
     }
 
-    /// Blocks of the directory.
+    /// Returns the number of blocks of the directory.
     pub(crate) fn block_count(&self) -> u32 {
         let blocks = match &self.shape {
             Shape::Linear(starts) => starts.len(),
@@ -235,25 +239,25 @@ impl<'t> DirectoryPlan<'t> {
         u32_of(blocks)
     }
 
-    /// Whether the directory's inode has `EXT4_INDEX_FL`.
+    /// Returns true if the inode of the directory has `EXT4_INDEX_FL`.
     pub(crate) fn is_indexed(&self) -> bool {
         matches!(self.shape, Shape::Indexed(_))
     }
 
-    /// Bytes of a block.
+    /// The block size in bytes.
     pub(crate) fn block_size(&self) -> usize {
         self.block.len
     }
 
-    /// Bytes for entries in a block that is not of an index.
+    /// Returns the number of bytes for entries in a block that is not part of the index.
     pub(crate) fn block_capacity(&self) -> usize {
         self.block.capacity()
     }
 
-    /// What block `index` of the directory holds.
+    /// Returns the contents of block `index` of the directory.
     ///
     /// # Panics
-    /// When the directory has no such block.
+    /// Panics if the directory does not have this block.
     pub(crate) fn block(&self, index: u32) -> Block<'_, 't> {
         assert!(
             index < self.block_count(),
@@ -281,7 +285,7 @@ impl<'t> DirectoryPlan<'t> {
         }
     }
 
-    /// What the root or node in block `index` leads to; nothing for other blocks.
+    /// Returns the index entries of the root or node in block `index`; none for other blocks.
     pub(crate) fn index_entries(&self, index: u32) -> impl Iterator<Item = IndexEntry> + '_ {
         let node_limit = node_limit(self.block);
         let leaves = match &self.shape {
@@ -290,7 +294,7 @@ impl<'t> DirectoryPlan<'t> {
         };
         let first_node = 1 + leaves.len();
         let (below, step, first_block) = match usize_of(index) {
-            // Above nodes, every node is known by the first of its leaves.
+            // The key of a node is that of its first leaf.
             0 if self.node_count() > 0 => (0..leaves.len(), node_limit, first_node),
             0 => (0..leaves.len(), 1, 1),
             node if node >= first_node => {
@@ -303,7 +307,8 @@ impl<'t> DirectoryPlan<'t> {
         keys.zip(first_block..).map(|(key, block)| IndexEntry { key, block: u32_of(block) })
     }
 
-    /// Nodes between the root and the leaves: none while the root has room for all leaves.
+    /// Returns the number of nodes between the root and the leaves: 0 if all leaves fit in the
+    /// root.
     fn node_count(&self) -> usize {
         match &self.shape {
             Shape::Indexed(leaves) if leaves.len() > root_limit(self.block) => {
@@ -314,9 +319,10 @@ impl<'t> DirectoryPlan<'t> {
     }
 }
 
-/// A count of blocks as the format stores it.
+/// Converts a number of blocks to 32 bits.
 fn u32_of(blocks: usize) -> u32 {
-    // OK to expect: min_blocks is 32 bits wide, and an index leads to some 260,000 blocks at most.
+    // OK to expect: min_blocks is 32 bits wide, and an index addresses about 260,000 blocks at
+    // most.
     u32::try_from(blocks).expect("blocks of a directory are counted in 32 bits")
 }
 

@@ -1,7 +1,8 @@
-//! Values of extended attributes in inodes of their own (`ea_inode`; the kernel's `filesystems/ext4/eainode.rst`).
+//! Values of extended attributes in separate inodes (`ea_inode`; the kernel's
+//! `filesystems/ext4/eainode.rst`).
 //!
-//! Each value is there once, for all attributes that have it. Its inode counts them, and holds a checksum of the value that
-//! the entries of these attributes are hashed with.
+//! Each value is stored once, for all attributes that have it. Its inode has a reference count and
+//! a checksum of the value, which is hashed into the entries of these attributes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,24 +21,26 @@ pub(crate) struct EaInodes {
     known: BTreeMap<Arc<[u8]>, usize>,
 }
 
-/// A value and what its inode says of it.
+/// A value with the fields of its inode.
 #[derive(Debug)]
 pub(crate) struct EaInode {
     pub(crate) value: Arc<[u8]>,
     /// The crc32c of the value, chained to that of the UUID: `i_atime`.
     pub(crate) hash: u32,
-    /// How many entries lead to it, those of a shared block counted once: `i_ctime` above `i_version`.
+    /// The number of entries that refer to it, those of a shared block counted once: `i_ctime`
+    /// (high) and `i_version` (low).
     pub(crate) refcount: u64,
 }
 
 impl EaInodes {
-    /// None yet; the first is to have the number `first`. `seed` is the checksum of the UUID, whether or not the filesystem
-    /// has other checksums.
+    /// Creates an empty table; the first inode will have the number `first`. `seed` is the checksum
+    /// of the UUID, whether or not the filesystem has other checksums.
     pub(crate) fn new(first: u32, block_size: BlockSize, seed: Checksum) -> Self {
         Self { first, block_size, seed, values: Vec::new(), known: BTreeMap::new() }
     }
 
-    /// The number of the inode with a value, and its hash. A value that is new gets the next number.
+    /// Returns the number of the inode with a value, and its hash. A new value gets the next
+    /// number.
     pub(crate) fn add(&mut self, value: &[u8]) -> (u32, u32) {
         let index = self.known.get(value).copied().unwrap_or_else(|| {
             let value: Arc<[u8]> = value.into();
@@ -46,32 +49,32 @@ impl EaInodes {
             self.values.push(EaInode { value, hash, refcount: 0 });
             self.values.len() - 1
         });
-        // Numbers beyond 32 bits are refused when all are counted.
+        // Numbers beyond 32 bits are rejected when all inodes are counted.
         let number = u32::try_from(index).ok().and_then(|index| self.first.checked_add(index));
         (number.unwrap_or(u32::MAX), self.values[index].hash)
     }
 
-    /// Counts one more entry that leads to an inode.
+    /// Counts one more entry that refers to an inode.
     pub(crate) fn refer(&mut self, number: u32) {
         self.values[(number - self.first) as usize].refcount += 1;
     }
 
-    /// How many there are.
+    /// Returns the number of values.
     pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// The blocks of a value, which count as those of each file that has it.
+    /// Returns the number of blocks of a value, which are counted for each file that has it.
     pub(crate) fn blocks_of(&self, len: usize) -> u64 {
         self.block_size.blocks_of(len as u64)
     }
 
-    /// Every value with the number of its inode.
+    /// Iterates over all values with the numbers of their inodes.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &EaInode)> {
         (self.first..).zip(&self.values)
     }
 
-    /// The value in the inode with a number.
+    /// Returns the value in the inode with a number.
     pub(crate) fn get(&self, number: u32) -> Option<&EaInode> {
         self.values.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }

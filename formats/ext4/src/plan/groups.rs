@@ -1,86 +1,87 @@
-//! How the blocks divide into groups, and which groups hold copies of the superblock.
+//! The division of blocks into groups, and the groups with copies of the superblock.
 
 use crate::BlockSize;
 use crate::options::Options;
 
-/// The filesystem's shape, derived from its size.
+/// The geometry of the filesystem, derived from its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
     pub(crate) block_size: BlockSize,
-    /// Bytes of a group descriptor.
+    /// The size of a group descriptor in bytes.
     pub(crate) desc_size: u64,
-    /// All blocks.
+    /// The number of blocks.
     pub(crate) blocks: u64,
-    /// A multiple of [`BlockSize::inode_step`].
+    /// The number of inodes per group: a multiple of [`BlockSize::inode_step`].
     pub(crate) inodes_per_group: u32,
-    /// 0 for no journal.
+    /// The number of blocks of the journal; 0 for none.
     pub(crate) journal_blocks: u32,
-    /// 0 for no orphan file.
+    /// The number of blocks of the orphan file; 0 for none.
     pub(crate) orphan_blocks: u32,
-    /// Blocks reserved after each copy of the descriptors, so that there can be more of them one day.
+    /// The number of blocks reserved after each copy of the descriptors, so that the filesystem can
+    /// grow.
     pub(crate) reserved_gdt_blocks: u32,
     pub(crate) backups: Backups,
 }
 
 impl Geometry {
-    /// How many groups there are; the last may be shorter than the others.
+    /// Returns the number of groups; the last may be shorter than the others.
     pub(crate) fn groups(&self) -> u32 {
         groups_of(self.blocks, self.block_size)
     }
 
-    /// Blocks that hold the group descriptors.
+    /// Returns the number of blocks for the group descriptors.
     pub(crate) fn gdt_blocks(&self) -> u32 {
         gdt_blocks_of(self.groups(), self.block_size.descs_per_block(self.desc_size))
     }
 
-    /// Blocks of one copy of superblock, descriptors and reserve.
+    /// Returns the number of blocks of a copy of superblock, descriptors and reserve.
     pub(crate) fn backup_blocks(&self) -> u64 {
         1 + u64::from(self.gdt_blocks()) + u64::from(self.reserved_gdt_blocks)
     }
 
-    /// Blocks of one group's inode table.
+    /// Returns the number of blocks of the inode table of a group.
     pub(crate) fn itable_blocks(&self) -> u64 {
         u64::from(self.inodes_per_group) / self.block_size.inodes_per_block()
     }
 
-    /// All inodes, used or not.
+    /// Returns the number of inodes, used or not.
     pub(crate) fn inodes(&self) -> u32 {
         self.inodes_per_group * self.groups()
     }
 
-    /// The first block of a group.
+    /// Returns the first block of a group.
     pub(crate) fn first_block(&self, group: u32) -> u64 {
         first_block(group, self.block_size)
     }
 
-    /// How many blocks lie in a group.
+    /// Returns the number of blocks in a group.
     pub(crate) fn blocks_in(&self, group: u32) -> u64 {
         (self.blocks - self.first_block(group)).min(self.block_size.blocks_per_group())
     }
 
-    /// The groups that hold a copy of the superblock and descriptors, in order; 0 is the first.
+    /// Returns the groups with a copy of the superblock and descriptors, in order; 0 is the first.
     pub(crate) fn backup_groups(&self) -> Vec<u32> {
         self.backups.groups(self.groups())
     }
 }
 
-/// How many groups a filesystem of that many blocks has.
+/// Returns the number of groups of a filesystem of that many blocks.
 pub(crate) fn groups_of(blocks: u64, block_size: BlockSize) -> u32 {
     let groups = (blocks - block_size.first_data_block()).div_ceil(block_size.blocks_per_group());
     u32::try_from(groups).expect("sizes beyond the most groups are refused first")
 }
 
-/// How many blocks the descriptors of that many groups fill.
+/// Returns the number of blocks for the descriptors of that many groups.
 pub(crate) fn gdt_blocks_of(groups: u32, descs_per_block: u64) -> u32 {
     u32::try_from(u64::from(groups).div_ceil(descs_per_block)).expect("a quotient of a u32")
 }
 
-/// The first block of a group.
+/// Returns the first block of a group.
 pub(crate) fn first_block(group: u32, block_size: BlockSize) -> u64 {
     block_size.first_data_block() + (u64::from(group) << block_size.log2_blocks_per_group())
 }
 
-/// Which groups hold a copy of the superblock and descriptors besides group 0.
+/// The groups other than 0 with a copy of the superblock and descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backups {
     /// `sparse_super`: 1 and the powers of 3, 5 and 7.
@@ -90,7 +91,7 @@ pub(crate) enum Backups {
 }
 
 impl Backups {
-    /// What the options make of it in a filesystem of that many groups.
+    /// Returns the choice of the options in a filesystem of that many groups.
     pub(crate) fn of(options: &Options, groups: u32) -> Self {
         if !options.features.sparse_super2 {
             return Self::SparseSuper;
@@ -101,7 +102,7 @@ impl Backups {
         Self::SparseSuper2([in_group_1, in_last])
     }
 
-    /// The groups with a copy, 0 among them, in order, as far as they lie below `groups`.
+    /// Returns the groups below `groups` with a copy, including 0, in order.
     pub(crate) fn groups(self, groups: u32) -> Vec<u32> {
         let mut all: Vec<u32> = match self {
             Self::SparseSuper => {
@@ -119,7 +120,7 @@ impl Backups {
         all
     }
 
-    /// Whether a group holds a copy.
+    /// Returns true if a group has a copy.
     pub(crate) fn has(self, group: u32) -> bool {
         let is_power_of = |base: u32| {
             let mut rest = group;
@@ -135,10 +136,12 @@ impl Backups {
     }
 }
 
-/// How many blocks to reserve for descriptors: enough to grow to [`Options::resize_limit`], or else to 1024 times the
-/// size, and no further than blocks can be numbered in 32 bits, as mke2fs does.
+/// Returns the number of blocks to reserve for descriptors: enough to grow to
+/// [`Options::resize_limit`], or else to 1024 times the size, but at most to the number of blocks
+/// that fits in 32 bits, like mke2fs.
 ///
-/// The reserve is listed in one indirect block, so it is at most as long as that has entries.
+/// The reserve is listed in one indirect block, so its length is at most the number of entries in
+/// that block.
 pub(crate) fn reserved_gdt_blocks(blocks: u64, options: &Options) -> u32 {
     if !options.features.resize_inode {
         return 0;

@@ -1,4 +1,4 @@
-//! Data that lies in an inode (`filesystems/ext4/ifork.rst`, "Inline Data").
+//! Inline data (`filesystems/ext4/ifork.rst`, "Inline Data").
 //!
 //! ```text
 //! file, symlink:  i_block [0..60] its first bytes          │ system.data  the bytes after them
@@ -6,9 +6,9 @@
 //!                 i_block [4..60] entries, without dots    │
 //! ```
 //!
-//! Each part of a directory is like a block of its own: its last entry reaches to its end. Empty files, the root and
-//! `lost+found` have no inline data, as the kernel and mke2fs make them; nor have symlinks with a block of xattrs, whose block
-//! e2fsck does not find.
+//! Each part of a directory is like a separate block: its last entry extends to its end. Empty
+//! files, the root and `lost+found` do not have inline data, as in filesystems of the kernel and
+//! mke2fs; nor do symlinks with an xattr block, which e2fsck would not find.
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
@@ -18,28 +18,28 @@ use crate::error::Error;
 use crate::ondisk::dir_entry::{Entry, rec_len, write_entries};
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE};
 
-/// Bytes of data in `i_block` (`EXT4_MIN_INLINE_DATA_SIZE`).
+/// The number of bytes of data in `i_block` (`EXT4_MIN_INLINE_DATA_SIZE`).
 pub(crate) const I_BLOCK_LEN: usize = 60;
-/// Bytes of the parent's inode number (`EXT4_INLINE_DOTDOT_SIZE`).
+/// The size of the parent's inode number in bytes (`EXT4_INLINE_DOTDOT_SIZE`).
 const DOTDOT_LEN: usize = 4;
-/// Bytes for entries in `i_block`.
+/// The number of bytes for entries in `i_block`.
 const FIRST_PART_LEN: usize = I_BLOCK_LEN - DOTDOT_LEN;
-/// The most data of an inode without other xattrs.
+/// The maximum length of inline data in an inode without other xattrs, in bytes.
 pub(crate) const MAX_LEN: usize = I_BLOCK_LEN + max_inline_value_len(IN_INODE_XATTR_SPACE);
-/// No directory with more entries fits.
+/// An upper limit of the number of entries of an inline directory.
 const MAX_ENTRIES: usize = MAX_LEN / rec_len(1);
 
-/// What an inode holds of its own data, besides the value of `system.data`.
+/// The fields of an inode with inline data, except the value of `system.data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InlineData {
     /// The first bytes of the data.
     pub(crate) i_block: [u8; I_BLOCK_LEN],
-    /// `i_size`: all bytes of the data. A directory has 60 or more, whatever is in it.
+    /// `i_size`: the length of all data. That of a directory is always at least 60.
     pub(crate) size: u64,
 }
 
 impl InlineData {
-    /// Divides data into what `i_block` holds and the value of `system.data`.
+    /// Divides data into the part in `i_block` and the value of `system.data`.
     pub(crate) fn divide(data: &[u8]) -> (Self, &[u8]) {
         let (first, rest) = data.split_at(data.len().min(I_BLOCK_LEN));
         let mut i_block = [0; I_BLOCK_LEN];
@@ -48,10 +48,11 @@ impl InlineData {
     }
 }
 
-/// The data of an inode of the tree, if it can lie there as long as xattrs leave it room.
+/// Returns the data of a file of the tree if it can be inline, provided that xattrs leave space for
+/// it.
 ///
 /// # Errors
-/// When a file that is short enough cannot be read.
+/// Returns an error if a file that is short enough cannot be read.
 pub(crate) fn candidate<C: Content>(
     tree: &Tree<C>,
     inodes: &Inodes,
@@ -72,7 +73,7 @@ pub(crate) fn candidate<C: Content>(
             let target = target.as_bytes();
             Ok((FAST_SYMLINK_MAX + 1..=MAX_LEN).contains(&target.len()).then(|| target.to_vec()))
         }
-        // The root and lost+found have the reserved numbers.
+        // The root and lost+found have reserved numbers.
         Kind::Directory(names) if names.len() <= MAX_ENTRIES && inodes.number(id) > FIRST_INO => {
             Ok(directory(&super::entries(tree, inodes, id), inodes.parent(id), MAX_LEN))
         }
@@ -80,8 +81,9 @@ pub(crate) fn candidate<C: Content>(
     }
 }
 
-/// The data of a directory with these entries, if it is no longer than `limit`. An entry goes into the first part if it
-/// fits there beside those before it, else into the second, which is as long as its entries.
+/// Returns the data of a directory with these entries, if it is at most `limit` bytes long. An
+/// entry goes into the first part if it fits there after those before it, else into the second,
+/// which is as long as its entries.
 pub(crate) fn directory(entries: &[Entry<'_>], parent: u32, limit: usize) -> Option<Vec<u8>> {
     let mut left = FIRST_PART_LEN;
     let mut len = I_BLOCK_LEN;
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn entries_go_where_they_fit() {
-        // 24 and 24 bytes leave 8 of the first part: too few for any entry.
+        // 24 and 24 bytes leave 8 in the first part: not enough for any entry.
         let entries = [entry(b"sixteen-bytes-aa", 13), entry(b"sixteen-bytes-bb", 14), entry(b"c", 15)];
         let data = directory(&entries, 2, 72).expect("72 bytes are enough");
         assert_eq!(data.len(), 72);
@@ -139,7 +141,7 @@ mod tests {
         assert_eq!(data[60..], *b"\x0f\0\0\0\x0c\0\x01\x01c\0\0\0");
         assert_eq!(directory(&entries, 2, 71), None);
 
-        // A long name does not keep a short one after it out of the first part.
+        // A long name does not prevent a short one after it from being in the first part.
         let entries =
             [entry(b"a", 13), entry(b"b-is-a-name-of-45-bytes-which-does-not-fit-45", 14), entry(b"c", 15)];
         let data = directory(&entries, 2, 128).expect("128 bytes are enough");

@@ -1,4 +1,4 @@
-//! Which inode number each file has.
+//! The assignment of inode numbers to files.
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
@@ -7,54 +7,55 @@ use crate::ondisk::inode::{FIRST_INO, LINK_MAX, ROOT_INO, TIME_MAX, TIME_MIN};
 use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::{BlockSize, Options};
 
-/// The name of e2fsck's directory.
+/// The name of the directory that e2fsck uses.
 pub(crate) const LOST_AND_FOUND: &[u8] = b"lost+found";
 
-/// Inode numbers: 2 for the root, 11 for `lost+found`, 12 for the orphan file if there is one, and from there on every file
-/// in the order of the tree's walk, so that numbers, names and data blocks run the same way.
+/// Inode numbers: 2 for the root, 11 for `lost+found`, 12 for the orphan file if there is one, and
+/// then all other files in the order of the tree's walk, so that numbers, names and data blocks are
+/// in the same order.
 #[derive(Debug)]
 pub(crate) struct Inodes {
-    /// By [`InodeId::index`]; 0 for an inode that no name reaches.
+    /// The inode numbers by [`InodeId::index`]; 0 for an inode without a name.
     numbers: Vec<u32>,
-    /// By inode number; none for reserved inodes that are not of the tree.
+    /// The ids by inode number; `None` for inodes that are not in the tree.
     ids: Vec<Option<InodeId>>,
-    /// By [`InodeId::index`]: the directory that holds a directory, as an inode number. 0 for other files.
+    /// The inode number of the parent of a directory, by [`InodeId::index`]. 0 for other files.
     parents: Vec<u32>,
-    /// By [`InodeId::index`]: `i_links_count` before it is capped.
+    /// `i_links_count` before it is capped, by [`InodeId::index`].
     links: Vec<u64>,
     /// The last number before those of the tree's files.
     last_reserved: u32,
-    /// How many numbers at the end are not of files of the tree.
+    /// The number of inodes at the end that are not in the tree.
     not_files: u32,
-    /// How many directories there are, `lost+found` among them.
+    /// The number of directories, including `lost+found`.
     pub(crate) directories: u32,
 }
 
 impl Inodes {
-    /// The inode number of a file of the tree.
+    /// Returns the inode number of a file of the tree.
     pub(crate) fn number(&self, id: InodeId) -> u32 {
         self.numbers[id.index()]
     }
 
-    /// The file with that number; none if it is not of the tree.
+    /// Returns the file with that number; `None` if it is not in the tree.
     pub(crate) fn id(&self, number: u32) -> Option<InodeId> {
         self.ids[number as usize]
     }
 
-    /// The number of the directory that holds this one; the root holds itself.
+    /// Returns the inode number of the parent of a directory; the root is its own parent.
     pub(crate) fn parent(&self, id: InodeId) -> u32 {
         self.parents[id.index()]
     }
 
-    /// The last number in use. All from 1 on are in use.
+    /// Returns the last number in use. All from 1 on are in use.
     pub(crate) fn last(&self) -> u32 {
         u32::try_from(self.ids.len() - 1).expect("checked when numbers were given")
     }
 
-    /// Gives the next numbers to inodes that are not of the tree.
+    /// Assigns the next numbers to inodes that are not in the tree.
     ///
     /// # Errors
-    /// When there are more inodes than 32 bits can number.
+    /// Returns an error if there are more inodes than 32 bits can number.
     pub(crate) fn add(&mut self, count: usize) -> Result<(), Error> {
         let all = self.ids.len().saturating_add(count);
         let limit = u64::from(u32::MAX);
@@ -65,31 +66,32 @@ impl Inodes {
         Ok(())
     }
 
-    /// How many files of the tree have numbers beyond the root's and that of `lost+found`.
+    /// Returns the number of files of the tree without the root and `lost+found`.
     pub(crate) fn files(&self) -> u32 {
         self.last() - self.not_files - self.last_reserved
     }
 
-    /// Whether the tree has a `lost+found` of its own.
+    /// Returns true if the tree contains a `lost+found`.
     pub(crate) fn has_own_lost_and_found(&self) -> bool {
         self.id(FIRST_INO).is_some()
     }
 
-    /// The links of a file, with that of a `lost+found` which is not of the tree.
+    /// Returns the number of links of a file, including that from a `lost+found` that is not in the
+    /// tree.
     fn all_links(&self, id: InodeId) -> u64 {
         let of_lost_and_found = id == Tree::<()>::ROOT && !self.has_own_lost_and_found();
         self.links[id.index()] + u64::from(of_lost_and_found)
     }
 
-    /// `i_links_count` of a file: its names, and for a directory `.` and the `..` of each directory within. A
-    /// directory with more than 65,000 has 1, which stands for "many" (`dir_nlink`).
+    /// Returns `i_links_count` of a file: its names, and for a directory `.` and the `..` of each
+    /// subdirectory. A directory with more than 65,000 has 1, which means "many" (`dir_nlink`).
     pub(crate) fn links_count(&self, id: InodeId) -> u16 {
         let links = self.all_links(id);
         if links > LINK_MAX { 1 } else { u16::try_from(links).expect("at most 65,000") }
     }
 }
 
-/// Gives every file a number and checks what ext4 cannot hold of its metadata.
+/// Assigns a number to every file, and returns an error for metadata that ext4 cannot represent.
 pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<Inodes, Error> {
     let count = tree.inode_count();
     let lost_and_found = tree.lookup(Tree::<C>::ROOT, LOST_AND_FOUND);
@@ -135,7 +137,8 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<In
         if let Kind::Directory(_) = tree.get(step.id).kind {
             inodes.directories += 1;
             inodes.parents[index] = inodes.number(step.parent);
-            // Its own "." and, in its parent, its "..". The root's name is its own "..".
+            // One link for its own "." and one to its parent for its "..". The root's name is its
+            // own "..".
             inodes.links[index] += 1;
             if step.name.is_some() {
                 inodes.links[step.parent.index()] += 1;
@@ -151,14 +154,15 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<In
     Ok(inodes)
 }
 
-/// The kernel counts the directories in a directory without an index one by one, and refuses more than a file can have links.
+/// Checks the number of subdirectories of directories without an index: the kernel does not allow
+/// more than the maximum number of links.
 fn check_subdirectories<C>(tree: &Tree<C>, inodes: &Inodes) -> Result<(), Error> {
     let ids = inodes.ids.iter().flatten();
     let mut directories = ids.filter(|id| matches!(tree.get(**id).kind, Kind::Directory(_)));
     match directories.find(|id| inodes.all_links(**id) > LINK_MAX) {
         None => Ok(()),
         Some(id) => {
-            // Its own two links are not directories within.
+            // Its own two links are not subdirectories.
             let (count, limit) = (inodes.all_links(*id) - 2, LINK_MAX - 2);
             Err(Error::inexpressible(tree.path_of(*id), Inexpressible::TooManyDirectories { count, limit }))
         }

@@ -1,14 +1,14 @@
-//! How long the journal is.
+//! The length of the journal.
 
 use crate::Journal;
 use crate::error::Error;
 
-/// The shortest journal the kernel takes (`JBD2_MIN_JOURNAL_BLOCKS`).
+/// The minimum length of a journal in blocks (`JBD2_MIN_JOURNAL_BLOCKS`).
 const MIN_BLOCKS: u32 = 1024;
-/// The longest that mke2fs makes.
+/// The maximum length that mke2fs creates, in blocks.
 const MAX_BLOCKS: u32 = 10_240_000;
 
-/// Refuses a length that the kernel does not take.
+/// Rejects a length that is out of range.
 pub(crate) fn check(journal: Journal) -> Result<(), Error> {
     match journal {
         Journal::Blocks(blocks) if !(MIN_BLOCKS..=MAX_BLOCKS).contains(&blocks) => {
@@ -18,7 +18,7 @@ pub(crate) fn check(journal: Journal) -> Result<(), Error> {
     }
 }
 
-/// The journal's blocks for a filesystem of that many blocks; 0 for none.
+/// Returns the number of blocks of the journal for a filesystem of that many blocks; 0 for none.
 pub(crate) fn blocks_for(journal: Journal, filesystem_blocks: u64) -> u32 {
     match journal {
         Journal::None => 0,
@@ -27,9 +27,10 @@ pub(crate) fn blocks_for(journal: Journal, filesystem_blocks: u64) -> u32 {
     }
 }
 
-/// The table of `ext2fs_default_journal_size`, but for its first line: mke2fs gives no journal to a filesystem of
-/// fewer than 2048 blocks, which then cannot be mounted with `data=ordered`. A journal is a hole in the image
-/// until it is used, so small ones have the shortest instead.
+/// Implements the table of `ext2fs_default_journal_size`, except for its first line: mke2fs creates
+/// no journal in a filesystem of fewer than 2048 blocks, which then cannot be mounted with
+/// `data=ordered`. A journal is a hole in the image until it is used, so small filesystems have the
+/// shortest instead.
 fn by_size(blocks: u64) -> u32 {
     const TABLE: [(u64, u32); 8] = [
         (32_768, MIN_BLOCKS),

@@ -1,11 +1,12 @@
-//! How long the orphan file is. The kernel never makes it longer; what it does not hold is listed the old way, in a chain
-//! through the inodes.
+//! The length of the orphan file. The kernel never extends it; inodes that do not fit are in the
+//! legacy orphan list, a chain through the inodes.
 
 use crate::Features;
 
-/// The blocks of the orphan file of a filesystem of that many blocks; 0 for none.
+/// Returns the number of blocks of the orphan file of a filesystem of that many blocks; 0 for none.
 ///
-/// What `ext2fs_default_orphan_file_blocks` has: a 4096th of the filesystem, within 32 to 512 blocks.
+/// It is that of `ext2fs_default_orphan_file_blocks`: a 4096th of the filesystem, within 32 to 512
+/// blocks.
 pub(crate) fn blocks_for(features: Features, filesystem_blocks: u64) -> u32 {
     if !features.orphan_file {
         return 0;

@@ -1,4 +1,4 @@
-//! Room to write: how much of the free space users can fill.
+//! The part of the free space that users can fill.
 //!
 //! ```text
 //! free blocks:  room for every user │ reserved for root │ withheld from everybody
@@ -8,45 +8,49 @@ use super::blocks::{Placement, node_count};
 use super::groups::Geometry;
 use crate::{BlockSize, Options, Size};
 
-/// The kernel withholds a 50th of all blocks from everybody (`ext4_calculate_resv_clusters`), for metadata that has to be
-/// written when there is no other room,
+/// The kernel withholds a 50th of all blocks from all users (`ext4_calculate_resv_clusters`), for
+/// metadata that must be written when there is no other space.
 const WITHHELD_DIVISOR: u64 = 50;
-/// and no more than these.
+/// The maximum number of blocks that the kernel withholds.
 const MAX_WITHHELD: u64 = 4096;
-/// Blocks that a new name can take in a directory without room: a block of names becomes an index over two of them.
+/// The number of blocks that a new name can take in a full directory: a block of names becomes an
+/// index over two leaves.
 const BLOCKS_OF_A_NAME: u64 = 2;
-/// The files for which there is one more inode, that of the directory they are in.
+/// The number of files for which there is one more inode, that of their directory.
 const FILES_PER_DIRECTORY: u64 = 8;
 
-/// `s_r_blocks_count` of a filesystem of that many blocks: those that only root may fill.
+/// Returns `s_r_blocks_count` of a filesystem of that many blocks: those reserved for root.
 pub(crate) fn reserved(blocks: u64, options: &Options) -> u64 {
     let reserved = u128::from(blocks) * u128::from(options.reserved_percent) / 100;
     u64::try_from(reserved).expect("a percentage of 50 or less")
 }
 
-/// The blocks of a filesystem of that many that no ordinary user may fill.
+/// Returns the number of blocks, in a filesystem of that many, that are not available to
+/// unprivileged users.
 fn kept(blocks: u64, options: &Options) -> u64 {
     reserved(blocks, options) + (blocks / WITHHELD_DIVISOR).min(MAX_WITHHELD)
 }
 
-/// `f_bavail` of statfs: the blocks that every user may fill of those that are free.
+/// Returns `f_bavail` of statfs: the free blocks available to unprivileged users.
 pub(crate) fn available(placement: &Placement, geometry: &Geometry, options: &Options) -> u64 {
     placement.free_blocks(geometry).saturating_sub(kept(geometry.blocks, options))
 }
 
-/// The inodes for that many bytes of room: one for each [`Options::BYTES_PER_INODE`], and those of directories for them.
+/// Returns the number of inodes for that many bytes of free space: one for each
+/// [`Options::BYTES_PER_INODE`], and those of their directories.
 pub(crate) fn inodes_for(bytes: u64) -> u64 {
     let files = bytes.div_ceil(Options::BYTES_PER_INODE);
     files + files.div_ceil(FILES_PER_DIRECTORY)
 }
 
-/// The least number of blocks, from those of `geometry` on, at which a filesystem with this placement has the room asked
-/// for. If it is no more than the geometry's, everything fits.
+/// Returns the minimum number of blocks, at least that of `geometry`, at which a filesystem with
+/// this placement has the requested free space. If it is at most that of `geometry`, everything
+/// fits.
 pub(crate) fn required(placement: &Placement, geometry: &Geometry, options: &Options) -> u64 {
     let mut blocks = geometry.blocks.max(placement.end);
     loop {
-        // More blocks are more that are kept and, in percent, more that are asked for: from below, the first size found is
-        // the smallest. Where none is found, the search ends beyond the largest.
+        // With more blocks, more are withheld and, in percent, more are requested: from below, the
+        // first size found is the smallest. If none is found, the search ends beyond the largest.
         let end = placement.end_with(free_for(blocks, options));
         if end <= blocks || end > options.max_blocks() {
             return end;
@@ -55,7 +59,7 @@ pub(crate) fn required(placement: &Placement, geometry: &Geometry, options: &Opt
     }
 }
 
-/// The free blocks that a filesystem of that many has to have.
+/// Returns the number of free blocks that a filesystem of that many must have.
 fn free_for(blocks: u64, options: &Options) -> u64 {
     let room = match options.size {
         Size::Smallest | Size::Total { .. } => 0,
@@ -68,8 +72,8 @@ fn free_for(blocks: u64, options: &Options) -> u64 {
     if room == 0 { 0 } else { room + of_one_file(room, options.block_size) + kept(blocks, options) }
 }
 
-/// The blocks that one file takes besides its data when it fills that many: of its extent tree, and for its name. The kernel
-/// divides the room of each group into one or two extents.
+/// Returns the number of blocks that a file with that many data blocks takes in addition: for its
+/// extent tree and its name. The kernel allocates the space of each group as one or two extents.
 fn of_one_file(room: u64, block_size: BlockSize) -> u64 {
     let extents = 2 * room.div_ceil(block_size.blocks_per_group()) + 4;
     node_count(extents, block_size) + BLOCKS_OF_A_NAME

@@ -1,4 +1,4 @@
-//! Files that have the blocks of another (`RO_COMPAT_SHARED_BLOCKS`).
+//! Files that share the blocks of another (`RO_COMPAT_SHARED_BLOCKS`).
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,26 @@ use super::inodes::Inodes;
 use crate::error::{Error, Unshareable};
 use crate::options::Options;
 
-/// Which files have the blocks of an earlier one.
+/// The files that share the blocks of an earlier one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sharing {
-    /// By inode number of the later file: that of the first.
+    /// The inode number of the first file, by that of the later file.
     first: BTreeMap<u32, u32>,
 }
 
 impl Sharing {
-    /// Checks what the caller says, file by file.
+    /// Checks the pairs of files given by the caller.
     ///
     /// # Errors
-    /// When two files cannot share blocks, or the filesystem has a feature that is for writing.
+    /// Returns an error if two files cannot share blocks, or the filesystem has a feature that
+    /// requires writes.
     pub(crate) fn of<C: Content>(
         tree: &Tree<C>,
         inodes: &Inodes,
         options: &Options,
         shared: &BTreeMap<InodeId, InodeId>,
     ) -> Result<Self, Error> {
-        // A journal is not refused: a mount for reading may ask for it with `data=`, and finds it empty.
+        // A journal is allowed: a read-only mount with `data=` requires one, and finds it empty.
         if !shared.is_empty() && (options.features.resize_inode || options.features.orphan_file) {
             return Err(Error::Conflict {
                 what: "files that share blocks",
@@ -54,7 +55,8 @@ impl Sharing {
             if first_number == 0 || first_number >= number || shared.contains_key(first) {
                 return Err(refuse(Unshareable::NotFirst));
             }
-            // What may lie in an inode is not shared, as xattrs can leave one of two files room for it and not the other.
+            // Possible inline data is not shared, because xattrs can leave space for it in one of
+            // two files and not in the other.
             let may_be_inline = options.features.inline_data && content.len() <= inline::MAX_LEN as u64;
             if !content.is_empty() && !may_be_inline {
                 sharing.first.insert(number, first_number);
@@ -63,22 +65,23 @@ impl Sharing {
         Ok(sharing)
     }
 
-    /// Whether a file, by inode number, has no blocks of its own.
+    /// Returns true if a file, by inode number, shares the blocks of another.
     pub(crate) fn has(&self, number: u32) -> bool {
         self.first.contains_key(&number)
     }
 
-    /// Keeps the files that have the blocks of one for which `keep` holds.
+    /// Keeps only files that share the blocks of one for which `keep` returns true.
     pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
         self.first.retain(|_, first| keep(*first));
     }
 
-    /// Whether no file shares blocks.
+    /// Returns true if no file shares blocks.
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_empty()
     }
 
-    /// Each file without blocks of its own, and the file whose blocks it has, by inode number.
+    /// Iterates over the files that share blocks, each with the file whose blocks it has, by inode
+    /// number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
         self.first.iter().map(|(later, first)| (*later, *first))
     }

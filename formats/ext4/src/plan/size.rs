@@ -1,4 +1,4 @@
-//! How large the filesystem is: the smallest that holds everything, or the size asked for.
+//! The size of the filesystem: the minimum for its contents, or the requested size.
 
 use super::blocks::{Needs, Placement, place};
 use super::groups::{self, Backups, Geometry, first_block};
@@ -7,18 +7,19 @@ use crate::error::Error;
 use crate::ondisk::inode::FIRST_INO;
 use crate::{BlockSize, Options, Size};
 
-/// The largest share of blocks that may be reserved for root, in percent.
+/// The maximum share of blocks that may be reserved for root, in percent.
 const MAX_RESERVED_PERCENT: u8 = 50;
-/// The largest share of blocks that may be asked to be free, in percent, by who chooses the number of inodes. With one for
-/// each [`Options::BYTES_PER_INODE`] of free space, their tables take 1.5 % of the whole: 99 % would be free only where 32
-/// bits can count no more inodes, from 100 TiB on.
+/// The maximum share of free blocks that may be requested, in percent, if the number of inodes is
+/// given. With one for each [`Options::BYTES_PER_INODE`] of free space, their tables take 1.5 % of
+/// the whole: 99 % would be free only from 100 TiB on, where 32 bits cannot count more inodes.
 const MAX_FREE_PERCENT: u8 = 99;
 const MAX_FREE_PERCENT_WITH_INODES_FOR_IT: u8 = 98;
 
-/// Chooses the geometry and places everything in it. `inodes` is how many are in use.
+/// Chooses the geometry and places everything in it. `inodes` is the number of inodes in use.
 ///
 /// # Errors
-/// When what is asked for does not hold the tree, or what is needed is more than ext4 can have.
+/// Returns an error if the requested size is too small for the tree, or the needed size exceeds the
+/// limits of ext4.
 pub(crate) fn choose(needs: &Needs, inodes: u32, options: &Options) -> Result<(Geometry, Placement), Error> {
     check(inodes, options)?;
     let data = needs.file_blocks.iter().map(|blocks| u64::from(*blocks)).sum();
@@ -62,8 +63,9 @@ fn check(inodes: u32, options: &Options) -> Result<(), Error> {
 
 struct Sizing<'a> {
     needs: &'a Needs,
-    /// Blocks of all files, and so fewer than a filesystem that holds them has. Nothing is placed in a smaller one: the
-    /// extents of files that are too large for any filesystem need not fit in memory.
+    /// The number of blocks of all files, a lower limit of the size of the filesystem. Nothing is
+    /// placed in a smaller one: the extents of files that are too large for any filesystem need not
+    /// fit in memory.
     data: u64,
     inodes: u64,
     options: &'a Options,
@@ -71,7 +73,8 @@ struct Sizing<'a> {
 }
 
 impl Sizing<'_> {
-    /// A filesystem of exactly `bytes`, but for a rest too short to be a block or a group.
+    /// Plans a filesystem of exactly `bytes`, except for a remainder too short to be a block or a
+    /// group.
     fn fixed(&self, bytes: u64) -> Result<(Geometry, Placement), Error> {
         let blocks = bytes >> self.block_size.log2();
         if blocks > self.options.max_blocks() {
@@ -94,8 +97,9 @@ impl Sizing<'_> {
         })
     }
 
-    /// Every group has as many inodes as the others, in whole blocks. Where 32 bits cannot count what was asked for, rounded
-    /// up so, a larger filesystem would not help.
+    /// Checks the number of inodes. All groups have the same number of inodes, in whole blocks. If
+    /// the requested number, rounded up in this way, exceeds 32 bits, a larger filesystem would not
+    /// help.
     fn check_inodes_of(&self, blocks: u64) -> Result<(), Error> {
         let inodes = self.least_inodes();
         let blocks = blocks.saturating_sub(self.block_size.first_data_block());
@@ -105,13 +109,13 @@ impl Sizing<'_> {
         if inodes > limit { Err(Error::TooManyInodes { inodes, limit }) } else { Ok(()) }
     }
 
-    /// What was asked for, or else what is in use.
+    /// Returns the requested number of inodes, or else the number in use.
     fn least_inodes(&self) -> u64 {
         self.options.inodes.map_or(self.inodes, u64::from)
     }
 
-    /// The same filesystem with an inode for each [`Options::BYTES_PER_INODE`] that are free, if their tables fit and the
-    /// caller did not say how many there are to be.
+    /// Adds an inode for each [`Options::BYTES_PER_INODE`] of free space to the filesystem, if
+    /// their tables fit and the number of inodes was not given.
     fn with_inodes_for_free_space(&self, geometry: Geometry, placement: Placement) -> (Geometry, Placement) {
         if self.options.inodes.is_none() {
             let free = self.block_size.offset(placement.free_blocks(&geometry));
@@ -126,10 +130,11 @@ impl Sizing<'_> {
         (geometry, placement)
     }
 
-    /// The smallest filesystem that holds everything and has the free space asked for.
+    /// Finds the smallest filesystem with space for everything and the requested free space.
     ///
-    /// What metadata takes depends on the size, which depends on the metadata. Both grow together, so the search
-    /// starts below the answer and takes what was missing until nothing is: what it finds first is the smallest.
+    /// The size of the metadata depends on that of the filesystem, which depends on the metadata.
+    /// Both grow together, so the search starts below the answer and adds the missing blocks until
+    /// none are missing: the first size found is the smallest.
     fn smallest(&self) -> Result<(Geometry, Placement), Error> {
         let blocks_per_group = self.block_size.blocks_per_group();
         let for_inodes = self.inodes.div_ceil(self.block_size.max_inodes_per_group());
@@ -141,15 +146,16 @@ impl Sizing<'_> {
             match self.smallest_of(groups)? {
                 Found::Fits(found) => return Ok(*found),
                 Found::NeedsBlocks(blocks) => {
-                    // Inode tables are rounded up in each group, so that one group more can need a little less:
-                    // the group before the one that is needed is tried as well.
+                    // Inode tables are rounded up in each group, so that one more group can need a
+                    // little less: one group less than needed is tried as well.
                     groups = blocks.div_ceil(blocks_per_group).saturating_sub(1).max(groups + 1);
                 }
             }
         }
     }
 
-    /// The smallest filesystem of that many groups, or what it needs instead.
+    /// Finds the smallest filesystem with that number of groups, or the number of blocks that it
+    /// needs instead.
     fn smallest_of(&self, groups: u64) -> Result<Found, Error> {
         let last = u32::try_from(groups - 1).expect("no more than the most groups");
         let first_of_last = first_block(last, self.block_size);
@@ -158,7 +164,7 @@ impl Sizing<'_> {
             if blocks > first_of_last + self.block_size.blocks_per_group() {
                 return Ok(Found::NeedsBlocks(blocks));
             }
-            // Where 32 bits count the blocks, they end within a group.
+            // With 32-bit block numbers, the limit is within a group.
             if blocks > self.options.max_blocks() {
                 return Err(self.too_large());
             }
@@ -178,8 +184,9 @@ impl Sizing<'_> {
         }
     }
 
-    /// The smallest with as many groups, where a smaller one may do: aligned files can end earlier where they begin later,
-    /// and small files fit the gaps in one filesystem that they do not in the next.
+    /// Finds the smallest filesystem with the same number of groups, if a smaller one may suffice:
+    /// aligned files can end earlier if they begin later, and small files may fit in the gaps of
+    /// one filesystem and not in those of the next.
     fn smaller(&self, mut geometry: Geometry, mut placement: Placement) -> (Geometry, Placement) {
         if self.needs.alignment.is_none() {
             return (geometry, placement);
@@ -211,7 +218,8 @@ impl Sizing<'_> {
         Err(Error::TooManyInodes { inodes: self.least_inodes(), limit: self.block_size.max_inodes() })
     }
 
-    /// The shape of a filesystem of that many blocks; none when its groups cannot hold the inodes.
+    /// Returns the geometry of a filesystem of that many blocks; `None` if its groups cannot hold
+    /// the inodes.
     fn geometry(&self, blocks: u64) -> Option<Geometry> {
         let wanted = match (self.options.inodes, self.options.size) {
             (Some(asked), _) => u64::from(asked),
@@ -224,8 +232,9 @@ impl Sizing<'_> {
         self.geometry_for(blocks, wanted)
     }
 
-    /// The shape of a filesystem of that many blocks and at least `wanted` inodes, or as many as 32 bits can number; none
-    /// when its groups cannot hold those in use or those the caller asked for.
+    /// Returns the geometry of a filesystem of that many blocks and at least `wanted` inodes, or as
+    /// many as 32 bits can number; `None` if its groups cannot hold the inodes in use or the
+    /// requested number.
     fn geometry_for(&self, blocks: u64, wanted: u64) -> Option<Geometry> {
         if blocks <= self.block_size.first_data_block() {
             return None;
@@ -260,7 +269,7 @@ enum Found {
     NeedsBlocks(u64),
 }
 
-/// The shape of a filesystem of that many blocks, but for the number of its inodes.
+/// Returns the geometry of a filesystem of that many blocks, without the number of inodes.
 fn without_inodes(blocks: u64, options: &Options) -> Geometry {
     Geometry {
         block_size: options.block_size,
@@ -274,7 +283,8 @@ fn without_inodes(blocks: u64, options: &Options) -> Geometry {
     }
 }
 
-/// A last group that would hold nothing but its copy of the superblock is left out.
+/// Removes a last group that would contain only its copy of the superblock, and returns the number
+/// of blocks.
 fn without_useless_tail(blocks: u64, options: &Options) -> u64 {
     if blocks <= options.block_size.first_data_block() {
         return 0;
@@ -312,7 +322,8 @@ mod tests {
         choose(&needs(file_blocks), inodes, &options(size)).map(|(geometry, _)| geometry.blocks)
     }
 
-    /// Options of each size of blocks, with copies of the superblock in many groups, in the last or in none.
+    /// Iterates over options of every block size, with copies of the superblock in many groups, in
+    /// the last or in none.
     fn every_layout() -> impl Iterator<Item = Options> {
         BlockSize::ALL.into_iter().flat_map(|block_size| {
             [(false, true, 2), (false, false, 2), (true, false, 2), (true, false, 0)].map(
@@ -369,7 +380,8 @@ mod tests {
             };
             for bytes in [1, 4096, 100 << 20, 1 << 34] {
                 let (available, geometry) = room(Size::Free { bytes });
-                // A file of 16 GiB has 11 blocks of extents where blocks are the smallest, and a name takes 2.
+                // A file of 16 GiB has 11 extent blocks with the smallest block size, and a name
+                // takes 2.
                 let asked = bytes.div_ceil(options.block_size.bytes());
                 assert!((asked + 3..=asked + 70).contains(&available), "{available} of {asked}: {options:?}");
                 assert!(u64::from(geometry.inodes()) >= 20 + bytes / Options::BYTES_PER_INODE);
@@ -401,7 +413,7 @@ mod tests {
         assert!(matches!(blocks(Size::Total { bytes: 0 }, 1, 20), Err(Error::TooSmall { .. })));
     }
 
-    /// 20,000 files of 16 TiB have 2.6 billion extents: they are refused before there are any.
+    /// 20,000 files of 16 TiB have 2.6 billion extents: they are rejected before any is placed.
     #[test]
     fn files_too_large_for_any_filesystem_are_not_placed() {
         let files = 20_000;

@@ -1,4 +1,5 @@
-//! Where the extended attributes of an inode go: into the room the inode leaves, and the others into one block.
+//! Placement of the extended attributes of an inode: in the unused space of the inode, and the
+//! others in one block.
 //!
 //! ```text
 //! inode:  magic, entry, entry, …, 0 … value, value      entries grow from the front, values from the back
@@ -7,11 +8,12 @@
 //!
 //! Inodes with equal blocks share one, as the kernel lets them.
 //!
-//! With the feature `ea_inode`, values for which a block has no room, the longest first, go into inodes of their own, to which
-//! their entries lead.
+//! With the feature `ea_inode`, values that do not fit in a block, the longest first, are stored in
+//! separate inodes, to which their entries refer.
 //!
-//! Data that lies in an inode lies there as an attribute too, as far as `i_block` does not hold it: `system.data`, whose name
-//! is in the inode even if there is nothing beyond `i_block`. Labels and capabilities come before it, all others after.
+//! Inline data beyond `i_block` is an attribute in the inode too: `system.data`, which has an entry
+//! even if there is no data beyond `i_block`. Labels and capabilities come before it, all others
+//! after.
 
 mod error;
 
@@ -34,25 +36,25 @@ use crate::ondisk::xattr::{
     XattrEntry, XattrHeader, block_hash, entry_hash, write_header,
 };
 
-/// Where there is room for the attributes of an inode.
+/// The space for the attributes of an inode.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
-    /// How many bytes the inode has after `i_extra_isize`: 96 in inodes of 256 bytes.
+    /// The number of bytes in the inode after `i_extra_isize`: 96 in inodes of 256 bytes.
     pub(crate) in_inode: usize,
-    /// Bytes of a block.
+    /// The block size in bytes.
     pub(crate) block: usize,
-    /// Whether long values may have inodes of their own.
+    /// True if long values may be stored in separate inodes.
     pub(crate) ea_inodes: bool,
 }
 
 impl Room {
-    /// Bytes for entries and values in a block.
+    /// Returns the number of bytes for entries and values in a block.
     fn in_block(self) -> usize {
         self.block - size_of::<XattrHeader>() - END_OF_ENTRIES_LEN
     }
 }
 
-/// The attributes of one inode, in the order of the disk, before their values have numbers.
+/// The attributes of one inode, in on-disk order, before values in separate inodes are numbered.
 #[derive(Debug)]
 pub(crate) struct Sorted<'x> {
     in_inode: Vec<Attribute<'x>>,
@@ -60,53 +62,56 @@ pub(crate) struct Sorted<'x> {
     room: Room,
 }
 
-/// Where the attributes of one inode go.
+/// The placement of the attributes of one inode.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Placement {
-    /// What follows `i_extra_isize` in the inode, to its end; empty if no attribute is there.
+    /// The bytes after `i_extra_isize` up to the end of the inode; empty if no attribute is there.
     pub(crate) in_inode: Vec<u8>,
-    /// What is in a block of its own, for [`SharedBlocks::add`].
+    /// The attributes in a block, for [`SharedBlocks::add`].
     pub(crate) block: Option<XattrBlock>,
-    /// The inodes that the entries in the inode lead to.
+    /// The inodes that the entries in the inode refer to.
     pub(crate) ea_inodes: Vec<u32>,
-    /// The blocks of all values in other inodes, which count as this one's.
+    /// The number of blocks of all values in other inodes, which are counted for this one.
     pub(crate) ea_blocks: u64,
 }
 
-/// The attributes of a block, which may be many inodes' block. What lies between the two parts is zero.
+/// The attributes of a block, which several inodes may share. The bytes between the two parts are
+/// zero.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct XattrBlock {
     entries: Vec<u8>,
     values: Vec<u8>,
     /// `h_hash`.
     hash: u32,
-    /// The inodes that the entries lead to.
+    /// The inodes that the entries refer to.
     ea_inodes: Vec<u32>,
 }
 
 impl XattrBlock {
-    /// The inodes that the entries lead to.
+    /// The inodes that the entries refer to.
     pub(crate) fn ea_inodes(&self) -> &[u32] {
         &self.ea_inodes
     }
 }
 
-/// Decides where `xattrs` go. `security.selinux` and `security.capability`, which the kernel reads when it opens or runs a
-/// file, are first to go into the inode, then the rest of `security.`, then all others, each if it fits.
+/// Decides the placement of `xattrs`. `security.selinux` and `security.capability`, which the
+/// kernel reads when it opens or executes a file, are placed in the inode first, then the rest of
+/// `security.`, then all others, each if it fits.
 ///
 /// # Errors
-/// When an attribute cannot be stored, or does not fit into the block beside those before it.
+/// Returns an error if an attribute cannot be stored, or does not fit in the block after those
+/// before it.
 pub(crate) fn sort(xattrs: &Xattrs, room: Room) -> Result<Sorted<'_>, XattrError> {
     let sorted = Sorted::of(attributes(xattrs)?, room);
     sorted.check_room()?;
     Ok(sorted)
 }
 
-/// The same with `data` as the value of `system.data`; none when that does not fit into the inode, or the block not what
-/// has to make room for it.
+/// Like [`sort`], with `data` as the value of `system.data`. Returns `None` if that does not fit in
+/// the inode, or the displaced attributes do not fit in the block.
 ///
 /// # Errors
-/// When an attribute cannot be stored, whatever the room.
+/// Returns an error if an attribute cannot be stored, regardless of space.
 pub(crate) fn sort_with_data<'x>(
     xattrs: &'x Xattrs,
     data: &'x [u8],
@@ -119,7 +124,8 @@ pub(crate) fn sort_with_data<'x>(
     Ok(fits.then_some(sorted))
 }
 
-/// The longest value of `system.data` in an inode that has no other attribute.
+/// Returns the maximum length of the value of `system.data` in an inode without other attributes,
+/// in bytes.
 pub(crate) const fn max_inline_value_len(in_inode_space: usize) -> usize {
     let overhead = size_of::<IbodyHeader>()
         + END_OF_ENTRIES_LEN
@@ -127,12 +133,12 @@ pub(crate) const fn max_inline_value_len(in_inode_space: usize) -> usize {
     in_inode_space.saturating_sub(overhead)
 }
 
-/// The blocks of all inodes, each kept once for up to 1024 inodes that have the same.
+/// The xattr blocks of all inodes, each shared by up to 1024 inodes with equal attributes.
 #[derive(Debug)]
 pub(crate) struct SharedBlocks {
     block_size: usize,
     blocks: Vec<SharedBlock>,
-    /// The last block with these attributes.
+    /// The index of the last block with these attributes.
     known: BTreeMap<Arc<XattrBlock>, usize>,
 }
 
@@ -143,13 +149,13 @@ struct SharedBlock {
 }
 
 impl SharedBlocks {
-    /// No blocks yet.
+    /// Creates an empty table.
     pub(crate) fn new(block_size: usize) -> Self {
         Self { block_size, blocks: Vec::new(), known: BTreeMap::new() }
     }
 
-    /// Adds one inode's block and returns the index of the block it has. Indexes count up from 0 in the order of first
-    /// use.
+    /// Adds the block of an inode and returns the index of the shared block. Indexes count up from
+    /// 0 in the order of first use.
     pub(crate) fn add(&mut self, block: XattrBlock) -> usize {
         if let Some(&index) = self.known.get(&block)
             && self.blocks[index].refcount < EXT4_XATTR_REFCOUNT_MAX
@@ -159,7 +165,7 @@ impl SharedBlocks {
         }
         let index = self.blocks.len();
         let content = Arc::new(block);
-        // The kernel never shares a block whose hash is 0.
+        // The kernel never shares a block with hash 0.
         if content.hash != 0 {
             self.known.insert(Arc::clone(&content), index);
         }
@@ -167,15 +173,16 @@ impl SharedBlocks {
         index
     }
 
-    /// How many blocks there are.
+    /// Returns the number of blocks.
     pub(crate) fn len(&self) -> usize {
         self.blocks.len()
     }
 
-    /// Block `index` as it is on disk at `block_number`. `filesystem_seed` is the checksum seed of the filesystem.
+    /// Returns block `index` as stored at `block_number`. `filesystem_seed` is the checksum seed of
+    /// the filesystem.
     ///
     /// # Panics
-    /// When there is no such block.
+    /// Panics if there is no such block.
     pub(crate) fn render(&self, index: usize, block_number: u64, filesystem_seed: Checksum) -> Vec<u8> {
         let SharedBlock { content, refcount } = &self.blocks[index];
         let mut block = vec![0; self.block_size];
@@ -185,15 +192,15 @@ impl SharedBlocks {
     }
 }
 
-/// An attribute as it is stored.
+/// An attribute as stored.
 #[derive(Debug)]
 struct Attribute<'x> {
     name: Cow<'x, XattrName>,
     index: NameIndex,
-    /// The name without what `index` stands for.
+    /// The name without the prefix represented by `index`.
     suffix: &'x [u8],
     value: Cow<'x, [u8]>,
-    /// Whether the value is in an inode of its own.
+    /// True if the value is in a separate inode.
     in_ea_inode: bool,
 }
 
@@ -225,7 +232,7 @@ impl<'x> Attribute<'x> {
         (self.index, self.suffix) == (NameIndex::SYSTEM, INLINE_DATA)
     }
 
-    /// How much is gained by having the attribute in the inode.
+    /// Returns the priority of placing the attribute in the inode.
     fn urgency(&self) -> u8 {
         match (self.index, self.suffix) {
             (NameIndex::SECURITY, b"selinux") => 4,
@@ -236,12 +243,13 @@ impl<'x> Attribute<'x> {
         }
     }
 
-    /// The order the kernel searches the entries of a block in.
+    /// Returns the key of the order in which the kernel searches the entries of a block.
     fn disk_order(&self) -> (NameIndex, usize, &'x [u8]) {
         (self.index, self.suffix.len(), self.suffix)
     }
 
-    /// Bytes the attribute takes in inode or block: its entry, and the value if it is there too.
+    /// Returns the number of bytes of the attribute in inode or block: its entry, and the value if
+    /// it is there too.
     fn len(&self) -> usize {
         let value = if self.in_ea_inode { 0 } else { self.value.len().next_multiple_of(4) };
         (size_of::<XattrEntry>() + self.suffix.len()).next_multiple_of(4) + value
@@ -253,11 +261,13 @@ fn attributes(xattrs: &Xattrs) -> Result<Vec<Attribute<'_>>, XattrError> {
 }
 
 impl<'x> Sorted<'x> {
-    /// What goes into the inode, the most urgent first, and what goes into the block, in the order of the disk.
+    /// Divides attributes into those for the inode, by descending priority, and those for the
+    /// block, in on-disk order.
     fn of(mut attributes: Vec<Attribute<'x>>, room: Room) -> Self {
         attributes.sort_by_key(|attribute| (Reverse(attribute.urgency()), attribute.disk_order()));
         if room.ea_inodes {
-            // What fits in no block needs none for its entry, if that fits in the inode.
+            // A value that does not fit in any block is moved out first, so that its entry may fit
+            // in the inode.
             for attribute in &mut attributes {
                 attribute.in_ea_inode = attribute.len() > room.in_block() && !attribute.is_inline_data();
             }
@@ -275,7 +285,7 @@ impl<'x> Sorted<'x> {
         Self { in_inode, in_block, room }
     }
 
-    /// Whether there is a block of attributes.
+    /// Returns true if there is a block of attributes.
     pub(crate) fn has_block(&self) -> bool {
         !self.in_block.is_empty()
     }
@@ -298,7 +308,8 @@ impl<'x> Sorted<'x> {
         Ok(())
     }
 
-    /// The bytes of inode and block, once the values in other inodes have numbers, which `ea_inodes` gives them.
+    /// Returns the bytes of inode and block, after `ea_inodes` has numbered the values in other
+    /// inodes.
     pub(crate) fn place(self, ea_inodes: &mut EaInodes) -> Placement {
         let mut placement = Placement::default();
         if !self.in_inode.is_empty() {
@@ -314,11 +325,11 @@ impl<'x> Sorted<'x> {
     }
 }
 
-/// Moves values out of a block, the longest first, until the rest fits or there are none.
+/// Moves values out of a block, the longest first, until the rest fits or no value is left.
 fn move_longest(in_block: &mut [Attribute<'_>], limit: usize) {
     let mut len: usize = in_block.iter().map(Attribute::len).sum();
     let mut by_len: Vec<&mut Attribute<'_>> = in_block.iter_mut().collect();
-    // The sort is stable: of equally long ones, the first on the disk is the first to go.
+    // The sort is stable: of equally long values, the first on disk is moved first.
     by_len.sort_by_key(|attribute| Reverse(attribute.value.len()));
     for attribute in by_len {
         if len <= limit || attribute.value.is_empty() {
@@ -332,7 +343,7 @@ fn move_longest(in_block: &mut [Attribute<'_>], limit: usize) {
     }
 }
 
-/// An attribute with the number and the hash of its value, if that has an inode of its own.
+/// An attribute with the inode number and the hash of its value, if that is in a separate inode.
 struct Stored<'a, 'x> {
     attribute: &'a Attribute<'x>,
     ea_inode: Option<(u32, u32)>,
@@ -358,12 +369,12 @@ fn numbers(attributes: &[Stored<'_, '_>]) -> Vec<u32> {
 }
 
 impl Stored<'_, '_> {
-    /// The bytes of the value that lie with the entry.
+    /// Returns the bytes of the value that are stored with the entry.
     fn value(&self) -> &[u8] {
         if self.ea_inode.is_some() { &[] } else { &self.attribute.value }
     }
 
-    /// `e_hash`: of the value, or in its place of the hash that its inode has.
+    /// Returns `e_hash`: of the value, or of the hash in its inode instead.
     fn hash(&self) -> u32 {
         match self.ea_inode {
             Some((_, hash)) => entry_hash(self.attribute.suffix, &hash.to_le_bytes()),
@@ -376,7 +387,7 @@ fn inode_bytes(attributes: &[Stored<'_, '_>], in_inode_space: usize) -> Vec<u8> 
     let mut bytes = vec![0; in_inode_space];
     let (header, room) = bytes.split_at_mut(size_of::<IbodyHeader>());
     header.copy_from_slice(IbodyHeader { h_magic: U32::new(EXT4_XATTR_MAGIC) }.as_bytes());
-    // The kernel writes no hashes here but of values in inodes, and looks at no others.
+    // The kernel writes and checks hashes here only for values in separate inodes.
     let hash = |stored: &Stored<'_, '_>| if stored.ea_inode.is_some() { stored.hash() } else { 0 };
     let (entries, values) = stacks(attributes, room.len(), hash);
     fill(room, 0, &entries, &values);
@@ -391,7 +402,8 @@ impl XattrBlock {
     }
 }
 
-/// The entries and the values of attributes that are known to fit. Values end where `e_value_offs` would be `end`.
+/// Returns the entries and the values of attributes that are known to fit. Values end where
+/// `e_value_offs` would be `end`.
 fn stacks(
     attributes: &[Stored<'_, '_>],
     end: usize,

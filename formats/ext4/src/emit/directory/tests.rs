@@ -1,5 +1,5 @@
-//! Directories read back: by an independent reader that looks names up as the kernel does, by one that checks what
-//! pass 2 of e2fsck checks, and by e2fsck itself.
+//! Tests that directories read back: with an independent reader that looks names up like the
+//! kernel, with one that performs the checks of pass 2 of e2fsck, and with e2fsck itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,8 @@ fn layout(block_size: usize) -> DirectoryLayout {
     }
 }
 
-/// `count` different names in order. A long name is rare in real trees, but every length occurs.
+/// Returns `count` different names in order. Long names are rare, as in real trees, but every
+/// length occurs.
 fn names(count: usize, longest: usize) -> BTreeSet<Vec<u8>> {
     let mut lcg = Lcg(u64::try_from(count).unwrap());
     let mut names = BTreeSet::new();
@@ -38,7 +39,7 @@ fn entries(names: &BTreeSet<Vec<u8>>) -> Vec<Entry<'_>> {
     (100_u32..).zip(names.iter().map(Vec::as_slice)).map(entry).collect()
 }
 
-/// A directory of inode 12, whose parent is the root, in one piece.
+/// Returns the bytes of a directory with inode 12, whose parent is the root.
 fn render(plan: &DirectoryPlan<'_>, seed: Checksum) -> Vec<u8> {
     let mut bytes = vec![0; plan.block_size() * usize::try_from(plan.block_count()).unwrap()];
     for (index, block) in (0..).zip(bytes.chunks_mut(plan.block_size())) {
@@ -55,10 +56,10 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// One entry as read: name, inode, type.
+/// An entry as read: name, inode, type.
 type Read<'d> = (&'d [u8], u32, u8);
 
-/// Reads a block of entries and checks its chain and its tail.
+/// Reads a block of entries and checks its `rec_len` chain and its tail.
 fn read_entries(block: &[u8], seed: Checksum) -> Vec<Read<'_>> {
     let end = block.len() - 12;
     assert_eq!(block[end..end + 8], [0, 0, 0, 0, 12, 0, 0, 0xDE]);
@@ -79,7 +80,7 @@ fn read_entries(block: &[u8], seed: Checksum) -> Vec<Read<'_>> {
     read
 }
 
-/// An indexed directory as its reader sees it.
+/// An indexed directory as seen by a reader.
 struct Indexed<'d> {
     block_size: usize,
     seed: Checksum,
@@ -99,7 +100,7 @@ impl<'d> Indexed<'d> {
         self.block(0)[30]
     }
 
-    /// The entries of the root or of a node, with 0 for the key that is not stored.
+    /// Returns the entries of the root or of a node, with 0 for the key that is not stored.
     fn keys(&self, index: usize) -> Vec<Key> {
         let block = self.block(index);
         let header = if index == 0 { 32 } else { 8 };
@@ -117,7 +118,7 @@ impl<'d> Indexed<'d> {
         (0..count).map(entry).collect()
     }
 
-    /// Looks up a name as `dx_probe` and `ext4_htree_next_block` of the kernel do.
+    /// Looks up a name like `dx_probe` and `ext4_htree_next_block` of the kernel.
     fn look_up(&self, index: &BTreeMap<usize, Vec<Key>>, name: &[u8]) -> Option<u32> {
         let hash = half_md4(name, &self.hashing.seed, self.hashing.signedness).major();
         let probe = |block: usize| index[&block].partition_point(|&(key, _)| key <= hash).max(1) - 1;
@@ -133,7 +134,7 @@ impl<'d> Indexed<'d> {
             if let Some(&(_, inode, _)) = entries.iter().find(|entry| entry.0 == name) {
                 return Some(inode);
             }
-            // On to the next leaf, if its key says that the hash goes on there.
+            // Continue in the next leaf, if its key indicates that the hash continues there.
             let depth = frames.iter().rposition(|&(block, at)| at + 1 < index[&block].len())?;
             frames.truncate(depth + 1);
             frames[depth].1 += 1;
@@ -148,7 +149,8 @@ impl<'d> Indexed<'d> {
         }
     }
 
-    /// The least and the greatest hash of the leaves below a block, checked against the range its keys allow.
+    /// Returns the least and the greatest hash of the leaves below a block, after checking them
+    /// against the range of its keys.
     fn check_ranges(
         &self,
         block: usize,
@@ -185,7 +187,7 @@ impl<'d> Indexed<'d> {
     }
 }
 
-/// Renders an indexed directory and looks at it from all sides. `every` says how many names to look up.
+/// Renders and checks an indexed directory. Only every `every`-th name is looked up.
 fn check_indexed(names: &BTreeSet<Vec<u8>>, layout: &DirectoryLayout, indirect_levels: u8, every: usize) {
     let seed = Checksum::START.of_inode(12, 0);
     let entries = entries(names);
@@ -310,13 +312,13 @@ fn slack_is_left_in_every_leaf_but_the_last() {
         let Block::Entries { entries, .. } = planned.block(block) else { panic!("a leaf holds entries") };
         let used: usize = entries.iter().map(|entry| rec_len(entry.name.len())).sum();
         let free = 4084 - used;
-        // A leaf is closed by the entry that takes it below a fifth free: 816 bytes.
+        // A leaf is full once less than a fifth of it is free: 816 bytes.
         assert!(free < 816 && free + 28 >= 816, "{free} bytes are free");
     }
 }
 
-/// Four names with one hash, found by hashing the numbers up to 2^26, each in a leaf of its own: the lookup must go on
-/// from leaf to leaf, here also from node to node.
+/// Four names with one hash, found by hashing the numbers up to 2^26, each in a separate leaf: the
+/// lookup must continue from leaf to leaf, here also from node to node.
 #[test]
 fn names_with_one_hash_continue_in_the_next_leaf() {
     let hash = |name: &[u8]| half_md4(name, &HASHING.seed, HASHING.signedness).major();
@@ -324,7 +326,8 @@ fn names_with_one_hash_continue_in_the_next_leaf() {
     let shared = hash(&alike[0]);
     assert!(alike.iter().all(|name| hash(name) == shared));
 
-    // A node of 1024 bytes leads to 126 leaves, so two of the four are below the first and two below the second.
+    // A node of 1024 bytes has 126 leaves, so two of the four are below the first and two below the
+    // second.
     let mut lcg = Lcg(5);
     let others: Vec<_> = (0..200_000).map(|_| lcg.name(9)).collect();
     let before = others.iter().filter(|name| hash(name) < shared).take(124);
@@ -353,14 +356,14 @@ fn the_index_has_a_limit() {
     assert_eq!((entries, leaves, told, block_size), (3 * limit + 1, limit + 1, limit, 1024));
 }
 
-/// A filesystem of mke2fs, with one directory in it, and what e2fsprogs says of that directory.
+/// A filesystem of mke2fs with one directory, as indexed by e2fsck.
 struct Judged {
     scratch: Scratch,
     block_size: usize,
     layout: DirectoryLayout,
     seed: Checksum,
     blocks: Vec<usize>,
-    /// As `e2fsck -D` has written it.
+    /// The directory as written by `e2fsck -D`.
     bytes: Vec<u8>,
 }
 
@@ -368,7 +371,7 @@ const UUID: &str = "11111111-2222-3333-4444-555555555555";
 const HASH_SEED: &str = "01020304-0506-0708-090a-0b0c0d0e0f10";
 
 impl Judged {
-    /// Has mke2fs make a directory of `names` and e2fsck index it.
+    /// Runs mke2fs to create a directory of `names` and e2fsck to index it.
     fn new(
         test: &str,
         names: &BTreeSet<Vec<u8>>,
@@ -415,7 +418,7 @@ impl Judged {
         Some(Self { scratch, block_size, layout, seed, blocks, bytes })
     }
 
-    /// The entries e2fsck wrote, in order of names.
+    /// Returns the entries written by e2fsck, in the order of names.
     fn entries(&self) -> Vec<Entry<'_>> {
         let block = |n: usize| &self.bytes[n * self.block_size..][..self.block_size];
         let is_leaf = |n: &usize| u16_at(block(*n), 4) != self.block_size;
@@ -428,7 +431,7 @@ impl Judged {
         entries
     }
 
-    /// What e2fsck says of the filesystem with this directory in it: 0 is nothing.
+    /// Returns the exit status of e2fsck for the filesystem with this directory; 0 means no errors.
     fn verdict(&self, directory: &[u8]) -> Option<i32> {
         let mut image = std::fs::read(self.scratch.file("img")).unwrap();
         for (&address, block) in self.blocks.iter().zip(directory.chunks(self.block_size)) {
@@ -438,7 +441,8 @@ impl Judged {
         self.scratch.run("e2fsck", NO_SETTING, &["-fn", "judged"]).status.code()
     }
 
-    /// What we write is what `e2fsck -D` writes, and e2fsck has nothing to say of it, but of one wrong byte.
+    /// Checks that the bytes equal those of `e2fsck -D`, that e2fsck accepts them, and that it
+    /// reports one wrong byte.
     fn check(&self) {
         let mut bytes = render(&plan(self.entries(), 0, &self.layout).unwrap(), self.seed);
         assert_eq!(bytes.len(), self.bytes.len());
@@ -462,7 +466,7 @@ fn e2fsck_writes_an_index_of_one_level_alike() {
 
 #[test]
 fn e2fsck_writes_an_index_of_two_levels_alike() {
-    // Few names but long ones: mke2fs takes its time with many.
+    // Few names but long ones: mke2fs is slow with many.
     let mut lcg = Lcg(9);
     let names = (0..600).map(|n| lcg.name(200 + n % 56)).collect();
     let Some(judged) = Judged::new("two-levels", &names, 1024, Signedness::Unsigned, 0) else { return };

@@ -1,4 +1,5 @@
-//! Large files where pages of the address space begin, and small ones in the gaps between them.
+//! Allocation of large files at page boundaries of the address space, and of small ones in the gaps
+//! between them.
 //!
 //! ```text
 //! pages        │           │           │           │           │           │
@@ -16,37 +17,38 @@ use crate::options::DataAlignment;
 /// A [`DataAlignment`] in blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Alignment {
-    /// Blocks of a page; 2 and more.
+    /// The number of blocks in a page; at least 2.
     unit: u64,
-    /// Blocks from the start of a page to the start of the filesystem.
+    /// The number of blocks from the start of a page to the start of the filesystem.
     phase: u64,
 }
 
 impl Alignment {
-    /// None where pages are no larger than blocks.
+    /// Returns `None` if pages are not larger than blocks.
     pub(crate) fn of(alignment: DataAlignment, block_size: BlockSize) -> Option<Self> {
         let unit = alignment.bytes / block_size.bytes();
         let phase = alignment.filesystem_offset / block_size.bytes() % unit.max(1);
         (unit > 1).then_some(Self { unit, phase })
     }
 
-    /// The first block from `from` on that lies within its page where the block `logical` lies within the file's.
+    /// Returns the first block from `from` on with the same offset in its page as the block
+    /// `logical` of the file.
     fn next(self, from: u64, logical: u32) -> u64 {
         let is = (from % self.unit + self.phase) % self.unit;
         let wanted = u64::from(logical) % self.unit;
         from + (self.unit + wanted - is) % self.unit
     }
 
-    /// Returns true for a run of logical blocks that holds a page of the file whole, and so is worth the gap before it: the
-    /// gap is no longer than the run.
+    /// Returns true if a run of logical blocks contains a whole page of the file, and so is worth
+    /// the gap before it, which is not longer than the run.
     fn holds_page(self, run: &Range<u32>) -> bool {
         u64::from(run.start).next_multiple_of(self.unit) + self.unit <= u64::from(run.end)
     }
 }
 
 impl Placement {
-    /// Places large files first, aligned, and then the others. Of a file with holes those runs are aligned that hold a page,
-    /// and it is large if one of them does.
+    /// Places large files first, aligned, and then the others. The runs of a file with holes are
+    /// aligned if they contain a page, and the file is large if one of them does.
     pub(super) fn place_aligned(&mut self, numbers: &[u32], needs: &Needs, alignment: Alignment) {
         let blocks = |number: u32| needs.file_blocks[number as usize];
         let is_large = |number: &u32| {
@@ -85,7 +87,8 @@ impl Placement {
     }
 }
 
-/// Takes aligned blocks for a run of a large file. What lies before them becomes gaps: large files never go back.
+/// Allocates aligned blocks for a run of a large file. Skipped blocks become gaps, which large
+/// files do not use.
 fn take_aligned(
     free: &mut FreeSpace,
     run: Range<u32>,
@@ -113,8 +116,8 @@ fn take_aligned(
     }
 }
 
-/// Where the file goes on in the first range that has an aligned block. A range that has, but ends within that page, is
-/// passed over where the next holds the page whole.
+/// Returns the block at which the file continues, in the first range with an aligned block. Such a
+/// range that ends within the page is skipped if the next one holds the whole page.
 fn skip_to_aligned(
     free: &mut FreeSpace,
     logical: u32,
@@ -134,11 +137,11 @@ fn skip_to_aligned(
     }
 }
 
-/// Free ranges, and how to find the first that is long enough without looking at all of them.
+/// Free ranges, with an index to find the first that is long enough without examining all of them.
 struct Gaps {
     ranges: Vec<Range<u64>>,
-    /// A binary tree in an array: node `n` has the children `2n` and `2n + 1`, and the longest length below it. The ranges
-    /// are the leaves, from the middle of the array on.
+    /// A binary tree in an array: node `n` has the children `2n` and `2n + 1`, and stores the
+    /// maximum length below it. The ranges are the leaves, from the middle of the array on.
     longest: Vec<u64>,
 }
 
@@ -155,7 +158,8 @@ impl Gaps {
         Self { ranges, longest }
     }
 
-    /// Takes blocks from the start of the first range that has so many; none if there is no such range.
+    /// Allocates blocks from the start of the first range that is long enough; returns `None` if
+    /// there is none.
     fn take(&mut self, blocks: u64) -> Option<Range<u64>> {
         if blocks == 0 || self.longest[1] < blocks {
             return None;

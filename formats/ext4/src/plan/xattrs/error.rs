@@ -1,31 +1,31 @@
-//! Why an extended attribute cannot be stored.
+//! Errors of storing extended attributes.
 
 use image_tree::XattrName;
 use thiserror::Error;
 
 use crate::ondisk::acl::AclError;
 
-/// The longest value that Linux reads or writes.
+/// The maximum length of a value that Linux reads or writes, in bytes.
 pub(super) const MAX_VALUE_LEN: usize = 65_536;
 
-/// Why an extended attribute cannot be stored.
+/// An error when storing an extended attribute.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum XattrError {
-    /// The format has no number for the start of the name, or nothing follows it.
+    /// The format has no index for the prefix of the name, or nothing follows the prefix.
     #[error(
         "xattr \"{0}\" has no namespace ext4 knows, or no name in it; \
          there are \"user.\", \"trusted.\", \"security.\" and \"system.\""
     )]
     Namespace(XattrName),
-    /// The name is the one under which ext4 keeps the data of small files, and would be taken for it.
+    /// The name is the one that ext4 uses for inline data.
     #[error("xattr \"{0}\" has the name under which ext4 keeps a file's inline data; drop it")]
     Reserved(XattrName),
-    /// The value of a POSIX ACL is not one.
+    /// The value is not a valid POSIX ACL.
     #[error("the value of xattr \"{name}\" is not a POSIX ACL")]
     Acl {
-        /// Which of the two.
+        /// The attribute.
         name: XattrName,
-        /// What is wrong with it.
+        /// The error in the ACL.
         source: AclError,
     },
     /// The value is longer than any that Linux reads (`XATTR_SIZE_MAX`).
@@ -36,10 +36,11 @@ pub enum XattrError {
     ValueTooLong {
         /// The attribute.
         name: XattrName,
-        /// Bytes of its value.
+        /// The length of its value in bytes.
         size: usize,
     },
-    /// There is no room for the entries of all attributes, whose values are in inodes of their own as far as need be.
+    /// There is not enough space for the entries of all attributes, even with values in separate
+    /// inodes.
     #[error(
         "xattr \"{name}\" takes {needed} bytes without its value, and {left} of the {limit} bytes in the file's xattr block \
          are left; drop xattrs or shorten their names"
@@ -47,14 +48,14 @@ pub enum XattrError {
     TooMany {
         /// The attribute.
         name: XattrName,
-        /// Bytes of its entry.
+        /// The length of its entry in bytes.
         needed: usize,
-        /// Bytes there are for it.
+        /// The space left for it in bytes.
         left: usize,
-        /// Bytes there are for all entries of a file that are not in its inode.
+        /// The space for all entries of a file that are not in its inode, in bytes.
         limit: usize,
     },
-    /// There is no room for the attribute beside those that come before it.
+    /// There is not enough space for the attribute after those before it.
     #[error(
         "xattr \"{name}\" with a value of {size} bytes takes {needed} bytes, and {left} of the {limit} bytes in the \
          file's xattr block are left; drop or shorten xattrs, or add the feature -O ea_inode, which puts long values in \
@@ -63,13 +64,13 @@ pub enum XattrError {
     TooLarge {
         /// The attribute.
         name: XattrName,
-        /// Bytes of its value.
+        /// The length of its value in bytes.
         size: usize,
-        /// Bytes the attribute takes with its name.
+        /// The length of the attribute with its name, in bytes.
         needed: usize,
-        /// Bytes there are for it.
+        /// The space left for it in bytes.
         left: usize,
-        /// Bytes there are for all attributes of a file that are not in its inode.
+        /// The space for all attributes of a file that are not in its inode, in bytes.
         limit: usize,
     },
 }

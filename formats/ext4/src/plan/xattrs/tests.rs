@@ -1,4 +1,4 @@
-//! Attributes read back, by hand and by e2fsprogs.
+//! Tests that attributes read back, by hand and with e2fsprogs.
 
 use super::*;
 use crate::BlockSize;
@@ -10,7 +10,7 @@ fn room(in_inode: usize, block: usize) -> Room {
     Room { in_inode, block, ea_inodes: false }
 }
 
-/// Places attributes where no value has an inode of its own.
+/// Places attributes without values in separate inodes.
 fn placed(sorted: Sorted<'_>) -> Placement {
     sorted.place(&mut EaInodes::new(12, BlockSize::B4096, Checksum::START))
 }
@@ -39,7 +39,8 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// The attributes in an area whose first entry is at `start` and whose offsets count from `base`.
+/// Returns the attributes in an area with its first entry at `start` and offsets relative to
+/// `base`.
 fn read(area: &[u8], start: usize, base: usize) -> Vec<(u8, Vec<u8>, Vec<u8>)> {
     let mut read = Vec::new();
     let mut at = start;
@@ -95,7 +96,7 @@ fn an_inode_is_filled_to_its_last_byte() {
 fn labels_and_capabilities_are_first_in_the_inode() {
     let all = xattrs(&[(b"security.apparmor", &[9; 24]), CAPABILITY, SELINUX, (b"user.s", b"")]);
     let placement = place(&all, 96, 4096).unwrap();
-    // 52 bytes for the label leave 36: too few for the 48 of the capability, enough for user.s.
+    // 52 bytes for the label leave 36: not enough for the 48 of the capability, but for user.s.
     let in_inode: Vec<_> = read_inode(&placement).into_iter().map(|(index, name, _)| (index, name)).collect();
     assert_eq!(in_inode, [(6, b"selinux".to_vec()), (1, b"s".to_vec())]);
     let in_block = read_block(placement.block.unwrap(), 4096);
@@ -146,7 +147,7 @@ fn a_block_is_filled_to_its_last_byte() {
     ));
 }
 
-/// What has room nowhere else goes into inodes of its own, and no more than that.
+/// Only values that do not fit elsewhere are stored in separate inodes.
 #[test]
 fn the_longest_values_have_inodes_where_a_block_has_no_room() {
     let room = Room { in_inode: 96, block: 1024, ea_inodes: true };
@@ -157,7 +158,8 @@ fn the_longest_values_have_inodes_where_a_block_has_no_room() {
         let values: Vec<Vec<u8>> = inodes.iter().map(|(_, inode)| inode.value.to_vec()).collect();
         (placement, values)
     };
-    // The entry of a value that fits in no block lies in the inode. In place of the value it has its hash.
+    // The entry of a value that does not fit in any block is in the inode. Its hash is that of the
+    // hash of the value.
     let (placement, values) = place(&[(b"user.a", &[1; 2000])]);
     assert_eq!((values, placement.ea_inodes, placement.ea_blocks), (vec![vec![1; 2000]], vec![12], 2));
     assert_eq!(placement.block, None);
@@ -165,7 +167,8 @@ fn the_longest_values_have_inodes_where_a_block_has_no_room() {
     let entry = [&[1, 1, 0, 0, 12, 0, 0, 0, 0xd0, 7, 0, 0][..], &hash.to_le_bytes(), b"a"].concat();
     assert_eq!(placement.in_inode[4..21], entry);
 
-    // Of 988 bytes, 3 × 20 are for entries: 500 and 428 are left, 500 and 432 are not.
+    // Of 988 bytes, 3 × 20 are for entries: values of 500 and 428 bytes fit, those of 500 and 432
+    // do not.
     let (placement, values) = place(&[(b"user.a", &[1; 500]), (b"user.b", &[2; 428]), (b"user.c", &[3; 90])]);
     assert_eq!((values, placement.ea_blocks), (vec![vec![1; 500]], 1));
     let block = placement.block.unwrap();
@@ -175,7 +178,7 @@ fn the_longest_values_have_inodes_where_a_block_has_no_room() {
     let (_, values) = place(&[(b"user.a", &[1; 500]), (b"user.b", &[2; 500]), (b"user.c", &[3; 500])]);
     assert_eq!(values, [[1; 500], [2; 500]], "the first on the disk are the first to go");
 
-    // Entries have to fit.
+    // Entries must fit.
     let names: Vec<Vec<u8>> = (0..49).map(|n| format!("user.{n:02}xx").into_bytes()).collect();
     let list = |count| names[..count].iter().map(|name| (&name[..], &[7; 100][..])).collect::<Vec<_>>();
     let mut inodes = EaInodes::new(12, BlockSize::B1024, seed);
@@ -218,19 +221,19 @@ fn equal_blocks_are_shared_by_1024_inodes() {
 
 #[test]
 fn a_block_with_hash_zero_is_not_shared() {
-    // The hash of a name of one byte is that byte, which the value takes out again.
+    // The hash of a name of one byte is that byte, which the value cancels.
     let block = || place(&xattrs(&[(b"user.a", b"\0\0\x61")]), 0, 1024).unwrap().block.unwrap();
     assert_eq!(block().hash, 0);
     let mut shared = SharedBlocks::new(1024);
     assert_eq!([shared.add(block()), shared.add(block())], [0, 1]);
 }
 
-/// Two files of a filesystem of mke2fs get the same attributes, and thereby one block. e2fsck has nothing to say of
-/// it, debugfs reads every value back, and e2fsck does see one wrong byte.
+/// Two files of a filesystem of mke2fs get the same attributes, and so share a block. e2fsck
+/// accepts it, debugfs reads every value back, and e2fsck reports one wrong byte.
 #[test]
 fn e2fsprogs_reads_what_is_placed() {
     let Some(scratch) = Scratch::for_test("xattrs", &["mke2fs", "debugfs", "e2fsck"]) else { return };
-    // debugfs tells 0 for the ids that are not stored.
+    // debugfs returns 0 for the ids that are not stored.
     let access = acl(&[(1, 6, 0), (2, 4, 1000), (4, 4, 0), (8, 5, 50), (0x10, 7, 0), (0x20, 0, 0)]);
     let default = acl(&[(1, 7, 0), (4, 5, 0), (0x20, 5, 0)]);
     let long = [b"user.".as_slice(), &[b'n'; 250]].concat();
@@ -265,7 +268,8 @@ fn judge(scratch: &Scratch, list: &[(&[u8], &[u8])]) {
         let rendered = shared.render(0, u64::try_from(a.xattr_block).unwrap(), seed);
         image[a.xattr_block * 1024..][..1024].copy_from_slice(&rendered);
     } else {
-        // Two files without a block: the one debugfs has made holds nothing, which is legal.
+        // Two files without attributes in a block: the one created by debugfs is empty, which is
+        // legal.
         let mut empty = vec![0; 1024];
         write_header(&mut empty, 2, 0, u64::try_from(a.xattr_block).unwrap(), seed);
         image[a.xattr_block * 1024..][..1024].copy_from_slice(&empty);
@@ -281,7 +285,7 @@ fn judge(scratch: &Scratch, list: &[(&[u8], &[u8])]) {
     assert_eq!(judged.status.code(), Some(0), "{judged:?}");
     for (name, value) in list {
         for file in ["a", "b"] {
-            // Quotes, as some names hold what is not ASCII.
+            // Quoted, because some names contain bytes that are not ASCII.
             let command = [b"ea_get -f value ", file.as_bytes(), b" \"", name, b"\"\n"].concat();
             std::fs::write(scratch.file("value"), b"unread").unwrap();
             scratch.debugfs(Some("judged"), &command);
@@ -293,16 +297,16 @@ fn judge(scratch: &Scratch, list: &[(&[u8], &[u8])]) {
     assert_eq!(verdict(&image).status.code(), Some(4), "a wrong byte in the block goes unseen");
 }
 
-/// A file and where it is.
+/// A file and its location.
 struct FileInImage {
     number: u32,
-    /// Byte of the image its inode starts at.
+    /// The offset of its inode in the image, in bytes.
     inode_at: usize,
     xattr_block: usize,
 }
 
 impl FileInImage {
-    /// Puts bytes after `i_extra_isize` and corrects the checksum of the inode.
+    /// Writes bytes after `i_extra_isize` and updates the checksum of the inode.
     fn write_in_inode(&self, image: &mut [u8], bytes: &[u8], seed: Checksum) {
         let inode = &mut image[self.inode_at..][..256];
         inode[160..].fill(0);
@@ -316,7 +320,7 @@ impl FileInImage {
     }
 }
 
-/// Makes an image with two files `a` and `b` that share an xattr block.
+/// Creates an image with two files `a` and `b` that share an xattr block.
 fn make_two_files(scratch: &Scratch) -> (FileInImage, FileInImage) {
     std::fs::write(scratch.file("big"), [b'x'; 300]).unwrap();
     let uuid = "5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a";
@@ -359,13 +363,14 @@ fn make_two_files(scratch: &Scratch) -> (FileInImage, FileInImage) {
 fn data_comes_after_labels_and_makes_no_attribute_impossible() {
     let all = xattrs(&[(b"user.s", b""), SELINUX, (b"security.apparmor", b"")]);
     let placement = place_with_data(&all, &[5; 16], 96, 4096).unwrap().unwrap();
-    // 52 bytes for the label and 36 for the data leave none.
+    // 52 bytes for the label and 36 for the data leave nothing.
     let names: Vec<_> = read_inode(&placement).into_iter().map(|(index, name, _)| (index, name)).collect();
     assert_eq!(names, [(6, b"selinux".to_vec()), (7, b"data".to_vec())]);
     assert_eq!(read_block(placement.block.unwrap(), 4096).len(), 2);
     assert_eq!(place_with_data(&all, &[5; 17], 96, 4096), Ok(None));
 
-    // 80 bytes in the inode and 988 in the block: with data in the inode, neither has room for the 80.
+    // 80 bytes in the inode and 988 in the block: with data in the inode, neither has space for the
+    // 80.
     let full = xattrs(&[(b"user.a", &[1; 60]), (b"user.b", &[2; 968])]);
     assert!(place(&full, 96, 1024).is_ok());
     assert_eq!(place_with_data(&full, b"", 96, 1024), Ok(None));

@@ -9,7 +9,7 @@ fn alignment(bytes: u64, filesystem_offset: u64) -> Alignment {
     Alignment::of(DataAlignment { bytes, filesystem_offset }, BlockSize::B4096).expect("larger than a block")
 }
 
-/// Files of so many blocks, numbered from 1.
+/// Returns files with these numbers of blocks, numbered from 1.
 fn needs(file_blocks: &[u32], alignment: Alignment) -> Needs {
     let order = (1..).zip(file_blocks).map(|(number, _)| number).collect();
     let file_blocks = [0].iter().chain(file_blocks).copied().collect();
@@ -29,8 +29,8 @@ fn geometry(blocks: u64) -> Geometry {
     }
 }
 
-/// Places files and checks what holds for all: nothing overlaps, files are whole, and every extent of a large one is
-/// aligned. Gives each file's extents.
+/// Places files and checks the invariants: nothing overlaps, files are complete, and every extent
+/// of a large one is aligned. Returns the extents of each file.
 fn placed(file_blocks: &[u32], alignment: Alignment, geometry: &Geometry) -> Vec<Vec<Extent>> {
     let placement = place(&needs(file_blocks, alignment), geometry);
     let mut used = Vec::new();
@@ -77,7 +77,8 @@ fn large_files_begin_pages_and_small_ones_fill_the_gaps() {
     let files = placed(&[10, 512, 600, 250, 240, 420, 300, 511], alignment, &geometry(1));
     let starts: Vec<u64> = files.iter().map(|extents| extents[0].physical).collect();
     assert!(files.iter().all(|extents| extents.len() == 1), "nothing is divided");
-    // The gaps are 5..256 and, behind the second large file, there is no other: 1368 is where the rest begins.
+    // The only gap is 5..256; there is none after the second large file, and the rest begins at
+    // 1368.
     assert_eq!(starts, [5, 256, 768, 1368, 15, 1618, 2038, 2338]);
 }
 
@@ -125,7 +126,7 @@ fn sizes_around_every_boundary() {
 
 #[test]
 fn many_files_take_no_time_for_each_gap() {
-    // 200,000 gaps of one block, which none of 200,000 files of two blocks fits.
+    // 200,000 gaps of one block, in which none of 200,000 files of two blocks fits.
     let large = std::iter::repeat_n(5, 200_000);
     let files: Vec<u32> = large.chain(std::iter::repeat_n(2, 200_000)).collect();
     placed(&files, alignment(4 * BLOCK, 0), &geometry(1));
