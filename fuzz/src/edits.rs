@@ -10,6 +10,7 @@ use rootcast::source::directory::{HostInode, Scanned};
 use rootcast::transform::edit::glob::Glob;
 use rootcast::transform::edit::parse::FORMS;
 use rootcast::transform::edit::{self, Action, Edit, Options};
+use rootcast::transform::own_files::OwnFiles;
 use rootcast::transform::ownership::{self, Ownership};
 
 use crate::{Choices, Outcome, dump, small};
@@ -106,7 +107,8 @@ pub fn check(bytes: &[u8]) -> Outcome {
         edits.extend(edit(&mut choices));
     }
     let interrupt = Interrupt::never();
-    let options = Options { time: Timestamp::from_seconds(0), threads: 1, interrupt: &interrupt };
+    let own = OwnFiles::default();
+    let options = Options { time: Timestamp::from_seconds(0), threads: 1, interrupt: &interrupt, own };
     // Applied individually, so that a rejected edit does not prevent the others.
     for edit in &edits {
         match edit::apply(tree.clone(), std::slice::from_ref(edit), options) {

@@ -106,7 +106,7 @@ fn check_tree(tree: Tree<Blob>) -> Bytes {
         let data = blob.data_ranges().unwrap_or(&whole);
         total += data.iter().map(|range| range.end - range.start).sum::<u64>();
         if blob.len() > MAX_WHOLE {
-            return Ok::<_, std::convert::Infallible>(pieces(&blob, data));
+            return Ok::<_, std::convert::Infallible>(data_bytes(&blob, data));
         }
         let mut bytes = vec![0; usize::try_from(blob.len()).expect("small")];
         blob.read_at(&mut bytes, 0).expect("memory is readable");
@@ -133,7 +133,7 @@ fn check_tree(tree: Tree<Blob>) -> Bytes {
 }
 
 /// Returns the bytes of a long file's data ranges with their offsets.
-fn pieces(blob: &Blob, data: &[Range<u64>]) -> Vec<u8> {
+fn data_bytes(blob: &Blob, data: &[Range<u64>]) -> Vec<u8> {
     let mut bytes = format!("{} {data:?}", blob.len()).into_bytes();
     for range in data {
         let mut piece = vec![0; index(range.end - range.start)];

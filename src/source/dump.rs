@@ -187,8 +187,8 @@ mod tests {
                 ErrorKind::BadInput,
                 "in/linked/ab/cdef is a symbolic link, or what is above it",
             ),
-            (7, "objects - -", ErrorKind::BadInput, "in/objects is no regular file"),
-            (0, "pipe - -", ErrorKind::BadInput, "in/pipe is no regular file"),
+            (7, "objects - -", ErrorKind::BadInput, "in/objects is not a regular file"),
+            (0, "pipe - -", ErrorKind::BadInput, "in/pipe is not a regular file"),
             (
                 8,
                 "objects/ab/cdef - -",

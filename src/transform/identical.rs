@@ -51,7 +51,7 @@ pub fn duplicates<C: Content>(
 ///
 /// # Errors
 /// When a file cannot be read or is not what it was when it was scanned: the first such file in the order of the walk.
-/// [`Interrupted`](ErrorKind::Interrupted) when a signal came.
+/// [`Interrupted`](crate::error::ErrorKind::Interrupted) when a signal came.
 pub fn find<'t, C: Content, K: Ord>(
     tree: &'t Tree<C>,
     threads: NonZeroUsize,
