@@ -15,7 +15,8 @@
 //! * A hard link is to an earlier member, else to a file of an earlier source, else to one that this source's whiteouts
 //!   hide. The directories above its target are followed as those above a member; the target itself is not. Its own
 //!   metadata says nothing.
-//! * [`Whiteouts`] say what becomes of markers that hide files of earlier sources.
+//! * [`Whiteouts`] say what becomes of markers that hide files of earlier sources. None has an effect beneath a directory
+//!   of its own source that takes the place of a symbolic link.
 
 mod add;
 mod descend;
@@ -135,6 +136,8 @@ impl<C: Clone> Stack<C> {
             last: None,
             steps: 0,
             hidden: BTreeMap::new(),
+            replaced_links: BTreeMap::new(),
+            whiteouts: BTreeSet::new(),
             dropped: BTreeSet::new(),
             report: Report { implied: BTreeSet::from([Tree::<C>::ROOT]), ..Report::default() },
         }
@@ -162,6 +165,10 @@ pub struct Addition<'s, C> {
     steps: u64,
     /// The entries that whiteouts took away, by their directory.
     hidden: BTreeMap<InodeId, BTreeMap<Name, InodeId>>,
+    /// The symbolic links of earlier sources whose place directories of this one take, by their directory.
+    replaced_links: BTreeMap<InodeId, BTreeSet<Name>>,
+    /// The paths of members that are whiteouts by their inode, and of further names of those.
+    whiteouts: BTreeSet<Vec<u8>>,
     /// Entries that are here only for hard links to what is beneath them.
     dropped: BTreeSet<(InodeId, Name)>,
     report: Report,

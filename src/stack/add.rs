@@ -10,7 +10,7 @@ impl<C: Clone> Addition<'_, C> {
     /// Adds a member, or replaces what was there. Returns the inode that has the member's metadata and contents now, and
     /// none where there is no such inode: for a hard link, a whiteout, and a directory that a link is kept for.
     ///
-    /// With [`Whiteouts::Apply`] all members must have gone through [`hide`](Self::hide) before.
+    /// With [`Whiteouts::Apply`] all members must have gone through [`note`](Self::note) and [`hide`](Self::hide) before.
     ///
     /// # Errors
     /// When the member's path or target cannot be one, or leads through something other than a directory.
@@ -101,6 +101,10 @@ impl<C: Clone> Addition<'_, C> {
         if let Some(Hides::Name(_) | Hides::Directory) = markers::hides(name, metadata, inode)? {
             return Ok(true);
         }
+        // Markers by name are above, so this is a further name of a device.
+        if inode.is_none() && !self.whiteouts.is_empty() && self.whiteouts.contains(&whole(names)) {
+            return Ok(true);
+        }
         let reserved = names.iter().position(|name| name.starts_with(markers::RESERVED));
         if let Some((at, name)) = reserved.and_then(|at| Some((at, names.get(at)?)))
             && let Some(above) = self.descend(&names[..at], Missing::Make)?
@@ -126,7 +130,7 @@ impl<C: Clone> Addition<'_, C> {
     }
 
     /// Returns true where a path leads to a directory, its last name followed too.
-    fn leads_somewhere(&mut self, names: &[&[u8]]) -> bool {
+    pub(super) fn leads_somewhere(&mut self, names: &[&[u8]]) -> bool {
         matches!(self.descend(names, Missing::Stop), Ok(Some(_)))
     }
 

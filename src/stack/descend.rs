@@ -31,6 +31,8 @@ pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
 pub(super) enum Missing {
     Make,
     Stop,
+    /// As `Stop`, and a symbolic link whose place a directory of the source takes leads nowhere.
+    StopAtReplaced,
 }
 
 impl<C: Clone> Addition<'_, C> {
@@ -71,7 +73,7 @@ impl<C: Clone> Addition<'_, C> {
             }
             let directory = here.last().copied().unwrap_or(Tree::<C>::ROOT);
             let Some(id) = self.stack.tree.lookup(directory, &name) else {
-                if missing == Missing::Stop {
+                if missing != Missing::Make {
                     return Ok(None);
                 }
                 here.push(self.make(directory, &name)?);
@@ -80,6 +82,11 @@ impl<C: Clone> Addition<'_, C> {
             match &self.stack.tree.get(id).kind {
                 Kind::Directory(_) => {
                     here.push(id);
+                }
+                Kind::Symlink(_)
+                    if missing == Missing::StopAtReplaced && self.is_replaced(directory, &name) =>
+                {
+                    return Ok(None);
                 }
                 Kind::Symlink(target) => {
                     links += 1;
@@ -105,6 +112,10 @@ impl<C: Clone> Addition<'_, C> {
             }
         }
         Ok(Some(here.last().copied().unwrap_or(Tree::<C>::ROOT)))
+    }
+
+    fn is_replaced(&self, directory: InodeId, link: &[u8]) -> bool {
+        self.replaced_links.get(&directory).is_some_and(|names| names.contains(link))
     }
 
     /// Makes a directory that no member is for.

@@ -1,6 +1,6 @@
 //! Whiteouts take away files of earlier sources, before anything is added of their own.
 
-use image_tree::{InodeId, Kind, Name, Tree};
+use image_tree::{InodeId, Kind, Metadata, Name, Tree};
 
 use super::add::whole;
 use super::descend::{Missing, components};
@@ -8,6 +8,30 @@ use super::markers::{self, Hides};
 use super::{AddError, Addition, Member, MemberKind, Whiteouts};
 
 impl<C: Clone> Addition<'_, C> {
+    /// Notes a member that decides on the effect of markers: a directory that takes the place of a symbolic link, beneath
+    /// which no marker has an effect. To be called for every member before [`hide`](Self::hide) is for the first one.
+    pub fn note(&mut self, member: &Member<C>) {
+        let rules = self.stack.rules;
+        if rules.whiteouts != Whiteouts::Apply
+            || !matches!(member.kind, MemberKind::Inode(Kind::Directory(_)))
+        {
+            return;
+        }
+        // A path that is wrong is an error of `hide`.
+        let Ok(names) = components(&member.path) else { return };
+        let Some((name, parents)) = names.split_last() else { return };
+        let Ok(Some(parent)) = self.descend(parents, Missing::StopAtReplaced) else { return };
+        let existing = self.stack.tree.lookup(parent, name).map(|id| &self.stack.tree.get(id).kind);
+        if !matches!(existing, Some(Kind::Symlink(_)))
+            || rules.keep_directory_symlink && self.leads_somewhere(&names)
+        {
+            return;
+        }
+        if let Ok(name) = Name::new(name) {
+            self.replaced_links.entry(parent).or_default().insert(name);
+        }
+    }
+
     /// Takes away what a member hides, if it is a marker and the rules are to apply them. To be called for every member
     /// before the first one is added.
     ///
@@ -34,7 +58,11 @@ impl<C: Clone> Addition<'_, C> {
             }
             return Ok(());
         };
-        let hides = markers::hides(name, &member.metadata, kind)?;
+        let hides = match &member.kind {
+            MemberKind::Inode(_) => markers::hides(name, &member.metadata, kind)?,
+            MemberKind::HardLink(target) => self.link_hides(name, &member.metadata, target)?,
+        };
+        self.note_whiteout(&names, hides.as_ref());
         if hides.is_none() && !is_opaque {
             return Ok(());
         }
@@ -50,6 +78,28 @@ impl<C: Clone> Addition<'_, C> {
             }
         }
         Ok(())
+    }
+
+    /// Returns what a hard link hides. The kernel makes the whiteouts of a directory of overlayfs names of one device, and
+    /// tar makes all but the first of them hard links.
+    fn link_hides(&self, name: &[u8], metadata: &Metadata, target: &[u8]) -> Result<Option<Hides>, AddError> {
+        let hides = markers::hides::<C>(name, metadata, None)?;
+        let is_whiteout = || {
+            !self.whiteouts.is_empty()
+                && components(target).is_ok_and(|target| self.whiteouts.contains(&whole(&target)))
+        };
+        Ok(hides.or_else(|| is_whiteout().then(|| Hides::Name(name.to_vec()))))
+    }
+
+    /// Remembers a whiteout for hard links to it, or forgets it where its own source has something else of that path.
+    fn note_whiteout(&mut self, names: &[&[u8]], hides: Option<&Hides>) {
+        let is_whiteout =
+            matches!((hides, names.last()), (Some(Hides::Name(hidden)), Some(name)) if hidden == name);
+        if is_whiteout {
+            self.whiteouts.insert(whole(names));
+        } else if !self.whiteouts.is_empty() {
+            self.whiteouts.remove(&whole(names));
+        }
     }
 
     /// Takes every entry of a directory away.
@@ -73,7 +123,7 @@ impl<C: Clone> Addition<'_, C> {
 
     /// The directory a whiteout lies in. Where there is none, there is nothing to hide.
     fn directory_of_whiteout(&mut self, names: &[&[u8]]) -> Result<Option<InodeId>, AddError> {
-        match self.descend(names, Missing::Stop) {
+        match self.descend(names, Missing::StopAtReplaced) {
             Err(AddError::NotADirectory { .. } | AddError::TooManyLinks | AddError::LinksTooDeep) => Ok(None),
             found => found,
         }

@@ -216,6 +216,24 @@ fn whiteouts_are_reported_kept_or_applied() {
     assert_eq!(warned, "");
 }
 
+/// An archive of an upper directory of overlayfs: a directory that took the place of a link is opaque, and the whiteouts are
+/// names of one device.
+#[test]
+fn an_archive_of_an_upper_directory_of_overlayfs_is_applied() {
+    let scratch = Scratch::new();
+    let base = usr().file("f", "lower").file("g", "lower").finish();
+    let upper = Archive::new()
+        .file("lib/.wh..wh..opq", "")
+        .directory("lib/", 0o755)
+        .link("f", b'3', "")
+        .link("g", b'1', "f")
+        .finish();
+    let (base, upper) = (scratch.file("base.tar", base), scratch.file("upper.tar", upper));
+    let (found, _) = lines(rootcast().args(["tree", "--whiteouts", "apply"]).arg(base).arg(upper));
+    let paths: Vec<&str> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(paths, ["/", "/hard", "/lib", "/lib64", "/usr", "/usr/lib", "/usr/lib/a"]);
+}
+
 #[test]
 fn an_upper_directory_of_overlayfs_is_applied() {
     let scratch = Scratch::new();

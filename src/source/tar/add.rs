@@ -85,9 +85,11 @@ impl Reader<'_> {
                 let charged = self.members.budget.metadata(size_of::<Entry>() + len);
                 charged.map_err(|problem| self.error(offset, &entry.member.path, problem))?;
                 let mark = owner.give(&mut entry.member);
-                let hidden = addition.hide(&entry.member);
-                hidden.map_err(|error| self.error(offset, &entry.member.path, error))?;
+                addition.note(&entry.member);
                 entries.push((entry, mark));
+            }
+            for (Entry { offset, member, .. }, _) in &entries {
+                addition.hide(member).map_err(|error| self.error(*offset, &member.path, error))?;
             }
             for (entry, mark) in entries {
                 self.add(entry, mark, &mut addition, owner, &mut named)?;
