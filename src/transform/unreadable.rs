@@ -1,5 +1,6 @@
 //! What of the host may not be read, and what becomes of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use image_tree::{Kind, Tree};
@@ -16,7 +17,7 @@ pub enum Policy {
     /// They are an error, which names all of them.
     #[default]
     Fail,
-    /// They are left out.
+    /// They are left out, but for directories into which other sources or edits put something.
     Skip,
     /// Files and directories are empty, and have no xattrs.
     Empty,
@@ -90,7 +91,10 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
                     let message = "is the root directory and may not be read, and nothing is left without it";
                     return Err(Error::at(ErrorKind::Io, found.host_path(), message));
                 }
-                tree.remove(parent, &name);
+                // What was put into it can be read.
+                if tree.entries(id).is_none_or(BTreeMap::is_empty) {
+                    tree.remove(parent, &name);
+                }
             }
             Policy::Empty => {
                 // OK to ignore: a directory is empty already.

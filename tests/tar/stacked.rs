@@ -294,6 +294,12 @@ fn what_a_later_source_replaces_need_not_be_readable() {
     covers(file("d").file("e/file", ""), &[]);
     // A directory is merged with the one that may not be read, and so what is in that is missing still.
     covers(Archive::new().directory("d/secret/", 0o755), &["d/file", "d/secret", "e/file"]);
+    // What else is put into it stays.
+    let archive = scratch.file("archive.tar", file("d/secret/own").finish());
+    let (found, warned) = lines(rootcast().args(["tree", "--unreadable", "skip"]).arg(&closed).arg(&archive));
+    let paths: Vec<&str> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(paths, ["/", "/d", "/d/secret", "/d/secret/own", "/e"], "{warned}");
+    assert!(warned.contains("3 files may not be read and were left out"), "{warned}");
     // Beneath a kept link it has another path.
     let base = scratch.file("base.tar", Archive::new().directory("t/", 0o755).link("d", b'2', "t").finish());
     let flags = ["tree", "--keep-directory-symlink", "--unreadable", "skip"];
