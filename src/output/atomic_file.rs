@@ -88,7 +88,7 @@ impl AtomicFile {
 
 fn unnamed_file(place: &FilePlace) -> io::Result<File> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::openat(&place.directory, ".", flags, new_mode())?);
+    let file = File::from(rustix::fs::openat(&place.directory, ".", flags, new_mode(place))?);
     // Without /proc it could never be linked.
     fs::metadata(own_path(file.as_fd()))?;
     Ok(file)
@@ -97,13 +97,14 @@ fn unnamed_file(place: &FilePlace) -> io::Result<File> {
 fn named_file(place: &Arc<FilePlace>, removals: &Removals) -> io::Result<(File, HiddenName)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     HiddenName::claim(place, removals, |name| {
-        rustix::fs::openat(&place.directory, name, flags, new_mode()).map(File::from)
+        rustix::fs::openat(&place.directory, name, flags, new_mode(place)).map(File::from)
     })
 }
 
-/// The mode of a new file, before the umask.
-fn new_mode() -> Mode {
-    Mode::from_raw_mode(0o666)
+/// The mode of a new file, before the umask. Where another one is to follow, nobody else may open the file before: a
+/// descriptor that reads it stays open.
+fn new_mode(place: &FilePlace) -> Mode {
+    Mode::from_raw_mode(if place.decides_mode() { 0o600 } else { 0o666 })
 }
 
 fn link(file: &File, place: &FilePlace, name: impl rustix::path::Arg) -> Result<(), Errno> {
@@ -255,6 +256,52 @@ mod tests {
                 fs::remove_file(&path).expect("it is there");
             }
         }
+    }
+
+    /// The group's permissions are those that the list has for it, not the mask.
+    #[test]
+    fn what_a_list_grants_by_name_is_not_granted_to_the_group() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let path = directory.path().join("image");
+        for (group, other, expected) in [(0, 0, 0o600), (4, 0, 0o640), (7, 4, 0o664)] {
+            fs::write(&path, "before").expect("it is new");
+            let entries = [
+                (1, 6, u32::MAX),
+                (2, 6, 12345),
+                (4, group, u32::MAX),
+                (16, 6, u32::MAX),
+                (32, other, u32::MAX),
+            ];
+            let mut list = 2_u32.to_le_bytes().to_vec();
+            for (tag, permissions, id) in entries {
+                list.extend([u16::to_le_bytes(tag), u16::to_le_bytes(permissions)].concat());
+                list.extend(u32::to_le_bytes(id));
+            }
+            let flags = rustix::fs::XattrFlags::empty();
+            rustix::fs::setxattr(&path, "system.posix_acl_access", &list, flags).expect("there are lists");
+            let mode = || fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
+            assert_eq!(mode(), 0o660 | u32::from(other), "the mask stands for the group");
+            create(&path).publish().expect("the name can be had");
+            assert_eq!(mode(), expected);
+            fs::remove_file(&path).expect("it is there");
+        }
+    }
+
+    /// A hidden name can be opened from its first moment on.
+    #[test]
+    fn nobody_else_may_open_a_file_before_it_has_its_mode() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let path = directory.path().join("image");
+        let begun = |asked| {
+            let place = place(&path, asked);
+            let (named, _name) = named_file(&place, &Removals::default()).expect("a file can be made");
+            let unnamed = unnamed_file(&place).expect("the filesystem of temporary files has such files");
+            [named, unnamed].map(|file| file.metadata().expect("it is open").permissions().mode() & 0o077)
+        };
+        assert_eq!(begun(Asked { mode: Some(0o640), ..Asked::default() }), [0, 0]);
+        fs::write(&path, "before").expect("it is new");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        assert_eq!(begun(Asked::default()), [0, 0]);
     }
 
     /// The directory is the one that was there at the start, whatever has its name then.

@@ -7,14 +7,15 @@
 //! Making a product takes a while, and meanwhile somebody may put a symbolic link in the place of a directory on the way. So
 //! the directory of a file is opened first, and from then on its path is for messages only.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use image_tree::acl::{self, Acl, Tag};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -86,9 +87,10 @@ impl Destination {
             }
             Err(errno) => return Err(failed(errno)),
         };
-        let stat = rustix::fs::fstat(&found).map_err(failed)?;
+        let mut stat = rustix::fs::fstat(&found).map_err(failed)?;
         let file_type = FileType::from_raw_mode(stat.st_mode);
         if file_type == FileType::RegularFile {
+            stat.st_mode = mode_without_acl(&found, stat.st_mode);
             return place(Place::File(Arc::new(FilePlace::find(path, Some(stat), asked)?)));
         }
         match file_type {
@@ -133,7 +135,7 @@ impl Destination {
     pub fn mode_by_umask(&self) -> Option<u32> {
         let Place::File(place) = &self.place else { return None };
         let stat = rustix::fs::statat(&place.directory, &place.name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        (place.existing.is_none() && place.asked.is_none()).then_some(stat.st_mode & 0o777)
+        (!place.decides_mode()).then_some(stat.st_mode & 0o777)
     }
 
     /// The logical sector size of a block device, in bytes.
@@ -238,6 +240,11 @@ impl FilePlace {
         if same { Ok(()) } else { Err(Errno::STALE) }
     }
 
+    /// Returns true where the permissions of a new file are not left to the umask.
+    pub(super) fn decides_mode(&self) -> bool {
+        self.asked.is_some() || self.existing.is_some()
+    }
+
     /// Gives a new file the permissions that were asked for, or those of the file that it is to replace. Its group stays too
     /// where the kernel lets it; else the new group may do no more than others.
     pub(super) fn set_mode(&self, file: &File) -> io::Result<()> {
@@ -260,6 +267,23 @@ impl FilePlace {
         }
         Ok(rustix::fs::fchmod(file, mode)?)
     }
+}
+
+/// The mode of a file as it is without its access control list, of which the mask stands in the place of the group's
+/// permissions. What the list grants to others by name is not granted to the group.
+fn mode_without_acl(found: &OwnedFd, mode: u32) -> u32 {
+    /// The kernel's limit of the length of a value, in bytes.
+    const MAX_LEN: usize = 64 << 10;
+    let mut value = vec![0; MAX_LEN];
+    let name = OsStr::from_bytes(acl::ACCESS);
+    // Also an error of a filesystem that has no such lists.
+    let Ok(len) = rustix::fs::getxattr(own_path(found.as_fd()), name, &mut value[..]) else { return mode };
+    let list = value.get(..len).and_then(|value| Acl::from_xattr(value).ok());
+    let entry =
+        list.and_then(|list| list.entries().iter().find(|entry| entry.tag == Tag::ACL_GROUP_OBJ).copied());
+    // A list that cannot be read says nothing in favour of the group.
+    let group = entry.map_or(mode & 0o007, |entry| u32::from(entry.permissions));
+    mode & (!0o070 | group << 3)
 }
 
 /// The directory part of a path.
