@@ -287,6 +287,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_name_that_can_only_be_a_directory_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let at = |name: &str| directory.path().join(name);
+        std::os::unix::fs::symlink("new/", at("link")).expect("the name is free");
+        for name in ["new/", "new/.", "link"] {
+            let error = Destination::open(&at(name), Asked::default()).expect_err(name);
+            assert_eq!(error.kind(), crate::error::ErrorKind::Usage, "{error}");
+        }
+        assert_eq!(names(directory.path()), 1);
+    }
+
     /// A hidden name can be opened from its first moment on.
     #[test]
     fn nobody_else_may_open_a_file_before_it_has_its_mode() {

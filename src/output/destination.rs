@@ -206,7 +206,10 @@ impl FilePlace {
         // Where the rest of the path begins, and the rest.
         let (mut base, mut rest): (Option<OwnedFd>, PathBuf) = (None, path.to_owned());
         for _ in 0..=MAX_LINKS {
-            let Some(name) = rest.file_name().map(ToOwned::to_owned) else {
+            // `file_name` leaves out what says that it is a directory.
+            let bytes = rest.as_os_str().as_bytes();
+            let is_directory = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
+            let Some(name) = rest.file_name().filter(|_| !is_directory).map(ToOwned::to_owned) else {
                 return Err(Error::at(ErrorKind::Usage, path, "does not end in the name of a file"));
             };
             let parent = parent_of(&rest);
