@@ -161,6 +161,12 @@ impl Reader<'_> {
         entries: &mut Vec<Entry>,
     ) -> Result<(), FileError> {
         let text = match value {
+            // What it stands for would be typed in decimal digits: the mode 0o644 as 420, which is another mode.
+            Value::Integer(_) if !self.is_decimal(value) => {
+                let what =
+                    format!("\"{key}\" is a number with a base; put what the flag takes in quotation marks");
+                return Err(self.refuse(value.span().or(span), what));
+            }
             Value::String(text) => Some(text.value().clone()),
             Value::Integer(number) => Some(number.value().to_string()),
             Value::Boolean(given) if *given.value() => None,
@@ -173,6 +179,12 @@ impl Reader<'_> {
         let position = self.position(span);
         entries.push(Entry { key: key.to_owned(), value: text, edit, position });
         Ok(())
+    }
+
+    /// Returns true for a number without `0x`, `0o` or `0b` before it.
+    fn is_decimal(&self, number: &Value) -> bool {
+        let written = number.span().and_then(|span| self.text.get(span)).unwrap_or_default();
+        !["0x", "0o", "0b"].iter().any(|base| written.starts_with(base))
     }
 
     fn refuse(&self, span: Option<Range<usize>>, what: String) -> FileError {
@@ -257,6 +269,9 @@ edits = [
             ("\n[image]\nsize = 1\n", "line 2, column 2: \"image\" is a table, and no flag is one"),
             ("a = 1.5", "line 1, column 5: \"a\" is neither a text"),
             ("a = 1979-05-27", "line 1, column 5: \"a\" is neither a text"),
+            ("mode = 0o644", "line 1, column 8: \"mode\" is a number with a base"),
+            ("a = [1, 0x10]", "line 1, column 9: \"a\" is a number with a base"),
+            ("a = 0b1", "line 1, column 5: \"a\" is a number with a base"),
             ("a = [[1]]", "line 1, column 6: \"a\" is neither a text"),
             ("edits = 1", "line 1, column 1: edits is an array"),
             ("edits = ['x']", "line 1, column 10: an edit is a table of one key"),
