@@ -85,7 +85,9 @@ fn page(command: &Command, help: &Help) -> io::Result<(String, Vec<u8>)> {
     man.render_name_section(&mut page)?;
     section("SYNOPSIS", help.usage.lines().map(str::trim), &mut page)?;
     man.render_description_section(&mut page)?;
-    man.render_options_section(&mut page)?;
+    let mut options = Vec::new();
+    man.render_options_section(&mut options)?;
+    page.extend(with_tables(&String::from_utf8_lossy(&options)).into_bytes());
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
@@ -95,6 +97,35 @@ fn page(command: &Command, help: &Help) -> io::Result<(String, Vec<u8>)> {
         section(&title.to_uppercase(), lines.lines().map(str::trim), &mut page)?;
     }
     Ok((format!("{name}.1"), page))
+}
+
+/// Columns of a term in a table, and of what separates it from its text.
+const TERM_WIDTH: usize = 16;
+
+/// The same text with tables in place of rows that blanks align, which would be filled like other text.
+///
+/// A row is two blanks, a term, two blanks or more and a text, which lines with more blanks before them continue.
+fn with_tables(text: &str) -> String {
+    let mut out = String::new();
+    let mut in_table = false;
+    for line in text.lines() {
+        let row =
+            line.strip_prefix("  ").filter(|row| !row.starts_with(' ')).and_then(|row| row.split_once("  "));
+        match row {
+            Some((term, text)) => {
+                out += if in_table { "" } else { ".RS\n" };
+                in_table = true;
+                out += &format!(".TP {TERM_WIDTH}\n\\&{term}\n\\&{}\n", text.trim_start());
+            }
+            None if in_table && line.starts_with("   ") => out += &format!("\\&{}\n", line.trim_start()),
+            None => {
+                out += if in_table { ".RE\n" } else { "" };
+                in_table = false;
+                out += &format!("{line}\n");
+            }
+        }
+    }
+    out
 }
 
 /// A section of lines that stay as they are.
@@ -110,4 +141,30 @@ fn section<'l>(title: &str, lines: impl Iterator<Item = &'l str>, page: &mut Vec
     }
     roff.control("fi", []);
     roff.to_writer(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_tables() {
+        let text = "Who:\n\n  root        owns\n              all\n  .a  keeps\nrest\n  lone = [1]\n";
+        let expected = "Who:\n\n.RS\n.TP 16\n\\&root\n\\&owns\n\\&all\n.TP 16\n\\&.a\n\\&keeps\n.RE\nrest\n  lone = [1]\n";
+        assert_eq!(with_tables(text), expected);
+    }
+
+    #[test]
+    fn no_page_has_rows_that_would_be_filled() {
+        let pages = man_pages().expect("memory");
+        let image = pages.iter().find(|(name, _)| name == "rootcast-image.1").expect("a page of image");
+        let image = String::from_utf8_lossy(&image.1);
+        assert!(image.contains("\\&UID:GID\n\\&that user and group own all\n"), "{image}");
+        for (_, page) in &pages {
+            let text = String::from_utf8_lossy(page);
+            let options = text.split(".SH EXAMPLES").next().unwrap_or_default();
+            let row = options.lines().find(|line| line.starts_with("  ") && line.trim_start().contains("  "));
+            assert_eq!(row, None);
+        }
+    }
 }
