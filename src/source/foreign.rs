@@ -118,12 +118,30 @@ pub(super) fn remote(name: &OsStr) -> Option<String> {
             registry(text.split_once("://").map_or(text, |(_, name)| name))
         });
     }
+    if text
+        .split_once(':')
+        .is_some_and(|(transport, rest)| TRANSPORTS.contains(&transport) && !rest.is_empty())
+    {
+        return Some(unpacked(text));
+    }
     let (host, path) = text.split_once('/').unwrap_or(("", text));
     let last = path.rsplit('/').next().unwrap_or(path);
     let has_tag = last.split_once([':', '@']).is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty());
     let has_host = host.contains('.') && !host.starts_with('.') && !path.is_empty();
     let is_name = name.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@".contains(byte));
     (is_name && !text.starts_with(['/', '.']) && (has_tag || has_host)).then(|| registry(text))
+}
+
+/// What skopeo(1) and its kin put before the name of an image that is on this machine.
+const TRANSPORTS: [&str; 6] =
+    ["oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage", "dir"];
+
+/// The way to a source from the name of an image, as skopeo takes it.
+fn unpacked(name: &str) -> String {
+    format!(
+        "rootcast reads no images by such names: get a directory with `skopeo copy {name} oci:IMAGE:latest` and `umoci \
+         unpack --rootless --image IMAGE:latest DIR`"
+    )
 }
 
 fn registry(name: &str) -> String {
@@ -198,6 +216,12 @@ mod tests {
         for name in ["alpine:latest", "docker.io/library/alpine", "ghcr.io/a/b@sha256:00", "docker://debian"]
         {
             assert!(remote(OsStr::new(name)).expect(name).contains("skopeo"), "{name}");
+        }
+        for name in
+            ["oci:dir:latest", "oci-archive:a.tar", "docker-archive:a.tar", "containers-storage:debian"]
+        {
+            let way_out = remote(OsStr::new(name)).expect(name);
+            assert!(way_out.contains(&format!("`skopeo copy {name} oci:")), "{name}: {way_out}");
         }
         assert!(remote(OsStr::new("https://example.org/a.tar")).expect("a URL").contains("curl"));
         for name in ["/srv/a:b", "./alpine:latest", "rootfs", "rootfs/usr", "../a.b/c", "a b:c", ":x", "x:"] {
