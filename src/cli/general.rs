@@ -8,6 +8,7 @@ use clap::Args;
 use rustix::process::{Resource, getrlimit};
 
 use super::help::group;
+use super::values;
 
 /// Flags that no byte of the result depends on. They are the last of each verb, as the help lists them last.
 #[derive(Debug, Args)]
@@ -19,8 +20,8 @@ pub(super) struct General {
 
     /// Work in this many threads; the bytes do not depend on it [default: one for each core]
     ///
-    /// There are fewer where ulimit -n does not permit as many, at four open files each.
-    #[arg(short = 'j', long = "jobs", value_name = "N")]
+    /// There are at most 256, and fewer if ulimit -n does not permit as many, at four open files each.
+    #[arg(short = 'j', long = "jobs", value_name = "N", value_parser = values::jobs)]
     jobs: Option<NonZeroUsize>,
 
     /// Report on standard error what is decided and done

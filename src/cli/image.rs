@@ -18,8 +18,8 @@ use crate::recipe::{ImageRecipe, Output};
 
 /// Make a disk image with an ext4 root filesystem
 ///
-/// The filesystem is in a partition unless --layout says otherwise. The image is as small as the tree allows; --free adds room to write. It boots with root=PARTUUID=…, which is
-/// printed when it is done. The same tree and flags give the same bytes: identifiers derive from them.
+/// The filesystem is in a partition unless --layout says otherwise. The image is as small as the tree allows; --free adds room to write. The kernel finds
+/// the partition by root=PARTUUID= and the PARTUUID that is printed. The same tree and flags give the same bytes: identifiers derive from them.
 #[derive(Debug, Args)]
 pub(super) struct ImageArguments {
     #[command(flatten)]

@@ -1,5 +1,7 @@
 //! Values of flags that are more than a number or a word.
 
+use std::num::NonZeroUsize;
+
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use mkfs_ext4::{Label, Options};
 
@@ -72,6 +74,11 @@ fn percent(text: &str, limit: u8) -> Result<u8, String> {
     }
 }
 
+/// A number of threads.
+pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is not a number of threads from 1 on"))
+}
+
 pub(super) fn label(text: &str) -> Result<Label, String> {
     Label::new(text).map_err(|error| error.to_string())
 }
@@ -124,6 +131,14 @@ mod tests {
         assert_eq!(reserved("50%"), Ok(50));
         assert!(reserved("51").is_err());
         assert!(reserved("300").is_err());
+    }
+
+    #[test]
+    fn numbers_of_threads() {
+        assert_eq!(jobs("64"), Ok(NonZeroUsize::MIN.saturating_add(63)));
+        for text in ["0", "", "-1", "x"] {
+            assert_eq!(jobs(text), Err(format!("\"{text}\" is not a number of threads from 1 on")));
+        }
     }
 
     #[test]
