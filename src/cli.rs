@@ -14,9 +14,10 @@ mod recipe_file;
 mod tree;
 mod values;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -62,7 +63,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, c
 fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
     let mut command = command();
     let arguments = recipe_file::expand(&command, arguments.to_vec())?;
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let verb = arguments.iter().skip(1).find(|word| !word.as_encoded_bytes().starts_with(b"-")).cloned();
+    let matches = command.try_get_matches_from_mut(arguments);
+    let matches = matches.map_err(|error| suggest_redirection(error, verb.as_deref()))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     let Some(verb) = cli.verb else { return Ok(Request::Version { json: cli.json }) };
     match verb {
@@ -73,6 +76,24 @@ fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
         Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
         Verb::Man(arguments) => Ok(Request::Man(arguments.directory)),
     }
+}
+
+/// Says where the text of `tree` and `closure` goes to who looks for an output file, instead of how to pass `-o` as the
+/// name of a source.
+fn suggest_redirection(mut error: clap::Error, verb: Option<&OsStr>) -> clap::Error {
+    let Some(verb) = verb.and_then(OsStr::to_str).filter(|verb| matches!(*verb, "tree" | "closure")) else {
+        return error;
+    };
+    let is_output = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => matches!(argument.as_str(), "-o" | "--output"),
+        _ => false,
+    };
+    if error.kind() == ErrorKind::UnknownArgument && is_output {
+        let tip = format!("rootcast {verb} prints to standard output; to have it in a file, end with > FILE");
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// The whole command line, with the help of each verb.

@@ -10,9 +10,13 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use image_tree::Shown;
 
+use crate::closure::Start;
 use crate::recipe::file::{self, Entry, Position};
+use crate::recipe::keep::NamePattern;
 use crate::report::shown;
+use crate::transform::edit::Edit;
 use crate::transform::edit::parse::FORMS;
+use crate::transform::ownership::Ownership;
 
 /// The flags a recipe cannot hold: they are about the command line itself.
 const NOT_IN_A_RECIPE: [&str; 3] = ["recipe", "help", "version"];
@@ -127,6 +131,10 @@ fn wins(verb: &Command, typed: &ArgMatches, arg: &Arg) -> bool {
 /// What would be typed.
 fn words(arg: &Arg, entry: &Entry) -> Result<Vec<OsString>, String> {
     let takes_value = arg.get_action().takes_values();
+    if entry.is_number && is_text(arg) {
+        let key = &entry.key;
+        return Err(format!("\"{key}\" takes a text, in quotation marks, and not a number"));
+    }
     match (&entry.value, takes_value) {
         (None, false) => Ok(vec![format!("--{}", entry.key).into()]),
         (Some(value), true) if arg.is_positional() => {
@@ -138,6 +146,20 @@ fn words(arg: &Arg, entry: &Entry) -> Result<Vec<OsString>, String> {
         (None, true) => Err(format!("\"{}\" needs a value", entry.key)),
         (Some(_), false) => Err(format!("\"{}\" is either true or false", entry.key)),
     }
+}
+
+/// Returns `true` for a flag whose values are names or paths, of which a number is none that anybody means.
+fn is_text(arg: &Arg) -> bool {
+    use std::any::TypeId;
+    let texts = [
+        TypeId::of::<std::path::PathBuf>(),
+        TypeId::of::<OsString>(),
+        TypeId::of::<Edit>(),
+        TypeId::of::<Ownership>(),
+        TypeId::of::<Start>(),
+        TypeId::of::<NamePattern>(),
+    ];
+    texts.iter().any(|text| arg.get_value_parser().type_id() == *text)
 }
 
 /// Whether the value is one of this flag, by parsing it alone.

@@ -33,6 +33,8 @@ pub struct Entry {
     pub key: String,
     /// What is typed after it; none for `true`.
     pub value: Option<String>,
+    /// A value that stands without quotation marks.
+    pub is_number: bool,
     /// Whether it is in `edits`.
     pub edit: bool,
     /// Where it stands.
@@ -160,6 +162,7 @@ impl Reader<'_> {
         span: Option<Range<usize>>,
         entries: &mut Vec<Entry>,
     ) -> Result<(), FileError> {
+        let is_number = matches!(value, Value::Integer(_));
         let text = match value {
             // What it stands for would be typed in decimal digits: the mode 0o644 as 420, which is another mode.
             Value::Integer(_) if !self.is_decimal(value) => {
@@ -177,7 +180,7 @@ impl Reader<'_> {
             }
         };
         let position = self.position(span);
-        entries.push(Entry { key: key.to_owned(), value: text, edit, position });
+        entries.push(Entry { key: key.to_owned(), value: text, is_number, edit, position });
         Ok(())
     }
 

@@ -84,11 +84,8 @@ pub(super) fn parent_of<C>(
 
 /// The directory at a path, made with those above it where they are missing.
 pub(super) fn make_directory<C>(tree: &mut Tree<C>, path: &[u8], made: &Metadata) -> Result<InodeId, String> {
-    if let Some(id) = resolve(tree, path) {
-        return match tree.entries(id) {
-            Some(_) => Ok(id),
-            None => Err(format!("{} is not a directory", shortened(path))),
-        };
+    if let Some(id) = resolve(tree, path).filter(|id| tree.entries(*id).is_some()) {
+        return Ok(id);
     }
     let mut here = Tree::<C>::ROOT;
     let mut end = 0;
@@ -97,12 +94,16 @@ pub(super) fn make_directory<C>(tree: &mut Tree<C>, path: &[u8], made: &Metadata
     let mut is_new = false;
     for component in path.split(|byte| *byte == b'/') {
         end += component.len() + 1;
+        if component.is_empty() {
+            continue;
+        }
         let prefix = path.get(..end - 1).unwrap_or(path);
-        let is_name = !matches!(component, b"" | b"." | b"..");
+        let is_name = !matches!(component, b"." | b"..");
         let existing = if is_new && is_name { None } else { resolve(tree, prefix) };
         is_new = existing.is_none();
         here = match existing {
-            Some(id) => id,
+            Some(id) if tree.entries(id).is_some() => id,
+            Some(_) => return Err(format!("{} is not a directory", shortened(prefix))),
             None => {
                 let name = Name::new(component).map_err(|error| error.to_string())?;
                 let refused = |why: String| format!("{} cannot be made: {why}", shortened(prefix));
