@@ -12,6 +12,7 @@ use rootcast::transform::edit::parse::FORMS;
 use rootcast::transform::edit::{self, Action, Edit, Options};
 use rootcast::transform::own_files::OwnFiles;
 use rootcast::transform::ownership::{self, Ownership};
+use rootcast::transform::xattrs::filter::Filter;
 
 use crate::{Choices, Outcome, dump, small};
 
@@ -211,8 +212,10 @@ fn note_owners(choices: &mut Choices<'_>, tree: &mut Tree<Blob>) {
     ];
     for path in ["a", "a/b", "a/b/a", "a/c", "a/link", "dev/null"] {
         let Some(id) = tree.resolve(path.as_bytes()) else { continue };
-        let (name, value) = match choices.up_to(3) {
+        let (name, value) = match choices.up_to(5) {
             0 => ("user.containers.override_stat", choices.one_of(&STATS).as_bytes().to_vec()),
+            3 => ("user.fuseoverlayfs.override_stat", choices.one_of(&STATS).as_bytes().to_vec()),
+            4 => ("security.fuseoverlayfs.override_stat", choices.bytes(20).to_vec()),
             1 => ("user.rootlesscontainers", choices.bytes(20).to_vec()),
             2 => ("user.containers.override_stat", choices.bytes(20).to_vec()),
             _ => continue,

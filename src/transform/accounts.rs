@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use image_tree::{Content, Kind, Tree};
 
+use super::ownership::undefined::UNDEFINED;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::resolve;
 
@@ -52,6 +53,7 @@ impl Accounts {
     /// # Errors
     /// The name and the database it is not in.
     pub fn uid(&self, user: &[u8]) -> Result<u32, String> {
+        check_number(user)?;
         let known = id(user).or_else(|| self.users.get(user).map(|(uid, _)| *uid));
         known.ok_or_else(|| unknown("user", user, PASSWD))
     }
@@ -61,6 +63,7 @@ impl Accounts {
     /// # Errors
     /// The name and the database it is not in.
     pub fn gid(&self, group: &[u8]) -> Result<u32, String> {
+        check_number(group)?;
         let known = id(group).or_else(|| self.groups.get(group).copied());
         known.ok_or_else(|| unknown("group", group, GROUP))
     }
@@ -74,14 +77,36 @@ impl Accounts {
     }
 }
 
-/// The number of a user or a group: decimal, and not the highest 32-bit number, which stands for nobody.
+/// The number of a user or a group that a file can have: decimal, and not the highest 32-bit number.
 #[must_use]
 pub fn id(digits: &[u8]) -> Option<u32> {
+    number(digits).filter(|number| *number != UNDEFINED)
+}
+
+/// A decimal number of 32 bits. [`UNDEFINED`] is among them, which is refused with the path of the file that has it in
+/// the end.
+#[must_use]
+pub fn number(digits: &[u8]) -> Option<u32> {
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let number = str::from_utf8(digits).ok()?.parse().ok()?;
-    (number != u32::MAX).then_some(number)
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Refuses digits that are not the number of a user or a group. Names pass.
+///
+/// # Errors
+/// The digits and the range.
+pub fn check_number(text: &[u8]) -> Result<(), String> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) || id(text).is_some() {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is not a number of a user or a group: those are 0 to {}, and {UNDEFINED} is the -1 of chown(2), which no \
+         file can have",
+        text.escape_ascii(),
+        UNDEFINED - 1
+    ))
 }
 
 fn unknown(what: &str, name: &[u8], database: &str) -> String {
@@ -139,9 +164,13 @@ mod tests {
         assert_eq!((accounts.uid(b"www"), accounts.login_group(b"www")), (Ok(33), Ok(34)));
         assert_eq!((accounts.uid(b"end"), accounts.gid(b"staff")), (Ok(7), Ok(50)));
         assert_eq!((accounts.uid(b"1234"), accounts.gid(b"0")), (Ok(1234), Ok(0)));
-        for name in [&b"bad"[..], b"staff", b"", b"4294967295", b"-1", b"+1"] {
+        for name in [&b"bad"[..], b"staff", b"", b"-1", b"+1"] {
             let error = accounts.uid(name).expect_err("nobody");
             assert!(error.contains("/etc/passwd has no user"), "{error}");
+        }
+        for number in [&b"4294967295"[..], b"99999999999999999999"] {
+            let error = accounts.gid(number).expect_err("nobody");
+            assert!(error.contains("those are 0 to 4294967294"), "{error}");
         }
         assert_eq!(
             accounts.gid(b"www"),

@@ -3,6 +3,7 @@
 pub mod fakeroot;
 pub mod id_map;
 pub mod mtree;
+pub mod undefined;
 pub mod xattr;
 
 use std::ffi::OsStr;
@@ -46,7 +47,7 @@ pub enum Ownership {
     Map(IdMap),
     /// `fakeroot:FILE`: what `fakeroot -s FILE` saved.
     Fakeroot(PathBuf),
-    /// `xattr`: what container tools noted in xattrs; the other files have the source's usual owner.
+    /// `xattr`: what container tools noted in xattrs, see [`xattr`]; the other files have the source's usual owner.
     Xattr,
     /// `FILE`: a manifest, mtree(5); the files it does not name have the source's usual owner.
     Mtree(PathBuf),
@@ -78,7 +79,11 @@ impl Ownership {
             let mut ids = bytes.split(|byte| *byte == b':').map(accounts::id);
             return match (ids.next().flatten(), ids.next().flatten(), ids.next()) {
                 (Some(uid), Some(gid), None) => Ok(Ownership::Ids { uid, gid }),
-                _ => Err(format!("{} is not UID:GID, two numbers below 4294967295", shown::name(text))),
+                _ => Err(format!(
+                    "{} is not UID:GID, two numbers from 0 to 4294967294; 4294967295 is the -1 of chown(2), which no \
+                     file can have",
+                    shown::name(text)
+                )),
             };
         }
         Ok(Ownership::Mtree(path(bytes)))
@@ -202,19 +207,17 @@ const NAMED: usize = 5;
 impl fmt::Display for GivenAway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.paths.len();
-        write!(f, "{count} set-user-id or set-group-id files of other owners now run as ")?;
+        write!(f, "{count} set-id {} now ", if count == 1 { "file" } else { "files" })?;
+        write!(f, "{} as ", if count == 1 { "runs" } else { "run" })?;
         match (self.uid, self.gid) {
             (0, 0) => write!(f, "root: ")?,
             (uid, gid) => write!(f, "{uid}:{gid}: ")?,
         }
-        for (index, path) in self.paths.iter().take(NAMED).enumerate() {
-            let separator = if index > 0 { ", " } else { "" };
-            write!(f, "{separator}{}", path.escape_ascii())?;
+        write!(f, "{}", self.paths.first().map(Vec::as_slice).unwrap_or_default().escape_ascii())?;
+        if count > 1 {
+            write!(f, " and {} more", count - 1)?;
         }
-        if count > NAMED {
-            write!(f, ", …")?;
-        }
-        write!(f, "; --owner keep leaves every owner as it is")
+        write!(f, "; --owner keep leaves the owners as they are")
     }
 }
 
@@ -384,7 +387,7 @@ mod tests {
         let mut tree = tree(1000, 0, 0o6755);
         let warning = give_all(&mut tree, 33, 34).expect("root's program would run as another");
         assert_eq!((warning.uid, warning.gid, warning.paths.len()), (33, 34, 1));
-        assert!(warning.to_string().contains("now run as 33:34: /program;"), "{warning}");
+        assert!(warning.to_string().contains("1 set-id file now runs as 33:34: /program;"), "{warning}");
         assert!(tree.all_metadata_mut().all(|metadata| (metadata.uid, metadata.gid) == (33, 34)));
     }
 

@@ -10,6 +10,7 @@ use image_tree::{Device, LinkTarget, XattrName};
 use super::glob::Glob;
 use super::{Action, Edit, Files, Group, capabilities};
 use crate::report::shown;
+use crate::transform::accounts::check_number;
 use crate::transform::mode::{Mode, octal};
 
 /// How one kind of edit is written.
@@ -101,6 +102,7 @@ fn mkdir(text: &[u8]) -> Result<Action, String> {
     let owner = match (fields.next(), fields.next(), fields.next()) {
         (None, None, None) => None,
         (Some(user), Some(group), None) if !user.is_empty() && !group.is_empty() => {
+            [user, group].into_iter().try_for_each(check_number)?;
             Some((user.to_vec(), group.to_vec()))
         }
         _ => return Err("is not PATH[:MODE[:USER:GROUP]]".to_owned()),
@@ -158,6 +160,12 @@ fn chown(text: &[u8]) -> Result<Action, String> {
     let nothing = matches!((&user, &group), (None, Group::Keep)) || group == Group::Named(Vec::new());
     if nothing || parts.next().is_some() {
         return Err(format!("\"{}\" is not USER, USER:GROUP, USER: or :GROUP", owner.escape_ascii()));
+    }
+    if let Some(user) = &user {
+        check_number(user)?;
+    }
+    if let Group::Named(group) = &group {
+        check_number(group)?;
     }
     Ok(Action::Chown { files, user, group })
 }
@@ -422,6 +430,10 @@ mod tests {
             ("mkdir", "/d:755:a"),
             ("mkdir", "/d:755:a:"),
             ("mkdir", "/d:755:a:b:c"),
+            ("mkdir", "/d:755:a:4294967295"),
+            ("chown", "/f:4294967295:0"),
+            ("chown", "/f::4294967295"),
+            ("xattr", "/f:system.posix_acl_access=x"),
             ("symlink", ":/a"),
             ("symlink", "a"),
             ("mknod", "/n:c:1"),

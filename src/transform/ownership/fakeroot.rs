@@ -137,7 +137,7 @@ fn line(text: &[u8]) -> Option<(HostInode, Belief)> {
     let device = next("dev", 16)?;
     let inode = next("ino", 10)?;
     let mode = u32::try_from(next("mode", 8)?).ok().filter(|mode| *mode <= 0o177_777)?;
-    let id = |id: u64| u32::try_from(id).ok().filter(|id| *id != u32::MAX);
+    let id = |id: u64| u32::try_from(id).ok();
     let uid = id(next("uid", 10)?)?;
     let gid = id(next("gid", 10)?)?;
     next("nlink", 10)?;
@@ -236,7 +236,7 @@ mod tests {
             ("ino=2", "ino=-2"),
             ("20600", "89"),
             ("20600", "1000000"),
-            ("uid=0", "uid=4294967295"),
+            ("uid=0", "uid=4294967296"),
             ("gid=5", "gid=+5"),
             (",rdev=259", ""),
             ("259", "259,x=1"),

@@ -3,6 +3,8 @@
 //! * `user.containers.override_stat` (containers/storage, fuse-overlayfs, libkrun): `UID:GID:MODE[:TYPE]`, the mode in
 //!   octal with or without type bits, the type one of `file`, `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR`
 //!   and `char-MAJOR-MINOR`.
+//! * `security.fuseoverlayfs.override_stat` and `user.fuseoverlayfs.override_stat` (fuse-overlayfs with and without
+//!   privilege, up to 1.4): the same.
 //! * `user.rootlesscontainers` (rootless-containers/proto): the protobuf message `Resource`, whose fields 1 and 2 are
 //!   the user and the group as varints; the highest 32-bit number there means "as it is".
 
@@ -10,10 +12,16 @@ use image_tree::{Content, Device, Kind, Metadata, Tree};
 
 use super::WrongOwner;
 
-const OVERRIDE_STAT: &[u8] = b"user.containers.override_stat";
+/// In the order in which fuse-overlayfs looks for them.
+const OVERRIDE_STATS: [&str; 3] = [
+    "security.fuseoverlayfs.override_stat",
+    "user.containers.override_stat",
+    "user.fuseoverlayfs.override_stat",
+];
 const ROOTLESS: &[u8] = b"user.rootlesscontainers";
 
-/// Gives every file what its xattrs say, and takes those off. When a file has both, `override_stat` counts.
+/// Gives every file what its xattrs say, and takes those off. When a file has several, the first in the order of
+/// [`OVERRIDE_STATS`] counts, and `user.rootlesscontainers` after them.
 ///
 /// # Errors
 /// Every file with an xattr that says nothing understood, or that the file is of another type than it is. An empty
@@ -73,7 +81,10 @@ struct Note {
 
 impl Note {
     fn put_on(&self, metadata: &mut Metadata) {
-        metadata.xattrs.retain(|name, _| !matches!(name.as_bytes(), OVERRIDE_STAT | ROOTLESS));
+        metadata.xattrs.retain(|name, _| {
+            let name = name.as_bytes();
+            name != ROOTLESS && OVERRIDE_STATS.iter().all(|known| known.as_bytes() != name)
+        });
         metadata.uid = self.uid.unwrap_or(metadata.uid);
         metadata.gid = self.gid.unwrap_or(metadata.gid);
         if let Some(mode) = self.mode {
@@ -102,13 +113,15 @@ impl Special {
 }
 
 fn note<C: Content>(metadata: &Metadata, kind: &Kind<C>) -> Result<Option<Note>, String> {
-    if let Some(value) = metadata.xattrs.get(OVERRIDE_STAT) {
+    let override_stats =
+        OVERRIDE_STATS.iter().find_map(|name| Some((name, metadata.xattrs.get(name.as_bytes())?)));
+    if let Some((name, value)) = override_stats {
         let text = || value.get(..100).unwrap_or(value).escape_ascii();
         return match override_stat(value) {
             Some((note, said)) => special(said, kind)
                 .map(|special| Some(Note { special, ..note }))
-                .map_err(|why| format!("user.containers.override_stat \"{}\" {why}", text())),
-            None => Err(format!("user.containers.override_stat \"{}\" is not UID:GID:MODE[:TYPE]", text())),
+                .map_err(|why| format!("{name} \"{}\" {why}", text())),
+            None => Err(format!("{name} \"{}\" is not UID:GID:MODE[:TYPE]", text())),
         };
     }
     let Some(value) = metadata.xattrs.get(ROOTLESS) else { return Ok(None) };
@@ -130,8 +143,8 @@ fn override_stat(value: &[u8]) -> Option<(Note, Said)> {
     let text = str::from_utf8(value).ok()?;
     // Some writers count a final NUL in.
     let mut parts = text.strip_suffix('\0').unwrap_or(text).split(':');
-    let uid = super::super::accounts::id(parts.next()?.as_bytes())?;
-    let gid = super::super::accounts::id(parts.next()?.as_bytes())?;
+    let uid = super::super::accounts::number(parts.next()?.as_bytes())?;
+    let gid = super::super::accounts::number(parts.next()?.as_bytes())?;
     let digits = parts.next().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o177_777)?;
     let bits = u16::try_from(mode & 0o170_000).ok()?;
@@ -277,7 +290,7 @@ mod tests {
             "1:2:0755:file:x",
             "-1:2:0755",
             "1:2:0755:char-1",
-            "4294967295:0:0755",
+            "4294967296:0:0755",
             "1:2:0755:dir",
             "1:2:0755:symlink",
             "1:2:040755",
@@ -321,6 +334,16 @@ mod tests {
             [r"\x08", r"\x08\xff", r"\x08\xff\xff\xff\xff\x1f", r"\x1a\x05ab", r"\x0b", r"\x00\x01", "hello"]
         {
             assert!(file(value).is_err(), "{value}");
+        }
+        let several = applied(
+            "0 100640 1 5 6 0 0.0 - - - user.containers.override_stat=7:8:0600 user.fuseoverlayfs.override_stat=1:2:0644",
+        );
+        assert_eq!(several.as_deref(), Ok("0 100600 1 7 8 0 0.0 - - -"));
+        for name in ["user.fuseoverlayfs.override_stat", "security.fuseoverlayfs.override_stat"] {
+            let file = |value: &str| applied(&format!("0 100640 1 5 6 0 0.0 - - - {name}={value}"));
+            assert_eq!(file("1:2:4755").as_deref(), Ok("0 104755 1 1 2 0 0.0 - - -"));
+            let error = file("1:2").expect_err("no mode");
+            assert!(error.starts_with(&format!("/f: {name} \"1:2\"")), "{error}");
         }
         let both = applied(
             r"0 100640 1 5 6 0 0.0 - - - user.containers.override_stat=7:8:0600 user.rootlesscontainers=\x08\x01 user.x=y",

@@ -273,8 +273,8 @@ fn set_flag(settings: &mut Settings, keyword: &[u8]) -> Option<()> {
 fn set(settings: &mut Settings, keyword: &[u8], value: &[u8]) -> Option<()> {
     let name = || vis::decode(value).filter(|name| !name.is_empty());
     match keyword {
-        b"uid" => settings.uid = Some(accounts::id(value)?),
-        b"gid" => settings.gid = Some(accounts::id(value)?),
+        b"uid" => settings.uid = Some(accounts::number(value)?),
+        b"gid" => settings.gid = Some(accounts::number(value)?),
         b"uname" => settings.uname = Some(name()?),
         b"gname" => settings.gname = Some(name()?),
         b"mode" => settings.mode = Some(Mode::parse(str::from_utf8(value).ok()?).ok()?),
@@ -446,7 +446,7 @@ mod tests {
             ("a size=big\n", "line 1: \"size=big\" is no value of that keyword"),
             ("a sha256=xyz\n", "line 1: \"sha256=xyz\" is no value of that keyword"),
             ("a time=1.\n", "line 1: \"time=1.\" is no value of that keyword"),
-            ("a uid=4294967295\n", "line 1: \"uid=4294967295\" is no value of that keyword"),
+            ("a uid=4294967296\n", "line 1: \"uid=4294967296\" is no value of that keyword"),
             ("a \\\nuid=x\n", "line 1: \"uid=x\" is no value of that keyword"),
         ] {
             assert_eq!(paths(manifest), Err(expected.to_owned()), "{manifest:?}");

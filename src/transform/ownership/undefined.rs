@@ -1,0 +1,67 @@
+//! The id that no file can have.
+
+use image_tree::Tree;
+
+use super::{WrongOwner, wrong_owners};
+use crate::error::Result;
+
+/// `(uid_t) -1` and `(gid_t) -1`: `chown(2)` takes it for "leave it as it is", and a filesystem that has it shows the
+/// overflow id 65534.
+pub const UNDEFINED: u32 = u32::MAX;
+
+/// Refuses files of the user or group 4294967295, wherever they got it from.
+///
+/// # Errors
+/// The paths of those files, with the flags that give them another owner.
+pub fn refuse<C>(tree: &Tree<C>) -> Result<()> {
+    let mut wrong = Vec::new();
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        let metadata = &tree.get(step.id).metadata;
+        let what = match (metadata.uid, metadata.gid) {
+            (UNDEFINED, UNDEFINED) => "user and group",
+            (UNDEFINED, _) => "user",
+            (_, UNDEFINED) => "group",
+            _ => continue,
+        };
+        if step.first {
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            let why = format!(
+                "its {what} is {UNDEFINED}, the -1 of chown(2), which no file can have; give it another with --chown \
+                 or --owner"
+            );
+            wrong.push(WrongOwner { path, why });
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong_owners(wrong)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use image_tree::dump;
+
+    use super::*;
+
+    fn refused(text: &str) -> Option<String> {
+        let tree: Tree<Vec<u8>> =
+            dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Vec::new())).expect("a dump");
+        refuse(&tree).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_file_of_that_id_is_named_once() {
+        let root = "/ 0 40755 2 0 0 0 0.0 - - -\n";
+        assert_eq!(refused(&format!("{root}/a 0 100644 1 4294967294 4294967294 0 0.0 - - -\n")), None);
+        let error = refused(&format!(
+            "{root}/a 0 100644 2 4294967295 0 0 0.0 - - -\n/b 0 @100644 2 0 0 0 0.0 /a - -\n\
+             /c 0 100644 1 0 4294967295 0 0.0 - - -\n"
+        ));
+        let error = error.expect("two files have it");
+        assert!(
+            error.starts_with("/a: its user is 4294967295") && error.contains("; /c: its group is"),
+            "{error}"
+        );
+        assert!(error.contains("--chown") && !error.contains("/b"), "{error}");
+    }
+}
