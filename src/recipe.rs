@@ -24,9 +24,11 @@ use crate::source::tar::Limits;
 use crate::stack::Rules;
 use crate::transform::edit::{Action, Edit};
 use crate::transform::hardlinks;
+use crate::transform::normalize::Times;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable;
+use crate::transform::xattrs::filter::Filter;
 
 /// Which tree to read and what to change of it.
 #[derive(Clone, Debug)]
@@ -58,6 +60,10 @@ pub struct TreeRecipe {
     pub keep: Option<Keep>,
     /// Whether the loader's cache is written even if the tree stays whole or has none.
     pub ld_cache: bool,
+    /// The xattrs of the sources that stay or go.
+    pub xattr_filter: Filter,
+    /// Earlier times become this one, which is not after `source_date_epoch`.
+    pub clamp_mtime_min: Option<Timestamp>,
     /// Later times become this one.
     pub source_date_epoch: Option<Timestamp>,
     /// How many threads work at once.
@@ -143,6 +149,12 @@ impl TreeRecipe {
     #[must_use]
     pub fn time_of_changes(&self) -> Timestamp {
         self.source_date_epoch.unwrap_or(Timestamp::EPOCH)
+    }
+
+    /// The times that files may have.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        Times { earliest: self.clamp_mtime_min, latest: self.source_date_epoch }
     }
 
     /// How much is told on standard error.

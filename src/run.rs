@@ -9,6 +9,7 @@ mod initrd;
 mod put;
 mod read;
 mod tree;
+mod way_out;
 
 use std::io::{self, Write as _};
 

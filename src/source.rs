@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
 use crate::stack::{Rules, Stack};
+use crate::transform::xattrs::filter::Filter;
 use tar::{Compression, Limits};
 
 use directory::Scanned;
@@ -196,6 +197,8 @@ pub struct ReadOptions<'a> {
     pub interrupt: &'a Interrupt,
     /// Whether the entries of directories that are mounted beneath a directory are left out.
     pub one_file_system: bool,
+    /// The xattrs that are dropped later, which need not be readable.
+    pub filter: &'a Filter,
     /// Hears of bytes that files of a directory hold, as soon as they are found: of most, and of none that are not there.
     /// Other sources tell nothing.
     pub found: &'a dyn Progress,
@@ -205,7 +208,14 @@ impl<'a> ReadOptions<'a> {
     /// The usual limits, all that is mounted, and nobody to hear of what is found.
     #[must_use]
     pub fn new(threads: NonZeroUsize, interrupt: &'a Interrupt) -> Self {
-        Self { threads, limits: Limits::DEFAULT, interrupt, one_file_system: false, found: &Silent }
+        Self {
+            threads,
+            limits: Limits::DEFAULT,
+            interrupt,
+            one_file_system: false,
+            filter: Filter::NONE,
+            found: &Silent,
+        }
     }
 }
 

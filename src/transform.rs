@@ -13,3 +13,4 @@ pub mod ownership;
 pub mod selinux;
 pub mod sparse;
 pub mod unreadable;
+pub mod xattrs;

@@ -118,7 +118,7 @@ const CASES: &[Case] = &[
     },
     good(
         "image {scratch}/set-id.dump -o {out} --owner root --json",
-        &["1 set-user-id or set-group-id files of other owners now run as root: /su"],
+        &["1 set-id file now runs as root: /su; --owner keep leaves the owners as they are"],
     ),
     // Nothing is told of what is left out.
     good("image {scratch}/set-id.dump -o {out} --owner root --exclude /su --json", &["\"warnings\": []"]),
@@ -235,9 +235,64 @@ const CASES: &[Case] = &[
     bad(
         BAD_INPUT,
         "initrd {scratch}/old.dump -o {out} --init none",
-        &["an initramfs cannot hold /old", "-1 s since 1970", "clamp times"],
+        &["an initramfs cannot hold /old", "-1 s since 1970", "; --clamp-mtime-min 0 raises"],
     ),
     bad(IO, "initrd {initrd} -o {scratch}/no-such-directory/initrd", &["no-such-directory"]),
+    good("initrd {scratch}/old.dump -o {out} --init none --clamp-mtime-min 0 -q", &[]),
+    // Times that a format cannot hold.
+    bad(
+        BAD_INPUT,
+        "image {scratch}/older.dump -o {out}",
+        &["ext4 cannot hold /old", "-2147483649 s since 1970", "--clamp-mtime-min -2147483648 raises"],
+    ),
+    good("image {scratch}/older.dump -o {out} --clamp-mtime-min -2147483648 -q", &[]),
+    good("tree {scratch}/older.dump --clamp-mtime-min -7", &["/old 0 100644 1 0 0 0 -7.0 "]),
+    bad(
+        BAD_INPUT,
+        "image {scratch}/later.dump -o {out}",
+        &["ext4 cannot hold /late", "15032385536 s since 1970", "--source-date-epoch 15032385535 sets"],
+    ),
+    good("image {scratch}/later.dump -o {out} --source-date-epoch 15032385535 -q", &[]),
+    bad(
+        USAGE,
+        "tree {dump} --clamp-mtime-min 8 --source-date-epoch 7",
+        &["--clamp-mtime-min 8 is after", "--source-date-epoch"],
+    ),
+    bad(USAGE, "tree {dump} --clamp-mtime-min -2147483649", &["-2147483649", "from -2147483648 to"]),
+    // Extended attributes that Linux does not take or use.
+    bad(
+        BAD_INPUT,
+        "image {scratch}/apple.dump -o {out}",
+        &["/f", "xattr \"com.apple.quarantine\"", "--xattr-filter 'drop=com.apple.*'"],
+    ),
+    good("image {scratch}/apple.dump -o {out} --xattr-filter drop=com.apple.* -q", &[]),
+    good("tree {scratch}/apple.dump --xattr-filter keep=user.*", &["com.apple.quarantine="]),
+    good("tree {scratch}/apple.dump --recipe {scratch}/filter.toml", &["user.a=b"]),
+    bad(USAGE, "tree {dump} --xattr-filter user.*", &["user.*", "keep=GLOB,… or drop=GLOB,…"]),
+    Case {
+        arguments: "image {scratch}/unusable.dump -o {out}",
+        codes: OK,
+        stderr: &[
+            "warning: 1 file has a user.* xattr",
+            "the first is user.a of /link",
+            "warning: 1 file has an ACL that is malformed: dropped",
+            "system.posix_acl_access of /f",
+        ],
+        stdout: &[],
+    },
+    // The id that no file can have, wherever it is from.
+    bad(BAD_INPUT, "tree {scratch}/nobody.dump", &["/f: its user is 4294967295", "--chown or --owner"]),
+    good("tree {scratch}/nobody.dump --chown /f:1", &["/f 0 100644 1 1 0 "]),
+    good("tree {scratch}/nobody.dump --owner 3:4", &["/f 0 100644 1 3 4 "]),
+    bad(
+        BAD_INPUT,
+        "tree {scratch}/nobody.dump --owner map:0:0:65536",
+        &["/f: user 4294967295 is in no range of the map"],
+    ),
+    bad(BAD_INPUT, "tree {dump} --owner {scratch}/nobody.mtree", &["/etc/hostname: its user is 4294967295"]),
+    bad(USAGE, "tree {dump} --owner 4294967295:0", &["from 0 to 4294967294", "-1 of chown(2)"]),
+    bad(USAGE, "tree {dump} --chown /etc:4294967295:0", &["0 to 4294967294", "-1 of chown(2)"]),
+    bad(USAGE, "tree {dump} --mkdir /x:755:0:4294967295", &["0 to 4294967294"]),
     // Owners.
     good("tree {source} --owner 7:8", &["/ 0 40755 2 7 8 0 "]),
     good("tree {dump} --owner map:0:0:65536", &["/ 0 40755 "]),
@@ -377,6 +432,13 @@ const CASES: &[Case] = &[
     ),
     bad(BAD_INPUT, "tree {dump} --owner fakeroot:{scratch}/wrong.mtree", &["wrong.mtree: line 1"]),
     bad(BAD_INPUT, "tree {dump} --remove /none*", &["--remove /none*: nothing in the tree matches"]),
+    bad(
+        BAD_INPUT,
+        "tree {dump} --mknod /etc/hostname/x:c:1:3",
+        &["--mknod /etc/hostname/x:c:1:3: /etc/hostname is not a directory"],
+    ),
+    bad(BAD_INPUT, "tree {dump} --mkdir /etc/hostname/x/", &["/etc/hostname is not a directory"]),
+    good("tree {dump} --mkdir //a//b/", &["/a/b 0 40755 "]),
     bad(BAD_INPUT, "tree {dump} --chown /etc:nobody-here", &["/etc/passwd has no user", "nobody-here"]),
     bad(IO, "tree {dump} --add {scratch}/no-such-file:/x", &["no-such-file"]),
     bad(USAGE, "tree {source} --recipe {scratch}/no-such-recipe", &["no-such-recipe"]),
@@ -387,6 +449,15 @@ const CASES: &[Case] = &[
     ),
     bad(USAGE, "tree {source} --recipe {scratch}/value.toml", &["value.toml: line 1, column 1", "many"]),
     bad(USAGE, "tree {source} --recipe {scratch}/edit.toml", &["edit.toml: line 3, column 5", "/x:9"]),
+    bad(
+        USAGE,
+        "tree --recipe {scratch}/number.toml",
+        &["number.toml: line 2, column 1", "\"source\" takes a text", "quotation marks"],
+    ),
+    bad(USAGE, "tree {dump} --recipe {scratch}/edit-number.toml", &["line 1", "\"remove\" takes a text"]),
+    // The text of these goes to standard output.
+    bad(USAGE, "tree {dump} -o {out}", &["'-o'", "rootcast tree prints to standard output", "> FILE"]),
+    bad(USAGE, "closure {dump} --keep /etc --output={out}", &["rootcast closure prints", "> FILE"]),
     // Flags that contradict each other.
     bad(USAGE, "image {source} -o {out} --size 99999999 --free 10%", &["--size", "--free"]),
     bad(USAGE, "image {source} -o {out} --digest", &["--output", "--digest"]),
@@ -472,6 +543,22 @@ fn scratch() -> Scratch {
         "/ 0 40755 2 0 0 0 0.0 - - -\n/file 1 100644 1 0 0 0 0.0 - x -\n/su 1 104755 1 7 0 0 0.0 - x -\n",
     );
     scratch.file("old.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/old 0 100644 1 0 0 0 -1.0 - - -\n");
+    scratch.file("older.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/old 0 100644 1 0 0 0 -2147483649.0 - - -\n");
+    scratch.file("later.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/late 0 100644 1 0 0 0 15032385536.0 - - -\n");
+    scratch.file(
+        "apple.dump",
+        "/ 0 40755 2 0 0 0 0.0 - - -\n/f 0 100644 1 0 0 0 0.0 - - - com.apple.quarantine=x user.a=b\n",
+    );
+    scratch.file("filter.toml", "xattr-filter = [\"drop=*\", \"keep=user.a\"]\n");
+    scratch.file(
+        "unusable.dump",
+        "/ 0 40755 2 0 0 0 0.0 - - -\n/f 0 100644 1 0 0 0 0.0 - - - system.posix_acl_access=x\n\
+         /link 1 120777 1 0 0 0 0.0 f - - user.a=b\n",
+    );
+    scratch.file("nobody.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/f 0 100644 1 4294967295 0 0 0.0 - - -\n");
+    scratch.file("nobody.mtree", "#mtree\n./etc/hostname uid=4294967295\n");
+    scratch.file("number.toml", "quiet = true\nsource = 5\n");
+    scratch.file("edit-number.toml", "edits = [{ remove = 5 }]\n");
     scratch.file("owners.mtree", "#mtree\n./etc/hostname uid=7 mode=600 type=file\n");
     scratch.file("wrong.mtree", "#mtree\n./none uid=7\n");
     scratch.file("recipe.toml", format!("source = \"{}\"\n{RECIPE}", scratch.join("tree.dump").display()));

@@ -47,6 +47,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("setcap", "libcap2-bin"),
     ("getfattr", "attr"),
     ("setfattr", "attr"),
+    ("strace", "strace"),
     ("prlimit", "util-linux"),
     ("script", "bsdutils"),
     ("mkfs.btrfs", "btrfs-progs"),

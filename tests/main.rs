@@ -44,3 +44,4 @@ mod selinux;
 mod signals;
 mod sparse;
 mod tar;
+mod xattrs;

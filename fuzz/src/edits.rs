@@ -108,8 +108,13 @@ pub fn check(bytes: &[u8]) -> Outcome {
         edits.extend(edit(&mut choices));
     }
     let interrupt = Interrupt::never();
-    let own = OwnFiles::default();
-    let options = Options { time: Timestamp::from_seconds(0), threads: 1, interrupt: &interrupt, own };
+    let options = Options {
+        time: Timestamp::from_seconds(0),
+        threads: 1,
+        filter: Filter::NONE,
+        interrupt: &interrupt,
+        own: OwnFiles::default(),
+    };
     // Applied individually, so that a rejected edit does not prevent the others.
     for edit in &edits {
         match edit::apply(tree.clone(), std::slice::from_ref(edit), options) {

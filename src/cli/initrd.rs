@@ -195,6 +195,8 @@ fn others_than_check() -> Vec<&'static str> {
         "unreadable",
         "hardlinks",
         "file_contexts",
+        "xattr_filter",
+        "clamp_mtime_min",
         "source_date_epoch",
         "max_size",
         "max_entries",

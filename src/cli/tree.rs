@@ -20,6 +20,7 @@ use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable::Policy;
+use crate::transform::xattrs::filter::{Filter, Rule};
 
 /// Print a tree as text, in the composefs dump format
 ///
@@ -103,6 +104,15 @@ pub(super) struct TreeArguments {
     #[arg(long, value_name = "FILE|auto", help_heading = group::METADATA)]
     file_contexts: Option<PathBuf>,
 
+    /// Keep or drop extended attributes of the SOURCEs by name, as drop=com.apple.* or keep=user.a,user.b; of several
+    /// that match a name, the last one decides
+    #[arg(long, value_name = "keep|drop=GLOB,…", long_help = XATTR_FILTER, help_heading = group::METADATA)]
+    xattr_filter: Vec<Rule>,
+
+    /// Raise times before this one, in seconds since 1970, to it
+    #[arg(long, value_name = "SECONDS", value_parser = values::earliest, allow_negative_numbers = true, help_heading = group::METADATA)]
+    clamp_mtime_min: Option<i64>,
+
     /// Set times after this one, in seconds since 1970, back to it [default: $SOURCE_DATE_EPOCH]
     #[arg(long, value_name = "SECONDS", value_parser = values::epoch, help_heading = group::METADATA)]
     source_date_epoch: Option<i64>,
@@ -145,11 +155,23 @@ const OWNER_FORMS: &str =
   map:IN:OUT:N,…  owners from OUT on become those from IN on, N of them, as in
                   /proc/PID/uid_map; u: or g: before a range makes it one of
                   users or groups only; other owners are an error
-  xattr           user.containers.override_stat and user.rootlesscontainers tell
-                  it; others as by default
+  xattr           user.containers.override_stat, user.fuseoverlayfs.override_stat
+                  and user.rootlesscontainers tell it; others as by default
   fakeroot:FILE   what fakeroot -s FILE saved
   FILE            a manifest, mtree(5), with uid, gid, uname, gname and mode;
                   others as by default";
+
+const XATTR_FILTER: &str =
+    "Keep or drop extended attributes of the SOURCEs by name; of several that match a name, the last one decides
+
+  drop=GLOB,…     leaves them out, as drop=com.apple.* those of an archive from
+                  macOS, which no Linux filesystem takes
+  keep=GLOB,…     keeps them, also those that a directory of this host loses
+                  otherwise: security.selinux, security.evm, system.nfs4_acl
+                  and btrfs.*
+
+A GLOB is of the whole name with its namespace; * matches any bytes, and \\, is a
+comma. --xattr, --setcap and --file-contexts set xattrs whatever is dropped.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Unreadable {
@@ -200,6 +222,14 @@ impl TreeArguments {
             Some(seconds) => Some(seconds),
             None => epoch_of_environment()?,
         };
+        if let (Some(earliest), Some(epoch)) = (self.clamp_mtime_min, epoch)
+            && earliest > epoch
+        {
+            let message = format!(
+                "--clamp-mtime-min {earliest} is after --source-date-epoch (or the variable), {epoch}\n"
+            );
+            return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
+        }
         if self.sources.iter().filter(|source| *source == "-").count() > 1 {
             let message = "standard input (-) can be one SOURCE only\n";
             return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
@@ -223,6 +253,8 @@ impl TreeArguments {
                 decoder_memory: self.decoder_memory,
             },
             file_contexts: self.file_contexts.map(file_contexts),
+            xattr_filter: Filter::new(self.xattr_filter),
+            clamp_mtime_min: self.clamp_mtime_min.map(Timestamp::from_seconds),
             source_date_epoch: epoch.map(Timestamp::from_seconds),
             threads: general.threads(),
             verbose: general.verbose,

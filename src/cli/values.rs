@@ -90,6 +90,18 @@ pub(super) fn epoch(text: &str) -> Result<i64, String> {
     seconds.ok_or_else(|| format!("\"{text}\" is not a number of seconds since 1970 from 0 to {EPOCH_MAX}"))
 }
 
+/// Seconds since 1970 to which earlier times are raised.
+pub(super) fn earliest(text: &str) -> Result<i64, String> {
+    let in_range = |seconds: &i64| (EPOCH_MIN..=EPOCH_MAX).contains(seconds);
+    let seconds = text.parse().ok().filter(in_range);
+    seconds.ok_or_else(|| {
+        format!("\"{text}\" is not a number of seconds since 1970 from {EPOCH_MIN} to {EPOCH_MAX}")
+    })
+}
+
+/// The first second that ext4 can hold: 1901-12-13 20:45:52 UTC.
+const EPOCH_MIN: i64 = -(1 << 31);
+
 /// The last second that ext4 can hold.
 const EPOCH_MAX: i64 = (1 << 34) - (1 << 31) - 1;
 
@@ -148,5 +160,8 @@ mod tests {
         assert!(epoch("15032385536").is_err());
         assert!(epoch("-1").is_err());
         assert!(epoch("").is_err());
+        assert_eq!(earliest("-2147483648"), Ok(EPOCH_MIN));
+        assert!(earliest("-2147483649").is_err());
+        assert!(earliest("15032385536").is_err());
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::clock::Clock;
 use super::put::{self, Done, put};
 use super::read::Reader;
+use super::way_out;
 use crate::architecture;
 use crate::blob::Blob;
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
@@ -26,6 +27,7 @@ use crate::report::{Counts, Filesystem, ImageReport, Log, Making, Partition, Tim
 use crate::resolve::resolve;
 use crate::seed::{Seed, label};
 use crate::transform::hardlinks::Linked;
+use crate::transform::xattrs::unusable;
 use crate::transform::{identical, sparse};
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification leaves free.
@@ -54,6 +56,12 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     }
     find_holes(&mut tree, recipe, interrupt)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
+    for found in unusable::settle(&mut tree) {
+        if found.dropped() > 0 {
+            log.exclude("malformed ACLs", found.dropped());
+        }
+        log.warn(found);
+    }
     let duplicates = if recipe.filesystem.dedupe {
         identical::duplicates(&tree, recipe.tree.threads, interrupt)?
     } else {
@@ -184,7 +192,7 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
             Error::new(ErrorKind::DoesNotFit, error)
         }
         (E::Content { source, .. }, _) => output::classify_read_error(source),
-        (error @ E::Inexpressible { .. }, _) => Error::new(ErrorKind::BadInput, error),
+        (error @ E::Inexpressible { .. }, _) => way_out::ext4(error),
         (error @ (E::TooManyInodes { .. } | E::TooLarge { .. } | E::TooLargeFor32Bits { .. }), _) => {
             Error::new(ErrorKind::DoesNotFit, error)
         }

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::clock::Clock;
 use super::put::{self, Done, put};
 use super::read::Reader;
+use super::way_out;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
@@ -101,13 +102,11 @@ fn plan<'t>(
         Some(len) => Options { checksums, ..Options::segmented(len) },
         None => Options { checksums, align: recipe.align, ..Options::plain() },
     };
-    initramfs::plan(tree, early, &options).map_err(|error| {
-        let kind = match error {
-            initramfs::Error::Inexpressible { .. } | initramfs::Error::TooLong => ErrorKind::BadInput,
-            initramfs::Error::Alignment(_) => ErrorKind::Usage,
-            _ => ErrorKind::Verification,
-        };
-        Error::new(kind, error)
+    initramfs::plan(tree, early, &options).map_err(|error| match error {
+        initramfs::Error::Inexpressible { .. } => way_out::initramfs(error),
+        initramfs::Error::TooLong => Error::new(ErrorKind::BadInput, error),
+        initramfs::Error::Alignment(_) => Error::new(ErrorKind::Usage, error),
+        _ => Error::new(ErrorKind::Verification, error),
     })
 }
 

@@ -74,8 +74,13 @@ impl<'r> Reader<'r> {
         if let Some(ownership) = &recipe.ownership {
             ownership::apply_manifest(&mut tree, ownership)?;
         }
-        let (time, threads) = (recipe.time_of_changes(), recipe.threads.get());
-        let options = edit::Options { time, threads, interrupt: self.interrupt, own: self.own };
+        let options = edit::Options {
+            time: recipe.time_of_changes(),
+            threads: recipe.threads.get(),
+            filter: &recipe.xattr_filter,
+            interrupt: self.interrupt,
+            own: self.own,
+        };
         let (mut tree, report) = edit::apply(tree, &recipe.edits, options)?;
         report.warnings.into_iter().for_each(|warning| log.warn(warning));
         closed.extend(report.unreadable);
@@ -92,11 +97,15 @@ impl<'r> Reader<'r> {
         for mut given in given {
             given.retain_given(&tree);
             if !given.paths.is_empty() {
+                given.paths.iter().for_each(|path| {
+                    log.detail(format_args!("{}: set-id file of another owner", path.escape_ascii()));
+                });
                 log.warn(given);
             }
         }
-        // What edits brought is to be no younger either.
-        normalize::clamp_times(&mut tree, recipe.source_date_epoch);
+        // What edits brought is within the limits as well.
+        normalize::clamp_times(&mut tree, recipe.times());
+        ownership::undefined::refuse(&tree)?;
         Ok((if closed.is_empty() { tree } else { tree.compact().0 }, part))
     }
 
@@ -104,7 +113,7 @@ impl<'r> Reader<'r> {
     fn options(&self) -> ReadOptions<'r> {
         let Self { recipe, found, interrupt, .. } = *self;
         let TreeRecipe { threads, limits, one_file_system, .. } = *recipe;
-        ReadOptions { threads, limits, interrupt, one_file_system, found }
+        ReadOptions { threads, limits, interrupt, one_file_system, filter: &recipe.xattr_filter, found }
     }
 
     /// Does with what may not be read as the recipe says. What was taken away need not be readable.
@@ -211,17 +220,19 @@ impl<'r> Reader<'r> {
 
     /// What of a source's metadata is left out. Labels in a dump or an archive were written there for the guest. What the
     /// host left goes before edits can set any.
-    fn normal(&self, is_directory: bool) -> normalize::Options {
-        normalize::Options { source_date_epoch: self.recipe.source_date_epoch, keep_selinux: !is_directory }
+    fn normal(&self, is_directory: bool) -> normalize::Options<'r> {
+        let Self { recipe, .. } = *self;
+        let (times, filter) = (recipe.times(), &recipe.xattr_filter);
+        normalize::Options { times, keep_selinux: !is_directory, filter }
     }
 
     fn tell_normal(&self, report: normalize::Report) {
         let Self { log, .. } = *self;
-        for (name, count) in &report.dropped {
+        for (name, count) in report.dropped.iter().chain(&report.filtered) {
             log.exclude(format_args!("xattr {name}"), *count);
         }
         if report.clamped > 0 {
-            log.detail(format_args!("{} times were set back", report.clamped));
+            log.detail(format_args!("{} times were clamped", report.clamped));
         }
         if !report.dropped.is_empty() {
             log.warn(report);

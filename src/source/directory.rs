@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::report::progress::Silent;
 use crate::source::ReadOptions;
+use crate::transform::xattrs::filter::Filter;
 
 use scan::{Manner, Wanted};
 
@@ -122,7 +123,8 @@ impl Unreadable {
 /// [`BadInput`](crate::error::ErrorKind::BadInput) with the path of what changed during the scan or has metadata no tree can hold.
 /// [`Interrupted`](crate::error::ErrorKind::Interrupted) when a signal came.
 pub fn read(path: &Path, threads: usize, interrupt: &Interrupt) -> Result<Scanned> {
-    scan(path, &Manner { threads, wanted: None, found: &Silent, one_file_system: false, interrupt })
+    let filter = Filter::NONE;
+    scan(path, &Manner { threads, wanted: None, found: &Silent, one_file_system: false, filter, interrupt })
 }
 
 /// As [`read`], as the options say. They are told of the bytes of the files with one name, as these are found: of bytes
@@ -149,8 +151,8 @@ pub fn read_where(
 }
 
 fn manner<'m>(options: &ReadOptions<'m>, wanted: Option<Wanted<'m>>) -> Manner<'m> {
-    let ReadOptions { threads, found, one_file_system, interrupt, .. } = *options;
-    Manner { threads: threads.get(), wanted, found, one_file_system, interrupt }
+    let ReadOptions { threads, found, one_file_system, filter, interrupt, .. } = *options;
+    Manner { threads: threads.get(), wanted, found, one_file_system, filter, interrupt }
 }
 
 fn scan(path: &Path, manner: &Manner<'_>) -> Result<Scanned> {

@@ -33,6 +33,7 @@ use image_tree::{Device, LinkTarget, Timestamp, Tree, XattrName};
 
 use super::mode::Mode;
 use super::own_files::OwnFiles;
+use super::xattrs::filter::Filter;
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -155,6 +156,8 @@ pub struct Options<'a> {
     pub time: Timestamp,
     /// How many threads read directories.
     pub threads: usize,
+    /// The xattrs that stay of what is added.
+    pub filter: &'a Filter,
     /// Asked now and then whether to go on.
     pub interrupt: &'a Interrupt,
     /// What is left out of directories.

@@ -5,27 +5,42 @@ use std::fmt;
 
 use image_tree::{Metadata, Timestamp, Tree, XattrName, Xattrs};
 
+use super::xattrs::filter::{Fate, Filter};
+
+/// The times that files may have; none is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Earlier times become this one, `--clamp-mtime-min`.
+    pub earliest: Option<Timestamp>,
+    /// Later times become this one, `SOURCE_DATE_EPOCH`.
+    pub latest: Option<Timestamp>,
+}
+
 /// What to take away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// `SOURCE_DATE_EPOCH`: no file is to be younger. Without it every time stays.
-    pub source_date_epoch: Option<Timestamp>,
+pub struct Options<'f> {
+    /// The times that files may have.
+    pub times: Times,
     /// Whether `security.selinux` stays. Labels of a host follow its own policy; those of an image's packages may be
     /// meant.
     pub keep_selinux: bool,
+    /// The xattrs that stay or go, whatever the host has to do with them.
+    pub filter: &'f Filter,
 }
 
 /// What was taken away, so that it can be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many inodes were younger than `SOURCE_DATE_EPOCH`.
+    /// The number of inodes whose time was clamped.
     pub clamped: u64,
-    /// From how many inodes each xattr was dropped.
+    /// From how many inodes each xattr of the host was dropped.
     pub dropped: BTreeMap<XattrName, u64>,
+    /// From how many inodes each xattr was dropped as the filter says.
+    pub filtered: BTreeMap<XattrName, u64>,
 }
 
 impl fmt::Display for Report {
-    /// Says what was dropped. Clamped times are what was asked for, and are not told.
+    /// Says what of the host was dropped. Clamped times and filtered xattrs are what was asked for, and are not told.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, count)) in self.dropped.iter().enumerate() {
             let separator = if index > 0 { ", " } else { "" };
@@ -35,24 +50,13 @@ impl fmt::Display for Report {
     }
 }
 
-const SELINUX: &[u8] = b"security.selinux";
-
-/// Xattrs that say nothing outside the filesystem and the host they were read from:
+/// Clamps times and drops xattrs.
 ///
-/// * `security.evm` signs the inode's number and the host's other labels, with a key of the host or for its policy.
-/// * `system.nfs4_acl` is how an NFS mount shows the server's access rules; no disk filesystem stores that name.
-const OF_THE_HOST: [&[u8]; 2] = [b"security.evm", b"system.nfs4_acl"];
-
-/// Properties of btrfs inodes, such as `btrfs.compression`, which no other filesystem takes.
-const BTRFS: &[u8] = b"btrfs.";
-
-/// Clamps times and drops the host's xattrs.
-///
-/// A time later than `SOURCE_DATE_EPOCH` becomes that second, without nanoseconds; earlier ones keep theirs. Of the
-/// xattrs `security.selinux`, `security.evm`, `system.nfs4_acl` and `btrfs.*` are dropped and counted; everything
-/// else stays, and is an error of the format that cannot hold it.
+/// A clamped time is a whole second; others keep their nanoseconds. Of the xattrs that no rule of the filter names,
+/// `security.selinux`, `security.evm`, `system.nfs4_acl` and `btrfs.*` are dropped and counted; everything else stays,
+/// and is an error of the format that cannot hold it.
 #[must_use = "what was dropped is never to be silent"]
-pub fn apply<C>(tree: &mut Tree<C>, options: Options) -> Report {
+pub fn apply<C>(tree: &mut Tree<C>, options: Options<'_>) -> Report {
     let mut report = Report::default();
     for metadata in tree.all_metadata_mut() {
         apply_to(metadata, options, &mut report);
@@ -61,41 +65,35 @@ pub fn apply<C>(tree: &mut Tree<C>, options: Options) -> Report {
 }
 
 /// The same for one file, counted in a report.
-pub fn apply_to(metadata: &mut Metadata, options: Options, report: &mut Report) {
-    if let Some(epoch) = options.source_date_epoch {
-        clamp(metadata, epoch, report);
-    }
+pub fn apply_to(metadata: &mut Metadata, options: Options<'_>, report: &mut Report) {
+    report.clamped += u64::from(clamp(metadata, options.times));
     drop_xattrs(&mut metadata.xattrs, options, report);
 }
 
-/// Makes no file younger than a time, and says how many were.
-pub fn clamp_times<C>(tree: &mut Tree<C>, source_date_epoch: Option<Timestamp>) -> u64 {
-    let mut report = Report::default();
-    for metadata in tree.all_metadata_mut() {
-        if let Some(epoch) = source_date_epoch {
-            clamp(metadata, epoch, &mut report);
-        }
-    }
-    report.clamped
+/// Clamps times, and says how many.
+pub fn clamp_times<C>(tree: &mut Tree<C>, times: Times) -> u64 {
+    tree.all_metadata_mut().map(|metadata| u64::from(clamp(metadata, times))).sum()
 }
 
-fn clamp(metadata: &mut Metadata, epoch: Timestamp, report: &mut Report) {
-    if metadata.mtime > epoch {
-        metadata.mtime = epoch;
-        report.clamped += 1;
-    }
+fn clamp(metadata: &mut Metadata, times: Times) -> bool {
+    let clamped = match times {
+        Times { earliest: Some(earliest), .. } if metadata.mtime < earliest => earliest,
+        Times { latest: Some(latest), .. } if metadata.mtime > latest => latest,
+        _ => return false,
+    };
+    metadata.mtime = clamped;
+    true
 }
 
-fn drop_xattrs(xattrs: &mut Xattrs, options: Options, report: &mut Report) {
+fn drop_xattrs(xattrs: &mut Xattrs, options: Options<'_>, report: &mut Report) {
     xattrs.retain(|name, _| {
-        let keep = match name.as_bytes() {
-            SELINUX => options.keep_selinux,
-            bytes => !OF_THE_HOST.contains(&bytes) && !bytes.starts_with(BTRFS),
+        let dropped = match options.filter.fate(name.as_bytes(), options.keep_selinux) {
+            Fate::Kept => return true,
+            Fate::Dropped => &mut report.filtered,
+            Fate::OfTheHost => &mut report.dropped,
         };
-        if !keep {
-            *report.dropped.entry(name.clone()).or_default() += 1;
-        }
-        keep
+        *dropped.entry(name.clone()).or_default() += 1;
+        false
     });
 }
 
@@ -113,7 +111,7 @@ mod tests {
 /negative 0 100644 1 0 0 0 -5.7 - - -
 ";
 
-    fn normalized(options: Options) -> (Vec<(i64, u32, Vec<String>)>, Report) {
+    fn normalized(options: Options<'_>) -> (Vec<(i64, u32, Vec<String>)>, Report) {
         let mut tree: Tree<Vec<u8>> =
             dump::parse(TREE.as_bytes(), |_| Ok::<_, std::io::Error>(Vec::new())).expect("a dump");
         let report = apply(&mut tree, options);
@@ -125,25 +123,31 @@ mod tests {
     }
 
     #[test]
-    fn only_later_times_are_clamped() {
-        let times = |epoch: Option<i64>| {
-            let (files, report) = normalized(Options {
-                source_date_epoch: epoch.map(Timestamp::from_seconds),
-                keep_selinux: true,
-            });
+    fn only_times_outside_the_limits_are_clamped() {
+        let times = |latest: Option<i64>, earliest: Option<i64>| {
+            let [latest, earliest] = [latest, earliest].map(|time| time.map(Timestamp::from_seconds));
+            let times = Times { earliest, latest };
+            let (files, report) = normalized(Options { times, keep_selinux: true, filter: Filter::NONE });
             let times: Vec<_> =
                 files.into_iter().map(|(seconds, nanoseconds, _)| (seconds, nanoseconds)).collect();
             (times, report.clamped)
         };
         let as_it_was = vec![(100, 0), (99, 999_999_999), (100, 1), (1_700_000_000, 5), (-5, 7)];
-        assert_eq!(times(None), (as_it_was, 0));
-        assert_eq!(times(Some(100)), (vec![(100, 0), (99, 999_999_999), (100, 0), (100, 0), (-5, 7)], 2));
-        assert_eq!(times(Some(0)), (vec![(0, 0), (0, 0), (0, 0), (0, 0), (-5, 7)], 4));
+        assert_eq!(times(None, None), (as_it_was, 0));
+        assert_eq!(
+            times(Some(100), None),
+            (vec![(100, 0), (99, 999_999_999), (100, 0), (100, 0), (-5, 7)], 2)
+        );
+        assert_eq!(times(Some(0), None), (vec![(0, 0), (0, 0), (0, 0), (0, 0), (-5, 7)], 4));
+        let raised = vec![(100, 0), (100, 0), (100, 1), (1_700_000_000, 5), (100, 0)];
+        assert_eq!(times(None, Some(100)), (raised, 2));
+        assert_eq!(times(Some(100), Some(100)), (vec![(100, 0); 5], 4));
     }
 
     #[test]
     fn the_hosts_xattrs_are_dropped_and_counted() {
-        let (files, report) = normalized(Options { source_date_epoch: None, keep_selinux: false });
+        let (files, report) =
+            normalized(Options { times: Times::default(), keep_selinux: false, filter: Filter::NONE });
         let names: Vec<_> = files.iter().map(|(_, _, names)| names.join(" ")).collect();
         let expected =
             ["", "security.capability", "security.ima", "system.posix_acl_access user.btrfs.compression", ""];
@@ -153,8 +157,25 @@ mod tests {
             [("btrfs.compression", 1), ("security.evm", 1), ("security.selinux", 2), ("system.nfs4_acl", 1)];
         assert_eq!(dropped, expected.map(|(name, count)| (name.to_owned(), count)));
 
-        let (files, report) = normalized(Options { source_date_epoch: None, keep_selinux: true });
+        let (files, report) =
+            normalized(Options { times: Times::default(), keep_selinux: true, filter: Filter::NONE });
         assert_eq!(files[0].2, ["security.selinux"]);
-        assert_eq!(report.dropped.get(SELINUX), None);
+        assert_eq!(report.dropped.get(&b"security.selinux"[..]), None);
+    }
+
+    #[test]
+    fn filtered_xattrs_are_counted_apart() {
+        let rules =
+            ["keep=security.selinux", "drop=user.*,btrfs.*"].map(|rule| rule.parse().expect("a rule"));
+        let filter = Filter::new(rules.to_vec());
+        let (files, report) =
+            normalized(Options { times: Times::default(), keep_selinux: false, filter: &filter });
+        assert_eq!(files[0].2, ["security.selinux"]);
+        assert_eq!(files[3].2, ["system.posix_acl_access"]);
+        let filtered: Vec<_> =
+            report.filtered.iter().map(|(name, count)| (name.to_string(), *count)).collect();
+        let expected = [("btrfs.compression", 1), ("user.btrfs.compression", 1)];
+        assert_eq!(filtered, expected.map(|(name, count)| (name.to_owned(), count)));
+        assert_eq!(report.dropped.len(), 2);
     }
 }

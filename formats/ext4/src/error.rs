@@ -226,7 +226,7 @@ pub enum Inexpressible {
     },
     /// The time does not fit in the 34 bits for seconds.
     #[error(
-        "its mtime, {} s since 1970, is not within {} to {} s; clamp times to fit", .time.seconds(), .limits.0, .limits.1
+        "its mtime, {} s since 1970, is not within {} to {} s", .time.seconds(), .limits.0, .limits.1
     )]
     Time {
         /// The time.

@@ -60,7 +60,7 @@ pub enum Inexpressible {
     Trailer,
     /// `c_mtime` cannot represent the time.
     #[error(
-        "its mtime, {} s since 1970, is not within 0 to {} s; clamp times to fit", .time.seconds(), u32::MAX
+        "its mtime, {} s since 1970, is not within 0 to {} s", .time.seconds(), u32::MAX
     )]
     Time {
         /// The time.

@@ -72,7 +72,7 @@ fn paths_of(tree: &Tree<Blob>, wanted: &BTreeSet<InodeId>) -> BTreeMap<InodeId, 
 /// Gives members their owners and takes away what means nothing outside of the host they came from.
 pub(super) struct Giver<'a> {
     owners: Owners<'a>,
-    normal: normalize::Options,
+    normal: normalize::Options<'a>,
     report: normalize::Report,
     /// The owner of the root directory: whoever built the tree.
     builder: (u32, u32),
@@ -91,7 +91,7 @@ pub(super) enum Mark {
 }
 
 impl<'a> Giver<'a> {
-    pub(super) fn new(owners: Owners<'a>, normal: normalize::Options) -> Self {
+    pub(super) fn new(owners: Owners<'a>, normal: normalize::Options<'a>) -> Self {
         Self {
             owners,
             normal,

@@ -16,6 +16,7 @@ use crate::blob::{Blob, HostDirectory, Identity, Root};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
+use crate::transform::xattrs::filter::Filter;
 
 /// How much of a directory one system call gives.
 const BUFFER: usize = 64 * 1024;
@@ -149,7 +150,7 @@ pub(super) fn changed(at: At<'_>, how: &str) -> Error {
 /// Lists directories, one after the other, with the same buffers.
 pub(super) struct Lister<'r> {
     root: &'r Arc<Root>,
-    xattrs: XattrReader,
+    xattrs: XattrReader<'r>,
     buffer: Vec<MaybeUninit<u8>>,
     found: &'r dyn Progress,
     /// How many bytes of files `found` has not heard of yet.
@@ -170,7 +171,7 @@ impl<'r> Lister<'r> {
         Ok(Self::with(root, XattrReader::of_own_thread(root)?))
     }
 
-    fn with(root: &'r Arc<Root>, xattrs: XattrReader) -> Self {
+    fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>) -> Self {
         let buffer = vec![MaybeUninit::uninit(); BUFFER];
         Self { root, xattrs, buffer, found: &Silent, untold: 0, home: None, interrupt: None }
     }
@@ -183,6 +184,11 @@ impl<'r> Lister<'r> {
     /// The same, stopping when a signal came.
     pub(super) fn stopping(self, interrupt: &'r Interrupt) -> Self {
         Self { interrupt: Some(interrupt), ..self }
+    }
+
+    /// The same, for a caller that drops xattrs later, which need not be readable then.
+    pub(super) fn dropping(self, filter: &'r Filter) -> Self {
+        Self { xattrs: self.xattrs.dropping(filter), ..self }
     }
 
     /// The same, leaving out what is mounted beneath the root.

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::cannot_start_thread;
 use crate::report::progress::Progress;
+use crate::transform::xattrs::filter::Filter;
 
 /// More threads than this wait for the host's filesystem, and each needs up to four descriptors.
 const MAX_THREADS: usize = 32;
@@ -33,6 +34,8 @@ pub(super) struct Manner<'m> {
     pub(super) found: &'m dyn Progress,
     /// Whether the entries of directories that are mounted beneath the root are left out.
     pub(super) one_file_system: bool,
+    /// The xattrs that are dropped later.
+    pub(super) filter: &'m Filter,
     /// Asked at each entry whether to go on.
     pub(super) interrupt: &'m Interrupt,
 }
@@ -97,6 +100,7 @@ impl Part {
 
 fn work(root: &Arc<Root>, queue: &Queue, manner: &Manner<'_>) -> Result<Part> {
     let mut lister = Lister::of_own_thread(root)?.telling(manner.found).stopping(manner.interrupt);
+    lister = lister.dropping(manner.filter);
     if manner.one_file_system {
         lister = lister.staying()?;
     }

@@ -23,7 +23,8 @@ use crate::report::progress::Progress;
 
 fn manner(threads: usize) -> Manner<'static> {
     static NEVER: LazyLock<Interrupt> = LazyLock::new(Interrupt::never);
-    Manner { threads, wanted: None, found: &Silent, one_file_system: false, interrupt: &NEVER }
+    let filter = Filter::NONE;
+    Manner { threads, wanted: None, found: &Silent, one_file_system: false, filter, interrupt: &NEVER }
 }
 
 fn read(path: &Path, threads: usize) -> Result<Tree<Blob>> {

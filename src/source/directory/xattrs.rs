@@ -12,6 +12,7 @@ use rustix::thread::UnshareFlags;
 use super::list::{At, cannot_examine};
 use crate::blob::Root;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transform::xattrs::filter::{Fate, Filter, pattern_of};
 
 /// `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`: nothing the kernel gives is longer.
 const MAX_LEN: usize = 65_536;
@@ -20,8 +21,10 @@ const MAX_LEN: usize = 65_536;
 const USUAL_LEN: usize = 1024;
 
 /// Reads the xattrs of one file after the other with the same buffers.
-pub(super) struct XattrReader {
+pub(super) struct XattrReader<'r> {
     way: Way,
+    /// The xattrs that are dropped later.
+    filter: &'r Filter,
     path: Vec<u8>,
     names: Vec<u8>,
     value: Vec<u8>,
@@ -47,7 +50,7 @@ enum Target<'a> {
     Path(&'a [u8]),
 }
 
-impl XattrReader {
+impl<'r> XattrReader<'r> {
     /// A reader for any thread.
     pub(super) fn new(root: &Root) -> Result<Self> {
         let examine = |errno| Error::io(root.join(b""), errno);
@@ -55,7 +58,13 @@ impl XattrReader {
         let through_proc = rustix::fs::stat(format!("/proc/self/fd/{}", root.fd().as_raw_fd()));
         let proc = through_proc.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (held.st_dev, held.st_ino));
         let way = if proc { Way::Proc } else { Way::Path };
-        Ok(Self { way, path: Vec::new(), names: vec![0; USUAL_LEN], value: vec![0; USUAL_LEN] })
+        let (names, value) = (vec![0; USUAL_LEN], vec![0; USUAL_LEN]);
+        Ok(Self { way, filter: Filter::NONE, path: Vec::new(), names, value })
+    }
+
+    /// The same, for a caller that drops xattrs later, which need not be readable then.
+    pub(super) fn dropping(self, filter: &'r Filter) -> Self {
+        Self { filter, ..self }
     }
 
     /// A reader for a thread that does nothing else with relative paths: it gets a working directory of its own, which
@@ -126,10 +135,21 @@ impl XattrReader {
                 // more than it has.
                 Err(Errno::NODATA) => {}
                 Err(Errno::NOENT) => return Err(cannot_examine(at, Errno::NOENT)),
+                // As a security module that is off does with its labels. It is counted with those that are dropped.
+                Err(_) if self.filter.fate(name, false) != Fate::Kept => {
+                    let name = XattrName::new(name)
+                        .map_err(|error| Error::at(ErrorKind::BadInput, at.host_path(), error))?;
+                    xattrs.insert(name, Box::default());
+                }
                 Err(errno) => {
                     let what = format!("xattr {} cannot be read", name.escape_ascii());
                     let error = std::io::Error::from(errno);
-                    return Err(Error::at(ErrorKind::Io, at.host_path(), format!("{what}: {error}")));
+                    let way_out = format!("--xattr-filter 'drop={}' leaves it out", pattern_of(name));
+                    return Err(Error::at(
+                        ErrorKind::Io,
+                        at.host_path(),
+                        format!("{what}: {error}; {way_out}"),
+                    ));
                 }
             }
         }

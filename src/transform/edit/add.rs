@@ -32,7 +32,9 @@ pub(super) fn add(
     report.warnings.extend(left_out.iter().map(ToString::to_string));
     let given = ownership::apply(&mut added, &Ownership::Root, &Ownership::Root)?;
     report.warnings.extend(given.map(|given| given.to_string()));
-    let normal = normalize::Options { source_date_epoch: None, keep_selinux: false };
+    // Times are clamped with all others, at the end.
+    let times = normalize::Times::default();
+    let normal = normalize::Options { times, keep_selinux: false, filter: options.filter };
     let dropped = normalize::apply(&mut added.tree, normal);
     if !dropped.dropped.is_empty() {
         report.warnings.push(dropped.to_string());

@@ -103,6 +103,32 @@ impl Glob {
     }
 }
 
+/// A pattern for a whole text in which `/` is a byte like any other: `*`, `?` and `[…]` as above.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlatGlob {
+    tokens: Vec<Token>,
+}
+
+impl FlatGlob {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// When it is empty, a `[` has no end, a range is backwards, or a backslash is last.
+    pub fn parse(pattern: &[u8]) -> Result<Self, String> {
+        if pattern.is_empty() {
+            return Err("a glob is empty".to_owned());
+        }
+        let refuse = |why: &str| format!("glob \"{}\" {why}", pattern.escape_ascii());
+        Ok(Self { tokens: tokens(pattern).map_err(refuse)? })
+    }
+
+    /// Returns `true` if all of the text matches.
+    #[must_use]
+    pub fn matches(&self, text: &[u8]) -> bool {
+        matches_name(&self.tokens, text)
+    }
+}
+
 fn matches_name(tokens: &[Token], name: &[u8]) -> bool {
     wildcard(tokens, name, |token| matches!(token, Token::Many), matches_byte)
 }

@@ -1,0 +1,99 @@
+//! What can be done about a file that a format cannot hold: the flags, of which formats know nothing.
+
+use image_tree::Timestamp;
+use mkfs_ext4::{Inexpressible, XattrError};
+
+use crate::error::{Error, ErrorKind};
+use crate::transform::xattrs::filter::pattern_of;
+
+/// An error of an ext4 filesystem about the tree, with the flags that help.
+pub(super) fn ext4(error: mkfs_ext4::Error) -> Error {
+    let way_out = match &error {
+        mkfs_ext4::Error::Inexpressible { reason, .. } => of_ext4(reason),
+        _ => None,
+    };
+    with(Error::new(ErrorKind::BadInput, error), way_out)
+}
+
+/// An error of an initramfs about the tree, with the flags that help.
+pub(super) fn initramfs(error: initramfs::Error) -> Error {
+    /// `c_mtime` has 32 bits without a sign.
+    const LIMITS: (i64, i64) = (0, u32::MAX as i64);
+    let way_out = match &error {
+        initramfs::Error::Inexpressible { reason: initramfs::Inexpressible::Time { time }, .. } => {
+            Some(of_time(*time, LIMITS))
+        }
+        _ => None,
+    };
+    with(Error::new(ErrorKind::BadInput, error), way_out)
+}
+
+fn with(error: Error, way_out: Option<String>) -> Error {
+    match way_out {
+        Some(way_out) => Error::new(error.kind(), format!("{error}; {way_out}")),
+        None => error,
+    }
+}
+
+fn of_ext4(reason: &Inexpressible) -> Option<String> {
+    match reason {
+        Inexpressible::Time { time, limits } => Some(of_time(*time, *limits)),
+        Inexpressible::TooManyLinks { .. } => {
+            Some("--hardlinks break makes each name a file of its own".to_owned())
+        }
+        Inexpressible::LostAndFound => Some("--remove /lost+found takes it away".to_owned()),
+        Inexpressible::Xattr(error) => Some(of_xattr(error)),
+        _ => None,
+    }
+}
+
+fn of_time(time: Timestamp, (first, last): (i64, i64)) -> String {
+    if time.seconds() < first {
+        format!("--clamp-mtime-min {first} raises all earlier times to {first}")
+    } else {
+        format!("--source-date-epoch {last} sets all later times back to {last}")
+    }
+}
+
+fn of_xattr(error: &XattrError) -> String {
+    let (name, whole_vendor) = match error {
+        XattrError::Namespace(name) => (name.as_bytes(), true),
+        XattrError::Reserved(name)
+        | XattrError::Acl { name, .. }
+        | XattrError::ValueTooLong { name, .. }
+        | XattrError::TooMany { name, .. }
+        | XattrError::TooLarge { name, .. } => (name.as_bytes(), false),
+    };
+    let pattern = match vendor(name).filter(|_| whole_vendor) {
+        Some(vendor) => pattern_of(vendor) + ".*",
+        None => pattern_of(name),
+    };
+    format!("--xattr-filter 'drop={pattern}' leaves such xattrs out")
+}
+
+/// The start of a name that is made as a host's is, from the back: `com.apple` of `com.apple.quarantine`. A file with one
+/// xattr of a vendor has others.
+fn vendor(name: &[u8]) -> Option<&[u8]> {
+    let mut parts = name.splitn(3, |byte| *byte == b'.');
+    let (top, second, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    name.get(..top.len() + 1 + second.len()).filter(|_| !second.is_empty() && !rest.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vendors_of_names() {
+        for (name, expected) in [
+            ("com.apple.quarantine", Some("com.apple")),
+            ("com.apple.metadata:com.apple.x", Some("com.apple")),
+            ("com.apple.", None),
+            ("com..x", None),
+            ("user.", None),
+            ("plain", None),
+        ] {
+            assert_eq!(vendor(name.as_bytes()), expected.map(str::as_bytes), "{name}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The xattrs that a source keeps, by name.
+//!
+//! | rule | effect |
+//! | --- | --- |
+//! | `drop=GLOB,…` | xattrs with a matching name are left out |
+//! | `keep=GLOB,…` | they stay, even those that a host's directory loses otherwise |
+//!
+//! The last rule that matches a name decides, so that what is typed counts more than what a recipe says. A name that
+//! none matches is treated as without rules. A GLOB is compared with the whole name, its namespace included; `*` matches
+//! any bytes, dots and slashes too. `\,` is a comma within a GLOB.
+
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::transform::edit::glob::FlatGlob;
+
+/// Names to keep or to drop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    keep: bool,
+    globs: Vec<FlatGlob>,
+}
+
+/// Why a text is not a rule.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct RuleError(String);
+
+impl FromStr for Rule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let (keep, globs) = match text.split_once('=') {
+            Some(("keep", globs)) => (true, globs),
+            Some(("drop", globs)) => (false, globs),
+            _ => {
+                let message =
+                    format!("\"{text}\" is not keep=GLOB,… or drop=GLOB,…, such as drop=com.apple.*");
+                return Err(RuleError(message));
+            }
+        };
+        let globs: Result<Vec<_>, _> = split(globs.as_bytes()).into_iter().map(FlatGlob::parse).collect();
+        Ok(Self { keep, globs: globs.map_err(RuleError)? })
+    }
+}
+
+/// Splits at every comma that no backslash escapes, and leaves the backslashes.
+fn split(globs: &[u8]) -> Vec<&[u8]> {
+    let mut escaped = false;
+    let is_end = |byte: &u8| {
+        let found = *byte == b',' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        found
+    };
+    globs.split(is_end).collect()
+}
+
+/// Rules in the order in which they are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    rules: Vec<Rule>,
+}
+
+const SELINUX: &[u8] = b"security.selinux";
+
+/// Xattrs that say nothing outside the filesystem and the host they were read from:
+///
+/// * `security.evm` signs the inode's number and the host's other labels, with a key of the host or for its policy.
+/// * `system.nfs4_acl` is how an NFS mount shows the server's access rules; no disk filesystem stores that name.
+const OF_THE_HOST: [&[u8]; 2] = [b"security.evm", b"system.nfs4_acl"];
+
+/// Properties of btrfs inodes, such as `btrfs.compression`, which no other filesystem takes.
+const BTRFS: &[u8] = b"btrfs.";
+
+/// What becomes of an xattr of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays.
+    Kept,
+    /// A rule drops it.
+    Dropped,
+    /// It means nothing outside the host.
+    OfTheHost,
+}
+
+impl Filter {
+    /// A filter without rules.
+    pub const NONE: &'static Self = &Self { rules: Vec::new() };
+
+    /// A filter of rules in the order in which they are given.
+    #[must_use]
+    pub fn new(rules: Vec<Rule>) -> Self {
+        Self { rules }
+    }
+
+    /// Decides about an xattr by its full name. SELinux labels that no rule names stay with `keep_selinux` only.
+    #[must_use]
+    pub fn fate(&self, name: &[u8], keep_selinux: bool) -> Fate {
+        let matching = self.rules.iter().rev().find(|rule| rule.globs.iter().any(|glob| glob.matches(name)));
+        match (matching.map(|rule| rule.keep), name) {
+            (Some(true), _) => Fate::Kept,
+            (Some(false), _) => Fate::Dropped,
+            (None, SELINUX) if keep_selinux => Fate::Kept,
+            (None, SELINUX) => Fate::OfTheHost,
+            (None, name) if OF_THE_HOST.contains(&name) || name.starts_with(BTRFS) => Fate::OfTheHost,
+            (None, _) => Fate::Kept,
+        }
+    }
+}
+
+/// A GLOB for messages that matches a name: bytes that a shell or a GLOB takes for something else become `?`.
+#[must_use]
+pub fn pattern_of(name: &[u8]) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:@+/".contains(&byte);
+    name.iter().map(|byte| if plain(*byte) { char::from(*byte) } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fates(rules: &[&str], names: &[&str]) -> Vec<Fate> {
+        let rules = rules.iter().map(|rule| rule.parse().unwrap_or_else(|error| panic!("{error}")));
+        let filter = Filter::new(rules.collect());
+        names.iter().map(|name| filter.fate(name.as_bytes(), false)).collect()
+    }
+
+    #[test]
+    fn the_last_rule_that_matches_decides() {
+        use Fate::{Dropped, Kept, OfTheHost};
+        let names = ["user.a", "user.b", "com.apple.quarantine", "security.selinux", "btrfs.compression"];
+        assert_eq!(fates(&[], &names), [Kept, Kept, Kept, OfTheHost, OfTheHost]);
+        assert_eq!(fates(&["drop=com.apple.*"], &names), [Kept, Kept, Dropped, OfTheHost, OfTheHost]);
+        assert_eq!(fates(&["drop=*", "keep=user.a"], &names), [Kept, Dropped, Dropped, Dropped, Dropped]);
+        assert_eq!(fates(&["keep=user.a", "drop=*"], &names), [Dropped; 5]);
+        assert_eq!(fates(&["keep=security.*,user.b"], &names), [Kept, Kept, Kept, Kept, OfTheHost]);
+    }
+
+    #[test]
+    fn globs_are_of_whole_names_and_their_commas_are_escaped() {
+        use Fate::{Dropped, Kept};
+        let names = ["user.a,b", "user.a", "b", "user.x/y", "xuser.a"];
+        assert_eq!(fates(&[r"drop=user.a\,b"], &names), [Dropped, Kept, Kept, Kept, Kept]);
+        assert_eq!(fates(&["drop=user.a,b"], &names), [Kept, Dropped, Dropped, Kept, Kept]);
+        assert_eq!(fates(&["drop=user.*"], &names), [Dropped, Dropped, Kept, Dropped, Kept]);
+        assert_eq!(fates(&["drop=user.?"], &names), [Kept, Dropped, Kept, Kept, Kept]);
+    }
+
+    #[test]
+    fn patterns_of_names_match_them() {
+        for name in ["com.apple.x", "user.a,b", "user.[x]*", "user.\\", "user.'é"] {
+            let rule = format!("drop={}", pattern_of(name.as_bytes()));
+            assert_eq!(fates(&[&rule], &[name]), [Fate::Dropped], "{rule}");
+        }
+        assert_eq!(pattern_of(b"user.a b"), "user.a?b");
+    }
+
+    #[test]
+    fn what_is_not_a_rule() {
+        for text in ["", "user.*", "+user.*", "keep", "drop=", "drop=a,", "drop=[a", "drop=a\\", "Drop=a"] {
+            assert!(text.parse::<Rule>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Extended attributes that ext4 can hold, or a source can carry, and that Linux never uses.
+//!
+//! | xattr | Linux | here |
+//! | --- | --- | --- |
+//! | `user.*` of symbolic links, devices, FIFOs and sockets | `xattr_permission` hides it | kept |
+//! | `security.capability` of what is not a regular file | `execve(2)` never looks | kept |
+//! | `security.capability` without the form of capabilities | `execve(2)` fails | kept |
+//! | a default ACL of what is not a directory, an ACL of a symbolic link | nobody looks | kept |
+//! | a POSIX ACL without the form of one | cannot be set | dropped: ext4 has no form for it |
+//! | `system.*` that is not a POSIX ACL | ext4 has no handler, nobody sees it | kept |
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use image_tree::acl::{self, Acl};
+use image_tree::{InodeId, Kind, Tree, XattrName};
+
+use super::filter::pattern_of;
+
+const CAPABILITY: &[u8] = b"security.capability";
+
+/// Why Linux has no use for an xattr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fault {
+    UserOfSpecial,
+    CapabilityOfOther,
+    Capability,
+    AclOfLink,
+    DefaultAclOfFile,
+    Acl,
+    System,
+}
+
+/// Xattrs of one kind that Linux has no use for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    fault: Fault,
+    /// How many files have one.
+    count: u64,
+    /// The path of the first of them.
+    path: Vec<u8>,
+    /// Its xattr.
+    name: XattrName,
+}
+
+impl Unusable {
+    /// The number of files whose xattr was dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        if self.fault == Fault::Acl { self.count } else { 0 }
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, count, path, name } = self;
+        let files = if *count == 1 { "file has" } else { "files have" };
+        let (what, fate) = match fault {
+            Fault::UserOfSpecial => (
+                "a user.* xattr, which Linux gives to regular files and directories only",
+                "kept, though nothing in the guest can read it",
+            ),
+            Fault::CapabilityOfOther => {
+                ("capabilities and is not a regular file", "kept, though Linux ignores it")
+            }
+            Fault::Capability => (
+                "a security.capability that is malformed",
+                "kept, though Linux refuses to run such a program",
+            ),
+            Fault::AclOfLink => ("an ACL and is a symbolic link", "kept, though Linux ignores it"),
+            Fault::DefaultAclOfFile => {
+                ("a default ACL and is not a directory", "kept, though Linux ignores it")
+            }
+            Fault::Acl => ("an ACL that is malformed", "dropped, so that the mode alone decides"),
+            Fault::System => {
+                ("a system.* xattr that ext4 does not know", "kept, though Linux does not show it")
+            }
+        };
+        write!(
+            f,
+            "{count} {files} {what}: {fate}; the first is {name} of {}; --xattr-filter 'drop={}' leaves it out",
+            path.escape_ascii(),
+            pattern_of(name.as_bytes())
+        )
+    }
+}
+
+/// Finds what Linux has no use for, and drops what ext4 has no form for.
+pub fn settle<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
+    let mut found: BTreeMap<Fault, Unusable> = BTreeMap::new();
+    let mut dropped: Vec<(InodeId, XattrName)> = Vec::new();
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        let inode = tree.get(step.id);
+        if !step.first || inode.metadata.xattrs.is_empty() {
+            continue;
+        }
+        let mut seen = Vec::new();
+        for (name, value) in &inode.metadata.xattrs {
+            let Some(fault) = fault(&inode.kind, name.as_bytes(), value) else { continue };
+            if fault == Fault::Acl {
+                dropped.push((step.id, name.clone()));
+            }
+            if seen.contains(&fault) {
+                continue;
+            }
+            seen.push(fault);
+            let known = found.entry(fault).or_insert_with(|| {
+                let mut path = Vec::new();
+                walk.write_path(&mut path);
+                Unusable { fault, count: 0, path, name: name.clone() }
+            });
+            known.count += 1;
+        }
+    }
+    for (id, name) in dropped {
+        tree.metadata_mut(id).xattrs.remove(&name);
+    }
+    found.into_values().collect()
+}
+
+fn fault<C>(kind: &Kind<C>, name: &[u8], value: &[u8]) -> Option<Fault> {
+    let is_regular = matches!(kind, Kind::Regular(_));
+    let is_directory = matches!(kind, Kind::Directory(_));
+    match name {
+        acl::ACCESS | acl::DEFAULT => match kind {
+            _ if Acl::from_xattr(value).is_err() => Some(Fault::Acl),
+            Kind::Symlink(_) => Some(Fault::AclOfLink),
+            _ if name == acl::DEFAULT && !is_directory => Some(Fault::DefaultAclOfFile),
+            _ => None,
+        },
+        CAPABILITY if !is_regular => Some(Fault::CapabilityOfOther),
+        CAPABILITY if !is_capability(value) => Some(Fault::Capability),
+        _ if name.starts_with(b"user.") && !is_regular && !is_directory => Some(Fault::UserOfSpecial),
+        _ if name.starts_with(b"system.") => Some(Fault::System),
+        _ => None,
+    }
+}
+
+/// The lengths of `struct vfs_cap_data` by their revision, as `get_vfs_caps_from_disk` of `security/commoncap.c` takes
+/// them.
+fn is_capability(value: &[u8]) -> bool {
+    /// `VFS_CAP_REVISION_1` to `_3` in the highest byte of `magic_etc`, with the length of the whole.
+    const REVISIONS: [(u8, usize); 3] = [(1, 12), (2, 20), (3, 24)];
+    let revision = value.get(3).copied();
+    REVISIONS.iter().any(|(known, len)| revision == Some(*known) && value.len() == *len)
+}
+
+#[cfg(test)]
+mod tests {
+    use image_tree::dump;
+
+    use super::*;
+
+    const CAPABILITY_OF_RAW: &str =
+        r"\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
+    const PLAIN_ACL: &str = r"\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x04\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff";
+
+    fn settled(lines: &str) -> (Vec<String>, String) {
+        let text = format!("/ 0 40755 2 0 0 0 0.0 - - -\n{lines}");
+        let tree = dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Vec::new()));
+        let mut tree: Tree<Vec<u8>> = tree.unwrap_or_else(|error| panic!("{error}"));
+        let found = settle(&mut tree).iter().map(ToString::to_string).collect();
+        let mut after = Vec::new();
+        dump::write(&tree, &mut after, |_, _| Ok(dump::Body::None)).expect("memory");
+        (found, String::from_utf8(after).expect("ASCII"))
+    }
+
+    #[test]
+    fn what_linux_uses_is_not_reported() {
+        let lines = format!(
+            "/d 0 40755 2 0 0 0 0.0 - - - security.selinux=x system.posix_acl_default={PLAIN_ACL} user.a=b\n\
+             /f 0 100755 1 0 0 0 0.0 - - - security.capability={CAPABILITY_OF_RAW} system.posix_acl_access={PLAIN_ACL}\n\
+             /l 1 120777 1 0 0 0 0.0 f - - security.selinux=x trusted.a=b\n"
+        );
+        let (found, after) = settled(&lines);
+        assert_eq!(found, Vec::<String>::new());
+        assert!(after.ends_with(&lines), "{after}");
+    }
+
+    #[test]
+    fn each_fault_is_counted_and_only_malformed_acls_are_dropped() {
+        let line = |path: &str, mode: &str, payload: &str, xattrs: &str| {
+            format!(
+                "{path} {} {mode} 1 0 0 0 0.0 {payload} - - {xattrs}\n",
+                payload.len() * usize::from(payload != "-")
+            )
+        };
+        let lines = [
+            line("/a", "120777", "f", &format!("system.posix_acl_access={PLAIN_ACL} user.a=b user.c=d")),
+            line("/b", "10644", "-", "user.a=b"),
+            line("/c", "100644", "-", &format!("system.posix_acl_default={PLAIN_ACL}")),
+            line("/d", "100755", "-", "security.capability=x system.posix_acl_access=x user.kept=y"),
+            line("/e", "20644", "-", &format!("security.capability={CAPABILITY_OF_RAW}")),
+            line("/f", "100644", "-", "system.foo=x system.posix_acl_default=x"),
+        ]
+        .concat();
+        let (found, after) = settled(&lines);
+        let starts = [
+            "2 files have a user.* xattr",
+            "1 file has capabilities and is not a regular file",
+            "1 file has a security.capability that is malformed",
+            "1 file has an ACL and is a symbolic link",
+            "1 file has a default ACL and is not a directory",
+            "2 files have an ACL that is malformed: dropped",
+            "1 file has a system.* xattr",
+        ];
+        assert_eq!(found.len(), starts.len(), "{found:#?}");
+        for (found, start) in found.iter().zip(starts) {
+            assert!(found.starts_with(start), "{found}");
+        }
+        assert!(
+            found[0].contains("the first is user.a of /a; --xattr-filter 'drop=user.a' leaves it out"),
+            "{found:?}"
+        );
+        assert!(!after.contains("acl_access=x") && !after.contains("acl_default=x"), "{after}");
+        assert!(after.contains("user.kept=y") && after.contains("system.foo=x"), "{after}");
+    }
+}
