@@ -59,7 +59,7 @@ impl fmt::Display for DiskLayout {
 
 /// An error for an unknown disk layout name.
 #[derive(Clone, Debug, ThisError, PartialEq, Eq)]
-#[error("\"{0}\" is no disk layout; there are gpt, mbr and bare")]
+#[error("\"{0}\" is not a disk layout; there are gpt, mbr and bare")]
 pub struct UnknownDiskLayout(String);
 
 impl FromStr for DiskLayout {
@@ -284,7 +284,7 @@ mod tests {
             assert_eq!(layout.to_string().parse(), Ok(layout));
         }
         let error = "GPT".parse::<DiskLayout>().expect_err("names are lower-case");
-        assert_eq!(error.to_string(), "\"GPT\" is no disk layout; there are gpt, mbr and bare");
+        assert_eq!(error.to_string(), "\"GPT\" is not a disk layout; there are gpt, mbr and bare");
     }
 
     #[test]

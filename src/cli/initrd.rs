@@ -246,7 +246,7 @@ fn align(text: &str) -> Result<u32, String> {
     let number = values::bytes(text)?;
     let align =
         u32::try_from(number).ok().filter(|align| align.is_power_of_two() && (4..=4096).contains(align));
-    align.ok_or_else(|| format!("\"{text}\" is no power of two from 4 to 4096"))
+    align.ok_or_else(|| format!("\"{text}\" is not a power of two from 4 to 4096"))
 }
 
 impl InitrdArguments {

@@ -107,10 +107,10 @@ fn unknown(entry: &Entry) -> String {
     match entry.edit {
         true => {
             let names = FORMS.map(|form| form.name).join(", ");
-            format!("\"{key}\" is no edit; those are {names}")
+            format!("\"{key}\" is not an edit; those are {names}")
         }
         false if is_edit => format!("\"{key}\" belongs into edits: edits = [{{ {key} = … }}]"),
-        false => format!("\"{key}\" is no flag that a recipe can hold"),
+        false => format!("\"{key}\" is not a flag that a recipe can hold"),
     }
 }
 

@@ -85,6 +85,10 @@ impl Destination {
                     _ => place(Place::File(Arc::new(FilePlace::find(path, None, asked)?))),
                 };
             }
+            Err(Errno::NOTDIR) => {
+                let what = "a part of the path of the output is not a directory: name a file in a directory";
+                return Err(Error::at(ErrorKind::Io, path, what));
+            }
             Err(errno) => return Err(failed(errno)),
         };
         let mut stat = rustix::fs::fstat(&found).map_err(failed)?;

@@ -212,7 +212,7 @@ impl FromStr for FeatureChange {
             };
         }
         Err(FeatureError(format!(
-            "\"{name}\" is no feature of ext4 known here; to be chosen or left out are {choices}"
+            "\"{name}\" is not a feature of ext4 known here; to be chosen or left out are {choices}"
         )))
     }
 }
@@ -297,7 +297,7 @@ mod tests {
             ("^extent", "every filesystem here has extent"),
             ("^sparse_super", "sparse_super2 takes its place"),
             ("", "to be chosen or left out are has_journal"),
-            ("no_such", "\"no_such\" is no feature"),
+            ("no_such", "\"no_such\" is not a feature"),
         ] {
             let error = word.parse::<FeatureChange>().expect_err(word).to_string();
             assert!(error.contains(why), "{word}: {error}");

@@ -128,7 +128,7 @@ fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String>
         Kind::Regular(_) => {
             Err(format!("{shown} has mode {:04o}, so nobody may execute it; {way_out}", inode.metadata.mode))
         }
-        _ => Err(format!("{shown} is no regular file; {way_out}")),
+        _ => Err(format!("{shown} is not a regular file; {way_out}")),
     }
 }
 
@@ -258,7 +258,7 @@ mod tests {
         refused(
             tree(&["/sbin/init"], &[], &[]),
             "/sbin",
-            "/sbin is no regular file; /init would lead there; install it, or name another program with --init",
+            "/sbin is not a regular file; /init would lead there; install it, or name another program with --init",
         );
     }
 

@@ -25,7 +25,7 @@ pub enum Error {
         path: Vec<u8>,
     },
     /// The alignment is out of range.
-    #[error("an alignment of {0} bytes is no power of two from 4 to 4096")]
+    #[error("an alignment of {0} bytes is not a power of two from 4 to 4096")]
     Alignment(u32),
     /// The segment length is out of range.
     #[error("segments of {0} bytes are shorter than the least, {least} bytes", least = Options::MIN_SEGMENT_LEN)]

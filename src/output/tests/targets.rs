@@ -70,7 +70,7 @@ fn targets_that_cannot_be_images_are_refused() {
     let message = format!("{}: the directory of the output does not exist", missing.display());
     check(&missing.join("image"), ErrorKind::Io, &message);
     fs::write(directory.path().join("file"), "").expect("it can be written");
-    check(&directory.path().join("file/image"), ErrorKind::Io, "Not a directory");
+    check(&directory.path().join("file/image"), ErrorKind::Io, "is not a directory: name a file in");
     let socket = directory.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("it can be bound");
     check(&socket, ErrorKind::Usage, "is a socket");

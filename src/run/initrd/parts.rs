@@ -129,7 +129,7 @@ fn files_of(directory: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Path
 fn host_file(path: &Path) -> Result<Blob> {
     match directory::read_file(path)?.kind {
         Kind::Regular(blob) => Ok(blob),
-        _ => Err(Error::at(ErrorKind::BadInput, path, "is no regular file")),
+        _ => Err(Error::at(ErrorKind::BadInput, path, "is not a regular file")),
     }
 }
 

@@ -136,7 +136,7 @@ fn setcap<C>(tree: &mut Tree<C>, files: &Files, value: &[u8]) -> Result<(), Stri
     let name = XattrName::new(CAPABILITY).map_err(|error| error.to_string())?;
     set_xattr(tree, files, name, value, &|kind| match kind {
         Kind::Regular(_) => Ok(()),
-        _ => Err("is no regular file, and only those have capabilities".to_owned()),
+        _ => Err("is not a regular file, and only those have capabilities".to_owned()),
     })
 }
 
@@ -195,7 +195,7 @@ fn set_acl<C>(tree: &mut Tree<C>, files: &Files, name: &XattrName, value: &[u8])
 fn remove<C>(tree: &mut Tree<C>, files: &Files, required: bool) -> Result<(), String> {
     let found = if required { some(tree, files)? } else { find(tree, files)? };
     for Place { parent, name, .. } in found {
-        let name = name.ok_or_else(|| "the root directory cannot be taken away".to_owned())?;
+        let name = name.ok_or_else(|| "the root directory cannot be removed".to_owned())?;
         // What lay in a directory that is already gone is removed there, where nobody looks.
         tree.remove(parent, name.as_bytes());
     }

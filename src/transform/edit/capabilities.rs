@@ -137,7 +137,7 @@ fn number(name: &str) -> Result<u64, String> {
     }
     let known = lower.strip_prefix("cap_").and_then(|name| NAMES.iter().position(|known| *known == name));
     let number = known.or_else(|| lower.parse().ok().filter(|number| *number < NAMES.len()));
-    number.map(|number| 1 << number).ok_or_else(|| format!("\"{name}\" is no capability"))
+    number.map(|number| 1 << number).ok_or_else(|| format!("\"{name}\" is not a capability"))
 }
 
 #[cfg(test)]
@@ -173,9 +173,9 @@ mod tests {
             ("", "gives no capability"),
             ("cap_net_raw", "has no + - or ="),
             ("cap_net_raw+x", "letters other than"),
-            ("cap_nothing+ep", "is no capability"),
-            ("net_raw+ep", "is no capability"),
-            ("41+p", "is no capability"),
+            ("cap_nothing+ep", "is not a capability"),
+            ("net_raw+ep", "is not a capability"),
+            ("41+p", "is not a capability"),
             ("+ep", "names no capability"),
             ("cap_net_raw+e", "gives no capability"),
             ("cap_net_raw+ep cap_chown+p", "only one bit"),

@@ -145,7 +145,7 @@ fn what_cannot_be_done() {
     for (edit, expected) in [
         (("remove", "/none"), "--remove /none: /none is not in the tree"),
         (("remove", "/none*"), "--remove /none*: nothing in the tree matches"),
-        (("remove", "/"), "--remove /: the root directory cannot be taken away"),
+        (("remove", "/"), "--remove /: the root directory cannot be removed"),
         (("chmod", "/bin:755"), "--chmod /bin:755: /bin is a symbolic link, which has no mode"),
         (
             ("chown", "/var:who"),
@@ -153,7 +153,7 @@ fn what_cannot_be_done() {
         ),
         (
             ("setcap", "/var:cap_kill+p"),
-            "--setcap /var:cap_kill+p: /var is no regular file, and only those have capabilities",
+            "--setcap /var:cap_kill+p: /var is not a regular file, and only those have capabilities",
         ),
         (("symlink", "x:/var"), "--symlink x:/var: / already holds \"var\"; --remove it first"),
         (("symlink", "x:/"), "--symlink x:/: the root directory is there already"),

@@ -95,7 +95,7 @@ fn in_tree(path: &str) -> PathBuf {
 fn read_tree<C: Content>(tree: &Tree<C>, path: &str) -> Result<Option<Vec<u8>>> {
     let Some(id) = resolve(tree, path.as_bytes()) else { return Ok(None) };
     let Kind::Regular(content) = &tree.get(id).kind else {
-        return Err(Error::at(ErrorKind::BadInput, in_tree(path), "is no regular file"));
+        return Err(Error::at(ErrorKind::BadInput, in_tree(path), "is not a regular file"));
     };
     let len = usize::try_from(content.len()).ok().filter(|_| content.len() <= MAX_LEN);
     let Some(len) = len else {

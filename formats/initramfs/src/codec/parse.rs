@@ -12,7 +12,7 @@ use crate::Compression;
 #[non_exhaustive]
 pub enum BadCodec {
     /// There is no codec with that name.
-    #[error("{0:?} is no compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19")]
+    #[error("{0:?} is not a compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19")]
     Unknown(String),
     /// The kernel can unpack the compression, but archives are not made with it.
     #[error("archives are not made with {0}; there are none, gzip, zstd, lz4 and xz")]

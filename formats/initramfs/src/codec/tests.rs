@@ -119,8 +119,8 @@ fn codecs_are_written_as_they_are_read() {
 #[test]
 fn what_is_no_codec_is_told_why() {
     for (text, message) in [
-        ("", "\"\" is no compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19"),
-        ("GZIP", "\"GZIP\" is no compression"),
+        ("", "\"\" is not a compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19"),
+        ("GZIP", "\"GZIP\" is not a compression"),
         ("bzip2", "archives are not made with bzip2; there are none, gzip"),
         ("gzip:", "\"\" is no level of gzip; its levels are 1 to 12"),
         ("gzip:+6", "\"+6\" is no level of gzip"),
