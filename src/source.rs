@@ -1,4 +1,4 @@
-//! Sources of trees: what the user names, found out and read.
+//! Sources of trees: recognizes the kind of what the user names, and reads it.
 
 pub mod directory;
 pub mod dump;
@@ -21,7 +21,7 @@ use tar::{Compression, Limits};
 
 use directory::Scanned;
 
-/// Something that a tree can be read from.
+/// A source that a tree can be read from.
 pub enum Source {
     /// A directory of the host.
     Directory(PathBuf),
@@ -29,52 +29,52 @@ pub enum Source {
     Dump {
         /// The text, from its first byte on.
         text: Box<dyn BufRead>,
-        /// What messages call it.
+        /// Its name in messages.
         name: PathBuf,
-        /// Where the files lie that it names by path.
+        /// The directory beneath which the files that it names by path are found.
         basedir: PathBuf,
     },
-    /// A tar archive that is read where it lies.
+    /// An uncompressed tar archive in a regular file, which is read in place.
     Tar {
         /// The archive, which is not compressed.
         file: File,
-        /// What messages call it.
+        /// Its name in messages.
         name: PathBuf,
     },
-    /// A tar archive that is compressed or comes once.
+    /// A tar archive that is compressed or read from a pipe.
     TarStream {
         /// The archive, from its first byte on.
         stream: Box<dyn BufRead>,
-        /// What it is compressed with.
+        /// Its compression, if it has one.
         compression: Option<Compression>,
-        /// What messages call it.
+        /// Its name in messages.
         name: PathBuf,
     },
 }
 
-/// What a source brings.
+/// The contents of a source.
 pub enum Contents<'a> {
-    /// A whole tree, and what only the host knows of it.
+    /// A whole tree, with the facts about it that only the host has.
     Tree(Scanned),
-    /// Members, which are read while they are added.
+    /// Members, which are read while they are added to a tree.
     Members(Box<tar::Reader<'a>>),
 }
 
-/// How a dump begins: with the line of the root directory.
+/// The start of a dump: that of the root directory's line.
 const DUMP_START: &[u8] = b"/ ";
 
-/// Every kind of source there is, for messages.
+/// All supported kinds of sources, for messages.
 const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz, lzma, bzip2 or lz4), or a composefs dump, whose text \
                          begins with \"/ \" (- reads one of the latter two from standard input)";
 
 impl Source {
-    /// Finds out what `path` is by looking at it; `-` is standard input.
+    /// Recognizes the kind of source at `path` by its contents; `-` is standard input.
     ///
-    /// `basedir` is where the files of a dump lie; without it, that is the dump's own directory, and for standard input
-    /// the current one.
+    /// `basedir` is the directory of a dump's files. It defaults to the dump's own directory, and
+    /// to the current one for standard input.
     ///
     /// # Errors
-    /// When there is nothing at the path, or nothing a tree can be read from.
+    /// If there is nothing at the path, or it is not a supported source.
     pub fn at(path: &OsStr, basedir: Option<&Path>) -> Result<Self> {
         if path == "-" {
             refuse_terminal()?;
@@ -155,8 +155,8 @@ impl Source {
 /// The length of the header of a member, in bytes.
 const TAR_HEADER: usize = 512;
 
-/// Returns true for the start of an archive. One that begins with zeros, as the end of an archive does, must not be of
-/// another format that shows itself later, as many filesystems do.
+/// Returns true for the start of an archive. An archive that starts with zeros, as the end of an
+/// archive does, must not be in another format whose magic is further on, as with many filesystems.
 fn is_tar(start: &[u8]) -> bool {
     is_start_of_tar(start)
         && (start.iter().take(TAR_HEADER).any(|byte| *byte != 0) || foreign::named(start).is_none())
@@ -186,16 +186,17 @@ fn start_of(reader: impl Read) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// How a source is read; nothing here shows in the tree.
+/// The options for reading a source; none of them affects the tree, except
+/// [`one_file_system`](Self::one_file_system).
 #[derive(Clone, Copy)]
 pub struct ReadOptions<'a> {
-    /// How many threads read a directory.
+    /// The number of threads that read a directory.
     pub threads: NonZeroUsize,
-    /// What an archive may ask for.
+    /// The limits on an archive.
     pub limits: Limits,
-    /// Asked now and then whether to go on.
+    /// Checked regularly; a signal ends the reading.
     pub interrupt: &'a Interrupt,
-    /// Whether the entries of directories that are mounted beneath a directory are left out.
+    /// True if the entries of directories that are mount points beneath the source are left out.
     pub one_file_system: bool,
     /// The xattrs that are dropped later, which need not be readable.
     pub filter: &'a Filter,
@@ -205,7 +206,7 @@ pub struct ReadOptions<'a> {
 }
 
 impl<'a> ReadOptions<'a> {
-    /// The usual limits, all that is mounted, and nobody to hear of what is found.
+    /// The default limits, all mounted filesystems, and no report of found bytes.
     #[must_use]
     pub fn new(threads: NonZeroUsize, interrupt: &'a Interrupt) -> Self {
         Self {
@@ -219,11 +220,11 @@ impl<'a> ReadOptions<'a> {
     }
 }
 
-/// Opens a source and reads what is not read while it is added: the tree, but not the bytes of files that have a place of
-/// their own.
+/// Opens a source and reads everything that is not read while it is added: the tree, but not the
+/// bytes of files that can be read later from where they are.
 ///
 /// # Errors
-/// When the source cannot be read, or holds what no tree can.
+/// If the source cannot be read, or has contents that a tree cannot hold.
 pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a>> {
     let ReadOptions { limits, interrupt, .. } = *options;
     let members = |reader: Result<_>| reader.map(Box::new).map(Contents::Members);
@@ -239,10 +240,10 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
     }
 }
 
-/// Reads a lone source as it is.
+/// Reads a single source unchanged.
 ///
 /// # Errors
-/// As [`open`], and when members cannot be added to each other.
+/// As [`open`], and if members cannot be added to each other.
 pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Scanned> {
     match open(source, options)? {
         Contents::Tree(scanned) => Ok(scanned),

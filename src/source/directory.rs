@@ -1,4 +1,4 @@
-//! A directory of the host as a tree.
+//! Reads a directory of the host into a tree.
 
 mod assemble;
 mod list;
@@ -23,24 +23,26 @@ use crate::transform::xattrs::filter::Filter;
 
 use scan::{Manner, Wanted};
 
-/// A directory of the host, and what of it is no part of a tree.
+/// The tree of a directory of the host, and the facts about it that a tree does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scanned {
     /// The tree.
     pub tree: Tree<Blob>,
-    /// Which inode of the host each inode of the tree was, by the tree's index. Empty when they were none.
+    /// The inode on the host of each inode of the tree, by the tree's index. Empty if the source is
+    /// not a directory of the host.
     pub hosts: Vec<HostInode>,
-    /// What may not be read, in the order of the tree's walk: once for each name.
+    /// The unreadable files and directories, in the order of the tree's walk: one for each name.
     pub unreadable: Vec<Unreadable>,
-    /// The directories that [`read_where`] was not to look into, with their paths in the tree, without a leading `/`.
-    pub unlisted: Vec<(InodeId, Vec<u8>)>,
-    /// The directories on other filesystems whose entries were to be left out, with their paths in the tree, without a
+    /// The directories that [`read_where`] did not list, with their paths in the tree, without a
     /// leading `/`.
+    pub unlisted: Vec<(InodeId, Vec<u8>)>,
+    /// The directories on other filesystems whose entries were left out, with their paths in the
+    /// tree, without a leading `/`.
     pub elsewhere: Vec<Vec<u8>>,
 }
 
 impl From<Tree<Blob>> for Scanned {
-    /// A tree that comes from no inodes of the host.
+    /// Returns a tree without inodes on the host.
     fn from(tree: Tree<Blob>) -> Self {
         Self { tree, hosts: Vec::new(), unreadable: Vec::new(), unlisted: Vec::new(), elsewhere: Vec::new() }
     }
@@ -55,19 +57,19 @@ pub struct HostInode {
     pub inode: u64,
 }
 
-/// A regular file whose bytes, or a directory whose entries the host does not let us see. In the tree it stands with
-/// its metadata but without its xattrs, and a directory without entries.
+/// A regular file or a directory that the host does not permit us to read. The tree has its
+/// metadata but not its xattrs, and a directory has no entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The directory that it is, or that it is in.
+    /// The directory itself, or the one that contains the file.
     place: Arc<HostDirectory>,
     /// Its name in that directory; empty for the directory itself.
     name: Box<[u8]>,
-    /// Where in the tree the directory is that was read; empty for the root.
+    /// The path in the tree of the directory that was read; empty for the root.
     beneath: Arc<[u8]>,
-    /// Its path in the tree, where it is not that from the directory that was read.
+    /// Its path in the tree, if that is not the one derived from the directory that was read.
     moved: Option<Box<[u8]>>,
-    /// Whether it is a directory.
+    /// True for a directory.
     pub directory: bool,
 }
 
@@ -76,26 +78,26 @@ impl Unreadable {
         Self { place: Arc::clone(place), name: name.into(), beneath: Arc::default(), moved: None, directory }
     }
 
-    /// The same, where the directory that was read became the one at a path of another tree.
+    /// Returns the same with `path` as the path in another tree of the directory that was read.
     #[must_use]
     pub fn beneath(self, path: &Arc<[u8]>) -> Self {
         Self { beneath: Arc::clone(path), ..self }
     }
 
-    /// The same at another path of the tree.
+    /// Returns the same at another path of the tree.
     #[must_use]
     pub fn moved_to(self, path: &[u8]) -> Self {
         Self { moved: Some(path.into()), ..self }
     }
 
-    /// Its path on the host, for messages.
+    /// Returns its path on the host, for messages.
     #[must_use]
     pub fn host_path(&self) -> PathBuf {
         self.place.host_path_of(&self.name)
     }
 
-    /// Its path in the tree. A path from the root has no leading `/`, and one that ends in `/` is that of the directory
-    /// before it.
+    /// Returns its path in the tree. A path from the root has no leading `/`, and one that ends in
+    /// `/` is that of the directory before it.
     #[must_use]
     pub fn path(&self) -> Vec<u8> {
         if let Some(moved) = &self.moved {
@@ -110,25 +112,30 @@ impl Unreadable {
     }
 }
 
-/// Reads everything beneath a directory of the host but the bytes of its files, which [`Blob`] reads later.
+/// Reads everything beneath a directory of the host except the bytes of its files, which [`Blob`]
+/// reads later.
 ///
-/// The path may be a symbolic link to a directory; none is followed beneath it. What is mounted there is part of the tree.
-/// Two names are one file when they have the same inode, whatever kind of file it is. The result depends neither on
-/// the order in which the host lists a directory nor on `threads`, of which at least one and at most 32 are used.
+/// The path may be a symbolic link to a directory; no link is followed beneath it. Mounted
+/// filesystems are part of the tree. Names with the same inode are hard links to one file, whatever
+/// its type. The result depends neither on the order in which the host lists a directory nor on
+/// `threads`, of which at least one and at most 32 are used.
 ///
-/// What may not be read is no error here: it is in [`Scanned::unreadable`], so that all of it can be told at once.
+/// An unreadable file or directory is not an error here: it is in [`Scanned::unreadable`], so that
+/// all of them can be reported at once.
 ///
 /// # Errors
-/// [`Io`](crate::error::ErrorKind::Io) with the path of a directory that cannot be read for another reason.
-/// [`BadInput`](crate::error::ErrorKind::BadInput) with the path of what changed during the scan or has metadata no tree can hold.
-/// [`Interrupted`](crate::error::ErrorKind::Interrupted) when a signal came.
+/// [`Io`](crate::error::ErrorKind::Io) with the path of a directory that cannot be read for another
+/// reason. [`BadInput`](crate::error::ErrorKind::BadInput) with the path of a file that changed
+/// during the scan or has metadata that a tree cannot hold.
+/// [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 pub fn read(path: &Path, threads: usize, interrupt: &Interrupt) -> Result<Scanned> {
     let filter = Filter::NONE;
     scan(path, &Manner { threads, wanted: None, found: &Silent, one_file_system: false, filter, interrupt })
 }
 
-/// As [`read`], as the options say. They are told of the bytes of the files with one name, as these are found: of bytes
-/// that have blocks, and so of no more than whoever copies all files must write.
+/// Reads a directory as [`read`] does, with options. Their `found` receives the sizes of files with
+/// one name as they are found: of bytes that have blocks, and so not more than a copy of all files
+/// must write.
 ///
 /// # Errors
 /// As [`read`].
@@ -136,8 +143,9 @@ pub fn read_as(path: &Path, options: &ReadOptions<'_>) -> Result<Scanned> {
     scan(path, &manner(options, None))
 }
 
-/// As [`read_as`], but looks only into those directories beneath the root that `wanted` is true for, by their paths in the
-/// tree without a leading `/`. The others stand without entries and xattrs.
+/// Reads a directory as [`read_as`] does, but lists only the root and those directories beneath it
+/// for which `wanted`, called with their paths in the tree without a leading `/`, returns true. The
+/// others have neither entries nor xattrs.
 ///
 /// # Errors
 /// As [`read`].
@@ -161,12 +169,13 @@ fn scan(path: &Path, manner: &Manner<'_>) -> Result<Scanned> {
     assemble::assemble(&root, scan::scan(&root, manner)?)
 }
 
-/// Reads one file of the host that is no directory. The path may be a symbolic link, which is followed.
+/// Reads one file of the host that is not a directory. The path may be a symbolic link, which is
+/// followed.
 ///
 /// # Errors
-/// As [`read`]; and when the file is a directory or may not be read.
+/// As [`read`]; also if the file is a directory or unreadable.
 pub fn read_file(path: &Path) -> Result<Inode<Blob>> {
-    // Links are followed here and nowhere later.
+    // Links are followed here and never later.
     let real = std::fs::canonicalize(path).map_err(|error| Error::io(path, error))?;
     let is_directory = || Error::at(ErrorKind::BadInput, path, "is a directory");
     let name = real.file_name().ok_or_else(is_directory)?;

@@ -1,4 +1,4 @@
-//! A composefs dump as a tree.
+//! Reads a composefs dump into a tree.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,23 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
 use crate::report::shown;
 
-/// How much text is read at most, in bytes: 1 GiB, about ten million files.
+/// The longest text, in bytes: 1 GiB, about ten million files.
 pub const MAX_TEXT: u64 = 1024 * 1024 * 1024;
 
-/// Reads a dump. What its lines' PAYLOAD names is looked for beneath `basedir`; messages call the text `name`.
+/// Reads a dump. The PAYLOADs of its lines are opened beneath `basedir`; messages call the text
+/// `name`.
 ///
-/// Symbolic links beneath that directory are not followed, so that a dump reaches nothing outside. Each PAYLOAD must
-/// be a regular file as long as its line's SIZE. DIGESTs are for whoever mounts a composefs; nothing is compared
-/// with them.
+/// Symbolic links beneath that directory are not followed, so that a dump reaches nothing outside.
+/// Each PAYLOAD must be a regular file as long as its line's SIZE. DIGESTs are for mounting a
+/// composefs; they are not checked.
 ///
 /// # Errors
-/// [`Io`](ErrorKind::Io) when the dump or a PAYLOAD cannot be read, [`BadInput`](ErrorKind::BadInput) with the line
-/// when it is no dump, longer than [`MAX_TEXT`], or a PAYLOAD is not as stated.
-/// [`Interrupted`](ErrorKind::Interrupted) when a signal came.
+/// [`Io`](ErrorKind::Io) if the dump or a PAYLOAD cannot be read, [`BadInput`](ErrorKind::BadInput)
+/// with the line if it is not a dump, is longer than [`MAX_TEXT`], or a PAYLOAD is not as stated.
+/// [`Interrupted`](ErrorKind::Interrupted) after a signal.
 pub fn read(text: impl BufRead, name: &Path, basedir: &Path, interrupt: &Interrupt) -> Result<Tree<Blob>> {
     let tree = read_at_most(Interruptible::new(text, interrupt), name, basedir, MAX_TEXT);
-    // What came of a text that a signal cut off means nothing.
+    // The result of a text that a signal cut off means nothing.
     interrupt.check().and(tree)
 }
 
@@ -53,7 +54,7 @@ fn read_at_most(input: impl BufRead, name: &Path, basedir: &Path, max: u64) -> R
     })
 }
 
-/// Why the bytes of a file of the dump cannot be had.
+/// The reason that the bytes of a file of the dump cannot be read.
 #[derive(Debug, Error)]
 enum PayloadError {
     #[error("its SIZE is {0}, but neither PAYLOAD nor CONTENT says where its bytes are")]
@@ -76,7 +77,7 @@ enum PayloadError {
     System { path: PathBuf, source: std::io::Error },
 }
 
-/// What a PAYLOAD's path may not be.
+/// A path that a PAYLOAD may not have.
 #[derive(Debug, Error)]
 enum PartError {
     #[error("it is absolute")]
@@ -98,7 +99,7 @@ fn payload(root: &Arc<Root>, path: &[u8], size: u64) -> Result<Blob, PayloadErro
     check_path(path).map_err(|source| PayloadError::Path { path: path.to_vec(), source })?;
     let host_path = || root.join(path);
     let system = |errno: Errno| PayloadError::System { path: host_path(), source: errno.into() };
-    // Only its place, so that neither a fifo blocks nor a file that may not be read yet matters.
+    // `O_PATH`, so that neither a fifo blocks nor a file that may not be read yet matters.
     let found = match root.open(path, OFlags::PATH) {
         Err(Errno::LOOP | Errno::NOTDIR) => return Err(PayloadError::Link(host_path())),
         found => found.map_err(system)?,
@@ -118,7 +119,7 @@ fn payload(root: &Arc<Root>, path: &[u8], size: u64) -> Result<Blob, PayloadErro
     Ok(Blob::host(directory, name.into(), size, file_blocks(&stat), Identity::of(&stat)))
 }
 
-/// Names separated by single slashes: what can only lead downwards.
+/// Checks for names separated by single slashes, which can only lead downwards.
 fn check_path(path: &[u8]) -> Result<(), PartError> {
     if path.first() == Some(&b'/') {
         return Err(PartError::Absolute);
@@ -138,7 +139,8 @@ mod tests {
 
     const ROOT: &str = "/ 0 40755 2 0 0 0 0.0 - - -\n";
 
-    /// A directory of payloads, with a dump beside them whose second line has the given SIZE to DIGEST.
+    /// Creates a directory of payloads, with a dump beside them whose second line has the given
+    /// SIZE to DIGEST.
     fn with_line(size: u64, bodies: &str) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| directory.path().join(name);

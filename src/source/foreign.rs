@@ -1,19 +1,20 @@
-//! Files that are often named as a source and are not one, with the way to make one of them.
+//! Formats of files that are often named as a source and are not supported, with the way to convert
+//! them.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use image_tree::Tree;
 
-/// The number of bytes of a file in which every format below shows itself.
+/// The number of first bytes of a file within which every format below is recognized.
 pub(super) const PEEK: usize = 66 << 10;
 
-/// A format known by bytes at fixed places.
+/// A format recognized by bytes at fixed offsets.
 struct Format {
-    /// All of these must be there: an offset from the start of the file, in bytes, and what is at it.
+    /// The bytes that must all match, each with its offset from the start of the file, in bytes.
     magic: &'static [(usize, &'static [u8])],
     name: &'static str,
-    /// How to make a source of it: the end of a sentence.
+    /// The way to convert it into a source: the end of a sentence.
     way_out: &'static str,
 }
 
@@ -31,7 +32,7 @@ const UNZIP: &str = "unpack it with `bsdtar -xf FILE` into a directory, and name
 const UNMOUNTED: &str =
     "mount it, or copy it into a tar archive in a virtual machine (`virt-tar-out -a FILE / out.tar`)";
 
-/// The formats, the more special before the more general.
+/// The formats, the more specific before the more general.
 const FORMATS: &[Format] = &[
     format(&[(0, b"QFI\xfb")], "a qcow2 disk image", TO_RAW),
     format(&[(0, b"KDMV")], "a VMDK disk image", TO_RAW),
@@ -100,14 +101,16 @@ const FORMATS: &[Format] = &[
     ),
 ];
 
-/// The end of a sentence about bytes of a known format, which are the first [`PEEK`] of a file or all of it.
+/// Returns the end of a sentence about a known format, recognized by the first [`PEEK`] bytes of a
+/// file or all of it.
 pub(super) fn named(start: &[u8]) -> Option<String> {
     let has = |(at, magic): &(usize, &[u8])| start.get(*at..).is_some_and(|rest| rest.starts_with(magic));
     let format = FORMATS.iter().find(|format| format.magic.iter().all(has))?;
     Some(format!("{}: {}", format.name, format.way_out))
 }
 
-/// The way to a source from a name that is not a path of the host, where it looks like one of a registry or the web.
+/// Returns the way to get a source from a name that is not a path of the host, if it looks like one
+/// of a registry or a URL.
 pub(super) fn remote(name: &OsStr) -> Option<String> {
     let text = name.to_str()?;
     if let Some((scheme, _)) = text.split_once("://") {
@@ -151,8 +154,8 @@ fn registry(name: &str) -> String {
     )
 }
 
-/// A sentence about a tree that is a package or image of containers instead of what is in one. It can be meant: a disk may
-/// carry an image.
+/// Returns a sentence about a tree that is a package or a container image instead of the contents
+/// of one. It can be intended: a disk may carry an image.
 #[must_use]
 pub fn packed<C>(tree: &Tree<C>) -> Option<&'static str> {
     let root = Tree::<C>::ROOT;

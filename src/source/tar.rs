@@ -1,30 +1,37 @@
-//! A tar archive as a tree, whatever program wrote it.
+//! Reads a tar archive into a tree, whatever program wrote it.
 //!
-//! V7, ustar, pax (extended and global headers), GNU and star are read, with long names, numbers in base 256, times with
-//! fractions, xattrs (`SCHILY.xattr.*`, `LIBARCHIVE.xattr.*`, `RHT.security.selinux`), access control lists
-//! (`SCHILY.acl.*`) and files with holes in every form; compressed with gzip, zstd, xz or bzip2, or not. Nothing is
-//! unpacked into the host's filesystem: contents are ranges of the archive where it lies, or, when it is compressed or
-//! comes through a pipe, of an unnamed temporary file.
+//! V7, ustar, pax (extended and global headers), GNU and star are read, with long names, numbers in
+//! base 256, times with fractions, xattrs (`SCHILY.xattr.*`, `LIBARCHIVE.xattr.*`,
+//! `RHT.security.selinux`), access control lists (`SCHILY.acl.*`) and sparse files in every form;
+//! compressed with gzip, zstd, xz, lzma, bzip2 or lz4, or not. Nothing is unpacked into the host's
+//! filesystem: contents are ranges of the archive in place, or, if it is compressed or comes
+//! through a pipe, of an unnamed temporary file.
 //!
-//! An archive can say more than a tree can hold. These are the rules, and those of [`stack`](crate::stack), by which
-//! members are added to the tree of the sources before:
+//! An archive can state more than a tree can hold. It is read by these rules, and added by those of
+//! [`stack`](crate::stack) to the tree of the sources before:
 //!
-//! * A path is one of the tree, whether it begins with `/`, with `./` or with neither. Empty components and `.` say
-//!   nothing; `..` is refused. Names are bytes, of 1 to 255 of them, without NUL.
-//! * A directory that no member was for when it was needed is root's, of mode 0755 and from 1970, until a member is.
-//! * A regular file of the old types whose path ends in `/` is a directory. Contiguous files are regular ones. What only
-//!   makes sense elsewhere, such as the rest of a file of an earlier volume, is refused, and so is what nobody knows.
-//! * An access control list decides the permission bits, as on every filesystem. One that says no more than these is
-//!   dropped. Users and groups in it that have a name are those of the tree's accounts, or else have the number beside
-//!   the name.
-//! * Of user and group the numbers count, not the names. Times of access and change, flags and comments are passed over.
-//! * A global header says of all files behind it whose they are and from when. What only one file can be is refused in it.
-//! * Two blocks of zeros end the archive, or one if nothing follows. The end of the file behind a member does too, with
-//!   a [`Warning`]; anywhere else the archive was cut off, and is refused. So is anything but zeros behind the end, and
-//!   more than 64 MiB of them.
-//! * Zeros behind what is compressed are ignored, with a warning.
-//! * [`Limits`] bound what an archive asks for. Extended headers have 16 MiB at most, long names 1 MiB; paths have
-//!   4096 components at most, as everywhere ([`image_tree::MAX_DEPTH`]). Memory does not depend on contents.
+//! * A path is relative to the root of the tree, whether it begins with `/`, with `./` or with
+//!   neither. Empty components and `.` are ignored; `..` is refused. Names are 1 to 255 bytes long,
+//!   without NUL.
+//! * A directory that is needed before a member for it was read is owned by root, has mode 0755 and
+//!   a time of 1970, until there is such a member.
+//! * A regular file of the old types whose path ends in `/` is a directory. Contiguous files are
+//!   regular files. Types that only make sense elsewhere, such as the continuation of a file of an
+//!   earlier volume, are refused, and so are unknown types.
+//! * An access control list sets the permission bits, as on every filesystem. One that says no more
+//!   than these is dropped. Named users and groups in it get the numbers of the tree's accounts, or
+//!   else the number beside the name.
+//! * Users and groups are taken from the numbers, not the names. Times of access and change, flags
+//!   and comments are ignored.
+//! * A global header sets owners and times of all files behind it. Records that apply to a single
+//!   file are refused in it.
+//! * Two blocks of zeros end the archive, or one if nothing follows. The end of the file behind a
+//!   member does too, with a [`Warning`]; anywhere else the archive is truncated, and refused. So
+//!   are bytes other than zeros behind the end, and more than 64 MiB of zeros.
+//! * Zeros behind a compressed archive are ignored, with a warning.
+//! * [`Limits`] bound the resources that an archive can take. Extended headers have 16 MiB at most,
+//!   long names 1 MiB; paths have 4096 components at most, as everywhere
+//!   ([`image_tree::MAX_DEPTH`]). Memory does not depend on contents.
 
 mod acl;
 mod add;
@@ -57,8 +64,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::report::shown;
 
-/// Whether bytes are the beginning of an archive: a header with the right checksum, or the zeros of an empty one. The
-/// first 512 bytes say it.
+/// Returns true if bytes are the start of an archive: a header with the right checksum, or the
+/// zeros of an empty one. The first 512 bytes suffice.
 #[must_use]
 pub fn is_start(bytes: &[u8]) -> bool {
     let block = bytes.get(..BLOCK).and_then(|block| <[u8; BLOCK]>::try_from(block).ok());
@@ -68,26 +75,26 @@ pub fn is_start(bytes: &[u8]) -> bool {
 /// An archive whose members are to be read.
 pub struct Reader<'a> {
     members: Members<'a>,
-    /// What messages call it.
+    /// Its name in messages.
     name: PathBuf,
 }
 
 impl<'a> Reader<'a> {
-    /// An uncompressed archive that is read in place; messages call it `name`. The file stays open as long as the tree's
-    /// contents are there, and must stay as it is.
+    /// Creates a reader of an uncompressed archive, which is read in place; messages call it
+    /// `name`. The file stays open as long as the tree's contents are in use, and must not change.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io) when the file cannot be looked at.
+    /// [`Io`](ErrorKind::Io) if the file cannot be examined.
     pub fn file(file: File, name: &Path, limits: Limits, interrupt: &'a Interrupt) -> Result<Self> {
         let archive = Archive::host(file, name).map_err(|error| Error::io(name, error))?;
         Ok(Self::new(Input::in_place(archive, limits.max_size, interrupt), name, limits))
     }
 
-    /// An archive that comes through a pipe or is compressed; messages call it `name`. Contents are kept in an unnamed
-    /// temporary file.
+    /// Creates a reader of an archive that comes through a pipe or is compressed; messages call it
+    /// `name`. Contents are kept in an unnamed temporary file.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io) when there can be no temporary file.
+    /// [`Io`](ErrorKind::Io) if a temporary file cannot be created.
     pub fn stream(
         stream: impl Read + 'a,
         compression: Option<Compression>,
@@ -100,7 +107,7 @@ impl<'a> Reader<'a> {
         Ok(Self::new(Input::stream(stream, spool, limits.max_size, interrupt), name, limits))
     }
 
-    /// An uncompressed archive in memory, which messages call `archive`.
+    /// Creates a reader of an uncompressed archive in memory, which messages call `archive`.
     #[must_use]
     pub fn bytes(bytes: &[u8], limits: Limits, interrupt: &'a Interrupt) -> Self {
         let input = Input::in_place(Archive::memory(bytes.into()), limits.max_size, interrupt);
@@ -111,7 +118,7 @@ impl<'a> Reader<'a> {
         Self { members: Members::new(input, Budget::new(limits)), name: name.to_owned() }
     }
 
-    /// The next member; none at the end.
+    /// Returns the next member; none at the end.
     fn next(&mut self) -> Result<Option<Entry>> {
         self.members.next().map_err(|located| {
             let offset = located.offset;
@@ -122,19 +129,19 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The error of a member that was read.
+    /// Returns the error for a member that was read.
     fn error(&self, offset: u64, path: &[u8], problem: impl Into<Problem>) -> Error {
         let error = TarError { offset, path: Some(path.to_vec()), problem: problem.into() };
         Error::at(ErrorKind::BadInput, &self.name, error)
     }
 }
 
-/// Whose fault it is when that is not the archive's own.
+/// Returns the error for a failure that has another cause than the archive's structure.
 fn blame(failure: Failure, name: &Path, offset: u64) -> Error {
     match failure {
         Failure::Stopped(error) => error,
         Failure::Keep(error) => cannot_keep(name, &error),
-        // It names the file itself.
+        // The error names the file itself.
         Failure::Read(error) if ChangedWhileRead::within(&error).is_some() => {
             Error::new(ErrorKind::BadInput, error)
         }

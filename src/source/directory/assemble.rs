@@ -1,4 +1,4 @@
-//! Listings of directories become one tree.
+//! Assembles the listings of directories into one tree.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,16 @@ use super::{HostInode, Scanned, Unreadable};
 use crate::blob::{Blob, HostDirectory, Root};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Builds the tree of a complete set of listings: that of the root, and one for each directory that is an entry.
+/// Builds the tree of a complete set of listings: that of the root, and one for each directory
+/// among the entries.
 ///
-/// The order of the listings and of the entries in them changes nothing: inodes are numbered in the order of
-/// [`Tree::walk`], and a file with several names is read through the first of them in that order.
+/// The order of the listings and of the entries in them does not matter: inodes are numbered in the
+/// order of [`Tree::walk`], and a file with several names is read through the first of them in that
+/// order.
 ///
 /// # Errors
-/// [`BadInput`](ErrorKind::BadInput) when something changed meanwhile, or lies deeper than [`MAX_DEPTH`]: then with the
-/// first such path in the order of the walk.
+/// [`BadInput`](ErrorKind::BadInput) if something changed in the meantime, or is deeper than
+/// [`MAX_DEPTH`]: then with the first such path in the order of the walk.
 pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scanned> {
     let mut listings: HashMap<*const HostDirectory, Listing> =
         listings.into_iter().map(|listing| (Arc::as_ptr(&listing.place), listing)).collect();
@@ -27,7 +29,7 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
     let unlisted = |place: &HostDirectory| changed(At::directory(place), "it has no listing");
     let top = top.ok_or_else(|| unlisted(&HostDirectory::top(Arc::clone(root))))?;
     let mut tree = Tree::new(top.metadata);
-    // Beside the tree's table, whose rows are in the order of insertion.
+    // Parallel to the tree's table, whose rows are in the order of insertion.
     let mut hosts = vec![top.host];
     let mut notes = Notes::default();
     notes.note(Tree::<Blob>::ROOT, &top.place, top.seen);
@@ -79,7 +81,7 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
     Ok(Scanned { tree, hosts, unreadable, unlisted, elsewhere })
 }
 
-/// What there is to say of directories that were not looked into, and of files that may not be read.
+/// The directories that were not listed, and the unreadable files.
 #[derive(Default)]
 struct Notes {
     unreadable: Vec<Unreadable>,

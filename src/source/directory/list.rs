@@ -1,4 +1,4 @@
-//! One directory: its metadata, its entries, and what each of them is.
+//! Reads one directory: its metadata, its entries, and the type of each.
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -18,22 +18,23 @@ use crate::interrupt::Interrupt;
 use crate::report::progress::{Progress, Silent};
 use crate::transform::xattrs::filter::Filter;
 
-/// How much of a directory one system call gives.
+/// The size of the buffer for one getdents64(2), in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// A directory with more entries than this is a matter for several threads, which take as many at a time.
+/// The number of entries beyond which a directory is shared by several threads, and the number of
+/// entries that each of them takes at a time.
 const BATCH: usize = 512;
 
-/// How many bytes of files are found, at least, before anybody hears of them.
+/// The least number of bytes of files that is reported at once.
 const PORTION: u64 = 1 << 20;
 
-/// What the kernel is asked about a directory; one older than 5.8 does not tell its mount.
+/// The fields that are requested for a directory; kernels before 5.8 do not report its mount.
 const ASKED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::MNT_ID);
 
 /// The xattr of a POSIX ACL.
 const ACCESS_ACL: &[u8] = b"system.posix_acl_access";
 
-/// Names of a long directory, to be examined by another thread than the one that lists it.
+/// Names of a long directory, to be examined by a thread other than the one that lists it.
 pub(super) struct Batch {
     directory: Arc<OwnedFd>,
     pub(super) place: Arc<HostDirectory>,
@@ -44,7 +45,7 @@ pub(super) struct Batch {
 #[derive(Clone, Copy)]
 pub(super) struct At<'a> {
     place: &'a HostDirectory,
-    /// Empty for the directory itself.
+    /// The name of the entry; empty for the directory itself.
     name: &'a [u8],
 }
 
@@ -57,34 +58,34 @@ impl<'a> At<'a> {
         Self { place, name }
     }
 
-    /// The path, beginning with the root's as the user gave it. It is made only for errors: that of each entry would be
-    /// as much work as the entry is deep.
+    /// Returns the path, beginning with the root's as the user gave it. It is built only for
+    /// errors: building it for each entry would take time proportional to the entry's depth.
     pub(super) fn host_path(self) -> PathBuf {
         self.place.host_path_of(self.name)
     }
 }
 
-/// One directory as the host lists it.
+/// A directory as listed by the host.
 #[derive(Clone, Debug)]
 pub(super) struct Listing {
     pub(super) place: Arc<HostDirectory>,
     pub(super) metadata: Metadata,
     pub(super) host: HostInode,
-    /// In the host's order.
+    /// The entries in the host's order.
     pub(super) entries: Vec<Entry>,
     pub(super) seen: Seen,
 }
 
-/// Whether a directory's entries were looked at. If not, there seem to be none.
+/// The reason that a directory has or has no entries in its listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// They were.
+    /// Its entries were read.
     Listed,
-    /// The host does not let us see them.
+    /// The host does not permit us to read them.
     Unreadable,
-    /// Nobody wants to see them.
+    /// They were not requested.
     Unlisted,
-    /// They are left out because they are on another filesystem.
+    /// They are left out because the directory is on another filesystem.
     Elsewhere,
 }
 
@@ -98,22 +99,22 @@ pub(super) struct Entry {
 pub(super) enum Found {
     /// A directory, which has a listing of its own with the same place.
     Directory(Arc<HostDirectory>),
-    /// Anything else.
+    /// A file of any other type.
     File {
         inode: Inode<Blob>,
         host: HostInode,
-        /// Whether the host does not let us read the bytes.
+        /// True if the host does not permit us to read the bytes.
         unreadable: bool,
-        /// What tells whether another name is for the same inode of the host, when that has further names.
+        /// The identity that other names of the same inode share, if the inode has several.
         hard_link: Option<HardLink>,
     },
 }
 
-/// Where a directory of the host is mounted.
+/// The mount that a directory of the host is on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mount {
     device: u64,
-    /// None if the kernel does not tell.
+    /// `STATX_MNT_ID`; none if the kernel does not report it.
     id: Option<u64>,
 }
 
@@ -123,8 +124,8 @@ impl Mount {
         Self { device: identity(stat).device, id: tells.then_some(stat.stx_mnt_id) }
     }
 
-    /// Whether it is another filesystem. Subvolumes of btrfs have devices of their own in one mount, and a directory
-    /// mounted at a second place is on the same device.
+    /// Returns true if it is another filesystem. Subvolumes of btrfs have devices of their own in
+    /// one mount, and a directory mounted at a second place is on the same device.
     fn is_other(self, other: Self) -> bool {
         self.device != other.device && (self.id.is_none() || self.id != other.id)
     }
@@ -134,11 +135,12 @@ impl Mount {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HardLink {
     pub(super) inode: HostInode,
-    /// Seconds and nanoseconds. The kernel changes it with everything else, so equal times mean equal metadata.
+    /// Seconds and nanoseconds. The kernel changes the time with any other metadata, so equal times
+    /// mean equal metadata.
     pub(super) ctime: (i64, u32),
 }
 
-/// Something is not what it was a moment ago.
+/// Returns the error for a file or directory that changed during the scan.
 pub(super) fn changed(at: At<'_>, how: &str) -> Error {
     let message = format!(
         "changed while it was scanned: {how}; make sure that nothing writes to the source, or leave out what is \
@@ -147,26 +149,26 @@ pub(super) fn changed(at: At<'_>, how: &str) -> Error {
     Error::at(ErrorKind::BadInput, at.host_path(), message)
 }
 
-/// Lists directories, one after the other, with the same buffers.
+/// Lists directories, one after the other, reusing its buffers.
 pub(super) struct Lister<'r> {
     root: &'r Arc<Root>,
     xattrs: XattrReader<'r>,
     buffer: Vec<MaybeUninit<u8>>,
     found: &'r dyn Progress,
-    /// How many bytes of files `found` has not heard of yet.
+    /// The number of bytes of files that `found` has not received yet.
     untold: u64,
-    /// Where the root is, if what is elsewhere is left out.
+    /// The mount of the root, if directories on other filesystems are left out.
     home: Option<Mount>,
     interrupt: Option<&'r Interrupt>,
 }
 
 impl<'r> Lister<'r> {
-    /// A lister for any thread.
+    /// Creates a lister for any thread.
     pub(super) fn new(root: &'r Arc<Root>) -> Result<Self> {
         Ok(Self::with(root, XattrReader::new(root)?))
     }
 
-    /// A lister for a thread that does nothing else with relative paths.
+    /// Creates a lister for a thread that does not otherwise use relative paths.
     pub(super) fn of_own_thread(root: &'r Arc<Root>) -> Result<Self> {
         Ok(Self::with(root, XattrReader::of_own_thread(root)?))
     }
@@ -176,12 +178,12 @@ impl<'r> Lister<'r> {
         Self { root, xattrs, buffer, found: &Silent, untold: 0, home: None, interrupt: None }
     }
 
-    /// The same, telling of the bytes that files hold.
+    /// Returns the same, reporting the bytes of files to `found`.
     pub(super) fn telling(self, found: &'r dyn Progress) -> Self {
         Self { found, ..self }
     }
 
-    /// The same, stopping when a signal came.
+    /// Returns the same, ending with an error after a signal.
     pub(super) fn stopping(self, interrupt: &'r Interrupt) -> Self {
         Self { interrupt: Some(interrupt), ..self }
     }
@@ -202,8 +204,8 @@ impl<'r> Lister<'r> {
         self.home.is_some_and(|home| home.is_other(Mount::of(stat)))
     }
 
-    /// Lists the open directory at `place`. Where it is long, `hand_over` may take names
-    /// for another thread to examine; it gives back those that nobody is free for.
+    /// Lists the open directory at `place`. If it is long, `hand_over` may take names for another
+    /// thread to examine; it returns those for which no thread is idle.
     pub(super) fn list(
         &mut self,
         directory: &Arc<OwnedFd>,
@@ -232,10 +234,10 @@ impl<'r> Lister<'r> {
         Ok(Listing { place, metadata, host, entries, seen: Seen::Listed })
     }
 
-    /// What there is to say of a directory without looking into it, for the reason `seen`, unless it is elsewhere and left
-    /// out for that; `directory` may be open as a path only.
+    /// Returns the listing of a directory that is not read for the reason `seen`, unless it is left
+    /// out as one on another filesystem; `directory` may be opened with `O_PATH`.
     ///
-    /// Its xattrs are left out: the kernel gives some of them only to who may read it.
+    /// Its xattrs are left out: the kernel returns some of them only to those who may read it.
     pub(super) fn unseen(
         &self,
         directory: &OwnedFd,
@@ -309,7 +311,7 @@ impl<'r> Lister<'r> {
         self.entry(root.fd(), &place, name, FileType::Unknown)
     }
 
-    /// Examines an entry of an open directory, the one entered last.
+    /// Examines an entry of an open directory, which is the one entered last.
     fn entry(
         &mut self,
         directory: BorrowedFd<'_>,
@@ -323,7 +325,7 @@ impl<'r> Lister<'r> {
         let at = At::entry(place, file_name.to_bytes());
         let name = Name::new(file_name.to_bytes()).map_err(|error| bad_input(At::directory(place), error))?;
         let subdirectory = || Found::Directory(place.child(file_name.to_bytes()));
-        // A directory says what it is when it is listed itself.
+        // The type of a directory is examined when it is listed itself.
         if file_type == FileType::Directory {
             return Ok(Entry { name, found: subdirectory() });
         }
@@ -334,11 +336,12 @@ impl<'r> Lister<'r> {
             return Ok(Entry { name, found: subdirectory() });
         };
         let regular = matches!(kind, Kind::Regular(_));
-        // Only an ACL can take from one user what the mode gives to all, so the kernel is seldom asked.
+        // Only an ACL can deny one user what the mode permits to all, so accessat(2) is rarely
+        // called.
         let all_may_read = stat.stx_mode & 0o444 == 0o444;
         let asked = regular && !all_may_read;
         let mut unreadable = asked && !may(directory, file_name, Access::READ_OK);
-        // The kernel gives some xattrs only to who may read the file.
+        // The kernel returns some xattrs only to those who may read the file.
         let mut xattrs =
             if unreadable { Xattrs::new() } else { self.xattrs.of_entry(directory, file_name, at)? };
         if regular && !asked && xattrs.keys().any(|name| name.as_bytes() == ACCESS_ACL) {
@@ -356,7 +359,7 @@ impl<'r> Lister<'r> {
         Ok(Entry { name, found: Found::File { inode, host, unreadable, hard_link } })
     }
 
-    /// Tells of bytes, not of each file.
+    /// Reports bytes in portions, not for each file.
     fn tell(&mut self, bytes: u64) {
         self.untold = self.untold.saturating_add(bytes);
         if self.untold >= PORTION {
@@ -370,7 +373,7 @@ fn stat_itself(directory: BorrowedFd<'_>, place: &HostDirectory) -> Result<Statx
     rustix::fs::statx(directory, c"", flags, ASKED).map_err(|errno| Error::io(place.host_path_of(b""), errno))
 }
 
-/// What an entry is; none for a directory.
+/// Returns the type of an entry; none for a directory.
 fn kind(
     directory: BorrowedFd<'_>,
     place: &Arc<HostDirectory>,
@@ -403,10 +406,10 @@ fn kind(
     }))
 }
 
-/// Whether the host lets us do that with a file beneath an open directory. Only a clear no counts: what else is wrong,
-/// such as a file that is gone, shows where the file is used.
+/// Returns false only if the host denies access to a file beneath an open directory. Other errors,
+/// such as a file that is gone, are reported where the file is used.
 fn may(directory: BorrowedFd<'_>, name: &CStr, access: Access) -> bool {
-    // EPERM is how some security modules say it.
+    // Some security modules return EPERM instead.
     !matches!(
         rustix::fs::accessat(directory, name, access, AtFlags::EACCESS),
         Err(Errno::ACCESS | Errno::PERM)
@@ -418,7 +421,7 @@ fn host_inode(stat: &Statx) -> HostInode {
     HostInode { device, inode }
 }
 
-/// A system call on an entry of a directory failed.
+/// Returns the error of a system call on an entry of a directory.
 pub(super) fn cannot_examine(at: At<'_>, errno: Errno) -> Error {
     match errno {
         Errno::NOENT => changed(at, "it was listed and is gone"),

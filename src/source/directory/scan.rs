@@ -1,4 +1,4 @@
-//! The directories of a tree, each listed once, by several threads.
+//! Lists all directories of a tree once, with several threads.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,20 +19,21 @@ use crate::output::cannot_start_thread;
 use crate::report::progress::Progress;
 use crate::transform::xattrs::filter::Filter;
 
-/// More threads than this wait for the host's filesystem, and each needs up to four descriptors.
+/// The largest number of threads. More would only wait for the host's filesystem, and each needs up
+/// to four descriptors.
 const MAX_THREADS: usize = 32;
 
-/// Which directories are listed, by their paths relative to the root.
+/// Returns true for directories to be listed, by their paths relative to the root.
 pub(super) type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
 
-/// How directories are listed.
+/// The options of a scan.
 pub(super) struct Manner<'m> {
     pub(super) threads: usize,
-    /// All directories when there is none.
+    /// The directories to be listed; all if there is none.
     pub(super) wanted: Option<Wanted<'m>>,
-    /// Hears of the bytes of files.
+    /// Receives the number of bytes in files.
     pub(super) found: &'m dyn Progress,
-    /// Whether the entries of directories that are mounted beneath the root are left out.
+    /// True if the entries of directories that are mount points beneath the root are left out.
     pub(super) one_file_system: bool,
     /// The xattrs that are dropped later.
     pub(super) filter: &'m Filter,
@@ -46,15 +47,16 @@ impl Manner<'_> {
     }
 }
 
-/// Lists the root and every wanted directory beneath it, in no particular order. One that is not wanted has an empty
-/// listing. Directories that lie deeper than a tree may be are left for who makes a tree of the listings to refuse.
+/// Lists the root and every wanted directory beneath it, in no particular order. One that is not
+/// wanted has an empty listing. Directories deeper than [`MAX_DEPTH`] are not listed; they are an
+/// error when the tree is assembled.
 pub(super) fn scan(root: &Arc<Root>, manner: &Manner<'_>) -> Result<Vec<Listing>> {
     let queue = Queue::new(HostDirectory::top(Arc::clone(root)));
     let workers = manner.threads.clamp(1, MAX_THREADS);
     let results: Vec<_> = thread::scope(|scope| {
         let spawn = || thread::Builder::new().spawn_scoped(scope, || work(root, &queue, manner));
         let mut spawned = vec![spawn().map_err(cannot_start_thread)?];
-        // Fewer threads find the same.
+        // A smaller number of threads finds the same.
         spawned.extend((1..workers).map_while(|_| spawn().ok()));
         let join = |worker: thread::ScopedJoinHandle<'_, _>| {
             worker.join().unwrap_or_else(|panic| resume_unwind(panic))
@@ -70,7 +72,7 @@ pub(super) fn scan(root: &Arc<Root>, manner: &Manner<'_>) -> Result<Vec<Listing>
     Ok(all.whole())
 }
 
-/// What one thread found.
+/// The results of one thread.
 #[derive(Default)]
 struct Part {
     listings: Vec<Listing>,
@@ -79,7 +81,7 @@ struct Part {
 }
 
 impl Part {
-    /// The listings with all of their entries.
+    /// Returns the listings with all of their entries.
     fn whole(self) -> Vec<Listing> {
         let Self { mut listings, further } = self;
         if further.is_empty() {
@@ -125,9 +127,11 @@ fn examine(queue: &Queue, lister: &mut Lister<'_>, batch: Batch, part: &mut Part
     Ok(())
 }
 
-/// Lists a directory, then the first one in it, and so on to the bottom; what else is there to list goes to the queue.
+/// Lists a directory, then the first one in it, and so on to the bottom; all other directories are
+/// added to the queue.
 ///
-/// So a chain of directories is walked with one descriptor at a time, and not from the root for each of them.
+/// So a chain of directories is walked with one descriptor at a time, and not from the root for
+/// each of them.
 fn descend(
     root: &Root,
     queue: &Queue,
@@ -167,7 +171,7 @@ fn descend(
 
 enum Opened {
     Readable(OwnedFd),
-    /// A directory that may not be read, open as a path only.
+    /// A directory that may not be read, opened with `O_PATH`.
     Place(OwnedFd),
 }
 
@@ -193,7 +197,8 @@ fn cannot_open(place: &HostDirectory, errno: Errno) -> Error {
     }
 }
 
-/// The directories among the entries of a directory; none where they lie deeper than a tree may be.
+/// Returns the directories among the entries of a directory; none where they are deeper than a tree
+/// may be.
 fn directories<'e>(
     place: &HostDirectory,
     entries: &'e [Entry],
@@ -205,15 +210,15 @@ fn directories<'e>(
     })
 }
 
-/// What a thread does at a time.
+/// The unit of work of a thread.
 enum Task {
-    /// Listing this directory and what leads down from it.
+    /// Listing this directory and the chain of first directories beneath it.
     Directory(Arc<HostDirectory>),
     /// Examining some of the entries of a long directory.
     Batch(Batch),
 }
 
-/// What is to be done.
+/// The tasks that no thread has taken yet.
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
@@ -221,26 +226,27 @@ struct Queue {
 
 struct State {
     waiting: Vec<Arc<HostDirectory>>,
-    /// No more than there are idle threads, as each holds its directory open.
+    /// Not more than there are idle threads, as each batch holds its directory open.
     batches: Vec<Batch>,
-    /// How many threads do something now, and so may add more.
+    /// The number of threads that have a task, and so may add more.
     busy: usize,
-    /// How many threads wait for something to do. Waking nobody would be a system call for nothing.
+    /// The number of threads that wait for a task. Without one, the system call that wakes them is
+    /// saved.
     idle: usize,
     stopped: bool,
 }
 
-/// A thread is listing a directory, until this is dropped, be it by a panic.
+/// Marks a thread as busy until it is dropped, also by a panic.
 struct Busy<'q>(&'q Queue);
 
 impl Queue {
-    /// A queue of the root directory.
+    /// Creates a queue of the root directory.
     fn new(top: Arc<HostDirectory>) -> Self {
         let state = State { waiting: vec![top], batches: Vec::new(), busy: 0, idle: 0, stopped: false };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Waits for something to do; none when there is no more or someone stopped.
+    /// Waits for a task; none when there are no more or the queue was stopped.
     fn take(&self) -> Option<(Task, Busy<'_>)> {
         let mut state = self.lock();
         loop {
@@ -273,7 +279,7 @@ impl Queue {
         }
     }
 
-    /// Leaves a batch to a thread that has nothing to do, or gives it back.
+    /// Leaves a batch to an idle thread, or returns it.
     fn offer(&self, batch: Batch) -> Option<Batch> {
         let mut state = self.lock();
         if state.batches.len() >= state.idle {
@@ -289,7 +295,8 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// The state is whole between any two statements that hold it, so a panic elsewhere leaves it usable.
+    /// Locks the state. It is consistent between any two statements that hold it, so a panic
+    /// elsewhere leaves it usable.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

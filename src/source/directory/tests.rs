@@ -54,7 +54,7 @@ fn bytes(tree: &Tree<Blob>, path: &str) -> Vec<u8> {
     bytes
 }
 
-/// A little of everything an ordinary user can make.
+/// Creates files of every type that an ordinary user can create.
 fn populated() -> TempDir {
     let top = directory();
     let at = |name: &str| top.path().join(name);
@@ -132,7 +132,7 @@ fn the_number_of_threads_shows_nowhere() {
     for threads in [0, 2, 7, 1000] {
         assert_eq!(read(top.path(), threads).expect("it can be read"), one);
     }
-    // Inodes are numbered as the walk meets them.
+    // Inodes are numbered in the order of the walk.
     let firsts: Vec<_> = one.walk().filter(|step| step.first).map(|step| step.id.index()).collect();
     assert_eq!(firsts, (0..one.inode_count()).collect::<Vec<_>>());
 }
@@ -242,7 +242,7 @@ fn what_changes_between_two_looks() {
     changed(Err(gone), "a");
 }
 
-/// False, and says so, where the filesystem of the test has no xattrs.
+/// Returns false, and reports it, where the filesystem of the test has no xattrs.
 fn set_xattr(test: &str, path: &Path, name: &str, value: &[u8]) -> bool {
     match rustix::fs::lsetxattr(path, name, value, XattrFlags::empty()) {
         Ok(()) => true,
@@ -292,7 +292,7 @@ fn xattrs_of_files_and_directories() {
 #[test]
 fn xattrs_of_a_symbolic_link() {
     let top = populated();
-    // Users may set none on links; this one root may, and it is not that of the file the link leads to.
+    // Only root may set xattrs on links, and these are not those of the file the link leads to.
     let link = top.path().join("a/link");
     if !set_xattr("xattrs_of_a_symbolic_link", &link, "trusted.test", b"link") {
         return;
@@ -405,7 +405,7 @@ fn one_file_alone() {
 /// Set in the process that a test starts again with few descriptors.
 const FEW_DESCRIPTORS: &str = "ROOTCAST_TEST_FEW_DESCRIPTORS";
 
-/// Whether this is the process with few descriptors. If not, runs the test in one.
+/// Returns true in the process with few descriptors. In any other, runs the test in one.
 fn has_few_descriptors(test: &str) -> bool {
     if std::env::var_os(FEW_DESCRIPTORS).is_some() {
         return true;
@@ -444,7 +444,8 @@ fn a_deep_tree_with_few_descriptors() {
     let top = directory();
     let mut at = OwnedFd::from(fs::File::open(top.path()).expect("it is a directory"));
     for _ in 0..DEPTH {
-        // The second directory is read from the root again, whose path no system call takes at once.
+        // The second directory is opened from the root again, with a path too long for one system
+        // call.
         rustix::fs::mkdirat(&at, "other", Mode::RWXU).expect("a new directory");
         rustix::fs::mkdirat(&at, "deep", Mode::RWXU).expect("a new directory");
         at = rustix::fs::openat(&at, "deep", OFlags::RDONLY, Mode::empty()).expect("it was just made");
@@ -458,13 +459,13 @@ fn a_deep_tree_with_few_descriptors() {
         let path = format!("{}/f", "/deep".repeat(DEPTH));
         (tree.inode_count(), bytes(&tree, &path), tree.resolve(b"/x") == tree.resolve(path.as_bytes()))
     });
-    // Removing with one descriptor for each level would end at the limit, and leave the tree behind.
+    // Removing with one descriptor for each level would hit the limit, and leave the tree behind.
     let removed = Command::new("rm").arg("-rf").arg(top.path()).status().expect("rm");
     assert!(removed.success());
     assert_eq!(result.expect("it can be read"), (2 * DEPTH + 2, b"bottom".to_vec(), true));
 }
 
-/// Makes a chain of directories, each in the one before, and gives the last of them.
+/// Makes a chain of directories, each in the one before, and returns the last of them.
 fn chain(top: &Path, depth: usize) -> OwnedFd {
     let mut at = OwnedFd::from(fs::File::open(top).expect("it is a directory"));
     for _ in 0..depth {

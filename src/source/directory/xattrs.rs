@@ -1,4 +1,5 @@
-//! The extended attributes of a file, which no system call reads relative to a directory.
+//! Reads the extended attributes of a file, for which no system call takes a path relative to a
+//! directory.
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -14,10 +15,11 @@ use crate::blob::Root;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transform::xattrs::filter::{Fate, Filter, pattern_of};
 
-/// `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`: nothing the kernel gives is longer.
+/// `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`: the kernel returns nothing longer, in bytes.
 const MAX_LEN: usize = 65_536;
 
-/// Most files have no more than a label or a capability.
+/// The initial size of the buffers, in bytes: most files have not more than a label or a
+/// capability.
 const USUAL_LEN: usize = 1024;
 
 /// Reads the xattrs of one file after the other with the same buffers.
@@ -30,19 +32,19 @@ pub(super) struct XattrReader<'r> {
     value: Vec<u8>,
 }
 
-/// How a path begins at an open directory, the cheapest way first: for 120,000 small files it takes a quarter of the
-/// processor time of the next, which was two fifths of the whole scan.
+/// The start of a path that leads to an open directory, the cheapest first: for 120,000 small files
+/// it takes a quarter of the processor time of the next, which was two fifths of the whole scan.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// At the working directory, which this thread has for itself.
+    /// The working directory, which this thread has for itself.
     WorkingDirectory,
-    /// At `/proc/self/fd`, which shows our descriptors.
+    /// `/proc/self/fd`, which shows our descriptors.
     Proc,
-    /// At the root's path as the user gave it, which follows whatever is there now.
+    /// The root's path as the user gave it, which resolves to whatever is there now.
     Path,
 }
 
-/// Which file.
+/// The file whose xattrs are read.
 #[derive(Clone, Copy)]
 enum Target<'a> {
     Open(BorrowedFd<'a>),
@@ -67,8 +69,9 @@ impl<'r> XattrReader<'r> {
         Self { filter, ..self }
     }
 
-    /// A reader for a thread that does nothing else with relative paths: it gets a working directory of its own, which
-    /// takes no privilege, but for a filter of system calls that forbids it. Then it is as [`XattrReader::new`].
+    /// Creates a reader for a thread that does not otherwise use relative paths: it gets a working
+    /// directory of its own, which takes no privilege. If a filter of system calls forbids it, the
+    /// reader is as that of [`XattrReader::new`].
     pub(super) fn of_own_thread(root: &Root) -> Result<Self> {
         let reader = Self::new(root)?;
         #[expect(deprecated, reason = "it became unsafe because of UnshareFlags::FILES, which this is not")]
@@ -76,7 +79,7 @@ impl<'r> XattrReader<'r> {
         Ok(if unshared.is_ok() { Self { way: Way::WorkingDirectory, ..reader } } else { reader })
     }
 
-    /// Makes ready for entries of an open directory, which lies at `at`.
+    /// Prepares for entries of an open directory, which is at `at`.
     pub(super) fn enter(&self, directory: BorrowedFd<'_>, at: At<'_>) -> Result<()> {
         match self.way {
             Way::WorkingDirectory => {
@@ -86,12 +89,12 @@ impl<'r> XattrReader<'r> {
         }
     }
 
-    /// The xattrs of an open directory.
+    /// Returns the xattrs of an open directory.
     pub(super) fn of_directory(&mut self, directory: BorrowedFd<'_>, at: At<'_>) -> Result<Xattrs> {
         self.read(Target::Open(directory), at)
     }
 
-    /// The xattrs of an entry, which lies at `at`, of the directory entered last.
+    /// Returns the xattrs of an entry, which is at `at`, of the directory entered last.
     pub(super) fn of_entry(&mut self, directory: BorrowedFd<'_>, name: &CStr, at: At<'_>) -> Result<Xattrs> {
         let mut host_path = std::mem::take(&mut self.path);
         host_path.clear();
@@ -118,7 +121,7 @@ impl<'r> XattrReader<'r> {
     fn read(&mut self, target: Target<'_>, at: At<'_>) -> Result<Xattrs> {
         let len = match with_room(&mut self.names, |buffer| list(target, buffer)) {
             Ok(len) => len,
-            // The filesystem has none.
+            // The filesystem has no xattrs.
             Err(Errno::OPNOTSUPP) => 0,
             Err(errno) => return Err(cannot_examine(at, errno)),
         };
@@ -131,8 +134,8 @@ impl<'r> XattrReader<'r> {
                         .map_err(|error| Error::at(ErrorKind::BadInput, at.host_path(), error))?;
                     xattrs.insert(name, self.value.get(..len).unwrap_or_default().into());
                 }
-                // It was removed since, which its change time tells whoever reads the file, or the filesystem lists
-                // more than it has.
+                // It was removed since, which the change time reveals to readers of the file, or
+                // the filesystem lists more than it has.
                 Err(Errno::NODATA) => {}
                 Err(Errno::NOENT) => return Err(cannot_examine(at, Errno::NOENT)),
                 // As a security module that is off does with its labels. It is counted with those that are dropped.
@@ -157,8 +160,8 @@ impl<'r> XattrReader<'r> {
     }
 }
 
-/// Calls with the buffer as it is, and once more with all the room there can be need for, so nothing that grows
-/// meanwhile makes it call without end.
+/// Calls with the buffer as it is, and once more with the largest size that can be needed, so an
+/// attribute that keeps growing does not make it loop.
 fn with_room(
     buffer: &mut Vec<u8>,
     mut call: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>,

@@ -1,4 +1,4 @@
-//! Access control lists: the text of archives becomes the bytes of `getxattr(2)`.
+//! Access control lists: converts the text of archives into the bytes of `getxattr(2)`.
 
 use thiserror::Error;
 
@@ -7,7 +7,7 @@ use crate::transform::accounts::{self, Accounts};
 /// A reason that text is not an access control list.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum AclError {
-    /// An entry that is none.
+    /// An entry that is not one.
     #[error("\"{}\" is not an entry such as user:1000:rw-", .0.escape_ascii())]
     Entry(Vec<u8>),
     /// A user or group without a number.
@@ -24,7 +24,7 @@ pub enum AclError {
         /// The file that should have it.
         database: &'static str,
     },
-    /// A number beside an unknown name that the map of owners has no range for.
+    /// A number beside an unknown name that is in no range of the map of owners.
     #[error("{what} {id} of an ACL is in no range of the map")]
     Unmapped {
         /// A user or a group.
@@ -40,7 +40,7 @@ pub enum AclError {
     Missing,
 }
 
-/// `ACL_USER_OBJ` and so on of `linux/posix_acl.h`, in the order the kernel wants them.
+/// `ACL_USER_OBJ` and so on of `linux/posix_acl.h`, in the order that the kernel requires.
 const USER_OBJ: u16 = 0x01;
 const USER: u16 = 0x02;
 const GROUP_OBJ: u16 = 0x04;
@@ -54,7 +54,7 @@ const NOBODY: u32 = u32::MAX;
 /// `POSIX_ACL_XATTR_VERSION`.
 const VERSION: u32 = 2;
 
-/// An entry for a user or group that has a name, and perhaps a number that counts where nobody knows the name.
+/// An entry for a named user or group, with an optional number for a name that is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NamedEntry {
     is_access: bool,
@@ -70,17 +70,17 @@ impl NamedEntry {
         self.is_access
     }
 
-    /// The memory it takes, in bytes.
+    /// Returns its size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.name.len()
     }
 
-    /// The record it came from.
+    /// Returns the keyword of the record it came from.
     pub(super) fn key(&self) -> &'static str {
         if self.is_access { "SCHILY.acl.access" } else { "SCHILY.acl.default" }
     }
 
-    /// Its number, and as an entry with it. `own` says which number of the tree one of the archive is.
+    /// Returns the entry with its number. `own` maps a number of the archive to one of the tree.
     fn resolve(
         &self,
         accounts: &Accounts,
@@ -98,7 +98,7 @@ impl NamedEntry {
     }
 }
 
-/// Adds to a list the entries that came by name, as a tree's accounts number them.
+/// Adds the named entries to a list, with the numbers of a tree's accounts.
 pub(super) fn add_names(
     acl: &[u8],
     named: &[&NamedEntry],
@@ -116,7 +116,7 @@ pub(super) fn add_names(
     to_bytes(entries)
 }
 
-/// The tag, the id and the permissions, in the order that the kernel sorts by.
+/// The tag, the id and the permissions, in the kernel's sort order.
 type Entry = (u16, u32, u16);
 
 fn to_bytes(mut entries: Vec<Entry>) -> Result<Vec<u8>, AclError> {
@@ -133,9 +133,10 @@ fn to_bytes(mut entries: Vec<Entry>) -> Result<Vec<u8>, AclError> {
     Ok(bytes)
 }
 
-/// Reads `user::rw-,user:name:rw-:1000,group::r--,mask::rw-,other::r--`: entries separated by commas or line ends,
-/// names or numbers of users and groups, a number behind the permissions as star has it, and comments from `#` on.
-/// Entries with a name are apart, since it is the tree that numbers them.
+/// Reads `user::rw-,user:name:rw-:1000,group::r--,mask::rw-,other::r--`: entries separated by
+/// commas or newlines, with names or numbers of users and groups, a number behind the permissions
+/// as star writes it, and comments that start with `#`. Entries with a name are returned
+/// separately, since the tree's accounts number them.
 pub(super) fn from_text(text: &[u8], is_access: bool) -> Result<(Vec<u8>, Vec<NamedEntry>), AclError> {
     let entries = text.split(|byte| matches!(byte, b',' | b'\n'));
     let entries =
@@ -158,7 +159,7 @@ pub(super) fn from_text(text: &[u8], is_access: bool) -> Result<(Vec<u8>, Vec<Na
     Ok((to_bytes(acl)?, named))
 }
 
-/// An entry of the text.
+/// One entry of the text.
 struct Parsed<'t> {
     tag: u16,
     permissions: u16,
@@ -239,7 +240,8 @@ mod tests {
         Accounts::of(&tree.expect("a dump")).expect("it can be read")
     }
 
-    /// The bytes of a list whose names are looked up, with numbers of the archive 100 above the tree's.
+    /// Returns the bytes of a list whose names are resolved, with numbers of the archive 100 above
+    /// the tree's.
     fn resolved(text: &str, accounts: &Accounts) -> Result<Vec<u8>, AclError> {
         let (acl, named) = from_text(text.as_bytes(), true)?;
         add_names(&acl, &named.iter().collect::<Vec<_>>(), accounts, &|_, id| id.checked_sub(100))

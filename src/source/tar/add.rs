@@ -1,4 +1,4 @@
-//! Members are added to a tree.
+//! Adds members to a tree.
 
 use image_tree::{InodeId, Metadata};
 
@@ -22,14 +22,14 @@ pub trait Owner {
     /// Changes a member; called for all of them, in their order.
     fn give(&mut self, member: &mut Member<Blob>) -> Self::Mark;
 
-    /// Hears of the inode that a member became.
+    /// Receives the inode that a member became.
     fn added(&mut self, mark: Self::Mark, id: InodeId);
 
-    /// The user or group of the tree that a number of the archive stands for; none if there is no such one.
+    /// Returns the user or group of the tree for a number of the archive; none if there is none.
     fn id(&self, is_user: bool, id: u32) -> Option<u32>;
 }
 
-/// Members stay as they are.
+/// The owner that leaves members unchanged.
 #[derive(Clone, Copy, Debug)]
 pub struct AsItIs;
 
@@ -70,15 +70,15 @@ impl Reader<'_> {
     /// Reads all members and adds them to a stack.
     ///
     /// # Errors
-    /// [`BadInput`](crate::error::ErrorKind::BadInput) with the offset and path of what is not as it should be, cannot be
-    /// added or is beyond a limit, or when the file changed meanwhile; [`Io`](crate::error::ErrorKind::Io) when it cannot
-    /// be read.
+    /// [`BadInput`](crate::error::ErrorKind::BadInput) with the offset and path of what is invalid,
+    /// cannot be added or exceeds a limit, or if the file changed in the meantime;
+    /// [`Io`](crate::error::ErrorKind::Io) if it cannot be read.
     pub fn add_to<O: Owner>(mut self, stack: &mut Stack<Blob>, owner: &mut O) -> Result<Added> {
         let applies = stack.rules().whiteouts == Whiteouts::Apply;
         let mut addition = stack.members(owner.implied());
         let mut named = Vec::new();
         if applies {
-            // Whiteouts come before members, wherever they are in the archive.
+            // Whiteouts are applied before members, wherever they are in the archive.
             let mut entries = Vec::new();
             while let Some(mut entry) = self.next()? {
                 let (offset, len) = (entry.offset, entry.member.path.len());
@@ -118,7 +118,7 @@ impl Reader<'_> {
         let added = addition.add(&path, metadata, kind).map_err(Problem::from).and_then(|id| {
             let made = addition.implied_count() - before;
             (0..made).try_for_each(|_| self.members.budget.entry())?;
-            // Names of directories that are made are part of the path, or of links that were charged.
+            // Names of created directories are part of the path, or of links that were charged.
             let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
             self.members.budget.metadata(if made > 0 { path.len() } else { name.len() })?;
             Ok(id)
@@ -131,7 +131,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Completes access control lists by the accounts of the tree: the archive's own, if it has some.
+    /// Completes access control lists with the accounts of the tree: the archive's own, if it has
+    /// any.
     fn complete<O: Owner>(&self, stack: &mut Stack<Blob>, owner: &O, named: &[Named]) -> Result<()> {
         if named.is_empty() {
             return Ok(());
@@ -141,7 +142,7 @@ impl Reader<'_> {
         for Named { id, offset, path, names } in named {
             let completed = complete_one(stack, *id, names, &accounts, owner);
             if let Err((key, source)) = completed {
-                // What a later member replaced needs no owner.
+                // A file that a later member replaced needs no owner.
                 let counts = name_counts.get_or_insert_with(|| stack.tree().name_counts());
                 if counts.get(id.index()).is_some_and(|count| *count > 0) {
                     return Err(self.error(*offset, path, Problem::Acl { key, source }));
@@ -162,7 +163,7 @@ fn complete_one<O: Owner>(
     for (is_access, xattr) in [(true, "system.posix_acl_access"), (false, "system.posix_acl_default")] {
         let own: Vec<&NamedEntry> = names.iter().filter(|entry| entry.is_access() == is_access).collect();
         let Some(first) = own.first() else { continue };
-        // What another record of the file replaced or took back is not there to be completed.
+        // An xattr that another record of the file replaced or removed need not be completed.
         let Some(value) = stack.metadata_mut(id).xattrs.get_mut(xattr.as_bytes()) else { continue };
         let complete = acl::add_names(value, &own, accounts, &|is_user, id| owner.id(is_user, id));
         *value = complete.map_err(|source| (first.key(), source))?.into();

@@ -1,4 +1,4 @@
-//! What an archive may be compressed with.
+//! Decompression of archives.
 
 mod buffered;
 mod lzma;
@@ -11,7 +11,7 @@ use liblzma::stream::Stream;
 use self::buffered::Buffered;
 use self::lzma::Lzma;
 
-/// A compression, known by how it begins.
+/// A compression, recognized by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     /// RFC 1952.
@@ -28,26 +28,26 @@ pub enum Compression {
     Lz4,
 }
 
-/// The window of zstd without a limit of the user's, in bytes: what its own program takes without `--long`.
+/// The default limit on the window of zstd, in bytes: that of the zstd program without `--long`.
 const ZSTD_WINDOW: u64 = 128 << 20;
 
-/// The memory of xz without a limit of the user's, in bytes: enough for every preset, whose dictionaries are at most 64
-/// MiB, and for eight times that.
+/// The default limit on the memory of xz, in bytes: enough for every preset, whose dictionaries are
+/// at most 64 MiB, and for eight times that.
 const XZ_MEMORY: u64 = 576 << 20;
 
-/// The most bytes of zeros behind what is compressed, in bytes: 64 MiB.
+/// The most zeros behind compressed data, in bytes: 64 MiB.
 const MAX_PADDING: u64 = 64 << 20;
 
 /// The number of bytes that identify a format: the header of .lzma is the longest.
 const START: usize = 13;
 
 impl Compression {
-    /// The compression of what begins with these bytes, of which 13 are enough.
+    /// Returns the compression of data that begins with these bytes, of which 13 are enough.
     #[must_use]
     pub fn of(start: &[u8]) -> Option<Self> {
         match start {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
-            // The second is a frame to be skipped, which may come first.
+            // The second pattern is a skippable frame, which may come first.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Self::Bzip2),
@@ -57,10 +57,10 @@ impl Compression {
         }
     }
 
-    /// The first bytes that `start`, the first bytes of what is compressed, unpacks to: at most `len`, and fewer where
-    /// they cannot be unpacked or `start` is too short.
+    /// Returns the first bytes that `start`, the start of compressed data, unpacks to: at most
+    /// `len`, and fewer if they cannot be unpacked or `start` is too short.
     pub(in crate::source) fn unpack_start(self, start: &[u8], len: usize) -> Vec<u8> {
-        /// What xz -9 takes, in bytes, and twice that. A reader of the whole says what is wrong with more.
+        /// Twice the memory of xz -9, in bytes. A reader of the whole reports what needs more.
         const MEMORY: u64 = 128 << 20;
         let mut unpacked = Vec::new();
         let reader = Unpacked::new(start, Some(self), Some(MEMORY)).take(len as u64);
@@ -69,7 +69,7 @@ impl Compression {
         unpacked
     }
 
-    /// Its name, for messages.
+    /// Returns its name, for messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -83,20 +83,22 @@ impl Compression {
     }
 }
 
-/// The bytes of an archive that comes as a stream, unpacked.
+/// The unpacked bytes of an archive that comes as a stream.
 pub(super) enum Unpacked<'a> {
-    /// They are not compressed.
+    /// An uncompressed stream.
     Plain(Box<dyn Read + 'a>),
-    /// They are.
+    /// A compressed stream.
     Packed(Box<Unpacker<'a>>),
 }
 
 impl<'a> Unpacked<'a> {
-    /// The unpacked bytes of a stream: all members, frames or streams in it, one after the other.
+    /// Returns the unpacked bytes of a stream: all members, frames or streams in it, one after the
+    /// other.
     ///
-    /// Reading fails with an error without [`io::Error::raw_os_error`] when the bytes are not what they should be, or when
-    /// unpacking takes more memory than `memory`, in bytes; without it that is 128 MiB for the window of zstd, and 576 MiB
-    /// in all for xz and lzma. The other formats never take more than a few MiB.
+    /// Reading fails with an error without [`io::Error::raw_os_error`] if the bytes are invalid, or
+    /// if unpacking takes more memory than `memory`, in bytes; the default is 128 MiB for the
+    /// window of zstd, and 576 MiB in all for xz and lzma. The other formats never take more than a
+    /// few MiB.
     pub(super) fn new(stream: impl Read + 'a, compression: Option<Compression>, memory: Option<u64>) -> Self {
         let stream: Box<dyn Read + 'a> = Box::new(stream);
         match compression {
@@ -108,7 +110,7 @@ impl<'a> Unpacked<'a> {
         }
     }
 
-    /// The number of bytes of zeros that were behind the last part, once all is read.
+    /// Returns the number of zeros behind the last part, in bytes, once all is read.
     pub(super) fn padding(&self) -> u64 {
         match self {
             Self::Plain(_) => 0,
@@ -188,7 +190,7 @@ impl<'a> Unpacker<'a> {
         }
     }
 
-    /// Refuses what follows a part and is not another one.
+    /// Refuses bytes that follow a part and are not another one.
     fn check_start(&mut self, found: Option<Compression>) -> io::Result<()> {
         // A stream of xz may be padded to a multiple of four bytes, and then another one may follow.
         let may_follow =
@@ -240,7 +242,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The source behind the part that was read.
+    /// Returns the source behind the part that was read.
     fn end(self) -> io::Result<Source<'a>> {
         Ok(match self {
             Self::Gzip(decoder) => decoder.into_inner(),
@@ -250,7 +252,8 @@ impl<'a> Decoder<'a> {
             Self::Lz4(decoder) => {
                 let source = decoder.into_inner();
                 if source.has_ended() {
-                    // The library takes the end of its input between two blocks for that of a frame, which has a mark.
+                    // The library takes the end of its input between two blocks for the end mark of
+                    // a frame.
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the frame is cut off"));
                 }
                 source
@@ -259,7 +262,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Takes the zeros that come next and returns how many there were.
+/// Skips the zeros that come next and returns their number.
 fn zeros(source: &mut Source<'_>) -> io::Result<u64> {
     use std::io::BufRead;
     let mut count = 0;

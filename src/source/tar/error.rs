@@ -1,4 +1,4 @@
-//! What is wrong with an archive, and where.
+//! Errors and warnings about an archive.
 
 use std::fmt;
 
@@ -8,20 +8,20 @@ use thiserror::Error;
 use super::acl::AclError;
 use crate::stack::AddError;
 
-/// Something at an offset of an archive that no tree can be made of.
+/// A fault at an offset of an archive.
 #[derive(Debug)]
 pub struct TarError {
-    /// Where the header is, in bytes from the archive's beginning, which is that of what it unpacks to.
+    /// The offset of the header, in bytes from the start of the unpacked archive.
     pub offset: u64,
-    /// The path of the member, when there is one.
+    /// The path of the member, if there is one.
     pub path: Option<Vec<u8>>,
-    /// What is wrong.
+    /// The fault.
     pub problem: Problem,
 }
 
 impl fmt::Display for TarError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// A longer path says no more.
+        /// The longest part of a path that is shown, in bytes.
         const SHOWN: usize = 300;
         write!(f, "offset {}: ", self.offset)?;
         match &self.path {
@@ -41,12 +41,12 @@ impl std::error::Error for TarError {
     }
 }
 
-/// Something about an archive that is read all the same.
+/// An unusual fact about an archive that is read nevertheless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// The archive ends at this offset, behind a member, without saying so.
+    /// The archive ends at this offset, behind a member, without an end mark.
     NoEnd(u64),
-    /// So many bytes of zeros follow the compressed archive.
+    /// This many bytes of zeros follow the compressed archive.
     Padding(u64),
 }
 
@@ -65,21 +65,21 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What is wrong with a member or with the archive.
+/// A fault of a member or of the archive.
 #[derive(Debug, Error)]
 pub enum Problem {
-    /// The block is no header.
+    /// The block is not a header.
     #[error("is no tar header")]
     NoHeader,
     /// The header was damaged.
     #[error("the header's checksum is {stated:o} in octal, its bytes sum up to {computed:o}")]
     Checksum {
-        /// What the header says.
+        /// The sum in the header.
         stated: i64,
         /// The sum of its bytes.
         computed: i64,
     },
-    /// A field that holds no number, or one of more than 63 bits.
+    /// A field that does not hold a number, or holds one of more than 63 bits.
     #[error("{field} is \"{}\", which is no number that fits 63 bits", .bytes.escape_ascii())]
     Number {
         /// The field's name.
@@ -87,27 +87,27 @@ pub enum Problem {
         /// Its bytes.
         bytes: Vec<u8>,
     },
-    /// A number outside of what it may be.
+    /// A number outside its range.
     #[error("{field} is {value}, and may be {min} to {max}")]
     Range {
         /// The field's name.
         field: &'static str,
-        /// What it holds.
+        /// Its value.
         value: i64,
-        /// The least it may be.
+        /// The smallest valid value.
         min: i64,
-        /// The most it may be.
+        /// The largest valid value.
         max: i64,
     },
-    /// The archive ends where more of it must come.
+    /// The archive ends before the end of one of its parts.
     #[error("the archive ends {missing} bytes before the end of {what}")]
     Truncated {
-        /// What is cut off.
+        /// The part that is cut off.
         what: &'static str,
-        /// How many bytes of it.
+        /// The number of bytes that are missing of it.
         missing: u64,
     },
-    /// Something follows the end.
+    /// Bytes other than zeros follow the end.
     #[error(
         "the archive ended before, yet here are bytes other than zeros; read what follows as a source of its own"
     )]
@@ -117,131 +117,131 @@ pub enum Problem {
         "the archive ended before, and more than {0} bytes of zeros follow; a device or a disk image is not an archive"
     )]
     Zeros(u64),
-    /// Something follows one block of zeros.
+    /// Something other than zeros follows one block of zeros.
     #[error("after one block of zeros comes neither another one nor the end")]
     LoneZeroBlock,
-    /// A type that is not known, or that only makes sense elsewhere.
+    /// A type that is unknown, or only makes sense elsewhere.
     #[error("type \"{}\" {why}", [*.flag].escape_ascii())]
     Type {
         /// `typeflag`.
         flag: u8,
-        /// What is wrong with it.
+        /// The reason that it is refused.
         why: &'static str,
     },
-    /// An extended header or long name without a file it is for.
+    /// An extended header or long name without a file that it applies to.
     #[error("belongs to the next file, and there is none")]
     Dangling,
-    /// An extended header or long name that is longer than any need be.
+    /// An extended header or long name that is longer than the limit.
     #[error("{what} is {len} bytes long, the limit is {max}")]
     TooLong {
-        /// What is too long.
+        /// The part that is too long.
         what: &'static str,
         /// Its length in bytes.
         len: u64,
-        /// The most it may be.
+        /// The limit, in bytes.
         max: u64,
     },
-    /// An extended header that is no list of records.
+    /// An extended header that is not a list of records.
     #[error("the record at byte {at} of the extended header {why}")]
     Record {
-        /// Where it begins in the header's payload.
+        /// The offset of the record in the header's payload, in bytes.
         at: usize,
-        /// What is wrong with it.
+        /// The reason that it is invalid.
         why: &'static str,
     },
-    /// A record with a value that makes no sense.
+    /// A record with an invalid value.
     #[error("{} is \"{}\", which {why}", .key.escape_ascii(), .value.escape_ascii())]
     Value {
         /// The record's keyword.
         key: Vec<u8>,
         /// The beginning of its value.
         value: Vec<u8>,
-        /// What is wrong with it.
+        /// The reason that it is invalid.
         why: &'static str,
     },
-    /// A record that would say of every file what only one can be.
+    /// A record in a global header that applies only to a single file.
     #[error("{} is in a global header, and would be every file's", .0.escape_ascii())]
     Global(Vec<u8>),
-    /// An access control list that cannot be one.
+    /// An invalid access control list.
     #[error("{key}")]
     Acl {
         /// The record's keyword.
         key: &'static str,
-        /// What is wrong with it.
+        /// The reason that it is invalid.
         source: AclError,
     },
-    /// An extended attribute with a name that cannot be one.
+    /// An extended attribute with an invalid name.
     #[error(transparent)]
     XattrName(#[from] XattrNameError),
-    /// A symbolic link with a target that cannot be one.
+    /// A symbolic link with an invalid target.
     #[error(transparent)]
     LinkTarget(#[from] LinkTargetError),
     /// A member that cannot be added to the tree.
     #[error(transparent)]
     Add(#[from] AddError),
-    /// A map of holes that is none.
+    /// An invalid map of holes.
     #[error("its map of holes {0}")]
     Map(MapProblem),
-    /// More bytes than may be.
+    /// More bytes than the limit.
     #[error("{what} more than {max} bytes; --max-size sets the limit")]
     MaxSize {
-        /// What is too much.
+        /// The start of the message: the subject and its verb.
         what: &'static str,
-        /// The limit.
+        /// The limit, in bytes.
         max: u64,
     },
-    /// More members than may be.
+    /// More members than the limit.
     #[error("the archive has more than {0} members and directories above them; --max-entries sets the limit")]
     MaxEntries(u64),
-    /// More names and attributes than memory should be spent on.
+    /// More names and attributes than the limit on memory, in bytes.
     #[error("names, link targets, xattrs and maps of holes up to here take more than {0} bytes")]
     MaxMetadata(u64),
 }
 
-/// What is wrong with a map of holes.
+/// A fault of a map of holes.
 #[derive(Debug, Error)]
 pub enum MapProblem {
-    /// Its text is cut off or no decimal numbers.
+    /// Its text is truncated or not decimal numbers.
     #[error("is not the decimal numbers it should be")]
     Text,
-    /// It has more or fewer pieces than it says.
+    /// It has more or fewer extents than stated.
     #[error("has {actual} pieces and says {stated}")]
     Count {
-        /// What it says.
+        /// The stated number.
         stated: u64,
-        /// How many there are.
+        /// The actual number.
         actual: u64,
     },
-    /// A piece that begins before the one before it ends.
+    /// An extent that begins before the end of the one before it.
     #[error("has a piece at {offset}, where the one before it ends at {end}")]
     Overlap {
-        /// Where the piece begins.
+        /// The offset of the extent, in bytes.
         offset: u64,
-        /// Where the one before ends.
+        /// The end of the one before, in bytes.
         end: u64,
     },
-    /// A piece behind the end of the file.
+    /// An extent beyond the end of the file.
     #[error("has a piece of {len} bytes at {offset} in a file of {size} bytes")]
     Beyond {
-        /// Where the piece begins.
+        /// The offset of the extent, in bytes.
         offset: u64,
-        /// Its length.
+        /// Its length, in bytes.
         len: u64,
-        /// The file's length.
+        /// The file's length, in bytes.
         size: u64,
     },
-    /// Pieces that are not all the bytes there are.
+    /// Extents whose sum is not the number of stored bytes.
     #[error("is of {pieces} bytes, and {stored} are stored")]
     Stored {
-        /// The sum of all pieces.
+        /// The sum of the lengths of all extents, in bytes.
         pieces: u64,
-        /// How many bytes the archive has.
+        /// The number of bytes in the archive.
         stored: u64,
     },
-    /// It says nothing of how long the file is.
+    /// The length of the file is not stated.
     #[error("comes without the length of the file")]
     NoSize,
-    /// A version nobody knows.
+    /// An unknown version.
     #[error("is of version {0}.{1}; known are 0.0, 0.1 and 1.0")]
     Version(u64, u64),
 }

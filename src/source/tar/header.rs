@@ -1,4 +1,4 @@
-//! One header block: ustar of POSIX.1-1988, what GNU and star made of it, and what was before it.
+//! One header block: ustar of POSIX.1-1988, its variants by GNU and star, and the older V7.
 //!
 //! ```text
 //!   0 name[100] mode[8] uid[8] gid[8] size[12] mtime[12] chksum[8] typeflag linkname[100]      V7
@@ -16,7 +16,7 @@ pub(super) const BLOCK: usize = 512;
 #[derive(Clone, Copy)]
 pub(super) struct Header(pub(super) [u8; BLOCK]);
 
-/// Who made the header, which says what is behind the first 257 bytes.
+/// The format of the header, which determines the layout behind the first 257 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     V7,
@@ -41,25 +41,25 @@ impl TypeFlag {
     pub(super) const CONTIGUOUS: Self = Self(b'7');
     /// Records for the next header.
     pub(super) const EXTENDED: Self = Self(b'x');
-    /// The same of Solaris before POSIX had it.
+    /// The same of Solaris, older than that of POSIX.
     pub(super) const EXTENDED_OF_SOLARIS: Self = Self(b'X');
     /// Records for all headers from here on.
     pub(super) const GLOBAL: Self = Self(b'g');
-    /// A GNU directory with a list of what was in it.
+    /// A GNU directory with a list of its former contents.
     pub(super) const DUMP_DIRECTORY: Self = Self(b'D');
     /// A GNU link target for the next header.
     pub(super) const LONG_LINK: Self = Self(b'K');
     /// A GNU name for the next header.
     pub(super) const LONG_NAME: Self = Self(b'L');
-    /// The rest of a file that began in another volume.
+    /// The continuation of a file that began in another volume.
     pub(super) const CONTINUED: Self = Self(b'M');
-    /// A GNU file with holes.
+    /// A GNU sparse file.
     pub(super) const SPARSE: Self = Self(b'S');
     /// The name of the archive.
     pub(super) const VOLUME_LABEL: Self = Self(b'V');
 }
 
-/// Where a number is, and what messages call it.
+/// The place of a number, in bytes, and its name in messages.
 #[derive(Clone, Copy)]
 pub(super) struct Field {
     at: usize,
@@ -87,23 +87,23 @@ pub(super) const DEVICE_MAJOR: Field = Field::new(329, 8, "devmajor");
 pub(super) const DEVICE_MINOR: Field = Field::new(337, 8, "devminor");
 pub(super) const REAL_SIZE: Field = Field::new(483, 12, "realsize");
 
-/// Where GNU's map begins in a header, and how many of its entries fit there.
+/// The offset of GNU's map in a header, in bytes, and the number of its entries there.
 pub(super) const SPARSE_IN_HEADER: (usize, usize) = (386, 4);
 /// The same in a block behind the header.
 pub(super) const SPARSE_IN_EXTENSION: (usize, usize) = (0, 21);
-/// Where a header says that such a block follows.
+/// The offset in a header of the flag that such a block follows, in bytes.
 pub(super) const IS_EXTENDED_IN_HEADER: usize = 482;
-/// Where that block says so.
+/// The offset of that flag in such a block, in bytes.
 pub(super) const IS_EXTENDED_IN_EXTENSION: usize = 504;
 
 impl Header {
-    /// Whether the block has nothing in it, as the two at an archive's end.
+    /// Returns true if all bytes of the block are zero, as in the two at an archive's end.
     pub(super) fn is_zero(&self) -> bool {
         self.0.iter().all(|byte| *byte == 0)
     }
 
-    /// Fails unless the checksum is right: the sum of all bytes with spaces in its own place. Some old programs took
-    /// the bytes as signed.
+    /// Fails unless the checksum is right: the sum of all bytes with spaces in its own place. Some
+    /// old programs summed signed bytes.
     pub(super) fn check(&self) -> Result<(), Problem> {
         let stated = self.number(CHECKSUM).map_err(|_| Problem::NoHeader)?;
         let own = CHECKSUM.at..CHECKSUM.at + CHECKSUM.len;
@@ -130,7 +130,7 @@ impl Header {
         TypeFlag(self.0[156])
     }
 
-    /// The path, with what a long one has in `prefix`.
+    /// Returns the path, with the start of a long one from `prefix`.
     pub(super) fn path(&self) -> Vec<u8> {
         let name = until_nul(&self.0[..100]);
         let prefix = match self.dialect() {
@@ -145,14 +145,14 @@ impl Header {
         until_nul(&self.0[157..257]).to_vec()
     }
 
-    /// A number of a field.
+    /// Returns the number in a field.
     pub(super) fn number(&self, field: Field) -> Result<i64, Problem> {
         let bytes = &self.0[field.at..field.at + field.len];
         number(bytes).ok_or_else(|| Problem::Number { field: field.name, bytes: bytes.to_vec() })
     }
 }
 
-/// A number in one of GNU's maps, at an offset of a block; `None` is what ends the map.
+/// Returns the entry of one of GNU's maps at an offset of a block; `None` ends the map.
 pub(super) fn sparse_entry(block: &[u8; BLOCK], at: usize) -> Result<Option<(i64, i64)>, Problem> {
     let (offset, len) = (&block[at..at + 12], &block[at + 12..at + 24]);
     if len[0] == 0 {
@@ -168,15 +168,15 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// Octal digits among spaces and NULs, none of which are 0; or, when the first bit is set, a big-endian number in
-/// two's complement of the bits behind that one.
+/// Parses octal digits among spaces and NULs, or 0 without any digits; if the first bit is set, a
+/// big-endian number in two's complement in the bits behind that one.
 fn number(bytes: &[u8]) -> Option<i64> {
     let first = *bytes.first()?;
     if first & 0x80 != 0 {
         let negative = first & 0x40 != 0;
         let head = if negative { first } else { first & 0x3f };
         let start = i128::from(head.cast_signed());
-        // Eleven bytes more than i128 holds nothing of; checked all the same.
+        // Eleven more bytes can exceed an i128, so the sum is checked.
         let value = bytes[1..]
             .iter()
             .try_fold(start, |value, byte| value.checked_mul(256)?.checked_add(i128::from(*byte)))?;

@@ -1,4 +1,4 @@
-//! The bytes of an archive, in order: blocks, payloads and where these stay.
+//! The bytes of an archive, in order: blocks, payloads and the ranges where these stay.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use crate::blob::{Archive, ArchiveRange};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 
-/// Why reading stops.
+/// The cause of a failed read.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The archive is not as it should be.
+    /// The archive is invalid.
     Bad(Problem),
-    /// What it was compressed with does not unpack.
+    /// The compressed data cannot be unpacked.
     Packed(io::Error),
-    /// The system could not read it.
+    /// The system failed to read it.
     Read(io::Error),
-    /// The system could not keep what was unpacked.
+    /// The system failed to store what was unpacked.
     Keep(io::Error),
-    /// Somebody asked to stop.
+    /// A signal came.
     Stopped(Error),
 }
 
@@ -31,13 +31,13 @@ impl<P: Into<Problem>> From<P> for Failure {
     }
 }
 
-/// The most bytes of zeros behind the end, in bytes: 64 MiB. Programs fill up the last record, of 10 KiB as a rule and of
-/// a few MiB on tapes; a device of zeros has no end.
+/// The most zeros behind the end, in bytes: 64 MiB. Programs pad the last record, of 10 KiB as a
+/// rule and of a few MiB on tapes; a device of zeros has no end.
 const MAX_ZEROS: u64 = 64 << 20;
 
 pub(super) struct Input<'a> {
     bytes: Bytes<'a>,
-    /// What contents are ranges of.
+    /// The archive that contents are ranges of.
     archive: Arc<Archive>,
     position: u64,
     max_size: u64,
@@ -45,13 +45,14 @@ pub(super) struct Input<'a> {
 }
 
 enum Bytes<'a> {
-    /// Those of the archive that contents are ranges of.
+    /// The bytes of the archive that contents are ranges of.
     InPlace,
-    /// They come once, and the contents among them are kept in a spool, of which so much is filled.
+    /// The bytes of a stream, whose contents are stored in a spool; `kept` is the number of bytes
+    /// in that.
     Stream { reader: Unpacked<'a>, kept: u64 },
 }
 
-/// How much is read at once.
+/// The size of a read, in bytes.
 const CHUNK: usize = 1 << 18;
 
 impl<'a> Input<'a> {
@@ -69,12 +70,12 @@ impl<'a> Input<'a> {
         Self { bytes, archive: Arc::new(spool), position: 0, max_size, interrupt }
     }
 
-    /// How many bytes were taken.
+    /// Returns the number of bytes that were read.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// The next block, or none at the end.
+    /// Returns the next block, or none at the end.
     pub(super) fn block(&mut self) -> Result<Option<[u8; BLOCK]>, Failure> {
         let mut block = [0; BLOCK];
         match self.take(&mut block)? {
@@ -84,12 +85,13 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The next block, which must be there.
+    /// Returns the next block, or an error at the end.
     pub(super) fn needed_block(&mut self, what: &'static str) -> Result<[u8; BLOCK], Failure> {
         self.block()?.ok_or_else(|| truncated(what, BLOCK as u64))
     }
 
-    /// A payload in memory, with what fills its last block taken too. The caller bounds its length.
+    /// Reads a payload into memory, with the padding of its last block. The caller bounds its
+    /// length.
     pub(super) fn bytes(&mut self, len: u64, what: &'static str) -> Result<Vec<u8>, Failure> {
         let missing = |count: usize| truncated(what, len.saturating_sub(count as u64));
         let padded = len.checked_next_multiple_of(BLOCK as u64).and_then(|len| usize::try_from(len).ok());
@@ -102,7 +104,8 @@ impl<'a> Input<'a> {
         Ok(bytes)
     }
 
-    /// A payload that stays where it is or is kept, with what fills its last block taken too.
+    /// Returns the range of a payload that stays in place or is stored, and skips the padding of
+    /// its last block.
     pub(super) fn payload(&mut self, len: u64) -> Result<ArchiveRange, Failure> {
         let what = "the contents";
         let padded = len.checked_next_multiple_of(BLOCK as u64);
@@ -145,12 +148,12 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// Passes over a payload.
+    /// Skips a payload.
     pub(super) fn skip(&mut self, len: u64) -> Result<(), Failure> {
         self.payload(len).map(|_| ())
     }
 
-    /// How many bytes of zeros were behind the compressed archive, once it is finished.
+    /// Returns the number of zeros behind the compressed archive, in bytes, once it is finished.
     pub(super) fn padding(&self) -> u64 {
         match &self.bytes {
             Bytes::InPlace => 0,
@@ -158,7 +161,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Takes what is left, which must be zeros, and sees that the archive is still what it was.
+    /// Reads the rest, which must be zeros, and checks that the archive has not changed.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         let mut buffer = vec![0; CHUNK];
         let end = self.position;
@@ -189,14 +192,14 @@ impl<'a> Input<'a> {
                 let left = self.archive.len().saturating_sub(self.position);
                 let count = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 self.archive.read_unchecked(&mut buffer[..count], self.position).map_err(|error| {
-                    // It is shorter than it was.
+                    // It is shorter than before.
                     Failure::Read(self.archive.check_unchanged().err().unwrap_or(error))
                 })?;
                 count
             }
             Bytes::Stream { reader, .. } => fill(reader, buffer)?,
         };
-        // Whoever wrote into the pipe may have been stopped by the same signal, and that is why it ended.
+        // The writer of the pipe may have been stopped by the same signal, which ended the stream.
         self.interrupt.check().map_err(Failure::Stopped)?;
         self.position += count as u64;
         self.check_size(self.position)?;

@@ -1,4 +1,4 @@
-//! Headers become members: each with all that was said of it.
+//! Combines headers into members, with all records that apply to each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ const MAX_EXTENDED: u64 = 16 << 20;
 /// The longest name or link target in a header of its own, in bytes: 1 MiB.
 const MAX_LONG_NAME: u64 = 1 << 20;
 
-/// One member of an archive, with where it is.
+/// One member of an archive, with its offset.
 pub(super) struct Entry {
-    /// Where its header is.
+    /// The offset of its header, in bytes.
     pub(super) offset: u64,
-    /// Its path as it was written, its metadata and what it is.
+    /// Its path as written, its metadata and its type with contents.
     pub(super) member: Member<Blob>,
-    /// What its access control lists say of users and groups by name.
+    /// The entries of its access control lists for users and groups by name.
     pub(super) names: Vec<NamedEntry>,
 }
 
-/// A failure, with where it happened.
+/// A failure, with its place in the archive.
 pub(super) struct Located {
     pub(super) offset: u64,
     pub(super) path: Option<Vec<u8>>,
@@ -39,7 +39,7 @@ pub(super) struct Located {
 }
 
 impl Located {
-    /// A fault of the archive itself, or what else there was.
+    /// Returns the fault of the archive, or another failure.
     pub(super) fn into_tar_error(self) -> Result<TarError, Failure> {
         match self.failure {
             Failure::Bad(problem) => Ok(TarError { offset: self.offset, path: self.path, problem }),
@@ -52,15 +52,15 @@ impl Located {
 pub(super) struct Members<'a> {
     pub(super) input: Input<'a>,
     pub(super) budget: Budget,
-    /// What is unusual and read all the same.
+    /// The unusual facts about the archive.
     pub(super) warnings: Vec<Warning>,
     global: Records,
 }
 
-/// What headers before a member said of it.
+/// The records and names from headers before a member.
 #[derive(Default)]
 struct Pending {
-    /// Where the first of them is.
+    /// The offset of the first of these headers, in bytes.
     offset: Option<u64>,
     records: Option<Records>,
     name: Option<Vec<u8>>,
@@ -72,7 +72,7 @@ impl<'a> Members<'a> {
         Self { input, budget, warnings: Vec::new(), global: Records::default() }
     }
 
-    /// The next member; none at the end of the archive.
+    /// Returns the next member; none at the end of the archive.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, Located> {
         let mut pending = Pending::default();
         loop {
@@ -81,7 +81,7 @@ impl<'a> Members<'a> {
             let header = match self.header(&pending) {
                 Ok(Some(header)) => header,
                 Ok(None) => return Ok(None),
-                // What follows the end is told where it is.
+                // Bytes that follow the end are reported at their own offset.
                 Err(failure @ Failure::Bad(Problem::Trailing | Problem::Zeros(_))) => {
                     return Err(Located { offset: self.input.position(), path: None, failure });
                 }
@@ -104,7 +104,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The next header; none at the end.
+    /// Returns the next header; none at the end.
     fn header(&mut self, pending: &Pending) -> Result<Option<Header>, Failure> {
         let end = self.input.position();
         let Some(block) = self.input.block()? else {
@@ -140,7 +140,7 @@ impl<'a> Members<'a> {
         Ok(None)
     }
 
-    /// Takes a header that is no file's own, if it is one.
+    /// Reads a header that is not a member's own, and returns true for one.
     fn is_no_member(&mut self, header: &Header, offset: u64, pending: &mut Pending) -> Result<bool, Failure> {
         match header.type_flag() {
             TypeFlag::GLOBAL => {
@@ -212,7 +212,7 @@ impl<'a> Members<'a> {
             TypeFlag::FIFO => Kind::Fifo,
             TypeFlag::DIRECTORY => Kind::Directory(BTreeMap::new()),
             TypeFlag::DUMP_DIRECTORY => self.directory_with_payload(header, &records)?,
-            // Directories were written so before they had a type.
+            // Directories were written so before they had a type of their own.
             TypeFlag::REGULAR | TypeFlag::REGULAR_OF_V7 if path.ends_with(b"/") => {
                 self.directory_with_payload(header, &records)?
             }
@@ -247,7 +247,8 @@ impl<'a> Members<'a> {
         Ok(whole(self.input.payload(len)?))
     }
 
-    /// `GNU.sparse.*`, version 0.0 or 0.1 with the map in the records, or 1.0 with the map in the payload.
+    /// Reads the sparse file of `GNU.sparse.*`, version 0.0 or 0.1 with the map in the records, or
+    /// 1.0 with the map in the payload.
     fn sparse_by_records(&mut self, payload: u64, records: &Records) -> Result<Blob, Failure> {
         let sparse = &records.sparse;
         let size = sparse.size.ok_or(Problem::Map(MapProblem::NoSize))?;
@@ -279,7 +280,8 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The map of GNU tar before extended headers: four pieces in the header and 21 in each block that follows.
+    /// Reads the sparse file of GNU tar before extended headers: four entries of the map in the
+    /// header and 21 in each block that follows.
     fn old_sparse(&mut self, header: &Header, records: &Records) -> Result<Blob, Failure> {
         let stored = self.payload_size(header, records)?;
         let size = ranged(header, header::REAL_SIZE, i64::MAX)?;
@@ -326,7 +328,7 @@ impl Pending {
     }
 }
 
-/// A file without bytes needs no archive.
+/// Returns the contents of a file without holes. An empty file needs no archive.
 fn whole(range: ArchiveRange) -> Blob {
     if range.is_empty() { Blob::from(Vec::new()) } else { Blob::Range(range) }
 }
@@ -337,7 +339,7 @@ fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure>
         None => small(header, field),
     };
     let mode = ranged(header, header::MODE, 0o177_777)?;
-    // Within 16 bits by its range; the type bits are dropped.
+    // The range is 16 bits; the type bits are dropped.
     let mode = u16::try_from(mode).unwrap_or(0);
     let mtime = match records.mtime {
         Some(mtime) => mtime,
@@ -350,7 +352,8 @@ fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure>
         xattrs: std::mem::take(&mut records.xattrs),
         ..Metadata::new(mode)
     };
-    // The mode follows, since libarchive writes the group's permissions where a mask stands for them.
+    // The mode is derived from the list, since libarchive writes the group's permissions in place
+    // of the mask.
     if header.type_flag() != TypeFlag::SYMLINK {
         metadata.follow_access_acl();
     }
@@ -358,7 +361,7 @@ fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure>
 }
 
 fn device(header: &Header, records: &Records) -> Result<Device, Failure> {
-    // Before ustar there were no such fields.
+    // V7 has no such fields.
     let number = |record: Option<u32>, field| match record {
         Some(number) => Ok(number),
         None if header.dialect() == Dialect::V7 => Ok(0),
@@ -371,7 +374,7 @@ fn device(header: &Header, records: &Records) -> Result<Device, Failure> {
 }
 
 fn small(header: &Header, field: header::Field) -> Result<u32, Failure> {
-    // Within 32 bits by its range.
+    // The range is 32 bits.
     ranged(header, field, i64::from(u32::MAX)).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
 }
 

@@ -9,7 +9,7 @@ use image_tree::{Timestamp, XattrName, Xattrs};
 use super::acl::{self, NamedEntry};
 use super::error::{MapProblem, Problem};
 
-/// What extended headers say of a file.
+/// The records of extended headers that apply to a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Records {
     pub(super) path: Option<Vec<u8>>,
@@ -21,7 +21,7 @@ pub(super) struct Records {
     pub(super) device_major: Option<u32>,
     pub(super) device_minor: Option<u32>,
     pub(super) xattrs: Xattrs,
-    /// Entries of access control lists whose users and groups have but names.
+    /// Entries of access control lists with users and groups by name.
     pub(super) named: Vec<NamedEntry>,
     pub(super) sparse: SparseRecords,
 }
@@ -31,32 +31,32 @@ pub(super) struct Records {
 pub(super) struct SparseRecords {
     pub(super) major: Option<u64>,
     pub(super) minor: Option<u64>,
-    /// The path, where the header has one of GNU tar's own making.
+    /// The path, if GNU tar has put a made-up one in the header.
     pub(super) name: Option<Vec<u8>>,
-    /// The length with all holes.
+    /// The length including holes, in bytes.
     pub(super) size: Option<u64>,
     pub(super) count: Option<u64>,
-    /// Offsets and lengths of versions 0.0 and 0.1.
+    /// Offsets and lengths of the data in versions 0.0 and 0.1, in bytes.
     pub(super) map: Vec<(u64, u64)>,
-    /// An offset of version 0.0 whose length is still to come.
+    /// An offset of version 0.0 whose length has not been read yet.
     offset: Option<u64>,
 }
 
 impl SparseRecords {
-    /// Whether the file has holes.
+    /// Returns true for a sparse file.
     pub(super) fn is_sparse(&self) -> bool {
         self.major.is_some() || self.size.is_some() || self.count.is_some() || !self.map.is_empty()
     }
 }
 
-/// Xattrs of files by their full name, as star and most others write them.
+/// The prefix of xattrs by their full name, as star and most others write them.
 const SCHILY_XATTR: &[u8] = b"SCHILY.xattr.";
-/// The same with names as in URLs and values in base64, as libarchive writes them.
+/// The prefix of xattrs with URL-encoded names and values in base64, as libarchive writes them.
 const LIBARCHIVE_XATTR: &[u8] = b"LIBARCHIVE.xattr.";
 
 impl Records {
-    /// Adds what a payload of an extended header says. Of two records with one keyword the later one counts, and one
-    /// without a value takes back what was said before.
+    /// Adds the records of an extended header's payload. The later of two records with one keyword
+    /// takes precedence, and one without a value removes the earlier one.
     pub(super) fn read(&mut self, payload: &[u8], global: bool) -> Result<(), Problem> {
         let mut at = 0;
         while let Some(rest) = payload.get(at..).filter(|rest| !rest.is_empty()) {
@@ -89,14 +89,14 @@ impl Records {
             b"SCHILY.acl.ace" => {
                 return Err(bad(key, value, "is an NFSv4 access control list, which Linux filesystems lack"));
             }
-            // GNU tar leaves out the NUL that getxattr(2) gives.
+            // GNU tar leaves out the NUL that getxattr(2) returns.
             b"RHT.security.selinux" => {
                 let label = value.strip_suffix(b"\0").unwrap_or(value);
                 self.xattrs.insert(XattrName::new("security.selinux")?, [label, b"\0"].concat().into());
             }
             _ => match key.strip_prefix(SCHILY_XATTR) {
                 Some(name) => {
-                    // The bytes of a list say all that its text says.
+                    // The bytes of a list supersede its text.
                     let is_access = name == b"system.posix_acl_access";
                     if is_access || name == b"system.posix_acl_default" {
                         self.named.retain(|entry| entry.is_access() != is_access);
@@ -161,7 +161,8 @@ impl Records {
                 let numbers = numbers.ok_or(Problem::Map(MapProblem::Text))?;
                 sparse.map = numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
             }
-            // What a tree has no place for: atime, ctime, uname, gname, comment, charset, and other vendors' own.
+            // Records that a tree cannot hold: atime, ctime, uname, gname, comment, charset, and
+            // those of other vendors.
             _ => {}
         }
         Ok(())
@@ -170,7 +171,7 @@ impl Records {
 
 const NO_LENGTH: &str = "is no decimal number below 2^63";
 
-/// Whether a record can only be about one file.
+/// Returns true if a record can apply only to a single file.
 fn is_of_one_file(key: &[u8]) -> bool {
     matches!(key, b"path" | b"linkpath" | b"size" | b"RHT.security.selinux")
         || [SCHILY_XATTR, LIBARCHIVE_XATTR, b"SCHILY.acl.", b"SCHILY.dev", b"GNU.sparse."]
@@ -206,12 +207,12 @@ fn bad(key: &[u8], value: &[u8], why: &'static str) -> Problem {
     Problem::Value { key: shown(key), value: shown(value), why }
 }
 
-/// As much of hostile bytes as a message needs.
+/// Returns as many of the hostile bytes as a message needs.
 fn shown(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len().min(100)].to_vec()
 }
 
-/// A decimal number below 2^63.
+/// Parses a decimal number below 2^63.
 pub(super) fn length(digits: &[u8]) -> Option<u64> {
     let value = digits.iter().try_fold(0_i64, |value, digit| match digit {
         b'0'..=b'9' => value.checked_mul(10)?.checked_add(i64::from(digit - b'0')),
@@ -224,7 +225,7 @@ fn small(digits: &[u8]) -> Option<u32> {
     length(digits).and_then(|value| u32::try_from(value).ok())
 }
 
-/// Seconds with a fraction of any length, rounded down to nanoseconds.
+/// Parses seconds with a fraction of any length, rounded down to nanoseconds.
 fn time(text: &[u8]) -> Option<Timestamp> {
     let (negative, digits) = match text.strip_prefix(b"-") {
         Some(digits) => (true, digits),
@@ -266,7 +267,7 @@ fn from_url(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Base64 with or without the signs at its end.
+/// Decodes base64 with or without the padding at its end.
 fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
     let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
     let (digits, padding) = text.split_at(end);

@@ -3,8 +3,9 @@
 use super::error::{MapProblem, Problem};
 use crate::blob::archive::Piece;
 
-/// Pieces in order, of which holes are what is between them. `pairs` are their offsets and lengths, `size` is the length
-/// of the whole file, `stored` how many bytes of it the archive has: those of all pieces, one after the other.
+/// Returns the extents of data in order, with holes between them. `pairs` are their offsets and
+/// lengths, `size` is the length of the whole file, and `stored` that of the data in the archive:
+/// all extents, one after the other. All are in bytes.
 pub(super) fn pieces(pairs: &[(u64, u64)], size: u64, stored: u64) -> Result<Box<[Piece]>, Problem> {
     let (mut end, mut sum) = (0, 0_u64);
     let mut pieces = Vec::with_capacity(pairs.len());
@@ -15,11 +16,11 @@ pub(super) fn pieces(pairs: &[(u64, u64)], size: u64, stored: u64) -> Result<Box
             return Err(Problem::Map(MapProblem::Overlap { offset, end }));
         }
         end = piece_end;
-        // One of no bytes at the end only says how long the file is.
+        // An empty extent at the end only states the length of the file.
         if len > 0 {
             pieces.push(Piece { offset, len, stored: sum });
         }
-        // Pieces within `size` that do not overlap are no more than it.
+        // Extents within `size` that do not overlap cannot exceed it.
         sum = sum.saturating_add(len);
     }
     if sum != stored {
@@ -28,9 +29,11 @@ pub(super) fn pieces(pairs: &[(u64, u64)], size: u64, stored: u64) -> Result<Box
     Ok(pieces.into())
 }
 
-/// The map of version 1.0 at the beginning of the payload: decimal numbers, each on a line, in whole blocks.
+/// The map of version 1.0 at the start of the payload: decimal numbers, each on a line, in whole
+/// blocks.
 pub(super) struct TextMap {
-    /// How many numbers are still to come; none before the first, which says it.
+    /// The number of values that have not been read yet; none before the first line, which states
+    /// the count.
     left: Option<u64>,
     number: Vec<u8>,
     offset: Option<u64>,
@@ -42,7 +45,7 @@ impl TextMap {
         Self { left: None, number: Vec::new(), offset: None, pairs: Vec::new() }
     }
 
-    /// Takes the next block. Returns whether the map ends in it.
+    /// Parses the next block. Returns true if the map ends in it.
     pub(super) fn push(&mut self, block: &[u8]) -> Result<bool, Problem> {
         let wrong = || Problem::Map(MapProblem::Text);
         for byte in block {

@@ -1,4 +1,4 @@
-//! A reader whose next bytes can be looked at before they are taken.
+//! A reader whose next bytes can be peeked at before they are consumed.
 
 use std::io::{self, BufRead, Read};
 
@@ -8,7 +8,7 @@ const CAPACITY: usize = 1 << 17;
 pub(super) struct Buffered<R> {
     reader: R,
     bytes: Box<[u8]>,
-    /// The bytes from here to `end` are still to be taken.
+    /// The bytes from here to `end` are not consumed yet.
     start: usize,
     end: usize,
     has_ended: bool,
@@ -19,21 +19,22 @@ impl<R: Read> Buffered<R> {
         Self { reader, bytes: vec![0; CAPACITY].into(), start: 0, end: 0, has_ended: false }
     }
 
-    /// Returns true when somebody wanted more bytes than there were.
+    /// Returns true if more bytes were requested than there were.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// The next bytes, without taking them: `count` of them, or all that are left. `count` is less than the capacity.
+    /// Returns the next bytes, without consuming them: `count` of them, or all that are left.
+    /// `count` is less than the capacity.
     pub(super) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         let ended_before = self.has_ended;
         while self.end - self.start < count && self.fill()? > 0 {}
-        // To look is not to want.
+        // A peek does not count as a request.
         self.has_ended = ended_before;
         Ok(&self.bytes[self.start..self.end.min(self.start + count)])
     }
 
-    /// Reads more behind what is there, and returns how much.
+    /// Reads more bytes behind the buffered ones, and returns their number.
     fn fill(&mut self) -> io::Result<usize> {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);

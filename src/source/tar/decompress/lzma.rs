@@ -50,8 +50,8 @@ impl<R: BufRead> Read for Lzma<R> {
     }
 }
 
-/// The error that says how much memory a stream takes. The library does not report
-/// it, but refuses every limit below it.
+/// Returns the error that states how much memory a stream takes. The library does not report it,
+/// but refuses every limit below it.
 fn too_much(stream: &mut Stream) -> io::Error {
     let limit = stream.memlimit();
     let (mut low, mut high) = (limit, u64::MAX);
@@ -69,8 +69,8 @@ fn too_much(stream: &mut Stream) -> io::Error {
 
 /// Returns true for the header of an .lzma file: properties, the size of the dictionary and that of the contents.
 ///
-/// It has no magic number. As in xz, the dictionary must be of a size that some program uses, 2^n or 2^n + 2^(n-1) bytes,
-/// and the contents of an unknown size or below 256 GiB.
+/// It has no magic number. As in xz, the size of the dictionary must be one that some program uses,
+/// 2^n or 2^n + 2^(n-1) bytes, and that of the contents unknown or below 256 GiB.
 pub(super) fn is_start(start: &[u8]) -> bool {
     const UNKNOWN: u64 = u64::MAX;
     let [properties, d0, d1, d2, d3, s0, s1, s2, s3, s4, s5, s6, s7, ..] = *start else { return false };

@@ -50,7 +50,7 @@ const ALL: [(Compression, Pack); 6] = [
     (Compression::Lz4, lz4),
 ];
 
-/// What bytes unpack to, and how many zeros are behind.
+/// Returns the unpacked bytes, and the number of zeros behind them.
 fn unpacked(packed: &[u8], memory: Option<u64>) -> Result<(Vec<u8>, u64), String> {
     let mut reader = Unpacked::new(packed, Compression::of(packed), memory);
     let mut bytes = Vec::new();

@@ -1,4 +1,5 @@
-//! The header of a frame of zstd (RFC 8878, section 3.1.1.1), as far as it says how much memory the frame takes.
+//! The header of a frame of zstd (RFC 8878, section 3.1.1.1), as far as it states how much memory
+//! the frame takes.
 //!
 //! ```text
 //! magic 28 b5 2f fd | descriptor | window, unless single segment | dictionary id | size of the contents
@@ -10,29 +11,30 @@ use std::io;
 pub(super) const HEADER: usize = 18;
 
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// In the descriptor: the window is the contents as a whole.
+/// The flag in the descriptor for a window that is the whole contents.
 const SINGLE_SEGMENT: u8 = 1 << 5;
 
-/// The logarithms that the library takes as limits.
+/// The logarithms that the library accepts as limits.
 const LOGS: std::ops::RangeInclusive<u32> = 10..=31;
 
-/// Checks the window of the frame that begins so against a limit in bytes, and returns the logarithm of the window that the
-/// library is to allow.
+/// Checks the window of the frame that starts with these bytes against a limit in bytes, and
+/// returns the logarithm of the window that the library is to allow.
 ///
 /// # Errors
-/// When the window is larger than the limit.
+/// If the window is larger than the limit.
 pub(super) fn check_window(start: &[u8], limit: u64) -> io::Result<u32> {
     if let Some(window) = window(start).filter(|window| *window > limit) {
         return Err(io::Error::other(format!(
             "its window is of {window} bytes, the limit is {limit}; --decoder-memory sets the limit"
         )));
     }
-    // The next power of two, as a window of half as much again is within the limit too.
+    // The next power of two, as a window between two powers may be within the limit too.
     let log = limit.max(1).checked_next_power_of_two().map_or(u64::BITS, u64::trailing_zeros);
     Ok(log.clamp(*LOGS.start(), *LOGS.end()))
 }
 
-/// The size of a frame's window in bytes; none for what is not such a frame, which the library refuses or skips.
+/// Returns the size of a frame's window in bytes; none for anything but such a frame, which the
+/// library refuses or skips.
 fn window(start: &[u8]) -> Option<u64> {
     let (descriptor, rest) = start.strip_prefix(&MAGIC)?.split_first()?;
     if descriptor & SINGLE_SEGMENT == 0 {
