@@ -1,5 +1,5 @@
-//! Sources added one over another: each brings a whole tree or members one at a time, and they become one tree by a set
-//! of [`Rules`].
+//! Adds sources one over another: each is a whole tree or a sequence of members, and they become
+//! one tree by a set of [`Rules`].
 //!
 //! These hold for every source:
 //!
@@ -40,8 +40,9 @@ pub use report::{FileType, Replaced, Report};
 /// The most symbolic links that one path may lead through.
 pub use crate::resolve::MAX_LINKS;
 
-/// The most components of link targets that the paths of one source may lead through. A legitimate archive has a few for
-/// each member; one with long chains of links could keep a reader busy for days.
+/// The most components of link targets that the paths of one source may lead through. A legitimate
+/// archive has a few for each member; one with long chains of links could keep a reader busy for
+/// days.
 const MAX_LINK_STEPS: u64 = if cfg!(test) { 1 << 16 } else { 1 << 26 };
 
 /// The rules by which sources are added to those before them.
@@ -49,8 +50,8 @@ const MAX_LINK_STEPS: u64 = if cfg!(test) { 1 << 16 } else { 1 << 26 };
 pub struct Rules {
     /// The treatment of markers that hide files.
     pub whiteouts: Whiteouts,
-    /// Keeps a symbolic link to a directory where a directory is added over it: what is in the directory goes beneath what
-    /// the link leads to, whose metadata stays.
+    /// Keeps a symbolic link to a directory if a directory is added over it: the entries of the
+    /// directory are added to the target of the link, whose metadata is unchanged.
     pub keep_directory_symlink: bool,
 }
 
@@ -62,8 +63,9 @@ pub enum Whiteouts {
     Report,
     /// They are files.
     Keep,
-    /// They take away files of earlier sources, before anything is added of their own source, and are not added
-    /// themselves. Other files and directories named `.wh..wh.*` are left out, xattrs of overlayfs too.
+    /// They remove files of earlier sources, before any file of their own source is added, and are
+    /// not added themselves. Other files and directories named `.wh..wh.*` are left out, xattrs of
+    /// overlayfs too.
     Apply,
 }
 
@@ -72,7 +74,7 @@ pub enum Whiteouts {
 pub struct Member<C> {
     /// Its path, with or without `/` or `./` at the beginning.
     pub path: Vec<u8>,
-    /// Its metadata; that of a hard link says nothing.
+    /// Its metadata; that of a hard link is ignored.
     pub metadata: Metadata,
     /// Its type, with contents.
     pub kind: MemberKind<C>,
@@ -81,15 +83,15 @@ pub struct Member<C> {
 /// The type of a member.
 #[derive(Clone, Debug)]
 pub enum MemberKind<C> {
-    /// A file of its own; a directory comes without entries.
+    /// A file of its own; a directory is without entries.
     Inode(Kind<C>),
-    /// A further name of another file, by the path of that one.
+    /// A hard link to another file, by the path of that file.
     HardLink(Vec<u8>),
 }
 
 /// The sources so far as one tree.
 ///
-/// Ids of its tree keep their meaning until [`finish`](Self::finish).
+/// Ids of its tree stay valid until [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Stack<C> {
     tree: Tree<C>,
@@ -100,30 +102,30 @@ pub struct Stack<C> {
 }
 
 impl<C: Clone> Stack<C> {
-    /// A stack of no source yet.
+    /// Creates a stack without sources.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self { tree: Tree::new(Metadata::new(0o755)), rules, is_whole: false, is_empty: true }
     }
 
-    /// The rules by which sources are added.
+    /// Returns the rules by which sources are added.
     #[must_use]
     pub fn rules(&self) -> Rules {
         self.rules
     }
 
-    /// The tree so far. Inodes that lost their names are still in its table.
+    /// Returns the tree so far. Inodes that lost their names are still in its table.
     #[must_use]
     pub fn tree(&self) -> &Tree<C> {
         &self.tree
     }
 
-    /// The same, to change metadata.
+    /// Returns the metadata of an inode of the tree, to change it.
     pub fn metadata_mut(&mut self, id: InodeId) -> &mut Metadata {
         self.tree.metadata_mut(id)
     }
 
-    /// Begins a source that comes as members. Directories that no member is for get the metadata `implied`.
+    /// Begins a source of members. Directories without a member get the metadata `implied`.
     pub fn members(&mut self, implied: Metadata) -> Addition<'_, C> {
         if std::mem::replace(&mut self.is_empty, false) {
             *self.tree.metadata_mut(Tree::<C>::ROOT) = implied.clone();
@@ -143,7 +145,7 @@ impl<C: Clone> Stack<C> {
         }
     }
 
-    /// The tree: a lone one as it came, else numbered in the order of a walk.
+    /// Returns the tree: a single one unchanged, any other numbered in the order of a walk.
     #[must_use]
     pub fn finish(self) -> Tree<C> {
         if self.is_whole { self.tree } else { self.tree.compact().0 }
@@ -154,16 +156,16 @@ impl<C: Clone> Stack<C> {
 #[derive(Debug)]
 pub struct Addition<'s, C> {
     stack: &'s mut Stack<C>,
-    /// Of how many inodes the tree was before: their ids are below this.
+    /// The number of inodes of the tree before: their ids are below this.
     lower: usize,
-    /// The metadata of directories that no member is for.
+    /// The metadata of directories without a member.
     metadata: Metadata,
-    /// The path of the last member up to its name, as it was written, and the directory it leads to. Most members lie
-    /// beside the one before.
+    /// The path of the last member up to its name, as it was written, and the directory it leads
+    /// to. Most members are in the same directory as the one before.
     last: Option<(Vec<u8>, InodeId)>,
     /// The number of components of link targets that paths led through.
     steps: u64,
-    /// The entries that whiteouts took away, by their directory.
+    /// The entries that whiteouts removed, by their directory.
     hidden: BTreeMap<InodeId, BTreeMap<Name, InodeId>>,
     /// The symbolic links of earlier sources whose place directories of this one take, by their directory.
     replaced_links: BTreeMap<InodeId, BTreeSet<Name>>,
@@ -175,13 +177,13 @@ pub struct Addition<'s, C> {
 }
 
 impl<C: Clone> Addition<'_, C> {
-    /// The number of directories made so far that no member was for.
+    /// Returns the number of directories created so far without a member.
     #[must_use]
     pub fn implied_count(&self) -> u64 {
         self.report.made
     }
 
-    /// Ends the source.
+    /// Ends the source and returns the report on it.
     #[must_use]
     pub fn finish(self) -> Report {
         for (parent, name) in &self.dropped {

@@ -1,4 +1,4 @@
-//! One member is added.
+//! Adds one member.
 
 use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 
@@ -7,13 +7,15 @@ use super::markers::{self, Hides};
 use super::{AddError, Addition, FileType, MemberKind, Replaced, Whiteouts};
 
 impl<C: Clone> Addition<'_, C> {
-    /// Adds a member, or replaces what was there. Returns the inode that has the member's metadata and contents now, and
-    /// none where there is no such inode: for a hard link, a whiteout, and a directory that a link is kept for.
+    /// Adds a member, or replaces an existing file. Returns the inode that has the member's
+    /// metadata and contents now, and none if there is no such inode: for a hard link, a whiteout,
+    /// and a directory that a link is kept for.
     ///
     /// With [`Whiteouts::Apply`] all members must have gone through [`note`](Self::note) and [`hide`](Self::hide) before.
     ///
     /// # Errors
-    /// When the member's path or target cannot be one, or leads through something other than a directory.
+    /// If the member's path or target is invalid, or leads through something other than a
+    /// directory.
     pub fn add(
         &mut self,
         path: &[u8],
@@ -45,7 +47,7 @@ impl<C: Clone> Addition<'_, C> {
             MemberKind::HardLink(target) => {
                 let existing = self.stack.tree.lookup(parent, name.as_bytes());
                 let target = self.hard_link_target(target, existing)?;
-                // A link to itself says nothing.
+                // A link to itself has no effect.
                 if existing != Some(target) {
                     let now = FileType::of(&self.stack.tree.get(target).kind);
                     self.clear(parent, &name, &names, now);
@@ -56,7 +58,7 @@ impl<C: Clone> Addition<'_, C> {
         }
     }
 
-    /// Puts an inode into a directory; a directory is merged with one that is there.
+    /// Puts an inode into a directory; a directory is merged with an existing one.
     fn put(
         &mut self,
         parent: InodeId,
@@ -85,8 +87,8 @@ impl<C: Clone> Addition<'_, C> {
         Ok(Some(self.stack.tree.insert(parent, name, inode)?))
     }
 
-    /// Returns true for a whiteout. Notes what lies beneath a name that is reserved for such markers, to be dropped in
-    /// the end.
+    /// Returns true for a whiteout. Records a name that is reserved for such markers, to be dropped
+    /// with everything beneath it in the end.
     fn is_marker(
         &mut self,
         names: &[&[u8]],
@@ -134,7 +136,7 @@ impl<C: Clone> Addition<'_, C> {
         matches!(self.descend(names, Missing::Stop), Ok(Some(_)))
     }
 
-    /// Takes a name away, if it is there, to make room.
+    /// Removes a name, if it exists, to make room.
     fn clear(&mut self, parent: InodeId, name: &Name, names: &[&[u8]], now: FileType) {
         let Some(id) = self.stack.tree.remove(parent, name.as_bytes()) else { return };
         let was = FileType::of(&self.stack.tree.get(id).kind);
@@ -147,7 +149,7 @@ impl<C: Clone> Addition<'_, C> {
         }
     }
 
-    /// The inode that a hard link in the place of `existing` is to.
+    /// Returns the target of a hard link in the place of `existing`.
     fn hard_link_target(&mut self, path: Vec<u8>, existing: Option<InodeId>) -> Result<InodeId, AddError> {
         let names = match components(&path) {
             Ok(names) => names,
@@ -171,7 +173,7 @@ impl<C: Clone> Addition<'_, C> {
     }
 }
 
-/// An absolute path.
+/// Returns the absolute path with these names.
 pub(super) fn whole(names: &[&[u8]]) -> Vec<u8> {
     let mut path = Vec::new();
     for name in names {

@@ -1,4 +1,4 @@
-//! The way to the directory a path names, through links and past what is missing.
+//! Finds the directory that a path leads to, through links and missing directories.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use image_tree::{Inode, InodeId, Kind, MAX_DEPTH, Name, Tree};
 
 use super::{AddError, Addition, FileType, MAX_LINK_STEPS, MAX_LINKS};
 
-/// The names a path consists of: none for the root, whatever it is written as.
+/// Returns the names a path consists of: none for the root, in any spelling.
 pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
     if path.is_empty() {
         return Err(AddError::NoPath);
@@ -26,7 +26,7 @@ pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
     Ok(names)
 }
 
-/// The treatment of directories that are missing on the way.
+/// The treatment of missing directories on a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
     Make,
@@ -36,8 +36,8 @@ pub(super) enum Missing {
 }
 
 impl<C: Clone> Addition<'_, C> {
-    /// The directory that a member lies in, made where nothing made it before. `names` are those of its path without the
-    /// last one.
+    /// Returns the directory that contains a member, created if it is missing. `names` are those of
+    /// the member's path without the last one.
     pub(super) fn parent(&mut self, path: &[u8], names: &[&[u8]]) -> Result<InodeId, AddError> {
         let slash = path.iter().rposition(|byte| *byte == b'/');
         let (written, name) = slash.map_or((&b""[..], path), |slash| (&path[..slash], &path[slash + 1..]));
@@ -46,7 +46,7 @@ impl<C: Clone> Addition<'_, C> {
         if let Some((_, id)) = self.last.as_ref().filter(|(last, _)| is_key && last == written) {
             return Ok(*id);
         }
-        // OK to take the root: what is missing is made.
+        // OK to use the root: missing directories are created.
         let directory = self.descend(names, Missing::Make)?.unwrap_or(Tree::<C>::ROOT);
         if is_key {
             self.last = Some((written.to_vec(), directory));
@@ -54,12 +54,12 @@ impl<C: Clone> Addition<'_, C> {
         Ok(directory)
     }
 
-    /// The directory that names lead to from the root, following links; none where something is missing that is not to be
-    /// made.
+    /// Returns the directory that names lead to from the root, following links; none if a directory
+    /// is missing and `missing` forbids to create it.
     pub(super) fn descend(&mut self, names: &[&[u8]], missing: Missing) -> Result<Option<InodeId>, AddError> {
         // The directories from the root on, without it.
         let mut here: Vec<InodeId> = Vec::new();
-        // The components still to come, the next one last.
+        // The remaining components, the next one last.
         let mut pending: Vec<Cow<'_, [u8]>> = names.iter().rev().map(|name| Cow::Borrowed(*name)).collect();
         let mut links = 0;
         while let Some(name) = pending.pop() {
@@ -128,7 +128,7 @@ impl<C: Clone> Addition<'_, C> {
         Ok(id)
     }
 
-    /// The path of directories that lie in each other, each with a slash behind it, for messages.
+    /// Returns the path of nested directories, each followed by a slash, for messages.
     fn path_of(&self, chain: &[InodeId]) -> Vec<u8> {
         let mut path = Vec::new();
         let mut directory = Tree::<C>::ROOT;

@@ -1,4 +1,4 @@
-//! The errors of adding.
+//! The errors of adding a member or a tree.
 
 use image_tree::{InsertError, MAX_DEPTH, NameError};
 use thiserror::Error;
@@ -14,19 +14,19 @@ pub enum AddError {
     /// A path without bytes.
     #[error("the path is empty")]
     NoPath,
-    /// A path with a component that leads upwards.
+    /// A path with a component `..`.
     #[error("the path has a component \"..\", and none is followed upwards")]
     Upwards,
-    /// A path that leads deeper than any need be.
+    /// A path with more components than the limit.
     #[error("the path has {0} components, the limit is {MAX_DEPTH}")]
     TooDeep(usize),
-    /// A path that links lead deeper than any need be.
+    /// A path with more components than the limit after links are followed.
     #[error("the path leads through symbolic links to more than {MAX_DEPTH} components, which is the limit")]
     LinksTooDeep,
     /// A path through too many symbolic links, as in a loop.
     #[error("the path leads through more than {MAX_LINKS} symbolic links, as a loop does")]
     TooManyLinks,
-    /// More links on the way of all paths than any source needs.
+    /// More components of link targets on all paths than the limit.
     #[error(
         "the paths up to here lead through symbolic links with more than {MAX_LINK_STEPS} components in all, which is the \
          limit"
@@ -35,12 +35,12 @@ pub enum AddError {
     /// A path that leads through something other than a directory or a link.
     #[error("{} is {is}; nothing can be beneath it", .parent.escape_ascii())]
     NotADirectory {
-        /// The path of what is in the way.
+        /// The path of the file that is not a directory.
         parent: Vec<u8>,
         /// Its type.
         is: super::FileType,
     },
-    /// The root of the tree as something else.
+    /// The root of the tree with another type than a directory.
     #[error("the root of the tree is {0} here, and can only be a directory")]
     Root(&'static str),
     /// A hard link with a target that is not a path.
@@ -51,7 +51,7 @@ pub enum AddError {
         /// The fault.
         source: Box<AddError>,
     },
-    /// A hard link to what is not there.
+    /// A hard link to a missing file.
     #[error("is a hard link to {}, which neither an earlier member nor a source before it has", .0.escape_ascii())]
     HardLinkToNothing(Vec<u8>),
     /// A hard link to a directory.
@@ -60,7 +60,7 @@ pub enum AddError {
     /// A whiteout that hides no name.
     #[error("is a whiteout of \"{}\", which cannot be the name of a file; --whiteouts keep keeps it as a file", .0.escape_ascii())]
     Whiteout(Vec<u8>),
-    /// A file of overlayfs that is incomplete without the filesystem it was made on.
+    /// A file of overlayfs that is incomplete without the filesystem it was created on.
     #[error(
         "has the xattr {0}, and so needs a file of another path or layer, which only overlayfs finds; give the mounted \
          overlay as the source, or --whiteouts keep to keep the file as it is"
@@ -80,8 +80,8 @@ pub enum AddError {
 }
 
 impl From<InsertError> for AddError {
-    /// The errors that are left when the parent is a directory and the name is free: the path is too long by what links
-    /// add to it, or there are too many inodes.
+    /// Converts the errors that remain if the parent is a directory and the name is free: the path
+    /// is too long by the components of links, or there are too many inodes.
     fn from(error: InsertError) -> Self {
         match error {
             InsertError::TooDeep { .. } => Self::LinksTooDeep,

@@ -1,4 +1,4 @@
-//! A whole tree is added.
+//! Adds a whole tree.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,15 @@ pub struct Grafted {
 
 #[derive(Debug)]
 enum Ids {
-    /// They are as they were.
+    /// The ids are unchanged.
     Same,
-    /// Those in the stack's tree, by the index of those in the tree that was added; none for what was not added.
+    /// The ids in the stack's tree, by the index of those in the tree that was added; none for
+    /// files that were not added.
     New(Vec<Option<InodeId>>),
 }
 
 impl Grafted {
-    /// The id in the stack's tree of an inode of the tree that was added, if it was added.
+    /// Returns the id in the stack's tree of an inode of the tree that was added, if it was added.
     #[must_use]
     pub fn id(&self, id: InodeId) -> Option<InodeId> {
         match &self.ids {
@@ -36,10 +37,11 @@ impl Grafted {
 }
 
 impl<C: Clone> Stack<C> {
-    /// Adds a tree. The first source of a stack is taken as it is, with its ids.
+    /// Adds a tree. The first source of a stack is taken unchanged, with its ids.
     ///
     /// # Errors
-    /// When a marker of the tree cannot be applied, or both trees together have more inodes than one can.
+    /// If a marker of the tree cannot be applied, or both trees together have more inodes than a
+    /// tree can.
     pub fn add_tree(&mut self, upper: Tree<C>) -> Result<Grafted, AddError> {
         let is_first = std::mem::replace(&mut self.is_empty, false);
         let whiteouts = self.rules.whiteouts;
@@ -75,10 +77,10 @@ fn count<C>(tree: &Tree<C>) -> Markers {
 }
 
 impl<C: Clone> Addition<'_, C> {
-    /// Takes away what markers of a tree hide. No marker has an effect beneath what its own source puts in the place of a
-    /// directory.
+    /// Removes the files that the markers of a tree hide. Markers have no effect beneath a file
+    /// that their own source puts in the place of a directory.
     fn hide_by(&mut self, upper: &Tree<C>) -> Result<(), AddError> {
-        // The directory below each one of the tree.
+        // The directory of earlier sources for each directory of the tree.
         let mut below: Vec<Option<InodeId>> = vec![None; upper.inode_count()];
         let mut walk = upper.walk();
         while let Some(step) = walk.next() {
@@ -115,7 +117,7 @@ impl<C: Clone> Addition<'_, C> {
         Ok(())
     }
 
-    /// The directory of earlier sources that a directory is merged with, if it is with one.
+    /// Returns the directory of earlier sources that a directory is merged with, if there is one.
     pub(super) fn lower_directory(
         &mut self,
         parent: InodeId,
@@ -134,7 +136,7 @@ impl<C: Clone> Addition<'_, C> {
         }
     }
 
-    /// Adds all entries of a tree and returns the ids they have now.
+    /// Adds all entries of a tree and returns their new ids.
     fn graft(&mut self, upper: &Tree<C>) -> Result<Vec<Option<InodeId>>, AddError> {
         let applies = self.stack.rules.whiteouts == Whiteouts::Apply;
         let mut ids: Vec<Option<InodeId>> = vec![None; upper.inode_count()];
@@ -146,7 +148,7 @@ impl<C: Clone> Addition<'_, C> {
                 self.put_metadata(Tree::<C>::ROOT, inode, applies);
                 continue;
             };
-            // What lies beneath a marker has no parent here.
+            // Files beneath a marker have no parent here.
             let Some(parent) = ids[step.parent.index()] else { continue };
             if applies && is_left_out(name, inode)? {
                 continue;
@@ -197,7 +199,7 @@ fn path_of<C>(walk: &Walk<'_, C>) -> Vec<u8> {
     path
 }
 
-/// An error with the path that a walk has come to.
+/// Adds the path of the walk's current step to an error.
 fn at<C>(walk: &Walk<'_, C>, error: AddError) -> AddError {
     AddError::At { path: path_of(walk), source: Box::new(error) }
 }

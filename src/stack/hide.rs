@@ -1,4 +1,5 @@
-//! Whiteouts take away files of earlier sources, before anything is added of their own.
+//! Whiteouts: removes files of earlier sources, before any file of the whiteouts' own source is
+//! added.
 
 use image_tree::{InodeId, Kind, Metadata, Name, Tree};
 
@@ -36,7 +37,7 @@ impl<C: Clone> Addition<'_, C> {
     /// before the first one is added.
     ///
     /// # Errors
-    /// When the member hides no name, or is one that only overlayfs can complete.
+    /// If the member hides an invalid name, or needs overlayfs to be complete.
     pub fn hide(&mut self, member: &Member<C>) -> Result<(), AddError> {
         if self.stack.rules.whiteouts != Whiteouts::Apply {
             return Ok(());
@@ -111,7 +112,7 @@ impl<C: Clone> Addition<'_, C> {
         }
     }
 
-    /// Takes an entry away, if it is there.
+    /// Removes an entry, if it exists.
     pub(super) fn hide_name(&mut self, parent: InodeId, name: &[u8]) {
         if let Some(id) = self.stack.tree.remove(parent, name)
             && let Ok(name) = Name::new(name)
@@ -121,7 +122,7 @@ impl<C: Clone> Addition<'_, C> {
         }
     }
 
-    /// The directory a whiteout lies in. Where there is none, there is nothing to hide.
+    /// Returns the directory that contains a whiteout. Without one, there is nothing to hide.
     fn directory_of_whiteout(&mut self, names: &[&[u8]]) -> Result<Option<InodeId>, AddError> {
         match self.descend(names, Missing::StopAtReplaced) {
             Err(AddError::NotADirectory { .. } | AddError::TooManyLinks | AddError::LinksTooDeep) => Ok(None),
@@ -129,7 +130,7 @@ impl<C: Clone> Addition<'_, C> {
         }
     }
 
-    /// The file at a path as it was before whiteouts took it away. No link is followed.
+    /// Returns the file at a path as it was before whiteouts removed it. No link is followed.
     pub(super) fn hidden_file(&self, names: &[&[u8]]) -> Option<InodeId> {
         names.iter().try_fold(Tree::<C>::ROOT, |directory, name| {
             let hidden = self.hidden.get(&directory).and_then(|entries| entries.get(*name)).copied();

@@ -11,21 +11,22 @@ use super::AddError;
 const PREFIX: &[u8] = b".wh.";
 /// The prefix of names of other markers.
 pub(super) const RESERVED: &[u8] = b".wh..wh.";
-/// The name of a file that makes the directory it is in opaque: it hides all that is in the directory.
+/// The name of a file that makes its directory opaque: it hides all earlier entries of the
+/// directory.
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// The prefixes of xattrs of overlayfs; the second one is that of the option `userxattr`.
+/// The prefixes of xattrs of overlayfs; the second one is used with the mount option `userxattr`.
 const OVERLAY: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
 
 /// The files that a marker hides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hides {
-    /// The entry of this name beside it.
+    /// The entry of this name in the same directory.
     Name(Vec<u8>),
-    /// Every entry of the directory it is in.
+    /// Every entry of the directory.
     Directory,
 }
 
-/// Returns what a file hides, if anything. `kind` is none for a hard link.
+/// Returns the files that a marker hides; none for any other file. `kind` is none for a hard link.
 pub(super) fn hides<C>(
     name: &[u8],
     metadata: &Metadata,
@@ -42,20 +43,21 @@ pub(super) fn hides<C>(
     }
     let is_whiteout = match kind {
         Some(Kind::CharacterDevice(device)) => is_zero(device),
-        // Since Linux 6.7, where a whiteout itself must be seen through an overlay.
+        // Since Linux 6.7, for a whiteout that must itself be visible through an overlay.
         Some(Kind::Regular(_)) => overlay(metadata, b"whiteout").is_some(),
         _ => false,
     };
     Ok(is_whiteout.then(|| Hides::Name(name.to_vec())))
 }
 
-/// Returns true for a directory that hides all that earlier sources have in it.
+/// Returns true for a directory that hides all of its entries in earlier sources.
 pub(super) fn is_opaque(metadata: &Metadata) -> bool {
-    // The value x says only that files in it may be whiteouts.
+    // The value x means only that files in it may be whiteouts.
     overlay(metadata, b"opaque").is_some_and(|value| value == b"y")
 }
 
-/// The name of an xattr without which the file is incomplete: its contents or its entries are elsewhere.
+/// Returns the name of an xattr that marks a file as incomplete: its contents or its entries are
+/// elsewhere.
 pub(super) fn needs_overlay(metadata: &Metadata) -> Option<String> {
     let names = metadata.xattrs.keys().map(image_tree::XattrName::as_bytes);
     let found = names.into_iter().find(|name| {
@@ -102,7 +104,7 @@ pub struct Markers {
 }
 
 impl Markers {
-    /// Returns true when there are none.
+    /// Returns true if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.whiteouts == 0 && self.opaque == 0 && self.devices == 0 && self.xattrs == 0

@@ -10,32 +10,32 @@ use super::Markers;
 /// The report on adding one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Files of earlier sources that the source has something else for, in its order.
+    /// Files of earlier sources that the source replaced, in its order.
     pub replaced: Vec<Replaced>,
-    /// Directories that no member was for, by their ids in the stack's tree.
+    /// Directories without a member, by their ids in the stack's tree.
     pub implied: BTreeSet<InodeId>,
-    /// Markers that were kept as files, unless that was asked for.
+    /// Markers that were kept as files, unless that was requested.
     pub markers: Markers,
-    /// The number of names that whiteouts and opaque directories took away.
+    /// The number of names that whiteouts and opaque directories removed.
     pub hidden: u64,
-    /// The number of directories that were made without a member, those that a member came for later among them.
+    /// The number of directories created without a member, including those that got a member later.
     pub(super) made: u64,
 }
 
-/// A file of an earlier source that a later one has something else for.
+/// A file of an earlier source that a later one replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaced {
     /// Its path.
     pub path: Vec<u8>,
-    /// Its type before.
+    /// The type of the earlier file.
     pub was: FileType,
-    /// The type of what is there now.
+    /// The type of the later file.
     pub now: FileType,
 }
 
 impl Replaced {
-    /// Returns true where a directory took the place of a symbolic link, as where `lib/` comes over `lib -> usr/lib`. It
-    /// is seldom what anybody wants, since what the link led to is not merged with what is in the directory.
+    /// Returns true if a directory replaced a symbolic link, as `lib/` over `lib -> usr/lib` does.
+    /// It is rarely wanted, since the target of the link is not merged with the directory.
     #[must_use]
     pub fn is_link_by_directory(&self) -> bool {
         (self.was, self.now) == (FileType::Symlink, FileType::Directory)
@@ -48,7 +48,7 @@ impl fmt::Display for Replaced {
     }
 }
 
-/// The kind of a file, for messages.
+/// The type of a file, for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileType {
     /// A directory.

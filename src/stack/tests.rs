@@ -1,5 +1,6 @@
-//! Sources in a few words: `d/` is a directory, `l->t` a symbolic link, `h=t` a hard link, `c!` a character device 0:0, and
-//! anything else a file, whose contents are the number of its source.
+//! Sources are written as words: `d/` is a directory, `l->t` a symbolic link, `h=t` a hard link,
+//! `c!` a character device 0:0, and anything else a file, whose contents are the number of its
+//! source.
 
 use image_tree::{Device, Inode, LinkTarget, MAX_DEPTH, XattrName};
 
@@ -41,7 +42,7 @@ fn add(stack: &mut Stack<Text>, members: Vec<Member<Text>>) -> Result<Report, Ad
     Ok(addition.finish())
 }
 
-/// A tree in the same words, with `f:1` for the file of the first source.
+/// Returns a tree in the same words, with `f:1` for the file of the first source.
 fn shown(tree: &Tree<Text>) -> String {
     let mut words = Vec::new();
     let mut firsts: BTreeMap<InodeId, String> = BTreeMap::new();
@@ -77,7 +78,8 @@ fn stacked(sources: &[&str], rules: Rules) -> Result<String, AddError> {
     Ok(shown(&stack.finish()))
 }
 
-/// The same with each source a tree of its own. Its directories are all there, as they are in a directory of the host.
+/// Returns the same with each source as a tree. Its directories all exist, as they do in a
+/// directory of the host.
 fn stacked_trees(sources: &[&str], rules: Rules) -> Result<String, AddError> {
     let mut stack = Stack::new(rules);
     for (index, words) in sources.iter().enumerate() {
@@ -136,7 +138,8 @@ fn implied_parents_follow_links_within_the_tree() {
         ),
         (&["usr/ usr/lib/ lib->/usr/lib", "lib/x"], "lib->/usr/lib usr/ usr/lib/ usr/lib/x:2"),
         (&[USR, "lib/ lib/x"], "lib/ lib/x:2 usr/ usr/lib/ usr/lib/a:1"),
-        // The link is replaced in between, and what lay beside the member before does not count.
+        // The link is replaced in between, and the directory of the member before is not used
+        // again.
         (&[USR, "lib/x lib/ lib/y"], "lib/ lib/y:2 usr/ usr/lib/ usr/lib/a:1 usr/lib/x:2"),
         (
             &["esc->../../../opt/escaped", "esc/x"],
@@ -169,7 +172,7 @@ fn a_link_to_a_directory_is_kept_if_that_is_the_rule() {
         (&["t/ d/ d/l->../t", "d/ d/l/ d/l/m/ d/l/m/x d/y"], "d/ d/l->../t d/y:2 t/ t/m/ t/m/x:2"),
     ];
     check(cases, KEEP_LINKS, stacked);
-    // The second case is of one source, whose tree cannot be both.
+    // The second case has only one source.
     let trees: Vec<_> = cases.iter().filter(|(sources, _)| sources.len() > 1).copied().collect();
     check(&trees, KEEP_LINKS, stacked_trees);
 }
@@ -213,8 +216,9 @@ fn hard_links_lead_to_earlier_sources() {
     check(cases, DEFAULT, stacked);
 }
 
-/// What umoci 0.4.7 makes of these layers, but for what is said. It is the only one of six programs that takes whiteouts
-/// before all else and spares what their own layer brings, which is what the OCI image specification says.
+/// The results of umoci 0.4.7 for these layers, except where noted. Of six programs only this one
+/// applies whiteouts first and keeps the files of their own layer, as the OCI image specification
+/// requires.
 const WHITEOUTS: &[(&[&str], &str)] = &[
     (&["d/ d/a d/b", "d/.wh.a"], "d/ d/b:1"),
     (&[D, ".wh.d"], ""),
@@ -243,13 +247,13 @@ const WHITEOUTS: &[(&[&str], &str)] = &[
     (&["d/ d/k", "d/.wh..wh.foo"], "d/ d/k:1"),
     (&["f", ".wh.f", "f"], "f:3"),
     (&[".wh.x k"], "k:1"),
-    // umoci leaves the directory there.
+    // umoci leaves the directory.
     (&[".wh..wh.plnk/ .wh..wh.plnk/1 p1=.wh..wh.plnk/1 p2=.wh..wh.plnk/1 k"], "k:1 p1:1 p2=p1"),
-    // umoci makes a device; it is a whiteout on overlayfs.
+    // umoci creates a device; it is a whiteout on overlayfs.
     (&["f k", "f!"], "k:1"),
 ];
 
-/// A directory, as most of these cases begin with.
+/// The directory that most of these cases begin with.
 const D: &str = "d/ d/old d/s/ d/s/x";
 
 #[test]
@@ -257,7 +261,7 @@ fn whiteouts_hide_what_lies_below_their_own_source() {
     check(WHITEOUTS, APPLY, stacked);
     check(WHITEOUTS, APPLY, stacked_trees);
     let cases: &[(&[&str], &str)] = &[
-        // Directories without a member: in a tree they are there, and would be added.
+        // Directories without a member: in a tree they exist, and would be added.
         (&["k", "none/.wh..wh..opq"], "k:1"),
         (&["k", "no/such/.wh.x"], "k:1"),
         (&["k", "k/.wh.x"], "k:1"),
@@ -266,7 +270,7 @@ fn whiteouts_hide_what_lies_below_their_own_source() {
         (&["real/ real/a real/b lnk->real", "lnk/.wh.a"], "lnk->real real/ real/b:1"),
         (&["real/ real/a lnk->real", "lnk/.wh..wh..opq"], "lnk->real real/"),
         (&["k", ".wh.q/file"], ".wh.q/ .wh.q/file:2 k:1"),
-        // What a whiteout hides can still be linked to.
+        // A hidden file can still be the target of a link.
         (&["f", ".wh.f g=f"], "g:1"),
         (&["f", "g=f .wh.f"], "g:1"),
         (&["d/ d/f", ".wh.d d/ g=d/f"], "d/ g:1"),
@@ -303,7 +307,7 @@ fn with_xattr(mut member: Member<Text>, name: &str, value: &str) -> Member<Text>
     member
 }
 
-/// Adds members as they come, or as a tree of their own.
+/// Adds members one by one, or as a tree.
 fn upper(
     sources: &[&str],
     members: &[Member<Text>],
@@ -352,7 +356,7 @@ fn markers_of_overlayfs_are_applied_and_dropped() {
                 upper(&[D], &[not_opaque.clone(), file], DEFAULT, as_tree).expect("it is kept");
             }
         }
-        // An opaque directory over a link takes its place.
+        // An opaque directory over a link replaces it.
         let opaque = with_xattr(member("lib/", 2), "trusted.overlay.opaque", "y");
         let tree = upper(&[USR], std::slice::from_ref(&opaque), APPLY, as_tree).expect("a source");
         assert_eq!(shown(&tree), "lib/ usr/ usr/lib/ usr/lib/a:1");
@@ -373,7 +377,7 @@ fn markers_that_are_kept_are_counted() {
     let mut stack = Stack::new(DEFAULT);
     assert_eq!(add(&mut stack, markers()).expect("a source").markers, expected);
     let tree = stack.finish();
-    // A walk comes to them in the order of their bytes.
+    // A walk is in the order of the bytes of names.
     let by_walk = Markers { first: b"/d/.wh..wh..opq".to_vec(), ..expected.clone() };
     let mut first = Stack::new(DEFAULT);
     assert_eq!(first.add_tree(tree.clone()).expect("a tree").report.markers, by_walk);
