@@ -1,4 +1,4 @@
-//! Recipes are carried out: source → transform → plan → place → write.
+//! Carries out recipes: source → transform → plan → place → write.
 
 mod check;
 mod clock;
@@ -32,13 +32,14 @@ pub use image::image;
 pub use initrd::initrd;
 pub use tree::tree;
 
-/// What comes last: labels, by the names that files have then, and hard links, by the labels among other things.
+/// Applies the last transforms: labels, which depend on the final names of files, and hard links,
+/// which depend on the labels.
 fn finish(tree: &mut Tree<Blob>, recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Linked> {
     label(tree, recipe, interrupt, log)?;
     hardlinks::apply(tree, recipe.hardlinks, recipe.threads, interrupt, log)
 }
 
-/// Gives the files of a tree the SELinux labels that the recipe asks for.
+/// Sets the SELinux labels that the recipe requests.
 fn label(tree: &mut Tree<Blob>, recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<()> {
     let Some(contexts) = &recipe.file_contexts else { return Ok(()) };
     let report = selinux::apply(tree, contexts, interrupt)?;
@@ -50,7 +51,7 @@ fn label(tree: &mut Tree<Blob>, recipe: &TreeRecipe, interrupt: &Interrupt, log:
     Ok(())
 }
 
-/// Writes to standard output. A reader that goes away has read what it wanted.
+/// Writes to standard output. A reader that closes the pipe has read all it needs.
 fn print(bytes: &[u8]) -> Result<()> {
     let mut out = stream::standard_output()?;
     match out.write_all(bytes).and_then(|()| out.flush()) {

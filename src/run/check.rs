@@ -1,4 +1,4 @@
-//! `rootcast initrd --check`: whether a kernel takes an initramfs.
+//! `rootcast initrd --check`: checks that a kernel unpacks an initramfs.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,11 +14,11 @@ use crate::report::CheckReport;
 use crate::report::shown;
 use crate::source::refuse_terminal;
 
-/// Prints what is to be found in an initramfs.
+/// Prints the findings about an initramfs.
 ///
 /// # Errors
-/// [`Rejected`](ErrorKind::Rejected) when a kernel does not take all of it, which is told as well; or when the file or what
-/// is known of the kernel cannot be read.
+/// [`Rejected`](ErrorKind::Rejected) if a kernel would not unpack all of it, which is printed as
+/// well; other errors if the file or the kernel's configuration cannot be read.
 pub fn check(recipe: &CheckRecipe, interrupt: &Interrupt) -> Result<()> {
     let kernel = kernel::config(recipe.kernel.as_ref())?;
     let path = &recipe.file;

@@ -1,4 +1,4 @@
-//! How long steps take.
+//! The duration of steps.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ impl Clock {
         Self(Instant::now())
     }
 
-    /// The time since the last lap.
+    /// Returns the time since the last lap.
     pub(super) fn lap(&mut self) -> Duration {
         let now = Instant::now();
         now.duration_since(std::mem::replace(&mut self.0, now))

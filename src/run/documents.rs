@@ -1,4 +1,4 @@
-//! What the program knows of itself: manual pages, shell completions, its version.
+//! Manual pages, shell completions, and the version.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use crate::cli::documents;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::version::{VERSION, Version};
 
-/// Writes the manual pages into a directory, or without one the first of them to standard output.
+/// Writes the manual pages into a directory, or, without one, the first of them to standard output.
 ///
 /// # Errors
-/// When they cannot be written.
+/// If they cannot be written.
 pub fn man(directory: Option<&Path>) -> Result<()> {
     let pages = documents::man_pages().map_err(|error| Error::new(ErrorKind::Io, error))?;
     let Some(directory) = directory else {
@@ -27,7 +27,7 @@ pub fn man(directory: Option<&Path>) -> Result<()> {
 /// Prints the completions for a shell.
 ///
 /// # Errors
-/// When they cannot be written.
+/// If they cannot be written.
 pub fn completions(shell: clap_complete::Shell) -> Result<()> {
     super::print(&documents::completions(shell))
 }
@@ -35,7 +35,7 @@ pub fn completions(shell: clap_complete::Shell) -> Result<()> {
 /// Prints the version, for people or as JSON.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn version(json: bool) -> Result<()> {
     if json {
         super::print_json(&Version::THIS)

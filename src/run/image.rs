@@ -1,4 +1,4 @@
-//! `rootcast image`: a tree becomes a disk.
+//! `rootcast image`: makes a disk from a tree.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -30,16 +30,18 @@ use crate::transform::hardlinks::Linked;
 use crate::transform::xattrs::unusable;
 use crate::transform::{identical, sparse};
 
-/// The name of the GPT partition, which the Discoverable Partitions Specification leaves free.
+/// The name of the GPT partition, which the Discoverable Partitions Specification does not define.
 const PARTITION_NAME: &str = "root";
 
-/// Where the journal of most filesystems has ended, in bytes of the image. It is nearly all zeros.
+/// The offset in the image behind the journal of most filesystems, in bytes. The journal is nearly
+/// all zeros.
 const AFTER_JOURNAL: u64 = 24 << 20;
 
-/// Makes the image and puts it where the recipe says.
+/// Makes the image and writes it to the output of the recipe.
 ///
 /// # Errors
-/// When the tree cannot be read or expressed, does not fit, or the image cannot be written. Nothing is left behind then.
+/// If the tree cannot be read or expressed, does not fit, or the image cannot be written. Nothing
+/// is left behind then.
 pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut clock = Clock::start();
@@ -67,7 +69,8 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     } else {
         BTreeMap::new()
     };
-    // Freeing each name and inode on the way out takes up to 3 % of a run; the process ends, and all of it goes at once.
+    // Freeing each name and inode at the end takes up to 3 % of a run; the exit of the process
+    // frees all at once.
     let tree = ManuallyDrop::new(tree);
     let mut timings = Timings { read: clock.lap(), ..Timings::default() };
     interrupt.check()?;
@@ -108,7 +111,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         return super::print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
-        // Nobody is left to tell when standard error is closed.
+        // OK to ignore: standard error may be closed.
         let mut text = summary(recipe, &disk, &filesystem.summary(), has_init(&tree));
         if let Some(transfer) = report.product.transfer {
             text += &format!("{transfer}\n");
@@ -118,8 +121,8 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     Ok(())
 }
 
-/// Gives the tree the directory that every ext4 filesystem has, so that it gets a label as well. A tree that has one, or
-/// something else of that name, stays as it is.
+/// Adds the directory that every ext4 filesystem has to the tree, so that it gets a label as well.
+/// An existing file of that name is unchanged.
 fn own_lost_and_found(tree: &mut Tree<Blob>) -> Result<()> {
     const NAME: &str = "lost+found";
     if tree.lookup(Tree::<Blob>::ROOT, NAME.as_bytes()).is_some() {
@@ -132,7 +135,7 @@ fn own_lost_and_found(tree: &mut Tree<Blob>) -> Result<()> {
     Ok(())
 }
 
-/// Finds the blocks of files that are holes.
+/// Finds the holes of files.
 fn find_holes(tree: &mut Tree<Blob>, recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let FilesystemRecipe { sparse: policy, .. } = recipe.filesystem;
     if policy == sparse::Policy::Never {
@@ -175,7 +178,8 @@ fn filesystem_options(recipe: &ImageRecipe, seed: &Seed, around: Surroundings) -
     }
 }
 
-/// Whose fault it is that no filesystem could be planned. Sizes are those of the whole image, as the user gave them.
+/// Returns the error for a failed plan of the filesystem. Sizes are those of the whole image, as
+/// the user gave them.
 fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error {
     use mkfs_ext4::Error as E;
     match (error, recipe.size) {
@@ -213,7 +217,8 @@ fn put_with_bar(
     put(disk, destination, reservation, &options)
 }
 
-/// Fails when the partition table would be for sectors of another size than the device has, as nobody would find it then.
+/// Fails if the partition table would be for another sector size than the device's, as it would not
+/// be found then.
 fn check_sectors(recipe: &ImageRecipe, device: u32) -> Result<()> {
     let planned = recipe.sector_size.bytes();
     if recipe.layout == DiskLayout::Bare || planned == u64::from(device) {
@@ -226,7 +231,8 @@ fn check_sectors(recipe: &ImageRecipe, device: u32) -> Result<()> {
     Err(Error::new(ErrorKind::Usage, message))
 }
 
-/// Whether all contents are files of the host, which alone can be cloned; memory has none that is a block long.
+/// Fails if contents are not files of the host, since only those can be cloned; contents in memory
+/// are shorter than a block.
 fn refuse_archives(tree: &Tree<Blob>) -> Result<()> {
     let mut walk = tree.walk();
     while let Some(step) = walk.next() {
@@ -245,7 +251,7 @@ fn refuse_archives(tree: &Tree<Blob>) -> Result<()> {
     Ok(())
 }
 
-/// All there is to say of a planned image.
+/// Returns the report on a planned image.
 fn describe(
     recipe: &ImageRecipe,
     tree: &Tree<Blob>,
@@ -286,7 +292,7 @@ fn describe(
     }
 }
 
-/// Says what would have been made.
+/// Prints the plan.
 fn tell_plan(recipe: &ImageRecipe, report: ImageReport, log: &Log) -> Result<()> {
     if recipe.json {
         return print_json(report, log);
@@ -299,7 +305,7 @@ fn print_json(mut report: ImageReport, log: &Log) -> Result<()> {
     super::print_json(&report)
 }
 
-/// Returns true if a kernel finds a program to run first: one of those that it tries without `init=`.
+/// Returns true if a kernel finds an init: one of the programs that it tries without `init=`.
 fn has_init(tree: &Tree<Blob>) -> bool {
     const TRIED: [&[u8]; 4] = [b"/sbin/init", b"/etc/init", b"/bin/init", b"/bin/sh"];
     TRIED.iter().any(|path| {
@@ -328,7 +334,7 @@ fn summary(
             false => format!("the partition has PARTUUID={}\n", root.partuuid),
         };
     }
-    // Not all that are alike: what lies in inodes shares nothing.
+    // Fewer than the identical files: files stored in inodes share nothing.
     if filesystem.shared_files > 0 {
         let bytes = filesystem.shared_blocks * u64::from(filesystem.block_size);
         text += &format!(

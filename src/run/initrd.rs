@@ -1,4 +1,4 @@
-//! `rootcast initrd`: a tree becomes an initramfs.
+//! `rootcast initrd`: makes an initramfs from a tree.
 
 pub(super) mod kernel;
 mod losses;
@@ -33,11 +33,11 @@ use crate::transform::init::{self, Init};
 use crate::transform::sparse;
 use parts::{Appended, HostMicrocode, Plain};
 
-/// Makes the initramfs and puts it where the recipe says.
+/// Makes the initramfs and writes it to the output of the recipe.
 ///
 /// # Errors
-/// When the tree cannot be read or expressed, the kernel does not unpack what is asked for, or the initramfs cannot be
-/// written. Nothing is left behind then.
+/// If the tree cannot be read or expressed, the kernel does not unpack the requested compression,
+/// or the initramfs cannot be written. Nothing is left behind then.
 pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut clock = Clock::start();
@@ -57,7 +57,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     sparse::check_zeros(&tree, recipe.tree.limits.max_size, "an initramfs stores holes as zeros")?;
     let init_made = give_init(&mut tree, recipe)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
-    // What it holds goes with the process, which takes less time than freeing each name.
+    // The exit of the process frees the tree, which takes less time than freeing each name.
     let tree = ManuallyDrop::new(tree);
     let mut timings = Timings { read: clock.lap(), ..Timings::default() };
     interrupt.check()?;
@@ -81,7 +81,8 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     tell(recipe, report, &log)
 }
 
-/// Sees to it that there is an `/init`, and says whether it was made. In a guest of Kata, systemd needs the agent.
+/// Ensures that there is an `/init`, and returns true if it was created. In a guest of Kata,
+/// systemd needs the agent.
 fn give_init(tree: &mut Tree<Blob>, recipe: &InitrdRecipe) -> Result<bool> {
     let Some(init) = &recipe.init else { return Ok(false) };
     if recipe.preset == Some(Preset::Kata) && *init == Init::Systemd {
@@ -110,7 +111,7 @@ fn plan<'t>(
     })
 }
 
-/// What is planned, and how it is to be made.
+/// A planned initramfs, with everything needed to write it.
 struct Made<'m, 't> {
     recipe: &'m InitrdRecipe,
     codec: Codec,
@@ -119,7 +120,7 @@ struct Made<'m, 't> {
 }
 
 impl Made<'_, '_> {
-    /// All there is to say of it before it is written.
+    /// Returns the report on the plan, before it is written.
     fn describe(&self, tree: &Tree<Blob>, linked: Linked, early: &Early<'_, Blob>) -> InitrdReport {
         let Self { recipe, codec, layout, appended } = self;
         let size = codec.compression().is_none().then(|| self.plain().len());
@@ -141,7 +142,7 @@ impl Made<'_, '_> {
         Plain { layout: self.layout, appended: self.appended }
     }
 
-    /// Writes or digests it, and reports what came of that.
+    /// Writes or digests it, and adds the results to the report.
     fn put(
         &self,
         report: &mut InitrdReport,
@@ -204,7 +205,7 @@ impl Made<'_, '_> {
     }
 }
 
-/// Opens the cache, and warns when nothing can be kept in it; none when it cannot be made either.
+/// Opens the cache, and warns if nothing can be stored in it; none if it cannot be created either.
 fn open_cache(recipe: &CacheRecipe, log: &Log) -> Result<Option<Cache>> {
     let opened = Cache::open(&recipe.directory, recipe.size);
     let why = match &opened {
@@ -216,7 +217,7 @@ fn open_cache(recipe: &CacheRecipe, log: &Log) -> Result<Option<Cache>> {
     Ok(opened.ok())
 }
 
-/// Takes bytes for their digest.
+/// Digests the bytes that are written.
 struct Digesting(Sha256);
 
 impl Write for Digesting {
@@ -232,7 +233,7 @@ impl Write for Digesting {
 
 fn archive(layout: &Layout<'_, Blob>, early: &Early<'_, Blob>) -> Archive {
     let length = |segment: Segment<'_, '_, Blob>| segment.range().end - segment.range().start;
-    // Plain segments come first: the early archive if there is one, then what is stored.
+    // Plain segments are first: the early archive if there is one, then the stored data.
     let mut plain = layout.segments().filter(|segment| segment.storage() == Storage::Plain);
     let microcode_bytes = if early.is_empty() { 0 } else { plain.next().map_or(0, length) };
     let stored_bytes = plain.map(length).sum();
@@ -248,7 +249,7 @@ fn archive(layout: &Layout<'_, Blob>, early: &Early<'_, Blob>) -> Archive {
     }
 }
 
-/// Says what was made, or would have been.
+/// Prints the results, or the plan.
 fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()> {
     if recipe.json {
         report.making.told(log);
@@ -261,7 +262,7 @@ fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()
         return super::print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
-        // Nobody is left to tell when standard error is closed.
+        // OK to ignore: standard error may be closed.
         let _ = io::stderr().write_all(summary(recipe, &report).as_bytes());
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Planned bytes go where a recipe says.
+//! Writes planned bytes to the output of a recipe.
 
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
@@ -22,19 +22,19 @@ use crate::source::directory::HostInode;
 use crate::transform::hardlinks;
 use crate::transform::own_files::{self, OwnFiles};
 
-/// What became of an image.
+/// The result of writing or digesting an image.
 pub(super) enum Done {
-    /// It is in the output, and its bytes came there so.
+    /// It was written, with the numbers of bytes by method.
     Written(Transfer),
-    /// This is its SHA-256.
+    /// The SHA-256 of the image.
     Digested(String),
 }
 
-/// What a run writes, and what it must not read therefore.
+/// Returns the files that a run writes, and therefore must not read.
 pub(super) fn own_files(output: &Output, cache: Option<&Path>) -> OwnFiles {
     let output = match output {
         Output::File { path, .. } => host_file(std::fs::metadata(path)),
-        // Also the text of a tree or a report may go to a file in a source.
+        // The text of a tree or a report may go to a file in a source, too.
         Output::Stream | Output::Digest | Output::Nowhere => {
             let standard_output = std::io::stdout().as_fd().try_clone_to_owned();
             host_file(standard_output.and_then(|output| File::from(output).metadata()))
@@ -43,13 +43,14 @@ pub(super) fn own_files(output: &Output, cache: Option<&Path>) -> OwnFiles {
     OwnFiles { output, cache: cache.and_then(own_files::host_inode) }
 }
 
-/// The inode of a regular file.
+/// Returns the inode of a regular file.
 fn host_file(found: std::io::Result<Metadata>) -> Option<HostInode> {
     let found = found.ok().filter(Metadata::is_file)?;
     Some(HostInode { device: found.dev(), inode: found.ino() })
 }
 
-/// Fails when one of the files that are read would be replaced, and opens what is to be written; none when that is nothing.
+/// Fails if an input would be replaced, and opens the destination; none if there is nothing to
+/// write.
 pub(super) fn open(
     output: &Output,
     dry_run: bool,
@@ -66,19 +67,19 @@ pub(super) fn open(
     Ok(Some(destination))
 }
 
-/// Begins the output before the tree is read, where that helps and all that will be found in it is to be copied, to the
-/// byte `start` or after it.
+/// Begins the output before the tree is read, if that saves time and all files that are found will
+/// be copied to byte `start` or behind it.
 pub(super) fn begin(destination: Option<&Destination>, tree: &TreeRecipe, start: u64) -> Option<Reservation> {
     let is_whole = tree.keep.is_none()
         && tree.edits.is_empty()
         && tree.sources.len() == 1
         && tree.hardlinks != hardlinks::Policy::Content;
-    // A lone thread would be kept from finding more.
+    // A single thread is faster without it.
     let helps = is_whole && tree.threads.get() > 1;
     destination.filter(|_| helps).and_then(|destination| Reservation::begin(destination, start))
 }
 
-/// Writes an image to its destination, or digests it when there is none.
+/// Writes an image to its destination, or digests it if there is none.
 pub(super) fn put(
     image: &dyn Image<Blob>,
     destination: Option<&Destination>,
@@ -96,7 +97,8 @@ pub(super) fn put(
     Ok(Done::Written(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes }))
 }
 
-/// Does what writes, and says what became of a device when a signal ends the run, which reports nothing else then.
+/// Runs `write`, and reports the state of a device if a signal ends the run, which reports nothing
+/// else then.
 pub(super) fn saying_what_is_left<T>(
     destination: Option<&Destination>,
     interrupt: &Interrupt,
@@ -104,10 +106,10 @@ pub(super) fn saying_what_is_left<T>(
     write: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
     let Some(left) = destination.and_then(Destination::left_in_part) else { return write() };
-    // Having a device keep what was written may take longer than a signal waits.
+    // Flushing a device may take longer than the time that a signal leaves.
     let text = format!("rootcast: warning: {left}\n");
     let due = interrupt.removals().add(move || {
-        // OK to ignore: nobody reads it when standard error is closed.
+        // OK to ignore: standard error may be closed.
         let _ = std::io::stderr().write_all(text.as_bytes());
     });
     let result = write();
@@ -118,7 +120,8 @@ pub(super) fn saying_what_is_left<T>(
     result
 }
 
-/// Warns when everybody may read the new file, and so bytes of files that not everybody may read in the tree.
+/// Warns if the new file is world-readable, and so exposes files that are not world-readable in the
+/// tree.
 pub(super) fn tell_exposed(destination: Option<&Destination>, tree: &Tree<Blob>, log: &Log) {
     let Some(destination) = destination else { return };
     let Some(mode) = destination.mode_by_umask().filter(|mode| mode & 0o004 != 0) else { return };
@@ -146,7 +149,7 @@ pub(super) fn tell_exposed(destination: Option<&Destination>, tree: &Tree<Blob>,
     }
 }
 
-/// What a report says of what is planned for an output.
+/// Returns the part of a report about a planned output.
 pub(super) fn planned<L>(
     tree: &TreeRecipe,
     output: &Output,
@@ -157,7 +160,7 @@ pub(super) fn planned<L>(
     Product::planned(byte_layout, sources, file(output).map(JsonName::from), size)
 }
 
-/// The file of an output that has one.
+/// Returns the file of an output, if it has one.
 fn file(output: &Output) -> Option<&Path> {
     match output {
         Output::File { path, .. } => Some(path),
@@ -165,19 +168,19 @@ fn file(output: &Output) -> Option<&Path> {
     }
 }
 
-/// What errors call the output.
+/// Returns the output's name in errors.
 pub(super) fn path(output: &Output) -> &Path {
     file(output).unwrap_or(Path::new("standard output"))
 }
 
-/// The output's name in a summary.
+/// Returns the output's name in a summary.
 pub(super) fn shown(output: &Output) -> String {
     file(output).map_or_else(|| "standard output".to_owned(), |path| shown::path(path).to_string())
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
-        // OK to ignore: a String takes whatever is written to it.
+        // OK to ignore: writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
     })
@@ -189,7 +192,8 @@ mod tests {
     use crate::cli::{self, Request};
     use crate::output::Asked;
 
-    /// Begins the output of a command with these flags for its tree, if it is begun before the tree is read.
+    /// Begins the output of a command with these flags for its tree, and returns true if it is
+    /// begun before the tree is read.
     fn begins(destination: Option<&Destination>, flags: &str) -> bool {
         let arguments = format!("rootcast tree source {flags}");
         let request = cli::parse(arguments.split_whitespace().map(Into::into));

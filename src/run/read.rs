@@ -1,4 +1,4 @@
-//! The trees that a recipe names become the one tree that it asks for.
+//! Reads the sources that a recipe names, and combines them into the tree that it requests.
 
 mod owner;
 
@@ -24,24 +24,24 @@ use crate::transform::own_files::OwnFiles;
 use crate::transform::ownership::{self, GivenAway, Owners, Ownership};
 use crate::transform::{edit, normalize, unreadable};
 
-/// Reads what one recipe names.
+/// Reads the sources of one recipe.
 pub(super) struct Reader<'r> {
     recipe: &'r TreeRecipe,
-    /// Hears of bytes of the sources' files when they are found.
+    /// Receives the number of bytes in the sources' files as they are found.
     found: &'r dyn Progress,
     interrupt: &'r Interrupt,
     log: &'r Log,
-    /// What the run writes and therefore leaves out of directories.
+    /// The files that the run writes and therefore leaves out of directories.
     own: OwnFiles,
 }
 
 impl<'r> Reader<'r> {
-    /// A reader that tells nobody how much it found.
+    /// Creates a reader that does not report the bytes it finds.
     pub(super) fn new(recipe: &'r TreeRecipe, interrupt: &'r Interrupt, log: &'r Log) -> Self {
         Self { recipe, found: &Silent, interrupt, log, own: OwnFiles::default() }
     }
 
-    /// The same, which tells a reservation of what it finds.
+    /// Returns the same, reporting the bytes it finds to a reservation.
     pub(super) fn telling(self, reservation: Option<&'r Reservation>) -> Self {
         match reservation {
             Some(found) => Self { found, ..self },
@@ -49,18 +49,19 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// The same, which leaves out what the run writes.
+    /// Returns the same, leaving out the files that the run writes.
     pub(super) fn without(self, own: OwnFiles) -> Self {
         Self { own, ..self }
     }
 
-    /// Adds each source to those before it and makes the result what the recipe says, telling what that changed beyond
-    /// what was asked.
+    /// Adds each source to those before it and transforms the result as the recipe requests,
+    /// reporting changes beyond the request.
     pub(super) fn tree(&self) -> Result<Tree<Blob>> {
         Ok(self.part()?.0)
     }
 
-    /// As [`tree`](Self::tree), with what was kept, if only a part of the tree was.
+    /// Returns the tree as [`tree`](Self::tree) does, with the kept part if the recipe reduces the
+    /// tree.
     pub(super) fn part(&self) -> Result<(Tree<Blob>, Option<Part>)> {
         let Self { recipe, log, .. } = *self;
         let reached = closure::reach(recipe, &self.options())?;
@@ -84,7 +85,8 @@ impl<'r> Reader<'r> {
         let (mut tree, report) = edit::apply(tree, &recipe.edits, options)?;
         report.warnings.into_iter().for_each(|warning| log.warn(warning));
         closed.extend(report.unreadable);
-        // What is left out or empty cannot be needed; but where it is an error, only what is kept has to be readable.
+        // An unreadable file that is left out or empty cannot be needed; if it is an error, only
+        // kept files must be readable.
         let fails = recipe.unreadable == unreadable::Policy::Fail;
         if !fails || recipe.keep.is_none() {
             self.settle(&mut tree, &closed)?;
@@ -109,14 +111,15 @@ impl<'r> Reader<'r> {
         Ok((if closed.is_empty() { tree } else { tree.compact().0 }, part))
     }
 
-    /// How each source is read.
+    /// Returns the options for reading a source.
     fn options(&self) -> ReadOptions<'r> {
         let Self { recipe, found, interrupt, .. } = *self;
         let TreeRecipe { threads, limits, one_file_system, .. } = *recipe;
         ReadOptions { threads, limits, interrupt, one_file_system, filter: &recipe.xattr_filter, found }
     }
 
-    /// Does with what may not be read as the recipe says. What was taken away need not be readable.
+    /// Applies the recipe's policy to unreadable files. Files that were removed need not be
+    /// readable.
     fn settle(&self, tree: &mut Tree<Blob>, closed: &[Unreadable]) -> Result<()> {
         if let Some(left) = unreadable::settle(tree, closed, self.recipe.unreadable)? {
             self.log.exclude("unreadable files", left.count());
@@ -161,7 +164,8 @@ impl<'r> Reader<'r> {
         Ok(Stacked { tree: stack.finish(), closed, given })
     }
 
-    /// Adds a tree, with the owners that the recipe gives and without what means nothing outside of it.
+    /// Adds a tree, with the owners that the recipe sets and without metadata that is meaningless
+    /// outside of the host.
     fn add_tree(
         &self,
         path: &Path,
@@ -239,7 +243,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Says what adding a source did to those before it.
+    /// Reports the effect of adding a source on those before it.
     fn tell(&self, path: &Path, report: &stack::Report) {
         let Self { log, .. } = *self;
         let path = shown::path(path);
@@ -262,7 +266,7 @@ impl<'r> Reader<'r> {
     }
 }
 
-/// Says which directories were not looked into as they are on other filesystems.
+/// Reports the directories that were not listed because they are on other filesystems.
 fn tell_elsewhere(paths: &[Vec<u8>], log: &Log) {
     for path in paths {
         log.detail(format_args!("/{}: on another filesystem", path.escape_ascii()));
@@ -275,14 +279,15 @@ fn tell_elsewhere(paths: &[Vec<u8>], log: &Log) {
 /// All sources as one tree.
 struct Stacked {
     tree: Tree<Blob>,
-    /// What of it may not be read.
+    /// The unreadable files in it.
     closed: Vec<Unreadable>,
-    /// For each source, what runs as somebody else now.
+    /// For each source, the programs that run as another user or group now.
     given: Vec<GivenAway>,
 }
 
-/// A directory that an ordinary user reads belongs to whoever could write it, which says nothing about the guest. Root
-/// can make a directory as it should be, and a dump or an archive says itself whose its files are.
+/// Returns the default ownership for a source. The owners in a directory that an ordinary user
+/// reads say nothing about the guest. Root can create a directory with the right owners, and a dump
+/// or an archive states them.
 fn default_ownership(source: &Source) -> Ownership {
     match source {
         Source::Directory(_) if !geteuid().is_root() => Ownership::Root,

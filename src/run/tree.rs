@@ -1,4 +1,4 @@
-//! `rootcast tree`: a tree as text.
+//! `rootcast tree`: prints a tree as text.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -19,7 +19,8 @@ use crate::report::Log;
 /// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are named by path.
 ///
 /// # Errors
-/// When the tree cannot be read or the text not be written. A reader that goes away is no error.
+/// If the tree cannot be read or the text cannot be written. A reader that closes the pipe is not
+/// an error.
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut tree =

@@ -1,4 +1,4 @@
-//! What the guest's kernel unpacks, and the codec that follows from it.
+//! The compressions that the guest's kernel unpacks, and the codec that is chosen from them.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,20 +12,21 @@ use crate::recipe::initrd::{InitrdRecipe, KernelFile, Preset};
 use crate::report::Log;
 use crate::report::shown;
 
-/// A configuration has some hundred thousand bytes.
+/// The longest configuration, in bytes. Most have some hundred thousand bytes.
 const MAX_CONFIG_LEN: u64 = 16 << 20;
 
-/// A kernel has some ten million bytes, with what debuggers want some hundred million.
+/// The longest kernel, in bytes. Most have some ten million bytes, with debug information some
+/// hundred million.
 const MAX_KERNEL_LEN: u64 = 2 << 30;
 
-/// What archives are made with, the usual first. All kernels since 5.9 can be built to unpack the first, and the next has
-/// always been there; the fourth takes a kernel longest to unpack.
+/// The default compressions, in order of preference. All kernels since 5.9 can be built to unpack
+/// the first, and all kernels the second; the fourth takes a kernel longest to unpack.
 const USUAL: [Compression; 4] = [Compression::Zstd, Compression::Gzip, Compression::Lz4, Compression::Xz];
 
-/// What is known of the guest's kernel: nothing, when no file is named.
+/// Returns the configuration of the guest's kernel: an unknown one if no file is named.
 ///
 /// # Errors
-/// When the file cannot be read, or holds no configuration.
+/// If the file cannot be read, or does not contain a configuration.
 pub(in crate::run) fn config(file: Option<&KernelFile>) -> Result<KernelConfig> {
     match file {
         None => Ok(KernelConfig::unknown()),
@@ -51,7 +52,7 @@ fn no_config_in(kernel: &Path) -> String {
     )
 }
 
-/// Where distributions put the configuration of `vmlinuz-VERSION`.
+/// Returns the path where distributions install the configuration of `vmlinuz-VERSION`.
 fn config_beside(kernel: &Path) -> Option<PathBuf> {
     let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
     Some(kernel.with_file_name(format!("config-{version}")))
@@ -68,11 +69,12 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The codec that was asked for, or the first of the usual ones that the kernel unpacks. Warns of one that the preset's
-/// kernels do not unpack, unless the kernel is known to.
+/// Returns the requested codec, or the first of the default ones that the kernel unpacks. Warns of
+/// one that the preset's kernels do not unpack, unless the kernel is known to.
 ///
 /// # Errors
-/// [`Usage`](ErrorKind::Usage) when the kernel does not unpack it, or takes no initramfs at all.
+/// [`Usage`](ErrorKind::Usage) if the kernel does not unpack it, or does not support initramfs at
+/// all.
 pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> Result<Codec> {
     if kernel.takes_initrd() == Some(false) {
         let message = "the kernel takes no initramfs: it was built without CONFIG_BLK_DEV_INITRD";
@@ -99,23 +101,24 @@ pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> 
     }
 }
 
-/// What a preset's own kernels unpack, and nothing else.
+/// Returns the only compression that a preset's own kernels unpack.
 fn unpacked_by(preset: Preset) -> Compression {
     match preset {
         Preset::Kata => Compression::Gzip,
     }
 }
 
-/// Whether the preset's own kernels do not unpack this, and of the kernel it is not known.
+/// Returns true if the preset's own kernels do not unpack this compression, and the configuration
+/// of the kernel is not known.
 pub(super) fn is_doubtful(recipe: &InitrdRecipe, kernel: &KernelConfig, compression: Compression) -> bool {
     let unpacked = recipe.preset.map(unpacked_by);
     kernel.unpacks(compression).is_none() && unpacked.is_some_and(|unpacked| unpacked != compression)
 }
 
-/// Whether the kernel, as far as it is known, unpacks what `what` is compressed with.
+/// Checks that the kernel, as far as it is known, unpacks the compression of `what`.
 ///
 /// # Errors
-/// [`Usage`](ErrorKind::Usage) when it does not, with what it unpacks.
+/// [`Usage`](ErrorKind::Usage) if it does not, with the compressions that it unpacks.
 pub(super) fn must_unpack(kernel: &KernelConfig, compression: Compression, what: &str) -> Result<()> {
     if kernel.unpacks(compression) != Some(false) {
         return Ok(());

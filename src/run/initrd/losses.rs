@@ -1,4 +1,4 @@
-//! What an initramfs has no place for, told in few lines.
+//! Reports the metadata that an initramfs cannot hold, in few lines.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,17 @@ use initramfs::{Lost, LostMetadata};
 
 use crate::report::Log;
 
-/// How many files lose one thing, and the first of them.
+/// The number of files that lose one kind of metadata, and the path of the first.
 struct Loss<'l> {
     count: u64,
     first: &'l [u8],
 }
 
-/// More kinds than this are told together: xattrs can have any name.
+/// The number of kinds after which further ones are reported as one: xattrs can have any name.
 const MAX_KINDS: usize = 20;
 
-/// Tells what is lost: each kind with how many files it concerns. What nobody would miss is no warning.
+/// Reports lost metadata: each kind with its number of files. Losses that nobody notices are not
+/// warnings.
 pub(super) fn tell(lost: &[Lost], log: &Log) {
     let mut kinds: BTreeMap<(bool, String), Loss<'_>> = BTreeMap::new();
     for one in lost {

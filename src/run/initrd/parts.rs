@@ -1,4 +1,4 @@
-//! What stands before and behind the tree's archive: microcode, and other initramfs.
+//! The parts before and behind the tree's archive: microcode, and other initramfs.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -17,7 +17,7 @@ use crate::report::Log;
 use crate::report::shown;
 use crate::source::directory;
 
-/// Microcode of the host's files, by maker.
+/// Microcode in files of the host, by vendor.
 #[derive(Debug, Default)]
 pub(super) struct HostMicrocode {
     intel: Vec<Blob>,
@@ -25,10 +25,10 @@ pub(super) struct HostMicrocode {
 }
 
 impl HostMicrocode {
-    /// Reads the beginnings of the files that the recipe names.
+    /// Reads the start of the files that the recipe names.
     ///
     /// # Errors
-    /// When there is none, or a file is no microcode.
+    /// If there are none, or a file is not microcode.
     pub(super) fn read(microcode: &Microcode) -> Result<Self> {
         let mut found = Self::default();
         if let Microcode::From(paths) = microcode {
@@ -39,7 +39,7 @@ impl HostMicrocode {
         Ok(found)
     }
 
-    /// Adds a file, or the firmware of a directory.
+    /// Adds a file, or the microcode of a firmware directory.
     fn add(&mut self, path: &Path) -> Result<()> {
         if !path.is_dir() {
             return self.add_file(path);
@@ -77,10 +77,10 @@ impl HostMicrocode {
         Ok(())
     }
 
-    /// The archive that comes first.
+    /// Returns the archive that comes first.
     ///
     /// # Errors
-    /// When the microcode is to be the tree's, and it has none.
+    /// If the microcode of the tree is requested, and it has none.
     pub(super) fn early<'t>(
         &'t self,
         microcode: &Microcode,
@@ -108,7 +108,8 @@ fn is_compressed(name: &[u8]) -> bool {
     name.ends_with(b".xz") || name.ends_with(b".zst")
 }
 
-/// The files of a directory whose names are wanted, in the order of their names; none without the directory.
+/// Returns the files of a directory whose names are wanted, in the order of their names; none
+/// without the directory.
 fn files_of(directory: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<PathBuf>> {
     let failed = |error| Error::io(directory, error);
     let entries = match std::fs::read_dir(directory) {
@@ -133,19 +134,21 @@ fn host_file(path: &Path) -> Result<Blob> {
     }
 }
 
-/// An initramfs that comes behind ours, as it is.
+/// An initramfs that is appended unchanged.
 #[derive(Debug)]
 pub(super) struct Appended {
     pub(super) path: PathBuf,
     blob: Blob,
-    /// Zeros that have to be between it and what comes behind it.
+    /// The number of zeros between it and the next one, in bytes.
     zeros: u64,
 }
 
-/// Opens the files to be appended. Warns of those that the preset's kernels do not unpack, unless the kernel is known to.
+/// Opens the files to be appended. Warns of those that the preset's kernels do not unpack, unless
+/// the kernel is known to.
 ///
 /// # Errors
-/// When one cannot be read, is no initramfs, or is compressed with what the kernel does not unpack.
+/// If one cannot be read, is not an initramfs, or has a compression that the kernel does not
+/// unpack.
 pub(super) fn appended(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> Result<Vec<Appended>> {
     let mut all = Vec::new();
     for (index, path) in recipe.append.iter().enumerate() {
@@ -162,14 +165,15 @@ pub(super) fn appended(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) 
             }
         }
         let is_last = index + 1 == recipe.append.len();
-        // It begins at a multiple of 4 bytes. What it ends with is not known, and lz4 needs most.
+        // It begins at a multiple of 4 bytes. The compression of its end is not known, and lz4
+        // needs the most zeros.
         let zeros = if is_last { 0 } else { gap(blob.len(), Some(Compression::Lz4)) };
         all.push(Appended { path: path.clone(), blob, zeros });
     }
     Ok(all)
 }
 
-/// What an initramfs begins with: a compression, or an archive that is not compressed.
+/// Returns the compression at the start of an initramfs; none for an uncompressed archive.
 fn look_at(path: &Path, blob: &Blob) -> Result<Option<Compression>> {
     const CPIO: [&[u8]; 2] = [b"070701", b"070702"];
     let mut start = [0; 6];
@@ -191,7 +195,7 @@ fn look_at(path: &Path, blob: &Blob) -> Result<Option<Compression>> {
 }
 
 impl Appended {
-    /// The file's bytes.
+    /// Returns the length of the file, in bytes.
     pub(super) fn file_len(&self) -> u64 {
         self.blob.len()
     }
@@ -209,7 +213,7 @@ impl Image<Blob> for Appended {
     }
 }
 
-/// The whole when nothing is compressed.
+/// The whole initramfs if nothing is compressed.
 pub(super) struct Plain<'l, 't> {
     pub(super) layout: &'l Layout<'t, Blob>,
     pub(super) appended: &'l [Appended],
@@ -220,7 +224,8 @@ impl Image<Blob> for Plain<'_, '_> {
         self.appended.iter().fold(self.layout.len(), |sum, appended| sum.saturating_add(appended.len()))
     }
 
-    // The archive ends at a multiple of 4 bytes, so the first of the others may follow at once.
+    // The archive ends at a multiple of 4 bytes, so the first appended one can follow without a
+    // gap.
     fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Blob>> + Send + '_> {
         Box::new(self.layout.runs().chain(self.appended.iter().flat_map(|appended| appended.runs())))
     }

@@ -1,4 +1,4 @@
-//! The sums in headers, made from the files' bytes.
+//! The checksums in cpio headers, computed from the files' bytes.
 
 use image_tree::{Content as _, Kind, Tree};
 use initramfs::Checksums;
@@ -8,13 +8,13 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::output::classify_read_error;
 
-/// How much of a file is read at once, in bytes.
+/// The size of a read, in bytes.
 const STEP: usize = 1 << 20;
 
-/// Reads every file of the tree for its sum.
+/// Computes the checksums of all files of the tree.
 ///
 /// # Errors
-/// What reading gives, or [`Interrupted`](crate::error::ErrorKind::Interrupted).
+/// Those of reading, or [`Interrupted`](crate::error::ErrorKind::Interrupted).
 pub(super) fn read(tree: &Tree<Blob>, interrupt: &Interrupt) -> Result<Checksums> {
     let mut buffer = vec![0; STEP];
     let mut sums = Vec::new();

@@ -1,4 +1,4 @@
-//! Owners of members, and what is to be remembered of files until all sources are there.
+//! Owners of members, and records about files that are kept until all sources are added.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,9 @@ use crate::transform::ownership::{GivenAway, Owners, WrongOwner, wrong_owners};
 /// Files of the sources so far, by their ids in the stack's tree. A file that a later source replaces has another one.
 #[derive(Default)]
 pub(super) struct Noted {
-    /// The files that may not be read.
+    /// The unreadable files.
     pub(super) closed: Vec<(InodeId, Unreadable)>,
-    /// For each source, programs that run as somebody else now.
+    /// For each source, programs that run as another user or group now.
     pub(super) given: Vec<Given>,
 }
 
@@ -28,7 +28,8 @@ pub(super) struct Given {
 }
 
 impl Noted {
-    /// The same by the paths that the files have in the tree in the end, without those that have none.
+    /// Returns the same by the paths that the files have in the final tree, without files that have
+    /// none.
     pub(super) fn by_path(self, tree: &Tree<Blob>) -> Result<(Vec<Unreadable>, Vec<GivenAway>)> {
         let Self { closed, given } = self;
         let is_moved = |id: InodeId, one: &Unreadable| tree.resolve(&one.path()) != Some(id);
@@ -40,7 +41,7 @@ impl Noted {
             if !is_moved(id, &one) {
                 return Some(one);
             }
-            // It went beneath what a link leads to, or was replaced.
+            // It was added beneath the target of a link, or was replaced.
             let path = paths.get(&id)?;
             Some(one.moved_to(path.strip_prefix(b"/").unwrap_or(path)))
         });
@@ -52,7 +53,7 @@ impl Noted {
     }
 }
 
-/// The first path of each of these inodes that has one.
+/// Returns the first path of each of these inodes that has one.
 fn paths_of(tree: &Tree<Blob>, wanted: &BTreeSet<InodeId>) -> BTreeMap<InodeId, Vec<u8>> {
     let mut paths = BTreeMap::new();
     if wanted.is_empty() {
@@ -69,7 +70,8 @@ fn paths_of(tree: &Tree<Blob>, wanted: &BTreeSet<InodeId>) -> BTreeMap<InodeId, 
     paths
 }
 
-/// Gives members their owners and takes away what means nothing outside of the host they came from.
+/// Sets the owners of members and drops metadata that is meaningless outside of the host they came
+/// from.
 pub(super) struct Giver<'a> {
     owners: Owners<'a>,
     normal: normalize::Options<'a>,
@@ -103,18 +105,19 @@ impl<'a> Giver<'a> {
         }
     }
 
-    /// The number of members with an inode of their own that were added.
+    /// Returns the number of members with an inode of their own that were added.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// The report on dropped xattrs and times. Notes programs that run as somebody else now.
+    /// Returns the report on dropped xattrs and clamped times. Records programs that run as another
+    /// user or group now.
     ///
     /// # Errors
-    /// When the owners of some files are unknown.
+    /// If the owners of some files are unknown.
     pub(super) fn finish(self, tree: &Tree<Blob>, noted: &mut Noted) -> Result<normalize::Report> {
         if !self.wrong.is_empty() {
-            // What a later member replaced needs no owner.
+            // A file that a later member replaced needs no owner.
             let paths = paths_of(tree, &self.wrong.keys().copied().collect());
             let wrong = self.wrong.into_iter().filter_map(|(id, why)| Some((paths.get(&id)?.clone(), why)));
             let mut wrong: Vec<_> = wrong.map(|(path, why)| WrongOwner { path, why }).collect();
@@ -160,7 +163,7 @@ impl Owner for Giver<'_> {
     fn added(&mut self, mark: Mark, id: InodeId) {
         self.count += 1;
         match mark {
-            // A later member for the same directory has the last word.
+            // A later member for the same directory takes precedence.
             Mark::Plain if self.wrong.is_empty() => {}
             Mark::Plain => _ = self.wrong.remove(&id),
             Mark::Gain(former, mode) => _ = self.gains.insert(id, (former, mode)),
