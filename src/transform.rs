@@ -1,4 +1,4 @@
-//! Trees become other trees.
+//! Transforms of trees.
 
 pub mod accounts;
 pub mod edit;

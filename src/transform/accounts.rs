@@ -1,6 +1,6 @@
-//! Users and groups by name, as the tree itself knows them: its `/etc/passwd` and `/etc/group`.
+//! The users and groups of a tree by name, from its `/etc/passwd` and `/etc/group`.
 //!
-//! The host's own accounts say nothing about the guest, and are never asked.
+//! The accounts of the host are irrelevant to the guest, and are never used.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ const GROUP: &str = "/etc/group";
 /// The longest database that is read, in bytes.
 const MAX_LEN: u64 = 16 * 1024 * 1024;
 
-/// The numbers of a tree's users and groups, passwd(5) and group(5). The first line of a name counts, as in glibc.
+/// The numbers of a tree's users and groups, passwd(5) and group(5). The first line for a name
+/// takes precedence, as in glibc.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
     /// User and login group.
@@ -25,10 +26,10 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Reads both databases. A tree without them knows nobody.
+    /// Reads both databases. A tree without them has no accounts.
     ///
     /// # Errors
-    /// When one is there but cannot be read, or is longer than 16 MiB.
+    /// If one exists but cannot be read, or is longer than 16 MiB.
     pub fn of<C: Content>(tree: &Tree<C>) -> Result<Self> {
         let mut accounts = Self::default();
         for line in lines(&database(tree, PASSWD)?) {
@@ -48,30 +49,30 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// The number of a user: a name, or digits, which stand for themselves.
+    /// Returns the number of a user, given by name or by decimal number.
     ///
     /// # Errors
-    /// The name and the database it is not in.
+    /// Returns a message with the name and the database that lacks it.
     pub fn uid(&self, user: &[u8]) -> Result<u32, String> {
         check_number(user)?;
         let known = id(user).or_else(|| self.users.get(user).map(|(uid, _)| *uid));
         known.ok_or_else(|| unknown("user", user, PASSWD))
     }
 
-    /// The number of a group, in the same way.
+    /// Returns the number of a group, given by name or by decimal number.
     ///
     /// # Errors
-    /// The name and the database it is not in.
+    /// Returns a message with the name and the database that lacks it.
     pub fn gid(&self, group: &[u8]) -> Result<u32, String> {
         check_number(group)?;
         let known = id(group).or_else(|| self.groups.get(group).copied());
         known.ok_or_else(|| unknown("group", group, GROUP))
     }
 
-    /// The login group of a user by name.
+    /// Returns the login group of a user by name.
     ///
     /// # Errors
-    /// The name and the database it is not in.
+    /// Returns a message with the name and the database that lacks it.
     pub fn login_group(&self, user: &[u8]) -> Result<u32, String> {
         self.users.get(user).map(|(_, gid)| *gid).ok_or_else(|| unknown("user", user, PASSWD))
     }

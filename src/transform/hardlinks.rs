@@ -103,7 +103,7 @@ fn keep_holes<C: Content + Clone>(tree: &mut Tree<C>, group: &[InodeId]) {
     if content(first).is_some_and(|content| content.data_ranges().is_none())
         && let Some(content) = sparse.next().cloned()
     {
-        // OK to ignore: a regular file can become another one.
+        // OK to ignore: a regular file can be replaced by another one.
         let _ = tree.replace_kind(first, Kind::Regular(content));
     }
 }

@@ -1,11 +1,11 @@
-//! Which regular files have the same bytes.
+//! Finds regular files with the same bytes.
 //!
 //! ```text
-//! length, and what else is to be alike ──▶ SHA-256, by several threads ──▶ groups of equal digests
-//!          alone: never read             each file read once, but for holes
+//! length, and the caller's key ─────────▶ SHA-256, by several threads ──▶ groups of equal digests
+//!          unique: never read            each file read once, except holes
 //! ```
 //!
-//! What it takes is a digest for each file that is read, and a buffer for each thread.
+//! Memory is needed for a digest of each file that is read, and a buffer for each thread.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -19,15 +19,16 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::output::classify_read_error;
 
-/// How much of a file is read at once, in bytes.
+/// The size of a read, in bytes.
 const CHUNK: u64 = 1 << 20;
 
 /// The unit of zeros that a digest leaves out, in bytes: the block size of most filesystems.
 const BLOCK: u64 = 4096;
 const BLOCK_LEN: usize = 4096;
 
-/// Finds the files that have the bytes of an earlier one, whatever their metadata: each of them, and the first file in the
-/// order of the tree's walk that has its bytes. Empty files are not among them.
+/// Finds the files that have the bytes of an earlier one, whatever their metadata. Returns each of
+/// them with the first file in the order of the tree's walk that has its bytes. Empty files are not
+/// included.
 ///
 /// # Errors
 /// As of [`find`].
@@ -44,14 +45,16 @@ pub fn duplicates<C: Content>(
     Ok(duplicates)
 }
 
-/// Finds the regular files that have the same bytes, not none, and the same `alike`.
+/// Finds the regular files that have the same bytes and the same key `alike`, except for empty
+/// ones.
 ///
-/// Gives groups of two and more, each in the order of the tree's walk and the groups in the order of their first files.
-/// The number of threads, the caller's among them, does not show in it.
+/// Returns groups of two and more, each in the order of the tree's walk and the groups in the order
+/// of their first files. The number of threads, which includes the caller's, does not affect the
+/// result.
 ///
 /// # Errors
-/// When a file cannot be read or is not what it was when it was scanned: the first such file in the order of the walk.
-/// [`Interrupted`](crate::error::ErrorKind::Interrupted) when a signal came.
+/// If a file cannot be read or changed since the scan: the error for the first such file in the
+/// order of the walk. [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 pub fn find<'t, C: Content, K: Ord>(
     tree: &'t Tree<C>,
     threads: NonZeroUsize,
@@ -80,11 +83,11 @@ pub fn find<'t, C: Content, K: Ord>(
 struct Candidate<'t, C> {
     id: InodeId,
     content: &'t C,
-    /// Files of different classes differ.
+    /// The number of its class. Files of different classes differ.
     class: usize,
 }
 
-/// The files of which not even the length is unique, in the order of the walk.
+/// Returns the files whose length and key are not unique, in the order of the walk.
 fn candidates<'t, C: Content, K: Ord>(
     tree: &'t Tree<C>,
     alike: impl Fn(&'t Inode<C>) -> K,
@@ -109,7 +112,7 @@ fn candidates<'t, C: Content, K: Ord>(
     candidates
 }
 
-/// The length of a regular file, in bytes.
+/// Returns the length of a regular file, in bytes; 0 for any other file.
 pub(super) fn length<C: Content>(tree: &Tree<C>, id: InodeId) -> u64 {
     match &tree.get(id).kind {
         Kind::Regular(content) => content.len(),
@@ -119,8 +122,8 @@ pub(super) fn length<C: Content>(tree: &Tree<C>, id: InodeId) -> u64 {
 
 type Sha256Digest = [u8; 32];
 
-/// A digest of a content: of its blocks with a byte other than zero, and of where they are. Blocks of zeros say nothing, so
-/// that those which are known to be holes need not be read.
+/// Returns a digest of the blocks with a byte other than zero, and of their offsets. Blocks of
+/// zeros are left out, so that known holes need not be read.
 fn digest<C: Content>(content: &C, buffer: &mut Vec<u8>, interrupt: &Interrupt) -> Result<Sha256Digest> {
     let mut hasher = Sha256::new();
     let whole = std::slice::from_ref(&(0..u64::MAX));
@@ -164,7 +167,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    /// Bytes that count how often they are read, or cannot be read.
+    /// Bytes that count how many of them are read, or cannot be read.
     struct Counted {
         bytes: Vec<u8>,
         data: Option<Vec<Range<u64>>>,

@@ -1,4 +1,4 @@
-//! One call for each of many pieces of work, by several threads.
+//! Runs many units of work in several threads.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,11 +6,12 @@ use std::thread;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Calls `work` with each number below `count`, and gives what it returns in their order. Each thread, the caller's among
-/// them, has a `Scratch` of its own.
+/// Calls `work` with each number below `count`, and returns the results in the order of the
+/// numbers. Each thread, including the caller's, has a `Scratch` of its own.
 ///
 /// # Errors
-/// The one of the lowest number, whatever the number of threads. A signal is not an error of any: all others come first.
+/// The error of the lowest number, independent of the number of threads. An interrupt is returned
+/// only if there is no other error.
 pub(super) fn each<T: Send, Scratch: Default>(
     count: usize,
     threads: NonZeroUsize,
@@ -19,7 +20,7 @@ pub(super) fn each<T: Send, Scratch: Default>(
     let shared = Shared { count, next: AtomicUsize::new(0), stop: AtomicBool::new(false), work };
     let others = threads.get().min(count).saturating_sub(1);
     let results = thread::scope(|scope| {
-        // A thread that cannot be started is not missed: this one does what others do not.
+        // OK to ignore: if a thread cannot be started, the others do its work.
         let others: Vec<_> = (0..others)
             .filter_map(|_| thread::Builder::new().spawn_scoped(scope, || shared.some()).ok())
             .collect();
@@ -36,8 +37,8 @@ pub(super) fn each<T: Send, Scratch: Default>(
     for result in results {
         match result {
             Ok(mut some) => done.append(&mut some),
-            // Numbers are taken in order and finished once taken, so the lowest failure is the one that every number of
-            // threads meets.
+            // Numbers are taken in order and finished once taken, so the lowest failure is found
+            // with any number of threads.
             Err(failure) if first.as_ref().is_none_or(|(number, _)| failure.0 < *number) => {
                 first = Some(failure);
             }
@@ -51,7 +52,7 @@ pub(super) fn each<T: Send, Scratch: Default>(
     Ok(done.into_iter().map(|(_, value)| value).collect())
 }
 
-/// An error, and which number gave it.
+/// An error with the number that failed.
 type Failure = (usize, Error);
 
 /// The state that the threads share.

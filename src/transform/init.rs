@@ -8,35 +8,36 @@ use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::resolve;
 
-/// What `/init` is to be.
+/// The choice of `/init`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Init {
-    /// The tree's own, which must be there.
+    /// The tree's own, which must exist.
     Own,
-    /// The tree's own if there is one, else a link to `/lib/systemd/systemd`. There must be a `/sbin/init`.
+    /// The tree's own if there is one, else a link to `/lib/systemd/systemd`. `/sbin/init` must
+    /// exist.
     Systemd,
-    /// The tree's own if there is one, else a link to `/sbin/init`, where Kata's agent is when it is the init. Neither may
-    /// be systemd.
+    /// The tree's own if there is one, else a link to `/sbin/init`, the location of Kata's agent
+    /// when it is the init. Neither may be systemd.
     Agent,
-    /// A link to that program. The tree's own, if there is one, must be that program already.
+    /// A link to that program. If the tree has its own, it must already be that program.
     Program(LinkTarget),
 }
 
 const INIT: &[u8] = b"/init";
 const SBIN_INIT: &[u8] = b"/sbin/init";
 const SYSTEMD: &[u8] = b"/lib/systemd/systemd";
-/// Where systemd is when `/lib` is no link to `/usr/lib`, as its programs moved there.
+/// The location of systemd if `/lib` is not a link to `/usr/lib`, where its programs moved.
 const USR_SYSTEMD: &[u8] = b"/usr/lib/systemd/systemd";
 const AGENT: &[u8] = b"/usr/bin/kata-agent";
 
-/// The bits of which one is enough for root to execute a file.
+/// The execute bits. Root may execute a file with any of them.
 const EXECUTE: u16 = 0o111;
 
 impl Init {
-    /// Reads `own`, `systemd`, `agent` or the path of a program, which begins with `/`.
+    /// Parses `own`, `systemd`, `agent` or the path of a program, which begins with `/`.
     ///
     /// # Errors
-    /// When it is none of these.
+    /// Returns a message if it is none of these.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         match text {
             b"own" => Ok(Self::Own),
@@ -53,19 +54,19 @@ impl Init {
     }
 }
 
-/// Sees to it that the tree has an `/init` that a kernel can run, and says whether it had to be made. `time` is the mtime
-/// of a link that is made.
+/// Ensures that the tree has an `/init` that a kernel can run, and returns true if it was created.
+/// `time` is the mtime of a created link.
 ///
 /// # Errors
-/// When there is none to be had, or one that is not the one asked for.
+/// If there is no such program, or the tree has another `/init` than the requested one.
 pub fn give<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool> {
     give_or_say(tree, init, time).map_err(|why| Error::new(ErrorKind::BadInput, why))
 }
 
-/// Checks that Kata's agent is where its unit for systemd starts it.
+/// Checks that Kata's agent is at the path from which its systemd unit starts it.
 ///
 /// # Errors
-/// When it is not there, or nobody may execute it.
+/// If it is missing, or not executable.
 pub fn must_have_agent<C>(tree: &Tree<C>) -> Result<()> {
     let way_out =
         "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
@@ -111,7 +112,7 @@ fn give_or_say<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bo
     Ok(true)
 }
 
-/// Checks that a path leads to a program, as the kernel would follow it.
+/// Checks that a path leads to a program, following links as the kernel does.
 fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String> {
     let shown = path.escape_ascii();
     let Some(id) = resolve(tree, path) else {
@@ -132,7 +133,8 @@ fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String>
     }
 }
 
-/// Checks that a path that is to lead to Kata's agent does not lead to systemd, which needs the agent elsewhere.
+/// Checks that a path that must lead to Kata's agent does not lead to systemd, which requires the
+/// agent at another path.
 fn must_not_be_systemd<C>(tree: &Tree<C>, path: &[u8]) -> Result<(), String> {
     let found = resolve(tree, path);
     if found.is_some() && [SYSTEMD, USR_SYSTEMD].into_iter().any(|systemd| resolve(tree, systemd) == found) {
@@ -148,7 +150,7 @@ fn must_not_be_systemd<C>(tree: &Tree<C>, path: &[u8]) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    /// A tree of programs, of files that nobody may execute, and of links.
+    /// Returns a tree of programs, of files that are not executable, and of links.
     fn tree(programs: &[&str], files: &[&str], links: &[(&str, &str)]) -> Tree<Vec<u8>> {
         let mut tree = Tree::new(Metadata::new(0o755));
         let mut add = |path: &str, mode: u16, kind: Kind<Vec<u8>>| {

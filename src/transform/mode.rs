@@ -1,23 +1,23 @@
-//! Modes as `chmod(1)` takes them.
+//! Modes in the syntax of `chmod(1)`.
 
-/// A mode to set: octal, or a change in symbols.
+/// A mode to set: octal, or symbolic changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// All twelve bits.
     Octal(u16),
-    /// Changes, the first one first.
+    /// Changes, in order.
     Symbolic(Vec<Change>),
 }
 
 /// One change of a symbolic mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The bits of those it is about: of the owner, the group, the others, each with its set-id or sticky bit.
+    /// The bits of the selected classes: owner, group, others, each with its set-id or sticky bit.
     who: u16,
     operator: Operator,
-    /// The bits, for everybody.
+    /// The bits, for all classes.
     bits: u16,
-    /// `X`: execution for directories and what somebody may execute already.
+    /// `X`: the execute bit for directories and files that already have one.
     conditional: bool,
 }
 
@@ -35,11 +35,11 @@ const EXECUTE: u16 = 0o111;
 const STICKY: u16 = 0o1000;
 
 impl Mode {
-    /// Reads `0755` or `u+rwx,go=rX`: who (`u`, `g`, `o`, `a`; nobody is everybody, whatever the umask), `+`, `-` or
-    /// `=`, and any of `r`, `w`, `x`, `X`, `s`, `t`.
+    /// Parses `0755` or `u+rwx,go=rX`: the classes (`u`, `g`, `o`, `a`; none means all, independent
+    /// of the umask), `+`, `-` or `=`, and any of `r`, `w`, `x`, `X`, `s`, `t`.
     ///
     /// # Errors
-    /// When it is neither.
+    /// Returns a message if it is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(mode) = octal(text) {
             return Ok(Self::Octal(mode));
@@ -50,7 +50,7 @@ impl Mode {
         Ok(Self::Symbolic(changes.concat()))
     }
 
-    /// The mode a file gets that has `mode`.
+    /// Returns the new mode of a file with mode `mode`.
     #[must_use]
     pub fn apply(&self, mode: u16, is_directory: bool) -> u16 {
         match self {
@@ -69,14 +69,14 @@ impl Mode {
     }
 }
 
-/// One to five octal digits that make no more than 7777.
+/// Parses one to five octal digits with a value of at most 7777.
 #[must_use]
 pub fn octal(text: &str) -> Option<u16> {
     let digits = (1..=5).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     u16::from_str_radix(text, 8).ok().filter(|mode| digits && *mode <= 0o7777)
 }
 
-/// `ug+r-w`: who, and one or more operators with their bits.
+/// Parses `ug+r-w`: classes, and one or more operators with their bits.
 fn clause(text: &str) -> Option<Vec<Change>> {
     let start = text.find(['+', '-', '='])?;
     let (people, mut rest) = text.split_at(start);
@@ -110,7 +110,7 @@ fn clause(text: &str) -> Option<Vec<Change>> {
                 b's' => change.bits |= 0o6000,
                 b't' => {
                     change.bits |= STICKY;
-                    // `t` is of the directory, whoever is named.
+                    // `t` applies to the directory, whatever the classes.
                     change.who |= STICKY;
                 }
                 _ => return None,

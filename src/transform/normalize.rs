@@ -1,4 +1,4 @@
-//! What the host or the moment left on the files, and no image should depend on.
+//! Removes metadata that depends on the host or the time of the run, as no image should.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,7 +28,7 @@ pub struct Options<'f> {
     pub filter: &'f Filter,
 }
 
-/// What was taken away, so that it can be told.
+/// The changes, to be reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The number of inodes whose time was clamped.

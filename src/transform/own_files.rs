@@ -1,4 +1,4 @@
-//! The files that a run writes are not part of the trees that it reads.
+//! Keeps the files that a run writes out of the trees that it reads.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -14,16 +14,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::shown;
 use crate::source::directory::{HostInode, Scanned};
 
-/// What a run writes, by device and inode, so that symbolic and hard links to it count as well.
+/// The files that a run writes, by device and inode, so that symbolic and hard links to them count
+/// as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OwnFiles {
-    /// The regular file that the output replaces or standard output goes to; none when there was no such file.
+    /// The regular file that the output replaces or standard output goes to; none if there is no
+    /// such file.
     pub output: Option<HostInode>,
-    /// The directory of the cache; none when there was none.
+    /// The directory of the cache; none if it does not exist.
     pub cache: Option<HostInode>,
 }
 
-/// What was left out of a directory.
+/// A file that was left out of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
     /// Its path on the host.
@@ -38,7 +40,7 @@ enum What {
 }
 
 impl LeftOut {
-    /// What it is, for a report.
+    /// Returns a description, for a report.
     #[must_use]
     pub fn what(&self) -> &'static str {
         match self.what {
@@ -54,18 +56,18 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// The inode of a file that is there.
+/// Returns the inode of an existing file.
 #[must_use]
 pub fn host_inode(path: &Path) -> Option<HostInode> {
     fs::metadata(path).ok().map(|found| HostInode { device: found.dev(), inode: found.ino() })
 }
 
 impl OwnFiles {
-    /// Takes every name of the output, and the cache with all in it, out of the directory `source`, which was read as `scanned`.
-    /// Other kinds of sources are left as they are.
+    /// Removes every name of the output, and the cache with all its files, from the tree of the
+    /// directory `source`, which was read as `scanned`. Other kinds of sources are unchanged.
     ///
     /// # Errors
-    /// [`Usage`](ErrorKind::Usage) when the directory itself is the cache.
+    /// [`Usage`](ErrorKind::Usage) if the directory itself is the cache.
     pub fn leave_out(&self, scanned: &mut Scanned, source: &Path) -> Result<Vec<LeftOut>> {
         if self == &Self::default() {
             return Ok(Vec::new());
@@ -101,7 +103,7 @@ impl OwnFiles {
         }
     }
 
-    /// Fails when a file that is read is the one that the output replaces.
+    /// Fails if an input is the file that the output replaces.
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage), naming both.
@@ -112,7 +114,8 @@ impl OwnFiles {
         }
     }
 
-    /// Fails when a file of the tree has the bytes of the output: a payload of a dump, or a file that was added.
+    /// Fails if the contents of a file of the tree are those of the output: a payload of a dump, or
+    /// a file that was added.
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage), naming both.

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! source     ├─ data ─┤   hole    ├──── data ────┤ hole ┤      by lseek(2), or by the map of an archive
-//! blocks     ├──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┤      of the filesystem that is made
+//! blocks     ├──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┼──┤      of the filesystem to be made
 //! data       ├──┤  ├──┤           ├──┤     ├─────┤            those with a byte that is not zero
 //! ```
 //!
-//! Only what the source stores is read, by several threads, a mebibyte at a time each. As the bytes decide, neither the
-//! blocks of the host's filesystem nor the pieces of an archive show in the result.
+//! Only the data that the source stores is read, by several threads, each 1 MiB at a time. As the
+//! bytes determine the holes, neither the blocks of the host's filesystem nor the extents of an
+//! archive affect the result.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -20,11 +21,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::classify_read_error;
 
-/// The choice of files that have holes, by the names of `cp --sparse`.
+/// The files that have holes, by the names of `cp --sparse`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// Those that their source stores with holes: a file of the host that has fewer blocks than its length takes, and of
-    /// which lseek(2) names a hole; a member of an archive with a map of holes.
+    /// Those that their source stores with holes: files of the host with fewer blocks than their
+    /// length takes, for which lseek(2) reports a hole; members of an archive with a map of holes.
     #[default]
     Auto,
     /// All that have a block of zeros, however they are stored.
@@ -34,7 +35,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// `auto`, `always` or `never`.
+    /// Returns `auto`, `always` or `never`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,17 +46,18 @@ impl Policy {
     }
 }
 
-/// A thread takes about this many bytes at a time,
+/// The length after which a thread's unit of work ends, in bytes.
 const UNIT: u64 = 8 << 20;
 
-/// or this many ranges.
+/// The number of ranges after which it ends, too.
 const UNIT_RANGES: usize = 1 << 15;
 
-/// Reads the files that may have holes, and keeps in the tree which of their blocks, of `block_len` bytes, hold data.
+/// Reads the files that may have holes, and records in the tree which of their blocks, of
+/// `block_len` bytes, hold data.
 ///
 /// # Errors
-/// When a file cannot be read or is not what it was when it was scanned: the first one in the order of the walk.
-/// [`Interrupted`](ErrorKind::Interrupted) when a signal came.
+/// If a file cannot be read or changed since the scan: the error for the first one in the order of
+/// the walk. [`Interrupted`](ErrorKind::Interrupted) after a signal.
 pub fn apply(
     tree: &mut Tree<Blob>,
     policy: Policy,
@@ -71,14 +73,14 @@ pub fn apply(
         mapped.filter_map(|((id, content), data)| Some((*id, content.with_data(data?)))).collect()
     };
     for (id, content) in found {
-        // OK to ignore: a regular file can become another one.
+        // OK to ignore: a regular file can be replaced by another one.
         let _ = tree.replace_kind(id, Kind::Regular(content));
     }
     Ok(())
 }
 
-/// Refuses members of archives whose holes, as zeros, make them longer than `max` bytes together: what is to write such zeros
-/// would not end.
+/// Refuses sparse members of archives with a total length of more than `max` bytes: writing their
+/// holes as zeros could take forever.
 ///
 /// # Errors
 /// [`BadInput`](ErrorKind::BadInput) with both lengths.
@@ -97,7 +99,7 @@ pub fn check_zeros(tree: &Tree<Blob>, max: u64, why: &str) -> Result<()> {
     Err(Error::new(ErrorKind::BadInput, message))
 }
 
-/// The files that may have holes, in the order of the walk.
+/// Returns the files that may have holes, in the order of the walk.
 fn candidates(tree: &Tree<Blob>, policy: Policy) -> Vec<(InodeId, &Blob)> {
     let is_candidate = |content: &Blob| match policy {
         Policy::Auto => content.may_have_holes(),
@@ -111,7 +113,8 @@ fn candidates(tree: &Tree<Blob>, policy: Policy) -> Vec<(InodeId, &Blob)> {
     tree.walk().filter(|step| step.first).filter_map(|step| regular(step.id)).collect()
 }
 
-/// For each content, the blocks with data; none where all are, or where the source stores all and that counts.
+/// Returns the blocks with data of each content; none if all blocks have data, or if the policy
+/// follows the source and it has no holes.
 fn data_blocks(
     contents: &[&Blob],
     policy: Policy,
@@ -155,7 +158,7 @@ fn is_whole(ranges: &[Range<u64>], content: &Blob) -> bool {
     matches!(ranges, [range] if *range == (0..content.len()))
 }
 
-/// Cuts ranges where multiples of [`CHUNK`] lie.
+/// Splits ranges at multiples of [`CHUNK`].
 fn in_chunks(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     if ranges.iter().all(|range| range.start / CHUNK == (range.end - 1) / CHUNK) {
         return ranges;
@@ -171,7 +174,7 @@ fn in_chunks(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     ranges.into_iter().flat_map(cut).collect()
 }
 
-/// The work of a thread at a time: some ranges of a content, by their numbers.
+/// The unit of work of a thread: some ranges of a content, by their indices.
 struct Unit {
     content: usize,
     ranges: Range<usize>,
@@ -194,7 +197,7 @@ fn units(stored: &[Option<Vec<Range<u64>>>]) -> Vec<Unit> {
     units
 }
 
-/// The blocks of a content that have a byte other than zero in these ranges.
+/// Returns the blocks of a content that have a byte other than zero in these ranges.
 fn look(
     content: &Blob,
     ranges: &[Range<u64>],
@@ -212,10 +215,10 @@ fn look(
     Ok(runs)
 }
 
-/// Adds the blocks that bytes at an offset make data.
+/// Adds the blocks in which bytes at an offset are not all zero.
 fn add_data(runs: &mut Vec<Range<u64>>, offset: u64, mut bytes: &[u8], block_len: u64) {
     let mut block = offset / block_len * block_len;
-    // The bytes of the first block may begin within it.
+    // The first block may begin before the bytes.
     let mut len = block + block_len - offset;
     while !bytes.is_empty() {
         let (here, rest) = bytes.split_at(usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len()));
@@ -226,7 +229,7 @@ fn add_data(runs: &mut Vec<Range<u64>>, offset: u64, mut bytes: &[u8], block_len
     }
 }
 
-/// Adds a run that does not begin before the last one does.
+/// Adds a run, which must not begin before the last one does.
 fn push(runs: &mut Vec<Range<u64>>, run: Range<u64>) {
     match runs.last_mut() {
         Some(last) if run.start <= last.end => last.end = last.end.max(run.end),
@@ -234,7 +237,7 @@ fn push(runs: &mut Vec<Range<u64>>, run: Range<u64>) {
     }
 }
 
-/// Returns true when all bytes are zero. Comparing with zeros stops at the first byte of data.
+/// Returns true if all bytes are zero. Comparing with zeros stops at the first byte of data.
 pub(super) fn is_zero(bytes: &[u8]) -> bool {
     static ZEROS: [u8; 4096] = [0; 4096];
     bytes.chunks(ZEROS.len()).all(|bytes| *bytes == ZEROS[..bytes.len()])

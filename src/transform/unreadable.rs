@@ -1,4 +1,4 @@
-//! What of the host may not be read, and what becomes of it.
+//! The treatment of files that the host does not permit us to read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::report::shown;
 use crate::resolve::resolve;
 use crate::source::directory::Unreadable;
 
-/// What becomes of files and directories that may not be read.
+/// The treatment of unreadable files and directories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// They are an error, which names all of them.
@@ -19,14 +19,14 @@ pub enum Policy {
     Fail,
     /// They are left out, but for directories into which other sources or edits put something.
     Skip,
-    /// Files and directories are empty, and have no xattrs.
+    /// They are empty, and have no xattrs.
     Empty,
 }
 
-/// How many paths a message names.
+/// The most paths in a message.
 const NAMED: usize = 20;
 
-/// What was left out or emptied.
+/// The files and directories that were left out or emptied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
     policy: Policy,
@@ -41,7 +41,7 @@ impl fmt::Display for Left {
 }
 
 impl Left {
-    /// How many there are.
+    /// Returns their number.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.found.count
@@ -75,10 +75,12 @@ impl fmt::Display for Named {
     }
 }
 
-/// Does with what may not be read as the policy says. What edits took away or replaced since does not matter.
+/// Applies the policy to unreadable files and directories. Those that edits removed or replaced
+/// since do not matter.
 ///
 /// # Errors
-/// With [`Policy::Fail`] when there is any; and when the root directory, which cannot be left out, may not be read.
+/// With [`Policy::Fail`] if there are any; with [`Policy::Skip`] if the root directory is
+/// unreadable, since it cannot be left out.
 pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) -> Result<Option<Left>> {
     let mut all = Named::default();
     for found in unreadable {
@@ -97,7 +99,7 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
                 }
             }
             Policy::Empty => {
-                // OK to ignore: a directory is empty already.
+                // OK to ignore: a directory is already empty.
                 let _ = tree.replace_kind(id, Kind::Regular(Blob::from(Vec::new())));
             }
         }
@@ -116,7 +118,8 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
     Ok(Some(Left { policy, found: all }))
 }
 
-/// Where in the tree the unreadable thing still is: its directory, its name there, and itself.
+/// Returns the place of an unreadable file, if it is still in the tree: its directory, its name
+/// there, and its inode.
 fn locate(
     tree: &Tree<Blob>,
     found: &Unreadable,
@@ -147,7 +150,8 @@ mod tests {
     use crate::interrupt::Interrupt;
     use crate::source::directory;
 
-    /// A directory with one file that may be read and much that may not. None when root runs the test.
+    /// Creates a directory with one readable file and several unreadable ones. None if root runs
+    /// the test.
     fn closed(test: &str) -> Option<(tempfile::TempDir, impl FnOnce())> {
         if geteuid().is_root() {
             eprintln!("SKIPPED {test}: root may read everything");

@@ -18,7 +18,7 @@ fn threads(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).expect("not 0")
 }
 
-/// A tree of these files in its root.
+/// Returns a tree of these files in its root.
 fn tree(files: Vec<(&str, Blob)>) -> Tree<Blob> {
     let mut tree = Tree::new(Metadata::new(0o755));
     for (name, content) in files {
@@ -28,7 +28,8 @@ fn tree(files: Vec<(&str, Blob)>) -> Tree<Blob> {
     tree
 }
 
-/// The map of the data of a file after a policy is applied, the same for each number of threads.
+/// Returns the data ranges of a file after a policy is applied, the same for each number of
+/// threads.
 fn data(tree: &Tree<Blob>, name: &str, policy: Policy, block_len: u64) -> Option<Vec<Range<u64>>> {
     let of = |count| {
         let mut tree = tree.clone();
@@ -44,7 +45,7 @@ fn data(tree: &Tree<Blob>, name: &str, policy: Policy, block_len: u64) -> Option
     alone
 }
 
-/// A member of an archive with these pieces.
+/// Returns a member of an archive with these extents.
 fn member(len: u64, pieces: &[(u64, &[u8])]) -> Blob {
     let bytes: Vec<u8> = pieces.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
     let stored_len = bytes.len() as u64;
@@ -63,7 +64,7 @@ fn member(len: u64, pieces: &[(u64, &[u8])]) -> Blob {
 fn bytes_decide_and_not_how_they_are_stored() {
     let directory = tempfile::tempdir_in("/dev/shm").expect("a temporary directory");
     let file = |name: &str| File::create(directory.path().join(name)).expect("a new file");
-    // Zeros that are stored, between data and a hole.
+    // Stored zeros between data and a hole.
     let sparse = file("sparse");
     sparse.set_len(40 * BLOCK + 5).expect("a hole");
     sparse.write_all_at(&[0; 8 * BLOCK_LEN], 8 * BLOCK).expect("room");
@@ -90,7 +91,7 @@ fn bytes_decide_and_not_how_they_are_stored() {
     }
 }
 
-/// The file is longer than what one thread takes.
+/// The file is longer than the unit of work of a thread.
 #[test]
 fn long_files_are_looked_at_in_parts() {
     let len = 3 * UNIT + 5000;

@@ -1,6 +1,5 @@
 //! `[…]`: sets of bytes. Unlike PCRE2, the crate `regex` supports nested sets and set operators, so
 //! every member is written by number.
-//! written by number.
 
 use super::{PatternError, error, escaped_literal, unknown_escape, write_literal};
 
