@@ -1,4 +1,4 @@
-//! Where a regular file's bytes are: in a file of the host, in an archive, or in memory.
+//! The location of a regular file's bytes: a file of the host, an archive, or memory.
 
 pub(crate) mod archive;
 mod content;
@@ -34,31 +34,31 @@ pub enum Blob {
     Host(HostFile),
     /// A range of an archive.
     Range(ArchiveRange),
-    /// Ranges of an archive, with zeros between them.
+    /// Ranges of an archive with holes between them.
     Sparse(Arc<Sparse<ArchiveRange>>),
-    /// Bytes at hand.
+    /// Bytes in memory.
     Memory(Arc<[u8]>),
-    /// Any of the others, with a map of its data.
+    /// Any of the others, with a map of its data ranges.
     Mapped(Arc<Mapped>),
 }
 
-/// A file of the host beneath a directory that is held open, as it was when it was found.
+/// A file of the host beneath a directory that is held open, with its state at the scan.
 ///
-/// It takes about 100 bytes and the name, and holds no file open.
+/// It takes about 100 bytes plus the name, and holds no file open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFile {
     directory: Arc<HostDirectory>,
     name: Box<[u8]>,
     size: u64,
     identity: Identity,
-    /// Set when it had fewer blocks than its length takes.
+    /// Set if the file had fewer blocks than its length requires.
     sparse: bool,
 }
 
-/// What must stay as it was for the bytes to be those that were planned.
+/// The attributes that must not change between the scan and the read.
 ///
-/// The inode tells a file from one put in its place, the times tell its bytes from later ones of the same length.
-/// The change time is kept by the kernel, so a program that resets the modification time does not get past it.
+/// The inode detects a replaced file, the times detect later bytes of the same length. The kernel
+/// maintains the change time, so resetting the modification time does not hide a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) device: u64,
@@ -69,28 +69,29 @@ pub(crate) struct Identity {
     pub(crate) ctime: (i64, u32),
 }
 
-/// A file is not what it was when it was scanned: the input's fault, not the disk's.
+/// A file changed since it was scanned: a fault of the input, not of the disk.
 ///
-/// [`Content::read_at`] of a [`Blob`] gives it within an [`io::Error`]; [`ChangedWhileRead::within`] finds it.
+/// [`Content::read_at`] of a [`Blob`] returns it within an [`io::Error`];
+/// [`ChangedWhileRead::within`] finds it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{}: changed while it was read: {change}", shown::path(.path))]
 pub struct ChangedWhileRead {
     /// The file's path on the host.
     pub path: PathBuf,
-    /// What is different.
+    /// The kind of change.
     pub change: Change,
 }
 
-/// What is different about a file.
+/// The kind of change of a file.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Change {
-    /// There is no such file any more.
+    /// The file no longer exists.
     #[error("it was there when scanned and is gone now")]
     Gone,
     /// Another file has the name.
     #[error("another file has its name now")]
     Replaced,
-    /// It is longer or shorter.
+    /// The length changed.
     #[error("size {scanned} when scanned, {now} now")]
     Size {
         /// The length in bytes when it was scanned.
@@ -101,20 +102,21 @@ pub enum Change {
     /// It was written to.
     #[error("it was modified after it was scanned")]
     Modified,
-    /// Its owner, mode, names or xattrs changed, or it was written to and its modification time set back.
+    /// Its owner, mode, names or xattrs changed, or it was written to and its modification time
+    /// reset.
     #[error("its inode was changed after it was scanned")]
     Inode,
 }
 
 impl ChangedWhileRead {
-    /// The change that made a read fail, if one did.
+    /// Returns the change that made a read fail, if one did.
     #[must_use]
     pub fn within(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 }
 
-/// A system call on a file of the host failed.
+/// A failed system call on a file of the host.
 #[derive(Debug, Error)]
 #[error("{}: cannot be {what}", shown::path(.path))]
 struct Unreadable {
@@ -124,7 +126,8 @@ struct Unreadable {
 }
 
 impl Blob {
-    /// A file by its name in a directory, which has `blocks` of 512 bytes there.
+    /// Returns a file by its name in a directory. `blocks` is its number of allocated 512-byte
+    /// blocks.
     pub(crate) fn host(
         directory: Arc<HostDirectory>,
         name: Box<[u8]>,
@@ -132,7 +135,7 @@ impl Blob {
         blocks: u64,
         identity: Identity,
     ) -> Self {
-        // As cp(1) guesses. Compression gives a file few blocks as well: whether it has holes is to be asked.
+        // The heuristic of cp(1). Compression also gives a file few blocks; lseek(2) decides later.
         let sparse = blocks < size / 512;
         Self::Host(HostFile { directory, name, size, identity, sparse })
     }
@@ -155,12 +158,13 @@ impl Content for Blob {
         }
     }
 
-    /// Reads memory, or opens the host's file, reads, compares it with what was scanned, and closes it again: four
-    /// system calls, so that small files cost little and no number of files needs more descriptors than threads. An
-    /// archive stays open, and is compared with what it was in the same way.
+    /// Reads memory, or opens the host's file, reads it, compares it with its state at the scan,
+    /// and closes it again: four system calls, so that small files cost little and no number of
+    /// files needs more descriptors than threads. An archive stays open, and is compared in the
+    /// same way.
     ///
     /// # Errors
-    /// [`ChangedWhileRead`], or what the system said, with the path of the file on the host.
+    /// [`ChangedWhileRead`], or the system error with the path of the file on the host.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match self {
             Blob::Host(file) => file.read_at(buffer, offset),
@@ -171,7 +175,7 @@ impl Content for Blob {
         }
     }
 
-    /// The ranges that were found, or else those of the map in an archive.
+    /// The ranges of the map, or else those of the map in an archive.
     fn data_ranges(&self) -> Option<&[Range<u64>]> {
         match self {
             Blob::Mapped(mapped) => Some(mapped.data()),
@@ -182,7 +186,7 @@ impl Content for Blob {
 }
 
 impl CloneSource for Blob {
-    /// The host's file. Archives are left out, as `output::clone_range` tells.
+    /// The host's file. Archives are excluded, see `output::clone_range`.
     fn file(&self) -> Option<&dyn CloneFile> {
         match self.itself() {
             Blob::Host(file) => Some(file),
@@ -215,10 +219,10 @@ impl HostFile {
     }
 
     fn open(&self) -> io::Result<OwnedFd> {
-        // Non-blocking, because a fifo may have taken the file's name, and opening that waits for a writer.
+        // Non-blocking, because the name may now be a fifo, and opening that waits for a writer.
         self.directory.open(&self.name, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| match errno {
             Errno::NOENT => self.changed(Change::Gone),
-            // It, or a directory above it, is a symbolic link or no directory now.
+            // The file, or a directory above it, is now a symbolic link or not a directory.
             Errno::LOOP | Errno::NOTDIR | Errno::NXIO => self.changed(Change::Replaced),
             errno => self.unreadable("opened", errno),
         })
@@ -232,7 +236,7 @@ impl HostFile {
         }
     }
 
-    /// The size and what else must stay as it was.
+    /// The size and the other attributes that must not change.
     pub(crate) fn identity(&self) -> (u64, Identity) {
         (self.size, self.identity)
     }
@@ -246,7 +250,7 @@ impl HostFile {
         self.check_unchanged(&file)
     }
 
-    /// Reads as much of a buffer as there is, and says how much that was.
+    /// Reads as much of a buffer as the file has, and returns the number of bytes read.
     fn fill(&self, file: impl AsFd, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -254,7 +258,7 @@ impl HostFile {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(Errno::INTR) => {}
-                // A directory or a device in the file's place; what it is says the comparison.
+                // A directory or a device has replaced the file; the comparison reports which.
                 Err(Errno::ISDIR | Errno::SPIPE | Errno::AGAIN) => break,
                 Err(errno) => return Err(self.unreadable("read", errno)),
             }
@@ -262,11 +266,11 @@ impl HostFile {
         Ok(filled)
     }
 
-    /// The error of a read that ended at `now`, before the length.
+    /// Returns the error of a read that ended at `now`, before the length.
     fn ended(&self, file: impl AsFd, now: u64) -> io::Error {
         match self.check_unchanged(file) {
             Err(error) => error,
-            // The filesystem gives fewer bytes than it says there are, as those of the kernel's own files do.
+            // The filesystem returns fewer bytes than `st_size`, as for files in /proc and /sys.
             Ok(()) => self.changed(Change::Size { scanned: self.size, now }),
         }
     }
@@ -292,7 +296,8 @@ impl Identity {
         }
     }
 
-    /// What is different about a file that had this identity and `size`.
+    /// Returns the difference between a file that had this identity and `size`, and its state
+    /// `now`.
     pub(crate) fn difference(&self, size: u64, now: &Stat) -> Option<Change> {
         let (size_now, identity) = (file_size(now), Self::of(now));
         if (identity.device, identity.inode) != (self.device, self.inode) {
@@ -309,12 +314,12 @@ impl Identity {
     }
 }
 
-/// `st_blocks`, which the kernel keeps from being negative.
+/// Returns `st_blocks`, which the kernel keeps from being negative.
 pub(crate) fn file_blocks(stat: &Stat) -> u64 {
     u64::try_from(stat.st_blocks).unwrap_or(0)
 }
 
-/// `st_size`, which the kernel keeps from being negative.
+/// Returns `st_size`, which the kernel keeps from being negative.
 pub(crate) fn file_size(stat: &Stat) -> u64 {
     u64::try_from(stat.st_size).unwrap_or(0)
 }
@@ -327,7 +332,7 @@ mod tests {
 
     use super::*;
 
-    /// A file as a scan finds it.
+    /// Returns a file with its state at a scan.
     pub(super) fn scanned(directory: &Path, name: &str) -> Blob {
         let root = Arc::new(Root::open_at(directory).expect("the test's directory"));
         let stat = rustix::fs::lstat(directory.join(name)).expect("the test's file");
@@ -383,7 +388,7 @@ mod tests {
         let path = directory.path().join("f");
         let before = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
         let blob = scanned(directory.path(), "f");
-        // The clock of file times may tick only a hundred times a second.
+        // File times may have a granularity of 10 ms.
         std::thread::sleep(std::time::Duration::from_millis(30));
         fs::write(&path, "9876543210").expect("as long");
         assert_eq!(change(&blob), Change::Modified);
@@ -419,7 +424,8 @@ mod tests {
         assert_eq!(read(&blob).expect("it is as it was"), b"x");
         fs::rename(&d, &moved).expect("moved away");
         std::os::unix::fs::symlink(&moved, &d).expect("the name is free");
-        // This thread has the directory open still, under whatever name. To another one it is a link.
+        // This thread still has the directory open, whatever its name. Another thread meets the
+        // link.
         assert_eq!(read(&blob).expect("it is as it was"), b"x");
         let elsewhere = std::thread::scope(|scope| scope.spawn(|| change(&blob)).join());
         assert_eq!(elsewhere.expect("no panic"), Change::Replaced);

@@ -1,4 +1,4 @@
-//! An archive that is held open, of which files are ranges.
+//! An archive that is held open; files are ranges of it.
 
 use std::fs::File;
 use std::io;
@@ -13,9 +13,9 @@ use super::stored::{CHUNK, Sink, room};
 use super::{Change, ChangedWhileRead, Identity, file_size};
 use crate::report::shown;
 
-/// The bytes of an archive, or those of it that were kept.
+/// The bytes of an archive, or the part that was kept.
 ///
-/// It holds one file open, however many contents are ranges of it.
+/// It holds one file open, whatever the number of contents that are ranges of it.
 #[derive(Debug)]
 pub struct Archive {
     bytes: Bytes,
@@ -23,33 +23,35 @@ pub struct Archive {
 
 #[derive(Debug)]
 enum Bytes {
-    /// A file of the host, which must stay as it was when it was opened.
+    /// A file of the host, which must not change after it was opened.
     Host { file: File, path: PathBuf, size: u64, identity: Identity },
-    /// An unnamed file that nobody else can open, and what the archive it was filled from is called.
+    /// An unnamed file that no other process can open, and the path of the archive it was filled
+    /// from.
     Spool { file: File, source: PathBuf },
-    /// Bytes at hand.
+    /// Bytes in memory.
     Memory(Arc<[u8]>),
 }
 
 impl Archive {
-    /// A regular file of the host.
+    /// Returns an archive that is a regular file of the host.
     pub(crate) fn host(file: File, path: &Path) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&file)?;
         let (size, identity) = (file_size(&stat), Identity::of(&stat));
         Ok(Self { bytes: Bytes::Host { file, path: path.to_owned(), size, identity } })
     }
 
-    /// A new unnamed file in the directory for temporary files, for what is unpacked from `source`.
+    /// Creates a new unnamed file in the directory for temporary files, for the bytes unpacked from
+    /// `source`.
     pub(crate) fn spool(source: &Path) -> io::Result<Self> {
         Ok(Self { bytes: Bytes::Spool { file: tempfile::tempfile()?, source: source.to_owned() } })
     }
 
-    /// An archive in memory.
+    /// Returns an archive in memory.
     pub(crate) fn memory(bytes: Arc<[u8]>) -> Self {
         Self { bytes: Bytes::Memory(bytes) }
     }
 
-    /// How long the archive was when it was opened; a spool has no length of its own.
+    /// The length of the archive in bytes when it was opened; 0 for a spool.
     pub(crate) fn len(&self) -> u64 {
         match &self.bytes {
             Bytes::Host { size, .. } => *size,
@@ -58,8 +60,8 @@ impl Archive {
         }
     }
 
-    /// Keeps bytes at an offset of a spool. Zeros are not written: a file reads as zeros wherever nothing was, and what
-    /// unpacks to terabytes of them takes no room.
+    /// Stores bytes at an offset of a spool. Zeros are not written, since a hole reads as zeros: an
+    /// archive that unpacks to terabytes of them takes no room.
     pub(crate) fn keep(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let Bytes::Spool { file, .. } = &self.bytes else {
             return Err(io::Error::other("only a spool takes bytes"));
@@ -74,7 +76,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Makes a spool as long as what was kept in it, zeros at its end included.
+    /// Extends a spool to `len`, including the zeros at its end.
     pub(crate) fn finish(&self, len: u64) -> io::Result<()> {
         match &self.bytes {
             Bytes::Spool { file, .. } => file.set_len(len),
@@ -82,7 +84,7 @@ impl Archive {
         }
     }
 
-    /// Reads without asking whether the archive is still what it was, for whoever asks at the end.
+    /// Reads without checking that the archive is unchanged, for callers that check at the end.
     pub(crate) fn read_unchecked(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match &self.bytes {
             Bytes::Host { file, .. } | Bytes::Spool { file, .. } => file.read_exact_at(buffer, offset),
@@ -90,7 +92,7 @@ impl Archive {
         }
     }
 
-    /// Fails when the archive is not what it was when it was opened.
+    /// Fails if the archive has changed since it was opened.
     pub(crate) fn check_unchanged(&self) -> io::Result<()> {
         let Bytes::Host { file, path, size, identity } = &self.bytes else { return Ok(()) };
         match identity.difference(*size, &rustix::fs::fstat(file)?) {
@@ -103,7 +105,7 @@ impl Archive {
         match (self.read_unchecked(buffer, offset), &self.bytes) {
             (Err(error), Bytes::Host { path, size, .. }) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.check_unchanged()?;
-                // The filesystem gives fewer bytes than it says there are.
+                // The filesystem returns fewer bytes than `st_size`.
                 let change = Change::Size { scanned: *size, now: offset };
                 Err(io::Error::other(ChangedWhileRead { path: path.clone(), change }))
             }
@@ -119,7 +121,7 @@ impl Archive {
     }
 }
 
-/// Bytes that need not be written.
+/// The block that written bytes are compared with to leave holes.
 const ZEROS: [u8; 4096] = [0; 4096];
 
 /// A file that is one range of an archive.
@@ -131,7 +133,7 @@ pub struct ArchiveRange {
 }
 
 impl ArchiveRange {
-    /// The `len` bytes of the archive at `offset`.
+    /// Returns the `len` bytes of the archive at `offset`.
     pub(crate) fn new(archive: Arc<Archive>, offset: u64, len: u64) -> Self {
         Self { archive, offset, len }
     }
@@ -153,7 +155,7 @@ impl Content for ArchiveRange {
     }
 }
 
-/// Ranges are equal when they are the same bytes of the same open archive.
+/// Ranges are equal if they are the same bytes of the same open archive.
 impl PartialEq for ArchiveRange {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.archive, &other.archive) && (self.offset, self.len) == (other.offset, other.len)
@@ -166,9 +168,9 @@ impl Eq for ArchiveRange {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sparse<C> {
     len: u64,
-    /// The ranges of the file that the pieces are.
+    /// The data ranges of the file, one for each piece.
     data: Box<[Range<u64>]>,
-    /// The start of each of them in what was stored, in bytes.
+    /// The start of each piece in the stored content, in bytes.
     stored_at: Box<[u64]>,
     stored: C,
 }
@@ -176,28 +178,28 @@ pub struct Sparse<C> {
 /// Bytes of a file that are not in a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
-    /// Where they are in the file.
+    /// The offset in the file.
     pub(crate) offset: u64,
     pub(crate) len: u64,
-    /// Where they are in what was stored.
+    /// The offset in the stored content.
     pub(crate) stored: u64,
 }
 
 impl<C: Content> Sparse<C> {
-    /// A file of `len` bytes. The pieces are in order, do not overlap, lie within `len`, and what they say is stored
-    /// lies within `stored`.
+    /// Returns a file of `len` bytes. The pieces are in order, do not overlap, lie within `len`,
+    /// and their stored ranges lie within `stored`.
     pub(crate) fn new(len: u64, pieces: &[Piece], stored: C) -> Self {
         let data = pieces.iter().map(|piece| piece.offset..piece.offset + piece.len).collect();
         let stored_at = pieces.iter().map(|piece| piece.stored).collect();
         Self { len, data, stored_at, stored }
     }
 
-    /// The ranges of the file that the pieces are, in order.
+    /// The data ranges of the file, in order.
     pub(crate) fn data(&self) -> &[Range<u64>] {
         &self.data
     }
 
-    /// As `Blob::read_ranges`. Pieces that were stored one behind the other are read at once.
+    /// As `Blob::read_ranges`. Pieces that are stored contiguously are read at once.
     pub(super) fn read_ranges(
         &self,
         mut ranges: &[Range<u64>],
@@ -209,7 +211,7 @@ impl<C: Content> Sparse<C> {
             let bytes = room(buffer, stored.end - stored.start)?;
             self.stored.read_at(bytes, stored.start)?;
             let (together, others) = ranges.split_at_checked(count).filter(|_| count > 0).ok_or(
-                // A range that is not within a piece is not stored.
+                // A range outside of the pieces is not stored.
                 io::ErrorKind::UnexpectedEof,
             )?;
             let mut rest: &[u8] = bytes;
@@ -226,8 +228,8 @@ impl<C: Content> Sparse<C> {
         Ok(())
     }
 
-    /// The number of these ranges of the file that were stored one behind the other, and the range of what was stored that
-    /// they are: at most [`CHUNK`] bytes, or one range.
+    /// Returns the number of leading ranges that are stored contiguously, and their range in the
+    /// stored content: at most [`CHUNK`] bytes, or one range.
     fn stored_together(&self, ranges: &[Range<u64>]) -> (usize, Range<u64>) {
         let first = ranges.first().map_or(0, |range| range.start);
         let mut number = self.data.partition_point(|data| data.end <= first);

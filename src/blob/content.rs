@@ -1,4 +1,5 @@
-//! What writers ask of a content besides its bytes. It is here, below them, so that they know blobs and not the reverse.
+//! Further traits of contents that writers use. They are here, below the writers, so that writers
+//! depend on blobs and not the reverse.
 
 use std::fs::File;
 use std::io;
@@ -8,36 +9,38 @@ use image_tree::Content;
 
 /// A content whose bytes may be a file of the host.
 pub trait CloneSource: Content {
-    /// The file that has exactly these bytes; none when there is no such file.
+    /// The file that has exactly these bytes; `None` if there is none.
     fn file(&self) -> Option<&dyn CloneFile> {
         None
     }
 }
 
-/// A file of the host whose blocks can be shared, where its filesystem can do that.
+/// A file of the host whose blocks can be shared if its filesystem supports that.
 pub trait CloneFile {
-    /// The device it is on.
+    /// The number of the device that holds it.
     fn device(&self) -> u64;
 
     /// The path on the host, for messages.
     fn host_path(&self) -> PathBuf;
 
-    /// Opens the file for `borrower`, and then makes sure that it is still what was planned.
+    /// Opens the file for `borrower`, and then checks that it has not changed.
     ///
     /// # Errors
     /// As [`Content::read_at`].
     fn lend(&self, borrower: &mut dyn FnMut(&File)) -> io::Result<()>;
 }
 
-/// A content whose bytes may have to come from a disk.
+/// A content whose bytes may have to be read from a disk.
 pub trait ReadAhead: Content {
-    /// Whether the byte at `offset` has to come from a disk. False when that cannot be told without waiting for it.
+    /// Returns true if the byte at `offset` has to be read from a disk, false also if that cannot
+    /// be determined without blocking.
     fn is_cold(&self, offset: u64) -> bool {
         let _ = offset;
         false
     }
 
-    /// Has the kernel begin to read a range, in bytes, and does not wait for it. Errors are left for reading to tell.
+    /// Starts kernel readahead of a range, in bytes, without waiting for it. Errors are left for
+    /// the read to report.
     fn begin_to_read(&self, offset: u64, len: u64) {
         let _ = (offset, len);
     }

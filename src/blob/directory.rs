@@ -10,13 +10,13 @@ use rustix::io::Result;
 
 use super::Root;
 
-/// A directory beneath one that is held open. It holds nothing open itself.
+/// A directory beneath one that is held open. It holds no descriptor itself.
 ///
-/// It knows the directory above and not its whole path, which a deep tree would hold once for each level.
+/// It stores its parent and not its whole path, which a deep tree would hold once for each level.
 #[derive(Debug)]
 pub(crate) struct HostDirectory {
     root: Arc<Root>,
-    /// The directory that `relative` begins at; none for the root.
+    /// The directory that `relative` starts from; `None` for the root.
     above: Option<Arc<HostDirectory>>,
     /// Without `.`, `..` and empty components.
     relative: Box<[u8]>,
@@ -25,30 +25,31 @@ pub(crate) struct HostDirectory {
 }
 
 thread_local! {
-    /// The directory in which this thread opened a file last. An image holds files in the order of a walk, so the next
-    /// one is mostly in the same directory or in one of its own, and the path that leads there need not be walked again.
+    /// The directory in which this thread last opened a file. An image holds files in the order of
+    /// a walk, so the next file is mostly in the same directory or in a child of it, and the path
+    /// to it need not be resolved again.
     static LAST: RefCell<Option<(Arc<HostDirectory>, OwnedFd)>> = const { RefCell::new(None) };
 }
 
 impl HostDirectory {
-    /// The root itself.
+    /// Returns the root itself.
     pub(crate) fn top(root: Arc<Root>) -> Arc<Self> {
         Self::at(root, &[])
     }
 
-    /// The directory at a path relative to the root.
+    /// Returns the directory at a path relative to the root.
     pub(crate) fn at(root: Arc<Root>, path: &[u8]) -> Arc<Self> {
         let depth = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).count();
         Arc::new(Self { root, above: None, relative: path.into(), depth })
     }
 
-    /// A directory in this one.
+    /// Returns a directory in this one.
     pub(crate) fn child(self: &Arc<Self>, name: &[u8]) -> Arc<Self> {
         let (root, above) = (Arc::clone(&self.root), Some(Arc::clone(self)));
         Arc::new(Self { root, above, relative: name.into(), depth: self.depth + 1 })
     }
 
-    /// The directory of the file at a path, and the file's name in it.
+    /// Returns the directory of the file at a path, and the file's name in it.
     pub(crate) fn of_file(root: Arc<Root>, path: &[u8]) -> (Arc<Self>, &[u8]) {
         let (directory, name) = match path.iter().rposition(|byte| *byte == b'/') {
             Some(slash) => (&path[..slash], &path[slash + 1..]),
@@ -67,7 +68,8 @@ impl HostDirectory {
         self.depth
     }
 
-    /// The path of an entry relative to the root, or its own when the name is empty. The work is that of writing it.
+    /// The path of an entry relative to the root, or of this directory if the name is empty. Takes
+    /// time linear in the length of the path.
     pub(crate) fn path_of(&self, name: &[u8]) -> Vec<u8> {
         let mut parts = vec![name];
         let mut next = Some(self);
@@ -80,12 +82,12 @@ impl HostDirectory {
         parts.join(&b'/')
     }
 
-    /// As [`HostDirectory::path_of`], with the root's path as the user named it, for messages.
+    /// As [`HostDirectory::path_of`], with the root's path as the user gave it, for messages.
     pub(crate) fn host_path_of(&self, name: &[u8]) -> PathBuf {
         self.root.join(&self.path_of(name))
     }
 
-    /// Opens a file in it. No symbolic link is followed, neither there nor on the way there.
+    /// Opens a file in it. Symbolic links are not followed, neither at the end nor on the way.
     pub(crate) fn open(self: &Arc<Self>, name: &[u8], flags: OFlags) -> Result<OwnedFd> {
         if self.depth == 0 {
             return self.root.open(name, flags);
@@ -102,7 +104,7 @@ impl HostDirectory {
         })
     }
 
-    /// Opens the directory: with one step where the one above is open already.
+    /// Opens the directory: in one step if its parent is already open.
     fn open_itself(&self, last: Option<&(Arc<Self>, OwnedFd)>) -> Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         match (&self.above, last) {
@@ -113,7 +115,8 @@ impl HostDirectory {
         }
     }
 
-    /// Returns true when both are known to be the same. Of two that begin at different directories it is not known.
+    /// Returns true if both are known to be the same. Two that start from different directories are
+    /// not compared.
     fn is(self: &Arc<Self>, other: &Arc<Self>) -> bool {
         let same_above = match (&self.above, &other.above) {
             (None, None) => true,
@@ -125,7 +128,7 @@ impl HostDirectory {
     }
 }
 
-/// Two directories are equal when their roots and paths are.
+/// Two directories are equal if their roots and paths are.
 impl PartialEq for HostDirectory {
     fn eq(&self, other: &Self) -> bool {
         self.root == other.root && self.path_of(b"") == other.path_of(b"")
@@ -134,7 +137,7 @@ impl PartialEq for HostDirectory {
 
 impl Eq for HostDirectory {}
 
-/// Frees those above one by one: each within the other would take stack for every level.
+/// Frees the ancestors iteratively: recursive drops would take stack for every level.
 impl Drop for HostDirectory {
     fn drop(&mut self) {
         let mut next = self.above.take();
@@ -152,7 +155,7 @@ mod tests {
     use super::super::tests::{read, scanned};
     use super::*;
 
-    /// A thread that reads of two trees in turns must not take one's directory for the other's.
+    /// A thread that alternates between two trees must not take one's directory for the other's.
     #[test]
     fn the_same_path_in_two_roots() {
         let trees = ["one", "two"].map(|text| {

@@ -1,4 +1,4 @@
-//! Files of the host are begun to be read before their bytes are asked for.
+//! Readahead of files of the host.
 
 use std::io::IoSliceMut;
 use std::num::NonZeroU64;
@@ -9,7 +9,8 @@ use rustix::io::{Errno, ReadWriteFlags};
 use super::{Blob, HostFile, ReadAhead};
 
 impl ReadAhead for Blob {
-    /// Asks the host's file. An archive is one file, and what reads it from front to back the kernel reads ahead of.
+    /// Checks the host's file. An archive is one file read front to back, which the kernel reads
+    /// ahead by itself.
     fn is_cold(&self, offset: u64) -> bool {
         match self.itself() {
             Blob::Host(file) => file.is_cold(offset),
@@ -25,7 +26,8 @@ impl ReadAhead for Blob {
 }
 
 impl HostFile {
-    /// Filesystems that do not tell, such as tmpfs before Linux 6.7, say EOPNOTSUPP: their files count as warm.
+    /// Filesystems without support, such as tmpfs before Linux 6.7, return EOPNOTSUPP: their files
+    /// count as warm.
     fn is_cold(&self, offset: u64) -> bool {
         let Ok(file) = self.open() else { return false };
         let mut byte = [0];
@@ -34,7 +36,7 @@ impl HostFile {
     }
 
     fn begin_to_read(&self, offset: u64, len: u64) {
-        // Of length 0 would be all of the file.
+        // Length 0 would mean the whole file.
         let (Ok(file), Some(len)) = (self.open(), NonZeroU64::new(len)) else { return };
         // OK to ignore: it is advice.
         let _ = rustix::fs::fadvise(&file, offset, Some(len), Advice::WillNeed);
@@ -69,7 +71,7 @@ mod tests {
             .expect("standard error takes it");
             return;
         }
-        // To ask may begin to read too, so it is asked once, when there was time to read.
+        // Checking may start a read too, so it is done once, after there was time to read.
         let became_warm = (0..10).any(|attempt| {
             make_cold();
             blob.begin_to_read(0, 1 << 20);
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn reading_ahead_passes_over_what_it_cannot_do() {
-        // A tmpfs has no disk; one of Linux before 6.7 does not know the question.
+        // A tmpfs has no disk; one of Linux before 6.7 does not support RWF_NOWAIT.
         let in_memory = tempfile::tempdir_in("/dev/shm").expect("a temporary directory");
         fs::write(in_memory.path().join("f"), "0123456789").expect("a new file");
         let file = scanned(in_memory.path(), "f");

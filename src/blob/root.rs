@@ -1,4 +1,4 @@
-//! A directory that is held open, and opening what lies beneath it.
+//! A directory that is held open, and opening files beneath it.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,20 +14,22 @@ const MAX_PATH: usize = 4095;
 
 /// A directory of the host beneath which files are opened by relative paths of any length.
 ///
-/// No symbolic link is followed on the way, so nothing outside is reached, whoever changes the files meanwhile.
+/// Symbolic links are not followed on the way, so nothing outside is reached, even if files are
+/// changed concurrently.
 #[derive(Debug)]
 pub(crate) struct Root {
     fd: OwnedFd,
-    /// As the user named it, for messages.
+    /// The path as the user gave it, for messages.
     path: PathBuf,
-    /// Whether the kernel, and a filter of system calls before it, knows openat2(2).
+    /// True if the kernel, and any seccomp filter, supports openat2(2).
     openat2: AtomicBool,
-    /// Whether files so far let us leave their access time alone, which their owner may and others may not.
+    /// True as long as O_NOATIME is permitted, which it is for the owner of a file and may not be
+    /// for others.
     no_access_time: AtomicBool,
 }
 
 impl Root {
-    /// Opens a directory. Here symbolic links are followed, since the user named them.
+    /// Opens a directory. Symbolic links are followed here, since the user gave the path.
     pub(crate) fn open_at(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = retry(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))?;
@@ -42,15 +44,16 @@ impl Root {
         self.fd.as_fd()
     }
 
-    /// The path of a file beneath, for messages.
+    /// Returns the path of a file beneath, for messages.
     pub(crate) fn join(&self, relative: &[u8]) -> PathBuf {
         if relative.is_empty() { self.path.clone() } else { self.path.join(OsStr::from_bytes(relative)) }
     }
 
-    /// Opens what `relative` names: the root itself when it is empty.
+    /// Opens the file at `relative`: the root itself if it is empty.
     ///
-    /// The path has no `.`, `..` or empty components. `flags` are joined by those that keep symbolic links from being
-    /// followed, the descriptor from being inherited and, where permitted, the access time from being changed.
+    /// The path has no `.`, `..` or empty components. `flags` are combined with those that prevent
+    /// following symbolic links, inheriting the descriptor and, where permitted, updating the
+    /// access time.
     pub(crate) fn open(&self, relative: &[u8], flags: OFlags) -> Result<OwnedFd> {
         self.open_from(self.fd.as_fd(), relative, flags)
     }
@@ -61,7 +64,8 @@ impl Root {
         let may_leave_time = !flags.contains(OFlags::PATH);
         if may_leave_time && self.no_access_time.load(Ordering::Relaxed) {
             match self.open_pieces(from, relative, flags | OFlags::NOATIME) {
-                // Either this file is not ours, or openat2 itself is not permitted: one more try tells.
+                // Either this file belongs to another user, or openat2 itself is not permitted: one
+                // more try decides.
                 Err(Errno::PERM) => {}
                 result => return result,
             }
@@ -74,7 +78,7 @@ impl Root {
         self.open_pieces(from, relative, flags)
     }
 
-    /// Cuts a path that is too long for one system call into pieces.
+    /// Splits a path that is too long for one system call.
     fn open_pieces(&self, from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> Result<OwnedFd> {
         let mut held: Option<OwnedFd> = None;
         let mut rest = relative;
@@ -99,7 +103,8 @@ impl Root {
         match retry(|| rustix::fs::openat2(from, piece, flags, Mode::empty(), resolve)) {
             Err(errno @ (Errno::NOSYS | Errno::PERM)) => {
                 let result = open_components(from, piece, flags);
-                // EPERM may be about O_NOATIME; it is about openat2 only if the same flags do without.
+                // EPERM may be due to O_NOATIME; it is due to openat2 only if openat succeeds with
+                // the same flags.
                 if errno == Errno::NOSYS || result.is_ok() {
                     self.openat2.store(false, Ordering::Relaxed);
                 }
@@ -121,7 +126,7 @@ impl Root {
     }
 }
 
-/// Two roots are equal when the user named them alike.
+/// Two roots are equal if the user gave the same path.
 impl PartialEq for Root {
     fn eq(&self, other: &Self) -> bool {
         self.path == other.path
@@ -133,7 +138,8 @@ impl Eq for Root {}
 const INTERMEDIATE: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// What openat2(2) does at once: one component after the other, none through a symbolic link.
+/// Does the same as openat2(2) in several steps: one component after the other, none through a
+/// symbolic link.
 fn open_components(from: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
     let mut held: Option<OwnedFd> = None;
     let mut rest = path;
@@ -150,7 +156,8 @@ fn open_component(from: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result<Ow
     retry(|| rustix::fs::openat(from, name, flags, Mode::empty()))
 }
 
-/// Repeats a call that a signal interrupted or, as openat2(2) may under RESOLVE_BENEATH, a rename elsewhere.
+/// Repeats a call that was interrupted by a signal or, as openat2(2) may be under RESOLVE_BENEATH,
+/// by a concurrent rename.
 fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
     for _ in 0..1000 {
         match call() {

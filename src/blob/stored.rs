@@ -1,4 +1,4 @@
-//! The parts of files that their sources store. Holes are the rest, and read as zeros.
+//! The data ranges of files. Holes are the rest, and read as zeros.
 
 use std::fs::File;
 use std::io;
@@ -10,14 +10,14 @@ use rustix::io::Errno;
 
 use super::{Blob, CloneFile as _, HostFile};
 
-/// The most bytes that are read at once.
+/// The maximum number of bytes read at once.
 pub(crate) const CHUNK: u64 = 1 << 20;
 
-/// A file with a map of its data.
+/// A file with a map of its data ranges.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mapped {
     content: Blob,
-    /// The ranges outside of which it is zeros, in order.
+    /// The data ranges, in order. All other bytes are zeros.
     data: Box<[Range<u64>]>,
 }
 
@@ -35,17 +35,17 @@ impl Mapped {
     }
 }
 
-/// Takes ranges of a file: an offset, and the bytes there. Returns whether it wants more.
+/// A callback for ranges of a file: an offset, and the bytes there. Returns true to continue.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(u64, &[u8]) -> bool;
 
 impl Blob {
-    /// The same bytes, of which those outside of these ranges are known to be zeros.
+    /// Returns the same bytes with a map; those outside of `data` are known to be zeros.
     pub(crate) fn with_data(&self, data: Vec<Range<u64>>) -> Self {
         let content = self.itself().clone();
         Self::Mapped(Mapped { content, data: data.into() }.into())
     }
 
-    /// The file without what is known of its holes.
+    /// Returns the file without its map of data ranges.
     #[must_use]
     pub fn itself(&self) -> &Self {
         match self {
@@ -54,8 +54,8 @@ impl Blob {
         }
     }
 
-    /// Returns true where its source seems to store it with holes: an archive with a map of them, or a filesystem in fewer
-    /// blocks than its length takes.
+    /// Returns true if the source seems to store it with holes: an archive with a map of them, or a
+    /// filesystem in fewer blocks than its length requires.
     pub(crate) fn may_have_holes(&self) -> bool {
         match self {
             Blob::Host(file) => file.sparse,
@@ -64,7 +64,8 @@ impl Blob {
         }
     }
 
-    /// The ranges that the source stores, in order. A filesystem that does not know them stores all.
+    /// The data ranges in the source, in order. A filesystem without hole detection reports one
+    /// range.
     ///
     /// # Errors
     /// As [`image_tree::Content::read_at`].
@@ -77,7 +78,8 @@ impl Blob {
         }
     }
 
-    /// Reads ranges of at most [`CHUNK`] bytes that the source stores, in order, as long as `sink` wants more.
+    /// Reads ranges of at most [`CHUNK`] bytes that the source stores, in order, until `sink`
+    /// returns false.
     ///
     /// # Errors
     /// As [`image_tree::Content::read_at`].
@@ -105,7 +107,7 @@ impl Blob {
     }
 }
 
-/// The first `len` bytes of a buffer, which grows for them.
+/// Returns the first `len` bytes of a buffer, which grows as needed.
 pub(super) fn room(buffer: &mut Vec<u8>, len: u64) -> io::Result<&mut [u8]> {
     let len = usize::try_from(len).map_err(io::Error::other)?;
     if buffer.len() < len {
@@ -121,7 +123,7 @@ impl HostFile {
         found.map_err(|errno| self.unreadable("examined", errno))
     }
 
-    /// Opens the file once, and compares it with what was scanned once.
+    /// Opens the file once, and checks once that it is unchanged.
     fn read_ranges(&self, ranges: &[Range<u64>], buffer: &mut Vec<u8>, sink: Sink<'_>) -> io::Result<()> {
         let file = self.open()?;
         for range in ranges {
@@ -138,7 +140,7 @@ impl HostFile {
     }
 }
 
-/// The ranges of a file that are not in holes, as lseek(2) finds them.
+/// Lists the data ranges of a file with lseek(2).
 fn list(file: &File, len: u64, goes_on: &dyn Fn() -> bool) -> rustix::io::Result<Vec<Range<u64>>> {
     let mut ranges = Vec::new();
     let mut end = 0;
@@ -147,12 +149,12 @@ fn list(file: &File, len: u64, goes_on: &dyn Fn() -> bool) -> rustix::io::Result
             Ok(start) => start.max(end),
             // There is no data up to the end.
             Err(Errno::NXIO) => break,
-            // The filesystem does not know.
+            // The filesystem does not support SEEK_DATA.
             Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => end,
             Err(errno) => return Err(errno),
         };
         let hole = match rustix::fs::seek(file, SeekFrom::Hole(start)) {
-            // One that lies before what it is behind makes no sense.
+            // A hole before its data is invalid.
             Ok(hole) if hole > start => hole,
             Ok(_) | Err(Errno::NXIO | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => len,
             Err(errno) => return Err(errno),
@@ -176,7 +178,8 @@ mod tests {
     use super::super::{Change, archive};
     use super::*;
 
-    /// A file of 10 MiB and 5 bytes with data at 1 MiB and at the end, as a scan finds it.
+    /// Returns a file of 10 MiB and 5 bytes with data at 1 MiB and at the end, with its state at a
+    /// scan.
     fn with_holes(directory: &tempfile::TempDir) -> Blob {
         let file = File::create(directory.path().join("f")).expect("a new file");
         file.set_len((10 << 20) + 5).expect("a hole");
@@ -200,7 +203,7 @@ mod tests {
         let blob = with_holes(&directory);
         assert!(blob.may_have_holes());
         let ranges = blob.stored_ranges(&|| true).expect("it can be read");
-        // Of whole pages.
+        // The ranges are whole pages.
         assert_eq!(ranges, [1 << 20..(1 << 20) + 8192, 10 << 20..(10 << 20) + 5]);
         let found = read(&blob, &ranges).expect("it can be read");
         assert_eq!(found[0].1[..5000], [1; 5000]);
@@ -262,7 +265,7 @@ mod tests {
         let expected = [(5, "012"), (8, "3"), (100, "4567"), (1 << 50, "89")];
         let expected = expected.map(|(offset, text)| (offset, text.as_bytes().to_vec()));
         assert_eq!(read(&sparse, &ranges).expect("memory"), expected);
-        // Parts of pieces.
+        // These are parts of pieces.
         let parts = [6..8, 101..102, 103..104];
         let expected = [(6, "12"), (101, "5"), (103, "7")];
         let expected = expected.map(|(offset, text)| (offset, text.as_bytes().to_vec()));
