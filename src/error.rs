@@ -1,4 +1,4 @@
-//! One error for the whole program: whose fault it is, where, and what happened.
+//! The error type of the whole program: its kind, the file and the cause.
 
 use std::fmt;
 use std::io;
@@ -10,23 +10,23 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::report::shown;
 
-/// Whose fault an error is. Each kind has one exit code.
+/// The kind of an error. Each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// A kernel would not take the initramfs that was to be checked: exit code 1.
+    /// A kernel would reject the checked initramfs: exit code 1.
     Rejected,
-    /// The flags do not make sense together: exit code 2.
+    /// The flags are invalid in this combination: exit code 2.
     Usage,
-    /// The input cannot be read as what it claims to be, cannot be expressed in the output, or changed while it
-    /// was read: exit code 3.
+    /// The input is malformed, cannot be expressed in the output, or changed while it was read:
+    /// exit code 3.
     BadInput,
-    /// The size asked for is too small: exit code 4.
+    /// The requested size is too small: exit code 4.
     DoesNotFit,
-    /// What was made is not what was planned: exit code 5.
+    /// The product differs from the plan: exit code 5.
     Verification,
     /// Reading or writing failed: exit code 6.
     Io,
-    /// A signal asked the program to stop. It dies of that signal, as the shell expects.
+    /// A signal stopped the program. It is terminated by that signal, as the shell expects.
     Interrupted,
 }
 
@@ -46,7 +46,7 @@ impl ErrorKind {
     }
 }
 
-/// What went wrong, with the file it went wrong at.
+/// An error of the program, with the file concerned.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -54,16 +54,16 @@ pub struct Error {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// The result of everything that can fail with [`Error`].
+/// The result of all functions that can fail with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error that concerns no one file. `source` is a message or another error.
+    /// Returns an error that concerns no single file. `source` is a message or another error.
     pub fn new(kind: ErrorKind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind, path: None, source: source.into() }
     }
 
-    /// An error at a file of the host.
+    /// Returns an error at a file of the host.
     pub fn at(
         kind: ErrorKind,
         path: impl AsRef<Path>,
@@ -72,12 +72,12 @@ impl Error {
         Self { kind, path: Some(path.as_ref().to_owned()), source: source.into() }
     }
 
-    /// A failed system call at a file of the host.
+    /// Returns a failed system call at a file of the host.
     pub fn io(path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
         Self::at(ErrorKind::Io, path, source.into())
     }
 
-    /// Whose fault it is.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -85,7 +85,7 @@ impl Error {
 }
 
 impl Error {
-    /// Whether it is that the process has too many files open.
+    /// Returns true if the cause is that the process has too many open files.
     fn is_about_descriptors(&self) -> bool {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*self.source);
         while let Some(error) = cause {
@@ -101,8 +101,8 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// The path and what happened, with every cause: nothing is left for a caller to add. What a terminal would not
-    /// print as itself is escaped, see [`Shown`].
+    /// Writes the path and the error with every cause, so that a caller adds nothing. Characters
+    /// that a terminal would interpret are escaped, see [`Shown`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
             write!(f, "{}: ", shown::path(path))?;

@@ -1,11 +1,11 @@
-//! Signals that ask the program to stop.
+//! Signals that stop the program.
 //!
-//! A handler only sets a flag. Whoever does long work calls [`Interrupt::check`] between its pieces and returns
-//! the error it gets, so that everything which cleans up on drop does; `main` then calls [`Interrupt::die`].
+//! A handler only sets a flag. Long-running work calls [`Interrupt::check`] between its pieces and
+//! returns the error, so that all cleanup on drop runs; `main` then calls [`Interrupt::die`].
 //!
-//! A system call on a pipe without a peer may not return at all, and a piece of work may be a long one. So a thread waits
-//! for the first signal, and when the program has not ended by itself a moment later, it does the [`Removals`] that are
-//! due and dies of that signal.
+//! A system call on a pipe without a peer may never return, and a piece of work may take long. So a
+//! thread waits for the first signal, and if the program has not ended by itself shortly after, it
+//! runs the pending [`Removals`] and terminates the program by that signal.
 
 mod reader;
 mod removals;
@@ -26,33 +26,33 @@ use crate::error::{Error, ErrorKind, Result};
 pub use reader::Interruptible;
 pub use removals::{Due, Removals};
 
-/// The time in which the program may end by itself after a signal. Users are to wait for half a second at most, and a busy machine
-/// takes its time to end a process.
+/// The time in which the program may end by itself after a signal. Users should wait for half a
+/// second at most, and a busy machine needs some of that to end a process.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// The stack of the thread that waits for signals, in bytes: it does next to nothing.
+/// The stack size of the thread that waits for signals, in bytes.
 const WATCHER_STACK: usize = 128 << 10;
 
-/// Whether a signal asked the program to stop, and which.
+/// The state of the signals that stop the program.
 #[derive(Debug, Default)]
 pub struct Interrupt {
-    /// The number of the latest signal; 0 when none came.
+    /// The number of the latest signal; 0 for none.
     signal: Arc<AtomicUsize>,
-    /// Whether a signal came: from then on the next one kills at once.
+    /// Set once a signal was received: from then on the next one kills at once.
     came: Arc<AtomicBool>,
     removals: Removals,
 }
 
 impl Interrupt {
-    /// Watches SIGINT, SIGTERM and SIGHUP. The first of them sets the flag, and ends the program 300 ms later if it has
-    /// not ended by then; a second one kills it at once. A signal that is ignored already (`nohup`, a shell's background
-    /// jobs) stays ignored.
+    /// Watches SIGINT, SIGTERM and SIGHUP. The first of them sets the flag, and ends the program
+    /// 300 ms later if it has not ended by then; a second one kills it at once. A signal that is
+    /// already ignored (`nohup`, a shell's background jobs) stays ignored.
     ///
     /// Also makes a write past the limit on file sizes (`ulimit -f`) fail with EFBIG instead of killing the
     /// program with SIGXFSZ.
     ///
     /// # Errors
-    /// When the kernel refuses a handler.
+    /// If the kernel rejects a handler.
     pub fn install() -> Result<Self> {
         let interrupt = Self::never();
         let failed = |error: io::Error| Error::new(ErrorKind::Io, error);
@@ -65,37 +65,38 @@ impl Interrupt {
             }
         }
         interrupt.die_when_woken(woken);
-        // Any handler does: what counts is that the write returns.
+        // Any handler will do: it makes the write return.
         flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
             .map_err(|error| Error::new(ErrorKind::Io, error))?;
         Ok(interrupt)
     }
 
-    /// An interrupt no signal sets, for callers that handle signals themselves.
+    /// Returns an interrupt that is never set by a signal, for callers that handle signals
+    /// themselves.
     #[must_use]
     pub fn never() -> Self {
         Self::default()
     }
 
-    /// Sets the flag as if `signal` had come: the way for a caller with its own handlers to stop work.
+    /// Sets the flag as if `signal` had been received, for callers with their own handlers.
     pub fn set(&self, signal: i32) {
         self.came.store(true, Ordering::SeqCst);
         self.signal.store(usize::try_from(signal).unwrap_or(0), Ordering::SeqCst);
     }
 
-    /// The removals that are due if the program dies of a signal where it is blocked.
+    /// The removals to run if the program is terminated by a signal while it is blocked.
     #[must_use]
     pub fn removals(&self) -> &Removals {
         &self.removals
     }
 
-    /// The signal that asked the program to stop.
+    /// The signal that was received, if any.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
         i32::try_from(self.signal.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
     }
 
-    /// Fails once a signal came. It costs one atomic read.
+    /// Fails once a signal was received. It costs one atomic read.
     ///
     /// # Errors
     /// [`ErrorKind::Interrupted`], naming the signal.
@@ -109,17 +110,17 @@ impl Interrupt {
         }
     }
 
-    /// Dies of the signal that came, so that a shell running the program in a loop stops too. Returns when none
-    /// came.
+    /// Terminates the program by the received signal, so that a shell running it in a loop stops
+    /// too. Returns if there was none.
     pub fn die(&self) {
         if let Some(signal) = self.signal() {
-            // It fails only for a number that is not a signal; the caller's own exit code is then all there is.
+            // It fails only for an invalid signal number; the caller then exits with its own code.
             let _ = low_level::emulate_default_handler(signal);
         }
     }
 
-    /// Starts the thread that ends the program when it does not end by itself. Without the thread, where none can be
-    /// started, the program ends where it asks for signals.
+    /// Starts the thread that ends the program if it does not end by itself. If no thread can be
+    /// started, the program ends only where it checks for signals.
     fn die_when_woken(&self, mut woken: UnixStream) {
         let watcher = Self {
             signal: Arc::clone(&self.signal),
@@ -127,7 +128,7 @@ impl Interrupt {
             removals: self.removals.clone(),
         };
         let watch = move || {
-            // A handler wrote a byte, or there is none as all signals are ignored.
+            // Either a handler wrote a byte, or all signals are ignored and the pipe is closed.
             while woken.read(&mut [0]).is_err() {}
             if watcher.signal().is_none() {
                 return;
@@ -141,7 +142,8 @@ impl Interrupt {
     }
 
     fn watch(&self, signal: i32) -> io::Result<()> {
-        // Actions run in the order of registration: the first signal passes here before the flag is set.
+        // Actions run in the order of registration: the first signal passes here before the flag is
+        // set.
         flag::register_conditional_default(signal, Arc::clone(&self.came))?;
         flag::register(signal, Arc::clone(&self.came))?;
         let value = usize::try_from(signal).map_err(io::Error::other)?;
@@ -154,7 +156,7 @@ fn signal_bit(signal: i32) -> u64 {
     u32::try_from(signal - 1).ok().and_then(|bit| 1_u64.checked_shl(bit)).unwrap_or(0)
 }
 
-/// The signals ignored now, as `SigIgn` in proc_pid_status(5) gives them: bit n-1 is signal n. None are known
+/// The currently ignored signals, as `SigIgn` in proc_pid_status(5): bit n-1 is signal n. Returns 0
 /// without /proc.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -185,7 +187,7 @@ mod tests {
         assert_eq!(error.to_string(), "stopped by SIGTERM");
     }
 
-    /// Runs one of the tests below, which are about a whole process, in a process of its own.
+    /// Runs one of the tests below, which affect a whole process, in a process of its own.
     fn child(shell_prefix: &str, test: &str) -> ExitStatus {
         let own = std::env::current_exe().expect("a test has a program");
         let script = format!("{shell_prefix} exec \"$0\" --exact \"$1\" --ignored --nocapture");

@@ -1,23 +1,24 @@
-//! Readers that end when a signal came.
+//! Readers that stop after a signal.
 
 use std::io::{self, BufRead, Read};
 
 use super::Interrupt;
 
-/// A reader that fails once a signal came. A caller asks [`Interrupt::check`] for the reason then.
+/// A reader that fails once a signal was received. The caller then gets the reason from
+/// [`Interrupt::check`].
 pub struct Interruptible<'i, R> {
     reader: R,
     interrupt: &'i Interrupt,
 }
 
 impl<'i, R> Interruptible<'i, R> {
-    /// A reader of the same bytes.
+    /// Returns a reader of the same bytes.
     pub fn new(reader: R, interrupt: &'i Interrupt) -> Self {
         Self { reader, interrupt }
     }
 
     fn check(&self) -> io::Result<()> {
-        // Another kind than `Interrupted`, which means to try again.
+        // `Interrupted` would mean to retry.
         self.interrupt.check().map_err(io::Error::other)
     }
 }

@@ -1,12 +1,13 @@
-//! Removals that are due if the program dies where it is blocked.
+//! Removals to run if the program is terminated while it is blocked.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The removals that are due when the program dies: of files with hidden names, which only their drop removes otherwise.
+/// The removals to run if the program is terminated: of files with hidden names, which are
+/// otherwise only removed on drop.
 ///
-/// Clones are the same list.
+/// Clones share the same list.
 #[derive(Clone, Default)]
 pub struct Removals(Arc<Mutex<List>>);
 
@@ -18,7 +19,7 @@ struct List {
     due: BTreeMap<u64, Removal>,
 }
 
-/// A removal that is due until this is dropped.
+/// A pending removal, cancelled on drop.
 #[must_use = "the removal is no longer due when this is dropped"]
 pub struct Due {
     removals: Removals,
@@ -26,7 +27,8 @@ pub struct Due {
 }
 
 impl Removals {
-    /// Adds a removal. It may be called from another thread, and while what it removes goes away by itself.
+    /// Adds a removal. It may be called from another thread, also while the file is being removed
+    /// by its drop.
     pub fn add(&self, removal: impl Fn() + Send + 'static) -> Due {
         let mut list = self.lock();
         let number = list.next;
@@ -35,12 +37,13 @@ impl Removals {
         Due { removals: self.clone(), number }
     }
 
-    /// Does all that are due.
+    /// Runs all pending removals.
     pub(super) fn run(&self) {
         self.lock().due.values().for_each(|removal| removal());
     }
 
-    /// The list is whole between any two statements that hold it, so a panic elsewhere leaves it usable.
+    /// The list is consistent between any two statements under the lock, so it stays usable after a
+    /// panic elsewhere.
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
