@@ -12,7 +12,7 @@
 //! ```
 //!
 //! * A source lists the files and the locations of their bytes ([`blob::Blob`]); it stores no
-//! bytes.
+//!   bytes.
 //! * The [`stack`] merges sources one over another, by rules for conflicts.
 //! * Transforms apply the [`recipe`] to the tree. It holds all that the command line can express.
 //! * Planning is a pure function of the tree and the options. It decides every offset before a byte is written.
@@ -21,20 +21,20 @@
 //! # Invariants
 //!
 //! 1. Format crates use no command line, source, host path, clock, randomness or environment
-//! (`formats/.clippy.toml`).
+//!    (`formats/.clippy.toml`).
 //! 2. Format crates depend on no workspace crate but `image-tree` and `image-runs`, which depend on
-//! none (`tests/invariants.rs`).
+//!    none (`tests/invariants.rs`).
 //! 3. `unsafe` is forbidden in every crate of the workspace (its lints).
 //! 4. The same tree and options give the same runs: no thread count, listing order, time zone,
-//! umask, user or filesystem of the host affects the bytes (`tests/reproducible.rs`).
+//!    umask, user or filesystem of the host affects the bytes (`tests/reproducible.rs`).
 //! 5. Runs cover the image exactly once, in order and without overlap: planning checks its pieces,
-//! writers count.
+//!    writers count.
 //! 6. A file that changed since it was scanned is an error that names it; a failed or killed run
-//! leaves no file behind (`tests/failures.rs`). Only a block device is written in place
-//! (`tests/devices.rs`).
+//!    leaves no file behind (`tests/failures.rs`). Only a block device is written in place
+//!    (`tests/devices.rs`).
 //! 7. Identifiers derive from one seed ([`seed`]), never from randomness.
 //! 8. The byte layout has a name ([`recipe::BYTE_LAYOUT`], [`recipe::initrd::INITRAMFS_LAYOUT`])
-//! and is pinned by digests (`tests/reproducible.rs`); different bytes need a different name.
+//!    and is pinned by digests (`tests/reproducible.rs`); different bytes need a different name.
 
 #![cfg_attr(
     not(test),

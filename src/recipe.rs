@@ -1,4 +1,4 @@
-//! The request as data: what flags and recipe files become before anything is read.
+//! The request as data: the result of parsing flags and recipe files, before any source is read.
 
 pub mod file;
 pub mod filesystem;
@@ -30,103 +30,105 @@ use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable;
 use crate::transform::xattrs::filter::Filter;
 
-/// Which tree to read and what to change of it.
+/// The tree to read and the changes to it.
 #[derive(Clone, Debug)]
 pub struct TreeRecipe {
-    /// The file that some of this was read from, if there was one.
+    /// The recipe file that some of this was read from, if any.
     pub recipe_file: Option<PathBuf>,
-    /// Directories, tar archives, dumps, or `-` for one of the latter two on standard input: each is added to those
-    /// before it. There is at least one.
+    /// Directories, tar archives and dumps, or `-` for an archive or a dump on standard input: each
+    /// is added to those before it. There is at least one.
     pub sources: Vec<OsString>,
-    /// Where a dump's payloads lie; none is the directory of the dump.
+    /// The directory of a dump's payload files; `None` for the directory of the dump.
     pub basedir: Option<PathBuf>,
-    /// Who owns the files; none leaves it to each source.
+    /// The owners of the files; `None` keeps those of each source.
     pub ownership: Option<Ownership>,
-    /// How each source is added to those before it.
+    /// The rules by which each source is added to those before it.
     pub rules: Rules,
-    /// What an archive may ask for.
+    /// The limits on archives.
     pub limits: Limits,
-    /// Whose SELinux labels the files get; none leaves those that the source keeps.
+    /// The SELinux labels to set; `None` keeps those of the source.
     pub file_contexts: Option<FileContexts>,
-    /// Whether the entries of directories that are mounted beneath a source directory are left out.
+    /// True if the entries of directories that are mount points beneath a source directory are
+    /// excluded.
     pub one_file_system: bool,
-    /// What becomes of what may not be read.
+    /// The handling of unreadable files.
     pub unreadable: unreadable::Policy,
-    /// Which names share an inode in the end.
+    /// The policy for hard links.
     pub hardlinks: hardlinks::Policy,
-    /// What to change then, the first one first.
+    /// The edits of the tree, in order.
     pub edits: Vec<Edit>,
-    /// Which part of the tree is kept after that; none keeps all.
+    /// The part of the tree that is kept after the edits; `None` keeps all.
     pub keep: Option<Keep>,
-    /// Whether the loader's cache is written even if the tree stays whole or has none.
+    /// True if `/etc/ld.so.cache` is written even if the tree is kept whole or has none.
     pub ld_cache: bool,
-    /// The xattrs of the sources that stay or go.
+    /// The xattrs of the sources that are kept or removed.
     pub xattr_filter: Filter,
-    /// Earlier times become this one, which is not after `source_date_epoch`.
+    /// The lower limit of all timestamps, which is not after `source_date_epoch`.
     pub clamp_mtime_min: Option<Timestamp>,
-    /// Later times become this one.
+    /// The upper limit of all timestamps.
     pub source_date_epoch: Option<Timestamp>,
-    /// How many threads work at once.
+    /// The number of threads.
     pub threads: NonZeroUsize,
-    /// Whether to tell what is decided and done on the way.
+    /// True if decisions and steps are logged.
     pub verbose: bool,
 }
 
-/// Which image to make of a tree.
+/// An image to make of a tree.
 #[derive(Clone, Debug)]
 pub struct ImageRecipe {
     /// The tree.
     pub tree: TreeRecipe,
-    /// Where the image goes.
+    /// The destination of the image.
     pub output: Output,
-    /// When its file is made to share bytes with the sources.
+    /// The policy for sharing extents between the image and the sources.
     pub reflink: Reflink,
-    /// What the filesystem is to be like.
+    /// The options of the filesystem.
     pub filesystem: FilesystemRecipe,
-    /// What surrounds the filesystem.
+    /// The partition table around the filesystem.
     pub layout: DiskLayout,
-    /// The disk's logical sector size.
+    /// The logical sector size of the disk.
     pub sector_size: SectorSize,
-    /// The machine the tree is for; none reads it from the tree.
+    /// The machine architecture of the tree; `None` reads it from the tree.
     pub architecture: Option<Architecture>,
-    /// How large the image is. [`Size::Total`] counts the partition table too.
+    /// The size of the image. [`Size::Total`] includes the partition table.
     pub size: Size,
-    /// The least number of inodes.
+    /// The minimum number of inodes.
     pub inodes: Option<u32>,
     /// The filesystem's label.
     pub label: Label,
-    /// The filesystem's UUID; none derives it from the seed.
+    /// The filesystem's UUID; `None` derives it from the seed.
     pub uuid: Option<Uuid>,
-    /// What identifiers derive from; none takes a digest of the tree's metadata and of this recipe.
+    /// The seed that identifiers derive from; `None` takes a digest of the tree's metadata and of
+    /// this recipe.
     pub seed: Option<Uuid>,
-    /// Whether to say nothing but errors and warnings.
+    /// True if only errors and warnings are printed.
     pub quiet: bool,
-    /// Whether to stop when everything is planned.
+    /// True to stop after planning.
     pub dry_run: bool,
-    /// Whether to report on standard output as JSON.
+    /// True if the report on standard output is JSON.
     pub json: bool,
 }
 
-/// Where an image goes.
+/// The destination of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// A file, which appears when it is whole, or what else has the name.
+    /// A file, which appears once it is complete, or the special file at the path.
     File {
         /// Its path.
         path: PathBuf,
-        /// What was asked of it besides.
+        /// The further requirements on it.
         asked: Asked,
     },
     /// Standard output, front to back.
     Stream,
-    /// Nowhere: only its SHA-256 is printed.
+    /// Not written: only its SHA-256 is printed.
     Digest,
-    /// Nowhere: it is only planned, and nobody said where it would go.
+    /// Not written and without a named destination: it is only planned.
     Nowhere,
 }
 
 impl TreeRecipe {
-    /// The files of the host that are named in it and read, some of which may be directories.
+    /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Path> {
         let path = |source| Path::new(if source == "-" { OsStr::new("/dev/stdin") } else { source });
@@ -145,7 +147,7 @@ impl TreeRecipe {
         inputs
     }
 
-    /// The time of what is made and not read.
+    /// The timestamp of generated files.
     #[must_use]
     pub fn time_of_changes(&self) -> Timestamp {
         self.source_date_epoch.unwrap_or(Timestamp::EPOCH)
@@ -157,7 +159,7 @@ impl TreeRecipe {
         Times { earliest: self.clamp_mtime_min, latest: self.source_date_epoch }
     }
 
-    /// How much is told on standard error.
+    /// The verbosity of messages on standard error.
     #[must_use]
     pub fn level(&self) -> Level {
         if self.verbose { Level::Verbose } else { Level::Usual }
@@ -165,17 +167,18 @@ impl TreeRecipe {
 }
 
 impl ImageRecipe {
-    /// How much is told on standard error.
+    /// The verbosity of messages on standard error.
     #[must_use]
     pub fn level(&self) -> Level {
         if self.quiet { Level::Quiet } else { self.tree.level() }
     }
 
-    /// The seed of every identifier that was not given, from the canonical text of the tree and of all that decides
-    /// a byte. What does not, the number of threads and the output, is left out.
+    /// Returns the seed of every identifier that was not given, from the canonical text of the tree
+    /// and of all options that affect the bytes. The number of threads and the output do not, and
+    /// are left out.
     ///
     /// # Errors
-    /// When `write_tree` fails.
+    /// The errors of `write_tree`.
     pub fn seed(
         &self,
         write_tree: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
@@ -202,5 +205,6 @@ impl ImageRecipe {
     }
 }
 
-/// The name of how bytes are laid out. Another layout has another name, and so other identifiers.
+/// The name of the byte layout. A different layout has a different name, and so different
+/// identifiers.
 pub const BYTE_LAYOUT: &str = "ext4-2";

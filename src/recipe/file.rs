@@ -1,4 +1,4 @@
-//! A recipe as a file: what could be typed, in TOML.
+//! A recipe as a file: the command line in TOML.
 //!
 //! ```toml
 //! source = "rootfs"                  # or several: ["base.tar", "overlay"]
@@ -14,8 +14,9 @@
 //! ]
 //! ```
 //!
-//! `[[edits]]` tables do as well. An array gives a flag several values. Paths are relative to the current directory, as
-//! those that are typed. Which flags there are is not known here: [`parse`] only says what stands where.
+//! `[[edits]]` tables work as well. An array gives a flag several values. Paths are relative to the
+//! current directory, as on the command line. [`parse`] does not know the flags: it only returns
+//! the entries with their positions.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -23,7 +24,7 @@ use std::ops::Range;
 use thiserror::Error;
 use toml_edit::{Document, Item, Table, TableLike, Value};
 
-/// The longest recipe, in bytes: 16 MiB.
+/// The maximum length of a recipe, in bytes: 16 MiB.
 pub const MAX_LEN: u64 = 16 * 1024 * 1024;
 
 /// A key with one of its values.
@@ -31,39 +32,39 @@ pub const MAX_LEN: u64 = 16 * 1024 * 1024;
 pub struct Entry {
     /// The name of a flag, or `source`.
     pub key: String,
-    /// What is typed after it; none for `true`.
+    /// The value of the flag; `None` for `true`.
     pub value: Option<String>,
-    /// A value that stands without quotation marks.
+    /// True if the value is written without quotation marks.
     pub is_number: bool,
-    /// Whether it is in `edits`.
+    /// True if it is in `edits`.
     pub edit: bool,
-    /// Where it stands.
+    /// Its position in the text.
     pub position: Position,
 }
 
-/// A place in a file, for messages.
+/// A position in a file, for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// From 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
 }
 
-/// Why a text is no recipe.
+/// The error of a text that is not a recipe.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("line {}, column {}: {what}", .position.line, .position.column)]
 pub struct FileError {
-    /// Where.
+    /// The position of the error.
     pub position: Position,
-    /// What is wrong.
+    /// The error message.
     pub what: String,
 }
 
 /// Reads the entries in the order of their keys in the text.
 ///
 /// # Errors
-/// The first thing in it that is not TOML, or not of the form above.
+/// The first part of it that is not TOML, or not of the form above.
 pub fn parse(text: &str) -> Result<Vec<Entry>, FileError> {
     let start = Position { line: 1, column: 1 };
     let reader = Reader { text, last: Cell::new((0, start)) };
@@ -76,7 +77,7 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, FileError> {
 
 struct Reader<'t> {
     text: &'t str,
-    /// The byte whose place was asked for last, and that place.
+    /// The byte offset that was looked up last, and its position.
     last: Cell<(usize, Position)>,
 }
 
@@ -105,7 +106,7 @@ impl Reader<'_> {
         Ok(entries)
     }
 
-    /// An array of tables with one key each, in either notation.
+    /// Reads an array of tables with one key each, in either notation.
     fn edits(
         &self,
         item: &Item,
@@ -194,7 +195,8 @@ impl Reader<'_> {
         FileError { position: self.position(span), what }
     }
 
-    /// Entries come in the order of the text but for a few, so nearly every place is counted from the one before.
+    /// Entries are mostly in the order of the text, so nearly every position is counted from the
+    /// one before.
     fn position(&self, span: Option<Range<usize>>) -> Position {
         let start = span.map_or(0, |span| span.start);
         let top = (0, Position { line: 1, column: 1 });

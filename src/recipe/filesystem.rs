@@ -1,4 +1,4 @@
-//! What a filesystem is to be like: a profile, and what is to be different.
+//! The options of a filesystem: a profile and the differences from it.
 
 use std::str::FromStr;
 
@@ -8,45 +8,45 @@ use uuid::Uuid;
 
 use crate::transform::sparse;
 
-/// A profile and what is to be different from it.
+/// A profile and the differences from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilesystemRecipe {
-    /// What the filesystem is for.
+    /// The profile.
     pub profile: Profile,
-    /// How many bytes a block has.
+    /// The block size.
     pub block_size: Option<BlockSize>,
-    /// What it is to have and not to have, the last one of a name counting.
+    /// The features to enable and disable; the last one of a name takes effect.
     pub features: Vec<FeatureChange>,
-    /// How long the journal is.
+    /// The length of the journal.
     pub journal: Option<JournalLength>,
-    /// The share of blocks that only root may fill, in percent.
+    /// The share of blocks reserved for root, in percent.
     pub reserved_percent: Option<u8>,
-    /// Up to how many bytes it can grow while it is mounted.
+    /// The size in bytes up to which it can be grown while it is mounted.
     pub resize_limit: Option<u64>,
-    /// How much of each directory block is left for new names, in percent.
+    /// The share of each directory block that is left free for new names, in percent.
     pub directory_slack_percent: Option<u8>,
-    /// The size of the pages that large files are aligned to, in bytes.
+    /// The page size in bytes that large files are aligned to.
     pub data_alignment: Option<u64>,
-    /// Whether files with the same bytes have the same blocks.
+    /// True if files with the same bytes share blocks.
     pub dedupe: bool,
-    /// The choice of files that have holes.
+    /// The policy for holes.
     pub sparse: sparse::Policy,
 }
 
-/// How long a journal is.
+/// The length of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JournalLength {
-    /// There is none.
+    /// No journal.
     None,
-    /// As long as mke2fs makes it.
+    /// The default length of mke2fs.
     BySize,
     /// This many bytes, rounded up to whole blocks.
     Bytes(u64),
 }
 
 impl FilesystemRecipe {
-    /// The options of a filesystem with these identifiers which begins at an offset of the disk. Size, label and what else
-    /// does not depend on the profile are as [`Options::new`] has them.
+    /// Returns the options of a filesystem with these identifiers at an offset of the disk. Size,
+    /// label and all else that does not depend on the profile are as in [`Options::new`].
     #[must_use]
     pub fn options(&self, uuid: Uuid, hash_seed: Uuid, offset: u64) -> Options {
         let mut options = Options::of_profile(self.profile, uuid, hash_seed);
@@ -54,7 +54,8 @@ impl FilesystemRecipe {
         for change in &self.features {
             change.apply(&mut options);
         }
-        // Without checksums there is none that could have a seed, unless somebody asks for just that.
+        // Without metadata_csum there is no use for metadata_csum_seed, unless it was requested
+        // explicitly.
         let is_seed = |change: &&FeatureChange| change.feature == Feature::MetadataCsumSeed;
         if !options.features.metadata_csum && !self.features.iter().rfind(is_seed).is_some_and(|seed| seed.on)
         {
@@ -66,7 +67,7 @@ impl FilesystemRecipe {
             Some(JournalLength::BySize) => options.journal = Journal::BySize,
             Some(JournalLength::Bytes(bytes)) => {
                 let blocks = bytes.div_ceil(options.block_size.bytes());
-                // What is longer than the longest journal is refused as such.
+                // A length beyond the maximum is rejected by the planner.
                 options.journal = Journal::Blocks(u32::try_from(blocks).unwrap_or(u32::MAX));
             }
         }
@@ -80,8 +81,8 @@ impl FilesystemRecipe {
         options
     }
 
-    /// What decides the bytes beyond the options of the default profile, a line each; nothing where nothing does. It does
-    /// not tell a profile from the same options one by one.
+    /// Writes the options that affect the bytes and differ from the default profile, one a line;
+    /// nothing if none does. A profile and its options given one by one give the same text.
     ///
     /// # Errors
     /// Those of `text`.
@@ -101,22 +102,22 @@ impl FilesystemRecipe {
         writeln!(text, "dedupe {}", self.dedupe)
     }
 
-    /// The options but for those that have lines of their own: the reserve and the journal in the text of an image, holes in
-    /// [`FilesystemRecipe::write`].
+    /// The options except those with lines of their own: the reserve and the journal in the text of
+    /// an image, holes in [`FilesystemRecipe::write`].
     fn options_without_own_lines(&self) -> Options {
         let options = self.options(Uuid::nil(), Uuid::nil(), 0);
         Options { reserved_percent: 0, journal: Journal::BySize, holes: true, ..options }
     }
 }
 
-/// A feature that a filesystem is to have, or with `^` before its name not to have, as `mke2fs -O` takes them.
+/// A feature to enable or, with `^` before its name, to disable, as in `mke2fs -O`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeatureChange {
     feature: Feature,
     on: bool,
 }
 
-/// What can be chosen, under the names of mke2fs.
+/// The features that can be chosen, under the names of mke2fs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Feature {
     HasJournal,
@@ -130,7 +131,7 @@ enum Feature {
     EaInode,
     MetadataCsumSeed,
     ReadOnly,
-    /// One that every filesystem here has.
+    /// A feature that every filesystem has here.
     Given,
 }
 
@@ -148,7 +149,7 @@ const CHOICES: [(&str, Feature); 11] = [
     ("read-only", Feature::ReadOnly),
 ];
 
-/// What every filesystem of this program has, by the names of mke2fs.
+/// The features of every filesystem of this program, by the names of mke2fs.
 const GIVEN: [&str; 9] = [
     "ext_attr",
     "filetype",
@@ -161,7 +162,7 @@ const GIVEN: [&str; 9] = [
     "extra_isize",
 ];
 
-/// What none has, and why.
+/// The unsupported features, and the reasons.
 const NONE: [(&str, &str); 14] = [
     ("casefold", "names of this program are bytes, and have no case"),
     ("encrypt", "keys are the guest's to make, after its first start"),
@@ -179,7 +180,7 @@ const NONE: [(&str, &str); 14] = [
     ("shared_blocks", "--dedupe sets it where files share blocks"),
 ];
 
-/// Why a word names no feature that can be chosen.
+/// The error of a word that is not the name of a selectable feature.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct FeatureError(String);
@@ -200,7 +201,7 @@ impl FromStr for FeatureChange {
                 Ok(Self::given())
             };
         }
-        // It is what there is without sparse_super2.
+        // sparse_super is the default without sparse_super2.
         if GIVEN.contains(&name) || name == "sparse_super" {
             let way_out = if name == "sparse_super" { "; sparse_super2 takes its place" } else { "" };
             return if on {
@@ -218,7 +219,7 @@ impl FromStr for FeatureChange {
 }
 
 impl FeatureChange {
-    /// One that changes nothing.
+    /// Returns a change without effect.
     fn given() -> Self {
         Self { feature: Feature::Given, on: true }
     }
@@ -375,9 +376,9 @@ mod tests {
             FilesystemRecipe { dedupe: true, ..default() },
             FilesystemRecipe { sparse: sparse::Policy::Always, ..default() },
             FilesystemRecipe { sparse: sparse::Policy::Never, ..default() },
-            // As ro-min, but for the number of copies of the superblock.
+            // The same as ro-min, except for the number of superblock backups.
             with_features(&["^resize_inode", "sparse_super2", "read-only"]),
-            // As rw, but for the order of names.
+            // The same as rw, except for the order of names.
             FilesystemRecipe { directory_slack_percent: Some(20), ..with_features(&["orphan_file"]) },
         ];
         let recipes: Vec<_> =

@@ -1,4 +1,4 @@
-//! Which initramfs to make of a tree, and which to check.
+//! The initramfs to make of a tree, or to check.
 
 use std::path::{Path, PathBuf};
 
@@ -9,80 +9,80 @@ use crate::output::Reflink;
 use crate::report::Level;
 use crate::transform::init::Init;
 
-/// Which initramfs to make of a tree.
+/// An initramfs to make of a tree.
 #[derive(Clone, Debug)]
 pub struct InitrdRecipe {
     /// The tree.
     pub tree: TreeRecipe,
-    /// Where the initramfs goes.
+    /// The destination of the initramfs.
     pub output: Output,
-    /// How it is compressed; none takes the first of the usual ones that the kernel unpacks.
+    /// The compression; `None` takes the first of the usual codecs that the kernel supports.
     pub codec: Option<Codec>,
-    /// Whose guests it is for.
+    /// The preset of the guests it is for.
     pub preset: Option<Preset>,
-    /// What is known of the guest's kernel.
+    /// The source of the guest kernel's configuration.
     pub kernel: Option<KernelFile>,
-    /// What `/init` is; none for an initramfs that need not have one, as another part of it has it.
+    /// The target of `/init`; `None` for an initramfs that needs none, since another part has it.
     pub init: Option<Init>,
-    /// The microcode that comes first.
+    /// The microcode at the start.
     pub microcode: Microcode,
-    /// Files that come after it, each an initramfs.
+    /// Further initramfs files to append.
     pub append: Vec<PathBuf>,
-    /// The data of long files begins at multiples of this many bytes, a power of two from 4 to 4096. More than 4 means
-    /// something only where nothing is compressed.
+    /// The alignment in bytes of the data of long files, a power of two from 4 to 4096. More than 4
+    /// has an effect only without compression.
     pub align: u32,
-    /// Whether headers have the sums of the files' bytes.
+    /// True if headers contain the checksums of the files' bytes.
     pub checksums: bool,
-    /// Where compressed pieces are kept between runs.
+    /// The cache of compressed pieces between runs.
     pub cache: Option<CacheRecipe>,
-    /// When its file is made to share bytes with the sources.
+    /// The policy for sharing extents between the initramfs and the sources.
     pub reflink: Reflink,
-    /// Whether to say nothing but errors and warnings.
+    /// True if only errors and warnings are printed.
     pub quiet: bool,
-    /// Whether to stop when everything is planned.
+    /// True to stop after planning.
     pub dry_run: bool,
-    /// Whether to report on standard output as JSON.
+    /// True if the report on standard output is JSON.
     pub json: bool,
 }
 
-/// Whose guests an initramfs is for.
+/// The preset for the guests of an initramfs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// Kata Containers, whose own kernels unpack gzip and nothing else.
+    /// Kata Containers, whose own kernels support only gzip.
     Kata,
 }
 
-/// Where to read what a kernel was built with.
+/// The source of a kernel's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KernelFile {
-    /// Its configuration, as at `/boot/config-*`.
+    /// A configuration file, as at `/boot/config-*`.
     Config(PathBuf),
-    /// The kernel itself, with its configuration in it.
+    /// A kernel with its configuration embedded.
     Kernel(PathBuf),
 }
 
-/// Where microcode comes from.
+/// The source of microcode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Microcode {
-    /// There is none.
+    /// No microcode.
     None,
-    /// From the firmware of the tree.
+    /// The firmware of the tree.
     OfTree,
-    /// From these files, and the firmware in these directories, in their order.
+    /// These files, and the firmware in these directories, in order.
     From(Vec<PathBuf>),
 }
 
-/// Where compressed pieces are kept between runs.
+/// A cache of compressed pieces between runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheRecipe {
     /// The directory.
     pub directory: PathBuf,
-    /// How many bytes it may take.
+    /// The maximum size in bytes.
     pub size: u64,
 }
 
 impl InitrdRecipe {
-    /// The files of the host that are named in it and read, some of which may be directories.
+    /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Path> {
         let mut inputs = self.tree.inputs();
@@ -96,23 +96,24 @@ impl InitrdRecipe {
         inputs
     }
 
-    /// How much is told on standard error.
+    /// The verbosity of messages on standard error.
     #[must_use]
     pub fn level(&self) -> Level {
         if self.quiet { Level::Quiet } else { self.tree.level() }
     }
 }
 
-/// Which initramfs to check, and for which kernel.
+/// An initramfs to check, and the kernel to check it for.
 #[derive(Clone, Debug)]
 pub struct CheckRecipe {
     /// The file, or `-` for standard input.
     pub file: PathBuf,
-    /// What is known of the kernel.
+    /// The source of the kernel's configuration.
     pub kernel: Option<KernelFile>,
-    /// Whether to report as JSON.
+    /// True if the report is JSON.
     pub json: bool,
 }
 
-/// The name of how the bytes of an initramfs are laid out: the same name, the same bytes for the same input.
+/// The name of the byte layout of an initramfs: the same name means the same bytes for the same
+/// input.
 pub const INITRAMFS_LAYOUT: &str = "initramfs-1";

@@ -1,4 +1,4 @@
-//! Which part of a tree is kept.
+//! The part of a tree that is kept.
 
 use crate::closure::dlopen::Policy;
 use crate::closure::glob::NameGlob;
@@ -6,58 +6,59 @@ use crate::closure::unit::Follow;
 use crate::closure::{Hwcaps, Start};
 use crate::recipe::TreeRecipe;
 
-/// What is asked for, and how far what it needs is followed. Everything else of the tree is dropped.
+/// The requested files, and the limits for following their dependencies. The rest of the tree is
+/// dropped.
 #[derive(Clone, Debug)]
 pub struct Keep {
     /// Paths, and patterns of paths.
     pub starts: Vec<Start>,
     /// systemd units.
     pub units: Vec<NamePattern>,
-    /// What of a unit is followed to others.
+    /// The relations that are followed from a unit to others.
     pub follow: Follow,
-    /// Files of udev's rules.
+    /// Files of udev rules.
     pub rules: Vec<NamePattern>,
-    /// PAM services, whose modules come along.
+    /// PAM services, which are kept with their modules.
     pub pam: Vec<Vec<u8>>,
-    /// Modules that convert character sets; none by default.
+    /// The character sets whose gconv modules are kept; none by default.
     pub gconv: Option<Charsets>,
-    /// Whether OpenSSL's providers and engines come along.
+    /// True if OpenSSL's providers and engines are kept.
     pub openssl: bool,
-    /// Whether the name services of `/etc/nsswitch.conf` come along, if glibc does.
+    /// True if the name services of `/etc/nsswitch.conf` are kept, provided that glibc is.
     pub nss: bool,
-    /// Which builds for better processors are kept.
+    /// The glibc-hwcaps variants that are kept.
     pub hwcaps: Hwcaps,
-    /// Which libraries that programs open when they run are kept; none without a policy.
+    /// The policy for libraries that programs load with dlopen(3); `None` keeps none of them.
     pub dlopen: Option<Policy>,
-    /// What becomes of what is needed and not there.
+    /// The handling of missing dependencies.
     pub missing: MissingPolicy,
 }
 
-/// A name, or names by a pattern of the shell.
+/// A name, or a shell pattern of names.
 #[derive(Clone, Debug)]
 pub struct NamePattern {
-    /// As it was written.
+    /// The name or pattern as it was written.
     pub text: Vec<u8>,
-    /// What names match, if it is a pattern.
+    /// The matcher of names, if it is a pattern.
     pub glob: Option<NameGlob>,
 }
 
-/// Which character sets can be converted.
+/// The character sets that can be converted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Charsets {
-    /// All that the tree has.
+    /// All that the tree contains.
     All,
     /// These, by any of their names.
     Only(Vec<Vec<u8>>),
 }
 
-/// What becomes of what is needed and not there.
+/// The handling of missing dependencies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingPolicy {
-    /// It is an error, which names all of it.
+    /// An error that lists all of them.
     #[default]
     Error,
-    /// Each is a warning.
+    /// A warning for each.
     Warn,
 }
 
@@ -66,9 +67,9 @@ pub enum MissingPolicy {
 pub struct ClosureRecipe {
     /// The tree, and what is kept of it.
     pub tree: TreeRecipe,
-    /// The paths that are to be explained; the whole set is printed if there is none.
+    /// The paths to explain; if empty, the whole closure is printed.
     pub why: Vec<Vec<u8>>,
-    /// Whether to print JSON.
+    /// True to print JSON.
     pub json: bool,
     /// Ends each path with a NUL byte instead of a line end, and escapes nothing.
     pub null: bool,
