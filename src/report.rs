@@ -1,4 +1,4 @@
-//! What the program says while and after it works.
+//! The messages and reports of the program.
 
 mod check;
 mod counts;

@@ -1,4 +1,4 @@
-//! What a check found, as JSON, whose schema is `check.schema.json`.
+//! The findings of a check, as JSON; the schema is `check.schema.json`.
 
 use std::path::Path;
 
@@ -7,46 +7,46 @@ use serde::Serialize;
 
 use super::shown::JsonName;
 
-/// All there is to say of an initramfs that was checked.
+/// The report on an initramfs that was checked.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckReport {
     /// The version of the program.
     pub rootcast: &'static str,
     /// The file that was checked.
     pub file: JsonName,
-    /// Whether a kernel takes all of it.
+    /// True if a kernel accepts all of it.
     pub accepted: bool,
-    /// What was found, in the order of the bytes.
+    /// The findings, in the order of the bytes.
     pub findings: Vec<FindingReport>,
-    /// How many more there are.
+    /// The number of further findings.
     pub omitted: u64,
-    /// Entries that were read.
+    /// The number of entries that were read.
     pub entries: u64,
-    /// Compressed members and archives that were read.
+    /// The number of compressed members and archives that were read.
     pub members: u64,
-    /// Bytes after everything is unpacked, as far as it was read.
+    /// The number of bytes after unpacking, as far as it was read.
     pub unpacked_bytes: u64,
 }
 
-/// One thing that was found.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FindingReport {
     /// The rule's name.
     pub rule: &'static str,
     /// `error` or `warning`.
     pub severity: String,
-    /// Where in the file, in bytes. Of what is compressed, this is where the member begins.
+    /// The offset in the file, in bytes; for compressed data, that of the start of the member.
     pub offset: u64,
-    /// Where in what that unpacks to, in bytes.
+    /// The offset in the unpacked member, in bytes.
     pub unpacked_offset: Option<u64>,
-    /// The entry it is about.
+    /// The path of the entry concerned.
     pub path: Option<JsonName>,
-    /// What is there, in words.
+    /// The description of the finding.
     pub detail: String,
 }
 
 impl CheckReport {
-    /// Puts what was found into a report.
+    /// Returns the report on the findings.
     #[must_use]
     pub fn new(file: &Path, report: &Report) -> Self {
         Self {

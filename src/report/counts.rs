@@ -1,4 +1,4 @@
-//! How much of what is in a tree.
+//! The numbers of files in a tree.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::image::Size;
 
-/// How many files of each kind a tree has, each counted once whatever its names.
+/// The number of files of each kind in a tree, each counted once regardless of its hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Directories, the root among them.
+    /// Directories, including the root.
     pub directories: u64,
     /// Regular files.
     pub regular_files: u64,
@@ -24,12 +24,12 @@ pub struct Counts {
     pub sockets: u64,
     /// Names of files beyond their first.
     pub hard_links: u64,
-    /// The lengths of all regular files together, in bytes.
+    /// The sum of the lengths of all regular files, in bytes.
     pub content_bytes: u64,
 }
 
 impl Counts {
-    /// Counts what is in `tree`.
+    /// Counts the files in `tree`.
     #[must_use]
     pub fn of<C: Content>(tree: &Tree<C>) -> Self {
         let mut counts = Self::default();
@@ -55,7 +55,7 @@ impl Counts {
 }
 
 impl fmt::Display for Counts {
-    /// A line of the plan.
+    /// Writes a line of the plan.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { directories, regular_files, symlinks, devices, fifos, sockets, .. } = self;
         writeln!(

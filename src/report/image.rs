@@ -1,4 +1,4 @@
-//! An image in a report: as JSON, whose schema is `image.schema.json`, and in words.
+//! The report on an image: as JSON, with the schema `image.schema.json`, and as text.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,51 +7,52 @@ use serde::{Serialize, Serializer};
 
 use super::{Making, Product};
 
-/// All there is to say of an image.
+/// The report on an image.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImageReport {
     /// The image.
     #[serde(flatten)]
     pub product: Product<u64>,
-    /// What surrounds the filesystem: `gpt`, `mbr` or `bare`.
+    /// The layout around the filesystem: `gpt`, `mbr` or `bare`.
     pub layout: &'static str,
-    /// The unit of the partition table in bytes.
+    /// The logical sector size of the partition table in bytes.
     pub sector_size: u64,
-    /// What lies where, in order, from the first byte to the last.
+    /// The ranges of the image, in order, from the first byte to the last.
     pub ranges: Vec<Range>,
-    /// The partition of the filesystem; none on a bare disk.
+    /// The partition of the filesystem; `None` on a bare disk.
     pub partition: Option<Partition>,
     /// The filesystem.
     pub filesystem: Filesystem,
-    /// How it was made.
+    /// The common part of reports on products.
     #[serde(flatten)]
     pub making: Making,
 }
 
-/// Bytes of the image with one purpose.
+/// A range of the image with one purpose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Range {
-    /// Their purpose.
+    /// The purpose.
     pub name: &'static str,
-    /// Where they begin, in bytes from the start of the image.
+    /// The offset in the image, in bytes.
     pub offset: u64,
-    /// How many they are.
+    /// The length in bytes.
     pub length: u64,
 }
 
-/// How an image's bytes came to be in a file. They add up to the image's length.
+/// The numbers of bytes that were cloned, copied and left as holes in a file. Their sum is the
+/// image's length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Transfer {
-    /// How many bytes the file shares with the sources.
+    /// The number of bytes shared with the sources.
     pub cloned_bytes: u64,
-    /// How many bytes were written.
+    /// The number of bytes written.
     pub copied_bytes: u64,
-    /// How many bytes are zero and take no room.
+    /// The number of zero bytes left as holes.
     pub hole_bytes: u64,
 }
 
 impl fmt::Display for Transfer {
-    /// The ways that some bytes came by.
+    /// Writes the parts that are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cloned_bytes, copied_bytes, hole_bytes } = *self;
         let ways = [(cloned_bytes, "cloned"), (copied_bytes, "copied"), (hole_bytes, "left as holes")];
@@ -61,63 +62,64 @@ impl fmt::Display for Transfer {
     }
 }
 
-/// How a kernel finds the root filesystem.
+/// The identification of the root partition.
 #[derive(Clone, Debug, Serialize)]
 pub struct Partition {
-    /// The number in the table, from 1.
+    /// The partition number in the table, from 1.
     pub number: u32,
-    /// What follows `root=PARTUUID=`.
+    /// The value for `root=PARTUUID=`.
     pub partuuid: String,
 }
 
 /// A filesystem in a report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Filesystem {
-    /// Its format.
+    /// The format.
     #[serde(rename = "type")]
     pub format: &'static str,
-    /// What identifies it.
+    /// The UUID.
     pub uuid: String,
-    /// Its label, empty for none.
+    /// The label; empty for none.
     pub label: String,
-    /// Bytes of a block.
+    /// The block size in bytes.
     pub block_size: u32,
-    /// All blocks.
+    /// The number of blocks.
     pub blocks: u64,
-    /// Blocks that nothing uses.
+    /// The number of free blocks.
     pub free_blocks: u64,
-    /// Blocks of these that every user may fill once it is mounted, as `df` shows them.
+    /// The number of free blocks that are available to ordinary users once it is mounted, as `df`
+    /// shows them.
     pub available_blocks: u64,
-    /// All inodes.
+    /// The number of inodes.
     pub inodes: u32,
-    /// Inodes that no file uses.
+    /// The number of free inodes.
     pub free_inodes: u32,
-    /// Block groups.
+    /// The number of block groups.
     pub groups: u32,
-    /// Blocks of the journal; 0 for none.
+    /// The number of journal blocks; 0 without a journal.
     pub journal_blocks: u32,
-    /// What it is for.
+    /// The profile.
     pub profile: &'static str,
-    /// Files that have the blocks of another.
+    /// The number of files that share the blocks of another.
     pub shared_files: u32,
-    /// Blocks that these files would have of their own.
+    /// The number of blocks saved by sharing.
     pub shared_blocks: u64,
-    /// Files with holes.
+    /// The number of files with holes.
     pub sparse_files: u32,
-    /// The bytes in these holes.
+    /// The number of bytes in these holes.
     pub hole_bytes: u64,
 }
 
-/// How long each step took, in seconds. Nothing of it is in the image.
+/// The duration of each step, in seconds. It does not affect the image.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Timings {
-    /// Reading names and metadata, and changing them.
+    /// Reading and changing names and metadata.
     #[serde(rename = "read_seconds", serialize_with = "seconds")]
     pub read: Duration,
-    /// Deciding where everything goes.
+    /// Planning.
     #[serde(rename = "plan_seconds", serialize_with = "seconds")]
     pub plan: Duration,
-    /// Reading contents, and writing or digesting the image.
+    /// Reading contents, and writing or hashing the image.
     #[serde(rename = "write_seconds", serialize_with = "seconds")]
     pub write: Duration,
 }
@@ -127,7 +129,7 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 }
 
 impl fmt::Display for ImageReport {
-    /// The plan in words, several lines long.
+    /// Writes the plan as text of several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { product, filesystem, making, .. } = self;
         writeln!(f, "image          {}, {}", Size(product.size), self.layout)?;
@@ -170,7 +172,7 @@ impl fmt::Display for ImageReport {
     }
 }
 
-/// A number of bytes, exactly and, from 10 KiB on, roughly.
+/// A number of bytes, shown exactly and, from 10 KiB on, also in binary units.
 pub(super) struct Size(pub(super) u64);
 
 impl fmt::Display for Size {
@@ -183,7 +185,7 @@ impl fmt::Display for Size {
         let Some((unit, shift)) = UNITS.into_iter().find(|(_, shift)| self.0 >> shift > 0) else {
             return Ok(());
         };
-        // Tenths, rounded down, without a floating point number.
+        // Tenths, rounded down, in integer arithmetic.
         let tenths = (u128::from(self.0) * 10) >> shift;
         write!(f, " ({}.{} {unit})", tenths / 10, tenths % 10)
     }

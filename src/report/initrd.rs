@@ -1,4 +1,4 @@
-//! An initramfs in a report: as JSON, whose schema is `initrd.schema.json`, and in words.
+//! The report on an initramfs: as JSON, with the schema `initrd.schema.json`, and as text.
 
 use std::fmt;
 
@@ -9,61 +9,61 @@ use super::image::Size;
 use super::shown::JsonName;
 use super::{Making, Product};
 
-/// All there is to say of an initramfs.
+/// The report on an initramfs.
 #[derive(Clone, Debug, Serialize)]
 pub struct InitrdReport {
-    /// The initramfs; its length is not known when it was planned and not compressed.
+    /// The initramfs; its length is unknown if it was planned and not compressed.
     #[serde(flatten)]
     pub product: Product<Option<u64>>,
-    /// How it is compressed: `none`, or the codec with its level.
+    /// The compression: `none`, or the codec with its level.
     pub compression: String,
-    /// Whether `/init` is a link that was not in the tree.
+    /// True if `/init` is a link that was not in the tree.
     pub init_made: bool,
-    /// The archive before it is compressed.
+    /// The archive before compression.
     pub archive: Archive,
-    /// What comes behind it, in order.
+    /// The appended files, in order.
     pub appended: Vec<AppendedFile>,
-    /// What the cache was good for; none when there is none.
+    /// The use of the cache; `None` without a cache.
     pub cache: Option<CacheUse>,
-    /// How it was made.
+    /// The common part of reports on products.
     #[serde(flatten)]
     pub making: Making,
 }
 
-/// The archive of the tree, with the microcode before it.
+/// The archive of the tree, including the microcode before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Archive {
-    /// Its length in bytes.
+    /// The length in bytes.
     pub bytes: u64,
-    /// How much of that is microcode, and is not compressed.
+    /// The number of bytes of microcode, which is not compressed.
     pub microcode_bytes: u64,
-    /// How much of it is files that are compressed already, and is not compressed again.
+    /// The number of bytes of files that are already compressed, and are stored as they are.
     pub stored_bytes: u64,
-    /// The parts that the rest is compressed in, or 1 when it is not.
+    /// The number of segments that the rest is compressed in; 1 without compression.
     pub segments: u64,
-    /// The entries in it, without those of the microcode.
+    /// The number of entries, without those of the microcode.
     pub entries: u64,
-    /// The lengths of all files together, in bytes.
+    /// The sum of the lengths of all files, in bytes.
     pub data_bytes: u64,
-    /// Long files that could not be aligned, as their paths are too long.
+    /// The number of long files that could not be aligned, because their paths are too long.
     pub unaligned_files: u64,
 }
 
-/// A file that comes behind.
+/// An appended file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AppendedFile {
-    /// Its path on the host.
+    /// The path on the host.
     pub path: JsonName,
-    /// Its length.
+    /// The length in bytes.
     pub bytes: u64,
 }
 
-/// How often the cache had what was looked for.
+/// The cache statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CacheUse {
-    /// Pieces that were there.
+    /// The number of pieces found in the cache.
     pub hits: u64,
-    /// Pieces that were compressed.
+    /// The number of pieces not found in the cache and compressed.
     pub misses: u64,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for CacheUse {
 }
 
 impl fmt::Display for InitrdReport {
-    /// The plan in words, several lines long.
+    /// Writes the plan as text of several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Archive { bytes, microcode_bytes, stored_bytes, segments, entries, .. } = self.archive;
         writeln!(f, "initramfs      {} before compression, with {entries} entries", Size(bytes))?;

@@ -1,4 +1,4 @@
-//! What there is to tell besides the result: warnings, what was left out, and with `-v` what was done.
+//! Messages beside the result: warnings, exclusions, and with `-v` the steps.
 
 use std::fmt::Display;
 use std::io::{Write as _, stderr};
@@ -7,27 +7,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use image_tree::Shown;
 use serde::Serialize;
 
-/// How much is told on standard error.
+/// The verbosity of messages on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Errors and warnings.
     Quiet,
     /// Also progress and the result.
     Usual,
-    /// Also what was decided and done on the way.
+    /// Also decisions and steps.
     Verbose,
 }
 
-/// Something of the source that is not in the image.
+/// A part of the source that is excluded from the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Exclusion {
-    /// What it is.
+    /// The description.
     pub what: String,
-    /// How many of it.
+    /// The number of files or entries excluded.
     pub count: u64,
 }
 
-/// Tells at once on standard error, and remembers for a report. Threads share it.
+/// A log that prints at once on standard error, and stores messages for a report. Threads share it.
 #[derive(Debug)]
 pub struct Log {
     level: Level,
@@ -41,59 +41,59 @@ struct Heard {
 }
 
 impl Log {
-    /// A log of nothing yet.
+    /// Returns an empty log.
     #[must_use]
     pub fn new(level: Level) -> Self {
         Self { level, heard: Mutex::default() }
     }
 
-    /// How much is told.
+    /// The verbosity.
     #[must_use]
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// Something that the user did not ask for and should know.
+    /// Prints and stores a warning.
     pub fn warn(&self, warning: impl Display) {
         let warning = Shown::message(&warning.to_string());
         say(format_args!("warning: {warning}"));
         self.heard().warnings.push(warning);
     }
 
-    /// Something of the source was left out.
+    /// Stores an exclusion, and prints it with `-v`.
     pub fn exclude(&self, what: impl Display, count: u64) {
         let what = Shown::message(&what.to_string());
         self.detail(format_args!("left out: {what} ({count})"));
         self.heard().exclusions.push(Exclusion { what, count });
     }
 
-    /// Something that is told with `-v` only.
+    /// Prints a message with `-v` only.
     pub fn detail(&self, detail: impl Display) {
         if self.level >= Level::Verbose {
             say(format_args!("{detail}"));
         }
     }
 
-    /// The warnings so far, in their order.
+    /// The warnings so far, in order.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         self.heard().warnings.clone()
     }
 
-    /// What was left out so far, in the order it was told.
+    /// The exclusions so far, in order.
     #[must_use]
     pub fn exclusions(&self) -> Vec<Exclusion> {
         self.heard().exclusions.clone()
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
-        // A list that somebody panicked beside is still a list.
+        // Each list stays consistent if a thread panics.
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn say(what: std::fmt::Arguments<'_>) {
-    // Nobody is left to tell when standard error is closed.
+    // A closed standard error cannot be reported anywhere.
     let _ = writeln!(stderr(), "rootcast: {}", Shown::message(&what.to_string()));
 }
 

@@ -1,4 +1,4 @@
-//! What reports of everything that is made have in common. It begins and ends them.
+//! The common parts of all reports on products, at their beginning and end.
 
 use serde::Serialize;
 
@@ -6,35 +6,37 @@ use super::shown::JsonName;
 use super::{Counts, Exclusion, Log, Timings, Transfer, version};
 use crate::transform::hardlinks::Linked;
 
-/// What was made, of what, and where it is. `L` is `u64` where the length is always known, or else `Option<u64>`.
+/// The product, its sources and its destination. `L` is `u64` if the length is always known, or
+/// else `Option<u64>`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Product<L> {
     /// The version of the program.
     pub rootcast: &'static str,
-    /// The name of how bytes are laid out.
+    /// The name of the byte layout.
     pub byte_layout: &'static str,
-    /// What the tree was read from, as given, in order.
+    /// The sources of the tree, as given, in order.
     pub sources: Vec<JsonName>,
-    /// The file it was written to; none when it was not to be written.
+    /// The output file; `None` if it is not to be written.
     pub output: Option<JsonName>,
-    /// Whether it was written: not when it was only planned or digested.
+    /// True if it was written, false if it was only planned or hashed.
     pub written: bool,
-    /// How its bytes came to be in the output; none when it was not written to a file.
+    /// The numbers of bytes cloned, copied and left as holes; `None` if it was not written to a
+    /// file.
     pub transfer: Option<Transfer>,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub size: L,
-    /// Its SHA-256 in hexadecimal; none when it was not asked for.
+    /// The SHA-256 in hexadecimal; `None` if it was not requested.
     pub sha256: Option<String>,
 }
 
 impl<L> Product<L> {
-    /// Notes that it was written. How its bytes came to be there is said of files.
+    /// Records that it was written. `transfer` is kept for files only.
     pub fn put(&mut self, transfer: Transfer) {
         self.written = true;
         self.transfer = self.output.is_some().then_some(transfer);
     }
 
-    /// What is planned and not written yet.
+    /// Returns a product that is planned and not yet written.
     #[must_use]
     pub fn planned(
         byte_layout: &'static str,
@@ -47,30 +49,30 @@ impl<L> Product<L> {
     }
 }
 
-/// How it was made.
+/// The common final part of a report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Making {
-    /// Which hard links were made or broken.
+    /// The hard links that were made or broken.
     pub hardlinks: Linked,
-    /// What the tree holds.
+    /// The numbers of files in the tree.
     pub counts: Counts,
-    /// How long each step took.
+    /// The duration of each step.
     pub timings: Timings,
-    /// What of the source is not in it.
+    /// The parts of the source that were excluded.
     pub exclusions: Vec<Exclusion>,
-    /// What was warned of, in order.
+    /// The warnings, in order.
     pub warnings: Vec<String>,
 }
 
 impl Making {
-    /// Of such a tree; how long it took and what was told comes when it is done.
+    /// Returns the part for such a tree; timings, exclusions and warnings are added at the end.
     #[must_use]
     pub fn of(counts: Counts, hardlinks: Linked) -> Self {
         let (exclusions, warnings) = (Vec::new(), Vec::new());
         Self { hardlinks, counts, timings: Timings::default(), exclusions, warnings }
     }
 
-    /// Takes over what was told.
+    /// Copies the warnings and exclusions of a log.
     pub fn told(&mut self, log: &Log) {
         (self.warnings, self.exclusions) = (log.warnings(), log.exclusions());
     }

@@ -1,19 +1,19 @@
-//! How far a long piece of work is.
+//! The progress of a long operation.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Hears how many bytes are done. Several threads tell it at once.
+/// A receiver of progress in bytes. Several threads call it concurrently.
 pub trait Progress: Sync {
-    /// `bytes` more are done.
+    /// Adds `bytes` to the progress.
     fn add(&self, bytes: u64);
 }
 
-/// The time between two drawings of a bar that has nothing new to show but the time.
+/// The time between two drawings of a bar without progress, for its elapsed time.
 const REDRAWN: Duration = Duration::from_millis(500);
 
-/// Says nothing.
+/// Ignores all progress.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 
@@ -21,20 +21,21 @@ impl Progress for Silent {
     fn add(&self, _bytes: u64) {}
 }
 
-/// A bar with bytes, rate and time left on standard error, gone when dropped.
+/// A bar with bytes, rate and remaining time on standard error, removed on drop.
 #[derive(Debug)]
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// A bar for `total` bytes, which says what is done. It is there at once, also before the first bytes are done, and is
-    /// drawn anew each half second. It stays hidden when `quiet`, when standard error is not a terminal, and on a
-    /// terminal that cannot redraw a line (`TERM=dumb`). It has no colours for `NO_COLOR` to turn off.
+    /// Returns a bar for `total` bytes with a label. It appears at once, also before the first
+    /// bytes, and is redrawn every half second. It stays hidden if `quiet` is set, if standard
+    /// error is not a terminal, and on a terminal that cannot redraw a line (`TERM=dumb`). It has
+    /// no colours for `NO_COLOR` to turn off.
     #[must_use]
     pub fn on_stderr(doing: &str, total: u64, quiet: bool) -> Self {
         if quiet || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
             return Self(ProgressBar::hidden());
         }
-        // The draw target itself draws nothing when standard error is not a terminal.
+        // The draw target itself draws nothing if standard error is not a terminal.
         let bar = Self::on(ProgressDrawTarget::stderr(), doing, total);
         bar.0.enable_steady_tick(REDRAWN);
         bar
@@ -74,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// A terminal of one line that remembers everything drawn and whether the line is clear.
+    /// A terminal of one line that records everything drawn, and whether the line is clear.
     #[derive(Clone, Debug, Default)]
     struct OneLine(Arc<Mutex<(String, bool)>>);
 

@@ -1,7 +1,8 @@
 //! Names of the host in messages and in JSON.
 //!
-//! Every path and argument that a message quotes goes through [`path`] or [`name`], so that none can move the cursor,
-//! begin a line or hide a part of itself. `tests/invariants.rs` finds those that do not.
+//! Every path and argument quoted in a message is escaped by [`path`] or [`name`], so that none can
+//! move the cursor, begin a line or hide a part of itself. `tests/invariants.rs` finds those that
+//! are not.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,20 +12,20 @@ use image_tree::Shown;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-/// The path of a file of the host.
+/// Returns the path of a file of the host, for messages.
 #[must_use]
 pub fn path(path: &Path) -> Shown<'_> {
     name(path.as_os_str())
 }
 
-/// A name or an argument that the host gave.
+/// Returns a name or argument from the host, for messages.
 #[must_use]
 pub fn name(name: &OsStr) -> Shown<'_> {
     Shown(name.as_bytes())
 }
 
-/// A path or name in JSON, without loss: a string where it is UTF-8, and `{"hex": "…"}` with two hexadecimal digits for
-/// each byte where it is not.
+/// A path or name in JSON, without loss: a string if it is UTF-8, else `{"hex": "…"}` with two
+/// hexadecimal digits for each byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonName(pub Vec<u8>);
 

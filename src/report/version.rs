@@ -1,4 +1,4 @@
-//! Which program this is.
+//! The version of the program.
 
 use serde::Serialize;
 
@@ -8,20 +8,21 @@ use crate::recipe::initrd::INITRAMFS_LAYOUT;
 /// The version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What `rootcast --version --json` prints.
+/// The output of `rootcast --version --json`.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Version {
     name: &'static str,
     version: &'static str,
-    /// The name of how bytes of images are laid out: the same name, the same bytes for the same input.
+    /// The name of the byte layout of images: the same name means the same bytes for the same
+    /// input.
     byte_layout: &'static str,
-    /// The name of how bytes of initramfs are laid out.
+    /// The name of the byte layout of initramfs.
     initramfs_layout: &'static str,
     architecture: &'static str,
 }
 
 impl Version {
-    /// This program's.
+    /// The version of this program.
     pub const THIS: Self = Self {
         name: env!("CARGO_PKG_NAME"),
         version: VERSION,
