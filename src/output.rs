@@ -1,4 +1,4 @@
-//! Images become bytes.
+//! Reading images and writing their bytes.
 //!
 //! ```text
 //!                                        ┌─▶ sparse_file   a file with holes, by several threads at once; whole
@@ -8,15 +8,16 @@
 //!                                                      └─▶ digest   SHA-256, nothing written
 //! ```
 //!
-//! Each thread takes the next span of runs, gathers its bytes in a buffer of its own and hands them on, so the
-//! memory taken is a few buffers whatever the image's size. The bytes are the same for every number of threads,
-//! and so is the error when something fails: the one nearest the image's start.
+//! Each thread takes the next span of runs, gathers its bytes in a buffer of its own and passes
+//! them on, so memory use is limited to a few buffers whatever the image's size. The bytes are the
+//! same for every number of threads, and so is the error after a failure: the one nearest the
+//! image's start.
 //!
-//! Beside them `read_ahead` has the kernel read what will be gathered, when it is not in the page cache yet. Before them
-//! `reserve` has it make room in memory, while the tree is still being read.
+//! In parallel, `read_ahead` has the kernel read the sources that are not in the page cache yet.
+//! Before that, `reserve` has it allocate pages while the tree is still being read.
 //!
-//! Where they go is a `destination`: it is opened before anything is read. Files are atomic (`atomic_file`), a block `device`
-//! is written in place.
+//! The target is a `destination`, which is opened before any source is read. Files are atomic
+//! (`atomic_file`), a block `device` is written in place.
 
 mod atomic_file;
 mod buffer;
@@ -48,22 +49,25 @@ pub use destination::{Asked, Destination};
 pub(crate) use in_order::cannot_start_thread;
 pub use reserve::Reservation;
 
-/// How an image is read and written; nothing here shows in the bytes.
+/// The options for reading and writing an image; none affects the bytes.
 #[derive(Clone, Copy)]
 pub struct WriteOptions<'a> {
-    /// How many threads work, the caller's among them. One more mostly sleeps, and tells the kernel what comes next.
+    /// The number of worker threads, including the caller's. One more thread mostly sleeps, and
+    /// starts the kernel's readahead.
     pub threads: NonZeroUsize,
-    /// When a file is made to share bytes with the sources.
+    /// The policy for sharing extents between a file and the sources.
     pub reflink: Reflink,
-    /// Asked between spans whether to go on.
+    /// The interrupt, checked between spans.
     pub interrupt: &'a Interrupt,
-    /// Hears of every byte of the image, zeros too.
+    /// The receiver of progress, which counts every byte of the image, zeros too.
     pub progress: &'a dyn Progress,
 }
 
-/// Whose fault it is that a content could not be read. The error names its file already.
+/// Returns the error of a content that could not be read, with its kind. The error names its file
+/// already.
 ///
-/// Bytes that end early or are not what was planned are the input's fault; everything else is the host's.
+/// Bytes that end early or changed since the scan are a fault of the input; everything else is one
+/// of the host.
 pub fn classify_read_error(error: io::Error) -> Error {
     let kind = match error.kind() {
         _ if ChangedWhileRead::within(&error).is_some() => ErrorKind::BadInput,

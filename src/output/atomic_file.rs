@@ -1,8 +1,9 @@
-//! A file that gets its name when it is whole.
+//! A file that gets its name once it is complete.
 //!
-//! It begins without a name (`O_TMPFILE`), so the kernel frees it when the process dies, however it dies. Once
-//! whole it is linked to its name. Where the name is taken, it is linked to a hidden name beside it and renamed
-//! over the old file; only between these two calls could SIGKILL leave a second file, and a whole one.
+//! It is created without a name (`O_TMPFILE`), so the kernel frees it when the process dies, even
+//! by SIGKILL. Once complete it is linked to its name. If the name exists, it is linked to a hidden
+//! name beside it and renamed over the old file; only between these two calls could SIGKILL leave a
+//! second file, and a complete one.
 //!
 //! Filesystems without `O_TMPFILE` (NFS, FUSE, 9p) get a file with a hidden name, removed on drop.
 
@@ -18,30 +19,30 @@ use super::destination::{FilePlace, own_path};
 use crate::error::{Error, Result};
 use crate::interrupt::{Due, Removals};
 
-/// What hidden names begin with.
+/// The prefix of hidden names.
 const HIDDEN: &str = ".rootcast-";
 
-/// A regular file that comes to be at its place, or not at all.
+/// A regular file that is created atomically.
 pub(super) struct AtomicFile {
     file: File,
-    /// The hidden name, where a file cannot be without one.
+    /// The hidden name, on filesystems without unnamed files.
     hidden: Option<HiddenName>,
     place: Arc<FilePlace>,
     removals: Removals,
 }
 
 impl AtomicFile {
-    /// An empty file that is to be at `place`. Its mode is that of any new file (0666 without the umask) unless the place says
-    /// otherwise.
+    /// Creates an empty file for `place`. Its mode is that of any new file (0666 without the umask)
+    /// unless the place requests another.
     ///
     /// # Errors
-    /// When no file can be made in the directory, which the error names.
+    /// If no file can be created in the directory, which the error names.
     pub(super) fn create(place: &Arc<FilePlace>, removals: &Removals) -> Result<Self> {
         let failed = |error: io::Error| Error::io(&place.directory_path, error);
         let (file, hidden) = match unnamed_file(place) {
             Ok(file) => (file, None),
-            // Kernels and filesystems refuse it with a handful of different errors. When the reason is not the
-            // flag, the ordinary way meets it too.
+            // Kernels and filesystems reject it with several different errors. If the reason is not
+            // the flag, creating a named file fails with it too.
             Err(_) => {
                 let (file, name) = named_file(place, removals).map_err(failed)?;
                 (file, Some(name))
@@ -56,21 +57,21 @@ impl AtomicFile {
         &self.file
     }
 
-    /// Whether there is a second name until the file is whole.
+    /// Returns true if there is a hidden name until the file is complete.
     pub(super) fn has_hidden_name(&self) -> bool {
         self.hidden.is_some()
     }
 
-    /// Gives the file its name, replacing what has it.
+    /// Gives the file its name, replacing an existing file.
     ///
     /// # Errors
-    /// When the kernel refuses; there is no file then, and what had the name still has it.
+    /// If the kernel rejects that; there is no new file then, and an existing one is unchanged.
     pub(super) fn publish(self) -> io::Result<()> {
         let Self { file, hidden, place, removals } = self;
         match hidden {
             Some(hidden) => {
-                // The filesystems that need a hidden name are those that may report lack of space after the
-                // write.
+                // The filesystems that need a hidden name are those that may report ENOSPC only
+                // after the write.
                 file.sync_data()?;
                 hidden.rename()
             }
@@ -89,7 +90,7 @@ impl AtomicFile {
 fn unnamed_file(place: &FilePlace) -> io::Result<File> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::openat(&place.directory, ".", flags, new_mode(place))?);
-    // Without /proc it could never be linked.
+    // It cannot be linked without /proc.
     fs::metadata(own_path(file.as_fd()))?;
     Ok(file)
 }
@@ -101,8 +102,8 @@ fn named_file(place: &Arc<FilePlace>, removals: &Removals) -> io::Result<(File, 
     })
 }
 
-/// The mode of a new file, before the umask. Where another one is to follow, nobody else may open the file before: a
-/// descriptor that reads it stays open.
+/// The mode of a new file, before the umask is applied. If another mode is set later, only the owner
+/// may open the file before that, since a descriptor stays open after a change of mode.
 fn new_mode(place: &FilePlace) -> Mode {
     Mode::from_raw_mode(if place.decides_mode() { 0o600 } else { 0o666 })
 }
@@ -111,22 +112,23 @@ fn link(file: &File, place: &FilePlace, name: impl rustix::path::Arg) -> Result<
     rustix::fs::linkat(CWD, own_path(file.as_fd()), &place.directory, name, AtFlags::SYMLINK_FOLLOW)
 }
 
-/// A name beside the file's own, removed on drop and when a signal ends the program where it is blocked.
+/// A hidden name beside the file's own, removed on drop and when a signal ends the program while it
+/// is blocked.
 struct HiddenName {
     place: Arc<FilePlace>,
-    /// None once it was renamed.
+    /// `None` after the rename.
     name: Option<String>,
     _due: Due,
 }
 
 impl HiddenName {
-    /// Tries hidden names until `make` finds one free.
+    /// Tries hidden names until `make` succeeds with one.
     fn claim<T>(
         place: &Arc<FilePlace>,
         removals: &Removals,
         mut make: impl FnMut(&str) -> Result<T, Errno>,
     ) -> io::Result<(T, Self)> {
-        /// More leftovers of killed runs with the same process number would be strange.
+        /// So many leftovers of killed runs with the same process id are not expected.
         const TRIES: u32 = 1000;
         for number in 0..TRIES {
             let name = format!("{HIDDEN}{}-{number}", std::process::id());
@@ -143,7 +145,7 @@ impl HiddenName {
         Err(Errno::EXIST.into())
     }
 
-    /// Gives the file its own name instead.
+    /// Renames the file to its own name.
     fn rename(mut self) -> io::Result<()> {
         if let Some(name) = &self.name {
             let directory = &self.place.directory;
@@ -163,7 +165,7 @@ impl Drop for HiddenName {
 }
 
 fn remove(place: &FilePlace, name: &str) {
-    // OK to ignore: what cannot be removed now stays, and nobody can do more about it.
+    // OK to ignore: a file that cannot be removed now stays.
     let _ = rustix::fs::unlinkat(&place.directory, name, AtFlags::empty());
 }
 
@@ -185,7 +187,7 @@ mod tests {
         AtomicFile::create(&place(path, Asked::default()), &Removals::default()).expect("a file can be made")
     }
 
-    /// What a filesystem without `O_TMPFILE` gets.
+    /// Returns the file that is created on a filesystem without `O_TMPFILE`.
     fn with_hidden_name(path: &Path) -> AtomicFile {
         let place = place(path, Asked::default());
         let removals = Removals::default();
@@ -258,7 +260,7 @@ mod tests {
         }
     }
 
-    /// The group's permissions are those that the list has for it, not the mask.
+    /// The group's permissions are those of its entry in the list, not those of the mask.
     #[test]
     fn what_a_list_grants_by_name_is_not_granted_to_the_group() {
         let directory = tempfile::tempdir().expect("a directory can be made");
@@ -299,7 +301,7 @@ mod tests {
         assert_eq!(names(directory.path()), 1);
     }
 
-    /// A hidden name can be opened from its first moment on.
+    /// Other users could open a file by its hidden name as soon as it exists.
     #[test]
     fn nobody_else_may_open_a_file_before_it_has_its_mode() {
         let directory = tempfile::tempdir().expect("a directory can be made");
@@ -316,7 +318,7 @@ mod tests {
         assert_eq!(begun(Asked::default()), [0, 0]);
     }
 
-    /// The directory is the one that was there at the start, whatever has its name then.
+    /// The directory that was opened at the start is used, even if its name changes afterwards.
     #[test]
     fn a_directory_that_became_a_link_leads_nowhere() {
         let directory = tempfile::tempdir().expect("a directory can be made");

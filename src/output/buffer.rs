@@ -1,13 +1,14 @@
-//! The large buffers, of which there are several for each thread.
+//! The large buffers, of which each thread has several.
 
 use std::io;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Makes a buffer at least `len` bytes long. It is zeroed where it grows.
+/// Extends a buffer to at least `len` bytes. The new part is zeroed.
 ///
 /// # Errors
-/// [`Io`](ErrorKind::Io) when there is no memory for it, which is the first to be missing when that is limited.
+/// [`Io`](ErrorKind::Io) if there is not enough memory for it, which fails first under a memory
+/// limit.
 pub(super) fn grow(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
     let missing = len.saturating_sub(buffer.len());
     if missing == 0 {

@@ -4,22 +4,25 @@
 //! DIR/c7f…   key of a piece's bytes (and of codec, level, libraries) ─▶ compressed bytes
 //! ```
 //!
-//! # What a piece is known by
+//! # Keys
 //!
-//! By its bytes and nothing else: a key is the SHA-256 of what is compressed. So all files are read and hashed in every run.
+//! A key is the SHA-256 of the bytes to compress and of nothing else. So all files are read and
+//! hashed in every run.
 //!
-//! Device, inode, size and times of a file do not say what its bytes are. Two reproducible images that are mounted in turn on
-//! one loop device agree in all of them; squashfs and EROFS have no change time of their own; a file that is written to twice
-//! within one tick of the kernel's clock keeps its times; and snapshots and backing files of virtual machines bring them back.
+//! Device, inode, size and times of a file do not identify its bytes. Two reproducible images that
+//! are mounted in turn on one loop device agree in all of them; squashfs and EROFS have no change
+//! time of their own; a file that is written to twice within one tick of the kernel's clock keeps
+//! its times; and snapshots and backing files of virtual machines restore them.
 //!
-//! What such an identity would save was measured: `/usr/bin`, 737 MB, compressed with gzip by two threads of a processor with
-//! SHA extensions, one file changed, medians of nine interleaved runs of a development build. A run with an empty cache took 20.5 s of processor time,
-//! one with a warm cache 2.2 s (0.11 of it), and 0.8 s (0.04) where pieces were known by the identity of their files.
+//! The saving of such an identity was measured: `/usr/bin`, 737 MB, compressed with gzip by two
+//! threads of a processor with SHA extensions, one file changed, medians of nine interleaved runs
+//! of a development build. A run with an empty cache took 20.5 s of processor time, one with a warm
+//! cache 2.2 s (0.11 of it), and 0.8 s (0.04) with pieces identified by their files.
 //!
-//! The cache only ever saves time. An entry is written under a hidden name and renamed when it is whole, so any number of
-//! runs may share the directory; it is checked against its digest when it is read, and one that is wrong is passed over and
-//! later replaced. That something could not be kept is no error. Beyond the size that was asked for, the entries that were
-//! not used for longest are removed.
+//! The cache only saves time. An entry is written under a hidden name and renamed once it is
+//! complete, so any number of runs may share the directory; its digest is verified when it is read,
+//! and a corrupt entry is ignored and later replaced. Failing to store an entry is not an error.
+//! Beyond the size limit, the least recently used entries are removed.
 
 mod entry;
 mod key;
@@ -46,23 +49,23 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub struct Cache {
     directory: OwnedFd,
-    /// Why nothing can be written to the directory.
+    /// The error that makes the directory read-only.
     read_only: Option<Errno>,
-    /// How many bytes the entries may take together.
+    /// The maximum size of all entries together, in bytes.
     limit: u64,
-    /// How many they take, as far as this run knows.
+    /// The size of all entries together in bytes, as far as this run knows.
     taken: Mutex<u64>,
-    /// Tells this run's hidden names apart.
+    /// The counter that makes this run's hidden names unique.
     names: AtomicU64,
 }
 
 impl Cache {
-    /// Opens a directory, and makes it when there is none, for entries of at most `limit` bytes together. Entries that an
-    /// earlier run left beyond that are removed.
+    /// Opens a directory, or creates it, for entries of at most `limit` bytes together. Entries of
+    /// earlier runs beyond that are removed.
     ///
     /// # Errors
-    /// [`Usage`](ErrorKind::Usage) when it is a symbolic link, or others could put something in it; [`Io`](ErrorKind::Io)
-    /// when it cannot be made or opened.
+    /// [`Usage`](ErrorKind::Usage) if it is a symbolic link or writable by others;
+    /// [`Io`](ErrorKind::Io) if it cannot be created or opened.
     pub fn open(path: &Path, limit: u64) -> Result<Self> {
         match DirBuilder::new().mode(0o700).create(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io(path, error)),
@@ -101,25 +104,26 @@ impl Cache {
         Ok(cache)
     }
 
-    /// Why nothing can be kept in the directory, of which entries can be used even so; none when something can.
+    /// The error that makes the directory read-only; existing entries are used even so. `None` if
+    /// it is writable.
     #[must_use]
     pub fn why_read_only(&self) -> Option<Errno> {
         self.read_only
     }
 
-    /// The compressed bytes of a piece.
+    /// Returns the compressed bytes of a piece.
     pub(super) fn find(&self, content: &Key) -> Option<Packed> {
         self.open_named(content)?.read_whole().ok()
     }
 
-    /// The compressed bytes of a piece that may be too long for memory. They were checked.
+    /// Returns the entry of a piece that may be too long for memory, after verifying it.
     pub(super) fn open_entry(&self, content: &Key) -> Option<Entry> {
         let entry = self.open_named(content)?;
         entry.check().ok()?;
         Some(entry)
     }
 
-    /// Keeps the compressed bytes of a piece.
+    /// Stores the compressed bytes of a piece.
     pub(super) fn put(&self, content: &Key, packed: &Packed) {
         if let Some(mut entry) = self.begin(content) {
             entry.push(&packed.bytes);
@@ -127,9 +131,9 @@ impl Cache {
         }
     }
 
-    /// Begins to keep the compressed bytes of a piece; none when that cannot be.
+    /// Begins a new entry for the compressed bytes of a piece; `None` if that fails.
     pub(super) fn begin(&self, content: &Key) -> Option<NewEntry<'_>> {
-        /// More leftovers of killed runs with the same process number would be strange.
+        /// So many leftovers of killed runs with the same process id are not expected.
         const TRIES: usize = 1000;
         if self.read_only.is_some() {
             return None;
@@ -147,7 +151,7 @@ impl Cache {
         None
     }
 
-    /// Gives a new entry its name. It is removed again when it is not whole.
+    /// Gives a new entry its name. An incomplete entry is removed.
     pub(super) fn keep(&self, entry: NewEntry<'_>, note: u64) {
         let Ok(len) = entry.finish(note) else { return };
         let taken = {
@@ -161,7 +165,7 @@ impl Cache {
         }
     }
 
-    /// Opens an entry, and notes that it was used.
+    /// Opens an entry, and updates its time of use.
     fn open_named(&self, key: &Key) -> Option<Entry> {
         let name = &key.name();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -171,7 +175,7 @@ impl Cache {
             last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
             last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
         };
-        // When it cannot be noted, the entry is removed earlier than others.
+        // If that fails, the entry is removed earlier than others.
         let _ = rustix::fs::utimensat(&self.directory, name, &times, AtFlags::SYMLINK_NOFOLLOW);
         Some(entry)
     }

@@ -1,4 +1,4 @@
-//! Ranges of the sources' files that the output shares instead of having a copy: reflinks.
+//! Ranges of source files that the output shares instead of copying: reflinks.
 //!
 //! ```text
 //! source file        0      4096                                    40960   41000
@@ -8,12 +8,13 @@
 //!               multiples of the output filesystem's block size
 //! ```
 //!
-//! btrfs, XFS and bcachefs share blocks between files of one filesystem until one of the files is written to, so the
-//! image stays what it is when the source changes later. Which pairs of files can do so only trying tells: subvolumes
-//! of one btrfs have device numbers of their own, and overlayfs passes the question on. So each source device is
-//! tried, and left alone after the first answer that concerns all its files.
+//! btrfs, XFS and bcachefs share blocks between files of one filesystem until one of the files is
+//! written to, so the image stays unchanged when the source changes later. Only an attempt shows if
+//! two files can share blocks: subvolumes of one btrfs have device numbers of their own, and
+//! overlayfs passes the request on. So cloning is attempted for each source device, and abandoned
+//! after the first error that concerns all its files.
 //!
-//! Zeros within a cloned range are what they are in the source, blocks or holes.
+//! Zeros within a cloned range are blocks or holes as in the source.
 //!
 //! # What it costs
 //!
@@ -29,22 +30,26 @@
 //! | 128 KiB | 142 | 16 | 15  | 13 | 278  | 26 | 80  | 23 |
 //! | 1 MiB   | 1117| 14 | 91  | 14 | 2457 | 64 | 580 | 18 |
 //!
-//! A clone costs the same whatever its length. Copied bytes still have to get to the disk, which `fsync` shows, so
-//! [`MIN_CLONE`] is the shortest length measured at which cloning wins on both filesystems when they do. In the Debian
-//! guest of the README files that long hold 82 % of the bytes.
+//! The cost of a clone does not depend on its length. Copied bytes still have to be written to the
+//! disk, which `fsync` shows, so [`MIN_CLONE`] is the shortest measured length at which cloning is
+//! faster on both filesystems once they are. In the Debian guest of the README, files of at least
+//! that length hold 82 % of the bytes.
 //!
-//! What a run of the program takes with cloning over what it takes without, on two busy processors, medians of 9 to 15
-//! interleaved runs: with the Debian guest 0.5 on btrfs and 0.4 on XFS, with four files of 60 MiB 0.07 and 0.04. The
-//! quickest XFS runs of the guest, 0.8, are as the table says: there is little to gain from a page cache, but the room.
-//! Cloning from 16 KiB on was no quicker: 0.58 on btrfs and 0.37 on XFS, where 32 KiB took 0.51 and 0.30 at that time.
+//! Time of a whole run with cloning relative to one without, on two busy processors, medians of 9
+//! to 15 interleaved runs: with the Debian guest 0.5 on btrfs and 0.4 on XFS, with four files of 60
+//! MiB 0.07 and 0.04. The fastest XFS runs of the guest, 0.8, agree with the table: with a page
+//! cache there is little to gain but space. Cloning from 16 KiB on was not faster: 0.58 on btrfs
+//! and 0.37 on XFS, against 0.51 and 0.30 from 32 KiB at that time.
 //!
-//! A clone waits for the source's bytes to be on disk: of 1500 files of 64 KiB that had just been written, and were not,
-//! copying took 0.2 of the time on XFS and five times as long on btrfs.
+//! A clone waits for writeback of the source: for 1500 files of 64 KiB that had just been written,
+//! and were still dirty, copying took 0.2 of the time on XFS and five times as long on btrfs.
 //!
-//! `copy_file_range` is not used for what cannot be cloned. Where it does not clone, it took 1.1 to 1.3 times as long
-//! as reading and writing 1 MiB at a time from ext4 to ext4, and 2.5 to 3.7 times from XFS to XFS, for 128 MiB.
+//! `copy_file_range` is not used for ranges that cannot be cloned. Where it does not clone, it took
+//! 1.1 to 1.3 times as long as reading and writing 1 MiB at a time from ext4 to ext4, and 2.5 to
+//! 3.7 times from XFS to XFS, for 128 MiB.
 //!
-//! The members of an archive are not cloned: they begin at multiples of 512 bytes, so seven of eight lie across blocks.
+//! The members of an archive are not cloned: they start at multiples of 512 bytes, so seven of
+//! eight are not block-aligned.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -64,59 +69,60 @@ use crate::blob::CloneSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::shown;
 
-/// Fewer bytes than this are copied unless everything is to be cloned.
+/// The minimum length of a clone in bytes, unless everything is to be cloned.
 pub(super) const MIN_CLONE: u64 = 32 << 10;
 
-/// One call clones no more than this, so that threads share a large file which cannot be cloned after all, and a signal
-/// is heard.
+/// The maximum length of one clone in bytes, so that threads share a large file which cannot be
+/// cloned after all, and signals are checked in between.
 const MAX_CLONE: u64 = 64 << 20;
 
-/// Blocks are no smaller, or clones of several of them are as good.
+/// The minimum block size; clones of several smaller blocks work as well.
 const MIN_UNIT: u64 = 4096;
 
-/// Blocks are no larger. Network filesystems name the size of their messages, which says nothing.
+/// The maximum block size. Network filesystems report their transfer size, which is not a block
+/// size.
 const MAX_UNIT: u64 = 64 << 10;
 
-/// A device is given up after this many failures without a success between them. A single file may have reasons of its
-/// own, such as btrfs's `nodatacow`.
+/// A device is abandoned after this many failures without a success in between. A single file may
+/// have reasons of its own, such as btrfs's `nodatacow`.
 const MAX_FAILURES: u32 = 8;
 
-/// When bytes are cloned, by the names of `cp --reflink`.
+/// The policy for cloning, with the names of `cp --reflink`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reflink {
-    /// Where it can be done and is worth it.
+    /// Clone where it is possible and faster.
     Auto,
-    /// Every whole block of every file, or the run fails.
+    /// Clone every whole block of every file, or fail.
     Always,
-    /// Not at all.
+    /// Never clone.
     Never,
 }
 
-/// Decides what is cloned into one output, and clones it.
+/// Selects the ranges to clone into one output, and clones them.
 pub(super) struct Cloner<'w> {
-    /// What the output will be called.
+    /// The final path of the output.
     path: &'w Path,
     when: Reflink,
-    /// Clones begin and end at multiples of this in the output, in bytes.
+    /// The alignment of clones in the output, in bytes.
     unit: u64,
     devices: Mutex<BTreeMap<u64, Device>>,
 }
 
-/// What trying to clone from a device taught.
+/// The results of cloning from a device.
 #[derive(Clone, Copy, Debug, Default)]
 struct Device {
     succeeded: bool,
-    /// Since the last success.
+    /// The number of failures since the last success.
     failures: u32,
     given_up: bool,
 }
 
-/// How an output takes a file's bytes.
+/// The result of an attempt to clone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cloned {
-    /// It shares them.
+    /// The output shares the bytes.
     Shared,
-    /// It does not, and they have to be copied.
+    /// It does not, and the bytes have to be copied.
     Refused,
 }
 
@@ -125,7 +131,7 @@ impl<'w> Cloner<'w> {
         Self { path, when, unit: unit(output), devices: Mutex::default() }
     }
 
-    /// The range of the image within `run`, which begins at `position`, that is to be cloned at once, if any.
+    /// The range of the image within `run`, which begins at `position`, to clone next, if any.
     pub(super) fn range<C: CloneSource>(&self, run: &Run<'_, C>, position: u64) -> Option<Range<u64>> {
         let least = match self.when {
             Reflink::Auto => MIN_CLONE,
@@ -144,10 +150,10 @@ impl<'w> Cloner<'w> {
         Some(range.start..range.end.min(range.start + most))
     }
 
-    /// How many bytes to clone at once from a device, and from where in a file to where in the image; none when
-    /// they are rather copied.
+    /// The maximum number of bytes to clone at once from a device, from an offset in a file to a
+    /// position in the image; `None` if they are to be copied.
     fn most(&self, device: u64, position: u64, offset: u64) -> Option<u64> {
-        // What must be cloned is tried, for the kernel to say why it cannot be.
+        // With `always`, cloning is attempted in any case, so that the kernel's error is reported.
         if self.when == Reflink::Always {
             return Some(MAX_CLONE);
         }
@@ -156,11 +162,11 @@ impl<'w> Cloner<'w> {
         (aligned && !device.given_up).then_some(if device.succeeded { MAX_CLONE } else { SPAN_SIZE })
     }
 
-    /// Clones `run`, which was cut as [`Cloner::range`] says, to `position` in the output, which `lock` gives. The
-    /// kernel lets one thread at a time change a file.
+    /// Clones `run`, which was cut by [`Cloner::range`], to `position` in the output behind
+    /// `output`. The kernel allows only one thread at a time to change a file.
     ///
     /// # Errors
-    /// When the file is not what was planned, or everything is to be cloned and this cannot be.
+    /// If the file has changed, or everything is to be cloned and this cannot be.
     pub(super) fn clone_run<C: CloneSource>(
         &self,
         run: &Run<'_, C>,
@@ -183,7 +189,7 @@ impl<'w> Cloner<'w> {
         match result {
             Ok(()) => Ok(Cloned::Shared),
             Err(error) if self.when == Reflink::Always => Err(self.refuse(&source.host_path(), &error)),
-            // If more is wrong than that it cannot be cloned, copying tells.
+            // If the error is not limited to cloning, copying reports it.
             Err(_) => Ok(Cloned::Refused),
         }
     }
@@ -209,25 +215,26 @@ impl<'w> Cloner<'w> {
     }
 
     fn devices(&self) -> MutexGuard<'_, BTreeMap<u64, Device>> {
-        // What another thread learned is right even if that thread panicked later.
+        // The results of another thread stay valid even if that thread panicked later.
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The block size of the filesystem that `output` is on, where it is one that ranges could be cloned by.
+/// The block size of the filesystem of `output`, if it is in the supported range.
 fn unit(output: &File) -> u64 {
     let named = rustix::fs::fstatvfs(output).map_or(MIN_UNIT, |found| found.f_bsize);
     if named.is_power_of_two() && (MIN_UNIT..=MAX_UNIT).contains(&named) { named } else { MIN_UNIT }
 }
 
-/// The blocks of `unit` bytes that lie wholly within the `len` bytes at `position`.
+/// The whole blocks of `unit` bytes within the `len` bytes at `position`.
 fn whole_blocks(position: u64, len: u64, unit: u64) -> Option<Range<u64>> {
     let start = position.checked_next_multiple_of(unit)?;
     let end = position.checked_add(len)? / unit * unit;
     (start < end).then_some(start..end)
 }
 
-/// Whether no other file of the device could be cloned either: it is another filesystem, or one that shares nothing.
+/// Returns true if the error applies to all files of the device: another filesystem, or one without
+/// cloning.
 fn is_about_the_device(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::XDEV | Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS))
 }
@@ -251,7 +258,7 @@ mod tests {
         }
     }
 
-    /// What a device may do after these answers: 0 for success, else an errno.
+    /// Checks the limit for a device after these results: 0 for success, else an errno.
     fn check(answers: &[i32], expected: Option<u64>) {
         let output = tempfile::tempfile().expect("a file can be made");
         let cloner = Cloner::new(&output, Path::new("image"), Reflink::Auto);

@@ -1,4 +1,4 @@
-//! Images become the compressed members of an initramfs, by several threads.
+//! Compression of images to the members of an initramfs, by several threads.
 //!
 //! ```text
 //! segments ─▶ items, cut in order ─┬─▶ thread: gather ─▶ in the cache? ─▶ compress ─┐
@@ -6,12 +6,12 @@
 //!                                  └─▶ thread                                       ┘
 //! ```
 //!
-//! What is compressed at once, and what the pieces are put together with, is [`initramfs::codec`]'s to say; it depends on the
-//! segments alone. So the bytes are the same for every number of threads, and with or without a cache. The memory taken is
-//! bounded by the threads and the codec's longest piece: an item is only begun when there is room for it, except the one that
-//! the output waits for.
+//! [`initramfs::codec`] decides the lengths of pieces and the framing around them from the segments
+//! alone. So the bytes are the same for every number of threads, and with or without a cache.
+//! Memory use is bounded by the threads and the codec's longest piece: an item is only begun if
+//! there is room for it, except the one that the output waits for.
 //!
-//! When something fails, the error is the one nearest the start.
+//! After a failure, the error is the one nearest the start.
 
 mod emit;
 mod gather;
@@ -36,51 +36,52 @@ use emit::Emitter;
 use items::Items;
 use pack::Packer;
 
-/// One segment: what becomes one member, or is stored as it is.
+/// One segment, which becomes one member or is stored unchanged.
 pub struct Member<'a, C> {
-    /// Its bytes.
+    /// The bytes of the segment.
     pub image: &'a dyn Image<C>,
-    /// Whether it is to be compressed; otherwise it is stored at the next multiple of 4 bytes.
+    /// True if it is to be compressed; otherwise it is stored at the next multiple of 4 bytes.
     pub compress: bool,
 }
 
 impl<'a, C: Content> Member<'a, C> {
-    /// The member that a segment of an archive becomes.
+    /// Returns the member for a segment of an archive.
     #[must_use]
     pub fn of(segment: &'a Segment<'_, '_, C>) -> Self {
         Self { image: segment, compress: segment.storage() == Storage::Compressed }
     }
 }
 
-/// How members are written; nothing here shows in the bytes.
+/// The options for writing members; none affects the bytes.
 #[derive(Clone, Copy)]
 pub struct CompressOptions<'a> {
-    /// How many threads compress; one more writes when there are several. Progress is in bytes before compression.
+    /// The options for reading and writing. `threads` is the number of compressing threads; with
+    /// several, one more writes. Progress is in bytes before compression.
     pub write: WriteOptions<'a>,
-    /// Where compressed pieces are looked for and left.
+    /// The cache of compressed pieces.
     pub cache: Option<&'a Cache>,
 }
 
-/// What became of the members.
+/// The statistics of a compressed output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compressed {
-    /// The members' bytes before compression.
+    /// The length of the members before compression, in bytes.
     pub image_bytes: u64,
-    /// The bytes written.
+    /// The number of bytes written.
     pub written_bytes: u64,
-    /// Pieces that were found in the cache.
+    /// The number of pieces found in the cache.
     pub cache_hits: u64,
-    /// Pieces that were looked for in the cache and compressed.
+    /// The number of pieces not found in the cache and compressed.
     pub cache_misses: u64,
 }
 
-/// Makes `destination` have the members one after the other.
+/// Writes the members to `destination`, one after the other.
 ///
-/// A file appears when it is whole, and a failed or killed run leaves nothing, as with
+/// A file appears once it is complete, and a failed or killed run leaves nothing, as with
 /// [`sparse_file::write`](super::sparse_file::write); everything else is written front to back.
 ///
 /// # Errors
-/// What [`sparse_file::write`](super::sparse_file::write) gives, and what the compressing library says.
+/// Those of [`sparse_file::write`](super::sparse_file::write) and of the compression library.
 pub fn write<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
@@ -111,10 +112,10 @@ pub fn write<C: Content>(
     }
 }
 
-/// Writes the members one after the other to `out`, which errors call `name`.
+/// Writes the members one after the other to `out`, named `name` in errors.
 ///
 /// # Errors
-/// What [`write()`] gives. What was written before stays written.
+/// Those of [`write()`]. Bytes written before the error stay written.
 pub fn stream<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
@@ -128,7 +129,7 @@ pub fn stream<C: Content>(
     Ok(compressed)
 }
 
-/// Calls `sink` with consecutive slices that make up the whole output.
+/// Calls `sink` with consecutive slices of the whole output.
 fn emit<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,

@@ -1,21 +1,21 @@
-//! Which bytes of a span are written to a file with holes.
+//! The ranges of a span that are written to a file with holes.
 
 use std::ops::Range;
 
 use super::spans::in_memory;
 
-/// What filesystems allocate by; a smaller hole saves nothing.
+/// The allocation unit of filesystems; a smaller hole saves nothing.
 const BLOCK: usize = 4096;
 
-/// Zeros between data are left as a hole from this many on, in bytes.
+/// The minimum length of a hole between data, in bytes.
 pub(super) const MIN_HOLE: usize = 16 << 10;
 
-/// A block of zeros. Comparing with it is one `memcmp`, which leaves data at the first byte.
+/// A block of zeros. Comparing with it is one `memcmp`, which stops at the first byte of data.
 static ZERO_BLOCK: [u8; BLOCK] = [0; BLOCK];
 
-/// The ranges of a span worth writing: all of it but its blocks of zeros, the blocks being those of the
-/// destination. Fewer zeros than [`MIN_HOLE`] between data are written too, as that costs less than another
-/// write.
+/// Returns the ranges of a span to write: all except its blocks of zeros, aligned to the blocks of
+/// the destination. Fewer zeros than [`MIN_HOLE`] between data are written too, as that costs less
+/// than another write.
 pub(super) fn data_ranges(bytes: &[u8], start: u64) -> impl Iterator<Item = Range<usize>> {
     let mut blocks = blocks(bytes.len(), start);
     std::iter::from_fn(move || {
@@ -34,7 +34,7 @@ pub(super) fn data_ranges(bytes: &[u8], start: u64) -> impl Iterator<Item = Rang
     })
 }
 
-/// Cuts `len` bytes which begin at `start` at multiples of [`BLOCK`].
+/// Splits `len` bytes which begin at `start` at multiples of [`BLOCK`].
 fn blocks(len: usize, start: u64) -> impl Iterator<Item = Range<usize>> {
     let into_block = in_memory(start % BLOCK as u64);
     let mut position = 0;

@@ -1,11 +1,12 @@
-//! Where a product goes: found out and held open before anything is read.
+//! The destination of a product, resolved and opened before any source is read.
 //!
 //! ```text
 //! a/link ─▶ ../b/disk.img      b is opened, once      disk.img is created, linked and renamed in the open b
 //! ```
 //!
-//! Making a product takes a while, and meanwhile somebody may put a symbolic link in the place of a directory on the way. So
-//! the directory of a file is opened first, and from then on its path is for messages only.
+//! Making a product takes a while, and meanwhile a directory of the path may be replaced by a
+//! symbolic link. So the directory of a file is opened first, and from then on its path is for
+//! messages only.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -24,29 +25,30 @@ use super::stream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::shown;
 
-/// What was asked of an output besides its path.
+/// The further requirements on an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// The permissions of a regular file, 0 to 0777; none keeps those of the file that is replaced, or leaves a new one to the
-    /// umask.
+    /// The permissions of a regular file, 0 to 0777; `None` keeps those of the file that is
+    /// replaced, or applies the umask to a new one.
     pub mode: Option<u16>,
-    /// Whether the contents of a block device may be overwritten.
+    /// True if the contents of a block device may be overwritten.
     pub force: bool,
 }
 
-/// An output that is to be written.
+/// An output to write.
 #[derive(Debug)]
 pub struct Destination {
-    /// As it was named, for messages.
+    /// The path as the user gave it, for messages.
     path: PathBuf,
     pub(super) place: Place,
 }
 
 #[derive(Debug)]
 pub(super) enum Place {
-    /// A regular file, or nothing yet.
+    /// A regular file, existing or new.
     File(Arc<FilePlace>),
-    /// A named pipe or character device, open as a path only, as opening a pipe waits for its reader.
+    /// A named pipe or character device, opened with O_PATH only, as opening a pipe waits for its
+    /// reader.
     Stream(OwnedFd),
     /// Standard output.
     Open(File),
@@ -54,7 +56,7 @@ pub(super) enum Place {
     Device(Device),
 }
 
-/// The error of a directory that cannot be opened to hold an output.
+/// Returns the error of an output's directory that cannot be opened.
 fn no_directory(directory: &Path, errno: Errno) -> Error {
     if errno == Errno::NOENT {
         let what = "the directory of the output does not exist: make it first, or name a file in another";
@@ -64,18 +66,19 @@ fn no_directory(directory: &Path, errno: Errno) -> Error {
 }
 
 impl Destination {
-    /// Finds what is at `path`, following symbolic links, and opens it or its directory.
+    /// Finds the file at `path`, following symbolic links, and opens it or its directory.
     ///
     /// # Errors
-    /// [`Usage`](ErrorKind::Usage) when it is a directory, a socket, or a block device without `asked.force`, or is to have a mode
-    /// and is not a regular file; [`Io`](ErrorKind::Io) when it or its directory cannot be opened.
+    /// [`Usage`](ErrorKind::Usage) if it is a directory, a socket, or a block device without
+    /// `asked.force`, or if a mode is requested and it is not a regular file; [`Io`](ErrorKind::Io)
+    /// if it or its directory cannot be opened.
     pub fn open(path: &Path, asked: Asked) -> Result<Self> {
         let usage = |message: &str| Err(Error::at(ErrorKind::Usage, path, message));
         let failed = |errno: Errno| Error::io(path, errno);
         let place = |place| Ok(Self { path: path.to_owned(), place });
         let found = match rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
             Ok(found) => found,
-            // What a link points to may still have to be made.
+            // The target of a link may not exist yet.
             Err(Errno::NOENT) => {
                 return match path.as_os_str().as_encoded_bytes() {
                     [] => usage("the name of the output is empty"),
@@ -116,25 +119,25 @@ impl Destination {
     /// Standard output.
     ///
     /// # Errors
-    /// When it is closed.
+    /// If it is closed.
     pub fn standard_output() -> Result<Self> {
         let file = stream::standard_output_for_product()?;
         Ok(Self { path: PathBuf::from("standard output"), place: Place::Open(file) })
     }
 
-    /// A regular file of so many bytes in the place of a block device.
+    /// Returns a regular file of `len` bytes in place of a block device.
     #[cfg(test)]
     pub(super) fn device_stand_in(file: File, path: &Path, len: u64) -> Self {
         Self { path: path.to_owned(), place: Place::Device(Device::stand_in(file, path, len)) }
     }
 
-    /// As it was named, for messages.
+    /// The path as the user gave it, for messages.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The permissions of the file that was just made, when neither `--mode` nor a file before it decided on them.
+    /// The permissions of the new file, if neither `--mode` nor a previous file determined them.
     #[must_use]
     pub fn mode_by_umask(&self) -> Option<u32> {
         let Place::File(place) = &self.place else { return None };
@@ -151,7 +154,8 @@ impl Destination {
         }
     }
 
-    /// Says that a device holds a part of the product, if it is one and the run was stopped.
+    /// Returns the message that a device holds an incomplete product, if it is one and the run was
+    /// stopped.
     #[must_use]
     pub fn left_in_part(&self) -> Option<String> {
         match &self.place {
@@ -160,13 +164,13 @@ impl Destination {
         }
     }
 
-    /// What bytes in order are written to; waits for the reader of a named pipe.
+    /// Opens the output for sequential writing; waits for the reader of a named pipe.
     pub(super) fn open_stream(&self, found: &OwnedFd) -> Result<File> {
         reopen(found, &self.path, File::options().write(true)).map_err(|error| Error::io(&self.path, error))
     }
 }
 
-/// Opens what is open as a path only.
+/// Reopens a file that was opened with O_PATH.
 pub(super) fn reopen(found: &OwnedFd, path: &Path, options: &std::fs::OpenOptions) -> io::Result<File> {
     match options.open(own_path(found.as_fd())) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !Path::new("/proc/self/fd").exists() => {
@@ -182,7 +186,7 @@ pub(super) fn reopen(found: &OwnedFd, path: &Path, options: &std::fs::OpenOption
     }
 }
 
-/// The path that leads to an open file, wherever that is.
+/// The path that leads to an open file, regardless of its name.
 pub(super) fn own_path(file: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
@@ -194,23 +198,23 @@ pub(super) struct FilePlace {
     pub(super) name: OsString,
     /// The path of the directory, for messages.
     pub(super) directory_path: PathBuf,
-    /// The permissions that were asked for.
+    /// The requested permissions.
     asked: Option<Mode>,
-    /// The regular file that is to be replaced.
+    /// The regular file to be replaced.
     existing: Option<Stat>,
 }
 
 impl FilePlace {
-    /// Follows the symbolic links at the end of a path, also one that points to nothing yet.
+    /// Follows the symbolic links at the end of a path, even if the last one is dangling.
     fn find(path: &Path, existing: Option<Stat>, asked: Asked) -> Result<Self> {
-        /// As many as the kernel follows.
+        /// The limit of the kernel.
         const MAX_LINKS: usize = 40;
         let asked = asked.mode.map(|mode| Mode::from_raw_mode(mode.into()));
         let mut shown = path.to_owned();
-        // Where the rest of the path begins, and the rest.
+        // The directory that the rest of the path is relative to, and the rest.
         let (mut base, mut rest): (Option<OwnedFd>, PathBuf) = (None, path.to_owned());
         for _ in 0..=MAX_LINKS {
-            // `file_name` leaves out what says that it is a directory.
+            // `file_name` ignores a trailing `/` or `/.`, which requires a directory.
             let bytes = rest.as_os_str().as_bytes();
             let is_directory = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
             let Some(name) = rest.file_name().filter(|_| !is_directory).map(ToOwned::to_owned) else {
@@ -238,8 +242,8 @@ impl FilePlace {
         Err(Error::io(path, Errno::LOOP))
     }
 
-    /// Fails when the file that was found at the path is not the one of this name: it was replaced, or the path leads to a file
-    /// that was deleted (`/dev/stdout`).
+    /// Fails if the file found at the path no longer has this name: it was replaced, or the path
+    /// leads to a deleted file (`/dev/stdout`).
     fn still_there(&self) -> Result<(), Errno> {
         let Some(existing) = &self.existing else { return Ok(()) };
         let now = rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -247,13 +251,14 @@ impl FilePlace {
         if same { Ok(()) } else { Err(Errno::STALE) }
     }
 
-    /// Returns true where the permissions of a new file are not left to the umask.
+    /// Returns true if the permissions of a new file do not depend on the umask.
     pub(super) fn decides_mode(&self) -> bool {
         self.asked.is_some() || self.existing.is_some()
     }
 
-    /// Gives a new file the permissions that were asked for, or those of the file that it is to replace. Its group stays too
-    /// where the kernel lets it; else the new group may do no more than others.
+    /// Gives a new file the requested permissions, or those of the file that it replaces. Its group
+    /// is kept too if the kernel permits that; else the new group gets no more permissions than
+    /// others.
     pub(super) fn set_mode(&self, file: &File) -> io::Result<()> {
         let mode = match (self.asked, &self.existing) {
             (Some(asked), _) => asked,
@@ -268,7 +273,7 @@ impl FilePlace {
                 Mode::from_raw_mode(mode)
             }
         };
-        // Filesystems without modes refuse every change.
+        // Filesystems without modes reject every change.
         if Mode::from_raw_mode(rustix::fs::fstat(file)?.st_mode) == mode {
             return Ok(());
         }
@@ -276,19 +281,19 @@ impl FilePlace {
     }
 }
 
-/// The mode of a file as it is without its access control list, of which the mask stands in the place of the group's
-/// permissions. What the list grants to others by name is not granted to the group.
+/// The mode of a file without its access control list, whose mask is shown in place of the group's
+/// permissions. Permissions of named users and groups in the list are not granted to the group.
 fn mode_without_acl(found: &OwnedFd, mode: u32) -> u32 {
-    /// The kernel's limit of the length of a value, in bytes.
+    /// The kernel's limit on the length of an xattr's value, in bytes.
     const MAX_LEN: usize = 64 << 10;
     let mut value = vec![0; MAX_LEN];
     let name = OsStr::from_bytes(acl::ACCESS);
-    // Also an error of a filesystem that has no such lists.
+    // The error may also be that the filesystem has no access control lists.
     let Ok(len) = rustix::fs::getxattr(own_path(found.as_fd()), name, &mut value[..]) else { return mode };
     let list = value.get(..len).and_then(|value| Acl::from_xattr(value).ok());
     let entry =
         list.and_then(|list| list.entries().iter().find(|entry| entry.tag == Tag::ACL_GROUP_OBJ).copied());
-    // A list that cannot be read says nothing in favour of the group.
+    // Without a valid list the group gets no more than others.
     let group = entry.map_or(mode & 0o007, |entry| u32::from(entry.permissions));
     mode & (!0o070 | group << 3)
 }

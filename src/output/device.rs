@@ -1,8 +1,9 @@
 //! A block device that is written in place.
 //!
-//! A file appears when it is whole; a device cannot. What is on it is gone with the first write, and a run that fails or is
-//! stopped leaves a part of the image, of which the error says so. All bytes of the image are written, also those that are zero,
-//! so that nothing of what was there before shows within it; what lies behind the image's end stays.
+//! A file appears once it is complete; a device cannot. Its old contents are lost with the first
+//! write, and a run that fails or is stopped leaves an incomplete image, which the error reports.
+//! All bytes of the image are written, including zeros, so that no old data remains within it;
+//! bytes after the end of the image are kept.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -18,25 +19,26 @@ use super::destination::reopen;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::shown;
 
-/// A block device that nobody else has opened for itself.
+/// A block device, opened exclusively.
 #[derive(Debug)]
 pub(super) struct Device {
     file: File,
     path: PathBuf,
-    /// In bytes.
+    /// The length in bytes.
     len: u64,
 }
 
-/// Shorter zeros are written as bytes, as that costs less than asking the device, in bytes.
+/// The minimum length of zeros, in bytes, to request from the device; shorter ones are written, as
+/// that is faster.
 const LEAST_ASKED: u64 = 1 << 20;
 
-/// Ranges that the kernel zeroes begin and end at multiples of the device's sectors, which are no longer than this.
+/// The alignment in bytes of ranges that the kernel zeroes: a multiple of the device's sector size.
 const ALIGNMENT: u64 = 4096;
 
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl Device {
-    /// What is said of the device when the product is not whole.
+    /// The message if the product on the device is incomplete.
     pub(super) const IN_PART: &str =
         "what was on the device is gone, and it holds a part of the image only: write the image again";
 
@@ -57,7 +59,7 @@ impl Device {
         Ok(Self { file, path: path.to_owned(), len })
     }
 
-    /// A regular file in the place of a device.
+    /// Returns a regular file in place of a device.
     #[cfg(test)]
     pub(super) fn stand_in(file: File, path: &Path, len: u64) -> Self {
         Self { file, path: path.to_owned(), len }
@@ -72,7 +74,7 @@ impl Device {
         rustix::fs::ioctl_blksszget(&self.file).ok()
     }
 
-    /// Fails when the device has no room for so many bytes.
+    /// Fails if the device is shorter than `bytes`.
     pub(super) fn check_room(&self, bytes: u64) -> Result<()> {
         if bytes <= self.len {
             return Ok(());
@@ -85,7 +87,7 @@ impl Device {
         Err(Error::at(ErrorKind::DoesNotFit, &self.path, message))
     }
 
-    /// Why the device could not be written, with its size where that is the reason.
+    /// Returns the error of a failed write, with the size of the device if that is the cause.
     pub(super) fn refused(&self, error: io::Error) -> Error {
         if error.kind() == io::ErrorKind::StorageFull {
             let message = format!("the image is longer than the device, which has {} bytes", self.len);
@@ -94,14 +96,14 @@ impl Device {
         Error::io(&self.path, error)
     }
 
-    /// Has the device keep what was written.
+    /// Flushes the device.
     pub(super) fn finish(&self) -> Result<()> {
         self.file.sync_all().map_err(|error| self.refused(error))
     }
 
-    /// Says with an error that the device holds a part of the product.
+    /// Adds to an error that the device holds an incomplete product.
     pub(super) fn in_part(&self, error: Error) -> Error {
-        // A signal ends the program without a message of its own; the caller says it.
+        // A signal ends the program without a message of its own; the caller reports it.
         if error.kind() == ErrorKind::Interrupted {
             return error;
         }
@@ -109,7 +111,7 @@ impl Device {
     }
 }
 
-/// Makes a range of a device, in bytes, zeros: by asking the device where that is quick, else by writing them.
+/// Zeroes a range of a device, in bytes: by request to the device if that is fast, else by writing.
 pub(super) fn zero(file: &File, range: Range<u64>) -> io::Result<()> {
     let start = range.start.next_multiple_of(ALIGNMENT);
     let end = range.end / ALIGNMENT * ALIGNMENT;
@@ -117,8 +119,8 @@ pub(super) fn zero(file: &File, range: Range<u64>) -> io::Result<()> {
         return write_zeros(file, range);
     }
     write_zeros(file, range.start..start)?;
-    // The first also frees the blocks, and is refused where the device does not promise zeros then; the second has the kernel
-    // write them where the device cannot.
+    // PUNCH_HOLE also frees the blocks, and fails if the device does not guarantee zeros then; with
+    // ZERO_RANGE the kernel writes them if the device cannot.
     let ways = [FallocateFlags::PUNCH_HOLE, FallocateFlags::ZERO_RANGE];
     let asked = ways
         .into_iter()
@@ -143,7 +145,7 @@ fn write_zeros(file: &File, range: Range<u64>) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// On a regular file, whose blocks the kernel zeroes by the same calls.
+    /// It runs on a regular file, whose blocks the kernel zeroes by the same calls.
     #[test]
     fn a_range_becomes_zeros_and_nothing_else() {
         let len = 3 * LEAST_ASKED;

@@ -1,6 +1,6 @@
-//! The SHA-256 of an image that is never written.
+//! The SHA-256 of an image that is not written.
 //!
-//! Hashing is one thread's work, so it is the limit; the other threads read ahead of it.
+//! Hashing runs in one thread and is the bottleneck; the other threads read ahead of it.
 
 use image_runs::Image;
 use sha2::{Digest, Sha256};
@@ -9,11 +9,12 @@ use super::{WriteOptions, in_order};
 use crate::blob::ReadAhead;
 use crate::error::Result;
 
-/// The SHA-256 of the whole image, holes included.
+/// Returns the SHA-256 of the whole image, holes included.
 ///
 /// # Errors
-/// What reading the image's contents gives, [`Verification`](crate::error::ErrorKind::Verification) when its
-/// runs are not what [`Image`] promises, or [`Interrupted`](crate::error::ErrorKind::Interrupted).
+/// Those of reading the image's contents, [`Verification`](crate::error::ErrorKind::Verification)
+/// if its runs violate the contract of [`Image`], or
+/// [`Interrupted`](crate::error::ErrorKind::Interrupted).
 pub fn sha256<C: ReadAhead>(image: &dyn Image<C>, options: &WriteOptions<'_>) -> Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     in_order::for_each_slice(image, options, &mut |bytes| {

@@ -19,25 +19,25 @@ use super::spans::{Span, Spans};
 use crate::blob::ReadAhead;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What zeros are taken from. As large as a pipe's buffer, small enough to stay in the nearest cache.
+/// The buffer for zeros. As large as a pipe's buffer, small enough to stay in the L2 cache.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Buffers per filler: one being filled and one waiting for the sink.
 const BUFFERS_PER_FILLER: usize = 2;
 
-/// A span with its bytes, or why they cannot be had.
+/// A span with its bytes, or the error of reading them.
 type Filled<'a, C> = Result<Span<'a, C>>;
 
-/// What the fillers share: the spans not yet taken, and buffers to fill.
+/// The state shared by the fillers: the remaining spans, and buffers to fill.
 type Work<'a, C> = Mutex<(Spans<'a, C>, Receiver<Span<'a, C>>)>;
 
-/// Where the spans taken will come from, in order.
+/// The channel for the receivers of the taken spans, in order.
 type Order<'a, C> = Sender<Receiver<Filled<'a, C>>>;
 
 /// Calls `sink` with consecutive slices that make up the whole image.
 ///
 /// # Errors
-/// The first error of the image's contents or of `sink` in the image's order, or that a signal came.
+/// The first error of the image's contents or of `sink` in the order of the image, or an interrupt.
 pub(super) fn for_each_slice<C: ReadAhead>(
     image: &dyn Image<C>,
     options: &WriteOptions<'_>,
@@ -94,7 +94,7 @@ fn with_fillers<C: ReadAhead>(
     let (order, slots) = channel();
     let (free, empty) = channel();
     for _ in 0..fillers.saturating_mul(BUFFERS_PER_FILLER) {
-        // OK to ignore: the receiver is right above.
+        // OK to ignore: the receiver exists right above.
         let _ = free.send(Span::new());
     }
     let work: &Work<'_, C> = &Mutex::new((Spans::of(image), empty));
@@ -105,13 +105,14 @@ fn with_fillers<C: ReadAhead>(
                 .spawn_scoped(scope, move || fill_spans(work, reached, &order))
                 .map_err(cannot_start_thread)?;
         }
-        // The fillers hold the remaining ends: when they are done or have panicked, `slots` ends too.
+        // The fillers hold the remaining senders: once they are done or have panicked, `slots` ends
+        // too.
         drop(order);
         emit_slots(slots, free, emitter)
     })
 }
 
-/// Why threads that are needed are not there.
+/// Returns the error of a thread that cannot be started.
 pub(crate) fn cannot_start_thread(error: io::Error) -> Error {
     Error::new(
         ErrorKind::Io,
@@ -122,7 +123,7 @@ pub(crate) fn cannot_start_thread(error: io::Error) -> Error {
     )
 }
 
-/// Takes spans until there are none left, the sink is gone or reading fails.
+/// Processes spans until there are none left, the sink is gone or reading fails.
 fn fill_spans<'a, C: ReadAhead>(work: &Work<'a, C>, reached: &Reached, order: &Order<'a, C>) {
     while let Some((mut span, promise)) = take_span(work, reached, order) {
         let filled = span.gather().map(|()| span);
@@ -135,14 +136,15 @@ fn fill_spans<'a, C: ReadAhead>(work: &Work<'a, C>, reached: &Reached, order: &O
 
 /// Takes the next span and promises the sink its bytes.
 ///
-/// A filler takes its buffer before its span, so every span that is taken gets filled, and the sink, which
-/// waits for the earliest of them, never waits in vain.
+/// A filler takes its buffer before its span, so every span that is taken gets filled, and the
+/// sink, which waits for the earliest of them, cannot deadlock.
 fn take_span<'a, C>(
     work: &Work<'a, C>,
     reached: &Reached,
     order: &Order<'a, C>,
 ) -> Option<(Span<'a, C>, SyncSender<Filled<'a, C>>)> {
-    // OK to unwrap: it is poisoned when the image panicked in another thread, and this one then follows it.
+    // OK to unwrap: it is poisoned if the image panicked in another thread, and this one then
+    // panics too.
     let mut work = work.lock().expect("the image's runs can be listed");
     let (spans, empty) = &mut *work;
     let mut span = empty.recv().ok()?;
@@ -156,22 +158,22 @@ fn take_span<'a, C>(
     match taken {
         Ok(_) => Some((span, promise)),
         Err(error) => {
-            // OK to ignore: without a sink there is nobody to tell.
+            // OK to ignore: without a sink there is no receiver.
             let _ = promise.send(Err(error));
             None
         }
     }
 }
 
-/// Emits each span as it gets ready and gives its buffer back. Returning drops both channel ends, which ends
-/// the fillers.
+/// Emits each span once it is ready and returns its buffer. On return both channel ends are
+/// dropped, which stops the fillers.
 fn emit_slots<'a, C>(
     slots: Receiver<Receiver<Filled<'a, C>>>,
     free: Sender<Span<'a, C>>,
     emitter: &mut Emitter<'_>,
 ) -> Result<()> {
     for slot in slots {
-        // A filler that panicked breaks its promise; the scope passes the panic on.
+        // A filler that panicked drops its sender; the scope propagates the panic.
         let Ok(filled) = slot.recv() else { break };
         let span = filled?;
         emitter.emit(&span)?;

@@ -1,4 +1,4 @@
-//! Reading begins before the bytes are asked for.
+//! Readahead of the sources.
 //!
 //! ```text
 //! image      ├── written ──┬ taken ┬────────── WINDOW ──────────┬────────────
@@ -7,25 +7,26 @@
 //!                   work on these  └────────────────────────────┘ until the others come nearer
 //! ```
 //!
-//! A thread that gathers a span of small files waits for the disk once for each of them, so a disk has no more to do
-//! at a time than there are threads. One thread more, which sleeps most of the time, tells the kernel what will be
-//! read, as far ahead as [`WINDOW`].
+//! A thread that gathers a span of small files waits for the disk once for each of them, so the
+//! queue depth of the disk is the number of threads. One more thread, which sleeps most of the
+//! time, starts the kernel's readahead of the following spans, up to [`WINDOW`].
 //!
-//! Of each span it asks first whether the first of its files is in the page cache, and does nothing more with the span
-//! if it is. Ranges that the output is to share with their sources are left alone, for nobody reads them. Nothing
-//! that goes wrong here is told: reading tells it.
+//! For each span it first checks if the first of its files is in the page cache, and skips the span
+//! if it is. Ranges that the output shares with their sources are skipped, since they are never
+//! read. Errors are ignored here: the later read reports them.
 //!
 //! # What it costs
 //!
-//! Measured on two busy processors with output on tmpfs, whole runs of the program, medians of ratios of interleaved
-//! runs with it to those without, 7 and 5 cold ones, 25 and 15 warm ones:
+//! Measured on two busy processors with output on tmpfs, whole runs of the program, medians of the
+//! ratios of interleaved runs with and without it, 7 and 5 cold ones, 25 and 15 warm ones:
 //!
 //! | tree                    | cold: time | processor | warm: time | processor |
 //! |-------------------------|------|------|-------|-------|
 //! | 9,700 files, 248 MB     | 0.59 | 0.81 | 1.008 | 1.008 |
 //! | 120,000 files, 264 MB   | 0.41 | 0.62 | 1.015 | 1.012 |
 //!
-//! The threads of a cold run waited 3,000 to 9,000 times for the 120,000 files, and 122,000 times without it.
+//! The threads of a cold run waited 3,000 to 9,000 times for the 120,000 files, and 122,000 times
+//! without it.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -34,10 +35,10 @@ use super::spans::{SPAN_SIZE, Span, Spans};
 use crate::blob::ReadAhead;
 use crate::interrupt::Interrupt;
 
-/// How far beyond the spans taken the kernel is told, in bytes of the image.
+/// The maximum distance of readahead beyond the taken spans, in bytes of the image.
 pub(super) const WINDOW: u64 = 16 * SPAN_SIZE;
 
-/// How far the threads that read have come.
+/// The progress of the reading threads.
 #[derive(Default)]
 pub(super) struct Reached {
     state: Mutex<State>,
@@ -46,15 +47,15 @@ pub(super) struct Reached {
 
 #[derive(Default)]
 struct State {
-    /// Where the spans taken end, in bytes of the image.
+    /// The end of the taken spans, in bytes of the image.
     position: u64,
-    /// The position from which there is something to do again.
+    /// The position at which the readahead thread is to be woken.
     awaited: u64,
-    /// Set when nothing will be read any more.
+    /// Set once nothing more will be read.
     done: bool,
 }
 
-/// Calls `work`, which is to tell how far it has come, while a thread reads ahead in the same spans.
+/// Calls `work`, which reports its progress, while a thread reads ahead in the same spans.
 pub(super) fn beside<C: ReadAhead, T>(
     spans: Spans<'_, C>,
     interrupt: &Interrupt,
@@ -74,7 +75,7 @@ pub(super) fn beside<C: ReadAhead, T>(
     })
 }
 
-/// Ends the thread, also when the work panics.
+/// Ends the thread, also if the work panics.
 struct StopOnDrop<'r>(&'r Reached);
 
 impl Drop for StopOnDrop<'_> {
@@ -85,7 +86,7 @@ impl Drop for StopOnDrop<'_> {
 }
 
 impl Reached {
-    /// Tells that the spans taken end at `position` or later.
+    /// Reports that the taken spans end at `position` or later.
     pub(super) fn advance(&self, position: u64) {
         let mut state = self.lock();
         state.position = state.position.max(position);
@@ -111,8 +112,8 @@ impl Reached {
         }
     }
 
-    /// Waits until `start` is within the window, and gives how far the others have come. None when there is nothing
-    /// more to do.
+    /// Waits until `start` is within the window, and returns the progress of the others; `None` if
+    /// there is nothing more to do.
     fn wait_until_near(&self, start: u64) -> Option<u64> {
         let mut state = self.lock();
         if start > state.position.saturating_add(WINDOW) {

@@ -1,4 +1,4 @@
-//! The runs of an image, checked as they are met, and reading one.
+//! The runs of an image, checked during iteration, and reading of one.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) struct Runs<'a, C> {
     /// `None` after the last run or an error.
     runs: Option<Box<dyn Iterator<Item = Run<'a, C>> + Send + 'a>>,
-    /// Where the next run begins in the image, in bytes.
+    /// The offset of the next run in the image, in bytes.
     position: u64,
     len: u64,
 }
@@ -21,10 +21,11 @@ impl<'a, C> Runs<'a, C> {
         Self { runs: Some(image.runs()), position: 0, len: image.len() }
     }
 
-    /// The next run, if there is one.
+    /// Returns the next run, if any.
     ///
     /// # Errors
-    /// [`ErrorKind::Verification`] when the runs are not what [`Image`] promises. There is no next one then.
+    /// [`ErrorKind::Verification`] if the runs violate the contract of [`Image`]. The iteration
+    /// then ends.
     pub(super) fn next(&mut self) -> Result<Option<Run<'a, C>>> {
         let Some(runs) = &mut self.runs else { return Ok(None) };
         let run = runs.next();

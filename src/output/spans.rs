@@ -1,4 +1,5 @@
-//! An image's runs as spans: consecutive bytes that are gathered in one buffer and handed on as a whole.
+//! An image's runs as spans: consecutive bytes that are gathered in one buffer and passed on as a
+//! whole.
 //!
 //! ```text
 //! runs   │file│pad│file│pad│ long zeros │ one big file                                  │ zeros │
@@ -10,7 +11,7 @@
 //! and a big file is shared by threads. It neither begins nor ends with zeros, and long zeros never enter a
 //! buffer: they are the gap before the next span, which a sparse file leaves as a hole.
 //!
-//! A writer may choose ranges of files that it does not want gathered, since it can share them: each is a span of its
+//! A writer may select ranges of files to share instead of gathering them: each is a span of its
 //! own, without bytes.
 
 use std::ops::Range;
@@ -23,38 +24,38 @@ use super::classify_read_error;
 use super::runs::{Runs, read};
 use crate::error::Result;
 
-/// The size spans have where nothing ends them early, in bytes; `sparse_file` tells what was measured.
+/// The maximum size of a span, in bytes; the measurements are in `sparse_file`.
 pub(super) const SPAN_SIZE: u64 = 1 << 20;
 
-/// Zeros at least this long, in bytes, end a span. Shorter ones between data are gathered with it, since many small
-/// spans cost more than copying them.
+/// The minimum length of zeros, in bytes, that ends a span. Shorter ones between data are gathered
+/// with it, since many small spans cost more than copying them.
 pub(super) const MIN_GAP: u64 = 64 << 10;
 
-/// A span takes no more runs than this: many tiny runs must not take more memory than the bytes they stand for.
+/// The maximum number of runs in a span: many tiny runs must not take more memory than their bytes.
 const MAX_RUNS: usize = 16 << 10;
 
-/// Chooses the range of the image within a run of it, which begins at a position, that is to be a span of its own.
+/// Selects the range within a run of the image at a position that is to be a span of its own.
 type Choice<'a, C> = Box<dyn Fn(&Run<'a, C>, u64) -> Option<Range<u64>> + Send + 'a>;
 
-/// The spans of an image, in order. It checks the runs it meets.
+/// The spans of an image, in order. The runs are checked.
 pub(super) struct Spans<'a, C> {
     runs: Runs<'a, C>,
-    /// What the last span left of a run, or did not take of it.
+    /// The part of a run that the last span did not take.
     rest: Option<Run<'a, C>>,
-    /// Where `rest`, or else the next run, begins in the image.
+    /// The offset of `rest`, or else of the next run, in the image.
     position: u64,
-    /// The zeros just before `position` which belong to no span yet.
+    /// The length of the zeros just before `position` that belong to no span yet.
     gap: u64,
     choice: Option<Choice<'a, C>>,
 }
 
-/// One span, with the buffer its bytes are gathered in. It is meant to be filled again and again.
+/// One span, with the buffer its bytes are gathered in. It is reused.
 pub(super) struct Span<'a, C> {
-    /// The length of the zeros between the span before and this one, in bytes.
+    /// The length of the zeros between the previous span and this one, in bytes.
     pub(super) gap: u64,
-    /// Where the span begins in the image, in bytes.
+    /// The offset of the span in the image, in bytes.
     pub(super) start: u64,
-    /// What the span is instead of bytes, where the writer chose so.
+    /// The run of a span that the writer selected, which has no bytes.
     pub(super) chosen: Option<Run<'a, C>>,
     runs: Vec<Run<'a, C>>,
     len: usize,
@@ -66,7 +67,8 @@ impl<'a, C> Spans<'a, C> {
         Self { runs: Runs::of(image), rest: None, position: 0, gap: 0, choice: None }
     }
 
-    /// The same spans, but for the ranges that `choice` gives. These lie within its run and are not empty.
+    /// Returns the same spans, except for the ranges that `choice` returns. These must be within
+    /// its run and not empty.
     pub(super) fn choosing(
         self,
         choice: impl Fn(&Run<'a, C>, u64) -> Option<Range<u64>> + Send + 'a,
@@ -74,17 +76,17 @@ impl<'a, C> Spans<'a, C> {
         Self { choice: Some(Box::new(choice)), ..self }
     }
 
-    /// How far the spans taken reach, in bytes.
+    /// The end of the taken spans, in bytes.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Makes `span` the next one, its bytes yet to be gathered. The last one has no bytes when zeros end the
-    /// image. Gives false when there is none.
+    /// Sets `span` to the next one, without gathering its bytes. The last one has no bytes if zeros
+    /// end the image. Returns false if there is none.
     ///
     /// # Errors
-    /// [`Verification`](crate::error::ErrorKind::Verification) when the runs are not what [`Image`] promises. There is no
-    /// next one then.
+    /// [`Verification`](crate::error::ErrorKind::Verification) if the runs violate the contract of
+    /// [`Image`]. The iteration then ends.
     pub(super) fn take(&mut self, span: &mut Span<'a, C>) -> Result<bool> {
         span.clear();
         while let Some(run) = self.next_run()? {
@@ -125,7 +127,7 @@ impl<'a, C> Spans<'a, C> {
         Ok(span.len > 0 || span.gap > 0)
     }
 
-    /// Whether data at the current position belongs to the next span.
+    /// Returns true if data at the current position belongs to the next span.
     fn is_complete(&self, span: &Span<'a, C>) -> bool {
         self.position >= end_of_span(span.start) || self.gap >= MIN_GAP || span.runs.len() >= MAX_RUNS
     }
@@ -138,12 +140,12 @@ impl<'a, C> Spans<'a, C> {
     }
 }
 
-/// The multiple of [`SPAN_SIZE`] after `start`.
+/// The next multiple of [`SPAN_SIZE`] after `start`.
 fn end_of_span(start: u64) -> u64 {
     (start / SPAN_SIZE + 1).saturating_mul(SPAN_SIZE)
 }
 
-/// Cuts a run at `at`, which is not 0. A rendered run stays whole.
+/// Splits a run at `at`, which is not 0. A rendered run stays whole.
 pub(super) fn split<C>(run: Run<'_, C>, at: u64) -> (Run<'_, C>, Option<Run<'_, C>>) {
     if run.len <= at {
         return (run, None);
@@ -160,25 +162,26 @@ pub(super) fn split<C>(run: Run<'_, C>, at: u64) -> (Run<'_, C>, Option<Run<'_, 
     (Run { len: at, source: head }, Some(Run { len: run.len - at, source: rest }))
 }
 
-/// A length within a span, or of bytes that are in memory, as an index.
+/// Converts a length within a span, or of bytes in memory, to an index.
 pub(super) fn in_memory(len: u64) -> usize {
     usize::try_from(len).expect("what is in memory has a length that fits in usize")
 }
 
 impl<'a, C> Span<'a, C> {
-    /// A span of nothing.
+    /// Returns an empty span.
     pub(super) fn new() -> Self {
         Self { gap: 0, start: 0, chosen: None, runs: Vec::new(), len: 0, buffer: Vec::new() }
     }
 
-    /// Makes it the span of one run at `start`, its bytes yet to be gathered.
+    /// Sets it to the span of one run at `start`, without gathering its bytes.
     pub(super) fn refill(&mut self, run: Run<'a, C>, start: u64) {
         self.clear();
         (self.gap, self.start) = (0, start);
         self.push(run);
     }
 
-    /// The ranges of contents it takes bytes from, as content, offset and length in bytes; none of what is chosen.
+    /// The ranges of contents to read, as content, offset and length in bytes; none for a selected
+    /// range.
     pub(super) fn contents(&self) -> impl Iterator<Item = (&'a C, u64, u64)> {
         self.runs.iter().filter_map(|run| match run.source {
             Source::Content { content, offset } => Some((content, offset, run.len)),
@@ -203,12 +206,12 @@ impl<'a, C> Span<'a, C> {
 }
 
 impl<C: Content> Span<'_, C> {
-    /// Puts the bytes of the span's runs in its buffer.
+    /// Reads the bytes of the span's runs into its buffer.
     ///
     /// # Errors
-    /// The first error of a content, or that there is no memory.
+    /// The first error of a content, or out of memory.
     pub(super) fn gather(&mut self) -> Result<()> {
-        // Every byte is written below, so the buffer is zeroed when it grows and never again.
+        // Every byte is written below, so the buffer is only zeroed as it grows.
         grow(&mut self.buffer, self.len)?;
         let mut rest = &mut self.buffer[..self.len];
         for run in &self.runs {

@@ -1,35 +1,41 @@
 //! An image as a file, with holes where it is zero.
 //!
-//! Each thread gathers a span and writes it with as few calls as its holes allow, or has the file share it with the
-//! source, as `clone_range` tells. The file appears under its name when it is whole; until then what had the name is
-//! untouched, and a run that fails or is killed leaves nothing.
+//! Each thread gathers a span and writes it with as few calls as its holes allow, or shares it with
+//! the source, see `clone_range`. The file appears under its name once it is complete; until then
+//! an existing file is unchanged, and a run that fails or is killed leaves nothing.
 //!
 //! # What it costs
 //!
 //! Measured on two processors, sources in the page cache, output on tmpfs unless ext4 is named:
 //!
-//! * One thread takes as long as a plain loop of 1 MiB reads and writes. Two threads take 0.6 of that for 12,000
-//!   files of 250 MB together, and 0.9 for one file of 2 GiB: writing, which the kernel does for one thread at a
-//!   time, is then nearly all there is.
-//! * With two threads, spans of 256 KiB to 4 MiB are within an eighth of each other, 1 MiB within 4 % of the
-//!   quickest; spans of 64 KiB take 1.1 times as long and more.
-//! * Threads that wait for the file in the kernel spin: for the file of 2 GiB two threads so took 1.6 to 1.9 times
-//!   the processor time of one. A lock of our own around the writes was compared on a busy machine only: two
-//!   threads took a fifth to all of the processor time they took without it, and as long for the small files.
-//! * Writing is the bound of two threads: of 0.11 s that writing 12,000 files of 250 MB takes on tmpfs, one thread or the
-//!   other is in `pwrite` for 0.107 s, and the other has little to do but wait. Holding up to four spans until the lock is
-//!   free changed nothing there and took 1.1 times as long for one file of 2 GiB (11 and 9 interleaved runs); nor did leaving the waiting to the kernel, but for the processor time.
-//!   Mapping the output and reading into it, with the pages made ready by `MADV_POPULATE_WRITE`, needs no lock and copies
-//!   once, and took 1.3 times as long, as the kernel zeroes each page first (a file of 512 MiB, 4 interleaved runs); with
-//!   copying into the map it was 1.2. `sendfile` and `splice` take 0.94 of the processor time, but all of it in the lock.
-//! * `io_uring` was tried on 120,000 files of 2 KiB, reading only: 64 chains of open, read into a registered buffer and
-//!   close in flight per thread, beside the loop of open, read, examine and close. Medians of five interleaved runs in
-//!   the page cache on a busy machine: with one thread 0.76 of the processor time and 0.54 of the time (0.3 to 0.9),
-//!   with two 0.84 and 0.94 (0.7 to 1.2). It is spared the examining, which the program needs. With the pages, not the
-//!   inodes, dropped before, three runs: two threads 2.1 to 2.7 s instead of 7.0 to 7.3, one 2.8 to 3.5 instead of 12
-//!   to 15. Whole runs of the program with `read_ahead` take about as long, and for them the loop need not change.
-//! * A hole of 4 KiB between data costs ext4 twice the processor time of writing it, and tmpfs as much as writing
-//!   it. From 16 KiB on a hole costs neither more than writing, which is why `MIN_HOLE` of `data_ranges` is that.
+//! * One thread takes as long as a plain loop of 1 MiB reads and writes. Two threads take 0.6 of
+//!   that for 12,000 files of 250 MB together, and 0.9 for one file of 2 GiB: then nearly all of
+//!   the time is writing, which the kernel does for one thread at a time.
+//! * With two threads, spans of 256 KiB to 4 MiB differ by at most an eighth, 1 MiB is within 4 %
+//!   of the fastest; spans of 64 KiB take at least 1.1 times as long.
+//! * Threads that wait for the file in the kernel spin: for the file of 2 GiB, two threads took 1.6
+//!   to 1.9 times the processor time of one. A user-space lock around the writes was only compared
+//!   on a busy machine: two threads took a fifth to all of the processor time without it, and as
+//!   long for the small files.
+//! * Two threads are bound by writing: of the 0.11 s that 12,000 files of 250 MB take on tmpfs, one
+//!   thread or the other is in `pwrite` for 0.107 s, and the other mostly waits. Holding up to four
+//!   spans until the lock is free changed nothing there and took 1.1 times as long for one file of
+//!   2 GiB (11 and 9 interleaved runs); waiting in the kernel changed only the processor time.
+//!   Mapping the output and reading into it, with the pages populated by `MADV_POPULATE_WRITE`,
+//!   needs no lock and copies once, but took 1.3 times as long, as the kernel zeroes each page
+//!   first (a file of 512 MiB, 4 interleaved runs); with copying into the map it was 1.2.
+//!   `sendfile` and `splice` take 0.94 of the processor time, but all of it under the lock.
+//! * `io_uring` was tried on 120,000 files of 2 KiB, reading only: 64 chains of open, read into a
+//!   registered buffer and close in flight per thread, against the loop of open, read, stat and
+//!   close. Medians of five interleaved runs in the page cache on a busy machine: with one thread
+//!   0.76 of the processor time and 0.54 of the time (0.3 to 0.9), with two 0.84 and 0.94 (0.7 to
+//!   1.2). It omits the stat, which the program needs. With the pages, but not the inodes, dropped
+//!   before, three runs: two threads 2.1 to 2.7 s instead of 7.0 to 7.3, one 2.8 to 3.5 instead of
+//!   12 to 15. Whole runs of the program with `read_ahead` take about as long, without a change of
+//!   the loop.
+//! * A hole of 4 KiB between data costs ext4 twice the processor time of writing it, and tmpfs as
+//!   much as writing it. From 16 KiB on, a hole costs neither of them more than writing, hence the
+//!   value of `MIN_HOLE` in `data_ranges`.
 
 use std::fs::File;
 use std::io;
@@ -57,30 +63,31 @@ use super::stream;
 use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What became of an image.
+/// The statistics of a written image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The image's length in bytes.
     pub len: u64,
-    /// How many bytes were written.
+    /// The number of bytes written.
     pub written_bytes: u64,
-    /// How many bytes are shared with the sources.
+    /// The number of bytes shared with the sources.
     pub cloned_bytes: u64,
-    /// How many bytes were left as holes.
+    /// The number of bytes left as holes.
     pub hole_bytes: u64,
 }
 
-/// Makes `destination` have the image's bytes.
+/// Writes the image's bytes to `destination`.
 ///
-/// A regular file is replaced by a new one, as `mv` would, which keeps its mode. A named pipe, a character device and standard
-/// output are written front to back, a block device in place, without holes.
+/// A regular file is replaced by a new one, as by `mv`, which keeps its mode. A named pipe, a
+/// character device and standard output are written front to back, a block device in place, without
+/// holes.
 ///
 /// # Errors
-/// [`Usage`](ErrorKind::Usage) when nothing can be cloned to it and everything is to be,
-/// [`DoesNotFit`](ErrorKind::DoesNotFit) when a block device is too small, [`Io`](ErrorKind::Io) naming the
-/// output when it cannot be written, what reading the image's contents gives,
-/// [`Verification`](ErrorKind::Verification) when the image's runs are not what [`Image`] promises, and
-/// [`Interrupted`](ErrorKind::Interrupted).
+/// [`Usage`](ErrorKind::Usage) if everything is to be cloned and the output does not support that,
+/// [`DoesNotFit`](ErrorKind::DoesNotFit) if a block device is too small, [`Io`](ErrorKind::Io)
+/// naming the output if it cannot be written, the errors of reading the image's contents,
+/// [`Verification`](ErrorKind::Verification) if the image's runs violate the contract of [`Image`],
+/// and [`Interrupted`](ErrorKind::Interrupted).
 pub fn write<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
     destination: &Destination,
@@ -107,7 +114,7 @@ pub fn write<C: CloneSource + ReadAhead>(
     }
 }
 
-/// As [`write()`], into the file that was begun for `destination`.
+/// As [`write()`], into the file that was reserved for `destination`.
 ///
 /// # Errors
 /// As [`write()`].
@@ -159,8 +166,8 @@ fn write_device<C: CloneSource + ReadAhead>(
     Ok(Written { len: image.len(), written_bytes: image.len(), cloned_bytes: 0, hole_bytes: 0 })
 }
 
-/// Which bytes of an output read as something else than zeros until they are written, or take room, and how they become zeros
-/// that take none.
+/// The bytes of an output that are not holes, or do not read as zeros, until they are written, and
+/// the function that makes holes of them.
 struct Unwritten<'w> {
     range: Range<u64>,
     zero: &'w (dyn Fn(&File, Range<u64>) -> io::Result<()> + Sync),
@@ -195,7 +202,7 @@ fn write_spans<C: CloneSource + ReadAhead>(
     })
 }
 
-/// Why the output could not be written, with what it needs where that is the question.
+/// Returns the error of a failed write, with the required space if that is the cause.
 fn cannot_hold<C>(image: &dyn Image<C>, path: &Path, error: io::Error) -> Error {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     if !matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull) {
@@ -213,7 +220,7 @@ struct NoRoom {
     source: io::Error,
 }
 
-/// How many bytes of the image are not known to be zero.
+/// The number of bytes of the image that are not known to be zero.
 fn data_bytes<C>(image: &dyn Image<C>) -> u64 {
     let mut spans = Spans::of(image);
     let mut span = Span::new();
@@ -224,25 +231,25 @@ fn data_bytes<C>(image: &dyn Image<C>) -> u64 {
     image.len() - gaps
 }
 
-/// What the threads share.
+/// The state shared by the threads.
 struct Writer<'w, 'a, C> {
     spans: Mutex<Spans<'a, C>>,
     reached: &'w Reached,
-    /// The kernel lets one thread at a time write to a file. Threads that wait for it here sleep; in the kernel they
-    /// would spin and take the processor from those that read.
+    /// The kernel allows only one thread at a time to write to a file. Threads that wait for it
+    /// here sleep; in the kernel they would spin and take processor time from the reading threads.
     file: Mutex<&'w File>,
     unwritten: Unwritten<'w>,
-    /// Set when one thread failed: the others finish their span and take no other.
+    /// Set once a thread failed: the others finish their span and take no other.
     stop: AtomicBool,
     cloner: &'w Cloner<'w>,
     options: &'w WriteOptions<'w>,
     refused: &'w (dyn Fn(io::Error) -> Error + Sync),
 }
 
-/// An error, and where in the image it came up.
+/// An error, and its position in the image.
 type Failure = (u64, Error);
 
-/// How many bytes were dealt with in each way.
+/// The number of bytes processed in each way.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     written_bytes: u64,
@@ -280,8 +287,8 @@ fn write_with_threads<C: CloneSource>(writer: &Writer<'_, '_, C>) -> Result<Tall
     for result in results {
         match result {
             Ok(bytes) => tally += bytes,
-            // Spans are taken in order and finished once taken, so the earliest failure is the one every number
-            // of threads meets.
+            // Spans are taken in order and finished once taken, so the earliest failure is the same
+            // for every number of threads.
             Err(failure) if first.as_ref().is_none_or(|(position, _)| failure.0 < *position) => {
                 first = Some(failure)
             }
@@ -313,11 +320,11 @@ impl<C: CloneSource> Writer<'_, '_, C> {
 impl<'a, C: CloneSource> Writer<'_, 'a, C> {
     /// Writes the next span, if there is one and no thread failed.
     fn write_span(&self, span: &mut Span<'a, C>) -> Result<Option<Tally>, Failure> {
-        // A signal is no property of the image: whatever else failed is told first.
+        // A signal is not a property of the image: any other failure takes precedence.
         self.options.interrupt.check().map_err(|error| (u64::MAX, error))?;
         {
-            // OK to unwrap: it is poisoned when the image panicked in another thread, and this one then follows
-            // it.
+            // OK to unwrap: it is poisoned if the image panicked in another thread, and this one
+            // then panics too.
             let mut spans = self.spans.lock().expect("the image's runs can be listed");
             if self.stop.load(Ordering::Relaxed)
                 || !spans.take(span).map_err(|error| (spans.position(), error))?
@@ -343,7 +350,8 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         Ok(Tally::written(written))
     }
 
-    /// Deals with a run that the cloner chose, at the start of `span`, whose buffer it may use.
+    /// Clones or copies a run that the cloner selected, at the start of `span`, whose buffer it may
+    /// use.
     fn clone_or_copy(&self, run: Run<'a, C>, span: &mut Span<'a, C>) -> Result<Tally> {
         let mut start = span.start;
         if self.cloner.clone_run(&run, start, &self.file)? == Cloned::Shared {
@@ -362,10 +370,10 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         Ok(tally)
     }
 
-    /// Writes the data among `bytes`, which belong at `start`, and gives how many bytes that was.
+    /// Writes the data ranges of `bytes` at `start`, and returns the number of bytes written.
     fn write_data(&self, bytes: &[u8], start: u64) -> Result<u64> {
         let mut written = 0;
-        // Looked for before the others have to wait.
+        // The search for zeros is done before taking the lock.
         let ranges: Vec<Range<usize>> = data_ranges(bytes, start).collect();
         // OK to unwrap: writing does not panic.
         let file = self.file.lock().expect("the file can be written to");
@@ -381,7 +389,7 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         Ok(written)
     }
 
-    /// Sees to it that a range of the image, in bytes, reads as zeros and takes no room.
+    /// Ensures that a range of the image, in bytes, is a hole.
     fn leave_hole(&self, zeros: Range<u64>) -> Result<()> {
         if self.unwritten_of(&zeros).is_empty() {
             return Ok(());
@@ -391,7 +399,7 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
     }
 
     fn punch(&self, file: &File, zeros: Range<u64>) -> Result<()> {
-        /// How many bytes become zeros at once; between them a signal is heard.
+        /// The maximum number of bytes zeroed at once; signals are checked in between.
         const PIECE: u64 = 256 << 20;
         let Range { mut start, end } = self.unwritten_of(&zeros);
         while start < end {
@@ -405,7 +413,7 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         Ok(())
     }
 
-    /// What of a range is not a hole though nobody wrote it.
+    /// The part of a range that is not a hole although it was not written.
     fn unwritten_of(&self, range: &Range<u64>) -> Range<u64> {
         let Range { start, end } = self.unwritten.range;
         range.start.max(start)..range.end.min(end)

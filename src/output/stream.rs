@@ -1,4 +1,4 @@
-//! An image front to back: to standard output, a pipe or a device.
+//! Sequential writing of an image: to standard output, a pipe or a device.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,22 +12,22 @@ use super::{WriteOptions, in_order};
 use crate::blob::ReadAhead;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Standard output without the line buffer of [`std::io::stdout`], which would look at every byte for a
-/// newline.
+/// Returns standard output without the line buffer of [`std::io::stdout`], which would search every
+/// byte for a newline.
 ///
 /// # Errors
-/// When standard output is closed.
+/// If standard output is closed.
 pub fn standard_output() -> Result<File> {
     let copy = io::stdout().as_fd().try_clone_to_owned();
     copy.map(File::from).map_err(|error| Error::io("standard output", error))
 }
 
-/// Standard output for a product, of which each byte has to arrive somewhere.
+/// Returns standard output for a product, of which no byte may be lost.
 ///
 /// # Errors
-/// When standard output is closed. The standard library opens `/dev/null` for reading and writing in the place of a descriptor
-/// that is closed when the program starts, so that is what a closed one looks like; whoever wants to lose the bytes has
-/// `-o /dev/null`.
+/// If standard output is closed. The standard library opens `/dev/null` for reading and writing in
+/// place of a descriptor that is closed at startup, so such a file counts as closed; `-o /dev/null`
+/// discards the bytes.
 pub fn standard_output_for_product() -> Result<File> {
     let name = "standard output";
     let failed = |errno: rustix::io::Errno| Error::io(name, errno);
@@ -46,14 +46,14 @@ pub fn standard_output_for_product() -> Result<File> {
     Ok(file)
 }
 
-/// A reader of a stream that went away before it had all of it.
+/// The error of a reader that closed the stream before the end.
 #[derive(Debug, thiserror::Error)]
 #[error("the reader went away before it had all bytes")]
 struct ReaderGone {
     source: io::Error,
 }
 
-/// Why a stream could not be written to.
+/// Returns the error of a failed write to a stream.
 pub(super) fn refused(name: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Error::at(ErrorKind::Io, name, ReaderGone { source: error }),
@@ -61,12 +61,13 @@ pub(super) fn refused(name: &Path, error: io::Error) -> Error {
     }
 }
 
-/// Writes the whole image to `out`, which errors call `name`.
+/// Writes the whole image to `out`, named `name` in errors.
 ///
 /// # Errors
-/// What reading the image's contents gives, what `out` gives, also a broken pipe,
-/// [`Verification`](crate::error::ErrorKind::Verification) when the image's runs are not what [`Image`]
-/// promises, or [`Interrupted`](crate::error::ErrorKind::Interrupted). What was written before stays written.
+/// Those of reading the image's contents, those of `out`, including a broken pipe,
+/// [`Verification`](crate::error::ErrorKind::Verification) if the image's runs violate the contract
+/// of [`Image`], or [`Interrupted`](crate::error::ErrorKind::Interrupted). Bytes written before the
+/// error stay written.
 pub fn write<C: ReadAhead>(
     image: &dyn Image<C>,
     out: &mut dyn Write,

@@ -1,4 +1,4 @@
-//! Every way out gives the same bytes, and nothing when it fails.
+//! Every writer gives the same bytes, and nothing after a failure.
 
 use std::fs;
 use std::io::{self, Write};
@@ -34,14 +34,14 @@ mod targets;
 const BLOCK: usize = 4096;
 const THREADS: [usize; 3] = [1, 2, 7];
 
-/// A content that may misbehave.
+/// A content that may fail.
 enum TestContent {
     Bytes(Vec<u8>),
-    /// Unreadable, saying so; the lower its number, the later.
+    /// A content whose reads fail with its number; the lower the number, the later.
     Broken(u32),
-    /// All ones, taking its time.
+    /// All ones, with slow reads.
     Slow,
-    /// All zeros, setting an interrupt when read.
+    /// All zeros; a read sets an interrupt.
     Interrupting(Interrupt),
     Panicking,
 }
@@ -80,7 +80,7 @@ impl CloneSource for TestContent {}
 
 impl ReadAhead for TestContent {}
 
-/// Renders each key as its own bytes, between zeros it relies on being there.
+/// Renders each key as its own bytes, between zeros of the buffer that it leaves untouched.
 struct Keys;
 
 impl Render for Keys {
@@ -92,7 +92,7 @@ impl Render for Keys {
     }
 }
 
-/// Where the bytes of a test image's run come from.
+/// The source of a run of a test image.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Zeros,
@@ -101,7 +101,7 @@ enum Part {
     Content { index: usize, offset: u64 },
 }
 
-/// An image put together by hand.
+/// An image built by hand.
 struct TestImage {
     len: u64,
     runs: Vec<(u64, Part)>,
@@ -134,7 +134,7 @@ impl Image<TestContent> for TestImage {
     }
 }
 
-/// Bytes that differ from place to place, with zero blocks among them.
+/// Returns bytes that vary with the offset, with zero blocks among them.
 fn pattern(len: u64, seed: u64) -> Vec<u8> {
     let byte = |at: u64| {
         let zero_blocks = at / BLOCK as u64 % 40;
@@ -143,7 +143,7 @@ fn pattern(len: u64, seed: u64) -> Vec<u8> {
     (0..len).map(byte).collect()
 }
 
-/// A content of `len` bytes without zeros.
+/// Returns a content of `len` bytes without zeros.
 fn dense(len: u64) -> TestContent {
     TestContent::Bytes(vec![7; usize::try_from(len).expect("it fits")])
 }
@@ -153,7 +153,7 @@ fn whole(content: TestContent) -> TestImage {
     TestImage::new(vec![(len, Part::Content { index: 0, offset: 0 })], vec![content])
 }
 
-/// Counts what is done.
+/// Counts the progress.
 #[derive(Default)]
 struct Count(AtomicU64);
 
@@ -173,7 +173,7 @@ fn write(image: &TestImage, path: &Path, threads: usize) -> Result<Written, Erro
     sparse_file::write(image, &destination, &options(threads, &Interrupt::never(), &Silent))
 }
 
-/// What is at a path that can be written to.
+/// Returns the destination at a path that can be written to.
 fn to(path: &Path) -> Destination {
     Destination::open(path, Asked::default()).expect("it can be an output")
 }
@@ -182,7 +182,7 @@ fn directory() -> TempDir {
     tempfile::tempdir().expect("a directory can be made")
 }
 
-/// Says that a test did not run, past the capture of a passing test's output.
+/// Reports that a test was skipped, bypassing the capture of a passing test's output.
 fn skipped(what: &str) {
     writeln!(io::stderr(), "SKIPPED {what}").expect("standard error takes it");
 }
@@ -195,13 +195,14 @@ fn assert_passes_alone(test: &str) {
     assert!(output.status.success() && text.contains("1 passed"), "{}: {text}", output.status);
 }
 
-/// The names in a directory, hidden ones too.
+/// Returns the names in a directory, including hidden ones.
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("the directory is there");
     entries.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Writes, streams and digests an image with several numbers of threads and compares each with [`read_all`].
+/// Writes, streams and hashes an image with several numbers of threads and compares each with
+/// [`read_all`].
 fn check_all_ways(image: &TestImage) {
     let expected = read_all(image).expect("the test's contents can be read");
     let directory = directory();
@@ -230,8 +231,8 @@ fn check_all_ways(image: &TestImage) {
     }
 }
 
-/// What a file may take on a filesystem: every block but those in runs of zeros of [`MIN_HOLE`] and more, and some
-/// for the filesystem's own.
+/// The maximum allocated size of a file: every block except those in runs of zeros of at least
+/// [`MIN_HOLE`], plus an allowance for the filesystem's own blocks.
 fn most_allocated(bytes: &[u8]) -> u64 {
     let own = 64 << 10;
     let (mut data, mut zeros) = (0, 0);
@@ -246,7 +247,7 @@ fn most_allocated(bytes: &[u8]) -> u64 {
     own + data as u64
 }
 
-/// Lengths around every boundary a writer has.
+/// Lengths around every boundary of the writers.
 fn lengths() -> impl Strategy<Value = u64> {
     let near = |at: u64| at.saturating_sub(2).max(1)..=at + 2;
     prop_oneof![
@@ -259,7 +260,7 @@ fn lengths() -> impl Strategy<Value = u64> {
     ]
 }
 
-/// A run that may have any source; contents are 2.5 spans long, so that a run can cross two boundaries.
+/// A run with any source; contents are 2.5 spans long, so that a run can cross two boundaries.
 fn runs() -> impl Strategy<Value = (u64, Part)> {
     const CONTENT: u64 = SPAN_SIZE * 5 / 2;
     let zeros = lengths().prop_map(|len| (len, Part::Zeros));
@@ -313,7 +314,7 @@ fn a_terabyte_of_zeros_is_all_hole() {
     assert_eq!(fs::metadata(&path).expect("the file is there").len(), (1 << 40) + 1);
 }
 
-/// Runs every way out and expects each to fail with `kind` and `message`, leaving no file.
+/// Runs every writer and expects each to fail with `kind` and `message`, leaving no file.
 fn check_failure(image: &TestImage, interrupt: impl Fn() -> Interrupt, kind: ErrorKind, message: &str) {
     for threads in THREADS {
         let directory = directory();

@@ -1,10 +1,10 @@
-//! One entry's file.
+//! The file of one entry.
 //!
 //! ```text
 //! magic (16) │ key (32) │ compressed bytes │ note (8) │ their length (8) │ SHA-256 of all before (32)
 //! ```
 //!
-//! The digest is at the end, so that an entry can be written front to back however long it is.
+//! The digest is at the end, so that an entry of any length can be written front to back.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,27 +18,27 @@ use sha2::{Digest, Sha256};
 use super::Key;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What an entry's file begins with.
+/// The magic number at the start of an entry's file.
 const MAGIC: [u8; 16] = *b"rootcast entry 1";
 
-/// The bytes before and after the compressed ones.
+/// The lengths in bytes of the header and trailer around the compressed bytes.
 const HEAD: usize = 48;
 const TAIL: usize = 48;
 
-/// How much is read at a time, in bytes.
+/// The number of bytes read at a time.
 const SLICE_LEN: usize = 1 << 20;
 
-/// An entry that is there. Nobody has looked at it yet.
+/// An existing entry, not verified yet.
 #[derive(Debug)]
 pub(in crate::output) struct Entry {
     file: File,
     key: Key,
-    /// How many compressed bytes there are.
+    /// The number of compressed bytes.
     len: u64,
 }
 
 impl Entry {
-    /// The entry in a file; none when the file cannot be one.
+    /// Returns the entry in a file; `None` if the file cannot be one.
     pub(super) fn open(file: File, key: &Key) -> Option<Self> {
         let stat = rustix::fs::fstat(&file).ok()?;
         let len = u64::try_from(stat.st_size).ok()?.checked_sub((HEAD + TAIL) as u64)?;
@@ -46,7 +46,7 @@ impl Entry {
         is_file.then_some(Self { file, key: *key, len })
     }
 
-    /// The bytes, when they are what they were when the entry was written.
+    /// Reads and verifies all the bytes.
     pub(super) fn read_whole(&self) -> io::Result<Packed> {
         let (mut head, mut tail) = ([0; HEAD], [0; TAIL]);
         let mut bytes = Vec::new();
@@ -65,7 +65,7 @@ impl Entry {
         Ok(Packed { bytes, note: self.note(tail)? })
     }
 
-    /// Reads all of it once, to see that it is what it was when it was written.
+    /// Reads all of it once to verify its digest.
     pub(super) fn check(&self) -> Result<()> {
         self.read_slices(&mut |_| Ok(()))
     }
@@ -73,7 +73,8 @@ impl Entry {
     /// Calls `sink` with the bytes, slice by slice.
     ///
     /// # Errors
-    /// What `sink` says, or [`Verification`](ErrorKind::Verification) when the bytes are no longer those that were checked.
+    /// Those of `sink`, or [`Verification`](ErrorKind::Verification) if the bytes differ from those
+    /// that were verified.
     pub(in crate::output) fn for_each_slice(
         &self,
         sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
@@ -110,7 +111,7 @@ impl Entry {
         head(&self.key)
     }
 
-    /// The note before the length, which must be right.
+    /// Returns the note, after verifying the length that follows it.
     fn note(&self, tail: &[u8]) -> io::Result<u64> {
         let (note, len) = tail.split_first_chunk().ok_or_else(wrong)?;
         let len = u64::from_le_bytes(len.try_into().map_err(|_| wrong())?);
@@ -135,7 +136,7 @@ fn head(key: &Key) -> [u8; HEAD] {
     head
 }
 
-/// An entry that is being written, under a hidden name which goes when it is dropped.
+/// An entry that is being written, under a hidden name which is removed on drop.
 #[derive(Debug)]
 pub(in crate::output) struct NewEntry<'c> {
     directory: BorrowedFd<'c>,
@@ -144,7 +145,7 @@ pub(in crate::output) struct NewEntry<'c> {
     name: String,
     digest: Sha256,
     len: u64,
-    /// What went wrong first: then there will be no entry.
+    /// The first error, after which the entry is discarded.
     failed: io::Result<()>,
     published: bool,
 }
@@ -165,7 +166,7 @@ impl<'c> NewEntry<'c> {
         self.put(bytes);
     }
 
-    /// Gives the entry its name, and the file's length.
+    /// Completes the entry and renames it, and returns the length of its file.
     pub(super) fn finish(mut self, note: u64) -> io::Result<u64> {
         self.put(&note.to_le_bytes());
         self.put(&self.len.to_le_bytes());
@@ -188,7 +189,7 @@ impl<'c> NewEntry<'c> {
 impl Drop for NewEntry<'_> {
     fn drop(&mut self) {
         if !self.published {
-            // What cannot be removed now is removed when it is old.
+            // A leftover is removed once it is old.
             let _ = rustix::fs::unlinkat(self.directory, &self.hidden, AtFlags::empty());
         }
     }

@@ -1,4 +1,4 @@
-//! Removing what was not used for longest.
+//! Removal of the least recently used entries.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,21 +6,21 @@ use rustix::fs::{AtFlags, Dir, FileType, Stat};
 
 use super::Cache;
 
-/// What the names of unfinished entries begin with.
+/// The prefix of the names of unfinished entries.
 pub(super) const HIDDEN: &str = ".new-";
 
-/// An unfinished entry that nobody wrote to for so long is a killed run's.
+/// The age after which an unfinished entry is considered to be left by a killed run.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a file takes at least.
+/// The minimum disk space of a file, in bytes.
 const BLOCK: u64 = 4096;
 
-/// What an entry's file of so many bytes takes.
+/// The disk space of an entry's file of `len` bytes.
 pub(super) fn cost(len: u64) -> u64 {
     len.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX)
 }
 
-/// An entry that could be removed. The order is that of removing.
+/// An entry that could be removed, ordered by the order of removal.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     /// Seconds and nanoseconds.
@@ -30,8 +30,9 @@ struct Candidate {
 }
 
 impl Cache {
-    /// Removes the entries that were not used for longest until the rest is within nine tenths of the limit, so that not
-    /// every new entry lists the directory. Does nothing when all are within the limit.
+    /// Removes the least recently used entries until the rest is within nine tenths of the limit,
+    /// so that not every new entry requires listing the directory. Does nothing if all are within
+    /// the limit.
     pub(super) fn trim(&self) {
         let mut candidates = self.candidates();
         let mut taken = candidates.iter().fold(0, |sum: u64, candidate| sum.saturating_add(candidate.cost));
@@ -42,7 +43,7 @@ impl Cache {
                 if taken <= aim {
                     break;
                 }
-                // Another run may have been quicker.
+                // Another run may have removed it already.
                 let _ = rustix::fs::unlinkat(&self.directory, &candidate.name[..], AtFlags::empty());
                 taken -= candidate.cost;
             }
@@ -51,7 +52,8 @@ impl Cache {
         *self.taken.lock().expect("a number can be set") = taken;
     }
 
-    /// The entries there are. Abandoned ones are removed; files that are not the cache's are left alone.
+    /// Lists the entries, and removes abandoned ones. Files that do not belong to the cache are
+    /// left alone.
     fn candidates(&self) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         let Ok(listing) = Dir::read_from(&self.directory) else { return candidates };
@@ -83,7 +85,8 @@ impl Cache {
     }
 }
 
-/// The first release had entries of a second kind, `i…`, which nothing reads any more; they are removed like others.
+/// The first release had a second kind of entries, `i…`, which are no longer read; they are removed
+/// like others.
 fn is_entry(name: &[u8]) -> bool {
     matches!(name, [b'c' | b'i', digits @ ..]
         if digits.len() == 64 && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))

@@ -1,4 +1,4 @@
-//! Compressed items in order, with what makes them members.
+//! Compressed items in order, with the framing that makes them members.
 
 use initramfs::codec::{self, Codec};
 
@@ -6,7 +6,7 @@ use super::CompressOptions;
 use super::items::{Place, Work};
 use crate::error::Result;
 
-/// Where the output is, and what it was last.
+/// The position in the output, and the kind of its last item.
 pub(super) struct Emitter<'e> {
     codec: &'e Codec,
     options: &'e CompressOptions<'e>,
@@ -24,7 +24,8 @@ enum After {
 }
 
 impl<'e> Emitter<'e> {
-    /// At the start of an output: `sink` is called with consecutive slices that make it up.
+    /// Returns an emitter at the start of an output, which it passes to `sink` in consecutive
+    /// slices.
     pub(super) fn new(
         codec: &'e Codec,
         options: &'e CompressOptions<'e>,
@@ -51,7 +52,7 @@ impl<'e> Emitter<'e> {
         Ok(())
     }
 
-    /// Puts bytes of the item that was begun.
+    /// Writes bytes of the current item.
     pub(super) fn put(&mut self, bytes: &[u8]) -> Result<()> {
         if !bytes.is_empty() {
             (self.sink)(bytes)?;
@@ -60,7 +61,7 @@ impl<'e> Emitter<'e> {
         Ok(())
     }
 
-    /// Ends the item.
+    /// Ends the current item.
     pub(super) fn end(&mut self, place: &Place, note: u64) -> Result<()> {
         self.after = if place.work == Work::Store { After::Stored } else { After::Compressed };
         if let Some(member) = &mut self.member {
@@ -76,12 +77,12 @@ impl<'e> Emitter<'e> {
         Ok(())
     }
 
-    /// The bytes of all items before compression, and those put.
+    /// The lengths in bytes of all items before compression, and of the output.
     pub(super) fn lengths(&self) -> (u64, u64) {
         (self.image_bytes, self.position)
     }
 
-    /// Fails once a signal came.
+    /// Fails once a signal was received.
     pub(super) fn check(&self) -> Result<()> {
         self.options.write.interrupt.check()
     }

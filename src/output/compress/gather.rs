@@ -9,12 +9,12 @@ use crate::output::classify_read_error;
 use crate::output::runs::read;
 use crate::output::spans::in_memory;
 
-/// Consecutive bytes of a run.
+/// A range of a run.
 pub(super) struct Part<'a, C> {
     run: Run<'a, C>,
-    /// Where in the run they begin, in bytes.
+    /// The offset in the run, in bytes.
     from: u64,
-    /// How many they are; never 0.
+    /// The length in bytes; never 0.
     pub(super) len: u64,
 }
 
@@ -31,7 +31,7 @@ impl<'a, C> Part<'a, C> {
         Self { run, from: 0, len: run.len }
     }
 
-    /// The first `at` bytes, and the rest if there is one.
+    /// Splits off the first `at` bytes, and returns them and the rest, if any.
     pub(super) fn split(self, at: u64) -> (Self, Option<Self>) {
         if self.len <= at {
             return (self, None);
@@ -39,13 +39,14 @@ impl<'a, C> Part<'a, C> {
         (Self { len: at, ..self }, Some(Self { from: self.from + at, len: self.len - at, ..self }))
     }
 
-    /// The last `len` bytes, or all if there are fewer.
+    /// Returns the last `len` bytes, or all if there are fewer.
     pub(super) fn last(self, len: u64) -> Self {
         let len = len.min(self.len);
         Self { from: self.from + self.len - len, len, ..self }
     }
 
-    /// The run of just these bytes; none where a run is computed whole and they are not all of it.
+    /// Returns the run of exactly these bytes; `None` for a part of a run that is only computed as
+    /// a whole.
     pub(super) fn run(&self) -> Option<Run<'a, C>> {
         let source = match self.run.source {
             Source::Zeros => Source::Zeros,
@@ -64,7 +65,7 @@ impl<C: Content> Part<'_, C> {
         match self.run() {
             Some(run) => read(&run, out),
             None => {
-                // Such runs are of 1 MiB at most.
+                // Such runs have at most 1 MiB.
                 let mut whole = vec![0; in_memory(self.run.len)];
                 let result = read(&self.run, &mut whole);
                 out.copy_from_slice(&whole[in_memory(self.from)..][..out.len()]);
@@ -75,9 +76,9 @@ impl<C: Content> Part<'_, C> {
     }
 }
 
-/// Makes `buffer` the bytes of some parts, `len` together.
+/// Fills `buffer` with the bytes of some parts, `len` in total.
 pub(super) fn gather<C: Content>(parts: &[Part<'_, C>], len: u64, buffer: &mut Vec<u8>) -> Result<()> {
-    // Every byte is written below, so the buffer is zeroed when it grows and no more.
+    // Every byte is written below, so the buffer is only zeroed as it grows.
     grow(buffer, in_memory(len))?;
     buffer.truncate(in_memory(len));
     let mut rest = &mut buffer[..];

@@ -1,4 +1,4 @@
-//! Members as items: what one thread gathers and compresses at once.
+//! Items: the pieces of members that one thread gathers and compresses at once.
 
 use image_runs::{Run, Source};
 use initramfs::codec::{Codec, Division};
@@ -8,7 +8,7 @@ use super::gather::Part;
 use crate::error::Result;
 use crate::output::runs::Runs;
 
-/// The longest item of a member that is stored, in bytes.
+/// The maximum length of an item of a stored member, in bytes.
 const STORED_LEN: u64 = 1 << 20;
 
 /// The items of all members, in order.
@@ -21,38 +21,38 @@ pub(super) struct Items<'a, C> {
 /// One piece of one member.
 pub(super) struct Item<'a, C> {
     pub(super) place: Place,
-    /// Where the context and then the item's own bytes come from.
+    /// The sources of the context, followed by those of the item's own bytes.
     pub(super) parts: Vec<Part<'a, C>>,
-    /// How many of the parts' bytes are context.
+    /// The number of context bytes in the parts.
     pub(super) context_len: u64,
 }
 
-/// What the output has to know of an item.
+/// The properties of an item that the output needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) work: Work,
-    /// The item's own bytes, before compression.
+    /// The number of the item's own bytes, before compression.
     pub(super) len: u64,
-    /// The bytes of its member, before compression.
+    /// The number of bytes of its member, before compression.
     pub(super) member_len: u64,
-    /// Whether it begins its member.
+    /// True if it is the first of its member.
     pub(super) first: bool,
-    /// Whether it ends its member.
+    /// True if it is the last of its member.
     pub(super) last: bool,
 }
 
-/// What is done with an item.
+/// The processing of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
-    /// It is stored.
+    /// It is stored unchanged.
     Store,
-    /// It is compressed at once.
+    /// It is compressed as a whole.
     Compress,
-    /// It is a long frame.
+    /// It is compressed as a long frame, by streaming.
     CompressLong,
 }
 
-/// A member that is being cut.
+/// A member that is being split.
 struct Cutting<'a, C> {
     runs: Runs<'a, C>,
     rest: Option<Part<'a, C>>,
@@ -61,7 +61,8 @@ struct Cutting<'a, C> {
     context_len: u64,
     len: u64,
     position: u64,
-    /// The parts of the last bytes before `position`, at least as many as a context has, when there are.
+    /// The parts of the last bytes before `position`, at least as many bytes as the context, if
+    /// available.
     before: Vec<Part<'a, C>>,
 }
 
@@ -70,20 +71,21 @@ impl<'a, C> Items<'a, C> {
         Self { members: members.iter(), codec, current: None }
     }
 
-    /// The next item, if there is one.
+    /// Returns the next item, if any.
     ///
     /// # Errors
-    /// [`Verification`](crate::error::ErrorKind::Verification) when the runs of a member are not what they should be.
+    /// [`Verification`](crate::error::ErrorKind::Verification) if the runs of a member violate
+    /// their contract.
     pub(super) fn next(&mut self) -> Result<Option<Item<'a, C>>> {
         loop {
             if let Some(current) = &mut self.current {
                 if current.position < current.len {
                     return current.next().map(Some);
                 }
-                // There must be no run behind the last byte.
+                // There must not be a run after the last byte.
                 current.runs.next()?;
             }
-            // A member without bytes is nothing at all.
+            // A member without bytes has no items.
             let Some(member) = self.members.next() else { return Ok(None) };
             self.current = Some(Cutting::new(member, self.codec));
         }
@@ -131,13 +133,13 @@ impl<'a, C> Cutting<'a, C> {
             return Ok(rest);
         }
         let run = self.runs.next()?;
-        // OK to unwrap: the runs reach as far as the image, or `next` fails.
+        // OK to unwrap: the runs cover the image, or `next` fails.
         let run = run.unwrap_or(Run { len: u64::MAX, source: Source::Zeros });
         Ok(Part::whole(run))
     }
 }
 
-/// The parts of the last `len` bytes of some parts, which pieces are longer than.
+/// Returns the parts of the last `len` bytes of some parts, which are longer than that.
 fn end_of<'a, C>(parts: &[Part<'a, C>], len: u64) -> Vec<Part<'a, C>> {
     let mut end = Vec::new();
     let mut missing = len;
@@ -154,7 +156,7 @@ fn end_of<'a, C>(parts: &[Part<'a, C>], len: u64) -> Vec<Part<'a, C>> {
 }
 
 impl<C> Item<'_, C> {
-    /// The bytes to gather, with the context.
+    /// The number of bytes to gather, including the context.
     pub(super) fn gathered_len(&self) -> u64 {
         self.context_len + self.place.len
     }

@@ -1,4 +1,4 @@
-//! An item's bytes, from the cache or by compressing them.
+//! The compressed bytes of an item, from the cache or by compression.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,16 +14,16 @@ use crate::interrupt::Interrupt;
 use crate::output::cache::{Cache, Key, KeyBuilder};
 use crate::output::spans::in_memory;
 
-/// The slices a long frame is fed in, in bytes.
+/// The slice length for feeding a long frame, in bytes.
 const SLICE_LEN: u64 = 1 << 20;
 
-/// What turns items into bytes.
+/// Compresses items.
 pub(super) struct Packer<'p> {
     codec: &'p Codec,
     interrupt: &'p Interrupt,
     threads: u32,
     cache: Option<&'p Cache>,
-    /// The codec and its libraries, for keys.
+    /// The identity of the codec and its libraries, for keys.
     identity: String,
     stop: AtomicBool,
     hits: AtomicU64,
@@ -48,17 +48,17 @@ impl<'p> Packer<'p> {
         }
     }
 
-    /// Set when nothing of this is wanted any more.
+    /// Set once the results are no longer needed.
     pub(super) fn stop(&self) -> &AtomicBool {
         &self.stop
     }
 
-    /// How often the cache had what was looked for, and how often it had not.
+    /// The numbers of cache hits and misses.
     pub(super) fn cache_use(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
 
-    /// The bytes of an item that is not a long frame.
+    /// Returns the compressed bytes of an item that is not a long frame.
     pub(super) fn pack<C: Content>(&self, item: &Item<'_, C>, scratch: &mut Scratch) -> Result<Packed> {
         let Scratch(buffer) = scratch;
         if item.place.work == Work::Store {
@@ -92,7 +92,7 @@ impl<'p> Packer<'p> {
             .map_err(|error| self.cannot_compress(error))
     }
 
-    /// Whether anyone still wants what is compressed.
+    /// Returns true as long as the results are needed.
     fn goes_on(&self) -> bool {
         self.interrupt.signal().is_none() && !self.stop.load(Ordering::Relaxed)
     }
@@ -137,7 +137,8 @@ impl<'p> Packer<'p> {
             }
             sink(slice)
         })?;
-        // What was read the second time may be other bytes in spite of everything; then they are not what the key says.
+        // The second read may have returned different bytes in spite of all checks; then they do
+        // not match the key.
         if let Some(entry) = entry.filter(|_| read_again.finish() == *content) {
             cache.keep(entry, 0);
         }
@@ -176,7 +177,7 @@ impl<'p> Packer<'p> {
         Ok(key.finish())
     }
 
-    /// The beginning of the key of the item's bytes, which follow.
+    /// Returns the beginning of the key, before the item's bytes.
     fn content_key<C>(&self, item: &Item<'_, C>) -> KeyBuilder {
         let mut key = KeyBuilder::new("content");
         key.text(&self.identity);

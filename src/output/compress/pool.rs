@@ -1,7 +1,7 @@
-//! Threads that take items in order, and hand what they make to the output in order.
+//! Threads that take items in order, and pass their results to the output in order.
 //!
-//! A thread takes an item when there is room for it, or when nothing else is under way. So the item that the output waits
-//! for is always under way, and the output never waits in vain.
+//! A thread takes an item if there is room for it, or if nothing else is in progress. So the item
+//! that the output waits for is always in progress, and the output cannot deadlock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -18,30 +18,30 @@ use super::pack::{Packer, Scratch};
 use crate::error::Result;
 use crate::output::in_order::cannot_start_thread;
 
-/// How many slices of a long frame wait for the output.
+/// The number of slices of a long frame that may be queued for the output.
 const WAITING_SLICES: usize = 4;
 
-/// What a thread made of an item.
+/// The result for an item.
 struct Made {
     place: Place,
     bytes: Bytes,
 }
 
 enum Bytes {
-    /// All of it.
+    /// All bytes at once.
     Whole(Packed),
-    /// A long frame, slice by slice.
+    /// The slices of a long frame, as they are compressed.
     Slices(Receiver<Result<Vec<u8>>>),
 }
 
 type Promise = Receiver<Result<Made>>;
 
-/// What the threads share.
+/// The state shared by the threads.
 struct Shared<'s, 'a, C> {
     queue: Mutex<Queue<'a, C>>,
-    /// Told when bytes are no longer in flight.
+    /// Notified when the bytes in flight decrease.
     room: Condvar,
-    /// Bytes that may be in flight.
+    /// The maximum number of bytes in flight.
     limit: u64,
     stop: &'s AtomicBool,
 }
@@ -50,7 +50,7 @@ struct Queue<'a, C> {
     items: Items<'a, C>,
     /// The next item, once it is known.
     next: Option<Result<Item<'a, C>>>,
-    /// The bytes of items that were taken and are not written yet.
+    /// The bytes of items that were taken and not written yet.
     in_flight: u64,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn run<C: Content>(
     };
     let (order, promises) = channel();
     thread::scope(|scope| {
-        // Whatever ends the output, the threads learn of it.
+        // The threads are stopped on every path out of here.
         let _stopper = Stopper(shared);
         for _ in 0..threads {
             let order = order.clone();
@@ -82,7 +82,8 @@ pub(super) fn run<C: Content>(
                 .spawn_scoped(scope, move || make_items(shared, packer, &order))
                 .map_err(cannot_start_thread)?;
         }
-        // The threads hold the remaining ends: when they are done or have panicked, `promises` ends too.
+        // The threads hold the remaining senders: once they are done or have panicked, `promises`
+        // ends too.
         drop(order);
         emit_promised(promises, shared, emitter)
     })
@@ -113,19 +114,19 @@ struct Stopper<'s, 'a, C>(&'s Shared<'s, 'a, C>);
 impl<C> Drop for Stopper<'_, '_, C> {
     fn drop(&mut self) {
         self.0.stop.store(true, Ordering::SeqCst);
-        // With the lock, so that no thread is between looking at the flag and waiting.
+        // The lock ensures that no thread is between checking the flag and waiting.
         let _queue = self.0.queue.lock();
         self.0.room.notify_all();
     }
 }
 
-/// Makes items until there are none left, the output is gone or one failed.
+/// Processes items until there are none left, the output is gone or one failed.
 fn make_items<'a, C: Content>(shared: &Shared<'_, 'a, C>, packer: &Packer<'_>, order: &Sender<Promise>) {
     let mut scratch = Scratch::default();
     while let Some((item, promise)) = take_item(shared, order) {
         let failed = match item {
             Err(error) => {
-                // OK to ignore, here and below: without an output there is nobody to tell.
+                // OK to ignore, here and below: without an output there is no receiver.
                 let _ = promise.send(Err(error));
                 true
             }
@@ -147,7 +148,7 @@ fn make_items<'a, C: Content>(shared: &Shared<'_, 'a, C>, packer: &Packer<'_>, o
     }
 }
 
-/// Hands on the slices of a long frame as they come. Gives whether it failed.
+/// Passes on the slices of a long frame as they are compressed. Returns true on failure.
 fn make_long<C: Content>(
     item: &Item<'_, C>,
     packer: &Packer<'_>,
@@ -159,7 +160,7 @@ fn make_long<C: Content>(
         return true;
     }
     let result = packer.pack_long(item, &mut |slice| {
-        // The output does not listen any more because it failed, and then nobody hears of this.
+        // The output has dropped its receiver because it failed, so this error is not reported.
         sender
             .send(Ok(slice))
             .map_err(|_| crate::error::Error::new(crate::error::ErrorKind::Io, "the output is gone"))
@@ -173,7 +174,7 @@ fn make_long<C: Content>(
     }
 }
 
-/// How many bytes an item has in flight at most.
+/// The maximum number of bytes that an item has in flight.
 fn cost<C>(item: &Item<'_, C>) -> u64 {
     match item.place.work {
         Work::CompressLong => LONG_COST,
@@ -181,12 +182,12 @@ fn cost<C>(item: &Item<'_, C>) -> u64 {
     }
 }
 
-/// A long frame has its memory within zstd; only slices are in flight.
+/// The bytes in flight of a long frame: its memory is within zstd, and only slices are queued.
 const LONG_COST: u64 = 8 << 20;
 
 type Taken<'a, C> = (Result<Item<'a, C>>, SyncSender<Result<Made>>);
 
-/// Takes the next item when there is room for it, and promises the output what is made of it.
+/// Takes the next item once there is room for it, and promises its result to the output.
 fn take_item<'a, C>(shared: &Shared<'_, 'a, C>, order: &Sender<Promise>) -> Option<Taken<'a, C>> {
     let mut queue = shared.queue();
     loop {
@@ -205,7 +206,8 @@ fn take_item<'a, C>(shared: &Shared<'_, 'a, C>, order: &Sender<Promise>) -> Opti
             queue.in_flight += needed;
             break;
         }
-        // OK to unwrap: it is poisoned when the image panicked in another thread, and this one then follows it.
+        // OK to unwrap: it is poisoned if the image panicked in another thread, and this one then
+        // panics too.
         queue = shared.room.wait(queue).expect("the image's runs can be listed");
     }
     let item = queue.next.take()?;
@@ -228,14 +230,14 @@ impl<'a, C> Shared<'_, 'a, C> {
     }
 }
 
-/// Emits each item as it gets ready.
+/// Emits each item once it is ready.
 fn emit_promised<C>(
     promises: Receiver<Promise>,
     shared: &Shared<'_, '_, C>,
     emitter: &mut Emitter<'_>,
 ) -> Result<()> {
     for promise in promises {
-        // A thread that panicked breaks its promise; the scope passes the panic on.
+        // A thread that panicked drops its sender; the scope propagates the panic.
         let Ok(made) = promise.recv() else { break };
         let Made { place, bytes } = made?;
         emitter.begin(&place)?;

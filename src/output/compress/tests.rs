@@ -1,4 +1,4 @@
-//! The same bytes for every number of threads, with and without a cache, and the same errors.
+//! The bytes and the errors are the same for every number of threads, with and without a cache.
 
 use std::fs;
 use std::io;
@@ -23,7 +23,7 @@ mod cached;
 
 const THREADS: [usize; 3] = [1, 2, 7];
 
-/// A file that counts how often it is read.
+/// A file that counts its reads.
 #[derive(Debug, Default)]
 struct TestFile {
     bytes: Vec<u8>,
@@ -35,7 +35,7 @@ struct TestFile {
 enum Misbehaviour {
     Broken(&'static str),
     Interrupts(Arc<Interrupt>),
-    /// Its bytes are others after so many reads.
+    /// The bytes change after so many reads.
     Changes(u64),
     Panics,
 }
@@ -62,7 +62,7 @@ impl Content for TestFile {
     }
 }
 
-/// A segment: a header in memory, a file, padding, and something computed.
+/// A segment: a header in memory, a file, padding, and a computed run.
 struct TestSegment {
     header: Vec<u8>,
     file: TestFile,
@@ -118,7 +118,7 @@ impl Render for Ramp {
     }
 }
 
-/// Bytes that compress to a half or so.
+/// Returns bytes that compress to about a half.
 fn text(len: usize, seed: u64) -> Vec<u8> {
     (0..len as u64)
         .map(|at| {
@@ -158,7 +158,7 @@ fn pack(segments: &[TestSegment], codec: &Codec, threads: usize) -> Vec<u8> {
     pack_with(segments, codec, threads, &Interrupt::never(), None).expect("nothing fails").0
 }
 
-/// Segments of every kind there is: tiny, empty, stored, with computed bytes, longer than what is compressed at once.
+/// Returns segments of every kind: tiny, empty, stored, with computed bytes, longer than one piece.
 fn mixed(codec: &Codec) -> Vec<TestSegment> {
     let most = usize::try_from(codec.max_piece_len()).expect("it fits");
     let mut segments = vec![TestSegment::stored(text(4096, 1)), TestSegment::new(vec![1])];
@@ -187,12 +187,12 @@ fn threads_do_not_show_in_the_bytes() {
             assert!(pack(&segments, &codec, threads) == expected, "{name} with {threads} threads");
         }
         let sum: u64 = segments.iter().map(Image::len).sum();
-        // What is stored is as long as it was, but for zeros that align it.
+        // Stored bytes keep their length, except for alignment with zeros.
         assert_eq!(name == "none", expected.len() as u64 >= sum, "{name}");
     }
 }
 
-/// In items of 1 MiB, whose ends lie within runs of every kind.
+/// Items have 1 MiB, and their ends are within runs of every kind.
 #[test]
 fn what_is_not_compressed_is_the_bytes_of_the_segments() {
     let codec = codec("none");
@@ -230,7 +230,7 @@ fn progress_is_in_bytes_before_compression() {
     }
 }
 
-/// While the output waits, the threads take no more than they may hold.
+/// While the output waits, the threads hold no more than the limit.
 #[test]
 fn bytes_in_flight_are_bounded() {
     const LEN: usize = 1 << 20;
@@ -256,7 +256,7 @@ fn bytes_in_flight_are_bounded() {
         }
     }
     let (codec, interrupt) = (codec("gzip:1"), Interrupt::never());
-    // Nothing of it can be compressed, so that all of it stays in flight.
+    // It is incompressible, so that all of it stays in flight.
     let noise = |seed: u64| {
         let mut state = seed + 1;
         let mut next = || {
@@ -303,7 +303,8 @@ fn runs_beyond_the_image_are_an_error() {
     }
 }
 
-/// The kernel takes an uncompressed archive at multiples of 4 only, and lz4 wants four zeros before anything else.
+/// The kernel accepts an uncompressed archive at multiples of 4 only, and lz4 needs four zeros
+/// before anything else.
 #[test]
 fn what_is_stored_is_aligned() {
     for (name, least) in [("gzip:1", 0), ("zstd:1", 0), ("xz:0", 0), ("lz4:1", 4)] {
@@ -421,7 +422,7 @@ fn a_file_appears_whole_or_not_at_all() {
     let good = [TestSegment::new(text(100_000, 1))];
     let bad = [TestSegment::new(text(100_000, 1)), TestSegment::misbehaving(Misbehaviour::Broken("it"))];
     let interrupt = Arc::new(Interrupt::never());
-    // The signal comes when the last item was begun.
+    // The signal is received after the last item was begun.
     let stopped = [TestSegment::misbehaving(Misbehaviour::Interrupts(Arc::clone(&interrupt)))];
     let threads = NonZeroUsize::new(2).expect("not 0");
     let write_options =
@@ -438,7 +439,7 @@ fn a_file_appears_whole_or_not_at_all() {
     assert!(fs::read(&path).expect("it is there") == pack(&good, &codec, 1));
     assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
     fs::remove_file(&path).expect("it is there");
-    // By one thread, an item is begun before it is read.
+    // With one thread, an item is begun before it is read.
     let write_options = WriteOptions { threads: NonZeroUsize::MIN, ..write_options };
     let error = write_to_file(&stopped, &CompressOptions { write: write_options, cache: None });
     assert_eq!(error.expect_err("a signal came").kind(), ErrorKind::Interrupted);
@@ -448,7 +449,8 @@ fn a_file_appears_whole_or_not_at_all() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, rng_seed: RngSeed::Fixed(0), ..ProptestConfig::default() })]
 
-    /// Parts of any lengths, in segments that are compressed and stored, by any number of threads and from a cache.
+    /// The parts have arbitrary lengths, in compressed and stored segments, for any number of
+    /// threads and with a cache.
     #[test]
     fn nothing_but_the_segments_shows_in_the_bytes(
         shapes in prop::collection::vec((0..300_usize, 0..70_000_usize, 0..5000_u64, 0..5000_u64, any::<bool>()), 0..12),

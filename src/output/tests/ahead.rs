@@ -1,4 +1,4 @@
-//! Reading ahead shows in nothing but what the contents are asked for.
+//! Readahead affects nothing but the requests to the contents.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::*;
 use crate::output::read_ahead::{Reached, WINDOW, beside};
 use crate::output::spans::Spans;
 
-/// A content of ones that remembers what it was told, and may do something then.
+/// A content of ones that records its readahead requests, and may run a function on each.
 struct Told<'t> {
     cold: bool,
     /// Offset and length.
@@ -24,7 +24,7 @@ impl<'t> Told<'t> {
         self.told.lock().expect("no panic").clone()
     }
 
-    /// Waits until `count` ranges were told, and then as long as it takes to tell too many.
+    /// Waits until `count` ranges were requested, and then long enough to detect further ones.
     fn wait_for(&self, count: usize) -> Vec<(u64, u64)> {
         let start = Instant::now();
         while self.ranges().len() < count && start.elapsed() < Duration::from_secs(20) {
@@ -80,7 +80,7 @@ fn spans(range: std::ops::Range<u64>) -> Vec<(u64, u64)> {
     range.map(|span| (span * SPAN_SIZE, SPAN_SIZE)).collect()
 }
 
-/// Reads ahead of `work` in an image of [`SPANS`] spans, and gives what was told by the end of it.
+/// Reads ahead of `work` in an image of [`SPANS`] spans, and returns all requests.
 fn told(
     cold: bool,
     interrupt: &Interrupt,
@@ -145,7 +145,7 @@ fn a_signal_and_the_end_of_the_work_stop_it() {
 #[test]
 fn a_panic_ahead_is_not_told() {
     let told = told(true, &Interrupt::never(), &|| panic!("a content panics"), |_, content| {
-        // The panic spoils the lock of neither.
+        // The panic poisons neither lock.
         thread::sleep(Duration::from_millis(20));
         assert_eq!(content.ranges().len(), 1);
     });
@@ -165,7 +165,7 @@ fn cold_contents_become_the_same_bytes() {
         assert!(fs::read(&path).expect("the file is there").iter().all(|byte| *byte == 1));
         let digest = digest::sha256(&image, &options).expect("it can be read");
         assert_eq!(digest[..], Sha256::digest(fs::read(&path).expect("it is there"))[..]);
-        // Never the same range twice in a pass, nor any other.
+        // Each range is requested at most once in a pass, and no other range is.
         let mut told = image.0.ranges();
         assert!(cold || told.is_empty());
         told.sort_unstable();

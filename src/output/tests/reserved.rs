@@ -1,4 +1,4 @@
-//! What is reserved before anything is written shows nowhere.
+//! Reservations do not affect the output.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -11,13 +11,13 @@ use super::super::reserve::{Reservation, STEP, allowed};
 use super::*;
 use crate::interrupt::Removals;
 
-/// The file that is to be at a path.
+/// Returns the file for a path.
 fn begun(path: &Path) -> AtomicFile {
     let Place::File(place) = to(path).place else { panic!("{path:?} is not a file") };
     AtomicFile::create(&place, &Removals::default()).expect("a file can be made")
 }
 
-/// A reservation of as much of `within` as `found` bytes ask for, made already.
+/// Returns a finished reservation of as much of `within` as `found` bytes ask for.
 fn reserved(path: &Path, within: Range<u64>, found: &[u64]) -> Reservation {
     let output = begun(path);
     let file = output.file().try_clone().expect("it is open");
@@ -34,7 +34,7 @@ fn reserved(path: &Path, within: Range<u64>, found: &[u64]) -> Reservation {
     reservation
 }
 
-/// Writes an image with and without a reservation and compares what came of it.
+/// Writes an image with and without a reservation and compares the results.
 fn check(image: &TestImage, within: Range<u64>, found: &[u64]) {
     let directory = directory();
     let at = |name: &str| directory.path().join(name);
@@ -55,7 +55,7 @@ fn check(image: &TestImage, within: Range<u64>, found: &[u64]) {
     }
 }
 
-/// Zeros of every kind among bytes: long ones, those of a content, and those at the end.
+/// Returns an image with zeros of every kind: long ones, those of a content, and those at the end.
 fn holey() -> TestImage {
     let part = |index, offset| Part::Content { index, offset };
     let runs = vec![
@@ -111,7 +111,7 @@ fn a_reservation_that_is_not_needed_leaves_nothing() {
 
 #[test]
 fn the_kernel_may_refuse_to_reserve() {
-    // A file cannot be as long.
+    // This is beyond the maximum length of a file.
     let directory = directory();
     let path = directory.path().join("image");
     let output = begun(&path);
@@ -171,7 +171,7 @@ fn reserve_past_the_limit() {
     let output = begun(&directory.path().join("image"));
     let reservation = Reservation::of(output, 0..64 * STEP).expect("a thread can be started");
     reservation.add(64 * STEP);
-    // Time for a signal to come.
+    // This gives a signal time to arrive.
     thread::sleep(Duration::from_millis(200));
     assert_eq!(reservation.finish().expect("the thread is alive").range, 0..4 * STEP);
 }

@@ -1,4 +1,4 @@
-//! What may have the output's name, and what becomes of it.
+//! The kinds of files that may exist at the output's path, and their handling.
 
 use std::fs::File;
 use std::io::Read;
@@ -115,7 +115,7 @@ fn devices_and_pipes_are_streamed_to() {
     assert!(read == read_all(&image).expect("memory does not fail"));
 }
 
-/// A file of so many bytes of 0xff in the place of a block device, which only root has.
+/// Returns a file of `len` bytes of 0xff in place of a block device, which only root could create.
 fn device(len: u64) -> (TempDir, Destination) {
     let directory = directory();
     let path = directory.path().join("device");

@@ -1,4 +1,4 @@
-//! A cache saves time and shows in nothing else.
+//! A cache saves time and does not affect the bytes.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::thread;
@@ -19,7 +19,7 @@ fn cached(segments: &[TestSegment], codec: &Codec, cache: &Cache) -> (Vec<u8>, C
     pack_with(segments, codec, 2, &Interrupt::never(), Some(cache)).expect("nothing fails")
 }
 
-/// Files in segments of which one is a long frame.
+/// Returns segments of files, one of which is a long frame.
 fn segments() -> Vec<TestSegment> {
     let long = usize::try_from(codec("zstd:1").max_piece_len() + 1).expect("it fits");
     let mut segments: Vec<_> = (1..6).map(|seed| TestSegment::new(text(50_000, seed))).collect();
@@ -57,7 +57,7 @@ fn a_warm_run_compresses_what_changed() {
     }
 }
 
-/// A header that changed is other bytes, though the file is the same.
+/// A changed header changes the bytes, even if the file is unchanged.
 #[test]
 fn headers_count() {
     let (directory, codec) = (directory(), codec("gzip:1"));
@@ -68,7 +68,7 @@ fn headers_count() {
     assert!(cached(&segments, &codec, &cache).0 == pack(&segments, &codec, 1));
 }
 
-/// Every byte of an entry decides on whether it is taken.
+/// A change of any byte of an entry invalidates it.
 #[test]
 fn wrong_entries_are_replaced() {
     let (directory, codec) = (directory(), codec("zstd:1"));
@@ -100,7 +100,7 @@ fn wrong_entries_are_replaced() {
             entries(&directory).iter().map(|path| fs::read(path).expect("an entry")).collect();
         assert!(replaced == whole);
     }
-    // An entry under the name of another has a right digest and a wrong key.
+    // An entry under the name of another has a valid digest and a wrong key.
     let all = entries(&directory);
     let swapped: Vec<_> = all.iter().rev().map(|path| fs::read(path).expect("an entry")).collect();
     for (path, bytes) in all.iter().zip(swapped) {
@@ -140,7 +140,7 @@ fn several_runs_share_a_cache() {
         for number in 0..6 {
             let (directory, codec, expected) = (&directory, &codec, &expected);
             scope.spawn(move || {
-                // Half of them keep throwing out what the others keep.
+                // Half of them keep removing entries that the others add.
                 let limit = if number % 2 == 0 { GIB } else { 100_000 };
                 let cache = Cache::open(directory.path(), limit).expect("a directory of our own");
                 for _ in 0..3 {
@@ -161,7 +161,7 @@ fn what_was_not_used_for_longest_goes_first() {
     let size = |paths: &[PathBuf]| -> u64 {
         paths.iter().map(|path| fs::metadata(path).expect("an entry").len().next_multiple_of(4096)).sum()
     };
-    // All but the last of them are old; a file of another's is older still.
+    // All but the last of them are old; an unrelated file is older still.
     let foreign = directory.path().join("README");
     fs::write(&foreign, vec![0; 1 << 20]).expect("a new file");
     for (path, age) in all.iter().rev().zip(1..) {
@@ -183,7 +183,7 @@ fn what_was_not_used_for_longest_goes_first() {
     assert!(size(&entries(&directory)) <= limit);
 }
 
-/// A cache without room, and one whose directory is gone, keep nothing and change nothing.
+/// A cache without room, and one whose directory was removed, store nothing and change nothing.
 #[test]
 fn a_cache_that_cannot_keep_anything_is_no_error() {
     let (directory, codec) = (directory(), codec("gzip:1"));
@@ -234,7 +234,8 @@ fn what_killed_runs_left_is_removed_when_it_is_old() {
     assert_eq!(entries(&directory), [young]);
 }
 
-/// The first piece of a long segment has the bytes of a segment that ends there, and is no member.
+/// The first piece of a long segment has the bytes of a segment that ends there, but is not a
+/// member.
 #[test]
 fn a_segment_is_no_piece_of_a_longer_one() {
     let codec = codec("gzip:1");
@@ -250,7 +251,7 @@ fn a_segment_is_no_piece_of_a_longer_one() {
     }
 }
 
-/// A long frame is read for its key, and again to be compressed.
+/// A long frame is read for its key, and again for compression.
 #[test]
 fn what_changes_between_its_key_and_its_frame_is_not_remembered() {
     let codec = codec("zstd:1");
