@@ -1,5 +1,5 @@
-//! Modes and POSIX ACLs keep in step, as the kernel keeps them: judged by chmod(1), setfacl(1) and setfattr(1) on a real
-//! directory.
+//! Modes and POSIX ACLs stay consistent, as in the kernel: judged by chmod(1), setfacl(1) and
+//! setfattr(1) on a real directory.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,8 @@ use crate::owners::{may_give_away, printed};
 use crate::product::{self, Scratch, rootcast_as_root, run};
 use crate::tar::builder::Archive;
 
-/// Files of one name each, with ACLs: by name, by mask alone, of a group, and inherited ones.
+/// Creates files with ACLs, one file for each name: by name, by mask alone, of a group, and
+/// inherited ones.
 const MADE: &str = r#"
 set -e; umask 022; mkdir -p t/d/inner; cd t
 for f in named masked group removed plain low high manifest set set-plain set-none link-target; do echo $f >$f; done
@@ -23,7 +24,8 @@ chmod 644 removed plain set set-plain set-none; setfacl -m u:1000:rw removed set
 chmod 1770 d; setfacl -m u:1000:rwx d; setfacl -d -m u:1000:rwx d
 "#;
 
-/// Hexadecimal digits of lists as getxattr(2) gives them: with user 1000, and with no more than a mode.
+/// Values of xattrs as returned by getxattr(2), in hexadecimal: with user 1000, and with mode
+/// entries only.
 const NAMED: &str =
     "0x0200000001000600ffffffff02000700e803000004000400ffffffff10000700ffffffff20000000ffffffff";
 const AS_A_MODE: &str = "0x0200000001000600ffffffff04000400ffffffff20000100ffffffff";

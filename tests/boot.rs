@@ -1,7 +1,7 @@
 //! A virtual machine boots from the image and writes to it.
 //!
-//! Debian's cloud kernel has ext4, NVMe and GPT built in, so it mounts the image's partition without an initramfs. The
-//! machine is emulated in software: nothing depends on the host's right to virtualise.
+//! Debian's cloud kernel has ext4, NVMe and GPT built in, so it mounts the image's partition
+//! without an initramfs. The machine is emulated in software and does not need KVM.
 
 mod initramfs;
 
@@ -16,17 +16,17 @@ use crate::oracle::{Volume, debugfs, e2fsck, sgdisk};
 use crate::product::{self, Scratch, run};
 use crate::{foreign, judges};
 
-/// Software emulation on a busy machine takes its time.
+/// Software emulation on a busy machine is slow.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// What a guest writes when it is satisfied.
+/// The line that a guest prints on success.
 pub(crate) const DONE: &str = "guest: done";
 
-/// Boots a disk from its first partition, where `/init` is the program of [`source`]; then the filesystem must be clean
-/// and hold what the guest wrote.
+/// Boots a disk from its first partition, where `/init` is the program of [`source`]; then checks
+/// that the filesystem is clean and holds the files that the guest wrote.
 ///
 /// # Panics
-/// When something is wrong, with what the machine printed.
+/// On failure, with the output of the machine.
 pub(crate) fn boot(disk: &Path) {
     let Some(table) = sgdisk::judge(disk, 512) else { return };
     let partition = &table.partitions[0];
@@ -60,7 +60,7 @@ pub(crate) fn source(root: &Path) -> Option<()> {
     Some(())
 }
 
-/// A guest's first program, without need of any library, or `None` after a visible skip.
+/// Compiles a static program for the guest, or returns `None` after a visible skip.
 pub(crate) fn compile(code: &str) -> Option<Vec<u8>> {
     if !cfg!(target_arch = "x86_64") {
         judges::skip("boot", "the guest's kernel is for x86-64");
@@ -75,14 +75,16 @@ pub(crate) fn compile(code: &str) -> Option<Vec<u8>> {
     Some(fs::read(init).unwrap())
 }
 
-/// Runs a machine until it powers off. What its console showed, or `None` after a visible skip. The disks are
-/// `/dev/nvme0n1`, `/dev/nvme0n2` and so on; `root` is how the kernel finds its own.
+/// Runs a machine until it powers off. Returns the console output, or `None` after a visible skip.
+/// The disks are `/dev/nvme0n1`, `/dev/nvme0n2` and so on; `root` is the value of the kernel's
+/// parameter.
 pub(crate) fn machine(root: &str, disks: &[PathBuf]) -> Option<String> {
     run_machine(&format!("root={root} rootfstype=ext4 rootwait rw init=/init"), |qemu| {
         qemu.args(["-device", "nvme,serial=disks,id=nvme"]);
-        // Namespaces of one controller have their numbers for sure; controllers get theirs in any order.
+        // The namespaces of one controller have fixed numbers; several controllers are numbered in
+        // any order.
         for (disk, number) in disks.iter().zip(1..) {
-            // What the machine has flushed need not outlive a loss of the host's power.
+            // Flushed data need not survive a power failure of the host.
             qemu.arg("-drive")
                 .arg(format!("file={},format=raw,if=none,cache=unsafe,id=disk{number}", disk.display()))
                 .args(["-device", &format!("nvme-ns,bus=nvme,drive=disk{number},nsid={number}")]);
@@ -90,7 +92,7 @@ pub(crate) fn machine(root: &str, disks: &[PathBuf]) -> Option<String> {
     })
 }
 
-/// Runs a machine with what `add` gives it.
+/// Runs a machine with the arguments of `add`.
 fn run_machine(append: &str, add: impl FnOnce(&mut Command)) -> Option<String> {
     let kernel = judges::cloud_kernel()?;
     let mut qemu = judges::command("qemu-system-x86_64")?;
@@ -103,7 +105,7 @@ fn run_machine(append: &str, add: impl FnOnce(&mut Command)) -> Option<String> {
     Some(transcript(&mut qemu))
 }
 
-/// Everything a program prints until it ends or [`TIMEOUT`] is over.
+/// Returns the output of a program until it ends or [`TIMEOUT`] is over.
 fn transcript(command: &mut Command) -> String {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = Ended(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
@@ -132,18 +134,18 @@ fn transcript(command: &mut Command) -> String {
     })
 }
 
-/// A child that does not outlive its test.
+/// A child that is killed on drop.
 struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        // Both do nothing when it has ended, which is the usual case.
+        // Both do nothing if it has ended, which is the usual case.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The source of a bootable tree in a scratch directory, or `None` after a visible skip.
+/// Returns the source of a bootable tree in a scratch directory, or `None` after a visible skip.
 fn scratch_with_source() -> Option<(Scratch, PathBuf)> {
     let scratch = Scratch::new();
     let root = scratch.join("root");

@@ -1,4 +1,4 @@
-//! `--cache` gives back the bytes of the files that are there, whatever their inodes and times say.
+//! `--cache` returns the current bytes of the files, whatever their inodes and times.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::judges;
 use crate::product::{Scratch, rootcast, rootcast_as_root, run};
 
-/// Two trees that differ in nothing but the bytes of one file, with equal times.
+/// Creates two trees that differ only in the bytes of one file, with equal times.
 fn twins(scratch: &Scratch) -> [PathBuf; 2] {
     ["A", "B"].map(|letter| {
         let tree = scratch.join(letter);
@@ -22,7 +22,7 @@ fn twins(scratch: &Scratch) -> [PathBuf; 2] {
     })
 }
 
-/// The bytes of the initramfs of a tree, made by root with a cache or without.
+/// Returns the bytes of the initramfs of a tree, made by root with or without a cache.
 fn initrd(source: &Path, output: &Path, cache: Option<&Path>) -> Vec<u8> {
     let mut command = rootcast_as_root();
     command.args(["initrd", "--init", "none", "--compress", "zstd:3", "-q", "-o"]).arg(output).arg(source);
@@ -33,7 +33,8 @@ fn initrd(source: &Path, output: &Path, cache: Option<&Path>) -> Vec<u8> {
     fs::read(output).expect("it was made")
 }
 
-/// Mounts one image after the other at one place, and compares what comes of each with and without a cache.
+/// Mounts one image after the other at the same place, and compares the results with and without a
+/// cache.
 fn check_mounted(scratch: &Scratch, kind: &str, images: &[PathBuf; 2]) {
     let (at, cache, output) = (scratch.join("mounted"), scratch.join("cache"), scratch.join("initrd"));
     fs::create_dir(&at).expect("it is new");
@@ -97,8 +98,8 @@ fn files_of_images_that_are_mounted_in_turn() {
     }
 }
 
-/// A file that is written again at once keeps its times where the clock of file times ticks seldom: every second on ext4 with
-/// inodes of 128 bytes.
+/// A file that is written twice in a row keeps its times if the granularity of file times is
+/// coarse: one second on ext4 with inodes of 128 bytes.
 #[test]
 fn a_file_that_is_written_again_within_a_tick() {
     if !judges::may_mount() {
@@ -120,7 +121,7 @@ fn a_file_that_is_written_again_within_a_tick() {
         let stat = fs::metadata(at.join("file")).expect("it is there");
         (stat.ino(), stat.size(), stat.mtime(), stat.mtime_nsec(), stat.ctime(), stat.ctime_nsec())
     };
-    // A round may begin at the end of a second.
+    // A round may cross the end of a second.
     let round = |first: &str, second: &str| {
         let before = write(first);
         initrd(&at, &output, Some(&cache));
@@ -135,7 +136,7 @@ fn a_file_that_is_written_again_within_a_tick() {
     assert!(rounds.iter().all(|(_, right)| *right), "the cache shows: {rounds:?}");
 }
 
-/// The same bytes under other names, owners and times are compressed once.
+/// The same bytes under other names, owners and times are compressed only once.
 #[test]
 fn a_second_run_compresses_nothing() {
     let scratch = Scratch::new();
@@ -153,7 +154,8 @@ fn a_second_run_compresses_nothing() {
     assert_ne!(report["cache"]["hits"], 0, "{report}");
 }
 
-/// Where nothing can be kept the run goes on, and says so; what an earlier run kept is used.
+/// If the cache cannot be written, the run continues with a warning; entries of an earlier run are
+/// used.
 #[test]
 fn a_cache_that_cannot_be_written_is_a_warning() {
     let scratch = Scratch::new();

@@ -1,4 +1,4 @@
-//! The command line: what is typed, and what comes of it.
+//! Command lines and their results.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,16 +8,16 @@ use crate::fixtures::{self, big};
 use crate::judges;
 use crate::product::{Outcome, Scratch, rootcast, run};
 
-/// One command line. In the arguments, `{source}` is a directory with one small file, `{dump}` a dump, `{initrd}` one with an
-/// `/init`, `{out}` a file
-/// that does not exist yet in a directory that does, `{scratch}` that directory.
+/// One command line. In the arguments, `{source}` is a directory with one small file, `{dump}` a
+/// dump, `{initrd}` one with an `/init`, `{out}` a new file in an existing directory, `{scratch}`
+/// that directory.
 struct Case {
     arguments: &'static str,
-    /// Exit codes that are right; more than one where two faults are one.
+    /// The accepted exit codes; more than one if two faults coincide.
     codes: &'static [i32],
-    /// Words of standard error.
+    /// Words on standard error.
     stderr: &'static [&'static str],
-    /// Words of standard output.
+    /// Words on standard output.
     stdout: &'static [&'static str],
 }
 
@@ -120,10 +120,10 @@ const CASES: &[Case] = &[
         "image {scratch}/set-id.dump -o {out} --owner root --json",
         &["1 set-id file now runs as root: /su; --owner keep leaves the owners as they are"],
     ),
-    // Nothing is told of what is left out.
+    // Excluded files are not reported.
     good("image {scratch}/set-id.dump -o {out} --owner root --exclude /su --json", &["\"warnings\": []"]),
     good("image {scratch}/set-id.dump -o {out} --owner root --keep /file --json", &["\"warnings\": []"]),
-    // What lies in inodes shares nothing.
+    // Inline data is not shared.
     good(
         "image {scratch}/twins.dump -o {out} --profile ro-min --dedupe -O inline_data --json",
         &["\"shared_files\": 0"],
@@ -259,7 +259,7 @@ const CASES: &[Case] = &[
         &["--clamp-mtime-min 8 is after", "--source-date-epoch"],
     ),
     bad(USAGE, "tree {dump} --clamp-mtime-min -2147483649", &["-2147483649", "from -2147483648 to"]),
-    // Extended attributes that Linux does not take or use.
+    // Extended attributes that Linux rejects or ignores.
     bad(
         BAD_INPUT,
         "image {scratch}/apple.dump -o {out}",
@@ -280,7 +280,7 @@ const CASES: &[Case] = &[
         ],
         stdout: &[],
     },
-    // The id that no file can have, wherever it is from.
+    // The invalid id 4294967295, from every source.
     bad(BAD_INPUT, "tree {scratch}/nobody.dump", &["/f: its user is 4294967295", "--chown or --owner"]),
     good("tree {scratch}/nobody.dump --chown /f:1", &["/f 0 100644 1 1 0 "]),
     good("tree {scratch}/nobody.dump --owner 3:4", &["/f 0 100644 1 3 4 "]),
@@ -313,7 +313,7 @@ const CASES: &[Case] = &[
     ),
     good("tree {dump} --setcap /etc/hostname:cap_net_raw+ep", &["security.capability="]),
     good("tree {dump} --add {source}/small:/opt/", &["/opt 0 40755 ", "/opt/small "]),
-    // Recipes; what is typed counts more, and edits come after.
+    // Recipes; flags on the command line take precedence, and their edits come after.
     good("tree --recipe {scratch}/recipe.toml", &["/from-recipe 0 40700 2 3 4 "]),
     good("tree --recipe {scratch}/recipe.toml --mkdir /from-recipe:0711", &["/from-recipe 0 40711 2 3 4 "]),
     good("tree {source} --recipe {scratch}/sourceless.toml", &["/small ", "/from-recipe "]),
@@ -351,7 +351,7 @@ const CASES: &[Case] = &[
     bad(USAGE, "closure {dump} --keep /etc --dlopen none --dlopen-allow *:x", &["--dlopen required"]),
     bad(USAGE, "closure {dump} --keep /etc --dlopen-deny x:", &["--dlopen-deny"]),
     bad(USAGE, "closure {dump} --keep /etc --why /etc --json", &["--why", "--json"]),
-    // What is no command line.
+    // Invalid command lines.
     bad(USAGE, "--json", &["--version"]),
     bad(USAGE, "--version tree {dump}", &["tree"]),
     bad(USAGE, "completions tcsh", &["tcsh"]),
@@ -378,7 +378,7 @@ const CASES: &[Case] = &[
     bad(USAGE, "tree {source} --max-entries -1", &["-1"]),
     bad(USAGE, "image {source} -o {out} -j many", &["many"]),
     bad(USAGE, "tree", &["SOURCE"]),
-    // Values that are none.
+    // Invalid values.
     bad(USAGE, "image {source} -o {out} --layout floppy", &["floppy", "--layout"]),
     bad(USAGE, "image {source} -o {out} --sector-size 1000", &["1000"]),
     bad(USAGE, "image {source} -o {out} --reflink=sometimes", &["sometimes", "--reflink"]),
@@ -455,7 +455,7 @@ const CASES: &[Case] = &[
         &["number.toml: line 2, column 1", "\"source\" takes a text", "quotation marks"],
     ),
     bad(USAGE, "tree {dump} --recipe {scratch}/edit-number.toml", &["line 1", "\"remove\" takes a text"]),
-    // The text of these goes to standard output.
+    // The text output of these goes to standard output.
     bad(USAGE, "tree {dump} -o {out}", &["'-o'", "rootcast tree prints to standard output", "> FILE"]),
     bad(USAGE, "closure {dump} --keep /etc --output={out}", &["rootcast closure prints", "> FILE"]),
     // Flags that contradict each other.
@@ -515,14 +515,14 @@ fn every_command_line_does_what_the_table_says() {
     assert!(wrong.is_empty(), "{} of {} cases:\n\n{}", wrong.len(), CASES.len(), wrong.join("\n\n"));
 }
 
-/// A recipe that says nothing of the source. `--label` is for another verb than `tree`.
+/// A recipe without a source. `--label` does not apply to `tree`.
 const RECIPE: &str = "\
 owner = \"root\"
 label = \"unused\"
 edits = [{ mkdir = \"/from-recipe:0755\" }, { chmod = \"/from-recipe:0700\" }, { chown = \"/from-recipe:3:4\" }]
 ";
 
-/// A directory with what the cases name.
+/// Creates a directory with the files that the cases name.
 fn scratch() -> Scratch {
     let scratch = Scratch::new();
     big::small_only().make(&scratch.join("source"));
@@ -577,7 +577,7 @@ fn scratch() -> Scratch {
     scratch
 }
 
-/// An archive of nothing but its end.
+/// Returns an archive with only a trailer.
 fn plain_cpio() -> String {
     let fields = ["00000000"; 11].concat();
     format!("070701{fields}0000000B00000000TRAILER!!!\0\0\0\0")
@@ -624,7 +624,7 @@ fn check(case: &Case) -> Result<(), String> {
     Ok(())
 }
 
-/// The names in a directory, hidden ones too.
+/// Returns the names in a directory, including hidden ones.
 fn listing(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<String> =

@@ -1,4 +1,5 @@
-//! What a closure keeps is what the loader of the tree would load: the loaders themselves are asked.
+//! A closure contains what the tree's dynamic linker would load; the dynamic linkers themselves are
+//! the judges.
 
 #[path = "../src/closure/testing/build.rs"]
 mod build;

@@ -1,4 +1,4 @@
-//! Compressed archives unpack, with programs that are not ours, to the archive that was planned.
+//! Compressed archives unpack, with foreign programs, to the archive that was planned.
 
 use std::fs;
 use std::io::Write as _;
@@ -20,7 +20,8 @@ use rootcast::source::{self, ReadOptions};
 
 use crate::judges;
 
-/// Every codec with a quick and a thorough level, and the program that unpacks standard input to standard output.
+/// Every codec with a fast and a thorough level, and the program that unpacks standard input to
+/// standard output.
 const JUDGES: [(&str, &str, &[&str]); 9] = [
     ("gzip:1", "gzip", &["-dc"]),
     ("gzip:6", "gzip", &["-dc"]),
@@ -33,7 +34,7 @@ const JUDGES: [(&str, &str, &[&str]); 9] = [
     ("xz:6", "xz", &["-dc"]),
 ];
 
-/// Small files, links, a file of nothing, and files longer than `long`.
+/// Creates small files, links, an empty file, and files longer than `long`.
 fn make_tree(at: &Path, long: u64) {
     for directory in ["etc", "usr", "usr/lib"] {
         fs::create_dir(at.join(directory)).expect("a new directory");
@@ -75,13 +76,13 @@ fn pack<C: Content>(layout: &Layout<'_, C>, codec: &Codec, threads: usize) -> Ve
     out
 }
 
-/// What the program makes of `packed`; none when it says that something is wrong.
+/// Returns the output of the program for `packed`; `None` if it reports an error.
 fn unpack(mut program: Command, arguments: &[&str], packed: &[u8]) -> Option<Vec<u8>> {
     program.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = program.spawn().expect("the program runs");
     let mut input = child.stdin.take().expect("a pipe");
     thread::scope(|scope| {
-        // A program that found something wrong reads no further.
+        // A program stops reading after an error.
         scope.spawn(move || drop(input.write_all(packed)));
         let output = child.wait_with_output().expect("the program runs");
         output.status.success().then_some(output.stdout)
@@ -95,7 +96,8 @@ fn programs_unpack_what_was_planned() {
         let Some(program) = judges::command(program) else { continue };
         let codec: Codec = name.parse().expect("a codec");
         let directory = tempfile::tempdir().expect("a temporary directory");
-        // The thorough levels take long; that files longer than a piece unpack is seen with the quick ones.
+        // The thorough levels are slow; unpacking files longer than a piece is tested with the fast
+        // ones.
         let quick = ["gzip:1", "gzip:6", "zstd:3", "lz4:1", "xz:0"].contains(&name);
         make_tree(directory.path(), if quick { codec.max_piece_len() } else { 1 << 18 });
         let layer = scanned(directory.path());
@@ -108,7 +110,8 @@ fn programs_unpack_what_was_planned() {
     }
 }
 
-/// The judges notice a wrong byte, wherever it is. lz4's legacy format has no checksum, so there the bytes are wrong.
+/// The judges detect a changed byte anywhere. lz4's legacy format has no checksum, so its output
+/// differs instead.
 #[test]
 fn programs_notice_a_wrong_byte() {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -124,7 +127,8 @@ fn programs_notice_a_wrong_byte() {
             let mut wrong = packed.clone();
             wrong[at] ^= 0x10;
             let unpacked = unpack(program, arguments, &wrong);
-            // The commands above pass bytes that are in none of these formats through, as gzip -f does not.
+            // The commands above pass through bytes that are in none of these formats, as gzip -f
+            // does not.
             assert!(
                 unpacked.is_none() || (name.starts_with("lz4") && unpacked != Some(expected.clone())),
                 "{name} at {at}"
@@ -133,7 +137,7 @@ fn programs_notice_a_wrong_byte() {
     }
 }
 
-/// Cached bytes are another library's when its version is.
+/// The version of a library is part of the cache key.
 #[test]
 fn the_libraries_are_those_of_the_lock_file() {
     let lock =

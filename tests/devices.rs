@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::judges;
 use crate::product::{NOBODY, Outcome, Scratch, rootcast, rootcast_as_root, run};
 
-/// A loop device of so many bytes, all of them 0xff, with sectors of so many bytes.
+/// A loop device of `len` bytes, all of them 0xff, with the given sector size.
 struct Loop {
     device: PathBuf,
     backing: PathBuf,
@@ -28,7 +28,7 @@ impl Loop {
         Some(Self { device, backing })
     }
 
-    /// The device's bytes as the backing file has them.
+    /// Returns the device's bytes from the backing file.
     fn bytes(&self) -> Vec<u8> {
         fs::read(&self.backing).expect("it is there")
     }
@@ -36,7 +36,7 @@ impl Loop {
 
 impl Drop for Loop {
     fn drop(&mut self) {
-        // OK to ignore: the device stays then, as `losetup` shows.
+        // OK to ignore: the device then remains, as `losetup` shows.
         let _ = Command::new("losetup").arg("--detach").arg(&self.device).status();
     }
 }
@@ -80,7 +80,7 @@ fn a_device_gets_every_byte_of_the_image() {
         assert!(refused.stderr.contains("is a block device: --force overwrites what is on it"), "{refused}");
         assert!(device.bytes().iter().all(|byte| *byte == 0xff), "it was written to without --force");
 
-        // An ordinary user who owns the node needs no more than root.
+        // An ordinary user who owns the device node needs no further privileges.
         std::os::unix::fs::chown(&device.device, Some(NOBODY), None).expect("root may");
         let written = to_device(&[verb, &["--force"]].concat(), &source, &device.device, rootcast());
         std::os::unix::fs::chown(&device.device, Some(0), None).expect("root may");
@@ -145,7 +145,7 @@ fn a_partition_table_is_for_the_sectors_of_the_device() {
     }
 }
 
-/// A device cannot be as it was before: the error says what it holds.
+/// A device cannot be restored: the error reports its contents.
 #[test]
 fn a_run_that_fails_says_that_the_device_holds_a_part() {
     let scratch = Scratch::new();

@@ -1,4 +1,4 @@
-//! Edits of every kind, done by rootcast and by ordinary tools on a real directory.
+//! Edits of every kind, by rootcast and by ordinary tools on a real directory.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::oracle::{self, Expected, Owner};
 use crate::owners::{may_give_away, printed};
 use crate::product::{self, Scratch, run};
 
-/// What the shell does in the directory, with `$added` of the host.
+/// The commands of the shell in the directory, with `$added` of the host.
 const BY_TOOLS: &str = r#"
 set -e; umask 022
 cp -a --no-preserve=ownership "$added/program" usr/bin/program
@@ -97,10 +97,10 @@ fn added() -> Fixture {
     Fixture { items }
 }
 
-/// What ordinary tools make of a copy of the source. Times are as in the source where there is one: that of a
-/// directory says when it was edited.
+/// Returns the result of ordinary tools on a copy of the source. Times are taken from the source if
+/// the path exists there, since a directory's time is that of its last edit.
 fn edited_by_tools(source: &Path, added: &Path, copy: &Path) -> Option<Expected> {
-    // Named before the shell needs them.
+    // Missing ones are reported before the shell runs them.
     for tool in ["setcap", "setfattr"] {
         judges::locate(tool)?;
     }

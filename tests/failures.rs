@@ -1,4 +1,4 @@
-//! What a run that does not end well leaves behind: nothing.
+//! A failed run leaves nothing behind.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::judges;
 use crate::product::{NOBODY, Scratch, rootcast, rootcast_with_default_signals, run};
 
-/// A source whose bytes take long to read and no room to keep.
+/// The length of a source whose bytes take long to read and no disk space.
 const LONG: u64 = 64 << 30;
 
 fn long_source(scratch: &Scratch) {
@@ -48,7 +48,7 @@ fn a_signal_ends_the_run_and_leaves_no_file() {
         long_source(&scratch);
         let mut command = rootcast_with_default_signals();
         let out = scratch.join("out");
-        // Its zeros are written, which takes much longer than until the signal.
+        // Its zeros are written, which takes much longer than the signal.
         command.args(["image", "--sparse", "never"]).arg(scratch.join("source"));
         let child = start(command.arg("-o").arg(out.join("disk")));
         sleep(Duration::from_millis(300));
@@ -71,7 +71,8 @@ fn a_file_that_changes_after_the_scan_is_named() {
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o666)).expect("it is new");
     rustix::fs::chmod(&pipe, rustix::fs::Mode::from_raw_mode(0o666)).expect("the test's own pipe");
 
-    // The scan is over when the pipe is opened for writing, and nothing is read before it is opened for reading.
+    // The scan has ended when the pipe is opened for writing, and nothing is read before it is
+    // opened for reading.
     let mut command = rootcast();
     let mut child = start(command.arg("image").arg(&source).arg("-o").arg(&pipe));
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -92,7 +93,7 @@ fn a_file_that_changes_after_the_scan_is_named() {
     );
 }
 
-/// Bytes that no compression makes shorter, the same for the same seed.
+/// Returns incompressible bytes, the same for the same seed.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed;
     let mut bytes = Vec::with_capacity(len + 8);
@@ -103,14 +104,14 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// A number that looks random: xorshift with a multiplication.
+/// Returns a pseudorandom number: xorshift with a multiplication.
 fn next(state: &mut u64) -> u64 {
     *state = (*state ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0x2545_f491_4f6c_dd1d);
     *state ^= *state >> 29;
     *state
 }
 
-/// A tree of which scanning, planning and writing take their time: 3,000 small files and 128 MiB.
+/// Creates a tree that takes time to scan, plan and write: 3,000 small files and 128 MiB.
 fn tree_with_work(root: &Path) {
     for directory in 0..30_u64 {
         let path = root.join(format!("d{directory}"));
@@ -122,18 +123,18 @@ fn tree_with_work(root: &Path) {
     }
 }
 
-/// How one of the killed runs went.
+/// The result of a killed run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Left {
     Nothing,
     Whole,
 }
 
-/// What is killed at random times: a command line, what it writes, and what that is when it is whole.
+/// The runs to kill at random times: a command line, its output, and the complete output.
 struct Victim<'a> {
     source: &'a Path,
     whole: &'a [u8],
-    /// What was at the output before, if there was something.
+    /// The previous contents of the output, if any.
     before: Option<&'a str>,
 }
 
@@ -173,7 +174,7 @@ impl Victim<'_> {
         let is_old = disk == before.as_bytes();
         assert!(is_old || disk == self.whole, "the image is neither the old nor the new one");
         for name in found.iter().filter(|name| *name != "disk") {
-            // Between two calls the new one has a second name: that moment is the only one.
+            // Only between two calls does the new file have a second name.
             assert!(is_old, "{name} was left beside the new image");
             assert!(fs::read(out.join(name)).expect("it is there") == self.whole, "{name} is a part");
         }
@@ -209,7 +210,7 @@ fn killed_at_200_random_times_it_leaves_nothing_or_the_whole_image() {
     assert!((20..200).contains(&nothing), "{nothing} of 200 runs were killed before their end");
 }
 
-/// Kills runs at times from their start to a little after their usual end, two at once.
+/// Kills runs at times from their start to shortly after their usual end, two at once.
 fn kill_at_random_times(victim: &Victim<'_>, scratch: &Scratch, usual: Duration, count: usize) -> Vec<Left> {
     std::thread::scope(|scope| {
         let halves = [0, 1].map(|half| {
@@ -233,7 +234,7 @@ fn kill_at_random_times(victim: &Victim<'_>, scratch: &Scratch, usual: Duration,
     })
 }
 
-/// A small filesystem in memory that everybody may write to, or `None` after a visible skip.
+/// A small filesystem in memory that is writable by everybody, or `None` after a visible skip.
 struct SmallFilesystem(std::path::PathBuf);
 
 impl SmallFilesystem {
@@ -256,7 +257,7 @@ impl SmallFilesystem {
 
 impl Drop for SmallFilesystem {
     fn drop(&mut self) {
-        // OK to ignore: the directory stays then, as the test's output will show.
+        // OK to ignore: the directory then remains, as the test's output will show.
         let _ = Command::new("umount").arg(&self.0).status();
     }
 }
@@ -315,7 +316,8 @@ fn an_archive_whose_contents_do_not_fit_into_tmpdir_is_named() {
     assert!(!scratch.join("disk").exists(), "an image was left");
 }
 
-/// Whether the process sleeps in `openat(2)`, which of all that it opens only a pipe without a reader makes it do.
+/// Returns true if the process sleeps in `openat(2)`, which only opening a pipe without a reader
+/// causes.
 fn is_opening(process: u32) -> bool {
     let call = fs::read_to_string(format!("/proc/{process}/syscall")).unwrap_or_default();
     // 257 on x86-64, 56 on arm64 and riscv64.

@@ -17,13 +17,14 @@ use rustix::io::Errno;
 use crate::judges;
 use crate::product::NOBODY;
 
-/// The dump of the smallest tree that is of use.
+/// The dump of a minimal useful tree.
 pub(crate) const MINIMAL_DUMP: &str = include_str!("fixtures/minimal.dump");
 
-/// The dump of a tree with every kind of file and what only root could make: devices, owners, privileged xattrs.
+/// The dump of a tree with every kind of file and those that only root could create: devices,
+/// owners, privileged xattrs.
 pub(crate) const EVERY_KIND_DUMP: &str = include_str!("fixtures/every-kind.dump");
 
-/// The dump of a tree with every kind of file that an initramfs can hold.
+/// The dump of a tree with every kind of file that an initramfs supports.
 pub(crate) const INITRD_DUMP: &str = include_str!("fixtures/initrd.dump");
 
 /// A tree to be made.
@@ -44,12 +45,12 @@ pub(crate) struct Item {
     pub(crate) xattrs: Vec<(&'static str, Vec<u8>)>,
 }
 
-/// What a name is of.
+/// The kind of file of a name.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Directory,
     File(Vec<u8>),
-    /// A file of a length with data at offsets and holes between.
+    /// A file of a length with data at offsets and holes in between.
     Sparse {
         len: u64,
         data: Vec<(u64, Vec<u8>)>,
@@ -61,12 +62,12 @@ pub(crate) enum Kind {
     Socket,
 }
 
-/// How a tree is made, where that must not matter to an image of it.
+/// The way a tree is created, which must not affect its image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Making {
-    /// Whose it becomes when root makes it.
+    /// The owner of the files if root creates them.
     pub(crate) owner: u32,
-    /// Whether the last sibling is made first, so that the host lists them differently.
+    /// True if the last sibling is created first, so that the host lists them in a different order.
     pub(crate) reversed: bool,
 }
 
@@ -75,11 +76,11 @@ impl Making {
     pub(crate) const USUAL: Self = Self { owner: NOBODY, reversed: false };
 }
 
-/// A time that no clock shows by chance.
+/// A time that no clock shows by coincidence.
 pub(crate) const MTIME: (i64, u32) = (1_600_000_000, 123_456_789);
 
 impl Item {
-    /// An item with usual metadata.
+    /// Returns an item with usual metadata.
     pub(crate) fn new(path: impl AsRef<[u8]>, kind: Kind) -> Self {
         let mode = if matches!(kind, Kind::Directory) { 0o755 } else { 0o644 };
         Self { path: path.as_ref().to_vec(), kind, mode, mtime: MTIME, xattrs: Vec::new() }
@@ -104,13 +105,14 @@ impl Item {
 }
 
 impl Fixture {
-    /// Makes the tree in the usual way at `root`, which must not exist. What the host's filesystem cannot store is a
-    /// visible skip.
+    /// Creates the tree in the usual way at `root`, which must not exist. Features missing in the
+    /// host's filesystem are visibly skipped.
     pub(crate) fn make(&self, root: &Path) {
         self.make_as(root, Making::USUAL);
     }
 
-    /// Makes the tree at `root`, which must not exist. Returns whether the host's filesystem could store all of it.
+    /// Creates the tree at `root`, which must not exist. Returns true if the host's filesystem
+    /// could store all of it.
     pub(crate) fn make_as(&self, root: &Path, making: Making) -> bool {
         let fail =
             |item: &Item, error: io::Error| -> ! { panic!("{}: {error}", item.host_path(root).display()) };
@@ -118,7 +120,8 @@ impl Fixture {
             create(root, item).unwrap_or_else(|error| fail(item, error));
         }
         let mut complete = true;
-        // Directories last and deepest first: their modes may lock their files away, and their times change with them.
+        // Directories come last, the deepest first: their modes may make their files inaccessible,
+        // and creating files changes their times.
         for item in self.items.iter().rev() {
             if !matches!(item.kind, Kind::HardLink(_)) {
                 complete &= dress(root, item, making.owner).unwrap_or_else(|error| fail(item, error));
@@ -140,7 +143,7 @@ impl Fixture {
         let mut items: Vec<&Item> = self.items.iter().collect();
         if making.reversed {
             items.reverse();
-            // A stable sort by depth, so that every directory has its parent.
+            // A stable sort by depth, so that every directory comes after its parent.
             items.sort_by_key(|item| {
                 item.path.split(|byte| *byte == b'/').count() + usize::from(!item.path.is_empty())
             });
@@ -150,7 +153,7 @@ impl Fixture {
     }
 }
 
-/// Everything but metadata.
+/// Creates the file without its metadata.
 fn create(root: &Path, item: &Item) -> io::Result<()> {
     let path = item.host_path(root);
     let special = |file_type| Ok(rustix::fs::mknodat(CWD, &path, file_type, Mode::RUSR | Mode::WUSR, 0)?);
@@ -169,7 +172,8 @@ fn create(root: &Path, item: &Item) -> io::Result<()> {
     }
 }
 
-/// Owner, xattrs, mode, and at last the time, which all others change. Returns whether the xattrs could be stored.
+/// Sets owner, xattrs, mode, and finally the time, which all others change. Returns true if the
+/// xattrs could be stored.
 fn dress(root: &Path, item: &Item, owner: u32) -> io::Result<bool> {
     let path = item.host_path(root);
     if judges::is_root() {

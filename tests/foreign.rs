@@ -1,4 +1,4 @@
-//! Images by mke2fs, to know that the judges agree with images as they are, and not only with ours.
+//! Images by mke2fs, to ensure that the judges accept other images, and not only those of rootcast.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,14 +9,15 @@ use crate::oracle::{self, Expected, Owner};
 use crate::product::{Scratch, run};
 use crate::{judges, oracle::sgdisk};
 
-/// An image of a fixture by mke2fs, with what it should hold.
+/// An image of a fixture by mke2fs, with its expected contents.
 pub(crate) struct Foreign {
     pub(crate) scratch: Scratch,
     pub(crate) image: PathBuf,
     pub(crate) expected: Expected,
 }
 
-/// A filesystem of `size` bytes with the files of a fixture, or `None` after a visible skip.
+/// Makes a filesystem of `size` bytes with the files of a fixture, or returns `None` after a
+/// visible skip.
 pub(crate) fn filesystem(fixture: &Fixture, size: u64, arguments: &[&str]) -> Option<Foreign> {
     let scratch = Scratch::new();
     let source = scratch.join("source");
@@ -29,8 +30,8 @@ pub(crate) fn filesystem(fixture: &Fixture, size: u64, arguments: &[&str]) -> Op
     Some(Foreign { scratch, image, expected })
 }
 
-/// What of a fixture mke2fs 1.47.0 is able to write: it drops nanoseconds, times outside of 32 bits, hard links of
-/// symlinks, and the root directory's own mode.
+/// Returns the part of a fixture that mke2fs 1.47.0 is able to write: it drops nanoseconds, times
+/// outside of 32 bits, hard links of symlinks, and the root directory's own mode.
 fn plain(mut fixture: Fixture) -> Fixture {
     let symlinks: Vec<Vec<u8>> = fixture
         .items
@@ -51,7 +52,7 @@ fn plain(mut fixture: Fixture) -> Fixture {
     fixture
 }
 
-/// Makes a filesystem of a directory, as mke2fs does it with Debian's configuration.
+/// Makes a filesystem of a directory by mke2fs with Debian's configuration.
 pub(crate) fn mke2fs(source: &Path, image: &Path, size: u64, arguments: &[&str]) -> Option<()> {
     const FEATURES: &str = "has_journal,extent,huge_file,flex_bg,metadata_csum,metadata_csum_seed,64bit,dir_nlink,\
                             extra_isize,orphan_file,sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr";
@@ -66,7 +67,7 @@ pub(crate) fn mke2fs(source: &Path, image: &Path, size: u64, arguments: &[&str])
     Some(())
 }
 
-/// A disk with a GPT and one partition, at 1 MiB, that holds a copy of a filesystem.
+/// Makes a disk with a GPT and one partition, at 1 MiB, that holds a copy of a filesystem.
 pub(crate) fn gpt_disk(filesystem: &Path, disk: &Path) -> Option<sgdisk::Table> {
     const MIB: u64 = 1 << 20;
     let len = std::fs::metadata(filesystem).unwrap().len();

@@ -1,5 +1,5 @@
-//! Files that are often named as a source and are not one are named for what they are. The tools that make them are the
-//! judges.
+//! Files that are often given as a source but are not one are reported with their kind. The tools
+//! that make them are the judges.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,8 @@ fn tree(source: &Path) -> Outcome {
     run(rootcast().arg("tree").arg(source))
 }
 
-/// What a shell makes in a scratch directory that has a directory `root` of two files. None without the tool.
+/// Runs a shell script in a scratch directory that has a directory `root` of two files, and returns
+/// the file it makes; `None` without the tool.
 fn made(scratch: &Scratch, tool: &str, script: &str) -> Option<std::path::PathBuf> {
     judges::command(tool)?;
     let root = scratch.join("root");

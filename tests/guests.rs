@@ -1,6 +1,7 @@
-//! A virtual machine writes to filesystems of every profile, and lets some of them grow while they are mounted.
+//! A virtual machine writes to filesystems of every profile, and resizes some of them while they
+//! are mounted.
 //!
-//! One machine has them all as disks: most of its time goes by until its kernel runs.
+//! One machine has them all as disks, since booting the kernel takes most of the time.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,37 +19,37 @@ struct Case {
     name: &'static str,
     arguments: &'static str,
     does: Does,
-    /// The guest's options of mount, or `-`.
+    /// The mount options in the guest, or `-`.
     options: &'static str,
 }
 
-/// What the guest does with a filesystem.
+/// The guest's actions on a filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
-    /// It reads all files, and may not write.
+    /// Reads all files, and checks that writing fails.
     Read,
-    /// It makes, changes and removes files.
+    /// Creates, changes and removes files.
     Write,
-    /// It lets the filesystem grow by [`GROWTH`], and then writes.
+    /// Grows the filesystem by [`GROWTH`], and then writes.
     Grow,
 }
 
-/// How many times as large a filesystem gets.
+/// The factor by which a filesystem grows.
 const GROWTH: u64 = 16;
 
 const CASES: [Case; 12] = [
     case("default", "", Does::Write, "-"),
     case("default-1k", "-b 1024", Does::Write, "-"),
     case("rw", "--profile rw", Does::Write, "-"),
-    // Linux 6.1 counts its reserved blocks wrong when a small file outgrows the inode with delayed allocation, and warns of
-    // it: on filesystems of mke2fs, too.
+    // Linux 6.1 miscounts reserved blocks when a small file outgrows the inode with delayed
+    // allocation, and warns about it, also on filesystems of mke2fs.
     case("rw-inline-2k", "--profile rw -O inline_data -b 2048", Does::Write, "nodelalloc"),
     case("no-journal", "-O ^has_journal,^resize_inode,sparse_super2", Does::Write, "-"),
     case("kata", "--profile kata", Does::Read, "data=ordered,errors=remount-ro"),
     case("kata-shared", "--profile kata --dedupe --huge-pages", Does::Read, "data=ordered,errors=remount-ro"),
     case("kata-writable", "--profile kata", Does::Write, "data=ordered,errors=remount-ro"),
     case("ro-min", "--profile ro-min", Does::Read, "errors=remount-ro"),
-    // The guest asks for this one to be mounted for writing, which the kernel does not do.
+    // The guest requests a writable mount of this one, which the kernel denies.
     case("ro-min-1k", "--profile ro-min -b 1024", Does::Read, "-"),
     case("growing", "", Does::Grow, "-"),
     case("growing-rw-1k", "--profile rw -b 1024", Does::Grow, "-"),
@@ -64,7 +65,7 @@ fn a_machine_writes_to_every_profile_and_lets_filesystems_grow() {
     let scratch = Scratch::in_memory();
     let root = scratch.join("root");
     let Some(()) = make_root(&scratch, &root, &init) else { return };
-    // Extended attributes are stored below the usual directory, if anywhere.
+    // Extended attributes are only stored below the usual directory, if anywhere.
     let sources = Scratch::new();
     let source = sources.join("source");
     fixture().make(&source);
@@ -85,13 +86,13 @@ fn a_machine_writes_to_every_profile_and_lets_filesystems_grow() {
     assert!(objections.is_empty(), "{}\n{transcript}", objections.join("\n"));
 }
 
-/// What the kernel says when a filesystem is not as it should be.
+/// Returns true if a line of the kernel's log reports a filesystem error.
 fn is_complaint(line: &str) -> bool {
     ["EXT4-fs error", "EXT4-fs warning", "JBD2:", "WARNING:", "BUG:"].iter().any(|words| line.contains(words))
 }
 
-/// A filesystem from which the machine boots: its first program, resize2fs, and what that one loads; or `None` after a
-/// visible skip.
+/// Makes a filesystem from which the machine boots, with its init program, resize2fs, and the
+/// libraries of the latter; `None` after a visible skip.
 fn make_root(scratch: &Scratch, image: &Path, init: &[u8]) -> Option<()> {
     let (resize2fs, mut ldd) = (judges::command("resize2fs")?, judges::command("ldd")?);
     let resize2fs = resize2fs.get_program();
@@ -112,7 +113,8 @@ fn make_root(scratch: &Scratch, image: &Path, init: &[u8]) -> Option<()> {
 
     let libraries = run(ldd.arg(resize2fs)).success().unwrap().text();
     let mut arguments = vec![format!("--add={}:/sbin/resize2fs", Path::new(resize2fs).display())];
-    // `libe2p.so.2 => /lib/x86_64-linux-gnu/libe2p.so.2 (0x…)`, and the loader without an arrow
+    // `libe2p.so.2 => /lib/x86_64-linux-gnu/libe2p.so.2 (0x…)`, and the dynamic linker without an
+    // arrow
     for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
         let file = fs::canonicalize(library).unwrap();
         arguments.push(format!("--add={}:{library}", file.display()));
@@ -122,7 +124,7 @@ fn make_root(scratch: &Scratch, image: &Path, init: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Every kind of file in `/kept`, and in `/work` what the guest changes.
+/// Returns every kind of file in `/kept`, and in `/work` the files that the guest changes.
 fn fixture() -> Fixture {
     let below = |path: &[u8]| [if path.is_empty() { &b"kept"[..] } else { b"kept/" }, path].concat();
     let kept = small::small().items.into_iter().map(|item| Item {
@@ -138,20 +140,20 @@ fn fixture() -> Fixture {
     items.push(Item::new("work/two", Kind::HardLink(b"work/one".to_vec())));
     items.extend((0..2000).map(|index| {
         let name = format!("a-file-of-the-host-with-a-long-name-{index:05}");
-        // Those that the guest reads in the end: the third, and each eightieth after it.
+        // The guest reads these at the end: the third, and each eightieth after it.
         let bytes = if index % 80 == 3 { name.clone().into_bytes() } else { Vec::new() };
         Item::new(format!("work/wide/{name}"), Kind::File(bytes))
     }));
     Fixture { items }
 }
 
-/// A case's filesystem, as it was before the guest ran.
+/// A case's filesystem, before the guest ran.
 struct Filesystem {
     case: &'static Case,
     image: PathBuf,
-    /// Of the whole image.
+    /// The content of the whole image.
     content: Content,
-    /// All blocks, and those that are free.
+    /// The numbers of blocks and of free blocks.
     blocks: Option<(u64, u64)>,
 }
 
@@ -180,7 +182,8 @@ impl Filesystem {
         Self { case, image, content, blocks }
     }
 
-    /// It is clean and as large as it should be, and what the guest left alone is as it was.
+    /// Checks that it is clean and has the expected size, and that the files the guest did not
+    /// touch are unchanged.
     fn check(&self, source: &Path) -> Verdict {
         let volume = Volume::new(&self.image, None);
         e2fsck::check_clean(&volume)?;
@@ -191,7 +194,7 @@ impl Filesystem {
         if self.case.does == Does::Grow
             && let (Some((before, free_before)), Some((after, free_after))) = (self.blocks, blocks(&volume))
         {
-            // Tables of inodes take their part of what was added, and the guest's files theirs.
+            // Inode tables take a part of the added space, and so do the guest's files.
             let least = free_before + (GROWTH - 1) * before * 9 / 10;
             if after != before * GROWTH || free_after < least {
                 return Err(format!(
@@ -225,7 +228,7 @@ impl Filesystem {
 }
 
 impl Case {
-    /// What does not fit in its blocks.
+    /// The files that do not fit in its blocks.
     fn too_large(&self) -> Vec<String> {
         if self.arguments.contains("-b ") {
             small::LARGE.map(|path| format!("/kept{path}")).into()
@@ -235,7 +238,7 @@ impl Case {
     }
 }
 
-/// All blocks of a filesystem and those that are free, or `None` after a visible skip.
+/// The numbers of blocks and of free blocks of a filesystem, or `None` after a visible skip.
 fn blocks(volume: &Volume) -> Option<(u64, u64)> {
     let summary = dumpe2fs::read(volume).unwrap()?;
     Some((summary.number("Block count").unwrap(), summary.number("Free blocks").unwrap()))

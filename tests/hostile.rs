@@ -1,4 +1,5 @@
-//! Bad and extreme input from the command line: each is cast, or refused in words, within little memory and time.
+//! Bad and extreme input from the command line: each is cast, or rejected with an error, within
+//! limits on memory and time.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -14,8 +15,8 @@ use crate::oracle::{self, Expected, Judge, Volume, debugfs, e2fsck, ext4_view, k
 use crate::product::{self, Outcome, Scratch, rootcast, run};
 use crate::tar::builder::{Archive, put};
 
-/// What a run on hostile input may take at most, of address space in bytes: the program, its threads' stacks, and what
-/// the limits on single headers allow.
+/// The maximum address space of a run on hostile input, in bytes: the program, its threads' stacks,
+/// and the limits on single headers.
 const MEMORY: u64 = 1 << 30;
 
 /// Far more than any of them takes, far less than a hang.
@@ -40,7 +41,7 @@ fn bounded(arguments: &[&str], stdin: Option<&Path>) -> Outcome {
     outcome
 }
 
-/// Fails unless the file is refused with each of the words, read by name and through a pipe.
+/// Fails unless the file is rejected with each of the words, read by name and through a pipe.
 fn refused(path: &Path, flags: &[&str], words: &[&str]) {
     let name = path.to_str().expect("ASCII");
     let by_name = bounded(&[&["tree", name], flags].concat(), None);
@@ -96,7 +97,7 @@ fn an_extended_header_of_100_megabytes_is_refused_unread() {
     let bytes = Archive::new().member("x", b'x', &payload).file("f", "").finish();
     let path = scratch.file("long.tar", bytes);
     refused(&path, &[], &["offset 0: an extended header is 100000016 bytes long, the limit is 16777216"]);
-    // Small, it unpacks to the same.
+    // A small compressed file unpacks to the same.
     let Some(mut gzip) = judges::command("gzip") else { return };
     let packed = scratch.file("long.tar.gz", run(gzip.arg("-c").arg(&path)).success().unwrap().stdout);
     refused(&packed, &[], &["offset 0: an extended header is 100000016 bytes long, the limit is 16777216"]);
@@ -132,7 +133,8 @@ fn compressed_streams_that_end_early_or_are_damaged_are_refused() {
         let packed = run(command.arg("-c").arg(&archive)).success().unwrap().stdout;
         let whole = scratch.file("whole", &packed);
         assert_eq!(bounded(&["tree", whole.to_str().unwrap()], None).code, Some(0), "{tool}");
-        // In the header that says what it is, in the first block, in the middle, in the checksum at the end.
+        // The cuts are in the header with the magic number, in the first block, in the middle, and
+        // in the checksum at the end.
         let len = packed.len();
         for cut in [7, 20, len / 3, len - len / 10, len - 5, len - 1] {
             refused(&scratch.file("cut", &packed[..cut]), &[], &[]);
@@ -145,7 +147,7 @@ fn compressed_streams_that_end_early_or_are_damaged_are_refused() {
     }
 }
 
-/// A chain of directories, each in the one before, deeper than any path that Linux takes.
+/// Creates a chain of nested directories, deeper than the maximum path length of Linux.
 fn deep_directory(root: &Path, depth: usize) {
     fs::create_dir(root).expect("it is new");
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -158,19 +160,19 @@ fn deep_directory(root: &Path, depth: usize) {
     File::from(file.expect("it is new")).write_all(b"deep").expect("there is room");
 }
 
-/// Removes what is too deep for `std::fs::remove_dir_all`.
+/// Removes a tree that is too deep for `std::fs::remove_dir_all`.
 struct Deep(std::path::PathBuf);
 
 impl Drop for Deep {
     fn drop(&mut self) {
-        // OK to ignore: the test's directory stays then.
+        // OK to ignore: the test's directory then remains.
         let _ = Command::new("rm").arg("-rf").arg(&self.0).status();
     }
 }
 
 #[test]
 fn a_tree_as_deep_as_may_be_is_cast_from_every_source() {
-    // With the file and a directory above, which an edit adds.
+    // The depth with the file and a directory above, which an edit adds.
     const DEPTH: usize = image_tree::MAX_DEPTH - 2;
     let scratch = Scratch::new();
     let directory = Deep(scratch.join("deep"));
@@ -188,7 +190,7 @@ fn a_tree_as_deep_as_may_be_is_cast_from_every_source() {
     let both = bounded(&["tree", directory.0.to_str().unwrap(), "--add", &place], None);
     assert_eq!(both.success().unwrap_or_else(|why| panic!("{why}")).text().lines().count(), 2 * DEPTH + 4);
 
-    // GNU tar walks as deep, and writes names as long.
+    // GNU tar walks to the same depth, and writes names of that length.
     let archive = scratch.join("deep.tar");
     let Some(mut tar) = judges::command("tar") else { return };
     tar.args(["--format=posix", "--sort=name", "-cf"]).arg(&archive).arg("-C").arg(&directory.0).arg(".");
@@ -218,7 +220,7 @@ fn a_tree_deeper_than_may_be_is_refused_by_every_source() {
     let refused = |arguments: &[&str], stdin: Option<&Path>| {
         let outcome = bounded(arguments, stdin);
         assert_eq!(outcome.code, Some(3), "{outcome}");
-        // An edit is repeated as it was given.
+        // An edit is quoted as it was given.
         let given: usize = arguments.iter().map(|argument| argument.len()).sum();
         assert!(outcome.stderr.contains(LIMIT) && outcome.stderr.len() < 1000 + given, "{}", outcome.stderr);
     };
@@ -268,7 +270,7 @@ fn an_archive_of_65500_directories_in_one_is_cast() {
     oracle::judge_by(&image, None, &expected, &judges);
 }
 
-/// Names in Latin-1, Shift JIS, KOI8-R and UTF-16, and bytes that are none of them.
+/// Names in Latin-1, Shift JIS, KOI8-R and UTF-16, and bytes in none of them.
 const NAMES: [&[u8]; 6] = [
     b"caf\xe9",
     b"\x83\x65\x83\x58\x83\x67",
@@ -312,7 +314,8 @@ fn names_in_any_encoding_arrive_as_they_are() {
     }
 }
 
-/// The dump with the contents of its files in it, which of an archive on disk are named by path.
+/// Returns the dump with the contents of its files inline, which for an archive on disk are
+/// referenced by path.
 fn dump_with_contents(dump: &[u8]) -> String {
     let text = str::from_utf8(dump).expect("ASCII");
     let line = |line: &str| {

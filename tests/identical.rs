@@ -1,4 +1,4 @@
-//! Files with the same bytes: as hard links, as files of their own, and with shared blocks.
+//! Files with the same bytes: as hard links, as separate files, and with shared blocks.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -23,16 +23,16 @@ use crate::oracle::{self, Expected, JUDGES, Owner, e2fsck};
 
 const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
-/// Names of the same files, which are linked within each line and nowhere else.
+/// Names of identical files, which are linked within each line only.
 const SAME: [&[&str]; 4] = [&["a", "d/a", "z"], &["d/e/b", "d/e/b2"], &["alone"], &["large", "large2"]];
 
-/// A directory with these files, hard links where `linked`, and copies elsewhere.
+/// Creates a directory with these files, as hard links if `linked`, else as copies.
 fn directory(linked: bool) -> TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     fs::create_dir_all(directory.path().join("d/e")).expect("new");
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
     for (number, names) in SAME.iter().enumerate() {
-        // Files that differ in length, in nothing but their last byte, and one that takes several reads.
+        // Files that differ in length, only in their last byte, and one that takes several reads.
         let mut bytes = vec![b'x'; [5000, 5000, 7, 3_000_000][number]];
         *bytes.last_mut().expect("none is empty") = u8::try_from(number).expect("few");
         let first = directory.path().join(names[0]);
@@ -74,7 +74,7 @@ fn write(layout: &Layout<'_, Blob>, path: &Path) {
     sparse_file::write(layout, &destination, &options).expect("it can be written");
 }
 
-/// What rootcast makes of `source` is what the kernel says of `expected`.
+/// Checks that the image of `source` equals the kernel's view of `expected`.
 fn check(source: &Path, policy: Policy, expected: &Path) -> Linked {
     let mut tree = read(source);
     let log = Log::new(Level::Quiet);
@@ -113,7 +113,7 @@ fn identical_files_share_blocks() {
         assert_eq!(layout.summary().shared_files, 4);
         write(&layout, &path);
         let expected = Expected::from_directory(copies.path(), Owner::Keep);
-        // No kernel writes to it, and resize2fs knows no such filesystem.
+        // The kernel does not write to it, and resize2fs does not support such a filesystem.
         let readers = JUDGES.iter().filter(|(name, _)| ["debugfs", "ext4-view", "kernel"].contains(name));
         let mut judges: Vec<_> = readers.copied().collect();
         judges.push(("e2fsck", |volume, _| e2fsck::check(volume)));
@@ -121,7 +121,7 @@ fn identical_files_share_blocks() {
     }
 }
 
-/// A file that is digested is also compared with what it was when the image is written.
+/// A file that was hashed is compared again when the image is written.
 #[test]
 fn a_file_that_changes_after_it_was_digested_is_named() {
     let copies = directory(false);

@@ -10,21 +10,21 @@ use crate::oracle::{
 };
 use crate::product::{self, Scratch, rootcast, run};
 
-/// A fixture made for an ordinary user, and where its image goes.
+/// Creates a fixture for an ordinary user in a scratch directory.
 fn scratch_with(fixture: &Fixture) -> Scratch {
     let scratch = Scratch::new();
     fixture.make(&scratch.join("source"));
     scratch
 }
 
-/// The same for a fixture without xattrs and with much to write.
+/// Does the same in memory, for a fixture without xattrs and with much to write.
 fn memory_with(fixture: &Fixture) -> Scratch {
     let scratch = Scratch::in_memory();
     fixture.make(&scratch.join("source"));
     scratch
 }
 
-/// The image of `source` in `scratch`, before all judges, as the whole filesystem.
+/// Checks the image of `source` in `scratch` with all judges, as the whole filesystem.
 fn check_bare(scratch: &Scratch, source: &Path, arguments: &[&str], expected: &Expected) {
     let image = scratch.join("image");
     product::image(source, &image, &[&["--layout", "bare"], arguments].concat());
@@ -49,7 +49,7 @@ fn owners_are_kept_when_asked() {
 fn there_is_room_when_asked() {
     let scratch = scratch_with(&small::small());
     let source = scratch.join("source");
-    // With room, the kernel's judge writes too.
+    // With free space, the kernel's judge writes too.
     check_bare(&scratch, &source, &["--free", "50%"], &Expected::from_directory(&source, Owner::Root));
 }
 
@@ -70,7 +70,7 @@ fn check_gpt(sector_size: u32) {
     product::image(&source, &disk, &["--layout", "gpt", "--sector-size", &size, "--arch", "x86_64"]);
     let Some(table) = sgdisk::judge(&disk, sector_size) else { return };
     let [partition] = &table.partitions[..] else { panic!("{table:?}") };
-    // The root partition for x86-64 of the Discoverable Partitions Specification.
+    // The type GUID of the root partition for x86-64 in the Discoverable Partitions Specification.
     assert_eq!(partition.type_guid, "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709");
     assert_eq!(partition.offset % (1 << 20), 0, "the partition is not aligned");
     let expected = Expected::from_directory(&source, Owner::Root);

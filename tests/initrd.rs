@@ -1,4 +1,4 @@
-//! `rootcast initrd`: what other programs make of it, and what it says.
+//! `rootcast initrd`: its output as read by other programs, and its messages.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,14 +24,15 @@ const CODECS: [(&str, &str, &[&str]); 5] = [
     ("xz", "xz", &["-dc"]),
 ];
 
-/// What the programs see: an initramfs has no xattrs.
+/// The features visible to the programs: an initramfs has no xattrs.
 const SEES: Sees = Sees { xattrs: false, ..Sees::EVERYTHING };
 
 fn good(command: &mut Command) -> Outcome {
     run(command).success().unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// The tree of the dump. Unpacking changes the times of directories, and GNU cpio sets none of symlinks.
+/// Returns the tree of the dump. Unpacking changes the times of directories, and GNU cpio does not
+/// set those of symlinks.
 fn expected() -> Expected {
     let mut expected = Expected::from_dump(INITRD_DUMP);
     for file in expected.files.values_mut() {
@@ -60,7 +61,8 @@ fn cpio_and_bsdtar_find_the_tree_in_every_output() {
     for (codec, unpacker, arguments) in CODECS {
         let scratch = Scratch::new();
         let (source, out) = (scratch.file("tree.dump", INITRD_DUMP), scratch.join("initrd"));
-        // Stored segments are another archive before this one, which unmkinitramfs is for.
+        // Stored segments form an archive of their own before this one, which requires
+        // unmkinitramfs.
         let without = ["--remove", "/usr/lib/modules/a.ko.xz", "--compress", codec];
         initrd(&source, &out, &without);
         let Some(mut unpacker) = judges::command(unpacker) else { continue };
@@ -93,7 +95,8 @@ fn initramfs_tools_find_the_tree_in_every_output() {
         let more: &[&str] = if codec == "none" { &[] } else { &[&microcode[0], &microcode[1]] };
         initrd(&source, &out, &[&["--compress", codec], more].concat());
         let Some(mut lsinitramfs) = judges::command("lsinitramfs") else { return };
-        // Where nothing is compressed, the two read all of it and then complain that nothing else comes.
+        // Without compression, the two read all of it and then complain about the missing next
+        // archive.
         let tolerated = |outcome: Outcome| match codec {
             "none" if outcome.stderr == "cpio: premature end of archive\n" => outcome,
             _ => outcome.success().unwrap_or_else(|why| panic!("{why}")),
@@ -107,7 +110,8 @@ fn initramfs_tools_find_the_tree_in_every_output() {
         let Some(mut unmkinitramfs) = judges::command("unmkinitramfs").filter(|_| root) else { continue };
         let into = scratch.join("unpacked");
         tolerated(run(unmkinitramfs.arg(&out).arg(&into)));
-        // Version 0.142 makes a directory for each archive, and 0.148 one for all that follow the microcode, or none.
+        // Version 0.142 makes a directory for each archive, and 0.148 one for all that follow the
+        // microcode, or none.
         if codec == "none" {
             let early = into.join("early");
             let found = Expected::from_directory(if early.exists() { &early } else { &into }, Owner::Keep);
@@ -131,7 +135,7 @@ fn initramfs_tools_find_the_tree_in_every_output() {
 const INTEL: &[u8] = b"\x01\0\0\0of Intel";
 const AMD: &[u8] = b"DMA\0of AMD";
 
-/// Flags for one file of each maker.
+/// Returns the flags for one file of each vendor.
 fn microcode_files(scratch: &Scratch) -> [String; 2] {
     [("intel", INTEL), ("amd", AMD)]
         .map(|(name, bytes)| format!("--microcode={}", scratch.file(name, bytes).display()))
@@ -169,7 +173,7 @@ fn microcode_comes_first_from_wherever_it_is() {
     };
     let files = microcode_files(&scratch);
     let from_files = of("files", &[&files[0], &files[1]]);
-    // The order of the makers is the archive's.
+    // The order of the vendors is that of the archive.
     assert!(from_files == of("swapped", &[&files[1], &files[0]]));
     assert!(from_files == of("tree", &["--microcode"]), "from the tree");
     let directory = format!("--microcode={}", host.display());
@@ -213,7 +217,8 @@ fn the_kernel_decides_on_the_codec() {
     }
     let all = config("config", &["GZIP", "ZSTD"]);
     assert_eq!(codec(&["--kernel-config", &all, "--preset", "kata"]), "gzip:6");
-    // A preset's kernels may be others than Kata's own, so what those do not unpack is warned of, unless it is known.
+    // A preset's kernels may differ from Kata's own, so an unsupported codec is a warning, unless
+    // the kernel is known.
     let warns = |arguments: &[&str]| {
         let mut command = rootcast();
         command.arg("initrd").arg(&source).args(["--dry-run", "-q", "--preset", "kata"]).args(arguments);
@@ -229,7 +234,7 @@ fn the_kernel_decides_on_the_codec() {
     ] {
         assert!(!warns(quiet), "{quiet:?}");
     }
-    // The same holds of what comes behind, going by what it begins with.
+    // The same applies to appended files, based on their magic number.
     let small =
         scratch.file("small.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/init 3 100755 1 0 0 0 0.0 - two -\n");
     let foreign = |codec: &str| {
@@ -317,7 +322,7 @@ fn a_check_names_the_rule_and_the_byte() {
         assert!(found.text().contains(&format!("error [{rule}] at byte ")), "{rule}: {found}");
         assert!(found.stderr.contains("/bad: a kernel would not take all of it: 1 error"), "{found}");
     }
-    // A kernel that is known not to unpack it.
+    // The kernel is known not to support it.
     initrd(&source, &out, &["--compress", "xz"]);
     let config = scratch.file("config", "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\n");
     let found = check(&out, &["--kernel-config", config.to_str().unwrap()]);
@@ -341,7 +346,7 @@ fn a_signal_ends_the_run_and_leaves_no_file() {
     let scratch = Scratch::new();
     let (source, out) = (scratch.join("source"), scratch.join("out"));
     fs::create_dir(&source).unwrap();
-    // Holes: compressing all of this takes minutes.
+    // The files are holes: compressing all of this takes minutes.
     fs::File::create(source.join("long")).unwrap().set_len(u64::from(u32::MAX)).unwrap();
     fs::create_dir(&out).unwrap();
     fs::set_permissions(&out, fs::Permissions::from_mode(0o777)).unwrap();
@@ -386,7 +391,7 @@ fn a_cache_spares_compressing() {
     assert!(changed != cold);
 }
 
-/// The paths of the schemas of both reports.
+/// Returns the paths of the schemas of both reports.
 fn schema(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report").join(name)
 }

@@ -1,9 +1,9 @@
-//! Rules of the architecture that no lint knows.
+//! Architecture rules that lints cannot express.
 
 use std::fs;
 use std::path::Path;
 
-/// The two crates that every format may see, and that see nothing of ours.
+/// The two crates that every format crate may depend on, and that depend on no workspace crate.
 const FOUNDATION: [&str; 2] = ["image-tree", "image-runs"];
 
 #[test]
@@ -56,7 +56,7 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     assert!(text.contains("unsafe_code = \"forbid\""), "unsafe code is forbidden everywhere");
 }
 
-/// A build that chance can fail tells nothing of what was changed.
+/// A build that can fail at random says nothing about the change.
 #[test]
 fn properties_are_tried_with_the_same_cases_in_every_run() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! Programs that judge images, none of them ours: finding them, installing them, and saying so when one is missing.
+//! Foreign programs that judge images: finding them, installing them, and reporting missing ones.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
-/// Every program the tests call that is not part of every system, and the Debian package it comes in.
+/// Every program that the tests call and that is not part of every system, with its Debian package.
 const TOOLS: &[(&str, &str)] = &[
     ("e2fsck", "e2fsprogs"),
     ("mke2fs", "e2fsprogs"),
@@ -67,7 +67,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("s390x-linux-gnu-gcc", "gcc-s390x-linux-gnu"),
     ("qemu-aarch64-static", "qemu-user-static"),
     ("qemu-s390x-static", "qemu-user-static"),
-    // Nothing of these judges: they are run in an image that was reduced to what they need.
+    // These are not judges: they are run in an image that was reduced to their dependencies.
     ("systemctl", "systemd"),
     ("udevadm", "udev"),
     ("dbus-daemon", "dbus-daemon"),
@@ -81,8 +81,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
 ];
 
-/// Files that the tests need besides [`TOOLS`], and their packages: those of `TOOLS` do not depend on these, and packages that
-/// are recommended only are not installed.
+/// Files that the tests need besides [`TOOLS`], and their packages: the packages of `TOOLS` do not
+/// depend on these, and recommended packages are not installed.
 const FILES: &[(&str, &str)] = &[
     // gcc alone compiles, but a static program needs the C library's archive and headers.
     ("/usr/include/stdio.h", "libc6-dev"),
@@ -99,11 +99,11 @@ const SELINUX_POLICY: &str = "/etc/selinux/default/contexts/files/file_contexts"
 const PYTHON: &str = "/usr/bin/python3";
 const PYTHON_YAML: &str = "/usr/lib/python3/dist-packages/yaml/__init__.py";
 
-/// Where programs are, besides `PATH`: an ordinary user's often lacks the second half.
+/// The directories of programs, besides `PATH`: an ordinary user's often lacks the second half.
 const DIRECTORIES: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// A command that runs `tool` in the C locale and UTC, or `None` after a visible skip.
+/// Returns a command that runs `tool` in the C locale and UTC, or `None` after a visible skip.
 pub(crate) fn command(tool: &str) -> Option<Command> {
     let Some(program) = locate(tool) else {
         skip(tool, "the program is not installed");
@@ -111,18 +111,19 @@ pub(crate) fn command(tool: &str) -> Option<Command> {
     };
     let mut command = Command::new(program);
     command.env("LC_ALL", "C").env("TZ", "UTC");
-    // The host's configuration must not decide what e2fsck objects to.
+    // The host's configuration must not affect e2fsck's checks.
     command.env("E2FSCK_CONFIG", "/dev/null");
     Some(command)
 }
 
-/// Where `tool` is. The first call installs what is missing, when it may.
+/// Returns the path of `tool`. The first call installs missing tools, if permitted.
 pub(crate) fn locate(tool: &str) -> Option<PathBuf> {
     LazyLock::force(&INSTALLED);
     find(tool)
 }
 
-/// Installs what is missing before other tests need it, and says of each judge that is still not there.
+/// Installs missing tools before other tests need them, and reports each judge that is still
+/// missing.
 #[test]
 fn every_judge_is_here() {
     for (tool, _) in TOOLS {
@@ -134,7 +135,7 @@ fn every_judge_is_here() {
     cloud_kernel();
 }
 
-/// Whether the tests may mount filesystems; `false` after a visible skip.
+/// Returns true if the tests may mount filesystems, `false` after a visible skip.
 pub(crate) fn may_mount() -> bool {
     if !is_root() {
         skip("mount", "only root mounts filesystems");
@@ -147,12 +148,12 @@ pub(crate) fn may_mount() -> bool {
     true
 }
 
-/// Whether the tests run as root.
+/// Returns true if the tests run as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// The kernel of Debian's `linux-image-cloud-amd64`, or `None` after a visible skip.
+/// Returns the kernel of Debian's `linux-image-cloud-amd64`, or `None` after a visible skip.
 pub(crate) fn cloud_kernel() -> Option<PathBuf> {
     LazyLock::force(&INSTALLED);
     let kernel = find_kernel();
@@ -162,12 +163,12 @@ pub(crate) fn cloud_kernel() -> Option<PathBuf> {
     kernel
 }
 
-/// The file_contexts of Debian's `selinux-policy-default`, or `None` after a visible skip.
+/// Returns the file_contexts of Debian's `selinux-policy-default`, or `None` after a visible skip.
 pub(crate) fn selinux_policy() -> Option<PathBuf> {
     file(SELINUX_POLICY)
 }
 
-/// A file of [`FILES`], or `None` after a visible skip.
+/// Returns a file of [`FILES`], or `None` after a visible skip.
 pub(crate) fn file(path: &str) -> Option<PathBuf> {
     LazyLock::force(&INSTALLED);
     if Path::new(path).is_file() {
@@ -178,14 +179,14 @@ pub(crate) fn file(path: &str) -> Option<PathBuf> {
     None
 }
 
-/// A Python that has the module `yaml`, or `None` after a visible skip.
+/// Returns a Python that has the module `yaml`, or `None` after a visible skip.
 pub(crate) fn python_with_yaml() -> Option<Command> {
     file(PYTHON_YAML)?;
     Some(Command::new(PYTHON))
 }
 
-/// ldconfig for another root, or `None` after a visible skip: who may not change the root directory gets an ldconfig -r that
-/// takes no relative name in an `include`.
+/// Returns ldconfig for another root, or `None` after a visible skip: without permission to change
+/// the root directory, ldconfig -r does not support relative names in an `include`.
 pub(crate) fn ldconfig() -> Option<Command> {
     if !is_root() {
         skip("ldconfig -r", "only root changes the root directory");
@@ -194,7 +195,7 @@ pub(crate) fn ldconfig() -> Option<Command> {
     command("ldconfig")
 }
 
-/// Says on the terminal, past libtest's capture, that the running test leaves `judge` out. With
+/// Reports on the terminal, bypassing libtest's capture, that the running test skips `judge`. With
 /// `ROOTCAST_REQUIRE_JUDGES=1` that is a failure.
 pub(crate) fn skip(judge: &str, why: &str) {
     let thread = std::thread::current();
@@ -202,28 +203,28 @@ pub(crate) fn skip(judge: &str, why: &str) {
     assert!(env::var_os("ROOTCAST_REQUIRE_JUDGES").is_none_or(|value| value != "1"), "{line}");
     let mut said = SAID.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if said.insert(line.clone()) {
-        // Nobody is left to tell when standard error is closed.
+        // A closed standard error cannot be reported anywhere.
         let _ = writeln!(io::stderr(), "{line}");
     }
 }
 
-/// Whether tests that take many minutes run too, as `ROOTCAST_LONG_TESTS=1` asks; `false` after a visible skip. That they
-/// are left out is the usual case, and so no failure where every judge is required.
+/// Returns true if slow tests are enabled by `ROOTCAST_LONG_TESTS=1`, `false` after a visible skip.
+/// Skipping them is the default, and not a failure even if every judge is required.
 pub(crate) fn long_tests() -> bool {
     let asked = env::var_os("ROOTCAST_LONG_TESTS").is_some_and(|value| value == "1");
     if !asked {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("a test");
-        // Nobody is left to tell when standard error is closed.
+        // A closed standard error cannot be reported anywhere.
         let _ = writeln!(io::stderr(), "left out: {name}: it takes long (ROOTCAST_LONG_TESTS=1)");
     }
     asked
 }
 
-/// Held by tests that take much memory, disk or time, so that they run one at a time.
+/// Returns a lock for tests that take much memory, disk or time, so that they run one at a time.
 pub(crate) fn heavy() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
-    // A test that failed while it held the lock left nothing behind that could hurt the next.
+    // A test that failed while it held the lock does not affect the next one.
     ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
@@ -238,15 +239,15 @@ static INSTALLED: LazyLock<()> = LazyLock::new(|| {
     }
 });
 
-/// Root on a Debian system, who did not forbid it with `ROOTCAST_INSTALL_JUDGES=0`.
+/// Returns true for root on a Debian system without `ROOTCAST_INSTALL_JUDGES=0`.
 fn may_install() -> bool {
     is_root()
         && find("apt-get").is_some()
         && env::var_os("ROOTCAST_INSTALL_JUDGES").is_none_or(|value| value != "0")
 }
 
-/// Installs what is missing from Debian packages. One process does it at a time; the others wait and then find
-/// everything there.
+/// Installs missing tools from Debian packages. One process does it at a time; the others wait and
+/// then find everything installed.
 fn install() -> io::Result<()> {
     let lock = File::create("/var/lock/rootcast-judges")?;
     lock.lock()?;
@@ -257,7 +258,7 @@ fn install() -> io::Result<()> {
     writeln!(io::stderr(), "installing the judges' packages: {}", packages.join(" "))?;
     let install = || apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat());
     if !install()? {
-        // Most often the package lists are older than the mirror, or not there at all.
+        // Usually the package lists are older than the mirror, or missing.
         apt_get(&["update"])?;
         if !install()? {
             return Err(io::Error::other("apt-get install did not succeed"));
@@ -278,7 +279,7 @@ fn apt_get(arguments: &[&str]) -> io::Result<bool> {
     Ok(output.status.success())
 }
 
-/// The packages to install, each once.
+/// Returns the packages to install, without duplicates.
 fn missing() -> Vec<&'static str> {
     let mut packages: BTreeSet<&str> =
         TOOLS.iter().filter(|(tool, _)| find(tool).is_none()).map(|(_, package)| *package).collect();
@@ -313,7 +314,7 @@ fn find_kernel() -> Option<PathBuf> {
     kernels.pop()
 }
 
-/// `CAP_SYS_ADMIN` of `capabilities(7)`: containers take it from root.
+/// `CAP_SYS_ADMIN` of `capabilities(7)`, which containers remove from root.
 const CAP_SYS_ADMIN: u32 = 21;
 
 fn has_capability(bit: u32) -> bool {

@@ -1,4 +1,4 @@
-//! The judges are judged: each has to notice one changed byte, and one wrong word in the expectation.
+//! Tests of the judges: each has to detect one changed byte, and one wrong word in the expectation.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -13,8 +13,9 @@ use crate::product::run;
 const MIB: u64 = 1 << 20;
 const BLOCK: u64 = 4096;
 
-/// A filesystem with a structure of every kind, or `None` after a visible skip: mke2fs makes extent blocks of the file
-/// with holes and xattr blocks, and e2fsck makes a hash tree of the wide directory.
+/// Makes a filesystem with a structure of every kind, or returns `None` after a visible skip:
+/// mke2fs makes extent blocks of the file with holes and xattr blocks, and e2fsck makes a hash tree
+/// of the wide directory.
 fn rich_filesystem() -> Option<Foreign> {
     let mut fixture = fixtures::small::small();
     let wide = fixtures::wide::wide(600).items.into_iter().filter(|item| !item.path.is_empty());
@@ -26,7 +27,7 @@ fn rich_filesystem() -> Option<Foreign> {
     Some(foreign)
 }
 
-/// Changes one bit of the byte at `offset`.
+/// Flips one bit of the byte at `offset`.
 fn flip(image: &Path, offset: u64) {
     let file = File::options().read(true).write(true).open(image).unwrap();
     let mut byte = [0];
@@ -34,7 +35,7 @@ fn flip(image: &Path, offset: u64) {
     file.write_all_at(&[byte[0] ^ 1], offset).unwrap();
 }
 
-/// Runs `judge` on a copy in which the byte at `offset` is changed; it has to object.
+/// Runs `judge` on a copy in which the byte at `offset` is changed; it has to report an error.
 fn assert_noticed(volume: &Volume, what: &str, offset: u64, judge: impl Fn(&Volume) -> Result<(), String>) {
     let copy = volume.copy();
     flip(&copy.volume.image, offset);
@@ -51,7 +52,7 @@ fn e2fsck_notices_a_changed_byte_in_every_structure() {
     }
 }
 
-/// A byte that means something in each structure.
+/// Returns a significant byte of each structure.
 fn structures(volume: &Volume) -> Vec<(&'static str, u64)> {
     let first_block = |path: &str| blocks(volume, path)[0];
     let holes = "\"/contents/holes\"";
@@ -65,7 +66,7 @@ fn structures(volume: &Volume) -> Vec<(&'static str, u64)> {
         block.parse::<u64>().unwrap() * BLOCK + u64::from_str_radix(offset.trim(), 16).unwrap()
     };
     vec![
-        // Each offset: the structure's field of that number in the kernel's documentation.
+        // The offset of each field is from the kernel's documentation of the structure.
         ("superblock: s_free_inodes_count", 1024 + 0x10),
         ("superblock: s_uuid", 1024 + 0x68),
         ("group descriptor: bg_used_dirs_count_lo", BLOCK + 0x10),
@@ -87,24 +88,24 @@ fn structures(volume: &Volume) -> Vec<(&'static str, u64)> {
     ]
 }
 
-/// What debugfs prints for one request.
+/// Returns the output of debugfs for one request.
 fn ask(volume: &Volume, request: &str) -> String {
     debugfs::request(volume, request).unwrap().expect("debugfs was there a moment ago")
 }
 
-/// The blocks of a file's data, in order.
+/// Returns the blocks of a file's data, in order.
 fn blocks(volume: &Volume, path: &str) -> Vec<u64> {
     ask(volume, &format!("blocks {path}")).split_whitespace().map(|block| block.parse().unwrap()).collect()
 }
 
-/// The number after a label.
+/// Returns the number after a label.
 fn field(volume: &Volume, request: &str, label: &str) -> u64 {
     let text = ask(volume, request);
     let (_, rest) = text.split_once(label).unwrap_or_else(|| panic!("no {label} in {text}"));
     rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
 }
 
-/// The block after a label of the first group of dumpe2fs.
+/// Returns the block after a label of the first group of dumpe2fs.
 fn group(volume: &Volume, label: &str) -> u64 {
     let text = run(judges::command("dumpe2fs").unwrap().arg(&volume.image)).success().unwrap().text();
     let (_, rest) = text.split_once(label).unwrap();
@@ -116,7 +117,7 @@ fn readers_notice_a_changed_byte_of_data() {
     let Some(foreign) = rich_filesystem() else { return };
     let volume = Volume::new(&foreign.image, None);
     let offset = blocks(&volume, "/contents/1000000")[100] * BLOCK + 77;
-    // e2fsck does not: ext4 has no checksums of data.
+    // e2fsck does not: ext4 has no data checksums.
     let copy = volume.copy();
     flip(&copy.volume.image, offset);
     e2fsck::check_clean(&copy.volume).unwrap();
@@ -154,7 +155,7 @@ fn readers_notice_a_wrong_expectation() {
             let file = expected.file_mut("/contents/1").clone();
             expected.files.insert(b"/contents/2".to_vec(), file);
         }),
-        // The crate ext4-view sees neither of these.
+        // The crate ext4-view reads neither of these.
         ("xattr's value", |expected| {
             expected.file_mut("/xattrs/small").xattrs.insert(b"user.s".to_vec(), b"other".to_vec());
         }),

@@ -1,4 +1,4 @@
-//! What is mounted in a tree is part of it, or not with `--one-file-system`.
+//! Mounts in a tree are part of it, except with `--one-file-system`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,17 @@ use std::process::Command;
 use crate::judges;
 use crate::product::{Scratch, rootcast_as_root, run};
 
-/// A tree in which a filesystem, one of its files, one of its directories and a directory of the tree itself are mounted.
+/// A tree in which a filesystem, one of its files, one of its directories and a directory of the
+/// tree itself are mounted.
 struct MountedTree {
-    /// Taken away in the reverse order, before the directory they are in.
+    /// Unmounted in the reverse order, before the directory they are in is removed.
     mounts: Vec<PathBuf>,
     source: PathBuf,
     scratch: Scratch,
 }
 
 impl MountedTree {
-    /// `None` after a visible skip.
+    /// Creates the tree; `None` after a visible skip.
     fn new() -> Option<Self> {
         if !judges::may_mount() {
             return None;
@@ -53,13 +54,13 @@ impl MountedTree {
 impl Drop for MountedTree {
     fn drop(&mut self) {
         for at in self.mounts.iter().rev() {
-            // OK to ignore: the directory stays then, as the test's output will show.
+            // OK to ignore: the directory then remains, as the test's output will show.
             let _ = Command::new("umount").arg("--lazy").arg(at).status();
         }
     }
 }
 
-/// The lines of a dump, as paths with modes.
+/// Returns the lines of a dump, as paths with modes.
 fn listed(source: &Path, arguments: &[&str]) -> Vec<String> {
     let outcome = run(rootcast_as_root().arg("tree").arg(source).args(arguments));
     let text = outcome.success().unwrap_or_else(|why| panic!("{why}"));
@@ -127,7 +128,7 @@ fn what_is_left_out_is_told() {
         assert!(!outcome.stderr.contains(&format!("{path}: on another")), "{}", outcome.stderr);
     }
 
-    // What is not in the tree cannot be kept, whether little or all of it is read.
+    // Paths that are not in the tree cannot be kept, whether it is read in part or completely.
     for arguments in [&[][..], &["--owner", "root"]] {
         let keep = |path| {
             let mut closure = rootcast_as_root();

@@ -1,4 +1,4 @@
-//! Names that a terminal would obey: messages, listings and JSON show them without obeying.
+//! Names with control characters for terminals: messages, listings and JSON escape them.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +14,8 @@ use crate::product::{Outcome, Scratch, rootcast, run};
 const EVIL: &str = "evil\x1b[31m\nrootcast: warning: forged";
 const ESCAPED: &str = r"evil\x1b[31m\nrootcast: warning: forged";
 
-/// The outcome of a command whose messages must name [`EVIL`] without a line of its own or a control character.
+/// Returns the outcome of a command whose messages must name [`EVIL`] without a line break or a
+/// control character.
 fn names_evil(arguments: &[&OsStr]) -> Outcome {
     let outcome = run(rootcast().args(arguments));
     let stderr = &outcome.stderr;
@@ -71,7 +72,8 @@ fn names_in_other_scripts_stay_readable() {
     assert!(outcome.stderr.contains(r"\xe2\x80\xaegpj.exe"), "{outcome}");
 }
 
-/// A tree of three files in `/d` with names that listings have to escape, and one in French.
+/// Creates a tree of three files in `/d` with names that listings have to escape, and one in
+/// French.
 fn strange_tree(scratch: &Scratch) -> std::path::PathBuf {
     let source = scratch.join("strange");
     fs::create_dir_all(source.join("d")).unwrap();
@@ -98,7 +100,7 @@ fn a_closure_lists_one_path_a_line_or_ends_each_with_nul() {
     assert_eq!(outcome.code, Some(2), "{outcome}");
 }
 
-/// Lets `schema`, a file of `src/report`, judge a report.
+/// Validates a report by `schema`, a file of `src/report`.
 fn judge(scratch: &Scratch, schema: &str, report: &[u8]) -> Value {
     let value: Value = serde_json::from_slice(report).expect("JSON");
     if let Some(mut jsonschema) = judges::command("jsonschema") {

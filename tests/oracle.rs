@@ -1,5 +1,5 @@
-//! Judges that rootcast's authors did not write: each reads an image in its own way and must agree with what the test
-//! expects.
+//! Foreign judges: each reads an image in its own way and must agree with the expectation of the
+//! test.
 //!
 //! ```text
 //!  source directory ─┐                 ┌─ e2fsck     the structure, strictly; and again after it optimised a copy
@@ -9,7 +9,8 @@
 //!                                      └─ resize2fs  a copy that grew
 //! ```
 //!
-//! [`judge`] asks all of them. [`sgdisk`] and [`sfdisk`] judge partition tables and say where the filesystem is.
+//! [`judge`] runs all of them. [`sgdisk`] and [`sfdisk`] judge partition tables and return the
+//! location of the filesystem.
 
 pub(crate) mod debugfs;
 pub(crate) mod dump;
@@ -29,7 +30,7 @@ use std::path::Path;
 pub(crate) use expected::{Expected, Owner};
 pub(crate) use volume::Volume;
 
-/// What a judge says: nothing, or what is wrong.
+/// The verdict of a judge: nothing, or the faults.
 pub(crate) type Verdict = Result<(), String>;
 
 /// One judge.
@@ -45,18 +46,19 @@ pub(crate) const JUDGES: [(&str, Judge); 6] = [
     ("resize2fs", |volume, _| resize2fs::check(volume)),
 ];
 
-/// Asks every judge about the filesystem in `image`: the whole file, or the partition at (offset, length) in bytes.
+/// Runs every judge on the filesystem in `image`: the whole file, or the partition at (offset,
+/// length) in bytes.
 ///
 /// # Panics
-/// When a judge objects, with what each of them says.
+/// If a judge reports an error, with the verdict of each.
 pub(crate) fn judge(image: &Path, partition: Option<(u64, u64)>, expected: &Expected) {
     judge_by(image, partition, expected, &JUDGES);
 }
 
-/// Asks some of the judges, where all of them would take too long.
+/// Runs some of the judges, if all of them would take too long.
 ///
 /// # Panics
-/// When a judge objects.
+/// If a judge reports an error.
 pub(crate) fn judge_by(
     image: &Path,
     partition: Option<(u64, u64)>,

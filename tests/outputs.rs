@@ -1,4 +1,4 @@
-//! Where a product goes: readers that go away, modes, directories that are replaced, and limits.
+//! Outputs: readers that close the stream, modes, directories that are replaced, and limits.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::judges;
 use crate::product::{NOBODY, Outcome, Scratch, as_ordinary_user, rootcast, rootcast_under_umask, run};
 
-/// Runs a shell's script as an ordinary user in a directory; `"$0"` is rootcast.
+/// Runs a shell script as an ordinary user in a directory; `"$0"` is rootcast.
 fn script(scratch: &Scratch, script: &str) -> Outcome {
     let mut shell = Command::new("sh");
     shell.args(["-c", script]).arg(rootcast().get_program());
@@ -30,7 +30,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it was made").permissions().mode() & 0o7777
 }
 
-/// Whoever gets a part of an image has to hear of it, and whoever reads the beginning of a text does not.
+/// A truncated image has to be reported, but reading only the beginning of a text is not an error.
 #[test]
 fn a_reader_that_goes_away_fails_a_product_and_no_text() {
     let scratch = Scratch::new();
@@ -100,7 +100,7 @@ fn an_output_keeps_its_mode_or_gets_the_one_asked_for() {
     }
 }
 
-/// The group that a file lets in is not replaced by another one that may do as much.
+/// The permissions of a file's group are not given to another group.
 #[test]
 fn a_mode_is_not_kept_for_another_group() {
     if !judges::is_root() {
@@ -151,7 +151,7 @@ fn fifo(path: &Path) {
     rustix::fs::chmod(path, everybody).expect("the test's own pipe");
 }
 
-/// Waits until the process sleeps in `openat(2)`, which only a pipe makes it do.
+/// Waits until the process sleeps in `openat(2)`, which only opening a pipe causes.
 fn wait_for_open(child: &mut Child) {
     let deadline = Instant::now() + Duration::from_secs(20);
     let call = || fs::read_to_string(format!("/proc/{}/syscall", child.id())).unwrap_or_default();
@@ -163,7 +163,8 @@ fn wait_for_open(child: &mut Child) {
     assert!(child.try_wait().expect("it is ours").is_none(), "rootcast ended before");
 }
 
-/// Somebody who may write to the directory above puts a link in the place of the output's directory, while the tree is read.
+/// A user with write access to the parent replaces the output's directory by a link, while the tree
+/// is read.
 #[test]
 fn a_directory_that_is_replaced_meanwhile_does_not_redirect_the_image() {
     for verb in [&["image"][..], &["initrd", "--init", "none"]] {
@@ -191,7 +192,8 @@ fn a_directory_that_is_replaced_meanwhile_does_not_redirect_the_image() {
     }
 }
 
-/// Few descriptors are enough, whatever the threads asked for; where they are not, the error says what to do.
+/// Few descriptors suffice for any number of threads; if there are too few, the error suggests a
+/// solution.
 #[test]
 fn few_descriptors_are_enough_or_named() {
     let scratch = Scratch::new();

@@ -1,4 +1,5 @@
-//! What a run writes is not what it reads: refused as an archive or a payload, left out of a directory.
+//! The output of a run is not its input: rejected as an archive or a payload, excluded from a
+//! directory.
 
 use std::fs;
 use std::path::Path;
@@ -30,7 +31,7 @@ fn writable(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("the test's own");
 }
 
-/// A file that is read is not replaced, by whatever name it is called.
+/// A source file is not replaced, whatever name it is given by.
 #[test]
 fn a_file_that_is_read_is_not_an_output() {
     let scratch = Scratch::new();
@@ -72,7 +73,7 @@ fn a_file_that_is_read_is_not_an_output() {
     assert!(fs::read(scratch.join("same.tar")).expect("it is there") == before);
 }
 
-/// As tar has it: "file is the archive; not dumped".
+/// The same as tar's "file is the archive; not dumped".
 #[test]
 fn the_output_is_left_out_of_a_directory() {
     let scratch = Scratch::new();
@@ -96,10 +97,10 @@ fn the_output_is_left_out_of_a_directory() {
         }
         assert_eq!(names(&disk, "/").expect("debugfs is here"), ["file", "link", "sub"]);
         assert_eq!(fs::metadata(&disk).expect("it was made").len(), len, "it does not grow");
-        // The name that the run before replaced is another file's now.
+        // The name that the previous run replaced is a different file now.
         let _ = fs::remove_file(tree.join("sub/second"));
     }
-    // Added directories and standard output that goes to a file alike.
+    // The same holds for added directories and for standard output redirected to a file.
     let added = image(&scratch, &["tree/sub", "--add", "tree:/", "-o", "tree/disk.img"]).success().unwrap();
     assert!(added.stderr.contains("tree/disk.img: is the output and was left out"), "{added}");
     assert_eq!(names(&disk, "/").expect("debugfs is here"), ["file", "link", "sub"]);

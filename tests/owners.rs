@@ -1,4 +1,5 @@
-//! Who owns the files of a tree: what other programs wrote down is put back, and equals the tree it was written from.
+//! Owners of the files of a tree: those recorded by other programs are restored, and equal the tree
+//! they were recorded from.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
@@ -12,7 +13,7 @@ use crate::oracle::expected::Kind as Found;
 use crate::oracle::{Expected, walk};
 use crate::product::{NOBODY, Scratch, rootcast, rootcast_as, rootcast_as_root, run};
 
-/// Only root gives files away. `false` after a visible skip.
+/// Returns true if the tests run as root, which chown(2) requires, `false` after a visible skip.
 pub(crate) fn may_give_away() -> bool {
     if !judges::is_root() {
         judges::skip("chown", "only root gives files away");
@@ -20,12 +21,12 @@ pub(crate) fn may_give_away() -> bool {
     judges::is_root()
 }
 
-/// What a program printed that had to succeed.
+/// Returns the output of a program that has to succeed.
 pub(crate) fn printed(command: &mut Command) -> String {
     run(command).success().unwrap_or_else(|why| panic!("{why}")).text()
 }
 
-/// Paths of everything in a tree, the root first.
+/// Returns the paths of everything in a tree, the root first.
 fn paths(root: &Path) -> Vec<PathBuf> {
     let (tree, _) = walk::directory(root).expect("the test's own tree");
     let host = |path: &Vec<u8>| {
@@ -35,7 +36,8 @@ fn paths(root: &Path) -> Vec<PathBuf> {
     tree.files.keys().map(host).collect()
 }
 
-/// Gives each inode an owner of its own, below 3000, and sets the modes again, of which giving away takes bits.
+/// Gives each inode an owner of its own, below 3000, and sets the modes again, since chown(2)
+/// clears some bits.
 fn give_away(root: &Path) {
     for (index, path) in paths(root).iter().enumerate() {
         let found = fs::symlink_metadata(path).expect("it was walked");
@@ -47,7 +49,7 @@ fn give_away(root: &Path) {
     }
 }
 
-/// Gives everything to the ordinary user, with modes that say nothing.
+/// Gives everything to the ordinary user, with meaningless modes.
 fn scramble(root: &Path) {
     for path in paths(root) {
         lchown(&path, Some(NOBODY), Some(NOBODY)).expect("root may");
@@ -59,13 +61,13 @@ fn scramble(root: &Path) {
     }
 }
 
-/// A tree of many owners and modes, and a copy that lost all of them.
+/// Creates a tree of many owners and modes, and a copy that lost all of them.
 fn tree_and_copy(scratch: &Scratch) -> Option<(PathBuf, PathBuf)> {
     let (tree, copy) = (scratch.join("tree"), scratch.join("copy"));
     let mut fixture = small::small();
-    // The mode of a file with an ACL is the ACL's, which no manifest has.
+    // The mode of a file with an ACL includes its mask, which no manifest stores.
     fixture.items.iter_mut().for_each(|item| item.xattrs.clear());
-    // NetBSD's mtree cuts targets at 1,024 bytes.
+    // NetBSD's mtree truncates targets at 1,024 bytes.
     fixture.items.retain(|item| !matches!(&item.kind, Kind::Symlink(target) if target.len() > 1000));
     fixture.make(&tree);
     give_away(&tree);
@@ -204,7 +206,7 @@ fn manifests_in_the_style_of_freebsd() {
     assert_eq!(found, wanted, "{text}");
 }
 
-/// What is done in fakeroot, and what fakeroot's own programs then see.
+/// The commands in fakeroot, and the view of fakeroot's own programs.
 const IN_FAKEROOT: &str = "set -e; cd \"$0\"; umask 022
 mkdir etc dev bin; echo a > etc/a; echo b > etc/b; echo s > bin/su; ln etc/a etc/same; ln -s a etc/link
 chown 0:42 etc/a; chown -h 12:13 etc/link; chmod 0640 etc/a; chown 33:34 etc/b etc
@@ -221,7 +223,7 @@ fn what_fakeroot_saved_is_what_programs_in_it_saw() {
     let Some(mut fakeroot) = judges::command("fakeroot") else { return };
     if judges::is_root() {
         lchown(&source, Some(NOBODY), Some(NOBODY)).expect("root may");
-        // Else what it pretends would be done.
+        // As root, fakeroot would change the real owners.
         fakeroot.uid(NOBODY).gid(NOBODY).current_dir("/");
     }
     let seen = printed(fakeroot.arg("-s").arg(&save).args(["--", "sh", "-c", IN_FAKEROOT]).arg(&source));
@@ -265,7 +267,7 @@ fn what_containers_noted_in_xattrs_is_put_back() {
     for (original, path) in paths(&tree).iter().zip(paths(&copy)) {
         let found = fs::symlink_metadata(original).expect("it was walked");
         if !(found.is_dir() || found.is_file()) {
-            // User xattrs are for these two alone; the others are as root's by default.
+            // User xattrs are for these two alone; the others default to root.
             for path in [original, &path] {
                 lchown(path, Some(0), Some(0)).expect("root may");
             }
@@ -284,7 +286,8 @@ fn what_containers_noted_in_xattrs_is_put_back() {
             return;
         }
     }
-    // A fifo of root's with mode 0620 is not readable by the ordinary user, and needs not be: it is never opened.
+    // A fifo of root's with mode 0620 is not readable by the ordinary user, and need not be: it is
+    // never opened.
     check_owner("xattr", &copy, &tree);
 }
 
@@ -303,7 +306,7 @@ fn owners_that_a_user_namespace_shifted_are_shifted_back() {
             fs::set_permissions(&path, found.permissions()).expect("root may");
         }
     }
-    // What the kernel stores for the root of a namespace, and ACLs of its users.
+    // The values that the kernel stores for the root of a user namespace, and ACLs of its users.
     for (root, name, user) in [(&tree, None, 1234), (&copy, Some("100000"), SHIFT + 1234)] {
         let (Some(mut setcap), Some(mut setfacl)) = (judges::command("setcap"), judges::command("setfacl"))
         else {
@@ -404,7 +407,8 @@ fn xattrs_are_those_setfattr_sets() {
     assert_eq!(by_kernel.files[b"/a".as_slice()].xattrs, edited);
 }
 
-/// A file that its mode lets all read, and an ACL lets all but one user read, is as unreadable to that one as any.
+/// A file that is readable for all by its mode, but not for one user by its ACL, is unreadable for
+/// that user.
 #[test]
 fn an_acl_that_takes_reading_away_is_seen() {
     if !may_give_away() {

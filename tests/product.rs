@@ -1,4 +1,4 @@
-//! Running rootcast as its users do: as an ordinary user, in a directory of that user's.
+//! Running rootcast as its users do: as an ordinary user, in a directory of that user.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,38 +16,39 @@ use crate::judges;
 /// The user and group that root's tests run rootcast as: Debian's `nobody` and `nogroup`.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// rootcast as an ordinary user: as `nobody` when the tests run as root. Fixtures have to be readable by that user,
-/// and outputs go into a [`Scratch`].
+/// Returns a command of rootcast as an ordinary user: as `nobody` if the tests run as root.
+/// Fixtures have to be readable by that user, and outputs go into a [`Scratch`].
 pub(crate) fn rootcast() -> Command {
     rootcast_as(NOBODY)
 }
 
-/// rootcast as the user and group `id` when the tests run as root, else as whoever runs them.
+/// Returns a command of rootcast as the user and group `id` if the tests run as root, else as the
+/// current user.
 pub(crate) fn rootcast_as(id: u32) -> Command {
     start(Command::new(&*PROGRAM), Some(id))
 }
 
-/// rootcast as an ordinary user under a umask, such as `077`.
+/// Returns a command of rootcast as an ordinary user under a umask, such as `077`.
 pub(crate) fn rootcast_under_umask(umask: &str) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &format!("umask {umask} && exec \"$0\" \"$@\"")]).arg(&*PROGRAM);
     start(shell, Some(NOBODY))
 }
 
-/// rootcast as an ordinary user whom signals end. Shells have what they start in the background ignore SIGINT, and so
-/// would rootcast, as children inherit that.
+/// Returns a command of rootcast as an ordinary user with default signal actions. Shells start
+/// background jobs with SIGINT ignored, and children inherit that.
 pub(crate) fn rootcast_with_default_signals() -> Command {
     let mut env = Command::new("env");
     env.arg("--default-signal").arg(&*PROGRAM);
     start(env, Some(NOBODY))
 }
 
-/// rootcast with the privileges the tests have.
+/// Returns a command of rootcast with the privileges of the tests.
 pub(crate) fn rootcast_as_root() -> Command {
     start(Command::new(&*PROGRAM), None)
 }
 
-/// Another program as the ordinary user, who runs rootcast in its turn.
+/// Runs another program as the ordinary user, which runs rootcast in turn.
 pub(crate) fn as_ordinary_user(command: Command) -> Command {
     start(command, Some(NOBODY))
 }
@@ -56,19 +57,19 @@ fn start(mut command: Command, user: Option<u32>) -> Command {
     if let Some(id) = user
         && judges::is_root()
     {
-        // The standard library drops the supplementary groups of a root that becomes someone else.
+        // The standard library drops root's supplementary groups on a change of user.
         command.uid(id).gid(id);
     }
-    // Reproducible builds set it for everything below them, the tests included.
+    // Reproducible builds set it for all child processes, including the tests.
     command.env_remove("SOURCE_DATE_EPOCH").current_dir("/").stdin(Stdio::null());
     command
 }
 
-/// What a program left when it ended.
+/// The result of a program.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) command: String,
-    /// The exit code, or `None` when a signal ended the program.
+    /// The exit code, or `None` if a signal terminated the program.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
@@ -80,7 +81,7 @@ impl Outcome {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// The same outcome if the exit code is 0, else everything that is known.
+    /// Returns the same outcome if the exit code is 0, else all details as an error.
     pub(crate) fn success(self) -> Result<Self, String> {
         if self.code == Some(0) { Ok(self) } else { Err(self.to_string()) }
     }
@@ -93,10 +94,10 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command to completion.
 ///
 /// # Panics
-/// When it cannot be started.
+/// If it cannot be started.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let shown = format!("{command:?}");
     let output = command.output().unwrap_or_else(|error| panic!("{shown}: {error}"));
@@ -115,7 +116,7 @@ pub(crate) fn image<A: AsRef<OsStr>>(source: &Path, output: &Path, arguments: &[
     assert!(output.is_file(), "no image at {}", output.display());
 }
 
-/// A directory of one test's, writable by every user that rootcast runs as, removed at the end.
+/// A directory of one test, writable by every user that rootcast runs as, removed on drop.
 #[derive(Debug)]
 pub(crate) struct Scratch(TempDir);
 
@@ -125,13 +126,14 @@ impl Scratch {
         Self::below(&std::env::temp_dir())
     }
 
-    /// A directory in memory where there is plenty: making and removing a hundred thousand files, and what a judge
-    /// flushes, take minutes on a busy disk. Extended attributes may not be stored there.
+    /// Creates a directory in memory if there is enough: creating and removing a hundred thousand
+    /// files, and the flushes of a judge, take minutes on a busy disk. Extended attributes may not
+    /// be supported there.
     pub(crate) fn in_memory() -> Self {
         Self::below(&memory())
     }
 
-    /// A directory below `parent`, which every user has to be able to enter.
+    /// Creates a directory below `parent`, which has to be accessible to every user.
     pub(crate) fn below(parent: &Path) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("rootcast-test-")
@@ -141,17 +143,17 @@ impl Scratch {
         Self(directory)
     }
 
-    /// Where it is.
+    /// The path.
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// A path in it.
+    /// Returns a path in it.
     pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// A new file in it that every user may read.
+    /// Creates a file in it that is readable by every user.
     pub(crate) fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.join(name);
         fs::write(&path, contents).unwrap();
@@ -160,7 +162,8 @@ impl Scratch {
     }
 }
 
-/// A directory of a filesystem in memory with room for several images, or else the usual one for temporary files.
+/// Returns a directory of a filesystem in memory with room for several images, or else the usual
+/// one for temporary files.
 pub(crate) fn memory() -> PathBuf {
     const ROOM: u64 = 4 << 30;
     let shm = Path::new("/dev/shm");
@@ -170,8 +173,8 @@ pub(crate) fn memory() -> PathBuf {
     }
 }
 
-/// The program under test, where `nobody` may run it: the target directory may be below a home directory that only
-/// root may enter, and then a copy is made.
+/// The path of the program under test, executable by `nobody`: if the target directory is below a
+/// home directory that only root may enter, a copy is made.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let built = Path::new(env!("CARGO_BIN_EXE_rootcast"));
     if !judges::is_root() || everyone_may_run(built) {
@@ -186,8 +189,9 @@ fn everyone_may_run(program: &Path) -> bool {
         .all(|part| fs::metadata(part).is_ok_and(|found| found.permissions().mode() & 0o001 != 0))
 }
 
-/// Writes a program that is to be run. A child of its own writes it: as long as another test's child, begun meanwhile, has our
-/// descriptor for writing, the kernel would not run the program (`ETXTBSY`).
+/// Writes a program to be run. A child process writes it: as long as a concurrently started child
+/// of another test inherits our descriptor for writing, the kernel would not run the program
+/// (`ETXTBSY`).
 pub(crate) fn write_program(path: &Path, bytes: &[u8]) {
     let mut shell = Command::new("sh");
     shell.args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(path).stdin(Stdio::piped());
@@ -196,7 +200,7 @@ pub(crate) fn write_program(path: &Path, bytes: &[u8]) {
     assert!(child.wait().unwrap().success(), "{} cannot be written", path.display());
 }
 
-/// Copies the program to a place named after its build, so that one build leaves one copy at most.
+/// Copies the program to a place named after its build, so that one build leaves at most one copy.
 fn copy_for_everyone(built: &Path) -> PathBuf {
     let found = fs::metadata(built).unwrap();
     let directory = std::env::temp_dir().join(format!(
@@ -216,7 +220,7 @@ fn copy_for_everyone(built: &Path) -> PathBuf {
     let fresh = fresh.keep();
     match fs::rename(&fresh, &directory) {
         Ok(()) => copy,
-        // Another process was first, or the name is taken: the copy serves where it is.
+        // Another process was faster, or the name is taken: the copy is used in place.
         Err(_) => fresh.join("rootcast"),
     }
 }

@@ -12,7 +12,7 @@ use crate::oracle::expected::{self, Content};
 use crate::oracle::{self, Expected, Judge, Owner, Volume, dumpe2fs, e2fsck, kernel};
 use crate::product::{self, Scratch, run};
 
-/// What is cast, and what it should look like in the image.
+/// The tree to cast, and its expected contents.
 struct Source {
     /// A directory, and a dump laid over it.
     layers: [PathBuf; 2],
@@ -40,14 +40,14 @@ impl Source {
         Self { layers, expected, scratch }
     }
 
-    /// Casts it as `case` says, asks the judges, and returns the image's digest.
+    /// Casts it as in `case`, runs the judges, and returns the image's digest.
     fn check(&self, case: &Case) -> [u8; 32] {
         let image = self.scratch.join("image");
         let mut expected = self.expected.clone();
         let mut arguments: Vec<&str> = vec![self.layers[1].to_str().unwrap(), "--layout", "bare"];
         arguments.extend(case.arguments.split_whitespace());
         if case.writable {
-            // The kernel writes where there is room.
+            // The kernel's judge only writes if there is free space.
             arguments.extend(["--free", "4M"]);
         }
         let excluded: Vec<String> = case.too_large().iter().map(|path| format!("--exclude={path}")).collect();
@@ -75,12 +75,12 @@ impl Source {
     }
 }
 
-/// The flags of an image and what follows from them.
+/// The flags of an image and their expected effects.
 struct Case {
     arguments: String,
-    /// Features it has, and with `^` that it does not have.
+    /// The features it has or, with `^`, does not have.
     features: &'static str,
-    /// Whether the kernel lets it be written to.
+    /// True if the kernel can mount it for writing.
     writable: bool,
 }
 
@@ -93,7 +93,7 @@ impl Case {
         Self { writable: false, ..self }
     }
 
-    /// What does not fit in the blocks.
+    /// The files that do not fit in the blocks.
     fn too_large(&self) -> Vec<&'static str> {
         if self.arguments.contains("-b 1024") || self.arguments.contains("-b 2048") {
             let xattr =
@@ -112,7 +112,7 @@ impl Case {
     }
 }
 
-/// Makes the names of all files with the same bytes and metadata names of one file, but for empty ones.
+/// Turns all non-empty files with the same bytes and metadata into hard links of one file.
 fn link_same_content(expected: &mut Expected) {
     let mut first: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (path, file) in &mut expected.files {
@@ -182,7 +182,8 @@ fn each_feature_holds_every_kind_of_file() {
     ]);
 }
 
-/// What `e2fsck -fyD` would write into directories is there already; the superblock has the time of its run.
+/// The directories are already as `e2fsck -fyD` would write them; the superblock has the time of
+/// its run.
 #[test]
 fn e2fsck_finds_the_directories_of_the_profile_rw_optimized() {
     let source = Source::new();
@@ -202,8 +203,8 @@ fn e2fsck_finds_the_directories_of_the_profile_rw_optimized() {
     assert_eq!(elsewhere, None, "the first byte that differs outside the superblock");
 }
 
-/// Filesystems of up to 64 TiB, of which only what is not zero takes room: about 1 GB of memory for the largest, and
-/// 1.4 GB for e2fsck, which takes minutes.
+/// Filesystems of up to 64 TiB, of which only nonzero bytes take space: about 1 GB of memory for
+/// the largest, and 1.4 GB for e2fsck, which takes minutes.
 #[test]
 fn filesystems_of_many_terabytes_are_clean() {
     if !judges::long_tests() {

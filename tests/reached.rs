@@ -1,4 +1,4 @@
-//! What a closure keeps of a directory, of which only a part is listed, is what it keeps of the whole.
+//! The closure of a directory that is only listed in part equals that of the whole.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::product::{Outcome, Scratch, rootcast, run};
 
-/// Scripts, links and lists that lead from one unusual directory to another, and directories that nothing leads to.
+/// Creates scripts, links and lists that lead from one unusual directory to another, and
+/// directories that are not reachable.
 fn guest() -> Scratch {
     let guest = Scratch::new();
     let write = |path: &str, text: &str| {
@@ -46,7 +47,7 @@ fn closure(source: &Path, arguments: &[&str]) -> Outcome {
     run(rootcast().arg("closure").arg(source).args(["-v", "--missing", "warn"]).args(arguments))
 }
 
-/// How many inodes were read, as `-v` says.
+/// Returns the number of inodes read, as printed by `-v`.
 fn inodes_read(outcome: &Outcome) -> u32 {
     let before = outcome.stderr.split(" inodes read").next().unwrap();
     before.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{outcome}"))
@@ -78,7 +79,7 @@ fn a_part_is_read_and_nothing_else_is_found() {
             lines.map(str::to_owned).collect()
         };
         assert_eq!(warnings(&part), warnings(&all), "{arguments:?}");
-        // The tree that is kept is the same too, with all metadata.
+        // The kept tree is the same too, with all metadata.
         let tree = |source: &Path, further: &[&str]| {
             let mut command = rootcast();
             command.arg("tree").arg(source).args(["--missing", "warn"]).args(arguments).args(further);

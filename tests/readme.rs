@@ -1,7 +1,7 @@
-//! The README's commands, run as they stand there.
+//! The README's commands, run verbatim.
 //!
-//! A fenced block below a comment `<!-- commands: NAME -->` belongs to the script NAME. An ordinary user runs it in a
-//! directory that has the program where `cargo build --release` puts it.
+//! A fenced block below a comment `<!-- commands: NAME -->` belongs to the script NAME. An ordinary
+//! user runs it in a directory with the program at the place where `cargo build --release` puts it.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -14,13 +14,14 @@ use crate::product::{Scratch, as_ordinary_user, rootcast};
 
 const README: &str = include_str!("../README.md");
 
-/// Seconds until a script is ended: software emulation on a busy machine takes its time.
+/// The timeout of a script in seconds: software emulation on a busy machine is slow.
 const TIMEOUT: &str = "300";
 
-/// What the README's `/init` prints first.
+/// The first output of the README's `/init`.
 const MARKER: &str = "rootcast: Linux ";
 
-/// The end of the prompt of the shell in the guest, which begins with the directory: `/` or, as that is root's home, `~`.
+/// The end of the prompt of the shell in the guest, which begins with the directory: `/` or, since
+/// that is root's home, `~`.
 const PROMPT: &str = " # ";
 
 /// The blocks of a script, in the README's order.
@@ -29,13 +30,13 @@ fn blocks(name: &str) -> Vec<&'static str> {
     README.split(&comment).skip(1).map(|rest| rest.split_once("```").expect("a block ends").0).collect()
 }
 
-/// Runs a script whose guest ends with a shell, types into that, and returns what was printed.
+/// Runs a script whose guest ends with a shell, types into that, and returns the output.
 ///
 /// # Panics
-/// When the script fails, or does not end within [`TIMEOUT`].
+/// If the script fails, or does not end within [`TIMEOUT`].
 fn run_guest(directory: &Path, script: &str, typed: &str) -> String {
     let (mut printed, output) = std::io::pipe().unwrap();
-    // It ends the guest too, which is a grandchild.
+    // It also kills the guest, which is a grandchild.
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", TIMEOUT, "sh", "-ec", script]);
     let mut command = as_ordinary_user(command);
@@ -43,7 +44,7 @@ fn run_guest(directory: &Path, script: &str, typed: &str) -> String {
     command.stdin(Stdio::piped()).stdout(output.try_clone().unwrap()).stderr(output);
     let mut child = command.spawn().unwrap();
     let mut keyboard = child.stdin.take();
-    // It has the pipe's other end, as the child does, and reading ends when nobody has it.
+    // It holds the pipe's other end, as the child does, and reading ends once no process holds it.
     drop(command);
 
     let mut transcript = String::new();
@@ -64,7 +65,7 @@ fn run_guest(directory: &Path, script: &str, typed: &str) -> String {
 fn every_block_of_commands_is_run() {
     let comments = README.split("<!-- commands: ").skip(1);
     let names: Vec<_> = comments.map(|rest| rest.split_once(" -->").expect("a comment ends").0).collect();
-    // The first two are those of `.ci/fresh`; that they are one command each is all that is looked at here.
+    // The first two are those of `.ci/fresh`; here only the number of their commands is checked.
     assert_eq!(names, ["image", "test", "boot", "boot", "boot"]);
     assert_eq!(README.matches("```sh\n").count(), names.len(), "a block of commands has no comment");
     for (name, count) in [("image", 1), ("test", 1), ("boot", 3)] {

@@ -15,13 +15,13 @@ use crate::oracle::expected::Content;
 use crate::oracle::{Expected, Judge, Owner, debugfs, e2fsck, judge_by, kernel};
 use crate::product::{NOBODY, Outcome, Scratch, rootcast, run};
 
-/// Filesystems that share blocks, and the programs that make them.
+/// Filesystems that share blocks, and their mkfs programs.
 const KINDS: [(&str, &str); 2] = [("btrfs", "mkfs.btrfs"), ("xfs", "mkfs.xfs")];
 
-/// The size of each filesystem: little more than the least that mkfs.xfs makes.
+/// The size of each filesystem: little more than the minimum of mkfs.xfs.
 const SIZE: u64 = 400 << 20;
 
-/// A filesystem in a file, which everybody may write to, unmounted when dropped.
+/// A filesystem in a file, writable by everybody, unmounted on drop.
 pub(crate) struct Shared {
     pub(crate) kind: &'static str,
     at: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// All that the machine can make and mount; each other one is a visible skip.
+    /// Returns all that the machine can make and mount; each other one is a visible skip.
     pub(crate) fn all() -> Vec<Self> {
         if !judges::may_mount() {
             return Vec::new();
@@ -67,7 +67,7 @@ impl Shared {
         path
     }
 
-    /// How many bytes are taken, once everything is on disk.
+    /// Returns the number of used bytes, after writeback.
     fn used(&self) -> u64 {
         rustix::fs::syncfs(File::open(&self.at).unwrap()).unwrap();
         let found = rustix::fs::statvfs(&self.at).unwrap();
@@ -77,12 +77,12 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // OK to ignore: the directory stays then, as the test's output will show.
+        // OK to ignore: the directory then remains, as the test's output will show.
         let _ = Command::new("umount").arg(&self.at).status();
     }
 }
 
-/// Bytes of which no two blocks are the same.
+/// Returns bytes without two equal blocks.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed;
     let mut bytes = Vec::with_capacity(len + 8);
@@ -95,7 +95,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Files on both sides of every length that matters, holes, and zeros that are none.
+/// Creates files with lengths around every threshold, holes, and stored zeros.
 fn make_tree(root: &Path) {
     let block = 4096;
     for (seed, len) in [
@@ -148,7 +148,7 @@ fn cast(source: &Path, output: &Path, arguments: &[&str]) -> Outcome {
     run(rootcast().arg("image").arg(source).arg("-o").arg(output).arg("-q").args(arguments))
 }
 
-/// Makes an image and gives how many of its bytes were cloned, copied and left out.
+/// Makes an image and returns the numbers of bytes that were cloned, copied and left as holes.
 fn transfer(source: &Path, output: &Path, arguments: &[&str]) -> [u64; 3] {
     let outcome = cast(source, output, &[arguments, &["--json"]].concat());
     let outcome = outcome.success().unwrap_or_else(|why| panic!("{why}"));
@@ -231,7 +231,7 @@ fn blocks_are_shared_and_do_not_change_with_the_source() {
         }
         fs::remove_file(source.join("len100000")).unwrap();
         assert_eq!(sha256(&image), digest, "{}: the image changed with its source", shared.kind);
-        // And the other way round.
+        // And vice versa.
         let of_source = sha256(&source.join("len1048576"));
         let written = File::options().write(true).open(&image).unwrap();
         written.write_all_at(&vec![0; 60 << 20], 0).unwrap();
@@ -258,7 +258,7 @@ fn an_image_fits_by_sharing_where_a_copy_does_not() {
         transfer(&source, &disk, &[]);
         fs::remove_file(&disk).unwrap();
 
-        // With no room at all, what has to be written does not fit either.
+        // Without any free space, the written parts do not fit either.
         let ballast = File::create(shared.join("ballast")).unwrap();
         let full = (0..).find(|mebibyte| {
             let written = ballast.write_all_at(&noise(7, 1 << 20), mebibyte << 20);
@@ -266,7 +266,7 @@ fn an_image_fits_by_sharing_where_a_copy_does_not() {
         });
         assert!(full.is_some());
         let small = (0..500).map(|file| fs::write(source.join(format!("small{file}")), [1; 4000]));
-        // OK to ignore: there is no room for them either.
+        // OK to ignore: there is no space for them either.
         let _ = small.count();
         everyone_reads(&source);
         let outcome = cast(&source, &disk, &[]);
@@ -311,8 +311,8 @@ fn a_file_that_changes_before_it_is_cloned_is_named() {
     }
 }
 
-/// Makes an image of a directory and of an empty archive on standard input, for which it waits when the directory has been
-/// scanned.
+/// Makes an image of a directory and of an empty archive on standard input, which is read after the
+/// directory has been scanned.
 fn change_after_the_scan(source: &Path, disk: &Path, when: &str, change: &dyn Fn()) -> Outcome {
     let mut command = rootcast();
     command.arg("image").arg(source).args(["-", when, "-q", "-o"]).arg(disk);

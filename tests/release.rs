@@ -1,4 +1,5 @@
-//! The program as it is shipped: static, in a root directory with nothing else in it, without any right.
+//! The program as it is shipped: static, in an otherwise empty root directory, without any
+//! privileges.
 
 mod automation;
 
@@ -14,7 +15,8 @@ use crate::fixtures::small;
 use crate::judges;
 use crate::product::{NOBODY, Scratch, rootcast, run, write_program};
 
-/// What no program needs that casts an image: the rights of a container's or virtual machine's manager.
+/// System calls that casting an image never needs: the privileged calls of a manager of containers
+/// or virtual machines.
 const FORBIDDEN: [&str; 13] = [
     "mount",
     "umount2",
@@ -31,15 +33,16 @@ const FORBIDDEN: [&str; 13] = [
     "clone",
 ];
 
-/// The program that `.ci/release` makes, as bytes; `None` after a visible skip.
+/// Returns the bytes of the program that `.ci/release` makes; `None` after a visible skip.
 ///
-/// It is the very file that is shipped. The profile of the tests would not save time: all dependencies have to be
-/// compiled once more in any case, and with debug information they take longer.
+/// It is the very file that is shipped. The profile of the tests would not save time: all
+/// dependencies have to be compiled once more in any case, and with debug information that takes
+/// longer.
 fn program() -> Option<&'static [u8]> {
     static PROGRAM: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
         judges::locate("gcc")?;
         judges::command("readelf")?;
-        // Compiling takes all the machine has, and others measure time.
+        // Compiling uses the whole machine, and other tests measure time.
         let _heavy = judges::heavy();
         let scratch = Scratch::new();
         let mut command = Command::new(repository().join(".ci/release"));
@@ -58,7 +61,7 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A root directory with what is put into it, and no /proc, /dev or /etc.
+/// A root directory with the given files, and no /proc, /dev or /etc.
 struct Cell {
     scratch: Scratch,
     launcher: PathBuf,
@@ -67,7 +70,7 @@ struct Cell {
 }
 
 impl Cell {
-    /// An empty one, or `None` after a visible skip.
+    /// Creates an empty one, or returns `None` after a visible skip.
     fn new() -> Option<Self> {
         if !judges::is_root() {
             judges::skip("an empty root directory", "only root changes it");
@@ -84,7 +87,7 @@ impl Cell {
         Some(cell)
     }
 
-    /// A path within, as it is outside.
+    /// Returns the path outside of the cell for a path inside.
     fn path(&self, inside: &str) -> PathBuf {
         self.scratch.join("cell").join(inside.trim_start_matches('/'))
     }
@@ -100,7 +103,7 @@ impl Cell {
         write_program(&self.path(inside), bytes);
     }
 
-    /// A command inside, as nobody. `how` is the launcher's: `deny` or `kill`.
+    /// Returns a command inside, as nobody. `how` is the launcher's mode: `deny` or `kill`.
     fn command(&self, how: &str, program: &str) -> Command {
         let mut command = Command::new(&self.launcher);
         command.arg(how).arg(self.path("")).arg(NOBODY.to_string()).arg(&self.directory).arg(program);
@@ -109,7 +112,7 @@ impl Cell {
         command
     }
 
-    /// What is in it, but for what is below `source`.
+    /// Returns the names in it, except those below `source`.
     fn names(&self) -> BTreeSet<PathBuf> {
         let mut names = BTreeSet::new();
         let mut directories = vec![self.path("")];
@@ -126,7 +129,7 @@ impl Cell {
     }
 }
 
-/// A cell with the program, a tree at `/source` and a directory `/out` of nobody's.
+/// Creates a cell with the program, a tree at `/source` and a directory `/out` owned by nobody.
 fn cell_with_program() -> Option<Cell> {
     let cell = Cell::new()?;
     cell.put_program("rootcast", program()?);
@@ -137,7 +140,7 @@ fn cell_with_program() -> Option<Cell> {
 
 const FLAGS: [&str; 6] = ["-j", "2", "--layout", "gpt", "--arch", "x86_64"];
 
-/// Casts `/source` and what else is named in the cell, and compares with what the program of every other test makes.
+/// Casts `/source` in the cell, and compares with the result of the program of all other tests.
 fn assert_casts(cell: &Cell, how: &str, program: &str, source: &str, output: &str) {
     let mut confined = cell.command(how, program);
     confined.arg("image").arg(source).args(["-o", output]).args(FLAGS);
@@ -159,7 +162,7 @@ fn the_filter_denies_what_it_should() {
     for call in FORBIDDEN {
         let outcome = run(cell.command("deny", "/confine").args(["probe", call]));
         assert_eq!((outcome.code, outcome.text().as_str()), (Some(0), "EPERM\n"), "{outcome}");
-        // The kernel denies some of them too, but only the filter kills.
+        // The kernel also denies some of them, but only the filter kills.
         let status = cell.command("kill", "/confine").args(["probe", call]).status().unwrap();
         assert_eq!(status.signal(), Some(rustix::process::Signal::SYS.as_raw()), "{call}: {status}");
     }
@@ -170,7 +173,7 @@ fn it_runs_with_nothing_else_there_and_without_any_right() {
     let Some(cell) = cell_with_program() else { return };
     let mut expected = cell.names();
     expected.insert(cell.path("out/disk.img"));
-    // The second time it replaces the file, and makes none of the calls that are now deadly.
+    // The second time it replaces the file, without any of the calls that are now fatal.
     for how in ["deny", "kill"] {
         assert_casts(&cell, how, "/rootcast", "/source", "/out/disk.img");
         assert_eq!(cell.names(), expected, "{how}: it leaves the image and nothing else");

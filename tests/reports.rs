@@ -1,4 +1,4 @@
-//! What the program says of its work: JSON by its schema, the plan in words, manual pages and completions.
+//! The output of the program: JSON by its schema, the plan as text, manual pages and completions.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::product::{Outcome, Scratch, rootcast, run};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/image.schema.json");
 
-/// Runs `rootcast image SOURCE ARGUMENTS --json` and lets the schema judge what it prints.
+/// Runs `rootcast image SOURCE ARGUMENTS --json` and validates the output by the schema.
 fn report(scratch: &Scratch, dump: &str, arguments: &[&str]) -> Value {
     let source = scratch.file("tree.dump", dump);
     let outcome = run(rootcast().arg("image").arg(source).args(arguments).arg("--json").arg("-q"));
@@ -104,7 +104,8 @@ fn a_report_says_what_other_programs_see() {
     }
 }
 
-/// The kernel withholds blocks, and the profile reserves some for root: what is left is what was asked for and reported.
+/// The kernel withholds blocks, and the profile reserves some for root: the free space is the
+/// requested and reported one.
 #[test]
 fn the_room_reported_is_the_room_there_is() {
     const ASKED: u64 = 16 << 20;

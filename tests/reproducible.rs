@@ -1,4 +1,4 @@
-//! The same input gives the same bytes, whoever casts it, where, and when.
+//! The same input gives the same bytes, for every user, place and time.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
@@ -10,13 +10,13 @@ use crate::judges;
 use crate::oracle::expected::Content;
 use crate::product::{NOBODY, Scratch, rootcast, rootcast_as, rootcast_as_root, rootcast_under_umask, run};
 
-/// What identifies a file's bytes, for people.
+/// Returns the SHA-256 of a file in hexadecimal.
 fn sha256(path: &Path) -> String {
     let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Content::read(file).unwrap().sha256.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The digest of the disk that `command` makes of `source`.
+/// Returns the digest of the disk that `command` makes of `source`.
 fn digest(mut command: Command, source: &Path) -> String {
     let scratch = Scratch::new();
     let disk = scratch.join("disk");
@@ -33,7 +33,8 @@ fn make(fixture: &Fixture, making: Making) -> Scratch {
     scratch
 }
 
-/// Compares what `vary` makes of a command with what the plain command makes, of the same source.
+/// Compares the result of a command changed by `vary` with that of the plain command, for the same
+/// source.
 #[track_caller]
 fn assert_same(vary: impl Fn() -> Command) {
     let scratch = make(&small::small(), Making::USUAL);
@@ -83,7 +84,7 @@ fn time_does_not_show() {
     let scratch = make(&small::small(), Making::USUAL);
     let source = scratch.join("source");
     let first = digest(rootcast(), &source);
-    // Superblocks count whole seconds.
+    // Superblocks have a granularity of one second.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert_eq!(digest(rootcast(), &source), first);
 }
@@ -115,7 +116,7 @@ fn the_filesystem_of_the_source_does_not_show() {
         return;
     }
     let mut fixture = with_many_names();
-    // Within its first and last second ext4 drops the nanoseconds, and tmpfs does not.
+    // In its first and last second ext4 drops the nanoseconds, and tmpfs does not.
     fixture.items.retain(|item| !item.path.starts_with(b"times/-2147483648."));
     fixture.items.retain(|item| !item.path.starts_with(b"times/15032385535."));
     let plain = make(&fixture, Making::USUAL);
@@ -125,7 +126,7 @@ fn the_filesystem_of_the_source_does_not_show() {
     }
 }
 
-/// Into memory the room for what is found is made before anything is known of where it will be.
+/// In memory, room for the files found is allocated before their layout is known.
 #[test]
 fn the_filesystem_of_the_output_does_not_show() {
     let shm = Path::new("/dev/shm");
@@ -155,7 +156,7 @@ fn the_filesystem_of_the_output_does_not_show() {
     }
 }
 
-/// Enough names that a directory's hash order differs from any order of creation.
+/// Returns enough names that a directory's hash order differs from any order of creation.
 fn with_many_names() -> Fixture {
     let mut fixture = small::small();
     fixture.items.extend(wide::wide(1000).items.into_iter().filter(|item| !item.path.is_empty()));
@@ -195,8 +196,9 @@ fn the_digest_asked_for_is_the_digest_of_the_file() {
 /// The digest of the disk of each named tree, made by
 /// `rootcast image NAME.dump -o disk --layout gpt --arch x86_64 && sha256sum disk`.
 ///
-/// The bytes are frozen: a change of a digest is a change of the format, and takes a new name for it. To pin a tree,
-/// write `""` here, run this test, look at the image it describes with every judge, and write down what it prints.
+/// The bytes are frozen: a change of a digest is a change of the format, and needs a new name for
+/// it. To pin a tree, write `""` here, run this test, check the image it describes with every
+/// judge, and record the digest it prints.
 const PINNED: [(&str, &str); 3] = [
     ("minimal", "380c4170fcc8119cca0819458508f63208a9e0f220f73a68f236d3ab7835e352"),
     ("every-kind", "fc55d33debce5ec7d046eed38224b85db5995aa78da1700a09cdf145544908d9"),
@@ -222,8 +224,9 @@ fn named_trees_have_the_bytes_they_always_had() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The digest of the initramfs of the dump `initrd`, made by `rootcast initrd initrd.dump --digest FLAGS`, and of one with a
-/// file longer than any codec compresses at once. The bytes are those of the libraries that the lock file names.
+/// The digest of the initramfs of the dump `initrd`, made by `rootcast initrd initrd.dump --digest
+/// FLAGS`, and of one with a file longer than a piece of any codec. The bytes depend on the
+/// libraries in the lock file.
 const PINNED_INITRD: [(&str, &str, &str); 7] = [
     (
         "--compress none",
@@ -262,7 +265,8 @@ const PINNED_INITRD: [(&str, &str, &str); 7] = [
     ),
 ];
 
-/// A directory with the dump, a tree of long and short files, microcode, and an archive to append.
+/// Creates a directory with the dump, a tree of long and short files, microcode, and an archive to
+/// append.
 fn initrd_sources() -> Scratch {
     let scratch = Scratch::new();
     scratch.file("small", fixtures::INITRD_DUMP);
@@ -312,7 +316,7 @@ fn neither_threads_nor_a_cache_nor_the_output_show_in_an_initramfs() {
         let one = of("-j 1");
         let mut others = vec!["-j 2", "-j 7"];
         if !codec.contains("none") {
-            // The second time everything is in it.
+            // On the second run, all pieces are in the cache.
             others.extend(["-j 2 --cache {scratch}/cache", "-j 7 --cache {scratch}/cache"]);
         }
         for other in others {

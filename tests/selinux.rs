@@ -1,4 +1,4 @@
-//! SELinux labels: libselinux's own programs judge them, with a real policy.
+//! SELinux labels, judged by libselinux's own programs with a real policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use crate::product::{Scratch, image, rootcast, rootcast_as_root, run};
 
 const LABEL: &str = "security.selinux";
 
-/// The letters of file types in a dump's mode, and what matchpathcon calls them.
+/// The digits of file types in a dump's mode, and their names for matchpathcon.
 const TYPES: [(&str, &str); 7] = [
     ("010", "pipe"),
     ("020", "char"),
@@ -23,7 +23,8 @@ const TYPES: [(&str, &str); 7] = [
     ("140", "socket"),
 ];
 
-/// One name of a tree as `rootcast tree` prints it: its escaped path, the type in its mode, and its label.
+/// One name of a tree as printed by `rootcast tree`: its escaped path, the type in its mode, and
+/// its label.
 struct Row {
     path: Vec<u8>,
     file_type: String,
@@ -66,7 +67,7 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// What matchpathcon says of each row, in the rows' order.
+/// Returns the result of matchpathcon for each row, in order.
 fn judge(file_contexts: &Path, rows: &[Row]) -> Option<Vec<String>> {
     let mut verdicts = BTreeMap::new();
     for (bits, name) in TYPES {
@@ -86,10 +87,12 @@ fn judge(file_contexts: &Path, rows: &[Row]) -> Option<Vec<String>> {
     Some(rows.iter().map(|row| verdicts[&row.path].clone()).collect())
 }
 
-/// More labels than this are compared in an even sample: matchpathcon takes half a millisecond each.
+/// The maximum number of labels to compare; of more, an even sample is taken: matchpathcon takes
+/// half a millisecond each.
 const MOST: usize = 30_000;
 
-/// The labels that a file_contexts and the one of home directories beside it give to paths without any pattern.
+/// Returns the labels that a file_contexts and its file_contexts.homedirs give to paths without a
+/// pattern.
 fn literal_labels(file_contexts: &Path) -> BTreeMap<Vec<u8>, BTreeSet<String>> {
     let mut homedirs = file_contexts.as_os_str().to_owned();
     homedirs.push(".homedirs");
@@ -107,7 +110,8 @@ fn literal_labels(file_contexts: &Path) -> BTreeMap<Vec<u8>, BTreeSet<String>> {
     labels
 }
 
-/// Labels what `source` names and compares the labels with libselinux's. Returns how many were compared.
+/// Labels the files of `source` and compares the labels with libselinux's. Returns the number of
+/// labels compared.
 fn compare(source: &Path, file_contexts: &Path) -> Option<usize> {
     let outcome = run(rootcast_as_root().arg("tree").arg(source).arg("--file-contexts").arg(file_contexts));
     let rows = rows(&outcome.success().unwrap_or_else(|why| panic!("{why}")).text());
@@ -115,7 +119,8 @@ fn compare(source: &Path, file_contexts: &Path) -> Option<usize> {
     let rows: Vec<Row> = rows.into_iter().step_by(step.max(1)).collect();
     let verdicts = judge(file_contexts, &rows)?;
     let literal = literal_labels(file_contexts);
-    // Which of two that name one path wins depends on libselinux: 3.4 takes the last, as we do, and 3.8 the first.
+    // If two specify the same path, the result depends on libselinux: 3.4 takes the last, as
+    // rootcast does, and 3.8 the first.
     let is_open = |row: &Row, verdict: &str| {
         let of_path = literal.get(&row.path);
         of_path.is_some_and(|labels| {
@@ -135,7 +140,8 @@ fn compare(source: &Path, file_contexts: &Path) -> Option<usize> {
     Some(rows.len())
 }
 
-/// The paths of a directory of the host, which need not be readable to be labelled, as lines of a dump.
+/// Writes the paths of a directory of the host, which need not be readable to be labelled, as lines
+/// of a dump.
 fn paths_of(directory: &Path, lines: &mut String) {
     use std::fmt::Write as _;
     let Ok(entries) = fs::read_dir(directory) else { return };
@@ -179,7 +185,7 @@ fn every_path_of_a_system_is_labelled_as_by_libselinux() {
     assert!(count > 1000, "only {count} labels were compared");
 }
 
-/// Paths that the policy's own patterns are about, of every type: more than any one machine has.
+/// Tests paths for the policy's own patterns, of every type: more than any one machine has.
 #[test]
 fn every_pattern_of_a_policy_is_met() {
     let Some(policy) = judges::selinux_policy() else { return };
@@ -202,7 +208,7 @@ fn every_pattern_of_a_policy_is_met() {
     assert!(checked > 20_000, "only {checked} labels were compared");
 }
 
-/// A path that a pattern is likely to match: every choice taken the first way.
+/// Returns a path that a pattern is likely to match: the first branch of every alternative.
 fn example(pattern: &str) -> Option<String> {
     let replaced = pattern
         .replace("(/.*)?", "/some/file")
@@ -221,7 +227,8 @@ fn example(pattern: &str) -> Option<String> {
     ok.then_some(path)
 }
 
-/// A dump of these paths as files of one type, without those that are directories of others.
+/// Returns a dump of these paths as files of one type, without those that are directories of
+/// others.
 fn dump_of(paths: &[String], bits: &str) -> String {
     use std::collections::BTreeSet;
     let mut directories = BTreeSet::new();
@@ -287,7 +294,7 @@ fn a_mounted_image_has_the_labels_that_setfiles_gives() {
     assert_eq!(label("tmp/x"), None);
 }
 
-/// The label of every file that has one.
+/// Returns the label of every file that has one.
 fn labels_below(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut labels = BTreeMap::new();
     let mut pending = vec![PathBuf::new()];

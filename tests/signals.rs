@@ -1,4 +1,5 @@
-//! A signal ends a run within moments, whatever it does or waits for, and nothing is left.
+//! A signal ends a run within moments, whatever it is doing or waiting for, and nothing is left
+//! behind.
 
 use std::fs;
 use std::io::Read as _;
@@ -14,13 +15,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::judges;
 use crate::product::{Scratch, rootcast, rootcast_with_default_signals, run};
 
-/// The time that a run may go on after the signal: half a second where the machine has time for it.
+/// The maximum time from the signal to the end of a run: half a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The time that a run has to come to where it waits or works.
+/// The time for a run to reach the point where it waits or works.
 const BEGINNING: Duration = Duration::from_millis(300);
 
-/// A run that is killed if a test ends before it.
+/// A run that is killed on drop.
 struct Run(Child);
 
 impl Drop for Run {
@@ -38,13 +39,14 @@ struct Ends {
 }
 
 impl Ends {
-    /// Neither gives or takes anything.
+    /// Returns ends that are both /dev/null.
     fn closed() -> Self {
         Self { stdin: Stdio::null(), stdout: Stdio::null() }
     }
 }
 
-/// Fails unless `rootcast ARGUMENTS` still runs after a while, and dies of the signal soon after it came.
+/// Fails unless `rootcast ARGUMENTS` still runs after a while, and is terminated by the signal soon
+/// after it was sent.
 fn check(arguments: &[&str], ends: Ends, signal: Signal) {
     let mut command = rootcast_with_default_signals();
     command.args(arguments).stdin(ends.stdin).stdout(ends.stdout).stderr(Stdio::piped());
@@ -70,7 +72,7 @@ fn check(arguments: &[&str], ends: Ends, signal: Signal) {
     assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
 }
 
-/// A directory for outputs, which has to stay empty.
+/// A directory for outputs, which has to remain empty.
 struct Outputs(Scratch);
 
 impl Outputs {
@@ -99,7 +101,7 @@ fn fifo(scratch: &Scratch) -> PathBuf {
     path
 }
 
-/// A dump of many directories of many empty files each.
+/// Creates a dump of many directories of many empty files each.
 fn wide_dump(scratch: &Scratch, files: usize) -> PathBuf {
     let mut text = "/ 0 40755 2 0 0 0 0.0 - - -\n".to_owned();
     for index in 0..files {
@@ -138,7 +140,7 @@ fn where_a_fifo_has_no_peer() {
     check(&["initrd", source, "-o", fifo, "--init", "none"], Ends::closed(), Signal::HUP);
 }
 
-/// Standard output that is a pipe to a program which does not read it.
+/// Returns a standard output that is a pipe to a program which does not read it.
 fn stalled() -> (Ends, Run) {
     let mut sleep = Command::new("sleep");
     let sleeping = sleep.arg("60").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
@@ -189,7 +191,7 @@ fn while_it_is_searched_for_what_is_kept() {
 
 #[test]
 fn while_a_tree_is_read_and_compared() {
-    // Listing and digesting all of it takes seconds.
+    // Listing and hashing all of it takes seconds.
     let arguments =
         ["image", "/usr", "--dry-run", "-j", "1", "--hardlinks", "content", "--unreadable", "skip"];
     check(&arguments, Ends::closed(), Signal::TERM);

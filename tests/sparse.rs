@@ -1,4 +1,5 @@
-//! Files with holes: as the source has them, as mke2fs and the kernel see them, and whatever the host.
+//! Files with holes: as in the source, as seen by mke2fs and the kernel, and independent of the
+//! host.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +20,8 @@ use crate::tar::builder::Archive;
 const BLOCK: u64 = 4096;
 const BLOCK_LEN: usize = 4096;
 
-/// Files whose holes are longer than whatever granularity a host has, with zeros that are stored between their bytes.
+/// Returns files whose holes are longer than any granularity of a host, with stored zeros between
+/// their bytes.
 fn fixture() -> Fixture {
     let mib = 1 << 20;
     let mut zeros_inside = vec![7; 40 * BLOCK_LEN];
@@ -59,7 +61,8 @@ fn cast(source: &Path, image: &Path, flags: &[&str]) -> Value {
     serde_json::from_slice(&outcome.stdout).unwrap()
 }
 
-/// The 512-byte blocks of each file, as debugfs finds them; none where it is not installed.
+/// Returns the number of 512-byte blocks of each file, as reported by debugfs; `None` if it is not
+/// installed.
 fn blocks(image: &Path, names: &[&str]) -> Option<BTreeMap<String, u64>> {
     let of = |name: &str| {
         let mut debugfs = judges::command("debugfs")?;
@@ -78,7 +81,7 @@ fn holes_are_where_whole_blocks_are_zero() {
     let scratch = Scratch::new();
     let (source, image) = (scratch.join("source"), scratch.join("image"));
     make(&source);
-    // Of "zeros inside" 40 blocks, without eight and, as its bytes begin with a block, one.
+    // Of "zeros inside" 40 blocks, minus eight and, as its bytes begin with a block, one.
     let expected = |policy: &str, [odd, begins, inside, dense]: [u64; 4], hole| {
         let report = cast(&source, &image, &["--sparse", policy]);
         let found = &report["filesystem"];
@@ -96,7 +99,7 @@ fn holes_are_where_whole_blocks_are_zero() {
     assert_eq!(expected("never", [769, 1280, 2304, 40], 4096), [0, 0]);
 }
 
-/// mke2fs leaves out every block of zeros, whatever the source has there.
+/// mke2fs leaves every block of zeros as a hole, whatever the source has there.
 #[test]
 fn mke2fs_leaves_the_same_holes() {
     let Some(mut mke2fs) = judges::command("mke2fs") else { return };
@@ -136,7 +139,7 @@ fn the_kernel_sees_the_holes() {
     assert!(text.contains(" 512..     513:") && text.contains(" 768..     768:"), "{text}");
 }
 
-/// A file of as many bytes as the largest user number makes lastlog, and one of terabytes.
+/// A file of the length of lastlog with the largest user id, and one of terabytes.
 #[test]
 fn time_and_size_follow_the_data() {
     let scratch = Scratch::new();
@@ -177,7 +180,7 @@ fn the_host_of_a_sparse_file_does_not_show() {
     for shared in Shared::all() {
         check(&shared.join("source"), shared.kind);
     }
-    // With always even a copy without holes is the same.
+    // With `always`, even a copy without holes gives the same image.
     let dense = Scratch::new();
     for source in ["source", "sparse"] {
         let mut copy = Command::new("cp");
@@ -214,7 +217,8 @@ fn digest_of(image: &Path) -> String {
     content.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Every way that a tar has to say where holes are, and a dump, which leaves it to the files that it names.
+/// Tests every way of a tar to store holes, and a dump, which takes those of the files it refers
+/// to.
 #[test]
 fn archives_and_dumps_have_the_holes_of_the_directory() {
     let scratch = Scratch::new();
@@ -243,7 +247,7 @@ fn archives_and_dumps_have_the_holes_of_the_directory() {
     assert_eq!(digest(&dump, &["--basedir", source.to_str().unwrap()]), expected);
 }
 
-/// The limit is for what is stored; what has no holes counts their zeros.
+/// The limit applies to stored bytes; without holes, zeros count too.
 #[test]
 fn an_archive_may_name_a_file_that_is_longer_than_the_limit() {
     let scratch = Scratch::new();
@@ -275,7 +279,7 @@ fn an_archive_may_name_a_file_that_is_longer_than_the_limit() {
     assert!(longest.contains("/s: the file has 9223372036854775807 bytes, the limit of ext4"), "{longest}");
 }
 
-/// Of files with the same bytes, all have the holes of one.
+/// Files with the same bytes all have the holes of the first one.
 #[test]
 fn files_that_become_one_or_share_blocks_have_the_same_holes() {
     let scratch = Scratch::new();
@@ -294,7 +298,7 @@ fn files_that_become_one_or_share_blocks_have_the_same_holes() {
         let report = cast(&source, &image, flags);
         let found = blocks(&image, &["a dense", "b sparse", "c sparse"]);
         assert!(found.is_none_or(|found| found.into_values().eq([8; 3])), "{flags:?}");
-        // With --hardlinks content, links and times are not those of the directory.
+        // With --hardlinks content, links and times differ from those of the directory.
         let judges = if flags.contains(&"content") { 1 } else { 2 };
         let expected = Expected::from_directory(&source, Owner::Root);
         oracle::judge_by(&image, None, &expected, &oracle::JUDGES[..judges]);
@@ -313,7 +317,7 @@ fn an_archive_with_holes_has_the_bytes_it_always_had() {
     let archive = Archive::new().pax(b'x', &records).member("s", b'0', &payload).finish();
     let (archive, image) = (scratch.file("s.tar", archive), scratch.join("image"));
     assert_eq!(digest(&archive, &["--layout", "gpt", "--arch", "x86_64"]), PINNED);
-    // Three blocks, none of the zeros that are stored, and one.
+    // Three blocks, none for the stored zeros, and one.
     cast(&archive, &image, &[]);
     assert_eq!(blocks(&image, &["s"]).map(|found| found["s"]), Some(32));
     oracle::judge_by(&image, None, &Expected::default(), &oracle::JUDGES[..1]);

@@ -1,4 +1,4 @@
-//! tar archives by three programs in every dialect, and what no program would write.
+//! tar archives by three programs in every dialect, and invalid ones.
 
 pub(crate) mod builder;
 mod hostile;
@@ -23,7 +23,7 @@ use crate::oracle::expected::{Content, File, Kind as Found, Sees, Time};
 use crate::oracle::{self, Expected, Owner};
 use crate::product::{self, Scratch, rootcast, rootcast_as_root, run};
 
-/// What a dialect can carry.
+/// The features of a dialect.
 #[derive(Clone, Copy)]
 struct Can {
     long_names: bool,
@@ -45,14 +45,16 @@ const V7: Can = Can {
 const USTAR: Can = Can { fifos: true, ..V7 };
 const GNU: Can = Can { long_names: true, any_time: true, ..USTAR };
 const PAX: Can = Can { nanoseconds: true, xattrs: true, ..GNU };
-/// libarchive writes what is before 1970 with the fraction on the wrong side, and in GNU's dialect not at all.
+/// libarchive writes times before 1970 with the wrong sign of the fraction, and not at all in GNU's
+/// dialect.
 const BSDTAR_GNU: Can = Can { any_time: false, ..GNU };
 const BSDTAR_PAX: Can = Can { any_time: false, ..PAX };
-/// Python's tarfile writes symbolic links twice, passes over xattrs, and has floating point for times.
+/// Python's tarfile stores hard links of symbolic links as separate links, ignores xattrs, and uses
+/// floating point for times.
 const PYTHON_USTAR: Can = Can { links_of_symlinks: false, ..USTAR };
 const PYTHON: Can = Can { links_of_symlinks: false, ..GNU };
 
-/// The part of a fixture that a dialect can carry. No tar has sockets.
+/// Returns the part of a fixture that a dialect can store. No tar supports sockets.
 fn fitting(mut fixture: Fixture, can: Can) -> Fixture {
     let fits = |item: &Item| {
         let target = match &item.kind {
@@ -65,7 +67,7 @@ fn fitting(mut fixture: Fixture, can: Can) -> Fixture {
             && !matches!(item.kind, Kind::Socket)
     };
     fixture.items.retain(fits);
-    // No program but bsdtar writes two names of a fifo as one file.
+    // No program but bsdtar stores two names of a fifo as hard links.
     let may_have_two_names = |item: &&Item| match item.kind {
         Kind::Fifo => false,
         Kind::Symlink(_) => can.links_of_symlinks,
@@ -85,7 +87,7 @@ fn fitting(mut fixture: Fixture, can: Can) -> Fixture {
     fixture
 }
 
-/// What rootcast reads, with every byte of every file.
+/// Returns the tree as read by rootcast, with every byte of every file.
 fn read(archive: &Path) -> Expected {
     let source = Source::at(archive.as_os_str(), None).expect("it is known");
     let interrupt = Interrupt::never();
@@ -93,14 +95,14 @@ fn read(archive: &Path) -> Expected {
     expected(&scanned.unwrap_or_else(|error| panic!("{error}")).tree)
 }
 
-/// The tree of one archive, in the order of a walk.
+/// Returns the tree of one archive, in the order of a walk.
 fn tree_of(reader: Reader<'_>) -> rootcast::error::Result<Tree<Blob>> {
     let mut stack = Stack::new(Rules::default());
     reader.add_to(&mut stack, &mut AsItIs)?;
     Ok(stack.finish())
 }
 
-/// The same of bytes.
+/// Returns the same for bytes.
 fn tree_of_bytes(bytes: &[u8], limits: Limits) -> rootcast::error::Result<Tree<Blob>> {
     tree_of(Reader::bytes(bytes, limits, &Interrupt::never()))
 }
@@ -132,7 +134,7 @@ fn kind(kind: &image_tree::Kind<Blob>) -> Found {
         K::Directory(_) => Found::Directory,
         K::Regular(blob) => {
             let mut bytes = vec![0; usize::try_from(blob.len()).unwrap()];
-            // In two parts, so that offsets matter.
+            // It is read in two parts, so that offsets matter.
             let third = bytes.len() / 3;
             let (head, tail) = bytes.split_at_mut(third);
             blob.read_at(tail, head.len() as u64).unwrap();
@@ -267,7 +269,7 @@ fn compressed_archives_and_pipes_give_the_same() {
             .compare(&read(&packed), Sees::EVERYTHING)
             .unwrap_or_else(|why| panic!("{tool}: {why}"));
 
-        // Cut off, the stream is told, whatever its library says of it.
+        // A truncated stream is reported, whatever the error of its library.
         let bytes = fs::read(&packed).unwrap();
         let cut = scratch.file("cut", &bytes[..bytes.len() / 2]);
         let outcome = run(rootcast().arg("tree").arg(&cut));
@@ -298,7 +300,7 @@ fn an_archive_is_cast_into_a_filesystem() {
     product::image(&archive, &image, &["--layout", "bare"]);
     oracle::judge(&image, None, &Expected::from_directory(&source, Owner::Keep));
 
-    // Unpacked by its writer and read as a directory, it is the same image.
+    // Unpacked by its writer and read as a directory, it gives the same image.
     let unpacked = scratch.join("unpacked");
     fs::create_dir(&unpacked).unwrap();
     let mut unpack = judges::command("tar").unwrap();

@@ -1,4 +1,4 @@
-//! Extended attributes that cannot be read, that Linux does not take, or that it never uses.
+//! Extended attributes that cannot be read, that Linux rejects, or that it ignores.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::owners::{may_give_away, printed};
 use crate::product::{Scratch, rootcast, rootcast_as_root, run};
 use crate::tar::builder::Archive;
 
-/// Runs a command whose xattrs the kernel refuses to read; `None` after a visible skip.
+/// Returns a command whose reads of xattrs are rejected by the kernel; `None` after a visible skip.
 fn without_values(command: &Command) -> Option<Command> {
     let mut traced = judges::command("strace")?;
     traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=getxattr,lgetxattr,fgetxattr"]);
@@ -73,10 +73,11 @@ fn attributes_of_macos_are_left_out_by_the_flag_of_the_message() {
     assert!(listed.contains("user.kept") && !listed.contains("apple"), "{listed}");
 }
 
-/// A list with no more than the three entries of a mode.
+/// A list with only the three entries of a mode.
 const PLAIN_ACL: &str = r"\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x04\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff";
 
-/// What is reported is what the kernel has no use for, and e2fsck has no objection to what is kept.
+/// The reported attributes are those that the kernel ignores, and e2fsck accepts those that are
+/// kept.
 #[test]
 fn reported_attributes_are_those_the_kernel_ignores() {
     let scratch = Scratch::new();

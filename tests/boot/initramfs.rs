@@ -1,4 +1,4 @@
-//! A virtual machine boots from an initramfs of every codec, and its `/init` finds every file as it should be.
+//! A virtual machine boots from an initramfs of every codec, and its `/init` verifies every file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::fixtures::{Fixture, Item, Kind, MTIME};
 use crate::judges;
 use crate::product::{Scratch, rootcast, run};
 
-/// What an ordinary user cannot put into a directory.
+/// Files that an ordinary user cannot create in a directory.
 const EDITS: [&str; 12] = [
     "--mknod",
     "/dev/console:c:5:1:600",
@@ -27,7 +27,7 @@ const EDITS: [&str; 12] = [
     "/usr/share/ids:70000:4000000000",
 ];
 
-/// What the guest prints of each file but its path.
+/// The guest's output for each path.
 type Lines = BTreeMap<String, String>;
 
 /// A file's line: type and mode, owner, time, names, device, length, hash.
@@ -55,7 +55,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// A tree with every kind of file, and one longer than the codec compresses at once.
+/// Returns a tree with every kind of file, and one file longer than a piece of the codec.
 fn fixture(init: &[u8], codec: &Codec) -> Fixture {
     let file = |path: &str, bytes: &[u8]| Item::new(path, Kind::File(bytes.to_vec()));
     let long = usize::try_from(codec.max_piece_len() + 100_000).unwrap();
@@ -79,7 +79,7 @@ fn fixture(init: &[u8], codec: &Codec) -> Fixture {
     Fixture { items }
 }
 
-/// What the guest should print of the fixture and the edits.
+/// Returns the expected output of the guest for the fixture and the edits.
 fn expected(fixture: &Fixture) -> Lines {
     let mut lines = Lines::new();
     for item in &fixture.items {
@@ -108,7 +108,8 @@ fn expected(fixture: &Fixture) -> Lines {
     lines
 }
 
-/// An AMD container and an Intel update, as far as anybody here looks into them, and what the guest finds of them.
+/// Adds a minimal AMD container and a minimal Intel update, and the expected output of the guest
+/// for them.
 fn add_microcode(scratch: &Scratch, arguments: &mut Vec<String>, lines: &mut Lines) {
     let (amd, intel) = (&b"DMA\0amd, says the guest"[..], &b"\x01\0\0\0intel"[..]);
     for (name, bytes) in [("amd", amd), ("intel", intel)] {
@@ -124,7 +125,8 @@ fn add_microcode(scratch: &Scratch, arguments: &mut Vec<String>, lines: &mut Lin
     }
 }
 
-/// What other programs made, behind ours: GNU cpio's archive of one file, as it is or compressed.
+/// Appends the output of other programs: GNU cpio's archive of one file, uncompressed or
+/// compressed.
 fn add_appended(
     scratch: &Scratch,
     compress: &str,
@@ -148,7 +150,7 @@ fn add_appended(
     Some(())
 }
 
-/// Boots an initramfs of a codec, with what comes before and behind it.
+/// Boots an initramfs of a codec, with microcode before it and files appended.
 fn boot(codec: &str, more: &[&str], microcode: bool, append: &[&str]) {
     let scratch = Scratch::new();
     let Some(init) = compile(include_str!("initramfs.c")) else { return };
@@ -190,7 +192,7 @@ fn boot(codec: &str, more: &[&str], microcode: bool, append: &[&str]) {
     assert!(differences.is_empty(), "{}\n{transcript}", differences.join("\n"));
 }
 
-/// The kernel's own configuration, where there is one, and the rules.
+/// Checks it with `--check` and the kernel's own configuration, if there is one.
 fn check_by_rules(initrd: &Path) {
     let mut command = rootcast();
     command.arg("initrd").arg("--check").arg(initrd);

@@ -1,4 +1,4 @@
-//! Small trees in which glibc's loader has to decide between libraries.
+//! Small trees in which glibc's dynamic linker has to choose between libraries.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn rpath_is_inherited_and_runpath_is_not() {
     guest.check("/rpath", &["/opt/a/liba.so", "/opt/a/libb.so"]);
     guest.add("/runpath", Build::program().string(RUNPATH, "/opt/a").needs("liba.so"));
     guest.check("/runpath", &["/opt/a/liba.so", "/usr/lib/libb.so"]);
-    // A DT_RUNPATH makes the DT_RPATH beside it void.
+    // A DT_RUNPATH overrides the DT_RPATH of the same object.
     guest
         .add("/both", Build::program().string(RPATH, "/opt/a").string(RUNPATH, "/opt/none").needs("liba.so"));
     guest.check("/both", &["!liba.so"]);
@@ -53,7 +53,8 @@ fn the_nearest_rpath_comes_first() {
     guest.add("/program.d/liba.so", library("liba.so").string(RPATH, "/a.d").needs("libb.so"));
     guest.add("/program", Build::program().string(RPATH, "/program.d").needs("liba.so"));
     guest.check("/program", &["/program.d/liba.so", "/a.d/libb.so", "/b.d/libz.so", "/a.d/liby.so"]);
-    // An object between them that has a DT_RUNPATH is passed over, and the program's is looked at nevertheless.
+    // An object between them with a DT_RUNPATH is skipped, but the program's DT_RPATH is searched
+    // nevertheless.
     guest.add("/program.d/liba.so", library("liba.so").string(RUNPATH, "/a.d").needs("libb.so"));
     guest.check("/program", &["/program.d/liba.so", "/a.d/libb.so", "/b.d/libz.so", "/program.d/liby.so"]);
 }
@@ -61,7 +62,7 @@ fn the_nearest_rpath_comes_first() {
 #[test]
 fn who_came_first_answers_to_its_name() {
     let Some(guest) = Guest::new() else { return };
-    // Breadth first: the program's own needs are loaded before those of liba.
+    // Breadth first: the program's own dependencies are loaded before those of liba.
     guest.add(
         "/usr/lib/liba.so",
         library("liba.so").string(RUNPATH, "/other").needs("libb.so").needs("called"),
@@ -82,7 +83,7 @@ fn origin_is_where_a_file_was_opened() {
     for directory in ["/real/lib", "/shown/lib", "/real/deep", "/shown/deep"] {
         guest.add(&format!("{directory}/libz.so"), library("libz.so"));
     }
-    // The kernel gives a program its path without links, a library keeps the path it was found by.
+    // The kernel resolves links in the path of a program, a library keeps the path it was found by.
     guest.add("/real/bin/program", Build::program().string(RUNPATH, "$ORIGIN/../lib").needs("libz.so"));
     guest.link("/shown/bin/program", "../../real/bin/program");
     guest.check("/shown/bin/program", &["/real/lib/libz.so"]);
@@ -90,7 +91,7 @@ fn origin_is_where_a_file_was_opened() {
     guest.link("/shown/lib/liba.so", "/real/lib/liba.so");
     guest.add("/program", Build::program().string(RUNPATH, "/shown/lib/").needs("liba.so"));
     guest.check("/program", &["/real/lib/liba.so", "/shown/deep/libz.so"]);
-    // Not a token: the word goes on, which glibc does not mind.
+    // Not a token: the text is kept, which glibc accepts.
     guest.add("/lib64x/libz.so", library("libz.so"));
     guest.add("/odd", Build::program().string(RUNPATH, "/$NONE:/${LIB:/lib64x").needs("libz.so"));
     guest.check("/odd", &["/lib64x/libz.so"]);
@@ -112,10 +113,11 @@ fn files_for_other_machines_are_passed_over() {
     let Some(guest) = Guest::new() else { return };
     guest.add("/a/libz.so", library("libz.so").machine(false, false, 3));
     guest.add("/b/libz.so", library("libz.so").machine(true, false, 183));
-    // Another byte order too; and this machine's number, which in another byte order is another number.
+    // Another byte order too; and this machine's number in the other byte order, which is a
+    // different number.
     guest.add("/c/libz.so", library("libz.so").machine(true, true, 22));
     guest.add("/d/libz.so", library("libz.so").machine(true, true, 62));
-    // For another system as well, which is not looked at first.
+    // Another OS ABI too, which is not checked first.
     let mut other_system = library("libz.so").machine(true, false, 183).bytes();
     other_system[7] = 9;
     guest.write("/e/libz.so", &other_system);
@@ -141,7 +143,7 @@ fn what_the_loader_does_not_take_ends_its_search() {
     let mut mixed = library("libz.so").bytes();
     mixed[5] = 2;
     let cases = [&b"INPUT(libz.so.1)\n"[..], b"", &other_system, &object_file, &mixed];
-    // The rest of what the header begins with, and the version that it ends with.
+    // The other header bytes of e_ident, and e_version at the end.
     let odd = [(6, 2), (8, 1), (9, 1), (15, 1), (20, 2)].map(|(at, value)| {
         let mut bytes = library("libz.so").bytes();
         bytes[at] = value;
@@ -152,13 +154,14 @@ fn what_the_loader_does_not_take_ends_its_search() {
         guest.check("/program", &["!libz.so"]);
     }
     std::fs::remove_file(guest.scratch.join("a/libz.so")).unwrap();
-    // A directory too, but not a link that leads nowhere.
+    // A directory too, but not a dangling link.
     std::fs::create_dir(guest.scratch.join("a/libz.so")).unwrap();
     guest.check("/program", &["!libz.so"]);
     std::fs::remove_dir(guest.scratch.join("a/libz.so")).unwrap();
     guest.link("/a/libz.so", "gone");
     guest.check("/program", &["/b/libz.so"]);
-    // One that goes in circles ends the list, and the loader's own directories come next.
+    // A link loop ends the search of the list, and the dynamic linker's default directories come
+    // next.
     std::fs::remove_file(guest.scratch.join("a/libz.so")).unwrap();
     guest.link("/a/libz.so", "libz.so");
     guest.check("/program", &["!libz.so"]);
@@ -176,7 +179,7 @@ fn default_directories_are_not_for_nodeflib() {
     let program = Build::program().number(FLAGS_1, NODEFLIB).needs("liby.so").needs("libz.so");
     guest.add("/program", program);
     guest.check("/program", &["/conf/liby.so", "!libz.so"]);
-    // Nor are builds there for better processors, which the cache has.
+    // Nor are glibc-hwcaps variants there, which the cache has.
     guest.add("/usr/lib/glibc-hwcaps/x86-64-v2/libz.so", library("libz.so"));
     guest.ldconfig();
     guest.check("/program", &["/conf/liby.so", "!libz.so"]);
@@ -195,7 +198,7 @@ fn the_cache_has_files_by_their_soname() {
     guest.add("/last/libnone.so", Build::new());
     guest.add("/last/other.so", library("other.so"));
     guest.add("/usr/lib/liby.so.1", library("liby.so.1"));
-    // What is told of names depends on the cache.
+    // The result for names depends on the cache.
     if !guest.ldconfig() {
         return;
     }
@@ -217,7 +220,8 @@ fn filters_are_loaded_and_auxiliaries_may_be_missing() {
         .string(AUXILIARY, "gone.so");
     guest.add("/usr/lib/liba.so", liba);
     guest.add("/program", Build::program().needs("liba.so"));
-    // Traced, the loader tells of an auxiliary that is not there; otherwise it goes on without.
+    // In trace mode, the dynamic linker reports a missing auxiliary object; otherwise it ignores
+    // it.
     guest.expect(
         "/program",
         LOADER,
@@ -229,7 +233,7 @@ fn filters_are_loaded_and_auxiliaries_may_be_missing() {
         .check("/program", &["/usr/lib/gone.so", "/usr/lib/liba.so", "/usr/lib/libf.so", "/usr/lib/libx.so"]);
 }
 
-/// Which of the names of better processors this one has, the least first.
+/// Returns the glibc-hwcaps variants that this processor supports, the lowest first.
 fn supported() -> Vec<String> {
     let help = Command::new(LOADER).arg("--help").output().unwrap();
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
@@ -253,7 +257,7 @@ fn builds_for_better_processors_are_those_some_processor_loads() {
     guest.add("/b/liby.so", library("liby.so"));
     variant("/a", 3, "libz.so");
     variant("/b", 2, "libz.so");
-    // No processor gets to the third: who has v3 takes that of /a, who has less takes the plain one there.
+    // No processor reaches the third: with v3 it takes that of /a, with less the plain one there.
     variant("/a", 3, "liby.so");
     variant("/b", 2, "liby.so");
     variant("/b", 3, "liby.so");
@@ -268,7 +272,7 @@ fn builds_for_better_processors_are_those_some_processor_loads() {
     guest.expect("/program", LOADER, &Hwcaps::All, &[&plain[..], &[z3, y3, y2]].concat());
     guest.expect("/program", LOADER, &"x86-64-v2".parse().unwrap(), &[&plain[..], &[y2]].concat());
 
-    // Every processor up to this one.
+    // Every level up to that of this processor.
     let supported = supported();
     let mut theirs = BTreeSet::new();
     for count in 0..=supported.len() {
@@ -277,7 +281,7 @@ fn builds_for_better_processors_are_those_some_processor_loads() {
         let Some(verdicts) = judge.ask(&["/program".to_owned()]) else { return };
         theirs.extend(verdicts["/program"].loaded.clone());
     }
-    // glibc 2.41 lists the loader too, unlike 2.36.
+    // glibc 2.41 lists the dynamic linker too, unlike 2.36.
     theirs.remove(LOADER);
     let hwcaps = if supported.is_empty() { Hwcaps::None } else { Hwcaps::Only(supported) };
     let tree = listing(guest.scratch.path(), &[]).tree();

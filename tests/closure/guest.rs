@@ -1,4 +1,4 @@
-//! A root directory with a loader, into which tests put libraries.
+//! A root directory with a dynamic linker, in which tests create libraries.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,23 +11,23 @@ use super::judge::{Judge, canonical, close, compare, listing, ours};
 use crate::judges;
 use crate::product::{Scratch, write_program};
 
-/// The machine's own loader, which these tests put into their trees.
+/// The machine's own dynamic linker, which these tests copy into their trees.
 pub(crate) const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
-/// A program that runs another one traced, in a tree that has no shell.
+/// A program that runs another one in trace mode, in a tree without a shell.
 const TRACE: &str = "/trace";
 
-/// A tree with the loader and nothing else.
+/// A tree with the dynamic linker and nothing else.
 pub(crate) struct Guest {
     pub(crate) scratch: Scratch,
 }
 
 impl Guest {
-    /// A tree with this machine's own loader.
+    /// Creates a tree with this machine's own dynamic linker.
     pub(crate) fn new() -> Option<Self> {
         Self::with(LOADER, Path::new(LOADER))
     }
 
-    /// A tree with a loader, which is copied.
+    /// Creates a tree with a copy of a dynamic linker.
     pub(crate) fn with(loader: &str, from: &Path) -> Option<Self> {
         if !from.exists() {
             judges::skip("a loader", &format!("there is no {}", from.display()));
@@ -54,7 +54,7 @@ impl Guest {
         std::os::unix::fs::symlink(target, path).unwrap();
     }
 
-    /// Writes the cache, as an installed system has one, and says whether it did.
+    /// Writes `/etc/ld.so.cache`, as on an installed system, and returns true on success.
     pub(crate) fn ldconfig(&self) -> bool {
         let Some(mut ldconfig) = judges::ldconfig() else { return false };
         let output = ldconfig.arg("-r").arg(self.scratch.path()).output().unwrap();
@@ -62,7 +62,8 @@ impl Guest {
         true
     }
 
-    /// Compares what the kernel and the loader make of a program with its closure.
+    /// Compares the libraries loaded by the kernel and the dynamic linker for a program with its
+    /// closure.
     pub(crate) fn check(&self, program: &str, expected: &[&str]) {
         self.expect(program, LOADER, &Hwcaps::None, expected);
         if self.put_trace() {
@@ -70,13 +71,14 @@ impl Guest {
         }
     }
 
-    /// Compares what a loader lists for a program with its closure.
+    /// Compares the list of a dynamic linker for a program with its closure.
     pub(crate) fn check_by(&self, judge: &Judge, loader: &str, program: &str, expected: &[&str]) {
         self.expect(program, loader, &Hwcaps::None, expected);
         compare(judge, &[program.to_owned()], &Hwcaps::None);
     }
 
-    /// Compares a closure, without the program and its loader, with what it has to be. What is missing has a `!`.
+    /// Compares a closure, without the program and its dynamic linker, with the expected one.
+    /// Missing names have a `!`.
     pub(crate) fn expect(&self, program: &str, loader: &str, hwcaps: &Hwcaps, expected: &[&str]) {
         let tree = listing(self.scratch.path(), &[]).tree();
         let (mut loaded, missing) = ours(&close(&tree, program, hwcaps.clone()));
@@ -87,7 +89,8 @@ impl Guest {
         assert_eq!(loaded.union(&missing).cloned().collect::<BTreeSet<_>>(), expected, "{program}");
     }
 
-    /// Compiles the program that traces another.
+    /// Compiles the program that runs another one in trace mode. Returns false after a visible
+    /// skip.
     pub(crate) fn put_trace(&self) -> bool {
         const SOURCE: &str = "#include <stdlib.h>\n#include <unistd.h>\n#include <stdio.h>\n\
             int main(int c, char **v) { setenv(\"LD_TRACE_LOADED_OBJECTS\", \"1\", 1);\n\
@@ -104,7 +107,7 @@ impl Guest {
     }
 }
 
-/// A library that is called as it should be.
+/// Returns a library with its name as the soname.
 pub(crate) fn library(name: &str) -> Build {
     Build::new().string(SONAME, name)
 }

@@ -1,4 +1,5 @@
-//! The loaders themselves as judges: each lists what it would load, in a tree of its own, without running anything.
+//! The dynamic linkers as judges: each lists the libraries it would load, in a tree of its own,
+//! without running a program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,20 +15,20 @@ use rootcast::source::directory;
 
 use crate::judges;
 
-/// What a loader said about one program.
+/// The result of a dynamic linker for one program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// The files it would load, by their paths without symbolic links, the program not among them.
+    /// The files it would load, by their paths without symbolic links, except the program.
     pub(crate) loaded: BTreeSet<String>,
-    /// What it did not find.
+    /// The names it did not find.
     pub(crate) missing: BTreeSet<String>,
-    /// Whether it gave up at the first that it did not find.
+    /// True if it stopped at the first missing name.
     pub(crate) gave_up: bool,
-    /// Everything it said.
+    /// Its complete output.
     pub(crate) said: String,
 }
 
-/// How a loader is run in a tree.
+/// A dynamic linker to run in a tree.
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {
     /// The directory that is the tree's root.
@@ -36,7 +37,7 @@ pub(crate) struct Judge {
     pub(crate) command: Vec<String>,
 }
 
-/// Says `== PATH` before each program, so that one shell can ask about thousands.
+/// Prints `== PATH` before each program, so that one shell can handle thousands.
 const SCRIPT: &str = r#"
 mount --bind /proc "$1/proc" || exit 99
 root=$1; shift
@@ -47,7 +48,7 @@ done
 "#;
 
 impl Judge {
-    /// Asks about programs; `None` after a visible skip.
+    /// Lists the libraries of programs; `None` after a visible skip.
     pub(crate) fn ask(&self, programs: &[String]) -> Option<BTreeMap<String, Verdict>> {
         if !judges::is_root() {
             judges::skip("the loader", "only root changes the root directory");
@@ -71,7 +72,7 @@ impl Judge {
         Some(parts.map(|part| self.read(&tree, part)).collect())
     }
 
-    /// The tree that the judge judges.
+    /// Returns the tree that is judged.
     pub(crate) fn tree(&self) -> Tree<Blob> {
         directory::read(&self.root, 2, &Interrupt::never()).unwrap().tree
     }
@@ -95,25 +96,26 @@ impl Judge {
                 verdict.loaded.insert(canonical(tree, path));
             }
         }
-        // The loader does not list itself among what a program needs if nothing else does; it is loaded all the same.
+        // The dynamic linker does not list itself unless an object depends on it; it is loaded all
+        // the same.
         verdict.loaded.remove(&canonical(tree, program));
         (program.to_owned(), verdict)
     }
 }
 
-/// A path without symbolic links.
+/// Returns a path without symbolic links.
 pub(crate) fn canonical(tree: &Tree<Blob>, path: &str) -> String {
     let found = follow(tree, path.as_bytes(), &mut 0).unwrap_or_else(|error| panic!("{path}: {error}"));
     String::from_utf8(found.path).unwrap()
 }
 
-/// The closure of one program.
+/// Returns the closure of one program.
 pub(crate) fn close(tree: &Tree<Blob>, program: &str, hwcaps: Hwcaps) -> Closure {
     let options = Options { hwcaps, dlopen: None, threads: 2 };
     closure::close(tree, &[Start::Path(program.into())], &options).unwrap()
 }
 
-/// The closure in the words of a verdict.
+/// Returns the loaded and the missing names of a closure, as in a verdict.
 pub(crate) fn ours(closure: &Closure) -> (BTreeSet<String>, BTreeSet<String>) {
     let is_loaded =
         |kind: Kind| !matches!(kind, Kind::Asked | Kind::Symlink | Kind::Parent | Kind::Configured);
@@ -130,7 +132,7 @@ fn loaders(closure: &Closure) -> BTreeSet<String> {
     kept.map(|(path, _)| String::from_utf8(path.clone()).unwrap()).collect()
 }
 
-/// Every ELF file of a tree with a dynamic segment, by its path without symbolic links.
+/// Returns every ELF file of a tree with a dynamic segment, by its path without symbolic links.
 pub(crate) fn dynamic_files(tree: &Tree<Blob>) -> Vec<String> {
     use image_tree::Kind as FileKind;
     use rootcast::closure::elf::Elf;
@@ -148,7 +150,7 @@ pub(crate) fn dynamic_files(tree: &Tree<Blob>) -> Vec<String> {
     files
 }
 
-/// Asks about programs and compares. Says how many were compared.
+/// Compares the closures of programs with the lists of the judge. Returns the number of programs.
 pub(crate) fn compare(judge: &Judge, programs: &[String], hwcaps: &Hwcaps) -> Option<usize> {
     let verdicts = judge.ask(programs)?;
     let tree = judge.tree();
@@ -159,7 +161,7 @@ pub(crate) fn compare(judge: &Judge, programs: &[String], hwcaps: &Hwcaps) -> Op
         let (mut loaded, missing) = ours(&closure);
         loaded.remove(&canonical(&tree, program));
         let mut theirs = verdict.loaded.clone();
-        // A loader that nothing needs by name is not listed.
+        // A dynamic linker that no object depends on by name is not listed.
         for loader in loaders(&closure) {
             loaded.remove(&loader);
             theirs.remove(&loader);
@@ -183,7 +185,7 @@ pub(crate) fn compare(judge: &Judge, programs: &[String], hwcaps: &Hwcaps) -> Op
     Some(programs.len())
 }
 
-/// The loader of a tree, asked to list.
+/// Returns the judge that runs the dynamic linker of a tree in list mode.
 pub(crate) fn listing(root: &Path, command: &[&str]) -> Judge {
     Judge { root: root.to_owned(), command: command.iter().map(|word| (*word).to_owned()).collect() }
 }

@@ -16,7 +16,7 @@ fn musl_inherits_both_paths_and_knows_no_sonames() {
     let judge = listing(guest.scratch.path(), &[MUSL, "--list"]);
     let check = |program: &str, expected: &[&str]| guest.check_by(&judge, MUSL, program, expected);
     let program = || Build { interpreter: Some(MUSL.to_owned()), ..Build::new() };
-    // A name that the loader has for itself, by its beginning.
+    // Names that musl provides itself, by their prefix.
     guest.add("/own", program().needs("libc.so").needs("libpthread.so.0").needs("libm.something"));
     check("/own", &[]);
     guest.add("/opt/liba.so", library("liba.so").needs("libb.so"));
@@ -24,11 +24,11 @@ fn musl_inherits_both_paths_and_knows_no_sonames() {
     guest.add("/usr/lib/libb.so", library("libb.so"));
     guest.add("/runpath", program().string(RUNPATH, "/opt").needs("liba.so"));
     check("/runpath", &["/opt/liba.so", "/opt/libb.so"]);
-    // The nearest first, and an object's own DT_RUNPATH hides nothing.
+    // The nearest is searched first, and an object's own DT_RUNPATH hides nothing.
     guest.add("/deep/libb.so", library("libb.so"));
     guest.add("/opt/liba.so", library("liba.so").string(RPATH, "/none\n/deep").needs("libb.so"));
     check("/runpath", &["/opt/liba.so", "/deep/libb.so"]);
-    // A library goes by its file's name, whatever its DT_SONAME says.
+    // A library is identified by its file name, regardless of its DT_SONAME.
     guest.add("/usr/lib/libx.so", library("libb.so").needs("libb.so"));
     guest.add("/name", program().needs("libx.so"));
     check("/name", &["/usr/lib/libx.so", "/usr/lib/libb.so"]);
@@ -54,7 +54,7 @@ fn what_musl_gcc_makes() {
     guest.check_by(&listing(guest.scratch.path(), &[MUSL, "--list"]), MUSL, "/program", &[]);
 }
 
-/// A machine that is emulated.
+/// An emulated machine.
 struct Machine {
     triplet: &'static str,
     loader: &'static str,
@@ -104,7 +104,7 @@ fn check_machine(machine: &Machine) {
     let (wide, big_endian, number) = machine.foreign;
     guest.add("/opt/libz.so", library("libz.so").machine(wide, big_endian, number));
     let program = || (machine.build)(Build { interpreter: Some(machine.loader.to_owned()), ..Build::new() });
-    // That for another machine is passed over, whatever its byte order.
+    // A library for another machine is skipped, whatever its byte order.
     guest.add("/program", program().string(RUNPATH, "/opt").needs("libz.so"));
     check("/program", &[&own]);
     guest.add("/opt/libz.so", library("libz.so").machine(wide, !big_endian, number));

@@ -1,4 +1,4 @@
-//! Daemons and tools of this machine run in an image of nothing but what they need.
+//! Daemons and tools of this machine run in an image that contains only their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,8 @@ use crate::oracle::Volume;
 use crate::oracle::kernel::{Access, Mount};
 use crate::product::{NOBODY, Outcome, Scratch, rootcast, run};
 
-/// Programs and what makes each say something and end. Some are scripts, and some have most of their code in libraries.
+/// Programs with an argument that makes each print something and exit. Some are scripts, and some
+/// have most of their code in libraries.
 const PROGRAMS: [(&str, &str); 24] = [
     ("/usr/lib/systemd/systemd", "--version"),
     ("/usr/lib/systemd/systemd-udevd", "--version"),
@@ -40,8 +41,8 @@ const PROGRAMS: [(&str, &str); 24] = [
     ("/usr/bin/gunzip", "--version"),
 ];
 
-/// Shows in the directory `$1` the system's own files and nothing that comes and goes, then becomes the rest as the
-/// user and group `$2`. What is mounted is seen by nobody else, and is gone at the end.
+/// Mounts in the directory `$1` the system's own files without transient ones, then runs the rest
+/// as the user and group `$2`. The mounts are visible to no other process, and end with it.
 const IN_VIEW: &str = r#"
 set -e
 cd "$1"
@@ -58,7 +59,8 @@ done
 exec setpriv --reuid "$id" --regid "$id" --clear-groups "$@"
 "#;
 
-/// rootcast as an ordinary user, to whom an empty directory has the files of this machine.
+/// Runs rootcast as an ordinary user, with the files of this machine in an otherwise empty
+/// directory.
 fn of_this_machine(verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Outcome {
     let view = Scratch::new();
     let mut command = Command::new("unshare");
@@ -69,13 +71,14 @@ fn of_this_machine(verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Out
     outcome.success().unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// What a program of a root directory says: how it ends, standard output, standard error.
+/// Returns the result of a program in a root directory: exit code, standard output, standard error.
 fn said(root: &Path, (path, argument): (&str, &str)) -> (Option<i32>, String, String) {
     let outcome = run(in_root(root).args([path, argument]));
     (outcome.code, outcome.text(), outcome.stderr)
 }
 
-/// Runs in a root directory, to which the kernel's own files are given, the program that is the first argument.
+/// Returns a command that runs the program given as its first argument in a root directory with
+/// /dev and /proc.
 fn in_root(root: &Path) -> Command {
     const WITH_KERNEL: &str =
         r#"mount --bind /dev "$1/dev" && mount --bind /proc "$1/proc" && exec chroot "$@""#;
@@ -85,7 +88,8 @@ fn in_root(root: &Path) -> Command {
     command
 }
 
-/// The image of programs of this machine, mounted at a directory with room; `None` after a visible skip.
+/// Returns the image of programs of this machine, mounted with free space; `None` after a visible
+/// skip.
 fn reduced(scratch: &Scratch, programs: &[(&str, &str)], flags: &[&str]) -> Option<Mount> {
     let image = scratch.join("root.ext4");
     let directories = ["--mkdir", "/dev", "--keep", "/dev", "--mkdir", "/proc", "--keep", "/proc"];
@@ -95,8 +99,8 @@ fn reduced(scratch: &Scratch, programs: &[(&str, &str)], flags: &[&str]) -> Opti
     mount.unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// What cannot be done without: each file that one of the programs needs itself, as a library or to be started, and
-/// the programs that need it.
+/// Returns the indispensable files: each that one of the programs depends on itself, as a library
+/// or interpreter, with the programs that depend on it.
 fn needed(closure: &Value, programs: &[(&'static str, &'static str)]) -> Needed {
     let mut needed = Needed::new();
     for kept in closure["kept"].as_array().unwrap() {
@@ -112,8 +116,8 @@ fn needed(closure: &Value, programs: &[(&'static str, &'static str)]) -> Needed 
     needed
 }
 
-/// Whether a program needs another file to start, by its first bytes and by ldd: a static program needs none, and some
-/// packages have a variant that is one.
+/// Returns true if a program depends on another file to start, judged by its first bytes and by
+/// ldd: a static program does not, and some packages have a static variant.
 fn needs_others(path: &str) -> bool {
     let is_script = fs::read(path).unwrap().starts_with(b"#!");
     let Some(mut ldd) = judges::command("ldd") else {
@@ -149,7 +153,7 @@ fn programs_of_this_machine_run_in_what_is_kept() {
         assert!(said.0 == Some(0) && said.1.len() + said.2.len() > 4, "{program:?}: {said:?}");
     }
 
-    // Each of the files is there for a reason: without it those that need it do not start.
+    // Each of the files is required: without it the programs that depend on it do not start.
     let closure = of_this_machine("closure", &programs, &["--json"]);
     let needed = needed(&serde_json::from_slice(&closure.stdout).unwrap(), &programs);
     let with_needs: BTreeSet<_> = needed.values().flatten().copied().collect();
@@ -165,7 +169,7 @@ fn programs_of_this_machine_run_in_what_is_kept() {
     mount.unmount().unwrap_or_else(|why| panic!("{why}"));
 }
 
-/// Bytes in a character set, in UTF-8.
+/// Returns bytes in a character set, converted to UTF-8.
 fn converted(root: &Path, bytes: &Path, charset: &str) -> Option<String> {
     let mut iconv = in_root(root);
     iconv.args([ICONV.0, "-f", charset, "-t", "UTF-8"]).stdin(fs::File::open(bytes).unwrap());
@@ -184,7 +188,7 @@ fn conversions_that_are_asked_for_are_there() {
         ("ISO-8859-15", b"\xa4", "\u{20ac}"),
         ("MS-ANSI", b"\x80", "\u{20ac}"),
         ("UTF-16BE", b"\x20\xac", "\u{20ac}"),
-        // Its module needs a library of its own, beside it. Not every machine has it.
+        // Its module depends on a library beside it. Not every machine has it.
         ("EUC-JP", b"\xa4\xa2", "\u{3042}"),
     ];
     let flags = ["--gconv", "iso-8859-15,MS-ANSI,UTF-16BE,EUC-JP"];
@@ -201,7 +205,7 @@ fn conversions_that_are_asked_for_are_there() {
         assert_eq!(converted(mount.path(), &file, "UTF-7"), None, "nobody asked for it");
     };
     check();
-    // glibc reads the list of modules that was made of the others, or else those.
+    // glibc reads the cache of the gconv-modules files if there is one, or else those files.
     let libraries = mount.path().join("usr/lib");
     let multiarch = fs::read_dir(&libraries).unwrap().map(|entry| entry.unwrap().path());
     let directories = multiarch.chain([libraries.clone()]).map(|path| path.join("gconv"));

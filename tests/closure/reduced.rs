@@ -15,7 +15,8 @@ use super::judge::Judge;
 use crate::judges;
 use crate::product::{Outcome, Scratch, rootcast, rootcast_as_root, run};
 
-/// A program whose library and C library lie where only `/etc/ld.so.conf` says, among files that it does not need.
+/// Creates a program whose library and C library are only found through `/etc/ld.so.conf`, among
+/// files that it does not depend on.
 fn guest() -> Option<Guest> {
     let guest = Guest::new()?;
     let at = |path: &str| guest.scratch.join(path);
@@ -53,7 +54,7 @@ fn printed(outcome: Outcome) -> BTreeSet<String> {
     outcome.success().unwrap_or_else(|why| panic!("{why}")).text().lines().map(str::to_owned).collect()
 }
 
-/// The files of an image of what is kept.
+/// Unpacks the files of the image of a closure.
 fn unpacked(source: &Path, scratch: &Scratch, arguments: &[&str]) -> Option<PathBuf> {
     let (image, root) = (scratch.join("root.ext4"), scratch.join("root"));
     let mut command = rootcast_as_root();
@@ -144,7 +145,7 @@ fn only_what_is_kept_has_to_be_readable() {
     assert!(kept.code != Some(0) && kept.stderr.contains("secret"), "{kept}");
 }
 
-/// A tree of which each part is asked for by a flag of its own, among parts that nothing asks for.
+/// Creates a tree of parts that are each kept by a flag of their own, and parts that are not kept.
 fn configured() -> Option<Guest> {
     let guest = Guest::new()?;
     let text = |path: &str, text: &str| guest.write(path, text.as_bytes());
@@ -224,7 +225,7 @@ fn a_cache_that_is_asked_for_is_there_or_an_error() {
     let Some(guest) = guest() else { return };
     let outcome = closure(guest.scratch.path(), &[KEEP[0], KEEP[1], "--ld-cache"]);
     assert!(printed(outcome).contains("/etc/ld.so.cache"));
-    // None that could read one, and one without a library.
+    // Closures without a dynamic linker that could read a cache, and without a library.
     guest.add("/bin/alone", Build::program());
     for path in ["/etc/other", "/bin/alone"] {
         let outcome = closure(guest.scratch.path(), &["--keep", path, "--ld-cache"]);
@@ -237,7 +238,8 @@ fn a_cache_that_is_asked_for_is_there_or_an_error() {
 #[test]
 fn what_comes_along_is_followed_to_its_end_or_refused() {
     let Some(guest) = Guest::new() else { return };
-    // Each program has a loader of its own, and that loader's directory the list that names the next program.
+    // Each program has a dynamic linker of its own, and the directory of that one has the list that
+    // names the next program.
     for number in 0..12 {
         let interpreter = Some(format!("/ld-linux-{number}.so"));
         guest.add(&format!("/p{number}.so"), Build { interpreter, ..Build::new() });

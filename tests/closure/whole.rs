@@ -7,7 +7,8 @@ use rootcast::closure::Hwcaps;
 
 use super::judge::{close, compare, dynamic_files, listing};
 
-/// A tree to compare all of, which takes minutes: the path of a Debian root directory.
+/// The environment variable with the path of a whole tree to compare, which takes minutes: a Debian
+/// root directory.
 const TREE: &str = "ROOTCAST_CLOSURE_TREE";
 
 #[test]

@@ -1,6 +1,6 @@
 //! debugfs: every inode's fields, and every file's bytes by its `rdump`.
 //!
-//! Directories are listed by inode number, so that no name has to survive a command line.
+//! Directories are listed by inode number, so that names need no escaping on a command line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,19 +13,19 @@ use super::{Verdict, Volume};
 use crate::judges;
 use crate::product::{self, Outcome, run};
 
-/// debugfs finds what the test expects.
+/// Checks that debugfs finds the expected files.
 pub(crate) fn check(volume: &Volume, expected: &Expected) -> Verdict {
     let Some((found, link_counts)) = read(volume)? else { return Ok(()) };
     expected.compare(&found, Sees::EVERYTHING)?;
     found.check_link_counts(&link_counts)
 }
 
-/// The bytes of one file, or `None` after a visible skip.
+/// Returns the bytes of one file, or `None` after a visible skip.
 pub(crate) fn cat(volume: &Volume, path: &str) -> Result<Option<Vec<u8>>, String> {
     Ok(ask(volume, &format!("cat {path}"))?.map(|outcome| outcome.stdout))
 }
 
-/// What one request prints, or `None` after a visible skip.
+/// Returns the output of one request, or `None` after a visible skip.
 pub(crate) fn request(volume: &Volume, request: &str) -> Result<Option<String>, String> {
     Ok(ask(volume, request)?.map(|outcome| outcome.text()))
 }
@@ -63,7 +63,7 @@ pub(crate) fn reset_times(volume: &Volume, paths: &[Vec<u8>]) -> Result<Option<(
     change(volume, &commands)
 }
 
-/// Whether debugfs is installed; `false` after a visible skip.
+/// Returns true if debugfs is installed, `false` after a visible skip.
 fn is_here() -> bool {
     judges::command("debugfs").is_some()
 }
@@ -71,7 +71,7 @@ fn is_here() -> bool {
 /// The inode number of the root directory.
 const ROOT: u64 = 2;
 
-/// Everything in the filesystem with its link counts, or `None` after a visible skip.
+/// Reads everything in the filesystem with its link counts, or returns `None` after a visible skip.
 fn read(volume: &Volume) -> Result<Option<(Expected, LinkCounts)>, String> {
     if !is_here() {
         return Ok(None);
@@ -96,7 +96,7 @@ fn read(volume: &Volume) -> Result<Option<(Expected, LinkCounts)>, String> {
     Ok(Some((found, link_counts)))
 }
 
-/// Every path and its inode number.
+/// Returns every path and its inode number.
 fn list(volume: &Volume, scratch: &Path) -> Result<BTreeMap<Vec<u8>, u64>, String> {
     let mut inodes = BTreeMap::from([(b"/".to_vec(), ROOT)]);
     let mut level = vec![(b"/".to_vec(), ROOT)];
@@ -120,7 +120,8 @@ fn list(volume: &Volume, scratch: &Path) -> Result<BTreeMap<Vec<u8>, u64>, Strin
     Ok(inodes)
 }
 
-/// Lines of `ls -p`: `/INODE/MODE/UID/GID/NAME/SIZE/`. A name may hold anything but a slash, even a line's end.
+/// Parses lines of `ls -p`: `/INODE/MODE/UID/GID/NAME/SIZE/`. A name may contain any byte but a
+/// slash, even a newline.
 fn entries(listing: &[u8]) -> Result<Vec<(Vec<u8>, u64, u32)>, String> {
     let malformed = || format!("not a listing: {}", show(listing));
     let mut fields = listing.split(|byte| *byte == b'/');
@@ -140,7 +141,7 @@ fn entries(listing: &[u8]) -> Result<Vec<(Vec<u8>, u64, u32)>, String> {
     Ok(entries)
 }
 
-/// One inode as `stat` prints it. The kind of a regular file or a symlink still lacks its bytes.
+/// One inode as printed by `stat`. The kind of a regular file or a symlink still lacks its bytes.
 #[derive(Debug)]
 struct Stat {
     file: File,
@@ -149,7 +150,7 @@ struct Stat {
 }
 
 impl Stat {
-    /// The kind with the bytes that `rdump` wrote.
+    /// Returns the kind with the bytes that `rdump` wrote.
     fn kind(&self, dumped: &Path) -> Result<Kind, String> {
         let read_error = |error: std::io::Error| format!("rdump left {}: {error}", dumped.display());
         match self.file.kind {
@@ -174,7 +175,7 @@ impl Stat {
     }
 }
 
-/// Every inode's fields by its number.
+/// Returns every inode's fields by its number.
 fn stat(
     volume: &Volume,
     scratch: &Path,
@@ -233,7 +234,7 @@ fn parse(text: &str) -> Option<Stat> {
     Some(Stat { file, size, links: word("Links: ")?.parse().ok()? })
 }
 
-/// An owner, which debugfs prints as if it had a sign.
+/// Parses an owner, which debugfs prints as a signed number.
 fn owner(text: &str) -> Option<u32> {
     let number: i64 = text.parse().ok()?;
     u32::try_from(number).or_else(|_| i32::try_from(number).map(i32::cast_unsigned)).ok()
@@ -269,7 +270,8 @@ fn read_xattrs(volume: &Volume, scratch: &Path, xattrs: &[(u64, String)]) -> Res
     (0..xattrs.len()).map(read).collect()
 }
 
-/// An access control list as `getxattr(2)` gives it, from the form ext4 stores: version 1 with short entries.
+/// Returns an access control list as from `getxattr(2)`, from the form that ext4 stores: version 1
+/// with short entries.
 fn acl(stored: &[u8]) -> Result<Vec<u8>, String> {
     const USER: u16 = 2;
     const GROUP: u16 = 8;
@@ -303,8 +305,9 @@ fn rdump(volume: &Volume, scratch: &Path, dumped: &Path, inodes: &BTreeMap<Vec<u
     check_silent(&outcome)
 }
 
-/// What rdump says besides that it may not give files away, which an ordinary user may not and which is no fault of
-/// the image. Names have ends of lines in them, so a message is known by the path it ends with.
+/// Returns the messages of rdump except those on changing ownership, which an ordinary user may not
+/// do and which are not a fault of the image. Names contain newlines, so a message is recognised by
+/// the path it ends with.
 fn without_ownership(said: &str, dumped: &Path, known: &BTreeSet<String>) -> String {
     let start = format!(" Operation not permitted while changing ownership of {}/", dumped.display());
     let mut kept = String::new();
@@ -326,7 +329,7 @@ fn without_ownership(said: &str, dumped: &Path, known: &BTreeSet<String>) -> Str
     kept
 }
 
-/// Runs commands in one process; what each of them printed.
+/// Runs commands in one process, and returns the output of each.
 fn batch(volume: &Volume, scratch: &Path, commands: &[String]) -> Result<Vec<Vec<u8>>, String> {
     batch_with(volume, scratch, commands, &[])
 }
@@ -356,7 +359,7 @@ fn run_script(
     run(debugfs.args(arguments).arg("-f").arg(&script).arg(volume.e2fs_name())).success().map(Some)
 }
 
-/// debugfs ends with 0 whatever its commands met, and says what on standard error.
+/// debugfs always exits with 0, and reports errors of its commands on standard error.
 fn check_silent(outcome: &Outcome) -> Verdict {
     let mut lines = outcome.stderr.lines().filter(|line| !line.is_empty());
     match lines.find(|line| !line.starts_with("debugfs 1.")) {

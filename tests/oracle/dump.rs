@@ -3,7 +3,7 @@
 
 use super::expected::{Content, Expected, File, Kind, Time};
 
-/// What the dump describes. The bytes of a file that is not inline are unknown.
+/// Returns the tree of the dump. The bytes of a file that is not inline are unknown.
 pub(crate) fn read(text: &str) -> Expected {
     let mut expected = Expected::default();
     let mut links = Vec::new();

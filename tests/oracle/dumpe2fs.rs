@@ -1,4 +1,4 @@
-//! dumpe2fs: what the superblock says, for assertions.
+//! dumpe2fs: the fields of the superblock, for assertions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,29 +9,29 @@ use crate::product::run;
 /// The superblock as `dumpe2fs -h` prints it.
 #[derive(Debug)]
 pub(crate) struct Summary {
-    /// By the words before the colon: `Block count`, `Free inodes`, `Filesystem UUID`.
+    /// The values by the label before the colon: `Block count`, `Free inodes`, `Filesystem UUID`.
     fields: BTreeMap<String, String>,
 }
 
 impl Summary {
-    /// A field as it is printed.
+    /// Returns a field as it is printed.
     pub(crate) fn text(&self, field: &str) -> Result<&str, String> {
         self.fields.get(field).map(String::as_str).ok_or_else(|| format!("dumpe2fs prints no “{field}”"))
     }
 
-    /// A field that is a number.
+    /// Returns a numeric field.
     pub(crate) fn number(&self, field: &str) -> Result<u64, String> {
         let text = self.text(field)?;
         text.parse().map_err(|error| format!("{field}: {text}: {error}"))
     }
 
-    /// Names of the features, as `mke2fs -O` takes them.
+    /// Returns the names of the features, as for `mke2fs -O`.
     pub(crate) fn features(&self) -> Result<BTreeSet<&str>, String> {
         Ok(self.text("Filesystem features")?.split_whitespace().collect())
     }
 }
 
-/// The superblock, or `None` after a visible skip.
+/// Reads the superblock, or returns `None` after a visible skip.
 pub(crate) fn read(volume: &Volume) -> Result<Option<Summary>, String> {
     let Some(mut dumpe2fs) = judges::command("dumpe2fs") else { return Ok(None) };
     let outcome = run(dumpe2fs.arg("-h").arg(volume.e2fs_name())).success()?;

@@ -4,7 +4,7 @@ use super::{Verdict, Volume};
 use crate::judges;
 use crate::product::run;
 
-/// Clean and silent, before and after e2fsck optimised the directories of a copy.
+/// Checks that e2fsck finds nothing, before and after it optimised the directories of a copy.
 pub(crate) fn check(volume: &Volume) -> Verdict {
     check_clean(volume)?;
     check_optimized(volume)
@@ -27,7 +27,8 @@ pub(crate) fn check_optimized(volume: &Volume) -> Verdict {
     let Some(mut e2fsck) = judges::command("e2fsck") else { return Ok(()) };
     let copy = volume.copy();
     let outcome = run(e2fsck.arg("-fyD").arg(copy.volume.e2fs_name()));
-    // 1 is "errors corrected", which the rewritten directories count as; nothing else may be.
+    // 1 is "errors corrected", which includes rewritten directories; no other correction is
+    // allowed.
     if !matches!(outcome.code, Some(0 | 1)) {
         return Err(outcome.to_string());
     }

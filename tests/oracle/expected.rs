@@ -1,4 +1,5 @@
-//! What an image should hold, and what a judge found in it, in the same plain terms. Nothing here is rootcast's.
+//! The expected contents of an image, and those found by a judge, in the same terms. It is
+//! independent of rootcast.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,14 +25,14 @@ pub(crate) struct File {
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// `None` where nobody can say; it is then not compared.
+    /// `None` if it is unknown; it is then not compared.
     pub(crate) mtime: Option<Time>,
     pub(crate) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// The first path, in order of paths, of the inode that this path is a further name of.
+    /// The first path, in path order, of the inode that this path is a hard link of.
     pub(crate) same_as: Option<Vec<u8>>,
 }
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Directory,
@@ -57,14 +58,14 @@ pub(crate) struct Time {
     pub(crate) nanoseconds: u32,
 }
 
-/// Whose the files of a directory are to be.
+/// The expected owner of the files of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Root,
     Keep,
 }
 
-/// What a judge is able to see, beyond kinds, modes, owners, times and contents.
+/// The features that a judge is able to read, beyond kinds, modes, owners, times and contents.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sees {
     pub(crate) xattrs: bool,
@@ -77,7 +78,7 @@ impl Sees {
 }
 
 impl Expected {
-    /// What an image of this directory should hold.
+    /// Returns the expected contents of an image of this directory.
     pub(crate) fn from_directory(root: &Path, owner: Owner) -> Self {
         let (mut expected, _) =
             walk::directory(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
@@ -89,17 +90,17 @@ impl Expected {
         expected
     }
 
-    /// What an image of this dump, in the composefs format, should hold.
+    /// Returns the expected contents of an image of this dump, in the composefs format.
     pub(crate) fn from_dump(text: &str) -> Self {
         dump::read(text)
     }
 
-    /// The file at a path the test knows to be there.
+    /// Returns the file at an existing path.
     pub(crate) fn file_mut(&mut self, path: &str) -> &mut File {
         self.files.get_mut(path.as_bytes()).unwrap_or_else(|| panic!("{path} is not in the expectation"))
     }
 
-    /// The same tree with nothing known of its files but their lengths.
+    /// Returns the same tree with only the lengths of its files.
     pub(crate) fn without_bytes(mut self) -> Self {
         for file in self.files.values_mut() {
             if let Kind::Regular(content) = &mut file.kind {
@@ -109,7 +110,7 @@ impl Expected {
         self
     }
 
-    /// Notes which paths share an inode.
+    /// Records the paths that share an inode.
     pub(crate) fn link(&mut self, inodes: &BTreeMap<Vec<u8>, u64>) {
         let mut first: BTreeMap<u64, &Vec<u8>> = BTreeMap::new();
         for (path, file) in &mut self.files {
@@ -120,7 +121,8 @@ impl Expected {
         }
     }
 
-    /// Fails with readable differences, one a line. `lost+found` may be in `found` alone: every ext4 filesystem has it.
+    /// Fails with readable differences, one a line. `lost+found` may be in `found` alone: every
+    /// ext4 filesystem has it.
     pub(crate) fn compare(&self, found: &Self, sees: Sees) -> Verdict {
         let mut differences = Vec::new();
         for (path, expected) in &self.files {
@@ -143,13 +145,13 @@ impl Expected {
         report(&differences)
     }
 
-    /// Fails unless the link counts a judge read are those that these paths make.
+    /// Fails unless the link counts read by a judge match these paths.
     pub(crate) fn check_link_counts(&self, counts: &LinkCounts) -> Verdict {
         let mut made: BTreeMap<&[u8], u64> = BTreeMap::new();
         for (path, file) in &self.files {
             let directory = file.kind == Kind::Directory;
             let canonical = file.same_as.as_ref().unwrap_or(path);
-            // A directory has its name and its own dot; the root has its dot and its dot-dot.
+            // A directory has its name and its `.` entry; the root has `.` and `..`.
             *made.entry(canonical).or_default() += if directory { 2 } else { 1 };
             if directory && path != b"/" {
                 *made.entry(parent(path)).or_default() += 1;
@@ -180,7 +182,7 @@ const LINK_MAX: u64 = 65_000;
 const LOST_FOUND: &[u8] = b"/lost+found";
 
 impl File {
-    /// A file of root's whose time is not compared.
+    /// Returns a file owned by root whose time is not compared.
     pub(crate) fn new(kind: Kind, mode: u32) -> Self {
         Self { kind, mode, uid: 0, gid: 0, mtime: None, xattrs: BTreeMap::new(), same_as: None }
     }
@@ -225,15 +227,15 @@ impl File {
 }
 
 impl Content {
-    /// The content of a file of which only the length is told.
+    /// The content of a file of which only the length is known.
     pub(crate) const UNKNOWN: Self = Self { len: 0, sha256: [0; 32] };
 
-    /// The content of a file in memory.
+    /// Returns the content of a file in memory.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::read(bytes).unwrap()
     }
 
-    /// Everything a reader gives.
+    /// Reads all of a reader.
     pub(crate) fn read(mut reader: impl Read) -> io::Result<Self> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
@@ -262,13 +264,13 @@ impl std::fmt::Display for Time {
     }
 }
 
-/// A path or a name on the terminal.
+/// Returns a path or a name for the terminal.
 pub(crate) fn show(bytes: &[u8]) -> String {
     let text = bytes.escape_ascii().to_string();
     if text.len() <= 200 { text } else { format!("{}… ({} bytes)", &text[..200], bytes.len()) }
 }
 
-/// The directory of a path other than `/`.
+/// Returns the directory of a path other than `/`.
 pub(crate) fn parent(path: &[u8]) -> &[u8] {
     match path.iter().rposition(|byte| *byte == b'/') {
         None | Some(0) => b"/",
@@ -276,7 +278,7 @@ pub(crate) fn parent(path: &[u8]) -> &[u8] {
     }
 }
 
-/// The path of `name` in `directory`.
+/// Returns the path of `name` in `directory`.
 pub(crate) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let directory = directory.strip_suffix(b"/").unwrap_or(directory);
     [directory, b"/", name].concat()
@@ -291,7 +293,7 @@ fn show_xattrs(xattrs: &BTreeMap<Vec<u8>, Vec<u8>>) -> String {
 }
 
 fn report(differences: &[String]) -> Verdict {
-    /// Beyond these the reader learns nothing new.
+    /// The number of differences that are printed.
     const SHOWN: usize = 20;
     if differences.is_empty() {
         return Ok(());

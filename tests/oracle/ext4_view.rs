@@ -8,10 +8,10 @@ use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType, Metadata, Path};
 use super::expected::{Content, Expected, File as Found, Kind, Sees, Time, join};
 use super::{Verdict, Volume, debugfs};
 
-/// What the crate is able to see.
+/// The features that the crate is able to read.
 const SEES: Sees = Sees { xattrs: false, devices: false, hard_links: false };
 
-/// The crate reads everything the test expects.
+/// Checks that the crate reads everything that is expected.
 pub(crate) fn check(volume: &Volume, expected: &Expected) -> Verdict {
     let unreadable: Vec<Vec<u8>> =
         expected.files.iter().filter(|(_, file)| !is_readable(file)).map(|(path, _)| path.clone()).collect();
@@ -30,8 +30,8 @@ pub(crate) fn check(volume: &Volume, expected: &Expected) -> Verdict {
     expected.compare(&found(&copy.volume)?, SEES)
 }
 
-/// Version 1.0.0 takes an inode whose time has bit 31 set, so one before 1970 or after 2038, for corrupt. Such times are
-/// left to the other judges.
+/// Version 1.0.0 rejects an inode whose time has bit 31 set, so one before 1970 or after 2038, as
+/// corrupt. Such times are left to the other judges.
 fn is_readable(file: &Found) -> bool {
     file.mtime.is_none_or(|time| time.seconds & 0x8000_0000 == 0)
 }
@@ -61,7 +61,7 @@ fn read(volume: &Volume) -> Result<Expected, Ext4Error> {
     Ok(found)
 }
 
-/// The crate does not read device numbers; the comparison leaves them out.
+/// The crate does not read device numbers; the comparison ignores them.
 fn kind(filesystem: &Ext4, path: &[u8], file_type: FileType) -> Result<Kind, Ext4Error> {
     let path = Path::new(path);
     Ok(match file_type {

@@ -12,7 +12,7 @@ use super::{Verdict, Volume, dumpe2fs, e2fsck, walk};
 use crate::judges;
 use crate::product::run;
 
-/// The kernel mounts the filesystem read-only and finds what the test expects.
+/// Checks that the kernel mounts the filesystem read-only and finds the expected files.
 pub(crate) fn check(volume: &Volume, expected: &Expected) -> Verdict {
     if !judges::may_mount() {
         return Ok(());
@@ -24,14 +24,16 @@ pub(crate) fn check(volume: &Volume, expected: &Expected) -> Verdict {
     found.check_link_counts(&link_counts)
 }
 
-/// A copy that has room is mounted for writing; files come and go; it is clean afterwards.
+/// Mounts a copy with free space for writing, creates and removes files, and checks that it is
+/// clean afterwards.
 pub(crate) fn check_writing(volume: &Volume) -> Verdict {
     if !judges::may_mount() {
         return Ok(());
     }
     let copy = volume.copy();
     let Some(summary) = dumpe2fs::read(&copy.volume)? else { return Ok(()) };
-    /// A directory, a file of three blocks, and what the directory they are in may need for their names.
+    /// A directory, a file of three blocks, and the blocks that their parent may need for their
+    /// names.
     const BLOCKS: u64 = 16;
     let free_blocks = summary.number("Free blocks")?;
     if free_blocks < BLOCKS || summary.number("Free inodes")? < 3 {
@@ -53,14 +55,14 @@ fn write(root: &Path) -> std::io::Result<()> {
     fs::remove_dir(directory)
 }
 
-/// How a filesystem is mounted.
+/// The mode of a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     ReadOnly,
     ReadWrite,
 }
 
-/// A mounted filesystem, unmounted at the end; the loop device goes with it.
+/// A mounted filesystem, unmounted on drop; the loop device is removed with it.
 #[derive(Debug)]
 pub(crate) struct Mount {
     at: TempDir,
@@ -68,7 +70,8 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    /// Mounts a volume, or returns `None` after a visible skip. The journal takes part: `noload` would hide a bad one.
+    /// Mounts a volume, or returns `None` after a visible skip. The journal is used: `noload` would
+    /// hide a corrupt one.
     pub(crate) fn new(volume: &Volume, access: Access) -> Result<Option<Self>, String> {
         let Some(mut command) = judges::command("mount") else { return Ok(None) };
         let at = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -86,7 +89,7 @@ impl Mount {
         self.at.path()
     }
 
-    /// Unmounts, and says if that went wrong.
+    /// Unmounts, and returns the error, if any.
     pub(crate) fn unmount(mut self) -> Verdict {
         self.try_unmount()
     }
@@ -94,7 +97,7 @@ impl Mount {
     fn try_unmount(&mut self) -> Verdict {
         let Some(umount) = judges::locate("umount") else { return Err("no umount".to_owned()) };
         let mut last = Ok(());
-        // Something that looks at every new filesystem may hold it for a moment.
+        // Programs that scan new filesystems may keep it busy for a moment.
         for _ in 0..20 {
             last = run(Command::new(&umount).arg(self.at.path())).success().map(drop);
             if last.is_ok() {
@@ -110,13 +113,13 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         if self.mounted && self.try_unmount().is_err() {
-            // Out of sight at once, and gone when nobody uses it: removing the directory must not reach into it.
+            // A lazy unmount detaches it at once: removing the directory must not reach into it.
             let _ = Command::new("umount").arg("--lazy").arg(self.at.path()).status();
         }
     }
 }
 
-/// What the kernel said last, which is where it gives its reasons.
+/// Returns the last messages of the kernel, which contain its reasons.
 fn kernel_log() -> String {
     let Ok(output) = Command::new("dmesg").output() else { return String::new() };
     let text = String::from_utf8_lossy(&output.stdout);

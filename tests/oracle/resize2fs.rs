@@ -1,4 +1,4 @@
-//! resize2fs: whether the filesystem may grow.
+//! resize2fs: growing the filesystem.
 
 use std::fs::File;
 
@@ -6,7 +6,7 @@ use super::{Verdict, Volume, dumpe2fs, e2fsck};
 use crate::judges;
 use crate::product::run;
 
-/// A copy grows to three times its size and is clean afterwards.
+/// Checks that a copy grows to three times its size and is clean afterwards.
 pub(crate) fn check(volume: &Volume) -> Verdict {
     let Some(mut resize2fs) = judges::command("resize2fs") else { return Ok(()) };
     let mut copy = volume.copy();

@@ -27,20 +27,21 @@ pub(crate) struct Table {
     pub(crate) partitions: Vec<Partition>,
 }
 
-/// The table, which `sfdisk --verify` finds no fault with, or `None` after a visible skip.
+/// Reads the table after `sfdisk --verify` reported no error, or returns `None` after a visible
+/// skip.
 ///
 /// # Panics
-/// When sfdisk objects.
+/// If sfdisk reports an error.
 pub(crate) fn judge(disk: &Path) -> Option<Table> {
     read(disk).unwrap_or_else(|why| panic!("{}: sfdisk: {why}", disk.display()))
 }
 
-/// The table, which `sfdisk --verify` finds no fault with.
+/// Reads the table after `sfdisk --verify` reported no error.
 pub(crate) fn read(disk: &Path) -> Result<Option<Table>, String> {
     let Some(mut verify) = judges::command("sfdisk") else { return Ok(None) };
     let outcome = run(verify.arg("--verify").arg(disk)).success()?;
     let text = outcome.text() + &outcome.stderr;
-    // What is left over and the absence of a bootable mark are remarks, not errors.
+    // Unused space and the absence of a bootable flag are remarks, not errors.
     let is_remark = |line: &str| {
         line.starts_with("No errors detected.")
             || line.starts_with("Remaining ")

@@ -31,12 +31,14 @@ pub(crate) struct Table {
     pub(crate) partitions: Vec<Partition>,
 }
 
-/// `sgdisk -v` finds no problem. `sector_size` other than 512 needs a loop device, so root.
+/// Checks that `sgdisk -v` finds no problem. `sector_size` other than 512 needs a loop device, so
+/// root.
 pub(crate) fn check(disk: &Path, sector_size: u32) -> Verdict {
     let Some(device) = Device::open(disk, sector_size)? else { return Ok(()) };
     let Some(mut sgdisk) = judges::command("sgdisk") else { return Ok(()) };
     let outcome = run(sgdisk.arg("-v").arg(device.path())).success()?;
-    // A partition that ends between two megabytes gets a word of caution about encryption tools; all else is a problem.
+    // A partition that ends between two megabytes gets a caution about encryption tools; all else
+    // is a problem.
     let known = [
         "No problems found.",
         "segments, the largest of which",
@@ -53,16 +55,16 @@ pub(crate) fn check(disk: &Path, sector_size: u32) -> Verdict {
     }
 }
 
-/// The table without a problem, or `None` after a visible skip.
+/// Reads the verified table, or returns `None` after a visible skip.
 ///
 /// # Panics
-/// When sgdisk finds a problem.
+/// If sgdisk finds a problem.
 pub(crate) fn judge(disk: &Path, sector_size: u32) -> Option<Table> {
     let table = check(disk, sector_size).and_then(|()| read(disk, sector_size));
     table.unwrap_or_else(|why| panic!("{}: sgdisk: {why}", disk.display()))
 }
 
-/// The table, or `None` after a visible skip.
+/// Reads the table, or returns `None` after a visible skip.
 pub(crate) fn read(disk: &Path, sector_size: u32) -> Result<Option<Table>, String> {
     let Some(device) = Device::open(disk, sector_size)? else { return Ok(None) };
     let Some(mut sgdisk) = judges::command("sgdisk") else { return Ok(None) };
@@ -100,7 +102,7 @@ fn field(text: &str, label: &str) -> Result<String, String> {
     line.map(str::to_owned).ok_or_else(|| format!("sgdisk prints no “{label}”:\n{text}"))
 }
 
-/// What sgdisk is to open: the file, or a loop device for sectors that a file cannot say it has.
+/// The device for sgdisk: the file, or a loop device for sector sizes that a file does not have.
 enum Device {
     File(PathBuf),
     Loop(PathBuf),
@@ -129,7 +131,7 @@ impl Device {
 impl Drop for Device {
     fn drop(&mut self) {
         if let (Self::Loop(device), Some(losetup)) = (&*self, judges::locate("losetup")) {
-            // A device left behind is the system's to clean up; the test has its answer.
+            // OK to ignore: the test has its result, and the system can remove the device later.
             let _ = Command::new(losetup).arg("--detach").arg(device).status();
         }
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::product;
 
-/// Where a filesystem is: a range of an image file.
+/// The location of a filesystem: a range of an image file.
 #[derive(Clone, Debug)]
 pub(crate) struct Volume {
     pub(crate) image: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    /// The whole image, or the partition at (offset, length).
+    /// Returns the whole image, or the partition at (offset, length).
     pub(crate) fn new(image: &Path, partition: Option<(u64, u64)>) -> Self {
         let size = fs::metadata(image).unwrap_or_else(|error| panic!("{}: {error}", image.display())).len();
         let (offset, len) = partition.unwrap_or((0, size));
@@ -32,13 +32,13 @@ impl Volume {
         Self { image: image.to_owned(), offset, len }
     }
 
-    /// The name by which libext2fs opens it.
+    /// Returns the name by which libext2fs opens it.
     pub(crate) fn e2fs_name(&self) -> String {
         let image = self.image.to_str().expect("images have names in UTF-8");
         if self.offset == 0 { image.to_owned() } else { format!("{image}?offset={}", self.offset) }
     }
 
-    /// A sparse copy of the filesystem alone, to be changed.
+    /// Makes a sparse copy of the filesystem alone, to be changed.
     pub(crate) fn copy(&self) -> Copy {
         let directory = tempfile::tempdir_in(product::memory()).expect("a temporary directory");
         let path = directory.path().join("copy.img");
@@ -46,7 +46,7 @@ impl Volume {
         Copy { volume: Self { image: path, offset: 0, len: self.len }, _directory: directory }
     }
 
-    /// Copies what is data in the image; what is a hole stays one.
+    /// Copies the data ranges of the image; holes are kept.
     fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut from = File::open(&self.image)?;
         let mut to = File::create_new(path)?;

@@ -1,4 +1,4 @@
-//! A directory of the host in the terms of an expectation.
+//! A directory of the host as an expectation.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use super::expected::{Content, Expected, File, Kind, Time, join};
 /// Link counts by path.
 pub(crate) type LinkCounts = BTreeMap<Vec<u8>, u64>;
 
-/// Every file below `root`, and every file's link count as the host's kernel gives it.
+/// Returns every file below `root`, and every file's link count from the host's kernel.
 pub(crate) fn directory(root: &Path) -> io::Result<(Expected, LinkCounts)> {
     let mut expected = Expected::default();
     let mut link_counts = BTreeMap::new();
@@ -37,7 +37,7 @@ pub(crate) fn directory(root: &Path) -> io::Result<(Expected, LinkCounts)> {
     Ok((expected, link_counts))
 }
 
-/// The host's path of a path of the tree.
+/// Returns the host's path of a path of the tree.
 pub(crate) fn host_path(root: &Path, path: &[u8]) -> PathBuf {
     let relative = path.strip_prefix(b"/").unwrap_or(path);
     if relative.is_empty() { root.to_owned() } else { root.join(OsStr::from_bytes(relative)) }
@@ -56,7 +56,7 @@ fn file(host: &Path, metadata: &Metadata) -> io::Result<File> {
     })
 }
 
-/// What a file of the host is, with its content.
+/// Returns the kind of a file of the host, with its content.
 pub(crate) fn kind(host: &Path, metadata: &Metadata) -> io::Result<Kind> {
     let file_type = metadata.file_type();
     let (major, minor) = (rustix::fs::major(metadata.rdev()), rustix::fs::minor(metadata.rdev()));

@@ -1,4 +1,4 @@
-//! The files that others run it by: a container's recipe, an action, and the workflow that tests both.
+//! The files for running it elsewhere: a Dockerfile, an action, and the workflow that tests both.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn text(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The instructions of a Dockerfile and what each is given.
+/// Returns the instructions of a Dockerfile with their arguments.
 fn instructions(dockerfile: &str) -> Vec<(String, String)> {
     let lines = dockerfile.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let split = |line: &str| {
@@ -31,7 +31,8 @@ fn instructions(dockerfile: &str) -> Vec<(String, String)> {
     lines.map(split).collect()
 }
 
-/// Puts together what the Dockerfile describes, from what `.ci/release` made, and runs it as a container would.
+/// Assembles the root of the Dockerfile from the output of `.ci/release`, and runs it like a
+/// container.
 #[test]
 fn the_container_casts() {
     let Some(mut cell) = Cell::new() else { return };
@@ -47,7 +48,7 @@ fn the_container_casts() {
                 cell.put_program(to, program);
             }
             "WORKDIR" => {
-                // The user's own folder is mounted over it.
+                // The user's own directory is mounted over it.
                 cell.make_directory(value, NOBODY);
                 cell.directory = value.clone();
             }
@@ -73,7 +74,7 @@ fn the_container_casts() {
     small::small().make(&cell.path(&source));
     assert_casts(&cell, "kill", &entry, &source, &format!("{directory}/disk.img"));
 
-    // Compressed archives take a temporary file, for which there has to be a place.
+    // Compressed archives need a temporary file, for which there has to be a directory.
     let Some(mut tar) = judges::command("tar") else { return };
     let archive = format!("{directory}/root.tar.gz");
     tar.arg("-czf").arg(cell.path(&archive)).arg("-C").arg(cell.path(&source)).arg(".");
@@ -81,10 +82,10 @@ fn the_container_casts() {
     assert_casts(&cell, "kill", &entry, &archive, &format!("{directory}/disk.img"));
 }
 
-/// A YAML file as its JSON, or `None` after a visible skip.
+/// Returns a YAML file as JSON, or `None` after a visible skip.
 fn yaml(path: &str) -> Option<Value> {
     let mut python = judges::python_with_yaml()?;
-    // GitHub's key `on` is a truth value in YAML 1.1.
+    // GitHub's key `on` is a boolean in YAML 1.1.
     let script = "import json, sys, yaml; print(json.dumps(yaml.load(sys.stdin.read(), yaml.BaseLoader)))";
     let mut child = python.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text(path).as_bytes()).unwrap();
@@ -93,7 +94,7 @@ fn yaml(path: &str) -> Option<Value> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// The value of a key that has to be there.
+/// Returns the value of a required key.
 fn get<'v>(value: &'v Value, key: &str) -> &'v Value {
     value.get(key).unwrap_or_else(|| panic!("there is no {key} in {value}"))
 }
@@ -106,7 +107,7 @@ fn steps(value: &Value) -> &[Value] {
     get(value, "steps").as_array().expect("steps are a list")
 }
 
-/// Fills in `${{ … }}`, of which every name has to be known.
+/// Expands `${{ … }}`; every name has to be known.
 fn fill(text: &str, context: &BTreeMap<&str, String>) -> String {
     let mut filled = String::new();
     let mut rest = text;
@@ -119,7 +120,7 @@ fn fill(text: &str, context: &BTreeMap<&str, String>) -> String {
     filled + rest
 }
 
-/// A step of an action as the runner starts it, in `workspace`.
+/// Runs a step of an action like the runner, in `workspace`.
 fn step(step: &Value, context: &BTreeMap<&str, String>, workspace: &Path, user: &mut Command) {
     assert_eq!(get(step, "shell"), "bash");
     let script = get(step, "run").as_str().unwrap();
@@ -130,7 +131,7 @@ fn step(step: &Value, context: &BTreeMap<&str, String>, workspace: &Path, user: 
     }
 }
 
-/// An ordinary user's shell, when the tests run as root.
+/// Returns an ordinary user's shell, if the tests run as root.
 fn shell() -> Command {
     use std::os::unix::process::CommandExt as _;
     let mut bash = Command::new("/bin/bash");
@@ -147,7 +148,7 @@ fn the_action_casts_as_an_ordinary_user() {
     let Some(program) = program() else { return };
     let [build, cast] = steps(get(&action, "runs")) else { panic!("the action has other steps") };
     let scratch = Scratch::new();
-    // The action lies in a checkout whose build script has the program ready.
+    // The action is in a checkout whose build script provides the program.
     let checkout = scratch.join("checkout");
     let here = checkout.join(ACTION).parent().unwrap().to_owned();
     fs::create_dir_all(&here).unwrap();
@@ -211,7 +212,7 @@ fn sorted(mut names: Vec<&str>) -> Vec<&str> {
     names
 }
 
-/// What a workflow names of this repository is there, and an action is given what it takes.
+/// Paths of this repository in a workflow exist, and an action is given the inputs it declares.
 #[test]
 fn the_workflow_fits_the_repository() {
     let Some(workflow) = yaml(WORKFLOW) else { return };

@@ -1,4 +1,4 @@
-//! Archives made by hand, right or wrong.
+//! Archives built by hand, valid or invalid.
 
 /// An archive that grows.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ impl Archive {
         self.raw(path.as_bytes(), flag, size, payload, |_| {})
     }
 
-    /// An extended header with records, or a global one.
+    /// Appends an extended header with records, or a global one.
     pub(crate) fn pax(self, flag: u8, records: &[(&str, &[u8])]) -> Self {
         let mut payload = Vec::new();
         for (key, value) in records {
@@ -35,7 +35,8 @@ impl Archive {
         self.member("pax", flag, &payload)
     }
 
-    /// A header that says what it is told to, with the right checksum, and a payload filled up to whole blocks.
+    /// Appends a header with the given fields and a correct checksum, and a payload padded to whole
+    /// blocks.
     pub(crate) fn raw(
         mut self,
         path: &[u8],
@@ -65,7 +66,7 @@ impl Archive {
         self
     }
 
-    /// The two blocks at the end.
+    /// Appends the two zero blocks at the end.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.0.extend([0; 1024]);
         self.0
@@ -82,7 +83,7 @@ pub(crate) fn checksum(header: &mut [u8; 512]) {
     put(header, 148, &format!("{sum:06o}\0 "));
 }
 
-/// `LENGTH KEY=VALUE\n`, where the length counts itself.
+/// Returns `LENGTH KEY=VALUE\n`, where the length includes itself.
 pub(crate) fn record(key: &str, value: &[u8]) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
     let mut len = rest + 1;

@@ -1,4 +1,5 @@
-//! Archives that no program should write: each is read by a rule, or refused with the words of this table.
+//! Archives that no program should write: each is read by a rule, or rejected with the error in
+//! this table.
 
 use rootcast::error::ErrorKind;
 use rootcast::interrupt::Interrupt;
@@ -8,7 +9,7 @@ use rootcast::stack::{Rules, Stack};
 use super::builder::{Archive, put, record};
 use super::tree_of_bytes;
 
-/// What comes of an archive: the paths of the tree, or the error.
+/// Returns the result of an archive: the paths of the tree, or the error.
 fn outcome(bytes: &[u8], limits: Limits) -> String {
     let interrupt = Interrupt::never();
     let mut stack = Stack::new(Rules::default());
@@ -107,7 +108,7 @@ fn places() {
             start().file("a/b", "").directory("a", 0o711).finish(),
             "/?=40755 /a=40711 /a/b=100644 /d=40755 /f=100644 /l=120644",
         ),
-        // The later one counts.
+        // The later one takes effect.
         (
             start().directory("f", 0o700).file("f/x", "").finish(),
             "/?=40755 /d=40755 /f=40700 /f/x=100644 /l=120644",

@@ -1,4 +1,4 @@
-//! Trees become archives by a writer that knows nothing of the reader, and come back.
+//! Trees are written to archives by a writer that is independent of the reader, and read back.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use super::{expected, tree_of_bytes};
 use crate::oracle::Expected;
 use crate::oracle::expected::{Content, File, Kind, Sees, Time};
 
-/// One file: its depth-first place is decided by its path.
+/// A file; its place in the depth-first order depends on its path.
 fn file() -> impl Strategy<Value = (File, Vec<u8>)> {
-    // Around what a block holds.
+    // Lengths around the size of a block.
     let contents = prop_oneof![
         Just(Vec::new()),
         prop::collection::vec(any::<u8>(), 1..20),
@@ -22,7 +22,7 @@ fn file() -> impl Strategy<Value = (File, Vec<u8>)> {
     let kind = prop_oneof![
         4 => Just(Kind::Regular(Content::UNKNOWN)),
         1 => Just(Kind::Directory),
-        // Around what a header holds.
+        // Lengths around the capacity of a header.
         1 => prop_oneof![1..5_usize, 98..103_usize].prop_map(|len| Kind::Symlink(vec![b't'; len])),
         1 => (0..4096_u32, 0..0x10_0000_u32).prop_map(|(major, minor)| Kind::CharacterDevice { major, minor }),
         1 => Just(Kind::Fifo),
@@ -32,7 +32,7 @@ fn file() -> impl Strategy<Value = (File, Vec<u8>)> {
         prop::collection::vec(any::<u8>(), 0..10),
         0..3,
     );
-    // Around what octal digits hold.
+    // Values around the capacity of octal fields.
     let id = || prop_oneof![0..3_u32, 0o7_777_776..0o10_000_002_u32, Just(u32::MAX)];
     let time = (prop_oneof![-2..3_i64, 0o77_777_777_776..0o100_000_000_002_i64], 0..1_000_000_000_u32);
     (kind, 0..0o10000_u32, id(), id(), time, xattrs, contents).prop_map(
@@ -47,7 +47,7 @@ fn file() -> impl Strategy<Value = (File, Vec<u8>)> {
     )
 }
 
-/// Names around what a header holds, some of bytes that are no text.
+/// Names with lengths around the capacity of a header, some of them not UTF-8.
 fn name() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "[a-c]".prop_map(String::into_bytes),
@@ -61,7 +61,7 @@ fn archive(files: &[(Vec<u8>, File, Vec<u8>)]) -> Vec<u8> {
     let mut archive = Archive::new();
     for (path, file, contents) in files {
         let Time { seconds, nanoseconds } = file.mtime.expect("every file has a time");
-        // A second before, and back by the fraction.
+        // The next second, minus the rest of the fraction.
         let mtime = match (seconds, nanoseconds) {
             (0.., _) | (_, 0) => format!("{seconds}.{nanoseconds:09}"),
             _ => format!("-{}.{:09}", -(seconds + 1), 1_000_000_000 - nanoseconds),
@@ -133,7 +133,7 @@ proptest! {
     fn no_bytes_do_harm(
         bytes in prop::collection::vec((any::<u8>(), 0..4096_usize), 0..8)
     ) {
-        // A right archive with some bytes changed, and its checksums with them.
+        // A valid archive with some bytes changed and its checksums updated.
         let mut archive = Archive::new()
             .pax(b'x', &[("GNU.sparse.map", b"0,1,2,3"), ("GNU.sparse.size", b"9"), ("SCHILY.xattr.a", b"b")])
             .file("dir/sparse", "abcd")
@@ -152,7 +152,7 @@ proptest! {
                 super::builder::checksum(header);
             }
         }
-        // Whatever it says, it says it.
+        // Any result is accepted, but not a panic.
         let _ = tree_of_bytes(&archive, Limits { max_size: 1 << 20, max_entries: 100, ..Limits::DEFAULT });
     }
 }

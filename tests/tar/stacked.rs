@@ -1,4 +1,5 @@
-//! Archives over each other, judged by GNU tar that unpacks one after the other, and archives that are not quite right.
+//! Archives stacked over each other, judged by GNU tar that unpacks one after the other, and
+//! slightly invalid archives.
 
 use std::cell::Cell;
 use std::fs;
@@ -19,7 +20,8 @@ use crate::oracle::Expected;
 use crate::oracle::expected::{Kind, Owner, Sees};
 use crate::product::{Scratch, rootcast, rootcast_as_root, run};
 
-/// What archives make one after the other. Times are left out: directories that no member is for are as old as the judge.
+/// Returns the result of several archives. Times are ignored: directories without a member have the
+/// time of the run.
 fn stacked(archives: &[&[u8]], rules: Rules) -> Result<Expected, String> {
     let mut stack = Stack::new(rules);
     let interrupt = Interrupt::never();
@@ -43,8 +45,8 @@ fn without_times(mut tree: Expected) -> Expected {
     tree
 }
 
-/// What GNU tar makes of the same in an empty directory, or what it says where it refuses a member; none where it is not to
-/// be had.
+/// Returns the result of GNU tar for the same archives in an empty directory, or its error if it
+/// rejects a member; `None` if it is not available.
 fn unpacked(archives: &[&[u8]], flags: &[&str]) -> Option<Result<Expected, String>> {
     if !judges::is_root() {
         judges::skip("tar", "only root can give files away");
@@ -109,7 +111,7 @@ fn archives_over_each_other_are_as_gnu_tar_unpacks_them() {
     }
 }
 
-/// A member of two archives with few names.
+/// Returns a member of two archives with few names.
 fn member() -> impl Strategy<Value = (String, u8, String)> {
     let path = || prop_oneof!["[abc]", "[abc]/[abc]", "[abc]/[abc]/[abc]"];
     let flag = prop_oneof![3 => Just(b'0'), 2 => Just(b'5'), 3 => Just(b'2'), 1 => Just(b'1')];
@@ -123,7 +125,7 @@ fn archive(members: &[(String, u8, String)], contents: &str) -> Vec<u8> {
         archive = match flag {
             b'0' => archive.file(path, contents),
             b'5' => archive.directory(&format!("{path}/"), 0o711),
-            // What Linux gives links.
+            // The mode of symbolic links on Linux.
             _ => archive.raw(path.as_bytes(), *flag, 0, b"", |header| {
                 put(header, 157, target);
                 put(header, 100, "0000777");
@@ -153,7 +155,8 @@ fn whatever_gnu_tar_unpacks_is_the_same_tree() {
             let flags: &[&str] = if keep { &["--keep-directory-symlink"] } else { &[] };
             match unpacked(&[&base, &lower, &upper], flags) {
                 None => {}
-                // What it refuses, such as a file in the place of a directory with entries, may be taken here.
+                // A member that it rejects, such as a file in place of a non-empty directory, may
+                // be accepted here.
                 Some(Err(_)) => refused.set(refused.get() + 1),
                 Some(Ok(unpacked)) => {
                     let rules = Rules { keep_directory_symlink: keep, ..Rules::default() };
@@ -170,7 +173,7 @@ fn whatever_gnu_tar_unpacks_is_the_same_tree() {
     assert!(!is_judged || *judged.get_mut() >= CASES / 8, "{judged:?} were judged, {refused:?} refused");
 }
 
-/// The first words of each line of a dump: path, size, mode, names, user and group.
+/// Returns the first fields of each line of a dump: path, size, mode, link count, user and group.
 fn lines(command: &mut Command) -> (Vec<String>, String) {
     let outcome = run(command).success().unwrap_or_else(|why| panic!("{why}"));
     let text = outcome.text();
@@ -216,8 +219,8 @@ fn whiteouts_are_reported_kept_or_applied() {
     assert_eq!(warned, "");
 }
 
-/// An archive of an upper directory of overlayfs: a directory that took the place of a link is opaque, and the whiteouts are
-/// names of one device.
+/// An archive of an upper directory of overlayfs: a directory that replaced a link is opaque, and
+/// the whiteouts are hard links of one device.
 #[test]
 fn an_archive_of_an_upper_directory_of_overlayfs_is_applied() {
     let scratch = Scratch::new();
@@ -259,7 +262,8 @@ fn an_upper_directory_of_overlayfs_is_applied() {
     assert!(!text.contains("overlay"), "{text}");
 }
 
-/// A directory of which a file and a directory may not be read, whoever runs the tests.
+/// Creates a directory with an unreadable file and an unreadable directory, for every user
+/// including root.
 fn with_closed_files(scratch: &Scratch) -> std::path::PathBuf {
     let top = scratch.join("closed");
     fs::create_dir_all(top.join("d/secret")).unwrap();
@@ -292,9 +296,10 @@ fn what_a_later_source_replaces_need_not_be_readable() {
     covers(file("d/file").file("d/secret", ""), &["e/file"]);
     covers(file("d"), &["e/file"]);
     covers(file("d").file("e/file", ""), &[]);
-    // A directory is merged with the one that may not be read, and so what is in that is missing still.
+    // A directory is merged with the unreadable one, so the contents of the latter are still
+    // missing.
     covers(Archive::new().directory("d/secret/", 0o755), &["d/file", "d/secret", "e/file"]);
-    // What else is put into it stays.
+    // Other files added to it are kept.
     let archive = scratch.file("archive.tar", file("d/secret/own").finish());
     let (found, warned) = lines(rootcast().args(["tree", "--unreadable", "skip"]).arg(&closed).arg(&archive));
     let paths: Vec<&str> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
@@ -325,7 +330,7 @@ fn implied_directories_need_no_range_of_a_map() {
     let outcome = run(rootcast().args(["tree", "--owner", "map:0:1:9"]).arg(&archive));
     assert_eq!(outcome.code, Some(3), "{outcome}");
     assert!(outcome.stderr.contains("/etc/passwd: user 100000 is in no range of the map"), "{outcome}");
-    // What a later member replaces needs none either.
+    // A member that is replaced later needs no range of the map either.
     let replaced = Archive::new().raw(b"f", b'0', 0, b"", owned).file("f", "").finish();
     let replaced = scratch.file("replaced.tar", replaced);
     let (found, _) = lines(rootcast().args(["tree", "--owner", "map:0:0:9"]).arg(&replaced));
@@ -374,7 +379,7 @@ fn lists_that_name_groups_are_completed_by_the_accounts_of_the_tree() {
     let expected = "alone.tar: offset 1024: log/: SCHILY.acl.access: names group \"adm\", which neither the archive's \
                     /etc/group nor that of a source before it has; put the account there";
     assert!(outcome.stderr.contains(expected), "{outcome}");
-    // What is replaced needs no account.
+    // A replaced member needs no account.
     let replaced = scratch.file("replaced.tar", log().file("log", "").finish());
     tree(&[&replaced]).success().unwrap_or_else(|why| panic!("{why}"));
 }
@@ -385,7 +390,7 @@ fn archives_of_gnu_tar_and_bsdtar_with_lists_that_have_names() {
     let source = scratch.join("source");
     fs::create_dir_all(source.join("etc")).unwrap();
     fs::create_dir(source.join("log")).unwrap();
-    // A group that this machine has, with another number than the tree gives it.
+    // A group that this machine has, with a number that differs from the tree's.
     fs::write(source.join("etc/group"), "adm:x:77:\n").unwrap();
     let Some(mut setfacl) = judges::command("setfacl") else { return };
     run(setfacl.args(["-m", "g:adm:rwx", "-dm", "g:adm:rwx"]).arg(source.join("log"))).success().unwrap();
@@ -435,7 +440,7 @@ fn archives_without_an_end_and_with_zeros_behind_are_read_with_a_warning() {
         assert_eq!(found, ["/ 0 40755 2 0 0"], "{tool}");
         assert!(warned.contains("offset 0: the archive ends here"), "{tool}: {warned}");
     }
-    // Through a pipe there is nothing that says whether it is all.
+    // For an empty stream there is no way to determine whether it is complete.
     let outcome = run(rootcast().args(["tree", "-"]));
     assert_eq!(outcome.code, Some(3), "{outcome}");
 }
@@ -457,7 +462,7 @@ fn zeros_without_end_are_not_an_archive() {
 fn large_windows_are_refused_until_a_flag_allows_them() {
     let scratch = Scratch::new();
     let archive = scratch.file("archive.tar", Archive::new().file("f", "12345").finish());
-    // A known size would make the window as small as that, so it comes through a pipe.
+    // A known size would limit the window to that size, so it is read from a pipe.
     let cases = [
         ("zstd", "-1 --long=31", &[][..], "its window is of 2147483648 bytes, the limit is 134217728;"),
         ("xz", "-9", &["--decoder-memory", "32M"], " bytes of memory, the limit is 33554432;"),
