@@ -16,7 +16,7 @@
 //!
 //! Zeros within a cloned range are blocks or holes as in the source.
 //!
-//! # What it costs
+//! # Cost
 //!
 //! Measured on two processors with loop devices, files settled and in the page cache, 128 MiB of files of one length,
 //! medians of nine interleaved rounds. One file, opened, examined and closed as well, in microseconds:

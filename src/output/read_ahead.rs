@@ -15,7 +15,7 @@
 //! if it is. Ranges that the output shares with their sources are skipped, since they are never
 //! read. Errors are ignored here: the later read reports them.
 //!
-//! # What it costs
+//! # Cost
 //!
 //! Measured on two busy processors with output on tmpfs, whole runs of the program, medians of the
 //! ratios of interleaved runs with and without it, 7 and 5 cold ones, 25 and 15 warm ones:

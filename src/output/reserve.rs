@@ -18,7 +18,7 @@
 //! and the part beyond the end is truncated. Reserving never fails: the rest is allocated when it
 //! is written.
 //!
-//! # What it costs
+//! # Cost
 //!
 //! Whole runs on two processors, ratio of the times with and without it, medians of 11 to 41
 //! interleaved rounds:

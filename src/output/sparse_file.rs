@@ -4,7 +4,7 @@
 //! the source, see `clone_range`. The file appears under its name once it is complete; until then
 //! an existing file is unchanged, and a run that fails or is killed leaves nothing.
 //!
-//! # What it costs
+//! # Cost
 //!
 //! Measured on two processors, sources in the page cache, output on tmpfs unless ext4 is named:
 //!
