@@ -78,14 +78,15 @@ impl Accounts {
     }
 }
 
-/// The number of a user or a group that a file can have: decimal, and not the highest 32-bit number.
+/// Parses the number of a user or a group that a file can have: decimal, and less than the highest
+/// 32-bit number.
 #[must_use]
 pub fn id(digits: &[u8]) -> Option<u32> {
     number(digits).filter(|number| *number != UNDEFINED)
 }
 
-/// A decimal number of 32 bits. [`UNDEFINED`] is among them, which is refused with the path of the file that has it in
-/// the end.
+/// Parses a decimal number of 32 bits. [`UNDEFINED`] is accepted, and is refused later with the
+/// path of the file that has it.
 #[must_use]
 pub fn number(digits: &[u8]) -> Option<u32> {
     if !digits.iter().all(u8::is_ascii_digit) {
@@ -94,10 +95,10 @@ pub fn number(digits: &[u8]) -> Option<u32> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Refuses digits that are not the number of a user or a group. Names pass.
+/// Refuses digits that are not the number of a user or a group. Names are accepted.
 ///
 /// # Errors
-/// The digits and the range.
+/// Returns a message with the digits and the range.
 pub fn check_number(text: &[u8]) -> Result<(), String> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) || id(text).is_some() {
         return Ok(());

@@ -16,9 +16,10 @@
 //! Fields are separated by colons; `\:` is a colon within one and `\\` a backslash. Users and groups are names of the
 //! tree's own accounts or numbers.
 //!
-//! A PATH is the tree's, with or without a leading `/`. Symbolic links on the way are followed inside the tree, as a
-//! process in the guest would; the last component never is. A GLOB without any of `*?[` is such a path. With one, it
-//! is compared with the real paths of all files: [`glob`].
+//! A PATH is that of the tree, with or without a leading `/`. Symbolic links in its directories are
+//! followed inside the tree, as by a process in the guest; the last component is never followed. A
+//! GLOB without any of `*?[` is such a path. With one, it is compared with the real paths of all
+//! files: [`glob`].
 
 mod add;
 mod apply;
@@ -41,142 +42,144 @@ use crate::source::directory::Unreadable;
 
 use glob::Glob;
 
-/// One change.
+/// One edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// The flag or recipe key with its text, for messages.
     pub text: String,
-    /// What to do.
+    /// The action.
     pub action: Action,
 }
 
-/// What to do.
+/// The action of an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Puts a file or directory of the host at a path. Root owns it. A directory is merged with one that is there, which
-    /// keeps its metadata; a file replaces any that is no directory. Beneath a path that ends in `/` it keeps its name.
+    /// Copies a file or directory of the host to a path, owned by root. A directory is merged with
+    /// an existing one, which keeps its metadata; a file replaces any file that is not a directory.
+    /// A file keeps its name beneath a path that ends in `/`.
     Add {
-        /// The path on the host. A symbolic link there is followed.
+        /// The path on the host. A symbolic link is followed.
         source: PathBuf,
         /// The path in the tree.
         path: Vec<u8>,
     },
-    /// Makes a directory and those above it that are missing. One that is there gets only the mode and owner given.
+    /// Creates a directory and its missing parents. An existing one gets only the given mode and
+    /// owner.
     Mkdir {
         /// The path.
         path: Vec<u8>,
-        /// The mode; of a new directory 0755 otherwise.
+        /// The mode; the default for a new directory is 0755.
         mode: Option<u16>,
-        /// User and group; of a new directory root otherwise.
+        /// The user and group; the default for a new directory is root.
         owner: Option<(Vec<u8>, Vec<u8>)>,
     },
-    /// Makes a symbolic link where there is no file.
+    /// Creates a symbolic link. The path must not exist.
     Symlink {
-        /// What it leads to.
+        /// The target of the link.
         target: LinkTarget,
         /// Its path.
         path: Vec<u8>,
     },
-    /// Makes a device where there is no file.
+    /// Creates a device. The path must not exist.
     Mknod {
         /// Its path.
         path: Vec<u8>,
-        /// Whether it is a block device.
+        /// True for a block device.
         block: bool,
         /// Its number.
         device: Device,
         /// Its mode.
         mode: u16,
     },
-    /// Changes modes, and access ACLs with them. Symbolic links have none.
+    /// Changes modes, and access ACLs with them. Symbolic links have no modes.
     Chmod {
-        /// Of what.
+        /// The files to change.
         files: Files,
-        /// To what.
+        /// The new mode.
         mode: Mode,
     },
-    /// Changes owners. Set-id bits and capabilities stay.
+    /// Changes owners. Set-id bits and capabilities are kept.
     Chown {
-        /// Of what.
+        /// The files to change.
         files: Files,
-        /// The user; none leaves it.
+        /// The user; none keeps it.
         user: Option<Vec<u8>>,
         /// The group.
         group: Group,
     },
     /// Sets `security.capability` of regular files.
     Setcap {
-        /// Of what.
+        /// The files to change.
         files: Files,
         /// The value of the xattr.
         value: Box<[u8]>,
     },
     /// Sets an xattr. The mode follows an access ACL, as with `setfattr(1)`.
     Xattr {
-        /// Of what.
+        /// The files to change.
         files: Files,
         /// Its name.
         name: XattrName,
         /// Its value.
         value: Box<[u8]>,
     },
-    /// Takes names away, and with a directory everything in it.
+    /// Removes names, and directories with everything in them.
     Remove {
-        /// Of what.
+        /// The files to remove.
         files: Files,
-        /// Whether it is an error when there is none.
+        /// True if it is an error when there are none.
         required: bool,
     },
 }
 
-/// Which files of the tree.
+/// The files that an edit applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Files {
-    /// That one.
+    /// The file at a path.
     Path(Vec<u8>),
-    /// All whose path matches.
+    /// All files whose path matches.
     Glob(Glob),
 }
 
 /// The group of a change of owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// As it is.
+    /// The group is unchanged.
     Keep,
     /// The login group of the user.
     Login,
-    /// That one.
+    /// The given group.
     Named(Vec<u8>),
 }
 
-/// What edits need to know besides.
+/// The options of edits.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// The time of what they make.
+    /// The time of created files.
     pub time: Timestamp,
-    /// How many threads read directories.
+    /// The number of threads that read directories.
     pub threads: usize,
-    /// The xattrs that stay of what is added.
+    /// The filter for the xattrs of added files.
     pub filter: &'a Filter,
-    /// Asked now and then whether to go on.
+    /// Checked regularly; a signal ends the edits.
     pub interrupt: &'a Interrupt,
-    /// What is left out of directories.
+    /// The files that are left out of directories.
     pub own: OwnFiles,
 }
 
-/// What edits leave to be told.
+/// The report on edits.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// What was changed beyond what was asked.
+    /// Changes beyond the request.
     pub warnings: Vec<String>,
-    /// What was added and may not be read.
+    /// Added files that are unreadable.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Does one edit after the other and drops what no name leads to any more.
+/// Applies the edits in order and drops inodes that have no name any more.
 ///
 /// # Errors
-/// The first edit that cannot be done, with its text.
+/// The first edit that cannot be applied, with its text.
 pub fn apply(mut tree: Tree<Blob>, edits: &[Edit], options: Options<'_>) -> Result<(Tree<Blob>, Report)> {
     let mut report = Report::default();
     for edit in edits {

@@ -7,24 +7,24 @@ use image_tree::{Metadata, Timestamp, Tree, XattrName, Xattrs};
 
 use super::xattrs::filter::{Fate, Filter};
 
-/// The times that files may have; none is no limit.
+/// The range of times of files; none is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
-    /// Earlier times become this one, `--clamp-mtime-min`.
+    /// The earliest time, to which earlier ones are raised: `--clamp-mtime-min`.
     pub earliest: Option<Timestamp>,
-    /// Later times become this one, `SOURCE_DATE_EPOCH`.
+    /// The latest time, to which later ones are reduced: `SOURCE_DATE_EPOCH`.
     pub latest: Option<Timestamp>,
 }
 
-/// What to take away.
+/// The metadata to remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'f> {
-    /// The times that files may have.
+    /// The range of times of files.
     pub times: Times,
-    /// Whether `security.selinux` stays. Labels of a host follow its own policy; those of an image's packages may be
-    /// meant.
+    /// True if `security.selinux` is kept. Labels of a host follow its own policy; those of an
+    /// image's packages may be intended.
     pub keep_selinux: bool,
-    /// The xattrs that stay or go, whatever the host has to do with them.
+    /// The xattrs to keep or to drop, which takes precedence over the rules for those of the host.
     pub filter: &'f Filter,
 }
 
@@ -33,14 +33,15 @@ pub struct Options<'f> {
 pub struct Report {
     /// The number of inodes whose time was clamped.
     pub clamped: u64,
-    /// From how many inodes each xattr of the host was dropped.
+    /// The number of inodes from which each xattr of the host was dropped.
     pub dropped: BTreeMap<XattrName, u64>,
-    /// From how many inodes each xattr was dropped as the filter says.
+    /// The number of inodes from which each xattr was dropped by the filter.
     pub filtered: BTreeMap<XattrName, u64>,
 }
 
 impl fmt::Display for Report {
-    /// Says what of the host was dropped. Clamped times and filtered xattrs are what was asked for, and are not told.
+    /// Formats the dropped xattrs of the host. Clamped times and filtered xattrs were requested,
+    /// and are not reported.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, count)) in self.dropped.iter().enumerate() {
             let separator = if index > 0 { ", " } else { "" };
@@ -52,9 +53,9 @@ impl fmt::Display for Report {
 
 /// Clamps times and drops xattrs.
 ///
-/// A clamped time is a whole second; others keep their nanoseconds. Of the xattrs that no rule of the filter names,
-/// `security.selinux`, `security.evm`, `system.nfs4_acl` and `btrfs.*` are dropped and counted; everything else stays,
-/// and is an error of the format that cannot hold it.
+/// A clamped time is a whole second; others keep their nanoseconds. Of the xattrs that no rule of
+/// the filter names, `security.selinux`, `security.evm`, `system.nfs4_acl` and `btrfs.*` are
+/// dropped and counted; all others are kept, and are an error if the format cannot hold them.
 #[must_use = "what was dropped is never to be silent"]
 pub fn apply<C>(tree: &mut Tree<C>, options: Options<'_>) -> Report {
     let mut report = Report::default();
@@ -64,13 +65,13 @@ pub fn apply<C>(tree: &mut Tree<C>, options: Options<'_>) -> Report {
     report
 }
 
-/// The same for one file, counted in a report.
+/// Clamps and drops as [`apply`] does, for one file, and counts the changes in a report.
 pub fn apply_to(metadata: &mut Metadata, options: Options<'_>, report: &mut Report) {
     report.clamped += u64::from(clamp(metadata, options.times));
     drop_xattrs(&mut metadata.xattrs, options, report);
 }
 
-/// Clamps times, and says how many.
+/// Clamps the times of all files, and returns the number of changes.
 pub fn clamp_times<C>(tree: &mut Tree<C>, times: Times) -> u64 {
     tree.all_metadata_mut().map(|metadata| u64::from(clamp(metadata, times))).sum()
 }

@@ -1,4 +1,4 @@
-//! Who owns the files of a tree.
+//! Owners of the files of a tree.
 
 pub mod fakeroot;
 pub mod id_map;
@@ -29,36 +29,37 @@ const S_ISGID: u16 = 0o2000;
 /// The longest manifest or save file, in bytes: 256 MiB.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 
-/// Who owns the files.
+/// The source of the owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// `root`: user and group 0 own every file.
     Root,
     /// `keep`: each file keeps the owner it has.
     Keep,
-    /// `UID:GID`: one owner for every file.
+    /// `UID:GID`: one owner for all files.
     Ids {
         /// The user.
         uid: u32,
         /// The group.
         gid: u32,
     },
-    /// `map:RANGES`: each owner is shifted as by a user namespace.
+    /// `map:RANGES`: each owner is shifted as in a user namespace.
     Map(IdMap),
-    /// `fakeroot:FILE`: what `fakeroot -s FILE` saved.
+    /// `fakeroot:FILE`: the owners saved by `fakeroot -s FILE`.
     Fakeroot(PathBuf),
-    /// `xattr`: what container tools noted in xattrs, see [`xattr`]; the other files have the source's usual owner.
+    /// `xattr`: the owners that container tools recorded in xattrs, see [`xattr`]; the other files
+    /// have the source's default owner.
     Xattr,
-    /// `FILE`: a manifest, mtree(5); the files it does not name have the source's usual owner.
+    /// `FILE`: a manifest, mtree(5); the files it does not name have the source's default owner.
     Mtree(PathBuf),
 }
 
 impl Ownership {
-    /// Reads the forms above. What is none of the others is the path of a manifest; one that looks like another form
-    /// can begin with `./`.
+    /// Parses the forms above. Any other text is the path of a manifest; one that looks like
+    /// another form can begin with `./`.
     ///
     /// # Errors
-    /// When numbers or ranges are wrong.
+    /// Returns a message if numbers or ranges are invalid.
     pub fn parse(text: &OsStr) -> Result<Self, String> {
         let bytes = text.as_bytes();
         let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
@@ -90,27 +91,27 @@ impl Ownership {
     }
 }
 
-/// Files that run with the identity of their owner, and got another one that they were not made for.
+/// Files that run with the identity of their owner, and got a foreign one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenAway {
-    /// Whose they are now.
+    /// Their new user.
     pub uid: u32,
-    /// Their group now.
+    /// Their new group.
     pub gid: u32,
     /// Their paths in the tree.
     pub paths: Vec<Vec<u8>>,
 }
 
-/// A file whose owner cannot be told.
+/// A file whose owner cannot be determined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongOwner {
     /// Its path in the tree.
     pub path: Vec<u8>,
-    /// What is wrong.
+    /// The reason.
     pub why: String,
 }
 
-/// The owners of files that come one at a time, as the members of an archive do.
+/// The owners of files that are read one at a time, as the members of an archive are.
 #[derive(Clone, Copy, Debug)]
 pub struct Owners<'a> {
     ownership: &'a Ownership,
@@ -118,10 +119,10 @@ pub struct Owners<'a> {
 }
 
 impl<'a> Owners<'a> {
-    /// As [`apply`] for a source that is not a directory of the host.
+    /// Returns the owners as [`apply`] sets them, for a source that is not a directory of the host.
     ///
     /// # Errors
-    /// When the ownership is only for directories of the host.
+    /// If the ownership is only for directories of the host.
     pub fn new(ownership: &'a Ownership, usual: &'a Ownership) -> Result<Self> {
         match ownership {
             Ownership::Fakeroot(path) => Err(not_of_the_host(path)),
@@ -129,10 +130,11 @@ impl<'a> Owners<'a> {
         }
     }
 
-    /// Gives a file its owner. Returns the one it had if it is a program that would run as another one now.
+    /// Sets the owner of a file. Returns the former one if the file is a program that would run as
+    /// another user or group now.
     ///
     /// # Errors
-    /// A message when the owner is unknown.
+    /// Returns a message if the owner is unknown.
     pub fn give<C: Content>(
         &self,
         metadata: &mut Metadata,
@@ -161,12 +163,12 @@ impl<'a> Owners<'a> {
         let given = (metadata.uid, metadata.gid);
         let gains = metadata.mode & S_ISUID != 0 && before.0 != given.0
             || metadata.mode & S_ISGID != 0 && before.1 != given.1;
-        // On a directory the bits only say whose new files are.
+        // On a directory the bits only determine the owners of new files.
         Ok((gains && matches!(kind, Kind::Regular(_))).then_some(before))
     }
 
-    /// The metadata of a directory that is needed and that the source says nothing of. It is the tree's own, and so its
-    /// owner is not one of the source's that a map would shift.
+    /// Returns the metadata of a directory that is needed and missing in the source. It belongs to
+    /// the tree, so its owner is not one of the source's that a map would shift.
     #[must_use]
     pub fn implied(&self) -> Metadata {
         let given = match self.ownership {
@@ -180,7 +182,8 @@ impl<'a> Owners<'a> {
         Metadata { uid, gid, ..Metadata::new(0o755) }
     }
 
-    /// The user or group that a number of the source is in the tree; none when a map has no range for it.
+    /// Returns the user or group of the tree for a number of the source; none if no range of the
+    /// map has it.
     #[must_use]
     pub fn id(&self, is_user: bool, id: u32) -> Option<u32> {
         match self.ownership {
@@ -190,8 +193,9 @@ impl<'a> Owners<'a> {
         }
     }
 
-    /// Those of programs that run as another user or group now, by their former owner, and that were not `builder`'s:
-    /// what is set-user-id to its builder is meant to be whoever it is given to.
+    /// Returns true for a program that runs as another user or group now, by its former owner,
+    /// unless that was `builder`: a program that is set-user-id to its builder is intended for any
+    /// owner that it gets.
     #[must_use]
     pub fn is_gain(&self, former: (u32, u32), mode: u16, builder: (u32, u32)) -> bool {
         let now = self.implied();
@@ -201,7 +205,7 @@ impl<'a> Owners<'a> {
     }
 }
 
-/// How many paths a message names.
+/// The most paths in a message.
 const NAMED: usize = 5;
 
 impl fmt::Display for GivenAway {
@@ -221,12 +225,14 @@ impl fmt::Display for GivenAway {
     }
 }
 
-/// Gives every file of one source its owner. `usual` is the owner where `ownership` says nothing of a file.
+/// Sets the owner of every file of one source. `usual` is the owner of files that `ownership` does
+/// not name.
 ///
-/// A manifest is of the whole tree, which may have several sources: [`apply_manifest`] applies it.
+/// A manifest applies to the whole tree, which may have several sources: see [`apply_manifest`].
 ///
 /// # Errors
-/// When a file of owners cannot be read, is none, or does not fit the source; and when an owner is not in the map.
+/// If a file of owners cannot be read, is invalid, or does not fit the source; or if an owner is
+/// not in the map.
 pub fn apply(source: &mut Scanned, ownership: &Ownership, usual: &Ownership) -> Result<Option<GivenAway>> {
     let tree = &mut source.tree;
     match ownership {
@@ -258,7 +264,7 @@ pub fn apply(source: &mut Scanned, ownership: &Ownership, usual: &Ownership) -> 
 /// Applies a manifest to the whole tree; does nothing for every other kind of ownership.
 ///
 /// # Errors
-/// When the manifest cannot be read, is none, or does not fit the tree.
+/// If the manifest cannot be read, is invalid, or does not fit the tree.
 pub fn apply_manifest(tree: &mut Tree<Blob>, ownership: &Ownership) -> Result<()> {
     let Ownership::Mtree(path) = ownership else { return Ok(()) };
     mtree::apply(&read_file(path)?, tree).map_err(|error| Error::at(error.kind(), path, error))
@@ -269,7 +275,7 @@ fn not_of_the_host(path: &Path) -> Error {
     Error::at(ErrorKind::Usage, path, message)
 }
 
-/// The error that names files whose owner cannot be told.
+/// Returns the error that names files whose owner cannot be determined.
 pub fn wrong_owners(wrong: Vec<WrongOwner>) -> Error {
     let named: Vec<String> = wrong
         .iter()
@@ -299,7 +305,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
 }
 
 impl GivenAway {
-    /// Forgets those that are gone or that something else gave another owner or mode since.
+    /// Removes the paths that are gone or got another owner or mode since.
     pub fn retain_given<C>(&mut self, tree: &Tree<C>) {
         let owner = (self.uid, self.gid);
         self.paths.retain(|path| {
@@ -311,10 +317,11 @@ impl GivenAway {
     }
 }
 
-/// Gives every file to one owner.
+/// Sets one owner for every file.
 ///
-/// A program that is set-user-id to its builder is meant to be that owner's; one that is set-user-id to somebody else in
-/// the same tree is not. Who the builder is says the root directory, so that the answer does not depend on who asks.
+/// A program that is set-user-id to its builder is intended for that owner; one that is set-user-id
+/// to another user in the same tree is not. The builder is the owner of the root directory, so that
+/// the result does not depend on the user who runs this.
 fn give_all<C>(tree: &mut Tree<C>, uid: u32, gid: u32) -> Option<GivenAway> {
     let builder = &tree.get(Tree::<C>::ROOT).metadata;
     let (builder_uid, builder_gid) = (builder.uid, builder.gid);
@@ -328,7 +335,7 @@ fn give_all<C>(tree: &mut Tree<C>, uid: u32, gid: u32) -> Option<GivenAway> {
         };
         let gains = foreign(S_ISUID, metadata.uid, uid, builder_uid)
             || foreign(S_ISGID, metadata.gid, gid, builder_gid);
-        // On a directory the bits only say whose new files are.
+        // On a directory the bits only determine the owners of new files.
         if step.first && gains && matches!(inode.kind, Kind::Regular(_)) {
             let mut path = Vec::new();
             walk.write_path(&mut path);

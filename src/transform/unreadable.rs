@@ -17,7 +17,7 @@ pub enum Policy {
     /// They are an error, which names all of them.
     #[default]
     Fail,
-    /// They are left out, but for directories into which other sources or edits put something.
+    /// They are left out, except directories to which other sources or edits added files.
     Skip,
     /// They are empty, and have no xattrs.
     Empty,
@@ -93,7 +93,7 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
                     let message = "is the root directory and may not be read, and nothing is left without it";
                     return Err(Error::at(ErrorKind::Io, found.host_path(), message));
                 }
-                // What was put into it can be read.
+                // The files that were added to it are readable.
                 if tree.entries(id).is_none_or(BTreeMap::is_empty) {
                     tree.remove(parent, &name);
                 }

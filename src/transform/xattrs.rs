@@ -1,4 +1,4 @@
-//! Extended attributes: those that a source keeps, and those that Linux has no use for.
+//! Extended attributes: the filter for those of a source, and those that Linux does not use.
 
 pub mod filter;
 pub mod unusable;

@@ -1,4 +1,4 @@
-//! Files of the host are put into the tree.
+//! Adds files of the host to the tree.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -32,7 +32,7 @@ pub(super) fn add(
     report.warnings.extend(left_out.iter().map(ToString::to_string));
     let given = ownership::apply(&mut added, &Ownership::Root, &Ownership::Root)?;
     report.warnings.extend(given.map(|given| given.to_string()));
-    // Times are clamped with all others, at the end.
+    // All times are clamped at the end.
     let times = normalize::Times::default();
     let normal = normalize::Options { times, keep_selinux: false, filter: options.filter };
     let dropped = normalize::apply(&mut added.tree, normal);
@@ -51,7 +51,7 @@ pub(super) fn add(
     graft(tree, added, &path, &made, found.is_dir()).map_err(|why| Error::new(ErrorKind::BadInput, why))
 }
 
-/// The name of a lone file in a tree of its own. It is not its name later.
+/// The name of a single file in a tree of its own, which is not used later.
 const LONE: &[u8] = b"file";
 
 fn lone_file(inode: Inode<Blob>) -> Result<Scanned> {
@@ -62,7 +62,7 @@ fn lone_file(inode: Inode<Blob>) -> Result<Scanned> {
     Ok(Scanned::from(tree))
 }
 
-/// Copies a tree, or the one file of it, to a path of another tree.
+/// Copies a tree, or its only file, to a path of another tree.
 fn graft(
     tree: &mut Tree<Blob>,
     added: Scanned,
@@ -87,7 +87,7 @@ fn graft(
         let inode = added.get(step.id);
         if let Kind::Directory(_) = &inode.kind {
             let id = match ids.get(&step.parent) {
-                // A path is followed from the top, which takes long for each directory of a deep tree.
+                // Following the path from the root takes long for each directory of a deep tree.
                 Some(parent) if tree.lookup(*parent, name.as_bytes()).is_none() => tree
                     .insert(*parent, name.clone(), Inode::directory(inode.metadata.clone()))
                     .map_err(|error| error.to_string())?,
@@ -113,7 +113,8 @@ fn graft(
     Ok(())
 }
 
-/// The directory at a path, new if need be. One that is there, be it through a symbolic link, keeps its metadata.
+/// Returns the directory at a path, created if it is missing. An existing one, also through a
+/// symbolic link, keeps its metadata.
 fn put_directory(
     tree: &mut Tree<Blob>,
     path: &[u8],
@@ -128,7 +129,7 @@ fn put_directory(
     Ok(id)
 }
 
-/// Takes away the file that is to be replaced.
+/// Removes the file that will be replaced.
 fn clear(tree: &mut Tree<Blob>, parent: InodeId, name: &Name, path: &[u8]) -> Result<(), String> {
     let Some(old) = tree.lookup(parent, name.as_bytes()) else { return Ok(()) };
     if tree.entries(old).is_some() {

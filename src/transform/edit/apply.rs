@@ -1,4 +1,4 @@
-//! One edit is done.
+//! Applies one edit.
 
 use image_tree::acl::{self, Acl};
 use image_tree::{Content, Inode, Kind, Metadata, Tree, XattrName};
@@ -52,7 +52,7 @@ pub(super) fn one(
     }
 }
 
-/// What must be there.
+/// Returns the files, at least one.
 fn some<C>(tree: &Tree<C>, files: &Files) -> Result<Vec<Place>, String> {
     let found = find(tree, files)?;
     if !found.is_empty() {
@@ -99,7 +99,8 @@ fn chmod<C>(tree: &mut Tree<C>, files: &Files, mode: &Mode) -> Result<(), String
         let inode = tree.get(place.id);
         let is_directory = matches!(inode.kind, Kind::Directory(_));
         if matches!(inode.kind, Kind::Symlink(_)) {
-            // Many files are meant, and links have no modes to change; one that is meant itself is a mistake.
+            // A glob may match links, which have no modes to change; a path that names one is a
+            // mistake.
             if matches!(files, Files::Glob(_)) {
                 continue;
             }
@@ -154,9 +155,10 @@ fn set_xattr<C>(
     Ok(())
 }
 
-/// Sets an ACL, or takes it away with a value without entries. The mode follows an access ACL.
+/// Sets an ACL, or removes it with a value without entries. The mode follows an access ACL.
 ///
-/// As with modes, a glob leaves out what cannot have one: symbolic links, and of a default ACL all but directories.
+/// As with modes, a glob skips files that cannot have one: symbolic links, and for a default ACL
+/// all but directories.
 fn set_acl<C>(tree: &mut Tree<C>, files: &Files, name: &XattrName, value: &[u8]) -> Result<(), String> {
     let new = if Acl::is_removal(value) {
         None
@@ -196,7 +198,7 @@ fn remove<C>(tree: &mut Tree<C>, files: &Files, required: bool) -> Result<(), St
     let found = if required { some(tree, files)? } else { find(tree, files)? };
     for Place { parent, name, .. } in found {
         let name = name.ok_or_else(|| "the root directory cannot be removed".to_owned())?;
-        // What lay in a directory that is already gone is removed there, where nobody looks.
+        // OK if the parent is already removed: its entries are then not part of the result.
         tree.remove(parent, name.as_bytes());
     }
     Ok(())

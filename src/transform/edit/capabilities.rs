@@ -57,7 +57,7 @@ const REVISION_2: u32 = 0x0200_0000;
 /// `VFS_CAP_FLAGS_EFFECTIVE`.
 const EFFECTIVE: u32 = 1;
 
-/// The three sets, a bit for each capability.
+/// The three sets, with one bit for each capability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sets {
     effective: u64,
@@ -65,12 +65,12 @@ struct Sets {
     permitted: u64,
 }
 
-/// The value of `security.capability` for capabilities as `setcap(8)` takes them: 20 bytes, `struct vfs_cap_data` of
-/// revision 2.
+/// Returns the value of `security.capability` for capabilities in the syntax of `setcap(8)`: 20
+/// bytes, `struct vfs_cap_data` of revision 2.
 ///
 /// # Errors
-/// When it is no such text; when some but not all of the capabilities are effective, which no file can express; when
-/// there are none.
+/// Returns a message if the text is invalid; if some but not all of the capabilities are effective,
+/// which no file can express; if there are none.
 pub fn from_text(text: &str) -> Result<Box<[u8]>, String> {
     let mut sets = Sets::default();
     for text in text.split_ascii_whitespace() {
@@ -129,7 +129,7 @@ fn clause(text: &str, sets: &mut Sets) -> Result<(), String> {
     Ok(())
 }
 
-/// The bit of one capability, or all bits.
+/// Returns the bit of one capability, or all bits.
 fn number(name: &str) -> Result<u64, String> {
     let lower = name.to_ascii_lowercase();
     if lower == "all" {

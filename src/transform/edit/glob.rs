@@ -1,15 +1,16 @@
-//! Patterns of paths.
+//! Patterns for paths.
 //!
 //! | pattern | matches |
 //! | --- | --- |
-//! | `*` | any bytes of one component, none too |
+//! | `*` | any number of bytes of one component |
 //! | `?` | one byte of a component |
-//! | `[a-c]`, `[!a-c]` | one byte that is, or is not, among those; `]` first and `-` last stand for themselves |
-//! | `**` | as a whole component: any number of directories, none too; as the last one: everything beneath |
+//! | `[a-c]`, `[!a-c]` | one byte in, or not in, the set; `]` first and `-` last are literal |
+//! | `**` | as a whole component: any number of directories; as the last one: everything beneath |
 //! | `\x` | the byte `x` |
 //!
-//! A pattern is for whole paths from the root, with or without a leading `/`. Names that begin with a dot are like any
-//! other. Everything is bytes: `?` matches a part of a letter that UTF-8 writes in several.
+//! A pattern applies to whole paths from the root, with or without a leading `/`. A leading dot of
+//! a name is not special. Matching is by bytes: `?` matches one byte of a letter that UTF-8 encodes
+//! in several.
 
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,16 +32,17 @@ enum Token {
     Many,
     Set {
         negated: bool,
-        /// First and last.
+        /// The first and last byte of each range.
         ranges: Vec<(u8, u8)>,
     },
 }
 
 impl Glob {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// When a `[` has no end, a range is backwards, a backslash is last, or a component is `.` or `..`.
+    /// Returns a message if a `[` is not closed, a range is reversed, a backslash is last, or a
+    /// component is `.` or `..`.
     pub fn parse(pattern: &[u8]) -> Result<Self, String> {
         let refuse = |why: &str| format!("glob \"{}\" {why}", pattern.escape_ascii());
         let mut components = Vec::new();
@@ -52,13 +54,13 @@ impl Glob {
             });
         }
         if let Some(Component::Any) = components.last() {
-            // What is beneath a directory is not the directory.
+            // Everything beneath a directory does not include the directory.
             components.push(Component::Name(vec![Token::Many]));
         }
         Ok(Self { components })
     }
 
-    /// Whether the text holds what makes it a pattern and not a path.
+    /// Returns true if the text contains a wildcard, and so is not a path.
     #[must_use]
     pub fn is_pattern(text: &[u8]) -> bool {
         let mut rest = text.iter();
@@ -72,7 +74,7 @@ impl Glob {
         false
     }
 
-    /// Whether an absolute path matches; the root is `/`.
+    /// Returns true if an absolute path matches; the root is `/`.
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {
         let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
@@ -87,7 +89,7 @@ impl Glob {
         )
     }
 
-    /// Whether a path beneath a directory, given as for [`Glob::matches`], may match.
+    /// Returns true if a path beneath a directory, given as for [`Glob::matches`], may match.
     #[must_use]
     pub fn may_match_beneath(&self, directory: &[u8]) -> bool {
         let mut components = self.components.iter();
@@ -103,17 +105,18 @@ impl Glob {
     }
 }
 
-/// A pattern for a whole text in which `/` is a byte like any other: `*`, `?` and `[…]` as above.
+/// A pattern for a whole text in which `/` is not special: `*`, `?` and `[…]` as above.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlatGlob {
     tokens: Vec<Token>,
 }
 
 impl FlatGlob {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// When it is empty, a `[` has no end, a range is backwards, or a backslash is last.
+    /// Returns a message if it is empty, a `[` is not closed, a range is reversed, or a backslash
+    /// is last.
     pub fn parse(pattern: &[u8]) -> Result<Self, String> {
         if pattern.is_empty() {
             return Err("a glob is empty".to_owned());
@@ -122,7 +125,7 @@ impl FlatGlob {
         Ok(Self { tokens: tokens(pattern).map_err(refuse)? })
     }
 
-    /// Returns `true` if all of the text matches.
+    /// Returns true if all of the text matches.
     #[must_use]
     pub fn matches(&self, text: &[u8]) -> bool {
         matches_name(&self.tokens, text)
@@ -133,8 +136,9 @@ fn matches_name(tokens: &[Token], name: &[u8]) -> bool {
     wildcard(tokens, name, |token| matches!(token, Token::Many), matches_byte)
 }
 
-/// Compares in time proportional to the product of both lengths: when something does not match, only the last wildcard
-/// has to be tried again with one item more, since what an earlier one left out could be left out by the last as well.
+/// Matches in time proportional to the product of both lengths: after a mismatch only the last
+/// wildcard must be retried with one item more, since the items that an earlier one could take can
+/// be taken by the last as well.
 fn wildcard<P, I>(
     pattern: &[P],
     items: &[I],
@@ -195,7 +199,7 @@ fn tokens(text: &[u8]) -> Result<Vec<Token>, &'static str> {
     Ok(tokens)
 }
 
-/// What follows a `[`, up to its `]`.
+/// Parses the rest of a set behind its `[`, up to its `]`.
 fn set(rest: &mut &[u8]) -> Result<Token, &'static str> {
     let mut text = *rest;
     let negated = matches!(text.first(), Some(b'!' | b'^'));

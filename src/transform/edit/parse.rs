@@ -1,4 +1,4 @@
-//! Edits from the text of a flag or of a recipe.
+//! Parses edits from the text of a flag or a recipe.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,19 +13,19 @@ use crate::report::shown;
 use crate::transform::accounts::check_number;
 use crate::transform::mode::{Mode, octal};
 
-/// How one kind of edit is written.
+/// The form of one kind of edit.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
     /// The flag without its dashes, and the key in a recipe.
     pub name: &'static str,
-    /// What its text looks like.
+    /// The syntax of its text.
     pub shape: &'static str,
-    /// What it does.
+    /// Its help text.
     pub help: &'static str,
     read: fn(&[u8]) -> Result<Action, String>,
 }
 
-/// Every kind of edit.
+/// All kinds of edits.
 pub const FORMS: [Form; 10] = [
     Form {
         name: "add",
@@ -80,10 +80,10 @@ pub const FORMS: [Form; 10] = [
 ];
 
 impl Form {
-    /// Reads the text of an edit of this kind.
+    /// Parses the text of an edit of this kind.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns a message on the fault.
     pub fn parse(&self, text: &OsStr) -> Result<Edit, String> {
         let action = (self.read)(text.as_bytes())?;
         Ok(Edit { text: format!("--{} {}", self.name, shown::name(text)), action })
@@ -117,7 +117,7 @@ fn symlink(text: &[u8]) -> Result<Action, String> {
 }
 
 fn mknod(text: &[u8]) -> Result<Action, String> {
-    /// The kernel's numbers have 12 and 20 bits.
+    /// Device numbers have 12 and 20 bits in the kernel.
     const LIMITS: (u32, u32) = (1 << 12, 1 << 20);
     let shape = || "is not PATH:c|b:MAJOR:MINOR[:MODE]".to_owned();
     let fields = split(text);
@@ -181,7 +181,7 @@ fn xattr(text: &[u8]) -> Result<Action, String> {
     let equals = assignment.iter().position(|byte| *byte == b'=');
     let (name, value) = assignment.split_at(equals.ok_or("has no = after the name of the xattr")?);
     let name = XattrName::new(name).map_err(|error| error.to_string())?;
-    // Linux knows no other names.
+    // Linux supports no other names.
     if !name.as_bytes().iter().skip(1).any(|byte| *byte == b'.') {
         return Err(format!("xattr name \"{name}\" has no namespace before it, such as user."));
     }
@@ -201,7 +201,7 @@ fn exclude(text: &[u8]) -> Result<Action, String> {
     Ok(Action::Remove { files: files(text)?, required: false })
 }
 
-/// Splits at every colon that no backslash escapes, and leaves the backslashes.
+/// Splits at every colon that is not escaped with a backslash, and keeps the backslashes.
 fn split(text: &[u8]) -> Vec<&[u8]> {
     let mut fields = Vec::new();
     let mut rest = text;
@@ -214,7 +214,7 @@ fn split(text: &[u8]) -> Vec<&[u8]> {
     fields
 }
 
-/// Where the first colon is that no backslash escapes.
+/// Returns the offset of the first colon that is not escaped with a backslash.
 fn colon(text: &[u8]) -> Option<usize> {
     let mut escaped = false;
     text.iter().position(|byte| {
@@ -232,7 +232,7 @@ fn fields<const N: usize>(text: &[u8]) -> Result<[Vec<u8>; N], String> {
     })
 }
 
-/// Takes off the backslashes.
+/// Removes the backslashes.
 fn unescape(field: &[u8]) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(field.len());
     let mut bytes = field.iter();
@@ -257,13 +257,13 @@ fn checked_path(path: Vec<u8>) -> Result<Vec<u8>, String> {
 
 fn files(text: &[u8]) -> Result<Files, String> {
     if Glob::is_pattern(text) {
-        // A colon that stands for itself is escaped for the glob too, if it is.
+        // A literal colon that is escaped is escaped for the glob as well.
         return Glob::parse(text).map(Files::Glob);
     }
     unescape(text).and_then(checked_path).map(Files::Path)
 }
 
-/// The files before the first colon, and what follows it.
+/// Returns the files before the first colon, and the text behind it.
 fn files_and<'a>(text: &'a [u8], what: &str) -> Result<(Files, &'a [u8]), String> {
     let colon = colon(text).ok_or_else(|| format!("has no :{what} after the path"))?;
     let (path, rest) = text.split_at(colon);
@@ -275,7 +275,7 @@ fn octal_field(field: &[u8]) -> Result<u16, String> {
     octal(&text).ok_or_else(|| format!("\"{text}\" is not a mode in octal digits, at most 7777"))
 }
 
-/// A value as `setfattr(1)` takes it, but for quotation marks, which stand for themselves.
+/// Parses a value in the syntax of `setfattr(1)`, except that quotation marks are literal.
 fn xattr_value(text: &[u8]) -> Result<Box<[u8]>, String> {
     let decoded = match text {
         [b'0', b'x' | b'X', digits @ ..] => hexadecimal(digits),
@@ -293,7 +293,7 @@ fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
     pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }
 
-/// RFC 4648, with or without the `=` at the end.
+/// Decodes RFC 4648, with or without the `=` at the end.
 fn base64(letters: &[u8]) -> Option<Vec<u8>> {
     let end = letters.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
     let (letters, padding) = letters.split_at(end);
@@ -303,7 +303,7 @@ fn base64(letters: &[u8]) -> Option<Vec<u8>> {
         for letter in group {
             bits = bits << 6 | sextet(*letter)?;
         }
-        // A group of n letters has n - 1 bytes; the bits that are left over are 0.
+        // A group of n letters has n - 1 bytes; the remaining bits are 0.
         let spare = match group.len() {
             4 => 0,
             3 => 2,

@@ -1,4 +1,4 @@
-//! Paths and globs become places in the tree.
+//! Finds the places in the tree of paths and globs.
 
 use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree, shortened};
 
@@ -14,7 +14,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Its path, for messages: it is looked for in the whole tree.
+    /// Returns its path, for messages: the whole tree is searched for it.
     pub(super) fn path<C>(&self, tree: &Tree<C>) -> String {
         let mut path = tree.path_of(self.parent);
         if let Some(name) = &self.name {
@@ -27,7 +27,7 @@ impl Place {
     }
 }
 
-/// The directory above and the last name of a path; no name for the root.
+/// Returns the parent directory and the last name of a path; no name for the root.
 fn split(path: &[u8]) -> Result<(&[u8], Option<Name>), String> {
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     let path = path.get(..end).unwrap_or_default();
@@ -40,7 +40,7 @@ fn split(path: &[u8]) -> Result<(&[u8], Option<Name>), String> {
     Ok((parent, Some(name)))
 }
 
-/// The files that are meant, in the order of the tree's walk.
+/// Returns the selected files, in the order of the tree's walk.
 pub(super) fn find<C>(tree: &Tree<C>, files: &Files) -> Result<Vec<Place>, String> {
     match files {
         Files::Path(path) => Ok(find_path(tree, path)?.into_iter().collect()),
@@ -71,7 +71,8 @@ fn find_path<C>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Place>, String> {
     Ok(found.map(|(parent, id)| Place { parent, name: Some(name), id }))
 }
 
-/// The directory in which a path is to get its last name, made if it is missing.
+/// Returns the parent directory and the last name of a path. The directory is created if it is
+/// missing.
 pub(super) fn parent_of<C>(
     tree: &mut Tree<C>,
     path: &[u8],
@@ -82,15 +83,15 @@ pub(super) fn parent_of<C>(
     Ok((make_directory(tree, above, made)?, name))
 }
 
-/// The directory at a path, made with those above it where they are missing.
+/// Returns the directory at a path, created with its parents if they are missing.
 pub(super) fn make_directory<C>(tree: &mut Tree<C>, path: &[u8], made: &Metadata) -> Result<InodeId, String> {
     if let Some(id) = resolve(tree, path).filter(|id| tree.entries(*id).is_some()) {
         return Ok(id);
     }
     let mut here = Tree::<C>::ROOT;
     let mut end = 0;
-    // Nothing is to be found in a new directory, and following the path from the top once more for each component
-    // takes long.
+    // A new directory is empty, and following the path from the root again for each component takes
+    // long.
     let mut is_new = false;
     for component in path.split(|byte| *byte == b'/') {
         end += component.len() + 1;

@@ -60,7 +60,7 @@ fn edited(edits: &[(&str, &str)]) -> Result<(Tree<Blob>, Report), String> {
     apply(tree(), &edits, options).map_err(|error| error.to_string())
 }
 
-/// The lines that edits made or changed, and with `-` before them the paths that are gone.
+/// Returns the lines that edits created or changed, and the removed paths with `-` before them.
 fn changes(edits: &[(&str, &str)]) -> Result<Vec<String>, String> {
     let after = text(&edited(edits)?.0);
     let path = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
@@ -88,7 +88,7 @@ fn what_is_made() {
     );
     check(&[("symlink", "/run:/var/run")], &["/var/run 4 120777 1 0 0 0 77.0 /run - -"]);
     check(&[("mknod", "var/null:c:1:3:666")], &["/var/null 0 20666 1 0 0 259 77.0 - - -"]);
-    // Through a link of the tree, but not through the last one.
+    // Links of the tree are followed, except the last component.
     check(&[("symlink", "sh:/bin/ash")], &["/usr/bin/ash 2 120777 1 0 0 0 77.0 sh - -"]);
     check(&[("remove", "/bin")], &["-/bin"]);
 }
@@ -119,7 +119,7 @@ fn what_is_taken_away() {
         &["/ 0 40755 4 0 0 0 0.0 - - -", "-/usr", "-/usr/bin", "-/usr/bin/sh", "-/usr/bin/su"],
     );
     check(&[("remove", "/var/*")], &["-/var/a.log", "-/var/b.log"]);
-    // The other name stays, and is the first now.
+    // The other name is kept, and is the first now.
     check(&[("remove", "/var/a.log")], &["/var/b.log 0 100644 1 0 0 0 0.0 - - -", "-/var/a.log"]);
     check(&[("exclude", "/none*"), ("exclude", "/none/at/all")], &[]);
     let (tree, _) = edited(&[("remove", "/usr")]).expect("it can be done");
@@ -181,7 +181,7 @@ fn files_of_the_host() {
     }
     let add = |from: &str, to: &str| {
         let lines = changes(&[("add", &format!("{}:{to}", at(from).display()))]);
-        // Times are those of the moment.
+        // The times are those of the test's run.
         let without_time = |line: String| match line.split(' ').collect::<Vec<_>>()[..] {
             [path, size, mode, _, uid, gid, _, _, payload, content, ..] => {
                 [path, size, mode, uid, gid, payload, content].join(" ")
@@ -190,7 +190,7 @@ fn files_of_the_host() {
         };
         lines.map(|lines| lines.into_iter().map(without_time).collect::<Vec<_>>())
     };
-    // Merged, through the tree's own link; directories that are there keep their metadata.
+    // Merged through the tree's own link; existing directories keep their metadata.
     let merged = add("d", "/").expect("it can be added");
     assert_eq!(
         merged,
@@ -209,7 +209,7 @@ fn files_of_the_host() {
     assert_eq!(merged, expected);
     assert_eq!(add("d/bin/sh", "/var/x"), Ok(vec!["/var/x 3 100755 0 0 - new".to_owned()]));
     assert_eq!(add("d/bin/sh", "/var/"), Ok(vec!["/var/sh 3 100755 0 0 - new".to_owned()]));
-    // A link that is added itself is replaced, not followed.
+    // A link at the destination itself is replaced, not followed.
     assert_eq!(add("d/bin/sh", "/bin"), Ok(vec!["/bin 3 100755 0 0 - new".to_owned()]));
     assert!(add("d/bin/sh", "/var").expect_err("a directory").contains("/var is a directory in the tree"));
     assert!(add("d", "/usr/bin/sh").expect_err("a file").contains("is not a directory"));

@@ -1,4 +1,5 @@
-//! What `fakeroot -s FILE` saved: the owners, modes and device numbers that programs in it believed in.
+//! The save file of `fakeroot -s FILE`: the owners, modes and device numbers that programs in
+//! fakeroot saw.
 //!
 //! ```text
 //! dev=fe00,ino=10256199,mode=20644,uid=0,gid=0,nlink=1,rdev=259
@@ -13,10 +14,10 @@ use image_tree::{Device, Kind, Tree};
 use crate::blob::Blob;
 use crate::source::directory::HostInode;
 
-/// What a program believed of one inode of the host.
+/// The state of one inode of the host as programs in fakeroot saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Belief {
-    /// With the type bits.
+    /// The mode with the type bits.
     mode: u32,
     uid: u32,
     gid: u32,
@@ -30,10 +31,10 @@ pub struct Save {
 }
 
 impl Save {
-    /// Reads the text of a save file. A later line about an inode counts more.
+    /// Parses a save file. The last line for an inode takes precedence.
     ///
     /// # Errors
-    /// The number of a line that is none, and what is wrong.
+    /// Returns the number of an invalid line, and the fault.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let mut save = Self::default();
         for (index, text) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -53,13 +54,14 @@ impl Save {
         Ok(save)
     }
 
-    /// Makes the tree what programs in fakeroot saw. `hosts` says which inode of the host each inode of the tree was.
+    /// Applies the state that programs in fakeroot saw. `hosts` contains the inode on the host of
+    /// each inode of the tree.
     ///
-    /// As in fakeroot, root owns what the file does not name. An empty regular file stands for a device that was made
-    /// there.
+    /// As in fakeroot, files that the save file does not name are owned by root. An empty regular
+    /// file can represent a device that was created in fakeroot.
     ///
     /// # Errors
-    /// When the file is about another kind of file, or about none in the tree at all.
+    /// If the save file has another file type for a file, or names no file of the tree.
     pub(super) fn apply(&self, tree: &mut Tree<Blob>, hosts: &[HostInode]) -> Result<(), String> {
         let mut known = Vec::new();
         let mut walk = tree.walk();
@@ -103,7 +105,7 @@ impl Belief {
         u16::try_from(self.mode & 0o7777).unwrap_or(0)
     }
 
-    /// What the file really is, if the host shows something else.
+    /// Returns the type in fakeroot, if the host has another one.
     fn kind(&self, host: &Kind<Blob>) -> Result<Option<Kind<Blob>>, String> {
         use image_tree::Content as _;
         let believed = match self.mode & 0o170_000 {
@@ -129,7 +131,7 @@ fn line(text: &[u8]) -> Option<(HostInode, Belief)> {
     let mut fields = text.split(',').map(|field| field.split_once('='));
     let mut next = |name: &str, radix: u32| {
         let (found, value) = fields.next()??;
-        // from_str_radix takes a sign.
+        // from_str_radix accepts a sign.
         let digits = value.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let number = u64::from_str_radix(value, radix).ok()?;
         (found == name && digits).then_some(number)

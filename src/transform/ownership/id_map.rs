@@ -1,12 +1,12 @@
-//! Owners shifted as a user namespace shifts them.
+//! Owners shifted as in a user namespace.
 
 use image_tree::{Metadata, Tree};
 
 use super::WrongOwner;
 
 /// Ranges of ids, for users and for groups.
-///
-/// Inside is the tree, outside what the source has. It maps the owners, the named users and groups of POSIX ACLs, and
+/// Inside are the ids of the tree, outside those of the source. The map applies to owners, to named
+/// users and groups of POSIX ACLs, and to the root user of the namespace of file capabilities.
 /// the user namespace's root of file capabilities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdMap {
@@ -37,12 +37,12 @@ impl Range {
 }
 
 impl IdMap {
-    /// Reads ranges separated by commas: `INSIDE:OUTSIDE:COUNT`, the three numbers of a line of `/proc/PID/uid_map`.
-    /// As in `mount(8)`'s `X-mount.idmap`, `u:` before a range makes it one of users, `g:` one of groups; without, or
-    /// with `b:`, it is for both.
+    /// Parses ranges separated by commas: `INSIDE:OUTSIDE:COUNT`, the three numbers of a line of
+    /// `/proc/PID/uid_map`. As in `X-mount.idmap` of `mount(8)`, the prefix `u:` limits a range to
+    /// users, and `g:` to groups; without a prefix, or with `b:`, it is for both.
     ///
     /// # Errors
-    /// When a range is none or overlaps another one.
+    /// Returns a message if a range is invalid or overlaps another one.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut map = Self { users: Vec::new(), groups: Vec::new() };
         for part in text.split(',') {
@@ -79,10 +79,10 @@ impl IdMap {
         self.groups.iter().find_map(|range| range.map(id))
     }
 
-    /// Maps everything the tree's names lead to.
+    /// Maps the owners of all files that have a name.
     ///
     /// # Errors
-    /// Every id that is in no range, with the path.
+    /// Returns every id that is in no range, with the path.
     pub(super) fn apply<C>(&self, tree: &mut Tree<C>) -> Result<(), Vec<WrongOwner>> {
         let mut wrong = Vec::new();
         let mut mapped = Vec::new();
@@ -110,7 +110,7 @@ impl IdMap {
         Ok(())
     }
 
-    /// Maps everything that one file's metadata names.
+    /// Maps all ids in one file's metadata.
     pub(super) fn map(&self, metadata: &mut Metadata) -> Result<(), String> {
         let outside = |what: &str, id: u32| format!("{what} {id} is in no range of the map");
         metadata.uid = self.uid(metadata.uid).ok_or_else(|| outside("user", metadata.uid))?;
@@ -125,8 +125,8 @@ impl IdMap {
         Ok(())
     }
 
-    /// `posix_acl_xattr.h`: 4 bytes of version, then entries of tag (u16), permissions (u16) and id (u32). What is no
-    /// such list is left to the format, which refuses it with its path.
+    /// Maps an ACL, `posix_acl_xattr.h`: 4 bytes of version, then entries of tag (u16), permissions
+    /// (u16) and id (u32). An invalid one is left to the format, which refuses it with its path.
     fn map_acl(&self, value: &mut [u8]) -> Result<(), String> {
         const ACL_USER: [u8; 2] = 0x02_u16.to_le_bytes();
         const ACL_GROUP: [u8; 2] = 0x08_u16.to_le_bytes();
@@ -144,8 +144,8 @@ impl IdMap {
         Ok(())
     }
 
-    /// `vfs_ns_cap_data`: 20 bytes as in revision 2, then the outside id of the namespace's root, which revision 3 adds.
-    /// Capabilities of the root inside are those of revision 2.
+    /// Maps `vfs_ns_cap_data`: 20 bytes as in revision 2, then the outside id of the namespace's
+    /// root, which revision 3 adds. Capabilities of the root inside become those of revision 2.
     fn map_capability(&self, value: &mut Box<[u8]>) -> Result<(), String> {
         const REVISION_2: u8 = 2;
         const REVISION_3: u8 = 3;
@@ -174,7 +174,7 @@ fn range(text: &str) -> Option<Range> {
         .map(|number| number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit())))
         .collect();
     let [inside, outside, count] = numbers?[..] else { return None };
-    // The highest 32-bit number is nobody's.
+    // The highest 32-bit number is not a valid id.
     let fits = |first: u32| u64::from(first) + u64::from(count) <= u64::from(u32::MAX);
     (count > 0 && fits(inside) && fits(outside)).then_some(Range { inside, outside, count })
 }

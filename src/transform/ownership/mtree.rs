@@ -10,15 +10,16 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub use parse::{Entry, FileType, Settings, parse};
 
-/// Gives every file that the manifest names the owner and the mode it states there.
+/// Sets the owner and the mode of every file that the manifest names.
 ///
-/// Of the keywords `uid`, `gid`, `uname`, `gname` and `mode` are applied; `type` and `link` must be what the tree has.
-/// A name is that of the tree's own `/etc/passwd` or `/etc/group`, and is looked up only where its line or `/set` gives
-/// no number. A file with several names gets what its last line says. A path that is not in the tree is an error unless
-/// it is `optional`; the `nochange` ones stay as they are; what the manifest does not name stays as it is too.
+/// The keywords `uid`, `gid`, `uname`, `gname` and `mode` are applied; `type` and `link` must match
+/// the tree. A name is that of the tree's own `/etc/passwd` or `/etc/group`, and is looked up only
+/// if its line or `/set` does not contain a number. The last line for any name of a file takes
+/// precedence. A path that is not in the tree is an error unless it is `optional`; files with
+/// `nochange` and files that the manifest does not name are unchanged.
 ///
 /// # Errors
-/// The first line that cannot be understood or does not fit the tree.
+/// The first line that is invalid or does not fit the tree.
 pub fn apply<C: Content>(manifest: &[u8], tree: &mut Tree<C>) -> Result<()> {
     let accounts = Accounts::of(tree)?;
     parse(manifest, |entry| {
@@ -51,7 +52,7 @@ fn apply_entry<C>(entry: &Entry<'_>, tree: &mut Tree<C>, accounts: &Accounts) ->
     let metadata = tree.metadata_mut(id);
     metadata.uid = uid.unwrap_or(metadata.uid);
     metadata.gid = gid.unwrap_or(metadata.gid);
-    // Linux knows no modes of symbolic links.
+    // Linux does not support modes of symbolic links.
     if let Some(mode) = settings.mode.as_ref().filter(|_| !is_link) {
         metadata.chmod(mode.apply(metadata.mode, is_directory));
     }
@@ -92,7 +93,7 @@ mod tests {
 /sp\\x20ace 0 100644 1 1000 1000 0 0.0 - - -
 ";
 
-    /// PATH MODE UID GID of what is not as it was.
+    /// Returns PATH MODE UID GID of changed files.
     fn changes(manifest: &str) -> std::result::Result<Vec<String>, String> {
         let body = |file: &dump::RegularFile<'_>| match &file.body {
             dump::Body::Inline(bytes) => Ok::<_, std::io::Error>(bytes.to_vec()),
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn numbers_win_over_names_of_the_same_line() {
         assert_eq!(changes("./other uname=nobody-here uid=5\n"), Ok(vec!["/other 100644 5 1000".to_owned()]));
-        // The line's own name says more than the number of /set.
+        // The name on the line takes precedence over the number of /set.
         let manifest = "/set uid=0\n./other uname=www\n";
         assert_eq!(changes(manifest), Ok(vec!["/other 100644 33 1000".to_owned()]));
     }
@@ -151,7 +152,7 @@ mod tests {
                 "./other uname=who\n",
                 "line 1: /other: the tree's /etc/passwd has no user \"who\"; give its number instead",
             ),
-            // No link is followed.
+            // Links are not followed.
             ("./link/x uid=0\n", "line 1: /link/x: is not in the tree"),
         ] {
             assert_eq!(changes(manifest), Err(expected.to_owned()));

@@ -5,14 +5,14 @@ use image_tree::Tree;
 use super::{WrongOwner, wrong_owners};
 use crate::error::Result;
 
-/// `(uid_t) -1` and `(gid_t) -1`: `chown(2)` takes it for "leave it as it is", and a filesystem that has it shows the
-/// overflow id 65534.
+/// `(uid_t) -1` and `(gid_t) -1`: `chown(2)` keeps the owner for it, and a file with it on a
+/// filesystem is shown with the overflow id 65534.
 pub const UNDEFINED: u32 = u32::MAX;
 
-/// Refuses files of the user or group 4294967295, wherever they got it from.
+/// Refuses files with the user or group 4294967295, whatever its origin.
 ///
 /// # Errors
-/// The paths of those files, with the flags that give them another owner.
+/// The paths of those files, with the flags that set another owner.
 pub fn refuse<C>(tree: &Tree<C>) -> Result<()> {
     let mut wrong = Vec::new();
     let mut walk = tree.walk();

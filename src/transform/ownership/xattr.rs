@@ -1,18 +1,19 @@
-//! Owners that container tools noted in xattrs, since they could not give the files away.
+//! Owners that container tools recorded in xattrs, since they could not change them.
 //!
-//! * `user.containers.override_stat` (containers/storage, fuse-overlayfs, libkrun): `UID:GID:MODE[:TYPE]`, the mode in
-//!   octal with or without type bits, the type one of `file`, `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR`
-//!   and `char-MAJOR-MINOR`.
-//! * `security.fuseoverlayfs.override_stat` and `user.fuseoverlayfs.override_stat` (fuse-overlayfs with and without
-//!   privilege, up to 1.4): the same.
-//! * `user.rootlesscontainers` (rootless-containers/proto): the protobuf message `Resource`, whose fields 1 and 2 are
-//!   the user and the group as varints; the highest 32-bit number there means "as it is".
+//! * `user.containers.override_stat` (containers/storage, fuse-overlayfs, libkrun):
+//!   `UID:GID:MODE[:TYPE]`, the mode in octal with or without type bits, the type one of `file`,
+//!   `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR` and `char-MAJOR-MINOR`.
+//! * `security.fuseoverlayfs.override_stat` and `user.fuseoverlayfs.override_stat` (fuse-overlayfs
+//!   with and without privilege, up to 1.4): the same.
+//! * `user.rootlesscontainers` (rootless-containers/proto): the protobuf message `Resource`, whose
+//!   fields 1 and 2 are the user and the group as varints; the highest 32-bit number there means
+//!   unchanged.
 
 use image_tree::{Content, Device, Kind, Metadata, Tree};
 
 use super::WrongOwner;
 
-/// In the order in which fuse-overlayfs looks for them.
+/// The xattrs in the order in which fuse-overlayfs tries them.
 const OVERRIDE_STATS: [&str; 3] = [
     "security.fuseoverlayfs.override_stat",
     "user.containers.override_stat",
@@ -20,12 +21,13 @@ const OVERRIDE_STATS: [&str; 3] = [
 ];
 const ROOTLESS: &[u8] = b"user.rootlesscontainers";
 
-/// Gives every file what its xattrs say, and takes those off. When a file has several, the first in the order of
-/// [`OVERRIDE_STATS`] counts, and `user.rootlesscontainers` after them.
+/// Applies the owners in the xattrs of every file, and removes these xattrs. If a file has several,
+/// the first in the order of [`OVERRIDE_STATS`] takes precedence, and `user.rootlesscontainers` is
+/// last.
 ///
 /// # Errors
-/// Every file with an xattr that says nothing understood, or that the file is of another type than it is. An empty
-/// regular file may stand for a device, a pipe or a socket.
+/// Returns every file with an invalid xattr, or one for another file type. An empty regular file
+/// may represent a device, a pipe or a socket.
 pub(super) fn apply<C: Content>(tree: &mut Tree<C>) -> Result<(), Vec<WrongOwner>> {
     let mut wrong = Vec::new();
     let mut noted = Vec::new();
@@ -58,7 +60,7 @@ pub(super) fn apply<C: Content>(tree: &mut Tree<C>) -> Result<(), Vec<WrongOwner
     Ok(())
 }
 
-/// The same for one file.
+/// Applies the xattrs of one file.
 pub(super) fn apply_to<C: Content>(metadata: &mut Metadata, kind: &mut Kind<C>) -> Result<(), String> {
     if let Some(note) = note(metadata, kind)? {
         note.put_on(metadata);
@@ -69,13 +71,13 @@ pub(super) fn apply_to<C: Content>(metadata: &mut Metadata, kind: &mut Kind<C>) 
     Ok(())
 }
 
-/// What a file is said to be. What is not said stays.
+/// The state of a file in its xattrs; none is unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Note {
     uid: Option<u32>,
     gid: Option<u32>,
     mode: Option<u16>,
-    /// What an empty regular file stands for.
+    /// The special file that an empty regular file represents.
     special: Option<Special>,
 }
 
@@ -130,18 +132,18 @@ fn note<C: Content>(metadata: &Metadata, kind: &Kind<C>) -> Result<Option<Note>,
     Ok(Some(note))
 }
 
-/// The type an xattr gives.
+/// The file type in an xattr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Nothing,
-    /// Type bits of a kind without a number, or of a device without its number.
+    /// The type bits of a file without a device number.
     Bits(u16),
     Device(Special),
 }
 
 fn override_stat(value: &[u8]) -> Option<(Note, Said)> {
     let text = str::from_utf8(value).ok()?;
-    // Some writers count a final NUL in.
+    // Some writers include a final NUL.
     let mut parts = text.strip_suffix('\0').unwrap_or(text).split(':');
     let uid = super::super::accounts::number(parts.next()?.as_bytes())?;
     let gid = super::super::accounts::number(parts.next()?.as_bytes())?;
@@ -181,7 +183,7 @@ fn type_word(text: &str) -> Option<Said> {
     }
 }
 
-/// What the file is, if it is not what the host shows.
+/// Returns the special file that a file represents, if it represents one.
 fn special<C: Content>(said: Said, kind: &Kind<C>) -> Result<Option<Special>, String> {
     let stands_for_another = matches!(kind, Kind::Regular(content) if content.is_empty());
     match said {
@@ -198,7 +200,8 @@ fn special<C: Content>(said: Said, kind: &Kind<C>) -> Result<Option<Special>, St
     }
 }
 
-/// `message Resource { uint32 uid = 1; uint32 gid = 2; }` of proto3, where a field that is not there is 0.
+/// Decodes `message Resource { uint32 uid = 1; uint32 gid = 2; }` of proto3, where a missing field
+/// is 0.
 fn resource(message: &[u8]) -> Option<Note> {
     let mut ids = [0_u32; 2];
     let mut rest = message;
@@ -210,7 +213,7 @@ fn resource(message: &[u8]) -> Option<Note> {
                 let index = usize::from(field == 2);
                 ids[index] = u32::try_from(varint(&mut rest)?).ok()?;
             }
-            // Fields of later versions, as protobuf has them passed over.
+            // Fields of later versions are skipped, as protobuf specifies.
             (1.., 0) => _ = varint(&mut rest)?,
             (1.., 1) => rest = rest.get(8..)?,
             (1.., 2) => {
@@ -225,7 +228,7 @@ fn resource(message: &[u8]) -> Option<Note> {
     Some(Note { uid: given(ids[0]), gid: given(ids[1]), ..Note::default() })
 }
 
-/// Base 128, the lowest seven bits first, at most 64 bits.
+/// Decodes base 128, the lowest seven bits first, with at most 64 bits.
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
@@ -250,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    /// A tree of one file with the given line after its name, as it is afterwards.
+    /// Returns a tree of one file with the given line after its name, after the xattrs are applied.
     fn applied(file: &str) -> Result<String, String> {
         let text = format!("/ 0 40755 2 5 6 0 0.0 - - -\n/f {file}\n");
         let tree = dump::parse(text.as_bytes(), |file| {
@@ -323,7 +326,7 @@ mod tests {
         for (value, expected) in [
             (r"\x08\xe8\x07\x10\x21", "0 100640 1 1000 33 0 0.0 - - -"),
             ("", "0 100640 1 0 0 0 0.0 - - -"),
-            // The group stays.
+            // The group is unchanged.
             (r"\x08\x01\x10\xff\xff\xff\xff\x0f", "0 100640 1 1 6 0 0.0 - - -"),
             // An unknown string, number and fixed numbers.
             (r"\x1a\x02ab\x20\x01\x29abcdefgh\x35abcd\x08\x03", "0 100640 1 3 0 0 0.0 - - -"),

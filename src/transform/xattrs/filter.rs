@@ -1,13 +1,13 @@
-//! The xattrs that a source keeps, by name.
+//! The filter for the xattrs of a source, by name.
 //!
 //! | rule | effect |
 //! | --- | --- |
 //! | `drop=GLOB,…` | xattrs with a matching name are left out |
-//! | `keep=GLOB,…` | they stay, even those that a host's directory loses otherwise |
+//! | `keep=GLOB,…` | they are kept, even those that a host's directory loses by default |
 //!
-//! The last rule that matches a name decides, so that what is typed counts more than what a recipe says. A name that
-//! none matches is treated as without rules. A GLOB is compared with the whole name, its namespace included; `*` matches
-//! any bytes, dots and slashes too. `\,` is a comma within a GLOB.
+//! The last rule that matches a name takes precedence, so that flags override a recipe. A name that
+//! no rule matches is treated as without rules. A GLOB is compared with the whole name, including
+//! its namespace; `*` matches any bytes, including dots and slashes. `\,` is a comma within a GLOB.
 
 use std::str::FromStr;
 
@@ -15,14 +15,14 @@ use thiserror::Error;
 
 use crate::transform::edit::glob::FlatGlob;
 
-/// Names to keep or to drop.
+/// A rule to keep or to drop names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     keep: bool,
     globs: Vec<FlatGlob>,
 }
 
-/// Why a text is not a rule.
+/// The reason that a text is not a rule.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct RuleError(String);
@@ -45,7 +45,7 @@ impl FromStr for Rule {
     }
 }
 
-/// Splits at every comma that no backslash escapes, and leaves the backslashes.
+/// Splits at every comma that is not escaped with a backslash, and keeps the backslashes.
 fn split(globs: &[u8]) -> Vec<&[u8]> {
     let mut escaped = false;
     let is_end = |byte: &u8| {
@@ -56,7 +56,7 @@ fn split(globs: &[u8]) -> Vec<&[u8]> {
     globs.split(is_end).collect()
 }
 
-/// Rules in the order in which they are given.
+/// Rules in the order in which they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     rules: Vec<Rule>,
@@ -64,23 +64,25 @@ pub struct Filter {
 
 const SELINUX: &[u8] = b"security.selinux";
 
-/// Xattrs that say nothing outside the filesystem and the host they were read from:
+/// Xattrs that are meaningless outside the filesystem and the host they were read from:
 ///
-/// * `security.evm` signs the inode's number and the host's other labels, with a key of the host or for its policy.
-/// * `system.nfs4_acl` is how an NFS mount shows the server's access rules; no disk filesystem stores that name.
+/// * `security.evm` signs the inode's number and the host's other labels, with a key of the host or
+///   for its policy.
+/// * `system.nfs4_acl` contains the server's access rules on an NFS mount; no disk filesystem
+///   stores that name.
 const OF_THE_HOST: [&[u8]; 2] = [b"security.evm", b"system.nfs4_acl"];
 
-/// Properties of btrfs inodes, such as `btrfs.compression`, which no other filesystem takes.
+/// Properties of btrfs inodes, such as `btrfs.compression`, which no other filesystem supports.
 const BTRFS: &[u8] = b"btrfs.";
 
-/// What becomes of an xattr of a source.
+/// The decision on an xattr of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It stays.
+    /// It is kept.
     Kept,
     /// A rule drops it.
     Dropped,
-    /// It means nothing outside the host.
+    /// It is meaningless outside the host.
     OfTheHost,
 }
 
@@ -88,13 +90,14 @@ impl Filter {
     /// A filter without rules.
     pub const NONE: &'static Self = &Self { rules: Vec::new() };
 
-    /// A filter of rules in the order in which they are given.
+    /// Creates a filter of rules in the order in which they were given.
     #[must_use]
     pub fn new(rules: Vec<Rule>) -> Self {
         Self { rules }
     }
 
-    /// Decides about an xattr by its full name. SELinux labels that no rule names stay with `keep_selinux` only.
+    /// Returns the decision on an xattr by its full name. SELinux labels that no rule names are
+    /// kept only with `keep_selinux`.
     #[must_use]
     pub fn fate(&self, name: &[u8], keep_selinux: bool) -> Fate {
         let matching = self.rules.iter().rev().find(|rule| rule.globs.iter().any(|glob| glob.matches(name)));
@@ -109,7 +112,8 @@ impl Filter {
     }
 }
 
-/// A GLOB for messages that matches a name: bytes that a shell or a GLOB takes for something else become `?`.
+/// Returns a GLOB for messages that matches a name: bytes that are special in a shell or a GLOB
+/// become `?`.
 #[must_use]
 pub fn pattern_of(name: &[u8]) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:@+/".contains(&byte);

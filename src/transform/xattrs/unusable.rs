@@ -3,11 +3,11 @@
 //! | xattr | Linux | here |
 //! | --- | --- | --- |
 //! | `user.*` of symbolic links, devices, FIFOs and sockets | `xattr_permission` hides it | kept |
-//! | `security.capability` of what is not a regular file | `execve(2)` never looks | kept |
-//! | `security.capability` without the form of capabilities | `execve(2)` fails | kept |
-//! | a default ACL of what is not a directory, an ACL of a symbolic link | nobody looks | kept |
-//! | a POSIX ACL without the form of one | cannot be set | dropped: ext4 has no form for it |
-//! | `system.*` that is not a POSIX ACL | ext4 has no handler, nobody sees it | kept |
+//! | `security.capability` of files that are not regular | `execve(2)` never reads it | kept |
+//! | malformed `security.capability` | `execve(2)` fails | kept |
+//! | a default ACL of a non-directory, an ACL of a symbolic link | never read | kept |
+//! | a malformed POSIX ACL | cannot be set | dropped: ext4 cannot store it |
+//! | `system.*` that is not a POSIX ACL | ext4 has no handler, never visible | kept |
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ use super::filter::pattern_of;
 
 const CAPABILITY: &[u8] = b"security.capability";
 
-/// Why Linux has no use for an xattr.
+/// The reason that Linux does not use an xattr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {
     UserOfSpecial,
@@ -31,11 +31,11 @@ enum Fault {
     System,
 }
 
-/// Xattrs of one kind that Linux has no use for.
+/// Xattrs that Linux does not use for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
     fault: Fault,
-    /// How many files have one.
+    /// The number of files that have one.
     count: u64,
     /// The path of the first of them.
     path: Vec<u8>,
@@ -85,7 +85,7 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Finds what Linux has no use for, and drops what ext4 has no form for.
+/// Finds the xattrs that Linux does not use, and drops those that ext4 cannot store.
 pub fn settle<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
     let mut found: BTreeMap<Fault, Unusable> = BTreeMap::new();
     let mut dropped: Vec<(InodeId, XattrName)> = Vec::new();
@@ -137,10 +137,11 @@ fn fault<C>(kind: &Kind<C>, name: &[u8], value: &[u8]) -> Option<Fault> {
     }
 }
 
-/// The lengths of `struct vfs_cap_data` by their revision, as `get_vfs_caps_from_disk` of `security/commoncap.c` takes
-/// them.
+/// Returns true for the length of `struct vfs_cap_data` of a known revision, as checked by
+/// `get_vfs_caps_from_disk` of `security/commoncap.c`.
 fn is_capability(value: &[u8]) -> bool {
-    /// `VFS_CAP_REVISION_1` to `_3` in the highest byte of `magic_etc`, with the length of the whole.
+    /// `VFS_CAP_REVISION_1` to `_3` in the highest byte of `magic_etc`, each with the length of the
+    /// struct in bytes.
     const REVISIONS: [(u8, usize); 3] = [(1, 12), (2, 20), (3, 24)];
     let revision = value.get(3).copied();
     REVISIONS.iter().any(|(known, len)| revision == Some(*known) && value.len() == *len)

@@ -1,4 +1,4 @@
-//! The text of a manifest.
+//! Parses the text of a manifest.
 //!
 //! ```text
 //! /set type=file uid=0 gid=0 mode=0644     defaults for the lines after it, until /unset
@@ -10,7 +10,8 @@
 //!              mode=0600
 //! ```
 //!
-//! FreeBSD's and NetBSD's mtree(5) and libarchive's; their keywords are known, and unknown ones are an error.
+//! The keywords of mtree(5) of FreeBSD, NetBSD and libarchive are supported; any other one is an
+//! error.
 
 use image_tree::Kind;
 
@@ -26,20 +27,20 @@ const MAX_PATH: usize = 1024 * 1024;
 pub struct Entry<'a> {
     /// Its path from the top, without a leading `/`; empty for the top itself.
     pub path: &'a [u8],
-    /// What the line and `/set` before it say.
+    /// The settings on the line and in `/set` before it.
     pub settings: Settings,
 }
 
-/// What is said about a file.
+/// The settings of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `uid`
     pub uid: Option<u32>,
     /// `gid`
     pub gid: Option<u32>,
-    /// `uname`, where nothing as near gives the number.
+    /// `uname`, unless a number takes precedence.
     pub uname: Option<Vec<u8>>,
-    /// `gname`, where nothing as near gives the number.
+    /// `gname`, unless a number takes precedence.
     pub gname: Option<Vec<u8>>,
     /// `mode`
     pub mode: Option<Mode>,
@@ -47,9 +48,9 @@ pub struct Settings {
     pub kind: Option<FileType>,
     /// `link`: the target of a symbolic link.
     pub link: Option<Vec<u8>>,
-    /// `optional`: it need not be there.
+    /// `optional`: the file may be missing.
     pub optional: bool,
-    /// `nochange`: it must be there, but stays as it is.
+    /// `nochange`: the file must exist, but is unchanged.
     pub nochange: bool,
 }
 
@@ -83,7 +84,7 @@ const TYPES: [(FileType, &str); 7] = [
 ];
 
 impl FileType {
-    /// What a file of the tree is.
+    /// Returns the type of a file of the tree.
     pub fn of<C>(kind: &Kind<C>) -> Self {
         match kind {
             Kind::Directory(_) => FileType::Directory,
@@ -96,7 +97,7 @@ impl FileType {
         }
     }
 
-    /// As manifests write it.
+    /// Returns its name in manifests.
     #[must_use]
     pub fn word(self) -> &'static str {
         TYPES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, word)| word)
@@ -107,10 +108,10 @@ impl FileType {
     }
 }
 
-/// Reads a manifest and calls `visit` for each of its files, in its order.
+/// Parses a manifest and calls `visit` for each of its files, in order.
 ///
 /// # Errors
-/// The number of the first line that is none or for which `visit` fails, and why.
+/// Returns the number of the first line that is invalid or for which `visit` fails, and the reason.
 pub fn parse(manifest: &[u8], mut visit: impl FnMut(&Entry<'_>) -> Result<(), String>) -> Result<(), String> {
     let mut defaults = Settings::default();
     let mut place = Place::default();
@@ -124,12 +125,12 @@ pub fn parse(manifest: &[u8], mut visit: impl FnMut(&Entry<'_>) -> Result<(), St
     Ok(())
 }
 
-/// Where relative entries are.
+/// The current directory of relative entries.
 #[derive(Debug, Default)]
 struct Place {
     /// The path of the current directory; empty at the top.
     directory: Vec<u8>,
-    /// Whether `.` entered the top, so that `..` may leave it once.
+    /// True if `.` entered the top, so that `..` may leave it once.
     entered: bool,
 }
 
@@ -144,7 +145,7 @@ impl Place {
     }
 }
 
-/// The line with those that continue it.
+/// Returns the line with its continuation lines.
 fn join<'m: 'j, 'j>(
     first: &'m [u8],
     lines: &mut impl Iterator<Item = (&'m [u8], usize)>,
@@ -168,7 +169,7 @@ fn is_comment(line: &[u8]) -> bool {
     line.trim_ascii_start().first() == Some(&b'#')
 }
 
-/// Whether the line ends with a backslash that no other one escapes.
+/// Returns true if the line ends with a backslash that is not escaped.
 fn continues(line: &[u8]) -> bool {
     line.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
@@ -192,14 +193,15 @@ fn read_line(
         }
         b"/unset" => return words.try_for_each(|word| unset(defaults, word)),
         [b'/', ..] => return Err(format!("\"{}\" is neither /set nor /unset", first.escape_ascii())),
-        // Whatever follows on such a line is passed over, as mtree does.
+        // The rest of such a line is ignored, as by mtree.
         b".." => return place.leave(),
         _ => {}
     }
     let settings = settings(words)?.over(defaults);
     let name = vis::decode(first)
         .ok_or_else(|| format!("\"{}\" holds a backslash that escapes nothing", first.escape_ascii()))?;
-    // A slash that is written as an escape is part of no name either, and is refused with the component.
+    // A slash written as an escape is not valid in a name either, and is refused with the
+    // component.
     if first.contains(&b'/') {
         let mut path = Vec::new();
         for component in name.split(|byte| *byte == b'/') {
@@ -301,11 +303,11 @@ const DIGESTS: [&[u8]; 13] = [
     b"sha512",
     b"sha512digest",
 ];
-/// Their values are of many forms.
+/// Keywords whose values have many forms.
 const TEXTS: [&[u8]; 5] = [b"contents", b"device", b"flags", b"resdevice", b"tags"];
 const APPLIED: [&[u8]; 7] = [b"gid", b"gname", b"link", b"mode", b"type", b"uid", b"uname"];
 
-/// Whether the value is one of a keyword that says nothing about owners and modes.
+/// Returns true for a valid value of a keyword that is irrelevant to owners and modes.
 fn is_ignored_value(keyword: &[u8], value: &[u8]) -> bool {
     let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     if NUMBERS.contains(&keyword) {
@@ -346,7 +348,8 @@ fn unset(settings: &mut Settings, keyword: &[u8]) -> Result<(), String> {
 }
 
 impl Settings {
-    /// These where they say something, and `defaults` where not. A name here counts more than a number there.
+    /// Returns these settings, completed with `defaults`. A name here takes precedence over a
+    /// number there.
     fn over(self, defaults: &Self) -> Self {
         let user = self.uid.is_some() || self.uname.is_some();
         let group = self.gid.is_some() || self.gname.is_some();
@@ -379,7 +382,7 @@ mod tests {
         Ok(paths)
     }
 
-    /// As in FreeBSD's `etc/mtree`: every line a directory, indented, `..` to leave.
+    /// As in FreeBSD's `etc/mtree`: one directory a line, indented, and `..` to leave it.
     #[test]
     fn a_hierarchy_of_freebsd() {
         let manifest = "\
@@ -401,7 +404,7 @@ mod tests {
     ..
 ..
 ";
-        // The last line leaves the top itself, as FreeBSD's files do.
+        // The last line leaves the top itself, as in FreeBSD's files.
         let expected =
             ["/ 0:0", "/bin 0:0", "/var 0:0", "/var/cron 0:3", "/var/cron/tabs 8:0", "/var/empty 0:0"];
         let without_last = manifest.trim_end_matches("..\n");

@@ -1,7 +1,8 @@
-//! Names as vis(3) writes them, read back as unvis(3) does.
+//! Decodes names that are encoded with vis(3), as unvis(3) does.
 
-/// Decodes backslash sequences: one to three octal digits, `\a \b \f \n \r \s \t \v \E`, `\^C`, `\M-C`, `\M^C`, and a
-/// backslash before anything printable that is no letter or digit. `\$` stands for nothing. None when it is no such text.
+/// Decodes backslash sequences: one to three octal digits, `\a \b \f \n \r \s \t \v \E`, `\^C`,
+/// `\M-C`, `\M^C`, and a backslash before a printable character that is not a letter or digit. `\$`
+/// is dropped. None for any other sequence.
 pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -58,7 +59,7 @@ fn octal(first: u8, rest: &mut &[u8]) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// `^A` is 1, `^?` is DEL.
+/// Returns a control character: 1 for `A`, DEL for `?`.
 fn control(letter: u8) -> u8 {
     if letter == b'?' { 0x7f } else { letter & 0x1f }
 }
