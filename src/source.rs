@@ -166,7 +166,7 @@ fn is_start_of_tar(start: &[u8]) -> bool {
     start.get(..TAR_HEADER).is_some_and(tar::is_start)
 }
 
-/// Fails when standard input is a terminal, where nobody types an archive.
+/// Fails if standard input is a terminal, where an archive cannot be typed.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`].
@@ -198,10 +198,10 @@ pub struct ReadOptions<'a> {
     pub interrupt: &'a Interrupt,
     /// True if the entries of directories that are mount points beneath the source are left out.
     pub one_file_system: bool,
-    /// The xattrs that are dropped later, which need not be readable.
+    /// The filter for xattrs; dropped ones need not be readable.
     pub filter: &'a Filter,
-    /// Hears of bytes that files of a directory hold, as soon as they are found: of most, and of none that are not there.
-    /// Other sources tell nothing.
+    /// Receives the number of bytes in files of a directory as they are found: of most files, and
+    /// never more than there are. Other sources report nothing.
     pub found: &'a dyn Progress,
 }
 

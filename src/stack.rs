@@ -3,20 +3,22 @@
 //!
 //! These hold for every source:
 //!
-//! * A directory over a directory: both their entries, and the metadata of the later one with all its xattrs. Anything
-//!   else over anything: the later one as it is, and nothing of the earlier one or of what was beneath it. A further
-//!   name of a file that was replaced keeps the file as it was.
-//! * A directory that no member is for, but that a member lies in, is made where it is missing and stays as it is where
-//!   it is not. A symbolic link in its place is followed within the tree, as a process would for which the tree's root
-//!   is `/`: an absolute target starts there, `..` stops there, and there are at most [`MAX_LINKS`]. What a link leads to
-//!   is made where it is missing. Anything else that is not a directory is an error.
-//! * A directory over a symbolic link takes its place, or with [`Rules::keep_directory_symlink`] keeps a link that leads
-//!   to a directory.
-//! * A hard link is to an earlier member, else to a file of an earlier source, else to one that this source's whiteouts
-//!   hide. The directories above its target are followed as those above a member; the target itself is not. Its own
-//!   metadata says nothing.
-//! * [`Whiteouts`] say what becomes of markers that hide files of earlier sources. None has an effect beneath a directory
-//!   of its own source that takes the place of a symbolic link.
+//! * A directory over a directory: the entries of both, and the metadata of the later one with all
+//!   its xattrs. Any other file over any file: the later one unchanged, and nothing of the earlier
+//!   one or of what was beneath it. The other hard links of a file that was replaced keep the file
+//!   unchanged.
+//! * A directory above a member, without a member of its own, is created if it is missing and
+//!   unchanged otherwise. A symbolic link in its place is followed within the tree, as in a process
+//!   with the tree's root as `/`: an absolute target starts there, `..` stops there, and there are
+//!   at most [`MAX_LINKS`]. The missing target of a link is created. Any other type of file is an
+//!   error.
+//! * A directory over a symbolic link replaces it, or with [`Rules::keep_directory_symlink`] keeps
+//!   a link that leads to a directory.
+//! * A hard link is to an earlier member, else to a file of an earlier source, else to one that
+//!   this source's whiteouts hide. Links in the directories above its target are followed as above
+//!   a member; the target itself is not. Its own metadata is ignored.
+//! * [`Whiteouts`] define the treatment of markers that hide files of earlier sources. Markers have
+//!   no effect beneath a directory of their own source that replaces a symbolic link.
 
 mod add;
 mod descend;
@@ -167,11 +169,12 @@ pub struct Addition<'s, C> {
     steps: u64,
     /// The entries that whiteouts removed, by their directory.
     hidden: BTreeMap<InodeId, BTreeMap<Name, InodeId>>,
-    /// The symbolic links of earlier sources whose place directories of this one take, by their directory.
+    /// The symbolic links of earlier sources that directories of this one replace, by their
+    /// directory.
     replaced_links: BTreeMap<InodeId, BTreeSet<Name>>,
-    /// The paths of members that are whiteouts by their inode, and of further names of those.
+    /// The paths of members that are whiteouts by their inode, and of hard links to these.
     whiteouts: BTreeSet<Vec<u8>>,
-    /// Entries that are here only for hard links to what is beneath them.
+    /// Entries that exist only for hard links to files beneath them.
     dropped: BTreeSet<(InodeId, Name)>,
     report: Report,
 }

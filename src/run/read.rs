@@ -105,7 +105,7 @@ impl<'r> Reader<'r> {
                 log.warn(given);
             }
         }
-        // What edits brought is within the limits as well.
+        // Times of files that edits added are clamped as well.
         normalize::clamp_times(&mut tree, recipe.times());
         ownership::undefined::refuse(&tree)?;
         Ok((if closed.is_empty() { tree } else { tree.compact().0 }, part))
@@ -222,8 +222,8 @@ impl<'r> Reader<'r> {
         Ok(report)
     }
 
-    /// What of a source's metadata is left out. Labels in a dump or an archive were written there for the guest. What the
-    /// host left goes before edits can set any.
+    /// Returns the options for normalizing a source's metadata. Labels in a dump or an archive were
+    /// written there for the guest. Those of the host are dropped before edits can set any.
     fn normal(&self, is_directory: bool) -> normalize::Options<'r> {
         let Self { recipe, .. } = *self;
         let (times, filter) = (recipe.times(), &recipe.xattr_filter);

@@ -1,4 +1,4 @@
-//! What can be done about a file that a format cannot hold: the flags, of which formats know nothing.
+//! Advice on files that a format cannot hold: the flags that help, which formats do not know.
 
 use image_tree::Timestamp;
 use mkfs_ext4::{Inexpressible, XattrError};
@@ -6,7 +6,7 @@ use mkfs_ext4::{Inexpressible, XattrError};
 use crate::error::{Error, ErrorKind};
 use crate::transform::xattrs::filter::pattern_of;
 
-/// An error of an ext4 filesystem about the tree, with the flags that help.
+/// Returns an error of an ext4 filesystem about the tree, with the flags that help.
 pub(super) fn ext4(error: mkfs_ext4::Error) -> Error {
     let way_out = match &error {
         mkfs_ext4::Error::Inexpressible { reason, .. } => of_ext4(reason),
@@ -15,9 +15,9 @@ pub(super) fn ext4(error: mkfs_ext4::Error) -> Error {
     with(Error::new(ErrorKind::BadInput, error), way_out)
 }
 
-/// An error of an initramfs about the tree, with the flags that help.
+/// Returns an error of an initramfs about the tree, with the flags that help.
 pub(super) fn initramfs(error: initramfs::Error) -> Error {
-    /// `c_mtime` has 32 bits without a sign.
+    /// `c_mtime` is an unsigned 32-bit number.
     const LIMITS: (i64, i64) = (0, u32::MAX as i64);
     let way_out = match &error {
         initramfs::Error::Inexpressible { reason: initramfs::Inexpressible::Time { time }, .. } => {
@@ -71,8 +71,8 @@ fn of_xattr(error: &XattrError) -> String {
     format!("--xattr-filter 'drop={pattern}' leaves such xattrs out")
 }
 
-/// The start of a name that is made as a host's is, from the back: `com.apple` of `com.apple.quarantine`. A file with one
-/// xattr of a vendor has others.
+/// Returns the start of a name in reverse domain notation: `com.apple` of `com.apple.quarantine`. A
+/// file with one xattr of a vendor usually has others.
 fn vendor(name: &[u8]) -> Option<&[u8]> {
     let mut parts = name.splitn(3, |byte| *byte == b'.');
     let (top, second, rest) = (parts.next()?, parts.next()?, parts.next()?);

@@ -135,11 +135,11 @@ pub(super) fn remote(name: &OsStr) -> Option<String> {
     (is_name && !text.starts_with(['/', '.']) && (has_tag || has_host)).then(|| registry(text))
 }
 
-/// What skopeo(1) and its kin put before the name of an image that is on this machine.
+/// The transports of local images in image names of skopeo(1) and related tools.
 const TRANSPORTS: [&str; 6] =
     ["oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage", "dir"];
 
-/// The way to a source from the name of an image, as skopeo takes it.
+/// Returns the way to get a source from an image name of skopeo(1).
 fn unpacked(name: &str) -> String {
     format!(
         "rootcast reads no images by such names: get a directory with `skopeo copy {name} oci:IMAGE:latest` and `umoci \

@@ -11,7 +11,8 @@ impl<C: Clone> Addition<'_, C> {
     /// metadata and contents now, and none if there is no such inode: for a hard link, a whiteout,
     /// and a directory that a link is kept for.
     ///
-    /// With [`Whiteouts::Apply`] all members must have gone through [`note`](Self::note) and [`hide`](Self::hide) before.
+    /// With [`Whiteouts::Apply`] all members must have been passed to [`note`](Self::note) and
+    /// [`hide`](Self::hide) before.
     ///
     /// # Errors
     /// If the member's path or target is invalid, or leads through something other than a
@@ -103,7 +104,7 @@ impl<C: Clone> Addition<'_, C> {
         if let Some(Hides::Name(_) | Hides::Directory) = markers::hides(name, metadata, inode)? {
             return Ok(true);
         }
-        // Markers by name are above, so this is a further name of a device.
+        // Markers by name are handled above, so this is a hard link to a device.
         if inode.is_none() && !self.whiteouts.is_empty() && self.whiteouts.contains(&whole(names)) {
             return Ok(true);
         }

@@ -31,7 +31,7 @@ pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
 pub(super) enum Missing {
     Make,
     Stop,
-    /// As `Stop`, and a symbolic link whose place a directory of the source takes leads nowhere.
+    /// As `Stop`; a symbolic link that a directory of the source replaces leads nowhere.
     StopAtReplaced,
 }
 

@@ -57,7 +57,7 @@ pub enum AddError {
     /// A hard link to a directory.
     #[error("is a hard link to {}, which is a directory", .0.escape_ascii())]
     HardLinkToDirectory(Vec<u8>),
-    /// A whiteout that hides no name.
+    /// A whiteout of an invalid name.
     #[error("is a whiteout of \"{}\", which cannot be the name of a file; --whiteouts keep keeps it as a file", .0.escape_ascii())]
     Whiteout(Vec<u8>),
     /// A file of overlayfs that is incomplete without the filesystem it was created on.

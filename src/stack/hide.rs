@@ -9,8 +9,8 @@ use super::markers::{self, Hides};
 use super::{AddError, Addition, Member, MemberKind, Whiteouts};
 
 impl<C: Clone> Addition<'_, C> {
-    /// Notes a member that decides on the effect of markers: a directory that takes the place of a symbolic link, beneath
-    /// which no marker has an effect. To be called for every member before [`hide`](Self::hide) is for the first one.
+    /// Records a directory that replaces a symbolic link, beneath which no marker has an effect.
+    /// Must be called for every member before [`hide`](Self::hide) is called for the first one.
     pub fn note(&mut self, member: &Member<C>) {
         let rules = self.stack.rules;
         if rules.whiteouts != Whiteouts::Apply
@@ -18,7 +18,7 @@ impl<C: Clone> Addition<'_, C> {
         {
             return;
         }
-        // A path that is wrong is an error of `hide`.
+        // An invalid path is an error of `hide`.
         let Ok(names) = components(&member.path) else { return };
         let Some((name, parents)) = names.split_last() else { return };
         let Ok(Some(parent)) = self.descend(parents, Missing::StopAtReplaced) else { return };
@@ -33,8 +33,8 @@ impl<C: Clone> Addition<'_, C> {
         }
     }
 
-    /// Takes away what a member hides, if it is a marker and the rules are to apply them. To be called for every member
-    /// before the first one is added.
+    /// Removes the files that a member hides, if it is a marker and the rules are to apply markers.
+    /// Must be called for every member before the first one is added.
     ///
     /// # Errors
     /// If the member hides an invalid name, or needs overlayfs to be complete.
@@ -81,8 +81,9 @@ impl<C: Clone> Addition<'_, C> {
         Ok(())
     }
 
-    /// Returns what a hard link hides. The kernel makes the whiteouts of a directory of overlayfs names of one device, and
-    /// tar makes all but the first of them hard links.
+    /// Returns the files that a hard link hides. The kernel makes the whiteouts of an overlayfs
+    /// directory hard links to one device, and tar archives all but the first of them as hard
+    /// links.
     fn link_hides(&self, name: &[u8], metadata: &Metadata, target: &[u8]) -> Result<Option<Hides>, AddError> {
         let hides = markers::hides::<C>(name, metadata, None)?;
         let is_whiteout = || {
@@ -92,7 +93,8 @@ impl<C: Clone> Addition<'_, C> {
         Ok(hides.or_else(|| is_whiteout().then(|| Hides::Name(name.to_vec()))))
     }
 
-    /// Remembers a whiteout for hard links to it, or forgets it where its own source has something else of that path.
+    /// Records a whiteout for hard links to it, or removes the record if its own source has another
+    /// file at that path.
     fn note_whiteout(&mut self, names: &[&[u8]], hides: Option<&Hides>) {
         let is_whiteout =
             matches!((hides, names.last()), (Some(Hides::Name(hidden)), Some(name)) if hidden == name);
@@ -103,7 +105,7 @@ impl<C: Clone> Addition<'_, C> {
         }
     }
 
-    /// Takes every entry of a directory away.
+    /// Removes every entry of a directory.
     pub(super) fn hide_entries(&mut self, directory: InodeId) {
         let entries = self.stack.tree.entries(directory).into_iter().flatten();
         let names: Vec<Name> = entries.map(|(name, _)| name.clone()).collect();

@@ -188,12 +188,12 @@ impl<'r> Lister<'r> {
         Self { interrupt: Some(interrupt), ..self }
     }
 
-    /// The same, for a caller that drops xattrs later, which need not be readable then.
+    /// Returns the same with a filter for xattrs; dropped ones need not be readable.
     pub(super) fn dropping(self, filter: &'r Filter) -> Self {
         Self { xattrs: self.xattrs.dropping(filter), ..self }
     }
 
-    /// The same, leaving out what is mounted beneath the root.
+    /// Returns the same, leaving out what is mounted beneath the root.
     pub(super) fn staying(self) -> Result<Self> {
         let top = HostDirectory::top(Arc::clone(self.root));
         let home = Mount::of(&stat_itself(self.root.fd(), &top)?);

@@ -35,9 +35,9 @@ pub(super) struct Manner<'m> {
     pub(super) found: &'m dyn Progress,
     /// True if the entries of directories that are mount points beneath the root are left out.
     pub(super) one_file_system: bool,
-    /// The xattrs that are dropped later.
+    /// The filter for xattrs.
     pub(super) filter: &'m Filter,
-    /// Asked at each entry whether to go on.
+    /// Checked at each entry.
     pub(super) interrupt: &'m Interrupt,
 }
 

@@ -22,10 +22,10 @@ const MAX_LEN: usize = 65_536;
 /// capability.
 const USUAL_LEN: usize = 1024;
 
-/// Reads the xattrs of one file after the other with the same buffers.
+/// Reads the xattrs of one file after the other, reusing its buffers.
 pub(super) struct XattrReader<'r> {
     way: Way,
-    /// The xattrs that are dropped later.
+    /// The filter for xattrs; values of dropped ones need not be readable.
     filter: &'r Filter,
     path: Vec<u8>,
     names: Vec<u8>,
@@ -53,7 +53,7 @@ enum Target<'a> {
 }
 
 impl<'r> XattrReader<'r> {
-    /// A reader for any thread.
+    /// Creates a reader for any thread.
     pub(super) fn new(root: &Root) -> Result<Self> {
         let examine = |errno| Error::io(root.join(b""), errno);
         let held = rustix::fs::fstat(root.fd()).map_err(examine)?;
@@ -64,7 +64,7 @@ impl<'r> XattrReader<'r> {
         Ok(Self { way, filter: Filter::NONE, path: Vec::new(), names, value })
     }
 
-    /// The same, for a caller that drops xattrs later, which need not be readable then.
+    /// Returns the same with a filter for xattrs; dropped ones need not be readable.
     pub(super) fn dropping(self, filter: &'r Filter) -> Self {
         Self { filter, ..self }
     }
@@ -138,7 +138,8 @@ impl<'r> XattrReader<'r> {
                 // the filesystem lists more than it has.
                 Err(Errno::NODATA) => {}
                 Err(Errno::NOENT) => return Err(cannot_examine(at, Errno::NOENT)),
-                // As a security module that is off does with its labels. It is counted with those that are dropped.
+                // A disabled security module refuses to read its labels. The xattr is counted as
+                // dropped.
                 Err(_) if self.filter.fate(name, false) != Fate::Kept => {
                     let name = XattrName::new(name)
                         .map_err(|error| Error::at(ErrorKind::BadInput, at.host_path(), error))?;

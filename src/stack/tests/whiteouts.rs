@@ -22,7 +22,7 @@ fn whiteouts_beneath_a_directory_that_takes_the_place_of_a_link_hide_nothing() {
     check(&[(&[USR, "lib/ lib/.wh..wh..opq"], "lib->usr/lib usr/ usr/lib/")], kept, stacked);
 }
 
-/// The kernel makes the whiteouts of an upper directory names of one device.
+/// The kernel makes the whiteouts of an upper directory hard links to one device.
 #[test]
 fn hard_links_to_whiteouts_are_whiteouts() {
     let cases: &[(&[&str], &str)] = &[
