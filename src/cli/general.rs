@@ -41,7 +41,7 @@ is `true`. Edits are in their order in the array `edits`, each a table of one:
 /// More threads than this only take memory.
 const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
-/// How many threads have enough descriptors: four each, beside those of the program.
+/// The number of threads that have enough descriptors: four each, beside those of the program.
 fn threads_by_descriptors() -> NonZeroUsize {
     const OF_THE_PROGRAM: u64 = 16;
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);

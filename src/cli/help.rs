@@ -1,7 +1,7 @@
 //! The help of each verb: one screen with `-h`, everything with `--help` and in the manual page.
 //!
-//! What a flag does is written at the flag. Here are the groups that flags stand in, and what makes the rest of a page
-//! of the usage and examples of a verb.
+//! The groups of flags, and the template of a page from the usage and examples of a verb. The text
+//! of each flag is at the flag.
 
 use clap::{Arg, ArgAction, Command};
 
@@ -27,7 +27,7 @@ pub(super) mod group {
     pub(in crate::cli) const GENERAL: &str = "General";
 }
 
-/// What the help of one verb has besides its flags.
+/// The help of one verb besides its flags.
 pub(super) struct Help {
     /// The name of the verb.
     pub(super) verb: &'static str,
@@ -39,7 +39,7 @@ pub(super) struct Help {
     pub(super) common: &'static [&'static str],
 }
 
-/// How many examples `-h` shows.
+/// The number of examples that `-h` shows.
 const SHORT_EXAMPLES: usize = 3;
 
 const TEMPLATE: &str = "\

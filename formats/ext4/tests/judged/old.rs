@@ -81,7 +81,7 @@ fn each_is_left_out_alone_and_with_the_others() {
     }
 }
 
-/// What `e2fsck -D` makes of directories is what there is.
+/// `e2fsck -D` leaves the directories as they are.
 #[test]
 fn directories_without_index_or_checksum_stay_as_they_are() {
     for features in [NO_CHECKSUMS, NO_INDEX, NONE] {

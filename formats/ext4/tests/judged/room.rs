@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 /// Who is neither root nor owner of anything.
 const USER: &str = "54321";
 
-/// What statfs says.
+/// The figures of statvfs(3).
 #[derive(Clone, Copy, Debug)]
 struct Room {
     block_size: u64,
