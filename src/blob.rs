@@ -14,7 +14,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::report::shown;
+use crate::error::{Error, ErrorKind};
+use crate::shown;
 use image_tree::Content;
 use rustix::fs::{OFlags, Stat};
 use rustix::io::Errno;
@@ -114,6 +115,20 @@ impl ChangedWhileRead {
     pub fn within(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
+}
+
+/// Returns the error of a content that could not be read, with its kind. The error names its file
+/// already.
+///
+/// Bytes that end early or changed since the scan are a fault of the input; everything else is one
+/// of the host.
+pub fn classify_read_error(error: io::Error) -> Error {
+    let kind = match error.kind() {
+        _ if ChangedWhileRead::within(&error).is_some() => ErrorKind::BadInput,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => ErrorKind::BadInput,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, error)
 }
 
 /// A failed system call on a file of the host.
@@ -469,7 +484,7 @@ mod tests {
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).expect("it is ours");
         let error = read(&scanned(directory.path(), "f")).expect_err("it may not be read");
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        let error = crate::error::Error::new(crate::error::ErrorKind::Io, error).to_string();
+        let error = Error::new(ErrorKind::Io, error).to_string();
         assert!(error.as_bytes().starts_with(path.as_os_str().as_bytes()), "{error}");
         assert!(error.contains("cannot be opened: Permission denied"), "{error}");
     }

@@ -42,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use image_tree::{Content, InodeId, Name, Tree};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::transform::edit::glob::Glob;
+use image_tree::glob::Glob;
 
 pub use hwcaps::Hwcaps;
 pub use why::Missing;

@@ -13,12 +13,12 @@ use image_runs::{Image, Run};
 use partition_table::{
     Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, Table,
 };
+use serde::Serialize;
 use thiserror::Error as ThisError;
 use uuid::Uuid;
 
 use crate::architecture::Architecture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::Range;
 
 pub use partition_table::SectorSize;
 
@@ -113,6 +113,17 @@ pub struct RootPartition {
     pub len: u64,
     /// The identifier by which the kernel finds it: the value of `root=PARTUUID=`.
     pub partuuid: String,
+}
+
+/// A range of the image with one purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Range {
+    /// The purpose.
+    pub name: &'static str,
+    /// The offset in the image, in bytes.
+    pub offset: u64,
+    /// The length in bytes.
+    pub length: u64,
 }
 
 /// Puts a filesystem on a disk.

@@ -8,7 +8,7 @@ use image_tree::Shown;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-use crate::report::shown;
+use crate::shown;
 
 /// The kind of an error. Each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,17 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Returns the error of a thread that cannot be started.
+pub(crate) fn cannot_start_thread(error: io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        io::Error::new(
+            error.kind(),
+            format!("a thread cannot be started: {error}; lower -j, or raise ulimit -u or -v"),
+        ),
+    )
+}
 
 #[cfg(test)]
 mod tests {

@@ -58,6 +58,13 @@ pub mod seed;
 pub mod disk;
 pub mod output;
 
+pub mod report;
+
+pub mod accounts;
+pub mod xattr_filter;
+
 pub mod error;
 pub mod interrupt;
-pub mod report;
+pub mod log;
+pub mod progress;
+pub mod shown;

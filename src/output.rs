@@ -36,17 +36,13 @@ mod spans;
 pub mod sparse_file;
 pub mod stream;
 
-use std::io;
 use std::num::NonZeroUsize;
 
-use crate::blob::ChangedWhileRead;
-use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
-use crate::report::progress::Progress;
+use crate::progress::Progress;
 
 pub use clone_range::Reflink;
 pub use destination::{Asked, Destination};
-pub(crate) use in_order::cannot_start_thread;
 pub use reserve::Reservation;
 
 /// The options for reading and writing an image; none affects the bytes.
@@ -61,20 +57,6 @@ pub struct WriteOptions<'a> {
     pub interrupt: &'a Interrupt,
     /// The receiver of progress, which counts every byte of the image, zeros too.
     pub progress: &'a dyn Progress,
-}
-
-/// Returns the error of a content that could not be read, with its kind. The error names its file
-/// already.
-///
-/// Bytes that end early or changed since the scan are a fault of the input; everything else is one
-/// of the host.
-pub fn classify_read_error(error: io::Error) -> Error {
-    let kind = match error.kind() {
-        _ if ChangedWhileRead::within(&error).is_some() => ErrorKind::BadInput,
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => ErrorKind::BadInput,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, error)
 }
 
 #[cfg(test)]

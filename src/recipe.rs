@@ -17,8 +17,8 @@ use self::filesystem::FilesystemRecipe;
 use self::keep::Keep;
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
+use crate::log::Level;
 use crate::output::{Asked, Reflink};
-use crate::report::Level;
 use crate::seed::Seed;
 use crate::source::tar::Limits;
 use crate::stack::Rules;
@@ -28,7 +28,7 @@ use crate::transform::normalize::Times;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable;
-use crate::transform::xattrs::filter::Filter;
+use crate::xattr_filter::Filter;
 
 /// The tree to read and the changes to it.
 #[derive(Clone, Debug)]

@@ -19,9 +19,9 @@ use serde::Serialize;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::log::Log;
 use crate::output::stream;
 use crate::recipe::TreeRecipe;
-use crate::report::Log;
 use crate::transform::hardlinks::{self, Linked};
 use crate::transform::selinux;
 

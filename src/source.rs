@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::report::progress::{Progress, Silent};
+use crate::progress::{Progress, Silent};
 use crate::stack::{Rules, Stack};
-use crate::transform::xattrs::filter::Filter;
+use crate::xattr_filter::Filter;
 use tar::{Compression, Limits};
 
 use directory::Scanned;

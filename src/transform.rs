@@ -1,6 +1,5 @@
 //! Transforms of trees.
 
-pub mod accounts;
 pub mod edit;
 pub mod hardlinks;
 pub mod identical;
@@ -13,4 +12,4 @@ pub mod ownership;
 pub mod selinux;
 pub mod sparse;
 pub mod unreadable;
-pub mod xattrs;
+pub mod unusable_xattrs;

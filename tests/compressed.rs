@@ -14,7 +14,7 @@ use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
 use rootcast::output::compress::{CompressOptions, Member, stream};
 use rootcast::output::{Reflink, WriteOptions};
-use rootcast::report::progress::Silent;
+use rootcast::progress::Silent;
 use rootcast::source::directory::Scanned;
 use rootcast::source::{self, ReadOptions};
 

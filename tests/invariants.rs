@@ -102,7 +102,7 @@ fn names_of_the_host_go_through_one_type() {
             let product = text.split("#[cfg(test)]").next().unwrap_or_default();
             let raw = product.lines().position(|line| line.contains(".display()"));
             let line = raw.map(|line| line + 1);
-            assert_eq!(line, None, "{}: use report::shown::path for a path in a message", path.display());
+            assert_eq!(line, None, "{}: use shown::path for a path in a message", path.display());
         }
     }
     assert!(files > 100, "only {files} files were found");

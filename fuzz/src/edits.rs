@@ -7,12 +7,12 @@ use image_tree::{Timestamp, Tree, XattrName};
 use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
 use rootcast::source::directory::{HostInode, Scanned};
-use rootcast::transform::edit::glob::Glob;
+use image_tree::glob::Glob;
 use rootcast::transform::edit::parse::FORMS;
 use rootcast::transform::edit::{self, Action, Edit, Options};
 use rootcast::transform::own_files::OwnFiles;
 use rootcast::transform::ownership::{self, Ownership};
-use rootcast::transform::xattrs::filter::Filter;
+use rootcast::xattr_filter::Filter;
 
 use crate::{Choices, Outcome, dump, small};
 

@@ -11,7 +11,7 @@ use image_tree::Content;
 
 use super::stored::{CHUNK, Sink, room};
 use super::{Change, ChangedWhileRead, Identity, file_size};
-use crate::report::shown;
+use crate::shown;
 
 /// The bytes of an archive, or the part that was kept.
 ///

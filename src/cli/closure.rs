@@ -15,7 +15,7 @@ use crate::closure::glob::NameGlob;
 use crate::closure::unit::Follow;
 use crate::closure::{Hwcaps, Start};
 use crate::recipe::keep::{Charsets, ClosureRecipe, Keep, MissingPolicy, NamePattern};
-use crate::transform::edit::glob::Glob;
+use image_tree::glob::Glob;
 
 /// Print the paths of a tree that programs need to run
 ///

@@ -13,7 +13,7 @@ use image_tree::Shown;
 use crate::closure::Start;
 use crate::recipe::file::{self, Entry, Position};
 use crate::recipe::keep::NamePattern;
-use crate::report::shown;
+use crate::shown;
 use crate::transform::edit::Edit;
 use crate::transform::edit::parse::FORMS;
 use crate::transform::ownership::Ownership;

@@ -20,7 +20,7 @@ use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable::Policy;
-use crate::transform::xattrs::filter::{Filter, Rule};
+use crate::xattr_filter::{Filter, Rule};
 
 /// Print a tree as text, in the composefs dump format
 ///

@@ -11,8 +11,8 @@ use super::need::{Need, Needs, What};
 use super::script::{MAX_SCRIPTS, MAX_START, Shebang};
 use super::why::{Cause, Missing};
 use super::{Closure, Kind, Options, Reason, Result, Start, process};
+use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind};
-use crate::output::classify_read_error;
 use crate::resolve::{Resolved, Unresolved, notice};
 
 pub(super) struct Collector<'f, 't, C> {

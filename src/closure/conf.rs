@@ -5,9 +5,9 @@ use std::io;
 use image_tree::{Content, Tree};
 
 use super::files::{Files, join, parent, without_slashes};
+use crate::blob::classify_read_error;
 use crate::error::Result;
-use crate::output::classify_read_error;
-use crate::transform::edit::glob::Glob;
+use image_tree::glob::Glob;
 
 /// The path of the top-level file.
 pub const PATH: &[u8] = b"/etc/ld.so.conf";

@@ -30,6 +30,6 @@ fn read_inode<C: Content>(tree: &Tree<C>, inode: InodeId, path: &[u8]) -> Result
         return Err(Error::new(ErrorKind::BadInput, message));
     }
     let mut bytes = vec![0; usize::try_from(content.len()).expect("it is short")];
-    content.read_at(&mut bytes, 0).map_err(crate::output::classify_read_error)?;
+    content.read_at(&mut bytes, 0).map_err(crate::blob::classify_read_error)?;
     Ok(Some(bytes))
 }

@@ -1,6 +1,6 @@
 //! Shell patterns for names without a directory.
 
-use crate::transform::edit::glob::Glob;
+use image_tree::glob::Glob;
 
 /// A pattern for the names of files, units or features: `*`, `?` and `[...]`.
 #[derive(Clone, Debug)]

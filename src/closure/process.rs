@@ -14,7 +14,7 @@ use super::need::{Need, What};
 use super::object::Object;
 use super::why::{Cause, Missing};
 use super::{Kind, Result};
-use crate::output::classify_read_error;
+use crate::blob::classify_read_error;
 use crate::resolve::Resolved;
 
 /// A process under construction.

@@ -63,11 +63,11 @@ use image_runs::{Run, Source};
 use reflink_copy::ReflinkBlockBuilder;
 use rustix::io::Errno;
 
-use super::classify_read_error;
 use super::spans::SPAN_SIZE;
 use crate::blob::CloneSource;
+use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::shown;
+use crate::shown;
 
 /// The minimum length of a clone in bytes, unless everything is to be cloned.
 pub(super) const MIN_CLONE: u64 = 32 << 10;

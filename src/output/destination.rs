@@ -23,7 +23,7 @@ use rustix::io::Errno;
 use super::device::Device;
 use super::stream;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::shown;
+use crate::shown;
 
 /// The further requirements on an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use super::destination::reopen;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::shown;
+use crate::shown;
 
 /// A block device, opened exclusively.
 #[derive(Debug)]

@@ -6,7 +6,6 @@
 //! caller        └──────────── buffer ─────────────── sink(bytes)
 //! ```
 
-use std::io;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -17,7 +16,7 @@ use super::WriteOptions;
 use super::read_ahead::{self, Reached};
 use super::spans::{Span, Spans};
 use crate::blob::ReadAhead;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Result, cannot_start_thread};
 
 /// The buffer for zeros. As large as a pipe's buffer, small enough to stay in the L2 cache.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
@@ -110,17 +109,6 @@ fn with_fillers<C: ReadAhead>(
         drop(order);
         emit_slots(slots, free, emitter)
     })
-}
-
-/// Returns the error of a thread that cannot be started.
-pub(crate) fn cannot_start_thread(error: io::Error) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        io::Error::new(
-            error.kind(),
-            format!("a thread cannot be started: {error}; lower -j, or raise ulimit -u or -v"),
-        ),
-    )
 }
 
 /// Processes spans until there are none left, the sink is gone or reading fails.

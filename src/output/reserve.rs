@@ -46,7 +46,7 @@ use rustix::process::{Resource, getrlimit};
 use super::atomic_file::AtomicFile;
 use super::destination::{Destination, Place};
 use crate::interrupt::Removals;
-use crate::report::progress::Progress;
+use crate::progress::Progress;
 
 /// The step of reserving, in bytes, which limits the wait at the end.
 pub(super) const STEP: u64 = 1 << 20;

@@ -20,8 +20,8 @@ use image_runs::{Image, Run, Source};
 use image_tree::Content;
 
 use super::buffer::grow;
-use super::classify_read_error;
 use super::runs::{Runs, read};
+use crate::blob::classify_read_error;
 use crate::error::Result;
 
 /// The maximum size of a span, in bytes; the measurements are in `sparse_file`.

@@ -55,12 +55,12 @@ use super::clone_range::{Cloned, Cloner, Reflink};
 use super::data_ranges::data_ranges;
 use super::destination::{Destination, Place};
 use super::device::{self, Device};
-use super::in_order::cannot_start_thread;
 use super::read_ahead::{self, Reached};
 use super::reserve::{Reservation, Reserved};
 use super::spans::{SPAN_SIZE, Span, Spans, split};
 use super::stream;
 use crate::blob::{CloneSource, ReadAhead};
+use crate::error::cannot_start_thread;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The statistics of a written image.

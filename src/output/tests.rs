@@ -25,7 +25,7 @@ use super::{Asked, Destination, Reflink, WriteOptions, digest};
 use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
-use crate::report::progress::{Progress, Silent};
+use crate::progress::{Progress, Silent};
 
 mod ahead;
 mod reserved;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use initramfs::codec::Codec;
 
 use super::{Output, TreeRecipe};
+use crate::log::Level;
 use crate::output::Reflink;
-use crate::report::Level;
 use crate::transform::init::Init;
 
 /// An initramfs to make of a tree.

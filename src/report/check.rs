@@ -5,7 +5,7 @@ use std::path::Path;
 use initramfs::check::{Finding, Report};
 use serde::Serialize;
 
-use super::shown::JsonName;
+use crate::shown::JsonName;
 
 /// The report on an initramfs that was checked.
 #[derive(Clone, Debug, Serialize)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::{Making, Product};
+use crate::disk::Range;
 
 /// The report on an image.
 #[derive(Clone, Debug, Serialize)]
@@ -26,17 +27,6 @@ pub struct ImageReport {
     /// The common part of reports on products.
     #[serde(flatten)]
     pub making: Making,
-}
-
-/// A range of the image with one purpose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Range {
-    /// The purpose.
-    pub name: &'static str,
-    /// The offset in the image, in bytes.
-    pub offset: u64,
-    /// The length in bytes.
-    pub length: u64,
 }
 
 /// The numbers of bytes that were cloned, copied and left as holes in a file. Their sum is the

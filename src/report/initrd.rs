@@ -6,8 +6,8 @@ use image_tree::Shown;
 use serde::Serialize;
 
 use super::image::Size;
-use super::shown::JsonName;
 use super::{Making, Product};
+use crate::shown::JsonName;
 
 /// The report on an initramfs.
 #[derive(Clone, Debug, Serialize)]

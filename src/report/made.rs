@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::shown::JsonName;
-use super::{Counts, Exclusion, Log, Timings, Transfer, version};
+use super::{Counts, Timings, Transfer, version};
+use crate::log::{Exclusion, Log};
+use crate::shown::JsonName;
 use crate::transform::hardlinks::Linked;
 
 /// The product, its sources and its destination. `L` is `u64` if the length is always known, or

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
 use crate::recipe::initrd::CheckRecipe;
 use crate::report::CheckReport;
-use crate::report::shown;
+use crate::shown;
 use crate::source::refuse_terminal;
 
 /// Prints the findings about an initramfs.

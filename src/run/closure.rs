@@ -18,11 +18,11 @@ use crate::blob::Blob;
 use crate::closure::{self, Closure, Kind, Known, Options, Reason, Search, Start, why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::log::Log;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::{ClosureRecipe, Keep, MissingPolicy};
-use crate::report::Log;
-use crate::report::shown::JsonName;
 use crate::resolve::{Unresolved, follow};
+use crate::shown::JsonName;
 
 /// Prints the kept part of a tree, or the reasons for it.
 ///

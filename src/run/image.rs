@@ -15,19 +15,20 @@ use super::put::{self, Done, put};
 use super::read::Reader;
 use super::way_out;
 use crate::architecture;
-use crate::blob::Blob;
+use crate::blob::{Blob, classify_read_error};
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::output::{self, Destination, Reflink, Reservation, WriteOptions};
+use crate::log::Log;
+use crate::output::{Destination, Reflink, Reservation, WriteOptions};
 use crate::recipe::filesystem::FilesystemRecipe;
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
-use crate::report::progress::Bar;
-use crate::report::{Counts, Filesystem, ImageReport, Log, Making, Partition, Timings};
+use crate::report::Bar;
+use crate::report::{Counts, Filesystem, ImageReport, Making, Partition, Timings};
 use crate::resolve::resolve;
 use crate::seed::{Seed, label};
 use crate::transform::hardlinks::Linked;
-use crate::transform::xattrs::unusable;
+use crate::transform::unusable_xattrs;
 use crate::transform::{identical, sparse};
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification does not define.
@@ -58,7 +59,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     }
     find_holes(&mut tree, recipe, interrupt)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
-    for found in unusable::settle(&mut tree) {
+    for found in unusable_xattrs::settle(&mut tree) {
         if found.dropped() > 0 {
             log.exclude("malformed ACLs", found.dropped());
         }
@@ -148,7 +149,7 @@ fn find_holes(tree: &mut Tree<Blob>, recipe: &ImageRecipe, interrupt: &Interrupt
 
 fn disk_options(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<DiskOptions> {
     let architecture = match (recipe.architecture, recipe.layout) {
-        (None, DiskLayout::Gpt) => architecture::detect(tree).map_err(output::classify_read_error)?,
+        (None, DiskLayout::Gpt) => architecture::detect(tree).map_err(classify_read_error)?,
         (given, _) => given,
     };
     Ok(DiskOptions {
@@ -195,7 +196,7 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
         (error @ (E::TooSmall { .. } | E::TooFewInodes { .. }), _) => {
             Error::new(ErrorKind::DoesNotFit, error)
         }
-        (E::Content { source, .. }, _) => output::classify_read_error(source),
+        (E::Content { source, .. }, _) => classify_read_error(source),
         (error @ E::Inexpressible { .. }, _) => way_out::ext4(error),
         (error @ (E::TooManyInodes { .. } | E::TooLarge { .. } | E::TooLargeFor32Bits { .. }), _) => {
             Error::new(ErrorKind::DoesNotFit, error)

@@ -12,9 +12,9 @@ use super::read::Reader;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::log::Log;
 use crate::output::stream;
 use crate::recipe::{Output, TreeRecipe};
-use crate::report::Log;
 
 /// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are named by path.
 ///

@@ -4,7 +4,7 @@ use image_tree::Timestamp;
 use mkfs_ext4::{Inexpressible, XattrError};
 
 use crate::error::{Error, ErrorKind};
-use crate::transform::xattrs::filter::pattern_of;
+use crate::xattr_filter::pattern_of;
 
 /// Returns an error of an ext4 filesystem about the tree, with the flags that help.
 pub(super) fn ext4(error: mkfs_ext4::Error) -> Error {

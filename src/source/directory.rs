@@ -17,9 +17,9 @@ use image_tree::{Inode, InodeId, Tree};
 use crate::blob::{Blob, HostDirectory, Root};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::report::progress::Silent;
+use crate::progress::Silent;
 use crate::source::ReadOptions;
-use crate::transform::xattrs::filter::Filter;
+use crate::xattr_filter::Filter;
 
 use scan::{Manner, Wanted};
 

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::blob::{Blob, HostDirectory, Identity, Root, file_blocks, file_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
-use crate::report::shown;
+use crate::shown;
 
 /// The longest text, in bytes: 1 GiB, about ten million files.
 pub const MAX_TEXT: u64 = 1024 * 1024 * 1024;

@@ -62,7 +62,7 @@ use self::members::{Entry, Members};
 use crate::blob::{Archive, ChangedWhileRead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::report::shown;
+use crate::shown;
 
 /// Returns true if bytes are the start of an archive: a header with the right checksum, or the
 /// zeros of an empty one. The first 512 bytes suffice.

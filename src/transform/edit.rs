@@ -24,7 +24,6 @@
 mod add;
 mod apply;
 pub mod capabilities;
-pub mod glob;
 pub mod parse;
 mod place;
 
@@ -34,13 +33,13 @@ use image_tree::{Device, LinkTarget, Timestamp, Tree, XattrName};
 
 use super::mode::Mode;
 use super::own_files::OwnFiles;
-use super::xattrs::filter::Filter;
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::source::directory::Unreadable;
+use crate::xattr_filter::Filter;
 
-use glob::Glob;
+use image_tree::glob::Glob;
 
 /// One edit.
 #[derive(Clone, Debug, PartialEq, Eq)]

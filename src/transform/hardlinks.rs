@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::identical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::report::Log;
+use crate::log::Log;
 
 /// The treatment of hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

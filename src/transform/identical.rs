@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 
 use super::in_threads;
 use super::sparse::is_zero;
+use crate::blob::classify_read_error;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::output::classify_read_error;
 
 /// The size of a read, in bytes.
 const CHUNK: u64 = 1 << 20;

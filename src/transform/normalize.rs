@@ -5,7 +5,7 @@ use std::fmt;
 
 use image_tree::{Metadata, Timestamp, Tree, XattrName, Xattrs};
 
-use super::xattrs::filter::{Fate, Filter};
+use crate::xattr_filter::{Fate, Filter};
 
 /// The range of times of files; none is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use image_tree::{InodeId, Kind, Name, Tree};
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::shown;
+use crate::shown;
 use crate::source::directory::{HostInode, Scanned};
 
 /// The files that a run writes, by device and inode, so that symbolic and hard links to them count

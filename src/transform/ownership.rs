@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 
 use image_tree::{Content, Kind, Metadata, Tree};
 
-use super::accounts;
+use crate::accounts;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::shown;
+use crate::shown;
 use crate::source::directory::Scanned;
 
 use id_map::IdMap;

@@ -16,10 +16,10 @@ use std::ops::Range;
 use image_tree::{Content as _, InodeId, Kind, Tree};
 
 use super::in_threads;
+use crate::blob::classify_read_error;
 use crate::blob::{Blob, CHUNK};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::output::classify_read_error;
 
 /// The files that have holes, by the names of `cp --sparse`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

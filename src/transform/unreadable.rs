@@ -7,8 +7,8 @@ use image_tree::{Kind, Tree};
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::shown;
 use crate::resolve::resolve;
+use crate::shown;
 use crate::source::directory::Unreadable;
 
 /// The treatment of unreadable files and directories.

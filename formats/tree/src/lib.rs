@@ -14,7 +14,8 @@
 //! bytes of a regular file; it implements [`Content`]. Names, symlink targets and xattrs are bytes,
 //! not UTF-8.
 //!
-//! [`dump`] writes a tree as text and reads it back; [`acl`] keeps modes and POSIX ACLs consistent.
+//! [`dump`] writes a tree as text and reads it back; [`acl`] keeps modes and POSIX ACLs consistent; [`glob`] matches
+//! paths.
 //!
 //! ```
 //! use image_tree::{Inode, Kind, Metadata, Name, Tree};
@@ -30,6 +31,7 @@
 pub mod acl;
 mod content;
 pub mod dump;
+pub mod glob;
 mod inode;
 mod name;
 mod shortened;

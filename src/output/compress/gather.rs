@@ -3,9 +3,9 @@
 use image_runs::{Run, Source};
 use image_tree::Content;
 
+use crate::blob::classify_read_error;
 use crate::error::Result;
 use crate::output::buffer::grow;
-use crate::output::classify_read_error;
 use crate::output::runs::read;
 use crate::output::spans::in_memory;
 

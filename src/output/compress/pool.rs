@@ -16,7 +16,7 @@ use super::emit::Emitter;
 use super::items::{Item, Items, Place, Work};
 use super::pack::{Packer, Scratch};
 use crate::error::Result;
-use crate::output::in_order::cannot_start_thread;
+use crate::error::cannot_start_thread;
 
 /// The number of slices of a long frame that may be queued for the output.
 const WAITING_SLICES: usize = 4;

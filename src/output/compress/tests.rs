@@ -17,7 +17,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
 use crate::output::{Asked, Reflink};
-use crate::report::progress::{Progress, Silent};
+use crate::progress::{Progress, Silent};
 
 mod cached;
 

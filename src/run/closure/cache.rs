@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use image_tree::{Inode, Kind as FileKind, Metadata, Name, Timestamp, Tree};
 
 use crate::blob::Blob;
+use crate::blob::classify_read_error;
 use crate::closure::files::parent;
 use crate::closure::ld_cache::scan::{Library, scan};
 use crate::closure::ld_cache::{Abi, Cache};
 use crate::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start, conf};
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::classify_read_error;
+use crate::log::Log;
 use crate::recipe::TreeRecipe;
-use crate::report::Log;
 use crate::resolve::{follow, resolve};
 
 const PATH: &[u8] = b"/etc/ld.so.cache";

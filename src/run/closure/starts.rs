@@ -11,8 +11,8 @@ use crate::closure::files::base_name;
 use crate::closure::need::{Need, Needs, What};
 use crate::closure::{Closure, Kind, Start, conf, gconv, nss, pam, udev, unit};
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::Log;
 use crate::recipe::keep::{Charsets, Keep, NamePattern};
-use crate::report::Log;
 use crate::resolve::{notice, resolve};
 
 /// Needs that were not requested by path.

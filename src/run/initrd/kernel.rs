@@ -8,9 +8,9 @@ use initramfs::codec::Codec;
 use initramfs::{Compression, KernelConfig};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::Log;
 use crate::recipe::initrd::{InitrdRecipe, KernelFile, Preset};
-use crate::report::Log;
-use crate::report::shown;
+use crate::shown;
 
 /// The longest configuration, in bytes. Most have some hundred thousand bytes.
 const MAX_CONFIG_LEN: u64 = 16 << 20;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use initramfs::{Lost, LostMetadata};
 
-use crate::report::Log;
+use crate::log::Log;
 
 /// The number of files that lose one kind of metadata, and the path of the first.
 struct Loss<'l> {

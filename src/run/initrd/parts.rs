@@ -10,11 +10,11 @@ use initramfs::{Compression, Early, KernelConfig, Layout, gap};
 
 use super::kernel::{is_doubtful, must_unpack};
 use crate::blob::Blob;
+use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::classify_read_error;
+use crate::log::Log;
 use crate::recipe::initrd::{InitrdRecipe, Microcode};
-use crate::report::Log;
-use crate::report::shown;
+use crate::shown;
 use crate::source::directory;
 
 /// Microcode in files of the host, by vendor.

@@ -4,9 +4,9 @@ use image_tree::{Content as _, Kind, Tree};
 use initramfs::Checksums;
 
 use crate::blob::Blob;
+use crate::blob::classify_read_error;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::output::classify_read_error;
 
 /// The size of a read, in bytes.
 const STEP: usize = 1 << 20;

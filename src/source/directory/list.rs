@@ -15,8 +15,8 @@ use super::xattrs::XattrReader;
 use crate::blob::{Blob, HostDirectory, Identity, Root};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::report::progress::{Progress, Silent};
-use crate::transform::xattrs::filter::Filter;
+use crate::progress::{Progress, Silent};
+use crate::xattr_filter::Filter;
 
 /// The size of the buffer for one getdents64(2), in bytes.
 const BUFFER: usize = 64 * 1024;

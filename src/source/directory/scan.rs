@@ -13,11 +13,11 @@ use image_tree::MAX_DEPTH;
 
 use super::list::{At, Batch, Entry, Found, Lister, Listing, Seen, changed};
 use crate::blob::{HostDirectory, Root};
+use crate::error::cannot_start_thread;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::output::cannot_start_thread;
-use crate::report::progress::Progress;
-use crate::transform::xattrs::filter::Filter;
+use crate::progress::Progress;
+use crate::xattr_filter::Filter;
 
 /// The largest number of threads. More would only wait for the host's filesystem, and each needs up
 /// to four descriptors.

@@ -19,7 +19,7 @@ use super::xattrs::XattrReader;
 use super::*;
 use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
-use crate::report::progress::Progress;
+use crate::progress::Progress;
 
 fn manner(threads: usize) -> Manner<'static> {
     static NEVER: LazyLock<Interrupt> = LazyLock::new(Interrupt::never);

@@ -13,7 +13,7 @@ use rustix::thread::UnshareFlags;
 use super::list::{At, cannot_examine};
 use crate::blob::Root;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transform::xattrs::filter::{Fate, Filter, pattern_of};
+use crate::xattr_filter::{Fate, Filter, pattern_of};
 
 /// `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`: the kernel returns nothing longer, in bytes.
 const MAX_LEN: usize = 65_536;

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::transform::accounts::{self, Accounts};
+use crate::accounts::{self, Accounts};
 
 /// A reason that text is not an access control list.
 #[derive(Debug, Error, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use super::Reader;
 use super::acl::{self, AclError, NamedEntry};
 use super::error::{Problem, Warning};
 use super::members::Entry;
+use crate::accounts::Accounts;
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::stack::{Addition, Member, Report, Stack, Whiteouts};
-use crate::transform::accounts::Accounts;
 
 /// A change to the members of an archive before they are added.
 pub trait Owner {

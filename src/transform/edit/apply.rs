@@ -5,9 +5,9 @@ use image_tree::{Content, Inode, Kind, Metadata, Tree, XattrName};
 
 use super::place::{Place, find, make_directory, parent_of};
 use super::{Action, Edit, Files, Group, Options, Report, add};
+use crate::accounts::Accounts;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transform::accounts::Accounts;
 use crate::transform::mode::Mode;
 
 const CAPABILITY: &[u8] = b"security.capability";

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use image_tree::acl::{self, Acl};
 use image_tree::{Device, LinkTarget, XattrName};
 
-use super::glob::Glob;
 use super::{Action, Edit, Files, Group, capabilities};
-use crate::report::shown;
-use crate::transform::accounts::check_number;
+use crate::accounts::check_number;
+use crate::shown;
 use crate::transform::mode::{Mode, octal};
+use image_tree::glob::Glob;
 
 /// The form of one kind of edit.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use image_tree::{Inode, Kind, dump};
 
 use super::*;
 use crate::blob::Blob;
-use crate::report::Level;
+use crate::log::Level;
 use crate::source::{self, ReadOptions, Source};
 
 const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();

@@ -5,7 +5,7 @@ mod vis;
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
-use super::super::accounts::Accounts;
+use crate::accounts::Accounts;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use parse::{Entry, FileType, Settings, parse};

@@ -3,11 +3,8 @@
 use image_tree::Tree;
 
 use super::{WrongOwner, wrong_owners};
+use crate::accounts::UNDEFINED;
 use crate::error::Result;
-
-/// `(uid_t) -1` and `(gid_t) -1`: `chown(2)` keeps the owner for it, and a file with it on a
-/// filesystem is shown with the overflow id 65534.
-pub const UNDEFINED: u32 = u32::MAX;
 
 /// Refuses files with the user or group 4294967295, whatever its origin.
 ///

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use image_tree::{Content, Kind, Tree};
 
 use super::{FileContexts, Labels};
+use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::classify_read_error;
 use crate::resolve::resolve;
 
 /// The maximum length of a file in bytes. No policy has nearly as much text.

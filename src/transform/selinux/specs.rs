@@ -8,7 +8,7 @@ use super::line::{FileType, Line};
 use super::pattern::{Pattern, PatternError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::report::shown;
+use crate::shown;
 
 /// The maximum number of specifications in all files together. Each takes some hundred bytes, and
 /// Debian's and Fedora's policies have a fortieth of them.

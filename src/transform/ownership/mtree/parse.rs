@@ -15,9 +15,9 @@
 
 use image_tree::Kind;
 
-use super::super::super::accounts;
 use super::super::super::mode::Mode;
 use super::vis;
+use crate::accounts;
 
 /// The longest path, in bytes: as deep as a tree of 4,000 directories with names of 255 bytes.
 const MAX_PATH: usize = 1024 * 1024;

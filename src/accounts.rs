@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 
 use image_tree::{Content, Kind, Tree};
 
-use super::ownership::undefined::UNDEFINED;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::resolve;
+
+/// `(uid_t) -1` and `(gid_t) -1`: `chown(2)` keeps the owner for it, and a file with it on a
+/// filesystem is shown with the overflow id 65534.
+pub const UNDEFINED: u32 = u32::MAX;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -127,7 +130,7 @@ fn database<C: Content>(tree: &Tree<C>, path: &str) -> Result<Vec<u8>> {
         return Err(Error::new(ErrorKind::BadInput, message));
     };
     let mut bytes = vec![0; len];
-    content.read_at(&mut bytes, 0).map_err(crate::output::classify_read_error)?;
+    content.read_at(&mut bytes, 0).map_err(crate::blob::classify_read_error)?;
     Ok(bytes)
 }
 

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::transform::edit::glob::FlatGlob;
+use image_tree::glob::FlatGlob;
 
 /// A rule to keep or to drop names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use std::fmt;
 use image_tree::acl::{self, Acl};
 use image_tree::{InodeId, Kind, Tree, XattrName};
 
-use super::filter::pattern_of;
+use crate::xattr_filter::pattern_of;
 
 const CAPABILITY: &[u8] = b"security.capability";
 

@@ -1,25 +1,13 @@
-//! The progress of a long operation.
+//! A progress bar on a terminal.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A receiver of progress in bytes. Several threads call it concurrently.
-pub trait Progress: Sync {
-    /// Adds `bytes` to the progress.
-    fn add(&self, bytes: u64);
-}
+use crate::progress::Progress;
 
 /// The time between two drawings of a bar without progress, for its elapsed time.
 const REDRAWN: Duration = Duration::from_millis(500);
-
-/// Ignores all progress.
-#[derive(Clone, Copy, Debug)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn add(&self, _bytes: u64) {}
-}
 
 /// A bar with bytes, rate and remaining time on standard error, removed on drop.
 #[derive(Debug)]
