@@ -3,23 +3,22 @@
 pub mod directory;
 pub mod dump;
 pub mod foreign;
+mod options;
 pub mod tar;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Cursor, IsTerminal as _, Read, Seek};
-use std::num::NonZeroUsize;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt::Interrupt;
-use crate::progress::{Progress, Silent};
 use crate::stack::{Rules, Stack};
-use crate::xattr_filter::Filter;
-use tar::{Compression, Limits};
 
 use directory::Scanned;
+use tar::Compression;
+
+pub use options::ReadOptions;
 
 /// A source that a tree can be read from.
 pub enum Source {
@@ -186,40 +185,6 @@ fn start_of(reader: impl Read) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// The options for reading a source; none of them affects the tree, except
-/// [`one_file_system`](Self::one_file_system).
-#[derive(Clone, Copy)]
-pub struct ReadOptions<'a> {
-    /// The number of threads that read a directory.
-    pub threads: NonZeroUsize,
-    /// The limits on an archive.
-    pub limits: Limits,
-    /// Checked regularly; a signal ends the reading.
-    pub interrupt: &'a Interrupt,
-    /// True if the entries of directories that are mount points beneath the source are left out.
-    pub one_file_system: bool,
-    /// The filter for xattrs; dropped ones need not be readable.
-    pub filter: &'a Filter,
-    /// Receives the number of bytes in files of a directory as they are found: of most files, and
-    /// never more than there are. Other sources report nothing.
-    pub found: &'a dyn Progress,
-}
-
-impl<'a> ReadOptions<'a> {
-    /// The default limits, all mounted filesystems, and no report of found bytes.
-    #[must_use]
-    pub fn new(threads: NonZeroUsize, interrupt: &'a Interrupt) -> Self {
-        Self {
-            threads,
-            limits: Limits::DEFAULT,
-            interrupt,
-            one_file_system: false,
-            filter: Filter::NONE,
-            found: &Silent,
-        }
-    }
-}
-
 /// Opens a source and reads everything that is not read while it is added: the tree, but not the
 /// bytes of files that can be read later from where they are.
 ///
@@ -229,7 +194,7 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
     let ReadOptions { limits, interrupt, .. } = *options;
     let members = |reader: Result<_>| reader.map(Box::new).map(Contents::Members);
     match source {
-        Source::Directory(path) => directory::read_as(&path, options).map(Contents::Tree),
+        Source::Directory(path) => directory::read_with(&path, options).map(Contents::Tree),
         Source::Dump { text, name, basedir } => {
             dump::read(text, &name, &basedir, interrupt).map(Scanned::from).map(Contents::Tree)
         }
@@ -249,7 +214,7 @@ pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Scanned> {
         Contents::Tree(scanned) => Ok(scanned),
         Contents::Members(reader) => {
             let mut stack = Stack::new(Rules::default());
-            reader.add_to(&mut stack, &mut tar::AsItIs)?;
+            reader.add_to(&mut stack, &mut tar::Unchanged)?;
             Ok(Scanned::from(stack.finish()))
         }
     }

@@ -13,7 +13,7 @@ use std::process::Command;
 use image_tree::{Content as _, Tree};
 use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
-use rootcast::source::tar::{AsItIs, Limits, Reader};
+use rootcast::source::tar::{Limits, Reader, Unchanged};
 use rootcast::source::{self, ReadOptions, Source};
 use rootcast::stack::{Rules, Stack};
 
@@ -98,7 +98,7 @@ fn read(archive: &Path) -> Expected {
 /// Returns the tree of one archive, in the order of a walk.
 fn tree_of(reader: Reader<'_>) -> rootcast::error::Result<Tree<Blob>> {
     let mut stack = Stack::new(Rules::default());
-    reader.add_to(&mut stack, &mut AsItIs)?;
+    reader.add_to(&mut stack, &mut Unchanged)?;
     Ok(stack.finish())
 }
 

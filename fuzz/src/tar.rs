@@ -8,7 +8,7 @@ use image_tree::{Content as _, InodeId, Tree};
 use rootcast::blob::Blob;
 use rootcast::error::Error;
 use rootcast::interrupt::Interrupt;
-use rootcast::source::tar::{AsItIs, Limits, Reader};
+use rootcast::source::tar::{Unchanged, Limits, Reader};
 use rootcast::stack::{Rules, Stack, Whiteouts};
 
 use crate::dump::Bytes;
@@ -24,7 +24,7 @@ type Read = (Stack<Blob>, BTreeSet<InodeId>);
 
 fn read(reader: Result<Reader<'_>, Error>) -> Result<Read, Error> {
     let mut stack = Stack::new(Rules::default());
-    let added = reader?.add_to(&mut stack, &mut AsItIs)?;
+    let added = reader?.add_to(&mut stack, &mut Unchanged)?;
     Ok((stack, added.report.implied))
 }
 
@@ -79,7 +79,7 @@ fn check_stack(rules: u8, bytes: &[u8]) -> Outcome {
     let mut stack = Stack::new(rules);
     for archive in &archives {
         let reader = Reader::bytes(archive, LIMITS, &interrupt);
-        if reader.add_to(&mut stack, &mut AsItIs).is_err() {
+        if reader.add_to(&mut stack, &mut Unchanged).is_err() {
             return Outcome::Refused;
         }
     }

@@ -179,7 +179,7 @@ impl<'r> Reader<'r> {
             log.exclude(left.what(), 1);
             log.warn(left);
         }
-        tell_elsewhere(&scanned.elsewhere, log);
+        tell_elsewhere(&scanned.other_filesystem, log);
         log.detail(format_args!("{}: {} inodes read", shown::path(path), scanned.tree.inode_count()));
         let ownership = recipe.ownership.as_ref().unwrap_or(usual);
         let given = ownership::apply(&mut scanned, ownership, usual)?;

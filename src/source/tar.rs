@@ -42,27 +42,17 @@ mod header;
 mod input;
 mod members;
 mod pax;
+mod reader;
 mod sparse;
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use self::header::{BLOCK, Header};
 
 pub use acl::AclError;
-pub use add::{Added, AsItIs, Owner};
+pub use add::{Added, Owner, Unchanged};
 pub use budget::Limits;
 pub use decompress::Compression;
 pub use error::{MapProblem, Problem, TarError, Warning};
-
-use self::budget::Budget;
-use self::decompress::Unpacked;
-use self::header::{BLOCK, Header};
-use self::input::{Failure, Input};
-use self::members::{Entry, Members};
-use crate::blob::{Archive, ChangedWhileRead};
-use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt::Interrupt;
-use crate::shown;
+pub use reader::Reader;
 
 /// Returns true if bytes are the start of an archive: a header with the right checksum, or the
 /// zeros of an empty one. The first 512 bytes suffice.
@@ -70,95 +60,4 @@ use crate::shown;
 pub fn is_start(bytes: &[u8]) -> bool {
     let block = bytes.get(..BLOCK).and_then(|block| <[u8; BLOCK]>::try_from(block).ok());
     block.map(Header).is_some_and(|header| header.is_zero() || header.check().is_ok())
-}
-
-/// An archive whose members are to be read.
-pub struct Reader<'a> {
-    members: Members<'a>,
-    /// Its name in messages.
-    name: PathBuf,
-}
-
-impl<'a> Reader<'a> {
-    /// Creates a reader of an uncompressed archive, which is read in place; messages call it
-    /// `name`. The file stays open as long as the tree's contents are in use, and must not change.
-    ///
-    /// # Errors
-    /// [`Io`](ErrorKind::Io) if the file cannot be examined.
-    pub fn file(file: File, name: &Path, limits: Limits, interrupt: &'a Interrupt) -> Result<Self> {
-        let archive = Archive::host(file, name).map_err(|error| Error::io(name, error))?;
-        Ok(Self::new(Input::in_place(archive, limits.max_size, interrupt), name, limits))
-    }
-
-    /// Creates a reader of an archive that comes through a pipe or is compressed; messages call it
-    /// `name`. Contents are kept in an unnamed temporary file.
-    ///
-    /// # Errors
-    /// [`Io`](ErrorKind::Io) if a temporary file cannot be created.
-    pub fn stream(
-        stream: impl Read + 'a,
-        compression: Option<Compression>,
-        name: &Path,
-        limits: Limits,
-        interrupt: &'a Interrupt,
-    ) -> Result<Self> {
-        let spool = Archive::spool(name).map_err(|error| cannot_keep(name, &error))?;
-        let stream = Unpacked::new(stream, compression, limits.decoder_memory);
-        Ok(Self::new(Input::stream(stream, spool, limits.max_size, interrupt), name, limits))
-    }
-
-    /// Creates a reader of an uncompressed archive in memory, which messages call `archive`.
-    #[must_use]
-    pub fn bytes(bytes: &[u8], limits: Limits, interrupt: &'a Interrupt) -> Self {
-        let input = Input::in_place(Archive::memory(bytes.into()), limits.max_size, interrupt);
-        Self::new(input, Path::new("archive"), limits)
-    }
-
-    fn new(input: Input<'a>, name: &Path, limits: Limits) -> Self {
-        Self { members: Members::new(input, Budget::new(limits)), name: name.to_owned() }
-    }
-
-    /// Returns the next member; none at the end.
-    fn next(&mut self) -> Result<Option<Entry>> {
-        self.members.next().map_err(|located| {
-            let offset = located.offset;
-            match located.into_tar_error() {
-                Ok(error) => Error::at(ErrorKind::BadInput, &self.name, error),
-                Err(failure) => blame(failure, &self.name, offset),
-            }
-        })
-    }
-
-    /// Returns the error for a member that was read.
-    fn error(&self, offset: u64, path: &[u8], problem: impl Into<Problem>) -> Error {
-        let error = TarError { offset, path: Some(path.to_vec()), problem: problem.into() };
-        Error::at(ErrorKind::BadInput, &self.name, error)
-    }
-}
-
-/// Returns the error for a failure that has another cause than the archive's structure.
-fn blame(failure: Failure, name: &Path, offset: u64) -> Error {
-    match failure {
-        Failure::Stopped(error) => error,
-        Failure::Keep(error) => cannot_keep(name, &error),
-        // The error names the file itself.
-        Failure::Read(error) if ChangedWhileRead::within(&error).is_some() => {
-            Error::new(ErrorKind::BadInput, error)
-        }
-        Failure::Read(error) => Error::io(name, error),
-        Failure::Packed(error) => {
-            let message = format!("offset {offset} of what it unpacks to: cannot be unpacked: {error}");
-            Error::at(ErrorKind::BadInput, name, message)
-        }
-        Failure::Bad(problem) => Error::at(ErrorKind::BadInput, name, problem),
-    }
-}
-
-fn cannot_keep(name: &Path, error: &std::io::Error) -> Error {
-    let directory = std::env::temp_dir();
-    let message = format!(
-        "its contents cannot be kept in a temporary file in {}: {error}; TMPDIR names another directory",
-        shown::path(&directory)
-    );
-    Error::at(ErrorKind::Io, name, message)
 }

@@ -3,7 +3,7 @@
 
 use rootcast::error::ErrorKind;
 use rootcast::interrupt::Interrupt;
-use rootcast::source::tar::{AsItIs, Limits, Reader};
+use rootcast::source::tar::{Limits, Reader, Unchanged};
 use rootcast::stack::{Rules, Stack};
 
 use super::builder::{Archive, put, record};
@@ -13,7 +13,7 @@ use super::tree_of_bytes;
 fn outcome(bytes: &[u8], limits: Limits) -> String {
     let interrupt = Interrupt::never();
     let mut stack = Stack::new(Rules::default());
-    match Reader::bytes(bytes, limits, &interrupt).add_to(&mut stack, &mut AsItIs) {
+    match Reader::bytes(bytes, limits, &interrupt).add_to(&mut stack, &mut Unchanged) {
         Ok(added) => {
             let mut paths = Vec::new();
             let tree = stack.tree();
@@ -205,7 +205,7 @@ fn maps_of_holes() {
         ),
         (
             sparse(&[("GNU.sparse.map", b"0,4"), ("GNU.sparse.size", b"9223372036854775808")], b"abcd"),
-            "offset 0: GNU.sparse.size is \"9223372036854775808\", which is no number in the range of this keyword",
+            "offset 0: GNU.sparse.size is \"9223372036854775808\", which is not a number in the range of this keyword",
         ),
         (
             sparse(&[("GNU.sparse.map", b"0,2,1,2"), ("GNU.sparse.size", b"9")], b"abcd"),
@@ -266,11 +266,11 @@ fn numbers() {
         ),
         (
             with(124, b"\x80\xff\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"),
-            "offset 0: f: size is \"\\x80\\xff\\x00\\x00\\x7f\\xff\\xff\\xff\\xff\\xff\\xff\\xff\", which is no number that fits 63 bits",
+            "offset 0: f: size is \"\\x80\\xff\\x00\\x00\\x7f\\xff\\xff\\xff\\xff\\xff\\xff\\xff\", which is not a number that fits 63 bits",
         ),
         (
             with(100, b"rwxr-xr\0"),
-            "offset 0: f: mode is \"rwxr-xr\\x00\", which is no number that fits 63 bits",
+            "offset 0: f: mode is \"rwxr-xr\\x00\", which is not a number that fits 63 bits",
         ),
         (with(100, b"0777777\0"), "offset 0: f: mode is 262143, and may be 0 to 65535"),
     ]);
@@ -311,7 +311,7 @@ fn extended_headers() {
         (Archive::new().pax(b'g', &[("comment", b"a")]).file("f", "").finish(), "/?=40755 /f=100644"),
         (
             Archive::new().pax(b'x', &[("uid", b"-1")]).file("f", "").finish(),
-            "offset 0: uid is \"-1\", which is no number in the range of this keyword",
+            "offset 0: uid is \"-1\", which is not a number in the range of this keyword",
         ),
         (
             Archive::new().pax(b'x', &[("SCHILY.xattr.", b"a")]).file("f", "").finish(),
@@ -367,7 +367,7 @@ fn ends() {
             "offset 2948: the archive ended before, yet here are bytes other than zeros; read what follows as a source of its own",
         ),
         (damaged, "offset 0: the header's checksum is 6110 in octal, its bytes sum up to 6111"),
-        (vec![b'x'; 2048], "offset 0: is no tar header"),
+        (vec![b'x'; 2048], "offset 0: is not a tar header"),
     ]);
 }
 

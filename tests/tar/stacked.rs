@@ -10,7 +10,7 @@ use std::process::Command;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use rootcast::interrupt::Interrupt;
-use rootcast::source::tar::{AsItIs, Limits, Reader};
+use rootcast::source::tar::{Limits, Reader, Unchanged};
 use rootcast::stack::{Rules, Stack};
 
 use super::builder::{Archive, put};
@@ -27,7 +27,7 @@ fn stacked(archives: &[&[u8]], rules: Rules) -> Result<Expected, String> {
     let interrupt = Interrupt::never();
     for archive in archives {
         let reader = Reader::bytes(archive, Limits::DEFAULT, &interrupt);
-        reader.add_to(&mut stack, &mut AsItIs).map_err(|error| error.to_string())?;
+        reader.add_to(&mut stack, &mut Unchanged).map_err(|error| error.to_string())?;
     }
     Ok(without_times(expected(&stack.finish())))
 }

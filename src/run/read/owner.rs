@@ -140,11 +140,11 @@ impl<'a> Giver<'a> {
 impl Owner for Giver<'_> {
     type Mark = Mark;
 
-    fn implied(&self) -> Metadata {
+    fn implied_metadata(&self) -> Metadata {
         self.owners.implied()
     }
 
-    fn give(&mut self, member: &mut Member<Blob>) -> Mark {
+    fn set_owner(&mut self, member: &mut Member<Blob>) -> Mark {
         let Member { path, metadata, kind } = member;
         // The metadata of a hard link is that of its target.
         let MemberKind::Inode(kind) = kind else { return Mark::Plain };

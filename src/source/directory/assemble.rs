@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use image_tree::{Inode, InodeId, InsertError, MAX_DEPTH, Tree};
 
-use super::list::{At, Entry, Found, HardLink, Listing, Seen, changed};
-use super::{HostInode, Scanned, Unreadable};
+use super::error::{Location, changed};
+use super::listing::{Entry, Found, HardLink, Listing, Status};
+use super::scanned::{HostInode, Scanned, Unreadable};
 use crate::blob::{Blob, HostDirectory, Root};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,13 +27,13 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
         listings.into_iter().map(|listing| (Arc::as_ptr(&listing.place), listing)).collect();
     let top = listings.iter().find(|(_, listing)| listing.place.depth() == 0).map(|(place, _)| *place);
     let top = top.and_then(|top| listings.remove(&top));
-    let unlisted = |place: &HostDirectory| changed(At::directory(place), "it has no listing");
+    let unlisted = |place: &HostDirectory| changed(Location::directory(place), "it has no listing");
     let top = top.ok_or_else(|| unlisted(&HostDirectory::top(Arc::clone(root))))?;
     let mut tree = Tree::new(top.metadata);
     // Parallel to the tree's table, whose rows are in the order of insertion.
     let mut hosts = vec![top.host];
     let mut notes = Notes::default();
-    notes.note(Tree::<Blob>::ROOT, &top.place, top.seen);
+    notes.note(Tree::<Blob>::ROOT, &top.place, top.status);
     let mut first_names: HashMap<HostInode, (InodeId, HardLink)> = HashMap::new();
     let mut open = vec![(Tree::<Blob>::ROOT, top.place, sorted(top.entries).into_iter())];
     while let Some((directory, place, entries)) = open.last_mut() {
@@ -51,7 +52,7 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
                 let listing = listings.remove(&Arc::as_ptr(&place)).ok_or_else(|| unlisted(&place))?;
                 let id = tree.insert(directory, name, Inode::directory(listing.metadata)).map_err(refused)?;
                 hosts.push(listing.host);
-                notes.note(id, &place, listing.seen);
+                notes.note(id, &place, listing.status);
                 open.push((id, place, sorted(listing.entries).into_iter()));
             }
             Found::File { inode, host, unreadable, hard_link } => {
@@ -65,7 +66,7 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
                 };
                 if let Some((id, first)) = first_names.get(&link.inode) {
                     if first.ctime != link.ctime {
-                        let at = At::entry(place, name.as_bytes());
+                        let at = Location::entry(place, name.as_bytes());
                         return Err(changed(at, "its inode is not what it was at another name"));
                     }
                     tree.link(directory, name, *id).map_err(refused)?;
@@ -77,8 +78,8 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
             }
         }
     }
-    let Notes { unreadable, unlisted, elsewhere } = notes;
-    Ok(Scanned { tree, hosts, unreadable, unlisted, elsewhere })
+    let Notes { unreadable, unlisted, other_filesystem } = notes;
+    Ok(Scanned { tree, hosts, unreadable, unlisted, other_filesystem })
 }
 
 /// The directories that were not listed, and the unreadable files.
@@ -86,16 +87,16 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
 struct Notes {
     unreadable: Vec<Unreadable>,
     unlisted: Vec<(InodeId, Vec<u8>)>,
-    elsewhere: Vec<Vec<u8>>,
+    other_filesystem: Vec<Vec<u8>>,
 }
 
 impl Notes {
-    fn note(&mut self, id: InodeId, place: &Arc<HostDirectory>, seen: Seen) {
-        match seen {
-            Seen::Listed => {}
-            Seen::Unreadable => self.unreadable.push(Unreadable::new(place, b"", true)),
-            Seen::Unlisted => self.unlisted.push((id, place.path_of(b""))),
-            Seen::Elsewhere => self.elsewhere.push(place.path_of(b"")),
+    fn note(&mut self, id: InodeId, place: &Arc<HostDirectory>, status: Status) {
+        match status {
+            Status::Listed => {}
+            Status::Unreadable => self.unreadable.push(Unreadable::new(place, b"", true)),
+            Status::Unlisted => self.unlisted.push((id, place.path_of(b""))),
+            Status::OtherFilesystem => self.other_filesystem.push(place.path_of(b"")),
         }
     }
 }

@@ -3,17 +3,17 @@
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use image_tree::{Device, Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Xattrs};
-use rustix::fs::{Access, AtFlags, FileType, RawDir, Statx, StatxFlags, StatxTimestamp};
-use rustix::io::Errno;
+use image_tree::{Inode, Kind, Name, Xattrs};
+use rustix::fs::{Access, AtFlags, FileType, RawDir, Statx, StatxFlags};
 
-use super::HostInode;
+use super::error::{Location, bad_input, cannot_examine, changed};
+use super::listing::{Entry, Found, HardLink, Listing, Status};
+use super::stat::{Mount, host_inode, identity, kind, may, metadata, stat_itself};
 use super::xattrs::XattrReader;
-use crate::blob::{Blob, HostDirectory, Identity, Root};
-use crate::error::{Error, ErrorKind, Result};
+use crate::blob::{HostDirectory, Root};
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Silent};
 use crate::xattr_filter::Filter;
@@ -28,9 +28,6 @@ const BATCH: usize = 512;
 /// The least number of bytes of files that is reported at once.
 const PORTION: u64 = 1 << 20;
 
-/// The fields that are requested for a directory; kernels before 5.8 do not report its mount.
-const ASKED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::MNT_ID);
-
 /// The xattr of a POSIX ACL.
 const ACCESS_ACL: &[u8] = b"system.posix_acl_access";
 
@@ -41,114 +38,6 @@ pub(super) struct Batch {
     names: Vec<(CString, FileType)>,
 }
 
-/// A directory of the host, or an entry of one.
-#[derive(Clone, Copy)]
-pub(super) struct At<'a> {
-    place: &'a HostDirectory,
-    /// The name of the entry; empty for the directory itself.
-    name: &'a [u8],
-}
-
-impl<'a> At<'a> {
-    pub(super) fn directory(place: &'a HostDirectory) -> Self {
-        Self { place, name: b"" }
-    }
-
-    pub(super) fn entry(place: &'a HostDirectory, name: &'a [u8]) -> Self {
-        Self { place, name }
-    }
-
-    /// Returns the path, beginning with the root's as the user gave it. It is built only for
-    /// errors: building it for each entry would take time proportional to the entry's depth.
-    pub(super) fn host_path(self) -> PathBuf {
-        self.place.host_path_of(self.name)
-    }
-}
-
-/// A directory as listed by the host.
-#[derive(Clone, Debug)]
-pub(super) struct Listing {
-    pub(super) place: Arc<HostDirectory>,
-    pub(super) metadata: Metadata,
-    pub(super) host: HostInode,
-    /// The entries in the host's order.
-    pub(super) entries: Vec<Entry>,
-    pub(super) seen: Seen,
-}
-
-/// The reason that a directory has or has no entries in its listing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// Its entries were read.
-    Listed,
-    /// The host does not permit us to read them.
-    Unreadable,
-    /// They were not requested.
-    Unlisted,
-    /// They are left out because the directory is on another filesystem.
-    Elsewhere,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) name: Name,
-    pub(super) found: Found,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Found {
-    /// A directory, which has a listing of its own with the same place.
-    Directory(Arc<HostDirectory>),
-    /// A file of any other type.
-    File {
-        inode: Inode<Blob>,
-        host: HostInode,
-        /// True if the host does not permit us to read the bytes.
-        unreadable: bool,
-        /// The identity that other names of the same inode share, if the inode has several.
-        hard_link: Option<HardLink>,
-    },
-}
-
-/// The mount that a directory of the host is on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mount {
-    device: u64,
-    /// `STATX_MNT_ID`; none if the kernel does not report it.
-    id: Option<u64>,
-}
-
-impl Mount {
-    fn of(stat: &Statx) -> Self {
-        let tells = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
-        Self { device: identity(stat).device, id: tells.then_some(stat.stx_mnt_id) }
-    }
-
-    /// Returns true if it is another filesystem. Subvolumes of btrfs have devices of their own in
-    /// one mount, and a directory mounted at a second place is on the same device.
-    fn is_other(self, other: Self) -> bool {
-        self.device != other.device && (self.id.is_none() || self.id != other.id)
-    }
-}
-
-/// An inode of the host with several names.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct HardLink {
-    pub(super) inode: HostInode,
-    /// Seconds and nanoseconds. The kernel changes the time with any other metadata, so equal times
-    /// mean equal metadata.
-    pub(super) ctime: (i64, u32),
-}
-
-/// Returns the error for a file or directory that changed during the scan.
-pub(super) fn changed(at: At<'_>, how: &str) -> Error {
-    let message = format!(
-        "changed while it was scanned: {how}; make sure that nothing writes to the source, or leave out what is \
-         mounted in it with --one-file-system"
-    );
-    Error::at(ErrorKind::BadInput, at.host_path(), message)
-}
-
 /// Lists directories, one after the other, reusing its buffers.
 pub(super) struct Lister<'r> {
     root: &'r Arc<Root>,
@@ -156,9 +45,9 @@ pub(super) struct Lister<'r> {
     buffer: Vec<MaybeUninit<u8>>,
     found: &'r dyn Progress,
     /// The number of bytes of files that `found` has not received yet.
-    untold: u64,
+    pending: u64,
     /// The mount of the root, if directories on other filesystems are left out.
-    home: Option<Mount>,
+    root_mount: Option<Mount>,
     interrupt: Option<&'r Interrupt>,
 }
 
@@ -169,39 +58,39 @@ impl<'r> Lister<'r> {
     }
 
     /// Creates a lister for a thread that does not otherwise use relative paths.
-    pub(super) fn of_own_thread(root: &'r Arc<Root>) -> Result<Self> {
-        Ok(Self::with(root, XattrReader::of_own_thread(root)?))
+    pub(super) fn for_own_thread(root: &'r Arc<Root>) -> Result<Self> {
+        Ok(Self::with(root, XattrReader::for_own_thread(root)?))
     }
 
     fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>) -> Self {
         let buffer = vec![MaybeUninit::uninit(); BUFFER];
-        Self { root, xattrs, buffer, found: &Silent, untold: 0, home: None, interrupt: None }
+        Self { root, xattrs, buffer, found: &Silent, pending: 0, root_mount: None, interrupt: None }
     }
 
     /// Returns the same, reporting the bytes of files to `found`.
-    pub(super) fn telling(self, found: &'r dyn Progress) -> Self {
+    pub(super) fn with_progress(self, found: &'r dyn Progress) -> Self {
         Self { found, ..self }
     }
 
     /// Returns the same, ending with an error after a signal.
-    pub(super) fn stopping(self, interrupt: &'r Interrupt) -> Self {
+    pub(super) fn with_interrupt(self, interrupt: &'r Interrupt) -> Self {
         Self { interrupt: Some(interrupt), ..self }
     }
 
     /// Returns the same with a filter for xattrs; dropped ones need not be readable.
-    pub(super) fn dropping(self, filter: &'r Filter) -> Self {
-        Self { xattrs: self.xattrs.dropping(filter), ..self }
+    pub(super) fn with_filter(self, filter: &'r Filter) -> Self {
+        Self { xattrs: self.xattrs.with_filter(filter), ..self }
     }
 
     /// Returns the same, leaving out what is mounted beneath the root.
-    pub(super) fn staying(self) -> Result<Self> {
+    pub(super) fn on_one_filesystem(self) -> Result<Self> {
         let top = HostDirectory::top(Arc::clone(self.root));
-        let home = Mount::of(&stat_itself(self.root.fd(), &top)?);
-        Ok(Self { home: Some(home), ..self })
+        let root_mount = Mount::of(&stat_itself(self.root.fd(), &top)?);
+        Ok(Self { root_mount: Some(root_mount), ..self })
     }
 
-    fn is_elsewhere(&self, stat: &Statx) -> bool {
-        self.home.is_some_and(|home| home.is_other(Mount::of(stat)))
+    fn is_other_filesystem(&self, stat: &Statx) -> bool {
+        self.root_mount.is_some_and(|root_mount| root_mount.is_other(Mount::of(stat)))
     }
 
     /// Lists the open directory at `place`. If it is long, `hand_over` may take names for another
@@ -213,13 +102,13 @@ impl<'r> Lister<'r> {
         hand_over: &mut dyn FnMut(Batch) -> Option<Batch>,
     ) -> Result<Listing> {
         let before = stat_itself(directory.as_fd(), place)?;
-        if self.is_elsewhere(&before) {
-            return self.unseen(directory, place, Seen::Elsewhere);
+        if self.is_other_filesystem(&before) {
+            return self.without_entries(directory, place, Status::OtherFilesystem);
         }
         if !may(directory.as_fd(), c".", Access::EXEC_OK) {
-            return self.unseen(directory, place, Seen::Unreadable);
+            return self.without_entries(directory, place, Status::Unreadable);
         }
-        let at = At::directory(place);
+        let at = Location::directory(place);
         let xattrs = self.xattrs.of_directory(directory.as_fd(), at)?;
         let metadata = metadata(at, &before, xattrs)?;
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -231,24 +120,24 @@ impl<'r> Lister<'r> {
             return Err(changed(at, "its entries or metadata are not what they were"));
         }
         let (place, host) = (Arc::clone(place), host_inode(&before));
-        Ok(Listing { place, metadata, host, entries, seen: Seen::Listed })
+        Ok(Listing { place, metadata, host, entries, status: Status::Listed })
     }
 
-    /// Returns the listing of a directory that is not read for the reason `seen`, unless it is left
+    /// Returns the listing of a directory that is not read for the reason `status`, unless it is left
     /// out as one on another filesystem; `directory` may be opened with `O_PATH`.
     ///
     /// Its xattrs are left out: the kernel returns some of them only to those who may read it.
-    pub(super) fn unseen(
+    pub(super) fn without_entries(
         &self,
         directory: &OwnedFd,
         place: &Arc<HostDirectory>,
-        seen: Seen,
+        status: Status,
     ) -> Result<Listing> {
         let stat = stat_itself(directory.as_fd(), place)?;
-        let seen = if self.is_elsewhere(&stat) { Seen::Elsewhere } else { seen };
-        let metadata = metadata(At::directory(place), &stat, Xattrs::new())?;
+        let status = if self.is_other_filesystem(&stat) { Status::OtherFilesystem } else { status };
+        let metadata = metadata(Location::directory(place), &stat, Xattrs::new())?;
         let (place, host) = (Arc::clone(place), host_inode(&stat));
-        Ok(Listing { place, metadata, host, entries: Vec::new(), seen })
+        Ok(Listing { place, metadata, host, entries: Vec::new(), status })
     }
 
     fn entries(
@@ -258,13 +147,13 @@ impl<'r> Lister<'r> {
         buffer: &mut [MaybeUninit<u8>],
         hand_over: &mut dyn FnMut(Batch) -> Option<Batch>,
     ) -> Result<Vec<Entry>> {
-        self.xattrs.enter(directory.as_fd(), At::directory(place))?;
+        self.xattrs.enter(directory.as_fd(), Location::directory(place))?;
         let mut entries = Vec::new();
         let mut names = Vec::new();
         let mut listed = RawDir::new(directory, buffer);
         while let Some(entry) = listed.next() {
             // ENOENT: the directory was removed after it was opened.
-            let entry = entry.map_err(|errno| cannot_examine(At::directory(place), errno))?;
+            let entry = entry.map_err(|errno| cannot_examine(Location::directory(place), errno))?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
@@ -290,7 +179,7 @@ impl<'r> Lister<'r> {
 
     /// Examines names that another thread listed.
     pub(super) fn batch(&mut self, batch: &Batch) -> Result<Vec<Entry>> {
-        self.xattrs.enter(batch.directory.as_fd(), At::directory(&batch.place))?;
+        self.xattrs.enter(batch.directory.as_fd(), Location::directory(&batch.place))?;
         let mut entries = Vec::with_capacity(batch.names.len());
         self.examine(batch, &mut entries)?;
         Ok(entries)
@@ -307,7 +196,7 @@ impl<'r> Lister<'r> {
     pub(super) fn entry_of_root(&mut self, name: &CStr) -> Result<Entry> {
         let root = self.root;
         let place = HostDirectory::top(Arc::clone(root));
-        self.xattrs.enter(root.fd(), At::directory(&place))?;
+        self.xattrs.enter(root.fd(), Location::directory(&place))?;
         self.entry(root.fd(), &place, name, FileType::Unknown)
     }
 
@@ -322,8 +211,9 @@ impl<'r> Lister<'r> {
         if let Some(interrupt) = self.interrupt {
             interrupt.check()?;
         }
-        let at = At::entry(place, file_name.to_bytes());
-        let name = Name::new(file_name.to_bytes()).map_err(|error| bad_input(At::directory(place), error))?;
+        let at = Location::entry(place, file_name.to_bytes());
+        let name =
+            Name::new(file_name.to_bytes()).map_err(|error| bad_input(Location::directory(place), error))?;
         let subdirectory = || Found::Directory(place.child(file_name.to_bytes()));
         // The type of a directory is examined when it is listed itself.
         if file_type == FileType::Directory {
@@ -339,12 +229,12 @@ impl<'r> Lister<'r> {
         // Only an ACL can deny one user what the mode permits to all, so accessat(2) is rarely
         // called.
         let all_may_read = stat.stx_mode & 0o444 == 0o444;
-        let asked = regular && !all_may_read;
-        let mut unreadable = asked && !may(directory, file_name, Access::READ_OK);
+        let checked = regular && !all_may_read;
+        let mut unreadable = checked && !may(directory, file_name, Access::READ_OK);
         // The kernel returns some xattrs only to those who may read the file.
         let mut xattrs =
             if unreadable { Xattrs::new() } else { self.xattrs.of_entry(directory, file_name, at)? };
-        if regular && !asked && xattrs.keys().any(|name| name.as_bytes() == ACCESS_ACL) {
+        if regular && !checked && xattrs.keys().any(|name| name.as_bytes() == ACCESS_ACL) {
             unreadable = !may(directory, file_name, Access::READ_OK);
             if unreadable {
                 xattrs = Xattrs::new();
@@ -352,7 +242,7 @@ impl<'r> Lister<'r> {
         }
         let inode = Inode { metadata: metadata(at, &stat, xattrs)?, kind };
         if regular && !unreadable && stat.stx_nlink == 1 {
-            self.tell(stat.stx_size.min(stat.stx_blocks.saturating_mul(512)));
+            self.report(stat.stx_size.min(stat.stx_blocks.saturating_mul(512)));
         }
         let host = host_inode(&stat);
         let hard_link = (stat.stx_nlink > 1).then(|| HardLink { inode: host, ctime: identity(&stat).ctime });
@@ -360,92 +250,10 @@ impl<'r> Lister<'r> {
     }
 
     /// Reports bytes in portions, not for each file.
-    fn tell(&mut self, bytes: u64) {
-        self.untold = self.untold.saturating_add(bytes);
-        if self.untold >= PORTION {
-            self.found.add(std::mem::take(&mut self.untold));
+    fn report(&mut self, bytes: u64) {
+        self.pending = self.pending.saturating_add(bytes);
+        if self.pending >= PORTION {
+            self.found.add(std::mem::take(&mut self.pending));
         }
-    }
-}
-
-fn stat_itself(directory: BorrowedFd<'_>, place: &HostDirectory) -> Result<Statx> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    rustix::fs::statx(directory, c"", flags, ASKED).map_err(|errno| Error::io(place.host_path_of(b""), errno))
-}
-
-/// Returns the type of an entry; none for a directory.
-fn kind(
-    directory: BorrowedFd<'_>,
-    place: &Arc<HostDirectory>,
-    file_name: &CStr,
-    stat: &Statx,
-) -> Result<Option<Kind<Blob>>> {
-    let at = At::entry(place, file_name.to_bytes());
-    let device = Device { major: stat.stx_rdev_major, minor: stat.stx_rdev_minor };
-    Ok(Some(match FileType::from_raw_mode(u32::from(stat.stx_mode)) {
-        FileType::Directory => return Ok(None),
-        FileType::RegularFile => {
-            let place = Arc::clone(place);
-            let (name, identity) = (file_name.to_bytes().into(), identity(stat));
-            Kind::Regular(Blob::host(place, name, stat.stx_size, stat.stx_blocks, identity))
-        }
-        FileType::Symlink => {
-            let target = rustix::fs::readlinkat(directory, file_name, Vec::new())
-                .map_err(|errno| cannot_examine(at, errno))?;
-            let target = LinkTarget::new(target.to_bytes());
-            Kind::Symlink(target.map_err(|error| bad_input(at, error))?)
-        }
-        FileType::CharacterDevice => Kind::CharacterDevice(device),
-        FileType::BlockDevice => Kind::BlockDevice(device),
-        FileType::Fifo => Kind::Fifo,
-        FileType::Socket => Kind::Socket,
-        FileType::Unknown => {
-            let error = format!("has mode {:o}, which is no kind of file", stat.stx_mode);
-            return Err(Error::at(ErrorKind::BadInput, at.host_path(), error));
-        }
-    }))
-}
-
-/// Returns false only if the host denies access to a file beneath an open directory. Other errors,
-/// such as a file that is gone, are reported where the file is used.
-fn may(directory: BorrowedFd<'_>, name: &CStr, access: Access) -> bool {
-    // Some security modules return EPERM instead.
-    !matches!(
-        rustix::fs::accessat(directory, name, access, AtFlags::EACCESS),
-        Err(Errno::ACCESS | Errno::PERM)
-    )
-}
-
-fn host_inode(stat: &Statx) -> HostInode {
-    let Identity { device, inode, .. } = identity(stat);
-    HostInode { device, inode }
-}
-
-/// Returns the error of a system call on an entry of a directory.
-pub(super) fn cannot_examine(at: At<'_>, errno: Errno) -> Error {
-    match errno {
-        Errno::NOENT => changed(at, "it was listed and is gone"),
-        // readlinkat(2) on what was a symbolic link.
-        Errno::INVAL => changed(at, "it is another kind of file now"),
-        _ => Error::io(at.host_path(), errno),
-    }
-}
-
-fn bad_input(at: At<'_>, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::at(ErrorKind::BadInput, at.host_path(), error)
-}
-
-fn metadata(at: At<'_>, stat: &Statx, xattrs: Xattrs) -> Result<Metadata> {
-    let StatxTimestamp { tv_sec, tv_nsec, .. } = stat.stx_mtime;
-    let mtime = Timestamp::new(tv_sec, tv_nsec).map_err(|error| bad_input(at, error))?;
-    Ok(Metadata { mode: stat.stx_mode & 0o7777, uid: stat.stx_uid, gid: stat.stx_gid, mtime, xattrs })
-}
-
-fn identity(stat: &Statx) -> Identity {
-    Identity {
-        device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
-        inode: stat.stx_ino,
-        mtime: (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
-        ctime: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
     }
 }

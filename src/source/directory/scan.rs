@@ -11,7 +11,9 @@ use rustix::io::Errno;
 
 use image_tree::MAX_DEPTH;
 
-use super::list::{At, Batch, Entry, Found, Lister, Listing, Seen, changed};
+use super::error::{Location, changed};
+use super::list::{Batch, Lister};
+use super::listing::{Entry, Found, Listing, Status};
 use crate::blob::{HostDirectory, Root};
 use crate::error::cannot_start_thread;
 use crate::error::{Error, Result};
@@ -27,7 +29,7 @@ const MAX_THREADS: usize = 32;
 pub(super) type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
 
 /// The options of a scan.
-pub(super) struct Manner<'m> {
+pub(super) struct ScanOptions<'m> {
     pub(super) threads: usize,
     /// The directories to be listed; all if there is none.
     pub(super) wanted: Option<Wanted<'m>>,
@@ -41,7 +43,7 @@ pub(super) struct Manner<'m> {
     pub(super) interrupt: &'m Interrupt,
 }
 
-impl Manner<'_> {
+impl ScanOptions<'_> {
     fn wants(&self, place: &HostDirectory) -> bool {
         self.wanted.is_none_or(|wanted| wanted(&place.path_of(b"")))
     }
@@ -50,11 +52,11 @@ impl Manner<'_> {
 /// Lists the root and every wanted directory beneath it, in no particular order. One that is not
 /// wanted has an empty listing. Directories deeper than [`MAX_DEPTH`] are not listed; they are an
 /// error when the tree is assembled.
-pub(super) fn scan(root: &Arc<Root>, manner: &Manner<'_>) -> Result<Vec<Listing>> {
+pub(super) fn scan(root: &Arc<Root>, options: &ScanOptions<'_>) -> Result<Vec<Listing>> {
     let queue = Queue::new(HostDirectory::top(Arc::clone(root)));
-    let workers = manner.threads.clamp(1, MAX_THREADS);
+    let workers = options.threads.clamp(1, MAX_THREADS);
     let results: Vec<_> = thread::scope(|scope| {
-        let spawn = || thread::Builder::new().spawn_scoped(scope, || work(root, &queue, manner));
+        let spawn = || thread::Builder::new().spawn_scoped(scope, || work(root, &queue, options));
         let mut spawned = vec![spawn().map_err(cannot_start_thread)?];
         // A smaller number of threads finds the same.
         spawned.extend((1..workers).map_while(|_| spawn().ok()));
@@ -100,16 +102,17 @@ impl Part {
     }
 }
 
-fn work(root: &Arc<Root>, queue: &Queue, manner: &Manner<'_>) -> Result<Part> {
-    let mut lister = Lister::of_own_thread(root)?.telling(manner.found).stopping(manner.interrupt);
-    lister = lister.dropping(manner.filter);
-    if manner.one_file_system {
-        lister = lister.staying()?;
+fn work(root: &Arc<Root>, queue: &Queue, options: &ScanOptions<'_>) -> Result<Part> {
+    let mut lister =
+        Lister::for_own_thread(root)?.with_progress(options.found).with_interrupt(options.interrupt);
+    lister = lister.with_filter(options.filter);
+    if options.one_file_system {
+        lister = lister.on_one_filesystem()?;
     }
     let mut part = Part::default();
     while let Some((task, _busy)) = queue.take() {
         let done = match task {
-            Task::Directory(place) => descend(root, queue, &mut lister, manner, place, &mut part.listings),
+            Task::Directory(place) => descend(root, queue, &mut lister, options, place, &mut part.listings),
             Task::Batch(batch) => examine(queue, &mut lister, batch, &mut part),
         };
         if let Err(error) = done {
@@ -136,26 +139,28 @@ fn descend(
     root: &Root,
     queue: &Queue,
     lister: &mut Lister<'_>,
-    manner: &Manner<'_>,
+    options: &ScanOptions<'_>,
     place: Arc<HostDirectory>,
     listings: &mut Vec<Listing>,
 ) -> Result<()> {
     let mut place = place;
     let mut opened = open(root, root.fd(), &place.path_of(b""), &place)?;
     loop {
-        manner.interrupt.check()?;
+        options.interrupt.check()?;
         let (directory, listing) = match opened {
-            Opened::Readable(directory) | Opened::Place(directory) if !manner.wants(&place) => {
-                let listing = lister.unseen(&directory, &place, Seen::Unlisted)?;
+            OpenedDirectory::Readable(directory) | OpenedDirectory::Place(directory)
+                if !options.wants(&place) =>
+            {
+                let listing = lister.without_entries(&directory, &place, Status::Unlisted)?;
                 (Arc::new(directory), listing)
             }
-            Opened::Readable(directory) => {
+            OpenedDirectory::Readable(directory) => {
                 let directory = Arc::new(directory);
                 let listing = lister.list(&directory, &place, &mut |batch| queue.offer(batch))?;
                 (directory, listing)
             }
-            Opened::Place(directory) => {
-                let listing = lister.unseen(&directory, &place, Seen::Unreadable)?;
+            OpenedDirectory::Place(directory) => {
+                let listing = lister.without_entries(&directory, &place, Status::Unreadable)?;
                 (Arc::new(directory), listing)
             }
         };
@@ -169,27 +174,32 @@ fn descend(
     }
 }
 
-enum Opened {
+enum OpenedDirectory {
     Readable(OwnedFd),
     /// A directory that may not be read, opened with `O_PATH`.
     Place(OwnedFd),
 }
 
 /// Opens the directory at `place`, whose path beneath an open one is `relative`.
-fn open(root: &Root, from: BorrowedFd<'_>, relative: &[u8], place: &HostDirectory) -> Result<Opened> {
+fn open(
+    root: &Root,
+    from: BorrowedFd<'_>,
+    relative: &[u8],
+    place: &HostDirectory,
+) -> Result<OpenedDirectory> {
     let refused = |errno| cannot_open(place, errno);
     match root.open_from(from, relative, OFlags::RDONLY | OFlags::DIRECTORY) {
-        Ok(directory) => Ok(Opened::Readable(directory)),
+        Ok(directory) => Ok(OpenedDirectory::Readable(directory)),
         Err(Errno::ACCESS) => {
             let place = root.open_from(from, relative, OFlags::PATH | OFlags::DIRECTORY);
-            place.map(Opened::Place).map_err(refused)
+            place.map(OpenedDirectory::Place).map_err(refused)
         }
         Err(errno) => Err(refused(errno)),
     }
 }
 
 fn cannot_open(place: &HostDirectory, errno: Errno) -> Error {
-    let at = At::directory(place);
+    let at = Location::directory(place);
     match errno {
         Errno::NOENT => changed(at, "it was listed as a directory and is gone"),
         Errno::NOTDIR | Errno::LOOP => changed(at, "it was listed as a directory and is none now"),
@@ -296,7 +306,7 @@ impl Queue {
     }
 
     /// Locks the state. It is consistent between any two statements that hold it, so a panic
-    /// elsewhere leaves it usable.
+    /// other_filesystem leaves it usable.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

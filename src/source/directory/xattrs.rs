@@ -10,7 +10,7 @@ use image_tree::{XattrName, Xattrs};
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;
 
-use super::list::{At, cannot_examine};
+use super::error::{Location, cannot_examine};
 use crate::blob::Root;
 use crate::error::{Error, ErrorKind, Result};
 use crate::xattr_filter::{Fate, Filter, pattern_of};
@@ -24,7 +24,7 @@ const USUAL_LEN: usize = 1024;
 
 /// Reads the xattrs of one file after the other, reusing its buffers.
 pub(super) struct XattrReader<'r> {
-    way: Way,
+    route: Route,
     /// The filter for xattrs; values of dropped ones need not be readable.
     filter: &'r Filter,
     path: Vec<u8>,
@@ -35,7 +35,7 @@ pub(super) struct XattrReader<'r> {
 /// The start of a path that leads to an open directory, the cheapest first: for 120,000 small files
 /// it takes a quarter of the processor time of the next, which was two fifths of the whole scan.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Route {
     /// The working directory, which this thread has for itself.
     WorkingDirectory,
     /// `/proc/self/fd`, which shows our descriptors.
@@ -59,53 +59,58 @@ impl<'r> XattrReader<'r> {
         let held = rustix::fs::fstat(root.fd()).map_err(examine)?;
         let through_proc = rustix::fs::stat(format!("/proc/self/fd/{}", root.fd().as_raw_fd()));
         let proc = through_proc.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (held.st_dev, held.st_ino));
-        let way = if proc { Way::Proc } else { Way::Path };
+        let route = if proc { Route::Proc } else { Route::Path };
         let (names, value) = (vec![0; USUAL_LEN], vec![0; USUAL_LEN]);
-        Ok(Self { way, filter: Filter::NONE, path: Vec::new(), names, value })
+        Ok(Self { route, filter: Filter::NONE, path: Vec::new(), names, value })
     }
 
     /// Returns the same with a filter for xattrs; dropped ones need not be readable.
-    pub(super) fn dropping(self, filter: &'r Filter) -> Self {
+    pub(super) fn with_filter(self, filter: &'r Filter) -> Self {
         Self { filter, ..self }
     }
 
     /// Creates a reader for a thread that does not otherwise use relative paths: it gets a working
     /// directory of its own, which takes no privilege. If a filter of system calls forbids it, the
     /// reader is as that of [`XattrReader::new`].
-    pub(super) fn of_own_thread(root: &Root) -> Result<Self> {
+    pub(super) fn for_own_thread(root: &Root) -> Result<Self> {
         let reader = Self::new(root)?;
         #[expect(deprecated, reason = "it became unsafe because of UnshareFlags::FILES, which this is not")]
         let unshared = rustix::thread::unshare(UnshareFlags::FS);
-        Ok(if unshared.is_ok() { Self { way: Way::WorkingDirectory, ..reader } } else { reader })
+        Ok(if unshared.is_ok() { Self { route: Route::WorkingDirectory, ..reader } } else { reader })
     }
 
     /// Prepares for entries of an open directory, which is at `at`.
-    pub(super) fn enter(&self, directory: BorrowedFd<'_>, at: At<'_>) -> Result<()> {
-        match self.way {
-            Way::WorkingDirectory => {
+    pub(super) fn enter(&self, directory: BorrowedFd<'_>, at: Location<'_>) -> Result<()> {
+        match self.route {
+            Route::WorkingDirectory => {
                 rustix::process::fchdir(directory).map_err(|errno| cannot_examine(at, errno))
             }
-            Way::Proc | Way::Path => Ok(()),
+            Route::Proc | Route::Path => Ok(()),
         }
     }
 
     /// Returns the xattrs of an open directory.
-    pub(super) fn of_directory(&mut self, directory: BorrowedFd<'_>, at: At<'_>) -> Result<Xattrs> {
+    pub(super) fn of_directory(&mut self, directory: BorrowedFd<'_>, at: Location<'_>) -> Result<Xattrs> {
         self.read(Target::Open(directory), at)
     }
 
     /// Returns the xattrs of an entry, which is at `at`, of the directory entered last.
-    pub(super) fn of_entry(&mut self, directory: BorrowedFd<'_>, name: &CStr, at: At<'_>) -> Result<Xattrs> {
+    pub(super) fn of_entry(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        name: &CStr,
+        at: Location<'_>,
+    ) -> Result<Xattrs> {
         let mut host_path = std::mem::take(&mut self.path);
         host_path.clear();
-        match self.way {
-            Way::WorkingDirectory => host_path.extend_from_slice(name.to_bytes()),
-            Way::Proc => {
+        match self.route {
+            Route::WorkingDirectory => host_path.extend_from_slice(name.to_bytes()),
+            Route::Proc => {
                 // OK to ignore: writing to memory does not fail.
                 let _ = write!(host_path, "/proc/self/fd/{}/", directory.as_raw_fd());
                 host_path.extend_from_slice(name.to_bytes());
             }
-            Way::Path => host_path.extend_from_slice(at.host_path().as_os_str().as_bytes()),
+            Route::Path => host_path.extend_from_slice(at.host_path().as_os_str().as_bytes()),
         }
         let xattrs = self.read(Target::Path(&host_path), at);
         self.path = host_path;
@@ -114,11 +119,11 @@ impl<'r> XattrReader<'r> {
 
     #[cfg(test)]
     pub(super) fn without_proc(mut self) -> Self {
-        self.way = Way::Path;
+        self.route = Route::Path;
         self
     }
 
-    fn read(&mut self, target: Target<'_>, at: At<'_>) -> Result<Xattrs> {
+    fn read(&mut self, target: Target<'_>, at: Location<'_>) -> Result<Xattrs> {
         let len = match with_room(&mut self.names, |buffer| list(target, buffer)) {
             Ok(len) => len,
             // The filesystem has no xattrs.

@@ -2,10 +2,10 @@
 
 use image_tree::{InodeId, Metadata};
 
-use super::Reader;
 use super::acl::{self, AclError, NamedEntry};
 use super::error::{Problem, Warning};
 use super::members::Entry;
+use super::reader::Reader;
 use crate::accounts::Accounts;
 use crate::blob::Blob;
 use crate::error::Result;
@@ -17,10 +17,10 @@ pub trait Owner {
     type Mark;
 
     /// The metadata of directories that no member is for.
-    fn implied(&self) -> Metadata;
+    fn implied_metadata(&self) -> Metadata;
 
     /// Changes a member; called for all of them, in their order.
-    fn give(&mut self, member: &mut Member<Blob>) -> Self::Mark;
+    fn set_owner(&mut self, member: &mut Member<Blob>) -> Self::Mark;
 
     /// Receives the inode that a member became.
     fn added(&mut self, mark: Self::Mark, id: InodeId);
@@ -31,16 +31,16 @@ pub trait Owner {
 
 /// The owner that leaves members unchanged.
 #[derive(Clone, Copy, Debug)]
-pub struct AsItIs;
+pub struct Unchanged;
 
-impl Owner for AsItIs {
+impl Owner for Unchanged {
     type Mark = ();
 
-    fn implied(&self) -> Metadata {
+    fn implied_metadata(&self) -> Metadata {
         Metadata::new(0o755)
     }
 
-    fn give(&mut self, _: &mut Member<Blob>) {}
+    fn set_owner(&mut self, _: &mut Member<Blob>) {}
 
     fn added(&mut self, (): (), _: InodeId) {}
 
@@ -59,7 +59,7 @@ pub struct Added {
 }
 
 /// A file with an access control list that the tree's accounts have to complete.
-struct Named {
+struct UnresolvedAcl {
     id: InodeId,
     offset: u64,
     path: Vec<u8>,
@@ -75,7 +75,7 @@ impl Reader<'_> {
     /// [`Io`](crate::error::ErrorKind::Io) if it cannot be read.
     pub fn add_to<O: Owner>(mut self, stack: &mut Stack<Blob>, owner: &mut O) -> Result<Added> {
         let applies = stack.rules().whiteouts == Whiteouts::Apply;
-        let mut addition = stack.members(owner.implied());
+        let mut addition = stack.members(owner.implied_metadata());
         let mut named = Vec::new();
         if applies {
             // Whiteouts are applied before members, wherever they are in the archive.
@@ -84,7 +84,7 @@ impl Reader<'_> {
                 let (offset, len) = (entry.offset, entry.member.path.len());
                 let charged = self.members.budget.metadata(size_of::<Entry>() + len);
                 charged.map_err(|problem| self.error(offset, &entry.member.path, problem))?;
-                let mark = owner.give(&mut entry.member);
+                let mark = owner.set_owner(&mut entry.member);
                 addition.note(&entry.member);
                 entries.push((entry, mark));
             }
@@ -96,12 +96,12 @@ impl Reader<'_> {
             }
         } else {
             while let Some(mut entry) = self.next()? {
-                let mark = owner.give(&mut entry.member);
+                let mark = owner.set_owner(&mut entry.member);
                 self.add(entry, mark, &mut addition, owner, &mut named)?;
             }
         }
         let report = addition.finish();
-        self.complete(stack, owner, &named)?;
+        self.resolve_acls(stack, owner, &named)?;
         Ok(Added { report, warnings: self.members.warnings })
     }
 
@@ -111,7 +111,7 @@ impl Reader<'_> {
         mark: O::Mark,
         addition: &mut Addition<'_, Blob>,
         owner: &mut O,
-        named: &mut Vec<Named>,
+        named: &mut Vec<UnresolvedAcl>,
     ) -> Result<()> {
         let Entry { offset, member: Member { path, metadata, kind }, names } = entry;
         let before = addition.implied_count();
@@ -126,21 +126,26 @@ impl Reader<'_> {
         let Some(id) = added.map_err(|problem| self.error(offset, &path, problem))? else { return Ok(()) };
         owner.added(mark, id);
         if !names.is_empty() {
-            named.push(Named { id, offset, path, names });
+            named.push(UnresolvedAcl { id, offset, path, names });
         }
         Ok(())
     }
 
     /// Completes access control lists with the accounts of the tree: the archive's own, if it has
     /// any.
-    fn complete<O: Owner>(&self, stack: &mut Stack<Blob>, owner: &O, named: &[Named]) -> Result<()> {
+    fn resolve_acls<O: Owner>(
+        &self,
+        stack: &mut Stack<Blob>,
+        owner: &O,
+        named: &[UnresolvedAcl],
+    ) -> Result<()> {
         if named.is_empty() {
             return Ok(());
         }
         let accounts = Accounts::of(stack.tree())?;
         let mut name_counts = None;
-        for Named { id, offset, path, names } in named {
-            let completed = complete_one(stack, *id, names, &accounts, owner);
+        for UnresolvedAcl { id, offset, path, names } in named {
+            let completed = resolve_acl(stack, *id, names, &accounts, owner);
             if let Err((key, source)) = completed {
                 // A file that a later member replaced needs no owner.
                 let counts = name_counts.get_or_insert_with(|| stack.tree().name_counts());
@@ -153,7 +158,7 @@ impl Reader<'_> {
     }
 }
 
-fn complete_one<O: Owner>(
+fn resolve_acl<O: Owner>(
     stack: &mut Stack<Blob>,
     id: InodeId,
     names: &[NamedEntry],

@@ -59,7 +59,7 @@ impl Compression {
 
     /// Returns the first bytes that `start`, the start of compressed data, unpacks to: at most
     /// `len`, and fewer if they cannot be unpacked or `start` is too short.
-    pub(in crate::source) fn unpack_start(self, start: &[u8], len: usize) -> Vec<u8> {
+    pub(crate) fn unpack_start(self, start: &[u8], len: usize) -> Vec<u8> {
         /// Twice the memory of xz -9, in bytes. A reader of the whole reports what needs more.
         const MEMORY: u64 = 128 << 20;
         let mut unpacked = Vec::new();

@@ -69,7 +69,7 @@ impl fmt::Display for Warning {
 #[derive(Debug, Error)]
 pub enum Problem {
     /// The block is not a header.
-    #[error("is no tar header")]
+    #[error("is not a tar header")]
     NoHeader,
     /// The header was damaged.
     #[error("the header's checksum is {stated:o} in octal, its bytes sum up to {computed:o}")]
@@ -80,7 +80,7 @@ pub enum Problem {
         computed: i64,
     },
     /// A field that does not hold a number, or holds one of more than 63 bits.
-    #[error("{field} is \"{}\", which is no number that fits 63 bits", .bytes.escape_ascii())]
+    #[error("{field} is \"{}\", which is not a number that fits 63 bits", .bytes.escape_ascii())]
     Number {
         /// The field's name.
         field: &'static str,

@@ -16,13 +16,13 @@ pub(super) enum Failure {
     /// The archive is invalid.
     Bad(Problem),
     /// The compressed data cannot be unpacked.
-    Packed(io::Error),
+    Decode(io::Error),
     /// The system failed to read it.
     Read(io::Error),
     /// The system failed to store what was unpacked.
-    Keep(io::Error),
+    Spool(io::Error),
     /// A signal came.
-    Stopped(Error),
+    Interrupted(Error),
 }
 
 impl<P: Into<Problem>> From<P> for Failure {
@@ -47,9 +47,9 @@ pub(super) struct Input<'a> {
 enum Bytes<'a> {
     /// The bytes of the archive that contents are ranges of.
     InPlace,
-    /// The bytes of a stream, whose contents are stored in a spool; `kept` is the number of bytes
+    /// The bytes of a stream, whose contents are stored in a spool; `spooled` is the number of bytes
     /// in that.
-    Stream { reader: Unpacked<'a>, kept: u64 },
+    Stream { reader: Unpacked<'a>, spooled: u64 },
 }
 
 /// The size of a read, in bytes.
@@ -66,7 +66,7 @@ impl<'a> Input<'a> {
         max_size: u64,
         interrupt: &'a Interrupt,
     ) -> Self {
-        let bytes = Bytes::Stream { reader, kept: 0 };
+        let bytes = Bytes::Stream { reader, spooled: 0 };
         Self { bytes, archive: Arc::new(spool), position: 0, max_size, interrupt }
     }
 
@@ -119,17 +119,17 @@ impl<'a> Input<'a> {
                 }
                 std::mem::replace(&mut self.position, end)
             }
-            Bytes::Stream { kept, .. } => {
-                let offset = *kept;
+            Bytes::Stream { spooled, .. } => {
+                let offset = *spooled;
                 self.check_size(end)?;
-                self.keep(len, end, offset)?;
+                self.spool(len, end, offset)?;
                 offset
             }
         };
         Ok(ArchiveRange::new(Arc::clone(&self.archive), offset, len))
     }
 
-    fn keep(&mut self, len: u64, end: u64, offset: u64) -> Result<(), Failure> {
+    fn spool(&mut self, len: u64, end: u64, offset: u64) -> Result<(), Failure> {
         let mut buffer = vec![0; CHUNK.min(usize::try_from(end - self.position).unwrap_or(CHUNK))];
         let mut done = 0;
         while self.position < end {
@@ -139,11 +139,11 @@ impl<'a> Input<'a> {
                 return Err(truncated("the contents", end - self.position));
             }
             let contents = wanted.min(usize::try_from(len - done).unwrap_or(wanted));
-            self.archive.keep(&buffer[..contents], offset + done).map_err(Failure::Keep)?;
+            self.archive.keep(&buffer[..contents], offset + done).map_err(Failure::Spool)?;
             done += contents as u64;
         }
-        if let Bytes::Stream { kept, .. } = &mut self.bytes {
-            *kept = offset + len;
+        if let Bytes::Stream { spooled, .. } = &mut self.bytes {
+            *spooled = offset + len;
         }
         Ok(())
     }
@@ -179,8 +179,8 @@ impl<'a> Input<'a> {
                 break;
             }
         }
-        if let Bytes::Stream { kept, .. } = &self.bytes {
-            self.archive.finish(*kept).map_err(Failure::Keep)?;
+        if let Bytes::Stream { spooled, .. } = &self.bytes {
+            self.archive.finish(*spooled).map_err(Failure::Spool)?;
         }
         self.archive.check_unchanged().map_err(Failure::Read)
     }
@@ -200,7 +200,7 @@ impl<'a> Input<'a> {
             Bytes::Stream { reader, .. } => fill(reader, buffer)?,
         };
         // The writer of the pipe may have been stopped by the same signal, which ended the stream.
-        self.interrupt.check().map_err(Failure::Stopped)?;
+        self.interrupt.check().map_err(Failure::Interrupted)?;
         self.position += count as u64;
         self.check_size(self.position)?;
         Ok(count)
@@ -226,7 +226,7 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, Failure> {
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.raw_os_error().is_some() => return Err(Failure::Read(error)),
-            Err(error) => return Err(Failure::Packed(error)),
+            Err(error) => return Err(Failure::Decode(error)),
         }
     }
     Ok(filled)

@@ -91,7 +91,7 @@ impl<'a> Members<'a> {
                 }
                 Err(failure) => return Err(at(failure)),
             };
-            if self.is_no_member(&header, offset, &mut pending).map_err(at)? {
+            if self.is_extension(&header, offset, &mut pending).map_err(at)? {
                 continue;
             }
             let path = pending.path(&header);
@@ -141,7 +141,7 @@ impl<'a> Members<'a> {
     }
 
     /// Reads a header that is not a member's own, and returns true for one.
-    fn is_no_member(&mut self, header: &Header, offset: u64, pending: &mut Pending) -> Result<bool, Failure> {
+    fn is_extension(&mut self, header: &Header, offset: u64, pending: &mut Pending) -> Result<bool, Failure> {
         match header.type_flag() {
             TypeFlag::GLOBAL => {
                 let payload = self.extension(header, "an extended header", MAX_EXTENDED)?;

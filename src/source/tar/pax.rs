@@ -128,7 +128,7 @@ impl Records {
 
     fn set_encoded(&mut self, key: &[u8], name: &[u8], value: &[u8]) -> Result<(), Problem> {
         let name = from_url(name).ok_or_else(|| bad(key, value, "has a name with % and no two digits"))?;
-        let bytes = from_base64(value).ok_or_else(|| bad(key, value, "is no base64"))?;
+        let bytes = from_base64(value).ok_or_else(|| bad(key, value, "is not base64"))?;
         self.xattrs.insert(XattrName::new(name)?, bytes.into());
         Ok(())
     }
@@ -169,7 +169,7 @@ impl Records {
     }
 }
 
-const NO_LENGTH: &str = "is no decimal number below 2^63";
+const NO_LENGTH: &str = "is not a decimal number below 2^63";
 
 /// Returns true if a record can apply only to a single file.
 fn is_of_one_file(key: &[u8]) -> bool {
@@ -200,7 +200,7 @@ fn optional<T>(key: &[u8], value: &[u8], parse: fn(&[u8]) -> Option<T>) -> Resul
     if value.is_empty() {
         return Ok(None);
     }
-    parse(value).map(Some).ok_or_else(|| bad(key, value, "is no number in the range of this keyword"))
+    parse(value).map(Some).ok_or_else(|| bad(key, value, "is not a number in the range of this keyword"))
 }
 
 fn bad(key: &[u8], value: &[u8], why: &'static str) -> Problem {

@@ -1,0 +1,42 @@
+//! The options for reading a source.
+
+use std::num::NonZeroUsize;
+
+use super::tar::Limits;
+use crate::interrupt::Interrupt;
+use crate::progress::{Progress, Silent};
+use crate::xattr_filter::Filter;
+
+/// The options for reading a source; none of them affects the tree, except
+/// [`one_file_system`](Self::one_file_system).
+#[derive(Clone, Copy)]
+pub struct ReadOptions<'a> {
+    /// The number of threads that read a directory.
+    pub threads: NonZeroUsize,
+    /// The limits on an archive.
+    pub limits: Limits,
+    /// Checked regularly; a signal ends the reading.
+    pub interrupt: &'a Interrupt,
+    /// True if the entries of directories that are mount points beneath the source are left out.
+    pub one_file_system: bool,
+    /// The filter for xattrs; dropped ones need not be readable.
+    pub filter: &'a Filter,
+    /// Receives the number of bytes in files of a directory as they are found: of most files, and
+    /// never more than there are. Other sources report nothing.
+    pub found: &'a dyn Progress,
+}
+
+impl<'a> ReadOptions<'a> {
+    /// The default limits, all mounted filesystems, and no report of found bytes.
+    #[must_use]
+    pub fn new(threads: NonZeroUsize, interrupt: &'a Interrupt) -> Self {
+        Self {
+            threads,
+            limits: Limits::DEFAULT,
+            interrupt,
+            one_file_system: false,
+            filter: Filter::NONE,
+            found: &Silent,
+        }
+    }
+}
