@@ -27,6 +27,35 @@ pub struct Exclusion {
     pub count: u64,
 }
 
+/// The report of a step, which knows its own messages.
+pub trait Report {
+    /// Logs the warnings, exclusions and details of the report.
+    fn log(&self, log: &Log);
+}
+
+/// The report of a step that has nothing to report.
+impl Report for () {
+    fn log(&self, _log: &Log) {}
+}
+
+impl<R: Report> Report for Option<R> {
+    fn log(&self, log: &Log) {
+        self.iter().for_each(|report| report.log(log));
+    }
+}
+
+impl<R: Report> Report for [R] {
+    fn log(&self, log: &Log) {
+        self.iter().for_each(|report| report.log(log));
+    }
+}
+
+impl<R: Report> Report for Vec<R> {
+    fn log(&self, log: &Log) {
+        self[..].log(log);
+    }
+}
+
 /// A log that prints at once on standard error, and stores messages for a report. Threads share it.
 #[derive(Debug)]
 pub struct Log {

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::log::Log;
+use crate::log::{Log, Report as _};
 use crate::output::stream;
 use crate::recipe::TreeRecipe;
 use crate::transform::hardlinks::{self, Linked};
@@ -36,18 +36,18 @@ pub use tree::tree;
 /// which depend on the labels.
 fn finish(tree: &mut Tree<Blob>, recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<Linked> {
     label(tree, recipe, interrupt, log)?;
-    hardlinks::apply(tree, recipe.hardlinks, recipe.threads, interrupt, log)
+    let policy = recipe.hardlinks;
+    let linked = hardlinks::apply(tree, &hardlinks::Options { policy, threads: recipe.threads, interrupt })?;
+    if policy != hardlinks::Policy::Keep {
+        linked.log(log);
+    }
+    Ok(linked)
 }
 
 /// Sets the SELinux labels that the recipe requests.
 fn label(tree: &mut Tree<Blob>, recipe: &TreeRecipe, interrupt: &Interrupt, log: &Log) -> Result<()> {
     let Some(contexts) = &recipe.file_contexts else { return Ok(()) };
-    let report = selinux::apply(tree, contexts, interrupt)?;
-    for warning in report.warnings() {
-        log.warn(warning);
-    }
-    let selinux::Report { labelled, left_alone, .. } = report;
-    log.detail(format_args!("{labelled} inodes labelled for SELinux, {left_alone} left alone by the policy"));
+    selinux::apply(tree, &selinux::Options { contexts, interrupt })?.log(log);
     Ok(())
 }
 

@@ -1,4 +1,8 @@
 //! Transforms of trees.
+//!
+//! A transform of a whole tree is a function `apply(&mut Tree<_>, &Options) -> Result<Report>`: it
+//! prints nothing, and its report [logs](crate::log::Report) what changed. `run/pipeline.rs` lists
+//! all of them in the order in which they are applied.
 
 pub mod edit;
 pub mod hardlinks;
@@ -13,3 +17,12 @@ pub mod selinux;
 pub mod sparse;
 pub mod unreadable;
 pub mod unusable_xattrs;
+
+use image_tree::{Metadata, Tree};
+
+/// Drops the inodes without a name, and numbers the others in the order of the walk. Earlier ids
+/// are then invalid.
+fn compact<C>(tree: &mut Tree<C>) {
+    let changed = std::mem::replace(tree, Tree::new(Metadata::new(0)));
+    *tree = changed.compact().0;
+}

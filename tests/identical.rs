@@ -10,7 +10,6 @@ use mkfs_ext4::{Layout, Options, Profile, plan, plan_sharing};
 use rootcast::blob::Blob;
 use rootcast::error::ErrorKind;
 use rootcast::interrupt::Interrupt;
-use rootcast::log::{Level, Log};
 use rootcast::output::{Asked, Destination, Reflink, WriteOptions, sparse_file};
 use rootcast::progress::Silent;
 use rootcast::source::{self, ReadOptions, Source};
@@ -77,9 +76,8 @@ fn write(layout: &Layout<'_, Blob>, path: &Path) {
 /// Checks that the image of `source` equals the kernel's view of `expected`.
 fn check(source: &Path, policy: Policy, expected: &Path) -> Linked {
     let mut tree = read(source);
-    let log = Log::new(Level::Quiet);
-    let linked =
-        hardlinks::apply(&mut tree, policy, THREADS, &Interrupt::never(), &log).expect("it can be read");
+    let linking = hardlinks::Options { policy, threads: THREADS, interrupt: &Interrupt::never() };
+    let linked = hardlinks::apply(&mut tree, &linking).expect("it can be read");
     let image = TempDir::new().expect("a temporary directory");
     let path = image.path().join("image");
     write(&plan(&tree, &options(Profile::Default)).expect("it fits"), &path);

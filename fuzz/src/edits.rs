@@ -109,6 +109,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
     }
     let interrupt = Interrupt::never();
     let options = Options {
+        edits: &[],
         time: Timestamp::from_seconds(0),
         threads: 1,
         filter: Filter::NONE,
@@ -117,8 +118,9 @@ pub fn check(bytes: &[u8]) -> Outcome {
     };
     // Applied individually, so that a rejected edit does not prevent the others.
     for edit in &edits {
-        match edit::apply(tree.clone(), std::slice::from_ref(edit), options) {
-            Ok((edited, _)) => {
+        let mut edited = tree.clone();
+        match edit::apply(&mut edited, &Options { edits: std::slice::from_ref(edit), ..options }) {
+            Ok(_) => {
                 check_tree(&edited);
                 (tree, outcome) = (edited, Outcome::Checked);
             }

@@ -18,7 +18,8 @@ pub fn check(text: &[u8]) -> Outcome {
     let mut tree = small::tree();
     let files = insert_policy(&mut tree, text);
     let before = small::shape(&tree);
-    let report = match selinux::apply(&mut tree, &FileContexts::Auto, &Interrupt::never()) {
+    let options = selinux::Options { contexts: &FileContexts::Auto, interrupt: &Interrupt::never() };
+    let report = match selinux::apply(&mut tree, &options) {
         Ok(report) => report,
         Err(error) => {
             assert!(error.to_string().contains("file_contexts"), "{error}");

@@ -19,9 +19,8 @@ use crate::blob::{Blob, classify_read_error};
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::log::Log;
+use crate::log::{Log, Report as _};
 use crate::output::{Destination, Reflink, Reservation, WriteOptions};
-use crate::recipe::filesystem::FilesystemRecipe;
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::Bar;
 use crate::report::{Counts, Filesystem, ImageReport, Making, Partition, Timings};
@@ -59,12 +58,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     }
     find_holes(&mut tree, recipe, interrupt)?;
     let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
-    for found in unusable_xattrs::settle(&mut tree) {
-        if found.dropped() > 0 {
-            log.exclude("malformed ACLs", found.dropped());
-        }
-        log.warn(found);
-    }
+    unusable_xattrs::apply(&mut tree).log(&log);
     let duplicates = if recipe.filesystem.dedupe {
         identical::duplicates(&tree, recipe.tree.threads, interrupt)?
     } else {
@@ -138,13 +132,15 @@ fn own_lost_and_found(tree: &mut Tree<Blob>) -> Result<()> {
 
 /// Finds the holes of files.
 fn find_holes(tree: &mut Tree<Blob>, recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
-    let FilesystemRecipe { sparse: policy, .. } = recipe.filesystem;
-    if policy == sparse::Policy::Never {
-        let why = "--sparse never stores them as zeros";
-        return sparse::check_zeros(tree, recipe.tree.limits.max_size, why);
-    }
     let options = recipe.filesystem.options(Uuid::nil(), Uuid::nil(), 0);
-    sparse::apply(tree, policy, options.block_size.bytes(), recipe.tree.threads, interrupt)
+    let options = sparse::Options {
+        policy: recipe.filesystem.sparse,
+        block_len: options.block_size.bytes(),
+        max_zeros: recipe.tree.limits.max_size,
+        threads: recipe.tree.threads,
+        interrupt,
+    };
+    sparse::apply(tree, &options)
 }
 
 fn disk_options(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<DiskOptions> {

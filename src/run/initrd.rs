@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use image_runs::Image as _;
-use image_tree::{Timestamp, Tree};
+use image_tree::Tree;
 use initramfs::codec::Codec;
 use initramfs::{Early, Layout, Options, Segment, Storage};
 use sha2::{Digest as _, Sha256};
@@ -30,7 +30,7 @@ use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset}
 use crate::report::Bar;
 use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Making, Timings, Transfer};
 use crate::transform::hardlinks::Linked;
-use crate::transform::init::{self, Init};
+use crate::transform::init;
 use crate::transform::sparse;
 use parts::{Appended, HostMicrocode, Plain};
 
@@ -86,10 +86,9 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
 /// systemd needs the agent.
 fn give_init(tree: &mut Tree<Blob>, recipe: &InitrdRecipe) -> Result<bool> {
     let Some(init) = &recipe.init else { return Ok(false) };
-    if recipe.preset == Some(Preset::Kata) && *init == Init::Systemd {
-        init::must_have_agent(tree)?;
-    }
-    init::give(tree, init, recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH))
+    let with_agent = recipe.preset == Some(Preset::Kata);
+    let options = init::Options { init, time: recipe.tree.time_of_changes(), with_agent };
+    Ok(init::apply(tree, &options)?.created)
 }
 
 fn plan<'t>(

@@ -12,7 +12,7 @@ use super::closure::{self, Part, Reached};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::log::Log;
+use crate::log::{Log, Report as _};
 use crate::output::Reservation;
 use crate::progress::{Progress, Silent};
 use crate::recipe::TreeRecipe;
@@ -21,7 +21,7 @@ use crate::source::directory::{Scanned, Unreadable};
 use crate::source::{self, Contents, ReadOptions, Source, foreign, tar};
 use crate::stack::{self, Stack};
 use crate::transform::own_files::OwnFiles;
-use crate::transform::ownership::{self, GivenAway, Owners, Ownership};
+use crate::transform::ownership::{self, Owners, Ownership, SetIdChange};
 use crate::transform::{edit, normalize, unreadable};
 
 /// Reads the sources of one recipe.
@@ -76,14 +76,15 @@ impl<'r> Reader<'r> {
             ownership::apply_manifest(&mut tree, ownership)?;
         }
         let options = edit::Options {
+            edits: &recipe.edits,
             time: recipe.time_of_changes(),
             threads: recipe.threads.get(),
             filter: &recipe.xattr_filter,
             interrupt: self.interrupt,
             own: self.own,
         };
-        let (mut tree, report) = edit::apply(tree, &recipe.edits, options)?;
-        report.warnings.into_iter().for_each(|warning| log.warn(warning));
+        let report = edit::apply(&mut tree, &options)?;
+        report.log(log);
         closed.extend(report.unreadable);
         // An unreadable file that is left out or empty cannot be needed; if it is an error, only
         // kept files must be readable.
@@ -97,16 +98,13 @@ impl<'r> Reader<'r> {
             self.settle(&mut tree, &closed)?;
         }
         for mut given in given {
-            given.retain_given(&tree);
+            given.retain_in_effect(&tree);
             if !given.paths.is_empty() {
-                given.paths.iter().for_each(|path| {
-                    log.detail(format_args!("{}: set-id file of another owner", path.escape_ascii()));
-                });
-                log.warn(given);
+                given.log(log);
             }
         }
         // Times of files that edits added are clamped as well.
-        normalize::clamp_times(&mut tree, recipe.times());
+        normalize::clamp_times(&mut tree, &recipe.times()).log(log);
         ownership::undefined::refuse(&tree)?;
         Ok((if closed.is_empty() { tree } else { tree.compact().0 }, part))
     }
@@ -121,10 +119,8 @@ impl<'r> Reader<'r> {
     /// Applies the recipe's policy to unreadable files. Files that were removed need not be
     /// readable.
     fn settle(&self, tree: &mut Tree<Blob>, closed: &[Unreadable]) -> Result<()> {
-        if let Some(left) = unreadable::settle(tree, closed, self.recipe.unreadable)? {
-            self.log.exclude("unreadable files", left.count());
-            self.log.warn(left);
-        }
+        let policy = self.recipe.unreadable;
+        unreadable::apply(tree, &unreadable::Options { policy, unreadable: closed })?.log(self.log);
         Ok(())
     }
 
@@ -175,16 +171,13 @@ impl<'r> Reader<'r> {
         noted: &mut Noted,
     ) -> Result<stack::Report> {
         let Self { recipe, log, .. } = *self;
-        for left in self.own.leave_out(&mut scanned, path)? {
-            log.exclude(left.what(), 1);
-            log.warn(left);
-        }
+        self.own.leave_out(&mut scanned, path)?.log(log);
         tell_elsewhere(&scanned.other_filesystem, log);
         log.detail(format_args!("{}: {} inodes read", shown::path(path), scanned.tree.inode_count()));
         let ownership = recipe.ownership.as_ref().unwrap_or(usual);
         let given = ownership::apply(&mut scanned, ownership, usual)?;
         let report = normalize::apply(&mut scanned.tree, self.normal(is_directory));
-        self.tell_normal(report);
+        report.log(log);
         let Scanned { tree, unreadable, .. } = scanned;
         let find = |path: &[u8]| tree.resolve(path);
         let closed: Vec<_> =
@@ -193,7 +186,7 @@ impl<'r> Reader<'r> {
             given.iter().flat_map(|given| &given.paths).filter_map(|path| find(path)).collect();
         let grafted = stack.add_tree(tree).map_err(|error| Error::at(ErrorKind::BadInput, path, error))?;
         noted.closed.extend(closed.into_iter().filter_map(|(id, one)| Some((grafted.id(id)?, one))));
-        if let Some(GivenAway { uid, gid, .. }) = given {
+        if let Some(SetIdChange { uid, gid, .. }) = given {
             let ids = given_ids.into_iter().filter_map(|id| grafted.id(id)).collect();
             noted.given.push(Given { uid, gid, ids });
         }
@@ -218,7 +211,7 @@ impl<'r> Reader<'r> {
         }
         log.detail(format_args!("{}: {} inodes read", shown::path(path), giver.count()));
         let dropped = giver.finish(stack.tree(), noted)?;
-        self.tell_normal(dropped);
+        dropped.log(log);
         Ok(report)
     }
 
@@ -228,19 +221,6 @@ impl<'r> Reader<'r> {
         let Self { recipe, .. } = *self;
         let (times, filter) = (recipe.times(), &recipe.xattr_filter);
         normalize::Options { times, keep_selinux: !is_directory, filter }
-    }
-
-    fn tell_normal(&self, report: normalize::Report) {
-        let Self { log, .. } = *self;
-        for (name, count) in report.dropped.iter().chain(&report.filtered) {
-            log.exclude(format_args!("xattr {name}"), *count);
-        }
-        if report.clamped > 0 {
-            log.detail(format_args!("{} times were clamped", report.clamped));
-        }
-        if !report.dropped.is_empty() {
-            log.warn(report);
-        }
     }
 
     /// Reports the effect of adding a source on those before it.
@@ -282,7 +262,7 @@ struct Stacked {
     /// The unreadable files in it.
     closed: Vec<Unreadable>,
     /// For each source, the programs that run as another user or group now.
-    given: Vec<GivenAway>,
+    given: Vec<SetIdChange>,
 }
 
 /// Returns the default ownership for a source. The owners in a directory that an ordinary user

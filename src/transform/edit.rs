@@ -36,6 +36,7 @@ use super::own_files::OwnFiles;
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::log::{self, Log};
 use crate::source::directory::Unreadable;
 use crate::xattr_filter::Filter;
 
@@ -151,9 +152,11 @@ pub enum Group {
     Named(Vec<u8>),
 }
 
-/// The options of edits.
+/// The edits and their options.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
+    /// The edits, in order.
+    pub edits: &'a [Edit],
     /// The time of created files.
     pub time: Timestamp,
     /// The number of threads that read directories.
@@ -179,14 +182,22 @@ pub struct Report {
 ///
 /// # Errors
 /// The first edit that cannot be applied, with its text.
-pub fn apply(mut tree: Tree<Blob>, edits: &[Edit], options: Options<'_>) -> Result<(Tree<Blob>, Report)> {
+pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Report> {
     let mut report = Report::default();
-    for edit in edits {
+    for edit in options.edits {
         options.interrupt.check()?;
-        apply::one(&mut tree, edit, options, &mut report)?;
+        apply::one(tree, edit, *options, &mut report)?;
     }
-    let tree = if edits.is_empty() { tree } else { tree.compact().0 };
-    Ok((tree, report))
+    if !options.edits.is_empty() {
+        super::compact(tree);
+    }
+    Ok(report)
+}
+
+impl log::Report for Report {
+    fn log(&self, log: &Log) {
+        self.warnings.iter().for_each(|warning| log.warn(warning));
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::identical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::log::Log;
+use crate::log::{self, Log};
 
 /// The treatment of hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,17 @@ pub enum Policy {
 
 /// The maximum number of names that [`Policy::Content`] gives one inode: `EXT4_LINK_MAX`.
 pub const MAX_NAMES: usize = 65_000;
+
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The treatment of hard links.
+    pub policy: Policy,
+    /// The number of threads that read files.
+    pub threads: NonZeroUsize,
+    /// Checked regularly; a signal ends the comparison of files.
+    pub interrupt: &'a Interrupt,
+}
 
 /// The changes made by a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -58,7 +69,13 @@ impl fmt::Display for Linked {
     }
 }
 
-/// Applies a policy to the tree's hard links, and logs the changes with `-v`.
+impl log::Report for Linked {
+    fn log(&self, log: &Log) {
+        log.detail(self);
+    }
+}
+
+/// Applies a policy to the tree's hard links.
 ///
 /// The inode whose name comes first in the order of the tree's walk is kept. If anything changed,
 /// the tree is [compacted](Tree::compact), so that it does not depend on the links of its source;
@@ -67,13 +84,8 @@ impl fmt::Display for Linked {
 /// # Errors
 /// With [`Policy::Content`] those of [`identical::find`]; with [`Policy::Break`] an error if there
 /// are more names than inode numbers.
-pub fn apply<C: Content + Clone>(
-    tree: &mut Tree<C>,
-    policy: Policy,
-    threads: NonZeroUsize,
-    interrupt: &Interrupt,
-    log: &Log,
-) -> Result<Linked> {
+pub fn apply<C: Content + Clone>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Linked> {
+    let Options { policy, threads, interrupt } = *options;
     let linked = match policy {
         Policy::Keep => return Ok(Linked::default()),
         Policy::Break => relink(tree, &every_inode_alone(tree), 1)?,
@@ -84,10 +96,8 @@ pub fn apply<C: Content + Clone>(
         }
     };
     if linked != Linked::default() {
-        let changed = std::mem::replace(tree, Tree::new(Metadata::new(0)));
-        *tree = changed.compact().0;
+        super::compact(tree);
     }
-    log.detail(linked);
     Ok(linked)
 }
 

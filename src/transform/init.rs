@@ -6,6 +6,7 @@
 use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::{self, Log};
 use crate::resolve::resolve;
 
 /// The choice of `/init`.
@@ -54,26 +55,53 @@ impl Init {
     }
 }
 
-/// Ensures that the tree has an `/init` that a kernel can run, and returns true if it was created.
-/// `time` is the mtime of a created link.
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The choice of `/init`.
+    pub init: &'a Init,
+    /// The mtime of a created link.
+    pub time: Timestamp,
+    /// True if systemd starts Kata's agent, which must then be in the tree.
+    pub with_agent: bool,
+}
+
+/// The change to a tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// True if `/init` was created.
+    pub created: bool,
+}
+
+impl log::Report for Report {
+    /// Logs nothing: the report on the initramfs states it.
+    fn log(&self, _log: &Log) {}
+}
+
+/// Ensures that the tree has an `/init` that a kernel can run.
 ///
 /// # Errors
 /// If there is no such program, or the tree has another `/init` than the requested one.
-pub fn give<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool> {
-    give_or_say(tree, init, time).map_err(|why| Error::new(ErrorKind::BadInput, why))
+pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Report> {
+    let Options { init, time, with_agent } = *options;
+    if with_agent && *init == Init::Systemd {
+        require_agent(tree)?;
+    }
+    let created = ensure(tree, init, time).map_err(|why| Error::new(ErrorKind::BadInput, why))?;
+    Ok(Report { created })
 }
 
 /// Checks that Kata's agent is at the path from which its systemd unit starts it.
 ///
 /// # Errors
 /// If it is missing, or not executable.
-pub fn must_have_agent<C>(tree: &Tree<C>) -> Result<()> {
+fn require_agent<C>(tree: &Tree<C>) -> Result<()> {
     let way_out =
         "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
     must_run(tree, AGENT, way_out).map_err(|why| Error::new(ErrorKind::BadInput, why))
 }
 
-fn give_or_say<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, String> {
+fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, String> {
     let own = tree.resolve(INIT).is_some();
     if matches!(init, Init::Systemd | Init::Agent) {
         must_run(tree, SBIN_INIT, "a tree to boot has its init there; install one")?;
@@ -179,22 +207,27 @@ mod tests {
 
     const TIME: Timestamp = Timestamp::from_seconds(7);
 
+    fn give(tree: &mut Tree<Vec<u8>>, init: &Init) -> Result<bool> {
+        let options = Options { init, time: TIME, with_agent: false };
+        apply(tree, &options).map(|report| report.created)
+    }
+
     #[track_caller]
     fn made(mut tree: Tree<Vec<u8>>, init: &str, target: &str) {
         let init = Init::parse(init.as_bytes()).expect("it is one");
-        assert!(give(&mut tree, &init, TIME).expect("there is one to be had"));
+        assert!(give(&mut tree, &init).expect("there is one to be had"));
         let link = tree.get(tree.resolve(INIT).expect("it was made"));
         assert_eq!(link.kind, Kind::Symlink(LinkTarget::new(target).expect("a valid target")));
         assert_eq!((link.metadata.mtime, link.metadata.mode, link.metadata.uid), (TIME, 0o777, 0));
         // Now it is the tree's own.
-        assert!(!give(&mut tree, &init, TIME).expect("it is there"));
+        assert!(!give(&mut tree, &init).expect("it is there"));
     }
 
     #[track_caller]
     fn refused(mut tree: Tree<Vec<u8>>, init: &str, why: &str) {
         let init = Init::parse(init.as_bytes()).expect("it is one");
         let before = tree.clone();
-        let error = give(&mut tree, &init, TIME).expect_err("there is none");
+        let error = give(&mut tree, &init).expect_err("there is none");
         assert_eq!(error.to_string(), why);
         assert_eq!(error.kind(), ErrorKind::BadInput);
         assert_eq!(tree, before);
@@ -220,7 +253,7 @@ mod tests {
             let mut own = tree(&["/sbin/init"], &[], &[("/init", "sbin/init")]);
             let before = own.clone();
             let init = Init::parse(init.as_bytes()).expect("it is one");
-            assert!(!give(&mut own, &init, TIME).expect("it is there"));
+            assert!(!give(&mut own, &init).expect("it is there"));
             assert_eq!(own, before);
         }
     }
@@ -281,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_agent_of_systemd_has_its_place() {
-        let why = |tree| must_have_agent::<Vec<u8>>(&tree).map_err(|error| error.to_string());
+        let why = |tree| require_agent::<Vec<u8>>(&tree).map_err(|error| error.to_string());
         assert_eq!(why(tree(&["/usr/bin/kata-agent"], &[], &[])), Ok(()));
         let way_out = "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
         let missing = format!("/usr/bin/kata-agent is not in the tree; {way_out}");

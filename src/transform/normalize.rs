@@ -5,6 +5,7 @@ use std::fmt;
 
 use image_tree::{Metadata, Timestamp, Tree, XattrName, Xattrs};
 
+use crate::log::{self, Log};
 use crate::xattr_filter::{Fate, Filter};
 
 /// The range of times of files; none is unlimited.
@@ -39,6 +40,21 @@ pub struct Report {
     pub filtered: BTreeMap<XattrName, u64>,
 }
 
+impl log::Report for Report {
+    /// Logs the changes. Only the loss of xattrs that was not requested is a warning.
+    fn log(&self, log: &Log) {
+        for (name, count) in self.dropped.iter().chain(&self.filtered) {
+            log.exclude(format_args!("xattr {name}"), *count);
+        }
+        if self.clamped > 0 {
+            log.detail(format_args!("{} times were clamped", self.clamped));
+        }
+        if !self.dropped.is_empty() {
+            log.warn(self);
+        }
+    }
+}
+
 impl fmt::Display for Report {
     /// Formats the dropped xattrs of the host. Clamped times and filtered xattrs were requested,
     /// and are not reported.
@@ -71,9 +87,11 @@ pub fn apply_to(metadata: &mut Metadata, options: Options<'_>, report: &mut Repo
     drop_xattrs(&mut metadata.xattrs, options, report);
 }
 
-/// Clamps the times of all files, and returns the number of changes.
-pub fn clamp_times<C>(tree: &mut Tree<C>, times: Times) -> u64 {
-    tree.all_metadata_mut().map(|metadata| u64::from(clamp(metadata, times))).sum()
+/// Clamps the times of all files.
+#[must_use = "the changes are reported"]
+pub fn clamp_times<C>(tree: &mut Tree<C>, times: &Times) -> Report {
+    let clamped = tree.all_metadata_mut().map(|metadata| u64::from(clamp(metadata, *times))).sum();
+    Report { clamped, ..Report::default() }
 }
 
 fn clamp(metadata: &mut Metadata, times: Times) -> bool {

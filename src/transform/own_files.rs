@@ -11,6 +11,7 @@ use image_tree::{InodeId, Kind, Name, Tree};
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::{self, Log};
 use crate::shown;
 use crate::source::directory::{HostInode, Scanned};
 
@@ -47,6 +48,13 @@ impl LeftOut {
             What::Output => "the output",
             What::Cache => "the cache",
         }
+    }
+}
+
+impl log::Report for LeftOut {
+    fn log(&self, log: &Log) {
+        log.exclude(self.what(), 1);
+        log.warn(self);
     }
 }
 

@@ -18,6 +18,7 @@ use image_tree::{Content, Kind, Metadata, Tree};
 use crate::accounts;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::{self, Log};
 use crate::shown;
 use crate::source::directory::Scanned;
 
@@ -93,7 +94,7 @@ impl Ownership {
 
 /// Files that run with the identity of their owner, and got a foreign one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenAway {
+pub struct SetIdChange {
     /// Their new user.
     pub uid: u32,
     /// Their new group.
@@ -208,7 +209,16 @@ impl<'a> Owners<'a> {
 /// The most paths in a message.
 const NAMED: usize = 5;
 
-impl fmt::Display for GivenAway {
+impl log::Report for SetIdChange {
+    fn log(&self, log: &Log) {
+        for path in &self.paths {
+            log.detail(format_args!("{}: set-id file of another owner", path.escape_ascii()));
+        }
+        log.warn(self);
+    }
+}
+
+impl fmt::Display for SetIdChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.paths.len();
         write!(f, "{count} set-id {} now ", if count == 1 { "file" } else { "files" })?;
@@ -233,7 +243,7 @@ impl fmt::Display for GivenAway {
 /// # Errors
 /// If a file of owners cannot be read, is invalid, or does not fit the source; or if an owner is
 /// not in the map.
-pub fn apply(source: &mut Scanned, ownership: &Ownership, usual: &Ownership) -> Result<Option<GivenAway>> {
+pub fn apply(source: &mut Scanned, ownership: &Ownership, usual: &Ownership) -> Result<Option<SetIdChange>> {
     let tree = &mut source.tree;
     match ownership {
         Ownership::Keep => Ok(None),
@@ -253,7 +263,7 @@ pub fn apply(source: &mut Scanned, ownership: &Ownership, usual: &Ownership) -> 
             let mut given = apply(source, usual, &Ownership::Keep)?;
             xattr::apply(&mut source.tree).map_err(wrong_owners)?;
             if let Some(given) = &mut given {
-                given.retain_given(&source.tree);
+                given.retain_in_effect(&source.tree);
             }
             Ok(given.filter(|given| !given.paths.is_empty()))
         }
@@ -304,9 +314,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-impl GivenAway {
+impl SetIdChange {
     /// Removes the paths that are gone or got another owner or mode since.
-    pub fn retain_given<C>(&mut self, tree: &Tree<C>) {
+    pub fn retain_in_effect<C>(&mut self, tree: &Tree<C>) {
         let owner = (self.uid, self.gid);
         self.paths.retain(|path| {
             let metadata = tree.resolve(path).map(|id| &tree.get(id).metadata);
@@ -322,7 +332,7 @@ impl GivenAway {
 /// A program that is set-user-id to its builder is intended for that owner; one that is set-user-id
 /// to another user in the same tree is not. The builder is the owner of the root directory, so that
 /// the result does not depend on the user who runs this.
-fn give_all<C>(tree: &mut Tree<C>, uid: u32, gid: u32) -> Option<GivenAway> {
+fn give_all<C>(tree: &mut Tree<C>, uid: u32, gid: u32) -> Option<SetIdChange> {
     let builder = &tree.get(Tree::<C>::ROOT).metadata;
     let (builder_uid, builder_gid) = (builder.uid, builder.gid);
     let mut paths = Vec::new();
@@ -345,7 +355,7 @@ fn give_all<C>(tree: &mut Tree<C>, uid: u32, gid: u32) -> Option<GivenAway> {
     for metadata in tree.all_metadata_mut() {
         (metadata.uid, metadata.gid) = (uid, gid);
     }
-    (!paths.is_empty()).then_some(GivenAway { uid, gid, paths })
+    (!paths.is_empty()).then_some(SetIdChange { uid, gid, paths })
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use image_tree::{Content, InodeId, Kind, Tree, XattrName, shortened};
 
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::log::{self, Log};
 use line::FileType;
 use specs::{Found, Search, Specs};
 use substitutions::Substitutions;
@@ -38,6 +39,15 @@ pub enum FileContexts {
     /// A file of the host, and those of `.homedirs`, `.local`, `.subs` and `.subs_dist` beside it
     /// that exist.
     File(PathBuf),
+}
+
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The source of file_contexts.
+    pub contexts: &'a FileContexts,
+    /// Checked regularly; a signal ends the search.
+    pub interrupt: &'a Interrupt,
 }
 
 /// The labels of files by path.
@@ -111,6 +121,16 @@ impl Report {
     }
 }
 
+impl log::Report for Report {
+    fn log(&self, log: &Log) {
+        self.warnings().iter().for_each(|warning| log.warn(warning));
+        let Self { labelled, left_alone, .. } = self;
+        log.detail(format_args!(
+            "{labelled} inodes labelled for SELinux, {left_alone} left alone by the policy"
+        ));
+    }
+}
+
 fn more(count: u64, what: &str) -> Option<String> {
     let more = count.checked_sub(TOLD as u64).filter(|more| *more > 0)?;
     Some(format!("{more} more {what}"))
@@ -121,20 +141,16 @@ const SELINUX: &str = "security.selinux";
 
 /// Reads the policy and labels every inode, replacing existing labels.
 ///
-/// No program is run, and only the files named by `contexts` are read from the host.
+/// No program is run, and only the files named by the options are read from the host.
 ///
 /// # Errors
 /// [`BadInput`](crate::error::ErrorKind::BadInput) with file and line if the files are not valid
 /// file_contexts, or if the tree has no policy; [`Io`](crate::error::ErrorKind::Io) if they cannot
 /// be read; [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 #[must_use = "what is doubtful is never to be silent"]
-pub fn apply<C: Content>(
-    tree: &mut Tree<C>,
-    contexts: &FileContexts,
-    interrupt: &Interrupt,
-) -> Result<Report> {
-    let labels = files::read(contexts, tree)?;
-    label(tree, &labels, interrupt)
+pub fn apply<C: Content>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Report> {
+    let labels = files::read(options.contexts, tree)?;
+    label(tree, &labels, options.interrupt)
 }
 
 fn label<C>(tree: &mut Tree<C>, labels: &Labels, interrupt: &Interrupt) -> Result<Report> {

@@ -7,6 +7,7 @@ use image_tree::{Kind, Tree};
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::{self, Log};
 use crate::resolve::resolve;
 use crate::shown;
 use crate::source::directory::Unreadable;
@@ -28,19 +29,19 @@ const NAMED: usize = 20;
 
 /// The files and directories that were left out or emptied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct Skipped {
     policy: Policy,
     found: Named,
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = if self.policy == Policy::Skip { "left out" } else { "made empty" };
         write!(f, "{} files may not be read and were {done}: {}", self.found.count, self.found)
     }
 }
 
-impl Left {
+impl Skipped {
     /// Returns their number.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -75,13 +76,30 @@ impl fmt::Display for Named {
     }
 }
 
+impl log::Report for Skipped {
+    fn log(&self, log: &Log) {
+        log.exclude("unreadable files", self.count());
+        log.warn(self);
+    }
+}
+
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The treatment of unreadable files.
+    pub policy: Policy,
+    /// The unreadable files of the sources and edits.
+    pub unreadable: &'a [Unreadable],
+}
+
 /// Applies the policy to unreadable files and directories. Those that edits removed or replaced
 /// since do not matter.
 ///
 /// # Errors
 /// With [`Policy::Fail`] if there are any; with [`Policy::Skip`] if the root directory is
 /// unreadable, since it cannot be left out.
-pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) -> Result<Option<Left>> {
+pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Skipped>> {
+    let Options { policy, unreadable } = *options;
     let mut all = Named::default();
     for found in unreadable {
         let Some((parent, name, id)) = locate(tree, found) else { continue };
@@ -115,7 +133,7 @@ pub fn settle(tree: &mut Tree<Blob>, unreadable: &[Unreadable], policy: Policy) 
         );
         return Err(Error::new(ErrorKind::Io, message));
     }
-    Ok(Some(Left { policy, found: all }))
+    Ok(Some(Skipped { policy, found: all }))
 }
 
 /// Returns the place of an unreadable file, if it is still in the tree: its directory, its name
@@ -177,17 +195,17 @@ mod tests {
         Some((top, open))
     }
 
-    fn settled(top: &std::path::Path, policy: Policy) -> (Tree<Blob>, Result<Option<Left>>) {
+    fn applied(top: &std::path::Path, policy: Policy) -> (Tree<Blob>, Result<Option<Skipped>>) {
         let scanned = directory::read(top, 2, &Interrupt::never()).expect("it can be scanned");
         let mut tree = scanned.tree;
-        let result = settle(&mut tree, &scanned.unreadable, policy);
+        let result = apply(&mut tree, &Options { policy, unreadable: &scanned.unreadable });
         (tree, result)
     }
 
     #[test]
     fn all_of_it_is_named_at_once() {
         let Some((top, open)) = closed("all_of_it_is_named_at_once") else { return };
-        let (_, result) = settled(top.path(), Policy::Fail);
+        let (_, result) = applied(top.path(), Policy::Fail);
         open();
         let at = |name: &str| top.path().join(name).display().to_string();
         let paths = [at("open/secret"), at("secret"), at("unlisted"), at("unsearched")].join(", ");
@@ -199,8 +217,8 @@ mod tests {
     #[test]
     fn it_is_left_out_or_empty() {
         let Some((top, open)) = closed("it_is_left_out_or_empty") else { return };
-        let (skipped, warning) = settled(top.path(), Policy::Skip);
-        let (emptied, _) = settled(top.path(), Policy::Empty);
+        let (skipped, warning) = applied(top.path(), Policy::Skip);
+        let (emptied, _) = applied(top.path(), Policy::Empty);
         open();
         let paths = |tree: &Tree<Blob>| {
             tree.walk().filter_map(|step| step.name).map(ToString::to_string).collect::<Vec<_>>()

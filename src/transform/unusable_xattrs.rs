@@ -15,6 +15,7 @@ use std::fmt;
 use image_tree::acl::{self, Acl};
 use image_tree::{InodeId, Kind, Tree, XattrName};
 
+use crate::log::{self, Log};
 use crate::xattr_filter::pattern_of;
 
 const CAPABILITY: &[u8] = b"security.capability";
@@ -85,8 +86,17 @@ impl fmt::Display for Unusable {
     }
 }
 
+impl log::Report for Unusable {
+    fn log(&self, log: &Log) {
+        if self.dropped() > 0 {
+            log.exclude("malformed ACLs", self.dropped());
+        }
+        log.warn(self);
+    }
+}
+
 /// Finds the xattrs that Linux does not use, and drops those that ext4 cannot store.
-pub fn settle<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
+pub fn apply<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
     let mut found: BTreeMap<Fault, Unusable> = BTreeMap::new();
     let mut dropped: Vec<(InodeId, XattrName)> = Vec::new();
     let mut walk = tree.walk();
@@ -157,11 +167,11 @@ mod tests {
         r"\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
     const PLAIN_ACL: &str = r"\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x04\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff";
 
-    fn settled(lines: &str) -> (Vec<String>, String) {
+    fn applied(lines: &str) -> (Vec<String>, String) {
         let text = format!("/ 0 40755 2 0 0 0 0.0 - - -\n{lines}");
         let tree = dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Vec::new()));
         let mut tree: Tree<Vec<u8>> = tree.unwrap_or_else(|error| panic!("{error}"));
-        let found = settle(&mut tree).iter().map(ToString::to_string).collect();
+        let found = apply(&mut tree).iter().map(ToString::to_string).collect();
         let mut after = Vec::new();
         dump::write(&tree, &mut after, |_, _| Ok(dump::Body::None)).expect("memory");
         (found, String::from_utf8(after).expect("ASCII"))
@@ -174,7 +184,7 @@ mod tests {
              /f 0 100755 1 0 0 0 0.0 - - - security.capability={CAPABILITY_OF_RAW} system.posix_acl_access={PLAIN_ACL}\n\
              /l 1 120777 1 0 0 0 0.0 f - - security.selinux=x trusted.a=b\n"
         );
-        let (found, after) = settled(&lines);
+        let (found, after) = applied(&lines);
         assert_eq!(found, Vec::<String>::new());
         assert!(after.ends_with(&lines), "{after}");
     }
@@ -196,7 +206,7 @@ mod tests {
             line("/f", "100644", "-", "system.foo=x system.posix_acl_default=x"),
         ]
         .concat();
-        let (found, after) = settled(&lines);
+        let (found, after) = applied(&lines);
         let starts = [
             "2 files have a user.* xattr",
             "1 file has capabilities and is not a regular file",

@@ -10,7 +10,7 @@ use crate::source::directory::Unreadable;
 use crate::source::tar::Owner;
 use crate::stack::{Member, MemberKind};
 use crate::transform::normalize;
-use crate::transform::ownership::{GivenAway, Owners, WrongOwner, wrong_owners};
+use crate::transform::ownership::{Owners, SetIdChange, WrongOwner, wrong_owners};
 
 /// Files of the sources so far, by their ids in the stack's tree. A file that a later source replaces has another one.
 #[derive(Default)]
@@ -30,7 +30,7 @@ pub(super) struct Given {
 impl Noted {
     /// Returns the same by the paths that the files have in the final tree, without files that have
     /// none.
-    pub(super) fn by_path(self, tree: &Tree<Blob>) -> Result<(Vec<Unreadable>, Vec<GivenAway>)> {
+    pub(super) fn by_path(self, tree: &Tree<Blob>) -> Result<(Vec<Unreadable>, Vec<SetIdChange>)> {
         let Self { closed, given } = self;
         let is_moved = |id: InodeId, one: &Unreadable| tree.resolve(&one.path()) != Some(id);
         let moved = closed.iter().filter(|(id, one)| is_moved(*id, one)).map(|(id, _)| *id);
@@ -47,7 +47,7 @@ impl Noted {
         });
         let given = given.into_iter().map(|Given { uid, gid, ids }| {
             let paths = ids.iter().filter_map(|id| paths.get(id).cloned());
-            GivenAway { uid, gid, paths: paths.collect() }
+            SetIdChange { uid, gid, paths: paths.collect() }
         });
         Ok((closed.collect(), given.filter(|given| !given.paths.is_empty()).collect()))
     }

@@ -51,13 +51,16 @@ fn edited(edits: &[(&str, &str)]) -> Result<(Tree<Blob>, Report), String> {
     let edits: Vec<_> = edits.collect::<Result<_, _>>()?;
     let interrupt = Interrupt::never();
     let options = Options {
+        edits: &edits,
         time: Timestamp::from_seconds(77),
         threads: 1,
         filter: Filter::NONE,
         interrupt: &interrupt,
         own: OwnFiles::default(),
     };
-    apply(tree(), &edits, options).map_err(|error| error.to_string())
+    let mut tree = tree();
+    let report = apply(&mut tree, &options).map_err(|error| error.to_string())?;
+    Ok((tree, report))
 }
 
 /// Returns the lines that edits created or changed, and the removed paths with `-` before them.

@@ -4,7 +4,6 @@ use image_tree::{Inode, Kind, dump};
 
 use super::*;
 use crate::blob::Blob;
-use crate::log::Level;
 use crate::source::{self, ReadOptions, Source};
 
 const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
@@ -24,8 +23,8 @@ fn text(tree: &Tree<Vec<u8>>) -> String {
 }
 
 fn applied<C: Content + Clone>(mut tree: Tree<C>, policy: Policy) -> (Tree<C>, Linked) {
-    let log = Log::new(Level::Quiet);
-    let linked = apply(&mut tree, policy, THREADS, &Interrupt::never(), &log).expect("it can be read");
+    let options = Options { policy, threads: THREADS, interrupt: &Interrupt::never() };
+    let linked = apply(&mut tree, &options).expect("it can be read");
     (tree, linked)
 }
 
@@ -173,9 +172,9 @@ fn a_file_that_changed_is_named() {
     let layer = source::read(source, &ReadOptions::new(THREADS, &Interrupt::never()));
     let mut tree: Tree<Blob> = layer.expect("it can be read").tree;
     fs::write(path("b"), "012345678").expect("it is there");
-    let log = Log::new(Level::Quiet);
+    let options = Options { policy: Policy::Content, threads: THREADS, interrupt: &Interrupt::never() };
     let before = tree.clone();
-    let error = apply(&mut tree, Policy::Content, THREADS, &Interrupt::never(), &log).expect_err("b changed");
+    let error = apply(&mut tree, &options).expect_err("b changed");
     assert_eq!(error.kind(), ErrorKind::BadInput);
     let expected = format!("{}: changed while it was read: size 10 when scanned, 9 now", path("b").display());
     assert_eq!(error.to_string(), expected);

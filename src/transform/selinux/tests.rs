@@ -5,6 +5,10 @@ use crate::error::ErrorKind;
 
 type Bytes = Tree<Vec<u8>>;
 
+fn apply_contexts(tree: &mut Bytes, contexts: &FileContexts) -> Result<Report> {
+    apply(tree, &Options { contexts, interrupt: &Interrupt::never() })
+}
+
 fn tree(text: &str) -> Bytes {
     dump::parse(text.as_bytes(), |file| match file.body {
         Body::Inline(bytes) => Ok::<_, std::io::Error>(bytes.into_owned()),
@@ -56,7 +60,7 @@ const FILES: &str = r"/bin 0 40755 2 0 0 0 0.0 - - -
 fn the_policy_of_the_tree_itself() {
     let text = format!("{WITH_POLICY}{FILES}");
     let mut tree = parse_inline(&text);
-    let report = apply(&mut tree, &FileContexts::Auto, &Interrupt::never()).expect("a policy");
+    let report = apply_contexts(&mut tree, &FileContexts::Auto).expect("a policy");
     let found = labels(&tree);
     let mut expected = vec!["/ u:r:any\\x00"];
     expected.extend([
@@ -115,18 +119,17 @@ fn one_label_for_a_file_of_several_names() {
 #[test]
 fn policies_that_are_not_there() {
     let mut plain = tree("/ 0 40755 2 0 0 0 0.0 - - -\n");
-    let error = apply(&mut plain, &FileContexts::Auto, &Interrupt::never()).expect_err("no configuration");
+    let error = apply_contexts(&mut plain, &FileContexts::Auto).expect_err("no configuration");
     assert_eq!(error.kind(), ErrorKind::BadInput);
     assert!(error.to_string().starts_with("/etc/selinux/config in the tree: is not there"), "{error}");
-    let error = apply(&mut plain, &FileContexts::File("/no/such/file".into()), &Interrupt::never())
-        .expect_err("no file");
+    let error = apply_contexts(&mut plain, &FileContexts::File("/no/such/file".into())).expect_err("no file");
     assert_eq!(error.to_string(), "/no/such/file: is not there; --file-contexts reads it");
 
     let mut odd = parse_inline(&WITH_POLICY.replace("TYPE=mini", "TYPE=../mini"));
-    let error = apply(&mut odd, &FileContexts::Auto, &Interrupt::never()).expect_err("a path");
+    let error = apply_contexts(&mut odd, &FileContexts::Auto).expect_err("a path");
     assert!(error.to_string().contains("line 3: SELINUXTYPE=../mini names no policy"), "{error}");
     let mut other = parse_inline(&WITH_POLICY.replace("TYPE=mini", "TYPE=maxi"));
-    let error = apply(&mut other, &FileContexts::Auto, &Interrupt::never()).expect_err("another policy");
+    let error = apply_contexts(&mut other, &FileContexts::Auto).expect_err("another policy");
     assert!(
         error.to_string().contains("/etc/selinux/maxi/contexts/files/file_contexts in the tree"),
         "{error}"

@@ -28,12 +28,23 @@ fn tree(files: Vec<(&str, Blob)>) -> Tree<Blob> {
     tree
 }
 
+fn apply_policy(
+    tree: &mut Tree<Blob>,
+    policy: Policy,
+    block_len: u64,
+    threads: NonZeroUsize,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    apply(tree, &Options { policy, block_len, max_zeros: u64::MAX, threads, interrupt })
+}
+
 /// Returns the data ranges of a file after a policy is applied, the same for each number of
 /// threads.
 fn data(tree: &Tree<Blob>, name: &str, policy: Policy, block_len: u64) -> Option<Vec<Range<u64>>> {
     let of = |count| {
         let mut tree = tree.clone();
-        apply(&mut tree, policy, block_len, threads(count), &Interrupt::never()).expect("it can be read");
+        apply_policy(&mut tree, policy, block_len, threads(count), &Interrupt::never())
+            .expect("it can be read");
         match &tree.get(tree.resolve(name.as_bytes()).expect("it is there")).kind {
             Kind::Regular(Blob::Mapped(mapped)) => Some(mapped.data().to_vec()),
             _ => None,
@@ -150,10 +161,10 @@ fn a_signal_stops_it_and_a_file_that_changed_is_named() {
     let interrupt = Interrupt::never();
     interrupt.set(15);
     let stopped =
-        apply(&mut scanned, Policy::Auto, BLOCK, threads(2), &interrupt).expect_err("a signal came");
+        apply_policy(&mut scanned, Policy::Auto, BLOCK, threads(2), &interrupt).expect_err("a signal came");
     assert_eq!(stopped.kind(), ErrorKind::Interrupted);
     file.set_len(5).expect("shorter");
-    let changed = apply(&mut scanned, Policy::Auto, BLOCK, threads(2), &Interrupt::never());
+    let changed = apply_policy(&mut scanned, Policy::Auto, BLOCK, threads(2), &Interrupt::never());
     let changed = changed.expect_err("it changed");
     assert_eq!(changed.kind(), ErrorKind::BadInput);
     assert!(changed.to_string().contains("f: changed while it was read: size 1073741824"), "{changed}");
