@@ -2,13 +2,13 @@
 
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
-use mkfs_ext4::{BlockSize, Label, Profile};
+use mkfs_ext4::{BlockSize, Label};
 use uuid::Uuid;
 
 use super::help::group;
 use super::image::When;
 use super::values;
-use crate::recipe::filesystem::{FeatureChange, FilesystemRecipe, JournalLength};
+use crate::recipe::filesystem::{FeatureChange, FilesystemRecipe, JournalLength, Profile};
 use crate::transform::sparse;
 
 #[derive(Debug, Args)]

@@ -2,11 +2,62 @@
 
 use std::str::FromStr;
 
-use mkfs_ext4::{BlockSize, DataAlignment, Journal, Options, Profile};
+use mkfs_ext4::{BlockSize, DataAlignment, Features, Journal, Options};
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::transform::sparse;
+
+/// The purpose of a filesystem, which presets its options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// The defaults of mke2fs with the smallest size, without `orphan_file`.
+    #[default]
+    Default,
+    /// The root of a Kata guest, which is mounted with `ro` and `data=ordered`, and with DAX on an
+    /// NVDIMM: blocks of 4 KiB and no `inline_data`, as required by DAX; a journal, without which
+    /// `data=` is rejected, of the minimum length, because nothing is written to it; and no
+    /// reserved blocks for growth.
+    Kata,
+    /// [`mkfs_ext4::Profile::RoMin`]: the smallest filesystem, for a root that is never written to.
+    RoMin,
+    /// [`mkfs_ext4::Profile::Rw`]: a writable filesystem that can grow while it is mounted.
+    Rw,
+}
+
+impl Profile {
+    /// All profiles.
+    pub const ALL: [Self; 4] = [Self::Default, Self::Kata, Self::RoMin, Self::Rw];
+
+    /// Returns the name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Kata => "kata",
+            Self::RoMin => "ro-min",
+            Self::Rw => "rw",
+        }
+    }
+
+    /// Returns the options of the profile with these identifiers.
+    fn options(self, uuid: Uuid, hash_seed: Uuid) -> Options {
+        let preset = match self {
+            Self::Default | Self::Kata => mkfs_ext4::Profile::Default,
+            Self::RoMin => mkfs_ext4::Profile::RoMin,
+            Self::Rw => mkfs_ext4::Profile::Rw,
+        };
+        let options = Options::from_profile(preset, uuid, hash_seed);
+        match self {
+            Self::Kata => Options {
+                features: Features { resize_inode: false, ..options.features },
+                journal: Journal::Blocks(1024),
+                ..options
+            },
+            Self::Default | Self::RoMin | Self::Rw => options,
+        }
+    }
+}
 
 /// A profile and the differences from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +100,7 @@ impl FilesystemRecipe {
     /// label and all else that does not depend on the profile are as in [`Options::new`].
     #[must_use]
     pub fn options(&self, uuid: Uuid, hash_seed: Uuid, offset: u64) -> Options {
-        let mut options = Options::of_profile(self.profile, uuid, hash_seed);
+        let mut options = self.profile.options(uuid, hash_seed);
         options.block_size = self.block_size.unwrap_or(options.block_size);
         for change in &self.features {
             change.apply(&mut options);

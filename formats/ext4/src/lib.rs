@@ -35,13 +35,12 @@
 //! long xattr values are stored in separate inodes after those of files.
 //!
 //! Blocks have 1, 2 or 4 KiB ([`BlockSize`]). The features in [`Features`] and the journal can be
-//! chosen; a [`Profile`] is a preset for a purpose, and [`Options::of_profile`] returns its
+//! chosen; a [`Profile`] is a preset for a purpose, and [`Options::from_profile`] returns its
 //! options:
 //!
 //! ```text
 //! profile   journal      copies of the superblock  can grow     directories     mounts
 //! default   as mke2fs    sparse_super              1024-fold    full            any
-//! kata      1024 blocks  sparse_super              no           full            any; made for ro,data=ordered, and for DAX
 //! ro-min    none         none (sparse_super2)      no           full            for reading only, and without data=
 //! rw        as mke2fs    sparse_super              1024-fold    20 % slack      any; as e2fsck -D would leave it, and
 //!                                                                               with orphan_file

@@ -10,11 +10,6 @@ pub enum Profile {
     /// [`Options::new`]: the defaults of mke2fs 1.47 with the smallest size, without `orphan_file`.
     #[default]
     Default,
-    /// The root of a Kata guest, which is mounted with `ro` and `data=ordered`, and with DAX on an
-    /// NVDIMM: blocks of 4 KiB and no `inline_data`, as required by DAX; a journal, without which
-    /// `data=` is rejected, of the minimum length, because nothing is written to it; and no
-    /// reserved blocks for growth.
-    Kata,
     /// The smallest filesystem, for a root that is never written to: no journal, so not for a mount
     /// with `data=`; one superblock; no reserved blocks for growth; directories without slack. It
     /// has `RO_COMPAT_READONLY`, with which every kernel mounts it read-only.
@@ -31,14 +26,13 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Self; 4] = [Self::Default, Self::Kata, Self::RoMin, Self::Rw];
+    pub const ALL: [Self; 3] = [Self::Default, Self::RoMin, Self::Rw];
 
-    /// Returns the name: `default`, `kata`, `ro-min` or `rw`.
+    /// Returns the name: `default`, `ro-min` or `rw`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
-            Self::Kata => "kata",
             Self::RoMin => "ro-min",
             Self::Rw => "rw",
         }
@@ -48,15 +42,10 @@ impl Profile {
 impl Options {
     /// Creates the options of a profile with these identifiers.
     #[must_use]
-    pub fn of_profile(profile: Profile, uuid: Uuid, hash_seed: Uuid) -> Self {
+    pub fn from_profile(profile: Profile, uuid: Uuid, hash_seed: Uuid) -> Self {
         let default = Self::new(uuid, hash_seed);
         match profile {
             Profile::Default => default,
-            Profile::Kata => Self {
-                features: Features { resize_inode: false, ..default.features },
-                journal: Journal::Blocks(1024),
-                ..default
-            },
             Profile::RoMin => Self {
                 features: Features {
                     resize_inode: false,

@@ -142,7 +142,7 @@ fn long_files_of_few_bytes_and_many_pieces() {
 #[test]
 fn files_that_share_blocks_have_the_same_holes() {
     let data = [4096..8192, 40_960..40_961];
-    let options = Options::of_profile(Profile::RoMin, Uuid::from_u128(1), Uuid::from_u128(2));
+    let options = Options::from_profile(Profile::RoMin, Uuid::from_u128(1), Uuid::from_u128(2));
     for sparse in [["a", "b"].as_slice(), &["a"], &["b"]] {
         for (data, shared) in [(&data[..], (1, 2)), (&[], (0, 0))] {
             let mut tree = tree();
@@ -223,7 +223,7 @@ fn cases() -> impl Strategy<Value = (Vec<Pieces>, Options)> {
     let alignment = select(vec![None, None, Some(4), Some(16)]);
     (select(BlockSize::ALL.to_vec()), select(Profile::ALL.to_vec()), alignment, any::<bool>()).prop_flat_map(
         |(block_size, profile, pages, inline_data)| {
-            let options = Options::of_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
+            let options = Options::from_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
             let block = block_size.bytes();
             let aligned = |pages| DataAlignment { bytes: pages * block, filesystem_offset: 3 * block };
             let features = Features { inline_data, ..options.features };

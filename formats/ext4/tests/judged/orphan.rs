@@ -71,7 +71,7 @@ fn what_grows_into_its_reserve_keeps_its_orphan_file() {
 }
 
 fn rw() -> Options {
-    Options::of_profile(Profile::Rw, Uuid::from_u128(1), Uuid::from_u128(2))
+    Options::from_profile(Profile::Rw, Uuid::from_u128(1), Uuid::from_u128(2))
 }
 
 /// Without a reserve, the copy of the descriptors in group 1 grows into the orphan file. This is the shape in which the

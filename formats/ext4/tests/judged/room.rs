@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::boundaries::{Patterns, add};
 use crate::judge::{fsck, run, write};
 use crate::kernel::Mount;
+use crate::profiles::journal_for_reading;
 use crate::trees::add_files;
 
 const MIB: u64 = 1 << 20;
@@ -64,7 +65,7 @@ fn mounted(options: &Options, look: impl FnOnce(&Path, Room, Summary)) {
 }
 
 fn of(profile: Profile, block_size: BlockSize, size: Size) -> Options {
-    let options = Options::of_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
+    let options = Options::from_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
     Options { block_size, size, ..options }
 }
 
@@ -80,12 +81,14 @@ fn write_as_user(file: &Path, bytes: u64) -> Option<String> {
 
 #[test]
 fn a_user_can_write_as_much_as_was_asked() {
-    for profile in [Profile::Default, Profile::Kata, Profile::Rw] {
+    let profiles =
+        [Profile::Default, Profile::Rw].map(|profile| of(profile, BlockSize::B4096, Size::Smallest));
+    for profile in profiles.into_iter().chain([journal_for_reading()]) {
         for block_size in BlockSize::ALL {
             for bytes in [4096, 4 * MIB, 150 * MIB + 1] {
-                let options = of(profile, block_size, Size::Free { bytes });
+                let options = Options { block_size, size: Size::Free { bytes }, ..profile.clone() };
                 mounted(&options, |at, room, _| {
-                    let shown = format!("{profile:?} {block_size:?} {bytes}: {room:?}");
+                    let shown = format!("{:?} {block_size:?} {bytes}: {room:?}", profile.features);
                     assert!(room.bytes() >= bytes, "{shown}");
                     assert!(room.free_inodes >= bytes / Options::BYTES_PER_INODE, "{shown}");
                     assert_eq!(write_as_user(&at.join("d/new"), bytes), None, "{shown}");

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::judge::{debugfs, fsck, read_back, reads_back, run, write};
 use crate::pattern::Pattern;
+use crate::profiles::journal_for_reading;
 use crate::properties::config;
 use crate::trees;
 
@@ -38,7 +39,7 @@ fn duplicates(tree: &Patterns) -> BTreeMap<InodeId, InodeId> {
 }
 
 fn options(profile: Profile, block_size: BlockSize) -> Options {
-    let options = Options::of_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
+    let options = Options::from_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
     let features = Features { resize_inode: false, ..options.features };
     Options { block_size, features, journal: Journal::None, ..options }
 }
@@ -168,7 +169,7 @@ fn what_may_lie_in_an_inode_is_not_shared() {
 fn shared_blocks_can_be_unshared() {
     let tree = files(&[("a", 3_000_000, 1), ("b", 3_000_000, 1), ("c", 5000, 2), ("d", 5000, 2)]);
     let size = Size::Free { bytes: 10 << 20 };
-    judge(&tree, &Options { size, ..options(Profile::Kata, BlockSize::B4096) }, |image| {
+    judge(&tree, &Options { size, ..options(Profile::Default, BlockSize::B4096) }, |image| {
         let unshare = ["-fy", "-E", "unshare_blocks"];
         let Some(output) = run(Command::new("e2fsck").args(unshare).arg(image)) else { return };
         // 1 is "errors corrected", which 1.47.0 does not call it.
@@ -209,13 +210,13 @@ fn what_cannot_share_is_named() {
 fn what_is_for_writing_is_refused() {
     let tree = files(&[("a", 10, 1), ("b", 10, 1)]);
     for profile in Profile::ALL {
-        let options = Options::of_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
+        let options = Options::from_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
         let planned = plan_sharing(&tree, &options, &duplicates(&tree)).map(|layout| layout.summary());
         match profile {
             Profile::Default | Profile::Rw => {
                 assert!(matches!(planned, Err(Error::Conflict { .. })), "{planned:?}");
             }
-            Profile::Kata | Profile::RoMin => assert_eq!(planned.expect("it fits").shared_files, 1),
+            Profile::RoMin => assert_eq!(planned.expect("it fits").shared_files, 1),
         }
         // Without duplicates there is nothing to object to.
         let layout = plan_sharing(&tree, &options, &BTreeMap::new()).expect("it fits");
@@ -237,8 +238,8 @@ fn the_kernel_reads_but_does_not_write() {
     let tree = files(&[("a", 3_000_000, 1), ("b", 3_000_000, 1), ("c", 5000, 2), ("d", 5000, 2)]);
     // Without RO_COMPAT_READONLY it says that it cannot write; with it a mount for writing is one for reading. Where there
     // is a journal, it takes part: nothing is in it, so it needs no writing either.
-    for profile in [Profile::Kata, Profile::RoMin] {
-        let options = Options::of_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
+    for options in [journal_for_reading(), options(Profile::RoMin, BlockSize::B4096)] {
+        let has_journal = options.journal != Journal::None;
         let options = Options { size: Size::Free { bytes: 10 << 20 }, ..options };
         judge(&tree, &options, |image| {
             let at = TempDir::new().expect("a temporary directory");
@@ -249,7 +250,7 @@ fn the_kernel_reads_but_does_not_write() {
             };
             let unmount =
                 || assert!(Command::new("umount").arg(at.path()).status().expect("umount").success());
-            assert!(mount(if profile == Profile::Kata { "ro,data=ordered" } else { "ro" }));
+            assert!(mount(if has_journal { "ro,data=ordered" } else { "ro" }));
             for name in ["a", "b", "c", "d"] {
                 let Kind::Regular(content) = &tree.get(tree.resolve(name.as_bytes()).expect("it is")).kind
                 else {

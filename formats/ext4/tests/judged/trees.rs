@@ -259,7 +259,7 @@ fn options() -> impl Strategy<Value = Options> {
     (select(BlockSize::ALL.to_vec()), prop_oneof![1 => Just(None), 3 => profile.prop_map(Some)], ids)
         .prop_flat_map(|(block_size, profile, (uuid, hash_seed))| {
             let (uuid, hash_seed) = (Uuid::from_u128(uuid), Uuid::from_u128(hash_seed));
-            let of = Options::of_profile(profile.unwrap_or_default(), uuid, hash_seed);
+            let of = Options::from_profile(profile.unwrap_or_default(), uuid, hash_seed);
             let of = Options { block_size, label: Label::new("label of sixteen").expect("16 bytes"), ..of };
             let free = free_options(of.clone(), block_size);
             if profile.is_some() { sized(of, block_size).boxed() } else { free.boxed() }
