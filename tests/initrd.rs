@@ -184,23 +184,28 @@ fn microcode_comes_first_from_wherever_it_is() {
     assert!(at(AMD).is_some_and(|at| at % 16 == 0) && at(INTEL).is_some_and(|at| at % 16 == 0));
 }
 
+/// Creates a kernel configuration with these codecs, and returns its path.
+fn kernel_config(scratch: &Scratch, name: &str, codecs: &[&str]) -> String {
+    let mut text = "# Linux/x86 6.12 Kernel Configuration\nCONFIG_BLK_DEV_INITRD=y\n".to_owned();
+    for codec in codecs {
+        text += &format!("CONFIG_RD_{codec}=y\n");
+    }
+    scratch.file(name, text).display().to_string()
+}
+
+/// Returns the codec of an initramfs that is only planned.
+fn planned_codec(source: &Path, arguments: &[&str]) -> String {
+    let mut command = rootcast();
+    command.arg("initrd").arg(source).args(["--dry-run", "--json", "-q"]).args(arguments);
+    let report: Value = serde_json::from_slice(&good(&mut command).stdout).unwrap();
+    report["compression"].as_str().unwrap().to_owned()
+}
+
 #[test]
-fn the_kernel_decides_on_the_codec() {
+fn the_default_codec_is_one_that_the_kernel_unpacks() {
     let scratch = Scratch::new();
     let source = scratch.file("tree.dump", INITRD_DUMP);
-    let config = |name: &str, codecs: &[&str]| {
-        let mut text = "# Linux/x86 6.12 Kernel Configuration\nCONFIG_BLK_DEV_INITRD=y\n".to_owned();
-        for codec in codecs {
-            text += &format!("CONFIG_RD_{codec}=y\n");
-        }
-        scratch.file(name, text).display().to_string()
-    };
-    let codec = |arguments: &[&str]| {
-        let mut command = rootcast();
-        command.arg("initrd").arg(&source).args(["--dry-run", "--json", "-q"]).args(arguments);
-        let report: Value = serde_json::from_slice(&good(&mut command).stdout).unwrap();
-        report["compression"].as_str().unwrap().to_owned()
-    };
+    let codec = |arguments: &[&str]| planned_codec(&source, arguments);
     assert_eq!(codec(&[]), "zstd:3");
     assert_eq!(codec(&["--preset", "kata"]), "gzip:6");
     assert_eq!(codec(&["--preset", "kata", "--compress", "xz:1"]), "xz:1");
@@ -212,13 +217,26 @@ fn the_kernel_decides_on_the_codec() {
         (&["BZIP2", "LZO"], "none"),
         (&[], "none"),
     ] {
-        let config = config("config", codecs);
+        let config = kernel_config(&scratch, "config", codecs);
         assert_eq!(codec(&["--kernel-config", &config]), expected, "{codecs:?}");
     }
-    let all = config("config", &["GZIP", "ZSTD"]);
+    let all = kernel_config(&scratch, "config", &["GZIP", "ZSTD"]);
     assert_eq!(codec(&["--kernel-config", &all, "--preset", "kata"]), "gzip:6");
-    // A preset's kernels may differ from Kata's own, so an unsupported codec is a warning, unless
-    // the kernel is known.
+    // The configuration within a kernel, as CONFIG_IKCONFIG puts it.
+    let Some(mut gzip) = judges::command("gzip") else { return };
+    let packed = good(gzip.arg("-c").arg(kernel_config(&scratch, "inner", &["XZ"]))).stdout;
+    let kernel = [b"\x7fELF...IKCFG_ST", &packed[..], b"IKCFG_ED..."].concat();
+    let kernel = scratch.file("vmlinux", kernel).display().to_string();
+    assert_eq!(codec(&["--kernel", &kernel]), "xz:6");
+}
+
+/// The kernels of a preset's users may differ from Kata's own, so an unsupported codec is a
+/// warning, unless the kernel is known.
+#[test]
+fn a_codec_that_kernels_of_the_preset_lack_is_a_warning() {
+    let scratch = Scratch::new();
+    let source = scratch.file("tree.dump", INITRD_DUMP);
+    let all = kernel_config(&scratch, "config", &["GZIP", "ZSTD"]);
     let warns = |arguments: &[&str]| {
         let mut command = rootcast();
         command.arg("initrd").arg(&source).args(["--dry-run", "-q", "--preset", "kata"]).args(arguments);
@@ -234,7 +252,14 @@ fn the_kernel_decides_on_the_codec() {
     ] {
         assert!(!warns(quiet), "{quiet:?}");
     }
-    // The same applies to appended files, based on their magic number.
+}
+
+/// The magic number of an appended file shows its codec.
+#[test]
+fn an_appended_file_that_kernels_of_the_preset_cannot_unpack_is_a_warning() {
+    let scratch = Scratch::new();
+    let source = scratch.file("tree.dump", INITRD_DUMP);
+    let all = kernel_config(&scratch, "config", &["GZIP", "ZSTD"]);
     let small =
         scratch.file("small.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/init 3 100755 1 0 0 0 0.0 - two -\n");
     let foreign = |codec: &str| {
@@ -256,12 +281,6 @@ fn the_kernel_decides_on_the_codec() {
     for codec in ["gzip", "none"] {
         assert!(!warns_of(&foreign(codec), &["--preset", "kata"]), "{codec}");
     }
-    // The configuration within a kernel, as CONFIG_IKCONFIG puts it.
-    let Some(mut gzip) = judges::command("gzip") else { return };
-    let packed = good(gzip.arg("-c").arg(config("inner", &["XZ"]))).stdout;
-    let kernel = [b"\x7fELF...IKCFG_ST", &packed[..], b"IKCFG_ED..."].concat();
-    let kernel = scratch.file("vmlinux", kernel).display().to_string();
-    assert_eq!(codec(&["--kernel", &kernel]), "xz:6");
 }
 
 #[test]

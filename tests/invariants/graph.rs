@@ -7,17 +7,17 @@ use super::items::{self, Import, Module};
 
 /// A use of an item that another file defines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Use {
-    pub from: PathBuf,
-    pub to: PathBuf,
-    pub line: usize,
+pub(super) struct Use {
+    pub(super) from: PathBuf,
+    pub(super) to: PathBuf,
+    pub(super) line: usize,
     /// The path as it is written.
-    pub path: String,
+    pub(super) path: String,
 }
 
 /// The modules of a crate, by their paths.
 #[derive(Default)]
-pub struct Crate {
+pub(super) struct Crate {
     modules: BTreeMap<Vec<String>, Vec<Module>>,
     files: BTreeMap<Vec<String>, PathBuf>,
 }
@@ -32,7 +32,7 @@ enum Target {
 
 impl Crate {
     /// Reads the crate whose root is `root`. `read` returns the text of a file, if there is one.
-    pub fn new(root: &Path, read: impl Fn(&Path) -> Option<String>) -> Self {
+    pub(super) fn new(root: &Path, read: impl Fn(&Path) -> Option<String>) -> Self {
         let mut found = Self::default();
         let directory = root.parent().expect("the root is in a folder");
         let mut left = vec![(Vec::new(), root.to_owned(), false)];
@@ -52,20 +52,20 @@ impl Crate {
     }
 
     /// Returns the top-level modules that are not for tests only.
-    pub fn top_level(&self) -> BTreeSet<String> {
+    pub(super) fn top_level(&self) -> BTreeSet<String> {
         let product = |parts: &Vec<Module>| parts.iter().any(|part| !part.test);
         let paths = self.modules.iter().filter(|(path, parts)| path.len() == 1 && product(parts));
         paths.map(|(path, _)| path[0].clone()).collect()
     }
 
     /// Returns the top-level module of each file; the crate's root has none.
-    pub fn top_level_of(&self, file: &Path) -> Option<&str> {
+    pub(super) fn top_level_of(&self, file: &Path) -> Option<&str> {
         let path = self.files.iter().find(|(_, other)| *other == file)?.0;
         path.first().map(String::as_str)
     }
 
     /// Returns what the files use of each other outside of tests.
-    pub fn uses(&self) -> BTreeSet<Use> {
+    pub(super) fn uses(&self) -> BTreeSet<Use> {
         let product = self.modules.values().flatten().filter(|module| !module.test);
         product.flat_map(|module| self.uses_of(module)).collect()
     }
@@ -163,7 +163,7 @@ impl Crate {
 }
 
 /// Returns the crate of made-up files, the root first.
-pub fn made_up(files: &[(&str, &str)]) -> Crate {
+pub(super) fn made_up(files: &[(&str, &str)]) -> Crate {
     let read =
         |path: &Path| files.iter().find(|(name, _)| Path::new(name) == path).map(|file| file.1.to_owned());
     Crate::new(Path::new(files[0].0), read)

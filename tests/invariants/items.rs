@@ -4,31 +4,31 @@ use super::lexer::{self, Token};
 
 /// A module, whether it has a file of its own or not.
 #[derive(Debug, Default)]
-pub struct Module {
+pub(super) struct Module {
     /// The names from the crate's root to it.
-    pub path: Vec<String>,
+    pub(super) path: Vec<String>,
     /// Its code is compiled for tests only.
-    pub test: bool,
+    pub(super) test: bool,
     /// The names that it defines.
-    pub items: Vec<String>,
+    pub(super) items: Vec<String>,
     /// The modules that it declares in files of their own, and those that only tests have.
-    pub children: Vec<(String, bool)>,
-    pub imports: Vec<Import>,
+    pub(super) children: Vec<(String, bool)>,
+    pub(super) imports: Vec<Import>,
     /// The paths of at least two names in its code.
-    pub paths: Vec<(Vec<String>, usize)>,
+    pub(super) paths: Vec<(Vec<String>, usize)>,
     /// The single words of its code that may be names of items.
-    pub words: Vec<String>,
+    pub(super) words: Vec<String>,
 }
 
 /// One name that `use` brings into a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    pub path: Vec<String>,
+pub(super) struct Import {
+    pub(super) path: Vec<String>,
     /// The name in the module, or `*`.
-    pub name: String,
+    pub(super) name: String,
     /// Others see it, so that it is a declaration.
-    pub public: bool,
-    pub line: usize,
+    pub(super) public: bool,
+    pub(super) line: usize,
 }
 
 /// Words before the name of an item.
@@ -36,7 +36,7 @@ const KEYWORDS: [&str; 9] =
     ["struct", "enum", "union", "trait", "type", "const", "static", "fn", "macro_rules"];
 
 /// Returns the module at `path`, whose code is `code`, and the modules inside it.
-pub fn modules(path: &[String], test: bool, code: &str) -> Vec<Module> {
+pub(super) fn modules(path: &[String], test: bool, code: &str) -> Vec<Module> {
     let tokens = lexer::tokens(code);
     let test = test || is_test_attribute(&tokens, 2) && tokens.get(1).is_some_and(|token| token.text == "!");
     let mut found = Vec::new();
@@ -178,7 +178,7 @@ fn attribute(tokens: &[Token], at: usize) -> usize {
 }
 
 /// Returns the end of the item that begins at `at` with its attributes.
-pub fn item_end(tokens: &[Token], at: usize) -> usize {
+pub(super) fn item_end(tokens: &[Token], at: usize) -> usize {
     let mut end = at + attribute(tokens, at);
     while let Some(token) = tokens.get(end) {
         match token.text.as_str() {

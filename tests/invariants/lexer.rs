@@ -2,14 +2,14 @@
 
 /// One word, number, sign or literal. A literal has the text `"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    pub text: String,
+pub(super) struct Token {
+    pub(super) text: String,
     /// The line of its first character, from 1.
-    pub line: usize,
+    pub(super) line: usize,
 }
 
 /// Returns the tokens of a file that compiles.
-pub fn tokens(code: &str) -> Vec<Token> {
+pub(super) fn tokens(code: &str) -> Vec<Token> {
     let characters: Vec<char> = code.chars().collect();
     let (mut found, mut at, mut line) = (Vec::new(), 0, 1);
     while at < characters.len() {

@@ -1,0 +1,43 @@
+//! Closures: listing and keeping a part of a tree.
+
+use super::case::{BAD_INPUT, Case, OK, USAGE, bad, check_all, good};
+
+const CASES: &[Case] = &[
+    good("image {scratch}/set-id.dump -o {out} --owner root --keep /file --json", &["\"warnings\": []"]),
+    good("closure {dump} --keep /etc/hostname", &["/etc\n/etc/hostname\n"]),
+    good("closure {dump} --keep /etc/host*", &["/etc\n/etc/hostname\n"]),
+    good("closure {dump} --keep /etc --why etc/hostname", &["/etc/hostname\n  asked for by /etc\n"]),
+    good("closure {dump} --keep /etc/hostname --json", &["\"kind\": \"parent\"", "\"missing\": []"]),
+    good("tree {source} {dump} --keep /etc/hostname", &["/etc/hostname "]),
+    good("tree {source} --symlink /small:/link --keep /link", &["/link ", "/small "]),
+    good("image {dump} --keep /etc/hostname -o {out}", &[]),
+    Case {
+        arguments: "closure {dump} --keep /etc/hostname --keep /none --missing warn",
+        codes: OK,
+        stderr: &["warning: missing: /none: it is not there"],
+        stdout: &["/etc/hostname\n"],
+    },
+    bad(BAD_INPUT, "closure {dump} --keep /none", &["missing from the tree: /none"]),
+    bad(BAD_INPUT, "image {dump} --keep /none* -o {out}", &["/none*", "no file of the tree matches"]),
+    bad(BAD_INPUT, "closure {dump} --keep /etc/hostname --why /none", &["/none is not kept"]),
+    bad(BAD_INPUT, "closure {dump} --keep-unit none.service", &["none.service"]),
+    bad(BAD_INPUT, "closure {dump} --keep-unit none*.service", &["--keep-unit none*.service"]),
+    bad(BAD_INPUT, "closure {dump} --keep-rule 60-none.rules", &["--keep-rule 60-none.rules"]),
+    bad(BAD_INPUT, "closure {dump} --keep /etc --pam login", &["--pam login"]),
+    bad(BAD_INPUT, "tree {dump} --ld-cache", &["--ld-cache", "glibc"]),
+    bad(USAGE, "closure {dump}", &["--keep"]),
+    bad(USAGE, "tree {dump} --hwcaps none", &["--keep"]),
+    bad(USAGE, "closure {dump} --keep /x[", &["--keep", "/x["]),
+    bad(USAGE, "closure {dump} --keep /etc --hwcaps pentium", &["pentium", "x86-64-v3"]),
+    bad(USAGE, "closure {dump} --keep /etc --missing maybe", &["maybe"]),
+    bad(USAGE, "closure {dump} --keep /etc --dlopen none --dlopen-allow *:x", &["--dlopen required"]),
+    bad(USAGE, "closure {dump} --keep /etc --dlopen-deny x:", &["--dlopen-deny"]),
+    bad(USAGE, "closure {dump} --keep /etc --why /etc --json", &["--why", "--json"]),
+    // The text output of these goes to standard output.
+    bad(USAGE, "closure {dump} --keep /etc --output={out}", &["rootcast closure prints", "> FILE"]),
+];
+
+#[test]
+fn trees_are_reduced_to_what_is_kept() {
+    check_all(CASES);
+}
