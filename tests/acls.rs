@@ -71,7 +71,7 @@ fn make(scratch: &Scratch) -> bool {
 }
 
 #[test]
-fn modes_and_acls_follow_each_other_as_the_kernel_has_them() {
+fn modes_and_acls_change_together_as_in_the_kernel() {
     let scratch = Scratch::new();
     if !make(&scratch) {
         return;
@@ -96,7 +96,7 @@ fn modes_and_acls_follow_each_other_as_the_kernel_has_them() {
 }
 
 #[test]
-fn an_acl_of_an_archive_decides_the_mode() {
+fn the_acl_of_an_archive_sets_the_mode() {
     let scratch = Scratch::new();
     let value = |hexadecimal: &str| {
         let digits = hexadecimal.trim_start_matches("0x").as_bytes();
@@ -128,7 +128,7 @@ fn an_acl_of_an_archive_decides_the_mode() {
 }
 
 #[test]
-fn acls_that_no_file_can_have_are_refused() {
+fn invalid_acls_are_rejected() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.join("t")).unwrap();
     fs::write(scratch.join("t/file"), "").unwrap();

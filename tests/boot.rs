@@ -154,7 +154,7 @@ fn scratch_with_source() -> Option<(Scratch, PathBuf)> {
 }
 
 #[test]
-fn a_machine_boots_from_what_mke2fs_and_sgdisk_made() {
+fn a_machine_boots_from_a_disk_of_mke2fs_and_sgdisk() {
     let Some((scratch, root)) = scratch_with_source() else { return };
     let (filesystem, disk) = (scratch.join("filesystem"), scratch.join("disk"));
     if foreign::mke2fs(&root, &filesystem, 64 << 20, &["-E", "root_owner=0:0"]).is_none()

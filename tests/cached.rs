@@ -62,7 +62,7 @@ fn check_mounted(scratch: &Scratch, kind: &str, images: &[PathBuf; 2]) {
 }
 
 #[test]
-fn files_of_images_that_are_mounted_in_turn() {
+fn images_mounted_in_turn_do_not_share_cached_pieces() {
     if !judges::may_mount() {
         return;
     }
@@ -101,7 +101,7 @@ fn files_of_images_that_are_mounted_in_turn() {
 /// A file that is written twice in a row keeps its times if the granularity of file times is
 /// coarse: one second on ext4 with inodes of 128 bytes.
 #[test]
-fn a_file_that_is_written_again_within_a_tick() {
+fn a_file_rewritten_within_a_clock_tick_is_not_taken_from_the_cache() {
     if !judges::may_mount() {
         return;
     }

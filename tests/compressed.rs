@@ -90,7 +90,7 @@ fn unpack(mut program: Command, arguments: &[&str], packed: &[u8]) -> Option<Vec
 }
 
 #[test]
-fn programs_unpack_what_was_planned() {
+fn other_programs_unpack_every_codec() {
     let _one = judges::heavy();
     for (name, program, arguments) in JUDGES {
         let Some(program) = judges::command(program) else { continue };
@@ -113,7 +113,7 @@ fn programs_unpack_what_was_planned() {
 /// The judges detect a changed byte anywhere. lz4's legacy format has no checksum, so its output
 /// differs instead.
 #[test]
-fn programs_notice_a_wrong_byte() {
+fn other_programs_detect_a_wrong_byte() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     make_tree(directory.path(), 1 << 16);
     let layer = scanned(directory.path());

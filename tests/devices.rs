@@ -99,7 +99,7 @@ fn a_device_gets_every_byte_of_the_image() {
 }
 
 #[test]
-fn a_device_that_is_too_small_or_in_use_is_left_alone() {
+fn a_device_that_is_too_small_or_in_use_is_not_written() {
     let scratch = Scratch::new();
     let source = tree(&scratch);
     let Some(device) = Loop::new(&scratch, 1 << 20, 512) else { return };
@@ -130,7 +130,7 @@ fn a_device_that_is_too_small_or_in_use_is_left_alone() {
 }
 
 #[test]
-fn a_partition_table_is_for_the_sectors_of_the_device() {
+fn the_sector_size_must_match_the_device() {
     let scratch = Scratch::new();
     let source = tree(&scratch);
     let Some(device) = Loop::new(&scratch, 32 << 20, 4096) else { return };
@@ -147,7 +147,7 @@ fn a_partition_table_is_for_the_sectors_of_the_device() {
 
 /// A device cannot be restored: the error reports its contents.
 #[test]
-fn a_run_that_fails_says_that_the_device_holds_a_part() {
+fn a_failed_run_reports_the_partial_image_on_the_device() {
     let scratch = Scratch::new();
     let source = tree(&scratch);
     let mut noise = vec![0; 8 << 20];

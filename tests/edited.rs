@@ -125,7 +125,7 @@ fn arguments(added: &Path) -> Vec<OsString> {
 }
 
 #[test]
-fn edits_are_those_ordinary_tools_make() {
+fn edits_match_those_of_ordinary_tools() {
     if !may_give_away() {
         return;
     }

@@ -61,7 +61,7 @@ fn a_signal_ends_the_run_and_leaves_no_file() {
 }
 
 #[test]
-fn a_file_that_changes_after_the_scan_is_named() {
+fn a_file_changed_after_the_scan_is_reported() {
     let scratch = Scratch::new();
     let source = scratch.join("source");
     fs::create_dir(&source).expect("it is new");
@@ -183,7 +183,7 @@ impl Victim<'_> {
 }
 
 #[test]
-fn killed_at_200_random_times_it_leaves_nothing_or_the_whole_image() {
+fn a_killed_run_leaves_nothing_or_the_whole_image() {
     let _heavy = judges::heavy();
     let scratch = Scratch::in_memory();
     let (source, packed) = (scratch.join("source"), scratch.join("packed.tar.gz"));
@@ -263,7 +263,7 @@ impl Drop for SmallFilesystem {
 }
 
 #[test]
-fn an_output_that_does_not_fit_leaves_nothing_and_is_named() {
+fn an_output_on_a_full_filesystem_is_reported_and_removed() {
     let scratch = Scratch::new();
     let Some(small) = SmallFilesystem::new(&scratch) else { return };
     let source = scratch.join("source");
@@ -296,7 +296,7 @@ fn an_output_that_does_not_fit_leaves_nothing_and_is_named() {
 }
 
 #[test]
-fn an_archive_whose_contents_do_not_fit_into_tmpdir_is_named() {
+fn an_archive_that_does_not_fit_into_tmpdir_is_reported() {
     let scratch = Scratch::new();
     let Some(small) = SmallFilesystem::new(&scratch) else { return };
     fs::write(scratch.join("large"), noise(1, 20 << 20)).expect("it is new");

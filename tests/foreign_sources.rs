@@ -29,7 +29,7 @@ fn made(scratch: &Scratch, tool: &str, script: &str) -> Option<std::path::PathBu
 }
 
 #[test]
-fn what_tools_make_is_named_with_the_way_out() {
+fn unsupported_formats_are_named_with_a_remedy() {
     for (tool, script, words) in [
         ("mke2fs", "truncate -s 2M out; mke2fs -q -t ext4 out", &["is an ext2, ext3 or ext4", "debugfs"][..]),
         ("mkfs.erofs", "mkfs.erofs --quiet out root", &["is an EROFS", "fsck.erofs --extract"]),
@@ -69,7 +69,7 @@ fn what_tools_make_is_named_with_the_way_out() {
 }
 
 #[test]
-fn archives_of_any_compression_stay_sources() {
+fn archives_of_every_compression_are_sources() {
     for filter in ["cat", "gzip", "xz", "zstd -q", "bzip2"] {
         let scratch = Scratch::new();
         let tool = filter.split(' ').next().filter(|tool| *tool != "cat").unwrap_or("tar");
@@ -81,7 +81,7 @@ fn archives_of_any_compression_stay_sources() {
 }
 
 #[test]
-fn images_of_containers_are_trees_with_a_warning() {
+fn container_images_are_read_with_a_warning() {
     let scratch = Scratch::new();
     for (files, words) in [
         (&["oci-layout", "index.json"][..], ["OCI image layout", "umoci unpack"]),

@@ -58,7 +58,7 @@ fn refused(path: &Path, flags: &[&str], words: &[&str]) {
 }
 
 #[test]
-fn what_is_refused_names_its_source_offset_path_and_value() {
+fn rejections_name_source_offset_path_and_value() {
     let file = || Archive::new().file("f", "").link("l", b'2', "/etc");
     let cases: [(Vec<u8>, &[&str]); 7] = [
         (file().file("f/x", "").finish(), &["offset 1024: f/x: f is a file", "nothing can be beneath it"]),
@@ -91,7 +91,7 @@ fn what_is_refused_names_its_source_offset_path_and_value() {
 }
 
 #[test]
-fn an_extended_header_of_100_megabytes_is_refused_unread() {
+fn an_extended_header_of_100_megabytes_is_rejected_unread() {
     let scratch = Scratch::new();
     let payload = crate::tar::builder::record("path", &vec![b'n'; 100_000_000]);
     let bytes = Archive::new().member("x", b'x', &payload).file("f", "").finish();
@@ -104,7 +104,7 @@ fn an_extended_header_of_100_megabytes_is_refused_unread() {
 }
 
 #[test]
-fn bombs_of_every_compression_stop_at_their_limit() {
+fn decompression_bombs_stop_at_the_limit() {
     let scratch = Scratch::new();
     let many = (0..20_000).fold(Archive::new(), |archive, index| archive.file(&format!("f{index}"), ""));
     let many = scratch.file("many.tar", many.finish());
@@ -124,7 +124,7 @@ fn bombs_of_every_compression_stop_at_their_limit() {
 }
 
 #[test]
-fn compressed_streams_that_end_early_or_are_damaged_are_refused() {
+fn truncated_and_damaged_compressed_streams_are_rejected() {
     let scratch = Scratch::new();
     let body: String = (0..40_000_u32).map(|line| format!("{}\n", line.wrapping_mul(0x9e37_79b9))).collect();
     let archive = scratch.file("good.tar", Archive::new().file("a", &body).file("b", &body).finish());
@@ -171,7 +171,7 @@ impl Drop for Deep {
 }
 
 #[test]
-fn a_tree_as_deep_as_may_be_is_cast_from_every_source() {
+fn a_tree_of_the_maximum_depth_is_cast_from_every_source() {
     // The depth with the file and a directory above, which an edit adds.
     const DEPTH: usize = image_tree::MAX_DEPTH - 2;
     let scratch = Scratch::new();
@@ -211,7 +211,7 @@ fn a_tree_as_deep_as_may_be_is_cast_from_every_source() {
 }
 
 #[test]
-fn a_tree_deeper_than_may_be_is_refused_by_every_source() {
+fn a_tree_beyond_the_maximum_depth_is_rejected_by_every_source() {
     const DEPTH: usize = 10_000;
     const LIMIT: &str = "components, the limit is 4096";
     let scratch = Scratch::new();
@@ -281,7 +281,7 @@ const NAMES: [&[u8]; 6] = [
 ];
 
 #[test]
-fn names_in_any_encoding_arrive_as_they_are() {
+fn names_in_any_encoding_are_preserved() {
     let scratch = Scratch::new();
     let mut expected = Expected::default();
     expected.files.insert(b"/".to_vec(), expected::File::new(Kind::Directory, 0o755));
@@ -329,7 +329,7 @@ fn dump_with_contents(dump: &[u8]) -> String {
 }
 
 #[test]
-fn files_that_are_there_twice_are_those_that_tar_unpacks() {
+fn duplicate_members_resolve_as_in_gnu_tar() {
     let scratch = Scratch::new();
     let (source, unpacked) = (scratch.join("source"), scratch.join("unpacked"));
     let archive = scratch.join("twice.tar");

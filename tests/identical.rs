@@ -123,7 +123,7 @@ fn identical_files_share_blocks() {
 
 /// A file that was hashed is compared again when the image is written.
 #[test]
-fn a_file_that_changes_after_it_was_digested_is_named() {
+fn a_file_changed_after_hashing_is_reported() {
     let copies = directory(false);
     let tree = read(copies.path());
     let duplicates = identical::duplicates(&tree, THREADS, &Interrupt::never()).expect("it can be read");

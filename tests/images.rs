@@ -39,14 +39,14 @@ fn small_is_cast_into_a_filesystem() {
 }
 
 #[test]
-fn owners_are_kept_when_asked() {
+fn owners_are_kept_on_request() {
     let scratch = scratch_with(&small::small());
     let source = scratch.join("source");
     check_bare(&scratch, &source, &["--owner", "keep"], &Expected::from_directory(&source, Owner::Keep));
 }
 
 #[test]
-fn there_is_room_when_asked() {
+fn requested_free_space_is_available() {
     let scratch = scratch_with(&small::small());
     let source = scratch.join("source");
     // With free space, the kernel's judge writes too.
@@ -91,7 +91,7 @@ fn small_is_cast_into_an_mbr_disk() {
 }
 
 #[test]
-fn dumps_are_cast_with_what_only_root_could_make() {
+fn dumps_are_cast_with_device_nodes_and_owners() {
     for dump in [fixtures::MINIMAL_DUMP, fixtures::EVERY_KIND_DUMP] {
         let scratch = Scratch::new();
         let source = scratch.file("tree.dump", dump);
@@ -131,7 +131,7 @@ fn a_file_over_several_groups_is_cast() {
 }
 
 #[test]
-fn identity_and_size_are_as_asked() {
+fn identity_and_size_match_the_flags() {
     let scratch = Scratch::new();
     let source = scratch.file("tree.dump", fixtures::MINIMAL_DUMP);
     let image = scratch.join("image");
@@ -154,7 +154,7 @@ fn identity_and_size_are_as_asked() {
 }
 
 #[test]
-fn times_stop_at_source_date_epoch() {
+fn times_are_clamped_to_source_date_epoch() {
     let scratch = Scratch::new();
     let source = scratch.file("tree.dump", fixtures::EVERY_KIND_DUMP);
     let image = scratch.join("image");
@@ -169,7 +169,7 @@ fn times_stop_at_source_date_epoch() {
 }
 
 #[test]
-fn the_printed_tree_is_the_source() {
+fn the_printed_tree_matches_the_source() {
     let scratch = scratch_with(&small::small());
     let source = scratch.join("source");
     let printed = run(rootcast().arg("tree").arg(&source)).success().unwrap().text();

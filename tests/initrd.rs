@@ -142,7 +142,7 @@ fn microcode_files(scratch: &Scratch) -> [String; 2] {
 }
 
 #[test]
-fn microcode_comes_first_from_wherever_it_is() {
+fn microcode_of_every_source_comes_first() {
     let scratch = Scratch::new();
     let firmware = |below: &str| {
         let file = |path: String, bytes: &[u8]| Item::new(path, Kind::File(bytes.to_vec()));
@@ -284,7 +284,7 @@ fn an_appended_file_that_kernels_of_the_preset_cannot_unpack_is_a_warning() {
 }
 
 #[test]
-fn what_is_lost_is_told_with_counts() {
+fn unsupported_metadata_is_reported_with_counts() {
     let dump = "/ 0 40755 2 0 0 0 0.0 - - -\n\
         /init 2 100755 1 0 0 0 0.5 - #! - security.capability=x user.a=1\n\
         /ping 0 100755 1 0 0 0 0.0 - - - security.capability=x\n\
@@ -312,7 +312,7 @@ fn what_is_lost_is_told_with_counts() {
 }
 
 #[test]
-fn a_check_names_the_rule_and_the_byte() {
+fn a_check_reports_the_rule_and_the_offset() {
     let scratch = Scratch::new();
     let (source, out) = (scratch.file("tree.dump", INITRD_DUMP), scratch.join("initrd"));
     initrd(&source, &out, &["--compress", "none", "--checksums"]);
@@ -384,7 +384,7 @@ fn a_signal_ends_the_run_and_leaves_no_file() {
 }
 
 #[test]
-fn a_cache_spares_compressing() {
+fn a_cache_avoids_compressing_again() {
     let scratch = Scratch::new();
     let (source, out, cache) = (scratch.join("source"), scratch.join("initrd"), scratch.join("cache"));
     let pattern: Vec<u8> = (0..300_000_usize).map(|at| (at / 3).to_le_bytes()[0]).collect();
@@ -424,7 +424,7 @@ fn judge_json(scratch: &Scratch, schema: &Path, json: &[u8]) -> Value {
 }
 
 #[test]
-fn reports_are_as_their_schemas_say() {
+fn reports_match_their_schemas() {
     let scratch = Scratch::new();
     let (source, out) = (scratch.file("tree.dump", INITRD_DUMP), scratch.join("initrd"));
     let output = ["-o", out.to_str().unwrap()];

@@ -125,7 +125,7 @@ pub(crate) fn locate(tool: &str) -> Option<PathBuf> {
 /// Installs missing tools before other tests need them, and reports each judge that is still
 /// missing.
 #[test]
-fn every_judge_is_here() {
+fn every_judge_is_installed() {
     for (tool, _) in TOOLS {
         command(tool);
     }

@@ -223,7 +223,7 @@ fn sgdisk_notices_a_changed_byte_in_a_table() {
 }
 
 #[test]
-fn dumpe2fs_reads_what_mke2fs_wrote() {
+fn dumpe2fs_reads_filesystems_of_mke2fs() {
     let options = ["-L", "a label", "-U", "01234567-89ab-cdef-0123-456789abcdef", "-N", "4096", "-m", "7"];
     let fixture = fixtures::big::small_only();
     let Some(foreign) = foreign::filesystem(&fixture, 16 * MIB, &options) else { return };

@@ -70,7 +70,7 @@ fn listed(source: &Path, arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn one_file_system_stays_where_the_source_is() {
+fn one_file_system_does_not_enter_mounts() {
     let Some(tree) = MountedTree::new() else { return };
     let source = &tree.source;
 
@@ -99,7 +99,7 @@ fn one_file_system_stays_where_the_source_is() {
 }
 
 #[test]
-fn one_file_system_is_as_for_tar() {
+fn one_file_system_matches_tar() {
     let Some(mut tar) = judges::command("tar") else { return };
     let Some(tree) = MountedTree::new() else { return };
     let (source, archive) = (&tree.source, tree.scratch.join("tar"));
@@ -113,7 +113,7 @@ fn one_file_system_is_as_for_tar() {
 }
 
 #[test]
-fn what_is_left_out_is_told() {
+fn excluded_mounts_are_reported() {
     let Some(tree) = MountedTree::new() else { return };
     let source = &tree.source;
     let mut initrd = rootcast_as_root();

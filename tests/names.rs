@@ -84,7 +84,7 @@ fn strange_tree(scratch: &Scratch) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_closure_lists_one_path_a_line_or_ends_each_with_nul() {
+fn a_closure_lists_one_path_per_line_or_nul() {
     let scratch = Scratch::new();
     let source = strange_tree(&scratch);
     let closure = |arguments: &[&str]| {
@@ -112,7 +112,7 @@ fn judge(scratch: &Scratch, schema: &str, report: &[u8]) -> Value {
 }
 
 #[test]
-fn names_that_are_not_utf8_are_in_json_without_loss() {
+fn names_that_are_not_utf8_are_lossless_in_json() {
     let scratch = Scratch::new();
     let source = strange_tree(&scratch);
     let report = |arguments: &[&OsStr]| {

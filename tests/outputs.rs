@@ -32,7 +32,7 @@ fn mode(path: &Path) -> u32 {
 
 /// A truncated image has to be reported, but reading only the beginning of a text is not an error.
 #[test]
-fn a_reader_that_goes_away_fails_a_product_and_no_text() {
+fn a_closed_pipe_fails_images_but_not_text() {
     let scratch = Scratch::new();
     tree(&scratch);
     for product in [
@@ -65,7 +65,7 @@ fn a_reader_that_goes_away_fails_a_product_and_no_text() {
 }
 
 #[test]
-fn an_output_keeps_its_mode_or_gets_the_one_asked_for() {
+fn an_output_keeps_its_mode_or_gets_the_given_one() {
     let scratch = Scratch::new();
     tree(&scratch);
     let output = scratch.join("disk");
@@ -102,7 +102,7 @@ fn an_output_keeps_its_mode_or_gets_the_one_asked_for() {
 
 /// The permissions of a file's group are not given to another group.
 #[test]
-fn a_mode_is_not_kept_for_another_group() {
+fn group_permissions_are_not_given_to_another_group() {
     if !judges::is_root() {
         judges::skip("a file of another group", "only root gives files away");
         return;
@@ -117,7 +117,7 @@ fn a_mode_is_not_kept_for_another_group() {
 }
 
 #[test]
-fn a_new_image_of_files_that_not_everybody_may_read_is_reported() {
+fn a_readable_image_of_unreadable_files_is_reported() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.join("tree")).expect("it is new");
     let dump = "/ 0 40755 2 0 0 0 0.0 - - -\n/etc 0 40755 2 0 0 0 0.0 - - -\n/etc/shadow 2 100640 1 0 42 0 0.0 - x\\n -\n\
@@ -166,7 +166,7 @@ fn wait_for_open(child: &mut Child) {
 /// A user with write access to the parent replaces the output's directory by a link, while the tree
 /// is read.
 #[test]
-fn a_directory_that_is_replaced_meanwhile_does_not_redirect_the_image() {
+fn a_replaced_directory_does_not_redirect_the_image() {
     for verb in [&["image"][..], &["initrd", "--init", "none"]] {
         let scratch = Scratch::new();
         let pipe = scratch.join("pipe");
@@ -195,7 +195,7 @@ fn a_directory_that_is_replaced_meanwhile_does_not_redirect_the_image() {
 /// Few descriptors suffice for any number of threads; if there are too few, the error suggests a
 /// solution.
 #[test]
-fn few_descriptors_are_enough_or_named() {
+fn few_file_descriptors_suffice_or_are_reported() {
     let scratch = Scratch::new();
     let tree = scratch.join("tree");
     for number in 0..200 {

@@ -89,7 +89,7 @@ fn check_owner(owner: &str, copy: &Path, tree: &Path) {
 }
 
 #[test]
-fn manifests_of_bsdtar_put_owners_and_modes_back() {
+fn manifests_of_bsdtar_restore_owners_and_modes() {
     if !may_give_away() {
         return;
     }
@@ -110,7 +110,7 @@ fn manifests_of_bsdtar_put_owners_and_modes_back() {
 }
 
 #[test]
-fn manifests_of_the_bsds_own_mtree_put_owners_and_modes_back() {
+fn manifests_of_mtree_restore_owners_and_modes() {
     if !may_give_away() {
         return;
     }
@@ -160,7 +160,7 @@ const FREEBSD: &str = "\
 ";
 
 #[test]
-fn manifests_in_the_style_of_freebsd() {
+fn manifests_in_the_style_of_freebsd_are_read() {
     let scratch = Scratch::new();
     let source = scratch.join("source");
     let directory = |path: &str| Item::new(path, Kind::Directory);
@@ -216,7 +216,7 @@ mkfifo dev/pipe; chown 8:9 dev/pipe
 find . -exec stat -c '%n|%f|%u|%g|%t|%T' {} +";
 
 #[test]
-fn what_fakeroot_saved_is_what_programs_in_it_saw() {
+fn saved_fakeroot_state_matches_what_its_programs_saw() {
     let scratch = Scratch::new();
     let (source, save) = (scratch.join("source"), scratch.join("save"));
     fs::create_dir(&source).expect("it is new");
@@ -258,7 +258,7 @@ fn what_fakeroot_saved_is_what_programs_in_it_saw() {
 }
 
 #[test]
-fn what_containers_noted_in_xattrs_is_put_back() {
+fn override_xattrs_of_containers_restore_owners() {
     if !may_give_away() {
         return;
     }
@@ -292,7 +292,7 @@ fn what_containers_noted_in_xattrs_is_put_back() {
 }
 
 #[test]
-fn owners_that_a_user_namespace_shifted_are_shifted_back() {
+fn owners_shifted_by_a_user_namespace_are_mapped_back() {
     if !may_give_away() {
         return;
     }
@@ -344,7 +344,7 @@ const CAPABILITIES: [&str; 14] = [
 ];
 
 #[test]
-fn capabilities_are_those_the_kernel_stores() {
+fn capabilities_match_those_of_the_kernel() {
     if !may_give_away() {
         return;
     }
@@ -373,7 +373,7 @@ fn capabilities_are_those_the_kernel_stores() {
 }
 
 #[test]
-fn xattrs_are_those_setfattr_sets() {
+fn xattrs_match_those_of_setfattr() {
     let scratch = Scratch::new();
     let source = scratch.join("source");
     let items = ["", "a", "b"].map(|path| match path {
@@ -410,7 +410,7 @@ fn xattrs_are_those_setfattr_sets() {
 /// A file that is readable for all by its mode, but not for one user by its ACL, is unreadable for
 /// that user.
 #[test]
-fn an_acl_that_takes_reading_away_is_seen() {
+fn a_file_unreadable_by_its_acl_is_reported() {
     if !may_give_away() {
         return;
     }

@@ -191,7 +191,7 @@ fn cloned_and_copied_images_are_the_same() {
 }
 
 #[test]
-fn a_cloned_image_is_what_its_judges_expect() {
+fn judges_accept_a_cloned_image() {
     let _heavy = judges::heavy();
     let judges: [(&str, Judge); 3] = [
         ("e2fsck", |volume, _| e2fsck::check_clean(volume)),
@@ -209,7 +209,7 @@ fn a_cloned_image_is_what_its_judges_expect() {
 }
 
 #[test]
-fn blocks_are_shared_and_do_not_change_with_the_source() {
+fn shared_blocks_survive_changes_of_the_source() {
     let _heavy = judges::heavy();
     for shared in Shared::all() {
         let source = shared.directory("source");
@@ -279,7 +279,7 @@ fn an_image_fits_by_sharing_where_a_copy_does_not() {
 }
 
 #[test]
-fn a_file_that_changes_before_it_is_cloned_is_named() {
+fn a_file_changed_before_cloning_is_reported() {
     for shared in Shared::all() {
         let (source, out) = (shared.directory("source"), shared.directory("out"));
         let changing = source.join("changing");
@@ -338,7 +338,7 @@ fn is_reading_standard_input(child: &Child) -> bool {
 }
 
 #[test]
-fn what_cannot_be_cloned_is_copied_or_refused() {
+fn files_that_cannot_be_cloned_are_copied_or_rejected() {
     for shared in Shared::all() {
         let (source, elsewhere) = (shared.directory("source"), Scratch::new());
         fs::write(source.join("file"), noise(1, 1 << 20)).unwrap();
@@ -402,7 +402,7 @@ fn subvolumes_share_and_files_without_copy_on_write_do_not() {
 }
 
 #[test]
-fn an_initramfs_that_is_not_compressed_shares_what_is_aligned() {
+fn an_uncompressed_initramfs_shares_aligned_files() {
     for shared in Shared::all() {
         let source = shared.join("source");
         fs::create_dir(&source).unwrap();

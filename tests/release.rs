@@ -156,7 +156,7 @@ fn assert_casts(cell: &Cell, how: &str, program: &str, source: &str, output: &st
 }
 
 #[test]
-fn the_filter_denies_what_it_should() {
+fn the_seccomp_filter_denies_forbidden_calls() {
     let Some(cell) = Cell::new() else { return };
     cell.put_program("confine", &fs::read(&cell.launcher).unwrap());
     for call in FORBIDDEN {
@@ -169,7 +169,7 @@ fn the_filter_denies_what_it_should() {
 }
 
 #[test]
-fn it_runs_with_nothing_else_there_and_without_any_right() {
+fn the_program_runs_alone_and_unprivileged() {
     let Some(cell) = cell_with_program() else { return };
     let mut expected = cell.names();
     expected.insert(cell.path("out/disk.img"));
@@ -181,7 +181,7 @@ fn it_runs_with_nothing_else_there_and_without_any_right() {
 }
 
 #[test]
-fn what_fails_there_leaves_nothing_either() {
+fn failed_runs_leave_no_files() {
     let Some(cell) = cell_with_program() else { return };
     let expected = cell.names();
     let outcome = run(cell.command("kill", "/rootcast").args(["image", "/nowhere", "-o", "/out/disk.img"]));
@@ -194,7 +194,7 @@ fn what_fails_there_leaves_nothing_either() {
 }
 
 #[test]
-fn the_libraries_of_compressed_archives_are_in_it() {
+fn the_decompressors_are_linked_statically() {
     let Some(mut cell) = cell_with_program() else { return };
     cell.environment.push(("TMPDIR".to_owned(), "/out".to_owned()));
     for compression in ["gzip", "zstd", "xz", "bzip2"] {

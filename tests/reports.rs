@@ -32,7 +32,7 @@ fn check_schema(scratch: &Scratch, value: &Value) -> Result<(), Outcome> {
 }
 
 #[test]
-fn reports_are_as_their_schema_says() {
+fn reports_match_their_schema() {
     let scratch = Scratch::new();
     let out = scratch.join("disk.img");
     let to_file = ["-o", out.to_str().unwrap()];
@@ -66,7 +66,7 @@ fn check_ranges(report: &Value) {
 }
 
 #[test]
-fn a_schema_refuses_what_is_not_a_report() {
+fn schemas_reject_invalid_reports() {
     let scratch = Scratch::new();
     if judges::command("jsonschema").is_none() {
         return;
@@ -81,7 +81,7 @@ fn a_schema_refuses_what_is_not_a_report() {
 }
 
 #[test]
-fn a_report_says_what_other_programs_see() {
+fn reports_agree_with_other_programs() {
     let scratch = Scratch::new();
     let out = scratch.join("root.ext4");
     let report = report(&scratch, EVERY_KIND_DUMP, &["-o", out.to_str().unwrap(), "--layout", "bare"]);
@@ -107,7 +107,7 @@ fn a_report_says_what_other_programs_see() {
 /// The kernel withholds blocks, and the profile reserves some for root: the free space is the
 /// requested and reported one.
 #[test]
-fn the_room_reported_is_the_room_there_is() {
+fn the_reported_free_space_can_be_written() {
     const ASKED: u64 = 16 << 20;
     let scratch = Scratch::new();
     let out = scratch.join("root.ext4");
@@ -149,7 +149,7 @@ fn warnings_and_exclusions_are_in_the_report() {
 }
 
 #[test]
-fn a_digest_is_the_same_alone_and_in_a_report() {
+fn the_printed_digest_matches_the_report() {
     let scratch = Scratch::new();
     let report = report(&scratch, MINIMAL_DUMP, &["--digest"]);
     let outcome = run(rootcast().arg("image").arg(scratch.join("tree.dump")).arg("--digest"));
@@ -157,7 +157,7 @@ fn a_digest_is_the_same_alone_and_in_a_report() {
 }
 
 #[test]
-fn manual_pages_for_every_verb() {
+fn every_verb_has_a_manual_page() {
     let scratch = Scratch::new();
     let directory = scratch.join("man");
     run(rootcast().arg("man").arg(&directory)).success().unwrap_or_else(|why| panic!("{why}"));
@@ -179,7 +179,7 @@ fn manual_pages_for_every_verb() {
 }
 
 #[test]
-fn completions_that_shells_read() {
+fn shells_accept_the_completions() {
     let scratch = Scratch::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let outcome =

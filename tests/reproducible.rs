@@ -43,7 +43,7 @@ fn assert_same(vary: impl Fn() -> Command) {
 }
 
 #[test]
-fn the_number_of_threads_does_not_show() {
+fn bytes_do_not_depend_on_the_number_of_threads() {
     let scratch = make(&small::small(), Making::USUAL);
     let source = scratch.join("source");
     let of_threads = |count: &str| {
@@ -59,13 +59,13 @@ fn the_number_of_threads_does_not_show() {
 }
 
 #[test]
-fn the_umask_does_not_show() {
+fn bytes_do_not_depend_on_the_umask() {
     assert_same(|| rootcast_under_umask("000"));
     assert_same(|| rootcast_under_umask("077"));
 }
 
 #[test]
-fn the_environment_does_not_show() {
+fn bytes_do_not_depend_on_the_environment() {
     assert_same(|| {
         let mut command = rootcast();
         command.env("TZ", "Asia/Kathmandu").env("LANG", "tr_TR.UTF-8").env("LC_ALL", "tr_TR.UTF-8");
@@ -80,7 +80,7 @@ fn the_environment_does_not_show() {
 }
 
 #[test]
-fn time_does_not_show() {
+fn bytes_do_not_depend_on_the_time() {
     let scratch = make(&small::small(), Making::USUAL);
     let source = scratch.join("source");
     let first = digest(rootcast(), &source);
@@ -90,7 +90,7 @@ fn time_does_not_show() {
 }
 
 #[test]
-fn the_working_directory_does_not_show() {
+fn bytes_do_not_depend_on_the_working_directory() {
     let scratch = make(&small::small(), Making::USUAL);
     let source = scratch.join("source");
     let mut inside = rootcast();
@@ -99,7 +99,7 @@ fn the_working_directory_does_not_show() {
 }
 
 #[test]
-fn the_place_and_the_order_of_creation_do_not_show() {
+fn bytes_do_not_depend_on_the_path_or_the_order_of_creation() {
     let fixture = with_many_names();
     let plain = make(&fixture, Making::USUAL);
     let other = make(&fixture, Making { reversed: true, ..Making::USUAL });
@@ -108,7 +108,7 @@ fn the_place_and_the_order_of_creation_do_not_show() {
 }
 
 #[test]
-fn the_filesystem_of_the_source_does_not_show() {
+fn bytes_do_not_depend_on_the_filesystem_of_the_source() {
     let shm = Path::new("/dev/shm");
     let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
     if device(shm).is_none() || device(shm) == device(&std::env::temp_dir()) {
@@ -128,7 +128,7 @@ fn the_filesystem_of_the_source_does_not_show() {
 
 /// In memory, room for the files found is allocated before their layout is known.
 #[test]
-fn the_filesystem_of_the_output_does_not_show() {
+fn bytes_do_not_depend_on_the_filesystem_of_the_output() {
     let shm = Path::new("/dev/shm");
     if !shm.is_dir() {
         judges::skip("output in memory", "there is no /dev/shm");
@@ -164,7 +164,7 @@ fn with_many_names() -> Fixture {
 }
 
 #[test]
-fn the_user_does_not_show() {
+fn bytes_do_not_depend_on_the_user() {
     if !judges::is_root() {
         judges::skip("other users", "only root becomes someone else");
         return;
@@ -179,7 +179,7 @@ fn the_user_does_not_show() {
 }
 
 #[test]
-fn the_digest_asked_for_is_the_digest_of_the_file() {
+fn the_printed_digest_matches_the_file() {
     let scratch = make(&small::small(), Making::USUAL);
     let disk = scratch.join("disk");
     let mut command = rootcast();
@@ -206,7 +206,7 @@ const PINNED: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn named_trees_have_the_bytes_they_always_had() {
+fn images_have_their_pinned_digests() {
     let wide = wide::wide_dump(5000);
     let wrong: Vec<String> = PINNED
         .iter()
@@ -296,7 +296,7 @@ fn initrd_digest(scratch: &Scratch, source: &str, arguments: &str) -> String {
 }
 
 #[test]
-fn initramfs_have_the_bytes_they_always_had() {
+fn initramfs_have_their_pinned_digests() {
     let scratch = initrd_sources();
     let mut wrong = Vec::new();
     for (arguments, small, large) in PINNED_INITRD {
@@ -309,7 +309,7 @@ fn initramfs_have_the_bytes_they_always_had() {
 }
 
 #[test]
-fn neither_threads_nor_a_cache_nor_the_output_show_in_an_initramfs() {
+fn initramfs_bytes_do_not_depend_on_threads_cache_or_output() {
     let scratch = initrd_sources();
     for (codec, _, _) in &PINNED_INITRD[1..] {
         let of = |more: &str| initrd_digest(&scratch, "large", &format!("{codec} {more}"));

@@ -187,7 +187,7 @@ fn every_path_of_a_system_is_labelled_as_by_libselinux() {
 
 /// Tests paths for the policy's own patterns, of every type: more than any one machine has.
 #[test]
-fn every_pattern_of_a_policy_is_met() {
+fn every_pattern_of_a_policy_labels_as_matchpathcon() {
     let Some(policy) = judges::selinux_policy() else { return };
     let mut files = vec![policy.clone()];
     files.push(PathBuf::from(format!("{}.homedirs", policy.display())));
@@ -313,7 +313,7 @@ fn labels_below(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn the_trees_own_policy_labels_it() {
+fn the_policy_in_the_tree_labels_it() {
     let scratch = Scratch::new();
     let source = scratch.join("root");
     let files = source.join("etc/selinux/mini/contexts/files");

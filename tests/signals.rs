@@ -114,7 +114,7 @@ fn wide_dump(scratch: &Scratch, files: usize) -> PathBuf {
 }
 
 #[test]
-fn where_standard_input_gives_nothing() {
+fn a_signal_interrupts_reading_an_idle_standard_input() {
     let outputs = Outputs::new();
     for arguments in [
         &["image", "-", "-o", &outputs.image()][..],
@@ -129,7 +129,7 @@ fn where_standard_input_gives_nothing() {
 }
 
 #[test]
-fn where_a_fifo_has_no_peer() {
+fn a_signal_interrupts_opening_a_fifo() {
     let (scratch, outputs) = (Scratch::new(), Outputs::new());
     let path = fifo(&scratch);
     let fifo = path.to_str().expect("ASCII");
@@ -150,7 +150,7 @@ fn stalled() -> (Ends, Run) {
 }
 
 #[test]
-fn where_nobody_reads_standard_output() {
+fn a_signal_interrupts_writing_to_a_full_pipe() {
     let scratch = Scratch::new();
     let source = wide_dump(&scratch, 5000);
     let source = source.to_str().expect("ASCII");
@@ -166,7 +166,7 @@ fn where_nobody_reads_standard_output() {
 }
 
 #[test]
-fn while_files_are_labelled() {
+fn a_signal_interrupts_labelling() {
     let (scratch, outputs) = (Scratch::new(), Outputs::new());
     let source = wide_dump(&scratch, 20_000);
     // Each takes some microseconds for each of the paths, and none matches.
@@ -178,7 +178,7 @@ fn while_files_are_labelled() {
 }
 
 #[test]
-fn while_it_is_searched_for_what_is_kept() {
+fn a_signal_interrupts_the_closure() {
     let (scratch, outputs) = (Scratch::new(), Outputs::new());
     let source = wide_dump(&scratch, 50_000);
     let source = source.to_str().expect("ASCII");
@@ -190,7 +190,7 @@ fn while_it_is_searched_for_what_is_kept() {
 }
 
 #[test]
-fn while_a_tree_is_read_and_compared() {
+fn a_signal_interrupts_reading_and_comparing() {
     // Listing and hashing all of it takes seconds.
     let arguments =
         ["image", "/usr", "--dry-run", "-j", "1", "--hardlinks", "content", "--unreadable", "skip"];
@@ -198,7 +198,7 @@ fn while_a_tree_is_read_and_compared() {
 }
 
 #[test]
-fn a_terminal_is_refused() {
+fn a_terminal_is_rejected() {
     let Some(mut script) = judges::command("script") else { return };
     let outputs = Outputs::new();
     let program = rootcast().get_program().to_str().expect("ASCII").to_owned();
@@ -212,7 +212,7 @@ fn a_terminal_is_refused() {
 }
 
 #[test]
-fn a_device_without_end_is_refused() {
+fn an_endless_device_is_rejected() {
     let outputs = Outputs::new();
     for device in ["/dev/zero", "/dev/urandom", "/dev/null"] {
         let outcome = run(rootcast().args(["image", device, "-o", &outputs.image()]));

@@ -163,7 +163,7 @@ fn time_and_size_follow_the_data() {
 }
 
 #[test]
-fn the_host_of_a_sparse_file_does_not_show() {
+fn holes_do_not_depend_on_the_host_filesystem() {
     let _heavy = judges::heavy();
     let scratch = Scratch::new();
     make(&scratch.join("source"));
@@ -194,7 +194,7 @@ fn the_host_of_a_sparse_file_does_not_show() {
 }
 
 #[test]
-fn threads_and_the_output_do_not_show() {
+fn holes_do_not_depend_on_threads_or_output() {
     let scratch = Scratch::new();
     let source = scratch.join("source");
     make(&source);
@@ -220,7 +220,7 @@ fn digest_of(image: &Path) -> String {
 /// Tests every way of a tar to store holes, and a dump, which takes those of the files it refers
 /// to.
 #[test]
-fn archives_and_dumps_have_the_holes_of_the_directory() {
+fn archives_and_dumps_give_the_holes_of_the_directory() {
     let scratch = Scratch::new();
     let (source, archive) = (scratch.join("source"), scratch.join("archive.tar"));
     make(&source);
@@ -249,7 +249,7 @@ fn archives_and_dumps_have_the_holes_of_the_directory() {
 
 /// The limit applies to stored bytes; without holes, zeros count too.
 #[test]
-fn an_archive_may_name_a_file_that_is_longer_than_the_limit() {
+fn sparse_members_may_be_longer_than_the_size_limit() {
     let scratch = Scratch::new();
     let sparse = |size: &str| {
         let records: [(&str, &[u8]); 2] = [("GNU.sparse.map", b"5,4"), ("GNU.sparse.size", size.as_bytes())];
@@ -281,7 +281,7 @@ fn an_archive_may_name_a_file_that_is_longer_than_the_limit() {
 
 /// Files with the same bytes all have the holes of the first one.
 #[test]
-fn files_that_become_one_or_share_blocks_have_the_same_holes() {
+fn identical_files_have_the_same_holes() {
     let scratch = Scratch::new();
     let (source, image) = (scratch.join("source"), scratch.join("image"));
     let mut bytes = vec![0; 100 * BLOCK_LEN];
@@ -308,7 +308,7 @@ fn files_that_become_one_or_share_blocks_have_the_same_holes() {
 
 /// The bytes of an image with holes are frozen, as those of the trees in `reproducible`.
 #[test]
-fn an_archive_with_holes_has_the_bytes_it_always_had() {
+fn an_archive_with_holes_has_its_pinned_digest() {
     const PINNED: &str = "b3d0b5e6b8fb8bf37803cbe7c8be1d03f39de7071cab88d0ae1d75eb395dc1b8";
     let scratch = Scratch::new();
     let payload = [[1; 5000].as_slice(), &[0; 8192], &[2; 3]].concat();

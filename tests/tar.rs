@@ -179,7 +179,7 @@ fn python(source: &Path, archive: &Path, dialect: &str) -> Option<Command> {
 const XATTRS: &str = "--format=posix --xattrs --xattrs-include=* --acls";
 
 #[test]
-fn every_program_and_dialect_gives_the_directory_it_came_from() {
+fn archives_of_every_program_and_dialect_match_the_directory() {
     let dialects: [(Writer, &str, Can); 16] = [
         (gnu_tar, "--format=v7", V7),
         (gnu_tar, "--format=ustar", USTAR),
@@ -216,7 +216,7 @@ fn every_program_and_dialect_gives_the_directory_it_came_from() {
 }
 
 #[test]
-fn python_writes_numbers_and_names_of_gnu() {
+fn gnu_numbers_and_names_of_python_are_read() {
     let scratch = Scratch::new();
     let (source, archive) = (scratch.join("source"), scratch.join("archive.tar"));
     fitting(small::small(), PYTHON).make(&source);
@@ -227,7 +227,7 @@ fn python_writes_numbers_and_names_of_gnu() {
 }
 
 #[test]
-fn sparse_files_are_stored_as_such() {
+fn sparse_members_are_read_without_their_holes() {
     let scratch = Scratch::new();
     let (source, archive) = (scratch.join("source"), scratch.join("archive.tar"));
     let data = vec![(1 << 30, b"in the middle".to_vec())];
@@ -253,7 +253,7 @@ fn sparse_files_are_stored_as_such() {
 }
 
 #[test]
-fn compressed_archives_and_pipes_give_the_same() {
+fn compressed_archives_and_pipes_give_the_same_tree() {
     let scratch = Scratch::new();
     let (source, archive) = (scratch.join("source"), scratch.join("archive.tar"));
     fitting(small::small(), PAX).make(&source);
@@ -320,7 +320,7 @@ fn an_archive_is_cast_into_a_filesystem() {
 }
 
 #[test]
-fn a_later_source_lies_over_an_earlier_one() {
+fn later_sources_override_earlier_ones() {
     let scratch = Scratch::new();
     let base = builder::Archive::new()
         .directory("usr/", 0o755)

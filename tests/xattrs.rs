@@ -47,7 +47,7 @@ fn a_label_that_is_dropped_need_not_be_readable() {
 }
 
 #[test]
-fn attributes_of_macos_are_left_out_by_the_flag_of_the_message() {
+fn the_flag_suggested_for_macos_attributes_drops_them() {
     let scratch = Scratch::new();
     let records: &[(&str, &[u8])] = &[
         ("LIBARCHIVE.xattr.com.apple.provenance", b"AQI"),

@@ -102,7 +102,7 @@ fn why_tells_the_way_to_what_was_asked_for() {
 }
 
 #[test]
-fn the_number_of_threads_does_not_show() {
+fn bytes_do_not_depend_on_the_number_of_threads() {
     let tree = guest();
     let starts = [start("/"), start("/bin/sh")];
     let one = close(&tree, &starts, &Options { threads: 1, ..OPTIONS }).expect("memory is readable");

@@ -208,7 +208,7 @@ fn config_of(kernel: &Path) -> Option<PathBuf> {
 }
 
 #[test]
-fn a_machine_boots_from_what_is_not_compressed() {
+fn a_machine_boots_from_an_uncompressed_initramfs() {
     boot("none", &["--align", "--checksums"], false, &["cat"]);
 }
 

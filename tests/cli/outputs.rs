@@ -62,6 +62,13 @@ const CASES: &[Case] = &[
         stdout: &[],
     },
     bad(USAGE, "image {source} -o {scratch}/source", &["source", "is a directory"]),
+    Case {
+        arguments: "image {source} -o {out} --mkdir /sbin --symlink ../init:/sbin/init --add {scratch}/garbage:/init \
+                    --chmod /init:0755",
+        codes: OK,
+        stderr: &["boot it with root=PARTUUID="],
+        stdout: &[],
+    },
 ];
 
 #[test]

@@ -391,7 +391,7 @@ fn split_by_command(printed: &[u8], commands: &[String]) -> Result<Vec<Vec<u8>>,
 }
 
 #[test]
-fn only_messages_about_ownership_are_left_out() {
+fn only_messages_about_ownership_are_ignored() {
     let message = " Operation not permitted while changing ownership of /dumped/";
     let known = ["", "/a", "/line\nend"].map(str::to_owned).into();
     let said =

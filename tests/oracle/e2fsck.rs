@@ -59,7 +59,7 @@ fn is_summary(line: &str) -> bool {
 }
 
 #[test]
-fn lines_of_a_clean_run_are_told_from_others() {
+fn lines_of_a_clean_run_are_distinguished_from_others() {
     assert!(is_version("e2fsck 1.47.0 (5-Feb-2023)"));
     assert!(is_pass("Pass 5: Checking group summary information"));
     assert!(is_summary("disk.img: 12/5112 files (0.0% non-contiguous), 2647/20480 blocks"));

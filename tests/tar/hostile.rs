@@ -56,7 +56,7 @@ fn named(path: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn names() {
+fn member_names_are_normalized_or_rejected() {
     let long = "n".repeat(256);
     let too_long = format!("offset 1024: {long}: file name \"{long}\" is 256 bytes long, the limit is 255");
     check(&[
@@ -79,7 +79,7 @@ fn names() {
 }
 
 #[test]
-fn depth() {
+fn paths_beyond_the_maximum_depth_are_rejected() {
     let bytes = named("d/".repeat(4000).as_bytes());
     let tree = tree_of_bytes(&bytes, Limits::DEFAULT).expect("4,000 deep is not too deep");
     assert_eq!(tree.inode_count(), 4001);
@@ -88,7 +88,7 @@ fn depth() {
 }
 
 #[test]
-fn places() {
+fn members_below_files_are_rejected_and_below_links_followed() {
     let start = || Archive::new().file("f", "").link("l", b'2', "/tmp").directory("d/", 0o755);
     check(&[
         (start().file("f/x", "").finish(), "offset 1536: f/x: f is a file; nothing can be beneath it"),
@@ -126,7 +126,7 @@ fn places() {
 }
 
 #[test]
-fn hard_links() {
+fn hard_links_need_an_earlier_file() {
     let start = || Archive::new().file("f", "").link("l", b'2', "l").directory("d/", 0o755);
     let all = "/?=40755 /d=40755 /f=100644";
     check(&[
@@ -248,7 +248,7 @@ fn bad_maps_of_holes_in_extended_headers_are_errors() {
 }
 
 #[test]
-fn numbers() {
+fn numbers_out_of_range_are_rejected() {
     let with = |at: usize, bytes: &'static [u8]| {
         Archive::new()
             .raw(b"f", b'0', 0, b"", |header| header[at..at + bytes.len()].copy_from_slice(bytes))
@@ -283,7 +283,7 @@ fn numbers() {
 }
 
 #[test]
-fn extended_headers() {
+fn invalid_extended_headers_are_rejected() {
     let big = 100_000_000_u64;
     let cases: &[(Vec<u8>, &str)] = &[
         (
@@ -340,7 +340,7 @@ fn extended_headers() {
 }
 
 #[test]
-fn ends() {
+fn archives_cut_off_or_continued_after_their_end_are_rejected() {
     let f = || Archive::new().file("f", "12345");
     let cut = |len: usize| f().finish()[..len].to_vec();
     let mut damaged = f().finish();
@@ -378,7 +378,7 @@ fn ends() {
 }
 
 #[test]
-fn limits() {
+fn limits_on_size_and_members_name_their_flags() {
     let limits = |max_size, max_entries| Limits { max_size, max_entries, ..Limits::DEFAULT };
     let files = Archive::new().file("a", "123").file("b/c", "4567").finish();
     assert_eq!(outcome(&files, limits(4096, 3)), "/?=40755 /a=100644 /b?=40755 /b/c=100644");
@@ -395,7 +395,7 @@ fn limits() {
 }
 
 #[test]
-fn a_bomb_of_zeros_takes_no_room() {
+fn a_bomb_of_zeros_does_not_use_memory() {
     use std::io::Write as _;
     const LEN: u64 = 1 << 30;
     let scratch = crate::product::Scratch::new();
@@ -421,7 +421,7 @@ fn a_bomb_of_zeros_takes_no_room() {
 }
 
 #[test]
-fn global_records_hold_until_they_are_taken_back() {
+fn global_records_apply_until_overridden() {
     let bytes = Archive::new()
         .pax(b'g', &[("uid", b"7"), ("mtime", b"5.5")])
         .file("a", "")

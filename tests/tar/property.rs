@@ -106,7 +106,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, rng_seed: RngSeed::Fixed(0), ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_written_is_read(
+    fn written_archives_read_back(
         entries in prop::collection::vec((name(), file(), any::<prop::sample::Index>()), 0..12)
     ) {
         let mut tree: BTreeMap<Vec<u8>, File> = BTreeMap::new();
@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_do_harm(
+    fn arbitrary_bytes_do_not_panic(
         bytes in prop::collection::vec((any::<u8>(), 0..4096_usize), 0..8)
     ) {
         // A valid archive with some bytes changed and its checksums updated.

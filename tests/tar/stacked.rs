@@ -87,7 +87,7 @@ fn usr() -> Archive {
 }
 
 #[test]
-fn archives_over_each_other_are_as_gnu_tar_unpacks_them() {
+fn stacked_archives_match_gnu_tar() {
     let base = usr().finish();
     let uppers = [
         Archive::new().file("lib/modules/m.ko", "module").finish(),
@@ -136,7 +136,7 @@ fn archive(members: &[(String, u8, String)], contents: &str) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_gnu_tar_unpacks_is_the_same_tree() {
+fn random_stacked_archives_match_gnu_tar() {
     const CASES: u32 = 200;
     let config = ProptestConfig {
         cases: CASES,
@@ -182,7 +182,7 @@ fn lines(command: &mut Command) -> (Vec<String>, String) {
 }
 
 #[test]
-fn a_directory_over_a_link_is_reported_and_a_flag_keeps_the_link() {
+fn a_directory_over_a_symlink_is_reported_and_a_flag_keeps_the_link() {
     let scratch = Scratch::new();
     let base = scratch.file("base.tar", usr().finish());
     let upper = scratch.file("upper.tar", Archive::new().directory("lib/", 0o755).file("lib/x", "").finish());
@@ -277,7 +277,7 @@ fn with_closed_files(scratch: &Scratch) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_a_later_source_replaces_need_not_be_readable() {
+fn replaced_files_need_not_be_readable() {
     let scratch = Scratch::new();
     let closed = with_closed_files(&scratch);
     let covers = |archive: Archive, over: &[&str]| {
@@ -315,7 +315,7 @@ fn what_a_later_source_replaces_need_not_be_readable() {
 }
 
 #[test]
-fn implied_directories_need_no_range_of_a_map() {
+fn implied_directories_need_no_id_map_range() {
     let scratch = Scratch::new();
     let owned = |header: &mut [u8; 512]| {
         put(header, 108, "0303240");
@@ -338,7 +338,7 @@ fn implied_directories_need_no_range_of_a_map() {
 }
 
 #[test]
-fn set_id_programs_that_become_roots_are_named_by_where_they_are_in_the_end() {
+fn set_id_programs_of_root_are_reported_by_their_final_paths() {
     let scratch = Scratch::new();
     let owned = |header: &mut [u8; 512]| {
         put(header, 108, "0000041");
@@ -359,7 +359,7 @@ fn set_id_programs_that_become_roots_are_named_by_where_they_are_in_the_end() {
 }
 
 #[test]
-fn lists_that_name_groups_are_completed_by_the_accounts_of_the_tree() {
+fn names_in_acls_resolve_through_the_accounts_of_the_tree() {
     let scratch = Scratch::new();
     let acl: (&str, &[u8]) =
         ("SCHILY.acl.access", b"user::rwx,group::r-x,group:adm:r-x,mask::r-x,other::r-x");
@@ -385,7 +385,7 @@ fn lists_that_name_groups_are_completed_by_the_accounts_of_the_tree() {
 }
 
 #[test]
-fn archives_of_gnu_tar_and_bsdtar_with_lists_that_have_names() {
+fn acls_with_names_of_gnu_tar_and_bsdtar_are_read() {
     let scratch = Scratch::new();
     let source = scratch.join("source");
     fs::create_dir_all(source.join("etc")).unwrap();
@@ -406,7 +406,7 @@ fn archives_of_gnu_tar_and_bsdtar_with_lists_that_have_names() {
 }
 
 #[test]
-fn archives_without_an_end_and_with_zeros_behind_are_read_with_a_warning() {
+fn missing_end_blocks_and_trailing_zeros_are_warnings() {
     let scratch = Scratch::new();
     let whole = Archive::new().file("f", "12345").finish();
     let open = &whole[..1024];
@@ -446,7 +446,7 @@ fn archives_without_an_end_and_with_zeros_behind_are_read_with_a_warning() {
 }
 
 #[test]
-fn zeros_without_end_are_not_an_archive() {
+fn endless_zeros_are_rejected() {
     let scratch = Scratch::new();
     let zeros = scratch.file("zeros", "");
     fs::File::options().write(true).open(&zeros).unwrap().set_len(100 << 30).unwrap();
@@ -459,7 +459,7 @@ fn zeros_without_end_are_not_an_archive() {
 }
 
 #[test]
-fn large_windows_are_refused_until_a_flag_allows_them() {
+fn large_windows_need_a_flag() {
     let scratch = Scratch::new();
     let archive = scratch.file("archive.tar", Archive::new().file("f", "12345").finish());
     // A known size would limit the window to that size, so it is read from a pipe.
