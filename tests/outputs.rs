@@ -134,11 +134,14 @@ fn a_readable_image_of_unreadable_files_is_reported() {
     for verb in
         [&["image"][..], &["initrd", "--init", "none"], &["initrd", "--init", "none", "--compress", "none"]]
     {
-        let told = cast("022", verb);
-        assert!(told.contains(expected), "{told}");
+        let message = cast("022", verb);
+        assert!(message.contains(expected), "{message}");
         assert!(!cast("022", verb).contains("everybody"), "it is not new");
         fs::remove_file(&output).expect("the test's own directory");
-        assert!(!cast("022", &[verb, &["--mode", "644"]].concat()).contains("everybody"), "it was asked for");
+        assert!(
+            !cast("022", &[verb, &["--mode", "644"]].concat()).contains("everybody"),
+            "the mode was given"
+        );
         fs::remove_file(&output).expect("the test's own directory");
         assert!(!cast("027", verb).contains("everybody"), "nobody else reads it");
         fs::remove_file(&output).expect("the test's own directory");

@@ -339,7 +339,7 @@ fn later_sources_override_earlier_ones() {
     ];
     Fixture { items }.make(&over);
     let outcome = run(rootcast().args(["tree", "-v"]).arg(&base).arg(&over));
-    let told = outcome.stderr.clone();
+    let stderr = outcome.stderr.clone();
     let text = outcome.success().unwrap().text();
     let shown: Vec<String> =
         text.lines().map(|line| line.split(' ').take(6).collect::<Vec<_>>().join(" ")).collect();
@@ -355,9 +355,9 @@ fn later_sources_override_earlier_ones() {
             "/usr/lib 0 40750 2 0 0",
         ]
     );
-    assert!(told.contains("/etc/motd: a file replaced by a file"), "{told}");
+    assert!(stderr.contains("/etc/motd: a file replaced by a file"), "{stderr}");
     assert!(
-        told.contains("warning: ") && told.contains("/lib: a symbolic link replaced by a directory"),
-        "{told}"
+        stderr.contains("warning: ") && stderr.contains("/lib: a symbolic link replaced by a directory"),
+        "{stderr}"
     );
 }

@@ -56,7 +56,7 @@ pub(crate) fn scratch() -> Scratch {
     scratch.file("unknown.toml", "owner = \"root\"\ncolour = \"red\"\n");
     scratch.file("value.toml", "jobs = \"many\"\n");
     scratch.file("edit.toml", "edits = [\n  { mkdir = \"/x\" },\n  { chmod = \"/x:9\" },\n]\n");
-    scratch.file("garbage", b"\x7fELF\x02\x01\x01 this is no tree");
+    scratch.file("garbage", b"\x7fELF\x02\x01\x01 not a tree");
     scratch.file("contexts", "/.* u:r:any:s0\n");
     scratch.file("few", "/ u:r:root:s0\n");
     scratch.file("bad", "/.* u:r:any:s0\n/a( u:r:any:s0\n");

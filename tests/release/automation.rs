@@ -90,13 +90,13 @@ fn yaml(path: &str) -> Option<Value> {
     let mut child = python.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text(path).as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{path} is no YAML");
+    assert!(output.status.success(), "{path} is not YAML");
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
 /// Returns the value of a required key.
 fn get<'v>(value: &'v Value, key: &str) -> &'v Value {
-    value.get(key).unwrap_or_else(|| panic!("there is no {key} in {value}"))
+    value.get(key).unwrap_or_else(|| panic!("{value} lacks {key}"))
 }
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -246,6 +246,6 @@ fn the_workflow_fits_the_repository() {
     assert!(!words.contains(&"sudo"), "{words:?}");
     assert!(words.contains(&".ci/run") && words.contains(&DOCKERFILE), "{words:?}");
     for word in words.iter().filter(|word| word.starts_with(".ci/")) {
-        assert!(repository().join(word).is_file(), "there is no {word}");
+        assert!(repository().join(word).is_file(), "{word} is missing");
     }
 }
