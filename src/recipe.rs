@@ -128,6 +128,32 @@ pub enum Output {
 }
 
 impl TreeRecipe {
+    /// Returns the recipe that changes nothing, with the limits and policies that the command line
+    /// has without flags.
+    #[must_use]
+    pub fn new(sources: Vec<OsString>, threads: NonZeroUsize) -> Self {
+        Self {
+            recipe_file: None,
+            sources,
+            basedir: None,
+            ownership: None,
+            rules: Rules::default(),
+            limits: Limits::DEFAULT,
+            file_contexts: None,
+            one_file_system: false,
+            unreadable: unreadable::Policy::default(),
+            hardlinks: hardlinks::Policy::default(),
+            edits: Vec::new(),
+            keep: None,
+            ld_cache: false,
+            xattr_filter: Filter::default(),
+            clamp_mtime_min: None,
+            source_date_epoch: None,
+            threads,
+            verbose: false,
+        }
+    }
+
     /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Path> {

@@ -9,6 +9,7 @@ pub mod hardlinks;
 pub mod identical;
 mod in_threads;
 pub mod init;
+pub mod lost_and_found;
 pub mod mode;
 pub mod normalize;
 pub mod own_files;

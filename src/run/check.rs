@@ -7,6 +7,7 @@ use std::path::Path;
 use initramfs::check::{Report, Severity};
 
 use super::initrd::kernel;
+use super::print::{print, print_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
 use crate::recipe::initrd::CheckRecipe;
@@ -33,9 +34,9 @@ pub fn check(recipe: &CheckRecipe, interrupt: &Interrupt) -> Result<()> {
     interrupt.check()?;
     let report = checked.map_err(|error| Error::io(path, error))?;
     if recipe.json {
-        super::print_json(&CheckReport::new(path, &report))?;
+        print_json(&CheckReport::new(path, &report))?;
     } else {
-        super::print(in_words(path, &report).as_bytes())?;
+        print(in_words(path, &report).as_bytes())?;
     }
     if report.is_accepted() {
         return Ok(());

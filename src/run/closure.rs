@@ -12,15 +12,17 @@ use std::time::Duration;
 use image_tree::{Content, Shown, Tree};
 use serde::Serialize;
 
-use super::clock::Clock;
-use super::read::Reader;
+use super::pipeline::{self, Prepared, Verb};
+use super::print::{print, print_json};
+use super::put;
+use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::closure::{self, Closure, Kind, Known, Options, Reason, Search, Start, why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
-use crate::recipe::TreeRecipe;
 use crate::recipe::keep::{ClosureRecipe, Keep, MissingPolicy};
+use crate::recipe::{Output, TreeRecipe};
 use crate::resolve::{Unresolved, follow};
 use crate::shown::JsonName;
 
@@ -31,12 +33,14 @@ use crate::shown::JsonName;
 /// kept.
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
-    let mut clock = Clock::start();
-    let (tree, part) = Reader::new(&recipe.tree, interrupt, &log).part()?;
+    let mut stopwatch = Stopwatch::start();
+    let own = put::own_files(&Output::Stream, None);
+    let options = pipeline::Options { own, ..pipeline::Options::new(&recipe.tree, interrupt, &log) };
+    let Prepared { tree, part, .. } = pipeline::run(Verb::Closure, &options)?;
     let part = part.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;
-    let read = clock.lap().saturating_sub(part.took);
+    let read = stopwatch.lap().saturating_sub(part.took);
     if recipe.json {
-        return super::print_json(&Report::of(&part, read, &log));
+        return print_json(&Report::of(&part, read, &log));
     }
     let mut text = Vec::new();
     if recipe.why.is_empty() {
@@ -52,7 +56,7 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     for path in &recipe.why {
         explain(&tree, &part, path, &mut text)?;
     }
-    super::print(&text)
+    print(&text)
 }
 
 /// Writes each chain from a path to the request.
@@ -130,7 +134,7 @@ pub(super) fn reduce(
     };
     let needs_cache = found.needs_cache;
     let mut part = found.told(&tree, log);
-    let mut clock = Clock::start();
+    let mut stopwatch = Stopwatch::start();
     let closure = &mut part.closure;
     for warning in &closure.warnings {
         log.warn(warning);
@@ -159,7 +163,7 @@ pub(super) fn reduce(
             None => {}
         }
     }
-    part.took += clock.lap();
+    part.took += stopwatch.lap();
     Ok((tree, Some(part)))
 }
 
@@ -192,14 +196,14 @@ struct Finding<'t> {
 
 impl<'t> Finding<'t> {
     fn begin(tree: &'t Tree<Blob>, keep: &'t Keep, recipe: &TreeRecipe, known: Known) -> Result<Self> {
-        let mut clock = Clock::start();
+        let mut stopwatch = Stopwatch::start();
         let (hwcaps, dlopen) = (keep.hwcaps.clone(), keep.dlopen.clone());
         let options = Options { hwcaps, dlopen, threads: recipe.threads.get() };
         let (asked, unknown) = starts::asked(tree, keep)?;
         let mut search = Search::knowing(tree, known);
         let closure = search.close(&asked, &options)?;
         let (implied, needs_cache) = (starts::Implied::default(), recipe.ld_cache);
-        let found = Found { closure, asked, implied, unknown, needs_cache, took: clock.lap() };
+        let found = Found { closure, asked, implied, unknown, needs_cache, took: stopwatch.lap() };
         Ok(Self { tree, keep, options, search, found })
     }
 
@@ -209,7 +213,7 @@ impl<'t> Finding<'t> {
         /// library directory found in the previous one. In common systems the second round does not
         /// add anything.
         const MAX_ROUNDS: usize = 8;
-        let mut clock = Clock::start();
+        let mut stopwatch = Stopwatch::start();
         let Self { tree, keep, options, mut search, mut found } = self;
         let mut rounds = 0;
         loop {
@@ -233,7 +237,7 @@ impl<'t> Finding<'t> {
             found.closure = search.close(&starts, &options)?;
         }
         found.unknown.append(&mut found.implied.unknown);
-        found.took += clock.lap();
+        found.took += stopwatch.lap();
         Ok((found, search.known()))
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::print::{print, print_json};
 use crate::cli::documents;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::version::{VERSION, Version};
@@ -14,7 +15,7 @@ use crate::report::version::{VERSION, Version};
 pub fn man(directory: Option<&Path>) -> Result<()> {
     let pages = documents::man_pages().map_err(|error| Error::new(ErrorKind::Io, error))?;
     let Some(directory) = directory else {
-        return pages.first().map_or(Ok(()), |(_, page)| super::print(page));
+        return pages.first().map_or(Ok(()), |(_, page)| print(page));
     };
     fs::create_dir_all(directory).map_err(|error| Error::io(directory, error))?;
     for (name, page) in &pages {
@@ -29,7 +30,7 @@ pub fn man(directory: Option<&Path>) -> Result<()> {
 /// # Errors
 /// If they cannot be written.
 pub fn completions(shell: clap_complete::Shell) -> Result<()> {
-    super::print(&documents::completions(shell))
+    print(&documents::completions(shell))
 }
 
 /// Prints the version, for people or as JSON.
@@ -37,9 +38,5 @@ pub fn completions(shell: clap_complete::Shell) -> Result<()> {
 /// # Errors
 /// If it cannot be written.
 pub fn version(json: bool) -> Result<()> {
-    if json {
-        super::print_json(&Version::THIS)
-    } else {
-        super::print(format!("rootcast {VERSION}\n").as_bytes())
-    }
+    if json { print_json(&Version::THIS) } else { print(format!("rootcast {VERSION}\n").as_bytes()) }
 }

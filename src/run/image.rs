@@ -1,34 +1,31 @@
 //! `rootcast image`: makes a disk from a tree.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
 use image_runs::Image;
 use image_tree::dump::{self, Body};
-use image_tree::{Inode, Kind, Metadata, Name, Timestamp, Tree};
+use image_tree::{Kind, Timestamp, Tree};
 use mkfs_ext4::Size;
 use uuid::Uuid;
 
-use super::clock::Clock;
+use super::pipeline::{self, Prepared, Verb};
+use super::print::{print, print_json};
 use super::put::{self, Done, put};
-use super::read::Reader;
+use super::stopwatch::Stopwatch;
 use super::way_out;
 use crate::architecture;
 use crate::blob::{Blob, classify_read_error};
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::log::{Log, Report as _};
+use crate::log::Log;
 use crate::output::{Destination, Reflink, Reservation, WriteOptions};
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::Bar;
 use crate::report::{Counts, Filesystem, ImageReport, Making, Partition, Timings};
 use crate::resolve::resolve;
 use crate::seed::{Seed, label};
-use crate::transform::hardlinks::Linked;
-use crate::transform::unusable_xattrs;
-use crate::transform::{identical, sparse};
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification does not define.
 const PARTITION_NAME: &str = "root";
@@ -44,45 +41,39 @@ const AFTER_JOURNAL: u64 = 24 << 20;
 /// is left behind then.
 pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
-    let mut clock = Clock::start();
+    let mut stopwatch = Stopwatch::start();
     let own = put::own_files(&recipe.output, None);
     let destination = put::open(&recipe.output, recipe.dry_run, &own, &recipe.tree.inputs())?;
     let destination = destination.as_ref();
     let begun = destination.filter(|_| !recipe.filesystem.dedupe);
     let reservation = put::begin(begun, &recipe.tree, AFTER_JOURNAL);
-    let reader = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).without(own);
-    let mut tree = reader.tree()?;
-    own.refuse_in(&tree, put::path(&recipe.output))?;
-    if recipe.tree.file_contexts.is_some() {
-        own_lost_and_found(&mut tree)?;
-    }
-    find_holes(&mut tree, recipe, interrupt)?;
-    let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
-    unusable_xattrs::apply(&mut tree).log(&log);
-    let duplicates = if recipe.filesystem.dedupe {
-        identical::duplicates(&tree, recipe.tree.threads, interrupt)?
-    } else {
-        BTreeMap::new()
+    let options = pipeline::Options {
+        own,
+        output: put::path(&recipe.output),
+        sparse: recipe.filesystem.sparse,
+        block_len: recipe.filesystem.options(Uuid::nil(), Uuid::nil(), 0).block_size.bytes(),
+        dedupe: recipe.filesystem.dedupe,
+        ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(reservation.as_ref())
     };
     // Freeing each name and inode at the end takes up to 3 % of a run; the exit of the process
     // frees all at once.
-    let tree = ManuallyDrop::new(tree);
-    let mut timings = Timings { read: clock.lap(), ..Timings::default() };
-    interrupt.check()?;
+    let prepared = ManuallyDrop::new(pipeline::run(Verb::Image, &options)?);
+    let tree = &prepared.tree;
+    let mut timings = Timings { read: stopwatch.lap(), ..Timings::default() };
     if recipe.reflink == Reflink::Always {
-        refuse_archives(&tree)?;
+        refuse_archives(tree)?;
     }
     let seed = recipe
-        .seed(|mut text| dump::write(&tree, &mut text, |_, _| Ok(Body::None)))
+        .seed(|mut text| dump::write(tree, &mut text, |_, _| Ok(Body::None)))
         .map_err(|error| Error::new(ErrorKind::Io, error))?;
-    let disk_options = disk_options(recipe, &tree, &seed)?;
+    let disk_options = disk_options(recipe, tree, &seed)?;
     let around = disk::surroundings(&disk_options)?;
     let filesystem_options = filesystem_options(recipe, &seed, around);
-    let filesystem = mkfs_ext4::plan_sharing(&tree, &filesystem_options, &duplicates)
+    let filesystem = mkfs_ext4::plan_sharing(tree, &filesystem_options, &prepared.duplicates)
         .map_err(|error| blame(recipe, around.all, error))?;
     let disk = disk::place(&filesystem, &disk_options)?;
-    timings.plan = clock.lap();
-    let mut report = describe(recipe, &tree, linked, &disk, &filesystem_options, &filesystem.summary());
+    timings.plan = stopwatch.lap();
+    let mut report = describe(recipe, &prepared, &disk, &filesystem_options, &filesystem.summary());
     if recipe.dry_run {
         report.making.timings = timings;
         return tell_plan(recipe, report, &log);
@@ -96,51 +87,24 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         Done::Written(transfer) => report.product.put(transfer),
         Done::Digested(digest) => report.product.sha256 = Some(digest),
     }
-    put::tell_exposed(destination, &tree, &log);
-    timings.write = clock.lap();
+    put::tell_exposed(destination, tree, &log);
+    timings.write = stopwatch.lap();
     report.making.timings = timings;
     if recipe.json {
-        return print_json(report, &log);
+        return print_report(report, &log);
     }
     if let Some(digest) = &report.product.sha256 {
-        return super::print(format!("{digest}\n").as_bytes());
+        return print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
         // OK to ignore: standard error may be closed.
-        let mut text = summary(recipe, &disk, &filesystem.summary(), has_init(&tree));
+        let mut text = summary(recipe, &disk, &filesystem.summary(), has_init(tree));
         if let Some(transfer) = report.product.transfer {
             text += &format!("{transfer}\n");
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
     Ok(())
-}
-
-/// Adds the directory that every ext4 filesystem has to the tree, so that it gets a label as well.
-/// An existing file of that name is unchanged.
-fn own_lost_and_found(tree: &mut Tree<Blob>) -> Result<()> {
-    const NAME: &str = "lost+found";
-    if tree.lookup(Tree::<Blob>::ROOT, NAME.as_bytes()).is_some() {
-        return Ok(());
-    }
-    let refuse = |error: String| Error::new(ErrorKind::BadInput, error);
-    let name = Name::new(NAME).map_err(|error| refuse(error.to_string()))?;
-    let directory = Inode::directory(Metadata::new(0o700));
-    tree.insert(Tree::<Blob>::ROOT, name, directory).map_err(|error| refuse(error.to_string()))?;
-    Ok(())
-}
-
-/// Finds the holes of files.
-fn find_holes(tree: &mut Tree<Blob>, recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
-    let options = recipe.filesystem.options(Uuid::nil(), Uuid::nil(), 0);
-    let options = sparse::Options {
-        policy: recipe.filesystem.sparse,
-        block_len: options.block_size.bytes(),
-        max_zeros: recipe.tree.limits.max_size,
-        threads: recipe.tree.threads,
-        interrupt,
-    };
-    sparse::apply(tree, &options)
 }
 
 fn disk_options(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<DiskOptions> {
@@ -251,8 +215,7 @@ fn refuse_archives(tree: &Tree<Blob>) -> Result<()> {
 /// Returns the report on a planned image.
 fn describe(
     recipe: &ImageRecipe,
-    tree: &Tree<Blob>,
-    linked: Linked,
+    prepared: &Prepared,
     disk: &Disk<'_, Blob>,
     options: &mkfs_ext4::Options,
     summary: &mkfs_ext4::Summary,
@@ -285,21 +248,21 @@ fn describe(
             sparse_files: summary.sparse_files,
             hole_bytes: summary.hole_blocks * u64::from(summary.block_size),
         },
-        making: Making::of(Counts::of(tree), linked),
+        making: Making::of(Counts::of(&prepared.tree), prepared.hard_links),
     }
 }
 
 /// Prints the plan.
 fn tell_plan(recipe: &ImageRecipe, report: ImageReport, log: &Log) -> Result<()> {
     if recipe.json {
-        return print_json(report, log);
+        return print_report(report, log);
     }
-    super::print(format!("{report}nothing was written\n").as_bytes())
+    print(format!("{report}nothing was written\n").as_bytes())
 }
 
-fn print_json(mut report: ImageReport, log: &Log) -> Result<()> {
+fn print_report(mut report: ImageReport, log: &Log) -> Result<()> {
     report.making.told(log);
-    super::print_json(&report)
+    print_json(&report)
 }
 
 /// Returns true if a kernel finds an init: one of the programs that it tries without `init=`.

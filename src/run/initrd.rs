@@ -15,9 +15,10 @@ use initramfs::codec::Codec;
 use initramfs::{Early, Layout, Options, Segment, Storage};
 use sha2::{Digest as _, Sha256};
 
-use super::clock::Clock;
+use super::pipeline::{self, Prepared, Verb};
+use super::print::{print, print_json};
 use super::put::{self, Done, put};
-use super::read::Reader;
+use super::stopwatch::Stopwatch;
 use super::way_out;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,9 +30,6 @@ use crate::output::{Destination, Reservation, WriteOptions};
 use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::Bar;
 use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Making, Timings, Transfer};
-use crate::transform::hardlinks::Linked;
-use crate::transform::init;
-use crate::transform::sparse;
 use parts::{Appended, HostMicrocode, Plain};
 
 /// Makes the initramfs and writes it to the output of the recipe.
@@ -41,7 +39,7 @@ use parts::{Appended, HostMicrocode, Plain};
 /// or the initramfs cannot be written. Nothing is left behind then.
 pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
-    let mut clock = Clock::start();
+    let mut stopwatch = Stopwatch::start();
     let own = put::own_files(&recipe.output, recipe.cache.as_ref().map(|cache| cache.directory.as_path()));
     let destination = put::open(&recipe.output, recipe.dry_run, &own, &recipe.inputs())?;
     let destination = destination.as_ref();
@@ -52,23 +50,24 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let host_microcode = HostMicrocode::read(&recipe.microcode)?;
     let begun = destination.filter(|_| codec.compression().is_none());
     let reservation = put::begin(begun, &recipe.tree, 0);
-    let reader = Reader::new(&recipe.tree, interrupt, &log).telling(reservation.as_ref()).without(own);
-    let mut tree = reader.tree()?;
-    own.refuse_in(&tree, put::path(&recipe.output))?;
-    sparse::check_zeros(&tree, recipe.tree.limits.max_size, "an initramfs stores holes as zeros")?;
-    let init_made = give_init(&mut tree, recipe)?;
-    let linked = super::finish(&mut tree, &recipe.tree, interrupt, &log)?;
+    let options = pipeline::Options {
+        own,
+        output: put::path(&recipe.output),
+        init: recipe.init.as_ref(),
+        with_agent: recipe.preset == Some(Preset::Kata),
+        ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(reservation.as_ref())
+    };
     // The exit of the process frees the tree, which takes less time than freeing each name.
-    let tree = ManuallyDrop::new(tree);
-    let mut timings = Timings { read: clock.lap(), ..Timings::default() };
+    let prepared = ManuallyDrop::new(pipeline::run(Verb::Initrd, &options)?);
+    let tree = &prepared.tree;
+    let mut timings = Timings { read: stopwatch.lap(), ..Timings::default() };
     interrupt.check()?;
-    let early = host_microcode.early(&recipe.microcode, &tree)?;
-    let layout = ManuallyDrop::new(plan(recipe, &codec, &tree, &early, interrupt)?);
+    let early = host_microcode.early(&recipe.microcode, tree)?;
+    let layout = ManuallyDrop::new(plan(recipe, &codec, tree, &early, interrupt)?);
     losses::tell(layout.lost(), &log);
     let made = Made { recipe, codec, layout: &layout, appended: &appended };
-    let mut report = made.describe(&tree, linked, &early);
-    report.init_made = init_made;
-    timings.plan = clock.lap();
+    let mut report = made.describe(&prepared, &early);
+    timings.plan = stopwatch.lap();
     if recipe.dry_run {
         report.making.timings = timings;
         return tell(recipe, report, &log);
@@ -76,19 +75,10 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
     let write = || made.put(&mut report, destination, reservation, interrupt, &log);
     put::saying_what_is_left(destination, interrupt, &log, write)?;
-    put::tell_exposed(destination, &tree, &log);
-    timings.write = clock.lap();
+    put::tell_exposed(destination, tree, &log);
+    timings.write = stopwatch.lap();
     report.making.timings = timings;
     tell(recipe, report, &log)
-}
-
-/// Ensures that there is an `/init`, and returns true if it was created. In a guest of Kata,
-/// systemd needs the agent.
-fn give_init(tree: &mut Tree<Blob>, recipe: &InitrdRecipe) -> Result<bool> {
-    let Some(init) = &recipe.init else { return Ok(false) };
-    let with_agent = recipe.preset == Some(Preset::Kata);
-    let options = init::Options { init, time: recipe.tree.time_of_changes(), with_agent };
-    Ok(init::apply(tree, &options)?.created)
 }
 
 fn plan<'t>(
@@ -121,20 +111,20 @@ struct Made<'m, 't> {
 
 impl Made<'_, '_> {
     /// Returns the report on the plan, before it is written.
-    fn describe(&self, tree: &Tree<Blob>, linked: Linked, early: &Early<'_, Blob>) -> InitrdReport {
+    fn describe(&self, prepared: &Prepared, early: &Early<'_, Blob>) -> InitrdReport {
         let Self { recipe, codec, layout, appended } = self;
         let size = codec.compression().is_none().then(|| self.plain().len());
         InitrdReport {
             product: put::planned(&recipe.tree, &recipe.output, INITRAMFS_LAYOUT, size),
             compression: codec.to_string(),
-            init_made: false,
+            init_made: prepared.init_created,
             archive: archive(layout, early),
             appended: appended
                 .iter()
                 .map(|one| AppendedFile { path: one.path.as_path().into(), bytes: one.file_len() })
                 .collect(),
             cache: None,
-            making: Making::of(Counts::of(tree), linked),
+            making: Making::of(Counts::of(&prepared.tree), prepared.hard_links),
         }
     }
 
@@ -253,13 +243,13 @@ fn archive(layout: &Layout<'_, Blob>, early: &Early<'_, Blob>) -> Archive {
 fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()> {
     if recipe.json {
         report.making.told(log);
-        return super::print_json(&report);
+        return print_json(&report);
     }
     if recipe.dry_run {
-        return super::print(format!("{report}nothing was written\n").as_bytes());
+        return print(format!("{report}nothing was written\n").as_bytes());
     }
     if let Some(digest) = &report.product.sha256 {
-        return super::print(format!("{digest}\n").as_bytes());
+        return print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
         // OK to ignore: standard error may be closed.

@@ -7,8 +7,8 @@ use std::path::Path;
 use image_tree::Content;
 use image_tree::dump::{self, Body};
 
+use super::pipeline::{self, Verb};
 use super::put;
-use super::read::Reader;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -23,10 +23,9 @@ use crate::recipe::{Output, TreeRecipe};
 /// an error.
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
-    let mut tree =
-        Reader::new(recipe, interrupt, &log).without(put::own_files(&Output::Stream, None)).tree()?;
-    super::finish(&mut tree, recipe, interrupt, &log)?;
-    interrupt.check()?;
+    let own = put::own_files(&Output::Stream, None);
+    let options = pipeline::Options { own, ..pipeline::Options::new(recipe, interrupt, &log) };
+    let tree = pipeline::run(Verb::Tree, &options)?.tree;
     let mut out = stream::standard_output()?;
     let written = dump::write(&tree, &mut out, |path, blob| Ok(body(path, blob))).and_then(|()| out.flush());
     match written {

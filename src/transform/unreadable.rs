@@ -133,6 +133,9 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Skip
         );
         return Err(Error::new(ErrorKind::Io, message));
     }
+    if policy == Policy::Skip {
+        super::compact(tree);
+    }
     Ok(Some(Skipped { policy, found: all }))
 }
 

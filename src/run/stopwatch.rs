@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// Measures one step after the other, for the report alone.
-pub(super) struct Clock(Instant);
+pub(super) struct Stopwatch(Instant);
 
-impl Clock {
+impl Stopwatch {
     pub(super) fn start() -> Self {
         Self(Instant::now())
     }

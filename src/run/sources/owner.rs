@@ -14,30 +14,31 @@ use crate::transform::ownership::{Owners, SetIdChange, WrongOwner, wrong_owners}
 
 /// Files of the sources so far, by their ids in the stack's tree. A file that a later source replaces has another one.
 #[derive(Default)]
-pub(super) struct Noted {
+pub(super) struct FileRecords {
     /// The unreadable files.
-    pub(super) closed: Vec<(InodeId, Unreadable)>,
+    pub(super) unreadable: Vec<(InodeId, Unreadable)>,
     /// For each source, programs that run as another user or group now.
-    pub(super) given: Vec<Given>,
+    pub(super) set_id: Vec<SetIdFiles>,
 }
 
-pub(super) struct Given {
+/// Programs that run as another user or group now, by their ids.
+pub(super) struct SetIdFiles {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) ids: Vec<InodeId>,
 }
 
-impl Noted {
+impl FileRecords {
     /// Returns the same by the paths that the files have in the final tree, without files that have
     /// none.
-    pub(super) fn by_path(self, tree: &Tree<Blob>) -> Result<(Vec<Unreadable>, Vec<SetIdChange>)> {
-        let Self { closed, given } = self;
+    pub(super) fn by_path(self, tree: &Tree<Blob>) -> (Vec<Unreadable>, Vec<SetIdChange>) {
+        let Self { unreadable, set_id } = self;
         let is_moved = |id: InodeId, one: &Unreadable| tree.resolve(&one.path()) != Some(id);
-        let moved = closed.iter().filter(|(id, one)| is_moved(*id, one)).map(|(id, _)| *id);
+        let moved = unreadable.iter().filter(|(id, one)| is_moved(*id, one)).map(|(id, _)| *id);
         let wanted: BTreeSet<InodeId> =
-            moved.chain(given.iter().flat_map(|given| given.ids.iter().copied())).collect();
+            moved.chain(set_id.iter().flat_map(|files| files.ids.iter().copied())).collect();
         let paths = paths_of(tree, &wanted);
-        let closed = closed.into_iter().filter_map(|(id, one)| {
+        let unreadable = unreadable.into_iter().filter_map(|(id, one)| {
             if !is_moved(id, &one) {
                 return Some(one);
             }
@@ -45,11 +46,11 @@ impl Noted {
             let path = paths.get(&id)?;
             Some(one.moved_to(path.strip_prefix(b"/").unwrap_or(path)))
         });
-        let given = given.into_iter().map(|Given { uid, gid, ids }| {
+        let set_id = set_id.into_iter().map(|SetIdFiles { uid, gid, ids }| {
             let paths = ids.iter().filter_map(|id| paths.get(id).cloned());
             SetIdChange { uid, gid, paths: paths.collect() }
         });
-        Ok((closed.collect(), given.filter(|given| !given.paths.is_empty()).collect()))
+        (unreadable.collect(), set_id.filter(|change| !change.paths.is_empty()).collect())
     }
 }
 
@@ -72,7 +73,7 @@ fn paths_of(tree: &Tree<Blob>, wanted: &BTreeSet<InodeId>) -> BTreeMap<InodeId, 
 
 /// Sets the owners of members and drops metadata that is meaningless outside of the host they came
 /// from.
-pub(super) struct Giver<'a> {
+pub(super) struct MemberOwners<'a> {
     owners: Owners<'a>,
     normal: normalize::Options<'a>,
     report: normalize::Report,
@@ -92,7 +93,7 @@ pub(super) enum Mark {
     Wrong(String),
 }
 
-impl<'a> Giver<'a> {
+impl<'a> MemberOwners<'a> {
     pub(super) fn new(owners: Owners<'a>, normal: normalize::Options<'a>) -> Self {
         Self {
             owners,
@@ -115,7 +116,7 @@ impl<'a> Giver<'a> {
     ///
     /// # Errors
     /// If the owners of some files are unknown.
-    pub(super) fn finish(self, tree: &Tree<Blob>, noted: &mut Noted) -> Result<normalize::Report> {
+    pub(super) fn finish(self, tree: &Tree<Blob>, records: &mut FileRecords) -> Result<normalize::Report> {
         if !self.wrong.is_empty() {
             // A file that a later member replaced needs no owner.
             let paths = paths_of(tree, &self.wrong.keys().copied().collect());
@@ -131,13 +132,13 @@ impl<'a> Giver<'a> {
         let gains = self.gains.iter().filter(|(_, gain)| is_gain(**gain));
         let ids: Vec<InodeId> = gains.map(|(id, _)| *id).collect();
         if !ids.is_empty() {
-            noted.given.push(Given { uid, gid, ids });
+            records.set_id.push(SetIdFiles { uid, gid, ids });
         }
         Ok(self.report)
     }
 }
 
-impl Owner for Giver<'_> {
+impl Owner for MemberOwners<'_> {
     type Mark = Mark;
 
     fn implied_metadata(&self) -> Metadata {

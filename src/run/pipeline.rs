@@ -1,0 +1,319 @@
+//! The pipeline from the sources to the finished tree.
+//!
+//! [`STEPS`] lists every step in order, with the verbs that take it. The tree is changed by these
+//! steps and nowhere else; the verbs differ in their steps and options.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use image_tree::{InodeId, Metadata, Tree};
+
+use super::closure::{self, Found, Part, Reached};
+use super::sources::{Reader, Stacked};
+use crate::blob::Blob;
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::log::{Log, Report};
+use crate::output::Reservation;
+use crate::progress::{Progress, Silent};
+use crate::recipe::TreeRecipe;
+use crate::source::directory::Unreadable;
+use crate::transform::hardlinks::{self, Linked};
+use crate::transform::init::{self, Init};
+use crate::transform::own_files::OwnFiles;
+use crate::transform::ownership::{self, SetIdChange};
+use crate::transform::{
+    edit, identical, lost_and_found, normalize, selinux, sparse, unreadable, unusable_xattrs,
+};
+
+/// A verb that makes a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Image,
+    Initrd,
+    Tree,
+    Closure,
+}
+
+use Verb::{Closure, Image, Initrd};
+
+const ALL: &[Verb] = &[Image, Initrd, Verb::Tree, Closure];
+
+/// The function of a step: it changes the tree, or checks it, and returns what is to be reported.
+type Apply = fn(&mut Prepared, &Options<'_>) -> Result<Box<dyn Report>>;
+
+/// Every step from the sources to the finished tree, in order, with the verbs that take it.
+const STEPS: [(&[Verb], Apply); 18] = [
+    (ALL, sources),
+    (ALL, ownership_manifest),
+    (ALL, edits),
+    (ALL, unreadable_files),
+    (ALL, reduction),
+    (ALL, unreadable_kept_files),
+    (ALL, set_id_files),
+    (ALL, times),
+    (ALL, undefined_ids),
+    (&[Image, Initrd], output_in_tree),
+    (&[Image], lost_and_found),
+    (&[Image], holes),
+    (&[Initrd], holes_as_zeros),
+    (&[Initrd], init),
+    (&[Image, Initrd, Verb::Tree], selinux_labels),
+    (&[Image, Initrd, Verb::Tree], hard_links),
+    (&[Image], unusable_xattrs),
+    (&[Image], duplicates),
+];
+
+/// The options of all steps.
+pub(super) struct Options<'r> {
+    /// The sources, and the changes that every verb takes.
+    pub(super) recipe: &'r TreeRecipe,
+    /// The files that the run writes, and therefore leaves out of directories.
+    pub(super) own: OwnFiles,
+    /// The name of the output in messages.
+    pub(super) output: &'r Path,
+    /// The files of an image that have holes.
+    pub(super) sparse: sparse::Policy,
+    /// The length of an image's blocks, in bytes.
+    pub(super) block_len: u64,
+    /// True if files of an image with the same bytes share blocks.
+    pub(super) dedupe: bool,
+    /// The choice of `/init`; `None` for an initramfs that needs none.
+    pub(super) init: Option<&'r Init>,
+    /// True if systemd starts Kata's agent.
+    pub(super) with_agent: bool,
+    /// Receives the number of bytes in the sources' files as they are found.
+    pub(super) progress: &'r dyn Progress,
+    /// Checked regularly; a signal ends the pipeline.
+    pub(super) interrupt: &'r Interrupt,
+    /// The log of all reports.
+    pub(super) log: &'r Log,
+}
+
+impl<'r> Options<'r> {
+    /// Returns the options for a tree whose verb has none of its own.
+    pub(super) fn new(recipe: &'r TreeRecipe, interrupt: &'r Interrupt, log: &'r Log) -> Self {
+        Self {
+            recipe,
+            own: OwnFiles::default(),
+            output: Path::new("standard output"),
+            sparse: sparse::Policy::default(),
+            block_len: 4096,
+            dedupe: false,
+            init: None,
+            with_agent: false,
+            progress: &Silent,
+            interrupt,
+            log,
+        }
+    }
+
+    /// Returns the same options, with a receiver of the number of bytes in the sources' files as
+    /// they are found.
+    pub(super) fn with_progress(self, progress: Option<&'r Reservation>) -> Self {
+        match progress {
+            Some(progress) => Self { progress, ..self },
+            None => self,
+        }
+    }
+}
+
+/// The tree, and the results of the steps so far.
+pub(super) struct Prepared {
+    pub(super) tree: Tree<Blob>,
+    /// The kept part, if the tree was reduced.
+    pub(super) part: Option<Part>,
+    /// The hard links that were made or broken.
+    pub(super) hard_links: Linked,
+    /// True if `/init` was created.
+    pub(super) init_created: bool,
+    /// The files that share the blocks of another one, which is the value.
+    pub(super) duplicates: BTreeMap<InodeId, InodeId>,
+    /// The kept part, if it was found while the sources were read.
+    found: Option<Found>,
+    /// The unreadable files of the sources and edits.
+    unreadable: Vec<Unreadable>,
+    /// For each source, the programs that run as another user or group now.
+    set_id: Vec<SetIdChange>,
+}
+
+/// Takes the steps of a verb, and logs their reports.
+///
+/// # Errors
+/// That of the first step that fails; [`Interrupted`](crate::error::ErrorKind::Interrupted) after a
+/// signal.
+pub(super) fn run(verb: Verb, options: &Options<'_>) -> Result<Prepared> {
+    let mut prepared = Prepared {
+        tree: Tree::new(Metadata::new(0)),
+        part: None,
+        hard_links: Linked::default(),
+        init_created: false,
+        duplicates: BTreeMap::new(),
+        found: None,
+        unreadable: Vec::new(),
+        set_id: Vec::new(),
+    };
+    for (verbs, apply) in STEPS {
+        if verbs.contains(&verb) {
+            apply(&mut prepared, options)?.log(options.log);
+            options.interrupt.check()?;
+        }
+    }
+    Ok(prepared)
+}
+
+fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
+    Ok(Box::new(report))
+}
+
+/// Reads the sources and adds them one over another, each without the files that the run writes,
+/// with the owners of the recipe and without metadata of the host. The messages about one source
+/// are logged before the next one is read.
+fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Options { recipe, own, progress, interrupt, log, .. } = *options;
+    let reader = Reader { recipe, own, progress, interrupt, log };
+    let reached = closure::reach(recipe, &reader.options())?;
+    let (scanned, found) = reached.map(|Reached { scanned, found }| (scanned, found)).unzip();
+    let Stacked { tree, unreadable, set_id } = reader.stacked(scanned)?;
+    (prepared.tree, prepared.unreadable, prepared.set_id) = (tree, unreadable, set_id);
+    prepared.found = found;
+    done(())
+}
+
+fn ownership_manifest(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    if let Some(ownership) = &options.recipe.ownership {
+        ownership::apply_manifest(&mut prepared.tree, ownership)?;
+    }
+    done(())
+}
+
+fn edits(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Options { recipe, own, interrupt, .. } = *options;
+    let options = edit::Options {
+        edits: &recipe.edits,
+        time: recipe.time_of_changes(),
+        threads: recipe.threads.get(),
+        filter: &recipe.xattr_filter,
+        interrupt,
+        own,
+    };
+    let mut report = edit::apply(&mut prepared.tree, &options)?;
+    prepared.unreadable.append(&mut report.unreadable);
+    done(report)
+}
+
+/// Applies the policy to unreadable files before the reduction: a file that is left out or empty
+/// cannot be needed.
+fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    if only_kept_files_must_be_readable(options.recipe) {
+        done(())
+    } else {
+        apply_unreadable(prepared, options)
+    }
+}
+
+fn reduction(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let tree = std::mem::replace(&mut prepared.tree, Tree::new(Metadata::new(0)));
+    let found = prepared.found.take();
+    (prepared.tree, prepared.part) = closure::reduce(tree, options.recipe, found, options.log)?;
+    done(())
+}
+
+/// Applies the policy to unreadable files after the reduction.
+fn unreadable_kept_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    if only_kept_files_must_be_readable(options.recipe) {
+        apply_unreadable(prepared, options)
+    } else {
+        done(())
+    }
+}
+
+fn only_kept_files_must_be_readable(recipe: &TreeRecipe) -> bool {
+    recipe.unreadable == unreadable::Policy::Fail && recipe.keep.is_some()
+}
+
+fn apply_unreadable(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let options = unreadable::Options { policy: options.recipe.unreadable, unreadable: &prepared.unreadable };
+    done(unreadable::apply(&mut prepared.tree, &options)?)
+}
+
+/// Reports the programs that run as another user or group than in their source, unless an edit or
+/// the reduction removed them or an edit changed their owner.
+fn set_id_files(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let mut changes = std::mem::take(&mut prepared.set_id);
+    changes.iter_mut().for_each(|change| change.retain_in_effect(&prepared.tree));
+    changes.retain(|change| !change.paths.is_empty());
+    done(changes)
+}
+
+/// Clamps times again, for the files that edits added.
+fn times(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    done(normalize::clamp_times(&mut prepared.tree, &options.recipe.times()))
+}
+
+fn undefined_ids(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<dyn Report>> {
+    done(ownership::undefined::refuse(&prepared.tree)?)
+}
+
+/// Refuses to replace a file whose contents are those of a file in the tree.
+fn output_in_tree(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    done(options.own.refuse_in(&prepared.tree, options.output)?)
+}
+
+/// Adds `/lost+found` before the labels, if there are any, so that it gets one.
+fn lost_and_found(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    if options.recipe.file_contexts.is_some() {
+        lost_and_found::apply(&mut prepared.tree)?;
+    }
+    done(())
+}
+
+fn holes(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Options { recipe, sparse: policy, block_len, interrupt, .. } = *options;
+    let (max_zeros, threads) = (recipe.limits.max_size, recipe.threads);
+    let options = sparse::Options { policy, block_len, max_zeros, threads, interrupt };
+    done(sparse::apply(&mut prepared.tree, &options)?)
+}
+
+fn holes_as_zeros(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let max = options.recipe.limits.max_size;
+    done(sparse::check_zeros(&prepared.tree, max, "an initramfs stores holes as zeros")?)
+}
+
+fn init(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Options { recipe, init: Some(init), with_agent, .. } = *options else { return done(()) };
+    let options = init::Options { init, time: recipe.time_of_changes(), with_agent };
+    let report = init::apply(&mut prepared.tree, &options)?;
+    prepared.init_created = report.created;
+    done(report)
+}
+
+/// Sets SELinux labels, which depend on the final names of files.
+fn selinux_labels(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Some(contexts) = &options.recipe.file_contexts else { return done(()) };
+    let options = selinux::Options { contexts, interrupt: options.interrupt };
+    done(selinux::apply(&mut prepared.tree, &options)?)
+}
+
+/// Makes or breaks hard links, which depends on the labels.
+fn hard_links(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Options { recipe, interrupt, .. } = *options;
+    if recipe.hardlinks == hardlinks::Policy::Keep {
+        return done(());
+    }
+    let options = hardlinks::Options { policy: recipe.hardlinks, threads: recipe.threads, interrupt };
+    prepared.hard_links = hardlinks::apply(&mut prepared.tree, &options)?;
+    done(prepared.hard_links)
+}
+
+fn unusable_xattrs(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<dyn Report>> {
+    done(unusable_xattrs::apply(&mut prepared.tree))
+}
+
+fn duplicates(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    if options.dedupe {
+        let Options { recipe, interrupt, .. } = *options;
+        prepared.duplicates = identical::duplicates(&prepared.tree, recipe.threads, interrupt)?;
+    }
+    done(())
+}
