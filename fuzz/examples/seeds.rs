@@ -1,14 +1,14 @@
-//! Writes what each target starts from into `corpus/TARGET/` beneath the directory given, and says how many of
-//! these inputs are more than refused.
+//! Writes the first inputs of each target into `corpus/TARGET/` in the given directory, and reports
+//! how many of them are accepted.
 //!
-//! The bytes are drawn from a generator with a fixed start, so every run writes the same ones. It fails when a
-//! target refuses almost everything: such a target would test errors only.
+//! The bytes come from a generator with a fixed seed, so every run writes the same ones. It fails if
+//! a target rejects almost everything: such a target would test errors only.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs, io, panic};
 
-// Its counters are what the coverage flags make every crate call.
+// With the coverage flags every crate calls its counters.
 use libfuzzer_sys as _;
 use rootcast_fuzz::{
     Outcome, architecture, arguments, closure, dump, edits, ext4, file_contexts, initramfs_check, mtree,
@@ -19,7 +19,7 @@ struct Target {
     name: &'static str,
     check: fn(&[u8]) -> Outcome,
     seed: fn(Vec<u8>) -> Vec<u8>,
-    /// How many of 100 seeds are taken, at least.
+    /// The minimum number of 100 seeds that are accepted.
     taken: usize,
 }
 
@@ -65,7 +65,7 @@ fn main() -> io::Result<ExitCode> {
         eprintln!("usage: seeds DIRECTORY");
         return Ok(ExitCode::from(2));
     };
-    // A panic is the target's to find and to say more about.
+    // The target itself finds panics, and reports more about them.
     panic::set_hook(Box::new(|_| {}));
     let mut exit_code = ExitCode::SUCCESS;
     for target in TARGETS {
@@ -84,7 +84,7 @@ fn write(target: &Target, directory: &Path) -> io::Result<usize> {
     let mut random = Random(0x726f_6f74_6361_7374);
     let mut taken = 0;
     for number in 0..100 {
-        // Short ones first: most of what there is to reach needs few decisions.
+        // Short ones first: most code is reached by few decisions.
         let len = 8 + number * number / 16;
         let bytes = (0..len).map(|_| random.next()).collect();
         let seed = (target.seed)(bytes);

@@ -1,20 +1,20 @@
 //! The fuzz targets: checks on the bytes from libFuzzer.
 //!
 //! ```text
-//! bytes ── choices ─┬─▶ tree ────────▶ ext4 image ──▶ read by the crate ext4-view ──▶ is it the tree?
-//!                   ├─▶ tree ────────▶ dump ────────▶ parsed again ────────────────▶ is it the tree?
-//!                   ├─▶ table ───────▶ disk ────────▶ read by the crate gptman ────▶ is it the table?
+//! bytes ── choices ─┬─▶ tree ────────▶ ext4 image ──▶ read by the crate ext4-view ───▶ the same tree
+//!                   ├─▶ tree ────────▶ dump ────────▶ parsed again ─────────────────▶ the same tree
+//!                   ├─▶ table ───────▶ disk ────────▶ read by the crate gptman ─────▶ the same table
 //!                   ├─▶ links, files ▶ architecture and paths
 //!                   ├─▶ words ───────▶ command line
-//!                   ├─▶ members ─────▶ tar archive ─▶ read in place and as a stream ▶ are both one tree?
-//!                   ├─▶ programs ────▶ a tree ───────▶ closure ───────────────────▶ is it within the tree?
-//!                   └─▶ words ───────▶ owners, edits ▶ a small tree ───────────────▶ is it one still?
-//! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ────────────────▶ is it the tree?
-//!       ── text ──────▶ manifest, file_contexts ────▶ a small tree ────────────────▶ is it one still?
+//!                   ├─▶ members ─────▶ tar archive ─▶ read in place and as a stream ▶ the same tree
+//!                   ├─▶ programs ────▶ a tree ──────▶ closure ──────────────────────▶ a part of the tree
+//!                   └─▶ words ───────▶ owners, edits ▶ a small tree ────────────────▶ a valid tree
+//! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ─────────────────▶ the same tree
+//!       ── text ──────▶ manifest, file_contexts ────▶ a small tree ─────────────────▶ a valid tree
 //!       ── text ──────▶ recipe ──────▶ command line
-//!       ── members ───▶ what the kernel would not take of an initramfs
-//!       ── text ──────▶ units, rules, notes ────────▶ what they need ──────────────▶ is it a path or a name?
-//!       ───────────────▶ ld.so.cache ─▶ written and read again ────────────────────▶ is it the cache?
+//!       ── members ───▶ check of an initramfs by the kernel's rules
+//!       ── text ──────▶ units, rules, notes ────────▶ dependencies ─────────────────▶ valid paths and names
+//!       ──────────────▶ ld.so.cache ─▶ written and read again ──────────────────────▶ the same cache
 //! ```
 //!
 //! A target makes a few lines of code reachable; [`Choices`] makes them likely to be reached, by
