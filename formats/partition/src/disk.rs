@@ -11,12 +11,12 @@ pub struct Disk<'a, C> {
     layout: Layout,
     partitions: Vec<Placed<'a, C>>,
     /// The number of zero bytes between the last image and the tail.
-    gap_before_tail: u64,
+    padding_before_tail: u64,
 }
 
 struct Placed<'a, C> {
     /// The number of zero bytes between this image and the end of the previous part.
-    gap_before: u64,
+    padding_before: u64,
     image: &'a (dyn Image<C> + 'a),
 }
 
@@ -40,11 +40,11 @@ impl Layout {
             }
             // OK to subtract: the plan places partitions in order, each after the end of the
             // previous one.
-            partitions.push(Placed { gap_before: place.offset() - end, image: *image });
+            partitions.push(Placed { padding_before: place.offset() - end, image: *image });
             end = place.offset() + given;
         }
-        let gap_before_tail = self.len() - self.tail().len() as u64 - end;
-        Ok(Disk { layout: self, partitions, gap_before_tail })
+        let padding_before_tail = self.len() - self.tail().len() as u64 - end;
+        Ok(Disk { layout: self, partitions, padding_before_tail })
     }
 }
 
@@ -63,9 +63,9 @@ impl<C: Sync> Image<C> for Disk<'_, C> {
 
     fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, C>> + Send + '_> {
         let partitions =
-            self.partitions.iter().flat_map(|placed| zeros(placed.gap_before).chain(placed.image.runs()));
+            self.partitions.iter().flat_map(|placed| zeros(placed.padding_before).chain(placed.image.runs()));
         let runs = self.layout.head.runs().chain(partitions);
-        Box::new(runs.chain(zeros(self.gap_before_tail)).chain(self.layout.tail.runs()))
+        Box::new(runs.chain(zeros(self.padding_before_tail)).chain(self.layout.tail.runs()))
     }
 }
 

@@ -13,7 +13,7 @@ use gpt::partition::Partition;
 use gpt::partition_types::{OperatingSystem, Type};
 
 use crate::ends::Ends;
-use crate::layout::Extent;
+use crate::extent::Extent;
 use crate::{Error, Gpt, GptPartition, SectorSize};
 
 /// The size of an entry in bytes: the only size in use.
@@ -69,12 +69,12 @@ pub(crate) fn tail_len(sector_size: SectorSize) -> usize {
 }
 
 /// Returns the head and the tail of a disk of `len` bytes. The table must have been checked.
-pub(crate) fn write(table: &Gpt, places: &[Extent], len: u64, sector_size: SectorSize) -> Ends {
+pub(crate) fn write(table: &Gpt, extents: &[Extent], len: u64, sector_size: SectorSize) -> Ends {
     let mut ends = Ends::new(len, head_len(sector_size), tail_len(sector_size));
     write_protective_mbr(&mut ends, len / sector_size.bytes());
     // OK to unwrap: writes go to memory, and the crate derives their offsets from the same two
     // lengths as the size of that memory.
-    write_table(&mut ends, table, places, len, sector_size)
+    write_table(&mut ends, table, extents, len, sector_size)
         .expect("a GPT lies in the head and tail of its disk");
     ends
 }
@@ -90,7 +90,7 @@ fn write_protective_mbr(ends: &mut Ends, disk_sectors: u64) {
 fn write_table(
     ends: &mut Ends,
     table: &Gpt,
-    places: &[Extent],
+    extents: &[Extent],
     len: u64,
     sector_size: SectorSize,
 ) -> Result<(), HeaderError> {
@@ -102,7 +102,7 @@ fn write_table(
     assert_eq!((primary.last_usable + 1) * sector_size.bytes(), len - ends.tail.len() as u64);
 
     for header in [&primary, &backup] {
-        write_entries(ends, table, places, header.part_start, block_size)?;
+        write_entries(ends, table, extents, header.part_start, block_size)?;
     }
     // These compute checksums of the entries on the device, so they come last.
     primary.write_primary(ends, block_size)?;
@@ -113,17 +113,17 @@ fn write_table(
 fn write_entries(
     ends: &mut Ends,
     table: &Gpt,
-    places: &[Extent],
+    extents: &[Extent],
     array_lba: u64,
     block_size: LogicalBlockSize,
 ) -> io::Result<()> {
-    for (index, (partition, place)) in (0..).zip(table.partitions.iter().zip(places)) {
+    for (index, (partition, extent)) in (0..).zip(table.partitions.iter().zip(extents)) {
         let entry = Partition {
             // The operating system is a label internal to the crate and is not written.
             part_type_guid: Type { guid: partition.type_guid, os: OperatingSystem::None },
             part_guid: partition.guid,
-            first_lba: place.first_lba(),
-            last_lba: place.last_lba(),
+            first_lba: extent.first_lba(),
+            last_lba: extent.last_lba(),
             flags: partition.attributes,
             name: partition.name.clone(),
         };

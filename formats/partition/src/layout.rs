@@ -2,6 +2,7 @@
 
 use image_runs::{Image, Run, Source};
 
+use crate::extent::Extent;
 use crate::{Error, Gpt, Mbr, Options, SectorSize, Table, gpt, mbr};
 
 /// The bytes of a partition table and the extents of its partitions: all of a disk except the
@@ -15,15 +16,6 @@ pub struct Layout {
     partitions: Vec<Extent>,
     sector_size: SectorSize,
     len: u64,
-}
-
-/// The extent of one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    first_lba: u64,
-    sector_count: u64,
-    sector_size: SectorSize,
-    image_len: u64,
 }
 
 /// Plans the extents of the partitions, the length of the disk, and its table.
@@ -96,12 +88,7 @@ fn place(
         }
         let start = end.checked_next_multiple_of(options.alignment).ok_or(Error::TooLong { number })?;
         let sector_count = image_len.div_ceil(sector_size);
-        partitions.push(Extent {
-            first_lba: start / sector_size,
-            sector_count,
-            sector_size: options.sector_size,
-            image_len: *image_len,
-        });
+        partitions.push(Extent::new(start / sector_size, sector_count, options.sector_size, *image_len));
         let after = sector_count.checked_mul(sector_size).and_then(|len| start.checked_add(len));
         let whole = after
             .and_then(|after| after.checked_add(tail_len))
@@ -143,45 +130,6 @@ impl Layout {
     #[must_use]
     pub fn tail(&self) -> &[u8] {
         &self.tail.0
-    }
-}
-
-impl Extent {
-    /// The first sector.
-    #[must_use]
-    pub fn first_lba(&self) -> u64 {
-        self.first_lba
-    }
-
-    /// The last sector.
-    #[must_use]
-    pub fn last_lba(&self) -> u64 {
-        self.first_lba + self.sector_count - 1
-    }
-
-    /// The number of sectors.
-    #[must_use]
-    pub fn sector_count(&self) -> u64 {
-        self.sector_count
-    }
-
-    /// The offset of the partition from the start of the disk, in bytes.
-    #[must_use]
-    pub fn offset(&self) -> u64 {
-        self.first_lba * self.sector_size.bytes()
-    }
-
-    /// The partition's length in bytes.
-    #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a partition is never empty")]
-    pub fn len(&self) -> u64 {
-        self.sector_count * self.sector_size.bytes()
-    }
-
-    /// The length of the image in bytes. The rest of the partition's last sector is zeros.
-    #[must_use]
-    pub fn image_len(&self) -> u64 {
-        self.image_len
     }
 }
 

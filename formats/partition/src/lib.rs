@@ -44,6 +44,7 @@
 mod disk;
 mod ends;
 mod error;
+mod extent;
 mod gpt;
 mod layout;
 mod mbr;
@@ -51,7 +52,8 @@ mod options;
 
 pub use disk::Disk;
 pub use error::Error;
-pub use layout::{Extent, Layout, plan};
+pub use extent::Extent;
+pub use layout::{Layout, plan};
 pub use options::{
     Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, SectorSize, Table,
 };

@@ -2,7 +2,7 @@
 
 use gpt::mbr::{PartRecord, ProtectiveMBR};
 
-use crate::layout::Extent;
+use crate::extent::Extent;
 use crate::{Error, Mbr, SectorSize};
 
 impl Mbr {
@@ -38,18 +38,18 @@ pub(crate) fn check(table: &Mbr) -> Result<(), Error> {
 }
 
 /// Returns the first sector of a disk. The table must have been checked.
-pub(crate) fn write(table: &Mbr, places: &[Extent], sector_size: SectorSize) -> Result<Vec<u8>, Error> {
+pub(crate) fn write(table: &Mbr, extents: &[Extent], sector_size: SectorSize) -> Result<Vec<u8>, Error> {
     // The crate names this type after its only use there, but it can represent any MBR.
     let mut mbr = ProtectiveMBR::new();
     mbr.set_partition(0, PartRecord::zero());
     mbr.set_disk_signature(table.disk_signature.to_le_bytes());
-    for (index, (partition, place)) in table.partitions.iter().zip(places).enumerate() {
-        let end_lba = place.first_lba() + place.sector_count();
+    for (index, (partition, extent)) in table.partitions.iter().zip(extents).enumerate() {
+        let end_lba = extent.first_lba() + extent.sector_count();
         let beyond = Error::BeyondMbr { number: index + 1, end_lba, sector_size: sector_size.bytes() };
         let (Ok(last_lba), Ok(lb_start), Ok(lb_size)) = (
-            u32::try_from(place.last_lba()),
-            u32::try_from(place.first_lba()),
-            u32::try_from(place.sector_count()),
+            u32::try_from(extent.last_lba()),
+            u32::try_from(extent.first_lba()),
+            u32::try_from(extent.sector_count()),
         ) else {
             return Err(beyond);
         };

@@ -11,6 +11,7 @@ pub const MBR_TYPE_LINUX: u8 = 0x83;
 
 /// Layout options common to both kinds of table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// The unit of the addresses in the table. It must be the sector size of the device that the
     /// disk is presented as.
@@ -58,6 +59,7 @@ impl SectorSize {
 
 /// A partition table. Partitions are numbered from 1 in the order given, which is their order on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Table {
     /// A GUID partition table.
     Gpt(Gpt),

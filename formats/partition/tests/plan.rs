@@ -64,10 +64,11 @@ fn partitions_are_aligned_and_the_disk_is_no_longer_than_it_must_be() {
 
 #[test]
 fn units_are_the_callers() {
-    let options = |alignment, length_multiple| Options {
-        sector_size: SectorSize::Bytes512,
-        alignment,
-        length_multiple,
+    let options = |alignment, length_multiple| {
+        let mut options = Options::new(SectorSize::Bytes512);
+        options.alignment = alignment;
+        options.length_multiple = length_multiple;
+        options
     };
     let gpt = Table::Gpt(gpt(&[512, 512]));
     assert_eq!(places(&gpt, &options(512, 512)), (vec![(34 * 512, 512), (35 * 512, 512)], (36 + 33) * 512));
@@ -220,8 +221,9 @@ impl Image<Vec<u8>> for Filled {
 fn images_lie_where_the_layout_says_and_nothing_else_does() {
     for table in [Table::Gpt(gpt(&[4096, 700, 4096])), Table::Mbr(mbr(&[4096, 700, 4096]))] {
         for sector_size in [SectorSize::Bytes512, SectorSize::Bytes4096] {
-            let layout =
-                plan(&table, &Options { alignment: 8192, ..Options::new(sector_size) }).expect("valid");
+            let mut options = Options::new(sector_size);
+            options.alignment = 8192;
+            let layout = plan(&table, &options).expect("valid");
             let images = [Filled(4096, 1), Filled(700, 2), Filled(4096, 3)];
             let disk = layout.clone().assemble(&[&images[0], &images[1], &images[2]]).expect("as planned");
             let mut bytes = read_all(&disk).expect("memory does not fail");
