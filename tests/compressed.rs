@@ -9,7 +9,7 @@ use std::thread;
 
 use image_tree::Content;
 use initramfs::codec::{Codec, LIBRARIES};
-use initramfs::{Early, Layout, Options, Stored};
+use initramfs::{EarlyCpio, Layout, Options, Precompressed};
 use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
 use rootcast::output::compress::{CompressOptions, Member, stream};
@@ -60,8 +60,9 @@ fn scanned(at: &Path) -> Scanned {
 
 fn layout<'t>(layer: &'t Scanned, codec: &Codec) -> Layout<'t, Blob> {
     let usual = codec.segment_len().unwrap_or(1 << 20);
-    let options = Options { stored: Stored::Nothing, ..Options::segmented(usual) };
-    initramfs::plan(&layer.tree, &Early::none(), &options).expect("nothing is inexpressible")
+    let mut options = Options::segmented(usual);
+    options.precompressed = Precompressed::None;
+    initramfs::plan(&layer.tree, &EarlyCpio::none(), &options).expect("nothing is unrepresentable")
 }
 
 fn pack<C: Content>(layout: &Layout<'_, C>, codec: &Codec, threads: usize) -> Vec<u8> {

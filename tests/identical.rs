@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use image_tree::Tree;
-use mkfs_ext4::{Features, Layout, Options, Profile, plan, plan_sharing};
+use mkfs_ext4::{Layout, Options, Profile, plan, plan_sharing};
 use rootcast::blob::Blob;
 use rootcast::error::ErrorKind;
 use rootcast::interrupt::Interrupt;
@@ -105,8 +105,8 @@ fn identical_files_share_blocks() {
     let tree = read(copies.path());
     let duplicates = identical::duplicates(&tree, THREADS, &Interrupt::never()).expect("it can be read");
     let image = TempDir::new().expect("a temporary directory");
-    let default = options(Profile::Default);
-    let with_journal = Options { features: Features { resize_inode: false, ..default.features }, ..default };
+    let mut with_journal = options(Profile::Default);
+    with_journal.features.resize_inode = false;
     for (name, options) in [("ro-min", options(Profile::RoMin)), ("journal", with_journal)] {
         let path = image.path().join(name);
         let layout = plan_sharing(&tree, &options, &duplicates).expect("it fits");

@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
+use image_tree::glob::Glob;
 use image_tree::{Timestamp, Tree, XattrName};
 use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
 use rootcast::source::directory::{HostInode, Scanned};
-use image_tree::glob::Glob;
 use rootcast::transform::edit::parse::FORMS;
 use rootcast::transform::edit::{self, Action, Edit, Options};
 use rootcast::transform::own_files::OwnFiles;

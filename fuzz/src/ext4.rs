@@ -48,7 +48,11 @@ fn check_needed(tree: &Tree<Pattern>, options: &Options, error: &Error) -> Outco
     let Error::TooSmall { size_bytes, needed_bytes, missing_bytes } = error else { return Outcome::Refused };
     assert_eq!(options.size, Size::Total { bytes: *size_bytes });
     assert_eq!(size_bytes + missing_bytes, *needed_bytes);
-    let of_size = |bytes| Options { size: Size::Total { bytes }, ..options.clone() };
+    let of_size = |bytes| {
+        let mut options = options.clone();
+        options.size = Size::Total { bytes };
+        options
+    };
     let less = plan(tree, &of_size(needed_bytes - options.block_size.bytes()));
     assert!(less.is_err(), "{needed_bytes} bytes are said to be needed, and less fit");
     let options = of_size(*needed_bytes);
@@ -85,7 +89,7 @@ fn options(choices: &mut Choices<'_>) -> Options {
     };
     let journal = match choices.up_to(7) {
         _ if choices.wrong() => Journal::Blocks(choices.u32()),
-        0..=3 => Journal::BySize,
+        0..=3 => Journal::Auto,
         4..=5 => Journal::None,
         _ => Journal::Blocks(1024 + u32::try_from(choices.up_to(5000)).expect("small")),
     };
@@ -101,22 +105,27 @@ fn options(choices: &mut Choices<'_>) -> Options {
         _ => small(choices.up_to(50)),
     };
     let created = if choices.rarely(4) { trees::time(choices) } else { Timestamp::EPOCH };
-    Options {
-        label: Label::new(choices.bytes(16)).unwrap_or_default(),
-        size,
-        inodes,
-        journal,
-        reserved_percent,
-        created,
-        block_size,
-        features: features(choices),
-        num_backup_sb: small(choices.up_to(2)),
-        resize_limit: choices.wrong().then(|| choices.u64()),
-        directory_slack_percent,
-        linear_order,
-        data_alignment: data_alignment(choices, block_size),
-        ..Options::new(Uuid::from_u128(choices.u128()), Uuid::from_u128(choices.u128()))
-    }
+    // The values are drawn in this order, which inputs of earlier runs rely on.
+    let label = Label::new(choices.bytes(16)).unwrap_or_default();
+    let features = features(choices);
+    let num_backup_sb = small(choices.up_to(2));
+    let resize_limit = choices.wrong().then(|| choices.u64());
+    let data_alignment = data_alignment(choices, block_size);
+    let mut options = Options::new(Uuid::from_u128(choices.u128()), Uuid::from_u128(choices.u128()));
+    options.label = label;
+    options.size = size;
+    options.inodes = inodes;
+    options.journal = journal;
+    options.reserved_percent = reserved_percent;
+    options.created = created;
+    options.block_size = block_size;
+    options.features = features;
+    options.num_backup_sb = num_backup_sb;
+    options.resize_limit = resize_limit;
+    options.directory_slack_percent = directory_slack_percent;
+    options.linear_order = linear_order;
+    options.data_alignment = data_alignment;
+    options
 }
 
 /// One in four has no space reserved for growing, one in four few superblock backups; rarely both,
@@ -136,18 +145,18 @@ fn features(choices: &mut Choices<'_>) -> Features {
     let bit_64 = !choices.rarely(4);
     let metadata_csum = !choices.rarely(4);
     let ea_inode = choices.rarely(4);
-    Features {
-        dir_index,
-        resize_inode,
-        sparse_super2,
-        orphan_file,
-        inline_data,
-        ea_inode,
-        bit_64,
-        metadata_csum,
-        metadata_csum_seed: metadata_csum_seed && (metadata_csum || choices.wrong()),
-        read_only,
-    }
+    let mut features = Features::DEFAULT;
+    features.dir_index = dir_index;
+    features.resize_inode = resize_inode;
+    features.sparse_super2 = sparse_super2;
+    features.orphan_file = orphan_file;
+    features.inline_data = inline_data;
+    features.ea_inode = ea_inode;
+    features.bit_64 = bit_64;
+    features.metadata_csum = metadata_csum;
+    features.metadata_csum_seed = metadata_csum_seed && (metadata_csum || choices.wrong());
+    features.read_only = read_only;
+    features
 }
 
 /// Pages as large as a block or somewhat larger, so that small trees have files that fill some.
@@ -213,6 +222,7 @@ fn check_summary(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pa
             assert_eq!(len, bytes);
             assert!(summary.blocks * block <= len);
         }
+        _ => unreachable!("sizes are of these kinds"),
     }
     assert!(options.inodes.is_none_or(|asked| summary.inodes >= asked), "{summary:?}");
     let own = tree.lookup(Tree::<Pattern>::ROOT, b"lost+found").is_some();

@@ -5,14 +5,14 @@ use std::io::Write as _;
 use flate2::write::GzEncoder;
 use image_runs::{Image, read_all};
 use image_tree::{Timestamp, Tree};
-use initramfs::check::{Limits, Report, check_within};
-use initramfs::{Early, KernelConfig, Options, Storage, Stored, gap, plan};
+use initramfs::check::{Limits, Report, check_with_limits};
+use initramfs::{EarlyCpio, KernelConfig, Options, Precompressed, Storage, archive_padding, plan};
 
 use crate::pattern::Pattern;
 use crate::{Choices, Outcome, trees};
 
 /// A target has 1 GiB of memory and seconds of time.
-const LIMITS: Limits = Limits { unpacked_bytes: 16 << 20, memory_bytes: 1 << 20 };
+const LIMITS: Limits = Limits::new(16 << 20, 1 << 20);
 
 /// The maximum length of a seed in bytes, before compression.
 const MAX_LEN: u64 = 1 << 18;
@@ -29,26 +29,24 @@ pub fn check(bytes: &[u8]) -> Outcome {
     }
     assert_eq!(self::report(bytes), report, "a second look finds something else");
     // The same bytes are also searched for a kernel configuration.
-    if let Err(error) = KernelConfig::of_kernel(bytes) {
+    if let Err(error) = KernelConfig::from_kernel(bytes) {
         assert!(!error.to_string().is_empty());
     }
     if report.is_accepted() && report.entries > 0 { Outcome::Checked } else { Outcome::Refused }
 }
 
 fn report(bytes: &[u8]) -> Report {
-    check_within(&mut &*bytes, &KernelConfig::unknown(), &LIMITS).expect("bytes in memory can be read")
+    check_with_limits(&mut &*bytes, &KernelConfig::unknown(), &LIMITS).expect("bytes in memory can be read")
 }
 
 /// Creates an initramfs of a tree, in segments compressed in various ways.
 #[must_use]
 pub fn archive(bytes: &[u8]) -> Vec<u8> {
     let mut choices = Choices::new(bytes);
-    let options = Options {
-        segment_len: choices.one_of(&[None, Some(4096), Some(65_536)]),
-        stored: choices.one_of(&[Stored::Nothing, Stored::ByName]),
-        align: choices.one_of(&[4, 4096]),
-        checksums: None,
-    };
+    let mut options = Options::plain();
+    options.segment_len = choices.one_of(&[None, Some(4096), Some(65_536)]);
+    options.precompressed = choices.one_of(&[Precompressed::None, Precompressed::ByName]);
+    options.align = choices.one_of(&[4, 4096]);
     let compressions: Vec<u64> = (0..8).map(|_| choices.up_to(3)).collect();
     let mut tree = trees::tree(&mut choices);
     for metadata in tree.all_metadata_mut() {
@@ -62,7 +60,7 @@ pub fn archive(bytes: &[u8]) -> Vec<u8> {
 
 /// Returns the concatenated members; `None` if the tree does not fit.
 fn members(tree: &Tree<Pattern>, options: &Options, compressions: &[u64]) -> Option<Vec<u8>> {
-    let layout = plan(tree, &Early::none(), options).ok()?;
+    let layout = plan(tree, &EarlyCpio::none(), options).ok()?;
     if Image::<Pattern>::len(&layout) > MAX_LEN {
         return None;
     }
@@ -82,7 +80,7 @@ fn members(tree: &Tree<Pattern>, options: &Options, compressions: &[u64]) -> Opt
                 let block = lz4_flex::block::compress(&part);
                 out.extend(u32::try_from(block.len()).ok()?.to_le_bytes());
                 out.extend(block);
-                let zeros = gap(out.len() as u64, Some(initramfs::Compression::Lz4));
+                let zeros = archive_padding(out.len() as u64, Some(initramfs::Compression::Lz4));
                 out.resize(out.len() + usize::try_from(zeros).ok()?, 0);
             }
         }

@@ -44,7 +44,10 @@ fn options(choices: &mut Choices<'_>) -> Options {
         4 => sector_size.bytes() << choices.up_to(40),
         _ => sector_size.bytes() * (1 + choices.up_to(100)),
     };
-    Options { sector_size, alignment: unit(choices), length_multiple: unit(choices) }
+    let mut options = Options::new(sector_size);
+    options.alignment = unit(choices);
+    options.length_multiple = unit(choices);
+    options
 }
 
 fn gpt(choices: &mut Choices<'_>) -> Table {

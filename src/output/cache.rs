@@ -36,7 +36,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use initramfs::codec::Packed;
+use initramfs::codec::CompressedPiece;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 
@@ -112,7 +112,7 @@ impl Cache {
     }
 
     /// Returns the compressed bytes of a piece.
-    pub(super) fn find(&self, content: &Key) -> Option<Packed> {
+    pub(super) fn find(&self, content: &Key) -> Option<CompressedPiece> {
         self.open_named(content)?.read_whole().ok()
     }
 
@@ -124,7 +124,7 @@ impl Cache {
     }
 
     /// Stores the compressed bytes of a piece.
-    pub(super) fn put(&self, content: &Key, packed: &Packed) {
+    pub(super) fn put(&self, content: &Key, packed: &CompressedPiece) {
         if let Some(mut entry) = self.begin(content) {
             entry.push(&packed.bytes);
             self.keep(entry, packed.note);

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use mkfs_ext4::{BlockSize, DataAlignment, Features, Journal, Options};
+use mkfs_ext4::{BlockSize, DataAlignment, Journal, Options};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -47,15 +47,12 @@ impl Profile {
             Self::RoMin => mkfs_ext4::Profile::RoMin,
             Self::Rw => mkfs_ext4::Profile::Rw,
         };
-        let options = Options::from_profile(preset, uuid, hash_seed);
-        match self {
-            Self::Kata => Options {
-                features: Features { resize_inode: false, ..options.features },
-                journal: Journal::Blocks(1024),
-                ..options
-            },
-            Self::Default | Self::RoMin | Self::Rw => options,
+        let mut options = Options::from_profile(preset, uuid, hash_seed);
+        if self == Self::Kata {
+            options.features.resize_inode = false;
+            options.journal = Journal::Blocks(1024);
         }
+        options
     }
 }
 
@@ -115,7 +112,7 @@ impl FilesystemRecipe {
         match self.journal {
             None => {}
             Some(JournalLength::None) => options.journal = Journal::None,
-            Some(JournalLength::BySize) => options.journal = Journal::BySize,
+            Some(JournalLength::BySize) => options.journal = Journal::Auto,
             Some(JournalLength::Bytes(bytes)) => {
                 let blocks = bytes.div_ceil(options.block_size.bytes());
                 // A length beyond the maximum is rejected by the planner.
@@ -156,8 +153,11 @@ impl FilesystemRecipe {
     /// The options except those with lines of their own: the reserve and the journal in the text of
     /// an image, holes in [`FilesystemRecipe::write`].
     fn options_without_own_lines(&self) -> Options {
-        let options = self.options(Uuid::nil(), Uuid::nil(), 0);
-        Options { reserved_percent: 0, journal: Journal::BySize, holes: true, ..options }
+        let mut options = self.options(Uuid::nil(), Uuid::nil(), 0);
+        options.reserved_percent = 0;
+        options.journal = Journal::Auto;
+        options.holes = true;
+        options
     }
 }
 
@@ -280,7 +280,7 @@ impl FeatureChange {
         let features = &mut options.features;
         match feature {
             Feature::HasJournal if !on => options.journal = Journal::None,
-            Feature::HasJournal if options.journal == Journal::None => options.journal = Journal::BySize,
+            Feature::HasJournal if options.journal == Journal::None => options.journal = Journal::Auto,
             Feature::HasJournal | Feature::Given => {}
             Feature::DirIndex => features.dir_index = on,
             Feature::Bit64 => features.bit_64 = on,
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(options(&[]), Options::new(Uuid::nil(), Uuid::nil()));
         assert_eq!(options(&["extent", "^bigalloc", "sparse_super"]), Options::new(Uuid::nil(), Uuid::nil()));
         assert_eq!(options(&["^has_journal"]).journal, Journal::None);
-        assert_eq!(options(&["^has_journal", "has_journal"]).journal, Journal::BySize);
+        assert_eq!(options(&["^has_journal", "has_journal"]).journal, Journal::Auto);
         let all = options(&[
             "^resize_inode",
             "sparse_super2",

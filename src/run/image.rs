@@ -130,13 +130,12 @@ fn filesystem_options(recipe: &ImageRecipe, seed: &Seed, around: Surroundings) -
     };
     let uuid = recipe.uuid.unwrap_or_else(|| seed.uuid(label::EXT4_UUID));
     let hash_seed = seed.uuid(label::EXT4_HASH_SEED);
-    mkfs_ext4::Options {
-        label: recipe.label,
-        size,
-        inodes: recipe.inodes,
-        created: recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH),
-        ..recipe.filesystem.options(uuid, hash_seed, around.before)
-    }
+    let mut options = recipe.filesystem.options(uuid, hash_seed, around.before);
+    options.label = recipe.label;
+    options.size = size;
+    options.inodes = recipe.inodes;
+    options.created = recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH);
+    options
 }
 
 /// Returns the error for a failed plan of the filesystem. Sizes are those of the whole image, as
@@ -157,7 +156,7 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
             Error::new(ErrorKind::DoesNotFit, error)
         }
         (E::Content { source, .. }, _) => classify_read_error(source),
-        (error @ E::Inexpressible { .. }, _) => way_out::ext4(error),
+        (error @ E::Unrepresentable { .. }, _) => way_out::ext4(error),
         (error @ (E::TooManyInodes { .. } | E::TooLarge { .. } | E::TooLargeFor32Bits { .. }), _) => {
             Error::new(ErrorKind::DoesNotFit, error)
         }

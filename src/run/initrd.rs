@@ -12,7 +12,7 @@ use std::path::Path;
 use image_runs::Image as _;
 use image_tree::Tree;
 use initramfs::codec::Codec;
-use initramfs::{Early, Layout, Options, Segment, Storage};
+use initramfs::{EarlyCpio, Layout, Options, Segment, Storage};
 use sha2::{Digest as _, Sha256};
 
 use super::pipeline::{self, Prepared, Verb};
@@ -64,7 +64,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     interrupt.check()?;
     let early = host_microcode.early(&recipe.microcode, tree)?;
     let layout = ManuallyDrop::new(plan(recipe, &codec, tree, &early, interrupt)?);
-    losses::tell(layout.lost(), &log);
+    losses::tell(layout.unsupported_metadata(), &log);
     let made = Made { recipe, codec, layout: &layout, appended: &appended };
     let mut report = made.describe(&prepared, &early);
     timings.plan = stopwatch.lap();
@@ -85,16 +85,17 @@ fn plan<'t>(
     recipe: &InitrdRecipe,
     codec: &Codec,
     tree: &'t Tree<Blob>,
-    early: &Early<'t, Blob>,
+    early: &EarlyCpio<'t, Blob>,
     interrupt: &Interrupt,
 ) -> Result<Layout<'t, Blob>> {
     let checksums = if recipe.checksums { Some(sums::read(tree, interrupt)?) } else { None };
-    let options = match codec.segment_len() {
-        Some(len) => Options { checksums, ..Options::segmented(len) },
-        None => Options { checksums, align: recipe.align, ..Options::plain() },
-    };
+    let mut options = codec.segment_len().map_or_else(Options::plain, Options::segmented);
+    options.checksums = checksums;
+    if codec.compression().is_none() {
+        options.align = recipe.align;
+    }
     initramfs::plan(tree, early, &options).map_err(|error| match error {
-        initramfs::Error::Inexpressible { .. } => way_out::initramfs(error),
+        initramfs::Error::Unrepresentable { .. } => way_out::initramfs(error),
         initramfs::Error::TooLong => Error::new(ErrorKind::BadInput, error),
         initramfs::Error::Alignment(_) => Error::new(ErrorKind::Usage, error),
         _ => Error::new(ErrorKind::Verification, error),
@@ -111,7 +112,7 @@ struct Made<'m, 't> {
 
 impl Made<'_, '_> {
     /// Returns the report on the plan, before it is written.
-    fn describe(&self, prepared: &Prepared, early: &Early<'_, Blob>) -> InitrdReport {
+    fn describe(&self, prepared: &Prepared, early: &EarlyCpio<'_, Blob>) -> InitrdReport {
         let Self { recipe, codec, layout, appended } = self;
         let size = codec.compression().is_none().then(|| self.plain().len());
         InitrdReport {
@@ -221,7 +222,7 @@ impl Write for Digesting {
     }
 }
 
-fn archive(layout: &Layout<'_, Blob>, early: &Early<'_, Blob>) -> Archive {
+fn archive(layout: &Layout<'_, Blob>, early: &EarlyCpio<'_, Blob>) -> Archive {
     let length = |segment: Segment<'_, '_, Blob>| segment.range().end - segment.range().start;
     // Plain segments are first: the early archive if there is one, then the stored data.
     let mut plain = layout.segments().filter(|segment| segment.storage() == Storage::Plain);

@@ -1,7 +1,7 @@
 //! Advice on files that a format cannot hold: the flags that help, which formats do not know.
 
 use image_tree::Timestamp;
-use mkfs_ext4::{Inexpressible, XattrError};
+use mkfs_ext4::{Unrepresentable, XattrError};
 
 use crate::error::{Error, ErrorKind};
 use crate::xattr_filter::pattern_of;
@@ -9,7 +9,7 @@ use crate::xattr_filter::pattern_of;
 /// Returns an error of an ext4 filesystem about the tree, with the flags that help.
 pub(super) fn ext4(error: mkfs_ext4::Error) -> Error {
     let way_out = match &error {
-        mkfs_ext4::Error::Inexpressible { reason, .. } => of_ext4(reason),
+        mkfs_ext4::Error::Unrepresentable { reason, .. } => of_ext4(reason),
         _ => None,
     };
     with(Error::new(ErrorKind::BadInput, error), way_out)
@@ -20,7 +20,7 @@ pub(super) fn initramfs(error: initramfs::Error) -> Error {
     /// `c_mtime` is an unsigned 32-bit number.
     const LIMITS: (i64, i64) = (0, u32::MAX as i64);
     let way_out = match &error {
-        initramfs::Error::Inexpressible { reason: initramfs::Inexpressible::Time { time }, .. } => {
+        initramfs::Error::Unrepresentable { reason: initramfs::Unrepresentable::Time { time }, .. } => {
             Some(of_time(*time, LIMITS))
         }
         _ => None,
@@ -35,14 +35,14 @@ fn with(error: Error, way_out: Option<String>) -> Error {
     }
 }
 
-fn of_ext4(reason: &Inexpressible) -> Option<String> {
+fn of_ext4(reason: &Unrepresentable) -> Option<String> {
     match reason {
-        Inexpressible::Time { time, limits } => Some(of_time(*time, *limits)),
-        Inexpressible::TooManyLinks { .. } => {
+        Unrepresentable::Time { time, limits } => Some(of_time(*time, *limits)),
+        Unrepresentable::TooManyLinks { .. } => {
             Some("--hardlinks break makes each name a file of its own".to_owned())
         }
-        Inexpressible::LostAndFound => Some("--remove /lost+found takes it away".to_owned()),
-        Inexpressible::Xattr(error) => Some(of_xattr(error)),
+        Unrepresentable::LostAndFound => Some("--remove /lost+found takes it away".to_owned()),
+        Unrepresentable::Xattr(error) => Some(of_xattr(error)),
         _ => None,
     }
 }
@@ -56,14 +56,8 @@ fn of_time(time: Timestamp, (first, last): (i64, i64)) -> String {
 }
 
 fn of_xattr(error: &XattrError) -> String {
-    let (name, whole_vendor) = match error {
-        XattrError::Namespace(name) => (name.as_bytes(), true),
-        XattrError::Reserved(name)
-        | XattrError::Acl { name, .. }
-        | XattrError::ValueTooLong { name, .. }
-        | XattrError::TooMany { name, .. }
-        | XattrError::TooLarge { name, .. } => (name.as_bytes(), false),
-    };
+    let name = error.name().as_bytes();
+    let whole_vendor = matches!(error, XattrError::Namespace(_));
     let pattern = match vendor(name).filter(|_| whole_vendor) {
         Some(vendor) => pattern_of(vendor) + ".*",
         None => pattern_of(name),

@@ -28,11 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     tree.insert(Memory::ROOT, Name::new("link")?, link)?;
 
     // Identifiers are the caller's, so that the same tree gives the same bytes.
-    let options = Options {
-        label: Label::new("example")?,
-        size: Size::Free { bytes: 1 << 20 },
-        ..Options::new(Uuid::from_u128(1), Uuid::from_u128(2))
-    };
+    let mut options = Options::new(Uuid::from_u128(1), Uuid::from_u128(2));
+    options.label = Label::new("example")?;
+    options.size = Size::Free { bytes: 1 << 20 };
     let layout = plan(&tree, &options)?;
     fs::write(&path, read_all(&layout)?)?;
     println!("{:#?}", layout.summary());

@@ -1,11 +1,16 @@
 //! Errors of planning a filesystem.
 
+mod directory;
+mod xattr;
+
 use std::fmt;
 
 use image_tree::{Device, Timestamp};
 use thiserror::Error;
 
-use crate::{DirectoryError, XattrError};
+pub use directory::DirectoryError;
+pub(crate) use xattr::MAX_VALUE_LEN;
+pub use xattr::XattrError;
 
 /// An error when planning a filesystem.
 #[derive(Debug, Error)]
@@ -13,12 +18,12 @@ use crate::{DirectoryError, XattrError};
 pub enum Error {
     /// ext4 cannot represent a file of the tree.
     #[error("ext4 cannot hold {}", .path.escape_ascii())]
-    Inexpressible {
+    Unrepresentable {
         /// The file's path in the tree.
         path: Vec<u8>,
         /// The reason.
         #[source]
-        reason: Box<Inexpressible>,
+        reason: Box<Unrepresentable>,
     },
     /// A file for inline data cannot be read.
     #[error("{} is short enough to lie in its inode, and cannot be read", .path.escape_ascii())]
@@ -43,10 +48,12 @@ pub enum Error {
         missing_bytes: u64,
     },
     /// The requested number of inodes is smaller than the number of files.
-    #[error("{asked} inodes are too few: the tree needs {needed}, the {reserved} reserved ones among them")]
+    #[error(
+        "{requested} inodes are too few: the tree needs {needed}, the {reserved} reserved ones among them"
+    )]
     TooFewInodes {
         /// The requested number.
-        asked: u32,
+        requested: u32,
         /// The number that the tree needs.
         needed: u64,
         /// The number of those that are reserved.
@@ -86,14 +93,14 @@ pub enum Error {
         limit: u8,
     },
     /// Two options conflict.
-    #[error("{what} does not go with {with}; {way_out}")]
+    #[error("{what} does not go with {with}; {remedy}")]
     Conflict {
         /// One of the options.
         what: &'static str,
         /// The other option.
         with: &'static str,
         /// The way to resolve the conflict.
-        way_out: &'static str,
+        remedy: &'static str,
     },
     /// The filesystem is larger than the limit of its growth.
     #[error(
@@ -108,11 +115,11 @@ pub enum Error {
     },
     /// More backups of the superblock were requested than `s_backup_bgs` can list.
     #[error(
-        "{asked} copies of the superblock are too many: sparse_super2 has at most {limit} besides the first"
+        "{requested} copies of the superblock are too many: sparse_super2 has at most {limit} besides the first"
     )]
     Backups {
         /// The requested number.
-        asked: u8,
+        requested: u8,
         /// The maximum number.
         limit: u8,
     },
@@ -158,8 +165,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn inexpressible(path: Vec<u8>, reason: impl Into<Inexpressible>) -> Self {
-        Self::Inexpressible { path, reason: Box::new(reason.into()) }
+    pub(crate) fn unrepresentable(path: Vec<u8>, reason: impl Into<Unrepresentable>) -> Self {
+        Self::Unrepresentable { path, reason: Box::new(reason.into()) }
     }
 }
 
@@ -186,7 +193,7 @@ pub enum Unshareable {
 /// A reason why ext4 cannot represent a file.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum Inexpressible {
+pub enum Unrepresentable {
     /// The number of blocks of the file exceeds 32 bits.
     #[error("the file has {len} bytes, the limit of ext4 with blocks of {} bytes is {limit}", .limit / u64::from(u32::MAX))]
     FileTooLarge {

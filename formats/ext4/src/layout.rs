@@ -8,7 +8,7 @@ use image_tree::{Content, InodeId, Tree};
 use crate::emit::{self, Data, Piece};
 use crate::error::Error;
 use crate::options::{Options, Size};
-use crate::plan::{self, Plan, room};
+use crate::plan::{self, Plan, free_space};
 
 /// A planned ext4 filesystem: the offset of every byte is known, and no byte has been written.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct Layout<'t, C> {
 
 /// The total and free resources of a planned filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// The block size, in bytes.
     pub block_size: u32,
@@ -112,7 +113,7 @@ impl<C> Layout<'_, C> {
             block_size: u32::try_from(geometry.block_size.bytes()).expect("at most 4096"),
             blocks: geometry.blocks,
             free_blocks: placement.free_blocks(geometry),
-            available_blocks: room::available(placement, geometry, &self.plan.options),
+            available_blocks: free_space::available(placement, geometry, &self.plan.options),
             inodes: geometry.inodes(),
             free_inodes: geometry.inodes() - inodes.last(),
             groups: geometry.groups(),

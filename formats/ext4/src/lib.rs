@@ -64,16 +64,17 @@
 //! # Example
 //!
 //! ```
-//! use image_runs::{Image, read_all};
-//! use image_tree::{Inode, Kind, Metadata, Name, Tree};
+//! use mkfs_ext4::image_runs::{Image, read_all};
+//! use mkfs_ext4::image_tree::{Inode, Kind, Metadata, Name, Tree};
+//! use mkfs_ext4::uuid::Uuid;
 //! use mkfs_ext4::{Options, Size, plan};
-//! use uuid::Uuid;
 //!
 //! let mut tree: Tree<Vec<u8>> = Tree::new(Metadata::new(0o755));
 //! let hello = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"hello\n".to_vec()) };
 //! tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("hello")?, hello)?;
 //!
-//! let options = Options { size: Size::Free { bytes: 1 << 20 }, ..Options::new(Uuid::from_u128(1), Uuid::from_u128(2)) };
+//! let mut options = Options::new(Uuid::from_u128(1), Uuid::from_u128(2));
+//! options.size = Size::Free { bytes: 1 << 20 };
 //! let layout = plan(&tree, &options)?;
 //! assert!(layout.summary().available_blocks >= 256);
 //!
@@ -93,10 +94,14 @@ mod plan;
 #[cfg(test)]
 mod e2fsprogs;
 
-pub use error::{Error, Inexpressible, LabelError, Unshareable};
+/// The crate that defines the [`Image`](image_runs::Image) trait of the layout.
+pub use image_runs;
+/// The crate that defines the [`Tree`](image_tree::Tree) that a filesystem is made from.
+pub use image_tree;
+/// The crate that defines the `Uuid` type of the options.
+pub use uuid;
+
+pub use error::{DirectoryError, Error, LabelError, Unrepresentable, Unshareable, XattrError};
 pub use layout::{Layout, Summary, plan, plan_sharing};
-pub use ondisk::acl::AclError;
 pub use ondisk::htree::Signedness;
 pub use options::{BlockSize, DataAlignment, Features, Journal, Label, LinearOrder, Options, Profile, Size};
-pub use plan::directories::DirectoryError;
-pub use plan::xattrs::XattrError;

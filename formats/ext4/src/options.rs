@@ -20,6 +20,7 @@ use crate::{LabelError, Signedness};
 /// The options of a filesystem. No default differs between runs: the identifiers and the time are
 /// given by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// `s_uuid`, which also seeds every metadata checksum.
     pub uuid: Uuid,
@@ -94,7 +95,7 @@ impl Options {
             data_alignment: None,
             inodes: None,
             reserved_percent: 0,
-            journal: Journal::BySize,
+            journal: Journal::Auto,
             created: Timestamp::EPOCH,
         }
     }
@@ -127,6 +128,7 @@ impl Options {
 
 /// The size of the filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Size {
     /// The minimum size for the tree, its metadata and the journal.
     Smallest,
@@ -152,17 +154,19 @@ pub enum Size {
 
 /// The length of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Journal {
     /// No journal. A mount with `data=` options then fails.
     None,
     /// The length chosen by mke2fs for the size of the filesystem, but always a journal.
-    BySize,
+    Auto,
     /// This number of blocks: 1024 to 10,240,000.
     Blocks(u32),
 }
 
 /// The order of names in directories without an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LinearOrder {
     /// By name, in byte order.
     ByName,

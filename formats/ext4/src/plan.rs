@@ -4,12 +4,12 @@ pub(crate) mod blocks;
 pub(crate) mod data;
 pub(crate) mod directories;
 pub(crate) mod ea_inodes;
+pub(crate) mod free_space;
 pub(crate) mod groups;
 pub(crate) mod inline;
 pub(crate) mod inodes;
 pub(crate) mod journal;
 pub(crate) mod orphan;
-pub(crate) mod room;
 pub(crate) mod sharing;
 pub(crate) mod size;
 pub(crate) mod xattrs;
@@ -23,7 +23,7 @@ use crate::ondisk::checksum::Checksum;
 use crate::ondisk::dir_entry::{DirBlock, Entry, FileType};
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE, ROOT_INO};
 use crate::options::{self, Options};
-use blocks::{Alignment, Needs, Placement};
+use blocks::{Alignment, BlockDemand, Placement};
 use data::{Holes, SparseFile, blocks_of};
 use directories::{DirectoryLayout, DirectoryPlan, Hashing};
 use ea_inodes::EaInodes;
@@ -115,10 +115,10 @@ pub(crate) fn plan<'t, C: Content>(
     inodes.add(xattrs.ea_inodes.len())?;
     let directories = plan_directories(tree, &inodes, &xattrs, options)?;
     let sharing = Sharing::of(tree, &inodes, options, shared)?;
-    let mut needs = needs(tree, &inodes, &directories, &xattrs, options);
-    needs.alignment = options.data_alignment.and_then(|given| Alignment::of(given, options.block_size));
-    needs.share(sharing);
-    let (geometry, placement) = size::choose(&needs, inodes.last(), options)?;
+    let mut demand = block_demand(tree, &inodes, &directories, &xattrs, options);
+    demand.alignment = options.data_alignment.and_then(|given| Alignment::of(given, options.block_size));
+    demand.share(sharing);
+    let (geometry, placement) = size::choose(&demand, inodes.last(), options)?;
     let holes = Holes::of(tree, &inodes, &xattrs, &placement, options);
     Ok(Plan {
         tree,
@@ -126,7 +126,7 @@ pub(crate) fn plan<'t, C: Content>(
         inodes,
         directories,
         xattrs,
-        sharing: needs.sharing,
+        sharing: demand.sharing,
         holes,
         geometry,
         placement,
@@ -167,7 +167,7 @@ fn plan_directories<'t, C>(
         }
         let min_blocks = if number == FIRST_INO { block_size.lost_and_found_blocks() } else { 1 };
         let plan = directories::plan(entries, min_blocks, &layout)
-            .map_err(|reason| Error::inexpressible(tree.path_of(id), reason))?;
+            .map_err(|reason| Error::unrepresentable(tree.path_of(id), reason))?;
         directories.push(Directory { number, parent, plan });
     }
     Ok(directories)
@@ -213,7 +213,7 @@ fn plan_xattrs<C: Content>(tree: &Tree<C>, inodes: &Inodes, options: &Options) -
         if xattrs.is_empty() && data.is_none() {
             continue;
         }
-        let refused = |reason| Error::inexpressible(tree.path_of(id), reason);
+        let refused = |reason| Error::unrepresentable(tree.path_of(id), reason);
         let mut sorted = None;
         // The value is in the inode once it is placed.
         let divided = data.as_deref().map(InlineData::divide);
@@ -259,13 +259,13 @@ impl Xattrs {
     }
 }
 
-fn needs<C: Content>(
+fn block_demand<C: Content>(
     tree: &Tree<C>,
     inodes: &Inodes,
     directories: &[Directory<'_>],
     xattrs: &Xattrs,
     options: &Options,
-) -> Needs {
+) -> BlockDemand {
     let block_size = options.block_size;
     let mut file_blocks = vec![0; inodes.last() as usize + 1];
     let mut sparse = BTreeMap::new();
@@ -307,5 +307,5 @@ fn needs<C: Content>(
         order.push(number);
     }
     order.append(&mut files);
-    Needs { file_blocks, order, directories, xattr_blocks, sparse, ..Needs::default() }
+    BlockDemand { file_blocks, order, directories, xattr_blocks, sparse, ..BlockDemand::default() }
 }

@@ -35,5 +35,8 @@
 mod image;
 mod read;
 
+/// The crate that defines the [`Content`](image_tree::Content) of files.
+pub use image_tree;
+
 pub use image::{Image, MAX_RENDERED, Render, Run, Source};
 pub use read::read_all;

@@ -10,7 +10,7 @@ use crate::Compression;
 /// chunk, unless they are zero; so at least 4 bytes of zeros are needed after lz4. `previous` is
 /// the compression of the archive that ends at `position`, if any.
 #[must_use]
-pub fn gap(position: u64, previous: Option<Compression>) -> u64 {
+pub fn archive_padding(position: u64, previous: Option<Compression>) -> u64 {
     let least = if previous == Some(Compression::Lz4) { 4 } else { 0 };
     let end = position.saturating_add(least);
     least + end.wrapping_neg() % 4

@@ -25,6 +25,7 @@ use stream::Stop;
 
 /// The limits of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// The maximum number of bytes that all compressed members together may unpack to.
     pub unpacked_bytes: u64,
@@ -33,9 +34,18 @@ pub struct Limits {
     pub memory_bytes: usize,
 }
 
+impl Limits {
+    /// Creates limits of unpacked bytes and of the memory for paths and hard links, in bytes.
+    #[must_use]
+    pub const fn new(unpacked_bytes: u64, memory_bytes: usize) -> Self {
+        Self { unpacked_bytes, memory_bytes }
+    }
+}
+
+/// 64 GiB unpacked, and 256 MiB of memory.
 impl Default for Limits {
     fn default() -> Self {
-        Self { unpacked_bytes: 64 << 30, memory_bytes: 256 << 20 }
+        Self::new(64 << 30, 256 << 20)
     }
 }
 
@@ -49,14 +59,18 @@ impl Default for Limits {
 /// # Errors
 /// Returns an error if the reader fails. Problems of the initramfs are in the report.
 pub fn check(reader: &mut dyn Read, kernel: &KernelConfig) -> io::Result<Report> {
-    check_within(reader, kernel, &Limits::default())
+    check_with_limits(reader, kernel, &Limits::default())
 }
 
 /// Like [`check`], with the given limits.
 ///
 /// # Errors
 /// Returns an error if the reader fails.
-pub fn check_within(reader: &mut dyn Read, kernel: &KernelConfig, limits: &Limits) -> io::Result<Report> {
+pub fn check_with_limits(
+    reader: &mut dyn Read,
+    kernel: &KernelConfig,
+    limits: &Limits,
+) -> io::Result<Report> {
     let mut entries = Entries::new(kernel, limits);
     let mut input = Input::new(reader);
     let ended = members::read(&mut input, kernel, limits, &mut entries);

@@ -46,8 +46,8 @@ pub mod zstd;
 use std::fmt;
 use std::io;
 
-pub use member::{Member, Packed};
-pub use parse::BadCodec;
+pub use member::{CompressedPiece, Member};
+pub use parse::CodecError;
 pub use zstd::LongFrame;
 
 use crate::Compression;
@@ -83,14 +83,14 @@ pub struct Piece<'b> {
     /// The bytes of the piece.
     pub bytes: &'b [u8],
     /// True if the segment has no other piece.
-    pub alone: bool,
+    pub is_whole: bool,
 }
 
 /// The division of a segment for compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Division {
     /// No compression.
-    Stored,
+    Uncompressed,
     /// The segment is divided into pieces.
     Pieces {
         /// The length of every piece in bytes; the last may be shorter.
@@ -104,7 +104,7 @@ pub enum Division {
 
 /// A callback that returns true to continue. It is called for every mebibyte during slow
 /// compression of a long piece.
-pub type GoOn<'g> = &'g dyn Fn() -> bool;
+pub type ShouldContinue<'g> = &'g dyn Fn() -> bool;
 
 /// The compression libraries, named and versioned as in the lock file: other versions may give
 /// other bytes.
@@ -117,7 +117,7 @@ pub const LIBRARIES: [(&str, &str); 6] = [
     ("zstd-sys", "2.1.3+zstd.1.5.7"),
 ];
 
-/// The number of bytes compressed between two calls of [`GoOn`], for libraries that accept slices.
+/// The number of bytes compressed between two calls of [`ShouldContinue`], for libraries that accept slices.
 pub(crate) const SLICE: usize = 1 << 20;
 
 impl Codec {
@@ -129,7 +129,7 @@ impl Codec {
     /// # Errors
     /// Returns an error if archives cannot be made with this compression, or the level is out of
     /// range.
-    pub fn new(compression: Compression, level: Option<u8>) -> Result<Self, BadCodec> {
+    pub fn new(compression: Compression, level: Option<u8>) -> Result<Self, CodecError> {
         parse::codec(compression, level)
     }
 
@@ -140,15 +140,15 @@ impl Codec {
     /// # Errors
     /// Returns an error if the window of the compression cannot be chosen, or the length is out of
     /// range.
-    pub fn with_window_log(self, window_log: u8) -> Result<Self, BadCodec> {
+    pub fn with_window_log(self, window_log: u8) -> Result<Self, CodecError> {
         let range = match self.kind {
             Kind::Zstd => 10..=27,
             Kind::Xz => 12..=27,
-            _ => return Err(BadCodec::NoWindow { codec: self.name() }),
+            _ => return Err(CodecError::NoWindow { codec: self.name() }),
         };
         if !range.contains(&window_log) {
             let (least, most) = range.into_inner();
-            return Err(BadCodec::Window { codec: self.name(), window_log, least, most });
+            return Err(CodecError::Window { codec: self.name(), window_log, least, most });
         }
         Ok(Self { window_log, ..self })
     }
@@ -195,7 +195,7 @@ impl Codec {
     pub fn division(&self, len: u64) -> Division {
         let whole = Division::Pieces { piece_len: self.max_piece_len(), context_len: 0 };
         match self.kind {
-            Kind::None => Division::Stored,
+            Kind::None => Division::Uncompressed,
             _ if len <= self.max_piece_len() => whole,
             Kind::Gzip => Division::Pieces { piece_len: gzip::PIECE_LEN, context_len: gzip::CONTEXT_LEN },
             Kind::Xz => Division::Pieces { piece_len: xz::PIECE_LEN, context_len: 0 },
@@ -208,15 +208,19 @@ impl Codec {
     ///
     /// # Errors
     /// The error of the library, which runs out of memory; [`io::ErrorKind::Interrupted`] if
-    /// `go_on` returned false; [`io::ErrorKind::InvalidInput`] for [`Codec::NONE`].
-    pub fn compress(&self, piece: Piece<'_>, go_on: GoOn<'_>) -> io::Result<Packed> {
+    /// `should_continue` returned false; [`io::ErrorKind::InvalidInput`] for [`Codec::NONE`].
+    pub fn compress(
+        &self,
+        piece: Piece<'_>,
+        should_continue: ShouldContinue<'_>,
+    ) -> io::Result<CompressedPiece> {
         match self.kind {
             Kind::None => Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing is to be compressed")),
-            Kind::Gzip if piece.alone => gzip::whole(self.level, piece.bytes),
+            Kind::Gzip if piece.is_whole => gzip::whole(self.level, piece.bytes),
             Kind::Gzip => gzip::part(self.level, piece),
-            Kind::Zstd => zstd::whole(self, piece.bytes, go_on),
+            Kind::Zstd => zstd::whole(self, piece.bytes, should_continue),
             Kind::Lz4 => lz4_legacy::chunk(self.level, piece.bytes),
-            Kind::Xz => xz::block(self, piece.bytes, go_on),
+            Kind::Xz => xz::block(self, piece.bytes, should_continue),
         }
     }
 

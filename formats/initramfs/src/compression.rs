@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A compression that a kernel can be built to unpack (`lib/decompress.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Compression {
     /// RFC 1952.
     Gzip,
@@ -29,7 +30,7 @@ impl Compression {
     /// Returns the compression that the kernel detects from these first two bytes. The kernel
     /// compares only two bytes.
     #[must_use]
-    pub fn by_magic(start: [u8; 2]) -> Option<Self> {
+    pub fn from_magic(start: [u8; 2]) -> Option<Self> {
         match start {
             // 0x9e (0o236) is an old magic of gzip, which the kernel still compares.
             [0x1f, 0x8b | 0x9e] => Some(Self::Gzip),

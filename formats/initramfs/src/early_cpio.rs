@@ -2,7 +2,7 @@
 
 use image_tree::{Content, Kind, Tree};
 
-use crate::error::{Error, Inexpressible};
+use crate::error::{Error, Unrepresentable};
 use crate::newc::{Header, S_IFDIR, S_IFREG};
 use crate::plan::emit::{Body, Emit};
 
@@ -11,7 +11,7 @@ use crate::plan::emit::{Body, Emit};
 ///
 /// A virtual machine does not need it: the microcode is loaded by the host.
 #[derive(Debug)]
-pub struct Early<'t, C> {
+pub struct EarlyCpio<'t, C> {
     /// The files in the order of the archive.
     files: Vec<EarlyFile<'t, C>>,
 }
@@ -27,7 +27,7 @@ struct EarlyFile<'t, C> {
 /// The directory in which the kernel looks for microcode.
 const MICROCODE: &str = "kernel/x86/microcode";
 
-impl<C> Early<'_, C> {
+impl<C> EarlyCpio<'_, C> {
     /// Creates an empty set of files: there is no early archive.
     #[must_use]
     pub fn none() -> Self {
@@ -41,7 +41,7 @@ impl<C> Early<'_, C> {
     }
 }
 
-impl<'t, C: Content> Early<'t, C> {
+impl<'t, C: Content> EarlyCpio<'t, C> {
     /// Creates an archive of microcode from contents of the caller. The contents for each vendor
     /// are concatenated, as expected by the loaders of both vendors. If there are none for a
     /// vendor, its file is omitted.
@@ -60,7 +60,7 @@ impl<'t, C: Content> Early<'t, C> {
     ///
     /// Compressed files and symbolic links are skipped.
     #[must_use]
-    pub fn microcode_of(tree: &'t Tree<C>) -> Self {
+    pub fn microcode_from_tree(tree: &'t Tree<C>) -> Self {
         let intel = |name: &[u8]| {
             !name.ends_with(b".initramfs") && !name.ends_with(b".xz") && !name.ends_with(b".zst")
         };
@@ -98,9 +98,9 @@ impl<C: Content> EarlyFile<'_, C> {
     fn len(&self) -> Result<u32, Error> {
         let sum = self.parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.len()));
         let len = sum.unwrap_or(u64::MAX);
-        u32::try_from(len).map_err(|_| Error::Inexpressible {
+        u32::try_from(len).map_err(|_| Error::Unrepresentable {
             path: self.path.into(),
-            reason: Inexpressible::FileTooLarge { len, limit: u64::from(u32::MAX) },
+            reason: Unrepresentable::FileTooLarge { len, limit: u64::from(u32::MAX) },
         })
     }
 }

@@ -11,12 +11,12 @@ use crate::Options;
 pub enum Error {
     /// The archive cannot represent a file of the tree.
     #[error("an initramfs cannot hold {}", .path.escape_ascii())]
-    Inexpressible {
+    Unrepresentable {
         /// The file's path in the tree.
         path: Vec<u8>,
         /// The reason.
         #[source]
-        reason: Inexpressible,
+        reason: Unrepresentable,
     },
     /// Checksums were given, but not for this file.
     #[error("no sum is given for {}; give one for every regular file, or none at all", .path.escape_ascii())]
@@ -38,7 +38,7 @@ pub enum Error {
 /// A reason why an archive cannot represent a file.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Inexpressible {
+pub enum Unrepresentable {
     /// `c_filesize` has 32 bits.
     #[error("the file has {len} bytes, the limit of the cpio format is {limit}")]
     FileTooLarge {

@@ -17,6 +17,7 @@ pub struct KernelConfig {
 
 /// An error when reading a kernel configuration.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KernelConfigError {
     /// The text has no line with an option.
     #[error("the text has no line such as CONFIG_RD_GZIP=y, so it is no kernel configuration")]
@@ -72,26 +73,26 @@ impl KernelConfig {
     ///
     /// # Errors
     /// Returns an error if the payload or the configuration is corrupt.
-    pub fn of_kernel(kernel: &[u8]) -> Result<Option<Self>, KernelConfigError> {
+    pub fn from_kernel(kernel: &[u8]) -> Result<Option<Self>, KernelConfigError> {
         embedded::find(kernel)?.map(|text| Self::parse(&text)).transpose()
     }
 
     /// Returns true if the kernel supports the compression, and `None` if that is unknown.
     #[must_use]
-    pub fn unpacks(&self, compression: Compression) -> Option<bool> {
+    pub fn supports(&self, compression: Compression) -> Option<bool> {
         self.option(compression.kernel_option())
     }
 
     /// Returns true if the kernel supports an initramfs from a boot loader, and `None` if that is
     /// unknown.
     #[must_use]
-    pub fn takes_initrd(&self) -> Option<bool> {
+    pub fn supports_initrd(&self) -> Option<bool> {
         self.option(BLK_DEV_INITRD)
     }
 
     /// Returns true if the kernel preserves the mtime of files, and `None` if that is unknown.
     #[must_use]
-    pub fn keeps_mtime(&self) -> Option<bool> {
+    pub fn preserves_mtime(&self) -> Option<bool> {
         self.option(PRESERVE_MTIME)
     }
 
@@ -115,14 +116,14 @@ mod tests {
             b"#\n# Linux/x86 6.12\nCONFIG_BLK_DEV_INITRD=y\r\nCONFIG_RD_GZIP=y\n# CONFIG_RD_XZ is not set\n\
             CONFIG_RD_LZ4=m\nCONFIG_RD_GZIP_OTHER=y\n";
         let config = KernelConfig::parse(text).expect("it has options");
-        assert_eq!((config.takes_initrd(), config.keeps_mtime()), (Some(true), Some(false)));
-        let unpacked = Compression::ALL.map(|compression| config.unpacks(compression) == Some(true));
+        assert_eq!((config.supports_initrd(), config.preserves_mtime()), (Some(true), Some(false)));
+        let unpacked = Compression::ALL.map(|compression| config.supports(compression) == Some(true));
         assert_eq!(unpacked, [true, false, false, false, false, false, false]);
     }
 
     #[test]
     fn what_is_no_configuration() {
         assert_eq!(KernelConfig::parse(b"\x7fELF"), Err(KernelConfigError::NotAConfig));
-        assert_eq!(KernelConfig::unknown().unpacks(Compression::Gzip), None);
+        assert_eq!(KernelConfig::unknown().supports(Compression::Gzip), None);
     }
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 use image_runs::{Image, Run, Source};
 use image_tree::Content;
 
-use crate::Lost;
 #[cfg(doc)]
 use crate::Options;
+use crate::UnsupportedMetadata;
 
 /// A planned archive: the offset of every byte is known, and no byte has been written.
 ///
@@ -19,7 +19,7 @@ pub struct Layout<'t, C> {
     pub(crate) bytes: Vec<u8>,
     pub(crate) pieces: Vec<Piece<'t, C>>,
     pub(crate) segments: Vec<Record>,
-    pub(crate) lost: Vec<Lost>,
+    pub(crate) unsupported: Vec<UnsupportedMetadata>,
     pub(crate) summary: Summary,
     pub(crate) len: u64,
 }
@@ -54,6 +54,7 @@ pub enum Storage {
 
 /// A summary of the contents of an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// The number of names, including the root's `.`, without the early archive and the trailers.
     /// Directories of both already compressed and other files count twice.
@@ -80,8 +81,8 @@ impl<'t, C> Layout<'t, C> {
 
     /// The metadata that the archive cannot represent, in the order of the walk.
     #[must_use]
-    pub fn lost(&self) -> &[Lost] {
-        &self.lost
+    pub fn unsupported_metadata(&self) -> &[UnsupportedMetadata] {
+        &self.unsupported
     }
 
     /// What the archive holds.

@@ -13,7 +13,7 @@
 //! ├───────────────────────────┬──────────────────────────────┬───────────┬───────────┬─ … ────────────────┤
 //! │ kernel/x86/microcode/…    │ . usr usr/lib … a.ko.xz      │ bin  etc  │ etc/…     │ … var    TRAILER!!! │
 //! │ TRAILER!!!, zeros to 512  │ TRAILER!!!, zeros to 512     │           │           │                    │
-//! └─── Early, if any ─────────┴─ compressed already, if any ─┴─ segments, cut at entries ─────────────────┘
+//! └─── EarlyCpio, if any ─────────┴─ compressed already, if any ─┴─ segments, cut at entries ─────────────────┘
 //!
 //! entry    header of 110 bytes ┼ name, NUL ┼ zeros to 4 ┼ data ┼ zeros to 4
 //! ```
@@ -32,7 +32,7 @@
 //!
 //! A time before 1970 or after 2106, a file of 4 GiB, a path of 4096 bytes and a device number of
 //! more than 12 and 20 bits are errors: a caller that wants to clamp times does so in the tree.
-//! Metadata that the format cannot represent is listed in [`Layout::lost`].
+//! Metadata that the format cannot represent is listed in [`Layout::unsupported_metadata`].
 //!
 //! # Same tree, same bytes
 //!
@@ -42,15 +42,15 @@
 //! # Example
 //!
 //! ```
-//! use image_runs::read_all;
-//! use image_tree::{Inode, Kind, Metadata, Name, Tree};
-//! use initramfs::{Early, KernelConfig, Options, check::check, plan};
+//! use initramfs::image_runs::read_all;
+//! use initramfs::image_tree::{Inode, Kind, Metadata, Name, Tree};
+//! use initramfs::{EarlyCpio, KernelConfig, Options, check::check, plan};
 //!
 //! let mut tree: Tree<Vec<u8>> = Tree::new(Metadata::new(0o755));
 //! let init = Inode { metadata: Metadata::new(0o755), kind: Kind::Regular(b"#!/bin/sh\n".to_vec()) };
 //! tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("init")?, init)?;
 //!
-//! let layout = plan(&tree, &Early::none(), &Options::plain())?;
+//! let layout = plan(&tree, &EarlyCpio::none(), &Options::plain())?;
 //! let archive = read_all(&layout)?;
 //! assert!(archive.starts_with(b"070701"));
 //!
@@ -64,22 +64,27 @@ pub mod check;
 mod checksums;
 pub mod codec;
 mod compression;
-mod early;
+mod early_cpio;
 mod error;
 mod kernel_config;
 mod layout;
-mod lost;
 mod newc;
 mod options;
 mod plan;
+mod unsupported;
 
-pub use append::gap;
+/// The crate that defines the [`Image`](image_runs::Image) trait of layouts and segments.
+pub use image_runs;
+/// The crate that defines the [`Tree`](image_tree::Tree) that an archive is made from.
+pub use image_tree;
+
+pub use append::archive_padding;
 pub use checksums::Checksums;
 pub use compression::Compression;
-pub use early::Early;
-pub use error::{Error, Inexpressible};
+pub use early_cpio::EarlyCpio;
+pub use error::{Error, Unrepresentable};
 pub use kernel_config::{KernelConfig, KernelConfigError};
 pub use layout::{Layout, Segment, Storage, Summary};
-pub use lost::{Lost, LostMetadata};
-pub use options::{Options, Stored};
+pub use options::{Options, Precompressed};
 pub use plan::plan;
+pub use unsupported::{MetadataKind, UnsupportedMetadata};

@@ -2,14 +2,14 @@
 
 pub(crate) mod emit;
 pub(crate) mod entries;
-pub(crate) mod losses;
 pub(crate) mod segments;
+pub(crate) mod unsupported;
 
 use image_tree::{Content, Tree};
 
 use crate::error::Error;
 use crate::layout::{Layout, Storage, Summary};
-use crate::{Early, Options};
+use crate::{EarlyCpio, Options};
 use emit::Emit;
 use entries::Entries;
 use segments::Cutter;
@@ -24,7 +24,7 @@ use segments::Cutter;
 /// range.
 pub fn plan<'t, C: Content>(
     tree: &'t Tree<C>,
-    early: &Early<'t, C>,
+    early: &EarlyCpio<'t, C>,
     options: &Options,
 ) -> Result<Layout<'t, C>, Error> {
     check(options)?;
@@ -33,15 +33,15 @@ pub fn plan<'t, C: Content>(
     // There are no checksums for the early files.
     emit_early(early, &mut emit)?;
     emit.sum_up(options.checksums.as_ref());
-    emit_stored(tree, &entries, &mut emit)?;
+    emit_precompressed(tree, &entries, &mut emit)?;
     emit_rest(tree, &entries, options, &mut emit)?;
     let summary = Summary {
-        entries: entries.names.iter().map(|name| u64::from(name.stored) + u64::from(name.rest)).sum(),
+        entries: entries.names.iter().map(|name| u64::from(name.precompressed) + u64::from(name.rest)).sum(),
         inodes: entries.inode_count,
         data_bytes: entries.data_bytes,
         unaligned: emit.unaligned(),
     };
-    Ok(emit.finish(losses::list(tree, &entries), summary))
+    Ok(emit.finish(unsupported::list(tree, &entries), summary))
 }
 
 fn check(options: &Options) -> Result<(), Error> {
@@ -55,7 +55,7 @@ fn check(options: &Options) -> Result<(), Error> {
     }
 }
 
-fn emit_early<'t, C: Content>(early: &Early<'t, C>, emit: &mut Emit<'t, '_, C>) -> Result<(), Error> {
+fn emit_early<'t, C: Content>(early: &EarlyCpio<'t, C>, emit: &mut Emit<'t, '_, C>) -> Result<(), Error> {
     if early.is_empty() {
         return Ok(());
     }
@@ -68,12 +68,12 @@ fn emit_early<'t, C: Content>(early: &Early<'t, C>, emit: &mut Emit<'t, '_, C>) 
 
 /// Adds the files that are already compressed, with their parent directories. They form a separate
 /// archive if others follow, so that readers can find the end of the uncompressed part.
-fn emit_stored<'t, C: Content>(
+fn emit_precompressed<'t, C: Content>(
     tree: &'t Tree<C>,
     entries: &Entries,
     emit: &mut Emit<'t, '_, C>,
 ) -> Result<(), Error> {
-    let mut names = entries.names.iter().filter(|name| name.stored).peekable();
+    let mut names = entries.names.iter().filter(|name| name.precompressed).peekable();
     if names.peek().is_none() {
         return Ok(());
     }

@@ -6,17 +6,17 @@ use image_tree::XattrName;
 
 /// Metadata of a file that the archive does not contain. The file itself is in the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub struct UnsupportedMetadata {
     /// The path of the file in the tree: the first, if it has several.
     pub path: Vec<u8>,
-    /// The lost metadata.
-    pub what: LostMetadata,
+    /// The kind of metadata.
+    pub kind: MetadataKind,
 }
 
-/// The kind of lost metadata.
+/// A kind of metadata that an archive cannot represent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LostMetadata {
+pub enum MetadataKind {
     /// `security.capability`: the program does not get its capabilities in the guest.
     Capabilities,
     /// `security.selinux`: the guest labels the file according to its policy.
@@ -32,13 +32,13 @@ pub enum LostMetadata {
     SymlinkNames(u64),
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for UnsupportedMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} lost, as an initramfs has no place for it", self.path.escape_ascii(), self.what)
+        write!(f, "{}: {} lost, as an initramfs has no place for it", self.path.escape_ascii(), self.kind)
     }
 }
 
-impl fmt::Display for LostMetadata {
+impl fmt::Display for MetadataKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Capabilities => f.write_str("its capabilities are"),

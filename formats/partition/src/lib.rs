@@ -20,7 +20,6 @@
 //! offsets of their partitions.
 //!
 //! ```
-//! use image_runs::Image;
 //! use partition_table::{Gpt, GptPartition, Options, SectorSize, Table, plan, uuid::uuid};
 //!
 //! let table = Table::Gpt(Gpt {
@@ -53,6 +52,8 @@ mod options;
 pub use disk::Disk;
 pub use error::Error;
 pub use extent::Extent;
+/// The crate that defines the [`Image`](image_runs::Image) trait of disks and partitions.
+pub use image_runs;
 pub use layout::{Layout, plan};
 pub use options::{
     Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, SectorSize, Table,

@@ -59,7 +59,6 @@ impl SectorSize {
 
 /// A partition table. Partitions are numbered from 1 in the order given, which is their order on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Table {
     /// A GUID partition table.
     Gpt(Gpt),

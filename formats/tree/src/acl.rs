@@ -78,6 +78,7 @@ pub struct Acl {
 
 /// An error for the value of an ACL xattr that is not a POSIX ACL. The kernel would reject it too.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AclError {
     /// The value is not a header of 4 bytes followed by entries of 8 bytes.
     #[error("an ACL has 4 bytes and 8 for every entry, this one has {0}")]
@@ -112,6 +113,21 @@ pub enum AclError {
 }
 
 impl Acl {
+    /// Creates a list of these entries, in this order.
+    ///
+    /// # Errors
+    /// Returns an error if the kernel would reject the list.
+    pub fn new(entries: Vec<Entry>) -> Result<Self, AclError> {
+        let mut last = None;
+        for entry in &entries {
+            entry.check(last)?;
+            last = Some(entry.tag);
+        }
+        let acl = Self { entries };
+        acl.check_complete()?;
+        Ok(acl)
+    }
+
     /// Reads the value of [`ACCESS`] or [`DEFAULT`].
     ///
     /// # Errors
@@ -124,18 +140,12 @@ impl Acl {
             POSIX_ACL_XATTR_VERSION => {}
             other => return Err(AclError::Version(other)),
         }
-        let mut last = None;
-        let mut read = Vec::with_capacity(entries.len());
-        for &[t0, t1, p0, p1, ref id @ ..] in entries {
-            let (tag, permissions) = (Tag(u16::from_le_bytes([t0, t1])), u16::from_le_bytes([p0, p1]));
-            let entry = Entry { tag, permissions, id: u32::from_le_bytes(*id) };
-            entry.check(last)?;
-            last = Some(tag);
-            read.push(entry);
-        }
-        let acl = Self { entries: read };
-        acl.check_complete()?;
-        Ok(acl)
+        let entry = |&[t0, t1, p0, p1, ref id @ ..]: &[u8; 8]| Entry {
+            tag: Tag(u16::from_le_bytes([t0, t1])),
+            permissions: u16::from_le_bytes([p0, p1]),
+            id: u32::from_le_bytes(*id),
+        };
+        Self::new(entries.iter().map(entry).collect())
     }
 
     /// Returns the value in the format of `getxattr(2)`.
@@ -257,7 +267,7 @@ impl Metadata {
 
     /// Updates the mode from the access ACL among the xattrs, as if the ACL had just been set. If
     /// the value is not an ACL, it and the mode are left unchanged.
-    pub fn follow_access_acl(&mut self) {
+    pub fn update_mode_from_acl(&mut self) {
         let Some(value) = self.xattrs.get(ACCESS) else { return };
         if Acl::is_removal(value) {
             self.set_access_acl(None);
@@ -372,16 +382,16 @@ mod tests {
     fn the_mode_follows_the_acl() {
         let named = [(1, 6, NONE), (2, 7, 1000), (4, 4, NONE), (0x10, 7, NONE), (0x20, 0, NONE)];
         let mut changed = file(0o4755, &named);
-        changed.follow_access_acl();
+        changed.update_mode_from_acl();
         assert_eq!(changed, file(0o4670, &named));
         let mut plain = file(0o1755, &[(1, 6, NONE), (4, 4, NONE), (0x20, 1, NONE)]);
-        plain.follow_access_acl();
+        plain.update_mode_from_acl();
         assert_eq!(plain, Metadata::new(0o1641));
         let mut removed = file(0o755, &[]);
-        removed.follow_access_acl();
+        removed.update_mode_from_acl();
         assert_eq!(removed, Metadata::new(0o755));
         let mut other = file(0o755, &[(1, 6, NONE)]);
-        other.follow_access_acl();
+        other.update_mode_from_acl();
         assert_eq!(other.mode, 0o755);
     }
 }

@@ -10,6 +10,7 @@ pub struct Name(Box<[u8]>);
 
 /// An error for bytes that are not a file name.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NameError {
     /// The name is empty.
     #[error("a file name is empty")]
@@ -59,6 +60,7 @@ pub struct LinkTarget(Box<[u8]>);
 
 /// An error for bytes that are not the target of a symbolic link.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LinkTargetError {
     /// The target is empty.
     #[error("the target of a symbolic link is empty")]

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
-use initramfs::codec::Packed;
+use initramfs::codec::CompressedPiece;
 use rustix::fs::{AtFlags, FileType};
 use sha2::{Digest, Sha256};
 
@@ -47,7 +47,7 @@ impl Entry {
     }
 
     /// Reads and verifies all the bytes.
-    pub(super) fn read_whole(&self) -> io::Result<Packed> {
+    pub(super) fn read_whole(&self) -> io::Result<CompressedPiece> {
         let (mut head, mut tail) = ([0; HEAD], [0; TAIL]);
         let mut bytes = Vec::new();
         bytes
@@ -62,7 +62,7 @@ impl Entry {
         if head != self.head() || found != digest.as_slice() {
             return Err(wrong());
         }
-        Ok(Packed { bytes, note: self.note(tail)? })
+        Ok(CompressedPiece { bytes, note: self.note(tail)? })
     }
 
     /// Reads all of it once to verify its digest.

@@ -43,7 +43,8 @@ impl<'e> Emitter<'e> {
         if place.work == Work::Store {
             let previous = if self.after == After::Compressed { self.codec.compression() } else { None };
             // OK to unwrap: a gap has at most 7 bytes.
-            let gap = usize::try_from(initramfs::gap(self.position, previous)).expect("at most 7");
+            let gap =
+                usize::try_from(initramfs::archive_padding(self.position, previous)).expect("at most 7");
             return self.put(&[0; 7][..gap]);
         }
         let member = codec::Member::new(self.codec, place.member_len);

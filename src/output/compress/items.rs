@@ -95,9 +95,9 @@ impl<'a, C> Items<'a, C> {
 impl<'a, C> Cutting<'a, C> {
     fn new(member: &Member<'a, C>, codec: &Codec) -> Self {
         let len = member.image.len();
-        let division = if member.compress { codec.division(len) } else { Division::Stored };
+        let division = if member.compress { codec.division(len) } else { Division::Uncompressed };
         let (work, piece_len, context_len) = match division {
-            Division::Stored => (Work::Store, STORED_LEN, 0),
+            Division::Uncompressed => (Work::Store, STORED_LEN, 0),
             Division::Pieces { piece_len, context_len } => (Work::Compress, piece_len, context_len),
             Division::Long => (Work::CompressLong, u64::MAX, 0),
         };

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use image_tree::Content;
-use initramfs::codec::{Codec, LongFrame, Packed, Piece};
+use initramfs::codec::{Codec, CompressedPiece, LongFrame, Piece};
 
 use super::CompressOptions;
 use super::gather::{for_each_slice, gather};
@@ -59,12 +59,16 @@ impl<'p> Packer<'p> {
     }
 
     /// Returns the compressed bytes of an item that is not a long frame.
-    pub(super) fn pack<C: Content>(&self, item: &Item<'_, C>, scratch: &mut Scratch) -> Result<Packed> {
+    pub(super) fn pack<C: Content>(
+        &self,
+        item: &Item<'_, C>,
+        scratch: &mut Scratch,
+    ) -> Result<CompressedPiece> {
         let Scratch(buffer) = scratch;
         if item.place.work == Work::Store {
             let mut bytes = Vec::new();
             gather(&item.parts, item.gathered_len(), &mut bytes)?;
-            return Ok(Packed { bytes, note: 0 });
+            return Ok(CompressedPiece { bytes, note: 0 });
         }
         let Some(cache) = self.cache else {
             gather(&item.parts, item.gathered_len(), buffer)?;
@@ -84,11 +88,11 @@ impl<'p> Packer<'p> {
         Ok(packed)
     }
 
-    fn compress<C>(&self, item: &Item<'_, C>, gathered: &[u8]) -> Result<Packed> {
+    fn compress<C>(&self, item: &Item<'_, C>, gathered: &[u8]) -> Result<CompressedPiece> {
         let (context, bytes) = gathered.split_at(in_memory(item.context_len));
-        let alone = item.place.first && item.place.last;
+        let is_whole = item.place.first && item.place.last;
         self.codec
-            .compress(Piece { context, bytes, alone }, &|| self.goes_on())
+            .compress(Piece { context, bytes, is_whole }, &|| self.goes_on())
             .map_err(|error| self.cannot_compress(error))
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 
 use image_tree::Content;
-use initramfs::codec::{Codec, Packed};
+use initramfs::codec::{Codec, CompressedPiece};
 
 use super::CompressOptions;
 use super::emit::Emitter;
@@ -29,7 +29,7 @@ struct Made {
 
 enum Bytes {
     /// All bytes at once.
-    Whole(Packed),
+    Whole(CompressedPiece),
     /// The slices of a long frame, as they are compressed.
     Slices(Receiver<Result<Vec<u8>>>),
 }

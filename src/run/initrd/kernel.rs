@@ -36,7 +36,7 @@ pub(in crate::run) fn config(file: Option<&KernelFile>) -> Result<KernelConfig> 
         }
         Some(KernelFile::Kernel(path)) => {
             let kernel = read(path, MAX_KERNEL_LEN)?;
-            let found = KernelConfig::of_kernel(&kernel);
+            let found = KernelConfig::from_kernel(&kernel);
             let found = found.map_err(|error| Error::at(ErrorKind::BadInput, path, error))?;
             found.ok_or_else(|| Error::at(ErrorKind::BadInput, path, no_config_in(path)))
         }
@@ -76,7 +76,7 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// [`Usage`](ErrorKind::Usage) if the kernel does not unpack it, or does not support initramfs at
 /// all.
 pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> Result<Codec> {
-    if kernel.takes_initrd() == Some(false) {
+    if kernel.supports_initrd() == Some(false) {
         let message = "the kernel takes no initramfs: it was built without CONFIG_BLK_DEV_INITRD";
         return Err(Error::new(ErrorKind::Usage, message));
     }
@@ -93,7 +93,7 @@ pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> 
         return Ok(codec);
     }
     let mut usual = recipe.preset.map(unpacked_by).into_iter().chain(USUAL);
-    match usual.find(|compression| kernel.unpacks(*compression) != Some(false)) {
+    match usual.find(|compression| kernel.supports(*compression) != Some(false)) {
         None => Ok(Codec::NONE),
         Some(compression) => {
             Codec::new(compression, None).map_err(|error| Error::new(ErrorKind::Verification, error))
@@ -112,7 +112,7 @@ fn unpacked_by(preset: Preset) -> Compression {
 /// of the kernel is not known.
 pub(super) fn is_doubtful(recipe: &InitrdRecipe, kernel: &KernelConfig, compression: Compression) -> bool {
     let unpacked = recipe.preset.map(unpacked_by);
-    kernel.unpacks(compression).is_none() && unpacked.is_some_and(|unpacked| unpacked != compression)
+    kernel.supports(compression).is_none() && unpacked.is_some_and(|unpacked| unpacked != compression)
 }
 
 /// Checks that the kernel, as far as it is known, unpacks the compression of `what`.
@@ -120,12 +120,12 @@ pub(super) fn is_doubtful(recipe: &InitrdRecipe, kernel: &KernelConfig, compress
 /// # Errors
 /// [`Usage`](ErrorKind::Usage) if it does not, with the compressions that it unpacks.
 pub(super) fn must_unpack(kernel: &KernelConfig, compression: Compression, what: &str) -> Result<()> {
-    if kernel.unpacks(compression) != Some(false) {
+    if kernel.supports(compression) != Some(false) {
         return Ok(());
     }
     let unpacked: Vec<&str> = Compression::ALL
         .into_iter()
-        .filter(|other| kernel.unpacks(*other) == Some(true))
+        .filter(|other| kernel.supports(*other) == Some(true))
         .map(Compression::name)
         .collect();
     let instead = match &unpacked[..] {

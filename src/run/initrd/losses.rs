@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use initramfs::{Lost, LostMetadata};
+use initramfs::{MetadataKind, UnsupportedMetadata};
 
 use crate::log::Log;
 
@@ -17,11 +17,11 @@ const MAX_KINDS: usize = 20;
 
 /// Reports lost metadata: each kind with its number of files. Losses that nobody notices are not
 /// warnings.
-pub(super) fn tell(lost: &[Lost], log: &Log) {
+pub(super) fn tell(lost: &[UnsupportedMetadata], log: &Log) {
     let mut kinds: BTreeMap<(bool, String), Loss<'_>> = BTreeMap::new();
     for one in lost {
-        let is_missed = !matches!(one.what, LostMetadata::Nanoseconds(_));
-        let mut kind = (is_missed, name(&one.what));
+        let is_missed = !matches!(one.kind, MetadataKind::Nanoseconds(_));
+        let mut kind = (is_missed, name(&one.kind));
         if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
             kind = (true, "other xattrs".to_owned());
         }
@@ -39,14 +39,14 @@ pub(super) fn tell(lost: &[Lost], log: &Log) {
     }
 }
 
-fn name(what: &LostMetadata) -> String {
+fn name(what: &MetadataKind) -> String {
     match what {
-        LostMetadata::Capabilities => "capabilities".to_owned(),
-        LostMetadata::SelinuxLabel => "SELinux labels".to_owned(),
-        LostMetadata::Acl(_) => "ACLs".to_owned(),
-        LostMetadata::Xattr(name) => format!("xattr {name}"),
-        LostMetadata::Nanoseconds(_) => "fractions of seconds of times".to_owned(),
-        LostMetadata::SymlinkNames(_) => "that several names are one symlink".to_owned(),
+        MetadataKind::Capabilities => "capabilities".to_owned(),
+        MetadataKind::SelinuxLabel => "SELinux labels".to_owned(),
+        MetadataKind::Acl(_) => "ACLs".to_owned(),
+        MetadataKind::Xattr(name) => format!("xattr {name}"),
+        MetadataKind::Nanoseconds(_) => "fractions of seconds of times".to_owned(),
+        MetadataKind::SymlinkNames(_) => "that several names are one symlink".to_owned(),
         other => format!("{other}"),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use image_runs::{Image, Run, Source};
 use image_tree::{Content as _, Kind, Tree};
-use initramfs::{Compression, Early, KernelConfig, Layout, gap};
+use initramfs::{Compression, EarlyCpio, KernelConfig, Layout, archive_padding};
 
 use super::kernel::{is_doubtful, must_unpack};
 use crate::blob::Blob;
@@ -85,14 +85,14 @@ impl HostMicrocode {
         &'t self,
         microcode: &Microcode,
         tree: &'t Tree<Blob>,
-    ) -> Result<Early<'t, Blob>> {
+    ) -> Result<EarlyCpio<'t, Blob>> {
         match microcode {
-            Microcode::None => Ok(Early::none()),
+            Microcode::None => Ok(EarlyCpio::none()),
             Microcode::From(_) => {
-                Ok(Early::microcode(self.intel.iter().collect(), self.amd.iter().collect()))
+                Ok(EarlyCpio::microcode(self.intel.iter().collect(), self.amd.iter().collect()))
             }
             Microcode::OfTree => {
-                let early = Early::microcode_of(tree);
+                let early = EarlyCpio::microcode_from_tree(tree);
                 if early.is_empty() {
                     let message = "the tree has no microcode: neither intel-ucode/* nor amd-ucode/microcode_amd*.bin in \
                                    /lib/firmware; name files or a directory with --microcode=";
@@ -167,7 +167,7 @@ pub(super) fn appended(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) 
         let is_last = index + 1 == recipe.append.len();
         // It begins at a multiple of 4 bytes. The compression of its end is not known, and lz4
         // needs the most zeros.
-        let zeros = if is_last { 0 } else { gap(blob.len(), Some(Compression::Lz4)) };
+        let zeros = if is_last { 0 } else { archive_padding(blob.len(), Some(Compression::Lz4)) };
         all.push(Appended { path: path.clone(), blob, zeros });
     }
     Ok(all)
@@ -182,7 +182,7 @@ fn look_at(path: &Path, blob: &Blob) -> Result<Option<Compression>> {
         if CPIO.contains(&&start[..]) {
             return Ok(None);
         }
-        if let Some(compression) = Compression::by_magic([start[0], start[1]]) {
+        if let Some(compression) = Compression::from_magic([start[0], start[1]]) {
             return Ok(Some(compression));
         }
     }

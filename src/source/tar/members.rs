@@ -355,7 +355,7 @@ fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure>
     // The mode is derived from the list, since libarchive writes the group's permissions in place
     // of the mask.
     if header.type_flag() != TypeFlag::SYMLINK {
-        metadata.follow_access_acl();
+        metadata.update_mode_from_acl();
     }
     Ok(metadata)
 }

@@ -10,7 +10,7 @@ use crate::ondisk::inode::{EXTRA_ISIZE, FIRST_INO, JOURNAL_INO, words};
 use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::ondisk::superblock::*;
 use crate::plan::groups::Backups;
-use crate::plan::{Plan, room};
+use crate::plan::{Plan, free_space};
 
 /// A flex group has 16 groups, as in mke2fs; groups added when the filesystem grows are laid out in
 /// this way.
@@ -21,7 +21,7 @@ const LOG_GROUPS_PER_FLEX: u8 = 4;
 pub(crate) fn superblock<C>(plan: &Plan<'_, C>, group: u32) -> Superblock {
     let Plan { geometry, placement, options, inodes, .. } = plan;
     let (blocks_lo, blocks_hi) = words(geometry.blocks);
-    let (reserved_lo, reserved_hi) = words(room::reserved(geometry.blocks, options));
+    let (reserved_lo, reserved_hi) = words(free_space::reserved(geometry.blocks, options));
     let (free_lo, free_hi) = words(placement.free_blocks(geometry));
     let created = u32::try_from(options.created.seconds().clamp(0, i64::from(u32::MAX))).expect("clamped");
     let block_size = geometry.block_size;

@@ -1,15 +1,15 @@
 //! Errors of storing extended attributes.
 
 use image_tree::XattrName;
+use image_tree::acl::AclError;
 use thiserror::Error;
 
-use crate::ondisk::acl::AclError;
-
 /// The maximum length of a value that Linux reads or writes, in bytes.
-pub(super) const MAX_VALUE_LEN: usize = 65_536;
+pub(crate) const MAX_VALUE_LEN: usize = 65_536;
 
 /// An error when storing an extended attribute.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum XattrError {
     /// The format has no index for the prefix of the name, or nothing follows the prefix.
     #[error(
@@ -73,4 +73,19 @@ pub enum XattrError {
         /// The space for all attributes of a file that are not in its inode, in bytes.
         limit: usize,
     },
+}
+
+impl XattrError {
+    /// The name of the attribute.
+    #[must_use]
+    pub fn name(&self) -> &XattrName {
+        match self {
+            Self::Namespace(name)
+            | Self::Reserved(name)
+            | Self::Acl { name, .. }
+            | Self::ValueTooLong { name, .. }
+            | Self::TooMany { name, .. }
+            | Self::TooLarge { name, .. } => name,
+        }
+    }
 }

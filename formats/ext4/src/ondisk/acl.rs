@@ -7,9 +7,7 @@
 //!
 //! Kernel sources, `fs/ext4/acl.h`.
 
-use image_tree::acl::{Acl, Entry};
-
-pub use image_tree::acl::AclError;
+use image_tree::acl::{Acl, AclError, Entry};
 
 /// `EXT4_ACL_VERSION`: the version of the format of ext4.
 const EXT4_ACL_VERSION: u32 = 1;
@@ -35,21 +33,18 @@ pub(crate) fn to_disk(value: &[u8]) -> Result<Vec<u8>, AclError> {
 pub(crate) mod tests {
     use super::*;
 
-    /// Returns an ACL in the format of `getxattr(2)`.
-    pub(crate) fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
-        let mut value = 2_u32.to_le_bytes().to_vec();
-        for (tag, permissions, id) in entries {
-            value.extend_from_slice(&tag.to_le_bytes());
-            value.extend_from_slice(&permissions.to_le_bytes());
-            value.extend_from_slice(&id.to_le_bytes());
-        }
-        value
+    use image_tree::acl::Tag;
+
+    /// Returns a valid ACL in the format of `getxattr(2)`.
+    pub(crate) fn acl(entries: &[(u16, u16, u32)]) -> Box<[u8]> {
+        let entry = |&(tag, permissions, id): &(u16, u16, u32)| Entry { tag: Tag(tag), permissions, id };
+        Acl::new(entries.iter().map(entry).collect()).expect("a valid list").to_xattr()
     }
 
     const NONE: u32 = u32::MAX;
 
     #[test]
-    fn ids_are_kept_where_they_mean_something() {
+    fn only_entries_of_named_users_and_groups_have_ids() {
         let entries = [
             (1, 6, NONE),
             (2, 4, 1000),
@@ -65,8 +60,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_not_a_list_is_refused() {
+    fn invalid_lists_are_rejected() {
         assert_eq!(to_disk(b""), Err(AclError::Length(0)));
-        assert_eq!(to_disk(&acl(&[(1, 6, NONE)])), Err(AclError::Missing("owning group")));
+        let owner_only = b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff";
+        assert_eq!(to_disk(owner_only), Err(AclError::Missing("owning group")));
     }
 }

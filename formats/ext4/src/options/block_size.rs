@@ -3,6 +3,7 @@
 /// The size of a block. Larger blocks need less metadata, smaller ones waste less space after the
 /// end of each file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum BlockSize {
     /// 1024 bytes: groups of 8 MiB, files up to 4 TiB.
     B1024,

@@ -40,11 +40,11 @@ pub(crate) fn check(options: &Options) -> Result<(), Error> {
             "add resize_inode, or leave the limit out",
         ),
     ];
-    if let Some((_, what, with, way_out)) = conflicts.into_iter().find(|(is_so, ..)| *is_so) {
-        return Err(Error::Conflict { what, with, way_out });
+    if let Some((_, what, with, remedy)) = conflicts.into_iter().find(|(is_so, ..)| *is_so) {
+        return Err(Error::Conflict { what, with, remedy });
     }
     if options.num_backup_sb > MAX_BACKUP_SB {
-        return Err(Error::Backups { asked: options.num_backup_sb, limit: MAX_BACKUP_SB });
+        return Err(Error::Backups { requested: options.num_backup_sb, limit: MAX_BACKUP_SB });
     }
     let percent = options.directory_slack_percent;
     if percent > MAX_DIRECTORY_SLACK_PERCENT {

@@ -6,6 +6,7 @@ use super::{Features, Journal, LinearOrder, Options};
 
 /// The purpose of a filesystem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Profile {
     /// [`Options::new`]: the defaults of mke2fs 1.47 with the smallest size, without `orphan_file`.
     #[default]

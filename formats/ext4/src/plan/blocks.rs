@@ -48,7 +48,7 @@ pub(crate) struct GroupPlaces {
 
 /// The blocks to allocate, independent of the size of the filesystem.
 #[derive(Debug, Default)]
-pub(crate) struct Needs {
+pub(crate) struct BlockDemand {
     /// The number of blocks to allocate for every directory, slow symlink and regular file, by
     /// inode number.
     pub(crate) file_blocks: Vec<u32>,
@@ -66,7 +66,7 @@ pub(crate) struct Needs {
     pub(crate) alignment: Option<Alignment>,
 }
 
-impl Needs {
+impl BlockDemand {
     /// Makes files share the blocks of others. They then have the same holes: those of the first,
     /// or else of one of the others.
     pub(crate) fn share(&mut self, mut sharing: Sharing) {
@@ -193,7 +193,7 @@ impl Placement {
 }
 
 /// Places everything. The placement may end beyond the geometry's last block: then the geometry is too small.
-pub(crate) fn place(needs: &Needs, geometry: &Geometry) -> Placement {
+pub(crate) fn place(demand: &BlockDemand, geometry: &Geometry) -> Placement {
     let mut free = FreeSpace::new(geometry);
     let groups = (0..geometry.groups()).map(|_| (free.take_block(), free.take_block())).collect::<Vec<_>>();
     let itable_blocks = geometry.itable_blocks();
@@ -215,31 +215,31 @@ pub(crate) fn place(needs: &Needs, geometry: &Geometry) -> Placement {
         orphan_nodes,
         resize_dind,
         xattr_blocks: Vec::new(),
-        mappings: vec![Mapping::default(); needs.file_blocks.len()],
-        extents: Vec::with_capacity(needs.order.len()),
+        mappings: vec![Mapping::default(); demand.file_blocks.len()],
+        extents: Vec::with_capacity(demand.order.len()),
         nodes: Vec::new(),
         end: 0,
         free,
     };
-    let (directories, files) = needs.order.split_at(needs.directories);
-    placement.place_files(directories, needs);
-    placement.xattr_blocks = (0..needs.xattr_blocks).map(|_| placement.free.take_block()).collect();
-    match needs.alignment {
-        None => placement.place_files(files, needs),
-        Some(alignment) => placement.place_aligned(files, needs, alignment),
+    let (directories, files) = demand.order.split_at(demand.directories);
+    placement.place_files(directories, demand);
+    placement.xattr_blocks = (0..demand.xattr_blocks).map(|_| placement.free.take_block()).collect();
+    match demand.alignment {
+        None => placement.place_files(files, demand),
+        Some(alignment) => placement.place_aligned(files, demand, alignment),
     }
-    placement.share(&needs.sharing);
-    placement.place_nodes(&needs.order, geometry.block_size);
+    placement.share(&demand.sharing);
+    placement.place_nodes(&demand.order, geometry.block_size);
     placement.end = placement.free.end;
     placement
 }
 
 impl Placement {
-    fn place_files(&mut self, numbers: &[u32], needs: &Needs) {
+    fn place_files(&mut self, numbers: &[u32], demand: &BlockDemand) {
         for number in numbers {
             let start = index(&self.extents);
-            let blocks = needs.file_blocks[*number as usize];
-            take_extents(&mut self.free, blocks, needs.runs(*number), &mut self.extents);
+            let blocks = demand.file_blocks[*number as usize];
+            take_extents(&mut self.free, blocks, demand.runs(*number), &mut self.extents);
             self.mappings[*number as usize].extents = start..index(&self.extents);
         }
     }
@@ -390,13 +390,13 @@ mod tests {
         }
     }
 
-    fn one_file(blocks: u32) -> Needs {
-        Needs {
+    fn one_file(blocks: u32) -> BlockDemand {
+        BlockDemand {
             file_blocks: vec![0, blocks],
             order: vec![1],
             directories: 0,
             xattr_blocks: 0,
-            ..Needs::default()
+            ..BlockDemand::default()
         }
     }
 
@@ -434,8 +434,8 @@ mod tests {
         let ranges = runs.map(|run: Range<u64>| run.start << 12..run.end << 12);
         let sparse = SparseFile::of(&Ranges(u64::from(u32::MAX) << 12, ranges.into()), BlockSize::B4096);
         let sparse = sparse.expect("it has holes");
-        let needs = Needs { sparse: [(1, sparse.clone())].into(), ..one_file(sparse.blocks()) };
-        let placement = place(&needs, &geometry(1));
+        let demand = BlockDemand { sparse: [(1, sparse.clone())].into(), ..one_file(sparse.blocks()) };
+        let placement = place(&demand, &geometry(1));
         let extent = |logical, len, physical| Extent { logical, len, physical };
         // After 5 blocks of metadata, and around the copies of group 1.
         assert_eq!(
@@ -447,8 +447,8 @@ mod tests {
     #[test]
     fn a_file_that_is_one_hole_has_no_extents() {
         let sparse = SparseFile::of(&Ranges(1 << 43, Vec::new()), BlockSize::B4096).expect("it has a hole");
-        let needs = Needs { sparse: [(1, sparse)].into(), ..one_file(0) };
-        let placement = place(&needs, &geometry(1));
+        let demand = BlockDemand { sparse: [(1, sparse)].into(), ..one_file(0) };
+        let placement = place(&demand, &geometry(1));
         assert_eq!((placement.extents(1), placement.extent_nodes(1)), (&[][..], &[][..]));
         assert_eq!(placement.end, 5);
     }

@@ -10,11 +10,10 @@
 
 use std::ops::RangeInclusive;
 
-use thiserror::Error;
-
-use crate::LinearOrder;
+use crate::error::DirectoryError;
 use crate::ondisk::dir_entry::{DOT_REC_LEN, DirBlock, Entry};
 use crate::ondisk::htree::{NameHash, Signedness, half_md4, node_limit, root_limit};
+use crate::options::LinearOrder;
 
 /// The parameters of the hash of names: `s_hash_seed`, and the signedness in `s_flags`.
 #[derive(Clone, Copy, Debug)]
@@ -46,39 +45,6 @@ pub(crate) struct DirectoryLayout {
     pub(crate) slack_percent: u8,
     /// The order of directories without an index.
     pub(crate) linear_order: LinearOrder,
-}
-
-/// An error when laying out a directory.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum DirectoryError {
-    /// The directory has more names than an index of two levels can address.
-    #[error(
-        "its {entries} names fill {leaves} blocks of {block_size} bytes, the limit of a directory's index is \
-         {limit}; put the names in several directories"
-    )]
-    TooManyNames {
-        /// The number of names in the directory.
-        entries: usize,
-        /// The number of blocks for them.
-        leaves: usize,
-        /// The maximum number of blocks of an index of two levels.
-        limit: usize,
-        /// The block size in bytes.
-        block_size: usize,
-    },
-    /// A directory without an index has more names than can be addressed.
-    #[error(
-        "its {entries} names fill more than {limit} blocks of {block_size} bytes, the limit without dir_index; \
-         leave dir_index in, or put the names in several directories"
-    )]
-    TooLong {
-        /// The number of names in the directory.
-        entries: usize,
-        /// The maximum number of blocks.
-        limit: usize,
-        /// The block size in bytes.
-        block_size: usize,
-    },
 }
 
 /// The maximum length in bytes. The kernel reads 32 bits of the length of a directory; 31 bits are

@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn sparse_super2_has_as_many_backups_as_asked_for() {
         // `mke2fs -b 1024 -O sparse_super2,^resize_inode` and `dumpe2fs -h` of 8, 9, 17 and 300 MiB.
-        for (groups, asked, found) in [
+        for (groups, requested, found) in [
             (1, 2, [0, 0]),
             (2, 2, [1, 0]),
             (3, 2, [1, 2]),
@@ -191,9 +191,9 @@ mod tests {
             (38, 0, [0, 0]),
         ] {
             let features = crate::Features { sparse_super2: true, ..crate::Features::DEFAULT };
-            let options = Options { features, num_backup_sb: asked, ..options() };
+            let options = Options { features, num_backup_sb: requested, ..options() };
             let backups = Backups::of(&options, groups);
-            assert_eq!(backups, Backups::SparseSuper2(found), "{asked} in {groups} groups");
+            assert_eq!(backups, Backups::SparseSuper2(found), "{requested} in {groups} groups");
             let listed: Vec<u32> = (0..groups).filter(|group| backups.has(*group)).collect();
             assert_eq!(listed, backups.groups(groups));
         }

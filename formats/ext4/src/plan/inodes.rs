@@ -2,7 +2,7 @@
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
-use crate::error::{Error, Inexpressible};
+use crate::error::{Error, Unrepresentable};
 use crate::ondisk::inode::{FIRST_INO, LINK_MAX, ROOT_INO, TIME_MAX, TIME_MIN};
 use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::{BlockSize, Options};
@@ -96,7 +96,7 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<In
     let count = tree.inode_count();
     let lost_and_found = tree.lookup(Tree::<C>::ROOT, LOST_AND_FOUND);
     if lost_and_found.is_some_and(|id| tree.entries(id).is_none()) {
-        return Err(Error::inexpressible([b"/", LOST_AND_FOUND].concat(), Inexpressible::LostAndFound));
+        return Err(Error::unrepresentable([b"/", LOST_AND_FOUND].concat(), Unrepresentable::LostAndFound));
     }
     let last_reserved = if options.features.orphan_file { ORPHAN_FILE_INO } else { FIRST_INO };
     let mut inodes = Inodes {
@@ -132,7 +132,7 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<In
             inodes.numbers[index] = number;
             inodes.ids[number as usize] = Some(step.id);
             check(tree, step.id, options.block_size)
-                .map_err(|reason| Error::inexpressible(path(), reason))?;
+                .map_err(|reason| Error::unrepresentable(path(), reason))?;
         }
         if let Kind::Directory(_) = tree.get(step.id).kind {
             inodes.directories += 1;
@@ -144,8 +144,8 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<In
                 inodes.links[step.parent.index()] += 1;
             }
         } else if inodes.links[index] > LINK_MAX {
-            let reason = Inexpressible::TooManyLinks { count: inodes.links[index], limit: LINK_MAX };
-            return Err(Error::inexpressible(path(), reason));
+            let reason = Unrepresentable::TooManyLinks { count: inodes.links[index], limit: LINK_MAX };
+            return Err(Error::unrepresentable(path(), reason));
         }
     }
     if !options.features.dir_index {
@@ -164,23 +164,26 @@ fn check_subdirectories<C>(tree: &Tree<C>, inodes: &Inodes) -> Result<(), Error>
         Some(id) => {
             // Its own two links are not subdirectories.
             let (count, limit) = (inodes.all_links(*id) - 2, LINK_MAX - 2);
-            Err(Error::inexpressible(tree.path_of(*id), Inexpressible::TooManyDirectories { count, limit }))
+            Err(Error::unrepresentable(
+                tree.path_of(*id),
+                Unrepresentable::TooManyDirectories { count, limit },
+            ))
         }
     }
 }
 
-fn check<C: Content>(tree: &Tree<C>, id: InodeId, block_size: BlockSize) -> Result<(), Inexpressible> {
+fn check<C: Content>(tree: &Tree<C>, id: InodeId, block_size: BlockSize) -> Result<(), Unrepresentable> {
     let inode = tree.get(id);
     let time = inode.metadata.mtime;
     if !(TIME_MIN..=TIME_MAX).contains(&time.seconds()) {
-        return Err(Inexpressible::Time { time, limits: (TIME_MIN, TIME_MAX) });
+        return Err(Unrepresentable::Time { time, limits: (TIME_MIN, TIME_MAX) });
     }
     match &inode.kind {
         Kind::Regular(content) if content.len() > block_size.max_file_len() => {
-            Err(Inexpressible::FileTooLarge { len: content.len(), limit: block_size.max_file_len() })
+            Err(Unrepresentable::FileTooLarge { len: content.len(), limit: block_size.max_file_len() })
         }
         Kind::Symlink(target) if target.as_bytes().len() > block_size.max_symlink() => {
-            Err(Inexpressible::TargetTooLong {
+            Err(Unrepresentable::TargetTooLong {
                 len: target.as_bytes().len(),
                 limit: block_size.max_symlink(),
             })
@@ -188,7 +191,7 @@ fn check<C: Content>(tree: &Tree<C>, id: InodeId, block_size: BlockSize) -> Resu
         Kind::CharacterDevice(device) | Kind::BlockDevice(device)
             if device.major > 0xfff || device.minor > 0xf_ffff =>
         {
-            Err(Inexpressible::Device(*device))
+            Err(Unrepresentable::Device(*device))
         }
         _ => Ok(()),
     }

@@ -23,7 +23,7 @@ pub(crate) fn blocks_for(journal: Journal, filesystem_blocks: u64) -> u32 {
     match journal {
         Journal::None => 0,
         Journal::Blocks(blocks) => blocks,
-        Journal::BySize => by_size(filesystem_blocks),
+        Journal::Auto => by_size(filesystem_blocks),
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
             (u64::MAX, 262_144),
         ];
         for (blocks, journal) in steps {
-            assert_eq!(blocks_for(Journal::BySize, blocks), journal, "{blocks} blocks");
+            assert_eq!(blocks_for(Journal::Auto, blocks), journal, "{blocks} blocks");
         }
     }
 

@@ -1,8 +1,8 @@
 //! The size of the filesystem: the minimum for its contents, or the requested size.
 
-use super::blocks::{Needs, Placement, place};
+use super::blocks::{BlockDemand, Placement, place};
 use super::groups::{self, Backups, Geometry, first_block};
-use super::{journal, orphan, room};
+use super::{free_space, journal, orphan};
 use crate::error::Error;
 use crate::ondisk::inode::FIRST_INO;
 use crate::{BlockSize, Options, Size};
@@ -20,10 +20,14 @@ const MAX_FREE_PERCENT_WITH_INODES_FOR_IT: u8 = 98;
 /// # Errors
 /// Returns an error if the requested size is too small for the tree, or the needed size exceeds the
 /// limits of ext4.
-pub(crate) fn choose(needs: &Needs, inodes: u32, options: &Options) -> Result<(Geometry, Placement), Error> {
+pub(crate) fn choose(
+    demand: &BlockDemand,
+    inodes: u32,
+    options: &Options,
+) -> Result<(Geometry, Placement), Error> {
     check(inodes, options)?;
-    let data = needs.file_blocks.iter().map(|blocks| u64::from(*blocks)).sum();
-    let sizing = Sizing { needs, data, inodes: u64::from(inodes), options, block_size: options.block_size };
+    let data = demand.file_blocks.iter().map(|blocks| u64::from(*blocks)).sum();
+    let sizing = Sizing { demand, data, inodes: u64::from(inodes), options, block_size: options.block_size };
     let (geometry, placement) = match options.size {
         Size::Total { bytes } => sizing.fixed(bytes)?,
         Size::Smallest | Size::Free { .. } | Size::FreePercent(_) => sizing.smallest()?,
@@ -49,20 +53,20 @@ fn check(inodes: u32, options: &Options) -> Result<(), Error> {
         (Size::FreePercent(percent), _) if percent > free_limit => {
             Err(Error::Percentage { what: free, percent, limit: free_limit })
         }
-        (_, Some(asked)) if asked < inodes => {
+        (_, Some(requested)) if requested < inodes => {
             let reserved = FIRST_INO - 1 + u32::from(options.features.orphan_file);
-            Err(Error::TooFewInodes { asked, needed: u64::from(inodes), reserved })
+            Err(Error::TooFewInodes { requested, needed: u64::from(inodes), reserved })
         }
-        (_, Some(asked)) if u64::from(asked) > options.block_size.max_inodes() => {
+        (_, Some(requested)) if u64::from(requested) > options.block_size.max_inodes() => {
             let limit = options.block_size.max_inodes();
-            Err(Error::TooManyInodes { inodes: u64::from(asked), limit })
+            Err(Error::TooManyInodes { inodes: u64::from(requested), limit })
         }
         _ => Ok(()),
     }
 }
 
 struct Sizing<'a> {
-    needs: &'a Needs,
+    demand: &'a BlockDemand,
     /// The number of blocks of all files, a lower limit of the size of the filesystem. Nothing is
     /// placed in a smaller one: the extents of files that are too large for any filesystem need not
     /// fit in memory.
@@ -84,7 +88,7 @@ impl Sizing<'_> {
         if self.data < blocks
             && let Some(geometry) = self.geometry(without_useless_tail(blocks, self.options))
         {
-            let placement = place(self.needs, &geometry);
+            let placement = place(self.demand, &geometry);
             if placement.end <= geometry.blocks {
                 return Ok(self.with_inodes_for_free_space(geometry, placement));
             }
@@ -119,9 +123,9 @@ impl Sizing<'_> {
     fn with_inodes_for_free_space(&self, geometry: Geometry, placement: Placement) -> (Geometry, Placement) {
         if self.options.inodes.is_none() {
             let free = self.block_size.offset(placement.free_blocks(&geometry));
-            let wanted = self.inodes + room::inodes_for(free);
+            let wanted = self.inodes + free_space::inodes_for(free);
             if let Some(larger) = self.geometry_for(geometry.blocks, wanted) {
-                let placement = place(self.needs, &larger);
+                let placement = place(self.demand, &larger);
                 if placement.end <= larger.blocks {
                     return (larger, placement);
                 }
@@ -175,8 +179,8 @@ impl Sizing<'_> {
                 blocks = first_of_last + geometry.backup_blocks() + 1;
                 continue;
             }
-            let placement = place(self.needs, &geometry);
-            let required = room::required(&placement, &geometry, self.options);
+            let placement = place(self.demand, &geometry);
+            let required = free_space::required(&placement, &geometry, self.options);
             if required <= blocks {
                 return Ok(Found::Fits(Box::new(self.smaller(geometry, placement))));
             }
@@ -188,19 +192,19 @@ impl Sizing<'_> {
     /// aligned files can end earlier if they begin later, and small files may fit in the gaps of
     /// one filesystem and not in those of the next.
     fn smaller(&self, mut geometry: Geometry, mut placement: Placement) -> (Geometry, Placement) {
-        if self.needs.alignment.is_none() {
+        if self.demand.alignment.is_none() {
             return (geometry, placement);
         }
         loop {
             let all_but_one = geometry.blocks - 1;
-            let required = room::required(&placement, &geometry, self.options).min(all_but_one);
+            let required = free_space::required(&placement, &geometry, self.options).min(all_but_one);
             let found = [required, all_but_one].into_iter().find_map(|blocks| {
                 let smaller =
                     self.geometry(blocks).filter(|smaller| smaller.groups() == geometry.groups())?;
                 let last = smaller.groups() - 1;
                 let useless = smaller.backups.has(last) && smaller.blocks_in(last) <= smaller.backup_blocks();
-                let placement = place(self.needs, &smaller);
-                let fits = !useless && room::required(&placement, &smaller, self.options) <= blocks;
+                let placement = place(self.demand, &smaller);
+                let fits = !useless && free_space::required(&placement, &smaller, self.options) <= blocks;
                 fits.then_some((smaller, placement))
             });
             match found {
@@ -222,11 +226,12 @@ impl Sizing<'_> {
     /// the inodes.
     fn geometry(&self, blocks: u64) -> Option<Geometry> {
         let wanted = match (self.options.inodes, self.options.size) {
-            (Some(asked), _) => u64::from(asked),
+            (Some(requested), _) => u64::from(requested),
             (None, Size::Smallest | Size::Total { .. }) => self.inodes,
-            (None, Size::Free { bytes }) => self.inodes + room::inodes_for(bytes),
+            (None, Size::Free { bytes }) => self.inodes + free_space::inodes_for(bytes),
             (None, Size::FreePercent(percent)) => {
-                self.inodes + room::inodes_for(self.block_size.offset(blocks * u64::from(percent) / 100))
+                self.inodes
+                    + free_space::inodes_for(self.block_size.offset(blocks * u64::from(percent) / 100))
             }
         };
         self.geometry_for(blocks, wanted)
@@ -308,18 +313,18 @@ mod tests {
         Options { size, created: Timestamp::EPOCH, ..Options::new(Uuid::nil(), Uuid::nil()) }
     }
 
-    fn needs(file_blocks: u32) -> Needs {
-        Needs {
+    fn demand(file_blocks: u32) -> BlockDemand {
+        BlockDemand {
             file_blocks: vec![0, file_blocks],
             order: vec![1],
             directories: 0,
             xattr_blocks: 0,
-            ..Needs::default()
+            ..BlockDemand::default()
         }
     }
 
     fn blocks(size: Size, file_blocks: u32, inodes: u32) -> Result<u64, Error> {
-        choose(&needs(file_blocks), inodes, &options(size)).map(|(geometry, _)| geometry.blocks)
+        choose(&demand(file_blocks), inodes, &options(size)).map(|(geometry, _)| geometry.blocks)
     }
 
     /// Iterates over options of every block size, with copies of the superblock in many groups, in
@@ -353,10 +358,10 @@ mod tests {
 
     #[track_caller]
     fn assert_smallest(options: &Options, file_blocks: u32, inodes: u32) {
-        let (smallest, _) = choose(&needs(file_blocks), inodes, options).expect("it fits");
+        let (smallest, _) = choose(&demand(file_blocks), inodes, options).expect("it fits");
         let total = |blocks: u64| {
             let bytes = options.block_size.offset(blocks);
-            choose(&needs(file_blocks), inodes, &Options { size: Size::Total { bytes }, ..options.clone() })
+            choose(&demand(file_blocks), inodes, &Options { size: Size::Total { bytes }, ..options.clone() })
         };
         assert_eq!(total(smallest.blocks).expect("it fits again").0.blocks, smallest.blocks);
         let less = total(smallest.blocks - 1);
@@ -375,15 +380,18 @@ mod tests {
             let options = Options { reserved_percent, ..options };
             let room = |size| {
                 let options = Options { size, ..options.clone() };
-                let (geometry, placement) = choose(&needs(file_blocks), 20, &options).expect("it fits");
-                (room::available(&placement, &geometry, &options), geometry)
+                let (geometry, placement) = choose(&demand(file_blocks), 20, &options).expect("it fits");
+                (free_space::available(&placement, &geometry, &options), geometry)
             };
             for bytes in [1, 4096, 100 << 20, 1 << 34] {
                 let (available, geometry) = room(Size::Free { bytes });
                 // A file of 16 GiB has 11 extent blocks with the smallest block size, and a name
                 // takes 2.
-                let asked = bytes.div_ceil(options.block_size.bytes());
-                assert!((asked + 3..=asked + 70).contains(&available), "{available} of {asked}: {options:?}");
+                let requested = bytes.div_ceil(options.block_size.bytes());
+                assert!(
+                    (requested + 3..=requested + 70).contains(&available),
+                    "{available} of {requested}: {options:?}"
+                );
                 assert!(u64::from(geometry.inodes()) >= 20 + bytes / Options::BYTES_PER_INODE);
             }
             for percent in [0, 1, 48, 98].into_iter().filter(|percent| percent + reserved_percent <= 98) {
@@ -403,7 +411,7 @@ mod tests {
 
     #[test]
     fn the_largest_sizes_are_planned_and_the_next_refused() {
-        let large = choose(&needs(1), 20, &options(Size::Total { bytes: 128 << 40 })).expect("128 TiB fit");
+        let large = choose(&demand(1), 20, &options(Size::Total { bytes: 128 << 40 })).expect("128 TiB fit");
         assert_eq!(large.0.blocks, 1 << 35);
         assert!(matches!(
             blocks(Size::Total { bytes: (128 << 40) + 4096 }, 1, 20),
@@ -420,9 +428,10 @@ mod tests {
         let order: Vec<u32> = (1..=files).collect();
         let mut file_blocks = vec![u32::MAX; order.len() + 1];
         file_blocks[0] = 0;
-        let needs = Needs { file_blocks, order, directories: 0, xattr_blocks: 0, ..Needs::default() };
+        let demand =
+            BlockDemand { file_blocks, order, directories: 0, xattr_blocks: 0, ..BlockDemand::default() };
         for size in [Size::Smallest, Size::Total { bytes: 1 << 20 }, Size::Total { bytes: 128 << 40 }] {
-            let result = choose(&needs, files, &options(size));
+            let result = choose(&demand, files, &options(size));
             assert!(matches!(result, Err(Error::TooLarge { .. })), "{size:?}");
         }
     }
@@ -431,36 +440,38 @@ mod tests {
     fn almost_all_is_free_only_without_inodes_for_it() {
         let all_but_one = |inodes| {
             let options = Options { inodes, ..options(Size::FreePercent(99)) };
-            choose(&needs(1), 12, &options).map(|(geometry, _)| geometry.blocks)
+            choose(&demand(1), 12, &options).map(|(geometry, _)| geometry.blocks)
         };
         assert!(matches!(all_but_one(None), Err(Error::Percentage { limit: 98, .. })));
         let reserving = Options { reserved_percent: 50, ..options(Size::FreePercent(49)) };
-        assert!(matches!(choose(&needs(1), 12, &reserving), Err(Error::Percentage { limit: 48, .. })));
+        assert!(matches!(choose(&demand(1), 12, &reserving), Err(Error::Percentage { limit: 48, .. })));
         assert!(all_but_one(Some(12)).expect("it fits") < 1 << 30);
     }
 
     #[test]
     fn there_are_never_fewer_inodes_than_asked_for() {
-        let inodes = |size, asked| {
-            let options = Options { inodes: Some(asked), ..options(size) };
-            choose(&needs(1), 12, &options).map(|(geometry, _)| geometry.inodes())
+        let inodes = |size, requested| {
+            let options = Options { inodes: Some(requested), ..options(size) };
+            choose(&demand(1), 12, &options).map(|(geometry, _)| geometry.inodes())
         };
         // 2³² − 16 is 16 for each of 158,369 groups, 1695 times over; 131,072 groups have multiples of 2²¹.
         let most = u32::MAX - 15;
         assert_eq!(inodes(Size::Smallest, most).expect("it fits"), most);
         let full = Size::Total { bytes: 16 << 40 };
         assert_eq!(inodes(full, u32::MAX - (1 << 21) + 1).expect("it fits"), u32::MAX - (1 << 21) + 1);
-        for (size, asked) in [(full, u32::MAX - (1 << 21) + 2), (full, u32::MAX), (Size::Smallest, most + 1)]
+        for (size, requested) in
+            [(full, u32::MAX - (1 << 21) + 2), (full, u32::MAX), (Size::Smallest, most + 1)]
         {
-            let result = inodes(size, asked);
-            assert!(matches!(result, Err(Error::TooManyInodes { .. })), "{size:?} {asked}: {result:?}");
+            let result = inodes(size, requested);
+            assert!(matches!(result, Err(Error::TooManyInodes { .. })), "{size:?} {requested}: {result:?}");
         }
     }
 
     #[test]
     fn a_tail_of_nothing_but_copies_is_left_out() {
-        let (geometry, _) = choose(&needs(1), 20, &options(Size::Total { bytes: (32_768 + 3) * BLOCK_SIZE }))
-            .expect("it fits");
+        let (geometry, _) =
+            choose(&demand(1), 20, &options(Size::Total { bytes: (32_768 + 3) * BLOCK_SIZE }))
+                .expect("it fits");
         assert_eq!(geometry.blocks, 32_768);
     }
 }

@@ -15,8 +15,6 @@
 //! even if there is no data beyond `i_block`. Labels and capabilities come before it, all others
 //! after.
 
-mod error;
-
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -26,9 +24,8 @@ use image_tree::{XattrName, Xattrs};
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
 
-use self::error::MAX_VALUE_LEN;
-pub use self::error::XattrError;
 use super::ea_inodes::EaInodes;
+use crate::error::{MAX_VALUE_LEN, XattrError};
 use crate::ondisk::acl;
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::xattr::{
@@ -344,7 +341,7 @@ fn move_longest(in_block: &mut [Attribute<'_>], limit: usize) {
 }
 
 /// An attribute with the inode number and the hash of its value, if that is in a separate inode.
-struct Stored<'a, 'x> {
+struct StoredAttribute<'a, 'x> {
     attribute: &'a Attribute<'x>,
     ea_inode: Option<(u32, u32)>,
 }
@@ -353,22 +350,22 @@ fn store<'a, 'x>(
     attributes: &'a [Attribute<'x>],
     ea_inodes: &mut EaInodes,
     placement: &mut Placement,
-) -> Vec<Stored<'a, 'x>> {
+) -> Vec<StoredAttribute<'a, 'x>> {
     let store = |attribute: &'a Attribute<'x>| {
         let ea_inode = attribute.in_ea_inode.then(|| ea_inodes.add(&attribute.value));
         if ea_inode.is_some() {
             placement.ea_blocks += ea_inodes.blocks_of(attribute.value.len());
         }
-        Stored { attribute, ea_inode }
+        StoredAttribute { attribute, ea_inode }
     };
     attributes.iter().map(store).collect()
 }
 
-fn numbers(attributes: &[Stored<'_, '_>]) -> Vec<u32> {
+fn numbers(attributes: &[StoredAttribute<'_, '_>]) -> Vec<u32> {
     attributes.iter().filter_map(|stored| stored.ea_inode).map(|(number, _)| number).collect()
 }
 
-impl Stored<'_, '_> {
+impl StoredAttribute<'_, '_> {
     /// Returns the bytes of the value that are stored with the entry.
     fn value(&self) -> &[u8] {
         if self.ea_inode.is_some() { &[] } else { &self.attribute.value }
@@ -383,21 +380,22 @@ impl Stored<'_, '_> {
     }
 }
 
-fn inode_bytes(attributes: &[Stored<'_, '_>], in_inode_space: usize) -> Vec<u8> {
+fn inode_bytes(attributes: &[StoredAttribute<'_, '_>], in_inode_space: usize) -> Vec<u8> {
     let mut bytes = vec![0; in_inode_space];
     let (header, room) = bytes.split_at_mut(size_of::<IbodyHeader>());
     header.copy_from_slice(IbodyHeader { h_magic: U32::new(EXT4_XATTR_MAGIC) }.as_bytes());
     // The kernel writes and checks hashes here only for values in separate inodes.
-    let hash = |stored: &Stored<'_, '_>| if stored.ea_inode.is_some() { stored.hash() } else { 0 };
+    let hash = |stored: &StoredAttribute<'_, '_>| if stored.ea_inode.is_some() { stored.hash() } else { 0 };
     let (entries, values) = stacks(attributes, room.len(), hash);
     fill(room, 0, &entries, &values);
     bytes
 }
 
 impl XattrBlock {
-    fn new(attributes: &[Stored<'_, '_>], block_size: usize) -> Self {
-        let (entries, values) = stacks(attributes, block_size, |stored: &Stored<'_, '_>| stored.hash());
-        let hash = block_hash(attributes.iter().map(Stored::hash));
+    fn new(attributes: &[StoredAttribute<'_, '_>], block_size: usize) -> Self {
+        let (entries, values) =
+            stacks(attributes, block_size, |stored: &StoredAttribute<'_, '_>| stored.hash());
+        let hash = block_hash(attributes.iter().map(StoredAttribute::hash));
         Self { entries, values, hash, ea_inodes: numbers(attributes) }
     }
 }
@@ -405,9 +403,9 @@ impl XattrBlock {
 /// Returns the entries and the values of attributes that are known to fit. Values end where
 /// `e_value_offs` would be `end`.
 fn stacks(
-    attributes: &[Stored<'_, '_>],
+    attributes: &[StoredAttribute<'_, '_>],
     end: usize,
-    hash: impl Fn(&Stored<'_, '_>) -> u32,
+    hash: impl Fn(&StoredAttribute<'_, '_>) -> u32,
 ) -> (Vec<u8>, Vec<u8>) {
     let mut entries = Vec::new();
     let mut value_at = end;

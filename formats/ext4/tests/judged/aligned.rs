@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 
 fn options(bytes: u64, filesystem_offset: u64) -> Options {
     let data_alignment = Some(DataAlignment { bytes, filesystem_offset });
-    Options { data_alignment, ..Options::new(Uuid::from_u128(1), Uuid::from_u128(2)) }
+    with!(Options::new(Uuid::from_u128(1), Uuid::from_u128(2)), data_alignment: data_alignment)
 }
 
 /// Files of zeros, named by number.
@@ -69,10 +69,10 @@ fn large_files_are_aligned_and_small_ones_fill_the_gaps() {
         (BlockSize::B4096, 4096),
         (BlockSize::B1024, 3 * MIB),
     ] {
-        let options = Options { block_size, ..options(2 * MIB, offset) };
+        let options = with!(options(2 * MIB, offset), block_size: block_size);
         let tree = files(&lengths);
         let summary = judge_and(&tree, &options, |image| assert_aligned(image, &lengths, &options));
-        let packed = plan(&tree, &Options { data_alignment: None, ..options.clone() }).expect("it fits");
+        let packed = plan(&tree, &with!(options.clone(), data_alignment: None)).expect("it fits");
         // 170 MB of small files fill what 7 large ones and the copies of the superblock leave.
         let more = (summary.blocks - packed.summary().blocks) * block_size.bytes();
         assert!(more < 2 * MIB, "{more} bytes more than packed, with {block_size:?} at {offset}");
@@ -88,12 +88,11 @@ fn the_size_is_the_smallest_there_is() {
         (0..40).map(|number| number * 123_457).collect(),
     ] {
         for (bytes, offset) in [(2 * MIB, 3 * MIB), (64 << 10, 4096), (32 * MIB, 0)] {
-            for journal in [Journal::None, Journal::BySize] {
+            for journal in [Journal::None, Journal::Auto] {
                 let tree = files(&lengths);
-                let options = Options { journal, ..options(bytes, offset) };
+                let options = with!(options(bytes, offset), journal: journal);
                 let smallest = plan(&tree, &options).expect("it fits").summary().blocks;
-                let total =
-                    |blocks| Options { size: Size::Total { bytes: blocks * 4096 }, ..options.clone() };
+                let total = |blocks| with!(options.clone(), size: Size::Total { bytes: blocks * 4096 });
                 let again = plan(&tree, &total(smallest)).expect("it fits again");
                 assert_eq!(again.summary().blocks, smallest);
                 let less = plan(&tree, &total(smallest - 1)).map(|layout| layout.summary());
@@ -112,10 +111,10 @@ fn a_smaller_filesystem_may_hold_what_the_larger_does_not() {
         202_987, 52_990, 54_325, 10_115, 27_010, 48_238, 61_189, 223_943, 46_375, 116_955, 64_767, 259_712,
         201_471, 59_476,
     ];
-    let options = Options { journal: Journal::None, ..options(64 << 10, 143_360) };
+    let options = with!(options(64 << 10, 143_360), journal: Journal::None);
     let tree = files(&lengths);
     let smallest = plan(&tree, &options).expect("it fits").summary().blocks;
-    let less = Options { size: Size::Total { bytes: (smallest - 1) * 4096 }, ..options };
+    let less = with!(options, size: Size::Total { bytes: (smallest - 1) * 4096 });
     let less = plan(&tree, &less).map(|layout| layout.summary());
     assert!(matches!(less, Err(Error::TooSmall { .. })), "{less:?}");
 }
@@ -136,6 +135,6 @@ fn what_no_page_or_block_begins_at_is_refused() {
 fn pages_of_a_block_change_nothing() {
     let tree = files(&[5, 10_000, 3 * MIB]);
     let aligned = plan(&tree, &options(4096, 0)).expect("it fits");
-    let packed = plan(&tree, &Options { data_alignment: None, ..options(4096, 0) }).expect("it fits");
+    let packed = plan(&tree, &with!(options(4096, 0), data_alignment: None)).expect("it fits");
     assert_eq!(aligned.summary(), packed.summary());
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use image_runs::Image;
 use image_tree::{Kind, LinkTarget, Metadata, XattrName};
-use mkfs_ext4::{BlockSize, Error, Inexpressible, Journal, LinearOrder, Options, Size, plan};
+use mkfs_ext4::{BlockSize, Error, Journal, LinearOrder, Options, Size, Unrepresentable, plan};
 
 use crate::boundaries::{
     Patterns, add, assert_depth, assert_inexpressible_with, assert_stat, judge_without_growing, options,
@@ -19,7 +19,7 @@ const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
 fn of(block_size: BlockSize) -> Options {
-    Options { block_size, ..options() }
+    with!(options(), block_size: block_size)
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn extent_trees_of_each_depth() {
         for (len, depth) in files {
             let mut tree = tree();
             add(&mut tree, "large", Metadata::new(0o644), zeros(len));
-            let options = Options { journal: Journal::None, ..of(block_size) };
+            let options = with!(of(block_size), journal: Journal::None);
             judge_without_growing(&tree, &options, |image| {
                 assert_depth(image, "/large", depth);
                 assert_stat(image, "/large", &format!("Size: {len}"));
@@ -77,7 +77,7 @@ fn the_widest_directory_of_small_blocks() {
     let (widest, options) = (3 * 126 * 123, of(BlockSize::B1024));
     judge_without_growing(&with(widest), &options, |image| assert_indirect_levels(image, "/wide", 1));
     assert_inexpressible_with(&with(widest + 1), &options, "/wide", |reason| {
-        matches!(reason, Inexpressible::Directory(_))
+        matches!(reason, Unrepresentable::Directory(_))
     });
 }
 
@@ -99,7 +99,7 @@ fn directories_that_fill_a_block_stay_as_they_are() {
             // Its number, which is less than theirs, is not in the order of names.
             add(&mut tree, "another", Metadata::new(0o644), zeros(0));
             let options =
-                Options { linear_order: LinearOrder::ByInode, directory_slack_percent: 20, ..of(block_size) };
+                with!(of(block_size), linear_order: LinearOrder::ByInode, directory_slack_percent: 20);
             judge_and(&tree, &options, |image| {
                 assert_stat(image, "/full", &format!("Size: {}", blocks * block_size.bytes()));
                 assert_stat(image, "/full", if is_indexed { "Flags: 0x81000" } else { "Flags: 0x80000" });
@@ -128,7 +128,7 @@ fn a_block_of_xattrs_and_no_more() {
         };
         judge_and(&with(full), &of(block_size), path);
         assert_inexpressible_with(&with(full + 1), &of(block_size), "/file", |reason| {
-            matches!(reason, Inexpressible::Xattr(_))
+            matches!(reason, Unrepresentable::Xattr(_))
         });
     }
 }
@@ -149,7 +149,7 @@ fn a_target_and_its_nul_have_one_block() {
         };
         judge(&with(block_size.bytes() - 1), &of(block_size));
         assert_inexpressible_with(&with(block_size.bytes()), &of(block_size), "/link", |reason| {
-            matches!(reason, Inexpressible::TargetTooLong { .. })
+            matches!(reason, Unrepresentable::TargetTooLong { .. })
         });
     }
 }
@@ -170,7 +170,7 @@ fn the_largest_filesystem_and_file_are_planned() {
     let largest =
         [(BlockSize::B1024, 512 * GIB + 1024), (BlockSize::B2048, 8 * TIB), (BlockSize::B4096, 128 * TIB)];
     for (block_size, bytes) in largest {
-        let total = |bytes| Options { size: Size::Total { bytes }, ..of(block_size) };
+        let total = |bytes| with!(of(block_size), size: Size::Total { bytes });
         let tree = tree();
         let layout = plan(&tree, &total(bytes)).expect("the largest size is planned");
         assert_eq!(Image::<crate::pattern::Pattern>::len(&layout), bytes);
@@ -184,7 +184,7 @@ fn the_largest_filesystem_and_file_are_planned() {
             &tree,
             &of(block_size),
             "/larger",
-            |reason| matches!(reason, Inexpressible::FileTooLarge { limit, .. } if *limit == most),
+            |reason| matches!(reason, Unrepresentable::FileTooLarge { limit, .. } if *limit == most),
         );
     }
     // A file of 7 TiB has nearly as many blocks as can be numbered.

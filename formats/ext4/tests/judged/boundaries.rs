@@ -5,7 +5,7 @@ use std::process::Command;
 
 use image_runs::Image;
 use image_tree::{Device, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree, XattrName};
-use mkfs_ext4::{Error, Inexpressible, Journal, Options, Signedness, Size, plan};
+use mkfs_ext4::{Error, Journal, Options, Signedness, Size, Unrepresentable, plan};
 use uuid::Uuid;
 
 use crate::judge::{judge, judge_and, run};
@@ -64,7 +64,7 @@ fn extent_trees_of_no_level_one_and_two() {
     for (len, depth) in [(3 * GIB / 8, 0), (5 * GIB / 4, 1), (38 * GIB, 1), (200 * GIB, 2)] {
         let mut tree = tree();
         add(&mut tree, "large", Metadata::new(0o644), zeros(len));
-        let options = Options { journal: Journal::None, ..options() };
+        let options = with!(options(), journal: Journal::None);
         judge_without_growing(&tree, &options, |image| {
             assert_depth(image, "/large", depth);
             assert_stat(image, "/large", &format!("Size: {len}"));
@@ -94,10 +94,10 @@ fn the_largest_file_and_filesystem_are_planned() {
 
     let mut tree = self::tree();
     add(&mut tree, "larger", Metadata::new(0o644), zeros(largest + 1));
-    assert_inexpressible(&tree, "/larger", |reason| matches!(reason, Inexpressible::FileTooLarge { .. }));
+    assert_inexpressible(&tree, "/larger", |reason| matches!(reason, Unrepresentable::FileTooLarge { .. }));
 
     let tree = self::tree();
-    let of = |bytes| Options { size: Size::Total { bytes }, ..options() };
+    let of = |bytes| with!(options(), size: Size::Total { bytes });
     plan(&tree, &of(64 * TIB)).expect("64 TiB are planned");
     assert!(matches!(plan(&tree, &of(129 * TIB)), Err(Error::TooLarge { .. })));
 }
@@ -126,7 +126,7 @@ fn a_file_has_at_most_65000_names() {
     }
     judge_and(&tree, &options(), |image| assert_stat(image, "/file", "Links: 65000 "));
     tree.link(Patterns::ROOT, Name::new("one more").expect("valid"), file).expect("new");
-    assert_inexpressible(&tree, "/one more", |reason| matches!(reason, Inexpressible::TooManyLinks { .. }));
+    assert_inexpressible(&tree, "/one more", |reason| matches!(reason, Unrepresentable::TooManyLinks { .. }));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn names_hash_as_signed_or_unsigned_bytes() {
             tree.insert(Patterns::ROOT, name, Inode { metadata: Metadata::new(0o644), kind }).expect("new");
         }
         // ext4-view takes every name as signed; e2fsck looks at the flag.
-        judge_without_growing(&tree, &Options { hash_signedness, ..options() }, |_| {});
+        judge_without_growing(&tree, &with!(options(), hash_signedness: hash_signedness), |_| {});
     }
 }
 
@@ -180,7 +180,7 @@ fn times_from_1901_to_2446_and_no_others() {
     for seconds in [-0x8000_0001, 0x3_8000_0000] {
         let mut tree = self::tree();
         add(&mut tree, "then", at(seconds, 0), zeros(0));
-        assert_inexpressible(&tree, "/then", |reason| matches!(reason, Inexpressible::Time { .. }));
+        assert_inexpressible(&tree, "/then", |reason| matches!(reason, Unrepresentable::Time { .. }));
     }
 }
 
@@ -197,7 +197,7 @@ fn device_numbers_of_12_and_20_bits_and_no_more() {
     for (major, minor) in [(4096, 0), (0, 0x10_0000)] {
         let mut tree = self::tree();
         add(&mut tree, "device", Metadata::new(0o600), device(major, minor));
-        assert_inexpressible(&tree, "/device", |reason| matches!(reason, Inexpressible::Device(_)));
+        assert_inexpressible(&tree, "/device", |reason| matches!(reason, Unrepresentable::Device(_)));
     }
 }
 
@@ -216,7 +216,7 @@ fn a_tree_may_bring_its_own_lost_and_found() {
 
     let mut tree = self::tree();
     add(&mut tree, "lost+found", Metadata::new(0o644), zeros(0));
-    assert_inexpressible(&tree, "/lost+found", |reason| matches!(reason, Inexpressible::LostAndFound));
+    assert_inexpressible(&tree, "/lost+found", |reason| matches!(reason, Unrepresentable::LostAndFound));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn xattrs_beyond_a_block_are_refused_with_their_name() {
     metadata.xattrs.insert(XattrName::new("user.a").expect("valid"), vec![0; 4041].into());
     add(&mut tree, "file", metadata, zeros(0));
     assert_inexpressible(&tree, "/file", |reason| {
-        matches!(reason, Inexpressible::Xattr(_)) && reason.to_string().contains("user.a")
+        matches!(reason, Unrepresentable::Xattr(_)) && reason.to_string().contains("user.a")
     });
 }
 
@@ -259,7 +259,7 @@ fn a_symlink_lies_in_the_inode_up_to_59_bytes() {
     });
 }
 
-fn assert_inexpressible(tree: &Patterns, path: &str, expected: impl Fn(&Inexpressible) -> bool) {
+fn assert_inexpressible(tree: &Patterns, path: &str, expected: impl Fn(&Unrepresentable) -> bool) {
     assert_inexpressible_with(tree, &options(), path, expected);
 }
 
@@ -267,10 +267,10 @@ pub(crate) fn assert_inexpressible_with(
     tree: &Patterns,
     options: &Options,
     path: &str,
-    expected: impl Fn(&Inexpressible) -> bool,
+    expected: impl Fn(&Unrepresentable) -> bool,
 ) {
     match plan(tree, options) {
-        Err(Error::Inexpressible { path: found, reason }) => {
+        Err(Error::Unrepresentable { path: found, reason }) => {
             assert_eq!(String::from_utf8_lossy(&found), path);
             assert!(expected(&reason), "{reason}");
         }

@@ -13,8 +13,8 @@ use crate::kernel::Mount;
 use crate::pattern::Pattern;
 
 fn of(block_size: BlockSize) -> Options {
-    let features = Features { ea_inode: true, ..Features::DEFAULT };
-    Options { features, block_size, ..options() }
+    let features = with!(Features::DEFAULT, ea_inode: true);
+    with!(options(), features: features, block_size: block_size)
 }
 
 fn long(byte: u8, len: usize) -> Vec<u8> {
@@ -78,13 +78,8 @@ fn all_are_there(root: &Path) {
 fn the_kernel_reads_and_removes_long_values() {
     for block_size in BlockSize::ALL {
         for checksums in [true, false] {
-            let features = Features {
-                ea_inode: true,
-                metadata_csum: checksums,
-                metadata_csum_seed: checksums,
-                ..Features::DEFAULT
-            };
-            let options = Options { features, ..of(block_size) };
+            let features = with!(Features::DEFAULT, ea_inode: true, metadata_csum: checksums, metadata_csum_seed: checksums);
+            let options = with!(of(block_size), features: features);
             judge_and(&some_tree(), &options, |image| {
                 let copy = image.with_extension("mounted");
                 std::fs::copy(image, &copy).expect("the image is copied");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use image_runs::{Image, Source};
 use image_tree::{Kind, Metadata};
-use mkfs_ext4::{BlockSize, DataAlignment, Features, Journal, Options, Profile, plan, plan_sharing};
+use mkfs_ext4::{BlockSize, DataAlignment, Journal, Options, Profile, plan, plan_sharing};
 use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
@@ -74,7 +74,7 @@ fn blocks_without_data_are_not_allocated() {
         for (seed, (name, data)) in (1..).zip(&cases) {
             add_sparse(&mut tree, name, len, seed, data);
         }
-        let options = Options { block_size, ..options() };
+        let options = with!(options(), block_size: block_size);
         assert_no_hole_is_read(&tree, &options);
         let summary = judge_and(&tree, &options, |image| {
             for (name, data) in &cases {
@@ -89,11 +89,11 @@ fn blocks_without_data_are_not_allocated() {
         assert_eq!(u64::from(summary.sparse_files), cases.len() as u64);
         assert_eq!(summary.hole_blocks, 1001 * cases.len() as u64 - data);
 
-        let dense = plan(&tree, &Options { holes: false, ..options.clone() }).expect("it fits");
+        let dense = plan(&tree, &with!(options.clone(), holes: false)).expect("it fits");
         let dense = dense.summary();
         assert_eq!((dense.sparse_files, dense.hole_blocks), (0, 0));
         assert!(dense.blocks > 7000 && summary.blocks < dense.blocks - summary.hole_blocks + 100);
-        judge(&tree, &Options { holes: false, ..options });
+        judge(&tree, &with!(options, holes: false));
     }
 }
 
@@ -116,7 +116,7 @@ fn long_files_of_few_bytes_and_many_pieces() {
         for (count, _) in depths {
             add_sparse(&mut tree, &count.to_string(), TIB, 0, &spread(count));
         }
-        let options = Options { block_size, ..options() };
+        let options = with!(options(), block_size: block_size);
         judge_without_growing(&tree, &options, |image| {
             for name in ["largest", "hole"] {
                 assert_stat(image, name, &format!("Size: {largest}"));
@@ -134,7 +134,7 @@ fn long_files_of_few_bytes_and_many_pieces() {
     let full = 84;
     let pieces: Vec<_> = (0..4 * full * full + 1).map(|at| at * 2048..at * 2048 + 1).collect();
     add_sparse(&mut tree, "pieces", TIB, 0, &pieces);
-    let options = Options { block_size: BlockSize::B1024, ..options() };
+    let options = with!(options(), block_size: BlockSize::B1024);
     judge_without_growing(&tree, &options, |image| assert_depth(image, "/pieces", 3));
 }
 
@@ -181,7 +181,7 @@ fn only_runs_that_fill_pages_are_aligned() {
     data.extend(runs.clone());
     add_sparse(&mut tree, "large", 2000 * MIB, 0, &data);
     add_sparse(&mut tree, "small", 2000 * MIB, 0, &data[..200]);
-    let options = Options { data_alignment: Some(alignment), journal: Journal::None, ..options() };
+    let options = with!(options(), data_alignment: Some(alignment), journal: Journal::None);
     let summary = judge_and(&tree, &options, |image| {
         let Some(text) = debugfs(image, "dump_extents -l /large") else { return };
         let extent = |line: &str| {
@@ -210,8 +210,8 @@ fn inline_data_and_holes() {
         add_sparse(&mut tree, &format!("hole {len}"), len, 3, &[]);
         add_sparse(&mut tree, &format!("byte {len}"), len, 3, &[len - 1..len]);
     }
-    let features = Features { inline_data: true, ..options().features };
-    let summary = judge(&tree, &Options { features, ..options() });
+    let features = with!(options().features, inline_data: true);
+    let summary = judge(&tree, &with!(options(), features: features));
     assert_eq!((summary.sparse_files, summary.hole_blocks), (4, 5));
 }
 
@@ -226,9 +226,10 @@ fn cases() -> impl Strategy<Value = (Vec<Pieces>, Options)> {
             let options = Options::from_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
             let block = block_size.bytes();
             let aligned = |pages| DataAlignment { bytes: pages * block, filesystem_offset: 3 * block };
-            let features = Features { inline_data, ..options.features };
+            let features = with!(options.features, inline_data: inline_data);
             let data_alignment = pages.map(aligned);
-            let options = Options { block_size, features, data_alignment, ..options };
+            let options =
+                with!(options, block_size: block_size, features: features, data_alignment: data_alignment);
             (prop::collection::vec(sparse(block, 120), 1..4), Just(options))
         },
     )

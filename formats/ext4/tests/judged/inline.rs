@@ -24,8 +24,8 @@ const INLINE: &str = "Flags: 0x10000000";
 const BLOCKS: &str = "Flags: 0x80000\n";
 
 fn options(block_size: BlockSize) -> Options {
-    let features = Features { inline_data: true, orphan_file: true, ..Features::DEFAULT };
-    Options { block_size, features, ..Options::new(Uuid::from_u128(1), Uuid::from_u128(2)) }
+    let features = with!(Features::DEFAULT, inline_data: true, orphan_file: true);
+    with!(Options::new(Uuid::from_u128(1), Uuid::from_u128(2)), block_size: block_size, features: features)
 }
 
 fn tree() -> Patterns {
@@ -255,7 +255,7 @@ fn the_kernel_grows_and_empties_what_lies_in_inodes() {
                 add(&mut tree, Patterns::ROOT, &name, metadata.clone(), file(len));
             }
         }
-        let options = Options { size: Size::Free { bytes: 16 << 20 }, ..options(block_size) };
+        let options = with!(options(block_size), size: Size::Free { bytes: 16 << 20 });
         let (_dir, image) = image(&tree, &options);
         let Some(mount) = Mount::new(&image, "rw") else { return };
         grow(&tree, mount.path());
@@ -324,7 +324,7 @@ fn the_kernel_changes_what_stays_in_inodes() {
         }
         add(&mut tree, one, "within", Metadata::new(0o755), Kind::Directory([].into()));
         add(&mut tree, two, "link", Metadata::new(0o777), symlink(100));
-        let options = Options { size: Size::Free { bytes: 4 << 20 }, ..options(block_size) };
+        let options = with!(options(block_size), size: Size::Free { bytes: 4 << 20 });
         let (_dir, image) = image(&tree, &options);
         let Some(mount) = Mount::new(&image, "rw") else { return };
         let at = |path: &str| mount.path().join(path);

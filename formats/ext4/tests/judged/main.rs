@@ -4,6 +4,16 @@
 //! was left out. The crate `ext4-view` always reads everything back.
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "judges run programs on files")]
 
+/// Evaluates to `$base` with the given values of some fields: structs of options are
+/// non-exhaustive, so a literal cannot name them.
+macro_rules! with {
+    ($base:expr, $($field:ident: $value:expr),+ $(,)?) => {{
+        let mut options = $base;
+        $(options.$field = $value;)+
+        options
+    }};
+}
+
 mod aligned;
 mod block_sizes;
 mod boundaries;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use image_runs::Image;
 use image_tree::{Kind, LinkTarget, Metadata, Name};
-use mkfs_ext4::{BlockSize, Error, Features, Inexpressible, LinearOrder, Options, Size, plan};
+use mkfs_ext4::{BlockSize, Error, Features, LinearOrder, Options, Size, Unrepresentable, plan};
 
 use crate::boundaries::{
     Patterns, add, assert_inexpressible_with, assert_stat, judge_without_growing, options, tree,
@@ -15,13 +15,13 @@ use crate::pattern::Pattern;
 use crate::trees::add_files;
 
 const ALL: Features = Features::DEFAULT;
-const NO_64BIT: Features = Features { bit_64: false, ..ALL };
-const NO_CHECKSUMS: Features = Features { metadata_csum: false, metadata_csum_seed: false, ..ALL };
-const NO_INDEX: Features = Features { dir_index: false, ..ALL };
-const NONE: Features = Features { bit_64: false, dir_index: false, ..NO_CHECKSUMS };
+const NO_64BIT: Features = with!(ALL, bit_64: false);
+const NO_CHECKSUMS: Features = with!(ALL, metadata_csum: false, metadata_csum_seed: false);
+const NO_INDEX: Features = with!(ALL, dir_index: false);
+const NONE: Features = with!(NO_CHECKSUMS, bit_64: false, dir_index: false);
 
 fn of(features: Features, block_size: BlockSize) -> Options {
-    Options { features, block_size, ..options() }
+    with!(options(), features: features, block_size: block_size)
 }
 
 /// Directories of one block, of some and of two levels, a block of xattrs, a link in a block, and a file of several groups.
@@ -55,7 +55,7 @@ fn is_written_to(image: &Path) {
 fn each_is_left_out_alone_and_with_the_others() {
     for features in [NO_64BIT, NO_CHECKSUMS, NO_INDEX, NONE] {
         for block_size in BlockSize::ALL {
-            let options = Options { size: Size::Free { bytes: 50 << 20 }, ..of(features, block_size) };
+            let options = with!(of(features, block_size), size: Size::Free { bytes: 50 << 20 });
             judge_and(&some_tree(), &options, |image| {
                 kernel::reads_back(&some_tree(), image);
                 let Some(text) = debugfs(image, "show_super_stats -h") else { return };
@@ -86,11 +86,7 @@ fn each_is_left_out_alone_and_with_the_others() {
 fn directories_without_index_or_checksum_stay_as_they_are() {
     for features in [NO_CHECKSUMS, NO_INDEX, NONE] {
         for block_size in BlockSize::ALL {
-            let options = Options {
-                linear_order: LinearOrder::ByInode,
-                directory_slack_percent: 20,
-                ..of(features, block_size)
-            };
+            let options = with!(of(features, block_size), linear_order: LinearOrder::ByInode, directory_slack_percent: 20);
             judge_and(&some_tree(), &options, |image| {
                 let flags = if features.dir_index { "Flags: 0x81000" } else { "Flags: 0x80000" };
                 assert_stat(image, "/wider", flags);
@@ -121,12 +117,12 @@ fn blocks_fill_to_their_last_byte_without_checksums() {
 fn more_than_32_bits_of_blocks_need_64bit() {
     for block_size in [BlockSize::B2048, BlockSize::B4096] {
         let largest = u64::from(u32::MAX) * block_size.bytes();
-        let total = |bytes| Options { size: Size::Total { bytes }, ..of(NO_64BIT, block_size) };
+        let total = |bytes| with!(of(NO_64BIT, block_size), size: Size::Total { bytes });
         let tree = tree();
         let layout = plan(&tree, &total(largest)).expect("the largest size is planned");
         assert_eq!(Image::<Pattern>::len(&layout), largest);
         for size in [Size::Total { bytes: largest + block_size.bytes() }, Size::Free { bytes: largest }] {
-            let error = plan(&tree, &Options { size, ..total(0) }).expect_err("it is larger");
+            let error = plan(&tree, &with!(total(0), size: size)).expect_err("it is larger");
             assert!(
                 matches!(error, Error::TooLargeFor32Bits { limit_bytes } if limit_bytes == largest),
                 "{error}"
@@ -135,7 +131,7 @@ fn more_than_32_bits_of_blocks_need_64bit() {
         }
     }
     // Blocks of 1 KiB reach what group descriptors can list first, of which there are twice as many to a block as with 64bit.
-    let total = |bytes| Options { size: Size::Total { bytes }, ..of(NO_64BIT, BlockSize::B1024) };
+    let total = |bytes| with!(of(NO_64BIT, BlockSize::B1024), size: Size::Total { bytes });
     plan(&tree(), &total((1 << 40) + 1024)).expect("a tebibyte is planned");
     let error = plan(&tree(), &total((1 << 40) + 2048)).expect_err("it is larger");
     assert!(matches!(error, Error::TooLarge { limit_bytes: 0x100_0000_0400 }), "{error}");
@@ -155,22 +151,22 @@ fn a_directory_without_index_has_at_most_64998_others() {
     let options = of(NO_INDEX, BlockSize::B1024);
     judge_without_growing(&with(64_998), &options, |image| assert_stat(image, "/many", "Links: 65000 "));
     assert_inexpressible_with(&with(64_999), &options, "/many", |reason| {
-        matches!(reason, Inexpressible::TooManyDirectories { count: 64_999, limit: 64_998 })
+        matches!(reason, Unrepresentable::TooManyDirectories { count: 64_999, limit: 64_998 })
             && reason.to_string().contains("leave dir_index in")
     });
 }
 
 #[test]
 fn a_seed_of_checksums_needs_checksums() {
-    let features = Features { metadata_csum: false, ..ALL };
-    let error = plan(&tree(), &Options { features, ..options() }).expect_err("there is nothing to seed");
+    let features = with!(ALL, metadata_csum: false);
+    let error = plan(&tree(), &with!(options(), features: features)).expect_err("there is nothing to seed");
     assert!(matches!(error, Error::Conflict { what: "metadata_csum_seed", .. }), "{error}");
 }
 
 /// Without the flags that only checksums allow, every bitmap is there.
 #[test]
 fn groups_without_checksums_have_their_bitmaps() {
-    let options = Options { size: Size::Total { bytes: 80 << 20 }, ..of(NO_CHECKSUMS, BlockSize::B1024) };
+    let options = with!(of(NO_CHECKSUMS, BlockSize::B1024), size: Size::Total { bytes: 80 << 20 });
     let tree = tree();
     let layout = plan(&tree, &options).expect("it fits");
     let dir = tempfile::TempDir::new().expect("a temporary directory");

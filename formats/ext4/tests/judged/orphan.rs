@@ -15,8 +15,8 @@ use crate::kernel::{self, Mount};
 use crate::pattern::Pattern;
 
 fn options(block_size: BlockSize, size: Size) -> Options {
-    let features = Features { orphan_file: true, ..Features::DEFAULT };
-    Options { block_size, features, size, ..Options::new(Uuid::from_u128(1), Uuid::from_u128(2)) }
+    let features = with!(Features::DEFAULT, orphan_file: true);
+    with!(Options::new(Uuid::from_u128(1), Uuid::from_u128(2)), block_size: block_size, features: features, size: size)
 }
 
 /// A tree with one file, of three blocks or more.
@@ -62,7 +62,7 @@ fn what_grows_into_its_reserve_keeps_its_orphan_file() {
             (Size::Total { bytes: 64 << 20 }, 64),
             (Size::Total { bytes: 255 << 20 }, 64),
         ] {
-            let options = Options { block_size, size, ..rw() };
+            let options = with!(rw(), block_size: block_size, size: size);
             let (_dir, image) = image(&options);
             let len = std::fs::metadata(&image).expect("the image is there").len();
             grown_stays_clean(&image, &options, len * times);
@@ -80,10 +80,10 @@ fn rw() -> Options {
 fn what_has_no_reserve_loses_no_more_than_its_orphan_file() {
     let size = Size::Total { bytes: 255 << 20 };
     let of = options(BlockSize::B1024, size);
-    let features = Features { resize_inode: false, ..of.features };
-    let sparse_super2 = Features { sparse_super2: true, ..features };
-    judge(&tree(), &Options { features, ..of.clone() });
-    judge(&tree(), &Options { features: sparse_super2, num_backup_sb: 1, reserved_percent: 20, ..of });
+    let features = with!(of.features, resize_inode: false);
+    let sparse_super2 = with!(features, sparse_super2: true);
+    judge(&tree(), &with!(of.clone(), features: features));
+    judge(&tree(), &with!(of, features: sparse_super2, num_backup_sb: 1, reserved_percent: 20));
 }
 
 /// Length and metadata are those of mke2fs; where the blocks lie is not.
@@ -165,18 +165,18 @@ fn the_kernel_uses_the_orphan_file() {
 
 #[test]
 fn an_orphan_file_needs_a_journal() {
-    let options = Options { journal: Journal::None, ..options(BlockSize::B4096, Size::Smallest) };
+    let options = with!(options(BlockSize::B4096, Size::Smallest), journal: Journal::None);
     let error = plan(&tree(), &options).expect_err("the kernel ignores an orphan file without journal");
     assert!(matches!(error, Error::Conflict { what: "orphan_file", .. }), "{error}");
 }
 
 #[test]
 fn reserved_inodes_count_one_more() {
-    let with = |inodes| Options { inodes: Some(inodes), ..options(BlockSize::B4096, Size::Smallest) };
+    let with = |inodes| with!(options(BlockSize::B4096, Size::Smallest), inodes: Some(inodes));
     let tree = tree();
     assert!(matches!(
         plan(&tree, &with(12)),
-        Err(Error::TooFewInodes { asked: 12, needed: 13, reserved: 11 })
+        Err(Error::TooFewInodes { requested: 12, needed: 13, reserved: 11 })
     ));
     assert_eq!(plan(&tree, &with(13)).expect("13 are enough").summary().files, 1);
 }

@@ -21,16 +21,13 @@ fn of(profile: Profile) -> Options {
 /// room to grow.
 pub(crate) fn journal_for_reading() -> Options {
     let default = of(Profile::Default);
-    Options {
-        features: Features { resize_inode: false, ..default.features },
-        journal: Journal::Blocks(1024),
-        ..default
-    }
+    let features = with!(default.features, resize_inode: false);
+    with!(default, features: features, journal: Journal::Blocks(1024))
 }
 
 /// With room to write, and so with a reserve of descriptors where there is to be one.
 fn roomy(options: Options) -> Options {
-    Options { size: Size::Free { bytes: 40 << 20 }, ..options }
+    with!(options, size: Size::Free { bytes: 40 << 20 })
 }
 
 /// A tree with an index, a file of several blocks, a link in a block and two names of one file.
@@ -94,7 +91,7 @@ fn the_bytes_of_each_profile_stay_as_they_are() {
         (Profile::Rw, BlockSize::B4096, 0x87b5_3bc6),
     ];
     let found = pinned.map(|(profile, block_size, _)| {
-        (profile, block_size, digest_of(Options { block_size, ..roomy(of(profile)) }))
+        (profile, block_size, digest_of(with!(roomy(of(profile)), block_size: block_size)))
     });
     assert_eq!(found, pinned);
     assert_eq!(digest_of(roomy(journal_for_reading())), 0x7c50_0314);
@@ -113,8 +110,8 @@ fn the_smallest_profile_is_smaller_than_the_others() {
 
 #[test]
 fn checksums_may_depend_on_the_uuid() {
-    let features = Features { metadata_csum_seed: false, ..Features::DEFAULT };
-    judge_and(&small_tree(), &Options { features, ..options() }, |image| {
+    let features = with!(Features::DEFAULT, metadata_csum_seed: false);
+    judge_and(&small_tree(), &with!(options(), features: features), |image| {
         let Some(text) = superblock(image) else { return };
         assert!(!text.contains("metadata_csum_seed") && !text.contains("Checksum seed"), "{text}");
     });
@@ -122,22 +119,19 @@ fn checksums_may_depend_on_the_uuid() {
 
 #[test]
 fn what_contradicts_itself_is_refused_with_the_way_out() {
-    let with = |features| Options { features, ..options() };
+    let with = |features| with!(options(), features: features);
     let refused = [
         (
-            Options { journal: Journal::None, ..with(Features { orphan_file: true, ..Features::DEFAULT }) },
+            with!(with(with!(Features::DEFAULT, orphan_file: true)), journal: Journal::None),
             "orphan_file does not go with a filesystem without journal; add a journal, or leave orphan_file out",
         ),
         (
-            with(Features { sparse_super2: true, ..Features::DEFAULT }),
+            with(with!(Features::DEFAULT, sparse_super2: true)),
             "sparse_super2 does not go with resize_inode, as the kernel grows no filesystem that has it; \
              leave one of them out",
         ),
         (
-            Options {
-                resize_limit: Some(1 << 40),
-                ..with(Features { resize_inode: false, ..Features::DEFAULT })
-            },
+            with!(with(with!(Features::DEFAULT, resize_inode: false)), resize_limit: Some(1 << 40)),
             "a limit to grow to does not go with a filesystem without resize_inode; \
              add resize_inode, or leave the limit out",
         ),
@@ -147,11 +141,11 @@ fn what_contradicts_itself_is_refused_with_the_way_out() {
         assert!(matches!(error, Error::Conflict { .. }));
         assert_eq!(error.to_string(), message);
     }
-    let error = plan(&tree(), &Options { directory_slack_percent: 51, ..options() }).expect_err("too much");
+    let error = plan(&tree(), &with!(options(), directory_slack_percent: 51)).expect_err("too much");
     assert!(matches!(error, Error::Percentage { percent: 51, limit: 50, .. }), "{error}");
-    let limit = Options { resize_limit: Some(1 << 20), ..options() };
+    let limit = with!(options(), resize_limit: Some(1 << 20));
     let error = plan(&tree(), &limit).expect_err("the journal alone has more");
     assert!(matches!(error, Error::ResizeLimit { limit_bytes: 0x10_0000, .. }), "{error}");
-    let error = plan(&tree(), &Options { num_backup_sb: 3, ..options() }).expect_err("too many");
-    assert!(matches!(error, Error::Backups { asked: 3, limit: 2 }), "{error}");
+    let error = plan(&tree(), &with!(options(), num_backup_sb: 3)).expect_err("too many");
+    assert!(matches!(error, Error::Backups { requested: 3, limit: 2 }), "{error}");
 }

@@ -1,6 +1,6 @@
 //! Arbitrary trees and options: every filesystem is clean, and another reader finds the tree in it.
 
-use mkfs_ext4::{Error, Options, Size, plan};
+use mkfs_ext4::{Error, Size, plan};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -27,7 +27,7 @@ proptest! {
         match plan(&tree, &options) {
             // What a size lacks is said exactly: with as much it fits, and with a block less it does not.
             Err(Error::TooSmall { needed_bytes, .. }) => {
-                let total = |bytes| Options { size: Size::Total { bytes }, ..options.clone() };
+                let total = |bytes| with!(options.clone(), size: Size::Total { bytes });
                 prop_assert!(plan(&tree, &total(needed_bytes - options.block_size.bytes())).is_err());
                 judge(&tree, &total(needed_bytes));
             }

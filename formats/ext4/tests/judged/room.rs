@@ -66,7 +66,7 @@ fn mounted(options: &Options, look: impl FnOnce(&Path, Room, Summary)) {
 
 fn of(profile: Profile, block_size: BlockSize, size: Size) -> Options {
     let options = Options::from_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
-    Options { block_size, size, ..options }
+    with!(options, block_size: block_size, size: size)
 }
 
 /// Lets a user write a file of that many bytes; gives what dd says where it cannot.
@@ -86,7 +86,7 @@ fn a_user_can_write_as_much_as_was_asked() {
     for profile in profiles.into_iter().chain([journal_for_reading()]) {
         for block_size in BlockSize::ALL {
             for bytes in [4096, 4 * MIB, 150 * MIB + 1] {
-                let options = Options { block_size, size: Size::Free { bytes }, ..profile.clone() };
+                let options = with!(profile.clone(), block_size: block_size, size: Size::Free { bytes });
                 mounted(&options, |at, room, _| {
                     let shown = format!("{:?} {block_size:?} {bytes}: {room:?}", profile.features);
                     assert!(room.bytes() >= bytes, "{shown}");

@@ -260,21 +260,22 @@ fn options() -> impl Strategy<Value = Options> {
         .prop_flat_map(|(block_size, profile, (uuid, hash_seed))| {
             let (uuid, hash_seed) = (Uuid::from_u128(uuid), Uuid::from_u128(hash_seed));
             let of = Options::from_profile(profile.unwrap_or_default(), uuid, hash_seed);
-            let of = Options { block_size, label: Label::new("label of sixteen").expect("16 bytes"), ..of };
+            let of =
+                with!(of, block_size: block_size, label: Label::new("label of sixteen").expect("16 bytes"));
             let free = free_options(of.clone(), block_size);
             if profile.is_some() { sized(of, block_size).boxed() } else { free.boxed() }
         })
 }
 
 fn sized(options: Options, block_size: BlockSize) -> impl Strategy<Value = Options> {
-    size(block_size).prop_map(move |size| Options { size, ..options.clone() })
+    size(block_size).prop_map(move |size| with!(options.clone(), size: size))
 }
 
 /// Everything that can be chosen, but for what contradicts itself.
 fn free_options(options: Options, block_size: BlockSize) -> impl Strategy<Value = Options> {
     let inodes = prop_oneof![4 => Just(None), 1 => (40_000..70_000u32).prop_map(Some)];
     let journal = prop_oneof![
-        4 => Just(Journal::BySize),
+        4 => Just(Journal::Auto),
         1 => Just(Journal::None),
         1 => (1024..6000u32).prop_map(Journal::Blocks),
     ];
@@ -300,30 +301,20 @@ fn free_options(options: Options, block_size: BlockSize) -> impl Strategy<Value 
                 size => size,
             };
             let (dir_index, bit_64, metadata_csum, ea_inode) = old;
-            let features = Features {
-                dir_index,
-                ea_inode,
-                bit_64,
-                metadata_csum,
-                resize_inode,
-                sparse_super2,
+            let features = with!(
+                Features::DEFAULT,
+                dir_index: dir_index,
+                ea_inode: ea_inode,
+                bit_64: bit_64,
+                metadata_csum: metadata_csum,
+                resize_inode: resize_inode,
+                sparse_super2: sparse_super2,
                 orphan_file: orphan_file && journal != Journal::None,
-                inline_data,
+                inline_data: inline_data,
                 metadata_csum_seed: metadata_csum_seed && metadata_csum,
-                read_only,
-            };
-            Options {
-                size,
-                features,
-                num_backup_sb,
-                resize_limit,
-                directory_slack_percent,
-                linear_order,
-                inodes,
-                journal,
-                reserved_percent,
-                ..options.clone()
-            }
+                read_only: read_only,
+            );
+            with!(options.clone(), size: size, features: features, num_backup_sb: num_backup_sb, resize_limit: resize_limit, directory_slack_percent: directory_slack_percent, linear_order: linear_order, inodes: inodes, journal: journal, reserved_percent: reserved_percent)
         },
     )
 }

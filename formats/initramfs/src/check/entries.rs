@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Limits;
-use super::names::{Made, Names, What};
+use super::names::{Names, NodeKind, Outcome};
 use super::report::{Finding, Report, Rule};
 use super::stream::{Stop, Stream};
 use crate::Checksums;
@@ -24,7 +24,7 @@ pub(super) struct Entries {
     links: BTreeMap<LinkKey, Link>,
     /// The remaining memory for links, in bytes.
     links_room: usize,
-    keeps_mtime: bool,
+    preserves_mtime: bool,
     /// True until the first compressed member: the kernel looks for microcode only before it.
     early: bool,
 }
@@ -57,7 +57,7 @@ impl Entries {
             names: Names::new(limits.memory_bytes / 2),
             links: BTreeMap::new(),
             links_room: limits.memory_bytes / 2,
-            keeps_mtime: kernel.keeps_mtime() != Some(false),
+            preserves_mtime: kernel.preserves_mtime() != Some(false),
             early: true,
         }
     }
@@ -151,7 +151,7 @@ impl Entries {
 
     /// Reads the part of an entry after its name.
     fn named(&mut self, stream: &mut Stream<'_>, entry: &Entry) -> Result<(), Stop> {
-        self.look_at_name(entry);
+        self.check_name(entry);
         let len = u64::from(entry.header.c_filesize);
         match entry.header.c_mode & S_IFMT {
             S_IFLNK => self.symlink(stream, entry)?,
@@ -165,7 +165,7 @@ impl Entries {
     }
 
     fn regular(&mut self, stream: &mut Stream<'_>, entry: &Entry) -> Result<(), Stop> {
-        self.make(entry, What::File);
+        self.make(entry, NodeKind::File);
         self.link(entry);
         let (mut sum, len) = (0, u64::from(entry.header.c_filesize));
         let sums = entry.magic == Magic::Crc;
@@ -202,14 +202,14 @@ impl Entries {
             let detail = format!("the target ends at its byte {end}, a NUL");
             self.found(Rule::SymlinkTarget, entry.place, Some(entry.path.clone()), detail);
         }
-        self.make(entry, What::Symlink(target[..end.unwrap_or(target.len())].into()));
+        self.make(entry, NodeKind::Symlink(target[..end.unwrap_or(target.len())].into()));
         Ok(())
     }
 
     fn other(&mut self, entry: &Entry, kind: u32) {
         let what = match kind {
-            S_IFDIR => What::Directory,
-            S_IFCHR | S_IFBLK | S_IFIFO | S_IFSOCK => What::File,
+            S_IFDIR => NodeKind::Directory,
+            S_IFCHR | S_IFBLK | S_IFIFO | S_IFSOCK => NodeKind::File,
             _ => {
                 let detail = format!("c_mode {:o} has no type that there is", entry.header.c_mode);
                 return self.found(Rule::FileType, entry.place, Some(entry.path.clone()), detail);
@@ -223,7 +223,7 @@ impl Entries {
         self.make(entry, what);
     }
 
-    fn look_at_name(&mut self, entry: &Entry) {
+    fn check_name(&mut self, entry: &Entry) {
         if entry.path.split(|byte| *byte == b'/').any(|name| name == b"..") {
             let detail = "the path has a component \"..\"".to_owned();
             self.found(Rule::NameDotDot, entry.place, Some(entry.path.clone()), detail);
@@ -233,9 +233,9 @@ impl Entries {
                 "the kernel looks for microcode in what is not compressed, before all else".to_owned();
             self.found(Rule::Microcode, entry.place, Some(entry.path.clone()), detail);
         }
-        if !self.keeps_mtime && entry.header.c_mtime > 0 {
+        if !self.preserves_mtime && entry.header.c_mtime > 0 {
             // Report it only once.
-            self.keeps_mtime = true;
+            self.preserves_mtime = true;
             let detail =
                 "files get the time of the boot, as the kernel lacks CONFIG_INITRAMFS_PRESERVE_MTIME";
             self.found(Rule::Mtime, entry.place, Some(entry.path.clone()), detail.to_owned());
@@ -243,15 +243,17 @@ impl Entries {
     }
 
     /// Creates a file in the tree of names.
-    fn make(&mut self, entry: &Entry, what: What) {
+    fn make(&mut self, entry: &Entry, what: NodeKind) {
         let (rule, detail) = match self.names.make(&entry.path, what) {
-            Made::New | Made::Untracked => return,
-            Made::Replaced => (Rule::Duplicate, "something of that path came before, and this replaces it"),
-            Made::NoParent => (Rule::Parent, "no directory above it came before it, so it is left out"),
-            Made::FullDirectory => {
+            Outcome::New | Outcome::Untracked => return,
+            Outcome::Replaced => {
+                (Rule::Duplicate, "something of that path came before, and this replaces it")
+            }
+            Outcome::NoParent => (Rule::Parent, "no directory above it came before it, so it is left out"),
+            Outcome::FullDirectory => {
                 (Rule::FullDirectory, "there is a directory that is not empty, so it is left out")
             }
-            Made::LongName => (Rule::NameLength, "a component has more than 255 bytes, so it is left out"),
+            Outcome::LongName => (Rule::NameLength, "a component has more than 255 bytes, so it is left out"),
         };
         self.found(rule, entry.place, Some(entry.path.clone()), detail.to_owned());
     }

@@ -32,14 +32,14 @@ pub(crate) struct Lz4<R> {
 }
 
 /// An input of the decoder, with lookahead.
-pub(crate) trait Ahead: BufRead {
+pub(crate) trait Lookahead: BufRead {
     /// Returns the next 4 bytes, or fewer at the end, without consuming them.
     fn next_word(&mut self) -> io::Result<Vec<u8>>;
     /// Returns their offset.
     fn at(&self) -> u64;
 }
 
-impl Ahead for &mut Input<'_> {
+impl Lookahead for &mut Input<'_> {
     fn next_word(&mut self) -> io::Result<Vec<u8>> {
         self.peek(4).map(<[u8]>::to_vec)
     }
@@ -49,7 +49,7 @@ impl Ahead for &mut Input<'_> {
     }
 }
 
-impl Ahead for &[u8] {
+impl Lookahead for &[u8] {
     fn next_word(&mut self) -> io::Result<Vec<u8>> {
         Ok(self.iter().take(4).copied().collect())
     }
@@ -59,7 +59,7 @@ impl Ahead for &[u8] {
     }
 }
 
-impl<R: Ahead> Lz4<R> {
+impl<R: Lookahead> Lz4<R> {
     pub(crate) fn new(input: R) -> Self {
         Self {
             input,
@@ -96,7 +96,7 @@ impl<R: Ahead> Lz4<R> {
             }
             let at = self.input.at();
             let unpacked = self.unpack(u32::from_le_bytes(word));
-            if unpacked.is_err() && begins_something(word) {
+            if unpacked.is_err() && begins_member(word) {
                 self.followed_at = Some(at);
             }
             return unpacked.map(|()| true);
@@ -126,7 +126,7 @@ impl<R: Ahead> Lz4<R> {
 }
 
 /// Returns true if these bytes may begin an archive or compressed data.
-fn begins_something(word: [u8; 4]) -> bool {
+fn begins_member(word: [u8; 4]) -> bool {
     word == *b"0707"
         || word[..3] == [0x1f, 0x8b, 8]
         || word == [0x28, 0xb5, 0x2f, 0xfd]
@@ -136,7 +136,7 @@ fn begins_something(word: [u8; 4]) -> bool {
         || word == [0x89, b'L', b'Z', b'O']
 }
 
-impl<R: Ahead> Read for Lz4<R> {
+impl<R: Lookahead> Read for Lz4<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.next == self.out.len() {
             if self.ended || !self.chunk()? {

@@ -32,7 +32,7 @@ pub(super) fn read(
     limits: &Limits,
     entries: &mut Entries,
 ) -> Result<(), Stop> {
-    if kernel.takes_initrd() == Some(false) {
+    if kernel.supports_initrd() == Some(false) {
         let detail = "the kernel has no CONFIG_BLK_DEV_INITRD, so it takes no initramfs".to_owned();
         entries.found(Rule::Configured, (0, None), None, detail);
     }
@@ -57,8 +57,8 @@ pub(super) fn read(
             }
             Some(_) => {
                 plain = false;
-                let compression = recognise(&start, position, entries)?;
-                if kernel.unpacks(compression) == Some(false) {
+                let compression = detect_compression(&start, position, entries)?;
+                if kernel.supports(compression) == Some(false) {
                     let option = compression.kernel_option();
                     let detail =
                         format!("it is compressed with {compression}, and the kernel has no {option}");
@@ -72,7 +72,7 @@ pub(super) fn read(
 }
 
 /// Returns the compression that begins with these bytes.
-fn recognise(start: &[u8], position: u64, entries: &mut Entries) -> Result<Compression, Stop> {
+fn detect_compression(start: &[u8], position: u64, entries: &mut Entries) -> Result<Compression, Stop> {
     let place = (position, None);
     if start.starts_with(b"0707") {
         let detail = format!("an archive begins at byte {position}, which is no multiple of 4");
@@ -87,7 +87,7 @@ fn recognise(start: &[u8], position: u64, entries: &mut Entries) -> Result<Compr
         return entries.stop(Rule::Lz4Frame, place, None, detail);
     }
     let two = start.first_chunk::<2>().copied();
-    two.and_then(Compression::by_magic).map_or_else(
+    two.and_then(Compression::from_magic).map_or_else(
         || {
             let shown = start.escape_ascii();
             let detail = format!("\"{shown}\" begins neither an archive nor anything compressed");
@@ -139,7 +139,7 @@ fn unpack(decoder: impl Read, start: u64, left: u64, entries: &mut Entries) -> R
             let detail = "more is unpacked than the limit of this check allows".to_owned();
             entries.stop(Rule::Examined, (start, Some(unpacked)), None, detail)
         }
-        Err(Stop::Io(error)) => broken(&error, start, unpacked, entries),
+        Err(Stop::Io(error)) => report_corrupt(&error, start, unpacked, entries),
         Err(Stop::Found) => Err(Stop::Found),
         Ok(()) if unpacked == 0 && entries.report.entries == 0 => {
             let detail = "nothing comes out of it, which the kernel takes for an entry that is cut short";
@@ -151,7 +151,7 @@ fn unpack(decoder: impl Read, start: u64, left: u64, entries: &mut Entries) -> R
 
 /// Reports an error of a decompressor. If it is one of the underlying reader, the report is
 /// discarded.
-fn broken<T>(error: &io::Error, start: u64, unpacked: u64, entries: &mut Entries) -> Result<T, Stop> {
+fn report_corrupt<T>(error: &io::Error, start: u64, unpacked: u64, entries: &mut Entries) -> Result<T, Stop> {
     let detail = format!("it cannot be decompressed: {error}");
     entries.stop(Rule::Corrupt, (start, Some(unpacked)), None, detail)
 }
@@ -166,7 +166,7 @@ fn gzip(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries) -> 
     let at = input.position();
     let mut end = [0; 8];
     if let Err(error) = input.read_exact(&mut end) {
-        return broken(&error, start, crc.amount().into(), entries);
+        return report_corrupt(&error, start, crc.amount().into(), entries);
     }
     let (sum, len) = end.split_at(4);
     if sum != crc.sum().to_le_bytes() || len != crc.amount().to_le_bytes() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// The kind of file to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum NodeKind {
     /// A directory.
     Directory,
     /// A symlink with this target.
@@ -15,7 +15,7 @@ pub(super) enum What {
 
 /// The result of creating an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
+pub(super) enum Outcome {
     /// It is new, or an existing directory.
     New,
     /// It replaced another file.
@@ -63,28 +63,28 @@ impl Names {
     pub(super) fn new(room: usize) -> Self {
         let nodes = vec![Node::Directory(BTreeMap::new())];
         let mut names = Self { nodes, room, full: false, steps: room as u64 };
-        names.make(b"dev", What::Directory);
-        names.make(b"root", What::Directory);
+        names.make(b"dev", NodeKind::Directory);
+        names.make(b"root", NodeKind::Directory);
         names
     }
 
     /// Creates an entry as the kernel does.
-    pub(super) fn make(&mut self, path: &[u8], what: What) -> Made {
+    pub(super) fn make(&mut self, path: &[u8], what: NodeKind) -> Outcome {
         let mut components: Vec<&[u8]> = components(path).collect();
         if components.iter().any(|name| name.len() > NAME_MAX) {
-            return Made::LongName;
+            return Outcome::LongName;
         }
         // `.`, `/` and the empty path are the root, which exists.
         let name = match components.pop() {
-            None if what == What::Directory => return Made::New,
-            None => return Made::FullDirectory,
-            Some(b"..") => return Made::Untracked,
+            None if what == NodeKind::Directory => return Outcome::New,
+            None => return Outcome::FullDirectory,
+            Some(b"..") => return Outcome::Untracked,
             Some(name) => name,
         };
         match self.directory(&components) {
             Found::Yes(parent) => self.put(parent, name, what),
-            Found::No => Made::NoParent,
-            Found::Unknown => Made::Untracked,
+            Found::No => Outcome::NoParent,
+            Found::Unknown => Outcome::Untracked,
         }
     }
 
@@ -104,36 +104,36 @@ impl Names {
         }
     }
 
-    fn put(&mut self, parent: usize, name: &[u8], what: What) -> Made {
-        let Node::Directory(children) = &self.nodes[parent] else { return Made::NoParent };
+    fn put(&mut self, parent: usize, name: &[u8], what: NodeKind) -> Outcome {
+        let Node::Directory(children) = &self.nodes[parent] else { return Outcome::NoParent };
         let Some(&old) = children.get(name) else {
             if !self.takes(name.len(), &what) {
-                return Made::Untracked;
+                return Outcome::Untracked;
             }
             let new = self.nodes.len();
             self.nodes.push(what.into());
             if let Node::Directory(children) = &mut self.nodes[parent] {
                 children.insert(name.into(), new);
             }
-            return Made::New;
+            return Outcome::New;
         };
         match (&self.nodes[old], &what) {
-            (Node::Directory(_), What::Directory) => return Made::New,
-            (Node::Directory(children), _) if !children.is_empty() => return Made::FullDirectory,
+            (Node::Directory(_), NodeKind::Directory) => return Outcome::New,
+            (Node::Directory(children), _) if !children.is_empty() => return Outcome::FullDirectory,
             _ => {}
         }
         if !self.takes(0, &what) {
-            return Made::Untracked;
+            return Outcome::Untracked;
         }
         self.nodes[old] = what.into();
-        Made::Replaced
+        Outcome::Replaced
     }
 
     /// Reserves memory for a node and returns true, or returns false if the limit is reached.
-    fn takes(&mut self, name_len: usize, what: &What) -> bool {
+    fn takes(&mut self, name_len: usize, what: &NodeKind) -> bool {
         /// The approximate memory of a node, in bytes.
         const NODE: usize = 96;
-        let target_len = if let What::Symlink(target) = what { target.len() } else { 0 };
+        let target_len = if let NodeKind::Symlink(target) = what { target.len() } else { 0 };
         match self.room.checked_sub(NODE + name_len + target_len) {
             Some(room) => self.room = room,
             None => self.full = true,
@@ -190,12 +190,12 @@ enum Found {
     Unknown,
 }
 
-impl From<What> for Node {
-    fn from(what: What) -> Self {
+impl From<NodeKind> for Node {
+    fn from(what: NodeKind) -> Self {
         match what {
-            What::Directory => Self::Directory(BTreeMap::new()),
-            What::Symlink(target) => Self::Symlink(target),
-            What::File => Self::File,
+            NodeKind::Directory => Self::Directory(BTreeMap::new()),
+            NodeKind::Symlink(target) => Self::Symlink(target),
+            NodeKind::File => Self::File,
         }
     }
 }
@@ -208,36 +208,36 @@ fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn symlink(target: &str) -> What {
-        What::Symlink(target.as_bytes().into())
+    fn symlink(target: &str) -> NodeKind {
+        NodeKind::Symlink(target.as_bytes().into())
     }
 
     #[test]
     fn directories_come_first_through_links_too() {
         let mut names = Names::new(1 << 16);
-        assert_eq!(names.make(b"usr/lib/a", What::File), Made::NoParent);
-        assert_eq!(names.make(b".", What::Directory), Made::New);
-        assert_eq!(names.make(b"./usr", What::Directory), Made::New);
-        assert_eq!(names.make(b"/usr//lib", What::Directory), Made::New);
-        assert_eq!(names.make(b"lib", symlink("usr/lib")), Made::New);
-        assert_eq!(names.make(b"lib/a", What::File), Made::New);
-        assert_eq!(names.make(b"usr/lib/a", What::File), Made::Replaced);
-        assert_eq!(names.make(b"usr/lib/a/b", What::File), Made::NoParent);
-        assert_eq!(names.make(b"usr/up", symlink("/../usr/../usr/lib")), Made::New);
-        assert_eq!(names.make(b"usr/up/b", What::File), Made::New);
+        assert_eq!(names.make(b"usr/lib/a", NodeKind::File), Outcome::NoParent);
+        assert_eq!(names.make(b".", NodeKind::Directory), Outcome::New);
+        assert_eq!(names.make(b"./usr", NodeKind::Directory), Outcome::New);
+        assert_eq!(names.make(b"/usr//lib", NodeKind::Directory), Outcome::New);
+        assert_eq!(names.make(b"lib", symlink("usr/lib")), Outcome::New);
+        assert_eq!(names.make(b"lib/a", NodeKind::File), Outcome::New);
+        assert_eq!(names.make(b"usr/lib/a", NodeKind::File), Outcome::Replaced);
+        assert_eq!(names.make(b"usr/lib/a/b", NodeKind::File), Outcome::NoParent);
+        assert_eq!(names.make(b"usr/up", symlink("/../usr/../usr/lib")), Outcome::New);
+        assert_eq!(names.make(b"usr/up/b", NodeKind::File), Outcome::New);
         assert!(names.has_file(b"lib/b") && names.has_file(b"lib") && !names.has_file(b"usr"));
-        assert_eq!(names.make(b"usr", symlink("x")), Made::FullDirectory);
-        assert_eq!(names.make(b"dev/null", What::File), Made::New);
+        assert_eq!(names.make(b"usr", symlink("x")), Outcome::FullDirectory);
+        assert_eq!(names.make(b"dev/null", NodeKind::File), Outcome::New);
     }
 
     #[test]
     fn loops_and_limits_end() {
         let mut names = Names::new(4 * 100 + 9);
-        assert_eq!(names.make(b"a", symlink("b")), Made::New);
-        assert_eq!(names.make(b"b", symlink("a")), Made::New);
-        assert_eq!(names.make(b"a/c", What::File), Made::NoParent);
-        assert_eq!(names.make(b"d", What::File), Made::Untracked);
-        assert_eq!(names.make(b"e/f", What::File), Made::Untracked);
-        assert_eq!(names.make(&[b'n'; 256], What::File), Made::LongName);
+        assert_eq!(names.make(b"a", symlink("b")), Outcome::New);
+        assert_eq!(names.make(b"b", symlink("a")), Outcome::New);
+        assert_eq!(names.make(b"a/c", NodeKind::File), Outcome::NoParent);
+        assert_eq!(names.make(b"d", NodeKind::File), Outcome::Untracked);
+        assert_eq!(names.make(b"e/f", NodeKind::File), Outcome::Untracked);
+        assert_eq!(names.make(&[b'n'; 256], NodeKind::File), Outcome::LongName);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The findings in byte order: at most [`Report::MAX_FINDINGS`].
     pub findings: Vec<Finding>,
@@ -19,6 +20,7 @@ pub struct Report {
 
 /// A violation that the kernel would not accept, or that may be unintended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The violated rule.
     pub rule: Rule,

@@ -46,7 +46,7 @@ pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(),
     }
     // A header that cannot be parsed is rejected by the decoder.
     for filter in filters(block).unwrap_or_default() {
-        look_at(&filter, at + HEADER_LEN as u64, entries)?;
+        check_filter(&filter, at + HEADER_LEN as u64, entries)?;
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ struct Filter {
     properties: Vec<u8>,
 }
 
-fn look_at(filter: &Filter, at: u64, entries: &mut Entries) -> Result<(), Stop> {
+fn check_filter(filter: &Filter, at: u64, entries: &mut Entries) -> Result<(), Stop> {
     const LZMA2: u64 = 0x21;
     /// The BCJ filters, from x86 to RISC-V.
     const BRANCHES: std::ops::RangeInclusive<u64> = 0x04..=0x0b;

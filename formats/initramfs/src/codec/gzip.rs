@@ -11,7 +11,7 @@ use std::io;
 use flate2::{Compress, Compression, FlushCompress};
 use libdeflater::{CompressionLvl, Compressor};
 
-use super::{Packed, Piece};
+use super::{CompressedPiece, Piece};
 
 /// The length of the pieces of a long segment, in bytes.
 pub const PIECE_LEN: u64 = 1 << 20;
@@ -26,7 +26,7 @@ const MAX_ZLIB_LEVEL: u8 = 9;
 const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
 
 /// Compresses a whole segment into one member.
-pub(super) fn whole(level: u8, bytes: &[u8]) -> io::Result<Packed> {
+pub(super) fn whole(level: u8, bytes: &[u8]) -> io::Result<CompressedPiece> {
     let level =
         CompressionLvl::new(i32::from(level)).map_err(|_| unexpected("libdeflate has no such level"))?;
     let mut compressor = Compressor::new(level);
@@ -36,12 +36,12 @@ pub(super) fn whole(level: u8, bytes: &[u8]) -> io::Result<Packed> {
         .map_err(|_| unexpected("libdeflate needs more room than it said"))?;
     packed.truncate(len);
     packed.shrink_to_fit();
-    Ok(Packed { bytes: packed, note: 0 })
+    Ok(CompressedPiece { bytes: packed, note: 0 })
 }
 
 /// Compresses a part of a long segment: DEFLATE blocks that end at a byte boundary, none of them
 /// the last.
-pub(super) fn part(level: u8, piece: Piece<'_>) -> io::Result<Packed> {
+pub(super) fn part(level: u8, piece: Piece<'_>) -> io::Result<CompressedPiece> {
     let level = u32::from(level.min(MAX_ZLIB_LEVEL));
     let mut compress = Compress::new(Compression::new(level), false);
     if !piece.context.is_empty() {
@@ -62,7 +62,7 @@ pub(super) fn part(level: u8, piece: Piece<'_>) -> io::Result<Packed> {
         packed.reserve(piece.bytes.len() / 8 + 1024);
     }
     packed.shrink_to_fit();
-    Ok(Packed { bytes: packed, note: u64::from(crc32fast::hash(piece.bytes)) })
+    Ok(CompressedPiece { bytes: packed, note: u64::from(crc32fast::hash(piece.bytes)) })
 }
 
 fn unexpected(message: &str) -> io::Error {

@@ -3,13 +3,13 @@
 //!
 //! The kernel interprets the bytes after the last chunk as another length unless they are zero or
 //! the magic: at least four zero bytes must precede anything not compressed with lz4
-//! ([`gap`](crate::gap)).
+//! ([`archive_padding`](crate::archive_padding)).
 
 use std::io;
 
 use lz4::block::CompressionMode;
 
-use super::Packed;
+use super::CompressedPiece;
 
 /// The magic 0x184C2102, in little-endian order.
 pub(super) const MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
@@ -19,7 +19,7 @@ pub const PIECE_LEN: u64 = 4 << 20;
 
 /// Compresses one chunk, preceded by its length. Level 1 uses the fast algorithm, higher levels use
 /// the high compression mode.
-pub(super) fn chunk(level: u8, bytes: &[u8]) -> io::Result<Packed> {
+pub(super) fn chunk(level: u8, bytes: &[u8]) -> io::Result<CompressedPiece> {
     let mut packed = vec![0; LENGTH + lz4_flex::block::get_maximum_output_size(bytes.len())];
     let out = &mut packed[LENGTH..];
     let len = match level {
@@ -33,7 +33,7 @@ pub(super) fn chunk(level: u8, bytes: &[u8]) -> io::Result<Packed> {
     packed.shrink_to_fit();
     let len = u32::try_from(len).map_err(io::Error::other)?;
     packed[..LENGTH].copy_from_slice(&len.to_le_bytes());
-    Ok(Packed { bytes: packed, note: 0 })
+    Ok(CompressedPiece { bytes: packed, note: 0 })
 }
 
 /// The size of the length field of a chunk, in bytes.

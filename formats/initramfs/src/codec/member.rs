@@ -4,7 +4,7 @@ use super::{Codec, Division, Kind, gzip, lz4_legacy, xz};
 
 /// A compressed piece.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Packed {
+pub struct CompressedPiece {
     /// The bytes, as they appear in the member.
     pub bytes: Vec<u8>,
     /// A value for the end of the member: for gzip the CRC-32 of the piece, for xz the unpadded

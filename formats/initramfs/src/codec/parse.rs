@@ -10,7 +10,7 @@ use crate::Compression;
 /// An error for a text or a number that is not a valid codec.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum BadCodec {
+pub enum CodecError {
     /// There is no codec with that name.
     #[error("{0:?} is not a compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19")]
     Unknown(String),
@@ -19,7 +19,7 @@ pub enum BadCodec {
     ReadOnly(Compression),
     /// The level is not a number.
     #[error("{level:?} is no level of {codec}; its levels are {least} to {most}")]
-    NoNumber {
+    NotANumber {
         /// The codec.
         codec: &'static str,
         /// The given value.
@@ -74,7 +74,7 @@ struct Levels {
     window_log: u8,
 }
 
-fn levels(compression: Compression) -> Result<Levels, BadCodec> {
+fn levels(compression: Compression) -> Result<Levels, CodecError> {
     let levels = |kind, least, most, default, window_log| Levels { kind, least, most, default, window_log };
     match compression {
         Compression::Gzip => Ok(levels(Kind::Gzip, 1, 12, 6, 0)),
@@ -82,23 +82,23 @@ fn levels(compression: Compression) -> Result<Levels, BadCodec> {
         // The default level is that used for lz4 by other initramfs generators.
         Compression::Lz4 => Ok(levels(Kind::Lz4, 1, 12, 9, 0)),
         Compression::Xz => Ok(levels(Kind::Xz, 0, 9, 6, 20)),
-        other => Err(BadCodec::ReadOnly(other)),
+        other => Err(CodecError::ReadOnly(other)),
     }
 }
 
-pub(super) fn codec(compression: Compression, level: Option<u8>) -> Result<Codec, BadCodec> {
+pub(super) fn codec(compression: Compression, level: Option<u8>) -> Result<Codec, CodecError> {
     let Levels { kind, least, most, default, window_log } = levels(compression)?;
     let level = level.unwrap_or(default);
     if !(least..=most).contains(&level) {
-        return Err(BadCodec::Level { codec: compression.name(), level, least, most });
+        return Err(CodecError::Level { codec: compression.name(), level, least, most });
     }
     Ok(Codec { kind, level, window_log })
 }
 
 impl FromStr for Codec {
-    type Err = BadCodec;
+    type Err = CodecError;
 
-    fn from_str(text: &str) -> Result<Self, BadCodec> {
+    fn from_str(text: &str) -> Result<Self, CodecError> {
         let (name, level) = match text.split_once(':') {
             Some((name, level)) => (name, Some(level)),
             None => (text, None),
@@ -106,21 +106,21 @@ impl FromStr for Codec {
         if name == "none" {
             return match level {
                 None => Ok(Self::NONE),
-                Some(level) => Err(BadCodec::LevelOfNone(level.to_owned())),
+                Some(level) => Err(CodecError::LevelOfNone(level.to_owned())),
             };
         }
         let compression = Compression::ALL.into_iter().find(|compression| compression.name() == name);
-        let compression = compression.ok_or_else(|| BadCodec::Unknown(name.to_owned()))?;
+        let compression = compression.ok_or_else(|| CodecError::Unknown(name.to_owned()))?;
         let Levels { least, most, .. } = levels(compression)?;
         let level = level.map(|level| parse_level(compression, level, least, most)).transpose()?;
         codec(compression, level)
     }
 }
 
-fn parse_level(compression: Compression, level: &str, least: u8, most: u8) -> Result<u8, BadCodec> {
+fn parse_level(compression: Compression, level: &str, least: u8, most: u8) -> Result<u8, CodecError> {
     // Only digits: a sign is not part of a level.
     let digits = !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit());
-    level.parse().ok().filter(|_| digits).ok_or_else(|| BadCodec::NoNumber {
+    level.parse().ok().filter(|_| digits).ok_or_else(|| CodecError::NotANumber {
         codec: compression.name(),
         level: level.to_owned(),
         least,

@@ -15,17 +15,17 @@ fn member(codec: &Codec, bytes: &[u8], threads: u32) -> Vec<u8> {
     let len = bytes.len() as u64;
     let (piece_len, context_len) = match codec.division(len) {
         Division::Pieces { piece_len, context_len } => (piece_len, context_len),
-        Division::Stored => return bytes.to_vec(),
+        Division::Uncompressed => return bytes.to_vec(),
         Division::Long => return long(codec, bytes, threads, 1 << 20),
     };
     let (piece_len, context_len) = (usize::try_from(piece_len).expect("it fits"), context_len);
-    let alone = bytes.len() <= piece_len;
-    let mut pieces: Vec<(usize, Packed)> = Vec::new();
+    let is_whole = bytes.len() <= piece_len;
+    let mut pieces: Vec<(usize, CompressedPiece)> = Vec::new();
     let starts: Vec<usize> = (0..bytes.len()).step_by(piece_len).collect();
     for start in starts.into_iter().rev() {
         let context = start.saturating_sub(usize::try_from(context_len).expect("it fits"));
         let end = bytes.len().min(start + piece_len);
-        let piece = Piece { context: &bytes[context..start], bytes: &bytes[start..end], alone };
+        let piece = Piece { context: &bytes[context..start], bytes: &bytes[start..end], is_whole };
         let packed = codec.compress(piece, &|| true).expect("there is memory");
         pieces.push((end - start, packed));
     }
@@ -217,7 +217,7 @@ fn headers_are_the_kernels() {
 fn compressing_stops_when_told_to() {
     let bytes = text(3 << 20);
     for name in ["xz:0", "zstd:10"] {
-        let piece = Piece { context: &[], bytes: &bytes, alone: true };
+        let piece = Piece { context: &[], bytes: &bytes, is_whole: true };
         let error = codec(name).compress(piece, &|| false).expect_err("it is told to stop");
         assert_eq!(error.kind(), io::ErrorKind::Interrupted, "{name}");
     }
@@ -256,7 +256,7 @@ fn long_members_of_gzip_begin_as_libdeflates() {
 fn a_piece_of_gzip_refers_to_what_lies_before() {
     let bytes = text(30_000);
     let len = |context| {
-        let piece = Piece { context, bytes: &bytes, alone: false };
+        let piece = Piece { context, bytes: &bytes, is_whole: false };
         codec("gzip").compress(piece, &|| true).expect("there is memory").bytes.len()
     };
     let (with, without) = (len(&bytes), len(&[]));
@@ -293,7 +293,7 @@ proptest! {
                     Kind::Gzip => &all[start - start.min(32 << 10)..start],
                     _ => &[],
                 };
-                let packed = codec.compress(Piece { context, bytes, alone: false }, &|| true).expect("memory");
+                let packed = codec.compress(Piece { context, bytes, is_whole: false }, &|| true).expect("memory");
                 out.extend(&packed.bytes);
                 member.add(bytes.len() as u64, packed.note);
                 start += bytes.len();

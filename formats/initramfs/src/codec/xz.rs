@@ -12,7 +12,7 @@ use std::io;
 
 use liblzma::stream::{Action, Check, Filters, LzmaOptions, Status, Stream};
 
-use super::{Codec, GoOn, Packed, SLICE, stopped};
+use super::{Codec, CompressedPiece, SLICE, ShouldContinue, stopped};
 
 /// The length of the pieces of a long segment, in bytes.
 pub const PIECE_LEN: u64 = 8 << 20;
@@ -28,17 +28,21 @@ const HEADER: usize = 12;
 const FLAGS: [u8; 2] = [0x00, 0x01];
 
 /// Compresses one block.
-pub(super) fn block(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<Packed> {
-    let mut packed = stream(codec, bytes, go_on)?;
+pub(super) fn block(
+    codec: &Codec,
+    bytes: &[u8],
+    should_continue: ShouldContinue<'_>,
+) -> io::Result<CompressedPiece> {
+    let mut packed = stream(codec, bytes, should_continue)?;
     let found =
         block_in(&packed).ok_or_else(|| io::Error::other("liblzma did not make a stream of one block"))?;
     packed.truncate(found.end);
     packed.drain(..HEADER);
     packed.shrink_to_fit();
-    Ok(Packed { bytes: packed, note: found.unpadded_size })
+    Ok(CompressedPiece { bytes: packed, note: found.unpadded_size })
 }
 
-fn stream(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<Vec<u8>> {
+fn stream(codec: &Codec, bytes: &[u8], should_continue: ShouldContinue<'_>) -> io::Result<Vec<u8>> {
     let mut options = LzmaOptions::new_preset(u32::from(codec.level()))?;
     options.dict_size(1 << codec.window_log());
     let mut filters = Filters::new();
@@ -47,7 +51,7 @@ fn stream(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<Vec<u8>> {
     let mut packed = Vec::with_capacity(bytes.len() / 4 + 4096);
     let mut rest = bytes;
     loop {
-        if !go_on() {
+        if !should_continue() {
             return Err(stopped());
         }
         let slice = &rest[..rest.len().min(SLICE)];

@@ -8,9 +8,9 @@ use zstd::bulk::Compressor;
 use zstd::stream::raw::{CParameter, Encoder, Operation};
 use zstd::zstd_safe::{InBuffer, OutBuffer, compress_bound};
 
-use super::{Codec, GoOn, Kind, Packed, SLICE, stopped};
+use super::{Codec, CompressedPiece, Kind, SLICE, ShouldContinue, stopped};
 
-/// The lowest level that is so slow that [`GoOn`] is called during the compression of a frame.
+/// The lowest level that is so slow that [`ShouldContinue`] is called during the compression of a frame.
 const SLOW: u8 = 10;
 
 /// The increment of the output buffer, in bytes.
@@ -35,7 +35,11 @@ fn job_len(level: u8) -> u64 {
 }
 
 /// Compresses a segment into one frame.
-pub(super) fn whole(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<Packed> {
+pub(super) fn whole(
+    codec: &Codec,
+    bytes: &[u8],
+    should_continue: ShouldContinue<'_>,
+) -> io::Result<CompressedPiece> {
     let mut packed = Vec::with_capacity(compress_bound(bytes.len()));
     if codec.level() < SLOW {
         let mut compressor = Compressor::new(i32::from(codec.level()))?;
@@ -46,7 +50,7 @@ pub(super) fn whole(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<
     } else {
         let mut frame = LongFrame::with(codec, bytes.len() as u64, &[])?;
         for slice in bytes.chunks(SLICE) {
-            if !go_on() {
+            if !should_continue() {
                 return Err(stopped());
             }
             frame.push(slice, &mut packed)?;
@@ -54,7 +58,7 @@ pub(super) fn whole(codec: &Codec, bytes: &[u8], go_on: GoOn<'_>) -> io::Result<
         frame.finish(&mut packed)?;
     }
     packed.shrink_to_fit();
-    Ok(Packed { bytes: packed, note: 0 })
+    Ok(CompressedPiece { bytes: packed, note: 0 })
 }
 
 fn parameters(codec: &Codec) -> impl Iterator<Item = CParameter> {

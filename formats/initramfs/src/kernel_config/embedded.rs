@@ -26,7 +26,7 @@ pub(super) fn find(kernel: &[u8]) -> Result<Option<Vec<u8>>, KernelConfigError> 
         return Ok(Some(text));
     }
     let payload = payload(kernel);
-    let Some(compression) = payload.first_chunk::<2>().copied().and_then(Compression::by_magic) else {
+    let Some(compression) = payload.first_chunk::<2>().copied().and_then(Compression::from_magic) else {
         return Ok(None);
     };
     text(&unpack(payload, compression)?)

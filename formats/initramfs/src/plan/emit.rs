@@ -5,10 +5,10 @@ use image_tree::{Content, Kind, Tree};
 use crate::Checksums;
 use crate::error::Error;
 use crate::layout::{Layout, Piece, Record, Storage, Summary};
-use crate::lost::Lost;
 use crate::newc::{self, HEADER_LEN, Header, Magic, PATH_MAX, TRAILER, padding};
 use crate::options::Options;
 use crate::plan::entries::{Entries, Name};
+use crate::unsupported::UnsupportedMetadata;
 
 /// The block size of readers of archives, in bytes; they look for the next archive after a block of
 /// zeros.
@@ -138,10 +138,10 @@ impl<'t, 'o, C: Content> Emit<'t, 'o, C> {
     }
 
     /// Returns the layout. Every segment must have been closed.
-    pub(crate) fn finish(self, lost: Vec<Lost>, summary: Summary) -> Layout<'t, C> {
+    pub(crate) fn finish(self, unsupported: Vec<UnsupportedMetadata>, summary: Summary) -> Layout<'t, C> {
         debug_assert_eq!(self.segments.last().map(|record| record.range.end), Some(self.len));
         let Self { bytes, pieces, segments, len, .. } = self;
-        Layout { bytes, pieces, segments, lost, summary, len }
+        Layout { bytes, pieces, segments, unsupported, summary, len }
     }
 
     fn body(&mut self, body: &Body<'_, 't, C>) -> Result<(), Error> {

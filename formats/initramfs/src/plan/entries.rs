@@ -2,9 +2,9 @@
 
 use image_tree::{Content, InodeId, Kind, Tree, Walk};
 
-use crate::error::{Error, Inexpressible};
+use crate::error::{Error, Unrepresentable};
 use crate::newc::{PATH_MAX, TRAILER};
-use crate::options::{Options, Stored};
+use crate::options::{Options, Precompressed};
 
 /// Every name of the tree.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Name {
     /// True if this is the last name of the file, which has the data, as in cpio.
     pub(crate) last: bool,
     /// True if the name is in the archive of files that are not compressed.
-    pub(crate) stored: bool,
+    pub(crate) precompressed: bool,
     /// True if the name is in the other archive. A directory may be in both.
     pub(crate) rest: bool,
 }
@@ -76,7 +76,7 @@ pub(crate) fn list<C: Content>(tree: &Tree<C>, options: &Options) -> Result<Entr
     };
     // The position of every directory above the current name.
     let mut above: Vec<usize> = Vec::new();
-    let mut stored = vec![false; tree.inode_count()];
+    let mut precompressed = vec![false; tree.inode_count()];
     let mut walk = tree.walk();
     while let Some(step) = walk.next() {
         above.truncate(walk.depth());
@@ -84,18 +84,19 @@ pub(crate) fn list<C: Content>(tree: &Tree<C>, options: &Options) -> Result<Entr
         if step.first {
             entries.inode_count += 1;
             entries.numbers[step.id.index()] = entries.inode_count;
-            check(tree, &entries, step.id).map_err(|reason| inexpressible(&walk, reason))?;
+            check(tree, &entries, step.id).map_err(|reason| unrepresentable(&walk, reason))?;
             check_checksum(tree, step.id, options, &walk)?;
             if let Kind::Regular(content) = &tree.get(step.id).kind {
                 let sum = entries.data_bytes.checked_add(content.len());
                 entries.data_bytes = sum.ok_or(Error::TooLong)?;
             }
         }
-        stored[step.id.index()] |= is_stored(tree, step.id, entries.path(&name), &options.stored);
+        precompressed[step.id.index()] |=
+            is_precompressed(tree, step.id, entries.path(&name), &options.precompressed);
         above.push(entries.names.len());
         entries.names.push(name);
     }
-    mark(&mut entries.names, &stored);
+    mark(&mut entries.names, &precompressed);
     Ok(entries)
 }
 
@@ -115,42 +116,50 @@ fn push_path<C>(
         path => path,
     };
     if path == TRAILER {
-        return Err(inexpressible(walk, Inexpressible::Trailer));
+        return Err(unrepresentable(walk, Unrepresentable::Trailer));
     }
     let path_len = u16::try_from(path.len()).ok().filter(|len| *len <= LIMIT).ok_or_else(|| {
         let (len, limit) = (path.len() as u64, u64::from(LIMIT));
-        inexpressible(walk, Inexpressible::PathTooLong { len, limit })
+        unrepresentable(walk, Unrepresentable::PathTooLong { len, limit })
     })?;
     entries.paths.extend(path);
-    Ok(Name { id, path_end: entries.paths.len(), path_len, parent, last: false, stored: false, rest: false })
+    Ok(Name {
+        id,
+        path_end: entries.paths.len(),
+        path_len,
+        parent,
+        last: false,
+        precompressed: false,
+        rest: false,
+    })
 }
 
-fn inexpressible<C>(walk: &Walk<'_, C>, reason: Inexpressible) -> Error {
+fn unrepresentable<C>(walk: &Walk<'_, C>, reason: Unrepresentable) -> Error {
     let mut path = Vec::new();
     walk.write_path(&mut path);
-    Error::Inexpressible { path, reason }
+    Error::Unrepresentable { path, reason }
 }
 
-fn check<C: Content>(tree: &Tree<C>, entries: &Entries, id: InodeId) -> Result<(), Inexpressible> {
+fn check<C: Content>(tree: &Tree<C>, entries: &Entries, id: InodeId) -> Result<(), Unrepresentable> {
     /// The kernel's device numbers have 12 bits (major) and 20 bits (minor, `MINORBITS`).
     const DEVICE_LIMITS: (u32, u32) = (0xfff, 0xf_ffff);
     let inode = tree.get(id);
     let time = inode.metadata.mtime;
     if u32::try_from(time.seconds()).is_err() {
-        return Err(Inexpressible::Time { time });
+        return Err(Unrepresentable::Time { time });
     }
     let (count, limit) = (entries.name_count(id), u64::from(u32::MAX));
     if count > limit {
-        return Err(Inexpressible::TooManyLinks { count, limit });
+        return Err(Unrepresentable::TooManyLinks { count, limit });
     }
     match &inode.kind {
         Kind::Regular(content) if content.len() > limit => {
-            Err(Inexpressible::FileTooLarge { len: content.len(), limit })
+            Err(Unrepresentable::FileTooLarge { len: content.len(), limit })
         }
         Kind::CharacterDevice(device) | Kind::BlockDevice(device)
             if device.major > DEVICE_LIMITS.0 || device.minor > DEVICE_LIMITS.1 =>
         {
-            Err(Inexpressible::Device(*device))
+            Err(Unrepresentable::Device(*device))
         }
         _ => Ok(()),
     }
@@ -171,13 +180,13 @@ fn check_checksum<C>(
     Ok(())
 }
 
-fn is_stored<C>(tree: &Tree<C>, id: InodeId, path: &[u8], stored: &Stored) -> bool {
+fn is_precompressed<C>(tree: &Tree<C>, id: InodeId, path: &[u8], precompressed: &Precompressed) -> bool {
     let regular = matches!(tree.get(id).kind, Kind::Regular(_));
     regular
-        && match stored {
-            Stored::Nothing => false,
-            Stored::ByName => is_compressed_by_name(path),
-            Stored::These(ids) => ids.contains(&id),
+        && match precompressed {
+            Precompressed::None => false,
+            Precompressed::ByName => is_compressed_by_name(path),
+            Precompressed::Files(ids) => ids.contains(&id),
         }
 }
 
@@ -191,15 +200,15 @@ fn is_compressed_by_name(path: &[u8]) -> bool {
 /// Marks the last name of each file, and the names in each of the two archives, including parent
 /// directories. The kernel accepts a directory that already exists, and programs that unpack the
 /// two archives separately need the directories in both.
-fn mark(names: &mut [Name], stored: &[bool]) {
-    let mut seen = vec![false; stored.len()];
+fn mark(names: &mut [Name], precompressed: &[bool]) {
+    let mut seen = vec![false; precompressed.len()];
     for at in (0..names.len()).rev() {
         let name = &mut names[at];
         name.last = !std::mem::replace(&mut seen[name.id.index()], true);
-        name.stored |= stored[name.id.index()];
-        name.rest |= !name.stored;
-        let Name { parent, stored, rest, .. } = *name;
-        names[parent].stored |= stored;
+        name.precompressed |= precompressed[name.id.index()];
+        name.rest |= !name.precompressed;
+        let Name { parent, precompressed, rest, .. } = *name;
+        names[parent].precompressed |= precompressed;
         names[parent].rest |= rest;
     }
 }

@@ -2,12 +2,12 @@
 
 use image_tree::{Content, Kind, Metadata, Tree};
 
-use crate::lost::{Lost, LostMetadata};
 use crate::plan::entries::Entries;
+use crate::unsupported::{MetadataKind, UnsupportedMetadata};
 
 /// Lists the metadata that the archive cannot represent, in the order of the walk.
-pub(crate) fn list<C: Content>(tree: &Tree<C>, entries: &Entries) -> Vec<Lost> {
-    let mut lost = Vec::new();
+pub(crate) fn list<C: Content>(tree: &Tree<C>, entries: &Entries) -> Vec<UnsupportedMetadata> {
+    let mut unsupported = Vec::new();
     let mut walk = tree.walk();
     while let Some(step) = walk.next() {
         if !step.first {
@@ -16,23 +16,23 @@ pub(crate) fn list<C: Content>(tree: &Tree<C>, entries: &Entries) -> Vec<Lost> {
         let inode = tree.get(step.id);
         let count = entries.name_count(step.id);
         let symlink = matches!(inode.kind, Kind::Symlink(_)) && count > 1;
-        let whats = of_metadata(&inode.metadata).chain(symlink.then_some(LostMetadata::SymlinkNames(count)));
-        for what in whats {
+        let kinds = of_metadata(&inode.metadata).chain(symlink.then_some(MetadataKind::SymlinkNames(count)));
+        for kind in kinds {
             let mut path = Vec::new();
             walk.write_path(&mut path);
-            lost.push(Lost { path, what });
+            unsupported.push(UnsupportedMetadata { path, kind });
         }
     }
-    lost
+    unsupported
 }
 
-fn of_metadata(metadata: &Metadata) -> impl Iterator<Item = LostMetadata> + '_ {
+fn of_metadata(metadata: &Metadata) -> impl Iterator<Item = MetadataKind> + '_ {
     let xattrs = metadata.xattrs.keys().map(|name| match name.as_bytes() {
-        b"security.capability" => LostMetadata::Capabilities,
-        b"security.selinux" => LostMetadata::SelinuxLabel,
-        b"system.posix_acl_access" | b"system.posix_acl_default" => LostMetadata::Acl(name.clone()),
-        _ => LostMetadata::Xattr(name.clone()),
+        b"security.capability" => MetadataKind::Capabilities,
+        b"security.selinux" => MetadataKind::SelinuxLabel,
+        b"system.posix_acl_access" | b"system.posix_acl_default" => MetadataKind::Acl(name.clone()),
+        _ => MetadataKind::Xattr(name.clone()),
     });
     let nanoseconds = metadata.mtime.nanoseconds();
-    xattrs.chain((nanoseconds > 0).then_some(LostMetadata::Nanoseconds(nanoseconds)))
+    xattrs.chain((nanoseconds > 0).then_some(MetadataKind::Nanoseconds(nanoseconds)))
 }

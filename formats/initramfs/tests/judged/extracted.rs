@@ -9,7 +9,7 @@ use std::process::Command;
 
 use image_runs::read_all;
 use image_tree::Kind;
-use initramfs::{Checksums, Early, Options, Stored, plan};
+use initramfs::{Checksums, EarlyCpio, Options, Precompressed, plan};
 use tempfile::TempDir;
 
 use crate::fixtures::{Bytes, every_kind, file, link};
@@ -104,7 +104,7 @@ fn same(paths: &[Vec<u8>]) -> String {
 }
 
 fn image(tree: &Bytes, options: &Options) -> Vec<u8> {
-    read_all(&plan(tree, &Early::none(), options).expect("the tree fits")).expect("it is in memory")
+    read_all(&plan(tree, &EarlyCpio::none(), options).expect("the tree fits")).expect("it is in memory")
 }
 
 /// Extracts with a program that reads the archive from its standard input.
@@ -166,7 +166,7 @@ fn every_kind_of_file_comes_out_as_it_went_in() {
 #[test]
 fn names_padded_with_nul_are_names_all_the_same() {
     if is_root() {
-        check_extracted(&every_kind(), &Options { align: 4096, ..Options::plain() });
+        check_extracted(&every_kind(), &with!(Options::plain(), align: 4096));
     }
 }
 
@@ -174,7 +174,7 @@ fn names_padded_with_nul_are_names_all_the_same() {
 fn sums_are_right_to_gnu_cpio() {
     let tree = every_kind();
     let checksums = Checksums::read(&tree).expect("it is in memory");
-    let options = Options { checksums: Some(checksums), ..Options::plain() };
+    let options = with!(Options::plain(), checksums: Some(checksums));
     let mut image = image(&tree, &options);
     let verify = ["-i", "--only-verify-crc", "--quiet"];
     let Some(output) = run(Command::new("cpio").args(verify), &image) else { return };
@@ -194,8 +194,8 @@ fn compressed_payloads_and_links_between_them_come_out() {
     let mut tree = every_kind();
     let module = file(&mut tree, "usr/lib/modules/6.12/a.ko.zst", &crate::fixtures::noise(5000, 9));
     link(&mut tree, "a-module", module);
-    let options = Options { segment_len: Some(4096), stored: Stored::ByName, ..Options::plain() };
-    let layout = plan(&tree, &Early::none(), &options).expect("the tree fits");
+    let options = with!(Options::plain(), segment_len: Some(4096), precompressed: Precompressed::ByName);
+    let layout = plan(&tree, &EarlyCpio::none(), &options).expect("the tree fits");
     let segments: Vec<_> = layout.segments().collect();
     let dir = TempDir::new().expect("a temporary directory");
     for (which, parts) in [&segments[..1], &segments[1..]].into_iter().enumerate() {

@@ -40,10 +40,10 @@ fn bz_image(payload: &[u8]) -> Vec<u8> {
 
 #[track_caller]
 fn has_config(kernel: &[u8]) {
-    let config = KernelConfig::of_kernel(kernel).expect("it can be unpacked").expect("it has one");
+    let config = KernelConfig::from_kernel(kernel).expect("it can be unpacked").expect("it has one");
     assert_eq!(config, KernelConfig::parse(CONFIG).expect("it has options"));
-    assert_eq!(config.unpacks(Compression::Gzip), Some(true));
-    assert_eq!(config.unpacks(Compression::Zstd), Some(false));
+    assert_eq!(config.supports(Compression::Gzip), Some(true));
+    assert_eq!(config.supports(Compression::Zstd), Some(false));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn configurations_are_found_in_kernels_of_every_kind() {
 
 #[test]
 fn kernels_without_one_and_broken_ones() {
-    let none = |kernel: &[u8]| assert_eq!(KernelConfig::of_kernel(kernel), Ok(None));
+    let none = |kernel: &[u8]| assert_eq!(KernelConfig::from_kernel(kernel), Ok(None));
     none(b"");
     none(&noise(5000, 8));
     none(&bz_image(&gzip(&noise(5000, 8))));
@@ -68,7 +68,7 @@ fn kernels_without_one_and_broken_ones() {
     outside[0x24c..0x250].copy_from_slice(&u32::MAX.to_le_bytes());
     none(&outside);
     let broken = |kernel: &[u8]| {
-        assert!(matches!(KernelConfig::of_kernel(kernel), Err(KernelConfigError::Unpack { .. })));
+        assert!(matches!(KernelConfig::from_kernel(kernel), Err(KernelConfigError::Unpack { .. })));
     };
     let vmlinux = vmlinux();
     broken(&vmlinux[..vmlinux.len() - 30]);

@@ -8,8 +8,8 @@ use image_runs::{Image, Run, Source, read_all};
 use image_tree::{Content, Device, Inode, Kind, Metadata, Name, Timestamp, Tree};
 use initramfs::check::check;
 use initramfs::{
-    Checksums, Compression, Early, Error, Inexpressible, KernelConfig, LostMetadata, Options, Storage,
-    Stored, gap, plan,
+    Checksums, Compression, EarlyCpio, Error, KernelConfig, MetadataKind, Options, Precompressed, Storage,
+    Unrepresentable, archive_padding, plan,
 };
 use tempfile::TempDir;
 
@@ -37,14 +37,14 @@ fn the_bytes_are_frozen() {
     let sum = |options: &Options| {
         let tree = every_kind();
         let bytes =
-            read_all(&plan(&tree, &Early::none(), options).expect("the tree fits")).expect("in memory");
+            read_all(&plan(&tree, &EarlyCpio::none(), options).expect("the tree fits")).expect("in memory");
         let mut crc = flate2::Crc::new();
         crc.update(&bytes);
         (bytes.len(), crc.sum())
     };
     // Different bytes mean a different layout, which needs a new name.
     assert_eq!(sum(&Options::plain()), (108_032, 3_225_065_155));
-    assert_eq!(sum(&Options { align: 4096, ..Options::plain() }), (108_444, 879_688_576));
+    assert_eq!(sum(&with!(Options::plain(), align: 4096)), (108_444, 879_688_576));
 }
 
 #[test]
@@ -55,8 +55,7 @@ fn names_are_padded_up_to_path_max() {
         let mut tree = empty();
         file(&mut tree, "a", &[1; 3760]);
         file(&mut tree, name, &noise(16_384, 1));
-        let layout =
-            plan(&tree, &Early::none(), &Options { align: 4096, ..Options::plain() }).expect("it fits");
+        let layout = plan(&tree, &EarlyCpio::none(), &with!(Options::plain(), align: 4096)).expect("it fits");
         assert_eq!(layout.summary().unaligned, unaligned, "{name}");
         assert_eq!(contents(&layout)[1].0.is_multiple_of(4096), unaligned == 0, "{name}");
     }
@@ -69,7 +68,7 @@ fn zeros_lie_between_what_is_stored_and_what_is_not() {
         let mut tree = empty();
         file(&mut tree, "a.ko.xz", &vec![1; len]);
         file(&mut tree, "init", b"#!");
-        let layout = plan(&tree, &Early::none(), &Options::segmented(4096)).expect("it fits");
+        let layout = plan(&tree, &EarlyCpio::none(), &Options::segmented(4096)).expect("it fits");
         let stored = layout.segments().next().expect("there are two");
         assert_eq!(stored.storage(), Storage::Plain);
         let bytes = read_all(&stored).expect("it is in memory");
@@ -91,7 +90,7 @@ fn long_files_are_aligned_and_short_ones_are_not() {
     // With padding, this name is likely to be longer than a path can be.
     let deep = format!("{}/deep", vec!["d".repeat(255); 15].join("/"));
     file(&mut tree, &deep, &noise(20_000, 99));
-    let layout = plan(&tree, &Early::none(), &Options { align: 4096, ..Options::plain() }).expect("it fits");
+    let layout = plan(&tree, &EarlyCpio::none(), &with!(Options::plain(), align: 4096)).expect("it fits");
     let unaligned = contents(&layout)
         .into_iter()
         .filter(|(at, content)| content.len() >= 16_384 && !at.is_multiple_of(4096))
@@ -102,7 +101,7 @@ fn long_files_are_aligned_and_short_ones_are_not() {
     let bytes = read_all(&layout).expect("it is in memory");
     let report = check(&mut &*bytes, &KernelConfig::unknown()).expect("it is in memory");
     assert!(report.is_accepted(), "{:?}", report.findings);
-    let plain = plan(&tree, &Early::none(), &Options::plain()).expect("it fits");
+    let plain = plan(&tree, &EarlyCpio::none(), &Options::plain()).expect("it fits");
     assert!(Image::<Vec<u8>>::len(&layout) - Image::<Vec<u8>>::len(&plain) < 28 * 4096);
 }
 
@@ -116,7 +115,7 @@ fn segments_are_the_whole_in_pieces_that_end_on_entries() {
     file(&mut tree, "usr/lib/firmware/b.bin.zst", &noise(9000, 2));
     file(&mut tree, "usr/share/not-firmware.xz", b"x");
     let options = Options::segmented(16_384);
-    let layout = plan(&tree, &Early::none(), &options).expect("the tree fits");
+    let layout = plan(&tree, &EarlyCpio::none(), &options).expect("the tree fits");
     let whole = read_all(&layout).expect("it is in memory");
     let segments: Vec<_> = layout.segments().collect();
     let mut at = 0;
@@ -150,7 +149,7 @@ fn lsinitramfs_lists_early_stored_and_compressed_files() {
     file(&mut tree, "init", b"#!");
     file(&mut tree, "usr/lib/modules/a.ko.xz", &noise(900, 1));
     let ucode = (noise(5000, 7), noise(3000, 8));
-    let early = Early::microcode(vec![&ucode.0, &ucode.1], vec![&ucode.1]);
+    let early = EarlyCpio::microcode(vec![&ucode.0, &ucode.1], vec![&ucode.1]);
     let layout = plan(&tree, &early, &Options::segmented(4096)).expect("the tree fits");
     let segments: Vec<_> = layout.segments().collect();
     assert_eq!(segments.len(), 3);
@@ -182,7 +181,7 @@ fn microcode_is_collected_and_lies_at_multiples_of_16() {
     for name in ["README", "microcode_amd.bin", "microcode_amd_fam15h.bin"] {
         file(&mut tree, &format!("usr/lib/firmware/amd-ucode/{name}"), name.as_bytes());
     }
-    let early = Early::microcode_of(&tree);
+    let early = EarlyCpio::microcode_from_tree(&tree);
     let layout = plan(&tree, &early, &Options::plain()).expect("the tree fits");
     let first = layout.segments().next().expect("there is one");
     let found: Vec<_> =
@@ -205,8 +204,8 @@ fn what_is_lost_is_said() {
     tree.metadata_mut(ping).mtime = Timestamp::new(7, 5).expect("valid");
     let target = symlink(&mut tree, "one", b"bin/ping");
     link(&mut tree, "two", target);
-    let layout = plan(&tree, &Early::none(), &Options::plain()).expect("the tree fits");
-    let lost: Vec<String> = layout.lost().iter().map(ToString::to_string).collect();
+    let layout = plan(&tree, &EarlyCpio::none(), &Options::plain()).expect("the tree fits");
+    let lost: Vec<String> = layout.unsupported_metadata().iter().map(ToString::to_string).collect();
     assert_eq!(
         lost,
         [
@@ -218,7 +217,7 @@ fn what_is_lost_is_said() {
             "/one: the identity of its 2 names is lost, as an initramfs has no place for it",
         ]
     );
-    assert!(matches!(layout.lost()[2].what, LostMetadata::Acl(_)));
+    assert!(matches!(layout.unsupported_metadata()[2].kind, MetadataKind::Acl(_)));
 }
 
 /// A content of any length that cannot be read.
@@ -245,47 +244,47 @@ fn files_are_shorter_than_4_gib() {
     };
     let limit = u64::from(u32::MAX);
     let fits = tree(limit);
-    let layout = plan(&fits, &Early::none(), &Options::segmented(1 << 20)).expect("it fits");
+    let layout = plan(&fits, &EarlyCpio::none(), &Options::segmented(1 << 20)).expect("it fits");
     assert_eq!(layout.segments().count(), 2);
     let error =
-        plan(&tree(limit + 1), &Early::none(), &Options::plain()).map(|_| ()).expect_err("it does not");
+        plan(&tree(limit + 1), &EarlyCpio::none(), &Options::plain()).map(|_| ()).expect_err("it does not");
     assert!(matches!(
         error,
-        Error::Inexpressible { path, reason: Inexpressible::FileTooLarge { .. } } if path == b"/f"
+        Error::Unrepresentable { path, reason: Unrepresentable::FileTooLarge { .. } } if path == b"/f"
     ));
 }
 
 #[track_caller]
 fn refused(tree: &Bytes, options: &Options) -> Error {
-    plan(tree, &Early::none(), options).map(|_| ()).expect_err("it does not fit")
+    plan(tree, &EarlyCpio::none(), options).map(|_| ()).expect_err("it does not fit")
 }
 
 #[test]
 fn what_does_not_fit() {
     let reason = |tree: &Bytes| match refused(tree, &Options::plain()) {
-        Error::Inexpressible { reason, .. } => reason,
+        Error::Unrepresentable { reason, .. } => reason,
         other => panic!("{other}"),
     };
     let mut tree = empty();
     let deep = vec!["d".repeat(255); 16].join("/");
     file(&mut tree, &deep[..4095], b"");
-    plan(&tree, &Early::none(), &Options::plain()).expect("the longest path");
+    plan(&tree, &EarlyCpio::none(), &Options::plain()).expect("the longest path");
     let mut tree = empty();
     file(&mut tree, &format!("{deep}/x")[..4097], b"");
-    assert_eq!(reason(&tree), Inexpressible::PathTooLong { len: 4097, limit: 4095 });
+    assert_eq!(reason(&tree), Unrepresentable::PathTooLong { len: 4097, limit: 4095 });
     let mut tree = empty();
     file(&mut tree, "usr/TRAILER!!!", b"");
-    plan(&tree, &Early::none(), &Options::plain()).expect("only the whole path is the end");
+    plan(&tree, &EarlyCpio::none(), &Options::plain()).expect("only the whole path is the end");
     file(&mut tree, "TRAILER!!!", b"");
-    assert_eq!(reason(&tree), Inexpressible::Trailer);
+    assert_eq!(reason(&tree), Unrepresentable::Trailer);
     for seconds in [-1, i64::from(u32::MAX) + 1] {
         let mut tree = empty();
         tree.metadata_mut(Bytes::ROOT).mtime = Timestamp::from_seconds(seconds);
-        assert!(matches!(reason(&tree), Inexpressible::Time { .. }));
+        assert!(matches!(reason(&tree), Unrepresentable::Time { .. }));
     }
     let mut tree = empty();
     add(&mut tree, "d", Kind::BlockDevice(Device { major: 4096, minor: 0 }));
-    assert!(matches!(reason(&tree), Inexpressible::Device(_)));
+    assert!(matches!(reason(&tree), Unrepresentable::Device(_)));
 }
 
 #[test]
@@ -293,10 +292,10 @@ fn options_that_are_out_of_range() {
     let mut tree = empty();
     file(&mut tree, "init", b"#!");
     for align in [0, 2, 12, 8192] {
-        assert!(matches!(refused(&tree, &Options { align, ..Options::plain() }), Error::Alignment(_)));
+        assert!(matches!(refused(&tree, &with!(Options::plain(), align: align)), Error::Alignment(_)));
     }
     assert!(matches!(refused(&tree, &Options::segmented(4095)), Error::SegmentLen(4095)));
-    let options = Options { checksums: Some(Checksums::default()), ..Options::plain() };
+    let options = with!(Options::plain(), checksums: Some(Checksums::default()));
     assert!(matches!(refused(&tree, &options), Error::NoChecksum { path } if path == b"/init"));
 }
 
@@ -304,16 +303,16 @@ fn options_that_are_out_of_range() {
 fn everything_may_be_stored_and_nothing() {
     let mut tree = empty();
     let init = file(&mut tree, "init", b"#!");
-    let options = Options { stored: Stored::These([init].into()), ..Options::plain() };
-    assert_eq!(Stored::by_magic(&tree).expect("in memory"), Stored::These(BTreeSet::new()));
+    let options = with!(Options::plain(), precompressed: Precompressed::Files([init].into()));
+    assert_eq!(Precompressed::from_magic(&tree).expect("in memory"), Precompressed::Files(BTreeSet::new()));
     let zipped = file(&mut tree, "usr/share/zipped", &gzip(b"x"));
-    assert_eq!(Stored::by_magic(&tree).expect("in memory"), Stored::These([zipped].into()));
-    let options = Options { stored: Stored::These([init, zipped].into()), ..options };
-    let layout = plan(&tree, &Early::none(), &options).expect("it fits");
+    assert_eq!(Precompressed::from_magic(&tree).expect("in memory"), Precompressed::Files([zipped].into()));
+    let options = with!(options, precompressed: Precompressed::Files([init, zipped].into()));
+    let layout = plan(&tree, &EarlyCpio::none(), &options).expect("it fits");
     let storages: Vec<_> = layout.segments().map(|segment| segment.storage()).collect();
     assert_eq!(storages, [Storage::Plain]);
     let nothing = empty();
-    let layout = plan(&nothing, &Early::none(), &options).expect("it fits");
+    let layout = plan(&nothing, &EarlyCpio::none(), &options).expect("it fits");
     assert_eq!(layout.segments().map(|segment| segment.len()).collect::<Vec<_>>(), [112 + 124]);
 }
 
@@ -328,6 +327,6 @@ fn gaps_align_and_end_lz4() {
         (9, Some(Compression::Lz4), 7),
         (11, Some(Compression::Lz4), 5),
     ] {
-        assert_eq!(gap(position, compression), len, "{position} {compression:?}");
+        assert_eq!(archive_padding(position, compression), len, "{position} {compression:?}");
     }
 }

@@ -6,6 +6,16 @@
 //! everything back.
 #![expect(clippy::disallowed_methods, reason = "judges run programs on files")]
 
+/// Evaluates to `$base` with the given values of some fields: structs of options are
+/// non-exhaustive, so a literal cannot name them.
+macro_rules! with {
+    ($base:expr, $($field:ident: $value:expr),+ $(,)?) => {{
+        let mut options = $base;
+        $(options.$field = $value;)+
+        options
+    }};
+}
+
 mod compress;
 mod extracted;
 mod fixtures;

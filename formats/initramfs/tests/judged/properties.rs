@@ -8,7 +8,7 @@ use cpio_archive::{CpioReader as _, newc::NewcReader};
 use image_runs::read_all;
 use image_tree::{Device, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp};
 use initramfs::check::{Rule, check};
-use initramfs::{Checksums, Early, KernelConfig, Options, Storage, Stored, plan};
+use initramfs::{Checksums, EarlyCpio, KernelConfig, Options, Precompressed, Storage, plan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -102,12 +102,10 @@ fn trees() -> impl Strategy<Value = Bytes> {
 
 fn options() -> impl Strategy<Value = Options> {
     let segment_len = prop_oneof![Just(None), select(vec![4096, 5000, 65_536]).prop_map(Some)];
-    let stored = select(vec![Stored::Nothing, Stored::ByName]);
-    (segment_len, stored, select(vec![4, 8, 512, 4096])).prop_map(|(segment_len, stored, align)| Options {
-        checksums: None,
-        segment_len,
-        stored,
-        align,
+    let precompressed = select(vec![Precompressed::None, Precompressed::ByName]);
+    let align = select(vec![4, 8, 512, 4096]);
+    (segment_len, precompressed, align).prop_map(|(segment_len, precompressed, align)| {
+        with!(Options::plain(), segment_len: segment_len, precompressed: precompressed, align: align)
     })
 }
 
@@ -206,7 +204,7 @@ proptest! {
     #[test]
     fn another_reader_finds_the_tree(tree in trees()) {
         // cpio-archive does not accept names padded with NUL.
-        let layout = plan(&tree, &Early::none(), &Options::plain()).expect("the tree fits");
+        let layout = plan(&tree, &EarlyCpio::none(), &Options::plain()).expect("the tree fits");
         compare(&tree, &read(&read_all(&layout).expect("it is in memory")));
     }
 
@@ -215,7 +213,7 @@ proptest! {
         if sums {
             options.checksums = Some(Checksums::read(&tree).expect("it is in memory"));
         }
-        let layout = plan(&tree, &Early::none(), &options).expect("the tree fits");
+        let layout = plan(&tree, &EarlyCpio::none(), &options).expect("the tree fits");
         let mut bytes = Vec::new();
         for (number, segment) in layout.segments().enumerate() {
             let part = read_all(&segment).expect("it is in memory");
@@ -235,7 +233,7 @@ proptest! {
 
     #[test]
     fn no_bytes_are_too_much_for_a_check(tree in trees(), at in any::<Index>(), byte in any::<u8>(), which in 0..3) {
-        let layout = plan(&tree, &Early::none(), &Options::plain()).expect("the tree fits");
+        let layout = plan(&tree, &EarlyCpio::none(), &Options::plain()).expect("the tree fits");
         let whole = read_all(&layout).expect("it is in memory");
         let mut bytes = match which {
             0 => whole,

@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 
 use image_runs::read_all;
-use initramfs::check::{Limits, Report, Rule, Severity, check, check_within};
-use initramfs::{Checksums, Early, KernelConfig, Options, plan};
+use initramfs::check::{Limits, Report, Rule, Severity, check, check_with_limits};
+use initramfs::{Checksums, EarlyCpio, KernelConfig, Options, plan};
 use liblzma::stream::Check;
 
 use crate::compress::{bzip2, gzip, lz4, lzma, xz, xz_with, zstd};
@@ -15,7 +15,8 @@ type Compress = fn(&[u8]) -> Vec<u8>;
 const CHUNK: usize = 8 << 20;
 
 fn archive(tree: &Bytes) -> Vec<u8> {
-    read_all(&plan(tree, &Early::none(), &Options::plain()).expect("the tree fits")).expect("it is in memory")
+    read_all(&plan(tree, &EarlyCpio::none(), &Options::plain()).expect("the tree fits"))
+        .expect("it is in memory")
 }
 
 /// Returns an archive of only `/init`.
@@ -311,8 +312,8 @@ fn sums_are_those_of_the_data() {
     link(&mut tree, "other", init);
     symlink(&mut tree, "the-link", b"a/b");
     let checksums = Checksums::read(&tree).expect("it is in memory");
-    let options = Options { checksums: Some(checksums), ..Options::plain() };
-    let layout = plan(&tree, &Early::none(), &options).expect("the tree fits");
+    let options = with!(Options::plain(), checksums: Some(checksums));
+    let layout = plan(&tree, &EarlyCpio::none(), &options).expect("the tree fits");
     let mut bytes = read_all(&layout).expect("it is in memory");
     accepted(&bytes);
     let other = header_of(&bytes, "other");
@@ -360,12 +361,12 @@ fn what_the_kernel_was_not_built_for() {
 fn microcode_comes_before_what_is_compressed() {
     let (microcode, mut tree) = (noise(5000, 4), empty());
     file(&mut tree, "init", b"#!");
-    let early = Early::microcode(vec![&microcode], Vec::new());
+    let early = EarlyCpio::microcode(vec![&microcode], Vec::new());
     let layout = plan(&tree, &early, &Options::plain()).expect("the tree fits");
     let bytes = read_all(&layout).expect("it is in memory");
     accepted(&bytes);
     let checksums = Some(Checksums::read(&tree).expect("it is in memory"));
-    let layout = plan(&tree, &early, &Options { checksums, ..Options::plain() }).expect("the tree fits");
+    let layout = plan(&tree, &early, &with!(Options::plain(), checksums: checksums)).expect("the tree fits");
     accepted(&read_all(&layout).expect("it is in memory"));
     let at = header_of(&bytes, "kernel/x86/microcode/GenuineIntel.bin");
     assert_eq!(found(&gzip(&bytes)), [(Rule::Microcode, 0, Some(at as u64))]);
@@ -376,12 +377,13 @@ fn what_is_not_looked_into_is_said() {
     refused(&[small(), vec![0x89, b'L', b'Z', b'O', 0]].concat(), Rule::Examined, small().len());
     // Only zeros, and far too many.
     let bomb = gzip(&vec![0; 10 << 20]);
-    let limits = Limits { unpacked_bytes: 1 << 20, ..Limits::default() };
-    let report = check_within(&mut &*bomb, &KernelConfig::unknown(), &limits).expect("it is in memory");
+    let limits = with!(Limits::default(), unpacked_bytes: 1 << 20);
+    let report = check_with_limits(&mut &*bomb, &KernelConfig::unknown(), &limits).expect("it is in memory");
     assert_eq!(report.findings[0].rule, Rule::Examined);
     let several = [gzip(&small()), gzip(&small())].concat();
-    let limits = Limits { unpacked_bytes: small().len() as u64 * 3 / 2, ..Limits::default() };
-    let report = check_within(&mut &*several, &KernelConfig::unknown(), &limits).expect("it is in memory");
+    let limits = with!(Limits::default(), unpacked_bytes: small().len() as u64 * 3 / 2);
+    let report =
+        check_with_limits(&mut &*several, &KernelConfig::unknown(), &limits).expect("it is in memory");
     assert_eq!(report.findings.last().map(|finding| finding.rule), Some(Rule::Examined));
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 /// A field of a line, by its name in composefs-dump(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are composefs-dump(5)'s; the module's table says what each is")]
+#[expect(missing_docs, reason = "the names are composefs-dump(5)'s; the module's table says entry each is")]
 pub enum Field {
     Path,
     Size,
@@ -49,6 +49,7 @@ impl fmt::Display for Field {
 
 /// An error in a line of a dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LineError {
     /// The line number, from 1.
     pub line: u64,
@@ -72,6 +73,7 @@ impl std::error::Error for LineError {}
 
 /// The kinds of error in a line.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Problem {
     /// The line is longer than [`MAX_LINE`](super::MAX_LINE).
     #[error("the line is longer than {} bytes", super::MAX_LINE)]
@@ -167,10 +169,10 @@ pub(super) fn fault(field: Field, text: &[u8], problem: Problem) -> Fault {
 /// A parsed line, independent of other lines.
 pub(super) struct Line<'a> {
     pub(super) path: Cow<'a, [u8]>,
-    pub(super) what: What<'a>,
+    pub(super) entry: LineEntry<'a>,
 }
 
-pub(super) enum What<'a> {
+pub(super) enum LineEntry<'a> {
     /// Another name of the file with this path.
     HardLink(Cow<'a, [u8]>),
     File(File<'a>),
@@ -201,7 +203,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Line<'_>, Fault> {
         let target = optional(Field::Payload, payload_text)?;
         let target = target.ok_or_else(|| fault(Field::Payload, payload_text, Problem::Unset))?;
         // composefs-dump(5): every other field of a hard link is ignored.
-        return Ok(Line { path, what: What::HardLink(target) });
+        return Ok(Line { path, entry: LineEntry::HardLink(target) });
     }
     let st_mode = octal(mode)?;
     decimal(Field::Nlink, nlink, u64::MAX)?;
@@ -221,7 +223,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Line<'_>, Fault> {
         content: optional(Field::Content, content)?,
         digest: parse_digest(digest)?,
     };
-    Ok(Line { path, what: What::File(file) })
+    Ok(Line { path, entry: LineEntry::File(file) })
 }
 
 fn unescape(field: Field, text: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {

@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 
 use thiserror::Error;
 
-use super::line::{self, Fault, Field, File, Line, LineError, Problem, What, fault};
+use super::line::{self, Fault, Field, File, Line, LineEntry, LineError, Problem, fault};
 use super::{Body, RegularFile};
 use crate::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 
@@ -14,6 +14,7 @@ pub const MAX_LINE: usize = 64 * 1024 * 1024;
 
 /// An error when parsing a dump.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ParseError<E> {
     /// The text could not be read.
     #[error("the text cannot be read")]
@@ -78,13 +79,13 @@ pub fn parse<C, E>(
         if !read_line(&mut input, number, &mut text)? {
             return Ok(tree);
         }
-        let Line { path, what } = at_line(number, line::parse(&text))?;
+        let Line { path, entry } = at_line(number, line::parse(&text))?;
         let (parent, name) = at_line(number, parents.find(&tree, &path))?;
         let refused = |error| fault(Field::Path, &path, Problem::Insert(error));
-        let added = match what {
-            What::HardLink(target) => at_line(number, link_target(&tree, &target))
+        let added = match entry {
+            LineEntry::HardLink(target) => at_line(number, link_target(&tree, &target))
                 .map(|target| tree.link(parent, name, target).map_err(refused))?,
-            What::File(file) => {
+            LineEntry::File(file) => {
                 let (metadata, kind) = at_line(number, kind(file, &path))?;
                 let kind = kind.try_map(&mut make).map_err(|source| ParseError::Content {
                     line: number,
@@ -121,7 +122,7 @@ fn root(line: Line<'_>) -> Result<Metadata, Fault> {
     if *line.path != *b"/" {
         return Err(fault(Field::Path, &line.path, Problem::NoRoot));
     }
-    let What::File(file) = line.what else {
+    let LineEntry::File(file) = line.entry else {
         return Err(fault(Field::Mode, b"@", Problem::RootKind));
     };
     let mode = format!("{:o}", file.type_bits | file.metadata.mode);

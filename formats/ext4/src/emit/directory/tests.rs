@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::LinearOrder;
 use crate::e2fsprogs::{Lcg, NO_SETTING, Scratch};
+use crate::error::DirectoryError;
 use crate::ondisk::dir_entry::{DirBlock, Entry, rec_len};
 use crate::ondisk::htree::{Signedness, half_md4};
-use crate::plan::directories::{DirectoryError, DirectoryLayout, Hashing, plan};
+use crate::plan::directories::{DirectoryLayout, Hashing, plan};
 
 const HASHING: Hashing = Hashing { seed: [1, 2, 3, 4], signedness: Signedness::Signed };
 

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::{Extent, FreeSpace, Mapping, Needs, Placement, Runs, index, push_extents, take_extents};
+use super::{BlockDemand, Extent, FreeSpace, Mapping, Placement, Runs, index, push_extents, take_extents};
 use crate::BlockSize;
 use crate::options::DataAlignment;
 
@@ -49,16 +49,16 @@ impl Alignment {
 impl Placement {
     /// Places large files first, aligned, and then the others. The runs of a file with holes are
     /// aligned if they contain a page, and the file is large if one of them does.
-    pub(super) fn place_aligned(&mut self, numbers: &[u32], needs: &Needs, alignment: Alignment) {
-        let blocks = |number: u32| needs.file_blocks[number as usize];
+    pub(super) fn place_aligned(&mut self, numbers: &[u32], demand: &BlockDemand, alignment: Alignment) {
+        let blocks = |number: u32| demand.file_blocks[number as usize];
         let is_large = |number: &u32| {
             u64::from(blocks(*number)) >= alignment.unit
-                && needs.runs(*number).any(|run| alignment.holds_page(&run))
+                && demand.runs(*number).any(|run| alignment.holds_page(&run))
         };
         let mut gaps = Vec::new();
         for number in numbers.iter().copied().filter(is_large) {
             self.place_with(number, |free, out| {
-                for run in needs.runs(number) {
+                for run in demand.runs(number) {
                     if alignment.holds_page(&run) {
                         take_aligned(free, run, alignment, &mut gaps, out);
                     } else {
@@ -71,8 +71,8 @@ impl Placement {
         for number in numbers.iter().copied().filter(|number| !is_large(number)) {
             let blocks = blocks(number);
             self.place_with(number, |free, out| match gaps.take(u64::from(blocks)) {
-                Some(gap) => push_extents(gap, &mut needs.runs(number), out),
-                None => take_extents(free, blocks, needs.runs(number), out),
+                Some(gap) => push_extents(gap, &mut demand.runs(number), out),
+                None => take_extents(free, blocks, demand.runs(number), out),
             });
         }
         for gap in gaps.into_ranges().rev().filter(|gap| !gap.is_empty()) {

@@ -3,8 +3,8 @@
 use super::*;
 use crate::BlockSize;
 use crate::e2fsprogs::{NO_SETTING, Scratch};
-use crate::ondisk::acl::AclError;
 use crate::ondisk::acl::tests::acl;
+use image_tree::acl::AclError;
 
 fn room(in_inode: usize, block: usize) -> Room {
     Room { in_inode, block, ea_inodes: false }

@@ -10,10 +10,10 @@ fn alignment(bytes: u64, filesystem_offset: u64) -> Alignment {
 }
 
 /// Returns files with these numbers of blocks, numbered from 1.
-fn needs(file_blocks: &[u32], alignment: Alignment) -> Needs {
+fn demand(file_blocks: &[u32], alignment: Alignment) -> BlockDemand {
     let order = (1..).zip(file_blocks).map(|(number, _)| number).collect();
     let file_blocks = [0].iter().chain(file_blocks).copied().collect();
-    Needs { file_blocks, order, alignment: Some(alignment), ..Needs::default() }
+    BlockDemand { file_blocks, order, alignment: Some(alignment), ..BlockDemand::default() }
 }
 
 fn geometry(blocks: u64) -> Geometry {
@@ -32,7 +32,7 @@ fn geometry(blocks: u64) -> Geometry {
 /// Places files and checks the invariants: nothing overlaps, files are complete, and every extent
 /// of a large one is aligned. Returns the extents of each file.
 fn placed(file_blocks: &[u32], alignment: Alignment, geometry: &Geometry) -> Vec<Vec<Extent>> {
-    let placement = place(&needs(file_blocks, alignment), geometry);
+    let placement = place(&demand(file_blocks, alignment), geometry);
     let mut used = Vec::new();
     let mut files = Vec::new();
     for (number, blocks) in (1..).zip(file_blocks) {
