@@ -20,11 +20,13 @@
 //! * [`Whiteouts`] define the treatment of markers that hide files of earlier sources. Markers have
 //!   no effect beneath a directory of their own source that replaces a symbolic link.
 
-mod add;
+mod add_member;
+mod add_tree;
 mod descend;
 mod error;
-mod graft;
+mod file_type;
 mod hide;
+mod limits;
 mod markers;
 mod report;
 #[cfg(test)]
@@ -34,18 +36,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use image_tree::{InodeId, Kind, Metadata, Name, Tree};
 
+pub use add_tree::AddedTree;
 pub use error::AddError;
-pub use graft::Grafted;
+pub use file_type::FileType;
+pub use limits::MAX_LINKS;
 pub use markers::Markers;
-pub use report::{FileType, Replaced, Report};
-
-/// The most symbolic links that one path may lead through.
-pub use crate::resolve::MAX_LINKS;
-
-/// The most components of link targets that the paths of one source may lead through. A legitimate
-/// archive has a few for each member; one with long chains of links could keep a reader busy for
-/// days.
-const MAX_LINK_STEPS: u64 = if cfg!(test) { 1 << 16 } else { 1 << 26 };
+pub use report::{Replaced, Report};
 
 /// The rules by which sources are added to those before them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +95,7 @@ pub struct Stack<C> {
     tree: Tree<C>,
     rules: Rules,
     /// True while the tree is that of one source, with its ids.
-    is_whole: bool,
+    is_single_tree: bool,
     is_empty: bool,
 }
 
@@ -107,7 +103,7 @@ impl<C: Clone> Stack<C> {
     /// Creates a stack without sources.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self { tree: Tree::new(Metadata::new(0o755)), rules, is_whole: false, is_empty: true }
+        Self { tree: Tree::new(Metadata::new(0o755)), rules, is_single_tree: false, is_empty: true }
     }
 
     /// Returns the rules by which sources are added.
@@ -132,7 +128,7 @@ impl<C: Clone> Stack<C> {
         if std::mem::replace(&mut self.is_empty, false) {
             *self.tree.metadata_mut(Tree::<C>::ROOT) = implied.clone();
         }
-        self.is_whole = false;
+        self.is_single_tree = false;
         Addition {
             lower: self.tree.inode_count(),
             stack: self,
@@ -150,7 +146,7 @@ impl<C: Clone> Stack<C> {
     /// Returns the tree: a single one unchanged, any other numbered in the order of a walk.
     #[must_use]
     pub fn finish(self) -> Tree<C> {
-        if self.is_whole { self.tree } else { self.tree.compact().0 }
+        if self.is_single_tree { self.tree } else { self.tree.compact().0 }
     }
 }
 
@@ -183,7 +179,7 @@ impl<C: Clone> Addition<'_, C> {
     /// Returns the number of directories created so far without a member.
     #[must_use]
     pub fn implied_count(&self) -> u64 {
-        self.report.made
+        self.report.created
     }
 
     /// Ends the source and returns the report on it.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use image_tree::{Inode, InodeId, Kind, MAX_DEPTH, Name, Tree};
 
-use super::{AddError, Addition, FileType, MAX_LINK_STEPS, MAX_LINKS};
+use super::limits::{MAX_LINK_STEPS, MAX_LINKS};
+use super::{AddError, Addition, FileType};
 
 /// Returns the names a path consists of: none for the root, in any spelling.
 pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
@@ -29,7 +30,7 @@ pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
 /// The treatment of missing directories on a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
-    Make,
+    Create,
     Stop,
     /// As `Stop`; a symbolic link that a directory of the source replaces leads nowhere.
     StopAtReplaced,
@@ -47,7 +48,7 @@ impl<C: Clone> Addition<'_, C> {
             return Ok(*id);
         }
         // OK to use the root: missing directories are created.
-        let directory = self.descend(names, Missing::Make)?.unwrap_or(Tree::<C>::ROOT);
+        let directory = self.descend(names, Missing::Create)?.unwrap_or(Tree::<C>::ROOT);
         if is_key {
             self.last = Some((written.to_vec(), directory));
         }
@@ -73,10 +74,10 @@ impl<C: Clone> Addition<'_, C> {
             }
             let directory = here.last().copied().unwrap_or(Tree::<C>::ROOT);
             let Some(id) = self.stack.tree.lookup(directory, &name) else {
-                if missing != Missing::Make {
+                if missing != Missing::Create {
                     return Ok(None);
                 }
-                here.push(self.make(directory, &name)?);
+                here.push(self.create_directory(directory, &name)?);
                 continue;
             };
             match &self.stack.tree.get(id).kind {
@@ -119,12 +120,12 @@ impl<C: Clone> Addition<'_, C> {
     }
 
     /// Makes a directory that no member is for.
-    fn make(&mut self, parent: InodeId, name: &[u8]) -> Result<InodeId, AddError> {
+    fn create_directory(&mut self, parent: InodeId, name: &[u8]) -> Result<InodeId, AddError> {
         let inode = Inode::directory(self.metadata.clone());
         let id =
             self.stack.tree.insert(parent, Name::new(name)?, inode).map_err(|_| AddError::TooManyInodes)?;
         self.report.implied.insert(id);
-        self.report.made += 1;
+        self.report.created += 1;
         Ok(id)
     }
 

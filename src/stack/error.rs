@@ -3,7 +3,8 @@
 use image_tree::{InsertError, MAX_DEPTH, NameError};
 use thiserror::Error;
 
-use super::{MAX_LINK_STEPS, MAX_LINKS};
+use super::file_type::FileType;
+use super::limits::{MAX_LINK_STEPS, MAX_LINKS};
 
 /// A reason that a member cannot be added to a tree.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum AddError {
         /// The path of the file that is not a directory.
         parent: Vec<u8>,
         /// Its type.
-        is: super::FileType,
+        is: FileType,
     },
     /// The root of the tree with another type than a directory.
     #[error("the root of the tree is {0} here, and can only be a directory")]

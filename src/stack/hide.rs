@@ -3,7 +3,7 @@
 
 use image_tree::{InodeId, Kind, Metadata, Name, Tree};
 
-use super::add::whole;
+use super::add_member::absolute;
 use super::descend::{Missing, components};
 use super::markers::{self, Hides};
 use super::{AddError, Addition, Member, MemberKind, Whiteouts};
@@ -11,7 +11,7 @@ use super::{AddError, Addition, Member, MemberKind, Whiteouts};
 impl<C: Clone> Addition<'_, C> {
     /// Records a directory that replaces a symbolic link, beneath which no marker has an effect.
     /// Must be called for every member before [`hide`](Self::hide) is called for the first one.
-    pub fn note(&mut self, member: &Member<C>) {
+    pub fn record_replaced_link(&mut self, member: &Member<C>) {
         let rules = self.stack.rules;
         if rules.whiteouts != Whiteouts::Apply
             || !matches!(member.kind, MemberKind::Inode(Kind::Directory(_)))
@@ -24,7 +24,7 @@ impl<C: Clone> Addition<'_, C> {
         let Ok(Some(parent)) = self.descend(parents, Missing::StopAtReplaced) else { return };
         let existing = self.stack.tree.lookup(parent, name).map(|id| &self.stack.tree.get(id).kind);
         if !matches!(existing, Some(Kind::Symlink(_)))
-            || rules.keep_directory_symlink && self.leads_somewhere(&names)
+            || rules.keep_directory_symlink && self.leads_to_directory(&names)
         {
             return;
         }
@@ -63,7 +63,7 @@ impl<C: Clone> Addition<'_, C> {
             MemberKind::Inode(_) => markers::hides(name, &member.metadata, kind)?,
             MemberKind::HardLink(target) => self.link_hides(name, &member.metadata, target)?,
         };
-        self.note_whiteout(&names, hides.as_ref());
+        self.record_whiteout(&names, hides.as_ref());
         if hides.is_none() && !is_opaque {
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl<C: Clone> Addition<'_, C> {
             Some(Hides::Name(hidden)) => self.hide_name(parent, &hidden),
             None => {
                 let name = Name::new(name)?;
-                if let Some(own) = self.lower_directory(parent, &name, || whole(&names)) {
+                if let Some(own) = self.lower_directory(parent, &name, || absolute(&names)) {
                     self.hide_entries(own);
                 }
             }
@@ -88,20 +88,20 @@ impl<C: Clone> Addition<'_, C> {
         let hides = markers::hides::<C>(name, metadata, None)?;
         let is_whiteout = || {
             !self.whiteouts.is_empty()
-                && components(target).is_ok_and(|target| self.whiteouts.contains(&whole(&target)))
+                && components(target).is_ok_and(|target| self.whiteouts.contains(&absolute(&target)))
         };
         Ok(hides.or_else(|| is_whiteout().then(|| Hides::Name(name.to_vec()))))
     }
 
     /// Records a whiteout for hard links to it, or removes the record if its own source has another
     /// file at that path.
-    fn note_whiteout(&mut self, names: &[&[u8]], hides: Option<&Hides>) {
+    fn record_whiteout(&mut self, names: &[&[u8]], hides: Option<&Hides>) {
         let is_whiteout =
             matches!((hides, names.last()), (Some(Hides::Name(hidden)), Some(name)) if hidden == name);
         if is_whiteout {
-            self.whiteouts.insert(whole(names));
+            self.whiteouts.insert(absolute(names));
         } else if !self.whiteouts.is_empty() {
-            self.whiteouts.remove(&whole(names));
+            self.whiteouts.remove(&absolute(names));
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use image_tree::{Device, Kind, Metadata};
 
-use super::AddError;
+use super::error::AddError;
 
 /// The prefix of the name of a whiteout; the name it hides follows.
 const PREFIX: &[u8] = b".wh.";
@@ -16,6 +16,11 @@ pub(super) const RESERVED: &[u8] = b".wh..wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// The prefixes of xattrs of overlayfs; the second one is used with the mount option `userxattr`.
 const OVERLAY: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
+/// The xattr of fuse-overlayfs for an opaque directory, with the value `y`.
+const FUSE_OPAQUE: &[u8] = b"user.fuseoverlayfs.opaque";
+/// The xattr of fuse-overlayfs for the inode number of the file that was copied from an earlier
+/// layer. `override_stat` of the same prefix records an owner, and hides nothing.
+const FUSE_ORIGIN: &[u8] = b"user.fuseoverlayfs.origin";
 
 /// The files that a marker hides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +58,8 @@ pub(super) fn hides<C>(
 /// Returns true for a directory that hides all of its entries in earlier sources.
 pub(super) fn is_opaque(metadata: &Metadata) -> bool {
     // The value x means only that files in it may be whiteouts.
-    overlay(metadata, b"opaque").is_some_and(|value| value == b"y")
+    let of_fuse = || metadata.xattrs.get(FUSE_OPAQUE).map(|value| &value[..]);
+    overlay(metadata, b"opaque").or_else(of_fuse).is_some_and(|value| value == b"y")
 }
 
 /// Returns the name of an xattr that marks a file as incomplete: its contents or its entries are
@@ -67,13 +73,13 @@ pub(super) fn needs_overlay(metadata: &Metadata) -> Option<String> {
     found.map(|name| name.escape_ascii().to_string())
 }
 
-/// Drops the xattrs of overlayfs.
+/// Drops the xattrs of overlayfs and fuse-overlayfs.
 pub(super) fn drop_xattrs(metadata: &mut Metadata) {
     metadata.xattrs.retain(|name, _| !is_overlay(name.as_bytes()));
 }
 
 fn is_overlay(name: &[u8]) -> bool {
-    OVERLAY.iter().any(|prefix| name.starts_with(prefix))
+    name == FUSE_OPAQUE || name == FUSE_ORIGIN || OVERLAY.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn is_zero(device: &Device) -> bool {
@@ -149,7 +155,7 @@ impl fmt::Display for Markers {
             .collect();
         write!(
             f,
-            "{} are kept as files, the first one {}; --whiteouts apply takes away what they hide, --whiteouts keep \
+            "{} are kept as files, the first one {}; --whiteouts apply removes what they hide, --whiteouts keep \
              keeps them without this warning",
             counts.join(", "),
             first.escape_ascii()

@@ -4,8 +4,10 @@
 
 use image_tree::{Device, Inode, LinkTarget, MAX_DEPTH, XattrName};
 
+use super::limits::MAX_LINK_STEPS;
 use super::*;
 
+mod overlayfs;
 mod whiteouts;
 
 type Text = Vec<u8>;
@@ -32,7 +34,7 @@ fn members(words: &str, source: usize) -> Vec<Member<Text>> {
 
 fn add(stack: &mut Stack<Text>, members: Vec<Member<Text>>) -> Result<Report, AddError> {
     let mut addition = stack.members(Metadata::new(0o755));
-    members.iter().for_each(|member| addition.note(member));
+    members.iter().for_each(|member| addition.record_replaced_link(member));
     for member in &members {
         addition.hide(member)?;
     }
@@ -105,10 +107,13 @@ fn check(cases: &[(&[&str], &str)], rules: Rules, stacked: fn(&[&str], Rules) ->
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The directory that most cases with whiteouts begin with.
+const D: &str = "d/ d/old d/s/ d/s/x";
+
 const USR: &str = "usr/ usr/lib/ usr/lib/a lib->usr/lib";
 
 #[test]
-fn what_meets_what() {
+fn later_sources_replace_earlier_ones() {
     let cases: &[(&[&str], &str)] = &[
         (&["keep/ keep/k d/ d/z", "d->keep"], "d->keep keep/ keep/k:1"),
         (&["keep/ keep/k d->keep", "d/ d/own"], "d/ d/own:2 keep/ keep/k:1"),
@@ -126,7 +131,7 @@ fn what_meets_what() {
 }
 
 #[test]
-fn implied_parents_follow_links_within_the_tree() {
+fn parents_follow_links_within_the_tree() {
     let loop_of = "the path leads through more than 40 symbolic links, as a loop does";
     let chain: String = (0..40).map(|index| format!("l{index:02}->l{:02} ", index + 1)).collect();
     let cases: &[(&[&str], &str)] = &[
@@ -160,7 +165,7 @@ fn implied_parents_follow_links_within_the_tree() {
 }
 
 #[test]
-fn a_link_to_a_directory_is_kept_if_that_is_the_rule() {
+fn keep_directory_symlink_keeps_links_to_directories() {
     let cases: &[(&[&str], &str)] = &[
         (&[USR, "lib/ lib/x"], "lib->usr/lib usr/ usr/lib/ usr/lib/a:1 usr/lib/x:2"),
         (&[&format!("{USR} lib/ lib/x")], "lib->usr/lib usr/ usr/lib/ usr/lib/a:1 usr/lib/x:1"),
@@ -178,7 +183,7 @@ fn a_link_to_a_directory_is_kept_if_that_is_the_rule() {
 }
 
 #[test]
-fn a_kept_link_keeps_the_metadata_of_its_directory() {
+fn a_kept_link_preserves_the_metadata_of_its_target() {
     let mut stack = Stack::new(KEEP_LINKS);
     add(&mut stack, members(USR, 1)).expect("a source");
     let mut upper = members("lib/", 2);
@@ -192,7 +197,7 @@ fn a_kept_link_keeps_the_metadata_of_its_directory() {
 }
 
 #[test]
-fn hard_links_lead_to_earlier_sources() {
+fn hard_links_may_refer_to_earlier_sources() {
     let nothing = |target: &str| {
         format!("is a hard link to {target}, which neither an earlier member nor a source before it has")
     };
@@ -216,158 +221,13 @@ fn hard_links_lead_to_earlier_sources() {
     check(cases, DEFAULT, stacked);
 }
 
-/// The results of umoci 0.4.7 for these layers, except where noted. Of six programs only this one
-/// applies whiteouts first and keeps the files of their own layer, as the OCI image specification
-/// requires.
-const WHITEOUTS: &[(&[&str], &str)] = &[
-    (&["d/ d/a d/b", "d/.wh.a"], "d/ d/b:1"),
-    (&[D, ".wh.d"], ""),
-    (&[D, ".wh.d d/ d/new"], "d/ d/new:2"),
-    (&[D, "d/ d/new .wh.d"], "d/ d/new:2"),
-    (&[D, ".wh.d d/new"], "d/ d/new:2"),
-    (&[D, "d/new .wh.d"], "d/ d/new:2"),
-    (&["f", ".wh.f f"], "f:2"),
-    (&["f", "f .wh.f"], "f:2"),
-    (&["k", "g .wh.g"], "g:2 k:1"),
-    (&[D, "d/s/y d/.wh.s"], "d/ d/old:1 d/s/ d/s/y:2"),
-    (&[D, "d/ d/.wh..wh..opq d/new d/s/ d/s/y"], "d/ d/new:2 d/s/ d/s/y:2"),
-    (&[D, "d/ d/new d/s/ d/s/y d/.wh..wh..opq"], "d/ d/new:2 d/s/ d/s/y:2"),
-    (&[D, "d/.wh..wh..opq"], "d/"),
-    (&[D, "d/s/y d/.wh..wh..opq"], "d/ d/s/ d/s/y:2"),
-    (&["k d/", ".wh..wh..opq n"], "n:2"),
-    (&["k d/", "n .wh..wh..opq"], "n:2"),
-    (&[D, "d/ d/.wh..wh..opq d/.wh.old d/new"], "d/ d/new:2"),
-    (&["k", ".wh.none"], "k:1"),
-    (&["h1 h2=h1", ".wh.h1"], "h2:1"),
-    (&[D, ".wh.d/"], ""),
-    (&[D, ".wh.d->x"], ""),
-    (&[D, "k .wh.d=k"], "k:2"),
-    (&["real/ real/a lnk->real", ".wh.lnk"], "real/ real/a:1"),
-    (&["k", ".wh..wh.aufs .wh..wh.orph/ n"], "k:1 n:2"),
-    (&["d/ d/k", "d/.wh..wh.foo"], "d/ d/k:1"),
-    (&["f", ".wh.f", "f"], "f:3"),
-    (&[".wh.x k"], "k:1"),
-    // umoci leaves the directory.
-    (&[".wh..wh.plnk/ .wh..wh.plnk/1 p1=.wh..wh.plnk/1 p2=.wh..wh.plnk/1 k"], "k:1 p1:1 p2=p1"),
-    // umoci creates a device; it is a whiteout on overlayfs.
-    (&["f k", "f!"], "k:1"),
-];
-
-/// The directory that most of these cases begin with.
-const D: &str = "d/ d/old d/s/ d/s/x";
-
-#[test]
-fn whiteouts_hide_what_lies_below_their_own_source() {
-    check(WHITEOUTS, APPLY, stacked);
-    check(WHITEOUTS, APPLY, stacked_trees);
-    let cases: &[(&[&str], &str)] = &[
-        // Directories without a member: in a tree they exist, and would be added.
-        (&["k", "none/.wh..wh..opq"], "k:1"),
-        (&["k", "no/such/.wh.x"], "k:1"),
-        (&["k", "k/.wh.x"], "k:1"),
-        (&["l->l", "l/.wh.x"], "l->l"),
-        (&[D, ".wh.d d/.wh.old"], ""),
-        (&["real/ real/a real/b lnk->real", "lnk/.wh.a"], "lnk->real real/ real/b:1"),
-        (&["real/ real/a lnk->real", "lnk/.wh..wh..opq"], "lnk->real real/"),
-        (&["k", ".wh.q/file"], ".wh.q/ .wh.q/file:2 k:1"),
-        // A hidden file can still be the target of a link.
-        (&["f", ".wh.f g=f"], "g:1"),
-        (&["f", "g=f .wh.f"], "g:1"),
-        (&["d/ d/f", ".wh.d d/ g=d/f"], "d/ g:1"),
-        (&["d/ d/f", "d/.wh..wh..opq g=d/f"], "d/ g:1"),
-        (
-            &["k", "d/.wh."],
-            "is a whiteout of \"\", which cannot be the name of a file; --whiteouts keep keeps it as a file",
-        ),
-        (
-            &["k", ".wh.."],
-            "is a whiteout of \".\", which cannot be the name of a file; --whiteouts keep keeps it as a file",
-        ),
-        (
-            &["k", ".wh..."],
-            "is a whiteout of \"..\", which cannot be the name of a file; --whiteouts keep keeps it as a file",
-        ),
-    ];
-    check(cases, APPLY, stacked);
-    let error = stacked_trees(&["k", "d/.wh."], APPLY).expect_err("no file has that name");
-    let source = Box::new(AddError::Whiteout(Vec::new()));
-    assert_eq!(error, AddError::At { path: b"/d/.wh.".to_vec(), source });
-}
-
-#[test]
-fn whiteouts_beneath_kept_links_hide_what_the_links_lead_to() {
-    let rules = Rules { keep_directory_symlink: true, ..APPLY };
-    let cases: &[(&[&str], &str)] = &[(&[USR, "lib/ lib/.wh.a"], "lib->usr/lib usr/ usr/lib/")];
-    check(cases, rules, stacked);
-    check(cases, rules, stacked_trees);
-}
-
 fn with_xattr(mut member: Member<Text>, name: &str, value: &str) -> Member<Text> {
     member.metadata.xattrs.insert(XattrName::new(name).expect("a name"), value.as_bytes().into());
     member
 }
 
-/// Adds members one by one, or as a tree.
-fn upper(
-    sources: &[&str],
-    members: &[Member<Text>],
-    rules: Rules,
-    as_tree: bool,
-) -> Result<Tree<Text>, AddError> {
-    let mut stack = Stack::new(rules);
-    for (index, words) in sources.iter().enumerate() {
-        add(&mut stack, self::members(words, index + 1))?;
-    }
-    if as_tree {
-        let mut alone = Stack::new(Rules { whiteouts: Whiteouts::Keep, ..rules });
-        add(&mut alone, members.to_vec())?;
-        stack.add_tree(alone.finish())?;
-    } else {
-        add(&mut stack, members.to_vec())?;
-    }
-    Ok(stack.finish())
-}
-
 #[test]
-fn markers_of_overlayfs_are_applied_and_dropped() {
-    for as_tree in [false, true] {
-        for prefix in ["trusted.overlay.", "user.overlay."] {
-            let opaque = with_xattr(member("d/", 2), &format!("{prefix}opaque"), "y");
-            let file = with_xattr(member("d/n", 2), &format!("{prefix}origin"), "x");
-            let tree = upper(&[D], &[opaque, file], APPLY, as_tree).expect("a source");
-            assert_eq!(shown(&tree), "d/ d/n:2");
-            assert!(tree.walk().all(|step| tree.get(step.id).metadata.xattrs.is_empty()));
-
-            let not_opaque = with_xattr(member("d/", 2), &format!("{prefix}opaque"), "x");
-            let whiteout = with_xattr(member("d/old", 2), &format!("{prefix}whiteout"), "y");
-            let tree = upper(&[D], &[not_opaque.clone(), whiteout], APPLY, as_tree).expect("a source");
-            assert_eq!(shown(&tree), "d/ d/s/ d/s/x:1");
-
-            for needed in ["redirect", "metacopy"] {
-                let name = format!("{prefix}{needed}");
-                let file = with_xattr(member("d/n", 2), &name, "");
-                let error = upper(&[D], &[not_opaque.clone(), file.clone()], APPLY, as_tree);
-                let needed = AddError::Overlay(name);
-                let expected = match as_tree {
-                    true => AddError::At { path: b"/d/n".to_vec(), source: Box::new(needed) },
-                    false => needed,
-                };
-                assert_eq!(error.expect_err("the file is elsewhere"), expected);
-                upper(&[D], &[not_opaque.clone(), file], DEFAULT, as_tree).expect("it is kept");
-            }
-        }
-        // An opaque directory over a link replaces it.
-        let opaque = with_xattr(member("lib/", 2), "trusted.overlay.opaque", "y");
-        let tree = upper(&[USR], std::slice::from_ref(&opaque), APPLY, as_tree).expect("a source");
-        assert_eq!(shown(&tree), "lib/ usr/ usr/lib/ usr/lib/a:1");
-        let rules = Rules { keep_directory_symlink: true, ..APPLY };
-        let tree = upper(&[USR], &[opaque], rules, as_tree).expect("a source");
-        assert_eq!(shown(&tree), "lib->usr/lib usr/ usr/lib/");
-    }
-}
-
-#[test]
-fn markers_that_are_kept_are_counted() {
+fn kept_markers_are_counted() {
     let markers = || {
         let mut markers = members("d/ d/.wh.a d/.wh.b d/.wh..wh..opq d/c! e/", 2);
         markers[5] = with_xattr(markers[5].clone(), "user.overlay.opaque", "y");
@@ -386,7 +246,7 @@ fn markers_that_are_kept_are_counted() {
     assert_eq!(
         expected.to_string(),
         "2 whiteouts .wh.NAME, 1 markers .wh..wh..opq of opaque directories, 1 character devices 0:0, 1 files with \
-         xattrs of overlayfs are kept as files, the first one /d/.wh.a; --whiteouts apply takes away what they hide, \
+         xattrs of overlayfs are kept as files, the first one /d/.wh.a; --whiteouts apply removes what they hide, \
          --whiteouts keep keeps them without this warning"
     );
     let mut keep = Stack::new(Rules { whiteouts: Whiteouts::Keep, ..DEFAULT });
@@ -420,7 +280,7 @@ fn replaced_files_of_earlier_sources_are_reported() {
 }
 
 #[test]
-fn implied_directories_leave_what_is_there_and_have_the_metadata_they_are_given() {
+fn implied_directories_get_the_given_metadata_unless_they_exist() {
     let mut stack = Stack::new(DEFAULT);
     let mut lower = members("a/", 1);
     lower[0] = with_xattr(lower[0].clone(), "user.k", "v");
@@ -447,23 +307,23 @@ fn implied_directories_leave_what_is_there_and_have_the_metadata_they_are_given(
 }
 
 #[test]
-fn a_lone_tree_stays_as_it_is_and_over_itself_too() {
+fn a_single_tree_is_unchanged_even_over_itself() {
     let mut alone = Stack::new(DEFAULT);
     add(&mut alone, members("b a d/ d/l->../a d/h=a", 1)).expect("a source");
     let tree = alone.finish();
     let mut stack = Stack::new(DEFAULT);
-    let grafted = stack.add_tree(tree.clone()).expect("a tree");
-    assert!(tree.walk().all(|step| grafted.id(step.id) == Some(step.id)));
-    let grafted = stack.add_tree(tree.clone()).expect("a tree");
+    let added = stack.add_tree(tree.clone()).expect("a tree");
+    assert!(tree.walk().all(|step| added.id(step.id) == Some(step.id)));
+    let added = stack.add_tree(tree.clone()).expect("a tree");
     let id = |path: &[u8]| stack.tree().resolve(path).expect("it is there");
     for path in [&b"/"[..], b"/a", b"/d", b"/d/h", b"/d/l"] {
-        assert_eq!(grafted.id(tree.resolve(path).expect("it is there")), Some(id(path)));
+        assert_eq!(added.id(tree.resolve(path).expect("it is there")), Some(id(path)));
     }
     assert_eq!(stack.finish(), tree);
 }
 
 #[test]
-fn depth_and_links_have_limits() {
+fn depth_and_link_steps_are_limited() {
     let deep = |depth: usize| [b"d/".repeat(depth - 1), b"x".to_vec()].concat();
     let add = |stack: &mut Stack<Text>, path: &[u8]| {
         let Member { metadata, kind, .. } = member("x", 1);

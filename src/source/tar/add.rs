@@ -85,7 +85,7 @@ impl Reader<'_> {
                 let charged = self.members.budget.metadata(size_of::<Entry>() + len);
                 charged.map_err(|problem| self.error(offset, &entry.member.path, problem))?;
                 let mark = owner.set_owner(&mut entry.member);
-                addition.note(&entry.member);
+                addition.record_replaced_link(&entry.member);
                 entries.push((entry, mark));
             }
             for (Entry { offset, member, .. }, _) in &entries {

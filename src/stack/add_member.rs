@@ -11,7 +11,7 @@ impl<C: Clone> Addition<'_, C> {
     /// metadata and contents now, and none if there is no such inode: for a hard link, a whiteout,
     /// and a directory that a link is kept for.
     ///
-    /// With [`Whiteouts::Apply`] all members must have been passed to [`note`](Self::note) and
+    /// With [`Whiteouts::Apply`] all members must have been passed to [X and
     /// [`hide`](Self::hide) before.
     ///
     /// # Errors
@@ -40,18 +40,18 @@ impl<C: Clone> Addition<'_, C> {
                 MemberKind::Inode(kind) => Some(kind),
                 MemberKind::HardLink(_) => None,
             };
-            self.report.markers.count(name.as_bytes(), &metadata, kind, || whole(&names));
+            self.report.markers.count(name.as_bytes(), &metadata, kind, || absolute(&names));
         }
         let parent = self.parent(path, parents)?;
         match kind {
-            MemberKind::Inode(kind) => self.put(parent, name, &names, Inode { metadata, kind }),
+            MemberKind::Inode(kind) => self.insert_inode(parent, name, &names, Inode { metadata, kind }),
             MemberKind::HardLink(target) => {
                 let existing = self.stack.tree.lookup(parent, name.as_bytes());
                 let target = self.hard_link_target(target, existing)?;
                 // A link to itself has no effect.
                 if existing != Some(target) {
                     let now = FileType::of(&self.stack.tree.get(target).kind);
-                    self.clear(parent, &name, &names, now);
+                    self.make_room(parent, &name, &names, now);
                     self.stack.tree.link(parent, name, target)?;
                 }
                 Ok(None)
@@ -60,7 +60,7 @@ impl<C: Clone> Addition<'_, C> {
     }
 
     /// Puts an inode into a directory; a directory is merged with an existing one.
-    fn put(
+    fn insert_inode(
         &mut self,
         parent: InodeId,
         name: Name,
@@ -77,14 +77,14 @@ impl<C: Clone> Addition<'_, C> {
                     return Ok(Some(id));
                 }
                 FileType::Symlink
-                    if self.stack.rules.keep_directory_symlink && self.leads_somewhere(names) =>
+                    if self.stack.rules.keep_directory_symlink && self.leads_to_directory(names) =>
                 {
                     return Ok(None);
                 }
                 _ => {}
             }
         }
-        self.clear(parent, &name, names, FileType::of(&inode.kind));
+        self.make_room(parent, &name, names, FileType::of(&inode.kind));
         Ok(Some(self.stack.tree.insert(parent, name, inode)?))
     }
 
@@ -105,12 +105,12 @@ impl<C: Clone> Addition<'_, C> {
             return Ok(true);
         }
         // Markers by name are handled above, so this is a hard link to a device.
-        if inode.is_none() && !self.whiteouts.is_empty() && self.whiteouts.contains(&whole(names)) {
+        if inode.is_none() && !self.whiteouts.is_empty() && self.whiteouts.contains(&absolute(names)) {
             return Ok(true);
         }
         let reserved = names.iter().position(|name| name.starts_with(markers::RESERVED));
         if let Some((at, name)) = reserved.and_then(|at| Some((at, names.get(at)?)))
-            && let Some(above) = self.descend(&names[..at], Missing::Make)?
+            && let Some(above) = self.descend(&names[..at], Missing::Create)?
         {
             self.dropped.insert((above, Name::new(name)?));
         }
@@ -133,12 +133,12 @@ impl<C: Clone> Addition<'_, C> {
     }
 
     /// Returns true where a path leads to a directory, its last name followed too.
-    pub(super) fn leads_somewhere(&mut self, names: &[&[u8]]) -> bool {
+    pub(super) fn leads_to_directory(&mut self, names: &[&[u8]]) -> bool {
         matches!(self.descend(names, Missing::Stop), Ok(Some(_)))
     }
 
     /// Removes a name, if it exists, to make room.
-    fn clear(&mut self, parent: InodeId, name: &Name, names: &[&[u8]], now: FileType) {
+    fn make_room(&mut self, parent: InodeId, name: &Name, names: &[&[u8]], now: FileType) {
         let Some(id) = self.stack.tree.remove(parent, name.as_bytes()) else { return };
         let was = FileType::of(&self.stack.tree.get(id).kind);
         if matches!(was, FileType::Directory | FileType::Symlink) {
@@ -146,7 +146,7 @@ impl<C: Clone> Addition<'_, C> {
             self.last = None;
         }
         if id.index() < self.lower {
-            self.report.replaced.push(Replaced { path: whole(names), was, now });
+            self.report.replaced.push(Replaced { path: absolute(names), was, now });
         }
     }
 
@@ -175,7 +175,7 @@ impl<C: Clone> Addition<'_, C> {
 }
 
 /// Returns the absolute path with these names.
-pub(super) fn whole(names: &[&[u8]]) -> Vec<u8> {
+pub(super) fn absolute(names: &[&[u8]]) -> Vec<u8> {
     let mut path = Vec::new();
     for name in names {
         path.push(b'/');

@@ -10,7 +10,7 @@ use super::{AddError, Addition, FileType, Replaced, Report, Stack, Whiteouts};
 
 /// The effect of adding a tree.
 #[derive(Debug)]
-pub struct Grafted {
+pub struct AddedTree {
     ids: Ids,
     /// The effect on earlier sources.
     pub report: Report,
@@ -25,7 +25,7 @@ enum Ids {
     New(Vec<Option<InodeId>>),
 }
 
-impl Grafted {
+impl AddedTree {
     /// Returns the id in the stack's tree of an inode of the tree that was added, if it was added.
     #[must_use]
     pub fn id(&self, id: InodeId) -> Option<InodeId> {
@@ -42,7 +42,7 @@ impl<C: Clone> Stack<C> {
     /// # Errors
     /// If a marker of the tree cannot be applied, or both trees together have more inodes than a
     /// tree can.
-    pub fn add_tree(&mut self, upper: Tree<C>) -> Result<Grafted, AddError> {
+    pub fn add_tree(&mut self, upper: Tree<C>) -> Result<AddedTree, AddError> {
         let is_first = std::mem::replace(&mut self.is_empty, false);
         let whiteouts = self.rules.whiteouts;
         let markers = match whiteouts {
@@ -50,18 +50,18 @@ impl<C: Clone> Stack<C> {
             Whiteouts::Keep | Whiteouts::Apply => Markers::default(),
         };
         if is_first && whiteouts != Whiteouts::Apply {
-            (self.tree, self.is_whole) = (upper, true);
-            return Ok(Grafted { ids: Ids::Same, report: Report { markers, ..Report::default() } });
+            (self.tree, self.is_single_tree) = (upper, true);
+            return Ok(AddedTree { ids: Ids::Same, report: Report { markers, ..Report::default() } });
         }
         let root = upper.get(Tree::<C>::ROOT).metadata.clone();
         let mut addition = self.members(root);
         if whiteouts == Whiteouts::Apply {
-            addition.hide_by(&upper)?;
+            addition.hide_by_markers(&upper)?;
         }
-        let ids = Ids::New(addition.graft(&upper)?);
+        let ids = Ids::New(addition.insert_tree(&upper)?);
         let mut report = addition.finish();
         (report.markers, report.implied) = (markers, BTreeSet::new());
-        Ok(Grafted { ids, report })
+        Ok(AddedTree { ids, report })
     }
 }
 
@@ -79,7 +79,7 @@ fn count<C>(tree: &Tree<C>) -> Markers {
 impl<C: Clone> Addition<'_, C> {
     /// Removes the files that the markers of a tree hide. Markers have no effect beneath a file
     /// that their own source puts in the place of a directory.
-    fn hide_by(&mut self, upper: &Tree<C>) -> Result<(), AddError> {
+    fn hide_by_markers(&mut self, upper: &Tree<C>) -> Result<(), AddError> {
         // The directory of earlier sources for each directory of the tree.
         let mut below: Vec<Option<InodeId>> = vec![None; upper.inode_count()];
         let mut walk = upper.walk();
@@ -137,7 +137,7 @@ impl<C: Clone> Addition<'_, C> {
     }
 
     /// Adds all entries of a tree and returns their new ids.
-    fn graft(&mut self, upper: &Tree<C>) -> Result<Vec<Option<InodeId>>, AddError> {
+    fn insert_tree(&mut self, upper: &Tree<C>) -> Result<Vec<Option<InodeId>>, AddError> {
         let applies = self.stack.rules.whiteouts == Whiteouts::Apply;
         let mut ids: Vec<Option<InodeId>> = vec![None; upper.inode_count()];
         let mut walk = upper.walk();
@@ -145,19 +145,19 @@ impl<C: Clone> Addition<'_, C> {
             let inode = upper.get(step.id);
             let Some(name) = step.name else {
                 ids[step.id.index()] = Some(Tree::<C>::ROOT);
-                self.put_metadata(Tree::<C>::ROOT, inode, applies);
+                self.set_metadata(Tree::<C>::ROOT, inode, applies);
                 continue;
             };
             // Files beneath a marker have no parent here.
             let Some(parent) = ids[step.parent.index()] else { continue };
-            if applies && is_left_out(name, inode)? {
+            if applies && is_marker_entry(name, inode)? {
                 continue;
             }
             let is_directory = matches!(inode.kind, Kind::Directory(_));
             if let Some(existing) = self.stack.tree.lookup(parent, name.as_bytes()) {
                 if is_directory && let Some(own) = self.lower_directory(parent, name, || path_of(&walk)) {
                     if own == existing {
-                        self.put_metadata(own, inode, applies);
+                        self.set_metadata(own, inode, applies);
                     }
                     ids[step.id.index()] = Some(own);
                     continue;
@@ -184,7 +184,7 @@ impl<C: Clone> Addition<'_, C> {
         Ok(ids)
     }
 
-    fn put_metadata(&mut self, id: InodeId, inode: &Inode<C>, applies: bool) {
+    fn set_metadata(&mut self, id: InodeId, inode: &Inode<C>, applies: bool) {
         let metadata = self.stack.tree.metadata_mut(id);
         metadata.clone_from(&inode.metadata);
         if applies {
@@ -204,7 +204,7 @@ fn at<C>(walk: &Walk<'_, C>, error: AddError) -> AddError {
     AddError::At { path: path_of(walk), source: Box::new(error) }
 }
 
-fn is_left_out<C>(name: &Name, inode: &Inode<C>) -> Result<bool, AddError> {
+fn is_marker_entry<C>(name: &Name, inode: &Inode<C>) -> Result<bool, AddError> {
     let name = name.as_bytes();
     let hides = markers::hides(name, &inode.metadata, Some(&inode.kind))?;
     Ok(hides.is_some() || name.starts_with(markers::RESERVED))
