@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_numbers() {
+    fn resolves_names_and_numbers() {
         let accounts = accounts(
             r"root:x:0:0::/root:/bin/sh\nwww:x:33:34:::\nwww:x:99:99:::\n#c\n+\nbad:x:y:0\nend:x:7:8",
             r"root:x:0:\nstaff:x:50:a,b\n",
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_without_accounts_knows_nobody() {
+    fn names_are_unknown_in_a_tree_without_accounts() {
         let tree: Tree<Vec<u8>> = Tree::new(image_tree::Metadata::new(0o755));
         assert_eq!(Accounts::of(&tree).expect("nothing to read"), Accounts::default());
     }

@@ -16,7 +16,7 @@ use crate::resolve::resolve;
 
 /// The architectures that have a root partition type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is named as in the specification; `Facts` has what is known of it")]
+#[expect(missing_docs, reason = "each is named as in the specification; `ArchInfo` has what is known of it")]
 pub enum Architecture {
     Alpha,
     Arc,
@@ -42,7 +42,7 @@ pub enum Architecture {
 }
 
 /// The properties of an architecture.
-struct Facts {
+struct ArchInfo {
     architecture: Architecture,
     /// The name in partition type names such as `root-x86-64`.
     name: &'static str,
@@ -69,8 +69,8 @@ impl Architecture {
     pub const ALL: [Self; 21] = {
         let mut all = [Self::Alpha; 21];
         let mut index = 0;
-        while index < FACTS.len() {
-            all[index] = FACTS[index].architecture;
+        while index < ARCHITECTURES.len() {
+            all[index] = ARCHITECTURES[index].architecture;
             index += 1;
         }
         all
@@ -79,17 +79,17 @@ impl Architecture {
     /// The name in partition type names: `x86-64` of `root-x86-64`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.facts().name
+        self.info().name
     }
 
     /// The GPT type of a partition that holds the root file system of a machine of this architecture.
     #[must_use]
     pub fn root_partition_type(self) -> Uuid {
-        self.facts().root
+        self.info().root
     }
 
-    fn facts(self) -> &'static Facts {
-        let found = FACTS.iter().find(|facts| facts.architecture == self);
+    fn info(self) -> &'static ArchInfo {
+        let found = ARCHITECTURES.iter().find(|info| info.architecture == self);
         found.expect("every architecture is in the table")
     }
 
@@ -106,8 +106,8 @@ impl Architecture {
             _ => return None,
         };
         let is_for =
-            |facts: &&Facts| facts.machines.contains(&machine) && facts.idents.contains(&(class, data));
-        FACTS.iter().find(is_for).map(|facts| facts.architecture)
+            |info: &&ArchInfo| info.machines.contains(&machine) && info.idents.contains(&(class, data));
+        ARCHITECTURES.iter().find(is_for).map(|info| info.architecture)
     }
 }
 
@@ -122,11 +122,11 @@ impl fmt::Display for Architecture {
 
 /// An error for an unknown architecture name.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("\"{0}\" is no architecture; known are {known}", known = known_names())]
+#[error("\"{0}\" is not an architecture; known are {known}", known = known_names())]
 pub struct UnknownArchitecture(String);
 
 fn known_names() -> String {
-    let names: Vec<_> = FACTS.iter().map(|facts| facts.name).collect();
+    let names: Vec<_> = ARCHITECTURES.iter().map(|info| info.name).collect();
     names.join(", ")
 }
 
@@ -138,8 +138,8 @@ impl FromStr for Architecture {
     /// Linux calls MIPS `mips` in either byte order; here the name means big-endian, as everywhere
     /// else.
     fn from_str(name: &str) -> Result<Self, UnknownArchitecture> {
-        let is_called = |facts: &&Facts| facts.name == name || facts.aliases.contains(&name);
-        let found = FACTS.iter().find(is_called).map(|facts| facts.architecture);
+        let is_called = |info: &&ArchInfo| info.name == name || info.aliases.contains(&name);
+        let found = ARCHITECTURES.iter().find(is_called).map(|info| info.architecture);
         found.ok_or_else(|| UnknownArchitecture(name.to_owned()))
     }
 }
@@ -198,66 +198,66 @@ fn of_file<C: Content>(tree: &Tree<C>, id: InodeId) -> io::Result<Option<Archite
     Ok(Architecture::of_elf(&header))
 }
 
-const fn facts(
+const fn info(
     architecture: Architecture,
     name: &'static str,
     aliases: &'static [&'static str],
     root: Uuid,
     machines: &'static [u16],
     idents: &'static [Ident],
-) -> Facts {
-    Facts { architecture, name, aliases, root, machines, idents }
+) -> ArchInfo {
+    ArchInfo { architecture, name, aliases, root, machines, idents }
 }
 
 /// Names and types: Discoverable Partitions Specification, "Defined Partition Type UUIDs".
 /// Machines: the ELF registry of the System V ABI, except for 0x9026, which Linux uses for Alpha.
 #[rustfmt::skip]
-const FACTS: [Facts; 21] = {
+const ARCHITECTURES: [ArchInfo; 21] = {
     use Architecture as A;
     use uuid::uuid;
     [
-    facts(A::Alpha, "alpha", &[],
+    info(A::Alpha, "alpha", &[],
         uuid!("6523f8ae-3eb1-4e2a-a05a-18b695ae656f"), &[0x9026], &[LE64]),
-    facts(A::Arc, "arc", &[],
+    info(A::Arc, "arc", &[],
         uuid!("d27f46ed-2919-4cb8-bd25-9531f3c16534"), &[93, 195], &[LE32]),
-    facts(A::Arm, "arm", &["armv5tel", "armv6l", "armv7l", "armv8l", "armel", "armhf", "armv7"],
+    info(A::Arm, "arm", &["armv5tel", "armv6l", "armv7l", "armv8l", "armel", "armhf", "armv7"],
         uuid!("69dad710-2ce4-4e3c-b16c-21a1d49abed3"), &[40], &[LE32]),
-    facts(A::Arm64, "arm64", &["aarch64"],
+    info(A::Arm64, "arm64", &["aarch64"],
         uuid!("b921b045-1df0-41c3-af44-4c6f280d3fae"), &[183], &[LE64]),
-    facts(A::Ia64, "ia64", &[],
+    info(A::Ia64, "ia64", &[],
         uuid!("993d8d3d-f80e-4225-855a-9daf8ed7ea97"), &[50], &[LE64]),
-    facts(A::Loongarch64, "loongarch64", &["loong64"],
+    info(A::Loongarch64, "loongarch64", &["loong64"],
         uuid!("77055800-792c-4f94-b39a-98c91b762bb6"), &[258], &[LE64]),
-    facts(A::Mips, "mips", &[],
+    info(A::Mips, "mips", &[],
         uuid!("e9434544-6e2c-47cc-bae2-12d6deafb44c"), &[8], &[BE32]),
-    facts(A::Mips64, "mips64", &[],
+    info(A::Mips64, "mips64", &[],
         uuid!("d113af76-80ef-41b4-bdb6-0cff4d3d4a25"), &[8], &[BE64]),
-    facts(A::MipsLe, "mips-le", &["mipsel", "mipsle"],
+    info(A::MipsLe, "mips-le", &["mipsel", "mipsle"],
         uuid!("37c58c8a-d913-4156-a25f-48b1b64e07f0"), &[8], &[LE32]),
-    facts(A::Mips64Le, "mips64-le", &["mips64el", "mips64le"],
+    info(A::Mips64Le, "mips64-le", &["mips64el", "mips64le"],
         uuid!("700bda43-7a34-4507-b179-eeb93d7a7ca3"), &[8], &[LE64]),
-    facts(A::Parisc, "parisc", &["parisc64", "hppa"],
+    info(A::Parisc, "parisc", &["parisc64", "hppa"],
         uuid!("1aacdb3b-5444-4138-bd9e-e5c2239b2346"), &[15], &[BE32, BE64]),
-    facts(A::Ppc, "ppc", &["powerpc"],
+    info(A::Ppc, "ppc", &["powerpc"],
         uuid!("1de3f1ef-fa98-47b5-8dcd-4a860a654d78"), &[20], &[BE32]),
-    facts(A::Ppc64, "ppc64", &["powerpc64"],
+    info(A::Ppc64, "ppc64", &["powerpc64"],
         uuid!("912ade1d-a839-4913-8964-a10eee08fbd2"), &[21], &[BE64]),
-    facts(A::Ppc64Le, "ppc64-le", &["ppc64le", "ppc64el", "powerpc64le"],
+    info(A::Ppc64Le, "ppc64-le", &["ppc64le", "ppc64el", "powerpc64le"],
         uuid!("c31c45e6-3f39-412e-80fb-4809c4980599"), &[21], &[LE64]),
-    facts(A::Riscv32, "riscv32", &[],
+    info(A::Riscv32, "riscv32", &[],
         uuid!("60d5a7fe-8e7d-435c-b714-3dd8162144e1"), &[243], &[LE32]),
-    facts(A::Riscv64, "riscv64", &["riscv64gc"],
+    info(A::Riscv64, "riscv64", &["riscv64gc"],
         uuid!("72ec70a6-cf74-40e6-bd49-4bda08e8f224"), &[243], &[LE64]),
-    facts(A::S390, "s390", &[],
+    info(A::S390, "s390", &[],
         uuid!("08a7acea-624c-4a20-91e8-6e0fa67d23f9"), &[22], &[BE32]),
-    facts(A::S390x, "s390x", &[],
+    info(A::S390x, "s390x", &[],
         uuid!("5eead9a9-fe09-4a1e-a1d7-520d00531306"), &[22], &[BE64]),
-    facts(A::Tilegx, "tilegx", &[],
+    info(A::Tilegx, "tilegx", &[],
         uuid!("c50cdd70-3862-4cc3-90e1-809a8c93ee2c"), &[191], &[LE64]),
-    facts(A::X86, "x86", &["i386", "i486", "i586", "i686", "386"],
+    info(A::X86, "x86", &["i386", "i486", "i586", "i686", "386"],
         uuid!("44479540-f297-41b2-9af7-d131d5f0458a"), &[3], &[LE32]),
     // Programs of the x32 ABI are 32-bit files for the 64-bit machine.
-    facts(A::X86_64, "x86-64", &["x86_64", "amd64", "x64"],
+    info(A::X86_64, "x86-64", &["x86_64", "amd64", "x64"],
         uuid!("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"), &[62], &[LE64, LE32]),
     ]
 };
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_programs() {
+    fn detects_the_architecture_of_elf_headers() {
         assert_eq!(of_elf(2, 1, 62), Some(Architecture::X86_64));
         assert_eq!(of_elf(1, 1, 62), Some(Architecture::X86_64));
         assert_eq!(of_elf(1, 1, 3), Some(Architecture::X86));
@@ -315,33 +315,33 @@ mod tests {
     }
 
     #[test]
-    fn this_test_is_a_program() {
+    fn detects_the_architecture_of_this_test() {
         let program = std::env::current_exe().and_then(std::fs::read).expect("a test is a file");
         let expected: Architecture = std::env::consts::ARCH.parse().expect("the compiler's names are known");
         check(&tree(&[("test", program)]), Some(expected));
     }
 
     #[test]
-    fn no_two_architectures_are_alike() {
-        assert_eq!(Architecture::ALL.iter().collect::<BTreeSet<_>>().len(), FACTS.len());
-        assert_eq!(FACTS.iter().map(|facts| facts.root).collect::<BTreeSet<_>>().len(), FACTS.len());
+    fn names_types_and_machines_are_unique() {
+        assert_eq!(Architecture::ALL.iter().collect::<BTreeSet<_>>().len(), ARCHITECTURES.len());
+        assert_eq!(
+            ARCHITECTURES.iter().map(|info| info.root).collect::<BTreeSet<_>>().len(),
+            ARCHITECTURES.len()
+        );
         let names: Vec<_> =
-            FACTS.iter().flat_map(|facts| facts.aliases.iter().chain([&facts.name])).collect();
+            ARCHITECTURES.iter().flat_map(|info| info.aliases.iter().chain([&info.name])).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-        let programs: Vec<_> = FACTS
+        let programs: Vec<_> = ARCHITECTURES
             .iter()
-            .flat_map(|facts| {
-                facts
-                    .machines
-                    .iter()
-                    .flat_map(|machine| facts.idents.iter().map(move |ident| (machine, ident)))
+            .flat_map(|info| {
+                info.machines.iter().flat_map(|machine| info.idents.iter().map(move |ident| (machine, ident)))
             })
             .collect();
         assert_eq!(programs.iter().collect::<BTreeSet<_>>().len(), programs.len());
     }
 
     #[test]
-    fn names_people_use() {
+    fn accepts_common_names() {
         for (architecture, names) in [
             (Architecture::X86_64, ["x86_64", "amd64", "x86-64"]),
             (Architecture::Arm64, ["aarch64", "arm64", "arm64"]),
@@ -356,12 +356,15 @@ mod tests {
             assert_eq!(architecture.to_string().parse(), Ok(architecture));
         }
         let error = "sparc".parse::<Architecture>().expect_err("it has no root partition type");
-        assert!(error.to_string().starts_with("\"sparc\" is no architecture; known are alpha, "), "{error}");
+        assert!(
+            error.to_string().starts_with("\"sparc\" is not an architecture; known are alpha, "),
+            "{error}"
+        );
     }
 
     /// sfdisk has its own names for most of the table.
     #[test]
-    fn sfdisk_knows_the_partition_types() {
+    fn partition_types_agree_with_sfdisk() {
         let output = Command::new("sfdisk")
             .args(["-X", "gpt", "-T"])
             .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
@@ -402,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn the_init_of_a_tree_says_what_it_is_for() {
+    fn well_known_programs_take_precedence() {
         // A file that precedes it in the tree's order is for another machine.
         let mut tree = tree(&[("a", elf(1, 1, 3)), ("real-init", elf(2, 1, 183))]);
         check(&tree, Some(Architecture::X86));
@@ -416,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_program_is_passed_over() {
+    fn files_that_are_not_programs_are_skipped() {
         let script = b"#!/bin/sh\nexec /sbin/init \"$@\"\n".to_vec();
         let unknown = elf(2, 1, 0xfffe);
         check(&tree(&[("init", script.clone()), ("tool", elf(2, 1, 62))]), Some(Architecture::X86_64));
@@ -430,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn the_search_ends() {
+    fn the_search_is_limited() {
         let mut names: Vec<_> = (0..MAX_TRIES).map(|n| format!("f{n:05}")).collect();
         names.push("g".to_owned());
         let mut files: Vec<_> = names.iter().map(|name| (name.as_str(), vec![b'x'; 64])).collect();

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_known_by_what_it_is() {
+    fn recognizes_sources_by_content() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| directory.path().join(name);
         fs::write(at("dump"), "/ 0 40755 2 7 0 0 0.0 - - -\n").expect("a new file");

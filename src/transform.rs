@@ -4,9 +4,9 @@
 //! prints nothing, and its report [logs](crate::log::Report) what changed. `run/pipeline.rs` lists
 //! all of them in the order in which they are applied.
 
+pub mod duplicates;
 pub mod edit;
 pub mod hardlinks;
-pub mod identical;
 mod in_threads;
 pub mod init;
 pub mod lost_and_found;

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_rule_that_matches_decides() {
+    fn the_last_matching_rule_applies() {
         use Fate::{Dropped, Kept, OfTheHost};
         let names = ["user.a", "user.b", "com.apple.quarantine", "security.selinux", "btrfs.compression"];
         assert_eq!(fates(&[], &names), [Kept, Kept, Kept, OfTheHost, OfTheHost]);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn globs_are_of_whole_names_and_their_commas_are_escaped() {
+    fn globs_match_whole_names_and_escape_commas() {
         use Fate::{Dropped, Kept};
         let names = ["user.a,b", "user.a", "b", "user.x/y", "xuser.a"];
         assert_eq!(fates(&[r"drop=user.a\,b"], &names), [Dropped, Kept, Kept, Kept, Kept]);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_of_names_match_them() {
+    fn pattern_of_matches_its_name() {
         for name in ["com.apple.x", "user.a,b", "user.[x]*", "user.\\", "user.'é"] {
             let rule = format!("drop={}", pattern_of(name.as_bytes()));
             assert_eq!(fates(&[&rule], &[name]), [Fate::Dropped], "{rule}");
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_rule() {
+    fn refuses_invalid_rules() {
         for text in ["", "user.*", "+user.*", "keep", "drop=", "drop=a,", "drop=[a", "drop=a\\", "Drop=a"] {
             assert!(text.parse::<Rule>().is_err(), "{text}");
         }

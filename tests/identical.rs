@@ -13,8 +13,8 @@ use rootcast::interrupt::Interrupt;
 use rootcast::output::{Asked, Destination, Reflink, WriteOptions, sparse_file};
 use rootcast::progress::Silent;
 use rootcast::source::{self, ReadOptions, Source};
+use rootcast::transform::duplicates;
 use rootcast::transform::hardlinks::{self, Linked, Policy};
-use rootcast::transform::identical;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -103,7 +103,7 @@ fn identical_files_become_links_and_links_become_files() {
 fn identical_files_share_blocks() {
     let copies = directory(false);
     let tree = read(copies.path());
-    let duplicates = identical::duplicates(&tree, THREADS, &Interrupt::never()).expect("it can be read");
+    let duplicates = duplicates::originals(&tree, THREADS, &Interrupt::never()).expect("it can be read");
     let image = TempDir::new().expect("a temporary directory");
     let mut with_journal = options(Profile::Default);
     with_journal.features.resize_inode = false;
@@ -126,7 +126,7 @@ fn identical_files_share_blocks() {
 fn a_file_changed_after_hashing_is_reported() {
     let copies = directory(false);
     let tree = read(copies.path());
-    let duplicates = identical::duplicates(&tree, THREADS, &Interrupt::never()).expect("it can be read");
+    let duplicates = duplicates::originals(&tree, THREADS, &Interrupt::never()).expect("it can be read");
     let layout = plan_sharing(&tree, &options(Profile::RoMin), &duplicates).expect("it fits");
     fs::write(copies.path().join("a"), "other bytes").expect("ours");
     let image = TempDir::new().expect("a temporary directory");

@@ -23,7 +23,7 @@ use crate::transform::init::{self, Init};
 use crate::transform::own_files::OwnFiles;
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    edit, identical, lost_and_found, normalize, selinux, sparse, unreadable, unusable_xattrs,
+    duplicates, edit, lost_and_found, normalize, selinux, sparse, unreadable, unusable_xattrs,
 };
 
 /// A verb that makes a tree.
@@ -313,7 +313,7 @@ fn unusable_xattrs(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Bo
 fn duplicates(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     if options.dedupe {
         let Options { recipe, interrupt, .. } = *options;
-        prepared.duplicates = identical::duplicates(&prepared.tree, recipe.threads, interrupt)?;
+        prepared.duplicates = duplicates::originals(&prepared.tree, recipe.threads, interrupt)?;
     }
     done(())
 }

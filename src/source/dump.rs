@@ -168,14 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_from_the_dump_or_from_beside_it() {
+    fn reads_inline_bytes_and_payload_files() {
         assert_eq!(bytes(7, "objects/ab/cdef - -").expect("it is there"), b"payload");
         assert_eq!(bytes(3, "- a\\nb -").expect("inline"), b"a\nb");
         assert_eq!(bytes(0, "- - -").expect("empty"), b"");
     }
 
     #[test]
-    fn payloads_that_are_refused() {
+    fn refuses_invalid_payloads() {
         let cases = [
             (7, "/etc/passwd - -", ErrorKind::BadInput, "it is absolute"),
             (7, "../outside - -", ErrorKind::BadInput, "a file is named \"..\""),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_longer_than_may_be_read() {
+    fn refuses_text_beyond_the_limit() {
         let text = format!("{ROOT}/f 0 100644 1 0 0 0 0.0 - - -\n");
         let read = |max| read_at_most(text.as_bytes(), Path::new("name"), Path::new("."), max);
         let len = text.len() as u64;
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_dump() {
+    fn refuses_other_text() {
         let error = read(&b"hello\n"[..], Path::new("name"), Path::new("."), &Interrupt::never())
             .expect_err("no dump");
         assert_eq!(error.kind(), ErrorKind::BadInput);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_stops_it() {
+    fn a_signal_ends_the_reading() {
         let interrupt = Interrupt::never();
         interrupt.set(15);
         let error = read(ROOT.as_bytes(), Path::new("name"), Path::new("."), &interrupt);

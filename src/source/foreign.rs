@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_are_named_by_their_magic() {
+    fn identifies_formats_by_magic() {
         let at = |offset: usize, magic: &[u8]| [&vec![0; offset][..], magic, &[0; 600]].concat();
         for (start, name) in [
             (at(0, b"QFI\xfb"), "a qcow2"),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_registries_and_the_web_are_known() {
+    fn identifies_urls_and_registry_references() {
         for name in ["alpine:latest", "docker.io/library/alpine", "ghcr.io/a/b@sha256:00", "docker://debian"]
         {
             assert!(remote(OsStr::new(name)).expect(name).contains("skopeo"), "{name}");

@@ -32,20 +32,20 @@ const BLOCK_LEN: usize = 4096;
 ///
 /// # Errors
 /// As of [`find`].
-pub fn duplicates<C: Content>(
+pub fn originals<C: Content>(
     tree: &Tree<C>,
     threads: NonZeroUsize,
     interrupt: &Interrupt,
 ) -> Result<BTreeMap<InodeId, InodeId>> {
-    let mut duplicates = BTreeMap::new();
+    let mut originals = BTreeMap::new();
     for group in find(tree, threads, interrupt, |_| ())? {
         let Some((first, later)) = group.split_first() else { continue };
-        duplicates.extend(later.iter().map(|id| (*id, *first)));
+        originals.extend(later.iter().map(|id| (*id, *first)));
     }
-    Ok(duplicates)
+    Ok(originals)
 }
 
-/// Finds the regular files that have the same bytes and the same key `alike`, except for empty
+/// Finds the regular files that have the same bytes and the same `key`, except for empty
 /// ones.
 ///
 /// Returns groups of two and more, each in the order of the tree's walk and the groups in the order
@@ -59,9 +59,9 @@ pub fn find<'t, C: Content, K: Ord>(
     tree: &'t Tree<C>,
     threads: NonZeroUsize,
     interrupt: &Interrupt,
-    alike: impl Fn(&'t Inode<C>) -> K,
+    key: impl Fn(&'t Inode<C>) -> K,
 ) -> Result<Vec<Vec<InodeId>>> {
-    let candidates = candidates(tree, alike);
+    let candidates = candidates(tree, key);
     let contents: Vec<&C> = candidates.iter().map(|candidate| candidate.content).collect();
     let digests = in_threads::each(contents.len(), threads, |number, buffer| {
         digest(contents[number], buffer, interrupt)
@@ -90,7 +90,7 @@ struct Candidate<'t, C> {
 /// Returns the files whose length and key are not unique, in the order of the walk.
 fn candidates<'t, C: Content, K: Ord>(
     tree: &'t Tree<C>,
-    alike: impl Fn(&'t Inode<C>) -> K,
+    key: impl Fn(&'t Inode<C>) -> K,
 ) -> Vec<Candidate<'t, C>> {
     let mut candidates = Vec::new();
     let mut classes = BTreeMap::new();
@@ -101,7 +101,7 @@ fn candidates<'t, C: Content, K: Ord>(
         if content.is_empty() {
             continue;
         }
-        let class = *classes.entry((content.len(), alike(inode))).or_insert_with(|| {
+        let class = *classes.entry((content.len(), key(inode))).or_insert_with(|| {
             members.push(0);
             members.len() - 1
         });
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_bytes_are_found_in_the_order_of_the_walk() {
+    fn groups_equal_files_in_walk_order() {
         let long = vec![7; 3 << 20];
         let mut other = long.clone();
         other[(2 << 20) + 5] = 8;
@@ -237,7 +237,7 @@ mod tests {
                 .expect("it can be read");
             assert_eq!(names(&tree, &groups), [["k", "z"], ["long1", "long2"]]);
         }
-        let found = duplicates(&tree, SOME, &Interrupt::never()).expect("it can be read");
+        let found = originals(&tree, SOME, &Interrupt::never()).expect("it can be read");
         let id = |path: &[u8]| tree.resolve(path).expect("it is there");
         let expected = [(b"/k", b"/a"), (b"/z", b"/a")].map(|(later, first)| (id(later), id(first)));
         let long = (id(b"/long2"), id(b"/long1"));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_once_and_unique_ones_never() {
+    fn reads_candidates_once_and_unique_files_never() {
         let tree = tree(&[("a", b"12", 0o644), ("b", b"34", 0o644), ("c", b"5", 0o644), ("d", b"67", 0o600)]);
         find(&tree, SOME, &Interrupt::never(), |inode| inode.metadata.mode).expect("it can be read");
         let read = |name: &[u8]| match &tree.get(tree.resolve(name).expect("it is there")).kind {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_are_not_read_and_change_no_digest() {
+    fn holes_are_not_read_and_do_not_change_the_digest() {
         let mut bytes = vec![0; 3 << 20];
         let places = [5, 4095, 4096, (1 << 20) - 1, 1 << 20, (2 << 20) + 5000];
         places.into_iter().for_each(|at| bytes[at] = 7);
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_file_that_cannot_be_read_is_named_whatever_the_threads() {
+    fn the_first_read_error_is_reported_for_any_number_of_threads() {
         let files: Vec<(String, String)> = (0..200)
             .map(|number| (format!("{}{number}", if number % 90 == 50 { "broken" } else { "f" }), number))
             .map(|(name, number)| (name, format!("{number:03}")))
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_stops_it() {
+    fn a_signal_ends_the_search() {
         let tree = tree(&[("a", b"12", 0o644), ("b", b"34", 0o644)]);
         let interrupt = Interrupt::never();
         interrupt.set(15);

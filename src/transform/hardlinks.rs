@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use image_tree::{Content, InodeId, InsertError, Kind, Metadata, Name, Timestamp, Tree, Xattrs};
 use serde::Serialize;
 
-use super::identical;
+use super::duplicates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::{self, Log};
@@ -82,17 +82,17 @@ impl log::Report for Linked {
 /// earlier ids are then invalid.
 ///
 /// # Errors
-/// With [`Policy::Content`] those of [`identical::find`]; with [`Policy::Break`] an error if there
+/// With [`Policy::Content`] those of [`duplicates::find`]; with [`Policy::Break`] an error if there
 /// are more names than inode numbers.
 pub fn apply<C: Content + Clone>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Linked> {
     let Options { policy, threads, interrupt } = *options;
     let linked = match policy {
         Policy::Keep => return Ok(Linked::default()),
-        Policy::Break => relink(tree, &every_inode_alone(tree), 1)?,
+        Policy::Break => relink(tree, &one_group_per_inode(tree), 1)?,
         Policy::Content => {
-            let groups = identical::find(tree, threads, interrupt, |inode| alike(&inode.metadata))?;
-            groups.iter().for_each(|group| keep_holes(tree, group));
-            relink(tree, &families(tree, &groups), MAX_NAMES)?
+            let duplicates = duplicates::find(tree, threads, interrupt, |inode| key(&inode.metadata))?;
+            duplicates.iter().for_each(|group| keep_holes(tree, group));
+            relink(tree, &link_groups(tree, &duplicates), MAX_NAMES)?
         }
     };
     if linked != Linked::default() {
@@ -120,42 +120,42 @@ fn keep_holes<C: Content + Clone>(tree: &mut Tree<C>, group: &[InodeId]) {
 
 /// The metadata in which two files must agree to be linked. Every field of the metadata is
 /// included.
-fn alike(metadata: &Metadata) -> (u16, u32, u32, Timestamp, &Xattrs) {
+fn key(metadata: &Metadata) -> (u16, u32, u32, Timestamp, &Xattrs) {
     let Metadata { mode, uid, gid, mtime, xattrs } = metadata;
     (*mode, *uid, *gid, *mtime, xattrs)
 }
 
-/// By inode index: the number of the family of names that may share an inode; `None` if its names
+/// By inode index: the number of the group of names that may share an inode; `None` if its names
 /// stay unchanged.
-type Families = Vec<Option<usize>>;
+type LinkGroups = Vec<Option<usize>>;
 
-fn every_inode_alone<C>(tree: &Tree<C>) -> Families {
+fn one_group_per_inode<C>(tree: &Tree<C>) -> LinkGroups {
     (0..tree.inode_count()).map(Some).collect()
 }
 
-/// Makes each group a family, and each other file with content, which may have more names than the
-/// limit.
-fn families<C: Content>(tree: &Tree<C>, groups: &[Vec<InodeId>]) -> Families {
-    let mut families: Families = vec![None; tree.inode_count()];
-    for (number, group) in groups.iter().enumerate() {
+/// Makes a group of each set of duplicates, and of each other file with content, which may have more
+/// names than the limit.
+fn link_groups<C: Content>(tree: &Tree<C>, duplicates: &[Vec<InodeId>]) -> LinkGroups {
+    let mut groups: LinkGroups = vec![None; tree.inode_count()];
+    for (number, group) in duplicates.iter().enumerate() {
         for id in group {
-            families[id.index()] = Some(number);
+            groups[id.index()] = Some(number);
         }
     }
-    let mut next = groups.len();
+    let mut next = duplicates.len();
     for step in tree.walk().filter(|step| step.first) {
-        let family = &mut families[step.id.index()];
-        if family.is_none() && identical::length(tree, step.id) > 0 {
-            *family = Some(next);
+        let group = &mut groups[step.id.index()];
+        if group.is_none() && duplicates::length(tree, step.id) > 0 {
+            *group = Some(next);
             next += 1;
         }
     }
-    families
+    groups
 }
 
-/// The inode for the next names of a family.
+/// The inode for the next names of a group.
 #[derive(Clone, Copy)]
-struct Leader {
+struct Representative {
     /// The inode, or the original of a copy.
     id: InodeId,
     /// True for a copy that is still to be created.
@@ -168,23 +168,23 @@ struct Leader {
 struct Change {
     parent: InodeId,
     name: Name,
-    /// The position in the list of leaders.
-    leader: usize,
+    /// The position in the list of representatives.
+    representative: usize,
 }
 
-/// Gives each family's names the same inode, in groups of at most `limit`.
-fn relink<C: Content + Clone>(tree: &mut Tree<C>, families: &Families, limit: usize) -> Result<Linked> {
-    let (leaders, changes, linked) = choose(tree, families, limit);
-    let mut made: Vec<Option<InodeId>> =
-        leaders.iter().map(|leader| (!leader.copied).then_some(leader.id)).collect();
-    for Change { parent, name, leader } in changes {
+/// Gives each group's names the same inode, in groups of at most `limit`.
+fn relink<C: Content + Clone>(tree: &mut Tree<C>, groups: &LinkGroups, limit: usize) -> Result<Linked> {
+    let (representatives, changes, linked) = choose(tree, groups, limit);
+    let mut inodes: Vec<Option<InodeId>> =
+        representatives.iter().map(|chosen| (!chosen.copied).then_some(chosen.id)).collect();
+    for Change { parent, name, representative } in changes {
         tree.remove(parent, name.as_bytes());
         let refused = |error: InsertError| Error::new(ErrorKind::BadInput, error);
-        if let Some(id) = made[leader] {
+        if let Some(id) = inodes[representative] {
             tree.link(parent, name, id).map_err(refused)?;
         } else {
-            let copy = tree.get(leaders[leader].id).clone();
-            made[leader] = Some(tree.insert(parent, name, copy).map_err(refused)?);
+            let copy = tree.get(representatives[representative].id).clone();
+            inodes[representative] = Some(tree.insert(parent, name, copy).map_err(refused)?);
         }
     }
     Ok(linked)
@@ -193,36 +193,36 @@ fn relink<C: Content + Clone>(tree: &mut Tree<C>, families: &Families, limit: us
 /// Chooses the inode of each name.
 fn choose<C: Content>(
     tree: &Tree<C>,
-    families: &Families,
+    groups: &LinkGroups,
     limit: usize,
-) -> (Vec<Leader>, Vec<Change>, Linked) {
+) -> (Vec<Representative>, Vec<Change>, Linked) {
     let mut linked = Linked::default();
-    let mut leaders: Vec<Leader> = Vec::new();
+    let mut representatives: Vec<Representative> = Vec::new();
     let mut changes = Vec::new();
-    // By family: its current leader. There are at most as many families as inodes.
-    let mut current: Vec<Option<usize>> = vec![None; families.len()];
-    // By inode: true if it is the leader of a family.
-    let mut leads = vec![false; families.len()];
+    // By group: its current representative. There are at most as many groups as inodes.
+    let mut current: Vec<Option<usize>> = vec![None; groups.len()];
+    // By inode: true if it is the representative of a group.
+    let mut represents = vec![false; groups.len()];
     for step in tree.walk() {
-        let Some(family) = families[step.id.index()] else { continue };
+        let Some(group) = groups[step.id.index()] else { continue };
         // A directory has only one name, and the root has none.
         let Some(name) = step.name.filter(|_| tree.entries(step.id).is_none()) else { continue };
-        let leader = match current[family].filter(|leader| leaders[*leader].names < limit) {
-            Some(leader) => leader,
+        let chosen = match current[group].filter(|chosen| representatives[*chosen].names < limit) {
+            Some(chosen) => chosen,
             None => {
-                // An inode that is already a leader has reached the limit, so a copy takes the
-                // names.
-                let copied = std::mem::replace(&mut leads[step.id.index()], true);
-                leaders.push(Leader { id: step.id, copied, names: 0 });
+                // An inode that is already a representative has reached the limit, so a copy takes
+                // the names.
+                let copied = std::mem::replace(&mut represents[step.id.index()], true);
+                representatives.push(Representative { id: step.id, copied, names: 0 });
                 if copied {
-                    linked.added_bytes = linked.added_bytes.saturating_add(identical::length(tree, step.id));
+                    linked.added_bytes = linked.added_bytes.saturating_add(duplicates::length(tree, step.id));
                 }
-                leaders.len() - 1
+                representatives.len() - 1
             }
         };
-        current[family] = Some(leader);
-        leaders[leader].names += 1;
-        let Leader { id, copied, .. } = leaders[leader];
+        current[group] = Some(chosen);
+        representatives[chosen].names += 1;
+        let Representative { id, copied, .. } = representatives[chosen];
         if id == step.id && !copied {
             continue;
         }
@@ -231,13 +231,13 @@ fn choose<C: Content>(
         } else {
             linked.linked_names += 1;
         }
-        changes.push(Change { parent: step.parent, name: name.clone(), leader });
+        changes.push(Change { parent: step.parent, name: name.clone(), representative: chosen });
     }
     linked.saved_bytes = tree
         .walk()
-        .filter(|step| step.first && families[step.id.index()].is_some() && !leads[step.id.index()])
-        .fold(0, |sum: u64, step| sum.saturating_add(identical::length(tree, step.id)));
-    (leaders, changes, linked)
+        .filter(|step| step.first && groups[step.id.index()].is_some() && !represents[step.id.index()])
+        .fold(0, |sum: u64, step| sum.saturating_add(duplicates::length(tree, step.id)));
+    (representatives, changes, linked)
 }
 
 #[cfg(test)]

@@ -47,9 +47,7 @@ impl Init {
             [b'/', ..] => LinkTarget::new(text).map(Self::Program).map_err(|error| error.to_string()),
             _ => {
                 let shown = text.escape_ascii();
-                Err(format!(
-                    "\"{shown}\" is neither own, systemd nor agent, and no path from the root such as /sbin/init"
-                ))
+                Err(format!("\"{shown}\" is not own, systemd, agent or an absolute path such as /sbin/init"))
             }
         }
     }
@@ -234,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn systemd_and_agent_get_the_links_that_osbuilder_makes() {
+    fn creates_the_links_of_osbuilder() {
         let debian = || {
             tree(
                 &["/usr/lib/systemd/systemd"],
@@ -248,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_init_of_its_own_stays() {
+    fn an_existing_init_is_kept() {
         for init in ["own", "agent", "systemd", "/init", "/sbin/init"] {
             let mut own = tree(&["/sbin/init"], &[], &[("/init", "sbin/init")]);
             let before = own.clone();
@@ -259,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn trees_without_an_init_are_refused() {
+    fn refuses_trees_without_an_init() {
         let empty = || tree(&[], &[], &[]);
         let none = "the tree has no /init, which is what the kernel runs of an initramfs; name a program with --init, or \
                     none where another initramfs has it";
@@ -298,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn systemd_is_no_agent() {
+    fn refuses_systemd_as_the_agent() {
         let why = |path: &str| {
             format!("{path} is systemd and not Kata's agent; put the agent there, or use --init systemd")
         };
@@ -313,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_agent_of_systemd_has_its_place() {
+    fn systemd_requires_the_agent_at_its_path() {
         let why = |tree| require_agent::<Vec<u8>>(&tree).map_err(|error| error.to_string());
         assert_eq!(why(tree(&["/usr/bin/kata-agent"], &[], &[])), Ok(()));
         let way_out = "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
@@ -324,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_init() {
+    fn refuses_unknown_choices() {
         for text in ["", "sbin/init", "kata", "/\0"] {
             assert!(Init::parse(text.as_bytes()).is_err(), "{text:?}");
         }

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_chmod_would_do() {
+    fn applies_modes_as_chmod() {
         for (text, before, directory, after) in [
             ("755", 0o4644, false, 0o755),
             ("04755", 0, false, 0o4755),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mode() {
+    fn refuses_invalid_modes() {
         for text in
             ["", "8", "10000", "777777", "0x1", "-1", "u", "u+q", "z+r", "u+x,", ",", "+7", "u=g", "é+r"]
         {

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn only_times_outside_the_limits_are_clamped() {
+    fn clamps_times_outside_the_limits() {
         let times = |latest: Option<i64>, earliest: Option<i64>| {
             let [latest, earliest] = [latest, earliest].map(|time| time.map(Timestamp::from_seconds));
             let times = Times { earliest, latest };
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_xattrs_are_dropped_and_counted() {
+    fn drops_and_counts_xattrs_of_the_host() {
         let (files, report) =
             normalized(Options { times: Times::default(), keep_selinux: false, filter: Filter::NONE });
         let names: Vec<_> = files.iter().map(|(_, _, names)| names.join(" ")).collect();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn filtered_xattrs_are_counted_apart() {
+    fn counts_filtered_xattrs_separately() {
         let rules =
             ["keep=security.selinux", "drop=user.*,btrfs.*"].map(|rule| rule.parse().expect("a rule"));
         let filter = Filter::new(rules.to_vec());

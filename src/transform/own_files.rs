@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_output_and_the_cache_are_left_out_by_every_name() {
+    fn leaves_out_every_name_of_the_output_and_the_cache() {
         let top = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| top.path().join(name);
         for directory in ["cache", "sub"] {

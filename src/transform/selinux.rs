@@ -14,32 +14,25 @@
 
 mod compiled;
 mod files;
+mod labels;
 mod line;
 mod pattern;
 mod specs;
 mod substitutions;
 
 use std::fmt;
-use std::path::PathBuf;
 
 use image_tree::{Content, InodeId, Kind, Tree, XattrName, shortened};
 
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::log::{self, Log};
-use line::FileType;
-use specs::{Found, Search, Specs};
-use substitutions::Substitutions;
 
-/// The source of file_contexts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileContexts {
-    /// The policy named by `/etc/selinux/config` of the tree.
-    Auto,
-    /// A file of the host, and those of `.homedirs`, `.local`, `.subs` and `.subs_dist` beside it
-    /// that exist.
-    File(PathBuf),
-}
+use labels::Labels;
+use line::FileType;
+use specs::{Found, Search};
+
+pub use files::FileContexts;
 
 /// The options of [`apply`].
 #[derive(Clone, Copy, Debug)]
@@ -48,16 +41,6 @@ pub struct Options<'a> {
     pub contexts: &'a FileContexts,
     /// Checked regularly; a signal ends the search.
     pub interrupt: &'a Interrupt,
-}
-
-/// The labels of files by path.
-#[derive(Debug, Default)]
-pub struct Labels {
-    specs: Specs,
-    /// Substitutions of the administrator, which are applied first.
-    local: Substitutions,
-    /// Substitutions of the distribution.
-    distribution: Substitutions,
 }
 
 /// The result of labelling.
@@ -101,13 +84,13 @@ impl fmt::Display for Conflict {
 }
 
 /// The maximum number of warnings of one kind that are shown individually.
-const TOLD: usize = 5;
+const MAX_SHOWN: usize = 5;
 
 impl Report {
     /// Returns the warnings as sentences.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = self.contradictions.iter().take(TOLD).cloned().collect();
+        let mut warnings: Vec<String> = self.contradictions.iter().take(MAX_SHOWN).cloned().collect();
         let contradictions = self.contradictions.len() as u64;
         warnings.extend(more(contradictions, "lines of file_contexts contradict each other"));
         warnings.extend(self.conflicts.iter().map(ToString::to_string));
@@ -115,7 +98,7 @@ impl Report {
         if let Some(path) = &self.first_unknown {
             let (count, path) = (self.unknown, shortened(path));
             warnings
-                .push(format!("file_contexts say nothing of {count} files, which have no label: {path}, …"));
+                .push(format!("file_contexts do not cover {count} files, which have no label: {path}, …"));
         }
         warnings
     }
@@ -132,7 +115,7 @@ impl log::Report for Report {
 }
 
 fn more(count: u64, what: &str) -> Option<String> {
-    let more = count.checked_sub(TOLD as u64).filter(|more| *more > 0)?;
+    let more = count.checked_sub(MAX_SHOWN as u64).filter(|more| *more > 0)?;
     Some(format!("{more} more {what}"))
 }
 
@@ -178,7 +161,7 @@ fn label<C>(tree: &mut Tree<C>, labels: &Labels, interrupt: &Interrupt) -> Resul
             (Some(first), Found::Context(unused)) => match first.found {
                 Found::Context(used) if used != unused => {
                     report.conflict_count += 1;
-                    if report.conflicts.len() < TOLD {
+                    if report.conflicts.len() < MAX_SHOWN {
                         report.conflicts.push(Conflict {
                             first: nth_path(tree, first.position),
                             used: used.to_owned(),
@@ -229,16 +212,6 @@ fn nth_path<C>(tree: &Tree<C>, position: usize) -> Vec<u8> {
         walk.write_path(&mut path);
     }
     path
-}
-
-impl Labels {
-    /// Returns the policy's result for a path of the tree.
-    fn lookup(&self, path: &[u8], file_type: FileType, search: &mut Search<'_>) -> Result<Found<'_>> {
-        let local = self.local.apply(path);
-        let path = local.as_deref().unwrap_or(path);
-        let distribution = self.distribution.apply(path);
-        self.specs.lookup(distribution.as_deref().unwrap_or(path), file_type, search)
-    }
 }
 
 fn file_type<C>(kind: &Kind<C>) -> FileType {

@@ -173,7 +173,7 @@ mod tests {
 
     /// Creates a directory with one readable file and several unreadable ones. None if root runs
     /// the test.
-    fn closed(test: &str) -> Option<(tempfile::TempDir, impl FnOnce())> {
+    fn unreadable_tree(test: &str) -> Option<(tempfile::TempDir, impl FnOnce())> {
         if geteuid().is_root() {
             eprintln!("SKIPPED {test}: root may read everything");
             return None;
@@ -206,8 +206,8 @@ mod tests {
     }
 
     #[test]
-    fn all_of_it_is_named_at_once() {
-        let Some((top, open)) = closed("all_of_it_is_named_at_once") else { return };
+    fn fail_names_all_unreadable_files() {
+        let Some((top, open)) = unreadable_tree("fail_names_all_unreadable_files") else { return };
         let (_, result) = applied(top.path(), Policy::Fail);
         open();
         let at = |name: &str| top.path().join(name).display().to_string();
@@ -218,8 +218,8 @@ mod tests {
     }
 
     #[test]
-    fn it_is_left_out_or_empty() {
-        let Some((top, open)) = closed("it_is_left_out_or_empty") else { return };
+    fn skip_removes_and_empty_truncates() {
+        let Some((top, open)) = unreadable_tree("skip_removes_and_empty_truncates") else { return };
         let (skipped, warning) = applied(top.path(), Policy::Skip);
         let (emptied, _) = applied(top.path(), Policy::Empty);
         open();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_have_an_end() {
+    fn messages_name_a_limited_number_of_paths() {
         let named = |count: u64| {
             let mut named = Named::default();
             (0..count).for_each(|number| named.add(|| number.to_string()));

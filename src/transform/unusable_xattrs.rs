@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_linux_uses_is_not_reported() {
+    fn xattrs_that_linux_uses_are_not_reported() {
         let lines = format!(
             "/d 0 40755 2 0 0 0 0.0 - - - security.selinux=x system.posix_acl_default={PLAIN_ACL} user.a=b\n\
              /f 0 100755 1 0 0 0 0.0 - - - security.capability={CAPABILITY_OF_RAW} system.posix_acl_access={PLAIN_ACL}\n\

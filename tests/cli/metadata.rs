@@ -13,7 +13,7 @@ const CASES: &[Case] = &[
     Case {
         arguments: "tree {dump} --file-contexts {scratch}/few",
         codes: OK,
-        stderr: &["warning: file_contexts say nothing of 2 files"],
+        stderr: &["warning: file_contexts do not cover 2 files"],
         stdout: &["security.selinux=u:r:root:s0"],
     },
     // Times that a format cannot hold.

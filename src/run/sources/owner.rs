@@ -10,7 +10,7 @@ use crate::source::directory::Unreadable;
 use crate::source::tar::Owner;
 use crate::stack::{Member, MemberKind};
 use crate::transform::normalize;
-use crate::transform::ownership::{Owners, SetIdChange, WrongOwner, wrong_owners};
+use crate::transform::ownership::{OwnerError, Owners, SetIdChange, owner_errors};
 
 /// Files of the sources so far, by their ids in the stack's tree. A file that a later source replaces has another one.
 #[derive(Default)]
@@ -121,14 +121,14 @@ impl<'a> MemberOwners<'a> {
             // A file that a later member replaced needs no owner.
             let paths = paths_of(tree, &self.wrong.keys().copied().collect());
             let wrong = self.wrong.into_iter().filter_map(|(id, why)| Some((paths.get(&id)?.clone(), why)));
-            let mut wrong: Vec<_> = wrong.map(|(path, why)| WrongOwner { path, why }).collect();
+            let mut wrong: Vec<_> = wrong.map(|(path, reason)| OwnerError { path, reason }).collect();
             wrong.sort_by(|one, other| one.path.cmp(&other.path));
             if !wrong.is_empty() {
-                return Err(wrong_owners(wrong));
+                return Err(owner_errors(wrong));
             }
         }
-        let Metadata { uid, gid, .. } = self.owners.implied();
-        let is_gain = |(former, mode)| self.owners.is_gain(former, mode, self.builder);
+        let Metadata { uid, gid, .. } = self.owners.implied_metadata();
+        let is_gain = |(former, mode)| self.owners.gains_identity(former, mode, self.builder);
         let gains = self.gains.iter().filter(|(_, gain)| is_gain(**gain));
         let ids: Vec<InodeId> = gains.map(|(id, _)| *id).collect();
         if !ids.is_empty() {
@@ -142,7 +142,7 @@ impl Owner for MemberOwners<'_> {
     type Mark = Mark;
 
     fn implied_metadata(&self) -> Metadata {
-        self.owners.implied()
+        self.owners.implied_metadata()
     }
 
     fn set_owner(&mut self, member: &mut Member<Blob>) -> Mark {
@@ -152,7 +152,7 @@ impl Owner for MemberOwners<'_> {
         if path.split(|byte| *byte == b'/').all(|name| matches!(name, b"" | b".")) {
             self.builder = (metadata.uid, metadata.gid);
         }
-        let given = self.owners.give(metadata, kind);
+        let given = self.owners.set_owner(metadata, kind);
         normalize::apply_to(metadata, self.normal, &mut self.report);
         match given {
             Ok(None) => Mark::Plain,

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_list() {
+    fn parses_every_form_of_an_acl() {
         let accounts = tree_with("lisa:x:1234:0:::", "staff:x:5678:");
         let texts = [
             "user::rw-,user:1234:rw-,group::r--,group:5678:r--,mask::rw-,other::r--",
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_a_list() {
+    fn refuses_malformed_acls() {
         let accounts = tree_with("lisa:x:5:0:::", "staff:x:1:");
         let base = "user::rw-,group::r--,other::r--";
         let name = |what, name: &str, database| AclError::Name { what, name: name.into(), database };

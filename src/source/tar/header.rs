@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_in_octal_and_in_base_256() {
+    fn parses_numbers_in_octal_and_base_256() {
         let cases: [(&[u8], Option<i64>); 18] = [
             (b"0000644\0", Some(0o644)),
             (b"   644 \0", Some(0o644)),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn checksums_of_signed_and_unsigned_bytes() {
+    fn accepts_accepts_checksums_of_signed_and_unsigned_bytes() {
         let mut header = Header([0; BLOCK]);
         header.0[0] = 0xff;
         for (sum, right) in [(0xff + 8 * 32, true), (8 * 32 - 1, true), (8 * 32, false)] {

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_split_by_their_length() {
+    fn splits_records_by_length() {
         let records = read("11 path=é\n12 path=a\nb\n9 size=7\n9 uid=12\n").expect("records");
         assert_eq!(
             (records.path.as_deref(), records.size, records.uid),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn times_with_fractions() {
+    fn parses_parses_times_with_fractions() {
         let cases = [
             ("0", Some((0, 0))),
             ("1350244992.023960108", Some((1_350_244_992, 23_960_108))),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn encoded_xattrs() {
+    fn decodes_xattrs() {
         for (text, expected) in [
             ("", Some(&b""[..])),
             ("eA", Some(b"x")),

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_map_over_blocks() {
+    fn parses_a_text_map_across_blocks() {
         let text: String = std::iter::once("100\n".to_owned())
             .chain((0..100).map(|index| format!("{}\n{}\n", index * 4096, 512)))
             .collect();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_that_make_no_file() {
+    fn refuses_inconsistent_maps() {
         let text = |pairs: &[(u64, u64)], size, stored| match pieces(pairs, size, stored) {
             Ok(pieces) => format!("{} pieces", pieces.len()),
             Err(problem) => problem.to_string(),

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 
-use super::place::{make_directory, parent_of};
-use super::{Options, Report};
+use super::options::{Options, Report};
+use super::place::{create_directory, parent_of};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::resolve;
@@ -26,10 +26,10 @@ pub(super) fn add(
     let mut added = if found.is_dir() {
         directory::read(source, options.threads, options.interrupt)?
     } else {
-        lone_file(directory::read_file(source)?)?
+        single_file(directory::read_file(source)?)?
     };
-    let left_out = options.own.leave_out(&mut added, source)?;
-    report.warnings.extend(left_out.iter().map(ToString::to_string));
+    let excluded = options.own.leave_out(&mut added, source)?;
+    report.warnings.extend(excluded.iter().map(ToString::to_string));
     let given = ownership::apply(&mut added, &Ownership::Root, &Ownership::Root)?;
     report.warnings.extend(given.map(|given| given.to_string()));
     // All times are clamped at the end.
@@ -47,34 +47,35 @@ pub(super) fn add(
     let above = path.as_slice().into();
     let unreadable = std::mem::take(&mut added.unreadable);
     report.unreadable.extend(unreadable.into_iter().map(|found| found.beneath(&above)));
-    let made = Metadata { mtime: options.time, ..Metadata::new(0o755) };
-    graft(tree, added, &path, &made, found.is_dir()).map_err(|why| Error::new(ErrorKind::BadInput, why))
+    let parents = Metadata { mtime: options.time, ..Metadata::new(0o755) };
+    copy_tree(tree, added, &path, &parents, found.is_dir())
+        .map_err(|why| Error::new(ErrorKind::BadInput, why))
 }
 
 /// The name of a single file in a tree of its own, which is not used later.
-const LONE: &[u8] = b"file";
+const SINGLE_FILE: &[u8] = b"file";
 
-fn lone_file(inode: Inode<Blob>) -> Result<Scanned> {
+fn single_file(inode: Inode<Blob>) -> Result<Scanned> {
     let refused = |error: String| Error::new(ErrorKind::BadInput, error);
-    let name = Name::new(LONE).map_err(|error| refused(error.to_string()))?;
+    let name = Name::new(SINGLE_FILE).map_err(|error| refused(error.to_string()))?;
     let mut tree = Tree::new(Metadata::new(0o755));
     tree.insert(Tree::<Blob>::ROOT, name, inode).map_err(|error| refused(error.to_string()))?;
     Ok(Scanned::from(tree))
 }
 
 /// Copies a tree, or its only file, to a path of another tree.
-fn graft(
+fn copy_tree(
     tree: &mut Tree<Blob>,
     added: Scanned,
     path: &[u8],
-    made: &Metadata,
+    parents: &Metadata,
     is_directory: bool,
 ) -> Result<(), String> {
     let added = added.tree;
     let mut ids: BTreeMap<InodeId, InodeId> = BTreeMap::new();
     if is_directory {
         let root = added.get(Tree::<Blob>::ROOT).metadata.clone();
-        let id = put_directory(tree, path, root, made)?;
+        let id = merge_directory(tree, path, root, parents)?;
         ids.insert(Tree::<Blob>::ROOT, id);
     }
     let mut relative = Vec::new();
@@ -91,16 +92,16 @@ fn graft(
                 Some(parent) if tree.lookup(*parent, name.as_bytes()).is_none() => tree
                     .insert(*parent, name.clone(), Inode::directory(inode.metadata.clone()))
                     .map_err(|error| error.to_string())?,
-                _ => put_directory(tree, &whole, inode.metadata.clone(), made)?,
+                _ => merge_directory(tree, &whole, inode.metadata.clone(), parents)?,
             };
             ids.insert(step.id, id);
             continue;
         }
         let (parent, name) = match ids.get(&step.parent) {
             Some(parent) => (*parent, name.clone()),
-            None => parent_of(tree, &whole, made)?,
+            None => parent_of(tree, &whole, parents)?,
         };
-        clear(tree, parent, &name, &whole)?;
+        remove_existing(tree, parent, &name, &whole)?;
         let refused = |error: image_tree::InsertError| error.to_string();
         match ids.get(&step.id) {
             Some(id) => tree.link(parent, name, *id).map_err(refused)?,
@@ -115,14 +116,14 @@ fn graft(
 
 /// Returns the directory at a path, created if it is missing. An existing one, also through a
 /// symbolic link, keeps its metadata.
-fn put_directory(
+fn merge_directory(
     tree: &mut Tree<Blob>,
     path: &[u8],
     metadata: Metadata,
-    made: &Metadata,
+    parents: &Metadata,
 ) -> Result<InodeId, String> {
     let new = resolve(tree, path).is_none();
-    let id = make_directory(tree, path, made)?;
+    let id = create_directory(tree, path, parents)?;
     if new {
         *tree.metadata_mut(id) = metadata;
     }
@@ -130,7 +131,7 @@ fn put_directory(
 }
 
 /// Removes the file that will be replaced.
-fn clear(tree: &mut Tree<Blob>, parent: InodeId, name: &Name, path: &[u8]) -> Result<(), String> {
+fn remove_existing(tree: &mut Tree<Blob>, parent: InodeId, name: &Name, path: &[u8]) -> Result<(), String> {
     let Some(old) = tree.lookup(parent, name.as_bytes()) else { return Ok(()) };
     if tree.entries(old).is_some() {
         return Err(format!(

@@ -3,8 +3,10 @@
 use image_tree::acl::{self, Acl};
 use image_tree::{Content, Inode, Kind, Metadata, Tree, XattrName};
 
-use super::place::{Place, find, make_directory, parent_of};
-use super::{Action, Edit, Files, Group, Options, Report, add};
+use super::action::{Action, Edit, Files, Group};
+use super::add;
+use super::options::{Options, Report};
+use super::place::{Place, create_directory, find, parent_of};
 use crate::accounts::Accounts;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
@@ -12,31 +14,31 @@ use crate::transform::mode::Mode;
 
 const CAPABILITY: &[u8] = b"security.capability";
 
-pub(super) fn one(
+pub(super) fn apply_edit(
     tree: &mut Tree<Blob>,
     edit: &Edit,
     options: Options<'_>,
     report: &mut Report,
 ) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::BadInput, format!("{}: {why}", edit.text));
-    let made = Metadata { mtime: options.time, ..Metadata::new(0o755) };
+    let parents = Metadata { mtime: options.time, ..Metadata::new(0o755) };
     match &edit.action {
         Action::Add { source, path } => add::add(tree, source, path, options, report).map_err(|error| {
             let message = format!("{}: {error}", edit.text);
             Error::new(error.kind(), message)
         }),
         Action::Mkdir { path, mode, owner } => {
-            mkdir(tree, path, *mode, owner.as_ref(), &made)?.map_err(refused)
+            mkdir(tree, path, *mode, owner.as_ref(), &parents)?.map_err(refused)
         }
         Action::Symlink { target, path } => {
-            let metadata = Metadata { mode: 0o777, ..made.clone() };
-            insert(tree, path, Inode { metadata, kind: Kind::Symlink(target.clone()) }, &made)
+            let metadata = Metadata { mode: 0o777, ..parents.clone() };
+            insert(tree, path, Inode { metadata, kind: Kind::Symlink(target.clone()) }, &parents)
                 .map_err(refused)
         }
         Action::Mknod { path, block, device, mode } => {
             let kind = if *block { Kind::BlockDevice(*device) } else { Kind::CharacterDevice(*device) };
-            let metadata = Metadata { mode: *mode, ..made.clone() };
-            insert(tree, path, Inode { metadata, kind }, &made).map_err(refused)
+            let metadata = Metadata { mode: *mode, ..parents.clone() };
+            insert(tree, path, Inode { metadata, kind }, &parents).map_err(refused)
         }
         Action::Chmod { files, mode } => chmod(tree, files, mode).map_err(refused),
         Action::Chown { files, user, group } => {
@@ -53,7 +55,7 @@ pub(super) fn one(
 }
 
 /// Returns the files, at least one.
-fn some<C>(tree: &Tree<C>, files: &Files) -> Result<Vec<Place>, String> {
+fn find_required<C>(tree: &Tree<C>, files: &Files) -> Result<Vec<Place>, String> {
     let found = find(tree, files)?;
     if !found.is_empty() {
         return Ok(found);
@@ -69,15 +71,15 @@ fn mkdir<C: Content>(
     path: &[u8],
     mode: Option<u16>,
     owner: Option<&(Vec<u8>, Vec<u8>)>,
-    made: &Metadata,
+    parents: &Metadata,
 ) -> Result<Result<(), String>> {
     let accounts = if owner.is_some() { Accounts::of(tree)? } else { Accounts::default() };
-    let mut make = || {
+    let mut create = || {
         let owner = match owner {
             Some((user, group)) => Some((accounts.uid(user)?, accounts.gid(group)?)),
             None => None,
         };
-        let id = make_directory(tree, path, made)?;
+        let id = create_directory(tree, path, parents)?;
         let metadata = tree.metadata_mut(id);
         if let Some(mode) = mode {
             metadata.chmod(mode);
@@ -85,17 +87,17 @@ fn mkdir<C: Content>(
         (metadata.uid, metadata.gid) = owner.unwrap_or((metadata.uid, metadata.gid));
         Ok(())
     };
-    Ok(make())
+    Ok(create())
 }
 
-fn insert<C>(tree: &mut Tree<C>, path: &[u8], inode: Inode<C>, made: &Metadata) -> Result<(), String> {
-    let (parent, name) = parent_of(tree, path, made)?;
+fn insert<C>(tree: &mut Tree<C>, path: &[u8], inode: Inode<C>, parents: &Metadata) -> Result<(), String> {
+    let (parent, name) = parent_of(tree, path, parents)?;
     let refused = |error: image_tree::InsertError| format!("{error}; --remove it first");
     tree.insert(parent, name, inode).map(|_| ()).map_err(refused)
 }
 
 fn chmod<C>(tree: &mut Tree<C>, files: &Files, mode: &Mode) -> Result<(), String> {
-    for place in some(tree, files)? {
+    for place in find_required(tree, files)? {
         let inode = tree.get(place.id);
         let is_directory = matches!(inode.kind, Kind::Directory(_));
         if matches!(inode.kind, Kind::Symlink(_)) {
@@ -125,7 +127,7 @@ fn chown<C>(
         (Group::Login, Some(user)) => Some(accounts.login_group(user)?),
         (Group::Login | Group::Keep, _) => None,
     };
-    for place in some(tree, files)? {
+    for place in find_required(tree, files)? {
         let metadata = tree.metadata_mut(place.id);
         metadata.uid = uid.unwrap_or(metadata.uid);
         metadata.gid = gid.unwrap_or(metadata.gid);
@@ -148,7 +150,7 @@ fn set_xattr<C>(
     value: &[u8],
     check: &dyn Fn(&Kind<C>) -> Result<(), String>,
 ) -> Result<(), String> {
-    for place in some(tree, files)? {
+    for place in find_required(tree, files)? {
         check(&tree.get(place.id).kind).map_err(|why| format!("{} {why}", place.path(tree)))?;
         tree.metadata_mut(place.id).xattrs.insert(name.clone(), value.into());
     }
@@ -170,7 +172,7 @@ fn set_acl<C>(tree: &mut Tree<C>, files: &Files, name: &XattrName, value: &[u8])
     };
     let is_default = name.as_bytes() == acl::DEFAULT;
     let mut changed = false;
-    for place in some(tree, files)? {
+    for place in find_required(tree, files)? {
         let refused = match &tree.get(place.id).kind {
             Kind::Directory(_) => None,
             Kind::Symlink(_) => Some("is a symbolic link, which has no ACL"),
@@ -195,7 +197,7 @@ fn set_acl<C>(tree: &mut Tree<C>, files: &Files, name: &XattrName, value: &[u8])
 }
 
 fn remove<C>(tree: &mut Tree<C>, files: &Files, required: bool) -> Result<(), String> {
-    let found = if required { some(tree, files)? } else { find(tree, files)? };
+    let found = if required { find_required(tree, files)? } else { find(tree, files)? };
     for Place { parent, name, .. } in found {
         let name = name.ok_or_else(|| "the root directory cannot be removed".to_owned())?;
         // OK if the parent is already removed: its entries are then not part of the result.

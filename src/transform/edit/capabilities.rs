@@ -151,7 +151,7 @@ mod tests {
 
     /// The values that libcap's setcap writes.
     #[test]
-    fn what_setcap_writes() {
+    fn encodes_as_setcap() {
         for (text, expected) in [
             ("cap_net_bind_service+ep", "0100000200040000000000000000000000000000"),
             ("cap_net_bind_service=ep", "0100000200040000000000000000000000000000"),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn refuses_malformed_capabilities() {
         for (text, expected) in [
             ("", "gives no capability"),
             ("cap_net_raw", "has no + - or ="),

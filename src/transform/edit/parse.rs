@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_escapes() {
+    fn splits_fields_at_unescaped_colons() {
         let Ok(Action::Add { source, path }) = parse("add", r"a\:b:/c\\d\:") else { panic!("it is one") };
         assert_eq!((source, path), (PathBuf::from("a:b"), br"/c\d:".to_vec()));
         let Ok(Action::Symlink { target, path }) = parse("symlink", "../x:/y") else { panic!("it is one") };
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn owners() {
+    fn parses_owners() {
         let chown = |text: &str| parse("chown", text);
         let named = |group: &str| Group::Named(group.as_bytes().to_vec());
         for (text, user, group) in [
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_and_globs() {
+    fn distinguishes_paths_from_globs() {
         for (text, is_glob) in [("/a", false), (r"/a\*", false), ("/a*", true), ("**/x", true)] {
             let Ok(Action::Remove { files, required: true }) = parse("remove", text) else {
                 panic!("it is one")
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_xattrs() {
+    fn decodes_decodes_values_of_xattrs() {
         let value = |text: &str| xattr_value(text.as_bytes()).map(<[u8]>::into_vec);
         for (text, bytes) in [
             ("text", &b"text"[..]),
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn refuses_malformed_edits() {
         for (name, text) in [
             ("add", "a"),
             ("add", "a:b:c"),

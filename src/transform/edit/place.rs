@@ -2,7 +2,7 @@
 
 use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree, shortened};
 
-use super::Files;
+use super::action::Files;
 use crate::resolve::resolve;
 
 /// A name in the tree, or the root, which has none.
@@ -76,15 +76,19 @@ fn find_path<C>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Place>, String> {
 pub(super) fn parent_of<C>(
     tree: &mut Tree<C>,
     path: &[u8],
-    made: &Metadata,
+    parents: &Metadata,
 ) -> Result<(InodeId, Name), String> {
     let (above, name) = split(path)?;
     let name = name.ok_or_else(|| "the root directory is there already".to_owned())?;
-    Ok((make_directory(tree, above, made)?, name))
+    Ok((create_directory(tree, above, parents)?, name))
 }
 
 /// Returns the directory at a path, created with its parents if they are missing.
-pub(super) fn make_directory<C>(tree: &mut Tree<C>, path: &[u8], made: &Metadata) -> Result<InodeId, String> {
+pub(super) fn create_directory<C>(
+    tree: &mut Tree<C>,
+    path: &[u8],
+    parents: &Metadata,
+) -> Result<InodeId, String> {
     if let Some(id) = resolve(tree, path).filter(|id| tree.entries(*id).is_some()) {
         return Ok(id);
     }
@@ -107,12 +111,12 @@ pub(super) fn make_directory<C>(tree: &mut Tree<C>, path: &[u8], made: &Metadata
             Some(_) => return Err(format!("{} is not a directory", shortened(prefix))),
             None => {
                 let name = Name::new(component).map_err(|error| error.to_string())?;
-                let refused = |why: String| format!("{} cannot be made: {why}", shortened(prefix));
+                let refused = |why: String| format!("{} cannot be created: {why}", shortened(prefix));
                 if let Some(Kind::Symlink(target)) = tree.lookup(here, component).map(|id| &tree.get(id).kind)
                 {
                     return Err(refused(format!("it is a symbolic link to {target}, which is not there")));
                 }
-                tree.insert(here, name, Inode::directory(made.clone()))
+                tree.insert(here, name, Inode::directory(parents.clone()))
                     .map_err(|error| refused(error.to_string()))?
             }
         };

@@ -2,9 +2,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use image_tree::Timestamp;
 use image_tree::dump::{self, Body};
 
 use super::*;
+use crate::interrupt::Interrupt;
+use crate::transform::own_files::OwnFiles;
+use crate::xattr_filter::Filter;
 
 const TREE: &str = "\
 / 0 40755 5 0 0 0 0.0 - - -
@@ -79,7 +83,7 @@ fn check(edits: &[(&str, &str)], expected: &[&str]) {
 }
 
 #[test]
-fn what_is_made() {
+fn creates_directories_links_and_devices() {
     check(
         &[("mkdir", "/srv/www:2750:www:staff"), ("mkdir", "/usr/bin"), ("mkdir", "/var:1777")],
         &[
@@ -97,7 +101,7 @@ fn what_is_made() {
 }
 
 #[test]
-fn what_is_changed() {
+fn changes_modes_owners_and_xattrs() {
     check(&[("chmod", "/bin/sh:u+s")], &["/usr/bin/sh 2 104755 1 0 0 0 0.0 - sh -"]);
     check(&[("chown", "/bin/sh:www:")], &["/usr/bin/sh 2 100755 1 33 34 0 0.0 - sh -"]);
     check(&[("chown", "/loose:5:6")], &["/loose 5 120777 1 5 6 0 0.0 /none - -"]);
@@ -116,7 +120,7 @@ fn what_is_changed() {
 }
 
 #[test]
-fn what_is_taken_away() {
+fn removes_paths_and_globs() {
     check(
         &[("remove", "/usr")],
         &["/ 0 40755 4 0 0 0 0.0 - - -", "-/usr", "-/usr/bin", "-/usr/bin/sh", "-/usr/bin/su"],
@@ -130,7 +134,7 @@ fn what_is_taken_away() {
 }
 
 #[test]
-fn the_order_counts() {
+fn edits_apply_in_order() {
     check(
         &[("remove", "/var/*"), ("mkdir", "/var/new")],
         &[
@@ -144,7 +148,7 @@ fn the_order_counts() {
 }
 
 #[test]
-fn what_cannot_be_done() {
+fn refuses_impossible_edits() {
     for (edit, expected) in [
         (("remove", "/none"), "--remove /none: /none is not in the tree"),
         (("remove", "/none*"), "--remove /none*: nothing in the tree matches"),
@@ -162,7 +166,7 @@ fn what_cannot_be_done() {
         (("symlink", "x:/"), "--symlink x:/: the root directory is there already"),
         (("mkdir", "/bin/sh"), "--mkdir /bin/sh: /bin/sh is not a directory"),
         (("mkdir", "/bin/sh/x"), "--mkdir /bin/sh/x: /bin/sh is not a directory"),
-        (("mkdir", "/loose/x"), "--mkdir /loose/x: /loose cannot be made: it is a symbolic link to /none"),
+        (("mkdir", "/loose/x"), "--mkdir /loose/x: /loose cannot be created: it is a symbolic link to /none"),
         (("symlink", "x:/var/.."), "file is named \"..\""),
         (("add", "/nonexistent:/x"), "--add /nonexistent:/x: /nonexistent: No such file"),
     ] {
@@ -172,7 +176,7 @@ fn what_cannot_be_done() {
 }
 
 #[test]
-fn files_of_the_host() {
+fn adds_adds_files_of_the_host() {
     let host = tempfile::tempdir().expect("a temporary directory");
     let at = |name: &str| host.path().join(name);
     fs::create_dir_all(at("d/bin")).expect("new directories");

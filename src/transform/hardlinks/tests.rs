@@ -65,7 +65,7 @@ fn break_gives_each_name_an_inode() {
 }
 
 #[test]
-fn content_links_what_is_equal_in_all_respects() {
+fn content_links_files_equal_in_bytes_and_metadata() {
     let (tree, linked) = applied(parse(TREE), Policy::Content);
     assert_eq!((linked.linked_names, linked.saved_bytes), (3, 8));
     assert_eq!((linked.parted_names, linked.added_bytes), (0, 0));
@@ -87,7 +87,7 @@ fn content_links_what_is_equal_in_all_respects() {
 }
 
 #[test]
-fn content_does_not_depend_on_the_links_that_were_there() {
+fn content_does_not_depend_on_existing_links() {
     let (linked, _) = applied(parse(TREE), Policy::Content);
     let (broken, _) = applied(parse(TREE), Policy::Break);
     let (again, _) = applied(broken, Policy::Content);
@@ -101,7 +101,7 @@ fn content_does_not_depend_on_the_links_that_were_there() {
 }
 
 #[test]
-fn any_difference_of_metadata_keeps_files_apart() {
+fn files_with_different_metadata_are_not_linked() {
     let lines = [
         "100644 1 0 0 0 5.0 - same -",
         "100645 1 0 0 0 5.0 - same -",
@@ -144,7 +144,7 @@ fn many(names: usize, files: usize) -> Tree<Vec<u8>> {
 }
 
 #[test]
-fn an_inode_gets_no_more_names_than_ext4_counts() {
+fn an_inode_gets_at_most_the_links_of_ext4() {
     for (names, files) in [(1, 2 * MAX_NAMES), (2 * MAX_NAMES, 1), (MAX_NAMES - 5, 70_000), (MAX_NAMES, 1)] {
         let (tree, linked) = applied(many(names, files), Policy::Content);
         let counts = tree.name_counts();

@@ -16,7 +16,7 @@ use crate::source::directory::HostInode;
 
 /// The state of one inode of the host as programs in fakeroot saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Belief {
+struct SavedInode {
     /// The mode with the type bits.
     mode: u32,
     uid: u32,
@@ -26,11 +26,11 @@ struct Belief {
 
 /// A save file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Save {
-    inodes: BTreeMap<HostInode, Belief>,
+pub struct SaveFile {
+    inodes: BTreeMap<HostInode, SavedInode>,
 }
 
-impl Save {
+impl SaveFile {
     /// Parses a save file. The last line for an inode takes precedence.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Save {
             if text.is_empty() {
                 continue;
             }
-            let (inode, belief) = line(text).ok_or_else(|| {
+            let (inode, saved) = line(text).ok_or_else(|| {
                 let shown = text.get(..100).unwrap_or(text).escape_ascii();
                 format!(
                     "line {}: \"{shown}\" is not dev=…,ino=…,mode=…,uid=…,gid=…,nlink=…,rdev=…, as fakeroot -s \
@@ -49,7 +49,7 @@ impl Save {
                     index + 1
                 )
             })?;
-            save.inodes.insert(inode, belief);
+            save.inodes.insert(inode, saved);
         }
         Ok(save)
     }
@@ -69,27 +69,27 @@ impl Save {
             if !step.first {
                 continue;
             }
-            let belief = hosts.get(step.id.index()).and_then(|host| self.inodes.get(host));
+            let saved = hosts.get(step.id.index()).and_then(|host| self.inodes.get(host));
             let mut kind = None;
-            if let Some(belief) = belief {
-                kind = belief.kind(&tree.get(step.id).kind).map_err(|why| {
+            if let Some(saved) = saved {
+                kind = saved.kind(&tree.get(step.id).kind).map_err(|why| {
                     let mut path = Vec::new();
                     walk.write_path(&mut path);
                     format!("{}: {why}; was the tree copied since?", path.escape_ascii())
                 })?;
             }
-            known.push((step.id, belief.copied(), kind));
+            known.push((step.id, saved.copied(), kind));
         }
-        if !self.inodes.is_empty() && known.iter().all(|(_, belief, _)| belief.is_none()) {
+        if !self.inodes.is_empty() && known.iter().all(|(_, saved, _)| saved.is_none()) {
             let message =
                 "names no file of the tree: it knows files by inode number, and copies have other ones";
             return Err(message.to_owned());
         }
-        for (id, belief, kind) in known {
+        for (id, saved, kind) in known {
             let metadata = tree.metadata_mut(id);
-            (metadata.uid, metadata.gid) = belief.map_or((0, 0), |belief| (belief.uid, belief.gid));
-            if let Some(belief) = belief {
-                metadata.chmod(belief.permissions());
+            (metadata.uid, metadata.gid) = saved.map_or((0, 0), |saved| (saved.uid, saved.gid));
+            if let Some(saved) = saved {
+                metadata.chmod(saved.permissions());
             }
             if let Some(kind) = kind {
                 // OK to ignore: neither is a directory.
@@ -100,7 +100,7 @@ impl Save {
     }
 }
 
-impl Belief {
+impl SavedInode {
     fn permissions(&self) -> u16 {
         u16::try_from(self.mode & 0o7777).unwrap_or(0)
     }
@@ -108,14 +108,14 @@ impl Belief {
     /// Returns the type in fakeroot, if the host has another one.
     fn kind(&self, host: &Kind<Blob>) -> Result<Option<Kind<Blob>>, String> {
         use image_tree::Content as _;
-        let believed = match self.mode & 0o170_000 {
+        let special = match self.mode & 0o170_000 {
             0o020_000 => Some(Kind::CharacterDevice(self.device)),
             0o060_000 => Some(Kind::BlockDevice(self.device)),
             0o010_000 => Some(Kind::Fifo),
             0o140_000 => Some(Kind::Socket),
             _ => None,
         };
-        match (believed, host) {
+        match (special, host) {
             (Some(kind), Kind::Regular(content)) if content.is_empty() => Ok(Some(kind)),
             _ if self.mode & 0o170_000 == u32::from(host.type_bits()) => Ok(None),
             _ => {
@@ -126,7 +126,7 @@ impl Belief {
     }
 }
 
-fn line(text: &[u8]) -> Option<(HostInode, Belief)> {
+fn line(text: &[u8]) -> Option<(HostInode, SavedInode)> {
     let text = str::from_utf8(text).ok()?;
     let mut fields = text.split(',').map(|field| field.split_once('='));
     let mut next = |name: &str, radix: u32| {
@@ -148,7 +148,7 @@ fn line(text: &[u8]) -> Option<(HostInode, Belief)> {
     fields
         .next()
         .is_none()
-        .then_some((HostInode { device, inode }, Belief { mode, uid, gid, device: numbers }))
+        .then_some((HostInode { device, inode }, SavedInode { mode, uid, gid, device: numbers }))
 }
 
 #[cfg(test)]
@@ -175,14 +175,14 @@ mod tests {
 
     fn applied(save: &str) -> Result<String, String> {
         let (mut tree, hosts) = tree();
-        Save::parse(save.as_bytes())?.apply(&mut tree, &hosts)?;
+        SaveFile::parse(save.as_bytes())?.apply(&mut tree, &hosts)?;
         let mut text = Vec::new();
         dump::write(&tree, &mut text, |_, _| Ok(dump::Body::None)).expect("memory");
         Ok(String::from_utf8(text).expect("ASCII"))
     }
 
     #[test]
-    fn what_programs_in_it_saw() {
+    fn applies_owners_modes_and_devices() {
         let save = "dev=fe00,ino=2,mode=20600,uid=0,gid=5,nlink=1,rdev=259\n\
                     dev=fe00,ino=3,mode=104755,uid=7,gid=8,nlink=1,rdev=0\n\
                     dev=fe00,ino=4,mode=120777,uid=9,gid=10,nlink=1,rdev=0\n\
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acl_follows_the_saved_mode() {
+    fn an_access_acl_follows_the_saved_mode() {
         let acl = r"\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x07\x00\xe8\x03\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00MASK\x00\xff\xff\xff\xff\x20\x00OTHER\x00\xff\xff\xff\xff";
         let line = |mode: &str, mask: &str, other: &str| {
             let acl = acl.replace("MASK", mask).replace("OTHER", other);
@@ -207,7 +207,8 @@ mod tests {
         let before = line("40660", r"\x06", r"\x00");
         let mut tree = dump::parse(before.as_bytes(), |_| Ok::<_, std::io::Error>(Blob::from(Vec::new())));
         let tree = tree.as_mut().expect("a dump");
-        let save = Save::parse(b"dev=1,ino=1,mode=40644,uid=0,gid=0,nlink=1,rdev=0\n").expect("a save file");
+        let save =
+            SaveFile::parse(b"dev=1,ino=1,mode=40644,uid=0,gid=0,nlink=1,rdev=0\n").expect("a save file");
         save.apply(tree, &[HostInode { device: 1, inode: 1 }]).expect("it is of the tree");
         let mut text = Vec::new();
         dump::write(tree, &mut text, |_, _| Ok(dump::Body::None)).expect("memory");
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_save_file_of_another_tree() {
+    fn refuses_the_save_file_of_another_tree() {
         let error =
             applied("dev=fe00,ino=77,mode=100600,uid=9,gid=10,nlink=1,rdev=0\n").expect_err("no file");
         assert!(error.starts_with("names no file of the tree"), "{error}");
@@ -228,9 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_none() {
+    fn refuses_invalid_lines() {
         let good = "dev=fe00,ino=2,mode=20600,uid=0,gid=5,nlink=1,rdev=259";
-        assert!(Save::parse(good.as_bytes()).is_ok());
+        assert!(SaveFile::parse(good.as_bytes()).is_ok());
         for (from, to) in [
             ("dev=", "d="),
             ("fe00", "xy"),
@@ -244,7 +245,7 @@ mod tests {
             ("259", "259,x=1"),
             (",", ";"),
         ] {
-            let error = Save::parse(good.replace(from, to).as_bytes()).expect_err(to);
+            let error = SaveFile::parse(good.replace(from, to).as_bytes()).expect_err(to);
             assert!(error.starts_with("line 1: "), "{error}");
         }
     }

@@ -2,12 +2,12 @@
 
 use image_tree::{Metadata, Tree};
 
-use super::WrongOwner;
+use super::error::visit_inodes;
+use crate::error::Result;
 
 /// Ranges of ids, for users and for groups.
 /// Inside are the ids of the tree, outside those of the source. The map applies to owners, to named
 /// users and groups of POSIX ACLs, and to the root user of the namespace of file capabilities.
-/// the user namespace's root of file capabilities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdMap {
     users: Vec<Range>,
@@ -43,7 +43,7 @@ impl IdMap {
     ///
     /// # Errors
     /// Returns a message if a range is invalid or overlaps another one.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let mut map = Self { users: Vec::new(), groups: Vec::new() };
         for part in text.split(',') {
             let (who, numbers) = match part.split_at_checked(2) {
@@ -52,7 +52,7 @@ impl IdMap {
             };
             let range = range(numbers).ok_or_else(|| {
                 format!(
-                    "\"{part}\" is no range INSIDE:OUTSIDE:COUNT of ids below 4294967295, such as 0:100000:65536 \
+                    "\"{part}\" is not a range INSIDE:OUTSIDE:COUNT of ids below 4294967295, such as 0:100000:65536 \
                      or u:0:1000:1"
                 )
             })?;
@@ -82,28 +82,15 @@ impl IdMap {
     /// Maps the owners of all files that have a name.
     ///
     /// # Errors
-    /// Returns every id that is in no range, with the path.
-    pub(super) fn apply<C>(&self, tree: &mut Tree<C>) -> Result<(), Vec<WrongOwner>> {
-        let mut wrong = Vec::new();
+    /// The paths of files with an id that is in no range, and the ids. The tree is then unchanged.
+    pub(super) fn apply<C>(&self, tree: &mut Tree<C>) -> Result<()> {
         let mut mapped = Vec::new();
-        let mut walk = tree.walk();
-        while let Some(step) = walk.next() {
-            if !step.first {
-                continue;
-            }
-            let mut metadata = tree.get(step.id).metadata.clone();
-            match self.map(&mut metadata) {
-                Ok(()) => mapped.push((step.id, metadata)),
-                Err(why) => {
-                    let mut path = Vec::new();
-                    walk.write_path(&mut path);
-                    wrong.push(WrongOwner { path, why });
-                }
-            }
-        }
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
+        visit_inodes(tree, |id, inode| {
+            let mut metadata = inode.metadata.clone();
+            self.map(&mut metadata)?;
+            mapped.push((id, metadata));
+            Ok(())
+        })?;
         for (id, metadata) in mapped {
             *tree.metadata_mut(id) = metadata;
         }
@@ -111,7 +98,7 @@ impl IdMap {
     }
 
     /// Maps all ids in one file's metadata.
-    pub(super) fn map(&self, metadata: &mut Metadata) -> Result<(), String> {
+    pub(super) fn map(&self, metadata: &mut Metadata) -> std::result::Result<(), String> {
         let outside = |what: &str, id: u32| format!("{what} {id} is in no range of the map");
         metadata.uid = self.uid(metadata.uid).ok_or_else(|| outside("user", metadata.uid))?;
         metadata.gid = self.gid(metadata.gid).ok_or_else(|| outside("group", metadata.gid))?;
@@ -127,7 +114,7 @@ impl IdMap {
 
     /// Maps an ACL, `posix_acl_xattr.h`: 4 bytes of version, then entries of tag (u16), permissions
     /// (u16) and id (u32). An invalid one is left to the format, which refuses it with its path.
-    fn map_acl(&self, value: &mut [u8]) -> Result<(), String> {
+    fn map_acl(&self, value: &mut [u8]) -> std::result::Result<(), String> {
         const ACL_USER: [u8; 2] = 0x02_u16.to_le_bytes();
         const ACL_GROUP: [u8; 2] = 0x08_u16.to_le_bytes();
         let (entries, _) = value.get_mut(4..).unwrap_or_default().as_chunks_mut::<8>();
@@ -146,7 +133,7 @@ impl IdMap {
 
     /// Maps `vfs_ns_cap_data`: 20 bytes as in revision 2, then the outside id of the namespace's
     /// root, which revision 3 adds. Capabilities of the root inside become those of revision 2.
-    fn map_capability(&self, value: &mut Box<[u8]>) -> Result<(), String> {
+    fn map_capability(&self, value: &mut Box<[u8]>) -> std::result::Result<(), String> {
         const REVISION_2: u8 = 2;
         const REVISION_3: u8 = 3;
         let Ok(mut bytes) = <[u8; 24]>::try_from(&value[..]) else { return Ok(()) };
@@ -186,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges() {
+    fn maps_users_and_groups_by_range() {
         let map = IdMap::parse("0:1000:1,1:100000:65535").expect("a map");
         for (outside, inside) in [(1000, 0), (100_000, 1), (165_534, 65535)] {
             assert_eq!((map.uid(outside), map.gid(outside)), (Some(inside), Some(inside)));
@@ -200,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_map() {
+    fn refuses_invalid_and_overlapping_ranges() {
         for text in [
             "",
             "0",
@@ -232,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn acls_and_capabilities_are_mapped_with_the_owners() {
+    fn maps_acls_and_capabilities_with_the_owners() {
         let mut metadata = Metadata { uid: 1000, gid: 1000, ..Metadata::new(0o755) };
         let acl = |user: u32, group: u32| {
             let entry = |tag: u16, id: u32| {
@@ -266,9 +253,7 @@ mod tests {
 
         let mut kept = tree(metadata);
         let wrong = IdMap::parse("0:1000:3").expect("a map").apply(&mut kept).expect_err("1003 is not");
-        assert_eq!(wrong.len(), 1);
-        assert_eq!(wrong[0].path, b"/f");
-        assert_eq!(wrong[0].why, "group 1003 of an ACL is in no range of the map");
+        assert_eq!(wrong.to_string(), "/f: group 1003 of an ACL is in no range of the map");
         assert_eq!(kept.get(Tree::<Vec<u8>>::ROOT).metadata.uid, 1000, "nothing is done by half");
     }
 }

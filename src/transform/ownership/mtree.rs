@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_modes_and_what_is_not_named() {
+    fn applies_owners_and_modes_of_named_files_only() {
         let manifest = "#mtree\n/set type=file uid=0 gid=0 mode=0644\n. type=dir mode=0755\n    dir type=dir mode=0750 uname=www\n\
                         file gname=staff mode=u+s\n    ..\n    sp\\040ace uid=7\n..\n";
         let expected = ["/ 40755 0 0", "/dir 40750 33 0", "/dir/file 104644 0 50", "/sp\\x20ace 100644 7 0"];
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_win_over_names_of_the_same_line() {
+    fn numbers_take_precedence_over_names() {
         assert_eq!(changes("./other uname=nobody-here uid=5\n"), Ok(vec!["/other 100644 5 1000".to_owned()]));
         // The name on the line takes precedence over the number of /set.
         let manifest = "/set uid=0\n./other uname=www\n";
@@ -129,18 +129,18 @@ mod tests {
     }
 
     #[test]
-    fn links_have_owners_but_no_modes() {
+    fn symlinks_get_owners_but_no_modes() {
         let manifest = "./link type=link link=dir/file uid=3 mode=755\n";
         assert_eq!(changes(manifest), Ok(vec!["/link 120777 3 1000".to_owned()]));
     }
 
     #[test]
-    fn optional_and_unchanged_files() {
+    fn honors_optional_and_nochange() {
         assert_eq!(changes("./none optional uid=0\n./other nochange uid=0\n"), Ok(Vec::new()));
     }
 
     #[test]
-    fn what_does_not_fit_the_tree() {
+    fn refuses_what_contradicts_the_tree() {
         for (manifest, expected) in [
             ("./none uid=0\n", "line 1: /none: is not in the tree"),
             ("\n./dir type=file\n", "line 2: /dir: type=file is stated, and in the tree it is dir"),

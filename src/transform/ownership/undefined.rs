@@ -2,7 +2,7 @@
 
 use image_tree::Tree;
 
-use super::{WrongOwner, wrong_owners};
+use super::error::visit_inodes;
 use crate::accounts::UNDEFINED;
 use crate::error::Result;
 
@@ -11,27 +11,18 @@ use crate::error::Result;
 /// # Errors
 /// The paths of those files, with the flags that set another owner.
 pub fn refuse<C>(tree: &Tree<C>) -> Result<()> {
-    let mut wrong = Vec::new();
-    let mut walk = tree.walk();
-    while let Some(step) = walk.next() {
-        let metadata = &tree.get(step.id).metadata;
-        let what = match (metadata.uid, metadata.gid) {
+    visit_inodes(tree, |_, inode| {
+        let what = match (inode.metadata.uid, inode.metadata.gid) {
             (UNDEFINED, UNDEFINED) => "user and group",
             (UNDEFINED, _) => "user",
             (_, UNDEFINED) => "group",
-            _ => continue,
+            _ => return Ok(()),
         };
-        if step.first {
-            let mut path = Vec::new();
-            walk.write_path(&mut path);
-            let why = format!(
-                "its {what} is {UNDEFINED}, the -1 of chown(2), which no file can have; give it another with --chown \
-                 or --owner"
-            );
-            wrong.push(WrongOwner { path, why });
-        }
-    }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong_owners(wrong)) }
+        Err(format!(
+            "its {what} is {UNDEFINED}, the -1 of chown(2), which no file can have; give it another with --chown or \
+             --owner"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -47,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn each_file_of_that_id_is_named_once() {
+    fn every_file_with_the_undefined_id_is_named_once() {
         let root = "/ 0 40755 2 0 0 0 0.0 - - -\n";
         assert_eq!(refused(&format!("{root}/a 0 100644 1 4294967294 4294967294 0 0.0 - - -\n")), None);
         let error = refused(&format!(

@@ -11,7 +11,9 @@
 
 use image_tree::{Content, Device, Kind, Metadata, Tree};
 
-use super::WrongOwner;
+use super::error::visit_inodes;
+use crate::accounts;
+use crate::error::Result;
 
 /// The xattrs in the order in which fuse-overlayfs tries them.
 const OVERRIDE_STATS: [&str; 3] = [
@@ -26,46 +28,35 @@ const ROOTLESS: &[u8] = b"user.rootlesscontainers";
 /// last.
 ///
 /// # Errors
-/// Returns every file with an invalid xattr, or one for another file type. An empty regular file
+/// The paths of all files with an invalid xattr, or one for another file type. An empty regular file
 /// may represent a device, a pipe or a socket.
-pub(super) fn apply<C: Content>(tree: &mut Tree<C>) -> Result<(), Vec<WrongOwner>> {
-    let mut wrong = Vec::new();
-    let mut noted = Vec::new();
-    let mut walk = tree.walk();
-    while let Some(step) = walk.next() {
-        let inode = tree.get(step.id);
-        if !step.first {
-            continue;
+pub(super) fn apply<C: Content>(tree: &mut Tree<C>) -> Result<()> {
+    let mut changes = Vec::new();
+    visit_inodes(tree, |id, inode| {
+        if let Some(recorded) = recorded(&inode.metadata, &inode.kind)? {
+            changes.push((id, recorded));
         }
-        match note(&inode.metadata, &inode.kind) {
-            Ok(Some(note)) => noted.push((step.id, note)),
-            Ok(None) => {}
-            Err(why) => {
-                let mut path = Vec::new();
-                walk.write_path(&mut path);
-                wrong.push(WrongOwner { path, why });
-            }
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    for (id, note) in noted {
-        note.put_on(tree.metadata_mut(id));
-        if let Some(kind) = note.special {
+        Ok(())
+    })?;
+    for (id, recorded) in changes {
+        recorded.write_to(tree.metadata_mut(id));
+        if let Some(special) = recorded.special {
             // OK to ignore: neither is a directory.
-            let _ = tree.replace_kind(id, kind.of());
+            let _ = tree.replace_kind(id, special.kind());
         }
     }
     Ok(())
 }
 
 /// Applies the xattrs of one file.
-pub(super) fn apply_to<C: Content>(metadata: &mut Metadata, kind: &mut Kind<C>) -> Result<(), String> {
-    if let Some(note) = note(metadata, kind)? {
-        note.put_on(metadata);
-        if let Some(special) = note.special {
-            *kind = special.of();
+pub(super) fn apply_to<C: Content>(
+    metadata: &mut Metadata,
+    kind: &mut Kind<C>,
+) -> std::result::Result<(), String> {
+    if let Some(recorded) = recorded(metadata, kind)? {
+        recorded.write_to(metadata);
+        if let Some(special) = recorded.special {
+            *kind = special.kind();
         }
     }
     Ok(())
@@ -73,7 +64,7 @@ pub(super) fn apply_to<C: Content>(metadata: &mut Metadata, kind: &mut Kind<C>) 
 
 /// The state of a file in its xattrs; none is unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Note {
+struct Recorded {
     uid: Option<u32>,
     gid: Option<u32>,
     mode: Option<u16>,
@@ -81,8 +72,8 @@ struct Note {
     special: Option<Special>,
 }
 
-impl Note {
-    fn put_on(&self, metadata: &mut Metadata) {
+impl Recorded {
+    fn write_to(&self, metadata: &mut Metadata) {
         metadata.xattrs.retain(|name, _| {
             let name = name.as_bytes();
             name != ROOTLESS && OVERRIDE_STATS.iter().all(|known| known.as_bytes() != name)
@@ -104,7 +95,7 @@ enum Special {
 }
 
 impl Special {
-    fn of<C>(self) -> Kind<C> {
+    fn kind<C>(self) -> Kind<C> {
         match self {
             Special::CharacterDevice(device) => Kind::CharacterDevice(device),
             Special::BlockDevice(device) => Kind::BlockDevice(device),
@@ -114,87 +105,97 @@ impl Special {
     }
 }
 
-fn note<C: Content>(metadata: &Metadata, kind: &Kind<C>) -> Result<Option<Note>, String> {
+fn recorded<C: Content>(
+    metadata: &Metadata,
+    kind: &Kind<C>,
+) -> std::result::Result<Option<Recorded>, String> {
     let override_stats =
         OVERRIDE_STATS.iter().find_map(|name| Some((name, metadata.xattrs.get(name.as_bytes())?)));
     if let Some((name, value)) = override_stats {
         let text = || value.get(..100).unwrap_or(value).escape_ascii();
         return match override_stat(value) {
-            Some((note, said)) => special(said, kind)
-                .map(|special| Some(Note { special, ..note }))
+            Some((recorded, file_type)) => special(file_type, kind)
+                .map(|special| Some(Recorded { special, ..recorded }))
                 .map_err(|why| format!("{name} \"{}\" {why}", text())),
             None => Err(format!("{name} \"{}\" is not UID:GID:MODE[:TYPE]", text())),
         };
     }
     let Some(value) = metadata.xattrs.get(ROOTLESS) else { return Ok(None) };
-    let note = resource(value)
+    let recorded = resource(value)
         .ok_or_else(|| "user.rootlesscontainers is not the protobuf message with uid and gid".to_owned())?;
-    Ok(Some(note))
+    Ok(Some(recorded))
 }
 
 /// The file type in an xattr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
-    Nothing,
+enum RecordedType {
+    None,
     /// The type bits of a file without a device number.
     Bits(u16),
     Device(Special),
 }
 
-fn override_stat(value: &[u8]) -> Option<(Note, Said)> {
+fn override_stat(value: &[u8]) -> Option<(Recorded, RecordedType)> {
     let text = str::from_utf8(value).ok()?;
     // Some writers include a final NUL.
     let mut parts = text.strip_suffix('\0').unwrap_or(text).split(':');
-    let uid = crate::accounts::number(parts.next()?.as_bytes())?;
-    let gid = crate::accounts::number(parts.next()?.as_bytes())?;
+    let uid = accounts::number(parts.next()?.as_bytes())?;
+    let gid = accounts::number(parts.next()?.as_bytes())?;
     let digits = parts.next().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o177_777)?;
     let bits = u16::try_from(mode & 0o170_000).ok()?;
-    let said = match (parts.next(), bits) {
+    let file_type = match (parts.next(), bits) {
         (Some(text), _) => type_word(text)?,
-        (None, 0) => Said::Nothing,
-        (None, bits) => Said::Bits(bits),
+        (None, 0) => RecordedType::None,
+        (None, bits) => RecordedType::Bits(bits),
     };
     if parts.next().is_some() {
         return None;
     }
     let mode = u16::try_from(mode & 0o7777).ok()?;
-    Some((Note { uid: Some(uid), gid: Some(gid), mode: Some(mode), special: None }, said))
+    Some((Recorded { uid: Some(uid), gid: Some(gid), mode: Some(mode), special: None }, file_type))
 }
 
-fn type_word(text: &str) -> Option<Said> {
+fn type_word(text: &str) -> Option<RecordedType> {
     let device = |numbers: &str| {
         let (major, minor) = numbers.split_once('-')?;
         Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
     };
     match text {
-        "file" => Some(Said::Bits(0o100_000)),
-        "dir" => Some(Said::Bits(0o040_000)),
-        "symlink" => Some(Said::Bits(0o120_000)),
-        "pipe" => Some(Said::Bits(0o010_000)),
-        "socket" => Some(Said::Bits(0o140_000)),
+        "file" => Some(RecordedType::Bits(0o100_000)),
+        "dir" => Some(RecordedType::Bits(0o040_000)),
+        "symlink" => Some(RecordedType::Bits(0o120_000)),
+        "pipe" => Some(RecordedType::Bits(0o010_000)),
+        "socket" => Some(RecordedType::Bits(0o140_000)),
         _ => match (text.strip_prefix("char-"), text.strip_prefix("block-")) {
             (Some(numbers), _) => {
-                device(numbers).map(|device| Said::Device(Special::CharacterDevice(device)))
+                device(numbers).map(|device| RecordedType::Device(Special::CharacterDevice(device)))
             }
-            (_, Some(numbers)) => device(numbers).map(|device| Said::Device(Special::BlockDevice(device))),
+            (_, Some(numbers)) => {
+                device(numbers).map(|device| RecordedType::Device(Special::BlockDevice(device)))
+            }
             _ => None,
         },
     }
 }
 
 /// Returns the special file that a file represents, if it represents one.
-fn special<C: Content>(said: Said, kind: &Kind<C>) -> Result<Option<Special>, String> {
+fn special<C: Content>(
+    file_type: RecordedType,
+    kind: &Kind<C>,
+) -> std::result::Result<Option<Special>, String> {
     let stands_for_another = matches!(kind, Kind::Regular(content) if content.is_empty());
-    match said {
-        Said::Nothing => Ok(None),
-        Said::Bits(bits) if bits == kind.type_bits() => Ok(None),
-        Said::Bits(0o010_000) if stands_for_another => Ok(Some(Special::Fifo)),
-        Said::Bits(0o140_000) if stands_for_another => Ok(Some(Special::Socket)),
-        Said::Device(special) if stands_for_another || special.of::<C>().type_bits() == kind.type_bits() => {
+    match file_type {
+        RecordedType::None => Ok(None),
+        RecordedType::Bits(bits) if bits == kind.type_bits() => Ok(None),
+        RecordedType::Bits(0o010_000) if stands_for_another => Ok(Some(Special::Fifo)),
+        RecordedType::Bits(0o140_000) if stands_for_another => Ok(Some(Special::Socket)),
+        RecordedType::Device(special)
+            if stands_for_another || special.kind::<C>().type_bits() == kind.type_bits() =>
+        {
             Ok(Some(special))
         }
-        Said::Bits(_) | Said::Device(_) => {
+        RecordedType::Bits(_) | RecordedType::Device(_) => {
             Err(format!("is about another type of file than {:o}, which it has", kind.type_bits()))
         }
     }
@@ -202,7 +203,7 @@ fn special<C: Content>(said: Said, kind: &Kind<C>) -> Result<Option<Special>, St
 
 /// Decodes `message Resource { uint32 uid = 1; uint32 gid = 2; }` of proto3, where a missing field
 /// is 0.
-fn resource(message: &[u8]) -> Option<Note> {
+fn resource(message: &[u8]) -> Option<Recorded> {
     let mut ids = [0_u32; 2];
     let mut rest = message;
     while !rest.is_empty() {
@@ -225,7 +226,7 @@ fn resource(message: &[u8]) -> Option<Note> {
         }
     }
     let given = |id: u32| (id != u32::MAX).then_some(id);
-    Some(Note { uid: given(ids[0]), gid: given(ids[1]), ..Note::default() })
+    Some(Recorded { uid: given(ids[0]), gid: given(ids[1]), ..Recorded::default() })
 }
 
 /// Decodes base 128, the lowest seven bits first, with at most 64 bits.
@@ -254,13 +255,13 @@ mod tests {
     use super::*;
 
     /// Returns a tree of one file with the given line after its name, after the xattrs are applied.
-    fn applied(file: &str) -> Result<String, String> {
+    fn applied(file: &str) -> std::result::Result<String, String> {
         let text = format!("/ 0 40755 2 5 6 0 0.0 - - -\n/f {file}\n");
         let tree = dump::parse(text.as_bytes(), |file| {
             Ok::<_, std::io::Error>(vec![0; usize::try_from(file.size).unwrap_or(0)])
         });
         let mut tree: Tree<Vec<u8>> = tree.expect("a dump");
-        apply(&mut tree).map_err(|wrong| format!("{}: {}", wrong[0].path.escape_ascii(), wrong[0].why))?;
+        apply(&mut tree).map_err(|error| error.to_string())?;
         let mut text = Vec::new();
         dump::write(&tree, &mut text, |_, _| Ok(dump::Body::None)).expect("memory");
         let text = String::from_utf8(text).expect("ASCII");
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn override_stats() {
+    fn applies_override_stat() {
         let file = |value: &str| {
             applied(&format!("0 100600 1 5 6 0 0.0 - - - user.containers.override_stat={value}"))
         };
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acl_follows_the_mode() {
+    fn an_access_acl_follows_the_mode() {
         let acl = |group: char, other: char| {
             format!(
                 r"system.posix_acl_access=\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x06\x00\xff\xff\xff\xff\x10\x00\x0{group}\x00\xff\xff\xff\xff\x20\x00\x0{other}\x00\xff\xff\xff\xff"
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn rootless_containers() {
+    fn applies_rootlesscontainers() {
         let file =
             |value: &str| applied(&format!("0 100640 1 5 6 0 0.0 - - - user.rootlesscontainers={value}"));
         for (value, expected) in [
@@ -355,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn varints_have_an_end() {
+    fn varints_have_at_most_64_bits() {
         let mut bytes: &[u8] = &[0xff; 20];
         assert_eq!(varint(&mut bytes), None);
         let mut bytes: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];

@@ -27,7 +27,7 @@ impl Limits {
 }
 
 /// The maximum size of the search cache of one pattern in bytes: most are tried on few paths.
-const REMEMBERED_OF_ONE: usize = 1 << 18;
+const CACHE_OF_ONE: usize = 1 << 18;
 
 /// The patterns that were tried so far, by the index of their specification.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Compiled {
 
 fn compile(source: &str, limit: usize) -> Result<Regex, String> {
     let config =
-        Config::new().utf8_empty(false).nfa_size_limit(Some(limit)).hybrid_cache_capacity(REMEMBERED_OF_ONE);
+        Config::new().utf8_empty(false).nfa_size_limit(Some(limit)).hybrid_cache_capacity(CACHE_OF_ONE);
     let syntax = syntax::Config::new().unicode(false).utf8(false).dot_matches_new_line(true);
     let built = Regex::builder().configure(config).syntax(syntax).build(source);
     built.map_err(|error: BuildError| match (error.size_limit(), error.syntax_error()) {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_searches_remember_is_forgotten_in_time() {
+    fn caches_of_searches_are_cleared_in_time() {
         let limits = Limits { remembered: 1 << 20, ..Limits::DEFAULT };
         let mut compiled = Compiled::new(limits);
         let paths: Vec<Vec<u8>> =

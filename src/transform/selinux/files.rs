@@ -6,10 +6,21 @@ use std::path::{Path, PathBuf};
 
 use image_tree::{Content, Kind, Tree};
 
-use super::{FileContexts, Labels};
+use super::labels::Labels;
+use super::substitutions::Substitutions;
 use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::resolve;
+
+/// The source of file_contexts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileContexts {
+    /// The policy named by `/etc/selinux/config` of the tree.
+    Auto,
+    /// A file of the host, and those of `.homedirs`, `.local`, `.subs` and `.subs_dist` beside it
+    /// that exist.
+    File(PathBuf),
+}
 
 /// The maximum length of a file in bytes. No policy has nearly as much text.
 const MAX_LEN: u64 = 64 << 20;
@@ -57,9 +68,9 @@ fn labels(mut read: impl FnMut(&str) -> Result<(PathBuf, Option<Vec<u8>>)>) -> R
         }
         labels.specs.add(&name, &text)?;
     }
-    let mut substitutions = |suffix| -> Result<super::Substitutions> {
+    let mut substitutions = |suffix| -> Result<Substitutions> {
         let (name, text) = read(suffix)?;
-        super::Substitutions::parse(&text.unwrap_or_default())
+        Substitutions::parse(&text.unwrap_or_default())
             .map_err(|why| Error::at(ErrorKind::BadInput, name, why))
     };
     labels.local = substitutions(".subs")?;

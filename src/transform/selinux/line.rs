@@ -27,7 +27,7 @@ pub(super) struct Line<'t> {
 /// The reason why a line is not a valid specification.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(super) enum LineError {
-    #[error("byte {:#04x} is no ASCII text", .0)]
+    #[error("byte {:#04x} is not ASCII text", .0)]
     NotAscii(u8),
     #[error("there is only {0}; a line is a pattern, a file type if it is for one only, and a context")]
     OneField(String),
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_of_lines() {
+    fn parses_fields() {
         let line = |pattern, file_type, context| Ok(Some(Line { pattern, file_type, context }));
         for (text, expected) in [
             ("", Ok(None)),

@@ -7,8 +7,13 @@
 //! differently; everything accepted is rewritten, so that no byte is special to one engine only.
 
 mod class;
+mod error;
+mod literal;
 
-use thiserror::Error;
+use error::error;
+use literal::{escaped_literal, unknown_escape, write_literal};
+
+pub(super) use error::PatternError;
 
 /// The pattern length in bytes from which patterns are rejected, as by libselinux.
 const TOO_LONG: usize = 4096;
@@ -37,15 +42,6 @@ pub(super) enum Pattern {
     },
 }
 
-/// The reason why a pattern is invalid.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("at byte {at}: {what}")]
-pub(super) struct PatternError {
-    /// The offset in the pattern in bytes.
-    at: usize,
-    what: String,
-}
-
 impl Pattern {
     /// Parses a pattern of ASCII bytes.
     pub(super) fn parse(pattern: &str) -> Result<Self, PatternError> {
@@ -65,10 +61,6 @@ impl Pattern {
 
 /// `$` of PCRE2 without `PCRE2_DOLLAR_ENDONLY`.
 const END: &str = r"(?:\n?\z)";
-
-fn error(at: usize, what: impl Into<String>) -> PatternError {
-    PatternError { at, what: what.into() }
-}
 
 /// Special bytes, which a backslash makes literal.
 const META: &[u8] = b".^$?*+|[({])}";
@@ -312,35 +304,6 @@ impl<'p> Translation<'p> {
         }
         self.in_prefix = false;
         Ok(())
-    }
-}
-
-/// Returns the byte that an escape stands for, if it is a single byte.
-fn escaped_literal(byte: u8) -> Option<u8> {
-    match byte {
-        b't' => Some(b'\t'),
-        b'n' => Some(b'\n'),
-        b'r' => Some(b'\r'),
-        b'f' => Some(0x0c),
-        b'e' => Some(0x1b),
-        b'a' => Some(0x07),
-        byte if byte.is_ascii_alphanumeric() => None,
-        byte => Some(byte),
-    }
-}
-
-fn unknown_escape(at: usize, byte: u8) -> PatternError {
-    error(at, format!("\\{} is not supported", byte.escape_ascii()))
-}
-
-/// Writes a byte as a literal, valid inside and outside of a class.
-fn write_literal(out: &mut String, byte: u8) {
-    use std::fmt::Write as _;
-    if byte.is_ascii_alphanumeric() || byte == b'/' {
-        out.push(char::from(byte));
-    } else {
-        // OK to ignore: writing to a String cannot fail.
-        let _ = write!(out, "\\x{byte:02x}");
     }
 }
 

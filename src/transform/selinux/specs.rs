@@ -167,7 +167,7 @@ impl Specs {
                     spec.text
                 ));
             }
-            Latest::note(earlier, spec);
+            Latest::record(earlier, spec);
         }
         found
     }
@@ -183,7 +183,7 @@ struct Latest<'s> {
 
 impl<'s> Latest<'s> {
     /// Records a line. There is at most one entry for each file type, and one for all types.
-    fn note(all: &mut Vec<Self>, spec: &'s Spec) {
+    fn record(all: &mut Vec<Self>, spec: &'s Spec) {
         match all.iter_mut().find(|latest| latest.last.file_type == spec.file_type) {
             None => all.push(Self { last: spec, other: None }),
             Some(latest) => {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_that_matches_wins_and_exact_paths_before_all() {
+    fn exact_paths_and_later_patterns_take_precedence() {
         let specs = specs(&[
             "/a/exact u:r:exact\n/a(/.*)? u:r:wide\n/a/b.* u:r:narrow\n/a/b.* -d u:r:directory\n/a/bx.* <<none>>\n",
             "/a/bxx.* -- u:r:later_file\n/ u:r:root\n",
@@ -277,14 +277,14 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_path_of_another_type_leaves_it_to_patterns() {
+    fn exact_paths_of_another_type_do_not_match() {
         let specs = specs(&["/x -d u:r:directory\n/.* u:r:any\n"]);
         assert_eq!(look(&specs, "/x", FileType::Directory), "u:r:directory");
         assert_eq!(look(&specs, "/x", FileType::Regular), "u:r:any");
     }
 
     #[test]
-    fn errors_name_file_and_line() {
+    fn errors_name_the_file_and_line() {
         let error = |text: &str| {
             let mut specs = Specs::default();
             specs.add(Path::new("fc"), text.as_bytes()).expect_err(text).to_string()
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_found() {
+    fn contradictions_are_reported() {
         let specs = specs(&[
             "/a u:r:x\n/a u:r:x\n/b -- u:r:x\n/b -d u:r:y\n/c -- u:r:x\n/c u:r:y\n",
             "/a u:r:other_file\n",
@@ -313,14 +313,14 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_line_that_contradicts_is_named() {
+    fn contradictions_name_the_latest_line() {
         let specs = specs(&["/a u:r:x\n/a u:r:y\n/a u:r:y\n/a -- u:r:y\n/a -d u:r:x\n/a u:r:z\n"]);
         let lines: Vec<String> = specs.contradictions().iter().map(|text| text[13..20].to_owned()).collect();
         assert_eq!(lines, ["1 and 2", "1 and 3", "1 and 4", "3 and 5", "5 and 6"]);
     }
 
     #[test]
-    fn a_pattern_written_often_takes_no_longer_than_many() {
+    fn repeated_patterns_take_linear_time() {
         let text = "/a -- u:r:x\n".repeat(MAX_SPECS);
         let specs = specs(&[&text]);
         assert_eq!(specs.contradictions(), Vec::<String>::new());
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn many_large_patterns_are_refused_before_they_take_the_memory() {
+    fn compiled_patterns_have_a_memory_limit() {
         let lines: Vec<String> =
             (0..20_000).map(|line| format!("/.{{0,1000}}N{line}(.{{1000}}|b)*  u:r:t:s0\n")).collect();
         let specs = specs(&[&lines.concat()]);

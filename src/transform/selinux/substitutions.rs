@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_stand_for_others() {
+    fn the_last_matching_line_is_applied() {
         let text =
             b"# /x /y\n/run /var/run\n/srv/root /\n /lib64\t/usr/lib extra\n/lone\n/run/lock /var/lock\n";
         let substitutions = Substitutions::parse(text).expect("a few lines");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn their_number_is_bounded() {
+    fn the_number_of_lines_is_limited() {
         let lines = |count| "/a /b\n".repeat(count);
         assert!(Substitutions::parse(lines(4096).as_bytes()).is_ok());
         let error = Substitutions::parse(lines(4097).as_bytes()).expect_err("one too many");

@@ -1,5 +1,6 @@
 use image_tree::dump::{self, Body};
 
+use super::specs::Specs;
 use super::*;
 use crate::error::ErrorKind;
 
@@ -57,7 +58,7 @@ const FILES: &str = r"/bin 0 40755 2 0 0 0 0.0 - - -
 ";
 
 #[test]
-fn the_policy_of_the_tree_itself() {
+fn auto_uses_the_policy_of_the_tree() {
     let text = format!("{WITH_POLICY}{FILES}");
     let mut tree = parse_inline(&text);
     let report = apply_contexts(&mut tree, &FileContexts::Auto).expect("a policy");
@@ -94,7 +95,7 @@ fn parse_inline(text: &str) -> Bytes {
 }
 
 #[test]
-fn one_label_for_a_file_of_several_names() {
+fn hard_links_share_one_label() {
     let dump = "/ 0 40755 2 0 0 0 0.0 - - -\n\
                 /a 0 100644 3 0 0 0 0.0 - - -\n\
                 /b 0 @100644 3 0 0 0 0.0 /a - -\n\
@@ -111,13 +112,13 @@ fn one_label_for_a_file_of_several_names() {
         report.warnings(),
         [
             "/b and /c are one file with two SELinux labels; u:r:b is used, not u:r:c",
-            "file_contexts say nothing of 1 files, which have no label: /d, …",
+            "file_contexts do not cover 1 files, which have no label: /d, …",
         ]
     );
 }
 
 #[test]
-fn policies_that_are_not_there() {
+fn missing_policies_are_errors() {
     let mut plain = tree("/ 0 40755 2 0 0 0 0.0 - - -\n");
     let error = apply_contexts(&mut plain, &FileContexts::Auto).expect_err("no configuration");
     assert_eq!(error.kind(), ErrorKind::BadInput);

@@ -72,7 +72,7 @@ fn member(len: u64, pieces: &[(u64, &[u8])]) -> Blob {
 }
 
 #[test]
-fn bytes_decide_and_not_how_they_are_stored() {
+fn holes_depend_on_bytes_not_on_storage() {
     let directory = tempfile::tempdir_in("/dev/shm").expect("a temporary directory");
     let file = |name: &str| File::create(directory.path().join(name)).expect("a new file");
     // Stored zeros between data and a hole.
@@ -104,7 +104,7 @@ fn bytes_decide_and_not_how_they_are_stored() {
 
 /// The file is longer than the unit of work of a thread.
 #[test]
-fn long_files_are_looked_at_in_parts() {
+fn long_files_are_searched_in_units() {
     let len = 3 * UNIT + 5000;
     let mut bytes = vec![1; usize::try_from(len).expect("small")];
     let zeros = [UNIT - BLOCK..UNIT + BLOCK, CHUNK + 5..CHUNK + BLOCK + 5, 2 * UNIT..2 * UNIT + BLOCK];
@@ -118,7 +118,7 @@ fn long_files_are_looked_at_in_parts() {
 }
 
 #[test]
-fn members_of_archives_have_holes_by_their_bytes() {
+fn archive_members_have_holes_by_their_bytes() {
     let pieces: [(u64, &[u8]); 5] =
         [(10, b"a"), (4095, b"b"), (4096, b"\0\0"), (8191, b"\0c\0"), (1 << 50, b"d")];
     let files = tree(vec![("f", member((1 << 50) + 1, &pieces)), ("dense", member(3, &[(1, b"x")]))]);
@@ -128,7 +128,7 @@ fn members_of_archives_have_holes_by_their_bytes() {
 }
 
 #[test]
-fn a_million_pieces_of_a_byte() {
+fn searches_a_million_one_byte_extents() {
     let pieces: Vec<(u64, &[u8])> = (0..1_000_000).map(|at| (at * 3 * BLOCK, &b"x"[..])).collect();
     let tree = tree(vec![("f", member(1 << 40, &pieces))]);
     let found = data(&tree, "f", Policy::Auto, BLOCK).expect("it has holes");
@@ -136,7 +136,7 @@ fn a_million_pieces_of_a_byte() {
 }
 
 #[test]
-fn lengths_of_holes_that_are_to_be_zeros_are_limited() {
+fn holes_written_as_zeros_are_limited() {
     let files = tree(vec![("a", member(1000, &[])), ("b", member(24, &[(5, b"x")]))]);
     check_zeros(&files, 1024, "").expect("as many as are allowed");
     let error = check_zeros(&files, 1023, "an initramfs stores them").expect_err("one too many").to_string();
@@ -150,7 +150,7 @@ fn lengths_of_holes_that_are_to_be_zeros_are_limited() {
 }
 
 #[test]
-fn a_signal_stops_it_and_a_file_that_changed_is_named() {
+fn a_signal_ends_the_search_and_changed_files_are_named() {
     let directory = tempfile::tempdir_in("/dev/shm").expect("a temporary directory");
     let path = directory.path().join("f");
     let file = File::create(&path).expect("a new file");

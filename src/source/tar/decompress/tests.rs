@@ -64,7 +64,7 @@ fn text() -> Vec<u8> {
 }
 
 #[test]
-fn every_format_is_unpacked() {
+fn decompresses_every_format() {
     for (compression, pack) in ALL {
         let packed = pack(&text());
         assert_eq!(Compression::of(&packed), Some(compression));
@@ -74,7 +74,7 @@ fn every_format_is_unpacked() {
 }
 
 #[test]
-fn several_parts_are_one() {
+fn concatenated_streams_are_one() {
     for (compression, pack) in ALL {
         let two = [pack(b"one"), pack(b""), pack(b"two")].concat();
         let found = unpacked(&two, None);
@@ -90,7 +90,7 @@ fn several_parts_are_one() {
 }
 
 #[test]
-fn zeros_behind_are_counted_and_anything_else_is_refused() {
+fn trailing_zeros_are_counted_and_other_bytes_refused() {
     for (compression, pack) in ALL {
         let name = compression.name();
         let with = |tail: &[u8]| unpacked(&[&pack(b"one")[..], tail].concat(), None);
@@ -108,7 +108,7 @@ fn zeros_behind_are_counted_and_anything_else_is_refused() {
 }
 
 #[test]
-fn what_is_cut_off_is_refused() {
+fn refuses_truncated_streams() {
     for (compression, pack) in ALL {
         let packed = pack(&text());
         for cut in [packed.len() - 1, packed.len() / 2, packed.len() / 3, 14] {
@@ -123,7 +123,7 @@ fn what_is_cut_off_is_refused() {
 }
 
 #[test]
-fn zeros_without_end_are_refused() {
+fn refuses_endless_zeros() {
     let packed = gzip(b"one");
     let mut reader = Unpacked::new(packed.as_slice().chain(io::repeat(0)), Some(Compression::Gzip), None);
     let error = reader.read_to_end(&mut Vec::new()).expect_err("they do not end").to_string();
@@ -131,7 +131,7 @@ fn zeros_without_end_are_refused() {
 }
 
 #[test]
-fn memory_has_a_limit() {
+fn limits_the_memory_of_decoders() {
     let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).expect("memory");
     encoder.window_log(20).expect("a window");
     encoder.write_all(&text()).expect("memory");
@@ -155,7 +155,7 @@ fn memory_has_a_limit() {
 }
 
 #[test]
-fn headers_of_lzma() {
+fn recognizes_lzma_headers() {
     let header = |properties: u8, dictionary: u32, size: u64| {
         [&[properties][..], &dictionary.to_le_bytes(), &size.to_le_bytes()].concat()
     };

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_of_headers() {
+    fn reads_the_window_size() {
         let cases: [(&[u8], Option<u64>); 8] = [
             (&[0x00, 0x00], Some(1 << 10)),
             (&[0x00, 0x88], Some(1 << 27)),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn limits() {
+    fn limits_the_window_size() {
         let frame = [&MAGIC[..], &[0x00, 0x89]].concat();
         let size = (1 << 27) + (1 << 24);
         assert_eq!(check_window(&frame, size).expect("it is within"), 28);

@@ -256,9 +256,11 @@ fn settings<'a>(words: impl Iterator<Item = &'a [u8]>) -> Result<Settings, Strin
             Some(value) => set(&mut settings, keyword, value),
         };
         accepted.ok_or_else(|| match value {
-            _ if !is_keyword(keyword) => format!("\"{}\" is no keyword of mtree(5)", keyword.escape_ascii()),
+            _ if !is_keyword(keyword) => {
+                format!("\"{}\" is not a keyword of mtree(5)", keyword.escape_ascii())
+            }
             None => format!("keyword {} has no value", keyword.escape_ascii()),
-            Some(_) => format!("\"{}\" is no value of that keyword", word.escape_ascii()),
+            Some(_) => format!("\"{}\" is not a valid value of that keyword", word.escape_ascii()),
         })?;
     }
     Ok(settings)
@@ -342,7 +344,7 @@ fn unset(settings: &mut Settings, keyword: &[u8]) -> Result<(), String> {
         b"optional" => settings.optional = false,
         b"nochange" => settings.nochange = false,
         _ if is_keyword(keyword) => {}
-        _ => return Err(format!("\"{}\" is no keyword of mtree(5)", keyword.escape_ascii())),
+        _ => return Err(format!("\"{}\" is not a keyword of mtree(5)", keyword.escape_ascii())),
     }
     Ok(())
 }
@@ -384,7 +386,7 @@ mod tests {
 
     /// As in FreeBSD's `etc/mtree`: one directory a line, indented, and `..` to leave it.
     #[test]
-    fn a_hierarchy_of_freebsd() {
+    fn parses_a_freebsd_hierarchy() {
         let manifest = "\
 # Please see the file src/etc/mtree/README before making changes to this file.
 #
@@ -414,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn full_and_relative_paths() {
+    fn resolves_full_and_relative_paths() {
         let manifest = "d type=dir uid=1\nf uid=2\n./top/./x uid=3\na/b uid=4\n..\ng\n";
         assert_eq!(
             paths(manifest),
@@ -423,20 +425,20 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_set_and_unset() {
+    fn applies_set_and_unset() {
         let manifest = "/set uid=1 gid=1\na\n/unset uid\nb\n/set uid=2\nc gid=3\n/unset all\nd\n";
         assert_eq!(paths(manifest), Ok(["/a 1:1", "/b -:1", "/c 2:3", "/d -:-"].map(str::to_owned).to_vec()));
     }
 
     #[test]
-    fn lines_that_are_none() {
+    fn refuses_invalid_lines() {
         for (manifest, expected) in [
-            ("a\n\nb uid=x\n", "line 3: \"uid=x\" is no value of that keyword"),
+            ("a\n\nb uid=x\n", "line 3: \"uid=x\" is not a valid value of that keyword"),
             ("a uid\n", "line 1: keyword uid has no value"),
-            ("a colour=red\n", "line 1: \"colour\" is no keyword of mtree(5)"),
-            ("a red\n", "line 1: \"red\" is no keyword of mtree(5)"),
+            ("a colour=red\n", "line 1: \"colour\" is not a keyword of mtree(5)"),
+            ("a red\n", "line 1: \"red\" is not a keyword of mtree(5)"),
             ("/sit uid=1\n", "line 1: \"/sit\" is neither /set nor /unset"),
-            ("/unset colour\n", "line 1: \"colour\" is no keyword of mtree(5)"),
+            ("/unset colour\n", "line 1: \"colour\" is not a keyword of mtree(5)"),
             ("..\n", "line 1: \"..\" leads above the top"),
             (". type=dir\n..\n..\n", "line 3: \"..\" leads above the top"),
             ("a type=dir\n.\n", "line 2: \".\" is the top, and stands within a directory"),
@@ -444,20 +446,20 @@ mod tests {
             ("a\\000b\n", "line 1: name \"a\\x00b\" holds '/' or NUL"),
             ("a\\057b\n", "line 1: name \"a/b\" holds '/' or NUL"),
             ("a\\q\n", "line 1: \"a\\\\q\" holds a backslash that escapes nothing"),
-            ("a mode=9\n", "line 1: \"mode=9\" is no value of that keyword"),
-            ("a type=door\n", "line 1: \"type=door\" is no value of that keyword"),
-            ("a size=big\n", "line 1: \"size=big\" is no value of that keyword"),
-            ("a sha256=xyz\n", "line 1: \"sha256=xyz\" is no value of that keyword"),
-            ("a time=1.\n", "line 1: \"time=1.\" is no value of that keyword"),
-            ("a uid=4294967296\n", "line 1: \"uid=4294967296\" is no value of that keyword"),
-            ("a \\\nuid=x\n", "line 1: \"uid=x\" is no value of that keyword"),
+            ("a mode=9\n", "line 1: \"mode=9\" is not a valid value of that keyword"),
+            ("a type=door\n", "line 1: \"type=door\" is not a valid value of that keyword"),
+            ("a size=big\n", "line 1: \"size=big\" is not a valid value of that keyword"),
+            ("a sha256=xyz\n", "line 1: \"sha256=xyz\" is not a valid value of that keyword"),
+            ("a time=1.\n", "line 1: \"time=1.\" is not a valid value of that keyword"),
+            ("a uid=4294967296\n", "line 1: \"uid=4294967296\" is not a valid value of that keyword"),
+            ("a \\\nuid=x\n", "line 1: \"uid=x\" is not a valid value of that keyword"),
         ] {
             assert_eq!(paths(manifest), Err(expected.to_owned()), "{manifest:?}");
         }
     }
 
     #[test]
-    fn what_bsdtar_writes_is_understood() {
+    fn parses_the_output_of_bsdtar() {
         let manifest = "#mtree\n/set type=file uname=root uid=0 gname=root gid=0 mode=755\n\
             .               time=1795351519.573142567 inode=10256380 \\\n                resdevice=native,254,0 type=dir\n\
             ./a\\040b/x\\043y\\012\\134\\075\\303\\251 \\\n                mode=644 size=0 cksum=4294967295 \\\n\

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_unvis_decodes() {
+    fn decodes_as_unvis() {
         for (text, bytes) in [
             ("plain", &b"plain"[..]),
             (r"a\040b", b"a b"),

@@ -1,7 +1,8 @@
 //! `[…]`: sets of bytes. Unlike PCRE2, the crate `regex` supports nested sets and set operators, so
 //! every member is written by number.
 
-use super::{PatternError, error, escaped_literal, unknown_escape, write_literal};
+use super::error::{PatternError, error};
+use super::literal::{escaped_literal, unknown_escape, write_literal};
 
 /// The names of classes between `[:` and `:]`.
 const NAMES: [&str; 14] = [
@@ -85,7 +86,7 @@ fn member(pattern: &[u8], at: usize) -> Result<(Member, usize), PatternError> {
                 }
                 Some(name) => {
                     let mark = char::from(*mark);
-                    Err(error(at, format!("[{mark}{name}{mark}] is no set of bytes")))
+                    Err(error(at, format!("[{mark}{name}{mark}] is not a set of bytes")))
                 }
             }
         }

@@ -58,7 +58,7 @@ fn patterns_match_as_in_pcre2() {
 }
 
 #[test]
-fn the_prefix_is_what_every_match_begins_with() {
+fn every_match_begins_with_the_prefix() {
     for (pattern, expected) in [
         ("/usr/lib(/.*)?", "/usr/lib"),
         ("/usr/lib/?", "/usr/lib/"),
@@ -72,14 +72,14 @@ fn the_prefix_is_what_every_match_begins_with() {
         (".*", ""),
     ] {
         let Ok(Pattern::Regex { prefix, .. }) = Pattern::parse(pattern) else {
-            panic!("{pattern} is no regex");
+            panic!("{pattern} is not a regex");
         };
         assert_eq!(String::from_utf8_lossy(&prefix), expected, "{pattern}");
     }
 }
 
 #[test]
-fn what_is_no_pattern() {
+fn refuses_invalid_patterns() {
     for (pattern, message) in [
         ("/a(b", "at byte 4: a ( is not closed"),
         ("/a)b.", "at byte 2: a ) closes nothing"),
@@ -87,7 +87,7 @@ fn what_is_no_pattern() {
         ("/a[]", "at byte 2: a [ is not closed"),
         ("/[z-a]", "at byte 2: a range is from more to less"),
         ("/[a-\\d]", "at byte 3: a range ends with a set"),
-        ("/[[:odd:]]", "at byte 2: [:odd:] is no set of bytes"),
+        ("/[[:odd:]]", "at byte 2: [:odd:] is not a set of bytes"),
         ("*", "at byte 0: * repeats nothing"),
         ("/(|+)", "at byte 3: + repeats nothing"),
         ("/a**", "at byte 3: * repeats a repetition"),
