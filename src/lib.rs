@@ -68,3 +68,4 @@ pub mod interrupt;
 pub mod log;
 pub mod progress;
 pub mod shown;
+pub mod threads;

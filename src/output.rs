@@ -36,10 +36,9 @@ mod spans;
 pub mod sparse_file;
 pub mod stream;
 
-use std::num::NonZeroUsize;
-
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::threads::Threads;
 
 pub use clone_range::Reflink;
 pub use destination::{Asked, Destination};
@@ -48,9 +47,9 @@ pub use reserve::Reservation;
 /// The options for reading and writing an image; none affects the bytes.
 #[derive(Clone, Copy)]
 pub struct WriteOptions<'a> {
-    /// The number of worker threads, including the caller's. One more thread mostly sleeps, and
-    /// starts the kernel's readahead.
-    pub threads: NonZeroUsize,
+    /// The threads that read and write. One more thread mostly sleeps, and starts the kernel's
+    /// readahead.
+    pub threads: &'a Threads,
     /// The policy for sharing extents between a file and the sources.
     pub reflink: Reflink,
     /// The interrupt, checked between spans.

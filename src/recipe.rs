@@ -8,6 +8,7 @@ pub mod keep;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image_tree::Timestamp;
 use mkfs_ext4::{Label, Size};
@@ -22,6 +23,7 @@ use crate::output::{Asked, Reflink};
 use crate::seed::Seed;
 use crate::source::tar::Limits;
 use crate::stack::Rules;
+use crate::threads::Threads;
 use crate::transform::edit::{Action, Edit};
 use crate::transform::hardlinks;
 use crate::transform::normalize::Times;
@@ -67,8 +69,8 @@ pub struct TreeRecipe {
     pub clamp_mtime_min: Option<Timestamp>,
     /// The upper limit of all timestamps.
     pub source_date_epoch: Option<Timestamp>,
-    /// The number of threads.
-    pub threads: NonZeroUsize,
+    /// The threads to work in, which are started when they are first needed.
+    pub threads: Arc<Threads>,
     /// True if decisions and steps are logged.
     pub verbose: bool,
 }
@@ -149,7 +151,7 @@ impl TreeRecipe {
             xattr_filter: Filter::default(),
             clamp_mtime_min: None,
             source_date_epoch: None,
-            threads,
+            threads: Arc::new(Threads::new(threads)),
             verbose: false,
         }
     }

@@ -7,7 +7,6 @@
 pub mod duplicates;
 pub mod edit;
 pub mod hardlinks;
-mod in_threads;
 pub mod init;
 pub mod lost_and_found;
 pub mod mode;

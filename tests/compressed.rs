@@ -17,6 +17,7 @@ use rootcast::output::{Reflink, WriteOptions};
 use rootcast::progress::Silent;
 use rootcast::source::directory::Scanned;
 use rootcast::source::{self, ReadOptions};
+use rootcast::threads::Threads;
 
 use crate::judges;
 
@@ -55,7 +56,7 @@ fn make_tree(at: &Path, long: u64) {
 fn scanned(at: &Path) -> Scanned {
     let source = source::Source::at(at.as_os_str(), None).expect("a directory");
     let interrupt = Interrupt::never();
-    source::read(source, &ReadOptions::new(NonZeroUsize::MIN, &interrupt)).expect("it can be read")
+    source::read(source, &ReadOptions::new(&Threads::single(), &interrupt)).expect("it can be read")
 }
 
 fn layout<'t>(layer: &'t Scanned, codec: &Codec) -> Layout<'t, Blob> {
@@ -69,7 +70,7 @@ fn pack<C: Content>(layout: &Layout<'_, C>, codec: &Codec, threads: usize) -> Ve
     let segments: Vec<_> = layout.segments().collect();
     let members: Vec<_> = segments.iter().map(Member::of).collect();
     let interrupt = Interrupt::never();
-    let threads = NonZeroUsize::new(threads).expect("not 0");
+    let threads = &Threads::new(NonZeroUsize::new(threads).expect("not 0"));
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let mut out = Vec::new();
     let options = CompressOptions { write, cache: None };

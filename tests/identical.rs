@@ -13,6 +13,7 @@ use rootcast::interrupt::Interrupt;
 use rootcast::output::{Asked, Destination, Reflink, WriteOptions, sparse_file};
 use rootcast::progress::Silent;
 use rootcast::source::{self, ReadOptions, Source};
+use rootcast::threads::Threads;
 use rootcast::transform::duplicates;
 use rootcast::transform::hardlinks::{self, Linked, Policy};
 use tempfile::TempDir;
@@ -20,7 +21,7 @@ use uuid::Uuid;
 
 use crate::oracle::{self, Expected, JUDGES, Owner, e2fsck};
 
-const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+static THREADS: Threads = Threads::new(NonZeroUsize::new(2).unwrap());
 
 /// Names of identical files, which are linked within each line only.
 const SAME: [&[&str]; 4] = [&["a", "d/a", "z"], &["d/e/b", "d/e/b2"], &["alone"], &["large", "large2"]];
@@ -57,7 +58,7 @@ fn directory(linked: bool) -> TempDir {
 
 fn read(directory: &Path) -> Tree<Blob> {
     let source = Source::at(directory.as_os_str(), None).expect("a directory");
-    let layer = source::read(source, &ReadOptions::new(THREADS, &Interrupt::never()));
+    let layer = source::read(source, &ReadOptions::new(&THREADS, &Interrupt::never()));
     layer.expect("it can be read").tree
 }
 
@@ -68,7 +69,7 @@ fn options(profile: Profile) -> Options {
 fn write(layout: &Layout<'_, Blob>, path: &Path) {
     let interrupt = Interrupt::never();
     let options =
-        WriteOptions { threads: THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
+        WriteOptions { threads: &THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let destination = Destination::open(path, Asked::default()).expect("it can be an output");
     sparse_file::write(layout, &destination, &options).expect("it can be written");
 }
@@ -76,7 +77,7 @@ fn write(layout: &Layout<'_, Blob>, path: &Path) {
 /// Checks that the image of `source` equals the kernel's view of `expected`.
 fn check(source: &Path, policy: Policy, expected: &Path) -> Linked {
     let mut tree = read(source);
-    let linking = hardlinks::Options { policy, threads: THREADS, interrupt: &Interrupt::never() };
+    let linking = hardlinks::Options { policy, threads: &THREADS, interrupt: &Interrupt::never() };
     let linked = hardlinks::apply(&mut tree, &linking).expect("it can be read");
     let image = TempDir::new().expect("a temporary directory");
     let path = image.path().join("image");
@@ -103,7 +104,7 @@ fn identical_files_become_links_and_links_become_files() {
 fn identical_files_share_blocks() {
     let copies = directory(false);
     let tree = read(copies.path());
-    let duplicates = duplicates::originals(&tree, THREADS, &Interrupt::never()).expect("it can be read");
+    let duplicates = duplicates::originals(&tree, &THREADS, &Interrupt::never()).expect("it can be read");
     let image = TempDir::new().expect("a temporary directory");
     let mut with_journal = options(Profile::Default);
     with_journal.features.resize_inode = false;
@@ -126,13 +127,13 @@ fn identical_files_share_blocks() {
 fn a_file_changed_after_hashing_is_reported() {
     let copies = directory(false);
     let tree = read(copies.path());
-    let duplicates = duplicates::originals(&tree, THREADS, &Interrupt::never()).expect("it can be read");
+    let duplicates = duplicates::originals(&tree, &THREADS, &Interrupt::never()).expect("it can be read");
     let layout = plan_sharing(&tree, &options(Profile::RoMin), &duplicates).expect("it fits");
     fs::write(copies.path().join("a"), "other bytes").expect("ours");
     let image = TempDir::new().expect("a temporary directory");
     let interrupt = Interrupt::never();
     let options =
-        WriteOptions { threads: THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
+        WriteOptions { threads: &THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let destination = Destination::open(&image.path().join("image"), Asked::default());
     let destination = destination.expect("it can be an output");
     let error = sparse_file::write(&layout, &destination, &options).expect_err("a changed");

@@ -14,6 +14,7 @@ use rootcast::closure::ld_cache::scan::{Library, Scan, scan};
 use rootcast::closure::ld_cache::{Abi, Cache};
 use rootcast::interrupt::Interrupt;
 use rootcast::source::directory;
+use rootcast::threads::Threads;
 
 use crate::judges;
 use crate::product::{Scratch, run};
@@ -85,7 +86,7 @@ fn triplet() -> Option<String> {
 
 /// Returns our scan of a directory of the host, and the architecture of the libraries in it.
 fn scanned(root: &Path, triplet: &str) -> (Scan, Abi) {
-    let tree: Tree<Blob> = directory::read(root, 1, &Interrupt::never()).unwrap().tree;
+    let tree: Tree<Blob> = directory::read(root, &Threads::single(), &Interrupt::never()).unwrap().tree;
     let mut abi = None;
     let found = scan(&tree, &directories(triplet), |id| {
         let Kind::Regular(content) = &tree.get(id).kind else { panic!("a regular file is asked for") };

@@ -16,6 +16,7 @@ use rootcast::interrupt::Interrupt;
 use rootcast::source::tar::{Limits, Reader, Unchanged};
 use rootcast::source::{self, ReadOptions, Source};
 use rootcast::stack::{Rules, Stack};
+use rootcast::threads::Threads;
 
 use crate::fixtures::{Fixture, Item, Kind, small};
 use crate::judges;
@@ -91,7 +92,7 @@ fn fitting(mut fixture: Fixture, can: Can) -> Fixture {
 fn read(archive: &Path) -> Expected {
     let source = Source::at(archive.as_os_str(), None).expect("it is known");
     let interrupt = Interrupt::never();
-    let scanned = source::read(source, &ReadOptions::new(std::num::NonZeroUsize::MIN, &interrupt));
+    let scanned = source::read(source, &ReadOptions::new(&Threads::single(), &interrupt));
     expected(&scanned.unwrap_or_else(|error| panic!("{error}")).tree)
 }
 

@@ -13,6 +13,7 @@ use rootcast::transform::edit::{self, Action, Edit, Options};
 use rootcast::transform::own_files::OwnFiles;
 use rootcast::transform::ownership::{self, Ownership};
 use rootcast::xattr_filter::Filter;
+use rootcast::threads::Threads;
 
 use crate::{Choices, Outcome, dump, small};
 
@@ -111,7 +112,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
     let options = Options {
         edits: &[],
         time: Timestamp::from_seconds(0),
-        threads: 1,
+        threads: &Threads::single(),
         filter: Filter::NONE,
         interrupt: &interrupt,
         own: OwnFiles::default(),

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
@@ -16,6 +17,7 @@ use super::values;
 use crate::recipe::TreeRecipe;
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
+use crate::threads::Threads;
 use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
@@ -256,7 +258,7 @@ impl TreeArguments {
             xattr_filter: Filter::new(self.xattr_filter),
             clamp_mtime_min: self.clamp_mtime_min.map(Timestamp::from_seconds),
             source_date_epoch: epoch.map(Timestamp::from_seconds),
-            threads: general.threads(),
+            threads: Arc::new(Threads::new(general.threads())),
             verbose: general.verbose,
         })
     }

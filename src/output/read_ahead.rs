@@ -28,22 +28,19 @@
 //! The threads of a cold run waited 3,000 to 9,000 times for the 120,000 files, and 122,000 times
 //! without it.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::spans::{SPAN_SIZE, Span, Spans};
 use crate::blob::ReadAhead;
 use crate::interrupt::Interrupt;
+use crate::threads::Watched;
 
 /// The maximum distance of readahead beyond the taken spans, in bytes of the image.
 pub(super) const WINDOW: u64 = 16 * SPAN_SIZE;
 
 /// The progress of the reading threads.
 #[derive(Default)]
-pub(super) struct Reached {
-    state: Mutex<State>,
-    moved: Condvar,
-}
+pub(super) struct Reached(Watched<State>);
 
 #[derive(Default)]
 struct State {
@@ -80,25 +77,25 @@ struct StopOnDrop<'r>(&'r Reached);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.lock().done = true;
-        self.0.moved.notify_one();
+        self.0.0.lock().done = true;
+        self.0.0.notify();
     }
 }
 
 impl Reached {
     /// Reports that the taken spans end at `position` or later.
     pub(super) fn advance(&self, position: u64) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.position = state.position.max(position);
         if state.position >= state.awaited {
-            self.moved.notify_one();
+            self.0.notify();
         }
     }
 
     fn read_ahead<C: ReadAhead>(&self, mut spans: Spans<'_, C>, interrupt: &Interrupt) {
         let mut span = Span::new();
         while let Ok(true) = spans.take(&mut span) {
-            let is_over = || interrupt.signal().is_some() || self.lock().done;
+            let is_over = || interrupt.signal().is_some() || self.0.lock().done;
             let Some(position) = self.wait_until_near(span.start) else { return };
             if span.start < position || !is_cold(&span) {
                 continue;
@@ -115,21 +112,15 @@ impl Reached {
     /// Waits until `start` is within the window, and returns the progress of the others; `None` if
     /// there is nothing more to do.
     fn wait_until_near(&self, start: u64) -> Option<u64> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if start > state.position.saturating_add(WINDOW) {
             // Half the window at a time, so as to be woken seldom.
             state.awaited = start.saturating_sub(WINDOW / 2);
-            while !state.done && state.position < state.awaited {
-                state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+            drop(state);
+            state = self.0.wait_while(|state| !state.done && state.position < state.awaited);
             state.awaited = u64::MAX;
         }
         (!state.done).then_some(state.position)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Each change is complete in itself.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

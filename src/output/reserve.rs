@@ -37,7 +37,7 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rustix::fs::FallocateFlags;
@@ -47,6 +47,7 @@ use super::atomic_file::AtomicFile;
 use super::destination::{Destination, Place};
 use crate::interrupt::Removals;
 use crate::progress::Progress;
+use crate::threads::Watched;
 
 /// The step of reserving, in bytes, which limits the wait at the end.
 pub(super) const STEP: u64 = 1 << 20;
@@ -61,7 +62,7 @@ const TMPFS: u64 = 0x0102_1994;
 
 /// A future output, with room reserved for the bytes that were reported. It leaves nothing on drop.
 pub struct Reservation {
-    shared: Arc<Shared>,
+    wanted: Arc<Watched<Wanted>>,
     /// The thread that returns the file and its reserved range; `None` once it was joined.
     thread: Option<JoinHandle<Reserved>>,
 }
@@ -97,19 +98,24 @@ impl Reservation {
         // Beyond this limit the kernel returns EFBIG, and sends SIGXFSZ first.
         let limit = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
         let within = within.start..within.end.min(limit);
-        let shared = Arc::new(Shared::default());
+        let wanted = Arc::new(Watched::default());
         let thread = {
-            let shared = Arc::clone(&shared);
-            let reserve = move || Reserved { range: shared.reserve(output.file(), within), output };
+            let wanted = Arc::clone(&wanted);
+            let reserve = move || Reserved { range: reserve(&wanted, output.file(), within), output };
             thread::Builder::new().spawn(reserve).ok()?
         };
-        Some(Self { shared, thread: Some(thread) })
+        Some(Self { wanted, thread: Some(thread) })
     }
 
     /// Stops, and returns the file; `None` if the thread panicked.
     pub(super) fn finish(mut self) -> Option<Reserved> {
-        self.shared.end();
+        self.end();
         self.thread.take()?.join().ok()
+    }
+
+    fn end(&self) {
+        self.wanted.lock().done = true;
+        self.wanted.notify();
     }
 }
 
@@ -121,17 +127,17 @@ pub(super) fn allowed(start: u64, free: u64) -> Option<Range<u64>> {
 impl Progress for Reservation {
     /// Reports that `bytes` more will be in the output.
     fn add(&self, bytes: u64) {
-        let mut state = self.shared.lock();
-        state.found = state.found.saturating_add(bytes);
-        if state.found >= state.awaited {
-            self.shared.changed.notify_one();
+        let mut wanted = self.wanted.lock();
+        wanted.found = wanted.found.saturating_add(bytes);
+        if wanted.found >= wanted.awaited {
+            self.wanted.notify();
         }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.shared.end();
+        self.end();
         if let Some(thread) = self.thread.take() {
             // OK to ignore: the panic was reported, and nothing depends on the thread.
             let _ = thread.join();
@@ -140,13 +146,7 @@ impl Drop for Reservation {
 }
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
+struct Wanted {
     /// The known minimum length of the output, in bytes.
     found: u64,
     /// The length in bytes that is required for the next step.
@@ -155,37 +155,24 @@ struct State {
     done: bool,
 }
 
-impl Shared {
-    /// Reserves bytes of a file, step by step from the start of a range, and returns the reserved
-    /// range.
-    fn reserve(&self, file: &File, within: Range<u64>) -> Range<u64> {
-        let Range { start, mut end } = within.start..within.start;
-        while within.end.saturating_sub(end) >= STEP && self.wait_for(end - start + STEP) {
-            if rustix::fs::fallocate(file, FallocateFlags::empty(), end, STEP).is_err() {
-                break;
-            }
-            end += STEP;
+/// Reserves bytes of a file, step by step from the start of a range, and returns the reserved
+/// range.
+fn reserve(wanted: &Watched<Wanted>, file: &File, within: Range<u64>) -> Range<u64> {
+    let Range { start, mut end } = within.start..within.start;
+    while within.end.saturating_sub(end) >= STEP && wait_for(wanted, end - start + STEP) {
+        if rustix::fs::fallocate(file, FallocateFlags::empty(), end, STEP).is_err() {
+            break;
         }
-        start..end
+        end += STEP;
     }
+    start..end
+}
 
-    /// Waits until that many bytes were found. Returns false if nothing more is to be reserved.
-    fn wait_for(&self, bytes: u64) -> bool {
-        let mut state = self.lock();
-        state.awaited = bytes;
-        while !state.done && state.found < bytes {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        !state.done
-    }
-
-    fn end(&self) {
-        self.lock().done = true;
-        self.changed.notify_one();
-    }
-
-    /// The state is consistent between any two statements under the lock.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Waits until that many bytes were found. Returns false if nothing more is to be reserved.
+fn wait_for(wanted: &Watched<Wanted>, bytes: u64) -> bool {
+    let waits = |wanted: &mut Wanted| {
+        wanted.awaited = bytes;
+        !wanted.done && wanted.found < bytes
+    };
+    !wanted.wait_while(waits).done
 }

@@ -39,12 +39,10 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::{AddAssign, Range};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use image_runs::{Image, Run};
 use rustix::fs::FallocateFlags;
@@ -60,8 +58,8 @@ use super::reserve::{Reservation, Reserved};
 use super::spans::{SPAN_SIZE, Span, Spans, split};
 use super::stream;
 use crate::blob::{CloneSource, ReadAhead};
-use crate::error::cannot_start_thread;
 use crate::error::{Error, ErrorKind, Result};
+use crate::threads::Failures;
 
 /// The statistics of a written image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,12 +187,12 @@ fn write_spans<C: CloneSource + ReadAhead>(
 ) -> Result<Tally> {
     let spans = || Spans::of(image).choosing(|run, position| cloner.range(run, position));
     read_ahead::beside(spans(), options.interrupt, |reached| {
-        write_with_threads(&Writer {
+        write_with_threads(Writer {
             spans: Mutex::new(spans()),
             reached,
             file: Mutex::new(file),
             unwritten,
-            stop: AtomicBool::new(false),
+            failures: Failures::default(),
             cloner,
             options,
             refused,
@@ -239,15 +237,12 @@ struct Writer<'w, 'a, C> {
     /// here sleep; in the kernel they would spin and take processor time from the reading threads.
     file: Mutex<&'w File>,
     unwritten: Unwritten<'w>,
-    /// Set once a thread failed: the others finish their span and take no other.
-    stop: AtomicBool,
+    /// After a failure the threads finish their span and take no other.
+    failures: Failures,
     cloner: &'w Cloner<'w>,
     options: &'w WriteOptions<'w>,
     refused: &'w (dyn Fn(io::Error) -> Error + Sync),
 }
-
-/// An error, and its position in the image.
-type Failure = (u64, Error);
 
 /// The number of bytes processed in each way.
 #[derive(Clone, Copy, Default)]
@@ -260,87 +255,65 @@ impl Tally {
     fn written(written_bytes: u64) -> Self {
         Self { written_bytes, ..Self::default() }
     }
-}
 
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.written_bytes += other.written_bytes;
-        self.cloned_bytes += other.cloned_bytes;
+    fn plus(self, other: Self) -> Self {
+        Self {
+            written_bytes: self.written_bytes + other.written_bytes,
+            cloned_bytes: self.cloned_bytes + other.cloned_bytes,
+        }
     }
 }
 
 /// Writes every span.
-fn write_with_threads<C: CloneSource>(writer: &Writer<'_, '_, C>) -> Result<Tally> {
-    let results = thread::scope(|scope| {
-        let others: Vec<_> = (1..writer.options.threads.get())
-            .map(|_| thread::Builder::new().spawn_scoped(scope, || writer.write_spans()))
-            .collect();
-        let mut results = vec![writer.write_spans()];
-        results.extend(others.into_iter().map(|thread| match thread {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(error) => Err((u64::MAX, cannot_start_thread(error))),
-        }));
-        results
-    });
-    let mut tally = Tally::default();
-    let mut first: Option<Failure> = None;
-    for result in results {
-        match result {
-            Ok(bytes) => tally += bytes,
-            // Spans are taken in order and finished once taken, so the earliest failure is the same
-            // for every number of threads.
-            Err(failure) if first.as_ref().is_none_or(|(position, _)| failure.0 < *position) => {
-                first = Some(failure)
-            }
-            Err(_) => {}
-        }
-    }
-    first.map_or(Ok(tally), |(_, error)| Err(error))
+fn write_with_threads<C: CloneSource>(writer: Writer<'_, '_, C>) -> Result<Tally> {
+    let threads = writer.options.threads;
+    let tallies = threads.run(threads.count(), || writer.write_spans())?;
+    // Spans are taken in order and finished once taken, so the earliest failure is the same for
+    // every number of threads.
+    writer.failures.into_result()?;
+    Ok(tallies.into_iter().fold(Tally::default(), Tally::plus))
 }
 
 impl<C: CloneSource> Writer<'_, '_, C> {
-    /// Writes spans until there are none left.
-    fn write_spans(&self) -> Result<Tally, Failure> {
+    /// Writes spans until there are none left or a thread failed.
+    fn write_spans(&self) -> Tally {
         let mut span = Span::new();
         let mut tally = Tally::default();
-        let result = loop {
-            match self.write_span(&mut span) {
-                Ok(Some(bytes)) => tally += bytes,
-                Ok(None) => break Ok(tally),
-                Err(failure) => break Err(failure),
-            }
-        };
-        if result.is_err() {
-            self.stop.store(true, Ordering::Relaxed);
+        while let Some(bytes) = self.write_span(&mut span) {
+            tally = tally.plus(bytes);
         }
-        result
+        tally
     }
 }
 
 impl<'a, C: CloneSource> Writer<'_, 'a, C> {
-    /// Writes the next span, if there is one and no thread failed.
-    fn write_span(&self, span: &mut Span<'a, C>) -> Result<Option<Tally>, Failure> {
-        // A signal is not a property of the image: any other failure takes precedence.
-        self.options.interrupt.check().map_err(|error| (u64::MAX, error))?;
-        {
-            // OK to unwrap: it is poisoned if the image panicked in another thread, and this one
-            // then panics too.
-            let mut spans = self.spans.lock().expect("the image's runs can be listed");
-            if self.stop.load(Ordering::Relaxed)
-                || !spans.take(span).map_err(|error| (spans.position(), error))?
+    /// Writes the next span, if there is one and no thread failed; reports a failure.
+    fn write_span(&self, span: &mut Span<'a, C>) -> Option<Tally> {
+        let written = self.options.interrupt.check().map_err(|error| (0, error)).and_then(|()| {
             {
-                return Ok(None);
+                // OK to unwrap: it is poisoned if the image panicked in another thread, and this
+                // one then panics too.
+                let mut spans = self.spans.lock().expect("the image's runs can be listed");
+                if self.failures.stopped() || !spans.take(span).map_err(|error| (spans.position(), error))? {
+                    return Ok(None);
+                }
+                self.reached.advance(spans.position());
             }
-            self.reached.advance(spans.position());
-        }
-        let start = span.start;
-        self.leave_hole(start - span.gap..start).map_err(|error| (start, error))?;
+            self.write_taken(span).map(Some).map_err(|error| (span.start, error))
+        });
+        written.unwrap_or_else(|(position, error)| {
+            self.failures.add(position, error);
+            None
+        })
+    }
+
+    fn write_taken(&self, span: &mut Span<'a, C>) -> Result<Tally> {
+        self.leave_hole(span.start - span.gap..span.start)?;
         self.options.progress.add(span.gap);
-        let tally = match span.chosen.take() {
+        match span.chosen.take() {
             Some(run) => self.clone_or_copy(run, span),
             None => self.copy(span),
-        };
-        tally.map(Some).map_err(|error| (start, error))
+        }
     }
 
     fn copy(&self, span: &mut Span<'a, C>) -> Result<Tally> {
@@ -364,7 +337,7 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
             self.options.interrupt.check()?;
             let (piece, after) = split(run, SPAN_SIZE);
             span.refill(piece, start);
-            tally += self.copy(span)?;
+            tally = tally.plus(self.copy(span)?);
             (start, rest) = (start + piece.len, after);
         }
         Ok(tally)

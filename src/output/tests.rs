@@ -26,6 +26,7 @@ use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Silent};
+use crate::threads::Threads;
 
 mod ahead;
 mod reserved;
@@ -163,8 +164,18 @@ impl Progress for Count {
     }
 }
 
-fn options<'a>(threads: usize, interrupt: &'a Interrupt, progress: &'a dyn Progress) -> WriteOptions<'a> {
-    let threads = NonZeroUsize::new(threads).expect("a test has threads");
+/// Returns one of the numbers of threads in [`THREADS`], which the tests share.
+fn threads(count: usize) -> &'static Threads {
+    static POOLS: [Threads; 3] = [
+        Threads::new(NonZeroUsize::new(THREADS[0]).unwrap()),
+        Threads::new(NonZeroUsize::new(THREADS[1]).unwrap()),
+        Threads::new(NonZeroUsize::new(THREADS[2]).unwrap()),
+    ];
+    POOLS.iter().find(|threads| threads.count() == count).expect("one of THREADS")
+}
+
+fn options<'a>(count: usize, interrupt: &'a Interrupt, progress: &'a dyn Progress) -> WriteOptions<'a> {
+    let threads = threads(count);
     WriteOptions { threads, reflink: Reflink::Auto, interrupt, progress }
 }
 

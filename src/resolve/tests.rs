@@ -11,6 +11,7 @@ use super::*;
 use crate::closure::testing;
 use crate::interrupt::Interrupt;
 use crate::source::directory;
+use crate::threads::Threads;
 
 fn told(tree: &Tree<Vec<u8>>, path: &str) -> (String, Vec<String>) {
     let found = follow(tree, path.as_bytes(), &mut 0).expect("it leads somewhere");
@@ -102,7 +103,9 @@ fn paths_lead_where_the_kernel_says() {
     for _ in 0..60 {
         let root = tempfile::tempdir().expect("room");
         draw(&mut lot, root.path());
-        let tree = directory::read(root.path(), 1, &Interrupt::never()).expect("it is readable").tree;
+        let tree = directory::read(root.path(), &Threads::single(), &Interrupt::never())
+            .expect("it is readable")
+            .tree;
         let directory =
             openat(CWD, root.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).expect("it is there");
         for _ in 0..60 {

@@ -198,7 +198,7 @@ impl<'t> Finding<'t> {
     fn begin(tree: &'t Tree<Blob>, keep: &'t Keep, recipe: &TreeRecipe, known: Known) -> Result<Self> {
         let mut stopwatch = Stopwatch::start();
         let (hwcaps, dlopen) = (keep.hwcaps.clone(), keep.dlopen.clone());
-        let options = Options { hwcaps, dlopen, threads: recipe.threads.get() };
+        let options = Options { hwcaps, dlopen, threads: recipe.threads.count() };
         let (asked, unknown) = starts::asked(tree, keep)?;
         let mut search = Search::knowing(tree, known);
         let closure = search.close(&asked, &options)?;

@@ -172,7 +172,7 @@ fn put_with_bar(
     interrupt: &Interrupt,
 ) -> Result<Done> {
     let bar = Bar::on_stderr("writing", disk.len(), recipe.quiet);
-    let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
+    let (threads, reflink) = (&*recipe.tree.threads, recipe.reflink);
     let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
     put(disk, destination, reservation, &options)
 }

@@ -148,7 +148,7 @@ impl Made<'_, '_> {
             None => "writing".to_owned(),
         };
         let bar = Bar::on_stderr(&doing, self.plain().len(), recipe.quiet);
-        let (threads, reflink) = (recipe.tree.threads, recipe.reflink);
+        let (threads, reflink) = (&*recipe.tree.threads, recipe.reflink);
         let write = WriteOptions { threads, reflink, interrupt, progress: &bar };
         if self.codec.compression().is_some() {
             return self.compress(report, destination, write, log);

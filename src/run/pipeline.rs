@@ -192,7 +192,7 @@ fn edits(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Repor
     let options = edit::Options {
         edits: &recipe.edits,
         time: recipe.time_of_changes(),
-        threads: recipe.threads.get(),
+        threads: &recipe.threads,
         filter: &recipe.xattr_filter,
         interrupt,
         own,
@@ -270,7 +270,7 @@ fn lost_and_found(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
 
 fn holes(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, sparse: policy, block_len, interrupt, .. } = *options;
-    let (max_zeros, threads) = (recipe.limits.max_size, recipe.threads);
+    let (max_zeros, threads) = (recipe.limits.max_size, &*recipe.threads);
     let options = sparse::Options { policy, block_len, max_zeros, threads, interrupt };
     done(sparse::apply(&mut prepared.tree, &options)?)
 }
@@ -301,7 +301,7 @@ fn hard_links(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn 
     if recipe.hardlinks == hardlinks::Policy::Keep {
         return done(());
     }
-    let options = hardlinks::Options { policy: recipe.hardlinks, threads: recipe.threads, interrupt };
+    let options = hardlinks::Options { policy: recipe.hardlinks, threads: &recipe.threads, interrupt };
     prepared.hard_links = hardlinks::apply(&mut prepared.tree, &options)?;
     done(prepared.hard_links)
 }
@@ -313,7 +313,7 @@ fn unusable_xattrs(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Bo
 fn duplicates(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     if options.dedupe {
         let Options { recipe, interrupt, .. } = *options;
-        prepared.duplicates = duplicates::originals(&prepared.tree, recipe.threads, interrupt)?;
+        prepared.duplicates = duplicates::originals(&prepared.tree, &recipe.threads, interrupt)?;
     }
     done(())
 }

@@ -76,7 +76,7 @@ pub(super) fn begin(destination: Option<&Destination>, tree: &TreeRecipe, start:
         && tree.sources.len() == 1
         && tree.hardlinks != hardlinks::Policy::Content;
     // A single thread is faster without it.
-    let helps = is_whole && tree.threads.get() > 1;
+    let helps = is_whole && tree.threads.count() > 1;
     destination.filter(|_| helps).and_then(|destination| Reservation::begin(destination, start))
 }
 

@@ -46,7 +46,8 @@ impl<'r> Reader<'r> {
     /// Returns the options for reading a source.
     pub(super) fn options(&self) -> ReadOptions<'r> {
         let Self { recipe, progress: found, interrupt, .. } = *self;
-        let TreeRecipe { threads, limits, one_file_system, .. } = *recipe;
+        let TreeRecipe { limits, one_file_system, .. } = *recipe;
+        let threads = &*recipe.threads;
         ReadOptions { threads, limits, interrupt, one_file_system, filter: &recipe.xattr_filter, found }
     }
 

@@ -23,6 +23,7 @@ use crate::blob::{Blob, Root};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Silent;
+use crate::threads::Threads;
 use crate::xattr_filter::Filter;
 
 use listing::Found;
@@ -36,7 +37,7 @@ pub use scanned::{HostInode, Scanned, Unreadable};
 /// The path may be a symbolic link to a directory; no link is followed beneath it. Mounted
 /// filesystems are part of the tree. Names with the same inode are hard links to one file, whatever
 /// its type. The result depends neither on the order in which the host lists a directory nor on
-/// `threads`, of which at least one and at most 32 are used.
+/// the number of threads.
 ///
 /// An unreadable file or directory is not an error here: it is in [`Scanned::unreadable`], so that
 /// all of them can be reported at once.
@@ -46,7 +47,7 @@ pub use scanned::{HostInode, Scanned, Unreadable};
 /// reason. [`BadInput`](crate::error::ErrorKind::BadInput) with the path of a file that changed
 /// during the scan or has metadata that a tree cannot hold.
 /// [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
-pub fn read(path: &Path, threads: usize, interrupt: &Interrupt) -> Result<Scanned> {
+pub fn read(path: &Path, threads: &Threads, interrupt: &Interrupt) -> Result<Scanned> {
     let filter = Filter::NONE;
     scan(
         path,
@@ -81,7 +82,7 @@ pub fn read_where(
 
 fn scan_options<'m>(options: &ReadOptions<'m>, wanted: Option<Wanted<'m>>) -> ScanOptions<'m> {
     let ReadOptions { threads, found, one_file_system, filter, interrupt, .. } = *options;
-    ScanOptions { threads: threads.get(), wanted, found, one_file_system, filter, interrupt }
+    ScanOptions { threads, wanted, found, one_file_system, filter, interrupt }
 }
 
 fn scan(path: &Path, options: &ScanOptions<'_>) -> Result<Scanned> {

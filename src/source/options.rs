@@ -1,18 +1,17 @@
 //! The options for reading a source.
 
-use std::num::NonZeroUsize;
-
 use super::tar::Limits;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Silent};
+use crate::threads::Threads;
 use crate::xattr_filter::Filter;
 
 /// The options for reading a source; none of them affects the tree, except
 /// [`one_file_system`](Self::one_file_system).
 #[derive(Clone, Copy)]
 pub struct ReadOptions<'a> {
-    /// The number of threads that read a directory.
-    pub threads: NonZeroUsize,
+    /// The threads that read a directory.
+    pub threads: &'a Threads,
     /// The limits on an archive.
     pub limits: Limits,
     /// Checked regularly; a signal ends the reading.
@@ -29,7 +28,7 @@ pub struct ReadOptions<'a> {
 impl<'a> ReadOptions<'a> {
     /// The default limits, all mounted filesystems, and no report of found bytes.
     #[must_use]
-    pub fn new(threads: NonZeroUsize, interrupt: &'a Interrupt) -> Self {
+    pub fn new(threads: &'a Threads, interrupt: &'a Interrupt) -> Self {
         Self {
             threads,
             limits: Limits::DEFAULT,

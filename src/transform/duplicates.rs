@@ -8,16 +8,15 @@
 //! Memory is needed for a digest of each file that is read, and a buffer for each thread.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
 use image_tree::{Content, Inode, InodeId, Kind, Tree};
 use sha2::{Digest, Sha256};
 
-use super::in_threads;
 use super::sparse::is_zero;
 use crate::blob::classify_read_error;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::threads::Threads;
 
 /// The size of a read, in bytes.
 const CHUNK: u64 = 1 << 20;
@@ -34,7 +33,7 @@ const BLOCK_LEN: usize = 4096;
 /// As of [`find`].
 pub fn originals<C: Content>(
     tree: &Tree<C>,
-    threads: NonZeroUsize,
+    threads: &Threads,
     interrupt: &Interrupt,
 ) -> Result<BTreeMap<InodeId, InodeId>> {
     let mut originals = BTreeMap::new();
@@ -57,15 +56,14 @@ pub fn originals<C: Content>(
 /// order of the walk. [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 pub fn find<'t, C: Content, K: Ord>(
     tree: &'t Tree<C>,
-    threads: NonZeroUsize,
+    threads: &Threads,
     interrupt: &Interrupt,
     key: impl Fn(&'t Inode<C>) -> K,
 ) -> Result<Vec<Vec<InodeId>>> {
     let candidates = candidates(tree, key);
     let contents: Vec<&C> = candidates.iter().map(|candidate| candidate.content).collect();
-    let digests = in_threads::each(contents.len(), threads, |number, buffer| {
-        digest(contents[number], buffer, interrupt)
-    })?;
+    let digests =
+        threads.map(contents.len(), |number, buffer| digest(contents[number], buffer, interrupt))?;
     let mut groups: Vec<Vec<InodeId>> = Vec::new();
     let mut index = BTreeMap::new();
     for (candidate, digest) in candidates.iter().zip(digests) {
@@ -194,7 +192,9 @@ mod tests {
         }
     }
 
-    const SOME: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+    fn threads(count: usize) -> Threads {
+        Threads::new(std::num::NonZeroUsize::new(count).expect("not 0"))
+    }
 
     fn tree(files: &[(&str, &[u8], u16)]) -> Tree<Counted> {
         let mut tree = Tree::new(Metadata::new(0o755));
@@ -229,15 +229,15 @@ mod tests {
             ("long3", &other, 0o644),
             ("unique", b"a length of its own", 0o644),
         ]);
-        for threads in [1, 2, 16] {
-            let threads = NonZeroUsize::new(threads).expect("not 0");
+        for count in [1, 2, 16] {
+            let threads = &threads(count);
             let groups = find(&tree, threads, &Interrupt::never(), |_| ()).expect("it can be read");
             assert_eq!(names(&tree, &groups), [vec!["a", "k", "z"], vec!["long1", "long2"]]);
             let groups = find(&tree, threads, &Interrupt::never(), |inode| inode.metadata.mode)
                 .expect("it can be read");
             assert_eq!(names(&tree, &groups), [["k", "z"], ["long1", "long2"]]);
         }
-        let found = originals(&tree, SOME, &Interrupt::never()).expect("it can be read");
+        let found = originals(&tree, &threads(3), &Interrupt::never()).expect("it can be read");
         let id = |path: &[u8]| tree.resolve(path).expect("it is there");
         let expected = [(b"/k", b"/a"), (b"/z", b"/a")].map(|(later, first)| (id(later), id(first)));
         let long = (id(b"/long2"), id(b"/long1"));
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn reads_candidates_once_and_unique_files_never() {
         let tree = tree(&[("a", b"12", 0o644), ("b", b"34", 0o644), ("c", b"5", 0o644), ("d", b"67", 0o600)]);
-        find(&tree, SOME, &Interrupt::never(), |inode| inode.metadata.mode).expect("it can be read");
+        find(&tree, &threads(3), &Interrupt::never(), |inode| inode.metadata.mode).expect("it can be read");
         let read = |name: &[u8]| match &tree.get(tree.resolve(name).expect("it is there")).kind {
             Kind::Regular(content) => content.read.load(Ordering::Relaxed),
             _ => unreachable!("only files"),
@@ -290,8 +290,8 @@ mod tests {
         let files: Vec<(&str, &[u8], u16)> =
             files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_bytes(), 0o644)).collect();
         let tree = tree(&files);
-        for threads in [1, 2, 16] {
-            let threads = NonZeroUsize::new(threads).expect("not 0");
+        for count in [1, 2, 16] {
+            let threads = &threads(count);
             let error = find(&tree, threads, &Interrupt::never(), |_| ()).expect_err("two are broken");
             assert_eq!(
                 (error.kind(), error.to_string().as_str()),
@@ -305,7 +305,7 @@ mod tests {
         let tree = tree(&[("a", b"12", 0o644), ("b", b"34", 0o644)]);
         let interrupt = Interrupt::never();
         interrupt.set(15);
-        let error = find(&tree, SOME, &interrupt, |_| ()).expect_err("a signal came");
+        let error = find(&tree, &threads(3), &interrupt, |_| ()).expect_err("a signal came");
         assert_eq!(error.kind(), ErrorKind::Interrupted);
     }
 }

@@ -1,7 +1,6 @@
 //! The hard links of a tree: kept, broken, or extended to all equal files.
 
 use std::fmt;
-use std::num::NonZeroUsize;
 
 use image_tree::{Content, InodeId, InsertError, Kind, Metadata, Name, Timestamp, Tree, Xattrs};
 use serde::Serialize;
@@ -10,6 +9,7 @@ use super::duplicates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::{self, Log};
+use crate::threads::Threads;
 
 /// The treatment of hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub const MAX_NAMES: usize = 65_000;
 pub struct Options<'a> {
     /// The treatment of hard links.
     pub policy: Policy,
-    /// The number of threads that read files.
-    pub threads: NonZeroUsize,
+    /// The threads that read files.
+    pub threads: &'a Threads,
     /// Checked regularly; a signal ends the comparison of files.
     pub interrupt: &'a Interrupt,
 }

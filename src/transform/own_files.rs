@@ -152,6 +152,7 @@ mod tests {
     use super::*;
     use crate::interrupt::Interrupt;
     use crate::source::directory;
+    use crate::threads::Threads;
 
     fn paths(tree: &Tree<Blob>) -> Vec<String> {
         tree.walk().filter_map(|step| step.name).map(ToString::to_string).collect()
@@ -170,7 +171,8 @@ mod tests {
         fs::hard_link(at("disk"), at("sub/second")).expect("a new name");
         std::os::unix::fs::symlink("disk", at("link")).expect("a new link");
         let own = OwnFiles { output: host_inode(&at("link")), cache: host_inode(&at("cache")) };
-        let mut scanned = directory::read(top.path(), 2, &Interrupt::never()).expect("it can be read");
+        let mut scanned =
+            directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
         let left = own.leave_out(&mut scanned, top.path()).expect("it is not the cache");
         let left: Vec<_> = left.iter().map(ToString::to_string).collect();
         let expected = ["cache: is the cache", "disk: is the output", "sub/second: is the output"];
@@ -178,11 +180,13 @@ mod tests {
         assert_eq!(paths(&scanned.tree), ["kept", "link", "sub"]);
 
         let own = OwnFiles { output: None, cache: host_inode(top.path()) };
-        let mut scanned = directory::read(top.path(), 2, &Interrupt::never()).expect("it can be read");
+        let mut scanned =
+            directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
         let error = own.leave_out(&mut scanned, top.path()).expect_err("it is the cache");
         assert_eq!(error.kind(), ErrorKind::Usage);
 
-        let mut scanned = directory::read(top.path(), 2, &Interrupt::never()).expect("it can be read");
+        let mut scanned =
+            directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
         assert_eq!(OwnFiles::default().leave_out(&mut scanned, top.path()).expect("nothing is written"), []);
     }
 }

@@ -10,16 +10,15 @@
 //! bytes determine the holes, neither the blocks of the host's filesystem nor the extents of an
 //! archive affect the result.
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use image_tree::{Content as _, InodeId, Kind, Tree};
 
-use super::in_threads;
 use crate::blob::classify_read_error;
 use crate::blob::{Blob, CHUNK};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::threads::Threads;
 
 /// The files that have holes, by the names of `cp --sparse`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,8 +54,8 @@ pub struct Options<'a> {
     pub block_len: u64,
     /// The maximum of [`check_zeros`] if no file has holes, in bytes.
     pub max_zeros: u64,
-    /// The number of threads that read files.
-    pub threads: NonZeroUsize,
+    /// The threads that read files.
+    pub threads: &'a Threads,
     /// Checked regularly; a signal ends the search.
     pub interrupt: &'a Interrupt,
 }
@@ -131,10 +130,10 @@ fn data_blocks(
     contents: &[&Blob],
     policy: Policy,
     block_len: u64,
-    threads: NonZeroUsize,
+    threads: &Threads,
     interrupt: &Interrupt,
 ) -> Result<Vec<Option<Vec<Range<u64>>>>> {
-    let stored = in_threads::each(contents.len(), threads, |number, (): &mut ()| {
+    let stored = threads.map(contents.len(), |number, (): &mut ()| {
         interrupt.check()?;
         let content = contents[number];
         let goes_on = || interrupt.signal().is_none();
@@ -144,7 +143,7 @@ fn data_blocks(
         Ok((!is_dense).then(|| in_chunks(stored)))
     })?;
     let units = units(&stored);
-    let looked = in_threads::each(units.len(), threads, |number, buffer: &mut Vec<u8>| {
+    let looked = threads.map(units.len(), |number, buffer: &mut Vec<u8>| {
         let Unit { content, ranges } = &units[number];
         let ranges = stored[*content].as_ref().map_or(&[][..], |stored| &stored[ranges.clone()]);
         look(contents[*content], ranges, block_len, buffer, interrupt)

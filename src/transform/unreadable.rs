@@ -170,6 +170,7 @@ mod tests {
     use super::*;
     use crate::interrupt::Interrupt;
     use crate::source::directory;
+    use crate::threads::Threads;
 
     /// Creates a directory with one readable file and several unreadable ones. None if root runs
     /// the test.
@@ -199,7 +200,8 @@ mod tests {
     }
 
     fn applied(top: &std::path::Path, policy: Policy) -> (Tree<Blob>, Result<Option<Skipped>>) {
-        let scanned = directory::read(top, 2, &Interrupt::never()).expect("it can be scanned");
+        let scanned =
+            directory::read(top, &Threads::single(), &Interrupt::never()).expect("it can be scanned");
         let mut tree = scanned.tree;
         let result = apply(&mut tree, &Options { policy, unreadable: &scanned.unreadable });
         (tree, result)

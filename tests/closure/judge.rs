@@ -12,6 +12,7 @@ use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start};
 use rootcast::interrupt::Interrupt;
 use rootcast::resolve::follow;
 use rootcast::source::directory;
+use rootcast::threads::Threads;
 
 use crate::judges;
 
@@ -74,7 +75,7 @@ impl Judge {
 
     /// Returns the tree that is judged.
     pub(crate) fn tree(&self) -> Tree<Blob> {
-        directory::read(&self.root, 2, &Interrupt::never()).unwrap().tree
+        directory::read(&self.root, &Threads::single(), &Interrupt::never()).unwrap().tree
     }
 
     fn read(&self, tree: &Tree<Blob>, part: &str) -> (String, Verdict) {

@@ -39,7 +39,7 @@ impl<'p> Packer<'p> {
         Self {
             codec,
             interrupt: options.write.interrupt,
-            threads: u32::try_from(options.write.threads.get()).unwrap_or(u32::MAX),
+            threads: u32::try_from(options.write.threads.count()).unwrap_or(u32::MAX),
             cache: options.cache,
             identity: codec.identity(),
             stop: AtomicBool::new(false),

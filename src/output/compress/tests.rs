@@ -18,6 +18,7 @@ use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
 use crate::output::{Asked, Reflink};
 use crate::progress::{Progress, Silent};
+use crate::threads::Threads;
 
 mod cached;
 
@@ -142,7 +143,7 @@ fn pack_with(
     interrupt: &Interrupt,
     cache: Option<&Cache>,
 ) -> Result<(Vec<u8>, Compressed)> {
-    let threads = NonZeroUsize::new(threads).expect("not 0");
+    let threads = &self::threads(threads);
     let options = CompressOptions {
         write: WriteOptions { threads, reflink: Reflink::Never, interrupt, progress: &Silent },
         cache,
@@ -152,6 +153,10 @@ fn pack_with(
     let compressed = stream(&members, codec, &mut out, Path::new("-"), &options)?;
     assert_eq!(compressed.written_bytes, out.len() as u64);
     Ok((out, compressed))
+}
+
+fn threads(count: usize) -> Threads {
+    Threads::new(NonZeroUsize::new(count).expect("not 0"))
 }
 
 fn pack(segments: &[TestSegment], codec: &Codec, threads: usize) -> Vec<u8> {
@@ -219,7 +224,7 @@ fn progress_is_in_bytes_before_compression() {
     let segments = mixed(&codec);
     let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
     for threads in THREADS {
-        let (threads, progress) = (NonZeroUsize::new(threads).expect("not 0"), Count(AtomicU64::new(0)));
+        let (threads, progress) = (&self::threads(threads), Count(AtomicU64::new(0)));
         let write =
             WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &progress };
         let options = CompressOptions { write, cache: None };
@@ -269,7 +274,7 @@ fn bytes_in_flight_are_bounded() {
     };
     let segments: Vec<_> = (0..48).map(|seed| TestSegment::new(noise(seed))).collect();
     let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
-    let threads = NonZeroUsize::new(2).expect("not 0");
+    let threads = &threads(2);
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let mut out = Slow { segments: &segments, begun: None };
     let options = CompressOptions { write, cache: None };
@@ -292,7 +297,7 @@ fn runs_beyond_the_image_are_an_error() {
     }
     let interrupt = Interrupt::never();
     for (threads, compress) in [(1, true), (1, false), (2, true), (2, false)] {
-        let threads = NonZeroUsize::new(threads).expect("not 0");
+        let threads = &self::threads(threads);
         let write =
             WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
         let options = CompressOptions { write, cache: None };
@@ -405,7 +410,7 @@ fn an_output_that_fails_ends_it() {
     let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
     for threads in THREADS {
         let interrupt = Interrupt::never();
-        let threads = NonZeroUsize::new(threads).expect("not 0");
+        let threads = &self::threads(threads);
         let write =
             WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
         let options = CompressOptions { write, cache: None };
@@ -424,7 +429,7 @@ fn a_file_appears_whole_or_not_at_all() {
     let interrupt = Arc::new(Interrupt::never());
     // The signal is received after the last item was begun.
     let stopped = [TestSegment::misbehaving(Misbehaviour::Interrupts(Arc::clone(&interrupt)))];
-    let threads = NonZeroUsize::new(2).expect("not 0");
+    let threads = &threads(2);
     let write_options =
         WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let options = CompressOptions { write: write_options, cache: None };
@@ -440,7 +445,7 @@ fn a_file_appears_whole_or_not_at_all() {
     assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
     fs::remove_file(&path).expect("it is there");
     // With one thread, an item is begun before it is read.
-    let write_options = WriteOptions { threads: NonZeroUsize::MIN, ..write_options };
+    let write_options = WriteOptions { threads: &Threads::single(), ..write_options };
     let error = write_to_file(&stopped, &CompressOptions { write: write_options, cache: None });
     assert_eq!(error.expect_err("a signal came").kind(), ErrorKind::Interrupted);
     assert!(!path.exists());

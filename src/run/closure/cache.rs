@@ -135,7 +135,7 @@ pub(super) fn add_to(closure: &mut Closure, path: &[u8]) {
 
 /// Adds a cache of all libraries to a tree that is not reduced.
 pub(super) fn of_whole(mut tree: Tree<Blob>, recipe: &TreeRecipe, log: &Log) -> Result<Tree<Blob>> {
-    let options = Options { hwcaps: Hwcaps::All, dlopen: None, threads: recipe.threads.get() };
+    let options = Options { hwcaps: Hwcaps::All, dlopen: None, threads: recipe.threads.count() };
     let all = closure::close(&tree, &[Start::Path(b"/".to_vec())], &options)?;
     let metadata = metadata(&tree, recipe.time_of_changes());
     match write(&mut tree, &all.library_directories, metadata)? {

@@ -11,7 +11,7 @@ use rustix::fs::{Access, AtFlags, FileType, RawDir, Statx, StatxFlags};
 use super::error::{Location, bad_input, cannot_examine, changed};
 use super::listing::{Entry, Found, HardLink, Listing, Status};
 use super::stat::{Mount, host_inode, identity, kind, may, metadata, stat_itself};
-use super::xattrs::XattrReader;
+use super::xattrs::{Home, XattrReader};
 use crate::blob::{HostDirectory, Root};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -57,9 +57,10 @@ impl<'r> Lister<'r> {
         Ok(Self::with(root, XattrReader::new(root)?))
     }
 
-    /// Creates a lister for a thread that does not otherwise use relative paths.
-    pub(super) fn for_own_thread(root: &'r Arc<Root>) -> Result<Self> {
-        Ok(Self::with(root, XattrReader::for_own_thread(root)?))
+    /// Creates a lister for a thread that does not otherwise use relative paths before it returns
+    /// to `home`.
+    pub(super) fn for_own_thread(root: &'r Arc<Root>, home: &Home) -> Result<Self> {
+        Ok(Self::with(root, XattrReader::for_own_thread(root, home)?))
     }
 
     fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>) -> Self {

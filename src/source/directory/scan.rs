@@ -2,35 +2,31 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic::resume_unwind;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-
-use rustix::fs::OFlags;
-use rustix::io::Errno;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use image_tree::MAX_DEPTH;
+use rayon::{BroadcastContext, Scope, ThreadPool};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::error::{Location, changed};
 use super::list::{Batch, Lister};
 use super::listing::{Entry, Found, Listing, Status};
+use super::xattrs::Home;
 use crate::blob::{HostDirectory, Root};
-use crate::error::cannot_start_thread;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::threads::{Failures, Threads};
 use crate::xattr_filter::Filter;
-
-/// The largest number of threads. More would only wait for the host's filesystem, and each needs up
-/// to four descriptors.
-const MAX_THREADS: usize = 32;
 
 /// Returns true for directories to be listed, by their paths relative to the root.
 pub(super) type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
 
 /// The options of a scan.
 pub(super) struct ScanOptions<'m> {
-    pub(super) threads: usize,
+    pub(super) threads: &'m Threads,
     /// The directories to be listed; all if there is none.
     pub(super) wanted: Option<Wanted<'m>>,
     /// Receives the number of bytes in files.
@@ -43,7 +39,14 @@ pub(super) struct ScanOptions<'m> {
     pub(super) interrupt: &'m Interrupt,
 }
 
-impl ScanOptions<'_> {
+impl<'m> ScanOptions<'m> {
+    /// Returns a lister for the calling thread.
+    fn lister(&self, root: &'m Arc<Root>, home: &Home) -> Result<Lister<'m>> {
+        let lister = Lister::for_own_thread(root, home)?.with_progress(self.found);
+        let lister = lister.with_interrupt(self.interrupt).with_filter(self.filter);
+        if self.one_file_system { lister.on_one_filesystem() } else { Ok(lister) }
+    }
+
     fn wants(&self, place: &HostDirectory) -> bool {
         self.wanted.is_none_or(|wanted| wanted(&place.path_of(b"")))
     }
@@ -53,21 +56,20 @@ impl ScanOptions<'_> {
 /// wanted has an empty listing. Directories deeper than [`MAX_DEPTH`] are not listed; they are an
 /// error when the tree is assembled.
 pub(super) fn scan(root: &Arc<Root>, options: &ScanOptions<'_>) -> Result<Vec<Listing>> {
-    let queue = Queue::new(HostDirectory::top(Arc::clone(root)));
-    let workers = options.threads.clamp(1, MAX_THREADS);
-    let results: Vec<_> = thread::scope(|scope| {
-        let spawn = || thread::Builder::new().spawn_scoped(scope, || work(root, &queue, options));
-        let mut spawned = vec![spawn().map_err(cannot_start_thread)?];
-        // A smaller number of threads finds the same.
-        spawned.extend((1..workers).map_while(|_| spawn().ok()));
-        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
-            worker.join().unwrap_or_else(|panic| resume_unwind(panic))
-        };
-        Ok::<_, Error>(spawned.into_iter().map(join).collect())
-    })?;
+    let pool = options.threads.pool()?;
+    let home = Home::hold();
+    let worker = |_: BroadcastContext<'_>| Ok(Mutex::new((options.lister(root, &home)?, Part::default())));
+    let workers = pool.broadcast(worker).into_iter().collect::<Result<_>>()?;
+    let (failures, batches) = (Failures::default(), AtomicUsize::new(0));
+    let walk = Walk { root, options, pool, workers, failures, batches };
+    let top = HostDirectory::top(Arc::clone(root));
+    pool.in_place_scope(|scope| walk.add(scope, Task::Directory(top)));
+    pool.broadcast(|_| home.enter());
+    walk.failures.into_result()?;
     let mut all = Part::default();
-    for part in results {
-        let Part { mut listings, mut further } = part?;
+    for worker in walk.workers {
+        let (_, Part { mut listings, mut further }) =
+            worker.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.listings.append(&mut listings);
         all.further.append(&mut further);
     }
@@ -102,75 +104,118 @@ impl Part {
     }
 }
 
-fn work(root: &Arc<Root>, queue: &Queue, options: &ScanOptions<'_>) -> Result<Part> {
-    let mut lister =
-        Lister::for_own_thread(root)?.with_progress(options.found).with_interrupt(options.interrupt);
-    lister = lister.with_filter(options.filter);
-    if options.one_file_system {
-        lister = lister.on_one_filesystem()?;
+/// A walk through all directories, each of which is one task of a pool.
+struct Walk<'w> {
+    root: &'w Root,
+    options: &'w ScanOptions<'w>,
+    pool: &'w ThreadPool,
+    /// The lister of each thread, and its results.
+    workers: Vec<Mutex<(Lister<'w>, Part)>>,
+    failures: Failures,
+    /// The number of batches that were handed over and not examined yet. Each holds its directory
+    /// open.
+    batches: AtomicUsize,
+}
+
+/// The unit of work of a thread.
+enum Task {
+    /// Listing this directory and the chain of first directories beneath it.
+    Directory(Arc<HostDirectory>),
+    /// Examining some of the entries of a long directory.
+    Batch(Batch),
+}
+
+impl Walk<'_> {
+    fn add<'s>(&'s self, scope: &Scope<'s>, task: Task) {
+        scope.spawn(move |scope| self.carry_out(scope, task));
     }
-    let mut part = Part::default();
-    while let Some((task, _busy)) = queue.take() {
+
+    fn carry_out<'s>(&'s self, scope: &Scope<'s>, task: Task) {
+        let worker = self.pool.current_thread_index().and_then(|index| self.workers.get(index));
+        // OK to unwrap: the tasks of a pool run on its threads.
+        let worker = worker.expect("a thread of the pool");
+        if self.failures.stopped() {
+            return;
+        }
+        let (lister, part) = &mut *worker.lock().unwrap_or_else(PoisonError::into_inner);
         let done = match task {
-            Task::Directory(place) => descend(root, queue, &mut lister, options, place, &mut part.listings),
-            Task::Batch(batch) => examine(queue, &mut lister, batch, &mut part),
+            Task::Directory(place) => self.descend(scope, lister, place, &mut part.listings),
+            Task::Batch(batch) => self.examine(scope, lister, batch, part),
         };
         if let Err(error) = done {
-            queue.stop();
-            return Err(error);
+            // The tasks have no order, so the first error reported is kept.
+            self.failures.add(0, error);
         }
     }
-    Ok(part)
-}
 
-fn examine(queue: &Queue, lister: &mut Lister<'_>, batch: Batch, part: &mut Part) -> Result<()> {
-    let entries = lister.batch(&batch)?;
-    queue.add(directories(&batch.place, &entries).cloned());
-    part.further.push((batch.place, entries));
-    Ok(())
-}
+    /// Leaves a batch to another thread, unless as many wait as there are others.
+    fn offer<'s>(&'s self, scope: &Scope<'s>, batch: Batch) -> Option<Batch> {
+        let others = self.workers.len() - 1;
+        let more = |waiting| (waiting < others).then_some(waiting + 1);
+        if self.batches.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            return Some(batch);
+        }
+        self.add(scope, Task::Batch(batch));
+        None
+    }
 
-/// Lists a directory, then the first one in it, and so on to the bottom; all other directories are
-/// added to the queue.
-///
-/// So a chain of directories is walked with one descriptor at a time, and not from the root for
-/// each of them.
-fn descend(
-    root: &Root,
-    queue: &Queue,
-    lister: &mut Lister<'_>,
-    options: &ScanOptions<'_>,
-    place: Arc<HostDirectory>,
-    listings: &mut Vec<Listing>,
-) -> Result<()> {
-    let mut place = place;
-    let mut opened = open(root, root.fd(), &place.path_of(b""), &place)?;
-    loop {
-        options.interrupt.check()?;
-        let (directory, listing) = match opened {
-            OpenedDirectory::Readable(directory) | OpenedDirectory::Place(directory)
-                if !options.wants(&place) =>
-            {
-                let listing = lister.without_entries(&directory, &place, Status::Unlisted)?;
-                (Arc::new(directory), listing)
-            }
-            OpenedDirectory::Readable(directory) => {
-                let directory = Arc::new(directory);
-                let listing = lister.list(&directory, &place, &mut |batch| queue.offer(batch))?;
-                (directory, listing)
-            }
-            OpenedDirectory::Place(directory) => {
-                let listing = lister.without_entries(&directory, &place, Status::Unreadable)?;
-                (Arc::new(directory), listing)
-            }
-        };
-        let mut further = directories(&place, &listing.entries).cloned();
-        let first = further.next();
-        queue.add(further);
-        listings.push(listing);
-        let Some(next) = first else { return Ok(()) };
-        opened = open(root, directory.as_fd(), next.name(), &next)?;
-        place = next;
+    fn examine<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        lister: &mut Lister<'_>,
+        batch: Batch,
+        part: &mut Part,
+    ) -> Result<()> {
+        self.batches.fetch_sub(1, Ordering::Relaxed);
+        let entries = lister.batch(&batch)?;
+        directories(&batch.place, &entries)
+            .for_each(|place| self.add(scope, Task::Directory(Arc::clone(place))));
+        part.further.push((batch.place, entries));
+        Ok(())
+    }
+
+    /// Lists a directory, then the first one in it, and so on to the bottom; all other directories
+    /// become tasks.
+    ///
+    /// So a chain of directories is walked with one descriptor at a time, and not from the root for
+    /// each of them.
+    fn descend<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        lister: &mut Lister<'_>,
+        place: Arc<HostDirectory>,
+        listings: &mut Vec<Listing>,
+    ) -> Result<()> {
+        let Self { root, options, .. } = *self;
+        let mut place = place;
+        let mut opened = open(root, root.fd(), &place.path_of(b""), &place)?;
+        loop {
+            options.interrupt.check()?;
+            let (directory, listing) = match opened {
+                OpenedDirectory::Readable(directory) | OpenedDirectory::Place(directory)
+                    if !options.wants(&place) =>
+                {
+                    let listing = lister.without_entries(&directory, &place, Status::Unlisted)?;
+                    (Arc::new(directory), listing)
+                }
+                OpenedDirectory::Readable(directory) => {
+                    let directory = Arc::new(directory);
+                    let listing = lister.list(&directory, &place, &mut |batch| self.offer(scope, batch))?;
+                    (directory, listing)
+                }
+                OpenedDirectory::Place(directory) => {
+                    let listing = lister.without_entries(&directory, &place, Status::Unreadable)?;
+                    (Arc::new(directory), listing)
+                }
+            };
+            let mut further = directories(&place, &listing.entries).cloned();
+            let first = further.next();
+            further.for_each(|place| self.add(scope, Task::Directory(place)));
+            listings.push(listing);
+            let Some(next) = first else { return Ok(()) };
+            opened = open(root, directory.as_fd(), next.name(), &next)?;
+            place = next;
+        }
     }
 }
 
@@ -218,106 +263,4 @@ fn directories<'e>(
         Found::Directory(place) => Some(place),
         Found::File { .. } => None,
     })
-}
-
-/// The unit of work of a thread.
-enum Task {
-    /// Listing this directory and the chain of first directories beneath it.
-    Directory(Arc<HostDirectory>),
-    /// Examining some of the entries of a long directory.
-    Batch(Batch),
-}
-
-/// The tasks that no thread has taken yet.
-struct Queue {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-struct State {
-    waiting: Vec<Arc<HostDirectory>>,
-    /// Not more than there are idle threads, as each batch holds its directory open.
-    batches: Vec<Batch>,
-    /// The number of threads that have a task, and so may add more.
-    busy: usize,
-    /// The number of threads that wait for a task. Without one, the system call that wakes them is
-    /// saved.
-    idle: usize,
-    stopped: bool,
-}
-
-/// Marks a thread as busy until it is dropped, also by a panic.
-struct Busy<'q>(&'q Queue);
-
-impl Queue {
-    /// Creates a queue of the root directory.
-    fn new(top: Arc<HostDirectory>) -> Self {
-        let state = State { waiting: vec![top], batches: Vec::new(), busy: 0, idle: 0, stopped: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
-    }
-
-    /// Waits for a task; none when there are no more or the queue was stopped.
-    fn take(&self) -> Option<(Task, Busy<'_>)> {
-        let mut state = self.lock();
-        loop {
-            if state.stopped {
-                return None;
-            }
-            let batch = state.batches.pop().map(Task::Batch);
-            if let Some(task) = batch.or_else(|| state.waiting.pop().map(Task::Directory)) {
-                state.busy += 1;
-                return Some((task, Busy(self)));
-            }
-            if state.busy == 0 {
-                return None;
-            }
-            state.idle += 1;
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
-        }
-    }
-
-    fn add(&self, places: impl Iterator<Item = Arc<HostDirectory>>) {
-        let mut places = places.peekable();
-        if places.peek().is_none() {
-            return;
-        }
-        let mut state = self.lock();
-        state.waiting.extend(places);
-        if state.idle > 0 {
-            self.changed.notify_all();
-        }
-    }
-
-    /// Leaves a batch to an idle thread, or returns it.
-    fn offer(&self, batch: Batch) -> Option<Batch> {
-        let mut state = self.lock();
-        if state.batches.len() >= state.idle {
-            return Some(batch);
-        }
-        state.batches.push(batch);
-        self.changed.notify_one();
-        None
-    }
-
-    fn stop(&self) {
-        self.lock().stopped = true;
-        self.changed.notify_all();
-    }
-
-    /// Locks the state. It is consistent between any two statements that hold it, so a panic
-    /// other_filesystem leaves it usable.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.busy -= 1;
-        if state.busy == 0 && state.idle > 0 {
-            self.0.changed.notify_all();
-        }
-    }
 }

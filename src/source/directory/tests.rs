@@ -1,4 +1,5 @@
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::sync::LazyLock;
@@ -18,7 +19,7 @@ mod order;
 mod progress;
 mod xattrs;
 
-fn options(threads: usize) -> ScanOptions<'static> {
+fn options(threads: &Threads) -> ScanOptions<'_> {
     static NEVER: LazyLock<Interrupt> = LazyLock::new(Interrupt::never);
     let filter = Filter::NONE;
     ScanOptions { threads, wanted: None, found: &Silent, one_file_system: false, filter, interrupt: &NEVER }
@@ -28,8 +29,12 @@ fn read(path: &Path, threads: usize) -> Result<Tree<Blob>> {
     scanned(path, threads).map(|scanned| scanned.tree)
 }
 
-fn scanned(path: &Path, threads: usize) -> Result<Scanned> {
-    super::read(path, threads, &Interrupt::never())
+fn threads(count: usize) -> Threads {
+    Threads::new(NonZeroUsize::new(count).expect("not 0"))
+}
+
+fn scanned(path: &Path, count: usize) -> Result<Scanned> {
+    super::read(path, &threads(count), &Interrupt::never())
 }
 
 fn directory() -> TempDir {

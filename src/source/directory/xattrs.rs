@@ -3,10 +3,11 @@
 
 use std::ffi::CStr;
 use std::io::Write;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use image_tree::{XattrName, Xattrs};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;
 
@@ -44,6 +45,25 @@ enum Route {
     Path,
 }
 
+/// The working directory of the program, which the threads of a scan leave and return to.
+pub(super) struct Home(Option<OwnedFd>);
+
+impl Home {
+    /// Holds the current working directory, if it can be opened.
+    pub(super) fn hold() -> Self {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Self(rustix::fs::openat(CWD, c".", flags, Mode::empty()).ok())
+    }
+
+    /// Returns the calling thread to it.
+    pub(super) fn enter(&self) {
+        if let Some(home) = &self.0 {
+            // OK to ignore: no thread of a pool uses relative paths.
+            let _ = rustix::process::fchdir(home);
+        }
+    }
+}
+
 /// The file whose xattrs are read.
 #[derive(Clone, Copy)]
 enum Target<'a> {
@@ -69,11 +89,14 @@ impl<'r> XattrReader<'r> {
         Self { filter, ..self }
     }
 
-    /// Creates a reader for a thread that does not otherwise use relative paths: it gets a working
-    /// directory of its own, which takes no privilege. If a filter of system calls forbids it, the
+    /// Creates a reader for a thread that does not otherwise use relative paths before it returns
+    /// to `home`: it gets a working directory of its own, which takes no privilege. If a filter of system calls forbids it, the
     /// reader is as that of [`XattrReader::new`].
-    pub(super) fn for_own_thread(root: &Root) -> Result<Self> {
+    pub(super) fn for_own_thread(root: &Root, home: &Home) -> Result<Self> {
         let reader = Self::new(root)?;
+        if home.0.is_none() {
+            return Ok(reader);
+        }
         #[expect(deprecated, reason = "it became unsafe because of UnshareFlags::FILES, which this is not")]
         let unshared = rustix::thread::unshare(UnshareFlags::FS);
         Ok(if unshared.is_ok() { Self { route: Route::WorkingDirectory, ..reader } } else { reader })

@@ -6,6 +6,7 @@ use super::action::Edit;
 use crate::interrupt::Interrupt;
 use crate::log::{self, Log};
 use crate::source::directory::Unreadable;
+use crate::threads::Threads;
 use crate::transform::own_files::OwnFiles;
 use crate::xattr_filter::Filter;
 
@@ -16,8 +17,8 @@ pub struct Options<'a> {
     pub edits: &'a [Edit],
     /// The time of created files.
     pub time: Timestamp,
-    /// The number of threads that read directories.
-    pub threads: usize,
+    /// The threads that read directories.
+    pub threads: &'a Threads,
     /// The filter for the xattrs of added files.
     pub filter: &'a Filter,
     /// Checked regularly; a signal ends the edits.

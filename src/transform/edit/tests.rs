@@ -57,7 +57,7 @@ fn edited(edits: &[(&str, &str)]) -> Result<(Tree<Blob>, Report), String> {
     let options = Options {
         edits: &edits,
         time: Timestamp::from_seconds(77),
-        threads: 1,
+        threads: &Threads::single(),
         filter: Filter::NONE,
         interrupt: &interrupt,
         own: OwnFiles::default(),

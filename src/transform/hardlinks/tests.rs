@@ -1,4 +1,5 @@
 use std::fs;
+use std::num::NonZeroUsize;
 
 use image_tree::{Inode, Kind, dump};
 
@@ -6,7 +7,7 @@ use super::*;
 use crate::blob::Blob;
 use crate::source::{self, ReadOptions, Source};
 
-const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+static THREADS: Threads = Threads::new(NonZeroUsize::new(2).unwrap());
 
 fn parse(lines: &str) -> Tree<Vec<u8>> {
     let body = |file: &dump::RegularFile<'_>| match &file.body {
@@ -23,7 +24,7 @@ fn text(tree: &Tree<Vec<u8>>) -> String {
 }
 
 fn applied<C: Content + Clone>(mut tree: Tree<C>, policy: Policy) -> (Tree<C>, Linked) {
-    let options = Options { policy, threads: THREADS, interrupt: &Interrupt::never() };
+    let options = Options { policy, threads: &THREADS, interrupt: &Interrupt::never() };
     let linked = apply(&mut tree, &options).expect("it can be read");
     (tree, linked)
 }
@@ -169,10 +170,10 @@ fn a_file_that_changed_is_named() {
         fs::write(path(name), "0123456789").expect("new");
     }
     let source = Source::at(directory.path().as_os_str(), None).expect("a directory");
-    let layer = source::read(source, &ReadOptions::new(THREADS, &Interrupt::never()));
+    let layer = source::read(source, &ReadOptions::new(&THREADS, &Interrupt::never()));
     let mut tree: Tree<Blob> = layer.expect("it can be read").tree;
     fs::write(path("b"), "012345678").expect("it is there");
-    let options = Options { policy: Policy::Content, threads: THREADS, interrupt: &Interrupt::never() };
+    let options = Options { policy: Policy::Content, threads: &THREADS, interrupt: &Interrupt::never() };
     let before = tree.clone();
     let error = apply(&mut tree, &options).expect_err("b changed");
     assert_eq!(error.kind(), ErrorKind::BadInput);

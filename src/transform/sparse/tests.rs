@@ -2,6 +2,7 @@
 #![expect(clippy::single_range_in_vec_init, reason = "a file may have one range of data")]
 
 use std::fs::{self, File};
+use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use crate::source::directory;
 const BLOCK: u64 = 4096;
 const BLOCK_LEN: usize = 4096;
 
-fn threads(count: usize) -> NonZeroUsize {
-    NonZeroUsize::new(count).expect("not 0")
+fn threads(count: usize) -> Threads {
+    Threads::new(NonZeroUsize::new(count).expect("not 0"))
 }
 
 /// Returns a tree of these files in its root.
@@ -32,7 +33,7 @@ fn apply_policy(
     tree: &mut Tree<Blob>,
     policy: Policy,
     block_len: u64,
-    threads: NonZeroUsize,
+    threads: &Threads,
     interrupt: &Interrupt,
 ) -> Result<()> {
     apply(tree, &Options { policy, block_len, max_zeros: u64::MAX, threads, interrupt })
@@ -43,7 +44,7 @@ fn apply_policy(
 fn data(tree: &Tree<Blob>, name: &str, policy: Policy, block_len: u64) -> Option<Vec<Range<u64>>> {
     let of = |count| {
         let mut tree = tree.clone();
-        apply_policy(&mut tree, policy, block_len, threads(count), &Interrupt::never())
+        apply_policy(&mut tree, policy, block_len, &threads(count), &Interrupt::never())
             .expect("it can be read");
         match &tree.get(tree.resolve(name.as_bytes()).expect("it is there")).kind {
             Kind::Regular(Blob::Mapped(mapped)) => Some(mapped.data().to_vec()),
@@ -85,7 +86,8 @@ fn holes_depend_on_bytes_not_on_storage() {
     hole.set_len(1 << 44).expect("a hole");
     fs::write(directory.path().join("dense"), [[0; 8192], [1; 8192]].concat()).expect("room");
     fs::write(directory.path().join("zeros"), [0; 8192]).expect("room");
-    let scanned = directory::read(directory.path(), 1, &Interrupt::never()).expect("it can be scanned").tree;
+    let scanned =
+        directory::read(directory.path(), &threads(1), &Interrupt::never()).expect("it can be scanned").tree;
 
     let few = [11 * BLOCK..12 * BLOCK, 40 * BLOCK..40 * BLOCK + 5];
     assert_eq!(data(&scanned, "sparse", Policy::Auto, BLOCK).as_deref(), Some(&few[..]));
@@ -157,14 +159,14 @@ fn a_signal_ends_the_search_and_changed_files_are_named() {
     file.set_len(1 << 30).expect("a hole");
     file.write_all_at(&[1; 5000], 5000).expect("room");
     let mut scanned =
-        directory::read(directory.path(), 1, &Interrupt::never()).expect("it can be scanned").tree;
+        directory::read(directory.path(), &threads(1), &Interrupt::never()).expect("it can be scanned").tree;
     let interrupt = Interrupt::never();
     interrupt.set(15);
     let stopped =
-        apply_policy(&mut scanned, Policy::Auto, BLOCK, threads(2), &interrupt).expect_err("a signal came");
+        apply_policy(&mut scanned, Policy::Auto, BLOCK, &threads(2), &interrupt).expect_err("a signal came");
     assert_eq!(stopped.kind(), ErrorKind::Interrupted);
     file.set_len(5).expect("shorter");
-    let changed = apply_policy(&mut scanned, Policy::Auto, BLOCK, threads(2), &Interrupt::never());
+    let changed = apply_policy(&mut scanned, Policy::Auto, BLOCK, &threads(2), &Interrupt::never());
     let changed = changed.expect_err("it changed");
     assert_eq!(changed.kind(), ErrorKind::BadInput);
     assert!(changed.to_string().contains("f: changed while it was read: size 1073741824"), "{changed}");

@@ -18,7 +18,7 @@ fn changes_during_the_scan_are_errors() {
         let expected = format!("{}: changed while it was scanned", top.path().join(path).display());
         assert!(error.to_string().starts_with(&expected), "{error}");
     };
-    let mut listings = scan::scan(&root, &options(1)).expect("it can be read");
+    let mut listings = scan::scan(&root, &options(&threads(1))).expect("it can be read");
     let missing: Vec<_> =
         listings.iter().filter(|listing| listing.place.path_of(b"") != b"a/sub").cloned().collect();
     changed(assemble(&root, missing), "a/sub");

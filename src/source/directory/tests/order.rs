@@ -8,7 +8,7 @@ use super::*;
 fn result_does_not_depend_on_threads() {
     let top = populated();
     let one = read(top.path(), 1).expect("it can be read");
-    for threads in [0, 2, 7, 1000] {
+    for threads in [2, 7, 100] {
         assert_eq!(read(top.path(), threads).expect("it can be read"), one);
     }
     // Inodes are numbered in the order of the walk.
@@ -20,7 +20,7 @@ fn result_does_not_depend_on_threads() {
 fn result_does_not_depend_on_listing_order() {
     let top = populated();
     let root = open(top.path());
-    let listings = scan::scan(&root, &options(2)).expect("it can be read");
+    let listings = scan::scan(&root, &options(&threads(2))).expect("it can be read");
     let tree = assemble(&root, listings.clone()).expect("a complete set");
     let mut orders = std::collections::BTreeSet::new();
     for seed in 1..50 {

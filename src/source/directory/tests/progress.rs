@@ -18,14 +18,14 @@ fn reports_found_bytes_in_portions() {
     for index in 0..1000 {
         fs::write(at(&format!("directory/{index}")), &long[..8 << 10]).expect("a new file");
     }
-    for threads in [1, 4] {
-        let found = Recorder::default();
-        let options = ScanOptions { found: &found, ..options(threads) };
+    for count in [1, 4] {
+        let (found, threads) = (Recorder::default(), threads(count));
+        let options = ScanOptions { found: &found, ..options(&threads) };
         let tree = super::super::scan(top.path(), &options).expect("it can be read").tree;
         assert_eq!(tree.inode_count(), 1005);
         let (bytes, times) = (found.bytes.into_inner(), found.times.into_inner());
         let exact = (3 << 20) + 1000 * (8 << 10);
-        let portions = 1 + threads as u64;
+        let portions = 1 + count as u64;
         assert!(bytes <= exact && bytes + portions * (1 << 20) > exact, "{bytes} of {exact} bytes");
         assert!(times <= 10, "{times} times for {bytes} bytes");
     }
@@ -49,8 +49,8 @@ fn a_signal_ends_the_scan() {
     let top = populated();
     let interrupt = Interrupt::never();
     interrupt.set(15);
-    for threads in [1, 4] {
-        let error = super::super::read(top.path(), threads, &interrupt).expect_err("a signal came");
+    for count in [1, 4] {
+        let error = super::super::read(top.path(), &threads(count), &interrupt).expect_err("a signal came");
         assert_eq!(error.kind(), ErrorKind::Interrupted);
     }
 }
