@@ -6,6 +6,7 @@
 
 mod entries;
 mod input;
+mod limits;
 mod lz4;
 mod members;
 mod names;
@@ -19,35 +20,10 @@ use std::io::{self, Read};
 use crate::KernelConfig;
 use entries::Entries;
 use input::Input;
+pub use limits::Limits;
 pub(crate) use lz4::Lz4;
 pub use report::{Finding, Report, Rule, Severity};
 use stream::Stop;
-
-/// The limits of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// The maximum number of bytes that all compressed members together may unpack to.
-    pub unpacked_bytes: u64,
-    /// The approximate number of bytes used to track paths and hard links. Those beyond it are not
-    /// tracked.
-    pub memory_bytes: usize,
-}
-
-impl Limits {
-    /// Creates limits of unpacked bytes and of the memory for paths and hard links, in bytes.
-    #[must_use]
-    pub const fn new(unpacked_bytes: u64, memory_bytes: usize) -> Self {
-        Self { unpacked_bytes, memory_bytes }
-    }
-}
-
-/// 64 GiB unpacked, and 256 MiB of memory.
-impl Default for Limits {
-    fn default() -> Self {
-        Self::new(64 << 30, 256 << 20)
-    }
-}
 
 /// Reads an initramfs to its end, or to the first byte at which a kernel stops, and reports what
 /// the kernel would not accept.

@@ -1,35 +1,19 @@
 //! The kernel configuration options that matter for an initramfs.
 
 mod embedded;
+mod error;
 
 use std::collections::BTreeMap;
 
-use thiserror::Error;
-
 use crate::Compression;
+
+pub use error::KernelConfigError;
 
 /// The options of a kernel that affect how it unpacks an initramfs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelConfig {
     /// Maps each option to true if it is built in; empty if the configuration is unknown.
     options: BTreeMap<&'static str, bool>,
-}
-
-/// An error when reading a kernel configuration.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KernelConfigError {
-    /// The text has no line with an option.
-    #[error("the text has no line such as CONFIG_RD_GZIP=y, so it is no kernel configuration")]
-    NotAConfig,
-    /// A kernel's payload, or the configuration in it, cannot be unpacked.
-    #[error("the kernel's {what} cannot be unpacked: {detail}")]
-    Unpack {
-        /// The part of the kernel.
-        what: &'static str,
-        /// The error of the decompressor.
-        detail: String,
-    },
 }
 
 const BLK_DEV_INITRD: &str = "CONFIG_BLK_DEV_INITRD";

@@ -32,6 +32,7 @@
 //! canonical form, so equal trees give equal text. [`parse`] reads this text and the output of the
 //! composefs tools.
 
+mod error;
 mod escape;
 mod line;
 mod parse;
@@ -41,8 +42,8 @@ mod write;
 
 use std::borrow::Cow;
 
-pub use line::{Field, LineError, Problem};
-pub use parse::{MAX_LINE, ParseError, parse};
+pub use error::{Field, LineError, MAX_LINE, Problem};
+pub use parse::{ParseError, parse};
 pub use write::write;
 
 /// The location of the bytes of a regular file, as given by a dump.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Limits;
+use super::limits::Limits;
 use super::names::{Names, NodeKind, Outcome};
 use super::report::{Finding, Report, Rule};
 use super::stream::{Stop, Stream};

@@ -5,9 +5,9 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::Limits;
 use super::entries::Entries;
 use super::input::Input;
+use super::limits::Limits;
 use super::lz4::Lz4;
 use super::report::Rule;
 use super::stream::{Stop, Stream};

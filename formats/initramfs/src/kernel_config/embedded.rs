@@ -7,7 +7,7 @@ use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::Stream;
 
-use super::KernelConfigError;
+use super::error::KernelConfigError;
 use crate::Compression;
 use crate::check::Lz4;
 

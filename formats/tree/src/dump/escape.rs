@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Problem;
+use super::error::Problem;
 
 /// The meaning of `=` in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

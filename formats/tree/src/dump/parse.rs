@@ -5,12 +5,10 @@ use std::io::{self, BufRead};
 
 use thiserror::Error;
 
-use super::line::{self, Fault, Field, File, Line, LineEntry, LineError, Problem, fault};
+use super::error::{Fault, Field, LineError, MAX_LINE, Problem, fault};
+use super::line::{self, File, Line, LineEntry};
 use super::{Body, RegularFile};
 use crate::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
-
-/// The maximum length of a line, in bytes without its newline: 64 MiB.
-pub const MAX_LINE: usize = 64 * 1024 * 1024;
 
 /// An error when parsing a dump.
 #[derive(Debug, Error)]
