@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use image_tree::{Content, Kind, Tree};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::resolve::resolve;
+use image_tree::resolve::resolve_in_root;
 
 /// `(uid_t) -1` and `(gid_t) -1`: `chown(2)` keeps the owner for it, and a file with it on a
 /// filesystem is shown with the overflow id 65534.
@@ -119,7 +119,7 @@ fn unknown(what: &str, name: &[u8], database: &str) -> String {
 }
 
 fn database<C: Content>(tree: &Tree<C>, path: &str) -> Result<Vec<u8>> {
-    let content = match resolve(tree, path.as_bytes()).map(|id| &tree.get(id).kind) {
+    let content = match resolve_in_root(tree, path.as_bytes()).map(|id| &tree.get(id).kind) {
         Some(Kind::Regular(content)) => content,
         _ => return Ok(Vec::new()),
     };

@@ -12,7 +12,7 @@ use image_tree::{Content, InodeId, Kind, Tree};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::resolve::resolve;
+use image_tree::resolve::resolve_in_root;
 
 /// The architectures that have a root partition type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,7 +169,7 @@ const MAX_TRIES: usize = 4096;
 /// Returns an error if a file of the tree cannot be read.
 pub fn detect<C: Content>(tree: &Tree<C>) -> io::Result<Option<Architecture>> {
     for path in WELL_KNOWN {
-        if let Some(id) = resolve(tree, path.as_bytes())
+        if let Some(id) = resolve_in_root(tree, path.as_bytes())
             && let Some(architecture) = of_file(tree, id)?
         {
             return Ok(Some(architecture));
@@ -287,7 +287,7 @@ mod tests {
         let mut tree = Tree::new(Metadata::new(0o755));
         for (name, content) in files {
             let inode = Inode { metadata: Metadata::new(0o755), kind: Kind::Regular(content.clone()) };
-            tree.insert(Tree::<Vec<u8>>::ROOT, Name::new(name).expect("a name"), inode).expect("it is new");
+            tree.insert(InodeId::ROOT, Name::new(name).expect("a name"), inode).expect("it is new");
         }
         tree
     }
@@ -410,8 +410,7 @@ mod tests {
         let mut tree = tree(&[("a", elf(1, 1, 3)), ("real-init", elf(2, 1, 183))]);
         check(&tree, Some(Architecture::X86));
         let sbin = Inode::directory(Metadata::new(0o755));
-        let sbin =
-            tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("sbin").expect("a name"), sbin).expect("it is new");
+        let sbin = tree.insert(InodeId::ROOT, Name::new("sbin").expect("a name"), sbin).expect("it is new");
         let target = LinkTarget::new("/../real-init").expect("a target");
         let init = Inode { metadata: Metadata::new(0o777), kind: Kind::Symlink(target) };
         tree.insert(sbin, Name::new("init").expect("a name"), init).expect("it is new");
@@ -428,7 +427,7 @@ mod tests {
 
         let mut data = tree(&[]);
         let inode = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(elf(2, 1, 62)) };
-        data.insert(Tree::<Vec<u8>>::ROOT, Name::new("firmware").expect("a name"), inode).expect("it is new");
+        data.insert(InodeId::ROOT, Name::new("firmware").expect("a name"), inode).expect("it is new");
         check(&data, None);
     }
 

@@ -24,6 +24,7 @@ pub mod hwcaps;
 pub mod ld_cache;
 mod loader;
 pub mod need;
+pub(crate) mod notice;
 pub mod nss;
 mod object;
 pub mod pam;
@@ -231,7 +232,7 @@ impl Closure {
 #[must_use]
 pub fn keep<C>(mut tree: Tree<C>, closure: &Closure) -> Tree<C> {
     let mut dropped: Vec<(InodeId, Name)> = Vec::new();
-    let mut directories = vec![(Tree::<C>::ROOT, Vec::new())];
+    let mut directories = vec![(InodeId::ROOT, Vec::new())];
     while let Some((directory, path)) = directories.pop() {
         for (name, id) in tree.entries(directory).into_iter().flatten() {
             let path = [&path[..], b"/", name.as_bytes()].concat();

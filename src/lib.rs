@@ -52,7 +52,6 @@ pub mod stack;
 pub mod transform;
 
 pub mod architecture;
-pub mod resolve;
 pub mod seed;
 
 pub mod disk;

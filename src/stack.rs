@@ -126,7 +126,7 @@ impl<C: Clone> Stack<C> {
     /// Begins a source of members. Directories without a member get the metadata `implied`.
     pub fn members(&mut self, implied: Metadata) -> Addition<'_, C> {
         if std::mem::replace(&mut self.is_empty, false) {
-            *self.tree.metadata_mut(Tree::<C>::ROOT) = implied.clone();
+            *self.tree.metadata_mut(InodeId::ROOT) = implied.clone();
         }
         self.is_single_tree = false;
         Addition {
@@ -139,7 +139,7 @@ impl<C: Clone> Stack<C> {
             replaced_links: BTreeMap::new(),
             whiteouts: BTreeSet::new(),
             dropped: BTreeSet::new(),
-            report: Report { implied: BTreeSet::from([Tree::<C>::ROOT]), ..Report::default() },
+            report: Report { implied: BTreeSet::from([InodeId::ROOT]), ..Report::default() },
         }
     }
 

@@ -1,6 +1,6 @@
 //! The needs stated by a tree's own configuration files.
 
-use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::dlopen::{self, Policy, Priority, Rule};
 use rootcast::closure::elf::NoteSegment;
 use rootcast::closure::ld_cache::{Abi, Cache, Entry, Hwcaps};
@@ -265,7 +265,7 @@ fn check_needs(needs: &Needs) {
 }
 
 fn add(tree: &mut Bytes, path: &str, kind: Kind<Vec<u8>>) {
-    let mut parent = Bytes::ROOT;
+    let mut parent = InodeId::ROOT;
     let (above, name) = path.rsplit_once('/').expect("it is absolute");
     for directory in above.split('/').skip(1) {
         parent = tree.lookup(parent, directory.as_bytes()).unwrap_or_else(|| {

@@ -225,7 +225,7 @@ fn check_summary(tree: &Tree<Pattern>, options: &Options, layout: &Layout<'_, Pa
         _ => unreachable!("sizes are of these kinds"),
     }
     assert!(options.inodes.is_none_or(|asked| summary.inodes >= asked), "{summary:?}");
-    let own = tree.lookup(Tree::<Pattern>::ROOT, b"lost+found").is_some();
+    let own = tree.lookup(InodeId::ROOT, b"lost+found").is_some();
     let files = tree.walk().filter(|step| step.first).count() - 1 - usize::from(own);
     assert_eq!(summary.files as usize, files);
 }
@@ -289,7 +289,7 @@ fn check_entries(
     shown: &str,
 ) {
     let mut expected = tree.entries(id).cloned().unwrap_or_default();
-    let is_root = id == Tree::<Pattern>::ROOT;
+    let is_root = id == InodeId::ROOT;
     let mut has_lost_and_found = !is_root || expected.contains_key(b"lost+found".as_slice());
     for entry in filesystem.read_dir(path).unwrap_or_else(|error| panic!("{shown}: {error}")) {
         let entry = entry.unwrap_or_else(|error| panic!("{shown}: {error}"));

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::write::GzEncoder;
 use image_runs::{Image, read_all};
-use image_tree::{Timestamp, Tree};
+use image_tree::{InodeId, Timestamp, Tree};
 use initramfs::check::{Limits, Report, check_with_limits};
 use initramfs::{EarlyCpio, KernelConfig, Options, Precompressed, Storage, archive_padding, plan};
 
@@ -53,7 +53,7 @@ pub fn archive(bytes: &[u8]) -> Vec<u8> {
         metadata.mtime = Timestamp::EPOCH;
     }
     members(&tree, &options, &compressions).unwrap_or_else(|| {
-        members(&Tree::new(tree.get(Tree::<Pattern>::ROOT).metadata.clone()), &options, &compressions)
+        members(&Tree::new(tree.get(InodeId::ROOT).metadata.clone()), &options, &compressions)
             .unwrap_or_default()
     })
 }

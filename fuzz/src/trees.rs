@@ -24,7 +24,7 @@ struct Growing {
 /// Creates a tree with files of every type, almost always one that a filesystem can hold.
 pub(crate) fn tree(choices: &mut Choices<'_>) -> Tree<Pattern> {
     let tree = Tree::new(metadata(choices));
-    let mut growing = Growing { tree, directories: vec![Tree::<Pattern>::ROOT], files: Vec::new(), names: 0 };
+    let mut growing = Growing { tree, directories: vec![InodeId::ROOT], files: Vec::new(), names: 0 };
     while !choices.is_empty() && growing.names < MAX_NAMES {
         growing.grow(choices);
     }
@@ -53,7 +53,7 @@ impl Growing {
                     .one_of(&[&b"lost+found"[..], b"lost+foun", b"lost+found2", b"...", b" "])
                     .to_vec();
                 let kind = if choices.wrong() { file } else { directory };
-                self.add(Tree::<Pattern>::ROOT, name, kind, choices);
+                self.add(InodeId::ROOT, name, kind, choices);
             }
             _ => {
                 let many = 1 + choices.up_to(15);

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use image_tree::{Content, InodeId, Kind as FileKind};
 
 use super::elf::{Abi, Malformed};
-use super::files::{Files, base_name, join, parent};
+use super::files::Files;
 use super::loader::Loader;
 use super::need::{Need, Needs, What};
 use super::script::{MAX_SCRIPTS, MAX_START, Shebang};
 use super::why::{Cause, Missing};
 use super::{Closure, Kind, Options, Reason, Result, Start, process};
 use crate::blob::classify_read_error;
+use crate::closure::notice::notice;
 use crate::error::{Error, ErrorKind};
-use crate::resolve::{Resolved, Unresolved, notice};
+use image_tree::path::{base_name, join, parent};
+use image_tree::resolve::{ResolveError, Resolved};
 
 pub(super) struct Collector<'f, 't, C> {
     pub(super) files: &'f mut Files<'t, C>,
@@ -118,7 +120,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
             .collect();
         let mut found = false;
         for (path, loader) in loaders {
-            if let Ok(file) = self.files.follow(&path) {
+            if let Ok(file) = self.files.trace(&path) {
                 found |= process::open(self, &file, loader, need)?;
             }
         }
@@ -157,7 +159,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
 
     fn start(&mut self, start: &Start) {
         match start {
-            Start::Path(path) => match self.files.follow(path) {
+            Start::Path(path) => match self.files.trace(path) {
                 Ok(file) => self.ask(&file, path, true),
                 Err(error) => self.missing(Missing {
                     name: path.clone(),
@@ -193,7 +195,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
 
     /// Keeps a name of the tree, even if it does not resolve.
     fn entry(&mut self, path: &[u8], name: &[u8]) {
-        match self.files.follow(path) {
+        match self.files.trace(path) {
             Ok(file) => self.ask(&file, name, false),
             Err(error) => {
                 self.keep_name(path, Reason { kind: Kind::Asked, by: None, name: name.to_vec() });
@@ -222,7 +224,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
                 match &self.files.tree.get(*id).kind {
                     FileKind::Directory(_) => directories.push((*id, path)),
                     FileKind::Symlink(_) => self.link(&path, name),
-                    _ => self.look_into(Resolved { id: *id, path, passed: Vec::new() }),
+                    _ => self.look_into(Resolved { id: *id, path, traversed: Vec::new() }),
                 }
             }
         }
@@ -231,13 +233,13 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
     /// Keeps the target of a link in a directory that is kept. If the target is a directory
     /// outside, only the directory itself is kept: a link to the root would bring in everything.
     fn link(&mut self, path: &[u8], name: &[u8]) {
-        match self.files.follow(path) {
+        match self.files.trace(path) {
             Ok(file) => {
                 self.keep(&file, Kind::Asked, None, name);
                 self.look_into(file);
             }
             // The link is dangling, or its target is created at run time.
-            Err(Unresolved::Missing | Unresolved::NotADirectory) => {}
+            Err(ResolveError::Missing | ResolveError::NotADirectory) => {}
             Err(error) => self.warn(format!("{} is kept as it is: {error}", path.escape_ascii())),
         }
     }
@@ -303,9 +305,9 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
     fn require(&mut self, by: Option<&[u8]>, need: &Need, scripts: usize) {
         match &need.what {
             What::File(paths) => {
-                let mut error = Unresolved::Missing;
+                let mut error = ResolveError::Missing;
                 for path in paths {
-                    match self.files.follow(path) {
+                    match self.files.trace(path) {
                         Ok(file) => {
                             self.keep(&file, need.kind, by, path);
                             return self.pending.push(Pending { file, is_named: false, scripts });
@@ -321,7 +323,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
             }
             What::Name(path) => self.name(path, by, need),
             What::FilesIn { directory, suffix } => {
-                let Ok(found) = self.files.follow(directory) else { return };
+                let Ok(found) = self.files.trace(directory) else { return };
                 let entries = self.files.tree.entries(found.id).into_iter().flatten();
                 for (name, _) in entries.filter(|(name, _)| name.as_bytes().ends_with(suffix)) {
                     if let Ok(file) = self.files.in_directory(&found, name.as_bytes()) {
@@ -336,17 +338,17 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
 
     /// Keeps a name without resolving it.
     fn name(&mut self, path: &[u8], by: Option<&[u8]>, need: &Need) {
-        let found = self.files.follow(parent(path)).ok();
+        let found = self.files.trace(parent(path)).ok();
         let entry =
             found.and_then(|found| self.files.tree.lookup(found.id, base_name(path)).map(|id| (found, id)));
         if let Some((found, id)) = entry {
             let whole =
-                Resolved { id, path: join(&found.path, base_name(path)), passed: found.passed.clone() };
+                Resolved { id, path: join(&found.path, base_name(path)), traversed: found.traversed.clone() };
             self.keep(&found, Kind::Parent, by, path);
             self.keep(&whole, need.kind, by, path);
         } else if need.must {
             let chain = by.map(<[u8]>::to_vec).into_iter().collect();
-            let cause = Cause::Path(Unresolved::Missing);
+            let cause = Cause::Path(ResolveError::Missing);
             self.missing(Missing { name: path.to_vec(), kind: need.kind, chain, cause });
         }
     }
@@ -354,11 +356,11 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
     /// Keeps a file, the links and directories on its path, and the reason.
     pub(super) fn keep(&mut self, file: &Resolved, kind: Kind, by: Option<&[u8]>, name: &[u8]) {
         let reason = |kind| Reason { kind, by: by.map(<[u8]>::to_vec), name: name.to_vec() };
-        for passed in &file.passed {
-            if passed.is_link {
-                self.keep_name(&passed.path, reason(Kind::Symlink));
-            } else if !self.closure.kept.contains_key(&passed.path) {
-                self.keep_name(&passed.path, reason(Kind::Parent));
+        for step in &file.traversed {
+            if step.is_symlink {
+                self.keep_name(&step.path, reason(Kind::Symlink));
+            } else if !self.closure.kept.contains_key(&step.path) {
+                self.keep_name(&step.path, reason(Kind::Parent));
             }
         }
         self.keep_name(&file.path, reason(kind));

@@ -4,10 +4,11 @@ use std::io;
 
 use image_tree::{Content, Tree};
 
-use super::files::{Files, join, parent, without_slashes};
+use super::files::Files;
 use crate::blob::classify_read_error;
 use crate::error::Result;
 use image_tree::glob::Glob;
+use image_tree::path::{join, parent, without_trailing_slashes};
 
 /// The path of the top-level file.
 pub const PATH: &[u8] = b"/etc/ld.so.conf";
@@ -72,7 +73,7 @@ fn read_file<C: Content>(
     conf: &mut Conf,
 ) -> io::Result<()> {
     let shown = path.escape_ascii();
-    let Ok(found) = files.follow(path) else { return Ok(()) };
+    let Ok(found) = files.trace(path) else { return Ok(()) };
     if depth > MAX_DEPTH {
         let warning = format!("{shown}: passed over, for it is included {depth} files deep; is it a loop?");
         if !conf.warnings.contains(&warning) {
@@ -100,7 +101,7 @@ fn read_file<C: Content>(
                         .push(format!("{shown}: only the first {MAX_DIRECTORIES} directories are searched"));
                     return Ok(());
                 }
-                let directory = without_slashes(directory);
+                let directory = without_trailing_slashes(directory);
                 if !conf.directories.iter().any(|known| known == directory) {
                     conf.directories.push(directory.to_vec());
                 }
@@ -215,8 +216,8 @@ mod tests {
         assert_eq!(parse(b"hwcap 1 nosegneg"), None);
         assert_eq!(parse(b" # include /x"), None);
         assert_eq!(parse(b"include a/*.conf\t/b"), Some(Line::Include(vec![b"a/*.conf", b"/b"])));
-        assert_eq!(without_slashes(b"//"), b"/");
-        assert_eq!(without_slashes(b"/a//"), b"/a");
+        assert_eq!(without_trailing_slashes(b"//"), b"/");
+        assert_eq!(without_trailing_slashes(b"/a//"), b"/a");
     }
 
     #[test]

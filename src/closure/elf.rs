@@ -25,7 +25,7 @@ use goblin::elf::program_header::{PT_DYNAMIC, PT_GNU_PROPERTY, PT_INTERP, PT_LOA
 use image_tree::Content;
 use thiserror::Error;
 
-use crate::resolve::MAX_PATH;
+use image_tree::resolve::MAX_PATH;
 pub use notes::{Note, Notes};
 use reader::Reader;
 

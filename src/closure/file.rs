@@ -2,8 +2,8 @@
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
+use crate::closure::notice::resolve_in_root;
 use crate::error::{Error, ErrorKind, Result};
-use crate::resolve::resolve;
 
 /// The maximum length in bytes of a configuration file.
 pub(super) const MAX_LEN: u64 = 1024 * 1024;
@@ -13,7 +13,7 @@ pub(super) const MAX_LEN: u64 = 1024 * 1024;
 /// # Errors
 /// Returns an error if it has more than [`MAX_LEN`] bytes, or cannot be read.
 pub(super) fn read<C: Content>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Vec<u8>>> {
-    match resolve(tree, path) {
+    match resolve_in_root(tree, path) {
         Some(inode) => read_inode(tree, inode, path),
         None => Ok(None),
     }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use image_tree::path::join;
 use image_tree::{Content, InodeId, Kind, Tree};
 
 use super::elf::{Elf, Malformed, ReadError};
-use crate::resolve::{Resolved, Unresolved, follow};
+use crate::closure::notice::trace_in_root;
+use image_tree::resolve::{ResolveError, Resolved};
 
 /// The maximum number of components, names and objects that are examined. The 1044 programs and
 /// libraries of a Debian guest take a quarter of a million; a tree that takes more than this limit
@@ -109,8 +111,8 @@ impl<'t, C: Content> Files<'t, C> {
     }
 
     /// Resolves a path to a file.
-    pub(super) fn follow(&mut self, path: &[u8]) -> Result<Resolved, Unresolved> {
-        follow(self.tree, path, &mut self.steps)
+    pub(super) fn trace(&mut self, path: &[u8]) -> Result<Resolved, ResolveError> {
+        trace_in_root(self.tree, path, &mut self.steps)
     }
 
     /// Resolves a path to a directory, if there is one.
@@ -119,20 +121,24 @@ impl<'t, C: Content> Files<'t, C> {
         if let Some(known) = self.directories.get(path) {
             return known.clone();
         }
-        let found = self.follow(path).ok().filter(|found| self.tree.entries(found.id).is_some());
+        let found = self.trace(path).ok().filter(|found| self.tree.entries(found.id).is_some());
         let found = found.map(Rc::new);
         self.directories.insert(path.to_vec(), found.clone());
         found
     }
 
     /// Resolves a name in a directory, following a link.
-    pub(super) fn in_directory(&mut self, directory: &Resolved, name: &[u8]) -> Result<Resolved, Unresolved> {
+    pub(super) fn in_directory(
+        &mut self,
+        directory: &Resolved,
+        name: &[u8],
+    ) -> Result<Resolved, ResolveError> {
         self.steps += 1;
         if self.tree.lookup(directory.id, name).is_none() {
-            return Err(Unresolved::Missing);
+            return Err(ResolveError::Missing);
         }
-        let mut found = self.follow(&join(&directory.path, name))?;
-        found.passed.splice(0..0, directory.passed.iter().cloned());
+        let mut found = self.trace(&join(&directory.path, name))?;
+        found.traversed.splice(0..0, directory.traversed.iter().cloned());
         Ok(found)
     }
 
@@ -163,29 +169,4 @@ fn held(parsed: &Parsed) -> u64 {
     let paths = elf.dynamic.iter().flat_map(|dynamic| [&dynamic.rpath, &dynamic.runpath]).flatten();
     let paths: usize = paths.map(Vec::len).sum();
     (notes + names + paths) as u64
-}
-
-/// Joins a directory and a name as the loader does.
-pub(super) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    let slash: &[u8] = if directory.ends_with(b"/") { b"" } else { b"/" };
-    [directory, slash, name].concat()
-}
-
-/// Returns the directory of an absolute path: the part before its last `/`.
-pub(crate) fn parent(path: &[u8]) -> &[u8] {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        None | Some(0) => b"/",
-        Some(slash) => &path[..slash],
-    }
-}
-
-/// Returns the part of a path after its last `/`.
-pub(crate) fn base_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
-}
-
-/// Strips trailing slashes, except for the root, as a loader does.
-pub(super) fn without_slashes(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
-    path.get(..end).unwrap_or(path)
 }

@@ -11,10 +11,11 @@ use std::io;
 use image_tree::{Content, InodeId, Kind, Tree};
 
 use super::elf::{Abi, Elf};
-use super::files::{Files, base_name};
+use super::files::Files;
 use super::hwcaps::Hwcaps;
 use super::object::Object;
-use crate::resolve::{Resolved, Unresolved};
+use image_tree::path::base_name;
+use image_tree::resolve::{ResolveError, Resolved};
 
 pub(super) use glibc::Glibc;
 pub(super) use musl::Musl;
@@ -136,7 +137,7 @@ pub(super) fn of_library<C: Content>(files: &mut Files<'_, C>, elf: &Elf) -> io:
         }
     }
     for path in paths {
-        if let Ok(found) = files.follow(&path)
+        if let Ok(found) = files.trace(&path)
             && let Ok(loader) = files.elf(found.id)?
             && loader.abi == elf.abi
         {
@@ -220,6 +221,6 @@ fn is_regular<C>(tree: &Tree<C>, id: InodeId) -> bool {
 }
 
 /// Returns true if glibc and musl continue in the next directory after this error of `open`.
-fn goes_on(error: Unresolved) -> bool {
-    matches!(error, Unresolved::Missing)
+fn goes_on(error: ResolveError) -> bool {
+    matches!(error, ResolveError::Missing)
 }

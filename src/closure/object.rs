@@ -6,8 +6,8 @@ use std::sync::Arc;
 use image_tree::InodeId;
 
 use super::elf::Elf;
-use super::files::parent;
-use crate::resolve::Resolved;
+use image_tree::path::parent;
+use image_tree::resolve::Resolved;
 
 /// A loaded object of a process.
 #[derive(Clone, Debug)]

@@ -8,14 +8,14 @@ use image_tree::Content;
 use super::collect::Collector;
 use super::dlopen::{self, heuristics};
 use super::elf::{Elf, NeedKind};
-use super::files::base_name;
 use super::loader::{Candidate, Found, Loader, of_library};
 use super::need::{Need, What};
 use super::object::Object;
 use super::why::{Cause, Missing};
 use super::{Kind, Result};
 use crate::blob::classify_read_error;
-use crate::resolve::Resolved;
+use image_tree::path::base_name;
+use image_tree::resolve::Resolved;
 
 /// A process under construction.
 pub(super) struct Process<'p, 'f, 't, C> {
@@ -75,7 +75,7 @@ fn loader<C: Content>(
 ) -> Result<Option<(Loader, Resolved)>> {
     let kind = Kind::Interpreter;
     let missing = |cause| Missing { name: path.to_vec(), kind, chain: vec![file.path.clone()], cause };
-    let found = match collector.files.follow(path) {
+    let found = match collector.files.trace(path) {
         Ok(found) => found,
         Err(error) => {
             collector.missing(missing(Cause::Path(error)));
@@ -214,7 +214,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
             // It is already loaded; the need of this object is an additional reason.
             let path = self.objects[index].path.clone();
             if by.as_ref() != Some(&path)
-                && let Ok(file) = self.collector.files.follow(&path)
+                && let Ok(file) = self.collector.files.trace(&path)
             {
                 self.collector.keep(&file, wanted.kind, by.as_deref(), wanted.name);
             }

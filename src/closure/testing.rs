@@ -2,7 +2,7 @@
 
 pub(in crate::closure) mod build;
 
-use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 
 /// Builds a tree of files with their text. `-> TARGET` makes a symbolic link.
 pub(crate) fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
@@ -21,7 +21,7 @@ pub(crate) fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
 pub(crate) fn add(tree: &mut Tree<Vec<u8>>, path: &str, kind: Kind<Vec<u8>>) {
     let metadata = Metadata::new(0o755);
     let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let mut parent = Tree::<Vec<u8>>::ROOT;
+    let mut parent = InodeId::ROOT;
     for directory in directories.split('/').filter(|name| !name.is_empty()) {
         parent = tree.lookup(parent, directory.as_bytes()).unwrap_or_else(|| {
             let name = Name::new(directory).expect("a name");

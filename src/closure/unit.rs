@@ -247,7 +247,8 @@ impl<C: Content> UnitClosure<'_, C> {
 /// request many.
 #[must_use]
 pub fn matching<C>(tree: &Tree<C>, pattern: &NameGlob) -> BTreeSet<Vec<u8>> {
-    let directories = SEARCH_PATH.iter().filter_map(|path| crate::resolve::resolve(tree, path));
+    let directories =
+        SEARCH_PATH.iter().filter_map(|path| crate::closure::notice::resolve_in_root(tree, path));
     let names = directories.filter_map(|inode| tree.entries(inode)).flat_map(BTreeMap::keys);
     let names = names.map(|name| name.as_bytes()).filter(|name| UnitName::parse(name).is_some());
     names.filter(|name| pattern.matches(name)).map(<[u8]>::to_vec).collect()

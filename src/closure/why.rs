@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use super::{Closure, Kind, Reason};
-use crate::resolve::Unresolved;
+use image_tree::resolve::ResolveError;
 
 /// A chain of reasons to keep a name: its own reason, the reason for the file named in that one,
 /// and so on. The last was requested.
@@ -28,7 +28,7 @@ pub struct Missing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// A path does not resolve.
-    Path(Unresolved),
+    Path(ResolveError),
     /// No directory has a file of the name.
     NotFound {
         /// The first directories that the loader would search, in its order.

@@ -17,14 +17,15 @@ use super::print::{print, print_json};
 use super::put;
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
+use crate::closure::notice::trace_in_root;
 use crate::closure::{self, Closure, Kind, Known, Options, Reason, Search, Start, why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::recipe::keep::{ClosureRecipe, Keep, MissingPolicy};
 use crate::recipe::{Output, TreeRecipe};
-use crate::resolve::{Unresolved, follow};
 use crate::shown::JsonName;
+use image_tree::resolve::ResolveError;
 
 /// Prints the kept part of a tree, or the reasons for it.
 ///
@@ -80,7 +81,7 @@ fn kept_name<C>(tree: &Tree<C>, closure: &Closure, path: &[u8]) -> Option<Vec<u8
     let slash = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     let (directory, name) = path.split_at(slash);
     let directory = if directory.is_empty() { b"/" } else { directory };
-    let real = |path: &[u8]| -> Result<Vec<u8>, Unresolved> { Ok(follow(tree, path, &mut 0)?.path) };
+    let real = |path: &[u8]| -> Result<Vec<u8>, ResolveError> { Ok(trace_in_root(tree, path, &mut 0)?.path) };
     let itself = real(directory).ok().map(|directory| match &directory[..] {
         b"/" => [b"/", name].concat(),
         directory => [directory, b"/", name].concat(),

@@ -24,8 +24,8 @@ use crate::output::{Destination, Reflink, Reservation, WriteOptions};
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::Bar;
 use crate::report::{Counts, Filesystem, ImageReport, Making, Partition, Timings};
-use crate::resolve::resolve;
 use crate::seed::{Seed, label};
+use image_tree::resolve::resolve_in_root;
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification does not define.
 const PARTITION_NAME: &str = "root";
@@ -268,7 +268,7 @@ fn print_report(mut report: ImageReport, log: &Log) -> Result<()> {
 fn has_init(tree: &Tree<Blob>) -> bool {
     const TRIED: [&[u8]; 4] = [b"/sbin/init", b"/etc/init", b"/bin/init", b"/bin/sh"];
     TRIED.iter().any(|path| {
-        let inode = resolve(tree, path).map(|id| tree.get(id));
+        let inode = resolve_in_root(tree, path).map(|id| tree.get(id));
         inode.is_some_and(|inode| matches!(inode.kind, Kind::Regular(_)) && inode.metadata.mode & 0o111 != 0)
     })
 }

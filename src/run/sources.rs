@@ -115,7 +115,7 @@ impl<'r> Reader<'r> {
         let report = normalize::apply(&mut scanned.tree, self.normalization(is_directory));
         report.log(log);
         let Scanned { tree, unreadable, .. } = scanned;
-        let find = |path: &[u8]| tree.resolve(path);
+        let find = |path: &[u8]| tree.resolve_no_symlinks(path);
         let unreadable: Vec<_> =
             unreadable.into_iter().filter_map(|one| Some((find(&one.path())?, one))).collect();
         let given_ids: Vec<_> =

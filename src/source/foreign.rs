@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
-use image_tree::Tree;
+use image_tree::{InodeId, Tree};
 
 /// The number of first bytes of a file within which every format below is recognized.
 pub(super) const PEEK: usize = 66 << 10;
@@ -158,7 +158,7 @@ fn registry(name: &str) -> String {
 /// of one. It can be intended: a disk may carry an image.
 #[must_use]
 pub fn packed<C>(tree: &Tree<C>) -> Option<&'static str> {
-    let root = Tree::<C>::ROOT;
+    let root = InodeId::ROOT;
     let has = |name: &str| tree.lookup(root, name.as_bytes()).is_some();
     let any = |is: &dyn Fn(&[u8]) -> bool| {
         tree.entries(root).is_some_and(|entries| entries.iter().any(|(name, _)| is(name.as_bytes())))

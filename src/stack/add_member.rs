@@ -1,6 +1,6 @@
 //! Adds one member.
 
-use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, Metadata, Name};
 
 use super::descend::{Missing, components};
 use super::markers::{self, Hides};
@@ -123,9 +123,9 @@ impl<C: Clone> Addition<'_, C> {
                 if self.stack.rules.whiteouts == Whiteouts::Report {
                     self.report.markers.count::<C>(b"", &metadata, None, || b"/".to_vec());
                 }
-                *self.stack.tree.metadata_mut(Tree::<C>::ROOT) = metadata;
-                self.report.implied.remove(&Tree::<C>::ROOT);
-                Ok(Tree::<C>::ROOT)
+                *self.stack.tree.metadata_mut(InodeId::ROOT) = metadata;
+                self.report.implied.remove(&InodeId::ROOT);
+                Ok(InodeId::ROOT)
             }
             MemberKind::Inode(kind) => Err(AddError::Root(FileType::of(&kind).name())),
             MemberKind::HardLink(_) => Err(AddError::Root("a hard link")),

@@ -53,7 +53,7 @@ impl<C: Clone> Stack<C> {
             (self.tree, self.is_single_tree) = (upper, true);
             return Ok(AddedTree { ids: Ids::Same, report: Report { markers, ..Report::default() } });
         }
-        let root = upper.get(Tree::<C>::ROOT).metadata.clone();
+        let root = upper.get(InodeId::ROOT).metadata.clone();
         let mut addition = self.members(root);
         if whiteouts == Whiteouts::Apply {
             addition.hide_by_markers(&upper)?;
@@ -102,7 +102,7 @@ impl<C: Clone> Addition<'_, C> {
                 (Some(_), None) => {}
                 (None, _) if matches!(kind, Kind::Directory(_)) => {
                     let own = match (step.name, parent) {
-                        (None, _) => Some(Tree::<C>::ROOT),
+                        (None, _) => Some(InodeId::ROOT),
                         (Some(name), Some(parent)) => self.lower_directory(parent, name, || path_of(&walk)),
                         (Some(_), None) => None,
                     };
@@ -144,8 +144,8 @@ impl<C: Clone> Addition<'_, C> {
         while let Some(step) = walk.next() {
             let inode = upper.get(step.id);
             let Some(name) = step.name else {
-                ids[step.id.index()] = Some(Tree::<C>::ROOT);
-                self.set_metadata(Tree::<C>::ROOT, inode, applies);
+                ids[step.id.index()] = Some(InodeId::ROOT);
+                self.set_metadata(InodeId::ROOT, inode, applies);
                 continue;
             };
             // Files beneath a marker have no parent here.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use image_tree::{Inode, InodeId, Kind, MAX_DEPTH, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, MAX_DEPTH, Name};
 
 use super::limits::{MAX_LINK_STEPS, MAX_LINKS};
 use super::{AddError, Addition, FileType};
@@ -48,7 +48,7 @@ impl<C: Clone> Addition<'_, C> {
             return Ok(*id);
         }
         // OK to use the root: missing directories are created.
-        let directory = self.descend(names, Missing::Create)?.unwrap_or(Tree::<C>::ROOT);
+        let directory = self.descend(names, Missing::Create)?.unwrap_or(InodeId::ROOT);
         if is_key {
             self.last = Some((written.to_vec(), directory));
         }
@@ -72,7 +72,7 @@ impl<C: Clone> Addition<'_, C> {
                 }
                 _ => {}
             }
-            let directory = here.last().copied().unwrap_or(Tree::<C>::ROOT);
+            let directory = here.last().copied().unwrap_or(InodeId::ROOT);
             let Some(id) = self.stack.tree.lookup(directory, &name) else {
                 if missing != Missing::Create {
                     return Ok(None);
@@ -112,7 +112,7 @@ impl<C: Clone> Addition<'_, C> {
                 }
             }
         }
-        Ok(Some(here.last().copied().unwrap_or(Tree::<C>::ROOT)))
+        Ok(Some(here.last().copied().unwrap_or(InodeId::ROOT)))
     }
 
     fn is_replaced(&self, directory: InodeId, link: &[u8]) -> bool {
@@ -132,7 +132,7 @@ impl<C: Clone> Addition<'_, C> {
     /// Returns the path of nested directories, each followed by a slash, for messages.
     fn path_of(&self, chain: &[InodeId]) -> Vec<u8> {
         let mut path = Vec::new();
-        let mut directory = Tree::<C>::ROOT;
+        let mut directory = InodeId::ROOT;
         for id in chain {
             let entries = self.stack.tree.entries(directory).into_iter().flatten();
             if let Some((name, _)) = entries.into_iter().find(|(_, entry)| *entry == id) {

@@ -1,7 +1,7 @@
 //! Whiteouts: removes files of earlier sources, before any file of the whiteouts' own source is
 //! added.
 
-use image_tree::{InodeId, Kind, Metadata, Name, Tree};
+use image_tree::{InodeId, Kind, Metadata, Name};
 
 use super::add_member::absolute;
 use super::descend::{Missing, components};
@@ -55,7 +55,7 @@ impl<C: Clone> Addition<'_, C> {
         let is_opaque = matches!(kind, Some(Kind::Directory(_))) && markers::is_opaque(&member.metadata);
         let Some((name, parents)) = names.split_last() else {
             if is_opaque {
-                self.hide_entries(Tree::<C>::ROOT);
+                self.hide_entries(InodeId::ROOT);
             }
             return Ok(());
         };
@@ -134,7 +134,7 @@ impl<C: Clone> Addition<'_, C> {
 
     /// Returns the file at a path as it was before whiteouts removed it. No link is followed.
     pub(super) fn hidden_file(&self, names: &[&[u8]]) -> Option<InodeId> {
-        names.iter().try_fold(Tree::<C>::ROOT, |directory, name| {
+        names.iter().try_fold(InodeId::ROOT, |directory, name| {
             let hidden = self.hidden.get(&directory).and_then(|entries| entries.get(*name)).copied();
             hidden.or_else(|| self.stack.tree.lookup(directory, name))
         })

@@ -1,7 +1,7 @@
 //! Limits on the links that paths may lead through.
 
 /// The most symbolic links that one path may lead through.
-pub use crate::resolve::MAX_LINKS;
+pub use image_tree::resolve::MAX_SYMLINKS as MAX_LINKS;
 
 /// The most components of link targets that the paths of one source may lead through. A legitimate
 /// archive has a few for each member; one with long chains of links could keep a reader busy for

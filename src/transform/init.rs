@@ -3,11 +3,11 @@
 //! The kernel runs `/init` of an initramfs and nothing else, while a root filesystem has its init at `/sbin/init`. So a
 //! tree made to be a root filesystem gets a symlink.
 
-use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
+use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, Log};
-use crate::resolve::resolve;
+use image_tree::resolve::resolve_in_root;
 
 /// The choice of `/init`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn require_agent<C>(tree: &Tree<C>) -> Result<()> {
 }
 
 fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, String> {
-    let own = tree.resolve(INIT).is_some();
+    let own = tree.resolve_no_symlinks(INIT).is_some();
     if matches!(init, Init::Systemd | Init::Agent) {
         must_run(tree, SBIN_INIT, "a tree to boot has its init there; install one")?;
     }
@@ -120,7 +120,9 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
     };
     if own {
         must_run(tree, INIT, "remove it, or make it lead to a program")?;
-        if matches!(init, Init::Program(_)) && resolve(tree, INIT) != resolve(tree, target.as_bytes()) {
+        if matches!(init, Init::Program(_))
+            && resolve_in_root(tree, INIT) != resolve_in_root(tree, target.as_bytes())
+        {
             let shown = target.as_bytes().escape_ascii();
             return Err(format!("the tree has an /init that is not {shown}; remove it first"));
         }
@@ -133,7 +135,7 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
     )?;
     let metadata = Metadata { mtime: time, ..Metadata::new(0o777) };
     let name = Name::new("init").map_err(|error| error.to_string())?;
-    tree.insert(Tree::<C>::ROOT, name, Inode { metadata, kind: Kind::Symlink(target) })
+    tree.insert(InodeId::ROOT, name, Inode { metadata, kind: Kind::Symlink(target) })
         .map_err(|error| error.to_string())?;
     Ok(true)
 }
@@ -141,8 +143,8 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
 /// Checks that a path leads to a program, following links as the kernel does.
 fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String> {
     let shown = path.escape_ascii();
-    let Some(id) = resolve(tree, path) else {
-        let what = if tree.resolve(path).is_some() {
+    let Some(id) = resolve_in_root(tree, path) else {
+        let what = if tree.resolve_no_symlinks(path).is_some() {
             "a link that leads nowhere in the tree"
         } else {
             "not in the tree"
@@ -162,8 +164,10 @@ fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String>
 /// Checks that a path that must lead to Kata's agent does not lead to systemd, which requires the
 /// agent at another path.
 fn must_not_be_systemd<C>(tree: &Tree<C>, path: &[u8]) -> Result<(), String> {
-    let found = resolve(tree, path);
-    if found.is_some() && [SYSTEMD, USR_SYSTEMD].into_iter().any(|systemd| resolve(tree, systemd) == found) {
+    let found = resolve_in_root(tree, path);
+    if found.is_some()
+        && [SYSTEMD, USR_SYSTEMD].into_iter().any(|systemd| resolve_in_root(tree, systemd) == found)
+    {
         let shown = path.escape_ascii();
         return Err(format!(
             "{shown} is systemd and not Kata's agent; put the agent there, or use --init systemd"
@@ -181,7 +185,7 @@ mod tests {
         let mut tree = Tree::new(Metadata::new(0o755));
         let mut add = |path: &str, mode: u16, kind: Kind<Vec<u8>>| {
             let (above, name) = path.rsplit_once('/').expect("it begins with /");
-            let mut parent = Tree::<Vec<u8>>::ROOT;
+            let mut parent = InodeId::ROOT;
             for directory in above.split('/').filter(|name| !name.is_empty()) {
                 parent = tree.lookup(parent, directory.as_bytes()).unwrap_or_else(|| {
                     let name = Name::new(directory).expect("a valid name");
@@ -214,7 +218,7 @@ mod tests {
     fn made(mut tree: Tree<Vec<u8>>, init: &str, target: &str) {
         let init = Init::parse(init.as_bytes()).expect("it is one");
         assert!(give(&mut tree, &init).expect("there is one to be had"));
-        let link = tree.get(tree.resolve(INIT).expect("it was made"));
+        let link = tree.get(tree.resolve_no_symlinks(INIT).expect("it was made"));
         assert_eq!(link.kind, Kind::Symlink(LinkTarget::new(target).expect("a valid target")));
         assert_eq!((link.metadata.mtime, link.metadata.mode, link.metadata.uid), (TIME, 0o777, 0));
         // Now it is the tree's own.

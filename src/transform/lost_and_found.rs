@@ -1,6 +1,6 @@
 //! The directory in which e2fsck puts files that have lost their names.
 
-use image_tree::{Inode, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Metadata, Name, Tree};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -12,7 +12,7 @@ const NAME: &str = "lost+found";
 /// # Errors
 /// If the tree cannot hold another file.
 pub fn apply<C>(tree: &mut Tree<C>) -> Result<()> {
-    let root = Tree::<C>::ROOT;
+    let root = InodeId::ROOT;
     if tree.lookup(root, NAME.as_bytes()).is_some() {
         return Ok(());
     }

@@ -8,9 +8,9 @@ use image_tree::{Kind, Tree};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, Log};
-use crate::resolve::resolve;
 use crate::shown;
 use crate::source::directory::Unreadable;
+use image_tree::resolve::resolve_in_root;
 
 /// The treatment of unreadable files and directories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,7 +148,7 @@ fn locate(
     let path = found.path();
     let end = path.iter().rposition(|byte| *byte == b'/');
     let (above, name) = path.split_at(end.map_or(0, |slash| slash + 1));
-    let parent = resolve(tree, above)?;
+    let parent = resolve_in_root(tree, above)?;
     let id = if name.is_empty() { parent } else { tree.lookup(parent, name)? };
     let same = match &tree.get(id).kind {
         Kind::Directory(_) => found.directory,
@@ -237,9 +237,9 @@ mod tests {
                 .starts_with("4 files may not be read and were left out: ")
         );
         assert_eq!(paths(&emptied), ["open", "file", "secret", "secret", "unlisted", "unsearched"]);
-        let secret = emptied.get(emptied.resolve(b"/secret").expect("it is there"));
+        let secret = emptied.get(emptied.resolve_no_symlinks(b"/secret").expect("it is there"));
         assert!(matches!(&secret.kind, Kind::Regular(blob) if blob.is_empty()));
-        let unlisted = emptied.get(emptied.resolve(b"/unlisted").expect("it is there"));
+        let unlisted = emptied.get(emptied.resolve_no_symlinks(b"/unlisted").expect("it is there"));
         assert_eq!(unlisted.metadata.mode, 0o300);
     }
 

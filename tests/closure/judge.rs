@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use image_tree::Tree;
+use image_tree::resolve::trace_in_root;
 use rootcast::blob::Blob;
 use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start};
 use rootcast::interrupt::Interrupt;
-use rootcast::resolve::follow;
 use rootcast::source::directory;
 use rootcast::threads::Threads;
 
@@ -106,7 +106,8 @@ impl Judge {
 
 /// Returns a path without symbolic links.
 pub(crate) fn canonical(tree: &Tree<Blob>, path: &str) -> String {
-    let found = follow(tree, path.as_bytes(), &mut 0).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let found =
+        trace_in_root(tree, path.as_bytes(), &mut 0).unwrap_or_else(|error| panic!("{path}: {error}"));
     String::from_utf8(found.path).unwrap()
 }
 

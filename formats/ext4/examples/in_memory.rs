@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 
 use image_runs::read_all;
-use image_tree::{Inode, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
+use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
 use mkfs_ext4::{Label, Options, Size, plan};
 use uuid::Uuid;
 
@@ -15,17 +15,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = args_os().nth(1).ok_or("the path of the image is missing")?;
 
     let mut tree = Memory::new(Metadata::new(0o755));
-    let etc = tree.insert(Memory::ROOT, Name::new("etc")?, Inode::directory(Metadata::new(0o755)))?;
+    let etc = tree.insert(InodeId::ROOT, Name::new("etc")?, Inode::directory(Metadata::new(0o755)))?;
     let mtime = Timestamp::new(1_700_000_000, 123_456_789)?;
     let hostname = Inode {
         metadata: Metadata { mtime, ..Metadata::new(0o644) },
         kind: Kind::Regular(b"guest\n".to_vec()),
     };
     let hostname = tree.insert(etc, Name::new("hostname")?, hostname)?;
-    tree.link(Memory::ROOT, Name::new("a second name")?, hostname)?;
+    tree.link(InodeId::ROOT, Name::new("a second name")?, hostname)?;
     let link =
         Inode { metadata: Metadata::new(0o777), kind: Kind::Symlink(LinkTarget::new("etc/hostname")?) };
-    tree.insert(Memory::ROOT, Name::new("link")?, link)?;
+    tree.insert(InodeId::ROOT, Name::new("link")?, link)?;
 
     // Identifiers are the caller's, so that the same tree gives the same bytes.
     let mut options = Options::new(Uuid::from_u128(1), Uuid::from_u128(2));

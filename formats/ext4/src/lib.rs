@@ -65,13 +65,13 @@
 //!
 //! ```
 //! use mkfs_ext4::image_runs::{Image, read_all};
-//! use mkfs_ext4::image_tree::{Inode, Kind, Metadata, Name, Tree};
+//! use mkfs_ext4::image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 //! use mkfs_ext4::uuid::Uuid;
 //! use mkfs_ext4::{Options, Size, plan};
 //!
 //! let mut tree: Tree<Vec<u8>> = Tree::new(Metadata::new(0o755));
 //! let hello = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"hello\n".to_vec()) };
-//! tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("hello")?, hello)?;
+//! tree.insert(InodeId::ROOT, Name::new("hello")?, hello)?;
 //!
 //! let mut options = Options::new(Uuid::from_u128(1), Uuid::from_u128(2));
 //! options.size = Size::Free { bytes: 1 << 20 };

@@ -157,7 +157,7 @@ fn plan_directories<'t, C>(
                 Some(_) => (entries(tree, inodes, id), inodes.parent(id), id),
                 None => continue,
             },
-            None if number == FIRST_INO => (Vec::new(), ROOT_INO, Tree::<C>::ROOT),
+            None if number == FIRST_INO => (Vec::new(), ROOT_INO, InodeId::ROOT),
             None => continue,
         };
         if xattrs.inline.contains_key(&number) {
@@ -182,7 +182,7 @@ fn entries<'t, C>(tree: &'t Tree<C>, inodes: &Inodes, id: InodeId) -> Vec<Entry<
             file_type: FileType::of(&tree.get(*child).kind),
         })
         .collect();
-    if id == Tree::<C>::ROOT && !inodes.has_own_lost_and_found() {
+    if id == InodeId::ROOT && !inodes.has_own_lost_and_found() {
         let position = entries.partition_point(|entry| entry.name < LOST_AND_FOUND);
         let entry = Entry { name: LOST_AND_FOUND, inode: FIRST_INO, file_type: FileType::DIR };
         entries.insert(position, entry);

@@ -108,7 +108,7 @@ impl<C: Content> EarlyFile<'_, C> {
 fn firmware<'t, C>(tree: &'t Tree<C>, directory: &str, wanted: impl Fn(&[u8]) -> bool) -> Vec<&'t C> {
     let found = ["lib", "usr/lib"]
         .iter()
-        .find_map(|lib| tree.resolve(format!("{lib}/firmware/{directory}").as_bytes()));
+        .find_map(|lib| tree.resolve_no_symlinks(format!("{lib}/firmware/{directory}").as_bytes()));
     let entries = found.and_then(|id| tree.entries(id)).into_iter().flatten();
     let files = entries.filter(|(name, _)| wanted(name.as_bytes()));
     files

@@ -43,12 +43,12 @@
 //!
 //! ```
 //! use initramfs::image_runs::read_all;
-//! use initramfs::image_tree::{Inode, Kind, Metadata, Name, Tree};
+//! use initramfs::image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 //! use initramfs::{EarlyCpio, KernelConfig, Options, check::check, plan};
 //!
 //! let mut tree: Tree<Vec<u8>> = Tree::new(Metadata::new(0o755));
 //! let init = Inode { metadata: Metadata::new(0o755), kind: Kind::Regular(b"#!/bin/sh\n".to_vec()) };
-//! tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("init")?, init)?;
+//! tree.insert(InodeId::ROOT, Name::new("init")?, init)?;
 //!
 //! let layout = plan(&tree, &EarlyCpio::none(), &Options::plain())?;
 //! let archive = read_all(&layout)?;

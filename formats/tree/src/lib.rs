@@ -14,35 +14,40 @@
 //! bytes of a regular file; it implements [`Content`]. Names, symlink targets and xattrs are bytes,
 //! not UTF-8.
 //!
-//! [`dump`] writes a tree as text and reads it back; [`acl`] keeps modes and POSIX ACLs consistent; [`glob`] matches
-//! paths.
+//! [`dump`] writes a tree as text and reads it back; [`acl`] keeps modes and POSIX ACLs consistent;
+//! [`resolve`] follows symbolic links as the kernel does; [`glob`] matches paths, and [`path`]
+//! splits and joins them.
 //!
 //! ```
-//! use image_tree::{Inode, Kind, Metadata, Name, Tree};
+//! use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 //!
 //! let mut tree: Tree<Vec<u8>> = Tree::new(Metadata::new(0o755));
-//! let etc = tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("etc")?, Inode::directory(Metadata::new(0o755)))?;
+//! let etc = tree.insert(InodeId::ROOT, Name::new("etc")?, Inode::directory(Metadata::new(0o755)))?;
 //! let hostname = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"guest\n".to_vec()) };
 //! tree.insert(etc, Name::new("hostname")?, hostname)?;
-//! assert_eq!(tree.resolve(b"/etc/hostname").map(|id| tree.path_of(id)), Some(b"/etc/hostname".to_vec()));
+//! assert_eq!(tree.resolve_no_symlinks(b"/etc/hostname").map(|id| tree.path_of(id)), Some(b"/etc/hostname".to_vec()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod acl;
 mod content;
+mod directories;
 pub mod dump;
 pub mod glob;
 mod inode;
 mod name;
+pub mod path;
+pub mod resolve;
 mod shortened;
 mod shown;
 mod tree;
 mod walk;
 
 pub use content::Content;
+pub use directories::Directories;
 pub use inode::{Device, Inode, Kind, Metadata, Timestamp, TimestampError, Xattrs};
 pub use name::{LinkTarget, LinkTargetError, Name, NameError, XattrName, XattrNameError};
 pub use shortened::shortened;
 pub use shown::Shown;
-pub use tree::{InodeId, InsertError, MAX_DEPTH, Tree};
+pub use tree::{InodeId, InsertError, InsertPathError, MAX_DEPTH, Tree};
 pub use walk::{Step, Walk};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::path::components;
 use crate::shortened::shortened;
-use crate::{Inode, Kind, Metadata, Name, Walk};
+use crate::{Inode, Kind, Metadata, Name, NameError, Walk};
 
 /// The maximum number of components in the path of a name: 4,096.
 ///
@@ -19,6 +20,9 @@ pub const MAX_DEPTH: usize = 4096;
 pub struct InodeId(u32);
 
 impl InodeId {
+    /// The id of the root directory of every tree.
+    pub const ROOT: Self = Self(0);
+
     /// The index in the tree's table, for parallel tables.
     #[must_use]
     pub fn index(self) -> usize {
@@ -78,10 +82,21 @@ pub enum InsertError {
     TooManyInodes,
 }
 
-impl<C> Tree<C> {
-    /// The root directory's id.
-    pub const ROOT: InodeId = InodeId(0);
+/// An error when adding an inode at a path.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum InsertPathError {
+    /// The path is that of the root directory, which exists in every tree.
+    #[error("the root directory already exists")]
+    Root,
+    /// A component of the path is not a file name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The inode or one of its parents cannot be added.
+    #[error(transparent)]
+    Insert(#[from] InsertError),
+}
 
+impl<C> Tree<C> {
     /// Creates a tree with an empty root directory.
     #[must_use]
     pub fn new(root: Metadata) -> Self {
@@ -157,6 +172,30 @@ impl<C> Tree<C> {
         self.depths.push(if is_directory { self.depths[parent.index()] + 1 } else { 0 });
         self.inodes.push(inode);
         Ok(id)
+    }
+
+    /// Adds a new inode at a path, and its missing parents as directories with the metadata
+    /// `parents`. Empty components are skipped; symbolic links are not followed.
+    ///
+    /// # Errors
+    /// Returns an error if a component is not a file name, the path is that of the root, or
+    /// [`Tree::insert`] rejects one of the inodes. Parents added until then remain.
+    pub fn insert_path(
+        &mut self,
+        path: &[u8],
+        inode: Inode<C>,
+        parents: &Metadata,
+    ) -> Result<InodeId, InsertPathError> {
+        let mut names = components(path);
+        let name = Name::new(names.next_back().ok_or(InsertPathError::Root)?)?;
+        let mut parent = InodeId::ROOT;
+        for directory in names {
+            parent = match self.lookup(parent, directory) {
+                Some(id) => id,
+                None => self.insert(parent, Name::new(directory)?, Inode::directory(parents.clone()))?,
+            };
+        }
+        Ok(self.insert(parent, name, inode)?)
     }
 
     /// Adds another name for an inode: a hard link.
@@ -235,12 +274,12 @@ impl<C> Tree<C> {
         self.entries(directory)?.get(name).copied()
     }
 
-    /// Returns the inode at a path. Empty components are skipped; symbolic links are not followed.
+    /// Returns the inode at a path. Empty components are skipped; a path through or to a symbolic
+    /// link names the link itself, so nothing lies beneath it.
+    /// [`resolve_in_root`](crate::resolve::resolve_in_root) follows links.
     #[must_use]
-    pub fn resolve(&self, path: &[u8]) -> Option<InodeId> {
-        path.split(|byte| *byte == b'/')
-            .filter(|name| !name.is_empty())
-            .try_fold(Self::ROOT, |directory, name| self.lookup(directory, name))
+    pub fn resolve_no_symlinks(&self, path: &[u8]) -> Option<InodeId> {
+        components(path).try_fold(InodeId::ROOT, |directory, name| self.lookup(directory, name))
     }
 
     /// Iterates over every name of the tree: parents before children, siblings in byte order.
@@ -309,63 +348,64 @@ mod tests {
     fn a_hard_link_is_two_names_for_one_inode() {
         let mut tree = Bytes::new(Metadata::new(0o755));
         let file = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"x".to_vec()) };
-        let id = tree.insert(Bytes::ROOT, name("b"), file).expect("b is new");
-        tree.link(Bytes::ROOT, name("a"), id).expect("a is new");
+        let id = tree.insert(InodeId::ROOT, name("b"), file).expect("b is new");
+        tree.link(InodeId::ROOT, name("a"), id).expect("a is new");
         assert_eq!(tree.name_counts()[id.index()], 2);
         assert_eq!(tree.path_of(id), b"/a");
     }
 
     #[test]
-    fn what_has_lost_its_names_is_passed_over_and_dropped() {
+    fn inodes_without_names_are_skipped_and_dropped() {
         let mut tree = Bytes::new(Metadata::new(0o755));
         let file = |text: &str| Inode {
             metadata: Metadata::new(0o644),
             kind: Kind::Regular(text.as_bytes().to_vec()),
         };
         let dir =
-            tree.insert(Bytes::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("d is new");
+            tree.insert(InodeId::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("d is new");
         let inner = tree.insert(dir, name("inner"), file("inner")).expect("inner is new");
         let both = tree.insert(dir, name("both"), file("both")).expect("both is new");
-        tree.link(Bytes::ROOT, name("z"), both).expect("z is new");
-        tree.insert(Bytes::ROOT, name("a"), file("a")).expect("a is new");
+        tree.link(InodeId::ROOT, name("z"), both).expect("z is new");
+        tree.insert(InodeId::ROOT, name("a"), file("a")).expect("a is new");
 
-        assert_eq!(tree.remove(Bytes::ROOT, b"none"), None);
+        assert_eq!(tree.remove(InodeId::ROOT, b"none"), None);
         assert_eq!(tree.remove(both, b"none"), None);
-        assert_eq!(tree.remove(Bytes::ROOT, b"d"), Some(dir));
+        assert_eq!(tree.remove(InodeId::ROOT, b"d"), Some(dir));
         assert_eq!(tree.name_counts()[inner.index()], 0);
         assert_eq!((tree.name_counts()[both.index()], tree.inode_count()), (1, 5));
         // The name is free again.
-        tree.insert(Bytes::ROOT, name("d"), file("d")).expect("d was removed");
+        tree.insert(InodeId::ROOT, name("d"), file("d")).expect("d was removed");
 
         let (compact, ids) = tree.compact();
-        let id = |path: &[u8]| compact.resolve(path);
+        let id = |path: &[u8]| compact.resolve_no_symlinks(path);
         assert_eq!(compact.inode_count(), 4);
-        assert_eq!(ids, [Some(Bytes::ROOT), None, None, id(b"/z"), id(b"/a"), id(b"/d")]);
+        assert_eq!(ids, [Some(InodeId::ROOT), None, None, id(b"/z"), id(b"/a"), id(b"/d")]);
         assert_eq!(compact.walk().map(|step| step.id.index()).collect::<Vec<_>>(), [0, 1, 2, 3]);
 
         let mut same = Bytes::new(Metadata::new(0o755));
         for text in ["a", "d", "z"] {
-            same.insert(Bytes::ROOT, name(text), file(if text == "z" { "both" } else { text })).expect("new");
+            same.insert(InodeId::ROOT, name(text), file(if text == "z" { "both" } else { text }))
+                .expect("new");
         }
         assert_eq!(compact, same);
     }
 
     #[test]
-    fn a_file_becomes_another_kind_of_file_but_no_directory() {
+    fn a_file_becomes_another_kind_of_file_but_not_a_directory() {
         let mut tree = Bytes::new(Metadata::new(0o755));
         let fifo = Inode { metadata: Metadata::new(0o644), kind: Kind::Fifo };
-        let id = tree.insert(Bytes::ROOT, name("p"), fifo).expect("p is new");
+        let id = tree.insert(InodeId::ROOT, name("p"), fifo).expect("p is new");
         assert_eq!(tree.replace_kind(id, Kind::Socket), Ok(Kind::Fifo));
         assert_eq!(tree.get(id).kind, Kind::Socket);
         let directory = Kind::Directory(BTreeMap::new());
         assert_eq!(tree.replace_kind(id, directory.clone()), Err(directory));
-        assert_eq!(tree.replace_kind(Bytes::ROOT, Kind::Fifo), Err(Kind::Fifo));
+        assert_eq!(tree.replace_kind(InodeId::ROOT, Kind::Fifo), Err(Kind::Fifo));
     }
 
     /// Returns a tree with a chain of nested directories, and the innermost of them.
     fn chain(depth: usize) -> (Bytes, InodeId) {
         let mut tree = Bytes::new(Metadata::new(0o755));
-        let mut last = Bytes::ROOT;
+        let mut last = InodeId::ROOT;
         for _ in 0..depth {
             last =
                 tree.insert(last, name("d"), Inode::directory(Metadata::new(0o755))).expect("not too deep");
@@ -374,11 +414,11 @@ mod tests {
     }
 
     #[test]
-    fn no_name_lies_deeper_than_the_limit() {
+    fn names_deeper_than_the_limit_are_rejected() {
         let (mut tree, last) = chain(MAX_DEPTH);
         let directory = || Inode::directory(Metadata::new(0o755));
         let file =
-            tree.insert(Bytes::ROOT, name("f"), Inode { kind: Kind::Fifo, ..directory() }).expect("new");
+            tree.insert(InodeId::ROOT, name("f"), Inode { kind: Kind::Fifo, ..directory() }).expect("new");
         let refused = [
             tree.insert(last, name("x"), directory()).expect_err("one level too many"),
             tree.link(last, name("x"), file).expect_err("a name of a file is a component too"),
@@ -393,27 +433,46 @@ mod tests {
         let (tree, ids) = tree.compact();
         let last = ids[last.index()].expect("it has a name");
         let mut tree = tree.try_map_content(Ok::<_, ()>).expect("nothing changes");
-        tree.insert(Bytes::ROOT, name("x"), directory()).expect("not deep at all");
+        tree.insert(InodeId::ROOT, name("x"), directory()).expect("not deep at all");
         assert!(matches!(tree.insert(last, name("x"), directory()), Err(InsertError::TooDeep { .. })));
     }
 
     #[test]
-    fn trees_are_equal_whatever_depth_a_name_was_at_before() {
+    fn equality_ignores_the_former_depth_of_a_name() {
         let fifo = || Inode { metadata: Metadata::new(0o644), kind: Kind::Fifo };
         let (mut moved, deep) = chain(3);
         let id = moved.insert(deep, name("p"), fifo()).expect("new");
         moved.remove(deep, b"p");
-        moved.link(Bytes::ROOT, name("p"), id).expect("new");
+        moved.link(InodeId::ROOT, name("p"), id).expect("new");
         let (mut made, _) = chain(3);
-        made.insert(Bytes::ROOT, name("p"), fifo()).expect("new");
+        made.insert(InodeId::ROOT, name("p"), fifo()).expect("new");
         assert_eq!(moved, made);
     }
 
     #[test]
-    fn what_cannot_be_added() {
+    fn paths_are_inserted_with_their_missing_parents() {
+        let (parents, mode) = (Metadata::new(0o700), Metadata::new(0o644));
+        let fifo = || Inode { metadata: mode.clone(), kind: Kind::Fifo };
+        let mut tree = Bytes::new(Metadata::new(0o755));
+        let first = tree.insert_path(b"/a//b/c", fifo(), &parents).expect("new");
+        let second = tree.insert_path(b"a/b/d", fifo(), &parents).expect("new");
+        assert_eq!(tree.resolve_no_symlinks(b"/a/b/c"), Some(first));
+        assert_eq!(tree.path_of(second), b"/a/b/d");
+        let directory = tree.resolve_no_symlinks(b"/a/b").expect("added");
+        assert_eq!(tree.get(directory).metadata, parents);
+        let mut error = |path: &[u8]| tree.insert_path(path, fifo(), &parents).expect_err("not valid");
+        assert_eq!(error(b"//"), InsertPathError::Root);
+        assert!(matches!(error(b"/a/../c"), InsertPathError::Name(NameError::Reserved(_))));
+        assert!(matches!(error(b"/a/b"), InsertPathError::Insert(InsertError::Exists { .. })));
+        let beneath_file = error(b"/a/b/c/d");
+        assert!(matches!(beneath_file, InsertPathError::Insert(InsertError::NotADirectory { .. })));
+    }
+
+    #[test]
+    fn invalid_names_and_links_are_rejected() {
         let mut tree = Bytes::new(Metadata::new(0o755));
         let dir =
-            tree.insert(Bytes::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("d is new");
+            tree.insert(InodeId::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("d is new");
         let fifo = Inode { metadata: Metadata::new(0o644), kind: Kind::Fifo };
         let pipe = tree.insert(dir, name("p"), fifo.clone()).expect("p is new");
         assert!(matches!(tree.insert(dir, name("p"), fifo.clone()), Err(InsertError::Exists { .. })));

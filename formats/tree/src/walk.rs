@@ -85,7 +85,7 @@ impl<'t, C> Iterator for Walk<'t, C> {
     fn next(&mut self) -> Option<Step<'t>> {
         if !self.started {
             self.started = true;
-            return Some(self.visit(Tree::<C>::ROOT, Tree::<C>::ROOT, None));
+            return Some(self.visit(InodeId::ROOT, InodeId::ROOT, None));
         }
         loop {
             let depth = self.open.len();

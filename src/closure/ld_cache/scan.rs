@@ -9,7 +9,7 @@ use image_tree::{Content, InodeId, Kind, Name, Tree};
 
 use super::{Abi, Entry, Hwcaps, compare};
 use crate::closure::elf::{Elf, ReadError};
-use crate::resolve::resolve;
+use crate::closure::notice::resolve_in_root;
 
 /// The properties that an ELF file declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ fn with_hwcaps<C>(tree: &Tree<C>, directories: &[Vec<u8>]) -> Vec<Directory> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     let mut add = |path: Vec<u8>, hwcaps: Option<Vec<u8>>| {
-        let inode = resolve(tree, &path).filter(|inode| tree.entries(*inode).is_some());
+        let inode = resolve_in_root(tree, &path).filter(|inode| tree.entries(*inode).is_some());
         let inode = inode.filter(|inode| seen.insert(*inode));
         if let Some(inode) = inode {
             found.push(Directory { path, inode, hwcaps });
@@ -125,7 +125,7 @@ fn with_hwcaps<C>(tree: &Tree<C>, directories: &[Vec<u8>]) -> Vec<Directory> {
             continue;
         }
         let above = [path, b"/glibc-hwcaps"].concat();
-        let names = resolve(tree, &above).and_then(|inode| tree.entries(inode));
+        let names = resolve_in_root(tree, &above).and_then(|inode| tree.entries(inode));
         for name in names.into_iter().flat_map(BTreeMap::keys) {
             let name = name.as_bytes();
             if !name.starts_with(b".") && !name.contains(&b':') {
@@ -162,7 +162,7 @@ impl Directory {
     /// Resolves a name to a regular file.
     fn file<C>(&self, tree: &Tree<C>, name: &Name, inode: InodeId) -> Option<InodeId> {
         let file = match &tree.get(inode).kind {
-            Kind::Symlink(_) => resolve(tree, &[&self.path, &b"/"[..], name.as_bytes()].concat())?,
+            Kind::Symlink(_) => resolve_in_root(tree, &[&self.path, &b"/"[..], name.as_bytes()].concat())?,
             _ => inode,
         };
         matches!(tree.get(file).kind, Kind::Regular(_)).then_some(file)
@@ -215,7 +215,7 @@ impl Directory {
 
     /// Returns true if a name resolves to the file, or is a file that a link must not replace.
     fn leads_to<C>(&self, tree: &Tree<C>, name: &[u8], file: &[u8]) -> bool {
-        let at = |name: &[u8]| resolve(tree, &[&self.path, &b"/"[..], name].concat());
+        let at = |name: &[u8]| resolve_in_root(tree, &[&self.path, &b"/"[..], name].concat());
         let is_file = tree
             .lookup(self.inode, name)
             .is_some_and(|inode| !matches!(tree.get(inode).kind, Kind::Symlink(_)));

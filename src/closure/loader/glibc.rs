@@ -20,11 +20,12 @@ use image_tree::{Content, InodeId};
 use super::{Candidate, Found, MAX_SEARCHED, Verdict, goes_on, verdict};
 use crate::closure::conf;
 use crate::closure::elf::{Abi, Dynamic};
-use crate::closure::files::{Files, join, parent, without_slashes};
+use crate::closure::files::Files;
 use crate::closure::hwcaps::Hwcaps;
 use crate::closure::ld_cache::scan::is_library_name;
 use crate::closure::object::Object;
-use crate::resolve::Resolved;
+use image_tree::path::{join, parent, without_trailing_slashes};
+use image_tree::resolve::Resolved;
 
 /// A glibc loader.
 #[derive(Clone, Debug)]
@@ -103,7 +104,7 @@ impl Glibc {
         if !path.starts_with(b"/") {
             found.warnings.push(format!("{shown}: taken from the root, for want of a working directory"));
         }
-        match files.follow(path) {
+        match files.trace(path) {
             Err(error) => found.fatal = Some((path.to_vec(), error.to_string())),
             Ok(file) => match verdict(files, file.id, self.abi)? {
                 Verdict::Taken => found.base = Some(Candidate { opened: path.to_vec(), file }),
@@ -272,7 +273,7 @@ impl Search<'_> {
     /// Searches directories in order.
     fn directories<C: Content>(&mut self, files: &mut Files<'_, C>, paths: &[Vec<u8>]) -> io::Result<()> {
         for path in paths {
-            let path = without_slashes(path);
+            let path = without_trailing_slashes(path);
             self.found.searched(path);
             let Some(directory) = files.directory(path) else { continue };
             let mut least = self.least;

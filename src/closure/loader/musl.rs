@@ -15,9 +15,10 @@ use std::io;
 use image_tree::Content;
 
 use super::{Candidate, Found, Verdict, goes_on, verdict};
-use crate::closure::files::{Files, base_name, join, parent};
+use crate::closure::files::Files;
 use crate::closure::object::Object;
-use crate::resolve::Resolved;
+use image_tree::path::{base_name, join, parent};
+use image_tree::resolve::Resolved;
 
 /// A musl loader.
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ impl Musl {
             prefix => prefix,
         };
         let path = [prefix, b"/etc/ld-musl-", architecture.unwrap_or_default(), b".path"].concat();
-        let configuration = files.follow(&path).ok();
+        let configuration = files.trace(&path).ok();
         let system = match &configuration {
             Some(file) => files.head(file.id, MAX_BYTES)?,
             None => b"/lib:/usr/local/lib:/usr/lib".to_vec(),
@@ -70,7 +71,7 @@ impl Musl {
         let mut found = Found::default();
         let abi = objects[requester].elf.abi;
         if name.contains(&b'/') {
-            match files.follow(name) {
+            match files.trace(name) {
                 Ok(file) => take(files, abi, Candidate { opened: name.to_vec(), file }, &mut found)?,
                 Err(error) => found.fatal = Some((name.to_vec(), error.to_string())),
             }
@@ -150,7 +151,7 @@ fn try_in<C: Content>(
     let Some(directory) = files.directory(path) else { return Ok(true) };
     match files.in_directory(&directory, name) {
         Ok(file) => take(files, abi, Candidate { opened: join(path, name), file }, found)?,
-        Err(error) => return Ok(goes_on(error) || error == super::Unresolved::NotADirectory),
+        Err(error) => return Ok(goes_on(error) || error == super::ResolveError::NotADirectory),
     }
     Ok(!found.is_over())
 }

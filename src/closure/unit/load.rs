@@ -8,8 +8,9 @@ use super::SEARCH_PATH;
 use super::name::UnitName;
 use super::settings::Settings;
 use crate::closure::file;
+use crate::closure::notice::resolve_in_root;
 use crate::error::Result;
-use crate::resolve::{MAX_LINKS, resolve};
+use image_tree::resolve::MAX_SYMLINKS;
 
 /// A unit as found in the tree.
 pub(super) struct Loaded {
@@ -41,7 +42,7 @@ pub(super) fn load<C: Content>(tree: &Tree<C>, asked: &UnitName) -> Result<Optio
         linked: Vec::new(),
     };
     let mut aliases = vec![asked.clone()];
-    for _ in 0..MAX_LINKS {
+    for _ in 0..MAX_SYMLINKS {
         match find(tree, &loaded.name)? {
             None => return Ok(None),
             Some(Found::Masked(path)) => {
@@ -80,7 +81,8 @@ fn find<C: Content>(tree: &Tree<C>, name: &UnitName) -> Result<Option<Found>> {
     for file_name in [Some(name.as_bytes().to_vec()), name.template()].into_iter().flatten() {
         for directory in SEARCH_PATH {
             let path = [directory, b"/", &file_name].concat();
-            let Some(inode) = resolve(tree, directory).and_then(|inode| tree.lookup(inode, &file_name))
+            let Some(inode) =
+                resolve_in_root(tree, directory).and_then(|inode| tree.lookup(inode, &file_name))
             else {
                 continue;
             };
@@ -118,7 +120,9 @@ fn add_drop_ins<C: Content>(
     for name in aliases.iter().flat_map(UnitName::drop_in_names) {
         for directory in SEARCH_PATH {
             let path = [directory, b"/", &name, b".d"].concat();
-            let Some(inode) = resolve(tree, &path).filter(|inode| seen.insert(*inode)) else { continue };
+            let Some(inode) = resolve_in_root(tree, &path).filter(|inode| seen.insert(*inode)) else {
+                continue;
+            };
             for file in tree.entries(inode).into_iter().flat_map(BTreeMap::keys) {
                 let file = file.as_bytes();
                 if file.ends_with(b".conf") && !file.starts_with(b".") {
@@ -146,7 +150,9 @@ fn add_linked<C>(tree: &Tree<C>, aliases: &[UnitName], loaded: &mut Loaded) {
     for name in names.flatten() {
         for (directory, kind) in SEARCH_PATH.iter().flat_map(|path| KINDS.map(|kind| (path, kind))) {
             let path = [directory, &b"/"[..], &name, b".", kind].concat();
-            let Some(inode) = resolve(tree, &path).filter(|inode| seen.insert(*inode)) else { continue };
+            let Some(inode) = resolve_in_root(tree, &path).filter(|inode| seen.insert(*inode)) else {
+                continue;
+            };
             for unit in tree.entries(inode).into_iter().flat_map(BTreeMap::keys).map(|name| name.as_bytes()) {
                 let Some(unit_name) = UnitName::parse(unit) else { continue };
                 let unit_name = loaded.name.instance_of(unit_name.as_bytes()).unwrap_or(unit_name);

@@ -158,7 +158,7 @@ fn aliases_and_masks() {
         ["/usr/lib/systemd/system/getty@.service", "-/etc/systemd/system/autovt@.service", "/sbin/agetty"];
     check(&files, &links, "autovt@tty1.service", NONE, &expected);
     let tree = tree(&files, &links);
-    let error = |unit: &[u8]| needs(&tree, &[unit.to_vec()], ALL).expect_err("it is not there").to_string();
+    let error = |unit: &[u8]| needs(&tree, &[unit.to_vec()], ALL).expect_err("it does not exist").to_string();
     assert!(error(b"loop.service").starts_with("the tree has no unit loop.service"));
     assert!(error(b"none.service").starts_with("the tree has no unit none.service"));
     assert!(error(b"../a").starts_with("\"../a\" is the name of no unit"));

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use image_tree::{Inode, Kind as FileKind, Metadata, Name, Timestamp, Tree};
+use image_tree::{Inode, InodeId, Kind as FileKind, Metadata, Name, Timestamp, Tree};
 
 use crate::blob::Blob;
 use crate::blob::classify_read_error;
-use crate::closure::files::parent;
 use crate::closure::ld_cache::scan::{Library, scan};
 use crate::closure::ld_cache::{Abi, Cache};
+use crate::closure::notice::{resolve_in_root, trace_in_root};
 use crate::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start, conf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
 use crate::recipe::TreeRecipe;
-use crate::resolve::{follow, resolve};
+use image_tree::path::parent;
 
 const PATH: &[u8] = b"/etc/ld.so.cache";
 const NAME: &[u8] = b"ld.so.cache";
@@ -35,11 +35,11 @@ pub(super) fn is_needed(tree: &Tree<Blob>, closure: &Closure) -> Result<bool> {
     if closure.library_directories.is_empty() {
         return Ok(false);
     }
-    if resolve(tree, PATH).is_some() {
+    if resolve_in_root(tree, PATH).is_some() {
         return Ok(true);
     }
     let directories = conf::configured(tree)?.directories;
-    let real = |path: &Vec<u8>| Some(follow(tree, path, &mut 0).ok()?.path);
+    let real = |path: &Vec<u8>| Some(trace_in_root(tree, path, &mut 0).ok()?.path);
     let directories: BTreeSet<Vec<u8>> = directories.iter().filter_map(real).collect();
     Ok(closure.kept.keys().any(|path| directories.contains(parent(path))))
 }
@@ -47,8 +47,9 @@ pub(super) fn is_needed(tree: &Tree<Blob>, closure: &Closure) -> Result<bool> {
 /// Returns the metadata of the new cache: those of the existing one except for its time, or else
 /// those that `ldconfig` sets.
 pub(super) fn metadata(tree: &Tree<Blob>, time: Timestamp) -> Metadata {
-    let before =
-        resolve(tree, PATH).map(|id| tree.get(id)).filter(|inode| matches!(inode.kind, FileKind::Regular(_)));
+    let before = resolve_in_root(tree, PATH)
+        .map(|id| tree.get(id))
+        .filter(|inode| matches!(inode.kind, FileKind::Regular(_)));
     let mut metadata = before.map_or_else(|| Metadata::new(0o644), |inode| inode.metadata.clone());
     metadata.mtime = time;
     metadata
@@ -97,19 +98,19 @@ fn put(tree: &mut Tree<Blob>, bytes: Vec<u8>, metadata: Metadata) -> Result<Vec<
         Error::new(ErrorKind::BadInput, format!("{} cannot be written: {error}", PATH.escape_ascii()))
     };
     let name = |bytes: &[u8]| Name::new(bytes).map_err(|error| refuse(&error));
-    let etc = match resolve(tree, b"/etc") {
+    let etc = match resolve_in_root(tree, b"/etc") {
         Some(etc) => etc,
         None => {
             let mut above = Metadata::new(0o755);
             above.mtime = metadata.mtime;
-            let root = Tree::<Blob>::ROOT;
+            let root = InodeId::ROOT;
             tree.insert(root, name(b"etc")?, Inode::directory(above)).map_err(|error| refuse(&error))?
         }
     };
     tree.remove(etc, NAME);
     let inode = Inode { metadata, kind: FileKind::Regular(Blob::from(bytes)) };
     tree.insert(etc, name(NAME)?, inode).map_err(|error| refuse(&error))?;
-    let directory = follow(tree, b"/etc", &mut 0).map_err(|error| refuse(&error))?.path;
+    let directory = trace_in_root(tree, b"/etc", &mut 0).map_err(|error| refuse(&error))?.path;
     Ok([&directory, &b"/"[..], NAME].concat())
 }
 

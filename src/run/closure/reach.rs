@@ -12,11 +12,11 @@ use image_tree::{InodeId, Kind, Tree};
 
 use super::{Finding, Found};
 use crate::blob::Blob;
+use crate::closure::notice::noticing;
 use crate::closure::{Known, Start};
 use crate::error::Result;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::Keep;
-use crate::resolve::noticing;
 use crate::source::ReadOptions;
 use crate::source::directory::{self, HostInode, Scanned};
 use crate::transform::unreadable;

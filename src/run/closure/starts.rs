@@ -7,13 +7,13 @@ use image_tree::Tree;
 
 use super::read;
 use crate::blob::Blob;
-use crate::closure::files::base_name;
 use crate::closure::need::{Need, Needs, What};
+use crate::closure::notice::{notice, resolve_in_root};
 use crate::closure::{Closure, Kind, Start, conf, gconv, nss, pam, udev, unit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
 use crate::recipe::keep::{Charsets, Keep, NamePattern};
-use crate::resolve::{notice, resolve};
+use image_tree::path::base_name;
 
 /// Needs that were not requested by path.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ fn rules(tree: &Tree<Blob>, wanted: &NamePattern) -> Result<Vec<Vec<u8>>> {
     }
     let mut found: BTreeMap<&[u8], Vec<u8>> = BTreeMap::new();
     for directory in udev::DIRECTORIES {
-        let entries = resolve(tree, directory).and_then(|id| tree.entries(id));
+        let entries = resolve_in_root(tree, directory).and_then(|id| tree.entries(id));
         for name in entries.into_iter().flatten().map(|(name, _)| name.as_bytes()) {
             let is_wanted = wanted.glob.as_ref().map_or(name == text, |glob| glob.matches(name));
             if is_wanted && name.ends_with(b".rules") {
@@ -174,7 +174,7 @@ fn take_gconv(
     let mut unlisted: BTreeSet<&[u8]> = only.into_iter().flatten().map(Vec::as_slice).collect();
     for directory in directories {
         let directory = [directory, &b"/gconv"[..]].concat();
-        let Some(id) = resolve(tree, &directory) else { continue };
+        let Some(id) = resolve_in_root(tree, &directory) else { continue };
         let beneath = |name: &[u8]| [&directory, &b"/"[..], name].concat();
         let mut lists = vec![beneath(b"gconv-modules")];
         if let Some(more) = tree.lookup(id, b"gconv-modules.d")
@@ -230,7 +230,7 @@ pub(super) fn tell(tree: &Tree<Blob>, closure: &Closure, needs: &[Need], log: &L
             }
             What::Name(name) => Some(name),
             What::FilesIn { directory, .. } => {
-                Some(directory).filter(|directory| resolve(tree, directory).is_some())
+                Some(directory).filter(|directory| resolve_in_root(tree, directory).is_some())
             }
         };
         if let Some(taken) = taken {

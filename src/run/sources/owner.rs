@@ -33,7 +33,7 @@ impl FileRecords {
     /// none.
     pub(super) fn by_path(self, tree: &Tree<Blob>) -> (Vec<Unreadable>, Vec<SetIdChange>) {
         let Self { unreadable, set_id } = self;
-        let is_moved = |id: InodeId, one: &Unreadable| tree.resolve(&one.path()) != Some(id);
+        let is_moved = |id: InodeId, one: &Unreadable| tree.resolve_no_symlinks(&one.path()) != Some(id);
         let moved = unreadable.iter().filter(|(id, one)| is_moved(*id, one)).map(|(id, _)| *id);
         let wanted: BTreeSet<InodeId> =
             moved.chain(set_id.iter().flat_map(|files| files.ids.iter().copied())).collect();

@@ -9,7 +9,7 @@ use image_tree::{Inode, InodeId, InsertError, MAX_DEPTH, Tree};
 use super::error::{Location, changed};
 use super::listing::{Entry, Found, HardLink, Listing, Status};
 use super::scanned::{HostInode, Scanned, Unreadable};
-use crate::blob::{Blob, HostDirectory, Root};
+use crate::blob::{HostDirectory, Root};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Builds the tree of a complete set of listings: that of the root, and one for each directory
@@ -33,9 +33,9 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
     // Parallel to the tree's table, whose rows are in the order of insertion.
     let mut hosts = vec![top.host];
     let mut notes = Notes::default();
-    notes.note(Tree::<Blob>::ROOT, &top.place, top.status);
+    notes.note(InodeId::ROOT, &top.place, top.status);
     let mut first_names: HashMap<HostInode, (InodeId, HardLink)> = HashMap::new();
-    let mut open = vec![(Tree::<Blob>::ROOT, top.place, sorted(top.entries).into_iter())];
+    let mut open = vec![(InodeId::ROOT, top.place, sorted(top.entries).into_iter())];
     while let Some((directory, place, entries)) = open.last_mut() {
         let directory = *directory;
         let Some(Entry { name, found }) = entries.next() else {

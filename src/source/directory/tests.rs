@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
-use image_tree::{Content, Device, Kind, Name, Timestamp, Tree};
+use image_tree::{Content, Device, InodeId, Kind, Name, Timestamp, Tree};
 use rustix::fs::{FileType, Mode, XattrFlags};
 use tempfile::TempDir;
 
@@ -46,7 +46,7 @@ fn open(path: &Path) -> Arc<Root> {
 }
 
 fn inode<'t>(tree: &'t Tree<Blob>, path: &str) -> &'t Inode<Blob> {
-    tree.get(tree.resolve(path.as_bytes()).unwrap_or_else(|| panic!("{path} is not in the tree")))
+    tree.get(tree.resolve_no_symlinks(path.as_bytes()).unwrap_or_else(|| panic!("{path} is not in the tree")))
 }
 
 fn bytes(tree: &Tree<Blob>, path: &str) -> Vec<u8> {
@@ -97,7 +97,7 @@ fn reads_every_file_type_with_metadata() {
     let top = populated();
     let tree = read(top.path(), 2).expect("it can be read");
     let host = fs::metadata(top.path()).expect("it is there");
-    let root = &tree.get(Tree::<Blob>::ROOT).metadata;
+    let root = &tree.get(InodeId::ROOT).metadata;
     assert_eq!((root.mode, root.uid, root.gid), (0o1750, host.uid(), host.gid()));
     assert_eq!(
         (root.mtime.seconds(), u32::try_from(host.mtime_nsec())),
@@ -115,7 +115,7 @@ fn reads_every_file_type_with_metadata() {
     assert_eq!(inode(&tree, "/pipe").kind, Kind::Fifo);
     assert_eq!(inode(&tree, "/socket").kind, Kind::Socket);
     assert_eq!(
-        tree.entries(tree.resolve(b"/empty").expect("it is there")).map(|entries| entries.len()),
+        tree.entries(tree.resolve_no_symlinks(b"/empty").expect("it is there")).map(|entries| entries.len()),
         Some(0)
     );
     assert_eq!(tree.walk().count(), 17);
@@ -128,10 +128,10 @@ fn hard_links_share_one_inode() {
     for (first, others) in
         [("/a/first", &["/a-b/again", "/z/again"][..]), ("/a/link", &["/link"]), ("/a/pipe", &["/pipe"])]
     {
-        let id = tree.resolve(first.as_bytes()).expect("it is there");
+        let id = tree.resolve_no_symlinks(first.as_bytes()).expect("it is there");
         assert_eq!(tree.path_of(id), first.as_bytes());
         for other in others {
-            assert_eq!(tree.resolve(other.as_bytes()), Some(id), "{other}");
+            assert_eq!(tree.resolve_no_symlinks(other.as_bytes()), Some(id), "{other}");
         }
     }
     let Kind::Regular(Blob::Host(file)) = &inode(&tree, "/z/again").kind else { panic!("a host file") };
@@ -162,7 +162,7 @@ fn names_may_be_any_bytes() {
     let name = b"\xff\n \\";
     fs::write(top.path().join(std::ffi::OsStr::from_bytes(name)), "x").expect("a new file");
     let tree = read(top.path(), 1).expect("it can be read");
-    let entries = tree.entries(Tree::<Blob>::ROOT).expect("a directory");
+    let entries = tree.entries(InodeId::ROOT).expect("a directory");
     assert_eq!(entries.keys().map(Name::as_bytes).collect::<Vec<_>>(), [name]);
 }
 
@@ -184,7 +184,7 @@ fn records_the_host_inode_of_every_file() {
     assert_eq!(hosts.len(), tree.inode_count());
     for path in ["", "a", "a/first", "z/again", "a/link", "pipe", "socket", "empty"] {
         let host = fs::symlink_metadata(top.path().join(path)).expect("it is there");
-        let id = tree.resolve(path.as_bytes()).expect("it is there");
+        let id = tree.resolve_no_symlinks(path.as_bytes()).expect("it is there");
         let expected = HostInode { device: host.dev(), inode: host.ino() };
         assert_eq!(hosts[id.index()], expected, "{path}");
     }

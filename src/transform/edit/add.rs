@@ -10,10 +10,10 @@ use super::options::{Options, Report};
 use super::place::{create_directory, parent_of};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::resolve::resolve;
 use crate::source::directory::{self, Scanned};
 use crate::transform::normalize;
 use crate::transform::ownership::{self, Ownership};
+use image_tree::resolve::resolve_in_root;
 
 pub(super) fn add(
     tree: &mut Tree<Blob>,
@@ -59,7 +59,7 @@ fn single_file(inode: Inode<Blob>) -> Result<Scanned> {
     let refused = |error: String| Error::new(ErrorKind::BadInput, error);
     let name = Name::new(SINGLE_FILE).map_err(|error| refused(error.to_string()))?;
     let mut tree = Tree::new(Metadata::new(0o755));
-    tree.insert(Tree::<Blob>::ROOT, name, inode).map_err(|error| refused(error.to_string()))?;
+    tree.insert(InodeId::ROOT, name, inode).map_err(|error| refused(error.to_string()))?;
     Ok(Scanned::from(tree))
 }
 
@@ -74,9 +74,9 @@ fn copy_tree(
     let added = added.tree;
     let mut ids: BTreeMap<InodeId, InodeId> = BTreeMap::new();
     if is_directory {
-        let root = added.get(Tree::<Blob>::ROOT).metadata.clone();
+        let root = added.get(InodeId::ROOT).metadata.clone();
         let id = merge_directory(tree, path, root, parents)?;
-        ids.insert(Tree::<Blob>::ROOT, id);
+        ids.insert(InodeId::ROOT, id);
     }
     let mut relative = Vec::new();
     let mut walk = added.walk();
@@ -122,7 +122,7 @@ fn merge_directory(
     metadata: Metadata,
     parents: &Metadata,
 ) -> Result<InodeId, String> {
-    let new = resolve(tree, path).is_none();
+    let new = resolve_in_root(tree, path).is_none();
     let id = create_directory(tree, path, parents)?;
     if new {
         *tree.metadata_mut(id) = metadata;

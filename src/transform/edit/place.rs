@@ -3,7 +3,7 @@
 use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree, shortened};
 
 use super::action::Files;
-use crate::resolve::resolve;
+use image_tree::resolve::resolve_in_root;
 
 /// A name in the tree, or the root, which has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +63,12 @@ pub(super) fn find<C>(tree: &Tree<C>, files: &Files) -> Result<Vec<Place>, Strin
 
 fn find_path<C>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Place>, String> {
     let (above, name) = split(path)?;
-    let root = Tree::<C>::ROOT;
+    let root = InodeId::ROOT;
     let Some(name) = name else {
         return Ok(Some(Place { parent: root, name: None, id: root }));
     };
-    let found = resolve(tree, above).and_then(|parent| Some((parent, tree.lookup(parent, name.as_bytes())?)));
+    let found =
+        resolve_in_root(tree, above).and_then(|parent| Some((parent, tree.lookup(parent, name.as_bytes())?)));
     Ok(found.map(|(parent, id)| Place { parent, name: Some(name), id }))
 }
 
@@ -89,10 +90,10 @@ pub(super) fn create_directory<C>(
     path: &[u8],
     parents: &Metadata,
 ) -> Result<InodeId, String> {
-    if let Some(id) = resolve(tree, path).filter(|id| tree.entries(*id).is_some()) {
+    if let Some(id) = resolve_in_root(tree, path).filter(|id| tree.entries(*id).is_some()) {
         return Ok(id);
     }
-    let mut here = Tree::<C>::ROOT;
+    let mut here = InodeId::ROOT;
     let mut end = 0;
     // A new directory is empty, and following the path from the root again for each component takes
     // long.
@@ -104,7 +105,7 @@ pub(super) fn create_directory<C>(
         }
         let prefix = path.get(..end - 1).unwrap_or(path);
         let is_name = !matches!(component, b"." | b"..");
-        let existing = if is_new && is_name { None } else { resolve(tree, prefix) };
+        let existing = if is_new && is_name { None } else { resolve_in_root(tree, prefix) };
         is_new = existing.is_none();
         here = match existing {
             Some(id) if tree.entries(id).is_some() => id,

@@ -30,7 +30,7 @@ pub fn apply<C: Content>(manifest: &[u8], tree: &mut Tree<C>) -> Result<()> {
 
 fn apply_entry<C>(entry: &Entry<'_>, tree: &mut Tree<C>, accounts: &Accounts) -> Result<(), String> {
     let settings = &entry.settings;
-    let Some(id) = tree.resolve(entry.path) else {
+    let Some(id) = tree.resolve_no_symlinks(entry.path) else {
         return if settings.optional { Ok(()) } else { Err("is not in the tree".to_owned()) };
     };
     check_kind(tree, id, settings)?;

@@ -64,7 +64,7 @@ impl SetIdChange {
     pub fn retain_in_effect<C>(&mut self, tree: &Tree<C>) {
         let owner = (self.uid, self.gid);
         self.paths.retain(|path| {
-            let metadata = tree.resolve(path).map(|id| &tree.get(id).metadata);
+            let metadata = tree.resolve_no_symlinks(path).map(|id| &tree.get(id).metadata);
             metadata.is_some_and(|metadata| (metadata.uid, metadata.gid) == owner && is_set_id(metadata))
         });
     }

@@ -10,7 +10,7 @@ use super::labels::Labels;
 use super::substitutions::Substitutions;
 use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
-use crate::resolve::resolve;
+use image_tree::resolve::resolve_in_root;
 
 /// The source of file_contexts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ fn in_tree(path: &str) -> PathBuf {
 }
 
 fn read_tree<C: Content>(tree: &Tree<C>, path: &str) -> Result<Option<Vec<u8>>> {
-    let Some(id) = resolve(tree, path.as_bytes()) else { return Ok(None) };
+    let Some(id) = resolve_in_root(tree, path.as_bytes()) else { return Ok(None) };
     let Kind::Regular(content) = &tree.get(id).kind else {
         return Err(Error::at(ErrorKind::BadInput, in_tree(path), "is not a regular file"));
     };

@@ -79,7 +79,7 @@ impl Inodes {
     /// Returns the number of links of a file, including that from a `lost+found` that is not in the
     /// tree.
     fn all_links(&self, id: InodeId) -> u64 {
-        let of_lost_and_found = id == Tree::<()>::ROOT && !self.has_own_lost_and_found();
+        let of_lost_and_found = id == InodeId::ROOT && !self.has_own_lost_and_found();
         self.links[id.index()] + u64::from(of_lost_and_found)
     }
 
@@ -94,7 +94,7 @@ impl Inodes {
 /// Assigns a number to every file, and returns an error for metadata that ext4 cannot represent.
 pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<Inodes, Error> {
     let count = tree.inode_count();
-    let lost_and_found = tree.lookup(Tree::<C>::ROOT, LOST_AND_FOUND);
+    let lost_and_found = tree.lookup(InodeId::ROOT, LOST_AND_FOUND);
     if lost_and_found.is_some_and(|id| tree.entries(id).is_none()) {
         return Err(Error::unrepresentable([b"/", LOST_AND_FOUND].concat(), Unrepresentable::LostAndFound));
     }
@@ -118,7 +118,7 @@ pub(crate) fn number<C: Content>(tree: &Tree<C>, options: &Options) -> Result<In
         let index = step.id.index();
         inodes.links[index] += 1;
         if step.first {
-            let number = if step.id == Tree::<C>::ROOT {
+            let number = if step.id == InodeId::ROOT {
                 ROOT_INO
             } else if lost_and_found == Some(step.id) {
                 FIRST_INO

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use image_tree::{Inode, Kind, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 use mkfs_ext4::{BlockSize, DataAlignment, Error, Journal, Options, Size, plan};
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ fn files(lengths: &[u64]) -> Patterns {
     for (number, len) in lengths.iter().enumerate() {
         let kind = Kind::Regular(Pattern::new(*len, 0));
         let name = Name::new(format!("{number:04}")).expect("a name");
-        tree.insert(Patterns::ROOT, name, Inode { metadata: Metadata::new(0o644), kind }).expect("new");
+        tree.insert(InodeId::ROOT, name, Inode { metadata: Metadata::new(0o644), kind }).expect("new");
     }
     tree
 }

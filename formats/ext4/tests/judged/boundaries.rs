@@ -27,7 +27,7 @@ pub(crate) fn tree() -> Patterns {
 
 pub(crate) fn add(tree: &mut Patterns, name: &str, metadata: Metadata, kind: Kind<Pattern>) -> InodeId {
     let name = Name::new(name).expect("a valid name");
-    tree.insert(Patterns::ROOT, name, Inode { metadata, kind }).expect("the name is new")
+    tree.insert(InodeId::ROOT, name, Inode { metadata, kind }).expect("the name is new")
 }
 
 /// A file of zeros, which take no room on the disk that judges read it from.
@@ -122,10 +122,10 @@ fn a_file_has_at_most_65000_names() {
     let mut tree = tree();
     let file = add(&mut tree, "file", Metadata::new(0o644), zeros(0));
     for number in 1..65_000 {
-        tree.link(Patterns::ROOT, Name::new(format!("{number}")).expect("valid"), file).expect("new");
+        tree.link(InodeId::ROOT, Name::new(format!("{number}")).expect("valid"), file).expect("new");
     }
     judge_and(&tree, &options(), |image| assert_stat(image, "/file", "Links: 65000 "));
-    tree.link(Patterns::ROOT, Name::new("one more").expect("valid"), file).expect("new");
+    tree.link(InodeId::ROOT, Name::new("one more").expect("valid"), file).expect("new");
     assert_inexpressible(&tree, "/one more", |reason| matches!(reason, Unrepresentable::TooManyLinks { .. }));
 }
 
@@ -145,7 +145,7 @@ fn names_hash_as_signed_or_unsigned_bytes() {
         for number in 0..1000u32 {
             let name = Name::new(format!("é{number}ÿ")).expect("a valid name");
             let kind = zeros(0);
-            tree.insert(Patterns::ROOT, name, Inode { metadata: Metadata::new(0o644), kind }).expect("new");
+            tree.insert(InodeId::ROOT, name, Inode { metadata: Metadata::new(0o644), kind }).expect("new");
         }
         // ext4-view takes every name as signed; e2fsck looks at the flag.
         judge_without_growing(&tree, &with!(options(), hash_signedness: hash_signedness), |_| {});

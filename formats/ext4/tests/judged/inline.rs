@@ -90,10 +90,10 @@ fn files_lie_in_inodes_as_long_as_they_fit() {
         for (set, metadata, most) in xattr_sets() {
             for len in [0, 1, 59, 60, 61, 64, most.max(1) - 1, most, most + 1, 127, 128, 129, 5000] {
                 let name = format!("{set}-{len}");
-                if tree.lookup(Patterns::ROOT, name.as_bytes()).is_some() {
+                if tree.lookup(InodeId::ROOT, name.as_bytes()).is_some() {
                     continue;
                 }
-                add(&mut tree, Patterns::ROOT, &name, metadata.clone(), file(len));
+                add(&mut tree, InodeId::ROOT, &name, metadata.clone(), file(len));
                 expected.push((name, (1..=most).contains(&len)));
             }
         }
@@ -110,12 +110,12 @@ fn xattrs_are_all_there_beside_data() {
     let (dir, image, tree) = {
         let mut tree = tree();
         for (set, metadata, most) in xattr_sets() {
-            add(&mut tree, Patterns::ROOT, set, metadata, file(most));
+            add(&mut tree, InodeId::ROOT, set, metadata, file(most));
         }
         let (dir, image) = image(&tree, &options(BlockSize::B4096));
         (dir, image, tree)
     };
-    for (name, id) in tree.entries(Patterns::ROOT).into_iter().flatten() {
+    for (name, id) in tree.entries(InodeId::ROOT).into_iter().flatten() {
         let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
         for (xattr, value) in &tree.get(*id).metadata.xattrs {
             let out = dir.path().join("value");
@@ -138,15 +138,15 @@ fn symlinks_of_60_to_128_bytes_lie_in_inodes_as_data() {
         let sets = xattr_sets();
         let label = &sets.iter().find(|(set, ..)| *set == "label").expect("it is there").1;
         for len in [1, 58, 59, 60, 61, 127, 128, 129, 1000] {
-            add(&mut tree, Patterns::ROOT, &format!("bare-{len}"), Metadata::new(0o777), symlink(len));
+            add(&mut tree, InodeId::ROOT, &format!("bare-{len}"), Metadata::new(0o777), symlink(len));
         }
         let acl = &sets.iter().find(|(set, ..)| *set == "acl").expect("it is there").1;
         for len in [59, 60, 76, 77] {
-            add(&mut tree, Patterns::ROOT, &format!("label-{len}"), label.clone(), symlink(len));
+            add(&mut tree, InodeId::ROOT, &format!("label-{len}"), label.clone(), symlink(len));
         }
         // e2fsck does not find the block of xattrs of a symlink with inline data: beside 44 bytes, 24 are left for data.
         for len in [84, 85] {
-            add(&mut tree, Patterns::ROOT, &format!("acl-{len}"), acl.clone(), symlink(len));
+            add(&mut tree, InodeId::ROOT, &format!("acl-{len}"), acl.clone(), symlink(len));
         }
         judge_and(&tree, &options(block_size), |image| {
             for fast in ["bare-1", "bare-59", "label-59"] {
@@ -193,7 +193,7 @@ fn tree_of_directories() -> Patterns {
     let mut tree = tree();
     for (position, (lens, _)) in directories().into_iter().enumerate() {
         let name = format!("d{position}");
-        let parent = add(&mut tree, Patterns::ROOT, &name, Metadata::new(0o755), Kind::Directory([].into()));
+        let parent = add(&mut tree, InodeId::ROOT, &name, Metadata::new(0o755), Kind::Directory([].into()));
         for (letter, len) in ('a'..).zip(lens) {
             let name = letter.to_string().repeat(len);
             let kind = match letter {
@@ -212,7 +212,7 @@ fn tree_of_directories() -> Patterns {
 fn a_lost_and_found_of_the_tree_has_blocks() {
     let mut tree = tree();
     let kind = Kind::Directory([].into());
-    let own = add(&mut tree, Patterns::ROOT, "lost+found", Metadata::new(0o700), kind);
+    let own = add(&mut tree, InodeId::ROOT, "lost+found", Metadata::new(0o700), kind);
     add(&mut tree, own, "found", Metadata::new(0o644), file(5));
     judge_and(&tree, &options(BlockSize::B4096), |image| {
         assert_stat(image, "/lost+found", BLOCKS);
@@ -252,7 +252,7 @@ fn the_kernel_grows_and_empties_what_lies_in_inodes() {
         for (set, metadata, most) in xattr_sets() {
             for len in [1, 60, most.max(61), 130] {
                 let name = format!("{set}-{len}");
-                add(&mut tree, Patterns::ROOT, &name, metadata.clone(), file(len));
+                add(&mut tree, InodeId::ROOT, &name, metadata.clone(), file(len));
             }
         }
         let options = with!(options(block_size), size: Size::Free { bytes: 16 << 20 });
@@ -270,7 +270,7 @@ fn the_kernel_grows_and_empties_what_lies_in_inodes() {
 
 /// Appends to every file of the root until it has blocks, and adds names to every directory until it has.
 fn grow(tree: &Patterns, root: &Path) {
-    for (name, id) in tree.entries(Patterns::ROOT).into_iter().flatten() {
+    for (name, id) in tree.entries(InodeId::ROOT).into_iter().flatten() {
         let at = root.join(String::from_utf8_lossy(name.as_bytes()).into_owned());
         match &tree.get(*id).kind {
             Kind::Regular(content) => {
@@ -301,7 +301,7 @@ fn grow(tree: &Patterns, root: &Path) {
 
 /// Cuts every file of the root short, and removes all names of directories and then the directories.
 fn empty(tree: &Patterns, root: &Path) {
-    for (name, id) in tree.entries(Patterns::ROOT).into_iter().flatten() {
+    for (name, id) in tree.entries(InodeId::ROOT).into_iter().flatten() {
         let at = root.join(String::from_utf8_lossy(name.as_bytes()).into_owned());
         match &tree.get(*id).kind {
             Kind::Regular(_) => {
@@ -317,8 +317,8 @@ fn empty(tree: &Patterns, root: &Path) {
 fn the_kernel_changes_what_stays_in_inodes() {
     for block_size in BlockSize::ALL {
         let mut tree = tree();
-        let one = add(&mut tree, Patterns::ROOT, "one", Metadata::new(0o755), Kind::Directory([].into()));
-        let two = add(&mut tree, Patterns::ROOT, "two", Metadata::new(0o755), Kind::Directory([].into()));
+        let one = add(&mut tree, InodeId::ROOT, "one", Metadata::new(0o755), Kind::Directory([].into()));
+        let two = add(&mut tree, InodeId::ROOT, "two", Metadata::new(0o755), Kind::Directory([].into()));
         for len in [1, 60, 128] {
             add(&mut tree, one, &format!("f{len}"), Metadata::new(0o644), file(len));
         }
@@ -353,7 +353,7 @@ fn the_kernel_changes_what_stays_in_inodes() {
 #[test]
 fn inline_data_is_that_of_mke2fs() {
     let mut tree = tree();
-    let parent = add(&mut tree, Patterns::ROOT, "d", Metadata::new(0o755), Kind::Directory([].into()));
+    let parent = add(&mut tree, InodeId::ROOT, "d", Metadata::new(0o755), Kind::Directory([].into()));
     add(&mut tree, parent, "f", Metadata::new(0o644), file(128));
     let (dir, ours) = image(&tree, &options(BlockSize::B4096));
     let from = dir.path().join("from");
@@ -379,9 +379,9 @@ fn inline_data_is_that_of_mke2fs() {
 fn the_bytes_of_inline_data_stay_as_they_are() {
     let mut tree = tree_of_directories();
     for (set, metadata, most) in xattr_sets() {
-        add(&mut tree, Patterns::ROOT, set, metadata, file(most));
+        add(&mut tree, InodeId::ROOT, set, metadata, file(most));
     }
-    add(&mut tree, Patterns::ROOT, "symlink", Metadata::new(0o777), symlink(100));
+    add(&mut tree, InodeId::ROOT, "symlink", Metadata::new(0o777), symlink(100));
     let found = BlockSize::ALL.map(|block_size| {
         let image =
             read_all(&plan(&tree, &options(block_size)).expect("it fits")).expect("patterns never fail");
@@ -393,7 +393,7 @@ fn the_bytes_of_inline_data_stay_as_they_are() {
 #[test]
 fn a_wrong_byte_in_an_inline_directory_is_found() {
     let mut tree = tree();
-    let parent = add(&mut tree, Patterns::ROOT, "d", Metadata::new(0o755), Kind::Directory([].into()));
+    let parent = add(&mut tree, InodeId::ROOT, "d", Metadata::new(0o755), Kind::Directory([].into()));
     add_files(&mut tree, parent, 9, 4);
     let (_dir, image) = image(&tree, &options(BlockSize::B4096));
     fsck(&image);
@@ -432,7 +432,7 @@ impl Content for Gone {
 fn a_file_that_cannot_be_read_is_named() {
     let mut tree = Tree::new(Metadata::new(0o755));
     let inode = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(Gone) };
-    tree.insert(Tree::<Gone>::ROOT, Name::new("file").expect("valid"), inode).expect("new");
+    tree.insert(InodeId::ROOT, Name::new("file").expect("valid"), inode).expect("new");
     let error = plan(&tree, &options(BlockSize::B4096)).expect_err("its bytes are needed");
     assert!(matches!(&error, Error::Content { path, .. } if path == b"/file"), "{error}");
     plan(&tree, &Options::new(Uuid::nil(), Uuid::nil())).expect("without inline data nothing is read");
@@ -442,8 +442,8 @@ fn a_file_that_cannot_be_read_is_named() {
 fn the_kernel_reads_hard_links_and_owners_of_inline_files() {
     let mut tree = tree();
     let metadata = Metadata { uid: 70_000, gid: 80_000, ..Metadata::new(0o640) };
-    let id = add(&mut tree, Patterns::ROOT, "a", metadata, file(100));
-    tree.link(Patterns::ROOT, Name::new("b").expect("valid"), id).expect("the name is new");
+    let id = add(&mut tree, InodeId::ROOT, "a", metadata, file(100));
+    tree.link(InodeId::ROOT, Name::new("b").expect("valid"), id).expect("the name is new");
     let (_dir, image) = image(&tree, &options(BlockSize::B1024));
     kernel::reads_back(&tree, &image);
     assert_stat(&image, "/b", "Links: 2 ");

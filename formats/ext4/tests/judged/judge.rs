@@ -284,7 +284,7 @@ fn compare_entries(
         .map(|entry| (entry.file_name().as_ref().to_vec(), entry.file_type().expect("a known type")))
         .filter(|(name, _)| name != b"." && name != b"..")
         .collect();
-    if id == Tree::<Pattern>::ROOT && !entries.contains_key(b"lost+found".as_slice()) {
+    if id == InodeId::ROOT && !entries.contains_key(b"lost+found".as_slice()) {
         found.retain(|(name, _)| name != b"lost+found");
     }
     found.sort();

@@ -129,7 +129,7 @@ pub(crate) fn compare_contents(tree: &Tree<Pattern>, root: &Path, reader: Reader
                 .and_then(|entries| entries.map(|entry| Ok(entry?.file_name().as_bytes().to_vec())).collect())
                 .unwrap_or_else(|error| panic!("{shown}: {error}"));
             names.sort();
-            if id == Tree::<Pattern>::ROOT && !entries.contains_key(b"lost+found".as_slice()) {
+            if id == InodeId::ROOT && !entries.contains_key(b"lost+found".as_slice()) {
                 names.retain(|name| name != b"lost+found");
             }
             let entries = entries.iter().filter(|(_, id)| reader.sees(&tree.get(**id).kind));

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use image_tree::{Inode, Kind, Metadata, Name, Tree};
+use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 use mkfs_ext4::{BlockSize, Error, Features, Journal, Options, Profile, Size, plan};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ fn tree() -> Tree<Pattern> {
     let mut tree = Tree::new(Metadata::new(0o755));
     let kind = Kind::Regular(Pattern::new(10_000, 1));
     let file = Inode { metadata: Metadata::new(0o644), kind };
-    tree.insert(Tree::<Pattern>::ROOT, Name::new("file").expect("valid"), file).expect("the name is new");
+    tree.insert(InodeId::ROOT, Name::new("file").expect("valid"), file).expect("the name is new");
     tree
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use image_runs::read_all;
-use image_tree::{Kind, LinkTarget, Metadata, Tree};
+use image_tree::{InodeId, Kind, LinkTarget, Metadata, Tree};
 use mkfs_ext4::{BlockSize, Error, Features, Journal, Options, Profile, Size, plan};
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ fn small_tree() -> Tree<Pattern> {
     let file = add(&mut tree, "file", Metadata::new(0o644), Kind::Regular(Pattern::new(100_000, 7)));
     let target = LinkTarget::new(b"a/b/c"[..].repeat(20)).expect("valid");
     add(&mut tree, "link", Metadata::new(0o777), Kind::Symlink(target));
-    tree.link(Tree::<Pattern>::ROOT, image_tree::Name::new("again").expect("valid"), file).expect("new");
+    tree.link(InodeId::ROOT, image_tree::Name::new("again").expect("valid"), file).expect("new");
     tree
 }
 

@@ -50,7 +50,7 @@ fn files(files: &[(&str, u64, u64)]) -> Patterns {
     for (name, len, seed) in files {
         let kind = Kind::Regular(Pattern::new(*len, *seed));
         let inode = Inode { metadata: Metadata::new(0o644), kind };
-        tree.insert(Patterns::ROOT, Name::new(name).expect("a name"), inode).expect("new");
+        tree.insert(InodeId::ROOT, Name::new(name).expect("a name"), inode).expect("new");
     }
     tree
 }
@@ -128,7 +128,7 @@ fn duplicates_in_many_pieces_have_extent_blocks_of_their_own() {
         let mut tree = tree.clone();
         let others = if depth == 2 { ["pieces1", "pieces2"] } else { ["deep1", "deep2"] };
         for name in others {
-            tree.remove(Patterns::ROOT, name.as_bytes());
+            tree.remove(InodeId::ROOT, name.as_bytes());
         }
         let summary = judge(&tree, &options(Profile::Default, BlockSize::B1024), |image| {
             let (Some(first), Some(second)) = (blocks(image, names[0]), blocks(image, names[1])) else {
@@ -153,7 +153,7 @@ fn what_may_lie_in_an_inode_is_not_shared() {
     for (len, shared) in [(1, 0), (100, 0), (128, 0), (129, 2)] {
         for full in ["a", "b"] {
             let mut tree = files(&[("a", len, 1), ("b", len, 1), ("c", len, 1)]);
-            let id = tree.resolve(full.as_bytes()).expect("it is there");
+            let id = tree.resolve_no_symlinks(full.as_bytes()).expect("it is there");
             let name = XattrName::new("security.selinux").expect("valid");
             tree.metadata_mut(id).xattrs.insert(name, vec![b'x'; 60].into());
             let mut options = options(Profile::RoMin, BlockSize::B4096);
@@ -185,8 +185,8 @@ fn shared_blocks_can_be_unshared() {
 fn what_cannot_share_is_named() {
     let mut tree = files(&[("a", 10, 1), ("b", 10, 1), ("c", 11, 1), ("d", 10, 1)]);
     let fifo = Inode { metadata: Metadata::new(0o644), kind: Kind::Fifo };
-    tree.insert(Patterns::ROOT, Name::new("p").expect("a name"), fifo).expect("new");
-    let id = |name: &str| tree.resolve(name.as_bytes()).expect("it is there");
+    tree.insert(InodeId::ROOT, Name::new("p").expect("a name"), fifo).expect("new");
+    let id = |name: &str| tree.resolve_no_symlinks(name.as_bytes()).expect("it is there");
     let options = options(Profile::RoMin, BlockSize::B4096);
     let refused = |pairs: &[(&str, &str)]| {
         let shared = pairs.iter().map(|(later, first)| (id(later), id(first))).collect();
@@ -252,7 +252,8 @@ fn the_kernel_reads_but_does_not_write() {
                 || assert!(Command::new("umount").arg(at.path()).status().expect("umount").success());
             assert!(mount(if has_journal { "ro,data=ordered" } else { "ro" }));
             for name in ["a", "b", "c", "d"] {
-                let Kind::Regular(content) = &tree.get(tree.resolve(name.as_bytes()).expect("it is")).kind
+                let Kind::Regular(content) =
+                    &tree.get(tree.resolve_no_symlinks(name.as_bytes()).expect("it is")).kind
                 else {
                     continue;
                 };

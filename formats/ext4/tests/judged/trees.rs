@@ -66,7 +66,7 @@ fn trees(block_size: BlockSize) -> impl Strategy<Value = Tree<Pattern>> {
 
 fn grow(root: Metadata, additions: Vec<Addition>) -> Tree<Pattern> {
     let mut tree = Tree::new(root);
-    let mut directories = vec![Tree::<Pattern>::ROOT];
+    let mut directories = vec![InodeId::ROOT];
     let mut files: Vec<InodeId> = Vec::new();
     for (seed, Addition { parent, name, what, metadata }) in (1..).zip(additions) {
         let parent = *parent.get(&directories);

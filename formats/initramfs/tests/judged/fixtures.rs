@@ -13,7 +13,7 @@ pub(crate) fn empty() -> Bytes {
 pub(crate) fn add(tree: &mut Bytes, path: &str, kind: Kind<Vec<u8>>) -> InodeId {
     let metadata = Metadata { mtime: Timestamp::from_seconds(1_700_000_000), ..Metadata::new(0o755) };
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let mut parent = Bytes::ROOT;
+    let mut parent = InodeId::ROOT;
     for directory in above.split('/').filter(|name| !name.is_empty()) {
         parent = tree.lookup(parent, directory.as_bytes()).unwrap_or_else(|| {
             let name = Name::new(directory).expect("a valid name");
@@ -34,7 +34,7 @@ pub(crate) fn symlink(tree: &mut Bytes, path: &str, target: &[u8]) -> InodeId {
 
 pub(crate) fn link(tree: &mut Bytes, path: &str, target: InodeId) {
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let parent = tree.resolve(above.as_bytes()).expect("the directory is there");
+    let parent = tree.resolve_no_symlinks(above.as_bytes()).expect("the directory is there");
     tree.link(parent, Name::new(name).expect("a valid name"), target).expect("it is new");
 }
 
@@ -75,7 +75,8 @@ pub(crate) fn every_kind() -> Bytes {
     add(&mut tree, "run/pipe", Kind::Fifo);
     add(&mut tree, "run/socket", Kind::Socket);
     let bytes = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"\xff".to_vec()) };
-    tree.insert(Bytes::ROOT, Name::new(b"\xff\xfe name\n").expect("a valid name"), bytes).expect("it is new");
+    tree.insert(InodeId::ROOT, Name::new(b"\xff\xfe name\n").expect("a valid name"), bytes)
+        .expect("it is new");
     let tmp = add(&mut tree, "tmp", Inode::<Vec<u8>>::directory(Metadata::new(0)).kind);
     tree.metadata_mut(tmp).mode = 0o1777;
     tree.metadata_mut(tmp).mtime = Timestamp::from_seconds(i64::from(u32::MAX));

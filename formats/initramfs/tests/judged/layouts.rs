@@ -5,7 +5,7 @@ use std::io;
 use std::process::Command;
 
 use image_runs::{Image, Run, Source, read_all};
-use image_tree::{Content, Device, Inode, Kind, Metadata, Name, Timestamp, Tree};
+use image_tree::{Content, Device, Inode, InodeId, Kind, Metadata, Name, Timestamp, Tree};
 use initramfs::check::check;
 use initramfs::{
     Checksums, Compression, EarlyCpio, Error, KernelConfig, MetadataKind, Options, Precompressed, Storage,
@@ -239,7 +239,7 @@ fn files_are_shorter_than_4_gib() {
     let tree = |len| {
         let mut tree: Tree<Long> = Tree::new(Metadata::new(0o755));
         let inode = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(Long(len)) };
-        tree.insert(Tree::<Long>::ROOT, Name::new("f").expect("a valid name"), inode).expect("it is new");
+        tree.insert(InodeId::ROOT, Name::new("f").expect("a valid name"), inode).expect("it is new");
         tree
     };
     let limit = u64::from(u32::MAX);
@@ -279,7 +279,7 @@ fn what_does_not_fit() {
     assert_eq!(reason(&tree), Unrepresentable::Trailer);
     for seconds in [-1, i64::from(u32::MAX) + 1] {
         let mut tree = empty();
-        tree.metadata_mut(Bytes::ROOT).mtime = Timestamp::from_seconds(seconds);
+        tree.metadata_mut(InodeId::ROOT).mtime = Timestamp::from_seconds(seconds);
         assert!(matches!(reason(&tree), Unrepresentable::Time { .. }));
     }
     let mut tree = empty();

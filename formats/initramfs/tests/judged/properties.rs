@@ -68,7 +68,7 @@ fn trees() -> impl Strategy<Value = Bytes> {
     let addition = (any::<Index>(), name(), what(), metadata());
     (metadata(), vec(addition, 0..40)).prop_map(|(root, additions)| {
         let mut tree = Bytes::new(root);
-        let mut directories = vec![Bytes::ROOT];
+        let mut directories = vec![InodeId::ROOT];
         let mut files: Vec<InodeId> = Vec::new();
         for (seed, (parent, name, what, metadata)) in (1..).zip(additions) {
             let parent = *parent.get(&directories);

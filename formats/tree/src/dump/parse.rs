@@ -71,7 +71,7 @@ pub fn parse<C, E>(
         line::parse(&text).and_then(root)
     };
     let mut tree = at_line(number, root).map(Tree::new)?;
-    let mut parents = Parents { path: Vec::new(), directory: Tree::<C>::ROOT };
+    let mut parents = Parents { path: Vec::new(), directory: InodeId::ROOT };
     loop {
         number += 1;
         if !read_line(&mut input, number, &mut text)? {
@@ -161,11 +161,11 @@ impl Parents {
 fn lookup<C>(tree: &Tree<C>, path: &[u8]) -> Option<InodeId> {
     let mut components = path.split(|byte| *byte == b'/');
     components.next().filter(|before_slash| before_slash.is_empty())?;
-    components.try_fold(Tree::<C>::ROOT, |directory, name| tree.lookup(directory, name))
+    components.try_fold(InodeId::ROOT, |directory, name| tree.lookup(directory, name))
 }
 
 fn link_target<C>(tree: &Tree<C>, target: &[u8]) -> Result<InodeId, Fault> {
-    let root = (target == b"/").then_some(Tree::<C>::ROOT);
+    let root = (target == b"/").then_some(InodeId::ROOT);
     root.or_else(|| lookup(tree, target)).ok_or_else(|| fault(Field::Payload, target, Problem::LinkTarget))
 }
 

@@ -18,11 +18,11 @@ const BUFFER: usize = 64 * 1024;
 ///
 /// ```
 /// use image_tree::dump::{self, Body};
-/// use image_tree::{Inode, Kind, Metadata, Name, Tree};
+/// use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree};
 ///
 /// let mut tree: Tree<Vec<u8>> = Tree::new(Metadata::new(0o755));
 /// let file = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"guest\n".to_vec()) };
-/// tree.insert(Tree::<Vec<u8>>::ROOT, Name::new("host name")?, file)?;
+/// tree.insert(InodeId::ROOT, Name::new("host name")?, file)?;
 ///
 /// let mut text = Vec::new();
 /// dump::write(&tree, &mut text, |_, bytes| Ok(Body::Inline(bytes.into())))?;
@@ -209,7 +209,7 @@ mod tests {
     fn one_line_of_each_kind() {
         let mut tree = Bytes::new(Metadata::new(0o1777));
         let time = |seconds, nanoseconds| Timestamp::new(seconds, nanoseconds).expect("below a second");
-        let dir = tree.insert(Bytes::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("new");
+        let dir = tree.insert(InodeId::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("new");
         let add = |tree: &mut Bytes, text: &str, metadata, kind| {
             tree.insert(dir, name(text), Inode { metadata, kind }).expect("new")
         };
@@ -226,7 +226,7 @@ mod tests {
         add(&mut tree, "s", Metadata::new(0o755), Kind::Socket);
         let target = LinkTarget::new("../a b").expect("valid");
         add(&mut tree, "l", Metadata::new(0o777), Kind::Symlink(target));
-        tree.link(Bytes::ROOT, name("z"), file).expect("new");
+        tree.link(InodeId::ROOT, name("z"), file).expect("new");
 
         let expected = r"/ 0 41777 3 0 0 0 0.0 - - -
 /d 0 40755 2 0 0 0 0.0 - - -
@@ -245,7 +245,7 @@ mod tests {
     fn a_body_that_is_not_the_file_is_refused() {
         let mut tree = Bytes::new(Metadata::new(0o755));
         let file = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"abc".to_vec()) };
-        tree.insert(Bytes::ROOT, name("f"), file).expect("new");
+        tree.insert(InodeId::ROOT, name("f"), file).expect("new");
         let short = write(&tree, &mut Vec::new(), |_, _| Ok(Body::Inline(b"ab".as_slice().into())));
         let short = short.expect_err("two bytes are not three");
         assert_eq!(short.kind(), io::ErrorKind::InvalidInput);

@@ -63,7 +63,11 @@ fn deep_trees_need_few_descriptors() {
         .expect("a second name");
     let result = read(top.path(), 4).map(|tree| {
         let path = format!("{}/f", "/deep".repeat(DEPTH));
-        (tree.inode_count(), bytes(&tree, &path), tree.resolve(b"/x") == tree.resolve(path.as_bytes()))
+        (
+            tree.inode_count(),
+            bytes(&tree, &path),
+            tree.resolve_no_symlinks(b"/x") == tree.resolve_no_symlinks(path.as_bytes()),
+        )
     });
     // Removing with one descriptor for each level would hit the limit, and leave the tree behind.
     let removed = Command::new("rm").arg("-rf").arg(top.path()).status().expect("rm");

@@ -1,55 +1,75 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
-use image_tree::LinkTarget;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
 use super::*;
-use crate::closure::testing;
-use crate::interrupt::Interrupt;
-use crate::source::directory;
-use crate::threads::Threads;
+use crate::{Inode, LinkTarget, Metadata, Tree};
 
-fn told(tree: &Tree<Vec<u8>>, path: &str) -> (String, Vec<String>) {
-    let found = follow(tree, path.as_bytes(), &mut 0).expect("it leads somewhere");
+/// Builds a tree of empty files. `-> TARGET` makes a symbolic link.
+fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
+    let mut tree = Tree::new(Metadata::new(0o755));
+    for (path, text) in files {
+        let kind = match text.strip_prefix("-> ") {
+            Some(target) => Kind::Symlink(LinkTarget::new(target).expect("a target")),
+            None => Kind::Regular(text.as_bytes().to_vec()),
+        };
+        add(&mut tree, path.as_bytes(), kind);
+    }
+    tree
+}
+
+fn add(tree: &mut Tree<Vec<u8>>, path: &[u8], kind: Kind<Vec<u8>>) {
+    let metadata = Metadata::new(0o755);
+    tree.insert_path(path, Inode { metadata: metadata.clone(), kind }, &metadata).expect("it is new");
+}
+
+/// Reads the names, types and link targets beneath a directory of the host.
+fn read(directory: &Path, path: &Path, tree: &mut Tree<Vec<u8>>) {
+    for entry in fs::read_dir(directory.join(path)).expect("it is readable") {
+        let entry = entry.expect("it is readable");
+        let path = path.join(entry.file_name());
+        let kind = entry.file_type().expect("it has a type");
+        let bytes = path.as_os_str().as_bytes();
+        if kind.is_dir() {
+            add(tree, bytes, Kind::Directory(BTreeMap::new()));
+            read(directory, &path, tree);
+        } else if kind.is_symlink() {
+            let target = fs::read_link(entry.path()).expect("a link");
+            let target = LinkTarget::new(target.as_os_str().as_bytes()).expect("a target");
+            add(tree, bytes, Kind::Symlink(target));
+        } else {
+            add(tree, bytes, Kind::Regular(Vec::new()));
+        }
+    }
+}
+
+fn traced(tree: &Tree<Vec<u8>>, path: &str) -> (String, Vec<String>) {
+    let found = trace_in_root(tree, path.as_bytes(), &mut 0).expect("it resolves");
     let text = |path: &[u8]| path.escape_ascii().to_string();
-    (text(&found.path), found.passed.iter().map(|passed| text(&passed.path)).collect())
+    (text(&found.path), found.traversed.iter().map(|name| text(&name.path)).collect())
 }
 
 #[test]
-fn everything_on_the_way_is_told() {
-    let tree = testing::tree(&[
+fn every_name_on_the_path_is_returned() {
+    let tree = tree(&[
         ("/lib", "-> usr/lib"),
         ("/usr/lib/libz.so", "-> ../lib64/libz.so.1"),
         ("/usr/lib64/libz.so.1", "-> /opt/z"),
         ("/opt/z", ""),
     ]);
-    let (path, passed) = told(&tree, "/lib/libz.so");
+    let (path, traversed) = traced(&tree, "/lib/libz.so");
     assert_eq!(path, "/opt/z");
     assert_eq!(
-        passed,
+        traversed,
         ["/lib", "/usr", "/usr/lib", "/usr/lib/libz.so", "/usr/lib64", "/usr/lib64/libz.so.1", "/opt"]
     );
-    assert_eq!(told(&tree, "//lib/../../usr/."), ("/usr".into(), vec!["/lib".into(), "/usr/lib".into()]));
-}
-
-#[test]
-fn where_paths_lead_is_noticed() {
-    let tree =
-        testing::tree(&[("/lib", "-> usr/lib"), ("/usr/lib/a/b", ""), ("/usr/bin/c", ""), ("/etc/d", "")]);
-    let at = |path: &str| resolve(&tree, path.as_bytes()).expect("it is there");
-    let all: Vec<InodeId> = ["/usr", "/usr/lib/a", "/usr/bin", "/etc"].map(at).into();
-    let lookups = || _ = (resolve(&tree, b"/lib/a/none"), follow(&tree, b"/usr/bin", &mut 0));
-    let (_, found) = noticing(all.clone(), lookups);
-    assert_eq!(found, all[..3].iter().copied().collect());
-    let (_, found) = noticing([at("/usr/bin")], || _ = resolve(&tree, b"/lib/a/b"));
-    assert!(found.is_empty());
-    // Lookups outside of `noticing` are not recorded.
-    lookups();
-    assert!(noticing(all, || ()).1.is_empty());
+    assert_eq!(traced(&tree, "//lib/../../usr/."), ("/usr".into(), vec!["/lib".into(), "/usr/lib".into()]));
 }
 
 /// A generator of reproducible random numbers.
@@ -97,20 +117,19 @@ fn draw(lot: &mut Lot, root: &Path) {
 }
 
 #[test]
-fn paths_lead_where_the_kernel_says() {
+fn paths_resolve_as_in_the_kernel() {
     let mut lot = Lot(0x0123_4567_89ab_cdef);
     let (mut found_some, mut loops, mut missing) = (0, 0, 0);
     for _ in 0..60 {
         let root = tempfile::tempdir().expect("room");
         draw(&mut lot, root.path());
-        let tree = directory::read(root.path(), &Threads::single(), &Interrupt::never())
-            .expect("it is readable")
-            .tree;
+        let mut tree = tree(&[]);
+        read(root.path(), Path::new(""), &mut tree);
         let directory =
             openat(CWD, root.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).expect("it is there");
         for _ in 0..60 {
             let path = lot.path();
-            let ours = follow(&tree, path.as_bytes(), &mut 0);
+            let ours = trace_in_root(&tree, path.as_bytes(), &mut 0);
             let theirs =
                 openat2(directory.as_fd(), &*path, OFlags::PATH, Mode::empty(), ResolveFlags::IN_ROOT);
             match (&ours, theirs) {
@@ -122,9 +141,9 @@ fn paths_lead_where_the_kernel_says() {
                     assert_eq!((here.dev(), here.ino()), (theirs.st_dev, theirs.st_ino), "{path}");
                     found_some += 1;
                 }
-                (Err(Unresolved::TooManyLinks), Err(Errno::LOOP)) => loops += 1,
-                (Err(Unresolved::Missing), Err(Errno::NOENT)) => missing += 1,
-                (Err(Unresolved::NotADirectory), Err(Errno::NOTDIR)) => missing += 1,
+                (Err(ResolveError::TooManySymlinks), Err(Errno::LOOP)) => loops += 1,
+                (Err(ResolveError::Missing), Err(Errno::NOENT)) => missing += 1,
+                (Err(ResolveError::NotADirectory), Err(Errno::NOTDIR)) => missing += 1,
                 (ours, theirs) => panic!("{path}: {ours:?}, but the kernel says {theirs:?}"),
             }
         }
@@ -134,35 +153,35 @@ fn paths_lead_where_the_kernel_says() {
 }
 
 #[test]
-fn forty_links_and_no_more() {
+fn forty_links_are_the_limit() {
     let links: Vec<(String, String)> =
         (0..=40).map(|n| (format!("/l{n}"), format!("-> l{}", n + 1))).collect();
     let mut links: Vec<(&str, &str)> = links.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     links.push(("/l41", ""));
-    let tree = testing::tree(&links);
-    assert!(follow(&tree, b"/l1", &mut 0).is_ok());
-    assert_eq!(follow(&tree, b"/l0", &mut 0), Err(Unresolved::TooManyLinks));
-    assert_eq!(follow(&tree, b"", &mut 0), Err(Unresolved::Missing));
-    assert_eq!(follow(&tree, &[b'/'; MAX_PATH + 1], &mut 0), Err(Unresolved::TooLong));
+    let tree = tree(&links);
+    assert!(trace_in_root(&tree, b"/l1", &mut 0).is_ok());
+    assert_eq!(trace_in_root(&tree, b"/l0", &mut 0), Err(ResolveError::TooManySymlinks));
+    assert_eq!(trace_in_root(&tree, b"", &mut 0), Err(ResolveError::Missing));
+    assert_eq!(trace_in_root(&tree, &[b'/'; MAX_PATH + 1], &mut 0), Err(ResolveError::TooLong));
 }
 
 /// Builds a tree of empty files, and of links with their targets.
 fn files_and_links(files: &[&str], links: &[(&str, &str)]) -> Tree<Vec<u8>> {
-    let mut tree = testing::tree(&files.iter().map(|path| (*path, "")).collect::<Vec<_>>());
+    let mut tree = tree(&files.iter().map(|path| (*path, "")).collect::<Vec<_>>());
     for (path, target) in links {
-        testing::add(&mut tree, path, Kind::Symlink(LinkTarget::new(target).expect("a valid target")));
+        add(&mut tree, path.as_bytes(), Kind::Symlink(LinkTarget::new(target).expect("a valid target")));
     }
     tree
 }
 
 fn check(tree: &Tree<Vec<u8>>, path: &str, expected: Option<&str>) {
-    let found = resolve(tree, path.as_bytes()).map(|id| tree.path_of(id));
+    let found = resolve_in_root(tree, path.as_bytes()).map(|id| tree.path_of(id));
     let found = found.map(|path| String::from_utf8(path).expect("a text path"));
     assert_eq!(found.as_deref(), expected, "{path}");
 }
 
 #[test]
-fn plain_paths() {
+fn paths_without_links_resolve() {
     let tree = files_and_links(&["/usr/bin/env"], &[]);
     check(&tree, "/usr/bin/env", Some("/usr/bin/env"));
     check(&tree, "usr//bin/./env", Some("/usr/bin/env"));
@@ -177,7 +196,7 @@ fn plain_paths() {
 }
 
 #[test]
-fn nothing_leads_out_of_the_tree() {
+fn no_path_leaves_the_tree() {
     let tree = files_and_links(
         &["/bin/sh"],
         &[("/etc/up", "../../../../bin/sh"), ("/etc/top", "/.."), ("/var/lib/absolute", "/../bin/sh")],
@@ -190,7 +209,7 @@ fn nothing_leads_out_of_the_tree() {
 }
 
 #[test]
-fn links_are_relative_to_where_they_lie() {
+fn link_targets_are_relative_to_their_directory() {
     let tree = files_and_links(
         &["/usr/lib/systemd/systemd", "/usr/bin/dash"],
         &[
@@ -212,7 +231,7 @@ fn links_are_relative_to_where_they_lie() {
 }
 
 #[test]
-fn links_that_lead_nowhere() {
+fn dangling_links_and_loops_do_not_resolve() {
     let tree = files_and_links(
         &["/file"],
         &[
@@ -231,10 +250,10 @@ fn links_that_lead_nowhere() {
 }
 
 #[test]
-fn links_are_counted() {
-    let links: Vec<_> = (0..=MAX_LINKS).map(|n| (format!("/l{n}"), format!("l{}", n + 1))).collect();
+fn the_limit_on_links_holds_without_a_trace() {
+    let links: Vec<_> = (0..=MAX_SYMLINKS).map(|n| (format!("/l{n}"), format!("l{}", n + 1))).collect();
     let links: Vec<_> = links.iter().map(|(path, target)| (path.as_str(), target.as_str())).collect();
-    let tree = files_and_links(&[&format!("/l{}", MAX_LINKS + 1)], &links);
-    check(&tree, "/l1", Some(&format!("/l{}", MAX_LINKS + 1)));
+    let tree = files_and_links(&[&format!("/l{}", MAX_SYMLINKS + 1)], &links);
+    check(&tree, "/l1", Some(&format!("/l{}", MAX_SYMLINKS + 1)));
     check(&tree, "/l0", None);
 }
