@@ -1,10 +1,10 @@
 //! The command line: flags as typed become recipes.
 
 mod closure;
-pub mod documents;
 mod edits;
 mod filesystem;
 mod general;
+pub mod generate;
 mod help;
 mod image;
 mod initrd;
@@ -129,8 +129,8 @@ enum Verb {
     Initrd(Box<initrd::InitrdArguments>),
     Tree(Box<tree::TreeVerb>),
     Closure(Box<closure::ClosureVerb>),
-    Completions(documents::CompletionsVerb),
-    Man(documents::ManVerb),
+    Completions(generate::CompletionsVerb),
+    Man(generate::ManVerb),
 }
 
 const EXIT_CODES: &str = "Exit codes:

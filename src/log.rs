@@ -13,7 +13,7 @@ pub enum Level {
     /// Errors and warnings.
     Quiet,
     /// Also progress and the result.
-    Usual,
+    Normal,
     /// Also decisions and steps.
     Verbose,
 }
@@ -60,11 +60,11 @@ impl<R: Report> Report for Vec<R> {
 #[derive(Debug)]
 pub struct Log {
     level: Level,
-    heard: Mutex<Heard>,
+    messages: Mutex<Messages>,
 }
 
 #[derive(Debug, Default)]
-struct Heard {
+struct Messages {
     warnings: Vec<String>,
     exclusions: Vec<Exclusion>,
 }
@@ -73,7 +73,7 @@ impl Log {
     /// Returns an empty log.
     #[must_use]
     pub fn new(level: Level) -> Self {
-        Self { level, heard: Mutex::default() }
+        Self { level, messages: Mutex::default() }
     }
 
     /// The verbosity.
@@ -85,45 +85,45 @@ impl Log {
     /// Prints and stores a warning.
     pub fn warn(&self, warning: impl Display) {
         let warning = Shown::message(&warning.to_string());
-        say(format_args!("warning: {warning}"));
-        self.heard().warnings.push(warning);
+        print(format_args!("warning: {warning}"));
+        self.messages().warnings.push(warning);
     }
 
     /// Stores an exclusion, and prints it with `-v`.
     pub fn exclude(&self, what: impl Display, count: u64) {
         let what = Shown::message(&what.to_string());
         self.detail(format_args!("left out: {what} ({count})"));
-        self.heard().exclusions.push(Exclusion { what, count });
+        self.messages().exclusions.push(Exclusion { what, count });
     }
 
     /// Prints a message with `-v` only.
     pub fn detail(&self, detail: impl Display) {
         if self.level >= Level::Verbose {
-            say(format_args!("{detail}"));
+            print(format_args!("{detail}"));
         }
     }
 
     /// The warnings so far, in order.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        self.heard().warnings.clone()
+        self.messages().warnings.clone()
     }
 
     /// The exclusions so far, in order.
     #[must_use]
     pub fn exclusions(&self) -> Vec<Exclusion> {
-        self.heard().exclusions.clone()
+        self.messages().exclusions.clone()
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
+    fn messages(&self) -> MutexGuard<'_, Messages> {
         // Each list stays consistent if a thread panics.
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn say(what: std::fmt::Arguments<'_>) {
+fn print(message: std::fmt::Arguments<'_>) {
     // A closed standard error cannot be reported anywhere.
-    let _ = writeln!(stderr(), "rootcast: {}", Shown::message(&what.to_string()));
+    let _ = writeln!(stderr(), "rootcast: {}", Shown::message(&message.to_string()));
 }
 
 #[cfg(test)]
@@ -131,12 +131,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_remembers_in_order() {
+    fn a_log_stores_warnings_and_exclusions_in_order() {
         let log = Log::new(Level::Quiet);
         log.warn("first");
         log.exclude("xattr security.evm", 3);
         log.warn(format_args!("second of {}\u{1b}[2J", 2));
-        log.detail("is not remembered");
+        log.detail("is not stored");
         assert_eq!(log.warnings(), ["first", "second of 2\\x1b[2J"]);
         assert_eq!(log.exclusions(), [Exclusion { what: "xattr security.evm".to_owned(), count: 3 }]);
     }

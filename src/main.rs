@@ -3,6 +3,7 @@
 
 use std::env::args_os;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use rootcast::cli::{self, Request};
@@ -30,8 +31,8 @@ fn main() -> ExitCode {
         Request::Check(recipe) => run::check(&recipe, &interrupt),
         Request::Tree(recipe) => run::tree(&recipe, &interrupt),
         Request::Closure(recipe) => run::closure(&recipe, &interrupt),
-        Request::Completions(shell) => run::completions(shell),
-        Request::Man(directory) => run::man(directory.as_deref()),
+        Request::Completions(shell) => run::completions(&cli::generate::completions(shell)),
+        Request::Man(directory) => generate_man(directory.as_deref()),
         Request::Version { json } => run::version(json),
     };
     match done {
@@ -42,6 +43,11 @@ fn main() -> ExitCode {
         }
         Err(error) => report(&error),
     }
+}
+
+fn generate_man(directory: Option<&Path>) -> Result<(), Error> {
+    let pages = cli::generate::man_pages().map_err(|error| Error::new(ErrorKind::Io, error))?;
+    run::man(&pages, directory)
 }
 
 fn report(error: &Error) -> ExitCode {

@@ -190,7 +190,7 @@ impl TreeRecipe {
     /// The verbosity of messages on standard error.
     #[must_use]
     pub fn level(&self) -> Level {
-        if self.verbose { Level::Verbose } else { Level::Usual }
+        if self.verbose { Level::Verbose } else { Level::Normal }
     }
 }
 

@@ -1,16 +1,17 @@
 //! The messages and reports of the program.
 
+mod artifact;
 mod bar;
 mod check;
 mod counts;
 mod image;
 mod initrd;
-mod made;
+mod size;
 pub mod version;
 
+pub use artifact::{Artifact, BuildInfo, Timings, Transfer};
 pub use bar::Bar;
 pub use check::{CheckReport, FindingReport};
 pub use counts::Counts;
-pub use image::{Filesystem, ImageReport, Partition, Timings, Transfer};
+pub use image::{Filesystem, ImageReport, Partition};
 pub use initrd::{AppendedFile, Archive, CacheUse, InitrdReport};
-pub use made::{Making, Product};

@@ -1,21 +1,21 @@
 //! Carries out recipes: source → transform → plan → place → write.
 
+mod advice;
 mod check;
 mod closure;
-mod documents;
+mod generate;
 mod image;
 mod initrd;
+mod output;
 mod pipeline;
 mod print;
-mod put;
 mod sources;
 mod stopwatch;
 mod tree;
-mod way_out;
 
 pub use check::check;
 pub use closure::closure;
-pub use documents::{completions, man, version};
+pub use generate::{completions, man, version};
 pub use image::image;
 pub use initrd::initrd;
 pub use tree::tree;

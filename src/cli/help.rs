@@ -5,7 +5,7 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use super::{closure, documents, image, initrd, tree};
+use super::{closure, generate, image, initrd, tree};
 
 /// The headings of groups of flags. Help lists groups in the order in which their first flags are declared.
 pub(super) mod group {
@@ -58,8 +58,8 @@ impl Help {
         initrd::HELP,
         tree::HELP,
         closure::HELP,
-        documents::COMPLETIONS_HELP,
-        documents::MAN_HELP,
+        generate::COMPLETIONS_HELP,
+        generate::MAN_HELP,
     ];
 
     /// The help of the program without a verb.

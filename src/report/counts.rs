@@ -5,7 +5,7 @@ use std::fmt;
 use image_tree::{Content, Kind, Tree};
 use serde::Serialize;
 
-use super::image::Size;
+use super::size::Size;
 
 /// The number of files of each kind in a tree, each counted once regardless of its hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

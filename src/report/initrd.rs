@@ -5,8 +5,8 @@ use std::fmt;
 use image_tree::Shown;
 use serde::Serialize;
 
-use super::image::Size;
-use super::{Making, Product};
+use super::artifact::{Artifact, BuildInfo};
+use super::size::Size;
 use crate::shown::JsonName;
 
 /// The report on an initramfs.
@@ -14,7 +14,7 @@ use crate::shown::JsonName;
 pub struct InitrdReport {
     /// The initramfs; its length is unknown if it was planned and not compressed.
     #[serde(flatten)]
-    pub product: Product<Option<u64>>,
+    pub artifact: Artifact<Option<u64>>,
     /// The compression: `none`, or the codec with its level.
     pub compression: String,
     /// True if `/init` is a link that was not in the tree.
@@ -25,9 +25,9 @@ pub struct InitrdReport {
     pub appended: Vec<AppendedFile>,
     /// The use of the cache; `None` without a cache.
     pub cache: Option<CacheUse>,
-    /// The common part of reports on products.
+    /// The common final part of reports.
     #[serde(flatten)]
-    pub making: Making,
+    pub build: BuildInfo,
 }
 
 /// The archive of the tree, including the microcode before it.
@@ -93,6 +93,6 @@ impl fmt::Display for InitrdReport {
         if self.init_made {
             writeln!(f, "  init         /init is a link that was made")?;
         }
-        write!(f, "{}", self.making.counts)
+        write!(f, "{}", self.build.counts)
     }
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use image_tree::{Content, Shown, Tree};
 use serde::Serialize;
 
+use super::output;
 use super::pipeline::{self, Prepared, Verb};
 use super::print::{print, print_json};
-use super::put;
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::closure::notice::trace_in_root;
@@ -35,7 +35,7 @@ use image_tree::resolve::ResolveError;
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
     let mut stopwatch = Stopwatch::start();
-    let own = put::own_files(&Output::Stream, None);
+    let own = output::own_files(&Output::Stream, None);
     let options = pipeline::Options { own, ..pipeline::Options::new(&recipe.tree, interrupt, &log) };
     let Prepared { tree, part, .. } = pipeline::run(Verb::Closure, &options)?;
     let part = part.ok_or_else(|| Error::new(ErrorKind::Usage, "nothing is asked for to be kept"))?;

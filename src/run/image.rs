@@ -5,15 +5,16 @@ use std::mem::ManuallyDrop;
 
 use image_runs::Image;
 use image_tree::dump::{self, Body};
+use image_tree::resolve::resolve_in_root;
 use image_tree::{Kind, Timestamp, Tree};
 use mkfs_ext4::Size;
 use uuid::Uuid;
 
+use super::advice;
+use super::output::{self, Outcome, write_output};
 use super::pipeline::{self, Prepared, Verb};
 use super::print::{print, print_json};
-use super::put::{self, Done, put};
 use super::stopwatch::Stopwatch;
-use super::way_out;
 use crate::architecture;
 use crate::blob::{Blob, classify_read_error};
 use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
@@ -23,9 +24,8 @@ use crate::log::Log;
 use crate::output::{Destination, Reflink, Reservation, WriteOptions};
 use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
 use crate::report::Bar;
-use crate::report::{Counts, Filesystem, ImageReport, Making, Partition, Timings};
+use crate::report::{BuildInfo, Counts, Filesystem, ImageReport, Partition, Timings};
 use crate::seed::{Seed, label};
-use image_tree::resolve::resolve_in_root;
 
 /// The name of the GPT partition, which the Discoverable Partitions Specification does not define.
 const PARTITION_NAME: &str = "root";
@@ -42,14 +42,14 @@ const AFTER_JOURNAL: u64 = 24 << 20;
 pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut stopwatch = Stopwatch::start();
-    let own = put::own_files(&recipe.output, None);
-    let destination = put::open(&recipe.output, recipe.dry_run, &own, &recipe.tree.inputs())?;
+    let own = output::own_files(&recipe.output, None);
+    let destination = output::open(&recipe.output, recipe.dry_run, &own, &recipe.tree.inputs())?;
     let destination = destination.as_ref();
     let begun = destination.filter(|_| !recipe.filesystem.dedupe);
-    let reservation = put::begin(begun, &recipe.tree, AFTER_JOURNAL);
+    let reservation = output::preallocate(begun, &recipe.tree, AFTER_JOURNAL);
     let options = pipeline::Options {
         own,
-        output: put::path(&recipe.output),
+        output: output::path(&recipe.output),
         sparse: recipe.filesystem.sparse,
         block_len: recipe.filesystem.options(Uuid::nil(), Uuid::nil(), 0).block_size.bytes(),
         dedupe: recipe.filesystem.dedupe,
@@ -75,31 +75,31 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     timings.plan = stopwatch.lap();
     let mut report = describe(recipe, &prepared, &disk, &filesystem_options, &filesystem.summary());
     if recipe.dry_run {
-        report.making.timings = timings;
-        return tell_plan(recipe, report, &log);
+        report.build.timings = timings;
+        return print_plan(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
     if let Some(sector_size) = destination.and_then(Destination::sector_size) {
         check_sectors(recipe, sector_size)?;
     }
-    let write = || put_with_bar(recipe, &disk, destination, reservation, interrupt);
-    match put::saying_what_is_left(destination, interrupt, &log, write)? {
-        Done::Written(transfer) => report.product.put(transfer),
-        Done::Digested(digest) => report.product.sha256 = Some(digest),
+    let write = || write_with_bar(recipe, &disk, destination, reservation, interrupt);
+    match output::warn_if_partial(destination, interrupt, &log, write)? {
+        Outcome::Written(transfer) => report.artifact.record_transfer(transfer),
+        Outcome::Digest(digest) => report.artifact.sha256 = Some(digest),
     }
-    put::tell_exposed(destination, tree, &log);
+    output::warn_if_exposed(destination, tree, &log);
     timings.write = stopwatch.lap();
-    report.making.timings = timings;
+    report.build.timings = timings;
     if recipe.json {
         return print_report(report, &log);
     }
-    if let Some(digest) = &report.product.sha256 {
+    if let Some(digest) = &report.artifact.sha256 {
         return print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
         // OK to ignore: standard error may be closed.
         let mut text = summary(recipe, &disk, &filesystem.summary(), has_init(tree));
-        if let Some(transfer) = report.product.transfer {
+        if let Some(transfer) = report.artifact.transfer {
             text += &format!("{transfer}\n");
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -156,7 +156,7 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
             Error::new(ErrorKind::DoesNotFit, error)
         }
         (E::Content { source, .. }, _) => classify_read_error(source),
-        (error @ E::Unrepresentable { .. }, _) => way_out::ext4(error),
+        (error @ E::Unrepresentable { .. }, _) => advice::ext4(error),
         (error @ (E::TooManyInodes { .. } | E::TooLarge { .. } | E::TooLargeFor32Bits { .. }), _) => {
             Error::new(ErrorKind::DoesNotFit, error)
         }
@@ -164,17 +164,17 @@ fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error 
     }
 }
 
-fn put_with_bar(
+fn write_with_bar(
     recipe: &ImageRecipe,
     disk: &Disk<'_, Blob>,
     destination: Option<&Destination>,
     reservation: Option<Reservation>,
     interrupt: &Interrupt,
-) -> Result<Done> {
+) -> Result<Outcome> {
     let bar = Bar::on_stderr("writing", disk.len(), recipe.quiet);
     let (threads, reflink) = (&*recipe.tree.threads, recipe.reflink);
     let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
-    put(disk, destination, reservation, &options)
+    write_output(disk, destination, reservation, &options)
 }
 
 /// Fails if the partition table would be for another sector size than the device's, as it would not
@@ -186,7 +186,7 @@ fn check_sectors(recipe: &ImageRecipe, device: u32) -> Result<()> {
     }
     let message = format!(
         "{}: its sectors have {device} bytes, and the partition table is for sectors of {planned}: give --sector-size {device}",
-        put::shown(&recipe.output)
+        output::shown(&recipe.output)
     );
     Err(Error::new(ErrorKind::Usage, message))
 }
@@ -222,7 +222,7 @@ fn describe(
     let label = options.label.padded();
     let label = label.split(|byte| *byte == 0).next().unwrap_or_default();
     ImageReport {
-        product: put::planned(&recipe.tree, &recipe.output, BYTE_LAYOUT, disk.len()),
+        artifact: output::planned(&recipe.tree, &recipe.output, BYTE_LAYOUT, disk.len()),
         layout: recipe.layout.name(),
         sector_size: recipe.sector_size.bytes(),
         ranges: disk.ranges(),
@@ -247,12 +247,12 @@ fn describe(
             sparse_files: summary.sparse_files,
             hole_bytes: summary.hole_blocks * u64::from(summary.block_size),
         },
-        making: Making::of(Counts::of(&prepared.tree), prepared.hard_links),
+        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links),
     }
 }
 
 /// Prints the plan.
-fn tell_plan(recipe: &ImageRecipe, report: ImageReport, log: &Log) -> Result<()> {
+fn print_plan(recipe: &ImageRecipe, report: ImageReport, log: &Log) -> Result<()> {
     if recipe.json {
         return print_report(report, log);
     }
@@ -260,7 +260,7 @@ fn tell_plan(recipe: &ImageRecipe, report: ImageReport, log: &Log) -> Result<()>
 }
 
 fn print_report(mut report: ImageReport, log: &Log) -> Result<()> {
-    report.making.told(log);
+    report.build.add_messages(log);
     print_json(&report)
 }
 
@@ -279,7 +279,7 @@ fn summary(
     filesystem: &mkfs_ext4::Summary,
     boots: bool,
 ) -> String {
-    let name = put::shown(&recipe.output);
+    let name = output::shown(&recipe.output);
     let available = filesystem.available_blocks * u64::from(filesystem.block_size);
     let mut text = format!(
         "{name}: {} bytes, {} with an ext4 filesystem of {} files, {available} bytes available\n",

@@ -1,9 +1,9 @@
 //! `rootcast initrd`: makes an initramfs from a tree.
 
+mod checksums;
 pub(super) mod kernel;
-mod losses;
 mod parts;
-mod sums;
+mod unsupported;
 
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
@@ -15,11 +15,11 @@ use initramfs::codec::Codec;
 use initramfs::{EarlyCpio, Layout, Options, Segment, Storage};
 use sha2::{Digest as _, Sha256};
 
+use super::advice;
+use super::output::{self, Outcome, write_output};
 use super::pipeline::{self, Prepared, Verb};
 use super::print::{print, print_json};
-use super::put::{self, Done, put};
 use super::stopwatch::Stopwatch;
-use super::way_out;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
@@ -29,7 +29,7 @@ use crate::output::compress::{self, CompressOptions, Compressed, Member};
 use crate::output::{Destination, Reservation, WriteOptions};
 use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::Bar;
-use crate::report::{AppendedFile, Archive, CacheUse, Counts, InitrdReport, Making, Timings, Transfer};
+use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport, Timings, Transfer};
 use parts::{Appended, HostMicrocode, Plain};
 
 /// Makes the initramfs and writes it to the output of the recipe.
@@ -40,8 +40,8 @@ use parts::{Appended, HostMicrocode, Plain};
 pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut stopwatch = Stopwatch::start();
-    let own = put::own_files(&recipe.output, recipe.cache.as_ref().map(|cache| cache.directory.as_path()));
-    let destination = put::open(&recipe.output, recipe.dry_run, &own, &recipe.inputs())?;
+    let own = output::own_files(&recipe.output, recipe.cache.as_ref().map(|cache| cache.directory.as_path()));
+    let destination = output::open(&recipe.output, recipe.dry_run, &own, &recipe.inputs())?;
     let destination = destination.as_ref();
     let kernel = kernel::config(recipe.kernel.as_ref())?;
     let codec = kernel::codec(recipe, &kernel, &log)?;
@@ -49,10 +49,10 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let appended = parts::appended(recipe, &kernel, &log)?;
     let host_microcode = HostMicrocode::read(&recipe.microcode)?;
     let begun = destination.filter(|_| codec.compression().is_none());
-    let reservation = put::begin(begun, &recipe.tree, 0);
+    let reservation = output::preallocate(begun, &recipe.tree, 0);
     let options = pipeline::Options {
         own,
-        output: put::path(&recipe.output),
+        output: output::path(&recipe.output),
         init: recipe.init.as_ref(),
         with_agent: recipe.preset == Some(Preset::Kata),
         ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(reservation.as_ref())
@@ -64,21 +64,21 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     interrupt.check()?;
     let early = host_microcode.early(&recipe.microcode, tree)?;
     let layout = ManuallyDrop::new(plan(recipe, &codec, tree, &early, interrupt)?);
-    losses::tell(layout.unsupported_metadata(), &log);
-    let made = Made { recipe, codec, layout: &layout, appended: &appended };
-    let mut report = made.describe(&prepared, &early);
+    unsupported::log(layout.unsupported_metadata(), &log);
+    let planned = PlannedInitramfs { recipe, codec, layout: &layout, appended: &appended };
+    let mut report = planned.report(&prepared, &early);
     timings.plan = stopwatch.lap();
     if recipe.dry_run {
-        report.making.timings = timings;
-        return tell(recipe, report, &log);
+        report.build.timings = timings;
+        return print_report(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    let write = || made.put(&mut report, destination, reservation, interrupt, &log);
-    put::saying_what_is_left(destination, interrupt, &log, write)?;
-    put::tell_exposed(destination, tree, &log);
+    let write = || planned.write(&mut report, destination, reservation, interrupt, &log);
+    output::warn_if_partial(destination, interrupt, &log, write)?;
+    output::warn_if_exposed(destination, tree, &log);
     timings.write = stopwatch.lap();
-    report.making.timings = timings;
-    tell(recipe, report, &log)
+    report.build.timings = timings;
+    print_report(recipe, report, &log)
 }
 
 fn plan<'t>(
@@ -88,14 +88,14 @@ fn plan<'t>(
     early: &EarlyCpio<'t, Blob>,
     interrupt: &Interrupt,
 ) -> Result<Layout<'t, Blob>> {
-    let checksums = if recipe.checksums { Some(sums::read(tree, interrupt)?) } else { None };
+    let checksums = if recipe.checksums { Some(checksums::compute(tree, interrupt)?) } else { None };
     let mut options = codec.segment_len().map_or_else(Options::plain, Options::segmented);
     options.checksums = checksums;
     if codec.compression().is_none() {
         options.align = recipe.align;
     }
     initramfs::plan(tree, early, &options).map_err(|error| match error {
-        initramfs::Error::Unrepresentable { .. } => way_out::initramfs(error),
+        initramfs::Error::Unrepresentable { .. } => advice::initramfs(error),
         initramfs::Error::TooLong => Error::new(ErrorKind::BadInput, error),
         initramfs::Error::Alignment(_) => Error::new(ErrorKind::Usage, error),
         _ => Error::new(ErrorKind::Verification, error),
@@ -103,20 +103,20 @@ fn plan<'t>(
 }
 
 /// A planned initramfs, with everything needed to write it.
-struct Made<'m, 't> {
+struct PlannedInitramfs<'m, 't> {
     recipe: &'m InitrdRecipe,
     codec: Codec,
     layout: &'m Layout<'t, Blob>,
     appended: &'m [Appended],
 }
 
-impl Made<'_, '_> {
+impl PlannedInitramfs<'_, '_> {
     /// Returns the report on the plan, before it is written.
-    fn describe(&self, prepared: &Prepared, early: &EarlyCpio<'_, Blob>) -> InitrdReport {
+    fn report(&self, prepared: &Prepared, early: &EarlyCpio<'_, Blob>) -> InitrdReport {
         let Self { recipe, codec, layout, appended } = self;
         let size = codec.compression().is_none().then(|| self.plain().len());
         InitrdReport {
-            product: put::planned(&recipe.tree, &recipe.output, INITRAMFS_LAYOUT, size),
+            artifact: output::planned(&recipe.tree, &recipe.output, INITRAMFS_LAYOUT, size),
             compression: codec.to_string(),
             init_made: prepared.init_created,
             archive: archive(layout, early),
@@ -125,7 +125,7 @@ impl Made<'_, '_> {
                 .map(|one| AppendedFile { path: one.path.as_path().into(), bytes: one.file_len() })
                 .collect(),
             cache: None,
-            making: Making::of(Counts::of(&prepared.tree), prepared.hard_links),
+            build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links),
         }
     }
 
@@ -134,7 +134,7 @@ impl Made<'_, '_> {
     }
 
     /// Writes or digests it, and adds the results to the report.
-    fn put(
+    fn write(
         &self,
         report: &mut InitrdReport,
         destination: Option<&Destination>,
@@ -153,9 +153,9 @@ impl Made<'_, '_> {
         if self.codec.compression().is_some() {
             return self.compress(report, destination, write, log);
         }
-        match put(&self.plain(), destination, reservation, &write)? {
-            Done::Written(transfer) => report.product.put(transfer),
-            Done::Digested(digest) => report.product.sha256 = Some(digest),
+        match write_output(&self.plain(), destination, reservation, &write)? {
+            Outcome::Written(transfer) => report.artifact.record_transfer(transfer),
+            Outcome::Digest(digest) => report.artifact.sha256 = Some(digest),
         }
         Ok(())
     }
@@ -178,19 +178,19 @@ impl Made<'_, '_> {
             Some(destination) => {
                 let compressed = compress::write(members, codec, destination, &options)?;
                 let copied_bytes = compressed.written_bytes;
-                report.product.put(Transfer { cloned_bytes: 0, copied_bytes, hole_bytes: 0 });
+                report.artifact.record_transfer(Transfer { cloned_bytes: 0, copied_bytes, hole_bytes: 0 });
                 compressed
             }
             None => {
                 let mut digest = Digesting(Sha256::new());
                 let compressed =
                     compress::stream(members, codec, &mut digest, Path::new("the digest"), &options)?;
-                report.product.sha256 = Some(put::hex(&digest.0.finalize()));
+                report.artifact.sha256 = Some(output::hex(&digest.0.finalize()));
                 compressed
             }
         };
         let Compressed { written_bytes, cache_hits, cache_misses, .. } = compressed;
-        report.product.size = Some(written_bytes);
+        report.artifact.size = Some(written_bytes);
         report.cache = cache.map(|_| CacheUse { hits: cache_hits, misses: cache_misses });
         Ok(())
     }
@@ -241,15 +241,15 @@ fn archive(layout: &Layout<'_, Blob>, early: &EarlyCpio<'_, Blob>) -> Archive {
 }
 
 /// Prints the results, or the plan.
-fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()> {
+fn print_report(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()> {
     if recipe.json {
-        report.making.told(log);
+        report.build.add_messages(log);
         return print_json(&report);
     }
     if recipe.dry_run {
         return print(format!("{report}nothing was written\n").as_bytes());
     }
-    if let Some(digest) = &report.product.sha256 {
+    if let Some(digest) = &report.artifact.sha256 {
         return print(format!("{digest}\n").as_bytes());
     }
     if !recipe.quiet {
@@ -261,13 +261,14 @@ fn tell(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()
 
 fn summary(recipe: &InitrdRecipe, report: &InitrdReport) -> String {
     let Archive { bytes, entries, .. } = report.archive;
-    let size = report.product.size.unwrap_or(bytes);
+    let size = report.artifact.size.unwrap_or(bytes);
     let compressed = match report.compression.as_str() {
         "none" => "not compressed".to_owned(),
         codec => format!("{codec} of {bytes} bytes"),
     };
-    let mut text = format!("{}: {size} bytes, {compressed}, {entries} entries\n", put::shown(&recipe.output));
-    if let Some(transfer) = report.product.transfer.filter(|transfer| transfer.copied_bytes < size) {
+    let mut text =
+        format!("{}: {size} bytes, {compressed}, {entries} entries\n", output::shown(&recipe.output));
+    if let Some(transfer) = report.artifact.transfer.filter(|transfer| transfer.copied_bytes < size) {
         text += &format!("{transfer}\n");
     }
     if let Some(cache) = report.cache {

@@ -7,8 +7,8 @@ use std::path::Path;
 use image_tree::Content;
 use image_tree::dump::{self, Body};
 
+use super::output;
 use super::pipeline::{self, Verb};
-use super::put;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -23,7 +23,7 @@ use crate::recipe::{Output, TreeRecipe};
 /// an error.
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
-    let own = put::own_files(&Output::Stream, None);
+    let own = output::own_files(&Output::Stream, None);
     let options = pipeline::Options { own, ..pipeline::Options::new(recipe, interrupt, &log) };
     let tree = pipeline::run(Verb::Tree, &options)?.tree;
     let mut out = stream::standard_output()?;

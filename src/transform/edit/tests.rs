@@ -7,6 +7,7 @@ use image_tree::dump::{self, Body};
 
 use super::*;
 use crate::interrupt::Interrupt;
+use crate::threads::Threads;
 use crate::transform::own_files::OwnFiles;
 use crate::xattr_filter::Filter;
 

@@ -4,21 +4,20 @@ use std::fs;
 use std::path::Path;
 
 use super::print::{print, print_json};
-use crate::cli::documents;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::report::version::{VERSION, Version};
 
-/// Writes the manual pages into a directory, or, without one, the first of them to standard output.
+/// Writes manual pages, given with their file names, into a directory, or, without one, the first
+/// of them to standard output.
 ///
 /// # Errors
 /// If they cannot be written.
-pub fn man(directory: Option<&Path>) -> Result<()> {
-    let pages = documents::man_pages().map_err(|error| Error::new(ErrorKind::Io, error))?;
+pub fn man(pages: &[(String, Vec<u8>)], directory: Option<&Path>) -> Result<()> {
     let Some(directory) = directory else {
         return pages.first().map_or(Ok(()), |(_, page)| print(page));
     };
     fs::create_dir_all(directory).map_err(|error| Error::io(directory, error))?;
-    for (name, page) in &pages {
+    for (name, page) in pages {
         let path = directory.join(name);
         fs::write(&path, page).map_err(|error| Error::io(path, error))?;
     }
@@ -29,8 +28,8 @@ pub fn man(directory: Option<&Path>) -> Result<()> {
 ///
 /// # Errors
 /// If they cannot be written.
-pub fn completions(shell: clap_complete::Shell) -> Result<()> {
-    print(&documents::completions(shell))
+pub fn completions(script: &[u8]) -> Result<()> {
+    print(script)
 }
 
 /// Prints the version, for people or as JSON.

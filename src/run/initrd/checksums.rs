@@ -15,7 +15,7 @@ const STEP: usize = 1 << 20;
 ///
 /// # Errors
 /// Those of reading, or [`Interrupted`](crate::error::ErrorKind::Interrupted).
-pub(super) fn read(tree: &Tree<Blob>, interrupt: &Interrupt) -> Result<Checksums> {
+pub(super) fn compute(tree: &Tree<Blob>, interrupt: &Interrupt) -> Result<Checksums> {
     let mut buffer = vec![0; STEP];
     let mut sums = Vec::new();
     for step in tree.walk().filter(|step| step.first) {

@@ -1,4 +1,4 @@
-//! Reports the metadata that an initramfs cannot hold, in few lines.
+//! The report on metadata that an initramfs does not support.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use initramfs::{MetadataKind, UnsupportedMetadata};
 
 use crate::log::Log;
 
-/// The number of files that lose one kind of metadata, and the path of the first.
-struct Loss<'l> {
+/// The number of files with one kind of unsupported metadata, and the path of the first.
+struct Unsupported<'l> {
     count: u64,
     first: &'l [u8],
 }
@@ -15,19 +15,19 @@ struct Loss<'l> {
 /// The number of kinds after which further ones are reported as one: xattrs can have any name.
 const MAX_KINDS: usize = 20;
 
-/// Reports lost metadata: each kind with its number of files. Losses that nobody notices are not
-/// warnings.
-pub(super) fn tell(lost: &[UnsupportedMetadata], log: &Log) {
-    let mut kinds: BTreeMap<(bool, String), Loss<'_>> = BTreeMap::new();
-    for one in lost {
+/// Logs unsupported metadata: each kind with its number of files. The loss of fractions of seconds is
+/// not a warning.
+pub(super) fn log(unsupported: &[UnsupportedMetadata], log: &Log) {
+    let mut kinds: BTreeMap<(bool, String), Unsupported<'_>> = BTreeMap::new();
+    for one in unsupported {
         let is_missed = !matches!(one.kind, MetadataKind::Nanoseconds(_));
         let mut kind = (is_missed, name(&one.kind));
         if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
             kind = (true, "other xattrs".to_owned());
         }
-        kinds.entry(kind).or_insert(Loss { count: 0, first: &one.path }).count += 1;
+        kinds.entry(kind).or_insert(Unsupported { count: 0, first: &one.path }).count += 1;
     }
-    for ((is_missed, name), Loss { count, first }) in kinds {
+    for ((is_missed, name), Unsupported { count, first }) in kinds {
         log.exclude(&name, count);
         if is_missed {
             let files = if count == 1 { "file loses" } else { "files lose" };

@@ -8,29 +8,29 @@ use crate::xattr_filter::pattern_of;
 
 /// Returns an error of an ext4 filesystem about the tree, with the flags that help.
 pub(super) fn ext4(error: mkfs_ext4::Error) -> Error {
-    let way_out = match &error {
+    let advice = match &error {
         mkfs_ext4::Error::Unrepresentable { reason, .. } => of_ext4(reason),
         _ => None,
     };
-    with(Error::new(ErrorKind::BadInput, error), way_out)
+    with(Error::new(ErrorKind::BadInput, error), advice)
 }
 
 /// Returns an error of an initramfs about the tree, with the flags that help.
 pub(super) fn initramfs(error: initramfs::Error) -> Error {
     /// `c_mtime` is an unsigned 32-bit number.
     const LIMITS: (i64, i64) = (0, u32::MAX as i64);
-    let way_out = match &error {
+    let advice = match &error {
         initramfs::Error::Unrepresentable { reason: initramfs::Unrepresentable::Time { time }, .. } => {
             Some(of_time(*time, LIMITS))
         }
         _ => None,
     };
-    with(Error::new(ErrorKind::BadInput, error), way_out)
+    with(Error::new(ErrorKind::BadInput, error), advice)
 }
 
-fn with(error: Error, way_out: Option<String>) -> Error {
-    match way_out {
-        Some(way_out) => Error::new(error.kind(), format!("{error}; {way_out}")),
+fn with(error: Error, advice: Option<String>) -> Error {
+    match advice {
+        Some(advice) => Error::new(error.kind(), format!("{error}; {advice}")),
         None => error,
     }
 }

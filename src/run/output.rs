@@ -17,18 +17,18 @@ use crate::log::Log;
 use crate::output::sparse_file::Written;
 use crate::output::{Destination, Reservation, WriteOptions, digest, sparse_file};
 use crate::recipe::{Output, TreeRecipe};
-use crate::report::{Product, Transfer};
+use crate::report::{Artifact, Transfer};
 use crate::shown::{self, JsonName};
 use crate::source::directory::HostInode;
 use crate::transform::hardlinks;
 use crate::transform::own_files::{self, OwnFiles};
 
 /// The result of writing or digesting an image.
-pub(super) enum Done {
+pub(super) enum Outcome {
     /// It was written, with the numbers of bytes by method.
     Written(Transfer),
     /// The SHA-256 of the image.
-    Digested(String),
+    Digest(String),
 }
 
 /// Returns the files that a run writes, and therefore must not read.
@@ -68,9 +68,13 @@ pub(super) fn open(
     Ok(Some(destination))
 }
 
-/// Begins the output before the tree is read, if that saves time and all files that are found will
-/// be copied to byte `start` or behind it.
-pub(super) fn begin(destination: Option<&Destination>, tree: &TreeRecipe, start: u64) -> Option<Reservation> {
+/// Allocates blocks of the output while the tree is read, from byte `start` on, if that saves time
+/// and all files that are found will be copied behind it.
+pub(super) fn preallocate(
+    destination: Option<&Destination>,
+    tree: &TreeRecipe,
+    start: u64,
+) -> Option<Reservation> {
     let is_whole = tree.keep.is_none()
         && tree.edits.is_empty()
         && tree.sources.len() == 1
@@ -81,26 +85,25 @@ pub(super) fn begin(destination: Option<&Destination>, tree: &TreeRecipe, start:
 }
 
 /// Writes an image to its destination, or digests it if there is none.
-pub(super) fn put(
+pub(super) fn write_output(
     image: &dyn Image<Blob>,
     destination: Option<&Destination>,
     reservation: Option<Reservation>,
     options: &WriteOptions<'_>,
-) -> Result<Done> {
+) -> Result<Outcome> {
     let Some(destination) = destination else {
-        return Ok(Done::Digested(hex(&digest::sha256(image, options)?)));
+        return Ok(Outcome::Digest(hex(&digest::sha256(image, options)?)));
     };
     let written = match reservation {
         Some(reservation) => sparse_file::write_reserved(image, destination, reservation, options),
         None => sparse_file::write(image, destination, options),
     };
     let Written { cloned_bytes, written_bytes, hole_bytes, .. } = written?;
-    Ok(Done::Written(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes }))
+    Ok(Outcome::Written(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes }))
 }
 
-/// Runs `write`, and reports the state of a device if a signal ends the run, which reports nothing
-/// else then.
-pub(super) fn saying_what_is_left<T>(
+/// Runs `write`, and warns of a partly written device if a signal ends the run.
+pub(super) fn warn_if_partial<T>(
     destination: Option<&Destination>,
     interrupt: &Interrupt,
     log: &Log,
@@ -123,7 +126,7 @@ pub(super) fn saying_what_is_left<T>(
 
 /// Warns if the new file is world-readable, and so exposes files that are not world-readable in the
 /// tree.
-pub(super) fn tell_exposed(destination: Option<&Destination>, tree: &Tree<Blob>, log: &Log) {
+pub(super) fn warn_if_exposed(destination: Option<&Destination>, tree: &Tree<Blob>, log: &Log) {
     let Some(destination) = destination else { return };
     let Some(mode) = destination.mode_by_umask().filter(|mode| mode & 0o004 != 0) else { return };
     let mut walk = tree.walk();
@@ -156,9 +159,9 @@ pub(super) fn planned<L>(
     output: &Output,
     byte_layout: &'static str,
     size: L,
-) -> Product<L> {
+) -> Artifact<L> {
     let sources = tree.sources.iter().map(|source| Path::new(source).into()).collect();
-    Product::planned(byte_layout, sources, file(output).map(JsonName::from), size)
+    Artifact::planned(byte_layout, sources, file(output).map(JsonName::from), size)
 }
 
 /// Returns the file of an output, if it has one.
@@ -189,31 +192,64 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cli::{self, Request};
-    use crate::output::Asked;
+    use std::num::NonZeroUsize;
 
-    /// Begins the output of a command with these flags for its tree, and returns true if it is
-    /// begun before the tree is read.
-    fn begins(destination: Option<&Destination>, flags: &str) -> bool {
-        let arguments = format!("rootcast tree source {flags}");
-        let request = cli::parse(arguments.split_whitespace().map(Into::into));
-        let Ok(Request::Tree(recipe)) = request else { panic!("{flags}: {request:?}") };
-        begin(destination, &recipe, 0).is_some()
+    use super::*;
+    use crate::closure::unit::Follow;
+    use crate::closure::{Hwcaps, Start};
+    use crate::output::Asked;
+    use crate::recipe::keep::{Keep, MissingPolicy};
+    use crate::transform::edit::parse::FORMS;
+    use crate::transform::ownership::Ownership;
+
+    fn recipe(sources: &[&str], threads: usize) -> TreeRecipe {
+        let threads = NonZeroUsize::new(threads).expect("not zero");
+        TreeRecipe::new(sources.iter().map(Into::into).collect(), threads)
+    }
+
+    fn keep() -> Keep {
+        Keep {
+            starts: vec![Start::Path(b"/usr/bin/sh".to_vec())],
+            units: Vec::new(),
+            follow: Follow { dependencies: false, triggers: false, outcomes: false },
+            rules: Vec::new(),
+            pam: Vec::new(),
+            gconv: None,
+            openssl: false,
+            nss: true,
+            hwcaps: Hwcaps::All,
+            dlopen: None,
+            missing: MissingPolicy::Error,
+        }
     }
 
     #[test]
-    fn what_is_found_is_reserved_only_if_all_of_it_is_copied() {
+    fn output_is_preallocated_only_if_every_file_of_the_source_is_copied() {
         let directory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
         let output = Destination::open(&directory.path().join("image"), Asked::default());
         let output = Some(&output.expect("the directory is there"));
-        for flags in ["", "--hardlinks break", "--one-file-system", "--owner root"] {
-            assert!(begins(output, &format!("-j 2 {flags}")), "{flags}");
+        let exclude = FORMS.iter().find(|form| form.name == "exclude").expect("an edit");
+        let edits = vec![exclude.parse("/usr".as_ref()).expect("a path")];
+        let plain = || recipe(&["source"], 2);
+        let whole = [
+            plain(),
+            TreeRecipe { hardlinks: hardlinks::Policy::Break, ..plain() },
+            TreeRecipe { one_file_system: true, ..plain() },
+            TreeRecipe { ownership: Some(Ownership::Root), ..plain() },
+        ];
+        for recipe in whole {
+            assert!(preallocate(output, &recipe, 0).is_some(), "{recipe:?}");
+            assert!(preallocate(None, &recipe, 0).is_none(), "nothing is written");
         }
-        for flags in ["other", "--hardlinks content", "--exclude /usr", "--keep /usr/bin/sh"] {
-            assert!(!begins(output, &format!("-j 2 {flags}")), "{flags}");
+        let partial = [
+            recipe(&["source", "other"], 2),
+            TreeRecipe { hardlinks: hardlinks::Policy::Content, ..plain() },
+            TreeRecipe { edits, ..plain() },
+            TreeRecipe { keep: Some(keep()), ..plain() },
+            recipe(&["source"], 1),
+        ];
+        for recipe in partial {
+            assert!(preallocate(output, &recipe, 0).is_none(), "{recipe:?}");
         }
-        assert!(!begins(output, "-j 1"), "a lone thread has more to do");
-        assert!(!begins(None, "-j 2"), "nothing is written");
     }
 }
