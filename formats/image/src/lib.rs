@@ -12,6 +12,9 @@
 //! before a byte is read or written; writers then turn the runs into a sparse file, a stream or a
 //! digest, with any number of threads, and always get the same bytes.
 //!
+//! [`write_sparse`], [`write_to`] and [`read_all`] are writers of one thread. A program that needs
+//! more, such as progress or several threads, iterates over [`Image::runs`] itself.
+//!
 //! ```
 //! use image_runs::{Image, Run, Source, read_all};
 //!
@@ -34,9 +37,16 @@
 
 mod image;
 mod read;
+mod write;
 
 /// The crate that defines the [`Content`](image_tree::Content) of files.
 pub use image_tree;
 
 pub use image::{Image, MAX_RENDERED, Render, Run, Source};
 pub use read::read_all;
+pub use write::{write_sparse, write_to};
+
+/// The program of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use ext4_view::{Ext4, FileType};
-use image_runs::{Image, Source};
-use image_tree::{Content, InodeId, Kind, Tree};
+use image_runs::{Image, Run, Source, write_sparse};
+use image_tree::{InodeId, Kind, Tree};
 use mkfs_ext4::{BlockSize, Layout, LinearOrder, Options, plan};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -54,37 +54,26 @@ pub(crate) fn reads_back(tree: &Tree<Pattern>, options: &Options, image: &Path) 
     }
 }
 
-/// Writes every run but zeros.
+/// Writes a filesystem to a sparse file. Files of zeros are not read: some are larger than any disk.
 pub(crate) fn write(layout: &Layout<'_, Pattern>, path: &Path) {
     let file = File::create(path).expect("the image is new");
-    file.set_len(Image::<Pattern>::len(layout)).expect("the image is a sparse file");
-    let mut offset = 0;
-    for run in layout.runs() {
-        assert!(run.len > 0, "a run has no bytes at {offset}");
-        let len = || usize::try_from(run.len).expect("runs of these tests fit in memory");
-        let bytes = match run.source {
-            Source::Zeros => Vec::new(),
-            Source::Bytes(bytes) => {
-                assert_eq!(bytes.len(), len());
-                bytes.to_vec()
-            }
-            Source::Rendered { by, key } => {
-                assert!(run.len <= image_runs::MAX_RENDERED);
-                let mut bytes = vec![0; len()];
-                by.render(key, &mut bytes);
-                bytes
-            }
-            Source::Content { content: Pattern { seed: 0, .. }, .. } => Vec::new(),
-            Source::Content { content, offset } => {
-                let mut bytes = vec![0; len()];
-                content.read_at(&mut bytes, offset).expect("patterns never fail");
-                bytes
-            }
-        };
-        file.write_all_at(&bytes, offset).expect("the image is written");
-        offset += run.len;
+    write_sparse(&ZerosUnread(layout), &file).expect("the image is written");
+}
+
+/// A filesystem with runs of zeros in place of the files of seed 0.
+struct ZerosUnread<'l, 't>(&'l Layout<'t, Pattern>);
+
+impl Image<Pattern> for ZerosUnread<'_, '_> {
+    fn len(&self) -> u64 {
+        Image::<Pattern>::len(self.0)
     }
-    assert_eq!(offset, Image::<Pattern>::len(layout), "runs cover the image");
+
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Pattern>> + Send + '_> {
+        Box::new(self.0.runs().map(|run| match run.source {
+            Source::Content { content: Pattern { seed: 0, .. }, .. } => Run::zeros(run.len),
+            _ => run,
+        }))
+    }
 }
 
 /// e2fsck exits with 0 and prints nothing but its passes and its last line.
