@@ -1,16 +1,16 @@
-//! Makes a small filesystem of files in memory: `cargo run -p mkfs-ext4-rs --example in_memory -- root.img`.
+//! Makes a small filesystem of files in memory: `cargo run -p mkfs-ext4-rs --example in_memory -- root.ext4`.
 
 use std::env::args_os;
 use std::error::Error;
-use std::fs;
 
-use image_runs::read_all;
-use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
+use mkfs_ext4::image_runs::write_sparse;
+use mkfs_ext4::image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
+use mkfs_ext4::uuid::Uuid;
 use mkfs_ext4::{Label, Options, Size, plan};
-use uuid::Uuid;
 
 type Memory = Tree<Vec<u8>>;
 
+#[expect(clippy::disallowed_types, reason = "the library reads no file; this program writes one")]
 fn main() -> Result<(), Box<dyn Error>> {
     let path = args_os().nth(1).ok_or("the path of the image is missing")?;
 
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     options.label = Label::new("example")?;
     options.size = Size::Free { bytes: 1 << 20 };
     let layout = plan(&tree, &options)?;
-    fs::write(&path, read_all(&layout)?)?;
+    write_sparse(&layout, &std::fs::File::create(path)?)?;
     println!("{:#?}", layout.summary());
     Ok(())
 }

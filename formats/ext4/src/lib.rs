@@ -105,3 +105,8 @@ pub use error::{DirectoryError, Error, LabelError, Unrepresentable, Unshareable,
 pub use layout::{Layout, Summary, plan, plan_sharing};
 pub use ondisk::htree::Signedness;
 pub use options::{BlockSize, DataAlignment, Features, Journal, Label, LinearOrder, Options, Profile, Size};
+
+/// The program of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -60,3 +60,8 @@ pub use options::{
 };
 /// The crate that defines the `Uuid` type of the tables.
 pub use uuid;
+
+/// The program of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -51,3 +51,8 @@ pub use shortened::shortened;
 pub use shown::Shown;
 pub use tree::{InodeId, InsertError, InsertPathError, MAX_DEPTH, Tree};
 pub use walk::{Step, Walk};
+
+/// The program of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
