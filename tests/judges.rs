@@ -18,6 +18,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("resize2fs", "e2fsprogs"),
     ("sgdisk", "gdisk"),
     ("sfdisk", "fdisk"),
+    ("ndctl", "ndctl"),
     ("setfacl", "acl"),
     ("gcc", "gcc"),
     ("tar", "tar"),

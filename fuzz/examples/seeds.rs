@@ -11,8 +11,8 @@ use std::{env, fs, io, panic};
 // With the coverage flags every crate calls its counters.
 use libfuzzer_sys as _;
 use rootcast_fuzz::{
-    Outcome, architecture, arguments, closure, dump, edits, ext4, file_contexts, initramfs_check, mtree,
-    partition, programs, recipe, tar,
+    Outcome, architecture, arguments, closure, dax_header, dump, edits, ext4, file_contexts, initramfs_check,
+    mtree, partition, programs, recipe, tar,
 };
 
 struct Target {
@@ -37,6 +37,7 @@ const TARGETS: &[Target] = &[
     Target { name: "closure_programs", check: programs::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "closure_rules", check: closure::check_rules, seed: |b| closure::rules(&b), taken: 70 },
     Target { name: "closure_units", check: closure::check_units, seed: |b| closure::units(&b), taken: 70 },
+    Target { name: "dax_header", check: dax_header::check, seed: |b| dax_header::block(&b), taken: 80 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },
     Target { name: "dump_of_tree", check: dump::check_tree, seed: |bytes| bytes, taken: 100 },
     Target { name: "ext4", check: ext4::check, seed: |bytes| bytes, taken: 75 },

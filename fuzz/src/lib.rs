@@ -14,6 +14,7 @@
 //!       ── text ──────▶ recipe ──────▶ command line
 //!       ── members ───▶ check of an initramfs by the kernel's rules
 //!       ── text ──────▶ units, rules, notes ────────▶ dependencies ─────────────────▶ valid paths and names
+//!       ──────────────▶ info block ──▶ written again ─────────────────────────────▶ the same fields
 //!       ──────────────▶ ld.so.cache ─▶ written and read again ──────────────────────▶ the same cache
 //! ```
 //!
@@ -28,6 +29,7 @@ pub mod arguments;
 mod build;
 mod choices;
 pub mod closure;
+pub mod dax_header;
 pub mod dump;
 pub mod edits;
 pub mod ext4;

@@ -1,0 +1,44 @@
+//! Pfn info blocks.
+
+use dax_header::{Error, InfoBlock};
+
+use crate::{Choices, Outcome};
+
+/// Parses arbitrary bytes as an info block. A valid one is written again as the same.
+pub fn check(bytes: &[u8]) -> Outcome {
+    let block = match InfoBlock::parse(bytes) {
+        Ok(block) => block,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return Outcome::Refused;
+        }
+    };
+    assert_eq!(InfoBlock::parse(&block.to_bytes()).as_ref(), Ok(&block));
+    for len in [0, 1 << 21, 1 << 30, block.data_offset, u64::MAX] {
+        if block.check_device(len).is_ok() {
+            assert!(block.data_offset < len && len.is_multiple_of(1 << 21), "{len}");
+        }
+    }
+    Outcome::Checked
+}
+
+/// Creates an info block, sometimes with a wrong byte.
+#[must_use]
+pub fn block(bytes: &[u8]) -> Vec<u8> {
+    let mut choices = Choices::new(bytes);
+    let mut block = InfoBlock::in_ram(choices.one_of(&[1 << 21, 1 << 30, 4096]));
+    if choices.rarely(4) {
+        block.data_offset = choices.u64();
+    }
+    block.version_minor = choices.one_of(&[2, 0, 1, 4]);
+    block.align = choices.one_of(&[1 << 21, 0, 4096, 1 << 30, 8192]);
+    block.start_pad = choices.one_of(&[0, 4096]);
+    block.npfns = choices.u64();
+    let mut out = block.to_bytes().to_vec();
+    if choices.wrong() {
+        let at = choices.index(out.len());
+        out[at] ^= 1 << choices.up_to(7);
+    }
+    assert!(InfoBlock::parse(&out[1..]).is_err_and(|error| matches!(error, Error::Truncated { .. })));
+    out
+}
