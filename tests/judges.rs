@@ -18,6 +18,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("resize2fs", "e2fsprogs"),
     ("sgdisk", "gdisk"),
     ("sfdisk", "fdisk"),
+    ("veritysetup", "cryptsetup-bin"),
     ("ndctl", "ndctl"),
     ("setfacl", "acl"),
     ("gcc", "gcc"),

@@ -12,7 +12,7 @@ use std::{env, fs, io, panic};
 use libfuzzer_sys as _;
 use rootcast_fuzz::{
     Outcome, architecture, arguments, closure, dax_header, dump, edits, ext4, file_contexts, initramfs_check,
-    mtree, partition, programs, recipe, tar,
+    mtree, partition, programs, recipe, tar, verity,
 };
 
 struct Target {
@@ -59,6 +59,18 @@ const TARGETS: &[Target] = &[
     Target { name: "recipe", check: recipe::check, seed: |bytes| recipe::text(&bytes), taken: 50 },
     Target { name: "tar", check: tar::check_bytes, seed: |bytes| tar::archive(&bytes), taken: 50 },
     Target { name: "tar_of_members", check: tar::check_members, seed: |bytes| bytes, taken: 50 },
+    Target {
+        name: "verity_parameters",
+        check: verity::check_parameters,
+        seed: |bytes| verity::parameters(&bytes),
+        taken: 60,
+    },
+    Target {
+        name: "verity_superblock",
+        check: verity::check_superblock,
+        seed: |bytes| verity::superblock(&bytes),
+        taken: 60,
+    },
 ];
 
 fn main() -> io::Result<ExitCode> {

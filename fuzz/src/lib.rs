@@ -14,7 +14,7 @@
 //!       ── text ──────▶ recipe ──────▶ command line
 //!       ── members ───▶ check of an initramfs by the kernel's rules
 //!       ── text ──────▶ units, rules, notes ────────▶ dependencies ─────────────────▶ valid paths and names
-//!       ──────────────▶ info block ──▶ written again ─────────────────────────────▶ the same fields
+//!       ──────────────▶ superblock, parameters, info block ▶ written again ───────▶ the same fields
 //!       ──────────────▶ ld.so.cache ─▶ written and read again ──────────────────────▶ the same cache
 //! ```
 //!
@@ -44,6 +44,7 @@ mod small;
 mod snapshot;
 pub mod tar;
 mod trees;
+pub mod verity;
 
 pub use choices::Choices;
 
