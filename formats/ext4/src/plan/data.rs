@@ -3,12 +3,9 @@
 
 use std::ops::Range;
 
-use image_tree::{Content, Kind, Tree};
+use image_tree::Content;
 
-use super::Xattrs;
-use super::blocks::Placement;
-use super::inodes::Inodes;
-use crate::{BlockSize, Options};
+use crate::BlockSize;
 
 /// Returns the number of blocks of a file, including holes.
 pub(crate) fn blocks_of<C: Content>(content: &C, block_size: BlockSize) -> u32 {
@@ -56,40 +53,6 @@ impl SparseFile {
     /// Returns the runs of consecutive blocks with data, in order.
     pub(crate) fn runs(&self) -> &[Range<u32>] {
         &self.runs
-    }
-}
-
-/// The holes of the files of a filesystem.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Holes {
-    /// The number of files with holes.
-    pub(crate) files: u32,
-    /// The number of their blocks in holes.
-    pub(crate) blocks: u64,
-}
-
-impl Holes {
-    pub(crate) fn of<C: Content>(
-        tree: &Tree<C>,
-        inodes: &Inodes,
-        xattrs: &Xattrs,
-        placement: &Placement,
-        options: &Options,
-    ) -> Self {
-        let mut holes = Self::default();
-        for number in 1..=inodes.last() {
-            let Some(Kind::Regular(content)) = inodes.id(number).map(|id| &tree.get(id).kind) else {
-                continue;
-            };
-            if xattrs.inline.contains_key(&number) {
-                continue;
-            }
-            let allocated: u64 = placement.extents(number).iter().map(|extent| u64::from(extent.len)).sum();
-            let missing = u64::from(blocks_of(content, options.block_size)) - allocated;
-            holes.files += u32::from(missing > 0);
-            holes.blocks += missing;
-        }
-        holes
     }
 }
 

@@ -12,6 +12,7 @@
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
+use super::entries::entries;
 use super::inodes::Inodes;
 use super::xattrs::max_inline_value_len;
 use crate::error::Error;
@@ -75,7 +76,7 @@ pub(crate) fn candidate<C: Content>(
         }
         // The root and lost+found have reserved numbers.
         Kind::Directory(names) if names.len() <= MAX_ENTRIES && inodes.number(id) > FIRST_INO => {
-            Ok(directory(&super::entries(tree, inodes, id), inodes.parent(id), MAX_LEN))
+            Ok(directory(&entries(tree, inodes, id), inodes.parent(id), MAX_LEN))
         }
         _ => Ok(None),
     }

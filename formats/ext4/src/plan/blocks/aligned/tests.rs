@@ -1,5 +1,6 @@
 use super::*;
 use crate::BlockSize;
+use crate::options::DataAlignment;
 use crate::plan::blocks::place;
 use crate::plan::groups::{Backups, Geometry};
 
