@@ -1,4 +1,4 @@
-//! A filesystem image on a disk.
+//! The images of partitions on a disk, or one image as the disk.
 //!
 //! ```text
 //! gpt    ├ table ┼ 0 ┼ root filesystem ┼ 0 ┼ backup table ┤    root=PARTUUID=<partition GUID>
@@ -28,11 +28,11 @@ pub const DISK_UNIT: u64 = 4096;
 /// The layout of the disk around the filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskLayout {
-    /// A GUID partition table with one partition.
+    /// A GUID partition table.
     Gpt,
-    /// A master boot record with one partition.
+    /// A master boot record.
     Mbr,
-    /// No partition table: the disk is the filesystem.
+    /// No partition table: the disk is one filesystem.
     Bare,
 }
 
@@ -72,44 +72,77 @@ impl FromStr for DiskLayout {
 }
 
 /// The options of a disk. Those that do not apply to the layout are ignored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct DiskOptions {
     /// The layout of the disk.
     pub layout: DiskLayout,
     /// The unit of the partition table: the logical sector size of the guest's device.
     pub sector_size: SectorSize,
-    /// The architecture that the filesystem is the root of. It determines the type of a GPT
-    /// partition; without it, the type is that of any Linux filesystem.
-    pub architecture: Option<Architecture>,
     /// The GUID of a GPT disk; not nil.
     pub disk_guid: Uuid,
-    /// The GUID of the GPT partition; not nil.
-    pub partition_guid: Uuid,
     /// The signature of an MBR disk; not 0.
     pub mbr_signature: u32,
-    /// The label of the GPT partition: at most 36 UTF-16 code units.
-    pub partition_name: String,
 }
 
-/// A filesystem on a disk.
+/// A partition without its image. What does not apply to the layout of the disk is ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// The purpose, which names the partition's range in reports.
+    pub purpose: &'static str,
+    /// The type in a GPT.
+    pub type_guid: Uuid,
+    /// The type in an MBR.
+    pub mbr_type: u8,
+    /// The GUID in a GPT; not nil, and different for each partition.
+    pub guid: Uuid,
+    /// The label in a GPT: at most 36 UTF-16 code units.
+    pub name: String,
+}
+
+impl Partition {
+    /// The label of the root partition, which the Discoverable Partitions Specification does not
+    /// define.
+    const ROOT_NAME: &str = "root";
+
+    /// Returns the partition of a root filesystem for an architecture. Without one, the type is
+    /// that of any Linux filesystem.
+    #[must_use]
+    pub fn root(architecture: Option<Architecture>, guid: Uuid) -> Self {
+        Self {
+            purpose: "root filesystem",
+            type_guid: architecture.map_or(LINUX_FILESYSTEM, Architecture::root_partition_type),
+            mbr_type: MBR_TYPE_LINUX,
+            guid,
+            name: Self::ROOT_NAME.to_owned(),
+        }
+    }
+}
+
+/// A partition and its image.
+pub type Member<'a, C> = (Partition, &'a (dyn Image<C> + 'a));
+
+/// A disk with the images of its partitions.
 pub struct Disk<'a, C> {
-    whole: Whole<'a, C>,
-    root: Option<RootPartition>,
+    content: DiskContent<'a, C>,
+    partitions: Vec<PlacedPartition>,
 }
 
-enum Whole<'a, C> {
-    Bare(&'a (dyn Image<C> + 'a)),
+enum DiskContent<'a, C> {
+    /// The only image, and its purpose.
+    Bare(&'static str, &'a (dyn Image<C> + 'a)),
     Partitioned(partition_table::Disk<'a, C>),
 }
 
-/// The partition of the filesystem.
+/// A partition with its place on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RootPartition {
+pub struct PlacedPartition {
+    /// The partition.
+    pub partition: Partition,
     /// Its number in the table, from 1.
     pub number: u32,
     /// Its offset in bytes from the start of the disk.
     pub offset: u64,
-    /// Its length in bytes: that of the filesystem, rounded up to whole sectors.
+    /// Its length in bytes: that of the image, rounded up to whole sectors.
     pub len: u64,
     /// The identifier by which the kernel finds it: the value of `root=PARTUUID=`.
     pub partuuid: String,
@@ -126,72 +159,105 @@ pub struct Range {
     pub length: u64,
 }
 
-/// Puts a filesystem on a disk.
+/// Places the images of partitions on a disk, in their order.
 ///
 /// # Errors
-/// [`ErrorKind::BadInput`] if the filesystem is too large for the table, [`ErrorKind::Usage`] if
-/// the table cannot represent the options.
-pub fn place<'a, C: Sync>(root: &'a (dyn Image<C> + 'a), options: &DiskOptions) -> Result<Disk<'a, C>> {
-    let (table, partuuid) = match options.layout {
-        DiskLayout::Bare => return Ok(Disk { whole: Whole::Bare(root), root: None }),
-        DiskLayout::Gpt => (gpt(root.len(), options), options.partition_guid.to_string()),
-        DiskLayout::Mbr => (mbr(root.len(), options), format!("{:08x}-01", options.mbr_signature)),
+/// [`ErrorKind::BadInput`] if an image is too large for the table, [`ErrorKind::Usage`] if the
+/// table cannot represent the options, or there is no table for several partitions.
+pub fn place<'a, C: Sync>(members: &[Member<'a, C>], options: &DiskOptions) -> Result<Disk<'a, C>> {
+    let Some(table) = table(members.iter().map(|(partition, image)| (partition, image.len())), options)
+    else {
+        let [(partition, image)] = members else {
+            let message = format!(
+                "a disk without a partition table holds one filesystem, and {} were given: choose --layout gpt or mbr",
+                members.len()
+            );
+            return Err(Error::new(ErrorKind::Usage, message));
+        };
+        return Ok(Disk { content: DiskContent::Bare(partition.purpose, *image), partitions: Vec::new() });
     };
-    let layout = partition_table::plan(&table, &Options::new(options.sector_size)).map_err(blame)?;
-    let disk = layout.assemble(&[root]).map_err(blame)?;
-    let root = disk.layout().partitions().first().map(|place| RootPartition {
-        number: 1,
-        offset: place.offset(),
-        len: place.len(),
-        partuuid,
-    });
-    Ok(Disk { whole: Whole::Partitioned(disk), root })
+    let layout = partition_table::plan(&table, &Options::new(options.sector_size)).map_err(classify)?;
+    let images: Vec<_> = members.iter().map(|(_, image)| *image).collect();
+    let disk = layout.assemble(&images).map_err(classify)?;
+    let places = members.iter().zip(disk.layout().partitions());
+    let partitions = (1..)
+        .zip(places)
+        .map(|(number, ((partition, _), place))| PlacedPartition {
+            partition: partition.clone(),
+            number,
+            offset: place.offset(),
+            len: place.len(),
+            partuuid: partuuid(partition, number, options),
+        })
+        .collect();
+    Ok(Disk { content: DiskContent::Partitioned(disk), partitions })
 }
 
-/// The space around the filesystem, if its length is a multiple of the sector size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Surroundings {
-    /// The offset of the filesystem on the disk, in bytes.
-    pub before: u64,
-    /// The number of bytes of the disk before and behind the filesystem together.
-    pub all: u64,
+/// Returns the identifier by which the kernel finds a partition.
+fn partuuid(partition: &Partition, number: u32, options: &DiskOptions) -> String {
+    match options.layout {
+        DiskLayout::Mbr => format!("{:08x}-{number:02x}", options.mbr_signature),
+        DiskLayout::Gpt | DiskLayout::Bare => partition.guid.to_string(),
+    }
 }
 
-/// Returns the space around a filesystem, which does not depend on its length.
+/// The space of a disk around its only partition, if the length of that is a multiple of the sector
+/// size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskOverhead {
+    /// The offset of the partition on the disk, in bytes.
+    pub offset: u64,
+    /// The number of bytes of the disk before and behind the partition together.
+    pub total: u64,
+}
+
+/// Returns the space of a disk around its only partition, which does not depend on the length of
+/// that.
 ///
 /// # Errors
 /// As [`place`].
-pub fn surroundings(options: &DiskOptions) -> Result<Surroundings> {
+pub fn overhead(partition: &Partition, options: &DiskOptions) -> Result<DiskOverhead> {
     // The result is the same for every length.
     let len = options.sector_size.bytes();
-    let table = match options.layout {
-        DiskLayout::Bare => return Ok(Surroundings { before: 0, all: 0 }),
-        DiskLayout::Gpt => gpt(len, options),
-        DiskLayout::Mbr => mbr(len, options),
+    let Some(table) = table([(partition, len)].into_iter(), options) else {
+        return Ok(DiskOverhead::default());
     };
-    let layout = partition_table::plan(&table, &Options::new(options.sector_size)).map_err(blame)?;
-    let before = layout.partitions().first().map_or(0, |root| root.offset());
-    Ok(Surroundings { before, all: layout.len() - len })
+    let layout = partition_table::plan(&table, &Options::new(options.sector_size)).map_err(classify)?;
+    let offset = layout.partitions().first().map_or(0, |place| place.offset());
+    Ok(DiskOverhead { offset, total: layout.len() - len })
 }
 
-fn gpt(len: u64, options: &DiskOptions) -> Table {
-    let root = GptPartition {
-        name: options.partition_name.clone(),
-        type_guid: options.architecture.map_or(LINUX_FILESYSTEM, Architecture::root_partition_type),
-        guid: options.partition_guid,
-        attributes: 0,
-        len,
-    };
-    Table::Gpt(Gpt { disk_guid: options.disk_guid, partitions: vec![root] })
+/// Returns the table of partitions with these lengths in bytes; `None` for a bare disk.
+fn table<'p>(partitions: impl Iterator<Item = (&'p Partition, u64)>, options: &DiskOptions) -> Option<Table> {
+    match options.layout {
+        DiskLayout::Bare => None,
+        DiskLayout::Gpt => {
+            let entry = |(partition, len): (&Partition, u64)| GptPartition {
+                name: partition.name.clone(),
+                type_guid: partition.type_guid,
+                guid: partition.guid,
+                attributes: 0,
+                len,
+            };
+            Some(Table::Gpt(Gpt {
+                disk_guid: options.disk_guid,
+                partitions: partitions.map(entry).collect(),
+            }))
+        }
+        DiskLayout::Mbr => {
+            // Not marked bootable: that flag is for boot code, and there is none.
+            let entry = |(partition, len): (&Partition, u64)| MbrPartition {
+                partition_type: partition.mbr_type,
+                bootable: false,
+                len,
+            };
+            let partitions = partitions.map(entry).collect();
+            Some(Table::Mbr(Mbr { disk_signature: options.mbr_signature, partitions }))
+        }
+    }
 }
 
-fn mbr(len: u64, options: &DiskOptions) -> Table {
-    // Not marked bootable: that flag is for boot code, and there is none.
-    let root = MbrPartition { partition_type: MBR_TYPE_LINUX, bootable: false, len };
-    Table::Mbr(Mbr { disk_signature: options.mbr_signature, partitions: vec![root] })
-}
-
-fn blame(error: partition_table::Error) -> Error {
+fn classify(error: partition_table::Error) -> Error {
     let kind = match error {
         partition_table::Error::BeyondMbr { .. }
         | partition_table::Error::TooLong { .. }
@@ -205,157 +271,50 @@ impl<C: Sync> Disk<'_, C> {
     /// Returns the ranges of the disk in order, from the first byte to the last.
     #[must_use]
     pub fn ranges(&self) -> Vec<Range> {
-        let (Whole::Partitioned(disk), Some(root)) = (&self.whole, &self.root) else {
-            return vec![Range { name: "root filesystem", offset: 0, length: self.len() }];
+        let disk = match &self.content {
+            DiskContent::Bare(name, image) => {
+                return vec![Range { name, offset: 0, length: image.len() }];
+            }
+            DiskContent::Partitioned(disk) => disk,
         };
         let (head, tail) = (disk.layout().head().len() as u64, disk.layout().tail().len() as u64);
-        let (end, backup) = (root.offset + root.len, self.len() - tail);
-        let places = [
-            ("partition table", 0, head),
-            ("alignment", head, root.offset),
-            ("root filesystem", root.offset, end),
-            ("padding", end, backup),
-            ("backup partition table", backup, self.len()),
-        ];
+        let mut places = vec![("partition table", 0, head)];
+        let mut end = head;
+        for placed in &self.partitions {
+            let (start, purpose) = (placed.offset, placed.partition.purpose);
+            places.extend([("alignment", end, start), (purpose, start, start + placed.len)]);
+            end = start + placed.len;
+        }
+        let backup = self.len() - tail;
+        places.extend([("padding", end, backup), ("backup partition table", backup, self.len())]);
         let full = places.into_iter().filter(|(_, from, to)| from < to);
         full.map(|(name, offset, to)| Range { name, offset, length: to - offset }).collect()
     }
 }
 
 impl<C> Disk<'_, C> {
-    /// Returns the partition of the filesystem; `None` on a bare disk.
+    /// Returns the partitions in the order of the table; none on a bare disk.
     #[must_use]
-    pub fn root_partition(&self) -> Option<&RootPartition> {
-        self.root.as_ref()
+    pub fn partitions(&self) -> &[PlacedPartition] {
+        &self.partitions
     }
 }
 
 impl<C: Sync> Image<C> for Disk<'_, C> {
     fn len(&self) -> u64 {
-        match &self.whole {
-            Whole::Bare(root) => root.len(),
-            Whole::Partitioned(disk) => disk.len(),
+        match &self.content {
+            DiskContent::Bare(_, image) => image.len(),
+            DiskContent::Partitioned(disk) => disk.len(),
         }
     }
 
     fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, C>> + Send + '_> {
-        match &self.whole {
-            Whole::Bare(root) => root.runs(),
-            Whole::Partitioned(disk) => disk.runs(),
+        match &self.content {
+            DiskContent::Bare(_, image) => image.runs(),
+            DiskContent::Partitioned(disk) => disk.runs(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use image_runs::{Source, read_all};
-    use uuid::uuid;
-
-    use super::*;
-
-    struct Filesystem(Vec<u8>);
-
-    impl Image<Vec<u8>> for Filesystem {
-        fn len(&self) -> u64 {
-            self.0.len() as u64
-        }
-        fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Vec<u8>>> + Send + '_> {
-            let run = Run { len: self.len(), source: Source::Content { content: &self.0, offset: 0 } };
-            Box::new(std::iter::once(run))
-        }
-    }
-
-    /// A filesystem of any size, filled with zeros.
-    struct Large(u64);
-
-    impl Image<Vec<u8>> for Large {
-        fn len(&self) -> u64 {
-            self.0
-        }
-        fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Vec<u8>>> + Send + '_> {
-            Box::new(std::iter::once(Run::zeros(self.0)))
-        }
-    }
-
-    fn options(layout: DiskLayout, sector_size: SectorSize) -> DiskOptions {
-        DiskOptions {
-            layout,
-            sector_size,
-            architecture: Some(Architecture::Arm64),
-            disk_guid: uuid!("0f4c8bd3-6b4d-4b54-9a43-9d8f5d2a7c10"),
-            partition_guid: uuid!("5ad0c1d6-0f39-4c36-8c55-1f6b7a0d9e21"),
-            mbr_signature: 0x0a34_abcd,
-            partition_name: "root".to_owned(),
-        }
-    }
-
-    #[test]
-    fn layouts_have_names() {
-        for layout in DiskLayout::ALL {
-            assert_eq!(layout.to_string().parse(), Ok(layout));
-        }
-        let error = "GPT".parse::<DiskLayout>().expect_err("names are lower-case");
-        assert_eq!(error.to_string(), "\"GPT\" is not a disk layout; there are gpt, mbr and bare");
-    }
-
-    #[test]
-    fn the_filesystem_lies_where_the_disk_says() {
-        let filesystem = Filesystem((0..3000_u16).flat_map(u16::to_le_bytes).collect());
-        for sector_size in [SectorSize::Bytes512, SectorSize::Bytes4096] {
-            for (layout, partuuid) in
-                [(DiskLayout::Gpt, "5ad0c1d6-0f39-4c36-8c55-1f6b7a0d9e21"), (DiskLayout::Mbr, "0a34abcd-01")]
-            {
-                let disk = place(&filesystem, &options(layout, sector_size)).expect("a valid disk");
-                let bytes = read_all(&disk).expect("memory does not fail");
-                let root = disk.root_partition().expect("there is a table");
-                assert_eq!((root.number, root.offset, root.partuuid.as_str()), (1, 1 << 20, partuuid));
-                assert_eq!(root.len, 6000_u64.next_multiple_of(sector_size.bytes()));
-                assert_eq!(bytes[1 << 20..][..6000], filesystem.0);
-                let ranges = disk.ranges();
-                let mut ends = ranges.iter().map(|range| range.offset + range.length);
-                let starts: Vec<u64> = ranges.iter().map(|range| range.offset).collect();
-                assert_eq!(starts[1..], ends.clone().collect::<Vec<_>>()[..ranges.len() - 1]);
-                assert_eq!((starts[0], ends.next_back()), (0, Some(disk.len())));
-                for range in ranges.iter().filter(|range| matches!(range.name, "alignment" | "padding")) {
-                    let start = usize::try_from(range.offset).expect("small");
-                    let bytes = &bytes[start..][..usize::try_from(range.length).expect("small")];
-                    assert!(bytes.iter().all(|byte| *byte == 0), "{range:?}");
-                }
-            }
-        }
-        let disk = place(&filesystem, &options(DiskLayout::Bare, SectorSize::Bytes512)).expect("no table");
-        assert_eq!(disk.root_partition(), None);
-        assert_eq!(read_all(&disk).expect("memory does not fail"), filesystem.0);
-    }
-
-    #[test]
-    fn the_partition_has_the_type_of_its_architecture() {
-        let filesystem = Filesystem(vec![0; 4096]);
-        for (architecture, expected) in [
-            (Some(Architecture::Arm64), uuid!("b921b045-1df0-41c3-af44-4c6f280d3fae")),
-            (None, uuid!("0fc63daf-8483-4772-8e79-3d69d8477de4")),
-        ] {
-            let options = DiskOptions { architecture, ..options(DiskLayout::Gpt, SectorSize::Bytes512) };
-            let disk = place(&filesystem, &options).expect("a valid disk");
-            let bytes = read_all(&disk).expect("memory does not fail");
-            let table = gptman::GPT::read_from(&mut std::io::Cursor::new(bytes), 512).expect("a valid table");
-            assert_eq!(table[1].partition_type_guid, expected.to_bytes_le());
-            assert_eq!(table[1].partition_name.as_str(), "root");
-        }
-    }
-
-    #[test]
-    fn errors_say_whose_fault_they_are() {
-        let kind = |len, options: &DiskOptions| place(&Large(len), options).err().map(|error| error.kind());
-        let mbr = options(DiskLayout::Mbr, SectorSize::Bytes512);
-        assert_eq!(kind(1 << 40, &mbr), None);
-        assert_eq!(kind(2 << 40, &mbr), Some(ErrorKind::BadInput));
-        assert_eq!(kind(4096, &DiskOptions { mbr_signature: 0, ..mbr }), Some(ErrorKind::Usage));
-        let gpt = options(DiskLayout::Gpt, SectorSize::Bytes512);
-        assert_eq!(kind(2 << 40, &gpt), None);
-        assert_eq!(
-            kind(4096, &DiskOptions { partition_name: "x".repeat(37), ..gpt }),
-            Some(ErrorKind::Usage)
-        );
-    }
-}
+mod tests;

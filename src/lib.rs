@@ -6,7 +6,7 @@
 //! ```text
 //!  directory ─┐ source, stack     transform              plan (pure)         place              write
 //!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─┬───────────▶ Image ───────▶ Image ──────────▶ sparse file
-//!  dump ──────┘           ownership, edits, closure,    │ mkfs_ext4         gpt, mbr, bare     ▲       stream
+//!  dump ──────┘           ownership, edits, closure,    │ filesystem        gpt, mbr, bare     ▲       stream
 //!                         labels, times                 └───────────▶ Layout ────▶ segments ───┘       digest only
 //!                                                         initramfs         compressed
 //! ```
@@ -33,7 +33,7 @@
 //!    leaves no file behind (`tests/failures.rs`). Only a block device is written in place
 //!    (`tests/devices.rs`).
 //! 7. Identifiers derive from one seed ([`seed`]), never from randomness.
-//! 8. The byte layout has a name ([`recipe::BYTE_LAYOUT`], [`recipe::initrd::INITRAMFS_LAYOUT`])
+//! 8. The byte layout has a name ([`filesystem::ext4::BYTE_LAYOUT`], [`recipe::initrd::INITRAMFS_LAYOUT`])
 //!    and is pinned by digests (`tests/reproducible.rs`); different bytes need a different name.
 
 #![cfg_attr(
@@ -55,6 +55,7 @@ pub mod architecture;
 pub mod seed;
 
 pub mod disk;
+pub mod filesystem;
 pub mod output;
 
 pub mod report;

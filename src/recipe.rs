@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image_tree::Timestamp;
-use mkfs_ext4::{Label, Size};
 use uuid::Uuid;
 
 use self::filesystem::FilesystemRecipe;
 use self::keep::Keep;
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
+use crate::filesystem::Size;
 use crate::log::Level;
 use crate::output::{Asked, Reflink};
 use crate::seed::Seed;
@@ -84,7 +84,7 @@ pub struct ImageRecipe {
     pub output: Output,
     /// The policy for sharing extents between the image and the sources.
     pub reflink: Reflink,
-    /// The options of the filesystem.
+    /// The filesystem.
     pub filesystem: FilesystemRecipe,
     /// The partition table around the filesystem.
     pub layout: DiskLayout,
@@ -94,12 +94,6 @@ pub struct ImageRecipe {
     pub architecture: Option<Architecture>,
     /// The size of the image. [`Size::Total`] includes the partition table.
     pub size: Size,
-    /// The minimum number of inodes.
-    pub inodes: Option<u32>,
-    /// The filesystem's label.
-    pub label: Label,
-    /// The filesystem's UUID; `None` derives it from the seed.
-    pub uuid: Option<Uuid>,
     /// The seed that identifiers derive from; `None` takes a digest of the tree's metadata and of
     /// this recipe.
     pub seed: Option<Uuid>,
@@ -214,25 +208,16 @@ impl ImageRecipe {
         if let Some(uuid) = self.seed {
             return Ok(Seed::from_uuid(uuid));
         }
-        let filesystem = self.filesystem.options(Uuid::nil(), Uuid::nil(), 0);
+        let byte_layout = self.filesystem.filesystem().properties().byte_layout;
         Seed::digest(|text| {
-            writeln!(text, "{BYTE_LAYOUT}")?;
+            writeln!(text, "{byte_layout}")?;
             writeln!(text, "layout {}", self.layout.name())?;
             writeln!(text, "sector-size {}", self.sector_size.bytes())?;
             writeln!(text, "arch {}", self.architecture.map_or("-", Architecture::name))?;
             writeln!(text, "size {:?}", self.size)?;
-            writeln!(text, "inodes {:?}", self.inodes)?;
-            writeln!(text, "reserved {}", filesystem.reserved_percent)?;
-            writeln!(text, "label {}", self.label.padded().escape_ascii())?;
-            writeln!(text, "uuid {:?}", self.uuid)?;
-            writeln!(text, "journal {:?}", filesystem.journal)?;
             self.filesystem.write(text)?;
             writeln!(text, "source-date-epoch {:?}", self.tree.source_date_epoch.map(Timestamp::seconds))?;
             write_tree(text)
         })
     }
 }
-
-/// The name of the byte layout. A different layout has a different name, and so different
-/// identifiers.
-pub const BYTE_LAYOUT: &str = "ext4-2";

@@ -6,12 +6,11 @@ mod check;
 mod counts;
 mod image;
 mod initrd;
-mod size;
 pub mod version;
 
 pub use artifact::{Artifact, BuildInfo, Timings, Transfer};
 pub use bar::Bar;
 pub use check::{CheckReport, FindingReport};
 pub use counts::Counts;
-pub use image::{Filesystem, ImageReport, Partition};
+pub use image::{ImageReport, Partition};
 pub use initrd::{AppendedFile, Archive, CacheUse, InitrdReport};

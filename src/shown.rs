@@ -5,6 +5,7 @@
 //! are not.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -50,6 +51,26 @@ impl Serialize for JsonName {
     }
 }
 
+/// A number of bytes, shown exactly and, from 10 KiB on, also in binary units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteCount(pub u64);
+
+impl fmt::Display for ByteCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+        write!(f, "{} bytes", self.0)?;
+        if self.0 < 10 << 10 {
+            return Ok(());
+        }
+        let Some((unit, shift)) = UNITS.into_iter().find(|(_, shift)| self.0 >> shift > 0) else {
+            return Ok(());
+        };
+        // Tenths, rounded down, in integer arithmetic.
+        let tenths = (u128::from(self.0) * 10) >> shift;
+        write!(f, " ({}.{} {unit})", tenths / 10, tenths % 10)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +80,19 @@ mod tests {
         let json = |bytes: &[u8]| serde_json::to_string(&JsonName(bytes.to_vec())).expect("it is JSON");
         assert_eq!(json("/a\n\\é".as_bytes()), r#""/a\n\\é""#);
         assert_eq!(json(b"bad\xff\xfe"), r#"{"hex":"626164fffe"}"#);
+    }
+
+    #[test]
+    fn byte_counts_are_exact_and_in_binary_units() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (10_239, "10239 bytes"),
+            (10_240, "10240 bytes (10.0 KiB)"),
+            ((1 << 20) - 1, "1048575 bytes (1023.9 KiB)"),
+            (1_610_612_736, "1610612736 bytes (1.5 GiB)"),
+            (u64::MAX, "18446744073709551615 bytes (16777215.9 TiB)"),
+        ] {
+            assert_eq!(ByteCount(bytes).to_string(), text);
+        }
     }
 }

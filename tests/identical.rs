@@ -77,7 +77,12 @@ fn write(layout: &Layout<'_, Blob>, path: &Path) {
 /// Checks that the image of `source` equals the kernel's view of `expected`.
 fn check(source: &Path, policy: Policy, expected: &Path) -> Linked {
     let mut tree = read(source);
-    let linking = hardlinks::Options { policy, threads: &THREADS, interrupt: &Interrupt::never() };
+    let linking = hardlinks::Options {
+        policy,
+        max_names: hardlinks::MAX_NAMES,
+        threads: &THREADS,
+        interrupt: &Interrupt::never(),
+    };
     let linked = hardlinks::apply(&mut tree, &linking).expect("it can be read");
     let image = TempDir::new().expect("a temporary directory");
     let path = image.path().join("image");

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use mkfs_ext4::Size;
 
 use super::filesystem::FilesystemArguments;
 use super::general::General;
 use super::help::{Help, group};
 use super::output::{OutputArguments, usage};
 use super::tree::TreeArguments;
-use super::values::{self, BYTES_PER_INODE, Free};
+use super::values::{self, Free};
 use crate::architecture::Architecture;
 use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
+use crate::filesystem::Size;
+use crate::filesystem::ext4::BYTES_PER_INODE;
 use crate::output::Reflink;
 use crate::recipe::{ImageRecipe, Output};
 
@@ -203,9 +204,6 @@ impl ImageArguments {
             sector_size,
             architecture: self.arch,
             size,
-            inodes: self.filesystem.inodes,
-            label: self.filesystem.label,
-            uuid: self.filesystem.uuid,
             seed: self.filesystem.seed,
             filesystem: self.filesystem.recipe()?,
             quiet: self.quiet,

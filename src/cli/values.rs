@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use mkfs_ext4::{Label, Options};
 
 use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
@@ -79,10 +78,6 @@ pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("\"{text}\" is not a number of threads from 1 on"))
 }
 
-pub(super) fn label(text: &str) -> Result<Label, String> {
-    Label::new(text).map_err(|error| error.to_string())
-}
-
 /// Seconds since 1970, as SOURCE_DATE_EPOCH has them.
 pub(super) fn epoch(text: &str) -> Result<i64, String> {
     let in_range = |seconds: &i64| (0..=EPOCH_MAX).contains(seconds);
@@ -104,9 +99,6 @@ const EPOCH_MIN: i64 = -(1 << 31);
 
 /// The last second that ext4 can hold.
 const EPOCH_MAX: i64 = (1 << 34) - (1 << 31) - 1;
-
-/// How many inodes `--free` brings, for its help.
-pub(super) const BYTES_PER_INODE: u64 = Options::BYTES_PER_INODE;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::fmt;
 use image_tree::{Content, Kind, Tree};
 use serde::Serialize;
 
-use super::size::Size;
+use crate::shown::ByteCount;
 
 /// The number of files of each kind in a tree, each counted once regardless of its hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -62,7 +62,7 @@ impl fmt::Display for Counts {
             f,
             "tree           {directories} directories, {regular_files} regular files with {}, {symlinks} symbolic \
              links, {devices} devices, {} pipes and sockets, {} further names",
-            Size(self.content_bytes),
+            ByteCount(self.content_bytes),
             fifos + sockets,
             self.hard_links
         )

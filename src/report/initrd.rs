@@ -6,8 +6,7 @@ use image_tree::Shown;
 use serde::Serialize;
 
 use super::artifact::{Artifact, BuildInfo};
-use super::size::Size;
-use crate::shown::JsonName;
+use crate::shown::{ByteCount, JsonName};
 
 /// The report on an initramfs.
 #[derive(Clone, Debug, Serialize)]
@@ -77,18 +76,18 @@ impl fmt::Display for InitrdReport {
     /// Writes the plan as text of several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Archive { bytes, microcode_bytes, stored_bytes, segments, entries, .. } = self.archive;
-        writeln!(f, "initramfs      {} before compression, with {entries} entries", Size(bytes))?;
+        writeln!(f, "initramfs      {} before compression, with {entries} entries", ByteCount(bytes))?;
         writeln!(f, "  compression  {}", self.compression)?;
         if microcode_bytes > 0 {
-            writeln!(f, "  microcode    {}", Size(microcode_bytes))?;
+            writeln!(f, "  microcode    {}", ByteCount(microcode_bytes))?;
         }
         if stored_bytes > 0 {
-            writeln!(f, "  stored       {}, files that are compressed already", Size(stored_bytes))?;
+            writeln!(f, "  stored       {}, files that are compressed already", ByteCount(stored_bytes))?;
         }
         let rest = bytes - microcode_bytes - stored_bytes;
-        writeln!(f, "  files        {}, segments: {segments}", Size(rest))?;
+        writeln!(f, "  files        {}, segments: {segments}", ByteCount(rest))?;
         for AppendedFile { path, bytes } in &self.appended {
-            writeln!(f, "  appended     {}, {}", Size(*bytes), Shown(&path.0))?;
+            writeln!(f, "  appended     {}, {}", ByteCount(*bytes), Shown(&path.0))?;
         }
         if self.init_made {
             writeln!(f, "  init         /init is a link that was made")?;

@@ -7,32 +7,23 @@ use image_runs::Image;
 use image_tree::dump::{self, Body};
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Kind, Timestamp, Tree};
-use mkfs_ext4::Size;
-use uuid::Uuid;
 
-use super::advice;
 use super::output::{self, Outcome, write_output};
 use super::pipeline::{self, Prepared, Verb};
 use super::print::{print, print_json};
 use super::stopwatch::Stopwatch;
 use crate::architecture;
 use crate::blob::{Blob, classify_read_error};
-use crate::disk::{self, DISK_UNIT, Disk, DiskLayout, DiskOptions, Surroundings};
+use crate::disk::{self, Disk, DiskLayout, DiskOptions, Partition};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::{PlanRequest, PlannedFilesystem};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::output::{Destination, Reflink, Reservation, WriteOptions};
-use crate::recipe::{BYTE_LAYOUT, ImageRecipe};
+use crate::recipe::ImageRecipe;
 use crate::report::Bar;
-use crate::report::{BuildInfo, Counts, Filesystem, ImageReport, Partition, Timings};
+use crate::report::{self, BuildInfo, Counts, ImageReport, Timings};
 use crate::seed::{Seed, label};
-
-/// The name of the GPT partition, which the Discoverable Partitions Specification does not define.
-const PARTITION_NAME: &str = "root";
-
-/// The offset in the image behind the journal of most filesystems, in bytes. The journal is nearly
-/// all zeros.
-const AFTER_JOURNAL: u64 = 24 << 20;
 
 /// Makes the image and writes it to the output of the recipe.
 ///
@@ -42,17 +33,17 @@ const AFTER_JOURNAL: u64 = 24 << 20;
 pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut stopwatch = Stopwatch::start();
+    let filesystem = recipe.filesystem.filesystem();
+    let properties = filesystem.properties();
     let own = output::own_files(&recipe.output, None);
     let destination = output::open(&recipe.output, recipe.dry_run, &own, &recipe.tree.inputs())?;
     let destination = destination.as_ref();
-    let begun = destination.filter(|_| !recipe.filesystem.dedupe);
-    let reservation = output::preallocate(begun, &recipe.tree, AFTER_JOURNAL);
+    let begun = properties.contents_begin;
+    let reservation = begun.and_then(|start| output::preallocate(destination, &recipe.tree, start));
     let options = pipeline::Options {
         own,
         output: output::path(&recipe.output),
-        sparse: recipe.filesystem.sparse,
-        block_len: recipe.filesystem.options(Uuid::nil(), Uuid::nil(), 0).block_size.bytes(),
-        dedupe: recipe.filesystem.dedupe,
+        filesystem: Some(&properties),
         ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(reservation.as_ref())
     };
     // Freeing each name and inode at the end takes up to 3 % of a run; the exit of the process
@@ -66,102 +57,51 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let seed = recipe
         .seed(|mut text| dump::write(tree, &mut text, |_, _| Ok(Body::None)))
         .map_err(|error| Error::new(ErrorKind::Io, error))?;
-    let disk_options = disk_options(recipe, tree, &seed)?;
-    let around = disk::surroundings(&disk_options)?;
-    let filesystem_options = filesystem_options(recipe, &seed, around);
-    let filesystem = mkfs_ext4::plan_sharing(tree, &filesystem_options, &prepared.duplicates)
-        .map_err(|error| blame(recipe, around.all, error))?;
-    let disk = disk::place(&filesystem, &disk_options)?;
+    let (disk_options, root) = (disk_options(recipe, &seed), root_partition(recipe, tree, &seed)?);
+    let request = PlanRequest {
+        size: recipe.size,
+        overhead: disk::overhead(&root, &disk_options)?,
+        seed: &seed,
+        created: recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH),
+        duplicates: &prepared.duplicates,
+    };
+    let planned = filesystem.plan(tree, &request)?;
+    let disk = disk::place(&[(root, &*planned)], &disk_options)?;
     timings.plan = stopwatch.lap();
-    let mut report = describe(recipe, &prepared, &disk, &filesystem_options, &filesystem.summary());
-    if recipe.dry_run {
-        report.build.timings = timings;
-        return print_plan(recipe, report, &log);
-    }
-    log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    if let Some(sector_size) = destination.and_then(Destination::sector_size) {
-        check_sectors(recipe, sector_size)?;
-    }
-    let write = || write_with_bar(recipe, &disk, destination, reservation, interrupt);
-    match output::warn_if_partial(destination, interrupt, &log, write)? {
-        Outcome::Written(transfer) => report.artifact.record_transfer(transfer),
-        Outcome::Digest(digest) => report.artifact.sha256 = Some(digest),
-    }
-    output::warn_if_exposed(destination, tree, &log);
-    timings.write = stopwatch.lap();
-    report.build.timings = timings;
-    if recipe.json {
-        return print_report(report, &log);
-    }
-    if let Some(digest) = &report.artifact.sha256 {
-        return print(format!("{digest}\n").as_bytes());
-    }
-    if !recipe.quiet {
-        // OK to ignore: standard error may be closed.
-        let mut text = summary(recipe, &disk, &filesystem.summary(), has_init(tree));
-        if let Some(transfer) = report.artifact.transfer {
-            text += &format!("{transfer}\n");
+    let mut report = describe(recipe, &prepared, &disk, &*planned, properties.byte_layout);
+    if !recipe.dry_run {
+        log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
+        if let Some(sector_size) = destination.and_then(Destination::sector_size) {
+            check_sectors(recipe, sector_size)?;
         }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let write = || write_with_bar(recipe, &disk, destination, reservation, interrupt);
+        match output::warn_if_partial(destination, interrupt, &log, write)? {
+            Outcome::Written(transfer) => report.artifact.record_transfer(transfer),
+            Outcome::Digest(digest) => report.artifact.sha256 = Some(digest),
+        }
+        output::warn_if_exposed(destination, tree, &log);
+        timings.write = stopwatch.lap();
     }
-    Ok(())
+    report.build.timings = timings;
+    print_result(recipe, report, &log, || summary(recipe, &disk, &*planned, has_init(tree)))
 }
 
-fn disk_options(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<DiskOptions> {
+fn disk_options(recipe: &ImageRecipe, seed: &Seed) -> DiskOptions {
+    DiskOptions {
+        layout: recipe.layout,
+        sector_size: recipe.sector_size,
+        disk_guid: seed.uuid(label::GPT_DISK),
+        mbr_signature: seed.u32(label::MBR_SIGNATURE),
+    }
+}
+
+/// Returns the partition of the filesystem, whose type in a GPT is that of the tree's architecture.
+fn root_partition(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<Partition> {
     let architecture = match (recipe.architecture, recipe.layout) {
         (None, DiskLayout::Gpt) => architecture::detect(tree).map_err(classify_read_error)?,
         (given, _) => given,
     };
-    Ok(DiskOptions {
-        layout: recipe.layout,
-        sector_size: recipe.sector_size,
-        architecture,
-        disk_guid: seed.uuid(label::GPT_DISK),
-        partition_guid: seed.uuid(label::GPT_ROOT_PARTITION),
-        mbr_signature: seed.u32(label::MBR_SIGNATURE),
-        partition_name: PARTITION_NAME.to_owned(),
-    })
-}
-
-fn filesystem_options(recipe: &ImageRecipe, seed: &Seed, around: Surroundings) -> mkfs_ext4::Options {
-    let size = match recipe.size {
-        Size::Total { bytes } => Size::Total { bytes: bytes.saturating_sub(around.all) },
-        size => size,
-    };
-    let uuid = recipe.uuid.unwrap_or_else(|| seed.uuid(label::EXT4_UUID));
-    let hash_seed = seed.uuid(label::EXT4_HASH_SEED);
-    let mut options = recipe.filesystem.options(uuid, hash_seed, around.before);
-    options.label = recipe.label;
-    options.size = size;
-    options.inodes = recipe.inodes;
-    options.created = recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH);
-    options
-}
-
-/// Returns the error for a failed plan of the filesystem. Sizes are those of the whole image, as
-/// the user gave them.
-fn blame(recipe: &ImageRecipe, overhead: u64, error: mkfs_ext4::Error) -> Error {
-    use mkfs_ext4::Error as E;
-    match (error, recipe.size) {
-        (E::TooSmall { needed_bytes, .. }, Size::Total { bytes }) => {
-            let needed = (needed_bytes + overhead).next_multiple_of(DISK_UNIT);
-            let message = format!(
-                "the image is {missing} bytes too small: --size gives {bytes} bytes, the tree needs {needed}; \
-                 give --size {needed} or more, or leave it out for the smallest",
-                missing = needed.saturating_sub(bytes),
-            );
-            Error::new(ErrorKind::DoesNotFit, message)
-        }
-        (error @ (E::TooSmall { .. } | E::TooFewInodes { .. }), _) => {
-            Error::new(ErrorKind::DoesNotFit, error)
-        }
-        (E::Content { source, .. }, _) => classify_read_error(source),
-        (error @ E::Unrepresentable { .. }, _) => advice::ext4(error),
-        (error @ (E::TooManyInodes { .. } | E::TooLarge { .. } | E::TooLargeFor32Bits { .. }), _) => {
-            Error::new(ErrorKind::DoesNotFit, error)
-        }
-        (error, _) => Error::new(ErrorKind::Usage, error),
-    }
+    Ok(Partition::root(architecture, seed.uuid(label::GPT_ROOT_PARTITION)))
 }
 
 fn write_with_bar(
@@ -216,52 +156,49 @@ fn describe(
     recipe: &ImageRecipe,
     prepared: &Prepared,
     disk: &Disk<'_, Blob>,
-    options: &mkfs_ext4::Options,
-    summary: &mkfs_ext4::Summary,
+    planned: &dyn PlannedFilesystem,
+    byte_layout: &'static str,
 ) -> ImageReport {
-    let label = options.label.padded();
-    let label = label.split(|byte| *byte == 0).next().unwrap_or_default();
+    let root = disk.partitions().first();
     ImageReport {
-        artifact: output::planned(&recipe.tree, &recipe.output, BYTE_LAYOUT, disk.len()),
+        artifact: output::planned(&recipe.tree, &recipe.output, byte_layout, disk.len()),
         layout: recipe.layout.name(),
         sector_size: recipe.sector_size.bytes(),
         ranges: disk.ranges(),
-        partition: disk
-            .root_partition()
-            .map(|root| Partition { number: root.number, partuuid: root.partuuid.clone() }),
-        filesystem: Filesystem {
-            format: "ext4",
-            uuid: options.uuid.to_string(),
-            label: String::from_utf8_lossy(label).into_owned(),
-            block_size: summary.block_size,
-            blocks: summary.blocks,
-            free_blocks: summary.free_blocks,
-            available_blocks: summary.available_blocks,
-            inodes: summary.inodes,
-            free_inodes: summary.free_inodes,
-            groups: summary.groups,
-            journal_blocks: summary.journal_blocks,
-            profile: recipe.filesystem.profile.name(),
-            shared_files: summary.shared_files,
-            shared_blocks: summary.shared_blocks,
-            sparse_files: summary.sparse_files,
-            hole_bytes: summary.hole_blocks * u64::from(summary.block_size),
-        },
+        partition: root
+            .map(|root| report::Partition { number: root.number, partuuid: root.partuuid.clone() }),
+        filesystem: planned.report(),
         build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links),
     }
 }
 
-/// Prints the plan.
-fn print_plan(recipe: &ImageRecipe, report: ImageReport, log: &Log) -> Result<()> {
+/// Prints the result: as JSON, as the text of a plan, as a digest, or as a summary on standard
+/// error.
+fn print_result(
+    recipe: &ImageRecipe,
+    mut report: ImageReport,
+    log: &Log,
+    summary: impl FnOnce() -> String,
+) -> Result<()> {
     if recipe.json {
-        return print_report(report, log);
+        report.build.add_messages(log);
+        return print_json(&report);
     }
-    print(format!("{report}nothing was written\n").as_bytes())
-}
-
-fn print_report(mut report: ImageReport, log: &Log) -> Result<()> {
-    report.build.add_messages(log);
-    print_json(&report)
+    if recipe.dry_run {
+        return print(format!("{report}nothing was written\n").as_bytes());
+    }
+    if let Some(digest) = &report.artifact.sha256 {
+        return print(format!("{digest}\n").as_bytes());
+    }
+    if !recipe.quiet {
+        let mut text = summary();
+        if let Some(transfer) = report.artifact.transfer {
+            text += &format!("{transfer}\n");
+        }
+        // OK to ignore: standard error may be closed.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+    Ok(())
 }
 
 /// Returns true if a kernel finds an init: one of the programs that it tries without `init=`.
@@ -276,30 +213,17 @@ fn has_init(tree: &Tree<Blob>) -> bool {
 fn summary(
     recipe: &ImageRecipe,
     disk: &Disk<'_, Blob>,
-    filesystem: &mkfs_ext4::Summary,
+    planned: &dyn PlannedFilesystem,
     boots: bool,
 ) -> String {
     let name = output::shown(&recipe.output);
-    let available = filesystem.available_blocks * u64::from(filesystem.block_size);
-    let mut text = format!(
-        "{name}: {} bytes, {} with an ext4 filesystem of {} files, {available} bytes available\n",
-        disk.len(),
-        recipe.layout,
-        filesystem.files,
-    );
-    if let Some(root) = disk.root_partition() {
+    let mut text = format!("{name}: {} bytes, {} with {}\n", disk.len(), recipe.layout, planned.summary());
+    if let Some(root) = disk.partitions().first() {
         text += &match boots {
             true => format!("boot it with root=PARTUUID={}\n", root.partuuid),
             false => format!("the partition has PARTUUID={}\n", root.partuuid),
         };
     }
-    // Fewer than the identical files: files stored in inodes share nothing.
-    if filesystem.shared_files > 0 {
-        let bytes = filesystem.shared_blocks * u64::from(filesystem.block_size);
-        text += &format!(
-            "{} files share blocks of {bytes} bytes with others, and the filesystem can be mounted for reading only\n",
-            filesystem.shared_files
-        );
-    }
+    planned.notes().iter().for_each(|note| text += &format!("{note}\n"));
     text
 }

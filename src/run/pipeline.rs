@@ -12,6 +12,7 @@ use super::closure::{self, Found, Part, Reached};
 use super::sources::{Reader, Stacked};
 use crate::blob::Blob;
 use crate::error::Result;
+use crate::filesystem::Properties;
 use crate::interrupt::Interrupt;
 use crate::log::{Log, Report};
 use crate::output::Reservation;
@@ -23,7 +24,7 @@ use crate::transform::init::{self, Init};
 use crate::transform::own_files::OwnFiles;
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    duplicates, edit, lost_and_found, normalize, selinux, sparse, unreadable, unusable_xattrs,
+    duplicates, edit, normalize, own_directories, selinux, sparse, unreadable, unusable_xattrs,
 };
 
 /// A verb that makes a tree.
@@ -54,7 +55,7 @@ const STEPS: [(&[Verb], Apply); 18] = [
     (ALL, times),
     (ALL, undefined_ids),
     (&[Image, Initrd], output_in_tree),
-    (&[Image], lost_and_found),
+    (&[Image], own_directories),
     (&[Image], holes),
     (&[Initrd], holes_as_zeros),
     (&[Initrd], init),
@@ -72,12 +73,8 @@ pub(super) struct Options<'r> {
     pub(super) own: OwnFiles,
     /// The name of the output in messages.
     pub(super) output: &'r Path,
-    /// The files of an image that have holes.
-    pub(super) sparse: sparse::Policy,
-    /// The length of an image's blocks, in bytes.
-    pub(super) block_len: u64,
-    /// True if files of an image with the same bytes share blocks.
-    pub(super) dedupe: bool,
+    /// The properties of the filesystem of an image; `None` for other verbs.
+    pub(super) filesystem: Option<&'r Properties>,
     /// The choice of `/init`; `None` for an initramfs that needs none.
     pub(super) init: Option<&'r Init>,
     /// True if systemd starts Kata's agent.
@@ -97,9 +94,7 @@ impl<'r> Options<'r> {
             recipe,
             own: OwnFiles::default(),
             output: Path::new("standard output"),
-            sparse: sparse::Policy::default(),
-            block_len: 4096,
-            dedupe: false,
+            filesystem: None,
             init: None,
             with_agent: false,
             progress: &Silent,
@@ -260,16 +255,19 @@ fn output_in_tree(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
     done(options.own.refuse_in(&prepared.tree, options.output)?)
 }
 
-/// Adds `/lost+found` before the labels, if there are any, so that it gets one.
-fn lost_and_found(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+/// Adds the directories that the filesystem has in addition, as `/lost+found`, before the labels, if
+/// there are any, so that they get labels too.
+fn own_directories(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Some(filesystem) = options.filesystem else { return done(()) };
     if options.recipe.file_contexts.is_some() {
-        lost_and_found::apply(&mut prepared.tree)?;
+        own_directories::apply(&mut prepared.tree, filesystem.own_directories)?;
     }
     done(())
 }
 
 fn holes(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Options { recipe, sparse: policy, block_len, interrupt, .. } = *options;
+    let Options { recipe, filesystem: Some(filesystem), interrupt, .. } = *options else { return done(()) };
+    let (policy, block_len) = (filesystem.holes, filesystem.block_size);
     let (max_zeros, threads) = (recipe.limits.max_size, &*recipe.threads);
     let options = sparse::Options { policy, block_len, max_zeros, threads, interrupt };
     done(sparse::apply(&mut prepared.tree, &options)?)
@@ -301,7 +299,9 @@ fn hard_links(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn 
     if recipe.hardlinks == hardlinks::Policy::Keep {
         return done(());
     }
-    let options = hardlinks::Options { policy: recipe.hardlinks, threads: &recipe.threads, interrupt };
+    let max_names = options.filesystem.map_or(hardlinks::MAX_NAMES, |filesystem| filesystem.max_links);
+    let options =
+        hardlinks::Options { policy: recipe.hardlinks, max_names, threads: &recipe.threads, interrupt };
     prepared.hard_links = hardlinks::apply(&mut prepared.tree, &options)?;
     done(prepared.hard_links)
 }
@@ -311,7 +311,7 @@ fn unusable_xattrs(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Bo
 }
 
 fn duplicates(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    if options.dedupe {
+    if options.filesystem.is_some_and(|filesystem| filesystem.shares_duplicates) {
         let Options { recipe, interrupt, .. } = *options;
         prepared.duplicates = duplicates::originals(&prepared.tree, &recipe.threads, interrupt)?;
     }

@@ -20,12 +20,12 @@ pub enum Policy {
     /// Hard links are broken: each name gets an inode of its own, whatever its file type.
     Break,
     /// All regular files with the same bytes, mode, owners, time and xattrs share one inode, or as
-    /// few as [`MAX_NAMES`] allows. As with `hardlink(1)`, empty files are left unchanged: they
+    /// few as [`Options::max_names`] allows. As with `hardlink(1)`, empty files are left unchanged: they
     /// take no blocks, and many of them exist to be filled individually.
     Content,
 }
 
-/// The maximum number of names that [`Policy::Content`] gives one inode: `EXT4_LINK_MAX`.
+/// The usual maximum number of names that [`Policy::Content`] gives one inode: `EXT4_LINK_MAX`.
 pub const MAX_NAMES: usize = 65_000;
 
 /// The options of [`apply`].
@@ -33,6 +33,8 @@ pub const MAX_NAMES: usize = 65_000;
 pub struct Options<'a> {
     /// The treatment of hard links.
     pub policy: Policy,
+    /// The maximum number of names that [`Policy::Content`] gives one inode.
+    pub max_names: usize,
     /// The threads that read files.
     pub threads: &'a Threads,
     /// Checked regularly; a signal ends the comparison of files.
@@ -85,14 +87,14 @@ impl log::Report for Linked {
 /// With [`Policy::Content`] those of [`duplicates::find`]; with [`Policy::Break`] an error if there
 /// are more names than inode numbers.
 pub fn apply<C: Content + Clone>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Linked> {
-    let Options { policy, threads, interrupt } = *options;
+    let Options { policy, max_names, threads, interrupt } = *options;
     let linked = match policy {
         Policy::Keep => return Ok(Linked::default()),
         Policy::Break => relink(tree, &one_group_per_inode(tree), 1)?,
         Policy::Content => {
             let duplicates = duplicates::find(tree, threads, interrupt, |inode| key(&inode.metadata))?;
             duplicates.iter().for_each(|group| keep_holes(tree, group));
-            relink(tree, &link_groups(tree, &duplicates), MAX_NAMES)?
+            relink(tree, &link_groups(tree, &duplicates), max_names)?
         }
     };
     if linked != Linked::default() {

@@ -48,10 +48,12 @@ const CASES: &[Case] = &[
     bad(
         USAGE,
         "image {source} -o {out} -O ^metadata_csum,metadata_csum_seed",
-        &["metadata_csum_seed", "neither"],
+        &["metadata_csum_seed needs metadata_csum", "-O metadata_csum"],
     ),
     good("image {source} -o {out} -O ^64bit,^metadata_csum,^dir_index,ea_inode", &[]),
     bad(USAGE, "image {source} -o {out} -O orphan_file,^has_journal", &["orphan_file", "journal"]),
+    bad(USAGE, "image {source} -o {out} --profile rw --journal none", &["journal", "-O ^orphan_file"]),
+    good("image {source} -o {out} --profile rw --journal none -O ^orphan_file", &[]),
     bad(USAGE, "image {source} -o {out} --journal 1M", &["journal", "1024"]),
     bad(USAGE, "image {source} -o {out} --journal 999T", &["journal", "10240000"]),
     bad(USAGE, "image {source} -o {out} --huge-pages=3M", &["3145728"]),

@@ -24,7 +24,7 @@ fn text(tree: &Tree<Vec<u8>>) -> String {
 }
 
 fn applied<C: Content + Clone>(mut tree: Tree<C>, policy: Policy) -> (Tree<C>, Linked) {
-    let options = Options { policy, threads: &THREADS, interrupt: &Interrupt::never() };
+    let options = Options { policy, max_names: MAX_NAMES, threads: &THREADS, interrupt: &Interrupt::never() };
     let linked = apply(&mut tree, &options).expect("it can be read");
     (tree, linked)
 }
@@ -173,7 +173,12 @@ fn a_file_that_changed_is_named() {
     let layer = source::read(source, &ReadOptions::new(&THREADS, &Interrupt::never()));
     let mut tree: Tree<Blob> = layer.expect("it can be read").tree;
     fs::write(path("b"), "012345678").expect("it is there");
-    let options = Options { policy: Policy::Content, threads: &THREADS, interrupt: &Interrupt::never() };
+    let options = Options {
+        policy: Policy::Content,
+        max_names: MAX_NAMES,
+        threads: &THREADS,
+        interrupt: &Interrupt::never(),
+    };
     let before = tree.clone();
     let error = apply(&mut tree, &options).expect_err("b changed");
     assert_eq!(error.kind(), ErrorKind::BadInput);
