@@ -80,6 +80,9 @@ impl Source {
             let here = basedir.unwrap_or(Path::new("."));
             return Self::of_stream(Box::new(io::stdin()), Path::new("standard input"), here);
         }
+        if path.is_empty() {
+            return Err(Error::new(ErrorKind::Io, "the source is an empty path"));
+        }
         let path = Path::new(path);
         let kind = match fs::metadata(path) {
             Ok(metadata) => metadata.file_type(),

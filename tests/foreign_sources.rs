@@ -106,6 +106,7 @@ fn names_that_are_not_paths_are_explained() {
     for (name, words) in [
         ("docker.io/library/alpine", ["skopeo copy docker://docker.io/library/alpine", "docker export"]),
         ("alpine:latest", ["docker://alpine:latest", "umoci unpack"]),
+        ("", ["rootcast: the source is an empty path", ""]),
         ("https://example.org/rootfs.tar", ["curl", "rootcast reads no URLs"]),
     ] {
         let outcome = run(rootcast().args(["tree", name]));

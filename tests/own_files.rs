@@ -115,6 +115,28 @@ fn the_output_is_left_out_of_a_directory() {
 }
 
 #[test]
+fn redirected_text_is_left_out_of_the_tree_that_it_lists() {
+    let scratch = Scratch::new();
+    let tree = scratch.join("tree");
+    fs::create_dir_all(tree.join("sub")).expect("it is new");
+    fs::write(tree.join("sub/file"), "x").expect("it is new");
+    writable(&tree);
+    for (arguments, expected) in [
+        ("closure tree --keep /", "/sub\n/sub/file\n"),
+        ("closure tree --keep /sub --keep /*", "/sub\n/sub/file\n"),
+        ("closure tree --add tree:/new --keep /new", "/new\n/new/sub\n/new/sub/file\n"),
+    ] {
+        let mut shell = Command::new("sh");
+        let script = format!("set -f; exec \"$0\" {arguments} > tree/out");
+        shell.args(["-c", &script]).arg(rootcast().get_program());
+        let outcome = run(as_ordinary_user(shell).current_dir(scratch.path())).success().unwrap();
+        assert!(outcome.stderr.contains("warning: tree/out: is the output and was left out"), "{outcome}");
+        assert_eq!(fs::read_to_string(tree.join("out")).expect("it was made"), expected, "{arguments}");
+        fs::remove_file(tree.join("out")).expect("the test's own");
+    }
+}
+
+#[test]
 fn the_cache_is_left_out_of_a_directory_and_is_not_a_source() {
     let scratch = Scratch::new();
     let tree = scratch.join("tree");

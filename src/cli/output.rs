@@ -43,6 +43,9 @@ impl OutputArguments {
         if self.mode.is_some() {
             return Err(usage("--mode is for a file, so --output has to name one".to_owned()));
         }
+        if self.force {
+            return Err(usage("--force is for a block device, so --output has to name one".to_owned()));
+        }
         Ok(output)
     }
 }

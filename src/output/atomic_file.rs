@@ -10,13 +10,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::destination::{FilePlace, own_path};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Due, Removals};
 
 /// The prefix of hidden names.
@@ -44,7 +45,8 @@ impl AtomicFile {
             // Kernels and filesystems reject it with several different errors. If the reason is not
             // the flag, creating a named file fails with it too.
             Err(_) => {
-                let (file, name) = named_file(place, removals).map_err(failed)?;
+                let (file, name) = named_file(place, removals)
+                    .map_err(|error| cannot_create(&place.directory_path, error))?;
                 (file, Some(name))
             }
         };
@@ -85,6 +87,16 @@ impl AtomicFile {
             },
         }
     }
+}
+
+/// Returns the error for a directory in which no file can be created. Some, such as `/proc`, report
+/// that as if they were missing.
+fn cannot_create(directory: &Path, error: io::Error) -> Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return Error::io(directory, error);
+    }
+    let message = format!("no file can be created in this directory: {error}; name an output elsewhere");
+    Error::at(ErrorKind::Io, directory, message)
 }
 
 fn unnamed_file(place: &FilePlace) -> io::Result<File> {
@@ -172,7 +184,6 @@ fn remove(place: &FilePlace, name: &str) {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{FileExt, PermissionsExt};
-    use std::path::Path;
 
     use super::*;
     use crate::output::destination::{Asked, Destination, Place};
@@ -194,6 +205,16 @@ mod tests {
         let (file, name) = named_file(&place, &removals).expect("a file can be made");
         place.set_mode(&file).expect("it is ours");
         AtomicFile { file, hidden: Some(name), place, removals }
+    }
+
+    #[test]
+    fn a_directory_without_regular_files_is_named_with_a_remedy() {
+        let place = place(Path::new("/proc/rootcast-image"), Asked::default());
+        let error = AtomicFile::create(&place, &Removals::default()).map(drop).expect_err("it is /proc");
+        let expected = "/proc: no file can be created in this directory: No such file or directory (os error 2); \
+                        name an output elsewhere";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.kind(), ErrorKind::Io);
     }
 
     fn names(directory: &Path) -> usize {

@@ -18,7 +18,7 @@ use crate::log::{Log, Report};
 use crate::output::Reservation;
 use crate::progress::{Progress, Silent};
 use crate::recipe::TreeRecipe;
-use crate::source::directory::Unreadable;
+use crate::source::directory::{Scanned, Unreadable};
 use crate::transform::hardlinks::{self, Linked};
 use crate::transform::init::{self, Init};
 use crate::transform::own_files::OwnFiles;
@@ -168,7 +168,11 @@ fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
     let Options { recipe, own, progress, interrupt, log, .. } = *options;
     let reader = Reader { recipe, own, progress, interrupt, log };
     let reached = closure::reach(recipe, &reader.options())?;
-    let (scanned, found) = reached.map(|Reached { scanned, found }| (scanned, found)).unzip();
+    let (scanned, found): (Option<Scanned>, Option<Found>) =
+        reached.map(|Reached { scanned, found }| (scanned, found)).unzip();
+    // What was found with a file of the run is found again without it.
+    let is_own = scanned.as_ref().is_some_and(|scanned| own.are_in(scanned));
+    let found = found.filter(|_| !is_own);
     let Stacked { tree, unreadable, set_id } = reader.stacked(scanned)?;
     (prepared.tree, prepared.unreadable, prepared.set_id) = (tree, unreadable, set_id);
     prepared.found = found;

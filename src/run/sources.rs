@@ -58,7 +58,7 @@ impl<'r> Reader<'r> {
     pub(super) fn stacked(&self, first: Option<Scanned>) -> Result<Stacked> {
         let Self { recipe, interrupt, .. } = *self;
         if recipe.sources.is_empty() {
-            return Err(Error::new(ErrorKind::Usage, "there is no source to read a tree from"));
+            return Err(Error::new(ErrorKind::Usage, "no source is given"));
         }
         let (mut stack, mut records) = (Stack::new(recipe.rules), FileRecords::default());
         let (mut first, mut basedir_used) = (first, false);

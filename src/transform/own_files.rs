@@ -103,6 +103,12 @@ impl OwnFiles {
         Ok(found.into_iter().map(remove).collect())
     }
 
+    /// Returns true if a directory that was scanned contains one of the files.
+    #[must_use]
+    pub fn are_in(&self, scanned: &Scanned) -> bool {
+        self != &Self::default() && scanned.hosts.iter().any(|host| self.is(*host).is_some())
+    }
+
     fn is(&self, host: HostInode) -> Option<What> {
         match Some(host) {
             host if host == self.output => Some(What::Output),

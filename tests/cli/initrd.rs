@@ -84,9 +84,9 @@ const CASES: &[Case] = &[
     bad(BAD_INPUT, "initrd {initrd} -o {out} --init /bin/sh", &["/init that is not /bin/sh"]),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode", &["the tree has no microcode", "--microcode="]),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode={scratch}/source", &["source: holds no microcode"]),
-    bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode={dump}", &["tree.dump: is no microcode"]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode={dump}", &["tree.dump: is not microcode"]),
     bad(IO, "initrd {initrd} -o {out} --microcode={scratch}/no-such-file", &["no-such-file"]),
-    bad(BAD_INPUT, "initrd {initrd} -o {out} --append {dump}", &["tree.dump: is no initramfs", "070701"]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --append {dump}", &["tree.dump: is not an initramfs", "070701"]),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --append {scratch}/source", &["source: is a directory"]),
     bad(IO, "initrd {initrd} -o {out} --append {scratch}/no-such-file", &["no-such-file"]),
     bad(

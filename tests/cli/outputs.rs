@@ -29,6 +29,9 @@ const CASES: &[Case] = &[
     },
     bad(USAGE, "image {source} -o - --json", &["--json", "--output", "standard output"]),
     bad(USAGE, "image {source} --digest --dry-run", &["--dry-run"]),
+    bad(USAGE, "image {source} --digest --force", &["--force is for a block device", "--output"]),
+    bad(USAGE, "image {source} -o - --force", &["--force is for a block device", "--output"]),
+    bad(USAGE, "initrd {initrd} --digest --force", &["--force is for a block device", "--output"]),
     bad(USAGE, "image {source} -o {out} -q -v", &["--quiet"]),
     bad(USAGE, "image", &["SOURCE"]),
     bad(USAGE, "image {source}", &["--output"]),
@@ -44,6 +47,11 @@ const CASES: &[Case] = &[
     ),
     bad(USAGE, "tree {dump} -o {out}", &["'-o'", "rootcast tree prints to standard output", "> FILE"]),
     bad(USAGE, "image {source} -o {out} --digest", &["--output", "--digest"]),
+    bad(
+        IO,
+        "image {source} -o /proc/disk",
+        &["/proc: no file can be created in this directory", "elsewhere"],
+    ),
     bad(
         IO,
         "image {source} -o {scratch}/no-such-directory/disk",

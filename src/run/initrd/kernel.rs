@@ -21,7 +21,7 @@ const MAX_KERNEL_LEN: u64 = 2 << 30;
 
 /// The default compressions, in order of preference. All kernels since 5.9 can be built to unpack
 /// the first, and all kernels the second; the fourth takes a kernel longest to unpack.
-const USUAL: [Compression; 4] = [Compression::Zstd, Compression::Gzip, Compression::Lz4, Compression::Xz];
+const DEFAULTS: [Compression; 4] = [Compression::Zstd, Compression::Gzip, Compression::Lz4, Compression::Xz];
 
 /// Returns the configuration of the guest's kernel: an unknown one if no file is named.
 ///
@@ -82,8 +82,8 @@ pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> 
     }
     if let Some(codec) = recipe.codec {
         if let Some(compression) = codec.compression() {
-            must_unpack(kernel, compression, "--compress")?;
-            if is_doubtful(recipe, kernel, compression) {
+            require_support(kernel, compression, "--compress")?;
+            if lacks_preset_support(recipe, kernel, compression) {
                 log.warn(format_args!(
                     "Kata's own kernels do not unpack {compression}: use --compress gzip or none, or name the \
                      configuration of another kernel with --kernel-config"
@@ -92,8 +92,8 @@ pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> 
         }
         return Ok(codec);
     }
-    let mut usual = recipe.preset.map(unpacked_by).into_iter().chain(USUAL);
-    match usual.find(|compression| kernel.supports(*compression) != Some(false)) {
+    let mut candidates = recipe.preset.map(preset_compression).into_iter().chain(DEFAULTS);
+    match candidates.find(|compression| kernel.supports(*compression) != Some(false)) {
         None => Ok(Codec::NONE),
         Some(compression) => {
             Codec::new(compression, None).map_err(|error| Error::new(ErrorKind::Verification, error))
@@ -102,7 +102,7 @@ pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> 
 }
 
 /// Returns the only compression that a preset's own kernels unpack.
-fn unpacked_by(preset: Preset) -> Compression {
+fn preset_compression(preset: Preset) -> Compression {
     match preset {
         Preset::Kata => Compression::Gzip,
     }
@@ -110,8 +110,12 @@ fn unpacked_by(preset: Preset) -> Compression {
 
 /// Returns true if the preset's own kernels do not unpack this compression, and the configuration
 /// of the kernel is not known.
-pub(super) fn is_doubtful(recipe: &InitrdRecipe, kernel: &KernelConfig, compression: Compression) -> bool {
-    let unpacked = recipe.preset.map(unpacked_by);
+pub(super) fn lacks_preset_support(
+    recipe: &InitrdRecipe,
+    kernel: &KernelConfig,
+    compression: Compression,
+) -> bool {
+    let unpacked = recipe.preset.map(preset_compression);
     kernel.supports(compression).is_none() && unpacked.is_some_and(|unpacked| unpacked != compression)
 }
 
@@ -119,7 +123,7 @@ pub(super) fn is_doubtful(recipe: &InitrdRecipe, kernel: &KernelConfig, compress
 ///
 /// # Errors
 /// [`Usage`](ErrorKind::Usage) if it does not, with the compressions that it unpacks.
-pub(super) fn must_unpack(kernel: &KernelConfig, compression: Compression, what: &str) -> Result<()> {
+pub(super) fn require_support(kernel: &KernelConfig, compression: Compression, what: &str) -> Result<()> {
     if kernel.supports(compression) != Some(false) {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use image_runs::{Image, Run, Source};
 use image_tree::{Content as _, Kind, Tree};
 use initramfs::{Compression, EarlyCpio, KernelConfig, Layout, archive_padding};
 
-use super::kernel::{is_doubtful, must_unpack};
+use super::kernel::{lacks_preset_support, require_support};
 use crate::blob::Blob;
 use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
@@ -70,7 +70,7 @@ impl HostMicrocode {
             INTEL => self.intel.push(blob),
             AMD => self.amd.push(blob),
             _ => {
-                let message = "is no microcode: it begins neither as Intel's nor as AMD's";
+                let message = "is not microcode: it begins neither as Intel's nor as AMD's";
                 return Err(Error::at(ErrorKind::BadInput, path, message));
             }
         }
@@ -153,11 +153,11 @@ pub(super) fn appended(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) 
     let mut all = Vec::new();
     for (index, path) in recipe.append.iter().enumerate() {
         let blob = host_file(path)?;
-        let compression = look_at(path, &blob)?;
+        let compression = detect_compression(path, &blob)?;
         if let Some(compression) = compression {
             let path = shown::path(path);
-            must_unpack(kernel, compression, &path.to_string())?;
-            if is_doubtful(recipe, kernel, compression) {
+            require_support(kernel, compression, &path.to_string())?;
+            if lacks_preset_support(recipe, kernel, compression) {
                 log.warn(format_args!(
                     "{path}: Kata's own kernels do not unpack {compression}: append what is compressed with gzip or not \
                      at all, or name the configuration of another kernel with --kernel-config"
@@ -174,7 +174,7 @@ pub(super) fn appended(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) 
 }
 
 /// Returns the compression at the start of an initramfs; none for an uncompressed archive.
-fn look_at(path: &Path, blob: &Blob) -> Result<Option<Compression>> {
+fn detect_compression(path: &Path, blob: &Blob) -> Result<Option<Compression>> {
     const CPIO: [&[u8]; 2] = [b"070701", b"070702"];
     let mut start = [0; 6];
     if blob.len() >= start.len() as u64 {
@@ -187,7 +187,7 @@ fn look_at(path: &Path, blob: &Blob) -> Result<Option<Compression>> {
         }
     }
     let message = format!(
-        "is no initramfs: it begins with \"{}\", neither as a cpio archive (070701 or 070702) nor with the magic of a \
+        "is not an initramfs: it begins with \"{}\", neither as a cpio archive (070701 or 070702) nor with the magic of a \
          compression that kernels unpack",
         start.escape_ascii()
     );
