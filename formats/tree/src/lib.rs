@@ -35,6 +35,7 @@ mod directories;
 pub mod dump;
 pub mod glob;
 mod inode;
+mod inode_id;
 mod name;
 pub mod path;
 pub mod resolve;
@@ -46,10 +47,11 @@ mod walk;
 pub use content::Content;
 pub use directories::Directories;
 pub use inode::{Device, Inode, Kind, Metadata, Timestamp, TimestampError, Xattrs};
+pub use inode_id::InodeId;
 pub use name::{LinkTarget, LinkTargetError, Name, NameError, XattrName, XattrNameError};
 pub use shortened::shortened;
 pub use shown::Shown;
-pub use tree::{InodeId, InsertError, InsertPathError, MAX_DEPTH, Tree};
+pub use tree::{InsertError, InsertPathError, MAX_DEPTH, Tree};
 pub use walk::{Step, Walk};
 
 /// The program of the README, as a test.

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::path::components;
 use crate::shortened::shortened;
-use crate::{Inode, Kind, Metadata, Name, NameError, Walk};
+use crate::{Inode, InodeId, Kind, Metadata, Name, NameError};
 
 /// The maximum number of components in the path of a name: 4,096.
 ///
@@ -14,21 +14,6 @@ use crate::{Inode, Kind, Metadata, Name, NameError, Walk};
 /// that a program can open by its path is rejected. The length of a text with the path of each
 /// file, such as a [dump](crate::dump), grows with the square of the depth; this limit bounds it.
 pub const MAX_DEPTH: usize = 4096;
-
-/// The id of an inode in one tree. Ids of different trees are unrelated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InodeId(u32);
-
-impl InodeId {
-    /// The id of the root directory of every tree.
-    pub const ROOT: Self = Self(0);
-
-    /// The index in the tree's table, for parallel tables.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// A file tree with a root directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,37 +265,6 @@ impl<C> Tree<C> {
     #[must_use]
     pub fn resolve_no_symlinks(&self, path: &[u8]) -> Option<InodeId> {
         components(path).try_fold(InodeId::ROOT, |directory, name| self.lookup(directory, name))
-    }
-
-    /// Iterates over every name of the tree: parents before children, siblings in byte order.
-    #[must_use]
-    pub fn walk(&self) -> Walk<'_, C> {
-        Walk::new(self)
-    }
-
-    /// Returns the first path of an inode in the order of [`Tree::walk`], for messages: it searches
-    /// the whole tree.
-    #[must_use]
-    pub fn path_of(&self, id: InodeId) -> Vec<u8> {
-        let mut path = Vec::new();
-        let mut walk = self.walk();
-        while let Some(step) = walk.next() {
-            if step.id == id {
-                walk.write_path(&mut path);
-                break;
-            }
-        }
-        path
-    }
-
-    /// Returns the number of names of each inode, by its index. The root has a count of one.
-    #[must_use]
-    pub fn name_counts(&self) -> Vec<u64> {
-        let mut counts = vec![0; self.inodes.len()];
-        for step in self.walk() {
-            counts[step.id.index()] += 1;
-        }
-        counts
     }
 
     /// Converts the contents of the tree.

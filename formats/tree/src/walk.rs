@@ -38,8 +38,41 @@ struct Level<'t> {
     entries: btree_map::Iter<'t, Name, InodeId>,
 }
 
+impl<C> Tree<C> {
+    /// Iterates over every name of the tree: parents before children, siblings in byte order.
+    #[must_use]
+    pub fn walk(&self) -> Walk<'_, C> {
+        Walk::new(self)
+    }
+
+    /// Returns the first path of an inode in the order of [`Tree::walk`], for messages: it searches
+    /// the whole tree.
+    #[must_use]
+    pub fn path_of(&self, id: InodeId) -> Vec<u8> {
+        let mut path = Vec::new();
+        let mut walk = self.walk();
+        while let Some(step) = walk.next() {
+            if step.id == id {
+                walk.write_path(&mut path);
+                break;
+            }
+        }
+        path
+    }
+
+    /// Returns the number of names of each inode, by its index. The root has a count of one.
+    #[must_use]
+    pub fn name_counts(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.inode_count()];
+        for step in self.walk() {
+            counts[step.id.index()] += 1;
+        }
+        counts
+    }
+}
+
 impl<'t, C> Walk<'t, C> {
-    pub(crate) fn new(tree: &'t Tree<C>) -> Self {
+    fn new(tree: &'t Tree<C>) -> Self {
         let seen = vec![false; tree.inode_count()];
         Self { tree, started: false, seen, open: Vec::new(), path: Vec::new(), starts: Vec::new() }
     }
