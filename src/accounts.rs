@@ -37,14 +37,14 @@ impl Accounts {
         let mut accounts = Self::default();
         for line in lines(&database(tree, PASSWD)?) {
             if let [name, _, uid, gid, ..] = line[..]
-                && let (Some(uid), Some(gid)) = (id(uid), id(gid))
+                && let (Some(uid), Some(gid)) = (parse_id(uid), parse_id(gid))
             {
                 accounts.users.entry(name.to_vec()).or_insert((uid, gid));
             }
         }
         for line in lines(&database(tree, GROUP)?) {
             if let [name, _, gid, ..] = line[..]
-                && let Some(gid) = id(gid)
+                && let Some(gid) = parse_id(gid)
             {
                 accounts.groups.entry(name.to_vec()).or_insert(gid);
             }
@@ -58,7 +58,7 @@ impl Accounts {
     /// Returns a message with the name and the database that lacks it.
     pub fn uid(&self, user: &[u8]) -> Result<u32, String> {
         check_number(user)?;
-        let known = id(user).or_else(|| self.users.get(user).map(|(uid, _)| *uid));
+        let known = parse_id(user).or_else(|| self.users.get(user).map(|(uid, _)| *uid));
         known.ok_or_else(|| unknown("user", user, PASSWD))
     }
 
@@ -68,7 +68,7 @@ impl Accounts {
     /// Returns a message with the name and the database that lacks it.
     pub fn gid(&self, group: &[u8]) -> Result<u32, String> {
         check_number(group)?;
-        let known = id(group).or_else(|| self.groups.get(group).copied());
+        let known = parse_id(group).or_else(|| self.groups.get(group).copied());
         known.ok_or_else(|| unknown("group", group, GROUP))
     }
 
@@ -84,14 +84,14 @@ impl Accounts {
 /// Parses the number of a user or a group that a file can have: decimal, and less than the highest
 /// 32-bit number.
 #[must_use]
-pub fn id(digits: &[u8]) -> Option<u32> {
-    number(digits).filter(|number| *number != UNDEFINED)
+pub fn parse_id(digits: &[u8]) -> Option<u32> {
+    parse_number(digits).filter(|number| *number != UNDEFINED)
 }
 
 /// Parses a decimal number of 32 bits. [`UNDEFINED`] is accepted, and is refused later with the
 /// path of the file that has it.
 #[must_use]
-pub fn number(digits: &[u8]) -> Option<u32> {
+pub fn parse_number(digits: &[u8]) -> Option<u32> {
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -103,7 +103,7 @@ pub fn number(digits: &[u8]) -> Option<u32> {
 /// # Errors
 /// Returns a message with the digits and the range.
 pub fn check_number(text: &[u8]) -> Result<(), String> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) || id(text).is_some() {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) || parse_id(text).is_some() {
         return Ok(());
     }
     Err(format!(

@@ -87,8 +87,8 @@ impl Source {
         let kind = match fs::metadata(path) {
             Ok(metadata) => metadata.file_type(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(match foreign::remote(path.as_os_str()) {
-                    Some(way_out) => Error::at(ErrorKind::Io, path, format!("{error}; {way_out}")),
+                return Err(match foreign::remote_hint(path.as_os_str()) {
+                    Some(hint) => Error::at(ErrorKind::Io, path, format!("{error}; {hint}")),
                     None => Error::io(path, error),
                 });
             }
@@ -129,8 +129,8 @@ impl Source {
         let compression = Compression::of(&start);
         let refuse = |what: String| Err(Error::at(ErrorKind::BadInput, name, what));
         if let (Some(compression), false) = (compression, is_tar) {
-            let unpacked = compression.unpack_start(&start, foreign::PEEK);
-            if let Some(named) = foreign::named(&unpacked).filter(|_| !is_start_of_tar(&unpacked)) {
+            let unpacked = compression.decompress_start(&start, foreign::PEEK);
+            if let Some(named) = foreign::identify(&unpacked).filter(|_| !is_start_of_tar(&unpacked)) {
                 return refuse(format!("is compressed with {}, and in it is {named}", compression.name()));
             }
             if unpacked.len() >= TAR_HEADER && !is_start_of_tar(&unpacked) {
@@ -140,7 +140,7 @@ impl Source {
                 ));
             }
         }
-        let named = foreign::named(&start);
+        let named = foreign::identify(&start);
         let stream = Box::new(BufReader::with_capacity(1 << 17, Cursor::new(start).chain(reader)));
         if is_tar || compression.is_some() {
             Ok(Self::TarStream { stream, compression, name: name.to_owned() })
@@ -161,7 +161,7 @@ const TAR_HEADER: usize = 512;
 /// archive does, must not be in another format whose magic is further on, as with many filesystems.
 fn is_tar(start: &[u8]) -> bool {
     is_start_of_tar(start)
-        && (start.iter().take(TAR_HEADER).any(|byte| *byte != 0) || foreign::named(start).is_none())
+        && (start.iter().take(TAR_HEADER).any(|byte| *byte != 0) || foreign::identify(start).is_none())
 }
 
 fn is_start_of_tar(start: &[u8]) -> bool {

@@ -70,20 +70,20 @@ const SELINUX: &[u8] = b"security.selinux";
 ///   for its policy.
 /// * `system.nfs4_acl` contains the server's access rules on an NFS mount; no disk filesystem
 ///   stores that name.
-const OF_THE_HOST: [&[u8]; 2] = [b"security.evm", b"system.nfs4_acl"];
+const HOST_SPECIFIC: [&[u8]; 2] = [b"security.evm", b"system.nfs4_acl"];
 
 /// Properties of btrfs inodes, such as `btrfs.compression`, which no other filesystem supports.
 const BTRFS: &[u8] = b"btrfs.";
 
 /// The decision on an xattr of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Decision {
     /// It is kept.
-    Kept,
+    Keep,
     /// A rule drops it.
-    Dropped,
+    Drop,
     /// It is meaningless outside the host.
-    OfTheHost,
+    DropHostSpecific,
 }
 
 impl Filter {
@@ -99,15 +99,17 @@ impl Filter {
     /// Returns the decision on an xattr by its full name. SELinux labels that no rule names are
     /// kept only with `keep_selinux`.
     #[must_use]
-    pub fn fate(&self, name: &[u8], keep_selinux: bool) -> Fate {
+    pub fn decide(&self, name: &[u8], keep_selinux: bool) -> Decision {
         let matching = self.rules.iter().rev().find(|rule| rule.globs.iter().any(|glob| glob.matches(name)));
         match (matching.map(|rule| rule.keep), name) {
-            (Some(true), _) => Fate::Kept,
-            (Some(false), _) => Fate::Dropped,
-            (None, SELINUX) if keep_selinux => Fate::Kept,
-            (None, SELINUX) => Fate::OfTheHost,
-            (None, name) if OF_THE_HOST.contains(&name) || name.starts_with(BTRFS) => Fate::OfTheHost,
-            (None, _) => Fate::Kept,
+            (Some(true), _) => Decision::Keep,
+            (Some(false), _) => Decision::Drop,
+            (None, SELINUX) if keep_selinux => Decision::Keep,
+            (None, SELINUX) => Decision::DropHostSpecific,
+            (None, name) if HOST_SPECIFIC.contains(&name) || name.starts_with(BTRFS) => {
+                Decision::DropHostSpecific
+            }
+            (None, _) => Decision::Keep,
         }
     }
 }
@@ -124,38 +126,44 @@ pub fn pattern_of(name: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn fates(rules: &[&str], names: &[&str]) -> Vec<Fate> {
+    fn decisions(rules: &[&str], names: &[&str]) -> Vec<Decision> {
         let rules = rules.iter().map(|rule| rule.parse().unwrap_or_else(|error| panic!("{error}")));
         let filter = Filter::new(rules.collect());
-        names.iter().map(|name| filter.fate(name.as_bytes(), false)).collect()
+        names.iter().map(|name| filter.decide(name.as_bytes(), false)).collect()
     }
 
     #[test]
     fn the_last_matching_rule_applies() {
-        use Fate::{Dropped, Kept, OfTheHost};
+        use Decision::{Drop, DropHostSpecific, Keep};
         let names = ["user.a", "user.b", "com.apple.quarantine", "security.selinux", "btrfs.compression"];
-        assert_eq!(fates(&[], &names), [Kept, Kept, Kept, OfTheHost, OfTheHost]);
-        assert_eq!(fates(&["drop=com.apple.*"], &names), [Kept, Kept, Dropped, OfTheHost, OfTheHost]);
-        assert_eq!(fates(&["drop=*", "keep=user.a"], &names), [Kept, Dropped, Dropped, Dropped, Dropped]);
-        assert_eq!(fates(&["keep=user.a", "drop=*"], &names), [Dropped; 5]);
-        assert_eq!(fates(&["keep=security.*,user.b"], &names), [Kept, Kept, Kept, Kept, OfTheHost]);
+        assert_eq!(decisions(&[], &names), [Keep, Keep, Keep, DropHostSpecific, DropHostSpecific]);
+        assert_eq!(
+            decisions(&["drop=com.apple.*"], &names),
+            [Keep, Keep, Drop, DropHostSpecific, DropHostSpecific]
+        );
+        assert_eq!(decisions(&["drop=*", "keep=user.a"], &names), [Keep, Drop, Drop, Drop, Drop]);
+        assert_eq!(decisions(&["keep=user.a", "drop=*"], &names), [Drop; 5]);
+        assert_eq!(
+            decisions(&["keep=security.*,user.b"], &names),
+            [Keep, Keep, Keep, Keep, DropHostSpecific]
+        );
     }
 
     #[test]
     fn globs_match_whole_names_and_escape_commas() {
-        use Fate::{Dropped, Kept};
+        use Decision::{Drop, Keep};
         let names = ["user.a,b", "user.a", "b", "user.x/y", "xuser.a"];
-        assert_eq!(fates(&[r"drop=user.a\,b"], &names), [Dropped, Kept, Kept, Kept, Kept]);
-        assert_eq!(fates(&["drop=user.a,b"], &names), [Kept, Dropped, Dropped, Kept, Kept]);
-        assert_eq!(fates(&["drop=user.*"], &names), [Dropped, Dropped, Kept, Dropped, Kept]);
-        assert_eq!(fates(&["drop=user.?"], &names), [Kept, Dropped, Kept, Kept, Kept]);
+        assert_eq!(decisions(&[r"drop=user.a\,b"], &names), [Drop, Keep, Keep, Keep, Keep]);
+        assert_eq!(decisions(&["drop=user.a,b"], &names), [Keep, Drop, Drop, Keep, Keep]);
+        assert_eq!(decisions(&["drop=user.*"], &names), [Drop, Drop, Keep, Drop, Keep]);
+        assert_eq!(decisions(&["drop=user.?"], &names), [Keep, Drop, Keep, Keep, Keep]);
     }
 
     #[test]
     fn pattern_of_matches_its_name() {
         for name in ["com.apple.x", "user.a,b", "user.[x]*", "user.\\", "user.'é"] {
             let rule = format!("drop={}", pattern_of(name.as_bytes()));
-            assert_eq!(fates(&[&rule], &[name]), [Fate::Dropped], "{rule}");
+            assert_eq!(decisions(&[&rule], &[name]), [Decision::Drop], "{rule}");
         }
         assert_eq!(pattern_of(b"user.a b"), "user.a?b");
     }

@@ -8,7 +8,7 @@ use image_tree::{Timestamp, Tree, XattrName};
 use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
 use rootcast::source::directory::{HostInode, Scanned};
-use rootcast::transform::edit::parse::FORMS;
+use rootcast::transform::edit::parse::EDIT_FLAGS;
 use rootcast::transform::edit::{self, Action, Edit, Options};
 use rootcast::transform::own_files::OwnFiles;
 use rootcast::transform::ownership::{self, Ownership};
@@ -142,7 +142,7 @@ fn check_tree(tree: &Tree<Blob>) {
 
 /// Creates an edit that does not read anything from the host.
 fn edit(choices: &mut Choices<'_>) -> Option<Edit> {
-    let form = choices.one_of(&FORMS);
+    let form = choices.one_of(&EDIT_FLAGS);
     let paths = if choices.wrong() { &PATHS[..] } else { &PATHS[..16] };
     let mut text = choices.one_of(paths).as_bytes().to_vec();
     let value = match choices.up_to(15) {

@@ -27,7 +27,7 @@ pub fn check(text: &[u8]) -> Outcome {
         }
     };
     assert!(small::shape(&tree) == before, "more than labels changed");
-    let inodes = report.labelled + report.left_alone + report.unknown;
+    let inodes = report.labelled + report.unchanged + report.unknown;
     assert_eq!(inodes, tree.inode_count() as u64, "an inode was passed over");
     let label = |metadata: &Metadata| {
         let label = metadata.xattrs.iter().find(|(name, _)| name.as_bytes() == b"security.selinux");

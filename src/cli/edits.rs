@@ -5,7 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::help::group;
 use crate::transform::edit::Edit;
-use crate::transform::edit::parse::FORMS;
+use crate::transform::edit::parse::EDIT_FLAGS;
 
 /// Every edit of the command line, in its order across all their flags.
 #[derive(Clone, Debug, Default)]
@@ -13,10 +13,10 @@ pub(super) struct Edits(pub(super) Vec<Edit>);
 
 impl Args for Edits {
     fn augment_args(command: Command) -> Command {
-        command.args(FORMS.iter().map(|form| {
+        command.args(EDIT_FLAGS.iter().map(|form| {
             Arg::new(form.name)
                 .long(form.name)
-                .value_name(form.shape)
+                .value_name(form.syntax)
                 .help(form.help.split([',', ';', ':']).next())
                 .long_help(form.help)
                 .help_heading(group::EDITS)
@@ -33,7 +33,7 @@ impl Args for Edits {
 impl FromArgMatches for Edits {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut edits = Vec::new();
-        for form in FORMS {
+        for form in EDIT_FLAGS {
             let values = matches.get_many::<Edit>(form.name).into_iter().flatten().cloned();
             edits.extend(matches.indices_of(form.name).into_iter().flatten().zip(values));
         }

@@ -16,7 +16,7 @@ use super::tree::TreeArguments;
 use super::values;
 use crate::output::Reflink;
 use crate::recipe::initrd::{CacheRecipe, CheckRecipe, InitrdRecipe, KernelFile, Microcode, Preset};
-use crate::transform::edit::parse::FORMS;
+use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::init::Init;
 
 /// Make an initramfs, or check one
@@ -221,7 +221,7 @@ fn others_than_check() -> Vec<&'static str> {
         "reflink",
         "dry_run",
     ];
-    tree.into_iter().chain(own).chain(FORMS.iter().map(|form| form.name)).collect()
+    tree.into_iter().chain(own).chain(EDIT_FLAGS.iter().map(|form| form.name)).collect()
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -15,7 +15,7 @@ use crate::recipe::file::{self, Entry, Position};
 use crate::recipe::keep::NamePattern;
 use crate::shown;
 use crate::transform::edit::Edit;
-use crate::transform::edit::parse::FORMS;
+use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::ownership::Ownership;
 
 /// The flags a recipe cannot hold: they are about the command line itself.
@@ -94,7 +94,7 @@ fn is_named(arg: &Arg, key: &str) -> bool {
 
 /// Whether any verb has the flag, and the entry stands where it belongs.
 fn is_known(command: &Command, entry: &Entry) -> bool {
-    let is_edit = FORMS.iter().any(|form| form.name == entry.key);
+    let is_edit = EDIT_FLAGS.iter().any(|form| form.name == entry.key);
     let mut arguments = command.get_subcommands().flat_map(Command::get_arguments);
     is_edit == entry.edit
         && !NOT_IN_A_RECIPE.contains(&entry.key.as_str())
@@ -103,10 +103,10 @@ fn is_known(command: &Command, entry: &Entry) -> bool {
 
 fn unknown(entry: &Entry) -> String {
     let key = &entry.key;
-    let is_edit = FORMS.iter().any(|form| form.name == key);
+    let is_edit = EDIT_FLAGS.iter().any(|form| form.name == key);
     match entry.edit {
         true => {
-            let names = FORMS.map(|form| form.name).join(", ");
+            let names = EDIT_FLAGS.map(|form| form.name).join(", ");
             format!("\"{key}\" is not an edit; those are {names}")
         }
         false if is_edit => format!("\"{key}\" belongs into edits: edits = [{{ {key} = … }}]"),

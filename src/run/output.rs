@@ -64,7 +64,7 @@ pub(super) fn open(
         Output::Stream => Destination::standard_output()?,
         Output::Digest | Output::Nowhere => return Ok(None),
     };
-    inputs.iter().try_for_each(|input| own.refuse_input(input, destination.path()))?;
+    inputs.iter().try_for_each(|input| own.check_input(input, destination.path()))?;
     Ok(Some(destination))
 }
 
@@ -199,7 +199,7 @@ mod tests {
     use crate::closure::{Hwcaps, Start};
     use crate::output::Asked;
     use crate::recipe::keep::{Keep, MissingPolicy};
-    use crate::transform::edit::parse::FORMS;
+    use crate::transform::edit::parse::EDIT_FLAGS;
     use crate::transform::ownership::Ownership;
 
     fn recipe(sources: &[&str], threads: usize) -> TreeRecipe {
@@ -228,7 +228,7 @@ mod tests {
         let directory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
         let output = Destination::open(&directory.path().join("image"), Asked::default());
         let output = Some(&output.expect("the directory is there"));
-        let exclude = FORMS.iter().find(|form| form.name == "exclude").expect("an edit");
+        let exclude = EDIT_FLAGS.iter().find(|form| form.name == "exclude").expect("an edit");
         let edits = vec![exclude.parse("/usr".as_ref()).expect("a path")];
         let plain = || recipe(&["source"], 2);
         let whole = [

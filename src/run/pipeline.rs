@@ -256,7 +256,7 @@ fn undefined_ids(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<
 
 /// Refuses to replace a file whose contents are those of a file in the tree.
 fn output_in_tree(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    done(options.own.refuse_in(&prepared.tree, options.output)?)
+    done(options.own.check_tree(&prepared.tree, options.output)?)
 }
 
 /// Adds the directories that the filesystem has in addition, as `/lost+found`, before the labels, if

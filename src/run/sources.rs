@@ -88,7 +88,7 @@ impl<'r> Reader<'r> {
         }
         let (unreadable, set_id) = records.by_path(stack.tree());
         let tree = stack.finish();
-        if let Some(packed) = foreign::packed(&tree) {
+        if let Some(packed) = foreign::container_hint(&tree) {
             let names: Vec<String> =
                 recipe.sources.iter().map(|name| shown::name(name).to_string()).collect();
             self.log.warn(format_args!("{}: {packed}", names.join(", ")));
@@ -107,7 +107,7 @@ impl<'r> Reader<'r> {
         records: &mut FileRecords,
     ) -> Result<stack::Report> {
         let Self { recipe, log, .. } = *self;
-        self.own.leave_out(&mut scanned, path)?.log(log);
+        self.own.exclude(&mut scanned, path)?.log(log);
         log_other_filesystems(&scanned.other_filesystem, log);
         log.detail(format_args!("{}: {} inodes read", shown::path(path), scanned.tree.inode_count()));
         let ownership = recipe.ownership.as_ref().unwrap_or(usual);

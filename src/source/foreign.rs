@@ -15,15 +15,11 @@ struct Format {
     magic: &'static [(usize, &'static [u8])],
     name: &'static str,
     /// The way to convert it into a source: the end of a sentence.
-    way_out: &'static str,
+    hint: &'static str,
 }
 
-const fn format(
-    magic: &'static [(usize, &'static [u8])],
-    name: &'static str,
-    way_out: &'static str,
-) -> Format {
-    Format { magic, name, way_out }
+const fn format(magic: &'static [(usize, &'static [u8])], name: &'static str, hint: &'static str) -> Format {
+    Format { magic, name, hint }
 }
 
 const TO_RAW: &str = "convert it with `qemu-img convert -O raw`, and copy its root filesystem out of that";
@@ -103,36 +99,36 @@ const FORMATS: &[Format] = &[
 
 /// Returns the end of a sentence about a known format, recognized by the first [`PEEK`] bytes of a
 /// file or all of it.
-pub(super) fn named(start: &[u8]) -> Option<String> {
+pub(super) fn identify(start: &[u8]) -> Option<String> {
     let has = |(at, magic): &(usize, &[u8])| start.get(*at..).is_some_and(|rest| rest.starts_with(magic));
     let format = FORMATS.iter().find(|format| format.magic.iter().all(has))?;
-    Some(format!("{}: {}", format.name, format.way_out))
+    Some(format!("{}: {}", format.name, format.hint))
 }
 
 /// Returns the way to get a source from a name that is not a path of the host, if it looks like one
 /// of a registry or a URL.
-pub(super) fn remote(name: &OsStr) -> Option<String> {
+pub(super) fn remote_hint(name: &OsStr) -> Option<String> {
     let text = name.to_str()?;
     if let Some((scheme, _)) = text.split_once("://") {
         let is_web = matches!(scheme, "http" | "https" | "ftp");
         return Some(if is_web {
             "rootcast reads no URLs: download it first, or pipe `curl -L URL` into rootcast, which reads it as -".to_owned()
         } else {
-            registry(text.split_once("://").map_or(text, |(_, name)| name))
+            registry_hint(text.split_once("://").map_or(text, |(_, name)| name))
         });
     }
     if text
         .split_once(':')
         .is_some_and(|(transport, rest)| TRANSPORTS.contains(&transport) && !rest.is_empty())
     {
-        return Some(unpacked(text));
+        return Some(skopeo_hint(text));
     }
     let (host, path) = text.split_once('/').unwrap_or(("", text));
     let last = path.rsplit('/').next().unwrap_or(path);
     let has_tag = last.split_once([':', '@']).is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty());
     let has_host = host.contains('.') && !host.starts_with('.') && !path.is_empty();
     let is_name = name.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@".contains(byte));
-    (is_name && !text.starts_with(['/', '.']) && (has_tag || has_host)).then(|| registry(text))
+    (is_name && !text.starts_with(['/', '.']) && (has_tag || has_host)).then(|| registry_hint(text))
 }
 
 /// The transports of local images in image names of skopeo(1) and related tools.
@@ -140,14 +136,14 @@ const TRANSPORTS: [&str; 6] =
     ["oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage", "dir"];
 
 /// Returns the way to get a source from an image name of skopeo(1).
-fn unpacked(name: &str) -> String {
+fn skopeo_hint(name: &str) -> String {
     format!(
         "rootcast reads no images by such names: get a directory with `skopeo copy {name} oci:IMAGE:latest` and `umoci \
          unpack --rootless --image IMAGE:latest DIR`"
     )
 }
 
-fn registry(name: &str) -> String {
+fn registry_hint(name: &str) -> String {
     format!(
         "rootcast pulls no images from a registry: get a tar archive with `docker export $(docker create {name})`, or a \
          directory with `skopeo copy docker://{name} oci:IMAGE:latest` and `umoci unpack --rootless --image IMAGE:latest DIR`"
@@ -157,7 +153,7 @@ fn registry(name: &str) -> String {
 /// Returns a sentence about a tree that is a package or a container image instead of the contents
 /// of one. It can be intended: a disk may carry an image.
 #[must_use]
-pub fn packed<C>(tree: &Tree<C>) -> Option<&'static str> {
+pub fn container_hint<C>(tree: &Tree<C>) -> Option<&'static str> {
     let root = InodeId::ROOT;
     let has = |name: &str| tree.lookup(root, name.as_bytes()).is_some();
     let any = |is: &dyn Fn(&[u8]) -> bool| {
@@ -206,10 +202,10 @@ mod tests {
             (at(512, b"EFI PART"), "a disk with a GPT"),
             (at(510, b"\x55\xaa"), "a disk with an MBR"),
         ] {
-            assert!(named(&start).expect(name).starts_with(name), "{name}");
+            assert!(identify(&start).expect(name).starts_with(name), "{name}");
         }
-        assert_eq!(named(&[0; PEEK]), None);
-        assert_eq!(named(b"#!/bin/sh\n"), None);
+        assert_eq!(identify(&[0; PEEK]), None);
+        assert_eq!(identify(b"#!/bin/sh\n"), None);
         let end = |format: &Format| format.magic.iter().map(|(at, magic)| at + magic.len()).max();
         assert!(FORMATS.iter().all(|format| end(format) <= Some(PEEK)), "PEEK is too small");
     }
@@ -218,17 +214,17 @@ mod tests {
     fn identifies_urls_and_registry_references() {
         for name in ["alpine:latest", "docker.io/library/alpine", "ghcr.io/a/b@sha256:00", "docker://debian"]
         {
-            assert!(remote(OsStr::new(name)).expect(name).contains("skopeo"), "{name}");
+            assert!(remote_hint(OsStr::new(name)).expect(name).contains("skopeo"), "{name}");
         }
         for name in
             ["oci:dir:latest", "oci-archive:a.tar", "docker-archive:a.tar", "containers-storage:debian"]
         {
-            let way_out = remote(OsStr::new(name)).expect(name);
-            assert!(way_out.contains(&format!("`skopeo copy {name} oci:")), "{name}: {way_out}");
+            let hint = remote_hint(OsStr::new(name)).expect(name);
+            assert!(hint.contains(&format!("`skopeo copy {name} oci:")), "{name}: {hint}");
         }
-        assert!(remote(OsStr::new("https://example.org/a.tar")).expect("a URL").contains("curl"));
+        assert!(remote_hint(OsStr::new("https://example.org/a.tar")).expect("a URL").contains("curl"));
         for name in ["/srv/a:b", "./alpine:latest", "rootfs", "rootfs/usr", "../a.b/c", "a b:c", ":x", "x:"] {
-            assert_eq!(remote(OsStr::new(name)), None, "{name}");
+            assert_eq!(remote_hint(OsStr::new(name)), None, "{name}");
         }
     }
 }

@@ -94,19 +94,19 @@ pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Report> {
 /// # Errors
 /// If it is missing, or not executable.
 fn require_agent<C>(tree: &Tree<C>) -> Result<()> {
-    let way_out =
+    let hint =
         "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
-    must_run(tree, AGENT, way_out).map_err(|why| Error::new(ErrorKind::BadInput, why))
+    require_executable(tree, AGENT, hint).map_err(|why| Error::new(ErrorKind::BadInput, why))
 }
 
 fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, String> {
     let own = tree.resolve_no_symlinks(INIT).is_some();
     if matches!(init, Init::Systemd | Init::Agent) {
-        must_run(tree, SBIN_INIT, "a tree to boot has its init there; install one")?;
+        require_executable(tree, SBIN_INIT, "a tree to boot has its init there; install one")?;
     }
     if *init == Init::Agent {
-        must_not_be_systemd(tree, SBIN_INIT)?;
-        must_not_be_systemd(tree, INIT)?;
+        require_not_systemd(tree, SBIN_INIT)?;
+        require_not_systemd(tree, INIT)?;
     }
     let target = match init {
         Init::Own if !own => {
@@ -119,7 +119,7 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
         Init::Own | Init::Agent => LinkTarget::new(SBIN_INIT).map_err(|error| error.to_string())?,
     };
     if own {
-        must_run(tree, INIT, "remove it, or make it lead to a program")?;
+        require_executable(tree, INIT, "remove it, or make it lead to a program")?;
         if matches!(init, Init::Program(_))
             && resolve_in_root(tree, INIT) != resolve_in_root(tree, target.as_bytes())
         {
@@ -128,7 +128,7 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
         }
         return Ok(false);
     }
-    must_run(
+    require_executable(
         tree,
         target.as_bytes(),
         "/init would lead there; install it, or name another program with --init",
@@ -141,7 +141,7 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
 }
 
 /// Checks that a path leads to a program, following links as the kernel does.
-fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String> {
+fn require_executable<C>(tree: &Tree<C>, path: &[u8], hint: &str) -> Result<(), String> {
     let shown = path.escape_ascii();
     let Some(id) = resolve_in_root(tree, path) else {
         let what = if tree.resolve_no_symlinks(path).is_some() {
@@ -149,21 +149,21 @@ fn must_run<C>(tree: &Tree<C>, path: &[u8], way_out: &str) -> Result<(), String>
         } else {
             "not in the tree"
         };
-        return Err(format!("{shown} is {what}; {way_out}"));
+        return Err(format!("{shown} is {what}; {hint}"));
     };
     let inode = tree.get(id);
     match inode.kind {
         Kind::Regular(_) if inode.metadata.mode & EXECUTE != 0 => Ok(()),
         Kind::Regular(_) => {
-            Err(format!("{shown} has mode {:04o}, so nobody may execute it; {way_out}", inode.metadata.mode))
+            Err(format!("{shown} has mode {:04o}, so nobody may execute it; {hint}", inode.metadata.mode))
         }
-        _ => Err(format!("{shown} is not a regular file; {way_out}")),
+        _ => Err(format!("{shown} is not a regular file; {hint}")),
     }
 }
 
 /// Checks that a path that must lead to Kata's agent does not lead to systemd, which requires the
 /// agent at another path.
-fn must_not_be_systemd<C>(tree: &Tree<C>, path: &[u8]) -> Result<(), String> {
+fn require_not_systemd<C>(tree: &Tree<C>, path: &[u8]) -> Result<(), String> {
     let found = resolve_in_root(tree, path);
     if found.is_some()
         && [SYSTEMD, USR_SYSTEMD].into_iter().any(|systemd| resolve_in_root(tree, systemd) == found)
@@ -318,10 +318,10 @@ mod tests {
     fn systemd_requires_the_agent_at_its_path() {
         let why = |tree| require_agent::<Vec<u8>>(&tree).map_err(|error| error.to_string());
         assert_eq!(why(tree(&["/usr/bin/kata-agent"], &[], &[])), Ok(()));
-        let way_out = "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
-        let missing = format!("/usr/bin/kata-agent is not in the tree; {way_out}");
+        let hint = "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
+        let missing = format!("/usr/bin/kata-agent is not in the tree; {hint}");
         assert_eq!(why(tree(&["/sbin/init"], &[], &[])), Err(missing));
-        let mode = format!("/usr/bin/kata-agent has mode 0644, so nobody may execute it; {way_out}");
+        let mode = format!("/usr/bin/kata-agent has mode 0644, so nobody may execute it; {hint}");
         assert_eq!(why(tree(&[], &["/usr/bin/kata-agent"], &[])), Err(mode));
     }
 

@@ -79,10 +79,10 @@ pub fn octal(text: &str) -> Option<u16> {
 /// Parses `ug+r-w`: classes, and one or more operators with their bits.
 fn clause(text: &str) -> Option<Vec<Change>> {
     let start = text.find(['+', '-', '='])?;
-    let (people, mut rest) = text.split_at(start);
+    let (classes, mut rest) = text.split_at(start);
     let mut who = 0;
-    for person in people.bytes() {
-        who |= match person {
+    for class in classes.bytes() {
+        who |= match class {
             b'u' => USER,
             b'g' => GROUP,
             b'o' => OTHER,
@@ -90,7 +90,7 @@ fn clause(text: &str) -> Option<Vec<Change>> {
             _ => return None,
         };
     }
-    let everybody = people.is_empty();
+    let all_classes = classes.is_empty();
     let mut changes = Vec::new();
     while let Some(sign) = rest.bytes().next() {
         let operator = match sign {
@@ -100,7 +100,7 @@ fn clause(text: &str) -> Option<Vec<Change>> {
         };
         let end = rest[1..].find(['+', '-', '=']).map_or(rest.len(), |end| end + 1);
         let mut change =
-            Change { who: if everybody { 0o7777 } else { who }, operator, bits: 0, conditional: false };
+            Change { who: if all_classes { 0o7777 } else { who }, operator, bits: 0, conditional: false };
         for letter in rest[1..end].bytes() {
             match letter {
                 b'r' => change.bits |= 0o444,

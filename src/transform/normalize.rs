@@ -6,7 +6,7 @@ use std::fmt;
 use image_tree::{Metadata, Timestamp, Tree, XattrName, Xattrs};
 
 use crate::log::{self, Log};
-use crate::xattr_filter::{Fate, Filter};
+use crate::xattr_filter::{Decision, Filter};
 
 /// The range of times of files; none is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,10 +106,10 @@ fn clamp(metadata: &mut Metadata, times: Times) -> bool {
 
 fn drop_xattrs(xattrs: &mut Xattrs, options: Options<'_>, report: &mut Report) {
     xattrs.retain(|name, _| {
-        let dropped = match options.filter.fate(name.as_bytes(), options.keep_selinux) {
-            Fate::Kept => return true,
-            Fate::Dropped => &mut report.filtered,
-            Fate::OfTheHost => &mut report.dropped,
+        let dropped = match options.filter.decide(name.as_bytes(), options.keep_selinux) {
+            Decision::Keep => return true,
+            Decision::Drop => &mut report.filtered,
+            Decision::DropHostSpecific => &mut report.dropped,
         };
         *dropped.entry(name.clone()).or_default() += 1;
         false

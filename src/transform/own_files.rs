@@ -28,39 +28,39 @@ pub struct OwnFiles {
 
 /// A file that was left out of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct Excluded {
     /// Its path on the host.
     path: PathBuf,
-    what: What,
+    what: OwnFile,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
+enum OwnFile {
     Output,
     Cache,
 }
 
-impl LeftOut {
+impl Excluded {
     /// Returns a description, for a report.
     #[must_use]
-    pub fn what(&self) -> &'static str {
+    pub fn description(&self) -> &'static str {
         match self.what {
-            What::Output => "the output",
-            What::Cache => "the cache",
+            OwnFile::Output => "the output",
+            OwnFile::Cache => "the cache",
         }
     }
 }
 
-impl log::Report for LeftOut {
+impl log::Report for Excluded {
     fn log(&self, log: &Log) {
-        log.exclude(self.what(), 1);
+        log.exclude(self.description(), 1);
         log.warn(self);
     }
 }
 
-impl fmt::Display for LeftOut {
+impl fmt::Display for Excluded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: is {} and was left out", shown::path(&self.path), self.what())
+        write!(f, "{}: is {} and was left out", shown::path(&self.path), self.description())
     }
 }
 
@@ -76,14 +76,14 @@ impl OwnFiles {
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage) if the directory itself is the cache.
-    pub fn leave_out(&self, scanned: &mut Scanned, source: &Path) -> Result<Vec<LeftOut>> {
+    pub fn exclude(&self, scanned: &mut Scanned, source: &Path) -> Result<Vec<Excluded>> {
         if self == &Self::default() {
             return Ok(Vec::new());
         }
-        let mut found: Vec<(InodeId, Name, LeftOut)> = Vec::new();
+        let mut found: Vec<(InodeId, Name, Excluded)> = Vec::new();
         let mut walk = scanned.tree.walk();
         while let Some(step) = walk.next() {
-            let Some(what) = scanned.hosts.get(step.id.index()).and_then(|host| self.is(*host)) else {
+            let Some(what) = scanned.hosts.get(step.id.index()).and_then(|host| self.own_file(*host)) else {
                 continue;
             };
             let Some(name) = step.name else {
@@ -94,9 +94,9 @@ impl OwnFiles {
             let mut path = Vec::new();
             walk.write_path(&mut path);
             let path = source.join(OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(&path)));
-            found.push((step.parent, name.clone(), LeftOut { path, what }));
+            found.push((step.parent, name.clone(), Excluded { path, what }));
         }
-        let remove = |(parent, name, left): (InodeId, Name, LeftOut)| {
+        let remove = |(parent, name, left): (InodeId, Name, Excluded)| {
             scanned.tree.remove(parent, name.as_bytes());
             left
         };
@@ -106,13 +106,13 @@ impl OwnFiles {
     /// Returns true if a directory that was scanned contains one of the files.
     #[must_use]
     pub fn are_in(&self, scanned: &Scanned) -> bool {
-        self != &Self::default() && scanned.hosts.iter().any(|host| self.is(*host).is_some())
+        self != &Self::default() && scanned.hosts.iter().any(|host| self.own_file(*host).is_some())
     }
 
-    fn is(&self, host: HostInode) -> Option<What> {
+    fn own_file(&self, host: HostInode) -> Option<OwnFile> {
         match Some(host) {
-            host if host == self.output => Some(What::Output),
-            host if host == self.cache => Some(What::Cache),
+            host if host == self.output => Some(OwnFile::Output),
+            host if host == self.cache => Some(OwnFile::Cache),
             _ => None,
         }
     }
@@ -121,7 +121,7 @@ impl OwnFiles {
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage), naming both.
-    pub fn refuse_input(&self, input: &Path, output: &Path) -> Result<()> {
+    pub fn check_input(&self, input: &Path, output: &Path) -> Result<()> {
         match host_inode(input) {
             Some(found) if Some(found) == self.output => Err(refused(input, output)),
             _ => Ok(()),
@@ -133,7 +133,7 @@ impl OwnFiles {
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage), naming both.
-    pub fn refuse_in(&self, tree: &Tree<Blob>, output: &Path) -> Result<()> {
+    pub fn check_tree(&self, tree: &Tree<Blob>, output: &Path) -> Result<()> {
         if self.output.is_none() {
             return Ok(());
         }
@@ -179,7 +179,7 @@ mod tests {
         let own = OwnFiles { output: host_inode(&at("link")), cache: host_inode(&at("cache")) };
         let mut scanned =
             directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
-        let left = own.leave_out(&mut scanned, top.path()).expect("it is not the cache");
+        let left = own.exclude(&mut scanned, top.path()).expect("it is not the cache");
         let left: Vec<_> = left.iter().map(ToString::to_string).collect();
         let expected = ["cache: is the cache", "disk: is the output", "sub/second: is the output"];
         assert_eq!(left, expected.map(|text| format!("{}/{text} and was left out", top.path().display())));
@@ -188,11 +188,11 @@ mod tests {
         let own = OwnFiles { output: None, cache: host_inode(top.path()) };
         let mut scanned =
             directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
-        let error = own.leave_out(&mut scanned, top.path()).expect_err("it is the cache");
+        let error = own.exclude(&mut scanned, top.path()).expect_err("it is the cache");
         assert_eq!(error.kind(), ErrorKind::Usage);
 
         let mut scanned =
             directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
-        assert_eq!(OwnFiles::default().leave_out(&mut scanned, top.path()).expect("nothing is written"), []);
+        assert_eq!(OwnFiles::default().exclude(&mut scanned, top.path()).expect("nothing is written"), []);
     }
 }

@@ -49,7 +49,7 @@ pub struct Report {
     /// The number of inodes that got a label.
     pub labelled: u64,
     /// The number of inodes with `<<none>>`, which are left unchanged.
-    pub left_alone: u64,
+    pub unchanged: u64,
     /// The number of inodes that the policy does not cover.
     pub unknown: u64,
     /// The path of the first of them.
@@ -107,9 +107,9 @@ impl Report {
 impl log::Report for Report {
     fn log(&self, log: &Log) {
         self.warnings().iter().for_each(|warning| log.warn(warning));
-        let Self { labelled, left_alone, .. } = self;
+        let Self { labelled, unchanged, .. } = self;
         log.detail(format_args!(
-            "{labelled} inodes labelled for SELinux, {left_alone} left alone by the policy"
+            "{labelled} inodes labelled for SELinux, {unchanged} left unchanged by the policy"
         ));
     }
 }
@@ -130,7 +130,7 @@ const SELINUX: &str = "security.selinux";
 /// [`BadInput`](crate::error::ErrorKind::BadInput) with file and line if the files are not valid
 /// file_contexts, or if the tree has no policy; [`Io`](crate::error::ErrorKind::Io) if they cannot
 /// be read; [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
-#[must_use = "what is doubtful is never to be silent"]
+#[must_use = "the report has warnings"]
 pub fn apply<C: Content>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Report> {
     let labels = files::read(options.contexts, tree)?;
     label(tree, &labels, options.interrupt)
@@ -172,9 +172,9 @@ fn label<C>(tree: &mut Tree<C>, labels: &Labels, interrupt: &Interrupt) -> Resul
                 }
                 Found::Context(_) => {}
                 // The first name with a label wins.
-                Found::LeftAlone | Found::Nothing => *slot = Some(here),
+                Found::Unchanged | Found::NoMatch => *slot = Some(here),
             },
-            (Some(_), Found::LeftAlone | Found::Nothing) => {}
+            (Some(_), Found::Unchanged | Found::NoMatch) => {}
         }
     }
     drop(walk);
@@ -186,8 +186,8 @@ fn label<C>(tree: &mut Tree<C>, labels: &Labels, interrupt: &Interrupt) -> Resul
                 tree.metadata_mut(id).xattrs.insert(name.clone(), value.into());
                 report.labelled += 1;
             }
-            Found::LeftAlone => report.left_alone += 1,
-            Found::Nothing => {
+            Found::Unchanged => report.unchanged += 1,
+            Found::NoMatch => {
                 report.unknown += 1;
                 report.first_unknown.get_or_insert_with(|| nth_path(tree, label.position));
             }

@@ -22,7 +22,7 @@ const CAPABILITY: &[u8] = b"security.capability";
 
 /// The reason that Linux does not use an xattr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fault {
+enum Reason {
     UserOfSpecial,
     CapabilityOfOther,
     Capability,
@@ -35,7 +35,7 @@ enum Fault {
 /// Xattrs that Linux does not use for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
-    fault: Fault,
+    reason: Reason,
     /// The number of files that have one.
     count: u64,
     /// The path of the first of them.
@@ -48,38 +48,38 @@ impl Unusable {
     /// The number of files whose xattr was dropped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        if self.fault == Fault::Acl { self.count } else { 0 }
+        if self.reason == Reason::Acl { self.count } else { 0 }
     }
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fault, count, path, name } = self;
+        let Self { reason, count, path, name } = self;
         let files = if *count == 1 { "file has" } else { "files have" };
-        let (what, fate) = match fault {
-            Fault::UserOfSpecial => (
+        let (what, outcome) = match reason {
+            Reason::UserOfSpecial => (
                 "a user.* xattr, which Linux gives to regular files and directories only",
                 "kept, though nothing in the guest can read it",
             ),
-            Fault::CapabilityOfOther => {
+            Reason::CapabilityOfOther => {
                 ("capabilities and is not a regular file", "kept, though Linux ignores it")
             }
-            Fault::Capability => (
+            Reason::Capability => (
                 "a security.capability that is malformed",
                 "kept, though Linux refuses to run such a program",
             ),
-            Fault::AclOfLink => ("an ACL and is a symbolic link", "kept, though Linux ignores it"),
-            Fault::DefaultAclOfFile => {
+            Reason::AclOfLink => ("an ACL and is a symbolic link", "kept, though Linux ignores it"),
+            Reason::DefaultAclOfFile => {
                 ("a default ACL and is not a directory", "kept, though Linux ignores it")
             }
-            Fault::Acl => ("an ACL that is malformed", "dropped, so that the mode alone decides"),
-            Fault::System => {
+            Reason::Acl => ("an ACL that is malformed", "dropped, so that the mode alone decides"),
+            Reason::System => {
                 ("a system.* xattr that ext4 does not know", "kept, though Linux does not show it")
             }
         };
         write!(
             f,
-            "{count} {files} {what}: {fate}; the first is {name} of {}; --xattr-filter 'drop={}' leaves it out",
+            "{count} {files} {what}: {outcome}; the first is {name} of {}; --xattr-filter 'drop={}' leaves it out",
             path.escape_ascii(),
             pattern_of(name.as_bytes())
         )
@@ -97,7 +97,7 @@ impl log::Report for Unusable {
 
 /// Finds the xattrs that Linux does not use, and drops those that ext4 cannot store.
 pub fn apply<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
-    let mut found: BTreeMap<Fault, Unusable> = BTreeMap::new();
+    let mut found: BTreeMap<Reason, Unusable> = BTreeMap::new();
     let mut dropped: Vec<(InodeId, XattrName)> = Vec::new();
     let mut walk = tree.walk();
     while let Some(step) = walk.next() {
@@ -107,18 +107,18 @@ pub fn apply<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
         }
         let mut seen = Vec::new();
         for (name, value) in &inode.metadata.xattrs {
-            let Some(fault) = fault(&inode.kind, name.as_bytes(), value) else { continue };
-            if fault == Fault::Acl {
+            let Some(reason) = reason(&inode.kind, name.as_bytes(), value) else { continue };
+            if reason == Reason::Acl {
                 dropped.push((step.id, name.clone()));
             }
-            if seen.contains(&fault) {
+            if seen.contains(&reason) {
                 continue;
             }
-            seen.push(fault);
-            let known = found.entry(fault).or_insert_with(|| {
+            seen.push(reason);
+            let known = found.entry(reason).or_insert_with(|| {
                 let mut path = Vec::new();
                 walk.write_path(&mut path);
-                Unusable { fault, count: 0, path, name: name.clone() }
+                Unusable { reason, count: 0, path, name: name.clone() }
             });
             known.count += 1;
         }
@@ -129,20 +129,20 @@ pub fn apply<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
     found.into_values().collect()
 }
 
-fn fault<C>(kind: &Kind<C>, name: &[u8], value: &[u8]) -> Option<Fault> {
+fn reason<C>(kind: &Kind<C>, name: &[u8], value: &[u8]) -> Option<Reason> {
     let is_regular = matches!(kind, Kind::Regular(_));
     let is_directory = matches!(kind, Kind::Directory(_));
     match name {
         acl::ACCESS | acl::DEFAULT => match kind {
-            _ if Acl::from_xattr(value).is_err() => Some(Fault::Acl),
-            Kind::Symlink(_) => Some(Fault::AclOfLink),
-            _ if name == acl::DEFAULT && !is_directory => Some(Fault::DefaultAclOfFile),
+            _ if Acl::from_xattr(value).is_err() => Some(Reason::Acl),
+            Kind::Symlink(_) => Some(Reason::AclOfLink),
+            _ if name == acl::DEFAULT && !is_directory => Some(Reason::DefaultAclOfFile),
             _ => None,
         },
-        CAPABILITY if !is_regular => Some(Fault::CapabilityOfOther),
-        CAPABILITY if !is_capability(value) => Some(Fault::Capability),
-        _ if name.starts_with(b"user.") && !is_regular && !is_directory => Some(Fault::UserOfSpecial),
-        _ if name.starts_with(b"system.") => Some(Fault::System),
+        CAPABILITY if !is_regular => Some(Reason::CapabilityOfOther),
+        CAPABILITY if !is_capability(value) => Some(Reason::Capability),
+        _ if name.starts_with(b"user.") && !is_regular && !is_directory => Some(Reason::UserOfSpecial),
+        _ if name.starts_with(b"system.") => Some(Reason::System),
         _ => None,
     }
 }

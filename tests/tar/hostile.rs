@@ -188,15 +188,15 @@ fn bad_maps_of_holes_in_gnu_headers_are_errors() {
         ),
         (
             old(&[("00000000010", "00000000002"), ("00000000000", "00000000002")], "00000002000"),
-            "offset 0: s: its map of holes has a piece at 0, where the one before it ends at 10",
+            "offset 0: s: its sparse map has a piece at 0, where the one before it ends at 10",
         ),
         (
             old(&[("00000000000", "00000000003")], "00000002000"),
-            "offset 0: s: its map of holes is of 3 bytes, and 4 are stored",
+            "offset 0: s: its sparse map covers 3 bytes, but 4 are stored",
         ),
         (
             old(&[("77777777777", "00000000004")], "00000002000"),
-            "offset 0: s: its map of holes has a piece of 4 bytes at 8589934591 in a file of 1024 bytes",
+            "offset 0: s: its sparse map has a piece of 4 bytes at 8589934591 in a file of 1024 bytes",
         ),
     ]);
 }
@@ -215,34 +215,34 @@ fn bad_maps_of_holes_in_extended_headers_are_errors() {
         ),
         (
             sparse(&[("GNU.sparse.map", b"0,2,1,2"), ("GNU.sparse.size", b"9")], b"abcd"),
-            "offset 1024: s: its map of holes has a piece at 1, where the one before it ends at 2",
+            "offset 1024: s: its sparse map has a piece at 1, where the one before it ends at 2",
         ),
         (
             sparse(&[("GNU.sparse.map", b"0,2,1"), ("GNU.sparse.size", b"9")], b"abcd"),
-            "offset 0: its map of holes is not the decimal numbers it should be",
+            "offset 0: its sparse map is not the decimal numbers it should be",
         ),
         (
             sparse(&[("GNU.sparse.map", b"0,4")], b"abcd"),
-            "offset 1024: s: its map of holes comes without the length of the file",
+            "offset 1024: s: its sparse map lacks the length of the file",
         ),
         (
             sparse(
                 &[("GNU.sparse.numblocks", b"2"), ("GNU.sparse.map", b"0,4"), ("GNU.sparse.size", b"9")],
                 b"abcd",
             ),
-            "offset 1024: s: its map of holes has 1 pieces and says 2",
+            "offset 1024: s: its sparse map has 1 pieces, but states 2",
         ),
         (
             sparse(&[v1[0], v1[1], ("GNU.sparse.realsize", b"9")], b"99999999999999999999\n"),
-            "offset 1024: s: its map of holes is not the decimal numbers it should be",
+            "offset 1024: s: its sparse map is not the decimal numbers it should be",
         ),
         (
             sparse(&[v1[0], v1[1], ("GNU.sparse.realsize", b"9")], &[b'0'; 0]),
-            "offset 1024: s: its map of holes is not the decimal numbers it should be",
+            "offset 1024: s: its sparse map is not the decimal numbers it should be",
         ),
         (
             sparse(&[("GNU.sparse.major", b"2"), ("GNU.sparse.realsize", b"9")], b""),
-            "offset 1024: s: its map of holes is of version 2.0; known are 0.0, 0.1 and 1.0",
+            "offset 1024: s: its sparse map is of version 2.0; known are 0.0, 0.1 and 1.0",
         ),
     ]);
 }
@@ -300,7 +300,7 @@ fn invalid_extended_headers_are_rejected() {
         ),
         (
             Archive::new().pax(b'x', &[("path", b"a")]).finish(),
-            "offset 0: belongs to the next file, and there is none",
+            "offset 0: applies to the next file, but none follows",
         ),
         (
             Archive::new().member("x", b'x', b"7 path=").finish(),
@@ -353,7 +353,7 @@ fn archives_cut_off_or_continued_after_their_end_are_rejected() {
         (cut(1024), &format!("/?=40755 /f=100644 (offset 1024: {no_end})")),
         (
             Archive::new().pax(b'x', &[("path", b"a")]).0,
-            "offset 0: belongs to the next file, and there is none",
+            "offset 0: applies to the next file, but none follows",
         ),
         (cut(1536), "/?=40755 /f=100644"),
         (cut(1100), "offset 1024: the archive ends 436 bytes before the end of a block"),

@@ -14,7 +14,7 @@ use rustix::thread::UnshareFlags;
 use super::error::{Location, cannot_examine};
 use crate::blob::Root;
 use crate::error::{Error, ErrorKind, Result};
-use crate::xattr_filter::{Fate, Filter, pattern_of};
+use crate::xattr_filter::{Decision, Filter, pattern_of};
 
 /// `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`: the kernel returns nothing longer, in bytes.
 const MAX_LEN: usize = 65_536;
@@ -33,8 +33,8 @@ pub(super) struct XattrReader<'r> {
     value: Vec<u8>,
 }
 
-/// The start of a path that leads to an open directory, the cheapest first: for 120,000 small files
-/// it takes a quarter of the processor time of the next, which was two fifths of the whole scan.
+/// The start of a path that leads to an open directory, the cheapest first (`docs/performance.md`
+/// has figures).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Route {
     /// The working directory, which this thread has for itself.
@@ -168,7 +168,7 @@ impl<'r> XattrReader<'r> {
                 Err(Errno::NOENT) => return Err(cannot_examine(at, Errno::NOENT)),
                 // A disabled security module refuses to read its labels. The xattr is counted as
                 // dropped.
-                Err(_) if self.filter.fate(name, false) != Fate::Kept => {
+                Err(_) if self.filter.decide(name, false) != Decision::Keep => {
                     let name = XattrName::new(name)
                         .map_err(|error| Error::at(ErrorKind::BadInput, at.host_path(), error))?;
                     xattrs.insert(name, Box::default());

@@ -197,12 +197,12 @@ fn parse_entry(entry: &[u8]) -> Result<Parsed<'_>, AclError> {
     };
     let number = match number {
         b"" => None,
-        digits => Some(accounts::id(digits).ok_or_else(bad)?),
+        digits => Some(accounts::parse_id(digits).ok_or_else(bad)?),
     };
     let who = match name {
         b"" => Who::Id(NOBODY),
         digits if digits.iter().all(u8::is_ascii_digit) => {
-            Who::Id(number.or_else(|| accounts::id(digits)).ok_or_else(bad)?)
+            Who::Id(number.or_else(|| accounts::parse_id(digits)).ok_or_else(bad)?)
         }
         name => Who::Name(name, number),
     };

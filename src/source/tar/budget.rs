@@ -30,7 +30,7 @@ impl Default for Limits {
     }
 }
 
-/// The most memory for names, link targets, xattrs and maps of holes, in bytes: 2 GiB.
+/// The most memory for names, link targets, xattrs and sparse maps, in bytes: 2 GiB.
 const MAX_METADATA: u64 = 2 << 30;
 
 /// The amounts charged so far.

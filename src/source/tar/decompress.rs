@@ -59,11 +59,11 @@ impl Compression {
 
     /// Returns the first bytes that `start`, the start of compressed data, unpacks to: at most
     /// `len`, and fewer if they cannot be unpacked or `start` is too short.
-    pub(crate) fn unpack_start(self, start: &[u8], len: usize) -> Vec<u8> {
+    pub(crate) fn decompress_start(self, start: &[u8], len: usize) -> Vec<u8> {
         /// Twice the memory of xz -9, in bytes. A reader of the whole reports what needs more.
         const MEMORY: u64 = 128 << 20;
         let mut unpacked = Vec::new();
-        let reader = Unpacked::new(start, Some(self), Some(MEMORY)).take(len as u64);
+        let reader = Decompressed::new(start, Some(self), Some(MEMORY)).take(len as u64);
         // OK to ignore: what was read before an error is there.
         let _ = { reader }.read_to_end(&mut unpacked);
         unpacked
@@ -84,14 +84,14 @@ impl Compression {
 }
 
 /// The unpacked bytes of an archive that comes as a stream.
-pub(super) enum Unpacked<'a> {
+pub(super) enum Decompressed<'a> {
     /// An uncompressed stream.
     Plain(Box<dyn Read + 'a>),
     /// A compressed stream.
-    Packed(Box<Unpacker<'a>>),
+    Compressed(Box<Decompressor<'a>>),
 }
 
-impl<'a> Unpacked<'a> {
+impl<'a> Decompressed<'a> {
     /// Returns the unpacked bytes of a stream: all members, frames or streams in it, one after the
     /// other.
     ///
@@ -104,8 +104,8 @@ impl<'a> Unpacked<'a> {
         match compression {
             None => Self::Plain(stream),
             Some(compression) => {
-                let state = State::Between(Buffered::new(stream));
-                Self::Packed(Box::new(Unpacker { compression, memory, state, parts: 0, padding: 0 }))
+                let state = State::BetweenStreams(Buffered::new(stream));
+                Self::Compressed(Box::new(Decompressor { compression, memory, state, parts: 0, padding: 0 }))
             }
         }
     }
@@ -114,23 +114,23 @@ impl<'a> Unpacked<'a> {
     pub(super) fn padding(&self) -> u64 {
         match self {
             Self::Plain(_) => 0,
-            Self::Packed(unpacker) => unpacker.padding,
+            Self::Compressed(decompressor) => decompressor.padding,
         }
     }
 }
 
-impl Read for Unpacked<'_> {
+impl Read for Decompressed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(reader) => reader.read(buffer),
-            Self::Packed(unpacker) => unpacker.read(buffer),
+            Self::Compressed(decompressor) => decompressor.read(buffer),
         }
     }
 }
 
 type Source<'a> = Buffered<Box<dyn Read + 'a>>;
 
-pub(super) struct Unpacker<'a> {
+pub(super) struct Decompressor<'a> {
     compression: Compression,
     memory: Option<u64>,
     state: State<'a>,
@@ -141,8 +141,8 @@ pub(super) struct Unpacker<'a> {
 
 enum State<'a> {
     /// Before a part, or behind the last one.
-    Between(Source<'a>),
-    Within(Box<Decoder<'a>>),
+    BetweenStreams(Source<'a>),
+    InStream(Box<Decoder<'a>>),
     Ended,
 }
 
@@ -154,7 +154,7 @@ enum Decoder<'a> {
     Lz4(lz4_flex::frame::FrameDecoder<Source<'a>>),
 }
 
-impl<'a> Unpacker<'a> {
+impl<'a> Decompressor<'a> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -162,17 +162,17 @@ impl<'a> Unpacker<'a> {
         loop {
             match &mut self.state {
                 State::Ended => return Ok(0),
-                State::Within(decoder) => {
+                State::InStream(decoder) => {
                     let count = decoder.reader().read(buffer)?;
                     if count > 0 {
                         return Ok(count);
                     }
-                    if let State::Within(decoder) = std::mem::replace(&mut self.state, State::Ended) {
+                    if let State::InStream(decoder) = std::mem::replace(&mut self.state, State::Ended) {
                         self.parts += 1;
-                        self.state = State::Between(decoder.end()?);
+                        self.state = State::BetweenStreams(decoder.end()?);
                     }
                 }
-                State::Between(source) => {
+                State::BetweenStreams(source) => {
                     if self.parts > 0 {
                         self.padding += zeros(source)?;
                     }
@@ -182,8 +182,8 @@ impl<'a> Unpacker<'a> {
                     }
                     let found = Compression::of(start);
                     self.check_start(found)?;
-                    if let State::Between(source) = std::mem::replace(&mut self.state, State::Ended) {
-                        self.state = State::Within(Box::new(self.decoder(source)?));
+                    if let State::BetweenStreams(source) = std::mem::replace(&mut self.state, State::Ended) {
+                        self.state = State::InStream(Box::new(self.decoder(source)?));
                     }
                 }
             }

@@ -45,7 +45,7 @@ impl std::error::Error for TarError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// The archive ends at this offset, behind a member, without an end mark.
-    NoEnd(u64),
+    MissingEnd(u64),
     /// This many bytes of zeros follow the compressed archive.
     Padding(u64),
 }
@@ -53,7 +53,7 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoEnd(offset) => write!(
+            Self::MissingEnd(offset) => write!(
                 f,
                 "offset {offset}: the archive ends here without the two blocks of zeros that end every archive; if no tool \
                  wrote it so, it was cut off"
@@ -70,7 +70,7 @@ impl fmt::Display for Warning {
 pub enum Problem {
     /// The block is not a header.
     #[error("is not a tar header")]
-    NoHeader,
+    NotAHeader,
     /// The header was damaged.
     #[error("the header's checksum is {stated:o} in octal, its bytes sum up to {computed:o}")]
     Checksum {
@@ -129,7 +129,7 @@ pub enum Problem {
         why: &'static str,
     },
     /// An extended header or long name without a file that it applies to.
-    #[error("belongs to the next file, and there is none")]
+    #[error("applies to the next file, but none follows")]
     Dangling,
     /// An extended header or long name that is longer than the limit.
     #[error("{what} is {len} bytes long, the limit is {max}")]
@@ -179,8 +179,8 @@ pub enum Problem {
     /// A member that cannot be added to the tree.
     #[error(transparent)]
     Add(#[from] AddError),
-    /// An invalid map of holes.
-    #[error("its map of holes {0}")]
+    /// An invalid sparse map.
+    #[error("its sparse map {0}")]
     Map(MapProblem),
     /// More bytes than the limit.
     #[error("{what} more than {max} bytes; --max-size sets the limit")]
@@ -194,18 +194,18 @@ pub enum Problem {
     #[error("the archive has more than {0} members and directories above them; --max-entries sets the limit")]
     MaxEntries(u64),
     /// More names and attributes than the limit on memory, in bytes.
-    #[error("names, link targets, xattrs and maps of holes up to here take more than {0} bytes")]
+    #[error("names, link targets, xattrs and sparse maps up to here take more than {0} bytes")]
     MaxMetadata(u64),
 }
 
-/// A fault of a map of holes.
+/// A fault of a sparse map.
 #[derive(Debug, Error)]
 pub enum MapProblem {
     /// Its text is truncated or not decimal numbers.
     #[error("is not the decimal numbers it should be")]
     Text,
     /// It has more or fewer extents than stated.
-    #[error("has {actual} pieces and says {stated}")]
+    #[error("has {actual} pieces, but states {stated}")]
     Count {
         /// The stated number.
         stated: u64,
@@ -231,7 +231,7 @@ pub enum MapProblem {
         size: u64,
     },
     /// Extents whose sum is not the number of stored bytes.
-    #[error("is of {pieces} bytes, and {stored} are stored")]
+    #[error("covers {pieces} bytes, but {stored} are stored")]
     Stored {
         /// The sum of the lengths of all extents, in bytes.
         pieces: u64,
@@ -239,7 +239,7 @@ pub enum MapProblem {
         stored: u64,
     },
     /// The length of the file is not stated.
-    #[error("comes without the length of the file")]
+    #[error("lacks the length of the file")]
     NoSize,
     /// An unknown version.
     #[error("is of version {0}.{1}; known are 0.0, 0.1 and 1.0")]

@@ -18,7 +18,7 @@ pub(super) struct Header(pub(super) [u8; BLOCK]);
 
 /// The format of the header, which determines the layout behind the first 257 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(super) enum HeaderFormat {
     V7,
     Ustar,
     Star,
@@ -31,7 +31,7 @@ pub(super) struct TypeFlag(pub(super) u8);
 
 impl TypeFlag {
     pub(super) const REGULAR: Self = Self(b'0');
-    pub(super) const REGULAR_OF_V7: Self = Self(0);
+    pub(super) const V7_REGULAR: Self = Self(0);
     pub(super) const HARD_LINK: Self = Self(b'1');
     pub(super) const SYMLINK: Self = Self(b'2');
     pub(super) const CHARACTER_DEVICE: Self = Self(b'3');
@@ -42,7 +42,7 @@ impl TypeFlag {
     /// Records for the next header.
     pub(super) const EXTENDED: Self = Self(b'x');
     /// The same of Solaris, older than that of POSIX.
-    pub(super) const EXTENDED_OF_SOLARIS: Self = Self(b'X');
+    pub(super) const SOLARIS_EXTENDED: Self = Self(b'X');
     /// Records for all headers from here on.
     pub(super) const GLOBAL: Self = Self(b'g');
     /// A GNU directory with a list of its former contents.
@@ -105,7 +105,7 @@ impl Header {
     /// Fails unless the checksum is right: the sum of all bytes with spaces in its own place. Some
     /// old programs summed signed bytes.
     pub(super) fn check(&self) -> Result<(), Problem> {
-        let stated = self.number(CHECKSUM).map_err(|_| Problem::NoHeader)?;
+        let stated = self.number(CHECKSUM).map_err(|_| Problem::NotAHeader)?;
         let own = CHECKSUM.at..CHECKSUM.at + CHECKSUM.len;
         let bytes =
             || self.0.iter().enumerate().map(|(at, byte)| if own.contains(&at) { b' ' } else { *byte });
@@ -117,12 +117,12 @@ impl Header {
         Err(Problem::Checksum { stated, computed: unsigned })
     }
 
-    pub(super) fn dialect(&self) -> Dialect {
+    pub(super) fn format(&self) -> HeaderFormat {
         match (&self.0[257..265], &self.0[508..512]) {
-            (b"ustar  \0", _) => Dialect::Gnu,
-            ([b'u', b's', b't', b'a', b'r', 0, ..], b"tar\0") => Dialect::Star,
-            ([b'u', b's', b't', b'a', b'r', 0, ..], _) => Dialect::Ustar,
-            _ => Dialect::V7,
+            (b"ustar  \0", _) => HeaderFormat::Gnu,
+            ([b'u', b's', b't', b'a', b'r', 0, ..], b"tar\0") => HeaderFormat::Star,
+            ([b'u', b's', b't', b'a', b'r', 0, ..], _) => HeaderFormat::Ustar,
+            _ => HeaderFormat::V7,
         }
     }
 
@@ -133,10 +133,10 @@ impl Header {
     /// Returns the path, with the start of a long one from `prefix`.
     pub(super) fn path(&self) -> Vec<u8> {
         let name = until_nul(&self.0[..100]);
-        let prefix = match self.dialect() {
-            Dialect::V7 | Dialect::Gnu => &[],
-            Dialect::Ustar => until_nul(&self.0[345..500]),
-            Dialect::Star => until_nul(&self.0[345..476]),
+        let prefix = match self.format() {
+            HeaderFormat::V7 | HeaderFormat::Gnu => &[],
+            HeaderFormat::Ustar => until_nul(&self.0[345..500]),
+            HeaderFormat::Star => until_nul(&self.0[345..476]),
         };
         if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
     }
@@ -236,6 +236,6 @@ mod tests {
             assert_eq!(header.check().is_ok(), right, "{sum}");
         }
         header.0[148..156].copy_from_slice(b"no sum!!");
-        assert!(matches!(header.check(), Err(Problem::NoHeader)));
+        assert!(matches!(header.check(), Err(Problem::NotAHeader)));
     }
 }

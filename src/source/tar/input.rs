@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use super::decompress::Unpacked;
+use super::decompress::Decompressed;
 use super::error::Problem;
 use super::header::BLOCK;
 use crate::blob::{Archive, ArchiveRange};
@@ -49,7 +49,7 @@ enum Bytes<'a> {
     InPlace,
     /// The bytes of a stream, whose contents are stored in a spool; `spooled` is the number of bytes
     /// in that.
-    Stream { reader: Unpacked<'a>, spooled: u64 },
+    Stream { reader: Decompressed<'a>, spooled: u64 },
 }
 
 /// The size of a read, in bytes.
@@ -61,7 +61,7 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn stream(
-        reader: Unpacked<'a>,
+        reader: Decompressed<'a>,
         spool: Archive,
         max_size: u64,
         interrupt: &'a Interrupt,
@@ -78,7 +78,7 @@ impl<'a> Input<'a> {
     /// Returns the next block, or none at the end.
     pub(super) fn block(&mut self) -> Result<Option<[u8; BLOCK]>, Failure> {
         let mut block = [0; BLOCK];
-        match self.take(&mut block)? {
+        match self.read_full(&mut block)? {
             BLOCK => Ok(Some(block)),
             0 => Ok(None),
             count => Err(truncated("a block", (BLOCK - count) as u64)),
@@ -86,7 +86,7 @@ impl<'a> Input<'a> {
     }
 
     /// Returns the next block, or an error at the end.
-    pub(super) fn needed_block(&mut self, what: &'static str) -> Result<[u8; BLOCK], Failure> {
+    pub(super) fn require_block(&mut self, what: &'static str) -> Result<[u8; BLOCK], Failure> {
         self.block()?.ok_or_else(|| truncated(what, BLOCK as u64))
     }
 
@@ -96,7 +96,7 @@ impl<'a> Input<'a> {
         let missing = |count: usize| truncated(what, len.saturating_sub(count as u64));
         let padded = len.checked_next_multiple_of(BLOCK as u64).and_then(|len| usize::try_from(len).ok());
         let mut bytes = vec![0; padded.ok_or_else(|| missing(0))?];
-        let count = self.take(&mut bytes)?;
+        let count = self.read_full(&mut bytes)?;
         if count < bytes.len() {
             return Err(missing(count));
         }
@@ -134,7 +134,7 @@ impl<'a> Input<'a> {
         let mut done = 0;
         while self.position < end {
             let wanted = buffer.len().min(usize::try_from(end - self.position).unwrap_or(CHUNK));
-            let count = self.take(&mut buffer[..wanted])?;
+            let count = self.read_full(&mut buffer[..wanted])?;
             if count < wanted {
                 return Err(truncated("the contents", end - self.position));
             }
@@ -170,7 +170,7 @@ impl<'a> Input<'a> {
                 return Err(Problem::Zeros(MAX_ZEROS).into());
             }
             let before = self.position;
-            let count = self.take(&mut buffer)?;
+            let count = self.read_full(&mut buffer)?;
             if let Some(at) = buffer[..count].iter().position(|byte| *byte != 0) {
                 self.position = before + at as u64;
                 return Err(Problem::Trailing.into());
@@ -186,7 +186,7 @@ impl<'a> Input<'a> {
     }
 
     /// Fills as much of the buffer as there are bytes.
-    fn take(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+    fn read_full(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         let count = match &mut self.bytes {
             Bytes::InPlace => {
                 let left = self.archive.len().saturating_sub(self.position);

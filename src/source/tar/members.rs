@@ -8,7 +8,7 @@ use image_tree::{Content, Device, Kind, LinkTarget, Metadata, Timestamp};
 use super::acl::NamedEntry;
 use super::budget::Budget;
 use super::error::{MapProblem, Problem, TarError, Warning};
-use super::header::{self, BLOCK, Dialect, Header, TypeFlag};
+use super::header::{self, BLOCK, Header, HeaderFormat, TypeFlag};
 use super::input::{Failure, Input};
 use super::pax::Records;
 use super::sparse::{self, TextMap};
@@ -112,7 +112,7 @@ impl<'a> Members<'a> {
                 return Err(Problem::Dangling.into());
             }
             // Tools that write layers of images leave the end out.
-            self.warnings.push(Warning::NoEnd(end));
+            self.warnings.push(Warning::MissingEnd(end));
             return self.finish();
         };
         let header = Header(block);
@@ -153,7 +153,7 @@ impl<'a> Members<'a> {
                 self.input.skip(len)?;
                 return Ok(true);
             }
-            TypeFlag::EXTENDED | TypeFlag::EXTENDED_OF_SOLARIS => {
+            TypeFlag::EXTENDED | TypeFlag::SOLARIS_EXTENDED => {
                 let payload = self.extension(header, "an extended header", MAX_EXTENDED)?;
                 let mut records = self.global.clone();
                 records.read(&payload, false)?;
@@ -185,7 +185,7 @@ impl<'a> Members<'a> {
     fn payload_size(&self, header: &Header, records: &Records) -> Result<u64, Failure> {
         match records.size {
             Some(size) => Ok(size),
-            None => ranged(header, header::SIZE, i64::MAX),
+            None => number_up_to(header, header::SIZE, i64::MAX),
         }
     }
 
@@ -213,10 +213,10 @@ impl<'a> Members<'a> {
             TypeFlag::DIRECTORY => Kind::Directory(BTreeMap::new()),
             TypeFlag::DUMP_DIRECTORY => self.directory_with_payload(header, &records)?,
             // Directories were written so before they had a type of their own.
-            TypeFlag::REGULAR | TypeFlag::REGULAR_OF_V7 if path.ends_with(b"/") => {
+            TypeFlag::REGULAR | TypeFlag::V7_REGULAR if path.ends_with(b"/") => {
                 self.directory_with_payload(header, &records)?
             }
-            TypeFlag::REGULAR | TypeFlag::REGULAR_OF_V7 | TypeFlag::CONTIGUOUS => {
+            TypeFlag::REGULAR | TypeFlag::V7_REGULAR | TypeFlag::CONTIGUOUS => {
                 Kind::Regular(self.regular(header, &records)?)
             }
             TypeFlag::SPARSE => Kind::Regular(self.old_sparse(header, &records)?),
@@ -244,7 +244,7 @@ impl<'a> Members<'a> {
             return self.sparse_by_records(len, records);
         }
         self.budget.file(len)?;
-        Ok(whole(self.input.payload(len)?))
+        Ok(blob_of(self.input.payload(len)?))
     }
 
     /// Reads the sparse file of `GNU.sparse.*`, version 0.0 or 0.1 with the map in the records, or
@@ -266,7 +266,7 @@ impl<'a> Members<'a> {
                 let mut left = payload;
                 loop {
                     left = left.checked_sub(BLOCK as u64).ok_or(Problem::Map(MapProblem::Text))?;
-                    let block = self.input.needed_block("a map of holes")?;
+                    let block = self.input.require_block("a sparse map")?;
                     let known = map.pairs.len();
                     let ends = map.push(&block)?;
                     self.budget.metadata((map.pairs.len() - known) * size_of::<Piece>())?;
@@ -284,7 +284,7 @@ impl<'a> Members<'a> {
     /// header and 21 in each block that follows.
     fn old_sparse(&mut self, header: &Header, records: &Records) -> Result<Blob, Failure> {
         let stored = self.payload_size(header, records)?;
-        let size = ranged(header, header::REAL_SIZE, i64::MAX)?;
+        let size = number_up_to(header, header::REAL_SIZE, i64::MAX)?;
         let mut pairs = Vec::new();
         let mut block = header.0;
         let (mut entries, mut is_extended) = (header::SPARSE_IN_HEADER, header::IS_EXTENDED_IN_HEADER);
@@ -293,14 +293,14 @@ impl<'a> Members<'a> {
                 let Some((offset, len)) = header::sparse_entry(&block, entries.0 + 24 * index)? else {
                     break;
                 };
-                let in_range = |value| range("sparse", value, i64::MAX);
+                let in_range = |value| check_range("sparse", value, i64::MAX);
                 pairs.push((in_range(offset)?, in_range(len)?));
                 self.budget.metadata(size_of::<Piece>())?;
             }
             if block[is_extended] == 0 {
                 break;
             }
-            block = self.input.needed_block("a map of holes")?;
+            block = self.input.require_block("a sparse map")?;
             (entries, is_extended) = (header::SPARSE_IN_EXTENSION, header::IS_EXTENDED_IN_EXTENSION);
         }
         self.sparse(&pairs, size, stored)
@@ -313,7 +313,7 @@ impl<'a> Members<'a> {
         let range = self.input.payload(stored)?;
         let has_no_holes = stored == size;
         Ok(if has_no_holes {
-            whole(range)
+            blob_of(range)
         } else {
             Blob::Sparse(Arc::new(Sparse::new(size, &pieces, range)))
         })
@@ -329,16 +329,16 @@ impl Pending {
 }
 
 /// Returns the contents of a file without holes. An empty file needs no archive.
-fn whole(range: ArchiveRange) -> Blob {
+fn blob_of(range: ArchiveRange) -> Blob {
     if range.is_empty() { Blob::from(Vec::new()) } else { Blob::Range(range) }
 }
 
 fn metadata(header: &Header, records: &mut Records) -> Result<Metadata, Failure> {
     let id = |record: Option<u32>, field| match record {
         Some(id) => Ok(id),
-        None => small(header, field),
+        None => number_u32(header, field),
     };
-    let mode = ranged(header, header::MODE, 0o177_777)?;
+    let mode = number_up_to(header, header::MODE, 0o177_777)?;
     // The range is 16 bits; the type bits are dropped.
     let mode = u16::try_from(mode).unwrap_or(0);
     let mtime = match records.mtime {
@@ -364,8 +364,8 @@ fn device(header: &Header, records: &Records) -> Result<Device, Failure> {
     // V7 has no such fields.
     let number = |record: Option<u32>, field| match record {
         Some(number) => Ok(number),
-        None if header.dialect() == Dialect::V7 => Ok(0),
-        None => small(header, field),
+        None if header.format() == HeaderFormat::V7 => Ok(0),
+        None => number_u32(header, field),
     };
     Ok(Device {
         major: number(records.device_major, header::DEVICE_MAJOR)?,
@@ -373,16 +373,16 @@ fn device(header: &Header, records: &Records) -> Result<Device, Failure> {
     })
 }
 
-fn small(header: &Header, field: header::Field) -> Result<u32, Failure> {
+fn number_u32(header: &Header, field: header::Field) -> Result<u32, Failure> {
     // The range is 32 bits.
-    ranged(header, field, i64::from(u32::MAX)).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
+    number_up_to(header, field, i64::from(u32::MAX)).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
 }
 
-fn ranged(header: &Header, field: header::Field, max: i64) -> Result<u64, Failure> {
-    range(field.name(), header.number(field)?, max)
+fn number_up_to(header: &Header, field: header::Field, max: i64) -> Result<u64, Failure> {
+    check_range(field.name(), header.number(field)?, max)
 }
 
-fn range(field: &'static str, value: i64, max: i64) -> Result<u64, Failure> {
+fn check_range(field: &'static str, value: i64, max: i64) -> Result<u64, Failure> {
     let in_range = u64::try_from(value).ok().filter(|_| value <= max);
     in_range.ok_or_else(|| Problem::Range { field, value, min: 0, max }.into())
 }

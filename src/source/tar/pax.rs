@@ -61,7 +61,7 @@ impl Records {
         let mut at = 0;
         while let Some(rest) = payload.get(at..).filter(|rest| !rest.is_empty()) {
             let record = split_record(rest).map_err(|why| Problem::Record { at, why })?;
-            if global && is_of_one_file(record.key) {
+            if global && is_per_file(record.key) {
                 return Err(Problem::Global(shown(record.key)));
             }
             self.set(record.key, record.value)?;
@@ -172,7 +172,7 @@ impl Records {
 const NO_LENGTH: &str = "is not a decimal number below 2^63";
 
 /// Returns true if a record can apply only to a single file.
-fn is_of_one_file(key: &[u8]) -> bool {
+fn is_per_file(key: &[u8]) -> bool {
     matches!(key, b"path" | b"linkpath" | b"size" | b"RHT.security.selinux")
         || [SCHILY_XATTR, LIBARCHIVE_XATTR, b"SCHILY.acl.", b"SCHILY.dev", b"GNU.sparse."]
             .iter()

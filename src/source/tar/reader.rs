@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::budget::{Budget, Limits};
-use super::decompress::{Compression, Unpacked};
+use super::decompress::{Compression, Decompressed};
 use super::error::{Problem, TarError};
 use super::input::{Failure, Input};
 use super::members::{Entry, Members};
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
         let spool = Archive::spool(name).map_err(|error| cannot_keep(name, &error))?;
-        let stream = Unpacked::new(stream, compression, limits.decoder_memory);
+        let stream = Decompressed::new(stream, compression, limits.decoder_memory);
         Ok(Self::new(Input::stream(stream, spool, limits.max_size, interrupt), name, limits))
     }
 

@@ -109,20 +109,20 @@ mod tests {
         assert_eq!(text(&[], 10, 0), "0 pieces");
         assert_eq!(
             text(&[(4, 2), (5, 1)], 10, 3),
-            "its map of holes has a piece at 5, where the one before it ends at 6"
+            "its sparse map has a piece at 5, where the one before it ends at 6"
         );
         assert_eq!(
             text(&[(4, 2), (0, 1)], 10, 3),
-            "its map of holes has a piece at 0, where the one before it ends at 6"
+            "its sparse map has a piece at 0, where the one before it ends at 6"
         );
         assert_eq!(
             text(&[(4, 7)], 10, 7),
-            "its map of holes has a piece of 7 bytes at 4 in a file of 10 bytes"
+            "its sparse map has a piece of 7 bytes at 4 in a file of 10 bytes"
         );
         assert_eq!(
             text(&[(u64::MAX, 2)], 10, 7),
-            "its map of holes has a piece of 2 bytes at 18446744073709551615 in a file of 10 bytes"
+            "its sparse map has a piece of 2 bytes at 18446744073709551615 in a file of 10 bytes"
         );
-        assert_eq!(text(&[(4, 2)], 10, 7), "its map of holes is of 2 bytes, and 7 are stored");
+        assert_eq!(text(&[(4, 2)], 10, 7), "its sparse map covers 2 bytes, but 7 are stored");
     }
 }

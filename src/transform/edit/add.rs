@@ -28,7 +28,7 @@ pub(super) fn add(
     } else {
         single_file(directory::read_file(source)?)?
     };
-    let excluded = options.own.leave_out(&mut added, source)?;
+    let excluded = options.own.exclude(&mut added, source)?;
     report.warnings.extend(excluded.iter().map(ToString::to_string));
     let given = ownership::apply(&mut added, &Ownership::Root, &Ownership::Root)?;
     report.warnings.extend(given.map(|given| given.to_string()));

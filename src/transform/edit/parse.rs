@@ -13,73 +13,68 @@ use crate::shown;
 use crate::transform::mode::{Mode, octal};
 use image_tree::glob::Glob;
 
-/// The form of one kind of edit.
+/// The flag of one kind of edit.
 #[derive(Clone, Copy, Debug)]
-pub struct Form {
+pub struct EditFlag {
     /// The flag without its dashes, and the key in a recipe.
     pub name: &'static str,
     /// The syntax of its text.
-    pub shape: &'static str,
+    pub syntax: &'static str,
     /// Its help text.
     pub help: &'static str,
     read: fn(&[u8]) -> Result<Action, String>,
 }
 
 /// All kinds of edits.
-pub const FORMS: [Form; 10] = [
-    Form {
+pub const EDIT_FLAGS: [EditFlag; 10] = [
+    EditFlag {
         name: "add",
-        shape: "SRC:DST",
+        syntax: "SRC:DST",
         help: "Put a file or directory of this host into the tree, owned by root; directories are merged, files replaced",
         read: add,
     },
-    Form {
+    EditFlag {
         name: "mkdir",
-        shape: "PATH[:MODE[:USER:GROUP]]",
-        help: "Make a directory, and those above it",
+        syntax: "PATH[:MODE[:USER:GROUP]]",
+        help: "Create a directory and its missing parents",
         read: mkdir,
     },
-    Form { name: "symlink", shape: "TARGET:PATH", help: "Make a symbolic link", read: symlink },
-    Form {
+    EditFlag { name: "symlink", syntax: "TARGET:PATH", help: "Create a symbolic link", read: symlink },
+    EditFlag {
         name: "mknod",
-        shape: "PATH:c|b:MAJOR:MINOR[:MODE]",
-        help: "Make a device, with mode 0600",
+        syntax: "PATH:c|b:MAJOR:MINOR[:MODE]",
+        help: "Create a device, by default with mode 0600",
         read: mknod,
     },
-    Form {
+    EditFlag {
         name: "chmod",
-        shape: "GLOB:MODE",
+        syntax: "GLOB:MODE",
         help: "Change modes: octal, or in symbols as u+x,go=rX",
         read: chmod,
     },
-    Form {
+    EditFlag {
         name: "chown",
-        shape: "GLOB:[USER][:[GROUP]]",
+        syntax: "GLOB:[USER][:[GROUP]]",
         help: "Change owners: numbers or names of the tree's accounts; USER: is with the user's own group",
         read: chown,
     },
-    Form {
+    EditFlag {
         name: "setcap",
-        shape: "GLOB:CAPS",
-        help: "Give programs capabilities, such as cap_net_bind_service+ep",
+        syntax: "GLOB:CAPS",
+        help: "Set capabilities of programs, such as cap_net_bind_service+ep",
         read: setcap,
     },
-    Form {
+    EditFlag {
         name: "xattr",
-        shape: "GLOB:NAME=VALUE",
+        syntax: "GLOB:NAME=VALUE",
         help: "Set an extended attribute; a VALUE is text, 0x and hexadecimal digits, or 0s and base64",
         read: xattr,
     },
-    Form {
-        name: "remove",
-        shape: "GLOB",
-        help: "Take files away, of which there must be at least one",
-        read: remove,
-    },
-    Form { name: "exclude", shape: "GLOB", help: "Take files away, if there are any", read: exclude },
+    EditFlag { name: "remove", syntax: "GLOB", help: "Remove files; an error if none match", read: remove },
+    EditFlag { name: "exclude", syntax: "GLOB", help: "Remove files, if any match", read: exclude },
 ];
 
-impl Form {
+impl EditFlag {
     /// Parses the text of an edit of this kind.
     ///
     /// # Errors
@@ -119,17 +114,17 @@ fn symlink(text: &[u8]) -> Result<Action, String> {
 fn mknod(text: &[u8]) -> Result<Action, String> {
     /// Device numbers have 12 and 20 bits in the kernel.
     const LIMITS: (u32, u32) = (1 << 12, 1 << 20);
-    let shape = || "is not PATH:c|b:MAJOR:MINOR[:MODE]".to_owned();
+    let syntax = || "is not PATH:c|b:MAJOR:MINOR[:MODE]".to_owned();
     let fields = split(text);
     let (numbers, mode) = match &fields[..] {
         [numbers @ .., mode] if numbers.len() == 4 => (numbers, octal_field(mode)?),
         numbers => (numbers, 0o600),
     };
-    let [path, kind, major, minor] = numbers else { return Err(shape()) };
+    let [path, kind, major, minor] = numbers else { return Err(syntax()) };
     let block = match *kind {
         b"b" => true,
         b"c" => false,
-        _ => return Err(shape()),
+        _ => return Err(syntax()),
     };
     let number = |digits: &[u8], limit: u32| {
         let parsed = digits.iter().all(u8::is_ascii_digit).then(|| str::from_utf8(digits).ok()?.parse().ok());
@@ -337,7 +332,7 @@ mod tests {
     use super::*;
 
     fn parse(name: &str, text: &str) -> Result<Action, String> {
-        let form = FORMS.iter().find(|form| form.name == name).expect("a form");
+        let form = EDIT_FLAGS.iter().find(|form| form.name == name).expect("a form");
         form.parse(OsStr::new(text)).map(|edit| edit.action)
     }
 

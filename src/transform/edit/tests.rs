@@ -50,7 +50,7 @@ fn text(tree: &Tree<Blob>) -> String {
 
 fn edited(edits: &[(&str, &str)]) -> Result<(Tree<Blob>, Report), String> {
     let edits = edits.iter().map(|(name, text)| {
-        let form = parse::FORMS.iter().find(|form| form.name == *name).expect("a form");
+        let form = parse::EDIT_FLAGS.iter().find(|form| form.name == *name).expect("a form");
         form.parse(OsStr::new(text))
     });
     let edits: Vec<_> = edits.collect::<Result<_, _>>()?;

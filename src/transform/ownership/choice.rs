@@ -56,7 +56,7 @@ impl Ownership {
             return Ok(Ownership::Fakeroot(path(file)));
         }
         if bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b':') && bytes.contains(&b':') {
-            let mut ids = bytes.split(|byte| *byte == b':').map(accounts::id);
+            let mut ids = bytes.split(|byte| *byte == b':').map(accounts::parse_id);
             return match (ids.next().flatten(), ids.next().flatten(), ids.next()) {
                 (Some(uid), Some(gid), None) => Ok(Ownership::Ids { uid, gid }),
                 _ => Err(format!(

@@ -139,8 +139,8 @@ fn override_stat(value: &[u8]) -> Option<(Recorded, RecordedType)> {
     let text = str::from_utf8(value).ok()?;
     // Some writers include a final NUL.
     let mut parts = text.strip_suffix('\0').unwrap_or(text).split(':');
-    let uid = accounts::number(parts.next()?.as_bytes())?;
-    let gid = accounts::number(parts.next()?.as_bytes())?;
+    let uid = accounts::parse_number(parts.next()?.as_bytes())?;
+    let gid = accounts::parse_number(parts.next()?.as_bytes())?;
     let digits = parts.next().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o177_777)?;
     let bits = u16::try_from(mode & 0o170_000).ok()?;

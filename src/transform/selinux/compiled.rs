@@ -4,7 +4,7 @@
 //! take megabytes when compiled, as `(.{1000}|b)*` does, and a policy may be as hostile as its
 //! tree. So compiled patterns count against [`Limits::compiled`], and a pattern that exceeds it is
 //! an error. Search caches, which only save time, are dropped if they exceed
-//! [`Limits::remembered`].
+//! [`Limits::cached`].
 
 use regex_automata::meta::{BuildError, Cache, Config, Regex};
 use regex_automata::util::syntax;
@@ -17,13 +17,13 @@ pub(super) struct Limits {
     /// All compiled patterns together.
     pub(super) compiled: usize,
     /// The search caches of all patterns together.
-    pub(super) remembered: usize,
+    pub(super) cached: usize,
 }
 
 impl Limits {
     /// 4 MiB for one pattern, 128 MiB for all, and 64 MiB for search caches. The 3,053 patterns of
     /// Debian's policy take 9 MB, and 8 MB of caches once each was tried.
-    pub(super) const DEFAULT: Self = Self { one: 4 << 20, compiled: 128 << 20, remembered: 64 << 20 };
+    pub(super) const DEFAULT: Self = Self { one: 4 << 20, compiled: 128 << 20, cached: 64 << 20 };
 }
 
 /// The maximum size of the search cache of one pattern in bytes: most are tried on few paths.
@@ -37,7 +37,7 @@ pub(super) struct Compiled {
     /// The size of all compiled patterns in bytes.
     compiled: usize,
     /// The size of the caches of all patterns in bytes.
-    remembered: usize,
+    cached: usize,
 }
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ struct Pattern {
 
 impl Compiled {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, patterns: Vec::new(), compiled: 0, remembered: 0 }
+        Self { limits, patterns: Vec::new(), compiled: 0, cached: 0 }
     }
 
     /// Returns true if a path matches pattern `id`. `source` returns its text, and is called when
@@ -85,16 +85,16 @@ impl Compiled {
         let cache = pattern.cache.get_or_insert_with(|| pattern.regex.create_cache());
         let matches = pattern.regex.search_half_with(cache, &regex_automata::Input::new(path).earliest(true));
         // A cache may have shrunk: it is emptied when it is full.
-        self.remembered = (self.remembered + cache.memory_usage()).saturating_sub(before);
-        if self.remembered > self.limits.remembered {
-            self.forget();
+        self.cached = (self.cached + cache.memory_usage()).saturating_sub(before);
+        if self.cached > self.limits.cached {
+            self.clear_caches();
         }
         Ok(matches.is_some())
     }
 
-    fn forget(&mut self) {
+    fn clear_caches(&mut self) {
         self.patterns.iter_mut().flatten().for_each(|pattern| pattern.cache = None);
-        self.remembered = 0;
+        self.cached = 0;
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn caches_of_searches_are_cleared_in_time() {
-        let limits = Limits { remembered: 1 << 20, ..Limits::DEFAULT };
+        let limits = Limits { cached: 1 << 20, ..Limits::DEFAULT };
         let mut compiled = Compiled::new(limits);
         let paths: Vec<Vec<u8>> =
             (0..50).map(|seed: u32| (0..200).map(|at: u32| b'a' + (seed * at % 7) as u8).collect()).collect();
@@ -150,12 +150,12 @@ mod tests {
                 let found = compiled.is_match(id, source(text.clone()), path).expect("it is small");
                 let expected = matches!(path[path.len() - 13], b'a' | b'b');
                 assert_eq!(found, expected, "{text} {}", path.escape_ascii());
-                most = most.max(compiled.remembered);
+                most = most.max(compiled.cached);
             }
         }
         let held: usize =
             compiled.patterns.iter().flatten().flat_map(|one| &one.cache).map(Cache::memory_usage).sum();
-        assert_eq!(held, compiled.remembered, "every byte is counted");
-        assert!(most > 100_000 && most <= limits.remembered, "{most} bytes");
+        assert_eq!(held, compiled.cached, "every byte is counted");
+        assert!(most > 100_000 && most <= limits.cached, "{most} bytes");
     }
 }

@@ -112,7 +112,7 @@ fn stems(pattern: &[u8]) -> Vec<u8> {
 /// The operand of a following quantifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
-    Nothing,
+    None,
     Atom,
     Repeated,
 }
@@ -131,7 +131,7 @@ struct Translation<'p> {
 impl<'p> Translation<'p> {
     fn new(pattern: &'p [u8]) -> Self {
         let out = String::with_capacity(pattern.len() * 2);
-        Self { pattern, at: 0, out, depth: 0, last: Last::Nothing, prefix: Vec::new(), in_prefix: true }
+        Self { pattern, at: 0, out, depth: 0, last: Last::None, prefix: Vec::new(), in_prefix: true }
     }
 
     fn run(&mut self) -> Result<(), PatternError> {
@@ -148,7 +148,7 @@ impl<'p> Translation<'p> {
                 b')' => self.close(start)?,
                 b'|' => {
                     self.out.push('|');
-                    self.last = Last::Nothing;
+                    self.last = Last::None;
                     if self.depth == 0 {
                         self.prefix.clear();
                     }
@@ -188,7 +188,7 @@ impl<'p> Translation<'p> {
     /// Writes an assertion, which matches a position instead of a byte.
     fn assertion(&mut self, out: &str) {
         self.out.push_str(out);
-        self.last = Last::Nothing;
+        self.last = Last::None;
         self.in_prefix = false;
     }
 
@@ -229,7 +229,7 @@ impl<'p> Translation<'p> {
         }
         self.depth += 1;
         self.out.push_str("(?:");
-        self.last = Last::Nothing;
+        self.last = Last::None;
         self.in_prefix = false;
         Ok(())
     }
@@ -286,7 +286,7 @@ impl<'p> Translation<'p> {
     /// Repeats the last atom. `at_least_once` is true if it must still occur.
     fn repeat(&mut self, start: usize, quantifier: &str, at_least_once: bool) -> Result<(), PatternError> {
         match self.last {
-            Last::Nothing => return Err(error(start, format!("{quantifier} repeats nothing"))),
+            Last::None => return Err(error(start, format!("{quantifier} repeats nothing"))),
             Last::Repeated => return Err(error(start, format!("{quantifier} repeats a repetition"))),
             Last::Atom => {}
         }

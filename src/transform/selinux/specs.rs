@@ -64,9 +64,9 @@ pub(super) enum Found<'s> {
     /// The context of the file.
     Context(&'s str),
     /// `<<none>>`: the file is left unchanged.
-    LeftAlone,
+    Unchanged,
     /// No specification matches.
-    Nothing,
+    NoMatch,
 }
 
 impl Specs {
@@ -82,7 +82,7 @@ impl Specs {
             let refuse =
                 |what: String| Error::at(ErrorKind::BadInput, file, format!("line {number}: {what}"));
             let Some(line) = Line::parse(line).map_err(|error| refuse(error.to_string()))? else { continue };
-            let about = |what: &dyn std::fmt::Display| refuse(about_pattern(line.pattern, what));
+            let about = |what: &dyn std::fmt::Display| refuse(with_pattern(line.pattern, what));
             let pattern = Pattern::parse(line.pattern).map_err(|error| about(&error))?;
             let id = self.all.len();
             if id >= MAX_SPECS {
@@ -137,14 +137,14 @@ impl Specs {
         for id in candidates.iter().rev() {
             let Some(spec) = self.all.get(*id).filter(|spec| fits(spec)) else { continue };
             let matches = compiled.is_match(*id, || spec.source(interrupt), path).map_err(|why| {
-                let what = format!("line {}: {}", spec.line, about_pattern(&spec.text, &why));
+                let what = format!("line {}: {}", spec.line, with_pattern(&spec.text, &why));
                 interrupt.check().err().unwrap_or(Error::at(ErrorKind::BadInput, self.file_of(spec), what))
             })?;
             if matches {
                 return Ok(spec.found());
             }
         }
-        Ok(Found::Nothing)
+        Ok(Found::NoMatch)
     }
 
     fn file_of(&self, spec: &Spec) -> &Path {
@@ -201,7 +201,7 @@ impl<'s> Latest<'s> {
 }
 
 /// Returns the end of a sentence about a pattern, which is truncated if it is too long.
-fn about_pattern(pattern: &str, what: &dyn std::fmt::Display) -> String {
+fn with_pattern(pattern: &str, what: &dyn std::fmt::Display) -> String {
     match pattern.get(..SHOWN) {
         Some(start) if pattern.len() > SHOWN => format!("pattern {start}…: {what}"),
         _ => format!("pattern {pattern}: {what}"),
@@ -221,7 +221,7 @@ impl Spec {
     }
 
     fn found(&self) -> Found<'_> {
-        self.context.as_deref().map_or(Found::LeftAlone, Found::Context)
+        self.context.as_deref().map_or(Found::Unchanged, Found::Context)
     }
 
     fn contradicts(&self, other: &Self) -> bool {
@@ -249,8 +249,8 @@ mod tests {
         let found = found.expect("small patterns");
         match found {
             Found::Context(context) => context.to_owned(),
-            Found::LeftAlone => "<<none>>".to_owned(),
-            Found::Nothing => "-".to_owned(),
+            Found::Unchanged => "<<none>>".to_owned(),
+            Found::NoMatch => "-".to_owned(),
         }
     }
 

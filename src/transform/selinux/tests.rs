@@ -77,7 +77,7 @@ fn auto_uses_the_policy_of_the_tree() {
     assert_eq!(found[..expected.len()], expected);
     let end = ["/tmp u:r:any\\x00", "/tmp/kept was", "/xbin u:r:any\\x00", "/xbin/a u:r:bin\\x00"];
     assert_eq!(found[found.len() - 4..], end);
-    assert_eq!((report.labelled, report.left_alone), (found.len() as u64 - 1, 1));
+    assert_eq!((report.labelled, report.unchanged), (found.len() as u64 - 1, 1));
     assert_eq!(report.warnings(), Vec::<String>::new());
 }
 

@@ -52,7 +52,7 @@ const ALL: [(Compression, Pack); 6] = [
 
 /// Returns the unpacked bytes, and the number of zeros behind them.
 fn unpacked(packed: &[u8], memory: Option<u64>) -> Result<(Vec<u8>, u64), String> {
-    let mut reader = Unpacked::new(packed, Compression::of(packed), memory);
+    let mut reader = Decompressed::new(packed, Compression::of(packed), memory);
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     Ok((bytes, reader.padding()))
@@ -125,7 +125,7 @@ fn refuses_truncated_streams() {
 #[test]
 fn refuses_endless_zeros() {
     let packed = gzip(b"one");
-    let mut reader = Unpacked::new(packed.as_slice().chain(io::repeat(0)), Some(Compression::Gzip), None);
+    let mut reader = Decompressed::new(packed.as_slice().chain(io::repeat(0)), Some(Compression::Gzip), None);
     let error = reader.read_to_end(&mut Vec::new()).expect_err("they do not end").to_string();
     assert_eq!(error, "more than 67108864 bytes of zeros follow its end");
 }

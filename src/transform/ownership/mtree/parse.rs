@@ -15,9 +15,9 @@
 
 use image_tree::Kind;
 
-use super::super::super::mode::Mode;
 use super::vis;
 use crate::accounts;
+use crate::transform::mode::Mode;
 
 /// The longest path, in bytes: as deep as a tree of 4,000 directories with names of 255 bytes.
 const MAX_PATH: usize = 1024 * 1024;
@@ -114,12 +114,12 @@ impl FileType {
 /// Returns the number of the first line that is invalid or for which `visit` fails, and the reason.
 pub fn parse(manifest: &[u8], mut visit: impl FnMut(&Entry<'_>) -> Result<(), String>) -> Result<(), String> {
     let mut defaults = Settings::default();
-    let mut place = Place::default();
+    let mut position = Position::default();
     let mut lines = manifest.split(|byte| *byte == b'\n').zip(1_usize..);
     let mut joined = Vec::new();
     while let Some((first, number)) = lines.next() {
-        let line = join(first, &mut lines, &mut joined);
-        read_line(line, &mut defaults, &mut place, &mut visit)
+        let line = join_continuations(first, &mut lines, &mut joined);
+        read_line(line, &mut defaults, &mut position, &mut visit)
             .map_err(|why| format!("line {number}: {why}"))?;
     }
     Ok(())
@@ -127,14 +127,14 @@ pub fn parse(manifest: &[u8], mut visit: impl FnMut(&Entry<'_>) -> Result<(), St
 
 /// The current directory of relative entries.
 #[derive(Debug, Default)]
-struct Place {
+struct Position {
     /// The path of the current directory; empty at the top.
     directory: Vec<u8>,
     /// True if `.` entered the top, so that `..` may leave it once.
     entered: bool,
 }
 
-impl Place {
+impl Position {
     fn leave(&mut self) -> Result<(), String> {
         if self.directory.is_empty() && !std::mem::take(&mut self.entered) {
             return Err("\"..\" leads above the top".to_owned());
@@ -146,7 +146,7 @@ impl Place {
 }
 
 /// Returns the line with its continuation lines.
-fn join<'m: 'j, 'j>(
+fn join_continuations<'m: 'j, 'j>(
     first: &'m [u8],
     lines: &mut impl Iterator<Item = (&'m [u8], usize)>,
     joined: &'j mut Vec<u8>,
@@ -177,7 +177,7 @@ fn continues(line: &[u8]) -> bool {
 fn read_line(
     line: &[u8],
     defaults: &mut Settings,
-    place: &mut Place,
+    position: &mut Position,
     visit: &mut impl FnMut(&Entry<'_>) -> Result<(), String>,
 ) -> Result<(), String> {
     if is_comment(line) {
@@ -194,7 +194,7 @@ fn read_line(
         b"/unset" => return words.try_for_each(|word| unset(defaults, word)),
         [b'/', ..] => return Err(format!("\"{}\" is neither /set nor /unset", first.escape_ascii())),
         // The rest of such a line is ignored, as by mtree.
-        b".." => return place.leave(),
+        b".." => return position.leave(),
         _ => {}
     }
     let settings = settings(words)?.over(defaults);
@@ -209,7 +209,7 @@ fn read_line(
         }
         return visit(&Entry { path: &path, settings });
     }
-    let directory = &mut place.directory;
+    let directory = &mut position.directory;
     let outer = directory.len();
     if name == b"." && outer > 0 {
         return Err("\".\" is the top, and stands within a directory".to_owned());
@@ -217,9 +217,9 @@ fn read_line(
     push(directory, &name)?;
     let is_directory = settings.kind == Some(FileType::Directory);
     let result = visit(&Entry { path: directory, settings });
-    place.entered |= is_directory && name == b".";
+    position.entered |= is_directory && name == b".";
     if !is_directory {
-        place.directory.truncate(outer);
+        position.directory.truncate(outer);
     }
     result
 }
@@ -277,8 +277,8 @@ fn set_flag(settings: &mut Settings, keyword: &[u8]) -> Option<()> {
 fn set(settings: &mut Settings, keyword: &[u8], value: &[u8]) -> Option<()> {
     let name = || vis::decode(value).filter(|name| !name.is_empty());
     match keyword {
-        b"uid" => settings.uid = Some(accounts::number(value)?),
-        b"gid" => settings.gid = Some(accounts::number(value)?),
+        b"uid" => settings.uid = Some(accounts::parse_number(value)?),
+        b"gid" => settings.gid = Some(accounts::parse_number(value)?),
         b"uname" => settings.uname = Some(name()?),
         b"gname" => settings.gname = Some(name()?),
         b"mode" => settings.mode = Some(Mode::parse(str::from_utf8(value).ok()?).ok()?),
