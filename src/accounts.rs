@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use image_tree::resolve::resolve_in_root;
 use image_tree::{Content, Kind, Tree};
 
-use crate::error::{Error, ErrorKind, Result};
-use image_tree::resolve::resolve_in_root;
+use crate::bounded;
+use crate::error::Result;
 
 /// `(uid_t) -1` and `(gid_t) -1`: `chown(2)` keeps the owner for it, and a file with it on a
 /// filesystem is shown with the overflow id 65534.
@@ -123,15 +124,7 @@ fn database<C: Content>(tree: &Tree<C>, path: &str) -> Result<Vec<u8>> {
         Some(Kind::Regular(content)) => content,
         _ => return Ok(Vec::new()),
     };
-    let len = usize::try_from(content.len()).ok().filter(|_| content.len() <= MAX_LEN);
-    let Some(len) = len else {
-        let message =
-            format!("the tree's {path} has {} bytes, more than {MAX_LEN} are not read", content.len());
-        return Err(Error::new(ErrorKind::BadInput, message));
-    };
-    let mut bytes = vec![0; len];
-    content.read_at(&mut bytes, 0).map_err(crate::blob::classify_read_error)?;
-    Ok(bytes)
+    bounded::read_content(content, MAX_LEN, format_args!("the tree's {path}"))
 }
 
 fn lines(database: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {

@@ -1,32 +1,29 @@
 //! The location of a regular file's bytes: a file of the host, an archive, or memory.
 
 pub(crate) mod archive;
+mod chunk;
 mod content;
+mod data_ranges;
 mod directory;
+mod host_file;
+mod identity;
 mod read_ahead;
 mod root;
-mod stored;
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind};
-use crate::shown;
 use image_tree::Content;
-use rustix::fs::{OFlags, Stat};
-use rustix::io::Errno;
-use thiserror::Error;
 
+pub use crate::error::{Change, ChangedWhileRead, classify_read_error};
 pub use archive::{Archive, ArchiveRange, Sparse};
+pub(crate) use chunk::CHUNK;
 pub use content::{CloneFile, CloneSource, ReadAhead};
 pub(crate) use directory::HostDirectory;
+pub use host_file::HostFile;
+pub(crate) use identity::{Identity, file_blocks, file_size};
 pub(crate) use root::Root;
-pub(crate) use stored::CHUNK;
-pub use stored::Mapped;
 
 /// The bytes of one regular file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,101 +40,31 @@ pub enum Blob {
     Mapped(Arc<Mapped>),
 }
 
-/// A file of the host beneath a directory that is held open, with its state at the scan.
-///
-/// It takes about 100 bytes plus the name, and holds no file open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostFile {
-    directory: Arc<HostDirectory>,
-    name: Box<[u8]>,
-    size: u64,
-    identity: Identity,
-    /// Set if the file had fewer blocks than its length requires.
-    sparse: bool,
+/// A file with a map of its data ranges.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mapped {
+    content: Blob,
+    /// The data ranges, in order. All other bytes are zeros.
+    data: Box<[Range<u64>]>,
 }
 
-/// The attributes that must not change between the scan and the read.
-///
-/// The inode detects a replaced file, the times detect later bytes of the same length. The kernel
-/// maintains the change time, so resetting the modification time does not hide a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    /// Seconds and nanoseconds.
-    pub(crate) mtime: (i64, u32),
-    /// Seconds and nanoseconds.
-    pub(crate) ctime: (i64, u32),
-}
-
-/// A file changed since it was scanned: a fault of the input, not of the disk.
-///
-/// [`Content::read_at`] of a [`Blob`] returns it within an [`io::Error`];
-/// [`ChangedWhileRead::within`] finds it.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{}: changed while it was read: {change}", shown::path(.path))]
-pub struct ChangedWhileRead {
-    /// The file's path on the host.
-    pub path: PathBuf,
-    /// The kind of change.
-    pub change: Change,
-}
-
-/// The kind of change of a file.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Change {
-    /// The file no longer exists.
-    #[error("it was there when scanned and is gone now")]
-    Gone,
-    /// Another file has the name.
-    #[error("another file has its name now")]
-    Replaced,
-    /// The length changed.
-    #[error("size {scanned} when scanned, {now} now")]
-    Size {
-        /// The length in bytes when it was scanned.
-        scanned: u64,
-        /// The length in bytes after it was read.
-        now: u64,
-    },
-    /// It was written to.
-    #[error("it was modified after it was scanned")]
-    Modified,
-    /// Its owner, mode, names or xattrs changed, or it was written to and its modification time
-    /// reset.
-    #[error("its inode was changed after it was scanned")]
-    Inode,
-}
-
-impl ChangedWhileRead {
-    /// Returns the change that made a read fail, if one did.
-    #[must_use]
-    pub fn within(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
+impl Mapped {
+    /// Returns a file with a map; all bytes outside of `data` are zeros.
+    pub(super) fn new(content: Blob, data: Vec<Range<u64>>) -> Self {
+        Self { content, data: data.into() }
     }
-}
 
-/// Returns the error of a content that could not be read, with its kind. The error names its file
-/// already.
-///
-/// Bytes that end early or changed since the scan are a fault of the input; everything else is one
-/// of the host.
-pub fn classify_read_error(error: io::Error) -> Error {
-    let kind = match error.kind() {
-        _ if ChangedWhileRead::within(&error).is_some() => ErrorKind::BadInput,
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => ErrorKind::BadInput,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, error)
-}
+    /// The file itself.
+    #[must_use]
+    pub fn content(&self) -> &Blob {
+        &self.content
+    }
 
-/// A failed system call on a file of the host.
-#[derive(Debug, Error)]
-#[error("{}: cannot be {what}", shown::path(.path))]
-struct Unreadable {
-    path: PathBuf,
-    what: &'static str,
-    source: Errno,
+    /// As [`image_tree::Content::data_ranges`].
+    #[must_use]
+    pub fn data(&self) -> &[Range<u64>] {
+        &self.data
+    }
 }
 
 impl Blob {
@@ -203,140 +130,11 @@ impl Content for Blob {
 impl CloneSource for Blob {
     /// The host's file. Archives are excluded, see `output::clone_range`.
     fn file(&self) -> Option<&dyn CloneFile> {
-        match self.itself() {
+        match self.unmapped() {
             Blob::Host(file) => Some(file),
             _ => None,
         }
     }
-}
-
-impl CloneFile for HostFile {
-    fn device(&self) -> u64 {
-        self.identity.device
-    }
-
-    fn host_path(&self) -> PathBuf {
-        HostFile::host_path(self)
-    }
-
-    fn lend(&self, borrower: &mut dyn FnMut(&File)) -> io::Result<()> {
-        let file = File::from(self.open()?);
-        borrower(&file);
-        self.check_unchanged(&file)
-    }
-}
-
-impl HostFile {
-    /// The file's path on the host.
-    #[must_use]
-    pub fn host_path(&self) -> PathBuf {
-        self.directory.host_path_of(&self.name)
-    }
-
-    fn open(&self) -> io::Result<OwnedFd> {
-        // Non-blocking, because the name may now be a fifo, and opening that waits for a writer.
-        self.directory.open(&self.name, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| match errno {
-            Errno::NOENT => self.changed(Change::Gone),
-            // The file, or a directory above it, is now a symbolic link or not a directory.
-            Errno::LOOP | Errno::NOTDIR | Errno::NXIO => self.changed(Change::Replaced),
-            errno => self.unreadable("opened", errno),
-        })
-    }
-
-    fn check_unchanged(&self, file: impl AsFd) -> io::Result<()> {
-        let now = rustix::fs::fstat(file).map_err(|errno| self.unreadable("examined", errno))?;
-        match self.identity.difference(self.size, &now) {
-            Some(change) => Err(self.changed(change)),
-            None => Ok(()),
-        }
-    }
-
-    /// The size and the other attributes that must not change.
-    pub(crate) fn identity(&self) -> (u64, Identity) {
-        (self.size, self.identity)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let file = self.open()?;
-        let filled = self.fill(&file, buffer, offset)?;
-        if filled < buffer.len() {
-            return Err(self.ended(&file, offset.saturating_add(filled as u64)));
-        }
-        self.check_unchanged(&file)
-    }
-
-    /// Reads as much of a buffer as the file has, and returns the number of bytes read.
-    fn fill(&self, file: impl AsFd, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match rustix::io::pread(&file, rest, offset.saturating_add(filled as u64)) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(Errno::INTR) => {}
-                // A directory or a device has replaced the file; the comparison reports which.
-                Err(Errno::ISDIR | Errno::SPIPE | Errno::AGAIN) => break,
-                Err(errno) => return Err(self.unreadable("read", errno)),
-            }
-        }
-        Ok(filled)
-    }
-
-    /// Returns the error of a read that ended at `now`, before the length.
-    fn ended(&self, file: impl AsFd, now: u64) -> io::Error {
-        match self.check_unchanged(file) {
-            Err(error) => error,
-            // The filesystem returns fewer bytes than `st_size`, as for files in /proc and /sys.
-            Ok(()) => self.changed(Change::Size { scanned: self.size, now }),
-        }
-    }
-
-    fn changed(&self, change: Change) -> io::Error {
-        io::Error::other(ChangedWhileRead { path: self.host_path(), change })
-    }
-
-    fn unreadable(&self, what: &'static str, errno: Errno) -> io::Error {
-        let kind = io::Error::from(errno).kind();
-        io::Error::new(kind, Unreadable { path: self.host_path(), what, source: errno })
-    }
-}
-
-impl Identity {
-    pub(crate) fn of(stat: &Stat) -> Self {
-        let nanoseconds = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        Self {
-            device: stat.st_dev,
-            inode: stat.st_ino,
-            mtime: (stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
-            ctime: (stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
-        }
-    }
-
-    /// Returns the difference between a file that had this identity and `size`, and its state
-    /// `now`.
-    pub(crate) fn difference(&self, size: u64, now: &Stat) -> Option<Change> {
-        let (size_now, identity) = (file_size(now), Self::of(now));
-        if (identity.device, identity.inode) != (self.device, self.inode) {
-            Some(Change::Replaced)
-        } else if size_now != size {
-            Some(Change::Size { scanned: size, now: size_now })
-        } else if identity.mtime != self.mtime {
-            Some(Change::Modified)
-        } else if identity.ctime != self.ctime {
-            Some(Change::Inode)
-        } else {
-            None
-        }
-    }
-}
-
-/// Returns `st_blocks`, which the kernel keeps from being negative.
-pub(crate) fn file_blocks(stat: &Stat) -> u64 {
-    u64::try_from(stat.st_blocks).unwrap_or(0)
-}
-
-/// Returns `st_size`, which the kernel keeps from being negative.
-pub(crate) fn file_size(stat: &Stat) -> u64 {
-    u64::try_from(stat.st_size).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -345,7 +143,10 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
+    use rustix::fs::OFlags;
+
     use super::*;
+    use crate::error::{Error, ErrorKind};
 
     /// Returns a file with its state at a scan.
     pub(super) fn scanned(directory: &Path, name: &str) -> Blob {

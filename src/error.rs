@@ -1,5 +1,7 @@
 //! The error type of the whole program: its kind, the file and the cause.
 
+mod read;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use crate::shown;
+
+pub use read::{Change, ChangedWhileRead, classify_read_error};
 
 /// The kind of an error. Each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

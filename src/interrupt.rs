@@ -5,16 +5,16 @@
 //!
 //! A system call on a pipe without a peer may never return, and a piece of work may take long. So a
 //! thread waits for the first signal, and if the program has not ended by itself shortly after, it
-//! runs the pending [`Removals`] and terminates the program by that signal.
+//! runs the pending [`Cleanups`] and terminates the program by that signal.
 
+mod cleanups;
 mod reader;
-mod removals;
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -23,12 +23,16 @@ use signal_hook::{flag, low_level};
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub use cleanups::{Cleanups, PendingCleanup};
 pub use reader::Interruptible;
-pub use removals::{Due, Removals};
 
 /// The time in which the program may end by itself after a signal. Users should wait for half a
 /// second at most, and a busy machine needs some of that to end a process.
 const GRACE: Duration = Duration::from_millis(300);
+
+/// The time that cleanups may take. Removing a file takes a moment, on a slow network filesystem
+/// somewhat longer.
+const CLEANUP_LIMIT: Duration = Duration::from_secs(2);
 
 /// The stack size of the thread that waits for signals, in bytes.
 const WATCHER_STACK: usize = 128 << 10;
@@ -39,8 +43,8 @@ pub struct Interrupt {
     /// The number of the latest signal; 0 for none.
     signal: Arc<AtomicUsize>,
     /// Set once a signal was received: from then on the next one kills at once.
-    came: Arc<AtomicBool>,
-    removals: Removals,
+    received: Arc<AtomicBool>,
+    cleanups: Cleanups,
 }
 
 impl Interrupt {
@@ -80,14 +84,14 @@ impl Interrupt {
 
     /// Sets the flag as if `signal` had been received, for callers with their own handlers.
     pub fn set(&self, signal: i32) {
-        self.came.store(true, Ordering::SeqCst);
+        self.received.store(true, Ordering::SeqCst);
         self.signal.store(usize::try_from(signal).unwrap_or(0), Ordering::SeqCst);
     }
 
-    /// The removals to run if the program is terminated by a signal while it is blocked.
+    /// The cleanups to run if the program is terminated by a signal while it is blocked.
     #[must_use]
-    pub fn removals(&self) -> &Removals {
-        &self.removals
+    pub fn cleanups(&self) -> &Cleanups {
+        &self.cleanups
     }
 
     /// The signal that was received, if any.
@@ -124,8 +128,8 @@ impl Interrupt {
     fn die_when_woken(&self, mut woken: UnixStream) {
         let watcher = Self {
             signal: Arc::clone(&self.signal),
-            came: Arc::clone(&self.came),
-            removals: self.removals.clone(),
+            received: Arc::clone(&self.received),
+            cleanups: self.cleanups.clone(),
         };
         let watch = move || {
             // Either a handler wrote a byte, or all signals are ignored and the pipe is closed.
@@ -134,18 +138,34 @@ impl Interrupt {
                 return;
             }
             thread::sleep(GRACE);
-            watcher.removals.run();
+            watcher.run_cleanups();
             watcher.die();
         };
         let name = "signals".to_owned();
         let _ = thread::Builder::new().name(name).stack_size(WATCHER_STACK).spawn(watch);
     }
 
+    /// Runs the pending cleanups, and waits for them no longer than [`CLEANUP_LIMIT`]: a write to a
+    /// pipe that nobody reads would block them forever.
+    fn run_cleanups(&self) {
+        let (finished, wait) = mpsc::channel();
+        let cleanups = self.cleanups.clone();
+        let run = move || {
+            cleanups.run();
+            // OK to ignore: nobody waits any more if it took too long.
+            let _ = finished.send(());
+        };
+        match thread::Builder::new().stack_size(WATCHER_STACK).spawn(run) {
+            Ok(_) => _ = wait.recv_timeout(CLEANUP_LIMIT),
+            Err(_) => self.cleanups.run(),
+        }
+    }
+
     fn watch(&self, signal: i32) -> io::Result<()> {
         // Actions run in the order of registration: the first signal passes here before the flag is
         // set.
-        flag::register_conditional_default(signal, Arc::clone(&self.came))?;
-        flag::register(signal, Arc::clone(&self.came))?;
+        flag::register_conditional_default(signal, Arc::clone(&self.received))?;
+        flag::register(signal, Arc::clone(&self.received))?;
         let value = usize::try_from(signal).map_err(io::Error::other)?;
         flag::register_usize(signal, Arc::clone(&self.signal), value)?;
         Ok(())
@@ -219,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_is_removed_before_it_dies() {
+    fn pending_cleanups_run_before_it_dies() {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let file = directory.path().join("hidden");
         fs::write(&file, "").expect("it is new");
@@ -229,11 +249,34 @@ mod tests {
     }
 
     #[test]
+    fn a_blocked_cleanup_does_not_keep_it_alive() {
+        let began = Instant::now();
+        assert_eq!(child("", "catch_terminate_with_a_blocked_cleanup").signal(), Some(SIGTERM));
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own, which it kills"]
+    fn catch_terminate_with_a_blocked_cleanup() {
+        let interrupt = Interrupt::install().expect("handlers can be set");
+        let (_reader, mut writer) = io::pipe().expect("a pipe can be made");
+        let _pending = interrupt.cleanups().add({
+            let writer = writer.try_clone().expect("it is open");
+            move || _ = io::Write::write_all(&mut &writer, b"x")
+        });
+        rustix::io::ioctl_fionbio(&writer, true).expect("it is a pipe");
+        while io::Write::write(&mut writer, &[0; 4096]).is_ok() {}
+        rustix::io::ioctl_fionbio(&writer, false).expect("it is a pipe");
+        low_level::raise(SIGTERM).expect("a signal can be raised");
+        thread::sleep(Duration::from_secs(60));
+    }
+
+    #[test]
     #[ignore = "runs in a process of its own, which it kills"]
     fn catch_terminate_and_sleep() {
         let interrupt = Interrupt::install().expect("handlers can be set");
         let _due = std::env::var_os("HIDDEN")
-            .map(|hidden| interrupt.removals().add(move || fs::remove_file(&hidden).expect("it is there")));
+            .map(|hidden| interrupt.cleanups().add(move || fs::remove_file(&hidden).expect("it is there")));
         low_level::raise(SIGTERM).expect("a signal can be raised");
         thread::sleep(Duration::from_secs(60));
     }

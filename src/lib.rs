@@ -69,3 +69,5 @@ pub mod log;
 pub mod progress;
 pub mod shown;
 pub mod threads;
+
+mod bounded;

@@ -19,7 +19,7 @@ use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
 use crate::filesystem::Size;
 use crate::log::Level;
-use crate::output::{Asked, Reflink};
+use crate::output::{DestinationOptions, Reflink};
 use crate::seed::Seed;
 use crate::source::tar::Limits;
 use crate::stack::Rules;
@@ -113,7 +113,7 @@ pub enum Output {
         /// Its path.
         path: PathBuf,
         /// The further requirements on it.
-        asked: Asked,
+        options: DestinationOptions,
     },
     /// Standard output, front to back.
     Stream,

@@ -10,7 +10,7 @@ use mkfs_ext4::{Layout, Options, Profile, plan, plan_sharing};
 use rootcast::blob::Blob;
 use rootcast::error::ErrorKind;
 use rootcast::interrupt::Interrupt;
-use rootcast::output::{Asked, Destination, Reflink, WriteOptions, sparse_file};
+use rootcast::output::{Destination, DestinationOptions, Reflink, WriteOptions, file};
 use rootcast::progress::Silent;
 use rootcast::source::{self, ReadOptions, Source};
 use rootcast::threads::Threads;
@@ -70,8 +70,8 @@ fn write(layout: &Layout<'_, Blob>, path: &Path) {
     let interrupt = Interrupt::never();
     let options =
         WriteOptions { threads: &THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
-    let destination = Destination::open(path, Asked::default()).expect("it can be an output");
-    sparse_file::write(layout, &destination, &options).expect("it can be written");
+    let destination = Destination::open(path, DestinationOptions::default()).expect("it can be an output");
+    file::write(layout, &destination, &options).expect("it can be written");
 }
 
 /// Checks that the image of `source` equals the kernel's view of `expected`.
@@ -139,9 +139,9 @@ fn a_file_changed_after_hashing_is_reported() {
     let interrupt = Interrupt::never();
     let options =
         WriteOptions { threads: &THREADS, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
-    let destination = Destination::open(&image.path().join("image"), Asked::default());
+    let destination = Destination::open(&image.path().join("image"), DestinationOptions::default());
     let destination = destination.expect("it can be an output");
-    let error = sparse_file::write(&layout, &destination, &options).expect_err("a changed");
+    let error = file::write(&layout, &destination, &options).expect_err("a changed");
     let expected = format!("{}: changed while it was read", copies.path().join("a").display());
     assert!(error.kind() == ErrorKind::BadInput && error.to_string().starts_with(&expected), "{error}");
 }

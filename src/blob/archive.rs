@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use image_tree::Content;
 
-use super::stored::{CHUNK, Sink, room};
-use super::{Change, ChangedWhileRead, Identity, file_size};
+use super::chunk::{CHUNK, Sink, grow};
+use super::identity::{Identity, file_size};
+use crate::error::{Change, ChangedWhileRead};
 use crate::shown;
 
 /// The bytes of an archive, or the part that was kept.
@@ -208,7 +209,7 @@ impl<C: Content> Sparse<C> {
     ) -> io::Result<()> {
         while !ranges.is_empty() {
             let (count, stored) = self.stored_together(ranges);
-            let bytes = room(buffer, stored.end - stored.start)?;
+            let bytes = grow(buffer, stored.end - stored.start)?;
             self.stored.read_at(bytes, stored.start)?;
             let (together, others) = ranges.split_at_checked(count).filter(|_| count > 0).ok_or(
                 // A range outside of the pieces is not stored.

@@ -27,7 +27,7 @@ pub trait CloneFile {
     ///
     /// # Errors
     /// As [`Content::read_at`].
-    fn lend(&self, borrower: &mut dyn FnMut(&File)) -> io::Result<()>;
+    fn with_open_file(&self, borrower: &mut dyn FnMut(&File)) -> io::Result<()>;
 }
 
 /// A content whose bytes may have to be read from a disk.
@@ -41,7 +41,7 @@ pub trait ReadAhead: Content {
 
     /// Starts kernel readahead of a range, in bytes, without waiting for it. Errors are left for
     /// the read to report.
-    fn begin_to_read(&self, offset: u64, len: u64) {
+    fn start_readahead(&self, offset: u64, len: u64) {
         let _ = (offset, len);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use rustix::io::Result;
 
-use super::Root;
+use super::root::Root;
 
 /// A directory beneath one that is held open. It holds no descriptor itself.
 ///
@@ -94,7 +94,7 @@ impl HostDirectory {
         }
         LAST.with_borrow_mut(|last| {
             let directory = match last {
-                Some((directory, opened)) if self.is(directory) => opened,
+                Some((directory, opened)) if self.is_same(directory) => opened,
                 _ => {
                     let opened = self.open_itself(last.as_ref())?;
                     &last.insert((Arc::clone(self), opened)).1
@@ -108,7 +108,7 @@ impl HostDirectory {
     fn open_itself(&self, last: Option<&(Arc<Self>, OwnedFd)>) -> Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         match (&self.above, last) {
-            (Some(above), Some((directory, opened))) if above.is(directory) => {
+            (Some(above), Some((directory, opened))) if above.is_same(directory) => {
                 self.root.open_from(opened.as_fd(), &self.relative, flags)
             }
             _ => self.root.open(&self.path_of(b""), flags),
@@ -117,7 +117,7 @@ impl HostDirectory {
 
     /// Returns true if both are known to be the same. Two that start from different directories are
     /// not compared.
-    fn is(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+    fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
         let same_above = match (&self.above, &other.above) {
             (None, None) => true,
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),

@@ -12,15 +12,15 @@ impl ReadAhead for Blob {
     /// Checks the host's file. An archive is one file read front to back, which the kernel reads
     /// ahead by itself.
     fn is_cold(&self, offset: u64) -> bool {
-        match self.itself() {
+        match self.unmapped() {
             Blob::Host(file) => file.is_cold(offset),
             _ => false,
         }
     }
 
-    fn begin_to_read(&self, offset: u64, len: u64) {
-        if let Blob::Host(file) = self.itself() {
-            file.begin_to_read(offset, len);
+    fn start_readahead(&self, offset: u64, len: u64) {
+        if let Blob::Host(file) = self.unmapped() {
+            file.start_readahead(offset, len);
         }
     }
 }
@@ -35,7 +35,7 @@ impl HostFile {
         rustix::io::preadv2(&file, buffers, offset, ReadWriteFlags::NOWAIT) == Err(Errno::AGAIN)
     }
 
-    fn begin_to_read(&self, offset: u64, len: u64) {
+    fn start_readahead(&self, offset: u64, len: u64) {
         // Length 0 would mean the whole file.
         let (Ok(file), Some(len)) = (self.open(), NonZeroU64::new(len)) else { return };
         // OK to ignore: it is advice.
@@ -74,7 +74,7 @@ mod tests {
         // Checking may start a read too, so it is done once, after there was time to read.
         let became_warm = (0..10).any(|attempt| {
             make_cold();
-            blob.begin_to_read(0, 1 << 20);
+            blob.start_readahead(0, 1 << 20);
             std::thread::sleep(std::time::Duration::from_millis(10 << attempt));
             !blob.is_cold(0)
         });
@@ -101,7 +101,7 @@ mod tests {
         let check = |blob: &Blob| {
             for (offset, len) in [(0, 10), (0, 0), (9, 1), (10, 1), (u64::MAX, u64::MAX)] {
                 assert!(!blob.is_cold(offset));
-                blob.begin_to_read(offset, len);
+                blob.start_readahead(offset, len);
             }
         };
         check(&file);

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::error::ErrorKind;
 
 use super::help::group;
-use crate::output::Asked;
+use crate::output::DestinationOptions;
 use crate::recipe::Output;
 
 /// What the output is to be like besides its path.
@@ -37,7 +37,10 @@ impl OutputArguments {
             None => Output::Digest,
             Some(path) if path == Path::new("-") => standard_output(json, dry_run)?,
             Some(path) => {
-                return Ok(Output::File { path, asked: Asked { mode: self.mode, force: self.force } });
+                return Ok(Output::File {
+                    path,
+                    options: DestinationOptions { mode: self.mode, force: self.force },
+                });
             }
         };
         if self.mode.is_some() {

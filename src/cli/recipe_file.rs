@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use clap::error::ErrorKind;
@@ -10,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use image_tree::Shown;
 
+use crate::bounded;
 use crate::closure::Start;
 use crate::recipe::file::{self, Entry, Position};
 use crate::recipe::keep::NamePattern;
@@ -64,13 +64,10 @@ fn glance(command: &Command, arguments: &[OsString]) -> Option<(String, ArgMatch
 
 fn read(path: &Path) -> Result<Vec<Entry>, clap::Error> {
     let failed = |what: String| usage(ErrorKind::Io, format!("--recipe {}: {what}", shown::path(path)));
-    let mut text = String::new();
     let opened = File::open(path).map_err(|error| failed(error.to_string()))?;
-    let count = opened.take(file::MAX_LEN + 1).read_to_string(&mut text);
-    let count = count.map_err(|error| failed(error.to_string()))?;
-    if count as u64 > file::MAX_LEN {
-        return Err(failed(format!("is longer than {} bytes", file::MAX_LEN)));
-    }
+    let text = bounded::read_file(opened, path, file::MAX_LEN);
+    let text = text.map_err(|error| usage(ErrorKind::Io, format!("--recipe {error}")))?;
+    let text = String::from_utf8(text).map_err(|_| failed("is not UTF-8 text".to_owned()))?;
     file::parse(&text).map_err(|error| at(path, error.position, &error.what))
 }
 

@@ -14,10 +14,8 @@
 //! time of their own; a file that is written to twice within one tick of the kernel's clock keeps
 //! its times; and snapshots and backing files of virtual machines restore them.
 //!
-//! The saving of such an identity was measured: `/usr/bin`, 737 MB, compressed with gzip by two
-//! threads of a processor with SHA extensions, one file changed, medians of nine interleaved runs
-//! of a development build. A run with an empty cache took 20.5 s of processor time, one with a warm
-//! cache 2.2 s (0.11 of it), and 0.8 s (0.04) with pieces identified by their files.
+//! The saving of such an identity is in `docs/performance.md`, section "The cache of compressed
+//! pieces".
 //!
 //! The cache only saves time. An entry is written under a hidden name and renamed once it is
 //! complete, so any number of runs may share the directory; its digest is verified when it is read,
@@ -107,7 +105,7 @@ impl Cache {
     /// The error that makes the directory read-only; existing entries are used even so. `None` if
     /// it is writable.
     #[must_use]
-    pub fn why_read_only(&self) -> Option<Errno> {
+    pub fn read_only_error(&self) -> Option<Errno> {
         self.read_only
     }
 
@@ -141,7 +139,7 @@ impl Cache {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         for _ in 0..TRIES {
             let number = self.names.fetch_add(1, Ordering::Relaxed);
-            let hidden = format!("{}{}-{number}", trim::HIDDEN, std::process::id());
+            let hidden = format!("{}{}-{number}", entry::HIDDEN, std::process::id());
             match rustix::fs::openat(&self.directory, &hidden, flags, Mode::RUSR | Mode::WUSR) {
                 Ok(file) => return Some(NewEntry::new(&self.directory, File::from(file), hidden, content)),
                 Err(Errno::EXIST) => {}
@@ -157,7 +155,7 @@ impl Cache {
         let taken = {
             // OK to unwrap: adding does not panic.
             let mut taken = self.taken.lock().expect("a number can be added to");
-            *taken = taken.saturating_add(trim::cost(len));
+            *taken = taken.saturating_add(entry::disk_space(len));
             *taken
         };
         if taken > self.limit {

@@ -16,51 +16,25 @@
 mod emit;
 mod gather;
 mod items;
+mod member;
 mod pack;
-mod pool;
+mod pipeline;
 
 use std::io::Write;
 use std::path::Path;
 
-use image_runs::Image;
 use image_tree::Content;
 use initramfs::codec::Codec;
-use initramfs::{Segment, Storage};
 
-use super::atomic_file::AtomicFile;
-use super::cache::Cache;
 use super::destination::{Destination, Place};
-use super::{WriteOptions, stream};
+use super::file::AtomicFile;
+use super::stream;
 use crate::error::{Error, Result};
 use emit::Emitter;
 use items::Items;
 use pack::Packer;
 
-/// One segment, which becomes one member or is stored unchanged.
-pub struct Member<'a, C> {
-    /// The bytes of the segment.
-    pub image: &'a dyn Image<C>,
-    /// True if it is to be compressed; otherwise it is stored at the next multiple of 4 bytes.
-    pub compress: bool,
-}
-
-impl<'a, C: Content> Member<'a, C> {
-    /// Returns the member for a segment of an archive.
-    #[must_use]
-    pub fn of(segment: &'a Segment<'_, '_, C>) -> Self {
-        Self { image: segment, compress: segment.storage() == Storage::Compressed }
-    }
-}
-
-/// The options for writing members; none affects the bytes.
-#[derive(Clone, Copy)]
-pub struct CompressOptions<'a> {
-    /// The options for reading and writing. `threads` is the number of compressing threads; with
-    /// several, one more writes. Progress is in bytes before compression.
-    pub write: WriteOptions<'a>,
-    /// The cache of compressed pieces.
-    pub cache: Option<&'a Cache>,
-}
+pub use member::{CompressOptions, Member};
 
 /// The statistics of a compressed output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,10 +52,10 @@ pub struct Compressed {
 /// Writes the members to `destination`, one after the other.
 ///
 /// A file appears once it is complete, and a failed or killed run leaves nothing, as with
-/// [`sparse_file::write`](super::sparse_file::write); everything else is written front to back.
+/// [`file::write`](super::file::write); everything else is written front to back.
 ///
 /// # Errors
-/// Those of [`sparse_file::write`](super::sparse_file::write) and of the compression library.
+/// Those of [`file::write`](super::file::write) and of the compression library.
 pub fn write<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
@@ -91,7 +65,7 @@ pub fn write<C: Content>(
     let path = destination.path();
     match &destination.place {
         Place::File(place) => {
-            let output = AtomicFile::create(place, options.write.interrupt.removals())?;
+            let output = AtomicFile::create(place, options.write.interrupt.cleanups())?;
             let refused = |error| Error::io(path, error);
             let mut file = output.file();
             let compressed =
@@ -105,7 +79,7 @@ pub fn write<C: Content>(
             let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(|error| device.refused(error));
             emit(members, codec, options, &mut put)
                 .and_then(|compressed| device.finish().map(|()| compressed))
-                .map_err(|error| device.in_part(error))
+                .map_err(|error| device.with_incomplete(error))
         }
         Place::Stream(found) => stream(members, codec, &mut destination.open_stream(found)?, path, options),
         Place::Open(file) => stream(members, codec, &mut &*file, path, options),
@@ -138,7 +112,7 @@ fn emit<C: Content>(
 ) -> Result<Compressed> {
     let packer = Packer::new(codec, options);
     let mut emitter = Emitter::new(codec, options, sink);
-    pool::run(Items::of(members, codec), &packer, codec, options, &mut emitter)?;
+    pipeline::run(Items::of(members, codec), &packer, codec, options, &mut emitter)?;
     let (image_bytes, written_bytes) = emitter.lengths();
     let (cache_hits, cache_misses) = packer.cache_use();
     Ok(Compressed { image_bytes, written_bytes, cache_hits, cache_misses })

@@ -5,7 +5,8 @@
 use image_runs::Image;
 use sha2::{Digest, Sha256};
 
-use super::{WriteOptions, in_order};
+use super::chunks::ordered;
+use super::options::WriteOptions;
 use crate::blob::ReadAhead;
 use crate::error::Result;
 
@@ -17,7 +18,7 @@ use crate::error::Result;
 /// [`Interrupted`](crate::error::ErrorKind::Interrupted).
 pub fn sha256<C: ReadAhead>(image: &dyn Image<C>, options: &WriteOptions<'_>) -> Result<[u8; 32]> {
     let mut hasher = Sha256::new();
-    in_order::for_each_slice(image, options, &mut |bytes| {
+    ordered::for_each_slice(image, options, &mut |bytes| {
         hasher.update(bytes);
         Ok(())
     })?;

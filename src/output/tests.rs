@@ -17,20 +17,19 @@ use proptest::test_runner::RngSeed;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::data_ranges::MIN_HOLE;
-use super::spans::{MIN_GAP, SPAN_SIZE};
-use super::sparse_file::{self, Written};
+use super::chunks::{CHUNK_SIZE, MIN_ZEROS};
+use super::file::{self, MIN_HOLE, Written};
 use super::stream;
-use super::{Asked, Destination, Reflink, WriteOptions, digest};
+use super::{Destination, DestinationOptions, Reflink, WriteOptions, digest};
 use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Silent};
 use crate::threads::Threads;
 
-mod ahead;
-mod reserved;
-mod targets;
+mod destinations;
+mod preallocation;
+mod read_ahead;
 
 const BLOCK: usize = 4096;
 const THREADS: [usize; 3] = [1, 2, 7];
@@ -112,7 +111,7 @@ struct TestImage {
 
 impl TestImage {
     fn new(runs: Vec<(u64, Part)>, contents: Vec<TestContent>) -> Self {
-        let memory = pattern(2 * SPAN_SIZE, 5);
+        let memory = pattern(2 * CHUNK_SIZE, 5);
         Self { len: runs.iter().map(|run| run.0).sum(), runs, contents, memory }
     }
 }
@@ -180,13 +179,13 @@ fn options<'a>(count: usize, interrupt: &'a Interrupt, progress: &'a dyn Progres
 }
 
 fn write(image: &TestImage, path: &Path, threads: usize) -> Result<Written, Error> {
-    let destination = Destination::open(path, Asked::default())?;
-    sparse_file::write(image, &destination, &options(threads, &Interrupt::never(), &Silent))
+    let destination = Destination::open(path, DestinationOptions::default())?;
+    file::write(image, &destination, &options(threads, &Interrupt::never(), &Silent))
 }
 
 /// Returns the destination at a path that can be written to.
 fn to(path: &Path) -> Destination {
-    Destination::open(path, Asked::default()).expect("it can be an output")
+    Destination::open(path, DestinationOptions::default()).expect("it can be an output")
 }
 
 fn directory() -> TempDir {
@@ -222,7 +221,7 @@ fn check_all_ways(image: &TestImage) {
         let (interrupt, done) = (Interrupt::never(), Count::default());
         let options = options(threads, &interrupt, &done);
 
-        let written = sparse_file::write(image, &to(&path), &options).expect("it can be written");
+        let written = file::write(image, &to(&path), &options).expect("it can be written");
         assert!(fs::read(&path).expect("the file is there") == expected, "the file differs");
         assert_eq!(done.0.swap(0, Ordering::Relaxed), image.len);
         assert_eq!(written.len, image.len);
@@ -265,17 +264,17 @@ fn lengths() -> impl Strategy<Value = u64> {
         4 => 1..=10_000_u64,
         2 => near(BLOCK as u64),
         1 => near(MIN_HOLE as u64),
-        1 => near(MIN_GAP),
-        1 => near(SPAN_SIZE),
-        1 => 1..=2 * SPAN_SIZE,
+        1 => near(MIN_ZEROS),
+        1 => near(CHUNK_SIZE),
+        1 => 1..=2 * CHUNK_SIZE,
     ]
 }
 
-/// A run with any source; contents are 2.5 spans long, so that a run can cross two boundaries.
+/// A run with any source; contents are 2.5 chunks long, so that a run can cross two boundaries.
 fn runs() -> impl Strategy<Value = (u64, Part)> {
-    const CONTENT: u64 = SPAN_SIZE * 5 / 2;
+    const CONTENT: u64 = CHUNK_SIZE * 5 / 2;
     let zeros = lengths().prop_map(|len| (len, Part::Zeros));
-    let memory = lengths().prop_map(|len| (len.min(2 * SPAN_SIZE), Part::Memory));
+    let memory = lengths().prop_map(|len| (len.min(2 * CHUNK_SIZE), Part::Memory));
     let rendered =
         (lengths(), any::<u64>()).prop_map(|(len, key)| (len.min(MAX_RENDERED), Part::Rendered(key)));
     let content = (lengths(), 0..2_usize, 0..CONTENT)
@@ -288,7 +287,7 @@ proptest! {
 
     #[test]
     fn every_way_gives_the_same_bytes(runs in prop::collection::vec(runs(), 0..24)) {
-        let contents = [3, 11].map(|seed| TestContent::Bytes(pattern(SPAN_SIZE * 5 / 2, seed)));
+        let contents = [3, 11].map(|seed| TestContent::Bytes(pattern(CHUNK_SIZE * 5 / 2, seed)));
         check_all_ways(&TestImage::new(runs, contents.into()));
     }
 }
@@ -306,7 +305,7 @@ fn many_tiny_runs_are_gathered() {
 #[test]
 fn an_image_of_nothing_and_an_image_of_zeros() {
     check_all_ways(&TestImage::new(vec![], vec![]));
-    check_all_ways(&TestImage::new(vec![(SPAN_SIZE * 3 + 1, Part::Zeros)], vec![]));
+    check_all_ways(&TestImage::new(vec![(CHUNK_SIZE * 3 + 1, Part::Zeros)], vec![]));
 }
 
 #[test]
@@ -330,7 +329,7 @@ fn check_failure(image: &TestImage, interrupt: impl Fn() -> Interrupt, kind: Err
     for threads in THREADS {
         let directory = directory();
         let path = directory.path().join("image");
-        let file = sparse_file::write(image, &to(&path), &options(threads, &interrupt(), &Silent)).map(drop);
+        let file = file::write(image, &to(&path), &options(threads, &interrupt(), &Silent)).map(drop);
         let stream =
             stream::write(image, &mut io::sink(), &path, &options(threads, &interrupt(), &Silent)).map(drop);
         let digest = digest::sha256(image, &options(threads, &interrupt(), &Silent)).map(drop);
@@ -345,34 +344,33 @@ fn check_failure(image: &TestImage, interrupt: impl Fn() -> Interrupt, kind: Err
 
 #[test]
 fn the_first_content_that_cannot_be_read_is_told_whatever_the_threads() {
-    let content = |index| (SPAN_SIZE, Part::Content { index, offset: 0 });
+    let content = |index| (CHUNK_SIZE, Part::Content { index, offset: 0 });
     let runs = vec![content(0), content(0), content(1), content(2), content(0), content(2)];
-    let contents = vec![dense(SPAN_SIZE), TestContent::Broken(1), TestContent::Broken(50)];
+    let contents = vec![dense(CHUNK_SIZE), TestContent::Broken(1), TestContent::Broken(50)];
     let image = TestImage::new(runs, contents);
     check_failure(&image, Interrupt::never, ErrorKind::Io, "file 1 is broken");
 }
 
 #[test]
 fn when_one_thread_fails_the_others_stop() {
-    const SLOW_SPANS: u64 = 64;
-    let slow = (SPAN_SIZE * SLOW_SPANS, Part::Content { index: 1, offset: 0 });
+    const SLOW_CHUNKS: u64 = 64;
+    let slow = (CHUNK_SIZE * SLOW_CHUNKS, Part::Content { index: 1, offset: 0 });
     let contents = vec![TestContent::Broken(50), TestContent::Slow];
-    let image = TestImage::new(vec![(SPAN_SIZE, Part::Content { index: 0, offset: 0 }), slow], contents);
+    let image = TestImage::new(vec![(CHUNK_SIZE, Part::Content { index: 0, offset: 0 }), slow], contents);
     let (directory, done) = (directory(), Count::default());
     let interrupt = Interrupt::never();
     let options = options(2, &interrupt, &done);
-    sparse_file::write(&image, &to(&directory.path().join("image")), &options)
-        .expect_err("a content is broken");
+    file::write(&image, &to(&directory.path().join("image")), &options).expect_err("a content is broken");
     assert!(
-        done.0.load(Ordering::Relaxed) < SPAN_SIZE * SLOW_SPANS,
+        done.0.load(Ordering::Relaxed) < CHUNK_SIZE * SLOW_CHUNKS,
         "the other thread wrote everything else"
     );
 }
 
 #[test]
 fn a_content_that_ends_early_is_bad_input() {
-    let mut image = whole(dense(SPAN_SIZE));
-    image.contents = vec![dense(SPAN_SIZE / 2)];
+    let mut image = whole(dense(CHUNK_SIZE));
+    image.contents = vec![dense(CHUNK_SIZE / 2)];
     check_failure(&image, Interrupt::never, ErrorKind::BadInput, "end of file");
 }
 
@@ -405,14 +403,14 @@ fn a_signal_leaves_nothing() {
 fn a_signal_while_writing_leaves_nothing() {
     for threads in THREADS {
         let mut image = whole(TestContent::Interrupting(Interrupt::never()));
-        image.len = SPAN_SIZE * 64;
+        image.len = CHUNK_SIZE * 64;
         image.runs[0].0 = image.len;
         let TestContent::Interrupting(interrupt) = &image.contents[0] else { unreachable!("made above") };
         let directory = directory();
         let path = directory.path().join("image");
         let done = Count::default();
-        let error = sparse_file::write(&image, &to(&path), &options(threads, interrupt, &done))
-            .expect_err("it is stopped");
+        let error =
+            file::write(&image, &to(&path), &options(threads, interrupt, &done)).expect_err("it is stopped");
         assert_eq!(error.kind(), ErrorKind::Interrupted);
         assert!(done.0.into_inner() < image.len, "the signal came midway");
         assert_eq!(names(directory.path()), [""; 0]);
@@ -423,13 +421,13 @@ fn a_signal_while_writing_leaves_nothing() {
 fn a_panic_neither_hangs_nor_leaves_a_file() {
     for threads in THREADS {
         let mut image = whole(TestContent::Panicking);
-        image.len = SPAN_SIZE * 16;
+        image.len = CHUNK_SIZE * 16;
         image.runs = vec![
-            (SPAN_SIZE * 8, Part::Content { index: 1, offset: 0 }),
-            (SPAN_SIZE, Part::Content { index: 0, offset: 0 }),
-            (SPAN_SIZE * 7, Part::Content { index: 1, offset: 0 }),
+            (CHUNK_SIZE * 8, Part::Content { index: 1, offset: 0 }),
+            (CHUNK_SIZE, Part::Content { index: 0, offset: 0 }),
+            (CHUNK_SIZE * 7, Part::Content { index: 1, offset: 0 }),
         ];
-        image.contents.push(dense(SPAN_SIZE * 8));
+        image.contents.push(dense(CHUNK_SIZE * 8));
         let directory = directory();
         let path = directory.path().join("image");
         let panics = |call: &(dyn Fn() + Sync)| thread::scope(|scope| scope.spawn(call).join().is_err());
@@ -446,7 +444,7 @@ fn a_reader_that_goes_away_is_an_error() {
     for threads in THREADS {
         let (reader, mut writer) = io::pipe().expect("a pipe can be made");
         drop(reader);
-        let image = whole(dense(SPAN_SIZE * 4));
+        let image = whole(dense(CHUNK_SIZE * 4));
         let interrupt = Interrupt::never();
         let error =
             stream::write(&image, &mut writer, Path::new("out"), &options(threads, &interrupt, &Silent))

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{PlanRequest, PlannedFilesystem};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
-use crate::output::{Destination, Reflink, Reservation, WriteOptions};
+use crate::output::{Destination, Preallocation, Reflink, WriteOptions};
 use crate::recipe::ImageRecipe;
 use crate::report::Bar;
 use crate::report::{self, BuildInfo, Counts, ImageReport, Timings};
@@ -39,12 +39,12 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let destination = output::open(&recipe.output, recipe.dry_run, &own, &recipe.tree.inputs())?;
     let destination = destination.as_ref();
     let begun = properties.contents_begin;
-    let reservation = begun.and_then(|start| output::preallocate(destination, &recipe.tree, start));
+    let preallocation = begun.and_then(|start| output::preallocate(destination, &recipe.tree, start));
     let options = pipeline::Options {
         own,
         output: output::path(&recipe.output),
         filesystem: Some(&properties),
-        ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(reservation.as_ref())
+        ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(preallocation.as_ref())
     };
     // Freeing each name and inode at the end takes up to 3 % of a run; the exit of the process
     // frees all at once.
@@ -74,7 +74,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         if let Some(sector_size) = destination.and_then(Destination::sector_size) {
             check_sectors(recipe, sector_size)?;
         }
-        let write = || write_with_bar(recipe, &disk, destination, reservation, interrupt);
+        let write = || write_with_bar(recipe, &disk, destination, preallocation, interrupt);
         match output::warn_if_partial(destination, interrupt, &log, write)? {
             Outcome::Written(transfer) => report.artifact.record_transfer(transfer),
             Outcome::Digest(digest) => report.artifact.sha256 = Some(digest),
@@ -108,13 +108,13 @@ fn write_with_bar(
     recipe: &ImageRecipe,
     disk: &Disk<'_, Blob>,
     destination: Option<&Destination>,
-    reservation: Option<Reservation>,
+    preallocation: Option<Preallocation>,
     interrupt: &Interrupt,
 ) -> Result<Outcome> {
     let bar = Bar::on_stderr("writing", disk.len(), recipe.quiet);
     let (threads, reflink) = (&*recipe.tree.threads, recipe.reflink);
     let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
-    write_output(disk, destination, reservation, &options)
+    write_output(disk, destination, preallocation, &options)
 }
 
 /// Fails if the partition table would be for another sector size than the device's, as it would not
@@ -137,7 +137,7 @@ fn refuse_archives(tree: &Tree<Blob>) -> Result<()> {
     let mut walk = tree.walk();
     while let Some(step) = walk.next() {
         if let Kind::Regular(content) = &tree.get(step.id).kind
-            && matches!(content.itself(), Blob::Range(_) | Blob::Sparse(_))
+            && matches!(content.unmapped(), Blob::Range(_) | Blob::Sparse(_))
         {
             let mut path = Vec::new();
             walk.write_path(&mut path);

@@ -26,7 +26,7 @@ use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::output::cache::Cache;
 use crate::output::compress::{self, CompressOptions, Compressed, Member};
-use crate::output::{Destination, Reservation, WriteOptions};
+use crate::output::{Destination, Preallocation, WriteOptions};
 use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::Bar;
 use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport, Timings, Transfer};
@@ -49,13 +49,13 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let appended = parts::appended(recipe, &kernel, &log)?;
     let host_microcode = HostMicrocode::read(&recipe.microcode)?;
     let begun = destination.filter(|_| codec.compression().is_none());
-    let reservation = output::preallocate(begun, &recipe.tree, 0);
+    let preallocation = output::preallocate(begun, &recipe.tree, 0);
     let options = pipeline::Options {
         own,
         output: output::path(&recipe.output),
         init: recipe.init.as_ref(),
         with_agent: recipe.preset == Some(Preset::Kata),
-        ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(reservation.as_ref())
+        ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(preallocation.as_ref())
     };
     // The exit of the process frees the tree, which takes less time than freeing each name.
     let prepared = ManuallyDrop::new(pipeline::run(Verb::Initrd, &options)?);
@@ -73,7 +73,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
         return print_report(recipe, report, &log);
     }
     log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
-    let write = || planned.write(&mut report, destination, reservation, interrupt, &log);
+    let write = || planned.write(&mut report, destination, preallocation, interrupt, &log);
     output::warn_if_partial(destination, interrupt, &log, write)?;
     output::warn_if_exposed(destination, tree, &log);
     timings.write = stopwatch.lap();
@@ -138,7 +138,7 @@ impl PlannedInitramfs<'_, '_> {
         &self,
         report: &mut InitrdReport,
         destination: Option<&Destination>,
-        reservation: Option<Reservation>,
+        preallocation: Option<Preallocation>,
         interrupt: &Interrupt,
         log: &Log,
     ) -> Result<()> {
@@ -153,7 +153,7 @@ impl PlannedInitramfs<'_, '_> {
         if self.codec.compression().is_some() {
             return self.compress(report, destination, write, log);
         }
-        match write_output(&self.plain(), destination, reservation, &write)? {
+        match write_output(&self.plain(), destination, preallocation, &write)? {
             Outcome::Written(transfer) => report.artifact.record_transfer(transfer),
             Outcome::Digest(digest) => report.artifact.sha256 = Some(digest),
         }
@@ -200,7 +200,7 @@ impl PlannedInitramfs<'_, '_> {
 fn open_cache(recipe: &CacheRecipe, log: &Log) -> Result<Option<Cache>> {
     let opened = Cache::open(&recipe.directory, recipe.size);
     let why = match &opened {
-        Ok(cache) => cache.why_read_only().map(|why| Error::io(&recipe.directory, why).to_string()),
+        Ok(cache) => cache.read_only_error().map(|why| Error::io(&recipe.directory, why).to_string()),
         Err(error) => (error.kind() == ErrorKind::Io).then(|| error.to_string()),
     };
     let Some(why) = why else { return opened.map(Some) };

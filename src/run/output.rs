@@ -14,8 +14,8 @@ use crate::blob::Blob;
 use crate::error::{ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
-use crate::output::sparse_file::Written;
-use crate::output::{Destination, Reservation, WriteOptions, digest, sparse_file};
+use crate::output::file::Written;
+use crate::output::{Destination, Preallocation, WriteOptions, digest, file};
 use crate::recipe::{Output, TreeRecipe};
 use crate::report::{Artifact, Transfer};
 use crate::shown::{self, JsonName};
@@ -60,7 +60,7 @@ pub(super) fn open(
 ) -> Result<Option<Destination>> {
     let destination = match output {
         _ if dry_run => return Ok(None),
-        Output::File { path, asked } => Destination::open(path, *asked)?,
+        Output::File { path, options } => Destination::open(path, *options)?,
         Output::Stream => Destination::standard_output()?,
         Output::Digest | Output::Nowhere => return Ok(None),
     };
@@ -74,29 +74,29 @@ pub(super) fn preallocate(
     destination: Option<&Destination>,
     tree: &TreeRecipe,
     start: u64,
-) -> Option<Reservation> {
+) -> Option<Preallocation> {
     let is_whole = tree.keep.is_none()
         && tree.edits.is_empty()
         && tree.sources.len() == 1
         && tree.hardlinks != hardlinks::Policy::Content;
     // A single thread is faster without it.
     let helps = is_whole && tree.threads.count() > 1;
-    destination.filter(|_| helps).and_then(|destination| Reservation::begin(destination, start))
+    destination.filter(|_| helps).and_then(|destination| Preallocation::begin(destination, start))
 }
 
 /// Writes an image to its destination, or digests it if there is none.
 pub(super) fn write_output(
     image: &dyn Image<Blob>,
     destination: Option<&Destination>,
-    reservation: Option<Reservation>,
+    preallocation: Option<Preallocation>,
     options: &WriteOptions<'_>,
 ) -> Result<Outcome> {
     let Some(destination) = destination else {
         return Ok(Outcome::Digest(hex(&digest::sha256(image, options)?)));
     };
-    let written = match reservation {
-        Some(reservation) => sparse_file::write_reserved(image, destination, reservation, options),
-        None => sparse_file::write(image, destination, options),
+    let written = match preallocation {
+        Some(preallocation) => file::write_preallocated(image, destination, preallocation, options),
+        None => file::write(image, destination, options),
     };
     let Written { cloned_bytes, written_bytes, hole_bytes, .. } = written?;
     Ok(Outcome::Written(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes }))
@@ -109,10 +109,10 @@ pub(super) fn warn_if_partial<T>(
     log: &Log,
     write: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    let Some(left) = destination.and_then(Destination::left_in_part) else { return write() };
+    let Some(left) = destination.and_then(Destination::incomplete_message) else { return write() };
     // Flushing a device may take longer than the time that a signal leaves.
     let text = format!("rootcast: warning: {left}\n");
-    let due = interrupt.removals().add(move || {
+    let due = interrupt.cleanups().add(move || {
         // OK to ignore: standard error may be closed.
         let _ = std::io::stderr().write_all(text.as_bytes());
     });
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::closure::unit::Follow;
     use crate::closure::{Hwcaps, Start};
-    use crate::output::Asked;
+    use crate::output::DestinationOptions;
     use crate::recipe::keep::{Keep, MissingPolicy};
     use crate::transform::edit::parse::EDIT_FLAGS;
     use crate::transform::ownership::Ownership;
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn output_is_preallocated_only_if_every_file_of_the_source_is_copied() {
         let directory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
-        let output = Destination::open(&directory.path().join("image"), Asked::default());
+        let output = Destination::open(&directory.path().join("image"), DestinationOptions::default());
         let output = Some(&output.expect("the directory is there"));
         let exclude = EDIT_FLAGS.iter().find(|form| form.name == "exclude").expect("an edit");
         let edits = vec![exclude.parse("/usr".as_ref()).expect("a path")];

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::filesystem::Properties;
 use crate::interrupt::Interrupt;
 use crate::log::{Log, Report};
-use crate::output::Reservation;
+use crate::output::Preallocation;
 use crate::progress::{Progress, Silent};
 use crate::recipe::TreeRecipe;
 use crate::source::directory::{Scanned, Unreadable};
@@ -105,7 +105,7 @@ impl<'r> Options<'r> {
 
     /// Returns the same options, with a receiver of the number of bytes in the sources' files as
     /// they are found.
-    pub(super) fn with_progress(self, progress: Option<&'r Reservation>) -> Self {
+    pub(super) fn with_progress(self, progress: Option<&'r Preallocation>) -> Self {
         match progress {
             Some(progress) => Self { progress, ..self },
             None => self,

@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::stream;
+use crate::output::stdout;
 
 /// Writes to standard output. A reader that closes the pipe has read all it needs.
 pub(super) fn print(bytes: &[u8]) -> Result<()> {
-    let mut out = stream::standard_output()?;
+    let mut out = stdout::open()?;
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| Error::io("standard output", error)),

@@ -13,7 +13,7 @@ use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
-use crate::output::stream;
+use crate::output::stdout;
 use crate::recipe::{Output, TreeRecipe};
 
 /// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are named by path.
@@ -26,7 +26,7 @@ pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
     let own = output::own_files(&Output::Stream, None);
     let options = pipeline::Options { own, ..pipeline::Options::new(recipe, interrupt, &log) };
     let tree = pipeline::run(Verb::Tree, &options)?.tree;
-    let mut out = stream::standard_output()?;
+    let mut out = stdout::open()?;
     let written = dump::write(&tree, &mut out, |path, blob| Ok(body(path, blob))).and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

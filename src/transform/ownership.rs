@@ -11,12 +11,13 @@ pub mod undefined;
 pub mod xattr;
 
 use std::fs::File;
-use std::io::{ErrorKind as IoErrorKind, Read};
+use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 
 use image_tree::{InodeId, Kind, Tree};
 
 use crate::blob::Blob;
+use crate::bounded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::directory::Scanned;
 
@@ -86,12 +87,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
         }
         file => file.map_err(|error| Error::io(path, error))?,
     };
-    let mut bytes = Vec::new();
-    let count = file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
-    if count as u64 > MAX_FILE {
-        return Err(Error::at(ErrorKind::BadInput, path, format!("is longer than {MAX_FILE} bytes")));
-    }
-    Ok(bytes)
+    bounded::read_file(file, path, MAX_FILE)
 }
 
 /// Sets one owner for every file.

@@ -137,7 +137,7 @@ fn data_blocks(
         interrupt.check()?;
         let content = contents[number];
         let goes_on = || interrupt.signal().is_none();
-        let stored = content.stored_ranges(&goes_on).map_err(classify_read_error)?;
+        let stored = content.find_data(&goes_on).map_err(classify_read_error)?;
         interrupt.check()?;
         let is_dense = policy == Policy::Auto && is_whole(&stored, content);
         Ok((!is_dense).then(|| in_chunks(stored)))

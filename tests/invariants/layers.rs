@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 12] = [
     &["accounts", "architecture", "seed", "xattr_filter"],
     &["closure"],
     &["resolve"],
-    &["error", "interrupt", "log", "progress", "shown"],
+    &["bounded", "error", "interrupt", "log", "progress", "shown", "threads"],
 ];
 
 /// Modules that use nothing of the program, so that they could be crates.

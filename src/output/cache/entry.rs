@@ -15,7 +15,7 @@ use initramfs::codec::CompressedPiece;
 use rustix::fs::{AtFlags, FileType};
 use sha2::{Digest, Sha256};
 
-use super::Key;
+use super::key::Key;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The magic number at the start of an entry's file.
@@ -24,6 +24,17 @@ const MAGIC: [u8; 16] = *b"rootcast entry 1";
 /// The lengths in bytes of the header and trailer around the compressed bytes.
 const HEAD: usize = 48;
 const TAIL: usize = 48;
+
+/// The prefix of the names of unfinished entries.
+pub(super) const HIDDEN: &str = ".new-";
+
+/// The minimum disk space of a file, in bytes.
+const BLOCK: u64 = 4096;
+
+/// The disk space of an entry's file of `len` bytes.
+pub(super) fn disk_space(len: u64) -> u64 {
+    len.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX)
+}
 
 /// The number of bytes read at a time.
 const SLICE_LEN: usize = 1 << 20;

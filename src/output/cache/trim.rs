@@ -5,20 +5,10 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, Dir, FileType, Stat};
 
 use super::Cache;
-
-/// The prefix of the names of unfinished entries.
-pub(super) const HIDDEN: &str = ".new-";
+use super::entry::{HIDDEN, disk_space};
 
 /// The age after which an unfinished entry is considered to be left by a killed run.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The minimum disk space of a file, in bytes.
-const BLOCK: u64 = 4096;
-
-/// The disk space of an entry's file of `len` bytes.
-pub(super) fn cost(len: u64) -> u64 {
-    len.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX)
-}
 
 /// An entry that could be removed, ordered by the order of removal.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,7 +68,7 @@ impl Cache {
             candidates.push(Candidate {
                 used: (stat.st_mtime, stat.st_mtime_nsec),
                 name: name.to_bytes().to_vec(),
-                cost: cost(u64::try_from(stat.st_size).unwrap_or(0)),
+                cost: disk_space(u64::try_from(stat.st_size).unwrap_or(0)),
             });
         }
         candidates

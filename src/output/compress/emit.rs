@@ -2,8 +2,8 @@
 
 use initramfs::codec::{self, Codec};
 
-use super::CompressOptions;
 use super::items::{Place, Work};
+use super::member::CompressOptions;
 use crate::error::Result;
 
 /// The position in the output, and the kind of its last item.
@@ -42,10 +42,10 @@ impl<'e> Emitter<'e> {
         }
         if place.work == Work::Store {
             let previous = if self.after == After::Compressed { self.codec.compression() } else { None };
-            // OK to unwrap: a gap has at most 7 bytes.
-            let gap =
+            // OK to unwrap: the padding has at most 7 bytes.
+            let padding =
                 usize::try_from(initramfs::archive_padding(self.position, previous)).expect("at most 7");
-            return self.put(&[0; 7][..gap]);
+            return self.put(&[0; 7][..padding]);
         }
         let member = codec::Member::new(self.codec, place.member_len);
         self.put(member.head())?;

@@ -5,9 +5,9 @@ use image_tree::Content;
 
 use crate::blob::classify_read_error;
 use crate::error::Result;
-use crate::output::buffer::grow;
-use crate::output::runs::read;
-use crate::output::spans::in_memory;
+use crate::output::chunks::buffer::grow;
+use crate::output::chunks::in_memory;
+use crate::output::chunks::runs::read;
 
 /// A range of a run.
 pub(super) struct Part<'a, C> {

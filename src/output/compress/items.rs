@@ -3,10 +3,10 @@
 use image_runs::{Run, Source};
 use initramfs::codec::{Codec, Division};
 
-use super::Member;
 use super::gather::Part;
+use super::member::Member;
 use crate::error::Result;
-use crate::output::runs::Runs;
+use crate::output::chunks::runs::Runs;
 
 /// The maximum length of an item of a stored member, in bytes.
 const STORED_LEN: u64 = 1 << 20;
@@ -15,7 +15,7 @@ const STORED_LEN: u64 = 1 << 20;
 pub(super) struct Items<'a, C> {
     members: std::slice::Iter<'a, Member<'a, C>>,
     codec: &'a Codec,
-    current: Option<Cutting<'a, C>>,
+    current: Option<Splitter<'a, C>>,
 }
 
 /// One piece of one member.
@@ -53,7 +53,7 @@ pub(super) enum Work {
 }
 
 /// A member that is being split.
-struct Cutting<'a, C> {
+struct Splitter<'a, C> {
     runs: Runs<'a, C>,
     rest: Option<Part<'a, C>>,
     work: Work,
@@ -87,12 +87,12 @@ impl<'a, C> Items<'a, C> {
             }
             // A member without bytes has no items.
             let Some(member) = self.members.next() else { return Ok(None) };
-            self.current = Some(Cutting::new(member, self.codec));
+            self.current = Some(Splitter::new(member, self.codec));
         }
     }
 }
 
-impl<'a, C> Cutting<'a, C> {
+impl<'a, C> Splitter<'a, C> {
     fn new(member: &Member<'a, C>, codec: &Codec) -> Self {
         let len = member.image.len();
         let division = if member.compress { codec.division(len) } else { Division::Uncompressed };

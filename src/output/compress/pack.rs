@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use image_tree::Content;
 use initramfs::codec::{Codec, CompressedPiece, LongFrame, Piece};
 
-use super::CompressOptions;
 use super::gather::{for_each_slice, gather};
 use super::items::{Item, Work};
+use super::member::CompressOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::cache::{Cache, Key, KeyBuilder};
-use crate::output::spans::in_memory;
+use crate::output::chunks::in_memory;
 
 /// The slice length for feeding a long frame, in bytes.
 const SLICE_LEN: u64 = 1 << 20;

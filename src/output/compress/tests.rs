@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use image_runs::{Render, Run, Source};
+use image_runs::{Image, Render, Run, Source};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tempfile::TempDir;
@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
-use crate::output::{Asked, Reflink};
+use crate::output::cache::Cache;
+use crate::output::{DestinationOptions, Reflink, WriteOptions};
 use crate::progress::{Progress, Silent};
 use crate::threads::Threads;
 
@@ -434,7 +435,8 @@ fn a_file_appears_whole_or_not_at_all() {
         WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let options = CompressOptions { write: write_options, cache: None };
     let write_to_file = |segments: &[TestSegment], options| {
-        let destination = Destination::open(&path, Asked::default()).expect("it can be an output");
+        let destination =
+            Destination::open(&path, DestinationOptions::default()).expect("it can be an output");
         write(&segments.iter().map(TestSegment::member).collect::<Vec<_>>(), &codec, &destination, options)
     };
     let to_file = |segments: &[TestSegment]| write_to_file(segments, &options);

@@ -1,12 +1,12 @@
 //! The compressions that the guest's kernel unpacks, and the codec that is chosen from them.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use initramfs::codec::Codec;
 use initramfs::{Compression, KernelConfig};
 
+use crate::bounded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
 use crate::recipe::initrd::{InitrdRecipe, KernelFile, Preset};
@@ -59,14 +59,8 @@ fn config_beside(kernel: &Path) -> Option<PathBuf> {
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let failed = |error| Error::io(path, error);
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::at(ErrorKind::BadInput, path, format!("is longer than {limit} bytes")));
-    }
-    Ok(bytes)
+    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    bounded::read_file(file, path, limit)
 }
 
 /// Returns the requested codec, or the first of the default ones that the kernel unpacks. Warns of

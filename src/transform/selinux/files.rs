@@ -1,14 +1,14 @@
 //! The location of file_contexts: on the host, or in the tree itself.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use image_tree::{Content, Kind, Tree};
 
 use super::labels::Labels;
 use super::substitutions::Substitutions;
-use crate::blob::classify_read_error;
+use crate::bounded;
 use crate::error::{Error, ErrorKind, Result};
 use image_tree::resolve::resolve_in_root;
 
@@ -90,12 +90,7 @@ fn read_host(path: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io(path, error)),
     };
-    let mut text = Vec::new();
-    file.take(MAX_LEN + 1).read_to_end(&mut text).map_err(|error| Error::io(path, error))?;
-    if text.len() as u64 > MAX_LEN {
-        return Err(Error::at(ErrorKind::BadInput, path, format!("is longer than {MAX_LEN} bytes")));
-    }
-    Ok(Some(text))
+    bounded::read_file(file, path, MAX_LEN).map(Some)
 }
 
 /// Returns the name of a tree's file in messages.
@@ -108,14 +103,7 @@ fn read_tree<C: Content>(tree: &Tree<C>, path: &str) -> Result<Option<Vec<u8>>> 
     let Kind::Regular(content) = &tree.get(id).kind else {
         return Err(Error::at(ErrorKind::BadInput, in_tree(path), "is not a regular file"));
     };
-    let len = usize::try_from(content.len()).ok().filter(|_| content.len() <= MAX_LEN);
-    let Some(len) = len else {
-        let what = format!("is {} bytes long, the limit is {MAX_LEN}", content.len());
-        return Err(Error::at(ErrorKind::BadInput, in_tree(path), what));
-    };
-    let mut text = vec![0; len];
-    content.read_at(&mut text, 0).map_err(classify_read_error)?;
-    Ok(Some(text))
+    bounded::read_content(content, MAX_LEN, format_args!("{path} in the tree")).map(Some)
 }
 
 /// Returns `SELINUXTYPE` of the tree's configuration, read as libselinux does.

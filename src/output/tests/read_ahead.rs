@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::*;
-use crate::output::read_ahead::{Reached, WINDOW, beside};
-use crate::output::spans::Spans;
+use crate::output::chunks::Chunks;
+use crate::output::chunks::read_ahead::{ReadPosition, WINDOW, with_read_ahead};
 
 /// A content of ones that records its readahead requests, and may run a function on each.
 struct Told<'t> {
@@ -37,7 +37,7 @@ impl<'t> Told<'t> {
 
 impl Content for Told<'_> {
     fn len(&self) -> u64 {
-        SPANS * SPAN_SIZE
+        CHUNKS * CHUNK_SIZE
     }
 
     fn read_at(&self, buffer: &mut [u8], _: u64) -> io::Result<()> {
@@ -53,13 +53,13 @@ impl ReadAhead for Told<'_> {
         self.cold
     }
 
-    fn begin_to_read(&self, offset: u64, len: u64) {
+    fn start_readahead(&self, offset: u64, len: u64) {
         self.told.lock().expect("no panic").push((offset, len));
         (self.when_told)();
     }
 }
 
-const SPANS: u64 = 64;
+const CHUNKS: u64 = 64;
 
 struct One<'t>(Told<'t>);
 
@@ -76,52 +76,52 @@ impl<'t> Image<Told<'t>> for One<'t> {
     }
 }
 
-fn spans(range: std::ops::Range<u64>) -> Vec<(u64, u64)> {
-    range.map(|span| (span * SPAN_SIZE, SPAN_SIZE)).collect()
+fn chunks(range: std::ops::Range<u64>) -> Vec<(u64, u64)> {
+    range.map(|chunk| (chunk * CHUNK_SIZE, CHUNK_SIZE)).collect()
 }
 
-/// Reads ahead of `work` in an image of [`SPANS`] spans, and returns all requests.
+/// Reads ahead of `work` in an image of [`CHUNKS`] chunks, and returns all requests.
 fn told(
     cold: bool,
     interrupt: &Interrupt,
     when_told: &(dyn Fn() + Sync),
-    work: impl FnOnce(&Reached, &Told<'_>),
+    work: impl FnOnce(&ReadPosition, &Told<'_>),
 ) -> Vec<(u64, u64)> {
     let image = One(Told::new(cold, when_told));
-    beside(Spans::of(&image), interrupt, |reached| work(reached, &image.0));
+    with_read_ahead(Chunks::of(&image), interrupt, |position_read| work(position_read, &image.0));
     image.0.ranges()
 }
 
 #[test]
 fn the_kernel_is_told_of_the_window_and_no_more() {
-    let window = WINDOW / SPAN_SIZE;
-    let told = told(true, &Interrupt::never(), &|| {}, |reached, content| {
+    let window = WINDOW / CHUNK_SIZE;
+    let told = told(true, &Interrupt::never(), &|| {}, |position_read, content| {
         let first = usize::try_from(window).expect("small") + 1;
-        assert_eq!(content.wait_for(first), spans(0..window + 1));
-        reached.advance(SPAN_SIZE);
-        assert_eq!(content.wait_for(first), spans(0..window + 1), "it is woken seldom");
-        reached.advance(WINDOW / 2 + SPAN_SIZE);
-        assert_eq!(content.wait_for(first + first / 2), spans(0..window + window / 2 + 2));
+        assert_eq!(content.wait_for(first), chunks(0..window + 1));
+        position_read.advance(CHUNK_SIZE);
+        assert_eq!(content.wait_for(first), chunks(0..window + 1), "it is woken seldom");
+        position_read.advance(WINDOW / 2 + CHUNK_SIZE);
+        assert_eq!(content.wait_for(first + first / 2), chunks(0..window + window / 2 + 2));
     });
-    assert!(told.len() < usize::try_from(SPANS).expect("small"));
+    assert!(told.len() < usize::try_from(CHUNKS).expect("small"));
 }
 
 #[test]
 fn nothing_is_told_of_spans_that_were_taken() {
-    let told = told(true, &Interrupt::never(), &|| {}, |reached, content| {
+    let told = told(true, &Interrupt::never(), &|| {}, |position_read, content| {
         let first = content.wait_for(1).len();
-        reached.advance((SPANS - 2) * SPAN_SIZE);
+        position_read.advance((CHUNKS - 2) * CHUNK_SIZE);
         content.wait_for(first + 2);
     });
-    assert_eq!(told[told.len() - 2..], spans(SPANS - 2..SPANS));
-    assert_eq!(told.len() as u64, WINDOW / SPAN_SIZE + 1 + 2);
+    assert_eq!(told[told.len() - 2..], chunks(CHUNKS - 2..CHUNKS));
+    assert_eq!(told.len() as u64, WINDOW / CHUNK_SIZE + 1 + 2);
 }
 
 #[test]
 fn nothing_is_told_of_what_is_warm() {
-    let told = told(false, &Interrupt::never(), &|| {}, |reached, _| {
-        for span in 0..SPANS {
-            reached.advance(span * SPAN_SIZE);
+    let told = told(false, &Interrupt::never(), &|| {}, |position_read, _| {
+        for chunk in 0..CHUNKS {
+            position_read.advance(chunk * CHUNK_SIZE);
             thread::sleep(Duration::from_millis(1));
         }
     });
@@ -160,7 +160,7 @@ fn cold_contents_become_the_same_bytes() {
         let path = directory.path().join("image");
         let interrupt = Interrupt::never();
         let options = options(threads, &interrupt, &Silent);
-        let written = sparse_file::write(&image, &to(&path), &options).expect("it can be written");
+        let written = file::write(&image, &to(&path), &options).expect("it can be written");
         assert_eq!((written.len, written.hole_bytes), (image.len(), 0));
         assert!(fs::read(&path).expect("the file is there").iter().all(|byte| *byte == 1));
         let digest = digest::sha256(&image, &options).expect("it can be read");
@@ -170,7 +170,7 @@ fn cold_contents_become_the_same_bytes() {
         assert!(cold || told.is_empty());
         told.sort_unstable();
         assert!(
-            told.chunk_by(|a, b| a == b).all(|same| same.len() <= 2 && spans(0..SPANS).contains(&same[0]))
+            told.chunk_by(|a, b| a == b).all(|same| same.len() <= 2 && chunks(0..CHUNKS).contains(&same[0]))
         );
     }
 }

@@ -1,19 +1,19 @@
-//! The ranges of a span that are written to a file with holes.
+//! The ranges of a chunk that are written to a file with holes.
 
 use std::ops::Range;
 
-use super::spans::in_memory;
+use crate::output::chunks::in_memory;
 
 /// The allocation unit of filesystems; a smaller hole saves nothing.
 const BLOCK: usize = 4096;
 
 /// The minimum length of a hole between data, in bytes.
-pub(super) const MIN_HOLE: usize = 16 << 10;
+pub(in crate::output) const MIN_HOLE: usize = 16 << 10;
 
 /// A block of zeros. Comparing with it is one `memcmp`, which stops at the first byte of data.
 static ZERO_BLOCK: [u8; BLOCK] = [0; BLOCK];
 
-/// Returns the ranges of a span to write: all except its blocks of zeros, aligned to the blocks of
+/// Returns the ranges of a chunk to write: all except its blocks of zeros, aligned to the blocks of
 /// the destination. Fewer zeros than [`MIN_HOLE`] between data are written too, as that costs less
 /// than another write.
 pub(super) fn data_ranges(bytes: &[u8], start: u64) -> impl Iterator<Item = Range<usize>> {
@@ -72,13 +72,13 @@ mod tests {
 
     #[test]
     fn long_zeros_between_data_are_a_hole() {
-        let gap = MIN_HOLE;
-        check(&[(BLOCK, 1), (gap, 0), (1, 1)], 0, &[(0, BLOCK), (BLOCK + gap, BLOCK + gap + 1)]);
-        check(&[(BLOCK, 1), (gap - 1, 0), (1, 1)], 0, &[(0, BLOCK + gap)]);
+        let hole = MIN_HOLE;
+        check(&[(BLOCK, 1), (hole, 0), (1, 1)], 0, &[(0, BLOCK), (BLOCK + hole, BLOCK + hole + 1)]);
+        check(&[(BLOCK, 1), (hole - 1, 0), (1, 1)], 0, &[(0, BLOCK + hole)]);
         check(
-            &[(BLOCK, 1), (gap + BLOCK, 0), (1, 1)],
+            &[(BLOCK, 1), (hole + BLOCK, 0), (1, 1)],
             0,
-            &[(0, BLOCK), (gap + 2 * BLOCK, gap + 2 * BLOCK + 1)],
+            &[(0, BLOCK), (hole + 2 * BLOCK, hole + 2 * BLOCK + 1)],
         );
     }
 }

@@ -1,6 +1,6 @@
 //! The bytes of an image from front to back, read by several threads.
 //!
-//! Each worker gathers the next span in a buffer, which it gets back once the caller has passed the
+//! Each worker gathers the next chunk in a buffer, which it gets back once the caller has passed the
 //! bytes on, see [`Pipeline`].
 
 use std::sync::atomic::AtomicBool;
@@ -8,11 +8,11 @@ use std::sync::{Mutex, PoisonError};
 
 use image_runs::Image;
 
-use super::WriteOptions;
-use super::read_ahead::{self, Reached};
-use super::spans::{Span, Spans};
+use super::read_ahead::{self, ReadPosition};
+use super::{Chunk, Chunks};
 use crate::blob::ReadAhead;
 use crate::error::Result;
+use crate::output::options::WriteOptions;
 use crate::threads::{Pipeline, Promise};
 
 /// The buffer for zeros. As large as a pipe's buffer, small enough to stay in the L2 cache.
@@ -25,15 +25,17 @@ const BUFFERS_PER_WORKER: u64 = 2;
 ///
 /// # Errors
 /// The first error of the image's contents or of `sink` in the order of the image, or an interrupt.
-pub(super) fn for_each_slice<C: ReadAhead>(
+pub(in crate::output) fn for_each_slice<C: ReadAhead>(
     image: &dyn Image<C>,
     options: &WriteOptions<'_>,
     sink: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let mut emitter = Emitter { options, sink };
-    read_ahead::beside(Spans::of(image), options.interrupt, |reached| match options.threads.count() - 1 {
-        0 => alone(image, reached, &mut emitter),
-        workers => with_workers(image, workers, reached, &mut emitter),
+    read_ahead::with_read_ahead(Chunks::of(image), options.interrupt, |position_read| {
+        match options.threads.count() - 1 {
+            0 => alone(image, position_read, &mut emitter),
+            workers => with_workers(image, workers, position_read, &mut emitter),
+        }
     })
 }
 
@@ -43,14 +45,14 @@ struct Emitter<'s> {
 }
 
 impl Emitter<'_> {
-    fn emit<C>(&mut self, span: &Span<'_, C>) -> Result<()> {
-        let mut gap = span.gap;
-        while gap > 0 {
-            let piece = &ZEROS[..ZEROS.len().min(usize::try_from(gap).unwrap_or(usize::MAX))];
+    fn emit<C>(&mut self, chunk: &Chunk<'_, C>) -> Result<()> {
+        let mut hole = chunk.hole;
+        while hole > 0 {
+            let piece = &ZEROS[..ZEROS.len().min(usize::try_from(hole).unwrap_or(usize::MAX))];
             self.emit_slice(piece)?;
-            gap -= piece.len() as u64;
+            hole -= piece.len() as u64;
         }
-        self.emit_slice(span.bytes())
+        self.emit_slice(chunk.bytes())
     }
 
     fn emit_slice(&mut self, bytes: &[u8]) -> Result<()> {
@@ -61,13 +63,17 @@ impl Emitter<'_> {
     }
 }
 
-fn alone<C: ReadAhead>(image: &dyn Image<C>, reached: &Reached, emitter: &mut Emitter<'_>) -> Result<()> {
-    let mut spans = Spans::of(image);
-    let mut span = Span::new();
-    while spans.take(&mut span)? {
-        reached.advance(spans.position());
-        span.gather()?;
-        emitter.emit(&span)?;
+fn alone<C: ReadAhead>(
+    image: &dyn Image<C>,
+    position_read: &ReadPosition,
+    emitter: &mut Emitter<'_>,
+) -> Result<()> {
+    let mut chunks = Chunks::of(image);
+    let mut chunk = Chunk::new();
+    while chunks.take(&mut chunk)? {
+        position_read.advance(chunks.position());
+        chunk.gather()?;
+        emitter.emit(&chunk)?;
     }
     Ok(())
 }
@@ -75,26 +81,26 @@ fn alone<C: ReadAhead>(image: &dyn Image<C>, reached: &Reached, emitter: &mut Em
 fn with_workers<C: ReadAhead>(
     image: &dyn Image<C>,
     workers: usize,
-    reached: &Reached,
+    position_read: &ReadPosition,
     emitter: &mut Emitter<'_>,
 ) -> Result<()> {
     let (stop, threads) = (AtomicBool::new(false), emitter.options.threads);
     let limit = BUFFERS_PER_WORKER.saturating_mul(workers as u64);
     let pipeline = Pipeline { threads, workers, limit, stop: &stop };
-    let mut spans = Spans::of(image);
-    let emitted: Mutex<Vec<Span<'_, C>>> = Mutex::default();
+    let mut chunks = Chunks::of(image);
+    let emitted: Mutex<Vec<Chunk<'_, C>>> = Mutex::default();
     let emitted = || emitted.lock().unwrap_or_else(PoisonError::into_inner);
     pipeline.run(
         || {
-            let mut span = emitted().pop().unwrap_or_else(Span::new);
-            let taken = spans.take(&mut span);
-            reached.advance(spans.position());
-            Ok(taken?.then_some((span, 1)))
+            let mut chunk = emitted().pop().unwrap_or_else(Chunk::new);
+            let taken = chunks.take(&mut chunk);
+            position_read.advance(chunks.position());
+            Ok(taken?.then_some((chunk, 1)))
         },
-        |mut span, (): &mut (), promise: &Promise<_>, _| promise.fulfil(span.gather().map(|()| span)),
-        |span, room| {
-            emitter.emit(&span)?;
-            emitted().push(span);
+        |mut chunk, (): &mut (), promise: &Promise<_>, _| promise.fulfil(chunk.gather().map(|()| chunk)),
+        |chunk, room| {
+            emitter.emit(&chunk)?;
+            emitted().push(chunk);
             room.release(1);
             Ok(())
         },

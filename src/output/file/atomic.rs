@@ -16,20 +16,20 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::destination::{FilePlace, own_path};
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt::{Due, Removals};
+use crate::interrupt::{Cleanups, PendingCleanup};
+use crate::output::destination::{FilePlace, own_path};
 
 /// The prefix of hidden names.
 const HIDDEN: &str = ".rootcast-";
 
 /// A regular file that is created atomically.
-pub(super) struct AtomicFile {
+pub(in crate::output) struct AtomicFile {
     file: File,
     /// The hidden name, on filesystems without unnamed files.
     hidden: Option<HiddenName>,
     place: Arc<FilePlace>,
-    removals: Removals,
+    cleanups: Cleanups,
 }
 
 impl AtomicFile {
@@ -38,29 +38,29 @@ impl AtomicFile {
     ///
     /// # Errors
     /// If no file can be created in the directory, which the error names.
-    pub(super) fn create(place: &Arc<FilePlace>, removals: &Removals) -> Result<Self> {
+    pub(in crate::output) fn create(place: &Arc<FilePlace>, cleanups: &Cleanups) -> Result<Self> {
         let failed = |error: io::Error| Error::io(&place.directory_path, error);
         let (file, hidden) = match unnamed_file(place) {
             Ok(file) => (file, None),
             // Kernels and filesystems reject it with several different errors. If the reason is not
             // the flag, creating a named file fails with it too.
             Err(_) => {
-                let (file, name) = named_file(place, removals)
+                let (file, name) = named_file(place, cleanups)
                     .map_err(|error| cannot_create(&place.directory_path, error))?;
                 (file, Some(name))
             }
         };
         place.set_mode(&file).map_err(failed)?;
-        Ok(Self { file, hidden, place: Arc::clone(place), removals: removals.clone() })
+        Ok(Self { file, hidden, place: Arc::clone(place), cleanups: cleanups.clone() })
     }
 
     /// The file to write to.
-    pub(super) fn file(&self) -> &File {
+    pub(in crate::output) fn file(&self) -> &File {
         &self.file
     }
 
     /// Returns true if there is a hidden name until the file is complete.
-    pub(super) fn has_hidden_name(&self) -> bool {
+    pub(in crate::output) fn has_hidden_name(&self) -> bool {
         self.hidden.is_some()
     }
 
@@ -68,8 +68,8 @@ impl AtomicFile {
     ///
     /// # Errors
     /// If the kernel rejects that; there is no new file then, and an existing one is unchanged.
-    pub(super) fn publish(self) -> io::Result<()> {
-        let Self { file, hidden, place, removals } = self;
+    pub(in crate::output) fn publish(self) -> io::Result<()> {
+        let Self { file, hidden, place, cleanups } = self;
         match hidden {
             Some(hidden) => {
                 // The filesystems that need a hidden name are those that may report ENOSPC only
@@ -80,7 +80,7 @@ impl AtomicFile {
             None => match link(&file, &place, &place.name) {
                 Err(Errno::EXIST) => {
                     let ((), hidden) =
-                        HiddenName::claim(&place, &removals, |name| link(&file, &place, name))?;
+                        HiddenName::claim(&place, &cleanups, |name| link(&file, &place, name))?;
                     hidden.rename()
                 }
                 linked => Ok(linked?),
@@ -107,9 +107,9 @@ fn unnamed_file(place: &FilePlace) -> io::Result<File> {
     Ok(file)
 }
 
-fn named_file(place: &Arc<FilePlace>, removals: &Removals) -> io::Result<(File, HiddenName)> {
+fn named_file(place: &Arc<FilePlace>, cleanups: &Cleanups) -> io::Result<(File, HiddenName)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    HiddenName::claim(place, removals, |name| {
+    HiddenName::claim(place, cleanups, |name| {
         rustix::fs::openat(&place.directory, name, flags, new_mode(place)).map(File::from)
     })
 }
@@ -130,14 +130,14 @@ struct HiddenName {
     place: Arc<FilePlace>,
     /// `None` after the rename.
     name: Option<String>,
-    _due: Due,
+    _cleanup: PendingCleanup,
 }
 
 impl HiddenName {
     /// Tries hidden names until `make` succeeds with one.
     fn claim<T>(
         place: &Arc<FilePlace>,
-        removals: &Removals,
+        cleanups: &Cleanups,
         mut make: impl FnMut(&str) -> Result<T, Errno>,
     ) -> io::Result<(T, Self)> {
         /// So many leftovers of killed runs with the same process id are not expected.
@@ -149,8 +149,11 @@ impl HiddenName {
                 made => {
                     let made = made?;
                     let (at, hidden) = (Arc::clone(place), name.clone());
-                    let due = removals.add(move || remove(&at, &hidden));
-                    return Ok((made, Self { place: Arc::clone(place), name: Some(name), _due: due }));
+                    let cleanup = cleanups.add(move || remove(&at, &hidden));
+                    return Ok((
+                        made,
+                        Self { place: Arc::clone(place), name: Some(name), _cleanup: cleanup },
+                    ));
                 }
             }
         }
@@ -186,31 +189,32 @@ mod tests {
     use std::os::unix::fs::{FileExt, PermissionsExt};
 
     use super::*;
-    use crate::output::destination::{Asked, Destination, Place};
+    use crate::output::destination::{Destination, DestinationOptions, Place};
 
-    fn place(path: &Path, asked: Asked) -> Arc<FilePlace> {
-        let destination = Destination::open(path, asked).expect("it can be a file");
+    fn place(path: &Path, options: DestinationOptions) -> Arc<FilePlace> {
+        let destination = Destination::open(path, options).expect("it can be a file");
         let Place::File(place) = &destination.place else { panic!("{destination:?} is not a file") };
         Arc::clone(place)
     }
 
     fn create(path: &Path) -> AtomicFile {
-        AtomicFile::create(&place(path, Asked::default()), &Removals::default()).expect("a file can be made")
+        AtomicFile::create(&place(path, DestinationOptions::default()), &Cleanups::default())
+            .expect("a file can be made")
     }
 
     /// Returns the file that is created on a filesystem without `O_TMPFILE`.
     fn with_hidden_name(path: &Path) -> AtomicFile {
-        let place = place(path, Asked::default());
-        let removals = Removals::default();
-        let (file, name) = named_file(&place, &removals).expect("a file can be made");
+        let place = place(path, DestinationOptions::default());
+        let cleanups = Cleanups::default();
+        let (file, name) = named_file(&place, &cleanups).expect("a file can be made");
         place.set_mode(&file).expect("it is ours");
-        AtomicFile { file, hidden: Some(name), place, removals }
+        AtomicFile { file, hidden: Some(name), place, cleanups }
     }
 
     #[test]
     fn a_directory_without_regular_files_is_named_with_a_remedy() {
-        let place = place(Path::new("/proc/rootcast-image"), Asked::default());
-        let error = AtomicFile::create(&place, &Removals::default()).map(drop).expect_err("it is /proc");
+        let place = place(Path::new("/proc/rootcast-image"), DestinationOptions::default());
+        let error = AtomicFile::create(&place, &Cleanups::default()).map(drop).expect_err("it is /proc");
         let expected = "/proc: no file can be created in this directory: No such file or directory (os error 2); \
                         name an output elsewhere";
         assert_eq!(error.to_string(), expected);
@@ -259,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_is_the_one_asked_for_or_that_of_the_file_before() {
+    fn a_file_gets_the_requested_mode_or_that_of_the_replaced_file() {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let path = directory.path().join("image");
         let mode = || fs::metadata(&path).expect("the file is there").permissions().mode() & 0o7777;
@@ -270,8 +274,8 @@ mod tests {
                 create(&path).publish().expect("the name can be had");
                 assert_eq!(mode(), before);
                 assert_eq!(fs::read(&path).expect("the file is there"), b"");
-                let asked = Asked { mode: Some(0o606), ..Asked::default() };
-                AtomicFile::create(&place(&path, asked), &Removals::default())
+                let options = DestinationOptions { mode: Some(0o606), ..DestinationOptions::default() };
+                AtomicFile::create(&place(&path, options), &Cleanups::default())
                     .expect("a file")
                     .publish()
                     .expect("the name");
@@ -316,7 +320,7 @@ mod tests {
         let at = |name: &str| directory.path().join(name);
         std::os::unix::fs::symlink("new/", at("link")).expect("the name is free");
         for name in ["new/", "new/.", "link"] {
-            let error = Destination::open(&at(name), Asked::default()).expect_err(name);
+            let error = Destination::open(&at(name), DestinationOptions::default()).expect_err(name);
             assert_eq!(error.kind(), crate::error::ErrorKind::Usage, "{error}");
         }
         assert_eq!(names(directory.path()), 1);
@@ -327,16 +331,16 @@ mod tests {
     fn nobody_else_may_open_a_file_before_it_has_its_mode() {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let path = directory.path().join("image");
-        let begun = |asked| {
-            let place = place(&path, asked);
-            let (named, _name) = named_file(&place, &Removals::default()).expect("a file can be made");
+        let begun = |options| {
+            let place = place(&path, options);
+            let (named, _name) = named_file(&place, &Cleanups::default()).expect("a file can be made");
             let unnamed = unnamed_file(&place).expect("the filesystem of temporary files has such files");
             [named, unnamed].map(|file| file.metadata().expect("it is open").permissions().mode() & 0o077)
         };
-        assert_eq!(begun(Asked { mode: Some(0o640), ..Asked::default() }), [0, 0]);
+        assert_eq!(begun(DestinationOptions { mode: Some(0o640), ..DestinationOptions::default() }), [0, 0]);
         fs::write(&path, "before").expect("it is new");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is ours");
-        assert_eq!(begun(Asked::default()), [0, 0]);
+        assert_eq!(begun(DestinationOptions::default()), [0, 0]);
     }
 
     /// The directory that was opened at the start is used, even if its name changes afterwards.

@@ -93,7 +93,11 @@ fn a_block_device_is_refused_without_force() {
 #[test]
 fn devices_and_pipes_are_streamed_to() {
     let image = TestImage::new(
-        vec![(SPAN_SIZE, Part::Zeros), (5, Part::Content { index: 0, offset: 0 }), (SPAN_SIZE, Part::Zeros)],
+        vec![
+            (CHUNK_SIZE, Part::Zeros),
+            (5, Part::Content { index: 0, offset: 0 }),
+            (CHUNK_SIZE, Part::Zeros),
+        ],
         vec![dense(5)],
     );
     let written = write(&image, Path::new("/dev/null"), 2).expect("it takes everything");
@@ -130,18 +134,18 @@ fn a_device_has_no_bytes_of_before_within_the_image() {
     let runs = vec![
         (100, Part::Zeros),
         (5000, part(0, 0)),
-        (3 * SPAN_SIZE + 17, Part::Zeros),
-        (2 * SPAN_SIZE, part(1, 0)),
+        (3 * CHUNK_SIZE + 17, Part::Zeros),
+        (2 * CHUNK_SIZE, part(1, 0)),
         (70_000, Part::Zeros),
         (1, part(0, 0)),
-        (SPAN_SIZE, Part::Zeros),
+        (CHUNK_SIZE, Part::Zeros),
     ];
-    let image = TestImage::new(runs, vec![dense(5000), TestContent::Bytes(pattern(2 * SPAN_SIZE, 3))]);
+    let image = TestImage::new(runs, vec![dense(5000), TestContent::Bytes(pattern(2 * CHUNK_SIZE, 3))]);
     let expected = read_all(&image).expect("memory does not fail");
     for threads in THREADS {
         let (directory, device) = device(image.len + 12_345);
         let (interrupt, done) = (Interrupt::never(), Count::default());
-        let written = sparse_file::write(&image, &device, &options(threads, &interrupt, &done));
+        let written = file::write(&image, &device, &options(threads, &interrupt, &done));
         let whole = Written { len: image.len, written_bytes: image.len, cloned_bytes: 0, hole_bytes: 0 };
         assert_eq!(written.expect("it can be written"), whole);
         assert_eq!(done.0.load(Ordering::Relaxed), image.len);
@@ -156,7 +160,7 @@ fn a_device_has_no_bytes_of_before_within_the_image() {
 fn a_device_that_holds_a_part_is_told() {
     let in_part = "/device: what was on the device is gone, and it holds a part of the image only";
     let (_directory, small) = device(4);
-    let error = sparse_file::write(&whole(dense(5)), &small, &options(2, &Interrupt::never(), &Silent));
+    let error = file::write(&whole(dense(5)), &small, &options(2, &Interrupt::never(), &Silent));
     let error = error.expect_err("there is no room");
     assert_eq!(error.kind(), ErrorKind::DoesNotFit);
     assert!(
@@ -165,21 +169,21 @@ fn a_device_that_holds_a_part_is_told() {
             .ends_with("has 5 bytes, the device 4: it is 1 bytes too small; nothing was written")
     );
 
-    let (_directory, broken) = device(SPAN_SIZE);
+    let (_directory, broken) = device(CHUNK_SIZE);
     let image = whole(TestContent::Broken(1));
     let image = TestImage { len: 5, runs: vec![(5, image.runs[0].1)], ..image };
-    let error = sparse_file::write(&image, &broken, &options(2, &Interrupt::never(), &Silent));
+    let error = file::write(&image, &broken, &options(2, &Interrupt::never(), &Silent));
     let error = error.expect_err("a content is broken").to_string();
     assert!(error.starts_with("file 1 is broken; ") && error.contains(in_part), "{error}");
 
-    let (_directory, stopped) = device(SPAN_SIZE);
+    let (_directory, stopped) = device(CHUNK_SIZE);
     let mut image = whole(TestContent::Interrupting(Interrupt::never()));
     (image.len, image.runs[0].0) = (5, 5);
     let TestContent::Interrupting(interrupt) = &image.contents[0] else { unreachable!("made above") };
-    let error = sparse_file::write(&image, &stopped, &options(1, interrupt, &Silent));
+    let error = file::write(&image, &stopped, &options(1, interrupt, &Silent));
     assert_eq!(error.expect_err("a signal came").kind(), ErrorKind::Interrupted);
-    assert!(stopped.left_in_part().is_some_and(|told| told.contains(in_part)));
-    assert_eq!(to(Path::new("/dev/null")).left_in_part(), None);
+    assert!(stopped.incomplete_message().is_some_and(|told| told.contains(in_part)));
+    assert_eq!(to(Path::new("/dev/null")).incomplete_message(), None);
 }
 
 /// A filesystem of 1 MiB, unmounted when dropped.
@@ -209,9 +213,9 @@ fn a_full_filesystem_is_named_and_left_as_it_was() {
         return;
     };
     let path = small.0.path().join("image");
-    let mut image = whole(dense(SPAN_SIZE * 4));
-    image.runs.push((SPAN_SIZE, Part::Zeros));
-    image.len += SPAN_SIZE;
+    let mut image = whole(dense(CHUNK_SIZE * 4));
+    image.runs.push((CHUNK_SIZE, Part::Zeros));
+    image.len += CHUNK_SIZE;
     for threads in THREADS {
         let error = write(&image, &path, threads).expect_err("there is no room");
         assert_eq!(error.kind(), ErrorKind::Io);
@@ -223,25 +227,24 @@ fn a_full_filesystem_is_named_and_left_as_it_was() {
         assert_eq!(error.to_string(), expected);
         assert_eq!(names(small.0.path()), [""; 0]);
     }
-    write(&whole(dense(SPAN_SIZE / 2)), &path, 2).expect("what was written before is gone");
+    write(&whole(dense(CHUNK_SIZE / 2)), &path, 2).expect("what was written before is gone");
 }
 
 #[test]
 fn a_limit_on_file_sizes_is_an_error_and_no_death() {
-    assert_passes_alone("output::tests::targets::write_past_the_limit");
+    assert_passes_alone("output::tests::destinations::write_past_the_limit");
 }
 
 #[test]
 #[ignore = "runs in a process of its own, which it limits"]
 fn write_past_the_limit() {
     let interrupt = Interrupt::install().expect("handlers can be set");
-    let limit = Rlimit { current: Some(SPAN_SIZE), maximum: Some(SPAN_SIZE) };
+    let limit = Rlimit { current: Some(CHUNK_SIZE), maximum: Some(CHUNK_SIZE) };
     setrlimit(Resource::Fsize, limit).expect("a limit can be lowered");
     let directory = directory();
     let path = directory.path().join("image");
-    let error =
-        sparse_file::write(&whole(dense(SPAN_SIZE * 2)), &to(&path), &options(2, &interrupt, &Silent))
-            .expect_err("it is too large");
+    let error = file::write(&whole(dense(CHUNK_SIZE * 2)), &to(&path), &options(2, &interrupt, &Silent))
+        .expect_err("it is too large");
     assert!(error.to_string().contains("no room for an image of 2097152 bytes"), "{error}");
     assert!(error.to_string().contains("File too large"), "{error}");
     assert_eq!(names(directory.path()), [""; 0]);

@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FallocateFlags, OFlags};
 use rustix::io::Errno;
 
-use super::destination::reopen;
+use super::reopen::reopen;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shown;
 
 /// A block device, opened exclusively.
 #[derive(Debug)]
-pub(super) struct Device {
+pub(in crate::output) struct Device {
     file: File,
     path: PathBuf,
     /// The length in bytes.
@@ -30,7 +30,7 @@ pub(super) struct Device {
 
 /// The minimum length of zeros, in bytes, to request from the device; shorter ones are written, as
 /// that is faster.
-const LEAST_ASKED: u64 = 1 << 20;
+const MIN_REQUEST: u64 = 1 << 20;
 
 /// The alignment in bytes of ranges that the kernel zeroes: a multiple of the device's sector size.
 const ALIGNMENT: u64 = 4096;
@@ -39,11 +39,11 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl Device {
     /// The message if the product on the device is incomplete.
-    pub(super) const IN_PART: &str =
+    pub(in crate::output) const INCOMPLETE: &str =
         "what was on the device is gone, and it holds a part of the image only: write the image again";
 
     /// Opens the device, which must not be mounted or otherwise in use.
-    pub(super) fn open(found: &OwnedFd, path: &Path) -> Result<Self> {
+    pub(in crate::output) fn open(found: &OwnedFd, path: &Path) -> Result<Self> {
         let flags = OFlags::EXCL.bits().cast_signed();
         let opened = reopen(found, path, File::options().write(true).custom_flags(flags));
         let mut file = opened.map_err(|error| match Errno::from_io_error(&error) {
@@ -61,21 +61,21 @@ impl Device {
 
     /// Returns a regular file in place of a device.
     #[cfg(test)]
-    pub(super) fn stand_in(file: File, path: &Path, len: u64) -> Self {
+    pub(in crate::output) fn stand_in(file: File, path: &Path, len: u64) -> Self {
         Self { file, path: path.to_owned(), len }
     }
 
-    pub(super) fn file(&self) -> &File {
+    pub(in crate::output) fn file(&self) -> &File {
         &self.file
     }
 
     /// The logical sector size, in bytes.
-    pub(super) fn sector_size(&self) -> Option<u32> {
+    pub(in crate::output) fn sector_size(&self) -> Option<u32> {
         rustix::fs::ioctl_blksszget(&self.file).ok()
     }
 
     /// Fails if the device is shorter than `bytes`.
-    pub(super) fn check_room(&self, bytes: u64) -> Result<()> {
+    pub(in crate::output) fn check_room(&self, bytes: u64) -> Result<()> {
         if bytes <= self.len {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl Device {
     }
 
     /// Returns the error of a failed write, with the size of the device if that is the cause.
-    pub(super) fn refused(&self, error: io::Error) -> Error {
+    pub(in crate::output) fn refused(&self, error: io::Error) -> Error {
         if error.kind() == io::ErrorKind::StorageFull {
             let message = format!("the image is longer than the device, which has {} bytes", self.len);
             return Error::at(ErrorKind::DoesNotFit, &self.path, message);
@@ -97,35 +97,35 @@ impl Device {
     }
 
     /// Flushes the device.
-    pub(super) fn finish(&self) -> Result<()> {
+    pub(in crate::output) fn finish(&self) -> Result<()> {
         self.file.sync_all().map_err(|error| self.refused(error))
     }
 
     /// Adds to an error that the device holds an incomplete product.
-    pub(super) fn in_part(&self, error: Error) -> Error {
+    pub(in crate::output) fn with_incomplete(&self, error: Error) -> Error {
         // A signal ends the program without a message of its own; the caller reports it.
         if error.kind() == ErrorKind::Interrupted {
             return error;
         }
-        Error::new(error.kind(), format!("{error}; {}: {}", shown::path(&self.path), Self::IN_PART))
+        Error::new(error.kind(), format!("{error}; {}: {}", shown::path(&self.path), Self::INCOMPLETE))
     }
 }
 
 /// Zeroes a range of a device, in bytes: by request to the device if that is fast, else by writing.
-pub(super) fn zero(file: &File, range: Range<u64>) -> io::Result<()> {
+pub(in crate::output) fn zero(file: &File, range: Range<u64>) -> io::Result<()> {
     let start = range.start.next_multiple_of(ALIGNMENT);
     let end = range.end / ALIGNMENT * ALIGNMENT;
-    if end < start || end - start < LEAST_ASKED {
+    if end < start || end - start < MIN_REQUEST {
         return write_zeros(file, range);
     }
     write_zeros(file, range.start..start)?;
     // PUNCH_HOLE also frees the blocks, and fails if the device does not guarantee zeros then; with
     // ZERO_RANGE the kernel writes them if the device cannot.
     let ways = [FallocateFlags::PUNCH_HOLE, FallocateFlags::ZERO_RANGE];
-    let asked = ways
+    let zeroed = ways
         .into_iter()
         .any(|way| rustix::fs::fallocate(file, way | FallocateFlags::KEEP_SIZE, start, end - start).is_ok());
-    if !asked {
+    if !zeroed {
         write_zeros(file, start..end)?;
     }
     write_zeros(file, end..range.end)
@@ -148,16 +148,16 @@ mod tests {
     /// It runs on a regular file, whose blocks the kernel zeroes by the same calls.
     #[test]
     fn a_range_becomes_zeros_and_nothing_else() {
-        let len = 3 * LEAST_ASKED;
+        let len = 3 * MIN_REQUEST;
         for range in [
             0..len,
             1..len - 1,
             5..6,
             4095..4097,
             0..0,
-            ALIGNMENT..LEAST_ASKED + ALIGNMENT,
-            ALIGNMENT - 1..LEAST_ASKED + ALIGNMENT + 1,
-            LEAST_ASKED + 7..len,
+            ALIGNMENT..MIN_REQUEST + ALIGNMENT,
+            ALIGNMENT - 1..MIN_REQUEST + ALIGNMENT + 1,
+            MIN_REQUEST + 7..len,
         ] {
             let file = tempfile::tempfile().expect("a file can be made");
             let mut expected = vec![0xff; usize::try_from(len).expect("small")];

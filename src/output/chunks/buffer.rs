@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// [`Io`](ErrorKind::Io) if there is not enough memory for it, which fails first under a memory
 /// limit.
-pub(super) fn grow(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
+pub(in crate::output) fn grow(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
     let missing = len.saturating_sub(buffer.len());
     if missing == 0 {
         return Ok(());

@@ -5,9 +5,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use image_tree::Content;
 use initramfs::codec::{Codec, CompressedPiece};
 
-use super::CompressOptions;
 use super::emit::Emitter;
 use super::items::{Item, Items, Place, Work};
+use super::member::CompressOptions;
 use super::pack::{Packer, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::{Pipeline, Promise};

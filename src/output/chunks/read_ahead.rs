@@ -2,49 +2,38 @@
 //!
 //! ```text
 //! image      ├── written ──┬ taken ┬────────── WINDOW ──────────┬────────────
-//!                          │       │ cold spans: the kernel     │
-//!                   threads at     │ was told, reads them now   ▲ one thread more, which waits
+//!                          │       │ cold chunks: the kernel     │
+//!                   threads at     │ was asked, reads them now   ▲ one thread more, which waits
 //!                   work on these  └────────────────────────────┘ until the others come nearer
 //! ```
 //!
-//! A thread that gathers a span of small files waits for the disk once for each of them, so the
+//! A thread that gathers a chunk of small files waits for the disk once for each of them, so the
 //! queue depth of the disk is the number of threads. One more thread, which sleeps most of the
-//! time, starts the kernel's readahead of the following spans, up to [`WINDOW`].
+//! time, starts the kernel's readahead of the following chunks, up to [`WINDOW`].
 //!
-//! For each span it first checks if the first of its files is in the page cache, and skips the span
+//! For each chunk it first checks if the first of its files is in the page cache, and skips the chunk
 //! if it is. Ranges that the output shares with their sources are skipped, since they are never
 //! read. Errors are ignored here: the later read reports them.
 //!
-//! # Cost
-//!
-//! Measured on two busy processors with output on tmpfs, whole runs of the program, medians of the
-//! ratios of interleaved runs with and without it, 7 and 5 cold ones, 25 and 15 warm ones:
-//!
-//! | tree                    | cold: time | processor | warm: time | processor |
-//! |-------------------------|------|------|-------|-------|
-//! | 9,700 files, 248 MB     | 0.59 | 0.81 | 1.008 | 1.008 |
-//! | 120,000 files, 264 MB   | 0.41 | 0.62 | 1.015 | 1.012 |
-//!
-//! The threads of a cold run waited 3,000 to 9,000 times for the 120,000 files, and 122,000 times
-//! without it.
+//! The measurements are in `docs/performance.md`, section "Reading sources".
 
 use std::thread;
 
-use super::spans::{SPAN_SIZE, Span, Spans};
+use super::{CHUNK_SIZE, Chunk, Chunks};
 use crate::blob::ReadAhead;
 use crate::interrupt::Interrupt;
 use crate::threads::Watched;
 
-/// The maximum distance of readahead beyond the taken spans, in bytes of the image.
-pub(super) const WINDOW: u64 = 16 * SPAN_SIZE;
+/// The maximum distance of readahead beyond the taken chunks, in bytes of the image.
+pub(in crate::output) const WINDOW: u64 = 16 * CHUNK_SIZE;
 
 /// The progress of the reading threads.
 #[derive(Default)]
-pub(super) struct Reached(Watched<State>);
+pub(in crate::output) struct ReadPosition(Watched<State>);
 
 #[derive(Default)]
 struct State {
-    /// The end of the taken spans, in bytes of the image.
+    /// The end of the taken chunks, in bytes of the image.
     position: u64,
     /// The position at which the readahead thread is to be woken.
     awaited: u64,
@@ -52,17 +41,18 @@ struct State {
     done: bool,
 }
 
-/// Calls `work`, which reports its progress, while a thread reads ahead in the same spans.
-pub(super) fn beside<C: ReadAhead, T>(
-    spans: Spans<'_, C>,
+/// Calls `work`, which reports its progress, while a thread reads ahead in the same chunks.
+pub(in crate::output) fn with_read_ahead<C: ReadAhead, T>(
+    chunks: Chunks<'_, C>,
     interrupt: &Interrupt,
-    work: impl FnOnce(&Reached) -> T,
+    work: impl FnOnce(&ReadPosition) -> T,
 ) -> T {
-    let reached = Reached::default();
+    let position_read = ReadPosition::default();
     thread::scope(|scope| {
-        let stop = StopOnDrop(&reached);
-        let ahead = thread::Builder::new().spawn_scoped(scope, || reached.read_ahead(spans, interrupt));
-        let result = work(&reached);
+        let stop = StopOnDrop(&position_read);
+        let ahead =
+            thread::Builder::new().spawn_scoped(scope, || position_read.read_ahead(chunks, interrupt));
+        let result = work(&position_read);
         drop(stop);
         if let Ok(ahead) = ahead {
             // OK to ignore: an image that panics does so for `work` too.
@@ -73,7 +63,7 @@ pub(super) fn beside<C: ReadAhead, T>(
 }
 
 /// Ends the thread, also if the work panics.
-struct StopOnDrop<'r>(&'r Reached);
+struct StopOnDrop<'r>(&'r ReadPosition);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
@@ -82,9 +72,9 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-impl Reached {
-    /// Reports that the taken spans end at `position` or later.
-    pub(super) fn advance(&self, position: u64) {
+impl ReadPosition {
+    /// Reports that the taken chunks end at `position` or later.
+    pub(in crate::output) fn advance(&self, position: u64) {
         let mut state = self.0.lock();
         state.position = state.position.max(position);
         if state.position >= state.awaited {
@@ -92,19 +82,19 @@ impl Reached {
         }
     }
 
-    fn read_ahead<C: ReadAhead>(&self, mut spans: Spans<'_, C>, interrupt: &Interrupt) {
-        let mut span = Span::new();
-        while let Ok(true) = spans.take(&mut span) {
+    fn read_ahead<C: ReadAhead>(&self, mut chunks: Chunks<'_, C>, interrupt: &Interrupt) {
+        let mut chunk = Chunk::new();
+        while let Ok(true) = chunks.take(&mut chunk) {
             let is_over = || interrupt.signal().is_some() || self.0.lock().done;
-            let Some(position) = self.wait_until_near(span.start) else { return };
-            if span.start < position || !is_cold(&span) {
+            let Some(position) = self.wait_until_near(chunk.start) else { return };
+            if chunk.start < position || !is_cold(&chunk) {
                 continue;
             }
-            for (content, offset, len) in span.contents() {
+            for (content, offset, len) in chunk.contents() {
                 if is_over() {
                     return;
                 }
-                content.begin_to_read(offset, len);
+                content.start_readahead(offset, len);
             }
         }
     }
@@ -124,6 +114,6 @@ impl Reached {
     }
 }
 
-fn is_cold<C: ReadAhead>(span: &Span<'_, C>) -> bool {
-    span.contents().next().is_some_and(|(content, offset, _)| content.is_cold(offset))
+fn is_cold<C: ReadAhead>(chunk: &Chunk<'_, C>) -> bool {
+    chunk.contents().next().is_some_and(|(content, offset, _)| content.is_cold(offset))
 }

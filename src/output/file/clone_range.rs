@@ -16,37 +16,8 @@
 //!
 //! Zeros within a cloned range are blocks or holes as in the source.
 //!
-//! # Cost
-//!
-//! Measured on two processors with loop devices, files settled and in the page cache, 128 MiB of files of one length,
-//! medians of nine interleaved rounds. One file, opened, examined and closed as well, in microseconds:
-//!
-//! | length  | btrfs copy | clone | XFS copy | clone | with `fsync`: btrfs copy | clone | XFS copy | clone |
-//! |---------|-----|----|-----|----|------|----|-----|----|
-//! | 4 KiB   | 15  | 28 | 4   | 13 | 19   | 26 | 9   | 20 |
-//! | 16 KiB  | 37  | 27 | 5   | 13 | 54   | 27 | 15  | 20 |
-//! | 32 KiB  | 62  | 28 | 7   | 13 | 94   | 28 | 26  | 22 |
-//! | 64 KiB  | 154 | 24 | 10  | 13 | 147  | 26 | 42  | 21 |
-//! | 128 KiB | 142 | 16 | 15  | 13 | 278  | 26 | 80  | 23 |
-//! | 1 MiB   | 1117| 14 | 91  | 14 | 2457 | 64 | 580 | 18 |
-//!
-//! The cost of a clone does not depend on its length. Copied bytes still have to be written to the
-//! disk, which `fsync` shows, so [`MIN_CLONE`] is the shortest measured length at which cloning is
-//! faster on both filesystems once they are. In the Debian guest of the README, files of at least
-//! that length hold 82 % of the bytes.
-//!
-//! Time of a whole run with cloning relative to one without, on two busy processors, medians of 9
-//! to 15 interleaved runs: with the Debian guest 0.5 on btrfs and 0.4 on XFS, with four files of 60
-//! MiB 0.07 and 0.04. The fastest XFS runs of the guest, 0.8, agree with the table: with a page
-//! cache there is little to gain but space. Cloning from 16 KiB on was not faster: 0.58 on btrfs
-//! and 0.37 on XFS, against 0.51 and 0.30 from 32 KiB at that time.
-//!
-//! A clone waits for writeback of the source: for 1500 files of 64 KiB that had just been written,
-//! and were still dirty, copying took 0.2 of the time on XFS and five times as long on btrfs.
-//!
-//! `copy_file_range` is not used for ranges that cannot be cloned. Where it does not clone, it took
-//! 1.1 to 1.3 times as long as reading and writing 1 MiB at a time from ext4 to ext4, and 2.5 to
-//! 3.7 times from XFS to XFS, for 128 MiB.
+//! Short ranges are copied, since a clone costs the same whatever its length: the
+//! measurements are in `docs/performance.md`, section "Cloning".
 //!
 //! The members of an archive are not cloned: they start at multiples of 512 bytes, so seven of
 //! eight are not block-aligned.
@@ -63,10 +34,11 @@ use image_runs::{Run, Source};
 use reflink_copy::ReflinkBlockBuilder;
 use rustix::io::Errno;
 
-use super::spans::SPAN_SIZE;
 use crate::blob::CloneSource;
 use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
+use crate::output::Reflink;
+use crate::output::chunks::CHUNK_SIZE;
 use crate::shown;
 
 /// The minimum length of a clone in bytes, unless everything is to be cloned.
@@ -77,34 +49,23 @@ pub(super) const MIN_CLONE: u64 = 32 << 10;
 const MAX_CLONE: u64 = 64 << 20;
 
 /// The minimum block size; clones of several smaller blocks work as well.
-const MIN_UNIT: u64 = 4096;
+const MIN_BLOCK_SIZE: u64 = 4096;
 
 /// The maximum block size. Network filesystems report their transfer size, which is not a block
 /// size.
-const MAX_UNIT: u64 = 64 << 10;
+const MAX_BLOCK_SIZE: u64 = 64 << 10;
 
 /// A device is abandoned after this many failures without a success in between. A single file may
 /// have reasons of its own, such as btrfs's `nodatacow`.
 const MAX_FAILURES: u32 = 8;
 
-/// The policy for cloning, with the names of `cp --reflink`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reflink {
-    /// Clone where it is possible and faster.
-    Auto,
-    /// Clone every whole block of every file, or fail.
-    Always,
-    /// Never clone.
-    Never,
-}
-
 /// Selects the ranges to clone into one output, and clones them.
 pub(super) struct Cloner<'w> {
     /// The final path of the output.
     path: &'w Path,
-    when: Reflink,
+    policy: Reflink,
     /// The alignment of clones in the output, in bytes.
-    unit: u64,
+    block_size: u64,
     devices: Mutex<BTreeMap<u64, Device>>,
 }
 
@@ -114,7 +75,7 @@ struct Device {
     succeeded: bool,
     /// The number of failures since the last success.
     failures: u32,
-    given_up: bool,
+    abandoned: bool,
 }
 
 /// The result of an attempt to clone.
@@ -127,39 +88,39 @@ pub(super) enum Cloned {
 }
 
 impl<'w> Cloner<'w> {
-    pub(super) fn new(output: &File, path: &'w Path, when: Reflink) -> Self {
-        Self { path, when, unit: unit(output), devices: Mutex::default() }
+    pub(super) fn new(output: &File, path: &'w Path, policy: Reflink) -> Self {
+        Self { path, policy, block_size: block_size(output), devices: Mutex::default() }
     }
 
     /// The range of the image within `run`, which begins at `position`, to clone next, if any.
     pub(super) fn range<C: CloneSource>(&self, run: &Run<'_, C>, position: u64) -> Option<Range<u64>> {
-        let least = match self.when {
+        let least = match self.policy {
             Reflink::Auto => MIN_CLONE,
-            Reflink::Always => self.unit,
+            Reflink::Always => self.block_size,
             Reflink::Never => return None,
         };
         let Source::Content { content, offset } = run.source else { return None };
         if run.len < least {
             return None;
         }
-        let range = whole_blocks(position, run.len, self.unit)?;
+        let range = whole_blocks(position, run.len, self.block_size)?;
         if range.end - range.start < least {
             return None;
         }
-        let most = self.most(content.file()?.device(), position, offset)?;
+        let most = self.max_len(content.file()?.device(), position, offset)?;
         Some(range.start..range.end.min(range.start + most))
     }
 
     /// The maximum number of bytes to clone at once from a device, from an offset in a file to a
     /// position in the image; `None` if they are to be copied.
-    fn most(&self, device: u64, position: u64, offset: u64) -> Option<u64> {
+    fn max_len(&self, device: u64, position: u64, offset: u64) -> Option<u64> {
         // With `always`, cloning is attempted in any case, so that the kernel's error is reported.
-        if self.when == Reflink::Always {
+        if self.policy == Reflink::Always {
             return Some(MAX_CLONE);
         }
         let device = self.devices().get(&device).copied().unwrap_or_default();
-        let aligned = position.abs_diff(offset).is_multiple_of(self.unit);
-        (aligned && !device.given_up).then_some(if device.succeeded { MAX_CLONE } else { SPAN_SIZE })
+        let aligned = position.abs_diff(offset).is_multiple_of(self.block_size);
+        (aligned && !device.abandoned).then_some(if device.succeeded { MAX_CLONE } else { CHUNK_SIZE })
     }
 
     /// Clones `run`, which was cut by [`Cloner::range`], to `position` in the output behind
@@ -178,17 +139,17 @@ impl<'w> Cloner<'w> {
         };
         let Some(source) = content.file() else { return Ok(Cloned::Refused) };
         let mut result = Ok(());
-        let lent = source.lend(&mut |file| {
+        let lent = source.with_open_file(&mut |file| {
             // OK to unwrap: neither writing nor cloning panics.
             let output = output.lock().expect("the file can be written to");
             let clone = ReflinkBlockBuilder::new(file, *output, len);
             result = clone.from_offset(offset).to_offset(position).reflink_block();
         });
         lent.map_err(classify_read_error)?;
-        self.learn(source.device(), result.as_ref().err());
+        self.record(source.device(), result.as_ref().err());
         match result {
             Ok(()) => Ok(Cloned::Shared),
-            Err(error) if self.when == Reflink::Always => Err(self.refuse(&source.host_path(), &error)),
+            Err(error) if self.policy == Reflink::Always => Err(self.refuse(&source.host_path(), &error)),
             // If the error is not limited to cloning, copying reports it.
             Err(_) => Ok(Cloned::Refused),
         }
@@ -202,14 +163,14 @@ impl<'w> Cloner<'w> {
         Error::at(ErrorKind::Io, source, message)
     }
 
-    fn learn(&self, device: u64, error: Option<&io::Error>) {
+    fn record(&self, device: u64, error: Option<&io::Error>) {
         let mut devices = self.devices();
         let device = devices.entry(device).or_default();
         match error {
             None => *device = Device { succeeded: true, failures: 0, ..*device },
             Some(error) => {
                 device.failures += 1;
-                device.given_up |= is_about_the_device(error) || device.failures >= MAX_FAILURES;
+                device.abandoned |= is_about_the_device(error) || device.failures >= MAX_FAILURES;
             }
         }
     }
@@ -221,15 +182,19 @@ impl<'w> Cloner<'w> {
 }
 
 /// The block size of the filesystem of `output`, if it is in the supported range.
-fn unit(output: &File) -> u64 {
-    let named = rustix::fs::fstatvfs(output).map_or(MIN_UNIT, |found| found.f_bsize);
-    if named.is_power_of_two() && (MIN_UNIT..=MAX_UNIT).contains(&named) { named } else { MIN_UNIT }
+fn block_size(output: &File) -> u64 {
+    let named = rustix::fs::fstatvfs(output).map_or(MIN_BLOCK_SIZE, |found| found.f_bsize);
+    if named.is_power_of_two() && (MIN_BLOCK_SIZE..=MAX_BLOCK_SIZE).contains(&named) {
+        named
+    } else {
+        MIN_BLOCK_SIZE
+    }
 }
 
-/// The whole blocks of `unit` bytes within the `len` bytes at `position`.
-fn whole_blocks(position: u64, len: u64, unit: u64) -> Option<Range<u64>> {
-    let start = position.checked_next_multiple_of(unit)?;
-    let end = position.checked_add(len)? / unit * unit;
+/// The whole blocks of `block_size` bytes within the `len` bytes at `position`.
+fn whole_blocks(position: u64, len: u64, block_size: u64) -> Option<Range<u64>> {
+    let start = position.checked_next_multiple_of(block_size)?;
+    let end = position.checked_add(len)? / block_size * block_size;
     (start < end).then_some(start..end)
 }
 
@@ -264,23 +229,23 @@ mod tests {
         let cloner = Cloner::new(&output, Path::new("image"), Reflink::Auto);
         for answer in answers {
             let error = (*answer != 0).then(|| io::Error::from_raw_os_error(*answer));
-            cloner.learn(7, error.as_ref());
+            cloner.record(7, error.as_ref());
         }
-        assert_eq!(cloner.most(7, 8192, 4096), expected, "{answers:?}");
-        assert_eq!(cloner.most(8, 8192, 4096), Some(SPAN_SIZE), "another device is another matter");
-        assert_eq!(cloner.most(7, 8192, 512), None, "unaligned");
+        assert_eq!(cloner.max_len(7, 8192, 4096), expected, "{answers:?}");
+        assert_eq!(cloner.max_len(8, 8192, 4096), Some(CHUNK_SIZE), "another device is another matter");
+        assert_eq!(cloner.max_len(7, 8192, 512), None, "unaligned");
     }
 
     #[test]
-    fn devices_are_given_up_for_good_reasons() {
+    fn devices_are_abandoned_for_good_reasons() {
         let (xdev, opnotsupp, inval) =
             (Errno::XDEV.raw_os_error(), Errno::OPNOTSUPP.raw_os_error(), Errno::INVAL.raw_os_error());
-        check(&[], Some(SPAN_SIZE));
+        check(&[], Some(CHUNK_SIZE));
         check(&[0], Some(MAX_CLONE));
         check(&[xdev], None);
         check(&[opnotsupp], None);
         check(&[opnotsupp, 0], None);
-        check(&[inval; 7], Some(SPAN_SIZE));
+        check(&[inval; 7], Some(CHUNK_SIZE));
         check(&[inval; 8], None);
         check(&[inval, inval, inval, inval, 0, inval, inval, inval, inval, inval], Some(MAX_CLONE));
     }

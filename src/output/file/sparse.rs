@@ -1,41 +1,11 @@
 //! An image as a file, with holes where it is zero.
 //!
-//! Each thread gathers a span and writes it with as few calls as its holes allow, or shares it with
+//! Each thread gathers a chunk and writes it with as few calls as its holes allow, or shares it with
 //! the source, see `clone_range`. The file appears under its name once it is complete; until then
 //! an existing file is unchanged, and a run that fails or is killed leaves nothing.
 //!
-//! # Cost
-//!
-//! Measured on two processors, sources in the page cache, output on tmpfs unless ext4 is named:
-//!
-//! * One thread takes as long as a plain loop of 1 MiB reads and writes. Two threads take 0.6 of
-//!   that for 12,000 files of 250 MB together, and 0.9 for one file of 2 GiB: then nearly all of
-//!   the time is writing, which the kernel does for one thread at a time.
-//! * With two threads, spans of 256 KiB to 4 MiB differ by at most an eighth, 1 MiB is within 4 %
-//!   of the fastest; spans of 64 KiB take at least 1.1 times as long.
-//! * Threads that wait for the file in the kernel spin: for the file of 2 GiB, two threads took 1.6
-//!   to 1.9 times the processor time of one. A user-space lock around the writes was only compared
-//!   on a busy machine: two threads took a fifth to all of the processor time without it, and as
-//!   long for the small files.
-//! * Two threads are bound by writing: of the 0.11 s that 12,000 files of 250 MB take on tmpfs, one
-//!   thread or the other is in `pwrite` for 0.107 s, and the other mostly waits. Holding up to four
-//!   spans until the lock is free changed nothing there and took 1.1 times as long for one file of
-//!   2 GiB (11 and 9 interleaved runs); waiting in the kernel changed only the processor time.
-//!   Mapping the output and reading into it, with the pages populated by `MADV_POPULATE_WRITE`,
-//!   needs no lock and copies once, but took 1.3 times as long, as the kernel zeroes each page
-//!   first (a file of 512 MiB, 4 interleaved runs); with copying into the map it was 1.2.
-//!   `sendfile` and `splice` take 0.94 of the processor time, but all of it under the lock.
-//! * `io_uring` was tried on 120,000 files of 2 KiB, reading only: 64 chains of open, read into a
-//!   registered buffer and close in flight per thread, against the loop of open, read, stat and
-//!   close. Medians of five interleaved runs in the page cache on a busy machine: with one thread
-//!   0.76 of the processor time and 0.54 of the time (0.3 to 0.9), with two 0.84 and 0.94 (0.7 to
-//!   1.2). It omits the stat, which the program needs. With the pages, but not the inodes, dropped
-//!   before, three runs: two threads 2.1 to 2.7 s instead of 7.0 to 7.3, one 2.8 to 3.5 instead of
-//!   12 to 15. Whole runs of the program with `read_ahead` take about as long, without a change of
-//!   the loop.
-//! * A hole of 4 KiB between data costs ext4 twice the processor time of writing it, and tmpfs as
-//!   much as writing it. From 16 KiB on, a hole costs neither of them more than writing, hence the
-//!   value of `MIN_HOLE` in `data_ranges`.
+//! The measurements behind the number of threads, the length of chunks and the shortest hole are in
+//! `docs/performance.md`, section "Writing sparse files".
 
 use std::fs::File;
 use std::io;
@@ -47,18 +17,17 @@ use std::sync::Mutex;
 use image_runs::{Image, Run};
 use rustix::fs::FallocateFlags;
 
-use super::WriteOptions;
-use super::atomic_file::AtomicFile;
-use super::clone_range::{Cloned, Cloner, Reflink};
+use super::atomic::AtomicFile;
+use super::clone_range::{Cloned, Cloner};
 use super::data_ranges::data_ranges;
-use super::destination::{Destination, Place};
-use super::device::{self, Device};
-use super::read_ahead::{self, Reached};
-use super::reserve::{Reservation, Reserved};
-use super::spans::{SPAN_SIZE, Span, Spans, split};
-use super::stream;
+use super::preallocation::{Preallocated, Preallocation};
 use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind, Result};
+use crate::output::chunks::read_ahead::{self, ReadPosition};
+use crate::output::chunks::{CHUNK_SIZE, Chunk, Chunks, split};
+use crate::output::destination::{Destination, Device, Place, zero};
+use crate::output::options::{Reflink, WriteOptions};
+use crate::output::stream;
 use crate::threads::Failures;
 
 /// The statistics of a written image.
@@ -98,8 +67,8 @@ pub fn write<C: CloneSource + ReadAhead>(
     };
     match &destination.place {
         Place::File(place) => {
-            let output = AtomicFile::create(place, options.interrupt.removals())?;
-            write_file(image, path, Reserved { output, range: 0..0 }, options)
+            let output = AtomicFile::create(place, options.interrupt.cleanups())?;
+            write_file(image, path, Preallocated { output, range: 0..0 }, options)
         }
         _ if options.reflink == Reflink::Always => {
             let message =
@@ -112,18 +81,18 @@ pub fn write<C: CloneSource + ReadAhead>(
     }
 }
 
-/// As [`write()`], into the file that was reserved for `destination`.
+/// As [`write()`], into the file that was preallocated for `destination`.
 ///
 /// # Errors
 /// As [`write()`].
-pub fn write_reserved<C: CloneSource + ReadAhead>(
+pub fn write_preallocated<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
     destination: &Destination,
-    reservation: Reservation,
+    preallocation: Preallocation,
     options: &WriteOptions<'_>,
 ) -> Result<Written> {
-    match reservation.finish() {
-        Some(reserved) => write_file(image, destination.path(), reserved, options),
+    match preallocation.finish() {
+        Some(preallocated) => write_file(image, destination.path(), preallocated, options),
         None => write(image, destination, options),
     }
 }
@@ -131,16 +100,16 @@ pub fn write_reserved<C: CloneSource + ReadAhead>(
 fn write_file<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
     path: &Path,
-    reserved: Reserved,
+    preallocated: Preallocated,
     options: &WriteOptions<'_>,
 ) -> Result<Written> {
     let refused = |error| cannot_hold(image, path, error);
-    let Reserved { output, range } = reserved;
+    let Preallocated { output, range } = preallocated;
     output.file().set_len(image.len()).map_err(refused)?;
     let cloner = Cloner::new(output.file(), path, options.reflink);
     let unwritten = Unwritten { range, zero: &punch_hole };
     let Tally { written_bytes, cloned_bytes } =
-        write_spans(image, output.file(), &cloner, unwritten, options, &refused)?;
+        write_chunks(image, output.file(), &cloner, unwritten, options, &refused)?;
     options.interrupt.check()?;
     output.publish().map_err(refused)?;
     let hole_bytes = image.len() - written_bytes - cloned_bytes;
@@ -156,11 +125,11 @@ fn write_device<C: CloneSource + ReadAhead>(
 ) -> Result<Written> {
     device.check_room(image.len())?;
     let cloner = Cloner::new(device.file(), path, Reflink::Never);
-    let unwritten = Unwritten { range: 0..image.len(), zero: &device::zero };
-    write_spans(image, device.file(), &cloner, unwritten, options, &|error| device.refused(error))
+    let unwritten = Unwritten { range: 0..image.len(), zero: &zero };
+    write_chunks(image, device.file(), &cloner, unwritten, options, &|error| device.refused(error))
         .and_then(|_| options.interrupt.check())
         .and_then(|()| device.finish())
-        .map_err(|error| device.in_part(error))?;
+        .map_err(|error| device.with_incomplete(error))?;
     Ok(Written { len: image.len(), written_bytes: image.len(), cloned_bytes: 0, hole_bytes: 0 })
 }
 
@@ -176,8 +145,8 @@ fn punch_hole(file: &File, zeros: Range<u64>) -> io::Result<()> {
     Ok(rustix::fs::fallocate(file, flags, zeros.start, zeros.end - zeros.start)?)
 }
 
-/// Writes the spans of an image to a file.
-fn write_spans<C: CloneSource + ReadAhead>(
+/// Writes the chunks of an image to a file.
+fn write_chunks<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
     file: &File,
     cloner: &Cloner<'_>,
@@ -185,11 +154,11 @@ fn write_spans<C: CloneSource + ReadAhead>(
     options: &WriteOptions<'_>,
     refused: &(dyn Fn(io::Error) -> Error + Sync),
 ) -> Result<Tally> {
-    let spans = || Spans::of(image).choosing(|run, position| cloner.range(run, position));
-    read_ahead::beside(spans(), options.interrupt, |reached| {
+    let chunks = || Chunks::of(image).with_selector(|run, position| cloner.range(run, position));
+    read_ahead::with_read_ahead(chunks(), options.interrupt, |position_read| {
         write_with_threads(Writer {
-            spans: Mutex::new(spans()),
-            reached,
+            chunks: Mutex::new(chunks()),
+            position_read,
             file: Mutex::new(file),
             unwritten,
             failures: Failures::default(),
@@ -220,24 +189,24 @@ struct NoRoom {
 
 /// The number of bytes of the image that are not known to be zero.
 fn data_bytes<C>(image: &dyn Image<C>) -> u64 {
-    let mut spans = Spans::of(image);
-    let mut span = Span::new();
-    let mut gaps = 0;
-    while let Ok(true) = spans.take(&mut span) {
-        gaps += span.gap;
+    let mut chunks = Chunks::of(image);
+    let mut chunk = Chunk::new();
+    let mut holes = 0;
+    while let Ok(true) = chunks.take(&mut chunk) {
+        holes += chunk.hole;
     }
-    image.len() - gaps
+    image.len() - holes
 }
 
 /// The state shared by the threads.
 struct Writer<'w, 'a, C> {
-    spans: Mutex<Spans<'a, C>>,
-    reached: &'w Reached,
+    chunks: Mutex<Chunks<'a, C>>,
+    position_read: &'w ReadPosition,
     /// The kernel allows only one thread at a time to write to a file. Threads that wait for it
     /// here sleep; in the kernel they would spin and take processor time from the reading threads.
     file: Mutex<&'w File>,
     unwritten: Unwritten<'w>,
-    /// After a failure the threads finish their span and take no other.
+    /// After a failure the threads finish their chunk and take no other.
     failures: Failures,
     cloner: &'w Cloner<'w>,
     options: &'w WriteOptions<'w>,
@@ -264,22 +233,22 @@ impl Tally {
     }
 }
 
-/// Writes every span.
+/// Writes every chunk.
 fn write_with_threads<C: CloneSource>(writer: Writer<'_, '_, C>) -> Result<Tally> {
     let threads = writer.options.threads;
-    let tallies = threads.run(threads.count(), || writer.write_spans())?;
-    // Spans are taken in order and finished once taken, so the earliest failure is the same for
+    let tallies = threads.run(threads.count(), || writer.write_chunks())?;
+    // Chunks are taken in order and finished once taken, so the earliest failure is the same for
     // every number of threads.
     writer.failures.into_result()?;
     Ok(tallies.into_iter().fold(Tally::default(), Tally::plus))
 }
 
 impl<C: CloneSource> Writer<'_, '_, C> {
-    /// Writes spans until there are none left or a thread failed.
-    fn write_spans(&self) -> Tally {
-        let mut span = Span::new();
+    /// Writes chunks until there are none left or a thread failed.
+    fn write_chunks(&self) -> Tally {
+        let mut chunk = Chunk::new();
         let mut tally = Tally::default();
-        while let Some(bytes) = self.write_span(&mut span) {
+        while let Some(bytes) = self.write_chunk(&mut chunk) {
             tally = tally.plus(bytes);
         }
         tally
@@ -287,19 +256,21 @@ impl<C: CloneSource> Writer<'_, '_, C> {
 }
 
 impl<'a, C: CloneSource> Writer<'_, 'a, C> {
-    /// Writes the next span, if there is one and no thread failed; reports a failure.
-    fn write_span(&self, span: &mut Span<'a, C>) -> Option<Tally> {
+    /// Writes the next chunk, if there is one and no thread failed; reports a failure.
+    fn write_chunk(&self, chunk: &mut Chunk<'a, C>) -> Option<Tally> {
         let written = self.options.interrupt.check().map_err(|error| (0, error)).and_then(|()| {
             {
                 // OK to unwrap: it is poisoned if the image panicked in another thread, and this
                 // one then panics too.
-                let mut spans = self.spans.lock().expect("the image's runs can be listed");
-                if self.failures.stopped() || !spans.take(span).map_err(|error| (spans.position(), error))? {
+                let mut chunks = self.chunks.lock().expect("the image's runs can be listed");
+                if self.failures.stopped()
+                    || !chunks.take(chunk).map_err(|error| (chunks.position(), error))?
+                {
                     return Ok(None);
                 }
-                self.reached.advance(spans.position());
+                self.position_read.advance(chunks.position());
             }
-            self.write_taken(span).map(Some).map_err(|error| (span.start, error))
+            self.write_taken(chunk).map(Some).map_err(|error| (chunk.start, error))
         });
         written.unwrap_or_else(|(position, error)| {
             self.failures.add(position, error);
@@ -307,26 +278,26 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         })
     }
 
-    fn write_taken(&self, span: &mut Span<'a, C>) -> Result<Tally> {
-        self.leave_hole(span.start - span.gap..span.start)?;
-        self.options.progress.add(span.gap);
-        match span.chosen.take() {
-            Some(run) => self.clone_or_copy(run, span),
-            None => self.copy(span),
+    fn write_taken(&self, chunk: &mut Chunk<'a, C>) -> Result<Tally> {
+        self.leave_hole(chunk.start - chunk.hole..chunk.start)?;
+        self.options.progress.add(chunk.hole);
+        match chunk.selected.take() {
+            Some(run) => self.clone_or_copy(run, chunk),
+            None => self.copy(chunk),
         }
     }
 
-    fn copy(&self, span: &mut Span<'a, C>) -> Result<Tally> {
-        span.gather()?;
-        let written = self.write_data(span.bytes(), span.start)?;
-        self.options.progress.add(span.bytes().len() as u64);
+    fn copy(&self, chunk: &mut Chunk<'a, C>) -> Result<Tally> {
+        chunk.gather()?;
+        let written = self.write_data(chunk.bytes(), chunk.start)?;
+        self.options.progress.add(chunk.bytes().len() as u64);
         Ok(Tally::written(written))
     }
 
-    /// Clones or copies a run that the cloner selected, at the start of `span`, whose buffer it may
+    /// Clones or copies a run that the cloner selected, at the start of `chunk`, whose buffer it may
     /// use.
-    fn clone_or_copy(&self, run: Run<'a, C>, span: &mut Span<'a, C>) -> Result<Tally> {
-        let mut start = span.start;
+    fn clone_or_copy(&self, run: Run<'a, C>, chunk: &mut Chunk<'a, C>) -> Result<Tally> {
+        let mut start = chunk.start;
         if self.cloner.clone_run(&run, start, &self.file)? == Cloned::Shared {
             self.options.progress.add(run.len);
             return Ok(Tally { cloned_bytes: run.len, ..Tally::default() });
@@ -335,9 +306,9 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         let mut rest = Some(run);
         while let Some(run) = rest {
             self.options.interrupt.check()?;
-            let (piece, after) = split(run, SPAN_SIZE);
-            span.refill(piece, start);
-            tally = tally.plus(self.copy(span)?);
+            let (piece, after) = split(run, CHUNK_SIZE);
+            chunk.refill(piece, start);
+            tally = tally.plus(self.copy(chunk)?);
             (start, rest) = (start + piece.len, after);
         }
         Ok(tally)

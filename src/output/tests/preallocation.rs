@@ -5,36 +5,35 @@ use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::super::atomic_file::AtomicFile;
 use super::super::destination::Place;
-use super::super::reserve::{Reservation, STEP, allowed};
+use super::super::file::{AtomicFile, Preallocation, STEP, allowed};
 use super::*;
-use crate::interrupt::Removals;
+use crate::interrupt::Cleanups;
 
 /// Returns the file for a path.
 fn begun(path: &Path) -> AtomicFile {
     let Place::File(place) = to(path).place else { panic!("{path:?} is not a file") };
-    AtomicFile::create(&place, &Removals::default()).expect("a file can be made")
+    AtomicFile::create(&place, &Cleanups::default()).expect("a file can be made")
 }
 
-/// Returns a finished reservation of as much of `within` as `found` bytes ask for.
-fn reserved(path: &Path, within: Range<u64>, found: &[u64]) -> Reservation {
+/// Returns a finished preallocation of as much of `within` as `found` bytes ask for.
+fn reserved(path: &Path, within: Range<u64>, found: &[u64]) -> Preallocation {
     let output = begun(path);
     let file = output.file().try_clone().expect("it is open");
     let steps = (within.end - within.start).min(found.iter().sum()) / STEP;
     let expected = if steps == 0 { 0 } else { within.start + steps * STEP };
-    let reservation = Reservation::of(output, within).expect("a thread can be started");
-    found.iter().for_each(|bytes| reservation.add(*bytes));
+    let preallocation = Preallocation::of(output, within).expect("a thread can be started");
+    found.iter().for_each(|bytes| preallocation.add(*bytes));
     let started = Instant::now();
     let len = || file.metadata().expect("it is open").len();
     while len() < expected {
         assert!(started.elapsed() < Duration::from_secs(60), "{} bytes are reserved, not {expected}", len());
         thread::sleep(Duration::from_millis(1));
     }
-    reservation
+    preallocation
 }
 
-/// Writes an image with and without a reservation and compares the results.
+/// Writes an image with and without a preallocation and compares the results.
 fn check(image: &TestImage, within: Range<u64>, found: &[u64]) {
     let directory = directory();
     let at = |name: &str| directory.path().join(name);
@@ -44,8 +43,8 @@ fn check(image: &TestImage, within: Range<u64>, found: &[u64]) {
     for threads in THREADS {
         let (interrupt, done) = (Interrupt::never(), Count::default());
         let options = options(threads, &interrupt, &done);
-        let reservation = reserved(&at("reserved"), within.clone(), found);
-        let written = sparse_file::write_reserved(image, &to(&at("reserved")), reservation, &options);
+        let preallocation = reserved(&at("reserved"), within.clone(), found);
+        let written = file::write_preallocated(image, &to(&at("reserved")), preallocation, &options);
         assert_eq!(written.expect("it can be written"), plain);
         assert_eq!(done.0.load(Ordering::Relaxed), image.len);
         assert!(fs::read(at("reserved")).expect("the file is there") == bytes, "{threads} threads");
@@ -60,14 +59,14 @@ fn holey() -> TestImage {
     let part = |index, offset| Part::Content { index, offset };
     let runs = vec![
         (1536, part(0, 0)),
-        (SPAN_SIZE + 5000, Part::Zeros),
-        (2 * SPAN_SIZE, part(1, 0)),
+        (CHUNK_SIZE + 5000, Part::Zeros),
+        (2 * CHUNK_SIZE, part(1, 0)),
         (100_000, Part::Zeros),
         (70_000, part(0, 1)),
-        (SPAN_SIZE, part(1, 4096)),
-        (3 * SPAN_SIZE + 17, Part::Zeros),
+        (CHUNK_SIZE, part(1, 4096)),
+        (3 * CHUNK_SIZE + 17, Part::Zeros),
     ];
-    let pattern = pattern(2 * SPAN_SIZE, 3);
+    let pattern = pattern(2 * CHUNK_SIZE, 3);
     TestImage::new(runs, vec![dense(80_000), TestContent::Bytes(pattern)])
 }
 
@@ -102,9 +101,9 @@ fn a_reservation_that_is_not_needed_leaves_nothing() {
     assert_eq!(names(directory.path()), [""; 0]);
 
     let path = directory.path().join("image");
-    let (interrupt, reservation) = (Interrupt::never(), reserved(&path, 0..64 * STEP, &[4 * STEP]));
+    let (interrupt, preallocation) = (Interrupt::never(), reserved(&path, 0..64 * STEP, &[4 * STEP]));
     let image = whole(TestContent::Broken(1));
-    sparse_file::write_reserved(&image, &to(&path), reservation, &options(2, &interrupt, &Silent))
+    file::write_preallocated(&image, &to(&path), preallocation, &options(2, &interrupt, &Silent))
         .expect_err("a content is broken");
     assert_eq!(names(directory.path()), [""; 0]);
 }
@@ -116,12 +115,12 @@ fn the_kernel_may_refuse_to_reserve() {
     let path = directory.path().join("image");
     let output = begun(&path);
     let beyond = (1 << 63) - 4 * STEP;
-    let reservation = Reservation::of(output, beyond..u64::MAX).expect("a thread can be started");
-    reservation.add(u64::MAX);
-    reservation.add(u64::MAX);
+    let preallocation = Preallocation::of(output, beyond..u64::MAX).expect("a thread can be started");
+    preallocation.add(u64::MAX);
+    preallocation.add(u64::MAX);
     let (image, interrupt) = (holey(), Interrupt::never());
     let written =
-        sparse_file::write_reserved(&image, &to(&path), reservation, &options(2, &interrupt, &Silent));
+        file::write_preallocated(&image, &to(&path), preallocation, &options(2, &interrupt, &Silent));
     assert_eq!(written.expect("it can be written").len, image.len);
 }
 
@@ -129,20 +128,20 @@ fn the_kernel_may_refuse_to_reserve() {
 fn only_files_on_tmpfs_are_begun() {
     let in_memory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
     let path = in_memory.path().join("image");
-    let reservation = Reservation::begin(&to(&path), 0).expect("it is on tmpfs");
+    let preallocation = Preallocation::begin(&to(&path), 0).expect("it is on tmpfs");
     assert_eq!(names(in_memory.path()), [""; 0], "it has no name yet");
-    reservation.add(3 * STEP);
+    preallocation.add(3 * STEP);
     let interrupt = Interrupt::never();
-    let written = sparse_file::write_reserved(
+    let written = file::write_preallocated(
         &whole(dense(5)),
         &to(&path),
-        reservation,
+        preallocation,
         &options(1, &interrupt, &Silent),
     );
     assert_eq!(written.expect("it can be written").written_bytes, 5);
     assert_eq!(fs::read(&path).expect("the file is there"), [7; 5]);
 
-    let begins = |path: &str, start| Reservation::begin(&to(Path::new(path)), start).is_some();
+    let begins = |path: &str, start| Preallocation::begin(&to(Path::new(path)), start).is_some();
     assert!(!begins("/proc/image", 0), "nothing can be made there");
     assert!(!begins("/dev/null", 0), "it is not a regular file");
     assert!(!begins(path.to_str().expect("it is text"), u64::MAX), "no file is as long");
@@ -150,7 +149,7 @@ fn only_files_on_tmpfs_are_begun() {
     let elsewhere = directory();
     let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(elsewhere.path()).output();
     let is_tmpfs = kind.expect("stat runs").stdout == b"tmpfs\n";
-    assert_eq!(Reservation::begin(&to(&elsewhere.path().join("image")), 0).is_some(), is_tmpfs);
+    assert_eq!(Preallocation::begin(&to(&elsewhere.path().join("image")), 0).is_some(), is_tmpfs);
     assert_eq!(names(elsewhere.path()), [""; 0]);
 }
 
@@ -164,19 +163,19 @@ fn others_keep_most_of_the_room() {
 
 #[test]
 #[ignore = "runs in a process of its own, which it limits"]
-fn reserve_past_the_limit() {
+fn preallocate_past_the_limit() {
     let limit = Rlimit { current: Some(4 * STEP + 5), maximum: Some(4 * STEP + 5) };
     setrlimit(Resource::Fsize, limit).expect("it can be lowered");
     let directory = directory();
     let output = begun(&directory.path().join("image"));
-    let reservation = Reservation::of(output, 0..64 * STEP).expect("a thread can be started");
-    reservation.add(64 * STEP);
+    let preallocation = Preallocation::of(output, 0..64 * STEP).expect("a thread can be started");
+    preallocation.add(64 * STEP);
     // This gives a signal time to arrive.
     thread::sleep(Duration::from_millis(200));
-    assert_eq!(reservation.finish().expect("the thread is alive").range, 0..4 * STEP);
+    assert_eq!(preallocation.finish().expect("the thread is alive").range, 0..4 * STEP);
 }
 
 #[test]
 fn a_limit_on_file_sizes_brings_no_signal() {
-    assert_passes_alone("output::tests::reserved::reserve_past_the_limit");
+    assert_passes_alone("output::tests::preallocation::preallocate_past_the_limit");
 }

@@ -8,7 +8,7 @@ use image_tree::Content;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The runs of an image, in order.
-pub(super) struct Runs<'a, C> {
+pub(in crate::output) struct Runs<'a, C> {
     /// `None` after the last run or an error.
     runs: Option<Box<dyn Iterator<Item = Run<'a, C>> + Send + 'a>>,
     /// The offset of the next run in the image, in bytes.
@@ -17,7 +17,7 @@ pub(super) struct Runs<'a, C> {
 }
 
 impl<'a, C> Runs<'a, C> {
-    pub(super) fn of(image: &'a dyn Image<C>) -> Self {
+    pub(in crate::output) fn of(image: &'a dyn Image<C>) -> Self {
         Self { runs: Some(image.runs()), position: 0, len: image.len() }
     }
 
@@ -26,7 +26,7 @@ impl<'a, C> Runs<'a, C> {
     /// # Errors
     /// [`ErrorKind::Verification`] if the runs violate the contract of [`Image`]. The iteration
     /// then ends.
-    pub(super) fn next(&mut self) -> Result<Option<Run<'a, C>>> {
+    pub(in crate::output) fn next(&mut self) -> Result<Option<Run<'a, C>>> {
         let Some(runs) = &mut self.runs else { return Ok(None) };
         let run = runs.next();
         let problem = match &run {
@@ -72,7 +72,7 @@ impl<'a, C> Runs<'a, C> {
 }
 
 /// Fills `out`, which is as long as the run.
-pub(super) fn read<C: Content>(run: &Run<'_, C>, out: &mut [u8]) -> io::Result<()> {
+pub(in crate::output) fn read<C: Content>(run: &Run<'_, C>, out: &mut [u8]) -> io::Result<()> {
     match run.source {
         Source::Zeros => out.fill(0),
         Source::Bytes(bytes) => out.copy_from_slice(bytes),
