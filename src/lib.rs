@@ -6,8 +6,9 @@
 //! ```text
 //!  directory ─┐ source, stack     transform              plan (pure)         place              write
 //!  tar ───────┼───────▶ Tree<Blob> ───────▶ Tree<Blob> ─┬───────────▶ Image ───────▶ Image ──────────▶ sparse file
-//!  dump ──────┘           ownership, edits, closure,    │ filesystem        gpt, mbr, bare     ▲       stream
-//!                         labels, times                 └───────────▶ Layout ────▶ segments ───┘       digest only
+//!  dump ──────┘           ownership, edits, closure,    │ filesystem        disk: gpt, mbr,    ▲       stream
+//!                         labels, times                 │                   bare               │       digest only
+//!                                                       └───────────▶ Layout ────▶ segments ───┘
 //!                                                         initramfs         compressed
 //! ```
 //!
@@ -15,15 +16,21 @@
 //!   bytes.
 //! * The [`stack`] merges sources one over another, by rules for conflicts.
 //! * Transforms apply the [`recipe`] to the tree. It holds all that the command line can express.
-//! * Planning is a pure function of the tree and the options. It decides every offset before a byte is written.
-//! * Writers read the bytes in parallel, and write, stream or hash them.
+//! * Planning is a pure function of the tree and the options. It decides every offset before a byte
+//!   is written. A [`filesystem`] maps the recipe to a format crate, a [`disk`] adds a partition
+//!   table.
+//! * Writers ([`output`]) read the bytes in parallel, and write, stream or hash them.
+//!
+//! The modules form layers, each of which uses only those below it; `CONTRIBUTING.md` has their
+//! picture, and `docs/glossary.md` the words.
 //!
 //! # Invariants
 //!
 //! 1. Format crates use no command line, source, host path, clock, randomness or environment
 //!    (`formats/.clippy.toml`).
-//! 2. Format crates depend on no workspace crate but `image-tree` and `image-runs`, which depend on
-//!    none (`tests/invariants.rs`).
+//! 2. Format crates depend on no crate of the workspace but `image-tree` and `image-runs`; modules
+//!    use lower layers only; no files and no folders use each other in a circle
+//!    (`tests/invariants.rs`).
 //! 3. `unsafe` is forbidden in every crate of the workspace (its lints).
 //! 4. The same tree and options give the same runs: no thread count, listing order, time zone,
 //!    umask, user or filesystem of the host affects the bytes (`tests/reproducible.rs`).

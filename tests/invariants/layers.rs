@@ -3,7 +3,7 @@
 use super::graph::{Crate, made_up};
 
 /// The top-level modules of `src`, the highest layer first. Above them is `main`.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 11] = [
     &["cli", "run"],
     &["report"],
     &["recipe"],
@@ -14,7 +14,6 @@ const LAYERS: [&[&str]; 12] = [
     &["blob"],
     &["accounts", "architecture", "seed", "xattr_filter"],
     &["closure"],
-    &["resolve"],
     &["bounded", "error", "interrupt", "log", "progress", "shown", "threads"],
 ];
 
@@ -22,7 +21,7 @@ const LAYERS: [&[&str]; 12] = [
 const ALONE: [&str; 1] = ["closure"];
 
 /// Uses that are still against the rules. It only ever gets less.
-const USES_LEFT: usize = 57;
+const USES_LEFT: usize = 31;
 
 #[test]
 fn modules_use_lower_layers_only() {
