@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let request = match cli::parse(args_os()) {
         Ok(request) => request,
         // clap prints help and the version to standard output with code 0, and errors to standard error with code 2.
-        // Nobody reads what cannot be printed.
+        // A closed standard output or error cannot be reported anywhere.
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -51,7 +51,7 @@ fn generate_man(directory: Option<&Path>) -> Result<(), Error> {
 }
 
 fn report(error: &Error) -> ExitCode {
-    // Nobody is left to tell when standard error is closed.
+    // A closed standard error cannot be reported anywhere.
     let _ = writeln!(std::io::stderr(), "rootcast: {error}");
     ExitCode::from(error.kind().exit_code())
 }

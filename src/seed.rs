@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn a_derived_uuid_says_that_it_is_one() {
+    fn a_derived_uuid_has_the_version_of_custom_schemes() {
         let uuid = Seed::from_uuid(UUID).uuid("anything");
         assert_eq!(uuid.get_version(), Some(uuid::Version::Custom));
         assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
     }
 
     #[test]
-    fn the_text_counts_and_its_pieces_do_not() {
+    fn the_seed_depends_on_the_text_but_not_on_its_pieces() {
         assert_eq!(of_text(&["ab", "", "c"]), of_text(&["abc"]));
         assert_ne!(of_text(&["abc"]), of_text(&["abd"]));
         assert_ne!(of_text(&[]), Seed::from_uuid(Uuid::nil()));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_and_labels_part_identifiers() {
+    fn each_seed_and_label_gives_another_identifier() {
         let labels = [
             label::EXT4_UUID,
             label::EXT4_HASH_SEED,

@@ -319,7 +319,7 @@ fn a_check_reports_the_rule_and_the_offset() {
     let good = fs::read(&out).unwrap();
     let accepted = check(&out, &[]);
     assert_eq!((accepted.code, accepted.stderr.as_str()), (Some(0), ""), "{accepted}");
-    assert!(accepted.text().contains("a kernel takes it; entries: 21, members: 1"), "{accepted}");
+    assert!(accepted.text().contains("a kernel accepts it; entries: 21, members: 1"), "{accepted}");
 
     let changed = |at: usize, byte: u8| {
         let mut bytes = good.clone();
@@ -339,7 +339,7 @@ fn a_check_reports_the_rule_and_the_offset() {
         let found = check(&scratch.file("bad", bytes), &[]);
         assert_eq!(found.code, Some(1), "{rule}: {found}");
         assert!(found.text().contains(&format!("error [{rule}] at byte ")), "{rule}: {found}");
-        assert!(found.stderr.contains("/bad: a kernel would not take all of it: 1 error"), "{found}");
+        assert!(found.stderr.contains("/bad: a kernel would not accept all of it: 1 error"), "{found}");
     }
     // The kernel is known not to support it.
     initrd(&source, &out, &["--compress", "xz"]);
@@ -357,7 +357,7 @@ fn a_check_reads_standard_input() {
     let mut command = rootcast();
     command.args(["initrd", "--check", "-"]).stdin(fs::File::open(&out).unwrap());
     let outcome = good(&mut command);
-    assert!(outcome.text().starts_with("-: a kernel takes it"), "{outcome}");
+    assert!(outcome.text().starts_with("-: a kernel accepts it"), "{outcome}");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 //!
 //! ```toml
 //! source = "rootfs"                  # or several: ["base.tar", "overlay"]
-//! owner = "root"                     # a key is the long name of a flag, its value what is typed after it
+//! owner = "root"                     # a key is the long name of a flag, its value that of the flag
 //! size = "1G"
 //! reserved = 5                       # a number may stand without quotation marks
-//! quiet = true                       # a flag that has no value; false is as good as nothing
+//! quiet = true                       # a flag that has no value; false has no effect
 //!
 //! edits = [                          # in their order
 //!     { mkdir = "/srv/www:0750:www-data:www-data" },
@@ -91,7 +91,7 @@ impl Reader<'_> {
                 continue;
             }
             let Item::Value(value) = item else {
-                return Err(self.refuse(span, format!("\"{key}\" is a table, and no flag is one")));
+                return Err(self.refuse(span, format!("\"{key}\" is a table, which no flag takes")));
             };
             match value {
                 Value::Array(values) => {
@@ -151,7 +151,7 @@ impl Reader<'_> {
         let span = table.key(key).and_then(toml_edit::Key::span).or(span);
         match item {
             Item::Value(value) => self.entry(key, value, true, span, entries),
-            _ => Err(self.refuse(span, format!("\"{key}\" is a table, and no edit is one"))),
+            _ => Err(self.refuse(span, format!("\"{key}\" is a table, which no edit takes"))),
         }
     }
 
@@ -165,10 +165,11 @@ impl Reader<'_> {
     ) -> Result<(), FileError> {
         let is_number = matches!(value, Value::Integer(_));
         let text = match value {
-            // What it stands for would be typed in decimal digits: the mode 0o644 as 420, which is another mode.
+            // The value would be passed on in decimal digits: the mode 0o644 as 420, which is another mode.
             Value::Integer(_) if !self.is_decimal(value) => {
-                let what =
-                    format!("\"{key}\" is a number with a base; put what the flag takes in quotation marks");
+                let what = format!(
+                    "\"{key}\" is a number with a base; put the value of the flag in quotation marks"
+                );
                 return Err(self.refuse(value.span().or(span), what));
             }
             Value::String(text) => Some(text.value().clone()),
@@ -176,7 +177,7 @@ impl Reader<'_> {
             Value::Boolean(given) if *given.value() => None,
             Value::Boolean(_) => return Ok(()),
             _ => {
-                let what = format!("\"{key}\" is neither a text, a whole number, true nor false");
+                let what = format!("\"{key}\" is not a string, an integer, true or false");
                 return Err(self.refuse(value.span().or(span), what));
             }
         };
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form() {
+    fn every_form_of_a_recipe_is_read_with_positions() {
         let text = "\
 source = [\"a\", 'b']
 # é
@@ -258,7 +259,7 @@ edits = [
     }
 
     #[test]
-    fn places_are_found_in_the_time_of_the_text() {
+    fn positions_take_linear_time() {
         let count = 200_000;
         let text = format!("edits = [{}]", "{a=1},".repeat(count));
         let entries = parse(&text).expect("a recipe");
@@ -267,17 +268,17 @@ edits = [
     }
 
     #[test]
-    fn what_is_no_recipe() {
+    fn invalid_recipes_are_refused_with_a_position() {
         for (text, expected) in [
             ("a = 1\nb = ", "line 2, column "),
             ("a = 1\na = 2\n", "line 2, column 1: duplicate key"),
-            ("\n[image]\nsize = 1\n", "line 2, column 2: \"image\" is a table, and no flag is one"),
-            ("a = 1.5", "line 1, column 5: \"a\" is neither a text"),
-            ("a = 1979-05-27", "line 1, column 5: \"a\" is neither a text"),
+            ("\n[image]\nsize = 1\n", "line 2, column 2: \"image\" is a table, which no flag takes"),
+            ("a = 1.5", "line 1, column 5: \"a\" is not a string"),
+            ("a = 1979-05-27", "line 1, column 5: \"a\" is not a string"),
             ("mode = 0o644", "line 1, column 8: \"mode\" is a number with a base"),
             ("a = [1, 0x10]", "line 1, column 9: \"a\" is a number with a base"),
             ("a = 0b1", "line 1, column 5: \"a\" is a number with a base"),
-            ("a = [[1]]", "line 1, column 6: \"a\" is neither a text"),
+            ("a = [[1]]", "line 1, column 6: \"a\" is not a string"),
             ("edits = 1", "line 1, column 1: edits is an array"),
             ("edits = ['x']", "line 1, column 10: an edit is a table of one key"),
             ("edits = [{}]", "line 1, column 10: an edit has one key, and this one has 0"),

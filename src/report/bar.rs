@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_shows_bytes_and_goes_away() {
+    fn a_bar_shows_bytes_and_is_cleared_on_drop() {
         let terminal = OneLine::default();
         let bar = Bar::on(
             ProgressDrawTarget::term_like(Box::new(terminal.clone())),

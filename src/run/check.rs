@@ -42,8 +42,8 @@ pub fn check(recipe: &CheckRecipe, interrupt: &Interrupt) -> Result<()> {
         return Ok(());
     }
     let errors = report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let things = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
-    Err(Error::at(ErrorKind::Rejected, path, format!("a kernel would not take all of it: {things}")))
+    let errors = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+    Err(Error::at(ErrorKind::Rejected, path, format!("a kernel would not accept all of it: {errors}")))
 }
 
 fn in_words(path: &Path, report: &Report) -> String {
@@ -53,7 +53,7 @@ fn in_words(path: &Path, report: &Report) -> String {
     }
     let Report { entries, members, unpacked_bytes, .. } = report;
     let verdict =
-        if report.is_accepted() { "a kernel takes it" } else { "a kernel would not take all of it" };
+        if report.is_accepted() { "a kernel accepts it" } else { "a kernel would not accept all of it" };
     text += &format!(
         "{}: {verdict}; entries: {entries}, members: {members}, bytes unpacked: {unpacked_bytes}\n",
         shown::path(path)

@@ -84,7 +84,7 @@ impl<'r> Reader<'r> {
             self.log_stacked(path, &report);
         }
         if recipe.basedir.is_some() && !basedir_used {
-            return Err(Error::new(ErrorKind::Usage, "--basedir is for dumps, and no source is one"));
+            return Err(Error::new(ErrorKind::Usage, "--basedir is for dumps, and no source is a dump"));
         }
         let (unreadable, set_id) = records.by_path(stack.tree());
         let tree = stack.finish();
@@ -174,7 +174,7 @@ impl<'r> Reader<'r> {
         }
         if report.hidden > 0 {
             log.detail(format_args!(
-                "{path}: {} names of earlier sources taken away by whiteouts",
+                "{path}: {} names of earlier sources removed by whiteouts",
                 report.hidden
             ));
         }

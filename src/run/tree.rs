@@ -16,7 +16,8 @@ use crate::log::Log;
 use crate::output::stdout;
 use crate::recipe::{Output, TreeRecipe};
 
-/// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are named by path.
+/// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are
+/// named by path.
 ///
 /// # Errors
 /// If the tree cannot be read or the text cannot be written. A reader that closes the pipe is not

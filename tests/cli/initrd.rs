@@ -14,7 +14,7 @@ const CASES: &[Case] = &[
         &["/init is a link that was made"],
     ),
     good("initrd {initrd} --dry-run --json -q", &["\"byte_layout\": \"initramfs-1\"", "\"size\": null"]),
-    good("initrd --check {scratch}/plain.cpio", &["a kernel takes it", "warning [init]"]),
+    good("initrd --check {scratch}/plain.cpio", &["a kernel accepts it", "warning [init]"]),
     good("initrd --check {scratch}/plain.cpio --json", &["\"accepted\": true", "\"rule\": \"init\""]),
     Case {
         arguments: "initrd {initrd} -o {out} --compress gzip",
@@ -25,7 +25,7 @@ const CASES: &[Case] = &[
     bad(
         REJECTED,
         "initrd --check {scratch}/garbage",
-        &["garbage: a kernel would not take all of it: 1 error"],
+        &["garbage: a kernel would not accept all of it: 1 error"],
     ),
     bad(IO, "initrd --check {scratch}/no-such-initrd", &["no-such-initrd"]),
     bad(USAGE, "initrd --check {scratch}/plain.cpio {source}", &["--check"]),

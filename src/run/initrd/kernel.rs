@@ -71,7 +71,7 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// all.
 pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> Result<Codec> {
     if kernel.supports_initrd() == Some(false) {
-        let message = "the kernel takes no initramfs: it was built without CONFIG_BLK_DEV_INITRD";
+        let message = "the kernel does not support initramfs: it was built without CONFIG_BLK_DEV_INITRD";
         return Err(Error::new(ErrorKind::Usage, message));
     }
     if let Some(codec) = recipe.codec {

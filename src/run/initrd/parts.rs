@@ -1,4 +1,4 @@
-//! The parts before and behind the tree's archive: microcode, and other initramfs.
+//! The parts before and after the tree's archive: microcode, and other initramfs.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -224,8 +224,8 @@ impl Image<Blob> for Plain<'_, '_> {
         self.appended.iter().fold(self.layout.len(), |sum, appended| sum.saturating_add(appended.len()))
     }
 
-    // The archive ends at a multiple of 4 bytes, so the first appended one can follow without a
-    // gap.
+    // The archive ends at a multiple of 4 bytes, so the first appended one can follow without
+    // padding.
     fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Blob>> + Send + '_> {
         Box::new(self.layout.runs().chain(self.appended.iter().flat_map(|appended| appended.runs())))
     }

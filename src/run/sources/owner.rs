@@ -12,7 +12,8 @@ use crate::stack::{Member, MemberKind};
 use crate::transform::normalize;
 use crate::transform::ownership::{OwnerError, Owners, SetIdChange, owner_errors};
 
-/// Files of the sources so far, by their ids in the stack's tree. A file that a later source replaces has another one.
+/// Files of the sources so far, by their ids in the stack's tree. A file that a later source
+/// replaces has another id.
 #[derive(Default)]
 pub(super) struct FileRecords {
     /// The unreadable files.
