@@ -14,7 +14,7 @@ use image_tree::Timestamp;
 use uuid::Uuid;
 
 use self::filesystem::FilesystemRecipe;
-use self::keep::Keep;
+use self::keep::KeepRecipe;
 use crate::architecture::Architecture;
 use crate::disk::{DiskLayout, SectorSize};
 use crate::filesystem::Size;
@@ -60,7 +60,7 @@ pub struct TreeRecipe {
     /// The edits of the tree, in order.
     pub edits: Vec<Edit>,
     /// The part of the tree that is kept after the edits; `None` keeps all.
-    pub keep: Option<Keep>,
+    pub keep: Option<KeepRecipe>,
     /// True if `/etc/ld.so.cache` is written even if the tree is kept whole or has none.
     pub ld_cache: bool,
     /// The xattrs of the sources that are kept or removed.

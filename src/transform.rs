@@ -8,6 +8,7 @@ pub mod duplicates;
 pub mod edit;
 pub mod hardlinks;
 pub mod init;
+pub mod ld_cache;
 pub mod mode;
 pub mod normalize;
 pub mod own_directories;

@@ -1,8 +1,6 @@
 //! A closure contains what the tree's dynamic linker would load; the dynamic linkers themselves are
 //! the judges.
 
-#[path = "../src/closure/testing/build.rs"]
-mod build;
 mod glibc;
 mod guest;
 mod judge;

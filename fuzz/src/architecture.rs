@@ -1,8 +1,8 @@
 //! Paths through links, and programs found by them.
 
+use image_tree::resolve::resolve_in_root;
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::architecture::{Architecture, ELF_HEADER_LEN, detect};
-use image_tree::resolve::resolve_in_root;
 
 use crate::{Choices, Outcome};
 

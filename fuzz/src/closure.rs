@@ -1,12 +1,12 @@
 //! The needs stated by a tree's own configuration files.
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
-use rootcast::closure::dlopen::{self, Policy, Priority, Rule};
+use rootcast::closure::config::dlopen::{self, Policy, Priority, Rule};
+use rootcast::closure::config::script::Shebang;
+use rootcast::closure::config::{gconv, nss, pam, udev, unit};
+use rootcast::closure::dependency::{Needs, What};
 use rootcast::closure::elf::NoteSegment;
-use rootcast::closure::ld_cache::{Abi, Cache, Entry, Hwcaps};
-use rootcast::closure::need::{Needs, What};
-use rootcast::closure::script::Shebang;
-use rootcast::closure::{gconv, nss, pam, udev, unit};
+use rootcast::closure::ld_so::cache::{Abi, Cache, Entry, Hwcaps};
 
 use crate::dump::Bytes;
 use crate::{Choices, Outcome};

@@ -24,9 +24,6 @@
 
 pub mod architecture;
 pub mod arguments;
-#[expect(dead_code, reason = "the tests of the program use more of it")]
-#[path = "../../src/closure/testing/build.rs"]
-mod build;
 mod choices;
 pub mod closure;
 pub mod dax_header;

@@ -1,12 +1,15 @@
 //! The needs of programs: arbitrary ELF headers, and trees of forged programs, scripts and links.
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
+use rootcast::closure::config::dlopen;
 use rootcast::closure::elf::Elf;
-use rootcast::closure::{self, Closure, Hwcaps, Options, Start, dlopen, why};
+use rootcast::closure::{self, Closure, Hwcaps, Options, Start, explain};
 
-use crate::build::{AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH, SONAME};
 use crate::dump::Bytes;
 use crate::{Choices, Outcome};
+use rootcast::closure::testing::build::{
+    AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH, SONAME,
+};
 
 /// Parses the headers of a possible ELF file.
 pub fn check_elf(bytes: &[u8]) -> Outcome {
@@ -133,7 +136,11 @@ fn check_closure(tree: &Bytes, closure: &Closure) {
             "{} has no parent",
             path.escape_ascii()
         );
-        assert!(!why::chains(closure, path).is_empty(), "nobody knows why {} is kept", path.escape_ascii());
+        assert!(
+            !explain::chains(closure, path).is_empty(),
+            "nobody knows why {} is kept",
+            path.escape_ascii()
+        );
     }
     let kept = closure::keep(tree.clone(), closure);
     assert_eq!(kept.walk().count(), closure.kept.len() + 1);

@@ -8,7 +8,7 @@ use image_tree::{Content as _, InodeId, Tree};
 use rootcast::blob::Blob;
 use rootcast::error::Error;
 use rootcast::interrupt::Interrupt;
-use rootcast::source::tar::{Unchanged, Limits, Reader};
+use rootcast::source::tar::{Limits, Reader, Unchanged};
 use rootcast::stack::{Rules, Stack, Whiteouts};
 
 use crate::dump::Bytes;

@@ -10,11 +10,12 @@ use clap::{Args, ValueEnum};
 use super::general::General;
 use super::help::{Help, group};
 use super::tree::TreeArguments;
-use crate::closure::dlopen::{Policy, Priority, Rule};
-use crate::closure::glob::NameGlob;
-use crate::closure::unit::Follow;
+use crate::closure::config::dlopen::{Policy, Priority, Rule};
+use crate::closure::config::unit::Follow;
+use crate::closure::name_glob::NameGlob;
+use crate::closure::requests::{Charsets, Keep, NamePattern};
 use crate::closure::{Hwcaps, Start};
-use crate::recipe::keep::{Charsets, ClosureRecipe, Keep, MissingPolicy, NamePattern};
+use crate::recipe::keep::{ClosureRecipe, KeepRecipe, MissingPolicy};
 use image_tree::glob::Glob;
 
 /// Print the paths of a tree that programs need to run
@@ -212,7 +213,7 @@ enum YesNo {
 
 impl KeepArguments {
     /// Whether a cache is asked for, and what is kept; none keeps everything.
-    pub(super) fn recipe(self) -> Result<(bool, Option<Keep>), clap::Error> {
+    pub(super) fn recipe(self) -> Result<(bool, Option<KeepRecipe>), clap::Error> {
         let Asked { keep: starts, keep_unit: units, keep_rule: rules } = self.asked;
         if starts.is_empty() && units.is_empty() && rules.is_empty() {
             return Ok((self.ld_cache, None));
@@ -246,12 +247,12 @@ impl KeepArguments {
             nss: self.nss != Some(YesNo::No),
             hwcaps: self.hwcaps.unwrap_or_default(),
             dlopen: least.map(|least| Policy { least, allow, deny }),
-            missing: match self.missing {
-                Some(Missing::Warn) => MissingPolicy::Warn,
-                Some(Missing::Error) | None => MissingPolicy::Error,
-            },
         };
-        Ok((self.ld_cache, Some(keep)))
+        let missing = match self.missing {
+            Some(Missing::Warn) => MissingPolicy::Warn,
+            Some(Missing::Error) | None => MissingPolicy::Error,
+        };
+        Ok((self.ld_cache, Some(KeepRecipe { keep, missing })))
     }
 }
 

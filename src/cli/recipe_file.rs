@@ -11,8 +11,8 @@ use image_tree::Shown;
 
 use crate::bounded;
 use crate::closure::Start;
+use crate::closure::requests::NamePattern;
 use crate::recipe::file::{self, Entry, Position};
-use crate::recipe::keep::NamePattern;
 use crate::shown;
 use crate::transform::edit::Edit;
 use crate::transform::edit::parse::EDIT_FLAGS;

@@ -2,23 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use image_tree::{Content, InodeId, Kind as FileKind};
+use image_tree::{Content, Directories, InodeId, Kind as FileKind};
 
-use super::elf::{Abi, Malformed};
-use super::files::Files;
-use super::loader::Loader;
-use super::need::{Need, Needs, What};
-use super::script::{MAX_SCRIPTS, MAX_START, Shebang};
-use super::why::{Cause, Missing};
-use super::{Closure, Kind, Options, Reason, Result, Start, process};
-use crate::blob::classify_read_error;
-use crate::closure::notice::notice;
-use crate::error::{Error, ErrorKind};
+use crate::closure::config::script::{MAX_SCRIPTS, MAX_START, Shebang};
+use crate::closure::dependency::{Need, Needs, What};
+use crate::closure::elf::{Abi, Malformed};
+use crate::closure::explain::{Cause, Missing};
+use crate::closure::files::Files;
+use crate::closure::ld_so::Loader;
+use crate::closure::{Closure, Kind, Options, Reason, Result, Start, process};
+
+use crate::closure::error::Error;
 use image_tree::path::{base_name, join, parent};
 use image_tree::resolve::{ResolveError, Resolved};
 
-pub(super) struct Collector<'f, 't, C> {
-    pub(super) files: &'f mut Files<'t, C>,
+pub(super) struct Collector<'f, 't, T> {
+    pub(super) files: &'f mut Files<'t, T>,
     pub(super) options: &'f Options,
     closure: Closure,
     /// The warnings issued so far.
@@ -50,8 +49,8 @@ struct Pending {
     scripts: usize,
 }
 
-impl<'f, 't, C: Content> Collector<'f, 't, C> {
-    pub(super) fn new(files: &'f mut Files<'t, C>, options: &'f Options) -> Self {
+impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
+    pub(super) fn new(files: &'f mut Files<'t, T>, options: &'f Options) -> Self {
         files.begin();
         Self {
             files,
@@ -79,7 +78,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         let mut ids: Vec<InodeId> = self.pending.iter().map(|next| next.file.id).filter(is_regular).collect();
         ids.sort_unstable();
         ids.dedup();
-        self.files.parse(&ids, self.options.threads).map_err(classify_read_error)?;
+        self.files.parse(&ids, self.options.threads)?;
         // Reversed, so that files are visited in the order of the request.
         self.pending.reverse();
         self.visit_all()?;
@@ -87,7 +86,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         // of that program. Only the others are examined on their own.
         for library in std::mem::take(&mut self.libraries) {
             self.check()?;
-            if let Ok(elf) = self.files.elf(library.id).map_err(classify_read_error)?
+            if let Ok(elf) = self.files.elf(library.id)?
                 && !self.loaded.contains(&library.id)
             {
                 process::close(&mut self, &library, &elf)?;
@@ -149,12 +148,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
 
     /// Returns an error if the search exceeds its limits.
     pub(super) fn check(&self) -> Result<()> {
-        if !self.files.exhausted() {
-            return Ok(());
-        }
-        let why = "the programs of this tree need more than can be looked for: it is broken or made to take long; \
-                   name fewer programs";
-        Err(Error::new(ErrorKind::BadInput, why))
+        if self.files.exhausted() { Err(Error::Exhausted) } else { Ok(()) }
     }
 
     fn start(&mut self, start: &Start) {
@@ -170,19 +164,23 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
             },
             Start::Need(need) => self.require(None, need, 0),
             Start::Glob { text, glob } => {
-                let tree = self.files.tree;
-                let mut walk = tree.walk();
-                let (mut path, mut matches) = (Vec::new(), false);
+                let mut matches = false;
+                // Directories that are still to be read, the next one last: a walk in the order of
+                // paths, parents first.
+                let mut pending = vec![(InodeId::ROOT, Vec::new())];
                 // The limits are checked, and reported as an error, before the search continues.
-                while let Some(step) = walk.next().filter(|_| !self.files.exhausted()) {
-                    path.clear();
-                    walk.write_path(&mut path);
-                    if glob.may_match_beneath(&path) {
-                        notice(step.id);
-                    }
-                    if glob.matches(&path) {
+                while let Some((id, path)) = pending.pop().filter(|_| !self.files.exhausted()) {
+                    let shown = if path.is_empty() { &b"/"[..] } else { &path };
+                    if glob.matches(shown) {
                         matches = true;
-                        self.entry(&path, text);
+                        self.entry(shown, text);
+                    }
+                    let tree = self.files.tree;
+                    if tree.is_directory(id) && glob.may_match_beneath(shown) {
+                        let entries = tree.entries(id).into_iter().flatten().rev();
+                        pending.extend(
+                            entries.map(|(name, id)| (*id, [&path, &b"/"[..], name.as_bytes()].concat())),
+                        );
                     }
                 }
                 if !matches {
@@ -214,7 +212,6 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         let mut directories = vec![(file.id, file.path.clone())];
         // The limits are checked, and reported as an error, before the search continues.
         while let Some((id, path)) = directories.pop().filter(|_| !self.files.exhausted()) {
-            notice(id);
             let Some(entries) = self.files.tree.entries(id).filter(|_| self.whole.insert(id)) else {
                 continue;
             };
@@ -251,7 +248,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
     /// Examines a file for its needs.
     fn visit(&mut self, next: &Pending) -> Result<()> {
         let file = &next.file;
-        match self.files.elf(file.id).map_err(classify_read_error)? {
+        match self.files.elf(file.id)? {
             Ok(elf) if elf.is_loadable() && elf.interpreter.is_some() => process::close(self, file, &elf)?,
             Ok(elf) if elf.is_loadable() => self.libraries.push(file.clone()),
             Ok(_) => {}
@@ -267,7 +264,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
         if self.files.tree.get(file.id).metadata.mode & 0o111 == 0 {
             return Ok(());
         }
-        let start = self.files.head(file.id, MAX_START).map_err(classify_read_error)?;
+        let start = self.files.head(file.id, MAX_START)?;
         match Shebang::parse(&start) {
             Ok(None) => {}
             Ok(Some(_)) if next.scripts >= MAX_SCRIPTS => {
@@ -395,7 +392,7 @@ impl<'f, 't, C: Content> Collector<'f, 't, C> {
             return Ok(known.clone());
         }
         let loader = Loader::of(self.files, path, found, abi, &self.options.hwcaps);
-        let loader = loader.map_err(classify_read_error)?;
+        let loader = loader?;
         if let Some(Loader::Glibc(glibc)) = &loader {
             for warning in glibc.warnings.iter() {
                 self.warn(warning.clone());

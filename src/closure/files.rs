@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use image_tree::path::join;
-use image_tree::{Content, InodeId, Kind, Tree};
+use image_tree::{Content, Directories, InodeId, Kind};
 
-use super::elf::{Elf, Malformed, ReadError};
-use crate::closure::notice::trace_in_root;
+use crate::closure::elf::{Elf, Malformed, ReadError};
+use image_tree::resolve::trace_in_root;
 use image_tree::resolve::{ResolveError, Resolved};
 
 /// The maximum number of components, names and objects that are examined. The 1044 programs and
@@ -26,8 +26,8 @@ const MAX_HELD: u64 = 512 << 20;
 /// The parsed ELF headers of a file.
 pub(super) type Parsed = Result<Arc<Elf>, Malformed>;
 
-pub(super) struct Files<'t, C> {
-    pub(super) tree: &'t Tree<C>,
+pub(super) struct Files<'t, T> {
+    pub(super) tree: &'t T,
     parsed: BTreeMap<InodeId, Parsed>,
     directories: BTreeMap<Vec<u8>, Option<Rc<Resolved>>>,
     pub(super) steps: u64,
@@ -37,19 +37,19 @@ pub(super) struct Files<'t, C> {
     pub(super) held: u64,
 }
 
-impl<'t, C: Content> Files<'t, C> {
-    pub(super) fn new(tree: &'t Tree<C>) -> Self {
-        Self::knowing(tree, BTreeMap::new())
+impl<'t, T: Directories<Content: Content>> Files<'t, T> {
+    pub(super) fn new(tree: &'t T) -> Self {
+        Self::with_parsed(tree, BTreeMap::new())
     }
 
     /// Wraps a tree, with the files of it that are already parsed.
-    pub(super) fn knowing(tree: &'t Tree<C>, parsed: BTreeMap<InodeId, Parsed>) -> Self {
+    pub(super) fn with_parsed(tree: &'t T, parsed: BTreeMap<InodeId, Parsed>) -> Self {
         let held_of_files = parsed.values().map(held).sum();
         Self { tree, parsed, directories: BTreeMap::new(), steps: 0, held_of_files, held: 0 }
     }
 
     /// Returns all parsed files.
-    pub(super) fn parsed(self) -> BTreeMap<InodeId, Parsed> {
+    pub(super) fn into_parsed(self) -> BTreeMap<InodeId, Parsed> {
         self.parsed
     }
 
@@ -69,11 +69,13 @@ impl<'t, C: Content> Files<'t, C> {
     /// Returns the first error, in the order of `ids`.
     pub(super) fn parse(&mut self, ids: &[InodeId], threads: usize) -> io::Result<()> {
         let wanted: Vec<InodeId> = ids.iter().copied().filter(|id| !self.parsed.contains_key(id)).collect();
-        let (tree, next) = (self.tree, AtomicUsize::new(0));
+        // A tree that lists directories on demand cannot be used by several threads.
+        let kinds: Vec<_> = wanted.iter().map(|id| (*id, &self.tree.get(*id).kind)).collect();
+        let next = AtomicUsize::new(0);
         let work = || {
             let mut results = Vec::new();
-            while let Some(id) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                results.push((*id, parse(tree, *id)));
+            while let Some((id, kind)) = kinds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                results.push((*id, parse(kind)));
             }
             results
         };
@@ -104,7 +106,7 @@ impl<'t, C: Content> Files<'t, C> {
         if let Some(parsed) = self.parsed.get(&id) {
             return Ok(parsed.clone());
         }
-        let parsed = parse(self.tree, id)?;
+        let parsed = parse(&self.tree.get(id).kind)?;
         self.held_of_files += held(&parsed);
         self.parsed.insert(id, parsed.clone());
         Ok(parsed)
@@ -121,7 +123,7 @@ impl<'t, C: Content> Files<'t, C> {
         if let Some(known) = self.directories.get(path) {
             return known.clone();
         }
-        let found = self.trace(path).ok().filter(|found| self.tree.entries(found.id).is_some());
+        let found = self.trace(path).ok().filter(|found| self.tree.is_directory(found.id));
         let found = found.map(Rc::new);
         self.directories.insert(path.to_vec(), found.clone());
         found
@@ -152,8 +154,8 @@ impl<'t, C: Content> Files<'t, C> {
     }
 }
 
-fn parse<C: Content>(tree: &Tree<C>, id: InodeId) -> io::Result<Parsed> {
-    let Kind::Regular(content) = &tree.get(id).kind else { return Ok(Err(Malformed::NotElf)) };
+fn parse<C: Content>(kind: &Kind<C>) -> io::Result<Parsed> {
+    let Kind::Regular(content) = kind else { return Ok(Err(Malformed::NotElf)) };
     match Elf::read(content) {
         Ok(elf) => Ok(Ok(Arc::new(elf))),
         Err(ReadError::Malformed(malformed)) => Ok(Err(malformed)),

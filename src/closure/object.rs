@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use image_tree::InodeId;
 
-use super::elf::Elf;
+use crate::closure::elf::Elf;
 use image_tree::path::parent;
 use image_tree::resolve::Resolved;
 

@@ -3,23 +3,22 @@
 
 use std::sync::Arc;
 
-use image_tree::Content;
+use image_tree::{Content, Directories};
 
-use super::collect::Collector;
-use super::dlopen::{self, heuristics};
-use super::elf::{Elf, NeedKind};
-use super::loader::{Candidate, Found, Loader, of_library};
-use super::need::{Need, What};
-use super::object::Object;
-use super::why::{Cause, Missing};
-use super::{Kind, Result};
-use crate::blob::classify_read_error;
+use crate::closure::collect::Collector;
+use crate::closure::config::dlopen::{self, heuristics};
+use crate::closure::dependency::{Need, What};
+use crate::closure::elf::{Elf, NeedKind};
+use crate::closure::explain::{Cause, Missing};
+use crate::closure::ld_so::{Candidate, Found, Loader, of_library};
+use crate::closure::object::Object;
+use crate::closure::{Kind, Result};
 use image_tree::path::base_name;
 use image_tree::resolve::Resolved;
 
 /// A process under construction.
-pub(super) struct Process<'p, 'f, 't, C> {
-    collector: &'p mut Collector<'f, 't, C>,
+pub(super) struct Process<'p, 'f, 't, T> {
+    collector: &'p mut Collector<'f, 't, T>,
     loader: Loader,
     objects: Vec<Object>,
 }
@@ -34,8 +33,8 @@ struct Wanted<'w> {
 }
 
 /// Collects everything that a program, or a library opened by programs, needs to be loaded.
-pub(super) fn close<C: Content>(
-    collector: &mut Collector<'_, '_, C>,
+pub(super) fn close<T: Directories<Content: Content>>(
+    collector: &mut Collector<'_, '_, T>,
     file: &Resolved,
     elf: &Arc<Elf>,
 ) -> Result<()> {
@@ -44,7 +43,7 @@ pub(super) fn close<C: Content>(
         Some(path) => Some(path.clone()),
         // As with a static program, there is nothing to load.
         None if !needs => return Ok(()),
-        None => of_library(collector.files, elf).map_err(classify_read_error)?,
+        None => of_library(collector.files, elf)?,
     };
     let Some(path) = interpreter else {
         let first = elf.dynamic.as_ref().and_then(|dynamic| dynamic.needs.first());
@@ -56,7 +55,7 @@ pub(super) fn close<C: Content>(
     let Some((loader, found)) = loader(collector, file, elf, &path)? else { return Ok(()) };
     let main = Object::new(Arc::clone(elf), file, &file.path, None);
     let mut objects = vec![main];
-    let parsed = collector.files.elf(found.id).map_err(classify_read_error)?;
+    let parsed = collector.files.elf(found.id)?;
     if let Ok(own) = parsed {
         let mut object = Object::new(own, &found, &path, Some(0));
         object.names.insert(path);
@@ -67,8 +66,8 @@ pub(super) fn close<C: Content>(
 }
 
 /// Returns the loader of a program, and keeps it.
-fn loader<C: Content>(
-    collector: &mut Collector<'_, '_, C>,
+fn loader<T: Directories<Content: Content>>(
+    collector: &mut Collector<'_, '_, T>,
     file: &Resolved,
     elf: &Elf,
     path: &[u8],
@@ -86,7 +85,7 @@ fn loader<C: Content>(
     if elf.interpreter.is_some() {
         collector.keep(&found, kind, Some(&file.path), path);
     }
-    let parsed = collector.files.elf(found.id).map_err(classify_read_error)?;
+    let parsed = collector.files.elf(found.id)?;
     let unusable = match &parsed {
         Err(malformed) => Some(malformed.to_string()),
         Ok(own) if own.abi != elf.abi => Some("it is for another machine".to_owned()),
@@ -111,14 +110,14 @@ fn loader<C: Content>(
 }
 
 /// Opens a library in a process of which only the loader is known. Returns true if it exists.
-pub(super) fn open<C: Content>(
-    collector: &mut Collector<'_, '_, C>,
+pub(super) fn open<T: Directories<Content: Content>>(
+    collector: &mut Collector<'_, '_, T>,
     file: &Resolved,
     loader: Loader,
     need: &Need,
 ) -> Result<bool> {
     let What::Library(names) = &need.what else { return Ok(false) };
-    let Ok(elf) = collector.files.elf(file.id).map_err(classify_read_error)? else { return Ok(false) };
+    let Ok(elf) = collector.files.elf(file.id)? else { return Ok(false) };
     let main = Object { is_loader: true, ..Object::new(elf, file, &file.path, None) };
     let mut process = Process { collector, loader, objects: vec![main] };
     let found = process.first_of(0, need.kind, names)?;
@@ -126,7 +125,7 @@ pub(super) fn open<C: Content>(
     Ok(found)
 }
 
-impl<C: Content> Process<'_, '_, '_, C> {
+impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
     /// Loads the needs of each object in breadth-first order, then the libraries that they open at
     /// run time, each with its own needs.
     fn run(mut self) -> Result<()> {
@@ -201,10 +200,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
     /// Loads one name. Returns true if it exists.
     fn want(&mut self, wanted: &Wanted<'_>) -> Result<bool> {
         self.collector.files.steps += self.objects.len() as u64;
-        let found = self
-            .loader
-            .search(self.collector.files, &self.objects, wanted.requester, wanted.name)
-            .map_err(classify_read_error)?;
+        let found = self.loader.search(self.collector.files, &self.objects, wanted.requester, wanted.name)?;
         self.collector.check()?;
         for warning in &found.warnings {
             self.collector.warn(warning.clone());
@@ -263,7 +259,7 @@ impl<C: Content> Process<'_, '_, '_, C> {
             }
             return Ok(());
         }
-        let parsed = self.collector.files.elf(file.id).map_err(classify_read_error)?;
+        let parsed = self.collector.files.elf(file.id)?;
         if let Ok(elf) = parsed {
             self.collector.loaded.insert(file.id);
             let mut object = Object::new(elf, &file, &opened, Some(wanted.requester));

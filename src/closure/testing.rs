@@ -1,11 +1,18 @@
-//! Small trees and ELF files for the tests of this module.
+//! Small trees and ELF files for tests of this module and of its users.
 
-pub(in crate::closure) mod build;
+#[allow(missing_docs, reason = "tests use it, and nothing else")]
+pub mod build;
+#[cfg(test)]
+pub(in crate::closure) mod small_tree;
 
-use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
+use image_tree::{Inode, Kind, LinkTarget, Metadata, Tree};
 
 /// Builds a tree of files with their text. `-> TARGET` makes a symbolic link.
-pub(crate) fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
+///
+/// # Panics
+/// Panics if a path is not valid or occurs twice.
+#[must_use]
+pub fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
     let mut tree = Tree::new(Metadata::new(0o755));
     for (path, text) in files {
         let kind = match text.strip_prefix("-> ") {
@@ -18,15 +25,11 @@ pub(crate) fn tree(files: &[(&str, &str)]) -> Tree<Vec<u8>> {
 }
 
 /// Adds a file and the directories above it.
-pub(crate) fn add(tree: &mut Tree<Vec<u8>>, path: &str, kind: Kind<Vec<u8>>) {
+///
+/// # Panics
+/// Panics if the path is not valid or already exists.
+pub fn add(tree: &mut Tree<Vec<u8>>, path: &str, kind: Kind<Vec<u8>>) {
     let metadata = Metadata::new(0o755);
-    let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let mut parent = InodeId::ROOT;
-    for directory in directories.split('/').filter(|name| !name.is_empty()) {
-        parent = tree.lookup(parent, directory.as_bytes()).unwrap_or_else(|| {
-            let name = Name::new(directory).expect("a name");
-            tree.insert(parent, name, Inode::directory(metadata.clone())).expect("it is new")
-        });
-    }
-    tree.insert(parent, Name::new(name).expect("a name"), Inode { metadata, kind }).expect("it is new");
+    let inode = Inode { metadata: metadata.clone(), kind };
+    tree.insert_path(path.as_bytes(), inode, &metadata).expect("it is new");
 }

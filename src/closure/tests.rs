@@ -1,8 +1,8 @@
 use image_tree::{Kind as FileKind, LinkTarget, Tree};
 
-use super::testing::build::{Build, FILTER, RPATH, RUNPATH, SONAME};
-use super::testing::{add, tree};
 use super::*;
+use crate::closure::testing::build::{Build, FILTER, RPATH, RUNPATH, SONAME};
+use crate::closure::testing::{add, tree};
 
 type Bytes = Tree<Vec<u8>>;
 
@@ -87,7 +87,7 @@ fn links_and_directories_on_the_way_are_kept() {
 fn why_tells_the_way_to_what_was_asked_for() {
     let closure = closure(&guest(), &["/bin/sh"]);
     let told = |path: &str| -> Vec<Vec<String>> {
-        let chains = why::chains(&closure, path.as_bytes());
+        let chains = explain::chains(&closure, path.as_bytes());
         chains.iter().map(|chain| chain.iter().map(ToString::to_string).collect()).collect()
     };
     assert_eq!(
@@ -138,7 +138,7 @@ fn directories_and_patterns() {
         ["/opt/*: no file of the tree matches", "/none: it does not exist", "/etc/motd: it does not exist"]
     );
     let error = none.refuse_missing().expect_err("something is missing");
-    assert_eq!(error.kind(), ErrorKind::BadInput);
+    assert!(matches!(error, Error::Missing(_)), "{error:?}");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn what_a_loader_needs_is_put_down_to_the_program() {
     let closure = closure(&tree, &["/lib/liba.so"]);
     assert!(!closure.kept.contains_key(&b"/lib/ld.so"[..]));
     for path in closure.kept.keys() {
-        assert!(!why::chains(&closure, path).is_empty(), "{}", path.escape_ascii());
+        assert!(!explain::chains(&closure, path).is_empty(), "{}", path.escape_ascii());
     }
 }
 
@@ -238,17 +238,17 @@ fn what_is_opened_at_run_time_comes_by_policy() {
     assert!(taken.kept.contains_key(&b"/usr/lib/liba.so.1.2"[..]));
 
     // A configured library may be opened by any program.
-    let what = need::What::Library(vec![b"libb.so".to_vec()]);
-    let need = need::Need { what, kind: Kind::Dlopen, must: true, reason: "is a service".to_owned() };
+    let what = dependency::What::Library(vec![b"libb.so".to_vec()]);
+    let need = dependency::Need { what, kind: Kind::Dlopen, must: true, reason: "is a service".to_owned() };
     let opened = close_with(None, &[start("/noted"), Start::Need(need.clone())]);
     assert!(opened.kept.contains_key(libb) && opened.missing.is_empty());
     // A mandatory library is reported if no program could open it, and if it does not exist.
     let alone = close_with(None, &[Start::Need(need.clone())]);
     assert_eq!((alone.missing.len(), alone.kept.len()), (1, 0));
-    let gone = need::What::Library(vec![b"libgone.so".to_vec()]);
-    let gone = need::Need { what: gone, ..need };
+    let gone = dependency::What::Library(vec![b"libgone.so".to_vec()]);
+    let gone = dependency::Need { what: gone, ..need };
     let missed = |need| close_with(None, &[start("/noted"), Start::Need(need)]).missing.len();
-    assert_eq!((missed(gone.clone()), missed(need::Need { must: false, ..gone })), (1, 0));
+    assert_eq!((missed(gone.clone()), missed(dependency::Need { must: false, ..gone })), (1, 0));
 }
 
 #[test]

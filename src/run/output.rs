@@ -195,10 +195,11 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::closure::unit::Follow;
+    use crate::closure::Keep;
+    use crate::closure::config::unit::Follow;
     use crate::closure::{Hwcaps, Start};
     use crate::output::DestinationOptions;
-    use crate::recipe::keep::{Keep, MissingPolicy};
+    use crate::recipe::keep::{KeepRecipe, MissingPolicy};
     use crate::transform::edit::parse::EDIT_FLAGS;
     use crate::transform::ownership::Ownership;
 
@@ -207,8 +208,8 @@ mod tests {
         TreeRecipe::new(sources.iter().map(Into::into).collect(), threads)
     }
 
-    fn keep() -> Keep {
-        Keep {
+    fn keep() -> KeepRecipe {
+        let keep = Keep {
             starts: vec![Start::Path(b"/usr/bin/sh".to_vec())],
             units: Vec::new(),
             follow: Follow { dependencies: false, triggers: false, outcomes: false },
@@ -219,8 +220,8 @@ mod tests {
             nss: true,
             hwcaps: Hwcaps::All,
             dlopen: None,
-            missing: MissingPolicy::Error,
-        }
+        };
+        KeepRecipe { keep, missing: MissingPolicy::Error }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use image_tree::{InodeId, Metadata, Tree};
 
-use super::closure::{self, Found, Part, Reached};
+use super::closure::{self, Found, Part, PartialScan};
 use super::sources::{Reader, Stacked};
 use crate::blob::Blob;
 use crate::error::Result;
@@ -167,9 +167,9 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, own, progress, interrupt, log, .. } = *options;
     let reader = Reader { recipe, own, progress, interrupt, log };
-    let reached = closure::reach(recipe, &reader.options())?;
+    let partial = closure::partial_scan(recipe, &reader.options())?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
-        reached.map(|Reached { scanned, found }| (scanned, found)).unzip();
+        partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
     // What was found with a file of the run is found again without it.
     let is_own = scanned.as_ref().is_some_and(|scanned| own.are_in(scanned));
     let found = found.filter(|_| !is_own);

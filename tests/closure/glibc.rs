@@ -6,10 +6,10 @@ use std::process::Command;
 
 use rootcast::closure::Hwcaps;
 
-use super::build::{AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH};
 use super::guest::{Guest, LOADER, library};
 use super::judge::{close, compare, listing, ours};
 use crate::judges;
+use rootcast::closure::testing::build::{AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH};
 
 #[test]
 fn rpath_is_inherited_and_runpath_is_not() {

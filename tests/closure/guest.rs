@@ -6,10 +6,10 @@ use std::path::Path;
 
 use rootcast::closure::Hwcaps;
 
-use super::build::{Build, SONAME};
 use super::judge::{Judge, canonical, close, compare, listing, ours};
 use crate::judges;
 use crate::product::{Scratch, write_program};
+use rootcast::closure::testing::build::{Build, SONAME};
 
 /// The machine's own dynamic linker, which these tests copy into their trees.
 pub(crate) const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use super::build::{Build, RPATH, RUNPATH};
 use super::guest::{Guest, library};
 use super::judge::listing;
 use crate::judges;
+use rootcast::closure::testing::build::{Build, RPATH, RUNPATH};
 
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 

@@ -9,11 +9,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::build::Build;
 use super::guest::{Guest, LOADER, library};
 use super::judge::Judge;
 use crate::judges;
 use crate::product::{Outcome, Scratch, rootcast, rootcast_as_root, run};
+use rootcast::closure::testing::build::Build;
 
 /// Creates a program whose library and C library are only found through `/etc/ld.so.conf`, among
 /// files that it does not depend on.

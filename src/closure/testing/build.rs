@@ -8,32 +8,38 @@
 
 /// The content of a file.
 #[derive(Clone, Debug)]
-pub(crate) struct Build {
+pub struct Build {
     /// True for a 64-bit file, false for 32 bits.
-    pub(crate) wide: bool,
-    pub(crate) big_endian: bool,
+    pub wide: bool,
+    pub big_endian: bool,
     /// `e_machine`.
-    pub(crate) machine: u16,
-    pub(crate) interpreter: Option<String>,
+    pub machine: u16,
+    pub interpreter: Option<String>,
     /// Tags with strings, in order.
-    pub(crate) strings: Vec<(u64, String)>,
+    pub strings: Vec<(u64, String)>,
     /// Tags with numbers.
-    pub(crate) numbers: Vec<(u64, u64)>,
-    pub(crate) notes: Vec<u8>,
+    pub numbers: Vec<(u64, u64)>,
+    pub notes: Vec<u8>,
 }
 
-pub(crate) const NEEDED: u64 = 1;
-pub(crate) const SONAME: u64 = 14;
-pub(crate) const RPATH: u64 = 15;
-pub(crate) const RUNPATH: u64 = 29;
-pub(crate) const FLAGS_1: u64 = 0x6fff_fffb;
-pub(crate) const NODEFLIB: u64 = 0x800;
-pub(crate) const AUXILIARY: u64 = 0x7fff_fffd;
-pub(crate) const FILTER: u64 = 0x7fff_ffff;
+pub const NEEDED: u64 = 1;
+pub const SONAME: u64 = 14;
+pub const RPATH: u64 = 15;
+pub const RUNPATH: u64 = 29;
+pub const FLAGS_1: u64 = 0x6fff_fffb;
+pub const NODEFLIB: u64 = 0x800;
+pub const AUXILIARY: u64 = 0x7fff_fffd;
+pub const FILTER: u64 = 0x7fff_ffff;
+
+impl Default for Build {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Build {
     /// Creates a library for x86-64 without any needs.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             wide: true,
             big_endian: false,
@@ -46,26 +52,26 @@ impl Build {
     }
 
     /// Creates a program for x86-64 that is loaded by glibc.
-    pub(crate) fn program() -> Self {
+    pub fn program() -> Self {
         Self { interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()), ..Self::new() }
     }
 
-    pub(crate) fn string(mut self, tag: u64, text: &str) -> Self {
+    pub fn string(mut self, tag: u64, text: &str) -> Self {
         self.strings.push((tag, text.to_owned()));
         self
     }
 
-    pub(crate) fn needs(self, name: &str) -> Self {
+    pub fn needs(self, name: &str) -> Self {
         self.string(NEEDED, name)
     }
 
-    pub(crate) fn number(mut self, tag: u64, value: u64) -> Self {
+    pub fn number(mut self, tag: u64, value: u64) -> Self {
         self.numbers.push((tag, value));
         self
     }
 
     /// Sets the machine: its class, byte order and number.
-    pub(crate) fn machine(self, wide: bool, big_endian: bool, machine: u16) -> Self {
+    pub fn machine(self, wide: bool, big_endian: bool, machine: u16) -> Self {
         Self { wide, big_endian, machine, ..self }
     }
 
@@ -98,7 +104,7 @@ impl Build {
     }
 
     /// Encodes the file.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let (header, entry, tag) = if self.wide { (64, 56, 16) } else { (52, 32, 8) };
         let segments = 3 + u64::from(self.interpreter.is_some()) + u64::from(!self.notes.is_empty());
         let mut at = header + segments * entry;

@@ -1,0 +1,222 @@
+use super::command::commands;
+use super::*;
+use crate::closure::dependency::Need;
+use crate::closure::testing::small_tree::tree;
+
+const ALL: Follow = Follow { dependencies: true, triggers: true, outcomes: true };
+const NONE: Follow = Follow { dependencies: false, triggers: false, outcomes: false };
+
+fn paths(needs: &Needs) -> Vec<String> {
+    let path = |need: &Need| match &need.what {
+        What::File(paths) => paths[0].escape_ascii().to_string(),
+        What::Name(path) => format!("-{}", path.escape_ascii()),
+        other => panic!("{other:?}"),
+    };
+    needs.needs.iter().map(path).collect()
+}
+
+fn check(
+    files: &[(&str, &str)],
+    links: &[(&str, &str)],
+    asked: &str,
+    follow: Follow,
+    expected: &[&str],
+) -> Needs {
+    let needs = needs(&tree(files, links), &[asked.as_bytes().to_vec()], follow).expect("it can be read");
+    assert_eq!(paths(&needs), expected, "{asked}");
+    needs
+}
+
+fn check_commands(line: &str, expected: &[&str]) {
+    let found = commands(line.as_bytes());
+    let found: Vec<_> = found.iter().map(|command| command.program.escape_ascii().to_string()).collect();
+    assert_eq!(found, expected, "{line}");
+}
+
+#[test]
+fn command_lines() {
+    check_commands("/bin/a b", &["/bin/a"]);
+    check_commands("-@!!/bin/a b c", &["/bin/a"]);
+    check_commands(":+|/bin/a b", &["/bin/a"]);
+    let flags = |line: &str| {
+        let found = commands(line.as_bytes());
+        found.iter().map(|command| (command.may_fail, command.is_for_shell)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        flags("/a ; -/b ; |/c ; @-|/d -|x"),
+        [(false, false), (true, false), (false, true), (true, true)]
+    );
+    check_commands("\"/my programs/a\" b", &["/my programs/a"]);
+    check_commands("'/my'\\x20'programs/a'", &["/my programs/a"]);
+    check_commands("/my\\040programs/\\a", &["/my programs/\\x07"]);
+    check_commands("/bin/a ; -/bin/b x ; c", &["/bin/a", "/bin/b", "c"]);
+    check_commands("/bin/a \\; b \";\" c", &["/bin/a"]);
+    check_commands("/bin/a\\q\\xg1\\09", &["/bin/a\\\\q\\\\xg1\\\\09"]);
+    check_commands("-", &[]);
+    check_commands("", &[]);
+    assert!(commands(b"-/bin/a")[0].may_fail && !commands(b"+/bin/a")[0].may_fail);
+}
+
+#[test]
+fn settings_of_files() {
+    let unit = "\u{feff}# comment\n[Service]\nExecStart=/bin/old\nExecStart=\nExecStart = /bin/a \\\n; in between\n  -x\n\
+        ExecStop=/bin/b \\\\\nNoExecStart=/bin/c\n[X-Other]\nExecStart=/bin/d\n[Service]\nExecReload=-/bin/e \\";
+    let files = [("/usr/lib/systemd/system/a.service", unit)];
+    let needs = check(
+        &files,
+        &[],
+        "a.service",
+        NONE,
+        &["/usr/lib/systemd/system/a.service", "/bin/a", "/bin/e", "/bin/b"],
+    );
+    assert_eq!(needs.needs.iter().map(|need| need.must).collect::<Vec<_>>(), [true, true, false, true]);
+    assert_eq!(needs.needs[1].reason, "is started by ExecStart= of a.service");
+}
+
+#[test]
+fn a_program_without_a_directory_is_searched_for() {
+    let files = [
+        ("/etc/systemd/system/a.service", "[Service]\nExecStart=b\n"),
+        ("/etc/systemd/system/c.service", "[Service]\nExecSearchPath=/opt/x:/opt/y\nExecStart=d\n"),
+    ];
+    let needs =
+        check(&files, &[], "a.service", NONE, &["/etc/systemd/system/a.service", "/usr/local/sbin/b"]);
+    assert!(matches!(&needs.needs[1].what, What::File(paths) if paths.len() == 6));
+    check(&files, &[], "c.service", NONE, &["/etc/systemd/system/c.service", "/opt/x/d"]);
+}
+
+#[test]
+fn the_first_directory_counts_and_drop_ins_follow() {
+    let files = [
+        ("/usr/lib/systemd/system/a-b.service", "[Service]\nExecStart=/bin/vendor\n"),
+        ("/etc/systemd/system/a-b.service", "[Service]\nExecStart=/bin/a\n"),
+        ("/etc/systemd/system/a-b.service.d/20-x.conf", "[Service]\nExecStart=\nExecStart=/bin/b\n"),
+        ("/usr/lib/systemd/system/a-.service.d/10-x.conf", "[Service]\nExecStart=/bin/c\n"),
+        ("/usr/lib/systemd/system/service.d/20-x.conf", "[Service]\nExecStart=/bin/hidden\n"),
+        ("/usr/lib/systemd/system/service.d/30-x.conf", "[Service]\nExecStartPost=/bin/d\n"),
+        ("/usr/lib/systemd/system/service.d/README", "[Service]\nExecStartPost=/bin/no\n"),
+    ];
+    let expected = [
+        "/etc/systemd/system/a-b.service",
+        "/usr/lib/systemd/system/a-.service.d/10-x.conf",
+        "/etc/systemd/system/a-b.service.d/20-x.conf",
+        "/usr/lib/systemd/system/service.d/30-x.conf",
+        "/bin/b",
+        "/bin/d",
+    ];
+    check(&files, &[], "a-b.service", NONE, &expected);
+}
+
+#[test]
+fn templates() {
+    let files = [
+        (
+            "/lib/systemd/system/a@.service",
+            "[Service]\nExecStart=/bin/%p %i\nExecStop=/%I\nExecReload=/bin/%m\n",
+        ),
+        ("/lib/systemd/system/a@b.service.d/x.conf", "[Service]\nExecStart=/bin/100%%\n"),
+    ];
+    let expected = [
+        "/lib/systemd/system/a@.service",
+        "/lib/systemd/system/a@b.service.d/x.conf",
+        "/bin/a",
+        "/bin/100%",
+        "/b",
+    ];
+    let needs = check(&files, &[], "a@b.service", NONE, &expected);
+    assert_eq!(needs.unknown.len(), 1, "{:?}", needs.unknown);
+    check(&files, &[], "a@x-y\\x2d.service", NONE, &["/lib/systemd/system/a@.service", "/bin/a", "/x/y-"]);
+}
+
+#[test]
+fn aliases_and_masks() {
+    let files = [
+        ("/usr/lib/systemd/system/a.service", "[Service]\nExecStart=/bin/a\n"),
+        ("/usr/lib/systemd/system/b.service.d/x.conf", "[Service]\nExecStop=/bin/b\n"),
+        ("/usr/lib/systemd/system/empty.service", ""),
+        ("/usr/lib/systemd/system/getty@.service", "[Service]\nExecStart=/sbin/agetty\n"),
+        ("/usr/lib/systemd/system/masked.service", "[Service]\nExecStart=/bin/no\n"),
+    ];
+    let links = [
+        ("/etc/systemd/system/b.service", "/usr/lib/systemd/system/a.service"),
+        ("/etc/systemd/system/masked.service", "/dev/null"),
+        ("/etc/systemd/system/autovt@.service", "/usr/lib/systemd/system/getty@.service"),
+        ("/etc/systemd/system/loop.service", "pool.service"),
+        ("/etc/systemd/system/pool.service", "loop.service"),
+    ];
+    let expected = [
+        "/usr/lib/systemd/system/a.service",
+        "/usr/lib/systemd/system/b.service.d/x.conf",
+        "-/etc/systemd/system/b.service",
+        "/bin/a",
+        "/bin/b",
+    ];
+    check(&files, &links, "b.service", NONE, &expected);
+    check(&files, &links, "masked.service", ALL, &["-/etc/systemd/system/masked.service"]);
+    check(&files, &links, "empty.service", ALL, &["-/usr/lib/systemd/system/empty.service"]);
+    let expected =
+        ["/usr/lib/systemd/system/getty@.service", "-/etc/systemd/system/autovt@.service", "/sbin/agetty"];
+    check(&files, &links, "autovt@tty1.service", NONE, &expected);
+    let tree = tree(&files, &links);
+    let error = |unit: &[u8]| needs(&tree, &[unit.to_vec()], ALL).expect_err("it does not exist").to_string();
+    assert!(error(b"loop.service").starts_with("the tree has no unit loop.service"));
+    assert!(error(b"none.service").starts_with("the tree has no unit none.service"));
+    assert!(error(b"../a").starts_with("\"../a\" is not the name of a unit"));
+}
+
+#[test]
+fn relations() {
+    let files = [
+        (
+            "/lib/systemd/system/a.target",
+            "[Unit]\nWants=b.service gone.service\nRequires=\"c.service\"\nRequires=\nAfter=x.service\n",
+        ),
+        ("/lib/systemd/system/b.service", "[Unit]\nOnFailure=e@%n.service\n[Service]\nExecStart=/bin/b\n"),
+        ("/lib/systemd/system/c.service", "[Unit]\nDefaultDependencies=no\nRequires=gone.target a.target\n"),
+        ("/lib/systemd/system/d.socket", "[Unit]\nDefaultDependencies=no\n[Socket]\nAccept=yes\n"),
+        ("/lib/systemd/system/d@.service", "[Unit]\nDefaultDependencies=no\n"),
+        ("/lib/systemd/system/e@.service", "[Unit]\nDefaultDependencies=no\n"),
+        ("/lib/systemd/system/x.service", ""),
+        ("/lib/systemd/system/sysinit.target", "[Unit]\n"),
+    ];
+    let links = [("/etc/systemd/system/a.target.wants/d.socket", "/lib/systemd/system/d.socket")];
+    let system = |name: &str| format!("/lib/systemd/system/{name}");
+    let needs = check(
+        &files,
+        &links,
+        "a.target",
+        ALL,
+        &[
+            &system("a.target"),
+            "-/etc/systemd/system/a.target.wants/d.socket",
+            &system("d.socket"),
+            &system("d@.service"),
+            &system("b.service"),
+            "/bin/b",
+            &system("e@.service"),
+            &system("sysinit.target"),
+            &system("c.service"),
+        ],
+    );
+    assert_eq!(needs.unknown, ["the unit gone.target, which c.service requires, is not in the tree"]);
+    let only = Follow { dependencies: true, ..NONE };
+    assert!(!paths(&needs_of(&files, &links, only)).contains(&system("d@.service")));
+}
+
+fn needs_of(files: &[(&str, &str)], links: &[(&str, &str)], follow: Follow) -> Needs {
+    needs(&tree(files, links), &[b"a.target".to_vec()], follow).expect("it can be read")
+}
+
+#[test]
+fn what_systemd_runs_by_itself() {
+    let files = [("/etc/systemd/system/tmp.mount", "[Mount]\nWhat=tmpfs\nWhere=/tmp\n")];
+    let expected = ["/etc/systemd/system/tmp.mount", "/usr/bin/mount", "/usr/bin/umount"];
+    check(&files, &[], "tmp.mount", NONE, &expected);
+}
+
+#[test]
+fn names_by_pattern() {
+    let tree = tree(&[("/etc/systemd/system/a.service", ""), ("/lib/systemd/system/b.service", "")], &[]);
+    let found = matching(&tree, &NameGlob::parse(b"*.service").expect("a pattern"));
+    assert_eq!(found, BTreeSet::from([b"a.service".to_vec(), b"b.service".to_vec()]));
+}

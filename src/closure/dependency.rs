@@ -1,0 +1,71 @@
+//! The needs that one file states.
+
+use crate::closure::Kind;
+
+/// Something that must be kept, and the reason.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// The thing that is needed.
+    pub what: What,
+    /// The kind of the need.
+    pub kind: Kind,
+    /// True if it is mandatory: it is an error if it does not exist.
+    pub must: bool,
+    /// The origin of the need: completes the sentence "it is there because ...".
+    pub reason: String,
+}
+
+/// The name of a needed file. Paths are absolute within the tree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The first of these paths that exists.
+    File(Vec<Vec<u8>>),
+    /// The first of these names that the loader finds for the requesting object.
+    Library(Vec<Vec<u8>>),
+    /// Exactly this name, whether or not it resolves: a link to `/dev/null` is significant by
+    /// itself.
+    Name(Vec<u8>),
+    /// Every file of a directory whose name has a suffix. The directory may be missing.
+    FilesIn {
+        /// The directory.
+        directory: Vec<u8>,
+        /// The suffix, such as `.so`; empty for all files.
+        suffix: Vec<u8>,
+    },
+}
+
+/// The needs of a file, and those that cannot be determined.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The needs, in the order in which the file states them.
+    pub needs: Vec<Need>,
+    /// Possible needs that are known only at run time, each as a sentence for a warning.
+    pub unknown: Vec<String>,
+}
+
+impl Needs {
+    /// Adds a file that a configuration file names.
+    pub(super) fn configured(&mut self, path: &[u8], must: bool, reason: String) {
+        self.add(What::File(vec![path.to_vec()]), Kind::Configured, must, reason);
+    }
+
+    pub(super) fn add(&mut self, what: What, kind: Kind, must: bool, reason: String) {
+        self.needs.push(Need { what, kind, must, reason });
+    }
+}
+
+impl What {
+    /// Returns a program by its path, or by its name in the first of the directories that has it.
+    pub(super) fn program(name: &[u8], directories: &[&[u8]]) -> Self {
+        Self::File(if name.starts_with(b"/") {
+            vec![name.to_vec()]
+        } else {
+            directories.iter().map(|directory| [directory, &b"/"[..], name].concat()).collect()
+        })
+    }
+}
+
+/// The directories searched for a program without a directory: those of the shell, systemd and
+/// initramfs combined.
+pub const PATH: [&[u8]; 6] =
+    [b"/usr/local/sbin", b"/usr/local/bin", b"/usr/sbin", b"/usr/bin", b"/sbin", b"/bin"];

@@ -1,0 +1,83 @@
+//! Errors of a search.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::explain::Missing;
+
+/// The result of a search.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The reason why a search fails.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The content of a file of the tree cannot be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// A requested name is not that of a systemd unit.
+    #[error(
+        "\"{}\" is not the name of a unit: it is a name and a kind, such as sshd.service or multi-user.target",
+        .0.escape_ascii()
+    )]
+    NotAUnit(Vec<u8>),
+    /// The tree does not have a requested systemd unit.
+    #[error("the tree has no unit {}; it was looked for in {directories}", .name.escape_ascii())]
+    UnitNotFound {
+        /// The name of the unit.
+        name: Vec<u8>,
+        /// The directories that were searched.
+        directories: String,
+    },
+    /// No systemd unit of the tree matches a pattern.
+    #[error("{}: no unit of the tree matches", .0.escape_ascii())]
+    NoMatchingUnit(Vec<u8>),
+    /// No directory of udev's rules has a requested file.
+    #[error(
+        "{}: no directory of udev's rules in the tree has such a file, whose name must end in .rules",
+        .0.escape_ascii()
+    )]
+    RulesNotFound(Vec<u8>),
+    /// The tree does not have a requested PAM service.
+    #[error("{}: the tree has no such service in /etc/pam.d or /usr/lib/pam.d", .0.escape_ascii())]
+    ServiceNotFound(Vec<u8>),
+    /// A configuration file is longer than the limit.
+    #[error("the tree's {} has {len} bytes; the limit for a configuration file is {limit}", .path.escape_ascii())]
+    FileTooLong {
+        /// The path of the file.
+        path: Vec<u8>,
+        /// Its length in bytes.
+        len: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The search exceeds its limits on steps and memory.
+    #[error(
+        "the programs of this tree need more than can be looked for: it is broken or made to take long; \
+         name fewer programs"
+    )]
+    Exhausted,
+    /// Implied dependencies bring in more of them without end.
+    #[error(
+        "the dependencies of what is kept bring in more even after {0} rounds: the tree has dynamic linker after \
+         dynamic linker; keep fewer programs, or fewer character sets, PAM services and providers of OpenSSL"
+    )]
+    TooManyRounds(usize),
+    /// Files that are needed are missing from the tree.
+    #[error("missing from the tree: {}", list(.0))]
+    Missing(Vec<Missing>),
+    /// A path to be explained is not kept.
+    #[error("{} is not kept: nothing that was requested needs it", .0.escape_ascii())]
+    NotKept(Vec<u8>),
+}
+
+/// Returns the first of the missing files, one a line.
+fn list(missing: &[Missing]) -> String {
+    const SHOWN: usize = 20;
+    let mut lines: Vec<String> = missing.iter().take(SHOWN).map(ToString::to_string).collect();
+    if missing.len() > SHOWN {
+        lines.push(format!("and {} more", missing.len() - SHOWN));
+    }
+    lines.join("\nmissing: ")
+}

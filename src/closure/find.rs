@@ -1,0 +1,170 @@
+//! The closure of all requests, including the dependencies that kept files imply.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image_tree::path::parent;
+use image_tree::resolve::{resolve_in_root, trace_in_root};
+use image_tree::{Content, Directories};
+
+use super::dependency::{Need, What};
+use super::error::{Error, Result};
+use super::implied::{self, Implied};
+use super::ld_so::{cache, conf};
+use super::requests::Keep;
+use super::{Closure, ElfCache, Options, Search, Start};
+
+/// The maximum number of rounds. Each adds dependencies that become known only with a dynamic
+/// linker or library directory found in the previous one. In common systems the second round does
+/// not add anything.
+const MAX_ROUNDS: usize = 8;
+
+/// The kept part of a tree, and the messages about the search.
+#[derive(Debug)]
+pub struct Found {
+    /// The kept part.
+    pub closure: Closure,
+    /// True if `/etc/ld.so.cache` is to be written for the kept part.
+    pub needs_ld_cache: bool,
+    /// Warnings about dependencies that cannot be determined.
+    pub unknown: Vec<String>,
+    requested: Vec<Start>,
+    implied: Vec<Need>,
+}
+
+impl Found {
+    /// Finds the needed files, including those that the configuration of kept files requires.
+    ///
+    /// # Errors
+    /// Returns an error if a request does not match anything, a file that states dependencies
+    /// cannot be read, or the search exceeds its limits.
+    pub fn new<T: Directories<Content: Content>>(
+        tree: &T,
+        keep: &Keep,
+        threads: usize,
+        writes_ld_cache: bool,
+    ) -> Result<Self> {
+        Ok(Finding::begin(tree, keep, threads, writes_ld_cache, ElfCache::default())?.finish()?.0)
+    }
+
+    /// Returns the origin of each dependency that is not that of a program or library, by its name:
+    /// each completes a sentence. The first origin wins.
+    #[must_use]
+    pub fn notes(&self) -> BTreeMap<Vec<u8>, String> {
+        let requested = self.requested.iter().filter_map(|request| match request {
+            Start::Need(need) => Some(need),
+            Start::Path(_) | Start::Glob { .. } => None,
+        });
+        let mut notes = BTreeMap::new();
+        for need in requested.chain(&self.implied) {
+            let names = match &need.what {
+                What::File(names) | What::Library(names) => &names[..],
+                What::Name(name) => std::slice::from_ref(name),
+                What::FilesIn { .. } => &[],
+            };
+            for name in names {
+                notes.entry(name.clone()).or_insert_with(|| need.reason.clone());
+            }
+        }
+        notes
+    }
+
+    /// Returns a message for each file that is kept by implication, with the reason.
+    pub fn implications<T: Directories>(&self, tree: &T) -> Vec<String> {
+        let reasons = self.closure.kept.values().flatten();
+        let named: BTreeSet<&[u8]> = reasons.map(|reason| reason.name.as_slice()).collect();
+        let mut messages = Vec::new();
+        for need in &self.implied {
+            let kept = match &need.what {
+                What::File(names) | What::Library(names) => {
+                    names.iter().find(|name| named.contains(name.as_slice()))
+                }
+                What::Name(name) => Some(name),
+                What::FilesIn { directory, .. } => {
+                    Some(directory).filter(|directory| resolve_in_root(tree, directory).is_some())
+                }
+            };
+            if let Some(kept) = kept {
+                messages.push(format!("kept: {}, which {}", kept.escape_ascii(), need.reason));
+            }
+        }
+        messages
+    }
+}
+
+/// A search for the requested files and their dependencies, before the implied ones are known.
+pub struct Finding<'t, T> {
+    tree: &'t T,
+    keep: &'t Keep,
+    options: Options,
+    search: Search<'t, T>,
+    found: Found,
+}
+
+impl<'t, T: Directories<Content: Content>> Finding<'t, T> {
+    /// Finds what is requested.
+    ///
+    /// # Errors
+    /// As [`Found::new`].
+    pub fn begin(
+        tree: &'t T,
+        keep: &'t Keep,
+        threads: usize,
+        writes_ld_cache: bool,
+        cache: ElfCache,
+    ) -> Result<Self> {
+        let options = Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads };
+        let (requested, unknown) = implied::requested(tree, keep)?;
+        let mut search = Search::with_cache(tree, cache);
+        let closure = search.close(&requested, &options)?;
+        let (implied, needs_ld_cache) = (Vec::new(), writes_ld_cache);
+        let found = Found { closure, needs_ld_cache, unknown, requested, implied };
+        Ok(Self { tree, keep, options, search, found })
+    }
+
+    /// Returns the files parsed so far, and gives up.
+    #[must_use]
+    pub fn into_cache(self) -> ElfCache {
+        self.search.into_cache()
+    }
+
+    /// Finishes the search; also returns the files parsed by then.
+    ///
+    /// # Errors
+    /// As [`Found::new`].
+    pub fn finish(self) -> Result<(Found, ElfCache)> {
+        let Self { tree, keep, options, mut search, mut found } = self;
+        let mut rounds = 0;
+        loop {
+            found.needs_ld_cache |= needs_ld_cache(tree, &found.closure)?;
+            let Implied { needs, mut unknown } =
+                implied::implied(tree, keep, &found.closure, found.needs_ld_cache)?;
+            if needs == found.implied {
+                found.unknown.append(&mut unknown);
+                return Ok((found, search.into_cache()));
+            }
+            found.implied = needs;
+            rounds += 1;
+            if rounds > MAX_ROUNDS {
+                return Err(Error::TooManyRounds(MAX_ROUNDS));
+            }
+            let more = found.implied.iter().cloned().map(Start::Need);
+            let requests: Vec<Start> = found.requested.iter().cloned().chain(more).collect();
+            found.closure = search.close(&requests, &options)?;
+        }
+    }
+}
+
+/// Returns true if the kept part of a tree needs a cache: if the tree has one, or if a library is
+/// kept in a directory that only `/etc/ld.so.conf` names. Only glibc's dynamic linker reads it.
+fn needs_ld_cache<T: Directories<Content: Content>>(tree: &T, closure: &Closure) -> Result<bool> {
+    if closure.library_directories.is_empty() {
+        return Ok(false);
+    }
+    if resolve_in_root(tree, cache::PATH).is_some() {
+        return Ok(true);
+    }
+    let directories = conf::configured(tree)?.directories;
+    let real = |path: &Vec<u8>| Some(trace_in_root(tree, path, &mut 0).ok()?.path);
+    let directories: BTreeSet<Vec<u8>> = directories.iter().filter_map(real).collect();
+    Ok(closure.kept.keys().any(|path| directories.contains(parent(path))))
+}

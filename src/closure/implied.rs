@@ -1,0 +1,204 @@
+//! The requests for units and rules, and the dependencies that kept files imply.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image_tree::path::base_name;
+use image_tree::resolve::resolve_in_root;
+use image_tree::{Content, Directories};
+
+use super::config::file::read;
+use super::config::{gconv, nss, pam, udev, unit};
+use super::dependency::{Need, Needs, What};
+use super::error::{Error, Result};
+use super::ld_so::conf;
+use super::requests::{Charsets, Keep, NamePattern};
+use super::{Closure, Kind, Start};
+
+/// Needs that were not requested by path.
+#[derive(Debug, Default)]
+pub(super) struct Implied {
+    pub(super) needs: Vec<Need>,
+    /// Sentences about needs that cannot be determined.
+    pub(super) unknown: Vec<String>,
+}
+
+impl Implied {
+    fn take(&mut self, needs: Needs) {
+        self.needs.extend(needs.needs);
+        self.unknown.extend(needs.unknown);
+    }
+
+    fn configured(&mut self, path: &[u8], reason: &str) {
+        let (what, reason) = (What::File(vec![path.to_vec()]), reason.to_owned());
+        self.needs.push(Need { what, kind: Kind::Configured, must: false, reason });
+    }
+}
+
+/// Returns the starting points that flags request, and sentences about those that cannot be
+/// determined.
+pub(super) fn requested<T: Directories<Content: Content>>(
+    tree: &T,
+    keep: &Keep,
+) -> Result<(Vec<Start>, Vec<String>)> {
+    let mut found = Implied::default();
+    let mut units = Vec::new();
+    for wanted in &keep.units {
+        match &wanted.glob {
+            None => units.push(wanted.text.clone()),
+            Some(glob) => {
+                let matching = unit::matching(tree, glob);
+                if matching.is_empty() {
+                    return Err(Error::NoMatchingUnit(wanted.text.clone()));
+                }
+                units.extend(matching);
+            }
+        }
+    }
+    found.take(unit::needs(tree, &units, keep.follow)?);
+    for wanted in &keep.rules {
+        for path in rules(tree, wanted)? {
+            take_rules(tree, keep, &path, &mut found)?;
+        }
+    }
+    let starts = keep.starts.iter().cloned().chain(found.needs.into_iter().map(Start::Need));
+    Ok((starts.collect(), found.unknown))
+}
+
+/// Returns the rules files that a flag selects. A file hides those of the same name in later
+/// directories.
+fn rules<T: Directories<Content: Content>>(tree: &T, wanted: &NamePattern) -> Result<Vec<Vec<u8>>> {
+    let text = &wanted.text;
+    if text.starts_with(b"/") {
+        return Ok(vec![text.clone()]);
+    }
+    let mut found: BTreeMap<&[u8], Vec<u8>> = BTreeMap::new();
+    for directory in udev::DIRECTORIES {
+        let entries = resolve_in_root(tree, directory).and_then(|id| tree.entries(id));
+        for name in entries.into_iter().flatten().map(|(name, _)| name.as_bytes()) {
+            let is_wanted = wanted.glob.as_ref().map_or(name == text, |glob| glob.matches(name));
+            if is_wanted && name.ends_with(b".rules") {
+                found.entry(name).or_insert_with(|| [directory, b"/", name].concat());
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::RulesNotFound(text.clone()));
+    }
+    Ok(found.into_values().collect())
+}
+
+/// Adds a rules file, the programs that it runs, and the accounts that own its devices.
+fn take_rules<T: Directories<Content: Content>>(
+    tree: &T,
+    keep: &Keep,
+    path: &[u8],
+    found: &mut Implied,
+) -> Result<()> {
+    // A link to /dev/null disables the rules of that name, and is kept unchanged.
+    let (what, kind) = (What::Name(path.to_vec()), Kind::Configured);
+    found.needs.push(Need { what, kind, must: true, reason: "is a file of udev's rules".to_owned() });
+    let Some(text) = read(tree, path)? else { return Ok(()) };
+    found.configured(path, "is a file of udev's rules");
+    let rules = udev::Rules::parse(path, &text);
+    found.take(rules.needs);
+    for (names, accounts) in [(&rules.owners, &b"/etc/passwd"[..]), (&rules.groups, b"/etc/group")] {
+        if !names.is_empty() {
+            found.configured(accounts, "has accounts to which udev's rules give devices");
+        }
+    }
+    for name in rules.units {
+        match unit::needs(tree, std::slice::from_ref(&name), keep.follow) {
+            Ok(needs) => found.take(needs),
+            // Rules name units of packages that may not be installed.
+            Err(error) if !matches!(error, Error::Read(_) | Error::NotAUnit(_)) => found
+                .unknown
+                .push(format!("{}, which {} starts: {error}", name.escape_ascii(), path.escape_ascii())),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the needs implied by the kept files: those that C libraries open by themselves, and
+/// those that flags add.
+pub(super) fn implied<T: Directories<Content: Content>>(
+    tree: &T,
+    keep: &Keep,
+    closure: &Closure,
+    has_cache: bool,
+) -> Result<Implied> {
+    let mut found = Implied::default();
+    let names: BTreeSet<&[u8]> = closure.kept.keys().map(|path| base_name(path)).collect();
+    let libgcc = nss::libgcc(names.iter().copied());
+    let has_glibc = !libgcc.needs.is_empty();
+    found.take(libgcc);
+    if has_glibc && keep.nss {
+        const PATH: &[u8] = b"/etc/nsswitch.conf";
+        if let Some(text) = read(tree, PATH)? {
+            found.configured(PATH, "says which name services glibc opens");
+            found.take(nss::needs(&text));
+        }
+    }
+    let directories = &closure.library_directories;
+    if has_cache && !directories.is_empty() {
+        for path in conf::configured(tree)?.files {
+            found.configured(&path, "says which directories /etc/ld.so.cache is made of");
+        }
+    }
+    if let Some(charsets) = &keep.gconv {
+        take_gconv(tree, directories, charsets, &mut found)?;
+    }
+    for service in &keep.pam {
+        let needs = pam::needs(tree, service, directories)?;
+        if needs.needs.is_empty() {
+            return Err(Error::ServiceNotFound(service.clone()));
+        }
+        found.take(needs);
+    }
+    if keep.openssl {
+        found.take(nss::openssl(directories));
+    }
+    Ok(found)
+}
+
+/// Adds glibc's modules beneath the library directories, and the files that list them.
+fn take_gconv<T: Directories<Content: Content>>(
+    tree: &T,
+    directories: &[Vec<u8>],
+    charsets: &Charsets,
+    found: &mut Implied,
+) -> Result<()> {
+    let only = match charsets {
+        Charsets::All => None,
+        Charsets::Only(names) => Some(&names[..]),
+    };
+    let mut unlisted: BTreeSet<&[u8]> = only.into_iter().flatten().map(Vec::as_slice).collect();
+    for directory in directories {
+        let directory = [directory, &b"/gconv"[..]].concat();
+        let Some(id) = resolve_in_root(tree, &directory) else { continue };
+        let beneath = |name: &[u8]| [&directory, &b"/"[..], name].concat();
+        let mut lists = vec![beneath(b"gconv-modules")];
+        if let Some(more) = tree.lookup(id, b"gconv-modules.d")
+            && let Some(entries) = tree.entries(more)
+        {
+            let names = entries.keys().map(|name| name.as_bytes()).filter(|name| name.ends_with(b".conf"));
+            lists.extend(names.map(|name| beneath(&[b"gconv-modules.d/", name].concat())));
+        }
+        // The alias of a character set may be defined in another file than its module.
+        let mut all = Vec::new();
+        for list in lists {
+            let Some(text) = read(tree, &list)? else { continue };
+            found.configured(&list, "lists modules for character sets");
+            all.extend_from_slice(&text);
+            all.push(b'\n');
+        }
+        found.take(gconv::needs(&directory, &all, only));
+        unlisted.retain(|charset| gconv::needs(&directory, &all, Some(&[charset.to_vec()])).needs.is_empty());
+        found.configured(&beneath(b"gconv-modules.cache"), "lists modules for character sets");
+    }
+    found.unknown.extend(unlisted.into_iter().map(|charset| {
+        let charset = charset.escape_ascii();
+        format!("--gconv {charset}: no gconv-modules of the tree lists it; glibc has only a few, as UTF-8, without")
+    }));
+    Ok(())
+}

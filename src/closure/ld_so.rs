@@ -1,0 +1,236 @@
+//! The loader of a program, and its search for the file of a library name.
+//!
+//! It is found by `PT_INTERP`. The default directories of a glibc loader are read from its file,
+//! since they differ between distributions.
+
+pub mod cache;
+pub mod conf;
+mod glibc;
+pub mod hwcaps;
+mod musl;
+
+use std::io;
+
+use image_tree::{Content, Directories, InodeId, Kind};
+
+use crate::closure::elf::{Abi, Elf};
+use crate::closure::files::Files;
+use crate::closure::ld_so::hwcaps::Hwcaps;
+use crate::closure::object::Object;
+use image_tree::path::base_name;
+use image_tree::resolve::{ResolveError, Resolved};
+
+pub(super) use glibc::Glibc;
+pub(super) use musl::Musl;
+
+/// A loader, with its build-time settings and its configuration in the tree.
+#[derive(Clone, Debug)]
+pub(super) enum Loader {
+    Glibc(Glibc),
+    Musl(Musl),
+}
+
+/// A file that the loader accepts, and the path by which it opens it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) opened: Vec<u8>,
+    pub(super) file: Resolved,
+}
+
+/// The maximum number of directories recorded for a search.
+const MAX_SEARCHED: usize = 12;
+
+/// The result of a search.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    /// The index of an object of the process that already has the name.
+    pub(super) loaded: Option<usize>,
+    /// The baseline file, for every processor.
+    pub(super) base: Option<Candidate>,
+    /// glibc-hwcaps variants that are loaded instead on processors that support them.
+    pub(super) variants: Vec<Candidate>,
+    /// The first directories that were searched, in order.
+    pub(super) searched: Vec<Vec<u8>>,
+    /// True if more directories were searched.
+    pub(super) searched_more: bool,
+    /// Files of the name for another machine.
+    pub(super) foreign: Vec<Vec<u8>>,
+    /// A file of the name that makes the loader fail, and the reason.
+    pub(super) fatal: Option<(Vec<u8>, String)>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Found {
+    /// Records a directory for the message, up to a limit.
+    fn searched(&mut self, path: &[u8]) {
+        if self.searched_more || self.searched.iter().any(|known| known == path) {
+            return;
+        }
+        if self.searched.len() < MAX_SEARCHED {
+            self.searched.push(path.to_vec());
+        } else {
+            self.searched_more = true;
+        }
+    }
+
+    /// Returns true if the loader ends its search.
+    fn is_over(&self) -> bool {
+        self.base.is_some() || self.fatal.is_some()
+    }
+}
+
+impl Loader {
+    /// Returns the loader at the path in `PT_INTERP`, or `None` if its rules are not implemented.
+    pub(super) fn of<T: Directories<Content: Content>>(
+        files: &mut Files<'_, T>,
+        interpreter: &[u8],
+        found: &Resolved,
+        abi: Abi,
+        hwcaps: &Hwcaps,
+    ) -> io::Result<Option<Self>> {
+        let names = [base_name(&found.path), base_name(interpreter)];
+        if names.iter().any(|name| name.starts_with(b"ld-musl-") || name.starts_with(b"libc.musl-")) {
+            return Musl::of(files, interpreter, found).map(|musl| Some(Self::Musl(musl)));
+        }
+        let is_glibc = |name: &&[u8]| {
+            [&b"ld-linux"[..], b"ld64.so.", b"ld.so.1", b"ld-2."].iter().any(|start| name.starts_with(start))
+        };
+        if names.iter().any(is_glibc) {
+            return Glibc::of(files, found, abi, hwcaps).map(|glibc| Some(Self::Glibc(glibc)));
+        }
+        Ok(None)
+    }
+
+    /// Searches for the library that `objects[requester]` refers to as `name`.
+    pub(super) fn search<T: Directories<Content: Content>>(
+        &self,
+        files: &mut Files<'_, T>,
+        objects: &[Object],
+        requester: usize,
+        name: &[u8],
+    ) -> io::Result<Found> {
+        let loaded = match self {
+            Self::Glibc(_) => glibc::loaded(objects, name),
+            Self::Musl(_) => musl::loaded(objects, name),
+        };
+        if loaded.is_some() {
+            return Ok(Found { loaded, ..Found::default() });
+        }
+        match self {
+            Self::Glibc(glibc) => glibc.search(files, objects, requester, name),
+            Self::Musl(musl) => musl.search(files, objects, requester, name),
+        }
+    }
+}
+
+/// Returns the path of the loader for programs that could use a library, since a library does not
+/// name one.
+pub(super) fn of_library<T: Directories<Content: Content>>(
+    files: &mut Files<'_, T>,
+    elf: &Elf,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut paths: Vec<Vec<u8>> = Vec::new();
+    let wanted = KNOWN.iter().filter(|known| known.0 == elf.abi);
+    paths.extend(wanted.map(|(_, path)| path.to_vec()));
+    if let Some(library) = files.directory(b"/lib") {
+        let names = files.tree.entries(library.id).into_iter().flat_map(|entries| entries.keys());
+        let musl = names.filter(|name| name.as_bytes().starts_with(b"ld-musl-"));
+        let musl: Vec<Vec<u8>> = musl.map(|name| [b"/lib/", name.as_bytes()].concat()).collect();
+        if wants_musl(elf) {
+            paths.splice(0..0, musl);
+        } else {
+            paths.extend(musl);
+        }
+    }
+    for path in paths {
+        if let Ok(found) = files.trace(&path)
+            && let Ok(loader) = files.elf(found.id)?
+            && loader.abi == elf.abi
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns true if a library was linked with musl: its C library has no version number.
+fn wants_musl(elf: &Elf) -> bool {
+    let needs = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs);
+    needs.into_iter().any(|need| need.name == b"libc.so" || need.name.starts_with(b"libc.musl-"))
+}
+
+const fn abi(class: u8, data: u8, machine: u16) -> Abi {
+    Abi { class, data, machine }
+}
+
+/// The path of glibc's loader for each ABI.
+const KNOWN: [(Abi, &[u8]); 14] = [
+    (abi(2, 1, 62), b"/lib64/ld-linux-x86-64.so.2"),
+    (abi(1, 1, 62), b"/libx32/ld-linux-x32.so.2"),
+    (abi(1, 1, 3), b"/lib/ld-linux.so.2"),
+    (abi(2, 1, 183), b"/lib/ld-linux-aarch64.so.1"),
+    (abi(1, 1, 40), b"/lib/ld-linux-armhf.so.3"),
+    (abi(1, 1, 40), b"/lib/ld-linux.so.3"),
+    (abi(2, 1, 21), b"/lib64/ld64.so.2"),
+    (abi(2, 2, 21), b"/lib64/ld64.so.1"),
+    (abi(2, 2, 22), b"/lib/ld64.so.1"),
+    (abi(1, 2, 22), b"/lib/ld.so.1"),
+    (abi(2, 1, 243), b"/lib/ld-linux-riscv64-lp64d.so.1"),
+    (abi(2, 1, 258), b"/lib64/ld-linux-loongarch-lp64d.so.1"),
+    (abi(2, 1, 8), b"/lib64/ld.so.1"),
+    (abi(1, 2, 20), b"/lib/ld.so.1"),
+];
+
+/// The verdict of a loader on a file with the requested name.
+enum Verdict {
+    Taken,
+    /// For another machine: the search continues.
+    Foreign,
+    /// The search fails, and the program does not start.
+    Fatal(String),
+}
+
+/// Judges a file as glibc's `open_verify` does. It reads `e_machine` in its own byte order before
+/// it checks that of the file, so a file of another byte order makes the search fail only if its
+/// `e_machine`, read that way, matches.
+fn verdict<T: Directories<Content: Content>>(
+    files: &mut Files<'_, T>,
+    id: InodeId,
+    process: Abi,
+) -> io::Result<Verdict> {
+    const ARM: u16 = 40;
+    if !is_regular(files.tree, id) {
+        return Ok(Verdict::Fatal("it is no regular file".to_owned()));
+    }
+    let parsed = files.elf(id)?;
+    Ok(match &parsed {
+        Err(malformed) => Verdict::Fatal(malformed.to_string()),
+        Ok(elf) => {
+            let abi = elf.abi;
+            let same_order = abi.data == process.data;
+            let machine = if same_order { abi.machine } else { abi.machine.swap_bytes() };
+            if abi.class != process.class || machine != process.machine {
+                Verdict::Foreign
+            } else if !same_order {
+                Verdict::Fatal("it has another byte order".to_owned())
+            } else if !matches!(elf.os_abi, 0 | 3) && machine != ARM {
+                Verdict::Fatal(format!("it is for another system: its EI_OSABI is {}", elf.os_abi))
+            } else if let Some(flaw) = elf.flaw {
+                Verdict::Fatal(flaw.to_owned())
+            } else if !elf.is_loadable() {
+                Verdict::Fatal("it is neither a library nor a program".to_owned())
+            } else {
+                Verdict::Taken
+            }
+        }
+    })
+}
+
+fn is_regular<T: Directories>(tree: &T, id: InodeId) -> bool {
+    matches!(tree.get(id).kind, Kind::Regular(_))
+}
+
+/// Returns true if glibc and musl continue in the next directory after this error of `open`.
+fn goes_on(error: ResolveError) -> bool {
+    matches!(error, ResolveError::Missing)
+}

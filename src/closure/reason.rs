@@ -1,0 +1,74 @@
+//! The reasons to keep a name.
+
+use std::fmt;
+
+/// One reason to keep a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// The kind of dependency.
+    pub kind: Kind,
+    /// The path, without symbolic links, of the file that needs it; `None` if it was requested.
+    pub by: Option<Vec<u8>>,
+    /// The text of the dependency: a path, the name of a library, a pattern.
+    pub name: Vec<u8>,
+}
+
+/// The kind of a dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Requested by the caller.
+    Asked,
+    /// `PT_INTERP` of a program.
+    Interpreter,
+    /// `DT_NEEDED` of a program or library.
+    Needed,
+    /// `DT_FILTER`: symbols are taken from it.
+    Filter,
+    /// `DT_AUXILIARY`: symbols are taken from it if it is there.
+    Auxiliary,
+    /// Another build of a library, for a later ISA level (`glibc-hwcaps`).
+    Hwcaps,
+    /// The `#!` line of a script, or the program that its `env` looks for.
+    Script,
+    /// A library opened at run time.
+    Dlopen,
+    /// A file named by a configuration file, or one that configures something that is kept.
+    Configured,
+    /// A symbolic link on the path.
+    Symlink,
+    /// A directory on the path.
+    Parent,
+}
+
+impl fmt::Display for Reason {
+    /// Formats the reason as a sentence about the kept name, without that name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.escape_ascii();
+        match &self.by {
+            None if self.kind == Kind::Asked => write!(f, "asked for by {name}"),
+            None if matches!(self.kind, Kind::Configured | Kind::Dlopen) => {
+                write!(f, "{} {name}, which no program or library names", self.kind)
+            }
+            None => write!(f, "{} {name}, which was asked for", self.kind),
+            Some(by) => write!(f, "{} {name} of {}", self.kind, by.escape_ascii()),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asked => "asked for",
+            Self::Interpreter => "loader",
+            Self::Needed => "needed library",
+            Self::Filter => "filter library",
+            Self::Auxiliary => "auxiliary library",
+            Self::Hwcaps => "build for better processors of library",
+            Self::Script => "interpreter",
+            Self::Dlopen => "library opened at run time",
+            Self::Configured => "configured file",
+            Self::Symlink => "symbolic link on the way to",
+            Self::Parent => "directory on the way to",
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! The requests that a closure starts from.
+
+use image_tree::glob::Glob;
+
+use super::config::dlopen::Policy;
+use super::config::unit::Follow;
+use super::dependency::Need;
+use super::ld_so::hwcaps::Hwcaps;
+use super::name_glob::NameGlob;
+
+/// A starting point of a closure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A path, which must resolve: a program or library with everything it needs, any other file
+    /// unchanged, or a directory with its whole content. Links on the path, including the last, are
+    /// kept.
+    Path(Vec<u8>),
+    /// Every name that matches, each as if its path were given. At least one must match.
+    Glob {
+        /// The pattern as it was written.
+        text: Vec<u8>,
+        /// The pattern.
+        glob: Glob,
+    },
+    /// A need stated by some configuration.
+    Need(Need),
+}
+
+impl Start {
+    /// Parses a glob pattern, or else a plain path. In a pattern, a backslash before `*`, `?`, `[`
+    /// or another backslash makes that character literal.
+    ///
+    /// # Errors
+    /// Returns an error if a pattern is malformed.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        if Glob::is_pattern(text) {
+            return Ok(Self::Glob { text: text.to_vec(), glob: Glob::parse(text)? });
+        }
+        Ok(Self::Path(text.to_vec()))
+    }
+}
+
+/// The requested files, and the limits for following their dependencies. The rest of the tree is
+/// dropped.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// Paths, and patterns of paths.
+    pub starts: Vec<Start>,
+    /// systemd units.
+    pub units: Vec<NamePattern>,
+    /// The relations that are followed from a unit to others.
+    pub follow: Follow,
+    /// Files of udev rules.
+    pub rules: Vec<NamePattern>,
+    /// PAM services, which are kept with their modules.
+    pub pam: Vec<Vec<u8>>,
+    /// The character sets whose gconv modules are kept; none by default.
+    pub gconv: Option<Charsets>,
+    /// True if OpenSSL's providers and engines are kept.
+    pub openssl: bool,
+    /// True if the name services of `/etc/nsswitch.conf` are kept, provided that glibc is.
+    pub nss: bool,
+    /// The glibc-hwcaps variants that are kept.
+    pub hwcaps: Hwcaps,
+    /// The policy for libraries that programs load with dlopen(3); `None` keeps none of them.
+    pub dlopen: Option<Policy>,
+}
+
+/// A name, or a shell pattern of names.
+#[derive(Clone, Debug)]
+pub struct NamePattern {
+    /// The name or pattern as it was written.
+    pub text: Vec<u8>,
+    /// The matcher of names, if it is a pattern.
+    pub glob: Option<NameGlob>,
+}
+
+/// The character sets that can be converted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Charsets {
+    /// All that the tree contains.
+    All,
+    /// These, by any of their names.
+    Only(Vec<Vec<u8>>),
+}

@@ -1,0 +1,167 @@
+//! Writing `/etc/ld.so.cache`, for a whole tree or the kept part of one.
+
+use image_tree::path::parent;
+use image_tree::resolve::{resolve_in_root, trace_in_root};
+use image_tree::{Inode, InodeId, Kind as FileKind, Metadata, Name, Timestamp, Tree};
+
+use crate::blob::{Blob, classify_read_error};
+use crate::closure::ld_so::cache::scan::{Library, scan};
+use crate::closure::ld_so::cache::{Abi, Cache, PATH};
+use crate::closure::{self, Closure, Hwcaps, Kind, Reason, Start};
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{Log, Report};
+
+const NAME: &[u8] = b"ld.so.cache";
+
+/// The generator that `ldconfig -p` prints. Without a version, so that the same libraries give the
+/// same bytes.
+const GENERATOR: &[u8] = b"rootcast";
+
+/// A newly written cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The number of its entries.
+    pub entries: usize,
+    /// The path without symbolic links.
+    pub path: Vec<u8>,
+}
+
+/// Returns the metadata of the new cache: those of the existing one except for its time, or else
+/// those that `ldconfig` sets.
+#[must_use]
+pub fn metadata(tree: &Tree<Blob>, time: Timestamp) -> Metadata {
+    let before = resolve_in_root(tree, PATH)
+        .map(|id| tree.get(id))
+        .filter(|inode| matches!(inode.kind, FileKind::Regular(_)));
+    let mut metadata = before.map_or_else(|| Metadata::new(0o644), |inode| inode.metadata.clone());
+    metadata.mtime = time;
+    metadata
+}
+
+/// Writes a cache for the current content of the directories, unless they have no libraries.
+///
+/// # Errors
+/// Returns an error if a library cannot be read, or `/etc` is not a directory.
+pub fn write(tree: &mut Tree<Blob>, directories: &[Vec<u8>], metadata: Metadata) -> Result<Option<Written>> {
+    let mut abi: Option<Abi> = None;
+    let found = scan(tree, directories, |id| match &tree.get(id).kind {
+        FileKind::Regular(content) => {
+            let library = Library::read(content)?;
+            abi = abi.or(library.as_ref().map(|library| library.abi));
+            Ok(library)
+        }
+        _ => Ok(None),
+    });
+    let mut found = found.map_err(classify_read_error)?;
+    let Some(abi) = abi.filter(|_| !found.entries.is_empty()) else { return Ok(None) };
+    // Links missing from the tree are not created: the cache names the file itself.
+    for link in &found.links {
+        let path = |name: &[u8]| [&link.directory, &b"/"[..], name].concat();
+        let (named, target) = (path(&link.name), path(&link.target));
+        found
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.path == named)
+            .for_each(|entry| entry.path.clone_from(&target));
+    }
+    let entries = found.entries.len();
+    let cache = Cache { big_endian: abi.big_endian, generator: GENERATOR.to_vec(), entries: found.entries };
+    let bytes = cache.to_bytes(abi).map_err(|error| Error::new(ErrorKind::BadInput, error))?;
+    let path = put(tree, bytes, metadata)?;
+    Ok(Some(Written { entries, path }))
+}
+
+/// Adds the file to the tree, replacing any existing entry of its name, and returns its path.
+fn put(tree: &mut Tree<Blob>, bytes: Vec<u8>, metadata: Metadata) -> Result<Vec<u8>> {
+    let refuse = |error: &dyn std::fmt::Display| {
+        Error::new(ErrorKind::BadInput, format!("{} cannot be written: {error}", PATH.escape_ascii()))
+    };
+    let name = |bytes: &[u8]| Name::new(bytes).map_err(|error| refuse(&error));
+    let etc = match resolve_in_root(tree, b"/etc") {
+        Some(etc) => etc,
+        None => {
+            let mut above = Metadata::new(0o755);
+            above.mtime = metadata.mtime;
+            let root = InodeId::ROOT;
+            tree.insert(root, name(b"etc")?, Inode::directory(above)).map_err(|error| refuse(&error))?
+        }
+    };
+    tree.remove(etc, NAME);
+    let inode = Inode { metadata, kind: FileKind::Regular(Blob::from(bytes)) };
+    tree.insert(etc, name(NAME)?, inode).map_err(|error| refuse(&error))?;
+    let directory = trace_in_root(tree, b"/etc", &mut 0).map_err(|error| refuse(&error))?.path;
+    Ok([&directory, &b"/"[..], NAME].concat())
+}
+
+/// Records the cache as needed by the loaders.
+pub fn add_to(closure: &mut Closure, path: &[u8]) {
+    let is_loader = |reason: &Reason| reason.kind == Kind::Interpreter;
+    let loaders = closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(is_loader));
+    let mut loaders: Vec<Option<Vec<u8>>> = loaders.map(|(path, _)| Some(path.clone())).collect();
+    if loaders.is_empty() {
+        loaders.push(None);
+    }
+    for by in loaders {
+        let reason = |kind| Reason { kind, by: by.clone(), name: PATH.to_vec() };
+        if parent(path) != b"/" {
+            let above = closure.kept.entry(parent(path).to_vec()).or_default();
+            if above.is_empty() {
+                above.insert(reason(Kind::Parent));
+            }
+        }
+        closure.kept.entry(path.to_vec()).or_default().insert(reason(Kind::Configured));
+    }
+}
+
+/// The options of the transform.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The number of threads that read files.
+    pub threads: usize,
+    /// The modification time of the cache.
+    pub time: Timestamp,
+}
+
+/// Adds a cache of all libraries to a tree that is not reduced.
+///
+/// # Errors
+/// Returns an error if a file cannot be read, or the tree has no library for glibc's dynamic
+/// linker.
+pub fn apply(tree: &mut Tree<Blob>, options: &Options) -> Result<Written> {
+    let Options { threads, time } = *options;
+    let options = closure::Options { hwcaps: Hwcaps::All, dlopen: None, threads };
+    let all = closure::close(tree, &[Start::Path(b"/".to_vec())], &options)?;
+    let metadata = metadata(tree, time);
+    write(tree, &all.library_directories, metadata)?.ok_or_else(|| not_written("the tree"))
+}
+
+impl Report for Written {
+    fn log(&self, log: &Log) {
+        log.detail(format_args!("/etc/ld.so.cache was written for {} libraries", self.entries));
+    }
+}
+
+/// Returns the error for a requested cache that was not written.
+#[must_use]
+pub fn not_written(what: &str) -> Error {
+    let message = format!(
+        "--ld-cache: {what} has no program for glibc's loader, which alone reads it, or no libraries where it looks"
+    );
+    Error::new(ErrorKind::BadInput, message)
+}
+
+impl From<closure::Error> for Error {
+    /// Classifies an error of the closure. Requests are named by the flags that state them.
+    fn from(error: closure::Error) -> Self {
+        use closure::Error as Failure;
+        let flag = match error {
+            Failure::Read(error) => return classify_read_error(error),
+            Failure::NotAUnit(_) => return Self::new(ErrorKind::Usage, error),
+            Failure::NoMatchingUnit(_) => "--keep-unit ",
+            Failure::RulesNotFound(_) => "--keep-rule ",
+            Failure::ServiceNotFound(_) => "--pam ",
+            _ => "",
+        };
+        Self::new(ErrorKind::BadInput, format!("{flag}{error}"))
+    }
+}
