@@ -73,7 +73,7 @@ fn module(path: &[String], test: bool, tokens: &[Token], found: &mut Vec<Module>
             }
             "use" if text(at + 1) != "<" => {
                 let public = at > 0 && ["pub", ")"].contains(&text(at - 1));
-                let end = at + tokens[at..].iter().position(|token| token.text == ";").unwrap_or(0);
+                let end = item_end(tokens, at) - 1;
                 imports(&tokens[at + 1..end], Vec::new(), public, &mut module.imports);
                 at = end;
             }
@@ -183,7 +183,11 @@ pub(super) fn item_end(tokens: &[Token], at: usize) -> usize {
     while let Some(token) = tokens.get(end) {
         match token.text.as_str() {
             ";" => return end + 1,
-            "{" => return closing(tokens, end, "{", "}"),
+            "{" => {
+                end = closing(tokens, end, "{", "}");
+                // `use a::{b};` ends with both.
+                return end + usize::from(tokens.get(end).is_some_and(|token| token.text == ";"));
+            }
             "(" => end = closing(tokens, end, "(", ")"),
             "[" => end = closing(tokens, end, "[", "]"),
             _ => end += 1,
@@ -220,7 +224,8 @@ fn nested_imports_are_read_with_their_names() {
 #[test]
 fn test_code_is_marked() {
     let code = "fn f() { x::y(); }\n#[cfg(test)]\nmod tests { use super::*; fn g() { z::w(); } }\n\
-                #[cfg(test)]\nmod more;\n#[cfg(not(test))]\nuse a::b;\n";
+                #[cfg(test)]\nmod more;\n#[cfg(not(test))]\nuse a::b;\n\
+                #[cfg(test)]\npub(crate) use more::{c, d};\n";
     let found = modules(&[], false, code);
     let paths: Vec<(bool, usize)> = found.iter().map(|module| (module.test, module.paths.len())).collect();
     assert_eq!(found[0].imports.len(), 1);

@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 11] = [
 const ALONE: [&str; 1] = ["closure"];
 
 /// Uses that are still against the rules. It only ever gets less.
-const USES_LEFT: usize = 31;
+const USES_LEFT: usize = 30;
 
 #[test]
 fn modules_use_lower_layers_only() {
