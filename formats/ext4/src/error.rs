@@ -26,7 +26,7 @@ pub enum Error {
         reason: Box<Unrepresentable>,
     },
     /// A file for inline data cannot be read.
-    #[error("{} is short enough to lie in its inode, and cannot be read", .path.escape_ascii())]
+    #[error("{} is to be stored in its inode, and cannot be read", .path.escape_ascii())]
     Content {
         /// The file's path in the tree.
         path: Vec<u8>,
@@ -134,7 +134,7 @@ pub enum Error {
     /// The offset of the filesystem is not a multiple of its block size, so that data cannot be
     /// aligned.
     #[error(
-        "data cannot be aligned in a filesystem at byte {offset} of the address space: that is no multiple of its blocks \
+        "data cannot be aligned in a filesystem at byte {offset} of the address space: that is not a multiple of its blocks \
          of {block_size} bytes"
     )]
     FilesystemOffset {

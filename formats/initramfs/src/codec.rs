@@ -13,29 +13,10 @@
 //! any order by any number of threads, or be cached; only a zstd frame that is too long for memory
 //! is compressed sequentially ([`LongFrame`]).
 //!
-//! # Levels and segments
-//!
-//! The defaults are based on measurements with the 250 MB archive of a Debian system of 9,700
-//! files, on two processors; MB are 10⁶ bytes. The sizes are exact; the times are of single runs on
-//! a busy machine, so they are approximate.
-//!
-//! * gzip: libdeflate compresses each member in one call. Members of 1, 2, 4 and 8 MiB give 87.13,
-//!   87.09, 87.08 and 87.06 MB at level 6, so segments are 2 MiB long: a change of one file then
-//!   costs little if the other members are cached. The alternative, zlib-rs with pieces that use
-//!   the preceding 32 KiB as a dictionary, takes 1.3 times as long for 3 % more bytes at level 6;
-//!   it is used only for segments longer than 8 MiB. Level 6 is the default: `gzip -9` gives 87.9
-//!   MB in ten times its processor time, and levels 1, 4, 8 and 9 give 94.2, 89.3, 86.4 and 86.4 MB
-//!   in 0.5, 0.7, 2.2 and 3 times the time of level 6.
-//! * zstd: frames of 4, 8 and 16 MiB give 78.1, 77.4 and 77.1 MB at level 3, compared to 78.4 with
-//!   `zstd -3 -T0`; 71.4, 69.8 and 69.1 MB at level 9, compared to 69.4; frames of 16 and 32 MiB
-//!   give 62.3 and 61.8 MB at level 19, compared to 61.4. With the actual segments, level 19 gives
-//!   61.6 MB in nine tenths of the processor time of `zstd -19 -T0`. So segments are 4 MiB long up
-//!   to level 4, 8 MiB up to level 15, and 32 MiB above.
-//! * xz: blocks of 3 and 8 MiB give 63.9 and 63.0 MB at level 6 with a dictionary of 1 MiB; `xz
-//!   -T0` with the same dictionary makes blocks of 3 MiB. Segments are 4 MiB long.
-//! * lz4: matches reach back at most 64 KiB, so segments are 2 MiB long and one chunk each. Level 9
-//!   gives 100.0 MB as `lz4 -l -9` does, level 1 gives 122.3 MB in much less time.
+//! The default levels and the lengths of segments are based on measurements, which are in
+//! `docs/performance.md` of rootcast.
 
+mod encode;
 pub mod gzip;
 pub mod lz4_legacy;
 mod member;
@@ -46,9 +27,10 @@ pub mod zstd;
 use std::fmt;
 use std::io;
 
+#[cfg(feature = "zstd")]
+pub use encode::LongFrame;
 pub use member::{CompressedPiece, Member};
 pub use parse::CodecError;
-pub use zstd::LongFrame;
 
 use crate::Compression;
 
@@ -117,9 +99,6 @@ pub const LIBRARIES: [(&str, &str); 6] = [
     ("zstd-sys", "2.1.3+zstd.1.5.7"),
 ];
 
-/// The number of bytes compressed between two calls of [`ShouldContinue`], for libraries that accept slices.
-pub(crate) const SLICE: usize = 1 << 20;
-
 impl Codec {
     /// No compression.
     pub const NONE: Self = Self { kind: Kind::None, level: 0, window_log: 0 };
@@ -127,8 +106,8 @@ impl Codec {
     /// Creates a codec with a level, or with the default level.
     ///
     /// # Errors
-    /// Returns an error if archives cannot be made with this compression, or the level is out of
-    /// range.
+    /// Returns an error if archives cannot be made with this compression, its cargo feature is
+    /// disabled, or the level is out of range.
     pub fn new(compression: Compression, level: Option<u8>) -> Result<Self, CodecError> {
         parse::codec(compression, level)
     }
@@ -187,7 +166,7 @@ impl Codec {
     /// long file, or the limit of what is held in memory.
     #[must_use]
     pub fn max_piece_len(&self) -> u64 {
-        self.segment_len().map_or(SLICE as u64, |usual| (usual * 4).min(zstd::MAX_WHOLE))
+        self.segment_len().map_or(1 << 20, |usual| (usual * 4).min(zstd::MAX_WHOLE))
     }
 
     /// Returns the division of a segment of `len` bytes.
@@ -214,14 +193,7 @@ impl Codec {
         piece: Piece<'_>,
         should_continue: ShouldContinue<'_>,
     ) -> io::Result<CompressedPiece> {
-        match self.kind {
-            Kind::None => Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing is to be compressed")),
-            Kind::Gzip if piece.is_whole => gzip::whole(self.level, piece.bytes),
-            Kind::Gzip => gzip::part(self.level, piece),
-            Kind::Zstd => zstd::whole(self, piece.bytes, should_continue),
-            Kind::Lz4 => lz4_legacy::chunk(self.level, piece.bytes),
-            Kind::Xz => xz::block(self, piece.bytes, should_continue),
-        }
+        encode::compress(self, piece, should_continue)
     }
 
     /// Returns a text with everything about the codec that affects the bytes, including the
@@ -236,6 +208,7 @@ impl Codec {
         self.compression().map_or("none", Compression::name)
     }
 
+    #[cfg(any(feature = "xz", feature = "zstd"))]
     pub(crate) fn window_log(&self) -> u8 {
         self.window_log
     }
@@ -254,9 +227,5 @@ impl fmt::Display for Codec {
     }
 }
 
-pub(crate) fn stopped() -> io::Error {
-    io::Error::new(io::ErrorKind::Interrupted, "compressing was stopped")
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "lz4", feature = "xz", feature = "zstd"))]
 mod tests;

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_set_not_set_or_not_there() {
+    fn options_are_set_not_set_or_missing() {
         let text =
             b"#\n# Linux/x86 6.12\nCONFIG_BLK_DEV_INITRD=y\r\nCONFIG_RD_GZIP=y\n# CONFIG_RD_XZ is not set\n\
             CONFIG_RD_LZ4=m\nCONFIG_RD_GZIP_OTHER=y\n";
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_configuration() {
+    fn texts_without_options_are_rejected() {
         assert_eq!(KernelConfig::parse(b"\x7fELF"), Err(KernelConfigError::NotAConfig));
         assert_eq!(KernelConfig::unknown().supports(Compression::Gzip), None);
     }

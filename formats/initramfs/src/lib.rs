@@ -64,6 +64,7 @@ pub mod check;
 mod checksums;
 pub mod codec;
 mod compression;
+mod decode;
 mod early_cpio;
 mod error;
 mod kernel_config;
@@ -72,6 +73,7 @@ mod newc;
 mod options;
 mod plan;
 mod unsupported;
+mod write;
 
 /// The crate that defines the [`Image`](image_runs::Image) trait of layouts and segments.
 pub use image_runs;
@@ -88,3 +90,9 @@ pub use layout::{Layout, Segment, Storage, Summary};
 pub use options::{Options, Precompressed};
 pub use plan::plan;
 pub use unsupported::{MetadataKind, UnsupportedMetadata};
+pub use write::write_compressed;
+
+/// The program of the README, as a test.
+#[cfg(all(doctest, feature = "zstd"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

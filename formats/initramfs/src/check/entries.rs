@@ -211,7 +211,7 @@ impl Entries {
             S_IFDIR => NodeKind::Directory,
             S_IFCHR | S_IFBLK | S_IFIFO | S_IFSOCK => NodeKind::File,
             _ => {
-                let detail = format!("c_mode {:o} has no type that there is", entry.header.c_mode);
+                let detail = format!("c_mode {:o} is not of a known file type", entry.header.c_mode);
                 return self.found(Rule::FileType, entry.place, Some(entry.path.clone()), detail);
             }
         };
@@ -229,8 +229,7 @@ impl Entries {
             self.found(Rule::NameDotDot, entry.place, Some(entry.path.clone()), detail);
         }
         if entry.path.starts_with(MICROCODE) && !self.early {
-            let detail =
-                "the kernel looks for microcode in what is not compressed, before all else".to_owned();
+            let detail = "the kernel looks for microcode only before the first compressed member".to_owned();
             self.found(Rule::Microcode, entry.place, Some(entry.path.clone()), detail);
         }
         if !self.preserves_mtime && entry.header.c_mtime > 0 {
@@ -247,13 +246,13 @@ impl Entries {
         let (rule, detail) = match self.names.make(&entry.path, what) {
             Outcome::New | Outcome::Untracked => return,
             Outcome::Replaced => {
-                (Rule::Duplicate, "something of that path came before, and this replaces it")
+                (Rule::Duplicate, "an earlier entry has the same path, and this one replaces it")
             }
-            Outcome::NoParent => (Rule::Parent, "no directory above it came before it, so it is left out"),
+            Outcome::NoParent => (Rule::Parent, "its directory does not precede it, so it is omitted"),
             Outcome::FullDirectory => {
-                (Rule::FullDirectory, "there is a directory that is not empty, so it is left out")
+                (Rule::FullDirectory, "the path is a directory that is not empty, so the entry is omitted")
             }
-            Outcome::LongName => (Rule::NameLength, "a component has more than 255 bytes, so it is left out"),
+            Outcome::LongName => (Rule::NameLength, "a component has more than 255 bytes, so it is omitted"),
         };
         self.found(rule, entry.place, Some(entry.path.clone()), detail.to_owned());
     }
@@ -338,11 +337,11 @@ impl Entries {
             }
             NotAHeader::Magic => {
                 let magic = bytes[..6].escape_ascii();
-                let detail = format!("\"{magic}\" is no magic of an entry, 070701 or 070702");
+                let detail = format!("\"{magic}\" is not the magic of an entry, 070701 or 070702");
                 self.stop(Rule::CpioMagic, stream.place(start), None, detail)
             }
             NotAHeader::Digit(at) => {
-                let detail = format!("byte {at} of a header is no hexadecimal digit");
+                let detail = format!("byte {at} of a header is not a hexadecimal digit");
                 self.stop(Rule::Digits, stream.place(start + at as u64), None, detail)
             }
         }

@@ -10,6 +10,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::input::Input;
+use crate::decode;
 
 const MAGIC: [u8; 4] = 0x184c_2102u32.to_le_bytes();
 
@@ -118,8 +119,7 @@ impl<R: Lookahead> Lz4<R> {
             return Err(invalid("a chunk of lz4 is cut short"));
         }
         self.out.resize(CHUNK, 0);
-        let unpacked = lz4_flex::block::decompress_into(&self.chunk, &mut self.out);
-        let unpacked = unpacked.map_err(|error| invalid(&error.to_string()))?;
+        let unpacked = decode::lz4_block(&self.chunk, &mut self.out)?;
         self.out.truncate(unpacked);
         Ok(())
     }

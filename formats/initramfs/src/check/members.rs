@@ -2,9 +2,6 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::Crc;
-use flate2::bufread::DeflateDecoder;
-
 use super::entries::Entries;
 use super::input::Input;
 use super::limits::Limits;
@@ -12,6 +9,7 @@ use super::lz4::Lz4;
 use super::report::Rule;
 use super::stream::{Stop, Stream};
 use super::{xz, zstd};
+use crate::decode::{Format, decoder, disabled_feature};
 use crate::{Compression, KernelConfig};
 
 /// The read size for unpacked bytes, in bytes.
@@ -33,7 +31,8 @@ pub(super) fn read(
     entries: &mut Entries,
 ) -> Result<(), Stop> {
     if kernel.supports_initrd() == Some(false) {
-        let detail = "the kernel has no CONFIG_BLK_DEV_INITRD, so it takes no initramfs".to_owned();
+        let detail =
+            "the kernel has no CONFIG_BLK_DEV_INITRD, so it does not support an initramfs".to_owned();
         entries.found(Rule::Configured, (0, None), None, detail);
     }
     let mut left = limits.unpacked_bytes;
@@ -75,15 +74,15 @@ pub(super) fn read(
 fn detect_compression(start: &[u8], position: u64, entries: &mut Entries) -> Result<Compression, Stop> {
     let place = (position, None);
     if start.starts_with(b"0707") {
-        let detail = format!("an archive begins at byte {position}, which is no multiple of 4");
+        let detail = format!("an archive begins at byte {position}, which is not a multiple of 4");
         return entries.stop(Rule::Alignment, place, None, detail);
     }
     if start.len() >= 4 && start[0] & 0xf0 == 0x50 && start[1..4] == [0x2a, 0x4d, 0x18] {
-        let detail = "a skippable frame of zstd is nothing that the kernel knows".to_owned();
+        let detail = "the kernel does not support skippable frames of zstd".to_owned();
         return entries.stop(Rule::ZstdSkippable, place, None, detail);
     }
     if start.starts_with(&[0x04, 0x22, 0x4d, 0x18]) {
-        let detail = "the kernel knows nothing but lz4's legacy format; compress with lz4 -l".to_owned();
+        let detail = "the kernel supports only the legacy format of lz4; compress with lz4 -l".to_owned();
         return entries.stop(Rule::Lz4Frame, place, None, detail);
     }
     let two = start.first_chunk::<2>().copied();
@@ -105,22 +104,28 @@ fn member(
     entries: &mut Entries,
 ) -> Result<u64, Stop> {
     let start = input.position();
+    if let Some(feature) = disabled_feature(compression) {
+        let detail = format!(
+            "{compression} is not examined, nor is anything that follows: \
+             this program was built without the feature {feature} of mkinitramfs-rs"
+        );
+        return entries.stop(Rule::Examined, (start, None), None, detail);
+    }
     match compression {
         Compression::Gzip => gzip(input, start, left, entries),
         Compression::Zstd => {
             zstd::header(input, entries)?;
-            let decoder = zstd::decoder(input).map_err(Stop::Io)?;
-            unpack(decoder, start, left, entries)
+            unpack(decoder(Format::Zstd, input).map_err(Stop::Io)?, start, left, entries)
         }
         Compression::Xz => {
             xz::header(input, entries)?;
-            unpack(xz::decoder(input).map_err(Stop::Io)?, start, left, entries)
+            unpack(decoder(Format::Xz, input).map_err(Stop::Io)?, start, left, entries)
         }
-        Compression::Lzma => unpack(xz::lzma_decoder(input).map_err(Stop::Io)?, start, left, entries),
-        Compression::Bzip2 => unpack(bzip2::bufread::BzDecoder::new(input), start, left, entries),
+        Compression::Lzma => unpack(decoder(Format::Lzma, input).map_err(Stop::Io)?, start, left, entries),
+        Compression::Bzip2 => unpack(decoder(Format::Bzip2, input).map_err(Stop::Io)?, start, left, entries),
         Compression::Lz4 => lz4(input, start, left, entries),
         Compression::Lzo => {
-            let detail = "lzo is not looked into, nor anything that follows".to_owned();
+            let detail = "lzo is not examined, nor is anything that follows".to_owned();
             entries.stop(Rule::Examined, (start, None), None, detail)
         }
     }
@@ -142,7 +147,7 @@ fn unpack(decoder: impl Read, start: u64, left: u64, entries: &mut Entries) -> R
         Err(Stop::Io(error)) => report_corrupt(&error, start, unpacked, entries),
         Err(Stop::Found) => Err(Stop::Found),
         Ok(()) if unpacked == 0 && entries.report.entries == 0 => {
-            let detail = "nothing comes out of it, which the kernel takes for an entry that is cut short";
+            let detail = "it unpacks to no bytes, which the kernel treats as a truncated entry";
             entries.stop(Rule::MemberEnd, (start, None), None, detail.to_owned())
         }
         Ok(()) => Ok(limited.left),
@@ -158,18 +163,19 @@ fn report_corrupt<T>(error: &io::Error, start: u64, unpacked: u64, entries: &mut
 
 fn gzip(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries) -> Result<u64, Stop> {
     gzip_header(input, start, entries)?;
-    let mut crc = Crc::new();
+    let mut sums = Sums::default();
     let left = {
-        let decoder = Summed { reader: DeflateDecoder::new(&mut *input), crc: &mut crc };
-        unpack(decoder, start, left, entries)?
+        let reader = decoder(Format::Deflate, &mut *input).map_err(Stop::Io)?;
+        unpack(Summed { reader, sums: &mut sums }, start, left, entries)?
     };
     let at = input.position();
     let mut end = [0; 8];
     if let Err(error) = input.read_exact(&mut end) {
-        return report_corrupt(&error, start, crc.amount().into(), entries);
+        return report_corrupt(&error, start, sums.len, entries);
     }
-    let (sum, len) = end.split_at(4);
-    if sum != crc.sum().to_le_bytes() || len != crc.amount().to_le_bytes() {
+    let (crc, len) = end.split_at(4);
+    // ISIZE: the length modulo 2^32.
+    if crc != sums.crc.finalize().to_le_bytes() || len != &sums.len.to_le_bytes()[..4] {
         let detail = "the sum or length at the end of the gzip member is not that of its data".to_owned();
         entries.found(Rule::GzipChecksum, (at, None), None, detail);
     }
@@ -219,7 +225,7 @@ fn lz4(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries) -> R
     match (decoder.followed_at(), result) {
         (Some(at), Err(Stop::Found)) => {
             // The finding so far is corrupt data or a truncated entry; this is the cause.
-            let detail = "something follows lz4 that is no chunk; put at least 4 bytes of zeros between them";
+            let detail = "lz4 is followed by data that is not a chunk of it; put at least 4 bytes of zeros between them";
             entries.found(Rule::Lz4Followed, (at, None), None, detail.to_owned());
             Err(Stop::Found)
         }
@@ -236,16 +242,24 @@ fn unpack_lz4(
     unpack(decoder, start, left, entries)
 }
 
-/// A reader that computes the CRC-32 of its bytes.
-struct Summed<'c, R> {
+/// The CRC-32 and the length of bytes.
+#[derive(Default)]
+struct Sums {
+    crc: crc32fast::Hasher,
+    len: u64,
+}
+
+/// A reader that sums its bytes.
+struct Summed<'s, R> {
     reader: R,
-    crc: &'c mut Crc,
+    sums: &'s mut Sums,
 }
 
 impl<R: Read> Read for Summed<'_, R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let len = self.reader.read(out)?;
-        self.crc.update(&out[..len]);
+        self.sums.crc.update(&out[..len]);
+        self.sums.len += len as u64;
         Ok(len)
     }
 }

@@ -1,17 +1,9 @@
 //! xz streams, as far as XZ Embedded supports them: sections 2.1.1 and 3.1 of The .xz File Format.
 
-use std::io::{self, BufRead, Read};
-
-use liblzma::bufread::XzDecoder;
-use liblzma::stream::Stream as Lzma;
-
 use super::entries::Entries;
 use super::input::Input;
 use super::report::Rule;
 use super::stream::Stop;
-
-/// The memory limit of decoding, in bytes.
-const MEMORY: u64 = 512 << 20;
 
 /// The dictionary size above which a warning is added, in bytes: it is a large part of a guest's
 /// memory.
@@ -49,16 +41,6 @@ pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(),
         check_filter(&filter, at + HEADER_LEN as u64, entries)?;
     }
     Ok(())
-}
-
-/// Returns a decoder for the single stream that begins here.
-pub(super) fn decoder<R: BufRead>(input: R) -> io::Result<impl Read> {
-    Ok(XzDecoder::new_stream(input, Lzma::new_stream_decoder(MEMORY, 0)?))
-}
-
-/// Returns a decoder for `.lzma`.
-pub(super) fn lzma_decoder<R: BufRead>(input: R) -> io::Result<impl Read> {
-    Ok(XzDecoder::new_stream(input, Lzma::new_lzma_decoder(MEMORY)?))
 }
 
 struct Filter {

@@ -1,14 +1,10 @@
 //! zstd frames: RFC 8878, section 3.1.1.1.
 
-use std::io::{self, BufRead, Read};
-
 use super::entries::Entries;
 use super::input::Input;
 use super::report::Rule;
 use super::stream::Stop;
-
-/// The largest window of the kernel's decompressor: 128 MiB (`ZSTD_WINDOWLOG_MAX` of `lib/decompress_unzstd.c`).
-const MAX_WINDOW_LOG: u32 = 27;
+use crate::decode::ZSTD_MAX_WINDOW_LOG;
 
 /// Checks the header of the frame that begins here, without consuming it.
 pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(), Stop> {
@@ -17,14 +13,14 @@ pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(),
     let at = input.position();
     let bytes = input.peek(MAX_LEN)?.to_vec();
     let Some(header) = parse(&bytes) else {
-        let detail = "there is no whole header of a zstd frame".to_owned();
+        let detail = "the header of a zstd frame is truncated".to_owned();
         return entries.stop(Rule::Corrupt, (at, None), None, detail);
     };
-    if header.window > 1 << MAX_WINDOW_LOG {
+    if header.window > 1 << ZSTD_MAX_WINDOW_LOG {
         let detail = format!(
             "the frame needs a window of {} bytes, the limit is {}",
             header.window,
-            1 << MAX_WINDOW_LOG
+            1 << ZSTD_MAX_WINDOW_LOG
         );
         return entries.stop(Rule::ZstdWindow, (at + 5, None), None, detail);
     }
@@ -33,13 +29,6 @@ pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(),
         return entries.stop(Rule::ZstdDictionary, (at, None), None, detail);
     }
     Ok(())
-}
-
-/// Returns a decoder for the single frame that begins here.
-pub(super) fn decoder<R: BufRead>(input: R) -> io::Result<impl Read> {
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?.single_frame();
-    decoder.window_log_max(MAX_WINDOW_LOG)?;
-    Ok(decoder)
 }
 
 struct FrameHeader {

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::{Codec, Kind};
 use crate::Compression;
+use crate::decode::disabled_feature;
 
 /// An error for a text or a number that is not a valid codec.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -17,8 +18,16 @@ pub enum CodecError {
     /// The kernel can unpack the compression, but archives are not made with it.
     #[error("archives are not made with {0}; there are none, gzip, zstd, lz4 and xz")]
     ReadOnly(Compression),
+    /// The cargo feature of the compression is disabled.
+    #[error("this program was built without {compression}, the feature {feature} of mkinitramfs-rs")]
+    Disabled {
+        /// The compression.
+        compression: Compression,
+        /// The cargo feature.
+        feature: &'static str,
+    },
     /// The level is not a number.
-    #[error("{level:?} is no level of {codec}; its levels are {least} to {most}")]
+    #[error("{level:?} is not a level of {codec}; its levels are {least} to {most}")]
     NotANumber {
         /// The codec.
         codec: &'static str,
@@ -75,6 +84,9 @@ struct Levels {
 }
 
 fn levels(compression: Compression) -> Result<Levels, CodecError> {
+    if let Some(feature) = disabled_feature(compression) {
+        return Err(CodecError::Disabled { compression, feature });
+    }
     let levels = |kind, least, most, default, window_log| Levels { kind, least, most, default, window_log };
     match compression {
         Compression::Gzip => Ok(levels(Kind::Gzip, 1, 12, 6, 0)),

@@ -3,20 +3,14 @@
 
 use std::io::Read;
 
-use flate2::bufread::GzDecoder;
-use liblzma::bufread::XzDecoder;
-use liblzma::stream::Stream;
-
 use super::error::KernelConfigError;
 use crate::Compression;
 use crate::check::Lz4;
+use crate::decode::{Format, decoder, disabled_feature};
 
 /// The maximum number of bytes unpacked from a payload, and from a configuration.
 const MAX_PAYLOAD: u64 = 1 << 30;
 const MAX_CONFIG: u64 = 16 << 20;
-
-/// The memory limit for xz and lzma, in bytes.
-const MEMORY: u64 = 512 << 20;
 
 const START: &[u8] = b"IKCFG_ST";
 
@@ -73,22 +67,19 @@ fn zboot(kernel: &[u8]) -> Option<&[u8]> {
 
 /// Unpacks a payload. Some are followed by a length of 4 bytes that is not part of the payload.
 fn unpack(payload: &[u8], compression: Compression) -> Result<Vec<u8>, KernelConfigError> {
-    let lzma = |stream: Result<Stream, liblzma::stream::Error>| {
-        stream.map(|stream| XzDecoder::new_stream(payload, stream)).map_err(|error| payload_error(&error))
-    };
+    if let Some(feature) = disabled_feature(compression) {
+        return Err(without_feature("payload", feature));
+    }
+    let open = |format| decoder(format, payload).map_err(|error| payload_error(&error));
     let mut decoder: Box<dyn Read + '_> = match compression {
-        Compression::Gzip => Box::new(GzDecoder::new(payload)),
-        Compression::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(payload)),
-        Compression::Lzma => Box::new(lzma(Stream::new_lzma_decoder(MEMORY))?),
-        Compression::Xz => Box::new(lzma(Stream::new_stream_decoder(MEMORY, 0))?),
+        Compression::Gzip => open(Format::Gzip)?,
+        Compression::Bzip2 => open(Format::Bzip2)?,
+        Compression::Lzma => open(Format::Lzma)?,
+        Compression::Xz => open(Format::Xz)?,
         Compression::Lz4 => Box::new(Lz4::new(payload)),
-        Compression::Zstd => Box::new(
-            zstd::stream::read::Decoder::with_buffer(payload)
-                .map_err(|error| payload_error(&error))?
-                .single_frame(),
-        ),
+        Compression::Zstd => open(Format::Zstd)?,
         Compression::Lzo => {
-            let detail = "it is compressed with lzo, which is not looked into".to_owned();
+            let detail = "it is compressed with lzo, which is not supported".to_owned();
             return Err(KernelConfigError::Unpack { what: "payload", detail });
         }
     };
@@ -99,6 +90,11 @@ fn unpack(payload: &[u8], compression: Compression) -> Result<Vec<u8>, KernelCon
         Err(error) => Err(payload_error(&error)),
         Ok(_) => Ok(kernel),
     }
+}
+
+fn without_feature(what: &'static str, feature: &str) -> KernelConfigError {
+    let detail = format!("this program was built without the feature {feature} of mkinitramfs-rs");
+    KernelConfigError::Unpack { what, detail }
 }
 
 fn payload_error(error: &dyn std::error::Error) -> KernelConfigError {
@@ -115,8 +111,11 @@ fn text(kernel: &[u8]) -> Result<Option<Vec<u8>>, KernelConfigError> {
         if !rest.starts_with(&MAGIC) {
             continue;
         }
+        if let Some(feature) = disabled_feature(Compression::Gzip) {
+            return Err(without_feature("configuration", feature));
+        }
         let mut text = Vec::new();
-        let read = GzDecoder::new(rest).take(MAX_CONFIG).read_to_end(&mut text);
+        let read = decoder(Format::Gzip, rest).and_then(|gzip| gzip.take(MAX_CONFIG).read_to_end(&mut text));
         read.map_err(|error| KernelConfigError::Unpack { what: "configuration", detail: error.to_string() })?;
         return Ok(Some(text));
     }

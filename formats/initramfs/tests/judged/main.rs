@@ -24,3 +24,4 @@ mod kernels;
 mod layouts;
 mod properties;
 mod rules;
+mod written;
