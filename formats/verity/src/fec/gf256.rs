@@ -9,6 +9,26 @@ pub(super) const fn times_alpha(element: u8) -> u8 {
     (element << 1) ^ (if element & 0x80 == 0 { 0 } else { REDUCTION })
 }
 
+/// Adds `factor` times each of the elements to the sum at its place.
+///
+/// A product is the sum of the products of the bits. There is no look-up and no branch, so that
+/// compilers do it for 16 or 32 elements at once: several times as fast as a table.
+pub(super) fn add_multiples(sums: &mut [u8], elements: &[u8], factor: u8) {
+    let mut products_of_bits = [factor; 8];
+    for bit in 1..8 {
+        products_of_bits[bit] = times_alpha(products_of_bits[bit - 1]);
+    }
+    for (sum, element) in sums.iter_mut().zip(elements) {
+        let mut bits = *element;
+        for product in products_of_bits.iter().rev() {
+            // All ones if the highest bit is set.
+            let mask = (bits.cast_signed() >> 7).cast_unsigned();
+            *sum ^= product & mask;
+            bits <<= 1;
+        }
+    }
+}
+
 /// Returns the products of `factor` and each element.
 pub(super) fn multiples(factor: u8) -> [u8; 256] {
     let mut products = [0; 256];
@@ -43,7 +63,7 @@ pub(super) fn generator(roots: usize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{generator, multiples, times_alpha};
+    use super::{add_multiples, generator, multiples, times_alpha};
 
     #[test]
     fn alpha_generates_every_element_but_zero() {
@@ -64,6 +84,20 @@ mod tests {
             assert_eq!((products[0], products[1]), (0, factor));
             for element in 0..=255 {
                 assert_eq!(products[usize::from(element)], multiples(element)[usize::from(factor)]);
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_products_are_those_of_the_table() {
+        let elements: Vec<u8> = (0..=255).collect();
+        for factor in 0..=255 {
+            let before: Vec<u8> = elements.iter().rev().copied().collect();
+            let mut sums = before.clone();
+            add_multiples(&mut sums, &elements, factor);
+            let multiples = multiples(factor);
+            for ((sum, before), element) in sums.iter().zip(before).zip(&elements) {
+                assert_eq!(*sum, before ^ multiples[usize::from(*element)]);
             }
         }
     }

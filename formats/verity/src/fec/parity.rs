@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::gf256::{generator, multiples};
+use super::gf256::{add_multiples, generator, multiples};
 use crate::{Error, FecLayout};
 
 /// The parity of the code words of one round: for each root, a byte for each byte of a block.
@@ -55,10 +55,7 @@ impl Accumulator {
             let parity =
                 round.get_or_insert_with(|| vec![0; remainder.len() * block_size].into_boxed_slice());
             for (factor, parity) in remainder.iter().zip(parity.chunks_exact_mut(block_size)) {
-                let multiples = multiples(*factor);
-                for (parity, byte) in parity.iter_mut().zip(block) {
-                    *parity ^= multiples[usize::from(*byte)];
-                }
+                add_multiples(parity, block, *factor);
             }
         }
     }
