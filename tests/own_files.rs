@@ -60,7 +60,10 @@ fn a_file_that_is_read_is_not_an_output() {
     ] {
         let outcome = image(&scratch, arguments);
         assert_eq!(outcome.code, Some(2), "{outcome}");
-        assert!(outcome.stderr.contains("is read and would be replaced: name another output"), "{outcome}");
+        assert!(
+            outcome.stderr.contains("is an input and would be overwritten; name another output"),
+            "{outcome}"
+        );
     }
     assert!(fs::read(scratch.join("same.tar")).expect("it is there") == before);
     assert_eq!(fs::read_to_string(scratch.join("file")).expect("it is there"), "x");

@@ -149,7 +149,7 @@ impl OwnFiles {
 }
 
 fn refused(input: &Path, output: &Path) -> Error {
-    let message = format!("{} is read and would be replaced: name another output", shown::path(input));
+    let message = format!("{} is an input and would be overwritten; name another output", shown::path(input));
     Error::at(ErrorKind::Usage, output, message)
 }
 

@@ -108,7 +108,7 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Skip
             Policy::Fail => {}
             Policy::Skip => {
                 if name.is_empty() {
-                    let message = "is the root directory and may not be read, and nothing is left without it";
+                    let message = "is the root directory, which cannot be read and cannot be skipped";
                     return Err(Error::at(ErrorKind::Io, found.host_path(), message));
                 }
                 // The files that were added to it are readable.

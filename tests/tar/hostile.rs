@@ -308,11 +308,11 @@ fn invalid_extended_headers_are_rejected() {
         ),
         (
             Archive::new().pax(b'g', &[("path", b"a")]).finish(),
-            "offset 0: path is in a global header, and would be every file's",
+            "offset 0: path is in a global header, but applies to a single file",
         ),
         (
             Archive::new().pax(b'g', &[("SCHILY.xattr.user.a", b"a")]).finish(),
-            "offset 0: SCHILY.xattr.user.a is in a global header, and would be every file's",
+            "offset 0: SCHILY.xattr.user.a is in a global header, but applies to a single file",
         ),
         (Archive::new().pax(b'g', &[("comment", b"a")]).file("f", "").finish(), "/?=40755 /f=100644"),
         (
@@ -361,16 +361,16 @@ fn archives_cut_off_or_continued_after_their_end_are_rejected() {
         (cut(100), "offset 0: the archive ends 412 bytes before the end of a block"),
         (
             f().bytes(&[0; 512]).file("g", "").finish(),
-            "offset 1024: after one block of zeros comes neither another one nor the end",
+            "offset 1024: a single block of zeros is followed by other data",
         ),
         ([f().finish(), vec![0; 9000]].concat(), "/?=40755 /f=100644"),
         (
             [f().finish(), vec![0; (64 << 20) + (1 << 19)]].concat(),
-            "offset 67373056: the archive ended before, and more than 67108864 bytes of zeros follow; a device or a disk image is not an archive",
+            "offset 67373056: more than 67108864 bytes of zeros follow the end of the archive; a device or a disk image is not an archive",
         ),
         (
             [f().finish(), vec![0; 900], b"x".to_vec()].concat(),
-            "offset 2948: the archive ended before, yet here are bytes other than zeros; read what follows as a source of its own",
+            "offset 2948: data follows the end of the archive; pass it as a source of its own",
         ),
         (damaged, "offset 0: the header's checksum is 6110 in octal, its bytes sum up to 6111"),
         (vec![b'x'; 2048], "offset 0: is not a tar header"),

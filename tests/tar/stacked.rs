@@ -464,7 +464,7 @@ fn large_windows_need_a_flag() {
     let archive = scratch.file("archive.tar", Archive::new().file("f", "12345").finish());
     // A known size would limit the window to that size, so it is read from a pipe.
     let cases = [
-        ("zstd", "-1 --long=31", &[][..], "its window is of 2147483648 bytes, the limit is 134217728;"),
+        ("zstd", "-1 --long=31", &[][..], "its window is 2147483648 bytes, the limit is 134217728;"),
         ("xz", "-9", &["--decoder-memory", "32M"], " bytes of memory, the limit is 33554432;"),
         ("xz", "--format=lzma -9", &["--decoder-memory", "32M"], " bytes of memory, the limit is 33554432;"),
     ];

@@ -247,7 +247,7 @@ fn cannot_open(place: &HostDirectory, errno: Errno) -> Error {
     let at = Location::directory(place);
     match errno {
         Errno::NOENT => changed(at, "it was listed as a directory and is gone"),
-        Errno::NOTDIR | Errno::LOOP => changed(at, "it was listed as a directory and is none now"),
+        Errno::NOTDIR | Errno::LOOP => changed(at, "it was listed as a directory and is not one now"),
         _ => Error::io(at.host_path(), errno),
     }
 }

@@ -108,17 +108,15 @@ pub enum Problem {
         missing: u64,
     },
     /// Bytes other than zeros follow the end.
-    #[error(
-        "the archive ended before, yet here are bytes other than zeros; read what follows as a source of its own"
-    )]
+    #[error("data follows the end of the archive; pass it as a source of its own")]
     Trailing,
     /// More zeros follow the end than any program writes.
     #[error(
-        "the archive ended before, and more than {0} bytes of zeros follow; a device or a disk image is not an archive"
+        "more than {0} bytes of zeros follow the end of the archive; a device or a disk image is not an archive"
     )]
     Zeros(u64),
     /// Something other than zeros follows one block of zeros.
-    #[error("after one block of zeros comes neither another one nor the end")]
+    #[error("a single block of zeros is followed by other data")]
     LoneZeroBlock,
     /// A type that is unknown, or only makes sense elsewhere.
     #[error("type \"{}\" {why}", [*.flag].escape_ascii())]
@@ -160,7 +158,7 @@ pub enum Problem {
         why: &'static str,
     },
     /// A record in a global header that applies only to a single file.
-    #[error("{} is in a global header, and would be every file's", .0.escape_ascii())]
+    #[error("{} is in a global header, but applies to a single file", .0.escape_ascii())]
     Global(Vec<u8>),
     /// An invalid access control list.
     #[error("{key}")]

@@ -127,7 +127,7 @@ impl Records {
     }
 
     fn set_encoded(&mut self, key: &[u8], name: &[u8], value: &[u8]) -> Result<(), Problem> {
-        let name = from_url(name).ok_or_else(|| bad(key, value, "has a name with % and no two digits"))?;
+        let name = from_url(name).ok_or_else(|| bad(key, value, "has a name with an invalid % escape"))?;
         let bytes = from_base64(value).ok_or_else(|| bad(key, value, "is not base64"))?;
         self.xattrs.insert(XattrName::new(name)?, bytes.into());
         Ok(())

@@ -115,7 +115,7 @@ pub(super) fn create_directory<C>(
                 let refused = |why: String| format!("{} cannot be created: {why}", shortened(prefix));
                 if let Some(Kind::Symlink(target)) = tree.lookup(here, component).map(|id| &tree.get(id).kind)
                 {
-                    return Err(refused(format!("it is a symbolic link to {target}, which is not there")));
+                    return Err(refused(format!("it is a symbolic link to {target}, which does not exist")));
                 }
                 tree.insert(here, name, Inode::directory(parents.clone()))
                     .map_err(|error| refused(error.to_string()))?

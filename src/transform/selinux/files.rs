@@ -54,7 +54,7 @@ fn labels(mut read: impl FnMut(&str) -> Result<(PathBuf, Option<Vec<u8>>)>) -> R
     let mut labels = Labels::default();
     let (name, text) = read("")?;
     let Some(text) = text else {
-        return Err(Error::at(ErrorKind::BadInput, name, "is not there; --file-contexts reads it"));
+        return Err(Error::at(ErrorKind::BadInput, name, "does not exist; --file-contexts reads it"));
     };
     let mut files = vec![(name, text)];
     for suffix in [".homedirs", ".local"] {
@@ -110,7 +110,7 @@ fn read_tree<C: Content>(tree: &Tree<C>, path: &str) -> Result<Option<Vec<u8>>> 
 fn policy_type<C: Content>(tree: &Tree<C>) -> Result<String> {
     const CONFIG: &str = "/etc/selinux/config";
     let Some(text) = read_tree(tree, CONFIG)? else {
-        let what = "is not there, so the tree has no SELinux policy; --file-contexts auto looks for one, \
+        let what = "does not exist, so the tree has no SELinux policy; --file-contexts auto looks for one, \
                     --file-contexts FILE takes another";
         return Err(Error::at(ErrorKind::BadInput, in_tree(CONFIG), what));
     };

@@ -122,9 +122,9 @@ fn missing_policies_are_errors() {
     let mut plain = tree("/ 0 40755 2 0 0 0 0.0 - - -\n");
     let error = apply_contexts(&mut plain, &FileContexts::Auto).expect_err("no configuration");
     assert_eq!(error.kind(), ErrorKind::BadInput);
-    assert!(error.to_string().starts_with("/etc/selinux/config in the tree: is not there"), "{error}");
+    assert!(error.to_string().starts_with("/etc/selinux/config in the tree: does not exist"), "{error}");
     let error = apply_contexts(&mut plain, &FileContexts::File("/no/such/file".into())).expect_err("no file");
-    assert_eq!(error.to_string(), "/no/such/file: is not there; --file-contexts reads it");
+    assert_eq!(error.to_string(), "/no/such/file: does not exist; --file-contexts reads it");
 
     let mut odd = parse_inline(&WITH_POLICY.replace("TYPE=mini", "TYPE=../mini"));
     let error = apply_contexts(&mut odd, &FileContexts::Auto).expect_err("a path");

@@ -137,10 +137,7 @@ fn limits_the_memory_of_decoders() {
     encoder.write_all(&text()).expect("memory");
     let packed = encoder.finish().expect("memory");
     let error = unpacked(&packed, Some((1 << 20) - 1)).expect_err("too little");
-    assert!(
-        error.contains("its window is of 1048576 bytes, the limit is 1048575; --decoder-memory"),
-        "{error}"
-    );
+    assert!(error.contains("its window is 1048576 bytes, the limit is 1048575; --decoder-memory"), "{error}");
     assert_eq!(unpacked(&packed, Some(1 << 20)), Ok((text(), 0)));
 
     for (packed, name) in [(xz(&text()), "xz"), (lzma_alone(&text()), "lzma")] {

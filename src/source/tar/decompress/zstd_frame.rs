@@ -25,7 +25,7 @@ const LOGS: std::ops::RangeInclusive<u32> = 10..=31;
 pub(super) fn check_window(start: &[u8], limit: u64) -> io::Result<u32> {
     if let Some(window) = window(start).filter(|window| *window > limit) {
         return Err(io::Error::other(format!(
-            "its window is of {window} bytes, the limit is {limit}; --decoder-memory sets the limit"
+            "its window is {window} bytes, the limit is {limit}; --decoder-memory sets the limit"
         )));
     }
     // The next power of two, as a window between two powers may be within the limit too.
@@ -86,7 +86,7 @@ mod tests {
         let error = check_window(&frame, size - 1).expect_err("it is larger").to_string();
         assert_eq!(
             error,
-            "its window is of 150994944 bytes, the limit is 150994943; --decoder-memory sets the limit"
+            "its window is 150994944 bytes, the limit is 150994943; --decoder-memory sets the limit"
         );
         assert_eq!(check_window(b"", 128 << 20).expect("no frame"), 27);
         assert_eq!(check_window(b"", u64::MAX).expect("no frame"), 31);

@@ -199,7 +199,7 @@ fn read_line(
     }
     let settings = settings(words)?.over(defaults);
     let name = vis::decode(first)
-        .ok_or_else(|| format!("\"{}\" holds a backslash that escapes nothing", first.escape_ascii()))?;
+        .ok_or_else(|| format!("\"{}\" has an invalid backslash escape", first.escape_ascii()))?;
     // A slash written as an escape is not valid in a name either, and is refused with the
     // component.
     if first.contains(&b'/') {
@@ -212,7 +212,7 @@ fn read_line(
     let directory = &mut position.directory;
     let outer = directory.len();
     if name == b"." && outer > 0 {
-        return Err("\".\" is the top, and stands within a directory".to_owned());
+        return Err("\".\" is valid only at the top".to_owned());
     }
     push(directory, &name)?;
     let is_directory = settings.kind == Some(FileType::Directory);
@@ -229,7 +229,7 @@ fn push(path: &mut Vec<u8>, component: &[u8]) -> Result<(), String> {
         b"" | b"." => return Ok(()),
         b".." => return Err("\"..\" is within a path".to_owned()),
         _ if component.iter().any(|byte| matches!(byte, 0 | b'/')) => {
-            return Err(format!("name \"{}\" holds '/' or NUL", component.escape_ascii()));
+            return Err(format!("name \"{}\" contains '/' or NUL", component.escape_ascii()));
         }
         _ if path.len() + component.len() >= MAX_PATH => {
             return Err(format!("the path is longer than {MAX_PATH} bytes"));
@@ -441,11 +441,11 @@ mod tests {
             ("/unset colour\n", "line 1: \"colour\" is not a keyword of mtree(5)"),
             ("..\n", "line 1: \"..\" leads above the top"),
             (". type=dir\n..\n..\n", "line 3: \"..\" leads above the top"),
-            ("a type=dir\n.\n", "line 2: \".\" is the top, and stands within a directory"),
+            ("a type=dir\n.\n", "line 2: \".\" is valid only at the top"),
             ("a/../b\n", "line 1: \"..\" is within a path"),
-            ("a\\000b\n", "line 1: name \"a\\x00b\" holds '/' or NUL"),
-            ("a\\057b\n", "line 1: name \"a/b\" holds '/' or NUL"),
-            ("a\\q\n", "line 1: \"a\\\\q\" holds a backslash that escapes nothing"),
+            ("a\\000b\n", "line 1: name \"a\\x00b\" contains '/' or NUL"),
+            ("a\\057b\n", "line 1: name \"a/b\" contains '/' or NUL"),
+            ("a\\q\n", "line 1: \"a\\\\q\" has an invalid backslash escape"),
             ("a mode=9\n", "line 1: \"mode=9\" is not a valid value of that keyword"),
             ("a type=door\n", "line 1: \"type=door\" is not a valid value of that keyword"),
             ("a size=big\n", "line 1: \"size=big\" is not a valid value of that keyword"),
