@@ -22,8 +22,8 @@ use clap::{Command, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::help::{Help, group};
+use crate::recipe::closure::ClosureRecipe;
 use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
-use crate::recipe::keep::ClosureRecipe;
 use crate::recipe::{ImageRecipe, TreeRecipe};
 
 /// What the command line asks for.

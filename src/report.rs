@@ -3,14 +3,17 @@
 mod artifact;
 mod bar;
 mod check;
+mod closure;
 mod counts;
 mod image;
 mod initrd;
+mod seconds;
 pub mod version;
 
 pub use artifact::{Artifact, BuildInfo, Timings, Transfer};
 pub use bar::Bar;
 pub use check::{CheckReport, FindingReport};
+pub use closure::{ClosureReport, ClosureTimings, KeptName, KeptReason};
 pub use counts::Counts;
 pub use image::{ImageReport, Partition};
 pub use initrd::{AppendedFile, Archive, CacheUse, InitrdReport};

@@ -9,6 +9,7 @@ mod initrd;
 mod output;
 mod pipeline;
 mod print;
+mod reduction;
 mod sources;
 mod stopwatch;
 mod tree;

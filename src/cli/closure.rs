@@ -15,7 +15,8 @@ use crate::closure::config::unit::Follow;
 use crate::closure::name_glob::NameGlob;
 use crate::closure::requests::{Charsets, Keep, NamePattern};
 use crate::closure::{Hwcaps, Start};
-use crate::recipe::keep::{ClosureRecipe, KeepRecipe, MissingPolicy};
+use crate::recipe::closure::ClosureRecipe;
+use crate::recipe::keep::{KeepRecipe, MissingPolicy};
 use image_tree::glob::Glob;
 
 /// Print the paths of a tree that programs need to run

@@ -1,7 +1,6 @@
 //! The part of a tree that is kept.
 
 use crate::closure::requests::Keep;
-use crate::recipe::TreeRecipe;
 
 /// The part of a tree that is kept, and the handling of missing dependencies.
 #[derive(Clone, Debug)]
@@ -20,17 +19,4 @@ pub enum MissingPolicy {
     Error,
     /// A warning for each.
     Warn,
-}
-
-/// A closure to print.
-#[derive(Clone, Debug)]
-pub struct ClosureRecipe {
-    /// The tree, and what is kept of it.
-    pub tree: TreeRecipe,
-    /// The paths to explain; if empty, the whole closure is printed.
-    pub why: Vec<Vec<u8>>,
-    /// True to print JSON.
-    pub json: bool,
-    /// Ends each path with a NUL byte instead of a line end, and escapes nothing.
-    pub null: bool,
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::counts::Counts;
+use super::seconds::seconds;
 use super::version;
 use crate::log::{Exclusion, Log};
 use crate::shown::JsonName;
@@ -118,8 +119,4 @@ pub struct Timings {
     /// Reading contents, and writing or hashing the image.
     #[serde(rename = "write_seconds", serialize_with = "seconds")]
     pub write: Duration,
-}
-
-fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use image_tree::{InodeId, Metadata, Tree};
 
-use super::closure::{self, Found, Part, PartialScan};
+use super::reduction::{self, Found, PartialScan, Reduction};
 use super::sources::{Reader, Stacked};
 use crate::blob::Blob;
 use crate::error::Result;
@@ -117,7 +117,7 @@ impl<'r> Options<'r> {
 pub(super) struct Prepared {
     pub(super) tree: Tree<Blob>,
     /// The kept part, if the tree was reduced.
-    pub(super) part: Option<Part>,
+    pub(super) reduction: Option<Reduction>,
     /// The hard links that were made or broken.
     pub(super) hard_links: Linked,
     /// True if `/init` was created.
@@ -140,7 +140,7 @@ pub(super) struct Prepared {
 pub(super) fn run(verb: Verb, options: &Options<'_>) -> Result<Prepared> {
     let mut prepared = Prepared {
         tree: Tree::new(Metadata::new(0)),
-        part: None,
+        reduction: None,
         hard_links: Linked::default(),
         init_created: false,
         duplicates: BTreeMap::new(),
@@ -167,7 +167,7 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, own, progress, interrupt, log, .. } = *options;
     let reader = Reader { recipe, own, progress, interrupt, log };
-    let partial = closure::partial_scan(recipe, &reader.options())?;
+    let partial = reduction::partial_scan(recipe, &reader.options())?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
         partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
     // What was found with a file of the run is found again without it.
@@ -214,7 +214,7 @@ fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Bo
 fn reduction(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let tree = std::mem::replace(&mut prepared.tree, Tree::new(Metadata::new(0)));
     let found = prepared.found.take();
-    (prepared.tree, prepared.part) = closure::reduce(tree, options.recipe, found, options.log)?;
+    (prepared.tree, prepared.reduction) = reduction::reduce(tree, options.recipe, found, options.log)?;
     done(())
 }
 

@@ -1,0 +1,101 @@
+//! The report on a closure as JSON; the schema is `closure.schema.json`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::seconds::seconds;
+use crate::closure::{Closure, Kind, Reason};
+use crate::log::Log;
+use crate::shown::JsonName;
+
+/// The report on a closure.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClosureReport {
+    /// The kept names.
+    pub kept: Vec<KeptName>,
+    /// Sentences about missing files.
+    pub missing: Vec<String>,
+    /// The duration of each step.
+    pub timings: ClosureTimings,
+    /// The warnings, in order.
+    pub warnings: Vec<String>,
+}
+
+/// The duration of each step, in seconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ClosureTimings {
+    /// Reading and editing names and metadata, including the searches that select what is read.
+    #[serde(rename = "read_seconds", serialize_with = "seconds")]
+    pub read: Duration,
+    /// Finding the kept part, and removing the rest.
+    #[serde(rename = "close_seconds", serialize_with = "seconds")]
+    pub close: Duration,
+}
+
+/// A kept name.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeptName {
+    /// The path.
+    pub path: JsonName,
+    /// The reasons that it is kept.
+    pub reasons: Vec<KeptReason>,
+}
+
+/// A reason that a name is kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeptReason {
+    /// The kind of dependency.
+    pub kind: &'static str,
+    /// The file that needs it; `None` if it was requested.
+    pub by: Option<JsonName>,
+    /// The name in the dependency.
+    pub name: JsonName,
+    /// The origin of a need that is not that of a program or library.
+    pub note: Option<String>,
+}
+
+impl ClosureReport {
+    /// Returns the report on a closure, with the warnings of a log. `note` returns the origin of a
+    /// need that is not that of a program or library.
+    #[must_use]
+    pub fn new(
+        closure: &Closure,
+        note: impl Fn(&Reason) -> Option<String>,
+        timings: ClosureTimings,
+        log: &Log,
+    ) -> Self {
+        let reason = |reason: &Reason| KeptReason {
+            kind: kind(reason.kind),
+            by: reason.by.clone().map(JsonName),
+            name: JsonName(reason.name.clone()),
+            note: note(reason),
+        };
+        let kept = closure.kept.iter().map(|(path, reasons)| KeptName {
+            path: JsonName(path.clone()),
+            reasons: reasons.iter().map(reason).collect(),
+        });
+        Self {
+            kept: kept.collect(),
+            missing: closure.missing.iter().map(ToString::to_string).collect(),
+            timings,
+            warnings: log.warnings(),
+        }
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Asked => "asked",
+        Kind::Interpreter => "interpreter",
+        Kind::Needed => "needed",
+        Kind::Filter => "filter",
+        Kind::Auxiliary => "auxiliary",
+        Kind::Hwcaps => "hwcaps",
+        Kind::Script => "script",
+        Kind::Dlopen => "dlopen",
+        Kind::Configured => "configured",
+        Kind::Symlink => "symlink",
+        Kind::Parent => "parent",
+    }
+}
