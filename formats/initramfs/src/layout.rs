@@ -85,7 +85,7 @@ impl<'t, C> Layout<'t, C> {
         &self.unsupported
     }
 
-    /// What the archive holds.
+    /// Returns the summary of the contents.
     #[must_use]
     pub fn summary(&self) -> Summary {
         self.summary

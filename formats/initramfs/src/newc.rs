@@ -156,7 +156,7 @@ mod tests {
         000000000000000000000000000000000000000B00000000TRAILER!!!\0\0\0\0";
 
     #[test]
-    fn the_end_is_as_another_writer_has_it() {
+    fn the_trailer_equals_that_of_gnu_cpio() {
         let mut bytes = Vec::new();
         Header::trailer().write(Magic::Newc, &mut bytes);
         bytes.extend(TRAILER);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header() {
+    fn invalid_headers_are_rejected() {
         let mut bytes = Vec::new();
         Header::trailer().write(Magic::Newc, &mut bytes);
         let bytes: [u8; HEADER_LEN] = bytes.try_into().expect("a header has 110 bytes");

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn seeking_stays_within_the_numbers() {
+    fn seeking_out_of_range_is_an_error() {
         let mut ends = Ends::new(100, 4, 3);
         assert_eq!(ends.seek(SeekFrom::End(0)).ok(), Some(100));
         assert_eq!(ends.seek(SeekFrom::Current(-60)).ok(), Some(40));

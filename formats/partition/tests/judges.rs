@@ -168,7 +168,7 @@ fn sgdisk_finds_no_problems() {
 }
 
 #[test]
-fn sgdisk_reads_what_was_asked_for() {
+fn sgdisk_reads_the_requested_table() {
     let sample = Sample::new(&gpt(), SectorSize::Bytes512);
     let path = sample.write_whole();
     let Some((_, said)) = run("sgdisk", &["-p", "-i", "1"], &path, "") else { return };
@@ -321,7 +321,7 @@ fn partx_names_the_partitions_as_the_kernel_will() {
 }
 
 #[test]
-fn gptman_reads_what_was_asked_for() {
+fn gptman_reads_the_requested_table() {
     for sector_size in [SectorSize::Bytes512, SectorSize::Bytes4096] {
         let sample = Sample::new(&gpt(), sector_size);
         let read = |bytes| gptman::GPT::read_from(&mut Cursor::new(bytes), sector_size.bytes());

@@ -63,7 +63,7 @@ fn partitions_are_aligned_and_the_disk_is_no_longer_than_it_must_be() {
 }
 
 #[test]
-fn units_are_the_callers() {
+fn alignment_and_length_are_those_requested() {
     let options = |alignment, length_multiple| {
         let mut options = Options::new(SectorSize::Bytes512);
         options.alignment = alignment;
@@ -132,7 +132,7 @@ fn an_mbr_counts_to_its_last_sector_and_no_further() {
 }
 
 #[test]
-fn what_a_gpt_cannot_say() {
+fn tables_that_a_gpt_cannot_represent_are_errors() {
     assert_eq!(gpt_error(|table| table.partitions.clear()), Error::NoPartitions);
     assert_eq!(gpt_error(|table| table.disk_guid = Uuid::nil()), Error::NilDiskGuid);
     assert_eq!(gpt_error(|table| table.partitions[1].len = 0), Error::EmptyPartition { number: 2 });
@@ -166,7 +166,7 @@ fn a_name_is_measured_in_utf_16() {
 }
 
 #[test]
-fn what_an_mbr_cannot_say() {
+fn tables_that_an_mbr_cannot_represent_are_errors() {
     assert_eq!(mbr_error(|table| table.partitions.clear()), Error::NoPartitions);
     assert_eq!(mbr_error(|table| table.disk_signature = 0), Error::NoDiskSignature);
     assert_eq!(mbr_error(|table| table.partitions[0].len = 0), Error::EmptyPartition { number: 1 });
@@ -218,7 +218,7 @@ impl Image<Vec<u8>> for Filled {
 }
 
 #[test]
-fn images_lie_where_the_layout_says_and_nothing_else_does() {
+fn images_are_at_their_offsets_with_zeros_around_them() {
     for table in [Table::Gpt(gpt(&[4096, 700, 4096])), Table::Mbr(mbr(&[4096, 700, 4096]))] {
         for sector_size in [SectorSize::Bytes512, SectorSize::Bytes4096] {
             let mut options = Options::new(sector_size);
@@ -250,7 +250,7 @@ fn images_lie_where_the_layout_says_and_nothing_else_does() {
 }
 
 #[test]
-fn images_that_were_not_planned_are_refused() {
+fn images_of_another_length_or_number_are_rejected() {
     let layout = plan(&Table::Mbr(mbr(&[4096, 700])), &Options::new(SectorSize::Bytes512)).expect("valid");
     let (right, wrong) = (Filled(4096, 1), Filled(701, 2));
     let error = layout.clone().assemble(&[&right as &dyn Image<Vec<u8>>]).err();

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_the_kernel_refuses() {
+    fn lists_that_the_kernel_rejects_are_errors() {
         let read = |value: &[u8]| Acl::from_xattr(value).map(|_| ());
         assert_eq!(read(b""), Err(AclError::Length(0)));
         assert_eq!(read(b"\x02\0\0\0\x01"), Err(AclError::Length(5)));

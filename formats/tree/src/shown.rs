@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_obeys_is_escaped() {
+    fn control_characters_are_escaped() {
         for (name, shown) in [
             (&b"a\nb\rc\td"[..], r"a\nb\rc\td"),
             (b"\x1b[31mred\x07\x7f\0", r"\x1b[31mred\x07\x7f\x00"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_names_look_the_same() {
+    fn different_names_are_shown_differently() {
         assert_eq!(Shown(br"a\nb").to_string(), r"a\\nb");
         assert_eq!(Shown(b"a\nb").to_string(), r"a\nb");
         assert_eq!(Shown(br"\xff").to_string(), r"\\xff");

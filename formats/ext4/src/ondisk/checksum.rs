@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_continues_none_is_none() {
+    fn updates_of_no_checksum_have_no_value() {
         let sum = Checksum::NONE.of_inode(12, 0).update(b"anything");
         assert_eq!((sum.value(), sum.low(), sum.high(), sum.exists()), (0, 0, 0, false));
     }

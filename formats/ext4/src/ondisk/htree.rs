@@ -248,7 +248,7 @@ mod tests {
     /// Recorded from debugfs 1.47.0, `dx_hash -h 1` (signed) or `-h 4` (unsigned), with and without `-s` and
     /// [`SEED_TEXT`].
     #[test]
-    fn hashes_debugfs_gives() {
+    fn hashes_equal_those_of_debugfs() {
         check(b"hello", [0; 4], Signedness::Signed, 0x1746_da32, 0x4200_13b5);
         check(b"hello", [0; 4], Signedness::Unsigned, 0x1746_da32, 0x4200_13b5);
         check(b"hello", SEED, Signedness::Signed, 0xe2dd_f968, 0xc8bc_0924);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_directory_is_no_names_hash() {
+    fn the_hash_of_the_end_of_a_directory_is_not_used_for_names() {
         let last = NameHash { unmapped: 0xFFFF_FFFE, minor: 0 };
         let before = NameHash { unmapped: 0xFFFF_FFFC, minor: 1 };
         assert_eq!((last.major(), before.major()), (0xFFFF_FFFC, 0xFFFF_FFFC));
@@ -275,7 +275,7 @@ mod tests {
 
     /// Compares with hashes by debugfs of names of every length, many of them not ASCII.
     #[test]
-    fn debugfs_hashes_alike() {
+    fn debugfs_computes_the_same_hashes() {
         let Some(scratch) = Scratch::for_test("hashes", &["debugfs"]) else { return };
         let mut lcg = Lcg(1);
         let mut names: Vec<Vec<u8>> = Vec::new();

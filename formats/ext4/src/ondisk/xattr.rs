@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_split_at_what_the_format_knows() {
+    fn names_are_split_at_known_prefixes() {
         let cases: [(&str, Option<(u8, &str)>); 12] = [
             ("user.a", Some((1, "a"))),
             ("user.a.b", Some((1, "a.b"))),

@@ -1,7 +1,7 @@
 //! The layout of the entries of a directory in its blocks, decided before any block has an address.
 //!
 //! ```text
-//! linear:   entries, entries, …                 one block, or as many as were asked for; entries by name or inode
+//! linear:   entries, entries, …                 one block, or the requested number; entries by name or inode
 //! indexed:  root, leaf, leaf, …                 leaves by hash, while the root has room for them
 //!           root, leaf, leaf, …, node, node, …  then nodes between root and leaves
 //! ```

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn sparse_super2_has_as_many_backups_as_asked_for() {
+    fn sparse_super2_has_as_many_backups_as_requested() {
         // `mke2fs -b 1024 -O sparse_super2,^resize_inode` and `dumpe2fs -h` of 8, 9, 17 and 300 MiB.
         for (groups, requested, found) in [
             (1, 2, [0, 0]),

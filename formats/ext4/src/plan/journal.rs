@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_the_kernel_refuses() {
+    fn lengths_that_the_kernel_rejects_are_errors() {
         assert!(check(Journal::Blocks(1023)).is_err());
         assert!(check(Journal::Blocks(1024)).is_ok());
         assert!(check(Journal::Blocks(10_240_001)).is_err());

@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_at_least_what_was_asked_and_no_block_too_much() {
+    fn free_space_is_at_least_the_requested_size_and_no_block_more() {
         for (options, file_blocks, reserved_percent) in every_layout().flat_map(|options| {
             [(1, 0), (32_700, 5), (98_000, 50)].map(|(blocks, reserved)| (options.clone(), blocks, reserved))
         }) {
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_fewer_inodes_than_asked_for() {
+    fn there_are_at_least_as_many_inodes_as_requested() {
         let inodes = |size, requested| {
             let options = Options { inodes: Some(requested), ..options(size) };
             choose(&demand(1), 12, &options).map(|(geometry, _)| geometry.inodes())
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_of_nothing_but_copies_is_left_out() {
+    fn a_last_group_with_only_copies_is_omitted() {
         let (geometry, _) =
             choose(&demand(1), 20, &options(Size::Total { bytes: (32_768 + 3) * BLOCK_SIZE }))
                 .expect("it fits");

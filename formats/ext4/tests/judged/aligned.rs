@@ -120,7 +120,7 @@ fn a_smaller_filesystem_may_hold_what_the_larger_does_not() {
 }
 
 #[test]
-fn what_no_page_or_block_begins_at_is_refused() {
+fn invalid_alignments_are_rejected() {
     let tree = files(&[5]);
     for bytes in [0, 1, 2048, 3 * MIB, 2 << 30, u64::MAX] {
         let refused = plan(&tree, &options(bytes, 0)).map(|layout| layout.summary());

@@ -52,7 +52,7 @@ fn is_written_to(image: &Path) {
 }
 
 #[test]
-fn each_is_left_out_alone_and_with_the_others() {
+fn each_feature_can_be_disabled_alone_and_with_the_others() {
     for features in [NO_64BIT, NO_CHECKSUMS, NO_INDEX, NONE] {
         for block_size in BlockSize::ALL {
             let options = with!(of(features, block_size), size: Size::Free { bytes: 50 << 20 });

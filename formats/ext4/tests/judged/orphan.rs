@@ -45,7 +45,7 @@ fn blocks(image: &Path) -> Option<Vec<u64>> {
 }
 
 #[test]
-fn what_has_an_orphan_file_is_clean() {
+fn filesystems_with_an_orphan_file_are_clean() {
     for block_size in BlockSize::ALL {
         for size in [Size::Smallest, Size::Free { bytes: 50 << 20 }, Size::Total { bytes: 1 << 30 }] {
             judge(&tree(), &options(block_size, size));
@@ -55,7 +55,7 @@ fn what_has_an_orphan_file_is_clean() {
 
 /// The reserve keeps the orphan file where it is, however far the filesystem grows within it.
 #[test]
-fn what_grows_into_its_reserve_keeps_its_orphan_file() {
+fn growing_within_the_reserve_keeps_the_orphan_file() {
     for block_size in BlockSize::ALL {
         for (size, times) in [
             (Size::Smallest, 1000),
@@ -77,7 +77,7 @@ fn rw() -> Options {
 /// Without a reserve, the copy of the descriptors in group 1 grows into the orphan file. This is the shape in which the
 /// judge first told of it.
 #[test]
-fn what_has_no_reserve_loses_no_more_than_its_orphan_file() {
+fn growing_without_a_reserve_damages_only_the_orphan_file() {
     let size = Size::Total { bytes: 255 << 20 };
     let of = options(BlockSize::B1024, size);
     let features = with!(of.features, resize_inode: false);

@@ -118,7 +118,7 @@ fn checksums_may_depend_on_the_uuid() {
 }
 
 #[test]
-fn what_contradicts_itself_is_refused_with_the_way_out() {
+fn conflicting_options_are_errors_with_a_remedy() {
     let with = |features| with!(options(), features: features);
     let refused = [
         (

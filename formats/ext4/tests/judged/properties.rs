@@ -23,7 +23,7 @@ proptest! {
     #![proptest_config(config(200))]
 
     #[test]
-    fn what_is_written_is_clean_and_reads_back((tree, options) in cases()) {
+    fn arbitrary_trees_are_clean_and_read_back((tree, options) in cases()) {
         match plan(&tree, &options) {
             // What a size lacks is said exactly: with as much it fits, and with a block less it does not.
             Err(Error::TooSmall { needed_bytes, .. }) => {

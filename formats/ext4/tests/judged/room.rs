@@ -80,7 +80,7 @@ fn write_as_user(file: &Path, bytes: u64) -> Option<String> {
 }
 
 #[test]
-fn a_user_can_write_as_much_as_was_asked() {
+fn a_user_can_write_as_much_as_requested() {
     let profiles =
         [Profile::Default, Profile::Rw].map(|profile| of(profile, BlockSize::B4096, Size::Smallest));
     for profile in profiles.into_iter().chain([journal_for_reading()]) {
@@ -101,7 +101,7 @@ fn a_user_can_write_as_much_as_was_asked() {
 }
 
 #[test]
-fn a_share_is_that_of_what_users_can_write() {
+fn a_share_is_of_the_space_that_users_can_write() {
     for (profile, percent) in [(Profile::Default, 50), (Profile::Default, 98), (Profile::Rw, 90)] {
         let options = of(profile, BlockSize::B1024, Size::FreePercent(percent));
         mounted(&options, |_, room, summary| {
@@ -113,7 +113,7 @@ fn a_share_is_that_of_what_users_can_write() {
 
 /// Files as short as there are inodes for, eight to a directory, take all room before they take all inodes.
 #[test]
-fn inodes_last_as_long_as_the_room() {
+fn inodes_suffice_for_the_free_space() {
     for block_size in BlockSize::ALL {
         let options = of(Profile::Default, block_size, Size::Free { bytes: 16 * MIB });
         mounted(&options, |at, _, _| {

@@ -149,7 +149,7 @@ fn duplicates_in_many_pieces_have_extent_blocks_of_their_own() {
 
 /// Of two files with the same bytes, one can have them in its inode where xattrs leave the other no room for them.
 #[test]
-fn what_may_lie_in_an_inode_is_not_shared() {
+fn files_with_inline_data_are_not_shared() {
     for (len, shared) in [(1, 0), (100, 0), (128, 0), (129, 2)] {
         for full in ["a", "b"] {
             let mut tree = files(&[("a", len, 1), ("b", len, 1), ("c", len, 1)]);
@@ -182,7 +182,7 @@ fn shared_blocks_can_be_unshared() {
 }
 
 #[test]
-fn what_cannot_share_is_named() {
+fn errors_name_the_files_that_cannot_share_blocks() {
     let mut tree = files(&[("a", 10, 1), ("b", 10, 1), ("c", 11, 1), ("d", 10, 1)]);
     let fifo = Inode { metadata: Metadata::new(0o644), kind: Kind::Fifo };
     tree.insert(InodeId::ROOT, Name::new("p").expect("a name"), fifo).expect("new");
@@ -207,7 +207,7 @@ fn what_cannot_share_is_named() {
 }
 
 #[test]
-fn what_is_for_writing_is_refused() {
+fn sharing_is_rejected_in_writable_filesystems() {
     let tree = files(&[("a", 10, 1), ("b", 10, 1)]);
     for profile in Profile::ALL {
         let options = Options::from_profile(profile, Uuid::from_u128(1), Uuid::from_u128(2));
@@ -315,7 +315,7 @@ proptest! {
     #![proptest_config(config(40))]
 
     #[test]
-    fn what_shares_blocks_is_clean_and_reads_back((tree, options) in cases_with_duplicates()) {
+    fn filesystems_with_shared_blocks_are_clean_and_read_back((tree, options) in cases_with_duplicates()) {
         let shared = duplicates(&tree);
         match plan_sharing(&tree, &options, &shared) {
             Err(Error::TooSmall { needed_bytes, .. }) => {

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_come_first_through_links_too() {
+    fn directories_must_precede_entries_also_through_symlinks() {
         let mut names = Names::new(1 << 16);
         assert_eq!(names.make(b"usr/lib/a", NodeKind::File), Outcome::NoParent);
         assert_eq!(names.make(b".", NodeKind::Directory), Outcome::New);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn loops_and_limits_end() {
+    fn symlink_loops_and_memory_limits_are_handled() {
         let mut names = Names::new(4 * 100 + 9);
         assert_eq!(names.make(b"a", symlink("b")), Outcome::New);
         assert_eq!(names.make(b"b", symlink("a")), Outcome::New);

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dictionaries_have_two_lengths_an_octave() {
+    fn dictionary_lengths_are_decoded() {
         assert_eq!(
             [0, 1, 2, 16, 30, 39, 40, 63].map(dictionary_len),
             [4096, 6144, 8192, 1 << 20, 128 << 20, 3 << 30, u64::from(u32::MAX), u64::from(u32::MAX)]
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_end() {
+    fn truncated_and_overlong_numbers_are_rejected() {
         assert_eq!(number(&mut &[0x80, 1][..]), Some(128));
         assert_eq!(number(&mut &[0x80][..]), None);
         assert_eq!(number(&mut &[0xff; 10][..]), None);

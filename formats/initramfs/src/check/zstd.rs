@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_as_the_format_says() {
+    fn windows_are_parsed() {
         assert_eq!(window(&[0, 0]), Some(1024));
         assert_eq!(window(&[0, 17 << 3]), Some(1 << 27));
         assert_eq!(window(&[0, 17 << 3 | 1]), Some((1 << 27) + (1 << 24)));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn dictionaries_are_seen() {
+    fn dictionary_ids_are_parsed() {
         let header = parse(&[0x28, 0xb5, 0x2f, 0xfd, 0x22, 1, 2, 9]).expect("it is whole");
         assert_eq!((header.dictionary, header.window), (0x0201, 9));
     }

@@ -214,7 +214,7 @@ fn headers_are_the_kernels() {
 }
 
 #[test]
-fn compressing_stops_when_told_to() {
+fn compression_stops_when_the_callback_returns_false() {
     let bytes = text(3 << 20);
     for name in ["xz:0", "zstd:10"] {
         let piece = Piece { context: &[], bytes: &bytes, is_whole: true };
@@ -224,7 +224,7 @@ fn compressing_stops_when_told_to() {
 }
 
 #[test]
-fn what_shows_in_the_bytes_shows_in_the_identity() {
+fn the_identity_has_everything_that_affects_the_bytes() {
     let window = codec("xz").with_window_log(21).expect("a dictionary");
     let mut seen = std::collections::BTreeSet::new();
     for codec in
@@ -255,7 +255,7 @@ fn long_members_of_gzip_begin_as_libdeflates() {
 }
 
 #[test]
-fn a_piece_of_gzip_refers_to_what_lies_before() {
+fn a_piece_of_gzip_refers_to_the_bytes_before_it() {
     let bytes = text(30_000);
     let len = |context| {
         let piece = Piece { context, bytes: &bytes, is_whole: false };

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_comes_moves_few_cuts() {
+    fn a_new_file_moves_few_cuts() {
         let before = cut(&files());
         let mut entries = files();
         entries.insert(500, ("usr/lib/f0499a".into(), 100_000));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_is_alone() {
+    fn a_long_file_has_a_segment_of_its_own() {
         let entry = |path: &str, len| (path.to_owned(), len);
         let segments = cut(&[entry("a", 200), entry("b", 200), entry("big", USUAL), entry("c", 200)]);
         assert_eq!(segments, [entry("a", 400), entry("big", USUAL), entry("c", 200)]);

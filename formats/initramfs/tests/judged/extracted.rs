@@ -157,21 +157,21 @@ fn assert_same(found: &Listing, expected: &Listing, judge: &str) {
 }
 
 #[test]
-fn every_kind_of_file_comes_out_as_it_went_in() {
+fn every_kind_of_file_is_extracted_unchanged() {
     if is_root() {
         check_extracted(&every_kind(), &Options::plain());
     }
 }
 
 #[test]
-fn names_padded_with_nul_are_names_all_the_same() {
+fn names_padded_with_nul_are_extracted() {
     if is_root() {
         check_extracted(&every_kind(), &with!(Options::plain(), align: 4096));
     }
 }
 
 #[test]
-fn sums_are_right_to_gnu_cpio() {
+fn gnu_cpio_verifies_the_checksums() {
     let tree = every_kind();
     let checksums = Checksums::read(&tree).expect("it is in memory");
     let options = with!(Options::plain(), checksums: Some(checksums));
@@ -190,7 +190,7 @@ fn sums_are_right_to_gnu_cpio() {
 }
 
 #[test]
-fn compressed_payloads_and_links_between_them_come_out() {
+fn precompressed_files_and_links_between_archives_are_extracted() {
     let mut tree = every_kind();
     let module = file(&mut tree, "usr/lib/modules/6.12/a.ko.zst", &crate::fixtures::noise(5000, 9));
     link(&mut tree, "a-module", module);

@@ -63,7 +63,7 @@ fn names_are_padded_up_to_path_max() {
 
 /// Zeros make readers look for another archive, wherever in a block of 512 bytes the first ends.
 #[test]
-fn zeros_lie_between_what_is_stored_and_what_is_not() {
+fn zeros_separate_precompressed_and_other_files() {
     for len in (0..512).step_by(4) {
         let mut tree = empty();
         file(&mut tree, "a.ko.xz", &vec![1; len]);
@@ -106,7 +106,7 @@ fn long_files_are_aligned_and_short_ones_are_not() {
 }
 
 #[test]
-fn segments_are_the_whole_in_pieces_that_end_on_entries() {
+fn segments_cover_the_archive_and_end_at_entries() {
     let mut tree = every_kind();
     for number in 0..200 {
         file(&mut tree, &format!("usr/share/doc/{number}"), &noise(number * 37, number as u64 + 1));
@@ -195,7 +195,7 @@ fn microcode_is_collected_and_lies_at_multiples_of_16() {
 }
 
 #[test]
-fn what_is_lost_is_said() {
+fn unsupported_metadata_is_listed() {
     let mut tree = empty();
     let ping = file(&mut tree, "bin/ping", b"x");
     for name in ["security.capability", "security.selinux", "system.posix_acl_access", "user.a"] {
@@ -260,7 +260,7 @@ fn refused(tree: &Bytes, options: &Options) -> Error {
 }
 
 #[test]
-fn what_does_not_fit() {
+fn unrepresentable_files_are_errors() {
     let reason = |tree: &Bytes| match refused(tree, &Options::plain()) {
         Error::Unrepresentable { reason, .. } => reason,
         other => panic!("{other}"),
@@ -288,7 +288,7 @@ fn what_does_not_fit() {
 }
 
 #[test]
-fn options_that_are_out_of_range() {
+fn options_out_of_range_are_errors() {
     let mut tree = empty();
     file(&mut tree, "init", b"#!");
     for align in [0, 2, 12, 8192] {
@@ -300,7 +300,7 @@ fn options_that_are_out_of_range() {
 }
 
 #[test]
-fn everything_may_be_stored_and_nothing() {
+fn every_file_or_no_file_may_be_precompressed() {
     let mut tree = empty();
     let init = file(&mut tree, "init", b"#!");
     let options = with!(Options::plain(), precompressed: Precompressed::Files([init].into()));
@@ -317,7 +317,7 @@ fn everything_may_be_stored_and_nothing() {
 }
 
 #[test]
-fn gaps_align_and_end_lz4() {
+fn padding_aligns_archives_and_ends_lz4() {
     for (position, compression, len) in [
         (0, None, 0),
         (5, None, 3),

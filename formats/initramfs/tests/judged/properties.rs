@@ -209,7 +209,7 @@ proptest! {
     }
 
     #[test]
-    fn the_kernels_rules_are_kept(tree in trees(), mut options in options(), sums in any::<bool>()) {
+    fn planned_archives_pass_the_check(tree in trees(), mut options in options(), sums in any::<bool>()) {
         if sums {
             options.checksums = Some(Checksums::read(&tree).expect("it is in memory"));
         }
@@ -232,7 +232,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_much_for_a_check(tree in trees(), at in any::<Index>(), byte in any::<u8>(), which in 0..3) {
+    fn arbitrary_bytes_do_not_panic_the_check(tree in trees(), at in any::<Index>(), byte in any::<u8>(), which in 0..3) {
         let layout = plan(&tree, &EarlyCpio::none(), &Options::plain()).expect("the tree fits");
         let whole = read_all(&layout).expect("it is in memory");
         let mut bytes = match which {

@@ -72,7 +72,7 @@ fn refused_within(bytes: &[u8], rule: Rule, offset: usize, within: usize) {
 }
 
 #[test]
-fn what_the_kernel_takes_is_accepted() {
+fn archives_that_the_kernel_accepts_are_accepted() {
     let tree = every_kind();
     let whole = archive(&tree);
     let report = accepted(&whole);
@@ -244,7 +244,7 @@ fn gzip_headers_are_plain() {
 }
 
 #[test]
-fn names_and_kinds_that_are_left_out() {
+fn entries_that_the_kernel_omits_are_reported() {
     let mut tree = empty();
     file(&mut tree, "init", b"#!");
     add(&mut tree, "pipe", image_tree::Kind::Fifo);
@@ -283,7 +283,7 @@ fn names_and_kinds_that_are_left_out() {
 }
 
 #[test]
-fn directories_come_before_what_is_in_them() {
+fn directories_must_precede_their_entries() {
     let mut tree = empty();
     file(&mut tree, "etc/hostname", b"guest\n");
     file(&mut tree, "init", b"#!");
@@ -306,7 +306,7 @@ fn directories_come_before_what_is_in_them() {
 }
 
 #[test]
-fn sums_are_those_of_the_data() {
+fn wrong_checksums_are_reported() {
     let mut tree = empty();
     let init = file(&mut tree, "init", &noise(70_000, 3));
     link(&mut tree, "other", init);
@@ -323,7 +323,7 @@ fn sums_are_those_of_the_data() {
 }
 
 #[test]
-fn links_reach_no_further_than_the_end_of_an_archive() {
+fn hard_links_across_archives_are_reported() {
     let mut tree = empty();
     let init = file(&mut tree, "init", b"#!");
     link(&mut tree, "other", init);
@@ -340,7 +340,7 @@ fn links_reach_no_further_than_the_end_of_an_archive() {
 }
 
 #[test]
-fn what_the_kernel_was_not_built_for() {
+fn compressions_that_the_kernel_lacks_are_reported() {
     let check = |bytes: &[u8], text: &str| {
         let kernel = KernelConfig::parse(text.as_bytes()).expect("it has options");
         check(&mut &*bytes, &kernel).expect("it is in memory")
@@ -358,7 +358,7 @@ fn what_the_kernel_was_not_built_for() {
 }
 
 #[test]
-fn microcode_comes_before_what_is_compressed() {
+fn microcode_after_compressed_members_is_reported() {
     let (microcode, mut tree) = (noise(5000, 4), empty());
     file(&mut tree, "init", b"#!");
     let early = EarlyCpio::microcode(vec![&microcode], Vec::new());
@@ -373,7 +373,7 @@ fn microcode_comes_before_what_is_compressed() {
 }
 
 #[test]
-fn what_is_not_looked_into_is_said() {
+fn data_that_is_not_examined_is_reported() {
     refused(&[small(), vec![0x89, b'L', b'Z', b'O', 0]].concat(), Rule::Examined, small().len());
     // Only zeros, and far too many.
     let bomb = gzip(&vec![0; 10 << 20]);
@@ -388,7 +388,7 @@ fn what_is_not_looked_into_is_said() {
 }
 
 #[test]
-fn a_reader_that_fails_is_no_finding() {
+fn errors_of_the_reader_are_not_findings() {
     struct Failing(Vec<u8>);
     impl Read for Failing {
         fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
@@ -413,7 +413,7 @@ fn a_reader_that_fails_is_no_finding() {
 }
 
 #[test]
-fn every_rule_has_a_name_of_its_own() {
+fn rules_have_unique_names() {
     let mut names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
     names.sort_unstable();
     names.dedup();

@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_escaped() {
+    fn special_bytes_are_escaped() {
         assert_eq!(escaped(b"a b\\c\n\r\t\0\x7f\xff=-~!", Equals::Plain), r"a\x20b\\c\n\r\t\x00\x7f\xff=-~!");
         assert_eq!(escaped(b"=", Equals::Separator), r"\x3d");
     }
 
     #[test]
-    fn every_byte_comes_back() {
+    fn every_byte_unescapes_to_itself() {
         let all: Vec<u8> = (0..=255).collect();
         for equals in [Equals::Plain, Equals::Separator] {
             let text = escaped(&all, equals);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape() {
+    fn invalid_escapes_are_rejected() {
         for text in [r"\", r"\q", r"\x", r"\x1", r"\xg0", r"\x0G", r"a\"] {
             assert_eq!(unescape(text.as_bytes()), Err(Problem::Escape), "{text}");
         }

@@ -130,7 +130,7 @@ proptest! {
     #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(0), ..ProptestConfig::default() })]
 
     #[test]
-    fn a_tree_comes_back_from_its_text(tree in tree()) {
+    fn a_dump_parses_to_the_same_tree(tree in tree()) {
         let text = write_inline(&tree);
         let back = parse_inline(&text).expect("what was written is a dump");
         prop_assert_eq!(meaning(&back), meaning(&tree));
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn mangled_text_is_read_or_refused(
+    fn corrupted_text_does_not_panic_the_parser(
         tree in tree(),
         changes in vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..4),
     ) {
@@ -164,7 +164,7 @@ fn refusal(lines: &str) -> String {
 }
 
 #[test]
-fn what_other_tools_write() {
+fn output_of_other_tools_is_parsed() {
     // Directories with sizes, a hard link written by composefs-rs, one by composefs with all
     // fields, and no final newline.
     let digest = "ab".repeat(32);
@@ -186,7 +186,7 @@ fn what_other_tools_write() {
     assert_eq!(tree.resolve_no_symlinks(b"/c"), tree.resolve_no_symlinks(b"/a"));
     let of = |path: &[u8]| &tree.get(tree.resolve_no_symlinks(path).expect("it has a line")).metadata;
     assert_eq!(of(b"/a").mtime, Timestamp::new(1, 5).expect("below a second"));
-    assert_eq!(of(b"/a").xattrs.len(), 0, "a hard link's other fields are passed over");
+    assert_eq!(of(b"/a").xattrs.len(), 0, "a hard link's other fields are ignored");
     let xattrs: Vec<_> = of(b"/d").xattrs.values().map(|value| &value[..]).collect();
     assert_eq!(xattrs, [&b"b=c"[..], b"", b"-"]);
     assert_eq!(&of(b"/").xattrs[&b"security.selinux"[..]][..], b"u:r:t:s0\0");
@@ -209,7 +209,7 @@ fn the_first_line_is_the_root() {
 }
 
 #[test]
-fn lines_that_are_refused() {
+fn invalid_lines_are_rejected() {
     let cases = [
         ("\n", "line 2: 1 of the 11 fields from PATH to DIGEST are there"),
         ("/a 0 100644 1 0 0 0 0.0 - -", "10 of the 11 fields"),
@@ -273,7 +273,7 @@ fn lines_that_are_refused() {
 }
 
 #[test]
-fn lines_that_disagree_with_earlier_ones() {
+fn lines_that_contradict_earlier_ones_are_rejected() {
     let file = "/a 0 100644 1 0 0 0 0.0 - - -\n";
     assert_eq!(
         refusal(&format!("{file}{file}")),
@@ -286,7 +286,7 @@ fn lines_that_disagree_with_earlier_ones() {
 }
 
 #[test]
-fn a_line_ends_somewhere() {
+fn lines_longer_than_the_limit_are_rejected() {
     struct Endless;
     impl io::Read for Endless {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

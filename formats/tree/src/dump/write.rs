@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_the_file_is_refused() {
+    fn bodies_of_another_length_are_rejected() {
         let mut tree = Bytes::new(Metadata::new(0o755));
         let file = Inode { metadata: Metadata::new(0o644), kind: Kind::Regular(b"abc".to_vec()) };
         tree.insert(InodeId::ROOT, name("f"), file).expect("new");

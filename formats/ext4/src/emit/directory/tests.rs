@@ -256,7 +256,7 @@ fn lost_and_found_has_empty_blocks() {
 }
 
 #[test]
-fn asked_for_blocks_are_filled_before_there_is_an_index() {
+fn requested_blocks_are_filled_before_an_index_is_made() {
     let seed = Checksum::START.of_inode(12, 0);
     let names = names(60, 30);
     let entries = entries(&names);
@@ -351,10 +351,10 @@ fn the_index_has_a_limit() {
     check_indexed(&names, &layout(1024), 1, 101);
     names.insert(name(3 * limit));
     let error = plan(entries(&names), 0, &layout(1024)).unwrap_err();
-    let DirectoryError::TooManyNames { entries, leaves, limit: told, block_size } = error else {
+    let DirectoryError::TooManyNames { entries, leaves, limit: reported, block_size } = error else {
         panic!("{error}");
     };
-    assert_eq!((entries, leaves, told, block_size), (3 * limit + 1, limit + 1, limit, 1024));
+    assert_eq!((entries, leaves, reported, block_size), (3 * limit + 1, limit + 1, limit, 1024));
 }
 
 /// A filesystem of mke2fs with one directory, as indexed by e2fsck.
@@ -400,10 +400,10 @@ impl Judged {
         let checked = scratch.run("e2fsck", ("E2FSCK_CONFIG", "e2fsck.conf"), &["-fyD", "img"]);
         assert!(matches!(checked.status.code(), Some(0 | 1)), "{checked:?}");
 
-        let told =
+        let reported =
             String::from_utf8(scratch.debugfs(Some("img"), b"dump /d directory\nblocks /d\n")).unwrap();
         let blocks =
-            told.lines().last().unwrap().split_whitespace().map(|block| block.parse().unwrap()).collect();
+            reported.lines().last().unwrap().split_whitespace().map(|block| block.parse().unwrap()).collect();
         let bytes = std::fs::read(scratch.file("directory")).unwrap();
         assert_eq!(u32_at(&bytes, 0), 12, "mke2fs gives the first free inode to the first directory");
         let uuid = [[0x11; 4], [0x22, 0x22, 0x33, 0x33], [0x44, 0x44, 0x55, 0x55], [0x55; 4]].concat();
@@ -459,14 +459,14 @@ impl Judged {
 }
 
 #[test]
-fn e2fsck_writes_an_index_of_one_level_alike() {
+fn e2fsck_writes_the_same_index_of_one_level() {
     let names = names(3_000, 60);
     let Some(judged) = Judged::new("one-level", &names, 4096, Signedness::Signed, 0) else { return };
     judged.check();
 }
 
 #[test]
-fn e2fsck_writes_an_index_of_two_levels_alike() {
+fn e2fsck_writes_the_same_index_of_two_levels() {
     // Few names but long ones: mke2fs is slow with many.
     let mut lcg = Lcg(9);
     let names = (0..600).map(|n| lcg.name(200 + n % 56)).collect();
@@ -476,14 +476,14 @@ fn e2fsck_writes_an_index_of_two_levels_alike() {
 }
 
 #[test]
-fn e2fsck_leaves_slack_alike() {
+fn e2fsck_leaves_the_same_slack() {
     let names = names(1_000, 40);
     let Some(judged) = Judged::new("slack", &names, 2048, Signedness::Signed, 20) else { return };
     judged.check();
 }
 
 #[test]
-fn e2fsck_writes_an_index_of_one_leaf_alike() {
+fn e2fsck_writes_the_same_index_of_one_leaf() {
     // 1000 bytes of entries fill a leaf, but not a block with `.` and `..`.
     let names = [(b'a', 255), (b'b', 255), (b'c', 255), (b'd', 200)].map(|(byte, len)| vec![byte; len]);
     let names = names.into_iter().collect();

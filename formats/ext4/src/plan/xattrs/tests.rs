@@ -67,7 +67,7 @@ fn read_block(block: XattrBlock, block_size: usize) -> Vec<(u8, Vec<u8>, Vec<u8>
 }
 
 #[test]
-fn nothing_is_placed_nowhere() {
+fn no_attributes_take_no_space() {
     let placement = place(&Xattrs::new(), 96, 4096).unwrap();
     assert_eq!(placement, Placement::default());
 }
@@ -149,7 +149,7 @@ fn a_block_is_filled_to_its_last_byte() {
 
 /// Only values that do not fit elsewhere are stored in separate inodes.
 #[test]
-fn the_longest_values_have_inodes_where_a_block_has_no_room() {
+fn the_longest_values_are_moved_to_inodes_if_the_block_is_full() {
     let room = Room { in_inode: 96, block: 1024, ea_inodes: true };
     let seed = Checksum::START;
     let place = |list: &[(&[u8], &[u8])]| {
@@ -191,7 +191,7 @@ fn the_longest_values_have_inodes_where_a_block_has_no_room() {
 }
 
 #[test]
-fn what_cannot_be_stored_is_named() {
+fn errors_name_the_attribute() {
     let error = |name: &[u8], value: &[u8]| place(&xattrs(&[(name, value)]), 96, 4096).unwrap_err();
     let name = |name: &str| XattrName::new(name).unwrap();
     assert_eq!(error(b"com.apple.quarantine", b""), XattrError::Namespace(name("com.apple.quarantine")));
@@ -360,7 +360,7 @@ fn make_two_files(scratch: &Scratch) -> (FileInImage, FileInImage) {
 }
 
 #[test]
-fn data_comes_after_labels_and_makes_no_attribute_impossible() {
+fn inline_data_is_placed_after_labels_and_displaces_no_attribute() {
     let all = xattrs(&[(b"user.s", b""), SELINUX, (b"security.apparmor", b"")]);
     let placement = place_with_data(&all, &[5; 16], 96, 4096).unwrap().unwrap();
     // 52 bytes for the label and 36 for the data leave nothing.
