@@ -1,5 +1,6 @@
-//! The command line: flags as typed become recipes.
+//! The command line, parsed into recipes.
 
+mod check;
 mod closure;
 mod edits;
 mod filesystem;
@@ -26,14 +27,14 @@ use crate::recipe::closure::ClosureRecipe;
 use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
 use crate::recipe::{ImageRecipe, TreeRecipe};
 
-/// What the command line asks for.
+/// The request of a command line.
 #[derive(Debug)]
 pub enum Request {
     /// `rootcast image`
     Image(Box<ImageRecipe>),
     /// `rootcast initrd`
     Initrd(Box<InitrdRecipe>),
-    /// `rootcast initrd --check`
+    /// `rootcast check`
     Check(CheckRecipe),
     /// `rootcast tree`
     Tree(Box<TreeRecipe>),
@@ -45,7 +46,7 @@ pub enum Request {
     Man(Option<PathBuf>),
     /// `rootcast --version`
     Version {
-        /// Whether for programs.
+        /// True for JSON.
         json: bool,
     },
 }
@@ -53,8 +54,8 @@ pub enum Request {
 /// Parses the arguments of the process, the program's name first.
 ///
 /// # Errors
-/// When they make no sense; also, as `clap` has it, when help or the version is asked for. No control character of an
-/// argument is in the message.
+/// If they are invalid; also, as in `clap`, if help or the version is requested. Messages contain no control character of
+/// an argument.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     request(&arguments).map_err(|error| quoted::escape(error, &arguments))
@@ -71,6 +72,7 @@ fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
     match verb {
         Verb::Image(arguments) => Ok(Request::Image(Box::new(arguments.recipe()?))),
         Verb::Initrd(arguments) => arguments.request(),
+        Verb::Check(arguments) => Ok(Request::Check(arguments.recipe())),
         Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),
         Verb::Closure(arguments) => Ok(Request::Closure(Box::new(arguments.recipe()?))),
         Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
@@ -78,8 +80,8 @@ fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
     }
 }
 
-/// Says where the text of `tree` and `closure` goes to who looks for an output file, instead of how to pass `-o` as the
-/// name of a source.
+/// Adds to an error about `-o` of `tree` or `closure` that they print to standard output, in place of the suggestion to
+/// pass `-o` as the name of a source.
 fn suggest_redirection(mut error: clap::Error, verb: Option<&OsStr>) -> clap::Error {
     let Some(verb) = verb.and_then(OsStr::to_str).filter(|verb| matches!(*verb, "tree" | "closure")) else {
         return error;
@@ -96,7 +98,7 @@ fn suggest_redirection(mut error: clap::Error, verb: Option<&OsStr>) -> clap::Er
     error
 }
 
-/// The whole command line, with the help of each verb.
+/// Returns the whole command line, with the help of each verb.
 fn command() -> Command {
     let program = Help::PROGRAM.of(Cli::command());
     Help::ALL.iter().fold(program, |program, help| program.mut_subcommand(help.verb, |verb| help.of(verb)))
@@ -127,6 +129,7 @@ struct Cli {
 enum Verb {
     Image(Box<image::ImageArguments>),
     Initrd(Box<initrd::InitrdArguments>),
+    Check(check::CheckVerb),
     Tree(Box<tree::TreeVerb>),
     Closure(Box<closure::ClosureVerb>),
     Completions(generate::CompletionsVerb),
@@ -134,10 +137,10 @@ enum Verb {
 }
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done
-  1  initrd --check: a kernel would not take all of the initramfs
-  2  the command line makes no sense
-  3  the input is not what it should be, cannot be expressed in what is made, or changed while it was read
-  4  the size asked for is too small
-  5  what was made is not what was planned
+  0  success
+  1  check: a kernel would not accept all of the initramfs
+  2  the command line is invalid
+  3  the input is malformed, cannot be represented in the output, or changed while it was read
+  4  the requested size is too small
+  5  the output differs from the plan
   6  reading or writing failed";

@@ -6,19 +6,16 @@
 //! bare                ├ root filesystem ┤                       root=/dev/vda, UUID=, LABEL=
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
-
 use image_runs::{Image, Run};
 use partition_table::{
     Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, Table,
 };
 use serde::Serialize;
-use thiserror::Error as ThisError;
 use uuid::Uuid;
 
 use crate::architecture::Architecture;
 use crate::error::{Error, ErrorKind, Result};
+use crate::named::named;
 
 pub use partition_table::SectorSize;
 
@@ -36,40 +33,7 @@ pub enum DiskLayout {
     Bare,
 }
 
-impl DiskLayout {
-    /// All layouts.
-    pub const ALL: [Self; 3] = [Self::Gpt, Self::Mbr, Self::Bare];
-
-    /// The name on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            DiskLayout::Gpt => "gpt",
-            DiskLayout::Mbr => "mbr",
-            DiskLayout::Bare => "bare",
-        }
-    }
-}
-
-impl fmt::Display for DiskLayout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// An error for an unknown disk layout name.
-#[derive(Clone, Debug, ThisError, PartialEq, Eq)]
-#[error("\"{0}\" is not a disk layout; there are gpt, mbr and bare")]
-pub struct UnknownDiskLayout(String);
-
-impl FromStr for DiskLayout {
-    type Err = UnknownDiskLayout;
-
-    fn from_str(name: &str) -> Result<Self, UnknownDiskLayout> {
-        let found = Self::ALL.into_iter().find(|layout| layout.name() == name);
-        found.ok_or_else(|| UnknownDiskLayout(name.to_owned()))
-    }
-}
+named!(DiskLayout, "a disk layout", [Gpt => "gpt", Mbr => "mbr", Bare => "bare"]);
 
 /// The options of a disk. Those that do not apply to the layout are ignored.
 #[derive(Clone, Copy, Debug)]

@@ -73,6 +73,7 @@ pub mod xattr_filter;
 pub mod error;
 pub mod interrupt;
 pub mod log;
+pub mod named;
 pub mod progress;
 pub mod shown;
 pub mod threads;

@@ -212,7 +212,7 @@ impl ImageRecipe {
         let byte_layout = self.filesystem.filesystem().properties().byte_layout;
         Seed::digest(|text| {
             writeln!(text, "{byte_layout}")?;
-            writeln!(text, "layout {}", self.layout.name())?;
+            writeln!(text, "layout {}", self.layout)?;
             writeln!(text, "sector-size {}", self.sector_size.bytes())?;
             writeln!(text, "arch {}", self.architecture.map_or("-", Architecture::name))?;
             writeln!(text, "size {:?}", self.size)?;

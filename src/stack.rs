@@ -36,6 +36,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use image_tree::{InodeId, Kind, Metadata, Name, Tree};
 
+use crate::named::named;
+
 pub use add_tree::AddedTree;
 pub use error::AddError;
 pub use file_type::FileType;
@@ -66,6 +68,8 @@ pub enum Whiteouts {
     /// overlayfs too.
     Apply,
 }
+
+named!(Whiteouts, "a treatment of whiteouts", [Report => "report", Keep => "keep", Apply => "apply"]);
 
 /// A file that a source adds.
 #[derive(Clone, Debug)]

@@ -49,7 +49,7 @@ fn initrd(source: &Path, output: &Path, arguments: &[&str]) -> Outcome {
 }
 
 fn check(initrd: &Path, arguments: &[&str]) -> Outcome {
-    run(rootcast().arg("initrd").arg("--check").arg(initrd).args(arguments))
+    run(rootcast().arg("check").arg(initrd).args(arguments))
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn a_check_reads_standard_input() {
     let (source, out) = (scratch.file("tree.dump", INITRD_DUMP), scratch.join("initrd"));
     initrd(&source, &out, &["--compress", "gzip"]);
     let mut command = rootcast();
-    command.args(["initrd", "--check", "-"]).stdin(fs::File::open(&out).unwrap());
+    command.args(["check", "-"]).stdin(fs::File::open(&out).unwrap());
     let outcome = good(&mut command);
     assert!(outcome.text().starts_with("-: a kernel accepts it"), "{outcome}");
 }

@@ -165,6 +165,10 @@ fn every_verb_has_a_manual_page() {
         ("rootcast.1", &[".TH ROOTCAST 1", "image", "tree", "completions", "\"EXIT CODES\""][..]),
         ("rootcast-image.1", &["dry\\-run", "file\\-contexts", "layout", ".SH EXAMPLES", ".SH FILESYSTEM"]),
         ("rootcast-initrd.1", &["compress", "kernel\\-config", "microcode", ".SH EXAMPLES", ".SH OUTPUT"]),
+        (
+            "rootcast-check.1",
+            &["FILE", "kernel\\-config", ".SH EXAMPLES", ".SH INPUT", ".SH \"KERNEL AND GUEST\""],
+        ),
         ("rootcast-tree.1", &["SOURCE", "basedir", ".SH EXAMPLES", ".SH INPUT", ".SH GENERAL"]),
         ("rootcast-closure.1", &["why", "keep\\-unit", ".SH EXAMPLES", ".SH \"KEEPING A PART OF THE TREE\""]),
         ("rootcast-completions.1", &["SHELL", ".SH EXAMPLES"]),
@@ -175,7 +179,7 @@ fn every_verb_has_a_manual_page() {
             assert!(text.contains(word), "{page} does not say {word}:\n{text}");
         }
     }
-    assert_eq!(fs::read_dir(&directory).unwrap().count(), 7);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 8);
 }
 
 #[test]

@@ -106,6 +106,7 @@ const WORDS: &[&str] = &[
     "--cache",
     "--cache-size",
     "--check",
+    "check",
     "initrd",
     "--profile",
     "ro-min",

@@ -1,4 +1,4 @@
-//! The flags that change single files, whose order among each other counts.
+//! The flags that change single files, which take effect in their order.
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};

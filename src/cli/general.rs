@@ -1,4 +1,4 @@
-//! Flags of every verb that reads a tree, which say how the program works.
+//! Flags of every verb that reads a tree and that do not affect the output.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,34 +14,34 @@ use super::values;
 #[derive(Debug, Args)]
 #[command(next_help_heading = group::GENERAL)]
 pub(super) struct General {
-    /// Take flags from a TOML file, before those that are typed
+    /// Read flags from a TOML file
     #[arg(long, value_name = "FILE", long_help = RECIPE)]
     pub(super) recipe: Option<PathBuf>,
 
-    /// Work in this many threads; the bytes do not depend on it [default: one for each core]
+    /// Number of threads, which does not affect the bytes [default: one for each core]
     ///
-    /// There are at most 256, and fewer if ulimit -n does not permit as many, at four open files each.
+    /// It is limited to 256, and to a quarter of the open files that ulimit -n permits.
     #[arg(short = 'j', long = "jobs", value_name = "N", value_parser = values::jobs)]
     jobs: Option<NonZeroUsize>,
 
-    /// Report on standard error what is decided and done
+    /// Report decisions and steps on standard error
     ///
     /// That includes each file of a source that a later source replaces.
     #[arg(short, long)]
     pub(super) verbose: bool,
 }
 
-const RECIPE: &str = "Take flags from a TOML file; those that are typed come after them and count more
+const RECIPE: &str = "Read flags from a TOML file; those of the command line follow and override them
 
 Each key is the long name of a flag, `source` the SOURCE. A flag without a value
-is `true`. Edits are in their order in the array `edits`, each a table of one:
+is `true`. Edits are in the array `edits`, in their order, each a table of one:
 
   edits = [{ mkdir = \"/srv:0750\" }, { remove = \"/usr/share/doc\" }]";
 
-/// More threads than this only take memory.
+/// The maximum number of threads: more only use memory.
 const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
-/// The number of threads that have enough descriptors: four each, beside those of the program.
+/// Returns the number of threads for which there are enough descriptors: four each, beside those of the program.
 fn threads_by_descriptors() -> NonZeroUsize {
     const OF_THE_PROGRAM: u64 = 16;
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -50,7 +50,7 @@ fn threads_by_descriptors() -> NonZeroUsize {
 }
 
 impl General {
-    /// The number of threads to work in, from 1 to 256.
+    /// Returns the number of threads, from 1 to 256.
     pub(super) fn threads(&self) -> NonZeroUsize {
         let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.jobs.unwrap_or_else(cores).min(MAX_THREADS).min(threads_by_descriptors())

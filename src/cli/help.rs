@@ -5,25 +5,25 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use super::{closure, generate, image, initrd, tree};
+use super::{check, closure, generate, image, initrd, tree};
 
 /// The headings of groups of flags. Help lists groups in the order in which their first flags are declared.
 pub(super) mod group {
-    /// Flags that say what is read, and how.
+    /// Flags of the sources.
     pub(in crate::cli) const INPUT: &str = "Input";
-    /// Flags that say what becomes of metadata that no edit names.
+    /// Flags of the metadata of all files.
     pub(in crate::cli) const METADATA: &str = "Links, labels and times";
     /// Flags that change single files.
     pub(in crate::cli) const EDITS: &str = "Edits, done in the order given (\\: is a colon within a field)";
-    /// Flags that make the tree smaller by what programs need.
+    /// Flags that reduce the tree to the dependencies of programs.
     pub(in crate::cli) const KEEP: &str = "Keeping a part of the tree";
-    /// Flags that say what is made and where it goes.
+    /// Flags of the output.
     pub(in crate::cli) const OUTPUT: &str = "Output";
-    /// Flags of ext4.
+    /// Flags of the filesystem.
     pub(in crate::cli) const FILESYSTEM: &str = "Filesystem";
     /// Flags of an initramfs that depend on the kernel and guest it is for.
     pub(in crate::cli) const GUEST: &str = "Kernel and guest";
-    /// Flags that say how the program works.
+    /// Flags that do not affect the output.
     pub(in crate::cli) const GENERAL: &str = "General";
 }
 
@@ -53,9 +53,10 @@ const HELP_FLAG: &str = "help";
 
 impl Help {
     /// The help of every verb.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         image::HELP,
         initrd::HELP,
+        check::HELP,
         tree::HELP,
         closure::HELP,
         generate::COMPLETIONS_HELP,
@@ -117,7 +118,7 @@ mod tests {
     /// The lines and columns that most terminals have at least, with room for the prompt.
     const SCREEN: (usize, usize) = (30, 80);
 
-    /// What `-h` prints for a verb, or for the program, on a terminal of 80 columns.
+    /// Returns the output of `-h` for a verb, or for the program, on a terminal of 80 columns.
     fn short(verb: &str) -> String {
         let mut program = command().term_width(SCREEN.1);
         program.build();
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_common_is_there() {
+    fn common_flags_exist_and_are_shown() {
         let program = command();
         for help in &Help::ALL {
             let verb = program.find_subcommand(help.verb).expect(help.verb);

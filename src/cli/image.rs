@@ -1,8 +1,7 @@
 //! The flags of `rootcast image`.
 
-use std::path::PathBuf;
-
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::filesystem::FilesystemArguments;
 use super::general::General;
@@ -26,23 +25,12 @@ pub(super) struct ImageArguments {
     #[command(flatten)]
     tree: TreeArguments,
 
-    /// Write the image to this file, or to standard output (-)
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        required_unless_present_any = ["digest", "dry_run"],
-        help_heading = group::OUTPUT
-    )]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArguments,
 
-    /// Print the SHA-256 of the image instead of writing it
-    #[arg(long, conflicts_with = "output", help_heading = group::OUTPUT)]
-    digest: bool,
-
-    /// Make the image exactly this large, such as 512M or 10G
+    /// Size of the image in bytes, such as 512M or 10G
     ///
-    /// That includes the partition table. K, M, G and T are powers of 1024.
+    /// It includes the partition table. K, M, G and T are powers of 1024.
     #[arg(
         long,
         value_name = "BYTES",
@@ -62,12 +50,13 @@ pub(super) struct ImageArguments {
     )]
     free: Option<Free>,
 
-    /// Partition table around it: gpt, mbr, or bare for none
+    /// Partition table: gpt, mbr, or bare for none
     ///
     /// With bare there is no table: the image is the filesystem alone. The default is gpt.
     #[arg(
         long,
         value_name = "KIND",
+        value_parser = values::choice::<DiskLayout>(),
         default_value = "gpt",
         hide_possible_values = true,
         hide_default_value = true,
@@ -75,19 +64,20 @@ pub(super) struct ImageArguments {
     )]
     layout: DiskLayout,
 
-    /// The disk's sector size in bytes
-    #[arg(long, value_name = "BYTES", default_value = "512", help_heading = group::OUTPUT)]
-    sector_size: SectorBytes,
+    /// Logical sector size of the disk in bytes
+    #[arg(long, value_name = "BYTES", value_parser = sector_size(), default_value = "512", help_heading = group::OUTPUT)]
+    sector_size: SectorSize,
 
-    /// The machine the tree is for, which decides the partition's type [default: read from a program in the tree]
+    /// Architecture of the tree, which determines the partition type [default: that of a program in the tree]
     #[arg(long, value_name = "ARCH", help_heading = group::OUTPUT)]
     arch: Option<Architecture>,
 
-    /// Share blocks with the sources instead of copying them, on filesystems that can, as cp does: auto where it can be
-    /// done and is worth it, always or else fail, never
+    /// Share blocks with the sources instead of copying them, as cp does: auto where the filesystem supports it and it is
+    /// faster, always or fail, or never
     #[arg(
         long,
         value_name = "WHEN",
+        value_parser = values::choice::<Reflink>(),
         num_args = 0..=1,
         require_equals = true,
         default_value = "auto",
@@ -95,23 +85,12 @@ pub(super) struct ImageArguments {
         hide_possible_values = true,
         help_heading = group::OUTPUT
     )]
-    reflink: When,
-
-    #[command(flatten)]
-    file: OutputArguments,
-
-    /// Plan everything, report where it would go, and write nothing
-    #[arg(long, conflicts_with = "digest", help_heading = group::OUTPUT)]
-    dry_run: bool,
-
-    /// Report on standard output as one JSON object: size, layout, identifiers, counts, times, warnings
-    #[arg(long, help_heading = group::OUTPUT)]
-    json: bool,
+    reflink: Reflink,
 
     #[command(flatten)]
     filesystem: FilesystemArguments,
 
-    /// Print nothing on standard error but errors and warnings
+    /// Print only errors and warnings on standard error
     #[arg(short, long, conflicts_with = "verbose", help_heading = group::GENERAL)]
     quiet: bool,
 
@@ -138,7 +117,7 @@ pub(super) const HELP: Help = Help {
     ],
 };
 
-const FREE: &str = "Leave this much room that every user can write to";
+const FREE: &str = "Free space that unprivileged users can write to";
 
 fn free_help() -> String {
     format!(
@@ -147,42 +126,20 @@ fn free_help() -> String {
     )
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SectorBytes {
-    #[value(name = "512")]
-    B512,
-    #[value(name = "4096")]
-    B4096,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum When {
-    Auto,
-    Always,
-    Never,
-}
-
-impl From<When> for Reflink {
-    fn from(when: When) -> Self {
-        match when {
-            When::Auto => Reflink::Auto,
-            When::Always => Reflink::Always,
-            When::Never => Reflink::Never,
-        }
-    }
+fn sector_size() -> impl TypedValueParser<Value = SectorSize> {
+    PossibleValuesParser::new(["512", "4096"]).map(|bytes| match bytes.as_str() {
+        "4096" => SectorSize::Bytes4096,
+        _ => SectorSize::Bytes512,
+    })
 }
 
 impl ImageArguments {
     pub(super) fn recipe(self) -> Result<ImageRecipe, clap::Error> {
-        let output = self.file.output(self.output, self.json, self.dry_run)?;
-        if self.reflink == When::Always && !matches!(output, Output::File { .. } | Output::Nowhere) {
+        let output = self.output.output()?;
+        if self.reflink == Reflink::Always && !matches!(output, Output::File { .. } | Output::Nowhere) {
             let message = "--reflink=always shares blocks with a file, so --output has to name one";
             return Err(usage(message.to_owned()));
         }
-        let sector_size = match self.sector_size {
-            SectorBytes::B512 => SectorSize::Bytes512,
-            SectorBytes::B4096 => SectorSize::Bytes4096,
-        };
         let size = match (self.size, self.free) {
             (Some(bytes), _) => Size::Total { bytes },
             (None, Some(Free::Bytes(bytes))) => Size::Free { bytes },
@@ -199,16 +156,16 @@ impl ImageArguments {
         Ok(ImageRecipe {
             tree: self.tree.recipe(self.general)?,
             output,
-            reflink: self.reflink.into(),
+            reflink: self.reflink,
             layout: self.layout,
-            sector_size,
+            sector_size: self.sector_size,
             architecture: self.arch,
             size,
             seed: self.filesystem.seed,
             filesystem: self.filesystem.recipe()?,
             quiet: self.quiet,
-            dry_run: self.dry_run,
-            json: self.json,
+            dry_run: self.output.dry_run,
+            json: self.output.json,
         })
     }
 }

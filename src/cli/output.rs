@@ -1,4 +1,4 @@
-//! The flags that say where a product goes.
+//! Flags for the destination of an artifact.
 
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,24 @@ use super::help::group;
 use crate::output::DestinationOptions;
 use crate::recipe::Output;
 
-/// What the output is to be like besides its path.
+/// The destination of an artifact, and the report on it.
 #[derive(Debug, Args)]
 pub(super) struct OutputArguments {
-    /// Give the output file these permissions, such as 600
+    /// Write to this file, or to standard output (-)
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present_any = ["digest", "dry_run"],
+        help_heading = group::OUTPUT
+    )]
+    output: Option<PathBuf>,
+
+    /// Print the SHA-256 instead of writing a file
+    #[arg(long, conflicts_with = "output", help_heading = group::OUTPUT)]
+    digest: bool,
+
+    /// Permissions of the output file, such as 600
     ///
     /// The default is those of the file it replaces; a new one gets 666 without the umask.
     #[arg(long, value_name = "OCTAL", value_parser = mode, help_heading = group::OUTPUT)]
@@ -22,25 +36,26 @@ pub(super) struct OutputArguments {
     /// Write to a block device, whose contents are lost
     #[arg(long, help_heading = group::OUTPUT)]
     force: bool,
+
+    /// Plan and report, and write nothing
+    #[arg(long, conflicts_with = "digest", help_heading = group::OUTPUT)]
+    pub(super) dry_run: bool,
+
+    /// Print a report as one JSON object: size, layout, identifiers, counts, times, warnings
+    #[arg(long, help_heading = group::OUTPUT)]
+    pub(super) json: bool,
 }
 
 impl OutputArguments {
-    /// Where the product goes that is to be written to `path`.
-    pub(super) fn output(
-        self,
-        path: Option<PathBuf>,
-        json: bool,
-        dry_run: bool,
-    ) -> Result<Output, clap::Error> {
-        let output = match path {
-            None if dry_run => Output::Nowhere,
+    /// Returns the destination.
+    pub(super) fn output(&self) -> Result<Output, clap::Error> {
+        let output = match &self.output {
+            None if self.dry_run => Output::Nowhere,
             None => Output::Digest,
-            Some(path) if path == Path::new("-") => standard_output(json, dry_run)?,
+            Some(path) if path == Path::new("-") => standard_output(self.json, self.dry_run)?,
             Some(path) => {
-                return Ok(Output::File {
-                    path,
-                    options: DestinationOptions { mode: self.mode, force: self.force },
-                });
+                let options = DestinationOptions { mode: self.mode, force: self.force };
+                return Ok(Output::File { path: path.clone(), options });
             }
         };
         if self.mode.is_some() {
@@ -53,7 +68,7 @@ impl OutputArguments {
     }
 }
 
-/// Standard output for the bytes themselves.
+/// Returns standard output as the destination of the bytes.
 fn standard_output(json: bool, dry_run: bool) -> Result<Output, clap::Error> {
     if json {
         let message = "--json and --output - would both write to standard output; give --output a file";
@@ -65,14 +80,14 @@ fn standard_output(json: bool, dry_run: bool) -> Result<Output, clap::Error> {
     Ok(Output::Stream)
 }
 
-/// Permissions as chmod(1) takes them, in octal digits.
+/// Parses permissions in octal digits, as for chmod(1).
 fn mode(text: &str) -> Result<u16, String> {
     let is_octal = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     let mode = u16::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777);
     mode.ok_or_else(|| format!("\"{text}\" is not an octal number from 0 to 777"))
 }
 
-/// A command line that makes no sense.
+/// Returns the error of an invalid command line.
 pub(super) fn usage(message: String) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message + "\n")
 }

@@ -1,14 +1,14 @@
 //! Arguments in messages about the command line.
 //!
-//! clap and its parsers of values quote arguments as they were typed. A message that quotes one with control characters is
-//! made again from arguments that are escaped.
+//! clap and its value parsers quote arguments unchanged. A message that quotes one with control characters is generated
+//! again from escaped arguments.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
 use image_tree::Shown;
 
-/// The same error, whose message is safe on a terminal.
+/// Returns the same error with a message that is safe on a terminal.
 pub(super) fn escape(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     if !error.use_stderr() {
         return error;
@@ -30,7 +30,7 @@ pub(super) fn escape(error: clap::Error, arguments: &[OsString]) -> clap::Error 
         .collect();
     match super::request(&escaped) {
         Err(again) if again.kind() == error.kind() && again.use_stderr() => plain(&again),
-        // What is escaped may mean something else. Then the message stays on one line, whatever it quotes.
+        // Escaped arguments may have another meaning. Then the message stays on one line.
         _ => {
             let line = text_of(&error).trim_end().replace('\n', "\\n");
             clap::Error::raw(error.kind(), Shown::message(&line) + "\n")
@@ -38,7 +38,7 @@ pub(super) fn escape(error: clap::Error, arguments: &[OsString]) -> clap::Error 
     }
 }
 
-/// The same error without colours, which end where a raw message begins.
+/// Returns the same error without colours, which a raw message does not have.
 fn plain(error: &clap::Error) -> clap::Error {
     clap::Error::raw(error.kind(), Shown::message(&text_of(error)))
 }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_are_plain_stay() {
+    fn plain_arguments_are_unchanged() {
         let message = message(&["rootcast", "tree", "source", "--hardlinks", "été"]);
         assert!(message.contains("'été'"), "{message}");
     }

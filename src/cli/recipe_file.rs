@@ -1,4 +1,4 @@
-//! `--recipe FILE`: what the file says is put before what was typed, as if it had been typed itself.
+//! `--recipe FILE`: the flags of the file precede those of the command line.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::transform::edit::Edit;
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::ownership::Ownership;
 
-/// The flags a recipe cannot hold: they are about the command line itself.
+/// The flags that a recipe cannot contain: they concern the command line itself.
 const NOT_IN_A_RECIPE: [&str; 3] = ["recipe", "help", "version"];
 
 const SOURCE: &str = "source";
@@ -27,7 +27,7 @@ const SOURCE: &str = "source";
 /// counts alone, and so do sources that were typed; edits are done before those that were typed.
 ///
 /// # Errors
-/// When the file cannot be read or is no recipe, with the line.
+/// If the file cannot be read or is not a recipe, with the line.
 pub(super) fn expand(command: &Command, arguments: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
     let Some((verb, typed)) = glance(command, &arguments) else { return Ok(arguments) };
     // Not every verb takes a recipe.
@@ -89,7 +89,7 @@ fn is_named(arg: &Arg, key: &str) -> bool {
     }
 }
 
-/// Whether any verb has the flag, and the entry stands where it belongs.
+/// Returns true if any verb has the flag, and the entry is in the right table.
 fn is_known(command: &Command, entry: &Entry) -> bool {
     let is_edit = EDIT_FLAGS.iter().any(|form| form.name == entry.key);
     let mut arguments = command.get_subcommands().flat_map(Command::get_arguments);
@@ -106,13 +106,13 @@ fn unknown(entry: &Entry) -> String {
             let names = EDIT_FLAGS.map(|form| form.name).join(", ");
             format!("\"{key}\" is not an edit; those are {names}")
         }
-        false if is_edit => format!("\"{key}\" belongs into edits: edits = [{{ {key} = … }}]"),
+        false if is_edit => format!("\"{key}\" belongs in edits: edits = [{{ {key} = … }}]"),
         false => format!("\"{key}\" is not a flag that a recipe can hold"),
     }
 }
 
-/// Whether what was typed counts instead of what a recipe says for this flag: the flag itself, unless it gathers values,
-/// or one that cannot be together with it.
+/// Returns true if the command line overrides this flag of a recipe: by the flag itself, unless it collects values, or by
+/// one that conflicts with it.
 fn wins(verb: &Command, typed: &ArgMatches, arg: &Arg) -> bool {
     let is_typed = |arg: &Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let gathers = matches!(arg.get_action(), ArgAction::Append) && !arg.is_positional();
@@ -125,7 +125,7 @@ fn wins(verb: &Command, typed: &ArgMatches, arg: &Arg) -> bool {
     verb.get_arguments().any(|other| is_typed(other) && (conflicts(arg, other) || conflicts(other, arg)))
 }
 
-/// What would be typed.
+/// Returns the words of an entry on a command line.
 fn words(arg: &Arg, entry: &Entry) -> Result<Vec<OsString>, String> {
     let takes_value = arg.get_action().takes_values();
     if entry.is_number && is_text(arg) {
@@ -135,7 +135,7 @@ fn words(arg: &Arg, entry: &Entry) -> Result<Vec<OsString>, String> {
     match (&entry.value, takes_value) {
         (None, false) => Ok(vec![format!("--{}", entry.key).into()]),
         (Some(value), true) if arg.is_positional() => {
-            // A name that begins with a dash is no flag here.
+            // A name that begins with a dash is not a flag here.
             let dash = value.starts_with('-') && value != "-";
             Ok(vec![if dash { format!("./{value}").into() } else { value.into() }])
         }
@@ -145,7 +145,7 @@ fn words(arg: &Arg, entry: &Entry) -> Result<Vec<OsString>, String> {
     }
 }
 
-/// Returns `true` for a flag whose values are names or paths, of which a number is none that anybody means.
+/// Returns true for a flag whose values are names or paths: a number is a mistake there.
 fn is_text(arg: &Arg) -> bool {
     use std::any::TypeId;
     let texts = [
@@ -159,7 +159,7 @@ fn is_text(arg: &Arg) -> bool {
     texts.iter().any(|text| arg.get_value_parser().type_id() == *text)
 }
 
-/// Whether the value is one of this flag, by parsing it alone.
+/// Checks the value of a flag, by parsing it alone.
 fn check(command: &Command, verb: &str, arg: &Arg, words: &[OsString]) -> Result<(), String> {
     let alone = [OsString::from("rootcast"), verb.into()].into_iter().chain(words.iter().cloned());
     let Err(error) = command.clone().try_get_matches_from(alone) else { return Ok(()) };

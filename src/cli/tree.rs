@@ -1,12 +1,12 @@
-//! Flags that say which tree is meant, and the verb that prints it.
+//! Flags of the tree, and the verb that prints it.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use clap::error::ErrorKind;
-use clap::{Args, ValueEnum};
 use image_tree::{Shown, Timestamp};
 
 use super::closure::KeepArguments;
@@ -26,8 +26,8 @@ use crate::xattr_filter::{Filter, Rule};
 
 /// Print a tree as text, in the composefs dump format
 ///
-/// There is one line for each file. What it prints can be read back as a SOURCE. Contents that are not in the text are named by their path beneath
-/// the source, to be found with --basedir.
+/// There is one line for each file, and the output is itself a SOURCE. Contents that are not part of it are named by their path beneath
+/// the source, which --basedir locates.
 #[derive(Debug, Args)]
 pub(super) struct TreeVerb {
     #[command(flatten)]
@@ -65,7 +65,7 @@ pub(super) struct TreeArguments {
     #[arg(value_name = "SOURCE", required = true, help_heading = group::INPUT)]
     sources: Vec<OsString>,
 
-    /// Find the files that a dump names beneath this directory
+    /// Directory of the files that a dump names
     ///
     /// The default is the directory of the dump, and for standard input the current one.
     #[arg(long, value_name = "DIR", help_heading = group::INPUT)]
@@ -77,32 +77,41 @@ pub(super) struct TreeArguments {
     )]
     owner: Option<Ownership>,
 
-    /// Leave out what is in directories of other filesystems mounted beneath a SOURCE directory, as tar does
+    /// Exclude the contents of mount points in a SOURCE directory, as tar does
     #[arg(short = 'x', long, help_heading = group::INPUT)]
     one_file_system: bool,
 
     /// Keep links to directories where a later SOURCE has a directory
     ///
-    /// What is in the directory goes beneath what the link leads to, whose own metadata stays. Without this flag the
-    /// directory takes the place of the link, and a warning says so.
+    /// The entries of the directory are added to the target of the link, whose own metadata remains. Without this flag the
+    /// directory replaces the link, with a warning.
     #[arg(long, help_heading = group::INPUT)]
     keep_directory_symlink: bool,
 
-    /// What becomes of whiteouts of layers [default: keep, with a warning]
+    /// Treatment of the whiteouts of layers
     ///
     /// These are .wh.NAME, .wh..wh..opq, character devices 0:0 and the xattrs of overlayfs.
-    #[arg(long, value_name = "WHAT", help_heading = group::INPUT)]
-    whiteouts: Option<WhiteoutsArgument>,
+    #[arg(
+        long, value_name = "WHAT", value_parser = values::choice_with_help(whiteouts_help), default_value = "report",
+        help_heading = group::INPUT
+    )]
+    whiteouts: Whiteouts,
 
-    /// What becomes of files and directories that may not be read [default: fail]
-    #[arg(long, value_name = "WHAT", help_heading = group::INPUT)]
-    unreadable: Option<Unreadable>,
+    /// Treatment of unreadable files and directories
+    #[arg(
+        long, value_name = "WHAT", value_parser = values::choice_with_help(unreadable_help), default_value = "fail",
+        help_heading = group::INPUT
+    )]
+    unreadable: Policy,
 
-    /// Which names are of one file in the end: as they are, none, or all with the same bytes and metadata
-    #[arg(long, value_name = "WHICH", default_value = "keep", help_heading = group::METADATA)]
-    hardlinks: Hardlinks,
+    /// Treatment of hard links
+    #[arg(
+        long, value_name = "WHAT", value_parser = values::choice_with_help(hardlinks_help), default_value = "keep",
+        help_heading = group::METADATA
+    )]
+    hardlinks: hardlinks::Policy,
 
-    /// Label every file for SELinux by this file_contexts, or with auto by those of the tree's own policy
+    /// SELinux labels of all files: this file_contexts, or auto for that of the tree's own policy
     #[arg(long, value_name = "FILE|auto", help_heading = group::METADATA)]
     file_contexts: Option<PathBuf>,
 
@@ -119,22 +128,22 @@ pub(super) struct TreeArguments {
     #[arg(long, value_name = "SECONDS", value_parser = values::epoch, help_heading = group::METADATA)]
     source_date_epoch: Option<i64>,
 
-    /// Take archives of at most this many bytes, unpacked; holes count where they are made zeros: in an initramfs and with
+    /// Maximum size of an unpacked archive in bytes; holes count where they are stored as zeros: in an initramfs and with
     /// --sparse never (K, M, G, T are powers of 1024)
     #[arg(
         long, value_name = "BYTES", value_parser = values::bytes, default_value = "1T", help_heading = group::INPUT
     )]
     max_size: u64,
 
-    /// Take archives of at most this many entries
+    /// Maximum number of entries of an archive
     #[arg(
         long, value_name = "N", default_value_t = Limits::DEFAULT.max_entries, help_heading = group::INPUT
     )]
     max_entries: u64,
 
-    /// Unpack archives that take this much memory
+    /// Maximum memory for unpacking an archive
     ///
-    /// This is the window of zstd, and all memory of xz and lzma; 8G at most. The default is 128M for zstd and 576M for the
+    /// It limits the window of zstd, and all memory of xz and lzma; 8G at most. The default is 128M for zstd and 576M for the
     /// others.
     #[arg(long, value_name = "BYTES", value_parser = values::decoder_memory, help_heading = group::INPUT)]
     decoder_memory: Option<u64>,
@@ -152,14 +161,14 @@ const OWNER_FORMS: &str =
     "Owner of all files [default: root for directories that an ordinary user reads, else keep]
 
   root            root owns all
-  keep            each keeps its owner
+  keep            each file keeps its owner
   UID:GID         that user and group own all
   map:IN:OUT:N,…  owners from OUT on become those from IN on, N of them, as in
                   /proc/PID/uid_map; u: or g: before a range makes it one of
                   users or groups only; other owners are an error
   xattr           user.containers.override_stat, user.fuseoverlayfs.override_stat
-                  and user.rootlesscontainers tell it; others as by default
-  fakeroot:FILE   what fakeroot -s FILE saved
+                  and user.rootlesscontainers; others as by default
+  fakeroot:FILE   the state that fakeroot -s FILE saved
   FILE            a manifest, mtree(5), with uid, gid, uname, gname and mode;
                   others as by default";
 
@@ -167,59 +176,40 @@ const XATTR_FILTER: &str =
     "Keep or drop extended attributes of the SOURCEs by name; of several that match a name, the last one decides
 
   drop=GLOB,…     leaves them out, as drop=com.apple.* those of an archive from
-                  macOS, which no Linux filesystem takes
-  keep=GLOB,…     keeps them, also those that a directory of this host loses
-                  otherwise: security.selinux, security.evm, system.nfs4_acl
+                  macOS, which no Linux filesystem stores
+  keep=GLOB,…     keeps them, also those of a directory of this host that are
+                  dropped otherwise: security.selinux, security.evm, system.nfs4_acl
                   and btrfs.*
 
 A GLOB is of the whole name with its namespace; * matches any bytes, and \\, is a
-comma. --xattr, --setcap and --file-contexts set xattrs whatever is dropped.";
+comma. --xattr, --setcap and --file-contexts set xattrs regardless of it.";
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Unreadable {
-    /// They are an error that names all of them
-    Fail,
-    /// They are left out
-    Skip,
-    /// They are empty
-    Empty,
+fn unreadable_help(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Fail => "An error lists all of them",
+        Policy::Skip => "They are left out",
+        Policy::Empty => "They are empty",
+    }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum WhiteoutsArgument {
-    /// They stay files
-    Keep,
-    /// They take away files of earlier sources, and are not added themselves
-    Apply,
+fn whiteouts_help(whiteouts: Whiteouts) -> &'static str {
+    match whiteouts {
+        Whiteouts::Report => "They remain files, and a warning reports them",
+        Whiteouts::Keep => "They remain files",
+        Whiteouts::Apply => "They remove files of earlier sources, and are not added themselves",
+    }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Hardlinks {
-    /// They stay as they are
-    Keep,
-    /// Each name is a file of its own
-    Break,
-    /// Files with the same bytes, mode, owners, time and xattrs become one
-    Content,
+fn hardlinks_help(policy: hardlinks::Policy) -> &'static str {
+    match policy {
+        hardlinks::Policy::Keep => "They remain unchanged",
+        hardlinks::Policy::Break => "Each name becomes a file of its own",
+        hardlinks::Policy::Content => "Files with the same bytes, mode, owners, time and xattrs become one",
+    }
 }
 
 impl TreeArguments {
     pub(super) fn recipe(self, general: General) -> Result<TreeRecipe, clap::Error> {
-        let unreadable = match self.unreadable {
-            Some(Unreadable::Fail) | None => Policy::Fail,
-            Some(Unreadable::Skip) => Policy::Skip,
-            Some(Unreadable::Empty) => Policy::Empty,
-        };
-        let hardlinks = match self.hardlinks {
-            Hardlinks::Keep => hardlinks::Policy::Keep,
-            Hardlinks::Break => hardlinks::Policy::Break,
-            Hardlinks::Content => hardlinks::Policy::Content,
-        };
-        let whiteouts = match self.whiteouts {
-            Some(WhiteoutsArgument::Keep) => Whiteouts::Keep,
-            Some(WhiteoutsArgument::Apply) => Whiteouts::Apply,
-            None => Whiteouts::Report,
-        };
         let epoch = match self.source_date_epoch {
             Some(seconds) => Some(seconds),
             None => epoch_of_environment()?,
@@ -243,12 +233,12 @@ impl TreeArguments {
             basedir: self.basedir,
             ownership: self.owner,
             one_file_system: self.one_file_system,
-            unreadable,
-            hardlinks,
+            unreadable: self.unreadable,
+            hardlinks: self.hardlinks,
             edits: self.edits.0,
             keep,
             ld_cache,
-            rules: Rules { whiteouts, keep_directory_symlink: self.keep_directory_symlink },
+            rules: Rules { whiteouts: self.whiteouts, keep_directory_symlink: self.keep_directory_symlink },
             limits: Limits {
                 max_size: self.max_size,
                 max_entries: self.max_entries,
@@ -268,7 +258,7 @@ fn file_contexts(path: PathBuf) -> FileContexts {
     if path == Path::new("auto") { FileContexts::Auto } else { FileContexts::File(path) }
 }
 
-/// `SOURCE_DATE_EPOCH`, which is as good as unset when it is empty.
+/// Returns the value of `SOURCE_DATE_EPOCH`; `None` if it is unset or empty.
 fn epoch_of_environment() -> Result<Option<i64>, clap::Error> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|value| !value.is_empty()) else {
         return Ok(None);

@@ -1,18 +1,38 @@
-//! Values of flags that are more than a number or a word.
+//! Parsers of the values of flags.
 
+use std::error::Error;
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::named::Named;
 use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
 
-/// Who owns the files.
+/// Returns the parser of a choice, without help for each.
+pub(super) fn choice<T>() -> impl TypedValueParser<Value = T>
+where
+    T: Named + FromStr<Err: Error + Send + Sync> + Send + Sync,
+{
+    PossibleValuesParser::new(T::ALL.iter().map(|choice| choice.name())).try_map(|name| name.parse())
+}
+
+/// Returns the parser of a choice, with help for each.
+pub(super) fn choice_with_help<T>(help: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Named + FromStr<Err: Error + Send + Sync> + Send + Sync,
+{
+    let value = |choice: &T| PossibleValue::new(choice.name()).help(help(*choice));
+    PossibleValuesParser::new(T::ALL.iter().map(value)).try_map(|name| name.parse())
+}
+
+/// Returns the parser of the owners of files.
 pub(super) fn owner() -> impl TypedValueParser<Value = Ownership> {
     OsStringValueParser::new().try_map(|text| Ownership::parse(&text))
 }
 
-/// A number of bytes: `4096`, `512K`, `64M`, `10G`, `1T`, each unit 1024 of the one before; `64MiB` is the same.
+/// Parses a number of bytes: `4096`, `512K`, `64M`, `10G`, `1T`, each unit 1024 of the one before; `64MiB` is the same.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -33,12 +53,12 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     Ok(number << shift)
 }
 
-/// How much memory unpacking may take.
+/// Parses the maximum memory of decoders, in bytes.
 pub(super) fn decoder_memory(text: &str) -> Result<u64, String> {
     const MAX: u64 = Limits::MAX_DECODER_MEMORY;
     match bytes(text)? {
         memory if memory <= MAX => Ok(memory),
-        memory => Err(format!("{memory} bytes are more than {MAX}, which is more than any format takes")),
+        memory => Err(format!("{memory} bytes are more than {MAX}, the most that any format needs")),
     }
 }
 
@@ -60,7 +80,7 @@ pub(super) fn free(text: &str) -> Result<Free, String> {
     }
 }
 
-/// The share of blocks reserved for root, with or without its sign.
+/// Parses the percentage of blocks reserved for root, with or without its sign.
 pub(super) fn reserved(text: &str) -> Result<u8, String> {
     percent(text, 50)
 }
@@ -73,19 +93,19 @@ fn percent(text: &str, limit: u8) -> Result<u8, String> {
     }
 }
 
-/// A number of threads.
+/// Parses a number of threads.
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| format!("\"{text}\" is not a number of threads from 1 on"))
+    text.parse().map_err(|_| format!("\"{text}\" is not a number of threads, at least 1"))
 }
 
-/// Seconds since 1970, as SOURCE_DATE_EPOCH has them.
+/// Parses seconds since 1970, as in `SOURCE_DATE_EPOCH`.
 pub(super) fn epoch(text: &str) -> Result<i64, String> {
     let in_range = |seconds: &i64| (0..=EPOCH_MAX).contains(seconds);
     let seconds = text.parse().ok().filter(in_range);
     seconds.ok_or_else(|| format!("\"{text}\" is not a number of seconds since 1970 from 0 to {EPOCH_MAX}"))
 }
 
-/// Seconds since 1970 to which earlier times are raised.
+/// Parses the seconds since 1970 to which earlier times are raised.
 pub(super) fn earliest(text: &str) -> Result<i64, String> {
     let in_range = |seconds: &i64| (EPOCH_MIN..=EPOCH_MAX).contains(seconds);
     let seconds = text.parse().ok().filter(in_range);
@@ -141,7 +161,7 @@ mod tests {
     fn numbers_of_threads() {
         assert_eq!(jobs("64"), Ok(NonZeroUsize::MIN.saturating_add(63)));
         for text in ["0", "", "-1", "x"] {
-            assert_eq!(jobs(text), Err(format!("\"{text}\" is not a number of threads from 1 on")));
+            assert_eq!(jobs(text), Err(format!("\"{text}\" is not a number of threads, at least 1")));
         }
     }
 

@@ -4,6 +4,7 @@ use image_runs::{Source, read_all};
 use uuid::uuid;
 
 use super::*;
+use crate::named::Named as _;
 
 struct Filesystem(Vec<u8>);
 
@@ -45,7 +46,7 @@ fn root(architecture: Option<Architecture>) -> Partition {
 #[test]
 fn layouts_have_names() {
     for layout in DiskLayout::ALL {
-        assert_eq!(layout.to_string().parse(), Ok(layout));
+        assert_eq!(layout.to_string().parse(), Ok(*layout));
     }
     let error = "GPT".parse::<DiskLayout>().expect_err("names are lower-case");
     assert_eq!(error.to_string(), "\"GPT\" is not a disk layout; there are gpt, mbr and bare");

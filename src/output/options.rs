@@ -1,6 +1,7 @@
 //! The options for reading and writing an image.
 
 use crate::interrupt::Interrupt;
+use crate::named::named;
 use crate::progress::Progress;
 use crate::threads::Threads;
 
@@ -28,3 +29,5 @@ pub enum Reflink {
     /// Never clone.
     Never,
 }
+
+named!(Reflink, "a policy for cloning", [Auto => "auto", Always => "always", Never => "never"]);

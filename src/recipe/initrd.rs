@@ -6,6 +6,7 @@ use initramfs::codec::Codec;
 
 use super::{Output, TreeRecipe};
 use crate::log::Level;
+use crate::named::named;
 use crate::output::Reflink;
 use crate::transform::init::Init;
 
@@ -51,6 +52,8 @@ pub enum Preset {
     /// Kata Containers, whose own kernels support only gzip.
     Kata,
 }
+
+named!(Preset, "a preset", [Kata => "kata"]);
 
 /// The source of a kernel's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! `rootcast initrd --check`: checks that a kernel unpacks an initramfs.
+//! `rootcast check`: checks that a kernel unpacks an initramfs.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{PlanRequest, PlannedFilesystem};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
+use crate::named::Named as _;
 use crate::output::{Destination, Preallocation, Reflink, WriteOptions};
 use crate::recipe::ImageRecipe;
 use crate::report::Bar;

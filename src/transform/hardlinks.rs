@@ -9,6 +9,7 @@ use super::duplicates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::{self, Log};
+use crate::named::named;
 use crate::threads::Threads;
 
 /// The treatment of hard links.
@@ -24,6 +25,8 @@ pub enum Policy {
     /// take no blocks, and many of them exist to be filled individually.
     Content,
 }
+
+named!(Policy, "a policy for hard links", [Keep => "keep", Break => "break", Content => "content"]);
 
 /// The usual maximum number of names that [`Policy::Content`] gives one inode: `EXT4_LINK_MAX`.
 pub const MAX_NAMES: usize = 65_000;

@@ -18,6 +18,7 @@ use crate::blob::classify_read_error;
 use crate::blob::{Blob, CHUNK};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
+use crate::named::named;
 use crate::threads::Threads;
 
 /// The files that have holes, by the names of `cp --sparse`.
@@ -33,17 +34,7 @@ pub enum Policy {
     Never,
 }
 
-impl Policy {
-    /// Returns `auto`, `always` or `never`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Always => "always",
-            Self::Never => "never",
-        }
-    }
-}
+named!(Policy, "a policy for holes", [Auto => "auto", Always => "always", Never => "never"]);
 
 /// The options of [`apply`].
 #[derive(Clone, Copy, Debug)]

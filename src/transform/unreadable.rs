@@ -8,6 +8,7 @@ use image_tree::{Kind, Tree};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, Log};
+use crate::named::named;
 use crate::shown;
 use crate::source::directory::Unreadable;
 use image_tree::resolve::resolve_in_root;
@@ -23,6 +24,8 @@ pub enum Policy {
     /// They are empty, and have no xattrs.
     Empty,
 }
+
+named!(Policy, "a policy for unreadable files", [Fail => "fail", Skip => "skip", Empty => "empty"]);
 
 /// The most paths in a message.
 const NAMED: usize = 20;

@@ -192,10 +192,10 @@ fn boot(codec: &str, more: &[&str], microcode: bool, append: &[&str]) {
     assert!(differences.is_empty(), "{}\n{transcript}", differences.join("\n"));
 }
 
-/// Checks it with `--check` and the kernel's own configuration, if there is one.
+/// Checks it with `rootcast check` and the kernel's own configuration, if there is one.
 fn check_by_rules(initrd: &Path) {
     let mut command = rootcast();
-    command.arg("initrd").arg("--check").arg(initrd);
+    command.arg("check").arg(initrd);
     if let Some(config) = judges::cloud_kernel().and_then(|kernel| config_of(&kernel)) {
         command.arg("--kernel-config").arg(config);
     }

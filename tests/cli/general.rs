@@ -43,6 +43,7 @@ const CASES: &[Case] = &[
         "initrd --help",
         &["--compress", "--kernel-config", "--microcode", "--append", "--check", "--cache-size"],
     ),
+    good("check --help", &["<FILE>", "--kernel-config", "--kernel", "--json"]),
     bad(USAGE, "--json", &["--version"]),
     bad(USAGE, "--version tree {dump}", &["tree"]),
     bad(USAGE, "completions tcsh", &["tcsh"]),

@@ -14,6 +14,12 @@ const CASES: &[Case] = &[
         &["/init is a link that was made"],
     ),
     good("initrd {initrd} --dry-run --json -q", &["\"byte_layout\": \"initramfs-1\"", "\"size\": null"]),
+    good("check {scratch}/plain.cpio", &["a kernel accepts it", "warning [init]"]),
+    good("check {scratch}/plain.cpio --json", &["\"accepted\": true", "\"rule\": \"init\""]),
+    bad(IO, "check {scratch}/no-such-initrd", &["no-such-initrd"]),
+    bad(USAGE, "check", &["<FILE>"]),
+    bad(USAGE, "check {scratch}/plain.cpio --owner root", &["--owner"]),
+    // The alias.
     good("initrd --check {scratch}/plain.cpio", &["a kernel accepts it", "warning [init]"]),
     good("initrd --check {scratch}/plain.cpio --json", &["\"accepted\": true", "\"rule\": \"init\""]),
     Case {
@@ -43,7 +49,7 @@ const CASES: &[Case] = &[
         "initrd {initrd} -o {out} --compress none --align=8192",
         &["8192", "power of two from 4 to 4096"],
     ),
-    bad(USAGE, "initrd {initrd} -o {out} --reflink=always", &["--reflink is auto or never"]),
+    bad(USAGE, "initrd {initrd} -o {out} --reflink=always", &["--reflink has to be auto or never"]),
     bad(USAGE, "initrd {initrd} -o {out} --compress none --cache {scratch}/cache", &["--cache", "none"]),
     bad(USAGE, "initrd {initrd} -o {out} --cache-size 1G", &["--cache"]),
     bad(USAGE, "initrd {initrd} -o {out} --cache {scratch}/garbage", &["garbage: is not a directory"]),

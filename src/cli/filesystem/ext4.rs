@@ -1,6 +1,6 @@
 //! Flags of ext4.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::cli::help::group;
 use crate::cli::values;
@@ -8,15 +8,15 @@ use crate::recipe::filesystem::ext4::{BlockSize, Ext4Recipe, FeatureChange, Jour
 
 #[derive(Debug, Args)]
 pub(super) struct Ext4Arguments {
-    /// Purpose of the filesystem, which the flags after this one refine
-    #[arg(long, value_name = "PROFILE", default_value = "default", help_heading = group::FILESYSTEM)]
-    profile: ProfileName,
+    /// Preset for a purpose, which other flags override
+    #[arg(long, value_name = "PROFILE", value_parser = values::choice_with_help(profile_help), default_value = "default", help_heading = group::FILESYSTEM)]
+    profile: Profile,
 
-    /// Bytes of a block: 1024, 2048 or 4096 [default: 4096]
+    /// Block size in bytes: 1024, 2048 or 4096 [default: 4096]
     #[arg(short = 'b', long, value_name = "BYTES", value_parser = block_size, help_heading = group::FILESYSTEM)]
     block_size: Option<BlockSize>,
 
-    /// Have a feature or, with ^ before it, do without, as mke2fs -O: has_journal, resize_inode, sparse_super2, orphan_file,
+    /// Enable features or, with ^, disable them, as mke2fs -O: has_journal, resize_inode, sparse_super2, orphan_file,
     /// inline_data, ea_inode, dir_index, 64bit, metadata_csum, metadata_csum_seed, read-only
     #[arg(
         short = 'O',
@@ -27,19 +27,19 @@ pub(super) struct Ext4Arguments {
     )]
     feature: Vec<FeatureChange>,
 
-    /// How long the journal is: none, auto for as long as mke2fs makes it, or this many bytes
+    /// Length of the journal: none, auto for that of mke2fs, or a number of bytes
     #[arg(long, value_name = "BYTES|auto|none", value_parser = journal, help_heading = group::FILESYSTEM)]
     journal: Option<JournalLength>,
 
-    /// Reserve blocks for root, 0 to 50 percent of all [default: 0%, with --profile rw 5%]
+    /// Share of the blocks reserved for root, 0 to 50 percent [default: 0%, with --profile rw 5%]
     #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = group::FILESYSTEM)]
     reserved: Option<u8>,
 
-    /// Have room for descriptors up to this size, to which it can grow while it is mounted [default: 1024 times its own]
+    /// Reserve descriptors for growth up to this size while mounted [default: 1024 times its own]
     #[arg(long, value_name = "BYTES", value_parser = values::bytes, help_heading = group::FILESYSTEM)]
     resize_limit: Option<u64>,
 
-    /// Leave this share of blocks of indexed directories for new names, 0 to 50 percent [default: 0%, with --profile rw 20%]
+    /// Share of each block of indexed directories left free for new names, 0 to 50 percent [default: 0%, with --profile rw 20%]
     #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = group::FILESYSTEM)]
     directory_slack: Option<u8>,
 
@@ -55,33 +55,24 @@ pub(super) struct Ext4Arguments {
     )]
     huge_pages: Option<u64>,
 
-    /// Have at least this many inodes [default: one for each file, and more with --free or --size]
+    /// Minimum number of inodes [default: one for each file, and more with --free or --size]
     #[arg(long, value_name = "N", help_heading = group::FILESYSTEM)]
     inodes: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ProfileName {
-    /// What mke2fs makes, of the smallest size
-    Default,
-    /// A Kata guest's root: mounted for reading with data=ordered, with or without DAX
-    Kata,
-    /// The smallest, for reading only: no journal, one superblock, no room to grow
-    RoMin,
-    /// To write to and to grow: orphan_file, room in directories, 5 % of the blocks for root
-    Rw,
+fn profile_help(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Default => "The defaults of mke2fs, with the smallest size",
+        Profile::Kata => "The root of a Kata guest: mounted read-only with data=ordered, with or without DAX",
+        Profile::RoMin => "The smallest, read-only: no journal, one superblock, no growth",
+        Profile::Rw => "Writable and growing: orphan_file, slack in directories, 5 % of the blocks for root",
+    }
 }
 
 impl Ext4Arguments {
     pub(super) fn recipe(self) -> Ext4Recipe {
-        let profile = match self.profile {
-            ProfileName::Default => Profile::Default,
-            ProfileName::Kata => Profile::Kata,
-            ProfileName::RoMin => Profile::RoMin,
-            ProfileName::Rw => Profile::Rw,
-        };
         Ext4Recipe {
-            profile,
+            profile: self.profile,
             block_size: self.block_size,
             features: self.feature,
             journal: self.journal,
@@ -96,7 +87,7 @@ impl Ext4Arguments {
 
 fn block_size(text: &str) -> Result<BlockSize, String> {
     let size = values::bytes(text)?;
-    BlockSize::from_bytes(size).ok_or_else(|| format!("blocks have 1024, 2048 or 4096 bytes, not {size}"))
+    BlockSize::from_bytes(size).ok_or_else(|| format!("a block has 1024, 2048 or 4096 bytes, not {size}"))
 }
 
 fn journal(text: &str) -> Result<JournalLength, String> {

@@ -10,6 +10,7 @@ use mkfs_ext4::{DataAlignment, Features, Journal, LinearOrder, Options};
 use super::CommonOptions;
 use crate::filesystem::Label;
 use crate::filesystem::ext4::Ext4;
+use crate::named::Named as _;
 use crate::transform::sparse;
 use features::Feature;
 

@@ -3,6 +3,8 @@
 use mkfs_ext4::{Journal, Options};
 use uuid::Uuid;
 
+use crate::named::named;
+
 /// The purpose of a filesystem, which presets its options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
@@ -20,21 +22,13 @@ pub enum Profile {
     Rw,
 }
 
+named!(
+    Profile,
+    "a profile of ext4",
+    [Default => "default", Kata => "kata", RoMin => "ro-min", Rw => "rw"]
+);
+
 impl Profile {
-    /// All profiles.
-    pub const ALL: [Self; 4] = [Self::Default, Self::Kata, Self::RoMin, Self::Rw];
-
-    /// Returns the name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Kata => "kata",
-            Self::RoMin => "ro-min",
-            Self::Rw => "rw",
-        }
-    }
-
     /// Returns the options of the profile.
     pub(super) fn options(self) -> Options {
         let preset = match self {

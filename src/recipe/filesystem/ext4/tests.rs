@@ -114,7 +114,7 @@ fn the_defaults_add_no_line_to_the_seed_text() {
 #[test]
 fn each_option_changes_the_seed_text() {
     let default = Ext4Recipe::default;
-    let profiles = Profile::ALL.map(|profile| Ext4Recipe { profile, ..default() });
+    let profiles = Profile::ALL.iter().map(|profile| Ext4Recipe { profile: *profile, ..default() });
     let features = [
         "sparse_super2",
         "orphan_file",
@@ -139,8 +139,7 @@ fn each_option_changes_the_seed_text() {
         // The same as rw, except for the order of names.
         Ext4Recipe { directory_slack_percent: Some(20), ..with_features(&["orphan_file"]) },
     ];
-    let recipes: Vec<_> =
-        profiles.into_iter().chain(features.map(|word| with_features(&[word]))).chain(single).collect();
+    let recipes: Vec<_> = profiles.chain(features.map(|word| with_features(&[word]))).chain(single).collect();
     let common = [
         CommonOptions { dedupe: true, ..CommonOptions::default() },
         CommonOptions { sparse: sparse::Policy::Always, ..CommonOptions::default() },
