@@ -163,7 +163,7 @@ mod tests {
 
     pub(super) fn change(blob: &Blob) -> Change {
         let error = read(blob).expect_err("the file changed");
-        ChangedWhileRead::within(&error).unwrap_or_else(|| panic!("{error} is no change")).change
+        ChangedWhileRead::within(&error).unwrap_or_else(|| panic!("{error} is not a change")).change
     }
 
     fn directory_with_file() -> tempfile::TempDir {
@@ -180,7 +180,7 @@ mod tests {
             blob.read_at(&mut buffer, 3).expect("it lies within");
             assert_eq!((&buffer, blob.len()), (b"3456", 10));
             assert_eq!(read(&blob).expect("all of it"), b"0123456789");
-            blob.read_at(&mut buffer, 8).expect_err("it lies partly behind the end");
+            blob.read_at(&mut buffer, 8).expect_err("it is partly beyond the end");
         }
         assert!(size_of::<Blob>() <= 120);
     }

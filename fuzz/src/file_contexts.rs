@@ -28,7 +28,7 @@ pub fn check(text: &[u8]) -> Outcome {
     };
     assert!(small::shape(&tree) == before, "more than labels changed");
     let inodes = report.labelled + report.unchanged + report.unknown;
-    assert_eq!(inodes, tree.inode_count() as u64, "an inode was passed over");
+    assert_eq!(inodes, tree.inode_count() as u64, "an inode was skipped");
     let label = |metadata: &Metadata| {
         let label = metadata.xattrs.iter().find(|(name, _)| name.as_bytes() == b"security.selinux");
         label.map(|(_, value)| value.to_vec())

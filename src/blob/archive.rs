@@ -187,8 +187,8 @@ pub(crate) struct Piece {
 }
 
 impl<C: Content> Sparse<C> {
-    /// Returns a file of `len` bytes. The pieces are in order, do not overlap, lie within `len`,
-    /// and their stored ranges lie within `stored`.
+    /// Returns a file of `len` bytes. The pieces are in order, do not overlap, are within `len`,
+    /// and their stored ranges are within `stored`.
     pub(crate) fn new(len: u64, pieces: &[Piece], stored: C) -> Self {
         let data = pieces.iter().map(|piece| piece.offset..piece.offset + piece.len).collect();
         let stored_at = pieces.iter().map(|piece| piece.stored).collect();
@@ -296,7 +296,7 @@ mod tests {
                 assert_eq!(found, all[start..end], "{start}..{end}");
             }
         }
-        file.read_at(&mut [0; 2], 9).expect_err("it lies partly behind the end");
+        file.read_at(&mut [0; 2], 9).expect_err("it is partly beyond the end");
     }
 
     #[test]

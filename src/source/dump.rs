@@ -159,7 +159,7 @@ mod tests {
     fn bytes(size: u64, bodies: &str) -> Result<Vec<u8>> {
         let (_directory, dump) = with_line(size, bodies);
         let text = BufReader::new(File::open(&dump).expect("it was written"));
-        let tree = read(text, &dump, dump.parent().expect("it lies in a directory"), &Interrupt::never())?;
+        let tree = read(text, &dump, dump.parent().expect("it is in a directory"), &Interrupt::never())?;
         let id = tree.resolve_no_symlinks(b"/f").expect("the dump has it");
         let Kind::Regular(blob) = &tree.get(id).kind else { panic!("a regular file") };
         let mut bytes = vec![0; usize::try_from(blob.len()).expect("small")];

@@ -75,7 +75,7 @@ pub(crate) fn write(table: &Gpt, extents: &[Extent], len: u64, sector_size: Sect
     // OK to unwrap: writes go to memory, and the crate derives their offsets from the same two
     // lengths as the size of that memory.
     write_table(&mut ends, table, extents, len, sector_size)
-        .expect("a GPT lies in the head and tail of its disk");
+        .expect("a GPT is in the head and tail of its disk");
     ends
 }
 

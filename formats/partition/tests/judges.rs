@@ -25,7 +25,7 @@ const DATA_GUID: Uuid = uuid!("c39f1a52-7a30-4a4c-b7cf-3f4e12a96b02");
 const ROOT_TYPE: Uuid = uuid!("4f68bce3-e8cd-4db1-96e7-fbcaf984b709");
 
 /// Neither length is a multiple of the sector size; the second partition is large enough for the
-/// CHS addresses of its ends to lie on several cylinders.
+/// CHS addresses of its ends to be on several cylinders.
 const LENS: [u64; 2] = [(3 << 20) + 700, (20 << 20) + 1];
 
 fn gpt() -> Table {
@@ -245,7 +245,7 @@ fn sfdisk_writes_the_same_bytes() {
 }
 
 /// The second partition begins within the 1024 cylinders of a CHS address and ends beyond them, the
-/// third lies wholly beyond. The file is sparse.
+/// third is wholly beyond. The file is sparse.
 #[test]
 fn sfdisk_writes_the_same_mbr_of_a_disk_beyond_its_cylinders() {
     let partition = |len| MbrPartition { partition_type: MBR_TYPE_LINUX, bootable: false, len };

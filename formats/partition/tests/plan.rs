@@ -48,7 +48,7 @@ fn mbr_error(change: impl FnOnce(&mut Mbr)) -> Error {
 }
 
 #[test]
-fn partitions_are_aligned_and_the_disk_is_no_longer_than_it_must_be() {
+fn partitions_are_aligned_and_the_disk_is_the_shortest() {
     let gpt = Table::Gpt(gpt(&[MIB, 1, 3 * MIB + 1]));
     let expected = |sector: u64| vec![(MIB, MIB), (2 * MIB, sector), (3 * MIB, 3 * MIB + sector)];
 
@@ -244,7 +244,7 @@ fn images_are_at_their_offsets_with_zeros_around_them() {
                 assert!(bytes[range.clone()].iter().all(|byte| *byte == image.1));
                 bytes[range].fill(0);
             }
-            assert!(bytes.iter().all(|byte| *byte == 0), "a byte lies outside table and images");
+            assert!(bytes.iter().all(|byte| *byte == 0), "a byte is outside table and images");
         }
     }
 }

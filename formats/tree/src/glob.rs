@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern() {
+    fn invalid_patterns_are_rejected() {
         for pattern in ["/[", "/[a", "/[]", "/[b-a]", "/\\", "/[\\", "/a/../b", "/./*"] {
             assert!(Glob::parse(pattern.as_bytes()).is_err(), "{pattern}");
         }
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_match_beneath() {
+    fn patterns_that_may_match_below_a_directory() {
         let beneath = |pattern: &str, directory: &str| {
             Glob::parse(pattern.as_bytes()).expect("a pattern").may_match_beneath(directory.as_bytes())
         };

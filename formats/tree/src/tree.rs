@@ -260,7 +260,7 @@ impl<C> Tree<C> {
     }
 
     /// Returns the inode at a path. Empty components are skipped; a path through or to a symbolic
-    /// link names the link itself, so nothing lies beneath it.
+    /// link names the link itself, so there is nothing below it.
     /// [`resolve_in_root`](crate::resolve::resolve_in_root) follows links.
     #[must_use]
     pub fn resolve_no_symlinks(&self, path: &[u8]) -> Option<InodeId> {

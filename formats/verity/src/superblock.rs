@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_parsed() {
+    fn written_superblocks_parse_back() {
         let mut empty = superblock();
         empty.salt = Salt::EMPTY;
         for superblock in [superblock(), empty] {

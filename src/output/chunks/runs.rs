@@ -64,7 +64,7 @@ impl<'a, C> Runs<'a, C> {
                 Some("a rendered run of the image is too long")
             }
             Source::Content { offset, .. } if offset.checked_add(run.len).is_none() => {
-                Some("a run of the image lies outside its content")
+                Some("a run of the image is outside its content")
             }
             _ => None,
         }

@@ -182,7 +182,7 @@ fn a_device_that_holds_a_part_is_told() {
     let TestContent::Interrupting(interrupt) = &image.contents[0] else { unreachable!("made above") };
     let error = file::write(&image, &stopped, &options(1, interrupt, &Silent));
     assert_eq!(error.expect_err("a signal came").kind(), ErrorKind::Interrupted);
-    assert!(stopped.incomplete_message().is_some_and(|told| told.contains(in_part)));
+    assert!(stopped.incomplete_message().is_some_and(|message| message.contains(in_part)));
     assert_eq!(to(Path::new("/dev/null")).incomplete_message(), None);
 }
 

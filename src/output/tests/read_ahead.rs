@@ -11,17 +11,17 @@ use crate::output::chunks::read_ahead::{ReadPosition, WINDOW, with_read_ahead};
 struct Told<'t> {
     cold: bool,
     /// Offset and length.
-    told: Mutex<Vec<(u64, u64)>>,
-    when_told: &'t (dyn Fn() + Sync),
+    announced: Mutex<Vec<(u64, u64)>>,
+    when_announced: &'t (dyn Fn() + Sync),
 }
 
 impl<'t> Told<'t> {
-    fn new(cold: bool, when_told: &'t (dyn Fn() + Sync)) -> Self {
-        Self { cold, told: Mutex::new(Vec::new()), when_told }
+    fn new(cold: bool, when_announced: &'t (dyn Fn() + Sync)) -> Self {
+        Self { cold, announced: Mutex::new(Vec::new()), when_announced }
     }
 
     fn ranges(&self) -> Vec<(u64, u64)> {
-        self.told.lock().expect("no panic").clone()
+        self.announced.lock().expect("no panic").clone()
     }
 
     /// Waits until `count` ranges were requested, and then long enough to detect further ones.
@@ -54,8 +54,8 @@ impl ReadAhead for Told<'_> {
     }
 
     fn start_readahead(&self, offset: u64, len: u64) {
-        self.told.lock().expect("no panic").push((offset, len));
-        (self.when_told)();
+        self.announced.lock().expect("no panic").push((offset, len));
+        (self.when_announced)();
     }
 }
 
@@ -81,21 +81,21 @@ fn chunks(range: std::ops::Range<u64>) -> Vec<(u64, u64)> {
 }
 
 /// Reads ahead of `work` in an image of [`CHUNKS`] chunks, and returns all requests.
-fn told(
+fn announced(
     cold: bool,
     interrupt: &Interrupt,
-    when_told: &(dyn Fn() + Sync),
+    when_announced: &(dyn Fn() + Sync),
     work: impl FnOnce(&ReadPosition, &Told<'_>),
 ) -> Vec<(u64, u64)> {
-    let image = One(Told::new(cold, when_told));
+    let image = One(Told::new(cold, when_announced));
     with_read_ahead(Chunks::of(&image), interrupt, |position_read| work(position_read, &image.0));
     image.0.ranges()
 }
 
 #[test]
-fn the_kernel_is_told_of_the_window_and_no_more() {
+fn the_kernel_is_announced_of_the_window_and_no_more() {
     let window = WINDOW / CHUNK_SIZE;
-    let told = told(true, &Interrupt::never(), &|| {}, |position_read, content| {
+    let announced = announced(true, &Interrupt::never(), &|| {}, |position_read, content| {
         let first = usize::try_from(window).expect("small") + 1;
         assert_eq!(content.wait_for(first), chunks(0..window + 1));
         position_read.advance(CHUNK_SIZE);
@@ -103,53 +103,53 @@ fn the_kernel_is_told_of_the_window_and_no_more() {
         position_read.advance(WINDOW / 2 + CHUNK_SIZE);
         assert_eq!(content.wait_for(first + first / 2), chunks(0..window + window / 2 + 2));
     });
-    assert!(told.len() < usize::try_from(CHUNKS).expect("small"));
+    assert!(announced.len() < usize::try_from(CHUNKS).expect("small"));
 }
 
 #[test]
-fn nothing_is_told_of_spans_that_were_taken() {
-    let told = told(true, &Interrupt::never(), &|| {}, |position_read, content| {
+fn nothing_is_announced_of_spans_that_were_taken() {
+    let announced = announced(true, &Interrupt::never(), &|| {}, |position_read, content| {
         let first = content.wait_for(1).len();
         position_read.advance((CHUNKS - 2) * CHUNK_SIZE);
         content.wait_for(first + 2);
     });
-    assert_eq!(told[told.len() - 2..], chunks(CHUNKS - 2..CHUNKS));
-    assert_eq!(told.len() as u64, WINDOW / CHUNK_SIZE + 1 + 2);
+    assert_eq!(announced[announced.len() - 2..], chunks(CHUNKS - 2..CHUNKS));
+    assert_eq!(announced.len() as u64, WINDOW / CHUNK_SIZE + 1 + 2);
 }
 
 #[test]
-fn nothing_is_told_of_what_is_warm() {
-    let told = told(false, &Interrupt::never(), &|| {}, |position_read, _| {
+fn nothing_is_announced_of_what_is_warm() {
+    let announced = announced(false, &Interrupt::never(), &|| {}, |position_read, _| {
         for chunk in 0..CHUNKS {
             position_read.advance(chunk * CHUNK_SIZE);
             thread::sleep(Duration::from_millis(1));
         }
     });
-    assert_eq!(told, []);
+    assert_eq!(announced, []);
 }
 
 #[test]
 fn a_signal_and_the_end_of_the_work_stop_it() {
     let interrupt = Interrupt::never();
     let stop = || interrupt.set(signal_hook::consts::SIGTERM);
-    let first = told(true, &interrupt, &stop, |_, content| {
+    let first = announced(true, &interrupt, &stop, |_, content| {
         content.wait_for(1);
     });
-    assert_eq!(first.len(), 1, "the first was told when the signal came");
+    assert_eq!(first.len(), 1, "the first was announced when the signal came");
 
     let slowly = || thread::sleep(Duration::from_millis(50));
-    let few = told(true, &Interrupt::never(), &slowly, |_, _| {});
+    let few = announced(true, &Interrupt::never(), &slowly, |_, _| {});
     assert!(few.len() <= 1, "{few:?}");
 }
 
 #[test]
-fn a_panic_ahead_is_not_told() {
-    let told = told(true, &Interrupt::never(), &|| panic!("a content panics"), |_, content| {
+fn a_panic_ahead_is_not_announced() {
+    let announced = announced(true, &Interrupt::never(), &|| panic!("a content panics"), |_, content| {
         // The panic poisons neither lock.
         thread::sleep(Duration::from_millis(20));
         assert_eq!(content.ranges().len(), 1);
     });
-    assert_eq!(told.len(), 1);
+    assert_eq!(announced.len(), 1);
 }
 
 #[test]
@@ -166,11 +166,13 @@ fn cold_contents_become_the_same_bytes() {
         let digest = digest::sha256(&image, &options).expect("it can be read");
         assert_eq!(digest[..], Sha256::digest(fs::read(&path).expect("it is there"))[..]);
         // Each range is requested at most once in a pass, and no other range is.
-        let mut told = image.0.ranges();
-        assert!(cold || told.is_empty());
-        told.sort_unstable();
+        let mut announced = image.0.ranges();
+        assert!(cold || announced.is_empty());
+        announced.sort_unstable();
         assert!(
-            told.chunk_by(|a, b| a == b).all(|same| same.len() <= 2 && chunks(0..CHUNKS).contains(&same[0]))
+            announced
+                .chunk_by(|a, b| a == b)
+                .all(|same| same.len() <= 2 && chunks(0..CHUNKS).contains(&same[0]))
         );
     }
 }

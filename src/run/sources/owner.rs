@@ -78,7 +78,7 @@ pub(super) struct MemberOwners<'a> {
     owners: Owners<'a>,
     normal: normalize::Options<'a>,
     report: normalize::Report,
-    /// The owner of the root directory: whoever built the tree.
+    /// The owner of the root directory: the user who built the tree.
     builder: (u32, u32),
     /// Programs that run as another user or group now, with their former owner and their mode.
     gains: BTreeMap<InodeId, ((u32, u32), u16)>,

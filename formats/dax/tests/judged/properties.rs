@@ -29,7 +29,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_block_is_parsed_as_it_was(block in blocks(), len in any::<u64>()) {
+    fn every_written_block_parses_back(block in blocks(), len in any::<u64>()) {
         prop_assert_eq!(InfoBlock::parse(&block.to_bytes()), Ok(block.clone()));
         // The result is arbitrary; it must be one.
         let _ = block.check_device(len);

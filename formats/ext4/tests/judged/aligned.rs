@@ -1,4 +1,4 @@
-//! Large files that lie as the pages of an address space do.
+//! Large files that are aligned to the pages of an address space.
 
 use std::path::Path;
 use std::process::Command;

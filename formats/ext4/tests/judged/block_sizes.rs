@@ -1,4 +1,4 @@
-//! Boundaries that lie elsewhere in blocks of each size.
+//! Boundaries that depend on the size of blocks.
 
 use std::path::Path;
 use std::process::Command;
@@ -43,7 +43,7 @@ fn extent_trees_of_each_depth() {
     }
 }
 
-/// How many levels of nodes the index of a directory has, as debugfs finds it.
+/// Returns the number of levels of nodes in the index of a directory, as reported by debugfs.
 fn assert_indirect_levels(image: &Path, path: &str, levels: usize) {
     let dump = run(Command::new("debugfs").args(["-R", &format!("htree_dump {path}")]).arg(image));
     let Some(dump) = dump else { return };
@@ -121,9 +121,9 @@ fn a_block_of_xattrs_and_no_more() {
         // Beside the header of 32 bytes, the end of 4 and the entry of 20.
         let full = usize::try_from(block_size.bytes()).expect("4096") - 56;
         let path = |image: &Path| {
-            let told = run(Command::new("debugfs").args(["-R", "ea_list /file"]).arg(image));
-            let Some(told) = told else { return };
-            let text = String::from_utf8_lossy(&told.stdout).into_owned();
+            let output = run(Command::new("debugfs").args(["-R", "ea_list /file"]).arg(image));
+            let Some(output) = output else { return };
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(text.contains(&format!("user.a ({full})")), "{text}");
         };
         judge_and(&with(full), &of(block_size), path);

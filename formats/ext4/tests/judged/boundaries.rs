@@ -35,7 +35,7 @@ pub(crate) fn zeros(len: u64) -> Kind<Pattern> {
     Kind::Regular(Pattern::new(len, 0))
 }
 
-/// What debugfs prints of a file; none when it is not installed.
+/// Returns the output of debugfs about a file; `None` if it is not installed.
 fn stat(image: &Path, path: &str) -> Option<String> {
     let output = run(Command::new("debugfs").args(["-R", &format!("stat {path}")]).arg(image))?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -59,7 +59,7 @@ pub(crate) fn assert_depth(image: &Path, path: &str, depth: usize) {
 
 #[test]
 fn extent_trees_of_no_level_one_and_two() {
-    // Extents end at 32,768 blocks and where copies of the superblock lie. 3 GiB / 8 are at most 4 of them, which fit in
+    // Extents end at 32,768 blocks and where copies of the superblock are. 3 GiB / 8 are at most 4 of them, which fit in
     // the inode; 38 GiB are fewer than the 1360 of four blocks, 200 GiB are more.
     for (len, depth) in [(3 * GIB / 8, 0), (5 * GIB / 4, 1), (38 * GIB, 1), (200 * GIB, 2)] {
         let mut tree = tree();
@@ -248,7 +248,7 @@ fn xattrs_beyond_a_block_are_refused_with_their_name() {
 }
 
 #[test]
-fn a_symlink_lies_in_the_inode_up_to_59_bytes() {
+fn symlinks_of_up_to_59_bytes_are_in_the_inode() {
     let mut tree = tree();
     let link = |len| Kind::Symlink(LinkTarget::new(vec![b't'; len]).expect("valid"));
     add(&mut tree, "fast", Metadata::new(0o777), link(59));

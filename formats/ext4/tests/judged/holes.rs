@@ -218,7 +218,7 @@ fn inline_data_and_holes() {
 /// The length of a file, and its ranges of data.
 type Pieces = (u64, Vec<Range<u64>>);
 
-/// Files of arbitrary pieces, and options that matter to where they lie.
+/// Files of arbitrary pieces, and options that affect their places.
 fn cases() -> impl Strategy<Value = (Vec<Pieces>, Options)> {
     let alignment = select(vec![None, None, Some(4), Some(16)]);
     (select(BlockSize::ALL.to_vec()), select(Profile::ALL.to_vec()), alignment, any::<bool>()).prop_flat_map(
@@ -239,7 +239,7 @@ proptest! {
     #![proptest_config(config(60))]
 
     #[test]
-    fn exactly_the_blocks_with_data_are_there((files, options) in cases()) {
+    fn exactly_the_blocks_with_data_are_allocated((files, options) in cases()) {
         let mut tree = tree();
         for (seed, (len, data)) in (1..).zip(&files) {
             add_sparse(&mut tree, &seed.to_string(), *len, seed, data);

@@ -19,7 +19,7 @@ use crate::trees::{acl, add_files};
 
 type Patterns = Tree<Pattern>;
 
-/// Flags of an inode whose data lies in it, and of one whose data lies in blocks.
+/// Flags of an inode with inline data, and of one with its data in blocks.
 const INLINE: &str = "Flags: 0x10000000";
 const BLOCKS: &str = "Flags: 0x80000\n";
 
@@ -246,7 +246,7 @@ fn image(tree: &Patterns, options: &Options) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn the_kernel_grows_and_empties_what_lies_in_inodes() {
+fn the_kernel_grows_and_truncates_inline_data() {
     for block_size in BlockSize::ALL {
         let mut tree = tree_of_directories();
         for (set, metadata, most) in xattr_sets() {
@@ -312,7 +312,7 @@ fn empty(tree: &Patterns, root: &Path) {
     }
 }
 
-/// What is inline may also be moved, cut and removed while it is inline.
+/// Inline data may also be renamed, truncated and removed.
 #[test]
 fn the_kernel_changes_what_stays_in_inodes() {
     for block_size in BlockSize::ALL {
@@ -398,7 +398,7 @@ fn a_wrong_byte_in_an_inline_directory_is_found() {
     let (_dir, image) = image(&tree, &options(BlockSize::B4096));
     fsck(&image);
     let bytes = fs::read(&image).expect("the image is there");
-    // The fifth name lies in the value of system.data, at the end of the inode.
+    // The fifth name is in the value of system.data, at the end of the inode.
     for name in ["0000", "0008"] {
         let entry = [&[12, 0, 4, 1], name.as_bytes()].concat();
         let last = [&[20, 0, 4, 1], name.as_bytes()].concat();

@@ -112,7 +112,7 @@ fn optimised_stays_clean(image: &Path, options: &Options) {
     std::fs::remove_file(copy).expect("the copy is removed");
 }
 
-/// Whether e2fsck says that it had no room to put a directory in order.
+/// Returns true if e2fsck reports that it had no room to sort a directory.
 fn no_block_was_left(output: &Output) -> bool {
     let text = String::from_utf8_lossy(&output.stdout);
     let is_said = |line: &str| {
@@ -152,7 +152,7 @@ fn only_superblocks_differ(image: &Path, other: &Path, block_size: BlockSize) {
 
 /// After resize2fs has let the filesystem grow, there is nothing to say but of an orphan file whose blocks it has moved.
 ///
-/// The checksum of such a block depends on where it lies, and resize2fs 1.47.0 leaves it as it was; what mke2fs makes it breaks
+/// The checksum of such a block depends on its place, and resize2fs 1.47.0 leaves it as it was; what mke2fs makes it breaks
 /// as well. It moves them when descriptors, or copies of them, grow into them, as they never do into what `resize_inode` has
 /// reserved.
 pub(crate) fn grown_stays_clean(image: &Path, options: &Options, len: u64) {
@@ -184,7 +184,7 @@ fn orphan_file_at_most_is_repaired(image: &Path) {
     }
 }
 
-/// What debugfs prints.
+/// Returns the output of debugfs.
 pub(crate) fn debugfs(image: &Path, request: &str) -> Option<String> {
     let output = run(Command::new("debugfs").args(["-R", request]).arg(image))?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())

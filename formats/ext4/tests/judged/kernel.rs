@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::judge::run;
 use crate::pattern::Pattern;
 
-/// Whether the tests run as root.
+/// Returns true if the tests run as root.
 pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
@@ -93,11 +93,11 @@ fn compare_modes(tree: &Tree<Pattern>, root: &Path) {
     });
 }
 
-/// Who has read the files that are compared.
+/// The reader of the files that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
     Kernel,
-    /// debugfs takes out directories, regular files and symlinks. What lies in an inode comes with all 60 bytes of
+    /// debugfs takes out directories, regular files and symlinks. Inline data comes with all 60 bytes of
     /// `i_block`, up to 1.47.0 at least, and of filesystems that mke2fs has made too.
     Debugfs,
 }

@@ -74,8 +74,8 @@ fn rw() -> Options {
     Options::from_profile(Profile::Rw, Uuid::from_u128(1), Uuid::from_u128(2))
 }
 
-/// Without a reserve, the copy of the descriptors in group 1 grows into the orphan file. This is the shape in which the
-/// judge first told of it.
+/// Without a reserve, the copy of the descriptors in group 1 grows into the orphan file. The judge first
+/// reported it for this shape.
 #[test]
 fn growing_without_a_reserve_damages_only_the_orphan_file() {
     let size = Size::Total { bytes: 255 << 20 };
@@ -86,7 +86,7 @@ fn growing_without_a_reserve_damages_only_the_orphan_file() {
     judge(&tree(), &with!(of, features: sparse_super2, num_backup_sb: 1, reserved_percent: 20));
 }
 
-/// Length and metadata are those of mke2fs; where the blocks lie is not.
+/// Length and metadata are those of mke2fs; the places of the blocks are not.
 #[test]
 fn the_orphan_file_is_that_of_mke2fs() {
     for block_size in BlockSize::ALL {
@@ -136,7 +136,7 @@ fn every_byte_of_an_orphan_block_is_checked() {
     }
 }
 
-/// What is unlinked while it is open stands in the orphan file. An image that is copied in this state, as if the machine
+/// A file that is unlinked while it is open is in the orphan file. An image that is copied in this state, as if the machine
 /// had stopped, is cleaned up by the next mount.
 #[test]
 fn the_kernel_uses_the_orphan_file() {

@@ -42,7 +42,7 @@ fn small_tree() -> Tree<Pattern> {
     tree
 }
 
-/// What dumpe2fs says of the superblock; none when it is not installed.
+/// Returns the superblock as printed by dumpe2fs; `None` if it is not installed.
 fn superblock(image: &Path) -> Option<String> {
     let output = run(Command::new("dumpe2fs").arg("-h").arg(image))?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())

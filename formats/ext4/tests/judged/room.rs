@@ -14,7 +14,7 @@ use crate::profiles::journal_for_reading;
 use crate::trees::add_files;
 
 const MIB: u64 = 1 << 20;
-/// Who is neither root nor owner of anything.
+/// A user who is neither root nor the owner of anything.
 const USER: &str = "54321";
 
 /// The figures of statvfs(3).
@@ -93,7 +93,7 @@ fn a_user_can_write_as_much_as_requested() {
                     assert!(room.free_inodes >= bytes / Options::BYTES_PER_INODE, "{shown}");
                     assert_eq!(write_as_user(&at.join("d/new"), bytes), None, "{shown}");
                     let rest = Room::of(at).available;
-                    assert!(rest < 16, "{rest} blocks more than were asked for are left: {shown}");
+                    assert!(rest < 16, "{rest} blocks more than requested are left: {shown}");
                 });
             }
         }

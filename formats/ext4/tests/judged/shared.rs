@@ -22,7 +22,7 @@ use crate::trees;
 
 type Patterns = Tree<Pattern>;
 
-/// Which files have the length and bytes of an earlier one.
+/// The files with the length and bytes of an earlier one.
 fn duplicates(tree: &Patterns) -> BTreeMap<InodeId, InodeId> {
     let mut first = BTreeMap::new();
     let mut duplicates = BTreeMap::new();
@@ -67,7 +67,7 @@ fn judge(tree: &Patterns, options: &Options, look: impl FnOnce(&Path)) -> Summar
     layout.summary()
 }
 
-/// Where a file's blocks lie; extents alone, as each file has nodes of its own.
+/// The places of a file's blocks; extents only, as each file has nodes of its own.
 fn blocks(image: &Path, path: &str) -> Option<Vec<String>> {
     let text = debugfs(image, &format!("dump_extents -l {path}"))?;
     let extents = text.lines().skip(1);
@@ -114,7 +114,7 @@ fn duplicates_lie_in_the_same_blocks() {
     assert_eq!((unshared.shared_files, unshared.shared_blocks), (0, 0));
 }
 
-/// Groups of 8 MiB, and copies of the superblock in 1, 3, 5, 7, 9: 90 MB lie in 6 pieces, which is too many for an inode.
+/// Groups of 8 MiB, and copies of the superblock in 1, 3, 5, 7, 9: 90 MB are in 6 pieces, which is too many for an inode.
 /// 11 GiB have more extents than 4 blocks of 84 list. Both have blocks of extents of their own, with their own checksums.
 #[test]
 fn duplicates_in_many_pieces_have_extent_blocks_of_their_own() {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::pattern::Pattern;
 
-/// What one step of growing a tree adds, and to which directory.
+/// One step of growing a tree: the new file and its directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Addition {
     parent: Index,
@@ -197,7 +197,7 @@ fn metadata(block_size: BlockSize) -> impl Strategy<Value = Metadata> {
 }
 
 fn owner() -> impl Strategy<Value = u32> {
-    // The high half lies apart.
+    // The high half is stored separately.
     select(vec![0, 1000, 65_535, 65_536, u32::MAX - 1])
 }
 

@@ -189,7 +189,7 @@ fn a_frame_that_lacks_bytes_is_an_error() {
 }
 
 /// Checks the headers that the kernel requires: no extra field in gzip; a length and a checksum, a
-/// window within 8 MiB in zstd; a CRC-32 and the dictionary asked for in xz.
+/// window within 8 MiB in zstd; a CRC-32 and the requested dictionary in xz.
 #[test]
 fn headers_are_the_kernels() {
     let bytes = text(9 << 20);
@@ -218,7 +218,7 @@ fn compression_stops_when_the_callback_returns_false() {
     let bytes = text(3 << 20);
     for name in ["xz:0", "zstd:10"] {
         let piece = Piece { context: &[], bytes: &bytes, is_whole: true };
-        let error = codec(name).compress(piece, &|| false).expect_err("it is told to stop");
+        let error = codec(name).compress(piece, &|| false).expect_err("it has to stop");
         assert_eq!(error.kind(), io::ErrorKind::Interrupted, "{name}");
     }
 }
@@ -262,7 +262,7 @@ fn a_piece_of_gzip_refers_to_the_bytes_before_it() {
         codec("gzip").compress(piece, &|| true).expect("there is memory").bytes.len()
     };
     let (with, without) = (len(&bytes), len(&[]));
-    assert!(with * 10 < without, "{with} bytes, and {without} without what lies before");
+    assert!(with * 10 < without, "{with} bytes, and {without} without the bytes before");
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn lsinitramfs_lists_early_stored_and_compressed_files() {
 }
 
 #[test]
-fn microcode_is_collected_and_lies_at_multiples_of_16() {
+fn microcode_is_collected_and_aligned_to_16_bytes() {
     let mut tree = empty();
     for name in ["06-03-02", "06-03-03", "06-03-04.initramfs", "06-03-05.xz"] {
         file(&mut tree, &format!("usr/lib/firmware/intel-ucode/{name}"), name.as_bytes());

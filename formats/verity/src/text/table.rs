@@ -165,7 +165,7 @@ impl<'a> Table<'a> {
 }
 
 /// Checks that a word is one word: the kernel splits tables at blanks, commas and semicolons, and
-/// knows no escapes.
+/// has no escapes.
 fn word(what: &'static str, text: &str) -> Result<String, Error> {
     let splits = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '"' | '\'' | '\\');
     if text.is_empty() || text.contains(splits) {

@@ -16,7 +16,7 @@ pub(crate) struct Veritysetup {
     directory: TempDir,
 }
 
-/// What veritysetup wrote for some data.
+/// The output of veritysetup for some data.
 pub(crate) struct Formatted {
     pub(crate) root_hash: RootHash,
     pub(crate) hash_area: Vec<u8>,

@@ -75,7 +75,7 @@ pub(super) fn push_extents(range: Range<u64>, runs: &mut Runs<'_>, out: &mut Vec
     while physical < range.end {
         let taken = runs.take((range.end - physical).min(MAX_LEN));
         let len = taken.end - taken.start;
-        assert!(len > 0, "blocks are taken for data alone");
+        assert!(len > 0, "blocks are taken for data only");
         out.push(Extent { logical: taken.start, len, physical });
         physical += u64::from(len);
     }
