@@ -103,8 +103,9 @@ pub use uuid;
 
 pub use error::{DirectoryError, Error, LabelError, Unrepresentable, Unshareable, XattrError};
 pub use layout::{Layout, Summary, plan, plan_sharing};
-pub use ondisk::htree::Signedness;
-pub use options::{BlockSize, DataAlignment, Features, Journal, Label, LinearOrder, Options, Profile, Size};
+pub use options::{
+    BlockSize, DataAlignment, Features, Journal, Label, LinearOrder, Options, Profile, Signedness, Size,
+};
 
 /// The program of the README, as a test.
 #[cfg(doctest)]

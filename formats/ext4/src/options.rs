@@ -5,6 +5,7 @@ mod check;
 mod data_alignment;
 mod features;
 mod profile;
+mod signedness;
 
 use image_tree::Timestamp;
 use uuid::Uuid;
@@ -14,8 +15,9 @@ pub(crate) use check::check;
 pub use data_alignment::DataAlignment;
 pub use features::Features;
 pub use profile::Profile;
+pub use signedness::Signedness;
 
-use crate::{LabelError, Signedness};
+use crate::LabelError;
 
 /// The options of a filesystem. No default differs between runs: the identifiers and the time are
 /// given by the caller.

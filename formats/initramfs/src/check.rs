@@ -7,7 +7,6 @@
 mod entries;
 mod input;
 mod limits;
-mod lz4;
 mod members;
 mod names;
 mod report;
@@ -21,7 +20,6 @@ use crate::KernelConfig;
 use entries::Entries;
 use input::Input;
 pub use limits::Limits;
-pub(crate) use lz4::Lz4;
 pub use report::{Finding, Report, Rule, Severity};
 use stream::Stop;
 

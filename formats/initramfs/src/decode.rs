@@ -1,8 +1,11 @@
 //! The decoders of the libraries, each behind a cargo feature.
 
+mod lz4;
+
 use std::io::{self, BufRead, Read};
 
 use crate::Compression;
+pub(crate) use lz4::{Lookahead, Lz4};
 
 /// The largest window of the kernel's zstd decompressor: 128 MiB (`ZSTD_WINDOWLOG_MAX` of
 /// `lib/decompress_unzstd.c`).

@@ -2,10 +2,6 @@
 
 use image_tree::{Content, Kind, Tree};
 
-use crate::error::{Error, Unrepresentable};
-use crate::newc::{Header, S_IFDIR, S_IFREG};
-use crate::plan::emit::{Body, Emit};
-
 /// The files of a separate archive that comes first and is never compressed (`lib/earlycpio.c`).
 /// The kernel of the guest also unpacks it, like every archive.
 ///
@@ -13,19 +9,16 @@ use crate::plan::emit::{Body, Emit};
 #[derive(Debug)]
 pub struct EarlyCpio<'t, C> {
     /// The files in the order of the archive.
-    files: Vec<EarlyFile<'t, C>>,
+    pub(crate) files: Vec<EarlyFile<'t, C>>,
 }
 
 /// One file of the early archive.
 #[derive(Debug)]
-struct EarlyFile<'t, C> {
-    path: &'static str,
+pub(crate) struct EarlyFile<'t, C> {
+    pub(crate) path: &'static str,
     /// The contents whose concatenated bytes form the file.
-    parts: Vec<&'t C>,
+    pub(crate) parts: Vec<&'t C>,
 }
-
-/// The directory in which the kernel looks for microcode.
-const MICROCODE: &str = "kernel/x86/microcode";
 
 impl<C> EarlyCpio<'_, C> {
     /// Creates an empty set of files: there is no early archive.
@@ -66,42 +59,6 @@ impl<'t, C: Content> EarlyCpio<'t, C> {
         };
         let amd = |name: &[u8]| name.starts_with(b"microcode_amd") && name.ends_with(b".bin");
         Self::microcode(firmware(tree, "intel-ucode", intel), firmware(tree, "amd-ucode", amd))
-    }
-
-    /// Adds the files with their directories.
-    pub(crate) fn emit(&self, emit: &mut Emit<'t, '_, C>) -> Result<(), Error> {
-        /// Older loaders of the kernel passed the bytes to the processor in place, which requires
-        /// this alignment.
-        const ALIGN: u64 = 16;
-        let mut c_ino = 0;
-        for (end, _) in MICROCODE.match_indices('/').chain([(MICROCODE.len(), "")]) {
-            c_ino += 1;
-            let header = Header { c_ino, c_mode: S_IFDIR | 0o755, c_nlink: 2, ..Header::default() };
-            emit.raw_entry(header, &MICROCODE.as_bytes()[..end], &Body::Empty, 1)?;
-        }
-        for file in &self.files {
-            c_ino += 1;
-            let header = Header {
-                c_ino,
-                c_mode: S_IFREG | 0o644,
-                c_nlink: 1,
-                c_filesize: file.len()?,
-                ..Header::default()
-            };
-            emit.raw_entry(header, file.path.as_bytes(), &Body::Contents(&file.parts), ALIGN)?;
-        }
-        Ok(())
-    }
-}
-
-impl<C: Content> EarlyFile<'_, C> {
-    fn len(&self) -> Result<u32, Error> {
-        let sum = self.parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.len()));
-        let len = sum.unwrap_or(u64::MAX);
-        u32::try_from(len).map_err(|_| Error::Unrepresentable {
-            path: self.path.into(),
-            reason: Unrepresentable::FileTooLarge { len, limit: u64::from(u32::MAX) },
-        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Planning: the layout is decided before any byte is read or written.
 
+mod early;
 pub(crate) mod emit;
 pub(crate) mod entries;
 pub(crate) mod segments;
@@ -59,7 +60,7 @@ fn emit_early<'t, C: Content>(early: &EarlyCpio<'t, C>, emit: &mut Emit<'t, '_, 
     if early.is_empty() {
         return Ok(());
     }
-    early.emit(emit)?;
+    early::emit(early, emit)?;
     emit.end_of_archive()?;
     emit.pad_to_block()?;
     emit.close_segment(Storage::Plain);

@@ -8,6 +8,7 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::checksum::Checksum;
 use super::dir_entry::{DOT_REC_LEN, DirBlock, DirEntry2};
+use crate::options::Signedness;
 
 /// `struct dx_root_info`: the description of the tree in its root. It follows `.` and `..`, each of
 /// 12 bytes.
@@ -121,16 +122,6 @@ pub(crate) fn write_index(
     let tail = DxTail { dt_checksum: U32::new(checksum.value()), ..blank };
     let at = header_len + limit * ENTRY;
     block[at..at + size_of::<DxTail>()].copy_from_slice(tail.as_bytes());
-}
-
-/// The signedness of bytes of names in the hash: `s_flags` `EXT2_FLAGS_SIGNED_HASH` or
-/// `EXT2_FLAGS_UNSIGNED_HASH`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signedness {
-    /// Bytes from 0x80 up are negative, like `char` on x86.
-    Signed,
-    /// Bytes from 0x80 up are positive, like `char` on ARM.
-    Unsigned,
 }
 
 /// The hash of a name. Hashed directories are in the order of these.

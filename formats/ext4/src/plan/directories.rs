@@ -12,8 +12,8 @@ use std::ops::RangeInclusive;
 
 use crate::error::DirectoryError;
 use crate::ondisk::dir_entry::{DOT_REC_LEN, DirBlock, Entry};
-use crate::ondisk::htree::{NameHash, Signedness, half_md4, node_limit, root_limit};
-use crate::options::LinearOrder;
+use crate::ondisk::htree::{NameHash, half_md4, node_limit, root_limit};
+use crate::options::{LinearOrder, Signedness};
 
 /// The parameters of the hash of names: `s_hash_seed`, and the signedness in `s_flags`.
 #[derive(Clone, Copy, Debug)]

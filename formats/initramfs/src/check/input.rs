@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use crate::decode::Lookahead;
+
 /// The maximum lookahead, in bytes.
 const BUFFER: usize = 1 << 16;
 
@@ -65,6 +67,16 @@ impl<'r> Input<'r> {
                 }
             }
         }
+    }
+}
+
+impl Lookahead for &mut Input<'_> {
+    fn next_word(&mut self) -> io::Result<Vec<u8>> {
+        self.peek(4).map(<[u8]>::to_vec)
+    }
+
+    fn at(&self) -> u64 {
+        self.position()
     }
 }
 

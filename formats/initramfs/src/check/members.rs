@@ -5,11 +5,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use super::entries::Entries;
 use super::input::Input;
 use super::limits::Limits;
-use super::lz4::Lz4;
 use super::report::Rule;
 use super::stream::{Stop, Stream};
 use super::{xz, zstd};
-use crate::decode::{Format, decoder, disabled_feature};
+use crate::decode::{Format, Lz4, decoder, disabled_feature};
 use crate::{Compression, KernelConfig};
 
 /// The read size for unpacked bytes, in bytes.

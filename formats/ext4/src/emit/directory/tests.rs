@@ -8,7 +8,8 @@ use crate::LinearOrder;
 use crate::e2fsprogs::{Lcg, NO_SETTING, Scratch};
 use crate::error::DirectoryError;
 use crate::ondisk::dir_entry::{DirBlock, Entry, rec_len};
-use crate::ondisk::htree::{Signedness, half_md4};
+use crate::ondisk::htree::half_md4;
+use crate::options::Signedness;
 use crate::plan::directories::{DirectoryLayout, Hashing, plan};
 
 const HASHING: Hashing = Hashing { seed: [1, 2, 3, 4], signedness: Signedness::Signed };

@@ -9,8 +9,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::input::Input;
-use crate::decode;
+use super::lz4_block;
 
 const MAGIC: [u8; 4] = 0x184c_2102u32.to_le_bytes();
 
@@ -38,16 +37,6 @@ pub(crate) trait Lookahead: BufRead {
     fn next_word(&mut self) -> io::Result<Vec<u8>>;
     /// Returns their offset.
     fn at(&self) -> u64;
-}
-
-impl Lookahead for &mut Input<'_> {
-    fn next_word(&mut self) -> io::Result<Vec<u8>> {
-        self.peek(4).map(<[u8]>::to_vec)
-    }
-
-    fn at(&self) -> u64 {
-        self.position()
-    }
 }
 
 impl Lookahead for &[u8] {
@@ -119,7 +108,7 @@ impl<R: Lookahead> Lz4<R> {
             return Err(invalid("a chunk of lz4 is cut short"));
         }
         self.out.resize(CHUNK, 0);
-        let unpacked = decode::lz4_block(&self.chunk, &mut self.out)?;
+        let unpacked = lz4_block(&self.chunk, &mut self.out)?;
         self.out.truncate(unpacked);
         Ok(())
     }
