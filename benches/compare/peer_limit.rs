@@ -12,29 +12,8 @@
 //! than the limit, and so can one with more than two threads on a larger machine, or one that
 //! clones ranges.
 //!
-//! # What rootcast takes beyond it
-//!
-//! Milliseconds of runs into tmpfs with two threads at real-time priority, medians of five, and of
-//! the limit's whole run:
-//!
-//! | step                              | threads | 9,700 files, 248 MB | 120,000 in 1,600 directories | 120,000 in one |
-//! |-----------------------------------|---------|---------------------|------------------------------|----------------|
-//! | names, metadata and xattrs read   | 2       | 23                  | 162                          | 200            |
-//! | put in order, as one tree         | 1       | 4                   | 27                           | 75             |
-//! | digest of the tree, for the UUIDs | 1       | 4                   | 32                           | 36             |
-//! | everything placed                 | 1       | 3                   | 23                           | 45             |
-//! | contents read, image written      | 2       | 112                 | 335                          | 335            |
-//! | the limit                         | 2       | 105 to 113          | 330                          | 315            |
-//!
-//! Reading and writing the content takes as long as the limit, which is the kernel: writes to one
-//! file of a tmpfs are serialized, and of the 112 ms 107 are in `pwrite`. Nothing can be written
-//! before all names and lengths are known; the limit hides its listing there. The table predates
-//! the reservation of space while the tree is read (`src/output/reserve.rs`), which overlaps a part
-//! of the last step with the first ones.
-//!
-//! Of the scan, `statx` is half and `listxattr` a third, and most of both are CPU cache misses on
-//! dentries, which opening the files would incur later. Building directories from sorted names,
-//! without searching for each one's position, was not faster.
+//! The time that rootcast takes beyond it is in `docs/performance.md`, section "The limit of
+//! `compare`".
 
 use std::collections::HashSet;
 use std::ffi::{CStr, CString};

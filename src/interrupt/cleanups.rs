@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The cleanups to run if the program is terminated: of files with hidden names, which are
-/// otherwise only removed on drop.
+/// The cleanups to run if the program is terminated, such as the removal of files with hidden
+/// names, which are otherwise only removed on drop.
 ///
 /// Clones share the same list.
 #[derive(Clone, Default)]
@@ -20,7 +20,7 @@ struct List {
 }
 
 /// A pending cleanup, cancelled on drop.
-#[must_use = "the cleanup is no longer due when this is dropped"]
+#[must_use = "the cleanup is cancelled when this is dropped"]
 pub struct PendingCleanup {
     cleanups: Cleanups,
     number: u64,

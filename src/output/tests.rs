@@ -343,7 +343,7 @@ fn check_failure(image: &TestImage, interrupt: impl Fn() -> Interrupt, kind: Err
 }
 
 #[test]
-fn the_first_content_that_cannot_be_read_is_told_whatever_the_threads() {
+fn reports_the_first_unreadable_content_for_any_number_of_threads() {
     let content = |index| (CHUNK_SIZE, Part::Content { index, offset: 0 });
     let runs = vec![content(0), content(0), content(1), content(2), content(0), content(2)];
     let contents = vec![dense(CHUNK_SIZE), TestContent::Broken(1), TestContent::Broken(50)];

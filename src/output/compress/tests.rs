@@ -184,7 +184,7 @@ fn mixed(codec: &Codec) -> Vec<TestSegment> {
 }
 
 #[test]
-fn threads_do_not_show_in_the_bytes() {
+fn bytes_do_not_depend_on_threads() {
     for name in ["none", "gzip:1", "zstd:1", "lz4:1", "xz:0"] {
         let codec = codec(name);
         let segments = mixed(&codec);

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use super::*;
 
 #[test]
-fn what_has_the_name_is_replaced_whole_or_not_at_all() {
+fn an_existing_file_is_replaced_whole_or_not_at_all() {
     let directory = directory();
     let path = directory.path().join("image");
     fs::write(&path, "before").expect("it can be written");
@@ -52,7 +52,7 @@ fn a_name_without_directory_is_in_the_current_one() {
 }
 
 #[test]
-fn targets_that_cannot_be_images_are_refused() {
+fn rejects_targets_that_cannot_be_images() {
     let directory = directory();
     let check = |path: &Path, kind, message: &str| {
         let error = write(&whole(dense(5)), path, 1).expect_err("it is refused");

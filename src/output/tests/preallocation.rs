@@ -1,4 +1,4 @@
-//! Reservations do not affect the output.
+//! Preallocation does not affect the output.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -71,7 +71,7 @@ fn holey() -> TestImage {
 }
 
 #[test]
-fn holes_are_where_they_would_be() {
+fn preallocation_keeps_the_holes() {
     let image = holey();
     check(&image, 0..64 * STEP, &[image.len]);
     check(&image, 0..64 * STEP, &[1, STEP, 17, 3 * STEP]);
@@ -80,7 +80,7 @@ fn holes_are_where_they_would_be() {
 }
 
 #[test]
-fn what_is_reserved_beyond_the_end_is_cut_off() {
+fn preallocation_beyond_the_end_is_truncated() {
     check(&holey(), 0..64 * STEP, &[32 * STEP]);
     check(&holey(), 40 * STEP..64 * STEP, &[2 * STEP]);
     check(&whole(dense(5)), 0..64 * STEP, &[8 * STEP]);
@@ -88,14 +88,14 @@ fn what_is_reserved_beyond_the_end_is_cut_off() {
 }
 
 #[test]
-fn too_little_to_reserve_is_none() {
+fn less_than_a_step_is_not_preallocated() {
     check(&holey(), 0..STEP - 1, &[64 * STEP]);
     check(&holey(), 0..64 * STEP, &[STEP - 1]);
     check(&holey(), 0..64 * STEP, &[]);
 }
 
 #[test]
-fn a_reservation_that_is_not_needed_leaves_nothing() {
+fn an_unused_preallocation_leaves_nothing() {
     let directory = directory();
     drop(reserved(&directory.path().join("image"), 0..64 * STEP, &[4 * STEP]));
     assert_eq!(names(directory.path()), [""; 0]);
@@ -109,7 +109,7 @@ fn a_reservation_that_is_not_needed_leaves_nothing() {
 }
 
 #[test]
-fn the_kernel_may_refuse_to_reserve() {
+fn an_unsupported_preallocation_is_ignored() {
     // This is beyond the maximum length of a file.
     let directory = directory();
     let path = directory.path().join("image");
@@ -125,7 +125,7 @@ fn the_kernel_may_refuse_to_reserve() {
 }
 
 #[test]
-fn only_files_on_tmpfs_are_begun() {
+fn only_files_on_tmpfs_are_preallocated() {
     let in_memory = tempfile::tempdir_in("/dev/shm").expect("a directory can be made");
     let path = in_memory.path().join("image");
     let preallocation = Preallocation::begin(&to(&path), 0).expect("it is on tmpfs");
@@ -154,7 +154,7 @@ fn only_files_on_tmpfs_are_begun() {
 }
 
 #[test]
-fn others_keep_most_of_the_room() {
+fn preallocation_leaves_most_of_the_free_space() {
     assert_eq!(allowed(0, 0), Some(0..0));
     assert_eq!(allowed(5, 4 << 20), Some(5..5 + (1 << 20)));
     assert_eq!(allowed(0, u64::MAX), Some(0..1 << 30));

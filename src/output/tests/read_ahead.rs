@@ -8,20 +8,20 @@ use crate::output::chunks::Chunks;
 use crate::output::chunks::read_ahead::{ReadPosition, WINDOW, with_read_ahead};
 
 /// A content of ones that records its readahead requests, and may run a function on each.
-struct Told<'t> {
+struct Recorder<'t> {
     cold: bool,
     /// Offset and length.
-    announced: Mutex<Vec<(u64, u64)>>,
-    when_announced: &'t (dyn Fn() + Sync),
+    requested: Mutex<Vec<(u64, u64)>>,
+    on_request: &'t (dyn Fn() + Sync),
 }
 
-impl<'t> Told<'t> {
-    fn new(cold: bool, when_announced: &'t (dyn Fn() + Sync)) -> Self {
-        Self { cold, announced: Mutex::new(Vec::new()), when_announced }
+impl<'t> Recorder<'t> {
+    fn new(cold: bool, on_request: &'t (dyn Fn() + Sync)) -> Self {
+        Self { cold, requested: Mutex::new(Vec::new()), on_request }
     }
 
     fn ranges(&self) -> Vec<(u64, u64)> {
-        self.announced.lock().expect("no panic").clone()
+        self.requested.lock().expect("no panic").clone()
     }
 
     /// Waits until `count` ranges were requested, and then long enough to detect further ones.
@@ -35,7 +35,7 @@ impl<'t> Told<'t> {
     }
 }
 
-impl Content for Told<'_> {
+impl Content for Recorder<'_> {
     fn len(&self) -> u64 {
         CHUNKS * CHUNK_SIZE
     }
@@ -46,29 +46,29 @@ impl Content for Told<'_> {
     }
 }
 
-impl CloneSource for Told<'_> {}
+impl CloneSource for Recorder<'_> {}
 
-impl ReadAhead for Told<'_> {
+impl ReadAhead for Recorder<'_> {
     fn is_cold(&self, _: u64) -> bool {
         self.cold
     }
 
     fn start_readahead(&self, offset: u64, len: u64) {
-        self.announced.lock().expect("no panic").push((offset, len));
-        (self.when_announced)();
+        self.requested.lock().expect("no panic").push((offset, len));
+        (self.on_request)();
     }
 }
 
 const CHUNKS: u64 = 64;
 
-struct One<'t>(Told<'t>);
+struct One<'t>(Recorder<'t>);
 
-impl<'t> Image<Told<'t>> for One<'t> {
+impl<'t> Image<Recorder<'t>> for One<'t> {
     fn len(&self) -> u64 {
         self.0.len()
     }
 
-    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Told<'t>>> + Send + '_> {
+    fn runs(&self) -> Box<dyn Iterator<Item = Run<'_, Recorder<'t>>> + Send + '_> {
         Box::new(std::iter::once(Run {
             len: self.0.len(),
             source: Source::Content { content: &self.0, offset: 0 },
@@ -81,21 +81,21 @@ fn chunks(range: std::ops::Range<u64>) -> Vec<(u64, u64)> {
 }
 
 /// Reads ahead of `work` in an image of [`CHUNKS`] chunks, and returns all requests.
-fn announced(
+fn requests(
     cold: bool,
     interrupt: &Interrupt,
-    when_announced: &(dyn Fn() + Sync),
-    work: impl FnOnce(&ReadPosition, &Told<'_>),
+    on_request: &(dyn Fn() + Sync),
+    work: impl FnOnce(&ReadPosition, &Recorder<'_>),
 ) -> Vec<(u64, u64)> {
-    let image = One(Told::new(cold, when_announced));
+    let image = One(Recorder::new(cold, on_request));
     with_read_ahead(Chunks::of(&image), interrupt, |position_read| work(position_read, &image.0));
     image.0.ranges()
 }
 
 #[test]
-fn the_kernel_is_announced_of_the_window_and_no_more() {
+fn readahead_is_requested_for_the_window_and_no_more() {
     let window = WINDOW / CHUNK_SIZE;
-    let announced = announced(true, &Interrupt::never(), &|| {}, |position_read, content| {
+    let requested = requests(true, &Interrupt::never(), &|| {}, |position_read, content| {
         let first = usize::try_from(window).expect("small") + 1;
         assert_eq!(content.wait_for(first), chunks(0..window + 1));
         position_read.advance(CHUNK_SIZE);
@@ -103,59 +103,59 @@ fn the_kernel_is_announced_of_the_window_and_no_more() {
         position_read.advance(WINDOW / 2 + CHUNK_SIZE);
         assert_eq!(content.wait_for(first + first / 2), chunks(0..window + window / 2 + 2));
     });
-    assert!(announced.len() < usize::try_from(CHUNKS).expect("small"));
+    assert!(requested.len() < usize::try_from(CHUNKS).expect("small"));
 }
 
 #[test]
-fn nothing_is_announced_of_spans_that_were_taken() {
-    let announced = announced(true, &Interrupt::never(), &|| {}, |position_read, content| {
+fn no_readahead_of_chunks_that_were_taken() {
+    let requested = requests(true, &Interrupt::never(), &|| {}, |position_read, content| {
         let first = content.wait_for(1).len();
         position_read.advance((CHUNKS - 2) * CHUNK_SIZE);
         content.wait_for(first + 2);
     });
-    assert_eq!(announced[announced.len() - 2..], chunks(CHUNKS - 2..CHUNKS));
-    assert_eq!(announced.len() as u64, WINDOW / CHUNK_SIZE + 1 + 2);
+    assert_eq!(requested[requested.len() - 2..], chunks(CHUNKS - 2..CHUNKS));
+    assert_eq!(requested.len() as u64, WINDOW / CHUNK_SIZE + 1 + 2);
 }
 
 #[test]
-fn nothing_is_announced_of_what_is_warm() {
-    let announced = announced(false, &Interrupt::never(), &|| {}, |position_read, _| {
+fn no_readahead_of_cached_files() {
+    let requested = requests(false, &Interrupt::never(), &|| {}, |position_read, _| {
         for chunk in 0..CHUNKS {
             position_read.advance(chunk * CHUNK_SIZE);
             thread::sleep(Duration::from_millis(1));
         }
     });
-    assert_eq!(announced, []);
+    assert_eq!(requested, []);
 }
 
 #[test]
 fn a_signal_and_the_end_of_the_work_stop_it() {
     let interrupt = Interrupt::never();
     let stop = || interrupt.set(signal_hook::consts::SIGTERM);
-    let first = announced(true, &interrupt, &stop, |_, content| {
+    let first = requests(true, &interrupt, &stop, |_, content| {
         content.wait_for(1);
     });
-    assert_eq!(first.len(), 1, "the first was announced when the signal came");
+    assert_eq!(first.len(), 1, "the first was requested when the signal came");
 
     let slowly = || thread::sleep(Duration::from_millis(50));
-    let few = announced(true, &Interrupt::never(), &slowly, |_, _| {});
+    let few = requests(true, &Interrupt::never(), &slowly, |_, _| {});
     assert!(few.len() <= 1, "{few:?}");
 }
 
 #[test]
-fn a_panic_ahead_is_not_announced() {
-    let announced = announced(true, &Interrupt::never(), &|| panic!("a content panics"), |_, content| {
+fn a_panic_of_readahead_is_ignored() {
+    let requested = requests(true, &Interrupt::never(), &|| panic!("a content panics"), |_, content| {
         // The panic poisons neither lock.
         thread::sleep(Duration::from_millis(20));
         assert_eq!(content.ranges().len(), 1);
     });
-    assert_eq!(announced.len(), 1);
+    assert_eq!(requested.len(), 1);
 }
 
 #[test]
 fn cold_contents_become_the_same_bytes() {
     for (threads, cold) in THREADS.into_iter().flat_map(|threads| [(threads, true), (threads, false)]) {
-        let image = One(Told::new(cold, &|| {}));
+        let image = One(Recorder::new(cold, &|| {}));
         let directory = directory();
         let path = directory.path().join("image");
         let interrupt = Interrupt::never();
@@ -166,11 +166,11 @@ fn cold_contents_become_the_same_bytes() {
         let digest = digest::sha256(&image, &options).expect("it can be read");
         assert_eq!(digest[..], Sha256::digest(fs::read(&path).expect("it is there"))[..]);
         // Each range is requested at most once in a pass, and no other range is.
-        let mut announced = image.0.ranges();
-        assert!(cold || announced.is_empty());
-        announced.sort_unstable();
+        let mut requested = image.0.ranges();
+        assert!(cold || requested.is_empty());
+        requested.sort_unstable();
         assert!(
-            announced
+            requested
                 .chunk_by(|a, b| a == b)
                 .all(|same| same.len() <= 2 && chunks(0..CHUNKS).contains(&same[0]))
         );
