@@ -2,7 +2,7 @@
 //! dynamic linker.
 //!
 //! ```text
-//!  starting paths ──▶ file ─┬─ ELF ─────▶ interpreter, DT_NEEDED … ──▶ loader's search ─┐
+//!  requested paths ──▶ file ─┬─ ELF ─────▶ interpreter, DT_NEEDED … ──▶ loader's search ─┐
 //!        ▲                  └─ script ──▶ interpreter                                  │
 //!        └───────────────────────────────── next file ◀── resolve ◀────────────────────┘
 //!                                                           │
@@ -39,7 +39,7 @@ pub use explain::Missing;
 pub use find::{Finding, Found};
 pub use ld_so::hwcaps::Hwcaps;
 pub use reason::{Kind, Reason};
-pub use requests::{Keep, Start};
+pub use requests::{Keep, Request};
 
 use config::dlopen;
 
@@ -71,7 +71,7 @@ pub struct Options {
     pub threads: usize,
 }
 
-/// Finds the files that the starting points need.
+/// Finds the files that the requests need.
 ///
 /// Missing files are recorded in the closure; [`Closure::refuse_missing`] turns them into an error.
 ///
@@ -79,10 +79,10 @@ pub struct Options {
 /// Returns an error if a file cannot be read, or if the search exceeds its limits.
 pub fn close<T: Directories<Content: Content>>(
     tree: &T,
-    starts: &[Start],
+    requests: &[Request],
     options: &Options,
 ) -> Result<Closure> {
-    Search::new(tree).close(starts, options)
+    Search::new(tree).close(requests, options)
 }
 
 /// The parsed ELF files of one tree, kept so that they need not be read again.
@@ -126,8 +126,8 @@ impl<'t, T: Directories<Content: Content>> Search<'t, T> {
     ///
     /// # Errors
     /// As [`close`].
-    pub fn close(&mut self, starts: &[Start], options: &Options) -> Result<Closure> {
-        collect::Collector::new(&mut self.files, options).run(starts)
+    pub fn close(&mut self, requests: &[Request], options: &Options) -> Result<Closure> {
+        collect::Collector::new(&mut self.files, options).run(requests)
     }
 }
 

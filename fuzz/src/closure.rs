@@ -4,7 +4,7 @@ use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::config::dlopen::{self, Policy, Priority, Rule};
 use rootcast::closure::config::script::Shebang;
 use rootcast::closure::config::{gconv, nss, pam, udev, unit};
-use rootcast::closure::dependency::{Needs, What};
+use rootcast::closure::dependency::{Dependencies, Target};
 use rootcast::closure::elf::NoteSegment;
 use rootcast::closure::ld_so::cache::{Abi, Cache, Entry, Hwcaps};
 
@@ -248,17 +248,17 @@ fn text(bytes: &[u8], lines: &[&str]) -> Vec<u8> {
     text
 }
 
-fn check_needs(needs: &Needs) {
+fn check_needs(needs: &Dependencies) {
     for need in &needs.needs {
         assert!(!need.reason.is_empty());
         let is_absolute = |path: &Vec<u8>| path.starts_with(b"/");
-        match &need.what {
-            What::File(paths) => assert!(!paths.is_empty() && paths.iter().all(is_absolute), "{paths:?}"),
-            What::Library(names) => {
+        match &need.target {
+            Target::File(paths) => assert!(!paths.is_empty() && paths.iter().all(is_absolute), "{paths:?}"),
+            Target::Library(names) => {
                 assert!(names.iter().all(|name| !name.is_empty() && !name.contains(&b'/')))
             }
-            What::Name(path) => assert!(is_absolute(path)),
-            What::FilesIn { directory, .. } => assert!(is_absolute(directory)),
+            Target::Name(path) => assert!(is_absolute(path)),
+            Target::FilesIn { directory, .. } => assert!(is_absolute(directory)),
         }
     }
     assert!(needs.unknown.iter().all(|sentence| !sentence.is_empty()));

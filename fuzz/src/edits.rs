@@ -8,12 +8,12 @@ use image_tree::{Timestamp, Tree, XattrName};
 use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
 use rootcast::source::directory::{HostInode, Scanned};
+use rootcast::threads::Threads;
 use rootcast::transform::edit::parse::EDIT_FLAGS;
 use rootcast::transform::edit::{self, Action, Edit, Options};
 use rootcast::transform::own_files::OwnFiles;
 use rootcast::transform::ownership::{self, Ownership};
 use rootcast::xattr_filter::Filter;
-use rootcast::threads::Threads;
 
 use crate::{Choices, Outcome, dump, small};
 

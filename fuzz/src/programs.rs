@@ -3,7 +3,7 @@
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::config::dlopen;
 use rootcast::closure::elf::Elf;
-use rootcast::closure::{self, Closure, Hwcaps, Options, Start, explain};
+use rootcast::closure::{self, Closure, Hwcaps, Options, Request, explain};
 
 use crate::dump::Bytes;
 use crate::{Choices, Outcome};
@@ -114,7 +114,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
     let start = choices.one_of(&["/bin", "/bin/p", "/**/p", "/", "/lib/lib*", "/bin/env"]);
     let hwcaps = if choices.rarely(3) { Hwcaps::None } else { Hwcaps::All };
     let tree = tree(&mut choices);
-    let start = [Start::parse(start.as_bytes()).expect("a path or a pattern")];
+    let start = [Request::parse(start.as_bytes()).expect("a path or a pattern")];
     let close = |threads| {
         let dlopen = Some(dlopen::Policy::default());
         closure::close(&tree, &start, &Options { hwcaps: hwcaps.clone(), dlopen, threads })

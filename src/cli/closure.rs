@@ -14,7 +14,7 @@ use crate::closure::config::dlopen::{Policy, Priority, Rule};
 use crate::closure::config::unit::Follow;
 use crate::closure::name_glob::NameGlob;
 use crate::closure::requests::{Charsets, Keep, NamePattern};
-use crate::closure::{Hwcaps, Start};
+use crate::closure::{Hwcaps, Request};
 use crate::recipe::closure::ClosureRecipe;
 use crate::recipe::keep::{KeepRecipe, MissingPolicy};
 use image_tree::glob::Glob;
@@ -93,14 +93,14 @@ impl ClosureVerb {
     }
 }
 
-/// What is asked for. A tree of which nothing is asked for stays whole.
+/// The requests. A tree of which nothing is requested stays whole.
 #[derive(Debug, Args)]
-struct Asked {
+struct Requested {
     /// Keep this path, or matches, and what they need
     ///
     /// What no --keep asks for is left out. A directory is kept with all that is in it.
-    #[arg(long, value_name = "PATH|GLOB", value_parser = start(), help_heading = group::KEEP)]
-    keep: Vec<Start>,
+    #[arg(long, value_name = "PATH|GLOB", value_parser = request(), help_heading = group::KEEP)]
+    keep: Vec<Request>,
 
     /// Keep this systemd unit and what it pulls in
     ///
@@ -119,7 +119,7 @@ struct Asked {
 #[derive(Debug, Args)]
 pub(super) struct KeepArguments {
     #[command(flatten)]
-    asked: Asked,
+    requested: Requested,
 
     /// Which other units a unit brings along [default: all]
     #[arg(long, value_name = "WHICH", requires = "keep_unit", help_heading = group::KEEP)]
@@ -128,46 +128,46 @@ pub(super) struct KeepArguments {
     /// On missing files
     ///
     /// These are files that something kept needs and the tree lacks. The default is error.
-    #[arg(long, value_name = "WHAT", requires = "Asked", help_heading = group::KEEP)]
+    #[arg(long, value_name = "WHAT", requires = "Requested", help_heading = group::KEEP)]
     missing: Option<Missing>,
 
     /// Which builds of libraries for better processors are kept: all, none, or those of these names, as x86-64-v3
     /// [default: all]
-    #[arg(long, value_name = "all|none|NAME,…", requires = "Asked", help_heading = group::KEEP)]
+    #[arg(long, value_name = "all|none|NAME,…", requires = "Requested", help_heading = group::KEEP)]
     hwcaps: Option<Hwcaps>,
 
     /// Keep libraries that programs say they open, from this priority on
     ///
     /// Their ELF notes (.note.dlopen) say so. The default is recommended.
-    #[arg(long, value_name = "PRIORITY", requires = "Asked", help_heading = group::KEEP)]
+    #[arg(long, value_name = "PRIORITY", requires = "Requested", help_heading = group::KEEP)]
     dlopen: Option<Dlopen>,
 
     /// Keep libraries opened for this feature of these objects whatever their priority, both by pattern
     #[arg(
-        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Asked", help_heading = group::KEEP
+        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Requested", help_heading = group::KEEP
     )]
     dlopen_allow: Vec<Rule>,
 
     /// Keep no library for being opened for this feature of these objects
     #[arg(
-        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Asked", help_heading = group::KEEP
+        long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Requested", help_heading = group::KEEP
     )]
     dlopen_deny: Vec<Rule>,
 
     /// Keep the name services of /etc/nsswitch.conf if glibc is kept [default: yes]
-    #[arg(long, value_name = "yes|no", requires = "Asked", help_heading = group::KEEP, hide_possible_values = true)]
+    #[arg(long, value_name = "yes|no", requires = "Requested", help_heading = group::KEEP, hide_possible_values = true)]
     nss: Option<YesNo>,
 
     /// Keep this service of PAM, its modules and what they run
-    #[arg(long, value_name = "SERVICE", requires = "Asked", help_heading = group::KEEP)]
+    #[arg(long, value_name = "SERVICE", requires = "Requested", help_heading = group::KEEP)]
     pam: Vec<OsString>,
 
     /// Keep glibc's modules for character sets: all, or those of these
-    #[arg(long, value_name = "all|CHARSET,…", requires = "Asked", help_heading = group::KEEP)]
+    #[arg(long, value_name = "all|CHARSET,…", requires = "Requested", help_heading = group::KEEP)]
     gconv: Option<String>,
 
     /// Keep the providers and engines of OpenSSL
-    #[arg(long, requires = "Asked", help_heading = group::KEEP)]
+    #[arg(long, requires = "Requested", help_heading = group::KEEP)]
     openssl: bool,
 
     /// Write a new /etc/ld.so.cache, also for a tree that stays whole or has none. Of a part it is written by itself
@@ -213,10 +213,10 @@ enum YesNo {
 }
 
 impl KeepArguments {
-    /// Whether a cache is asked for, and what is kept; none keeps everything.
+    /// Returns true if a cache is requested, and the part that is kept; without one, everything is.
     pub(super) fn recipe(self) -> Result<(bool, Option<KeepRecipe>), clap::Error> {
-        let Asked { keep: starts, keep_unit: units, keep_rule: rules } = self.asked;
-        if starts.is_empty() && units.is_empty() && rules.is_empty() {
+        let Requested { keep: requests, keep_unit: units, keep_rule: rules } = self.requested;
+        if requests.is_empty() && units.is_empty() && rules.is_empty() {
             return Ok((self.ld_cache, None));
         }
         let least = match self.dlopen.unwrap_or(Dlopen::Recommended) {
@@ -234,7 +234,7 @@ impl KeepArguments {
         let follow = self.follow_units.unwrap_or(FollowUnits::All);
         let all = matches!(follow, FollowUnits::All);
         let keep = Keep {
-            starts,
+            requests,
             units,
             follow: Follow {
                 dependencies: !matches!(follow, FollowUnits::None),
@@ -264,10 +264,10 @@ fn charsets(text: &str) -> Charsets {
     }
 }
 
-fn start() -> impl TypedValueParser<Value = Start> {
+fn request() -> impl TypedValueParser<Value = Request> {
     OsStringValueParser::new().try_map(|text| match text.as_bytes() {
         b"" => Err("a path is needed, and / is the whole tree".to_owned()),
-        text => Start::parse(text),
+        text => Request::parse(text),
     })
 }
 

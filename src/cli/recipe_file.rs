@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use image_tree::Shown;
 
 use crate::bounded;
-use crate::closure::Start;
+use crate::closure::Request;
 use crate::closure::requests::NamePattern;
 use crate::recipe::file::{self, Entry, Position};
 use crate::shown;
@@ -153,7 +153,7 @@ fn is_text(arg: &Arg) -> bool {
         TypeId::of::<OsString>(),
         TypeId::of::<Edit>(),
         TypeId::of::<Ownership>(),
-        TypeId::of::<Start>(),
+        TypeId::of::<Request>(),
         TypeId::of::<NamePattern>(),
     ];
     texts.iter().any(|text| arg.get_value_parser().type_id() == *text)

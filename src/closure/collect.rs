@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use image_tree::{Content, Directories, InodeId, Kind as FileKind};
 
 use crate::closure::config::script::{MAX_SCRIPTS, MAX_START, Shebang};
-use crate::closure::dependency::{Need, Needs, What};
+use crate::closure::dependency::{Dependencies, Dependency, Target};
 use crate::closure::elf::{Abi, Malformed};
 use crate::closure::explain::{Cause, Missing};
 use crate::closure::files::Files;
 use crate::closure::ld_so::Loader;
-use crate::closure::{Closure, Kind, Options, Reason, Result, Start, process};
+use crate::closure::{Closure, Kind, Options, Reason, Request, Result, process};
 
 use crate::closure::error::Error;
 use image_tree::path::{base_name, join, parent};
@@ -24,7 +24,7 @@ pub(super) struct Collector<'f, 't, T> {
     warned: BTreeSet<String>,
     /// The missing names reported so far, each with the file that needs it.
     missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Loaders by their inode and path, both of which affect the search.
+    /// Dynamic linkers by their inode and path, both of which affect the search.
     loaders: BTreeMap<(InodeId, Vec<u8>), Option<Loader>>,
     /// Directories that are kept with their whole content.
     whole: BTreeSet<InodeId>,
@@ -37,7 +37,7 @@ pub(super) struct Collector<'f, 't, T> {
     /// The files that some program loads.
     pub(super) loaded: BTreeSet<InodeId>,
     /// Libraries that are opened by name in an unspecified program.
-    opened: Vec<Need>,
+    opened: Vec<Dependency>,
 }
 
 /// A file that is kept.
@@ -68,8 +68,8 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         }
     }
 
-    pub(super) fn run(mut self, starts: &[Start]) -> Result<Closure> {
-        for start in starts {
+    pub(super) fn run(mut self, requests: &[Request]) -> Result<Closure> {
+        for start in requests {
             self.start(start);
             self.check()?;
         }
@@ -109,9 +109,9 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         Ok(())
     }
 
-    /// Opens a library with each loader found, in a process of which nothing but the loader is
-    /// known.
-    fn open(&mut self, need: &Need) -> Result<()> {
+    /// Opens a library with each dynamic linker found, in a process of which nothing but the
+    /// dynamic linker is known.
+    fn open(&mut self, need: &Dependency) -> Result<()> {
         let loaders: Vec<(Vec<u8>, Loader)> = self
             .loaders
             .iter()
@@ -123,15 +123,15 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 found |= process::open(self, &file, loader, need)?;
             }
         }
-        if !found && need.must {
-            let What::Library(names) = &need.what else { return Ok(()) };
+        if !found && need.required {
+            let Target::Library(names) = &need.target else { return Ok(()) };
             let (name, kind) = (names.first().cloned().unwrap_or_default(), need.kind);
             self.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoLoader });
         }
         Ok(())
     }
 
-    /// Returns the directories that the loaders' cache is built from, without duplicates.
+    /// Returns the directories that the dynamic linkers' cache is built from, without duplicates.
     fn library_directories(&self) -> Vec<Vec<u8>> {
         let mut directories: Vec<Vec<u8>> = Vec::new();
         for loader in self.loaders.values().flatten() {
@@ -151,19 +151,19 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         if self.files.exhausted() { Err(Error::Exhausted) } else { Ok(()) }
     }
 
-    fn start(&mut self, start: &Start) {
+    fn start(&mut self, start: &Request) {
         match start {
-            Start::Path(path) => match self.files.trace(path) {
+            Request::Path(path) => match self.files.trace(path) {
                 Ok(file) => self.ask(&file, path, true),
                 Err(error) => self.missing(Missing {
                     name: path.clone(),
-                    kind: Kind::Asked,
+                    kind: Kind::Requested,
                     chain: Vec::new(),
                     cause: Cause::Path(error),
                 }),
             },
-            Start::Need(need) => self.require(None, need, 0),
-            Start::Glob { text, glob } => {
+            Request::Dependency(need) => self.require(None, need, 0),
+            Request::Glob { text, glob } => {
                 let mut matches = false;
                 // Directories that are still to be read, the next one last: a walk in the order of
                 // paths, parents first.
@@ -184,7 +184,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                     }
                 }
                 if !matches {
-                    let (name, kind) = (text.clone(), Kind::Asked);
+                    let (name, kind) = (text.clone(), Kind::Requested);
                     self.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoMatch });
                 }
             }
@@ -196,7 +196,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         match self.files.trace(path) {
             Ok(file) => self.ask(&file, name, false),
             Err(error) => {
-                self.keep_name(path, Reason { kind: Kind::Asked, by: None, name: name.to_vec() });
+                self.keep_name(path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
                 self.keep_parents(path, name);
                 let path = path.escape_ascii();
                 self.warn(format!("{path} is kept as it is, for it leads nowhere: {error}"));
@@ -206,7 +206,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
 
     /// Keeps a requested file, a directory with its whole content.
     fn ask(&mut self, file: &Resolved, name: &[u8], is_named: bool) {
-        self.keep(file, Kind::Asked, None, name);
+        self.keep(file, Kind::Requested, None, name);
         self.pending.push(Pending { file: file.clone(), is_named, scripts: 0 });
         // An explicit stack, so that deeply nested directories cannot exhaust the call stack.
         let mut directories = vec![(file.id, file.path.clone())];
@@ -217,7 +217,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             };
             for (entry, id) in entries {
                 let path = join(&path, entry.as_bytes());
-                self.keep_name(&path, Reason { kind: Kind::Asked, by: None, name: name.to_vec() });
+                self.keep_name(&path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
                 match &self.files.tree.get(*id).kind {
                     FileKind::Directory(_) => directories.push((*id, path)),
                     FileKind::Symlink(_) => self.link(&path, name),
@@ -232,7 +232,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     fn link(&mut self, path: &[u8], name: &[u8]) {
         match self.files.trace(path) {
             Ok(file) => {
-                self.keep(&file, Kind::Asked, None, name);
+                self.keep(&file, Kind::Requested, None, name);
                 self.look_into(file);
             }
             // The link is dangling, or its target is created at run time.
@@ -282,14 +282,14 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         let path = &next.file.path;
         if next.is_named || next.scripts > 0 {
             let cause = Cause::Unusable { path: path.clone(), why: why.to_owned() };
-            self.missing(Missing { name: path.clone(), kind: Kind::Asked, chain: Vec::new(), cause });
+            self.missing(Missing { name: path.clone(), kind: Kind::Requested, chain: Vec::new(), cause });
         } else {
             self.warn(format!("{} is kept, but what it needs is not known: {why}", path.escape_ascii()));
         }
     }
 
     /// Keeps everything that a file needs.
-    fn require_all(&mut self, by: &[u8], needs: &Needs, scripts: usize) {
+    fn require_all(&mut self, by: &[u8], needs: &Dependencies, scripts: usize) {
         for unknown in &needs.unknown {
             self.warn(format!("{}: {unknown}", by.escape_ascii()));
         }
@@ -299,9 +299,9 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     }
 
     /// Keeps a needed file, if it exists.
-    fn require(&mut self, by: Option<&[u8]>, need: &Need, scripts: usize) {
-        match &need.what {
-            What::File(paths) => {
+    fn require(&mut self, by: Option<&[u8]>, need: &Dependency, scripts: usize) {
+        match &need.target {
+            Target::File(paths) => {
                 let mut error = ResolveError::Missing;
                 for path in paths {
                     match self.files.trace(path) {
@@ -312,14 +312,14 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                         Err(why) => error = why,
                     }
                 }
-                if need.must {
+                if need.required {
                     let (name, kind) = (paths.first().cloned().unwrap_or_default(), need.kind);
                     let chain = by.map(<[u8]>::to_vec).into_iter().collect();
                     self.missing(Missing { name, kind, chain, cause: Cause::Path(error) });
                 }
             }
-            What::Name(path) => self.name(path, by, need),
-            What::FilesIn { directory, suffix } => {
+            Target::Name(path) => self.name(path, by, need),
+            Target::FilesIn { directory, suffix } => {
                 let Ok(found) = self.files.trace(directory) else { return };
                 let entries = self.files.tree.entries(found.id).into_iter().flatten();
                 for (name, _) in entries.filter(|(name, _)| name.as_bytes().ends_with(suffix)) {
@@ -329,12 +329,12 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                     }
                 }
             }
-            What::Library(_) => self.opened.push(need.clone()),
+            Target::Library(_) => self.opened.push(need.clone()),
         }
     }
 
     /// Keeps a name without resolving it.
-    fn name(&mut self, path: &[u8], by: Option<&[u8]>, need: &Need) {
+    fn name(&mut self, path: &[u8], by: Option<&[u8]>, need: &Dependency) {
         let found = self.files.trace(parent(path)).ok();
         let entry =
             found.and_then(|found| self.files.tree.lookup(found.id, base_name(path)).map(|id| (found, id)));
@@ -343,7 +343,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 Resolved { id, path: join(&found.path, base_name(path)), traversed: found.traversed.clone() };
             self.keep(&found, Kind::Parent, by, path);
             self.keep(&whole, need.kind, by, path);
-        } else if need.must {
+        } else if need.required {
             let chain = by.map(<[u8]>::to_vec).into_iter().collect();
             let cause = Cause::Path(ResolveError::Missing);
             self.missing(Missing { name: path.to_vec(), kind: need.kind, chain, cause });
@@ -385,7 +385,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         }
     }
 
-    /// Returns the loader that a program names. Each loader is read only once.
+    /// Returns the dynamic linker that a program names. Each dynamic linker is read only once.
     pub(super) fn loader(&mut self, path: &[u8], found: &Resolved, abi: Abi) -> Result<Option<Loader>> {
         let key = (found.id, path.to_vec());
         if let Some(known) = self.loaders.get(&key) {

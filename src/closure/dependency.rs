@@ -4,23 +4,23 @@ use crate::closure::Kind;
 
 /// Something that must be kept, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Need {
+pub struct Dependency {
     /// The thing that is needed.
-    pub what: What,
+    pub target: Target,
     /// The kind of the need.
     pub kind: Kind,
     /// True if it is mandatory: it is an error if it does not exist.
-    pub must: bool,
+    pub required: bool,
     /// The origin of the need: completes the sentence "it is there because ...".
     pub reason: String,
 }
 
 /// The name of a needed file. Paths are absolute within the tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum Target {
     /// The first of these paths that exists.
     File(Vec<Vec<u8>>),
-    /// The first of these names that the loader finds for the requesting object.
+    /// The first of these names that the dynamic linker finds for the requesting object.
     Library(Vec<Vec<u8>>),
     /// Exactly this name, whether or not it resolves: a link to `/dev/null` is significant by
     /// itself.
@@ -36,25 +36,25 @@ pub enum What {
 
 /// The needs of a file, and those that cannot be determined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
+pub struct Dependencies {
     /// The needs, in the order in which the file states them.
-    pub needs: Vec<Need>,
+    pub needs: Vec<Dependency>,
     /// Possible needs that are known only at run time, each as a sentence for a warning.
     pub unknown: Vec<String>,
 }
 
-impl Needs {
+impl Dependencies {
     /// Adds a file that a configuration file names.
-    pub(super) fn configured(&mut self, path: &[u8], must: bool, reason: String) {
-        self.add(What::File(vec![path.to_vec()]), Kind::Configured, must, reason);
+    pub(super) fn configured(&mut self, path: &[u8], required: bool, reason: String) {
+        self.add(Target::File(vec![path.to_vec()]), Kind::Configured, required, reason);
     }
 
-    pub(super) fn add(&mut self, what: What, kind: Kind, must: bool, reason: String) {
-        self.needs.push(Need { what, kind, must, reason });
+    pub(super) fn add(&mut self, target: Target, kind: Kind, required: bool, reason: String) {
+        self.needs.push(Dependency { target, kind, required, reason });
     }
 }
 
-impl What {
+impl Target {
     /// Returns a program by its path, or by its name in the first of the directories that has it.
     pub(super) fn program(name: &[u8], directories: &[&[u8]]) -> Self {
         Self::File(if name.starts_with(b"/") {

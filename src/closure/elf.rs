@@ -43,7 +43,7 @@ const MAX_RUNPATH: usize = 1 << 16;
 /// The maximum size of notes, or of properties, in bytes.
 const MAX_NOTES: u64 = 1 << 20;
 
-/// The fields that decide if a loader accepts a file as one of its own.
+/// The fields that decide if a dynamic linker accepts a file as one of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Abi {
     /// `EI_CLASS`: 1 for 32 bits, 2 for 64.
@@ -54,14 +54,14 @@ pub struct Abi {
     pub machine: u16,
 }
 
-/// The fields of one file that the loader reads.
+/// The fields of one file that the dynamic linker reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elf {
     /// The machine that the file is for.
     pub abi: Abi,
     /// `EI_OSABI`: 0 if unspecified, 3 for GNU.
     pub os_abi: u8,
-    /// Another reason for glibc's loader to reject the header, as a sentence.
+    /// Another reason for glibc's dynamic linker to reject the header, as a sentence.
     pub flaw: Option<&'static str>,
     /// `e_type`.
     pub e_type: u16,
@@ -83,7 +83,7 @@ pub struct Dynamic {
     /// `DT_SONAME`: the name by which other files need it.
     pub soname: Option<Vec<u8>>,
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in file order.
-    pub needs: Vec<Need>,
+    pub needs: Vec<Dependency>,
     /// `DT_RPATH`, unexpanded. glibc ignores it if there is a `DT_RUNPATH`.
     pub rpath: Option<Vec<u8>>,
     /// `DT_RUNPATH`, unexpanded.
@@ -94,16 +94,16 @@ pub struct Dynamic {
 
 /// A file that an object needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Need {
+pub struct Dependency {
     /// The kind of the tag.
-    pub kind: NeedKind,
+    pub kind: DependencyKind,
     /// The name of the file, unexpanded.
     pub name: Vec<u8>,
 }
 
 /// The kind of a tag that names another object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NeedKind {
+pub enum DependencyKind {
     /// `DT_NEEDED`.
     Needed,
     /// `DT_FILTER`.
@@ -123,7 +123,7 @@ pub struct NoteSegment {
     pub big_endian: bool,
 }
 
-/// The reason why the loader cannot use a file.
+/// The reason why the dynamic linker cannot use a file.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Malformed {
     /// The file does not start with the magic number.
@@ -180,7 +180,7 @@ pub enum ReadError {
     /// An I/O error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The loader could not use the file.
+    /// The dynamic linker could not use the file.
     #[error(transparent)]
     Malformed(#[from] Malformed),
 }
@@ -192,8 +192,8 @@ impl Elf {
     /// header is read.
     ///
     /// # Errors
-    /// Returns an error if the file is not an ELF file, the loader would reject it, or it exceeds a
-    /// limit.
+    /// Returns an error if the file is not an ELF file, the dynamic linker would reject it, or it
+    /// exceeds a limit.
     pub fn read<C: Content + ?Sized>(content: &C) -> Result<Self, ReadError> {
         let mut reader = Reader::new(content);
         let header = elf_header(&mut reader)?;
@@ -352,7 +352,7 @@ fn dynamic<C: Content + ?Sized>(
     context: Ctx,
 ) -> Result<Option<Dynamic>, ReadError> {
     let what = "the dynamic segment (PT_DYNAMIC)";
-    // The loader uses the last, and finds it by its address.
+    // The dynamic linker uses the last, and finds it by its address.
     let Some(segment) = segments.iter().rfind(|segment| segment.p_type == PT_DYNAMIC) else {
         return Ok(None);
     };
@@ -374,13 +374,13 @@ fn dynamic<C: Content + ?Sized>(
     strings(reader, segments, &tags).map(Some)
 }
 
-fn need_kind(tag: u64) -> Option<NeedKind> {
+fn need_kind(tag: u64) -> Option<DependencyKind> {
     const DT_AUXILIARY: u64 = 0x7fff_fffd;
     const DT_FILTER: u64 = 0x7fff_ffff;
     match tag {
-        dynamic::DT_NEEDED => Some(NeedKind::Needed),
-        DT_FILTER => Some(NeedKind::Filter),
-        DT_AUXILIARY => Some(NeedKind::Auxiliary),
+        dynamic::DT_NEEDED => Some(DependencyKind::Needed),
+        DT_FILTER => Some(DependencyKind::Filter),
+        DT_AUXILIARY => Some(DependencyKind::Auxiliary),
         _ => None,
     }
 }
@@ -390,7 +390,7 @@ fn strings<C: Content + ?Sized>(
     segments: &[ProgramHeader],
     tags: &[Dyn],
 ) -> Result<Dynamic, ReadError> {
-    // If a tag is repeated, the loader uses the last one.
+    // If a tag is repeated, the dynamic linker uses the last one.
     let last = |wanted| tags.iter().rfind(|tag| tag.d_tag == wanted).map(|tag| tag.d_val);
     let table = last(dynamic::DT_STRTAB);
     let mut string = |what, offset: u64, limit| {
@@ -423,7 +423,7 @@ fn strings<C: Content + ?Sized>(
                 let what = "bytes of names of needed libraries (DT_NEEDED)";
                 return Err(Malformed::TooMany { what, count, limit }.into());
             }
-            dynamic.needs.push(Need { kind, name });
+            dynamic.needs.push(Dependency { kind, name });
         }
     }
     Ok(dynamic)

@@ -35,23 +35,23 @@ pub enum Cause {
     Path(ResolveError),
     /// No directory has a file of the name.
     NotFound {
-        /// The first directories that the loader would search, in its order.
+        /// The first directories that the dynamic linker would search, in its order.
         searched: Vec<Vec<u8>>,
         /// True if it would search more.
         searched_more: bool,
         /// Files of the name for another machine.
         foreign: Vec<Vec<u8>>,
     },
-    /// A file of the name exists, but makes the loader fail.
+    /// A file of the name exists, but makes the dynamic linker fail.
     Unusable {
         /// Its path.
         path: Vec<u8>,
         /// The reason.
         why: String,
     },
-    /// The tree has no loader for such a file.
+    /// The tree has no dynamic linker for such a file.
     NoLoader,
-    /// The program has a loader whose rules are not implemented.
+    /// The program has a dynamic linker whose rules are not implemented.
     UnknownLoader,
     /// No file name matches the pattern.
     NoMatch,
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn each_reason_has_its_shortest_chain() {
         let closure = closure(&[
-            ("/exe", &[reason(Kind::Asked, "", "/exe")]),
+            ("/exe", &[reason(Kind::Requested, "", "/exe")]),
             ("/a", &[reason(Kind::Needed, "/exe", "a")]),
             // Two libraries that need each other.
             ("/b", &[reason(Kind::Needed, "/a", "b"), reason(Kind::Needed, "/c", "b")]),

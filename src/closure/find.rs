@@ -6,12 +6,12 @@ use image_tree::path::parent;
 use image_tree::resolve::{resolve_in_root, trace_in_root};
 use image_tree::{Content, Directories};
 
-use super::dependency::{Need, What};
+use super::dependency::{Dependency, Target};
 use super::error::{Error, Result};
 use super::implied::{self, Implied};
 use super::ld_so::{cache, conf};
 use super::requests::Keep;
-use super::{Closure, ElfCache, Options, Search, Start};
+use super::{Closure, ElfCache, Options, Request, Search};
 
 /// The maximum number of rounds. Each adds dependencies that become known only with a dynamic
 /// linker or library directory found in the previous one. In common systems the second round does
@@ -27,8 +27,8 @@ pub struct Found {
     pub needs_ld_cache: bool,
     /// Warnings about dependencies that cannot be determined.
     pub unknown: Vec<String>,
-    requested: Vec<Start>,
-    implied: Vec<Need>,
+    requested: Vec<Request>,
+    implied: Vec<Dependency>,
 }
 
 impl Found {
@@ -51,15 +51,15 @@ impl Found {
     #[must_use]
     pub fn notes(&self) -> BTreeMap<Vec<u8>, String> {
         let requested = self.requested.iter().filter_map(|request| match request {
-            Start::Need(need) => Some(need),
-            Start::Path(_) | Start::Glob { .. } => None,
+            Request::Dependency(need) => Some(need),
+            Request::Path(_) | Request::Glob { .. } => None,
         });
         let mut notes = BTreeMap::new();
         for need in requested.chain(&self.implied) {
-            let names = match &need.what {
-                What::File(names) | What::Library(names) => &names[..],
-                What::Name(name) => std::slice::from_ref(name),
-                What::FilesIn { .. } => &[],
+            let names = match &need.target {
+                Target::File(names) | Target::Library(names) => &names[..],
+                Target::Name(name) => std::slice::from_ref(name),
+                Target::FilesIn { .. } => &[],
             };
             for name in names {
                 notes.entry(name.clone()).or_insert_with(|| need.reason.clone());
@@ -74,12 +74,12 @@ impl Found {
         let named: BTreeSet<&[u8]> = reasons.map(|reason| reason.name.as_slice()).collect();
         let mut messages = Vec::new();
         for need in &self.implied {
-            let kept = match &need.what {
-                What::File(names) | What::Library(names) => {
+            let kept = match &need.target {
+                Target::File(names) | Target::Library(names) => {
                     names.iter().find(|name| named.contains(name.as_slice()))
                 }
-                What::Name(name) => Some(name),
-                What::FilesIn { directory, .. } => {
+                Target::Name(name) => Some(name),
+                Target::FilesIn { directory, .. } => {
                     Some(directory).filter(|directory| resolve_in_root(tree, directory).is_some())
                 }
             };
@@ -147,8 +147,8 @@ impl<'t, T: Directories<Content: Content>> Finding<'t, T> {
             if rounds > MAX_ROUNDS {
                 return Err(Error::TooManyRounds(MAX_ROUNDS));
             }
-            let more = found.implied.iter().cloned().map(Start::Need);
-            let requests: Vec<Start> = found.requested.iter().cloned().chain(more).collect();
+            let more = found.implied.iter().cloned().map(Request::Dependency);
+            let requests: Vec<Request> = found.requested.iter().cloned().chain(more).collect();
             found.closure = search.close(&requests, &options)?;
         }
     }

@@ -8,38 +8,38 @@ use image_tree::{Content, Directories};
 
 use super::config::file::read;
 use super::config::{gconv, nss, pam, udev, unit};
-use super::dependency::{Need, Needs, What};
+use super::dependency::{Dependencies, Dependency, Target};
 use super::error::{Error, Result};
 use super::ld_so::conf;
 use super::requests::{Charsets, Keep, NamePattern};
-use super::{Closure, Kind, Start};
+use super::{Closure, Kind, Request};
 
-/// Needs that were not requested by path.
+/// Dependencies that were not requested by path.
 #[derive(Debug, Default)]
 pub(super) struct Implied {
-    pub(super) needs: Vec<Need>,
+    pub(super) needs: Vec<Dependency>,
     /// Sentences about needs that cannot be determined.
     pub(super) unknown: Vec<String>,
 }
 
 impl Implied {
-    fn take(&mut self, needs: Needs) {
+    fn take(&mut self, needs: Dependencies) {
         self.needs.extend(needs.needs);
         self.unknown.extend(needs.unknown);
     }
 
     fn configured(&mut self, path: &[u8], reason: &str) {
-        let (what, reason) = (What::File(vec![path.to_vec()]), reason.to_owned());
-        self.needs.push(Need { what, kind: Kind::Configured, must: false, reason });
+        let (target, reason) = (Target::File(vec![path.to_vec()]), reason.to_owned());
+        self.needs.push(Dependency { target, kind: Kind::Configured, required: false, reason });
     }
 }
 
-/// Returns the starting points that flags request, and sentences about those that cannot be
+/// Returns the requests that flags request, and sentences about those that cannot be
 /// determined.
 pub(super) fn requested<T: Directories<Content: Content>>(
     tree: &T,
     keep: &Keep,
-) -> Result<(Vec<Start>, Vec<String>)> {
+) -> Result<(Vec<Request>, Vec<String>)> {
     let mut found = Implied::default();
     let mut units = Vec::new();
     for wanted in &keep.units {
@@ -60,8 +60,8 @@ pub(super) fn requested<T: Directories<Content: Content>>(
             take_rules(tree, keep, &path, &mut found)?;
         }
     }
-    let starts = keep.starts.iter().cloned().chain(found.needs.into_iter().map(Start::Need));
-    Ok((starts.collect(), found.unknown))
+    let requests = keep.requests.iter().cloned().chain(found.needs.into_iter().map(Request::Dependency));
+    Ok((requests.collect(), found.unknown))
 }
 
 /// Returns the rules files that a flag selects. A file hides those of the same name in later
@@ -95,8 +95,13 @@ fn take_rules<T: Directories<Content: Content>>(
     found: &mut Implied,
 ) -> Result<()> {
     // A link to /dev/null disables the rules of that name, and is kept unchanged.
-    let (what, kind) = (What::Name(path.to_vec()), Kind::Configured);
-    found.needs.push(Need { what, kind, must: true, reason: "is a file of udev's rules".to_owned() });
+    let (target, kind) = (Target::Name(path.to_vec()), Kind::Configured);
+    found.needs.push(Dependency {
+        target,
+        kind,
+        required: true,
+        reason: "is a file of udev's rules".to_owned(),
+    });
     let Some(text) = read(tree, path)? else { return Ok(()) };
     found.configured(path, "is a file of udev's rules");
     let rules = udev::Rules::parse(path, &text);

@@ -1,7 +1,7 @@
-//! The loader of a program, and its search for the file of a library name.
+//! The dynamic linker of a program, and its search for the file of a library name.
 //!
-//! It is found by `PT_INTERP`. The default directories of a glibc loader are read from its file,
-//! since they differ between distributions.
+//! It is found by `PT_INTERP`. The default directories of a glibc dynamic linker are read from its
+//! file, since they differ between distributions.
 
 pub mod cache;
 pub mod conf;
@@ -23,14 +23,14 @@ use image_tree::resolve::{ResolveError, Resolved};
 pub(super) use glibc::Glibc;
 pub(super) use musl::Musl;
 
-/// A loader, with its build-time settings and its configuration in the tree.
+/// A dynamic linker, with its build-time settings and its configuration in the tree.
 #[derive(Clone, Debug)]
 pub(super) enum Loader {
     Glibc(Glibc),
     Musl(Musl),
 }
 
-/// A file that the loader accepts, and the path by which it opens it.
+/// A file that the dynamic linker accepts, and the path by which it opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) opened: Vec<u8>,
@@ -55,7 +55,7 @@ pub(super) struct Found {
     pub(super) searched_more: bool,
     /// Files of the name for another machine.
     pub(super) foreign: Vec<Vec<u8>>,
-    /// A file of the name that makes the loader fail, and the reason.
+    /// A file of the name that makes the dynamic linker fail, and the reason.
     pub(super) fatal: Option<(Vec<u8>, String)>,
     pub(super) warnings: Vec<String>,
 }
@@ -73,14 +73,15 @@ impl Found {
         }
     }
 
-    /// Returns true if the loader ends its search.
+    /// Returns true if the dynamic linker ends its search.
     fn is_over(&self) -> bool {
         self.base.is_some() || self.fatal.is_some()
     }
 }
 
 impl Loader {
-    /// Returns the loader at the path in `PT_INTERP`, or `None` if its rules are not implemented.
+    /// Returns the dynamic linker at the path in `PT_INTERP`, or `None` if its rules are not
+    /// implemented.
     pub(super) fn of<T: Directories<Content: Content>>(
         files: &mut Files<'_, T>,
         interpreter: &[u8],
@@ -123,8 +124,8 @@ impl Loader {
     }
 }
 
-/// Returns the path of the loader for programs that could use a library, since a library does not
-/// name one.
+/// Returns the path of the dynamic linker for programs that could use a library, since a library
+/// does not name one.
 pub(super) fn of_library<T: Directories<Content: Content>>(
     files: &mut Files<'_, T>,
     elf: &Elf,
@@ -163,7 +164,7 @@ const fn abi(class: u8, data: u8, machine: u16) -> Abi {
     Abi { class, data, machine }
 }
 
-/// The path of glibc's loader for each ABI.
+/// The path of glibc's dynamic linker for each ABI.
 const KNOWN: [(Abi, &[u8]); 14] = [
     (abi(2, 1, 62), b"/lib64/ld-linux-x86-64.so.2"),
     (abi(1, 1, 62), b"/libx32/ld-linux-x32.so.2"),
@@ -181,7 +182,7 @@ const KNOWN: [(Abi, &[u8]); 14] = [
     (abi(1, 2, 20), b"/lib/ld.so.1"),
 ];
 
-/// The verdict of a loader on a file with the requested name.
+/// The verdict of a dynamic linker on a file with the requested name.
 enum Verdict {
     Taken,
     /// For another machine: the search continues.
@@ -200,7 +201,7 @@ fn verdict<T: Directories<Content: Content>>(
 ) -> io::Result<Verdict> {
     const ARM: u16 = 40;
     if !is_regular(files.tree, id) {
-        return Ok(Verdict::Fatal("it is no regular file".to_owned()));
+        return Ok(Verdict::Fatal("it is not a regular file".to_owned()));
     }
     let parsed = files.elf(id)?;
     Ok(match &parsed {

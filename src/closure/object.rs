@@ -1,4 +1,4 @@
-//! A loaded object of a process, as its loader represents it.
+//! A loaded object of a process, as its dynamic linker represents it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct Object {
     pub(super) loader: Option<usize>,
     /// The names by which it was loaded.
     pub(super) names: BTreeSet<Vec<u8>>,
-    /// True if it is the loader itself.
+    /// True if it is the dynamic linker itself.
     pub(super) is_loader: bool,
     /// True if it is loaded only on some processors. It does not match any name, so that the needs
     /// of other objects are resolved for every processor.

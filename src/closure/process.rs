@@ -1,5 +1,5 @@
-//! One process image: a program and the objects that its loader loads for it, in the loader's
-//! order.
+//! One process image: a program and the objects that its dynamic linker loads for it, in the
+//! dynamic linker's order.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use image_tree::{Content, Directories};
 
 use crate::closure::collect::Collector;
 use crate::closure::config::dlopen::{self, heuristics};
-use crate::closure::dependency::{Need, What};
-use crate::closure::elf::{Elf, NeedKind};
+use crate::closure::dependency::{Dependency, Target};
+use crate::closure::elf::{DependencyKind, Elf};
 use crate::closure::explain::{Cause, Missing};
 use crate::closure::ld_so::{Candidate, Found, Loader, of_library};
 use crate::closure::object::Object;
@@ -65,7 +65,7 @@ pub(super) fn close<T: Directories<Content: Content>>(
     Process { collector, loader, objects }.run()
 }
 
-/// Returns the loader of a program, and keeps it.
+/// Returns the dynamic linker of a program, and keeps it.
 fn loader<T: Directories<Content: Content>>(
     collector: &mut Collector<'_, '_, T>,
     file: &Resolved,
@@ -81,7 +81,7 @@ fn loader<T: Directories<Content: Content>>(
             return Ok(None);
         }
     };
-    // The assumed loader of a library is kept only if the library names it as a need.
+    // The assumed dynamic linker of a library is kept only if the library names it as a need.
     if elf.interpreter.is_some() {
         collector.keep(&found, kind, Some(&file.path), path);
     }
@@ -109,14 +109,15 @@ fn loader<T: Directories<Content: Content>>(
     Ok(Some((loader, found)))
 }
 
-/// Opens a library in a process of which only the loader is known. Returns true if it exists.
+/// Opens a library in a process of which only the dynamic linker is known. Returns true if it
+/// exists.
 pub(super) fn open<T: Directories<Content: Content>>(
     collector: &mut Collector<'_, '_, T>,
     file: &Resolved,
     loader: Loader,
-    need: &Need,
+    need: &Dependency,
 ) -> Result<bool> {
-    let What::Library(names) = &need.what else { return Ok(false) };
+    let Target::Library(names) = &need.target else { return Ok(false) };
     let Ok(elf) = collector.files.elf(file.id)? else { return Ok(false) };
     let main = Object { is_loader: true, ..Object::new(elf, file, &file.path, None) };
     let mut process = Process { collector, loader, objects: vec![main] };
@@ -145,11 +146,11 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
             let elf = Arc::clone(&object.elf);
             for need in elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs) {
                 let kind = match need.kind {
-                    NeedKind::Needed => Kind::Needed,
-                    NeedKind::Filter => Kind::Filter,
-                    NeedKind::Auxiliary => Kind::Auxiliary,
+                    DependencyKind::Needed => Kind::Needed,
+                    DependencyKind::Filter => Kind::Filter,
+                    DependencyKind::Auxiliary => Kind::Auxiliary,
                 };
-                let optional = need.kind == NeedKind::Auxiliary;
+                let optional = need.kind == DependencyKind::Auxiliary;
                 // musl does not support filters.
                 if kind == Kind::Needed || matches!(self.loader, Loader::Glibc(_)) {
                     self.want(&Wanted { requester: *next, kind, name: &need.name, optional })?;
@@ -176,8 +177,8 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         let is_heuristic = noted.is_empty();
         let noted = if is_heuristic { heuristics(name) } else { noted };
         for need in policy.needs(name, &noted, is_heuristic).needs {
-            let What::Library(names) = &need.what else { continue };
-            if !self.first_of(index, need.kind, names)? && need.must {
+            let Target::Library(names) = &need.target else { continue };
+            if !self.first_of(index, need.kind, names)? && need.required {
                 let (name, chain) = (names.first().cloned().unwrap_or_default(), self.chain(index));
                 let cause =
                     Cause::NotFound { searched: Vec::new(), searched_more: true, foreign: Vec::new() };
@@ -273,9 +274,9 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         Ok(())
     }
 
-    /// Returns the path of the object to which a need is attributed. The loader may not be kept by
-    /// itself, so its needs are attributed to the program; if only the loader is known, the need
-    /// was requested.
+    /// Returns the path of the object to which a need is attributed. The dynamic linker may not be
+    /// kept by itself, so its needs are attributed to the program; if only the dynamic linker is
+    /// known, the need was requested.
     fn on_behalf_of(&self, index: usize) -> Option<Vec<u8>> {
         let objects = [self.objects.get(index), self.objects.first()];
         objects.into_iter().flatten().find(|object| !object.is_loader).map(|object| object.path.clone())

@@ -17,7 +17,7 @@ pub struct Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Requested by the caller.
-    Asked,
+    Requested,
     /// `PT_INTERP` of a program.
     Interpreter,
     /// `DT_NEEDED` of a program or library.
@@ -45,7 +45,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name.escape_ascii();
         match &self.by {
-            None if self.kind == Kind::Asked => write!(f, "asked for by {name}"),
+            None if self.kind == Kind::Requested => write!(f, "asked for by {name}"),
             None if matches!(self.kind, Kind::Configured | Kind::Dlopen) => {
                 write!(f, "{} {name}, which no program or library names", self.kind)
             }
@@ -58,7 +58,7 @@ impl fmt::Display for Reason {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Asked => "asked for",
+            Self::Requested => "asked for",
             Self::Interpreter => "loader",
             Self::Needed => "needed library",
             Self::Filter => "filter library",

@@ -4,13 +4,13 @@ use image_tree::glob::Glob;
 
 use super::config::dlopen::Policy;
 use super::config::unit::Follow;
-use super::dependency::Need;
+use super::dependency::Dependency;
 use super::ld_so::hwcaps::Hwcaps;
 use super::name_glob::NameGlob;
 
-/// A starting point of a closure.
+/// A request of a closure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum Request {
     /// A path, which must resolve: a program or library with everything it needs, any other file
     /// unchanged, or a directory with its whole content. Links on the path, including the last, are
     /// kept.
@@ -23,10 +23,10 @@ pub enum Start {
         glob: Glob,
     },
     /// A need stated by some configuration.
-    Need(Need),
+    Dependency(Dependency),
 }
 
-impl Start {
+impl Request {
     /// Parses a glob pattern, or else a plain path. In a pattern, a backslash before `*`, `?`, `[`
     /// or another backslash makes that character literal.
     ///
@@ -45,7 +45,7 @@ impl Start {
 #[derive(Clone, Debug)]
 pub struct Keep {
     /// Paths, and patterns of paths.
-    pub starts: Vec<Start>,
+    pub requests: Vec<Request>,
     /// systemd units.
     pub units: Vec<NamePattern>,
     /// The relations that are followed from a unit to others.

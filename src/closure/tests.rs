@@ -25,19 +25,19 @@ fn guest() -> Bytes {
     file("/usr/lib/liba.so.1.2", Build::new().string(SONAME, "liba.so.1").needs("libb.so").needs("ld.so"));
     file("/usr/lib/libb.so", Build::new().string(SONAME, "libb.so").needs("liba.so.1"));
     file("/usr/lib/libunused.so", Build::new());
-    // The loader contains its default directories as text, as a real one does.
+    // The dynamic linker contains its default directories as text, as a real one does.
     let mut loader = Build::new().string(SONAME, "ld.so").bytes();
     loader.extend(b"\0/lib/\0/usr/lib/\0\0");
     add(&mut tree, "/usr/lib/ld.so", FileKind::Regular(loader));
     tree
 }
 
-fn start(text: &str) -> Start {
-    Start::parse(text.as_bytes()).expect("a path or a pattern")
+fn start(text: &str) -> Request {
+    Request::parse(text.as_bytes()).expect("a path or a pattern")
 }
 
 fn closure(tree: &Bytes, starts: &[&str]) -> Closure {
-    let starts: Vec<Start> = starts.iter().map(|text| start(text)).collect();
+    let starts: Vec<Request> = starts.iter().map(|text| start(text)).collect();
     close(tree, &starts, &OPTIONS).expect("memory is readable")
 }
 
@@ -168,7 +168,8 @@ fn a_library_that_a_program_loads_is_not_looked_into_by_itself() {
 
 #[test]
 fn what_a_loader_needs_is_put_down_to_the_program() {
-    // A library alone does not keep the loader, so the loader is not a reason for anything.
+    // A library alone does not keep the dynamic linker, so the dynamic linker is not a reason for
+    // anything.
     let mut tree = tree(&[("/lib64/ld-linux-x86-64.so.2", "-> /lib/ld.so")]);
     let mut loader = Build::new().needs("libneeded.so").bytes();
     loader.extend(b"\0/lib/\0\0");
@@ -225,7 +226,7 @@ fn what_is_opened_at_run_time_comes_by_policy() {
     note.resize(note.len().next_multiple_of(4), 0);
     let program = Build { notes: note, ..Build::program() };
     add(&mut tree, "/noted", FileKind::Regular(program.bytes()));
-    let close_with = |dlopen, starts: &[Start]| {
+    let close_with = |dlopen, starts: &[Request]| {
         close(&tree, starts, &Options { dlopen, ..OPTIONS }).expect("memory is readable")
     };
     let libb = &b"/usr/lib/libb.so"[..];
@@ -238,17 +239,22 @@ fn what_is_opened_at_run_time_comes_by_policy() {
     assert!(taken.kept.contains_key(&b"/usr/lib/liba.so.1.2"[..]));
 
     // A configured library may be opened by any program.
-    let what = dependency::What::Library(vec![b"libb.so".to_vec()]);
-    let need = dependency::Need { what, kind: Kind::Dlopen, must: true, reason: "is a service".to_owned() };
-    let opened = close_with(None, &[start("/noted"), Start::Need(need.clone())]);
+    let target = dependency::Target::Library(vec![b"libb.so".to_vec()]);
+    let need = dependency::Dependency {
+        target,
+        kind: Kind::Dlopen,
+        required: true,
+        reason: "is a service".to_owned(),
+    };
+    let opened = close_with(None, &[start("/noted"), Request::Dependency(need.clone())]);
     assert!(opened.kept.contains_key(libb) && opened.missing.is_empty());
     // A mandatory library is reported if no program could open it, and if it does not exist.
-    let alone = close_with(None, &[Start::Need(need.clone())]);
+    let alone = close_with(None, &[Request::Dependency(need.clone())]);
     assert_eq!((alone.missing.len(), alone.kept.len()), (1, 0));
-    let gone = dependency::What::Library(vec![b"libgone.so".to_vec()]);
-    let gone = dependency::Need { what: gone, ..need };
-    let missed = |need| close_with(None, &[start("/noted"), Start::Need(need)]).missing.len();
-    assert_eq!((missed(gone.clone()), missed(dependency::Need { must: false, ..gone })), (1, 0));
+    let gone = dependency::Target::Library(vec![b"libgone.so".to_vec()]);
+    let gone = dependency::Dependency { target: gone, ..need };
+    let missed = |need| close_with(None, &[start("/noted"), Request::Dependency(need)]).missing.len();
+    assert_eq!((missed(gone.clone()), missed(dependency::Dependency { required: false, ..gone })), (1, 0));
 }
 
 #[test]
@@ -282,9 +288,9 @@ fn search_paths_that_are_too_long_are_told() {
     add(&mut tree, "/usr/lib/ld-musl-x86_64.so.1", FileKind::Regular(Build::new().bytes()));
     let warnings = |path: &str| closure(&tree, &[path]).warnings.join("\n");
     assert_eq!(warnings("/many"), "/many: only the first 1024 directories of its search path are searched");
-    let expected = "/long: a search path is longer than 16384 bytes and passed over";
+    let expected = "/long: a search path is longer than 16384 bytes and is skipped";
     assert!(warnings(&format!("{deep}/long")).ends_with(expected));
-    let expected = "/musl: its search path is longer than 65536 bytes and passed over";
+    let expected = "/musl: its search path is longer than 65536 bytes and is skipped";
     assert!(warnings(&format!("{deep}/musl")).ends_with(expected));
 }
 
@@ -347,7 +353,8 @@ fn a_library_meets_the_loader_that_it_was_made_for() {
     assert_eq!(found.missing, []);
     assert!(found.kept.contains_key(&b"/usr/local/lib/libfoo.so"[..]));
 
-    // ARM's loader has two possible paths, of which the first belongs to another machine here.
+    // ARM's dynamic linker has two possible paths, of which the first belongs to another machine
+    // here.
     let mut arm = tree(&[]);
     let of_arm = || Build::new().machine(false, false, 40);
     let mut loader = of_arm().bytes();
@@ -356,7 +363,7 @@ fn a_library_meets_the_loader_that_it_was_made_for() {
     let mut file = |path: &str, build: Build| add(&mut arm, path, FileKind::Regular(build.bytes()));
     file("/lib/ld-linux-armhf.so.3", Build::new());
     file("/opt/a.so", of_arm().needs("libb.so"));
-    // ARM has OSABI values of its own, which end the search of any other loader.
+    // ARM has OSABI values of its own, which end the search of any other dynamic linker.
     let mut library = of_arm().bytes();
     library[7] = 97;
     add(&mut arm, "/lib/libb.so", FileKind::Regular(library));

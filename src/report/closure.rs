@@ -86,7 +86,7 @@ impl ClosureReport {
 
 fn kind(kind: Kind) -> &'static str {
     match kind {
-        Kind::Asked => "asked",
+        Kind::Requested => "asked",
         Kind::Interpreter => "interpreter",
         Kind::Needed => "needed",
         Kind::Filter => "filter",

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::closure::Keep;
     use crate::closure::config::unit::Follow;
-    use crate::closure::{Hwcaps, Start};
+    use crate::closure::{Hwcaps, Request};
     use crate::output::DestinationOptions;
     use crate::recipe::keep::{KeepRecipe, MissingPolicy};
     use crate::transform::edit::parse::EDIT_FLAGS;
@@ -210,7 +210,7 @@ mod tests {
 
     fn keep() -> KeepRecipe {
         let keep = Keep {
-            starts: vec![Start::Path(b"/usr/bin/sh".to_vec())],
+            requests: vec![Request::Path(b"/usr/bin/sh".to_vec())],
             units: Vec::new(),
             follow: Follow { dependencies: false, triggers: false, outcomes: false },
             rules: Vec::new(),

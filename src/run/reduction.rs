@@ -30,7 +30,7 @@ pub(super) struct Reduction {
 impl Reduction {
     /// Returns the origin of a need that is not that of a program or library.
     pub(super) fn note(&self, reason: &Reason) -> Option<&str> {
-        let is_asked = reason.by.is_some() || reason.kind == Kind::Asked;
+        let is_asked = reason.by.is_some() || reason.kind == Kind::Requested;
         self.notes.get(&reason.name).filter(|_| !is_asked).map(String::as_str)
     }
 

@@ -7,7 +7,7 @@ use image_tree::{Inode, InodeId, Kind as FileKind, Metadata, Name, Timestamp, Tr
 use crate::blob::{Blob, classify_read_error};
 use crate::closure::ld_so::cache::scan::{Library, scan};
 use crate::closure::ld_so::cache::{Abi, Cache, PATH};
-use crate::closure::{self, Closure, Hwcaps, Kind, Reason, Start};
+use crate::closure::{self, Closure, Hwcaps, Kind, Reason, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, Report};
 
@@ -130,7 +130,7 @@ pub struct Options {
 pub fn apply(tree: &mut Tree<Blob>, options: &Options) -> Result<Written> {
     let Options { threads, time } = *options;
     let options = closure::Options { hwcaps: Hwcaps::All, dlopen: None, threads };
-    let all = closure::close(tree, &[Start::Path(b"/".to_vec())], &options)?;
+    let all = closure::close(tree, &[Request::Path(b"/".to_vec())], &options)?;
     let metadata = metadata(tree, time);
     write(tree, &all.library_directories, metadata)?.ok_or_else(|| not_written("the tree"))
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use image_tree::Tree;
 use image_tree::resolve::trace_in_root;
 use rootcast::blob::Blob;
-use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Start};
+use rootcast::closure::{self, Closure, Hwcaps, Kind, Options, Reason, Request};
 use rootcast::interrupt::Interrupt;
 use rootcast::source::directory;
 use rootcast::threads::Threads;
@@ -114,13 +114,13 @@ pub(crate) fn canonical(tree: &Tree<Blob>, path: &str) -> String {
 /// Returns the closure of one program.
 pub(crate) fn close(tree: &Tree<Blob>, program: &str, hwcaps: Hwcaps) -> Closure {
     let options = Options { hwcaps, dlopen: None, threads: 2 };
-    closure::close(tree, &[Start::Path(program.into())], &options).unwrap()
+    closure::close(tree, &[Request::Path(program.into())], &options).unwrap()
 }
 
 /// Returns the loaded and the missing names of a closure, as in a verdict.
 pub(crate) fn ours(closure: &Closure) -> (BTreeSet<String>, BTreeSet<String>) {
     let is_loaded =
-        |kind: Kind| !matches!(kind, Kind::Asked | Kind::Symlink | Kind::Parent | Kind::Configured);
+        |kind: Kind| !matches!(kind, Kind::Requested | Kind::Symlink | Kind::Parent | Kind::Configured);
     let loaded =
         closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(|reason| is_loaded(reason.kind)));
     let loaded = loaded.map(|(path, _)| String::from_utf8(path.clone()).unwrap());

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::closure::Kind;
-use crate::closure::dependency::{Needs, What};
+use crate::closure::dependency::{Dependencies, Target};
 use crate::closure::elf::NoteSegment;
 use crate::closure::name_glob::NameGlob;
 
@@ -97,7 +97,7 @@ pub enum DlopenError {
     #[error("its dlopen note cannot be read: {0}")]
     Json(#[from] serde_json::Error),
     /// A name is missing, or is not a valid file name.
-    #[error("its dlopen note names a library \"{}\", which is no file name", .0.escape_debug())]
+    #[error("its dlopen note names a library \"{}\", which is not a file name", .0.escape_debug())]
     Soname(String),
 }
 
@@ -112,12 +112,12 @@ impl Policy {
     /// Returns the needs of the object with this file name. If `is_heuristic` is set, the reasons
     /// say so.
     #[must_use]
-    pub fn needs(&self, object: &[u8], opened: &[Dlopen], is_heuristic: bool) -> Needs {
-        let mut needs = Needs::default();
+    pub fn needs(&self, object: &[u8], opened: &[Dlopen], is_heuristic: bool) -> Dependencies {
+        let mut needs = Dependencies::default();
         for dlopen in opened.iter().filter(|dlopen| self.takes(object, dlopen)) {
             let names = dlopen.soname.iter().map(|name| name.clone().into_bytes()).collect();
-            let must = dlopen.priority == Priority::Required;
-            needs.add(What::Library(names), Kind::Dlopen, must, dlopen.reason(is_heuristic));
+            let required = dlopen.priority == Priority::Required;
+            needs.add(Target::Library(names), Kind::Dlopen, required, dlopen.reason(is_heuristic));
         }
         needs
     }
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_of_others_are_passed_over() {
+    fn notes_of_other_owners_are_skipped() {
         let mut bytes = note(b"GNU\0", 3, b"0123456789abcdefghi", 4);
         bytes.extend(note(b"FDO\0", 0xcafe_1a7e, b"{\"type\":\"deb\"}", 4));
         bytes.extend(note(OWNER, NOTE_TYPE, b"[{\"soname\":[\"liba.so.1\"]}]\0", 4));
@@ -273,8 +273,8 @@ mod tests {
         let priorities: Vec<Priority> = found.iter().map(|entry| entry.priority).collect();
         assert_eq!(priorities, [Priority::Required, Priority::Suggested, Priority::Recommended]);
         let needs = Policy::default().needs(b"x", &found, false).needs;
-        let must: Vec<bool> = needs.iter().map(|need| need.must).collect();
-        assert_eq!(must, [true, false]);
+        let required: Vec<bool> = needs.iter().map(|need| need.required).collect();
+        assert_eq!(required, [true, false]);
         assert_eq!(needs[0].reason, "is required for a feature without a name (dlopen note)");
     }
 

@@ -12,14 +12,14 @@
 use std::collections::BTreeSet;
 
 use crate::closure::Kind;
-use crate::closure::dependency::{Needs, What};
+use crate::closure::dependency::{Dependencies, Target};
 
 /// Returns the modules that a `gconv-modules` file in `directory` names: all, or those for one of
 /// `charsets` and the ones needed to reach it. A character set may be given by any of its names, in
 /// either case.
 #[must_use]
-pub fn needs(directory: &[u8], gconv_modules: &[u8], charsets: Option<&[Vec<u8>]>) -> Needs {
-    let mut needs = Needs::default();
+pub fn needs(directory: &[u8], gconv_modules: &[u8], charsets: Option<&[Vec<u8>]>) -> Dependencies {
+    let mut needs = Dependencies::default();
     let lines: Vec<Line<'_>> = gconv_modules.split(|byte| *byte == b'\n').filter_map(Line::parse).collect();
     let wanted: Option<BTreeSet<Vec<u8>>> = charsets.map(|charsets| {
         let wanted: BTreeSet<_> = charsets.iter().map(|charset| normalized(charset)).collect();
@@ -40,7 +40,7 @@ pub fn needs(directory: &[u8], gconv_modules: &[u8], charsets: Option<&[Vec<u8>]
                 false => [directory, b"/", file, suffix].concat(),
             };
             let reason = format!("converts {} to {}", from.escape_ascii(), to.escape_ascii());
-            needs.add(What::File(vec![path]), Kind::Dlopen, false, reason);
+            needs.add(Target::File(vec![path]), Kind::Dlopen, false, reason);
         }
     }
     needs
@@ -82,8 +82,8 @@ mod tests {
         let charsets: Option<Vec<Vec<u8>>> =
             charsets.map(|charsets| charsets.iter().map(|charset| charset.as_bytes().to_vec()).collect());
         let needs = needs(b"/usr/lib/gconv", TEXT, charsets.as_deref());
-        let path = |need: &crate::closure::dependency::Need| match &need.what {
-            What::File(paths) => paths[0].escape_ascii().to_string(),
+        let path = |need: &crate::closure::dependency::Dependency| match &need.target {
+            Target::File(paths) => paths[0].escape_ascii().to_string(),
             other => panic!("{other:?}"),
         };
         assert_eq!(needs.needs.iter().map(path).collect::<Vec<_>>(), expected);

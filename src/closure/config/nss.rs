@@ -1,7 +1,7 @@
 //! The libraries that the C library opens by itself: name services, and the stack unwinder.
 
 use crate::closure::Kind;
-use crate::closure::dependency::{Needs, What};
+use crate::closure::dependency::{Dependencies, Target};
 
 /// Services that have been built into glibc since 2.34. Before, each was a library.
 const BUILT_IN: [&[u8]; 2] = [b"files", b"dns"];
@@ -12,8 +12,8 @@ const BUILT_IN: [&[u8]; 2] = [b"files", b"dns"];
 /// 2.34 needs the libraries of `files` and `dns` too; they are included, and do not exist in later
 /// versions.
 #[must_use]
-pub fn needs(nsswitch_conf: &[u8]) -> Needs {
-    let mut needs = Needs::default();
+pub fn needs(nsswitch_conf: &[u8]) -> Dependencies {
+    let mut needs = Dependencies::default();
     let mut seen: Vec<&[u8]> = Vec::new();
     let services = nsswitch_conf.split(|byte| *byte == b'\n').flat_map(services_of_line);
     for service in services {
@@ -21,9 +21,8 @@ pub fn needs(nsswitch_conf: &[u8]) -> Needs {
             continue;
         }
         if seen.len() == MAX_SERVICES {
-            let message = format!(
-                "/etc/nsswitch.conf names more than {MAX_SERVICES} services; the rest are passed over"
-            );
+            let message =
+                format!("/etc/nsswitch.conf names more than {MAX_SERVICES} services; the rest are skipped");
             needs.unknown.push(message);
             break;
         }
@@ -33,7 +32,7 @@ pub fn needs(nsswitch_conf: &[u8]) -> Needs {
             true => "is a name service of /etc/nsswitch.conf, and a library of its own before glibc 2.34",
             false => "is a name service of /etc/nsswitch.conf",
         };
-        needs.add(What::Library(vec![library]), Kind::Dlopen, false, reason.to_owned());
+        needs.add(Target::Library(vec![library]), Kind::Dlopen, false, reason.to_owned());
     }
     needs
 }
@@ -65,12 +64,12 @@ fn services_of_line(line: &[u8]) -> Vec<&[u8]> {
 /// Returns the library that glibc opens to cancel a thread or to unwind a stack, if one of
 /// `loaded`, the names of the libraries that are kept, belongs to glibc.
 #[must_use]
-pub fn libgcc<'a>(loaded: impl IntoIterator<Item = &'a [u8]>) -> Needs {
-    let mut needs = Needs::default();
+pub fn libgcc<'a>(loaded: impl IntoIterator<Item = &'a [u8]>) -> Dependencies {
+    let mut needs = Dependencies::default();
     // A libc.so without a version belongs to musl, which does not open any library.
     if loaded.into_iter().any(|name| matches!(name, b"libc.so.6" | b"libc.so.6.1" | b"libpthread.so.0")) {
         let reason = "is what glibc opens to cancel a thread and to print a stack".to_owned();
-        needs.add(What::Library(vec![b"libgcc_s.so.1".to_vec()]), Kind::Dlopen, false, reason);
+        needs.add(Target::Library(vec![b"libgcc_s.so.1".to_vec()]), Kind::Dlopen, false, reason);
     }
     needs
 }
@@ -79,18 +78,18 @@ pub fn libgcc<'a>(loaded: impl IntoIterator<Item = &'a [u8]>) -> Needs {
 /// providers, and engines before version 4, in each of the library directories. They are large, and
 /// most programs do not need them.
 #[must_use]
-pub fn openssl(library_directories: &[Vec<u8>]) -> Needs {
+pub fn openssl(library_directories: &[Vec<u8>]) -> Dependencies {
     const DIRECTORIES: [(&[u8], &str); 3] = [
         (b"ossl-modules", "is a provider of OpenSSL"),
         (b"engines-3", "is an engine of OpenSSL"),
         (b"engines-1.1", "is an engine of OpenSSL"),
     ];
-    let mut needs = Needs::default();
+    let mut needs = Dependencies::default();
     for directory in library_directories {
         for (name, reason) in DIRECTORIES {
             let directory = [directory, &b"/"[..], name].concat();
-            let what = What::FilesIn { directory, suffix: b".so".to_vec() };
-            needs.add(what, Kind::Dlopen, false, reason.to_owned());
+            let target = Target::FilesIn { directory, suffix: b".so".to_vec() };
+            needs.add(target, Kind::Dlopen, false, reason.to_owned());
         }
     }
     needs
@@ -100,9 +99,9 @@ pub fn openssl(library_directories: &[Vec<u8>]) -> Needs {
 mod tests {
     use super::*;
 
-    fn libraries(needs: &Needs) -> Vec<String> {
-        let name = |need: &crate::closure::dependency::Need| match &need.what {
-            What::Library(names) => names[0].escape_ascii().to_string(),
+    fn libraries(needs: &Dependencies) -> Vec<String> {
+        let name = |need: &crate::closure::dependency::Dependency| match &need.target {
+            Target::Library(names) => names[0].escape_ascii().to_string(),
             other => panic!("{other:?}"),
         };
         needs.needs.iter().map(name).collect()
@@ -127,6 +126,6 @@ mod tests {
     #[test]
     fn the_unwinder_is_glibcs() {
         assert_eq!(libraries(&libgcc([&b"libm.so.6"[..], b"libc.so.6"])), ["libgcc_s.so.1"]);
-        assert_eq!(libgcc([&b"libc.musl-x86_64.so.1"[..], b"libc.so"]), Needs::default());
+        assert_eq!(libgcc([&b"libc.musl-x86_64.so.1"[..], b"libc.so"]), Dependencies::default());
     }
 }

@@ -12,7 +12,7 @@ use image_tree::{Content, Directories};
 
 use crate::closure::Kind;
 use crate::closure::config::file::{self, MAX_LEN};
-use crate::closure::dependency::{Needs, PATH, What};
+use crate::closure::dependency::{Dependencies, PATH, Target};
 use crate::closure::error::Result;
 
 /// The directories of service files; the first that has a service wins.
@@ -33,8 +33,8 @@ pub fn needs<T: Directories<Content: Content>>(
     tree: &T,
     service: &[u8],
     library_directories: &[Vec<u8>],
-) -> Result<Needs> {
-    let mut needs = Needs::default();
+) -> Result<Dependencies> {
+    let mut needs = Dependencies::default();
     let mut seen = BTreeSet::from([service.to_vec()]);
     let mut pending = vec![service.to_vec()];
     while let Some(service) = pending.pop() {
@@ -58,12 +58,12 @@ pub fn needs<T: Directories<Content: Content>>(
                     pending.push(name.to_vec());
                 }
                 Some(Line::Include(name)) => needs.unknown.push(format!(
-                    "{} includes \"{}\", which is no service or one more than {MAX_SERVICES}",
+                    "{} includes \"{}\", which is not a service, or one more than {MAX_SERVICES}",
                     path.escape_ascii(),
                     name.escape_ascii()
                 )),
-                Some(Line::Module { name, arguments, must }) => {
-                    add_module(&mut needs, &path, name, &arguments, must, library_directories);
+                Some(Line::Module { name, arguments, required }) => {
+                    add_module(&mut needs, &path, name, &arguments, required, library_directories);
                 }
                 None => {}
             }
@@ -73,11 +73,11 @@ pub fn needs<T: Directories<Content: Content>>(
 }
 
 fn add_module(
-    needs: &mut Needs,
+    needs: &mut Dependencies,
     service: &[u8],
     name: &[u8],
     arguments: &[&[u8]],
-    must: bool,
+    required: bool,
     library_directories: &[Vec<u8>],
 ) {
     // The directory may contain a placeholder for the C library's architecture:
@@ -91,12 +91,12 @@ fn add_module(
         false => library_directories.iter().map(|path| [path, &b"/security/"[..], name].concat()).collect(),
     };
     let reason = format!("is a module of the PAM service {}", service.escape_ascii());
-    needs.add(What::File(paths), Kind::Dlopen, must, reason);
+    needs.add(Target::File(paths), Kind::Dlopen, required, reason);
     if name.ends_with(b"pam_exec.so")
         && let Some(program) = arguments.iter().find(|argument| argument.starts_with(b"/"))
     {
         let reason = format!("is run by pam_exec for {}", service.escape_ascii());
-        needs.add(What::program(program, &PATH), Kind::Configured, must, reason);
+        needs.add(Target::program(program, &PATH), Kind::Configured, required, reason);
     }
 }
 
@@ -126,7 +126,7 @@ fn lines(text: &[u8]) -> Vec<Vec<u8>> {
 
 enum Line<'a> {
     Include(&'a [u8]),
-    Module { name: &'a [u8], arguments: Vec<&'a [u8]>, must: bool },
+    Module { name: &'a [u8], arguments: Vec<&'a [u8]>, required: bool },
 }
 
 impl<'a> Line<'a> {
@@ -147,9 +147,9 @@ impl<'a> Line<'a> {
         if matches!(control, b"include" | b"substack") {
             return Some(Self::Include(name));
         }
-        let must = !kind.starts_with(b"-") && control != b"optional";
+        let required = !kind.starts_with(b"-") && control != b"optional";
         let arguments = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-        Some(Self::Module { name, arguments, must })
+        Some(Self::Module { name, arguments, required })
     }
 }
 
@@ -184,8 +184,8 @@ mod tests {
         let found: Vec<(String, bool)> = needs
             .needs
             .iter()
-            .map(|need| match &need.what {
-                What::File(paths) => (paths[0].escape_ascii().to_string(), need.must),
+            .map(|need| match &need.target {
+                Target::File(paths) => (paths[0].escape_ascii().to_string(), need.required),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -199,7 +199,7 @@ mod tests {
             ("/etc/pam.d/common-auth", true),
             ("/opt/pam_unix.so", true),
         ];
-        assert_eq!(found, expected.map(|(path, must)| (path.to_owned(), must)));
+        assert_eq!(found, expected.map(|(path, required)| (path.to_owned(), required)));
         assert_eq!(needs.unknown.len(), 2, "{:?}", needs.unknown);
     }
 }

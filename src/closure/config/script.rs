@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use thiserror::Error;
 
 use crate::closure::Kind;
-use crate::closure::dependency::{Needs, PATH, What};
+use crate::closure::dependency::{Dependencies, PATH, Target};
 
 /// The number of bytes of a file that the kernel reads for `#!`.
 pub const MAX_START: usize = 256;
@@ -82,18 +82,18 @@ impl Shebang {
 
     /// Returns the interpreter, and the program that `env` runs if it is the interpreter.
     #[must_use]
-    pub fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
+    pub fn needs(&self) -> Dependencies {
+        let mut needs = Dependencies::default();
         let interpreter = &self.interpreter;
         if !interpreter.starts_with(b"/") {
             needs.unknown.push(format!(
-                "its interpreter \"{}\" is no absolute path, so the directory it is started in decides",
+                "its interpreter \"{}\" is not an absolute path, so the directory it is started in decides",
                 interpreter.escape_ascii()
             ));
             return needs;
         }
         let is = format!("is the interpreter of \"#!{}\"", self.line().escape_ascii());
-        needs.add(What::File(vec![interpreter.clone()]), Kind::Script, true, is);
+        needs.add(Target::File(vec![interpreter.clone()]), Kind::Script, true, is);
         if let (true, Some(argument)) = (interpreter.ends_with(b"/env"), &self.argument) {
             let program = match program_of_env(argument) {
                 Ok(program) => program,
@@ -105,7 +105,7 @@ impl Shebang {
             let directories: Vec<&[u8]> = program.directories.iter().map(|path| &path[..]).collect();
             let is = format!("is what env runs for \"#!{}\"", self.line().escape_ascii());
             if program.name.starts_with(b"/") || !program.name.contains(&b'/') {
-                needs.add(What::program(&program.name, &directories), Kind::Script, true, is);
+                needs.add(Target::program(&program.name, &directories), Kind::Script, true, is);
             } else {
                 needs.unknown.push(format!(
                     "\"#!{}\" starts a program at a relative path, so the directory it is started in decides",
@@ -417,8 +417,8 @@ mod tests {
         let shebang = Shebang::parse(b"#!/usr/bin/env python3\n").expect("good").expect("a script");
         let needs = shebang.needs();
         let [interpreter, program] = &needs.needs[..] else { panic!("two") };
-        assert_eq!(interpreter.what, What::File(vec![b"/usr/bin/env".to_vec()]));
-        let What::File(candidates) = &program.what else { panic!("a file") };
+        assert_eq!(interpreter.target, Target::File(vec![b"/usr/bin/env".to_vec()]));
+        let Target::File(candidates) = &program.target else { panic!("a file") };
         assert_eq!(candidates.last().map(|path| &path[..]), Some(&b"/bin/python3"[..]));
         let relative = Shebang::parse(b"#!sh\n").expect("good").expect("a script").needs();
         assert_eq!((relative.needs.len(), relative.unknown.len()), (0, 1));

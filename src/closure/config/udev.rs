@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 
 use crate::closure::Kind;
-use crate::closure::dependency::{Needs, What};
+use crate::closure::dependency::{Dependencies, Target};
 
 /// The directories of rules; a file hides those of the same name in later directories.
 pub const DIRECTORIES: [&[u8]; 5] = [
@@ -35,7 +35,7 @@ const MAX_RULES: usize = 100_000;
 pub struct Rules {
     /// The programs that it runs. None is mandatory: a rule for an absent device does not run
     /// anything.
-    pub needs: Needs,
+    pub needs: Dependencies,
     /// The users that own devices: names, not numbers.
     pub owners: BTreeSet<Vec<u8>>,
     /// The groups that own devices.
@@ -118,8 +118,8 @@ impl Rules {
             self.needs.unknown.push(format!("{key} in {place} runs \"{name}\", which depends on the device"));
             return;
         }
-        let what = What::program(&name, &PROGRAMS);
-        self.needs.add(what, Kind::Configured, false, format!("is run by {key} in {place}"));
+        let target = Target::program(&name, &PROGRAMS);
+        self.needs.add(target, Kind::Configured, false, format!("is run by {key} in {place}"));
     }
 }
 
@@ -229,8 +229,8 @@ mod tests {
 
     fn check(text: &str, programs: &[&str]) -> Rules {
         let rules = Rules::parse(b"/x.rules", text.as_bytes());
-        let path = |need: &crate::closure::dependency::Need| match &need.what {
-            What::File(paths) => paths[0].escape_ascii().to_string(),
+        let path = |need: &crate::closure::dependency::Dependency| match &need.target {
+            Target::File(paths) => paths[0].escape_ascii().to_string(),
             other => panic!("{other:?}"),
         };
         assert_eq!(rules.needs.needs.iter().map(path).collect::<Vec<_>>(), programs, "{text}");

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use image_tree::{Content, Directories};
 
 use crate::closure::Kind;
-use crate::closure::dependency::{Needs, What};
+use crate::closure::dependency::{Dependencies, Target};
 use crate::closure::error::Result;
 use crate::closure::name_glob::NameGlob;
 
@@ -57,17 +57,21 @@ pub struct Follow {
 /// Returns the files of units, and the programs that they start.
 ///
 /// Requested units must exist, as must those that are required by others. A unit that does not
-/// exist is reported in [`Needs::unknown`], unless it is only wanted.
+/// exist is reported in [`Dependencies::unknown`], unless it is only wanted.
 ///
 /// # Errors
 /// Returns an error if a unit name is invalid, a requested unit is not in the tree, or a file
 /// cannot be read.
-pub fn needs<T: Directories<Content: Content>>(tree: &T, units: &[Vec<u8>], follow: Follow) -> Result<Needs> {
+pub fn needs<T: Directories<Content: Content>>(
+    tree: &T,
+    units: &[Vec<u8>],
+    follow: Follow,
+) -> Result<Dependencies> {
     let mut closure =
-        UnitClosure { tree, needs: Needs::default(), seen: BTreeMap::new(), pending: Vec::new() };
+        UnitClosure { tree, needs: Dependencies::default(), seen: BTreeMap::new(), pending: Vec::new() };
     for unit in units.iter().rev() {
         let name = UnitName::parse(unit).ok_or_else(|| name::not_a_unit(unit))?;
-        closure.pending.push(Request { name, pull: Pull::Asked, by: Vec::new() });
+        closure.pending.push(Request { name, pull: Pull::Requested, by: Vec::new() });
     }
     while let Some(request) = closure.pending.pop() {
         closure.take(&request, follow)?;
@@ -80,7 +84,7 @@ pub fn needs<T: Directories<Content: Content>>(tree: &T, units: &[Vec<u8>], foll
 enum Pull {
     Wanted,
     Required,
-    Asked,
+    Requested,
 }
 
 struct Request {
@@ -91,7 +95,7 @@ struct Request {
 
 struct UnitClosure<'t, T> {
     tree: &'t T,
-    needs: Needs,
+    needs: Dependencies,
     /// The units already examined, with the strongest pull so far.
     seen: BTreeMap<Vec<u8>, Pull>,
     pending: Vec<Request>,
@@ -105,7 +109,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
             // Already examined; only its being mandatory is new.
             Some(_) => {}
             None if self.seen.len() == MAX_UNITS => {
-                let message = format!("more than {MAX_UNITS} units are pulled in; the rest are passed over");
+                let message = format!("more than {MAX_UNITS} units are pulled in; the rest are skipped");
                 if self.needs.unknown.last() != Some(&message) {
                     self.needs.unknown.push(message);
                 }
@@ -133,7 +137,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
     fn missing(&mut self, request: &Request) -> Result<()> {
         let name = request.name.as_bytes().escape_ascii();
         match request.pull {
-            Pull::Asked => return Err(name::not_in_tree(request.name.as_bytes())),
+            Pull::Requested => return Err(name::not_in_tree(request.name.as_bytes())),
             Pull::Required => {
                 let by = request.by.escape_ascii();
                 self.needs.unknown.push(format!("the unit {name}, which {by} requires, is not in the tree"));
@@ -146,7 +150,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
     fn add_files(&mut self, request: &Request, loaded: &Loaded) {
         let unit = request.name.as_bytes().escape_ascii();
         let reason = match request.pull {
-            Pull::Asked => format!("is the unit {unit}"),
+            Pull::Requested => format!("is the unit {unit}"),
             Pull::Required => format!("is the unit {unit}, which {} requires", request.by.escape_ascii()),
             Pull::Wanted => format!("is the unit {unit}, which {} pulls in", request.by.escape_ascii()),
         };
@@ -154,7 +158,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
             self.needs.configured(file, true, reason.clone());
         }
         for name in &loaded.names {
-            self.needs.add(What::Name(name.clone()), Kind::Configured, true, reason.clone());
+            self.needs.add(Target::Name(name.clone()), Kind::Configured, true, reason.clone());
         }
     }
 

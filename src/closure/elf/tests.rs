@@ -26,12 +26,12 @@ fn every_tag_for_every_class_and_byte_order() {
         let class = 1 + u8::from(wide);
         assert_eq!(elf.abi, Abi { class, data: 1 + u8::from(big_endian), machine });
         assert_eq!(elf.interpreter.as_deref(), Some(&b"/lib64/ld-linux-x86-64.so.2"[..]));
-        let need = |kind, name: &[u8]| Need { kind, name: name.to_vec() };
+        let need = |kind, name: &[u8]| Dependency { kind, name: name.to_vec() };
         let needs = vec![
-            need(NeedKind::Needed, b"liba.so.1"),
-            need(NeedKind::Needed, b"$LIB/b"),
-            need(NeedKind::Filter, b"f"),
-            need(NeedKind::Auxiliary, b"x"),
+            need(DependencyKind::Needed, b"liba.so.1"),
+            need(DependencyKind::Needed, b"$LIB/b"),
+            need(DependencyKind::Filter, b"f"),
+            need(DependencyKind::Auxiliary, b"x"),
         ];
         let dynamic = Dynamic {
             soname: Some(b"me".to_vec()),

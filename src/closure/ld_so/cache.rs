@@ -1,4 +1,4 @@
-//! `/etc/ld.so.cache`: maps sonames to the files that glibc's loader opens.
+//! `/etc/ld.so.cache`: maps sonames to the files that glibc's dynamic linker opens.
 //!
 //! ```text
 //! offset 0    "glibc-ld.so.cache" "1.1"
@@ -13,12 +13,12 @@
 //! ```
 //!
 //! Numbers have the machine's byte order. Keys, values and names of subdirectories are offsets in
-//! the file. The entries are sorted in descending order by [`compare`], for the loader's binary
-//! search; among equal names the first whose flags fit wins, so those of subdirectories of
+//! the file. The entries are sorted in descending order by [`compare`], for the dynamic linker's
+//! binary search; among equal names the first whose flags fit wins, so those of subdirectories of
 //! `glibc-hwcaps` precede the others.
 //!
 //! A tree that is reduced must have a cache for the rest: if the cached file of a name is missing,
-//! the loader searches only its own directories, not those of `/etc/ld.so.conf`.
+//! the dynamic linker searches only its own directories, not those of `/etc/ld.so.conf`.
 
 use std::cmp::Ordering;
 
@@ -114,10 +114,10 @@ pub enum CacheError {
 pub const MAX_ENTRIES: u32 = 1 << 17;
 
 impl Cache {
-    /// Returns the bytes of the file, in the order that the loader's search requires.
+    /// Returns the bytes of the file, in the order that the dynamic linker's search requires.
     ///
-    /// `abi` determines how the loader's processor compares bytes; the byte order is the cache's
-    /// own.
+    /// `abi` determines how the dynamic linker's processor compares bytes; the byte order is the
+    /// cache's own.
     ///
     /// # Errors
     /// Returns an error if a string has a NUL byte, an ISA level is out of range, or the file would
@@ -186,7 +186,7 @@ impl Cache {
 /// the names of their subdirectories.
 fn in_file_order(one: &Entry, other: &Entry, abi: Abi) -> Ordering {
     let subdirectory = |entry: &Entry| entry.hwcaps.as_ref().map(|hwcaps| hwcaps.subdirectory.clone());
-    // The loader's flags are signed, but none has its highest bit set.
+    // The dynamic linker's flags are signed, but none has its highest bit set.
     compare(&other.name, &one.name, abi).then(other.flags.cmp(&one.flags)).then_with(|| {
         match (subdirectory(one), subdirectory(other)) {
             (Some(one), Some(other)) => one.cmp(&other),
@@ -195,9 +195,10 @@ fn in_file_order(one: &Entry, other: &Entry, abi: Abi) -> Ordering {
     })
 }
 
-/// Compares names as the loader does: a run of digits is one number, and sorts after any non-digit.
+/// Compares names as the dynamic linker does: a run of digits is one number, and sorts after any
+/// non-digit.
 ///
-/// A number of more than 31 bits wraps around, as it does in the loader.
+/// A number of more than 31 bits wraps around, as it does in the dynamic linker.
 #[must_use]
 pub fn compare(one: &[u8], other: &[u8], abi: Abi) -> Ordering {
     let (mut one, mut other) = (one, other);

@@ -1,4 +1,4 @@
-//! `/etc/ld.so.conf`: the directories whose libraries `ldconfig` puts into the loader's cache.
+//! `/etc/ld.so.conf`: the directories whose libraries `ldconfig` lists in `/etc/ld.so.cache`.
 
 use std::io;
 
@@ -40,7 +40,7 @@ pub(in crate::closure) fn read<T: Directories<Content: Content>>(
     Ok(conf)
 }
 
-/// The configuration of the loader's cache in a tree, without duplicates and in order.
+/// The configuration of the dynamic linker's cache in a tree, without duplicates and in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configured {
     /// The configuration files, `/etc/ld.so.conf` first, by the paths under which they were found.
@@ -49,7 +49,7 @@ pub struct Configured {
     pub directories: Vec<Vec<u8>>,
 }
 
-/// Reads the configuration of the loader's cache.
+/// Reads the configuration of the dynamic linker's cache.
 ///
 /// # Errors
 /// Returns an error if a file of the tree cannot be read.
@@ -76,7 +76,7 @@ fn read_file<T: Directories<Content: Content>>(
     let shown = path.escape_ascii();
     let Ok(found) = files.trace(path) else { return Ok(()) };
     if depth > MAX_DEPTH {
-        let warning = format!("{shown}: passed over, for it is included {depth} files deep; is it a loop?");
+        let warning = format!("{shown}: skipped, since it is included {depth} files deep; is it a loop?");
         if !conf.warnings.contains(&warning) {
             conf.warnings.push(warning);
         }
@@ -94,7 +94,7 @@ fn read_file<T: Directories<Content: Content>>(
         match parse(line) {
             None => {}
             Some(Line::Directory(directory)) if !directory.starts_with(b"/") => {
-                conf.warnings.push(format!("{shown}: {} is no absolute path", directory.escape_ascii()));
+                conf.warnings.push(format!("{shown}: {} is not an absolute path", directory.escape_ascii()));
             }
             Some(Line::Directory(directory)) => {
                 if conf.directories.len() >= MAX_DIRECTORIES {
@@ -131,7 +131,7 @@ fn read_file<T: Directories<Content: Content>>(
 }
 
 fn too_many(conf: &mut Conf) {
-    let warning = format!("ld.so.conf includes more than {MAX_FILES} files; the others are passed over");
+    let warning = format!("ld.so.conf includes more than {MAX_FILES} files; the others are skipped");
     if !conf.warnings.contains(&warning) {
         conf.warnings.push(warning);
     }
@@ -235,7 +235,7 @@ mod tests {
         let directories: Vec<_> =
             conf.directories.iter().map(|path| path.escape_ascii().to_string()).collect();
         assert_eq!(directories, ["/first", "/a", "/b", "/last"]);
-        assert_eq!(conf.warnings, ["/etc/ld.so.conf: relative is no absolute path"]);
+        assert_eq!(conf.warnings, ["/etc/ld.so.conf: relative is not an absolute path"]);
     }
 
     #[test]
@@ -246,8 +246,8 @@ mod tests {
         assert_eq!(
             conf.warnings,
             [
-                "/etc/ld.so.conf: passed over, for it is included 17 files deep; is it a loop?",
-                "ld.so.conf includes more than 4096 files; the others are passed over",
+                "/etc/ld.so.conf: skipped, since it is included 17 files deep; is it a loop?",
+                "ld.so.conf includes more than 4096 files; the others are skipped",
             ]
         );
     }

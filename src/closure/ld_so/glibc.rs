@@ -27,7 +27,7 @@ use crate::closure::object::Object;
 use image_tree::path::{join, parent, without_trailing_slashes};
 use image_tree::resolve::Resolved;
 
-/// A glibc loader.
+/// A glibc dynamic linker.
 #[derive(Clone, Debug)]
 pub(in crate::closure) struct Glibc {
     abi: Abi,
@@ -43,8 +43,8 @@ pub(in crate::closure) struct Glibc {
     pub(in crate::closure) warnings: Rc<[String]>,
 }
 
-/// The maximum number of bytes of a loader that are searched for its directories. A loader has
-/// about 250,000.
+/// The maximum number of bytes of a dynamic linker that are searched for its directories. A dynamic
+/// linker has about 250,000.
 const MAX_LOADER: usize = 8 << 20;
 
 impl Glibc {
@@ -122,7 +122,7 @@ impl Glibc {
         Ok(())
     }
 
-    /// Expands `$ORIGIN`, `$LIB` and `$PLATFORM`. `None` if the loader drops the text.
+    /// Expands `$ORIGIN`, `$LIB` and `$PLATFORM`. `None` if the dynamic linker drops the text.
     fn expand(&self, object: &Object, text: &[u8], warnings: &mut Vec<String>) -> Option<Vec<u8>> {
         if !text.contains(&b'$') {
             return Some(text.to_vec());
@@ -155,7 +155,7 @@ impl Glibc {
             }
             if expanded.len() > MAX_EXPANDED {
                 warnings.push(format!(
-                    "{}: a search path is longer than {MAX_EXPANDED} bytes and passed over",
+                    "{}: a search path is longer than {MAX_EXPANDED} bytes and is skipped",
                     object.path.escape_ascii()
                 ));
                 return None;
@@ -424,7 +424,8 @@ impl Search<'_> {
     }
 }
 
-/// Finds the directories compiled into a loader: consecutive NUL-terminated paths that end in `/`.
+/// Finds the directories compiled into a dynamic linker: consecutive NUL-terminated paths that end
+/// in `/`.
 ///
 /// Each has a component that starts with `lib`, which distinguishes them from other text.
 fn compiled_in(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
@@ -448,8 +449,8 @@ fn directory(text: &[u8]) -> Option<&[u8]> {
     fits.then_some(path)
 }
 
-/// Returns the usual directories by the loader's location, for a loader whose file does not contain
-/// them.
+/// Returns the usual directories by the dynamic linker's location, for a dynamic linker whose file
+/// does not contain them.
 fn usual(loader: &[u8], abi: Abi) -> Vec<Vec<u8>> {
     let name = loader.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     if name.windows(7).any(|part| part == b"-linux-") {

@@ -31,7 +31,7 @@ impl FromStr for Hwcaps {
             |name: &&String| EVERY.iter().any(|machine| machine.subdirectories.contains(&name.as_str()));
         match names.iter().find(|name| !known(name)) {
             Some(name) => {
-                Err(format!("\"{name}\" is no directory of glibc-hwcaps; known are {}", all_names()))
+                Err(format!("\"{name}\" is not a directory of glibc-hwcaps; known are {}", all_names()))
             }
             None => Ok(Self::Only(names)),
         }

@@ -20,16 +20,16 @@ use crate::closure::object::Object;
 use image_tree::path::{base_name, join, parent};
 use image_tree::resolve::Resolved;
 
-/// A musl loader.
+/// A musl dynamic linker.
 #[derive(Clone, Debug)]
 pub(in crate::closure) struct Musl {
     /// The default directories, which are searched last.
     system: Vec<Vec<u8>>,
-    /// The file that configures them, if it exists: the loader reads it at every start.
+    /// The file that configures them, if it exists: the dynamic linker reads it at every start.
     pub(in crate::closure) configuration: Option<Resolved>,
 }
 
-/// Names provided by the loader itself: the part between `lib` and the next dot.
+/// Names provided by the dynamic linker itself: the part between `lib` and the next dot.
 const OWN: [&[u8]; 7] = [b"c.", b"pthread.", b"rt.", b"m.", b"dl.", b"util.", b"xnet."];
 
 /// The maximum size of the path file in bytes.
@@ -119,7 +119,7 @@ fn search_path(object: &Object, warnings: &mut Vec<String>) -> Vec<Vec<u8>> {
         if expanded.len() >= MAX_BYTES {
             let object = object.path.escape_ascii();
             warnings
-                .push(format!("{object}: its search path is longer than {MAX_BYTES} bytes and passed over"));
+                .push(format!("{object}: its search path is longer than {MAX_BYTES} bytes and is skipped"));
             return Vec::new();
         }
         expanded.extend_from_slice(&object.origin);

@@ -1,5 +1,5 @@
-//! Synthetic ELF files: everything that a loader reads, but no code. glibc's own loader can list
-//! their needs.
+//! Synthetic ELF files: everything that a dynamic linker reads, but no code. glibc's own dynamic
+//! linker can list their dependencies.
 //!
 //! ```text
 //! ELF header │ program headers │ PT_INTERP │ strings │ PT_NOTE │ symbol 0, its hash table │ PT_DYNAMIC
@@ -138,7 +138,7 @@ impl Build {
         ]);
         tags.push((4, hash_at));
         tags.extend(&self.numbers);
-        // A zeroed DT_DEBUG, which the loader sets for a program.
+        // A zeroed DT_DEBUG, which the dynamic linker sets for a program.
         tags.extend([(21, 0), (0, 0)]);
         let dynamic: Vec<u8> =
             tags.iter().flat_map(|(tag, value)| [self.word(*tag), self.word(*value)].concat()).collect();

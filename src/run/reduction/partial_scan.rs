@@ -14,7 +14,7 @@ use image_tree::{Directories, Inode, InodeId, Kind, Name, Tree};
 
 use super::Found;
 use crate::blob::Blob;
-use crate::closure::{self, ElfCache, Finding, Keep, Start};
+use crate::closure::{self, ElfCache, Finding, Keep, Request};
 use crate::error::Result;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::KeepRecipe;
@@ -168,8 +168,8 @@ impl Earlier {
 /// Returns the parents of the requested paths.
 fn above(keep: &Keep) -> BTreeSet<Vec<u8>> {
     let mut directories = BTreeSet::new();
-    for start in &keep.starts {
-        let Start::Path(path) = start else { continue };
+    for request in &keep.requests {
+        let Request::Path(path) = request else { continue };
         let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
         directories.extend((1..names.len()).map(|count| names[..count].join(&b'/')));
     }

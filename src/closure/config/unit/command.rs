@@ -3,7 +3,7 @@
 use super::name::UnitName;
 use super::settings::Settings;
 use crate::closure::Kind;
-use crate::closure::dependency::{Needs, PATH, What};
+use crate::closure::dependency::{Dependencies, PATH, Target};
 
 /// The keys in each section that start programs.
 const COMMANDS: [(&str, &[&str]); 4] = [
@@ -33,7 +33,7 @@ const OF_KIND: [(&[u8], &[&[u8]]); 2] =
 const MAX_WORDS: usize = 10_000;
 
 /// Adds the programs that a unit starts.
-pub(super) fn add_programs(needs: &mut Needs, name: &UnitName, settings: &Settings) {
+pub(super) fn add_programs(needs: &mut Dependencies, name: &UnitName, settings: &Settings) {
     let unit = name.as_bytes().escape_ascii();
     for (section, keys) in COMMANDS {
         for key in keys {
@@ -49,12 +49,12 @@ pub(super) fn add_programs(needs: &mut Needs, name: &UnitName, settings: &Settin
                         ));
                         continue;
                     }
-                    let must = !command.may_fail;
-                    let what = What::program(&path.text, &search);
-                    needs.add(what, Kind::Configured, must, format!("is started by {key}= of {unit}"));
+                    let required = !command.may_fail;
+                    let target = Target::program(&path.text, &search);
+                    needs.add(target, Kind::Configured, required, format!("is started by {key}= of {unit}"));
                     if command.is_for_shell {
                         let reason = format!("is the shell of {key}= of {unit}");
-                        needs.add(What::program(b"/bin/sh", &[]), Kind::Configured, must, reason);
+                        needs.add(Target::program(b"/bin/sh", &[]), Kind::Configured, required, reason);
                     }
                 }
             }
@@ -62,8 +62,8 @@ pub(super) fn add_programs(needs: &mut Needs, name: &UnitName, settings: &Settin
     }
     for (_, programs) in OF_KIND.iter().filter(|(kind, _)| *kind == name.kind()) {
         for program in *programs {
-            let what = What::program(program, &[b"/usr/bin", b"/bin", b"/usr/sbin", b"/sbin"]);
-            needs.add(what, Kind::Configured, true, format!("is run by systemd for {unit}"));
+            let target = Target::program(program, &[b"/usr/bin", b"/bin", b"/usr/sbin", b"/sbin"]);
+            needs.add(target, Kind::Configured, true, format!("is run by systemd for {unit}"));
         }
     }
 }

@@ -1,15 +1,15 @@
 use super::command::commands;
 use super::*;
-use crate::closure::dependency::Need;
+use crate::closure::dependency::Dependency;
 use crate::closure::testing::small_tree::tree;
 
 const ALL: Follow = Follow { dependencies: true, triggers: true, outcomes: true };
 const NONE: Follow = Follow { dependencies: false, triggers: false, outcomes: false };
 
-fn paths(needs: &Needs) -> Vec<String> {
-    let path = |need: &Need| match &need.what {
-        What::File(paths) => paths[0].escape_ascii().to_string(),
-        What::Name(path) => format!("-{}", path.escape_ascii()),
+fn paths(needs: &Dependencies) -> Vec<String> {
+    let path = |need: &Dependency| match &need.target {
+        Target::File(paths) => paths[0].escape_ascii().to_string(),
+        Target::Name(path) => format!("-{}", path.escape_ascii()),
         other => panic!("{other:?}"),
     };
     needs.needs.iter().map(path).collect()
@@ -21,7 +21,7 @@ fn check(
     asked: &str,
     follow: Follow,
     expected: &[&str],
-) -> Needs {
+) -> Dependencies {
     let needs = needs(&tree(files, links), &[asked.as_bytes().to_vec()], follow).expect("it can be read");
     assert_eq!(paths(&needs), expected, "{asked}");
     needs
@@ -69,7 +69,7 @@ fn settings_of_files() {
         NONE,
         &["/usr/lib/systemd/system/a.service", "/bin/a", "/bin/e", "/bin/b"],
     );
-    assert_eq!(needs.needs.iter().map(|need| need.must).collect::<Vec<_>>(), [true, true, false, true]);
+    assert_eq!(needs.needs.iter().map(|need| need.required).collect::<Vec<_>>(), [true, true, false, true]);
     assert_eq!(needs.needs[1].reason, "is started by ExecStart= of a.service");
 }
 
@@ -81,7 +81,7 @@ fn a_program_without_a_directory_is_searched_for() {
     ];
     let needs =
         check(&files, &[], "a.service", NONE, &["/etc/systemd/system/a.service", "/usr/local/sbin/b"]);
-    assert!(matches!(&needs.needs[1].what, What::File(paths) if paths.len() == 6));
+    assert!(matches!(&needs.needs[1].target, Target::File(paths) if paths.len() == 6));
     check(&files, &[], "c.service", NONE, &["/etc/systemd/system/c.service", "/opt/x/d"]);
 }
 
@@ -203,7 +203,7 @@ fn relations() {
     assert!(!paths(&needs_of(&files, &links, only)).contains(&system("d@.service")));
 }
 
-fn needs_of(files: &[(&str, &str)], links: &[(&str, &str)], follow: Follow) -> Needs {
+fn needs_of(files: &[(&str, &str)], links: &[(&str, &str)], follow: Follow) -> Dependencies {
     needs(&tree(files, links), &[b"a.target".to_vec()], follow).expect("it can be read")
 }
 

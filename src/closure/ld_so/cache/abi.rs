@@ -1,6 +1,7 @@
 //! The architectures as `ldconfig` identifies them.
 
-/// The flags by which the loader of one architecture marks libraries, and its order of names.
+/// The flags by which the dynamic linker of one architecture marks libraries, and its order of
+/// names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abi {
     /// `flags` of an entry: 3 for a library of libc6; the second byte identifies one of several
@@ -33,7 +34,7 @@ const ELFDATA2MSB: u8 = 2;
 
 impl Abi {
     /// Returns the ABI of an ELF file with these header fields: `EI_CLASS`, `EI_DATA`, `e_machine`,
-    /// `e_flags`. `None` if glibc's loader does not define one.
+    /// `e_flags`. `None` if glibc's dynamic linker does not define one.
     #[must_use]
     pub fn of_elf(class: u8, data: u8, machine: u16, e_flags: u32) -> Option<Self> {
         let is_64 = class == ELFCLASS64;
@@ -88,7 +89,7 @@ fn riscv(e_flags: u32) -> Option<u32> {
 
 fn loongarch(e_flags: u32) -> Option<u32> {
     // Declares the relocations that the static linker may encounter, which is irrelevant to the
-    // loader.
+    // dynamic linker.
     const OBJABI_V1: u32 = 0x40;
     match e_flags & !OBJABI_V1 {
         1 => Some(0x11),

@@ -6,8 +6,8 @@ use super::{
     TAG_GENERATOR, TAG_GLIBC_HWCAPS,
 };
 
-/// The older format, which `ldconfig -c compat` writes before the newer one for loaders older than
-/// glibc 2.2.
+/// The older format, which `ldconfig -c compat` writes before the newer one for dynamic linkers
+/// older than glibc 2.2.
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 const OLD_HEADER_LEN: usize = 16;
 const OLD_ENTRY_LEN: usize = 12;
@@ -80,7 +80,7 @@ impl<'a> Extensions<'a> {
             return Ok(extensions);
         }
         if file.u32(offset)? != EXTENSION_MAGIC {
-            return Err(CacheError::Damaged("its extension directory is none"));
+            return Err(CacheError::Damaged("its extension directory is not valid"));
         }
         let count = to_usize(file.u32(offset + 4)?);
         let first = offset + EXTENSION_HEADER_LEN;
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns `None` for an entry for all processors, and for the legacy kind of `hwcap` that
-    /// loaders since glibc 2.37 ignore.
+    /// dynamic linkers since glibc 2.37 ignore.
     fn hwcaps(self, hwcap: u64, extensions: &Extensions<'_>) -> Result<Option<Hwcaps>, CacheError> {
         let isa_level = u16::try_from(hwcap >> ISA_LEVEL_SHIFT & u64::from(MAX_ISA_LEVEL));
         let isa_level = isa_level.expect("ten bits are taken");

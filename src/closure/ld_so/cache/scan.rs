@@ -63,8 +63,8 @@ pub struct Link {
 }
 
 /// Lists the libraries of `directories`, which are paths of the tree: those of `/etc/ld.so.conf`,
-/// followed by the loader's own. A directory that is given by two names is listed under the first;
-/// missing directories are skipped.
+/// followed by the dynamic linker's own. A directory that is given by two names is listed under the
+/// first; missing directories are skipped.
 ///
 /// `inspect` reads a regular file by its inode; it returns `None` if the file is not a shared
 /// library with a dynamic section. It is called once for each file.
@@ -91,7 +91,7 @@ pub fn scan<T: Directories, E>(
     Ok(scan)
 }
 
-/// Returns true if a name is that of a library or a loader.
+/// Returns true if a name is that of a library or a dynamic linker.
 #[must_use]
 pub fn is_library_name(name: &[u8]) -> bool {
     let has_so = name.windows(3).any(|part| part == b".so");
