@@ -72,7 +72,7 @@ fn a_file_that_is_read_is_not_an_output() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$0\" image - -o same.tar < same.tar"]).arg(rootcast().get_program());
     let outcome = run(as_ordinary_user(shell).current_dir(scratch.path()));
-    assert!(outcome.code == Some(2) && outcome.stderr.contains("/dev/stdin is read"), "{outcome}");
+    assert!(outcome.code == Some(2) && outcome.stderr.contains("/dev/stdin is an input"), "{outcome}");
     assert!(fs::read(scratch.join("same.tar")).expect("it is there") == before);
 }
 
