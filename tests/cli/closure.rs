@@ -14,7 +14,7 @@ const CASES: &[Case] = &[
     Case {
         arguments: "closure {dump} --keep /etc/hostname --keep /none --missing warn",
         codes: OK,
-        stderr: &["warning: missing: /none: it is not there"],
+        stderr: &["warning: missing: /none: it does not exist"],
         stdout: &["/etc/hostname\n"],
     },
     bad(BAD_INPUT, "closure {dump} --keep /none", &["missing from the tree: /none"]),
