@@ -1,15 +1,15 @@
 //! The pfn info block, with which a disk image is persistent memory that a guest mounts with DAX.
 //!
 //! ```text
-//! device   0       4096              8192                    dataoff, a multiple of align
-//!          ├ any ──┼ pfn info block ─┼ any ──────────────────┼ contents, as the kernel shows them ──┤
-//!                   of 4096 bytes                              /dev/pmem0, from its first byte
+//! device   0       4096              8192              dataoff, a multiple of align
+//!          ├ any ──┼ pfn info block ─┼ any ────────────┼ contents, as the kernel shows them ─┤
+//!                   of 4096 bytes                       /dev/pmem0, from its first byte
 //! ```
 //!
-//! Linux reads the block at [`InfoBlock::OFFSET`] of an NVDIMM namespace (`struct nd_pfn_sb` in
-//! `drivers/nvdimm/pfn.h`; `Documentation/driver-api/nvdimm/nvdimm.rst`, section "PFN"). If the block is valid,
-//! the kernel makes a device of what follows `dataoff`, with page structures in RAM, as DAX needs
-//! them. Without a valid one, the device is the whole namespace. So one image can be both: a disk
+//! Linux reads the block at [`InfoBlock::OFFSET`] of an NVDIMM namespace (`struct nd_pfn_sb` in the
+//! kernel's `drivers/nvdimm/pfn.h`, checked by `nd_pfn_validate` in `pfn_devs.c`). If the block is
+//! valid, the kernel makes a device of what follows `dataoff`, with page structures in RAM, as DAX
+//! needs them. Without a valid one, the device is the whole namespace. So one image can be both: a disk
 //! for a virtual machine without NVDIMM, whose partition table is at 0, and persistent memory with
 //! a table of its own at `dataoff`.
 //!

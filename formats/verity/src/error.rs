@@ -69,7 +69,10 @@ pub enum Error {
         block_size: u32,
     },
     /// Data and areas that are longer than any file or device can be.
-    #[error("the data and its hash area are longer than {max} bytes, the longest a file can be", max = i64::MAX)]
+    #[error(
+        "the data and its hash area are longer than {max} bytes, the longest a file can be",
+        max = i64::MAX
+    )]
     TooLong,
     /// An alignment at which a hash area cannot start.
     #[error("an alignment of {alignment} bytes is not a positive multiple of the {block_size}-byte block")]
@@ -88,7 +91,10 @@ pub enum Error {
         block_size: u32,
     },
     /// A total that not even one data block fits into.
-    #[error("{total} bytes are {missing} bytes too few for one data block and its areas", missing = needed - total)]
+    #[error(
+        "{total} bytes are {missing} bytes too few for one data block and its areas",
+        missing = needed.saturating_sub(*total)
+    )]
     TooSmall {
         /// The total length in bytes.
         total: u64,
@@ -102,7 +108,10 @@ pub enum Error {
         data_blocks: u64,
     },
     /// Bytes behind the end of the data.
-    #[error("bytes {offset} to {end} are not within the {data_len} bytes of the data", end = offset.saturating_add(*len))]
+    #[error(
+        "bytes {offset} to {end} are not within the {data_len} bytes of the data",
+        end = offset.saturating_add(*len)
+    )]
     BeyondData {
         /// The offset of the first byte.
         offset: u64,
@@ -147,7 +156,8 @@ pub enum Error {
     },
     /// A word of the parameters that is not `key=value`, or has an unknown key.
     #[error(
-        "{word:?} is not a parameter; root_hash=, salt=, data_blocks=, data_block_size= and hash_block_size= are"
+        "{word:?} is not a parameter; root_hash=, salt=, data_blocks=, data_block_size= and \
+         hash_block_size= are"
     )]
     UnknownParameter {
         /// The word.
@@ -178,7 +188,10 @@ pub enum Error {
         text: String,
     },
     /// A parameter of the kernel that is longer than it reads.
-    #[error("the value of dm-mod.create= has {len} bytes, the kernel reads fewer than {max}", max = limits::DM_MOD_CREATE_MAX)]
+    #[error(
+        "the value of dm-mod.create= has {len} bytes, the kernel reads fewer than {max}",
+        max = limits::DM_MOD_CREATE_MAX
+    )]
     DmModCreateTooLong {
         /// The length in bytes.
         len: usize,

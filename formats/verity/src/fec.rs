@@ -1,11 +1,11 @@
 //! Forward error correction: Reed–Solomon code words across all blocks of data and hash tree.
 //!
 //! ```text
-//! blocks    0 1 2 … rounds−1 │ rounds … 2·rounds−1 │ … │ (k−1)·rounds … k·rounds−1     k = 255 − roots
-//!           ▲                  ▲                         ▲
-//! word 0 of the first byte: bytes 0 of the blocks 0, rounds, 2·rounds, …, then `roots` bytes of parity
+//! blocks    0 1 2 … │ rounds, rounds+1 … │ 2·rounds … │ … 255−roots such groups
+//!           ▲         ▲                    ▲
+//!           the first bytes of these blocks, and `roots` bytes of parity, are the first code word
 //!
-//! FEC area  the parity of byte 0 of blocks 0, rounds, … │ of byte 1 │ … │ of byte 0 of blocks 1, rounds+1, … │ …
+//! FEC area  parity of byte 0 of blocks 0, rounds, … │ of byte 1 │ … │ of byte 0 of blocks 1, … │ …
 //! ```
 //!
 //! Blocks behind the last one count as zeros. The code is that of

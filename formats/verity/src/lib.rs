@@ -16,8 +16,8 @@
 //! The digest of the block of the top level is the root hash. The tree of a single data block has
 //! no hash block: its root hash is the digest of that block. Numbers in the superblock are
 //! little-endian. The formats are described by the kernel's
-//! `Documentation/admin-guide/device-mapper/verity.rst` and by the wiki of cryptsetup, "DMVerity",
-//! sections "On-disk format" and "Verity superblock format".
+//! `Documentation/admin-guide/device-mapper/verity.rst`, sections "Hash Tree" and "On-disk format",
+//! and by the wiki of cryptsetup, page DMVerity, section "Verity superblock format".
 //!
 //! # Hashing while writing
 //!
