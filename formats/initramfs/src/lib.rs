@@ -13,7 +13,7 @@
 //! ├───────────────────────────┬──────────────────────────────┬───────────┬───────────┬─ … ────────────────┤
 //! │ kernel/x86/microcode/…    │ . usr usr/lib … a.ko.xz      │ bin  etc  │ etc/…     │ … var    TRAILER!!! │
 //! │ TRAILER!!!, zeros to 512  │ TRAILER!!!, zeros to 512     │           │           │                    │
-//! └─── EarlyCpio, if any ─────────┴─ compressed already, if any ─┴─ segments, cut at entries ─────────────────┘
+//! └─── EarlyCpio, if any ─────┴─ compressed already, if any ─┴─ segments, cut at entries ─────────────────┘
 //!
 //! entry    header of 110 bytes ┼ name, NUL ┼ zeros to 4 ┼ data ┼ zeros to 4
 //! ```

@@ -34,8 +34,8 @@ pub struct Options {
 pub enum Precompressed {
     /// No file: everything is compressed.
     None,
-    /// Kernel modules, `*.ko.gz`, `*.ko.xz` and `*.ko.zst`, and firmware beneath `lib/firmware` or `usr/lib/firmware` that ends
-    /// in `.gz`, `.xz` or `.zst`.
+    /// Kernel modules, `*.ko.gz`, `*.ko.xz` and `*.ko.zst`, and firmware beneath `lib/firmware` or
+    /// `usr/lib/firmware` that ends in `.gz`, `.xz` or `.zst`.
     ByName,
     /// These files, regardless of their names.
     Files(BTreeSet<InodeId>),

@@ -11,7 +11,8 @@ use super::{SLICE, stopped};
 use crate::codec::zstd::segment_len;
 use crate::codec::{Codec, CompressedPiece, Kind, ShouldContinue};
 
-/// The lowest level that is so slow that [`ShouldContinue`] is called during the compression of a frame.
+/// The lowest level that is so slow that [`ShouldContinue`] is called during the compression of a
+/// frame.
 const SLOW: u8 = 10;
 
 /// The increment of the output buffer, in bytes.
