@@ -1,14 +1,14 @@
 //! The filesystem to make: the options that every format has, and those of one format.
 
+mod common;
 pub mod ext4;
 
 use std::io;
 
-use uuid::Uuid;
-
 use self::ext4::Ext4Recipe;
-use crate::filesystem::{Filesystem, Label};
-use crate::transform::sparse;
+use crate::filesystem::Filesystem;
+
+pub use common::CommonOptions;
 
 /// The filesystem to make.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,19 +17,6 @@ pub struct FilesystemRecipe {
     pub common: CommonOptions,
     /// The format with its own options.
     pub format: FormatRecipe,
-}
-
-/// The options that every format of filesystems has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommonOptions {
-    /// The label.
-    pub label: Label,
-    /// The UUID; `None` derives it from the seed.
-    pub uuid: Option<Uuid>,
-    /// True if files with the same bytes share blocks.
-    pub dedupe: bool,
-    /// The policy for holes.
-    pub sparse: sparse::Policy,
 }
 
 /// A format of filesystems with its own options.

@@ -7,7 +7,7 @@ use std::io;
 
 use mkfs_ext4::{DataAlignment, Features, Journal, LinearOrder, Options};
 
-use super::CommonOptions;
+use super::common::CommonOptions;
 use crate::filesystem::Label;
 use crate::filesystem::ext4::Ext4;
 use crate::named::Named as _;
