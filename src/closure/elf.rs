@@ -12,21 +12,22 @@
 //! Only these ranges are read, whatever the length of the file. Nothing in the file is trusted:
 //! each count and length has a limit, and a range outside the file is an error.
 
+mod abi;
+mod error;
 mod isa_level;
 pub(super) mod notes;
 mod reader;
-
-use std::io;
 
 use goblin::container::Ctx;
 use goblin::elf::dynamic::{self, Dyn};
 use goblin::elf::header::{self, Header};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
 use image_tree::Content;
-use thiserror::Error;
 
+pub use abi::Abi;
+pub use error::{Malformed, ReadError};
 use image_tree::resolve::MAX_PATH;
-pub use notes::{Note, Notes};
+pub use notes::{Note, NoteSegment, Notes};
 use reader::Reader;
 
 /// The maximum size of the program headers in bytes: the kernel does not start a program with more.
@@ -42,17 +43,6 @@ const MAX_NEEDED_BYTES: usize = 1 << 20;
 const MAX_RUNPATH: usize = 1 << 16;
 /// The maximum size of notes, or of properties, in bytes.
 const MAX_NOTES: u64 = 1 << 20;
-
-/// The fields that decide if a dynamic linker accepts a file as one of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Abi {
-    /// `EI_CLASS`: 1 for 32 bits, 2 for 64.
-    pub class: u8,
-    /// `EI_DATA`: 1 for little-endian, 2 for big-endian.
-    pub data: u8,
-    /// `e_machine`.
-    pub machine: u16,
-}
 
 /// The fields of one file that the dynamic linker reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,79 +100,6 @@ pub enum DependencyKind {
     Filter,
     /// `DT_AUXILIARY`, which may be missing.
     Auxiliary,
-}
-
-/// The bytes of one `PT_NOTE` segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoteSegment {
-    /// The consecutive notes, as stored in the file.
-    pub bytes: Vec<u8>,
-    /// The alignment of names and descriptions in bytes: 4, or 8 if `p_align` says so.
-    pub align: usize,
-    /// True if the words are big-endian (`EI_DATA`).
-    pub big_endian: bool,
-}
-
-/// The reason why the dynamic linker cannot use a file.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum Malformed {
-    /// The file does not start with the magic number.
-    #[error("it is no ELF file")]
-    NotElf,
-    /// A range extends past the end of the file.
-    #[error("{what} at offset {offset:#x}, {len} bytes long, is not within its {file} bytes")]
-    Outside {
-        /// A description of the data.
-        what: &'static str,
-        /// Its offset in bytes from the start of the file.
-        offset: u64,
-        /// Its length in bytes.
-        len: u64,
-        /// The file's length in bytes.
-        file: u64,
-    },
-    /// An address that is not mapped by any `PT_LOAD` segment.
-    #[error("{what} is at address {address:#x}, which no segment holds")]
-    Unmapped {
-        /// A description of the data.
-        what: &'static str,
-        /// The address.
-        address: u64,
-    },
-    /// A header with invalid fields.
-    #[error("{0}")]
-    Header(String),
-    /// A count exceeds its limit, which bounds the memory that a forged file can take.
-    #[error("it has {count} {what}, the limit is {limit}")]
-    TooMany {
-        /// A description of the counted things.
-        what: &'static str,
-        /// The count.
-        count: u64,
-        /// The limit.
-        limit: u64,
-    },
-    /// A string is not terminated.
-    #[error("{what} at offset {offset:#x} does not end within {limit} bytes")]
-    NoEnd {
-        /// A description of the string.
-        what: &'static str,
-        /// Its offset in bytes from the start of the file.
-        offset: u64,
-        /// Its maximum length in bytes.
-        limit: usize,
-    },
-}
-
-/// The reason why a file could not be parsed.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// An I/O error.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The dynamic linker could not use the file.
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
 }
 
 impl Elf {

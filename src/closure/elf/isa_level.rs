@@ -5,7 +5,8 @@
 //! PT_GNU_PROPERTY   "GNU\0", type 5 | type, length, data, padding to a word │ …   types upwards
 //! ```
 
-use super::{Abi, NoteSegment};
+use super::abi::Abi;
+use super::notes::{Note, NoteSegment};
 
 const NT_GNU_PROPERTY_TYPE_0: u32 = 5;
 const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
@@ -18,8 +19,7 @@ pub(super) fn isa_level(segment: &NoteSegment, abi: Abi) -> Option<u16> {
     if !matches!(abi.machine, EM_386 | EM_X86_64) {
         return None;
     }
-    let is_properties =
-        |note: &super::Note<'_>| note.kind == NT_GNU_PROPERTY_TYPE_0 && note.owner == b"GNU\0";
+    let is_properties = |note: &Note<'_>| note.kind == NT_GNU_PROPERTY_TYPE_0 && note.owner == b"GNU\0";
     let note = segment.notes().map_while(Result::ok).find(is_properties)?;
     let mut rest = note.description;
     if !rest.len().is_multiple_of(segment.align) {

@@ -1,9 +1,18 @@
 //! The notes of a segment, each with an owner, a type and a description.
 
-use super::NoteSegment;
-
 /// Three words: the length of the owner, the length of the description, and the type.
 pub(in crate::closure) const HEADER_LEN: usize = 12;
+
+/// The bytes of one `PT_NOTE` segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteSegment {
+    /// The consecutive notes, as stored in the file.
+    pub bytes: Vec<u8>,
+    /// The alignment of names and descriptions in bytes: 4, or 8 if `p_align` says so.
+    pub align: usize,
+    /// True if the words are big-endian (`EI_DATA`).
+    pub big_endian: bool,
+}
 
 /// One note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::io;
 
 use image_tree::Content;
 
-use super::{Malformed, ReadError};
+use super::error::{Malformed, ReadError};
 
 /// The number of bytes read at once. The header, the program headers, notes and strings of most
 /// files are in the first window, their tags in a second.
