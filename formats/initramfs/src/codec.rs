@@ -17,20 +17,22 @@
 //! `docs/performance.md` of rootcast.
 
 mod encode;
+mod error;
 pub mod gzip;
 pub mod lz4_legacy;
 mod member;
 mod parse;
+mod piece;
 pub mod xz;
 pub mod zstd;
 
 use std::fmt;
-use std::io;
 
 #[cfg(feature = "zstd")]
 pub use encode::LongFrame;
-pub use member::{CompressedPiece, Member};
-pub use parse::CodecError;
+pub use error::CodecError;
+pub use member::Member;
+pub use piece::{CompressedPiece, Piece, ShouldContinue};
 
 use crate::Compression;
 
@@ -56,18 +58,6 @@ pub(crate) enum Kind {
     Xz,
 }
 
-/// One piece of a segment with the bytes before it.
-#[derive(Clone, Copy, Debug)]
-pub struct Piece<'b> {
-    /// The bytes before the piece that it may refer to: as many as given by [`Division::Pieces`],
-    /// fewer at the start of a segment.
-    pub context: &'b [u8],
-    /// The bytes of the piece.
-    pub bytes: &'b [u8],
-    /// True if the segment has no other piece.
-    pub is_whole: bool,
-}
-
 /// The division of a segment for compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Division {
@@ -84,10 +74,6 @@ pub enum Division {
     Long,
 }
 
-/// A callback that returns true to continue. It is called for every mebibyte during slow
-/// compression of a long piece.
-pub type ShouldContinue<'g> = &'g dyn Fn() -> bool;
-
 /// The compression libraries, named and versioned as in the lock file: other versions may give
 /// other bytes.
 pub const LIBRARIES: [(&str, &str); 6] = [
@@ -102,15 +88,6 @@ pub const LIBRARIES: [(&str, &str); 6] = [
 impl Codec {
     /// No compression.
     pub const NONE: Self = Self { kind: Kind::None, level: 0, window_log: 0 };
-
-    /// Creates a codec with a level, or with the default level.
-    ///
-    /// # Errors
-    /// Returns an error if archives cannot be made with this compression, its cargo feature is
-    /// disabled, or the level is out of range.
-    pub fn new(compression: Compression, level: Option<u8>) -> Result<Self, CodecError> {
-        parse::codec(compression, level)
-    }
 
     /// Sets the window to `2^window_log` bytes: from 10 to 27 for zstd, where the levels use 23 at
     /// most; from 12 to 27 for xz, where 20 is the default. The guest's kernel needs that much
@@ -181,19 +158,6 @@ impl Codec {
             Kind::Lz4 => Division::Pieces { piece_len: lz4_legacy::PIECE_LEN, context_len: 0 },
             Kind::Zstd => Division::Long,
         }
-    }
-
-    /// Compresses one piece of a segment that is divided into [`Division::Pieces`].
-    ///
-    /// # Errors
-    /// The error of the library, which runs out of memory; [`io::ErrorKind::Interrupted`] if
-    /// `should_continue` returned false; [`io::ErrorKind::InvalidInput`] for [`Codec::NONE`].
-    pub fn compress(
-        &self,
-        piece: Piece<'_>,
-        should_continue: ShouldContinue<'_>,
-    ) -> io::Result<CompressedPiece> {
-        encode::compress(self, piece, should_continue)
     }
 
     /// Returns a text with everything about the codec that affects the bytes, including the

@@ -2,16 +2,6 @@
 
 use super::{Codec, Division, Kind, gzip, lz4_legacy, xz};
 
-/// A compressed piece.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CompressedPiece {
-    /// The bytes, as they appear in the member.
-    pub bytes: Vec<u8>,
-    /// A value for the end of the member: for gzip the CRC-32 of the piece, for xz the unpadded
-    /// size of its block.
-    pub note: u64,
-}
-
 /// A builder for the framing of a member: write [`Member::head`], then the bytes of each piece with
 /// a call to [`Member::add`], then [`Member::tail`].
 #[derive(Clone, Debug)]

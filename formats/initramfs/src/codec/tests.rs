@@ -1,7 +1,7 @@
 //! Tests that members made piece by piece unpack to their segments with the decoders of the
 //! libraries; the tests of the product use other programs.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use liblzma::stream::Stream;
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use std::io;
 
 use liblzma::stream::{Action, Check, Filters, LzmaOptions, Status, Stream};
 
-use super::{SLICE, stopped};
+use super::slices::{SLICE, stopped};
 use crate::codec::xz::{HEAD, HEADER};
 use crate::codec::{Codec, CompressedPiece, ShouldContinue};
 

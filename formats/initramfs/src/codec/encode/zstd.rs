@@ -7,7 +7,7 @@ use zstd::bulk::Compressor;
 use zstd::stream::raw::{CParameter, Encoder, Operation};
 use zstd::zstd_safe::{InBuffer, OutBuffer, compress_bound};
 
-use super::{SLICE, stopped};
+use super::slices::{SLICE, stopped};
 use crate::codec::zstd::segment_len;
 use crate::codec::{Codec, CompressedPiece, Kind, ShouldContinue};
 
