@@ -82,7 +82,8 @@ impl Architecture {
         self.info().name
     }
 
-    /// The GPT type of a partition that holds the root file system of a machine of this architecture.
+    /// The GPT type of a partition that holds the root file system of a machine of this
+    /// architecture.
     #[must_use]
     pub fn root_partition_type(self) -> Uuid {
         self.info().root

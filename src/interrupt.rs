@@ -52,8 +52,8 @@ impl Interrupt {
     /// 300 ms later if it has not ended by then; a second one kills it at once. A signal that is
     /// already ignored (`nohup`, a shell's background jobs) stays ignored.
     ///
-    /// Also makes a write past the limit on file sizes (`ulimit -f`) fail with EFBIG instead of killing the
-    /// program with SIGXFSZ.
+    /// Also makes a write past the limit on file sizes (`ulimit -f`) fail with EFBIG instead of
+    /// killing the program with SIGXFSZ.
     ///
     /// # Errors
     /// If the kernel rejects a handler.

@@ -40,8 +40,9 @@
 //!    leaves no file behind (`tests/failures.rs`). Only a block device is written in place
 //!    (`tests/devices.rs`).
 //! 7. Identifiers derive from one seed ([`seed`]), never from randomness.
-//! 8. The byte layout has a name ([`filesystem::ext4::BYTE_LAYOUT`], [`recipe::initrd::INITRAMFS_LAYOUT`])
-//!    and is pinned by digests (`tests/reproducible.rs`); different bytes need a different name.
+//! 8. The byte layout has a name ([`filesystem::ext4::BYTE_LAYOUT`],
+//!    [`recipe::initrd::INITRAMFS_LAYOUT`]) and is pinned by digests (`tests/reproducible.rs`);
+//!    different bytes need a different name.
 
 #![cfg_attr(
     not(test),

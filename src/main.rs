@@ -14,8 +14,8 @@ use rootcast::run;
 fn main() -> ExitCode {
     let request = match cli::parse(args_os()) {
         Ok(request) => request,
-        // clap prints help and the version to standard output with code 0, and errors to standard error with code 2.
-        // A closed standard output or error cannot be reported anywhere.
+        // clap prints help and the version to standard output with code 0, and errors to standard
+        // error with code 2. A closed standard output or error cannot be reported anywhere.
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));

@@ -114,8 +114,8 @@ impl Source {
         if kind.is_file() {
             let start = start_of(&file).and_then(|start| (&file).rewind().map(|()| start));
             let start = start.map_err(|error| Error::io(path, error))?;
-            // Tools that write layers of images write an archive of nothing without its end. From a pipe it is more
-            // often what is left of a program that failed.
+            // Tools that write layers of images write an archive of nothing without its end. From a
+            // pipe it is more often what is left of a program that failed.
             if start.is_empty() || is_tar(&start) {
                 return Ok(Self::Tar { file, name: path.to_owned() });
             }

@@ -55,7 +55,8 @@ pub struct Rules {
     pub keep_directory_symlink: bool,
 }
 
-/// The treatment of whiteouts: `.wh.NAME`, `.wh..wh..opq`, character devices 0:0 and the xattrs of overlayfs.
+/// The treatment of whiteouts: `.wh.NAME`, `.wh..wh..opq`, character devices 0:0 and the xattrs of
+/// overlayfs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Whiteouts {
     /// They are files, and [`Report::markers`] counts them.

@@ -69,8 +69,8 @@ use crate::tool::{Job, Programs, Tool};
 
 /// Run rootcast beside its peers on the same trees and print medians and ratios.
 ///
-/// The rounds are interleaved, so that a drift of the machine hits all alike. Build it with --release: two of the
-/// peers run inside this program.
+/// The rounds are interleaved, so that a drift of the machine hits all alike. Build it with
+/// --release: two of the peers run inside this program.
 #[derive(Parser)]
 #[command(name = "compare", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
@@ -107,8 +107,8 @@ struct Comparison {
     /// The rootcast binary to measure [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
     rootcast: Option<PathBuf>,
-    /// Drop the page cache before every run; needs root. The tools' own binaries then come from the disk too, and
-    /// a tree in a tmpfs stays in memory
+    /// Drop the page cache before every run; needs root. The tools' own binaries then come from the
+    /// disk too, and a tree in a tmpfs stays in memory
     #[arg(long)]
     cold: bool,
     /// Do not repeat a tool on a tree once it took longer than this
@@ -129,7 +129,8 @@ impl Comparison {
 enum Mode {
     /// Make a tree to measure with
     MakeTree(MakeTree),
-    /// Compare initramfs images of a tree, codec by codec, with what find, cpio and a compressor make
+    /// Compare initramfs images of a tree, codec by codec, with what find, cpio and a compressor
+    /// make
     Initrd(Initrd),
     /// Compare closing over all programs of /usr/bin with ldd and lddtree
     Closure(Closure),

@@ -27,8 +27,8 @@ pub(crate) struct MakeTree {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Kind {
-    /// A Debian guest of about 9,700 files, 12,500 entries and 240 MB, from the mirror that apt uses here. Needs
-    /// mmdebstrap, and root or unprivileged user namespaces
+    /// A Debian guest of about 9,700 files, 12,500 entries and 240 MB, from the mirror that apt
+    /// uses here. Needs mmdebstrap, and root or unprivileged user namespaces
     Debian,
     /// Small files of 200 to 4,199 bytes, 100 in each directory
     SmallSpread,

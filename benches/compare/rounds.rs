@@ -73,7 +73,8 @@ pub(crate) struct Record<T = Tool> {
     pub(crate) too_slow: bool,
 }
 
-/// Runs `tools` round by round; `run` is called with a tool and the number of the round, 0 being the first.
+/// Runs `tools` round by round; `run` is called with a tool and the number of the round, 0 being
+/// the first.
 pub(crate) fn run<T: Copy>(
     plan: &Plan,
     tools: &[T],

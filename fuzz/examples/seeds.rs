@@ -1,8 +1,8 @@
 //! Writes the first inputs of each target into `corpus/TARGET/` in the given directory, and reports
 //! how many of them are accepted.
 //!
-//! The bytes come from a generator with a fixed seed, so every run writes the same ones. It fails if
-//! a target rejects almost everything: such a target would test errors only.
+//! The bytes come from a generator with a fixed seed, so every run writes the same ones. It fails
+//! if a target rejects almost everything: such a target would test errors only.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -327,12 +327,13 @@ fn file_type(kind: &Kind<Pattern>) -> FileType {
     }
 }
 
-/// Compares short files completely, others at both ends and at possible extent boundaries, as far as
-/// the reader gets in a moment.
+/// Compares short files completely, others at both ends and at possible extent boundaries, as far
+/// as the reader gets in a moment.
 fn check_content(filesystem: &Ext4, path: ext4_view::Path<'_>, content: Pattern, shown: &str) {
     const WHOLE: u64 = 128 * 1024;
     const WINDOW: u64 = 2 * LARGEST_BLOCK;
-    // To seek, the reader takes one step for each block before, which in 16 TiB of holes are billions.
+    // To seek, the reader takes one step for each block before, which in 16 TiB of holes are
+    // billions.
     const FARTHEST: u64 = 1 << 30;
     let mut file = filesystem.open(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
     assert_eq!(file.metadata().len(), content.len, "{shown}: length");

@@ -12,8 +12,8 @@ use crate::{Choices, Outcome};
 /// The longest data that is hashed, in bytes.
 const MAX_LEN: u64 = 1 << 16;
 
-/// Parses arbitrary bytes as a superblock. A valid one is written again as the same, and describes a
-/// tree that can be planned.
+/// Parses arbitrary bytes as a superblock. A valid one is written again as the same, and describes
+/// a tree that can be planned.
 pub fn check_superblock(bytes: &[u8]) -> Outcome {
     let superblock = match Superblock::parse(bytes) {
         Ok(superblock) => superblock,

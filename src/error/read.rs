@@ -10,8 +10,8 @@ use crate::shown;
 
 /// A file changed since it was scanned: a fault of the input, not of the disk.
 ///
-/// [`Content::read_at`](image_tree::Content::read_at) of a [`Blob`](crate::blob::Blob) returns it within an [`io::Error`];
-/// [`ChangedWhileRead::within`] finds it.
+/// [`Content::read_at`](image_tree::Content::read_at) of a [`Blob`](crate::blob::Blob) returns it
+/// within an [`io::Error`]; [`ChangedWhileRead::within`] finds it.
 #[derive(Clone, Debug, ThisError, PartialEq, Eq)]
 #[error("{}: changed while it was read: {change}", shown::path(.path))]
 pub struct ChangedWhileRead {

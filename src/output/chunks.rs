@@ -7,9 +7,10 @@
 //!                                       multiples of CHUNK_SIZE
 //! ```
 //!
-//! A chunk ends at the next multiple of [`CHUNK_SIZE`] in the destination, so many small files share one write
-//! and a big file is shared by threads. It neither begins nor ends with zeros, and long zeros never enter a
-//! buffer: they are the hole before the next chunk, which a sparse file leaves as a hole.
+//! A chunk ends at the next multiple of [`CHUNK_SIZE`] in the destination, so many small files
+//! share one write and a big file is shared by threads. It neither begins nor ends with zeros, and
+//! long zeros never enter a buffer: they are the hole before the next chunk, which a sparse file
+//! leaves as a hole.
 //!
 //! A writer may select ranges of files to share instead of gathering them: each is a chunk of its
 //! own, without bytes.
@@ -37,7 +38,8 @@ pub(super) const CHUNK_SIZE: u64 = 1 << 20;
 /// with it, since many small chunks cost more than copying them.
 pub(super) const MIN_ZEROS: u64 = 64 << 10;
 
-/// The maximum number of runs in a chunk: many tiny runs must not take more memory than their bytes.
+/// The maximum number of runs in a chunk: many tiny runs must not take more memory than their
+/// bytes.
 const MAX_RUNS: usize = 16 << 10;
 
 /// Selects the range within a run of the image at a position that is to be a chunk of its own.
@@ -87,8 +89,8 @@ impl<'a, C> Chunks<'a, C> {
         self.position
     }
 
-    /// Sets `chunk` to the next one, without gathering its bytes. The last one has no bytes if zeros
-    /// end the image. Returns false if there is none.
+    /// Sets `chunk` to the next one, without gathering its bytes. The last one has no bytes if
+    /// zeros end the image. Returns false if there is none.
     ///
     /// # Errors
     /// [`Verification`](crate::error::ErrorKind::Verification) if the runs violate the contract of

@@ -58,8 +58,8 @@ impl Destination {
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage) if it is a directory, a socket, or a block device without
-    /// `options.force`, or if a mode is requested and it is not a regular file; [`Io`](ErrorKind::Io)
-    /// if it or its directory cannot be opened.
+    /// `options.force`, or if a mode is requested and it is not a regular file;
+    /// [`Io`](ErrorKind::Io) if it or its directory cannot be opened.
     pub fn open(path: &Path, options: DestinationOptions) -> Result<Self> {
         let usage = |message: &str| Err(Error::at(ErrorKind::Usage, path, message));
         let failed = |errno: Errno| Error::io(path, errno);

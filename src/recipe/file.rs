@@ -165,7 +165,8 @@ impl Reader<'_> {
     ) -> Result<(), FileError> {
         let is_number = matches!(value, Value::Integer(_));
         let text = match value {
-            // The value would be passed on in decimal digits: the mode 0o644 as 420, which is another mode.
+            // The value would be passed on in decimal digits: the mode 0o644 as 420, which is
+            // another mode.
             Value::Integer(_) if !self.is_decimal(value) => {
                 let what = format!(
                     "\"{key}\" is a number with a base; put the value of the flag in quotation marks"

@@ -12,8 +12,8 @@ use crate::log::{Exclusion, Log};
 use crate::shown::JsonName;
 use crate::transform::hardlinks::Linked;
 
-/// An image or initramfs, its sources and its destination. `L` is `u64` if the length is always known, or
-/// else `Option<u64>`.
+/// An image or initramfs, its sources and its destination. `L` is `u64` if the length is always
+/// known, or else `Option<u64>`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Artifact<L> {
     /// The version of the program.

@@ -259,8 +259,8 @@ fn output_in_tree(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
     done(options.own.check_tree(&prepared.tree, options.output)?)
 }
 
-/// Adds the directories that the filesystem has in addition, as `/lost+found`, before the labels, if
-/// there are any, so that they get labels too.
+/// Adds the directories that the filesystem has in addition, as `/lost+found`, before the labels,
+/// if there are any, so that they get labels too.
 fn own_directories(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Some(filesystem) = options.filesystem else { return done(()) };
     if options.recipe.file_contexts.is_some() {

@@ -1,5 +1,5 @@
-//! Markers that hide files of earlier sources: those of OCI and aufs, which are names, and those of overlayfs, which are
-//! devices and xattrs.
+//! Markers that hide files of earlier sources: those of OCI and aufs, which are names, and those of
+//! overlayfs, which are devices and xattrs.
 
 use std::fmt;
 

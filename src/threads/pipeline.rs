@@ -178,8 +178,8 @@ mod tests {
     use super::*;
     use crate::error::{Error, ErrorKind};
 
-    /// Sends the numbers below `count` through a pipeline in which an item costs `cost`, and returns
-    /// the consumed ones. Items and results fail where the functions return an error.
+    /// Sends the numbers below `count` through a pipeline in which an item costs `cost`, and
+    /// returns the consumed ones. Items and results fail where the functions return an error.
     fn pass(
         workers: usize,
         cost: u64,

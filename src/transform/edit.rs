@@ -13,8 +13,8 @@
 //! | remove | `GLOB`, which must match something |
 //! | exclude | `GLOB`, which need not |
 //!
-//! Fields are separated by colons; `\:` is a colon within one and `\\` a backslash. Users and groups are names of the
-//! tree's own accounts or numbers.
+//! Fields are separated by colons; `\:` is a colon within one and `\\` a backslash. Users and
+//! groups are names of the tree's own accounts or numbers.
 //!
 //! A PATH is that of the tree, with or without a leading `/`. Symbolic links in its directories are
 //! followed inside the tree, as by a process in the guest; the last component is never followed. A

@@ -21,8 +21,8 @@ pub enum Policy {
     /// Hard links are broken: each name gets an inode of its own, whatever its file type.
     Break,
     /// All regular files with the same bytes, mode, owners, time and xattrs share one inode, or as
-    /// few as [`Options::max_names`] allows. As with `hardlink(1)`, empty files are left unchanged: they
-    /// take no blocks, and many of them exist to be filled individually.
+    /// few as [`Options::max_names`] allows. As with `hardlink(1)`, empty files are left unchanged:
+    /// they take no blocks, and many of them exist to be filled individually.
     Content,
 }
 
@@ -138,8 +138,8 @@ fn one_group_per_inode<C>(tree: &Tree<C>) -> LinkGroups {
     (0..tree.inode_count()).map(Some).collect()
 }
 
-/// Makes a group of each set of duplicates, and of each other file with content, which may have more
-/// names than the limit.
+/// Makes a group of each set of duplicates, and of each other file with content, which may have
+/// more names than the limit.
 fn link_groups<C: Content>(tree: &Tree<C>, duplicates: &[Vec<InodeId>]) -> LinkGroups {
     let mut groups: LinkGroups = vec![None; tree.inode_count()];
     for (number, group) in duplicates.iter().enumerate() {

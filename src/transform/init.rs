@@ -1,7 +1,7 @@
 //! The first program of an initramfs: `/init`.
 //!
-//! The kernel runs `/init` of an initramfs and nothing else, while a root filesystem has its init at `/sbin/init`. So a
-//! tree made to be a root filesystem gets a symlink.
+//! The kernel runs `/init` of an initramfs and nothing else, while a root filesystem has its init
+//! at `/sbin/init`. So a tree made to be a root filesystem gets a symlink.
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
 

@@ -29,8 +29,8 @@ pub use set_id::SetIdChange;
 /// The longest manifest or save file, in bytes: 256 MiB.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 
-/// Sets the owner of every file of one source. `default` is the owner of files that `ownership` does
-/// not name.
+/// Sets the owner of every file of one source. `default` is the owner of files that `ownership`
+/// does not name.
 ///
 /// A manifest applies to the whole tree, which may have several sources: see [`apply_manifest`].
 ///

@@ -60,8 +60,9 @@ const UNIT_RANGES: usize = 1 << 15;
 /// Reads the files that may have holes, and records in the tree which of their blocks hold data.
 ///
 /// # Errors
-/// Those of [`check_zeros`] with [`Policy::Never`]. If a file cannot be read or changed since the scan: the error for the first one in the order of
-/// the walk. [`Interrupted`](ErrorKind::Interrupted) after a signal.
+/// Those of [`check_zeros`] with [`Policy::Never`]. If a file cannot be read or changed since the
+/// scan: the error for the first one in the order of the walk.
+/// [`Interrupted`](ErrorKind::Interrupted) after a signal.
 pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<()> {
     let Options { policy, block_len, max_zeros, threads, interrupt } = *options;
     if policy == Policy::Never {

@@ -9,9 +9,9 @@
 //! Linux reads the block at [`InfoBlock::OFFSET`] of an NVDIMM namespace (`struct nd_pfn_sb` in the
 //! kernel's `drivers/nvdimm/pfn.h`, checked by `nd_pfn_validate` in `pfn_devs.c`). If the block is
 //! valid, the kernel makes a device of what follows `dataoff`, with page structures in RAM, as DAX
-//! needs them. Without a valid one, the device is the whole namespace. So one image can be both: a disk
-//! for a virtual machine without NVDIMM, whose partition table is at 0, and persistent memory with
-//! a table of its own at `dataoff`.
+//! needs them. Without a valid one, the device is the whole namespace. So one image can be both: a
+//! disk for a virtual machine without NVDIMM, whose partition table is at 0, and persistent memory
+//! with a table of its own at `dataoff`.
 //!
 //! Numbers are little-endian. The last eight bytes are a Fletcher-64 checksum of the block, with
 //! these bytes as zeros.

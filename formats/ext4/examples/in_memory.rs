@@ -1,4 +1,5 @@
-//! Makes a small filesystem of files in memory: `cargo run -p mkfs-ext4-rs --example in_memory -- root.ext4`.
+//! Makes a small filesystem of files in memory:
+//! `cargo run -p mkfs-ext4-rs --example in_memory -- root.ext4`.
 
 use std::env::args_os;
 use std::error::Error;

@@ -52,8 +52,8 @@ pub struct Options {
     pub directory_slack_percent: u8,
     /// The order of names in directories without an index.
     pub linear_order: LinearOrder,
-    /// Leaves blocks without data, by [`Content::data_ranges`](image_tree::Content::data_ranges), unallocated: holes. Otherwise
-    /// every block of every file is allocated.
+    /// Leaves blocks without data, by [`Content::data_ranges`](image_tree::Content::data_ranges),
+    /// unallocated: holes. Otherwise every block of every file is allocated.
     pub holes: bool,
     /// The alignment of large files in the address space; `None` places every file directly after
     /// the previous one.

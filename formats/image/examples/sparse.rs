@@ -1,4 +1,5 @@
-//! Writes an image of 1 GiB that is mostly a hole: `cargo run -p image-runs --example sparse -- disk.img`.
+//! Writes an image of 1 GiB that is mostly a hole:
+//! `cargo run -p image-runs --example sparse -- disk.img`.
 
 use std::env::args_os;
 use std::error::Error;

@@ -19,14 +19,14 @@ pub struct Options {
     /// Each partition starts at a multiple of this many bytes, and the first at the first such
     /// multiple after the table. At least 1 sector, and a multiple of it.
     pub alignment: u64,
-    /// The disk's length is rounded up to a multiple of this many bytes. At least 1 sector, and a multiple of
-    /// it.
+    /// The disk's length is rounded up to a multiple of this many bytes. At least 1 sector, and a
+    /// multiple of it.
     pub length_multiple: u64,
 }
 
 impl Options {
-    /// Partitions at multiples of 1 MiB, as every partitioning tool places them, and the shortest disk whose
-    /// length is a multiple of 4096 bytes.
+    /// Partitions at multiples of 1 MiB, as every partitioning tool places them, and the shortest
+    /// disk whose length is a multiple of 4096 bytes.
     ///
     /// A disk file of whole pages can be opened for direct I/O on any host and mapped without a
     /// partial page. A larger multiple would only add zeros; some clouds require uploads of whole
@@ -57,7 +57,8 @@ impl SectorSize {
     }
 }
 
-/// A partition table. Partitions are numbered from 1 in the order given, which is their order on the disk.
+/// A partition table. Partitions are numbered from 1 in the order given, which is their order on
+/// the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Table {
     /// A GUID partition table.

@@ -1,4 +1,5 @@
-//! Prints a small tree in the format of composefs-dump(5): `cargo run -p image-tree --example dump`.
+//! Prints a small tree in the format of composefs-dump(5):
+//! `cargo run -p image-tree --example dump`.
 
 use std::error::Error;
 use std::io::stdout;

@@ -97,7 +97,8 @@ pub enum AclError {
         /// The permissions of the entry.
         permissions: u16,
     },
-    /// Entries are not in the order owner, users, group, groups, mask, others, or one of them occurs twice.
+    /// Entries are not in the order owner, users, group, groups, mask, others, or one of them
+    /// occurs twice.
     #[error(
         "an ACL entry with tag {0:#06x} is out of order or a second one; \
          the order is owner, users, owning group, groups, mask, others"

@@ -98,7 +98,8 @@ impl LinkTarget {
     }
 }
 
-/// The name of an extended attribute with its namespace, as in `user.comment`: 1 to 255 bytes without NUL.
+/// The name of an extended attribute with its namespace, as in `user.comment`: 1 to 255 bytes
+/// without NUL.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct XattrName(Box<[u8]>);
 

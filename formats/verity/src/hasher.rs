@@ -62,8 +62,8 @@ impl DataHasher {
         Ok(())
     }
 
-    /// Takes `len` zeros at an offset of the data, without hashing whole blocks: the digest of zeros
-    /// is a constant.
+    /// Takes `len` zeros at an offset of the data, without hashing whole blocks: the digest of
+    /// zeros is a constant.
     ///
     /// # Errors
     /// Returns an error if the zeros are not within the data, or were given before.

@@ -101,8 +101,8 @@ impl Superblock {
     /// Reads the superblock at the start of a hash area. As in cryptsetup, padding is ignored.
     ///
     /// # Errors
-    /// Returns an error if the bytes are not a superblock, or one of a tree that this crate does not
-    /// support.
+    /// Returns an error if the bytes are not a superblock, or one of a tree that this crate does
+    /// not support.
     pub fn parse(bytes: &[u8]) -> Result<Self, SuperblockError> {
         let bytes: &[u8; Self::LEN] =
             bytes.first_chunk().ok_or(SuperblockError::Truncated { len: bytes.len() })?;

@@ -158,8 +158,8 @@ impl<'a, C: Content + ?Sized> Verifier<'a, C> {
         self.area.read_at(&mut bytes, offset)?;
         let mut digest = vec![0; self.digest_len()];
         self.hasher.hash(&bytes, &mut digest);
-        // OK to unwrap: the digests of the level are in memory. They are contiguous, because digests
-        // fill their blocks.
+        // OK to unwrap: the digests of the level are in memory. They are contiguous, because
+        // digests fill their blocks.
         let slot = usize::try_from(block).expect("an index of memory");
         if self.digests[slot * digest.len()..][..digest.len()] != digest {
             return Err(VerifyError::HashBlock { level, block, offset });

@@ -1,7 +1,7 @@
 //! The bytes of an image from front to back, read by several threads.
 //!
-//! Each worker gathers the next chunk in a buffer, which it gets back once the caller has passed the
-//! bytes on, see [`Pipeline`].
+//! Each worker gathers the next chunk in a buffer, which it gets back once the caller has passed
+//! the bytes on, see [`Pipeline`].
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};

@@ -11,9 +11,9 @@
 //! queue depth of the disk is the number of threads. One more thread, which sleeps most of the
 //! time, starts the kernel's readahead of the following chunks, up to [`WINDOW`].
 //!
-//! For each chunk it first checks if the first of its files is in the page cache, and skips the chunk
-//! if it is. Ranges that the output shares with their sources are skipped, since they are never
-//! read. Errors are ignored here: the later read reports them.
+//! For each chunk it first checks if the first of its files is in the page cache, and skips the
+//! chunk if it is. Ranges that the output shares with their sources are skipped, since they are
+//! never read. Errors are ignored here: the later read reports them.
 //!
 //! The measurements are in `docs/performance.md`, section "Reading sources".
 

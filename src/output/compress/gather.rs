@@ -90,7 +90,8 @@ pub(super) fn gather<C: Content>(parts: &[Part<'_, C>], len: u64, buffer: &mut V
     Ok(())
 }
 
-/// Calls `sink` with the bytes of some parts in slices of `slice_len` bytes, the last of which may be shorter.
+/// Calls `sink` with the bytes of some parts in slices of `slice_len` bytes, the last of which may
+/// be shorter.
 pub(super) fn for_each_slice<C: Content>(
     parts: &[Part<'_, C>],
     slice_len: u64,

@@ -114,8 +114,8 @@ fn named_file(place: &Arc<FilePlace>, cleanups: &Cleanups) -> io::Result<(File, 
     })
 }
 
-/// The mode of a new file, before the umask is applied. If another mode is set later, only the owner
-/// may open the file before that, since a descriptor stays open after a change of mode.
+/// The mode of a new file, before the umask is applied. If another mode is set later, only the
+/// owner may open the file before that, since a descriptor stays open after a change of mode.
 fn new_mode(place: &FilePlace) -> Mode {
     Mode::from_raw_mode(if place.decides_mode() { 0o600 } else { 0o666 })
 }

@@ -8,14 +8,13 @@
 //! ```
 //!
 //! Most of the time of a write to a file on tmpfs is page allocation, which the kernel does for one
-//! thread at a time: 65 of the 82 ms of writing 250 MB. The pages can be allocated before there is
-//! data, and then a write is a copy, of 24 ms. The amount of data in the tree is known long before
-//! its layout, and nearly all of it will be in the output; so one more thread preallocates room for
-//! the bytes found so far. On other filesystems allocation is cheap and writing is not, and nothing
-//! is preallocated.
+//! thread at a time. The pages can be allocated before there is data, and then a write is a copy.
+//! The amount of data in the tree is known long before its layout, and nearly all of it will be in
+//! the output; so one more thread preallocates room for the bytes found so far. On other
+//! filesystems allocation is cheap and writing is not, and nothing is preallocated.
 //!
-//! None of this affects the output. Preallocated ranges that turn out to be zeros become holes again,
-//! and the part beyond the end is truncated. It never fails: the rest is allocated when it
+//! None of this affects the output. Preallocated ranges that turn out to be zeros become holes
+//! again, and the part beyond the end is truncated. It never fails: the rest is allocated when it
 //! is written.
 //!
 //! The measurements are in `docs/performance.md`, section "Writing sparse files".
@@ -37,15 +36,16 @@ use crate::threads::Watched;
 /// The step of preallocation, in bytes, which limits the wait at the end.
 pub(in crate::output) const STEP: u64 = 1 << 20;
 
-/// The maximum length to preallocate, in bytes; at most a quarter of the free space is preallocated as
-/// well. The tree may hold much that is not part of the output, and until then others lack the
+/// The maximum length to preallocate, in bytes; at most a quarter of the free space is preallocated
+/// as well. The tree may hold much that is not part of the output, and until then others lack the
 /// space.
 pub(in crate::output) const MAX_LEN: u64 = 1 << 30;
 
 /// `TMPFS_MAGIC`.
 const TMPFS: u64 = 0x0102_1994;
 
-/// A future output, with room preallocated for the bytes that were reported. It leaves nothing on drop.
+/// A future output, with room preallocated for the bytes that were reported. It leaves nothing on
+/// drop.
 pub struct Preallocation {
     demand: Arc<Watched<Demand>>,
     /// The thread that returns the file and its preallocated range; `None` once it was joined.
@@ -141,8 +141,8 @@ struct Demand {
     done: bool,
 }
 
-/// Preallocates bytes of a file, step by step from the start of a range, and returns the preallocated
-/// range.
+/// Preallocates bytes of a file, step by step from the start of a range, and returns the
+/// preallocated range.
 fn preallocate(demand: &Watched<Demand>, file: &File, within: Range<u64>) -> Range<u64> {
     let Range { start, mut end } = within.start..within.start;
     while within.end.saturating_sub(end) >= STEP && wait_for(demand, end - start + STEP) {

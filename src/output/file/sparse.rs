@@ -1,8 +1,8 @@
 //! An image as a file, with holes where it is zero.
 //!
-//! Each thread gathers a chunk and writes it with as few calls as its holes allow, or shares it with
-//! the source, see `clone_range`. The file appears under its name once it is complete; until then
-//! an existing file is unchanged, and a run that fails or is killed leaves nothing.
+//! Each thread gathers a chunk and writes it with as few calls as its holes allow, or shares it
+//! with the source, see `clone_range`. The file appears under its name once it is complete; until
+//! then an existing file is unchanged, and a run that fails or is killed leaves nothing.
 //!
 //! The measurements behind the number of threads, the length of chunks and the shortest hole are in
 //! `docs/performance.md`, section "Writing sparse files".
@@ -294,8 +294,8 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
         Ok(Tally::written(written))
     }
 
-    /// Clones or copies a run that the cloner selected, at the start of `chunk`, whose buffer it may
-    /// use.
+    /// Clones or copies a run that the cloner selected, at the start of `chunk`, whose buffer it
+    /// may use.
     fn clone_or_copy(&self, run: Run<'a, C>, chunk: &mut Chunk<'a, C>) -> Result<Tally> {
         let mut start = chunk.start;
         if self.cloner.clone_run(&run, start, &self.file)? == Cloned::Shared {

@@ -15,8 +15,8 @@ struct Unsupported<'l> {
 /// The number of kinds after which further ones are reported as one: xattrs can have any name.
 const MAX_KINDS: usize = 20;
 
-/// Logs unsupported metadata: each kind with its number of files. The loss of fractions of seconds is
-/// not a warning.
+/// Logs unsupported metadata: each kind with its number of files. The loss of fractions of seconds
+/// is not a warning.
 pub(super) fn log(unsupported: &[UnsupportedMetadata], log: &Log) {
     let mut kinds: BTreeMap<(bool, String), Unsupported<'_>> = BTreeMap::new();
     for one in unsupported {

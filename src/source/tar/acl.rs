@@ -65,7 +65,8 @@ pub(super) struct NamedEntry {
 }
 
 impl NamedEntry {
-    /// Returns true for an entry of the list for access, and false for one of the list for new files of a directory.
+    /// Returns true for an entry of the list for access, and false for one of the list for new
+    /// files of a directory.
     pub(super) fn is_access(&self) -> bool {
         self.is_access
     }

@@ -192,7 +192,8 @@ impl<'a> Decompressor<'a> {
 
     /// Refuses bytes that follow a part and are not another one.
     fn check_start(&mut self, found: Option<Compression>) -> io::Result<()> {
-        // A stream of xz may be padded to a multiple of four bytes, and then another one may follow.
+        // A stream of xz may be padded to a multiple of four bytes, and then another one may
+        // follow.
         let may_follow =
             self.padding == 0 || self.compression == Compression::Xz && self.padding.is_multiple_of(4);
         if found != Some(self.compression)

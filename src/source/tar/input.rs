@@ -47,8 +47,8 @@ pub(super) struct Input<'a> {
 enum Bytes<'a> {
     /// The bytes of the archive that contents are ranges of.
     InPlace,
-    /// The bytes of a stream, whose contents are stored in a spool; `spooled` is the number of bytes
-    /// in that.
+    /// The bytes of a stream, whose contents are stored in a spool; `spooled` is the number of
+    /// bytes in that.
     Stream { reader: Decompressed<'a>, spooled: u64 },
 }
 

@@ -1,4 +1,5 @@
-//! Extended headers: records for one file, or for all that follow (POSIX.1-2017, pax, "pax Extended Header").
+//! Extended headers: records for one file, or for all that follow (POSIX.1-2017, pax, "pax Extended
+//! Header").
 //!
 //! ```text
 //! 30 mtime=1350244992.023960108\n        LENGTH KEYWORD=VALUE\n, where LENGTH counts the whole record

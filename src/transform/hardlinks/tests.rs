@@ -29,7 +29,8 @@ fn applied<C: Content + Clone>(mut tree: Tree<C>, policy: Policy) -> (Tree<C>, L
     (tree, linked)
 }
 
-/// Four files of the bytes `same`, one with another mode, one linked twice; a linked symlink; two empty files.
+/// Four files of the bytes `same`, one with another mode, one linked twice; a linked symlink; two
+/// empty files.
 const TREE: &str = "\
 / 0 40755 3 0 0 0 0.0 - - -
 /a 4 100644 1 0 0 0 5.0 - same -

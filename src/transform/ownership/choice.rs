@@ -26,8 +26,8 @@ pub enum Ownership {
     Map(IdMap),
     /// `fakeroot:FILE`: the owners saved by `fakeroot -s FILE`.
     Fakeroot(PathBuf),
-    /// `xattr`: the owners that container tools recorded in xattrs, see [`xattr`](super::xattr); the other files
-    /// have the source's default owner.
+    /// `xattr`: the owners that container tools recorded in xattrs, see [`xattr`](super::xattr);
+    /// the other files have the source's default owner.
     Xattr,
     /// `FILE`: a manifest, mtree(5); the files it does not name have the source's default owner.
     Mtree(PathBuf),

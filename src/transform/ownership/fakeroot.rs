@@ -5,7 +5,8 @@
 //! dev=fe00,ino=10256199,mode=20644,uid=0,gid=0,nlink=1,rdev=259
 //! ```
 //!
-//! `dev` is hexadecimal, `mode` octal, everything else decimal; `faked.c` of fakeroot reads and writes it.
+//! `dev` is hexadecimal, `mode` octal, everything else decimal; `faked.c` of fakeroot reads and
+//! writes it.
 
 use std::collections::BTreeMap;
 

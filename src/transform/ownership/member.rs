@@ -15,7 +15,8 @@ pub struct Owners<'a> {
 }
 
 impl<'a> Owners<'a> {
-    /// Returns the owners as [`apply`](super::apply) sets them, for a source that is not a directory of the host.
+    /// Returns the owners as [`apply`](super::apply) sets them, for a source that is not a
+    /// directory of the host.
     ///
     /// # Errors
     /// If the ownership is only for directories of the host.

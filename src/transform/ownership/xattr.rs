@@ -28,8 +28,8 @@ const ROOTLESS: &[u8] = b"user.rootlesscontainers";
 /// last.
 ///
 /// # Errors
-/// The paths of all files with an invalid xattr, or one for another file type. An empty regular file
-/// may represent a device, a pipe or a socket.
+/// The paths of all files with an invalid xattr, or one for another file type. An empty regular
+/// file may represent a device, a pipe or a socket.
 pub(super) fn apply<C: Content>(tree: &mut Tree<C>) -> Result<()> {
     let mut changes = Vec::new();
     visit_inodes(tree, |id, inode| {

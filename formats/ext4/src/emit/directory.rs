@@ -10,8 +10,8 @@ use crate::ondisk::htree::{
 };
 use crate::plan::directories::{Block, DirectoryPlan};
 
-/// Writes block `block_index` of a directory into `out`, which is one zeroed block. `inode_seed` is the checksum
-/// seed of the directory's inode.
+/// Writes block `block_index` of a directory into `out`, which is one zeroed block. `inode_seed` is
+/// the checksum seed of the directory's inode.
 ///
 /// # Panics
 /// Panics if the directory does not have this block, or `out` is not a block.

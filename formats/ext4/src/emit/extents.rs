@@ -11,7 +11,8 @@ use crate::plan::blocks::{Extent, levels};
 
 const ENTRY_LEN: usize = size_of::<ExtentEntry>();
 
-/// An extent tree: its extents, and the blocks of its nodes, leaves first and upper levels after them.
+/// An extent tree: its extents, and the blocks of its nodes, leaves first and upper levels after
+/// them.
 #[derive(Clone, Copy)]
 pub(crate) struct ExtentTree<'a> {
     pub(crate) block_size: BlockSize,

@@ -48,7 +48,8 @@ pub(crate) fn write_block_bitmap<C>(plan: &Plan<'_, C>, group: u32, out: &mut [u
     }
 }
 
-/// Writes a group's inode bitmap: bits of inodes that are free are 0, those beyond the group's inodes are 1.
+/// Writes a group's inode bitmap: bits of inodes that are free are 0, those beyond the group's
+/// inodes are 1.
 pub(crate) fn write_inode_bitmap<C>(plan: &Plan<'_, C>, group: u32, out: &mut [u8]) {
     out.fill(0xff);
     let used = u64::from(used_inodes(plan, group));

@@ -1,4 +1,5 @@
-//! Directory entries: `struct ext4_dir_entry_2`, and the tail that holds a directory block's checksum.
+//! Directory entries: `struct ext4_dir_entry_2`, and the tail that holds a directory block's
+//! checksum.
 //!
 //! Kernel documentation, `filesystems/ext4/directory.rst`, "Linear (Classic) Directories".
 
@@ -160,7 +161,8 @@ pub(crate) fn write_entries(mut room: &mut [u8], entries: &[Entry<'_>]) {
     write_entry(room, last.inode, last.file_type, last.name);
 }
 
-/// Writes the tail of a finished block of entries, if it has one. `seed` is the checksum seed of the directory's inode.
+/// Writes the tail of a finished block of entries, if it has one. `seed` is the checksum seed of
+/// the directory's inode.
 pub(crate) fn write_tail(block: &mut [u8], seed: Checksum) {
     if !seed.exists() {
         return;

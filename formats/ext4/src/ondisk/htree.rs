@@ -1,7 +1,7 @@
 //! Hashed directories: the index blocks above leaves of plain entries, and the hash of names.
 //!
-//! Kernel documentation, `filesystems/ext4/directory.rst`, "Hash Tree Directories"; the hash itself is specified
-//! only by `fs/ext4/hash.c`.
+//! Kernel documentation, `filesystems/ext4/directory.rst`, "Hash Tree Directories"; the hash itself
+//! is specified only by `fs/ext4/hash.c`.
 
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -90,8 +90,9 @@ const fn limit(block_len: usize, header_len: usize, has_checksum: bool) -> usize
     (block_len - header_len - tail) / size_of::<DxEntry>()
 }
 
-/// Writes the entries of an index block, whose header of `header_len` bytes is already there, and its tail, if it has one.
-/// `seed` is the checksum seed of the directory's inode. The hash of the first entry is not stored.
+/// Writes the entries of an index block, whose header of `header_len` bytes is already there, and
+/// its tail, if it has one. `seed` is the checksum seed of the directory's inode. The hash of the
+/// first entry is not stored.
 ///
 /// # Panics
 /// Panics if there are more entries than fit in the block: the plan is wrong then.
@@ -236,8 +237,8 @@ mod tests {
         assert_eq!((hash.major(), hash.minor), (major, minor), "{}", name.escape_ascii());
     }
 
-    /// Recorded from debugfs 1.47.0, `dx_hash -h 1` (signed) or `-h 4` (unsigned), with and without `-s` and
-    /// [`SEED_TEXT`].
+    /// Recorded from debugfs 1.47.0, `dx_hash -h 1` (signed) or `-h 4` (unsigned), with and without
+    /// `-s` and [`SEED_TEXT`].
     #[test]
     fn hashes_equal_those_of_debugfs() {
         check(b"hello", [0; 4], Signedness::Signed, 0x1746_da32, 0x4200_13b5);

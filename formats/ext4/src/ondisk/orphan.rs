@@ -22,12 +22,14 @@ const EXT4_ORPHAN_BLOCK_MAGIC: u32 = 0x0B10_CA04;
 struct OrphanBlockTail {
     /// [`EXT4_ORPHAN_BLOCK_MAGIC`].
     ob_magic: U32,
-    /// Checksum of the block's number in the filesystem and of all entries, chained to the file's inode.
+    /// Checksum of the block's number in the filesystem and of all entries, chained to the file's
+    /// inode.
     ob_checksum: U32,
 }
 const _: () = assert!(size_of::<OrphanBlockTail>() == 8);
 
-/// Writes a block that lists no inode into `out`, which is zeroed. `seed` is the checksum seed of the file's inode.
+/// Writes a block that lists no inode into `out`, which is zeroed. `seed` is the checksum seed of
+/// the file's inode.
 pub(crate) fn write_empty_block(out: &mut [u8], block_number: u64, seed: Checksum) {
     let (entries, tail) = out.split_at_mut(out.len() - size_of::<OrphanBlockTail>());
     let checksum = seed.update(&block_number.to_le_bytes()).update(entries);

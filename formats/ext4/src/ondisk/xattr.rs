@@ -1,6 +1,7 @@
 //! Extended attributes: in the unused space of an inode, and in a separate block.
 //!
-//! Kernel documentation, `filesystems/ext4/attributes.rst`; the hashes are specified only by `fs/ext4/xattr.c`.
+//! Kernel documentation, `filesystems/ext4/attributes.rst`; the hashes are specified only by
+//! `fs/ext4/xattr.c`.
 
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -149,7 +150,8 @@ pub(crate) fn block_hash(entry_hashes: impl Iterator<Item = u32> + Clone) -> u32
     entry_hashes.fold(0_u32, |hash, entry| hash.rotate_left(16) ^ entry)
 }
 
-/// Writes the header of a block whose entries and values are in place. `seed` is the checksum seed of the filesystem.
+/// Writes the header of a block whose entries and values are in place. `seed` is the checksum seed
+/// of the filesystem.
 pub(crate) fn write_header(block: &mut [u8], refcount: u32, hash: u32, block_number: u64, seed: Checksum) {
     let blank = XattrHeader {
         h_magic: U32::new(EXT4_XATTR_MAGIC),

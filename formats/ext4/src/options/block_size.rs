@@ -9,7 +9,8 @@ pub enum BlockSize {
     B1024,
     /// 2048 bytes: groups of 32 MiB, files up to 8 TiB.
     B2048,
-    /// 4096 bytes: groups of 128 MiB, files up to 16 TiB. It is the page size of most machines, which DAX needs.
+    /// 4096 bytes: groups of 128 MiB, files up to 16 TiB. It is the page size of most machines,
+    /// which DAX needs.
     #[default]
     B4096,
 }

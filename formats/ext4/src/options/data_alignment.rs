@@ -9,8 +9,9 @@
 /// aligned block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataAlignment {
-    /// The size of a page in bytes: a power of two, from the size of a block to [`DataAlignment::MAX`]. 2 MiB are the huge
-    /// pages of x86-64, and of arm64 with pages of 4 KiB.
+    /// The size of a page in bytes: a power of two, from the size of a block to
+    /// [`DataAlignment::MAX`]. 2 MiB are the huge pages of x86-64, and of arm64 with pages of 4
+    /// KiB.
     pub bytes: u64,
     /// The offset of the filesystem in the address space, in bytes from a multiple of the largest
     /// page: the sum of the offsets of its partition and of the disk. A multiple of the block size.

@@ -63,7 +63,8 @@ pub(crate) fn plan_xattrs<C: Content>(
         let divided = data.as_deref().map(InlineData::divide);
         if let Some((own, value)) = divided {
             sorted = xattrs::sort_with_data(xattrs, value, room).map_err(refused)?;
-            // e2fsck does not look for the xattr block of a symlink with inline data, and would free it.
+            // e2fsck does not look for the xattr block of a symlink with inline data, and would
+            // free it.
             if matches!(inode.kind, Kind::Symlink(_)) {
                 sorted = sorted.filter(|sorted| !sorted.has_block());
             }

@@ -26,7 +26,8 @@ use demand::Runs;
 use placement::{GroupPlaces, Mapping};
 use unused::{FreeSpace, take_extents};
 
-/// Places everything. The placement may end beyond the geometry's last block: then the geometry is too small.
+/// Places everything. The placement may end beyond the geometry's last block: then the geometry is
+/// too small.
 pub(crate) fn place(demand: &BlockDemand, geometry: &Geometry) -> Placement {
     let mut free = FreeSpace::new(geometry);
     let groups = (0..geometry.groups()).map(|_| (free.take_block(), free.take_block())).collect::<Vec<_>>();
@@ -126,7 +127,8 @@ mod tests {
 
     #[test]
     fn extents_are_at_most_32768_blocks_and_stop_at_the_copies() {
-        // Group 0 has 2 + 1 + 1 + 1 blocks of metadata before the file, groups 1 and 3 have 2 of copies.
+        // Group 0 has 2 + 1 + 1 + 1 blocks of metadata before the file, groups 1 and 3 have 2 of
+        // copies.
         let placement = place(&one_file(3 * 32_768 + 10), &geometry(1));
         let extents = placement.extents(1);
         let ends: Vec<u64> = extents.iter().map(|extent| extent.physical + u64::from(extent.len)).collect();

@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn sparse_super2_has_as_many_backups_as_requested() {
-        // `mke2fs -b 1024 -O sparse_super2,^resize_inode` and `dumpe2fs -h` of 8, 9, 17 and 300 MiB.
+        // `mke2fs -b 1024 -O sparse_super2,^resize_inode` and `dumpe2fs -h` of 8, 9, 17 and 300
+        // MiB.
         for (groups, requested, found) in [
             (1, 2, [0, 0]),
             (2, 2, [1, 0]),
@@ -202,7 +203,8 @@ mod tests {
     #[test]
     fn the_reserve_is_that_of_mke2fs() {
         let reserve = |blocks| reserved_gdt_blocks(blocks, &options());
-        // `mke2fs -b 4096` and `dumpe2fs -h` of 8 MiB, 64 MiB, 1 GiB, 16 GiB, and 16 TiB less one block.
+        // `mke2fs -b 4096` and `dumpe2fs -h` of 8 MiB, 64 MiB, 1 GiB, 16 GiB, and 16 TiB less one
+        // block.
         assert_eq!(reserve(2048), 0);
         assert_eq!(reserve(16_384), 7);
         assert_eq!(reserve(262_144), 127);

@@ -454,7 +454,8 @@ mod tests {
             let options = Options { inodes: Some(requested), ..options(size) };
             choose(&demand(1), 12, &options).map(|(geometry, _)| geometry.inodes())
         };
-        // 2³² − 16 is 16 for each of 158,369 groups, 1695 times over; 131,072 groups have multiples of 2²¹.
+        // 2³² − 16 is 16 for each of 158,369 groups, 1695 times over; 131,072 groups have multiples
+        // of 2²¹.
         let most = u32::MAX - 15;
         assert_eq!(inodes(Size::Smallest, most).expect("it fits"), most);
         let full = Size::Total { bytes: 16 << 40 };

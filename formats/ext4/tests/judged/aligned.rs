@@ -102,8 +102,8 @@ fn the_size_is_the_smallest_there_is() {
     }
 }
 
-/// The first size that fits here is not the smallest: with a block less there is a block less of reserve, and so a gap that
-/// another file fits.
+/// The first size that fits here is not the smallest: with a block less there is a block less of
+/// reserve, and so a gap that another file fits.
 #[test]
 fn a_smaller_filesystem_may_hold_what_the_larger_does_not() {
     let lengths = [

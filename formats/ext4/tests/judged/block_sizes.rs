@@ -24,8 +24,9 @@ fn of(block_size: BlockSize) -> Options {
 
 #[test]
 fn extent_trees_of_each_depth() {
-    // Extents end at 32,768 blocks and at the copies of the superblock in groups 1, 3, 5, 7, 9, 25, … A block of 1 KiB holds
-    // 84 of them and one of 2 KiB 169, so four such blocks lead to 10.5 GiB and 42.25 GiB.
+    // Extents end at 32,768 blocks and at the copies of the superblock in groups 1, 3, 5, 7, 9, 25,
+    // … A block of 1 KiB holds 84 of them and one of 2 KiB 169, so four such blocks lead to 10.5
+    // GiB and 42.25 GiB.
     let cases = [
         (BlockSize::B1024, [(20 * MIB, 0), (256 * MIB, 1), (10 * GIB, 1), (11 * GIB, 2)]),
         (BlockSize::B2048, [(80 * MIB, 0), (GIB, 1), (40 * GIB, 1), (43 * GIB, 2)]),
@@ -81,8 +82,8 @@ fn the_widest_directory_of_small_blocks() {
     });
 }
 
-/// Around what fits in one block, `e2fsck -D` forgets its checksum: it leaves two blocks without an index where the entries
-/// alone would fit in one.
+/// Around what fits in one block, `e2fsck -D` forgets its checksum: it leaves two blocks without an
+/// index where the entries alone would fit in one.
 #[test]
 fn directories_that_fill_a_block_stay_as_they_are() {
     for block_size in BlockSize::ALL {

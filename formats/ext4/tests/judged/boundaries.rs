@@ -59,8 +59,9 @@ pub(crate) fn assert_depth(image: &Path, path: &str, depth: usize) {
 
 #[test]
 fn extent_trees_of_no_level_one_and_two() {
-    // Extents end at 32,768 blocks and where copies of the superblock are. 3 GiB / 8 are at most 4 of them, which fit in
-    // the inode; 38 GiB are fewer than the 1360 of four blocks, 200 GiB are more.
+    // Extents end at 32,768 blocks and where copies of the superblock are. 3 GiB / 8 are at most 4
+    // of them, which fit in the inode; 38 GiB are fewer than the 1360 of four blocks, 200 GiB are
+    // more.
     for (len, depth) in [(3 * GIB / 8, 0), (5 * GIB / 4, 1), (38 * GIB, 1), (200 * GIB, 2)] {
         let mut tree = tree();
         add(&mut tree, "large", Metadata::new(0o644), zeros(len));

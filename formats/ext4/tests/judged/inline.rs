@@ -1,4 +1,5 @@
-//! Data in inodes: where it stops fitting, what e2fsprogs and the kernel read of it, and what becomes of it when it grows.
+//! Data in inodes: where it stops fitting, what e2fsprogs and the kernel read of it, and what
+//! becomes of it when it grows.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -123,7 +124,8 @@ fn xattrs_are_all_there_beside_data() {
                 return;
             };
             let found = fs::read(&out).unwrap_or_else(|error| panic!("{name} has no {xattr}: {error}"));
-            // debugfs gives ACLs in the form of getxattr(2), like the tree, but with user 0 where the entry has none.
+            // debugfs gives ACLs in the form of getxattr(2), like the tree, but with user 0 where
+            // the entry has none.
             let without_ids = |bytes: &[u8]| bytes.iter().map(|byte| byte % 0xff).collect::<Vec<u8>>();
             assert_eq!(without_ids(&found), without_ids(value), "{name}: {xattr}");
             fs::remove_file(out).expect("it was just read");
@@ -144,7 +146,8 @@ fn symlinks_of_60_to_128_bytes_lie_in_inodes_as_data() {
         for len in [59, 60, 76, 77] {
             add(&mut tree, InodeId::ROOT, &format!("label-{len}"), label.clone(), symlink(len));
         }
-        // e2fsck does not find the block of xattrs of a symlink with inline data: beside 44 bytes, 24 are left for data.
+        // e2fsck does not find the block of xattrs of a symlink with inline data: beside 44 bytes,
+        // 24 are left for data.
         for len in [84, 85] {
             add(&mut tree, InodeId::ROOT, &format!("acl-{len}"), acl.clone(), symlink(len));
         }
@@ -162,7 +165,8 @@ fn symlinks_of_60_to_128_bytes_lie_in_inodes_as_data() {
     }
 }
 
-/// Directories by the lengths of their names, and how many bytes of data they have; none if they have a block.
+/// Directories by the lengths of their names, and how many bytes of data they have; none if they
+/// have a block.
 fn directories() -> Vec<(Vec<usize>, Option<u64>)> {
     vec![
         (vec![], Some(60)),
@@ -181,7 +185,8 @@ fn directories() -> Vec<(Vec<usize>, Option<u64>)> {
         (vec![48, 4, 48], Some(60 + 68)),
         (vec![4, 4, 4, 4, 4, 4, 4, 4, 4], Some(60 + 60)),
         (vec![4, 4, 4, 4, 4, 4, 4, 4, 4, 4], None),
-        // A name longer than either part, and one that the first part has no room for before a short one.
+        // A name longer than either part, and one that the first part has no room for before a
+        // short one.
         (vec![61], None),
         (vec![255], None),
         (vec![4, 50, 4], Some(60 + 60)),
@@ -207,7 +212,8 @@ fn tree_of_directories() -> Patterns {
     tree
 }
 
-/// e2fsck fills it without allocating, so that it has blocks even if it is the tree's own and holds next to nothing.
+/// e2fsck fills it without allocating, so that it has blocks even if it is the tree's own and holds
+/// next to nothing.
 #[test]
 fn a_lost_and_found_of_the_tree_has_blocks() {
     let mut tree = tree();
@@ -268,7 +274,8 @@ fn the_kernel_grows_and_truncates_inline_data() {
     }
 }
 
-/// Appends to every file of the root until it has blocks, and adds names to every directory until it has.
+/// Appends to every file of the root until it has blocks, and adds names to every directory until
+/// it has.
 fn grow(tree: &Patterns, root: &Path) {
     for (name, id) in tree.entries(InodeId::ROOT).into_iter().flatten() {
         let at = root.join(String::from_utf8_lossy(name.as_bytes()).into_owned());
@@ -299,7 +306,8 @@ fn grow(tree: &Patterns, root: &Path) {
     }
 }
 
-/// Cuts every file of the root short, and removes all names of directories and then the directories.
+/// Cuts every file of the root short, and removes all names of directories and then the
+/// directories.
 fn empty(tree: &Patterns, root: &Path) {
     for (name, id) in tree.entries(InodeId::ROOT).into_iter().flatten() {
         let at = root.join(String::from_utf8_lossy(name.as_bytes()).into_owned());
@@ -367,14 +375,16 @@ fn inline_data_is_that_of_mke2fs() {
         .arg("64m"));
     let Some(made) = made else { return };
     assert!(made.status.success(), "{made:?}");
-    // i_block of both, and the extended attributes of the file. mke2fs gives empty values an offset, the kernel none.
+    // i_block of both, and the extended attributes of the file. mke2fs gives empty values an
+    // offset, the kernel none.
     for what in ["-b /d", "-b /d/f", "-x /d/f"] {
         let dump = |image: &Path| debugfs(image, &format!("inode_dump {what}"));
         assert_eq!(dump(&ours), dump(&theirs), "inode_dump {what}");
     }
 }
 
-/// The bytes are those of the layout `ext4-2`, by [`digest`] of whole images. Where one changes on purpose, so does the name.
+/// The bytes are those of the layout `ext4-2`, by [`digest`] of whole images. Where one changes on
+/// purpose, so does the name.
 #[test]
 fn the_bytes_of_inline_data_stay_as_they_are() {
     let mut tree = tree_of_directories();

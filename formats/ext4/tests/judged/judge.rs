@@ -35,8 +35,9 @@ pub(crate) fn judge_and(
     look(&image);
     reads_back(tree, options, &image);
     optimised_stays_clean(&image, options);
-    // With the second copy of the superblock in the last group, resize2fs 1.47 leaves a wrong count of free blocks in that
-    // group when it ceases to be the last. It does so to what mke2fs makes as well.
+    // With the second copy of the superblock in the last group, resize2fs 1.47 leaves a wrong count
+    // of free blocks in that group when it ceases to be the last. It does so to what mke2fs makes
+    // as well.
     if !(options.features.sparse_super2 && options.num_backup_sb == 2) {
         grown_stays_clean(&image, options, Image::<Pattern>::len(&layout) * 3);
     }
@@ -54,7 +55,8 @@ pub(crate) fn reads_back(tree: &Tree<Pattern>, options: &Options, image: &Path) 
     }
 }
 
-/// Writes a filesystem to a sparse file. Files of zeros are not read: some are larger than any disk.
+/// Writes a filesystem to a sparse file. Files of zeros are not read: some are larger than any
+/// disk.
 pub(crate) fn write(layout: &Layout<'_, Pattern>, path: &Path) {
     let file = File::create(path).expect("the image is new");
     write_sparse(&ZerosUnread(layout), &file).expect("the image is written");
@@ -90,8 +92,8 @@ pub(crate) fn fsck(image: &Path) {
     );
 }
 
-/// After e2fsck has rebuilt every directory, there is still nothing to say; and where directories were as it leaves them,
-/// nothing has changed but the superblock.
+/// After e2fsck has rebuilt every directory, there is still nothing to say; and where directories
+/// were as it leaves them, nothing has changed but the superblock.
 fn optimised_stays_clean(image: &Path, options: &Options) {
     let copy = image.with_extension("optimised");
     let copied =
@@ -99,8 +101,8 @@ fn optimised_stays_clean(image: &Path, options: &Options) {
     assert!(copied.status.success(), "{copied:?}");
     let Some(output) = run(Command::new("e2fsck").arg("-fyD").arg(&copy)) else { return };
     assert!(matches!(output.status.code(), Some(0 | 1)), "e2fsck -fyD: {output:?}");
-    // With e2fsck's slack a packed directory takes more blocks. Where there are none left, e2fsck 1.47 leaves it with a size
-    // that it finds wrong itself the next time.
+    // With e2fsck's slack a packed directory takes more blocks. Where there are none left, e2fsck
+    // 1.47 leaves it with a size that it finds wrong itself the next time.
     if no_block_was_left(&output) {
         std::fs::remove_file(copy).expect("the copy is removed");
         return;
@@ -122,8 +124,8 @@ fn no_block_was_left(output: &Output) -> bool {
     text.lines().any(is_said)
 }
 
-/// Compares all bytes of two images but those of the 1024 at the start of each group, or of block 0 in its first, that are a
-/// superblock in either.
+/// Compares all bytes of two images but those of the 1024 at the start of each group, or of block 0
+/// in its first, that are a superblock in either.
 fn only_superblocks_differ(image: &Path, other: &Path, block_size: BlockSize) {
     const PIECE: usize = 1 << 20;
     let files = [image, other].map(|path| File::open(path).expect("the image is there"));
@@ -150,11 +152,12 @@ fn only_superblocks_differ(image: &Path, other: &Path, block_size: BlockSize) {
     }
 }
 
-/// After resize2fs has let the filesystem grow, there is nothing to say but of an orphan file whose blocks it has moved.
+/// After resize2fs has let the filesystem grow, there is nothing to say but of an orphan file whose
+/// blocks it has moved.
 ///
-/// The checksum of such a block depends on its place, and resize2fs 1.47.0 leaves it as it was; what mke2fs makes it breaks
-/// as well. It moves them when descriptors, or copies of them, grow into them, as they never do into what `resize_inode` has
-/// reserved.
+/// The checksum of such a block depends on its place, and resize2fs 1.47.0 leaves it as it was;
+/// what mke2fs makes it breaks as well. It moves them when descriptors, or copies of them, grow
+/// into them, as they never do into what `resize_inode` has reserved.
 pub(crate) fn grown_stays_clean(image: &Path, options: &Options, len: u64) {
     let orphan_file = || options.features.orphan_file.then(|| debugfs(image, "blocks <12>")).flatten();
     let before = orphan_file();
@@ -169,8 +172,9 @@ pub(crate) fn grown_stays_clean(image: &Path, options: &Options, len: u64) {
     fsck(image);
 }
 
-/// e2fsck finds nothing to repair but the orphan file, and repairs that. The resize2fs of e2fsprogs 1.47.2 leaves nothing:
-/// unlike that of 1.47.0 it updates the checksums of an orphan file that it moves.
+/// e2fsck finds nothing to repair but the orphan file, and repairs that. The resize2fs of e2fsprogs
+/// 1.47.2 leaves nothing: unlike that of 1.47.0 it updates the checksums of an orphan file that it
+/// moves.
 fn orphan_file_at_most_is_repaired(image: &Path) {
     let Some(output) = run(Command::new("e2fsck").arg("-fy").arg(image)) else { return };
     let text = String::from_utf8_lossy(&output.stdout);
@@ -211,7 +215,8 @@ pub(crate) fn run(command: &mut Command) -> Option<Output> {
 /// debugfs takes every file out of the image as it is in the tree.
 pub(crate) fn debugfs_reads_back(tree: &Tree<Pattern>, image: &Path) {
     if !kernel::is_root() {
-        // Owner and mode go with the files, so others than root could not read what they have taken out.
+        // Owner and mode go with the files, so others than root could not read what they have taken
+        // out.
         eprintln!("SKIPPED: debugfs takes out no files for others than root");
         return;
     }
@@ -282,8 +287,8 @@ fn compare_entries(
     assert!(names == expected, "{shown}: {} names found, {} expected", names.len(), expected.len());
 }
 
-/// The first 32 bits of the SHA-256. A crc32c would not do: of a superblock or block of names, which ends with its own, the
-/// crc32c is the same whatever is in it.
+/// The first 32 bits of the SHA-256. A crc32c would not do: of a superblock or block of names,
+/// which ends with its own, the crc32c is the same whatever is in it.
 pub(crate) fn digest(bytes: &[u8]) -> u32 {
     let digest = Sha256::digest(bytes);
     u32::from_be_bytes(*digest.first_chunk().expect("it has 32 bytes"))

@@ -26,7 +26,8 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    /// Mounts an image with `access`, `ro` or `rw`; none where that is not possible, with a line that says so.
+    /// Mounts an image with `access`, `ro` or `rw`; none where that is not possible, with a line
+    /// that says so.
     pub(crate) fn new(image: &Path, access: &str) -> Option<Self> {
         if !is_root() || !Path::new("/dev/loop-control").exists() {
             let required = std::env::var_os("ROOTCAST_REQUIRE_JUDGES").is_some_and(|value| value == "1");
@@ -97,8 +98,8 @@ fn compare_modes(tree: &Tree<Pattern>, root: &Path) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
     Kernel,
-    /// debugfs takes out directories, regular files and symlinks. Inline data comes with all 60 bytes of
-    /// `i_block`, up to 1.47.0 at least, and of filesystems that mke2fs has made too.
+    /// debugfs takes out directories, regular files and symlinks. Inline data comes with all 60
+    /// bytes of `i_block`, up to 1.47.0 at least, and of filesystems that mke2fs has made too.
     Debugfs,
 }
 
@@ -149,7 +150,8 @@ pub(crate) fn compare_contents(tree: &Tree<Pattern>, root: &Path, reader: Reader
     });
 }
 
-/// Hands on every file of the tree with its path below `root`, and its path in the tree as it is shown.
+/// Hands on every file of the tree with its path below `root`, and its path in the tree as it is
+/// shown.
 fn for_each(tree: &Tree<Pattern>, root: &Path, mut look: impl FnMut(InodeId, &Inode<Pattern>, &Path, &str)) {
     let mut walk = tree.walk();
     while let Some(step) = walk.next() {

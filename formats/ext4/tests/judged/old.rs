@@ -24,7 +24,8 @@ fn of(features: Features, block_size: BlockSize) -> Options {
     with!(options(), features: features, block_size: block_size)
 }
 
-/// Directories of one block, of some and of two levels, a block of xattrs, a link in a block, and a file of several groups.
+/// Directories of one block, of some and of two levels, a block of xattrs, a link in a block, and a
+/// file of several groups.
 fn some_tree() -> Patterns {
     let mut tree = tree();
     for (name, count, len) in [("narrow", 5, 10), ("wide", 300, 60), ("wider", 3000, 200)] {
@@ -130,7 +131,8 @@ fn more_than_32_bits_of_blocks_need_64bit() {
             assert!(error.to_string().contains("leave 64bit in"), "{error}");
         }
     }
-    // Blocks of 1 KiB reach what group descriptors can list first, of which there are twice as many to a block as with 64bit.
+    // Blocks of 1 KiB reach what group descriptors can list first, of which there are twice as many
+    // to a block as with 64bit.
     let total = |bytes| with!(of(NO_64BIT, BlockSize::B1024), size: Size::Total { bytes });
     plan(&tree(), &total((1 << 40) + 1024)).expect("a tebibyte is planned");
     let error = plan(&tree(), &total((1 << 40) + 2048)).expect_err("it is larger");

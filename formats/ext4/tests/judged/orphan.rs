@@ -74,8 +74,8 @@ fn rw() -> Options {
     Options::from_profile(Profile::Rw, Uuid::from_u128(1), Uuid::from_u128(2))
 }
 
-/// Without a reserve, the copy of the descriptors in group 1 grows into the orphan file. The judge first
-/// reported it for this shape.
+/// Without a reserve, the copy of the descriptors in group 1 grows into the orphan file. The judge
+/// first reported it for this shape.
 #[test]
 fn growing_without_a_reserve_damages_only_the_orphan_file() {
     let size = Size::Total { bytes: 255 << 20 };
@@ -136,8 +136,8 @@ fn every_byte_of_an_orphan_block_is_checked() {
     }
 }
 
-/// A file that is unlinked while it is open is in the orphan file. An image that is copied in this state, as if the machine
-/// had stopped, is cleaned up by the next mount.
+/// A file that is unlinked while it is open is in the orphan file. An image that is copied in this
+/// state, as if the machine had stopped, is cleaned up by the next mount.
 #[test]
 fn the_kernel_uses_the_orphan_file() {
     for block_size in BlockSize::ALL {

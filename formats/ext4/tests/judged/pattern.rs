@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use image_tree::Content;
 
-/// Bytes that differ from offset to offset and from seed to seed, without a zero but in holes; seed 0 is all zeros, for files
-/// larger than any disk.
+/// Bytes that differ from offset to offset and from seed to seed, without a zero but in holes; seed
+/// 0 is all zeros, for files larger than any disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     pub(crate) len: u64,

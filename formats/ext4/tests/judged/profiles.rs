@@ -78,7 +78,8 @@ fn digest_of(options: Options) -> u32 {
     digest(&image)
 }
 
-/// The bytes are those of the layout `ext4-2`, by [`digest`] of whole images. Where one changes on purpose, so does the name.
+/// The bytes are those of the layout `ext4-2`, by [`digest`] of whole images. Where one changes on
+/// purpose, so does the name.
 #[test]
 fn the_bytes_of_each_profile_stay_as_they_are() {
     let pinned = [
@@ -100,8 +101,8 @@ fn the_bytes_of_each_profile_stay_as_they_are() {
 #[test]
 fn the_smallest_profile_is_smaller_than_the_others() {
     let smallest = plan(&small_tree(), &of(Profile::RoMin)).expect("it fits").summary();
-    // 1 with the superblock, 1 of descriptors, 2 of bitmaps, 20 of inodes; 1 of the root, 4 of lost+found, 1 + 5 of names; 25
-    // of the file, 1 of the link.
+    // 1 with the superblock, 1 of descriptors, 2 of bitmaps, 20 of inodes; 1 of the root, 4 of
+    // lost+found, 1 + 5 of names; 25 of the file, 1 of the link.
     assert_eq!((smallest.blocks, smallest.free_blocks), (61, 0));
     let blocks = |options| plan(&small_tree(), &roomy(options)).expect("it fits").summary().blocks;
     assert!(blocks(of(Profile::RoMin)) + 1024 <= blocks(journal_for_reading()));

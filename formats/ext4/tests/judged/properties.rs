@@ -7,8 +7,8 @@ use proptest::test_runner::RngSeed;
 use crate::judge::judge;
 use crate::trees::cases;
 
-/// So many cases, and the same in each run: chance fails no build. For others and more of them, proptest lets
-/// `PROPTEST_RNG_SEED` and `PROPTEST_CASES` count more than what stands here.
+/// So many cases, and the same in each run: chance fails no build. For others and more of them,
+/// proptest lets `PROPTEST_RNG_SEED` and `PROPTEST_CASES` count more than what stands here.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
@@ -25,7 +25,8 @@ proptest! {
     #[test]
     fn arbitrary_trees_are_clean_and_read_back((tree, options) in cases()) {
         match plan(&tree, &options) {
-            // What a size lacks is said exactly: with as much it fits, and with a block less it does not.
+            // What a size lacks is said exactly: with as much it fits, and with a block less it
+            // does not.
             Err(Error::TooSmall { needed_bytes, .. }) => {
                 let total = |bytes| with!(options.clone(), size: Size::Total { bytes });
                 prop_assert!(plan(&tree, &total(needed_bytes - options.block_size.bytes())).is_err());

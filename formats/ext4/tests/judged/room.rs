@@ -111,7 +111,8 @@ fn a_share_is_of_the_space_that_users_can_write() {
     }
 }
 
-/// Files as short as there are inodes for, eight to a directory, take all room before they take all inodes.
+/// Files as short as there are inodes for, eight to a directory, take all room before they take all
+/// inodes.
 #[test]
 fn inodes_suffice_for_the_free_space() {
     for block_size in BlockSize::ALL {

@@ -114,8 +114,9 @@ fn duplicates_lie_in_the_same_blocks() {
     assert_eq!((unshared.shared_files, unshared.shared_blocks), (0, 0));
 }
 
-/// Groups of 8 MiB, and copies of the superblock in 1, 3, 5, 7, 9: 90 MB are in 6 pieces, which is too many for an inode.
-/// 11 GiB have more extents than 4 blocks of 84 list. Both have blocks of extents of their own, with their own checksums.
+/// Groups of 8 MiB, and copies of the superblock in 1, 3, 5, 7, 9: 90 MB are in 6 pieces, which is
+/// too many for an inode. 11 GiB have more extents than 4 blocks of 84 list. Both have blocks of
+/// extents of their own, with their own checksums.
 #[test]
 fn duplicates_in_many_pieces_have_extent_blocks_of_their_own() {
     let tree = files(&[
@@ -147,7 +148,8 @@ fn duplicates_in_many_pieces_have_extent_blocks_of_their_own() {
     }
 }
 
-/// Of two files with the same bytes, one can have them in its inode where xattrs leave the other no room for them.
+/// Of two files with the same bytes, one can have them in its inode where xattrs leave the other no
+/// room for them.
 #[test]
 fn files_with_inline_data_are_not_shared() {
     for (len, shared) in [(1, 0), (100, 0), (128, 0), (129, 2)] {
@@ -236,8 +238,9 @@ fn the_kernel_reads_but_does_not_write() {
         return;
     }
     let tree = files(&[("a", 3_000_000, 1), ("b", 3_000_000, 1), ("c", 5000, 2), ("d", 5000, 2)]);
-    // Without RO_COMPAT_READONLY it says that it cannot write; with it a mount for writing is one for reading. Where there
-    // is a journal, it takes part: nothing is in it, so it needs no writing either.
+    // Without RO_COMPAT_READONLY it says that it cannot write; with it a mount for writing is one
+    // for reading. Where there is a journal, it takes part: nothing is in it, so it needs no
+    // writing either.
     for options in [journal_for_reading(), options(Profile::RoMin, BlockSize::B4096)] {
         let has_journal = options.journal != Journal::None;
         let options = with!(options, size: Size::Free { bytes: 10 << 20 });

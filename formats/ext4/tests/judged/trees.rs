@@ -53,7 +53,8 @@ pub(crate) fn cases() -> impl Strategy<Value = (Tree<Pattern>, Options)> {
     })
 }
 
-/// A value that has its own inode in blocks of some size or all, and that other files may have as well.
+/// A value that has its own inode in blocks of some size or all, and that other files may have as
+/// well.
 fn long_value() -> impl Strategy<Value = Box<[u8]>> {
     (select(vec![700, 968, 969, 1992, 1993, 4040, 4041, 20_000, 65_536]), select(vec![b'a', b'b']))
         .prop_map(|(len, byte)| vec![byte; len].into_boxed_slice())
@@ -140,8 +141,8 @@ fn what(block_size: BlockSize) -> impl Strategy<Value = What> {
     let longest_target = usize::try_from(block - 1).expect("at most 4095");
     prop_oneof![
         5 => Just(What::Directory),
-        // Around one block, an index of one level and, in blocks of 1 KiB, of two, and so many names that leaves continue
-        // each other's hashes.
+        // Around one block, an index of one level and, in blocks of 1 KiB, of two, and so many
+        // names that leaves continue each other's hashes.
         1 => (select(vec![0, 1, 3, 4, 7, 13, 14, 15, 100, 250, 251, 600]), select(vec![3, 4, 5, 60, 251, 255]))
             .prop_map(|(count, len)| What::Wide(count, len)),
         // Around block boundaries.
@@ -203,8 +204,8 @@ fn owner() -> impl Strategy<Value = u32> {
 
 fn time() -> impl Strategy<Value = Timestamp> {
     let seconds = prop_oneof![
-        // The ends of each epoch of 32 bits. ext4-view takes no seconds whose low word is negative; the test of
-        // times in `boundaries` has those.
+        // The ends of each epoch of 32 bits. ext4-view takes no seconds whose low word is negative;
+        // the test of times in `boundaries` has those.
         select(vec![0, 0x7fff_ffff, 0x1_0000_0000, 0x1_7fff_ffff, 0x3_0000_0000, 0x3_7fff_ffff]),
         1_500_000_000..1_800_000_000i64,
     ];

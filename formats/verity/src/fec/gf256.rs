@@ -1,5 +1,5 @@
-//! The field of 256 elements with the polynomial x⁸ + x⁴ + x³ + x² + 1, in which α = 2 generates all
-//! elements but 0.
+//! The field of 256 elements with the polynomial x⁸ + x⁴ + x³ + x² + 1, in which α = 2 generates
+//! all elements but 0.
 
 /// The polynomial without x⁸.
 const REDUCTION: u8 = 0x1d;
@@ -11,8 +11,8 @@ pub(super) const fn times_alpha(element: u8) -> u8 {
 
 /// Adds `factor` times each of the elements to the sum at its place.
 ///
-/// A product is the sum of the products of the bits. There is no look-up and no branch, so that
-/// compilers do it for 16 or 32 elements at once: several times as fast as a table.
+/// A product is the sum of the products of the bits. There is no table look-up and no branch, so
+/// that compilers vectorize the loop.
 pub(super) fn add_multiples(sums: &mut [u8], elements: &[u8], factor: u8) {
     let mut products_of_bits = [factor; 8];
     for bit in 1..8 {

@@ -13,8 +13,8 @@ pub(crate) enum Leaf {
     Missing,
     /// All data blocks are zeros.
     Zeros,
-    /// The digests, zeros where a digest was not given: that no digest is all zeros is as certain as
-    /// that no two blocks have the same digest.
+    /// The digests, zeros where a digest was not given: that no digest is all zeros is as certain
+    /// as that no two blocks have the same digest.
     Digests(Box<[u8]>),
 }
 

@@ -23,7 +23,8 @@ pub struct Table<'a> {
     pub hash_offset: u64,
     /// The kernel's reaction to a bad block.
     pub on_corruption: OnCorruption,
-    /// Makes the kernel return zeros for data blocks with the digest of zeros, without reading them.
+    /// Makes the kernel return zeros for data blocks with the digest of zeros, without reading
+    /// them.
     pub ignore_zero_blocks: bool,
     /// Makes the kernel verify each data block only when it is first read.
     pub check_at_most_once: bool,

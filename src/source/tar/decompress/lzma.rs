@@ -67,7 +67,8 @@ fn too_much(stream: &mut Stream) -> io::Error {
     ))
 }
 
-/// Returns true for the header of an .lzma file: properties, the size of the dictionary and that of the contents.
+/// Returns true for the header of an .lzma file: properties, the size of the dictionary and that of
+/// the contents.
 ///
 /// It has no magic number. As in xz, the size of the dictionary must be one that some program uses,
 /// 2^n or 2^n + 2^(n-1) bytes, and that of the contents unknown or below 256 GiB.

@@ -102,7 +102,8 @@ fn a_file_goes_on_aligned_behind_a_copy_of_the_superblock() {
 
 #[test]
 fn a_page_is_not_cut_where_the_next_range_holds_it() {
-    // A page begins 256 blocks before group 1: a file there would have half a page, and goes to the next one instead.
+    // A page begins 256 blocks before group 1: a file there would have half a page, and goes to the
+    // next one instead.
     let alignment = alignment(2 << 20, 1 << 20);
     let files = placed(&[32_256, 512], alignment, &geometry(1));
     assert_eq!(files[0], [Extent { logical: 0, len: 32_256, physical: 256 }]);
