@@ -1,58 +1,21 @@
-//! What is generated from the command line's own description.
+//! The completions and manual pages, which are generated from the command line's own description.
 
 use std::io;
 
-use clap::{Args, Command, ValueHint};
+use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::command;
-use super::help::{Help, group};
+use super::help::Help;
+use super::program::{self, PROGRAM_HELP, VERB_HELPS};
 use crate::report::version::VERSION;
-
-/// Print the completions for a shell, as a script of that shell
-#[derive(Debug, Args)]
-pub(super) struct CompletionsVerb {
-    /// The shell
-    #[arg(value_name = "SHELL", help_heading = group::OUTPUT)]
-    pub(super) shell: Shell,
-}
-
-pub(super) const COMPLETIONS_HELP: Help = Help {
-    verb: "completions",
-    usage: "rootcast completions <SHELL>",
-    examples: &[
-        "rootcast completions bash > /etc/bash_completion.d/rootcast",
-        "rootcast completions zsh > /usr/local/share/zsh/site-functions/_rootcast",
-        "rootcast completions fish > ~/.config/fish/completions/rootcast.fish",
-    ],
-    common: &["shell"],
-};
-
-/// Print the manual page, or write all of them into a directory
-#[derive(Debug, Args)]
-pub(super) struct ManVerb {
-    /// The directory, which is made if need be
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = group::OUTPUT)]
-    pub(super) directory: Option<std::path::PathBuf>,
-}
-
-pub(super) const MAN_HELP: Help = Help {
-    verb: "man",
-    usage: "rootcast man [DIR]",
-    examples: &[
-        "rootcast man | man -l -                         the page of rootcast itself",
-        "rootcast man /usr/local/share/man/man1          all pages, one for each verb",
-    ],
-    common: &["directory"],
-};
 
 /// The completions for a shell, as a script of that shell.
 #[must_use]
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "rootcast", &mut script);
+    clap_complete::generate(shell, &mut program::command(), "rootcast", &mut script);
     script
 }
 
@@ -62,11 +25,11 @@ pub fn completions(shell: Shell) -> Vec<u8> {
 /// Never in practice: they are written to memory.
 pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     // The verb `help` has no page: each of the others is what it prints.
-    let mut command = command().disable_help_subcommand(true).subcommand_help_heading("VERBS");
+    let mut command = program::command().disable_help_subcommand(true).subcommand_help_heading("VERBS");
     // It gives every subcommand the name it is called by.
     command.build();
-    let verb = |name: &str| Help::ALL.iter().find(|help| help.verb == name);
-    let mut pages = vec![page(&command, &Help::PROGRAM)?];
+    let verb = |name: &str| VERB_HELPS.iter().find(|help| help.verb == name);
+    let mut pages = vec![page(&command, &PROGRAM_HELP)?];
     for subcommand in command.get_subcommands() {
         if let Some(help) = verb(subcommand.get_name()) {
             pages.push(page(subcommand, help)?);

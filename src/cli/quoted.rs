@@ -8,8 +8,12 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use image_tree::Shown;
 
-/// Returns the same error with a message that is safe on a terminal.
-pub(super) fn escape(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+/// Returns the error of parsing these arguments with a message that is safe on a terminal.
+pub(super) fn escape<T>(
+    error: clap::Error,
+    arguments: &[OsString],
+    parse: impl Fn(&[OsString]) -> Result<T, clap::Error>,
+) -> clap::Error {
     if !error.use_stderr() {
         return error;
     }
@@ -28,7 +32,7 @@ pub(super) fn escape(error: clap::Error, arguments: &[OsString]) -> clap::Error 
             false => Shown(argument.as_bytes()).to_string().into(),
         })
         .collect();
-    match super::request(&escaped) {
+    match parse(&escaped) {
         Err(again) if again.kind() == error.kind() && again.use_stderr() => plain(&again),
         // Escaped arguments may have another meaning. Then the message stays on one line.
         _ => {

@@ -1,4 +1,4 @@
-//! The flags of `rootcast initrd`.
+//! `rootcast initrd`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,13 +7,13 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use initramfs::codec::Codec;
 
-use super::Request;
-use super::check::KernelArguments;
-use super::general::General;
-use super::help::{Help, group};
-use super::output::{OutputArguments, usage};
-use super::tree::TreeArguments;
-use super::values;
+use crate::cli::flags::general::General;
+use crate::cli::flags::kernel::KernelArguments;
+use crate::cli::flags::output::{OutputArguments, usage};
+use crate::cli::flags::tree::TreeArguments;
+use crate::cli::flags::values;
+use crate::cli::help::{Help, group};
+use crate::cli::request::Request;
 use crate::output::Reflink;
 use crate::recipe::initrd::{CacheRecipe, CheckRecipe, InitrdRecipe, Microcode, Preset};
 use crate::transform::edit::parse::EDIT_FLAGS;
@@ -26,7 +26,7 @@ use crate::transform::init::Init;
 #[derive(Debug, Args)]
 #[command(mut_arg("sources", |sources| sources.required(false).required_unless_present("check")))]
 #[command(mut_arg("output", |output| output.required_unless_present("check")))]
-pub(super) struct InitrdArguments {
+pub(in crate::cli) struct InitrdArguments {
     #[command(flatten)]
     tree: TreeArguments,
 
@@ -128,7 +128,7 @@ pub(super) struct InitrdArguments {
     general: General,
 }
 
-pub(super) const HELP: Help = Help {
+pub(in crate::cli) const HELP: Help = Help {
     verb: "initrd",
     usage: "rootcast initrd <SOURCE>... --output <FILE> [OPTIONS]",
     examples: &[
@@ -203,7 +203,7 @@ fn align(text: &str) -> Result<u32, String> {
 }
 
 impl InitrdArguments {
-    pub(super) fn request(self) -> Result<Request, clap::Error> {
+    pub(in crate::cli) fn request(self) -> Result<Request, clap::Error> {
         let kernel = self.kernel.file();
         if let Some(file) = self.check {
             return Ok(Request::Check(CheckRecipe { file, kernel, json: self.output.json }));

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
+use crate::cli::flags::values;
 use crate::cli::help::group;
-use crate::cli::values;
 use crate::recipe::filesystem::ext4::{BlockSize, Ext4Recipe, FeatureChange, JournalLength, Profile};
 
 #[derive(Debug, Args)]

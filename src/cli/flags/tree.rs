@@ -1,4 +1,4 @@
-//! Flags of the tree, and the verb that prints it.
+//! Flags of the tree.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,11 +9,11 @@ use clap::Args;
 use clap::error::ErrorKind;
 use image_tree::{Shown, Timestamp};
 
-use super::closure::KeepArguments;
 use super::edits::Edits;
 use super::general::General;
-use super::help::{Help, group};
+use super::keep::KeepArguments;
 use super::values;
+use crate::cli::help::group;
 use crate::recipe::TreeRecipe;
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
@@ -24,40 +24,9 @@ use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable::Policy;
 use crate::xattr_filter::{Filter, Rule};
 
-/// Print a tree as text, in the composefs dump format
-///
-/// There is one line for each file, and the output is itself a SOURCE. Contents that are not part of it are named by their path beneath
-/// the source, which --basedir locates.
+/// The sources of a tree, and the changes to it.
 #[derive(Debug, Args)]
-pub(super) struct TreeVerb {
-    #[command(flatten)]
-    tree: TreeArguments,
-
-    #[command(flatten)]
-    general: General,
-}
-
-pub(super) const HELP: Help = Help {
-    verb: "tree",
-    usage: "rootcast tree <SOURCE>... [OPTIONS]",
-    examples: &[
-        "rootcast tree rootfs/ > rootfs.dump                to read, compare and keep",
-        "rootcast tree base.tar overlay/ --owner root       a directory over an archive",
-        "rootcast tree rootfs/ --chown /srv:33:33           what an edit does",
-        "rootcast image rootfs.dump --basedir rootfs/ -o disk.img",
-        "tar -c rootfs/ | rootcast tree -",
-    ],
-    common: &["sources", "owner", "add", "chown", "exclude", "keep", "recipe", "verbose"],
-};
-
-impl TreeVerb {
-    pub(super) fn recipe(self) -> Result<TreeRecipe, clap::Error> {
-        self.tree.recipe(self.general)
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct TreeArguments {
+pub(in crate::cli) struct TreeArguments {
     /// Directory, tar archive, text dump, or - for standard input
     ///
     /// Standard input is a tar archive or a dump. Of several sources, each is added to those before it, as if unpacked
@@ -209,7 +178,7 @@ fn hardlinks_help(policy: hardlinks::Policy) -> &'static str {
 }
 
 impl TreeArguments {
-    pub(super) fn recipe(self, general: General) -> Result<TreeRecipe, clap::Error> {
+    pub(in crate::cli) fn recipe(self, general: General) -> Result<TreeRecipe, clap::Error> {
         let epoch = match self.source_date_epoch {
             Some(seconds) => Some(seconds),
             None => epoch_of_environment()?,

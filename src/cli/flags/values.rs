@@ -11,7 +11,7 @@ use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
 
 /// Returns the parser of a choice, without help for each.
-pub(super) fn choice<T>() -> impl TypedValueParser<Value = T>
+pub(in crate::cli) fn choice<T>() -> impl TypedValueParser<Value = T>
 where
     T: Named + FromStr<Err: Error + Send + Sync> + Send + Sync,
 {
@@ -19,7 +19,7 @@ where
 }
 
 /// Returns the parser of a choice, with help for each.
-pub(super) fn choice_with_help<T>(help: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+pub(in crate::cli) fn choice_with_help<T>(help: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
     T: Named + FromStr<Err: Error + Send + Sync> + Send + Sync,
 {
@@ -28,12 +28,12 @@ where
 }
 
 /// Returns the parser of the owners of files.
-pub(super) fn owner() -> impl TypedValueParser<Value = Ownership> {
+pub(in crate::cli) fn owner() -> impl TypedValueParser<Value = Ownership> {
     OsStringValueParser::new().try_map(|text| Ownership::parse(&text))
 }
 
 /// Parses a number of bytes: `4096`, `512K`, `64M`, `10G`, `1T`, each unit 1024 of the one before; `64MiB` is the same.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub(in crate::cli) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let shift = match unit.strip_suffix("iB").unwrap_or(unit) {
@@ -54,7 +54,7 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// Parses the maximum memory of decoders, in bytes.
-pub(super) fn decoder_memory(text: &str) -> Result<u64, String> {
+pub(in crate::cli) fn decoder_memory(text: &str) -> Result<u64, String> {
     const MAX: u64 = Limits::MAX_DECODER_MEMORY;
     match bytes(text)? {
         memory if memory <= MAX => Ok(memory),
@@ -68,12 +68,12 @@ fn bad_bytes(text: &str) -> String {
 
 /// Free space, in bytes or in percent of the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Free {
+pub(in crate::cli) enum Free {
     Bytes(u64),
     Percent(u8),
 }
 
-pub(super) fn free(text: &str) -> Result<Free, String> {
+pub(in crate::cli) fn free(text: &str) -> Result<Free, String> {
     match text.strip_suffix('%') {
         Some(_) => percent(text, 98).map(Free::Percent),
         None => bytes(text).map(Free::Bytes),
@@ -81,7 +81,7 @@ pub(super) fn free(text: &str) -> Result<Free, String> {
 }
 
 /// Parses the percentage of blocks reserved for root, with or without its sign.
-pub(super) fn reserved(text: &str) -> Result<u8, String> {
+pub(in crate::cli) fn reserved(text: &str) -> Result<u8, String> {
     percent(text, 50)
 }
 
@@ -94,19 +94,19 @@ fn percent(text: &str, limit: u8) -> Result<u8, String> {
 }
 
 /// Parses a number of threads.
-pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+pub(in crate::cli) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("\"{text}\" is not a number of threads, at least 1"))
 }
 
 /// Parses seconds since 1970, as in `SOURCE_DATE_EPOCH`.
-pub(super) fn epoch(text: &str) -> Result<i64, String> {
+pub(in crate::cli) fn epoch(text: &str) -> Result<i64, String> {
     let in_range = |seconds: &i64| (0..=EPOCH_MAX).contains(seconds);
     let seconds = text.parse().ok().filter(in_range);
     seconds.ok_or_else(|| format!("\"{text}\" is not a number of seconds since 1970 from 0 to {EPOCH_MAX}"))
 }
 
 /// Parses the seconds since 1970 to which earlier times are raised.
-pub(super) fn earliest(text: &str) -> Result<i64, String> {
+pub(in crate::cli) fn earliest(text: &str) -> Result<i64, String> {
     let in_range = |seconds: &i64| (EPOCH_MIN..=EPOCH_MAX).contains(seconds);
     let seconds = text.parse().ok().filter(in_range);
     seconds.ok_or_else(|| {

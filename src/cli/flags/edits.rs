@@ -3,13 +3,13 @@
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use super::help::group;
+use crate::cli::help::group;
 use crate::transform::edit::Edit;
 use crate::transform::edit::parse::EDIT_FLAGS;
 
 /// Every edit of the command line, in its order across all their flags.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Edits(pub(super) Vec<Edit>);
+pub(in crate::cli) struct Edits(pub(in crate::cli) Vec<Edit>);
 
 impl Args for Edits {
     fn augment_args(command: Command) -> Command {

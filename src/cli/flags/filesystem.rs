@@ -7,14 +7,14 @@ use clap::error::ErrorKind;
 use uuid::Uuid;
 
 use self::ext4::Ext4Arguments;
-use super::help::group;
 use super::values;
+use crate::cli::help::group;
 use crate::filesystem::Label;
 use crate::recipe::filesystem::{CommonOptions, FilesystemRecipe, FormatRecipe};
 use crate::transform::sparse;
 
 #[derive(Debug, Args)]
-pub(super) struct FilesystemArguments {
+pub(in crate::cli) struct FilesystemArguments {
     #[command(flatten)]
     ext4: Ext4Arguments,
 
@@ -44,11 +44,11 @@ pub(super) struct FilesystemArguments {
 
     /// Seed of all identifiers [default: a digest of the tree's metadata and of these flags]
     #[arg(long, value_name = "UUID", help_heading = group::FILESYSTEM)]
-    pub(super) seed: Option<Uuid>,
+    pub(in crate::cli) seed: Option<Uuid>,
 }
 
 impl FilesystemArguments {
-    pub(super) fn recipe(self) -> Result<FilesystemRecipe, clap::Error> {
+    pub(in crate::cli) fn recipe(self) -> Result<FilesystemRecipe, clap::Error> {
         let common =
             CommonOptions { label: self.label, uuid: self.uuid, dedupe: self.dedupe, sparse: self.sparse };
         let recipe = FilesystemRecipe { common, format: FormatRecipe::Ext4(self.ext4.recipe()) };

@@ -1,15 +1,15 @@
-//! The flags of `rootcast image`.
+//! `rootcast image`.
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::filesystem::FilesystemArguments;
-use super::general::General;
-use super::help::{Help, group};
-use super::output::{OutputArguments, usage};
-use super::tree::TreeArguments;
-use super::values::{self, Free};
 use crate::architecture::Architecture;
+use crate::cli::flags::filesystem::FilesystemArguments;
+use crate::cli::flags::general::General;
+use crate::cli::flags::output::{OutputArguments, usage};
+use crate::cli::flags::tree::TreeArguments;
+use crate::cli::flags::values::{self, Free};
+use crate::cli::help::{Help, group};
 use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
 use crate::filesystem::Size;
 use crate::filesystem::ext4::BYTES_PER_INODE;
@@ -21,7 +21,7 @@ use crate::recipe::{ImageRecipe, Output};
 /// The filesystem is in a partition unless --layout says otherwise. The image is as small as the tree allows; --free adds room to write. The kernel finds
 /// the partition by root=PARTUUID= and the PARTUUID that is printed. The same tree and flags give the same bytes: identifiers derive from them.
 #[derive(Debug, Args)]
-pub(super) struct ImageArguments {
+pub(in crate::cli) struct ImageArguments {
     #[command(flatten)]
     tree: TreeArguments,
 
@@ -98,7 +98,7 @@ pub(super) struct ImageArguments {
     general: General,
 }
 
-pub(super) const HELP: Help = Help {
+pub(in crate::cli) const HELP: Help = Help {
     verb: "image",
     usage: "rootcast image <SOURCE>... --output <FILE> [OPTIONS]",
     examples: &[
@@ -134,7 +134,7 @@ fn sector_size() -> impl TypedValueParser<Value = SectorSize> {
 }
 
 impl ImageArguments {
-    pub(super) fn recipe(self) -> Result<ImageRecipe, clap::Error> {
+    pub(in crate::cli) fn recipe(self) -> Result<ImageRecipe, clap::Error> {
         let output = self.output.output()?;
         if self.reflink == Reflink::Always && !matches!(output, Output::File { .. } | Output::Nowhere) {
             let message = "--reflink=always shares blocks with a file, so --output has to name one";

@@ -1,4 +1,4 @@
-//! Flags that say which part of a tree is kept, and the verb that prints it.
+//! Flags of the part of a tree that is kept.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -7,91 +7,14 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 
-use super::general::General;
-use super::help::{Help, group};
-use super::tree::TreeArguments;
+use crate::cli::help::group;
 use crate::closure::config::dlopen::{Policy, Priority, Rule};
 use crate::closure::config::unit::Follow;
 use crate::closure::name_glob::NameGlob;
 use crate::closure::requests::{Charsets, Keep, NamePattern};
 use crate::closure::{Hwcaps, Request};
-use crate::recipe::closure::ClosureRecipe;
 use crate::recipe::keep::{KeepRecipe, MissingPolicy};
 use image_tree::glob::Glob;
-
-/// Print the paths of a tree that programs need to run
-///
-/// It is the part of a tree that --keep leaves, one path a line.
-/// Programs, libraries, loaders, links and directories are found in the tree alone, by the rules of the kernel and of
-/// the loaders of glibc and musl; nothing is run. The flags are those of rootcast image, which makes the tree smaller by
-/// them. (--add is an edit: it brings files of the host into the tree.)
-#[derive(Debug, Args)]
-pub(super) struct ClosureVerb {
-    #[command(flatten)]
-    tree: TreeArguments,
-
-    /// Print the chains of reasons for this path instead
-    ///
-    /// Each chain leads from the path to what was asked for.
-    #[arg(long, value_name = "PATH", conflicts_with = "json", help_heading = group::OUTPUT)]
-    why: Vec<OsString>,
-
-    /// Print one JSON object with paths, reasons and warnings
-    ///
-    /// Its schema is src/report/closure.schema.json in the sources of rootcast.
-    #[arg(long, help_heading = group::OUTPUT)]
-    json: bool,
-
-    /// End each path with a NUL byte, and escape nothing
-    ///
-    /// Without it, a backslash is doubled, and control characters and bytes that are not UTF-8 are escaped as \n or \xNN.
-    #[arg(short = '0', long, conflicts_with_all = ["json", "why"], help_heading = group::OUTPUT)]
-    null: bool,
-
-    #[command(flatten)]
-    general: General,
-}
-
-pub(super) const HELP: Help = Help {
-    verb: "closure",
-    usage: "rootcast closure <SOURCE>... --keep <PATH|GLOB> [OPTIONS]",
-    examples: &[
-        "rootcast closure rootfs/ --keep /usr/bin/curl             the paths it needs",
-        "rootcast closure rootfs/ --keep /usr/bin/curl --why /usr/lib/libz.so.1",
-        "rootcast image rootfs/ --keep /usr/bin/curl -o disk.img   an image of these",
-        "rootcast closure rootfs/ --keep /sbin/init --keep-unit multi-user.target",
-        "rootcast closure rootfs/ --keep '/usr/bin/*' --missing warn",
-        "rootcast closure rootfs/ --keep /usr/bin/curl -0 | xargs -0 -n 1 echo",
-    ],
-    common: &[
-        "sources",
-        "keep",
-        "keep_unit",
-        "keep_rule",
-        "missing",
-        "why",
-        "json",
-        "null",
-        "recipe",
-        "verbose",
-    ],
-};
-
-impl ClosureVerb {
-    pub(super) fn recipe(self) -> Result<ClosureRecipe, clap::Error> {
-        let tree = self.tree.recipe(self.general)?;
-        if tree.keep.is_none() {
-            let message = "a closure starts from something: give --keep, --keep-unit or --keep-rule\n";
-            return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message));
-        }
-        Ok(ClosureRecipe {
-            tree,
-            why: self.why.into_iter().map(OsString::into_vec).collect(),
-            json: self.json,
-            null: self.null,
-        })
-    }
-}
 
 /// The requests. A tree of which nothing is requested stays whole.
 #[derive(Debug, Args)]
@@ -117,7 +40,7 @@ struct Requested {
 
 /// The part of the tree that is kept, and the loader's cache.
 #[derive(Debug, Args)]
-pub(super) struct KeepArguments {
+pub(in crate::cli) struct KeepArguments {
     #[command(flatten)]
     requested: Requested,
 
@@ -214,7 +137,7 @@ enum YesNo {
 
 impl KeepArguments {
     /// Returns true if a cache is requested, and the part that is kept; without one, everything is.
-    pub(super) fn recipe(self) -> Result<(bool, Option<KeepRecipe>), clap::Error> {
+    pub(in crate::cli) fn recipe(self) -> Result<(bool, Option<KeepRecipe>), clap::Error> {
         let Requested { keep: requests, keep_unit: units, keep_rule: rules } = self.requested;
         if requests.is_empty() && units.is_empty() && rules.is_empty() {
             return Ok((self.ld_cache, None));

@@ -7,16 +7,16 @@ use std::thread::available_parallelism;
 use clap::Args;
 use rustix::process::{Resource, getrlimit};
 
-use super::help::group;
 use super::values;
+use crate::cli::help::group;
 
 /// Flags that no byte of the result depends on. They are the last of each verb, as the help lists them last.
 #[derive(Debug, Args)]
 #[command(next_help_heading = group::GENERAL)]
-pub(super) struct General {
+pub(in crate::cli) struct General {
     /// Read flags from a TOML file
     #[arg(long, value_name = "FILE", long_help = RECIPE)]
-    pub(super) recipe: Option<PathBuf>,
+    pub(in crate::cli) recipe: Option<PathBuf>,
 
     /// Number of threads, which does not affect the bytes [default: one for each core]
     ///
@@ -28,7 +28,7 @@ pub(super) struct General {
     ///
     /// That includes each file of a source that a later source replaces.
     #[arg(short, long)]
-    pub(super) verbose: bool,
+    pub(in crate::cli) verbose: bool,
 }
 
 const RECIPE: &str = "Read flags from a TOML file; those of the command line follow and override them
@@ -51,7 +51,7 @@ fn threads_by_descriptors() -> NonZeroUsize {
 
 impl General {
     /// Returns the number of threads, from 1 to 256.
-    pub(super) fn threads(&self) -> NonZeroUsize {
+    pub(in crate::cli) fn threads(&self) -> NonZeroUsize {
         let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.jobs.unwrap_or_else(cores).min(MAX_THREADS).min(threads_by_descriptors())
     }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::error::ErrorKind;
 
-use super::help::group;
+use crate::cli::help::group;
 use crate::output::DestinationOptions;
 use crate::recipe::Output;
 
 /// The destination of an artifact, and the report on it.
 #[derive(Debug, Args)]
-pub(super) struct OutputArguments {
+pub(in crate::cli) struct OutputArguments {
     /// Write to this file, or to standard output (-)
     #[arg(
         short,
@@ -39,16 +39,16 @@ pub(super) struct OutputArguments {
 
     /// Plan and report, and write nothing
     #[arg(long, conflicts_with = "digest", help_heading = group::OUTPUT)]
-    pub(super) dry_run: bool,
+    pub(in crate::cli) dry_run: bool,
 
     /// Print a report as one JSON object: size, layout, identifiers, counts, times, warnings
     #[arg(long, help_heading = group::OUTPUT)]
-    pub(super) json: bool,
+    pub(in crate::cli) json: bool,
 }
 
 impl OutputArguments {
     /// Returns the destination.
-    pub(super) fn output(&self) -> Result<Output, clap::Error> {
+    pub(in crate::cli) fn output(&self) -> Result<Output, clap::Error> {
         let output = match &self.output {
             None if self.dry_run => Output::Nowhere,
             None => Output::Digest,
@@ -88,7 +88,7 @@ fn mode(text: &str) -> Result<u16, String> {
 }
 
 /// Returns the error of an invalid command line.
-pub(super) fn usage(message: String) -> clap::Error {
+pub(in crate::cli) fn usage(message: String) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, message + "\n")
 }
 

@@ -1,0 +1,10 @@
+//! The flags that several verbs share, and those of parts of a recipe.
+
+pub(super) mod edits;
+pub(super) mod filesystem;
+pub(super) mod general;
+pub(super) mod keep;
+pub(super) mod kernel;
+pub(super) mod output;
+pub(super) mod tree;
+pub(super) mod values;

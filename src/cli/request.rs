@@ -1,0 +1,33 @@
+//! The request of a command line.
+
+use std::path::PathBuf;
+
+use clap_complete::Shell;
+
+use crate::recipe::closure::ClosureRecipe;
+use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
+use crate::recipe::{ImageRecipe, TreeRecipe};
+
+/// The request of a command line.
+#[derive(Debug)]
+pub enum Request {
+    /// `rootcast image`
+    Image(Box<ImageRecipe>),
+    /// `rootcast initrd`
+    Initrd(Box<InitrdRecipe>),
+    /// `rootcast check`
+    Check(CheckRecipe),
+    /// `rootcast tree`
+    Tree(Box<TreeRecipe>),
+    /// `rootcast closure`
+    Closure(Box<ClosureRecipe>),
+    /// `rootcast completions`
+    Completions(Shell),
+    /// `rootcast man`: into a directory, or to standard output.
+    Man(Option<PathBuf>),
+    /// `rootcast --version`
+    Version {
+        /// True for JSON.
+        json: bool,
+    },
+}

@@ -1,0 +1,8 @@
+//! The verbs: the flags and help of each, and its recipe.
+
+pub(super) mod check;
+pub(super) mod closure;
+pub(super) mod generate;
+pub(super) mod image;
+pub(super) mod initrd;
+pub(super) mod tree;
