@@ -89,7 +89,7 @@ impl Filesystem for Ext4 {
         let options = self.options(request)?;
         let layout = mkfs_ext4::plan_sharing(tree, &options, request.duplicates)
             .map_err(|error| error::classify_plan_error(error, request))?;
-        let report = Ext4Report::new(&layout.summary(), &options, self);
+        let report = Ext4Report::new(&layout.summary(), &options, &self.label, self.profile);
         Ok(Box::new(Planned { layout, report }))
     }
 }

@@ -4,7 +4,8 @@ use mkfs_ext4::{Unrepresentable, XattrError};
 
 use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind};
-use crate::filesystem::{PlanRequest, Size, advice, too_small};
+use crate::filesystem::size::{Size, too_small};
+use crate::filesystem::{PlanRequest, advice};
 use crate::xattr_filter::pattern_of;
 
 /// Returns the error for a failed plan.

@@ -5,7 +5,7 @@ use std::fmt;
 use mkfs_ext4::{Options, Summary};
 use serde::Serialize;
 
-use super::Ext4;
+use crate::filesystem::Label;
 use crate::shown::ByteCount;
 
 /// The section of a report on an ext4 filesystem.
@@ -45,11 +45,11 @@ pub struct Ext4Report {
 }
 
 impl Ext4Report {
-    /// Returns the report on a planned filesystem.
-    pub(super) fn new(summary: &Summary, options: &Options, filesystem: &Ext4) -> Self {
+    /// Returns the report on a planned filesystem of a profile.
+    pub(super) fn new(summary: &Summary, options: &Options, label: &Label, profile: &'static str) -> Self {
         Self {
             uuid: options.uuid.to_string(),
-            label: filesystem.label.to_string(),
+            label: label.to_string(),
             block_size: summary.block_size,
             blocks: summary.blocks,
             free_blocks: summary.free_blocks,
@@ -58,7 +58,7 @@ impl Ext4Report {
             free_inodes: summary.free_inodes,
             groups: summary.groups,
             journal_blocks: summary.journal_blocks,
-            profile: filesystem.profile,
+            profile,
             shared_files: summary.shared_files,
             shared_blocks: summary.shared_blocks,
             sparse_files: summary.sparse_files,

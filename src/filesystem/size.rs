@@ -1,0 +1,58 @@
+//! The size of an image.
+
+use crate::disk::{DISK_UNIT, DiskOverhead};
+use crate::error::{Error, ErrorKind};
+
+/// The size of an image. Its debug form is part of the text that seeds are derived from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// The minimum size.
+    Smallest,
+    /// The minimum size in which an unprivileged user can write this many bytes.
+    Free {
+        /// The free space in bytes.
+        bytes: u64,
+    },
+    /// The minimum size of which an unprivileged user can fill this share of the filesystem, in
+    /// percent.
+    FreePercent(u8),
+    /// Exactly this many bytes, those of the partition table included.
+    Total {
+        /// The size in bytes.
+        bytes: u64,
+    },
+}
+
+/// Returns the error of an image that is too small for a filesystem of `needed` bytes. Sizes are
+/// those of the whole image, as the user gave them.
+pub(super) fn too_small(size: u64, needed: u64, overhead: DiskOverhead) -> Error {
+    let needed = needed.saturating_add(overhead.total);
+    let needed = needed.checked_next_multiple_of(DISK_UNIT).unwrap_or(needed);
+    let message = format!(
+        "the image is {missing} bytes too small: --size gives {size} bytes, the tree needs {needed}; \
+         give --size {needed} or more, or leave it out for the smallest",
+        missing = needed.saturating_sub(size),
+    );
+    Error::new(ErrorKind::DoesNotFit, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_is_too_small_is_reported_for_the_whole_image() {
+        let overhead = DiskOverhead { offset: 1 << 20, total: (1 << 20) + 16_896 };
+        let error = too_small(2 << 20, 3 << 20, overhead);
+        let needed = ((4 << 20) + 16_896_u64).next_multiple_of(4096);
+        let missing = needed - (2 << 20);
+        assert_eq!(error.kind(), ErrorKind::DoesNotFit);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the image is {missing} bytes too small: --size gives 2097152 bytes, the tree needs {needed}; \
+                 give --size {needed} or more, or leave it out for the smallest"
+            )
+        );
+    }
+}
