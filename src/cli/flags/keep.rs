@@ -21,7 +21,7 @@ use image_tree::glob::Glob;
 struct Requested {
     /// Keep this path, or matches, and what they need
     ///
-    /// What no --keep asks for is left out. A directory is kept with all that is in it.
+    /// Everything that no --keep requests is left out. A directory is kept with its whole content.
     #[arg(long, value_name = "PATH|GLOB", value_parser = request(), help_heading = group::KEEP)]
     keep: Vec<Request>,
 
@@ -38,13 +38,13 @@ struct Requested {
     keep_rule: Vec<NamePattern>,
 }
 
-/// The part of the tree that is kept, and the loader's cache.
+/// The part of the tree that is kept, and the cache of the dynamic linker.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct KeepArguments {
     #[command(flatten)]
     requested: Requested,
 
-    /// Which other units a unit brings along [default: all]
+    /// Follow these relations from a kept unit to others [default: all]
     #[arg(long, value_name = "WHICH", requires = "keep_unit", help_heading = group::KEEP)]
     follow_units: Option<FollowUnits>,
 
@@ -54,8 +54,9 @@ pub(in crate::cli) struct KeepArguments {
     #[arg(long, value_name = "WHAT", requires = "Requested", help_heading = group::KEEP)]
     missing: Option<Missing>,
 
-    /// Which builds of libraries for better processors are kept: all, none, or those of these names, as x86-64-v3
-    /// [default: all]
+    /// Keep these glibc-hwcaps variants of libraries [default: all]
+    ///
+    /// They are all, none, or names such as x86-64-v3.
     #[arg(long, value_name = "all|none|NAME,…", requires = "Requested", help_heading = group::KEEP)]
     hwcaps: Option<Hwcaps>,
 
@@ -65,7 +66,9 @@ pub(in crate::cli) struct KeepArguments {
     #[arg(long, value_name = "PRIORITY", requires = "Requested", help_heading = group::KEEP)]
     dlopen: Option<Dlopen>,
 
-    /// Keep libraries opened for this feature of these objects whatever their priority, both by pattern
+    /// Keep libraries opened for this feature of these objects
+    ///
+    /// Their priority does not matter. Both parts are patterns.
     #[arg(
         long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Requested", help_heading = group::KEEP
     )]
@@ -93,8 +96,11 @@ pub(in crate::cli) struct KeepArguments {
     #[arg(long, requires = "Requested", help_heading = group::KEEP)]
     openssl: bool,
 
-    /// Write a new /etc/ld.so.cache, also for a tree that stays whole or has none. Of a part it is written by itself
-    /// when the tree has one or libraries are where only /etc/ld.so.conf says
+    /// Write a new /etc/ld.so.cache
+    ///
+    /// It is written also for a tree that is not reduced or has none. For a reduced tree it is
+    /// written automatically if the tree has one, or if libraries are in directories that only
+    /// /etc/ld.so.conf names.
     #[arg(long, help_heading = group::KEEP)]
     ld_cache: bool,
 }

@@ -14,9 +14,10 @@ use crate::recipe::closure::ClosureRecipe;
 /// Print the paths of a tree that programs need to run
 ///
 /// It is the part of a tree that --keep leaves, one path a line.
-/// Programs, libraries, loaders, links and directories are found in the tree alone, by the rules of the kernel and of
-/// the loaders of glibc and musl; nothing is run. The flags are those of rootcast image, which makes the tree smaller by
-/// them. (--add is an edit: it brings files of the host into the tree.)
+/// Programs, libraries, dynamic linkers, links and directories are found in the tree alone, by the
+/// rules of the kernel and of the dynamic linkers of glibc and musl; nothing is run. The flags are
+/// those of rootcast image, which reduces the tree by them. (--add is an edit: it brings files of
+/// the host into the tree.)
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ClosureVerb {
     #[command(flatten)]
@@ -24,7 +25,7 @@ pub(in crate::cli) struct ClosureVerb {
 
     /// Print the chains of reasons for this path instead
     ///
-    /// Each chain leads from the path to what was asked for.
+    /// Each chain leads from the path to the request.
     #[arg(long, value_name = "PATH", conflicts_with = "json", help_heading = group::OUTPUT)]
     why: Vec<OsString>,
 
@@ -36,7 +37,8 @@ pub(in crate::cli) struct ClosureVerb {
 
     /// End each path with a NUL byte, and escape nothing
     ///
-    /// Without it, a backslash is doubled, and control characters and bytes that are not UTF-8 are escaped as \n or \xNN.
+    /// Without it, a backslash is doubled, and control characters and bytes that are not UTF-8 are
+    /// escaped as \n or \xNN.
     #[arg(short = '0', long, conflicts_with_all = ["json", "why"], help_heading = group::OUTPUT)]
     null: bool,
 
