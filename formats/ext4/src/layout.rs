@@ -8,7 +8,8 @@ use image_tree::{Content, InodeId, Tree};
 use crate::emit::{self, Data, Piece};
 use crate::error::Error;
 use crate::options::{Options, Size};
-use crate::plan::{self, Plan, free_space};
+use crate::plan::size::free_space;
+use crate::plan::{self, Plan};
 
 /// A planned ext4 filesystem: the offset of every byte is known, and no byte has been written.
 #[derive(Debug)]

@@ -4,18 +4,11 @@ pub(crate) mod attributes;
 pub(crate) mod blocks;
 pub(crate) mod data;
 pub(crate) mod directories;
-pub(crate) mod ea_inodes;
-pub(crate) mod entries;
-pub(crate) mod free_space;
 pub(crate) mod groups;
 pub(crate) mod holes;
-pub(crate) mod inline;
 pub(crate) mod inodes;
-pub(crate) mod journal;
-pub(crate) mod orphan;
 pub(crate) mod sharing;
 pub(crate) mod size;
-pub(crate) mod xattrs;
 
 use std::collections::BTreeMap;
 
@@ -29,8 +22,8 @@ use crate::options::{self, Options};
 use attributes::{Xattrs, checksum_of_uuid, plan_xattrs};
 use blocks::{Alignment, BlockDemand, Placement};
 use data::{SparseFile, blocks_of};
+use directories::entries::entries;
 use directories::{DirectoryLayout, DirectoryPlan, Hashing};
-use entries::entries;
 use groups::Geometry;
 use holes::Holes;
 use inodes::Inodes;

@@ -1,5 +1,7 @@
 //! The compressions of archives that the kernel supports.
 
+pub(crate) mod decode;
+
 use std::fmt;
 
 /// A compression that a kernel can be built to unpack (`lib/decompress.c`).

@@ -1,5 +1,7 @@
 //! The planned archive and its segments as images.
 
+mod unsupported;
+
 use std::ops::Range;
 
 use image_runs::{Image, Run, Source};
@@ -7,7 +9,7 @@ use image_tree::Content;
 
 #[cfg(doc)]
 use crate::Options;
-use crate::UnsupportedMetadata;
+pub use unsupported::{MetadataKind, UnsupportedMetadata};
 
 /// A planned archive: the offset of every byte is known, and no byte has been written.
 ///

@@ -59,12 +59,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod append;
 pub mod check;
-mod checksums;
 pub mod codec;
 mod compression;
-mod decode;
 mod early_cpio;
 mod error;
 mod kernel_config;
@@ -72,7 +69,6 @@ mod layout;
 mod newc;
 mod options;
 mod plan;
-mod unsupported;
 mod write;
 
 /// The crate that defines the [`Image`](image_runs::Image) trait of layouts and segments.
@@ -80,17 +76,14 @@ pub use image_runs;
 /// The crate that defines the [`Tree`](image_tree::Tree) that an archive is made from.
 pub use image_tree;
 
-pub use append::archive_padding;
-pub use checksums::Checksums;
 pub use compression::Compression;
 pub use early_cpio::EarlyCpio;
 pub use error::{Error, Unrepresentable};
 pub use kernel_config::{KernelConfig, KernelConfigError};
-pub use layout::{Layout, Segment, Storage, Summary};
-pub use options::{Options, Precompressed};
+pub use layout::{Layout, MetadataKind, Segment, Storage, Summary, UnsupportedMetadata};
+pub use options::{Checksums, Options, Precompressed};
 pub use plan::plan;
-pub use unsupported::{MetadataKind, UnsupportedMetadata};
-pub use write::write_compressed;
+pub use write::{archive_padding, write_compressed};
 
 /// The program of the README, as a test.
 #[cfg(all(doctest, feature = "zstd"))]

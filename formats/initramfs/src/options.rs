@@ -1,11 +1,13 @@
 //! The options of an archive.
 
+mod checksums;
+
 use std::collections::BTreeSet;
 use std::io;
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
-use crate::Checksums;
+pub use checksums::Checksums;
 
 /// The options of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,15 @@
 //! Writing of a compressed archive, front to back, by one thread.
 
+mod padding;
+
 use std::io::{self, Write};
 
 use image_runs::{Image, write_to};
 use image_tree::Content;
 
 use crate::codec::{Codec, Division, Member, Piece};
-use crate::{Compression, Layout, Storage, archive_padding};
+use crate::{Compression, Layout, Storage};
+pub use padding::archive_padding;
 
 /// Writes an archive to `out` as an initramfs: its segments compressed with `codec`, those of files
 /// that are already compressed as they are. The memory needed is that of the longest piece

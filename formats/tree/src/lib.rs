@@ -31,28 +31,21 @@
 
 pub mod acl;
 mod content;
-mod directories;
 pub mod dump;
 pub mod glob;
-mod inode;
-mod inode_id;
 mod name;
 pub mod path;
 pub mod resolve;
-mod shortened;
 mod shown;
 mod tree;
-mod walk;
 
 pub use content::Content;
-pub use directories::Directories;
-pub use inode::{Device, Inode, Kind, Metadata, Timestamp, TimestampError, Xattrs};
-pub use inode_id::InodeId;
 pub use name::{LinkTarget, LinkTargetError, Name, NameError, XattrName, XattrNameError};
-pub use shortened::shortened;
-pub use shown::Shown;
-pub use tree::{InsertError, InsertPathError, MAX_DEPTH, Tree};
-pub use walk::{Step, Walk};
+pub use shown::{Shown, shortened};
+pub use tree::{
+    Device, Directories, Inode, InodeId, InsertError, InsertPathError, Kind, MAX_DEPTH, Metadata, Step,
+    Timestamp, TimestampError, Tree, Walk, Xattrs,
+};
 
 /// The program of the README, as a test.
 #[cfg(doctest)]

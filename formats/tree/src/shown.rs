@@ -1,7 +1,11 @@
 //! Names in messages.
 
+mod shortened;
+
 use std::fmt;
 use std::str;
+
+pub use shortened::shortened;
 
 /// A name as text that is safe on a terminal, stays on one line, and represents exactly one byte
 /// sequence.

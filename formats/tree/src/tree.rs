@@ -1,12 +1,21 @@
 //! The tree: a table of inodes, and directories with names for them.
 
+mod directories;
+mod inode;
+mod inode_id;
+mod walk;
+
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
 use crate::path::components;
-use crate::shortened::shortened;
-use crate::{Inode, InodeId, Kind, Metadata, Name, NameError};
+use crate::shown::shortened;
+use crate::{Name, NameError};
+pub use directories::Directories;
+pub use inode::{Device, Inode, Kind, Metadata, Timestamp, TimestampError, Xattrs};
+pub use inode_id::InodeId;
+pub use walk::{Step, Walk};
 
 /// The maximum number of components in the path of a name: 4,096.
 ///

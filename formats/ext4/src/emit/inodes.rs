@@ -11,8 +11,8 @@ use crate::ondisk::inode::{
 };
 use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::plan::Plan;
+use crate::plan::attributes::ea_inodes::EaInode;
 use crate::plan::blocks::Placement;
-use crate::plan::ea_inodes::EaInode;
 use crate::plan::groups::Geometry;
 
 /// `S_IFDIR | 0700`: only root can access `lost+found`.

@@ -9,8 +9,9 @@ use crate::ondisk::features::{compat, incompat, ro_compat};
 use crate::ondisk::inode::{EXTRA_ISIZE, FIRST_INO, JOURNAL_INO, words};
 use crate::ondisk::orphan::ORPHAN_FILE_INO;
 use crate::ondisk::superblock::*;
+use crate::plan::Plan;
 use crate::plan::groups::Backups;
-use crate::plan::{Plan, free_space};
+use crate::plan::size::free_space;
 
 /// A flex group has 16 groups, as in mke2fs; groups added when the filesystem grows are laid out in
 /// this way.

@@ -1,17 +1,21 @@
 //! Inline data and extended attributes of every inode.
 
+pub(crate) mod ea_inodes;
+pub(super) mod inline;
+mod xattrs;
+
 use std::collections::BTreeMap;
 
 use image_tree::{Content, Kind, Tree};
 
-use super::ea_inodes::EaInodes;
-use super::inline::{self, InlineData};
 use super::inodes::Inodes;
-use super::xattrs::{self, Room, SharedBlocks, Sorted};
 use crate::error::Error;
 use crate::ondisk::checksum::Checksum;
 use crate::ondisk::inode::{IN_INODE_XATTR_SPACE, ROOT_INO};
 use crate::options::Options;
+use ea_inodes::EaInodes;
+use inline::InlineData;
+use xattrs::{Room, SharedBlocks, Sorted};
 
 /// Inline data, and extended attributes: in inodes, and in blocks shared by identical sets.
 #[derive(Debug)]

@@ -8,6 +8,8 @@
 //!
 //! The nodes come last because `e2fsck -D` puts them there, so that it leaves the image unchanged.
 
+pub(super) mod entries;
+
 use std::ops::RangeInclusive;
 
 use crate::error::DirectoryError;

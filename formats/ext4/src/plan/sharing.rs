@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
-use super::inline;
+use super::attributes::inline;
 use super::inodes::Inodes;
 use crate::error::{Error, Unshareable};
 use crate::options::Options;

@@ -1,8 +1,11 @@
 //! The size of the filesystem: the minimum for its contents, or the requested size.
 
+pub(crate) mod free_space;
+mod journal;
+mod orphan;
+
 use super::blocks::{BlockDemand, Placement, place};
 use super::groups::{self, Backups, Geometry, first_block};
-use super::{free_space, journal, orphan};
 use crate::error::Error;
 use crate::ondisk::inode::FIRST_INO;
 use crate::{BlockSize, Options, Size};

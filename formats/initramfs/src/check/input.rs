@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::decode::Lookahead;
+use crate::compression::decode::Lookahead;
 
 /// The maximum lookahead, in bytes.
 const BUFFER: usize = 1 << 16;

@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::report::Rule;
 use super::stream::{Stop, Stream};
 use super::{xz, zstd};
-use crate::decode::{Format, Lz4, decoder, disabled_feature};
+use crate::compression::decode::{Format, Lz4, decoder, disabled_feature};
 use crate::{Compression, KernelConfig};
 
 /// The read size for unpacked bytes, in bytes.

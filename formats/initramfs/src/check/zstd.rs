@@ -4,7 +4,7 @@ use super::entries::Entries;
 use super::input::Input;
 use super::report::Rule;
 use super::stream::Stop;
-use crate::decode::ZSTD_MAX_WINDOW_LOG;
+use crate::compression::decode::ZSTD_MAX_WINDOW_LOG;
 
 /// Checks the header of the frame that begins here, without consuming it.
 pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(), Stop> {

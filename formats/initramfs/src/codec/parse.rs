@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::{Codec, CodecError, Kind};
 use crate::Compression;
-use crate::decode::disabled_feature;
+use crate::compression::decode::disabled_feature;
 
 /// The minimum, maximum and default level, and the binary logarithm of the default window; 0 if it
 /// follows from the level.

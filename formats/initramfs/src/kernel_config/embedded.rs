@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::error::KernelConfigError;
 use crate::Compression;
-use crate::decode::{Format, Lz4, decoder, disabled_feature};
+use crate::compression::decode::{Format, Lz4, decoder, disabled_feature};
 
 /// The maximum number of bytes unpacked from a payload, and from a configuration.
 const MAX_PAYLOAD: u64 = 1 << 30;

@@ -4,11 +4,11 @@ use image_tree::{Content, Kind, Tree};
 
 use crate::Checksums;
 use crate::error::Error;
+use crate::layout::UnsupportedMetadata;
 use crate::layout::{Layout, Piece, Record, Storage, Summary};
 use crate::newc::{self, HEADER_LEN, Header, Magic, PATH_MAX, TRAILER, padding};
 use crate::options::Options;
 use crate::plan::entries::{Entries, Name};
-use crate::unsupported::UnsupportedMetadata;
 
 /// The block size of readers of archives, in bytes; they look for the next archive after a block of
 /// zeros.

@@ -2,8 +2,8 @@
 
 use image_tree::{Content, Kind, Metadata, Tree};
 
+use crate::layout::{MetadataKind, UnsupportedMetadata};
 use crate::plan::entries::Entries;
-use crate::unsupported::{MetadataKind, UnsupportedMetadata};
 
 /// Lists the metadata that the archive cannot represent, in the order of the walk.
 pub(crate) fn list<C: Content>(tree: &Tree<C>, entries: &Entries) -> Vec<UnsupportedMetadata> {

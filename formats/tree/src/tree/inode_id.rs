@@ -2,7 +2,7 @@
 
 /// The id of an inode in one tree. Ids of different trees are unrelated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InodeId(pub(crate) u32);
+pub struct InodeId(pub(super) u32);
 
 impl InodeId {
     /// The id of the root directory of every tree.

@@ -12,12 +12,12 @@
 
 use image_tree::{Content, InodeId, Kind, Tree};
 
-use super::entries::entries;
-use super::inodes::Inodes;
 use super::xattrs::max_inline_value_len;
 use crate::error::Error;
 use crate::ondisk::dir_entry::{Entry, rec_len, write_entries};
 use crate::ondisk::inode::{FAST_SYMLINK_MAX, FIRST_INO, IN_INODE_XATTR_SPACE};
+use crate::plan::directories::entries::entries;
+use crate::plan::inodes::Inodes;
 
 /// The number of bytes of data in `i_block` (`EXT4_MIN_INLINE_DATA_SIZE`).
 pub(crate) const I_BLOCK_LEN: usize = 60;

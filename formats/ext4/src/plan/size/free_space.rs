@@ -4,8 +4,8 @@
 //! free blocks:  room for every user │ reserved for root │ withheld from everybody
 //! ```
 
-use super::blocks::{Placement, node_count};
-use super::groups::Geometry;
+use crate::plan::blocks::{Placement, node_count};
+use crate::plan::groups::Geometry;
 use crate::{BlockSize, Options, Size};
 
 /// The kernel withholds a 50th of all blocks from all users (`ext4_calculate_resv_clusters`), for

@@ -2,9 +2,9 @@
 
 use image_tree::{InodeId, Tree};
 
-use super::inodes::{Inodes, LOST_AND_FOUND};
 use crate::ondisk::dir_entry::{Entry, FileType};
 use crate::ondisk::inode::FIRST_INO;
+use crate::plan::inodes::{Inodes, LOST_AND_FOUND};
 
 /// Returns the entries of a directory by name, with `lost+found` if the filesystem adds it.
 pub(crate) fn entries<'t, C>(tree: &'t Tree<C>, inodes: &Inodes, id: InodeId) -> Vec<Entry<'t>> {
