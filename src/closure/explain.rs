@@ -1,107 +1,18 @@
-//! Explanations why a name is kept or missing, as chains from a file to the request.
+//! Explanations why a name is kept, as chains from a file to the request.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
 use image_tree::Directories;
 use image_tree::path::{join, split_last};
-use image_tree::resolve::{ResolveError, trace_in_root};
+use image_tree::resolve::trace_in_root;
 
 use super::error::{Error, Result};
-use super::{Closure, Kind, Reason};
+use super::kept::Closure;
+use super::reason::Reason;
 
 /// A chain of reasons to keep a name: its own reason, the reason for the file named in that one,
 /// and so on. The last was requested.
 pub type Chain = Vec<Reason>;
-
-/// A needed file that the tree does not have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// The name used by the file that needs it.
-    pub name: Vec<u8>,
-    /// The kind of the need.
-    pub kind: Kind,
-    /// The file that needs it, the file that caused that one to be loaded, and so on up to the
-    /// program, by paths without symbolic links. Empty if it was requested.
-    pub chain: Vec<Vec<u8>>,
-    /// The cause of the failure.
-    pub cause: Cause,
-}
-
-/// The cause of a missing file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// A path does not resolve.
-    Path(ResolveError),
-    /// No directory has a file of the name.
-    NotFound {
-        /// The first directories that the dynamic linker would search, in its order.
-        searched: Vec<Vec<u8>>,
-        /// True if it would search more.
-        searched_more: bool,
-        /// Files of the name for another machine.
-        foreign: Vec<Vec<u8>>,
-    },
-    /// A file of the name exists, but makes the dynamic linker fail.
-    Unusable {
-        /// Its path.
-        path: Vec<u8>,
-        /// The reason.
-        why: String,
-    },
-    /// The tree has no dynamic linker for such a file.
-    NoLoader,
-    /// The program has a dynamic linker whose rules are not implemented.
-    UnknownLoader,
-    /// No file name matches the pattern.
-    NoMatch,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.name.escape_ascii())?;
-        let mut chain = self.chain.iter();
-        if let Some(by) = chain.next() {
-            write!(f, ", needed by {}", by.escape_ascii())?;
-        }
-        for by in chain {
-            write!(f, ", needed by {}", by.escape_ascii())?;
-        }
-        match &self.cause {
-            Cause::Path(why) => write!(f, ": {why}"),
-            Cause::NotFound { searched, searched_more, foreign } => {
-                write!(f, ": it is in none of ")?;
-                list(f, searched)?;
-                if *searched_more {
-                    write!(f, " and more")?;
-                }
-                if !foreign.is_empty() {
-                    write!(f, "; for another machine are ")?;
-                    list(f, foreign)?;
-                }
-                Ok(())
-            }
-            Cause::Unusable { path, why } if *path == self.name => write!(f, ": {why}"),
-            Cause::Unusable { path, why } => write!(f, ": {}: {why}", path.escape_ascii()),
-            Cause::NoLoader => write!(f, ": the tree has no loader for this machine"),
-            Cause::UnknownLoader => {
-                write!(f, ": how this loader searches is not known; name its libraries with --keep")
-            }
-            Cause::NoMatch => write!(f, ": no file of the tree matches"),
-        }
-    }
-}
-
-fn list(f: &mut fmt::Formatter<'_>, paths: &[Vec<u8>]) -> fmt::Result {
-    if paths.is_empty() {
-        return write!(f, "no directory, for none is searched");
-    }
-    for (index, path) in paths.iter().enumerate() {
-        let comma = if index > 0 { ", " } else { "" };
-        write!(f, "{comma}{}", path.escape_ascii())?;
-    }
-    Ok(())
-}
 
 /// Returns the shortest chain to a request for each reason to keep a name, shortest first. Empty if
 /// the name, a path without symbolic links, is not kept.
@@ -174,6 +85,7 @@ fn shortest(closure: &Closure, path: &[u8], without: &[u8]) -> Option<Chain> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closure::Kind;
 
     fn reason(kind: Kind, by: &str, name: &str) -> Reason {
         let by = (!by.is_empty()).then(|| by.as_bytes().to_vec());
@@ -210,27 +122,5 @@ mod tests {
         let lengths: Vec<usize> = chains(&closure, b"/c").iter().map(Vec::len).collect();
         assert_eq!(lengths, [2, 4]);
         assert!(chains(&closure, b"/d").is_empty());
-    }
-
-    #[test]
-    fn messages_name_what_needs_it_and_where_it_is_not() {
-        let mut missing = Missing {
-            name: b"libx.so.1".to_vec(),
-            kind: Kind::Needed,
-            chain: vec![b"/lib/liba.so".to_vec(), b"/bin/exe".to_vec()],
-            cause: Cause::NotFound {
-                searched: vec![b"/lib".to_vec()],
-                searched_more: false,
-                foreign: vec![b"/lib/libx.so.1".to_vec()],
-            },
-        };
-        assert_eq!(
-            missing.to_string(),
-            "libx.so.1, needed by /lib/liba.so, needed by /bin/exe: it is in none of /lib; for another machine are \
-             /lib/libx.so.1"
-        );
-        let searched = vec![b"/d".to_vec(), b"/e".to_vec()];
-        missing.cause = Cause::NotFound { searched, searched_more: true, foreign: Vec::new() };
-        assert!(missing.to_string().ends_with("it is in none of /d, /e and more"));
     }
 }

@@ -4,82 +4,36 @@
 //! file, since they differ between distributions.
 
 pub mod cache;
+mod candidate;
 pub mod conf;
 mod glibc;
 pub mod hwcaps;
 mod musl;
+mod object;
 
 use std::io;
 
-use image_tree::{Content, Directories, InodeId, Kind};
+use image_tree::{Content, Directories};
 
 use crate::closure::elf::{Abi, Elf};
 use crate::closure::files::Files;
 use crate::closure::ld_so::hwcaps::Hwcaps;
-use crate::closure::object::Object;
 use image_tree::path::base_name;
-use image_tree::resolve::{ResolveError, Resolved};
+use image_tree::resolve::Resolved;
 
+pub(super) use candidate::{Candidate, Found};
 pub(super) use glibc::Glibc;
 pub(super) use musl::Musl;
+pub(super) use object::Object;
 
 /// A dynamic linker, with its build-time settings and its configuration in the tree.
 #[derive(Clone, Debug)]
-pub(super) enum Loader {
+pub(super) enum DynamicLinker {
     Glibc(Glibc),
     Musl(Musl),
 }
 
-/// A file that the dynamic linker accepts, and the path by which it opens it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) opened: Vec<u8>,
-    pub(super) file: Resolved,
-}
-
-/// The maximum number of directories recorded for a search.
-const MAX_SEARCHED: usize = 12;
-
-/// The result of a search.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Found {
-    /// The index of an object of the process that already has the name.
-    pub(super) loaded: Option<usize>,
-    /// The baseline file, for every processor.
-    pub(super) base: Option<Candidate>,
-    /// glibc-hwcaps variants that are loaded instead on processors that support them.
-    pub(super) variants: Vec<Candidate>,
-    /// The first directories that were searched, in order.
-    pub(super) searched: Vec<Vec<u8>>,
-    /// True if more directories were searched.
-    pub(super) searched_more: bool,
-    /// Files of the name for another machine.
-    pub(super) foreign: Vec<Vec<u8>>,
-    /// A file of the name that makes the dynamic linker fail, and the reason.
-    pub(super) fatal: Option<(Vec<u8>, String)>,
-    pub(super) warnings: Vec<String>,
-}
-
-impl Found {
-    /// Records a directory for the message, up to a limit.
-    fn searched(&mut self, path: &[u8]) {
-        if self.searched_more || self.searched.iter().any(|known| known == path) {
-            return;
-        }
-        if self.searched.len() < MAX_SEARCHED {
-            self.searched.push(path.to_vec());
-        } else {
-            self.searched_more = true;
-        }
-    }
-
-    /// Returns true if the dynamic linker ends its search.
-    fn is_over(&self) -> bool {
-        self.base.is_some() || self.fatal.is_some()
-    }
-}
-
-impl Loader {
+impl DynamicLinker {
     /// Returns the dynamic linker at the path in `PT_INTERP`, or `None` if its rules are not
     /// implemented.
     pub(super) fn of<T: Directories<Content: Content>>(
@@ -145,8 +99,8 @@ pub(super) fn of_library<T: Directories<Content: Content>>(
     }
     for path in paths {
         if let Ok(found) = files.trace(&path)
-            && let Ok(loader) = files.elf(found.id)?
-            && loader.abi == elf.abi
+            && let Ok(linker) = files.elf(found.id)?
+            && linker.abi == elf.abi
         {
             return Ok(Some(path));
         }
@@ -181,57 +135,3 @@ const KNOWN: [(Abi, &[u8]); 14] = [
     (abi(2, 1, 8), b"/lib64/ld.so.1"),
     (abi(1, 2, 20), b"/lib/ld.so.1"),
 ];
-
-/// The verdict of a dynamic linker on a file with the requested name.
-enum Verdict {
-    Taken,
-    /// For another machine: the search continues.
-    Foreign,
-    /// The search fails, and the program does not start.
-    Fatal(String),
-}
-
-/// Judges a file as glibc's `open_verify` does. It reads `e_machine` in its own byte order before
-/// it checks that of the file, so a file of another byte order makes the search fail only if its
-/// `e_machine`, read that way, matches.
-fn verdict<T: Directories<Content: Content>>(
-    files: &mut Files<'_, T>,
-    id: InodeId,
-    process: Abi,
-) -> io::Result<Verdict> {
-    const ARM: u16 = 40;
-    if !is_regular(files.tree, id) {
-        return Ok(Verdict::Fatal("it is not a regular file".to_owned()));
-    }
-    let parsed = files.elf(id)?;
-    Ok(match &parsed {
-        Err(malformed) => Verdict::Fatal(malformed.to_string()),
-        Ok(elf) => {
-            let abi = elf.abi;
-            let same_order = abi.data == process.data;
-            let machine = if same_order { abi.machine } else { abi.machine.swap_bytes() };
-            if abi.class != process.class || machine != process.machine {
-                Verdict::Foreign
-            } else if !same_order {
-                Verdict::Fatal("it has another byte order".to_owned())
-            } else if !matches!(elf.os_abi, 0 | 3) && machine != ARM {
-                Verdict::Fatal(format!("it is for another system: its EI_OSABI is {}", elf.os_abi))
-            } else if let Some(flaw) = elf.flaw {
-                Verdict::Fatal(flaw.to_owned())
-            } else if !elf.is_loadable() {
-                Verdict::Fatal("it is neither a library nor a program".to_owned())
-            } else {
-                Verdict::Taken
-            }
-        }
-    })
-}
-
-fn is_regular<T: Directories>(tree: &T, id: InodeId) -> bool {
-    matches!(tree.get(id).kind, Kind::Regular(_))
-}
-
-/// Returns true if glibc and musl continue in the next directory after this error of `open`.
-fn goes_on(error: ResolveError) -> bool {
-    matches!(error, ResolveError::Missing)
-}

@@ -22,22 +22,13 @@ use crate::closure::name_glob::NameGlob;
 mod command;
 mod load;
 mod name;
+mod search_path;
 mod settings;
 
 use load::{Loaded, load};
 use name::UnitName;
+pub use search_path::SEARCH_PATH;
 use settings::Settings;
-
-/// The directories of system units; the first that has a name wins.
-pub const SEARCH_PATH: [&[u8]; 7] = [
-    b"/etc/systemd/system.control",
-    b"/etc/systemd/system",
-    b"/etc/systemd/system.attached",
-    b"/run/systemd/system",
-    b"/usr/local/lib/systemd/system",
-    b"/usr/lib/systemd/system",
-    b"/lib/systemd/system",
-];
 
 /// The maximum number of units in a closure. A distribution has some hundreds.
 const MAX_UNITS: usize = 10_000;

@@ -17,13 +17,13 @@ use std::rc::Rc;
 
 use image_tree::{Content, Directories, InodeId};
 
-use super::{Candidate, Found, MAX_SEARCHED, Verdict, goes_on, verdict};
+use super::candidate::{Candidate, Found, MAX_SEARCHED, Verdict, goes_on, verdict};
+use super::object::Object;
 use crate::closure::elf::{Abi, Dynamic};
 use crate::closure::files::Files;
 use crate::closure::ld_so::cache::scan::is_library_name;
 use crate::closure::ld_so::conf;
 use crate::closure::ld_so::hwcaps::Hwcaps;
-use crate::closure::object::Object;
 use image_tree::path::{join, parent, without_trailing_slashes};
 use image_tree::resolve::Resolved;
 
@@ -45,7 +45,7 @@ pub(in crate::closure) struct Glibc {
 
 /// The maximum number of bytes of a dynamic linker that are searched for its directories. A dynamic
 /// linker has about 250,000.
-const MAX_LOADER: usize = 8 << 20;
+const MAX_DYNAMIC_LINKER: usize = 8 << 20;
 
 impl Glibc {
     pub(super) fn of<T: Directories<Content: Content>>(
@@ -54,7 +54,7 @@ impl Glibc {
         abi: Abi,
         hwcaps: &Hwcaps,
     ) -> io::Result<Self> {
-        let bytes = files.head(found.id, MAX_LOADER)?;
+        let bytes = files.head(found.id, MAX_DYNAMIC_LINKER)?;
         let system = compiled_in(&bytes).unwrap_or_else(|| usual(parent(&found.path), abi));
         let conf = conf::read(files)?;
         let mut cached = Vec::new();
@@ -257,7 +257,7 @@ impl Search<'_> {
         let mut next = Some(requester);
         while let Some(index) = next {
             chain.push(index);
-            next = objects[index].loader;
+            next = objects[index].loaded_by;
         }
         for object in chain.into_iter().filter_map(|index| objects.get(index)) {
             if let Some(rpath) = object.elf.dynamic.as_ref().and_then(Dynamic::effective_rpath)
@@ -451,8 +451,8 @@ fn directory(text: &[u8]) -> Option<&[u8]> {
 
 /// Returns the usual directories by the dynamic linker's location, for a dynamic linker whose file
 /// does not contain them.
-fn usual(loader: &[u8], abi: Abi) -> Vec<Vec<u8>> {
-    let name = loader.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+fn usual(linker: &[u8], abi: Abi) -> Vec<Vec<u8>> {
+    let name = linker.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     if name.windows(7).any(|part| part == b"-linux-") {
         let multiarch = [join(b"/lib", name), join(b"/usr/lib", name)];
         return [multiarch[0].clone(), multiarch[1].clone(), b"/lib".to_vec(), b"/usr/lib".to_vec()].into();

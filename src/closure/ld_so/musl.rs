@@ -14,11 +14,12 @@ use std::io;
 
 use image_tree::{Content, Directories};
 
-use super::{Candidate, Found, Verdict, goes_on, verdict};
+use super::candidate::{Candidate, Found, Verdict, goes_on, verdict};
+use super::object::Object;
+use crate::closure::elf::Abi;
 use crate::closure::files::Files;
-use crate::closure::object::Object;
 use image_tree::path::{base_name, join, parent};
-use image_tree::resolve::Resolved;
+use image_tree::resolve::{ResolveError, Resolved};
 
 /// A musl dynamic linker.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ impl Musl {
                     return Ok(found);
                 }
             }
-            next = object.loader;
+            next = object.loaded_by;
         }
         for path in &self.system {
             if !try_in(files, abi, path, name, &mut found)? {
@@ -98,7 +99,7 @@ impl Musl {
 /// Finds the object that was loaded by a name. musl ignores `DT_SONAME`.
 pub(super) fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
     let is_own = name.strip_prefix(b"lib").is_some_and(|rest| OWN.iter().any(|own| rest.starts_with(own)));
-    if is_own { objects.iter().position(|object| object.is_loader) } else { None }
+    if is_own { objects.iter().position(|object| object.is_dynamic_linker) } else { None }
         .or_else(|| objects.iter().position(|object| object.is_called(name)))
 }
 
@@ -137,7 +138,7 @@ fn split(path: &[u8]) -> Vec<Vec<u8>> {
 /// Tries the file of the name in a directory. Returns true if the search continues.
 fn try_in<T: Directories<Content: Content>>(
     files: &mut Files<'_, T>,
-    abi: crate::closure::elf::Abi,
+    abi: Abi,
     path: &[u8],
     name: &[u8],
     found: &mut Found,
@@ -151,14 +152,14 @@ fn try_in<T: Directories<Content: Content>>(
     let Some(directory) = files.directory(path) else { return Ok(true) };
     match files.in_directory(&directory, name) {
         Ok(file) => take(files, abi, Candidate { opened: join(path, name), file }, found)?,
-        Err(error) => return Ok(goes_on(error) || error == super::ResolveError::NotADirectory),
+        Err(error) => return Ok(goes_on(error) || error == ResolveError::NotADirectory),
     }
     Ok(!found.is_over())
 }
 
 fn take<T: Directories<Content: Content>>(
     files: &mut Files<'_, T>,
-    abi: crate::closure::elf::Abi,
+    abi: Abi,
     candidate: Candidate,
     found: &mut Found,
 ) -> io::Result<()> {

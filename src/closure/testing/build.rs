@@ -105,78 +105,112 @@ impl Build {
 
     /// Encodes the file.
     pub fn bytes(&self) -> Vec<u8> {
-        let (header, entry, tag) = if self.wide { (64, 56, 16) } else { (52, 32, 8) };
-        let segments = 3 + u64::from(self.interpreter.is_some()) + u64::from(!self.notes.is_empty());
-        let mut at = header + segments * entry;
-        let mut place = |len: usize| {
+        let parts = self.parts();
+        let mut bytes = self.headers(&parts);
+        for (start, part) in parts.all() {
+            if !part.is_empty() {
+                bytes.resize(usize::try_from(start).expect("small"), 0);
+                bytes.extend(part);
+            }
+        }
+        bytes.resize(usize::try_from(parts.end).expect("small"), 0);
+        bytes
+    }
+
+    /// The sizes of the ELF header and of a program header.
+    fn sizes(&self) -> (u16, u16) {
+        if self.wide { (64, 56) } else { (52, 32) }
+    }
+
+    fn segment_count(&self) -> u16 {
+        3 + u16::from(self.interpreter.is_some()) + u16::from(!self.notes.is_empty())
+    }
+
+    /// Encodes the parts behind the program headers, and places them.
+    fn parts(&self) -> Parts {
+        let (header, entry) = self.sizes();
+        let mut at = u64::from(header) + u64::from(self.segment_count()) * u64::from(entry);
+        let mut place = |bytes: Vec<u8>| {
             let start = at;
-            at = (at + len as u64).next_multiple_of(16);
-            start
+            at = (at + bytes.len() as u64).next_multiple_of(16);
+            (start, bytes)
         };
         let interpreter = self.interpreter.as_ref().map(|path| [path.as_bytes(), b"\0"].concat());
-        let interpreter_at = place(interpreter.as_ref().map_or(0, Vec::len));
+        let interpreter = place(interpreter.unwrap_or_default());
         let mut table = vec![0];
         let mut tags: Vec<(u64, u64)> = Vec::new();
         for (tag, text) in &self.strings {
             tags.push((*tag, table.len() as u64));
             table.extend(text.bytes().chain([0]));
         }
-        let table_at = place(table.len());
-        let notes_at = place(self.notes.len());
-        let symbol = vec![0; 32];
-        let symbol_at = place(symbol.len());
+        let table = place(table);
+        let notes = place(self.notes.clone());
+        let symbol = place(vec![0; 32]);
         // One bucket and one symbol; on s390x the numbers are 64-bit.
         let is_s390x = self.wide && self.machine == 22;
         let number = |value| if is_s390x { self.word(value) } else { self.u32(value) };
-        let hash = [1, 1, 0, 0].map(number).concat();
-        let hash_at = place(hash.len());
+        let hash = place([1, 1, 0, 0].map(number).concat());
+        let symbol_size = if self.wide { 24 } else { 16 };
         tags.extend([
-            (5, table_at),
-            (10, table.len() as u64),
-            (6, symbol_at),
-            (11, if self.wide { 24 } else { 16 }),
+            (5, table.0),
+            (10, table.1.len() as u64),
+            (6, symbol.0),
+            (11, symbol_size),
+            (4, hash.0),
         ]);
-        tags.push((4, hash_at));
         tags.extend(&self.numbers);
         // A zeroed DT_DEBUG, which the dynamic linker sets for a program.
         tags.extend([(21, 0), (0, 0)]);
-        let dynamic: Vec<u8> =
-            tags.iter().flat_map(|(tag, value)| [self.word(*tag), self.word(*value)].concat()).collect();
-        let dynamic_at = place(dynamic.len());
-        let end = at;
+        let tags = tags.iter().flat_map(|(tag, value)| [self.word(*tag), self.word(*value)].concat());
+        let dynamic = place(tags.collect());
+        Parts { interpreter, table, notes, symbol, hash, dynamic, end: at }
+    }
 
+    /// Encodes the ELF header and the program headers.
+    fn headers(&self, parts: &Parts) -> Vec<u8> {
+        let (header, entry) = self.sizes();
+        let (at, count) = (u64::from(header), self.segment_count());
         let mut bytes = b"\x7fELF".to_vec();
         bytes.extend([1 + u8::from(self.wide), 1 + u8::from(self.big_endian), 1]);
         bytes.resize(16, 0);
         bytes.extend([self.u16(3), self.u16(self.machine), self.u32(1)].concat());
-        bytes.extend([self.word(0), self.word(header), self.word(0), self.u32(0)].concat());
-        let count = u16::try_from(segments).expect("few");
-        let sizes = [if self.wide { 64 } else { 52 }, if self.wide { 56 } else { 32 }, count, 0, 0, 0];
-        bytes.extend(sizes.iter().flat_map(|size| self.u16(*size)));
-        bytes.extend(self.segment(6, header, segments * entry, 8));
-        if let Some(path) = &interpreter {
-            bytes.extend(self.segment(3, interpreter_at, path.len() as u64, 1));
+        bytes.extend([self.word(0), self.word(at), self.word(0), self.u32(0)].concat());
+        bytes.extend([header, entry, count, 0, 0, 0].iter().flat_map(|size| self.u16(*size)));
+        bytes.extend(self.segment(6, at, u64::from(count) * u64::from(entry), 8));
+        if self.interpreter.is_some() {
+            bytes.extend(self.segment_of(3, &parts.interpreter, 1));
         }
-        bytes.extend(self.segment(1, 0, end, 0x1_0000));
-        bytes.extend(self.segment(2, dynamic_at, tags.len() as u64 * tag, 8));
+        bytes.extend(self.segment(1, 0, parts.end, 0x1_0000));
+        bytes.extend(self.segment_of(2, &parts.dynamic, 8));
         if !self.notes.is_empty() {
-            bytes.extend(self.segment(4, notes_at, self.notes.len() as u64, 4));
+            bytes.extend(self.segment_of(4, &parts.notes, 4));
         }
-        let parts = [
-            (interpreter_at, interpreter.unwrap_or_default()),
-            (table_at, table),
-            (notes_at, self.notes.clone()),
-            (symbol_at, symbol),
-            (hash_at, hash),
-            (dynamic_at, dynamic),
-        ];
-        for (start, part) in parts {
-            if !part.is_empty() {
-                bytes.resize(usize::try_from(start).expect("small"), 0);
-                bytes.extend(part);
-            }
-        }
-        bytes.resize(usize::try_from(end).expect("small"), 0);
         bytes
+    }
+
+    fn segment_of(&self, kind: u64, part: &Part, align: u64) -> Vec<u8> {
+        self.segment(kind, part.0, part.1.len() as u64, align)
+    }
+}
+
+/// The offset of a part in the file, and its bytes.
+type Part = (u64, Vec<u8>);
+
+/// The parts behind the program headers, in the order of the file.
+struct Parts {
+    interpreter: Part,
+    table: Part,
+    notes: Part,
+    symbol: Part,
+    hash: Part,
+    dynamic: Part,
+    /// The length of the file.
+    end: u64,
+}
+
+impl Parts {
+    fn all(&self) -> [(u64, &[u8]); 6] {
+        [&self.interpreter, &self.table, &self.notes, &self.symbol, &self.hash, &self.dynamic]
+            .map(|(start, bytes)| (*start, &bytes[..]))
     }
 }

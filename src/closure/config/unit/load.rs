@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use image_tree::{Content, Directories, Kind};
 
-use super::SEARCH_PATH;
 use super::name::UnitName;
+use super::search_path::SEARCH_PATH;
 use super::settings::Settings;
 use crate::closure::config::file;
 use crate::closure::error::Result;

@@ -1,5 +1,6 @@
 //! Names of units, and the expansion of specifiers.
 
+use super::search_path::SEARCH_PATH;
 use crate::closure::error::Error;
 
 /// The maximum length of a unit name in systemd, in bytes.
@@ -181,6 +182,6 @@ pub(super) fn not_a_unit(name: &[u8]) -> Error {
 }
 
 pub(super) fn not_in_tree(name: &[u8]) -> Error {
-    let directories = super::SEARCH_PATH.map(|path| path.escape_ascii().to_string()).join(", ");
+    let directories = SEARCH_PATH.map(|path| path.escape_ascii().to_string()).join(", ");
     Error::UnitNotFound { name: name.to_vec(), directories }
 }

@@ -6,12 +6,14 @@ use image_tree::path::parent;
 use image_tree::resolve::{resolve_in_root, trace_in_root};
 use image_tree::{Content, Directories};
 
-use super::dependency::{Dependency, Target};
-use super::error::{Error, Result};
 use super::implied::{self, Implied};
-use super::ld_so::{cache, conf};
-use super::requests::Keep;
-use super::{Closure, ElfCache, Options, Request, Search};
+use super::options::Options;
+use super::{ElfCache, Search};
+use crate::closure::dependency::{Dependency, Target};
+use crate::closure::error::{Error, Result};
+use crate::closure::kept::Closure;
+use crate::closure::ld_so::{cache, conf};
+use crate::closure::requests::{Keep, Request};
 
 /// The maximum number of rounds. Each adds dependencies that become known only with a dynamic
 /// linker or library directory found in the previous one. In common systems the second round does

@@ -3,6 +3,7 @@ use image_tree::{Kind as FileKind, LinkTarget, Tree};
 use super::*;
 use crate::closure::testing::build::{Build, FILTER, RPATH, RUNPATH, SONAME};
 use crate::closure::testing::{add, tree};
+use crate::closure::{Error, Hwcaps, Kind, config::dlopen, dependency, explain, keep};
 
 type Bytes = Tree<Vec<u8>>;
 

@@ -3,23 +3,23 @@
 
 use std::sync::Arc;
 
+use image_tree::path::base_name;
+use image_tree::resolve::Resolved;
 use image_tree::{Content, Directories};
 
-use crate::closure::collect::Collector;
+use super::ledger::Ledger;
 use crate::closure::config::dlopen::{self, heuristics};
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::elf::{DependencyKind, Elf};
-use crate::closure::explain::{Cause, Missing};
-use crate::closure::ld_so::{Candidate, Found, Loader, of_library};
-use crate::closure::object::Object;
-use crate::closure::{Kind, Result};
-use image_tree::path::base_name;
-use image_tree::resolve::Resolved;
+use crate::closure::error::Result;
+use crate::closure::ld_so::{Candidate, DynamicLinker, Found, Object, of_library};
+use crate::closure::missing::{Cause, Missing};
+use crate::closure::reason::Kind;
 
 /// A process under construction.
 pub(super) struct Process<'p, 'f, 't, T> {
-    collector: &'p mut Collector<'f, 't, T>,
-    loader: Loader,
+    ledger: &'p mut Ledger<'f, 't, T>,
+    linker: DynamicLinker,
     objects: Vec<Object>,
 }
 
@@ -34,7 +34,7 @@ struct Wanted<'w> {
 
 /// Collects everything that a program, or a library opened by programs, needs to be loaded.
 pub(super) fn close<T: Directories<Content: Content>>(
-    collector: &mut Collector<'_, '_, T>,
+    ledger: &mut Ledger<'_, '_, T>,
     file: &Resolved,
     elf: &Arc<Elf>,
 ) -> Result<()> {
@@ -43,84 +43,84 @@ pub(super) fn close<T: Directories<Content: Content>>(
         Some(path) => Some(path.clone()),
         // As with a static program, there is nothing to load.
         None if !needs => return Ok(()),
-        None => of_library(collector.files, elf)?,
+        None => of_library(ledger.files, elf)?,
     };
     let Some(path) = interpreter else {
         let first = elf.dynamic.as_ref().and_then(|dynamic| dynamic.needs.first());
         let name = first.map(|need| need.name.clone()).unwrap_or_default();
         let chain = vec![file.path.clone()];
-        collector.missing(Missing { name, kind: Kind::Needed, chain, cause: Cause::NoLoader });
+        ledger.missing(Missing { name, kind: Kind::Needed, chain, cause: Cause::NoDynamicLinker });
         return Ok(());
     };
-    let Some((loader, found)) = loader(collector, file, elf, &path)? else { return Ok(()) };
+    let Some((linker, found)) = dynamic_linker(ledger, file, elf, &path)? else { return Ok(()) };
     let main = Object::new(Arc::clone(elf), file, &file.path, None);
     let mut objects = vec![main];
-    let parsed = collector.files.elf(found.id)?;
+    let parsed = ledger.files.elf(found.id)?;
     if let Ok(own) = parsed {
         let mut object = Object::new(own, &found, &path, Some(0));
         object.names.insert(path);
-        object.is_loader = true;
+        object.is_dynamic_linker = true;
         objects.push(object);
     }
-    Process { collector, loader, objects }.run()
+    Process { ledger, linker, objects }.run()
 }
 
 /// Returns the dynamic linker of a program, and keeps it.
-fn loader<T: Directories<Content: Content>>(
-    collector: &mut Collector<'_, '_, T>,
+fn dynamic_linker<T: Directories<Content: Content>>(
+    ledger: &mut Ledger<'_, '_, T>,
     file: &Resolved,
     elf: &Elf,
     path: &[u8],
-) -> Result<Option<(Loader, Resolved)>> {
+) -> Result<Option<(DynamicLinker, Resolved)>> {
     let kind = Kind::Interpreter;
     let missing = |cause| Missing { name: path.to_vec(), kind, chain: vec![file.path.clone()], cause };
-    let found = match collector.files.trace(path) {
+    let found = match ledger.files.trace(path) {
         Ok(found) => found,
         Err(error) => {
-            collector.missing(missing(Cause::Path(error)));
+            ledger.missing(missing(Cause::Path(error)));
             return Ok(None);
         }
     };
     // The assumed dynamic linker of a library is kept only if the library names it as a need.
     if elf.interpreter.is_some() {
-        collector.keep(&found, kind, Some(&file.path), path);
+        ledger.keep(&found, kind, Some(&file.path), path);
     }
-    let parsed = collector.files.elf(found.id)?;
+    let parsed = ledger.files.elf(found.id)?;
     let unusable = match &parsed {
         Err(malformed) => Some(malformed.to_string()),
         Ok(own) if own.abi != elf.abi => Some("it is for another machine".to_owned()),
         Ok(_) => None,
     };
     if let Some(why) = unusable {
-        collector.missing(missing(Cause::Unusable { path: found.path, why }));
+        ledger.missing(missing(Cause::Unusable { path: found.path, why }));
         return Ok(None);
     }
-    let Some(loader) = collector.loader(path, &found, elf.abi)? else {
+    let Some(linker) = ledger.dynamic_linker(path, &found, elf.abi)? else {
         if elf.dynamic.as_ref().is_some_and(|dynamic| !dynamic.needs.is_empty()) {
-            collector.missing(missing(Cause::UnknownLoader));
+            ledger.missing(missing(Cause::UnknownDynamicLinker));
         }
         return Ok(None);
     };
-    if let Loader::Musl(musl) = &loader
+    if let DynamicLinker::Musl(musl) = &linker
         && let Some(configuration) = &musl.configuration
     {
-        collector.keep(configuration, Kind::Configured, Some(&file.path), &configuration.path);
+        ledger.keep(configuration, Kind::Configured, Some(&file.path), &configuration.path);
     }
-    Ok(Some((loader, found)))
+    Ok(Some((linker, found)))
 }
 
 /// Opens a library in a process of which only the dynamic linker is known. Returns true if it
 /// exists.
 pub(super) fn open<T: Directories<Content: Content>>(
-    collector: &mut Collector<'_, '_, T>,
+    ledger: &mut Ledger<'_, '_, T>,
     file: &Resolved,
-    loader: Loader,
+    linker: DynamicLinker,
     need: &Dependency,
 ) -> Result<bool> {
     let Target::Library(names) = &need.target else { return Ok(false) };
-    let Ok(elf) = collector.files.elf(file.id)? else { return Ok(false) };
-    let main = Object { is_loader: true, ..Object::new(elf, file, &file.path, None) };
-    let mut process = Process { collector, loader, objects: vec![main] };
+    let Ok(elf) = ledger.files.elf(file.id)? else { return Ok(false) };
+    let main = Object { is_dynamic_linker: true, ..Object::new(elf, file, &file.path, None) };
+    let mut process = Process { ledger, linker, objects: vec![main] };
     let found = process.first_of(0, need.kind, names)?;
     process.run()?;
     Ok(found)
@@ -152,7 +152,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
                 };
                 let optional = need.kind == DependencyKind::Auxiliary;
                 // musl does not support filters.
-                if kind == Kind::Needed || matches!(self.loader, Loader::Glibc(_)) {
+                if kind == Kind::Needed || matches!(self.linker, DynamicLinker::Glibc(_)) {
                     self.want(&Wanted { requester: *next, kind, name: &need.name, optional })?;
                 }
             }
@@ -163,14 +163,14 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
 
     /// Loads the libraries that an object declares or is known to open, subject to the policy.
     fn open_noted(&mut self, index: usize) -> Result<()> {
-        let Some(policy) = &self.collector.options.dlopen else { return Ok(()) };
+        let Some(policy) = &self.ledger.options.dlopen else { return Ok(()) };
         let object = &self.objects[index];
         let name = base_name(&object.path);
         let noted = match dlopen::parse(&object.elf.notes) {
             Ok(noted) => noted,
             Err(error) => {
                 let path = object.path.escape_ascii();
-                self.collector.warn(format!("{path}: what it opens is not known: {error}"));
+                self.ledger.warn(format!("{path}: what it opens is not known: {error}"));
                 return Ok(());
             }
         };
@@ -182,7 +182,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
                 let (name, chain) = (names.first().cloned().unwrap_or_default(), self.chain(index));
                 let cause =
                     Cause::NotFound { searched: Vec::new(), searched_more: true, foreign: Vec::new() };
-                self.collector.missing(Missing { name, kind: need.kind, chain, cause });
+                self.ledger.missing(Missing { name, kind: need.kind, chain, cause });
             }
         }
         Ok(())
@@ -200,20 +200,20 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
 
     /// Loads one name. Returns true if it exists.
     fn want(&mut self, wanted: &Wanted<'_>) -> Result<bool> {
-        self.collector.files.steps += self.objects.len() as u64;
-        let found = self.loader.search(self.collector.files, &self.objects, wanted.requester, wanted.name)?;
-        self.collector.check()?;
+        self.ledger.files.steps += self.objects.len() as u64;
+        let found = self.linker.search(self.ledger.files, &self.objects, wanted.requester, wanted.name)?;
+        self.ledger.check()?;
         for warning in &found.warnings {
-            self.collector.warn(warning.clone());
+            self.ledger.warn(warning.clone());
         }
         let by = self.on_behalf_of(wanted.requester);
         if let Some(index) = found.loaded {
             // It is already loaded; the need of this object is an additional reason.
             let path = self.objects[index].path.clone();
             if by.as_ref() != Some(&path)
-                && let Ok(file) = self.collector.files.trace(&path)
+                && let Ok(file) = self.ledger.files.trace(&path)
             {
-                self.collector.keep(&file, wanted.kind, by.as_deref(), wanted.name);
+                self.ledger.keep(&file, wanted.kind, by.as_deref(), wanted.name);
             }
             return Ok(true);
         }
@@ -226,14 +226,14 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
             let by = self.objects[wanted.requester].path.escape_ascii();
             let name = wanted.name.escape_ascii();
             let warning = format!("{name}, needed by {by}, is there for better processors only");
-            self.collector.warn(warning);
+            self.ledger.warn(warning);
         } else if !wanted.optional {
             let cause = match fatal {
                 Some((path, why)) => Cause::Unusable { path, why },
                 None => Cause::NotFound { searched, searched_more, foreign },
             };
             let chain = self.chain(wanted.requester);
-            self.collector.missing(Missing { name: wanted.name.to_vec(), kind: wanted.kind, chain, cause });
+            self.ledger.missing(Missing { name: wanted.name.to_vec(), kind: wanted.kind, chain, cause });
         }
         for candidate in variants {
             self.load(wanted, candidate, Kind::Hwcaps, by.as_deref())?;
@@ -249,7 +249,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         by: Option<&[u8]>,
     ) -> Result<()> {
         let Candidate { opened, file } = candidate;
-        self.collector.keep(&file, kind, by, wanted.name);
+        self.ledger.keep(&file, kind, by, wanted.name);
         let is_variant = kind == Kind::Hwcaps || self.objects[wanted.requester].is_variant;
         let known = self.objects.iter().position(|object| object.id == file.id);
         if let Some(index) = known {
@@ -260,9 +260,9 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
             }
             return Ok(());
         }
-        let parsed = self.collector.files.elf(file.id)?;
+        let parsed = self.ledger.files.elf(file.id)?;
         if let Ok(elf) = parsed {
-            self.collector.loaded.insert(file.id);
+            self.ledger.loaded.insert(file.id);
             let mut object = Object::new(elf, &file, &opened, Some(wanted.requester));
             if !is_variant {
                 object.names.insert(wanted.name.to_vec());
@@ -279,7 +279,11 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
     /// known, the need was requested.
     fn on_behalf_of(&self, index: usize) -> Option<Vec<u8>> {
         let objects = [self.objects.get(index), self.objects.first()];
-        objects.into_iter().flatten().find(|object| !object.is_loader).map(|object| object.path.clone())
+        objects
+            .into_iter()
+            .flatten()
+            .find(|object| !object.is_dynamic_linker)
+            .map(|object| object.path.clone())
     }
 
     /// Returns the object and those that caused it to be loaded, up to the program.
@@ -288,7 +292,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         let mut next = Some(index);
         while let Some(object) = next.and_then(|index| self.objects.get(index)) {
             chain.push(object.path.clone());
-            next = object.loader;
+            next = object.loaded_by;
         }
         chain
     }

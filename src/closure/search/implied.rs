@@ -6,13 +6,14 @@ use image_tree::path::base_name;
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Content, Directories};
 
-use super::config::file::read;
-use super::config::{gconv, nss, pam, udev, unit};
-use super::dependency::{Dependencies, Dependency, Target};
-use super::error::{Error, Result};
-use super::ld_so::conf;
-use super::requests::{Charsets, Keep, NamePattern};
-use super::{Closure, Kind, Request};
+use crate::closure::config::file::read;
+use crate::closure::config::{gconv, nss, pam, udev, unit};
+use crate::closure::dependency::{Dependencies, Dependency, Target};
+use crate::closure::error::{Error, Result};
+use crate::closure::kept::Closure;
+use crate::closure::ld_so::conf;
+use crate::closure::reason::Kind;
+use crate::closure::requests::{Charsets, Keep, NamePattern, Request};
 
 /// Dependencies that were not requested by path.
 #[derive(Debug, Default)]

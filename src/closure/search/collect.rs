@@ -1,31 +1,27 @@
 //! The collector: keeps files and follows what they need until no file needs anything more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use image_tree::{Content, Directories, InodeId, Kind as FileKind};
 
-use crate::closure::config::script::{MAX_SCRIPTS, MAX_START, Shebang};
-use crate::closure::dependency::{Dependencies, Dependency, Target};
-use crate::closure::elf::{Abi, Malformed};
-use crate::closure::explain::{Cause, Missing};
-use crate::closure::files::Files;
-use crate::closure::ld_so::Loader;
-use crate::closure::{Closure, Kind, Options, Reason, Request, Result, process};
-
-use crate::closure::error::Error;
 use image_tree::path::{base_name, join, parent};
 use image_tree::resolve::{ResolveError, Resolved};
 
+use super::ledger::Ledger;
+use super::options::Options;
+use super::process;
+use crate::closure::config::script::{MAX_SCRIPTS, MAX_START, Shebang};
+use crate::closure::dependency::{Dependencies, Dependency, Target};
+use crate::closure::elf::Malformed;
+use crate::closure::error::Result;
+use crate::closure::files::Files;
+use crate::closure::kept::Closure;
+use crate::closure::missing::{Cause, Missing};
+use crate::closure::reason::{Kind, Reason};
+use crate::closure::requests::Request;
+
 pub(super) struct Collector<'f, 't, T> {
-    pub(super) files: &'f mut Files<'t, T>,
-    pub(super) options: &'f Options,
-    closure: Closure,
-    /// The warnings issued so far.
-    warned: BTreeSet<String>,
-    /// The missing names reported so far, each with the file that needs it.
-    missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Dynamic linkers by their inode and path, both of which affect the search.
-    loaders: BTreeMap<(InodeId, Vec<u8>), Option<Loader>>,
+    ledger: Ledger<'f, 't, T>,
     /// Directories that are kept with their whole content.
     whole: BTreeSet<InodeId>,
     /// Files that are kept and not yet examined.
@@ -34,8 +30,6 @@ pub(super) struct Collector<'f, 't, T> {
     visited: BTreeSet<(InodeId, Vec<u8>)>,
     /// Libraries that are kept and must be examined if no program loads them.
     libraries: Vec<Resolved>,
-    /// The files that some program loads.
-    pub(super) loaded: BTreeSet<InodeId>,
     /// Libraries that are opened by name in an unspecified program.
     opened: Vec<Dependency>,
 }
@@ -51,19 +45,12 @@ struct Pending {
 
 impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     pub(super) fn new(files: &'f mut Files<'t, T>, options: &'f Options) -> Self {
-        files.begin();
         Self {
-            files,
-            options,
-            closure: Closure::default(),
-            warned: BTreeSet::new(),
-            missed: BTreeSet::new(),
-            loaders: BTreeMap::new(),
+            ledger: Ledger::new(files, options),
             whole: BTreeSet::new(),
             pending: Vec::new(),
             visited: BTreeSet::new(),
             libraries: Vec::new(),
-            loaded: BTreeSet::new(),
             opened: Vec::new(),
         }
     }
@@ -71,37 +58,36 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     pub(super) fn run(mut self, requests: &[Request]) -> Result<Closure> {
         for start in requests {
             self.start(start);
-            self.check()?;
+            self.ledger.check()?;
         }
-        let tree = self.files.tree;
+        let tree = self.ledger.files.tree;
         let is_regular = |id: &InodeId| matches!(tree.get(*id).kind, FileKind::Regular(_));
         let mut ids: Vec<InodeId> = self.pending.iter().map(|next| next.file.id).filter(is_regular).collect();
         ids.sort_unstable();
         ids.dedup();
-        self.files.parse(&ids, self.options.threads)?;
+        self.ledger.files.parse(&ids, self.ledger.options.threads)?;
         // Reversed, so that files are visited in the order of the request.
         self.pending.reverse();
         self.visit_all()?;
         // A library that a program loads finds its needs in that process, often by the search path
         // of that program. Only the others are examined on their own.
         for library in std::mem::take(&mut self.libraries) {
-            self.check()?;
-            if let Ok(elf) = self.files.elf(library.id)?
-                && !self.loaded.contains(&library.id)
+            self.ledger.check()?;
+            if let Ok(elf) = self.ledger.files.elf(library.id)?
+                && !self.ledger.loaded.contains(&library.id)
             {
-                process::close(&mut self, &library, &elf)?;
+                process::close(&mut self.ledger, &library, &elf)?;
             }
         }
         for need in std::mem::take(&mut self.opened) {
             self.open(&need)?;
         }
-        self.closure.library_directories = self.library_directories();
-        Ok(self.closure)
+        Ok(self.ledger.into_closure())
     }
 
     fn visit_all(&mut self) -> Result<()> {
         while let Some(next) = self.pending.pop() {
-            self.check()?;
+            self.ledger.check()?;
             if self.visited.insert((next.file.id, next.file.path.clone())) {
                 self.visit(&next)?;
             }
@@ -112,50 +98,26 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     /// Opens a library with each dynamic linker found, in a process of which nothing but the
     /// dynamic linker is known.
     fn open(&mut self, need: &Dependency) -> Result<()> {
-        let loaders: Vec<(Vec<u8>, Loader)> = self
-            .loaders
-            .iter()
-            .filter_map(|((_, path), loader)| Some((path.clone(), loader.clone()?)))
-            .collect();
+        let dynamic_linkers = self.ledger.dynamic_linkers();
         let mut found = false;
-        for (path, loader) in loaders {
-            if let Ok(file) = self.files.trace(&path) {
-                found |= process::open(self, &file, loader, need)?;
+        for (path, linker) in dynamic_linkers {
+            if let Ok(file) = self.ledger.files.trace(&path) {
+                found |= process::open(&mut self.ledger, &file, linker, need)?;
             }
         }
         if !found && need.required {
             let Target::Library(names) = &need.target else { return Ok(()) };
             let (name, kind) = (names.first().cloned().unwrap_or_default(), need.kind);
-            self.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoLoader });
+            self.ledger.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoDynamicLinker });
         }
         Ok(())
     }
 
-    /// Returns the directories that the dynamic linkers' cache is built from, without duplicates.
-    fn library_directories(&self) -> Vec<Vec<u8>> {
-        let mut directories: Vec<Vec<u8>> = Vec::new();
-        for loader in self.loaders.values().flatten() {
-            if let Loader::Glibc(glibc) = loader {
-                for path in glibc.cached() {
-                    if !directories.contains(path) {
-                        directories.push(path.clone());
-                    }
-                }
-            }
-        }
-        directories
-    }
-
-    /// Returns an error if the search exceeds its limits.
-    pub(super) fn check(&self) -> Result<()> {
-        if self.files.exhausted() { Err(Error::Exhausted) } else { Ok(()) }
-    }
-
     fn start(&mut self, start: &Request) {
         match start {
-            Request::Path(path) => match self.files.trace(path) {
+            Request::Path(path) => match self.ledger.files.trace(path) {
                 Ok(file) => self.ask(&file, path, true),
-                Err(error) => self.missing(Missing {
+                Err(error) => self.ledger.missing(Missing {
                     name: path.clone(),
                     kind: Kind::Requested,
                     chain: Vec::new(),
@@ -169,13 +131,13 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 // paths, parents first.
                 let mut pending = vec![(InodeId::ROOT, Vec::new())];
                 // The limits are checked, and reported as an error, before the search continues.
-                while let Some((id, path)) = pending.pop().filter(|_| !self.files.exhausted()) {
+                while let Some((id, path)) = pending.pop().filter(|_| !self.ledger.files.exhausted()) {
                     let shown = if path.is_empty() { &b"/"[..] } else { &path };
                     if glob.matches(shown) {
                         matches = true;
                         self.entry(shown, text);
                     }
-                    let tree = self.files.tree;
+                    let tree = self.ledger.files.tree;
                     if tree.is_directory(id) && glob.may_match_beneath(shown) {
                         let entries = tree.entries(id).into_iter().flatten().rev();
                         pending.extend(
@@ -185,7 +147,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 }
                 if !matches {
                     let (name, kind) = (text.clone(), Kind::Requested);
-                    self.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoMatch });
+                    self.ledger.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoMatch });
                 }
             }
         }
@@ -193,32 +155,32 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
 
     /// Keeps a name of the tree, even if it does not resolve.
     fn entry(&mut self, path: &[u8], name: &[u8]) {
-        match self.files.trace(path) {
+        match self.ledger.files.trace(path) {
             Ok(file) => self.ask(&file, name, false),
             Err(error) => {
-                self.keep_name(path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
-                self.keep_parents(path, name);
+                self.ledger.keep_name(path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
+                self.ledger.keep_parents(path, name);
                 let path = path.escape_ascii();
-                self.warn(format!("{path} is kept as it is, for it leads nowhere: {error}"));
+                self.ledger.warn(format!("{path} is kept as it is, for it leads nowhere: {error}"));
             }
         }
     }
 
     /// Keeps a requested file, a directory with its whole content.
     fn ask(&mut self, file: &Resolved, name: &[u8], is_named: bool) {
-        self.keep(file, Kind::Requested, None, name);
+        self.ledger.keep(file, Kind::Requested, None, name);
         self.pending.push(Pending { file: file.clone(), is_named, scripts: 0 });
         // An explicit stack, so that deeply nested directories cannot exhaust the call stack.
         let mut directories = vec![(file.id, file.path.clone())];
         // The limits are checked, and reported as an error, before the search continues.
-        while let Some((id, path)) = directories.pop().filter(|_| !self.files.exhausted()) {
-            let Some(entries) = self.files.tree.entries(id).filter(|_| self.whole.insert(id)) else {
+        while let Some((id, path)) = directories.pop().filter(|_| !self.ledger.files.exhausted()) {
+            let Some(entries) = self.ledger.files.tree.entries(id).filter(|_| self.whole.insert(id)) else {
                 continue;
             };
             for (entry, id) in entries {
                 let path = join(&path, entry.as_bytes());
-                self.keep_name(&path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
-                match &self.files.tree.get(*id).kind {
+                self.ledger.keep_name(&path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
+                match &self.ledger.files.tree.get(*id).kind {
                     FileKind::Directory(_) => directories.push((*id, path)),
                     FileKind::Symlink(_) => self.link(&path, name),
                     _ => self.look_into(Resolved { id: *id, path, traversed: Vec::new() }),
@@ -230,14 +192,14 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     /// Keeps the target of a link in a directory that is kept. If the target is a directory
     /// outside, only the directory itself is kept: a link to the root would bring in everything.
     fn link(&mut self, path: &[u8], name: &[u8]) {
-        match self.files.trace(path) {
+        match self.ledger.files.trace(path) {
             Ok(file) => {
-                self.keep(&file, Kind::Requested, None, name);
+                self.ledger.keep(&file, Kind::Requested, None, name);
                 self.look_into(file);
             }
             // The link is dangling, or its target is created at run time.
             Err(ResolveError::Missing | ResolveError::NotADirectory) => {}
-            Err(error) => self.warn(format!("{} is kept as it is: {error}", path.escape_ascii())),
+            Err(error) => self.ledger.warn(format!("{} is kept as it is: {error}", path.escape_ascii())),
         }
     }
 
@@ -248,8 +210,10 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     /// Examines a file for its needs.
     fn visit(&mut self, next: &Pending) -> Result<()> {
         let file = &next.file;
-        match self.files.elf(file.id)? {
-            Ok(elf) if elf.is_loadable() && elf.interpreter.is_some() => process::close(self, file, &elf)?,
+        match self.ledger.files.elf(file.id)? {
+            Ok(elf) if elf.is_loadable() && elf.interpreter.is_some() => {
+                process::close(&mut self.ledger, file, &elf)?
+            }
             Ok(elf) if elf.is_loadable() => self.libraries.push(file.clone()),
             Ok(_) => {}
             Err(Malformed::NotElf) => self.script(next)?,
@@ -261,10 +225,10 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     /// Resolves the interpreter of an executable file that is not ELF.
     fn script(&mut self, next: &Pending) -> Result<()> {
         let file = &next.file;
-        if self.files.tree.get(file.id).metadata.mode & 0o111 == 0 {
+        if self.ledger.files.tree.get(file.id).metadata.mode & 0o111 == 0 {
             return Ok(());
         }
-        let start = self.files.head(file.id, MAX_START)?;
+        let start = self.ledger.files.head(file.id, MAX_START)?;
         match Shebang::parse(&start) {
             Ok(None) => {}
             Ok(Some(_)) if next.scripts >= MAX_SCRIPTS => {
@@ -282,16 +246,22 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         let path = &next.file.path;
         if next.is_named || next.scripts > 0 {
             let cause = Cause::Unusable { path: path.clone(), why: why.to_owned() };
-            self.missing(Missing { name: path.clone(), kind: Kind::Requested, chain: Vec::new(), cause });
+            self.ledger.missing(Missing {
+                name: path.clone(),
+                kind: Kind::Requested,
+                chain: Vec::new(),
+                cause,
+            });
         } else {
-            self.warn(format!("{} is kept, but what it needs is not known: {why}", path.escape_ascii()));
+            self.ledger
+                .warn(format!("{} is kept, but what it needs is not known: {why}", path.escape_ascii()));
         }
     }
 
     /// Keeps everything that a file needs.
     fn require_all(&mut self, by: &[u8], needs: &Dependencies, scripts: usize) {
         for unknown in &needs.unknown {
-            self.warn(format!("{}: {unknown}", by.escape_ascii()));
+            self.ledger.warn(format!("{}: {unknown}", by.escape_ascii()));
         }
         for need in &needs.needs {
             self.require(Some(by), need, scripts);
@@ -304,9 +274,9 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             Target::File(paths) => {
                 let mut error = ResolveError::Missing;
                 for path in paths {
-                    match self.files.trace(path) {
+                    match self.ledger.files.trace(path) {
                         Ok(file) => {
-                            self.keep(&file, need.kind, by, path);
+                            self.ledger.keep(&file, need.kind, by, path);
                             return self.pending.push(Pending { file, is_named: false, scripts });
                         }
                         Err(why) => error = why,
@@ -315,16 +285,16 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 if need.required {
                     let (name, kind) = (paths.first().cloned().unwrap_or_default(), need.kind);
                     let chain = by.map(<[u8]>::to_vec).into_iter().collect();
-                    self.missing(Missing { name, kind, chain, cause: Cause::Path(error) });
+                    self.ledger.missing(Missing { name, kind, chain, cause: Cause::Path(error) });
                 }
             }
             Target::Name(path) => self.name(path, by, need),
             Target::FilesIn { directory, suffix } => {
-                let Ok(found) = self.files.trace(directory) else { return };
-                let entries = self.files.tree.entries(found.id).into_iter().flatten();
+                let Ok(found) = self.ledger.files.trace(directory) else { return };
+                let entries = self.ledger.files.tree.entries(found.id).into_iter().flatten();
                 for (name, _) in entries.filter(|(name, _)| name.as_bytes().ends_with(suffix)) {
-                    if let Ok(file) = self.files.in_directory(&found, name.as_bytes()) {
-                        self.keep(&file, need.kind, by, &join(directory, name.as_bytes()));
+                    if let Ok(file) = self.ledger.files.in_directory(&found, name.as_bytes()) {
+                        self.ledger.keep(&file, need.kind, by, &join(directory, name.as_bytes()));
                         self.look_into(file);
                     }
                 }
@@ -335,86 +305,18 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
 
     /// Keeps a name without resolving it.
     fn name(&mut self, path: &[u8], by: Option<&[u8]>, need: &Dependency) {
-        let found = self.files.trace(parent(path)).ok();
-        let entry =
-            found.and_then(|found| self.files.tree.lookup(found.id, base_name(path)).map(|id| (found, id)));
+        let found = self.ledger.files.trace(parent(path)).ok();
+        let entry = found
+            .and_then(|found| self.ledger.files.tree.lookup(found.id, base_name(path)).map(|id| (found, id)));
         if let Some((found, id)) = entry {
             let whole =
                 Resolved { id, path: join(&found.path, base_name(path)), traversed: found.traversed.clone() };
-            self.keep(&found, Kind::Parent, by, path);
-            self.keep(&whole, need.kind, by, path);
+            self.ledger.keep(&found, Kind::Parent, by, path);
+            self.ledger.keep(&whole, need.kind, by, path);
         } else if need.required {
             let chain = by.map(<[u8]>::to_vec).into_iter().collect();
             let cause = Cause::Path(ResolveError::Missing);
-            self.missing(Missing { name: path.to_vec(), kind: need.kind, chain, cause });
-        }
-    }
-
-    /// Keeps a file, the links and directories on its path, and the reason.
-    pub(super) fn keep(&mut self, file: &Resolved, kind: Kind, by: Option<&[u8]>, name: &[u8]) {
-        let reason = |kind| Reason { kind, by: by.map(<[u8]>::to_vec), name: name.to_vec() };
-        for step in &file.traversed {
-            if step.is_symlink {
-                self.keep_name(&step.path, reason(Kind::Symlink));
-            } else if !self.closure.kept.contains_key(&step.path) {
-                self.keep_name(&step.path, reason(Kind::Parent));
-            }
-        }
-        self.keep_name(&file.path, reason(kind));
-    }
-
-    fn keep_name(&mut self, path: &[u8], reason: Reason) {
-        // The root is always kept.
-        if path == b"/" {
-            return;
-        }
-        let held = path.len() + reason.name.len() + reason.by.as_ref().map_or(0, Vec::len);
-        if self.closure.kept.entry(path.to_vec()).or_default().insert(reason) {
-            self.files.held += held as u64;
-        }
-    }
-
-    /// Keeps the parent directories of a path without links.
-    fn keep_parents(&mut self, path: &[u8], name: &[u8]) {
-        let ends = path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0).map(|(at, _)| at);
-        for end in ends {
-            let parent = &path[..end];
-            if !self.closure.kept.contains_key(parent) {
-                self.keep_name(parent, Reason { kind: Kind::Parent, by: None, name: name.to_vec() });
-            }
-        }
-    }
-
-    /// Returns the dynamic linker that a program names. Each dynamic linker is read only once.
-    pub(super) fn loader(&mut self, path: &[u8], found: &Resolved, abi: Abi) -> Result<Option<Loader>> {
-        let key = (found.id, path.to_vec());
-        if let Some(known) = self.loaders.get(&key) {
-            return Ok(known.clone());
-        }
-        let loader = Loader::of(self.files, path, found, abi, &self.options.hwcaps);
-        let loader = loader?;
-        if let Some(Loader::Glibc(glibc)) = &loader {
-            for warning in glibc.warnings.iter() {
-                self.warn(warning.clone());
-            }
-        }
-        self.loaders.insert(key, loader.clone());
-        Ok(loader)
-    }
-
-    pub(super) fn warn(&mut self, warning: String) {
-        if self.warned.insert(warning.clone()) {
-            self.files.held += 2 * warning.len() as u64;
-            self.closure.warnings.push(warning);
-        }
-    }
-
-    /// Records a missing file, once for each file that needs it.
-    pub(super) fn missing(&mut self, missing: Missing) {
-        if self.missed.insert((missing.name.clone(), missing.chain.first().cloned())) {
-            let paths: usize = missing.chain.iter().map(|path| path.len() + 24).sum();
-            self.files.held += (paths + 2 * missing.name.len() + 1024) as u64;
-            self.closure.missing.push(missing);
+            self.ledger.missing(Missing { name: path.to_vec(), kind: need.kind, chain, cause });
         }
     }
 }

@@ -1,0 +1,123 @@
+//! The files that are needed and missing.
+
+use std::fmt;
+
+use image_tree::resolve::ResolveError;
+
+use super::reason::Kind;
+
+/// A needed file that the tree does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The name used by the file that needs it.
+    pub name: Vec<u8>,
+    /// The kind of the need.
+    pub kind: Kind,
+    /// The file that needs it, the file that caused that one to be loaded, and so on up to the
+    /// program, by paths without symbolic links. Empty if it was requested.
+    pub chain: Vec<Vec<u8>>,
+    /// The cause of the failure.
+    pub cause: Cause,
+}
+
+/// The cause of a missing file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A path does not resolve.
+    Path(ResolveError),
+    /// No directory has a file of the name.
+    NotFound {
+        /// The first directories that the dynamic linker would search, in its order.
+        searched: Vec<Vec<u8>>,
+        /// True if it would search more.
+        searched_more: bool,
+        /// Files of the name for another machine.
+        foreign: Vec<Vec<u8>>,
+    },
+    /// A file of the name exists, but makes the dynamic linker fail.
+    Unusable {
+        /// Its path.
+        path: Vec<u8>,
+        /// The reason.
+        why: String,
+    },
+    /// The tree has no dynamic linker for such a file.
+    NoDynamicLinker,
+    /// The program has a dynamic linker whose rules are not implemented.
+    UnknownDynamicLinker,
+    /// No file name matches the pattern.
+    NoMatch,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name.escape_ascii())?;
+        let mut chain = self.chain.iter();
+        if let Some(by) = chain.next() {
+            write!(f, ", needed by {}", by.escape_ascii())?;
+        }
+        for by in chain {
+            write!(f, ", needed by {}", by.escape_ascii())?;
+        }
+        match &self.cause {
+            Cause::Path(why) => write!(f, ": {why}"),
+            Cause::NotFound { searched, searched_more, foreign } => {
+                write!(f, ": it is in none of ")?;
+                list(f, searched)?;
+                if *searched_more {
+                    write!(f, " and more")?;
+                }
+                if !foreign.is_empty() {
+                    write!(f, "; for another machine are ")?;
+                    list(f, foreign)?;
+                }
+                Ok(())
+            }
+            Cause::Unusable { path, why } if *path == self.name => write!(f, ": {why}"),
+            Cause::Unusable { path, why } => write!(f, ": {}: {why}", path.escape_ascii()),
+            Cause::NoDynamicLinker => write!(f, ": the tree has no loader for this machine"),
+            Cause::UnknownDynamicLinker => {
+                write!(f, ": how this loader searches is not known; name its libraries with --keep")
+            }
+            Cause::NoMatch => write!(f, ": no file of the tree matches"),
+        }
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, paths: &[Vec<u8>]) -> fmt::Result {
+    if paths.is_empty() {
+        return write!(f, "no directory, for none is searched");
+    }
+    for (index, path) in paths.iter().enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        write!(f, "{comma}{}", path.escape_ascii())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_what_needs_it_and_where_it_is_not() {
+        let mut missing = Missing {
+            name: b"libx.so.1".to_vec(),
+            kind: Kind::Needed,
+            chain: vec![b"/lib/liba.so".to_vec(), b"/bin/exe".to_vec()],
+            cause: Cause::NotFound {
+                searched: vec![b"/lib".to_vec()],
+                searched_more: false,
+                foreign: vec![b"/lib/libx.so.1".to_vec()],
+            },
+        };
+        assert_eq!(
+            missing.to_string(),
+            "libx.so.1, needed by /lib/liba.so, needed by /bin/exe: it is in none of /lib; for another machine are \
+             /lib/libx.so.1"
+        );
+        let searched = vec![b"/d".to_vec(), b"/e".to_vec()];
+        missing.cause = Cause::NotFound { searched, searched_more: true, foreign: Vec::new() };
+        assert!(missing.to_string().ends_with("it is in none of /d, /e and more"));
+    }
+}
