@@ -153,8 +153,7 @@ fn a_failed_run_reports_the_partial_image_on_the_device() {
     let mut noise = vec![0; 8 << 20];
     fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut noise)).expect("it is there");
     fs::write(source.join("noise"), noise).expect("it is new");
-    let in_part =
-        "what was on the device is gone, and it holds a part of the image only: write the image again";
+    let in_part = "the previous contents of the device are lost, and it holds only a part of the image: write the image again";
     let Some(device) = Loop::new(&scratch, 1 << 20, 512) else { return };
     let arguments = ["initrd", "--init", "none", "--compress", "gzip:1", "--force"];
     let outcome = to_device(&arguments, &source, &device.device, rootcast_as_root());

@@ -352,7 +352,7 @@ fn reports_the_first_unreadable_content_for_any_number_of_threads() {
 }
 
 #[test]
-fn when_one_thread_fails_the_others_stop() {
+fn a_failing_thread_stops_the_others() {
     const SLOW_CHUNKS: u64 = 64;
     let slow = (CHUNK_SIZE * SLOW_CHUNKS, Part::Content { index: 1, offset: 0 });
     let contents = vec![TestContent::Broken(50), TestContent::Slow];

@@ -47,7 +47,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         filesystem: Some(&properties),
         ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(preallocation.as_ref())
     };
-    // Freeing each name and inode at the end takes up to 3 % of a run; the exit of the process
+    // Never dropped: freeing each name and inode at the end takes time, and the exit of the process
     // frees all at once.
     let prepared = ManuallyDrop::new(pipeline::run(Verb::Image, &options)?);
     let tree = &prepared.tree;

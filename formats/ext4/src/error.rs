@@ -93,7 +93,7 @@ pub enum Error {
         limit: u8,
     },
     /// Two options conflict.
-    #[error("{what} does not go with {with}; {remedy}")]
+    #[error("{what} cannot be combined with {with}; {remedy}")]
     Conflict {
         /// One of the options.
         what: &'static str,
@@ -223,7 +223,7 @@ pub enum Unrepresentable {
     },
     /// A directory without an index contains more directories than its link count can represent.
     #[error(
-        "the directory has {count} directories in it, the limit of ext4 without dir_index is {limit}; leave dir_index in"
+        "the directory has {count} directories in it, the limit of ext4 without dir_index is {limit}; enable dir_index"
     )]
     TooManyDirectories {
         /// The number of subdirectories.

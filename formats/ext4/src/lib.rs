@@ -6,18 +6,21 @@
 //! hashed or served, and read at any offset.
 //!
 //! ```text
-//! block 0       1          (1 and 2 with blocks of 1 KiB, whose block 0 is the boot area alone) blocks−1
+//! block 0       1                                                                               blocks−1
 //! ├────────────┬─────┬─────────┬──────────┬────────┬─────────┬────────┬──────┬─────────────────┬──────┤
 //! │ boot area, │group│ reserve │ bitmaps, │journal │ directo-│ xattr  │ slow │ file data ……….  │ free │
 //! │ superblock │desc.│ of more │ inode    │ (zeros │ ries,   │ blocks,│ sym- │ ……………… extent    │      │
 //! │ at 1024    │     │ desc.   │ tables   │ but 1) │ htree   │ shared │ links│ blocks          │      │
 //! └────────────┴─────┴─────────┴──────────┴────────┴─────────┴────────┴──────┴─────────────────┴──────┘
-//!     groups 1, 3ⁿ, 5ⁿ, 7ⁿ (with sparse_super2: 1 and the last, or none) begin with copies of superblock, descriptors, reserve
+//!   blocks of 1 KiB   block 0 is only the boot area, block 1 the superblock
+//!   groups 1, 3ⁿ, 5ⁿ, 7ⁿ (with sparse_super2: 1 and the last, or none)
+//!                     begin with copies of superblock, descriptors and reserve
 //!
-//! inode table   1 bad blocks │ 2 root │ 7 resize │ 8 journal │ 11 lost+found │ 12… files in the order of the walk
+//! inode table   1 bad blocks │ 2 root │ 7 resize │ 8 journal │ 11 lost+found │ 12… files of the walk
 //!               or, with orphan_file:                       │ 11 lost+found │ 12 orphan file │ 13… files
 //! inode         128 bytes │ 32 more: nanoseconds, epochs, checksum │ 96 of extended attributes
-//!               with inline_data, up to 128 bytes of data are in i_block, and beyond 60 in the extended attribute system.data
+//!               with inline_data, up to 128 bytes of data: 60 in i_block, the others in the
+//!               extended attribute system.data
 //! ```
 //!
 //! All metadata is at the front, followed by file data in the order of the tree's walk, contiguous
@@ -41,10 +44,11 @@
 //! ```text
 //! profile   journal      copies of the superblock  can grow     directories     mounts
 //! default   as mke2fs    sparse_super              1024-fold    full            any
-//! ro-min    none         none (sparse_super2)      no           full            for reading only, and without data=
-//! rw        as mke2fs    sparse_super              1024-fold    20 % slack      any; as e2fsck -D would leave it, and
-//!                                                                               with orphan_file
+//! ro-min    none         none (sparse_super2)      no           full            read-only, no data=
+//! rw        as mke2fs    sparse_super              1024-fold    20 % slack      any
 //! ```
+//!
+//! The directories of `rw` are as `e2fsck -D` would leave them, and it has `orphan_file`.
 //!
 //! Beyond mke2fs: the exact size ([`Size::Smallest`]) instead of a guess, directories of any width
 //! with an index of up to two levels, nanoseconds and times to 2446, owners, xattrs and ACLs of

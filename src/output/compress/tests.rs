@@ -200,7 +200,7 @@ fn bytes_do_not_depend_on_threads() {
 
 /// Items have 1 MiB, and their ends are within runs of every kind.
 #[test]
-fn what_is_not_compressed_is_the_bytes_of_the_segments() {
+fn uncompressed_output_is_the_bytes_of_the_segments() {
     let codec = codec("none");
     let segments = mixed(&codec);
     let mut expected = Vec::new();
@@ -312,7 +312,7 @@ fn runs_beyond_the_image_are_an_error() {
 /// The kernel accepts an uncompressed archive at multiples of 4 only, and lz4 needs four zeros
 /// before anything else.
 #[test]
-fn what_is_stored_is_aligned() {
+fn stored_segments_are_aligned() {
     for (name, least) in [("gzip:1", 0), ("zstd:1", 0), ("xz:0", 0), ("lz4:1", 4)] {
         for len in 1..9 {
             let segments = [TestSegment::new(text(len, 1)), TestSegment::stored(b"stored!!".repeat(100))];
@@ -331,7 +331,7 @@ fn what_is_stored_is_aligned() {
 }
 
 #[test]
-fn the_error_nearest_the_start_is_told() {
+fn the_first_error_in_the_order_of_the_archive_is_reported() {
     let mut segments: Vec<_> = (0..10).map(|seed| TestSegment::new(text(100_000, seed))).collect();
     segments[4] = TestSegment::misbehaving(Misbehaviour::Broken("the first"));
     segments[5] = TestSegment::misbehaving(Misbehaviour::Broken("the second"));

@@ -39,8 +39,7 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl Device {
     /// The message if the product on the device is incomplete.
-    pub(in crate::output) const INCOMPLETE: &str =
-        "what was on the device is gone, and it holds a part of the image only: write the image again";
+    pub(in crate::output) const INCOMPLETE: &str = "the previous contents of the device are lost, and it holds only a part of the image: write the image again";
 
     /// Opens the device, which must not be mounted or otherwise in use.
     pub(in crate::output) fn open(found: &OwnedFd, path: &Path) -> Result<Self> {

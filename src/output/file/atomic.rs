@@ -287,7 +287,7 @@ mod tests {
 
     /// The group's permissions are those of its entry in the list, not those of the mask.
     #[test]
-    fn what_a_list_grants_by_name_is_not_granted_to_the_group() {
+    fn permissions_of_named_acl_entries_are_not_granted_to_the_group() {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let path = directory.path().join("image");
         for (group, other, expected) in [(0, 0, 0o600), (4, 0, 0o640), (7, 4, 0o664)] {

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_at_the_ends_of_a_span_are_not_written() {
+    fn zeros_at_the_ends_of_a_chunk_are_not_written() {
         check(&[], 0, &[]);
         check(&[(3 * BLOCK, 0)], 0, &[]);
         check(&[(BLOCK, 0), (1, 1), (3 * BLOCK, 0)], 0, &[(BLOCK, 2 * BLOCK)]);

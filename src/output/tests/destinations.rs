@@ -157,8 +157,9 @@ fn a_device_has_no_bytes_of_before_within_the_image() {
 }
 
 #[test]
-fn a_device_that_holds_a_part_is_told() {
-    let in_part = "/device: what was on the device is gone, and it holds a part of the image only";
+fn a_partly_written_device_is_reported() {
+    let in_part =
+        "/device: the previous contents of the device are lost, and it holds only a part of the image";
     let (_directory, small) = device(4);
     let error = file::write(&whole(dense(5)), &small, &options(2, &Interrupt::never(), &Silent));
     let error = error.expect_err("there is no room");
@@ -231,7 +232,7 @@ fn a_full_filesystem_is_named_and_left_as_it_was() {
 }
 
 #[test]
-fn a_limit_on_file_sizes_is_an_error_and_no_death() {
+fn a_limit_on_file_sizes_is_an_error_and_does_not_kill() {
     assert_passes_alone("output::tests::destinations::write_past_the_limit");
 }
 

@@ -176,6 +176,6 @@ fn preallocate_past_the_limit() {
 }
 
 #[test]
-fn a_limit_on_file_sizes_brings_no_signal() {
+fn a_limit_on_file_sizes_raises_no_signal() {
     assert_passes_alone("output::tests::preallocation::preallocate_past_the_limit");
 }

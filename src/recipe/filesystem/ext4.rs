@@ -121,7 +121,7 @@ impl Ext4Recipe {
             ),
             (
                 features.sparse_super2 && features.resize_inode,
-                "sparse_super2 does not go with resize_inode, as the kernel does not grow a filesystem that has it: \
+                "sparse_super2 cannot be combined with resize_inode, as the kernel does not grow a filesystem that has it: \
                  add -O ^resize_inode, or leave sparse_super2 out",
             ),
             (

@@ -24,7 +24,7 @@ pub enum DirectoryError {
     /// A directory without an index has more names than can be addressed.
     #[error(
         "its {entries} names fill more than {limit} blocks of {block_size} bytes, the limit without dir_index; \
-         leave dir_index in, or put the names in several directories"
+         enable dir_index, or put the names in several directories"
     )]
     TooLong {
         /// The number of names in the directory.

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_the_kernel() {
+    fn index_blocks_hold_as_many_entries_as_in_the_kernel() {
         let blocks = |has_checksum| [1024, 2048, 4096].map(|len| DirBlock { len, has_checksum });
         assert_eq!(blocks(true).map(root_limit), [123, 251, 507]);
         assert_eq!(blocks(true).map(node_limit), [126, 254, 510]);

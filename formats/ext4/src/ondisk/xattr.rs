@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_by_hand() {
+    fn hashes_equal_those_computed_by_hand() {
         assert_eq!(entry_hash(b"", b""), 0);
         assert_eq!(entry_hash(b"ab", b""), (0x61 << 5) ^ 0x62);
         assert_eq!(entry_hash(b"", b"\x01\x02\x03\x04\x05"), (0x0403_0201_u32.rotate_left(16)) ^ 5);

@@ -24,7 +24,7 @@ pub(crate) fn check(options: &Options) -> Result<(), Error> {
         (
             features.sparse_super2 && features.resize_inode,
             "sparse_super2",
-            "resize_inode, as the kernel grows no filesystem that has it",
+            "resize_inode, as the kernel does not grow a filesystem that has it",
             "leave one of them out",
         ),
         (

@@ -33,7 +33,7 @@ impl Sharing {
             return Err(Error::Conflict {
                 what: "files that share blocks",
                 with: "resize_inode and orphan_file, as no kernel writes to a filesystem that has such files",
-                remedy: "leave both features out, as the profiles kata and ro-min do, or share no blocks",
+                remedy: "leave both features out, as the profile ro-min does, or share no blocks",
             });
         }
         let mut sharing = Self::default();

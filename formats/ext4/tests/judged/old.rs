@@ -154,7 +154,7 @@ fn a_directory_without_index_has_at_most_64998_others() {
     judge_without_growing(&with(64_998), &options, |image| assert_stat(image, "/many", "Links: 65000 "));
     assert_inexpressible_with(&with(64_999), &options, "/many", |reason| {
         matches!(reason, Unrepresentable::TooManyDirectories { count: 64_999, limit: 64_998 })
-            && reason.to_string().contains("leave dir_index in")
+            && reason.to_string().contains("enable dir_index")
     });
 }
 

@@ -124,16 +124,16 @@ fn conflicting_options_are_errors_with_a_remedy() {
     let refused = [
         (
             with!(with(with!(Features::DEFAULT, orphan_file: true)), journal: Journal::None),
-            "orphan_file does not go with a filesystem without journal; add a journal, or leave orphan_file out",
+            "orphan_file cannot be combined with a filesystem without journal; add a journal, or leave orphan_file out",
         ),
         (
             with(with!(Features::DEFAULT, sparse_super2: true)),
-            "sparse_super2 does not go with resize_inode, as the kernel grows no filesystem that has it; \
+            "sparse_super2 cannot be combined with resize_inode, as the kernel does not grow a filesystem that has it; \
              leave one of them out",
         ),
         (
             with!(with(with!(Features::DEFAULT, resize_inode: false)), resize_limit: Some(1 << 40)),
-            "a limit to grow to does not go with a filesystem without resize_inode; \
+            "a limit to grow to cannot be combined with a filesystem without resize_inode; \
              add resize_inode, or leave the limit out",
         ),
     ];

@@ -317,10 +317,10 @@ impl Entries {
     ) -> Result<(), Stop> {
         let path = path.map(<[u8]>::to_vec);
         if stream.is_unpacked() {
-            let detail = format!("{what} goes on where the compressed member ends");
+            let detail = format!("{what} continues after the end of the compressed member");
             return self.stop(Rule::MemberEnd, place, path, detail);
         }
-        self.stop(Rule::Truncated, place, path, format!("{what} goes on where the initramfs ends"))
+        self.stop(Rule::Truncated, place, path, format!("{what} continues after the end of the initramfs"))
     }
 
     fn not_a_header(

@@ -23,7 +23,7 @@ pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(),
         return entries.stop(Rule::Corrupt, (at, None), None, detail);
     };
     if !header.starts_with(b"\xfd7zXZ\0") {
-        let detail = "the magic of xz is not whole".to_owned();
+        let detail = "the magic of xz is truncated".to_owned();
         return entries.stop(Rule::Corrupt, (at, None), None, detail);
     }
     let check = header[7];

@@ -11,7 +11,7 @@ pub const MAX_LINE: usize = 64 * 1024 * 1024;
 
 /// A field of a line, by its name in composefs-dump(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are composefs-dump(5)'s; the module's table says entry each is")]
+#[expect(missing_docs, reason = "the names are composefs-dump(5)'s; the module's table describes each")]
 pub enum Field {
     Path,
     Size,

@@ -171,8 +171,8 @@ fn push_xattrs(text: &mut Vec<u8>, metadata: &Metadata) {
     }
 }
 
-/// Appends a number in a base of at most 10. `write!`, or a division by a base not known at compile
-/// time, takes several times as long, which is noticeable for a large tree.
+/// Appends a number in a base of at most 10. The base is known at compile time, since divisions by
+/// it are noticeable for a large tree, as `write!` is.
 fn push_number<const BASE: u64>(text: &mut Vec<u8>, mut number: u64) {
     // 2^64 has 22 octal digits.
     let mut digits = [b'0'; 22];

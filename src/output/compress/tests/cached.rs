@@ -59,7 +59,7 @@ fn a_warm_run_compresses_what_changed() {
 
 /// A changed header changes the bytes, even if the file is unchanged.
 #[test]
-fn headers_count() {
+fn headers_are_part_of_the_cache_key() {
     let (directory, codec) = (directory(), codec("gzip:1"));
     let cache = cache(&directory);
     let mut segments = segments();
@@ -110,7 +110,7 @@ fn wrong_entries_are_replaced() {
 }
 
 #[test]
-fn links_and_pipes_in_the_directory_are_no_entries() {
+fn links_and_pipes_in_the_directory_are_not_entries() {
     let (directory, codec) = (directory(), codec("gzip:1"));
     let cache = cache(&directory);
     let segments = segments();
@@ -153,7 +153,7 @@ fn several_runs_share_a_cache() {
 }
 
 #[test]
-fn what_was_not_used_for_longest_goes_first() {
+fn least_recently_used_entries_are_removed_first() {
     let (directory, codec) = (directory(), codec("gzip:1"));
     let segments = segments();
     let (expected, _) = cached(&segments[..4], &codec, &cache(&directory));
@@ -185,7 +185,7 @@ fn what_was_not_used_for_longest_goes_first() {
 
 /// A cache without room, and one whose directory was removed, store nothing and change nothing.
 #[test]
-fn a_cache_that_cannot_keep_anything_is_no_error() {
+fn a_cache_without_room_is_not_an_error() {
     let (directory, codec) = (directory(), codec("gzip:1"));
     let segments = segments();
     let expected = pack(&segments, &codec, 1);
@@ -223,7 +223,7 @@ fn directories_that_others_write_to_are_refused() {
 }
 
 #[test]
-fn what_killed_runs_left_is_removed_when_it_is_old() {
+fn old_temporary_files_of_killed_runs_are_removed() {
     let directory = directory();
     let (old, young) = (directory.path().join(".new-1-0"), directory.path().join(".new-1-1"));
     fs::write(&old, "").expect("a new file");
@@ -237,7 +237,7 @@ fn what_killed_runs_left_is_removed_when_it_is_old() {
 /// The first piece of a long segment has the bytes of a segment that ends there, but is not a
 /// member.
 #[test]
-fn a_segment_is_no_piece_of_a_longer_one() {
+fn a_segment_and_a_piece_of_the_same_bytes_have_separate_entries() {
     let codec = codec("gzip:1");
     let long = text(usize::try_from(codec.max_piece_len()).expect("it fits") + 1, 1);
     let short = long[..usize::try_from(initramfs::codec::gzip::PIECE_LEN).expect("it fits")].to_vec();
@@ -253,7 +253,7 @@ fn a_segment_is_no_piece_of_a_longer_one() {
 
 /// A long frame is read for its key, and again for compression.
 #[test]
-fn what_changes_between_its_key_and_its_frame_is_not_remembered() {
+fn bytes_that_change_after_their_key_are_not_cached() {
     let codec = codec("zstd:1");
     let bytes = text(usize::try_from(codec.max_piece_len()).expect("it fits") + 1, 1);
     let directory = directory();

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_of_the_table() {
+    fn journal_lengths_are_those_of_the_table() {
         let steps = [
             (1, 1024),
             (32_767, 1024),

@@ -18,7 +18,7 @@ pub(super) fn whole(level: u8, bytes: &[u8]) -> io::Result<CompressedPiece> {
     let mut packed = vec![0; compressor.gzip_compress_bound(bytes.len())];
     let len = compressor
         .gzip_compress(bytes, &mut packed)
-        .map_err(|_| unexpected("libdeflate needs more room than it said"))?;
+        .map_err(|_| unexpected("libdeflate exceeded its own bound on the output"))?;
     packed.truncate(len);
     packed.shrink_to_fit();
     Ok(CompressedPiece { bytes: packed, note: 0 })

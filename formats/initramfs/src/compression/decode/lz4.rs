@@ -78,7 +78,7 @@ impl<R: Lookahead> Lz4<R> {
                 continue;
             }
             if !self.begun {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the magic of lz4 is not whole"));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the magic of lz4 is truncated"));
             }
             // The zeros are left to the next reader.
             if word == [0; 4] {
@@ -97,7 +97,7 @@ impl<R: Lookahead> Lz4<R> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let limit = u64::try_from(MAX_COMPRESSED).unwrap_or(u64::MAX);
         if u64::from(len) > limit {
-            return Err(invalid("a chunk of lz4 is longer than 8 MiB can become"));
+            return Err(invalid("a chunk of lz4 is longer than 8 MiB of data can take"));
         }
         self.input.consume(4);
         self.chunk.clear();

@@ -127,7 +127,7 @@ fn sizes_around_every_boundary() {
 }
 
 #[test]
-fn many_files_take_no_time_for_each_gap() {
+fn placement_does_not_search_every_gap_for_every_file() {
     // 200,000 gaps of one block, in which none of 200,000 files of two blocks fits.
     let large = std::iter::repeat_n(5, 200_000);
     let files: Vec<u32> = large.chain(std::iter::repeat_n(2, 200_000)).collect();
