@@ -76,13 +76,13 @@ pub(crate) fn compile(code: &str) -> Option<Vec<u8>> {
 }
 
 /// Runs a machine until it powers off. Returns the console output, or `None` after a visible skip.
-/// The disks are `/dev/nvme0n1`, `/dev/nvme0n2` and so on; `root` is the value of the kernel's
-/// parameter.
+/// The disks are the namespaces 1, 2 and so on of one NVMe controller; `root` is the value of the
+/// kernel's parameter.
 pub(crate) fn machine(root: &str, disks: &[PathBuf]) -> Option<String> {
     run_machine(&format!("root={root} rootfstype=ext4 rootwait rw init=/init"), |qemu| {
         qemu.args(["-device", "nvme,serial=disks,id=nvme"]);
-        // The namespaces of one controller have fixed numbers; several controllers are numbered in
-        // any order.
+        // The numbers of namespaces are those given here, but not those of their devices: Linux
+        // 6.12 and later number these in any order.
         for (disk, number) in disks.iter().zip(1..) {
             // Flushed data need not survive a power failure of the host.
             qemu.arg("-drive")

@@ -64,7 +64,7 @@ fn a_machine_writes_to_every_profile_and_lets_filesystems_grow() {
     let Some(init) = compile(include_str!("boot/filesystems.c")) else { return };
     let scratch = Scratch::in_memory();
     let root = scratch.join("root");
-    let Some(()) = make_root(&scratch, &root, &init) else { return };
+    let Some(partuuid) = make_root(&scratch, &root, &init) else { return };
     // Extended attributes are only stored below the usual directory, if anywhere.
     let sources = Scratch::new();
     let source = sources.join("source");
@@ -74,7 +74,7 @@ fn a_machine_writes_to_every_profile_and_lets_filesystems_grow() {
         CASES.iter().map(|case| Filesystem::new(case, &source, &scratch)).collect();
     let disks: Vec<PathBuf> =
         std::iter::once(root).chain(filesystems.iter().map(|filesystem| filesystem.image.clone())).collect();
-    let Some(transcript) = machine("/dev/nvme0n1", &disks) else { return };
+    let Some(transcript) = machine(&format!("PARTUUID={partuuid}"), &disks) else { return };
     let complaint = transcript.lines().find(|line| is_complaint(line));
     assert_eq!(complaint, None, "{transcript}");
     assert!(transcript.contains(DONE), "the guest did not get to its end:\n{transcript}");
@@ -92,8 +92,8 @@ fn is_complaint(line: &str) -> bool {
 }
 
 /// Makes a filesystem from which the machine boots, with its init program, resize2fs, and the
-/// libraries of the latter; `None` after a visible skip.
-fn make_root(scratch: &Scratch, image: &Path, init: &[u8]) -> Option<()> {
+/// libraries of the latter. Returns the PARTUUID of its partition, or `None` after a visible skip.
+fn make_root(scratch: &Scratch, image: &Path, init: &[u8]) -> Option<String> {
     let (resize2fs, mut ldd) = (judges::command("resize2fs")?, judges::command("ldd")?);
     let resize2fs = resize2fs.get_program();
     let cases: String = CASES
@@ -101,10 +101,10 @@ fn make_root(scratch: &Scratch, image: &Path, init: &[u8]) -> Option<()> {
         .zip(2..)
         .map(|(case, number)| {
             let does = format!("{:?}", case.does).to_lowercase();
-            format!("{} /dev/nvme0n{number} {does} {}\n", case.name, case.options)
+            format!("{} {number} {does} {}\n", case.name, case.options)
         })
         .collect();
-    let directories = ["", "dev", "mnt", "proc", "sbin"];
+    let directories = ["", "dev", "mnt", "proc", "sbin", "sys"];
     let mut items: Vec<Item> = directories.map(|path| Item::new(path, Kind::Directory)).into();
     items.push(Item::new("init", Kind::File(init.to_vec())).mode(0o755));
     items.push(Item::new("cases", Kind::File(cases.into_bytes())));
@@ -119,9 +119,11 @@ fn make_root(scratch: &Scratch, image: &Path, init: &[u8]) -> Option<()> {
         let file = fs::canonicalize(library).unwrap();
         arguments.push(format!("--add={}:{library}", file.display()));
     }
-    arguments.extend(["--layout", "bare", "--free", "8M"].map(str::to_owned));
+    arguments.extend(["--layout", "mbr", "--free", "8M"].map(str::to_owned));
     product::image(&source, image, &arguments);
-    Some(())
+    let disk = fs::read(image).unwrap();
+    let signature = u32::from_le_bytes(disk[440..444].try_into().unwrap());
+    Some(format!("{signature:08x}-01"))
 }
 
 /// Returns every kind of file in `/kept`, and in `/work` the files that the guest changes.

@@ -1,7 +1,7 @@
 /* The first program of a guest with several filesystems: mounts each as /cases says, works in its directory "work", and
  * powers off. Every line it prints starts with "guest:", and the last one is "guest: done" only if all was well.
  *
- * A line of /cases is "NAME DEVICE WHAT OPTIONS": WHAT is "read", "write" or "grow", OPTIONS are those of ext4 or "-". */
+ * A line of /cases is "NAME NAMESPACE WHAT OPTIONS": NAMESPACE is the number of one of the NVMe controller, WHAT is "read", "write" or "grow", OPTIONS are those of ext4 or "-". */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -228,6 +228,32 @@ static void fill(void)
 	EXPECT(close(fd) == 0 && unlink("work/fills") == 0);
 }
 
+/* Finds the device of a namespace. Linux 6.12 scans namespaces concurrently, so that their devices have numbers in any
+ * order, and the last of them may appear while this program runs already. */
+static int find_device(int namespace, char *device)
+{
+	for (int attempt = 0; attempt < 600; attempt++) {
+		for (int number = 1; number < 100; number++) {
+			char path[64];
+			int found = 0;
+			FILE *file;
+
+			sprintf(path, "/sys/block/nvme0n%d/nsid", number);
+			file = fopen(path, "r");
+			if (!file)
+				continue;
+			if (fscanf(file, "%d", &found) != 1)
+				found = 0;
+			fclose(file);
+			sprintf(device, "/dev/nvme0n%d", number);
+			if (found == namespace && access(device, F_OK) == 0)
+				return 1;
+		}
+		usleep(100000);
+	}
+	return 0;
+}
+
 static int mount_it(const char *device, unsigned long flags, const char *options)
 {
 	return mount(device, "/mnt", "ext4", flags, strcmp(options, "-") ? options : NULL);
@@ -349,16 +375,19 @@ static void run_case(const char *name, char *device, const char *what, const cha
 int main(void)
 {
 	char line[256], name[64], device[64], what[16], options[128];
+	int namespace;
 	FILE *cases;
 
 	for (size_t index = 0; index < BIG; index++)
 		pattern[index] = index % 251;
 	open_console();
 	EXPECT(mount("proc", "/proc", "proc", 0, NULL) == 0);
+	EXPECT(mount("sysfs", "/sys", "sysfs", 0, NULL) == 0);
 	cases = fopen("/cases", "r");
 	EXPECT(cases != NULL);
 	while (cases && fgets(line, sizeof line, cases)) {
-		EXPECT(sscanf(line, "%63s %63s %15s %127s", name, device, what, options) == 4);
+		EXPECT(sscanf(line, "%63s %d %15s %127s", name, &namespace, what, options) == 4);
+		EXPECT(find_device(namespace, device));
 		run_case(name, device, what, options);
 	}
 	sync();
