@@ -279,6 +279,26 @@ fn sparse_members_may_be_longer_than_the_size_limit() {
     assert!(longest.contains("/s: the file has 9223372036854775807 bytes, the limit of ext4"), "{longest}");
 }
 
+/// With broken hard links, each name of a sparse member stores the zeros of its holes.
+#[test]
+fn the_size_limit_of_zeros_counts_each_inode_of_the_output() {
+    let scratch = Scratch::new();
+    let records: [(&str, &[u8]); 2] = [("GNU.sparse.map", b"5,4"), ("GNU.sparse.size", b"600000")];
+    let archive = Archive::new().pax(b'x', &records).file("s", "abcd").link("t", b'1', "s").finish();
+    let source = scratch.file("linked.tar", archive);
+    for verb in [&["image", "--sparse", "never"][..], &["initrd", "--init", "none"]] {
+        let cast = |hard_links: &str, limit: &str| {
+            let limits = ["--max-size", limit, "--hardlinks", hard_links, "--dry-run"];
+            run(rootcast().args(verb).args(limits).arg(&source))
+        };
+        cast("keep", "600000").success().unwrap();
+        cast("break", "1200000").success().unwrap();
+        let outcome = cast("break", "1199999");
+        assert_eq!(outcome.code, Some(3), "{outcome}");
+        assert!(outcome.stderr.contains("1200000 bytes, holes included"), "{outcome}");
+    }
+}
+
 /// Files with the same bytes all have the holes of the first one.
 #[test]
 fn identical_files_have_the_same_holes() {

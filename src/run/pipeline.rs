@@ -57,10 +57,10 @@ const STEPS: [(&[Verb], Apply); 18] = [
     (&[Image, Initrd], output_in_tree),
     (&[Image], own_directories),
     (&[Image], holes),
-    (&[Initrd], holes_as_zeros),
     (&[Initrd], init),
     (&[Image, Initrd, Verb::Tree], selinux_labels),
     (&[Image, Initrd, Verb::Tree], hard_links),
+    (&[Image, Initrd], holes_as_zeros),
     (&[Image], unusable_xattrs),
     (&[Image], duplicates),
 ];
@@ -272,14 +272,19 @@ fn own_directories(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box
 fn holes(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, filesystem: Some(filesystem), interrupt, .. } = *options else { return done(()) };
     let (policy, block_len) = (filesystem.holes, filesystem.block_size);
-    let (max_zeros, threads) = (recipe.limits.max_size, &*recipe.threads);
-    let options = sparse::Options { policy, block_len, max_zeros, threads, interrupt };
+    let options = sparse::Options { policy, block_len, threads: &recipe.threads, interrupt };
     done(sparse::apply(&mut prepared.tree, &options)?)
 }
 
+/// Limits the length of files whose holes are stored as zeros. It depends on the hard links: each
+/// inode is stored once.
 fn holes_as_zeros(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let max = options.recipe.limits.max_size;
-    done(sparse::check_zeros(&prepared.tree, max, "an initramfs stores holes as zeros")?)
+    let reason = match options.filesystem.map(|filesystem| filesystem.holes) {
+        None => "an initramfs stores holes as zeros",
+        Some(sparse::Policy::Never) => "--sparse never stores them as zeros",
+        Some(sparse::Policy::Auto | sparse::Policy::Always) => return done(()),
+    };
+    done(sparse::check_zeros(&prepared.tree, options.recipe.limits.max_size, reason)?)
 }
 
 fn init(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {

@@ -43,8 +43,6 @@ pub struct Options<'a> {
     pub policy: Policy,
     /// The length of a block in bytes.
     pub block_len: u64,
-    /// The maximum of [`check_zeros`] if no file has holes, in bytes.
-    pub max_zeros: u64,
     /// The threads that read files.
     pub threads: &'a Threads,
     /// Checked regularly; a signal ends the search.
@@ -57,17 +55,14 @@ const UNIT: u64 = 8 << 20;
 /// The number of ranges after which it ends, too.
 const UNIT_RANGES: usize = 1 << 15;
 
-/// Reads the files that may have holes, and records in the tree which of their blocks hold data.
+/// Reads the files that may have holes, and records in the tree which of their blocks hold data:
+/// none with [`Policy::Never`], with which [`check_zeros`] limits the zeros.
 ///
 /// # Errors
-/// Those of [`check_zeros`] with [`Policy::Never`]. If a file cannot be read or changed since the
-/// scan: the error for the first one in the order of the walk.
-/// [`Interrupted`](ErrorKind::Interrupted) after a signal.
+/// If a file cannot be read or changed since the scan: the error for the first one in the order of
+/// the walk. [`Interrupted`](ErrorKind::Interrupted) after a signal.
 pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<()> {
-    let Options { policy, block_len, max_zeros, threads, interrupt } = *options;
-    if policy == Policy::Never {
-        return check_zeros(tree, max_zeros, "--sparse never stores them as zeros");
-    }
+    let Options { policy, block_len, threads, interrupt } = *options;
     let candidates = candidates(tree, policy);
     let found: Vec<(InodeId, Blob)> = {
         let contents: Vec<&Blob> = candidates.iter().map(|(_, content)| *content).collect();

@@ -36,7 +36,7 @@ fn apply_policy(
     threads: &Threads,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    apply(tree, &Options { policy, block_len, max_zeros: u64::MAX, threads, interrupt })
+    apply(tree, &Options { policy, block_len, threads, interrupt })
 }
 
 /// Returns the data ranges of a file after a policy is applied, the same for each number of
