@@ -18,7 +18,7 @@ use image_tree::Content;
 
 pub use crate::error::{Change, ChangedWhileRead, classify_read_error};
 pub use archive::{Archive, ArchiveRange, Sparse};
-pub(crate) use chunk::CHUNK;
+pub(crate) use chunk::{CHUNK, chunks, read_chunks};
 pub use content::{CloneFile, CloneSource, ReadAhead};
 pub(crate) use directory::HostDirectory;
 pub use host_file::HostFile;

@@ -13,13 +13,10 @@ use image_tree::{Content, Inode, InodeId, Kind, Tree};
 use sha2::{Digest, Sha256};
 
 use super::sparse::is_zero;
-use crate::blob::classify_read_error;
+use crate::blob::read_chunks;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::threads::Threads;
-
-/// The size of a read, in bytes.
-const CHUNK: u64 = 1 << 20;
 
 /// The unit of zeros that a digest leaves out, in bytes: the block size of most filesystems.
 const BLOCK: u64 = 4096;
@@ -130,28 +127,17 @@ fn digest<C: Content>(content: &C, buffer: &mut Vec<u8>, interrupt: &Interrupt) 
         offset = offset.max(range.start / BLOCK * BLOCK);
         let end =
             range.end.checked_next_multiple_of(BLOCK).map_or(content.len(), |end| end.min(content.len()));
-        while offset < end {
-            interrupt.check()?;
-            let chunk = buffer_of(buffer, (end - offset).min(CHUNK - offset % CHUNK));
-            content.read_at(chunk, offset).map_err(classify_read_error)?;
-            for block in chunk.chunks(BLOCK_LEN) {
+        read_chunks(content, offset..end, buffer, interrupt, |start, bytes| {
+            for (block, offset) in bytes.chunks(BLOCK_LEN).zip((start..).step_by(BLOCK_LEN)) {
                 if !is_zero(block) {
                     hasher.update(offset.to_le_bytes());
                     hasher.update(block);
                 }
-                offset += block.len() as u64;
             }
-        }
+        })?;
+        offset = offset.max(end);
     }
     Ok(hasher.finalize().into())
-}
-
-fn buffer_of(buffer: &mut Vec<u8>, len: u64) -> &mut [u8] {
-    let len = usize::try_from(len).expect("at most CHUNK");
-    if buffer.len() < len {
-        buffer.resize(len, 0);
-    }
-    &mut buffer[..len]
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::ops::Range;
 use image_tree::{Content as _, InodeId, Kind, Tree};
 
 use crate::blob::classify_read_error;
-use crate::blob::{Blob, CHUNK};
+use crate::blob::{Blob, CHUNK, chunks};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::named::named;
@@ -156,20 +156,12 @@ fn is_whole(ranges: &[Range<u64>], content: &Blob) -> bool {
     matches!(ranges, [range] if *range == (0..content.len()))
 }
 
-/// Splits ranges at multiples of [`CHUNK`].
+/// Splits ranges at multiples of [`CHUNK`], if any crosses one.
 fn in_chunks(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     if ranges.iter().all(|range| range.start / CHUNK == (range.end - 1) / CHUNK) {
         return ranges;
     }
-    let cut = |range: Range<u64>| {
-        let mut start = range.start;
-        std::iter::from_fn(move || {
-            let end = range.end.min((start / CHUNK + 1).saturating_mul(CHUNK));
-            let piece = std::mem::replace(&mut start, end)..end;
-            (!piece.is_empty()).then_some(piece)
-        })
-    };
-    ranges.into_iter().flat_map(cut).collect()
+    ranges.into_iter().flat_map(chunks).collect()
 }
 
 /// The unit of work of a thread: some ranges of a content, by their indices.
