@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::source::directory::Scanned;
 
 pub use choice::Ownership;
-pub use error::{OwnerError, owner_errors};
+pub use error::visit_inodes;
 pub use member::Owners;
 pub use set_id::SetIdChange;
 

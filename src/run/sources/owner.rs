@@ -10,7 +10,7 @@ use crate::source::directory::Unreadable;
 use crate::source::tar::Owner;
 use crate::stack::{Member, MemberKind};
 use crate::transform::normalize;
-use crate::transform::ownership::{OwnerError, Owners, SetIdChange, owner_errors};
+use crate::transform::ownership::{Owners, SetIdChange, visit_inodes};
 
 /// Files of the sources so far, by their ids in the stack's tree. A file that a later source
 /// replaces has another id.
@@ -117,16 +117,14 @@ impl<'a> MemberOwners<'a> {
     ///
     /// # Errors
     /// If the owners of some files are unknown.
-    pub(super) fn finish(self, tree: &Tree<Blob>, records: &mut FileRecords) -> Result<normalize::Report> {
+    pub(super) fn finish(
+        mut self,
+        tree: &Tree<Blob>,
+        records: &mut FileRecords,
+    ) -> Result<normalize::Report> {
         if !self.wrong.is_empty() {
-            // A file that a later member replaced needs no owner.
-            let paths = paths_of(tree, &self.wrong.keys().copied().collect());
-            let wrong = self.wrong.into_iter().filter_map(|(id, why)| Some((paths.get(&id)?.clone(), why)));
-            let mut wrong: Vec<_> = wrong.map(|(path, reason)| OwnerError { path, reason }).collect();
-            wrong.sort_by(|one, other| one.path.cmp(&other.path));
-            if !wrong.is_empty() {
-                return Err(owner_errors(wrong));
-            }
+            // A file that a later member replaced has no name, and needs no owner.
+            visit_inodes(tree, |id, _| self.wrong.remove(&id).map_or(Ok(()), Err))?;
         }
         let Metadata { uid, gid, .. } = self.owners.implied_metadata();
         let is_gain = |(former, mode)| self.owners.gains_identity(former, mode, self.builder);

@@ -7,19 +7,17 @@ use image_tree::{Inode, InodeId, Tree};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A file whose owner cannot be determined.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnerError {
+struct OwnerError {
     /// Its path in the tree.
-    pub path: Vec<u8>,
-    /// The reason.
-    pub reason: String,
+    path: Vec<u8>,
+    reason: String,
 }
 
 /// The most paths in a message.
 const SHOWN: usize = 5;
 
 /// Returns the error that names files whose owner cannot be determined.
-pub fn owner_errors(errors: Vec<OwnerError>) -> Error {
+fn owner_errors(errors: &[OwnerError]) -> Error {
     let named: Vec<String> = errors
         .iter()
         .take(SHOWN)
@@ -34,7 +32,7 @@ pub fn owner_errors(errors: Vec<OwnerError>) -> Error {
 ///
 /// # Errors
 /// The paths of the inodes for which `visit` returned a message, with the messages.
-pub(super) fn visit_inodes<C>(
+pub fn visit_inodes<C>(
     tree: &Tree<C>,
     mut visit: impl FnMut(InodeId, &Inode<C>) -> std::result::Result<(), String>,
 ) -> Result<()> {
@@ -50,7 +48,7 @@ pub(super) fn visit_inodes<C>(
             errors.push(OwnerError { path, reason });
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(owner_errors(errors)) }
+    if errors.is_empty() { Ok(()) } else { Err(owner_errors(&errors)) }
 }
 
 /// Returns the error for a save file of fakeroot that is used for another source than a directory.
