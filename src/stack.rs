@@ -24,7 +24,6 @@ mod add_member;
 mod add_tree;
 mod descend;
 mod error;
-mod file_type;
 mod hide;
 mod limits;
 mod markers;
@@ -40,7 +39,6 @@ use crate::named::named;
 
 pub use add_tree::AddedTree;
 pub use error::AddError;
-pub use file_type::FileType;
 pub use limits::MAX_LINKS;
 pub use markers::Markers;
 pub use report::{Replaced, Report};

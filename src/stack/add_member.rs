@@ -1,10 +1,10 @@
 //! Adds one member.
 
-use image_tree::{Inode, InodeId, Kind, Metadata, Name};
+use image_tree::{FileType, Inode, InodeId, Kind, Metadata, Name};
 
 use super::descend::{Missing, components};
 use super::markers::{self, Hides};
-use super::{AddError, Addition, FileType, MemberKind, Replaced, Whiteouts};
+use super::{AddError, Addition, MemberKind, Replaced, Whiteouts};
 
 impl<C: Clone> Addition<'_, C> {
     /// Adds a member, or replaces an existing file. Returns the inode that has the member's
@@ -50,7 +50,7 @@ impl<C: Clone> Addition<'_, C> {
                 let target = self.hard_link_target(target, existing)?;
                 // A link to itself has no effect.
                 if existing != Some(target) {
-                    let now = FileType::of(&self.stack.tree.get(target).kind);
+                    let now = self.stack.tree.get(target).kind.file_type();
                     self.make_room(parent, &name, &names, now);
                     self.stack.tree.link(parent, name, target)?;
                 }
@@ -70,7 +70,7 @@ impl<C: Clone> Addition<'_, C> {
         if matches!(inode.kind, Kind::Directory(_))
             && let Some(id) = self.stack.tree.lookup(parent, name.as_bytes())
         {
-            match FileType::of(&self.stack.tree.get(id).kind) {
+            match self.stack.tree.get(id).kind.file_type() {
                 FileType::Directory => {
                     *self.stack.tree.metadata_mut(id) = inode.metadata;
                     self.report.implied.remove(&id);
@@ -84,7 +84,7 @@ impl<C: Clone> Addition<'_, C> {
                 _ => {}
             }
         }
-        self.make_room(parent, &name, names, FileType::of(&inode.kind));
+        self.make_room(parent, &name, names, inode.kind.file_type());
         Ok(Some(self.stack.tree.insert(parent, name, inode)?))
     }
 
@@ -127,7 +127,7 @@ impl<C: Clone> Addition<'_, C> {
                 self.report.implied.remove(&InodeId::ROOT);
                 Ok(InodeId::ROOT)
             }
-            MemberKind::Inode(kind) => Err(AddError::Root(FileType::of(&kind).name())),
+            MemberKind::Inode(kind) => Err(AddError::Root(kind.file_type().name())),
             MemberKind::HardLink(_) => Err(AddError::Root("a hard link")),
         }
     }
@@ -140,7 +140,7 @@ impl<C: Clone> Addition<'_, C> {
     /// Removes a name, if it exists, to make room.
     fn make_room(&mut self, parent: InodeId, name: &Name, names: &[&[u8]], now: FileType) {
         let Some(id) = self.stack.tree.remove(parent, name.as_bytes()) else { return };
-        let was = FileType::of(&self.stack.tree.get(id).kind);
+        let was = self.stack.tree.get(id).kind.file_type();
         if matches!(was, FileType::Directory | FileType::Symlink) {
             // The path of the last member may have led through it.
             self.last = None;

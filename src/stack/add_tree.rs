@@ -6,7 +6,7 @@ use image_tree::{Inode, InodeId, Kind, Name, Tree, Walk};
 
 use super::descend::{Missing, components};
 use super::markers::{self, Hides, Markers};
-use super::{AddError, Addition, FileType, Replaced, Report, Stack, Whiteouts};
+use super::{AddError, Addition, Replaced, Report, Stack, Whiteouts};
 
 /// The effect of adding a tree.
 #[derive(Debug)]
@@ -162,11 +162,11 @@ impl<C: Clone> Addition<'_, C> {
                     ids[step.id.index()] = Some(own);
                     continue;
                 }
-                let was = FileType::of(&self.stack.tree.get(existing).kind);
+                let was = self.stack.tree.get(existing).kind.file_type();
                 self.report.replaced.push(Replaced {
                     path: path_of(&walk),
                     was,
-                    now: FileType::of(&inode.kind),
+                    now: inode.kind.file_type(),
                 });
                 self.stack.tree.remove(parent, name.as_bytes());
             }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use image_tree::{Inode, InodeId, Kind, MAX_DEPTH, Name};
 
 use super::limits::{MAX_LINK_STEPS, MAX_LINKS};
-use super::{AddError, Addition, FileType};
+use super::{AddError, Addition};
 
 /// Returns the names a path consists of: none for the root, in any spelling.
 pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
@@ -106,7 +106,7 @@ impl<C: Clone> Addition<'_, C> {
                     }
                 }
                 kind => {
-                    let is = FileType::of(kind);
+                    let is = kind.file_type();
                     let parent = [self.path_of(&here), name.to_vec()].concat();
                     return Err(AddError::NotADirectory { parent, is });
                 }

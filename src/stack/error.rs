@@ -1,9 +1,8 @@
 //! The errors of adding a member or a tree.
 
-use image_tree::{InsertError, MAX_DEPTH, NameError};
+use image_tree::{FileType, InsertError, MAX_DEPTH, NameError};
 use thiserror::Error;
 
-use super::file_type::FileType;
 use super::limits::{MAX_LINK_STEPS, MAX_LINKS};
 
 /// A reason that a member cannot be added to a tree.

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use image_tree::InodeId;
+use image_tree::{FileType, InodeId};
 
-use super::file_type::FileType;
 use super::markers::Markers;
 
 /// The report on adding one source.

@@ -22,14 +22,13 @@ mod substitutions;
 
 use std::fmt;
 
-use image_tree::{Content, InodeId, Kind, Tree, XattrName, shortened};
+use image_tree::{Content, InodeId, Tree, XattrName, shortened};
 
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::log::{self, Log};
 
 use labels::Labels;
-use line::FileType;
 use specs::{Found, Search};
 
 pub use files::FileContexts;
@@ -149,7 +148,7 @@ fn label<C>(tree: &mut Tree<C>, labels: &Labels, interrupt: &Interrupt) -> Resul
     while let Some(step) = walk.next() {
         path.clear();
         walk.write_path(&mut path);
-        let here = labels.lookup(&path, file_type(&tree.get(step.id).kind), &mut search)?;
+        let here = labels.lookup(&path, tree.get(step.id).kind.file_type(), &mut search)?;
         let here = Label { position, found: here };
         position += 1;
         let Some(slot) = found.get_mut(step.id.index()) else { continue };
@@ -212,18 +211,6 @@ fn nth_path<C>(tree: &Tree<C>, position: usize) -> Vec<u8> {
         walk.write_path(&mut path);
     }
     path
-}
-
-fn file_type<C>(kind: &Kind<C>) -> FileType {
-    match kind {
-        Kind::Directory(_) => FileType::Directory,
-        Kind::Regular(_) => FileType::Regular,
-        Kind::Symlink(_) => FileType::Symlink,
-        Kind::CharacterDevice(_) => FileType::CharacterDevice,
-        Kind::BlockDevice(_) => FileType::BlockDevice,
-        Kind::Fifo => FileType::Fifo,
-        Kind::Socket => FileType::Socket,
-    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@
 pub mod acl;
 mod content;
 pub mod dump;
+mod file_type;
 pub mod glob;
 mod name;
 pub mod path;
@@ -40,6 +41,7 @@ mod shown;
 mod tree;
 
 pub use content::Content;
+pub use file_type::FileType;
 pub use name::{LinkTarget, LinkTargetError, Name, NameError, XattrName, XattrNameError};
 pub use shown::{Shown, shortened};
 pub use tree::{

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use image_tree::{Device, Kind, Tree};
+use image_tree::{Device, FileType, Kind, Tree};
 
 use crate::blob::Blob;
 use crate::source::directory::HostInode;
@@ -109,16 +109,17 @@ impl SavedInode {
     /// Returns the type in fakeroot, if the host has another one.
     fn kind(&self, host: &Kind<Blob>) -> Result<Option<Kind<Blob>>, String> {
         use image_tree::Content as _;
-        let special = match self.mode & 0o170_000 {
-            0o020_000 => Some(Kind::CharacterDevice(self.device)),
-            0o060_000 => Some(Kind::BlockDevice(self.device)),
-            0o010_000 => Some(Kind::Fifo),
-            0o140_000 => Some(Kind::Socket),
-            _ => None,
+        let file_type = FileType::from_mode(self.mode);
+        let special = match file_type {
+            Some(FileType::CharacterDevice) => Some(Kind::CharacterDevice(self.device)),
+            Some(FileType::BlockDevice) => Some(Kind::BlockDevice(self.device)),
+            Some(FileType::Fifo) => Some(Kind::Fifo),
+            Some(FileType::Socket) => Some(Kind::Socket),
+            Some(FileType::Directory | FileType::Regular | FileType::Symlink) | None => None,
         };
         match (special, host) {
             (Some(kind), Kind::Regular(content)) if content.is_empty() => Ok(Some(kind)),
-            _ if self.mode & 0o170_000 == u32::from(host.type_bits()) => Ok(None),
+            _ if file_type == Some(host.file_type()) => Ok(None),
             _ => {
                 let (saved, now) = (self.mode, u32::from(host.type_bits()));
                 Err(format!("the file's mode {saved:o} is of another type than {now:o}, which it has"))

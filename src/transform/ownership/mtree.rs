@@ -8,7 +8,7 @@ use image_tree::{Content, InodeId, Kind, Tree};
 use crate::accounts::Accounts;
 use crate::error::{Error, ErrorKind, Result};
 
-pub use parse::{Entry, FileType, Settings, parse};
+pub use parse::{Entry, Settings, parse, type_word};
 
 /// Sets the owner and the mode of every file that the manifest names.
 ///
@@ -62,9 +62,13 @@ fn apply_entry<C>(entry: &Entry<'_>, tree: &mut Tree<C>, accounts: &Accounts) ->
 fn check_kind<C>(tree: &Tree<C>, id: InodeId, settings: &Settings) -> Result<(), String> {
     let kind = &tree.get(id).kind;
     if let Some(stated) = settings.kind {
-        let actual = FileType::of(kind);
+        let actual = kind.file_type();
         if actual != stated {
-            return Err(format!("type={} is stated, and in the tree it is {}", stated.word(), actual.word()));
+            return Err(format!(
+                "type={} is stated, and in the tree it is {}",
+                type_word(stated),
+                type_word(actual)
+            ));
         }
     }
     match (&settings.link, kind) {

@@ -9,7 +9,7 @@
 //!   fields 1 and 2 are the user and the group as varints; the highest 32-bit number there means
 //!   unchanged.
 
-use image_tree::{Content, Device, Kind, Metadata, Tree};
+use image_tree::{Content, Device, FileType, Kind, Metadata, Tree};
 
 use super::error::visit_inodes;
 use crate::accounts;
@@ -162,11 +162,11 @@ fn type_word(text: &str) -> Option<RecordedType> {
         Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
     };
     match text {
-        "file" => Some(RecordedType::Bits(0o100_000)),
-        "dir" => Some(RecordedType::Bits(0o040_000)),
-        "symlink" => Some(RecordedType::Bits(0o120_000)),
-        "pipe" => Some(RecordedType::Bits(0o010_000)),
-        "socket" => Some(RecordedType::Bits(0o140_000)),
+        "file" => Some(RecordedType::Bits(FileType::Regular.bits())),
+        "dir" => Some(RecordedType::Bits(FileType::Directory.bits())),
+        "symlink" => Some(RecordedType::Bits(FileType::Symlink.bits())),
+        "pipe" => Some(RecordedType::Bits(FileType::Fifo.bits())),
+        "socket" => Some(RecordedType::Bits(FileType::Socket.bits())),
         _ => match (text.strip_prefix("char-"), text.strip_prefix("block-")) {
             (Some(numbers), _) => {
                 device(numbers).map(|device| RecordedType::Device(Special::CharacterDevice(device)))
@@ -184,12 +184,14 @@ fn special<C: Content>(
     file_type: RecordedType,
     kind: &Kind<C>,
 ) -> std::result::Result<Option<Special>, String> {
+    const FIFO: u16 = FileType::Fifo.bits();
+    const SOCKET: u16 = FileType::Socket.bits();
     let stands_for_another = matches!(kind, Kind::Regular(content) if content.is_empty());
     match file_type {
         RecordedType::None => Ok(None),
         RecordedType::Bits(bits) if bits == kind.type_bits() => Ok(None),
-        RecordedType::Bits(0o010_000) if stands_for_another => Ok(Some(Special::Fifo)),
-        RecordedType::Bits(0o140_000) if stands_for_another => Ok(Some(Special::Socket)),
+        RecordedType::Bits(FIFO) if stands_for_another => Ok(Some(Special::Fifo)),
+        RecordedType::Bits(SOCKET) if stands_for_another => Ok(Some(Special::Socket)),
         RecordedType::Device(special)
             if stands_for_another || special.kind::<C>().type_bits() == kind.type_bits() =>
         {

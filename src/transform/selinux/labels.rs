@@ -1,9 +1,9 @@
 //! The labels of files by path.
 
-use super::line::FileType;
 use super::specs::{Found, Search, Specs};
 use super::substitutions::Substitutions;
 use crate::error::Result;
+use image_tree::FileType;
 
 /// The labels of files by path.
 #[derive(Debug, Default)]

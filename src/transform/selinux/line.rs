@@ -1,18 +1,7 @@
 //! One line of file_contexts: `pattern [type] context`.
 
+use image_tree::FileType;
 use thiserror::Error;
-
-/// The file type of a specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileType {
-    Regular,
-    Directory,
-    CharacterDevice,
-    BlockDevice,
-    Symlink,
-    Fifo,
-    Socket,
-}
 
 /// The fields of a line that is neither empty nor a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::compiled::{Compiled, Limits};
-use super::line::{FileType, Line};
+use image_tree::FileType;
+
+use super::line::Line;
 use super::pattern::{Pattern, PatternError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::error::{Fault, Field, LineError, MAX_LINE, Problem, fault};
 use super::line::{self, File, Line, LineEntry};
 use super::{Body, RegularFile};
-use crate::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
+use crate::{FileType, Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 
 /// An error when parsing a dump.
 #[derive(Debug, Error)]
@@ -195,12 +195,12 @@ impl<'a> Shape<'a> {
 /// Checks that exactly the fields of the file's kind are set, and returns its metadata and kind.
 fn kind<'a>(file: File<'a>, path: &'a [u8]) -> Result<(Metadata, Shape<'a>), Fault> {
     let File { metadata, type_bits, size, rdev, payload, content, digest } = file;
-    let is = |bits: u16| type_bits == bits;
-    let has_device = is(0o020_000) || is(0o060_000);
+    let is = |file_type: FileType| type_bits == file_type.bits();
+    let has_device = is(FileType::CharacterDevice) || is(FileType::BlockDevice);
     if rdev != 0 && !has_device {
         return Err(fault(Field::Rdev, rdev.to_string().as_bytes(), Problem::Set));
     }
-    if is(0o100_000) {
+    if is(FileType::Regular) {
         return Ok((metadata, Shape::Regular(regular(path, size, payload, content, digest)?)));
     }
     if let Some(content) = content {
@@ -209,7 +209,7 @@ fn kind<'a>(file: File<'a>, path: &'a [u8]) -> Result<(Metadata, Shape<'a>), Fau
     if let Some(digest) = digest {
         return Err(fault(Field::Digest, digest.as_bytes(), Problem::Set));
     }
-    if is(0o120_000) {
+    if is(FileType::Symlink) {
         let target = payload.ok_or_else(|| fault(Field::Payload, b"-", Problem::Unset))?;
         let target = LinkTarget::new(&target)
             .map_err(|error| fault(Field::Payload, &target, Problem::Target(error)))?;
@@ -218,12 +218,12 @@ fn kind<'a>(file: File<'a>, path: &'a [u8]) -> Result<(Metadata, Shape<'a>), Fau
     if let Some(payload) = payload {
         return Err(fault(Field::Payload, &payload, Problem::Set));
     }
-    let kind = match type_bits {
-        0o010_000 => Kind::Fifo,
-        0o020_000 => Kind::CharacterDevice(line::unpack_device(rdev)),
-        0o040_000 => Kind::Directory(std::collections::BTreeMap::new()),
-        0o060_000 => Kind::BlockDevice(line::unpack_device(rdev)),
-        0o140_000 => Kind::Socket,
+    let kind = match FileType::from_mode(type_bits.into()) {
+        Some(FileType::Fifo) => Kind::Fifo,
+        Some(FileType::CharacterDevice) => Kind::CharacterDevice(line::unpack_device(rdev)),
+        Some(FileType::Directory) => Kind::Directory(std::collections::BTreeMap::new()),
+        Some(FileType::BlockDevice) => Kind::BlockDevice(line::unpack_device(rdev)),
+        Some(FileType::Socket) => Kind::Socket,
         _ => {
             let mode = format!("{:o}", type_bits | metadata.mode);
             return Err(fault(Field::Mode, mode.as_bytes(), Problem::Type));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::file_type::FileType;
 use crate::{InodeId, LinkTarget, Name, XattrName};
 
 /// Extended attributes by full name, as returned by `getxattr(2)`.
@@ -70,18 +71,24 @@ pub enum Kind<C> {
 }
 
 impl<C> Kind<C> {
-    /// The type bits of `st_mode` (`S_IFMT`).
+    /// Returns the type of the file.
+    #[must_use]
+    pub fn file_type(&self) -> FileType {
+        match self {
+            Kind::Directory(_) => FileType::Directory,
+            Kind::Regular(_) => FileType::Regular,
+            Kind::Symlink(_) => FileType::Symlink,
+            Kind::CharacterDevice(_) => FileType::CharacterDevice,
+            Kind::BlockDevice(_) => FileType::BlockDevice,
+            Kind::Fifo => FileType::Fifo,
+            Kind::Socket => FileType::Socket,
+        }
+    }
+
+    /// Returns the type bits of `st_mode` (`S_IFMT`).
     #[must_use]
     pub fn type_bits(&self) -> u16 {
-        match self {
-            Kind::Fifo => 0o010_000,
-            Kind::CharacterDevice(_) => 0o020_000,
-            Kind::Directory(_) => 0o040_000,
-            Kind::BlockDevice(_) => 0o060_000,
-            Kind::Regular(_) => 0o100_000,
-            Kind::Symlink(_) => 0o120_000,
-            Kind::Socket => 0o140_000,
-        }
+        self.file_type().bits()
     }
 }
 

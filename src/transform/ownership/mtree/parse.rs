@@ -13,7 +13,7 @@
 //! The keywords of mtree(5) of FreeBSD, NetBSD and libarchive are supported; any other one is an
 //! error.
 
-use image_tree::Kind;
+use image_tree::FileType;
 
 use super::vis;
 use crate::accounts;
@@ -54,58 +54,25 @@ pub struct Settings {
     pub nochange: bool,
 }
 
-/// The types of mtree(5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileType {
-    /// `block`
-    Block,
-    /// `char`
-    Character,
-    /// `dir`
-    Directory,
-    /// `fifo`
-    Fifo,
-    /// `file`
-    File,
-    /// `link`
-    Link,
-    /// `socket`
-    Socket,
-}
-
+/// The words of mtree(5) for the types of files.
 const TYPES: [(FileType, &str); 7] = [
-    (FileType::Block, "block"),
-    (FileType::Character, "char"),
+    (FileType::BlockDevice, "block"),
+    (FileType::CharacterDevice, "char"),
     (FileType::Directory, "dir"),
     (FileType::Fifo, "fifo"),
-    (FileType::File, "file"),
-    (FileType::Link, "link"),
+    (FileType::Regular, "file"),
+    (FileType::Symlink, "link"),
     (FileType::Socket, "socket"),
 ];
 
-impl FileType {
-    /// Returns the type of a file of the tree.
-    pub fn of<C>(kind: &Kind<C>) -> Self {
-        match kind {
-            Kind::Directory(_) => FileType::Directory,
-            Kind::Regular(_) => FileType::File,
-            Kind::Symlink(_) => FileType::Link,
-            Kind::CharacterDevice(_) => FileType::Character,
-            Kind::BlockDevice(_) => FileType::Block,
-            Kind::Fifo => FileType::Fifo,
-            Kind::Socket => FileType::Socket,
-        }
-    }
+/// Returns the word for a type in manifests.
+#[must_use]
+pub fn type_word(file_type: FileType) -> &'static str {
+    TYPES.iter().find(|(known, _)| *known == file_type).map_or("", |(_, word)| word)
+}
 
-    /// Returns its name in manifests.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        TYPES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, word)| word)
-    }
-
-    fn parse(word: &[u8]) -> Option<Self> {
-        TYPES.iter().find(|(_, known)| known.as_bytes() == word).map(|(kind, _)| *kind)
-    }
+fn parse_type(word: &[u8]) -> Option<FileType> {
+    TYPES.iter().find(|(_, known)| known.as_bytes() == word).map(|(file_type, _)| *file_type)
 }
 
 /// Parses a manifest and calls `visit` for each of its files, in order.
@@ -282,7 +249,7 @@ fn set(settings: &mut Settings, keyword: &[u8], value: &[u8]) -> Option<()> {
         b"uname" => settings.uname = Some(name()?),
         b"gname" => settings.gname = Some(name()?),
         b"mode" => settings.mode = Some(Mode::parse(str::from_utf8(value).ok()?).ok()?),
-        b"type" => settings.kind = Some(FileType::parse(value)?),
+        b"type" => settings.kind = Some(parse_type(value)?),
         b"link" => settings.link = Some(name()?),
         _ => return is_ignored_value(keyword, value).then_some(()),
     }
