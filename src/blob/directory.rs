@@ -28,6 +28,10 @@ thread_local! {
     /// The directory in which this thread last opened a file. An image holds files in the order of
     /// a walk, so the next file is mostly in the same directory or in a child of it, and the path
     /// to it need not be resolved again.
+    ///
+    /// It affects no bytes. It is not passed to reads, as `Content::read_at` has no parameter for
+    /// it, and not stored in the root, where each read of a small file would take a lock and the
+    /// descriptors of all sources would stay open; see `docs/performance.md`.
     static LAST: RefCell<Option<(Arc<HostDirectory>, OwnedFd)>> = const { RefCell::new(None) };
 }
 
