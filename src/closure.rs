@@ -34,6 +34,6 @@ pub use ld_so::hwcaps::Hwcaps;
 pub use missing::Missing;
 pub use reason::{Kind, Reason};
 pub use requests::{Keep, Request};
-pub use search::find::{Finding, Found};
+pub use search::find::Found;
 pub use search::options::Options;
-pub use search::{ElfCache, Search, close};
+pub use search::{Search, close};

@@ -24,7 +24,7 @@ const MAX_STEPS: u64 = 50_000_000;
 const MAX_HELD: u64 = 512 << 20;
 
 /// The parsed ELF headers of a file.
-pub(super) type Parsed = Result<Arc<Elf>, Malformed>;
+type Parsed = Result<Arc<Elf>, Malformed>;
 
 pub(super) struct Files<'t, T> {
     pub(super) tree: &'t T,
@@ -39,18 +39,8 @@ pub(super) struct Files<'t, T> {
 
 impl<'t, T: Directories<Content: Content>> Files<'t, T> {
     pub(super) fn new(tree: &'t T) -> Self {
-        Self::with_parsed(tree, BTreeMap::new())
-    }
-
-    /// Wraps a tree, with the files of it that are already parsed.
-    pub(super) fn with_parsed(tree: &'t T, parsed: BTreeMap<InodeId, Parsed>) -> Self {
-        let held_of_files = parsed.values().map(held).sum();
-        Self { tree, parsed, directories: BTreeMap::new(), steps: 0, held_of_files, held: 0 }
-    }
-
-    /// Returns all parsed files.
-    pub(super) fn into_parsed(self) -> BTreeMap<InodeId, Parsed> {
-        self.parsed
+        let (parsed, directories) = (BTreeMap::new(), BTreeMap::new());
+        Self { tree, parsed, directories, steps: 0, held_of_files: 0, held: 0 }
     }
 
     /// Starts another search, which reuses the parsed files.

@@ -7,9 +7,7 @@ mod ledger;
 pub(super) mod options;
 mod process;
 
-use std::collections::BTreeMap;
-
-use image_tree::{Content, Directories, InodeId};
+use image_tree::{Content, Directories};
 
 use self::options::Options;
 use super::error::Result;
@@ -31,19 +29,6 @@ pub fn close<T: Directories<Content: Content>>(
     Search::new(tree).close(requests, options)
 }
 
-/// The parsed ELF files of one tree, kept so that they need not be read again.
-#[derive(Debug, Default)]
-pub struct ElfCache(BTreeMap<InodeId, files::Parsed>);
-
-impl ElfCache {
-    /// Transfers the parsed files to another tree. `same` returns the id of a file there if the
-    /// file has the same bytes.
-    #[must_use]
-    pub fn in_another_tree(self, mut same: impl FnMut(InodeId) -> Option<InodeId>) -> Self {
-        Self(self.0.into_iter().filter_map(|(id, parsed)| Some((same(id)?, parsed))).collect())
-    }
-}
-
 /// Computes several closures of one tree and reads each of its files only once.
 pub struct Search<'t, T> {
     files: files::Files<'t, T>,
@@ -53,19 +38,7 @@ impl<'t, T: Directories<Content: Content>> Search<'t, T> {
     /// Creates a search without any parsed files.
     #[must_use]
     pub fn new(tree: &'t T) -> Self {
-        Self::with_cache(tree, ElfCache::default())
-    }
-
-    /// Creates a search that does not read the files in `cache` again.
-    #[must_use]
-    pub fn with_cache(tree: &'t T, cache: ElfCache) -> Self {
-        Self { files: files::Files::with_parsed(tree, cache.0) }
-    }
-
-    /// Returns the parsed files of the tree.
-    #[must_use]
-    pub fn into_cache(self) -> ElfCache {
-        ElfCache(self.files.into_parsed())
+        Self { files: files::Files::new(tree) }
     }
 
     /// As [`close`], independent of earlier closures.

@@ -167,12 +167,9 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, own, progress, interrupt, log, .. } = *options;
     let reader = Reader { recipe, own, progress, interrupt, log };
-    let partial = reduction::partial_scan(recipe, &reader.options())?;
+    let partial = reduction::partial_scan(recipe, &reader.options(), &own)?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
         partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
-    // What was found with a file of the run is found again without it.
-    let is_own = scanned.as_ref().is_some_and(|scanned| own.are_in(scanned));
-    let found = found.filter(|_| !is_own);
     let Stacked { tree, unreadable, set_id } = reader.stacked(scanned)?;
     (prepared.tree, prepared.unreadable, prepared.set_id) = (tree, unreadable, set_id);
     prepared.found = found;

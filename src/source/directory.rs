@@ -1,9 +1,11 @@
 //! Reads a directory of the host into a tree.
 
+mod arena;
 mod assemble;
 mod error;
 mod list;
 mod listing;
+mod on_demand;
 mod scan;
 mod scanned;
 mod stat;
@@ -29,6 +31,7 @@ use crate::xattr_filter::Filter;
 use listing::Found;
 use scan::{ScanOptions, Wanted};
 
+pub use on_demand::{OnDemand, Selection};
 pub use scanned::{HostInode, Scanned, Unreadable};
 
 /// Reads everything beneath a directory of the host except the bytes of its files, which [`Blob`]
@@ -65,30 +68,18 @@ pub fn read_with(path: &Path, options: &ReadOptions<'_>) -> Result<Scanned> {
     scan(path, &scan_options(options, None))
 }
 
-/// Reads a directory as [`read_with`] does, but lists only the root and those directories beneath it
-/// for which `wanted`, called with their paths in the tree without a leading `/`, returns true. The
-/// others have neither entries nor xattrs.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_where(
-    path: &Path,
-    options: &ReadOptions<'_>,
-    wanted: &(dyn Fn(&[u8]) -> bool + Sync),
-) -> Result<Scanned> {
-    let wanted = |path: &[u8]| path.is_empty() || wanted(path);
-    scan(path, &scan_options(options, Some(&wanted)))
-}
-
 fn scan_options<'m>(options: &ReadOptions<'m>, wanted: Option<Wanted<'m>>) -> ScanOptions<'m> {
     let ReadOptions { threads, found, one_file_system, filter, interrupt, .. } = *options;
     ScanOptions { threads, wanted, found, one_file_system, filter, interrupt }
 }
 
 fn scan(path: &Path, options: &ScanOptions<'_>) -> Result<Scanned> {
-    let root = Root::open_at(path).map_err(|errno| Error::io(path, errno))?;
-    let root = Arc::new(root);
+    let root = open(path)?;
     assemble::assemble(&root, scan::scan(&root, options)?)
+}
+
+fn open(path: &Path) -> Result<Arc<Root>> {
+    Root::open_at(path).map(Arc::new).map_err(|errno| Error::io(path, errno))
 }
 
 /// Reads one file of the host that is not a directory. The path may be a symbolic link, which is
@@ -102,8 +93,7 @@ pub fn read_file(path: &Path) -> Result<Inode<Blob>> {
     let is_directory = || Error::at(ErrorKind::BadInput, path, "is a directory");
     let name = real.file_name().ok_or_else(is_directory)?;
     let parent = real.parent().unwrap_or(Path::new("/"));
-    let root = Root::open_at(parent).map_err(|errno| Error::io(parent, errno))?;
-    let root = Arc::new(root);
+    let root = open(parent)?;
     let name = CString::new(name.as_bytes()).map_err(|error| Error::io(path, error))?;
     let entry = list::Lister::new(&root)?.entry_of_root(&name)?;
     match entry.found {

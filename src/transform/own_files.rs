@@ -103,10 +103,10 @@ impl OwnFiles {
         Ok(found.into_iter().map(remove).collect())
     }
 
-    /// Returns true if a directory that was scanned contains one of the files.
+    /// Returns true for an inode of the host that [`exclude`](Self::exclude) removes.
     #[must_use]
-    pub fn are_in(&self, scanned: &Scanned) -> bool {
-        self != &Self::default() && scanned.hosts.iter().any(|host| self.own_file(*host).is_some())
+    pub fn contain(&self, host: HostInode) -> bool {
+        self.own_file(host).is_some()
     }
 
     fn own_file(&self, host: HostInode) -> Option<OwnFile> {

@@ -62,9 +62,9 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         }
         let tree = self.ledger.files.tree;
         let is_regular = |id: &InodeId| matches!(tree.get(*id).kind, FileKind::Regular(_));
-        let mut ids: Vec<InodeId> = self.pending.iter().map(|next| next.file.id).filter(is_regular).collect();
-        ids.sort_unstable();
-        ids.dedup();
+        let mut seen = BTreeSet::new();
+        let ids = self.pending.iter().map(|next| next.file.id).filter(is_regular);
+        let ids: Vec<InodeId> = ids.filter(|id| seen.insert(*id)).collect();
         self.ledger.files.parse(&ids, self.ledger.options.threads)?;
         // Reversed, so that files are visited in the order of the request.
         self.pending.reverse();

@@ -6,9 +6,9 @@ use image_tree::path::parent;
 use image_tree::resolve::{resolve_in_root, trace_in_root};
 use image_tree::{Content, Directories};
 
+use super::Search;
 use super::implied::{self, Implied};
 use super::options::Options;
-use super::{ElfCache, Search};
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::error::{Error, Result};
 use crate::closure::kept::Closure;
@@ -45,7 +45,30 @@ impl Found {
         threads: usize,
         writes_ld_cache: bool,
     ) -> Result<Self> {
-        Ok(Finding::begin(tree, keep, threads, writes_ld_cache, ElfCache::default())?.finish()?.0)
+        let options = Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads };
+        let (requested, unknown) = implied::requested(tree, keep)?;
+        let mut search = Search::new(tree);
+        let closure = search.close(&requested, &options)?;
+        let implied = Vec::new();
+        let mut found = Self { closure, needs_ld_cache: writes_ld_cache, unknown, requested, implied };
+        let mut rounds = 0;
+        loop {
+            found.needs_ld_cache |= needs_ld_cache(tree, &found.closure)?;
+            let Implied { needs, mut unknown } =
+                implied::implied(tree, keep, &found.closure, found.needs_ld_cache)?;
+            if needs == found.implied {
+                found.unknown.append(&mut unknown);
+                return Ok(found);
+            }
+            found.implied = needs;
+            rounds += 1;
+            if rounds > MAX_ROUNDS {
+                return Err(Error::TooManyRounds(MAX_ROUNDS));
+            }
+            let more = found.implied.iter().cloned().map(Request::Dependency);
+            let requests: Vec<Request> = found.requested.iter().cloned().chain(more).collect();
+            found.closure = search.close(&requests, &options)?;
+        }
     }
 
     /// Returns the origin of each dependency that is not that of a program or library, by its name:
@@ -90,69 +113,6 @@ impl Found {
             }
         }
         messages
-    }
-}
-
-/// A search for the requested files and their dependencies, before the implied ones are known.
-pub struct Finding<'t, T> {
-    tree: &'t T,
-    keep: &'t Keep,
-    options: Options,
-    search: Search<'t, T>,
-    found: Found,
-}
-
-impl<'t, T: Directories<Content: Content>> Finding<'t, T> {
-    /// Finds what is requested.
-    ///
-    /// # Errors
-    /// As [`Found::new`].
-    pub fn begin(
-        tree: &'t T,
-        keep: &'t Keep,
-        threads: usize,
-        writes_ld_cache: bool,
-        cache: ElfCache,
-    ) -> Result<Self> {
-        let options = Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads };
-        let (requested, unknown) = implied::requested(tree, keep)?;
-        let mut search = Search::with_cache(tree, cache);
-        let closure = search.close(&requested, &options)?;
-        let (implied, needs_ld_cache) = (Vec::new(), writes_ld_cache);
-        let found = Found { closure, needs_ld_cache, unknown, requested, implied };
-        Ok(Self { tree, keep, options, search, found })
-    }
-
-    /// Returns the files parsed so far, and gives up.
-    #[must_use]
-    pub fn into_cache(self) -> ElfCache {
-        self.search.into_cache()
-    }
-
-    /// Finishes the search; also returns the files parsed by then.
-    ///
-    /// # Errors
-    /// As [`Found::new`].
-    pub fn finish(self) -> Result<(Found, ElfCache)> {
-        let Self { tree, keep, options, mut search, mut found } = self;
-        let mut rounds = 0;
-        loop {
-            found.needs_ld_cache |= needs_ld_cache(tree, &found.closure)?;
-            let Implied { needs, mut unknown } =
-                implied::implied(tree, keep, &found.closure, found.needs_ld_cache)?;
-            if needs == found.implied {
-                found.unknown.append(&mut unknown);
-                return Ok((found, search.into_cache()));
-            }
-            found.implied = needs;
-            rounds += 1;
-            if rounds > MAX_ROUNDS {
-                return Err(Error::TooManyRounds(MAX_ROUNDS));
-            }
-            let more = found.implied.iter().cloned().map(Request::Dependency);
-            let requests: Vec<Request> = found.requested.iter().cloned().chain(more).collect();
-            found.closure = search.close(&requests, &options)?;
-        }
     }
 }
 

@@ -23,8 +23,9 @@ pub(super) struct Ledger<'f, 't, T> {
     warned: BTreeSet<String>,
     /// The missing names reported so far, each with the file that needs it.
     missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Dynamic linkers by their inode and path, both of which affect the search.
-    dynamic_linkers: BTreeMap<(InodeId, Vec<u8>), Option<DynamicLinker>>,
+    /// Dynamic linkers by their path without symbolic links and the path that programs name, both of
+    /// which affect the search. The order does not depend on the numbers of inodes.
+    dynamic_linkers: BTreeMap<(Vec<u8>, Vec<u8>), Option<DynamicLinker>>,
     /// The files that some program loads.
     pub(super) loaded: BTreeSet<InodeId>,
 }
@@ -117,7 +118,7 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
         found: &Resolved,
         abi: Abi,
     ) -> Result<Option<DynamicLinker>> {
-        let key = (found.id, path.to_vec());
+        let key = (found.path.clone(), path.to_vec());
         if let Some(known) = self.dynamic_linkers.get(&key) {
             return Ok(known.clone());
         }

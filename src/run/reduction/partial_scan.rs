@@ -1,31 +1,25 @@
 //! Reading only those directories of the host that the search visits.
 //!
 //! A closure needs a small part of most trees, and a host has more than a tree should hold. So the
-//! search starts with a tree in which only the usual directories are listed. If it visits a
-//! directory that is not, that one is listed too and the search is repeated, until everything that
-//! it visited was listed: the result is then the same as with the whole tree.
+//! search reads a tree that lists a directory when it is visited; the result is the same as with
+//! the whole tree. Directories that most searches visit, and those that the recipe requests, are
+//! listed in advance, by several threads.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
-use image_tree::{Directories, Inode, InodeId, Kind, Name, Tree};
+use image_tree::glob::Glob;
 
 use super::Found;
-use crate::blob::Blob;
-use crate::closure::{self, ElfCache, Finding, Keep, Request};
+use crate::closure::{self, Keep, Request};
 use crate::error::Result;
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::KeepRecipe;
 use crate::run::stopwatch::Stopwatch;
 use crate::source::ReadOptions;
-use crate::source::directory::{self, HostInode, Scanned};
+use crate::source::directory::{HostInode, OnDemand, Scanned, Selection};
+use crate::transform::own_files::OwnFiles;
 use crate::transform::unreadable;
-
-/// The maximum number of searches before everything is read. A path of unusual directories takes as
-/// many as it has components.
-const MAX_ROUNDS: usize = 8;
 
 /// A directory of the host, listed as far as the search needs, and the closure found in it.
 pub(in crate::run) struct PartialScan {
@@ -33,13 +27,17 @@ pub(in crate::run) struct PartialScan {
     pub(in crate::run) found: Found,
 }
 
-/// Reads only the directories that the search visits. Returns `None` if everything must be read: if
-/// the source is not a single directory, if edits or ownership apply to the whole tree, or if a
-/// path leads through many directories.
+/// Reads only the directories that the search visits, and finds nothing among the files of the run
+/// itself, which are removed from the source later. Returns `None` if everything must be read: if
+/// the source is not a single directory, or if edits or ownership apply to the whole tree.
 ///
 /// # Errors
-/// Returns an error if the directory cannot be read, or the search fails.
-pub(in crate::run) fn read(recipe: &TreeRecipe, options: &ReadOptions<'_>) -> Result<Option<PartialScan>> {
+/// Returns an error if a directory cannot be read, or the search fails.
+pub(in crate::run) fn read(
+    recipe: &TreeRecipe,
+    options: &ReadOptions<'_>,
+    own: &OwnFiles,
+) -> Result<Option<PartialScan>> {
     let (Some(KeepRecipe { keep, .. }), [source]) = (&recipe.keep, &recipe.sources[..]) else {
         return Ok(None);
     };
@@ -51,129 +49,59 @@ pub(in crate::run) fn read(recipe: &TreeRecipe, options: &ReadOptions<'_>) -> Re
     if !is_plain || source == "-" || !path.is_dir() {
         return Ok(None);
     }
-    let (mut wanted, mut earlier, mut took) = (above(keep), Earlier::default(), Duration::ZERO);
-    for _ in 0..MAX_ROUNDS {
-        options.interrupt.check()?;
-        let is_wanted = |path: &[u8]| is_usual(path, keep) || wanted.contains(path);
-        let scanned = directory::read_where(path, options, &is_wanted)?;
-        let known = earlier.parsed_in(&scanned);
-        let mut stopwatch = Stopwatch::start();
-        let Outcome { found, parsed, missed } = search(&scanned, keep, recipe, known);
-        took += stopwatch.lap();
-        if !missed.is_empty() {
-            // An error may be caused by directories that are not listed.
-            wanted.extend(missed);
-            earlier = Earlier(Some((scanned, parsed)));
-        } else if let Some(found) = found? {
-            return Ok(Some(PartialScan { scanned, found: Found { found, took } }));
+    let requested = RequestedPaths::new(&keep.requests);
+    let usual = |path: &[u8]| is_usual(path, keep) || requested.lead_to(path);
+    let hidden = |host: HostInode| own.contain(host);
+    let tree = OnDemand::open(path, options, Selection { usual: &usual, hidden: &hidden })?;
+    let mut stopwatch = Stopwatch::start();
+    let found = closure::Found::new(&tree, keep, recipe.threads.count(), recipe.ld_cache);
+    if let Ok(found) = &found {
+        // A directory that is kept without being visited lacks its xattrs.
+        tree.list_where(|path| found.closure.kept.contains_key(&[b"/", path].concat()));
+    }
+    let took = stopwatch.lap();
+    // An error of the search may be caused by a directory that could not be listed.
+    let scanned = tree.into_scanned()?;
+    Ok(Some(PartialScan { scanned, found: Found { found: found?, took } }))
+}
+
+/// The requested paths, as far as they are known without links of the tree.
+struct RequestedPaths<'k> {
+    /// Without a leading `/`.
+    paths: BTreeSet<Vec<u8>>,
+    /// The parents of `paths`.
+    above: BTreeSet<Vec<u8>>,
+    globs: Vec<&'k Glob>,
+}
+
+impl<'k> RequestedPaths<'k> {
+    fn new(requests: &'k [Request]) -> Self {
+        let mut requested = Self { paths: BTreeSet::new(), above: BTreeSet::new(), globs: Vec::new() };
+        for request in requests {
+            match request {
+                Request::Path(path) => {
+                    let names = path.split(|byte| *byte == b'/');
+                    let names: Vec<&[u8]> = names.filter(|name| !name.is_empty()).collect();
+                    requested.above.extend((1..names.len()).map(|count| names[..count].join(&b'/')));
+                    requested.paths.insert(names.join(&b'/'));
+                }
+                Request::Glob { glob, .. } => requested.globs.push(glob),
+                Request::Dependency(_) => {}
+            }
         }
-    }
-    Ok(None)
-}
-
-/// A partly listed tree, which records the unlisted directories whose entries are requested.
-struct Recording<'s> {
-    tree: &'s Tree<Blob>,
-    /// By inode index: true for an unlisted directory.
-    is_unlisted: Vec<bool>,
-    visited: RefCell<BTreeSet<InodeId>>,
-}
-
-impl<'s> Recording<'s> {
-    fn new(scanned: &'s Scanned) -> Self {
-        let mut is_unlisted = vec![false; scanned.tree.inode_count()];
-        scanned.unlisted.iter().for_each(|(id, _)| is_unlisted[id.index()] = true);
-        Self { tree: &scanned.tree, is_unlisted, visited: RefCell::default() }
-    }
-}
-
-impl Directories for Recording<'_> {
-    type Content = Blob;
-
-    fn get(&self, id: InodeId) -> &Inode<Blob> {
-        self.tree.get(id)
+        requested
     }
 
-    fn entries(&self, id: InodeId) -> Option<&BTreeMap<Name, InodeId>> {
-        if self.is_unlisted[id.index()] {
-            self.visited.borrow_mut().insert(id);
-        }
-        self.tree.entries(id)
+    /// Returns true for a directory that the search visits because of a request: one above, at or
+    /// beneath a requested name.
+    fn lead_to(&self, directory: &[u8]) -> bool {
+        let ends = directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
+        let mut above = ends.chain([directory.len()]).map(|end| &directory[..end]);
+        self.above.contains(directory)
+            || self.globs.iter().any(|glob| glob.may_match_beneath(directory))
+            || self.paths.contains(&b""[..])
+            || above.any(|path| self.paths.contains(path) || self.globs.iter().any(|glob| glob.matches(path)))
     }
-}
-
-/// The result of one search.
-struct Outcome {
-    /// `None` if the search did not finish.
-    found: closure::Result<Option<closure::Found>>,
-    parsed: ElfCache,
-    /// The paths of the directories that must be listed too.
-    missed: Vec<Vec<u8>>,
-}
-
-/// Searches a partly listed tree, up to the point where an unlisted directory is known to be
-/// needed.
-fn search(scanned: &Scanned, keep: &Keep, recipe: &TreeRecipe, parsed: ElfCache) -> Outcome {
-    let tree = Recording::new(scanned);
-    let is_visited = |id: &InodeId| tree.visited.borrow().contains(id);
-    let missed = |is_missed: &dyn Fn(&InodeId, &[u8]) -> bool| -> Vec<Vec<u8>> {
-        let missed = scanned.unlisted.iter().filter(|(id, path)| is_missed(id, path));
-        missed.map(|(_, path)| path.clone()).collect()
-    };
-    let begun = Finding::begin(&tree, keep, recipe.threads.count(), recipe.ld_cache, parsed);
-    let finished = match begun {
-        Ok(finding) if tree.visited.borrow().is_empty() => finding.finish(),
-        Ok(finding) => {
-            let parsed = finding.into_cache();
-            return Outcome { found: Ok(None), parsed, missed: missed(&|id, _| is_visited(id)) };
-        }
-        Err(error) => Err(error),
-    };
-    match finished {
-        Ok((found, parsed)) => {
-            // A directory that is kept without being visited lacks its xattrs.
-            let is_kept = |path: &[u8]| found.closure.kept.contains_key(&[b"/", path].concat());
-            let missed = missed(&|id, path| is_visited(id) || is_kept(path));
-            Outcome { found: Ok(Some(found)), parsed, missed }
-        }
-        Err(error) => {
-            let missed = missed(&|id, _| is_visited(id));
-            Outcome { found: Err(error), parsed: ElfCache::default(), missed }
-        }
-    }
-}
-
-/// The parsed files of an earlier scan.
-#[derive(Default)]
-struct Earlier(Option<(Scanned, ElfCache)>);
-
-impl Earlier {
-    /// Transfers the parsed files to another scan, except for those that changed.
-    fn parsed_in(&mut self, scanned: &Scanned) -> ElfCache {
-        let Some((before, known)) = self.0.take() else { return ElfCache::default() };
-        let steps = scanned.tree.walk().filter(|step| step.first);
-        let now: BTreeMap<HostInode, InodeId> =
-            steps.filter_map(|step| Some((*scanned.hosts.get(step.id.index())?, step.id))).collect();
-        let identity = |tree: &Tree<Blob>, id| match &tree.get(id).kind {
-            Kind::Regular(Blob::Host(file)) => Some(file.identity()),
-            _ => None,
-        };
-        known.in_another_tree(|id| {
-            let same = *now.get(before.hosts.get(id.index())?)?;
-            (identity(&before.tree, id)? == identity(&scanned.tree, same)?).then_some(same)
-        })
-    }
-}
-
-/// Returns the parents of the requested paths.
-fn above(keep: &Keep) -> BTreeSet<Vec<u8>> {
-    let mut directories = BTreeSet::new();
-    for request in &keep.requests {
-        let Request::Path(path) = request else { continue };
-        let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
-        directories.extend((1..names.len()).map(|count| names[..count].join(&b'/')));
-    }
-    directories
 }
 
 /// Returns true for a directory that most searches visit, so that it is listed from the start.

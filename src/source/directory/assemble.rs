@@ -33,7 +33,7 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
     // Parallel to the tree's table, whose rows are in the order of insertion.
     let mut hosts = vec![top.host];
     let mut notes = Notes::default();
-    notes.note(InodeId::ROOT, &top.place, top.status);
+    notes.note(&top.place, top.status);
     let mut first_names: HashMap<HostInode, (InodeId, HardLink)> = HashMap::new();
     let mut open = vec![(InodeId::ROOT, top.place, sorted(top.entries).into_iter())];
     while let Some((directory, place, entries)) = open.last_mut() {
@@ -52,7 +52,7 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
                 let listing = listings.remove(&Arc::as_ptr(&place)).ok_or_else(|| unlisted(&place))?;
                 let id = tree.insert(directory, name, Inode::directory(listing.metadata)).map_err(refused)?;
                 hosts.push(listing.host);
-                notes.note(id, &place, listing.status);
+                notes.note(&place, listing.status);
                 open.push((id, place, sorted(listing.entries).into_iter()));
             }
             Found::File { inode, host, unreadable, hard_link } => {
@@ -78,24 +78,22 @@ pub(super) fn assemble(root: &Arc<Root>, listings: Vec<Listing>) -> Result<Scann
             }
         }
     }
-    let Notes { unreadable, unlisted, other_filesystem } = notes;
-    Ok(Scanned { tree, hosts, unreadable, unlisted, other_filesystem })
+    let Notes { unreadable, other_filesystem } = notes;
+    Ok(Scanned { tree, hosts, unreadable, other_filesystem })
 }
 
-/// The directories that were not listed, and the unreadable files.
+/// The directories that could not or must not be listed, and the unreadable files.
 #[derive(Default)]
 struct Notes {
     unreadable: Vec<Unreadable>,
-    unlisted: Vec<(InodeId, Vec<u8>)>,
     other_filesystem: Vec<Vec<u8>>,
 }
 
 impl Notes {
-    fn note(&mut self, id: InodeId, place: &Arc<HostDirectory>, status: Status) {
+    fn note(&mut self, place: &Arc<HostDirectory>, status: Status) {
         match status {
-            Status::Listed => {}
+            Status::Listed | Status::Unlisted => {}
             Status::Unreadable => self.unreadable.push(Unreadable::new(place, b"", true)),
-            Status::Unlisted => self.unlisted.push((id, place.path_of(b""))),
             Status::OtherFilesystem => self.other_filesystem.push(place.path_of(b"")),
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Batch {
 
 /// Lists directories, one after the other, reusing its buffers.
 pub(super) struct Lister<'r> {
-    root: &'r Arc<Root>,
+    root: Arc<Root>,
     xattrs: XattrReader<'r>,
     buffer: Vec<MaybeUninit<u8>>,
     found: &'r dyn Progress,
@@ -53,18 +53,18 @@ pub(super) struct Lister<'r> {
 
 impl<'r> Lister<'r> {
     /// Creates a lister for any thread.
-    pub(super) fn new(root: &'r Arc<Root>) -> Result<Self> {
+    pub(super) fn new(root: &Arc<Root>) -> Result<Self> {
         Ok(Self::with(root, XattrReader::new(root)?))
     }
 
     /// Creates a lister for a thread that does not otherwise use relative paths before it returns
     /// to `home`.
-    pub(super) fn for_own_thread(root: &'r Arc<Root>, home: &Home) -> Result<Self> {
+    pub(super) fn for_own_thread(root: &Arc<Root>, home: &Home) -> Result<Self> {
         Ok(Self::with(root, XattrReader::for_own_thread(root, home)?))
     }
 
-    fn with(root: &'r Arc<Root>, xattrs: XattrReader<'r>) -> Self {
-        let buffer = vec![MaybeUninit::uninit(); BUFFER];
+    fn with(root: &Arc<Root>, xattrs: XattrReader<'r>) -> Self {
+        let (root, buffer) = (Arc::clone(root), vec![MaybeUninit::uninit(); BUFFER]);
         Self { root, xattrs, buffer, found: &Silent, pending: 0, root_mount: None, interrupt: None }
     }
 
@@ -85,7 +85,7 @@ impl<'r> Lister<'r> {
 
     /// Returns the same, leaving out what is mounted beneath the root.
     pub(super) fn on_one_filesystem(self) -> Result<Self> {
-        let top = HostDirectory::top(Arc::clone(self.root));
+        let top = HostDirectory::top(Arc::clone(&self.root));
         let root_mount = Mount::of(&stat_itself(self.root.fd(), &top)?);
         Ok(Self { root_mount: Some(root_mount), ..self })
     }
@@ -195,8 +195,8 @@ impl<'r> Lister<'r> {
 
     /// Examines one entry of the root.
     pub(super) fn entry_of_root(&mut self, name: &CStr) -> Result<Entry> {
-        let root = self.root;
-        let place = HostDirectory::top(Arc::clone(root));
+        let root = Arc::clone(&self.root);
+        let place = HostDirectory::top(Arc::clone(&root));
         self.xattrs.enter(root.fd(), Location::directory(&place))?;
         self.entry(root.fd(), &place, name, FileType::Unknown)
     }

@@ -40,9 +40,17 @@ pub(super) struct ScanOptions<'m> {
 }
 
 impl<'m> ScanOptions<'m> {
-    /// Returns a lister for the calling thread.
-    fn lister(&self, root: &'m Arc<Root>, home: &Home) -> Result<Lister<'m>> {
-        let lister = Lister::for_own_thread(root, home)?.with_progress(self.found);
+    /// Returns a lister for any thread.
+    pub(super) fn lister(&self, root: &Arc<Root>) -> Result<Lister<'m>> {
+        self.apply_to(Lister::new(root)?)
+    }
+
+    fn lister_for_own_thread(&self, root: &Arc<Root>, home: &Home) -> Result<Lister<'m>> {
+        self.apply_to(Lister::for_own_thread(root, home)?)
+    }
+
+    fn apply_to(&self, lister: Lister<'m>) -> Result<Lister<'m>> {
+        let lister = lister.with_progress(self.found);
         let lister = lister.with_interrupt(self.interrupt).with_filter(self.filter);
         if self.one_file_system { lister.on_one_filesystem() } else { Ok(lister) }
     }
@@ -58,7 +66,9 @@ impl<'m> ScanOptions<'m> {
 pub(super) fn scan(root: &Arc<Root>, options: &ScanOptions<'_>) -> Result<Vec<Listing>> {
     let pool = options.threads.pool()?;
     let home = Home::hold();
-    let worker = |_: BroadcastContext<'_>| Ok(Mutex::new((options.lister(root, &home)?, Part::default())));
+    let worker = |_: BroadcastContext<'_>| {
+        Ok(Mutex::new((options.lister_for_own_thread(root, &home)?, Part::default())))
+    };
     let workers = pool.broadcast(worker).into_iter().collect::<Result<_>>()?;
     let (failures, batches) = (Failures::default(), AtomicUsize::new(0));
     let walk = Walk { root, options, pool, workers, failures, batches };
@@ -74,6 +84,23 @@ pub(super) fn scan(root: &Arc<Root>, options: &ScanOptions<'_>) -> Result<Vec<Li
         all.further.append(&mut further);
     }
     Ok(all.whole())
+}
+
+/// Lists a single directory, and returns its listing and those of the directories in it, which are
+/// not listed themselves.
+pub(super) fn scan_one(
+    root: &Root,
+    lister: &mut Lister<'_>,
+    place: &Arc<HostDirectory>,
+) -> Result<(Listing, Vec<Listing>)> {
+    let opened = open(root, root.fd(), &place.path_of(b""), place)?;
+    let (directory, listing) = opened.list(lister, place, true, &mut Some)?;
+    let unlisted = directories(place, &listing.entries).map(|place| {
+        let opened = open(root, directory.as_fd(), place.name(), place)?;
+        Ok(opened.list(lister, place, false, &mut Some)?.1)
+    });
+    let unlisted = unlisted.collect::<Result<_>>()?;
+    Ok((listing, unlisted))
 }
 
 /// The results of one thread.
@@ -191,23 +218,8 @@ impl Walk<'_> {
         let mut opened = open(root, root.fd(), &place.path_of(b""), &place)?;
         loop {
             options.interrupt.check()?;
-            let (directory, listing) = match opened {
-                OpenedDirectory::Readable(directory) | OpenedDirectory::Place(directory)
-                    if !options.wants(&place) =>
-                {
-                    let listing = lister.without_entries(&directory, &place, Status::Unlisted)?;
-                    (Arc::new(directory), listing)
-                }
-                OpenedDirectory::Readable(directory) => {
-                    let directory = Arc::new(directory);
-                    let listing = lister.list(&directory, &place, &mut |batch| self.offer(scope, batch))?;
-                    (directory, listing)
-                }
-                OpenedDirectory::Place(directory) => {
-                    let listing = lister.without_entries(&directory, &place, Status::Unreadable)?;
-                    (Arc::new(directory), listing)
-                }
-            };
+            let mut hand_over = |batch| self.offer(scope, batch);
+            let (directory, listing) = opened.list(lister, &place, options.wants(&place), &mut hand_over)?;
             let mut further = directories(&place, &listing.entries).cloned();
             let first = further.next();
             further.for_each(|place| self.add(scope, Task::Directory(place)));
@@ -223,6 +235,29 @@ enum OpenedDirectory {
     Readable(OwnedFd),
     /// A directory that may not be read, opened with `O_PATH`.
     Place(OwnedFd),
+}
+
+impl OpenedDirectory {
+    /// Reads its metadata, and its entries if they are wanted and readable.
+    fn list(
+        self,
+        lister: &mut Lister<'_>,
+        place: &Arc<HostDirectory>,
+        is_wanted: bool,
+        hand_over: &mut dyn FnMut(Batch) -> Option<Batch>,
+    ) -> Result<(Arc<OwnedFd>, Listing)> {
+        let (directory, status) = match self {
+            Self::Readable(directory) if is_wanted => {
+                let directory = Arc::new(directory);
+                let listing = lister.list(&directory, place, hand_over)?;
+                return Ok((directory, listing));
+            }
+            Self::Place(directory) if is_wanted => (directory, Status::Unreadable),
+            Self::Readable(directory) | Self::Place(directory) => (directory, Status::Unlisted),
+        };
+        let listing = lister.without_entries(&directory, place, status)?;
+        Ok((Arc::new(directory), listing))
+    }
 }
 
 /// Opens the directory at `place`, whose path beneath an open one is `relative`.

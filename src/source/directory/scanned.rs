@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use image_tree::{InodeId, Tree};
+use image_tree::Tree;
 
 use crate::blob::{Blob, HostDirectory};
 
@@ -17,9 +17,6 @@ pub struct Scanned {
     pub hosts: Vec<HostInode>,
     /// The unreadable files and directories, in the order of the tree's walk: one for each name.
     pub unreadable: Vec<Unreadable>,
-    /// The directories that [`read_where`] did not list, with their paths in the tree, without a
-    /// leading `/`.
-    pub unlisted: Vec<(InodeId, Vec<u8>)>,
     /// The directories on other filesystems whose entries were left out, with their paths in the
     /// tree, without a leading `/`.
     pub other_filesystem: Vec<Vec<u8>>,
@@ -28,13 +25,7 @@ pub struct Scanned {
 impl From<Tree<Blob>> for Scanned {
     /// Returns a tree without inodes on the host.
     fn from(tree: Tree<Blob>) -> Self {
-        Self {
-            tree,
-            hosts: Vec::new(),
-            unreadable: Vec::new(),
-            unlisted: Vec::new(),
-            other_filesystem: Vec::new(),
-        }
+        Self { tree, hosts: Vec::new(), unreadable: Vec::new(), other_filesystem: Vec::new() }
     }
 }
 

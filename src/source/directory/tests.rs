@@ -15,6 +15,7 @@ use crate::interrupt::Interrupt;
 mod access;
 mod changes;
 mod limits;
+mod on_demand;
 mod order;
 mod progress;
 mod xattrs;

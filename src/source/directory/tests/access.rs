@@ -1,6 +1,4 @@
-//! Unreadable directories and files, and directories that were not requested.
-
-use std::collections::BTreeMap;
+//! Unreadable directories and files.
 
 use super::*;
 
@@ -25,23 +23,4 @@ fn reports_unreadable_files_and_directories() {
         (0o300, None)
     );
     assert_eq!(hosts.len(), tree.inode_count());
-}
-
-#[test]
-fn lists_only_requested_directories() {
-    let top = populated();
-    let whole = scanned(top.path(), 2).expect("it can be read");
-    assert_eq!(whole.unlisted, []);
-    let interrupt = Interrupt::never();
-    let one = threads(1);
-    let options = ReadOptions::new(&one, &interrupt);
-    let part = super::super::read_where(top.path(), &options, &|path| path == b"a").expect("it can be read");
-    let unlisted: Vec<_> = part.unlisted.iter().map(|(_, path)| path.as_slice()).collect();
-    assert!(unlisted.contains(&&b"a/sub"[..]) && unlisted.contains(&&b"z"[..]), "{unlisted:?}");
-    assert!(!unlisted.contains(&&b"a"[..]) && part.unreadable.is_empty());
-    for (id, path) in &part.unlisted {
-        assert_eq!(part.tree.resolve_no_symlinks(path), Some(*id));
-        assert!(part.tree.entries(*id).is_some_and(BTreeMap::is_empty));
-    }
-    assert_eq!(inode(&part.tree, "/a/first"), inode(&whole.tree, "/a/first"));
 }
