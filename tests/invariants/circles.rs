@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::graph::{Crate, Use, made_up};
 
-/// Files that are still in a circle. It only ever gets shorter.
-const FILES_LEFT: usize = 33;
+/// The number of files that may be in a circle.
+const FILES_LEFT: usize = 0;
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
