@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  requests ──▶ file ─┬─ ELF ─────▶ interpreter, DT_NEEDED … ──▶ dynamic linker's search ─┐
-//!       ▲             └─ script ──▶ interpreter ──────────────────────────────────────────┤
+//!       ▲            └─ script ──▶ interpreter ───────────────────────────────────────────┤
 //!       └──────────────────────────── next file ◀──── resolve ◀────────────────────────────┘
 //!                                                        │
 //!                                  kept: the file, every link and directory on the way

@@ -70,6 +70,14 @@ impl Threads {
         Ok(self.pool.get_or_init(|| pool))
     }
 
+    /// Returns the pool for work that a single thread does on the caller: `None` for one thread.
+    ///
+    /// # Errors
+    /// As [`pool`](Self::pool).
+    pub fn pool_of_several(&self) -> Result<Option<&ThreadPool>> {
+        if self.count() == 1 { Ok(None) } else { self.pool().map(Some) }
+    }
+
     /// Runs `work` on the calling thread and `workers - 1` threads of the pool, but on no more than
     /// all of them, and returns all results. The calls end when there is nothing left to do, so
     /// fewer of them may run at a time.
@@ -132,6 +140,7 @@ mod tests {
         let one = Threads::single();
         let caller = std::thread::current().id();
         assert_eq!(one.run(5, || std::thread::current().id()).expect("none is started"), [caller]);
+        assert!(one.pool_of_several().expect("none is started").is_none());
         assert!(one.pool.get().is_none());
         assert_eq!(one.pool().expect("one thread can be started").current_num_threads(), 1);
     }

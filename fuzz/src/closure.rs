@@ -1,4 +1,4 @@
-//! The needs stated by a tree's own configuration files.
+//! The dependencies stated by a tree's own configuration files.
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::config::dlopen::{self, Policy, Priority, Rule};
@@ -78,13 +78,14 @@ pub fn check_notes(bytes: &[u8]) -> Outcome {
         big_endian: flags & 2 != 0,
     };
     let Ok(found) = dlopen::parse(&[segment.clone(), segment]) else { return Outcome::Refused };
-    let taken = |policy: &Policy| policy.needs(b"libsystemd-shared-257.so", &found, false).needs.len();
+    let taken =
+        |policy: &Policy| policy.dependencies(b"libsystemd-shared-257.so", &found, false).known.len();
     let all = Policy { least: Priority::Suggested, ..Policy::default() };
     let none = Policy { deny: vec![Rule::parse(b"*").expect("a pattern")], ..all.clone() };
     assert_eq!(taken(&all), found.len());
     assert!(taken(&Policy::default()) <= found.len());
     assert_eq!(taken(&none), 0);
-    check_needs(&all.needs(b"x", &found, true));
+    check_dependencies(&all.dependencies(b"x", &found, true));
     if found.is_empty() { Outcome::Refused } else { Outcome::Checked }
 }
 
@@ -136,8 +137,8 @@ pub fn check_units(text: &[u8]) -> Outcome {
     add(&mut tree, "/etc/systemd/system/d.target", link("/dev/null"));
     let follow = unit::Follow { dependencies: true, triggers: true, outcomes: true };
     let asked = [b"a.service".to_vec(), b"a.socket".to_vec(), b"c.service".to_vec()];
-    let Ok(needs) = unit::needs(&tree, &asked, follow) else { return Outcome::Refused };
-    check_needs(&needs);
+    let Ok(dependencies) = unit::dependencies(&tree, &asked, follow) else { return Outcome::Refused };
+    check_dependencies(&dependencies);
     Outcome::Checked
 }
 
@@ -178,23 +179,25 @@ pub fn check_rules(text: &[u8]) -> Outcome {
     let mut parts = text.split(|byte| *byte == BETWEEN).chain(std::iter::repeat(&b""[..]));
     let mut next = || parts.next().unwrap_or_default();
     let rules = udev::Rules::parse(b"/x.rules", next());
-    check_needs(&rules.needs);
+    check_dependencies(&rules.dependencies);
     let is_name = |name: &Vec<u8>| !name.is_empty() && !name.contains(&b'$');
     assert!(rules.groups.iter().chain(&rules.owners).chain(&rules.units).all(is_name));
     let mut tree = Tree::new(Metadata::new(0o755));
     for path in ["/etc/pam.d/login", "/etc/pam.d/other", "/usr/lib/pam.d/third"] {
         add(&mut tree, path, Kind::Regular(next().to_vec()));
     }
-    let pam = pam::needs(&tree, b"login", &[b"/lib".to_vec()]).expect("the files are short");
-    check_needs(&pam);
-    let libraries = nss::needs(next());
-    check_needs(&libraries);
-    check_needs(&gconv::needs(b"/gconv", next(), Some(&[b"UTF-16".to_vec()])));
+    let pam = pam::dependencies(&tree, b"login", &[b"/lib".to_vec()]).expect("the files are short");
+    check_dependencies(&pam);
+    let libraries = nss::dependencies(next());
+    check_dependencies(&libraries);
+    check_dependencies(&gconv::dependencies(b"/gconv", next(), Some(&[b"UTF-16".to_vec()])));
     if let Ok(Some(shebang)) = Shebang::parse(next()) {
         assert!(!shebang.interpreter.is_empty() && shebang.interpreter.len() < 256);
-        check_needs(&shebang.needs());
+        check_dependencies(&shebang.dependencies());
     }
-    let has_any = !rules.needs.needs.is_empty() || pam.needs.len() > 1 || !libraries.needs.is_empty();
+    let has_any = !rules.dependencies.known.is_empty()
+        || pam.known.len() > 1
+        || !libraries.known.is_empty();
     if has_any { Outcome::Checked } else { Outcome::Refused }
 }
 
@@ -248,11 +251,11 @@ fn text(bytes: &[u8], lines: &[&str]) -> Vec<u8> {
     text
 }
 
-fn check_needs(needs: &Dependencies) {
-    for need in &needs.needs {
-        assert!(!need.reason.is_empty());
+fn check_dependencies(dependencies: &Dependencies) {
+    for dependency in &dependencies.known {
+        assert!(!dependency.reason.is_empty());
         let is_absolute = |path: &Vec<u8>| path.starts_with(b"/");
-        match &need.target {
+        match &dependency.target {
             Target::File(paths) => assert!(!paths.is_empty() && paths.iter().all(is_absolute), "{paths:?}"),
             Target::Library(names) => {
                 assert!(names.iter().all(|name| !name.is_empty() && !name.contains(&b'/')))
@@ -261,7 +264,7 @@ fn check_needs(needs: &Dependencies) {
             Target::FilesIn { directory, .. } => assert!(is_absolute(directory)),
         }
     }
-    assert!(needs.unknown.iter().all(|sentence| !sentence.is_empty()));
+    assert!(dependencies.unknown.iter().all(|sentence| !sentence.is_empty()));
 }
 
 fn add(tree: &mut Bytes, path: &str, kind: Kind<Vec<u8>>) {

@@ -1,9 +1,12 @@
-//! The needs of programs: arbitrary ELF headers, and trees of forged programs, scripts and links.
+//! The dependencies of programs: arbitrary ELF headers, and trees of forged programs, scripts and links.
+
+use std::num::NonZeroUsize;
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::config::dlopen;
 use rootcast::closure::elf::Elf;
 use rootcast::closure::{self, Closure, Hwcaps, Options, Request, explain};
+use rootcast::threads::Threads;
 
 use crate::dump::Bytes;
 use crate::{Choices, Outcome};
@@ -11,13 +14,18 @@ use rootcast::closure::testing::build::{
     AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH, SONAME,
 };
 
+/// The threads of every run, which are started once.
+static THREADS: Threads = Threads::new(NonZeroUsize::new(3).expect("not 0"));
+
 /// Parses the headers of a possible ELF file.
 pub fn check_elf(bytes: &[u8]) -> Outcome {
     let Ok(elf) = Elf::read(bytes) else { return Outcome::Refused };
     let held: usize = elf.notes.iter().map(|notes| notes.bytes.len()).sum();
     assert!(held <= 1 << 20, "{held} bytes of notes");
-    let needs = elf.dynamic.map(|dynamic| dynamic.needs).unwrap_or_default();
-    assert!(needs.iter().all(|need| need.name.len() <= 4095 && !need.name.contains(&0)));
+    let dependencies = elf.dynamic.map(|dynamic| dynamic.dependencies).unwrap_or_default();
+    assert!(
+        dependencies.iter().all(|dependency| dependency.name.len() <= 4095 && !dependency.name.contains(&0))
+    );
     Outcome::Checked
 }
 
@@ -115,13 +123,14 @@ pub fn check(bytes: &[u8]) -> Outcome {
     let hwcaps = if choices.rarely(3) { Hwcaps::None } else { Hwcaps::All };
     let tree = tree(&mut choices);
     let start = [Request::parse(start.as_bytes()).expect("a path or a pattern")];
-    let close = |threads| {
+    let close = |pool| {
         let dlopen = Some(dlopen::Policy::default());
-        closure::close(&tree, &start, &Options { hwcaps: hwcaps.clone(), dlopen, threads })
+        closure::close(&tree, &start, &Options { hwcaps: hwcaps.clone(), dlopen, pool })
     };
+    let pool = THREADS.pool().expect("threads can be started");
     // Content in memory cannot cause read errors.
-    let Ok(closure) = close(1) else { return Outcome::Refused };
-    assert_eq!(close(3).expect("it was closed before"), closure);
+    let Ok(closure) = close(None) else { return Outcome::Refused };
+    assert_eq!(close(Some(pool)).expect("it was closed before"), closure);
     check_closure(&tree, &closure);
     if closure.kept.len() > 3 { Outcome::Checked } else { Outcome::Refused }
 }

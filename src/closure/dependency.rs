@@ -1,4 +1,4 @@
-//! The needs that one file states.
+//! The dependencies that one file states.
 
 use crate::closure::Kind;
 
@@ -7,11 +7,11 @@ use crate::closure::Kind;
 pub struct Dependency {
     /// The thing that is needed.
     pub target: Target,
-    /// The kind of the need.
+    /// The kind of the dependency.
     pub kind: Kind,
     /// True if it is mandatory: it is an error if it does not exist.
     pub required: bool,
-    /// The origin of the need: completes the sentence "it is there because ...".
+    /// The origin of the dependency: completes the sentence "it is there because ...".
     pub reason: String,
 }
 
@@ -34,12 +34,12 @@ pub enum Target {
     },
 }
 
-/// The needs of a file, and those that cannot be determined.
+/// The dependencies of a file, and those that cannot be determined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dependencies {
-    /// The needs, in the order in which the file states them.
-    pub needs: Vec<Dependency>,
-    /// Possible needs that are known only at run time, each as a sentence for a warning.
+    /// The dependencies, in the order in which the file states them.
+    pub known: Vec<Dependency>,
+    /// Possible dependencies that are known only at run time, each as a sentence for a warning.
     pub unknown: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Dependencies {
     }
 
     pub(super) fn add(&mut self, target: Target, kind: Kind, required: bool, reason: String) {
-        self.needs.push(Dependency { target, kind, required, reason });
+        self.known.push(Dependency { target, kind, required, reason });
     }
 }
 

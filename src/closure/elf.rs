@@ -2,7 +2,7 @@
 //! never sections.
 //!
 //! ```text
-//! ELF header ─▶ program headers ─┬─▶ PT_INTERP    the loader's path
+//! ELF header ─▶ program headers ─┬─▶ PT_INTERP    the path of the dynamic linker
 //!                                ├─▶ PT_LOAD      where addresses lie in the file
 //!                                ├─▶ PT_DYNAMIC   tags ─▶ strings: DT_NEEDED, DT_SONAME, DT_RUNPATH …
 //!                                ├─▶ PT_NOTE      handed on as bytes
@@ -73,7 +73,7 @@ pub struct Dynamic {
     /// `DT_SONAME`: the name by which other files need it.
     pub soname: Option<Vec<u8>>,
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in file order.
-    pub needs: Vec<Dependency>,
+    pub dependencies: Vec<Dependency>,
     /// `DT_RPATH`, unexpanded. glibc ignores it if there is a `DT_RUNPATH`.
     pub rpath: Option<Vec<u8>>,
     /// `DT_RUNPATH`, unexpanded.
@@ -238,7 +238,7 @@ fn interpreter<C: Content + ?Sized>(
 ) -> Result<Option<Vec<u8>>, ReadError> {
     // The kernel uses the first.
     let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_INTERP) else { return Ok(None) };
-    let what = "the path of the loader (PT_INTERP)";
+    let what = "the path of the dynamic linker (PT_INTERP)";
     let limit = MAX_PATH as u64 + 1;
     if segment.p_filesz > limit {
         return Err(Malformed::NoEnd { what, offset: segment.p_offset, limit: MAX_PATH }.into());
@@ -283,9 +283,9 @@ fn dynamic<C: Content + ?Sized>(
     let only = ProgramHeader { p_type: PT_DYNAMIC, p_filesz: len, ..ProgramHeader::default() };
     let tags = dynamic::Dynamic::parse(bytes, &[only], context).map_err(refused)?;
     let tags = tags.map(|dynamic| dynamic.dyns).unwrap_or_default();
-    let needs = tags.iter().filter(|tag| need_kind(tag.d_tag).is_some()).count();
-    if needs > MAX_NEEDED {
-        let (count, limit) = (needs as u64, MAX_NEEDED as u64);
+    let dependencies = tags.iter().filter(|tag| need_kind(tag.d_tag).is_some()).count();
+    if dependencies > MAX_NEEDED {
+        let (count, limit) = (dependencies as u64, MAX_NEEDED as u64);
         return Err(Malformed::TooMany { what: "needed libraries (DT_NEEDED)", count, limit }.into());
     }
     strings(reader, segments, &tags).map(Some)
@@ -340,7 +340,7 @@ fn strings<C: Content + ?Sized>(
                 let what = "bytes of names of needed libraries (DT_NEEDED)";
                 return Err(Malformed::TooMany { what, count, limit }.into());
             }
-            dynamic.needs.push(Dependency { kind, name });
+            dynamic.dependencies.push(Dependency { kind, name });
         }
     }
     Ok(dynamic)

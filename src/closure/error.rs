@@ -54,7 +54,7 @@ pub enum Error {
     },
     /// The search exceeds its limits on steps and memory.
     #[error(
-        "the programs of this tree need more than can be looked for: it is broken or made to take long; \
+        "the programs of this tree dependency more than can be looked for: it is broken or made to take long; \
          name fewer programs"
     )]
     Exhausted,
@@ -68,7 +68,7 @@ pub enum Error {
     #[error("missing from the tree: {}", list(.0))]
     Missing(Vec<Missing>),
     /// A path to be explained is not kept.
-    #[error("{} is not kept: nothing that was requested needs it", .0.escape_ascii())]
+    #[error("{} is not kept: nothing that was requested dependencies it", .0.escape_ascii())]
     NotKept(Vec<u8>),
 }
 

@@ -107,15 +107,15 @@ mod tests {
             ("/b", &[reason(Kind::Needed, "/a", "b"), reason(Kind::Needed, "/c", "b")]),
             ("/c", &[reason(Kind::Needed, "/b", "c"), reason(Kind::Needed, "/exe", "c")]),
         ]);
-        let told: Vec<Vec<String>> = chains(&closure, b"/b")
+        let found: Vec<Vec<String>> = chains(&closure, b"/b")
             .into_iter()
             .map(|chain| chain.iter().map(ToString::to_string).collect())
             .collect();
         assert_eq!(
-            told,
+            found,
             [
-                ["needed library b of /a", "needed library a of /exe", "asked for by /exe"],
-                ["needed library b of /c", "needed library c of /exe", "asked for by /exe"],
+                ["needed library b of /a", "needed library a of /exe", "requested by /exe"],
+                ["needed library b of /c", "needed library c of /exe", "requested by /exe"],
             ]
         );
         // The shorter chain comes first, although its reason sorts later.

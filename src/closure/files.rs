@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use image_tree::path::join;
+use image_tree::resolve::{ResolveError, Resolved, trace_in_root};
 use image_tree::{Content, Directories, InodeId, Kind};
+use rayon::ThreadPool;
+use rayon::prelude::*;
 
 use crate::closure::elf::{Elf, Malformed, ReadError};
-use image_tree::resolve::trace_in_root;
-use image_tree::resolve::{ResolveError, Resolved};
 
 /// The maximum number of components, names and objects that are examined. The 1044 programs and
 /// libraries of a Debian guest take a quarter of a million; a tree that takes more than this limit
@@ -22,6 +20,10 @@ const MAX_STEPS: u64 = 50_000_000;
 
 /// The maximum number of bytes held of the content of files.
 const MAX_HELD: u64 = 512 << 20;
+
+/// The maximum number of files that the caller parses alone, since other threads would take longer
+/// to wake up.
+const FEW: usize = 8;
 
 /// The parsed ELF headers of a file.
 type Parsed = Result<Arc<Elf>, Malformed>;
@@ -53,39 +55,25 @@ impl<'t, T: Directories<Content: Content>> Files<'t, T> {
         self.steps > MAX_STEPS || self.held.saturating_add(self.held_of_files) > MAX_HELD
     }
 
-    /// Parses files on several threads, so that [`Files::elf`] finds them already parsed.
+    /// Parses files on the threads of a pool, or on the caller alone, so that [`Files::elf`] finds
+    /// them already parsed.
     ///
     /// # Errors
     /// Returns the first error, in the order of `ids`.
-    pub(super) fn parse(&mut self, ids: &[InodeId], threads: usize) -> io::Result<()> {
+    pub(super) fn parse(&mut self, ids: &[InodeId], pool: Option<&ThreadPool>) -> io::Result<()> {
         let wanted: Vec<InodeId> = ids.iter().copied().filter(|id| !self.parsed.contains_key(id)).collect();
         // A tree that lists directories on demand cannot be used by several threads.
-        let kinds: Vec<_> = wanted.iter().map(|id| (*id, &self.tree.get(*id).kind)).collect();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut results = Vec::new();
-            while let Some((id, kind)) = kinds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                results.push((*id, parse(kind)));
+        let kinds: Vec<_> = wanted.iter().map(|id| &self.tree.get(*id).kind).collect();
+        let results: Vec<io::Result<Parsed>> = match pool {
+            Some(pool) if kinds.len() > FEW => {
+                pool.install(|| kinds.par_iter().map(|kind| parse(kind)).collect())
             }
-            results
+            _ => kinds.into_iter().map(parse).collect(),
         };
-        let workers = threads.clamp(1, wanted.len().div_ceil(8).max(1));
-        let results: Vec<_> = thread::scope(|scope| {
-            let spawned: Vec<_> =
-                (1..workers).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
-            let mut all = work();
-            for worker in spawned {
-                all.extend(worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            }
-            all
-        });
-        let mut results: BTreeMap<InodeId, io::Result<Parsed>> = results.into_iter().collect();
-        for id in wanted {
-            if let Some(result) = results.remove(&id) {
-                let result = result?;
-                self.held_of_files += held(&result);
-                self.parsed.insert(id, result);
-            }
+        for (id, result) in wanted.into_iter().zip(results) {
+            let result = result?;
+            self.held_of_files += held(&result);
+            self.parsed.insert(id, result);
         }
         Ok(())
     }
@@ -156,9 +144,84 @@ fn parse<C: Content>(kind: &Kind<C>) -> io::Result<Parsed> {
 fn held(parsed: &Parsed) -> u64 {
     let Ok(elf) = parsed else { return 0 };
     let notes: usize = elf.notes.iter().map(|notes| notes.bytes.len()).sum();
-    let names: usize =
-        elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs).map(|need| need.name.len() + 32).sum();
+    let names: usize = elf
+        .dynamic
+        .iter()
+        .flat_map(|dynamic| &dynamic.dependencies)
+        .map(|dependency| dependency.name.len() + 32)
+        .sum();
     let paths = elf.dynamic.iter().flat_map(|dynamic| [&dynamic.rpath, &dynamic.runpath]).flatten();
     let paths: usize = paths.map(Vec::len).sum();
     (notes + names + paths) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use image_tree::{Inode, Metadata, Tree};
+    use rayon::ThreadPoolBuilder;
+
+    use super::*;
+    use crate::closure::testing::build::Build;
+
+    /// A file whose reads are counted, and fail with a number if it has one.
+    struct Numbered {
+        bytes: Vec<u8>,
+        fails: Option<usize>,
+        reads: &'static AtomicUsize,
+    }
+
+    impl Content for Numbered {
+        fn len(&self) -> u64 {
+            self.bytes.len() as u64
+        }
+
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            match self.fails {
+                Some(number) => Err(io::Error::other(format!("file {number}"))),
+                None => self.bytes.read_at(buffer, offset),
+            }
+        }
+    }
+
+    fn tree(fails: &[usize], reads: &'static AtomicUsize) -> (Tree<Numbered>, Vec<InodeId>) {
+        let metadata = Metadata::new(0o755);
+        let mut tree = Tree::new(metadata.clone());
+        let add = |number: usize| {
+            let fails = Some(number).filter(|number| fails.contains(number));
+            let kind = Kind::Regular(Numbered { bytes: Build::new().bytes(), fails, reads });
+            let inode = Inode { metadata: metadata.clone(), kind };
+            tree.insert_path(format!("/{number}").as_bytes(), inode, &metadata).expect("it is new")
+        };
+        let ids = (0..100).map(add).collect();
+        (tree, ids)
+    }
+
+    #[test]
+    fn the_earliest_error_is_returned_for_any_number_of_threads() {
+        static READS: AtomicUsize = AtomicUsize::new(0);
+        let (tree, ids) = tree(&[97, 31, 64], &READS);
+        let pools = [1, 2, 7].map(|count| ThreadPoolBuilder::new().num_threads(count).build());
+        let pools: Vec<ThreadPool> = pools.into_iter().map(|pool| pool.expect("threads can start")).collect();
+        for pool in [None].into_iter().chain(pools.iter().map(Some)) {
+            let error = Files::new(&tree).parse(&ids, pool).expect_err("three files cannot be read");
+            assert_eq!(error.to_string(), "file 31");
+        }
+    }
+
+    #[test]
+    fn parsed_files_are_not_read_again() {
+        static READS: AtomicUsize = AtomicUsize::new(0);
+        let (tree, ids) = tree(&[], &READS);
+        let pool = ThreadPoolBuilder::new().num_threads(3).build().expect("threads can start");
+        let mut files = Files::new(&tree);
+        files.parse(&ids, Some(&pool)).expect("all files can be read");
+        let reads = READS.load(Ordering::Relaxed);
+        assert!(reads >= ids.len(), "{reads} reads");
+        files.parse(&ids, None).expect("all files can be read");
+        assert!(ids.iter().all(|id| files.elf(*id).expect("it can be read").is_ok()));
+        assert_eq!(READS.load(Ordering::Relaxed), reads);
+    }
 }

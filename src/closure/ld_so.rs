@@ -110,8 +110,10 @@ pub(super) fn of_library<T: Directories<Content: Content>>(
 
 /// Returns true if a library was linked with musl: its C library has no version number.
 fn wants_musl(elf: &Elf) -> bool {
-    let needs = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs);
-    needs.into_iter().any(|need| need.name == b"libc.so" || need.name.starts_with(b"libc.musl-"))
+    let dependencies = elf.dynamic.iter().flat_map(|dynamic| &dynamic.dependencies);
+    dependencies
+        .into_iter()
+        .any(|dependency| dependency.name == b"libc.so" || dependency.name.starts_with(b"libc.musl-"))
 }
 
 const fn abi(class: u8, data: u8, machine: u16) -> Abi {

@@ -11,7 +11,7 @@ use super::reason::Kind;
 pub struct Missing {
     /// The name used by the file that needs it.
     pub name: Vec<u8>,
-    /// The kind of the need.
+    /// The kind of the dependency.
     pub kind: Kind,
     /// The file that needs it, the file that caused that one to be loaded, and so on up to the
     /// program, by paths without symbolic links. Empty if it was requested.
@@ -75,9 +75,12 @@ impl fmt::Display for Missing {
             }
             Cause::Unusable { path, why } if *path == self.name => write!(f, ": {why}"),
             Cause::Unusable { path, why } => write!(f, ": {}: {why}", path.escape_ascii()),
-            Cause::NoDynamicLinker => write!(f, ": the tree has no loader for this machine"),
+            Cause::NoDynamicLinker => write!(f, ": the tree has no dynamic linker for this machine"),
             Cause::UnknownDynamicLinker => {
-                write!(f, ": how this loader searches is not known; name its libraries with --keep")
+                write!(
+                    f,
+                    ": the search rules of this dynamic linker are not known; name its libraries with --keep"
+                )
             }
             Cause::NoMatch => write!(f, ": no file of the tree matches"),
         }
@@ -100,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_name_what_needs_it_and_where_it_is_not() {
+    fn a_message_names_the_requesters_and_the_searched_directories() {
         let mut missing = Missing {
             name: b"libx.so.1".to_vec(),
             kind: Kind::Needed,

@@ -45,11 +45,11 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name.escape_ascii();
         match &self.by {
-            None if self.kind == Kind::Requested => write!(f, "asked for by {name}"),
+            None if self.kind == Kind::Requested => write!(f, "requested by {name}"),
             None if matches!(self.kind, Kind::Configured | Kind::Dlopen) => {
                 write!(f, "{} {name}, which no program or library names", self.kind)
             }
-            None => write!(f, "{} {name}, which was asked for", self.kind),
+            None => write!(f, "{} {name}, which was requested", self.kind),
             Some(by) => write!(f, "{} {name} of {}", self.kind, by.escape_ascii()),
         }
     }
@@ -58,8 +58,8 @@ impl fmt::Display for Reason {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Requested => "asked for",
-            Self::Interpreter => "loader",
+            Self::Requested => "requested",
+            Self::Interpreter => "dynamic linker",
             Self::Needed => "needed library",
             Self::Filter => "filter library",
             Self::Auxiliary => "auxiliary library",

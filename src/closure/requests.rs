@@ -22,7 +22,7 @@ pub enum Request {
         /// The pattern.
         glob: Glob,
     },
-    /// A need stated by some configuration.
+    /// A dependency stated by some configuration.
     Dependency(Dependency),
 }
 

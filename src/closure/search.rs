@@ -24,7 +24,7 @@ use super::requests::Request;
 pub fn close<T: Directories<Content: Content>>(
     tree: &T,
     requests: &[Request],
-    options: &Options,
+    options: &Options<'_>,
 ) -> Result<Closure> {
     Search::new(tree).close(requests, options)
 }
@@ -45,7 +45,7 @@ impl<'t, T: Directories<Content: Content>> Search<'t, T> {
     ///
     /// # Errors
     /// As [`close`].
-    pub fn close(&mut self, requests: &[Request], options: &Options) -> Result<Closure> {
+    pub fn close(&mut self, requests: &[Request], options: &Options<'_>) -> Result<Closure> {
         collect::Collector::new(&mut self.files, options).run(requests)
     }
 }

@@ -21,17 +21,17 @@ use crate::transform::ld_cache;
 /// The kept part of a tree.
 pub(super) struct Reduction {
     pub(super) closure: Closure,
-    /// The needs that are not those of a program or library, by name: each completes a sentence.
+    /// The dependencies that are not those of a program or library, by name: each completes a sentence.
     notes: BTreeMap<Vec<u8>, String>,
     /// The time taken by the search and the reduction.
     pub(super) took: Duration,
 }
 
 impl Reduction {
-    /// Returns the origin of a need that is not that of a program or library.
+    /// Returns the origin of a dependency that is not that of a program or library.
     pub(super) fn note(&self, reason: &Reason) -> Option<&str> {
-        let is_asked = reason.by.is_some() || reason.kind == Kind::Requested;
-        self.notes.get(&reason.name).filter(|_| !is_asked).map(String::as_str)
+        let is_requested = reason.by.is_some() || reason.kind == Kind::Requested;
+        self.notes.get(&reason.name).filter(|_| !is_requested).map(String::as_str)
     }
 
     /// Returns a reason as a clause.
@@ -43,7 +43,7 @@ impl Reduction {
     }
 }
 
-/// Reduces a tree to the part that the recipe keeps, with a new cache for the loader if it needs
+/// Reduces a tree to the part that the recipe keeps, with a new cache for the dynamic linker if it needs
 /// one, and returns the closure with it. The kept part may have been found before.
 ///
 /// # Errors
@@ -57,8 +57,7 @@ pub(super) fn reduce(
     let Some(keep) = &recipe.keep else {
         let mut tree = tree;
         if recipe.ld_cache {
-            let options =
-                ld_cache::Options { threads: recipe.threads.count(), time: recipe.time_of_changes() };
+            let options = ld_cache::Options { threads: &recipe.threads, time: recipe.time_of_changes() };
             ld_cache::apply(&mut tree, &options)?.log(log);
         }
         return Ok((tree, None));
@@ -67,7 +66,8 @@ pub(super) fn reduce(
         Some(found) => found,
         None => {
             let mut stopwatch = Stopwatch::start();
-            let found = closure::Found::new(&tree, &keep.keep, recipe.threads.count(), recipe.ld_cache)?;
+            let found =
+                closure::Found::new(&tree, &keep.keep, recipe.threads.pool_of_several()?, recipe.ld_cache)?;
             Found { found, took: stopwatch.lap() }
         }
     };

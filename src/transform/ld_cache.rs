@@ -10,6 +10,7 @@ use crate::closure::ld_so::cache::{Abi, Cache, PATH};
 use crate::closure::{self, Closure, Hwcaps, Kind, Reason, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, Report};
+use crate::threads::Threads;
 
 const NAME: &[u8] = b"ld.so.cache";
 
@@ -93,15 +94,15 @@ fn put(tree: &mut Tree<Blob>, bytes: Vec<u8>, metadata: Metadata) -> Result<Vec<
     Ok([&directory, &b"/"[..], NAME].concat())
 }
 
-/// Records the cache as needed by the loaders.
+/// Records the cache as needed by the dynamic linkers.
 pub fn add_to(closure: &mut Closure, path: &[u8]) {
-    let is_loader = |reason: &Reason| reason.kind == Kind::Interpreter;
-    let loaders = closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(is_loader));
-    let mut loaders: Vec<Option<Vec<u8>>> = loaders.map(|(path, _)| Some(path.clone())).collect();
-    if loaders.is_empty() {
-        loaders.push(None);
+    let is_dynamic_linker = |reason: &Reason| reason.kind == Kind::Interpreter;
+    let linkers = closure.kept.iter().filter(|(_, reasons)| reasons.iter().any(is_dynamic_linker));
+    let mut linkers: Vec<Option<Vec<u8>>> = linkers.map(|(path, _)| Some(path.clone())).collect();
+    if linkers.is_empty() {
+        linkers.push(None);
     }
-    for by in loaders {
+    for by in linkers {
         let reason = |kind| Reason { kind, by: by.clone(), name: PATH.to_vec() };
         if parent(path) != b"/" {
             let above = closure.kept.entry(parent(path).to_vec()).or_default();
@@ -115,9 +116,9 @@ pub fn add_to(closure: &mut Closure, path: &[u8]) {
 
 /// The options of the transform.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// The number of threads that read files.
-    pub threads: usize,
+pub struct Options<'t> {
+    /// The threads that read files.
+    pub threads: &'t Threads,
     /// The modification time of the cache.
     pub time: Timestamp,
 }
@@ -127,9 +128,9 @@ pub struct Options {
 /// # Errors
 /// Returns an error if a file cannot be read, or the tree has no library for glibc's dynamic
 /// linker.
-pub fn apply(tree: &mut Tree<Blob>, options: &Options) -> Result<Written> {
+pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Written> {
     let Options { threads, time } = *options;
-    let options = closure::Options { hwcaps: Hwcaps::All, dlopen: None, threads };
+    let options = closure::Options { hwcaps: Hwcaps::All, dlopen: None, pool: threads.pool_of_several()? };
     let all = closure::close(tree, &[Request::Path(b"/".to_vec())], &options)?;
     let metadata = metadata(tree, time);
     write(tree, &all.library_directories, metadata)?.ok_or_else(|| not_written("the tree"))
@@ -145,7 +146,7 @@ impl Report for Written {
 #[must_use]
 pub fn not_written(what: &str) -> Error {
     let message = format!(
-        "--ld-cache: {what} has no program for glibc's loader, which alone reads it, or no libraries where it looks"
+        "--ld-cache: {what} has no program for glibc's dynamic linker, which alone reads it, or no libraries where it looks"
     );
     Error::new(ErrorKind::BadInput, message)
 }

@@ -6,7 +6,7 @@ const CASES: &[Case] = &[
     good("image {scratch}/set-id.dump -o {out} --owner root --keep /file --json", &["\"warnings\": []"]),
     good("closure {dump} --keep /etc/hostname", &["/etc\n/etc/hostname\n"]),
     good("closure {dump} --keep /etc/host*", &["/etc\n/etc/hostname\n"]),
-    good("closure {dump} --keep /etc --why etc/hostname", &["/etc/hostname\n  asked for by /etc\n"]),
+    good("closure {dump} --keep /etc --why etc/hostname", &["/etc/hostname\n  requested by /etc\n"]),
     good("closure {dump} --keep /etc/hostname --json", &["\"kind\": \"parent\"", "\"missing\": []"]),
     good("tree {source} {dump} --keep /etc/hostname", &["/etc/hostname "]),
     good("tree {source} --symlink /small:/link --keep /link", &["/link ", "/small "]),

@@ -131,7 +131,7 @@ fn files_for_other_machines_are_passed_over() {
 }
 
 #[test]
-fn what_the_loader_does_not_take_ends_its_search() {
+fn a_file_that_the_dynamic_linker_rejects_ends_its_search() {
     let Some(guest) = Guest::new() else { return };
     guest.add("/b/libz.so", library("libz.so"));
     guest.add("/program", Build::program().string(RUNPATH, "/a:/b").needs("libz.so"));

@@ -30,7 +30,7 @@ impl Guest {
     /// Creates a tree with a copy of a dynamic linker.
     pub(crate) fn with(loader: &str, from: &Path) -> Option<Self> {
         if !from.exists() {
-            judges::skip("a loader", &format!("there is no {}", from.display()));
+            judges::skip("a dynamic linker", &format!("there is no {}", from.display()));
             return None;
         }
         let guest = Self { scratch: Scratch::new() };

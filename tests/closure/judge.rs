@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,7 +53,7 @@ impl Judge {
     /// Lists the libraries of programs; `None` after a visible skip.
     pub(crate) fn ask(&self, programs: &[String]) -> Option<BTreeMap<String, Verdict>> {
         if !judges::is_root() {
-            judges::skip("the loader", "only root changes the root directory");
+            judges::skip("the dynamic linker", "only root changes the root directory");
             return None;
         }
         fs::create_dir_all(self.root.join("proc")).unwrap();
@@ -63,7 +64,7 @@ impl Judge {
         fs::write(questions.path(), programs.join("\n") + "\n").unwrap();
         let output = asked.stdin(Stdio::from(fs::File::open(questions.path()).unwrap())).output().unwrap();
         if output.status.code() == Some(99) {
-            judges::skip("the loader", "this machine gives root no right to mount");
+            judges::skip("the dynamic linker", "this machine gives root no right to mount");
             return None;
         }
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -113,7 +114,8 @@ pub(crate) fn canonical(tree: &Tree<Blob>, path: &str) -> String {
 
 /// Returns the closure of one program.
 pub(crate) fn close(tree: &Tree<Blob>, program: &str, hwcaps: Hwcaps) -> Closure {
-    let options = Options { hwcaps, dlopen: None, threads: 2 };
+    let threads = Threads::new(NonZeroUsize::new(2).unwrap());
+    let options = Options { hwcaps, dlopen: None, pool: threads.pool_of_several().unwrap() };
     closure::close(tree, &[Request::Path(program.into())], &options).unwrap()
 }
 
@@ -143,7 +145,7 @@ pub(crate) fn dynamic_files(tree: &Tree<Blob>) -> Vec<String> {
     while let Some(step) = walk.next() {
         let FileKind::Regular(blob) = &tree.get(step.id).kind else { continue };
         let Ok(elf) = Elf::read(blob) else { continue };
-        if elf.is_loadable() && elf.dynamic.is_some_and(|dynamic| !dynamic.needs.is_empty()) {
+        if elf.is_loadable() && elf.dynamic.is_some_and(|dynamic| !dynamic.dependencies.is_empty()) {
             let mut path = Vec::new();
             walk.write_path(&mut path);
             files.push(String::from_utf8(path).unwrap());
@@ -175,8 +177,8 @@ pub(crate) fn compare(judge: &Judge, programs: &[String], hwcaps: &Hwcaps) -> Op
             let only_ours: Vec<_> = loaded.difference(&theirs).collect();
             let only_theirs: Vec<_> = theirs.difference(&loaded).collect();
             wrong.push(format!(
-                "{program}: only we load {only_ours:?}, only the loader loads {only_theirs:?}; we miss {missing:?}, \
-                 the loader misses {:?}\n{}{:?}",
+                "{program}: only we load {only_ours:?}, only the dynamic linker loads {only_theirs:?}; we miss {missing:?}, \
+                 the dynamic linker misses {:?}\n{}{:?}",
                 verdict.missing, verdict.said, closure.missing
             ));
         }

@@ -69,7 +69,7 @@ fn unpacked(source: &Path, scratch: &Scratch, arguments: &[&str]) -> Option<Path
 }
 
 #[test]
-fn what_is_printed_is_what_the_loader_loads() {
+fn the_printed_paths_are_those_that_the_dynamic_linker_loads() {
     let Some(guest) = guest() else { return };
     let names = printed(closure(guest.scratch.path(), &KEEP));
     let expected = "/bin /etc /etc/ld.so.cache /etc/ld.so.conf /etc/ld.so.conf.d /etc/ld.so.conf.d/x.conf /lib64 \
@@ -101,7 +101,7 @@ fn reasons_lead_to_what_was_asked_for() {
     let arguments = [KEEP[0], KEEP[1], "--why", "/opt/x/libx.so.1.2"];
     let told = closure(guest.scratch.path(), &arguments).success().unwrap().text();
     let expected =
-        "/opt/x/libx.so.1.2\n  needed library libx.so.1 of /usr/bin/program\n  asked for by /bin/program\n";
+        "/opt/x/libx.so.1.2\n  needed library libx.so.1 of /usr/bin/program\n  requested by /bin/program\n";
     assert_eq!(told, expected);
     let arguments = [KEEP[0], KEEP[1], "--why", "/etc/ld.so.conf"];
     let told = closure(guest.scratch.path(), &arguments).success().unwrap().text();

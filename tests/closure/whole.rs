@@ -20,6 +20,9 @@ fn every_file_of_a_given_tree() {
     let whole = close(&tree, "/", Hwcaps::All);
     eprintln!("all of it at once: {} names in {:?}", whole.kept.len(), start.elapsed());
     if let Some(compared) = compare(&judge, &files, &Hwcaps::None) {
-        eprintln!("{}: {compared} files need what their loader loads", root.display());
+        eprintln!(
+            "{}: {compared} files need exactly the libraries that their dynamic linker loads",
+            root.display()
+        );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! PT_NOTE   namesz 4, descsz, type 0x407c0c0a | "FDO\0" | JSON, its NUL, padding
-//!           [{"soname": ["libx.so.2", "libx.so.1"], "feature": "x", "description": "...", "priority": "recommended"}]
+//!           [{"soname": ["libx.so.2", "libx.so.1"], "feature": "x", "priority": "recommended"}]
 //! ```
 //!
 //! A file may have several such notes. The names of one entry are alternatives, of which the first
@@ -109,17 +109,17 @@ impl Policy {
         !is_in(&self.deny) && (dlopen.priority >= self.least || is_in(&self.allow))
     }
 
-    /// Returns the needs of the object with this file name. If `is_heuristic` is set, the reasons
+    /// Returns the dependencies of the object with this file name. If `is_heuristic` is set, the reasons
     /// say so.
     #[must_use]
-    pub fn needs(&self, object: &[u8], opened: &[Dlopen], is_heuristic: bool) -> Dependencies {
-        let mut needs = Dependencies::default();
+    pub fn dependencies(&self, object: &[u8], opened: &[Dlopen], is_heuristic: bool) -> Dependencies {
+        let mut dependencies = Dependencies::default();
         for dlopen in opened.iter().filter(|dlopen| self.takes(object, dlopen)) {
             let names = dlopen.soname.iter().map(|name| name.clone().into_bytes()).collect();
             let required = dlopen.priority == Priority::Required;
-            needs.add(Target::Library(names), Kind::Dlopen, required, dlopen.reason(is_heuristic));
+            dependencies.add(Target::Library(names), Kind::Dlopen, required, dlopen.reason(is_heuristic));
         }
-        needs
+        dependencies
     }
 }
 
@@ -272,10 +272,10 @@ mod tests {
         let found = read(json).expect("it can be read");
         let priorities: Vec<Priority> = found.iter().map(|entry| entry.priority).collect();
         assert_eq!(priorities, [Priority::Required, Priority::Suggested, Priority::Recommended]);
-        let needs = Policy::default().needs(b"x", &found, false).needs;
-        let required: Vec<bool> = needs.iter().map(|need| need.required).collect();
+        let dependencies = Policy::default().dependencies(b"x", &found, false).known;
+        let required: Vec<bool> = dependencies.iter().map(|dependency| dependency.required).collect();
         assert_eq!(required, [true, false]);
-        assert_eq!(needs[0].reason, "is required for a feature without a name (dlopen note)");
+        assert_eq!(dependencies[0].reason, "is required for a feature without a name (dlopen note)");
     }
 
     #[test]
@@ -319,7 +319,7 @@ mod tests {
     fn old_objects_are_known_by_name() {
         let found = heuristics(b"libsystemd-shared-252.so");
         assert!(found.iter().any(|entry| entry.soname == ["libcryptsetup.so.12"]));
-        let reason = &Policy::default().needs(b"x", &found, true).needs;
+        let reason = &Policy::default().dependencies(b"x", &found, true).known;
         assert!(reason.is_empty() || reason[0].reason.ends_with("(heuristic)"));
         assert_eq!(heuristics(b"libc.so.6"), []);
     }

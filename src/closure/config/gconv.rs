@@ -18,8 +18,8 @@ use crate::closure::dependency::{Dependencies, Target};
 /// `charsets` and the ones needed to reach it. A character set may be given by any of its names, in
 /// either case.
 #[must_use]
-pub fn needs(directory: &[u8], gconv_modules: &[u8], charsets: Option<&[Vec<u8>]>) -> Dependencies {
-    let mut needs = Dependencies::default();
+pub fn dependencies(directory: &[u8], gconv_modules: &[u8], charsets: Option<&[Vec<u8>]>) -> Dependencies {
+    let mut dependencies = Dependencies::default();
     let lines: Vec<Line<'_>> = gconv_modules.split(|byte| *byte == b'\n').filter_map(Line::parse).collect();
     let wanted: Option<BTreeSet<Vec<u8>>> = charsets.map(|charsets| {
         let wanted: BTreeSet<_> = charsets.iter().map(|charset| normalized(charset)).collect();
@@ -40,10 +40,10 @@ pub fn needs(directory: &[u8], gconv_modules: &[u8], charsets: Option<&[Vec<u8>]
                 false => [directory, b"/", file, suffix].concat(),
             };
             let reason = format!("converts {} to {}", from.escape_ascii(), to.escape_ascii());
-            needs.add(Target::File(vec![path]), Kind::Dlopen, false, reason);
+            dependencies.add(Target::File(vec![path]), Kind::Dlopen, false, reason);
         }
     }
-    needs
+    dependencies
 }
 
 enum Line<'a> {
@@ -81,12 +81,12 @@ mod tests {
     fn check(charsets: Option<&[&str]>, expected: &[&str]) {
         let charsets: Option<Vec<Vec<u8>>> =
             charsets.map(|charsets| charsets.iter().map(|charset| charset.as_bytes().to_vec()).collect());
-        let needs = needs(b"/usr/lib/gconv", TEXT, charsets.as_deref());
-        let path = |need: &crate::closure::dependency::Dependency| match &need.target {
+        let dependencies = dependencies(b"/usr/lib/gconv", TEXT, charsets.as_deref());
+        let path = |dependency: &crate::closure::dependency::Dependency| match &dependency.target {
             Target::File(paths) => paths[0].escape_ascii().to_string(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(needs.needs.iter().map(path).collect::<Vec<_>>(), expected);
+        assert_eq!(dependencies.known.iter().map(path).collect::<Vec<_>>(), expected);
     }
 
     #[test]

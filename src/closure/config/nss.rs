@@ -12,8 +12,8 @@ const BUILT_IN: [&[u8]; 2] = [b"files", b"dns"];
 /// 2.34 needs the libraries of `files` and `dns` too; they are included, and do not exist in later
 /// versions.
 #[must_use]
-pub fn needs(nsswitch_conf: &[u8]) -> Dependencies {
-    let mut needs = Dependencies::default();
+pub fn dependencies(nsswitch_conf: &[u8]) -> Dependencies {
+    let mut dependencies = Dependencies::default();
     let mut seen: Vec<&[u8]> = Vec::new();
     let services = nsswitch_conf.split(|byte| *byte == b'\n').flat_map(services_of_line);
     for service in services {
@@ -23,7 +23,7 @@ pub fn needs(nsswitch_conf: &[u8]) -> Dependencies {
         if seen.len() == MAX_SERVICES {
             let message =
                 format!("/etc/nsswitch.conf names more than {MAX_SERVICES} services; the rest are skipped");
-            needs.unknown.push(message);
+            dependencies.unknown.push(message);
             break;
         }
         seen.push(service);
@@ -32,9 +32,9 @@ pub fn needs(nsswitch_conf: &[u8]) -> Dependencies {
             true => "is a name service of /etc/nsswitch.conf, and a library of its own before glibc 2.34",
             false => "is a name service of /etc/nsswitch.conf",
         };
-        needs.add(Target::Library(vec![library]), Kind::Dlopen, false, reason.to_owned());
+        dependencies.add(Target::Library(vec![library]), Kind::Dlopen, false, reason.to_owned());
     }
-    needs
+    dependencies
 }
 
 /// The maximum number of different services that a file may name.
@@ -65,13 +65,13 @@ fn services_of_line(line: &[u8]) -> Vec<&[u8]> {
 /// `loaded`, the names of the libraries that are kept, belongs to glibc.
 #[must_use]
 pub fn libgcc<'a>(loaded: impl IntoIterator<Item = &'a [u8]>) -> Dependencies {
-    let mut needs = Dependencies::default();
+    let mut dependencies = Dependencies::default();
     // A libc.so without a version belongs to musl, which does not open any library.
     if loaded.into_iter().any(|name| matches!(name, b"libc.so.6" | b"libc.so.6.1" | b"libpthread.so.0")) {
         let reason = "is what glibc opens to cancel a thread and to print a stack".to_owned();
-        needs.add(Target::Library(vec![b"libgcc_s.so.1".to_vec()]), Kind::Dlopen, false, reason);
+        dependencies.add(Target::Library(vec![b"libgcc_s.so.1".to_vec()]), Kind::Dlopen, false, reason);
     }
-    needs
+    dependencies
 }
 
 /// Returns the modules that OpenSSL opens when its configuration or a program requests it:
@@ -84,34 +84,34 @@ pub fn openssl(library_directories: &[Vec<u8>]) -> Dependencies {
         (b"engines-3", "is an engine of OpenSSL"),
         (b"engines-1.1", "is an engine of OpenSSL"),
     ];
-    let mut needs = Dependencies::default();
+    let mut dependencies = Dependencies::default();
     for directory in library_directories {
         for (name, reason) in DIRECTORIES {
             let directory = [directory, &b"/"[..], name].concat();
             let target = Target::FilesIn { directory, suffix: b".so".to_vec() };
-            needs.add(target, Kind::Dlopen, false, reason.to_owned());
+            dependencies.add(target, Kind::Dlopen, false, reason.to_owned());
         }
     }
-    needs
+    dependencies
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn libraries(needs: &Dependencies) -> Vec<String> {
-        let name = |need: &crate::closure::dependency::Dependency| match &need.target {
+    fn libraries(dependencies: &Dependencies) -> Vec<String> {
+        let name = |dependency: &crate::closure::dependency::Dependency| match &dependency.target {
             Target::Library(names) => names[0].escape_ascii().to_string(),
             other => panic!("{other:?}"),
         };
-        needs.needs.iter().map(name).collect()
+        dependencies.known.iter().map(name).collect()
     }
 
     #[test]
     fn services() {
         let conf = b"# comment\npasswd:         files systemd\nhosts: files mymachines resolve [!UNAVAIL=return] dns\n\
             shadow: files # compat\nbroken line\nnetgroup: nis [NOTFOUND=return SUCCESS=x]db ../x\n";
-        let names = libraries(&needs(conf));
+        let names = libraries(&dependencies(conf));
         let expected = ["files", "systemd", "mymachines", "resolve", "dns", "nis", "db", "..x"];
         assert_eq!(names, expected[..7].iter().map(|name| format!("libnss_{name}.so.2")).collect::<Vec<_>>());
     }
@@ -119,8 +119,8 @@ mod tests {
     #[test]
     fn no_end_of_services() {
         let many: Vec<u8> = (0..100_000).flat_map(|n| format!("a: s{n}\n").into_bytes()).collect();
-        let needs = needs(&many);
-        assert_eq!((needs.needs.len(), needs.unknown.len()), (MAX_SERVICES, 1));
+        let dependencies = dependencies(&many);
+        assert_eq!((dependencies.known.len(), dependencies.unknown.len()), (MAX_SERVICES, 1));
     }
 
     #[test]

@@ -29,12 +29,12 @@ const MAX_SERVICES: usize = 128;
 ///
 /// # Errors
 /// Returns an error if a file of the tree cannot be read or is too long.
-pub fn needs<T: Directories<Content: Content>>(
+pub fn dependencies<T: Directories<Content: Content>>(
     tree: &T,
     service: &[u8],
     library_directories: &[Vec<u8>],
 ) -> Result<Dependencies> {
-    let mut needs = Dependencies::default();
+    let mut dependencies = Dependencies::default();
     let mut seen = BTreeSet::from([service.to_vec()]);
     let mut pending = vec![service.to_vec()];
     while let Some(service) = pending.pop() {
@@ -46,10 +46,10 @@ pub fn needs<T: Directories<Content: Content>>(
             }
         }
         let Some((path, text)) = found else {
-            needs.unknown.push(format!("there is no PAM service \"{}\"", service.escape_ascii()));
+            dependencies.unknown.push(format!("there is no PAM service \"{}\"", service.escape_ascii()));
             continue;
         };
-        needs.configured(&path, true, format!("is the PAM service {}", service.escape_ascii()));
+        dependencies.configured(&path, true, format!("is the PAM service {}", service.escape_ascii()));
         for line in lines(&text) {
             match Line::parse(&line) {
                 Some(Line::Include(name)) if seen.contains(name) => {}
@@ -57,23 +57,23 @@ pub fn needs<T: Directories<Content: Content>>(
                     seen.insert(name.to_vec());
                     pending.push(name.to_vec());
                 }
-                Some(Line::Include(name)) => needs.unknown.push(format!(
+                Some(Line::Include(name)) => dependencies.unknown.push(format!(
                     "{} includes \"{}\", which is not a service, or one more than {MAX_SERVICES}",
                     path.escape_ascii(),
                     name.escape_ascii()
                 )),
                 Some(Line::Module { name, arguments, required }) => {
-                    add_module(&mut needs, &path, name, &arguments, required, library_directories);
+                    add_module(&mut dependencies, &path, name, &arguments, required, library_directories);
                 }
                 None => {}
             }
         }
     }
-    Ok(needs)
+    Ok(dependencies)
 }
 
 fn add_module(
-    needs: &mut Dependencies,
+    dependencies: &mut Dependencies,
     service: &[u8],
     name: &[u8],
     arguments: &[&[u8]],
@@ -91,12 +91,12 @@ fn add_module(
         false => library_directories.iter().map(|path| [path, &b"/security/"[..], name].concat()).collect(),
     };
     let reason = format!("is a module of the PAM service {}", service.escape_ascii());
-    needs.add(Target::File(paths), Kind::Dlopen, required, reason);
+    dependencies.add(Target::File(paths), Kind::Dlopen, required, reason);
     if name.ends_with(b"pam_exec.so")
         && let Some(program) = arguments.iter().find(|argument| argument.starts_with(b"/"))
     {
         let reason = format!("is run by pam_exec for {}", service.escape_ascii());
-        needs.add(Target::program(program, &PATH), Kind::Configured, required, reason);
+        dependencies.add(Target::program(program, &PATH), Kind::Configured, required, reason);
     }
 }
 
@@ -180,12 +180,12 @@ mod tests {
             &[],
         );
         let directories = [b"/lib/x".to_vec(), b"/usr/lib".to_vec()];
-        let needs = needs(&tree, b"login", &directories).expect("it can be read");
-        let found: Vec<(String, bool)> = needs
-            .needs
+        let dependencies = dependencies(&tree, b"login", &directories).expect("it can be read");
+        let found: Vec<(String, bool)> = dependencies
+            .known
             .iter()
-            .map(|need| match &need.target {
-                Target::File(paths) => (paths[0].escape_ascii().to_string(), need.required),
+            .map(|dependency| match &dependency.target {
+                Target::File(paths) => (paths[0].escape_ascii().to_string(), dependency.required),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -200,6 +200,6 @@ mod tests {
             ("/opt/pam_unix.so", true),
         ];
         assert_eq!(found, expected.map(|(path, required)| (path.to_owned(), required)));
-        assert_eq!(needs.unknown.len(), 2, "{:?}", needs.unknown);
+        assert_eq!(dependencies.unknown.len(), 2, "{:?}", dependencies.unknown);
     }
 }

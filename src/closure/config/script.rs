@@ -82,38 +82,38 @@ impl Shebang {
 
     /// Returns the interpreter, and the program that `env` runs if it is the interpreter.
     #[must_use]
-    pub fn needs(&self) -> Dependencies {
-        let mut needs = Dependencies::default();
+    pub fn dependencies(&self) -> Dependencies {
+        let mut dependencies = Dependencies::default();
         let interpreter = &self.interpreter;
         if !interpreter.starts_with(b"/") {
-            needs.unknown.push(format!(
+            dependencies.unknown.push(format!(
                 "its interpreter \"{}\" is not an absolute path, so the directory it is started in decides",
                 interpreter.escape_ascii()
             ));
-            return needs;
+            return dependencies;
         }
         let is = format!("is the interpreter of \"#!{}\"", self.line().escape_ascii());
-        needs.add(Target::File(vec![interpreter.clone()]), Kind::Script, true, is);
+        dependencies.add(Target::File(vec![interpreter.clone()]), Kind::Script, true, is);
         if let (true, Some(argument)) = (interpreter.ends_with(b"/env"), &self.argument) {
             let program = match program_of_env(argument) {
                 Ok(program) => program,
                 Err(problem) => {
-                    needs.unknown.push(format!("\"#!{}\" {problem}", self.line().escape_ascii()));
-                    return needs;
+                    dependencies.unknown.push(format!("\"#!{}\" {problem}", self.line().escape_ascii()));
+                    return dependencies;
                 }
             };
             let directories: Vec<&[u8]> = program.directories.iter().map(|path| &path[..]).collect();
             let is = format!("is what env runs for \"#!{}\"", self.line().escape_ascii());
             if program.name.starts_with(b"/") || !program.name.contains(&b'/') {
-                needs.add(Target::program(&program.name, &directories), Kind::Script, true, is);
+                dependencies.add(Target::program(&program.name, &directories), Kind::Script, true, is);
             } else {
-                needs.unknown.push(format!(
+                dependencies.unknown.push(format!(
                     "\"#!{}\" starts a program at a relative path, so the directory it is started in decides",
                     self.line().escape_ascii()
                 ));
             }
         }
-        needs
+        dependencies
     }
 
     fn line(&self) -> Vec<u8> {
@@ -413,14 +413,14 @@ mod tests {
     }
 
     #[test]
-    fn needs() {
+    fn dependencies() {
         let shebang = Shebang::parse(b"#!/usr/bin/env python3\n").expect("good").expect("a script");
-        let needs = shebang.needs();
-        let [interpreter, program] = &needs.needs[..] else { panic!("two") };
+        let dependencies = shebang.dependencies();
+        let [interpreter, program] = &dependencies.known[..] else { panic!("two") };
         assert_eq!(interpreter.target, Target::File(vec![b"/usr/bin/env".to_vec()]));
         let Target::File(candidates) = &program.target else { panic!("a file") };
         assert_eq!(candidates.last().map(|path| &path[..]), Some(&b"/bin/python3"[..]));
-        let relative = Shebang::parse(b"#!sh\n").expect("good").expect("a script").needs();
-        assert_eq!((relative.needs.len(), relative.unknown.len()), (0, 1));
+        let relative = Shebang::parse(b"#!sh\n").expect("good").expect("a script").dependencies();
+        assert_eq!((relative.known.len(), relative.unknown.len()), (0, 1));
     }
 }

@@ -30,12 +30,12 @@ const PROGRAMS: [&[u8]; 2] = [b"/usr/lib/udev", b"/lib/udev"];
 /// The maximum number of rules that are read from a file.
 const MAX_RULES: usize = 100_000;
 
-/// The needs of a rules file.
+/// The dependencies of a rules file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// The programs that it runs. None is mandatory: a rule for an absent device does not run
     /// anything.
-    pub needs: Dependencies,
+    pub dependencies: Dependencies,
     /// The users that own devices: names, not numbers.
     pub owners: BTreeSet<Vec<u8>>,
     /// The groups that own devices.
@@ -70,7 +70,7 @@ impl Rules {
                     if count > MAX_RULES {
                         let path = path.escape_ascii();
                         rules
-                            .needs
+                            .dependencies
                             .unknown
                             .push(format!("of {path} only the first {MAX_RULES} rules are read"));
                         return rules;
@@ -115,11 +115,13 @@ impl Rules {
         }
         if is_substituted(&name) {
             let name = name.escape_ascii();
-            self.needs.unknown.push(format!("{key} in {place} runs \"{name}\", which depends on the device"));
+            self.dependencies
+                .unknown
+                .push(format!("{key} in {place} runs \"{name}\", which depends on the device"));
             return;
         }
         let target = Target::program(&name, &PROGRAMS);
-        self.needs.add(target, Kind::Configured, false, format!("is run by {key} in {place}"));
+        self.dependencies.add(target, Kind::Configured, false, format!("is run by {key} in {place}"));
     }
 }
 
@@ -229,11 +231,11 @@ mod tests {
 
     fn check(text: &str, programs: &[&str]) -> Rules {
         let rules = Rules::parse(b"/x.rules", text.as_bytes());
-        let path = |need: &crate::closure::dependency::Dependency| match &need.target {
+        let path = |dependency: &crate::closure::dependency::Dependency| match &dependency.target {
             Target::File(paths) => paths[0].escape_ascii().to_string(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(rules.needs.needs.iter().map(path).collect::<Vec<_>>(), programs, "{text}");
+        assert_eq!(rules.dependencies.known.iter().map(path).collect::<Vec<_>>(), programs, "{text}");
         rules
     }
 
@@ -258,13 +260,13 @@ mod tests {
     fn rules_may_take_several_lines() {
         let text = "  ACTION==\"add\", \\\n# in between\n  RUN+=\"/bin/a\"\nRUN+=\"/bin/b\", \\";
         let rules = check(text, &["/bin/a", "/bin/b"]);
-        assert_eq!(rules.needs.needs[0].reason, "is run by RUN in line 1 of /x.rules");
+        assert_eq!(rules.dependencies.known[0].reason, "is run by RUN in line 1 of /x.rules");
     }
 
     #[test]
     fn what_depends_on_the_device() {
         let rules = check("RUN+=\"$env{X} a\", PROGRAM=\"/bin/%k\"", &[]);
-        assert_eq!(rules.needs.unknown.len(), 2);
+        assert_eq!(rules.dependencies.unknown.len(), 2);
     }
 
     #[test]

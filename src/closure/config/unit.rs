@@ -53,13 +53,17 @@ pub struct Follow {
 /// # Errors
 /// Returns an error if a unit name is invalid, a requested unit is not in the tree, or a file
 /// cannot be read.
-pub fn needs<T: Directories<Content: Content>>(
+pub fn dependencies<T: Directories<Content: Content>>(
     tree: &T,
     units: &[Vec<u8>],
     follow: Follow,
 ) -> Result<Dependencies> {
-    let mut closure =
-        UnitClosure { tree, needs: Dependencies::default(), seen: BTreeMap::new(), pending: Vec::new() };
+    let mut closure = UnitClosure {
+        tree,
+        dependencies: Dependencies::default(),
+        seen: BTreeMap::new(),
+        pending: Vec::new(),
+    };
     for unit in units.iter().rev() {
         let name = UnitName::parse(unit).ok_or_else(|| name::not_a_unit(unit))?;
         closure.pending.push(Request { name, pull: Pull::Requested, by: Vec::new() });
@@ -67,7 +71,7 @@ pub fn needs<T: Directories<Content: Content>>(
     while let Some(request) = closure.pending.pop() {
         closure.take(&request, follow)?;
     }
-    Ok(closure.needs)
+    Ok(closure.dependencies)
 }
 
 /// The strength of the relation that pulls in a unit.
@@ -86,7 +90,7 @@ struct Request {
 
 struct UnitClosure<'t, T> {
     tree: &'t T,
-    needs: Dependencies,
+    dependencies: Dependencies,
     /// The units already examined, with the strongest pull so far.
     seen: BTreeMap<Vec<u8>, Pull>,
     pending: Vec<Request>,
@@ -101,8 +105,8 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
             Some(_) => {}
             None if self.seen.len() == MAX_UNITS => {
                 let message = format!("more than {MAX_UNITS} units are pulled in; the rest are skipped");
-                if self.needs.unknown.last() != Some(&message) {
-                    self.needs.unknown.push(message);
+                if self.dependencies.unknown.last() != Some(&message) {
+                    self.dependencies.unknown.push(message);
                 }
                 return Ok(());
             }
@@ -114,7 +118,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
         };
         self.add_files(request, &loaded);
         if let Some(settings) = &loaded.settings {
-            self.needs_of(&loaded.name, settings, follow);
+            self.dependencies_of(&loaded.name, settings, follow);
         }
         if follow.dependencies {
             for (directory_kind, unit) in &loaded.linked {
@@ -131,7 +135,9 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
             Pull::Requested => return Err(name::not_in_tree(request.name.as_bytes())),
             Pull::Required => {
                 let by = request.by.escape_ascii();
-                self.needs.unknown.push(format!("the unit {name}, which {by} requires, is not in the tree"));
+                self.dependencies
+                    .unknown
+                    .push(format!("the unit {name}, which {by} requires, is not in the tree"));
             }
             Pull::Wanted => {}
         }
@@ -146,15 +152,15 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
             Pull::Wanted => format!("is the unit {unit}, which {} pulls in", request.by.escape_ascii()),
         };
         for file in &loaded.files {
-            self.needs.configured(file, true, reason.clone());
+            self.dependencies.configured(file, true, reason.clone());
         }
         for name in &loaded.names {
-            self.needs.add(Target::Name(name.clone()), Kind::Configured, true, reason.clone());
+            self.dependencies.add(Target::Name(name.clone()), Kind::Configured, true, reason.clone());
         }
     }
 
-    fn needs_of(&mut self, name: &UnitName, settings: &Settings, follow: Follow) {
-        command::add_programs(&mut self.needs, name, settings);
+    fn dependencies_of(&mut self, name: &UnitName, settings: &Settings, follow: Follow) {
+        command::add_programs(&mut self.dependencies, name, settings);
         if follow.dependencies {
             for (key, pull) in [
                 ("Requires", Pull::Required),
@@ -217,7 +223,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
             if expanded.is_known {
                 self.push(&expanded.text, pull, by);
             } else {
-                self.needs.unknown.push(format!(
+                self.dependencies.unknown.push(format!(
                     "{} pulls in \"{}\", of which a part is known only at run time",
                     by.as_bytes().escape_ascii(),
                     unit.escape_ascii()
@@ -229,7 +235,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
     fn push(&mut self, unit: &[u8], pull: Pull, by: &UnitName) {
         match UnitName::parse(unit) {
             Some(name) => self.pending.push(Request { name, pull, by: by.as_bytes().to_vec() }),
-            None => self.needs.unknown.push(format!(
+            None => self.dependencies.unknown.push(format!(
                 "{} pulls in \"{}\", which is not the name of a unit",
                 by.as_bytes().escape_ascii(),
                 unit.escape_ascii()

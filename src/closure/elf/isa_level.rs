@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_made_needs_nothing() {
+    fn malformed_notes_require_no_level() {
         assert_eq!(of(&[property(GNU_PROPERTY_X86_ISA_1_NEEDED, &[4, 0, 0, 0, 0, 0, 0, 0])]), None);
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[needed(4), vec![0; 4]]), None, "no multiple of a word");

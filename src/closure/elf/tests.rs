@@ -26,16 +26,16 @@ fn every_tag_for_every_class_and_byte_order() {
         let class = 1 + u8::from(wide);
         assert_eq!(elf.abi, Abi { class, data: 1 + u8::from(big_endian), machine });
         assert_eq!(elf.interpreter.as_deref(), Some(&b"/lib64/ld-linux-x86-64.so.2"[..]));
-        let need = |kind, name: &[u8]| Dependency { kind, name: name.to_vec() };
-        let needs = vec![
-            need(DependencyKind::Needed, b"liba.so.1"),
-            need(DependencyKind::Needed, b"$LIB/b"),
-            need(DependencyKind::Filter, b"f"),
-            need(DependencyKind::Auxiliary, b"x"),
+        let dependency = |kind, name: &[u8]| Dependency { kind, name: name.to_vec() };
+        let dependencies = vec![
+            dependency(DependencyKind::Needed, b"liba.so.1"),
+            dependency(DependencyKind::Needed, b"$LIB/b"),
+            dependency(DependencyKind::Filter, b"f"),
+            dependency(DependencyKind::Auxiliary, b"x"),
         ];
         let dynamic = Dynamic {
             soname: Some(b"me".to_vec()),
-            needs,
+            dependencies,
             rpath: Some(b"/r".to_vec()),
             runpath: Some(b"/s:".to_vec()),
             no_default_directories: true,
@@ -128,7 +128,7 @@ fn of_a_large_file_little_is_read() {
     let start = Build::program().needs("libc.so.6").bytes();
     let file = Sparse { start, len: 2 << 30, read: AtomicU64::new(0) };
     let elf = Elf::read(&file).expect("it is well made");
-    assert_eq!(elf.dynamic.expect("it is dynamic").needs.len(), 1);
+    assert_eq!(elf.dynamic.expect("it is dynamic").dependencies.len(), 1);
     assert!(file.read.load(Ordering::Relaxed) <= 128 << 10, "{file_read:?}", file_read = file.read);
 }
 

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! a name with '/'        that path
-//! DT_RPATH               of the object, of what loaded it, and so on to the program; none if the object has DT_RUNPATH
+//! DT_RPATH               of the object, of what loaded it, and so on to the program;
+//!                        none if the object has DT_RUNPATH
 //! DT_RUNPATH             of the object alone
-//! the cache              as ldconfig would make it: the directories of ld.so.conf, then the loader's own
-//! the loader's own       directories
+//! the cache              as ldconfig would make it: the directories of ld.so.conf, then the default ones
+//! the default ones       compiled into the dynamic linker
 //! ```
 //!
 //! Not considered, since they are not part of the tree or the program: `LD_LIBRARY_PATH` and
 //! `LD_PRELOAD`, `/etc/ld.so.preload` (which must be requested), and the ISA level of a file
-//! (`GNU_PROPERTY_X86_ISA_1_NEEDED`): a loader skips a file that its processor cannot run.
+//! (`GNU_PROPERTY_X86_ISA_1_NEEDED`): a dynamic linker skips a file that its processor cannot run.
 
 use std::io;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! The library search of musl (`load_library` of `ldso/dynlink.c`).
 //!
 //! ```text
-//! its own libraries      libc, libpthread, libm … are the loader itself
+//! its own libraries      libc, libpthread, libm … are the dynamic linker itself
 //! a name with '/'        that path
 //! search paths           of the object, of what loaded it, and so on: DT_RUNPATH, or else DT_RPATH
 //! its configured ones    /etc/ld-musl-ARCH.path, or else /lib:/usr/local/lib:/usr/lib

@@ -23,8 +23,8 @@ pub(in crate::closure) struct Object {
     pub(in crate::closure) names: BTreeSet<Vec<u8>>,
     /// True if it is the dynamic linker itself.
     pub(in crate::closure) is_dynamic_linker: bool,
-    /// True if it is loaded only on some processors. It does not match any name, so that the needs
-    /// of other objects are resolved for every processor.
+    /// True if it is loaded only on some processors. It does not match any name, so that the
+    /// dependencies of other objects are resolved for every processor.
     pub(in crate::closure) is_variant: bool,
     pub(in crate::closure) id: InodeId,
 }

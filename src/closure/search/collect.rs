@@ -44,7 +44,7 @@ struct Pending {
 }
 
 impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
-    pub(super) fn new(files: &'f mut Files<'t, T>, options: &'f Options) -> Self {
+    pub(super) fn new(files: &'f mut Files<'t, T>, options: &'f Options<'f>) -> Self {
         Self {
             ledger: Ledger::new(files, options),
             whole: BTreeSet::new(),
@@ -65,7 +65,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         let mut seen = BTreeSet::new();
         let ids = self.pending.iter().map(|next| next.file.id).filter(is_regular);
         let ids: Vec<InodeId> = ids.filter(|id| seen.insert(*id)).collect();
-        self.ledger.files.parse(&ids, self.ledger.options.threads)?;
+        self.ledger.files.parse(&ids, self.ledger.options.pool)?;
         // Reversed, so that files are visited in the order of the request.
         self.pending.reverse();
         self.visit_all()?;
@@ -235,7 +235,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 let why = format!("it is a script for a script, and so on, more than {MAX_SCRIPTS} times");
                 self.broken(next, &why);
             }
-            Ok(Some(shebang)) => self.require_all(&file.path, &shebang.needs(), next.scripts + 1),
+            Ok(Some(shebang)) => self.require_all(&file.path, &shebang.dependencies(), next.scripts + 1),
             Err(error) => self.broken(next, &error.to_string()),
         }
         Ok(())
@@ -263,7 +263,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         for unknown in &needs.unknown {
             self.ledger.warn(format!("{}: {unknown}", by.escape_ascii()));
         }
-        for need in &needs.needs {
+        for need in &needs.known {
             self.require(Some(by), need, scripts);
         }
     }

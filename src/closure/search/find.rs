@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use image_tree::path::parent;
 use image_tree::resolve::{resolve_in_root, trace_in_root};
 use image_tree::{Content, Directories};
+use rayon::ThreadPool;
 
 use super::Search;
 use super::implied::{self, Implied};
@@ -42,10 +43,10 @@ impl Found {
     pub fn new<T: Directories<Content: Content>>(
         tree: &T,
         keep: &Keep,
-        threads: usize,
+        pool: Option<&ThreadPool>,
         writes_ld_cache: bool,
     ) -> Result<Self> {
-        let options = Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), threads };
+        let options = Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), pool };
         let (requested, unknown) = implied::requested(tree, keep)?;
         let mut search = Search::new(tree);
         let closure = search.close(&requested, &options)?;
@@ -54,13 +55,13 @@ impl Found {
         let mut rounds = 0;
         loop {
             found.needs_ld_cache |= needs_ld_cache(tree, &found.closure)?;
-            let Implied { needs, mut unknown } =
+            let Implied { dependencies, mut unknown } =
                 implied::implied(tree, keep, &found.closure, found.needs_ld_cache)?;
-            if needs == found.implied {
+            if dependencies == found.implied {
                 found.unknown.append(&mut unknown);
                 return Ok(found);
             }
-            found.implied = needs;
+            found.implied = dependencies;
             rounds += 1;
             if rounds > MAX_ROUNDS {
                 return Err(Error::TooManyRounds(MAX_ROUNDS));
@@ -76,18 +77,18 @@ impl Found {
     #[must_use]
     pub fn notes(&self) -> BTreeMap<Vec<u8>, String> {
         let requested = self.requested.iter().filter_map(|request| match request {
-            Request::Dependency(need) => Some(need),
+            Request::Dependency(dependency) => Some(dependency),
             Request::Path(_) | Request::Glob { .. } => None,
         });
         let mut notes = BTreeMap::new();
-        for need in requested.chain(&self.implied) {
-            let names = match &need.target {
+        for dependency in requested.chain(&self.implied) {
+            let names = match &dependency.target {
                 Target::File(names) | Target::Library(names) => &names[..],
                 Target::Name(name) => std::slice::from_ref(name),
                 Target::FilesIn { .. } => &[],
             };
             for name in names {
-                notes.entry(name.clone()).or_insert_with(|| need.reason.clone());
+                notes.entry(name.clone()).or_insert_with(|| dependency.reason.clone());
             }
         }
         notes
@@ -98,8 +99,8 @@ impl Found {
         let reasons = self.closure.kept.values().flatten();
         let named: BTreeSet<&[u8]> = reasons.map(|reason| reason.name.as_slice()).collect();
         let mut messages = Vec::new();
-        for need in &self.implied {
-            let kept = match &need.target {
+        for dependency in &self.implied {
+            let kept = match &dependency.target {
                 Target::File(names) | Target::Library(names) => {
                     names.iter().find(|name| named.contains(name.as_slice()))
                 }
@@ -109,7 +110,7 @@ impl Found {
                 }
             };
             if let Some(kept) = kept {
-                messages.push(format!("kept: {}, which {}", kept.escape_ascii(), need.reason));
+                messages.push(format!("kept: {}, which {}", kept.escape_ascii(), dependency.reason));
             }
         }
         messages

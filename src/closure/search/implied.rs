@@ -18,20 +18,20 @@ use crate::closure::requests::{Charsets, Keep, NamePattern, Request};
 /// Dependencies that were not requested by path.
 #[derive(Debug, Default)]
 pub(super) struct Implied {
-    pub(super) needs: Vec<Dependency>,
-    /// Sentences about needs that cannot be determined.
+    pub(super) dependencies: Vec<Dependency>,
+    /// Sentences about dependencies that cannot be determined.
     pub(super) unknown: Vec<String>,
 }
 
 impl Implied {
-    fn take(&mut self, needs: Dependencies) {
-        self.needs.extend(needs.needs);
-        self.unknown.extend(needs.unknown);
+    fn take(&mut self, dependencies: Dependencies) {
+        self.dependencies.extend(dependencies.known);
+        self.unknown.extend(dependencies.unknown);
     }
 
     fn configured(&mut self, path: &[u8], reason: &str) {
         let (target, reason) = (Target::File(vec![path.to_vec()]), reason.to_owned());
-        self.needs.push(Dependency { target, kind: Kind::Configured, required: false, reason });
+        self.dependencies.push(Dependency { target, kind: Kind::Configured, required: false, reason });
     }
 }
 
@@ -55,13 +55,14 @@ pub(super) fn requested<T: Directories<Content: Content>>(
             }
         }
     }
-    found.take(unit::needs(tree, &units, keep.follow)?);
+    found.take(unit::dependencies(tree, &units, keep.follow)?);
     for wanted in &keep.rules {
         for path in rules(tree, wanted)? {
             take_rules(tree, keep, &path, &mut found)?;
         }
     }
-    let requests = keep.requests.iter().cloned().chain(found.needs.into_iter().map(Request::Dependency));
+    let requests =
+        keep.requests.iter().cloned().chain(found.dependencies.into_iter().map(Request::Dependency));
     Ok((requests.collect(), found.unknown))
 }
 
@@ -97,7 +98,7 @@ fn take_rules<T: Directories<Content: Content>>(
 ) -> Result<()> {
     // A link to /dev/null disables the rules of that name, and is kept unchanged.
     let (target, kind) = (Target::Name(path.to_vec()), Kind::Configured);
-    found.needs.push(Dependency {
+    found.dependencies.push(Dependency {
         target,
         kind,
         required: true,
@@ -106,15 +107,15 @@ fn take_rules<T: Directories<Content: Content>>(
     let Some(text) = read(tree, path)? else { return Ok(()) };
     found.configured(path, "is a file of udev's rules");
     let rules = udev::Rules::parse(path, &text);
-    found.take(rules.needs);
+    found.take(rules.dependencies);
     for (names, accounts) in [(&rules.owners, &b"/etc/passwd"[..]), (&rules.groups, b"/etc/group")] {
         if !names.is_empty() {
             found.configured(accounts, "has accounts to which udev's rules give devices");
         }
     }
     for name in rules.units {
-        match unit::needs(tree, std::slice::from_ref(&name), keep.follow) {
-            Ok(needs) => found.take(needs),
+        match unit::dependencies(tree, std::slice::from_ref(&name), keep.follow) {
+            Ok(dependencies) => found.take(dependencies),
             // Rules name units of packages that may not be installed.
             Err(error) if !matches!(error, Error::Read(_) | Error::NotAUnit(_)) => found
                 .unknown
@@ -125,8 +126,8 @@ fn take_rules<T: Directories<Content: Content>>(
     Ok(())
 }
 
-/// Returns the needs implied by the kept files: those that C libraries open by themselves, and
-/// those that flags add.
+/// Returns the dependencies implied by the kept files: those that C libraries open by themselves,
+/// and those that flags add.
 pub(super) fn implied<T: Directories<Content: Content>>(
     tree: &T,
     keep: &Keep,
@@ -136,13 +137,13 @@ pub(super) fn implied<T: Directories<Content: Content>>(
     let mut found = Implied::default();
     let names: BTreeSet<&[u8]> = closure.kept.keys().map(|path| base_name(path)).collect();
     let libgcc = nss::libgcc(names.iter().copied());
-    let has_glibc = !libgcc.needs.is_empty();
+    let has_glibc = !libgcc.known.is_empty();
     found.take(libgcc);
     if has_glibc && keep.nss {
         const PATH: &[u8] = b"/etc/nsswitch.conf";
         if let Some(text) = read(tree, PATH)? {
             found.configured(PATH, "says which name services glibc opens");
-            found.take(nss::needs(&text));
+            found.take(nss::dependencies(&text));
         }
     }
     let directories = &closure.library_directories;
@@ -155,11 +156,11 @@ pub(super) fn implied<T: Directories<Content: Content>>(
         take_gconv(tree, directories, charsets, &mut found)?;
     }
     for service in &keep.pam {
-        let needs = pam::needs(tree, service, directories)?;
-        if needs.needs.is_empty() {
+        let dependencies = pam::dependencies(tree, service, directories)?;
+        if dependencies.known.is_empty() {
             return Err(Error::ServiceNotFound(service.clone()));
         }
-        found.take(needs);
+        found.take(dependencies);
     }
     if keep.openssl {
         found.take(nss::openssl(directories));
@@ -198,8 +199,10 @@ fn take_gconv<T: Directories<Content: Content>>(
             all.extend_from_slice(&text);
             all.push(b'\n');
         }
-        found.take(gconv::needs(&directory, &all, only));
-        unlisted.retain(|charset| gconv::needs(&directory, &all, Some(&[charset.to_vec()])).needs.is_empty());
+        found.take(gconv::dependencies(&directory, &all, only));
+        unlisted.retain(|charset| {
+            gconv::dependencies(&directory, &all, Some(&[charset.to_vec()])).known.is_empty()
+        });
         found.configured(&beneath(b"gconv-modules.cache"), "lists modules for character sets");
     }
     found.unknown.extend(unlisted.into_iter().map(|charset| {

@@ -17,7 +17,7 @@ use crate::closure::reason::{Kind, Reason};
 /// The results of a search so far, which the collector and the processes share.
 pub(super) struct Ledger<'f, 't, T> {
     pub(super) files: &'f mut Files<'t, T>,
-    pub(super) options: &'f Options,
+    pub(super) options: &'f Options<'f>,
     closure: Closure,
     /// The warnings issued so far.
     warned: BTreeSet<String>,
@@ -31,7 +31,7 @@ pub(super) struct Ledger<'f, 't, T> {
 }
 
 impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
-    pub(super) fn new(files: &'f mut Files<'t, T>, options: &'f Options) -> Self {
+    pub(super) fn new(files: &'f mut Files<'t, T>, options: &'f Options<'f>) -> Self {
         files.begin();
         Self {
             files,

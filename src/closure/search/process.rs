@@ -38,16 +38,16 @@ pub(super) fn close<T: Directories<Content: Content>>(
     file: &Resolved,
     elf: &Arc<Elf>,
 ) -> Result<()> {
-    let needs = elf.dynamic.as_ref().is_some_and(|dynamic| !dynamic.needs.is_empty());
+    let has_dependencies = elf.dynamic.as_ref().is_some_and(|dynamic| !dynamic.dependencies.is_empty());
     let interpreter = match &elf.interpreter {
         Some(path) => Some(path.clone()),
         // As with a static program, there is nothing to load.
-        None if !needs => return Ok(()),
+        None if !has_dependencies => return Ok(()),
         None => of_library(ledger.files, elf)?,
     };
     let Some(path) = interpreter else {
-        let first = elf.dynamic.as_ref().and_then(|dynamic| dynamic.needs.first());
-        let name = first.map(|need| need.name.clone()).unwrap_or_default();
+        let first = elf.dynamic.as_ref().and_then(|dynamic| dynamic.dependencies.first());
+        let name = first.map(|dependency| dependency.name.clone()).unwrap_or_default();
         let chain = vec![file.path.clone()];
         ledger.missing(Missing { name, kind: Kind::Needed, chain, cause: Cause::NoDynamicLinker });
         return Ok(());
@@ -81,7 +81,7 @@ fn dynamic_linker<T: Directories<Content: Content>>(
             return Ok(None);
         }
     };
-    // The assumed dynamic linker of a library is kept only if the library names it as a need.
+    // The assumed dynamic linker of a library is kept only if the library depends on it.
     if elf.interpreter.is_some() {
         ledger.keep(&found, kind, Some(&file.path), path);
     }
@@ -96,7 +96,7 @@ fn dynamic_linker<T: Directories<Content: Content>>(
         return Ok(None);
     }
     let Some(linker) = ledger.dynamic_linker(path, &found, elf.abi)? else {
-        if elf.dynamic.as_ref().is_some_and(|dynamic| !dynamic.needs.is_empty()) {
+        if elf.dynamic.as_ref().is_some_and(|dynamic| !dynamic.dependencies.is_empty()) {
             ledger.missing(missing(Cause::UnknownDynamicLinker));
         }
         return Ok(None);
@@ -115,24 +115,24 @@ pub(super) fn open<T: Directories<Content: Content>>(
     ledger: &mut Ledger<'_, '_, T>,
     file: &Resolved,
     linker: DynamicLinker,
-    need: &Dependency,
+    dependency: &Dependency,
 ) -> Result<bool> {
-    let Target::Library(names) = &need.target else { return Ok(false) };
+    let Target::Library(names) = &dependency.target else { return Ok(false) };
     let Ok(elf) = ledger.files.elf(file.id)? else { return Ok(false) };
     let main = Object { is_dynamic_linker: true, ..Object::new(elf, file, &file.path, None) };
     let mut process = Process { ledger, linker, objects: vec![main] };
-    let found = process.first_of(0, need.kind, names)?;
+    let found = process.first_of(0, dependency.kind, names)?;
     process.run()?;
     Ok(found)
 }
 
 impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
-    /// Loads the needs of each object in breadth-first order, then the libraries that they open at
-    /// run time, each with its own needs.
+    /// Loads the dependencies of each object in breadth-first order, then the libraries that they
+    /// open at run time, each with its own dependencies.
     fn run(mut self) -> Result<()> {
         let (mut next, mut opening) = (0, 0);
         loop {
-            self.load_needs(&mut next)?;
+            self.load_dependencies(&mut next)?;
             if opening >= self.objects.len() {
                 return Ok(());
             }
@@ -141,19 +141,19 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         }
     }
 
-    fn load_needs(&mut self, next: &mut usize) -> Result<()> {
+    fn load_dependencies(&mut self, next: &mut usize) -> Result<()> {
         while let Some(object) = self.objects.get(*next) {
             let elf = Arc::clone(&object.elf);
-            for need in elf.dynamic.iter().flat_map(|dynamic| &dynamic.needs) {
-                let kind = match need.kind {
+            for dependency in elf.dynamic.iter().flat_map(|dynamic| &dynamic.dependencies) {
+                let kind = match dependency.kind {
                     DependencyKind::Needed => Kind::Needed,
                     DependencyKind::Filter => Kind::Filter,
                     DependencyKind::Auxiliary => Kind::Auxiliary,
                 };
-                let optional = need.kind == DependencyKind::Auxiliary;
+                let optional = dependency.kind == DependencyKind::Auxiliary;
                 // musl does not support filters.
                 if kind == Kind::Needed || matches!(self.linker, DynamicLinker::Glibc(_)) {
-                    self.want(&Wanted { requester: *next, kind, name: &need.name, optional })?;
+                    self.want(&Wanted { requester: *next, kind, name: &dependency.name, optional })?;
                 }
             }
             *next += 1;
@@ -176,13 +176,13 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         };
         let is_heuristic = noted.is_empty();
         let noted = if is_heuristic { heuristics(name) } else { noted };
-        for need in policy.needs(name, &noted, is_heuristic).needs {
-            let Target::Library(names) = &need.target else { continue };
-            if !self.first_of(index, need.kind, names)? && need.required {
+        for dependency in policy.dependencies(name, &noted, is_heuristic).known {
+            let Target::Library(names) = &dependency.target else { continue };
+            if !self.first_of(index, dependency.kind, names)? && dependency.required {
                 let (name, chain) = (names.first().cloned().unwrap_or_default(), self.chain(index));
                 let cause =
                     Cause::NotFound { searched: Vec::new(), searched_more: true, foreign: Vec::new() };
-                self.ledger.missing(Missing { name, kind: need.kind, chain, cause });
+                self.ledger.missing(Missing { name, kind: dependency.kind, chain, cause });
             }
         }
         Ok(())
@@ -208,7 +208,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         }
         let by = self.on_behalf_of(wanted.requester);
         if let Some(index) = found.loaded {
-            // It is already loaded; the need of this object is an additional reason.
+            // It is already loaded; the dependency of this object is an additional reason.
             let path = self.objects[index].path.clone();
             if by.as_ref() != Some(&path)
                 && let Ok(file) = self.ledger.files.trace(&path)
@@ -274,9 +274,9 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         Ok(())
     }
 
-    /// Returns the path of the object to which a need is attributed. The dynamic linker may not be
-    /// kept by itself, so its needs are attributed to the program; if only the dynamic linker is
-    /// known, the need was requested.
+    /// Returns the path of the object to which a dependency is attributed. The dynamic linker may
+    /// not be kept by itself, so its dependencies are attributed to the program; if only the
+    /// dynamic linker is known, the dependency was requested.
     fn on_behalf_of(&self, index: usize) -> Option<Vec<u8>> {
         let objects = [self.objects.get(index), self.objects.first()];
         objects

@@ -7,7 +7,7 @@ use crate::closure::{Error, Hwcaps, Kind, config::dlopen, dependency, explain, k
 
 type Bytes = Tree<Vec<u8>>;
 
-const OPTIONS: Options = Options { hwcaps: Hwcaps::All, dlopen: None, threads: 3 };
+const OPTIONS: Options<'static> = Options { hwcaps: Hwcaps::All, dlopen: None, pool: None };
 
 /// A tree with merged `/usr` and a program that needs two libraries, one of them through a link.
 fn guest() -> Bytes {
@@ -27,9 +27,9 @@ fn guest() -> Bytes {
     file("/usr/lib/libb.so", Build::new().string(SONAME, "libb.so").needs("liba.so.1"));
     file("/usr/lib/libunused.so", Build::new());
     // The dynamic linker contains its default directories as text, as a real one does.
-    let mut loader = Build::new().string(SONAME, "ld.so").bytes();
-    loader.extend(b"\0/lib/\0/usr/lib/\0\0");
-    add(&mut tree, "/usr/lib/ld.so", FileKind::Regular(loader));
+    let mut linker = Build::new().string(SONAME, "ld.so").bytes();
+    linker.extend(b"\0/lib/\0/usr/lib/\0\0");
+    add(&mut tree, "/usr/lib/ld.so", FileKind::Regular(linker));
     tree
 }
 
@@ -79,36 +79,37 @@ fn links_and_directories_on_the_way_are_kept() {
             "/usr/lib64/ld-linux-x86-64.so.2",
         ]
     );
-    // The kept part is closed under its needs.
+    // The kept part is closed under its dependencies.
     let again = close(&kept, &[start("/bin/sh")], &OPTIONS).expect("memory is readable");
     assert_eq!((again.kept, again.missing), (closure.kept, Vec::new()));
 }
 
 #[test]
-fn why_tells_the_way_to_what_was_asked_for() {
+fn reasons_lead_to_the_request() {
     let closure = closure(&guest(), &["/bin/sh"]);
-    let told = |path: &str| -> Vec<Vec<String>> {
+    let reasons = |path: &str| -> Vec<Vec<String>> {
         let chains = explain::chains(&closure, path.as_bytes());
         chains.iter().map(|chain| chain.iter().map(ToString::to_string).collect()).collect()
     };
     assert_eq!(
-        told("/usr/lib/libb.so"),
+        reasons("/usr/lib/libb.so"),
         [[
             "needed library libb.so of /usr/lib/liba.so.1.2",
             "needed library liba.so.1 of /usr/bin/dash",
-            "asked for by /bin/sh"
+            "requested by /bin/sh"
         ]]
     );
-    assert_eq!(told("/bin"), [["symbolic link on the way to /bin/sh, which was asked for"]]);
+    assert_eq!(reasons("/bin"), [["symbolic link on the way to /bin/sh, which was requested"]]);
 }
 
 #[test]
 fn bytes_do_not_depend_on_the_number_of_threads() {
     let tree = guest();
     let starts = [start("/"), start("/bin/sh")];
-    let one = close(&tree, &starts, &Options { threads: 1, ..OPTIONS }).expect("memory is readable");
+    let one = close(&tree, &starts, &OPTIONS).expect("memory is readable");
     for threads in [2, 3, 16] {
-        assert_eq!(close(&tree, &starts, &Options { threads, ..OPTIONS }).expect("readable"), one);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can start");
+        assert_eq!(close(&tree, &starts, &Options { pool: Some(&pool), ..OPTIONS }).expect("readable"), one);
     }
 }
 
@@ -143,7 +144,7 @@ fn directories_and_patterns() {
 }
 
 #[test]
-fn what_is_missing_is_told_with_who_needs_it() {
+fn a_missing_file_is_reported_with_its_requester() {
     let mut tree = guest();
     let usr_lib = tree.resolve_no_symlinks(b"/usr/lib").expect("it is there");
     tree.remove(usr_lib, b"libb.so");
@@ -168,13 +169,13 @@ fn a_library_that_a_program_loads_is_not_looked_into_by_itself() {
 }
 
 #[test]
-fn what_a_loader_needs_is_put_down_to_the_program() {
+fn dependencies_of_the_dynamic_linker_are_attributed_to_the_program() {
     // A library alone does not keep the dynamic linker, so the dynamic linker is not a reason for
     // anything.
     let mut tree = tree(&[("/lib64/ld-linux-x86-64.so.2", "-> /lib/ld.so")]);
-    let mut loader = Build::new().needs("libneeded.so").bytes();
-    loader.extend(b"\0/lib/\0\0");
-    add(&mut tree, "/lib/ld.so", FileKind::Regular(loader));
+    let mut linker = Build::new().needs("libneeded.so").bytes();
+    linker.extend(b"\0/lib/\0\0");
+    add(&mut tree, "/lib/ld.so", FileKind::Regular(linker));
     add(&mut tree, "/lib/libneeded.so", FileKind::Regular(Build::new().bytes()));
     add(&mut tree, "/lib/liba.so", FileKind::Regular(Build::new().needs("libneeded.so").bytes()));
     let closure = closure(&tree, &["/lib/liba.so"]);
@@ -236,7 +237,7 @@ fn what_is_opened_at_run_time_comes_by_policy() {
     assert_eq!((&taken.missing, &taken.warnings), (&Vec::new(), &Vec::new()));
     let kinds: Vec<Kind> = taken.kept[libb].iter().map(|reason| reason.kind).collect();
     assert_eq!(kinds, [Kind::Needed, Kind::Dlopen]);
-    // Its own needs are kept too.
+    // Its own dependencies are kept too.
     assert!(taken.kept.contains_key(&b"/usr/lib/liba.so.1.2"[..]));
 
     // A configured library may be opened by any program.
@@ -259,7 +260,7 @@ fn what_is_opened_at_run_time_comes_by_policy() {
 }
 
 #[test]
-fn a_thousand_programs_of_a_thousand_needs_end() {
+fn a_thousand_programs_of_a_thousand_dependencies_end() {
     let mut tree = guest();
     let path: Vec<String> = (0..1000).map(|number| format!("/none/{number}")).collect();
     let hostile = (0..1000).fold(Build::program().string(RUNPATH, &path.join(":")), |build, number| {
@@ -275,7 +276,7 @@ fn a_thousand_programs_of_a_thousand_needs_end() {
 }
 
 #[test]
-fn search_paths_that_are_too_long_are_told() {
+fn search_paths_that_are_too_long_are_reported() {
     let mut tree = guest();
     let many: Vec<String> = (0..1025).map(|number| format!("/none/{number}")).collect();
     // Each expansion of $ORIGIN has this length.
@@ -343,7 +344,7 @@ fn a_build_for_some_processors_that_all_load_by_another_name_goes_by_that() {
 }
 
 #[test]
-fn a_library_meets_the_loader_that_it_was_made_for() {
+fn a_library_is_examined_with_its_own_dynamic_linker() {
     let mut musl = guest();
     let mut file = |path: &str, build: Build| add(&mut musl, path, FileKind::Regular(build.bytes()));
     file("/usr/lib/ld-musl-x86_64.so.1", Build::new());
@@ -358,9 +359,9 @@ fn a_library_meets_the_loader_that_it_was_made_for() {
     // here.
     let mut arm = tree(&[]);
     let of_arm = || Build::new().machine(false, false, 40);
-    let mut loader = of_arm().bytes();
-    loader.extend(b"\0/lib/\0\0");
-    add(&mut arm, "/lib/ld-linux.so.3", FileKind::Regular(loader));
+    let mut linker = of_arm().bytes();
+    linker.extend(b"\0/lib/\0\0");
+    add(&mut arm, "/lib/ld-linux.so.3", FileKind::Regular(linker));
     let mut file = |path: &str, build: Build| add(&mut arm, path, FileKind::Regular(build.bytes()));
     file("/lib/ld-linux-armhf.so.3", Build::new());
     file("/opt/a.so", of_arm().needs("libb.so"));
@@ -372,7 +373,7 @@ fn a_library_meets_the_loader_that_it_was_made_for() {
 }
 
 #[test]
-fn directories_of_libraries_are_told_once() {
+fn directories_of_libraries_are_listed_once() {
     let mut tree = guest();
     let interpreter = Some("/usr/lib64/ld-linux-x86-64.so.2".to_owned());
     add(&mut tree, "/other", FileKind::Regular(Build { interpreter, ..Build::new() }.bytes()));
@@ -380,12 +381,12 @@ fn directories_of_libraries_are_told_once() {
 }
 
 #[test]
-fn a_loader_for_another_machine_is_of_no_use() {
+fn a_dynamic_linker_for_another_machine_is_not_usable() {
     let mut tree = guest();
     let interpreter = Some("/usr/lib/ld-linux-aarch64.so.1".to_owned());
     add(&mut tree, "/program", FileKind::Regular(Build { interpreter, ..Build::new() }.bytes()));
-    let loader = Build::new().machine(true, false, 183);
-    add(&mut tree, "/usr/lib/ld-linux-aarch64.so.1", FileKind::Regular(loader.bytes()));
+    let linker = Build::new().machine(true, false, 183);
+    add(&mut tree, "/usr/lib/ld-linux-aarch64.so.1", FileKind::Regular(linker.bytes()));
     let missing = closure(&tree, &["/program"]).missing;
     assert_eq!(missing.len(), 1);
     assert!(missing[0].to_string().ends_with("it is for another machine"), "{}", missing[0]);
@@ -407,7 +408,7 @@ fn of_builds_in_the_cache_for_the_same_processors_the_first_counts() {
 }
 
 #[test]
-fn a_library_for_better_processors_only_is_told() {
+fn a_library_that_has_only_variants_is_reported() {
     let mut tree = guest();
     let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
     file("/program", Build::program().needs("libv.so"));

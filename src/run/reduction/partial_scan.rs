@@ -54,7 +54,7 @@ pub(in crate::run) fn read(
     let hidden = |host: HostInode| own.contain(host);
     let tree = OnDemand::open(path, options, Selection { usual: &usual, hidden: &hidden })?;
     let mut stopwatch = Stopwatch::start();
-    let found = closure::Found::new(&tree, keep, recipe.threads.count(), recipe.ld_cache);
+    let found = closure::Found::new(&tree, keep, recipe.threads.pool_of_several()?, recipe.ld_cache);
     if let Ok(found) = &found {
         // A directory that is kept without being visited lacks its xattrs.
         tree.list_where(|path| found.closure.kept.contains_key(&[b"/", path].concat()));

@@ -33,7 +33,7 @@ const OF_KIND: [(&[u8], &[&[u8]]); 2] =
 const MAX_WORDS: usize = 10_000;
 
 /// Adds the programs that a unit starts.
-pub(super) fn add_programs(needs: &mut Dependencies, name: &UnitName, settings: &Settings) {
+pub(super) fn add_programs(dependencies: &mut Dependencies, name: &UnitName, settings: &Settings) {
     let unit = name.as_bytes().escape_ascii();
     for (section, keys) in COMMANDS {
         for key in keys {
@@ -44,17 +44,27 @@ pub(super) fn add_programs(needs: &mut Dependencies, name: &UnitName, settings: 
                     let path = name.expand(&command.program);
                     let shown = command.program.escape_ascii();
                     if !path.is_known {
-                        needs.unknown.push(format!(
+                        dependencies.unknown.push(format!(
                             "{key}= of {unit} starts \"{shown}\", of which a part is known only at run time"
                         ));
                         continue;
                     }
                     let required = !command.may_fail;
                     let target = Target::program(&path.text, &search);
-                    needs.add(target, Kind::Configured, required, format!("is started by {key}= of {unit}"));
+                    dependencies.add(
+                        target,
+                        Kind::Configured,
+                        required,
+                        format!("is started by {key}= of {unit}"),
+                    );
                     if command.is_for_shell {
                         let reason = format!("is the shell of {key}= of {unit}");
-                        needs.add(Target::program(b"/bin/sh", &[]), Kind::Configured, required, reason);
+                        dependencies.add(
+                            Target::program(b"/bin/sh", &[]),
+                            Kind::Configured,
+                            required,
+                            reason,
+                        );
                     }
                 }
             }
@@ -63,7 +73,7 @@ pub(super) fn add_programs(needs: &mut Dependencies, name: &UnitName, settings: 
     for (_, programs) in OF_KIND.iter().filter(|(kind, _)| *kind == name.kind()) {
         for program in *programs {
             let target = Target::program(program, &[b"/usr/bin", b"/bin", b"/usr/sbin", b"/sbin"]);
-            needs.add(target, Kind::Configured, true, format!("is run by systemd for {unit}"));
+            dependencies.add(target, Kind::Configured, true, format!("is run by systemd for {unit}"));
         }
     }
 }

@@ -6,13 +6,13 @@ use crate::closure::testing::small_tree::tree;
 const ALL: Follow = Follow { dependencies: true, triggers: true, outcomes: true };
 const NONE: Follow = Follow { dependencies: false, triggers: false, outcomes: false };
 
-fn paths(needs: &Dependencies) -> Vec<String> {
-    let path = |need: &Dependency| match &need.target {
+fn paths(dependencies: &Dependencies) -> Vec<String> {
+    let path = |dependency: &Dependency| match &dependency.target {
         Target::File(paths) => paths[0].escape_ascii().to_string(),
         Target::Name(path) => format!("-{}", path.escape_ascii()),
         other => panic!("{other:?}"),
     };
-    needs.needs.iter().map(path).collect()
+    dependencies.known.iter().map(path).collect()
 }
 
 fn check(
@@ -22,9 +22,10 @@ fn check(
     follow: Follow,
     expected: &[&str],
 ) -> Dependencies {
-    let needs = needs(&tree(files, links), &[asked.as_bytes().to_vec()], follow).expect("it can be read");
-    assert_eq!(paths(&needs), expected, "{asked}");
-    needs
+    let dependencies =
+        dependencies(&tree(files, links), &[asked.as_bytes().to_vec()], follow).expect("it can be read");
+    assert_eq!(paths(&dependencies), expected, "{asked}");
+    dependencies
 }
 
 fn check_commands(line: &str, expected: &[&str]) {
@@ -62,15 +63,18 @@ fn settings_of_files() {
     let unit = "\u{feff}# comment\n[Service]\nExecStart=/bin/old\nExecStart=\nExecStart = /bin/a \\\n; in between\n  -x\n\
         ExecStop=/bin/b \\\\\nNoExecStart=/bin/c\n[X-Other]\nExecStart=/bin/d\n[Service]\nExecReload=-/bin/e \\";
     let files = [("/usr/lib/systemd/system/a.service", unit)];
-    let needs = check(
+    let dependencies = check(
         &files,
         &[],
         "a.service",
         NONE,
         &["/usr/lib/systemd/system/a.service", "/bin/a", "/bin/e", "/bin/b"],
     );
-    assert_eq!(needs.needs.iter().map(|need| need.required).collect::<Vec<_>>(), [true, true, false, true]);
-    assert_eq!(needs.needs[1].reason, "is started by ExecStart= of a.service");
+    assert_eq!(
+        dependencies.known.iter().map(|dependency| dependency.required).collect::<Vec<_>>(),
+        [true, true, false, true]
+    );
+    assert_eq!(dependencies.known[1].reason, "is started by ExecStart= of a.service");
 }
 
 #[test]
@@ -79,9 +83,9 @@ fn a_program_without_a_directory_is_searched_for() {
         ("/etc/systemd/system/a.service", "[Service]\nExecStart=b\n"),
         ("/etc/systemd/system/c.service", "[Service]\nExecSearchPath=/opt/x:/opt/y\nExecStart=d\n"),
     ];
-    let needs =
+    let dependencies =
         check(&files, &[], "a.service", NONE, &["/etc/systemd/system/a.service", "/usr/local/sbin/b"]);
-    assert!(matches!(&needs.needs[1].target, Target::File(paths) if paths.len() == 6));
+    assert!(matches!(&dependencies.known[1].target, Target::File(paths) if paths.len() == 6));
     check(&files, &[], "c.service", NONE, &["/etc/systemd/system/c.service", "/opt/x/d"]);
 }
 
@@ -123,8 +127,8 @@ fn templates() {
         "/bin/100%",
         "/b",
     ];
-    let needs = check(&files, &[], "a@b.service", NONE, &expected);
-    assert_eq!(needs.unknown.len(), 1, "{:?}", needs.unknown);
+    let dependencies = check(&files, &[], "a@b.service", NONE, &expected);
+    assert_eq!(dependencies.unknown.len(), 1, "{:?}", dependencies.unknown);
     check(&files, &[], "a@x-y\\x2d.service", NONE, &["/lib/systemd/system/a@.service", "/bin/a", "/x/y-"]);
 }
 
@@ -158,7 +162,8 @@ fn aliases_and_masks() {
         ["/usr/lib/systemd/system/getty@.service", "-/etc/systemd/system/autovt@.service", "/sbin/agetty"];
     check(&files, &links, "autovt@tty1.service", NONE, &expected);
     let tree = tree(&files, &links);
-    let error = |unit: &[u8]| needs(&tree, &[unit.to_vec()], ALL).expect_err("it does not exist").to_string();
+    let error =
+        |unit: &[u8]| dependencies(&tree, &[unit.to_vec()], ALL).expect_err("it does not exist").to_string();
     assert!(error(b"loop.service").starts_with("the tree has no unit loop.service"));
     assert!(error(b"none.service").starts_with("the tree has no unit none.service"));
     assert!(error(b"../a").starts_with("\"../a\" is not the name of a unit"));
@@ -181,7 +186,7 @@ fn relations() {
     ];
     let links = [("/etc/systemd/system/a.target.wants/d.socket", "/lib/systemd/system/d.socket")];
     let system = |name: &str| format!("/lib/systemd/system/{name}");
-    let needs = check(
+    let dependencies = check(
         &files,
         &links,
         "a.target",
@@ -198,13 +203,13 @@ fn relations() {
             &system("c.service"),
         ],
     );
-    assert_eq!(needs.unknown, ["the unit gone.target, which c.service requires, is not in the tree"]);
+    assert_eq!(dependencies.unknown, ["the unit gone.target, which c.service requires, is not in the tree"]);
     let only = Follow { dependencies: true, ..NONE };
-    assert!(!paths(&needs_of(&files, &links, only)).contains(&system("d@.service")));
+    assert!(!paths(&dependencies_of(&files, &links, only)).contains(&system("d@.service")));
 }
 
-fn needs_of(files: &[(&str, &str)], links: &[(&str, &str)], follow: Follow) -> Dependencies {
-    needs(&tree(files, links), &[b"a.target".to_vec()], follow).expect("it can be read")
+fn dependencies_of(files: &[(&str, &str)], links: &[(&str, &str)], follow: Follow) -> Dependencies {
+    dependencies(&tree(files, links), &[b"a.target".to_vec()], follow).expect("it can be read")
 }
 
 #[test]

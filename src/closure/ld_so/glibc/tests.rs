@@ -7,7 +7,7 @@ fn texts(paths: &[Vec<u8>]) -> Vec<String> {
 }
 
 #[test]
-fn directories_are_read_off_the_loader() {
+fn directories_are_read_from_the_dynamic_linker() {
     let debian =
         b"\x7fELF\0\x01\x02/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0\0/etc/\0";
     let found = compiled_in(debian).expect("they are there");
@@ -28,7 +28,7 @@ fn directories_are_read_off_the_loader() {
 }
 
 #[test]
-fn a_loader_that_shows_nothing_has_the_usual_ones() {
+fn a_dynamic_linker_without_directories_has_the_usual_ones() {
     assert_eq!(
         texts(&usual(b"/usr/lib/x86_64-linux-gnu", X86_64)),
         ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib", "/usr/lib"]
