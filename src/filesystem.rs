@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each format is a module here, one in `recipe/filesystem` (its options as data) and one in
-//! `cli/filesystem` (its flags). Nothing else knows a format: `image` prepares the tree by the
+//! `cli/flags/filesystem` (its flags). Nothing else knows a format: `image` prepares the tree by the
 //! [`Properties`], and passes on the report.
 
 pub mod advice;

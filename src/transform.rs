@@ -1,8 +1,10 @@
 //! Transforms of trees.
 //!
-//! A transform of a whole tree is a function `apply(&mut Tree<_>, &Options) -> Result<Report>`: it
-//! prints nothing, and its report [logs](crate::log::Report) what changed. `run/pipeline.rs` lists
-//! all of them in the order in which they are applied.
+//! A transform of a finished tree is a function `apply(&mut Tree<_>, &Options) -> Result<Report>`:
+//! it prints nothing, and its report [logs](crate::log::Report) what changed. `run/pipeline.rs` lists
+//! the steps in the order in which they are applied. Ownership and normalization apply to each source
+//! as it is added, since their defaults depend on the kind of source, and the cache of the dynamic
+//! linker is part of the reduction.
 
 pub mod duplicates;
 pub mod edit;

@@ -11,8 +11,8 @@
 //! |------------------------|-------------------------------------------------------------------------------------------|
 //! | `rootcast`             | `rootcast closure`, once for all; with `--nss no --dlopen none`, as the others know neither |
 //! | `rootcast, by default` | the same with name services, and with libraries that programs open when they run          |
-//! | `ldd, one by one`      | `ldd FILE` for each: the loader of the tree itself, in it by chroot, for which one is root |
-//! | `ldd, all at once`     | `ldd FILE…`, a shell script that starts the loader for each                               |
+//! | `ldd, one by one`      | `ldd FILE` for each: the dynamic linker of the tree itself, by chroot as root |
+//! | `ldd, all at once`     | `ldd FILE…`, a shell script that starts the dynamic linker for each                               |
 //! | `lddtree`              | `lddtree -R TREE -l FILE…` of pax-utils, once for all, which parses each library once      |
 //!
 //! Scanning the tree is included in rootcast's time, whatever else the tree contains. In the

@@ -54,21 +54,21 @@ pub enum Error {
     },
     /// The search exceeds its limits on steps and memory.
     #[error(
-        "the programs of this tree dependency more than can be looked for: it is broken or made to take long; \
-         name fewer programs"
+        "the programs of this tree need more files than the limit of the search: the tree is broken or made to take \
+         long; name fewer programs"
     )]
     Exhausted,
     /// Implied dependencies bring in more of them without end.
     #[error(
-        "the dependencies of what is kept bring in more even after {0} rounds: the tree has dynamic linker after \
-         dynamic linker; keep fewer programs, or fewer character sets, PAM services and providers of OpenSSL"
+        "the dependencies of what is kept bring in more even after {0} rounds: each round finds \
+         another dynamic linker; keep fewer programs, or fewer character sets, PAM services and providers of OpenSSL"
     )]
     TooManyRounds(usize),
     /// Files that are needed are missing from the tree.
     #[error("missing from the tree: {}", list(.0))]
     Missing(Vec<Missing>),
     /// A path to be explained is not kept.
-    #[error("{} is not kept: nothing that was requested dependencies it", .0.escape_ascii())]
+    #[error("{} is not kept: nothing that was requested needs it", .0.escape_ascii())]
     NotKept(Vec<u8>),
 }
 
@@ -80,4 +80,21 @@ fn list(missing: &[Missing]) -> String {
         lines.push(format!("and {} more", missing.len() - SHOWN));
     }
     lines.join("\nmissing: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_sentences() {
+        assert_eq!(
+            Error::NotKept(b"/bin/a\n".to_vec()).to_string(),
+            r"/bin/a\n is not kept: nothing that was requested needs it"
+        );
+        let exhausted = Error::Exhausted.to_string();
+        assert!(exhausted.contains("need more files than the limit of the search"), "{exhausted}");
+        let rounds = Error::TooManyRounds(8).to_string();
+        assert!(rounds.contains("even after 8 rounds: each round finds another dynamic linker"), "{rounds}");
+    }
 }

@@ -68,7 +68,7 @@ impl fmt::Display for Missing {
                     write!(f, " and more")?;
                 }
                 if !foreign.is_empty() {
-                    write!(f, "; for another machine are ")?;
+                    write!(f, "; built for another machine: ")?;
                     list(f, foreign)?;
                 }
                 Ok(())
@@ -89,7 +89,7 @@ impl fmt::Display for Missing {
 
 fn list(f: &mut fmt::Formatter<'_>, paths: &[Vec<u8>]) -> fmt::Result {
     if paths.is_empty() {
-        return write!(f, "no directory, for none is searched");
+        return write!(f, "no directory, as none is searched");
     }
     for (index, path) in paths.iter().enumerate() {
         let comma = if index > 0 { ", " } else { "" };
@@ -116,8 +116,8 @@ mod tests {
         };
         assert_eq!(
             missing.to_string(),
-            "libx.so.1, needed by /lib/liba.so, needed by /bin/exe: it is in none of /lib; for another machine are \
-             /lib/libx.so.1"
+            "libx.so.1, needed by /lib/liba.so, needed by /bin/exe: it is in none of /lib; built for another \
+             machine: /lib/libx.so.1"
         );
         let searched = vec![b"/d".to_vec(), b"/e".to_vec()];
         missing.cause = Cause::NotFound { searched, searched_more: true, foreign: Vec::new() };

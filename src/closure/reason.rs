@@ -63,12 +63,12 @@ impl fmt::Display for Kind {
             Self::Needed => "needed library",
             Self::Filter => "filter library",
             Self::Auxiliary => "auxiliary library",
-            Self::Hwcaps => "build for better processors of library",
+            Self::Hwcaps => "glibc-hwcaps variant of library",
             Self::Script => "interpreter",
             Self::Dlopen => "library opened at run time",
             Self::Configured => "configured file",
-            Self::Symlink => "symbolic link on the way to",
-            Self::Parent => "directory on the way to",
+            Self::Symlink => "symbolic link on the path to",
+            Self::Parent => "directory on the path to",
         })
     }
 }

@@ -8,7 +8,7 @@ pub struct ClosureRecipe {
     /// The tree, and what is kept of it.
     pub tree: TreeRecipe,
     /// The paths to explain; if empty, the whole closure is printed.
-    pub why: Vec<Vec<u8>>,
+    pub explain: Vec<Vec<u8>>,
     /// True to print JSON.
     pub json: bool,
     /// Ends each path with a NUL byte instead of a line end, and escapes nothing.

@@ -1,6 +1,7 @@
 //! The part of a tree that is kept.
 
 use crate::closure::requests::Keep;
+use crate::named::named;
 
 /// The part of a tree that is kept, and the handling of missing dependencies.
 #[derive(Clone, Debug)]
@@ -20,3 +21,5 @@ pub enum MissingPolicy {
     /// A warning for each.
     Warn,
 }
+
+named!(MissingPolicy, "a policy for missing files", [Error => "error", Warn => "warn"]);

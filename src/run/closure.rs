@@ -35,7 +35,7 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
         return print_json(&ClosureReport::new(&reduction.closure, note, timings, &log));
     }
     let mut text = Vec::new();
-    if recipe.why.is_empty() {
+    if recipe.explain.is_empty() {
         for path in reduction.closure.kept.keys() {
             if recipe.null {
                 text.extend_from_slice(path);
@@ -45,7 +45,7 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
             }
         }
     }
-    for path in &recipe.why {
+    for path in &recipe.explain {
         write_chains(&tree, &reduction, path, &mut text)?;
     }
     print(&text)

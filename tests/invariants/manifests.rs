@@ -7,8 +7,7 @@ use std::path::PathBuf;
 /// The crates of the workspace that a format crate may use.
 const FOUNDATION: [&str; 2] = ["image-tree", "image-runs"];
 
-/// The crates of the workspace that others than format crates may use: the program uses every
-/// format, and a tool that measures the program runs its executable.
+/// The package of the program, which may use every format crate. No crate uses the program.
 const PROGRAM: &str = "rootcast";
 
 #[test]

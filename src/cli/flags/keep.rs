@@ -7,6 +7,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 
+use super::values;
 use crate::cli::help::group;
 use crate::closure::config::dlopen::{Policy, Priority, Rule};
 use crate::closure::config::unit::Follow;
@@ -51,8 +52,11 @@ pub(in crate::cli) struct KeepArguments {
     /// On missing files
     ///
     /// These are files that something kept needs and the tree lacks. The default is error.
-    #[arg(long, value_name = "WHAT", requires = "Requested", help_heading = group::KEEP)]
-    missing: Option<Missing>,
+    #[arg(
+        long, value_name = "WHAT", value_parser = values::choice_with_help(missing_help), requires = "Requested",
+        help_heading = group::KEEP
+    )]
+    missing: Option<MissingPolicy>,
 
     /// Keep these glibc-hwcaps variants of libraries [default: all]
     ///
@@ -115,12 +119,11 @@ enum FollowUnits {
     All,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Missing {
-    /// It is an error that names all of it
-    Error,
-    /// Each is a warning
-    Warn,
+fn missing_help(policy: MissingPolicy) -> &'static str {
+    match policy {
+        MissingPolicy::Error => "It is an error that names all of it",
+        MissingPolicy::Warn => "Each is a warning",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -178,10 +181,7 @@ impl KeepArguments {
             hwcaps: self.hwcaps.unwrap_or_default(),
             dlopen: least.map(|least| Policy { least, allow, deny }),
         };
-        let missing = match self.missing {
-            Some(Missing::Warn) => MissingPolicy::Warn,
-            Some(Missing::Error) | None => MissingPolicy::Error,
-        };
+        let missing = self.missing.unwrap_or_default();
         Ok((self.ld_cache, Some(KeepRecipe { keep, missing })))
     }
 }

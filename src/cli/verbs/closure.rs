@@ -80,7 +80,7 @@ impl ClosureVerb {
         }
         Ok(ClosureRecipe {
             tree,
-            why: self.why.into_iter().map(OsString::into_vec).collect(),
+            explain: self.why.into_iter().map(OsString::into_vec).collect(),
             json: self.json,
             null: self.null,
         })

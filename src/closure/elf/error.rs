@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Malformed {
     /// The file does not start with the magic number.
-    #[error("it is no ELF file")]
+    #[error("it is not an ELF file")]
     NotElf,
     /// A range extends past the end of the file.
     #[error("{what} at offset {offset:#x}, {len} bytes long, is not within its {file} bytes")]

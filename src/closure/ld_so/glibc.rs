@@ -108,7 +108,7 @@ impl Glibc {
     ) -> io::Result<()> {
         let shown = path.escape_ascii();
         if !path.starts_with(b"/") {
-            found.warnings.push(format!("{shown}: taken from the root, for want of a working directory"));
+            found.warnings.push(format!("{shown}: taken from the root, as there is no working directory"));
         }
         match files.trace(path) {
             Err(error) => found.fatal = Some((path.to_vec(), error.to_string())),

@@ -161,7 +161,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 self.ledger.keep_name(path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
                 self.ledger.keep_parents(path, name);
                 let path = path.escape_ascii();
-                self.ledger.warn(format!("{path} is kept as it is, for it leads nowhere: {error}"));
+                self.ledger.warn(format!("{path} is kept although its target does not resolve: {error}"));
             }
         }
     }

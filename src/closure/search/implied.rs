@@ -35,7 +35,7 @@ impl Implied {
     }
 }
 
-/// Returns the requests that flags request, and sentences about those that cannot be
+/// Returns the requests for units and rules, and sentences about those that cannot be
 /// determined.
 pub(super) fn requested<T: Directories<Content: Content>>(
     tree: &T,

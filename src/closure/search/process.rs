@@ -225,7 +225,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         } else if has_variant && fatal.is_none() {
             let by = self.objects[wanted.requester].path.escape_ascii();
             let name = wanted.name.escape_ascii();
-            let warning = format!("{name}, needed by {by}, is there for better processors only");
+            let warning = format!("{name}, needed by {by}, exists only as a glibc-hwcaps variant");
             self.ledger.warn(warning);
         } else if !wanted.optional {
             let cause = match fatal {

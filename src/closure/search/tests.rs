@@ -99,7 +99,7 @@ fn reasons_lead_to_the_request() {
             "requested by /bin/sh"
         ]]
     );
-    assert_eq!(reasons("/bin"), [["symbolic link on the way to /bin/sh, which was requested"]]);
+    assert_eq!(reasons("/bin"), [["symbolic link on the path to /bin/sh, which was requested"]]);
 }
 
 #[test]
@@ -415,7 +415,7 @@ fn a_library_that_has_only_variants_is_reported() {
     file("/usr/lib/glibc-hwcaps/x86-64-v2/libv.so", Build::new());
     let found = closure(&tree, &["/program"]);
     assert_eq!(found.missing, []);
-    assert_eq!(found.warnings, ["libv.so, needed by /program, is there for better processors only"]);
+    assert_eq!(found.warnings, ["libv.so, needed by /program, exists only as a glibc-hwcaps variant"]);
     let none = Options { hwcaps: Hwcaps::None, ..OPTIONS };
     assert_eq!(close(&tree, &[start("/program")], &none).expect("readable").missing.len(), 1);
 }

@@ -47,7 +47,7 @@ pub enum JournalLength {
     /// No journal.
     None,
     /// The default length of mke2fs.
-    BySize,
+    Auto,
     /// This many bytes, rounded up to whole blocks.
     Bytes(u64),
 }
@@ -84,7 +84,7 @@ impl Ext4Recipe {
         match self.journal {
             None => {}
             Some(JournalLength::None) => options.journal = Journal::None,
-            Some(JournalLength::BySize) => options.journal = Journal::Auto,
+            Some(JournalLength::Auto) => options.journal = Journal::Auto,
             Some(JournalLength::Bytes(bytes)) => {
                 let blocks = bytes.div_ceil(options.block_size.bytes());
                 // A length beyond the maximum is rejected by the planner.

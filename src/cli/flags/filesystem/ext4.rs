@@ -93,7 +93,7 @@ fn block_size(text: &str) -> Result<BlockSize, String> {
 fn journal(text: &str) -> Result<JournalLength, String> {
     match text {
         "none" => Ok(JournalLength::None),
-        "auto" => Ok(JournalLength::BySize),
+        "auto" => Ok(JournalLength::Auto),
         _ => values::bytes(text).map(JournalLength::Bytes),
     }
 }

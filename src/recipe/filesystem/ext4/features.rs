@@ -70,7 +70,7 @@ const NONE: [(&str, &str); 14] = [
     ("large_dir", "an index of two levels leads to more names than there are inodes in most filesystems"),
     ("fast_commit", "the guest's tune2fs -O fast_commit adds it to a journal"),
     ("mmp", "it guards a filesystem that two machines could mount"),
-    ("stable_inodes", "it goes with encrypt"),
+    ("stable_inodes", "it is used only with encrypt"),
     ("journal_dev", "the journal is in the filesystem"),
     ("shared_blocks", "--dedupe sets it where files share blocks"),
 ];
@@ -103,12 +103,12 @@ impl FromStr for FeatureChange {
                 Ok(Self::given())
             } else {
                 Err(FeatureError(format!(
-                    "every filesystem here has {name}{way_out}; to be chosen or left out are {choices}"
+                    "every filesystem here has {name}{way_out}; features to enable or disable: {choices}"
                 )))
             };
         }
         Err(FeatureError(format!(
-            "\"{name}\" is not a feature of ext4 known here; to be chosen or left out are {choices}"
+            "\"{name}\" is not a feature of ext4 known here; features to enable or disable: {choices}"
         )))
     }
 }

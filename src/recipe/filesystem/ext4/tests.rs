@@ -47,7 +47,7 @@ fn features_that_cannot_be_chosen_are_refused_with_the_reason() {
         ("bigalloc", "waste space"),
         ("^extent", "every filesystem here has extent"),
         ("^sparse_super", "sparse_super2 takes its place"),
-        ("", "to be chosen or left out are has_journal"),
+        ("", "features to enable or disable: has_journal"),
         ("no_such", "\"no_such\" is not a feature"),
     ] {
         let error = word.parse::<FeatureChange>().expect_err(word).to_string();
@@ -190,7 +190,7 @@ fn conflicting_options_name_the_flags_that_help() {
         (
             with_features(&["sparse_super2"]),
             CommonOptions::default(),
-            "sparse_super2 does not go",
+            "sparse_super2 cannot be combined",
             "^resize_inode",
         ),
         (
