@@ -8,7 +8,7 @@
 //!
 //! The threads are one rayon pool, which is made once and passed on. A run on one thread never
 //! starts it, except to scan a directory. No result depends on the number of threads, and neither
-//! does the error after a failure: [`Failures`] keeps the one of the earliest unit.
+//! does the error after a failure: `Failures` keeps the one of the earliest unit.
 
 mod failures;
 mod map;

@@ -19,7 +19,7 @@
 //! A PATH is that of the tree, with or without a leading `/`. Symbolic links in its directories are
 //! followed inside the tree, as by a process in the guest; the last component is never followed. A
 //! GLOB without any of `*?[` is such a path. With one, it is compared with the real paths of all
-//! files: [`glob`].
+//! files: [`image_tree::glob`].
 
 mod action;
 mod add;

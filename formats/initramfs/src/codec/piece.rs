@@ -3,8 +3,8 @@
 /// One piece of a segment with the bytes before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'b> {
-    /// The bytes before the piece that it may refer to: as many as given by [`Division::Pieces`],
-    /// fewer at the start of a segment.
+    /// The bytes before the piece that it may refer to: as many as given by
+    /// [`Division::Pieces`](super::Division::Pieces), fewer at the start of a segment.
     pub context: &'b [u8],
     /// The bytes of the piece.
     pub bytes: &'b [u8],
