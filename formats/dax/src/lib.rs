@@ -46,3 +46,8 @@ pub use image_runs;
 pub use info_block::{InfoBlock, Mode};
 /// The crate that defines the `Uuid` type of the block.
 pub use uuid;
+
+/// The program of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -34,6 +34,7 @@ pub struct Traversed {
 
 /// The reason why a path does not resolve.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResolveError {
     /// A component is missing (`ENOENT`).
     #[error("it does not exist")]

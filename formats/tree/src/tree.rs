@@ -35,6 +35,7 @@ pub struct Tree<C> {
 
 /// An error when adding a name to a directory.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InsertError {
     /// The parent is not a directory.
     #[error("{} is not a directory, so it cannot hold \"{name}\"", shortened(.parent))]
@@ -78,6 +79,7 @@ pub enum InsertError {
 
 /// An error when adding an inode at a path.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InsertPathError {
     /// The path is that of the root directory, which exists in every tree.
     #[error("the root directory already exists")]

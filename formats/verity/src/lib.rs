@@ -88,3 +88,8 @@ pub use image_runs;
 pub use image_tree;
 /// The crate that defines the `Uuid` type of the superblock.
 pub use uuid;
+
+/// The program of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
