@@ -14,9 +14,11 @@ pub fn check(bytes: &[u8]) -> Outcome {
         }
     };
     assert_eq!(InfoBlock::parse(&block.to_bytes()).as_ref(), Ok(&block));
-    for len in [0, 1 << 21, 1 << 30, block.data_offset, u64::MAX] {
+    let end_trunc = if block.version_minor < 1 { 0 } else { u64::from(block.end_trunc) };
+    for len in [0, 1 << 21, 1 << 30, (1 << 30) + end_trunc, block.data_offset, u64::MAX] {
         if block.check_device(len).is_ok() {
-            assert!(block.data_offset < len && len.is_multiple_of(1 << 21), "{len}");
+            assert!(block.data_offset >= 8192 && block.data_offset < len - end_trunc, "{len}");
+            assert!((len - end_trunc).is_multiple_of(1 << 21), "{len}");
         }
     }
     Outcome::Checked
@@ -32,7 +34,8 @@ pub fn block(bytes: &[u8]) -> Vec<u8> {
     }
     block.version_minor = choices.one_of(&[2, 0, 1, 4]);
     block.align = choices.one_of(&[1 << 21, 0, 4096, 1 << 30, 8192]);
-    block.start_pad = choices.one_of(&[0, 4096]);
+    block.start_pad = choices.one_of(&[0, 4096, 1 << 21]);
+    block.end_trunc = choices.one_of(&[0, 4096]);
     block.npfns = choices.u64();
     let mut out = block.to_bytes().to_vec();
     if choices.wrong() {

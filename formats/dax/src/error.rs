@@ -42,10 +42,26 @@ pub enum Error {
         /// The alignment in bytes.
         align: u32,
     },
-    /// The contents do not start at a multiple of the alignment.
+    /// The page structures on the device are not those of the kernel.
+    #[error("page structures of {page_struct_size} bytes for {page_size} bytes are not those of x86-64")]
+    PageStructs {
+        /// The size of a page in bytes.
+        page_size: u32,
+        /// The length of a page structure in bytes.
+        page_struct_size: u16,
+    },
+    /// The bytes left out at the start of the device are not a number that the kernel can map.
+    #[error("{start_pad} bytes of padding are not a multiple of {multiple}, as memory hotplug requires")]
+    StartPad {
+        /// The bytes left out at the start.
+        start_pad: u32,
+        /// The multiple in bytes.
+        multiple: u32,
+    },
+    /// The contents do not start at a multiple of the alignment, or overlap the info block.
     #[error(
-        "the contents start at {data_offset} bytes (and {start_pad} of padding), which is not a positive \
-         multiple of {align}"
+        "the contents start at {data_offset} bytes (and {start_pad} of padding), which is not a multiple \
+         of {align} behind the info block"
     )]
     DataOffset {
         /// The offset of the contents in bytes.
@@ -64,11 +80,16 @@ pub enum Error {
         data_offset: u64,
     },
     /// The length of the device is not one that the kernel can map.
-    #[error("a device of {len} bytes is not a multiple of {multiple}, as memory hotplug requires")]
+    #[error(
+        "a device of {len} bytes, without the last {end_trunc}, is not a multiple of {multiple}, as memory \
+         hotplug requires"
+    )]
     DeviceMultiple {
         /// The length of the device in bytes.
         len: u64,
+        /// The bytes left out at the end.
+        end_trunc: u32,
         /// The multiple in bytes.
-        multiple: u64,
+        multiple: u32,
     },
 }

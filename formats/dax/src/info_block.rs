@@ -32,7 +32,8 @@ pub struct InfoBlock {
     /// Linux does not check the major version.
     pub version_major: u16,
     /// The fields from [`InfoBlock::start_pad`] on exist from version 1, [`InfoBlock::align`] from
-    /// 2, and [`InfoBlock::page_size`] and the next from 4; to an older version they are zeros.
+    /// 2, and [`InfoBlock::page_size`] and the next from 4. Linux ignores those that the version
+    /// does not have.
     pub version_minor: u16,
     /// `dataoff`, the offset of the contents from the start of the namespace, in bytes.
     pub data_offset: u64,
@@ -115,29 +116,45 @@ impl InfoBlock {
     }
 
     /// Checks that Linux on x86-64 accepts the block on a device of this length whose address is a
-    /// multiple of the alignment, as that of an emulated NVDIMM is.
+    /// multiple of the alignment, as that of an emulated NVDIMM is. The space for page structures
+    /// with [`Mode::Pmem`] is not checked.
     ///
     /// # Errors
-    /// Returns an error if the device is not a multiple of 2 MiB or too short, the alignment is not
-    /// supported, the contents are not aligned, or the parent is not nil.
+    /// Returns an error if the device is too short or does not end at a multiple of 2 MiB, the
+    /// alignment or the page structures are not supported, the contents are not aligned or overlap
+    /// the block, or the parent is not nil.
     pub fn check_device(&self, len: u64) -> Result<(), Error> {
         let Self { parent_uuid: parent, data_offset, .. } = *self;
         if !parent.is_nil() {
             return Err(Error::Parent { parent });
         }
-        let multiple = u64::from(Self::ALIGN);
-        if !len.is_multiple_of(multiple) {
-            return Err(Error::DeviceMultiple { len, multiple });
+        let (start_pad, end_trunc) =
+            if self.version_minor < 1 { (0, 0) } else { (self.start_pad, self.end_trunc) };
+        let multiple = Self::ALIGN;
+        let end = len.saturating_sub(end_trunc.into());
+        if !end.is_multiple_of(multiple.into()) {
+            return Err(Error::DeviceMultiple { len, end_trunc, multiple });
         }
-        let start_pad = if self.version_minor < 1 { 0 } else { self.start_pad };
+        if !start_pad.is_multiple_of(multiple) {
+            return Err(Error::StartPad { start_pad, multiple });
+        }
+        self.check_page_structs()?;
         let align = self.effective_align()?;
-        let start = data_offset.checked_add(start_pad.into());
-        let is_aligned = start.is_some_and(|start| start.is_multiple_of(align));
-        if data_offset == 0 || !is_aligned || !data_offset.is_multiple_of(4096) {
-            return Err(Error::DataOffset { data_offset, start_pad, align });
-        }
-        if data_offset >= len || align > len {
+        let start = data_offset.checked_add(start_pad.into()).filter(|start| start.is_multiple_of(align));
+        let start = start.filter(|_| data_offset >= Self::OFFSET + Self::LEN as u64);
+        let start = start.ok_or(Error::DataOffset { data_offset, start_pad, align })?;
+        if start >= end {
             return Err(Error::DeviceTooShort { len, data_offset });
+        }
+        Ok(())
+    }
+
+    /// Checks that page structures on the device are those of a kernel with 4-KiB pages.
+    fn check_page_structs(&self) -> Result<(), Error> {
+        let Self { page_size, page_struct_size, .. } = *self;
+        let is_supported = self.version_minor < 4 || page_size <= 4096 && page_struct_size >= 64;
+        if self.mode == Mode::Pmem && !is_supported {
+            return Err(Error::PageStructs { page_size, page_struct_size });
         }
         Ok(())
     }
@@ -232,7 +249,7 @@ fn field<const N: usize>(bytes: &[u8; InfoBlock::LEN], offset: usize) -> [u8; N]
 
 #[cfg(test)]
 mod tests {
-    use super::InfoBlock;
+    use super::{InfoBlock, Mode};
     use crate::Error;
 
     const MIB: u64 = 1 << 20;
@@ -278,9 +295,9 @@ mod tests {
         let block = InfoBlock::in_ram(2 * MIB);
         assert_eq!(block.check_device(128 * MIB), Ok(()));
         assert_eq!(block.check_device(4 * MIB), Ok(()));
-        let multiple = 2 * MIB;
+        let (end_trunc, multiple) = (0, InfoBlock::ALIGN);
         for len in [129 * MIB, 128 * MIB + 4096, 1] {
-            assert_eq!(block.check_device(len), Err(Error::DeviceMultiple { len, multiple }));
+            assert_eq!(block.check_device(len), Err(Error::DeviceMultiple { len, end_trunc, multiple }));
         }
         for len in [0, 2 * MIB] {
             let data_offset = 2 * MIB;
@@ -289,20 +306,63 @@ mod tests {
     }
 
     #[test]
+    fn bytes_left_out_at_the_ends_are_not_contents() {
+        let multiple = InfoBlock::ALIGN;
+        let mut block = InfoBlock::in_ram(2 * MIB);
+        block.end_trunc = 4096;
+        assert_eq!(block.check_device(128 * MIB + 4096), Ok(()));
+        let (len, end_trunc) = (128 * MIB, 4096);
+        assert_eq!(block.check_device(len), Err(Error::DeviceMultiple { len, end_trunc, multiple }));
+        assert!(matches!(block.check_device(1), Err(Error::DeviceTooShort { .. })));
+
+        (block.start_pad, block.end_trunc) = (4 << 20, 2 << 20);
+        assert_eq!(block.check_device(10 * MIB), Ok(()));
+        assert!(matches!(block.check_device(8 * MIB), Err(Error::DeviceTooShort { .. })));
+        (block.start_pad, block.align) = (4096, 4096);
+        assert_eq!(block.check_device(128 * MIB), Err(Error::StartPad { start_pad: 4096, multiple }));
+    }
+
+    #[test]
+    fn page_structures_on_the_device_are_those_of_the_kernel() {
+        let mut block = InfoBlock::in_ram(2 * MIB);
+        let found = |block: &InfoBlock| block.check_device(128 * MIB);
+        block.mode = Mode::Pmem;
+        assert_eq!(found(&block), Ok(()), "before version 4 there are no sizes");
+        block.version_minor = 4;
+        for (page_size, page_struct_size, is_supported) in
+            [(4096, 64, true), (4096, 63, false), (8192, 64, false)]
+        {
+            (block.page_size, block.page_struct_size) = (page_size, page_struct_size);
+            let expected =
+                if is_supported { Ok(()) } else { Err(Error::PageStructs { page_size, page_struct_size }) };
+            assert_eq!(found(&block), expected);
+        }
+        block.mode = Mode::Ram;
+        assert_eq!(found(&block), Ok(()));
+    }
+
+    #[test]
     fn contents_are_aligned() {
         for data_offset in [0, 1, 4096, MIB, 3 * MIB, u64::MAX] {
             let found = InfoBlock::in_ram(data_offset).check_device(128 * MIB);
             assert!(matches!(found, Err(Error::DataOffset { .. })), "{data_offset}: {found:?}");
         }
-        let mut block = InfoBlock::in_ram(2 * MIB);
-        block.start_pad = 4096;
-        assert!(matches!(block.check_device(128 * MIB), Err(Error::DataOffset { .. })));
-        block.align = 4096;
-        assert_eq!(block.check_device(128 * MIB), Ok(()));
-        block.align = 8192;
+        // Contents may not start before the end of the block.
+        for (data_offset, is_supported) in [(0, false), (4096, false), (8192, true)] {
+            let block = InfoBlock { align: 4096, ..InfoBlock::in_ram(data_offset) };
+            assert_eq!(block.check_device(128 * MIB).is_ok(), is_supported, "{data_offset}");
+        }
+        let mut block = InfoBlock::in_ram(6 * MIB);
+        (block.align, block.start_pad) = (0, 2 << 20);
+        assert_eq!(block.check_device(128 * MIB), Ok(()), "8 MiB are a multiple of 4");
+        block.start_pad = 0;
+        let (start_pad, align) = (0, 4 * MIB);
+        let expected = Err(Error::DataOffset { data_offset: 6 * MIB, start_pad, align });
+        assert_eq!(block.check_device(128 * MIB), expected);
+        (block.align, block.start_pad) = (8192, 2 << 20);
         assert_eq!(block.check_device(128 * MIB), Err(Error::Align { align: 8192 }));
         block.version_minor = 0;
-        assert_eq!(block.check_device(128 * MIB), Ok(()), "before version 1 there is neither field");
+        assert_eq!(block.check_device(128 * MIB), expected, "before version 1 there is neither field");
     }
 
     #[test]
