@@ -1,9 +1,10 @@
 //! The kernel: a mounted filesystem, read completely, and a copy of it that is written to.
 
-use std::fs;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use tempfile::TempDir;
 
@@ -45,7 +46,7 @@ pub(crate) fn check_writing(volume: &Volume) -> Verdict {
     e2fsck::check_clean(&copy.volume).map_err(|why| format!("after it was written to: {why}"))
 }
 
-fn write(root: &Path) -> std::io::Result<()> {
+fn write(root: &Path) -> io::Result<()> {
     let directory = root.join("written by the kernel");
     fs::create_dir(&directory)?;
     fs::write(directory.join("kept"), vec![b'k'; 10_000])?;
@@ -66,6 +67,7 @@ pub(crate) enum Access {
 #[derive(Debug)]
 pub(crate) struct Mount {
     at: TempDir,
+    image: PathBuf,
     mounted: bool,
 }
 
@@ -75,11 +77,12 @@ impl Mount {
     pub(crate) fn new(volume: &Volume, access: Access) -> Result<Option<Self>, String> {
         let Some(mut command) = judges::command("mount") else { return Ok(None) };
         let at = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let image = fs::canonicalize(&volume.image).map_err(|error| error.to_string())?;
         let access = if access == Access::ReadOnly { "ro" } else { "rw" };
         let options = format!("{access},nosuid,nodev,loop,offset={},sizelimit={}", volume.offset, volume.len);
-        let outcome = run(command.args(["-t", "ext4", "-o", &options]).arg(&volume.image).arg(at.path()));
+        let outcome = run(command.args(["-t", "ext4", "-o", &options]).arg(&image).arg(at.path()));
         match outcome.success() {
-            Ok(_) => Ok(Some(Self { at, mounted: true })),
+            Ok(_) => Ok(Some(Self { at, image, mounted: true })),
             Err(why) => Err(format!("{why}{}", kernel_log())),
         }
     }
@@ -89,9 +92,23 @@ impl Mount {
         self.at.path()
     }
 
-    /// Unmounts, and returns the error, if any.
+    /// Unmounts, and returns an error if the filesystem remains mounted.
+    ///
+    /// A mount namespace that was created meanwhile has a copy of the mount, and until it ends the
+    /// image has a journal that is not recovered. The loop device is released only then.
     pub(crate) fn unmount(mut self) -> Verdict {
-        self.try_unmount()
+        /// The time after which an image that is still in use is a failure.
+        const PATIENCE: Duration = Duration::from_secs(30);
+        self.try_unmount()?;
+        let start = Instant::now();
+        while has_loop_device(&self.image).map_err(|error| format!("/sys/block: {error}"))? {
+            if start.elapsed() > PATIENCE {
+                let image = self.image.display();
+                return Err(format!("{image} is mounted elsewhere {PATIENCE:?} after umount"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     fn try_unmount(&mut self) -> Verdict {
@@ -108,6 +125,17 @@ impl Mount {
         }
         last
     }
+}
+
+/// Returns true if the image, by its path without symbolic links, is the file of a loop device.
+fn has_loop_device(image: &Path) -> io::Result<bool> {
+    for device in fs::read_dir("/sys/block")? {
+        let path = fs::read(device?.path().join("loop/backing_file")).unwrap_or_default();
+        if path.strip_suffix(b"\n") == Some(image.as_os_str().as_bytes()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Drop for Mount {

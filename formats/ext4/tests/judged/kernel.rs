@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use image_tree::{Inode, InodeId, Kind, Tree};
 use tempfile::TempDir;
@@ -22,6 +22,7 @@ pub(crate) fn is_root() -> bool {
 /// A mounted filesystem, unmounted at the end; the loop device goes with it.
 pub(crate) struct Mount {
     at: TempDir,
+    image: PathBuf,
     mounted: bool,
 }
 
@@ -40,16 +41,28 @@ impl Mount {
         let mut command = Command::new("mount");
         let output = run(command.args(["-t", "ext4", "-o", &options]).arg(image).arg(at.path()))?;
         assert!(output.status.success(), "mount: {output:?}");
-        Some(Self { at, mounted: true })
+        let image = fs::canonicalize(image).expect("the image is there");
+        Some(Self { at, image, mounted: true })
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.at.path()
     }
 
-    /// Unmounts, and fails if that goes wrong.
+    /// Unmounts, and fails if the filesystem remains mounted.
+    ///
+    /// A mount namespace that was created meanwhile has a copy of the mount, and until it ends the
+    /// image has a journal that is not recovered. The loop device is released only then.
     pub(crate) fn unmount(mut self) {
+        /// The time after which an image that is still in use is a failure.
+        const PATIENCE: Duration = Duration::from_secs(30);
         assert!(self.try_unmount(), "{} is not unmounted", self.at.path().display());
+        let start = Instant::now();
+        while has_loop_device(&self.image) {
+            let image = self.image.display();
+            assert!(start.elapsed() < PATIENCE, "{image} is mounted elsewhere {PATIENCE:?} after umount");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn try_unmount(&mut self) -> bool {
@@ -63,6 +76,14 @@ impl Mount {
         }
         false
     }
+}
+
+/// Returns true if the image, by its path without symbolic links, is the file of a loop device.
+fn has_loop_device(image: &Path) -> bool {
+    let devices = fs::read_dir("/sys/block").expect("sysfs is mounted");
+    devices.map(|device| device.expect("it is readable").path().join("loop/backing_file")).any(|file| {
+        fs::read(file).is_ok_and(|path| path.strip_suffix(b"\n") == Some(image.as_os_str().as_bytes()))
+    })
 }
 
 impl Drop for Mount {
