@@ -60,7 +60,7 @@ fn the_nearest_rpath_comes_first() {
 }
 
 #[test]
-fn who_came_first_answers_to_its_name() {
+fn the_first_loaded_object_satisfies_later_dependencies_on_its_name() {
     let Some(guest) = Guest::new() else { return };
     // Breadth first: the program's own dependencies are loaded before those of liba.
     guest.add(
@@ -109,7 +109,7 @@ fn lib_is_what_was_compiled_in() {
 }
 
 #[test]
-fn files_for_other_machines_are_passed_over() {
+fn files_for_other_machines_are_skipped() {
     let Some(guest) = Guest::new() else { return };
     guest.add("/a/libz.so", library("libz.so").machine(false, false, 3));
     guest.add("/b/libz.so", library("libz.so").machine(true, false, 183));
@@ -170,7 +170,7 @@ fn a_file_that_the_dynamic_linker_rejects_ends_its_search() {
 }
 
 #[test]
-fn default_directories_are_not_for_nodeflib() {
+fn nodeflib_excludes_the_default_directories() {
     let Some(guest) = Guest::new() else { return };
     guest.add("/usr/lib/libz.so", library("libz.so"));
     guest.add("/conf/liby.so", library("liby.so"));
@@ -291,7 +291,7 @@ fn builds_for_better_processors_are_those_some_processor_loads() {
 }
 
 #[test]
-fn what_gcc_and_its_linker_make() {
+fn programs_linked_by_gcc_load_the_same_libraries() {
     let Some(guest) = Guest::new() else { return };
     let directory = guest.scratch.path().to_owned();
     let link = |output: &str, arguments: &str| {
@@ -328,7 +328,7 @@ fn what_gcc_and_its_linker_make() {
 }
 
 #[test]
-fn trees_drawn_by_lot() {
+fn random_trees_load_the_same_libraries() {
     let Some(guest) = Guest::new() else { return };
     const DIRECTORIES: [&str; 5] = ["/a", "/b", "/c", "/usr/lib", "/lib/x86_64-linux-gnu"];
     const PATHS: [&str; 8] =

@@ -45,7 +45,7 @@ fn musl_inherits_both_paths_and_knows_no_sonames() {
 }
 
 #[test]
-fn what_musl_gcc_makes() {
+fn a_program_linked_by_musl_gcc_needs_no_more_libraries() {
     let Some(guest) = Guest::with(MUSL, Path::new(MUSL)) else { return };
     let Some(mut gcc) = judges::command("musl-gcc") else { return };
     let source = guest.scratch.file("program.c", "int main(void) { return 0; }\n");
@@ -65,7 +65,7 @@ struct Machine {
 }
 
 #[test]
-fn aarch64_and_s390x() {
+fn programs_for_aarch64_and_s390x_load_the_same_libraries() {
     let machines = [
         Machine {
             triplet: "aarch64-linux-gnu",

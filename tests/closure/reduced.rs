@@ -96,7 +96,7 @@ fn the_printed_paths_are_those_that_the_dynamic_linker_loads() {
 }
 
 #[test]
-fn reasons_lead_to_what_was_asked_for() {
+fn reasons_lead_to_the_requested_path() {
     let Some(guest) = guest() else { return };
     let arguments = [KEEP[0], KEEP[1], "--why", "/opt/x/libx.so.1.2"];
     let told = closure(guest.scratch.path(), &arguments).success().unwrap().text();
@@ -236,7 +236,7 @@ fn a_cache_that_is_asked_for_is_there_or_an_error() {
 }
 
 #[test]
-fn what_comes_along_is_followed_to_its_end_or_refused() {
+fn chains_of_gconv_dependencies_are_followed_to_their_end_or_refused() {
     let Some(guest) = Guest::new() else { return };
     // Each program has a dynamic linker of its own, and the directory of that one has the list that
     // names the next program.
