@@ -96,6 +96,9 @@ impl DataHasher {
         let block = offset / block_size;
         // OK to unwrap: it is less than a block.
         let start = usize::try_from(offset % block_size).expect("less than a block");
+        if self.leaves.is_given(block) {
+            return Err(Error::GivenTwice { block });
+        }
         match self.partial.give(block, start..start + len, bytes)? {
             Some(complete) => self.hash_blocks(block, &complete),
             None => Ok(()),

@@ -183,9 +183,11 @@ mod tests {
 
     #[test]
     fn written_superblocks_parse_back() {
-        let mut empty = superblock();
-        empty.salt = Salt::EMPTY;
-        for superblock in [superblock(), empty] {
+        let mut other = superblock();
+        other.salt = Salt::EMPTY;
+        other.hash_type = HashType::ChromeOs;
+        other.algorithm = HashAlgorithm::Sha256;
+        for superblock in [superblock(), other] {
             assert_eq!(Superblock::parse(&superblock.to_bytes()), Ok(superblock));
         }
     }
@@ -205,7 +207,13 @@ mod tests {
             let found = with(offset, value);
             assert!(matches!(found, Err(SuperblockError::Field(_))), "{offset}: {found:?}");
         }
-        assert!(matches!(with(79, 0x80), Err(SuperblockError::DataBlocks { .. })));
+        for (offset, value) in [(79, 0x80), (78, 0x20)] {
+            let found = with(offset, value);
+            assert!(
+                matches!(found, Err(SuperblockError::DataBlocks { .. })),
+                "2^73 and 2^63 bytes: {found:?}"
+            );
+        }
         assert_eq!(with(82, 1), Ok(superblock()), "padding is ignored");
     }
 

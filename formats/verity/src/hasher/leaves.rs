@@ -57,6 +57,16 @@ impl Leaves {
         self.per_group - self.place(block).1
     }
 
+    /// Returns true if the digest of a block is there.
+    pub(super) fn is_given(&self, block: u64) -> bool {
+        let (group, slot) = self.place(block);
+        match &*self.groups[group].lock().unwrap_or_else(PoisonError::into_inner) {
+            Leaf::Missing => false,
+            Leaf::Zeros => true,
+            Leaf::Digests(slots) => !is_missing(&slots[slot * self.digest_len()..][..self.digest_len()]),
+        }
+    }
+
     /// Sets the digests of consecutive blocks of one group.
     pub(super) fn set(&self, first: u64, digests: &[u8]) -> Result<(), Error> {
         let (group, slot) = self.place(first);
