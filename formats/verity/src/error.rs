@@ -170,7 +170,7 @@ pub enum Error {
         name: &'static str,
     },
     /// The value of a parameter that is not a number.
-    #[error("the value {value:?} of {name} is not a decimal number below 2^63")]
+    #[error("the value {value:?} of {name} is not a decimal number below 2^64")]
     NotNumber {
         /// The name of the parameter.
         name: &'static str,

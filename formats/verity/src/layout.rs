@@ -263,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn each_area_starts_at_a_multiple_of_the_alignment() {
+        let superblock = Some(uuid::Uuid::nil());
+        let options = Options { superblock, fec: Some(FecRoots::DEFAULT), ..options() };
+        let layout = plan(&options, 3 * 4096).expect("valid");
+        // Superblock and hash block, then the parity of one round.
+        assert_eq!(layout.total_len(1), Ok((3 + 2 + 2) * 4096));
+        assert_eq!(layout.total_len(1 << 20), Ok((2 << 20) + 2 * 4096));
+        assert!(matches!(layout.total_len(0), Err(Error::Alignment { .. })));
+    }
+
+    #[test]
     fn lengths_are_checked() {
         assert_eq!(plan(&options(), 0), Err(Error::Empty));
         assert_eq!(plan(&options(), 4097), Err(Error::PartialBlock { len: 4097, block_size: 4096 }));

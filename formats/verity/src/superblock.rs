@@ -167,7 +167,7 @@ fn algorithm(name: &[u8]) -> Result<HashAlgorithm, Error> {
 #[cfg(test)]
 mod tests {
     use super::{Superblock, SuperblockError};
-    use crate::{BlockSize, HashAlgorithm, HashType, Salt};
+    use crate::{BlockSize, HashAlgorithm, HashType, Salt, plan};
 
     fn superblock() -> Superblock {
         Superblock {
@@ -188,7 +188,9 @@ mod tests {
         other.hash_type = HashType::ChromeOs;
         other.algorithm = HashAlgorithm::Sha256;
         for superblock in [superblock(), other] {
-            assert_eq!(Superblock::parse(&superblock.to_bytes()), Ok(superblock));
+            assert_eq!(Superblock::parse(&superblock.to_bytes()).as_ref(), Ok(&superblock));
+            let layout = plan(&superblock.options(), superblock.data_len()).expect("a valid tree");
+            assert_eq!(layout.superblock(), Some(superblock));
         }
     }
 

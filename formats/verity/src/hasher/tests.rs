@@ -73,6 +73,8 @@ fn a_byte_that_is_given_twice_is_refused() {
     assert_eq!(hasher.write_at(4 * 512, &data[4 * 512..5 * 512]), twice(4));
     assert_eq!(hasher.write_at(0, &data[..1024]), twice(1));
     assert_eq!(hasher.zeros_at(5 * 512 + 9, 20), twice(5));
+    hasher.write_at(6 * 512 + 10, &data[..10]).expect("the first time");
+    assert_eq!(hasher.write_at(6 * 512 + 5, &data[..10]), twice(6), "its end was there");
     assert_eq!(hasher.write_at(2 * 512 + 5, &data[..10]), twice(2), "the block is complete");
     assert_eq!(hasher.zeros_at(0, 16 * 512), twice(1), "blocks 1 to 4 are there already");
     hasher.zeros_at(16 * 512, 16 * 512).expect("the first time");

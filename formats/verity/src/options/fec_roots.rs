@@ -42,3 +42,19 @@ impl FecRoots {
         Self::CODE_WORD - self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FecRoots;
+    use crate::Error;
+
+    #[test]
+    fn only_the_numbers_that_the_kernel_takes_are_roots() {
+        for roots in [2, 24] {
+            assert_eq!(FecRoots::new(roots).map(|roots| u64::from(roots.get())), Ok(roots));
+        }
+        for roots in [0, 1, 25, 256 + 2, u64::MAX] {
+            assert_eq!(FecRoots::new(roots), Err(Error::Roots { roots }));
+        }
+    }
+}

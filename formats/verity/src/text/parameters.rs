@@ -93,7 +93,8 @@ impl FromStr for Parameters {
             hash_block_size: BlockSize::new(number(4)?)?,
         };
         // Also refuses data of no bytes, and of more than any file has.
-        plan(&parameters.options(), parameters.data_len())?;
+        let data_len = parameters.data_blocks.checked_mul(parameters.data_block_size.as_u64());
+        plan(&parameters.options(), data_len.ok_or(Error::TooLong)?)?;
         Ok(parameters)
     }
 }
@@ -102,14 +103,13 @@ fn parse_number(name: &'static str, value: &str) -> Result<u64, Error> {
     // `parse` alone would take a sign.
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.then(|| value.parse::<u64>().ok()).flatten();
-    let number = number.filter(|number| i64::try_from(*number).is_ok());
     number.ok_or_else(|| Error::NotNumber { name, value: value.to_owned() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::Parameters;
-    use crate::{Error, Salt};
+    use crate::{Error, HashAlgorithm, Salt};
 
     const HASH: &str = "f211b9f1921ef726d57a72bf82be23a510076639fa8549ade10f85e214e0ddb4";
 
@@ -132,6 +132,35 @@ mod tests {
     }
 
     #[test]
+    fn the_algorithm_follows_from_the_length_of_the_root_hash() {
+        for (digits, algorithm) in
+            [(HASH.to_owned(), HashAlgorithm::Sha256), (HASH.repeat(2), HashAlgorithm::Sha512)]
+        {
+            let text =
+                format!("root_hash={digits},salt=-,data_blocks=1,data_block_size=4096,hash_block_size=4096");
+            let parameters: Parameters = text.parse().expect("valid");
+            assert_eq!(parameters.options().algorithm, algorithm);
+        }
+    }
+
+    #[test]
+    fn data_longer_than_any_file_is_refused() {
+        for (blocks, is_number) in
+            [("2251799813685248", true), ("18446744073709551615", true), ("18446744073709551616", false)]
+        {
+            let text =
+                line(&format!("salt=-,data_blocks={blocks},data_block_size=4096,hash_block_size=4096"));
+            let found = text.parse::<Parameters>();
+            match is_number {
+                true => assert_eq!(found, Err(Error::TooLong), "{blocks}"),
+                false => {
+                    assert!(matches!(found, Err(Error::NotNumber { name: "data_blocks", .. })), "{found:?}")
+                }
+            }
+        }
+    }
+
+    #[test]
     fn wrong_lines_are_refused() {
         let missing = line("salt=-,data_blocks=1,data_block_size=4096");
         assert_eq!(missing.parse::<Parameters>(), Err(Error::ParameterCount { name: "hash_block_size" }));
@@ -144,8 +173,6 @@ mod tests {
             ("data_blocks=1", "data_blocks=+1"),
             ("data_blocks=1", "data_blocks=-1"),
             ("data_blocks=1", "data_blocks="),
-            ("data_blocks=1", "data_blocks=9223372036854775808"),
-            ("data_blocks=1", "data_blocks=9223372036854775807"),
             ("data_blocks=1", "data_blocks=1,data_blocks=1"),
             ("data_block_size=4096", "data_block_size=4095"),
             ("salt=-", "salt"),

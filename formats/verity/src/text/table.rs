@@ -229,6 +229,16 @@ mod tests {
     }
 
     #[test]
+    fn a_root_hash_of_another_algorithm_is_refused() {
+        let (options, data_len, _) = sample();
+        let layout = plan(&options, data_len).expect("valid");
+        let longer = RootHash::new([7; 64]).expect("a digest of SHA-512");
+        let table = Table::new(&layout, &longer, "/dev/vda1", "/dev/vda2");
+        let expected = Error::RootHashAlgorithm { given: "sha512", expected: "sha256" };
+        assert_eq!(table.line(), Err(expected));
+    }
+
+    #[test]
     fn names_that_would_split_are_refused() {
         let (options, data_len, root_hash) = sample();
         let layout = plan(&options, data_len).expect("valid");
