@@ -1,5 +1,6 @@
 //! Pfn info blocks.
 
+use dax_header::uuid::Uuid;
 use dax_header::{Error, InfoBlock};
 
 use crate::{Choices, Outcome};
@@ -13,7 +14,16 @@ pub fn check(bytes: &[u8]) -> Outcome {
             return Outcome::Refused;
         }
     };
-    assert_eq!(InfoBlock::parse(&block.to_bytes()).as_ref(), Ok(&block));
+    /// The end of the fields. The bytes behind them count in the checksum only.
+    const FIELDS: usize = 94;
+    let mut changed = bytes[..InfoBlock::LEN].to_vec();
+    changed[FIELDS] ^= 1;
+    assert!(InfoBlock::parse(&changed).is_err_and(|error| matches!(error, Error::Checksum { .. })));
+    let (written, rest) = (block.to_bytes(), &bytes[FIELDS..InfoBlock::LEN - 8]);
+    assert_eq!(written[..FIELDS], bytes[..FIELDS]);
+    if rest.iter().all(|byte| *byte == 0) {
+        assert_eq!(written[..], bytes[..InfoBlock::LEN]);
+    }
     let end_trunc = if block.version_minor < 1 { 0 } else { u64::from(block.end_trunc) };
     for len in [0, 1 << 21, 1 << 30, (1 << 30) + end_trunc, block.data_offset, u64::MAX] {
         if block.check_device(len).is_ok() {
@@ -32,6 +42,7 @@ pub fn block(bytes: &[u8]) -> Vec<u8> {
     if choices.rarely(4) {
         block.data_offset = choices.u64();
     }
+    block.uuid = Uuid::from_u128(choices.u128());
     block.version_minor = choices.one_of(&[2, 0, 1, 4]);
     block.align = choices.one_of(&[1 << 21, 0, 4096, 1 << 30, 8192]);
     block.start_pad = choices.one_of(&[0, 4096, 1 << 21]);
