@@ -3,7 +3,7 @@
 use image_runs::read_all;
 
 use super::DataHasher;
-use crate::{BlockSize, Error, FecRoots, HashTree, Options, Salt, plan};
+use crate::{BlockSize, Error, FecRoots, HashAlgorithm, HashTree, Options, Salt, Verifier, plan};
 
 fn options() -> Options {
     let block_size = BlockSize::new(512).expect("valid");
@@ -61,6 +61,29 @@ fn data_of_zeros_only_is_hashed_without_its_bytes() {
         let (given, counted) = (given.finish().expect("complete"), counted.finish().expect("complete"));
         assert_eq!(given.root_hash(), counted.root_hash());
         assert_eq!(bytes_of(&given), bytes_of(&counted), "{blocks}");
+    }
+}
+
+/// The tree has more blocks than are rendered at a time.
+#[test]
+fn a_hash_area_of_several_runs_is_verified_to_its_end() {
+    let block_size = BlockSize::new(512).expect("valid");
+    let options = Options {
+        algorithm: HashAlgorithm::Sha512,
+        data_block_size: block_size,
+        hash_block_size: block_size,
+        ..Options::new(Salt::EMPTY)
+    };
+    let data_blocks = 8 * 2048 + 1;
+    let layout = plan(&options, data_blocks * 512).expect("valid");
+    assert!(layout.hash_area_len() > image_runs::MAX_RENDERED);
+    let hasher = DataHasher::new(&layout).expect("it is small");
+    hasher.zeros_at(0, layout.data_len()).expect("within");
+    let tree = hasher.finish().expect("complete");
+    let area = read_all::<Vec<u8>>(&tree.hash_area()).expect("memory does not fail");
+    let verifier = Verifier::new(&layout, tree.root_hash(), &area, 0).expect("the tree is intact");
+    for block in [0, data_blocks / 2, data_blocks - 1] {
+        verifier.verify(block, &[0; 512]).expect("the data is intact");
     }
 }
 
