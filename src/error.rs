@@ -131,15 +131,15 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Returns the error of a thread that cannot be started.
-pub(crate) fn cannot_start_thread(error: io::Error) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        io::Error::new(
-            error.kind(),
-            format!("a thread cannot be started: {error}; lower -j, or raise ulimit -u or -v"),
-        ),
-    )
+/// Returns the error of `count` threads, the value of `-j`, one of which cannot be started.
+pub(crate) fn cannot_start_threads(count: usize, error: &dyn std::error::Error) -> Error {
+    let message = match count {
+        1 => format!("a thread cannot be started: {error}; raise ulimit -u or -v"),
+        count => {
+            format!("one of {count} threads cannot be started: {error}; lower -j, or raise ulimit -u or -v")
+        }
+    };
+    Error::new(ErrorKind::Io, message)
 }
 
 #[cfg(test)]

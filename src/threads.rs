@@ -16,13 +16,12 @@ mod pipeline;
 mod watched;
 
 use std::fmt;
-use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::error::{Result, cannot_start_thread};
+use crate::error::{Result, cannot_start_threads};
 
 pub(crate) use failures::Failures;
 pub(crate) use pipeline::{Pipeline, Promise};
@@ -65,7 +64,7 @@ impl Threads {
         }
         let pool = ThreadPoolBuilder::new().num_threads(self.count());
         let pool = pool.thread_name(|index| format!("worker {index}")).build();
-        let pool = pool.map_err(|error| cannot_start_thread(io::Error::other(error)))?;
+        let pool = pool.map_err(|error| cannot_start_threads(self.count(), &error))?;
         // Two concurrent first calls would start two pools, and the second one is dropped.
         Ok(self.pool.get_or_init(|| pool))
     }

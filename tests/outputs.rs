@@ -219,3 +219,38 @@ fn few_file_descriptors_suffice_or_are_reported() {
     assert!(outcome.stderr.contains(message), "{outcome}");
     assert!(!output.exists(), "something was left");
 }
+
+/// Threads that cannot be started are an error with a way out, and leave nothing.
+#[test]
+fn a_limit_on_threads_is_reported() {
+    let Some(prlimit) = judges::locate("prlimit") else { return };
+    let scratch = Scratch::new();
+    tree(&scratch);
+    for (jobs, words) in [
+        (
+            "1",
+            "a thread cannot be started: Resource temporarily unavailable (os error 11); raise ulimit -u or -v",
+        ),
+        (
+            "9",
+            "one of 9 threads cannot be started: Resource temporarily unavailable (os error 11); lower -j, or \
+             raise ulimit -u or -v",
+        ),
+    ] {
+        for verb in [
+            &["image", "-o", "disk"][..],
+            &["initrd", "--init", "none", "-o", "disk"],
+            &["image", "--keep", "/", "-o", "disk"],
+            &["tree"],
+        ] {
+            let mut command = as_ordinary_user(Command::new(&prlimit));
+            command.arg("--nproc=0").arg(rootcast().get_program()).args(verb);
+            let outcome = run(command.args(["tree", "-j", jobs]).current_dir(scratch.path()));
+            assert_eq!(outcome.code, Some(6), "{outcome}");
+            assert_eq!(outcome.stderr, format!("rootcast: {words}\n"), "{outcome}");
+        }
+    }
+    let left = fs::read_dir(scratch.path()).expect("it is there");
+    let left: Vec<_> = left.map(|entry| entry.expect("it is readable").file_name()).collect();
+    assert_eq!(left, ["tree"], "something was left");
+}
