@@ -38,7 +38,8 @@ fn wide_trees_need_few_descriptors() {
         fs::write(top.path().join(format!("f{index}")), "").expect("a new file");
         fs::create_dir(top.path().join(format!("d{index}"))).expect("a new directory");
     }
-    assert_eq!(read(top.path(), 1000).expect("it can be read").inode_count(), 10_001);
+    // As many as the program uses under this limit: each needs up to four.
+    assert_eq!(read(top.path(), 60).expect("it can be read").inode_count(), 10_001);
 }
 
 #[test]
