@@ -11,8 +11,8 @@ impl<C: Clone> Addition<'_, C> {
     /// metadata and contents now, and none if there is no such inode: for a hard link, a whiteout,
     /// and a directory that a link is kept for.
     ///
-    /// With [`Whiteouts::Apply`] all members must have been passed to [X and
-    /// [`hide`](Self::hide) before.
+    /// With [`Whiteouts::Apply`] all members must have been passed to
+    /// [`record_replaced_link`](Self::record_replaced_link) and [`hide`](Self::hide) before.
     ///
     /// # Errors
     /// If the member's path or target is invalid, or leads through something other than a

@@ -90,8 +90,8 @@ impl<'r> XattrReader<'r> {
     }
 
     /// Creates a reader for a thread that does not otherwise use relative paths before it returns
-    /// to `home`: it gets a working directory of its own, which takes no privilege. If a filter of system calls forbids it, the
-    /// reader is as that of [`XattrReader::new`].
+    /// to `home`: it gets a working directory of its own, which takes no privilege. If a filter of
+    /// system calls forbids it, the reader is as that of [`XattrReader::new`].
     pub(super) fn for_own_thread(root: &Root, home: &Home) -> Result<Self> {
         let reader = Self::new(root)?;
         if home.0.is_none() {
