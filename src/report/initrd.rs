@@ -11,7 +11,7 @@ use crate::shown::{ByteCount, JsonName};
 /// The report on an initramfs.
 #[derive(Clone, Debug, Serialize)]
 pub struct InitrdReport {
-    /// The initramfs; its length is unknown if it was planned and not compressed.
+    /// The initramfs; its length is unknown while it is to be compressed.
     #[serde(flatten)]
     pub artifact: Artifact<Option<u64>>,
     /// The compression: `none`, or the codec with its level.

@@ -1,6 +1,5 @@
 //! `rootcast image`: makes a disk from a tree.
 
-use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
 use image_runs::Image;
@@ -10,7 +9,7 @@ use image_tree::{Kind, Timestamp, Tree};
 
 use super::output::{self, Outcome, write_output};
 use super::pipeline::{self, Prepared, Verb};
-use super::print::{print, print_json};
+use super::print::Printed;
 use super::stopwatch::Stopwatch;
 use crate::architecture;
 use crate::blob::{Blob, classify_read_error};
@@ -84,7 +83,16 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         timings.write = stopwatch.lap();
     }
     report.build.timings = timings;
-    print_result(recipe, report, &log, || summary(recipe, &disk, &*planned, has_init(tree)))
+    report.build.add_messages(&log);
+    let ImageRecipe { json, dry_run, quiet, .. } = *recipe;
+    let digest = report.artifact.sha256.as_deref();
+    Printed { report: &report, digest, json, dry_run, quiet }.print(|| {
+        let mut text = summary(recipe, &disk, &*planned, has_init(tree));
+        if let Some(transfer) = report.artifact.transfer {
+            text += &format!("{transfer}\n");
+        }
+        text
+    })
 }
 
 fn disk_options(recipe: &ImageRecipe, seed: &Seed) -> DiskOptions {
@@ -171,35 +179,6 @@ fn describe(
         filesystem: planned.report(),
         build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links),
     }
-}
-
-/// Prints the result: as JSON, as the text of a plan, as a digest, or as a summary on standard
-/// error.
-fn print_result(
-    recipe: &ImageRecipe,
-    mut report: ImageReport,
-    log: &Log,
-    summary: impl FnOnce() -> String,
-) -> Result<()> {
-    if recipe.json {
-        report.build.add_messages(log);
-        return print_json(&report);
-    }
-    if recipe.dry_run {
-        return print(format!("{report}nothing was written\n").as_bytes());
-    }
-    if let Some(digest) = &report.artifact.sha256 {
-        return print(format!("{digest}\n").as_bytes());
-    }
-    if !recipe.quiet {
-        let mut text = summary();
-        if let Some(transfer) = report.artifact.transfer {
-            text += &format!("{transfer}\n");
-        }
-        // OK to ignore: standard error may be closed.
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-    Ok(())
 }
 
 /// Returns true if a kernel finds an init: one of the programs that it tries without `init=`.

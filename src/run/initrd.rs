@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::advice;
 use super::output::{self, Outcome, write_output};
 use super::pipeline::{self, Prepared, Verb};
-use super::print::{print, print_json};
+use super::print::Printed;
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
@@ -61,7 +61,6 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let prepared = ManuallyDrop::new(pipeline::run(Verb::Initrd, &options)?);
     let tree = &prepared.tree;
     let mut timings = Timings { read: stopwatch.lap(), ..Timings::default() };
-    interrupt.check()?;
     let early = host_microcode.early(&recipe.microcode, tree)?;
     let layout = ManuallyDrop::new(plan(recipe, &codec, tree, &early, interrupt)?);
     unsupported::log(layout.unsupported_metadata(), &log);
@@ -242,21 +241,10 @@ fn archive(layout: &Layout<'_, Blob>, early: &EarlyCpio<'_, Blob>) -> Archive {
 
 /// Prints the results, or the plan.
 fn print_report(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()> {
-    if recipe.json {
-        report.build.add_messages(log);
-        return print_json(&report);
-    }
-    if recipe.dry_run {
-        return print(format!("{report}nothing was written\n").as_bytes());
-    }
-    if let Some(digest) = &report.artifact.sha256 {
-        return print(format!("{digest}\n").as_bytes());
-    }
-    if !recipe.quiet {
-        // OK to ignore: standard error may be closed.
-        let _ = io::stderr().write_all(summary(recipe, &report).as_bytes());
-    }
-    Ok(())
+    report.build.add_messages(log);
+    let InitrdRecipe { json, dry_run, quiet, .. } = *recipe;
+    let digest = report.artifact.sha256.as_deref();
+    Printed { report: &report, digest, json, dry_run, quiet }.print(|| summary(recipe, &report))
 }
 
 fn summary(recipe: &InitrdRecipe, report: &InitrdReport) -> String {
