@@ -135,7 +135,7 @@ pub fn check_units(text: &[u8]) -> Outcome {
     );
     add(&mut tree, "/etc/systemd/system/c.service", link("b@x.service"));
     add(&mut tree, "/etc/systemd/system/d.target", link("/dev/null"));
-    let follow = unit::Follow { dependencies: true, triggers: true, outcomes: true };
+    let follow = unit::Follow::All;
     let asked = [b"a.service".to_vec(), b"a.socket".to_vec(), b"c.service".to_vec()];
     let Ok(dependencies) = unit::dependencies(&tree, &asked, follow) else { return Outcome::Refused };
     check_dependencies(&dependencies);

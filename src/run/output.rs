@@ -212,7 +212,7 @@ mod tests {
         let keep = Keep {
             requests: vec![Request::Path(b"/usr/bin/sh".to_vec())],
             units: Vec::new(),
-            follow: Follow { dependencies: false, triggers: false, outcomes: false },
+            follow: Follow::None,
             rules: Vec::new(),
             pam: Vec::new(),
             gconv: None,

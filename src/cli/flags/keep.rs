@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
+use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, ValueEnum};
 
 use super::values;
 use crate::cli::help::group;
@@ -46,8 +46,10 @@ pub(in crate::cli) struct KeepArguments {
     requested: Requested,
 
     /// Follow these relations from a kept unit to others [default: all]
-    #[arg(long, value_name = "WHICH", requires = "keep_unit", help_heading = group::KEEP)]
-    follow_units: Option<FollowUnits>,
+    #[arg(
+        long, value_name = "WHICH", value_parser = follow(), requires = "keep_unit", help_heading = group::KEEP
+    )]
+    follow_units: Option<Follow>,
 
     /// On missing files
     ///
@@ -67,8 +69,10 @@ pub(in crate::cli) struct KeepArguments {
     /// Keep libraries that programs say they open, from this priority on
     ///
     /// Their ELF notes (.note.dlopen) say so. The default is recommended.
-    #[arg(long, value_name = "PRIORITY", requires = "Requested", help_heading = group::KEEP)]
-    dlopen: Option<Dlopen>,
+    #[arg(
+        long, value_name = "PRIORITY", value_parser = priority(), requires = "Requested", help_heading = group::KEEP
+    )]
+    dlopen: Option<LeastPriority>,
 
     /// Keep libraries opened for this feature of these objects
     ///
@@ -85,8 +89,11 @@ pub(in crate::cli) struct KeepArguments {
     dlopen_deny: Vec<Rule>,
 
     /// Keep the name services of /etc/nsswitch.conf if glibc is kept [default: yes]
-    #[arg(long, value_name = "yes|no", requires = "Requested", help_heading = group::KEEP, hide_possible_values = true)]
-    nss: Option<YesNo>,
+    #[arg(
+        long, value_name = "yes|no", value_parser = yes_or_no(), requires = "Requested", help_heading = group::KEEP,
+        hide_possible_values = true
+    )]
+    nss: Option<bool>,
 
     /// Keep this service of PAM, its modules and what they run
     #[arg(long, value_name = "SERVICE", requires = "Requested", help_heading = group::KEEP)]
@@ -109,14 +116,15 @@ pub(in crate::cli) struct KeepArguments {
     ld_cache: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FollowUnits {
-    /// None
-    None,
-    /// Those it wants and requires
-    Dependencies,
-    /// Also those it triggers, and those for its failure or success
-    All,
+/// The lowest priority that is kept; `None` keeps no library.
+type LeastPriority = Option<Priority>;
+
+fn follow() -> impl TypedValueParser<Value = Follow> {
+    values::one_of([
+        ("none", "None", Follow::None),
+        ("dependencies", "Those it wants and requires", Follow::Dependencies),
+        ("all", "Also those it triggers, and those for its failure or success", Follow::All),
+    ])
 }
 
 fn missing_help(policy: MissingPolicy) -> &'static str {
@@ -126,22 +134,17 @@ fn missing_help(policy: MissingPolicy) -> &'static str {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Dlopen {
-    /// Those without which nothing useful is done
-    Required,
-    /// Also those that should be there
-    Recommended,
-    /// All
-    Suggested,
-    /// None
-    None,
+fn priority() -> impl TypedValueParser<Value = LeastPriority> {
+    values::one_of([
+        ("required", "Those without which nothing useful is done", Some(Priority::Required)),
+        ("recommended", "Also those that should be there", Some(Priority::Recommended)),
+        ("suggested", "All", Some(Priority::Suggested)),
+        ("none", "None", None),
+    ])
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum YesNo {
-    Yes,
-    No,
+fn yes_or_no() -> impl TypedValueParser<Value = bool> {
+    values::one_of([("yes", "", true), ("no", "", false)])
 }
 
 impl KeepArguments {
@@ -151,33 +154,22 @@ impl KeepArguments {
         if requests.is_empty() && units.is_empty() && rules.is_empty() {
             return Ok((self.ld_cache, None));
         }
-        let least = match self.dlopen.unwrap_or(Dlopen::Recommended) {
-            Dlopen::Required => Some(Priority::Required),
-            Dlopen::Recommended => Some(Priority::Recommended),
-            Dlopen::Suggested => Some(Priority::Suggested),
-            Dlopen::None => None,
-        };
+        let least = self.dlopen.unwrap_or(Some(Priority::Recommended));
         if least.is_none() && !self.dlopen_allow.is_empty() {
             let message =
                 "--dlopen none takes no library, so --dlopen-allow cannot; give --dlopen required\n";
             return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
         }
         let (allow, deny) = (self.dlopen_allow, self.dlopen_deny);
-        let follow = self.follow_units.unwrap_or(FollowUnits::All);
-        let all = matches!(follow, FollowUnits::All);
         let keep = Keep {
             requests,
             units,
-            follow: Follow {
-                dependencies: !matches!(follow, FollowUnits::None),
-                triggers: all,
-                outcomes: all,
-            },
+            follow: self.follow_units.unwrap_or(Follow::All),
             rules,
             pam: self.pam.into_iter().map(OsString::into_vec).collect(),
             gconv: self.gconv.as_deref().map(charsets),
             openssl: self.openssl,
-            nss: self.nss != Some(YesNo::No),
+            nss: self.nss.unwrap_or(true),
             hwcaps: self.hwcaps.unwrap_or_default(),
             dlopen: least.map(|least| Policy { least, allow, deny }),
         };

@@ -27,6 +27,23 @@ where
     PossibleValuesParser::new(T::ALL.iter().map(value)).try_map(|name| name.parse())
 }
 
+/// Returns the parser of words, each given with its help and the value that it stands for.
+pub(in crate::cli) fn one_of<T, const N: usize>(
+    words: [(&'static str, &'static str, T); N],
+) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let possible = words.map(|(word, help, _)| match help {
+        "" => PossibleValue::new(word),
+        help => PossibleValue::new(word).help(help),
+    });
+    PossibleValuesParser::new(possible).try_map(move |given| {
+        let found = words.iter().find(|(word, ..)| *word == given);
+        found.map(|(.., value)| *value).ok_or_else(|| format!("\"{given}\" is not one of the words"))
+    })
+}
+
 /// Returns the parser of the owners of files.
 pub(in crate::cli) fn owner() -> impl TypedValueParser<Value = Ownership> {
     OsStringValueParser::new().try_map(|text| Ownership::parse(&text))

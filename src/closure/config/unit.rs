@@ -33,16 +33,17 @@ use settings::Settings;
 /// The maximum number of units in a closure. A distribution has some hundreds.
 const MAX_UNITS: usize = 10_000;
 
-/// The relations that are followed from unit to unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Follow {
+/// The relations that are followed from unit to unit. Each choice includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Follow {
+    /// None.
+    None,
     /// Units started together: `Wants=`, `Requires=`, `Requisite=`, `BindsTo=`, `Upholds=`,
     /// `Sockets=`, and the `sysinit.target` that a service requires by default.
-    pub dependencies: bool,
-    /// Units that a socket, a timer, a path or an automount activates.
-    pub triggers: bool,
-    /// `OnFailure=` and `OnSuccess=`.
-    pub outcomes: bool,
+    Dependencies,
+    /// Also units that a socket, a timer, a path or an automount activates, and `OnFailure=` and
+    /// `OnSuccess=`.
+    All,
 }
 
 /// Returns the files of units, and the programs that they start.
@@ -120,7 +121,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
         if let Some(settings) = &loaded.settings {
             self.dependencies_of(&loaded.name, settings, follow);
         }
-        if follow.dependencies {
+        if follow >= Follow::Dependencies {
             for (directory_kind, unit) in &loaded.linked {
                 let pull = if directory_kind == b"requires" { Pull::Required } else { Pull::Wanted };
                 self.push(unit, pull, &loaded.name);
@@ -161,7 +162,7 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
 
     fn dependencies_of(&mut self, name: &UnitName, settings: &Settings, follow: Follow) {
         command::add_programs(&mut self.dependencies, name, settings);
-        if follow.dependencies {
+        if follow >= Follow::Dependencies {
             for (key, pull) in [
                 ("Requires", Pull::Required),
                 ("Requisite", Pull::Required),
@@ -174,11 +175,9 @@ impl<T: Directories<Content: Content>> UnitClosure<'_, T> {
             self.push_all(settings.list("Service", "Sockets"), Pull::Wanted, name);
             self.push_implicit(name, settings);
         }
-        if follow.outcomes {
+        if follow == Follow::All {
             self.push_all(settings.list("Unit", "OnFailure"), Pull::Wanted, name);
             self.push_all(settings.list("Unit", "OnSuccess"), Pull::Wanted, name);
-        }
-        if follow.triggers {
             self.push_triggered(name, settings);
         }
     }

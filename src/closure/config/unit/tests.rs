@@ -3,9 +3,6 @@ use super::*;
 use crate::closure::dependency::Dependency;
 use crate::closure::testing::small_tree::tree;
 
-const ALL: Follow = Follow { dependencies: true, triggers: true, outcomes: true };
-const NONE: Follow = Follow { dependencies: false, triggers: false, outcomes: false };
-
 fn paths(dependencies: &Dependencies) -> Vec<String> {
     let path = |dependency: &Dependency| match &dependency.target {
         Target::File(paths) => paths[0].escape_ascii().to_string(),
@@ -67,7 +64,7 @@ fn settings_of_files() {
         &files,
         &[],
         "a.service",
-        NONE,
+        Follow::None,
         &["/usr/lib/systemd/system/a.service", "/bin/a", "/bin/e", "/bin/b"],
     );
     assert_eq!(
@@ -83,10 +80,15 @@ fn a_program_without_a_directory_is_searched_for() {
         ("/etc/systemd/system/a.service", "[Service]\nExecStart=b\n"),
         ("/etc/systemd/system/c.service", "[Service]\nExecSearchPath=/opt/x:/opt/y\nExecStart=d\n"),
     ];
-    let dependencies =
-        check(&files, &[], "a.service", NONE, &["/etc/systemd/system/a.service", "/usr/local/sbin/b"]);
+    let dependencies = check(
+        &files,
+        &[],
+        "a.service",
+        Follow::None,
+        &["/etc/systemd/system/a.service", "/usr/local/sbin/b"],
+    );
     assert!(matches!(&dependencies.known[1].target, Target::File(paths) if paths.len() == 6));
-    check(&files, &[], "c.service", NONE, &["/etc/systemd/system/c.service", "/opt/x/d"]);
+    check(&files, &[], "c.service", Follow::None, &["/etc/systemd/system/c.service", "/opt/x/d"]);
 }
 
 #[test]
@@ -108,7 +110,7 @@ fn the_first_directory_counts_and_drop_ins_follow() {
         "/bin/b",
         "/bin/d",
     ];
-    check(&files, &[], "a-b.service", NONE, &expected);
+    check(&files, &[], "a-b.service", Follow::None, &expected);
 }
 
 #[test]
@@ -127,9 +129,15 @@ fn templates() {
         "/bin/100%",
         "/b",
     ];
-    let dependencies = check(&files, &[], "a@b.service", NONE, &expected);
+    let dependencies = check(&files, &[], "a@b.service", Follow::None, &expected);
     assert_eq!(dependencies.unknown.len(), 1, "{:?}", dependencies.unknown);
-    check(&files, &[], "a@x-y\\x2d.service", NONE, &["/lib/systemd/system/a@.service", "/bin/a", "/x/y-"]);
+    check(
+        &files,
+        &[],
+        "a@x-y\\x2d.service",
+        Follow::None,
+        &["/lib/systemd/system/a@.service", "/bin/a", "/x/y-"],
+    );
 }
 
 #[test]
@@ -155,15 +163,16 @@ fn aliases_and_masks() {
         "/bin/a",
         "/bin/b",
     ];
-    check(&files, &links, "b.service", NONE, &expected);
-    check(&files, &links, "masked.service", ALL, &["-/etc/systemd/system/masked.service"]);
-    check(&files, &links, "empty.service", ALL, &["-/usr/lib/systemd/system/empty.service"]);
+    check(&files, &links, "b.service", Follow::None, &expected);
+    check(&files, &links, "masked.service", Follow::All, &["-/etc/systemd/system/masked.service"]);
+    check(&files, &links, "empty.service", Follow::All, &["-/usr/lib/systemd/system/empty.service"]);
     let expected =
         ["/usr/lib/systemd/system/getty@.service", "-/etc/systemd/system/autovt@.service", "/sbin/agetty"];
-    check(&files, &links, "autovt@tty1.service", NONE, &expected);
+    check(&files, &links, "autovt@tty1.service", Follow::None, &expected);
     let tree = tree(&files, &links);
-    let error =
-        |unit: &[u8]| dependencies(&tree, &[unit.to_vec()], ALL).expect_err("it does not exist").to_string();
+    let error = |unit: &[u8]| {
+        dependencies(&tree, &[unit.to_vec()], Follow::All).expect_err("it does not exist").to_string()
+    };
     assert!(error(b"loop.service").starts_with("the tree has no unit loop.service"));
     assert!(error(b"none.service").starts_with("the tree has no unit none.service"));
     assert!(error(b"../a").starts_with("\"../a\" is not the name of a unit"));
@@ -190,7 +199,7 @@ fn relations() {
         &files,
         &links,
         "a.target",
-        ALL,
+        Follow::All,
         &[
             &system("a.target"),
             "-/etc/systemd/system/a.target.wants/d.socket",
@@ -204,8 +213,16 @@ fn relations() {
         ],
     );
     assert_eq!(dependencies.unknown, ["the unit gone.target, which c.service requires, is not in the tree"]);
-    let only = Follow { dependencies: true, ..NONE };
-    assert!(!paths(&dependencies_of(&files, &links, only)).contains(&system("d@.service")));
+    let followed = |follow| paths(&dependencies_of(&files, &links, follow));
+    let dependencies = followed(Follow::Dependencies);
+    for name in ["a.target", "b.service", "c.service", "d.socket", "sysinit.target"] {
+        assert!(dependencies.contains(&system(name)), "{name} in {dependencies:?}");
+    }
+    for name in ["d@.service", "e@.service"] {
+        assert!(!dependencies.contains(&system(name)), "{name} in {dependencies:?}");
+    }
+    let own = [system("a.target"), "-/etc/systemd/system/a.target.wants/d.socket".to_owned()];
+    assert_eq!(followed(Follow::None), own);
 }
 
 fn dependencies_of(files: &[(&str, &str)], links: &[(&str, &str)], follow: Follow) -> Dependencies {
@@ -216,7 +233,7 @@ fn dependencies_of(files: &[(&str, &str)], links: &[(&str, &str)], follow: Follo
 fn what_systemd_runs_by_itself() {
     let files = [("/etc/systemd/system/tmp.mount", "[Mount]\nWhat=tmpfs\nWhere=/tmp\n")];
     let expected = ["/etc/systemd/system/tmp.mount", "/usr/bin/mount", "/usr/bin/umount"];
-    check(&files, &[], "tmp.mount", NONE, &expected);
+    check(&files, &[], "tmp.mount", Follow::None, &expected);
 }
 
 #[test]
