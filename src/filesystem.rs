@@ -17,7 +17,13 @@ mod plan;
 mod report;
 mod size;
 
+use std::ops::RangeInclusive;
+
 pub use label::{Label, LabelError};
 pub use plan::{Filesystem, PlanRequest, PlannedFilesystem, Properties};
 pub use report::FilesystemReport;
 pub use size::Size;
+
+/// The seconds since 1970 that at least one format can represent. A format with fewer refuses the
+/// files of other times.
+pub const TIME_RANGE: RangeInclusive<i64> = ext4::TIME_RANGE;

@@ -3,6 +3,8 @@
 mod error;
 mod report;
 
+use std::ops::RangeInclusive;
+
 use image_runs::{Image, Run};
 use image_tree::Tree;
 use mkfs_ext4::{Layout, Options};
@@ -20,6 +22,9 @@ pub use report::Ext4Report;
 /// The name of the byte layout. A different layout has a different name, and so different
 /// identifiers.
 pub const BYTE_LAYOUT: &str = "ext4-2";
+
+/// The seconds since 1970 that times of files can have.
+pub(super) const TIME_RANGE: RangeInclusive<i64> = Options::TIME_RANGE;
 
 /// The number of bytes of free space for each inode that is added for it.
 pub const BYTES_PER_INODE: u64 = Options::BYTES_PER_INODE;

@@ -7,6 +7,8 @@ mod features;
 mod profile;
 mod signedness;
 
+use std::ops::RangeInclusive;
+
 use image_tree::Timestamp;
 use uuid::Uuid;
 
@@ -18,6 +20,7 @@ pub use profile::Profile;
 pub use signedness::Signedness;
 
 use crate::LabelError;
+use crate::ondisk::inode::{TIME_MAX, TIME_MIN};
 
 /// The options of a filesystem. No default differs between runs: the identifiers and the time are
 /// given by the caller.
@@ -76,6 +79,10 @@ impl Options {
     /// directory of every eight. It applies unless [`Options::inodes`] is set, and corresponds to
     /// the `inode_ratio` of mke2fs.
     pub const BYTES_PER_INODE: u64 = 16384;
+
+    /// The range of times that inodes can hold, in seconds since 1970: 1901-12-13 20:45:52 to
+    /// 2446-05-10 22:38:55 UTC.
+    pub const TIME_RANGE: RangeInclusive<i64> = TIME_MIN..=TIME_MAX;
 
     /// Creates options with these identifiers and the defaults: the smallest filesystem, no label,
     /// no reserved blocks, a journal of the length chosen by mke2fs, creation time 0.

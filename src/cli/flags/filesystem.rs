@@ -47,6 +47,14 @@ pub(in crate::cli) struct FilesystemArguments {
     pub(in crate::cli) seed: Option<Uuid>,
 }
 
+/// The short help of the flag for free space, which `image` has beside its size.
+pub(in crate::cli) const FREE: &str = "Free space that unprivileged users can write to";
+
+/// Returns the long help of the flag for free space.
+pub(in crate::cli) fn free_help() -> String {
+    format!("{FREE}, in bytes or percent of the filesystem, {}", ext4::free_inodes())
+}
+
 impl FilesystemArguments {
     pub(in crate::cli) fn recipe(self) -> Result<FilesystemRecipe, clap::Error> {
         let common =

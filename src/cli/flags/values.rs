@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::filesystem::TIME_RANGE;
 use crate::named::Named;
 use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
@@ -117,25 +118,20 @@ pub(in crate::cli) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
 
 /// Parses seconds since 1970, as in `SOURCE_DATE_EPOCH`.
 pub(in crate::cli) fn epoch(text: &str) -> Result<i64, String> {
-    let in_range = |seconds: &i64| (0..=EPOCH_MAX).contains(seconds);
-    let seconds = text.parse().ok().filter(in_range);
-    seconds.ok_or_else(|| format!("\"{text}\" is not a number of seconds since 1970 from 0 to {EPOCH_MAX}"))
+    seconds(text, 0)
 }
 
 /// Parses the seconds since 1970 to which earlier times are raised.
 pub(in crate::cli) fn earliest(text: &str) -> Result<i64, String> {
-    let in_range = |seconds: &i64| (EPOCH_MIN..=EPOCH_MAX).contains(seconds);
-    let seconds = text.parse().ok().filter(in_range);
-    seconds.ok_or_else(|| {
-        format!("\"{text}\" is not a number of seconds since 1970 from {EPOCH_MIN} to {EPOCH_MAX}")
-    })
+    seconds(text, *TIME_RANGE.start())
 }
 
-/// The first second that ext4 can hold: 1901-12-13 20:45:52 UTC.
-const EPOCH_MIN: i64 = -(1 << 31);
-
-/// The last second that ext4 can hold.
-const EPOCH_MAX: i64 = (1 << 34) - (1 << 31) - 1;
+fn seconds(text: &str, first: i64) -> Result<i64, String> {
+    let range = first..=*TIME_RANGE.end();
+    let seconds = text.parse().ok().filter(|seconds| range.contains(seconds));
+    let (first, last) = (range.start(), range.end());
+    seconds.ok_or_else(|| format!("\"{text}\" is not a number of seconds since 1970 from {first} to {last}"))
+}
 
 #[cfg(test)]
 mod tests {
@@ -185,11 +181,11 @@ mod tests {
     #[test]
     fn epochs() {
         assert_eq!(epoch("0"), Ok(0));
-        assert_eq!(epoch("15032385535"), Ok(EPOCH_MAX));
+        assert_eq!(epoch("15032385535"), Ok(15_032_385_535));
         assert!(epoch("15032385536").is_err());
         assert!(epoch("-1").is_err());
         assert!(epoch("").is_err());
-        assert_eq!(earliest("-2147483648"), Ok(EPOCH_MIN));
+        assert_eq!(earliest("-2147483648"), Ok(-2_147_483_648));
         assert!(earliest("-2147483649").is_err());
         assert!(earliest("15032385536").is_err());
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::architecture::Architecture;
-use crate::cli::flags::filesystem::FilesystemArguments;
+use crate::cli::flags::filesystem::{self, FilesystemArguments};
 use crate::cli::flags::general::General;
 use crate::cli::flags::output::{OutputArguments, usage};
 use crate::cli::flags::tree::TreeArguments;
@@ -12,7 +12,6 @@ use crate::cli::flags::values::{self, Free};
 use crate::cli::help::{Help, group};
 use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
 use crate::filesystem::Size;
-use crate::filesystem::ext4::BYTES_PER_INODE;
 use crate::output::Reflink;
 use crate::recipe::{ImageRecipe, Output};
 
@@ -44,8 +43,8 @@ pub(in crate::cli) struct ImageArguments {
         long,
         value_name = "BYTES|N%",
         value_parser = values::free,
-        help = FREE,
-        long_help = free_help(),
+        help = filesystem::FREE,
+        long_help = filesystem::free_help(),
         help_heading = group::OUTPUT
     )]
     free: Option<Free>,
@@ -116,15 +115,6 @@ pub(in crate::cli) const HELP: Help = Help {
         "quiet", "verbose",
     ],
 };
-
-const FREE: &str = "Free space that unprivileged users can write to";
-
-fn free_help() -> String {
-    format!(
-        "{FREE}, in bytes or percent of the filesystem, with an inode for every {} KiB and for directories",
-        BYTES_PER_INODE / 1024
-    )
-}
 
 fn sector_size() -> impl TypedValueParser<Value = SectorSize> {
     PossibleValuesParser::new(["512", "4096"]).map(|bytes| match bytes.as_str() {

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::flags::values;
 use crate::cli::help::group;
+use crate::filesystem::ext4::BYTES_PER_INODE;
 use crate::recipe::filesystem::ext4::{BlockSize, Ext4Recipe, FeatureChange, JournalLength, Profile};
 
 #[derive(Debug, Args)]
@@ -58,6 +59,11 @@ pub(super) struct Ext4Arguments {
     /// Minimum number of inodes [default: one for each file, and more with --free or --size]
     #[arg(long, value_name = "N", help_heading = group::FILESYSTEM)]
     inodes: Option<u32>,
+}
+
+/// Returns the help on the inodes that free space has.
+pub(super) fn free_inodes() -> String {
+    format!("with an inode for every {} KiB and for directories", BYTES_PER_INODE / 1024)
 }
 
 fn profile_help(profile: Profile) -> &'static str {
