@@ -1,0 +1,22 @@
+//! Services of PAM.
+
+use image_tree::{Content, Directories};
+
+use super::{Context, Implied};
+use crate::closure::config::pam;
+use crate::closure::error::{Error, Result};
+
+/// Adds the requested services, and their modules.
+pub(super) fn add<T: Directories<Content: Content>>(
+    context: &Context<'_, T>,
+    found: &mut Implied,
+) -> Result<()> {
+    for service in &context.keep.pam {
+        let dependencies = pam::dependencies(context.tree, service, &context.closure.library_directories)?;
+        if dependencies.known.is_empty() {
+            return Err(Error::ServiceNotFound(service.clone()));
+        }
+        found.take(dependencies);
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Files of udev rules, the programs that they run, and the units that they start.
+
+use std::collections::BTreeMap;
+
+use image_tree::resolve::resolve_in_root;
+use image_tree::{Content, Directories};
+
+use super::Implied;
+use crate::closure::config::file::read;
+use crate::closure::config::{udev, unit};
+use crate::closure::dependency::{Dependency, Target};
+use crate::closure::error::{Error, Result};
+use crate::closure::reason::Kind;
+use crate::closure::requests::{Keep, NamePattern};
+
+/// Adds the requested rules files.
+pub(super) fn add<T: Directories<Content: Content>>(
+    tree: &T,
+    keep: &Keep,
+    found: &mut Implied,
+) -> Result<()> {
+    for wanted in &keep.rules {
+        for path in selected(tree, wanted)? {
+            take_rules(tree, keep, &path, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the rules files that a flag selects. A file hides those of the same name in later
+/// directories.
+fn selected<T: Directories<Content: Content>>(tree: &T, wanted: &NamePattern) -> Result<Vec<Vec<u8>>> {
+    let text = &wanted.text;
+    if text.starts_with(b"/") {
+        return Ok(vec![text.clone()]);
+    }
+    let mut found: BTreeMap<&[u8], Vec<u8>> = BTreeMap::new();
+    for directory in udev::DIRECTORIES {
+        let entries = resolve_in_root(tree, directory).and_then(|id| tree.entries(id));
+        for name in entries.into_iter().flatten().map(|(name, _)| name.as_bytes()) {
+            let is_wanted = wanted.glob.as_ref().map_or(name == text, |glob| glob.matches(name));
+            if is_wanted && name.ends_with(b".rules") {
+                found.entry(name).or_insert_with(|| [directory, b"/", name].concat());
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::RulesNotFound(text.clone()));
+    }
+    Ok(found.into_values().collect())
+}
+
+/// Adds a rules file, the programs that it runs, and the accounts that own its devices.
+fn take_rules<T: Directories<Content: Content>>(
+    tree: &T,
+    keep: &Keep,
+    path: &[u8],
+    found: &mut Implied,
+) -> Result<()> {
+    // A link to /dev/null disables the rules of that name, and is kept unchanged.
+    let (target, kind) = (Target::Name(path.to_vec()), Kind::Configured);
+    found.dependencies.push(Dependency {
+        target,
+        kind,
+        required: true,
+        reason: "is a file of udev's rules".to_owned(),
+    });
+    let Some(text) = read(tree, path)? else { return Ok(()) };
+    found.configured(path, "is a file of udev's rules");
+    let rules = udev::Rules::parse(path, &text);
+    found.take(rules.dependencies);
+    for (names, accounts) in [(&rules.owners, &b"/etc/passwd"[..]), (&rules.groups, b"/etc/group")] {
+        if !names.is_empty() {
+            found.configured(accounts, "has accounts to which udev's rules give devices");
+        }
+    }
+    for name in rules.units {
+        match unit::dependencies(tree, std::slice::from_ref(&name), keep.follow) {
+            Ok(dependencies) => found.take(dependencies),
+            // Rules name units of packages that may not be installed.
+            Err(error) if !matches!(error, Error::Read(_) | Error::NotAUnit(_)) => found
+                .unknown
+                .push(format!("{}, which {} starts: {error}", name.escape_ascii(), path.escape_ascii())),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
