@@ -5,6 +5,7 @@
 //! does not add anything. So they return everything each time, in an order that depends on
 //! nothing but the tree and the requests.
 
+mod context;
 mod gconv;
 mod libc;
 mod openssl;
@@ -14,41 +15,11 @@ mod units;
 
 use image_tree::{Content, Directories};
 
-use crate::closure::dependency::{Dependencies, Dependency, Target};
+use self::context::Context;
+pub(super) use self::context::Implied;
 use crate::closure::error::Result;
 use crate::closure::kept::Closure;
-use crate::closure::reason::Kind;
 use crate::closure::requests::{Keep, Request};
-
-/// Dependencies that were not requested by path.
-#[derive(Debug, Default)]
-pub(super) struct Implied {
-    pub(super) dependencies: Vec<Dependency>,
-    /// Sentences about dependencies that cannot be determined.
-    pub(super) unknown: Vec<String>,
-}
-
-impl Implied {
-    fn take(&mut self, dependencies: Dependencies) {
-        self.dependencies.extend(dependencies.known);
-        self.unknown.extend(dependencies.unknown);
-    }
-
-    /// Adds a configuration file, which may be missing.
-    fn configured(&mut self, path: &[u8], reason: &str) {
-        let (target, reason) = (Target::File(vec![path.to_vec()]), reason.to_owned());
-        self.dependencies.push(Dependency { target, kind: Kind::Configured, required: false, reason });
-    }
-}
-
-/// The tree and what is kept of it so far.
-struct Context<'a, T> {
-    tree: &'a T,
-    keep: &'a Keep,
-    closure: &'a Closure,
-    /// True if `/etc/ld.so.cache` is to be written.
-    has_cache: bool,
-}
 
 /// Returns the requests for units and rules, and sentences about those that cannot be
 /// determined.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Content, Directories};
 
-use super::{Context, Implied};
+use super::context::{Context, Implied};
 use crate::closure::config::file::read;
 use crate::closure::config::gconv;
 use crate::closure::error::Result;

@@ -2,7 +2,7 @@
 
 use image_tree::{Content, Directories};
 
-use super::{Context, Implied};
+use super::context::{Context, Implied};
 use crate::closure::config::nss;
 use crate::closure::error::Result;
 

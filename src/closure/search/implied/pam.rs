@@ -2,7 +2,7 @@
 
 use image_tree::{Content, Directories};
 
-use super::{Context, Implied};
+use super::context::{Context, Implied};
 use crate::closure::config::pam;
 use crate::closure::error::{Error, Result};
 

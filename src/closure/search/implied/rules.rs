@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Content, Directories};
 
-use super::Implied;
+use super::context::Implied;
 use crate::closure::config::file::read;
 use crate::closure::config::{udev, unit};
 use crate::closure::dependency::{Dependency, Target};

@@ -2,7 +2,7 @@
 
 use image_tree::{Content, Directories};
 
-use super::Implied;
+use super::context::Implied;
 use crate::closure::config::unit;
 use crate::closure::error::{Error, Result};
 use crate::closure::requests::Keep;

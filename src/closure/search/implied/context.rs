@@ -1,0 +1,36 @@
+//! The input and the result of the providers.
+
+use crate::closure::dependency::{Dependencies, Dependency, Target};
+use crate::closure::kept::Closure;
+use crate::closure::reason::Kind;
+use crate::closure::requests::Keep;
+
+/// Dependencies that were not requested by path.
+#[derive(Debug, Default)]
+pub(in crate::closure::search) struct Implied {
+    pub(in crate::closure::search) dependencies: Vec<Dependency>,
+    /// Sentences about dependencies that cannot be determined.
+    pub(in crate::closure::search) unknown: Vec<String>,
+}
+
+impl Implied {
+    pub(super) fn take(&mut self, dependencies: Dependencies) {
+        self.dependencies.extend(dependencies.known);
+        self.unknown.extend(dependencies.unknown);
+    }
+
+    /// Adds a configuration file, which may be missing.
+    pub(super) fn configured(&mut self, path: &[u8], reason: &str) {
+        let (target, reason) = (Target::File(vec![path.to_vec()]), reason.to_owned());
+        self.dependencies.push(Dependency { target, kind: Kind::Configured, required: false, reason });
+    }
+}
+
+/// The tree and what is kept of it so far.
+pub(super) struct Context<'a, T> {
+    pub(super) tree: &'a T,
+    pub(super) keep: &'a Keep,
+    pub(super) closure: &'a Closure,
+    /// True if `/etc/ld.so.cache` is to be written.
+    pub(super) has_cache: bool,
+}
