@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::missing::Missing;
+use super::result::missing::Missing;
 
 /// The result of a search.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -12,8 +12,8 @@ use image_tree::{Content, Directories};
 use self::options::Options;
 use super::error::Result;
 use super::files;
-use super::kept::Closure;
 use super::requests::Request;
+use super::result::Closure;
 
 /// Finds the files that the requests need.
 ///

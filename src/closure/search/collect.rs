@@ -15,10 +15,10 @@ use crate::closure::dependency::{Dependencies, Dependency, Target};
 use crate::closure::elf::Malformed;
 use crate::closure::error::Result;
 use crate::closure::files::Files;
-use crate::closure::kept::Closure;
-use crate::closure::missing::{Cause, Missing};
-use crate::closure::reason::{Kind, Reason};
 use crate::closure::requests::Request;
+use crate::closure::result::Closure;
+use crate::closure::result::missing::{Cause, Missing};
+use crate::closure::result::reason::{Kind, Reason};
 
 pub(super) struct Collector<'f, 't, T> {
     ledger: Ledger<'f, 't, T>,

@@ -12,9 +12,9 @@ use super::implied::{self, Implied};
 use super::options::Options;
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::error::{Error, Result};
-use crate::closure::kept::Closure;
 use crate::closure::ld_so::{cache, conf};
 use crate::closure::requests::{Keep, Request};
+use crate::closure::result::Closure;
 
 /// The maximum number of rounds. Each adds dependencies that become known only with a dynamic
 /// linker or library directory found in the previous one. In common systems the second round does

@@ -18,8 +18,8 @@ use image_tree::{Content, Directories};
 use self::context::Context;
 pub(super) use self::context::Implied;
 use crate::closure::error::Result;
-use crate::closure::kept::Closure;
 use crate::closure::requests::{Keep, Request};
+use crate::closure::result::Closure;
 
 /// Returns the requests for units and rules, and sentences about those that cannot be
 /// determined.

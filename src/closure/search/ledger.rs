@@ -9,10 +9,10 @@ use super::options::Options;
 use crate::closure::elf::Abi;
 use crate::closure::error::{Error, Result};
 use crate::closure::files::Files;
-use crate::closure::kept::Closure;
 use crate::closure::ld_so::DynamicLinker;
-use crate::closure::missing::Missing;
-use crate::closure::reason::{Kind, Reason};
+use crate::closure::result::Closure;
+use crate::closure::result::missing::Missing;
+use crate::closure::result::reason::{Kind, Reason};
 
 /// The results of a search so far, which the collector and the processes share.
 pub(super) struct Ledger<'f, 't, T> {

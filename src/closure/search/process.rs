@@ -13,8 +13,8 @@ use crate::closure::dependency::{Dependency, Target};
 use crate::closure::elf::{DependencyKind, Elf};
 use crate::closure::error::Result;
 use crate::closure::ld_so::{Candidate, DynamicLinker, Found, Object, of_library};
-use crate::closure::missing::{Cause, Missing};
-use crate::closure::reason::Kind;
+use crate::closure::result::missing::{Cause, Missing};
+use crate::closure::result::reason::Kind;
 
 /// A process under construction.
 pub(super) struct Process<'p, 'f, 't, T> {

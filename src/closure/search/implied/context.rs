@@ -1,9 +1,9 @@
 //! The input and the result of the providers.
 
 use crate::closure::dependency::{Dependencies, Dependency, Target};
-use crate::closure::kept::Closure;
-use crate::closure::reason::Kind;
 use crate::closure::requests::Keep;
+use crate::closure::result::Closure;
+use crate::closure::result::reason::Kind;
 
 /// Dependencies that were not requested by path.
 #[derive(Debug, Default)]

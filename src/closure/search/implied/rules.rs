@@ -10,8 +10,8 @@ use crate::closure::config::file::read;
 use crate::closure::config::{udev, unit};
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::error::{Error, Result};
-use crate::closure::reason::Kind;
 use crate::closure::requests::{Keep, NamePattern};
+use crate::closure::result::reason::Kind;
 
 /// Adds the requested rules files.
 pub(super) fn add<T: Directories<Content: Content>>(

@@ -6,9 +6,9 @@ use image_tree::Directories;
 use image_tree::path::{join, split_last};
 use image_tree::resolve::trace_in_root;
 
-use super::error::{Error, Result};
 use super::kept::Closure;
 use super::reason::Reason;
+use crate::closure::error::{Error, Result};
 
 /// A chain of reasons to keep a name: its own reason, the reason for the file named in that one,
 /// and so on. The last was requested.
@@ -72,8 +72,8 @@ fn shortest(closure: &Closure, path: &[u8], without: &[u8]) -> Option<Chain> {
             break;
         }
     }
-    let (mut file, asked) = last?;
-    let mut chain = vec![asked.clone()];
+    let (mut file, requested) = last?;
+    let mut chain = vec![requested.clone()];
     while let Some((below, reason)) = above.get(file) {
         chain.push((*reason).clone());
         file = below;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use image_tree::{InodeId, Name, Tree};
 
-use super::error::{Error, Result};
 use super::missing::Missing;
 use super::reason::Reason;
+use crate::closure::error::{Error, Result};
 
 /// The part of a tree that is kept, the reasons for it, and the needed files that were not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Closure {
     pub warnings: Vec<String>,
     /// The library directories known to glibc's dynamic linkers, configured ones first: the
     /// directories that a cache is built from. A tree that keeps libraries in configured
-    /// directories needs a new cache ([`cache`](super::ld_so::cache)).
+    /// directories needs a new cache ([`cache`](crate::closure::ld_so::cache)).
     pub library_directories: Vec<Vec<u8>>,
 }
 
