@@ -56,8 +56,8 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     }
 
     pub(super) fn run(mut self, requests: &[Request]) -> Result<Closure> {
-        for start in requests {
-            self.start(start);
+        for request in requests {
+            self.keep_request(request);
             self.ledger.check()?;
         }
         let tree = self.ledger.files.tree;
@@ -69,8 +69,8 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         // Reversed, so that files are visited in the order of the request.
         self.pending.reverse();
         self.visit_all()?;
-        // A library that a program loads finds its needs in that process, often by the search path
-        // of that program. Only the others are examined on their own.
+        // A library that a program loads finds its dependencies in that process, often by the
+        // search path of that program. Only the others are examined on their own.
         for library in std::mem::take(&mut self.libraries) {
             self.ledger.check()?;
             if let Ok(elf) = self.ledger.files.elf(library.id)?
@@ -79,8 +79,8 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 process::close(&mut self.ledger, &library, &elf)?;
             }
         }
-        for need in std::mem::take(&mut self.opened) {
-            self.open(&need)?;
+        for dependency in std::mem::take(&mut self.opened) {
+            self.open(&dependency)?;
         }
         Ok(self.ledger.into_closure())
     }
@@ -97,26 +97,26 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
 
     /// Opens a library with each dynamic linker found, in a process of which nothing but the
     /// dynamic linker is known.
-    fn open(&mut self, need: &Dependency) -> Result<()> {
+    fn open(&mut self, dependency: &Dependency) -> Result<()> {
         let dynamic_linkers = self.ledger.dynamic_linkers();
         let mut found = false;
         for (path, linker) in dynamic_linkers {
             if let Ok(file) = self.ledger.files.trace(&path) {
-                found |= process::open(&mut self.ledger, &file, linker, need)?;
+                found |= process::open(&mut self.ledger, &file, linker, dependency)?;
             }
         }
-        if !found && need.required {
-            let Target::Library(names) = &need.target else { return Ok(()) };
-            let (name, kind) = (names.first().cloned().unwrap_or_default(), need.kind);
+        if !found && dependency.required {
+            let Target::Library(names) = &dependency.target else { return Ok(()) };
+            let (name, kind) = (names.first().cloned().unwrap_or_default(), dependency.kind);
             self.ledger.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoDynamicLinker });
         }
         Ok(())
     }
 
-    fn start(&mut self, start: &Request) {
-        match start {
+    fn keep_request(&mut self, request: &Request) {
+        match request {
             Request::Path(path) => match self.ledger.files.trace(path) {
-                Ok(file) => self.ask(&file, path, true),
+                Ok(file) => self.keep_requested(&file, path, true),
                 Err(error) => self.ledger.missing(Missing {
                     name: path.clone(),
                     kind: Kind::Requested,
@@ -124,7 +124,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                     cause: Cause::Path(error),
                 }),
             },
-            Request::Dependency(need) => self.require(None, need, 0),
+            Request::Dependency(dependency) => self.require(None, dependency, 0),
             Request::Glob { text, glob } => {
                 let mut matches = false;
                 // Directories that are still to be read, the next one last: a walk in the order of
@@ -135,7 +135,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                     let shown = if path.is_empty() { &b"/"[..] } else { &path };
                     if glob.matches(shown) {
                         matches = true;
-                        self.entry(shown, text);
+                        self.keep_match(shown, text);
                     }
                     let tree = self.ledger.files.tree;
                     if tree.is_directory(id) && glob.may_match_beneath(shown) {
@@ -154,9 +154,9 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     }
 
     /// Keeps a name of the tree, even if it does not resolve.
-    fn entry(&mut self, path: &[u8], name: &[u8]) {
+    fn keep_match(&mut self, path: &[u8], name: &[u8]) {
         match self.ledger.files.trace(path) {
-            Ok(file) => self.ask(&file, name, false),
+            Ok(file) => self.keep_requested(&file, name, false),
             Err(error) => {
                 self.ledger.keep_name(path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
                 self.ledger.keep_parents(path, name);
@@ -167,7 +167,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     }
 
     /// Keeps a requested file, a directory with its whole content.
-    fn ask(&mut self, file: &Resolved, name: &[u8], is_named: bool) {
+    fn keep_requested(&mut self, file: &Resolved, name: &[u8], is_named: bool) {
         self.ledger.keep(file, Kind::Requested, None, name);
         self.pending.push(Pending { file: file.clone(), is_named, scripts: 0 });
         // An explicit stack, so that deeply nested directories cannot exhaust the call stack.
@@ -182,8 +182,8 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 self.ledger.keep_name(&path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
                 match &self.ledger.files.tree.get(*id).kind {
                     FileKind::Directory(_) => directories.push((*id, path)),
-                    FileKind::Symlink(_) => self.link(&path, name),
-                    _ => self.look_into(Resolved { id: *id, path, traversed: Vec::new() }),
+                    FileKind::Symlink(_) => self.keep_link_target(&path, name),
+                    _ => self.examine_later(Resolved { id: *id, path, traversed: Vec::new() }),
                 }
             }
         }
@@ -191,11 +191,11 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
 
     /// Keeps the target of a link in a directory that is kept. If the target is a directory
     /// outside, only the directory itself is kept: a link to the root would bring in everything.
-    fn link(&mut self, path: &[u8], name: &[u8]) {
+    fn keep_link_target(&mut self, path: &[u8], name: &[u8]) {
         match self.ledger.files.trace(path) {
             Ok(file) => {
                 self.ledger.keep(&file, Kind::Requested, None, name);
-                self.look_into(file);
+                self.examine_later(file);
             }
             // The link is dangling, or its target is created at run time.
             Err(ResolveError::Missing | ResolveError::NotADirectory) => {}
@@ -203,11 +203,11 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         }
     }
 
-    fn look_into(&mut self, file: Resolved) {
+    fn examine_later(&mut self, file: Resolved) {
         self.pending.push(Pending { file, is_named: false, scripts: 0 });
     }
 
-    /// Examines a file for its needs.
+    /// Examines a file for its dependencies.
     fn visit(&mut self, next: &Pending) -> Result<()> {
         let file = &next.file;
         match self.ledger.files.elf(file.id)? {
@@ -216,33 +216,33 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             }
             Ok(elf) if elf.is_loadable() => self.libraries.push(file.clone()),
             Ok(_) => {}
-            Err(Malformed::NotElf) => self.script(next)?,
-            Err(malformed) => self.broken(next, &malformed.to_string()),
+            Err(Malformed::NotElf) => self.visit_script(next)?,
+            Err(malformed) => self.report_broken(next, &malformed.to_string()),
         }
         Ok(())
     }
 
     /// Resolves the interpreter of an executable file that is not ELF.
-    fn script(&mut self, next: &Pending) -> Result<()> {
+    fn visit_script(&mut self, next: &Pending) -> Result<()> {
         let file = &next.file;
         if self.ledger.files.tree.get(file.id).metadata.mode & 0o111 == 0 {
             return Ok(());
         }
-        let start = self.ledger.files.head(file.id, MAX_START)?;
-        match Shebang::parse(&start) {
+        let head = self.ledger.files.head(file.id, MAX_START)?;
+        match Shebang::parse(&head) {
             Ok(None) => {}
             Ok(Some(_)) if next.scripts >= MAX_SCRIPTS => {
                 let why = format!("it is a script for a script, and so on, more than {MAX_SCRIPTS} times");
-                self.broken(next, &why);
+                self.report_broken(next, &why);
             }
             Ok(Some(shebang)) => self.require_all(&file.path, &shebang.dependencies(), next.scripts + 1),
-            Err(error) => self.broken(next, &error.to_string()),
+            Err(error) => self.report_broken(next, &error.to_string()),
         }
         Ok(())
     }
 
-    /// Reports a file whose needs cannot be determined.
-    fn broken(&mut self, next: &Pending, why: &str) {
+    /// Reports a file whose dependencies cannot be determined.
+    fn report_broken(&mut self, next: &Pending, why: &str) {
         let path = &next.file.path;
         if next.is_named || next.scripts > 0 {
             let cause = Cause::Unusable { path: path.clone(), why: why.to_owned() };
@@ -259,52 +259,52 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     }
 
     /// Keeps everything that a file needs.
-    fn require_all(&mut self, by: &[u8], needs: &Dependencies, scripts: usize) {
-        for unknown in &needs.unknown {
+    fn require_all(&mut self, by: &[u8], dependencies: &Dependencies, scripts: usize) {
+        for unknown in &dependencies.unknown {
             self.ledger.warn(format!("{}: {unknown}", by.escape_ascii()));
         }
-        for need in &needs.known {
-            self.require(Some(by), need, scripts);
+        for dependency in &dependencies.known {
+            self.require(Some(by), dependency, scripts);
         }
     }
 
     /// Keeps a needed file, if it exists.
-    fn require(&mut self, by: Option<&[u8]>, need: &Dependency, scripts: usize) {
-        match &need.target {
+    fn require(&mut self, by: Option<&[u8]>, dependency: &Dependency, scripts: usize) {
+        match &dependency.target {
             Target::File(paths) => {
                 let mut error = ResolveError::Missing;
                 for path in paths {
                     match self.ledger.files.trace(path) {
                         Ok(file) => {
-                            self.ledger.keep(&file, need.kind, by, path);
+                            self.ledger.keep(&file, dependency.kind, by, path);
                             return self.pending.push(Pending { file, is_named: false, scripts });
                         }
                         Err(why) => error = why,
                     }
                 }
-                if need.required {
-                    let (name, kind) = (paths.first().cloned().unwrap_or_default(), need.kind);
+                if dependency.required {
+                    let (name, kind) = (paths.first().cloned().unwrap_or_default(), dependency.kind);
                     let chain = by.map(<[u8]>::to_vec).into_iter().collect();
                     self.ledger.missing(Missing { name, kind, chain, cause: Cause::Path(error) });
                 }
             }
-            Target::Name(path) => self.name(path, by, need),
+            Target::Name(path) => self.keep_unresolved(path, by, dependency),
             Target::FilesIn { directory, suffix } => {
                 let Ok(found) = self.ledger.files.trace(directory) else { return };
                 let entries = self.ledger.files.tree.entries(found.id).into_iter().flatten();
                 for (name, _) in entries.filter(|(name, _)| name.as_bytes().ends_with(suffix)) {
                     if let Ok(file) = self.ledger.files.in_directory(&found, name.as_bytes()) {
-                        self.ledger.keep(&file, need.kind, by, &join(directory, name.as_bytes()));
-                        self.look_into(file);
+                        self.ledger.keep(&file, dependency.kind, by, &join(directory, name.as_bytes()));
+                        self.examine_later(file);
                     }
                 }
             }
-            Target::Library(_) => self.opened.push(need.clone()),
+            Target::Library(_) => self.opened.push(dependency.clone()),
         }
     }
 
     /// Keeps a name without resolving it.
-    fn name(&mut self, path: &[u8], by: Option<&[u8]>, need: &Dependency) {
+    fn keep_unresolved(&mut self, path: &[u8], by: Option<&[u8]>, dependency: &Dependency) {
         let found = self.ledger.files.trace(parent(path)).ok();
         let entry = found
             .and_then(|found| self.ledger.files.tree.lookup(found.id, base_name(path)).map(|id| (found, id)));
@@ -312,11 +312,11 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             let whole =
                 Resolved { id, path: join(&found.path, base_name(path)), traversed: found.traversed.clone() };
             self.ledger.keep(&found, Kind::Parent, by, path);
-            self.ledger.keep(&whole, need.kind, by, path);
-        } else if need.required {
+            self.ledger.keep(&whole, dependency.kind, by, path);
+        } else if dependency.required {
             let chain = by.map(<[u8]>::to_vec).into_iter().collect();
             let cause = Cause::Path(ResolveError::Missing);
-            self.ledger.missing(Missing { name: path.to_vec(), kind: need.kind, chain, cause });
+            self.ledger.missing(Missing { name: path.to_vec(), kind: dependency.kind, chain, cause });
         }
     }
 }

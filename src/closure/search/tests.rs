@@ -33,13 +33,13 @@ fn guest() -> Bytes {
     tree
 }
 
-fn start(text: &str) -> Request {
+fn request(text: &str) -> Request {
     Request::parse(text.as_bytes()).expect("a path or a pattern")
 }
 
-fn closure(tree: &Bytes, starts: &[&str]) -> Closure {
-    let starts: Vec<Request> = starts.iter().map(|text| start(text)).collect();
-    close(tree, &starts, &OPTIONS).expect("memory is readable")
+fn closure(tree: &Bytes, requests: &[&str]) -> Closure {
+    let requests: Vec<Request> = requests.iter().map(|text| request(text)).collect();
+    close(tree, &requests, &OPTIONS).expect("memory is readable")
 }
 
 fn names(tree: &Bytes) -> Vec<String> {
@@ -80,7 +80,7 @@ fn links_and_directories_on_the_way_are_kept() {
         ]
     );
     // The kept part is closed under its dependencies.
-    let again = close(&kept, &[start("/bin/sh")], &OPTIONS).expect("memory is readable");
+    let again = close(&kept, &[request("/bin/sh")], &OPTIONS).expect("memory is readable");
     assert_eq!((again.kept, again.missing), (closure.kept, Vec::new()));
 }
 
@@ -105,11 +105,14 @@ fn reasons_lead_to_the_request() {
 #[test]
 fn bytes_do_not_depend_on_the_number_of_threads() {
     let tree = guest();
-    let starts = [start("/"), start("/bin/sh")];
-    let one = close(&tree, &starts, &OPTIONS).expect("memory is readable");
+    let requests = [request("/"), request("/bin/sh")];
+    let one = close(&tree, &requests, &OPTIONS).expect("memory is readable");
     for threads in [2, 3, 16] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can start");
-        assert_eq!(close(&tree, &starts, &Options { pool: Some(&pool), ..OPTIONS }).expect("readable"), one);
+        assert_eq!(
+            close(&tree, &requests, &Options { pool: Some(&pool), ..OPTIONS }).expect("readable"),
+            one
+        );
     }
 }
 
@@ -228,12 +231,12 @@ fn what_is_opened_at_run_time_comes_by_policy() {
     note.resize(note.len().next_multiple_of(4), 0);
     let program = Build { notes: note, ..Build::program() };
     add(&mut tree, "/noted", FileKind::Regular(program.bytes()));
-    let close_with = |dlopen, starts: &[Request]| {
-        close(&tree, starts, &Options { dlopen, ..OPTIONS }).expect("memory is readable")
+    let close_with = |dlopen, requests: &[Request]| {
+        close(&tree, requests, &Options { dlopen, ..OPTIONS }).expect("memory is readable")
     };
     let libb = &b"/usr/lib/libb.so"[..];
-    assert!(!close_with(None, &[start("/noted")]).kept.contains_key(libb));
-    let taken = close_with(Some(dlopen::Policy::default()), &[start("/noted")]);
+    assert!(!close_with(None, &[request("/noted")]).kept.contains_key(libb));
+    let taken = close_with(Some(dlopen::Policy::default()), &[request("/noted")]);
     assert_eq!((&taken.missing, &taken.warnings), (&Vec::new(), &Vec::new()));
     let kinds: Vec<Kind> = taken.kept[libb].iter().map(|reason| reason.kind).collect();
     assert_eq!(kinds, [Kind::Needed, Kind::Dlopen]);
@@ -242,20 +245,21 @@ fn what_is_opened_at_run_time_comes_by_policy() {
 
     // A configured library may be opened by any program.
     let target = dependency::Target::Library(vec![b"libb.so".to_vec()]);
-    let need = dependency::Dependency {
+    let dependency = dependency::Dependency {
         target,
         kind: Kind::Dlopen,
         required: true,
         reason: "is a service".to_owned(),
     };
-    let opened = close_with(None, &[start("/noted"), Request::Dependency(need.clone())]);
+    let opened = close_with(None, &[request("/noted"), Request::Dependency(dependency.clone())]);
     assert!(opened.kept.contains_key(libb) && opened.missing.is_empty());
     // A mandatory library is reported if no program could open it, and if it does not exist.
-    let alone = close_with(None, &[Request::Dependency(need.clone())]);
+    let alone = close_with(None, &[Request::Dependency(dependency.clone())]);
     assert_eq!((alone.missing.len(), alone.kept.len()), (1, 0));
     let gone = dependency::Target::Library(vec![b"libgone.so".to_vec()]);
-    let gone = dependency::Dependency { target: gone, ..need };
-    let missed = |need| close_with(None, &[start("/noted"), Request::Dependency(need)]).missing.len();
+    let gone = dependency::Dependency { target: gone, ..dependency };
+    let missed =
+        |dependency| close_with(None, &[request("/noted"), Request::Dependency(dependency)]).missing.len();
     assert_eq!((missed(gone.clone()), missed(dependency::Dependency { required: false, ..gone })), (1, 0));
 }
 
@@ -271,7 +275,7 @@ fn a_thousand_programs_of_a_thousand_dependencies_end() {
         add(&mut tree, &format!("/bin2/p{number}"), FileKind::Regular(bytes.clone()));
     }
     let error =
-        close(&tree, &[start("/bin2")], &OPTIONS).expect_err("half a billion directories to look into");
+        close(&tree, &[request("/bin2")], &OPTIONS).expect_err("half a billion directories to look into");
     assert!(error.to_string().contains("made to take long"), "{error}");
 }
 
@@ -417,7 +421,7 @@ fn a_library_that_has_only_variants_is_reported() {
     assert_eq!(found.missing, []);
     assert_eq!(found.warnings, ["libv.so, needed by /program, exists only as a glibc-hwcaps variant"]);
     let none = Options { hwcaps: Hwcaps::None, ..OPTIONS };
-    assert_eq!(close(&tree, &[start("/program")], &none).expect("readable").missing.len(), 1);
+    assert_eq!(close(&tree, &[request("/program")], &none).expect("readable").missing.len(), 1);
 }
 
 #[test]

@@ -33,15 +33,18 @@ pub(super) struct Loaded {
 ///
 /// # Errors
 /// Returns an error if a file cannot be read or is too long.
-pub(super) fn load<T: Directories<Content: Content>>(tree: &T, asked: &UnitName) -> Result<Option<Loaded>> {
+pub(super) fn load<T: Directories<Content: Content>>(
+    tree: &T,
+    requested: &UnitName,
+) -> Result<Option<Loaded>> {
     let mut loaded = Loaded {
-        name: asked.clone(),
+        name: requested.clone(),
         files: Vec::new(),
         names: Vec::new(),
         settings: None,
         linked: Vec::new(),
     };
-    let mut aliases = vec![asked.clone()];
+    let mut aliases = vec![requested.clone()];
     for _ in 0..MAX_SYMLINKS {
         match find(tree, &loaded.name)? {
             None => return Ok(None),

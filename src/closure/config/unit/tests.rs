@@ -15,13 +15,13 @@ fn paths(dependencies: &Dependencies) -> Vec<String> {
 fn check(
     files: &[(&str, &str)],
     links: &[(&str, &str)],
-    asked: &str,
+    requested: &str,
     follow: Follow,
     expected: &[&str],
 ) -> Dependencies {
     let dependencies =
-        dependencies(&tree(files, links), &[asked.as_bytes().to_vec()], follow).expect("it can be read");
-    assert_eq!(paths(&dependencies), expected, "{asked}");
+        dependencies(&tree(files, links), &[requested.as_bytes().to_vec()], follow).expect("it can be read");
+    assert_eq!(paths(&dependencies), expected, "{requested}");
     dependencies
 }
 
