@@ -18,7 +18,6 @@ pub mod elf;
 pub mod error;
 mod files;
 pub mod ld_so;
-pub mod name_glob;
 pub mod requests;
 pub mod result;
 mod search;

@@ -6,7 +6,7 @@ use super::config::dlopen::Policy;
 use super::config::unit::Follow;
 use super::dependency::Dependency;
 use super::ld_so::hwcaps::Hwcaps;
-use super::name_glob::NameGlob;
+use image_tree::glob::NameGlob;
 
 /// A request of a closure.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,7 +49,7 @@ impl Glob {
         for text in pattern.split(|byte| *byte == b'/').filter(|text| !text.is_empty()) {
             components.push(match text {
                 b"**" => Component::Any,
-                b"." | b".." => return Err(refuse("holds \".\" or \"..\"")),
+                b"." | b".." => return Err(refuse(DOTS)),
                 _ => Component::Name(tokens(text).map_err(refuse)?),
             });
         }
@@ -132,6 +132,42 @@ impl FlatGlob {
     }
 }
 
+/// A pattern for a name without a directory, such as that of a file or unit: `*`, `?` and `[…]` as
+/// above.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameGlob {
+    tokens: Vec<Token>,
+}
+
+impl NameGlob {
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// Returns a message if it is empty, `.` or `..`, contains a `/`, a `[` is not closed, a range
+    /// is reversed, or a backslash is last.
+    pub fn parse(pattern: &[u8]) -> Result<Self, String> {
+        if pattern.is_empty() || pattern.contains(&b'/') {
+            let shown = pattern.escape_ascii();
+            return Err(format!("\"{shown}\" is not a pattern for a name: it is empty or contains a /"));
+        }
+        let refuse = |why: &str| format!("glob \"{}\" {why}", pattern.escape_ascii());
+        match pattern {
+            b"." | b".." => Err(refuse(DOTS)),
+            _ => Ok(Self { tokens: tokens(pattern).map_err(refuse)? }),
+        }
+    }
+
+    /// Returns true if a name matches. A pattern of only `*` matches every text; any other matches
+    /// only names, which do not contain a `/`.
+    #[must_use]
+    pub fn matches(&self, name: &[u8]) -> bool {
+        self.tokens.iter().all(|token| matches!(token, Token::Many))
+            || !name.contains(&b'/') && matches_name(&self.tokens, name)
+    }
+}
+
+const DOTS: &str = "contains the name \".\" or \"..\"";
+
 fn matches_name(tokens: &[Token], name: &[u8]) -> bool {
     wildcard(tokens, name, |token| matches!(token, Token::Many), matches_byte)
 }
@@ -208,7 +244,7 @@ fn set(rest: &mut &[u8]) -> Result<Token, &'static str> {
     }
     let mut ranges = Vec::new();
     loop {
-        let (first, after) = text.split_first().ok_or("holds a [ without its ]")?;
+        let (first, after) = text.split_first().ok_or("has a [ without a ]")?;
         text = after;
         if *first == b']' && !ranges.is_empty() {
             break;
@@ -222,7 +258,7 @@ fn set(rest: &mut &[u8]) -> Result<Token, &'static str> {
             _ => first,
         };
         if last < first {
-            return Err("holds a range whose end is before its start");
+            return Err("has a range whose end is before its start");
         }
         ranges.push((first, last));
     }
@@ -249,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn one_component() {
+    fn wildcards_match_within_one_component() {
         for (pattern, yes, no) in [
             ("/a", "/a", "/b"),
             ("a", "/a", "/a/b"),
@@ -275,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_directories() {
+    fn two_stars_match_any_number_of_directories() {
         for path in ["/c", "/a/c", "/a/b/c"] {
             check("/**/c", path, true);
         }
@@ -298,7 +334,28 @@ mod tests {
     }
 
     #[test]
-    fn no_pattern_takes_long() {
+    fn name_patterns_match_names_without_a_directory() {
+        let check = |pattern: &str, name: &str, expected: bool| {
+            let glob = NameGlob::parse(pattern.as_bytes()).expect("a pattern");
+            assert_eq!(glob.matches(name.as_bytes()), expected, "{pattern} {name}");
+        };
+        check("*", "x", true);
+        check("lib*.so.*", "libx.so.1", true);
+        check("lib*.so.*", "libx.so", false);
+        check("[a-c]?", "bx", true);
+        check("**", "x", true);
+        check("**.so", "libx.so", true);
+        check("*", "", true);
+        check("*", "a/b", true);
+        check("a*", "a/b", false);
+        check("?", "", false);
+        for pattern in ["", "a/b", "[a", ".", ".."] {
+            assert!(NameGlob::parse(pattern.as_bytes()).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn matching_takes_at_most_quadratic_time() {
         let pattern = "/".to_owned() + &"*a".repeat(100) + "b";
         let path = "/".to_owned() + &"a".repeat(255);
         check(&pattern, &path, false);
@@ -317,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_may_match_below_a_directory() {
+    fn directories_without_possible_matches_are_recognized() {
         let beneath = |pattern: &str, directory: &str| {
             Glob::parse(pattern.as_bytes()).expect("a pattern").may_match_beneath(directory.as_bytes())
         };

@@ -11,11 +11,11 @@ use super::values;
 use crate::cli::help::group;
 use crate::closure::config::dlopen::{Policy, Priority, Rule};
 use crate::closure::config::unit::Follow;
-use crate::closure::name_glob::NameGlob;
 use crate::closure::requests::{Charsets, Keep, NamePattern};
 use crate::closure::{Hwcaps, Request};
 use crate::recipe::keep::{KeepRecipe, MissingPolicy};
 use image_tree::glob::Glob;
+use image_tree::glob::NameGlob;
 
 /// The requests. A tree of which nothing is requested stays whole.
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::closure::Kind;
 use crate::closure::dependency::{Dependencies, Target};
 use crate::closure::elf::NoteSegment;
-use crate::closure::name_glob::NameGlob;
+use image_tree::glob::NameGlob;
 
 mod heuristics;
 

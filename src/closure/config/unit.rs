@@ -17,7 +17,7 @@ use image_tree::{Content, Directories};
 use crate::closure::Kind;
 use crate::closure::dependency::{Dependencies, Target};
 use crate::closure::error::Result;
-use crate::closure::name_glob::NameGlob;
+use image_tree::glob::NameGlob;
 
 mod command;
 mod load;

@@ -4,7 +4,7 @@
 //! systemd's sources.
 
 use super::{Dlopen, Priority};
-use crate::closure::name_glob::NameGlob;
+use image_tree::glob::NameGlob;
 
 /// The pattern for objects, the feature, its priority, and the names of the library.
 type Row = (&'static str, &'static str, Priority, &'static [&'static str]);
