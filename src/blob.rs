@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_of_a_file_and_of_memory() {
+    fn ranges_of_files_and_memory_are_read() {
         let directory = directory_with_file();
         for blob in [scanned(directory.path(), "f"), Blob::from(b"0123456789".to_vec())] {
             let mut buffer = [0; 4];
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_grew_or_shrank() {
+    fn a_file_that_grew_or_shrank_is_reported() {
         let directory = directory_with_file();
         let blob = scanned(directory.path(), "f");
         fs::write(directory.path().join("f"), "0123456789ab").expect("longer");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_other_bytes_of_the_same_length() {
+    fn a_file_with_other_bytes_of_the_same_length_is_reported() {
         let directory = directory_with_file();
         let path = directory.path().join("f");
         let before = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn something_else_with_the_name() {
+    fn a_file_of_another_type_is_reported() {
         let directory = directory_with_file();
         let path = directory.path().join("f");
         let blob = scanned(directory.path(), "f");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_above_that_became_a_link() {
+    fn a_parent_directory_that_became_a_link_is_reported() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (d, moved) = (directory.path().join("d"), directory.path().join("moved"));
         fs::create_dir(&d).expect("new");
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_longer_than_path_max() {
+    fn paths_longer_than_path_max_are_read() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let name = "d".repeat(200);
         let mut at = Root::open_at(directory.path()).expect("the test's directory");

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_path_and_no_cause_reaches_a_terminal_raw() {
+    fn paths_and_causes_are_escaped() {
         let error =
             Error::at(ErrorKind::BadInput, "evil\x1b[31m\nrootcast: warning: forged", "cause \x1b[2J");
         assert_eq!(error.to_string(), r"evil\x1b[31m\nrootcast: warning: forged: cause \x1b[2J");

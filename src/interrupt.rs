@@ -217,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn the_program_dies_of_the_signal_it_caught() {
+    fn the_program_ends_by_the_signal_that_it_caught() {
         assert_eq!(child("", "catch_terminate_and_die").signal(), Some(SIGTERM));
     }
 
     #[test]
-    fn a_second_signal_kills_at_once() {
+    fn a_second_signal_ends_the_program_at_once() {
         assert_eq!(child("", "catch_terminate_twice").signal(), Some(SIGTERM));
     }
 
@@ -232,14 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_end_by_itself_dies_of_the_signal() {
+    fn a_program_that_does_not_stop_is_ended_by_the_signal() {
         let began = Instant::now();
         assert_eq!(child("", "catch_terminate_and_sleep").signal(), Some(SIGTERM));
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
 
     #[test]
-    fn pending_cleanups_run_before_it_dies() {
+    fn pending_cleanups_run_before_the_end() {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let file = directory.path().join("hidden");
         fs::write(&file, "").expect("it is new");
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blocked_cleanup_does_not_keep_it_alive() {
+    fn a_blocked_cleanup_does_not_delay_the_end() {
         let began = Instant::now();
         assert_eq!(child("", "catch_terminate_with_a_blocked_cleanup").signal(), Some(SIGTERM));
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());

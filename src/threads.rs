@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn work_runs_on_the_caller_and_the_others_at_once() {
+    fn the_calling_thread_and_the_workers_run_at_once() {
         let threads = threads(3);
         let all_run = Barrier::new(3);
         let callers = threads.run(3, || {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_one_thread_is_one_of_the_caller() {
+    fn a_panic_of_a_thread_reaches_the_caller() {
         let threads = threads(2);
         let caller = std::thread::current().id();
         for panics_in_the_caller in [false, true] {

@@ -93,14 +93,14 @@ pub(crate) fn gpt_disk(filesystem: &Path, disk: &Path) -> Option<sgdisk::Table> 
 const MIB: u64 = 1 << 20;
 
 #[test]
-fn all_judges_agree_with_mke2fs_about_small() {
+fn all_judges_accept_a_small_tree_written_by_mke2fs() {
     let Some(foreign) = filesystem(&fixtures::small::small(), 64 * MIB, &[]) else { return };
     oracle::judge(&foreign.image, None, &foreign.expected);
     assert!(foreign.scratch.path().is_dir());
 }
 
 #[test]
-fn all_judges_agree_with_mke2fs_about_a_partition() {
+fn all_judges_accept_a_partition_written_by_mke2fs() {
     let Some(foreign) = filesystem(&fixtures::small::small(), 64 * MIB, &[]) else { return };
     let disk = foreign.scratch.join("disk");
     let Some(table) = gpt_disk(&foreign.image, &disk) else { return };
@@ -111,7 +111,7 @@ fn all_judges_agree_with_mke2fs_about_a_partition() {
 }
 
 #[test]
-fn all_judges_agree_with_mke2fs_about_big() {
+fn all_judges_accept_a_big_tree_written_by_mke2fs() {
     let _heavy = judges::heavy();
     let Some(foreign) = filesystem(&fixtures::big::big(), 512 * MIB, &[]) else { return };
     oracle::judge(&foreign.image, None, &foreign.expected);

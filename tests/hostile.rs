@@ -171,7 +171,7 @@ impl Drop for Deep {
 }
 
 #[test]
-fn a_tree_of_the_maximum_depth_is_cast_from_every_source() {
+fn a_tree_of_the_maximum_depth_is_accepted_from_every_source() {
     // The depth with the file and a directory above, which an edit adds.
     const DEPTH: usize = image_tree::MAX_DEPTH - 2;
     let scratch = Scratch::new();
@@ -249,7 +249,7 @@ fn a_tree_beyond_the_maximum_depth_is_rejected_by_every_source() {
 }
 
 #[test]
-fn an_archive_of_65500_directories_in_one_is_cast() {
+fn an_archive_of_65500_directories_in_one_is_accepted() {
     let _heavy = judges::heavy();
     const COUNT: u32 = 65_500;
     let scratch = Scratch::in_memory();

@@ -32,7 +32,7 @@ fn check_bare(scratch: &Scratch, source: &Path, arguments: &[&str], expected: &E
 }
 
 #[test]
-fn small_is_cast_into_a_filesystem() {
+fn a_small_tree_becomes_a_filesystem() {
     let scratch = scratch_with(&small::small());
     let source = scratch.join("source");
     check_bare(&scratch, &source, &[], &Expected::from_directory(&source, Owner::Root));
@@ -54,12 +54,12 @@ fn requested_free_space_is_available() {
 }
 
 #[test]
-fn small_is_cast_into_a_gpt_disk() {
+fn a_small_tree_becomes_a_gpt_disk() {
     check_gpt(512);
 }
 
 #[test]
-fn small_is_cast_into_a_gpt_disk_of_4096_byte_sectors() {
+fn a_small_tree_becomes_a_gpt_disk_of_4096_byte_sectors() {
     check_gpt(4096);
 }
 
@@ -78,7 +78,7 @@ fn check_gpt(sector_size: u32) {
 }
 
 #[test]
-fn small_is_cast_into_an_mbr_disk() {
+fn a_small_tree_becomes_an_mbr_disk() {
     let scratch = scratch_with(&small::small());
     let (source, disk) = (scratch.join("source"), scratch.join("disk"));
     product::image(&source, &disk, &["--layout", "mbr"]);
@@ -121,7 +121,7 @@ fn a_directory_of_65500_directories_is_cast() {
 }
 
 #[test]
-fn a_file_over_several_groups_is_cast() {
+fn a_file_that_spans_several_groups_is_stored() {
     let _heavy = judges::heavy();
     let scratch = memory_with(&big::big());
     let (source, image) = (scratch.join("source"), scratch.join("image"));

@@ -142,7 +142,7 @@ fn microcode_files(scratch: &Scratch) -> [String; 2] {
 }
 
 #[test]
-fn microcode_of_every_source_comes_first() {
+fn microcode_precedes_files_of_every_source() {
     let scratch = Scratch::new();
     let firmware = |below: &str| {
         let file = |path: String, bytes: &[u8]| Item::new(path, Kind::File(bytes.to_vec()));

@@ -126,7 +126,7 @@ fn ldconfig_writes_the_same_bytes() {
 }
 
 #[test]
-fn ldconfig_lists_what_was_written() {
+fn ldconfig_lists_the_entries_of_a_written_cache() {
     let scratch = Scratch::new();
     let (Some(()), Some(triplet)) = (libraries(scratch.path()), triplet()) else { return };
     let Some(mut ldconfig) = judges::command("ldconfig") else { return };
@@ -159,7 +159,7 @@ fn program(root: &Path) -> Option<PathBuf> {
 }
 
 #[test]
-fn the_loader_finds_what_only_the_cache_names() {
+fn the_dynamic_linker_finds_libraries_that_only_the_cache_lists() {
     if !judges::is_root() {
         judges::skip("chroot", "only root may change its root directory");
         return;

@@ -99,7 +99,7 @@ fn one_file_system_does_not_enter_mounts() {
 }
 
 #[test]
-fn one_file_system_matches_tar() {
+fn one_file_system_excludes_the_same_files_as_tar() {
     let Some(mut tar) = judges::command("tar") else { return };
     let Some(tree) = MountedTree::new() else { return };
     let (source, archive) = (&tree.source, tree.scratch.join("tar"));

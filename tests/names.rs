@@ -27,7 +27,7 @@ fn names_evil(arguments: &[&OsStr]) -> Outcome {
 }
 
 #[test]
-fn no_name_forges_a_line_of_a_message() {
+fn names_cannot_forge_lines_of_messages() {
     let scratch = Scratch::new();
     let source = scratch.join("source");
     fs::create_dir(&source).unwrap();

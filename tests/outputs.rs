@@ -32,7 +32,7 @@ fn mode(path: &Path) -> u32 {
 
 /// A truncated image has to be reported, but reading only the beginning of a text is not an error.
 #[test]
-fn a_closed_pipe_fails_images_but_not_text() {
+fn a_closed_pipe_is_an_error_for_images_but_not_for_text() {
     let scratch = Scratch::new();
     tree(&scratch);
     for product in [

@@ -132,7 +132,7 @@ fn check_all(cases: &[Case]) {
 }
 
 #[test]
-fn each_profile_holds_every_kind_of_file_in_blocks_of_each_size() {
+fn each_profile_and_block_size_stores_every_file_type() {
     let profiles = [
         ("default", "has_journal resize_inode sparse_super ^orphan_file ^read-only"),
         ("kata", "has_journal ^resize_inode ^inline_data"),
@@ -150,7 +150,7 @@ fn each_profile_holds_every_kind_of_file_in_blocks_of_each_size() {
 }
 
 #[test]
-fn each_feature_holds_every_kind_of_file() {
+fn each_feature_set_stores_every_file_type() {
     check_all(&[
         Case::new("", "^orphan_file ^inline_data metadata_csum_seed ^sparse_super2 resize_inode"),
         Case::new("-O orphan_file", "orphan_file"),

@@ -54,7 +54,7 @@ fn inodes_read(outcome: &Outcome) -> u32 {
 }
 
 #[test]
-fn a_part_is_read_and_nothing_else_is_found() {
+fn a_partial_scan_lists_only_the_requested_part() {
     let guest = guest();
     let dump = run(rootcast().arg("tree").arg(guest.path())).success().unwrap().stdout;
     let scratch = Scratch::new();

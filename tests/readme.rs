@@ -62,7 +62,7 @@ fn run_guest(directory: &Path, script: &str, typed: &str) -> String {
 }
 
 #[test]
-fn every_block_of_commands_is_run() {
+fn every_block_of_commands_succeeds() {
     let comments = README.split("<!-- commands: ").skip(1);
     let names: Vec<_> = comments.map(|rest| rest.split_once(" -->").expect("a comment ends").0).collect();
     // The first two are those of `.ci/fresh`; here only the number of their commands is checked.
@@ -74,7 +74,7 @@ fn every_block_of_commands_is_run() {
 }
 
 #[test]
-fn its_machines_boot_to_a_shell() {
+fn its_virtual_machines_boot_to_a_shell() {
     let tools = ["busybox", "ldd", "qemu-system-x86_64"];
     if judges::cloud_kernel().is_none() || tools.iter().any(|tool| judges::command(tool).is_none()) {
         return;

@@ -169,7 +169,7 @@ fn the_seccomp_filter_denies_forbidden_calls() {
 }
 
 #[test]
-fn the_program_runs_alone_and_unprivileged() {
+fn the_program_runs_without_other_files_and_privileges() {
     let Some(cell) = cell_with_program() else { return };
     let mut expected = cell.names();
     expected.insert(cell.path("out/disk.img"));

@@ -217,7 +217,7 @@ fn archives_of_every_program_and_dialect_match_the_directory() {
 }
 
 #[test]
-fn gnu_numbers_and_names_of_python_are_read() {
+fn numbers_and_names_written_by_python_are_read() {
     let scratch = Scratch::new();
     let (source, archive) = (scratch.join("source"), scratch.join("archive.tar"));
     fitting(small::small(), PYTHON).make(&source);

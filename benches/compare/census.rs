@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn small_files_need_inodes_more_than_blocks() {
+    fn small_files_need_more_inodes_than_blocks() {
         let many = Census { files: 120_000, directories: 1, ..Census::default() };
         assert!(many.generous_image_mib() * 1024 / 16 > 120_000);
         assert_eq!(Census::default().generous_image_mib(), 512);
     }
 
     #[test]
-    fn says_which_directory_cannot_be_read() {
+    fn names_a_directory_that_cannot_be_read() {
         let error = Census::of(Path::new("/nonexistent/tree")).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/tree"), "{error}");
     }

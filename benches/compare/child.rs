@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn sees_memory_of_the_child() {
+    fn measures_memory_of_the_child() {
         let scratch = tempfile::tempdir().unwrap();
         let out = scratch.path().join("out");
         let script = format!("dd if=/dev/zero of='{}' bs=64M count=1 status=none", out.display());
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_carry_the_message() {
+    fn failures_include_the_message() {
         let out = Path::new("/tmp/never-made");
         let error =
             measure(&mut shell("echo no space for it >&2; exit 3"), out, false).unwrap_err().to_string();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_talkative_child_is_heard_out() {
+    fn long_output_of_a_child_does_not_block() {
         let scratch = tempfile::tempdir().unwrap();
         let out = scratch.path().join("out");
         let script = format!("head -c 1000000 /dev/zero >&2 && : > '{}'", out.display());

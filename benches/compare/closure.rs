@@ -320,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_name_paths() {
+    fn paths_are_parsed_from_lines() {
         let ldd = |line: &'static str| path_of(line.as_bytes(), Contender::OneByOne);
         assert_eq!(ldd("\tlibc.so.6 => /lib/libc.so.6 (0x00007f5525b78000)"), Some(&b"/lib/libc.so.6"[..]));
         assert_eq!(ldd("\t/lib64/ld.so.2 (0x00007f5525d78000)"), Some(&b"/lib64/ld.so.2"[..]));
@@ -337,13 +337,13 @@ mod tests {
     }
 
     #[test]
-    fn names_are_no_patterns() {
+    fn names_are_not_used_as_patterns() {
         assert_eq!(quoted(Path::new("/usr/bin/[")), "/usr/bin/[[]");
         assert_eq!(quoted(Path::new("/usr/bin/g++")), "/usr/bin/g++");
     }
 
     #[test]
-    fn differences_are_said() {
+    fn differences_are_reported() {
         let set = |names: &[&str]| names.iter().map(PathBuf::from).collect();
         let named = [
             ("rootcast", set(&["/a", "/b"])),

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_in_a_directory_in_use() {
+    fn nothing_is_created_in_a_directory_that_is_not_empty() {
         let (scratch, _) = made(Kind::SmallFlat, 1, 0);
         let again =
             MakeTree { kind: Kind::OneBig, dir: scratch.path().join("new"), files: 1, size: 1, suite: None };
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn codename_of_os_release() {
+    fn the_codename_is_read_from_os_release() {
         assert_eq!(codename("ID=debian\nVERSION_CODENAME=\"trixie\"\n").as_deref(), Some("trixie"));
         assert_eq!(codename("ID=arch\n"), None);
     }

@@ -124,7 +124,7 @@ mod tests {
     use mkext4::reader::Fs;
 
     #[test]
-    fn the_image_holds_the_tree() {
+    fn the_image_contains_the_tree() {
         let scratch = tempfile::tempdir().unwrap();
         let tree = scratch.path().join("tree");
         std::fs::create_dir_all(tree.join("dir")).unwrap();

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_point_the_right_way() {
+    fn ratios_above_one_favour_rootcast() {
         let records = vec![
             record(Tool::Rootcast, &[100, 200, 100]),
             record(Tool::Mke2fs, &[400, 800, 500]),
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_run_is_said() {
+    fn tools_that_did_not_run_are_reported() {
         let mut gone = record(Tool::Mkext4, &[]);
         gone.failure = Some("gone".to_owned());
         let mut slow = record(Tool::Mke2fs, &[400_000]);
@@ -302,14 +302,14 @@ mod tests {
     }
 
     #[test]
-    fn mebibytes_round() {
+    fn bytes_are_rounded_to_mebibytes() {
         assert_eq!(mebibytes(0), "0.0 MiB");
         assert_eq!(mebibytes((1 << 20) - 1), "1.0 MiB");
         assert_eq!(mebibytes(u64::MAX), "17592186044416.0 MiB");
     }
 
     #[test]
-    fn filesystems_have_names() {
+    fn filesystems_are_named() {
         assert_eq!(filesystem_of(Path::new("/dev/shm")), "tmpfs");
         assert!(filesystem_of(Path::new("/proc")).starts_with("filesystem 0x"));
     }

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_programs_are_said() {
+    fn missing_programs_are_reported() {
         let programs =
             Programs { mke2fs: None, ..Programs::find(Some(Path::new("/nonexistent/rootcast"))).unwrap() };
         assert!(programs.absence(Tool::Rootcast).unwrap().contains("/nonexistent/rootcast"));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_judge_refuses_what_is_no_filesystem() {
+    fn the_judge_rejects_files_that_are_not_filesystems() {
         let programs = Programs::find(None).unwrap();
         assert!(programs.e2fsck.is_some(), "e2fsck is not installed: the check of images goes untested");
         let image = tempfile::NamedTempFile::new().unwrap();

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_end_where_they_end() {
+    fn reads_beyond_the_end_of_a_range_are_errors() {
         let archive = Arc::new(Archive::memory(b"0123456789".as_slice().into()));
         let range = ArchiveRange::new(archive, 2, 5);
         let mut found = [0; 5];
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spool_gives_back_what_it_kept() {
+    fn a_spool_returns_the_bytes_written_to_it() {
         let spool = Archive::spool(Path::new("x")).expect("a temporary file");
         let bytes = [vec![1; 100], vec![0; 20_000], vec![2; 100], vec![0; 9000]].concat();
         spool.keep(&bytes, 10).expect("room");

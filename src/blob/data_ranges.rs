@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_any_data() {
+    fn a_file_without_data_has_no_ranges() {
         let directory = tempfile::tempdir_in("/dev/shm").expect("a temporary directory");
         File::create(directory.path().join("f")).and_then(|file| file.set_len(1 << 40)).expect("a hole");
         let blob = scanned(directory.path(), "f");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_of_data_changes_no_byte() {
+    fn data_ranges_do_not_change_the_bytes() {
         let plain = Blob::from(b"\0\0ab\0\0".to_vec());
         let mapped = plain.with_data(vec![2..4]);
         assert_eq!(mapped.data_ranges(), Some(&[2..4][..]));

@@ -161,7 +161,7 @@ mod tests {
 
     /// A thread that alternates between two trees must not take one's directory for the other's.
     #[test]
-    fn the_same_path_in_two_roots() {
+    fn equal_paths_in_two_roots_are_different_files() {
         let trees = ["one", "two"].map(|text| {
             let tree = tempfile::tempdir().expect("a temporary directory");
             for directory in ["d", "e"] {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_directories_and_their_entries() {
+    fn paths_are_those_of_directories_and_entries() {
         let root = Arc::new(Root::open_at(Path::new("/proc")).expect("it is there"));
         let top = HostDirectory::top(Arc::clone(&root));
         let inner = top.child(b"a").child(b"b");

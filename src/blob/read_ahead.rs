@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_not_in_the_page_cache() {
+    fn readahead_fills_the_page_cache() {
         let directory = tempfile::tempdir_in("/var/tmp").expect("a temporary directory");
         let path = directory.path().join("f");
         fs::write(&path, vec![1; 1 << 20]).expect("a new file");
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_which_cannot_be_told_is_warm() {
+    fn a_file_whose_cache_state_is_unknown_counts_as_cached() {
         let file = fs::File::open("/proc/self/status").expect("it is mounted");
         let mut byte = [0];
         let asked = rustix::io::preadv2(&file, &mut [IoSliceMut::new(&mut byte)], 0, ReadWriteFlags::NOWAIT);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_ahead_passes_over_what_it_cannot_do() {
+    fn readahead_ignores_files_that_it_cannot_read() {
         // A tmpfs has no disk; one of Linux before 6.7 does not support RWF_NOWAIT.
         let in_memory = tempfile::tempdir_in("/dev/shm").expect("a temporary directory");
         fs::write(in_memory.path().join("f"), "0123456789").expect("a new file");

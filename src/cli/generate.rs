@@ -111,14 +111,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_become_tables() {
+    fn aligned_rows_become_tables() {
         let text = "Who:\n\n  root        owns\n              all\n  .a  keeps\nrest\n  lone = [1]\n";
         let expected = "Who:\n\n.RS\n.TP 16\n\\&root\n\\&owns\n\\&all\n.TP 16\n\\&.a\n\\&keeps\n.RE\nrest\n  lone = [1]\n";
         assert_eq!(with_tables(text), expected);
     }
 
     #[test]
-    fn no_page_has_rows_that_would_be_filled() {
+    fn manual_pages_have_no_aligned_rows_outside_tables() {
         let pages = man_pages().expect("memory");
         let image = pages.iter().find(|(name, _)| name == "rootcast-image.1").expect("a page of image");
         let image = String::from_utf8_lossy(&image.1);

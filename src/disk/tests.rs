@@ -53,7 +53,7 @@ fn layouts_have_names() {
 }
 
 #[test]
-fn the_filesystem_is_where_the_disk_says() {
+fn the_filesystem_lies_at_the_offset_of_its_partition() {
     let root = root(Some(Architecture::Arm64));
     let filesystem = Filesystem((0..3000_u16).flat_map(u16::to_le_bytes).collect());
     for sector_size in [SectorSize::Bytes512, SectorSize::Bytes4096] {

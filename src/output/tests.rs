@@ -286,7 +286,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, rng_seed: RngSeed::Fixed(0), ..ProptestConfig::default() })]
 
     #[test]
-    fn every_way_gives_the_same_bytes(runs in prop::collection::vec(runs(), 0..24)) {
+    fn every_destination_gets_the_same_bytes(runs in prop::collection::vec(runs(), 0..24)) {
         let contents = [3, 11].map(|seed| TestContent::Bytes(pattern(CHUNK_SIZE * 5 / 2, seed)));
         check_all_ways(&TestImage::new(runs, contents.into()));
     }
@@ -303,7 +303,7 @@ fn many_tiny_runs_are_gathered() {
 }
 
 #[test]
-fn an_image_of_nothing_and_an_image_of_zeros() {
+fn empty_and_zero_images_are_written() {
     check_all_ways(&TestImage::new(vec![], vec![]));
     check_all_ways(&TestImage::new(vec![(CHUNK_SIZE * 3 + 1, Part::Zeros)], vec![]));
 }
@@ -375,7 +375,7 @@ fn a_content_that_ends_early_is_bad_input() {
 }
 
 #[test]
-fn runs_that_break_their_promise_are_found() {
+fn runs_of_the_wrong_length_are_errors() {
     let check =
         |image: &TestImage, message| check_failure(image, Interrupt::never, ErrorKind::Verification, message);
     let mut image = whole(dense(10));
@@ -440,7 +440,7 @@ fn a_panic_neither_hangs_nor_leaves_a_file() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_an_error() {
+fn a_closed_pipe_is_an_error() {
     for threads in THREADS {
         let (reader, mut writer) = io::pipe().expect("a pipe can be made");
         drop(reader);

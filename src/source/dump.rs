@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_ends_the_reading() {
+    fn a_signal_interrupts_reading() {
         let interrupt = Interrupt::never();
         interrupt.set(15);
         let error = read(ROOT.as_bytes(), Path::new("name"), Path::new("."), &interrupt);

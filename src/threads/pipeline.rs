@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_an_item_or_a_worker_ends_it() {
+    fn a_panic_stops_the_pipeline() {
         for workers in [1, 2, 7] {
             let panics = |at: u64, or: u64| {
                 let check = |at: u64| {

@@ -38,6 +38,6 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn trees_are_reduced_to_what_is_kept() {
+fn trees_are_reduced_to_the_requested_files() {
     check_all(CASES);
 }

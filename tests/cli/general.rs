@@ -52,6 +52,6 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn help_and_versions_are_printed() {
+fn help_and_version_are_printed() {
     check_all(CASES);
 }

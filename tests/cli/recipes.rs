@@ -28,6 +28,6 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn recipes_stand_for_flags() {
+fn recipes_are_equivalent_to_flags() {
     check_all(CASES);
 }

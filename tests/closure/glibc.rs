@@ -28,7 +28,7 @@ fn rpath_is_inherited_and_runpath_is_not() {
 }
 
 #[test]
-fn rpath_is_not_looked_at_for_an_object_with_runpath() {
+fn rpath_of_an_object_with_runpath_is_ignored() {
     let Some(guest) = Guest::new() else { return };
     guest.add("/opt/a/liba.so", library("liba.so").string(RUNPATH, "/opt/none").needs("libb.so"));
     guest.add("/opt/a/libb.so", library("libb.so"));
@@ -38,7 +38,7 @@ fn rpath_is_not_looked_at_for_an_object_with_runpath() {
 }
 
 #[test]
-fn the_nearest_rpath_comes_first() {
+fn the_nearest_rpath_is_searched_first() {
     let Some(guest) = Guest::new() else { return };
     // The program loads liba, which loads libb, which needs libc0: all three have a search path.
     for directory in ["/program.d", "/a.d", "/b.d"] {
@@ -78,7 +78,7 @@ fn the_first_loaded_object_satisfies_later_dependencies_on_its_name() {
 }
 
 #[test]
-fn origin_is_where_a_file_was_opened() {
+fn origin_is_the_directory_in_which_a_file_was_opened() {
     let Some(guest) = Guest::new() else { return };
     for directory in ["/real/lib", "/shown/lib", "/real/deep", "/shown/deep"] {
         guest.add(&format!("{directory}/libz.so"), library("libz.so"));
@@ -98,7 +98,7 @@ fn origin_is_where_a_file_was_opened() {
 }
 
 #[test]
-fn lib_is_what_was_compiled_in() {
+fn lib_expands_to_the_compiled_in_directory() {
     let Some(guest) = Guest::new() else { return };
     let part = if Path::new("/lib/x86_64-linux-gnu").exists() { "lib/x86_64-linux-gnu" } else { "lib64" };
     guest.add(&format!("/opt/{part}/libz.so"), library("libz.so"));
@@ -170,7 +170,7 @@ fn a_file_that_the_dynamic_linker_rejects_ends_its_search() {
 }
 
 #[test]
-fn nodeflib_excludes_the_default_directories() {
+fn default_directories_are_not_searched_for_programs_with_nodeflib() {
     let Some(guest) = Guest::new() else { return };
     guest.add("/usr/lib/libz.so", library("libz.so"));
     guest.add("/conf/liby.so", library("liby.so"));
@@ -187,7 +187,7 @@ fn nodeflib_excludes_the_default_directories() {
 }
 
 #[test]
-fn the_cache_has_files_by_their_soname() {
+fn the_cache_lists_files_by_their_soname() {
     let Some(guest) = Guest::new() else { return };
     guest.write("/etc/ld.so.conf", b"include ld.so.conf.d/*.conf # comment\n/last\n");
     guest.write("/etc/ld.so.conf.d/b.conf", b"/b\n");
@@ -246,7 +246,7 @@ fn supported() -> Vec<String> {
 }
 
 #[test]
-fn builds_for_better_processors_are_those_some_processor_loads() {
+fn kept_variants_are_those_that_some_processor_loads() {
     let Some(guest) = Guest::new() else { return };
     let variant = |directory: &str, level: u32, name: &str| {
         guest.add(&format!("{directory}/glibc-hwcaps/x86-64-v{level}/{name}"), library(name));

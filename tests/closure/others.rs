@@ -11,7 +11,7 @@ use rootcast::closure::testing::build::{Build, RPATH, RUNPATH};
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 
 #[test]
-fn musl_inherits_both_paths_and_knows_no_sonames() {
+fn musl_inherits_both_search_paths_and_ignores_sonames() {
     let Some(guest) = Guest::with(MUSL, Path::new(MUSL)) else { return };
     let judge = listing(guest.scratch.path(), &[MUSL, "--list"]);
     let check = |program: &str, expected: &[&str]| guest.check_by(&judge, MUSL, program, expected);
@@ -45,7 +45,7 @@ fn musl_inherits_both_paths_and_knows_no_sonames() {
 }
 
 #[test]
-fn a_program_linked_by_musl_gcc_needs_no_more_libraries() {
+fn a_program_linked_by_musl_gcc_needs_only_musl() {
     let Some(guest) = Guest::with(MUSL, Path::new(MUSL)) else { return };
     let Some(mut gcc) = judges::command("musl-gcc") else { return };
     let source = guest.scratch.file("program.c", "int main(void) { return 0; }\n");

@@ -129,7 +129,7 @@ fn needs_others(path: &str) -> bool {
 type Needed = BTreeMap<String, BTreeSet<(&'static str, &'static str)>>;
 
 #[test]
-fn programs_of_this_machine_run_in_what_is_kept() {
+fn programs_of_this_machine_run_in_the_kept_part() {
     if judges::command("unshare").is_none() || !judges::may_mount() {
         return;
     }
@@ -179,7 +179,7 @@ fn converted(root: &Path, bytes: &Path, charset: &str) -> Option<String> {
 const ICONV: (&str, &str) = ("/usr/bin/iconv", "--version");
 
 #[test]
-fn conversions_that_are_asked_for_are_there() {
+fn iconv_converts_from_the_requested_character_sets_only() {
     if judges::command("iconv").is_none() || !judges::may_mount() {
         return;
     }

@@ -96,7 +96,7 @@ fn the_printed_paths_are_those_that_the_dynamic_linker_loads() {
 }
 
 #[test]
-fn reasons_lead_to_the_requested_path() {
+fn why_prints_the_chain_to_the_request() {
     let Some(guest) = guest() else { return };
     let arguments = [KEEP[0], KEEP[1], "--why", "/opt/x/libx.so.1.2"];
     let told = closure(guest.scratch.path(), &arguments).success().unwrap().text();
@@ -118,7 +118,7 @@ fn reasons_lead_to_the_requested_path() {
 }
 
 #[test]
-fn json_is_as_its_schema_says() {
+fn json_output_matches_its_schema() {
     const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/closure.schema.json");
     let Some(guest) = guest() else { return };
     let outcome = closure(guest.scratch.path(), &[KEEP[0], KEEP[1], "--json"]).success().unwrap();
@@ -133,7 +133,7 @@ fn json_is_as_its_schema_says() {
 }
 
 #[test]
-fn only_what_is_kept_has_to_be_readable() {
+fn unreadable_files_that_are_not_kept_are_no_error() {
     let Some(guest) = guest() else { return };
     let secret = guest.scratch.file("secret", "closed");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
@@ -184,7 +184,7 @@ fn configured() -> Option<Guest> {
 }
 
 #[test]
-fn each_flag_brings_what_it_names_and_no_more() {
+fn each_flag_keeps_only_its_own_files() {
     const UNIT: &str = "/etc /etc/ld.so.cache /etc/ld.so.conf /etc/nsswitch.conf /lib64 \
         /lib64/ld-linux-x86-64.so.2 /opt /opt/lib /opt/lib/libc.so.6 /opt/lib/libnss_x.so.2 /usr /usr/bin \
         /usr/bin/served /usr/bin/wanted /usr/lib /usr/lib/systemd /usr/lib/systemd/system \
@@ -221,7 +221,7 @@ fn each_flag_brings_what_it_names_and_no_more() {
 }
 
 #[test]
-fn a_cache_that_is_asked_for_is_there_or_an_error() {
+fn a_requested_cache_is_written_or_an_error() {
     let Some(guest) = guest() else { return };
     let outcome = closure(guest.scratch.path(), &[KEEP[0], KEEP[1], "--ld-cache"]);
     assert!(printed(outcome).contains("/etc/ld.so.cache"));
@@ -236,7 +236,7 @@ fn a_cache_that_is_asked_for_is_there_or_an_error() {
 }
 
 #[test]
-fn chains_of_gconv_dependencies_are_followed_to_their_end_or_refused() {
+fn chains_of_gconv_dependencies_beyond_the_limit_are_errors() {
     let Some(guest) = Guest::new() else { return };
     // Each program has a dynamic linker of its own, and the directory of that one has the list that
     // names the next program.
@@ -258,7 +258,7 @@ fn chains_of_gconv_dependencies_are_followed_to_their_end_or_refused() {
 }
 
 #[test]
-fn the_new_cache_is_like_the_old_and_names_what_is_there() {
+fn a_new_cache_has_the_metadata_of_the_old_one_and_lists_existing_files() {
     let Some(guest) = guest() else { return };
     guest.write("/etc/ld.so.cache", b"old");
     fs::set_permissions(guest.scratch.join("etc/ld.so.cache"), fs::Permissions::from_mode(0o640)).unwrap();

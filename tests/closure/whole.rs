@@ -12,7 +12,7 @@ use super::judge::{close, compare, dynamic_files, listing};
 const TREE: &str = "ROOTCAST_CLOSURE_TREE";
 
 #[test]
-fn every_file_of_a_given_tree() {
+fn the_closure_of_every_file_of_a_given_tree_is_complete() {
     let Some(root) = std::env::var_os(TREE).map(PathBuf::from) else { return };
     let judge = listing(&root, &["/lib64/ld-linux-x86-64.so.2", "--list"]);
     let files = dynamic_files(&judge.tree());

@@ -34,7 +34,7 @@ fn instructions(dockerfile: &str) -> Vec<(String, String)> {
 /// Assembles the root of the Dockerfile from the output of `.ci/release`, and runs it like a
 /// container.
 #[test]
-fn the_container_casts() {
+fn the_container_makes_an_image() {
     let Some(mut cell) = Cell::new() else { return };
     let Some(program) = program() else { return };
     let instructions = instructions(&text(DOCKERFILE));
@@ -143,7 +143,7 @@ fn shell() -> Command {
 }
 
 #[test]
-fn the_action_casts_as_an_ordinary_user() {
+fn the_action_makes_an_image_as_an_ordinary_user() {
     let Some(action) = yaml(ACTION) else { return };
     let Some(program) = program() else { return };
     let [build, cast] = steps(get(&action, "runs")) else { panic!("the action has other steps") };
@@ -214,7 +214,7 @@ fn sorted(mut names: Vec<&str>) -> Vec<&str> {
 
 /// Paths of this repository in a workflow exist, and an action is given the inputs it declares.
 #[test]
-fn the_workflow_fits_the_repository() {
+fn the_workflow_builds_every_release_target() {
     let Some(workflow) = yaml(WORKFLOW) else { return };
     let Some(action) = yaml(ACTION) else { return };
     assert!(!keys(get(&workflow, "on")).is_empty());

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_set_not_set_or_missing() {
+    fn set_unset_and_missing_options_are_distinguished() {
         let text =
             b"#\n# Linux/x86 6.12\nCONFIG_BLK_DEV_INITRD=y\r\nCONFIG_RD_GZIP=y\n# CONFIG_RD_XZ is not set\n\
             CONFIG_RD_LZ4=m\nCONFIG_RD_GZIP_OTHER=y\n";

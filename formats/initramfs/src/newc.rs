@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_where_it_belongs_and_reads_back() {
+    fn every_field_is_at_its_offset_and_parses_back() {
         let fields: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xdead_beef];
         let header: Header = transmute!(fields);
         assert_eq!((header.c_ino, header.c_mode, header.c_mtime, header.c_filesize), (1, 2, 6, 7));

@@ -111,7 +111,7 @@ fn slack(sector_size: SectorSize) -> u64 {
 }
 
 #[test]
-fn an_mbr_counts_to_its_last_sector_and_no_further() {
+fn disks_beyond_the_last_sector_of_an_mbr_are_errors() {
     for (sector_size, or) in [(SectorSize::Bytes512, "4096"), (SectorSize::Bytes4096, "use GPT")] {
         let most = (sector_size.bytes() << 32) - MIB;
         let options = Options::new(sector_size);

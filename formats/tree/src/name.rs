@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_at_their_limits() {
+    fn names_at_their_limits_are_accepted() {
         assert_eq!(Name::new([b'a'; 255]).map(|name| name.as_bytes().len()), Ok(255));
         assert!(matches!(Name::new([b'a'; 256]), Err(NameError::TooLong(_))));
         assert_eq!(Name::new(""), Err(NameError::Empty));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_at_their_limits() {
+    fn targets_at_their_limits_are_accepted() {
         assert!(LinkTarget::new([b'a'; 4095]).is_ok());
         assert_eq!(LinkTarget::new([b'a'; 4096]), Err(LinkTargetError::TooLong(4096)));
         assert_eq!(LinkTarget::new(""), Err(LinkTargetError::Empty));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn xattr_names_at_their_limits() {
+    fn xattr_names_at_their_limits_are_accepted() {
         assert!(XattrName::new([b'a'; 255]).is_ok());
         assert!(XattrName::new([b'a'; 256]).is_err());
         assert!(XattrName::new("").is_err());

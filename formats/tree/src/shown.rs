@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printable_names_stay() {
+    fn printable_names_are_unchanged() {
         for name in ["plain name", "été", "e\u{301}", "日本語", "Ελλάδα", "it's \"quoted\"", "👍", "~$&;"]
         {
             assert_eq!(Shown(name.as_bytes()).to_string(), name);

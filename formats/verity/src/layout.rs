@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_total_that_is_too_small_says_by_how_much() {
+    fn a_total_that_is_too_small_is_reported_with_the_required_one() {
         let options = Options { superblock: Some(uuid::Uuid::nil()), ..options() };
         let error = largest_data_len(&options, 8000, 4096).expect_err("two blocks are needed");
         assert_eq!(error.to_string(), "8000 bytes are 192 bytes too few for one data block and its areas");

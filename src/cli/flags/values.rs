@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_bytes() {
+    fn sizes_in_bytes_are_parsed() {
         for (text, value) in
             [("0", 0), ("4096", 4096), ("1K", 1024), ("3MiB", 3 << 20), ("16777215T", 16_777_215 << 40)]
         {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_for_decoders() {
+    fn decoder_memory_sizes_are_parsed() {
         assert_eq!(decoder_memory("2G"), Ok(2 << 30));
         assert_eq!(decoder_memory("8G"), Ok(8 << 30));
         assert!(decoder_memory("8589934593").is_err());
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_in_percent() {
+    fn percentages_are_parsed() {
         assert_eq!(free("10%"), Ok(Free::Percent(10)));
         assert_eq!(free("10"), Ok(Free::Bytes(10)));
         assert!(free("100%").is_err());
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_threads() {
+    fn numbers_of_threads_are_parsed() {
         assert_eq!(jobs("64"), Ok(NonZeroUsize::MIN.saturating_add(63)));
         for text in ["0", "", "-1", "x"] {
             assert_eq!(jobs(text), Err(format!("\"{text}\" is not a number of threads, at least 1")));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs() {
+    fn epochs_are_parsed() {
         assert_eq!(epoch("0"), Ok(0));
         assert_eq!(epoch("15032385535"), Ok(15_032_385_535));
         assert!(epoch("15032385536").is_err());

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn either_order_and_alignment() {
+    fn notes_of_both_byte_orders_and_alignments_are_parsed() {
         let mut bytes = note(OWNER, NOTE_TYPE, b"[{\"soname\":[\"liba.so.1\"]}]", 8);
         bytes.extend(note(OWNER, NOTE_TYPE, b"[{\"soname\":[\"libb.so.1\"]}]", 8));
         for word in [0, 4, 8] {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn priorities() {
+    fn priorities_decide_which_libraries_are_required() {
         let json = r#"[{"soname":["a.so"],"priority":"required","new key":[1]},
             {"soname":["b.so"],"priority":"suggested","description":"B"}, {"soname":["c.so"],"priority":"other"}]"#;
         let found = read(json).expect("it can be read");
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_stronger_than_priorities() {
+    fn rules_override_priorities() {
         let kmod = entry(&["libkmod.so.2"], "kmod", Priority::Recommended);
         let mount = entry(&["libmount.so.1"], "mount", Priority::Suggested);
         let rule = |text: &str| Rule::parse(text.as_bytes()).expect("a rule");
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn damage() {
+    fn malformed_notes_are_errors() {
         let good = note(OWNER, NOTE_TYPE, b"[{\"soname\":[\"liba.so.1\"]}]", 4);
         for len in HEADER_LEN..good.len() - 2 {
             assert!(
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn old_objects_are_known_by_name() {
+    fn objects_without_notes_are_recognized_by_name() {
         let found = heuristics(b"libsystemd-shared-252.so");
         assert!(found.iter().any(|entry| entry.soname == ["libcryptsetup.so.12"]));
         let reason = &Policy::default().dependencies(b"x", &found, true).known;

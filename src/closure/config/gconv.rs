@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn modules() {
+    fn modules_are_selected_by_character_set() {
         check(None, &["/usr/lib/gconv/ISO646.so", "/usr/lib/gconv/UTF-16.so", "/opt/x.so"]);
         check(Some(&["utf-16"]), &["/usr/lib/gconv/UTF-16.so"]);
         check(Some(&["iso-ir-4"]), &["/usr/lib/gconv/ISO646.so"]);

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn services() {
+    fn services_are_mapped_to_libraries() {
         let conf = b"# comment\npasswd:         files systemd\nhosts: files mymachines resolve [!UNAVAIL=return] dns\n\
             shadow: files # compat\nbroken line\nnetgroup: nis [NOTFOUND=return SUCCESS=x]db ../x\n";
         let names = libraries(&dependencies(conf));
@@ -117,14 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn no_end_of_services() {
+    fn the_number_of_services_is_limited() {
         let many: Vec<u8> = (0..100_000).flat_map(|n| format!("a: s{n}\n").into_bytes()).collect();
         let dependencies = dependencies(&many);
         assert_eq!((dependencies.known.len(), dependencies.unknown.len()), (MAX_SERVICES, 1));
     }
 
     #[test]
-    fn the_unwinder_is_glibcs() {
+    fn only_glibc_loads_libgcc() {
         assert_eq!(libraries(&libgcc([&b"libm.so.6"[..], b"libc.so.6"])), ["libgcc_s.so.1"]);
         assert_eq!(libgcc([&b"libc.musl-x86_64.so.1"[..], b"libc.so"]), Dependencies::default());
     }

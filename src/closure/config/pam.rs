@@ -165,7 +165,7 @@ mod tests {
     use crate::closure::testing::small_tree::tree;
 
     #[test]
-    fn a_service_of_debian() {
+    fn services_depend_on_modules_includes_and_programs() {
         let tree = tree(
             &[
                 (

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn lines() {
+    fn shebang_lines_are_parsed_as_by_the_kernel() {
         check(b"#!/bin/sh\n", "/bin/sh", None);
         check(b"#!/bin/sh", "/bin/sh", None);
         check(b"#! \t /bin/echo  \t a b  \t \nfoo", "/bin/echo", Some("a b"));
@@ -349,7 +349,7 @@ mod tests {
     /// As observed with a kernel: it truncated the argument, so that `#!/bin/echo` printed 243
     /// letters.
     #[test]
-    fn long_lines() {
+    fn long_shebang_lines_are_truncated_as_by_the_kernel() {
         let argument = [&b"#!/bin/echo "[..], &[b'a'; 400], b"\n"].concat();
         check(&argument, "/bin/echo", Some(&"a".repeat(243)));
         let spaces = [&b"#!/bin/echo"[..], &[b' '; 400], b"x\n"].concat();
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_of_env() {
+    fn env_finds_the_program_behind_its_options() {
         check_env("python3", "python3");
         // Without -S this is one word, which makes env fail.
         check_env("python3 -u", "python3 -u");
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_may_be_set() {
+    fn path_of_env_is_searched() {
         let directories = |argument| env(argument).expect("it is found").1;
         assert_eq!(directories("-S PATH=/opt/bin:/x sh"), [b"/opt/bin".to_vec(), b"/x".to_vec()]);
         assert_eq!(directories("-S -i sh"), PATH_UNSET);
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn what_env_cannot_be_asked() {
+    fn invalid_arguments_of_env_are_errors() {
         for argument in ["-i sh", "-x", "A=b", "-S", "-S ''$X", "-S 'a", "-S a\\", "-S \\q", "--unset", "-i"]
         {
             assert!(env(argument).is_err(), "{argument}");
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn dependencies() {
+    fn scripts_depend_on_env_and_its_program() {
         let shebang = Shebang::parse(b"#!/usr/bin/env python3\n").expect("good").expect("a script");
         let dependencies = shebang.dependencies();
         let [interpreter, program] = &dependencies.known[..] else { panic!("two") };

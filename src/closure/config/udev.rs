@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn programs() {
+    fn programs_of_rules_are_dependencies() {
         check("PROGRAM=\"/bin/a %k\", RESULT==\"x\"", &["/bin/a"]);
         check("PROGRAM==\"b $name\"", &["/usr/lib/udev/b"]);
         check("IMPORT{program}=\"c\" IMPORT{builtin}=\"blkid\" IMPORT{file}=\"/x\"", &["/usr/lib/udev/c"]);
@@ -257,20 +257,20 @@ mod tests {
     }
 
     #[test]
-    fn rules_may_take_several_lines() {
+    fn rules_may_span_several_lines() {
         let text = "  ACTION==\"add\", \\\n# in between\n  RUN+=\"/bin/a\"\nRUN+=\"/bin/b\", \\";
         let rules = check(text, &["/bin/a", "/bin/b"]);
         assert_eq!(rules.dependencies.known[0].reason, "is run by RUN in line 1 of /x.rules");
     }
 
     #[test]
-    fn what_depends_on_the_device() {
+    fn programs_that_depend_on_the_device_are_reported() {
         let rules = check("RUN+=\"$env{X} a\", PROGRAM=\"/bin/%k\"", &[]);
         assert_eq!(rules.dependencies.unknown.len(), 2);
     }
 
     #[test]
-    fn accounts_and_units() {
+    fn accounts_and_units_of_rules_are_collected() {
         let text = "GROUP=\"disk\", OWNER:=\"root\", GROUP==\"no\"\nGROUP=\"6\", GROUP=\"$x\"\n\
             ENV{SYSTEMD_WANTS}+=\"a.service b@%k.service\"";
         let rules = check(text, &[]);

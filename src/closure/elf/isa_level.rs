@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_level_counts() {
+    fn the_highest_level_applies() {
         for (levels, expected) in
             [(0, None), (1, Some(0)), (4, Some(2)), (0b1011, Some(3)), (1 << 31, Some(31))]
         {

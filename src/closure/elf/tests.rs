@@ -12,7 +12,7 @@ fn malformed(bytes: &[u8]) -> Malformed {
 }
 
 #[test]
-fn every_tag_for_every_class_and_byte_order() {
+fn every_tag_is_read_for_every_class_and_byte_order() {
     for (wide, big_endian, machine) in
         [(true, false, 62), (false, false, 3), (true, true, 22), (false, true, 20)]
     {
@@ -46,7 +46,7 @@ fn every_tag_for_every_class_and_byte_order() {
 }
 
 #[test]
-fn what_ends_early_is_malformed() {
+fn truncated_files_are_malformed() {
     let mut build = Build::program().needs("libc.so.6");
     build.notes = vec![0; 16];
     let whole = build.bytes();
@@ -66,7 +66,7 @@ fn what_ends_early_is_malformed() {
 }
 
 #[test]
-fn no_byte_makes_it_panic() {
+fn corrupt_bytes_do_not_panic() {
     let mut build = Build::program().needs("libc.so.6").string(build::RUNPATH, "/a");
     build.notes = vec![0; 16];
     let whole = build.bytes();
@@ -81,7 +81,7 @@ fn no_byte_makes_it_panic() {
 }
 
 #[test]
-fn too_much_of_everything_is_refused() {
+fn counts_and_lengths_beyond_the_limits_are_rejected() {
     let many = (0..=MAX_NEEDED).fold(Build::new(), |build, _| build.needs("x"));
     assert!(matches!(malformed(&many.bytes()), Malformed::TooMany { count: 4097, limit: 4096, .. }));
     // A million needs take more bytes of tags than the limit.
@@ -124,7 +124,7 @@ impl Content for Sparse {
 }
 
 #[test]
-fn of_a_large_file_little_is_read() {
+fn only_the_start_of_a_large_file_is_read() {
     let start = Build::program().needs("libc.so.6").bytes();
     let file = Sparse { start, len: 2 << 30, read: AtomicU64::new(0) };
     let elf = Elf::read(&file).expect("it is well made");
@@ -133,7 +133,7 @@ fn of_a_large_file_little_is_read() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_of_its_own() {
+fn read_errors_are_distinguished_from_malformed_files() {
     struct Broken;
     impl Content for Broken {
         fn len(&self) -> u64 {
@@ -150,7 +150,7 @@ fn what_cannot_be_read_is_an_error_of_its_own() {
 const LAST_SEGMENT: usize = 64 + 3 * 56;
 
 #[test]
-fn of_what_is_there_twice_the_last_counts() {
+fn the_last_of_duplicate_tags_and_segments_applies() {
     let soname = |bytes: &[u8]| Elf::read(bytes).expect("it is well made").dynamic.expect("dynamic").soname;
     let twice = Build::new().string(build::SONAME, "first").string(build::SONAME, "second");
     assert_eq!(soname(&twice.bytes()), Some(b"second".to_vec()));
@@ -167,7 +167,7 @@ fn of_what_is_there_twice_the_last_counts() {
 }
 
 #[test]
-fn properties_count_with_the_padding_of_their_class() {
+fn properties_need_the_padding_of_their_class() {
     let mut build = Build::new();
     build.notes =
         [4, 16, 5, u32::from_le_bytes(*b"GNU\0"), 0xc000_8002, 4, 4, 0].map(u32::to_le_bytes).concat();
@@ -183,7 +183,7 @@ fn properties_count_with_the_padding_of_their_class() {
 }
 
 #[test]
-fn versions_of_abis_are_of_gnu_and_mips() {
+fn only_the_gnu_and_mips_abis_have_versions() {
     let flaw = |machine: u16, os_abi: u8| {
         let mut bytes = Build::new().machine(true, false, machine).bytes();
         (bytes[7], bytes[8]) = (os_abi, 3);

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn lines() {
+    fn lines_are_parsed_as_by_ldconfig() {
         let directory = |line| match parse(line) {
             Some(Line::Directory(directory)) => Some(directory),
             _ => None,
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn includes_in_order_and_through_links() {
+    fn included_files_are_read_in_order_and_through_links() {
         let tree = testing::tree(&[
             ("/etc/ld.so.conf", "/first/\ninclude ld.so.conf.d/*.conf\n/last\n/first\nrelative\n"),
             ("/etc/ld.so.conf.d", "-> ../usr/share/conf"),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn loops_end() {
+    fn include_loops_are_limited() {
         let tree = testing::tree(&[("/etc/ld.so.conf", "/a\ninclude /etc/ld.so.conf\ninclude *.conf")]);
         let conf = conf(&tree);
         assert_eq!(conf.directories, [b"/a"]);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_no_directory() {
+    fn a_missing_file_is_an_empty_configuration() {
         assert_eq!(conf(&testing::tree(&[("/etc/passwd", "")])), Conf::default());
     }
 }

@@ -54,7 +54,7 @@ fn names(tree: &Bytes) -> Vec<String> {
 }
 
 #[test]
-fn links_and_directories_on_the_way_are_kept() {
+fn links_and_directories_on_paths_are_kept() {
     let tree = guest();
     let closure = closure(&tree, &["/bin/sh"]);
     assert_eq!((&closure.missing, &closure.warnings), (&Vec::new(), &Vec::new()));
@@ -103,7 +103,7 @@ fn reasons_lead_to_the_request() {
 }
 
 #[test]
-fn bytes_do_not_depend_on_the_number_of_threads() {
+fn the_closure_does_not_depend_on_the_number_of_threads() {
     let tree = guest();
     let requests = [request("/"), request("/bin/sh")];
     let one = close(&tree, &requests, &OPTIONS).expect("memory is readable");
@@ -117,7 +117,7 @@ fn bytes_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn directories_and_patterns() {
+fn requested_directories_and_globs_are_kept() {
     let tree = guest();
     let everything = keep(tree.clone(), &closure(&tree, &["/"]));
     assert_eq!(everything, tree.clone().compact().0);
@@ -160,7 +160,7 @@ fn a_missing_file_is_reported_with_its_requester() {
 }
 
 #[test]
-fn a_library_that_a_program_loads_is_not_looked_into_by_itself() {
+fn a_library_that_a_program_loads_is_not_examined_alone() {
     let mut tree = guest();
     let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
     file("/opt/libp.so", Build::new().string(SONAME, "libp.so").needs("libq.so"));
@@ -189,7 +189,7 @@ fn dependencies_of_the_dynamic_linker_are_attributed_to_the_program() {
 }
 
 #[test]
-fn scripts_bring_their_interpreters() {
+fn interpreters_of_scripts_are_kept() {
     let mut tree = guest();
     let mut script =
         |path: &str, text: &str| add(&mut tree, path, FileKind::Regular(text.as_bytes().to_vec()));
@@ -220,7 +220,7 @@ fn scripts_bring_their_interpreters() {
 }
 
 #[test]
-fn what_is_opened_at_run_time_comes_by_policy() {
+fn libraries_opened_at_run_time_are_kept_by_policy() {
     let mut tree = guest();
     let json = br#"[{"soname":["libgone.so","libb.so"],"feature":"f","priority":"recommended"}]"#;
     let mut note =
@@ -264,7 +264,7 @@ fn what_is_opened_at_run_time_comes_by_policy() {
 }
 
 #[test]
-fn a_thousand_programs_of_a_thousand_dependencies_end() {
+fn a_search_of_millions_of_directories_exceeds_the_limit() {
     let mut tree = guest();
     let path: Vec<String> = (0..1000).map(|number| format!("/none/{number}")).collect();
     let hostile = (0..1000).fold(Build::program().string(RUNPATH, &path.join(":")), |build, number| {
@@ -301,7 +301,7 @@ fn search_paths_that_are_too_long_are_reported() {
 }
 
 #[test]
-fn of_two_search_paths_musl_takes_the_newer() {
+fn musl_prefers_runpath_to_rpath() {
     let mut tree = tree(&[]);
     let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
     let musl = Build { interpreter: Some("/lib/ld-musl-x86_64.so.1".to_owned()), ..Build::new() };
@@ -314,7 +314,7 @@ fn of_two_search_paths_musl_takes_the_newer() {
 }
 
 #[test]
-fn musl_knows_nothing_of_filters() {
+fn musl_ignores_filters() {
     let mut tree = guest();
     let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
     file("/glibc", Build::program().string(FILTER, "gone.so"));
@@ -326,7 +326,7 @@ fn musl_knows_nothing_of_filters() {
 }
 
 #[test]
-fn a_build_for_some_processors_that_all_load_by_another_name_goes_by_that() {
+fn a_variant_that_is_loaded_by_another_name_satisfies_the_dependency() {
     let mut tree = guest();
     add(
         &mut tree,
@@ -397,7 +397,7 @@ fn a_dynamic_linker_for_another_machine_is_not_usable() {
 }
 
 #[test]
-fn of_builds_in_the_cache_for_the_same_processors_the_first_counts() {
+fn the_first_of_equal_variants_in_the_cache_is_kept() {
     let mut tree = guest();
     add(&mut tree, "/etc/ld.so.conf", FileKind::Regular(b"/x\n".to_vec()));
     let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
@@ -425,7 +425,7 @@ fn a_library_that_has_only_variants_is_reported() {
 }
 
 #[test]
-fn musl_passes_over_links_through_files() {
+fn musl_skips_links_through_files() {
     let mut tree = tree(&[("/first/liba.so", "-> /file/x"), ("/file", "text")]);
     let mut file = |path: &str, build: Build| add(&mut tree, path, FileKind::Regular(build.bytes()));
     let musl = Build { interpreter: Some("/lib/ld-musl-x86_64.so.1".to_owned()), ..Build::new() };

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vendors_of_names() {
+    fn reserved_vendor_names_are_recognized() {
         for (name, expected) in [
             ("com.apple.quarantine", Some("com.apple")),
             ("com.apple.metadata:com.apple.x", Some("com.apple")),

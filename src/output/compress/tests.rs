@@ -373,7 +373,7 @@ fn a_long_frame_may_fail_or_be_stopped() {
 }
 
 #[test]
-fn a_signal_stops_it() {
+fn a_signal_stops_compression() {
     for name in ["gzip:1", "zstd:1", "none"] {
         for threads in THREADS {
             let interrupt = Arc::new(Interrupt::never());
@@ -396,7 +396,7 @@ fn a_panic_is_passed_on() {
 }
 
 #[test]
-fn an_output_that_fails_ends_it() {
+fn a_failed_output_stops_compression() {
     struct Full;
     impl Write for Full {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -459,7 +459,7 @@ proptest! {
     /// The parts have arbitrary lengths, in compressed and stored segments, for any number of
     /// threads and with a cache.
     #[test]
-    fn nothing_but_the_segments_shows_in_the_bytes(
+    fn bytes_depend_only_on_the_segments(
         shapes in prop::collection::vec((0..300_usize, 0..70_000_usize, 0..5000_u64, 0..5000_u64, any::<bool>()), 0..12),
         name in prop::sample::select(vec!["none", "gzip:1", "gzip:9", "zstd:1", "zstd:10", "lz4:1", "lz4:4", "xz:0"]),
         threads in 2..9_usize,

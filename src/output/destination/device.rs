@@ -146,7 +146,7 @@ mod tests {
 
     /// It runs on a regular file, whose blocks the kernel zeroes by the same calls.
     #[test]
-    fn a_range_becomes_zeros_and_nothing_else() {
+    fn only_the_requested_range_is_zeroed() {
         let len = 3 * MIN_REQUEST;
         for range in [
             0..len,

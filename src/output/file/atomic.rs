@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_give_the_mode_of_any_new_file() {
+    fn both_ways_respect_the_umask() {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let at = |name: &str| directory.path().join(name);
         File::create(at("any")).expect("a file can be made");
@@ -328,7 +328,7 @@ mod tests {
 
     /// Other users could open a file by its hidden name as soon as it exists.
     #[test]
-    fn nobody_else_may_open_a_file_before_it_has_its_mode() {
+    fn a_new_file_is_private_until_it_has_its_mode() {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let path = directory.path().join("image");
         let begun = |options| {
@@ -345,7 +345,7 @@ mod tests {
 
     /// The directory that was opened at the start is used, even if its name changes afterwards.
     #[test]
-    fn a_directory_that_became_a_link_leads_nowhere() {
+    fn a_directory_that_became_a_link_is_not_followed() {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let at = |name: &str| directory.path().join(name);
         for create in [create, with_hidden_name] {

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_within_a_range() {
+    fn only_whole_blocks_of_a_range_are_cloned() {
         for (position, len, expected) in [
             (0, 4095, None),
             (0, 4096, Some(0..4096)),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_are_abandoned_for_good_reasons() {
+    fn cloning_stops_only_after_errors_of_the_device() {
         let (xdev, opnotsupp, inval) =
             (Errno::XDEV.raw_os_error(), Errno::OPNOTSUPP.raw_os_error(), Errno::INVAL.raw_os_error());
         check(&[], Some(CHUNK_SIZE));

@@ -43,7 +43,7 @@ fn a_symbolic_link_is_written_through() {
 }
 
 #[test]
-fn a_name_without_directory_is_in_the_current_one() {
+fn a_name_without_a_directory_is_in_the_current_directory() {
     let name = format!("rootcast-test-{}", std::process::id());
     write(&whole(dense(5)), Path::new(&name), 1).expect("it can be written");
     let bytes = fs::read(&name);
@@ -91,7 +91,7 @@ fn a_block_device_is_refused_without_force() {
 }
 
 #[test]
-fn devices_and_pipes_are_streamed_to() {
+fn devices_and_pipes_are_written_as_streams() {
     let image = TestImage::new(
         vec![
             (CHUNK_SIZE, Part::Zeros),
@@ -129,7 +129,7 @@ fn device(len: u64) -> (TempDir, Destination) {
 }
 
 #[test]
-fn a_device_has_no_bytes_of_before_within_the_image() {
+fn old_bytes_of_a_device_are_overwritten() {
     let part = |index, offset| Part::Content { index, offset };
     let runs = vec![
         (100, Part::Zeros),

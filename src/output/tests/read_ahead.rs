@@ -107,7 +107,7 @@ fn readahead_is_requested_for_the_window_and_no_more() {
 }
 
 #[test]
-fn no_readahead_of_chunks_that_were_taken() {
+fn chunks_in_progress_are_not_requested_again() {
     let requested = requests(true, &Interrupt::never(), &|| {}, |position_read, content| {
         let first = content.wait_for(1).len();
         position_read.advance((CHUNKS - 2) * CHUNK_SIZE);
@@ -118,7 +118,7 @@ fn no_readahead_of_chunks_that_were_taken() {
 }
 
 #[test]
-fn no_readahead_of_cached_files() {
+fn cached_files_are_not_requested() {
     let requested = requests(false, &Interrupt::never(), &|| {}, |position_read, _| {
         for chunk in 0..CHUNKS {
             position_read.advance(chunk * CHUNK_SIZE);
@@ -153,7 +153,7 @@ fn a_panic_of_readahead_is_ignored() {
 }
 
 #[test]
-fn cold_contents_become_the_same_bytes() {
+fn uncached_contents_give_the_same_bytes() {
     for (threads, cold) in THREADS.into_iter().flat_map(|threads| [(threads, true), (threads, false)]) {
         let image = One(Recorder::new(cold, &|| {}));
         let directory = directory();

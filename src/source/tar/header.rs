@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_accepts_checksums_of_signed_and_unsigned_bytes() {
+    fn accepts_checksums_of_signed_and_unsigned_bytes() {
         let mut header = Header([0; BLOCK]);
         header.0[0] = 0xff;
         for (sum, right) in [(0xff + 8 * 32, true), (8 * 32 - 1, true), (8 * 32, false)] {

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn parses_parses_times_with_fractions() {
+    fn parses_times_with_fractions() {
         let cases = [
             ("0", Some((0, 0))),
             ("1350244992.023960108", Some((1_350_244_992, 23_960_108))),

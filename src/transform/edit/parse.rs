@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn decodes_decodes_values_of_xattrs() {
+    fn decodes_values_of_xattrs() {
         let value = |text: &str| xattr_value(text.as_bytes()).map(<[u8]>::into_vec);
         for (text, bytes) in [
             ("text", &b"text"[..]),

@@ -177,7 +177,7 @@ fn refuses_impossible_edits() {
 }
 
 #[test]
-fn adds_adds_files_of_the_host() {
+fn adds_files_of_the_host() {
     let host = tempfile::tempdir().expect("a temporary directory");
     let at = |name: &str| host.path().join(name);
     fs::create_dir_all(at("d/bin")).expect("new directories");

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_contradicts_the_tree() {
+    fn refuses_lines_that_contradict_the_tree() {
         for (manifest, expected) in [
             ("./none uid=0\n", "line 1: /none: is not in the tree"),
             ("\n./dir type=file\n", "line 2: /dir: type=file is stated, and in the tree it is dir"),

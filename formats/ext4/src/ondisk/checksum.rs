@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn updates_of_no_checksum_have_no_value() {
+    fn checksums_that_are_disabled_have_no_value() {
         let sum = Checksum::NONE.of_inode(12, 0).update(b"anything");
         assert_eq!((sum.value(), sum.low(), sum.high(), sum.exists()), (0, 0, 0, false));
     }

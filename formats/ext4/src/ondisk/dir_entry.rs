@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_in_bytes() {
+    fn an_entry_has_its_known_bytes() {
         let mut out = [0; 16];
         write_entry(&mut out, 0x0102_0304, FileType::SYMLINK, b"mtab");
         assert_eq!(&out, b"\x04\x03\x02\x01\x10\x00\x04\x07mtab\0\0\0\0");
     }
 
     #[test]
-    fn a_tail_in_bytes() {
+    fn a_tail_has_its_known_bytes() {
         let mut block = [0; 1024];
         write_tail(&mut block, Checksum::START);
         assert_eq!(block[1012..1020], *b"\0\0\0\0\x0c\0\0\xde");

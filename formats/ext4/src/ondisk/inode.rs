@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn device_numbers_at_the_edge_of_the_old_form() {
+    fn device_numbers_beyond_the_old_form_use_the_new_one() {
         assert_eq!(encode_device(Device { major: 255, minor: 255 }), [0xffff, 0]);
         assert_eq!(encode_device(Device { major: 256, minor: 0 }), [0, 0x1_0000]);
         // The kernel's new_encode_dev(MKDEV(0xabc, 0xdef12)).

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_in_bytes() {
+    fn a_block_has_its_known_bytes() {
         let mut block = [0; 1024];
         write_empty_block(&mut block, 0x0102_0304_0506, Checksum::START);
         assert!(block[..1016].iter().all(|byte| *byte == 0));

@@ -80,7 +80,7 @@ fn large_files_are_aligned_and_small_ones_fill_the_gaps() {
 }
 
 #[test]
-fn the_size_is_the_smallest_there_is() {
+fn the_size_is_the_smallest_possible() {
     for lengths in [
         vec![2 * MIB],
         vec![2 * MIB + 1, 5 * MIB, 100_000, 100, 2 * MIB - 1],

@@ -23,7 +23,7 @@ fn of(block_size: BlockSize) -> Options {
 }
 
 #[test]
-fn extent_trees_of_each_depth() {
+fn extent_trees_of_each_depth_are_clean() {
     // Extents end at 32,768 blocks and at the copies of the superblock in groups 1, 3, 5, 7, 9, 25,
     // … A block of 1 KiB holds 84 of them and one of 2 KiB 169, so four such blocks lead to 10.5
     // GiB and 42.25 GiB.
@@ -53,7 +53,7 @@ fn assert_indirect_levels(image: &Path, path: &str, levels: usize) {
 }
 
 #[test]
-fn directory_indexes_of_one_and_two_levels() {
+fn directory_indexes_of_one_and_two_levels_are_clean() {
     // Names of 255 bytes to a leaf, and leaves to a root.
     let sizes = [(BlockSize::B1024, 3, 123), (BlockSize::B2048, 7, 251), (BlockSize::B4096, 15, 507)];
     for (block_size, names, leaves) in sizes {
@@ -67,7 +67,7 @@ fn directory_indexes_of_one_and_two_levels() {
 }
 
 #[test]
-fn the_widest_directory_of_small_blocks() {
+fn the_largest_directory_of_small_blocks_is_clean() {
     // Three names of 255 bytes to a leaf, 126 leaves to a node, and 123 nodes.
     let with = |names| {
         let mut tree = tree();
@@ -85,7 +85,7 @@ fn the_widest_directory_of_small_blocks() {
 /// Around what fits in one block, `e2fsck -D` forgets its checksum: it leaves two blocks without an
 /// index where the entries alone would fit in one.
 #[test]
-fn directories_that_fill_a_block_stay_as_they_are() {
+fn e2fsck_does_not_change_directories_that_fill_a_block() {
     for block_size in BlockSize::ALL {
         for (free, blocks, is_indexed) in
             [(4, 1, false), (0, 1, false), (-4, 2, false), (-8, 2, false), (-12, 3, true)]
@@ -110,7 +110,7 @@ fn directories_that_fill_a_block_stay_as_they_are() {
 }
 
 #[test]
-fn a_block_of_xattrs_and_no_more() {
+fn at_most_one_block_of_xattrs_is_accepted() {
     for block_size in BlockSize::ALL {
         let with = |len: usize| {
             let mut tree = tree();

@@ -58,7 +58,7 @@ pub(crate) fn assert_depth(image: &Path, path: &str, depth: usize) {
 }
 
 #[test]
-fn extent_trees_of_no_level_one_and_two() {
+fn extent_trees_of_zero_to_two_levels_are_clean() {
     // Extents end at 32,768 blocks and where copies of the superblock are. 3 GiB / 8 are at most 4
     // of them, which fit in the inode; 38 GiB are fewer than the 1360 of four blocks, 200 GiB are
     // more.
@@ -131,7 +131,7 @@ fn a_file_has_at_most_65000_names() {
 }
 
 #[test]
-fn a_directory_of_200000_names() {
+fn a_directory_of_200000_names_is_clean() {
     let mut tree = tree();
     let parent = add(&mut tree, "wide", Metadata::new(0o755), Kind::Directory([].into()));
     add_files(&mut tree, parent, 200_000, 12);
@@ -154,7 +154,7 @@ fn names_hash_as_signed_or_unsigned_bytes() {
 }
 
 #[test]
-fn times_from_1901_to_2446_and_no_others() {
+fn only_times_from_1901_to_2446_are_accepted() {
     // The low word, and the extra word: nanoseconds above two bits of epoch.
     let times = [
         (-0x8000_0000, "0x80000000:ee6b27fc"),
@@ -186,7 +186,7 @@ fn times_from_1901_to_2446_and_no_others() {
 }
 
 #[test]
-fn device_numbers_of_12_and_20_bits_and_no_more() {
+fn only_device_numbers_of_12_and_20_bits_are_accepted() {
     let mut tree = tree();
     let device = |major, minor| Kind::CharacterDevice(Device { major, minor });
     add(&mut tree, "old", Metadata::new(0o600), device(255, 255));
@@ -203,7 +203,7 @@ fn device_numbers_of_12_and_20_bits_and_no_more() {
 }
 
 #[test]
-fn a_tree_may_bring_its_own_lost_and_found() {
+fn a_tree_may_have_its_own_lost_and_found() {
     let mut tree = tree();
     let metadata = Metadata { uid: 7, ..Metadata::new(0o711) };
     let own = add(&mut tree, "lost+found", metadata, Kind::Directory([].into()));

@@ -99,7 +99,7 @@ fn blocks_without_data_are_not_allocated() {
 
 /// The longest file there is, and one of each depth of an extent tree.
 #[test]
-fn long_files_of_few_bytes_and_many_pieces() {
+fn long_files_with_little_data_and_many_extents_are_clean() {
     for (block_size, largest) in [
         (BlockSize::B1024, 4 * TIB - 1024),
         (BlockSize::B2048, 8 * TIB - 2048),
@@ -204,7 +204,7 @@ fn only_runs_that_fill_pages_are_aligned() {
 
 /// Data in inodes has no holes, whatever its content says; what is too long for an inode has.
 #[test]
-fn inline_data_and_holes() {
+fn inline_files_with_holes_are_clean() {
     let mut tree = tree();
     for len in [1, 60, 128, 129, 4096, 5000] {
         add_sparse(&mut tree, &format!("hole {len}"), len, 3, &[]);

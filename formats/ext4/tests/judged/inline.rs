@@ -84,7 +84,7 @@ fn xattr_sets() -> Vec<(&'static str, Metadata, u64)> {
 }
 
 #[test]
-fn files_lie_in_inodes_as_long_as_they_fit() {
+fn files_are_inline_as_long_as_they_fit() {
     for block_size in BlockSize::ALL {
         let mut tree = tree();
         let mut expected = Vec::new();
@@ -107,7 +107,7 @@ fn files_lie_in_inodes_as_long_as_they_fit() {
 }
 
 #[test]
-fn xattrs_are_all_there_beside_data() {
+fn inline_data_displaces_no_xattr() {
     let (dir, image, tree) = {
         let mut tree = tree();
         for (set, metadata, most) in xattr_sets() {
@@ -134,7 +134,7 @@ fn xattrs_are_all_there_beside_data() {
 }
 
 #[test]
-fn symlinks_of_60_to_128_bytes_lie_in_inodes_as_data() {
+fn symlinks_of_60_to_128_bytes_are_inline() {
     for block_size in BlockSize::ALL {
         let mut tree = tree();
         let sets = xattr_sets();
@@ -227,7 +227,7 @@ fn a_lost_and_found_of_the_tree_has_blocks() {
 }
 
 #[test]
-fn directories_lie_in_inodes_as_long_as_they_fit() {
+fn directories_are_inline_as_long_as_they_fit() {
     for block_size in BlockSize::ALL {
         let tree = tree_of_directories();
         judge_and(&tree, &options(block_size), |image| {
@@ -386,7 +386,7 @@ fn inline_data_is_that_of_mke2fs() {
 /// The bytes are those of the layout `ext4-2`, by [`digest`] of whole images. Where one changes on
 /// purpose, so does the name.
 #[test]
-fn the_bytes_of_inline_data_stay_as_they_are() {
+fn the_bytes_of_inline_data_are_pinned() {
     let mut tree = tree_of_directories();
     for (set, metadata, most) in xattr_sets() {
         add(&mut tree, InodeId::ROOT, set, metadata, file(most));

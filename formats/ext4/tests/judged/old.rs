@@ -84,7 +84,7 @@ fn each_feature_can_be_disabled_alone_and_with_the_others() {
 
 /// `e2fsck -D` leaves the directories as they are.
 #[test]
-fn directories_without_index_or_checksum_stay_as_they_are() {
+fn e2fsck_does_not_change_directories_without_index_or_checksum() {
     for features in [NO_CHECKSUMS, NO_INDEX, NONE] {
         for block_size in BlockSize::ALL {
             let options = with!(of(features, block_size), linear_order: LinearOrder::ByInode, directory_slack_percent: 20);
@@ -115,7 +115,7 @@ fn blocks_fill_to_their_last_byte_without_checksums() {
 }
 
 #[test]
-fn more_than_32_bits_of_blocks_need_64bit() {
+fn block_numbers_beyond_32_bits_need_64bit() {
     for block_size in [BlockSize::B2048, BlockSize::B4096] {
         let largest = u64::from(u32::MAX) * block_size.bytes();
         let total = |bytes| with!(of(NO_64BIT, block_size), size: Size::Total { bytes });
@@ -159,7 +159,7 @@ fn a_directory_without_index_has_at_most_64998_others() {
 }
 
 #[test]
-fn a_seed_of_checksums_needs_checksums() {
+fn a_checksum_seed_needs_checksums() {
     let features = with!(ALL, metadata_csum: false);
     let error = plan(&tree(), &with!(options(), features: features)).expect_err("there is nothing to seed");
     assert!(matches!(error, Error::Conflict { what: "metadata_csum_seed", .. }), "{error}");

@@ -81,7 +81,7 @@ fn digest_of(options: Options) -> u32 {
 /// The bytes are those of the layout `ext4-2`, by [`digest`] of whole images. Where one changes on
 /// purpose, so does the name.
 #[test]
-fn the_bytes_of_each_profile_stay_as_they_are() {
+fn the_bytes_of_each_profile_are_pinned() {
     let pinned = [
         (Profile::Default, BlockSize::B1024, 0x5e7f_2dec),
         (Profile::Default, BlockSize::B2048, 0xce34_1d25),

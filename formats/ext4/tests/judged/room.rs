@@ -101,7 +101,7 @@ fn a_user_can_write_as_much_as_requested() {
 }
 
 #[test]
-fn a_share_is_of_the_space_that_users_can_write() {
+fn free_percentages_apply_to_the_space_that_users_can_write() {
     for (profile, percent) in [(Profile::Default, 50), (Profile::Default, 98), (Profile::Rw, 90)] {
         let options = of(profile, BlockSize::B1024, Size::FreePercent(percent));
         mounted(&options, |_, room, summary| {

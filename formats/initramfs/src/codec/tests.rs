@@ -99,7 +99,7 @@ fn codec(text: &str) -> Codec {
 }
 
 #[test]
-fn codecs_are_written_as_they_are_read() {
+fn names_of_codecs_parse_back() {
     for (text, shown) in [
         ("none", "none"),
         ("gzip", "gzip:6"),
@@ -181,7 +181,7 @@ fn a_long_frame_depends_on_its_bytes_alone() {
 }
 
 #[test]
-fn a_frame_that_lacks_bytes_is_an_error() {
+fn a_frame_with_too_few_bytes_is_an_error() {
     let mut frame = LongFrame::new(&codec("zstd"), 10, 1).expect("memory");
     frame.push(b"123", &mut Vec::new()).expect("memory");
     frame.finish(&mut Vec::new()).expect_err("seven bytes are missing");
@@ -191,7 +191,7 @@ fn a_frame_that_lacks_bytes_is_an_error() {
 /// Checks the headers that the kernel requires: no extra field in gzip; a length and a checksum, a
 /// window within 8 MiB in zstd; a CRC-32 and the requested dictionary in xz.
 #[test]
-fn headers_are_the_kernels() {
+fn headers_are_those_that_the_kernel_recognizes() {
     let bytes = text(9 << 20);
     let long = text(17 << 20);
     for bytes in [&bytes, &long] {
@@ -236,7 +236,7 @@ fn the_identity_has_everything_that_affects_the_bytes() {
 
 /// Numbers in the index of an xz stream have 7 bits per byte.
 #[test]
-fn lengths_around_another_byte_of_a_number_unpack() {
+fn lengths_around_each_size_of_their_encoding_unpack() {
     let codec = codec("xz:0");
     for len in [127, 128, 129, 16_383, 16_384, 16_511, 16_512, 2_097_151, 2_097_152] {
         let bytes = text(len);
@@ -245,7 +245,7 @@ fn lengths_around_another_byte_of_a_number_unpack() {
 }
 
 #[test]
-fn long_members_of_gzip_begin_as_libdeflates() {
+fn long_gzip_members_begin_like_those_of_libdeflate() {
     for level in 1..=12 {
         let codec = Codec::new(Compression::Gzip, Some(level)).expect("a level of gzip");
         let empty = Piece { context: b"", bytes: b"", is_whole: true };
@@ -279,7 +279,7 @@ proptest! {
 
     /// Checks arbitrary pieces, as parts of one gzip member and as blocks of one xz stream.
     #[test]
-    fn any_pieces_make_a_member(pieces in prop::collection::vec(any_bytes(), 1..5)) {
+    fn pieces_of_any_length_form_a_member(pieces in prop::collection::vec(any_bytes(), 1..5)) {
         let all = pieces.concat();
         for name in ["gzip:1", "gzip:6", "xz:1", "lz4:2"] {
             let codec = codec(name);

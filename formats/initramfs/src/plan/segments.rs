@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_frozen() {
+    fn the_hash_is_pinned() {
         // A different hash means a different layout, which needs a new name.
         assert_eq!(hash(b""), 0xf52a_15e9_a9b5_e89b);
     }

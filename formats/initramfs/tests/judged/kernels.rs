@@ -59,7 +59,7 @@ fn configurations_are_found_in_kernels_of_every_kind() {
 }
 
 #[test]
-fn kernels_without_configuration_and_corrupt_kernels() {
+fn kernels_without_configuration_and_corrupt_kernels_are_errors() {
     let none = |kernel: &[u8]| assert_eq!(KernelConfig::from_kernel(kernel), Ok(None));
     none(b"");
     none(&noise(5000, 8));

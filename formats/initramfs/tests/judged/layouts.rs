@@ -33,7 +33,7 @@ fn contents<'l>(image: &'l dyn Image<Vec<u8>>) -> Vec<(u64, &'l Vec<u8>)> {
 }
 
 #[test]
-fn the_bytes_are_frozen() {
+fn the_bytes_are_pinned() {
     let sum = |options: &Options| {
         let tree = every_kind();
         let bytes =

@@ -102,7 +102,7 @@ fn archives_that_the_kernel_accepts_are_accepted() {
 }
 
 #[test]
-fn members_end_on_entries() {
+fn members_must_end_at_entries() {
     let whole = archive(&every_kind());
     let cut = header_of(&whole, "usr/bin");
     for compress in [gzip, zstd, xz, bzip2] {
@@ -125,7 +125,7 @@ fn members_end_on_entries() {
 }
 
 #[test]
-fn lz4_is_followed_by_zeros_or_lz4() {
+fn lz4_must_be_followed_by_zeros_or_lz4() {
     let whole = archive(&every_kind());
     let member = lz4(&whole, CHUNK);
     let rest = lz4(&small()[header_of(&small(), "TRAILER!!!")..], CHUNK);
@@ -151,7 +151,7 @@ fn refused_in(bytes: &[u8], rule: Rule, offset: usize) {
 }
 
 #[test]
-fn archives_begin_at_multiples_of_4_with_a_magic() {
+fn archives_must_begin_at_multiples_of_4_with_a_magic() {
     let plain = small();
     accepted(&[&[0; 4][..], &plain].concat());
     refused(&[&[0; 3][..], &plain].concat(), Rule::Alignment, 3);
@@ -170,7 +170,7 @@ fn archives_begin_at_multiples_of_4_with_a_magic() {
 }
 
 #[test]
-fn zstd_has_no_skippable_frames_large_windows_or_dictionaries() {
+fn zstd_must_not_have_skippable_frames_large_windows_or_dictionaries() {
     let member = zstd(&small());
     let skippable = [&[0x5e, 0x2a, 0x4d, 0x18, 4, 0, 0, 0][..], b"seek"].concat();
     refused(&[&member[..], &skippable].concat(), Rule::ZstdSkippable, member.len());
@@ -188,7 +188,7 @@ fn zstd_has_no_skippable_frames_large_windows_or_dictionaries() {
 }
 
 #[test]
-fn xz_is_checked_with_crc32_or_not_at_all() {
+fn xz_must_have_crc32_or_no_check() {
     accepted(&xz_with(&small(), Check::None));
     refused(&xz_with(&small(), Check::Crc64), Rule::XzCheck, 7);
     refused(&[small(), xz_with(&small(), Check::Sha256)].concat(), Rule::XzCheck, small().len() + 7);
@@ -216,7 +216,7 @@ fn xz_by(bytes: &[u8], stream: liblzma::stream::Stream) -> Vec<u8> {
 }
 
 #[test]
-fn gzip_headers_are_plain() {
+fn gzip_headers_must_not_have_optional_fields() {
     let member = |builder: flate2::GzBuilder| {
         use io::Write as _;
         let mut encoder = builder.write(Vec::new(), flate2::Compression::fast());

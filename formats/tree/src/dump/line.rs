@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn times() {
+    fn times_are_parsed_with_nanoseconds() {
         let of = |text: &str| time(text.as_bytes()).map(|time| (time.seconds(), time.nanoseconds()));
         assert_eq!(of("123.0"), Some((123, 0)));
         assert_eq!(of("123.5"), Some((123, 5)));

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_of_each_kind() {
+    fn each_file_type_is_written_as_one_line() {
         let mut tree = Bytes::new(Metadata::new(0o1777));
         let time = |seconds, nanoseconds| Timestamp::new(seconds, nanoseconds).expect("below a second");
         let dir = tree.insert(InodeId::ROOT, name("d"), Inode::directory(Metadata::new(0o755))).expect("new");
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_at_their_limits() {
+    fn numbers_at_their_limits_are_written() {
         fn text<const BASE: u64>(number: u64) -> String {
             let mut out = Vec::new();
             push_number::<BASE>(&mut out, number);

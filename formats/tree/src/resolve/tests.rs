@@ -153,7 +153,7 @@ fn paths_resolve_as_in_the_kernel() {
 }
 
 #[test]
-fn forty_links_are_the_limit() {
+fn at_most_forty_links_are_followed() {
     let links: Vec<(String, String)> =
         (0..=40).map(|n| (format!("/l{n}"), format!("-> l{}", n + 1))).collect();
     let mut links: Vec<(&str, &str)> = links.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();

@@ -52,7 +52,7 @@ fn the_bytes_are_those_of_veritysetup_around_each_level() {
 }
 
 #[test]
-fn three_levels_of_the_usual_blocks_are_those_of_veritysetup() {
+fn three_levels_of_4096_byte_blocks_match_veritysetup() {
     let Some(judge) = Veritysetup::new() else { return };
     // 64 digests of SHA-512 a block: 4097 blocks have three levels.
     let options = options(4096, 4096);

@@ -32,7 +32,7 @@ fn check_commands(line: &str, expected: &[&str]) {
 }
 
 #[test]
-fn command_lines() {
+fn command_lines_are_parsed() {
     check_commands("/bin/a b", &["/bin/a"]);
     check_commands("-@!!/bin/a b c", &["/bin/a"]);
     check_commands(":+|/bin/a b", &["/bin/a"]);
@@ -56,7 +56,7 @@ fn command_lines() {
 }
 
 #[test]
-fn settings_of_files() {
+fn settings_of_unit_files_are_parsed() {
     let unit = "\u{feff}# comment\n[Service]\nExecStart=/bin/old\nExecStart=\nExecStart = /bin/a \\\n; in between\n  -x\n\
         ExecStop=/bin/b \\\\\nNoExecStart=/bin/c\n[X-Other]\nExecStart=/bin/d\n[Service]\nExecReload=-/bin/e \\";
     let files = [("/usr/lib/systemd/system/a.service", unit)];
@@ -92,7 +92,7 @@ fn a_program_without_a_directory_is_searched_for() {
 }
 
 #[test]
-fn the_first_directory_counts_and_drop_ins_follow() {
+fn drop_ins_are_applied_to_the_unit_of_the_first_directory() {
     let files = [
         ("/usr/lib/systemd/system/a-b.service", "[Service]\nExecStart=/bin/vendor\n"),
         ("/etc/systemd/system/a-b.service", "[Service]\nExecStart=/bin/a\n"),
@@ -114,7 +114,7 @@ fn the_first_directory_counts_and_drop_ins_follow() {
 }
 
 #[test]
-fn templates() {
+fn templates_are_instantiated() {
     let files = [
         (
             "/lib/systemd/system/a@.service",
@@ -141,7 +141,7 @@ fn templates() {
 }
 
 #[test]
-fn aliases_and_masks() {
+fn aliases_are_resolved_and_masked_units_have_no_programs() {
     let files = [
         ("/usr/lib/systemd/system/a.service", "[Service]\nExecStart=/bin/a\n"),
         ("/usr/lib/systemd/system/b.service.d/x.conf", "[Service]\nExecStop=/bin/b\n"),
@@ -179,7 +179,7 @@ fn aliases_and_masks() {
 }
 
 #[test]
-fn relations() {
+fn relations_are_followed_as_requested() {
     let files = [
         (
             "/lib/systemd/system/a.target",
@@ -230,14 +230,14 @@ fn dependencies_of(files: &[(&str, &str)], links: &[(&str, &str)], follow: Follo
 }
 
 #[test]
-fn what_systemd_runs_by_itself() {
+fn mount_units_depend_on_mount_and_umount() {
     let files = [("/etc/systemd/system/tmp.mount", "[Mount]\nWhat=tmpfs\nWhere=/tmp\n")];
     let expected = ["/etc/systemd/system/tmp.mount", "/usr/bin/mount", "/usr/bin/umount"];
     check(&files, &[], "tmp.mount", Follow::None, &expected);
 }
 
 #[test]
-fn names_by_pattern() {
+fn patterns_match_units_of_every_directory() {
     let tree = tree(&[("/etc/systemd/system/a.service", ""), ("/lib/systemd/system/b.service", "")], &[]);
     let found = matching(&tree, &NameGlob::parse(b"*.service").expect("a pattern"));
     assert_eq!(found, BTreeSet::from([b"a.service".to_vec(), b"b.service".to_vec()]));

@@ -28,7 +28,7 @@ fn names(cache: &Cache) -> Vec<&str> {
 }
 
 #[test]
-fn names_are_sorted_downwards_and_numbers_as_numbers() {
+fn names_are_sorted_in_descending_version_order() {
     let given = ["libb.so.1", "libc.so.6", "libb.so.10", "libb-2.so", "libb.so.9", "libb.so", "libb2.so"];
     let bytes = cache(given.iter().map(|name| entry(name, "/lib/x")).collect()).to_bytes(x86_64());
     let read = Cache::parse(&bytes.expect("it can be written"), false).expect("it can be read");
@@ -37,7 +37,7 @@ fn names_are_sorted_downwards_and_numbers_as_numbers() {
 }
 
 #[test]
-fn flags_and_subdirectories_decide_among_equal_names() {
+fn equal_names_are_sorted_by_flags_and_subdirectories() {
     let other = Entry { flags: 3, ..entry("liba.so", "/other") };
     let entries = vec![
         other.clone(),
@@ -55,7 +55,7 @@ fn flags_and_subdirectories_decide_among_equal_names() {
 }
 
 #[test]
-fn the_byte_order_is_the_machines() {
+fn the_byte_order_is_that_of_the_machine() {
     let s390x = Abi::of_elf(2, 2, EM_S390, 0).expect("it is known");
     let mut cache = cache(vec![for_processors("z14", 0, entry("libc.so.6", "/lib/libc.so.6"))]);
     cache.big_endian = s390x.big_endian;
@@ -68,7 +68,7 @@ fn the_byte_order_is_the_machines() {
 }
 
 #[test]
-fn a_string_that_ends_another_is_not_written_again() {
+fn a_string_that_is_a_suffix_of_another_is_shared() {
     let cache = cache(vec![entry("libc.so.6", "/lib/libc.so.6"), entry("libc.so", "/usr/libc.so")]);
     let bytes = cache.to_bytes(x86_64()).expect("it can be written");
     let strings = &bytes[48 + 48..];
@@ -76,13 +76,13 @@ fn a_string_that_ends_another_is_not_written_again() {
 }
 
 #[test]
-fn nothing_is_a_cache_too() {
+fn an_empty_cache_is_written_and_parsed() {
     let bytes = cache(Vec::new()).to_bytes(x86_64()).expect("it can be written");
     assert_eq!(Cache::parse(&bytes, false), Ok(cache(Vec::new())));
 }
 
 #[test]
-fn what_cannot_be_written() {
+fn unrepresentable_entries_are_errors() {
     let nul = cache(vec![entry("liba\0.so", "/lib/liba.so")]).to_bytes(x86_64());
     assert_eq!(nul, Err(CacheError::Nul(b"liba\0.so".to_vec())));
     let level = cache(vec![for_processors("v9", 1024, entry("liba.so", "/lib/liba.so"))]).to_bytes(x86_64());
@@ -90,7 +90,7 @@ fn what_cannot_be_written() {
 }
 
 #[test]
-fn damage_is_noticed_and_never_more() {
+fn corrupt_caches_do_not_panic_and_truncated_ones_are_errors() {
     let entries =
         vec![entry("libc.so.6", "/lib/libc.so.6"), for_processors("x86-64-v3", 3, entry("liba.so", "/v3"))];
     let bytes = cache(entries).to_bytes(x86_64()).expect("it can be written");
@@ -110,7 +110,7 @@ fn damage_is_noticed_and_never_more() {
 }
 
 #[test]
-fn the_older_format_may_come_first() {
+fn a_cache_behind_one_of_the_older_format_is_parsed() {
     let cache = cache(vec![entry("libc.so.6", "/lib/libc.so.6")]);
     let mut bytes = b"ld.so-1.7.0\0".to_vec();
     bytes.extend([2, 0, 0, 0]);
@@ -126,7 +126,7 @@ fn the_older_format_may_come_first() {
 }
 
 #[test]
-fn architectures() {
+fn flags_are_those_of_the_architecture() {
     let flags =
         |class, data, machine, e_flags| Abi::of_elf(class, data, machine, e_flags).map(|abi| abi.flags);
     assert_eq!(flags(2, 1, 183, 0), Some(0xa03), "aarch64");
@@ -169,7 +169,7 @@ fn check(tree: &Tree<Vec<u8>>, directories: &[&str], expected: &[(&str, &str)]) 
 }
 
 #[test]
-fn sonames_are_listed_and_so_are_names_for_the_static_linker() {
+fn sonames_and_names_for_the_link_editor_are_listed() {
     let files =
         [("/lib/libx.so.1.2", "libx.so.1"), ("/lib/liby-3.so", "none"), ("/lib/libz.so", "no library")];
     let links = [("/lib/libx.so.1", "libx.so.1.2"), ("/lib/libx.so", "libx.so.1"), ("/lib/dead.so", "none")];
@@ -181,13 +181,13 @@ fn sonames_are_listed_and_so_are_names_for_the_static_linker() {
 }
 
 #[test]
-fn one_directory_is_listed_once_by_its_first_name() {
+fn a_directory_with_two_names_is_listed_once_by_the_first() {
     let tree = tree(&[("/usr/lib/libx.so.1", "libx.so.1")], &[("/lib", "usr/lib")]);
     check(&tree, &["/none", "/lib/", "/usr/lib"], &[("libx.so.1", "/lib/libx.so.1")]);
 }
 
 #[test]
-fn the_newest_file_gets_the_link() {
+fn the_soname_links_to_the_highest_version() {
     let files = [("/lib/libx.so.1.9", "libx.so.1"), ("/lib/libx.so.1.10", "libx.so.1")];
     let missing = tree(&files, &[]);
     let link = |target: &str| Link {
@@ -203,7 +203,7 @@ fn the_newest_file_gets_the_link() {
 }
 
 #[test]
-fn subdirectories_for_processors() {
+fn libraries_in_hwcaps_subdirectories_are_listed() {
     let tree = tree(
         &[
             ("/lib/libx.so.1", "libx.so.1"),
@@ -218,7 +218,7 @@ fn subdirectories_for_processors() {
 
 /// glibc before 2.40 lists them.
 #[test]
-fn what_package_managers_leave_is_not_listed() {
+fn temporary_files_of_package_managers_are_not_listed() {
     let files = [
         "liba.so.1.dpkg-new",
         "libb.so.1.dpkg-tmp",
@@ -232,7 +232,7 @@ fn what_package_managers_leave_is_not_listed() {
 }
 
 #[test]
-fn names_of_libraries() {
+fn names_of_libraries_are_recognized() {
     for name in ["libc.so.6", "ld-linux-x86-64.so.2", "ld-2.36.so", "ld64.so.1", "ld.so.1", "libx.so.1;tmp"] {
         assert!(is_library_name(name.as_bytes()), "{name}");
     }

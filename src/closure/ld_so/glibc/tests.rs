@@ -28,7 +28,7 @@ fn directories_are_read_from_the_dynamic_linker() {
 }
 
 #[test]
-fn a_dynamic_linker_without_directories_has_the_usual_ones() {
+fn a_dynamic_linker_without_directories_searches_the_usual_ones() {
     assert_eq!(
         texts(&usual(b"/usr/lib/x86_64-linux-gnu", X86_64)),
         ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib", "/usr/lib"]
@@ -40,7 +40,7 @@ fn a_dynamic_linker_without_directories_has_the_usual_ones() {
 }
 
 #[test]
-fn what_ldconfig_looks_at() {
+fn names_of_libraries_are_those_of_ldconfig() {
     for name in ["libc.so.6", "libx-1.so", "ld-linux.so.2", "ld64.so.1"] {
         assert!(is_library_name(name.as_bytes()), "{name}");
     }

@@ -36,7 +36,7 @@ fn entries(directory: &TempDir) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_warm_run_compresses_what_changed() {
+fn a_second_run_compresses_only_changed_segments() {
     let directory = directory();
     for name in ["gzip:1", "zstd:1", "lz4:1", "xz:0"] {
         let (codec, cache) = (codec(name), cache(&directory));
@@ -185,7 +185,7 @@ fn least_recently_used_entries_are_removed_first() {
 
 /// A cache without room, and one whose directory was removed, store nothing and change nothing.
 #[test]
-fn a_cache_without_room_is_not_an_error() {
+fn a_cache_without_space_is_not_an_error() {
     let (directory, codec) = (directory(), codec("gzip:1"));
     let segments = segments();
     let expected = pack(&segments, &codec, 1);

@@ -93,7 +93,7 @@ fn hard_links_in_directories_listed_later_have_the_same_id() {
 }
 
 #[test]
-fn hidden_files_are_not_found_but_read() {
+fn hidden_files_are_not_listed_but_can_be_read() {
     let top = populated();
     let host = |path: &str| {
         let found = fs::symlink_metadata(top.path().join(path)).expect("it is there");

@@ -235,7 +235,7 @@ fn check_indexed(names: &BTreeSet<Vec<u8>>, layout: &DirectoryLayout, indirect_l
 }
 
 #[test]
-fn an_empty_directory() {
+fn an_empty_directory_has_one_block() {
     let seed = Checksum::START.of_inode(12, 0);
     let planned = plan(Vec::new(), 0, &layout(1024)).unwrap();
     assert!(!planned.is_indexed());
@@ -286,7 +286,7 @@ fn one_block_is_filled_to_its_last_byte() {
 }
 
 #[test]
-fn a_hundred_names() {
+fn a_hundred_names_have_no_index_level() {
     check_indexed(&names(100, 255), &layout(1024), 0, 1);
     check_indexed(&names(100, 255), &layout(2048), 0, 1);
 }

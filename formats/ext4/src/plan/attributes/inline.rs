@@ -122,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_directory_in_bytes() {
+    fn an_empty_inline_directory_has_its_known_bytes() {
         let mut expected = vec![0; 60];
         expected[..10].copy_from_slice(b"\x02\0\0\0\0\0\0\0\x38\0");
         assert_eq!(directory(&[], 2, 60), Some(expected));
     }
 
     #[test]
-    fn entries_go_where_they_fit() {
+    fn entries_are_placed_where_they_fit() {
         // 24 and 24 bytes leave 8 in the first part: not enough for any entry.
         let entries = [entry(b"sixteen-bytes-aa", 13), entry(b"sixteen-bytes-bb", 14), entry(b"c", 15)];
         let data = directory(&entries, 2, 72).expect("72 bytes are enough");

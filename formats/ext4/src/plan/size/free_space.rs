@@ -85,7 +85,7 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn a_50th_is_withheld_and_no_more_than_4096_blocks() {
+    fn a_50th_but_at_most_4096_blocks_is_reserved() {
         let options = Options::new(Uuid::nil(), Uuid::nil());
         for (blocks, expected) in [(49, 0), (50, 1), (204_799, 4095), (204_800, 4096), (1 << 34, 4096)] {
             assert_eq!(kept(blocks, &options), expected, "{blocks}");

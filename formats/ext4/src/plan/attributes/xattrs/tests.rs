@@ -73,7 +73,7 @@ fn no_attributes_take_no_space() {
 }
 
 #[test]
-fn one_attribute_in_an_inode_in_bytes() {
+fn an_attribute_in_an_inode_has_its_known_bytes() {
     let placement = place(&xattrs(&[(b"user.ab", b"value")]), 96, 4096).unwrap();
     assert_eq!(placement.block, None);
     let mut expected = vec![0; 96];

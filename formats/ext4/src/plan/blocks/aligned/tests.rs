@@ -91,7 +91,7 @@ fn a_gap_behind_a_large_file_is_used() {
 }
 
 #[test]
-fn a_file_goes_on_aligned_behind_a_copy_of_the_superblock() {
+fn a_file_continues_aligned_after_a_backup_superblock() {
     let files = placed(&[3 * 32_768, 100, 1000], alignment(2 << 20, 0), &geometry(1));
     let extents = &files[0];
     assert_eq!(extents[0], Extent { logical: 0, len: 32_256, physical: 512 });
@@ -101,7 +101,7 @@ fn a_file_goes_on_aligned_behind_a_copy_of_the_superblock() {
 }
 
 #[test]
-fn a_page_is_not_cut_where_the_next_range_holds_it() {
+fn a_page_is_not_split_if_the_next_range_has_space() {
     // A page begins 256 blocks before group 1: a file there would have half a page, and goes to the
     // next one instead.
     let alignment = alignment(2 << 20, 1 << 20);
@@ -111,7 +111,7 @@ fn a_page_is_not_cut_where_the_next_range_holds_it() {
 }
 
 #[test]
-fn sizes_around_every_boundary() {
+fn sizes_around_every_boundary_are_placed() {
     for bytes in [2 * BLOCK, 64 << 10, 2 << 20, 32 << 20, 1 << 30] {
         let unit = u32::try_from(bytes / BLOCK).expect("1 GiB");
         for offset in [0, BLOCK, 1 << 20, 3 << 20, (1 << 20) - BLOCK] {
