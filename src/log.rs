@@ -38,6 +38,14 @@ impl Report for () {
     fn log(&self, _log: &Log) {}
 }
 
+impl<A: Report, B: Report, C: Report> Report for (A, B, C) {
+    fn log(&self, log: &Log) {
+        self.0.log(log);
+        self.1.log(log);
+        self.2.log(log);
+    }
+}
+
 impl<R: Report> Report for Option<R> {
     fn log(&self, log: &Log) {
         self.iter().for_each(|report| report.log(log));

@@ -1,15 +1,16 @@
 //! Transforms of trees.
 //!
-//! A transform of a finished tree is a function `apply(&mut Tree<_>, &Options) -> Result<Report>`:
-//! it prints nothing, and its report [logs](crate::log::Report) what changed. `run/pipeline.rs` lists
-//! the steps in the order in which they are applied. Ownership and normalization apply to each source
-//! as it is added, since their defaults depend on the kind of source, and the cache of the dynamic
-//! linker is part of the reduction.
+//! A transform is a function `apply(&mut Tree<_>, &Options) -> Result<Report>`: it prints nothing,
+//! and its report [logs](crate::log::Report) what changed. A check is a function
+//! `check(&Tree<_>, &Options) -> Result<Report>`. Either has no options if there is nothing to
+//! choose. `run/pipeline.rs` lists the steps that call them, in their order: those of each source
+//! before it is added, whose defaults depend on the kind of source, and those of the whole tree.
 
 pub mod duplicates;
 pub mod edit;
 pub mod hardlinks;
 pub mod init;
+pub mod keep;
 pub mod ld_cache;
 pub mod mode;
 pub mod normalize;

@@ -1,11 +1,12 @@
 //! Files with the same bytes: as hard links, as separate files, and with shared blocks.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use image_tree::Tree;
+use image_tree::{InodeId, Tree};
 use mkfs_ext4::{Layout, Options, Profile, plan, plan_sharing};
 use rootcast::blob::Blob;
 use rootcast::error::ErrorKind;
@@ -105,11 +106,16 @@ fn identical_files_become_links_and_links_become_files() {
     }
 }
 
+fn originals(tree: &Tree<Blob>) -> BTreeMap<InodeId, InodeId> {
+    let options = duplicates::Options { threads: &THREADS, interrupt: &Interrupt::never() };
+    duplicates::originals(tree, &options).expect("it can be read")
+}
+
 #[test]
 fn identical_files_share_blocks() {
     let copies = directory(false);
     let tree = read(copies.path());
-    let duplicates = duplicates::originals(&tree, &THREADS, &Interrupt::never()).expect("it can be read");
+    let duplicates = originals(&tree);
     let image = TempDir::new().expect("a temporary directory");
     let mut with_journal = options(Profile::Default);
     with_journal.features.resize_inode = false;
@@ -132,7 +138,7 @@ fn identical_files_share_blocks() {
 fn a_file_changed_after_hashing_is_reported() {
     let copies = directory(false);
     let tree = read(copies.path());
-    let duplicates = duplicates::originals(&tree, &THREADS, &Interrupt::never()).expect("it can be read");
+    let duplicates = originals(&tree);
     let layout = plan_sharing(&tree, &options(Profile::RoMin), &duplicates).expect("it fits");
     fs::write(copies.path().join("a"), "other bytes").expect("ours");
     let image = TempDir::new().expect("a temporary directory");

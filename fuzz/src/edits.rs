@@ -180,7 +180,9 @@ fn check_owner(choices: &mut Choices<'_>, source: &mut Scanned) -> Outcome {
         Ownership::Mtree(path) => *path = small::file(choices.bytes(200)),
         _ => {}
     }
-    match ownership::apply(source, &ownership, &Ownership::Keep) {
+    let options =
+        ownership::Options { ownership: &ownership, default: &Ownership::Keep, hosts: &source.hosts };
+    match ownership::apply(&mut source.tree, &options) {
         Ok(_) => {
             check_tree(&source.tree);
             Outcome::Checked

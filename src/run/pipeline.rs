@@ -1,15 +1,17 @@
 //! The pipeline from the sources to the finished tree.
 //!
-//! [`STEPS`] lists every step in order, with the verbs that take it. The tree is changed by these
-//! steps and nowhere else; the verbs differ in their steps and options.
+//! [`STEPS`] lists every step in order, with the verbs that take it, and [`SOURCE_STEPS`] those that
+//! each source takes before. The tree is changed by these steps and nowhere else; the verbs differ in
+//! their steps and options.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use image_tree::{InodeId, Metadata, Tree};
 
-use super::reduction::{self, Found, PartialScan, Reduction};
-use super::sources::{Reader, Stacked};
+use super::reduction::{self, Found, MissingFiles, PartialScan, Reduction};
+use super::sources::{self, Reader, SourceStep, Stacked};
+use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::filesystem::Properties;
@@ -21,10 +23,11 @@ use crate::recipe::TreeRecipe;
 use crate::source::directory::{Scanned, Unreadable};
 use crate::transform::hardlinks::{self, Linked};
 use crate::transform::init::{self, Init};
-use crate::transform::own_files::OwnFiles;
+use crate::transform::own_files::{self, OwnFiles};
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    duplicates, edit, normalize, own_directories, selinux, sparse, unreadable, unusable_xattrs,
+    duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, unreadable,
+    unusable_xattrs,
 };
 
 /// A verb that makes a tree.
@@ -43,13 +46,21 @@ const ALL: &[Verb] = &[Image, Initrd, Verb::Tree, Closure];
 /// The function of a step: it changes the tree, or checks it, and returns what is to be reported.
 type Apply = fn(&mut Prepared, &Options<'_>) -> Result<Box<dyn Report>>;
 
+/// The steps of each directory or dump as a tree of its own, in order, before it is added to the
+/// sources before it. The members of an archive get owners and lose metadata of the host one by one,
+/// by the same functions.
+const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
+
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [(&[Verb], Apply); 18] = [
+const STEPS: [(&[Verb], Apply); 21] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, edits),
     (ALL, unreadable_files),
+    (ALL, kept_part),
+    (ALL, missing_files),
     (ALL, reduction),
+    (ALL, ld_cache),
     (ALL, unreadable_kept_files),
     (ALL, set_id_files),
     (ALL, times),
@@ -166,7 +177,7 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 /// are logged before the next one is read.
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, own, progress, interrupt, log, .. } = *options;
-    let reader = Reader { recipe, own, progress, interrupt, log };
+    let reader = Reader { recipe, steps: &SOURCE_STEPS, own, progress, interrupt, log };
     let partial = reduction::partial_scan(recipe, &reader.options(), &own)?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
         partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
@@ -178,7 +189,7 @@ fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
 
 fn ownership_manifest(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     if let Some(ownership) = &options.recipe.ownership {
-        ownership::apply_manifest(&mut prepared.tree, ownership)?;
+        ownership::manifest::apply(&mut prepared.tree, ownership)?;
     }
     done(())
 }
@@ -208,11 +219,49 @@ fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Bo
     }
 }
 
-fn reduction(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let tree = std::mem::replace(&mut prepared.tree, Tree::new(Metadata::new(0)));
+/// Finds the kept part, unless it was found while the sources were read.
+fn kept_part(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let found = prepared.found.take();
-    (prepared.tree, prepared.reduction) = reduction::reduce(tree, options.recipe, found, options.log)?;
-    done(())
+    let (reduction, messages) = reduction::find(&prepared.tree, options.recipe, found)?.unzip();
+    prepared.reduction = reduction;
+    done(messages)
+}
+
+/// Refuses or reports needed files that are missing.
+fn missing_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Some(reduction) = &prepared.reduction else { return done(()) };
+    done(MissingFiles::of(&reduction.closure, options.recipe)?)
+}
+
+fn reduction(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Some(reduction) = &mut prepared.reduction else { return done(()) };
+    let mut stopwatch = Stopwatch::start();
+    let kept = keep::apply(&mut prepared.tree, &keep::Options { closure: &reduction.closure })?;
+    reduction.took += stopwatch.lap();
+    done(kept)
+}
+
+/// Writes the cache of the dynamic linker: of the whole tree if that is requested, of the kept part
+/// if it needs one, too.
+fn ld_cache(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let recipe = options.recipe;
+    let Some(reduction) = &mut prepared.reduction else {
+        if !recipe.ld_cache {
+            return done(());
+        }
+        let scope = ld_cache::Scope::Tree { threads: &recipe.threads, time: recipe.time_of_changes() };
+        return done(ld_cache::apply(&mut prepared.tree, &ld_cache::Options { scope })?);
+    };
+    let Some(metadata) = &reduction.ld_cache else { return done(()) };
+    let mut stopwatch = Stopwatch::start();
+    let directories = &reduction.closure.library_directories;
+    let scope = ld_cache::Scope::Kept { directories, metadata, required: recipe.ld_cache };
+    let written = ld_cache::apply(&mut prepared.tree, &ld_cache::Options { scope })?;
+    if let Some(written) = &written {
+        ld_cache::add_to(&mut reduction.closure, &written.path);
+    }
+    reduction.took += stopwatch.lap();
+    done(written)
 }
 
 /// Applies the policy to unreadable files after the reduction.
@@ -244,16 +293,17 @@ fn set_id_files(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<d
 
 /// Clamps times again, for the files that edits added.
 fn times(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    done(normalize::clamp_times(&mut prepared.tree, &options.recipe.times()))
+    done(normalize::times::apply(&mut prepared.tree, &options.recipe.times())?)
 }
 
 fn undefined_ids(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<dyn Report>> {
-    done(ownership::undefined::refuse(&prepared.tree)?)
+    done(ownership::undefined::check(&prepared.tree)?)
 }
 
 /// Refuses to replace a file whose contents are those of a file in the tree.
 fn output_in_tree(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    done(options.own.check_tree(&prepared.tree, options.output)?)
+    let Options { own, output, .. } = *options;
+    done(own_files::check(&prepared.tree, &own_files::CheckOptions { own, output })?)
 }
 
 /// Adds the directories that the filesystem has in addition, as `/lost+found`, before the labels,
@@ -261,7 +311,8 @@ fn output_in_tree(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
 fn own_directories(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Some(filesystem) = options.filesystem else { return done(()) };
     if options.recipe.file_contexts.is_some() {
-        own_directories::apply(&mut prepared.tree, filesystem.own_directories)?;
+        let options = own_directories::Options { directories: filesystem.own_directories };
+        own_directories::apply(&mut prepared.tree, &options)?;
     }
     done(())
 }
@@ -281,7 +332,8 @@ fn holes_as_zeros(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
         Some(sparse::Policy::Never) => "--sparse never stores them as zeros",
         Some(sparse::Policy::Auto | sparse::Policy::Always) => return done(()),
     };
-    done(sparse::check_zeros(&prepared.tree, options.recipe.limits.max_size, reason)?)
+    let options = sparse::zeros::Options { max: options.recipe.limits.max_size, reason };
+    done(sparse::zeros::check(&prepared.tree, &options)?)
 }
 
 fn init(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
@@ -313,13 +365,14 @@ fn hard_links(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn 
 }
 
 fn unusable_xattrs(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<dyn Report>> {
-    done(unusable_xattrs::apply(&mut prepared.tree))
+    done(unusable_xattrs::apply(&mut prepared.tree)?)
 }
 
 fn duplicates(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     if options.filesystem.is_some_and(|filesystem| filesystem.shares_duplicates) {
         let Options { recipe, interrupt, .. } = *options;
-        prepared.duplicates = duplicates::originals(&prepared.tree, &recipe.threads, interrupt)?;
+        let options = duplicates::Options { threads: &recipe.threads, interrupt };
+        prepared.duplicates = duplicates::originals(&prepared.tree, &options)?;
     }
     done(())
 }

@@ -7,15 +7,15 @@ pub(super) use partial_scan::{PartialScan, read as partial_scan};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use image_tree::{Shown, Tree};
+use image_tree::{Metadata, Shown, Tree};
 
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
-use crate::closure::{self, Closure, Kind, Reason};
+use crate::closure::{self, Closure, Kind, Missing, Reason};
 use crate::error::Result;
-use crate::log::{Log, Report as _};
+use crate::log::{Log, Report};
 use crate::recipe::TreeRecipe;
-use crate::recipe::keep::MissingPolicy;
+use crate::recipe::keep::{KeepRecipe, MissingPolicy};
 use crate::transform::ld_cache;
 
 /// The kept part of a tree.
@@ -23,6 +23,8 @@ pub(super) struct Reduction {
     pub(super) closure: Closure,
     /// The dependencies that are not those of a program or library, by name: each completes a sentence.
     notes: BTreeMap<Vec<u8>, String>,
+    /// The metadata of `/etc/ld.so.cache` if it is to be written for the kept part.
+    pub(super) ld_cache: Option<Metadata>,
     /// The time taken by the search and the reduction.
     pub(super) took: Duration,
 }
@@ -43,67 +45,31 @@ impl Reduction {
     }
 }
 
-/// Reduces a tree to the part that the recipe keeps, with a new cache for the dynamic linker if it needs
-/// one, and returns the closure with it. The kept part may have been found before.
+/// Finds the part of a tree that the recipe keeps, or completes the one that was found before.
+/// Returns `None` if everything is kept.
 ///
 /// # Errors
-/// Returns an error if something is missing, or a file that determines needs cannot be read.
-pub(super) fn reduce(
-    tree: Tree<Blob>,
+/// Returns an error if a request does not match anything, or a file that determines needs cannot be
+/// read.
+pub(super) fn find(
+    tree: &Tree<Blob>,
     recipe: &TreeRecipe,
     found: Option<Found>,
-    log: &Log,
-) -> Result<(Tree<Blob>, Option<Reduction>)> {
-    let Some(keep) = &recipe.keep else {
-        let mut tree = tree;
-        if recipe.ld_cache {
-            let options = ld_cache::Options { threads: &recipe.threads, time: recipe.time_of_changes() };
-            ld_cache::apply(&mut tree, &options)?.log(log);
-        }
-        return Ok((tree, None));
-    };
-    let found = match found {
+) -> Result<Option<(Reduction, Messages)>> {
+    let Some(KeepRecipe { keep, .. }) = &recipe.keep else { return Ok(None) };
+    let Found { found, took } = match found {
         Some(found) => found,
         None => {
             let mut stopwatch = Stopwatch::start();
-            let found =
-                closure::Found::new(&tree, &keep.keep, recipe.threads.pool_of_several()?, recipe.ld_cache)?;
+            let found = closure::Found::new(tree, keep, recipe.threads.pool_of_several()?, recipe.ld_cache)?;
             Found { found, took: stopwatch.lap() }
         }
     };
-    let needs_cache = found.found.needs_ld_cache;
-    let mut reduction = found.log(&tree, log);
-    let mut stopwatch = Stopwatch::start();
-    let closure = &mut reduction.closure;
-    for warning in &closure.warnings {
-        log.warn(warning);
-    }
-    match keep.missing {
-        MissingPolicy::Error => closure.refuse_missing()?,
-        MissingPolicy::Warn => {
-            closure.missing.iter().for_each(|one| log.warn(format_args!("missing: {one}")))
-        }
-    }
-    let metadata = ld_cache::metadata(&tree, recipe.time_of_changes());
-    let before = tree.inode_count();
-    let mut tree = closure::keep(tree, closure);
-    log.detail(format_args!("{} of {before} inodes are kept", tree.inode_count()));
-    if needs_cache {
-        match ld_cache::write(&mut tree, &closure.library_directories, metadata)? {
-            Some(written) => {
-                log.detail(format_args!(
-                    "/etc/ld.so.cache was written anew for {} libraries",
-                    written.entries
-                ));
-                ld_cache::add_to(closure, &written.path);
-            }
-            None if recipe.ld_cache => return Err(ld_cache::not_written("what is kept")),
-            // Without libraries the cache would be empty.
-            None => {}
-        }
-    }
-    reduction.took += stopwatch.lap();
-    Ok((tree, Some(reduction)))
+    let (notes, implications) = (found.notes(), found.implications(tree));
+    let closure::Found { closure, needs_ld_cache, unknown, .. } = found;
+    let ld_cache = needs_ld_cache.then(|| ld_cache::metadata(tree, recipe.time_of_changes()));
+    let messages = Messages { unknown, implications, warnings: closure.warnings.clone() };
+    Ok(Some((Reduction { closure, notes, ld_cache, took }, messages)))
 }
 
 /// The kept part of a tree, and the time taken by the search.
@@ -112,13 +78,43 @@ pub(super) struct Found {
     took: Duration,
 }
 
-impl Found {
-    /// Logs the warnings about the search, and the files that are kept by implication.
-    fn log(self, tree: &Tree<Blob>, log: &Log) -> Reduction {
-        let Self { found, took } = self;
-        found.unknown.iter().for_each(|unknown| log.warn(unknown));
-        found.implications(tree).iter().for_each(|message| log.detail(message));
-        let notes = found.notes();
-        Reduction { closure: found.closure, notes, took }
+/// The messages about a search.
+pub(super) struct Messages {
+    /// Warnings about dependencies that cannot be determined.
+    unknown: Vec<String>,
+    /// The files that are kept by implication.
+    implications: Vec<String>,
+    /// Other warnings.
+    warnings: Vec<String>,
+}
+
+impl Report for Messages {
+    fn log(&self, log: &Log) {
+        self.unknown.iter().for_each(|unknown| log.warn(unknown));
+        self.implications.iter().for_each(|message| log.detail(message));
+        self.warnings.iter().for_each(|warning| log.warn(warning));
+    }
+}
+
+/// The needed files that are missing, as the recipe permits.
+pub(super) struct MissingFiles(Vec<Missing>);
+
+impl MissingFiles {
+    /// Returns the missing files of a closure.
+    ///
+    /// # Errors
+    /// Returns an error if there are any and the recipe does not permit it.
+    pub(super) fn of(closure: &Closure, recipe: &TreeRecipe) -> Result<Self> {
+        let policy = recipe.keep.as_ref().map(|keep| keep.missing);
+        if policy != Some(MissingPolicy::Warn) {
+            closure.refuse_missing()?;
+        }
+        Ok(Self(closure.missing.clone()))
+    }
+}
+
+impl Report for MissingFiles {
+    fn log(&self, log: &Log) {
+        self.0.iter().for_each(|one| log.warn(format_args!("missing: {one}")));
     }
 }

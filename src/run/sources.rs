@@ -1,6 +1,9 @@
 //! Reads the sources that a recipe names, and combines them into the tree that it requests.
 
 mod owner;
+mod steps;
+
+pub(super) use self::steps::{SourceStep, host_metadata, own_files, owners};
 
 use std::path::Path;
 
@@ -8,6 +11,7 @@ use image_tree::Tree;
 use rustix::process::geteuid;
 
 use self::owner::{FileRecords, MemberOwners, SetIdFiles};
+use self::steps::{Loaded, SourceOptions, normalization};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
@@ -18,13 +22,14 @@ use crate::shown;
 use crate::source::directory::{Scanned, Unreadable};
 use crate::source::{self, Contents, ReadOptions, Source, foreign, tar};
 use crate::stack::{self, Stack};
-use crate::transform::normalize;
 use crate::transform::own_files::OwnFiles;
-use crate::transform::ownership::{self, Owners, Ownership, SetIdChange};
+use crate::transform::ownership::{Owners, Ownership, SetIdChange};
 
 /// Reads the sources of one recipe.
 pub(super) struct Reader<'r> {
     pub(super) recipe: &'r TreeRecipe,
+    /// The steps that each source takes as a tree of its own, in order.
+    pub(super) steps: &'r [SourceStep],
     /// The files that the run writes, and therefore leaves out of directories.
     pub(super) own: OwnFiles,
     /// Receives the number of bytes in the sources' files as they are found.
@@ -75,7 +80,9 @@ impl<'r> Reader<'r> {
             let path = Path::new(path);
             let report = match contents {
                 Contents::Tree(scanned) => {
-                    self.add_tree(path, scanned, (&usual, is_directory), &mut stack, &mut records)?
+                    let default = usual;
+                    let loaded = Loaded { path, scanned, default, is_directory, set_id: None };
+                    self.add_tree(loaded, &mut stack, &mut records)?
                 }
                 Contents::Members(reader) => {
                     self.add_members(path, *reader, &usual, &mut stack, &mut records)?
@@ -96,25 +103,20 @@ impl<'r> Reader<'r> {
         Ok(Stacked { tree, unreadable, set_id })
     }
 
-    /// Adds a tree, with the owners that the recipe sets and without metadata that is meaningless
-    /// outside of the host.
+    /// Adds a tree, after the steps.
     fn add_tree(
         &self,
-        path: &Path,
-        mut scanned: Scanned,
-        (usual, is_directory): (&Ownership, bool),
+        mut loaded: Loaded<'_>,
         stack: &mut Stack<Blob>,
         records: &mut FileRecords,
     ) -> Result<stack::Report> {
-        let Self { recipe, log, .. } = *self;
-        self.own.exclude(&mut scanned, path)?.log(log);
-        log_other_filesystems(&scanned.other_filesystem, log);
-        log.detail(format_args!("{}: {} inodes read", shown::path(path), scanned.tree.inode_count()));
-        let ownership = recipe.ownership.as_ref().unwrap_or(usual);
-        let given = ownership::apply(&mut scanned, ownership, usual)?;
-        let report = normalize::apply(&mut scanned.tree, self.normalization(is_directory));
-        report.log(log);
-        let Scanned { tree, unreadable, .. } = scanned;
+        let Self { recipe, own, interrupt, log, .. } = *self;
+        let options = SourceOptions { recipe, own };
+        for step in self.steps {
+            step(&mut loaded, &options)?.log(log);
+            interrupt.check()?;
+        }
+        let Loaded { path, scanned: Scanned { tree, unreadable, .. }, set_id: given, .. } = loaded;
         let find = |path: &[u8]| tree.resolve_no_symlinks(path);
         let unreadable: Vec<_> =
             unreadable.into_iter().filter_map(|one| Some((find(&one.path())?, one))).collect();
@@ -131,7 +133,8 @@ impl<'r> Reader<'r> {
         Ok(grafted.report)
     }
 
-    /// Adds the members of an archive, in the same way.
+    /// Adds the members of an archive. Each gets its owner and loses metadata of the host as it is
+    /// added, since the tree of an archive exists in the stack only.
     fn add_members(
         &self,
         path: &Path,
@@ -142,7 +145,7 @@ impl<'r> Reader<'r> {
     ) -> Result<stack::Report> {
         let Self { recipe, log, .. } = *self;
         let owners = Owners::new(recipe.ownership.as_ref().unwrap_or(usual), usual)?;
-        let mut owners = MemberOwners::new(owners, self.normalization(false));
+        let mut owners = MemberOwners::new(owners, normalization(recipe, false));
         let tar::Added { report, warnings } = reader.add_to(stack, &mut owners)?;
         for warning in warnings {
             log.warn(format_args!("{}: {warning}", shown::path(path)));
@@ -151,14 +154,6 @@ impl<'r> Reader<'r> {
         let dropped = owners.finish(stack.tree(), records)?;
         dropped.log(log);
         Ok(report)
-    }
-
-    /// Returns the options for normalizing a source's metadata. Labels in a dump or an archive were
-    /// written there for the guest. Those of the host are dropped before edits can set any.
-    fn normalization(&self, is_directory: bool) -> normalize::Options<'r> {
-        let Self { recipe, .. } = *self;
-        let (times, filter) = (recipe.times(), &recipe.xattr_filter);
-        normalize::Options { times, keep_selinux: !is_directory, filter }
     }
 
     /// Reports the effect of adding a source on those before it.
@@ -181,16 +176,6 @@ impl<'r> Reader<'r> {
         if !report.markers.is_empty() {
             log.warn(format_args!("{path}: {}", report.markers));
         }
-    }
-}
-
-/// Reports the directories that were not listed because they are on other filesystems.
-fn log_other_filesystems(paths: &[Vec<u8>], log: &Log) {
-    for path in paths {
-        log.detail(format_args!("/{}: on another filesystem", path.escape_ascii()));
-    }
-    if !paths.is_empty() {
-        log.exclude("entries of directories on other filesystems", paths.len() as u64);
     }
 }
 

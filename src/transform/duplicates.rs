@@ -22,19 +22,24 @@ use crate::threads::Threads;
 const BLOCK: u64 = 4096;
 const BLOCK_LEN: usize = 4096;
 
+/// The options of the search.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The threads that read files.
+    pub threads: &'a Threads,
+    /// Checked regularly; a signal ends the search.
+    pub interrupt: &'a Interrupt,
+}
+
 /// Finds the files that have the bytes of an earlier one, whatever their metadata. Returns each of
 /// them with the first file in the order of the tree's walk that has its bytes. Empty files are not
 /// included.
 ///
 /// # Errors
 /// As of [`find`].
-pub fn originals<C: Content>(
-    tree: &Tree<C>,
-    threads: &Threads,
-    interrupt: &Interrupt,
-) -> Result<BTreeMap<InodeId, InodeId>> {
+pub fn originals<C: Content>(tree: &Tree<C>, options: &Options<'_>) -> Result<BTreeMap<InodeId, InodeId>> {
     let mut originals = BTreeMap::new();
-    for group in find(tree, threads, interrupt, |_| ())? {
+    for group in find(tree, options, |_| ())? {
         let Some((first, later)) = group.split_first() else { continue };
         originals.extend(later.iter().map(|id| (*id, *first)));
     }
@@ -53,10 +58,10 @@ pub fn originals<C: Content>(
 /// order of the walk. [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 pub fn find<'t, C: Content, K: Ord>(
     tree: &'t Tree<C>,
-    threads: &Threads,
-    interrupt: &Interrupt,
+    options: &Options<'_>,
     key: impl Fn(&'t Inode<C>) -> K,
 ) -> Result<Vec<Vec<InodeId>>> {
+    let Options { threads, interrupt } = *options;
     let candidates = candidates(tree, key);
     let contents: Vec<&C> = candidates.iter().map(|candidate| candidate.content).collect();
     let digests =
@@ -217,13 +222,17 @@ mod tests {
         ]);
         for count in [1, 2, 16] {
             let threads = &threads(count);
-            let groups = find(&tree, threads, &Interrupt::never(), |_| ()).expect("it can be read");
-            assert_eq!(names(&tree, &groups), [vec!["a", "k", "z"], vec!["long1", "long2"]]);
-            let groups = find(&tree, threads, &Interrupt::never(), |inode| inode.metadata.mode)
+            let groups = find(&tree, &Options { threads, interrupt: &Interrupt::never() }, |_| ())
                 .expect("it can be read");
+            assert_eq!(names(&tree, &groups), [vec!["a", "k", "z"], vec!["long1", "long2"]]);
+            let groups = find(&tree, &Options { threads, interrupt: &Interrupt::never() }, |inode| {
+                inode.metadata.mode
+            })
+            .expect("it can be read");
             assert_eq!(names(&tree, &groups), [["k", "z"], ["long1", "long2"]]);
         }
-        let found = originals(&tree, &threads(3), &Interrupt::never()).expect("it can be read");
+        let found = originals(&tree, &Options { threads: &threads(3), interrupt: &Interrupt::never() })
+            .expect("it can be read");
         let id = |path: &[u8]| tree.resolve_no_symlinks(path).expect("it is there");
         let expected = [(b"/k", b"/a"), (b"/z", b"/a")].map(|(later, first)| (id(later), id(first)));
         let long = (id(b"/long2"), id(b"/long1"));
@@ -233,7 +242,10 @@ mod tests {
     #[test]
     fn reads_candidates_once_and_unique_files_never() {
         let tree = tree(&[("a", b"12", 0o644), ("b", b"34", 0o644), ("c", b"5", 0o644), ("d", b"67", 0o600)]);
-        find(&tree, &threads(3), &Interrupt::never(), |inode| inode.metadata.mode).expect("it can be read");
+        find(&tree, &Options { threads: &threads(3), interrupt: &Interrupt::never() }, |inode| {
+            inode.metadata.mode
+        })
+        .expect("it can be read");
         let read = |name: &[u8]| match &tree.get(tree.resolve_no_symlinks(name).expect("it is there")).kind {
             Kind::Regular(content) => content.read.load(Ordering::Relaxed),
             _ => unreachable!("only files"),
@@ -278,7 +290,8 @@ mod tests {
         let tree = tree(&files);
         for count in [1, 2, 16] {
             let threads = &threads(count);
-            let error = find(&tree, threads, &Interrupt::never(), |_| ()).expect_err("two are broken");
+            let error = find(&tree, &Options { threads, interrupt: &Interrupt::never() }, |_| ())
+                .expect_err("two are broken");
             assert_eq!(
                 (error.kind(), error.to_string().as_str()),
                 (ErrorKind::BadInput, "140 is not what it was")
@@ -291,7 +304,8 @@ mod tests {
         let tree = tree(&[("a", b"12", 0o644), ("b", b"34", 0o644)]);
         let interrupt = Interrupt::never();
         interrupt.set(15);
-        let error = find(&tree, &threads(3), &interrupt, |_| ()).expect_err("a signal came");
+        let options = Options { threads: &threads(3), interrupt: &interrupt };
+        let error = find(&tree, &options, |_| ()).expect_err("a signal came");
         assert_eq!(error.kind(), ErrorKind::Interrupted);
     }
 }

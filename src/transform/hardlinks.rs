@@ -95,7 +95,8 @@ pub fn apply<C: Content + Clone>(tree: &mut Tree<C>, options: &Options<'_>) -> R
         Policy::Keep => return Ok(Linked::default()),
         Policy::Break => relink(tree, &one_group_per_inode(tree), 1)?,
         Policy::Content => {
-            let duplicates = duplicates::find(tree, threads, interrupt, |inode| key(&inode.metadata))?;
+            let options = duplicates::Options { threads, interrupt };
+            let duplicates = duplicates::find(tree, &options, |inode| key(&inode.metadata))?;
             duplicates.iter().for_each(|group| keep_holes(tree, group));
             relink(tree, &link_groups(tree, &duplicates), max_names)?
         }

@@ -18,6 +18,34 @@ const NAME: &[u8] = b"ld.so.cache";
 /// same bytes.
 const GENERATOR: &[u8] = b"rootcast";
 
+/// The libraries that the cache is for.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// All libraries of the tree, which must have some.
+    Tree {
+        /// The threads that read files.
+        threads: &'a Threads,
+        /// The modification time of the cache.
+        time: Timestamp,
+    },
+    /// The libraries that were kept of a tree.
+    Kept {
+        /// The directories that the dynamic linkers know.
+        directories: &'a [Vec<u8>],
+        /// The [`metadata`] of the cache in the whole tree.
+        metadata: &'a Metadata,
+        /// True if there must be libraries. Without, no cache is written otherwise.
+        required: bool,
+    },
+}
+
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The libraries that the cache is for.
+    pub scope: Scope<'a>,
+}
+
 /// A newly written cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -25,6 +53,41 @@ pub struct Written {
     pub entries: usize,
     /// The path without symbolic links.
     pub path: Vec<u8>,
+    /// True if it is for the kept part of a tree.
+    pub is_reduced: bool,
+}
+
+impl Report for Written {
+    fn log(&self, log: &Log) {
+        let anew = if self.is_reduced { " anew" } else { "" };
+        log.detail(format_args!("/etc/ld.so.cache was written{anew} for {} libraries", self.entries));
+    }
+}
+
+/// Adds a cache of the libraries to a tree.
+///
+/// # Errors
+/// Returns an error if a library cannot be read, `/etc` is not a directory, or the tree lacks a
+/// library for glibc's dynamic linker although it must have one.
+pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Written>> {
+    let written = match options.scope {
+        Scope::Tree { threads, time } => {
+            let options =
+                closure::Options { hwcaps: Hwcaps::All, dlopen: None, pool: threads.pool_of_several()? };
+            let all = closure::close(tree, &[Request::Path(b"/".to_vec())], &options)?;
+            let metadata = metadata(tree, time);
+            write(tree, &all.library_directories, metadata)?.ok_or_else(|| not_written("the tree"))?
+        }
+        Scope::Kept { directories, metadata, required } => {
+            match write(tree, directories, metadata.clone())? {
+                Some(written) => Written { is_reduced: true, ..written },
+                None if required => return Err(not_written("what is kept")),
+                // It would be empty.
+                None => return Ok(None),
+            }
+        }
+    };
+    Ok(Some(written))
 }
 
 /// Returns the metadata of the new cache: those of the existing one except for its time, or else
@@ -43,7 +106,7 @@ pub fn metadata(tree: &Tree<Blob>, time: Timestamp) -> Metadata {
 ///
 /// # Errors
 /// Returns an error if a library cannot be read, or `/etc` is not a directory.
-pub fn write(tree: &mut Tree<Blob>, directories: &[Vec<u8>], metadata: Metadata) -> Result<Option<Written>> {
+fn write(tree: &mut Tree<Blob>, directories: &[Vec<u8>], metadata: Metadata) -> Result<Option<Written>> {
     let mut abi: Option<Abi> = None;
     let found = scan(tree, directories, |id| match &tree.get(id).kind {
         FileKind::Regular(content) => {
@@ -69,7 +132,7 @@ pub fn write(tree: &mut Tree<Blob>, directories: &[Vec<u8>], metadata: Metadata)
     let cache = Cache { big_endian: abi.big_endian, generator: GENERATOR.to_vec(), entries: found.entries };
     let bytes = cache.to_bytes(abi).map_err(|error| Error::new(ErrorKind::BadInput, error))?;
     let path = put(tree, bytes, metadata)?;
-    Ok(Some(Written { entries, path }))
+    Ok(Some(Written { entries, path, is_reduced: false }))
 }
 
 /// Adds the file to the tree, replacing any existing entry of its name, and returns its path.
@@ -114,37 +177,8 @@ pub fn add_to(closure: &mut Closure, path: &[u8]) {
     }
 }
 
-/// The options of the transform.
-#[derive(Clone, Copy, Debug)]
-pub struct Options<'t> {
-    /// The threads that read files.
-    pub threads: &'t Threads,
-    /// The modification time of the cache.
-    pub time: Timestamp,
-}
-
-/// Adds a cache of all libraries to a tree that is not reduced.
-///
-/// # Errors
-/// Returns an error if a file cannot be read, or the tree has no library for glibc's dynamic
-/// linker.
-pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Written> {
-    let Options { threads, time } = *options;
-    let options = closure::Options { hwcaps: Hwcaps::All, dlopen: None, pool: threads.pool_of_several()? };
-    let all = closure::close(tree, &[Request::Path(b"/".to_vec())], &options)?;
-    let metadata = metadata(tree, time);
-    write(tree, &all.library_directories, metadata)?.ok_or_else(|| not_written("the tree"))
-}
-
-impl Report for Written {
-    fn log(&self, log: &Log) {
-        log.detail(format_args!("/etc/ld.so.cache was written for {} libraries", self.entries));
-    }
-}
-
 /// Returns the error for a requested cache that was not written.
-#[must_use]
-pub fn not_written(what: &str) -> Error {
+fn not_written(what: &str) -> Error {
     let message = format!(
         "--ld-cache: {what} has no program for glibc's dynamic linker, which alone reads it, or no libraries where it looks"
     );

@@ -1,21 +1,18 @@
 //! Removes metadata that depends on the host or the time of the run, as no image should.
 
+pub mod times;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use image_tree::{Metadata, Timestamp, Tree, XattrName, Xattrs};
+use image_tree::{Metadata, Tree, XattrName, Xattrs};
 
+use self::times::{Clamped, clamp};
+use crate::error::Result;
 use crate::log::{self, Log};
 use crate::xattr_filter::{Decision, Filter};
 
-/// The range of times of files; none is unlimited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    /// The earliest time, to which earlier ones are raised: `--clamp-mtime-min`.
-    pub earliest: Option<Timestamp>,
-    /// The latest time, to which later ones are reduced: `SOURCE_DATE_EPOCH`.
-    pub latest: Option<Timestamp>,
-}
+pub use self::times::Times;
 
 /// The metadata to remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +43,7 @@ impl log::Report for Report {
         for (name, count) in self.dropped.iter().chain(&self.filtered) {
             log.exclude(format_args!("xattr {name}"), *count);
         }
-        if self.clamped > 0 {
-            log.detail(format_args!("{} times were clamped", self.clamped));
-        }
+        Clamped(self.clamped).log(log);
         if !self.dropped.is_empty() {
             log.warn(self);
         }
@@ -69,39 +64,24 @@ impl fmt::Display for Report {
 
 /// Clamps times and drops xattrs.
 ///
-/// A clamped time is a whole second; others keep their nanoseconds. Of the xattrs that no rule of
+/// Of the xattrs that no rule of
 /// the filter names, `security.selinux`, `security.evm`, `system.nfs4_acl` and `btrfs.*` are
 /// dropped and counted; all others are kept, and are an error if the format cannot hold them.
-#[must_use = "what was dropped is never to be silent"]
-pub fn apply<C>(tree: &mut Tree<C>, options: Options<'_>) -> Report {
+///
+/// # Errors
+/// Never; every transform has this signature.
+pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Report> {
     let mut report = Report::default();
     for metadata in tree.all_metadata_mut() {
-        apply_to(metadata, options, &mut report);
+        apply_to(metadata, *options, &mut report);
     }
-    report
+    Ok(report)
 }
 
 /// Clamps and drops as [`apply`] does, for one file, and counts the changes in a report.
 pub fn apply_to(metadata: &mut Metadata, options: Options<'_>, report: &mut Report) {
     report.clamped += u64::from(clamp(metadata, options.times));
     drop_xattrs(&mut metadata.xattrs, options, report);
-}
-
-/// Clamps the times of all files.
-#[must_use = "the changes are reported"]
-pub fn clamp_times<C>(tree: &mut Tree<C>, times: &Times) -> Report {
-    let clamped = tree.all_metadata_mut().map(|metadata| u64::from(clamp(metadata, *times))).sum();
-    Report { clamped, ..Report::default() }
-}
-
-fn clamp(metadata: &mut Metadata, times: Times) -> bool {
-    let clamped = match times {
-        Times { earliest: Some(earliest), .. } if metadata.mtime < earliest => earliest,
-        Times { latest: Some(latest), .. } if metadata.mtime > latest => latest,
-        _ => return false,
-    };
-    metadata.mtime = clamped;
-    true
 }
 
 fn drop_xattrs(xattrs: &mut Xattrs, options: Options<'_>, report: &mut Report) {
@@ -118,7 +98,7 @@ fn drop_xattrs(xattrs: &mut Xattrs, options: Options<'_>, report: &mut Report) {
 
 #[cfg(test)]
 mod tests {
-    use image_tree::dump;
+    use image_tree::{Timestamp, dump};
 
     use super::*;
 
@@ -133,7 +113,7 @@ mod tests {
     fn normalized(options: Options<'_>) -> (Vec<(i64, u32, Vec<String>)>, Report) {
         let mut tree: Tree<Vec<u8>> =
             dump::parse(TREE.as_bytes(), |_| Ok::<_, std::io::Error>(Vec::new())).expect("a dump");
-        let report = apply(&mut tree, options);
+        let report = apply(&mut tree, &options).expect("it cannot fail");
         let of = |metadata: &mut Metadata| {
             let names = metadata.xattrs.keys().map(ToString::to_string).collect();
             (metadata.mtime.seconds(), metadata.mtime.nanoseconds(), names)

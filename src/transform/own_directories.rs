@@ -14,14 +14,21 @@ pub struct OwnDirectory {
     pub mode: u16,
 }
 
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The directories.
+    pub directories: &'a [OwnDirectory],
+}
+
 /// Adds the directories, so that later transforms apply to them as well. An existing file of such a
 /// name is unchanged.
 ///
 /// # Errors
 /// If the tree cannot hold another file.
-pub fn apply<C>(tree: &mut Tree<C>, directories: &[OwnDirectory]) -> Result<()> {
+pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<()> {
     let root = InodeId::ROOT;
-    for OwnDirectory { name, mode } in directories {
+    for OwnDirectory { name, mode } in options.directories {
         if tree.lookup(root, name.as_bytes()).is_none() {
             let name = Name::new(*name).map_err(|error| Error::new(ErrorKind::BadInput, error))?;
             let directory = Inode::directory(Metadata::new(*mode));
@@ -52,7 +59,8 @@ mod tests {
             ([EMPTY, EXISTING].concat(), [EMPTY, EXISTING].concat()),
         ] {
             let mut tree = parse(&before);
-            apply(&mut tree, &[OwnDirectory { name: "lost+found", mode: 0o700 }]).expect("there is room");
+            let directories = &[OwnDirectory { name: "lost+found", mode: 0o700 }];
+            apply(&mut tree, &Options { directories }).expect("there is room");
             assert_eq!(tree, parse(&after));
         }
     }

@@ -13,7 +13,7 @@ use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, Log};
 use crate::shown;
-use crate::source::directory::{HostInode, Scanned};
+use crate::source::directory::HostInode;
 
 /// The files that a run writes, by device and inode, so that symbolic and hard links to them count
 /// as well.
@@ -70,40 +70,82 @@ pub fn host_inode(path: &Path) -> Option<HostInode> {
     fs::metadata(path).ok().map(|found| HostInode { device: found.dev(), inode: found.ino() })
 }
 
-impl OwnFiles {
-    /// Removes every name of the output, and the cache with all its files, from the tree of the
-    /// directory `source`, which was read as `scanned`. Other kinds of sources are unchanged.
-    ///
-    /// # Errors
-    /// [`Usage`](ErrorKind::Usage) if the directory itself is the cache.
-    pub fn exclude(&self, scanned: &mut Scanned, source: &Path) -> Result<Vec<Excluded>> {
-        if self == &Self::default() {
-            return Ok(Vec::new());
-        }
-        let mut found: Vec<(InodeId, Name, Excluded)> = Vec::new();
-        let mut walk = scanned.tree.walk();
-        while let Some(step) = walk.next() {
-            let Some(what) = scanned.hosts.get(step.id.index()).and_then(|host| self.own_file(*host)) else {
-                continue;
-            };
-            let Some(name) = step.name else {
-                let message =
-                    "is the directory of the cache, which is not a source: name another one with --cache";
-                return Err(Error::at(ErrorKind::Usage, source, message));
-            };
-            let mut path = Vec::new();
-            walk.write_path(&mut path);
-            let path = source.join(OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(&path)));
-            found.push((step.parent, name.clone(), Excluded { path, what }));
-        }
-        let remove = |(parent, name, left): (InodeId, Name, Excluded)| {
-            scanned.tree.remove(parent, name.as_bytes());
-            left
-        };
-        Ok(found.into_iter().map(remove).collect())
-    }
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The files to remove.
+    pub own: OwnFiles,
+    /// The directory that was read.
+    pub source: &'a Path,
+    /// The inode on the host of each inode of the tree, by the tree's index; empty if the tree is
+    /// not that of a directory.
+    pub hosts: &'a [HostInode],
+}
 
-    /// Returns true for an inode of the host that [`exclude`](Self::exclude) removes.
+/// Removes every name of the output, and the cache with all its files, from the tree of a
+/// directory. Other kinds of sources are unchanged.
+///
+/// # Errors
+/// [`Usage`](ErrorKind::Usage) if the directory itself is the cache.
+pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Vec<Excluded>> {
+    let Options { own, source, hosts } = *options;
+    if own == OwnFiles::default() {
+        return Ok(Vec::new());
+    }
+    let mut found: Vec<(InodeId, Name, Excluded)> = Vec::new();
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        let Some(what) = hosts.get(step.id.index()).and_then(|host| own.own_file(*host)) else {
+            continue;
+        };
+        let Some(name) = step.name else {
+            let message =
+                "is the directory of the cache, which is not a source: name another one with --cache";
+            return Err(Error::at(ErrorKind::Usage, source, message));
+        };
+        let mut path = Vec::new();
+        walk.write_path(&mut path);
+        let path = source.join(OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(&path)));
+        found.push((step.parent, name.clone(), Excluded { path, what }));
+    }
+    let remove = |(parent, name, left): (InodeId, Name, Excluded)| {
+        tree.remove(parent, name.as_bytes());
+        left
+    };
+    Ok(found.into_iter().map(remove).collect())
+}
+
+/// The options of [`check`].
+#[derive(Clone, Copy, Debug)]
+pub struct CheckOptions<'a> {
+    /// The files that the run writes.
+    pub own: OwnFiles,
+    /// The name of the output in messages.
+    pub output: &'a Path,
+}
+
+/// Fails if the contents of a file of the tree are those of the output: a payload of a dump, or a
+/// file that was added.
+///
+/// # Errors
+/// [`Usage`](ErrorKind::Usage), naming both.
+pub fn check(tree: &Tree<Blob>, options: &CheckOptions<'_>) -> Result<()> {
+    let CheckOptions { own, output } = *options;
+    if own.output.is_none() {
+        return Ok(());
+    }
+    for step in tree.walk() {
+        let Kind::Regular(Blob::Host(file)) = &tree.get(step.id).kind else { continue };
+        let (_, identity) = file.identity();
+        if Some(HostInode { device: identity.device, inode: identity.inode }) == own.output {
+            return Err(refused(&file.host_path(), output));
+        }
+    }
+    Ok(())
+}
+
+impl OwnFiles {
+    /// Returns true for an inode of the host that [`apply`] removes.
     #[must_use]
     pub fn contain(&self, host: HostInode) -> bool {
         self.own_file(host).is_some()
@@ -127,25 +169,6 @@ impl OwnFiles {
             _ => Ok(()),
         }
     }
-
-    /// Fails if the contents of a file of the tree are those of the output: a payload of a dump, or
-    /// a file that was added.
-    ///
-    /// # Errors
-    /// [`Usage`](ErrorKind::Usage), naming both.
-    pub fn check_tree(&self, tree: &Tree<Blob>, output: &Path) -> Result<()> {
-        if self.output.is_none() {
-            return Ok(());
-        }
-        for step in tree.walk() {
-            let Kind::Regular(Blob::Host(file)) = &tree.get(step.id).kind else { continue };
-            let (_, identity) = file.identity();
-            if Some(HostInode { device: identity.device, inode: identity.inode }) == self.output {
-                return Err(refused(&file.host_path(), output));
-            }
-        }
-        Ok(())
-    }
 }
 
 fn refused(input: &Path, output: &Path) -> Error {
@@ -159,6 +182,14 @@ mod tests {
     use crate::interrupt::Interrupt;
     use crate::source::directory;
     use crate::threads::Threads;
+
+    fn applied(own: OwnFiles, source: &Path) -> (Tree<Blob>, Result<Vec<Excluded>>) {
+        let scanned =
+            directory::read(source, &Threads::single(), &Interrupt::never()).expect("it can be read");
+        let (mut tree, hosts) = (scanned.tree, &scanned.hosts[..]);
+        let excluded = apply(&mut tree, &Options { own, source, hosts });
+        (tree, excluded)
+    }
 
     fn paths(tree: &Tree<Blob>) -> Vec<String> {
         tree.walk().filter_map(|step| step.name).map(ToString::to_string).collect()
@@ -177,22 +208,15 @@ mod tests {
         fs::hard_link(at("disk"), at("sub/second")).expect("a new name");
         std::os::unix::fs::symlink("disk", at("link")).expect("a new link");
         let own = OwnFiles { output: host_inode(&at("link")), cache: host_inode(&at("cache")) };
-        let mut scanned =
-            directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
-        let left = own.exclude(&mut scanned, top.path()).expect("it is not the cache");
-        let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+        let (tree, left) = applied(own, top.path());
+        let left: Vec<_> = left.expect("it is not the cache").iter().map(ToString::to_string).collect();
         let expected = ["cache: is the cache", "disk: is the output", "sub/second: is the output"];
         assert_eq!(left, expected.map(|text| format!("{}/{text} and was left out", top.path().display())));
-        assert_eq!(paths(&scanned.tree), ["kept", "link", "sub"]);
+        assert_eq!(paths(&tree), ["kept", "link", "sub"]);
 
         let own = OwnFiles { output: None, cache: host_inode(top.path()) };
-        let mut scanned =
-            directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
-        let error = own.exclude(&mut scanned, top.path()).expect_err("it is the cache");
+        let error = applied(own, top.path()).1.expect_err("it is the cache");
         assert_eq!(error.kind(), ErrorKind::Usage);
-
-        let mut scanned =
-            directory::read(top.path(), &Threads::single(), &Interrupt::never()).expect("it can be read");
-        assert_eq!(OwnFiles::default().exclude(&mut scanned, top.path()).expect("nothing is written"), []);
+        assert_eq!(applied(OwnFiles::default(), top.path()).1.expect("nothing is written"), []);
     }
 }

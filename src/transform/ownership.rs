@@ -4,6 +4,7 @@ mod choice;
 mod error;
 pub mod fakeroot;
 pub mod id_map;
+pub mod manifest;
 mod member;
 pub mod mtree;
 mod set_id;
@@ -19,7 +20,7 @@ use image_tree::{InodeId, Kind, Tree};
 use crate::blob::Blob;
 use crate::bounded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::directory::Scanned;
+use crate::source::directory::HostInode;
 
 pub use choice::Ownership;
 pub use error::visit_inodes;
@@ -29,20 +30,29 @@ pub use set_id::SetIdChange;
 /// The longest manifest or save file, in bytes: 256 MiB.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 
-/// Sets the owner of every file of one source. `default` is the owner of files that `ownership`
-/// does not name.
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The owners of files.
+    pub ownership: &'a Ownership,
+    /// The owners of files that `ownership` does not name.
+    pub default: &'a Ownership,
+    /// The inode on the host of each inode of the tree, by the tree's index; empty if the tree is
+    /// not that of a directory.
+    pub hosts: &'a [HostInode],
+}
+
+/// Sets the owner of every file of one source, and returns the programs that run as another user or
+/// group now.
 ///
-/// A manifest applies to the whole tree, which may have several sources: see [`apply_manifest`].
+/// A manifest applies to the whole tree, which may have several sources: see [`manifest`].
 ///
 /// # Errors
 /// If a file of owners cannot be read, is invalid, or does not fit the source; or if an owner is
 /// not in the map.
-pub fn apply(
-    source: &mut Scanned,
-    ownership: &Ownership,
-    default: &Ownership,
-) -> Result<Option<SetIdChange>> {
-    let tree = &mut source.tree;
+pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<SetIdChange>> {
+    let Options { ownership, default, hosts } = *options;
+    let defaults = Options { ownership: default, default: &Ownership::Keep, hosts };
     match ownership {
         Ownership::Keep => Ok(None),
         Ownership::Root => Ok(chown_all(tree, 0, 0)),
@@ -51,31 +61,22 @@ pub fn apply(
         Ownership::Fakeroot(path) => {
             let invalid = |message: String| Error::at(ErrorKind::BadInput, path, message);
             let save = fakeroot::SaveFile::parse(&read_file(path)?).map_err(invalid)?;
-            if source.hosts.is_empty() {
+            if hosts.is_empty() {
                 return Err(error::not_a_directory(path));
             }
-            save.apply(tree, &source.hosts).map_err(invalid)?;
+            save.apply(tree, hosts).map_err(invalid)?;
             Ok(None)
         }
         Ownership::Xattr => {
-            let mut given = apply(source, default, &Ownership::Keep)?;
-            xattr::apply(&mut source.tree)?;
+            let mut given = apply(tree, &defaults)?;
+            xattr::apply(tree)?;
             if let Some(given) = &mut given {
-                given.retain_in_effect(&source.tree);
+                given.retain_in_effect(tree);
             }
             Ok(given.filter(|given| !given.paths.is_empty()))
         }
-        Ownership::Mtree(_) => apply(source, default, &Ownership::Keep),
+        Ownership::Mtree(_) => apply(tree, &defaults),
     }
-}
-
-/// Applies a manifest to the whole tree; does nothing for every other kind of ownership.
-///
-/// # Errors
-/// If the manifest cannot be read, is invalid, or does not fit the tree.
-pub fn apply_manifest(tree: &mut Tree<Blob>, ownership: &Ownership) -> Result<()> {
-    let Ownership::Mtree(path) = ownership else { return Ok(()) };
-    mtree::apply(&read_file(path)?, tree).map_err(|error| Error::at(error.kind(), path, error))
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
@@ -176,9 +177,10 @@ mod tests {
     fn keep_changes_nothing() {
         let kept = tree(1000, 33, 0o4755);
         let kept = kept.try_map_content(|bytes| Ok::<_, std::convert::Infallible>(Blob::from(bytes)));
-        let mut kept = Scanned::from(kept.expect("nothing fails"));
+        let mut kept = kept.expect("nothing fails");
         let before = kept.clone();
-        assert_eq!(apply(&mut kept, &Ownership::Keep, &Ownership::Root).expect("nothing to do"), None);
+        let options = Options { ownership: &Ownership::Keep, default: &Ownership::Root, hosts: &[] };
+        assert_eq!(apply(&mut kept, &options).expect("nothing to do"), None);
         assert_eq!(kept, before);
     }
 }

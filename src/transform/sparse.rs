@@ -10,13 +10,15 @@
 //! bytes determine the holes, neither the blocks of the host's filesystem nor the extents of an
 //! archive affect the result.
 
+pub mod zeros;
+
 use std::ops::Range;
 
 use image_tree::{Content as _, InodeId, Kind, Tree};
 
 use crate::blob::classify_read_error;
 use crate::blob::{Blob, CHUNK, chunks};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::named::named;
 use crate::threads::Threads;
@@ -56,11 +58,11 @@ const UNIT: u64 = 8 << 20;
 const UNIT_RANGES: usize = 1 << 15;
 
 /// Reads the files that may have holes, and records in the tree which of their blocks hold data:
-/// none with [`Policy::Never`], with which [`check_zeros`] limits the zeros.
+/// none with [`Policy::Never`], with which [`zeros::check`] limits the zeros.
 ///
 /// # Errors
 /// If a file cannot be read or changed since the scan: the error for the first one in the order of
-/// the walk. [`Interrupted`](ErrorKind::Interrupted) after a signal.
+/// the walk. [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<()> {
     let Options { policy, block_len, threads, interrupt } = *options;
     let candidates = candidates(tree, policy);
@@ -75,26 +77,6 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<()> {
         let _ = tree.replace_kind(id, Kind::Regular(content));
     }
     Ok(())
-}
-
-/// Refuses sparse members of archives with a total length of more than `max` bytes: writing their
-/// holes as zeros could take forever.
-///
-/// # Errors
-/// [`BadInput`](ErrorKind::BadInput) with both lengths.
-pub fn check_zeros(tree: &Tree<Blob>, max: u64, why: &str) -> Result<()> {
-    let sparse = tree.walk().filter(|step| step.first).filter_map(|step| match &tree.get(step.id).kind {
-        Kind::Regular(Blob::Sparse(sparse)) => Some(sparse.len()),
-        _ => None,
-    });
-    let len = sparse.fold(0, u64::saturating_add);
-    if len <= max {
-        return Ok(());
-    }
-    let message = format!(
-        "the sparse files of its archives have {len} bytes, holes included, and {why}; --max-size allows {max}"
-    );
-    Err(Error::new(ErrorKind::BadInput, message))
 }
 
 /// Returns the files that may have holes, in the order of the walk.

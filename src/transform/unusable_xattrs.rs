@@ -15,6 +15,7 @@ use std::fmt;
 use image_tree::acl::{self, Acl};
 use image_tree::{InodeId, Kind, Tree, XattrName};
 
+use crate::error::Result;
 use crate::log::{self, Log};
 use crate::xattr_filter::pattern_of;
 
@@ -96,7 +97,10 @@ impl log::Report for Unusable {
 }
 
 /// Finds the xattrs that Linux does not use, and drops those that ext4 cannot store.
-pub fn apply<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
+///
+/// # Errors
+/// Never; every transform has this signature.
+pub fn apply<C>(tree: &mut Tree<C>) -> Result<Vec<Unusable>> {
     let mut found: BTreeMap<Reason, Unusable> = BTreeMap::new();
     let mut dropped: Vec<(InodeId, XattrName)> = Vec::new();
     let mut walk = tree.walk();
@@ -126,7 +130,7 @@ pub fn apply<C>(tree: &mut Tree<C>) -> Vec<Unusable> {
     for (id, name) in dropped {
         tree.metadata_mut(id).xattrs.remove(&name);
     }
-    found.into_values().collect()
+    Ok(found.into_values().collect())
 }
 
 fn reason<C>(kind: &Kind<C>, name: &[u8], value: &[u8]) -> Option<Reason> {
@@ -171,7 +175,7 @@ mod tests {
         let text = format!("/ 0 40755 2 0 0 0 0.0 - - -\n{lines}");
         let tree = dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Vec::new()));
         let mut tree: Tree<Vec<u8>> = tree.unwrap_or_else(|error| panic!("{error}"));
-        let found = apply(&mut tree).iter().map(ToString::to_string).collect();
+        let found = apply(&mut tree).expect("it cannot fail").iter().map(ToString::to_string).collect();
         let mut after = Vec::new();
         dump::write(&tree, &mut after, |_, _| Ok(dump::Body::None)).expect("memory");
         (found, String::from_utf8(after).expect("ASCII"))

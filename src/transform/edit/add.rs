@@ -11,8 +11,8 @@ use super::place::{create_directory, parent_of};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::directory::{self, Scanned};
-use crate::transform::normalize;
 use crate::transform::ownership::{self, Ownership};
+use crate::transform::{normalize, own_files};
 use image_tree::resolve::resolve_in_root;
 
 pub(super) fn add(
@@ -28,14 +28,17 @@ pub(super) fn add(
     } else {
         single_file(directory::read_file(source)?)?
     };
-    let excluded = options.own.exclude(&mut added, source)?;
+    let hosts = &added.hosts;
+    let own = own_files::Options { own: options.own, source, hosts };
+    let excluded = own_files::apply(&mut added.tree, &own)?;
     report.warnings.extend(excluded.iter().map(ToString::to_string));
-    let given = ownership::apply(&mut added, &Ownership::Root, &Ownership::Root)?;
+    let root = ownership::Options { ownership: &Ownership::Root, default: &Ownership::Root, hosts };
+    let given = ownership::apply(&mut added.tree, &root)?;
     report.warnings.extend(given.map(|given| given.to_string()));
     // All times are clamped at the end.
     let times = normalize::Times::default();
     let normal = normalize::Options { times, keep_selinux: false, filter: options.filter };
-    let dropped = normalize::apply(&mut added.tree, normal);
+    let dropped = normalize::apply(&mut added.tree, &normal)?;
     if !dropped.dropped.is_empty() {
         report.warnings.push(dropped.to_string());
     }

@@ -10,7 +10,7 @@ use crate::error::Result;
 ///
 /// # Errors
 /// The paths of those files, with the flags that set another owner.
-pub fn refuse<C>(tree: &Tree<C>) -> Result<()> {
+pub fn check<C>(tree: &Tree<C>) -> Result<()> {
     visit_inodes(tree, |_, inode| {
         let what = match (inode.metadata.uid, inode.metadata.gid) {
             (UNDEFINED, UNDEFINED) => "user and group",
@@ -34,7 +34,7 @@ mod tests {
     fn refused(text: &str) -> Option<String> {
         let tree: Tree<Vec<u8>> =
             dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Vec::new())).expect("a dump");
-        refuse(&tree).err().map(|error| error.to_string())
+        check(&tree).err().map(|error| error.to_string())
     }
 
     #[test]

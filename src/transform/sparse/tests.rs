@@ -10,6 +10,7 @@ use image_tree::{Inode, InodeId, Metadata, Name};
 
 use super::*;
 use crate::blob::archive::{Archive, ArchiveRange, Piece, Sparse};
+use crate::error::ErrorKind;
 use crate::source::directory;
 
 const BLOCK: u64 = 4096;
@@ -140,15 +141,17 @@ fn searches_a_million_one_byte_extents() {
 #[test]
 fn holes_written_as_zeros_are_limited() {
     let files = tree(vec![("a", member(1000, &[])), ("b", member(24, &[(5, b"x")]))]);
-    check_zeros(&files, 1024, "").expect("as many as are allowed");
-    let error = check_zeros(&files, 1023, "an initramfs stores them").expect_err("one too many").to_string();
+    zeros::check(&files, &zeros::Options { max: 1024, reason: "" }).expect("as many as are allowed");
+    let options = zeros::Options { max: 1023, reason: "an initramfs stores them" };
+    let error = zeros::check(&files, &options).expect_err("one too many").to_string();
     assert_eq!(
         error,
         "the sparse files of its archives have 1024 bytes, holes included, and an initramfs stores them; \
          --max-size allows 1023"
     );
     let files = tree(vec![("a", member(u64::MAX, &[])), ("b", member(u64::MAX, &[]))]);
-    check_zeros(&files, u64::MAX - 1, "").expect_err("the sum does not overflow");
+    let options = zeros::Options { max: u64::MAX - 1, reason: "" };
+    zeros::check(&files, &options).expect_err("the sum does not overflow");
 }
 
 #[test]
