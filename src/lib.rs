@@ -33,16 +33,16 @@
 //!    (`tests/invariants.rs`).
 //! 3. `unsafe` is forbidden in every crate of the workspace (its lints).
 //! 4. The same tree and options give the same runs: no thread count, listing order, time zone,
-//!    umask, user or filesystem of the host affects the bytes (`tests/reproducible.rs`).
+//!    umask, user or filesystem of the host affects the bytes (`tests/images/reproducible.rs`).
 //! 5. Runs cover the image exactly once, in order and without overlap: planning checks its pieces,
 //!    writers count.
 //! 6. A file that changed since it was scanned is an error that names it; a failed or killed run
-//!    leaves no file behind (`tests/failures.rs`). Only a block device is written in place
-//!    (`tests/devices.rs`).
+//!    leaves no file behind (`tests/output/failures.rs`). Only a block device is written in place
+//!    (`tests/output/devices.rs`).
 //! 7. Identifiers derive from one seed ([`seed`]), never from randomness.
 //! 8. The byte layout has a name ([`filesystem::ext4::BYTE_LAYOUT`],
-//!    [`recipe::initrd::INITRAMFS_LAYOUT`]) and is pinned by digests (`tests/reproducible.rs`);
-//!    different bytes need a different name.
+//!    [`recipe::initrd::INITRAMFS_LAYOUT`]) and is pinned by digests
+//!    (`tests/images/reproducible.rs`); different bytes need a different name.
 
 #![cfg_attr(
     not(test),

@@ -3,6 +3,7 @@
 //! Debian's cloud kernel has ext4, NVMe and GPT built in, so it mounts the image's partition
 //! without an initramfs. The machine is emulated in software and does not need KVM.
 
+mod guests;
 mod initramfs;
 
 use std::fs;
@@ -12,9 +13,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::fixtures::{Fixture, Item, Kind};
+use crate::images::mke2fs;
+use crate::judges;
 use crate::oracle::{Volume, debugfs, e2fsck, sgdisk};
 use crate::product::{self, Scratch, run};
-use crate::{foreign, judges};
 
 /// Software emulation on a busy machine is slow.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -157,8 +159,8 @@ fn scratch_with_source() -> Option<(Scratch, PathBuf)> {
 fn a_machine_boots_from_a_disk_of_mke2fs_and_sgdisk() {
     let Some((scratch, root)) = scratch_with_source() else { return };
     let (filesystem, disk) = (scratch.join("filesystem"), scratch.join("disk"));
-    if foreign::mke2fs(&root, &filesystem, 64 << 20, &["-E", "root_owner=0:0"]).is_none()
-        || foreign::gpt_disk(&filesystem, &disk).is_none()
+    if mke2fs::mke2fs(&root, &filesystem, 64 << 20, &["-E", "root_owner=0:0"]).is_none()
+        || mke2fs::gpt_disk(&filesystem, &disk).is_none()
     {
         return;
     }

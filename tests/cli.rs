@@ -15,8 +15,10 @@ mod general;
 mod initrd;
 mod inputs;
 mod metadata;
+mod names;
 mod outputs;
 mod recipes;
+mod reports;
 mod sources;
 
 #[test]

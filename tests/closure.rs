@@ -4,7 +4,9 @@
 mod glibc;
 mod guest;
 mod judge;
+mod ld_cache;
 mod others;
+mod partial_scan;
 mod programs;
 mod reduced;
 mod whole;

@@ -357,7 +357,7 @@ mod tests {
     }
 
     /// The expected values are those of chmod(1) and getfacl(1) on ext4 and tmpfs;
-    /// `tests/edited.rs` of rootcast compares with them.
+    /// `tests/metadata/edits.rs` of rootcast compares with them.
     #[test]
     fn the_acl_follows_the_mode() {
         let named = |user, named, group, mask, other| {

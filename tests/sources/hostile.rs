@@ -13,7 +13,7 @@ use crate::judges;
 use crate::oracle::expected::{self, Content, Kind};
 use crate::oracle::{self, Expected, Judge, Volume, debugfs, e2fsck, ext4_view, kernel};
 use crate::product::{self, Outcome, Scratch, rootcast, run};
-use crate::tar::builder::{Archive, put};
+use crate::sources::tar::builder::{Archive, put};
 
 /// The maximum address space of a run on hostile input, in bytes: the program, its threads' stacks,
 /// and the limits on single headers.
@@ -93,7 +93,7 @@ fn rejections_name_source_offset_path_and_value() {
 #[test]
 fn an_extended_header_of_100_megabytes_is_rejected_unread() {
     let scratch = Scratch::new();
-    let payload = crate::tar::builder::record("path", &vec![b'n'; 100_000_000]);
+    let payload = crate::sources::tar::builder::record("path", &vec![b'n'; 100_000_000]);
     let bytes = Archive::new().member("x", b'x', &payload).file("f", "").finish();
     let path = scratch.file("long.tar", bytes);
     refused(&path, &[], &["offset 0: an extended header is 100000016 bytes long, the limit is 16777216"]);

@@ -4,11 +4,11 @@ use std::fs;
 use std::process::Command;
 
 use crate::judges;
+use crate::metadata::owners::{may_give_away, printed};
 use crate::oracle::kernel::{Access, Mount};
 use crate::oracle::{Volume, e2fsck};
-use crate::owners::{may_give_away, printed};
 use crate::product::{Scratch, rootcast, rootcast_as_root, run};
-use crate::tar::builder::Archive;
+use crate::sources::tar::builder::Archive;
 
 /// Returns a command whose reads of xattrs are rejected by the kernel; `None` after a visible skip.
 fn without_values(command: &Command) -> Option<Command> {

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use crate::fixtures;
-use crate::foreign::{self, Foreign};
+use crate::images::mke2fs::{self, Foreign};
 use crate::judges;
 use crate::oracle::{JUDGES, Volume, debugfs, dumpe2fs, e2fsck, ext4_view, kernel, sgdisk};
 use crate::product::run;
@@ -20,7 +20,7 @@ fn rich_filesystem() -> Option<Foreign> {
     let mut fixture = fixtures::small::small();
     let wide = fixtures::wide::wide(600).items.into_iter().filter(|item| !item.path.is_empty());
     fixture.items.extend(wide);
-    let foreign = foreign::filesystem(&fixture, 64 * MIB, &[])?;
+    let foreign = mke2fs::filesystem(&fixture, 64 * MIB, &[])?;
     let mut e2fsck = judges::command("e2fsck")?;
     let outcome = run(e2fsck.arg("-fyD").arg(&foreign.image));
     assert!(matches!(outcome.code, Some(0 | 1)), "{outcome}");
@@ -201,9 +201,9 @@ fn a_wrong_link_count_is_noticed() {
 
 #[test]
 fn sgdisk_notices_a_changed_byte_in_a_table() {
-    let Some(foreign) = foreign::filesystem(&fixtures::big::small_only(), 16 * MIB, &[]) else { return };
+    let Some(foreign) = mke2fs::filesystem(&fixtures::big::small_only(), 16 * MIB, &[]) else { return };
     let disk = foreign.scratch.join("disk");
-    if foreign::gpt_disk(&foreign.image, &disk).is_none() {
+    if mke2fs::gpt_disk(&foreign.image, &disk).is_none() {
         return;
     }
     let disk = Volume::new(&disk, None);
@@ -226,7 +226,7 @@ fn sgdisk_notices_a_changed_byte_in_a_table() {
 fn dumpe2fs_reads_filesystems_of_mke2fs() {
     let options = ["-L", "a label", "-U", "01234567-89ab-cdef-0123-456789abcdef", "-N", "4096", "-m", "7"];
     let fixture = fixtures::big::small_only();
-    let Some(foreign) = foreign::filesystem(&fixture, 16 * MIB, &options) else { return };
+    let Some(foreign) = mke2fs::filesystem(&fixture, 16 * MIB, &options) else { return };
     let Some(summary) = dumpe2fs::read(&Volume::new(&foreign.image, None)).unwrap() else { return };
     assert_eq!(summary.text("Filesystem volume name"), Ok("a label"));
     assert_eq!(summary.text("Filesystem UUID"), Ok("01234567-89ab-cdef-0123-456789abcdef"));

@@ -13,9 +13,9 @@ use serde_json::Value;
 use crate::fixtures::{Fixture, Item, Kind, Making};
 use crate::judges;
 use crate::oracle::{self, Expected, Owner};
+use crate::output::reflinks::Shared;
 use crate::product::{Scratch, rootcast, run};
-use crate::reflinks::Shared;
-use crate::tar::builder::Archive;
+use crate::sources::tar::builder::Archive;
 
 const BLOCK: u64 = 4096;
 const BLOCK_LEN: usize = 4096;

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::judges;
+use crate::metadata::owners::{may_give_away, printed};
 use crate::oracle::{self, Expected, Owner};
-use crate::owners::{may_give_away, printed};
 use crate::product::{self, Scratch, rootcast_as_root, run};
-use crate::tar::builder::Archive;
+use crate::sources::tar::builder::Archive;
 
 /// Creates files with ACLs, one file for each name: by name, by mask alone, of a group, and
 /// inherited ones.

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::fixtures::{Fixture, Item, Kind};
 use crate::judges;
+use crate::metadata::owners::{may_give_away, printed};
 use crate::oracle::{self, Expected, Owner};
-use crate::owners::{may_give_away, printed};
 use crate::product::{self, Scratch, run};
 
 /// The commands of the shell in the directory, with `$added` of the host.

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use crate::judges;
 use crate::product::{Scratch, as_ordinary_user, rootcast};
 
-const README: &str = include_str!("../README.md");
+const README: &str = include_str!("../../README.md");
 
 /// The timeout of a script in seconds: software emulation on a busy machine is slow.
 const TIMEOUT: &str = "300";

@@ -61,7 +61,7 @@ const fn case(name: &'static str, arguments: &'static str, does: Does, options: 
 
 #[test]
 fn a_machine_writes_to_every_profile_and_lets_filesystems_grow() {
-    let Some(init) = compile(include_str!("boot/filesystems.c")) else { return };
+    let Some(init) = compile(include_str!("filesystems.c")) else { return };
     let scratch = Scratch::in_memory();
     let root = scratch.join("root");
     let Some(partuuid) = make_root(&scratch, &root, &init) else { return };

@@ -1,0 +1,4 @@
+//! The documentation, and the program as it is shipped.
+
+mod readme;
+mod release;
