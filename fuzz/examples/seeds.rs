@@ -10,10 +10,11 @@ use std::{env, fs, io, panic};
 
 // With the coverage flags every crate calls its counters.
 use libfuzzer_sys as _;
-use rootcast_fuzz::{
-    Outcome, architecture, arguments, closure, dax_header, dump, edits, ext4, file_contexts, initramfs_check,
-    mtree, partition, programs, recipe, tar, verity,
-};
+use rootcast_fuzz::closure::{self, programs};
+use rootcast_fuzz::formats::{dax_header, ext4, initramfs_check, partition, verity};
+use rootcast_fuzz::sources::{dump, tar};
+use rootcast_fuzz::transforms::{edits, file_contexts, mtree};
+use rootcast_fuzz::{Outcome, architecture, arguments, recipe};
 
 struct Target {
     name: &'static str,

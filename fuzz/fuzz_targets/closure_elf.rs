@@ -3,5 +3,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    rootcast_fuzz::programs::check_elf(bytes);
+    rootcast_fuzz::closure::programs::check_elf(bytes);
 });

@@ -3,5 +3,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    rootcast_fuzz::dax_header::check(bytes);
+    rootcast_fuzz::formats::dax_header::check(bytes);
 });

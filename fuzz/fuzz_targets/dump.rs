@@ -3,5 +3,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    rootcast_fuzz::dump::check_text(bytes);
+    rootcast_fuzz::sources::dump::check_text(bytes);
 });

@@ -3,5 +3,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    rootcast_fuzz::partition::check(bytes);
+    rootcast_fuzz::formats::partition::check(bytes);
 });

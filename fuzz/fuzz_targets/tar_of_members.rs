@@ -3,5 +3,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    rootcast_fuzz::tar::check_members(bytes);
+    rootcast_fuzz::sources::tar::check_members(bytes);
 });

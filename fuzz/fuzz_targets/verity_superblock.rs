@@ -3,5 +3,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    rootcast_fuzz::verity::check_superblock(bytes);
+    rootcast_fuzz::formats::verity::check_superblock(bytes);
 });

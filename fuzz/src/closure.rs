@@ -1,4 +1,6 @@
-//! The dependencies stated by a tree's own configuration files.
+//! The dependencies stated by a tree's own configuration files, and those of programs.
+
+pub mod programs;
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::config::dlopen::{self, Policy, Priority, Rule};
@@ -8,7 +10,7 @@ use rootcast::closure::dependency::{Dependencies, Target};
 use rootcast::closure::elf::NoteSegment;
 use rootcast::closure::ld_so::cache::{Abi, Cache, Entry, Hwcaps};
 
-use crate::dump::Bytes;
+use crate::sources::dump::Bytes;
 use crate::{Choices, Outcome};
 
 /// The separator between the files of one input, which does not occur in text.
@@ -78,8 +80,7 @@ pub fn check_notes(bytes: &[u8]) -> Outcome {
         big_endian: flags & 2 != 0,
     };
     let Ok(found) = dlopen::parse(&[segment.clone(), segment]) else { return Outcome::Refused };
-    let taken =
-        |policy: &Policy| policy.dependencies(b"libsystemd-shared-257.so", &found, false).known.len();
+    let taken = |policy: &Policy| policy.dependencies(b"libsystemd-shared-257.so", &found, false).known.len();
     let all = Policy { least: Priority::Suggested, ..Policy::default() };
     let none = Policy { deny: vec![Rule::parse(b"*").expect("a pattern")], ..all.clone() };
     assert_eq!(taken(&all), found.len());
@@ -195,9 +196,7 @@ pub fn check_rules(text: &[u8]) -> Outcome {
         assert!(!shebang.interpreter.is_empty() && shebang.interpreter.len() < 256);
         check_dependencies(&shebang.dependencies());
     }
-    let has_any = !rules.dependencies.known.is_empty()
-        || pam.known.len() > 1
-        || !libraries.known.is_empty();
+    let has_any = !rules.dependencies.known.is_empty() || pam.known.len() > 1 || !libraries.known.is_empty();
     if has_any { Outcome::Checked } else { Outcome::Refused }
 }
 

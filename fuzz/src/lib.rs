@@ -24,26 +24,14 @@
 
 pub mod architecture;
 pub mod arguments;
-mod choices;
 pub mod closure;
-pub mod dax_header;
-pub mod dump;
-pub mod edits;
-pub mod ext4;
-pub mod file_contexts;
-pub mod initramfs_check;
-pub mod mtree;
-pub mod partition;
-mod pattern;
-pub mod programs;
+pub mod formats;
+mod input;
 pub mod recipe;
-mod small;
-mod snapshot;
-pub mod tar;
-mod trees;
-pub mod verity;
+pub mod sources;
+pub mod transforms;
 
-pub use choices::Choices;
+pub use input::choices::Choices;
 
 /// The outcome of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

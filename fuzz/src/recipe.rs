@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use rootcast::cli;
 use rootcast::recipe::file;
 
-use crate::{Choices, Outcome, small};
+use crate::input::small;
+use crate::{Choices, Outcome};
 
 const LINES: [&str; 34] = [
     "source = \"rootfs\"",

@@ -2,7 +2,9 @@
 
 use rootcast::transform::ownership::mtree;
 
-use crate::{Choices, Outcome, dump, small};
+use crate::input::small;
+use crate::sources::dump;
+use crate::{Choices, Outcome};
 
 const PATHS: [&str; 22] = [
     ".",

@@ -11,8 +11,9 @@ use mkfs_ext4::{
 };
 use uuid::Uuid;
 
-use crate::pattern::Pattern;
-use crate::{Choices, Outcome, snapshot, trees};
+use crate::input::pattern::Pattern;
+use crate::input::{snapshot, trees};
+use crate::{Choices, Outcome};
 
 /// The maximum number of files for comparison; more only take time.
 const MAX_FIRSTS: usize = 100;

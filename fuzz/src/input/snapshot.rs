@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use image_runs::{Image, MAX_RENDERED, Source};
 
-use crate::pattern::Pattern;
+use crate::input::pattern::Pattern;
 
 /// The bytes of an image, of which only those that cannot be computed are in memory.
 #[derive(Clone)]

@@ -15,7 +15,9 @@ use rootcast::transform::own_files::OwnFiles;
 use rootcast::transform::ownership::{self, Ownership};
 use rootcast::xattr_filter::Filter;
 
-use crate::{Choices, Outcome, dump, small};
+use crate::input::small;
+use crate::sources::dump;
+use crate::{Choices, Outcome};
 
 const PATHS: [&str; 22] = [
     "/a",

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use image_tree::dump::{self, Body, RegularFile};
 use image_tree::{InodeId, Kind, Tree};
 
-use crate::{Choices, Outcome, trees};
+use crate::input::trees;
+use crate::{Choices, Outcome};
 
 pub(crate) type Bytes = Tree<Vec<u8>>;
 
@@ -42,7 +43,7 @@ pub fn text(bytes: &[u8]) -> Vec<u8> {
 
 fn tree(choices: &mut Choices<'_>) -> Bytes {
     let tree = trees::tree(choices);
-    let content = |pattern: crate::pattern::Pattern| {
+    let content = |pattern: crate::input::pattern::Pattern| {
         let mut bytes = vec![0; usize::try_from(pattern.len.min(300)).expect("small")];
         pattern.fill(&mut bytes, 0);
         Ok::<_, std::convert::Infallible>(bytes)

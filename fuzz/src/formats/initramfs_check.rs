@@ -8,8 +8,9 @@ use image_tree::{InodeId, Timestamp, Tree};
 use initramfs::check::{Limits, Report, check_with_limits};
 use initramfs::{EarlyCpio, KernelConfig, Options, Precompressed, Storage, archive_padding, plan};
 
-use crate::pattern::Pattern;
-use crate::{Choices, Outcome, trees};
+use crate::input::pattern::Pattern;
+use crate::input::trees;
+use crate::{Choices, Outcome};
 
 /// A target has 1 GiB of memory and seconds of time.
 const LIMITS: Limits = Limits::new(16 << 20, 1 << 20);

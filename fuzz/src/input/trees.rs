@@ -7,7 +7,7 @@ use image_tree::{
 };
 
 use crate::Choices;
-use crate::pattern::Pattern;
+use crate::input::pattern::Pattern;
 
 /// The maximum number of names in a tree: more would take time without reaching further code.
 const MAX_NAMES: usize = 4000;

@@ -6,8 +6,8 @@ use partition_table::{
     Gpt, GptPartition, Layout, Mbr, MbrPartition, Options, SectorSize, Table, plan, uuid::Uuid,
 };
 
-use crate::pattern::Pattern;
-use crate::snapshot::{self, Snapshot};
+use crate::input::pattern::Pattern;
+use crate::input::snapshot::{self, Snapshot};
 use crate::{Choices, Outcome};
 
 /// Plans an arbitrary table; if there is a disk, another reader must find the table on it.

@@ -8,7 +8,7 @@ use rootcast::closure::elf::Elf;
 use rootcast::closure::{self, Closure, Hwcaps, Options, Request, explain};
 use rootcast::threads::Threads;
 
-use crate::dump::Bytes;
+use crate::sources::dump::Bytes;
 use crate::{Choices, Outcome};
 use rootcast::closure::testing::build::{
     AUXILIARY, Build, FILTER, FLAGS_1, NODEFLIB, RPATH, RUNPATH, SONAME,

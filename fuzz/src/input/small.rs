@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use image_tree::{Kind, Tree};
 
-use crate::dump::{self, Bytes};
+use crate::sources::dump::{self, Bytes};
 
 const TREE: &str = r"/ 0 40755 2 1000 1000 0 0.0 - - -
 /a 0 40755 2 1000 1000 0 0.0 - - -

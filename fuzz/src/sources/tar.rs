@@ -11,8 +11,9 @@ use rootcast::interrupt::Interrupt;
 use rootcast::source::tar::{Limits, Reader, Unchanged};
 use rootcast::stack::{Rules, Stack, Whiteouts};
 
-use crate::dump::Bytes;
-use crate::{Choices, Outcome, dump, small};
+use crate::input::small;
+use crate::sources::dump::{self, Bytes};
+use crate::{Choices, Outcome};
 
 const BLOCK: usize = 512;
 /// Longer files, which have holes, are not read completely.

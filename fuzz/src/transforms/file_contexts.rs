@@ -4,8 +4,9 @@ use image_tree::{Inode, InodeId, Kind, Metadata, Name};
 use rootcast::interrupt::Interrupt;
 use rootcast::transform::selinux::{self, FileContexts};
 
-use crate::dump::Bytes;
-use crate::{Choices, Outcome, dump, small};
+use crate::input::small;
+use crate::sources::dump::{self, Bytes};
+use crate::{Choices, Outcome};
 
 /// The suffixes of a policy's files, in the order of the input.
 const SUFFIXES: [&str; 5] = ["", ".homedirs", ".local", ".subs", ".subs_dist"];

@@ -1,0 +1,4 @@
+//! Sources of trees.
+
+pub mod dump;
+pub mod tar;
