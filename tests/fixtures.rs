@@ -1,4 +1,5 @@
-//! Named source trees: as data, so that one tree can be made for several users and in several orders of creation.
+//! Named source trees: as data, so that one tree can be made for several users and in several
+//! orders of creation.
 
 pub(crate) mod big;
 pub(crate) mod small;
@@ -64,16 +65,16 @@ pub(crate) enum Kind {
 
 /// The way a tree is created, which must not affect its image.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Making {
+pub(crate) struct Creation {
     /// The owner of the files if root creates them.
     pub(crate) owner: u32,
     /// True if the last sibling is created first, so that the host lists them in a different order.
     pub(crate) reversed: bool,
 }
 
-impl Making {
+impl Creation {
     /// Readable by [`crate::product::rootcast`].
-    pub(crate) const USUAL: Self = Self { owner: NOBODY, reversed: false };
+    pub(crate) const DEFAULT: Self = Self { owner: NOBODY, reversed: false };
 }
 
 /// A time that no clock shows by coincidence.
@@ -105,18 +106,18 @@ impl Item {
 }
 
 impl Fixture {
-    /// Creates the tree in the usual way at `root`, which must not exist. Features missing in the
+    /// Creates the tree at `root`, which must not exist. Features missing in the
     /// host's filesystem are visibly skipped.
     pub(crate) fn make(&self, root: &Path) {
-        self.make_as(root, Making::USUAL);
+        self.make_as(root, Creation::DEFAULT);
     }
 
     /// Creates the tree at `root`, which must not exist. Returns true if the host's filesystem
     /// could store all of it.
-    pub(crate) fn make_as(&self, root: &Path, making: Making) -> bool {
+    pub(crate) fn make_as(&self, root: &Path, creation: Creation) -> bool {
         let fail =
             |item: &Item, error: io::Error| -> ! { panic!("{}: {error}", item.host_path(root).display()) };
-        for item in self.in_order(making) {
+        for item in self.sorted(creation) {
             create(root, item).unwrap_or_else(|error| fail(item, error));
         }
         let mut complete = true;
@@ -124,7 +125,7 @@ impl Fixture {
         // and creating files changes their times.
         for item in self.items.iter().rev() {
             if !matches!(item.kind, Kind::HardLink(_)) {
-                complete &= dress(root, item, making.owner).unwrap_or_else(|error| fail(item, error));
+                complete &= dress(root, item, creation.owner).unwrap_or_else(|error| fail(item, error));
             }
         }
         if !complete {
@@ -133,15 +134,16 @@ impl Fixture {
         complete
     }
 
-    /// Directories in the order given, then the rest, either forwards or backwards; hard links need their first name.
-    fn in_order(&self, making: Making) -> impl Iterator<Item = &Item> {
+    /// Returns the items in the order in which they are created: directories, then the others, and
+    /// hard links last, since they need their first name.
+    fn sorted(&self, creation: Creation) -> impl Iterator<Item = &Item> {
         let rank = |item: &Item| match item.kind {
             Kind::Directory => 0,
             Kind::HardLink(_) => 2,
             _ => 1,
         };
         let mut items: Vec<&Item> = self.items.iter().collect();
-        if making.reversed {
+        if creation.reversed {
             items.reverse();
             // A stable sort by depth, so that every directory comes after its parent.
             items.sort_by_key(|item| {

@@ -99,13 +99,13 @@ fn the_printed_paths_are_those_that_the_dynamic_linker_loads() {
 fn why_prints_the_chain_to_the_request() {
     let Some(guest) = guest() else { return };
     let arguments = [KEEP[0], KEEP[1], "--why", "/opt/x/libx.so.1.2"];
-    let told = closure(guest.scratch.path(), &arguments).success().unwrap().text();
+    let text = closure(guest.scratch.path(), &arguments).success().unwrap().text();
     let expected =
         "/opt/x/libx.so.1.2\n  needed library libx.so.1 of /usr/bin/program\n  requested by /bin/program\n";
-    assert_eq!(told, expected);
+    assert_eq!(text, expected);
     let arguments = [KEEP[0], KEEP[1], "--why", "/etc/ld.so.conf"];
-    let told = closure(guest.scratch.path(), &arguments).success().unwrap().text();
-    assert!(told.ends_with("which says which directories /etc/ld.so.cache is made of\n"), "{told}");
+    let text = closure(guest.scratch.path(), &arguments).success().unwrap().text();
+    assert!(text.ends_with("which says which directories /etc/ld.so.cache is made of\n"), "{text}");
 
     fs::remove_file(guest.scratch.join("opt/x/libx.so.1")).unwrap();
     let outcome = closure(guest.scratch.path(), &KEEP);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::fixtures::{Fixture, Item, Kind, Making};
+use crate::fixtures::{Creation, Fixture, Item, Kind};
 use crate::judges;
 use crate::oracle::{self, Expected, Owner};
 use crate::output::reflinks::Shared;
@@ -46,7 +46,7 @@ fn fixture() -> Fixture {
 }
 
 fn make(at: &Path) {
-    fixture().make_as(at, Making::USUAL);
+    fixture().make_as(at, Creation::DEFAULT);
 }
 
 fn digest(source: &Path, flags: &[&str]) -> String {

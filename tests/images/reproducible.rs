@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::fixtures::{self, Fixture, Making, small, wide};
+use crate::fixtures::{self, Creation, Fixture, small, wide};
 use crate::judges;
 use crate::oracle::expected::Content;
 use crate::product::{NOBODY, Scratch, rootcast, rootcast_as, rootcast_as_root, rootcast_under_umask, run};
@@ -27,9 +27,9 @@ fn digest(mut command: Command, source: &Path) -> String {
     sha256(&disk)
 }
 
-fn make(fixture: &Fixture, making: Making) -> Scratch {
+fn make(fixture: &Fixture, creation: Creation) -> Scratch {
     let scratch = Scratch::new();
-    fixture.make_as(&scratch.join("source"), making);
+    fixture.make_as(&scratch.join("source"), creation);
     scratch
 }
 
@@ -37,14 +37,14 @@ fn make(fixture: &Fixture, making: Making) -> Scratch {
 /// source.
 #[track_caller]
 fn assert_same(vary: impl Fn() -> Command) {
-    let scratch = make(&small::small(), Making::USUAL);
+    let scratch = make(&small::small(), Creation::DEFAULT);
     let source = scratch.join("source");
     assert_eq!(digest(vary(), &source), digest(rootcast(), &source));
 }
 
 #[test]
 fn bytes_do_not_depend_on_the_number_of_threads() {
-    let scratch = make(&small::small(), Making::USUAL);
+    let scratch = make(&small::small(), Creation::DEFAULT);
     let source = scratch.join("source");
     let of_threads = |count: &str| {
         let disk = scratch.join(format!("disk {count}"));
@@ -81,7 +81,7 @@ fn bytes_do_not_depend_on_the_environment() {
 
 #[test]
 fn bytes_do_not_depend_on_the_time() {
-    let scratch = make(&small::small(), Making::USUAL);
+    let scratch = make(&small::small(), Creation::DEFAULT);
     let source = scratch.join("source");
     let first = digest(rootcast(), &source);
     // Superblocks have a granularity of one second.
@@ -91,7 +91,7 @@ fn bytes_do_not_depend_on_the_time() {
 
 #[test]
 fn bytes_do_not_depend_on_the_working_directory() {
-    let scratch = make(&small::small(), Making::USUAL);
+    let scratch = make(&small::small(), Creation::DEFAULT);
     let source = scratch.join("source");
     let mut inside = rootcast();
     inside.current_dir(&source);
@@ -101,8 +101,8 @@ fn bytes_do_not_depend_on_the_working_directory() {
 #[test]
 fn bytes_do_not_depend_on_the_path_or_the_order_of_creation() {
     let fixture = with_many_names();
-    let plain = make(&fixture, Making::USUAL);
-    let other = make(&fixture, Making { reversed: true, ..Making::USUAL });
+    let plain = make(&fixture, Creation::DEFAULT);
+    let other = make(&fixture, Creation { reversed: true, ..Creation::DEFAULT });
     let expected = digest(rootcast(), &plain.join("source"));
     assert_eq!(digest(rootcast(), &other.join("source")), expected);
 }
@@ -119,9 +119,9 @@ fn bytes_do_not_depend_on_the_filesystem_of_the_source() {
     // In its first and last second ext4 drops the nanoseconds, and tmpfs does not.
     fixture.items.retain(|item| !item.path.starts_with(b"times/-2147483648."));
     fixture.items.retain(|item| !item.path.starts_with(b"times/15032385535."));
-    let plain = make(&fixture, Making::USUAL);
+    let plain = make(&fixture, Creation::DEFAULT);
     let other = Scratch::below(shm);
-    if fixture.make_as(&other.join("source"), Making { reversed: true, ..Making::USUAL }) {
+    if fixture.make_as(&other.join("source"), Creation { reversed: true, ..Creation::DEFAULT }) {
         assert_eq!(digest(rootcast(), &other.join("source")), digest(rootcast(), &plain.join("source")));
     }
 }
@@ -170,7 +170,7 @@ fn bytes_do_not_depend_on_the_user() {
         return;
     }
     let by = |user: u32, command: Command| {
-        let scratch = make(&small::small(), Making { owner: user, ..Making::USUAL });
+        let scratch = make(&small::small(), Creation { owner: user, ..Creation::DEFAULT });
         digest(command, &scratch.join("source"))
     };
     let nobody = by(NOBODY, rootcast());
@@ -180,7 +180,7 @@ fn bytes_do_not_depend_on_the_user() {
 
 #[test]
 fn the_printed_digest_matches_the_file() {
-    let scratch = make(&small::small(), Making::USUAL);
+    let scratch = make(&small::small(), Creation::DEFAULT);
     let disk = scratch.join("disk");
     let mut command = rootcast();
     run(command.arg("image").arg(scratch.join("source")).arg("-o").arg(&disk))

@@ -123,11 +123,11 @@ fn tree_with_work(root: &Path) {
     }
 }
 
-/// The result of a killed run.
+/// The state of the output after a run was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Left {
-    Nothing,
-    Whole,
+enum OutputState {
+    Unchanged,
+    Complete,
 }
 
 /// The runs to kill at random times: a command line, its output, and the complete output.
@@ -158,17 +158,17 @@ impl Victim<'_> {
         out
     }
 
-    fn check(&self, out: &Path) -> Left {
+    fn check(&self, out: &Path) -> OutputState {
         assert_eq!(names(&out.join("spool")), [""; 0], "a spool was left");
         let mut found = names(out);
         found.retain(|name| name != "spool");
         let Some(before) = self.before else {
             if found.is_empty() {
-                return Left::Nothing;
+                return OutputState::Unchanged;
             }
             assert_eq!(found, ["disk"]);
             assert!(fs::read(out.join("disk")).expect("it is there") == self.whole, "the image is not whole");
-            return Left::Whole;
+            return OutputState::Complete;
         };
         let disk = fs::read(out.join("disk")).expect("the old one or the new one is always there");
         let is_old = disk == before.as_bytes();
@@ -178,7 +178,7 @@ impl Victim<'_> {
             assert!(is_old, "{name} was left beside the new image");
             assert!(fs::read(out.join(name)).expect("it is there") == self.whole, "{name} is a part");
         }
-        if is_old { Left::Nothing } else { Left::Whole }
+        if is_old { OutputState::Unchanged } else { OutputState::Complete }
     }
 }
 
@@ -206,12 +206,17 @@ fn a_killed_run_leaves_nothing_or_the_whole_image() {
         left.extend(kill_at_random_times(&victim, &scratch, usual, count));
     }
     assert_eq!(left.len(), 200);
-    let nothing = left.iter().filter(|left| **left == Left::Nothing).count();
+    let nothing = left.iter().filter(|left| **left == OutputState::Unchanged).count();
     assert!((20..200).contains(&nothing), "{nothing} of 200 runs were killed before their end");
 }
 
 /// Kills runs at times from their start to shortly after their usual end, two at once.
-fn kill_at_random_times(victim: &Victim<'_>, scratch: &Scratch, usual: Duration, count: usize) -> Vec<Left> {
+fn kill_at_random_times(
+    victim: &Victim<'_>,
+    scratch: &Scratch,
+    usual: Duration,
+    count: usize,
+) -> Vec<OutputState> {
     std::thread::scope(|scope| {
         let halves = [0, 1].map(|half| {
             scope.spawn(move || {

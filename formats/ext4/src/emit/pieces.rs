@@ -21,11 +21,11 @@ pub(crate) struct Piece {
     pub(crate) offset: u64,
     /// The length in bytes; not rounded up to blocks for file data.
     pub(crate) len: u64,
-    what: What,
+    kind: PieceKind,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum What {
+enum PieceKind {
     /// The superblock in this group.
     Superblock(u32),
     /// Descriptors, starting with that of this group.
@@ -75,7 +75,7 @@ pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
     list.add_orphan_file(plan);
     list.add_directories(plan);
     for (index, block) in (0..).zip(&plan.placement.xattr_blocks) {
-        list.add_block(*block, What::Xattrs(index));
+        list.add_block(*block, PieceKind::Xattrs(index));
     }
     list.add_ea_inodes(plan);
     list.add_files(plan);
@@ -90,11 +90,11 @@ pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
 
 /// Returns the source of a piece of data; `None` if the piece is rendered.
 pub(crate) fn data<'t, C>(plan: &Plan<'t, C>, piece: &Piece) -> Option<Data<'t, C>> {
-    let (What::Symlink(number) | What::Data(number, _)) = piece.what else { return None };
+    let (PieceKind::Symlink(number) | PieceKind::Data(number, _)) = piece.kind else { return None };
     let id = plan.inodes.id(number).expect("data is of a file of the tree");
-    match (&plan.tree.get(id).kind, piece.what) {
+    match (&plan.tree.get(id).kind, piece.kind) {
         (Kind::Symlink(target), _) => Some(Data::Target(target.as_bytes())),
-        (Kind::Regular(content), What::Data(_, block)) => {
+        (Kind::Regular(content), PieceKind::Data(_, block)) => {
             Some(Data::Content(content, plan.options.block_size.offset(u64::from(block))))
         }
         _ => None,
@@ -104,48 +104,48 @@ pub(crate) fn data<'t, C>(plan: &Plan<'t, C>, piece: &Piece) -> Option<Data<'t, 
 /// Writes a piece of metadata into `out`, which is as long as the piece and zeroed.
 pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: &Piece, out: &mut [u8]) {
     let seed = plan.checksum_seed();
-    match piece.what {
-        What::Superblock(group) => out.copy_from_slice(superblock::superblock(plan, group).as_bytes()),
-        What::Descriptors(group) => {
+    match piece.kind {
+        PieceKind::Superblock(group) => out.copy_from_slice(superblock::superblock(plan, group).as_bytes()),
+        PieceKind::Descriptors(group) => {
             let from = &descriptors[group as usize * groups::desc_size(plan)..];
             let len = from.len().min(out.len());
             out[..len].copy_from_slice(&from[..len]);
         }
-        What::Reserved(index) => resize::write_reserved(&plan.geometry, u64::from(index), out),
-        What::BlockBitmap(group) => groups::write_block_bitmap(plan, group, out),
-        What::InodeBitmap(group) => groups::write_inode_bitmap(plan, group, out),
-        What::InodeTable(first) => inodes::write_table(plan, first, out),
-        What::Journal => {
+        PieceKind::Reserved(index) => resize::write_reserved(&plan.geometry, u64::from(index), out),
+        PieceKind::BlockBitmap(group) => groups::write_block_bitmap(plan, group, out),
+        PieceKind::InodeBitmap(group) => groups::write_inode_bitmap(plan, group, out),
+        PieceKind::InodeTable(first) => inodes::write_table(plan, first, out),
+        PieceKind::Journal => {
             let block_size = u32::try_from(plan.options.block_size.bytes()).expect("at most 4096");
             let uuid = plan.options.uuid.into_bytes();
             let journal = JournalSuperblock::empty(block_size, plan.geometry.journal_blocks, uuid);
             out.copy_from_slice(journal.as_bytes());
         }
-        What::ResizeDind => resize::write_dind(&plan.geometry, out),
-        What::OrphanFile(first) => {
+        PieceKind::ResizeDind => resize::write_dind(&plan.geometry, out),
+        PieceKind::OrphanFile(first) => {
             let seed = seed.of_inode(ORPHAN_FILE_INO, 0);
             for (block, out) in (first..).zip(out.chunks_exact_mut(plan.options.block_size.len())) {
                 write_empty_block(out, block, seed);
             }
         }
-        What::Directory(index, first) => {
+        PieceKind::Directory(index, first) => {
             let planned = &plan.directories[index as usize];
             let seed = seed.of_inode(planned.number, 0);
             for (block, out) in (first..).zip(out.chunks_exact_mut(plan.options.block_size.len())) {
                 directory::render_block(&planned.plan, planned.number, planned.parent, seed, block, out);
             }
         }
-        What::Xattrs(index) => {
+        PieceKind::Xattrs(index) => {
             let block = plan.placement.xattr_blocks[index as usize];
             out.copy_from_slice(&plan.xattrs.shared.render(index as usize, block, seed));
         }
-        What::EaInode(number, block) => {
+        PieceKind::EaInode(number, block) => {
             let inode = plan.xattrs.ea_inodes.get(number).expect("pieces are of inodes there are");
             // OK to index: a value has at most 64 KiB.
             let from = block as usize * plan.options.block_size.len();
             out.copy_from_slice(&inode.value[from..from + out.len()]);
         }
-        What::ExtentNode(number, node) => {
+        PieceKind::ExtentNode(number, node) => {
             let tree = match number {
                 JOURNAL_INO => journal_tree(plan),
                 ORPHAN_FILE_INO if plan.geometry.orphan_blocks > 0 => orphan_tree(plan),
@@ -153,7 +153,7 @@ pub(crate) fn render<C: Content>(plan: &Plan<'_, C>, descriptors: &[u8], piece: 
             };
             tree.write_block(node as usize, seed.of_inode(number, 0), out);
         }
-        What::Symlink(_) | What::Data(..) => unreachable!("data is not rendered"),
+        PieceKind::Symlink(_) | PieceKind::Data(..) => unreachable!("data is not rendered"),
     }
 }
 
@@ -163,22 +163,22 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn add(&mut self, block: u64, len: u64, what: What) {
-        self.list.push(Piece { offset: self.block_size.offset(block), len, what });
+    fn add(&mut self, block: u64, len: u64, kind: PieceKind) {
+        self.list.push(Piece { offset: self.block_size.offset(block), len, kind });
     }
 
-    fn add_block(&mut self, block: u64, what: What) {
-        self.add(block, self.block_size.bytes(), what);
+    fn add_block(&mut self, block: u64, kind: PieceKind) {
+        self.add(block, self.block_size.bytes(), kind);
     }
 
-    /// Adds consecutive blocks in pieces short enough to render; `what` returns the kind of a piece
+    /// Adds consecutive blocks in pieces short enough to render; `kind` returns the kind of a piece
     /// that starts at block `n` of them.
-    fn add_blocks(&mut self, block: u64, blocks: u64, what: impl Fn(u32) -> What) {
+    fn add_blocks(&mut self, block: u64, blocks: u64, kind: impl Fn(u32) -> PieceKind) {
         let chunk = MAX_RENDERED / self.block_size.bytes();
         let mut done = 0;
         while done < blocks {
             let len = (blocks - done).min(chunk);
-            self.add(block + done, self.block_size.offset(len), what(u32_of(done)));
+            self.add(block + done, self.block_size.offset(len), kind(u32_of(done)));
             done += len;
         }
     }
@@ -189,15 +189,15 @@ impl Pieces {
         let descriptors_per_block = u32_of(self.block_size.descs_per_block(geometry.desc_size));
         for group in geometry.backup_groups() {
             let block = geometry.first_block(group);
-            self.add(block, size_of::<Superblock>() as u64, What::Superblock(group));
+            self.add(block, size_of::<Superblock>() as u64, PieceKind::Superblock(group));
             let gdt_blocks = u64::from(geometry.gdt_blocks());
-            self.add_blocks(block + 1, gdt_blocks, |n| What::Descriptors(n * descriptors_per_block));
+            self.add_blocks(block + 1, gdt_blocks, |n| PieceKind::Descriptors(n * descriptors_per_block));
         }
         self.list[0].offset = OFFSET_IN_BLOCK_0 as u64;
         if resize::has_lists(geometry, &plan.placement) {
             let first = geometry.first_block(0) + 1 + u64::from(geometry.gdt_blocks());
             for index in 0..geometry.reserved_gdt_blocks {
-                self.add_block(first + u64::from(index), What::Reserved(index));
+                self.add_block(first + u64::from(index), PieceKind::Reserved(index));
             }
         }
     }
@@ -206,33 +206,33 @@ impl Pieces {
     fn add_groups<C>(&mut self, plan: &Plan<'_, C>) {
         for (group, places) in (0..).zip(&plan.placement.groups) {
             if !groups::is_block_uninit(plan, group) {
-                self.add_block(places.block_bitmap, What::BlockBitmap(group));
+                self.add_block(places.block_bitmap, PieceKind::BlockBitmap(group));
             }
             let used = groups::used_inodes(plan, group);
             // Without a checksum of the descriptor, no flag can mark the bitmap as uninitialised.
             if used > 0 || !plan.options.features.metadata_csum {
-                self.add_block(places.inode_bitmap, What::InodeBitmap(group));
+                self.add_block(places.inode_bitmap, PieceKind::InodeBitmap(group));
             }
             let first = group * plan.geometry.inodes_per_group + 1;
             let blocks = u64::from(used).div_ceil(self.block_size.inodes_per_block());
             let per_block = u32_of(self.block_size.inodes_per_block());
-            self.add_blocks(places.inode_table, blocks, |n| What::InodeTable(first + n * per_block));
+            self.add_blocks(places.inode_table, blocks, |n| PieceKind::InodeTable(first + n * per_block));
         }
     }
 
     fn add_journal<C>(&mut self, plan: &Plan<'_, C>) {
         if let Some(first) = plan.placement.journal.first() {
-            self.add(first.physical, size_of::<JournalSuperblock>() as u64, What::Journal);
+            self.add(first.physical, size_of::<JournalSuperblock>() as u64, PieceKind::Journal);
         }
         self.add_nodes(JOURNAL_INO, &plan.placement.journal_nodes);
         if let Some(dind) = plan.placement.resize_dind {
-            self.add_block(dind, What::ResizeDind);
+            self.add_block(dind, PieceKind::ResizeDind);
         }
     }
 
     fn add_orphan_file<C>(&mut self, plan: &Plan<'_, C>) {
         for Extent { len, physical, .. } in &plan.placement.orphan_file {
-            self.add_blocks(*physical, u64::from(*len), |n| What::OrphanFile(physical + u64::from(n)));
+            self.add_blocks(*physical, u64::from(*len), |n| PieceKind::OrphanFile(physical + u64::from(n)));
         }
         self.add_nodes(ORPHAN_FILE_INO, &plan.placement.orphan_nodes);
     }
@@ -240,7 +240,7 @@ impl Pieces {
     fn add_directories<C>(&mut self, plan: &Plan<'_, C>) {
         for (index, directory) in (0..).zip(&plan.directories) {
             for Extent { logical, len, physical } in plan.placement.extents(directory.number) {
-                self.add_blocks(*physical, u64::from(*len), |n| What::Directory(index, logical + n));
+                self.add_blocks(*physical, u64::from(*len), |n| PieceKind::Directory(index, logical + n));
             }
             self.add_nodes(directory.number, plan.placement.extent_nodes(directory.number));
         }
@@ -251,7 +251,7 @@ impl Pieces {
             for Extent { logical, len, physical } in plan.placement.extents(number) {
                 let rest = inode.value.len() as u64 - self.block_size.offset(u64::from(*logical));
                 let len = rest.min(self.block_size.offset(u64::from(*len)));
-                self.add(*physical, len, What::EaInode(number, *logical));
+                self.add(*physical, len, PieceKind::EaInode(number, *logical));
             }
             self.add_nodes(number, plan.placement.extent_nodes(number));
         }
@@ -264,7 +264,7 @@ impl Pieces {
             match &plan.tree.get(id).kind {
                 Kind::Symlink(target) => {
                     for extent in extents {
-                        self.add(extent.physical, target.as_bytes().len() as u64, What::Symlink(number));
+                        self.add(extent.physical, target.as_bytes().len() as u64, PieceKind::Symlink(number));
                     }
                 }
                 Kind::Regular(content) => {
@@ -273,7 +273,7 @@ impl Pieces {
                     for Extent { logical, len, physical } in own {
                         let rest = content.len() - self.block_size.offset(u64::from(*logical));
                         let len = rest.min(self.block_size.offset(u64::from(*len)));
-                        self.add(*physical, len, What::Data(number, *logical));
+                        self.add(*physical, len, PieceKind::Data(number, *logical));
                     }
                     self.add_nodes(number, plan.placement.extent_nodes(number));
                 }
@@ -284,7 +284,7 @@ impl Pieces {
 
     fn add_nodes(&mut self, number: u32, nodes: &[u64]) {
         for (node, block) in (0..).zip(nodes) {
-            self.add_block(*block, What::ExtentNode(number, node));
+            self.add_block(*block, PieceKind::ExtentNode(number, node));
         }
     }
 }

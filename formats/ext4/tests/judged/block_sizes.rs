@@ -8,7 +8,7 @@ use image_tree::{Kind, LinkTarget, Metadata, XattrName};
 use mkfs_ext4::{BlockSize, Error, Journal, LinearOrder, Options, Size, Unrepresentable, plan};
 
 use crate::boundaries::{
-    Patterns, add, assert_depth, assert_inexpressible_with, assert_stat, judge_without_growing, options,
+    Patterns, add, assert_depth, assert_stat, assert_unrepresentable_with, judge_without_growing, options,
     tree, zeros,
 };
 use crate::judge::{judge, judge_and, run};
@@ -77,7 +77,7 @@ fn the_largest_directory_of_small_blocks_is_clean() {
     };
     let (widest, options) = (3 * 126 * 123, of(BlockSize::B1024));
     judge_without_growing(&with(widest), &options, |image| assert_indirect_levels(image, "/wide", 1));
-    assert_inexpressible_with(&with(widest + 1), &options, "/wide", |reason| {
+    assert_unrepresentable_with(&with(widest + 1), &options, "/wide", |reason| {
         matches!(reason, Unrepresentable::Directory(_))
     });
 }
@@ -128,7 +128,7 @@ fn at_most_one_block_of_xattrs_is_accepted() {
             assert!(text.contains(&format!("user.a ({full})")), "{text}");
         };
         judge_and(&with(full), &of(block_size), path);
-        assert_inexpressible_with(&with(full + 1), &of(block_size), "/file", |reason| {
+        assert_unrepresentable_with(&with(full + 1), &of(block_size), "/file", |reason| {
             matches!(reason, Unrepresentable::Xattr(_))
         });
     }
@@ -149,7 +149,7 @@ fn a_target_and_its_nul_have_one_block() {
             tree
         };
         judge(&with(block_size.bytes() - 1), &of(block_size));
-        assert_inexpressible_with(&with(block_size.bytes()), &of(block_size), "/link", |reason| {
+        assert_unrepresentable_with(&with(block_size.bytes()), &of(block_size), "/link", |reason| {
             matches!(reason, Unrepresentable::TargetTooLong { .. })
         });
     }
@@ -181,7 +181,7 @@ fn the_largest_filesystem_and_file_are_planned() {
         let mut tree = self::tree();
         let most = u64::from(u32::MAX) * block_size.bytes();
         add(&mut tree, "larger", Metadata::new(0o644), zeros(most + 1));
-        assert_inexpressible_with(
+        assert_unrepresentable_with(
             &tree,
             &of(block_size),
             "/larger",

@@ -95,7 +95,7 @@ fn the_largest_file_and_filesystem_are_planned() {
 
     let mut tree = self::tree();
     add(&mut tree, "larger", Metadata::new(0o644), zeros(largest + 1));
-    assert_inexpressible(&tree, "/larger", |reason| matches!(reason, Unrepresentable::FileTooLarge { .. }));
+    assert_unrepresentable(&tree, "/larger", |reason| matches!(reason, Unrepresentable::FileTooLarge { .. }));
 
     let tree = self::tree();
     let of = |bytes| with!(options(), size: Size::Total { bytes });
@@ -127,7 +127,9 @@ fn a_file_has_at_most_65000_names() {
     }
     judge_and(&tree, &options(), |image| assert_stat(image, "/file", "Links: 65000 "));
     tree.link(InodeId::ROOT, Name::new("one more").expect("valid"), file).expect("new");
-    assert_inexpressible(&tree, "/one more", |reason| matches!(reason, Unrepresentable::TooManyLinks { .. }));
+    assert_unrepresentable(&tree, "/one more", |reason| {
+        matches!(reason, Unrepresentable::TooManyLinks { .. })
+    });
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn only_times_from_1901_to_2446_are_accepted() {
     for seconds in [-0x8000_0001, 0x3_8000_0000] {
         let mut tree = self::tree();
         add(&mut tree, "then", at(seconds, 0), zeros(0));
-        assert_inexpressible(&tree, "/then", |reason| matches!(reason, Unrepresentable::Time { .. }));
+        assert_unrepresentable(&tree, "/then", |reason| matches!(reason, Unrepresentable::Time { .. }));
     }
 }
 
@@ -198,7 +200,7 @@ fn only_device_numbers_of_12_and_20_bits_are_accepted() {
     for (major, minor) in [(4096, 0), (0, 0x10_0000)] {
         let mut tree = self::tree();
         add(&mut tree, "device", Metadata::new(0o600), device(major, minor));
-        assert_inexpressible(&tree, "/device", |reason| matches!(reason, Unrepresentable::Device(_)));
+        assert_unrepresentable(&tree, "/device", |reason| matches!(reason, Unrepresentable::Device(_)));
     }
 }
 
@@ -217,7 +219,7 @@ fn a_tree_may_have_its_own_lost_and_found() {
 
     let mut tree = self::tree();
     add(&mut tree, "lost+found", Metadata::new(0o644), zeros(0));
-    assert_inexpressible(&tree, "/lost+found", |reason| matches!(reason, Unrepresentable::LostAndFound));
+    assert_unrepresentable(&tree, "/lost+found", |reason| matches!(reason, Unrepresentable::LostAndFound));
 }
 
 #[test]
@@ -243,7 +245,7 @@ fn xattrs_beyond_a_block_are_refused_with_their_name() {
     let mut metadata = Metadata::new(0o644);
     metadata.xattrs.insert(XattrName::new("user.a").expect("valid"), vec![0; 4041].into());
     add(&mut tree, "file", metadata, zeros(0));
-    assert_inexpressible(&tree, "/file", |reason| {
+    assert_unrepresentable(&tree, "/file", |reason| {
         matches!(reason, Unrepresentable::Xattr(_)) && reason.to_string().contains("user.a")
     });
 }
@@ -260,11 +262,11 @@ fn symlinks_of_up_to_59_bytes_are_in_the_inode() {
     });
 }
 
-fn assert_inexpressible(tree: &Patterns, path: &str, expected: impl Fn(&Unrepresentable) -> bool) {
-    assert_inexpressible_with(tree, &options(), path, expected);
+fn assert_unrepresentable(tree: &Patterns, path: &str, expected: impl Fn(&Unrepresentable) -> bool) {
+    assert_unrepresentable_with(tree, &options(), path, expected);
 }
 
-pub(crate) fn assert_inexpressible_with(
+pub(crate) fn assert_unrepresentable_with(
     tree: &Patterns,
     options: &Options,
     path: &str,

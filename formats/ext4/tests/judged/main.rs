@@ -1,7 +1,7 @@
-//! Filesystems judged by programs and readers that this crate has nothing to do with.
+//! Filesystems judged by other programs and readers.
 //!
-//! `e2fsck` and `resize2fs` come from e2fsprogs; where they are missing, a line on standard error
-//! says which judge was left out. The crate `ext4-view` always reads everything back.
+//! `e2fsck` and `resize2fs` are part of e2fsprogs; if one is missing, a line on standard error names
+//! the skipped judge. The crate `ext4-view` always reads everything back.
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "judges run programs on files")]
 
 /// Evaluates to `$base` with the given values of some fields: structs of options are
@@ -14,19 +14,13 @@ macro_rules! with {
     }};
 }
 
-mod aligned;
 mod block_sizes;
 mod boundaries;
-mod ea_inode;
-mod holes;
-mod inline;
+mod features;
 mod judge;
 mod kernel;
-mod old;
-mod orphan;
 mod pattern;
 mod profiles;
 mod properties;
 mod room;
-mod shared;
 mod trees;

@@ -82,7 +82,7 @@ impl Names {
             Some(name) => name,
         };
         match self.directory(&components) {
-            Found::Yes(parent) => self.put(parent, name, what),
+            Found::Yes(parent) => self.insert(parent, name, what),
             Found::No => Outcome::NoParent,
             Found::Unknown => Outcome::Untracked,
         }
@@ -104,7 +104,7 @@ impl Names {
         }
     }
 
-    fn put(&mut self, parent: usize, name: &[u8], what: NodeKind) -> Outcome {
+    fn insert(&mut self, parent: usize, name: &[u8], what: NodeKind) -> Outcome {
         let Node::Directory(children) = &self.nodes[parent] else { return Outcome::NoParent };
         let Some(&old) = children.get(name) else {
             if !self.takes(name.len(), &what) {

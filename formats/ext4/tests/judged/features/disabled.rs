@@ -7,7 +7,7 @@ use image_tree::{Kind, LinkTarget, Metadata, Name};
 use mkfs_ext4::{BlockSize, Error, Features, LinearOrder, Options, Size, Unrepresentable, plan};
 
 use crate::boundaries::{
-    Patterns, add, assert_inexpressible_with, assert_stat, judge_without_growing, options, tree,
+    Patterns, add, assert_stat, assert_unrepresentable_with, judge_without_growing, options, tree,
 };
 use crate::judge::{debugfs, fsck, judge_and, write};
 use crate::kernel::{self, Mount};
@@ -152,7 +152,7 @@ fn a_directory_without_index_has_at_most_64998_others() {
     };
     let options = of(NO_INDEX, BlockSize::B1024);
     judge_without_growing(&with(64_998), &options, |image| assert_stat(image, "/many", "Links: 65000 "));
-    assert_inexpressible_with(&with(64_999), &options, "/many", |reason| {
+    assert_unrepresentable_with(&with(64_999), &options, "/many", |reason| {
         matches!(reason, Unrepresentable::TooManyDirectories { count: 64_999, limit: 64_998 })
             && reason.to_string().contains("enable dir_index")
     });

@@ -7,7 +7,7 @@ use std::process::Command;
 use image_tree::{Kind, Metadata, XattrName};
 use mkfs_ext4::{BlockSize, Features, Options, plan};
 
-use crate::boundaries::{Patterns, add, assert_inexpressible_with, assert_stat, options, tree};
+use crate::boundaries::{Patterns, add, assert_stat, assert_unrepresentable_with, options, tree};
 use crate::judge::{debugfs, fsck, judge_and, run, write};
 use crate::kernel::Mount;
 use crate::pattern::Pattern;
@@ -142,10 +142,10 @@ fn values_beyond_64_kib_are_refused_and_shorter_ones_name_the_feature() {
         add(&mut tree, "file", metadata, Kind::Regular(Pattern::new(1, 1)));
         tree
     };
-    assert_inexpressible_with(&with(65_537), &of(BlockSize::B4096), "/file", |reason| {
+    assert_unrepresentable_with(&with(65_537), &of(BlockSize::B4096), "/file", |reason| {
         reason.to_string().contains("the limit of Linux is 65536")
     });
-    assert_inexpressible_with(&with(65_536), &options(), "/file", |reason| {
+    assert_unrepresentable_with(&with(65_536), &options(), "/file", |reason| {
         reason.to_string().contains("-O ea_inode")
     });
 }
