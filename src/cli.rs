@@ -19,8 +19,8 @@ pub use self::request::Request;
 /// Parses the arguments of the process, the program's name first.
 ///
 /// # Errors
-/// If they are invalid; also, as in `clap`, if help or the version is requested. Messages contain no control character of
-/// an argument.
+/// If they are invalid; also, as in `clap`, if help or the version is requested. Messages contain
+/// no control character of an argument.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     program::request(&arguments).map_err(|error| quoted::escape(error, &arguments, program::request))

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Each format is a module here, one in `recipe/filesystem` (its options as data) and one in
-//! `cli/flags/filesystem` (its flags). Nothing else knows a format: `image` prepares the tree by the
-//! [`Properties`], and passes on the report.
+//! `cli/flags/filesystem` (its flags). Nothing else knows a format: `image` prepares the tree by
+//! the [`Properties`], and passes on the report.
 
 pub mod advice;
 pub mod ext4;

@@ -43,7 +43,8 @@ pub(crate) fn boot(disk: &Path) {
     }
 }
 
-/// Makes a tree at `root` with an `/init` that checks the tree, or returns `None` after a visible skip.
+/// Makes a tree at `root` with an `/init` that checks the tree, or returns `None` after a visible
+/// skip.
 pub(crate) fn source(root: &Path) -> Option<()> {
     let init = compile(include_str!("boot/init.c"))?;
     let file = |path: &str, bytes: &[u8]| Item::new(path, Kind::File(bytes.to_vec()));

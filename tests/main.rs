@@ -1,8 +1,8 @@
 //! The tests of the program: one binary, so that it links once and its modules share helpers.
 //!
 //! Judges that are not installed are skipped visibly; with `ROOTCAST_REQUIRE_JUDGES=1` that is a
-//! failure. As root on Debian the tests install them, unless `ROOTCAST_INSTALL_JUDGES=0` forbids it.
-//! `ROOTCAST_LONG_TESTS=1` adds tests that take many minutes.
+//! failure. As root on Debian the tests install them, unless `ROOTCAST_INSTALL_JUDGES=0` forbids
+//! it. `ROOTCAST_LONG_TESTS=1` adds tests that take many minutes.
 
 mod fixtures;
 mod judges;

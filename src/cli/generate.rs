@@ -65,9 +65,11 @@ fn page(command: &Command, help: &Help) -> io::Result<(String, Vec<u8>)> {
 /// Columns of a term in a table, and of what separates it from its text.
 const TERM_WIDTH: usize = 16;
 
-/// The same text with tables in place of rows that blanks align, which would be filled like other text.
+/// The same text with tables in place of rows that blanks align, which would be filled like other
+/// text.
 ///
-/// A row is two blanks, a term, two blanks or more and a text, which lines with more blanks before them continue.
+/// A row is two blanks, a term, two blanks or more and a text, which lines with more blanks before
+/// them continue.
 fn with_tables(text: &str) -> String {
     let mut out = String::new();
     let mut in_table = false;

@@ -5,7 +5,8 @@
 
 use clap::{Arg, ArgAction, Command};
 
-/// The headings of groups of flags. Help lists groups in the order in which their first flags are declared.
+/// The headings of groups of flags. Help lists groups in the order in which their first flags are
+/// declared.
 pub(super) mod group {
     /// Flags of the sources.
     pub(in crate::cli) const INPUT: &str = "Input";
@@ -68,7 +69,8 @@ impl Help {
             .before_long_help(titled(self.examples))
             .mut_args(|arg| {
                 let is_hidden = !is_common(arg.get_id().as_str());
-                // The pages of the manual have no long help but this one for a flag that the short help hides.
+                // The pages of the manual have no long help but this one for a flag that the short
+                // help hides.
                 let help = arg.get_long_help().or(arg.get_help()).cloned().unwrap_or_default();
                 // Positional arguments come first in their group, which clap gives no order.
                 let order = if arg.is_positional() { 0 } else { arg.get_display_order() + 1 };

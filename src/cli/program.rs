@@ -59,8 +59,8 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
     }
 }
 
-/// Adds to an error about `-o` of `tree` or `closure` that they print to standard output, in place of the suggestion to
-/// pass `-o` as the name of a source.
+/// Adds to an error about `-o` of `tree` or `closure` that they print to standard output, in place
+/// of the suggestion to pass `-o` as the name of a source.
 fn suggest_redirection(mut error: clap::Error, verb: Option<&OsStr>) -> clap::Error {
     let Some(verb) = verb.and_then(OsStr::to_str).filter(|verb| matches!(*verb, "tree" | "closure")) else {
         return error;
@@ -85,8 +85,8 @@ pub(super) fn command() -> Command {
 
 /// Cast a root file tree into what a virtual machine boots from
 ///
-/// rootcast needs no root, no loop device, no mount, no user namespace and no mkfs, and the same tree gives the
-/// same bytes on every machine.
+/// rootcast needs no root, no loop device, no mount, no user namespace and no mkfs, and the same
+/// tree gives the same bytes on every machine.
 #[derive(Debug, Parser)]
 #[command(name = "rootcast", version, max_term_width = 110, after_long_help = EXIT_CODES)]
 #[command(subcommand_help_heading = "Verbs", subcommand_value_name = "VERB")]
@@ -200,7 +200,8 @@ mod tests {
             for example in help.examples {
                 assert!(example.len() <= 78, "{example}");
                 assert!(example.contains("rootcast "), "{example}");
-                // What follows several blanks says what the command line does, and a pipe or file is the shell's.
+                // What follows several blanks says what the command line does, and a pipe or file
+                // is the shell's.
                 let line = example.split("  ").next().unwrap_or_default();
                 let line = line.split(['|', '>']).find(|part| part.contains("rootcast")).unwrap_or_default();
                 let words = line.split_whitespace().map(|word| word.trim_matches('\'').into());

@@ -1,7 +1,7 @@
 //! Arguments in messages about the command line.
 //!
-//! clap and its value parsers quote arguments unchanged. A message that quotes one with control characters is generated
-//! again from escaped arguments.
+//! clap and its value parsers quote arguments unchanged. A message that quotes one with control
+//! characters is generated again from escaped arguments.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;

@@ -23,8 +23,9 @@ const NOT_IN_A_RECIPE: [&str; 3] = ["recipe", "help", "version"];
 
 const SOURCE: &str = "source";
 
-/// Puts the flags of a recipe, if one is named, after the verb. A flag that was typed, or that contradicts one that was,
-/// counts alone, and so do sources that were typed; edits are done before those that were typed.
+/// Puts the flags of a recipe, if one is named, after the verb. A flag that was typed, or that
+/// contradicts one that was, counts alone, and so do sources that were typed; edits are done before
+/// those that were typed.
 ///
 /// # Errors
 /// If the file cannot be read or is not a recipe, with the line.
@@ -111,8 +112,8 @@ fn unknown(entry: &Entry) -> String {
     }
 }
 
-/// Returns true if the command line overrides this flag of a recipe: by the flag itself, unless it collects values, or by
-/// one that conflicts with it.
+/// Returns true if the command line overrides this flag of a recipe: by the flag itself, unless it
+/// collects values, or by one that conflicts with it.
 fn wins(verb: &Command, typed: &ArgMatches, arg: &Arg) -> bool {
     let is_typed = |arg: &Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let gathers = matches!(arg.get_action(), ArgAction::Append) && !arg.is_positional();

@@ -23,10 +23,10 @@ pub trait Filesystem: fmt::Debug {
     /// Plans a filesystem of a tree: decides the place of every byte, and writes none.
     ///
     /// # Errors
-    /// [`DoesNotFit`](crate::error::ErrorKind::DoesNotFit) if the size is too small or beyond the limit of the
-    /// format, [`BadInput`](crate::error::ErrorKind::BadInput) if the format cannot represent a file,
-    /// [`Usage`](crate::error::ErrorKind::Usage) if options conflict. Messages name the path, and the flag that
-    /// helps.
+    /// [`DoesNotFit`](crate::error::ErrorKind::DoesNotFit) if the size is too small or beyond the
+    /// limit of the format, [`BadInput`](crate::error::ErrorKind::BadInput) if the format cannot
+    /// represent a file, [`Usage`](crate::error::ErrorKind::Usage) if options conflict. Messages
+    /// name the path, and the flag that helps.
     fn plan<'t>(
         &self,
         tree: &'t Tree<Blob>,

@@ -1,8 +1,8 @@
 //! The pipeline from the sources to the finished tree.
 //!
-//! [`STEPS`] lists every step in order, with the verbs that take it, and [`SOURCE_STEPS`] those that
-//! each source takes before. The tree is changed by these steps and nowhere else; the verbs differ in
-//! their steps and options.
+//! [`STEPS`] lists every step in order, with the verbs that take it, and [`SOURCE_STEPS`] those
+//! that each source takes before. The tree is changed by these steps and nowhere else; the verbs
+//! differ in their steps and options.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -47,8 +47,8 @@ const ALL: &[Verb] = &[Image, Initrd, Verb::Tree, Closure];
 type Apply = fn(&mut Prepared, &Options<'_>) -> Result<Box<dyn Report>>;
 
 /// The steps of each directory or dump as a tree of its own, in order, before it is added to the
-/// sources before it. The members of an archive get owners and lose metadata of the host one by one,
-/// by the same functions.
+/// sources before it. The members of an archive get owners and lose metadata of the host one by
+/// one, by the same functions.
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.

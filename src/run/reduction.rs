@@ -21,7 +21,8 @@ use crate::transform::ld_cache;
 /// The kept part of a tree.
 pub(super) struct Reduction {
     pub(super) closure: Closure,
-    /// The dependencies that are not those of a program or library, by name: each completes a sentence.
+    /// The dependencies that are not those of a program or library, by name: each completes a
+    /// sentence.
     notes: BTreeMap<Vec<u8>, String>,
     /// The metadata of `/etc/ld.so.cache` if it is to be written for the kept part.
     pub(super) ld_cache: Option<Metadata>,

@@ -21,7 +21,8 @@ struct Source {
 }
 
 impl Source {
-    /// Every kind of file, a directory with an index, files with the same bytes, and one as long as a huge page.
+    /// Every kind of file, a directory with an index, files with the same bytes, and one as long as
+    /// a huge page.
     fn new() -> Self {
         let scratch = Scratch::new();
         let layers = [scratch.join("source"), scratch.file("tree.dump", EVERY_KIND_DUMP)];

@@ -78,7 +78,8 @@ fn reached_from<'a, Node: Ord>(edges: &'a Edges<Node>, start: &'a Node) -> BTree
     reached
 }
 
-/// Writes the uses between the files that `inside` accepts, the first of each pair of files in full.
+/// Writes the uses between the files that `inside` accepts, the first of each pair of files in
+/// full.
 fn describe(uses: &BTreeSet<Use>, inside: impl Fn(&PathBuf) -> bool, report: &mut String) {
     let mut pairs: BTreeMap<(&Path, &Path), Vec<&Use>> = BTreeMap::new();
     for found in uses.iter().filter(|found| inside(&found.from) && inside(&found.to)) {

@@ -251,7 +251,8 @@ fn dump_of(paths: &[String], bits: &str) -> String {
     dump
 }
 
-/// setfiles labels a directory as root; rootcast casts the same directory as an ordinary user, and the kernel reads it.
+/// setfiles labels a directory as root; rootcast casts the same directory as an ordinary user, and
+/// the kernel reads it.
 #[test]
 fn a_mounted_image_has_the_labels_that_setfiles_gives() {
     let Some(policy) = judges::selinux_policy() else { return };

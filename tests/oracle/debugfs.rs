@@ -240,7 +240,8 @@ fn owner(text: &str) -> Option<u32> {
     u32::try_from(number).or_else(|_| i32::try_from(number).map(i32::cast_unsigned)).ok()
 }
 
-/// `0x6b02d5b1:00000000`: the low 32 bits of the seconds, signed; then nanoseconds above two more bits of seconds.
+/// `0x6b02d5b1:00000000`: the low 32 bits of the seconds, signed; then nanoseconds above two more
+/// bits of seconds.
 fn time(text: &str) -> Option<Time> {
     let (seconds, extra) = text.strip_prefix("0x")?.split_once(':').unwrap_or((text.get(2..)?, "0"));
     let seconds = u32::from_str_radix(seconds, 16).ok()?.cast_signed();

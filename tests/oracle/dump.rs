@@ -1,5 +1,6 @@
 //! The composefs dump format, read for expectations: one file a line, fields separated by spaces,
-//! `PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR=VALUE…]`, `\xHH` and C escapes.
+//! `PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR=VALUE…]`, `\xHH` and C
+//! escapes.
 
 use super::expected::{Content, Expected, File, Kind, Time};
 

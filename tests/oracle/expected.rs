@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use super::walk::{self, LinkCounts};
 use super::{Verdict, dump};
 
-/// Every file of a tree by path. The root is `/`, every other path starts with `/` and does not end with one.
+/// Every file of a tree by path. The root is `/`, every other path starts with `/` and does not end
+/// with one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
     pub(crate) files: BTreeMap<Vec<u8>, File>,

@@ -22,7 +22,8 @@ pub(crate) struct Partition {
 pub(crate) struct Table {
     /// `dos` or `gpt`.
     pub(crate) label: String,
-    /// The disk's signature, `0x` and eight digits: with `-01` it is the first partition's `PARTUUID`.
+    /// The disk's signature, `0x` and eight digits: with `-01` it is the first partition's
+    /// `PARTUUID`.
     pub(crate) label_id: String,
     pub(crate) partitions: Vec<Partition>,
 }

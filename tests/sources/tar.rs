@@ -150,7 +150,8 @@ fn kind(kind: &image_tree::Kind<Blob>) -> Found {
     }
 }
 
-/// A program that writes `archive` of the directory `source` in a dialect, or `None` after a visible skip.
+/// A program that writes `archive` of the directory `source` in a dialect, or `None` after a
+/// visible skip.
 type Writer = fn(source: &Path, archive: &Path, dialect: &str) -> Option<Command>;
 
 fn gnu_tar(source: &Path, archive: &Path, dialect: &str) -> Option<Command> {

@@ -1,4 +1,5 @@
-//! The dependencies of programs: arbitrary ELF headers, and trees of forged programs, scripts and links.
+//! The dependencies of programs: arbitrary ELF headers, and trees of forged programs, scripts and
+//! links.
 
 use std::num::NonZeroUsize;
 

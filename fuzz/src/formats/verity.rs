@@ -22,7 +22,8 @@ pub fn check_superblock(bytes: &[u8]) -> Outcome {
             return Outcome::Refused;
         }
     };
-    // All that may differ is what the parser ignores: bytes behind the name, the salt and its length.
+    // All that may differ is what the parser ignores: bytes behind the name, the salt and its
+    // length.
     let mut expected: [u8; Superblock::LEN] = *bytes.first_chunk().expect("it was parsed");
     expected[32 + superblock.algorithm.name().len()..64].fill(0);
     expected[82..88].fill(0);
@@ -57,8 +58,8 @@ pub fn check_parameters(bytes: &[u8]) -> Outcome {
     Outcome::Checked
 }
 
-/// Returns the parameters of a valid line in order, without the differences that the parser ignores:
-/// the case of digits, zeros before numbers, and a newline at the end.
+/// Returns the parameters of a valid line in order, without the differences that the parser
+/// ignores: the case of digits, zeros before numbers, and a newline at the end.
 fn words(text: &str) -> Vec<String> {
     let text = text.strip_suffix('\n').unwrap_or(text).to_ascii_lowercase();
     let word = |word: &str| match word.split_once('=') {

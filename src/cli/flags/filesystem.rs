@@ -18,8 +18,8 @@ pub(in crate::cli) struct FilesystemArguments {
     #[command(flatten)]
     ext4: Ext4Arguments,
 
-    /// Store blocks of zeros as holes, as cp does: auto in files that have holes in their source, always in every file,
-    /// or never
+    /// Store blocks of zeros as holes, as cp does: auto in files that have holes in their source,
+    /// always in every file, or never
     #[arg(
         long,
         value_name = "WHEN",
@@ -30,7 +30,8 @@ pub(in crate::cli) struct FilesystemArguments {
     )]
     sparse: sparse::Policy,
 
-    /// Share the blocks of files with the same bytes; the filesystem can then be mounted read-only only
+    /// Share the blocks of files with the same bytes; the filesystem can then be mounted read-only
+    /// only
     #[arg(long, help_heading = group::FILESYSTEM)]
     dedupe: bool,
 

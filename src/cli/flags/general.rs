@@ -10,7 +10,8 @@ use rustix::process::{Resource, getrlimit};
 use super::values;
 use crate::cli::help::group;
 
-/// Flags that no byte of the result depends on. They are the last of each verb, as the help lists them last.
+/// Flags that no byte of the result depends on. They are the last of each verb, as the help lists
+/// them last.
 #[derive(Debug, Args)]
 #[command(next_help_heading = group::GENERAL)]
 pub(in crate::cli) struct General {
@@ -41,7 +42,8 @@ is `true`. Edits are in the array `edits`, in their order, each a table of one:
 /// The maximum number of threads: more only use memory.
 const MAX_THREADS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
-/// Returns the number of threads for which there are enough descriptors: four each, beside those of the program.
+/// Returns the number of threads for which there are enough descriptors: four each, beside those of
+/// the program.
 fn threads_by_descriptors() -> NonZeroUsize {
     const OF_THE_PROGRAM: u64 = 16;
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);

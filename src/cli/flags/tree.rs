@@ -29,8 +29,8 @@ use crate::xattr_filter::{Filter, Rule};
 pub(in crate::cli) struct TreeArguments {
     /// Directory, tar archive, text dump, or - for standard input
     ///
-    /// Standard input is a tar archive or a dump. Of several sources, each is added to those before it, as if unpacked
-    /// over them.
+    /// Standard input is a tar archive or a dump. Of several sources, each is added to those before
+    /// it, as if unpacked over them.
     #[arg(value_name = "SOURCE", required = true, help_heading = group::INPUT)]
     sources: Vec<OsString>,
 
@@ -52,8 +52,8 @@ pub(in crate::cli) struct TreeArguments {
 
     /// Keep links to directories where a later SOURCE has a directory
     ///
-    /// The entries of the directory are added to the target of the link, whose own metadata remains. Without this flag the
-    /// directory replaces the link, with a warning.
+    /// The entries of the directory are added to the target of the link, whose own metadata
+    /// remains. Without this flag the directory replaces the link, with a warning.
     #[arg(long, help_heading = group::INPUT)]
     keep_directory_symlink: bool,
 
@@ -84,8 +84,8 @@ pub(in crate::cli) struct TreeArguments {
     #[arg(long, value_name = "FILE|auto", help_heading = group::METADATA)]
     file_contexts: Option<PathBuf>,
 
-    /// Keep or drop extended attributes of the SOURCEs by name, as drop=com.apple.* or keep=user.a,user.b; of several
-    /// that match a name, the last one decides
+    /// Keep or drop extended attributes of the SOURCEs by name, as drop=com.apple.* or
+    /// keep=user.a,user.b; of several that match a name, the last one decides
     #[arg(long, value_name = "keep|drop=GLOB,…", long_help = XATTR_FILTER, help_heading = group::METADATA)]
     xattr_filter: Vec<Rule>,
 
@@ -97,8 +97,8 @@ pub(in crate::cli) struct TreeArguments {
     #[arg(long, value_name = "SECONDS", value_parser = values::epoch, help_heading = group::METADATA)]
     source_date_epoch: Option<i64>,
 
-    /// Maximum size of an unpacked archive in bytes; holes count where they are stored as zeros: in an initramfs and with
-    /// --sparse never (K, M, G, T are powers of 1024)
+    /// Maximum size of an unpacked archive in bytes; holes count where they are stored as zeros: in
+    /// an initramfs and with --sparse never (K, M, G, T are powers of 1024)
     #[arg(
         long, value_name = "BYTES", value_parser = values::bytes, default_value = "1T", help_heading = group::INPUT
     )]
@@ -112,8 +112,8 @@ pub(in crate::cli) struct TreeArguments {
 
     /// Maximum memory for unpacking an archive
     ///
-    /// It limits the window of zstd, and all memory of xz and lzma; 8G at most. The default is 128M for zstd and 576M for the
-    /// others.
+    /// It limits the window of zstd, and all memory of xz and lzma; 8G at most. The default is 128M
+    /// for zstd and 576M for the others.
     #[arg(long, value_name = "BYTES", value_parser = values::decoder_memory, help_heading = group::INPUT)]
     decoder_memory: Option<u64>,
 

@@ -50,7 +50,8 @@ pub(in crate::cli) fn owner() -> impl TypedValueParser<Value = Ownership> {
     OsStringValueParser::new().try_map(|text| Ownership::parse(&text))
 }
 
-/// Parses a number of bytes: `4096`, `512K`, `64M`, `10G`, `1T`, each unit 1024 of the one before; `64MiB` is the same.
+/// Parses a number of bytes: `4096`, `512K`, `64M`, `10G`, `1T`, each unit 1024 of the one before;
+/// `64MiB` is the same.
 pub(in crate::cli) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -10,7 +10,8 @@ use crate::recipe::initrd::CheckRecipe;
 
 /// Check that a kernel unpacks an initramfs
 ///
-/// The rules are those of the kernel; findings have offsets. The exit code is 1 if a kernel would not accept all of it.
+/// The rules are those of the kernel; findings have offsets. The exit code is 1 if a kernel would
+/// not accept all of it.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckVerb {
     /// Initramfs, or - for standard input

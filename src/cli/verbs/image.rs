@@ -17,8 +17,10 @@ use crate::recipe::{ImageRecipe, Output};
 
 /// Make a disk image with an ext4 root filesystem
 ///
-/// The filesystem is in a partition unless --layout says otherwise. The image is as small as the tree allows; --free adds room to write. The kernel finds
-/// the partition by root=PARTUUID= and the PARTUUID that is printed. The same tree and flags give the same bytes: identifiers derive from them.
+/// The filesystem is in a partition unless --layout says otherwise. The image is as small as the
+/// tree allows; --free adds room to write. The kernel finds the partition by root=PARTUUID= and the
+/// PARTUUID that is printed. The same tree and flags give the same bytes: identifiers derive from
+/// them.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ImageArguments {
     #[command(flatten)]
@@ -67,12 +69,13 @@ pub(in crate::cli) struct ImageArguments {
     #[arg(long, value_name = "BYTES", value_parser = sector_size(), default_value = "512", help_heading = group::OUTPUT)]
     sector_size: SectorSize,
 
-    /// Architecture of the tree, which determines the partition type [default: that of a program in the tree]
+    /// Architecture of the tree, which determines the partition type [default: that of a program in
+    /// the tree]
     #[arg(long, value_name = "ARCH", help_heading = group::OUTPUT)]
     arch: Option<Architecture>,
 
-    /// Share blocks with the sources instead of copying them, as cp does: auto where the filesystem supports it and it is
-    /// faster, always or fail, or never
+    /// Share blocks with the sources instead of copying them, as cp does: auto where the filesystem
+    /// supports it and it is faster, always or fail, or never
     #[arg(
         long,
         value_name = "WHEN",

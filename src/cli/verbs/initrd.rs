@@ -21,8 +21,9 @@ use crate::transform::init::Init;
 
 /// Make an initramfs
 ///
-/// The kernel unpacks it and runs its /init. It is a cpio archive, compressed in members by several threads, which the kernel unpacks one after the other. The same tree and
-/// flags give the same bytes, whatever the number of threads and with or without a cache.
+/// The kernel unpacks it and runs its /init. It is a cpio archive, compressed in members by several
+/// threads, which the kernel unpacks one after the other. The same tree and flags give the same
+/// bytes, whatever the number of threads and with or without a cache.
 #[derive(Debug, Args)]
 #[command(mut_arg("sources", |sources| sources.required(false).required_unless_present("check")))]
 #[command(mut_arg("output", |output| output.required_unless_present("check")))]
@@ -35,8 +36,9 @@ pub(in crate::cli) struct InitrdArguments {
 
     /// Compress with none, gzip, zstd, lz4 or xz
     ///
-    /// A higher level compresses better and more slowly. The default is zstd, or, if --kernel-config, --kernel or --preset
-    /// excludes that, the first codec that the kernel supports.
+    /// A higher level compresses better and more slowly. The default is zstd, or, if
+    /// --kernel-config, --kernel or --preset excludes that, the first codec that the kernel
+    /// supports.
     #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = group::OUTPUT)]
     compress: Option<Codec>,
 
@@ -48,7 +50,8 @@ pub(in crate::cli) struct InitrdArguments {
     #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
     cache: Option<PathBuf>,
 
-    /// Maximum size of the cache; the least recently used data is removed (K, M, G, T are powers of 1024)
+    /// Maximum size of the cache; the least recently used data is removed (K, M, G, T are powers of
+    /// 1024)
     #[arg(
         long,
         value_name = "BYTES",
@@ -63,8 +66,8 @@ pub(in crate::cli) struct InitrdArguments {
     #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
     append: Vec<PathBuf>,
 
-    /// Align the data of files of 16 KiB and more to this power of two, up to 4096, so that blocks can be shared with the
-    /// sources; only with --compress none [default if given: 4096]
+    /// Align the data of files of 16 KiB and more to this power of two, up to 4096, so that blocks
+    /// can be shared with the sources; only with --compress none [default if given: 4096]
     #[arg(
         long,
         value_name = "BYTES",
@@ -80,8 +83,8 @@ pub(in crate::cli) struct InitrdArguments {
     #[arg(long, help_heading = group::OUTPUT)]
     checksums: bool,
 
-    /// Share blocks with the sources instead of copying them, with --compress none: auto where the filesystem supports it
-    /// and it is faster, or never
+    /// Share blocks with the sources instead of copying them, with --compress none: auto where the
+    /// filesystem supports it and it is faster, or never
     #[arg(
         long,
         value_name = "WHEN",
@@ -102,14 +105,14 @@ pub(in crate::cli) struct InitrdArguments {
 
     /// Link /init to this program; or own, systemd, agent
     ///
-    /// own, the default, is the /init of the tree; systemd and agent are the links of Kata's osbuilder; a path is that of a
-    /// program. With none, /init is optional.
+    /// own, the default, is the /init of the tree; systemd and agent are the links of Kata's
+    /// osbuilder; a path is that of a program. With none, /init is optional.
     #[arg(long, value_name = "PATH|WORD", default_value = "own", hide_default_value = true, help_heading = group::GUEST)]
     #[arg(value_parser = OsStringValueParser::new().try_map(|text| InitWord::parse(&text)))]
     init: InitWord,
 
-    /// Prepend microcode from files, from directories such as /lib/firmware or, without a value, from the firmware of the
-    /// tree
+    /// Prepend microcode from files, from directories such as /lib/firmware or, without a value,
+    /// from the firmware of the tree
     #[arg(
         long,
         value_name = "DIR|FILE",
@@ -242,7 +245,8 @@ impl InitrdArguments {
     }
 }
 
-/// Returns the sources of microcode. Without a value it is the firmware of the tree, which excludes others.
+/// Returns the sources of microcode. Without a value it is the firmware of the tree, which excludes
+/// others.
 fn microcode(values: Vec<OsString>) -> Result<Microcode, clap::Error> {
     let of_tree = values.iter().filter(|value| value.is_empty()).count();
     match (of_tree, values.len()) {

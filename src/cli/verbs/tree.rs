@@ -9,8 +9,8 @@ use crate::recipe::TreeRecipe;
 
 /// Print a tree as text, in the composefs dump format
 ///
-/// There is one line for each file, and the output is itself a SOURCE. Contents that are not part of it are named by their path beneath
-/// the source, which --basedir locates.
+/// There is one line for each file, and the output is itself a SOURCE. Contents that are not part
+/// of it are named by their path beneath the source, which --basedir locates.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TreeVerb {
     #[command(flatten)]

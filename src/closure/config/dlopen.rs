@@ -109,8 +109,8 @@ impl Policy {
         !is_in(&self.deny) && (dlopen.priority >= self.least || is_in(&self.allow))
     }
 
-    /// Returns the dependencies of the object with this file name. If `is_heuristic` is set, the reasons
-    /// say so.
+    /// Returns the dependencies of the object with this file name. If `is_heuristic` is set, the
+    /// reasons say so.
     #[must_use]
     pub fn dependencies(&self, object: &[u8], opened: &[Dlopen], is_heuristic: bool) -> Dependencies {
         let mut dependencies = Dependencies::default();

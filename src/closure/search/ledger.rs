@@ -23,8 +23,8 @@ pub(super) struct Ledger<'f, 't, T> {
     warned: BTreeSet<String>,
     /// The missing names reported so far, each with the file that needs it.
     missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Dynamic linkers by their path without symbolic links and the path that programs name, both of
-    /// which affect the search. The order does not depend on the numbers of inodes.
+    /// Dynamic linkers by their path without symbolic links and the path that programs name, both
+    /// of which affect the search. The order does not depend on the numbers of inodes.
     dynamic_linkers: BTreeMap<(Vec<u8>, Vec<u8>), Option<DynamicLinker>>,
     /// The files that some program loads.
     pub(super) loaded: BTreeSet<InodeId>,

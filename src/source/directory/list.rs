@@ -124,8 +124,8 @@ impl<'r> Lister<'r> {
         Ok(Listing { place, metadata, host, entries, status: Status::Listed })
     }
 
-    /// Returns the listing of a directory that is not read for the reason `status`, unless it is left
-    /// out as one on another filesystem; `directory` may be opened with `O_PATH`.
+    /// Returns the listing of a directory that is not read for the reason `status`, unless it is
+    /// left out as one on another filesystem; `directory` may be opened with `O_PATH`.
     ///
     /// Its xattrs are left out: the kernel returns some of them only to those who may read it.
     pub(super) fn without_entries(

@@ -26,16 +26,16 @@ pub struct Selection<'s> {
     /// Returns true for a directory that is listed in advance, by its path in the tree without a
     /// leading `/`. It affects the time, not the result.
     pub usual: Wanted<'s>,
-    /// Returns true for an inode whose names are not entries while the tree is searched. They are in
-    /// the result of [`OnDemand::into_scanned`].
+    /// Returns true for an inode whose names are not entries while the tree is searched. They are
+    /// in the result of [`OnDemand::into_scanned`].
     pub hidden: &'s dyn Fn(HostInode) -> bool,
 }
 
 /// A directory of the host, whose directories are listed when their entries are first requested.
 ///
 /// Inodes are numbered as they are found. Names with the same inode of the host have one id, as far
-/// as they are listed. [`OnDemand::into_scanned`] returns everything that was listed, numbered in the
-/// order of the walk, which does not depend on the order of requests.
+/// as they are listed. [`OnDemand::into_scanned`] returns everything that was listed, numbered in
+/// the order of the walk, which does not depend on the order of requests.
 ///
 /// If a directory cannot be listed, it and those listed after it appear empty, and
 /// [`OnDemand::into_scanned`] returns the error.
@@ -186,8 +186,8 @@ impl<'s> OnDemand<'s> {
         }
     }
 
-    /// Adds the inodes of a directory, and returns their names. Whatever does not fit into a tree is
-    /// left to [`assemble`], which returns the error for it.
+    /// Adds the inodes of a directory, and returns their names. Whatever does not fit into a tree
+    /// is left to [`assemble`], which returns the error for it.
     fn names(&self, state: &mut State<'_>, id: InodeId, listing: &Listing) -> BTreeMap<Name, InodeId> {
         let mut node = |(index, found): (usize, &Found)| match found {
             Found::Directory(place) => {

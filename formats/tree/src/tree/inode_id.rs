@@ -8,8 +8,8 @@ impl InodeId {
     /// The id of the root directory of every tree.
     pub const ROOT: Self = Self(0);
 
-    /// Returns the id with an index, for implementations of [`Directories`](crate::Directories) that
-    /// number their own inodes.
+    /// Returns the id with an index, for implementations of [`Directories`](crate::Directories)
+    /// that number their own inodes.
     #[must_use]
     pub const fn from_index(index: u32) -> Self {
         Self(index)

@@ -17,8 +17,9 @@ pub(super) struct Ext4Arguments {
     #[arg(short = 'b', long, value_name = "BYTES", value_parser = block_size, help_heading = group::FILESYSTEM)]
     block_size: Option<BlockSize>,
 
-    /// Enable features or, with ^, disable them, as mke2fs -O: has_journal, resize_inode, sparse_super2, orphan_file,
-    /// inline_data, ea_inode, dir_index, 64bit, metadata_csum, metadata_csum_seed, read-only
+    /// Enable features or, with ^, disable them, as mke2fs -O: has_journal, resize_inode,
+    /// sparse_super2, orphan_file, inline_data, ea_inode, dir_index, 64bit, metadata_csum,
+    /// metadata_csum_seed, read-only
     #[arg(
         short = 'O',
         long,
@@ -40,11 +41,13 @@ pub(super) struct Ext4Arguments {
     #[arg(long, value_name = "BYTES", value_parser = values::bytes, help_heading = group::FILESYSTEM)]
     resize_limit: Option<u64>,
 
-    /// Share of each block of indexed directories left free for new names, 0 to 50 percent [default: 0%, with --profile rw 20%]
+    /// Share of each block of indexed directories left free for new names, 0 to 50 percent
+    /// [default: 0%, with --profile rw 20%]
     #[arg(long, value_name = "N%", value_parser = values::reserved, help_heading = group::FILESYSTEM)]
     directory_slack: Option<u8>,
 
-    /// Align files of at least this size to it on the disk, so that DAX maps them with huge pages [default if given: 2M]
+    /// Align files of at least this size to it on the disk, so that DAX maps them with huge pages
+    /// [default if given: 2M]
     #[arg(
         long,
         value_name = "BYTES",
