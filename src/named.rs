@@ -15,7 +15,7 @@ pub trait Named: Copy + 'static {
 
 /// The error for a word that is not the name of a choice.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("\"{}\" is not {kind}; there are {choices}", .word.escape_debug())]
+#[error("\"{}\" is not {kind}; the valid values are {choices}", .word.escape_debug())]
 pub struct UnknownName {
     word: String,
     kind: &'static str,
@@ -89,6 +89,6 @@ mod tests {
             assert_eq!(colour.to_string().parse(), Ok(*colour));
         }
         let error = "Red\n".parse::<Colour>().expect_err("names are exact");
-        assert_eq!(error.to_string(), "\"Red\\n\" is not a colour; there are red, green and blue");
+        assert_eq!(error.to_string(), "\"Red\\n\" is not a colour; the valid values are red, green and blue");
     }
 }

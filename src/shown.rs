@@ -51,6 +51,17 @@ impl Serialize for JsonName {
     }
 }
 
+/// A number of things with their name, in the singular or the plural: `1 file`, `2 files`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count<N>(pub N, pub &'static str, pub &'static str);
+
+impl<N: fmt::Display + PartialEq + From<u8>> fmt::Display for Count<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number, one, many) = self;
+        write!(f, "{number} {}", if *number == N::from(1) { one } else { many })
+    }
+}
+
 /// A number of bytes, shown exactly and, from 10 KiB on, also in binary units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteCount(pub u64);
@@ -58,7 +69,7 @@ pub struct ByteCount(pub u64);
 impl fmt::Display for ByteCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
-        write!(f, "{} bytes", self.0)?;
+        write!(f, "{}", Count(self.0, "byte", "bytes"))?;
         if self.0 < 10 << 10 {
             return Ok(());
         }
@@ -86,6 +97,7 @@ mod tests {
     fn byte_counts_are_exact_and_in_binary_units() {
         for (bytes, text) in [
             (0, "0 bytes"),
+            (1, "1 byte"),
             (10_239, "10239 bytes"),
             (10_240, "10240 bytes (10.0 KiB)"),
             ((1 << 20) - 1, "1048575 bytes (1023.9 KiB)"),

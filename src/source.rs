@@ -192,7 +192,7 @@ fn start_of(reader: impl Read) -> io::Result<Vec<u8>> {
 /// bytes of files that can be read later from where they are.
 ///
 /// # Errors
-/// If the source cannot be read, or has contents that a tree cannot hold.
+/// If the source cannot be read, or has contents that a tree cannot represent.
 pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a>> {
     let ReadOptions { limits, interrupt, .. } = *options;
     let members = |reader: Result<_>| reader.map(Box::new).map(Contents::Members);

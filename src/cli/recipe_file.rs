@@ -108,7 +108,7 @@ fn unknown(entry: &Entry) -> String {
             format!("\"{key}\" is not an edit; those are {names}")
         }
         false if is_edit => format!("\"{key}\" belongs in edits: edits = [{{ {key} = … }}]"),
-        false => format!("\"{key}\" is not a flag that a recipe can hold"),
+        false => format!("\"{key}\" is not a flag that a recipe can contain"),
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Error {
     )]
     NotAUnit(Vec<u8>),
     /// The tree does not have a requested systemd unit.
-    #[error("the tree has no unit {}; it was looked for in {directories}", .name.escape_ascii())]
+    #[error("unit {} not found in the tree; searched: {directories}", .name.escape_ascii())]
     UnitNotFound {
         /// The name of the unit.
         name: Vec<u8>,

@@ -49,7 +49,7 @@ fn layouts_have_names() {
         assert_eq!(layout.to_string().parse(), Ok(*layout));
     }
     let error = "GPT".parse::<DiskLayout>().expect_err("names are lower-case");
-    assert_eq!(error.to_string(), "\"GPT\" is not a disk layout; there are gpt, mbr and bare");
+    assert_eq!(error.to_string(), "\"GPT\" is not a disk layout; the valid values are gpt, mbr and bare");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::{Filesystem, FilesystemReport, Label, PlanRequest, PlannedFilesystem,
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::seed::label;
+use crate::shown::Count;
 use crate::transform::own_directories::OwnDirectory;
 use crate::transform::{hardlinks, sparse};
 
@@ -123,7 +124,8 @@ impl PlannedFilesystem for Planned<'_> {
     fn summary(&self) -> String {
         let summary = self.layout.summary();
         let available = summary.available_blocks * u64::from(summary.block_size);
-        format!("an ext4 filesystem of {} files, {available} bytes available", summary.files)
+        let files = Count(summary.files, "file", "files");
+        format!("an ext4 filesystem of {files}, {available} bytes available")
     }
 
     fn notes(&self) -> Vec<String> {
@@ -134,8 +136,8 @@ impl PlannedFilesystem for Planned<'_> {
         }
         let bytes = shared_blocks * u64::from(block_size);
         vec![format!(
-            "{shared_files} files share blocks of {bytes} bytes with others, and the filesystem can be mounted for \
-             reading only"
+            "{} blocks of {bytes} bytes with others, and the filesystem can be mounted for reading only",
+            Count(shared_files, "file shares", "files share")
         )]
     }
 }

@@ -36,7 +36,7 @@ pub fn open_for_image() -> Result<File> {
         return Err(Error::at(
             ErrorKind::Io,
             name,
-            "is closed: nobody would get the bytes (-o /dev/null discards them)",
+            "is closed; to discard the image, write it to /dev/null with -o",
         ));
     }
     Ok(file)

@@ -5,7 +5,7 @@ use std::fmt;
 use image_tree::{Content, Kind, Tree};
 use serde::Serialize;
 
-use crate::shown::ByteCount;
+use crate::shown::{ByteCount, Count};
 
 /// The number of files of each kind in a tree, each counted once regardless of its hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -60,11 +60,14 @@ impl fmt::Display for Counts {
         let Counts { directories, regular_files, symlinks, devices, fifos, sockets, .. } = self;
         writeln!(
             f,
-            "tree           {directories} directories, {regular_files} regular files with {}, {symlinks} symbolic \
-             links, {devices} devices, {} pipes and sockets, {} further names",
+            "tree           {}, {} with {}, {}, {}, {}, {}",
+            Count(*directories, "directory", "directories"),
+            Count(*regular_files, "regular file", "regular files"),
             ByteCount(self.content_bytes),
-            fifos + sockets,
-            self.hard_links
+            Count(*symlinks, "symbolic link", "symbolic links"),
+            Count(*devices, "device", "devices"),
+            Count(fifos + sockets, "pipe or socket", "pipes and sockets"),
+            Count(self.hard_links, "further name", "further names"),
         )
     }
 }

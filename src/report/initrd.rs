@@ -6,7 +6,7 @@ use image_tree::Shown;
 use serde::Serialize;
 
 use super::artifact::{Artifact, BuildInfo};
-use crate::shown::{ByteCount, JsonName};
+use crate::shown::{ByteCount, Count, JsonName};
 
 /// The report on an initramfs.
 #[derive(Clone, Debug, Serialize)]
@@ -68,7 +68,8 @@ pub struct CacheUse {
 
 impl fmt::Display for CacheUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} pieces were in the cache", self.hits, self.hits + self.misses)
+        let pieces = Count(self.hits + self.misses, "piece was", "pieces were");
+        write!(f, "{} of {pieces} in the cache", self.hits)
     }
 }
 
@@ -76,7 +77,8 @@ impl fmt::Display for InitrdReport {
     /// Writes the plan as text of several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Archive { bytes, microcode_bytes, stored_bytes, segments, entries, .. } = self.archive;
-        writeln!(f, "initramfs      {} before compression, with {entries} entries", ByteCount(bytes))?;
+        let entries = Count(entries, "entry", "entries");
+        writeln!(f, "initramfs      {} before compression, with {entries}", ByteCount(bytes))?;
         writeln!(f, "  compression  {}", self.compression)?;
         if microcode_bytes > 0 {
             writeln!(f, "  microcode    {}", ByteCount(microcode_bytes))?;

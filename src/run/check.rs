@@ -42,7 +42,7 @@ pub fn check(recipe: &CheckRecipe, interrupt: &Interrupt) -> Result<()> {
         return Ok(());
     }
     let errors = report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let errors = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+    let errors = shown::Count(errors, "error", "errors");
     Err(Error::at(ErrorKind::Rejected, path, format!("a kernel would not accept all of it: {errors}")))
 }
 

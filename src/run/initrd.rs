@@ -30,6 +30,7 @@ use crate::output::{Destination, Preallocation, WriteOptions};
 use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::Bar;
 use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport, Timings, Transfer};
+use crate::shown::Count;
 use parts::{Appended, HostMicrocode, Plain};
 
 /// Makes the initramfs and writes it to the output of the recipe.
@@ -254,8 +255,8 @@ fn summary(recipe: &InitrdRecipe, report: &InitrdReport) -> String {
         "none" => "not compressed".to_owned(),
         codec => format!("{codec} of {bytes} bytes"),
     };
-    let mut text =
-        format!("{}: {size} bytes, {compressed}, {entries} entries\n", output::shown(&recipe.output));
+    let entries = Count(entries, "entry", "entries");
+    let mut text = format!("{}: {size} bytes, {compressed}, {entries}\n", output::shown(&recipe.output));
     if let Some(transfer) = report.artifact.transfer.filter(|transfer| transfer.copied_bytes < size) {
         text += &format!("{transfer}\n");
     }

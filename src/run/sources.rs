@@ -150,7 +150,8 @@ impl<'r> Reader<'r> {
         for warning in warnings {
             log.warn(format_args!("{}: {warning}", shown::path(path)));
         }
-        log.detail(format_args!("{}: {} inodes read", shown::path(path), owners.count()));
+        let inodes = shown::Count(owners.count(), "inode", "inodes");
+        log.detail(format_args!("{}: {inodes} read", shown::path(path)));
         let dropped = owners.finish(stack.tree(), records)?;
         dropped.log(log);
         Ok(report)
@@ -168,10 +169,8 @@ impl<'r> Reader<'r> {
             }
         }
         if report.hidden > 0 {
-            log.detail(format_args!(
-                "{path}: {} names of earlier sources removed by whiteouts",
-                report.hidden
-            ));
+            let names = shown::Count(report.hidden, "name", "names");
+            log.detail(format_args!("{path}: {names} of earlier sources removed by whiteouts"));
         }
         if !report.markers.is_empty() {
             log.warn(format_args!("{path}: {}", report.markers));

@@ -48,7 +48,7 @@ pub use scanned::{HostInode, Scanned, Unreadable};
 /// # Errors
 /// [`Io`](crate::error::ErrorKind::Io) with the path of a directory that cannot be read for another
 /// reason. [`BadInput`](crate::error::ErrorKind::BadInput) with the path of a file that changed
-/// during the scan or has metadata that a tree cannot hold.
+/// during the scan or has metadata that a tree cannot represent.
 /// [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 pub fn read(path: &Path, threads: &Threads, interrupt: &Interrupt) -> Result<Scanned> {
     let filter = Filter::NONE;

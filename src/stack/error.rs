@@ -33,7 +33,7 @@ pub enum AddError {
     )]
     TooManySteps,
     /// A path that leads through something other than a directory or a link.
-    #[error("{} is {is}; nothing can be beneath it", .parent.escape_ascii())]
+    #[error("{} is {is}; it cannot contain files", .parent.escape_ascii())]
     NotADirectory {
         /// The path of the file that is not a directory.
         parent: Vec<u8>,

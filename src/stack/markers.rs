@@ -6,6 +6,7 @@ use std::fmt;
 use image_tree::{Device, Kind, Metadata};
 
 use super::error::AddError;
+use crate::shown::Count;
 
 /// The prefix of the name of a whiteout; the name it hides follows.
 const PREFIX: &[u8] = b".wh.";
@@ -143,19 +144,22 @@ impl fmt::Display for Markers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { whiteouts, opaque, devices, xattrs, first } = self;
         let counts = [
-            (*whiteouts, "whiteouts .wh.NAME"),
-            (*opaque, "markers .wh..wh..opq of opaque directories"),
-            (*devices, "character devices 0:0"),
-            (*xattrs, "files with xattrs of overlayfs"),
+            Count(*whiteouts, "whiteout .wh.NAME", "whiteouts .wh.NAME"),
+            Count(
+                *opaque,
+                "marker .wh..wh..opq of opaque directories",
+                "markers .wh..wh..opq of opaque directories",
+            ),
+            Count(*devices, "character device 0:0", "character devices 0:0"),
+            Count(*xattrs, "file with xattrs of overlayfs", "files with xattrs of overlayfs"),
         ];
-        let counts: Vec<String> = counts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
+        let total: u64 = counts.iter().map(|count| count.0).sum();
+        let counts: Vec<String> =
+            counts.iter().filter(|count| count.0 > 0).map(ToString::to_string).collect();
+        let are_kept = if total == 1 { "is kept as a file" } else { "are kept as files" };
         write!(
             f,
-            "{} are kept as files, the first one {}; --whiteouts apply removes what they hide, --whiteouts keep \
+            "{} {are_kept}, the first one {}; --whiteouts apply removes what they hide, --whiteouts keep \
              keeps them without this warning",
             counts.join(", "),
             first.escape_ascii()

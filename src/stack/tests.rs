@@ -157,9 +157,9 @@ fn parents_follow_links_within_the_tree() {
         (&["a->b b->a", "a/x"], loop_of),
         (&[&format!("{chain} l40/"), "l00/x"], &format!("{}l40/ l40/x:2", chain)),
         (&[&format!("{chain} l40->l41 l41/"), "l00/x"], loop_of),
-        (&["f", "f/x"], "f is a file; nothing can be beneath it"),
-        (&["d/f l->d", "l/f/x"], "d/f is a file; nothing can be beneath it"),
-        (&["f l->f", "l/x"], "f is a file; nothing can be beneath it"),
+        (&["f", "f/x"], "f is a file; it cannot contain files"),
+        (&["d/f l->d", "l/f/x"], "d/f is a file; it cannot contain files"),
+        (&["f l->f", "l/x"], "f is a file; it cannot contain files"),
     ];
     check(cases, DEFAULT, stacked);
 }
@@ -245,7 +245,7 @@ fn kept_markers_are_counted() {
     assert_eq!(first.finish(), tree);
     assert_eq!(
         expected.to_string(),
-        "2 whiteouts .wh.NAME, 1 markers .wh..wh..opq of opaque directories, 1 character devices 0:0, 1 files with \
+        "2 whiteouts .wh.NAME, 1 marker .wh..wh..opq of opaque directories, 1 character device 0:0, 1 file with \
          xattrs of overlayfs are kept as files, the first one /d/.wh.a; --whiteouts apply removes what they hide, \
          --whiteouts keep keeps them without this warning"
     );

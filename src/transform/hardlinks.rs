@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::{self, Log};
 use crate::named::named;
+use crate::shown::Count;
 use crate::threads::Threads;
 
 /// The treatment of hard links.
@@ -60,15 +61,19 @@ pub struct Linked {
 impl fmt::Display for Linked {
     /// Formats the changes, or states that there are none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { linked_names, saved_bytes, parted_names, added_bytes } = self;
+        let Self { linked_names, saved_bytes, parted_names, added_bytes } = *self;
+        let names = Count(linked_names, "name became a hard link", "names became hard links");
+        let links = Count(parted_names, "hard link became a file", "hard links became files");
+        let bytes = |number| Count(number, "byte", "bytes");
         match (linked_names, parted_names) {
             (0, 0) => write!(f, "no hard link was made or broken"),
-            (_, 0) => write!(f, "{linked_names} names became hard links, which saved {saved_bytes} bytes"),
-            (0, _) => write!(f, "{parted_names} hard links became files, which added {added_bytes} bytes"),
+            (_, 0) => write!(f, "{names}, which saved {}", bytes(saved_bytes)),
+            (0, _) => write!(f, "{links}, which added {}", bytes(added_bytes)),
             _ => write!(
                 f,
-                "{linked_names} names became hard links, which saved {saved_bytes} bytes, and {parted_names} hard links \
-                 became files, which added {added_bytes} bytes"
+                "{names}, which saved {}, and {links}, which added {}",
+                bytes(saved_bytes),
+                bytes(added_bytes)
             ),
         }
     }

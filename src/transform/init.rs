@@ -119,7 +119,7 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
         Init::Own | Init::Agent => LinkTarget::new(SBIN_INIT).map_err(|error| error.to_string())?,
     };
     if own {
-        require_executable(tree, INIT, "remove it, or make it lead to a program")?;
+        require_executable(tree, INIT, "remove it, or let it point to a program")?;
         if matches!(init, Init::Program(_))
             && resolve_in_root(tree, INIT) != resolve_in_root(tree, target.as_bytes())
         {
@@ -145,7 +145,7 @@ fn require_executable<C>(tree: &Tree<C>, path: &[u8], hint: &str) -> Result<(), 
     let shown = path.escape_ascii();
     let Some(id) = resolve_in_root(tree, path) else {
         let what = if tree.resolve_no_symlinks(path).is_some() {
-            "a link that leads nowhere in the tree"
+            "a dangling symbolic link"
         } else {
             "not in the tree"
         };
@@ -155,7 +155,7 @@ fn require_executable<C>(tree: &Tree<C>, path: &[u8], hint: &str) -> Result<(), 
     match inode.kind {
         Kind::Regular(_) if inode.metadata.mode & EXECUTE != 0 => Ok(()),
         Kind::Regular(_) => {
-            Err(format!("{shown} has mode {:04o}, so nobody may execute it; {hint}", inode.metadata.mode))
+            Err(format!("{shown} has mode {:04o}, so it is not executable; {hint}", inode.metadata.mode))
         }
         _ => Err(format!("{shown} is not a regular file; {hint}")),
     }
@@ -280,12 +280,12 @@ mod tests {
         refused(
             tree(&[], &["/sbin/init"], &[]),
             "agent",
-            "/sbin/init has mode 0644, so nobody may execute it; a tree to boot has its init there; install one",
+            "/sbin/init has mode 0644, so it is not executable; a tree to boot has its init there; install one",
         );
         refused(
             tree(&["/sbin/init"], &[], &[("/init", "gone")]),
             "agent",
-            "/init is a link that leads nowhere in the tree; remove it, or make it lead to a program",
+            "/init is a dangling symbolic link; remove it, or let it point to a program",
         );
         refused(
             tree(&["/a", "/init"], &[], &[]),
@@ -321,7 +321,7 @@ mod tests {
         let hint = "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
         let missing = format!("/usr/bin/kata-agent is not in the tree; {hint}");
         assert_eq!(why(tree(&["/sbin/init"], &[], &[])), Err(missing));
-        let mode = format!("/usr/bin/kata-agent has mode 0644, so nobody may execute it; {hint}");
+        let mode = format!("/usr/bin/kata-agent has mode 0644, so it is not executable; {hint}");
         assert_eq!(why(tree(&[], &["/usr/bin/kata-agent"], &[])), Err(mode));
     }
 

@@ -10,6 +10,7 @@ use crate::closure::ld_so::cache::{Abi, Cache, PATH};
 use crate::closure::{self, Closure, Hwcaps, Kind, Reason, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, Report};
+use crate::shown::Count;
 use crate::threads::Threads;
 
 const NAME: &[u8] = b"ld.so.cache";
@@ -60,7 +61,8 @@ pub struct Written {
 impl Report for Written {
     fn log(&self, log: &Log) {
         let anew = if self.is_reduced { " anew" } else { "" };
-        log.detail(format_args!("/etc/ld.so.cache was written{anew} for {} libraries", self.entries));
+        let libraries = Count(self.entries, "library", "libraries");
+        log.detail(format_args!("/etc/ld.so.cache was written{anew} for {libraries}"));
     }
 }
 
@@ -180,7 +182,7 @@ pub fn add_to(closure: &mut Closure, path: &[u8]) {
 /// Returns the error for a requested cache that was not written.
 fn not_written(what: &str) -> Error {
     let message = format!(
-        "--ld-cache: {what} has no program for glibc's dynamic linker, which alone reads it, or no libraries where it looks"
+        "--ld-cache: {what} has no program for glibc's dynamic linker, which alone reads it, or no libraries where it searches"
     );
     Error::new(ErrorKind::BadInput, message)
 }

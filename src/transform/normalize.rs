@@ -10,6 +10,7 @@ use image_tree::{Metadata, Tree, XattrName, Xattrs};
 use self::times::{Clamped, clamp};
 use crate::error::Result;
 use crate::log::{self, Log};
+use crate::shown::Count;
 use crate::xattr_filter::{Decision, Filter};
 
 pub use self::times::Times;
@@ -56,9 +57,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, count)) in self.dropped.iter().enumerate() {
             let separator = if index > 0 { ", " } else { "" };
-            write!(f, "{separator}{name} of {count} files")?;
+            write!(f, "{separator}{name} of {}", Count(*count, "file", "files"))?;
         }
-        write!(f, " means nothing outside this host and was left out")
+        write!(f, " is specific to this host and was left out")
     }
 }
 
@@ -66,7 +67,7 @@ impl fmt::Display for Report {
 ///
 /// Of the xattrs that no rule of
 /// the filter names, `security.selinux`, `security.evm`, `system.nfs4_acl` and `btrfs.*` are
-/// dropped and counted; all others are kept, and are an error if the format cannot hold them.
+/// dropped and counted; all others are kept, and are an error if the format cannot represent them.
 ///
 /// # Errors
 /// Never; every transform has this signature.

@@ -25,7 +25,7 @@ pub struct Options<'a> {
 /// name is unchanged.
 ///
 /// # Errors
-/// If the tree cannot hold another file.
+/// If the tree has the maximum number of inodes.
 pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<()> {
     let root = InodeId::ROOT;
     for OwnDirectory { name, mode } in options.directories {

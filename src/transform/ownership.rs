@@ -82,8 +82,8 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<SetI
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == IoErrorKind::NotFound => {
-            let message = "is neither keep, root, xattr, UID:GID, map:RANGES nor fakeroot:FILE, and there is no file of that \
-                           name for a manifest";
+            let message = "is not keep, root, xattr, UID:GID, map:RANGES or fakeroot:FILE, and no manifest of that \
+                           name was found";
             return Err(Error::at(ErrorKind::Usage, path, message));
         }
         file => file.map_err(|error| Error::io(path, error))?,

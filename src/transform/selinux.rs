@@ -27,6 +27,7 @@ use image_tree::{Content, InodeId, Tree, XattrName, shortened};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::log::{self, Log};
+use crate::shown::Count;
 
 use labels::Labels;
 use specs::{Found, Search};
@@ -95,9 +96,9 @@ impl Report {
         warnings.extend(self.conflicts.iter().map(ToString::to_string));
         warnings.extend(more(self.conflict_count, "files have names with different SELinux labels"));
         if let Some(path) = &self.first_unknown {
-            let (count, path) = (self.unknown, shortened(path));
-            warnings
-                .push(format!("file_contexts do not cover {count} files, which have no label: {path}, …"));
+            let files = Count(self.unknown, "file, which has", "files, which have");
+            let more = if self.unknown > 1 { ", …" } else { "" };
+            warnings.push(format!("file_contexts do not cover {files} no label: {}{more}", shortened(path)));
         }
         warnings
     }
@@ -107,9 +108,8 @@ impl log::Report for Report {
     fn log(&self, log: &Log) {
         self.warnings().iter().for_each(|warning| log.warn(warning));
         let Self { labelled, unchanged, .. } = self;
-        log.detail(format_args!(
-            "{labelled} inodes labelled for SELinux, {unchanged} left unchanged by the policy"
-        ));
+        let inodes = Count(*labelled, "inode", "inodes");
+        log.detail(format_args!("{inodes} labelled for SELinux, {unchanged} left unchanged by the policy"));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, Log};
 use crate::named::named;
-use crate::shown;
+use crate::shown::{self, Count};
 use crate::source::directory::Unreadable;
 use image_tree::resolve::resolve_in_root;
 
@@ -40,7 +40,8 @@ pub struct Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = if self.policy == Policy::Skip { "left out" } else { "made empty" };
-        write!(f, "{} files may not be read and were {done}: {}", self.found.count, self.found)
+        let (files, were) = if self.found.count == 1 { ("file", "was") } else { ("files", "were") };
+        write!(f, "{} {files} may not be read and {were} {done}: {}", self.found.count, self.found)
     }
 }
 
@@ -129,10 +130,10 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Skip
         return Ok(None);
     }
     if policy == Policy::Fail {
+        let them = if all.count == 1 { "it" } else { "them" };
         let message = format!(
-            "{} files or directories may not be read: {all}; --unreadable skip leaves them out, --unreadable empty makes \
-             them empty",
-            all.count
+            "{} may not be read: {all}; --unreadable skip leaves {them} out, --unreadable empty makes {them} empty",
+            Count(all.count, "file or directory", "files or directories")
         );
         return Err(Error::new(ErrorKind::Io, message));
     }
@@ -255,5 +256,13 @@ mod tests {
         };
         assert!(named(25).ends_with(", 19 and 5 more"));
         assert!(named(20).ends_with(", 19"));
+
+        let skipped = |count: u64| {
+            let mut found = Named::default();
+            (0..count).for_each(|number| found.add(|| number.to_string()));
+            Skipped { policy: Policy::Skip, found }.to_string()
+        };
+        assert_eq!(skipped(1), "1 file may not be read and was left out: 0");
+        assert_eq!(skipped(2), "2 files may not be read and were left out: 0, 1");
     }
 }

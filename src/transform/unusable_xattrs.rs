@@ -17,6 +17,7 @@ use image_tree::{InodeId, Kind, Tree, XattrName};
 
 use crate::error::Result;
 use crate::log::{self, Log};
+use crate::shown::Count;
 use crate::xattr_filter::pattern_of;
 
 const CAPABILITY: &[u8] = b"security.capability";
@@ -56,7 +57,7 @@ impl Unusable {
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { reason, count, path, name } = self;
-        let files = if *count == 1 { "file has" } else { "files have" };
+        let files = Count(*count, "file has", "files have");
         let (what, outcome) = match reason {
             Reason::UserOfSpecial => (
                 "a user.* xattr, which Linux gives to regular files and directories only",
@@ -80,7 +81,7 @@ impl fmt::Display for Unusable {
         };
         write!(
             f,
-            "{count} {files} {what}: {outcome}; the first is {name} of {}; --xattr-filter 'drop={}' leaves it out",
+            "{files} {what}: {outcome}; the first is {name} of {}; --xattr-filter 'drop={}' leaves it out",
             path.escape_ascii(),
             pattern_of(name.as_bytes())
         )

@@ -20,7 +20,7 @@ const CASES: &[Case] = &[
     Case {
         arguments: "image {scratch}/twins.dump -o {out} --profile ro-min --dedupe",
         codes: OK,
-        stderr: &["1 files share blocks of 4096 bytes with others", "for reading only"],
+        stderr: &["1 file shares blocks of 4096 bytes with others", "for reading only"],
         stdout: &[],
     },
     // Inline data is not shared.

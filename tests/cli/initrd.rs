@@ -98,7 +98,7 @@ const CASES: &[Case] = &[
     bad(
         BAD_INPUT,
         "initrd {scratch}/old.dump -o {out} --init none",
-        &["an initramfs cannot hold /old", "-1 s since 1970", "; --clamp-mtime-min 0 raises"],
+        &["an initramfs cannot represent /old", "-1 s since 1970", "; --clamp-mtime-min 0 raises"],
     ),
     bad(IO, "initrd {initrd} -o {scratch}/no-such-directory/initrd", &["no-such-directory"]),
     good("initrd {scratch}/old.dump -o {out} --init none --clamp-mtime-min 0 -q", &[]),

@@ -16,18 +16,18 @@ const CASES: &[Case] = &[
         stderr: &["warning: file_contexts do not cover 2 files"],
         stdout: &["security.selinux=u:r:root:s0"],
     },
-    // Times that a format cannot hold.
+    // Times that a format cannot represent.
     bad(
         BAD_INPUT,
         "image {scratch}/older.dump -o {out}",
-        &["ext4 cannot hold /old", "-2147483649 s since 1970", "--clamp-mtime-min -2147483648 raises"],
+        &["ext4 cannot represent /old", "-2147483649 s since 1970", "--clamp-mtime-min -2147483648 raises"],
     ),
     good("image {scratch}/older.dump -o {out} --clamp-mtime-min -2147483648 -q", &[]),
     good("tree {scratch}/older.dump --clamp-mtime-min -7", &["/old 0 100644 1 0 0 0 -7.0 "]),
     bad(
         BAD_INPUT,
         "image {scratch}/later.dump -o {out}",
-        &["ext4 cannot hold /late", "15032385536 s since 1970", "--source-date-epoch 15032385535 sets"],
+        &["ext4 cannot represent /late", "15032385536 s since 1970", "--source-date-epoch 15032385535 sets"],
     ),
     good("image {scratch}/later.dump -o {out} --source-date-epoch 15032385535 -q", &[]),
     bad(

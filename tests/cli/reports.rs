@@ -145,7 +145,7 @@ fn warnings_and_exclusions_are_in_the_report() {
     assert_eq!(report["exclusions"][0]["what"], "xattr security.evm");
     assert_eq!(report["exclusions"][0]["count"], 1);
     let warnings = report["warnings"].to_string();
-    assert!(warnings.contains("security.evm") && warnings.contains("do not cover 1 files"), "{warnings}");
+    assert!(warnings.contains("security.evm") && warnings.contains("do not cover 1 file,"), "{warnings}");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn why_prints_the_chain_to_the_request() {
     fs::remove_file(guest.scratch.join("opt/x/libx.so.1")).unwrap();
     let outcome = closure(guest.scratch.path(), &KEEP);
     assert_eq!(outcome.code, Some(3), "{outcome}");
-    let expected = "missing from the tree: libx.so.1, needed by /usr/bin/program: it is in none of ";
+    let expected = "missing from the tree: libx.so.1, needed by /usr/bin/program: it is not in any of ";
     assert!(outcome.stderr.contains(expected), "{outcome}");
     let arguments = [KEEP[0], KEEP[1], "--missing", "warn"];
     let outcome = closure(guest.scratch.path(), &arguments).success().unwrap();

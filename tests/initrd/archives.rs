@@ -295,7 +295,7 @@ fn unsupported_metadata_is_reported_with_counts() {
     let outcome = good(command.arg("initrd").arg(source).args(["--dry-run", "--json"]));
     let warnings = [
         "1 file loses that several names are one symlink",
-        "2 files lose capabilities, as an initramfs has no place for that; the first is /init",
+        "2 files lose capabilities, which an initramfs cannot store; the first is /init",
         "1 file loses xattr user.a",
     ];
     for warning in warnings {

@@ -173,7 +173,7 @@ fn a_cache_that_cannot_be_written_is_a_warning() {
     let found = initrd(&cache);
     let warning = format!("warning: --cache: {}: Permission denied", cache.display());
     assert!(found.stderr.contains(&warning), "{found}");
-    assert!(found.stderr.contains("1 of 1 pieces were in the cache"), "{found}");
+    assert!(found.stderr.contains("1 of 1 piece was in the cache"), "{found}");
     let closed = scratch.join("closed");
     fs::create_dir(&closed).expect("it is new");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).expect("the test's own");

@@ -36,7 +36,7 @@ fn a_label_that_is_dropped_need_not_be_readable() {
     let Some(mut traced) = without_values(&command) else { return };
     let outcome = run(&mut traced).success().unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(outcome.text(), plain);
-    assert!(outcome.stderr.contains("security.selinux of 1 files"), "{outcome}");
+    assert!(outcome.stderr.contains("security.selinux of 1 file "), "{outcome}");
 
     command.args(["--xattr-filter", "keep=security.selinux"]);
     assert!(printed(&mut command).contains("security.selinux=u:r:t"), "a rule keeps the label");

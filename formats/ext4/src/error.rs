@@ -17,7 +17,7 @@ pub use xattr::XattrError;
 #[non_exhaustive]
 pub enum Error {
     /// ext4 cannot represent a file of the tree.
-    #[error("ext4 cannot hold {}", .path.escape_ascii())]
+    #[error("ext4 cannot represent {}", .path.escape_ascii())]
     Unrepresentable {
         /// The file's path in the tree.
         path: Vec<u8>,
@@ -26,7 +26,7 @@ pub enum Error {
         reason: Box<Unrepresentable>,
     },
     /// A file for inline data cannot be read.
-    #[error("{} is to be stored in its inode, and cannot be read", .path.escape_ascii())]
+    #[error("{}: inline data cannot be read", .path.escape_ascii())]
     Content {
         /// The file's path in the tree.
         path: Vec<u8>,
@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// The requested size is too small for the tree, its metadata and its journal.
     #[error(
-        "the filesystem is {missing_bytes} bytes too small: {size_bytes} bytes are given, {needed_bytes} are needed; \
+        "the filesystem is {missing_bytes} bytes too small: the size is {size_bytes} bytes, the tree needs {needed_bytes}; \
          give at least that size, or none for the smallest"
     )]
     TooSmall {
@@ -49,7 +49,7 @@ pub enum Error {
     },
     /// The requested number of inodes is smaller than the number of files.
     #[error(
-        "{requested} inodes are too few: the tree needs {needed}, the {reserved} reserved ones among them"
+        "the number of inodes, {requested}, is too small: the tree needs {needed}, including {reserved} reserved ones"
     )]
     TooFewInodes {
         /// The requested number.
@@ -76,7 +76,7 @@ pub enum Error {
     /// The filesystem would need the feature `64bit`, which the options disable.
     #[error(
         "the filesystem would have more than {limit_bytes} bytes, the largest size of these blocks without 64bit; \
-         leave 64bit in, or choose larger blocks"
+         enable 64bit, or choose larger blocks"
     )]
     TooLargeFor32Bits {
         /// The maximum size in bytes.
@@ -104,8 +104,8 @@ pub enum Error {
     },
     /// The filesystem is larger than the limit of its growth.
     #[error(
-        "the filesystem has {size_bytes} bytes and is to grow to no more than {limit_bytes}; \
-         raise that limit, or leave resize_inode out"
+        "the filesystem has {size_bytes} bytes and the limit of its growth is {limit_bytes}; \
+         raise that limit, or disable resize_inode"
     )]
     ResizeLimit {
         /// The size of the filesystem, in bytes.
@@ -124,7 +124,7 @@ pub enum Error {
         limit: u8,
     },
     /// The alignment of data is not a valid page size.
-    #[error("data cannot be aligned to {bytes} bytes: that has to be a power of two from {} to {}", .limits.0, .limits.1)]
+    #[error("the alignment of {bytes} bytes for data is not a power of two from {} to {}", .limits.0, .limits.1)]
     DataAlignment {
         /// The given value.
         bytes: u64,
@@ -175,7 +175,7 @@ impl Error {
 #[non_exhaustive]
 pub enum Unshareable {
     /// One of them is not a regular file.
-    #[error("both have to be regular files")]
+    #[error("both must be regular files")]
     NotRegular,
     /// Their lengths differ.
     #[error("the one has {len} bytes, the other {with_len}")]
@@ -186,7 +186,7 @@ pub enum Unshareable {
         with_len: u64,
     },
     /// The other is not earlier in the order of the walk, or itself shares the blocks of a third.
-    #[error("the other has to be the first of all files with these blocks, in the order of the tree's walk")]
+    #[error("the other must be the first of all files with these blocks, in the order of the tree's walk")]
     NotFirst,
 }
 

@@ -10,7 +10,7 @@ use crate::Options;
 #[non_exhaustive]
 pub enum Error {
     /// The archive cannot represent a file of the tree.
-    #[error("an initramfs cannot hold {}", .path.escape_ascii())]
+    #[error("an initramfs cannot represent {}", .path.escape_ascii())]
     Unrepresentable {
         /// The file's path in the tree.
         path: Vec<u8>,

@@ -53,7 +53,7 @@ pub enum Error {
         units: usize,
     },
     /// A label that contains NUL, which would terminate it early.
-    #[error("the name of partition {number}, {name:?}, holds NUL")]
+    #[error("the name of partition {number}, {name:?}, contains NUL")]
     NameHoldsNul {
         /// The number of the partition.
         number: usize,

@@ -66,7 +66,7 @@ pub enum LinkTargetError {
     #[error("the target of a symbolic link is empty")]
     Empty,
     /// The target contains NUL.
-    #[error("the target of a symbolic link holds NUL")]
+    #[error("the target of a symbolic link contains NUL")]
     Nul,
     /// The target is longer than `PATH_MAX` allows.
     #[error("the target of a symbolic link is {0} bytes long, the limit is {max}", max = LinkTarget::MAX_LEN)]

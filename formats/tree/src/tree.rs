@@ -38,7 +38,7 @@ pub struct Tree<C> {
 #[non_exhaustive]
 pub enum InsertError {
     /// The parent is not a directory.
-    #[error("{} is not a directory, so it cannot hold \"{name}\"", shortened(.parent))]
+    #[error("{} is not a directory, so it cannot contain \"{name}\"", shortened(.parent))]
     NotADirectory {
         /// The path of the inode that is not a directory.
         parent: Vec<u8>,
@@ -46,7 +46,7 @@ pub enum InsertError {
         name: Name,
     },
     /// The directory already contains that name.
-    #[error("{} already holds \"{name}\"", shortened(.parent))]
+    #[error("{} already contains \"{name}\"", shortened(.parent))]
     Exists {
         /// The path of the directory.
         parent: Vec<u8>,

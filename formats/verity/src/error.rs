@@ -179,7 +179,7 @@ pub enum Error {
     },
     /// A word that would not survive in a table or on the kernel's command line.
     #[error(
-        "the {what} {text:?} is empty, or holds a blank, a quote, a comma, a semicolon or a control character"
+        "the {what} {text:?} is empty, or contains a blank, a quote, a comma, a semicolon or a control character"
     )]
     Word {
         /// The name of the word.

@@ -75,7 +75,7 @@ impl ClosureVerb {
     pub(in crate::cli) fn recipe(self) -> Result<ClosureRecipe, clap::Error> {
         let tree = self.tree.recipe(self.general)?;
         if tree.keep.is_none() {
-            let message = "a closure starts from something: give --keep, --keep-unit or --keep-rule\n";
+            let message = "a closure needs a request: give --keep, --keep-unit or --keep-rule\n";
             return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message));
         }
         Ok(ClosureRecipe {

@@ -46,7 +46,7 @@ pub fn dependencies<T: Directories<Content: Content>>(
             }
         }
         let Some((path, text)) = found else {
-            dependencies.unknown.push(format!("there is no PAM service \"{}\"", service.escape_ascii()));
+            dependencies.unknown.push(format!("PAM service \"{}\" not found", service.escape_ascii()));
             continue;
         };
         dependencies.configured(&path, true, format!("is the PAM service {}", service.escape_ascii()));

@@ -108,7 +108,9 @@ impl Glibc {
     ) -> io::Result<()> {
         let shown = path.escape_ascii();
         if !path.starts_with(b"/") {
-            found.warnings.push(format!("{shown}: taken from the root, as there is no working directory"));
+            found
+                .warnings
+                .push(format!("{shown}: relative to the root, since the working directory is not known"));
         }
         match files.trace(path) {
             Err(error) => found.fatal = Some((path.to_vec(), error.to_string())),

@@ -52,20 +52,20 @@ pub enum Cause {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.name.escape_ascii())?;
-        let mut chain = self.chain.iter();
-        if let Some(by) = chain.next() {
-            write!(f, ", needed by {}", by.escape_ascii())?;
-        }
-        for by in chain {
+        for by in &self.chain {
             write!(f, ", needed by {}", by.escape_ascii())?;
         }
         match &self.cause {
             Cause::Path(why) => write!(f, ": {why}"),
             Cause::NotFound { searched, searched_more, foreign } => {
-                write!(f, ": it is in none of ")?;
-                list(f, searched)?;
-                if *searched_more {
-                    write!(f, " and more")?;
+                match (&searched[..], searched_more) {
+                    ([], true) => write!(f, ": the dynamic linker does not find it")?,
+                    ([], false) => write!(f, ": no directory is searched for it")?,
+                    (_, more) => {
+                        write!(f, ": it is not in any of ")?;
+                        list(f, searched)?;
+                        write!(f, "{}", if *more { " and more" } else { "" })?;
+                    }
                 }
                 if !foreign.is_empty() {
                     write!(f, "; built for another machine: ")?;
@@ -88,9 +88,6 @@ impl fmt::Display for Missing {
 }
 
 fn list(f: &mut fmt::Formatter<'_>, paths: &[Vec<u8>]) -> fmt::Result {
-    if paths.is_empty() {
-        return write!(f, "no directory, as none is searched");
-    }
     for (index, path) in paths.iter().enumerate() {
         let comma = if index > 0 { ", " } else { "" };
         write!(f, "{comma}{}", path.escape_ascii())?;
@@ -116,11 +113,13 @@ mod tests {
         };
         assert_eq!(
             missing.to_string(),
-            "libx.so.1, needed by /lib/liba.so, needed by /bin/exe: it is in none of /lib; built for another \
+            "libx.so.1, needed by /lib/liba.so, needed by /bin/exe: it is not in any of /lib; built for another \
              machine: /lib/libx.so.1"
         );
         let searched = vec![b"/d".to_vec(), b"/e".to_vec()];
         missing.cause = Cause::NotFound { searched, searched_more: true, foreign: Vec::new() };
-        assert!(missing.to_string().ends_with("it is in none of /d, /e and more"));
+        assert!(missing.to_string().ends_with("it is not in any of /d, /e and more"));
+        missing.cause = Cause::NotFound { searched: Vec::new(), searched_more: false, foreign: Vec::new() };
+        assert!(missing.to_string().ends_with("/bin/exe: no directory is searched for it"));
     }
 }

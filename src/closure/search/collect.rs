@@ -254,7 +254,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             });
         } else {
             self.ledger
-                .warn(format!("{} is kept, but what it needs is not known: {why}", path.escape_ascii()));
+                .warn(format!("{} is kept, but its dependencies are not known: {why}", path.escape_ascii()));
         }
     }
 

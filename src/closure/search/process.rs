@@ -170,7 +170,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
             Ok(noted) => noted,
             Err(error) => {
                 let path = object.path.escape_ascii();
-                self.ledger.warn(format!("{path}: what it opens is not known: {error}"));
+                self.ledger.warn(format!("{path}: the libraries that it opens are not known: {error}"));
                 return Ok(());
             }
         };

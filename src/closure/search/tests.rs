@@ -155,7 +155,9 @@ fn a_missing_file_is_reported_with_its_requester() {
     let closure = closure(&tree, &["/bin/sh"]);
     assert_eq!(
         closure.missing.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["libb.so, needed by /usr/lib/liba.so.1.2, needed by /usr/bin/dash: it is in none of /lib, /usr/lib"]
+        [
+            "libb.so, needed by /usr/lib/liba.so.1.2, needed by /usr/bin/dash: it is not in any of /lib, /usr/lib"
+        ]
     );
 }
 

@@ -6,7 +6,7 @@ use mkfs_ext4::{Options, Summary};
 use serde::Serialize;
 
 use crate::filesystem::Label;
-use crate::shown::ByteCount;
+use crate::shown::{ByteCount, Count};
 
 /// The section of a report on an ext4 filesystem.
 #[derive(Clone, Debug, Serialize)]
@@ -71,26 +71,30 @@ impl fmt::Display for Ext4Report {
     /// Writes the lines of a plan.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let block = u64::from(self.block_size);
+        let blocks = |number: u64| Count(number, "block", "blocks");
         let bytes = |blocks: u64| ByteCount(blocks.saturating_mul(block));
         writeln!(f, "filesystem     ext4, UUID {}", self.uuid)?;
         writeln!(f, "  profile      {}", self.profile)?;
         if !self.label.is_empty() {
             writeln!(f, "  label        {}", self.label)?;
         }
-        writeln!(f, "  blocks       {} of {block} bytes in {} groups", self.blocks, self.groups)?;
+        let groups = Count(self.groups, "group", "groups");
+        writeln!(f, "  blocks       {} of {block} bytes in {groups}", self.blocks)?;
         match self.journal_blocks {
             0 => writeln!(f, "  journal      none")?,
             blocks => writeln!(f, "  journal      {blocks} blocks, {}", bytes(blocks.into()))?,
         }
         if self.shared_files > 0 {
-            let (files, saved) = (self.shared_files, bytes(self.shared_blocks));
-            writeln!(f, "  shared       {files} files share {saved} with others, so it is for reading only")?;
+            let files = Count(self.shared_files, "file shares", "files share");
+            let saved = bytes(self.shared_blocks);
+            writeln!(f, "  shared       {files} {saved} with others, so it is for reading only")?;
         }
         if self.sparse_files > 0 {
-            writeln!(f, "  holes        {} in {} files", ByteCount(self.hole_bytes), self.sparse_files)?;
+            let files = Count(self.sparse_files, "file", "files");
+            writeln!(f, "  holes        {} in {files}", ByteCount(self.hole_bytes))?;
         }
         writeln!(f, "  inodes       {}, {} of them free", self.inodes, self.free_inodes)?;
         let (free, available) = (self.free_blocks, self.available_blocks);
-        writeln!(f, "  available    {available} blocks, {}, of {free} free blocks", bytes(available))
+        writeln!(f, "  available    {}, {}, of {}", blocks(available), bytes(available), blocks(free))
     }
 }

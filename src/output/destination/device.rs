@@ -79,9 +79,9 @@ impl Device {
             return Ok(());
         }
         let message = format!(
-            "the image has {bytes} bytes, the device {}: it is {} bytes too small; nothing was written",
+            "the image has {bytes} bytes, the device {}: it is {} too small; nothing was written",
             self.len,
-            bytes - self.len
+            shown::Count(bytes - self.len, "byte", "bytes")
         );
         Err(Error::at(ErrorKind::DoesNotFit, &self.path, message))
     }

@@ -165,9 +165,7 @@ fn a_partly_written_device_is_reported() {
     let error = error.expect_err("there is no room");
     assert_eq!(error.kind(), ErrorKind::DoesNotFit);
     assert!(
-        error
-            .to_string()
-            .ends_with("has 5 bytes, the device 4: it is 1 bytes too small; nothing was written")
+        error.to_string().ends_with("has 5 bytes, the device 4: it is 1 byte too small; nothing was written")
     );
 
     let (_directory, broken) = device(CHUNK_SIZE);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use initramfs::{MetadataKind, UnsupportedMetadata};
 
 use crate::log::Log;
+use crate::shown::Count;
 
 /// The number of files with one kind of unsupported metadata, and the path of the first.
 struct Unsupported<'l> {
@@ -30,9 +31,9 @@ pub(super) fn log(unsupported: &[UnsupportedMetadata], log: &Log) {
     for ((is_missed, name), Unsupported { count, first }) in kinds {
         log.exclude(&name, count);
         if is_missed {
-            let files = if count == 1 { "file loses" } else { "files lose" };
+            let files = Count(count, "file loses", "files lose");
             log.warn(format_args!(
-                "{count} {files} {name}, as an initramfs has no place for that; the first is {}",
+                "{files} {name}, which an initramfs cannot store; the first is {}",
                 first.escape_ascii()
             ));
         }

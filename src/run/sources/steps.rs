@@ -84,7 +84,8 @@ struct Read {
 
 impl Report for Read {
     fn log(&self, log: &Log) {
-        log.detail(format_args!("{}: {} inodes read", self.path, self.inodes));
+        let inodes = shown::Count(self.inodes, "inode", "inodes");
+        log.detail(format_args!("{}: {inodes} read", self.path));
     }
 }
 

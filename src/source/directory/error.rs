@@ -50,7 +50,7 @@ pub(super) fn cannot_examine(at: Location<'_>, errno: Errno) -> Error {
     }
 }
 
-/// Returns the error for metadata that a tree cannot hold.
+/// Returns the error for metadata that a tree cannot represent.
 pub(super) fn bad_input(at: Location<'_>, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::at(ErrorKind::BadInput, at.host_path(), error)
 }

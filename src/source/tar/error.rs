@@ -6,6 +6,7 @@ use image_tree::{LinkTargetError, XattrNameError};
 use thiserror::Error;
 
 use super::acl::AclError;
+use crate::shown::Count;
 use crate::stack::AddError;
 
 /// A fault at an offset of an archive.
@@ -59,7 +60,9 @@ impl fmt::Display for Warning {
                  wrote it so, it was cut off"
             ),
             Self::Padding(len) => {
-                write!(f, "{len} bytes of zeros behind the compressed archive were ignored")
+                let bytes = Count(*len, "byte", "bytes");
+                let were = if *len == 1 { "was" } else { "were" };
+                write!(f, "{bytes} of zeros behind the compressed archive {were} ignored")
             }
         }
     }
@@ -100,7 +103,7 @@ pub enum Problem {
         max: i64,
     },
     /// The archive ends before the end of one of its parts.
-    #[error("the archive ends {missing} bytes before the end of {what}")]
+    #[error("the archive ends {} before the end of {what}", Count(*missing, "byte", "bytes"))]
     Truncated {
         /// The part that is cut off.
         what: &'static str,

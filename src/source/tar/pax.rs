@@ -162,7 +162,7 @@ impl Records {
                 let numbers = numbers.ok_or(Problem::Map(MapProblem::Text))?;
                 sparse.map = numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
             }
-            // Records that a tree cannot hold: atime, ctime, uname, gname, comment, charset, and
+            // Records that a tree cannot represent: atime, ctime, uname, gname, comment, charset, and
             // those of other vendors.
             _ => {}
         }

@@ -163,7 +163,7 @@ fn refuses_impossible_edits() {
             ("setcap", "/var:cap_kill+p"),
             "--setcap /var:cap_kill+p: /var is not a regular file, and only those have capabilities",
         ),
-        (("symlink", "x:/var"), "--symlink x:/var: / already holds \"var\"; --remove it first"),
+        (("symlink", "x:/var"), "--symlink x:/var: / already contains \"var\"; --remove it first"),
         (("symlink", "x:/"), "--symlink x:/: the root directory is there already"),
         (("mkdir", "/bin/sh"), "--mkdir /bin/sh: /bin/sh is not a directory"),
         (("mkdir", "/bin/sh/x"), "--mkdir /bin/sh/x: /bin/sh is not a directory"),

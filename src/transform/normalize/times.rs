@@ -4,6 +4,7 @@ use image_tree::{Metadata, Timestamp, Tree};
 
 use crate::error::Result;
 use crate::log::{self, Log};
+use crate::shown::Count;
 
 /// The range of times of files; none is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Clamped(pub u64);
 impl log::Report for Clamped {
     fn log(&self, log: &Log) {
         if self.0 > 0 {
-            log.detail(format_args!("{} times were clamped", self.0));
+            log.detail(format_args!("{} clamped", Count(self.0, "time was", "times were")));
         }
     }
 }

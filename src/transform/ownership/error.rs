@@ -5,6 +5,7 @@ use std::path::Path;
 use image_tree::{Inode, InodeId, Tree};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::shown::Count;
 
 /// A file whose owner cannot be determined.
 struct OwnerError {
@@ -24,7 +25,8 @@ fn owner_errors(errors: &[OwnerError]) -> Error {
         .map(|OwnerError { path, reason }| format!("{}: {reason}", path.escape_ascii()))
         .collect();
     let more = errors.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!("; and {more} more files") } else { String::new() };
+    let more =
+        if more > 0 { format!("; and {}", Count(more, "more file", "more files")) } else { String::new() };
     Error::new(ErrorKind::BadInput, format!("{}{more}", named.join("; ")))
 }
 

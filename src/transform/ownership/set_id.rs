@@ -5,6 +5,7 @@ use std::fmt;
 use image_tree::{Metadata, Tree};
 
 use crate::log::{self, Log};
+use crate::shown::Count;
 
 /// The mode bit of programs that run as their owner.
 const S_ISUID: u16 = 0o4000;
@@ -45,8 +46,7 @@ impl log::Report for SetIdChange {
 impl fmt::Display for SetIdChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.paths.len();
-        write!(f, "{count} set-id {} now ", if count == 1 { "file" } else { "files" })?;
-        write!(f, "{} as ", if count == 1 { "runs" } else { "run" })?;
+        write!(f, "{} as ", Count(count, "set-id file now runs", "set-id files now run"))?;
         match (self.uid, self.gid) {
             (0, 0) => write!(f, "root: ")?,
             (uid, gid) => write!(f, "{uid}:{gid}: ")?,

@@ -20,7 +20,7 @@ pub(super) enum LineError {
     NotAscii(u8),
     #[error("there is only {0}; a line is a pattern, a file type if it is for one only, and a context")]
     OneField(String),
-    #[error("\"{0}\" is not a file type; there are -- -d -c -b -l -p and -s")]
+    #[error("\"{0}\" is not a file type; the valid values are -- -d -c -b -l -p and -s")]
     FileType(String),
     #[error("\"{0}\" is not a context such as system_u:object_r:etc_t:s0, or <<none>>")]
     Context(String),

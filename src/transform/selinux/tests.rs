@@ -112,7 +112,7 @@ fn hard_links_share_one_label() {
         report.warnings(),
         [
             "/b and /c are one file with two SELinux labels; u:r:b is used, not u:r:c",
-            "file_contexts do not cover 1 files, which have no label: /d, …",
+            "file_contexts do not cover 1 file, which has no label: /d",
         ]
     );
 }

@@ -91,7 +91,7 @@ fn paths_beyond_the_maximum_depth_are_rejected() {
 fn members_below_files_are_rejected_and_below_links_followed() {
     let start = || Archive::new().file("f", "").link("l", b'2', "/tmp").directory("d/", 0o755);
     check(&[
-        (start().file("f/x", "").finish(), "offset 1536: f/x: f is a file; nothing can be beneath it"),
+        (start().file("f/x", "").finish(), "offset 1536: f/x: f is a file; it cannot contain files"),
         (
             start().file("./l/x", "").finish(),
             "/?=40755 /d=40755 /f=100644 /l=120644 /tmp?=40755 /tmp/x=100644",
@@ -116,7 +116,7 @@ fn members_below_files_are_rejected_and_below_links_followed() {
         (start().file("d/x", "").file("d", "").finish(), "/?=40755 /d=100644 /f=100644 /l=120644"),
         (
             start().file("d/x", "").file("d", "").file("d/y", "").finish(),
-            "offset 2560: d/y: d is a file; nothing can be beneath it",
+            "offset 2560: d/y: d is a file; it cannot contain files",
         ),
         (
             start().file("d/x", "").directory("d", 0o700).finish(),

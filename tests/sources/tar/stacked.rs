@@ -254,7 +254,7 @@ fn an_upper_directory_of_overlayfs_is_applied() {
         run(rootcast_as_root().arg("tree").args(flags).arg(&base).arg(&upper)).success().unwrap()
     };
     let kept = tree(&[]);
-    assert!(kept.stderr.contains("1 character devices 0:0, 1 files with xattrs of overlayfs"), "{kept}");
+    assert!(kept.stderr.contains("1 character device 0:0, 1 file with xattrs of overlayfs"), "{kept}");
     assert!(kept.text().contains("trusted.overlay.opaque=y"), "{kept}");
     let text = tree(&["--whiteouts", "apply"]).text();
     let paths: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();

@@ -35,7 +35,7 @@ impl Codec {
         should_continue: ShouldContinue<'_>,
     ) -> io::Result<CompressedPiece> {
         match self.kind {
-            Kind::None => Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing is to be compressed")),
+            Kind::None => Err(io::Error::new(io::ErrorKind::InvalidInput, "no compression was requested")),
             #[cfg(feature = "gzip")]
             Kind::Gzip if piece.is_whole => gzip::whole(self.level, piece.bytes),
             #[cfg(feature = "gzip")]

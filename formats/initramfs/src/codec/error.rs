@@ -9,10 +9,12 @@ use crate::Compression;
 #[non_exhaustive]
 pub enum CodecError {
     /// There is no codec with that name.
-    #[error("{0:?} is not a compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19")]
+    #[error(
+        "{0:?} is not a compression; the valid values are none, gzip, zstd, lz4 and xz, with a level as in zstd:19"
+    )]
     Unknown(String),
     /// The kernel can unpack the compression, but archives are not made with it.
-    #[error("archives are not made with {0}; there are none, gzip, zstd, lz4 and xz")]
+    #[error("{0} can be unpacked, but not written; the valid values are none, gzip, zstd, lz4 and xz")]
     ReadOnly(Compression),
     /// The cargo feature of the compression is disabled.
     #[error("this program was built without {compression}, the feature {feature} of mkinitramfs-rs")]

@@ -119,9 +119,12 @@ fn names_of_codecs_parse_back() {
 #[test]
 fn errors_of_codecs_name_the_valid_values() {
     for (text, message) in [
-        ("", "\"\" is not a compression; there are none, gzip, zstd, lz4 and xz, with a level as in zstd:19"),
+        (
+            "",
+            "\"\" is not a compression; the valid values are none, gzip, zstd, lz4 and xz, with a level as in zstd:19",
+        ),
         ("GZIP", "\"GZIP\" is not a compression"),
-        ("bzip2", "archives are not made with bzip2; there are none, gzip"),
+        ("bzip2", "bzip2 can be unpacked, but not written; the valid values are none, gzip"),
         ("gzip:", "\"\" is not a level of gzip; its levels are 1 to 12"),
         ("gzip:+6", "\"+6\" is not a level of gzip"),
         ("gzip:0", "gzip has no level 0; its levels are 1 to 12"),

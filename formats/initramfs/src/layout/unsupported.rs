@@ -34,7 +34,7 @@ pub enum MetadataKind {
 
 impl fmt::Display for UnsupportedMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} lost, as an initramfs has no place for it", self.path.escape_ascii(), self.kind)
+        write!(f, "{}: {} lost, since an initramfs cannot store it", self.path.escape_ascii(), self.kind)
     }
 }
 

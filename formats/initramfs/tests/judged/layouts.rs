@@ -209,12 +209,12 @@ fn unsupported_metadata_is_listed() {
     assert_eq!(
         lost,
         [
-            "/bin/ping: its capabilities are lost, as an initramfs has no place for it",
-            "/bin/ping: its SELinux label is lost, as an initramfs has no place for it",
-            "/bin/ping: its xattr system.posix_acl_access is lost, as an initramfs has no place for it",
-            "/bin/ping: its xattr user.a is lost, as an initramfs has no place for it",
-            "/bin/ping: 5 ns of its mtime are lost, as an initramfs has no place for it",
-            "/one: the identity of its 2 names is lost, as an initramfs has no place for it",
+            "/bin/ping: its capabilities are lost, since an initramfs cannot store it",
+            "/bin/ping: its SELinux label is lost, since an initramfs cannot store it",
+            "/bin/ping: its xattr system.posix_acl_access is lost, since an initramfs cannot store it",
+            "/bin/ping: its xattr user.a is lost, since an initramfs cannot store it",
+            "/bin/ping: 5 ns of its mtime are lost, since an initramfs cannot store it",
+            "/one: the identity of its 2 names is lost, since an initramfs cannot store it",
         ]
     );
     assert!(matches!(layout.unsupported_metadata()[2].kind, MetadataKind::Acl(_)));

@@ -81,10 +81,10 @@ pub enum Problem {
     #[error("{0} of the 11 fields from PATH to DIGEST are there; one space separates two fields")]
     Fields(usize),
     /// The text contains an unescaped control character.
-    #[error("holds a control character; write it as \\n, \\r, \\t or \\xXY")]
+    #[error("contains a control character; write it as \\n, \\r, \\t or \\xXY")]
     ControlCharacter,
     /// A backslash begins an unknown escape sequence.
-    #[error("holds a backslash that does not begin \\\\, \\n, \\r, \\t or \\xXY; write it as \\\\")]
+    #[error("contains a backslash that does not begin \\\\, \\n, \\r, \\t or \\xXY; write it as \\\\")]
     Escape,
     /// The text is not a decimal number within the limit.
     #[error("is not a decimal number from 0 to {0}")]

@@ -226,7 +226,7 @@ fn invalid_lines_are_rejected() {
         ("/a/b 0 40755 1 0 0 0 0.0 - - -", "is not in a directory of an earlier line"),
         ("/.. 0 40755 1 0 0 0 0.0 - - -", r#"a file is named "..""#),
         ("/a\\x00 0 100644 1 0 0 0 0.0 - - -", "holds '/' or NUL"),
-        ("/a\\ 0 100644 1 0 0 0 0.0 - - -", "holds a backslash that does not begin"),
+        ("/a\\ 0 100644 1 0 0 0 0.0 - - -", "contains a backslash that does not begin"),
         ("/a 0 10064x 1 0 0 0 0.0 - - -", r#"MODE "10064x" is not an octal number from 0 to 177777"#),
         ("/a 0 200000 1 0 0 0 0.0 - - -", r#"MODE "200000" is not an octal number from 0 to 177777"#),
         ("/a 0 +100644 1 0 0 0 0.0 - - -", "is not an octal number"),
@@ -248,13 +248,13 @@ fn invalid_lines_are_rejected() {
         ("/a 3 100644 1 0 0 0 0.0 p abc -", r#"PAYLOAD "p" is a second place for the file's bytes"#),
         ("/a 3 100644 1 0 0 0 0.0 p - abcd", r#"DIGEST "abcd" is not 64 or 128 hexadecimal digits"#),
         ("/a 3 100644 1 0 0 0 0.0 - - -\r", "DIGEST \"-\\r\" is not"),
-        ("/a 3 100644 1 0 0 0 0.0 p - - a=b\r", "holds a control character"),
+        ("/a 3 100644 1 0 0 0 0.0 p - - a=b\r", "contains a control character"),
         ("/a 3 100644 1 0 0 0 0.0 - - - user.a", r#"XATTR "user.a" has no ="#),
         ("/a 3 100644 1 0 0 0 0.0 - - - =a", "xattr name \"\" is not 1 to 255 bytes"),
         ("/a 3 100644 1 0 0 0 0.0 - - - u=a u=b", r#"XATTR "u=b" is there twice"#),
         ("/a 3 100644 1 0 0 0 0.0 - - - ", r#"XATTR "" has no ="#),
         ("/a 0 120777 1 0 0 0 0.0 - - -", r#"PAYLOAD "-" is needed for this kind of file"#),
-        ("/a 0 120777 1 0 0 0 0.0 a\\x00 - -", "the target of a symbolic link holds NUL"),
+        ("/a 0 120777 1 0 0 0 0.0 a\\x00 - -", "the target of a symbolic link contains NUL"),
         ("/a 1 120777 1 0 0 0 0.0 a b -", r#"CONTENT "b" is set"#),
         ("/a 0 40755 1 0 0 0 0.0 a - -", r#"PAYLOAD "a" is set"#),
         ("/a 0 10644 1 0 0 0 0.0 a - -", r#"PAYLOAD "a" is set"#),
@@ -277,7 +277,7 @@ fn lines_that_contradict_earlier_ones_are_rejected() {
     let file = "/a 0 100644 1 0 0 0 0.0 - - -\n";
     assert_eq!(
         refusal(&format!("{file}{file}")),
-        r#"line 3: PATH "/a" cannot be added: / already holds "a""#
+        r#"line 3: PATH "/a" cannot be added: / already contains "a""#
     );
     let inside = "/a/b 0 100644 1 0 0 0 0.0 - - -\n";
     assert!(refusal(&format!("{file}{inside}")).starts_with("line 3: PATH \"/a/b\" is not in a directory"));

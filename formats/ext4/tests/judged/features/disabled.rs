@@ -128,7 +128,7 @@ fn block_numbers_beyond_32_bits_need_64bit() {
                 matches!(error, Error::TooLargeFor32Bits { limit_bytes } if limit_bytes == largest),
                 "{error}"
             );
-            assert!(error.to_string().contains("leave 64bit in"), "{error}");
+            assert!(error.to_string().contains("enable 64bit"), "{error}");
         }
     }
     // Blocks of 1 KiB reach what group descriptors can list first, of which there are twice as many
