@@ -80,3 +80,4 @@ pub mod shown;
 pub mod threads;
 
 mod bounded;
+mod zeros;

@@ -13,6 +13,7 @@ use super::chunk::{CHUNK, Sink, grow};
 use super::identity::{Identity, file_size};
 use crate::error::{Change, ChangedWhileRead};
 use crate::shown;
+use crate::zeros::is_zero;
 
 /// The bytes of an archive, or the part that was kept.
 ///
@@ -68,8 +69,8 @@ impl Archive {
             return Err(io::Error::other("only a spool takes bytes"));
         };
         let mut at = offset;
-        for piece in bytes.chunks(ZEROS.len()) {
-            if piece != &ZEROS[..piece.len()] {
+        for piece in bytes.chunks(BLOCK) {
+            if !is_zero(piece) {
                 file.write_all_at(piece, at)?;
             }
             at += piece.len() as u64;
@@ -122,8 +123,8 @@ impl Archive {
     }
 }
 
-/// The block that written bytes are compared with to leave holes.
-const ZEROS: [u8; 4096] = [0; 4096];
+/// The unit in which a spool has holes, in bytes.
+const BLOCK: usize = 4096;
 
 /// A file that is one range of an archive.
 #[derive(Clone, Debug)]

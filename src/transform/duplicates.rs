@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use image_tree::{Content, Inode, InodeId, Kind, Tree};
 use sha2::{Digest, Sha256};
 
-use super::sparse::is_zero;
 use crate::blob::read_chunks;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::threads::Threads;
+use crate::zeros::is_zero;
 
 /// The unit of zeros that a digest leaves out, in bytes: the block size of most filesystems.
 const BLOCK: u64 = 4096;

@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::named::named;
 use crate::threads::Threads;
+use crate::zeros::is_zero;
 
 /// The files that have holes, by the names of `cp --sparse`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,12 +208,6 @@ fn push(runs: &mut Vec<Range<u64>>, run: Range<u64>) {
         Some(last) if run.start <= last.end => last.end = last.end.max(run.end),
         _ => runs.push(run),
     }
-}
-
-/// Returns true if all bytes are zero. Comparing with zeros stops at the first byte of data.
-pub(super) fn is_zero(bytes: &[u8]) -> bool {
-    static ZEROS: [u8; 4096] = [0; 4096];
-    bytes.chunks(ZEROS.len()).all(|bytes| *bytes == ZEROS[..bytes.len()])
 }
 
 #[cfg(test)]

@@ -14,9 +14,7 @@ use crate::blob::ReadAhead;
 use crate::error::Result;
 use crate::output::options::WriteOptions;
 use crate::threads::{Pipeline, Promise};
-
-/// The buffer for zeros. As large as a pipe's buffer, small enough to stay in the L2 cache.
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+use crate::zeros;
 
 /// Buffers per worker: one being filled and one waiting for the sink.
 const BUFFERS_PER_WORKER: u64 = 2;
@@ -46,12 +44,7 @@ struct Emitter<'s> {
 
 impl Emitter<'_> {
     fn emit<C>(&mut self, chunk: &Chunk<'_, C>) -> Result<()> {
-        let mut hole = chunk.hole;
-        while hole > 0 {
-            let piece = &ZEROS[..ZEROS.len().min(usize::try_from(hole).unwrap_or(usize::MAX))];
-            self.emit_slice(piece)?;
-            hole -= piece.len() as u64;
-        }
+        zeros::pieces(chunk.hole).try_for_each(|piece| self.emit_slice(piece))?;
         self.emit_slice(chunk.bytes())
     }
 

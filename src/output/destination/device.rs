@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use super::reopen::reopen;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shown;
+use crate::zeros;
 
 /// A block device, opened exclusively.
 #[derive(Debug)]
@@ -34,8 +35,6 @@ const MIN_REQUEST: u64 = 1 << 20;
 
 /// The alignment in bytes of ranges that the kernel zeroes: a multiple of the device's sector size.
 const ALIGNMENT: u64 = 4096;
-
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl Device {
     /// The message if the product on the device is incomplete.
@@ -132,10 +131,9 @@ pub(in crate::output) fn zero(file: &File, range: Range<u64>) -> io::Result<()> 
 
 fn write_zeros(file: &File, range: Range<u64>) -> io::Result<()> {
     let mut at = range.start;
-    while at < range.end {
-        let len = usize::try_from(range.end - at).unwrap_or(ZEROS.len()).min(ZEROS.len());
-        file.write_all_at(&ZEROS[..len], at)?;
-        at += len as u64;
+    for piece in zeros::pieces(range.end.saturating_sub(range.start)) {
+        file.write_all_at(piece, at)?;
+        at += piece.len() as u64;
     }
     Ok(())
 }

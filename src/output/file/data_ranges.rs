@@ -3,15 +3,13 @@
 use std::ops::Range;
 
 use crate::output::chunks::in_memory;
+use crate::zeros::is_zero;
 
 /// The allocation unit of filesystems; a smaller hole saves nothing.
 const BLOCK: usize = 4096;
 
 /// The minimum length of a hole between data, in bytes.
 pub(in crate::output) const MIN_HOLE: usize = 16 << 10;
-
-/// A block of zeros. Comparing with it is one `memcmp`, which stops at the first byte of data.
-static ZERO_BLOCK: [u8; BLOCK] = [0; BLOCK];
 
 /// Returns the ranges of a chunk to write: all except its blocks of zeros, aligned to the blocks of
 /// the destination. Fewer zeros than [`MIN_HOLE`] between data are written too, as that costs less
@@ -21,7 +19,7 @@ pub(super) fn data_ranges(bytes: &[u8], start: u64) -> impl Iterator<Item = Rang
     std::iter::from_fn(move || {
         let mut data: Option<Range<usize>> = None;
         for block in blocks.by_ref() {
-            let is_zero = bytes[block.clone()] == ZERO_BLOCK[..block.len()];
+            let is_zero = is_zero(&bytes[block.clone()]);
             data = match data {
                 None if is_zero => None,
                 None => Some(block),
