@@ -80,4 +80,5 @@ pub mod shown;
 pub mod threads;
 
 mod bounded;
+mod quantity;
 mod zeros;

@@ -2,6 +2,7 @@
 
 use crate::disk::{DISK_UNIT, DiskOverhead};
 use crate::error::{Error, ErrorKind};
+use crate::quantity;
 
 /// The size of an image. Its debug form is part of the text that seeds are derived from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,22 @@ pub enum Size {
     },
 }
 
+impl Size {
+    /// The maximum share of free space in percent: a filesystem needs some room for itself.
+    const MAX_FREE_PERCENT: u8 = 98;
+
+    /// Parses free space: a number of bytes, or of percent with its sign.
+    ///
+    /// # Errors
+    /// A message if it is neither, or more than 98 %.
+    pub fn parse_free(text: &str) -> Result<Self, String> {
+        match text.ends_with('%') {
+            true => quantity::percent(text, Self::MAX_FREE_PERCENT).map(Self::FreePercent),
+            false => quantity::bytes(text).map(|bytes| Self::Free { bytes }),
+        }
+    }
+}
+
 /// Returns the error of an image that is too small for a filesystem of `needed` bytes. Sizes are
 /// those of the whole image, as the user gave them.
 pub(super) fn too_small(size: u64, needed: u64, overhead: DiskOverhead) -> Error {
@@ -39,6 +56,21 @@ pub(super) fn too_small(size: u64, needed: u64, overhead: DiskOverhead) -> Error
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn free_space_is_in_bytes_or_percent() {
+        for (text, size) in [
+            ("10", Size::Free { bytes: 10 }),
+            ("1G", Size::Free { bytes: 1 << 30 }),
+            ("10%", Size::FreePercent(10)),
+            ("98%", Size::FreePercent(98)),
+        ] {
+            assert_eq!(Size::parse_free(text), Ok(size), "{text}");
+        }
+        for text in ["99%", "%", "", "-1", "1G%"] {
+            assert!(Size::parse_free(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_size_that_is_too_small_is_reported_for_the_whole_image() {

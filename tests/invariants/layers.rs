@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 11] = [
     &["blob"],
     &["accounts", "architecture", "seed", "xattr_filter"],
     &["closure"],
-    &["bounded", "error", "interrupt", "log", "named", "progress", "shown", "threads", "zeros"],
+    &["bounded", "error", "interrupt", "log", "named", "progress", "quantity", "shown", "threads", "zeros"],
 ];
 
 /// Modules that use nothing of the program, so that they could be crates.

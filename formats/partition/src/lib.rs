@@ -56,7 +56,8 @@ pub use extent::Extent;
 pub use image_runs;
 pub use layout::{Layout, plan};
 pub use options::{
-    Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, SectorSize, Table,
+    Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, SectorSize,
+    SectorSizeError, Table,
 };
 /// The crate that defines the `Uuid` type of the tables.
 pub use uuid;

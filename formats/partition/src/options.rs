@@ -1,5 +1,8 @@
 //! The choices of the caller.
 
+use std::str::FromStr;
+
+use thiserror::Error;
 use uuid::Uuid;
 
 /// The generic type of a GPT partition that holds a Linux filesystem:
@@ -46,6 +49,24 @@ pub enum SectorSize {
     Bytes4096,
 }
 
+impl FromStr for SectorSize {
+    type Err = SectorSizeError;
+
+    /// Parses the number of bytes: 512 or 4096.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "512" => Ok(Self::Bytes512),
+            "4096" => Ok(Self::Bytes4096),
+            _ => Err(SectorSizeError),
+        }
+    }
+}
+
+/// The error for a text that is not the number of bytes of a sector.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("a sector has 512 or 4096 bytes")]
+pub struct SectorSizeError;
+
 impl SectorSize {
     /// The number of bytes.
     #[must_use]
@@ -60,6 +81,7 @@ impl SectorSize {
 /// A partition table. Partitions are numbered from 1 in the order given, which is their order on
 /// the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Table {
     /// A GUID partition table.
     Gpt(Gpt),
@@ -129,4 +151,19 @@ pub struct MbrPartition {
     /// The length of the image in bytes, at least 1. The length of the partition is this value
     /// rounded up to whole sectors.
     pub len: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_sectors_are_parsed() {
+        for size in [SectorSize::Bytes512, SectorSize::Bytes4096] {
+            assert_eq!(size.bytes().to_string().parse(), Ok(size));
+        }
+        for text in ["", "0", "1024", "4K", " 512"] {
+            assert_eq!(text.parse::<SectorSize>(), Err(SectorSizeError), "{text}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use super::general::General;
 use super::keep::KeepArguments;
 use super::values;
 use crate::cli::help::group;
+use crate::quantity;
 use crate::recipe::TreeRecipe;
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
@@ -100,7 +101,7 @@ pub(in crate::cli) struct TreeArguments {
     /// Maximum size of an unpacked archive in bytes; holes count where they are stored as zeros: in
     /// an initramfs and with --sparse never (K, M, G, T are powers of 1024)
     #[arg(
-        long, value_name = "BYTES", value_parser = values::bytes, default_value = "1T", help_heading = group::INPUT
+        long, value_name = "BYTES", value_parser = quantity::bytes, default_value = "1T", help_heading = group::INPUT
     )]
     max_size: u64,
 

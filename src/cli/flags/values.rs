@@ -8,6 +8,7 @@ use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, Ty
 
 use crate::filesystem::TIME_RANGE;
 use crate::named::Named;
+use crate::quantity::{bytes, percent};
 use crate::source::tar::Limits;
 use crate::transform::ownership::Ownership;
 
@@ -50,28 +51,6 @@ pub(in crate::cli) fn owner() -> impl TypedValueParser<Value = Ownership> {
     OsStringValueParser::new().try_map(|text| Ownership::parse(&text))
 }
 
-/// Parses a number of bytes: `4096`, `512K`, `64M`, `10G`, `1T`, each unit 1024 of the one before;
-/// `64MiB` is the same.
-pub(in crate::cli) fn bytes(text: &str) -> Result<u64, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let shift = match unit.strip_suffix("iB").unwrap_or(unit) {
-        "" if !unit.is_empty() => return Err(bad_bytes(text)),
-        "" => 0,
-        "K" | "k" => 10,
-        "M" => 20,
-        "G" => 30,
-        "T" => 40,
-        _ => return Err(bad_bytes(text)),
-    };
-    let number: u64 = number.parse().map_err(|_| bad_bytes(text))?;
-    let limit = u64::MAX >> shift;
-    if number > limit {
-        return Err(format!("\"{text}\" is more than {} bytes", u64::MAX));
-    }
-    Ok(number << shift)
-}
-
 /// Parses the maximum memory of decoders, in bytes.
 pub(in crate::cli) fn decoder_memory(text: &str) -> Result<u64, String> {
     const MAX: u64 = Limits::MAX_DECODER_MEMORY;
@@ -81,35 +60,9 @@ pub(in crate::cli) fn decoder_memory(text: &str) -> Result<u64, String> {
     }
 }
 
-fn bad_bytes(text: &str) -> String {
-    format!("\"{text}\" is not a number of bytes such as 4096, 512K, 64M, 10G or 1T")
-}
-
-/// Free space, in bytes or in percent of the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Free {
-    Bytes(u64),
-    Percent(u8),
-}
-
-pub(in crate::cli) fn free(text: &str) -> Result<Free, String> {
-    match text.strip_suffix('%') {
-        Some(_) => percent(text, 98).map(Free::Percent),
-        None => bytes(text).map(Free::Bytes),
-    }
-}
-
 /// Parses the percentage of blocks reserved for root, with or without its sign.
 pub(in crate::cli) fn reserved(text: &str) -> Result<u8, String> {
     percent(text, 50)
-}
-
-fn percent(text: &str, limit: u8) -> Result<u8, String> {
-    let number = text.strip_suffix('%').unwrap_or(text);
-    match number.parse::<u8>() {
-        Ok(percent) if percent <= limit => Ok(percent),
-        _ => Err(format!("\"{text}\" is not a whole number of percent from 0 to {limit}")),
-    }
 }
 
 /// Parses a number of threads.
@@ -139,36 +92,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_in_bytes_are_parsed() {
-        for (text, value) in
-            [("0", 0), ("4096", 4096), ("1K", 1024), ("3MiB", 3 << 20), ("16777215T", 16_777_215 << 40)]
-        {
-            assert_eq!(bytes(text), Ok(value), "{text}");
-        }
-        for text in
-            ["", "M", "-1", "1.5G", "1X", "1MB", "10iB", "16777216T", "99999999999999999999", " 1", "1 M"]
-        {
-            assert!(bytes(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn decoder_memory_sizes_are_parsed() {
         assert_eq!(decoder_memory("2G"), Ok(2 << 30));
         assert_eq!(decoder_memory("8G"), Ok(8 << 30));
         assert!(decoder_memory("8589934593").is_err());
         assert!(decoder_memory("x").is_err());
-    }
-
-    #[test]
-    fn percentages_are_parsed() {
-        assert_eq!(free("10%"), Ok(Free::Percent(10)));
-        assert_eq!(free("10"), Ok(Free::Bytes(10)));
-        assert!(free("100%").is_err());
-        assert!(free("%").is_err());
-        assert_eq!(reserved("50%"), Ok(50));
-        assert!(reserved("51").is_err());
-        assert!(reserved("300").is_err());
     }
 
     #[test]

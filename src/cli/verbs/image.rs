@@ -8,11 +8,12 @@ use crate::cli::flags::filesystem::{self, FilesystemArguments};
 use crate::cli::flags::general::General;
 use crate::cli::flags::output::{OutputArguments, usage};
 use crate::cli::flags::tree::TreeArguments;
-use crate::cli::flags::values::{self, Free};
+use crate::cli::flags::values;
 use crate::cli::help::{Help, group};
 use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
 use crate::filesystem::Size;
 use crate::output::Reflink;
+use crate::quantity;
 use crate::recipe::{ImageRecipe, Output};
 
 /// Make a disk image with an ext4 root filesystem
@@ -35,7 +36,7 @@ pub(in crate::cli) struct ImageArguments {
     #[arg(
         long,
         value_name = "BYTES",
-        value_parser = values::bytes,
+        value_parser = quantity::bytes,
         conflicts_with = "free",
         help_heading = group::OUTPUT
     )]
@@ -44,12 +45,12 @@ pub(in crate::cli) struct ImageArguments {
     #[arg(
         long,
         value_name = "BYTES|N%",
-        value_parser = values::free,
+        value_parser = Size::parse_free,
         help = filesystem::FREE,
         long_help = filesystem::free_help(),
         help_heading = group::OUTPUT
     )]
-    free: Option<Free>,
+    free: Option<Size>,
 
     /// Partition table: gpt, mbr, or bare for none
     ///
@@ -120,10 +121,7 @@ pub(in crate::cli) const HELP: Help = Help {
 };
 
 fn sector_size() -> impl TypedValueParser<Value = SectorSize> {
-    PossibleValuesParser::new(["512", "4096"]).map(|bytes| match bytes.as_str() {
-        "4096" => SectorSize::Bytes4096,
-        _ => SectorSize::Bytes512,
-    })
+    PossibleValuesParser::new(["512", "4096"]).try_map(|bytes| bytes.parse())
 }
 
 impl ImageArguments {
@@ -135,9 +133,7 @@ impl ImageArguments {
         }
         let size = match (self.size, self.free) {
             (Some(bytes), _) => Size::Total { bytes },
-            (None, Some(Free::Bytes(bytes))) => Size::Free { bytes },
-            (None, Some(Free::Percent(percent))) => Size::FreePercent(percent),
-            (None, None) => Size::Smallest,
+            (None, free) => free.unwrap_or(Size::Smallest),
         };
         if let (Size::Total { bytes }, DiskLayout::Gpt | DiskLayout::Mbr) = (size, self.layout)
             && !bytes.is_multiple_of(DISK_UNIT)

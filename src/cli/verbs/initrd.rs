@@ -15,6 +15,7 @@ use crate::cli::flags::values;
 use crate::cli::help::{Help, group};
 use crate::cli::request::Request;
 use crate::output::Reflink;
+use crate::quantity;
 use crate::recipe::initrd::{CacheRecipe, CheckRecipe, InitrdRecipe, Microcode, Preset};
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::init::Init;
@@ -55,7 +56,7 @@ pub(in crate::cli) struct InitrdArguments {
     #[arg(
         long,
         value_name = "BYTES",
-        value_parser = values::bytes,
+        value_parser = quantity::bytes,
         default_value = "2G",
         requires = "cache",
         help_heading = group::OUTPUT
@@ -199,7 +200,7 @@ impl InitWord {
 }
 
 fn align(text: &str) -> Result<u32, String> {
-    let number = values::bytes(text)?;
+    let number = quantity::bytes(text)?;
     let align =
         u32::try_from(number).ok().filter(|align| align.is_power_of_two() && (4..=4096).contains(align));
     align.ok_or_else(|| format!("\"{text}\" is not a power of two from 4 to 4096"))

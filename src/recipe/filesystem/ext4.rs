@@ -4,6 +4,7 @@ mod features;
 mod profile;
 
 use std::io;
+use std::str::FromStr;
 
 use mkfs_ext4::{DataAlignment, Features, Journal, LinearOrder, Options};
 
@@ -11,6 +12,7 @@ use super::common::CommonOptions;
 use crate::filesystem::Label;
 use crate::filesystem::ext4::Ext4;
 use crate::named::Named as _;
+use crate::quantity;
 use crate::transform::sparse;
 use features::Feature;
 
@@ -52,7 +54,29 @@ pub enum JournalLength {
     Bytes(u64),
 }
 
+impl FromStr for JournalLength {
+    type Err = String;
+
+    /// Parses `none`, `auto` or a number of bytes with a unit.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::None),
+            "auto" => Ok(Self::Auto),
+            _ => quantity::bytes(text).map(Self::Bytes),
+        }
+    }
+}
+
 impl Ext4Recipe {
+    /// Parses a block size in bytes, with a unit.
+    ///
+    /// # Errors
+    /// A message if no block has that size.
+    pub fn parse_block_size(text: &str) -> Result<BlockSize, String> {
+        let size = quantity::bytes(text)?;
+        BlockSize::from_bytes(size).ok_or_else(|| format!("a block has 1024, 2048 or 4096 bytes, not {size}"))
+    }
+
     /// Returns the filesystem to plan.
     pub(super) fn filesystem(&self, common: &CommonOptions) -> Ext4 {
         let CommonOptions { label, uuid, dedupe, sparse } = common.clone();

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::flags::values;
 use crate::cli::help::group;
 use crate::filesystem::ext4::BYTES_PER_INODE;
+use crate::quantity;
 use crate::recipe::filesystem::ext4::{BlockSize, Ext4Recipe, FeatureChange, JournalLength, Profile};
 
 #[derive(Debug, Args)]
@@ -14,7 +15,7 @@ pub(super) struct Ext4Arguments {
     profile: Profile,
 
     /// Block size in bytes: 1024, 2048 or 4096 [default: 4096]
-    #[arg(short = 'b', long, value_name = "BYTES", value_parser = block_size, help_heading = group::FILESYSTEM)]
+    #[arg(short = 'b', long, value_name = "BYTES", value_parser = Ext4Recipe::parse_block_size, help_heading = group::FILESYSTEM)]
     block_size: Option<BlockSize>,
 
     /// Enable features or, with ^, disable them, as mke2fs -O: has_journal, resize_inode,
@@ -30,7 +31,7 @@ pub(super) struct Ext4Arguments {
     feature: Vec<FeatureChange>,
 
     /// Length of the journal: none, auto for that of mke2fs, or a number of bytes
-    #[arg(long, value_name = "BYTES|auto|none", value_parser = journal, help_heading = group::FILESYSTEM)]
+    #[arg(long, value_name = "BYTES|auto|none", help_heading = group::FILESYSTEM)]
     journal: Option<JournalLength>,
 
     /// Share of the blocks reserved for root, 0 to 50 percent [default: 0%, with --profile rw 5%]
@@ -38,7 +39,7 @@ pub(super) struct Ext4Arguments {
     reserved: Option<u8>,
 
     /// Reserve descriptors for growth up to this size while mounted [default: 1024 times its own]
-    #[arg(long, value_name = "BYTES", value_parser = values::bytes, help_heading = group::FILESYSTEM)]
+    #[arg(long, value_name = "BYTES", value_parser = quantity::bytes, help_heading = group::FILESYSTEM)]
     resize_limit: Option<u64>,
 
     /// Share of each block of indexed directories left free for new names, 0 to 50 percent
@@ -51,7 +52,7 @@ pub(super) struct Ext4Arguments {
     #[arg(
         long,
         value_name = "BYTES",
-        value_parser = values::bytes,
+        value_parser = quantity::bytes,
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "2M",
@@ -91,18 +92,5 @@ impl Ext4Arguments {
             data_alignment: self.huge_pages,
             inodes: self.inodes,
         }
-    }
-}
-
-fn block_size(text: &str) -> Result<BlockSize, String> {
-    let size = values::bytes(text)?;
-    BlockSize::from_bytes(size).ok_or_else(|| format!("a block has 1024, 2048 or 4096 bytes, not {size}"))
-}
-
-fn journal(text: &str) -> Result<JournalLength, String> {
-    match text {
-        "none" => Ok(JournalLength::None),
-        "auto" => Ok(JournalLength::Auto),
-        _ => values::bytes(text).map(JournalLength::Bytes),
     }
 }

@@ -216,3 +216,18 @@ fn conflicting_options_name_the_flags_that_help() {
         assert_eq!(helped.check(&common), Ok(()), "{error}");
     }
 }
+
+#[test]
+fn lengths_of_journals_and_blocks_are_parsed() {
+    for (text, length) in
+        [("none", JournalLength::None), ("auto", JournalLength::Auto), ("4M", JournalLength::Bytes(4 << 20))]
+    {
+        assert_eq!(text.parse(), Ok(length));
+    }
+    let error = "None".parse::<JournalLength>().expect_err("words are exact");
+    assert!(error.contains("is not a number of bytes"), "{error}");
+    assert_eq!(Ext4Recipe::parse_block_size("1024"), Ok(BlockSize::B1024));
+    assert_eq!(Ext4Recipe::parse_block_size("4K"), Ok(BlockSize::B4096));
+    let error = Ext4Recipe::parse_block_size("8K").expect_err("no block has 8 KiB");
+    assert_eq!(error, "a block has 1024, 2048 or 4096 bytes, not 8192");
+}
