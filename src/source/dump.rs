@@ -89,9 +89,9 @@ enum PartError {
 fn blob(root: &Arc<Root>, file: &RegularFile<'_>) -> Result<Blob, PayloadError> {
     match &file.body {
         Body::None if file.size == 0 => Ok(Blob::from(Vec::new())),
-        Body::None => Err(PayloadError::Nowhere(file.size)),
         Body::Inline(bytes) => Ok(Blob::Memory(bytes.as_ref().into())),
         Body::Payload(path) => payload(root, path, file.size),
+        _ => Err(PayloadError::Nowhere(file.size)),
     }
 }
 

@@ -20,7 +20,7 @@ pub use profile::Profile;
 pub use signedness::Signedness;
 
 use crate::LabelError;
-use crate::ondisk::inode::{TIME_MAX, TIME_MIN};
+use crate::ondisk::inode::{LINK_MAX, TIME_MAX, TIME_MIN};
 
 /// The options of a filesystem. No default differs between runs: the identifiers and the time are
 /// given by the caller.
@@ -83,6 +83,9 @@ impl Options {
     /// The range of times that inodes can hold, in seconds since 1970: 1901-12-13 20:45:52 to
     /// 2446-05-10 22:38:55 UTC.
     pub const TIME_RANGE: RangeInclusive<i64> = TIME_MIN..=TIME_MAX;
+
+    /// The maximum number of names of a file that is not a directory: `EXT4_LINK_MAX`.
+    pub const MAX_LINKS: u64 = LINK_MAX;
 
     /// Creates options with these identifiers and the defaults: the smallest filesystem, no label,
     /// no reserved blocks, a journal of the length chosen by mke2fs, creation time 0.

@@ -13,8 +13,7 @@
 //! any order by any number of threads, or be cached; only a zstd frame that is too long for memory
 //! is compressed sequentially ([`LongFrame`]).
 //!
-//! The default levels and the lengths of segments are based on measurements, which are in
-//! `docs/performance.md` of rootcast.
+//! The default levels and the lengths of segments are based on measurements.
 
 mod encode;
 mod error;

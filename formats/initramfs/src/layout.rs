@@ -47,6 +47,7 @@ pub(crate) struct Record {
 
 /// The storage of the bytes of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Storage {
     /// Uncompressed.
     Plain,

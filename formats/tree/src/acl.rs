@@ -356,8 +356,7 @@ mod tests {
         metadata
     }
 
-    /// The expected values are those of chmod(1) and getfacl(1) on ext4 and tmpfs;
-    /// `tests/metadata/edits.rs` of rootcast compares with them.
+    /// The expected values are those of chmod(1) and getfacl(1) on ext4 and tmpfs.
     #[test]
     fn the_acl_follows_the_mode() {
         let named = |user, named, group, mask, other| {

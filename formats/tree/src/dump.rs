@@ -48,6 +48,7 @@ pub use write::write;
 
 /// The location of the bytes of a regular file, as given by a dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Body<'a> {
     /// None: the file is empty, or the dump only gives its length.
     None,

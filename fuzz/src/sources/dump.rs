@@ -57,7 +57,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Bytes, String> {
     let content = |file: RegularFile<'_>| match file.body {
         Body::None if file.size == 0 => Ok(Vec::new()),
         Body::Inline(bytes) => Ok(bytes.into_owned()),
-        Body::None | Body::Payload(_) => Err(std::io::Error::other("the bytes are elsewhere")),
+        _ => Err(std::io::Error::other("the bytes are elsewhere")),
     };
     dump::parse(text, content).map_err(|error| error.to_string())
 }

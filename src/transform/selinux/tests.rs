@@ -13,7 +13,7 @@ fn apply_contexts(tree: &mut Bytes, contexts: &FileContexts) -> Result<Report> {
 fn tree(text: &str) -> Bytes {
     dump::parse(text.as_bytes(), |file| match file.body {
         Body::Inline(bytes) => Ok::<_, std::io::Error>(bytes.into_owned()),
-        Body::None | Body::Payload(_) => Ok(Vec::new()),
+        _ => Ok(Vec::new()),
     })
     .expect("a dump")
 }

@@ -39,6 +39,7 @@ pub struct Finding {
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Severity {
     /// The kernel unpacks it, but perhaps not as intended.
     Warning,
