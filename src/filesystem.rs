@@ -27,3 +27,10 @@ pub use size::Size;
 /// The seconds since 1970 that at least one format can represent. A format with fewer refuses the
 /// files of other times.
 pub const TIME_RANGE: RangeInclusive<i64> = ext4::TIME_RANGE;
+
+/// The number of names that a file can have in every format: the limit for trees of which none is
+/// planned.
+pub const MAX_LINKS: u64 = ext4::MAX_LINKS;
+
+/// The name of the byte layout of the default format.
+pub const BYTE_LAYOUT: &str = ext4::BYTE_LAYOUT;

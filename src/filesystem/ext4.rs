@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::seed::label;
 use crate::shown::Count;
 use crate::transform::own_directories::OwnDirectory;
-use crate::transform::{hardlinks, sparse};
+use crate::transform::{sparse, unusable_xattrs};
 
 pub use report::Ext4Report;
 
@@ -26,6 +26,9 @@ pub const BYTE_LAYOUT: &str = "ext4-2";
 
 /// The seconds since 1970 that times of files can have.
 pub(super) const TIME_RANGE: RangeInclusive<i64> = Options::TIME_RANGE;
+
+/// The maximum number of names of a file.
+pub(super) const MAX_LINKS: u64 = Options::MAX_LINKS;
 
 /// The number of bytes of free space for each inode that is added for it.
 pub const BYTES_PER_INODE: u64 = Options::BYTES_PER_INODE;
@@ -81,7 +84,8 @@ impl Filesystem for Ext4 {
             block_size: self.options.block_size.bytes(),
             holes: self.holes,
             shares_duplicates: self.shares_duplicates,
-            max_links: hardlinks::MAX_NAMES,
+            max_links: MAX_LINKS,
+            xattrs: unusable_xattrs::Support { format: "ext4", converts_acls: true },
             own_directories: &[OwnDirectory { name: "lost+found", mode: 0o700 }],
             contents_begin: (!self.shares_duplicates).then_some(AFTER_JOURNAL),
         }

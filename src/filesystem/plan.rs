@@ -13,7 +13,7 @@ use crate::disk::DiskOverhead;
 use crate::error::Result;
 use crate::seed::Seed;
 use crate::transform::own_directories::OwnDirectory;
-use crate::transform::sparse;
+use crate::transform::{sparse, unusable_xattrs};
 
 /// A format of filesystems with its options.
 pub trait Filesystem: fmt::Debug {
@@ -46,7 +46,9 @@ pub struct Properties {
     /// True if files with the same bytes share blocks.
     pub shares_duplicates: bool,
     /// The maximum number of names of a file.
-    pub max_links: usize,
+    pub max_links: u64,
+    /// The extended attributes that it can hold.
+    pub xattrs: unusable_xattrs::Support,
     /// The directories that every filesystem of the format has in its root, in addition to those of
     /// the tree.
     pub own_directories: &'static [OwnDirectory],

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::filesystem::ext4::BYTE_LAYOUT;
+use crate::filesystem::BYTE_LAYOUT;
 use crate::recipe::initrd::INITRAMFS_LAYOUT;
 
 /// The version of the program.

@@ -14,7 +14,7 @@ use super::sources::{self, Reader, SourceStep, Stacked};
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::error::Result;
-use crate::filesystem::Properties;
+use crate::filesystem::{self, Properties};
 use crate::interrupt::Interrupt;
 use crate::log::{Log, Report};
 use crate::output::Preallocation;
@@ -357,15 +357,17 @@ fn hard_links(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn 
     if recipe.hardlinks == hardlinks::Policy::Keep {
         return done(());
     }
-    let max_names = options.filesystem.map_or(hardlinks::MAX_NAMES, |filesystem| filesystem.max_links);
+    let max_names = options.filesystem.map_or(filesystem::MAX_LINKS, |filesystem| filesystem.max_links);
     let options =
         hardlinks::Options { policy: recipe.hardlinks, max_names, threads: &recipe.threads, interrupt };
     prepared.hard_links = hardlinks::apply(&mut prepared.tree, &options)?;
     done(prepared.hard_links)
 }
 
-fn unusable_xattrs(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<dyn Report>> {
-    done(unusable_xattrs::apply(&mut prepared.tree)?)
+fn unusable_xattrs(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Some(filesystem) = options.filesystem else { return done(()) };
+    let options = unusable_xattrs::Options { support: filesystem.xattrs };
+    done(unusable_xattrs::apply(&mut prepared.tree, &options)?)
 }
 
 fn duplicates(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {

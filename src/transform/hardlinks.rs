@@ -29,16 +29,13 @@ pub enum Policy {
 
 named!(Policy, "a policy for hard links", [Keep => "keep", Break => "break", Content => "content"]);
 
-/// The usual maximum number of names that [`Policy::Content`] gives one inode: `EXT4_LINK_MAX`.
-pub const MAX_NAMES: usize = 65_000;
-
 /// The options of [`apply`].
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     /// The treatment of hard links.
     pub policy: Policy,
     /// The maximum number of names that [`Policy::Content`] gives one inode.
-    pub max_names: usize,
+    pub max_names: u64,
     /// The threads that read files.
     pub threads: &'a Threads,
     /// Checked regularly; a signal ends the comparison of files.
@@ -172,7 +169,7 @@ struct Representative {
     /// True for a copy that is still to be created.
     copied: bool,
     /// The number of names assigned so far.
-    names: usize,
+    names: u64,
 }
 
 /// A name that moves to another inode.
@@ -184,7 +181,7 @@ struct Change {
 }
 
 /// Gives each group's names the same inode, in groups of at most `limit`.
-fn relink<C: Content + Clone>(tree: &mut Tree<C>, groups: &LinkGroups, limit: usize) -> Result<Linked> {
+fn relink<C: Content + Clone>(tree: &mut Tree<C>, groups: &LinkGroups, limit: u64) -> Result<Linked> {
     let (representatives, changes, linked) = choose(tree, groups, limit);
     let mut inodes: Vec<Option<InodeId>> =
         representatives.iter().map(|chosen| (!chosen.copied).then_some(chosen.id)).collect();
@@ -205,7 +202,7 @@ fn relink<C: Content + Clone>(tree: &mut Tree<C>, groups: &LinkGroups, limit: us
 fn choose<C: Content>(
     tree: &Tree<C>,
     groups: &LinkGroups,
-    limit: usize,
+    limit: u64,
 ) -> (Vec<Representative>, Vec<Change>, Linked) {
     let mut linked = Linked::default();
     let mut representatives: Vec<Representative> = Vec::new();

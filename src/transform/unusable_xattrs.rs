@@ -1,4 +1,5 @@
-//! Extended attributes that ext4 can hold, or a source can carry, and that Linux never uses.
+//! Extended attributes that a source can carry, and that Linux never uses or a filesystem cannot
+//! hold.
 //!
 //! | xattr | Linux | here |
 //! | --- | --- | --- |
@@ -6,8 +7,8 @@
 //! | `security.capability` of files that are not regular | `execve(2)` never reads it | kept |
 //! | malformed `security.capability` | `execve(2)` fails | kept |
 //! | a default ACL of a non-directory, an ACL of a symbolic link | never read | kept |
-//! | a malformed POSIX ACL | cannot be set | dropped: ext4 cannot store it |
-//! | `system.*` that is not a POSIX ACL | ext4 has no handler, never visible | kept |
+//! | a malformed POSIX ACL | cannot be set | dropped if the filesystem converts ACLs, as ext4 does |
+//! | `system.*` that is not a POSIX ACL | without a handler, never visible | kept |
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,22 @@ use crate::shown::Count;
 use crate::xattr_filter::pattern_of;
 
 const CAPABILITY: &[u8] = b"security.capability";
+
+/// The xattrs that a format of filesystems can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Support {
+    /// The name of the format in messages.
+    pub format: &'static str,
+    /// True if it stores ACLs in a form of its own, which malformed ones cannot be converted to.
+    pub converts_acls: bool,
+}
+
+/// The options of [`apply`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The xattrs that the filesystem can hold.
+    pub support: Support,
+}
 
 /// The reason that Linux does not use an xattr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +54,7 @@ enum Reason {
 /// Xattrs that Linux does not use for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
+    support: Support,
     reason: Reason,
     /// The number of files that have one.
     count: u64,
@@ -50,13 +68,14 @@ impl Unusable {
     /// The number of files whose xattr was dropped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        if self.reason == Reason::Acl { self.count } else { 0 }
+        if self.reason == Reason::Acl && self.support.converts_acls { self.count } else { 0 }
     }
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reason, count, path, name } = self;
+        let Self { support, reason, count, path, name } = self;
+        let system = format!("a system.* xattr that {} does not know", support.format);
         let files = Count(*count, "file has", "files have");
         let (what, outcome) = match reason {
             Reason::UserOfSpecial => (
@@ -74,10 +93,11 @@ impl fmt::Display for Unusable {
             Reason::DefaultAclOfFile => {
                 ("a default ACL and is not a directory", "kept, though Linux ignores it")
             }
-            Reason::Acl => ("an ACL that is malformed", "dropped, so that the mode alone decides"),
-            Reason::System => {
-                ("a system.* xattr that ext4 does not know", "kept, though Linux does not show it")
+            Reason::Acl if support.converts_acls => {
+                ("an ACL that is malformed", "dropped, so that the mode alone decides")
             }
+            Reason::Acl => ("an ACL that is malformed", "kept, though Linux cannot interpret it"),
+            Reason::System => (system.as_str(), "kept, though Linux does not show it"),
         };
         write!(
             f,
@@ -97,11 +117,13 @@ impl log::Report for Unusable {
     }
 }
 
-/// Finds the xattrs that Linux does not use, and drops those that ext4 cannot store.
+/// Finds the xattrs that Linux does not use, and drops those that the filesystem cannot
+/// hold.
 ///
 /// # Errors
 /// Never; every transform has this signature.
-pub fn apply<C>(tree: &mut Tree<C>) -> Result<Vec<Unusable>> {
+pub fn apply<C>(tree: &mut Tree<C>, options: &Options) -> Result<Vec<Unusable>> {
+    let Options { support } = *options;
     let mut found: BTreeMap<Reason, Unusable> = BTreeMap::new();
     let mut dropped: Vec<(InodeId, XattrName)> = Vec::new();
     let mut walk = tree.walk();
@@ -113,7 +135,7 @@ pub fn apply<C>(tree: &mut Tree<C>) -> Result<Vec<Unusable>> {
         let mut seen = Vec::new();
         for (name, value) in &inode.metadata.xattrs {
             let Some(reason) = reason(&inode.kind, name.as_bytes(), value) else { continue };
-            if reason == Reason::Acl {
+            if reason == Reason::Acl && support.converts_acls {
                 dropped.push((step.id, name.clone()));
             }
             if seen.contains(&reason) {
@@ -123,7 +145,7 @@ pub fn apply<C>(tree: &mut Tree<C>) -> Result<Vec<Unusable>> {
             let known = found.entry(reason).or_insert_with(|| {
                 let mut path = Vec::new();
                 walk.write_path(&mut path);
-                Unusable { reason, count: 0, path, name: name.clone() }
+                Unusable { support, reason, count: 0, path, name: name.clone() }
             });
             known.count += 1;
         }
@@ -172,11 +194,17 @@ mod tests {
         r"\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
     const PLAIN_ACL: &str = r"\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x04\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff";
 
-    fn applied(lines: &str) -> (Vec<String>, String) {
+    const EXT4: Support = Support { format: "ext4", converts_acls: true };
+
+    fn applied(lines: &str, support: Support) -> (Vec<String>, String) {
         let text = format!("/ 0 40755 2 0 0 0 0.0 - - -\n{lines}");
         let tree = dump::parse(text.as_bytes(), |_| Ok::<_, std::io::Error>(Vec::new()));
         let mut tree: Tree<Vec<u8>> = tree.unwrap_or_else(|error| panic!("{error}"));
-        let found = apply(&mut tree).expect("it cannot fail").iter().map(ToString::to_string).collect();
+        let found = apply(&mut tree, &Options { support })
+            .expect("it cannot fail")
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let mut after = Vec::new();
         dump::write(&tree, &mut after, |_, _| Ok(dump::Body::None)).expect("memory");
         (found, String::from_utf8(after).expect("ASCII"))
@@ -189,7 +217,7 @@ mod tests {
              /f 0 100755 1 0 0 0 0.0 - - - security.capability={CAPABILITY_OF_RAW} system.posix_acl_access={PLAIN_ACL}\n\
              /l 1 120777 1 0 0 0 0.0 f - - security.selinux=x trusted.a=b\n"
         );
-        let (found, after) = applied(&lines);
+        let (found, after) = applied(&lines, EXT4);
         assert_eq!(found, Vec::<String>::new());
         assert!(after.ends_with(&lines), "{after}");
     }
@@ -211,7 +239,7 @@ mod tests {
             line("/f", "100644", "-", "system.foo=x system.posix_acl_default=x"),
         ]
         .concat();
-        let (found, after) = applied(&lines);
+        let (found, after) = applied(&lines, EXT4);
         let starts = [
             "2 files have a user.* xattr",
             "1 file has capabilities and is not a regular file",
@@ -231,5 +259,14 @@ mod tests {
         );
         assert!(!after.contains("acl_access=x") && !after.contains("acl_default=x"), "{after}");
         assert!(after.contains("user.kept=y") && after.contains("system.foo=x"), "{after}");
+    }
+
+    #[test]
+    fn malformed_acls_are_kept_where_acls_are_not_converted() {
+        let lines = "/f 0 100644 1 0 0 0 0.0 - - - system.foo=x system.posix_acl_access=x\n";
+        let (found, after) = applied(lines, Support { format: "another", converts_acls: false });
+        assert!(found[0].starts_with("1 file has an ACL that is malformed: kept"), "{found:?}");
+        assert!(found[1].starts_with("1 file has a system.* xattr that another does not know"), "{found:?}");
+        assert!(after.ends_with(lines), "{after}");
     }
 }

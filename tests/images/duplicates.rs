@@ -10,6 +10,7 @@ use image_tree::{InodeId, Tree};
 use mkfs_ext4::{Layout, Options, Profile, plan, plan_sharing};
 use rootcast::blob::Blob;
 use rootcast::error::ErrorKind;
+use rootcast::filesystem;
 use rootcast::interrupt::Interrupt;
 use rootcast::output::{Destination, DestinationOptions, Reflink, WriteOptions, file};
 use rootcast::progress::Silent;
@@ -80,7 +81,7 @@ fn check(source: &Path, policy: Policy, expected: &Path) -> Linked {
     let mut tree = read(source);
     let linking = hardlinks::Options {
         policy,
-        max_names: hardlinks::MAX_NAMES,
+        max_names: filesystem::MAX_LINKS,
         threads: &THREADS,
         interrupt: &Interrupt::never(),
     };

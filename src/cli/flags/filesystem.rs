@@ -35,8 +35,14 @@ pub(in crate::cli) struct FilesystemArguments {
     #[arg(long, help_heading = group::FILESYSTEM)]
     dedupe: bool,
 
-    /// Label of the filesystem, at most 16 bytes
-    #[arg(short = 'L', long, value_name = "LABEL", default_value = "", help_heading = group::FILESYSTEM)]
+    #[arg(
+        short = 'L',
+        long,
+        value_name = "LABEL",
+        default_value = "",
+        help = format!("Label of the filesystem, at most {} bytes", Label::MAX),
+        help_heading = group::FILESYSTEM
+    )]
     label: Label,
 
     /// UUID of the filesystem [default: derived from the seed]

@@ -7,6 +7,9 @@ use super::*;
 use crate::blob::Blob;
 use crate::source::{self, ReadOptions, Source};
 
+/// The maximum number of names of an inode: that of ext4.
+const MAX_NAMES: usize = 65_000;
+
 static THREADS: Threads = Threads::new(NonZeroUsize::new(2).unwrap());
 
 fn parse(lines: &str) -> Tree<Vec<u8>> {
@@ -24,7 +27,8 @@ fn text(tree: &Tree<Vec<u8>>) -> String {
 }
 
 fn applied<C: Content + Clone>(mut tree: Tree<C>, policy: Policy) -> (Tree<C>, Linked) {
-    let options = Options { policy, max_names: MAX_NAMES, threads: &THREADS, interrupt: &Interrupt::never() };
+    let options =
+        Options { policy, max_names: MAX_NAMES as u64, threads: &THREADS, interrupt: &Interrupt::never() };
     let linked = apply(&mut tree, &options).expect("it can be read");
     (tree, linked)
 }
@@ -176,7 +180,7 @@ fn a_file_that_changed_is_named() {
     fs::write(path("b"), "012345678").expect("it is there");
     let options = Options {
         policy: Policy::Content,
-        max_names: MAX_NAMES,
+        max_names: MAX_NAMES as u64,
         threads: &THREADS,
         interrupt: &Interrupt::never(),
     };
