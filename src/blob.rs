@@ -60,7 +60,7 @@ impl Mapped {
         &self.content
     }
 
-    /// As [`image_tree::Content::data_ranges`].
+    /// Same as [`image_tree::Content::data_ranges`].
     #[must_use]
     pub fn data(&self) -> &[Range<u64>] {
         &self.data

@@ -179,7 +179,7 @@ pub struct DiskOverhead {
 /// that.
 ///
 /// # Errors
-/// As [`place`].
+/// Same as [`place`].
 pub fn overhead(partition: &Partition, options: &DiskOptions) -> Result<DiskOverhead> {
     // The result is the same for every length.
     let len = options.sector_size.bytes();

@@ -211,7 +211,7 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
 /// Reads a single source unchanged.
 ///
 /// # Errors
-/// As [`open`], and if members cannot be added to each other.
+/// Same as [`open`], and if members cannot be added to each other.
 pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Scanned> {
     match open(source, options)? {
         Contents::Tree(scanned) => Ok(scanned),

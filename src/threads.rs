@@ -72,7 +72,7 @@ impl Threads {
     /// Returns the pool for work that a single thread does on the caller: `None` for one thread.
     ///
     /// # Errors
-    /// As [`pool`](Self::pool).
+    /// Same as [`pool`](Self::pool).
     pub fn pool_of_several(&self) -> Result<Option<&ThreadPool>> {
         if self.count() == 1 { Ok(None) } else { self.pool().map(Some) }
     }

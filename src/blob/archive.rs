@@ -201,7 +201,7 @@ impl<C: Content> Sparse<C> {
         &self.data
     }
 
-    /// As `Blob::read_ranges`. Pieces that are stored contiguously are read at once.
+    /// Same as `Blob::read_ranges`. Pieces that are stored contiguously are read at once.
     pub(super) fn read_ranges(
         &self,
         mut ranges: &[Range<u64>],

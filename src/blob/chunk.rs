@@ -37,7 +37,7 @@ pub(crate) fn chunks(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
 /// bytes. The buffer grows to the longest of them.
 ///
 /// # Errors
-/// That of [`classify_read_error`] if the content cannot be read;
+/// The error of [`classify_read_error`] if the content cannot be read;
 /// [`Interrupted`](crate::error::ErrorKind::Interrupted) after a signal.
 pub(crate) fn read_chunks<C: Content>(
     content: &C,

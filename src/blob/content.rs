@@ -26,7 +26,7 @@ pub trait CloneFile {
     /// Opens the file for `borrower`, and then checks that it has not changed.
     ///
     /// # Errors
-    /// As [`Content::read_at`].
+    /// Same as [`Content::read_at`].
     fn with_open_file(&self, borrower: &mut dyn FnMut(&File)) -> io::Result<()>;
 }
 

@@ -37,7 +37,7 @@ impl Blob {
     /// range.
     ///
     /// # Errors
-    /// As [`image_tree::Content::read_at`].
+    /// Same as [`image_tree::Content::read_at`].
     pub(crate) fn find_data(&self, goes_on: &dyn Fn() -> bool) -> io::Result<Vec<Range<u64>>> {
         match self {
             Blob::Host(file) if file.sparse => file.find_data(goes_on),
@@ -51,7 +51,7 @@ impl Blob {
     /// returns false.
     ///
     /// # Errors
-    /// As [`image_tree::Content::read_at`].
+    /// Same as [`image_tree::Content::read_at`].
     pub(crate) fn read_ranges(
         &self,
         ranges: &[Range<u64>],

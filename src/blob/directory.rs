@@ -86,7 +86,7 @@ impl HostDirectory {
         parts.join(&b'/')
     }
 
-    /// As [`HostDirectory::path_of`], with the root's path as the user gave it, for messages.
+    /// Same as [`HostDirectory::path_of`], with the root's path as the user gave it, for messages.
     pub(crate) fn host_path_of(&self, name: &[u8]) -> PathBuf {
         self.root.join(&self.path_of(name))
     }

@@ -41,10 +41,10 @@ impl<'t, T: Directories<Content: Content>> Search<'t, T> {
         Self { files: files::Files::new(tree) }
     }
 
-    /// As [`close`], independent of earlier closures.
+    /// Same as [`close`], independent of earlier closures.
     ///
     /// # Errors
-    /// As [`close`].
+    /// Same as [`close`].
     pub fn close(&mut self, requests: &[Request], options: &Options<'_>) -> Result<Closure> {
         collect::Collector::new(&mut self.files, options).run(requests)
     }

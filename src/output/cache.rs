@@ -131,7 +131,8 @@ impl Cache {
 
     /// Begins a new entry for the compressed bytes of a piece; `None` if that fails.
     pub(super) fn begin(&self, content: &Key) -> Option<NewEntry<'_>> {
-        /// So many leftovers of killed runs with the same process id are not expected.
+        /// The maximum number of names to try: more leftovers of killed runs with the same process
+        /// id are not expected.
         const TRIES: usize = 1000;
         if self.read_only.is_some() {
             return None;

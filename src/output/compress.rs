@@ -55,7 +55,7 @@ pub struct Compressed {
 /// [`file::write`](super::file::write); everything else is written front to back.
 ///
 /// # Errors
-/// Those of [`file::write`](super::file::write) and of the compression library.
+/// The errors of [`file::write`](super::file::write) and of the compression library.
 pub fn write<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,
@@ -89,7 +89,7 @@ pub fn write<C: Content>(
 /// Writes the members one after the other to `out`, named `name` in errors.
 ///
 /// # Errors
-/// Those of [`write()`]. Bytes written before the error stay written.
+/// The errors of [`write()`]. Bytes written before the error stay written.
 pub fn stream<C: Content>(
     members: &[Member<'_, C>],
     codec: &Codec,

@@ -13,9 +13,9 @@ use crate::error::Result;
 /// Returns the SHA-256 of the whole image, holes included.
 ///
 /// # Errors
-/// Those of reading the image's contents, [`Verification`](crate::error::ErrorKind::Verification)
-/// if its runs violate the contract of [`Image`], or
-/// [`Interrupted`](crate::error::ErrorKind::Interrupted).
+/// The errors of reading the image's contents,
+/// [`Verification`](crate::error::ErrorKind::Verification) if its runs violate the contract of
+/// [`Image`], or [`Interrupted`](crate::error::ErrorKind::Interrupted).
 pub fn sha256<C: ReadAhead>(image: &dyn Image<C>, options: &WriteOptions<'_>) -> Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     ordered::for_each_slice(image, options, &mut |bytes| {

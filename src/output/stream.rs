@@ -28,7 +28,7 @@ pub(super) fn refused(name: &Path, error: io::Error) -> Error {
 /// Writes the whole image to `out`, named `name` in errors.
 ///
 /// # Errors
-/// Those of reading the image's contents, those of `out`, including a broken pipe,
+/// The errors of reading the image's contents, those of `out`, including a broken pipe,
 /// [`Verification`](crate::error::ErrorKind::Verification) if the image's runs violate the contract
 /// of [`Image`], or [`Interrupted`](crate::error::ErrorKind::Interrupted). Bytes written before the
 /// error stay written.

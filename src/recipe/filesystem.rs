@@ -54,7 +54,7 @@ impl FilesystemRecipe {
     /// Writes the options that affect the bytes, one a line.
     ///
     /// # Errors
-    /// Those of `text`.
+    /// The errors of `text`.
     pub fn write(&self, text: &mut dyn io::Write) -> io::Result<()> {
         match &self.format {
             FormatRecipe::Ext4(ext4) => ext4.write(&self.common, text),

@@ -146,8 +146,8 @@ pub(super) struct Prepared {
 /// Takes the steps of a verb, and logs their reports.
 ///
 /// # Errors
-/// That of the first step that fails; [`Interrupted`](crate::error::ErrorKind::Interrupted) after a
-/// signal.
+/// The error of the first step that fails; [`Interrupted`](crate::error::ErrorKind::Interrupted)
+/// after a signal.
 pub(super) fn run(verb: Verb, options: &Options<'_>) -> Result<Prepared> {
     let mut prepared = Prepared {
         tree: Tree::new(Metadata::new(0)),

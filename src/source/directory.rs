@@ -63,7 +63,7 @@ pub fn read(path: &Path, threads: &Threads, interrupt: &Interrupt) -> Result<Sca
 /// must write.
 ///
 /// # Errors
-/// As [`read`].
+/// Same as [`read`].
 pub fn read_with(path: &Path, options: &ReadOptions<'_>) -> Result<Scanned> {
     scan(path, &scan_options(options, None))
 }
@@ -86,7 +86,7 @@ fn open(path: &Path) -> Result<Arc<Root>> {
 /// followed.
 ///
 /// # Errors
-/// As [`read`]; also if the file is a directory or unreadable.
+/// Same as [`read`]; also if the file is a directory or unreadable.
 pub fn read_file(path: &Path) -> Result<Inode<Blob>> {
     // Links are followed here and never later.
     let real = std::fs::canonicalize(path).map_err(|error| Error::io(path, error))?;

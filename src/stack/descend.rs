@@ -32,7 +32,7 @@ pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, AddError> {
 pub(super) enum Missing {
     Create,
     Stop,
-    /// As `Stop`; a symbolic link that a directory of the source replaces leads nowhere.
+    /// Same as `Stop`; a symbolic link that a directory of the source replaces is not followed.
     StopAtReplaced,
 }
 

@@ -81,9 +81,9 @@ pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layo
 /// duplicates the blocks, if enough are free. Without shared blocks the layout is that of [`plan`].
 ///
 /// # Errors
-/// Those of [`plan`]. Also [`Error::Unshareable`] if files differ in length, are not regular or not
-/// in that order, and [`Error::Conflict`] if the filesystem has `resize_inode` or `orphan_file`,
-/// which are only useful if it is writable.
+/// The errors of [`plan`]. Also [`Error::Unshareable`] if files differ in length, are not regular
+/// or not in that order, and [`Error::Conflict`] if the filesystem has `resize_inode` or
+/// `orphan_file`, which are only useful if it is writable.
 ///
 /// # Panics
 /// Panics if an id in `shared` belongs to another tree, or the [`Content::data_ranges`] of a file

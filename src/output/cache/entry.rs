@@ -84,8 +84,8 @@ impl Entry {
     /// Calls `sink` with the bytes, slice by slice.
     ///
     /// # Errors
-    /// Those of `sink`, or [`Verification`](ErrorKind::Verification) if the bytes differ from those
-    /// that were verified.
+    /// The errors of `sink`, or [`Verification`](ErrorKind::Verification) if the bytes differ from
+    /// those that were verified.
     pub(in crate::output) fn for_each_slice(
         &self,
         sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,

@@ -140,7 +140,8 @@ impl HiddenName {
         cleanups: &Cleanups,
         mut make: impl FnMut(&str) -> Result<T, Errno>,
     ) -> io::Result<(T, Self)> {
-        /// So many leftovers of killed runs with the same process id are not expected.
+        /// The maximum number of names to try: more leftovers of killed runs with the same process
+        /// id are not expected.
         const TRIES: u32 = 1000;
         for number in 0..TRIES {
             let name = format!("{HIDDEN}{}-{number}", std::process::id());

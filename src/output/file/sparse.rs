@@ -81,10 +81,10 @@ pub fn write<C: CloneSource + ReadAhead>(
     }
 }
 
-/// As [`write()`], into the file that was preallocated for `destination`.
+/// Same as [`write()`], into the file that was preallocated for `destination`.
 ///
 /// # Errors
-/// As [`write()`].
+/// Same as [`write()`].
 pub fn write_preallocated<C: CloneSource + ReadAhead>(
     image: &dyn Image<C>,
     destination: &Destination,

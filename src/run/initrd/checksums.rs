@@ -10,7 +10,7 @@ use crate::interrupt::Interrupt;
 /// Computes the checksums of all files of the tree.
 ///
 /// # Errors
-/// Those of reading, or [`Interrupted`](crate::error::ErrorKind::Interrupted).
+/// The errors of reading, or [`Interrupted`](crate::error::ErrorKind::Interrupted).
 pub(super) fn compute(tree: &Tree<Blob>, interrupt: &Interrupt) -> Result<Checksums> {
     let mut buffer = Vec::new();
     let mut sums = Vec::new();

@@ -87,7 +87,7 @@ impl<'s> OnDemand<'s> {
     /// beneath it.
     ///
     /// # Errors
-    /// As [`read`](super::read).
+    /// Same as [`read`](super::read).
     pub fn open(path: &Path, options: &ReadOptions<'s>, selection: Selection<'s>) -> Result<Self> {
         let root = open(path)?;
         let usual = |path: &[u8]| path.is_empty() || (selection.usual)(path);
@@ -121,7 +121,7 @@ impl<'s> OnDemand<'s> {
     /// xattrs.
     ///
     /// # Errors
-    /// As [`read`](super::read), for the directories that were listed.
+    /// Same as [`read`](super::read), for the directories that were listed.
     pub fn into_scanned(self) -> Result<Scanned> {
         let State { pending, error, .. } = self.state.into_inner();
         if let Some(error) = error {

@@ -7,8 +7,8 @@ use proptest::test_runner::RngSeed;
 use crate::judge::judge;
 use crate::trees::cases;
 
-/// So many cases, and the same in each run: chance fails no build. For others and more of them,
-/// proptest lets `PROPTEST_RNG_SEED` and `PROPTEST_CASES` count more than what stands here.
+/// Returns a configuration with a number of cases, the same ones in each run, so that builds do not
+/// fail by chance. `PROPTEST_RNG_SEED` and `PROPTEST_CASES` override it.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,

@@ -153,7 +153,7 @@ impl<'a> Table<'a> {
     /// The kernel must have the device mapper and the target built in, not as modules.
     ///
     /// # Errors
-    /// As [`Table::line`], and if the name would not survive, or the value is too long for the
+    /// Same as [`Table::line`], and if the name would not survive, or the value is too long for the
     /// kernel.
     pub fn dm_mod_create(&self, name: &str) -> Result<String, Error> {
         // UUID and minor number are left to the kernel.
