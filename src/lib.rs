@@ -1,4 +1,4 @@
-//! rootcast casts a root file tree into what a virtual machine boots from.
+//! rootcast converts a root file tree into what a virtual machine boots from.
 //!
 //! Everything before planning is a [`Tree`](image_tree::Tree); everything after planning is an
 //! [`Image`](image_runs::Image).

@@ -13,7 +13,8 @@ static void check(int good, const char *what)
 		failures++;
 }
 
-/* The guest's kernel has no console before /dev/console is there: from the image, or from the kernel itself. */
+/* The guest's kernel has no console before /dev/console is there: from the image, or from the
+ * kernel itself. */
 static void open_console(void)
 {
 	int fd = open("/dev/console", O_RDWR);

@@ -1,8 +1,9 @@
-/* The first program of a guest with several filesystems: mounts each as /cases says, works in its directory "work", and
- * powers off. Every line it prints starts with "guest:", and the last one is "guest: done" only if all was well.
+/* The first program of a guest with several filesystems: mounts each as /cases says, works in its
+ * directory "work", and powers off. Every line it prints starts with "guest:", and the last one is
+ * "guest: done" only if all was well.
  *
- * A line of /cases is "NAME NAMESPACE WHAT OPTIONS": NAMESPACE is the number of one of the NVMe controller, WHAT is "read",
- * "write" or "grow", OPTIONS are those of ext4 or "-". */
+ * A line of /cases is "NAME NAMESPACE WHAT OPTIONS": NAMESPACE is the number of one of the NVMe
+ * controller, WHAT is "read", "write" or "grow", OPTIONS are those of ext4 or "-". */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,7 @@
 #define UNLINKED 8
 #define BIG (1 << 20)
 
-/* What work/big holds, as long as it is now; what the host had in it, and zeros; and what is read. */
+/* The expected content of work/big, that of the host followed by zeros, and what is read. */
 static unsigned char big[BIG + 65536], pattern[BIG + 65536], buffer[BIG + 65536];
 static size_t big_len;
 
@@ -165,7 +166,8 @@ static void in_links(int round)
 	}
 }
 
-/* Directories, symlinks that lie in an inode and in a block, xattrs in both, and files that outgrow an inode. */
+/* Directories, symlinks that lie in an inode and in a block, xattrs in both, and files that outgrow
+ * an inode. */
 static void in_small(int round)
 {
 	char path[64], text[600];
@@ -229,8 +231,8 @@ static void fill(void)
 	EXPECT(close(fd) == 0 && unlink("work/fills") == 0);
 }
 
-/* Finds the device of a namespace. Linux 6.12 scans namespaces concurrently, so that their devices have numbers in any
- * order, and the last of them may appear while this program runs already. */
+/* Finds the device of a namespace. Linux 6.12 scans namespaces concurrently, so that their devices
+ * have numbers in any order, and the last of them may appear while this program runs already. */
 static int find_device(int namespace, char *device)
 {
 	for (int attempt = 0; attempt < 600; attempt++) {

@@ -1,5 +1,5 @@
-/* The first program of the guest: checks what the image holds, writes a file, and powers off.
- * Every line it prints starts with "guest:", and the last one is "guest: done" only if all was well. */
+/* The first program of the guest: checks what the image holds, writes a file, and powers off. Every
+ * line it prints starts with "guest:", and the last one is "guest: done" only if all was well. */
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
-/* The first program of a guest that boots from an initramfs: describes every file there is, tries a device, and powers
- * off. Every line it prints starts with "guest:", and the last one is "guest: done" only if nothing failed. */
+/* The first program of a guest that boots from an initramfs: describes every file there is, tries a
+ * device, and powers off. Every line it prints starts with "guest:", and the last one is "guest:
+ * done" only if nothing failed. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -30,8 +30,8 @@ pub(in crate::cli) struct FilesystemArguments {
     )]
     sparse: sparse::Policy,
 
-    /// Share the blocks of files with the same bytes; the filesystem can then be mounted read-only
-    /// only
+    /// Share the blocks of files with the same bytes; the filesystem can then only be mounted
+    /// read-only
     #[arg(long, help_heading = group::FILESYSTEM)]
     dedupe: bool,
 

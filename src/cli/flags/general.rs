@@ -27,7 +27,7 @@ pub(in crate::cli) struct General {
 
     /// Report decisions and steps on standard error
     ///
-    /// That includes each file of a source that a later source replaces.
+    /// This includes each file of a source that a later source replaces.
     #[arg(short, long)]
     pub(in crate::cli) verbose: bool,
 }

@@ -5,8 +5,8 @@
  *   confine probe CALL
  *           makes one of the calls that are filtered, and prints its error
  *
- * With "deny" a filtered call fails with EPERM, as under container runtimes; with "kill" it ends the process, so that a
- * program that gets to its end has made none. */
+ * With "deny" a filtered call fails with EPERM, as under container runtimes; with "kill" it ends
+ * the process, so that a program that gets to its end has made none. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <grp.h>
@@ -54,7 +54,8 @@ static const struct {
 	{ "clone", SYS_clone, CLONE_NEWUSER | SIGCHLD },
 };
 
-/* Every kind of namespace. Without one of these flags unshare only parts a thread from what its process shares. */
+/* Every kind of namespace. Without one of these flags unshare only parts a thread from what its
+ * process shares. */
 #define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | 0x80)
 enum { FORBIDDEN = sizeof forbidden / sizeof *forbidden };
 
@@ -82,8 +83,8 @@ static void add_load(size_t offset)
 	add(BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
 }
 
-/* Forbids a call when one of some flags is in the low half of its first argument; both architectures are
- * little-endian. */
+/* Forbids a call when one of some flags is in the low half of its first argument; both
+ * architectures are little-endian. */
 static void forbid_flags(int number, unsigned int flags, unsigned int action)
 {
 	add(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
@@ -103,15 +104,17 @@ static void confine(unsigned int action)
 	add_load(offsetof(struct seccomp_data, nr));
 	add(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1);
 	add_return(SECCOMP_RET_KILL_PROCESS);
-	/* Its flags are in memory, where no filter sees them. The C library then makes threads with clone. */
+	/* Its flags are in memory, where no filter sees them. The C library then makes threads with
+	 * clone. */
 	add(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1);
 	add_return(SECCOMP_RET_ERRNO | ENOSYS);
 	for (int index = 0; index < FORBIDDEN; index++) {
 		if (forbidden[index].number == SYS_clone) {
 			forbid_flags(SYS_clone, CLONE_NEWUSER, action);
 		} else if (forbidden[index].number == SYS_unshare && action == SECCOMP_RET_KILL_PROCESS) {
-			/* A thread's own working directory is no namespace. Where calls fail, that one does too, as under
-			 * container runtimes, and the program has to do without. */
+			/* A thread's own working directory is no namespace. Where calls fail, that
+			 * one does too, as under container runtimes, and the program has to do
+			 * without. */
 			forbid_flags(SYS_unshare, NAMESPACES, action);
 		} else {
 			add(BPF_JMP | BPF_JEQ | BPF_K, forbidden[index].number, 0, 1);
