@@ -6,21 +6,21 @@
 //! choose. `run/pipeline.rs` lists the steps that call them, in their order: those of each source
 //! before it is added, whose defaults depend on the kind of source, and those of the whole tree.
 
-pub mod duplicates;
+mod contents;
 pub mod edit;
-pub mod hardlinks;
+mod exclusions;
 pub mod init;
 pub mod keep;
 pub mod ld_cache;
 pub mod mode;
 pub mod normalize;
 pub mod own_directories;
-pub mod own_files;
 pub mod ownership;
 pub mod selinux;
-pub mod sparse;
-pub mod unreadable;
 pub mod unusable_xattrs;
+
+pub use contents::{duplicates, hardlinks, sparse};
+pub use exclusions::{own_files, unreadable};
 
 use image_tree::{Metadata, Tree};
 

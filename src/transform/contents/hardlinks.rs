@@ -104,7 +104,7 @@ pub fn apply<C: Content + Clone>(tree: &mut Tree<C>, options: &Options<'_>) -> R
         }
     };
     if linked != Linked::default() {
-        super::compact(tree);
+        crate::transform::compact(tree);
     }
     Ok(linked)
 }

@@ -138,7 +138,7 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Skip
         return Err(Error::new(ErrorKind::Io, message));
     }
     if policy == Policy::Skip {
-        super::compact(tree);
+        crate::transform::compact(tree);
     }
     Ok(Some(Skipped { policy, found: all }))
 }

@@ -1,0 +1,4 @@
+//! Transforms that leave out files of the sources.
+
+pub mod own_files;
+pub mod unreadable;
