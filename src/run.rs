@@ -1,22 +1,12 @@
 //! Carries out recipes: source → transform → plan → place → write.
 
 mod advice;
-mod check;
-mod closure;
-mod generate;
-mod image;
-mod initrd;
 mod output;
 mod pipeline;
 mod print;
 mod reduction;
 mod sources;
 mod stopwatch;
-mod tree;
+mod verbs;
 
-pub use check::check;
-pub use closure::closure;
-pub use generate::{completions, man, version};
-pub use image::image;
-pub use initrd::initrd;
-pub use tree::tree;
+pub use verbs::{check, closure, completions, image, initrd, man, tree, version};

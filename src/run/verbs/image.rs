@@ -7,10 +7,6 @@ use image_tree::dump::{self, Body};
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Kind, Timestamp, Tree};
 
-use super::output::{self, Outcome, write_output};
-use super::pipeline::{self, Prepared, Verb};
-use super::print::Printed;
-use super::stopwatch::Stopwatch;
 use crate::architecture;
 use crate::blob::{Blob, classify_read_error};
 use crate::disk::{self, Disk, DiskLayout, DiskOptions, Partition};
@@ -23,6 +19,10 @@ use crate::output::{Destination, Preallocation, Reflink, WriteOptions};
 use crate::recipe::ImageRecipe;
 use crate::report::Bar;
 use crate::report::{self, BuildInfo, Counts, ImageReport, Timings};
+use crate::run::output::{self, Outcome, write_output};
+use crate::run::pipeline::{self, Prepared, Verb};
+use crate::run::print::Printed;
+use crate::run::stopwatch::Stopwatch;
 use crate::seed::{Seed, label};
 
 /// Makes the image and writes it to the output of the recipe.

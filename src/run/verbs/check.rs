@@ -7,11 +7,11 @@ use std::path::Path;
 use initramfs::check::{Report, Severity};
 
 use super::initrd::kernel;
-use super::print::{print, print_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
 use crate::recipe::initrd::CheckRecipe;
 use crate::report::CheckReport;
+use crate::run::print::{print, print_json};
 use crate::shown;
 use crate::source::refuse_terminal;
 

@@ -2,11 +2,6 @@
 
 use image_tree::{Shown, Tree};
 
-use super::output;
-use super::pipeline::{self, Prepared, Verb};
-use super::print::{print, print_json};
-use super::reduction::Reduction;
-use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::closure::{Reason, explain};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,6 +10,11 @@ use crate::log::Log;
 use crate::recipe::Output;
 use crate::recipe::closure::ClosureRecipe;
 use crate::report::{ClosureReport, ClosureTimings};
+use crate::run::output;
+use crate::run::pipeline::{self, Prepared, Verb};
+use crate::run::print::{print, print_json};
+use crate::run::reduction::Reduction;
+use crate::run::stopwatch::Stopwatch;
 
 /// Prints the kept part of a tree, or the reasons for it.
 ///

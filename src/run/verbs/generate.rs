@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::print::{print, print_json};
 use crate::error::{Error, Result};
 use crate::report::version::{VERSION, Version};
+use crate::run::print::{print, print_json};
 
 /// Writes manual pages, given with their file names, into a directory, or, without one, the first
 /// of them to standard output.

@@ -7,14 +7,14 @@ use std::path::Path;
 use image_tree::Content;
 use image_tree::dump::{self, Body};
 
-use super::output;
-use super::pipeline::{self, Verb};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::output::stdout;
 use crate::recipe::{Output, TreeRecipe};
+use crate::run::output;
+use crate::run::pipeline::{self, Verb};
 
 /// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are
 /// named by path.

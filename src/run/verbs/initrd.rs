@@ -15,11 +15,6 @@ use initramfs::codec::Codec;
 use initramfs::{EarlyCpio, Layout, Options, Segment, Storage};
 use sha2::{Digest as _, Sha256};
 
-use super::advice;
-use super::output::{self, Outcome, write_output};
-use super::pipeline::{self, Prepared, Verb};
-use super::print::Printed;
-use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
@@ -30,6 +25,11 @@ use crate::output::{Destination, Preallocation, WriteOptions};
 use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::Bar;
 use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport, Timings, Transfer};
+use crate::run::advice;
+use crate::run::output::{self, Outcome, write_output};
+use crate::run::pipeline::{self, Prepared, Verb};
+use crate::run::print::Printed;
+use crate::run::stopwatch::Stopwatch;
 use crate::shown::Count;
 use parts::{Appended, HostMicrocode, Plain};
 

@@ -1,0 +1,15 @@
+//! The verbs of the command line.
+
+mod check;
+mod closure;
+mod generate;
+mod image;
+mod initrd;
+mod tree;
+
+pub use check::check;
+pub use closure::closure;
+pub use generate::{completions, man, version};
+pub use image::image;
+pub use initrd::initrd;
+pub use tree::tree;
