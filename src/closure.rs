@@ -18,6 +18,7 @@ pub mod elf;
 pub mod error;
 mod files;
 pub mod ld_so;
+pub mod packages;
 pub mod requests;
 pub mod result;
 mod search;

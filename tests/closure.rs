@@ -6,6 +6,7 @@ mod guest;
 mod judge;
 mod ld_cache;
 mod others;
+mod packages;
 mod partial_scan;
 mod programs;
 mod reduced;

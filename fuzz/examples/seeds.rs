@@ -10,7 +10,7 @@ use std::{env, fs, io, panic};
 
 // With the coverage flags every crate calls its counters.
 use libfuzzer_sys as _;
-use rootcast_fuzz::closure::{self, programs};
+use rootcast_fuzz::closure::{self, packages, programs};
 use rootcast_fuzz::formats::{dax_header, ext4, initramfs_check, partition, verity};
 use rootcast_fuzz::sources::{dump, tar};
 use rootcast_fuzz::transforms::{edits, file_contexts, mtree};
@@ -35,7 +35,9 @@ const TARGETS: &[Target] = &[
         taken: 80,
     },
     Target { name: "closure_notes", check: closure::check_notes, seed: |b| closure::notes(&b), taken: 50 },
+    Target { name: "closure_packages", check: packages::check_text, seed: |b| packages::text(&b), taken: 60 },
     Target { name: "closure_programs", check: programs::check, seed: |bytes| bytes, taken: 30 },
+    Target { name: "closure_rpm", check: packages::check_rpm, seed: |b| packages::rpm(&b), taken: 60 },
     Target { name: "closure_rules", check: closure::check_rules, seed: |b| closure::rules(&b), taken: 70 },
     Target { name: "closure_units", check: closure::check_units, seed: |b| closure::units(&b), taken: 70 },
     Target { name: "dax_header", check: dax_header::check, seed: |b| dax_header::block(&b), taken: 80 },

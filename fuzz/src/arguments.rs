@@ -129,6 +129,8 @@ const WORDS: &[&str] = &[
     "--keep",
     "--keep-unit",
     "--keep-rule",
+    "--keep-package",
+    "--depends",
     "--missing",
     "warn",
     "--hwcaps",

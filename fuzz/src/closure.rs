@@ -1,5 +1,6 @@
 //! The dependencies stated by a tree's own configuration files, and those of programs.
 
+pub mod packages;
 pub mod programs;
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};

@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use super::packages;
 use super::result::missing::Missing;
 
 /// The result of a search.
@@ -42,6 +43,9 @@ pub enum Error {
     /// The tree does not have a requested PAM service.
     #[error("{}: the tree has no such service in /etc/pam.d or /usr/lib/pam.d", .0.escape_ascii())]
     ServiceNotFound(Vec<u8>),
+    /// Packages cannot be selected.
+    #[error(transparent)]
+    Packages(packages::Error),
     /// A configuration file is longer than the limit.
     #[error("the tree's {} has {len} bytes; the limit for a configuration file is {limit}", .path.escape_ascii())]
     FileTooLong {
@@ -70,6 +74,15 @@ pub enum Error {
     /// A path to be explained is not kept.
     #[error("{} is not kept: nothing that was requested needs it", .0.escape_ascii())]
     NotKept(Vec<u8>),
+}
+
+impl From<packages::Error> for Error {
+    fn from(error: packages::Error) -> Self {
+        match error {
+            packages::Error::Read(error) => Self::Read(error),
+            error => Self::Packages(error),
+        }
+    }
 }
 
 /// Returns the first of the missing files, one a line.

@@ -24,6 +24,14 @@ pub enum Request {
     },
     /// A dependency stated by some configuration.
     Dependency(Dependency),
+    /// A file that belongs to something that is kept, such as a package: a directory without its
+    /// content, a link with its target, any other file with everything it needs.
+    Member {
+        /// The path, whose last component is not followed.
+        path: Vec<u8>,
+        /// The thing that it belongs to: completes the sentence "it is requested by ...".
+        origin: Vec<u8>,
+    },
 }
 
 impl Request {
@@ -52,6 +60,12 @@ pub struct Keep {
     pub follow: Follow,
     /// Files of udev rules.
     pub rules: Vec<NamePattern>,
+    /// Packages of the tree's package database.
+    pub packages: Vec<NamePattern>,
+    /// True if the packages are kept on which these depend.
+    pub depends: bool,
+    /// True if the packages that own kept files are looked up.
+    pub owners: bool,
     /// PAM services, which are kept with their modules.
     pub pam: Vec<Vec<u8>>,
     /// The character sets whose gconv modules are kept; none by default.

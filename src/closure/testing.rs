@@ -2,6 +2,8 @@
 
 #[allow(missing_docs, reason = "tests use it, and nothing else")]
 pub mod build;
+#[allow(missing_docs, reason = "tests use it, and nothing else")]
+pub mod rpm;
 #[cfg(test)]
 pub(in crate::closure) mod small_tree;
 

@@ -11,6 +11,7 @@ use image_tree::{Metadata, Shown, Tree};
 
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
+use crate::closure::packages::Owners;
 use crate::closure::{self, Closure, Kind, Missing, Reason};
 use crate::error::Result;
 use crate::log::{Log, Report};
@@ -24,6 +25,8 @@ pub(super) struct Reduction {
     /// The dependencies that are not those of a program or library, by name: each completes a
     /// sentence.
     notes: BTreeMap<Vec<u8>, String>,
+    /// The packages that own the kept files, if they were to be looked up.
+    owners: Owners,
     /// The metadata of `/etc/ld.so.cache` if it is to be written for the kept part.
     pub(super) ld_cache: Option<Metadata>,
     /// The time taken by the search and the reduction.
@@ -35,6 +38,11 @@ impl Reduction {
     pub(super) fn note(&self, reason: &Reason) -> Option<&str> {
         let is_requested = reason.by.is_some() || reason.kind == Kind::Requested;
         self.notes.get(&reason.name).filter(|_| !is_requested).map(String::as_str)
+    }
+
+    /// Returns the packages that own a kept file, if the tree has a database of packages.
+    pub(super) fn owners(&self, path: &[u8]) -> &[String] {
+        self.owners.get(path).map_or(&[], Vec::as_slice)
     }
 
     /// Returns a reason as a clause.
@@ -67,10 +75,10 @@ pub(super) fn find(
         }
     };
     let (notes, implications) = (found.notes(), found.implications(tree));
-    let closure::Found { closure, needs_ld_cache, unknown, .. } = found;
+    let closure::Found { closure, needs_ld_cache, unknown, owners, .. } = found;
     let ld_cache = needs_ld_cache.then(|| ld_cache::metadata(tree, recipe.time_of_changes()));
     let messages = Messages { unknown, implications, warnings: closure.warnings.clone() };
-    Ok(Some((Reduction { closure, notes, ld_cache, took }, messages)))
+    Ok(Some((Reduction { closure, notes, owners, ld_cache, took }, messages)))
 }
 
 /// The kept part of a tree, and the time taken by the search.

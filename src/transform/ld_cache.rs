@@ -197,6 +197,7 @@ impl From<closure::Error> for Error {
             Failure::NoMatchingUnit(_) => "--keep-unit ",
             Failure::RulesNotFound(_) => "--keep-rule ",
             Failure::ServiceNotFound(_) => "--pam ",
+            Failure::Packages(_) => "--keep-package ",
             _ => "",
         };
         Self::new(ErrorKind::BadInput, format!("{flag}{error}"))

@@ -24,6 +24,13 @@ const CASES: &[Case] = &[
     bad(BAD_INPUT, "closure {dump} --keep-unit none*.service", &["--keep-unit none*.service"]),
     bad(BAD_INPUT, "closure {dump} --keep-rule 60-none.rules", &["--keep-rule 60-none.rules"]),
     bad(BAD_INPUT, "closure {dump} --keep /etc --pam login", &["--pam login"]),
+    bad(
+        BAD_INPUT,
+        "closure {dump} --keep-package curl",
+        &["--keep-package", "/var/lib/dpkg/status", "rpmdb.sqlite"],
+    ),
+    bad(USAGE, "closure {dump} --keep /etc --depends", &["--keep-package"]),
+    bad(USAGE, "closure {dump} --keep-package a/b", &["a/b", "pattern for a name"]),
     bad(BAD_INPUT, "tree {dump} --ld-cache", &["--ld-cache", "glibc"]),
     bad(USAGE, "closure {dump}", &["--keep"]),
     bad(USAGE, "tree {dump} --hwcaps none", &["--keep"]),

@@ -34,7 +34,16 @@ const CASES: &[Case] = &[
     good("tree --help", &["SOURCE"]),
     good(
         "closure --help",
-        &["--keep", "--keep-unit", "--keep-rule", "--why", "--json", "--missing", "--hwcaps"],
+        &[
+            "--keep",
+            "--keep-unit",
+            "--keep-rule",
+            "--keep-package",
+            "--why",
+            "--json",
+            "--missing",
+            "--hwcaps",
+        ],
     ),
     good("--version --json", &["\"name\": \"rootcast\"", "\"byte_layout\": \"ext4-2\""]),
     good("man", &["rootcast"]),

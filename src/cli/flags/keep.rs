@@ -37,6 +37,16 @@ struct Requested {
     /// It is given by its name, a pattern of names, or its path.
     #[arg(long, value_name = "NAME|PATH", value_parser = rules(), help_heading = group::KEEP)]
     keep_rule: Vec<NamePattern>,
+
+    /// Keep the files of these installed packages, and what they need
+    ///
+    /// The tree's own database lists them: that of dpkg, apk or rpm (rpmdb.sqlite). A name is
+    /// NAME, NAME:ARCH or a pattern. Directories are kept without other files in them. The
+    /// packages on which they depend are kept by --depends.
+    #[arg(
+        long, value_name = "NAME,…", value_parser = package(), value_delimiter = ',', help_heading = group::KEEP
+    )]
+    keep_package: Vec<NamePattern>,
 }
 
 /// The part of the tree that is kept, and the cache of the dynamic linker.
@@ -44,6 +54,13 @@ struct Requested {
 pub(in crate::cli) struct KeepArguments {
     #[command(flatten)]
     requested: Requested,
+
+    /// Keep also all packages on which those of --keep-package depend
+    ///
+    /// Recommended packages, and those that only the scripts of rpm's packages need, are not
+    /// among them.
+    #[arg(long, requires = "keep_package", help_heading = group::KEEP)]
+    depends: bool,
 
     /// Follow these relations from a kept unit to others [default: all]
     #[arg(
@@ -150,8 +167,9 @@ fn yes_or_no() -> impl TypedValueParser<Value = bool> {
 impl KeepArguments {
     /// Returns true if a cache is requested, and the part that is kept; without one, everything is.
     pub(in crate::cli) fn recipe(self) -> Result<(bool, Option<KeepRecipe>), clap::Error> {
-        let Requested { keep: requests, keep_unit: units, keep_rule: rules } = self.requested;
-        if requests.is_empty() && units.is_empty() && rules.is_empty() {
+        let Requested { keep: requests, keep_unit: units, keep_rule: rules, keep_package: packages } =
+            self.requested;
+        if requests.is_empty() && units.is_empty() && rules.is_empty() && packages.is_empty() {
             return Ok((self.ld_cache, None));
         }
         let least = self.dlopen.unwrap_or(Some(Priority::Recommended));
@@ -166,6 +184,9 @@ impl KeepArguments {
             units,
             follow: self.follow_units.unwrap_or(Follow::All),
             rules,
+            packages,
+            depends: self.depends,
+            owners: false,
             pam: self.pam.into_iter().map(OsString::into_vec).collect(),
             gconv: self.gconv.as_deref().map(charsets),
             openssl: self.openssl,
@@ -201,6 +222,10 @@ fn rules() -> impl TypedValueParser<Value = NamePattern> {
         path @ [b'/', ..] => Ok(NamePattern { text: path.to_vec(), glob: None }),
         name => pattern(name),
     })
+}
+
+fn package() -> impl TypedValueParser<Value = NamePattern> {
+    OsStringValueParser::new().try_map(|text| pattern(text.as_bytes()))
 }
 
 fn rule() -> impl TypedValueParser<Value = Rule> {

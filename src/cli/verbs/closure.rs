@@ -55,6 +55,7 @@ pub(in crate::cli) const HELP: Help = Help {
         "rootcast image rootfs/ --keep /usr/bin/curl -o disk.img   an image of these",
         "rootcast closure rootfs/ --keep /sbin/init --keep-unit multi-user.target",
         "rootcast closure rootfs/ --keep '/usr/bin/*' --missing warn",
+        "rootcast closure rootfs/ --keep-package nginx --depends",
         "rootcast closure rootfs/ --keep /usr/bin/curl -0 | xargs -0 -n 1 echo",
     ],
     common: &[
@@ -62,6 +63,8 @@ pub(in crate::cli) const HELP: Help = Help {
         "keep",
         "keep_unit",
         "keep_rule",
+        "keep_package",
+        "depends",
         "missing",
         "why",
         "json",
@@ -73,11 +76,13 @@ pub(in crate::cli) const HELP: Help = Help {
 
 impl ClosureVerb {
     pub(in crate::cli) fn recipe(self) -> Result<ClosureRecipe, clap::Error> {
-        let tree = self.tree.recipe(self.general)?;
-        if tree.keep.is_none() {
-            let message = "a closure needs a request: give --keep, --keep-unit or --keep-rule\n";
+        let mut tree = self.tree.recipe(self.general)?;
+        let Some(keep) = &mut tree.keep else {
+            let message =
+                "a closure needs a request: give --keep, --keep-unit, --keep-rule or --keep-package\n";
             return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message));
-        }
+        };
+        keep.keep.owners = !self.why.is_empty();
         Ok(ClosureRecipe {
             tree,
             explain: self.why.into_iter().map(OsString::into_vec).collect(),

@@ -125,6 +125,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 }),
             },
             Request::Dependency(dependency) => self.require(None, dependency, 0),
+            Request::Member { path, origin } => self.keep_member(path, origin),
             Request::Glob { text, glob } => {
                 let mut matches = false;
                 // Directories that are still to be read, the next one last: a walk in the order of
@@ -163,6 +164,21 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 let path = path.escape_ascii();
                 self.ledger.warn(format!("{path} is kept although its target does not resolve: {error}"));
             }
+        }
+    }
+
+    /// Keeps a name, a directory without its content. A name that does not exist is not kept.
+    fn keep_member(&mut self, path: &[u8], origin: &[u8]) {
+        let Ok(above) = self.ledger.files.trace(parent(path)) else { return };
+        let tree = self.ledger.files.tree;
+        let Some(id) = tree.lookup(above.id, base_name(path)) else { return };
+        self.ledger.keep(&above, Kind::Parent, None, origin);
+        let file = Resolved { id, path: join(&above.path, base_name(path)), traversed: above.traversed };
+        self.ledger.keep_name(&file.path, Reason { kind: Kind::Requested, by: None, name: origin.to_vec() });
+        match &tree.get(id).kind {
+            FileKind::Directory(_) => {}
+            FileKind::Symlink(_) => self.keep_link_target(&file.path, origin),
+            _ => self.examine_later(file),
         }
     }
 

@@ -13,6 +13,7 @@ use super::options::Options;
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::error::{Error, Result};
 use crate::closure::ld_so::{cache, conf};
+use crate::closure::packages::{self, Owners};
 use crate::closure::requests::{Keep, Request};
 use crate::closure::result::Closure;
 
@@ -30,6 +31,8 @@ pub struct Found {
     pub needs_ld_cache: bool,
     /// Warnings about dependencies that cannot be determined.
     pub unknown: Vec<String>,
+    /// The packages that own the kept files, if they were to be looked up.
+    pub owners: Owners,
     requested: Vec<Request>,
     implied: Vec<Dependency>,
 }
@@ -51,7 +54,9 @@ impl Found {
         let mut search = Search::new(tree);
         let closure = search.close(&requested, &options)?;
         let implied = Vec::new();
-        let mut found = Self { closure, needs_ld_cache: writes_ld_cache, unknown, requested, implied };
+        let owners = Owners::new();
+        let mut found =
+            Self { closure, needs_ld_cache: writes_ld_cache, unknown, owners, requested, implied };
         let mut rounds = 0;
         loop {
             found.needs_ld_cache |= needs_ld_cache(tree, &found.closure)?;
@@ -59,6 +64,7 @@ impl Found {
                 implied::implied(tree, keep, &found.closure, found.needs_ld_cache)?;
             if dependencies == found.implied {
                 found.unknown.append(&mut unknown);
+                found.look_up_owners(tree, keep)?;
                 return Ok(found);
             }
             found.implied = dependencies;
@@ -72,13 +78,27 @@ impl Found {
         }
     }
 
+    /// Looks up the packages that own the kept files. A database that cannot be used is a warning:
+    /// nothing is kept by it.
+    fn look_up_owners<T: Directories<Content: Content>>(&mut self, tree: &T, keep: &Keep) -> Result<()> {
+        if !keep.owners {
+            return Ok(());
+        }
+        match packages::owners(tree, |path| self.closure.kept.contains_key(path)) {
+            Ok(owners) => self.owners = owners,
+            Err(packages::Error::Read(error)) => return Err(error.into()),
+            Err(error) => self.unknown.push(format!("the owners of files are not known: {error}")),
+        }
+        Ok(())
+    }
+
     /// Returns the origin of each dependency that is not that of a program or library, by its name:
     /// each completes a sentence. The first origin wins.
     #[must_use]
     pub fn notes(&self) -> BTreeMap<Vec<u8>, String> {
         let requested = self.requested.iter().filter_map(|request| match request {
             Request::Dependency(dependency) => Some(dependency),
-            Request::Path(_) | Request::Glob { .. } => None,
+            Request::Path(_) | Request::Glob { .. } | Request::Member { .. } => None,
         });
         let mut notes = BTreeMap::new();
         for dependency in requested.chain(&self.implied) {

@@ -18,10 +18,11 @@ use image_tree::{Content, Directories};
 use self::context::Context;
 pub(super) use self::context::Implied;
 use crate::closure::error::Result;
+use crate::closure::packages;
 use crate::closure::requests::{Keep, Request};
 use crate::closure::result::Closure;
 
-/// Returns the requests for units and rules, and sentences about those that cannot be
+/// Returns the requests for units, rules and packages, and sentences about those that cannot be
 /// determined.
 pub(super) fn requested<T: Directories<Content: Content>>(
     tree: &T,
@@ -31,8 +32,10 @@ pub(super) fn requested<T: Directories<Content: Content>>(
     for add in [units::add, rules::add] {
         add(tree, keep, &mut found)?;
     }
-    let requests =
-        keep.requests.iter().cloned().chain(found.dependencies.into_iter().map(Request::Dependency));
+    let (members, unknown) = packages::requests(tree, &keep.packages, keep.depends)?;
+    found.unknown.extend(unknown);
+    let dependencies = found.dependencies.into_iter().map(Request::Dependency);
+    let requests = keep.requests.iter().cloned().chain(dependencies).chain(members);
     Ok((requests.collect(), found.unknown))
 }
 

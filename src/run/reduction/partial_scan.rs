@@ -86,7 +86,7 @@ impl<'k> RequestedPaths<'k> {
                     requested.paths.insert(names.join(&b'/'));
                 }
                 Request::Glob { glob, .. } => requested.globs.push(glob),
-                Request::Dependency(_) => {}
+                Request::Dependency(_) | Request::Member { .. } => {}
             }
         }
         requested
@@ -114,6 +114,7 @@ fn is_usual(path: &[u8], keep: &Keep) -> bool {
         [b"usr" | b"local" | b"bin" | b"sbin" | b"etc" | b"lib" | b"lib32" | b"lib64" | b"libx32"]
         | [b"etc", b"ld.so.conf.d"] => true,
         [b"lib" | b"etc", b"systemd", ..] => !keep.units.is_empty(),
+        [b"var"] | [b"var", b"lib"] | [b"var", b"lib", b"dpkg", ..] => !keep.packages.is_empty(),
         [b"lib", multiarch] | [b"lib", multiarch, b"systemd"] => is_multiarch(multiarch),
         _ => false,
     }

@@ -3,7 +3,7 @@
 use image_tree::{Shown, Tree};
 
 use crate::blob::Blob;
-use crate::closure::{Reason, explain};
+use crate::closure::{Kind, Reason, explain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
@@ -51,6 +51,12 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     print(&text)
 }
 
+/// Returns true for the request of a package, by its name or as a dependency.
+fn is_request_for(reason: &Reason, package: &str) -> bool {
+    let rest = reason.name.strip_prefix(format!("package {package}").as_bytes());
+    reason.kind == Kind::Requested && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b","))
+}
+
 /// Writes each chain from a path to the request.
 fn write_chains(tree: &Tree<Blob>, reduction: &Reduction, path: &[u8], text: &mut Vec<u8>) -> Result<()> {
     let path = explain::kept_name(tree, &reduction.closure, path)?;
@@ -58,6 +64,10 @@ fn write_chains(tree: &Tree<Blob>, reduction: &Reduction, path: &[u8], text: &mu
         text.extend_from_slice(format!("{}\n", Shown(&path)).as_bytes());
         for reason in &chain {
             text.extend_from_slice(format!("  {}\n", reduction.describe(reason)).as_bytes());
+        }
+        let is_request = |package: &String| chain.iter().any(|reason| is_request_for(reason, package));
+        for package in reduction.owners(&path).iter().filter(|package| !is_request(package)) {
+            text.extend_from_slice(format!("  owned by package {package}\n").as_bytes());
         }
     }
     Ok(())
