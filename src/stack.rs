@@ -57,14 +57,14 @@ pub struct Rules {
 /// overlayfs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Whiteouts {
-    /// They are files, and [`Report::markers`] counts them.
+    /// Keep them as files, and count them in [`Report::markers`].
     #[default]
     Report,
-    /// They are files.
+    /// Keep them as files.
     Keep,
-    /// They remove files of earlier sources, before any file of their own source is added, and are
-    /// not added themselves. Other files and directories named `.wh..wh.*` are left out, xattrs of
-    /// overlayfs too.
+    /// Remove the files of earlier sources that they hide, before any file of their own source is
+    /// added, and do not add them. Other files and directories named `.wh..wh.*` and the xattrs of
+    /// overlayfs are left out.
     Apply,
 }
 

@@ -78,11 +78,11 @@ const BTRFS: &[u8] = b"btrfs.";
 /// The decision on an xattr of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is kept.
+    /// Keep it.
     Keep,
-    /// A rule drops it.
+    /// Drop it because of a rule.
     Drop,
-    /// It is meaningless outside the host.
+    /// Drop it because it is meaningless outside the host.
     DropHostSpecific,
 }
 

@@ -18,16 +18,16 @@ pub(super) struct Listing {
     pub(super) status: Status,
 }
 
-/// The reason that a directory has or has no entries in its listing.
+/// The state of a directory's listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
-    /// Its entries were read.
+    /// The entries were read.
     Listed,
-    /// The host does not permit us to read them.
+    /// The host does not permit reading them.
     Unreadable,
     /// They were not requested.
     Unlisted,
-    /// They are left out because the directory is on another filesystem.
+    /// They are excluded because the directory is on another filesystem.
     OtherFilesystem,
 }
 

@@ -1,4 +1,4 @@
-//! The treatment of files that the host does not permit us to read.
+//! The treatment of files that the host does not permit reading.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,12 +16,12 @@ use image_tree::resolve::resolve_in_root;
 /// The treatment of unreadable files and directories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// They are an error, which names all of them.
+    /// Fail with an error that names all of them.
     #[default]
     Fail,
-    /// They are left out, except directories to which other sources or edits added files.
+    /// Leave them out, except directories to which other sources or edits added files.
     Skip,
-    /// They are empty, and have no xattrs.
+    /// Make them empty, without xattrs.
     Empty,
 }
 

@@ -1,4 +1,4 @@
-//! The judges: what is read back must be the tree, and e2fsck must have nothing to say.
+//! The judges: the tree must read back, and e2fsck must report no problem.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -92,8 +92,8 @@ pub(crate) fn fsck(image: &Path) {
     );
 }
 
-/// After e2fsck has rebuilt every directory, there is still nothing to say; and where directories
-/// were as it leaves them, nothing has changed but the superblock.
+/// Asserts that e2fsck, after it has rebuilt every directory, reports no problem, and that it
+/// changes only the superblock if directories were already as it leaves them.
 fn optimised_stays_clean(image: &Path, options: &Options) {
     let copy = image.with_extension("optimised");
     let copied =
@@ -152,8 +152,8 @@ fn only_superblocks_differ(image: &Path, other: &Path, block_size: BlockSize) {
     }
 }
 
-/// After resize2fs has let the filesystem grow, there is nothing to say but of an orphan file whose
-/// blocks it has moved.
+/// Asserts that e2fsck reports no problem after resize2fs has grown the filesystem, except for an
+/// orphan file whose blocks were moved.
 ///
 /// The checksum of such a block depends on its place, and resize2fs 1.47.0 leaves it as it was;
 /// what mke2fs makes it breaks as well. It moves them when descriptors, or copies of them, grow

@@ -165,7 +165,7 @@ fn a_checksum_seed_needs_checksums() {
     assert!(matches!(error, Error::Conflict { what: "metadata_csum_seed", .. }), "{error}");
 }
 
-/// Without the flags that only checksums allow, every bitmap is there.
+/// Groups need initialized bitmaps without the flags that require checksums.
 #[test]
 fn groups_without_checksums_have_their_bitmaps() {
     let options = with!(of(NO_CHECKSUMS, BlockSize::B1024), size: Size::Total { bytes: 80 << 20 });

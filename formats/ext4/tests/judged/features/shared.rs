@@ -74,7 +74,7 @@ fn blocks(image: &Path, path: &str) -> Option<Vec<String>> {
     Some(extents.map(|line| line.split_whitespace().skip(4).collect::<Vec<_>>().join(" ")).collect())
 }
 
-/// Without the feature, e2fsck objects to the same blocks in two files: it looks.
+/// Asserts that e2fsck reports the shared blocks if the feature is cleared, so that it does check.
 fn assert_judged(image: &Path) {
     let Some(output) = run(Command::new("debugfs").args(["-wR", "feature -shared_blocks"]).arg(image)) else {
         return;
@@ -230,7 +230,7 @@ fn sharing_is_rejected_in_writable_filesystems() {
     assert!(matches!(planned, Err(Error::Conflict { .. })), "{planned:?}");
 }
 
-/// Only root can ask the kernel.
+/// Only root can mount filesystems.
 #[test]
 fn the_kernel_reads_but_does_not_write() {
     if !is_root() {
