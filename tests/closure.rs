@@ -5,7 +5,7 @@ mod glibc;
 mod guest;
 mod judge;
 mod ld_cache;
-mod others;
+mod other_targets;
 mod packages;
 mod partial_scan;
 mod programs;

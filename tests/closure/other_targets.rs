@@ -1,4 +1,4 @@
-//! musl, and machines other than this one.
+//! musl, and architectures other than that of this machine.
 
 use std::fs;
 use std::path::Path;
