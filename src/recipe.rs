@@ -5,6 +5,7 @@ pub mod file;
 pub mod filesystem;
 pub mod initrd;
 pub mod keep;
+pub mod tar;
 
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;

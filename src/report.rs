@@ -8,6 +8,7 @@ mod counts;
 mod image;
 mod initrd;
 mod seconds;
+mod tar;
 pub mod version;
 
 pub use artifact::{Artifact, BuildInfo, Timings, Transfer};
@@ -17,3 +18,4 @@ pub use closure::{ClosureReport, ClosureTimings, KeptName, KeptReason};
 pub use counts::Counts;
 pub use image::{ImageReport, Partition};
 pub use initrd::{AppendedFile, Archive, CacheUse, InitrdReport};
+pub use tar::{TarArchive, TarReport};

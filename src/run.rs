@@ -1,6 +1,7 @@
 //! Carries out recipes: source → transform → plan → place → write.
 
 mod advice;
+mod compressed;
 mod output;
 mod pipeline;
 mod print;
@@ -9,4 +10,4 @@ mod sources;
 mod stopwatch;
 mod verbs;
 
-pub use verbs::{check, closure, completions, image, initrd, man, tree, version};
+pub use verbs::{check, closure, completions, image, initrd, man, tar, tree, version};

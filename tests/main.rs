@@ -9,6 +9,7 @@ mod judges;
 mod oracle;
 mod product;
 
+mod archives;
 mod boot;
 mod cli;
 mod closure;

@@ -108,6 +108,7 @@ const WORDS: &[&str] = &[
     "--check",
     "check",
     "initrd",
+    "tar",
     "--profile",
     "ro-min",
     "rw",

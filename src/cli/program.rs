@@ -8,12 +8,13 @@ use clap::{Command, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use super::help::{Help, group};
 use super::recipe_file;
 use super::request::Request;
-use super::verbs::{check, closure, generate, image, initrd, tree};
+use super::verbs::{check, closure, generate, image, initrd, tar, tree};
 
 /// The help of every verb.
-pub(super) const VERB_HELPS: [Help; 7] = [
+pub(super) const VERB_HELPS: [Help; 8] = [
     image::HELP,
     initrd::HELP,
+    tar::HELP,
     check::HELP,
     tree::HELP,
     closure::HELP,
@@ -51,6 +52,7 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
     match verb {
         Verb::Image(arguments) => Ok(Request::Image(Box::new(arguments.recipe()?))),
         Verb::Initrd(arguments) => arguments.request(),
+        Verb::Tar(arguments) => Ok(Request::Tar(Box::new(arguments.recipe()?))),
         Verb::Check(arguments) => Ok(Request::Check(arguments.recipe())),
         Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),
         Verb::Closure(arguments) => Ok(Request::Closure(Box::new(arguments.recipe()?))),
@@ -108,6 +110,7 @@ struct Cli {
 enum Verb {
     Image(Box<image::ImageArguments>),
     Initrd(Box<initrd::InitrdArguments>),
+    Tar(Box<tar::TarVerb>),
     Check(check::CheckVerb),
     Tree(Box<tree::TreeVerb>),
     Closure(Box<closure::ClosureVerb>),

@@ -6,6 +6,7 @@ use clap_complete::Shell;
 
 use crate::recipe::closure::ClosureRecipe;
 use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
+use crate::recipe::tar::TarRecipe;
 use crate::recipe::{ImageRecipe, TreeRecipe};
 
 /// The request of a command line.
@@ -15,6 +16,8 @@ pub enum Request {
     Image(Box<ImageRecipe>),
     /// `rootcast initrd`
     Initrd(Box<InitrdRecipe>),
+    /// `rootcast tar`
+    Tar(Box<TarRecipe>),
     /// `rootcast check`
     Check(CheckRecipe),
     /// `rootcast tree`

@@ -5,4 +5,5 @@ pub(super) mod closure;
 pub(super) mod generate;
 pub(super) mod image;
 pub(super) mod initrd;
+pub(super) mod tar;
 pub(super) mod tree;

@@ -35,13 +35,14 @@ use crate::transform::{
 pub(super) enum Verb {
     Image,
     Initrd,
+    Tar,
     Tree,
     Closure,
 }
 
-use Verb::{Closure, Image, Initrd};
+use Verb::{Closure, Image, Initrd, Tar};
 
-const ALL: &[Verb] = &[Image, Initrd, Verb::Tree, Closure];
+const ALL: &[Verb] = &[Image, Initrd, Tar, Verb::Tree, Closure];
 
 /// The function of a step: it changes the tree, or checks it, and returns what is to be reported.
 type Apply = fn(&mut Prepared, &Options<'_>) -> Result<Box<dyn Report>>;
@@ -65,13 +66,13 @@ const STEPS: [(&[Verb], Apply); 21] = [
     (ALL, set_id_files),
     (ALL, times),
     (ALL, undefined_ids),
-    (&[Image, Initrd], output_in_tree),
+    (&[Image, Initrd, Tar], output_in_tree),
     (&[Image], own_directories),
-    (&[Image], holes),
+    (&[Image, Tar], holes),
     (&[Initrd], init),
-    (&[Image, Initrd, Verb::Tree], selinux_labels),
-    (&[Image, Initrd, Verb::Tree], hard_links),
-    (&[Image, Initrd], holes_as_zeros),
+    (&[Image, Initrd, Tar, Verb::Tree], selinux_labels),
+    (&[Image, Initrd, Tar, Verb::Tree], hard_links),
+    (&[Image, Initrd, Tar], holes_as_zeros),
     (&[Image], unusable_xattrs),
     (&[Image], duplicates),
 ];
@@ -86,6 +87,8 @@ pub(super) struct Options<'r> {
     pub(super) output: &'r Path,
     /// The properties of the filesystem of an image; `None` for other verbs.
     pub(super) filesystem: Option<&'r Properties>,
+    /// The representation of holes in the output.
+    pub(super) holes: Holes,
     /// The choice of `/init`; `None` for an initramfs that needs none.
     pub(super) init: Option<&'r Init>,
     /// True if systemd starts Kata's agent.
@@ -106,6 +109,7 @@ impl<'r> Options<'r> {
             own: OwnFiles::default(),
             output: Path::new("standard output"),
             filesystem: None,
+            holes: Holes::Zeros("an initramfs stores holes as zeros"),
             init: None,
             with_agent: false,
             progress: &Silent,
@@ -122,6 +126,20 @@ impl<'r> Options<'r> {
             None => self,
         }
     }
+}
+
+/// The representation of holes in an output.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Holes {
+    /// Zeros, for this reason.
+    Zeros(&'static str),
+    /// Holes of whole blocks.
+    Blocks {
+        /// The files that have holes.
+        policy: sparse::Policy,
+        /// The length of a block in bytes.
+        len: u64,
+    },
 }
 
 /// The tree, and the results of the steps so far.
@@ -318,8 +336,8 @@ fn own_directories(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box
 }
 
 fn holes(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Options { recipe, filesystem: Some(filesystem), interrupt, .. } = *options else { return done(()) };
-    let (policy, block_len) = (filesystem.holes, filesystem.block_size);
+    let Options { recipe, interrupt, .. } = *options;
+    let Holes::Blocks { policy, len: block_len } = options.holes else { return done(()) };
     let options = sparse::Options { policy, block_len, threads: &recipe.threads, interrupt };
     done(sparse::apply(&mut prepared.tree, &options)?)
 }
@@ -327,10 +345,10 @@ fn holes(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Repor
 /// Limits the length of files whose holes are stored as zeros. It depends on the hard links: each
 /// inode is stored once.
 fn holes_as_zeros(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let reason = match options.filesystem.map(|filesystem| filesystem.holes) {
-        None => "an initramfs stores holes as zeros",
-        Some(sparse::Policy::Never) => "--sparse never stores them as zeros",
-        Some(sparse::Policy::Auto | sparse::Policy::Always) => return done(()),
+    let reason = match options.holes {
+        Holes::Zeros(reason) => reason,
+        Holes::Blocks { policy: sparse::Policy::Never, .. } => "--sparse never stores them as zeros",
+        Holes::Blocks { policy: sparse::Policy::Auto | sparse::Policy::Always, .. } => return done(()),
     };
     let options = sparse::zeros::Options { max: options.recipe.limits.max_size, reason };
     done(sparse::zeros::check(&prepared.tree, &options)?)

@@ -5,6 +5,7 @@ mod closure;
 mod generate;
 mod image;
 mod initrd;
+mod tar;
 mod tree;
 
 pub use check::check;
@@ -12,4 +13,5 @@ pub use closure::closure;
 pub use generate::{completions, man, version};
 pub use image::image;
 pub use initrd::initrd;
+pub use tar::tar;
 pub use tree::tree;

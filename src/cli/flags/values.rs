@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use initramfs::Compression;
+use initramfs::codec::Codec;
 
 use crate::filesystem::TIME_RANGE;
 use crate::named::Named;
@@ -49,6 +51,15 @@ where
 /// Returns the parser of the owners of files.
 pub(in crate::cli) fn owner() -> impl TypedValueParser<Value = Ownership> {
     OsStringValueParser::new().try_map(|text| Ownership::parse(&text))
+}
+
+/// Parses the compression of a tar archive: none, or one that readers of container images support.
+pub(in crate::cli) fn tar_codec(text: &str) -> Result<Codec, String> {
+    let codec: Codec = text.parse().map_err(|error: initramfs::codec::CodecError| error.to_string())?;
+    match codec.compression() {
+        None | Some(Compression::Gzip | Compression::Zstd) => Ok(codec),
+        Some(_) => Err(format!("\"{text}\" is not none, gzip or zstd, with or without a level")),
+    }
 }
 
 /// Parses the maximum memory of decoders, in bytes.

@@ -20,7 +20,7 @@ use crate::recipe::ImageRecipe;
 use crate::report::Bar;
 use crate::report::{self, BuildInfo, Counts, ImageReport, Timings};
 use crate::run::output::{self, Outcome, write_output};
-use crate::run::pipeline::{self, Prepared, Verb};
+use crate::run::pipeline::{self, Holes, Prepared, Verb};
 use crate::run::print::Printed;
 use crate::run::stopwatch::Stopwatch;
 use crate::seed::{Seed, label};
@@ -44,6 +44,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
         own,
         output: output::path(&recipe.output),
         filesystem: Some(&properties),
+        holes: Holes::Blocks { policy: properties.holes, len: properties.block_size },
         ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(preallocation.as_ref())
     };
     // Never dropped: freeing each name and inode at the end takes time, and the exit of the process

@@ -5,31 +5,28 @@ pub(super) mod kernel;
 mod parts;
 mod unsupported;
 
-use std::io::{self, Write};
 use std::mem::ManuallyDrop;
-use std::path::Path;
 
 use image_runs::Image as _;
 use image_tree::Tree;
 use initramfs::codec::Codec;
 use initramfs::{EarlyCpio, Layout, Options, Segment, Storage};
-use sha2::{Digest as _, Sha256};
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::output::cache::Cache;
-use crate::output::compress::{self, CompressOptions, Compressed, Member};
+use crate::output::compress::{CompressOptions, Compressed, Member};
 use crate::output::{Destination, Preallocation, WriteOptions};
 use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
 use crate::report::Bar;
-use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport, Timings, Transfer};
-use crate::run::advice;
+use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport, Timings};
 use crate::run::output::{self, Outcome, write_output};
 use crate::run::pipeline::{self, Prepared, Verb};
 use crate::run::print::Printed;
 use crate::run::stopwatch::Stopwatch;
+use crate::run::{advice, compressed};
 use crate::shown::Count;
 use parts::{Appended, HostMicrocode, Plain};
 
@@ -173,24 +170,9 @@ impl PlannedInitramfs<'_, '_> {
         let stored = self.appended.iter().map(|one| Member { image: one, compress: false });
         let members: Vec<Member<'_, Blob>> = segments.iter().map(Member::of).chain(stored).collect();
         let options = CompressOptions { write, cache: cache.as_ref() };
-        let (codec, members) = (&self.codec, &members[..]);
-        let compressed = match destination {
-            Some(destination) => {
-                let compressed = compress::write(members, codec, destination, &options)?;
-                let copied_bytes = compressed.written_bytes;
-                report.artifact.record_transfer(Transfer { cloned_bytes: 0, copied_bytes, hole_bytes: 0 });
-                compressed
-            }
-            None => {
-                let mut digest = Digesting(Sha256::new());
-                let compressed =
-                    compress::stream(members, codec, &mut digest, Path::new("the digest"), &options)?;
-                report.artifact.sha256 = Some(output::hex(&digest.0.finalize()));
-                compressed
-            }
-        };
-        let Compressed { written_bytes, cache_hits, cache_misses, .. } = compressed;
-        report.artifact.size = Some(written_bytes);
+        let compressed =
+            compressed::write(&members, &self.codec, destination, &options, &mut report.artifact)?;
+        let Compressed { cache_hits, cache_misses, .. } = compressed;
         report.cache = cache.map(|_| CacheUse { hits: cache_hits, misses: cache_misses });
         Ok(())
     }
@@ -206,20 +188,6 @@ fn open_cache(recipe: &CacheRecipe, log: &Log) -> Result<Option<Cache>> {
     let Some(why) = why else { return opened.map(Some) };
     log.warn(format_args!("--cache: {why}; nothing is kept for the next run"));
     Ok(opened.ok())
-}
-
-/// Digests the bytes that are written.
-struct Digesting(Sha256);
-
-impl Write for Digesting {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn archive(layout: &Layout<'_, Blob>, early: &EarlyCpio<'_, Blob>) -> Archive {
