@@ -109,9 +109,12 @@ impl fmt::Debug for Threads {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
     use std::sync::Barrier;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
+    use crate::error::ErrorKind;
 
     /// Returns that many threads.
     pub(super) fn threads(count: usize) -> Threads {
@@ -157,5 +160,33 @@ mod tests {
             let run = std::panic::AssertUnwindSafe(|| threads.run(2, work));
             assert!(std::panic::catch_unwind(run).is_err());
         }
+    }
+
+    /// Set in the process that a test starts again with little address space.
+    const LITTLE_MEMORY: &str = "ROOTCAST_TEST_LITTLE_MEMORY";
+
+    #[test]
+    fn a_thread_that_cannot_be_started_is_an_error() {
+        if std::env::var_os(LITTLE_MEMORY).is_none() {
+            let output = Command::new("sh")
+                .args(["-c", "ulimit -v 2000000 && exec \"$0\" --exact \"$1\" --nocapture"])
+                .arg(std::env::current_exe().expect("a test has a file"))
+                .arg("threads::tests::a_thread_that_cannot_be_started_is_an_error")
+                .env(LITTLE_MEMORY, "1")
+                .output()
+                .expect("a shell");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+            return;
+        }
+        // Their stacks need 4 GiB.
+        let threads = threads(2000);
+        let started = AtomicBool::new(false);
+        let error = threads.run(2000, || started.store(true, Ordering::Relaxed)).expect_err("no memory");
+        let message = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(message.starts_with("one of 2000 threads cannot be started: "), "{message}");
+        assert!(message.ends_with("; lower -j, or raise ulimit -u or -v"), "{message}");
+        assert!(!started.into_inner(), "no work was done");
     }
 }

@@ -47,13 +47,16 @@ const ALL: &[Verb] = &[Image, Initrd, Tar, Verb::Tree, Closure];
 /// The function of a step: it changes the tree, or checks it, and returns what is to be reported.
 type Apply = fn(&mut Prepared, &Options<'_>) -> Result<Box<dyn Report>>;
 
+/// A step, with the verbs that take it.
+type Step = (&'static [Verb], Apply);
+
 /// The steps of each directory or dump as a tree of its own, in order, before it is added to the
 /// sources before it. The members of an archive get owners and lose metadata of the host one by
 /// one, by the same functions.
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [(&[Verb], Apply); 21] = [
+const STEPS: [Step; 21] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, edits),
@@ -167,23 +170,33 @@ pub(super) struct Prepared {
 /// The error of the first step that fails; [`Interrupted`](crate::error::ErrorKind::Interrupted)
 /// after a signal.
 pub(super) fn run(verb: Verb, options: &Options<'_>) -> Result<Prepared> {
-    let mut prepared = Prepared {
-        tree: Tree::new(Metadata::new(0)),
-        reduction: None,
-        hard_links: Linked::default(),
-        init_created: false,
-        duplicates: BTreeMap::new(),
-        found: None,
-        unreadable: Vec::new(),
-        set_id: Vec::new(),
-    };
-    for (verbs, apply) in STEPS {
+    take(&STEPS, verb, options, Prepared::new())
+}
+
+fn take(steps: &[Step], verb: Verb, options: &Options<'_>, mut prepared: Prepared) -> Result<Prepared> {
+    for (verbs, apply) in steps {
         if verbs.contains(&verb) {
             apply(&mut prepared, options)?.log(options.log);
             options.interrupt.check()?;
         }
     }
     Ok(prepared)
+}
+
+impl Prepared {
+    /// Returns an empty tree, before any step.
+    fn new() -> Self {
+        Self {
+            tree: Tree::new(Metadata::new(0)),
+            reduction: None,
+            hard_links: Linked::default(),
+            init_created: false,
+            duplicates: BTreeMap::new(),
+            found: None,
+            unreadable: Vec::new(),
+            set_id: Vec::new(),
+        }
+    }
 }
 
 fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
@@ -396,3 +409,6 @@ fn duplicates(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn 
     }
     done(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,3 +127,21 @@ impl Report for MissingFiles {
         self.0.iter().for_each(|one| log.warn(format_args!("missing: {one}")));
     }
 }
+
+/// Returns the requests of `--keep PATH`.
+#[cfg(test)]
+pub(super) fn keep_path(path: &str) -> KeepRecipe {
+    let keep = closure::Keep {
+        requests: vec![closure::Request::Path(path.as_bytes().to_vec())],
+        units: Vec::new(),
+        follow: closure::config::unit::Follow::All,
+        rules: Vec::new(),
+        pam: Vec::new(),
+        gconv: None,
+        openssl: false,
+        nss: true,
+        hwcaps: closure::Hwcaps::All,
+        dlopen: None,
+    };
+    KeepRecipe { keep, missing: MissingPolicy::Error }
+}

@@ -84,4 +84,22 @@ mod tests {
         });
         assert_eq!(failed.expect_err("both fail").to_string(), "1");
     }
+
+    /// Work within work waits for its own units only, which the waiting threads do themselves.
+    #[test]
+    fn units_that_divide_their_own_work_end() {
+        for number in [1, 2, 3] {
+            let (done, result) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                let threads = threads(number);
+                let sums = threads.map(20, |outer, (): &mut ()| {
+                    let inner = threads.map(20, |inner, (): &mut ()| Ok(outer * inner))?;
+                    Ok(inner.into_iter().sum::<usize>())
+                });
+                done.send(sums.expect("nothing fails")).expect("the test waits");
+            });
+            let sums = result.recv_timeout(std::time::Duration::from_secs(60)).expect("no deadlock");
+            assert_eq!(sums, (0..20).map(|outer| outer * 190).collect::<Vec<_>>());
+        }
+    }
 }

@@ -58,3 +58,20 @@ impl General {
         self.jobs.unwrap_or_else(cores).min(MAX_THREADS).min(threads_by_descriptors())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_bounded_by_a_constant_and_by_descriptors() {
+        let threads =
+            |jobs| General { jobs: NonZeroUsize::new(jobs), recipe: None, verbose: false }.threads();
+        let most = MAX_THREADS.min(threads_by_descriptors());
+        assert_eq!(threads(1), NonZeroUsize::MIN);
+        for jobs in [257, 100_000, usize::MAX] {
+            assert_eq!(threads(jobs), most);
+        }
+        assert!((1..=256).contains(&most.get()));
+    }
+}

@@ -119,3 +119,50 @@ fn is_usual(path: &[u8], keep: &Keep) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::fs;
+    use std::num::NonZeroUsize;
+    use std::os::unix::fs::symlink;
+
+    use super::super::keep_path;
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::interrupt::Interrupt;
+    use crate::progress::Progress;
+
+    /// A signal that comes when files of many bytes were found.
+    struct Signal<'i>(&'i Interrupt);
+
+    impl Progress for Signal<'_> {
+        fn add(&self, _bytes: u64) {
+            self.0.set(15);
+        }
+    }
+
+    /// A directory that could not be listed appears empty to the search, which then fails too.
+    #[test]
+    fn a_failed_listing_is_reported_instead_of_what_is_missing() {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        ["a/b", "etc"].iter().for_each(|name| fs::create_dir_all(top.path().join(name)).expect("new"));
+        ["a/b/login", "f"].iter().for_each(|name| fs::write(top.path().join(name), "").expect("new"));
+        fs::write(top.path().join("a/large"), vec![1; 64 << 20]).expect("new");
+        // The link leads to directories that are not listed in advance.
+        symlink("../a/b", top.path().join("etc/pam.d")).expect("new");
+        let sources = vec![OsString::from(top.path())];
+        let mut recipe = TreeRecipe::new(sources, NonZeroUsize::MIN);
+        let mut keep = keep_path("/f");
+        keep.keep.pam = vec![b"login".to_vec()];
+        recipe.keep = Some(keep);
+        let interrupt = Interrupt::never();
+        let options = ReadOptions::new(&recipe.threads, &interrupt);
+        let own = OwnFiles::default();
+        let found = read(&recipe, &options, &own).expect("it can be read").expect("a directory");
+        assert!(found.scanned.tree.resolve_no_symlinks(b"/a/b/login").is_some());
+        let signal = Signal(&interrupt);
+        let error = read(&recipe, &ReadOptions { found: &signal, ..options }, &own).err();
+        assert_eq!(error.expect("a signal came").kind(), ErrorKind::Interrupted);
+    }
+}
