@@ -6,8 +6,8 @@ pub(crate) const BLOCK: usize = 512;
 /// The zeros at the end of an archive, in bytes: two blocks.
 pub(crate) const END: u64 = 1024;
 
-/// The length of the fields for a name and for a link target, in bytes. A NUL is only needed after a
-/// shorter one.
+/// The length of the fields for a name and for a link target, in bytes. A NUL is only needed after
+/// a shorter one.
 pub(crate) const NAME_LEN: usize = 100;
 
 /// The largest id or device number: seven octal digits.

@@ -115,7 +115,8 @@ impl<'t, C> Layout<'t, C> {
 }
 
 impl<'t, C: Content> Layout<'t, C> {
-    /// Returns the archive in segments of `segment_len` bytes, at least 512: they cover it in order.
+    /// Returns the archive in segments of `segment_len` bytes, at least 512: they cover it in
+    /// order.
     ///
     /// A segment ends at a multiple of `segment_len`, or, where that is within a header, at the end
     /// of the header. So the ends depend only on the archive and `segment_len`.

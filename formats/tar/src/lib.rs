@@ -2,8 +2,8 @@
 //!
 //! [`plan`] takes a [`Tree`](image_tree::Tree) and [`Options`] and returns a [`Layout`]: the offset
 //! of every byte of the archive is known, and no byte has been written. The layout is an
-//! [`Image`](image_runs::Image) of the archive, and its [`segments`](Layout::segments) are images of
-//! consecutive parts of it, for compressors with several threads.
+//! [`Image`](image_runs::Image) of the archive, and its [`segments`](Layout::segments) are images
+//! of consecutive parts of it, for compressors with several threads.
 //!
 //! ```text
 //! entry     x header ┼ records, zeros to 512 ┼ header ┼ map of holes, zeros to 512 ┼ data ┼ zeros to 512
@@ -15,16 +15,16 @@
 //!
 //! Paths are bytes, without a leading `/` or `./`. Parents come before children and siblings are in
 //! byte order; the path of a directory ends in `/`. The root directory is `./`, and has an entry
-//! only if its metadata is not that of [`Metadata::new(0o755)`](image_tree::Metadata::new), which is
-//! what it has in an archive without one. The first name of a file has its data, further names are
-//! hard links to it.
+//! only if its metadata is not that of [`Metadata::new(0o755)`](image_tree::Metadata::new), which
+//! is what it has in an archive without one. The first name of a file has its data, further names
+//! are hard links to it.
 //!
 //! Headers are ustar (POSIX.1-1988) without names of users and groups. Records (POSIX.1-2001, pax)
-//! precede a header only where a value needs them, sorted by keyword: paths and link targets of more
-//! than 100 bytes, lengths of 8 GiB and more, ids above 2,097,151, times with fractions, before 1970
-//! or after 2242, xattrs as `SCHILY.xattr.NAME` (`LIBARCHIVE.xattr.NAME` if the name has a `=`), and
-//! the holes of files as `GNU.sparse.*`, version 1.0. POSIX ACLs are xattrs. There are no times of
-//! access and no global headers.
+//! precede a header only where a value needs them, sorted by keyword: paths and link targets of
+//! more than 100 bytes, lengths of 8 GiB and more, ids above 2,097,151, times with fractions,
+//! before 1970 or after 2242, xattrs as `SCHILY.xattr.NAME` (`LIBARCHIVE.xattr.NAME` if the name
+//! has a `=`), and the holes of files as `GNU.sparse.*`, version 1.0. POSIX ACLs are xattrs. There
+//! are no times of access and no global headers.
 //!
 //! # Same tree, same bytes
 //!

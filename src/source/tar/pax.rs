@@ -162,8 +162,8 @@ impl Records {
                 let numbers = numbers.ok_or(Problem::Map(MapProblem::Text))?;
                 sparse.map = numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
             }
-            // Records that a tree cannot represent: atime, ctime, uname, gname, comment, charset, and
-            // those of other vendors.
+            // Records that a tree cannot represent: atime, ctime, uname, gname, comment, charset,
+            // and those of other vendors.
             _ => {}
         }
         Ok(())
