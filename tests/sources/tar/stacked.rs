@@ -209,7 +209,7 @@ fn whiteouts_are_reported_kept_or_applied() {
     let all = ["/", "/.wh.a", "/a", "/d", "/d/.wh..wh..opq", "/d/b", "/d/n", "/k"];
     let (found, warned) = tree(&[]);
     assert_eq!(paths(&found), all);
-    for part in ["1 whiteouts .wh.NAME, 1 markers", "the first one /.wh.a; --whiteouts apply"] {
+    for part in ["1 whiteout .wh.NAME, 1 marker", "the first one /.wh.a; --whiteouts apply"] {
         assert!(warned.contains(part), "{warned}");
     }
     let (found, warned) = tree(&["--whiteouts", "keep"]);

@@ -2,7 +2,7 @@
 //! them as root, and the trees are compared.
 //!
 //! Where a program is missing, a line on standard error names the skipped judge.
-#![expect(clippy::disallowed_types, reason = "judges run programs on files")]
+#![expect(clippy::disallowed_methods, reason = "judges run programs on files")]
 
 mod fixtures;
 mod judge;
