@@ -84,6 +84,7 @@ fn members(tree: &Tree<Pattern>, options: &Options, compressions: &[u64]) -> Opt
                 let zeros = archive_padding(out.len() as u64, Some(initramfs::Compression::Lz4));
                 out.resize(out.len() + usize::try_from(zeros).ok()?, 0);
             }
+            (storage, _) => panic!("{storage:?} has no check"),
         }
     }
     Some(out)

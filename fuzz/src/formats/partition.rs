@@ -31,6 +31,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
             check_gpt(table, &layout, &read_gpt(&layout, backup, GPTHeader::is_backup));
         }
         Table::Mbr(table) => check_mbr(table, &layout, &snapshot),
+        table => panic!("{table:?} has no check"),
     }
     Outcome::Checked
 }
