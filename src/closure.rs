@@ -12,6 +12,7 @@
 //! No program is run and no file of the host is read, so a tree for any machine can be processed on
 //! any other. The same tree and options give the same closure, whatever the number of threads.
 
+pub mod accounts;
 pub mod config;
 pub mod dependency;
 pub mod elf;

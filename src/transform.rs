@@ -17,6 +17,7 @@ pub mod normalize;
 pub mod own_directories;
 pub mod ownership;
 pub mod selinux;
+pub mod systemd;
 pub mod unusable_xattrs;
 
 pub use contents::{duplicates, hardlinks, sparse};

@@ -6,6 +6,7 @@ pub mod programs;
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::config::dlopen::{self, Policy, Priority, Rule};
 use rootcast::closure::config::script::Shebang;
+use rootcast::closure::config::systemd::{self, DefaultTarget, Generators};
 use rootcast::closure::config::{gconv, nss, pam, udev, unit};
 use rootcast::closure::dependency::{Dependencies, Target};
 use rootcast::closure::elf::NoteSegment;
@@ -18,13 +19,17 @@ use crate::{Choices, Outcome};
 const BETWEEN: u8 = 0xff;
 
 /// The paths of the files of an input.
-const UNITS: [&str; 6] = [
+const UNITS: [&str; 10] = [
     "/etc/systemd/system/a.service",
     "/usr/lib/systemd/system/b@.service",
     "/usr/lib/systemd/system/a.service.d/x.conf",
     "/usr/lib/systemd/system/a.socket",
     "/usr/lib/systemd/system/service.d/y.conf",
     "/usr/lib/systemd/system/sysinit.target",
+    "/usr/lib/tmpfiles.d/x.conf",
+    "/usr/lib/sysusers.d/x.conf",
+    "/etc/fstab",
+    "/etc/crypttab",
 ];
 
 fn x86_64() -> Abi {
@@ -141,6 +146,13 @@ pub fn check_units(text: &[u8]) -> Outcome {
     let asked = [b"a.service".to_vec(), b"a.socket".to_vec(), b"c.service".to_vec()];
     let Ok(dependencies) = unit::dependencies(&tree, &asked, follow) else { return Outcome::Refused };
     check_dependencies(&dependencies);
+    let mut walk = unit::Walk::new(&tree, follow);
+    walk.request(b"a.service").expect("it is a name");
+    let options = systemd::Options { generators: &Generators::All, default_target: &DefaultTarget::None };
+    match systemd::complete(&tree, walk, options, |_, _| Ok(())) {
+        Ok(set) => check_dependencies(&set.dependencies),
+        Err(error) => panic!("the units were read before, and no other file is mandatory: {error}"),
+    }
     Outcome::Checked
 }
 
@@ -261,7 +273,7 @@ fn check_dependencies(dependencies: &Dependencies) {
                 assert!(names.iter().all(|name| !name.is_empty() && !name.contains(&b'/')))
             }
             Target::Name(path) => assert!(is_absolute(path)),
-            Target::FilesIn { directory, .. } => assert!(is_absolute(directory)),
+            Target::FilesIn { directory, .. } | Target::Whole(directory) => assert!(is_absolute(directory)),
         }
     }
     assert!(dependencies.unknown.iter().all(|sentence| !sentence.is_empty()));

@@ -6,5 +6,6 @@ pub mod gconv;
 pub mod nss;
 pub mod pam;
 pub mod script;
+pub mod systemd;
 pub mod udev;
 pub mod unit;

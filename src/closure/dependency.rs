@@ -25,6 +25,9 @@ pub enum Target {
     /// Exactly this name, whether or not it resolves: a link to `/dev/null` is significant by
     /// itself.
     Name(Vec<u8>),
+    /// A directory with its whole content, whose files are not examined: they are not those of
+    /// programs of this tree, or none that anything here runs.
+    Whole(Vec<u8>),
     /// Every file of a directory whose name has a suffix. The directory may be missing.
     FilesIn {
         /// The directory.

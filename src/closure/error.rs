@@ -31,6 +31,18 @@ pub enum Error {
         /// The directories that were searched.
         directories: String,
     },
+    /// The tree does not have the unit that systemd starts at boot.
+    #[error(
+        "the tree has no default.target, which systemd starts at boot: --default-target UNIT makes it; with \
+         --default-target none the kernel's command line has to name a unit (systemd.unit=)"
+    )]
+    NoDefaultTarget,
+    /// The tree does not have a requested generator.
+    #[error(
+        "--systemd-generators {}: no directory system-generators of the tree has such a file",
+        .0.escape_ascii()
+    )]
+    GeneratorNotFound(Vec<u8>),
     /// No systemd unit of the tree matches a pattern.
     #[error("{}: no unit of the tree matches", .0.escape_ascii())]
     NoMatchingUnit(Vec<u8>),

@@ -3,6 +3,7 @@
 use image_tree::glob::Glob;
 
 use super::config::dlopen::Policy;
+use super::config::systemd::{DefaultTarget, Generators};
 use super::config::unit::Follow;
 use super::dependency::Dependency;
 use super::ld_so::hwcaps::Hwcaps;
@@ -58,6 +59,12 @@ pub struct Keep {
     pub units: Vec<NamePattern>,
     /// The relations that are followed from a unit to others.
     pub follow: Follow,
+    /// True if everything that systemd needs to start is kept, provided that it or a unit is.
+    pub systemd: bool,
+    /// The generators that are kept with systemd.
+    pub generators: Generators,
+    /// The unit that systemd starts at boot.
+    pub default_target: DefaultTarget,
     /// Files of udev rules.
     pub rules: Vec<NamePattern>,
     /// Packages of the tree's package database.
@@ -78,6 +85,31 @@ pub struct Keep {
     pub hwcaps: Hwcaps,
     /// The policy for libraries that programs load with dlopen(3); `None` keeps none of them.
     pub dlopen: Option<Policy>,
+}
+
+impl Keep {
+    /// Returns the requests of paths alone, with the defaults for everything else.
+    #[must_use]
+    pub fn paths(requests: Vec<Request>) -> Self {
+        Self {
+            requests,
+            units: Vec::new(),
+            follow: Follow::All,
+            systemd: true,
+            generators: Generators::default(),
+            default_target: DefaultTarget::default(),
+            rules: Vec::new(),
+            packages: Vec::new(),
+            depends: false,
+            owners: false,
+            pam: Vec::new(),
+            gconv: None,
+            openssl: false,
+            nss: true,
+            hwcaps: Hwcaps::default(),
+            dlopen: Some(Policy::default()),
+        }
+    }
 }
 
 /// A name, or a shell pattern of names.

@@ -196,8 +196,7 @@ mod tests {
 
     use super::*;
     use crate::closure::Keep;
-    use crate::closure::config::unit::Follow;
-    use crate::closure::{Hwcaps, Request};
+    use crate::closure::Request;
     use crate::output::DestinationOptions;
     use crate::recipe::keep::{KeepRecipe, MissingPolicy};
     use crate::transform::edit::parse::EDIT_FLAGS;
@@ -209,21 +208,7 @@ mod tests {
     }
 
     fn keep() -> KeepRecipe {
-        let keep = Keep {
-            requests: vec![Request::Path(b"/usr/bin/sh".to_vec())],
-            units: Vec::new(),
-            follow: Follow::None,
-            rules: Vec::new(),
-            pam: Vec::new(),
-            gconv: None,
-            packages: Vec::new(),
-            depends: false,
-            owners: false,
-            openssl: false,
-            nss: true,
-            hwcaps: Hwcaps::All,
-            dlopen: None,
-        };
+        let keep = Keep::paths(vec![Request::Path(b"/usr/bin/sh".to_vec())]);
         KeepRecipe { keep, missing: MissingPolicy::Error }
     }
 

@@ -26,7 +26,7 @@ use crate::transform::init::{self, Init};
 use crate::transform::own_files::{self, OwnFiles};
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, unreadable,
+    duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, systemd, unreadable,
     unusable_xattrs,
 };
 
@@ -56,7 +56,7 @@ type Step = (&'static [Verb], Apply);
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 21] = [
+const STEPS: [Step; 22] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, edits),
@@ -65,6 +65,7 @@ const STEPS: [Step; 21] = [
     (ALL, missing_files),
     (ALL, reduction),
     (ALL, ld_cache),
+    (ALL, systemd_files),
     (ALL, unreadable_kept_files),
     (ALL, set_id_files),
     (ALL, times),
@@ -293,6 +294,20 @@ fn ld_cache(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Re
     }
     reduction.took += stopwatch.lap();
     done(written)
+}
+
+/// Adds the files that systemd expects of an image, if it is kept.
+fn systemd_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let recipe = options.recipe;
+    let (Some(reduction), Some(keep)) = (&mut prepared.reduction, &recipe.keep) else { return done(()) };
+    if !reduction.has_systemd {
+        return done(());
+    }
+    let options =
+        systemd::Options { default_target: &keep.keep.default_target, time: recipe.time_of_changes() };
+    let added = systemd::apply(&mut prepared.tree, &options)?;
+    added.add_to(&mut reduction.closure);
+    done(added)
 }
 
 /// Applies the policy to unreadable files after the reduction.

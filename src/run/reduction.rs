@@ -29,6 +29,8 @@ pub(super) struct Reduction {
     owners: Owners,
     /// The metadata of `/etc/ld.so.cache` if it is to be written for the kept part.
     pub(super) ld_cache: Option<Metadata>,
+    /// True if systemd is kept with all that it needs.
+    pub(super) has_systemd: bool,
     /// The time taken by the search and the reduction.
     pub(super) took: Duration,
 }
@@ -75,10 +77,10 @@ pub(super) fn find(
         }
     };
     let (notes, implications) = (found.notes(), found.implications(tree));
-    let closure::Found { closure, needs_ld_cache, unknown, owners, .. } = found;
+    let closure::Found { closure, needs_ld_cache, has_systemd, unknown, owners, .. } = found;
     let ld_cache = needs_ld_cache.then(|| ld_cache::metadata(tree, recipe.time_of_changes()));
     let messages = Messages { unknown, implications, warnings: closure.warnings.clone() };
-    Ok(Some((Reduction { closure, notes, owners, ld_cache, took }, messages)))
+    Ok(Some((Reduction { closure, notes, owners, ld_cache, has_systemd, took }, messages)))
 }
 
 /// The kept part of a tree, and the time taken by the search.
@@ -131,17 +133,6 @@ impl Report for MissingFiles {
 /// Returns the requests of `--keep PATH`.
 #[cfg(test)]
 pub(super) fn keep_path(path: &str) -> KeepRecipe {
-    let keep = closure::Keep {
-        requests: vec![closure::Request::Path(path.as_bytes().to_vec())],
-        units: Vec::new(),
-        follow: closure::config::unit::Follow::All,
-        rules: Vec::new(),
-        pam: Vec::new(),
-        gconv: None,
-        openssl: false,
-        nss: true,
-        hwcaps: closure::Hwcaps::All,
-        dlopen: None,
-    };
+    let keep = closure::Keep::paths(vec![closure::Request::Path(path.as_bytes().to_vec())]);
     KeepRecipe { keep, missing: MissingPolicy::Error }
 }

@@ -22,6 +22,22 @@ const CASES: &[Case] = &[
     bad(BAD_INPUT, "closure {dump} --keep /etc/hostname --why /none", &["/none is not kept"]),
     bad(BAD_INPUT, "closure {dump} --keep-unit none.service", &["none.service"]),
     bad(BAD_INPUT, "closure {dump} --keep-unit none*.service", &["--keep-unit none*.service"]),
+    good(
+        "tree {scratch}/units.dump --keep-unit a.service --default-target a.service",
+        &["/etc/systemd/system/default.target ", "/etc/machine-id "],
+    ),
+    good("tree {scratch}/units.dump --keep-unit a.service --systemd no", &["/etc/systemd/system/a.service "]),
+    bad(
+        BAD_INPUT,
+        "closure {scratch}/units.dump --keep-unit a.service",
+        &["default.target", "--default-target UNIT"],
+    ),
+    bad(
+        BAD_INPUT,
+        "closure {scratch}/units.dump --keep-unit a.service --default-target none --systemd-generators x",
+        &["--systemd-generators x"],
+    ),
+    bad(USAGE, "closure {dump} --keep /etc --systemd-generators x,,y", &["--systemd-generators", "commas"]),
     bad(BAD_INPUT, "closure {dump} --keep-rule 60-none.rules", &["--keep-rule 60-none.rules"]),
     bad(BAD_INPUT, "closure {dump} --keep /etc --pam login", &["--pam login"]),
     bad(

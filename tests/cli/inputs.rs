@@ -15,6 +15,7 @@ pub(crate) fn scratch() -> Scratch {
     let scratch = Scratch::new();
     big::small_only().make(&scratch.join("source"));
     scratch.file("tree.dump", fixtures::MINIMAL_DUMP);
+    scratch.file("units.dump", UNITS_DUMP);
     scratch.file("initrd.dump", fixtures::INITRD_DUMP);
     let recipe = "compress = \"none\"\nalign = \"512\"\nchecksums = true\npreset = \"kata\"\n";
     scratch.file("initrd.toml", format!("source = \"{}\"\n{recipe}", scratch.join("initrd.dump").display()));
@@ -70,3 +71,12 @@ fn plain_cpio() -> String {
     let fields = ["00000000"; 11].concat();
     format!("070701{fields}0000000B00000000TRAILER!!!\0\0\0\0")
 }
+
+/// A unit in a tree that has no `default.target`.
+const UNITS_DUMP: &str = "\
+/ 0 40755 3 0 0 0 1600000000.0 - - -
+/etc 0 40755 3 0 0 0 1600000000.0 - - -
+/etc/systemd 0 40755 3 0 0 0 1600000000.0 - - -
+/etc/systemd/system 0 40755 2 0 0 0 1600000000.0 - - -
+/etc/systemd/system/a.service 30 100644 1 0 0 0 1600000000.0 - [Unit]\\nDefaultDependencies=no\\n -
+";

@@ -1,5 +1,7 @@
 //! Flags of the part of a tree that is kept.
 
+mod systemd;
+
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
@@ -7,6 +9,7 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 
+use self::systemd::SystemdArguments;
 use super::values;
 use crate::cli::help::group;
 use crate::closure::config::dlopen::{Policy, Priority, Rule};
@@ -28,7 +31,7 @@ struct Requested {
 
     /// Keep this systemd unit and what it pulls in
     ///
-    /// These are its programs, and units by --follow-units. systemd itself is kept by --keep.
+    /// These are its files and programs, units by --follow-units, and systemd by --systemd.
     #[arg(long, value_name = "UNIT|GLOB", value_parser = unit(), help_heading = group::KEEP)]
     keep_unit: Vec<NamePattern>,
 
@@ -67,6 +70,9 @@ pub(in crate::cli) struct KeepArguments {
         long, value_name = "WHICH", value_parser = follow(), requires = "keep_unit", help_heading = group::KEEP
     )]
     follow_units: Option<Follow>,
+
+    #[command(flatten)]
+    systemd: SystemdArguments,
 
     /// On missing files
     ///
@@ -183,6 +189,9 @@ impl KeepArguments {
             requests,
             units,
             follow: self.follow_units.unwrap_or(Follow::All),
+            systemd: self.systemd.systemd.unwrap_or(true),
+            generators: self.systemd.systemd_generators.unwrap_or_default(),
+            default_target: self.systemd.default_target.unwrap_or_default(),
             rules,
             packages,
             depends: self.depends,

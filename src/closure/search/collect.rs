@@ -305,6 +305,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 }
             }
             Target::Name(path) => self.keep_unresolved(path, by, dependency),
+            Target::Whole(directory) => self.whole(directory, by, dependency),
             Target::FilesIn { directory, suffix } => {
                 let Ok(found) = self.ledger.files.trace(directory) else { return };
                 let entries = self.ledger.files.tree.entries(found.id).into_iter().flatten();
@@ -316,6 +317,31 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 }
             }
             Target::Library(_) => self.opened.push(dependency.clone()),
+        }
+    }
+
+    /// Keeps a directory with its whole content, without looking into files.
+    fn whole(&mut self, directory: &[u8], by: Option<&[u8]>, need: &Dependency) {
+        let found = match self.ledger.files.trace(directory) {
+            Ok(found) => found,
+            Err(error) if need.required => {
+                let (name, kind) = (directory.to_vec(), need.kind);
+                let chain = by.map(<[u8]>::to_vec).into_iter().collect();
+                return self.ledger.missing(Missing { name, kind, chain, cause: Cause::Path(error) });
+            }
+            Err(_) => return,
+        };
+        self.ledger.keep(&found, need.kind, by, directory);
+        let mut directories = vec![(found.id, found.path)];
+        // The limits are checked, and reported as an error, before the search continues.
+        while let Some((id, path)) = directories.pop().filter(|_| !self.ledger.files.exhausted()) {
+            for (entry, id) in self.ledger.files.tree.entries(id).into_iter().flatten() {
+                self.ledger.files.steps += 1;
+                let path = join(&path, entry.as_bytes());
+                let (by, name) = (by.map(<[u8]>::to_vec), directory.to_vec());
+                self.ledger.keep_name(&path, Reason { kind: need.kind, by, name });
+                directories.push((*id, path));
+            }
         }
     }
 

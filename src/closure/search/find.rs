@@ -10,6 +10,8 @@ use rayon::ThreadPool;
 use super::Search;
 use super::implied::{self, Implied};
 use super::options::Options;
+use crate::closure::accounts::NamedAccounts;
+use crate::closure::config::systemd::is_systemd;
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::error::{Error, Result};
 use crate::closure::ld_so::{cache, conf};
@@ -29,6 +31,10 @@ pub struct Found {
     pub closure: Closure,
     /// True if `/etc/ld.so.cache` is to be written for the kept part.
     pub needs_ld_cache: bool,
+    /// True if systemd is kept with all that it needs.
+    pub has_systemd: bool,
+    /// The users and groups that kept units, rules and the like name.
+    pub accounts: NamedAccounts,
     /// Warnings about dependencies that cannot be determined.
     pub unknown: Vec<String>,
     /// The packages that own the kept files, if they were to be looked up.
@@ -50,20 +56,35 @@ impl Found {
         writes_ld_cache: bool,
     ) -> Result<Self> {
         let options = Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), pool };
-        let (requested, unknown) = implied::requested(tree, keep)?;
+        let of_units = implied::requested(tree, keep)?;
+        let stated = of_units.found.dependencies.iter().cloned().map(Request::Dependency);
+        let requested: Vec<Request> =
+            keep.requests.iter().cloned().chain(stated).chain(of_units.members.iter().cloned()).collect();
+        let (unknown, accounts) = (of_units.found.unknown.clone(), of_units.found.accounts.clone());
         let mut search = Search::new(tree);
         let closure = search.close(&requested, &options)?;
         let implied = Vec::new();
         let owners = Owners::new();
-        let mut found =
-            Self { closure, needs_ld_cache: writes_ld_cache, unknown, owners, requested, implied };
+        let mut found = Self {
+            closure,
+            needs_ld_cache: writes_ld_cache,
+            has_systemd: false,
+            unknown,
+            accounts,
+            owners,
+            requested,
+            implied,
+        };
         let mut rounds = 0;
         loop {
             found.needs_ld_cache |= needs_ld_cache(tree, &found.closure)?;
-            let Implied { dependencies, mut unknown } =
-                implied::implied(tree, keep, &found.closure, found.needs_ld_cache)?;
+            let Implied { dependencies, mut unknown, accounts, .. } =
+                implied::implied(tree, keep, &of_units, &found.closure, found.needs_ld_cache)?;
             if dependencies == found.implied {
                 found.unknown.append(&mut unknown);
+                found.accounts.extend(accounts);
+                found.has_systemd = keep.systemd
+                    && (of_units.has_systemd || found.closure.kept.keys().any(|path| is_systemd(path)));
                 found.look_up_owners(tree, keep)?;
                 return Ok(found);
             }
@@ -104,7 +125,7 @@ impl Found {
         for dependency in requested.chain(&self.implied) {
             let names = match &dependency.target {
                 Target::File(names) | Target::Library(names) => &names[..],
-                Target::Name(name) => std::slice::from_ref(name),
+                Target::Name(name) | Target::Whole(name) => std::slice::from_ref(name),
                 Target::FilesIn { .. } => &[],
             };
             for name in names {
@@ -125,7 +146,7 @@ impl Found {
                     names.iter().find(|name| named.contains(name.as_slice()))
                 }
                 Target::Name(name) => Some(name),
-                Target::FilesIn { directory, .. } => {
+                Target::FilesIn { directory, .. } | Target::Whole(directory) => {
                     Some(directory).filter(|directory| resolve_in_root(tree, directory).is_some())
                 }
             };

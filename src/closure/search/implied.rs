@@ -16,40 +16,34 @@ mod units;
 use image_tree::{Content, Directories};
 
 use self::context::Context;
-pub(super) use self::context::Implied;
+pub(super) use self::context::{Implied, Requested};
 use crate::closure::error::Result;
 use crate::closure::packages;
-use crate::closure::requests::{Keep, Request};
+use crate::closure::requests::Keep;
 use crate::closure::result::Closure;
 
-/// Returns the requests for units, rules and packages, and sentences about those that cannot be
-/// determined.
-pub(super) fn requested<T: Directories<Content: Content>>(
-    tree: &T,
-    keep: &Keep,
-) -> Result<(Vec<Request>, Vec<String>)> {
-    let mut found = Implied::default();
-    for add in [units::add, rules::add] {
-        add(tree, keep, &mut found)?;
-    }
+/// Returns the dependencies of the requested units and rules, and the files of packages.
+pub(super) fn requested<T: Directories<Content: Content>>(tree: &T, keep: &Keep) -> Result<Requested> {
+    let mut requested = Requested::default();
+    units::add(tree, keep, &mut requested)?;
     let (members, unknown) = packages::requests(tree, &keep.packages, keep.depends)?;
-    found.unknown.extend(unknown);
-    let dependencies = found.dependencies.into_iter().map(Request::Dependency);
-    let requests = keep.requests.iter().cloned().chain(dependencies).chain(members);
-    Ok((requests.collect(), found.unknown))
+    requested.members = members;
+    requested.found.unknown.extend(unknown);
+    Ok(requested)
 }
 
 /// Returns the dependencies implied by the kept files: those that C libraries open by themselves,
-/// and those that flags add.
+/// those of systemd, and those that flags add.
 pub(super) fn implied<T: Directories<Content: Content>>(
     tree: &T,
     keep: &Keep,
+    requested: &Requested,
     closure: &Closure,
     has_cache: bool,
 ) -> Result<Implied> {
     let mut found = Implied::default();
-    let context = Context { tree, keep, closure, has_cache };
-    for add in [libc::add, gconv::add, pam::add, openssl::add] {
+    let context = Context { tree, keep, requested, closure, has_cache };
+    for add in [libc::add, units::add_systemd, gconv::add, pam::add, openssl::add] {
         add(&context, &mut found)?;
     }
     Ok(found)

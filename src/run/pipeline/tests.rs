@@ -12,6 +12,7 @@ use image_tree::{Content as _, Kind, Timestamp};
 use super::*;
 use crate::blob::archive::{Archive, ArchiveRange, Sparse};
 use crate::blob::{HostDirectory, Root};
+use crate::closure::config::systemd::DefaultTarget;
 use crate::log::Level;
 use crate::recipe::filesystem::FilesystemRecipe;
 use crate::source::directory;
@@ -38,7 +39,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 21] = [
+const CASES: [Case; 22] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![OsString::from(setup.directory.path())];
@@ -74,6 +75,14 @@ const CASES: [Case; 21] = [
     ("ld_cache", |mut setup, steps| {
         setup.recipe.ld_cache = true;
         setup.fails(FILES, steps, "--ld-cache")
+    }),
+    ("systemd_files", |mut setup, steps| {
+        setup.keep("/usr/lib/systemd/systemd");
+        setup.recipe.keep.as_mut().expect("it was set").keep.default_target = DefaultTarget::None;
+        let above = ["/usr", "/usr/lib", "/usr/lib/systemd"]
+            .map(|path| format!("{path} 0 40755 2 0 0 0 0.0 - - -\n"));
+        let tree = format!("{}/usr/lib/systemd/systemd 1 100755 1 0 0 0 0.0 - x -\n", above.concat());
+        setup.find(&tree, steps, |prepared| is_in(&prepared.tree, "/etc/machine-id"))
     }),
     ("unreadable_kept_files", |mut setup, steps| {
         setup.hide();

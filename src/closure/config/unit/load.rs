@@ -9,23 +9,32 @@ use super::search_path::SEARCH_PATH;
 use super::settings::Settings;
 use crate::closure::config::file;
 use crate::closure::error::Result;
-use image_tree::resolve::MAX_SYMLINKS;
-use image_tree::resolve::resolve_in_root;
+use image_tree::path::{base_name, components, parent};
+use image_tree::resolve::{MAX_SYMLINKS, resolve_in_root};
 
 /// A unit as found in the tree.
 pub(super) struct Loaded {
     /// The final name, after resolving aliases.
     pub(super) name: UnitName,
-    /// The paths of its file, its drop-ins and the links in its `.wants` directories.
+    /// The paths of its file and its drop-ins.
     pub(super) files: Vec<Vec<u8>>,
     /// The paths of the links that are significant by themselves: aliases, and masks, whose target
     /// does not exist in a tree.
     pub(super) names: Vec<Vec<u8>>,
     /// The settings; `None` if the unit is masked.
     pub(super) settings: Option<Settings>,
-    /// The entries of its `.wants`, `.requires` and `.upholds` directories: the relation, and the
-    /// unit.
-    pub(super) linked: Vec<(&'static [u8], Vec<u8>)>,
+    /// The entries of its `.wants`, `.requires` and `.upholds` directories.
+    pub(super) linked: Vec<Link>,
+}
+
+/// A link from a unit to another, whose name alone is significant.
+pub(super) struct Link {
+    /// `wants`, `requires` or `upholds`.
+    pub(super) relation: &'static [u8],
+    /// The name of the unit.
+    pub(super) unit: Vec<u8>,
+    /// The path of the link.
+    pub(super) path: Vec<u8>,
 }
 
 /// Loads a unit; `None` if it is not in the tree. A unit that has only drop-ins or `.wants` does
@@ -94,8 +103,11 @@ fn find<T: Directories<Content: Content>>(tree: &T, name: &UnitName) -> Result<O
                 if target == b"/dev/null" {
                     return Ok(Some(Found::Masked(path)));
                 }
-                let base = target.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-                if let Some(of) = name.instance_of(base).filter(|of| base != file_name && of != name) {
+                let target = absolute(directory, target);
+                let base = base_name(&target);
+                // A file elsewhere is that of this unit: systemctl link.
+                let is_unit = SEARCH_PATH.contains(&parent(&target)) && base != file_name;
+                if let Some(of) = name.instance_of(base).filter(|of| is_unit && of != name) {
                     return Ok(Some(Found::Alias { path, of }));
                 }
             }
@@ -108,6 +120,22 @@ fn find<T: Directories<Content: Content>>(tree: &T, name: &UnitName) -> Result<O
         }
     }
     Ok(None)
+}
+
+/// Returns the target of a link in a directory of the search path, without `.` and `..`.
+fn absolute(directory: &[u8], target: &[u8]) -> Vec<u8> {
+    let base = if target.starts_with(b"/") { &b""[..] } else { directory };
+    let mut names: Vec<&[u8]> = Vec::new();
+    for name in components(base).chain(components(target)) {
+        match name {
+            b"." => {}
+            b".." => {
+                names.pop();
+            }
+            name => names.push(name),
+        }
+    }
+    names.iter().fold(Vec::new(), |path, name| [&path, &b"/"[..], name].concat())
 }
 
 /// Reads the drop-ins for all names of the unit, sorted by file name. If several have the same
@@ -159,10 +187,8 @@ fn add_linked<T: Directories>(tree: &T, aliases: &[UnitName], loaded: &mut Loade
             for unit in tree.entries(inode).into_iter().flat_map(BTreeMap::keys).map(|name| name.as_bytes()) {
                 let Some(unit_name) = UnitName::parse(unit) else { continue };
                 let unit_name = loaded.name.instance_of(unit_name.as_bytes()).unwrap_or(unit_name);
-                // Only the name of the link is significant, so the link is kept even if its target
-                // is elsewhere.
-                loaded.names.push([&path, &b"/"[..], unit].concat());
-                loaded.linked.push((kind, unit_name.as_bytes().to_vec()));
+                let path = [&path, &b"/"[..], unit].concat();
+                loaded.linked.push(Link { relation: kind, unit: unit_name.as_bytes().to_vec(), path });
             }
         }
     }

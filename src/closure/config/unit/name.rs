@@ -20,6 +20,9 @@ const KINDS: [&[u8]; 11] = [
     b"scope",
 ];
 
+/// Units that only generators make, and others require: that of nfs-utils.
+const GENERATED: [&[u8]; 1] = [b"rpc_pipefs.target"];
+
 /// `PREFIX.KIND`, `PREFIX@.KIND` or `PREFIX@INSTANCE.KIND`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct UnitName {
@@ -56,6 +59,13 @@ impl UnitName {
 
     pub(super) fn kind(&self) -> &[u8] {
         &self.name[self.dot + 1..]
+    }
+
+    /// Returns true if a unit of this name need not be in the tree: systemd makes those for
+    /// devices, slices and scopes itself, and generators make mounts, swap space and a few others.
+    pub(super) fn may_be_made_at_boot(&self) -> bool {
+        matches!(self.kind(), b"device" | b"slice" | b"scope" | b"mount" | b"automount" | b"swap")
+            || GENERATED.contains(&&self.name[..])
     }
 
     fn prefix(&self) -> &[u8] {
@@ -145,6 +155,27 @@ impl UnitName {
         }
         Expanded { text, is_known }
     }
+}
+
+/// Returns the names of the mount units on the way to a path, except that of the root directory.
+pub(super) fn mounts_for(path: &[u8]) -> Vec<Vec<u8>> {
+    let mut name = Vec::new();
+    let mut names = Vec::new();
+    for component in image_tree::path::components(path).take(MAX_LEN) {
+        if !name.is_empty() {
+            name.push(b'-');
+        }
+        for (index, byte) in component.iter().enumerate() {
+            let is_plain = byte.is_ascii_alphanumeric() || b":_.".contains(byte);
+            if is_plain && !(*byte == b'.' && index == 0 && name.is_empty()) {
+                name.push(*byte);
+            } else {
+                name.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
+            }
+        }
+        names.push([&name[..], b".mount"].concat());
+    }
+    names
 }
 
 fn after_last_dash(prefix: &[u8]) -> &[u8] {

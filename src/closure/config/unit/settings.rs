@@ -70,6 +70,23 @@ impl Settings {
         self.values(section, key).pop()
     }
 
+    /// Returns the value of a boolean key; `None` if it is not set or not a boolean.
+    pub(super) fn boolean(&self, section: &str, key: &str) -> Option<bool> {
+        self.values(section, key).into_iter().rev().find_map(boolean)
+    }
+
+    /// Returns the settings of a section whose key starts with a prefix, in order: the rest of the
+    /// key, and the value. An empty value is returned too, since it resets what precedes it.
+    pub(super) fn with_prefix<'s>(
+        &'s self,
+        section: &'s str,
+        prefix: &'s str,
+    ) -> impl Iterator<Item = (&'s [u8], &'s [u8])> {
+        self.settings.iter().filter(move |setting| setting.section == section.as_bytes()).filter_map(
+            move |setting| Some((setting.key.strip_prefix(prefix.as_bytes())?, &setting.value[..])),
+        )
+    }
+
     /// Returns the words of a key with many values. A list of units is not reset by an empty value.
     pub(super) fn list(&self, section: &str, key: &str) -> Vec<Vec<u8>> {
         let of_key =
@@ -85,6 +102,15 @@ impl Settings {
             .into_iter()
             .flat_map(|section| self.list(section, key))
             .collect()
+    }
+}
+
+/// Parses a boolean in each of systemd's spellings, as `parse_boolean` does.
+pub(super) fn boolean(value: &[u8]) -> Option<bool> {
+    match value.to_ascii_lowercase().as_slice() {
+        b"1" | b"yes" | b"y" | b"true" | b"t" | b"on" => Some(true),
+        b"0" | b"no" | b"n" | b"false" | b"f" | b"off" => Some(false),
+        _ => None,
     }
 }
 

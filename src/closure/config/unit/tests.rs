@@ -1,12 +1,16 @@
-use super::command::commands;
+mod needs;
+
+use super::command_line::commands;
 use super::*;
-use crate::closure::dependency::Dependency;
+use crate::closure::dependency::{Dependency, Target};
 use crate::closure::testing::small_tree::tree;
 
 fn paths(dependencies: &Dependencies) -> Vec<String> {
     let path = |dependency: &Dependency| match &dependency.target {
         Target::File(paths) => paths[0].escape_ascii().to_string(),
         Target::Name(path) => format!("-{}", path.escape_ascii()),
+        Target::Whole(path) => format!("{}/", path.escape_ascii()),
+        Target::FilesIn { directory, .. } => format!("{}/*", directory.escape_ascii()),
         other => panic!("{other:?}"),
     };
     dependencies.known.iter().map(path).collect()
@@ -71,7 +75,7 @@ fn settings_of_unit_files_are_parsed() {
         dependencies.known.iter().map(|dependency| dependency.required).collect::<Vec<_>>(),
         [true, true, false, true]
     );
-    assert_eq!(dependencies.known[1].reason, "is started by ExecStart= of a.service");
+    assert_eq!(dependencies.known[1].reason, "is started by ExecStart= of a.service, requested");
 }
 
 #[test]
@@ -203,16 +207,19 @@ fn relations_are_followed_as_requested() {
         &[
             &system("a.target"),
             "-/etc/systemd/system/a.target.wants/d.socket",
-            &system("d.socket"),
-            &system("d@.service"),
+            &system("c.service"),
             &system("b.service"),
             "/bin/b",
-            &system("e@.service"),
+            &system("d.socket"),
             &system("sysinit.target"),
-            &system("c.service"),
+            &system("e@.service"),
+            &system("d@.service"),
         ],
     );
-    assert_eq!(dependencies.unknown, ["the unit gone.target, which c.service requires, is not in the tree"]);
+    assert_eq!(
+        dependencies.unknown,
+        ["the unit gone.target, required by c.service, required by a.target, requested, is not in the tree"]
+    );
     let followed = |follow| paths(&dependencies_of(&files, &links, follow));
     let dependencies = followed(Follow::Dependencies);
     for name in ["a.target", "b.service", "c.service", "d.socket", "sysinit.target"] {

@@ -1,16 +1,34 @@
 //! The input and the result of the providers.
 
+use std::collections::BTreeSet;
+
+use crate::closure::accounts::NamedAccounts;
 use crate::closure::dependency::{Dependencies, Dependency, Target};
-use crate::closure::requests::Keep;
+use crate::closure::requests::{Keep, Request};
 use crate::closure::result::Closure;
 use crate::closure::result::reason::Kind;
 
 /// Dependencies that were not requested by path.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::closure::search) struct Implied {
     pub(in crate::closure::search) dependencies: Vec<Dependency>,
     /// Sentences about dependencies that cannot be determined.
     pub(in crate::closure::search) unknown: Vec<String>,
+    /// The users and groups that kept units, rules and the like name.
+    pub(in crate::closure::search) accounts: NamedAccounts,
+    /// The services of PAM that kept units and their programs open sessions with.
+    pub(in crate::closure::search) pam: BTreeSet<Vec<u8>>,
+}
+
+/// Everything that was requested, and what its configuration names.
+#[derive(Debug, Default)]
+pub(in crate::closure::search) struct Requested {
+    /// The dependencies of units and rules.
+    pub(in crate::closure::search) found: Implied,
+    /// The files of packages.
+    pub(in crate::closure::search) members: Vec<Request>,
+    /// True if `found` includes all that systemd needs.
+    pub(in crate::closure::search) has_systemd: bool,
 }
 
 impl Implied {
@@ -30,6 +48,7 @@ impl Implied {
 pub(super) struct Context<'a, T> {
     pub(super) tree: &'a T,
     pub(super) keep: &'a Keep,
+    pub(super) requested: &'a Requested,
     pub(super) closure: &'a Closure,
     /// True if `/etc/ld.so.cache` is to be written.
     pub(super) has_cache: bool,

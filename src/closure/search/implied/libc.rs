@@ -16,7 +16,7 @@ pub(super) fn add<T: Directories<Content: Content>>(
     context: &Context<'_, T>,
     found: &mut Implied,
 ) -> Result<()> {
-    let Context { tree, keep, closure, has_cache } = *context;
+    let Context { tree, keep, closure, has_cache, .. } = *context;
     let names: BTreeSet<&[u8]> = closure.kept.keys().map(|path| base_name(path)).collect();
     let libgcc = nss::libgcc(names.iter().copied());
     let has_glibc = !libgcc.known.is_empty();

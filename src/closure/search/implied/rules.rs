@@ -7,7 +7,8 @@ use image_tree::{Content, Directories};
 
 use super::context::Implied;
 use crate::closure::config::file::read;
-use crate::closure::config::{udev, unit};
+use crate::closure::config::udev;
+use crate::closure::config::unit::Walk;
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::error::{Error, Result};
 use crate::closure::requests::{Keep, NamePattern};
@@ -17,11 +18,12 @@ use crate::closure::result::reason::Kind;
 pub(super) fn add<T: Directories<Content: Content>>(
     tree: &T,
     keep: &Keep,
+    walk: &mut Walk<'_, T>,
     found: &mut Implied,
 ) -> Result<()> {
     for wanted in &keep.rules {
         for path in selected(tree, wanted)? {
-            take_rules(tree, keep, &path, found)?;
+            take(tree, &path, walk, found)?;
         }
     }
     Ok(())
@@ -50,11 +52,12 @@ fn selected<T: Directories<Content: Content>>(tree: &T, wanted: &NamePattern) ->
     Ok(found.into_values().collect())
 }
 
-/// Adds a rules file, the programs that it runs, and the accounts that own its devices.
-fn take_rules<T: Directories<Content: Content>>(
+/// Adds a rules file, the programs that it runs, and the accounts that own its devices; and
+/// the units that its devices want to a walk.
+pub(super) fn take<T: Directories<Content: Content>>(
     tree: &T,
-    keep: &Keep,
     path: &[u8],
+    walk: &mut Walk<'_, T>,
     found: &mut Implied,
 ) -> Result<()> {
     // A link to /dev/null disables the rules of that name, and is kept unchanged.
@@ -74,15 +77,9 @@ fn take_rules<T: Directories<Content: Content>>(
             found.configured(accounts, "has accounts to which udev's rules give devices");
         }
     }
-    for name in rules.units {
-        match unit::dependencies(tree, std::slice::from_ref(&name), keep.follow) {
-            Ok(dependencies) => found.take(dependencies),
-            // Rules name units of packages that may not be installed.
-            Err(error) if !matches!(error, Error::Read(_) | Error::NotAUnit(_)) => found
-                .unknown
-                .push(format!("{}, which {} starts: {error}", name.escape_ascii(), path.escape_ascii())),
-            Err(error) => return Err(error),
-        }
-    }
+    // As with every relation by Wants=, the units may belong to packages that are not installed.
+    rules.units.iter().for_each(|unit| walk.want_by(unit, path));
+    rules.owners.iter().for_each(|name| found.accounts.add_user(name));
+    rules.groups.iter().for_each(|name| found.accounts.add_group(name));
     Ok(())
 }
