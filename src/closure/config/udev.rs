@@ -8,9 +8,15 @@
 //!
 //! A program without a directory is one of udev's own. A udev builtin (`RUN{builtin}`,
 //! `IMPORT{builtin}`) is not a program. Every rule is assumed to match, since that depends on the
-//! devices.
+//! devices. As in udev, a rule with an error is ignored as a whole.
+
+mod command;
+mod token;
 
 use std::collections::BTreeSet;
+
+use self::command::{first_word, substituted};
+use self::token::{Operator, Token, Tokens};
 
 use crate::closure::Kind;
 use crate::closure::dependency::{Dependencies, Target};
@@ -79,27 +85,26 @@ impl Rules {
                 }
             }
         }
-        if let Some((number, whole)) = open {
-            rules.rule(path, number, &whole, &mut seen);
-        }
+        // A rule that continues beyond the end of the file is ignored by udev.
         rules
     }
 
+    /// Adds the dependencies of a rule, unless it has an error.
     fn rule(&mut self, path: &[u8], number: usize, line: &[u8], seen: &mut BTreeSet<Vec<u8>>) {
-        for token in (Tokens { rest: line }) {
-            let is_match = token.operator == b"!=";
-            let is_assigned = !is_match && token.operator != b"==";
+        let tokens: Option<Vec<Token<'_>>> = Tokens::new(line).collect();
+        let Some(tokens) = tokens.filter(|tokens| tokens.iter().all(Token::is_valid)) else { return };
+        for token in tokens {
             match (token.key, token.attribute) {
-                (b"PROGRAM", _) | (b"IMPORT", b"program") if !is_match => {
+                // These run to be compared, whatever the operator.
+                (b"PROGRAM", _) | (b"IMPORT", b"program") | (b"RUN", b"" | b"program") => {
                     self.program(path, number, &token, seen);
                 }
-                (b"RUN", b"" | b"program") if is_assigned => self.program(path, number, &token, seen),
-                (b"OWNER", _) if is_assigned => add_name(&mut self.owners, token.value),
-                (b"GROUP", _) if is_assigned => add_name(&mut self.groups, token.value),
-                (b"ENV", b"SYSTEMD_WANTS") if is_assigned => {
+                (b"IMPORT", b"file") => self.file(path, number, &token),
+                (b"OWNER", _) => add_name(&mut self.owners, &token.value),
+                (b"GROUP", _) => add_name(&mut self.groups, &token.value),
+                (b"ENV", b"SYSTEMD_WANTS") if !token.operator.is_match() => {
                     let units = token.value.split(u8::is_ascii_whitespace);
-                    let units = units.filter(|unit| !unit.is_empty() && !is_substituted(unit));
-                    self.units.extend(units.map(<[u8]>::to_vec));
+                    self.units.extend(units.filter(|unit| !unit.is_empty()).filter_map(substituted));
                 }
                 _ => {}
             }
@@ -107,122 +112,37 @@ impl Rules {
     }
 
     fn program(&mut self, path: &[u8], number: usize, token: &Token<'_>, seen: &mut BTreeSet<Vec<u8>>) {
-        let name = first_word(&token.value);
+        let word = first_word(&token.value);
         let place = format!("line {number} of {}", path.escape_ascii());
         let key = token.key.escape_ascii();
-        if name.is_empty() || !seen.insert(name.clone()) {
+        if word.is_empty() || !seen.insert(word.clone()) {
             return;
         }
-        if is_substituted(&name) {
-            let name = name.escape_ascii();
+        let Some(name) = substituted(&word) else {
+            let word = word.escape_ascii();
             self.dependencies
                 .unknown
-                .push(format!("{key} in {place} runs \"{name}\", which depends on the device"));
+                .push(format!("{key} in {place} runs \"{word}\", which depends on the device"));
             return;
-        }
+        };
         let target = Target::program(&name, &PROGRAMS);
         self.dependencies.add(target, Kind::Configured, false, format!("is run by {key} in {place}"));
+    }
+
+    /// Adds a file from which a rule reads properties.
+    fn file(&mut self, path: &[u8], number: usize, token: &Token<'_>) {
+        let name = substituted(&token.value).filter(|name| name.starts_with(b"/"));
+        if let Some(name) = name {
+            let reason = format!("is read by IMPORT in line {number} of {}", path.escape_ascii());
+            self.dependencies.configured(&name, false, reason);
+        }
     }
 }
 
 /// Adds a user or group, unless it is numeric or depends on the device.
-fn add_name(names: &mut BTreeSet<Vec<u8>>, name: Vec<u8>) {
-    if !name.is_empty() && !is_substituted(&name) && !name.iter().all(u8::is_ascii_digit) {
-        names.insert(name);
-    }
-}
-
-/// Returns true if udev substitutes device properties; `$$` and `%%` are literal characters, but do
-/// not occur in names.
-fn is_substituted(text: &[u8]) -> bool {
-    text.contains(&b'$') || text.contains(&b'%')
-}
-
-/// Returns the program of a command line: a word, or the text in single quotes.
-fn first_word(command: &[u8]) -> Vec<u8> {
-    let command = command.trim_ascii_start();
-    match command.strip_prefix(b"'") {
-        Some(quoted) => quoted.split(|byte| *byte == b'\'').next().unwrap_or_default().to_vec(),
-        None => command.split(u8::is_ascii_whitespace).next().unwrap_or_default().to_vec(),
-    }
-}
-
-/// `KEY{ATTRIBUTE}OPERATOR"VALUE"`.
-struct Token<'a> {
-    key: &'a [u8],
-    /// The attribute; empty if there is none.
-    attribute: &'a [u8],
-    operator: &'a [u8],
-    /// The value, without quotes and escapes.
-    value: Vec<u8>,
-}
-
-/// Iterates over the tokens of a rule, up to the first invalid one.
-struct Tokens<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Tokens<'a> {
-    type Item = Token<'a>;
-
-    fn next(&mut self) -> Option<Token<'a>> {
-        let is_between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
-        let start = self.rest.iter().position(|byte| !is_between(byte))?;
-        let rest = &self.rest[start..];
-        let key_len = rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))?;
-        let (key, rest) = rest.split_at(key_len);
-        let (attribute, rest) = match rest.strip_prefix(b"{") {
-            Some(rest) => {
-                let end = rest.iter().position(|byte| *byte == b'}')?;
-                (&rest[..end], &rest[end + 1..])
-            }
-            None => (&b""[..], rest),
-        };
-        let rest = rest.trim_ascii_start();
-        let operators: [&[u8]; 6] = [b"==", b"!=", b"+=", b"-=", b":=", b"="];
-        let operator = *operators.iter().find(|operator| rest.starts_with(operator))?;
-        let (value, rest) = value(rest[operator.len()..].trim_ascii_start())?;
-        self.rest = rest;
-        Some(Token { key, attribute, operator, value })
-    }
-}
-
-/// Parses a value in quotes, and returns it with the text after it. `e"..."` has C escapes, others
-/// only an escape for the quote; a prefix `i` is for comparisons.
-fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let prefix = text.iter().position(|byte| *byte == b'"').filter(|len| *len <= 2)?;
-    let (prefix, text) = text.split_at(prefix);
-    let has_escapes = prefix.contains(&b'e');
-    if !prefix.iter().all(|byte| b"ei".contains(byte)) {
-        return None;
-    }
-    let mut value = Vec::new();
-    let mut rest = &text[1..];
-    loop {
-        rest = match rest {
-            [b'"', after @ ..] => return Some((value, after)),
-            [b'\\', b'"', after @ ..] => {
-                value.push(b'"');
-                after
-            }
-            [b'\\', escaped, after @ ..] if has_escapes => {
-                match escaped {
-                    b'n' => value.push(b'\n'),
-                    b't' => value.push(b'\t'),
-                    b's' => value.push(b' '),
-                    b'\\' | b'\'' => value.push(*escaped),
-                    // Numeric escapes do not occur in the names of programs.
-                    other => value.extend([b'\\', *other]),
-                }
-                after
-            }
-            [byte, after @ ..] => {
-                value.push(*byte);
-                after
-            }
-            [] => return None,
-        };
-    }
+fn add_name(names: &mut BTreeSet<Vec<u8>>, name: &[u8]) {
+    let name = substituted(name).filter(|name| !name.iter().all(u8::is_ascii_digit));
+    names.extend(name);
 }
 
 #[cfg(test)]
@@ -243,7 +163,7 @@ mod tests {
     fn programs_of_rules_are_dependencies() {
         check("PROGRAM=\"/bin/a %k\", RESULT==\"x\"", &["/bin/a"]);
         check("PROGRAM==\"b $name\"", &["/usr/lib/udev/b"]);
-        check("IMPORT{program}=\"c\" IMPORT{builtin}=\"blkid\" IMPORT{file}=\"/x\"", &["/usr/lib/udev/c"]);
+        check("IMPORT{program}=\"c\" IMPORT{builtin}=\"blkid\" IMPORT{db}=\"/x\"", &["/usr/lib/udev/c"]);
         check(
             "RUN+=\"d\",RUN{program}+=\"e\", RUN{builtin}+=\"kmod load\"",
             &["/usr/lib/udev/d", "/usr/lib/udev/e"],
@@ -252,13 +172,48 @@ mod tests {
         check("RUN=e\"/bin/g\\tx\"", &["/bin/g"]);
         check("ATTR{[dmi/id]x}==i\"y\", RUN+=\"/bin/h\"", &["/bin/h"]);
         check("RUN+=\"/bin/i\"\nRUN+=\"/bin/i\"", &["/bin/i"]);
-        check("PROGRAM!=\"/bin/j\"", &[]);
-        check("# RUN+=\"/bin/k\"\nRUN+=\"/bin/l\" nonsense RUN+=\"/bin/m\"", &["/bin/l"]);
+        check("# RUN+=\"/bin/k\"\nRUN+=\"/bin/l\"RUN+=\"/bin/m\"", &["/bin/l", "/bin/m"]);
+    }
+
+    #[test]
+    fn programs_that_are_compared_run_whatever_the_operator() {
+        for operator in ["==", "!=", "=", "+=", ":="] {
+            check(&format!("PROGRAM{operator}\"/bin/a\""), &["/bin/a"]);
+            check(&format!("IMPORT{{program}}{operator}\"/bin/b\""), &["/bin/b"]);
+        }
+    }
+
+    #[test]
+    fn a_rule_with_an_error_is_ignored_as_a_whole() {
+        let errors = [
+            "nonsense",
+            "RUN!=\"x\"",
+            "RUN==\"x\"",
+            "RUN-=\"x\"",
+            "PROGRAM-=\"x\"",
+            "PROGRAM{x}=\"y\"",
+            "IMPORT=\"x\"",
+            "OWNER!=\"root\"",
+            "GROUP==\"root\"",
+            "NAME+=\"",
+            "RUN+=e\"\\q\"",
+            "RUN+=ee\"x\"",
+            "ENV=\"x\"",
+        ];
+        for error in errors {
+            check(&format!("RUN+=\"/bin/a\", {error}, RUN+=\"/bin/b\"\nRUN+=\"/bin/c\""), &["/bin/c"]);
+        }
+    }
+
+    #[test]
+    fn files_of_properties_are_dependencies() {
+        check("IMPORT{file}=\"/etc/x\", IMPORT{file}=\"/run/$env{X}\"", &["/etc/x"]);
     }
 
     #[test]
     fn rules_may_span_several_lines() {
-        let text = "  ACTION==\"add\", \\\n# in between\n  RUN+=\"/bin/a\"\nRUN+=\"/bin/b\", \\";
+        let text =
+            "  ACTION==\"add\", \\\n# in between\n  RUN+=\"/bin/a\"\nRUN+=\"/bin/b\"\nRUN+=\"/bin/c\", \\";
         let rules = check(text, &["/bin/a", "/bin/b"]);
         assert_eq!(rules.dependencies.known[0].reason, "is run by RUN in line 1 of /x.rules");
     }
@@ -271,7 +226,7 @@ mod tests {
 
     #[test]
     fn accounts_and_units_of_rules_are_collected() {
-        let text = "GROUP=\"disk\", OWNER:=\"root\", GROUP==\"no\"\nGROUP=\"6\", GROUP=\"$x\"\n\
+        let text = "GROUP=\"disk\", OWNER:=\"root\"\nGROUP=\"6\", GROUP=\"$env{x}\"\n\
             ENV{SYSTEMD_WANTS}+=\"a.service b@%k.service\"";
         let rules = check(text, &[]);
         assert_eq!(rules.groups, BTreeSet::from([b"disk".to_vec()]));
