@@ -4,10 +4,13 @@
 mod glibc;
 mod guest;
 mod judge;
+mod known;
 mod ld_cache;
 mod other_targets;
 mod packages;
+mod pam;
 mod partial_scan;
 mod programs;
 mod reduced;
+mod udev;
 mod whole;

@@ -87,6 +87,10 @@ const TOOLS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("openssl", "openssl"),
     ("ip", "iproute2"),
+    ("nginx", "nginx"),
+    ("node", "nodejs"),
+    ("sshd", "openssh-server"),
+    ("ssh", "openssh-client"),
 ];
 
 /// Files that the tests need besides [`TOOLS`], and their packages: the packages of `TOOLS` do not

@@ -10,7 +10,7 @@ use std::{env, fs, io, panic};
 
 // With the coverage flags every crate calls its counters.
 use libfuzzer_sys as _;
-use rootcast_fuzz::closure::{self, packages, programs};
+use rootcast_fuzz::closure::{self, known, packages, programs};
 use rootcast_fuzz::formats::{dax_header, ext4, initramfs_check, partition, verity};
 use rootcast_fuzz::sources::{dump, tar};
 use rootcast_fuzz::transforms::{edits, file_contexts, mtree};
@@ -28,6 +28,7 @@ const TARGETS: &[Target] = &[
     Target { name: "architecture", check: architecture::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 20 },
     Target { name: "closure_elf", check: programs::check_elf, seed: |b| programs::elf(&b), taken: 60 },
+    Target { name: "closure_known", check: known::check, seed: |b| known::text(&b), taken: 50 },
     Target {
         name: "closure_ld_cache",
         check: closure::check_ld_cache,

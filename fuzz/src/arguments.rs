@@ -139,6 +139,8 @@ const WORDS: &[&str] = &[
     "--missing",
     "warn",
     "--hwcaps",
+    "--known",
+    "sshd,python",
     "--sparse",
     "auto",
     "always",

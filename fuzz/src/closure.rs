@@ -1,5 +1,6 @@
 //! The dependencies stated by a tree's own configuration files, and those of programs.
 
+pub mod known;
 pub mod packages;
 pub mod programs;
 
@@ -272,8 +273,8 @@ fn check_dependencies(dependencies: &Dependencies) {
             Target::Library(names) => {
                 assert!(names.iter().all(|name| !name.is_empty() && !name.contains(&b'/')))
             }
-            Target::Name(path) => assert!(is_absolute(path)),
-            Target::FilesIn { directory, .. } | Target::Whole(directory) => assert!(is_absolute(directory)),
+            Target::Name(path) | Target::Directory(path) | Target::Whole(path) => assert!(is_absolute(path)),
+            Target::FilesIn { directory, .. } => assert!(is_absolute(directory)),
         }
     }
     assert!(dependencies.unknown.iter().all(|sentence| !sentence.is_empty()));

@@ -13,6 +13,8 @@ pub struct Dependency {
     pub required: bool,
     /// The origin of the dependency: completes the sentence "it is there because ...".
     pub reason: String,
+    /// The path, without links, of the kept file that needs it; `None` if no single file does.
+    pub by: Option<Vec<u8>>,
 }
 
 /// The name of a needed file. Paths are absolute within the tree.
@@ -28,6 +30,8 @@ pub enum Target {
     /// A directory with its whole content, whose files are not examined: they are not those of
     /// programs of this tree, or none that anything here runs.
     Whole(Vec<u8>),
+    /// A directory with its whole content, whose programs and libraries are examined.
+    Directory(Vec<u8>),
     /// Every file of a directory whose name has a suffix. The directory may be missing.
     FilesIn {
         /// The directory.
@@ -53,7 +57,7 @@ impl Dependencies {
     }
 
     pub(super) fn add(&mut self, target: Target, kind: Kind, required: bool, reason: String) {
-        self.known.push(Dependency { target, kind, required, reason });
+        self.known.push(Dependency { target, kind, required, reason, by: None });
     }
 }
 

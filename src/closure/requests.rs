@@ -6,6 +6,7 @@ use super::config::dlopen::Policy;
 use super::config::systemd::{DefaultTarget, Generators};
 use super::config::unit::Follow;
 use super::dependency::Dependency;
+use super::known::Known;
 use super::ld_so::hwcaps::Hwcaps;
 use image_tree::glob::NameGlob;
 
@@ -83,6 +84,8 @@ pub struct Keep {
     pub nss: bool,
     /// The glibc-hwcaps variants that are kept.
     pub hwcaps: Hwcaps,
+    /// The entries of the table of files that programs are known to use.
+    pub known: Known,
     /// The policy for libraries that programs load with dlopen(3); `None` keeps none of them.
     pub dlopen: Option<Policy>,
 }
@@ -106,6 +109,7 @@ impl Keep {
             gconv: None,
             openssl: false,
             nss: true,
+            known: Known::default(),
             hwcaps: Hwcaps::default(),
             dlopen: Some(Policy::default()),
         }

@@ -4,6 +4,7 @@ mod collect;
 pub(super) mod find;
 mod implied;
 mod ledger;
+mod optional;
 pub(super) mod options;
 mod process;
 

@@ -95,6 +95,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Script => "script",
         Kind::Dlopen => "dlopen",
         Kind::Configured => "configured",
+        Kind::Known => "known",
         Kind::Symlink => "symlink",
         Kind::Parent => "parent",
     }

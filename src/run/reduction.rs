@@ -4,7 +4,6 @@ mod partial_scan;
 
 pub(super) use partial_scan::{PartialScan, read as partial_scan};
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use image_tree::{Metadata, Shown, Tree};
@@ -12,7 +11,7 @@ use image_tree::{Metadata, Shown, Tree};
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::closure::packages::Owners;
-use crate::closure::{self, Closure, Kind, Missing, Reason};
+use crate::closure::{self, Closure, Kind, Missing, Notes, Reason};
 use crate::error::Result;
 use crate::log::{Log, Report};
 use crate::recipe::TreeRecipe;
@@ -22,9 +21,8 @@ use crate::transform::ld_cache;
 /// The kept part of a tree.
 pub(super) struct Reduction {
     pub(super) closure: Closure,
-    /// The dependencies that are not those of a program or library, by name: each completes a
-    /// sentence.
-    notes: BTreeMap<Vec<u8>, String>,
+    /// The origins of dependencies that are not those of a program or library.
+    notes: Notes,
     /// The packages that own the kept files, if they were to be looked up.
     owners: Owners,
     /// The metadata of `/etc/ld.so.cache` if it is to be written for the kept part.
@@ -38,8 +36,8 @@ pub(super) struct Reduction {
 impl Reduction {
     /// Returns the origin of a dependency that is not that of a program or library.
     pub(super) fn note(&self, reason: &Reason) -> Option<&str> {
-        let is_requested = reason.by.is_some() || reason.kind == Kind::Requested;
-        self.notes.get(&reason.name).filter(|_| !is_requested).map(String::as_str)
+        let note = self.notes.get(&(reason.by.clone(), reason.name.clone()));
+        note.filter(|_| reason.kind != Kind::Requested).map(String::as_str)
     }
 
     /// Returns the packages that own a kept file, if the tree has a database of packages.

@@ -41,6 +41,8 @@ const PROGRAMS: [(&str, &str); 24] = [
     ("/usr/bin/gunzip", "--version"),
 ];
 
+const KNOWN_NONE: [&str; 2] = ["--known", "none"];
+
 /// Mounts in the directory `$1` the system's own files without transient ones, then runs the rest
 /// as the user and group `$2`. The mounts are visible to no other process, and end with it.
 const IN_VIEW: &str = r#"
@@ -48,11 +50,11 @@ set -e
 cd "$1"
 id=$2
 shift 2
-for name in usr etc bin sbin lib lib32 lib64 libx32; do
+for name in usr etc bin sbin lib lib32 lib64 libx32 var/lib/nginx var/log/nginx; do
     if [ -L "/$name" ]; then
         cp -P "/$name" "$name"
     elif [ -d "/$name" ]; then
-        mkdir "$name"
+        mkdir -p "$name"
         mount --bind "/$name" "$name"
     fi
 done
@@ -62,9 +64,13 @@ exec setpriv --reuid "$id" --regid "$id" --clear-groups "$@"
 /// Runs rootcast as an ordinary user, with the files of this machine in an otherwise empty
 /// directory.
 fn of_this_machine(verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Outcome {
+    as_user(NOBODY, verb, programs, flags)
+}
+
+fn as_user(user: u32, verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Outcome {
     let view = Scratch::new();
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", IN_VIEW, "sh"]).arg(view.path()).arg(NOBODY.to_string());
+    command.args(["--mount", "sh", "-c", IN_VIEW, "sh"]).arg(view.path()).arg(user.to_string());
     command.arg(rootcast().get_program()).arg(verb).arg(view.path()).args(flags);
     command.args(programs.iter().flat_map(|(path, _)| ["--keep", path]));
     let outcome = run(command.env_remove("SOURCE_DATE_EPOCH").current_dir("/"));
@@ -91,10 +97,20 @@ fn in_root(root: &Path) -> Command {
 /// Returns the image of programs of this machine, mounted with free space; `None` after a visible
 /// skip.
 fn reduced(scratch: &Scratch, programs: &[(&str, &str)], flags: &[&str]) -> Option<Mount> {
+    reduced_by(NOBODY, scratch, programs, flags)
+}
+
+/// As [`reduced`], made by this user.
+pub(super) fn reduced_by(
+    user: u32,
+    scratch: &Scratch,
+    programs: &[(&str, &str)],
+    flags: &[&str],
+) -> Option<Mount> {
     let image = scratch.join("root.ext4");
     let directories = ["--mkdir", "/dev", "--keep", "/dev", "--mkdir", "/proc", "--keep", "/proc"];
     let image_flags = ["--layout", "bare", "--free", "1M", "-q", "-o", image.to_str().unwrap()];
-    of_this_machine("image", programs, &[&image_flags[..], &directories, flags].concat());
+    as_user(user, "image", programs, &[&image_flags[..], &directories, flags].concat());
     let mount = Mount::new(&Volume::new(&image, None), Access::ReadWrite);
     mount.unwrap_or_else(|why| panic!("{why}"))
 }
@@ -142,7 +158,8 @@ fn programs_of_this_machine_run_in_the_kept_part() {
         }
     }
     let scratch = Scratch::new();
-    let Some(mount) = reduced(&scratch, &programs, &[]) else { return };
+    // Data of programs is not part of what their dynamic linker loads, and some of it is unreadable.
+    let Some(mount) = reduced(&scratch, &programs, &KNOWN_NONE) else { return };
     let root = mount.path();
     assert!(!root.join("usr/bin/ls").exists(), "nobody asked for it");
     let whole: BTreeMap<_, _> =
@@ -154,7 +171,7 @@ fn programs_of_this_machine_run_in_the_kept_part() {
     }
 
     // Each of the files is required: without it the programs that depend on it do not start.
-    let closure = of_this_machine("closure", &programs, &["--json"]);
+    let closure = of_this_machine("closure", &programs, &[&KNOWN_NONE[..], &["--json"]].concat());
     let needed = needed(&serde_json::from_slice(&closure.stdout).unwrap(), &programs);
     let with_needs: BTreeSet<_> = needed.values().flatten().copied().collect();
     assert_eq!(with_needs, programs.iter().copied().filter(|(path, _)| needs_others(path)).collect());

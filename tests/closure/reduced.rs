@@ -207,8 +207,8 @@ fn each_flag_keeps_only_its_own_files() {
     );
     let rule = "/usr/lib/udev /usr/lib/udev/rules.d /usr/lib/udev/rules.d/60-x.rules /usr/lib/udev/x_id";
     check(&["--keep-rule", "60-x.rules"], rule, &[]);
-    let pam = "/etc/pam.d /etc/pam.d/common /etc/pam.d/login /opt/lib/security /opt/lib/security/pam_x.so \
-        /opt/lib/security/pam_y.so";
+    let pam = "/etc/pam.d /etc/pam.d/common /etc/pam.d/login /etc/pam.d/other /opt/lib/security \
+        /opt/lib/security/pam_x.so /opt/lib/security/pam_y.so /opt/lib/security/pam_z.so";
     check(&["--pam", "login"], pam, &[]);
     let gconv = "/opt/lib/gconv /opt/lib/gconv/UTF-16.so /opt/lib/gconv/gconv-modules";
     check(&["--gconv", "utf-16"], gconv, &[]);

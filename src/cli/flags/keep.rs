@@ -15,7 +15,7 @@ use crate::cli::help::group;
 use crate::closure::config::dlopen::{Policy, Priority, Rule};
 use crate::closure::config::unit::Follow;
 use crate::closure::requests::{Charsets, Keep, NamePattern};
-use crate::closure::{Hwcaps, Request};
+use crate::closure::{Hwcaps, Known, Request};
 use crate::recipe::keep::{KeepRecipe, MissingPolicy};
 use image_tree::glob::Glob;
 use image_tree::glob::NameGlob;
@@ -111,6 +111,12 @@ pub(in crate::cli) struct KeepArguments {
     )]
     dlopen_deny: Vec<Rule>,
 
+    /// Keep files that programs are known to start or open [default: all]
+    ///
+    /// The names of the table are in the documentation of closures: such as sshd, python and pam.
+    #[arg(long, value_name = "all|none|NAME,…", requires = "Requested", help_heading = group::KEEP)]
+    known: Option<Known>,
+
     /// Keep the name services of /etc/nsswitch.conf if glibc is kept [default: yes]
     #[arg(
         long, value_name = "yes|no", value_parser = yes_or_no(), requires = "Requested", help_heading = group::KEEP,
@@ -200,6 +206,7 @@ impl KeepArguments {
             gconv: self.gconv.as_deref().map(charsets),
             openssl: self.openssl,
             nss: self.nss.unwrap_or(true),
+            known: self.known.unwrap_or_default(),
             hwcaps: self.hwcaps.unwrap_or_default(),
             dlopen: least.map(|least| Policy { least, allow, deny }),
         };

@@ -16,7 +16,7 @@ mod token;
 use std::collections::BTreeSet;
 
 use self::command::{first_word, substituted};
-use self::token::{Operator, Token, Tokens};
+use self::token::{Token, Tokens};
 
 use crate::closure::Kind;
 use crate::closure::dependency::{Dependencies, Target};
@@ -59,6 +59,7 @@ impl Rules {
         let mut seen = BTreeSet::new();
         let mut count = 0;
         let mut open: Option<(usize, Vec<u8>)> = None;
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let line = line.trim_ascii_start();
             if line.starts_with(b"#") {
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn rules_may_span_several_lines() {
         let text =
-            "  ACTION==\"add\", \\\n# in between\n  RUN+=\"/bin/a\"\nRUN+=\"/bin/b\"\nRUN+=\"/bin/c\", \\";
+            "  ACTION==\"add\", \\\n# in between\n  RUN+=\"/bin/a\"\nRUN+=\"/bin/b\"\nRUN+=\"/bin/c\", \\\n";
         let rules = check(text, &["/bin/a", "/bin/b"]);
         assert_eq!(rules.dependencies.known[0].reason, "is run by RUN in line 1 of /x.rules");
     }

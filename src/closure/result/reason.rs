@@ -34,6 +34,8 @@ pub enum Kind {
     Dlopen,
     /// A file named by a configuration file, or one that configures something that is kept.
     Configured,
+    /// A file that a program is known to start or open, by the table of [`known`](crate::closure::known).
+    Known,
     /// A symbolic link on the path.
     Symlink,
     /// A directory on the path.
@@ -67,6 +69,7 @@ impl fmt::Display for Kind {
             Self::Script => "interpreter",
             Self::Dlopen => "library opened at run time",
             Self::Configured => "configured file",
+            Self::Known => "heuristically kept file",
             Self::Symlink => "symbolic link on the path to",
             Self::Parent => "directory on the path to",
         })

@@ -43,6 +43,11 @@ struct Pending {
     scripts: usize,
 }
 
+/// Returns the reason to keep what was requested by this name.
+fn requested(name: &[u8]) -> Reason {
+    Reason { kind: Kind::Requested, by: None, name: name.to_vec() }
+}
+
 impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     pub(super) fn new(files: &'f mut Files<'t, T>, options: &'f Options<'f>) -> Self {
         Self {
@@ -116,7 +121,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     fn keep_request(&mut self, request: &Request) {
         match request {
             Request::Path(path) => match self.ledger.files.trace(path) {
-                Ok(file) => self.keep_requested(&file, path, true),
+                Ok(file) => self.keep_whole(&file, &requested(path), true),
                 Err(error) => self.ledger.missing(Missing {
                     name: path.clone(),
                     kind: Kind::Requested,
@@ -124,7 +129,9 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                     cause: Cause::Path(error),
                 }),
             },
-            Request::Dependency(dependency) => self.require(None, dependency, 0),
+            Request::Dependency(dependency) => {
+                self.require(dependency.by.as_deref(), dependency, 0);
+            }
             Request::Member { path, origin } => self.keep_member(path, origin),
             Request::Glob { text, glob } => {
                 let mut matches = false;
@@ -157,9 +164,9 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     /// Keeps a name of the tree, even if it does not resolve.
     fn keep_match(&mut self, path: &[u8], name: &[u8]) {
         match self.ledger.files.trace(path) {
-            Ok(file) => self.keep_requested(&file, name, false),
+            Ok(file) => self.keep_whole(&file, &requested(name), false),
             Err(error) => {
-                self.ledger.keep_name(path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
+                self.ledger.keep_name(path, requested(name));
                 self.ledger.keep_parents(path, name);
                 let path = path.escape_ascii();
                 self.ledger.warn(format!("{path} is kept although its target does not resolve: {error}"));
@@ -174,17 +181,17 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         let Some(id) = tree.lookup(above.id, base_name(path)) else { return };
         self.ledger.keep(&above, Kind::Parent, None, origin);
         let file = Resolved { id, path: join(&above.path, base_name(path)), traversed: above.traversed };
-        self.ledger.keep_name(&file.path, Reason { kind: Kind::Requested, by: None, name: origin.to_vec() });
+        self.ledger.keep_name(&file.path, requested(origin));
         match &tree.get(id).kind {
             FileKind::Directory(_) => {}
-            FileKind::Symlink(_) => self.keep_link_target(&file.path, origin),
+            FileKind::Symlink(_) => self.keep_link_target(&file.path, &requested(origin)),
             _ => self.examine_later(file),
         }
     }
 
-    /// Keeps a requested file, a directory with its whole content.
-    fn keep_requested(&mut self, file: &Resolved, name: &[u8], is_named: bool) {
-        self.ledger.keep(file, Kind::Requested, None, name);
+    /// Keeps a file, a directory with its whole content.
+    fn keep_whole(&mut self, file: &Resolved, reason: &Reason, is_named: bool) {
+        self.ledger.keep(file, reason.kind, reason.by.as_deref(), &reason.name);
         self.pending.push(Pending { file: file.clone(), is_named, scripts: 0 });
         // An explicit stack, so that deeply nested directories cannot exhaust the call stack.
         let mut directories = vec![(file.id, file.path.clone())];
@@ -195,10 +202,10 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             };
             for (entry, id) in entries {
                 let path = join(&path, entry.as_bytes());
-                self.ledger.keep_name(&path, Reason { kind: Kind::Requested, by: None, name: name.to_vec() });
+                self.ledger.keep_name(&path, reason.clone());
                 match &self.ledger.files.tree.get(*id).kind {
                     FileKind::Directory(_) => directories.push((*id, path)),
-                    FileKind::Symlink(_) => self.keep_link_target(&path, name),
+                    FileKind::Symlink(_) => self.keep_link_target(&path, reason),
                     _ => self.examine_later(Resolved { id: *id, path, traversed: Vec::new() }),
                 }
             }
@@ -207,10 +214,10 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
 
     /// Keeps the target of a link in a directory that is kept. If the target is a directory
     /// outside, only the directory itself is kept: a link to the root would bring in everything.
-    fn keep_link_target(&mut self, path: &[u8], name: &[u8]) {
+    fn keep_link_target(&mut self, path: &[u8], reason: &Reason) {
         match self.ledger.files.trace(path) {
             Ok(file) => {
-                self.ledger.keep(&file, Kind::Requested, None, name);
+                self.ledger.keep(&file, reason.kind, reason.by.as_deref(), &reason.name);
                 self.examine_later(file);
             }
             // The link is dangling, or its target is created at run time.
@@ -306,6 +313,12 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             }
             Target::Name(path) => self.keep_unresolved(path, by, dependency),
             Target::Whole(directory) => self.whole(directory, by, dependency),
+            Target::Directory(path) => {
+                if let Ok(file) = self.ledger.files.trace(path) {
+                    let (by, name) = (by.map(<[u8]>::to_vec), path.clone());
+                    self.keep_whole(&file, &Reason { kind: dependency.kind, by, name }, false);
+                }
+            }
             Target::FilesIn { directory, suffix } => {
                 let Ok(found) = self.ledger.files.trace(directory) else { return };
                 let entries = self.ledger.files.tree.entries(found.id).into_iter().flatten();

@@ -9,6 +9,7 @@ use rayon::ThreadPool;
 
 use super::Search;
 use super::implied::{self, Implied};
+use super::optional;
 use super::options::Options;
 use crate::closure::accounts::NamedAccounts;
 use crate::closure::config::systemd::is_systemd;
@@ -23,6 +24,9 @@ use crate::closure::result::Closure;
 /// linker or library directory found in the previous one. In common systems the second round does
 /// not add anything.
 const MAX_ROUNDS: usize = 8;
+
+/// The origins of dependencies, by the file that needs them, if it is known, and by their name.
+pub type Notes = BTreeMap<(Option<Vec<u8>>, Vec<u8>), String>;
 
 /// The kept part of a tree, and the messages about the search.
 #[derive(Debug)]
@@ -85,6 +89,7 @@ impl Found {
                 found.accounts.extend(accounts);
                 found.has_systemd = keep.systemd
                     && (of_units.has_systemd || found.closure.kept.keys().any(|path| is_systemd(path)));
+                optional::warn_of_missing(&mut found.closure);
                 found.look_up_owners(tree, keep)?;
                 return Ok(found);
             }
@@ -113,10 +118,10 @@ impl Found {
         Ok(())
     }
 
-    /// Returns the origin of each dependency that is not that of a program or library, by its name:
-    /// each completes a sentence. The first origin wins.
+    /// Returns the origin of each dependency that is not that of a program or library: each
+    /// completes a sentence. The first origin wins.
     #[must_use]
-    pub fn notes(&self) -> BTreeMap<Vec<u8>, String> {
+    pub fn notes(&self) -> Notes {
         let requested = self.requested.iter().filter_map(|request| match request {
             Request::Dependency(dependency) => Some(dependency),
             Request::Path(_) | Request::Glob { .. } | Request::Member { .. } => None,
@@ -125,11 +130,14 @@ impl Found {
         for dependency in requested.chain(&self.implied) {
             let names = match &dependency.target {
                 Target::File(names) | Target::Library(names) => &names[..],
-                Target::Name(name) | Target::Whole(name) => std::slice::from_ref(name),
+                Target::Name(name) | Target::Whole(name) | Target::Directory(name) => {
+                    std::slice::from_ref(name)
+                }
                 Target::FilesIn { .. } => &[],
             };
             for name in names {
-                notes.entry(name.clone()).or_insert_with(|| dependency.reason.clone());
+                let key = (dependency.by.clone(), name.clone());
+                notes.entry(key).or_insert_with(|| dependency.reason.clone());
             }
         }
         notes
@@ -146,7 +154,9 @@ impl Found {
                     names.iter().find(|name| named.contains(name.as_slice()))
                 }
                 Target::Name(name) => Some(name),
-                Target::FilesIn { directory, .. } | Target::Whole(directory) => {
+                Target::FilesIn { directory, .. }
+                | Target::Whole(directory)
+                | Target::Directory(directory) => {
                     Some(directory).filter(|directory| resolve_in_root(tree, directory).is_some())
                 }
             };

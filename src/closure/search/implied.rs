@@ -7,6 +7,7 @@
 
 mod context;
 mod gconv;
+mod known;
 mod libc;
 mod openssl;
 mod pam;
@@ -43,7 +44,7 @@ pub(super) fn implied<T: Directories<Content: Content>>(
 ) -> Result<Implied> {
     let mut found = Implied::default();
     let context = Context { tree, keep, requested, closure, has_cache };
-    for add in [libc::add, units::add_systemd, gconv::add, pam::add, openssl::add] {
+    for add in [libc::add, units::add_systemd, gconv::add, pam::add, openssl::add, known::add] {
         add(&context, &mut found)?;
     }
     Ok(found)

@@ -252,6 +252,7 @@ fn libraries_opened_at_run_time_are_kept_by_policy() {
         kind: Kind::Dlopen,
         required: true,
         reason: "is a service".to_owned(),
+        by: None,
     };
     let opened = close_with(None, &[request("/noted"), Request::Dependency(dependency.clone())]);
     assert!(opened.kept.contains_key(libb) && opened.missing.is_empty());

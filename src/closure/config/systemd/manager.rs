@@ -117,7 +117,7 @@ pub fn executor<'k>(kept: impl Iterator<Item = &'k [u8]>) -> Dependency {
     let required = versions.max().is_some_and(|version| version >= FIRST_WITH_EXECUTOR);
     let paths = PROGRAMS.map(|directory| format!("{directory}/systemd-executor").into_bytes());
     let reason = "starts every process for systemd".to_owned();
-    Dependency { target: Target::File(paths.to_vec()), kind: Kind::Configured, required, reason }
+    Dependency { target: Target::File(paths.to_vec()), kind: Kind::Configured, required, reason, by: None }
 }
 
 #[cfg(test)]

@@ -40,7 +40,13 @@ impl Implied {
     /// Adds a configuration file, which may be missing.
     pub(super) fn configured(&mut self, path: &[u8], reason: &str) {
         let (target, reason) = (Target::File(vec![path.to_vec()]), reason.to_owned());
-        self.dependencies.push(Dependency { target, kind: Kind::Configured, required: false, reason });
+        self.dependencies.push(Dependency {
+            target,
+            kind: Kind::Configured,
+            required: false,
+            reason,
+            by: None,
+        });
     }
 }
 

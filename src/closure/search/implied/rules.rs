@@ -67,6 +67,7 @@ pub(super) fn take<T: Directories<Content: Content>>(
         kind,
         required: true,
         reason: "is a file of udev's rules".to_owned(),
+        by: None,
     });
     let Some(text) = read(tree, path)? else { return Ok(()) };
     found.configured(path, "is a file of udev's rules");
