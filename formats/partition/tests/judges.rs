@@ -214,6 +214,7 @@ fn script(layout: &Layout, table: &Table) -> String {
             format!("label: gpt\nlabel-id: {}\nfirst-lba: {first}\nlast-lba: {last}\n\n", gpt.disk_guid)
         }
         Table::Mbr(mbr) => format!("label: dos\nlabel-id: 0x{:08x}\n\n", mbr.disk_signature),
+        table => panic!("{table:?} has no script"),
     };
     for (index, place) in layout.partitions().iter().enumerate() {
         script += &format!("start={}, size={}", place.first_lba(), place.sector_count());
@@ -227,6 +228,7 @@ fn script(layout: &Layout, table: &Table) -> String {
                 let MbrPartition { partition_type, bootable, .. } = mbr.partitions[index];
                 format!(", type={partition_type:x}{}\n", if bootable { ", bootable" } else { "" })
             }
+            table => panic!("{table:?} has no script"),
         };
     }
     script
@@ -302,10 +304,12 @@ fn partx_names_the_partitions_as_the_kernel_will() {
             let names = match &table {
                 Table::Gpt(_) => [ROOT_GUID.to_string(), DATA_GUID.to_string()],
                 Table::Mbr(_) => ["0a34abcd-01".to_owned(), "0a34abcd-02".to_owned()],
+                table => panic!("{table:?} has no names"),
             };
             let types = match &table {
                 Table::Gpt(_) => [ROOT_TYPE.to_string(), LINUX_FILESYSTEM.to_string()],
                 Table::Mbr(_) => ["0x83".to_owned(), "0x83".to_owned()],
+                table => panic!("{table:?} has no types"),
             };
             // partx counts in units of 512 bytes, regardless of the sector size.
             let places = sample.layout.partitions().iter();

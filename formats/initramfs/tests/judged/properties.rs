@@ -221,6 +221,7 @@ proptest! {
                 Storage::Plain => bytes.extend(part),
                 Storage::Compressed if number % 2 == 0 => bytes.extend(gzip(&part)),
                 Storage::Compressed => bytes.extend(zstd(&part)),
+                storage => panic!("{storage:?} is not checked"),
             }
         }
         let report = check(&mut &*bytes, &KernelConfig::unknown()).expect("it is in memory");
