@@ -6,6 +6,7 @@
 //! choose. `run/pipeline.rs` lists the steps that call them, in their order: those of each source
 //! before it is added, whose defaults depend on the kind of source, and those of the whole tree.
 
+pub mod accounts;
 mod contents;
 pub mod edit;
 mod exclusions;

@@ -1,6 +1,7 @@
 //! A closure contains what the tree's dynamic linker would load; the dynamic linkers themselves are
 //! the judges.
 
+mod accounts;
 mod glibc;
 mod guest;
 mod judge;

@@ -13,7 +13,7 @@ use libfuzzer_sys as _;
 use rootcast_fuzz::closure::{self, known, packages, programs};
 use rootcast_fuzz::formats::{dax_header, ext4, initramfs_check, partition, verity};
 use rootcast_fuzz::sources::{dump, tar};
-use rootcast_fuzz::transforms::{edits, file_contexts, mtree};
+use rootcast_fuzz::transforms::{accounts, edits, file_contexts, mtree};
 use rootcast_fuzz::{Outcome, architecture, arguments, recipe};
 
 struct Target {
@@ -25,6 +25,7 @@ struct Target {
 }
 
 const TARGETS: &[Target] = &[
+    Target { name: "accounts", check: accounts::check, seed: |b| accounts::text(&b), taken: 40 },
     Target { name: "architecture", check: architecture::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "arguments", check: arguments::check, seed: |bytes| bytes, taken: 20 },
     Target { name: "closure_elf", check: programs::check_elf, seed: |b| programs::elf(&b), taken: 60 },

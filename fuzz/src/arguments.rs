@@ -136,6 +136,7 @@ const WORDS: &[&str] = &[
     "--systemd-generators",
     "--default-target",
     "none",
+    "--accounts",
     "--missing",
     "warn",
     "--hwcaps",

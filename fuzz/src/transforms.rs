@@ -1,5 +1,6 @@
 //! Changes of trees.
 
+pub mod accounts;
 pub mod edits;
 pub mod file_contexts;
 pub mod mtree;

@@ -2,6 +2,7 @@
 
 use crate::closure::requests::Keep;
 use crate::named::named;
+use crate::transform::accounts::Accounts;
 
 /// The part of a tree that is kept, and the handling of missing dependencies.
 #[derive(Clone, Debug)]
@@ -10,6 +11,8 @@ pub struct KeepRecipe {
     pub keep: Keep,
     /// The handling of missing dependencies.
     pub missing: MissingPolicy,
+    /// The accounts that stay.
+    pub accounts: Accounts,
 }
 
 /// The handling of missing dependencies.

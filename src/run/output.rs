@@ -199,6 +199,7 @@ mod tests {
     use crate::closure::Request;
     use crate::output::DestinationOptions;
     use crate::recipe::keep::{KeepRecipe, MissingPolicy};
+    use crate::transform::accounts::Accounts;
     use crate::transform::edit::parse::EDIT_FLAGS;
     use crate::transform::ownership::Ownership;
 
@@ -209,7 +210,7 @@ mod tests {
 
     fn keep() -> KeepRecipe {
         let keep = Keep::paths(vec![Request::Path(b"/usr/bin/sh".to_vec())]);
-        KeepRecipe { keep, missing: MissingPolicy::Error }
+        KeepRecipe { keep, missing: MissingPolicy::Error, accounts: Accounts::All }
     }
 
     #[test]

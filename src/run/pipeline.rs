@@ -26,8 +26,8 @@ use crate::transform::init::{self, Init};
 use crate::transform::own_files::{self, OwnFiles};
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, systemd, unreadable,
-    unusable_xattrs,
+    accounts, duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, systemd,
+    unreadable, unusable_xattrs,
 };
 
 /// A verb that makes a tree.
@@ -56,7 +56,7 @@ type Step = (&'static [Verb], Apply);
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 22] = [
+const STEPS: [Step; 23] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, edits),
@@ -68,6 +68,7 @@ const STEPS: [Step; 22] = [
     (ALL, systemd_files),
     (ALL, unreadable_kept_files),
     (ALL, set_id_files),
+    (ALL, accounts),
     (ALL, times),
     (ALL, undefined_ids),
     (&[Image, Initrd, Tar], output_in_tree),
@@ -335,6 +336,13 @@ fn set_id_files(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<d
     changes.iter_mut().for_each(|change| change.retain_in_effect(&prepared.tree));
     changes.retain(|change| !change.paths.is_empty());
     done(changes)
+}
+
+/// Reduces the databases of accounts of a reduced tree.
+fn accounts(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Some(keep) = &options.recipe.keep else { return done(()) };
+    let options = accounts::Options { accounts: &keep.accounts, time: options.recipe.time_of_changes() };
+    done(accounts::apply(&mut prepared.tree, &options)?)
 }
 
 /// Clamps times again, for the files that edits added.

@@ -55,7 +55,7 @@ fn printed(outcome: Outcome) -> BTreeSet<String> {
 }
 
 /// Unpacks the files of the image of a closure.
-fn unpacked(source: &Path, scratch: &Scratch, arguments: &[&str]) -> Option<PathBuf> {
+pub(super) fn unpacked(source: &Path, scratch: &Scratch, arguments: &[&str]) -> Option<PathBuf> {
     let (image, root) = (scratch.join("root.ext4"), scratch.join("root"));
     let mut command = rootcast_as_root();
     command.arg("image").arg(source).args(["--layout", "bare", "-q", "-o"]).arg(&image).args(arguments);

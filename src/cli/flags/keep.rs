@@ -17,6 +17,7 @@ use crate::closure::config::unit::Follow;
 use crate::closure::requests::{Charsets, Keep, NamePattern};
 use crate::closure::{Hwcaps, Known, Request};
 use crate::recipe::keep::{KeepRecipe, MissingPolicy};
+use crate::transform::accounts::Accounts;
 use image_tree::glob::Glob;
 use image_tree::glob::NameGlob;
 
@@ -136,6 +137,18 @@ pub(in crate::cli) struct KeepArguments {
     #[arg(long, requires = "Requested", help_heading = group::KEEP)]
     openssl: bool,
 
+    /// Keep these accounts in /etc/passwd, group, shadow and so on [default: used]
+    ///
+    /// Used are root and nobody, owners of kept files, accounts that kept units, udev rules,
+    /// tmpfiles.d, sysusers.d and other configuration name, those that some programs look up, and
+    /// regular users (1000 to 60000) if users can log in: if a service of PAM or a program such
+    /// as sshd is kept. Names are added to these.
+    #[arg(
+        long, value_name = "all|used|NAME,…", value_parser = accounts(), requires = "Requested",
+        help_heading = group::KEEP
+    )]
+    accounts: Option<Accounts>,
+
     /// Write a new /etc/ld.so.cache
     ///
     /// It is written also for a tree that is not reduced or has none. For a reduced tree it is
@@ -211,7 +224,8 @@ impl KeepArguments {
             dlopen: least.map(|least| Policy { least, allow, deny }),
         };
         let missing = self.missing.unwrap_or_default();
-        Ok((self.ld_cache, Some(KeepRecipe { keep, missing })))
+        let accounts = self.accounts.unwrap_or_default();
+        Ok((self.ld_cache, Some(KeepRecipe { keep, missing, accounts })))
     }
 }
 
@@ -242,6 +256,10 @@ fn rules() -> impl TypedValueParser<Value = NamePattern> {
 
 fn package() -> impl TypedValueParser<Value = NamePattern> {
     OsStringValueParser::new().try_map(|text| pattern(text.as_bytes()))
+}
+
+fn accounts() -> impl TypedValueParser<Value = Accounts> {
+    OsStringValueParser::new().try_map(|text| Accounts::parse(text.as_bytes()))
 }
 
 fn rule() -> impl TypedValueParser<Value = Rule> {
