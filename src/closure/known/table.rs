@@ -10,11 +10,12 @@ use super::parse::{self, ParseError};
 use super::pattern;
 
 /// The files of the built-in table.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("languages.toml", include_str!("languages.toml")),
     ("login.toml", include_str!("login.toml")),
     ("network.toml", include_str!("network.toml")),
     ("pam.toml", include_str!("pam.toml")),
+    ("services.toml", include_str!("services.toml")),
     ("storage.toml", include_str!("storage.toml")),
 ];
 
@@ -105,8 +106,8 @@ mod tests {
         let table = Table::built_in();
         let names = table.names();
         // The programs of which it is documented that they are known.
-        let expected = "ca-certificates cryptsetup dbus fsck fuse git gpg icu iptables kmod login lvm mdadm mkfs mount \
-            nfs nft nginx node openssl pam perl polkit python rsyslog ssh sshd sudo tpm2 udev";
+        let expected = "ca-certificates cron cryptsetup dbus fsck fuse git gpg icu ifupdown iptables kmod login logrotate \
+            lvm mdadm mkfs mount nfs nft nginx node openssl pam perl polkit python rpc rsyslog ssh sshd sudo tpm2 udev";
         assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
         let text = include_str!("../../../docs/closure.md");
         for name in names {

@@ -10,16 +10,7 @@ use crate::closure::config::unit::{Units, Walk};
 
 /// The configuration of programs by their base names. A path that ends in `/` stands for the files
 /// of a directory; systemd's units have it in the version of their own.
-const CONFIGURATION: [(&str, &[&str]); 8] = [
-    (
-        "systemd-udevd",
-        &[
-            "/etc/udev/udev.conf",
-            "/usr/lib/udev/udev.conf",
-            "/etc/systemd/network/",
-            "/usr/lib/systemd/network/",
-        ],
-    ),
+const CONFIGURATION: [(&str, &[&str]); 5] = [
     (
         "systemd-networkd",
         &["/etc/systemd/network/", "/usr/local/lib/systemd/network/", "/usr/lib/systemd/network/"],
@@ -38,18 +29,10 @@ const CONFIGURATION: [(&str, &[&str]); 8] = [
         ],
     ),
     ("systemd-binfmt", &["/etc/binfmt.d/", "/usr/local/lib/binfmt.d/", "/usr/lib/binfmt.d/"]),
-    ("systemd-fsck", &["/sbin/fsck", "/usr/sbin/fsck", "/etc/e2fsck.conf"]),
-    ("systemd-sulogin-shell", &["/sbin/sulogin", "/usr/sbin/sulogin"]),
     ("systemd-hostnamed", &["/etc/machine-info", "/etc/hostname"]),
 ];
 
-/// The programs that load modules of the kernel, and their configuration.
-const LOADERS: [&str; 4] = ["systemd-udevd", "systemd-modules-load", "modprobe", "kmod"];
-const MODPROBE: [&str; 4] =
-    ["/etc/modprobe.d/", "/usr/local/lib/modprobe.d/", "/usr/lib/modprobe.d/", "/lib/modprobe.d/"];
-
-/// The directories with `NAME.conf` and `NAME.conf.d` of the daemon `systemd-NAME`, which is spelled
-/// `NAMEd.conf` for some.
+/// The directories with `NAME.conf` and `NAME.conf.d` of the daemon `systemd-NAME`.
 const CONF: [&str; 3] = ["/etc/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"];
 
 /// The patterns of the rules of systemd and udev themselves, as their packages have them: rules.d
@@ -111,9 +94,6 @@ pub(super) fn add<T: Directories<Content: Content>>(files: &mut Files<'_, '_, T>
             let reason = format!("is read or run by {program}");
             paths.iter().for_each(|path| files.add(path, &reason));
         }
-    }
-    if LOADERS.iter().any(|program| units.programs.contains(program.as_bytes())) {
-        MODPROBE.iter().for_each(|path| files.add(path, "configures modules of the kernel"));
     }
     for program in &units.programs {
         let Some(name) = program.strip_prefix(b"systemd-").and_then(|name| str::from_utf8(name).ok()) else {
