@@ -5,6 +5,7 @@
 
 mod guests;
 mod initramfs;
+mod systemd;
 
 use std::fs;
 use std::io::Read as _;
@@ -19,7 +20,7 @@ use crate::oracle::{Volume, debugfs, e2fsck, sgdisk};
 use crate::product::{self, Scratch, run};
 
 /// Software emulation on a busy machine is slow.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The line that a guest prints on success.
 pub(crate) const DONE: &str = "guest: done";

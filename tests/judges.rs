@@ -73,6 +73,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("ldconfig", "libc-bin"),
     ("setpriv", "util-linux"),
     ("iconv", "libc-bin"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("systemd-analyze", "systemd"),
     ("musl-gcc", "musl-tools"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("s390x-linux-gnu-gcc", "gcc-s390x-linux-gnu"),
