@@ -10,9 +10,10 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::guest::{Guest, library};
-use super::programs::reduced_by;
+use super::programs::{as_user, reduced_by};
+use crate::boot::machine;
 use crate::judges;
-use crate::product::{NOBODY, Scratch, rootcast, run};
+use crate::product::{NOBODY, Scratch, rootcast, run, write_program};
 use rootcast::closure::testing::build::Build;
 
 const ROOT: u32 = 0;
@@ -59,6 +60,27 @@ server.listen(0, "127.0.0.1", async () => {
 });
 "#;
 
+/// The first program of a guest, with a server and a client.
+const INIT: &str = r#"#!/usr/bin/python3
+import ctypes, fcntl, os, socket, struct, subprocess, traceback, urllib.request
+libc = ctypes.CDLL(None)
+libc.mount(b"devtmpfs", b"/dev", b"devtmpfs", 0, None)
+console = os.open("/dev/console", os.O_RDWR)
+for number in range(3):
+    os.dup2(console, number)
+try:
+    UP, SIOCSIFFLAGS = 1, 0x8914
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", UP))
+    subprocess.run(["/usr/sbin/nginx"], check=True)
+    answer = urllib.request.urlopen("http://127.0.0.1/").read()
+    print("guest: the answer is", answer.decode(), flush=True)
+except BaseException:
+    traceback.print_exc()
+POWER_OFF = 0x4321FEDC
+libc.reboot(POWER_OFF)
+"#;
+
 /// Returns true if the programs and the right to run them in a mounted image are there.
 fn can_run(tools: &[&str]) -> bool {
     let all = tools.iter().chain(&["unshare", "ip"]);
@@ -102,6 +124,26 @@ fn servers_answer_requests_from_what_is_kept() {
         "chroot \"$1\" /usr/sbin/nginx; curl -sS http://127.0.0.1/; chroot \"$1\" /usr/sbin/nginx -s stop";
     assert_eq!(output(mount.path(), script), "a page\n");
     mount.unmount().unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn a_guest_with_nothing_but_python_and_nginx_answers_a_request() {
+    if !can_run(&["nginx", "python3"]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let (init, page, disk) = (scratch.join("init"), scratch.file("page", "a page"), scratch.join("disk"));
+    write_program(&init, INIT.as_bytes());
+    let (init, page) =
+        (format!("{}:/init", init.display()), format!("{}:/var/www/html/index.html", page.display()));
+    // Python reads /dev/urandom at its start if the kernel has no random numbers yet.
+    let flags = "--layout bare --free 16M -q --mkdir /dev --mknod /dev/urandom:c:1:9 --mkdir /run --keep /dev \
+        --keep /run --keep /init --keep /var/www";
+    let mut flags: Vec<&str> = flags.split_whitespace().collect();
+    flags.extend(["--add", &init, "--add", &page, "-o", disk.to_str().unwrap()]);
+    as_user(ROOT, "image", &[("/usr/sbin/nginx", "")], &flags);
+    let Some(transcript) = machine("/dev/nvme0n1", &[disk]) else { return };
+    assert!(transcript.contains("guest: the answer is a page"), "{transcript}");
 }
 
 #[test]

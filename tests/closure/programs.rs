@@ -67,7 +67,8 @@ fn of_this_machine(verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Out
     as_user(NOBODY, verb, programs, flags)
 }
 
-fn as_user(user: u32, verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Outcome {
+/// As [`of_this_machine`], by this user.
+pub(super) fn as_user(user: u32, verb: &str, programs: &[(&str, &str)], flags: &[&str]) -> Outcome {
     let view = Scratch::new();
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", IN_VIEW, "sh"]).arg(view.path()).arg(user.to_string());

@@ -28,6 +28,7 @@ RUN+="DIR/no", RUN+="
 RUN+="DIR/no", PROGRAM-="x"
 RUN+="DIR/no", PROGRAM{x}="y"
 RUN+="DIR/no", OWNER!="root"
+RUN+="DIR/no", RUN+=i"x"
 RUN+="DIR/\
 # a comment
 j"
@@ -86,10 +87,14 @@ fn programs_of_rules_are_those_that_udev_runs() {
     let outcome =
         run(unshare.env("SYSTEMD_LOG_LEVEL", "debug")).success().unwrap_or_else(|why| panic!("{why}"));
     let all = outcome.text() + &outcome.stderr;
-    let started = all.lines().filter_map(|line| line.split_once("Starting '"));
-    let listed = all.lines().filter_map(|line| line.split_once("run: '"));
-    let theirs = started.chain(listed).filter_map(|(_, rest)| rest.strip_suffix('\''));
-    let theirs: BTreeSet<String> = theirs.map(program).collect();
+    // Since 256 it does not start the programs.
+    let texts =
+        [("Starting '", "'"), ("skipping execution of '", "'."), ("run: '", "'"), ("RUN{program} : ", "")];
+    let command = |line: &str| {
+        let found = texts.iter().find_map(|(before, after)| line.split_once(before)?.1.strip_suffix(after));
+        found.map(program)
+    };
+    let theirs: BTreeSet<String> = all.lines().filter_map(command).collect();
 
     let ours = Rules::parse(b"/x.rules", rules.as_bytes()).dependencies.known.into_iter();
     let ours = ours.map(|dependency| match dependency.target {

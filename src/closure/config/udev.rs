@@ -199,6 +199,7 @@ mod tests {
             "NAME+=\"",
             "RUN+=e\"\\q\"",
             "RUN+=ee\"x\"",
+            "RUN+=i\"x\"",
             "ENV=\"x\"",
         ];
         for error in errors {

@@ -9,6 +9,8 @@ pub(super) struct Token<'a> {
     /// The attribute; empty if there is none.
     pub(super) attribute: &'a [u8],
     pub(super) operator: Operator,
+    /// True for a value that is compared without regard to case (`i"..."`).
+    pub(super) ignores_case: bool,
     /// The value, without quotes and escapes.
     pub(super) value: Vec<u8>,
 }
@@ -45,6 +47,9 @@ impl Token<'_> {
     /// interest here.
     pub(super) fn is_valid(&self) -> bool {
         let is_removed = self.operator == Operator::Remove;
+        if self.ignores_case && !self.operator.is_match() {
+            return false;
+        }
         match self.key {
             b"RUN" | b"OWNER" | b"GROUP" => !self.operator.is_match() && !is_removed,
             b"PROGRAM" => self.attribute.is_empty() && !is_removed,
@@ -93,13 +98,14 @@ fn token(text: &[u8]) -> Option<(Token<'_>, &[u8])> {
     };
     let rest = rest.trim_ascii_start();
     let (sign, operator) = *Operator::ALL.iter().find(|(sign, _)| rest.starts_with(sign))?;
-    let (value, rest) = value(rest[sign.len()..].trim_ascii_start())?;
-    Some((Token { key, attribute, operator, value }, rest))
+    let text = rest[sign.len()..].trim_ascii_start();
+    let ignores_case = text.iter().take_while(|byte| **byte != b'"').any(|byte| *byte == b'i');
+    let (value, rest) = value(text)?;
+    Some((Token { key, attribute, operator, ignores_case, value }, rest))
 }
 
 /// Parses a value in quotes, and returns it with the text after it. `e"..."` has C escapes, others
-/// only an escape for the quote; `i"..."` is compared without regard to case. Each prefix may
-/// occur once.
+/// only an escape for the quote; `i` may stand beside it. Each prefix may occur once.
 fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let quote = text.iter().take(MAX_PREFIX + 1).position(|byte| *byte == b'"')?;
     let (prefix, text) = (&text[..quote], &text[quote + 1..]);
