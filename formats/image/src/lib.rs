@@ -8,7 +8,7 @@
 //!            file
 //! ```
 //!
-//! A filesystem is an image; a disk is an image made of images. Planning decides every offset
+//! A filesystem is an image; a disk is an image made of images, see [`Placed`]. Planning decides every offset
 //! before a byte is read or written; writers then turn the runs into a sparse file, a stream or a
 //! digest, with any number of threads, and always get the same bytes.
 //!
@@ -36,6 +36,7 @@
 //! ```
 
 mod image;
+mod placed;
 mod read;
 mod write;
 
@@ -43,6 +44,7 @@ mod write;
 pub use image_tree;
 
 pub use image::{Image, MAX_RENDERED, Render, Run, Source};
+pub use placed::{PlaceError, Placed};
 pub use read::read_all;
 pub use write::{write_sparse, write_to};
 

@@ -20,6 +20,14 @@ pub enum Error {
         /// The sector size in bytes.
         sector_size: u64,
     },
+    /// The first partition would start within the table.
+    #[error("the first partition would start at byte {offset}, within the {table} bytes of the table")]
+    FirstPartition {
+        /// The offset of the partition in bytes.
+        offset: u64,
+        /// The length of the table at the start of the disk in bytes.
+        table: u64,
+    },
     /// The table has no partition.
     #[error("the partition table has no partition")]
     NoPartitions,

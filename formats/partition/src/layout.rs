@@ -20,14 +20,18 @@ pub struct Layout {
 
 /// Plans the extents of the partitions, the length of the disk, and its table.
 ///
-/// The first partition starts at the first multiple of [`Options::alignment`] after the table,
-/// every other partition at the first such multiple after the previous one.
+/// The first partition starts at [`Options::first_partition`], or at the first multiple of
+/// [`Options::alignment`] after the table; every other partition at the first such multiple after
+/// the previous one.
 ///
 /// # Errors
 /// Returns an error if the table cannot represent the partitions, or the options are invalid.
 pub fn plan(table: &Table, options: &Options) -> Result<Layout, Error> {
     check_sectors("the alignment of partitions", options.alignment, options)?;
     check_sectors("the multiple of the disk's length", options.length_multiple, options)?;
+    if let Some(offset) = options.first_partition {
+        check_sectors("the offset of the first partition", offset, options)?;
+    }
     match table {
         Table::Gpt(table) => {
             gpt::check(table)?;
@@ -82,11 +86,17 @@ fn place(
     let mut partitions = Vec::with_capacity(image_lens.len());
     let mut end = head_len;
     let mut len = None;
+    if let Some(offset) = options.first_partition.filter(|offset| *offset < head_len) {
+        return Err(Error::FirstPartition { offset, table: head_len });
+    }
     for (number, image_len) in (1..).zip(image_lens) {
         if *image_len == 0 {
             return Err(Error::EmptyPartition { number });
         }
-        let start = end.checked_next_multiple_of(options.alignment).ok_or(Error::TooLong { number })?;
+        let start = match options.first_partition.filter(|_| number == 1) {
+            Some(offset) => offset,
+            None => end.checked_next_multiple_of(options.alignment).ok_or(Error::TooLong { number })?,
+        };
         let sector_count = image_len.div_ceil(sector_size);
         partitions.push(Extent::new(start / sector_size, sector_count, options.sector_size, *image_len));
         let after = sector_count.checked_mul(sector_size).and_then(|len| start.checked_add(len));
@@ -126,6 +136,18 @@ impl Layout {
         &self.head.0
     }
 
+    /// The bytes at the start of the disk, as an image.
+    #[must_use]
+    pub fn head_image(&self) -> &End {
+        &self.head
+    }
+
+    /// The bytes at the end of the disk, as an image; empty for an MBR.
+    #[must_use]
+    pub fn tail_image(&self) -> &End {
+        &self.tail
+    }
+
     /// The bytes at the end of the disk: the backup entries and header of a GPT, empty for an MBR.
     #[must_use]
     pub fn tail(&self) -> &[u8] {
@@ -135,7 +157,7 @@ impl Layout {
 
 /// The bytes at one end of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct End(Vec<u8>);
+pub struct End(Vec<u8>);
 
 impl<C: Sync> Image<C> for End {
     fn len(&self) -> u64 {

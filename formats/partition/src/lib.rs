@@ -54,7 +54,7 @@ pub use error::Error;
 pub use extent::Extent;
 /// The crate that defines the [`Image`](image_runs::Image) trait of disks and partitions.
 pub use image_runs;
-pub use layout::{Layout, plan};
+pub use layout::{End, Layout, plan};
 pub use options::{
     Gpt, GptPartition, LINUX_FILESYSTEM, MBR_TYPE_LINUX, Mbr, MbrPartition, Options, SectorSize,
     SectorSizeError, Table,

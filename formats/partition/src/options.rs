@@ -19,9 +19,12 @@ pub struct Options {
     /// The unit of the addresses in the table. It must be the sector size of the device that the
     /// disk is presented as.
     pub sector_size: SectorSize,
-    /// Each partition starts at a multiple of this many bytes, and the first at the first such
-    /// multiple after the table. At least 1 sector, and a multiple of it.
+    /// Each partition starts at a multiple of this many bytes, but the first one where
+    /// [`Options::first_partition`] says. At least 1 sector, and a multiple of it.
     pub alignment: u64,
+    /// The offset of the first partition in bytes: a multiple of the sector size behind the table.
+    /// `None` for the first multiple of [`Options::alignment`] behind the table.
+    pub first_partition: Option<u64>,
     /// The disk's length is rounded up to a multiple of this many bytes. At least 1 sector, and a
     /// multiple of it.
     pub length_multiple: u64,
@@ -36,7 +39,7 @@ impl Options {
     /// megabytes or gigabytes, for which [`Options::length_multiple`] can be set.
     #[must_use]
     pub const fn new(sector_size: SectorSize) -> Self {
-        Self { sector_size, alignment: 1 << 20, length_multiple: 4096 }
+        Self { sector_size, alignment: 1 << 20, first_partition: None, length_multiple: 4096 }
     }
 }
 

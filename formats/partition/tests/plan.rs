@@ -73,8 +73,28 @@ fn alignment_and_length_are_those_requested() {
     let gpt = Table::Gpt(gpt(&[512, 512]));
     assert_eq!(places(&gpt, &options(512, 512)), (vec![(34 * 512, 512), (35 * 512, 512)], (36 + 33) * 512));
     assert_eq!(places(&gpt, &options(3 * 512, MIB)), (vec![(36 * 512, 512), (39 * 512, 512)], MIB));
-    let mbr = Table::Mbr(mbr(&[512]));
-    assert_eq!(places(&mbr, &options(512, 512)), (vec![(512, 512)], 1024));
+    let one = Table::Mbr(mbr(&[512]));
+    assert_eq!(places(&one, &options(512, 512)), (vec![(512, 512)], 1024));
+
+    let after = |first_partition, alignment| {
+        let mut options = options(alignment, 4096);
+        options.first_partition = Some(first_partition);
+        options
+    };
+    // A first partition that is not aligned does not move the others.
+    let mbr = Table::Mbr(mbr(&[512, 512]));
+    assert_eq!(places(&mbr, &after(3 * MIB, MIB)), (vec![(3 * MIB, 512), (4 * MIB, 512)], 4 * MIB + 4096));
+    assert_eq!(places(&mbr, &after(512, MIB)), (vec![(512, 512), (MIB, 512)], MIB + 4096));
+    assert_eq!(places(&gpt, &after(34 * 512, 4096)).0, [(34 * 512, 512), (5 * 4096, 512)]);
+    assert_eq!(
+        plan(&gpt, &after(33 * 512, 4096)),
+        Err(Error::FirstPartition { offset: 33 * 512, table: 34 * 512 })
+    );
+    for offset in [0, 513] {
+        assert!(matches!(plan(&mbr, &after(offset, MIB)), Err(Error::NotSectors { .. })), "{offset}");
+    }
+    let far = u64::MAX / 512 * 512;
+    assert_eq!(plan(&gpt, &after(far, MIB)), Err(Error::TooLong { number: 1 }));
 
     for (alignment, multiple) in [(0, 512), (513, 512), (512, 0), (512, 1000)] {
         let result = plan(&gpt, &options(alignment, multiple));

@@ -48,6 +48,7 @@ fn options(choices: &mut Choices<'_>) -> Options {
     let mut options = Options::new(sector_size);
     options.alignment = unit(choices);
     options.length_multiple = unit(choices);
+    options.first_partition = choices.rarely(3).then(|| unit(choices));
     options
 }
 
@@ -139,9 +140,15 @@ fn assemble(layout: &Layout) -> Snapshot {
 fn check_places(layout: &Layout, options: &Options) {
     let sector = options.sector_size.bytes();
     let mut end = layout.head().len() as u64;
-    for place in layout.partitions() {
-        assert!(place.offset() >= end && place.offset().is_multiple_of(options.alignment), "{place:?}");
-        assert!(place.offset() - end < options.alignment, "{place:?} could begin sooner");
+    for (index, place) in layout.partitions().iter().enumerate() {
+        assert!(place.offset() >= end, "{place:?}");
+        match options.first_partition.filter(|_| index == 0) {
+            Some(offset) => assert_eq!(place.offset(), offset),
+            None => {
+                assert!(place.offset().is_multiple_of(options.alignment), "{place:?}");
+                assert!(place.offset() - end < options.alignment, "{place:?} could begin sooner");
+            }
+        }
         assert_eq!(place.first_lba() * sector, place.offset());
         assert_eq!(place.len(), place.image_len().next_multiple_of(sector));
         assert_eq!(place.last_lba() + 1, place.first_lba() + place.sector_count());
