@@ -16,6 +16,9 @@
 //! In parallel, `chunks/read_ahead` has the kernel read the sources that are not in the page cache
 //! yet. Before that, `file/preallocation` has it allocate pages while the tree is still being read.
 //!
+//! An image of which some bytes depend on the others is written in two stages (`staged`): threads
+//! pass the bytes that they gather to an observer, and once it has all, it gives the rest.
+//!
 //! The target is a `destination`, which is opened before any source is read. Files are atomic
 //! (`file/atomic`), a block device is written in place (`destination/device`).
 
@@ -25,12 +28,17 @@ pub mod compress;
 mod destination;
 pub mod digest;
 pub mod file;
+mod observe;
+mod observer;
 mod options;
+pub mod staged;
 pub mod stdout;
 pub mod stream;
+pub mod text;
 
 pub use destination::{Destination, DestinationOptions};
 pub use file::Preallocation;
+pub use observer::Observer;
 pub use options::{Reflink, WriteOptions};
 
 #[cfg(test)]

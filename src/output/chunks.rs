@@ -29,6 +29,7 @@ use self::buffer::grow;
 use self::runs::{Runs, read};
 use crate::blob::classify_read_error;
 use crate::error::Result;
+use crate::output::observer::Observer;
 
 /// The maximum size of a chunk, in bytes; the measurements are in
 /// `docs/performance.md`.
@@ -200,6 +201,15 @@ impl<'a, C> Chunk<'a, C> {
     /// The bytes, once gathered.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[..self.len]
+    }
+
+    /// Passes the zeros before the chunk and its gathered bytes to an observer.
+    ///
+    /// # Errors
+    /// Those of the observer.
+    pub(super) fn observe(&self, observer: &dyn Observer) -> Result<()> {
+        observer.zeros_at(self.start - self.hole, self.hole)?;
+        observer.bytes_at(self.start, self.bytes())
     }
 
     fn clear(&mut self) {

@@ -125,6 +125,21 @@ impl Destination {
         &self.path
     }
 
+    /// Returns true if it is a regular file, existing or new.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
+    /// Returns true if both are the same name of a regular file.
+    #[must_use]
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        match (&self.place, &other.place) {
+            (Place::File(one), Place::File(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
     /// The permissions of the new file, if neither `--mode` nor a previous file determined them.
     #[must_use]
     pub fn mode_by_umask(&self) -> Option<u32> {

@@ -18,7 +18,7 @@ use crate::error::Result;
 /// [`Image`], or [`Interrupted`](crate::error::ErrorKind::Interrupted).
 pub fn sha256<C: ReadAhead>(image: &dyn Image<C>, options: &WriteOptions<'_>) -> Result<[u8; 32]> {
     let mut hasher = Sha256::new();
-    ordered::for_each_slice(image, options, &mut |bytes| {
+    ordered::for_each_slice(image, options, None, &mut |bytes| {
         hasher.update(bytes);
         Ok(())
     })?;

@@ -5,10 +5,14 @@ mod clone_range;
 mod data_ranges;
 mod preallocation;
 mod sparse;
+mod unpublished;
 
 pub(super) use atomic::AtomicFile;
+pub(super) use preallocation::Preallocated;
 pub use preallocation::Preallocation;
-pub use sparse::{Written, write, write_preallocated};
+pub(super) use sparse::{NOT_CLONABLE, Tally, fill, fill_device, fill_in, finish_device};
+pub use sparse::{write, write_preallocated};
+pub use unpublished::{Unpublished, Written};
 
 #[cfg(test)]
 pub(super) use data_ranges::MIN_HOLE;

@@ -39,6 +39,6 @@ pub fn write<C: ReadAhead>(
     options: &WriteOptions<'_>,
 ) -> Result<()> {
     let check = |result: io::Result<()>| result.map_err(|error| refused(name, error));
-    ordered::for_each_slice(image, options, &mut |bytes| check(out.write_all(bytes)))?;
+    ordered::for_each_slice(image, options, None, &mut |bytes| check(out.write_all(bytes)))?;
     check(out.flush())
 }

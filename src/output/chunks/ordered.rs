@@ -12,6 +12,7 @@ use super::read_ahead::{self, ReadPosition};
 use super::{Chunk, Chunks};
 use crate::blob::ReadAhead;
 use crate::error::Result;
+use crate::output::observer::Observer;
 use crate::output::options::WriteOptions;
 use crate::threads::{Pipeline, Promise};
 use crate::zeros;
@@ -19,16 +20,19 @@ use crate::zeros;
 /// Buffers per worker: one being filled and one waiting for the sink.
 const BUFFERS_PER_WORKER: u64 = 2;
 
-/// Calls `sink` with consecutive slices that make up the whole image.
+/// Calls `sink` with consecutive slices that make up the whole image. The threads that gather them
+/// pass them to the observer first, if there is one.
 ///
 /// # Errors
-/// The first error of the image's contents or of `sink` in the order of the image, or an interrupt.
+/// The first error of the image's contents, of the observer or of `sink` in the order of the image,
+/// or an interrupt.
 pub(in crate::output) fn for_each_slice<C: ReadAhead>(
     image: &dyn Image<C>,
     options: &WriteOptions<'_>,
+    observer: Option<&dyn Observer>,
     sink: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    let mut emitter = Emitter { options, sink };
+    let mut emitter = Emitter { options, observer, sink };
     read_ahead::with_read_ahead(Chunks::of(image), options.interrupt, |position_read| {
         match options.threads.count() - 1 {
             0 => alone(image, position_read, &mut emitter),
@@ -39,6 +43,7 @@ pub(in crate::output) fn for_each_slice<C: ReadAhead>(
 
 struct Emitter<'s> {
     options: &'s WriteOptions<'s>,
+    observer: Option<&'s dyn Observer>,
     sink: &'s mut dyn FnMut(&[u8]) -> Result<()>,
 }
 
@@ -65,10 +70,15 @@ fn alone<C: ReadAhead>(
     let mut chunk = Chunk::new();
     while chunks.take(&mut chunk)? {
         position_read.advance(chunks.position());
-        chunk.gather()?;
+        gather(&mut chunk, emitter.observer)?;
         emitter.emit(&chunk)?;
     }
     Ok(())
+}
+
+fn gather<C: ReadAhead>(chunk: &mut Chunk<'_, C>, observer: Option<&dyn Observer>) -> Result<()> {
+    chunk.gather()?;
+    observer.map_or(Ok(()), |observer| chunk.observe(observer))
 }
 
 fn with_workers<C: ReadAhead>(
@@ -77,7 +87,7 @@ fn with_workers<C: ReadAhead>(
     position_read: &ReadPosition,
     emitter: &mut Emitter<'_>,
 ) -> Result<()> {
-    let (stop, threads) = (AtomicBool::new(false), emitter.options.threads);
+    let (stop, threads, observer) = (AtomicBool::new(false), emitter.options.threads, emitter.observer);
     let limit = BUFFERS_PER_WORKER.saturating_mul(workers as u64);
     let pipeline = Pipeline { threads, workers, limit, stop: &stop };
     let mut chunks = Chunks::of(image);
@@ -90,7 +100,9 @@ fn with_workers<C: ReadAhead>(
             position_read.advance(chunks.position());
             Ok(taken?.then_some((chunk, 1)))
         },
-        |mut chunk, (): &mut (), promise: &Promise<_>, _| promise.fulfil(chunk.gather().map(|()| chunk)),
+        |mut chunk, (): &mut (), promise: &Promise<_>, _| {
+            promise.fulfil(gather(&mut chunk, observer).map(|()| chunk))
+        },
         |chunk, room| {
             emitter.emit(&chunk)?;
             emitted().push(chunk);

@@ -75,6 +75,18 @@ impl FilePlace {
         if same { Ok(()) } else { Err(Errno::STALE) }
     }
 
+    /// Returns true if a file has the name.
+    pub(in crate::output) fn exists(&self) -> bool {
+        rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Returns true if both are the same name in the same directory.
+    pub(in crate::output) fn is_same(&self, other: &Self) -> bool {
+        let directory =
+            |place: &Self| rustix::fs::fstat(&place.directory).map(|found| (found.st_dev, found.st_ino));
+        self.name == other.name && directory(self).is_ok_and(|found| directory(other) == Ok(found))
+    }
+
     /// Returns true if the permissions of a new file do not depend on the umask.
     pub(in crate::output) fn decides_mode(&self) -> bool {
         self.mode.is_some() || self.existing.is_some()

@@ -21,27 +21,20 @@ use super::atomic::AtomicFile;
 use super::clone_range::{Cloned, Cloner};
 use super::data_ranges::data_ranges;
 use super::preallocation::{Preallocated, Preallocation};
+use super::unpublished::{Unpublished, Written};
 use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::chunks::read_ahead::{self, ReadPosition};
 use crate::output::chunks::{CHUNK_SIZE, Chunk, Chunks, split};
 use crate::output::destination::{Destination, Device, Place, zero};
+use crate::output::observer::Observer;
 use crate::output::options::{Reflink, WriteOptions};
 use crate::output::stream;
 use crate::threads::Failures;
 
-/// The statistics of a written image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// The image's length in bytes.
-    pub len: u64,
-    /// The number of bytes written.
-    pub written_bytes: u64,
-    /// The number of bytes shared with the sources.
-    pub cloned_bytes: u64,
-    /// The number of bytes left as holes.
-    pub hole_bytes: u64,
-}
+/// The message about an output that is not a regular file, if everything is to be cloned.
+pub(in crate::output) const NOT_CLONABLE: &str =
+    "is not a regular file, so nothing can be cloned into it: leave out --reflink=always";
 
 /// Writes the image's bytes to `destination`.
 ///
@@ -63,18 +56,14 @@ pub fn write<C: CloneSource + ReadAhead>(
     let path = destination.path();
     let stream = |mut out: File| {
         stream::write(image, &mut out, path, options)?;
-        Ok(Written { len: image.len(), written_bytes: image.len(), cloned_bytes: 0, hole_bytes: 0 })
+        Ok(Written::all(image.len()))
     };
     match &destination.place {
         Place::File(place) => {
             let output = AtomicFile::create(place, options.interrupt.cleanups())?;
             write_file(image, path, Preallocated { output, range: 0..0 }, options)
         }
-        _ if options.reflink == Reflink::Always => {
-            let message =
-                "is not a regular file, so nothing can be cloned into it: leave out --reflink=always";
-            Err(Error::at(ErrorKind::Usage, path, message))
-        }
+        _ if options.reflink == Reflink::Always => Err(Error::at(ErrorKind::Usage, path, NOT_CLONABLE)),
         Place::Device(device) => write_device(image, path, device, options),
         Place::Stream(found) => stream(destination.open_stream(found)?),
         Place::Open(file) => stream(file.try_clone().map_err(|error| Error::io(path, error))?),
@@ -103,17 +92,39 @@ fn write_file<C: CloneSource + ReadAhead>(
     preallocated: Preallocated,
     options: &WriteOptions<'_>,
 ) -> Result<Written> {
+    let (output, tally) = fill(image, path, preallocated, None, options)?;
+    options.interrupt.check()?;
+    Unpublished::new(path, Some(output), tally.of_file(image.len())).publish()
+}
+
+/// Writes an image to a file without publishing it.
+pub(in crate::output) fn fill<C: CloneSource + ReadAhead>(
+    image: &dyn Image<C>,
+    path: &Path,
+    preallocated: Preallocated,
+    observer: Option<&dyn Observer>,
+    options: &WriteOptions<'_>,
+) -> Result<(AtomicFile, Tally)> {
     let refused = |error| cannot_hold(image, path, error);
     let Preallocated { output, range } = preallocated;
     output.file().set_len(image.len()).map_err(refused)?;
     let cloner = Cloner::new(output.file(), path, options.reflink);
     let unwritten = Unwritten { range, zero: &punch_hole };
-    let Tally { written_bytes, cloned_bytes } =
-        write_chunks(image, output.file(), &cloner, unwritten, options, &refused)?;
-    options.interrupt.check()?;
-    output.publish().map_err(refused)?;
-    let hole_bytes = image.len() - written_bytes - cloned_bytes;
-    Ok(Written { len: image.len(), written_bytes, cloned_bytes, hole_bytes })
+    let tally = write_chunks(image, output.file(), &cloner, unwritten, (observer, options), &refused)?;
+    Ok((output, tally))
+}
+
+/// Writes the parts of an image that are not zeros to a file that has zeros there.
+pub(in crate::output) fn fill_in<C: CloneSource + ReadAhead>(
+    image: &dyn Image<C>,
+    path: &Path,
+    file: &File,
+    options: &WriteOptions<'_>,
+) -> Result<Tally> {
+    let refused = |error| cannot_hold(image, path, error);
+    let cloner = Cloner::new(file, path, Reflink::Never);
+    let unwritten = Unwritten { range: 0..0, zero: &punch_hole };
+    write_chunks(image, file, &cloner, unwritten, (None, options), &refused)
 }
 
 /// Writes every byte of the image in place.
@@ -123,14 +134,31 @@ fn write_device<C: CloneSource + ReadAhead>(
     device: &Device,
     options: &WriteOptions<'_>,
 ) -> Result<Written> {
+    fill_device(image, path, device, None, options)?;
+    finish_device(device, options)?;
+    Ok(Written::all(image.len()))
+}
+
+/// Writes every byte of the image in place, without flushing the device.
+pub(in crate::output) fn fill_device<C: CloneSource + ReadAhead>(
+    image: &dyn Image<C>,
+    path: &Path,
+    device: &Device,
+    observer: Option<&dyn Observer>,
+    options: &WriteOptions<'_>,
+) -> Result<()> {
     device.check_room(image.len())?;
     let cloner = Cloner::new(device.file(), path, Reflink::Never);
     let unwritten = Unwritten { range: 0..image.len(), zero: &zero };
-    write_chunks(image, device.file(), &cloner, unwritten, options, &|error| device.refused(error))
-        .and_then(|_| options.interrupt.check())
-        .and_then(|()| device.finish())
-        .map_err(|error| device.with_incomplete(error))?;
-    Ok(Written { len: image.len(), written_bytes: image.len(), cloned_bytes: 0, hole_bytes: 0 })
+    let refused = |error| device.refused(error);
+    let written = write_chunks(image, device.file(), &cloner, unwritten, (observer, options), &refused);
+    written.map(drop).map_err(|error| device.with_incomplete(error))
+}
+
+/// Flushes a device with a complete image.
+pub(in crate::output) fn finish_device(device: &Device, options: &WriteOptions<'_>) -> Result<()> {
+    let checked = options.interrupt.check().and_then(|()| device.finish());
+    checked.map_err(|error| device.with_incomplete(error))
 }
 
 /// The bytes of an output that are not holes, or do not read as zeros, until they are written, and
@@ -151,7 +179,7 @@ fn write_chunks<C: CloneSource + ReadAhead>(
     file: &File,
     cloner: &Cloner<'_>,
     unwritten: Unwritten<'_>,
-    options: &WriteOptions<'_>,
+    (observer, options): (Option<&dyn Observer>, &WriteOptions<'_>),
     refused: &(dyn Fn(io::Error) -> Error + Sync),
 ) -> Result<Tally> {
     let chunks = || Chunks::of(image).with_selector(|run, position| cloner.range(run, position));
@@ -163,6 +191,7 @@ fn write_chunks<C: CloneSource + ReadAhead>(
             unwritten,
             failures: Failures::default(),
             cloner,
+            observer,
             options,
             refused,
         })
@@ -209,13 +238,14 @@ struct Writer<'w, 'a, C> {
     /// After a failure the threads finish their chunk and take no other.
     failures: Failures,
     cloner: &'w Cloner<'w>,
+    observer: Option<&'w dyn Observer>,
     options: &'w WriteOptions<'w>,
     refused: &'w (dyn Fn(io::Error) -> Error + Sync),
 }
 
 /// The number of bytes processed in each way.
 #[derive(Clone, Copy, Default)]
-struct Tally {
+pub(in crate::output) struct Tally {
     written_bytes: u64,
     cloned_bytes: u64,
 }
@@ -225,7 +255,13 @@ impl Tally {
         Self { written_bytes, ..Self::default() }
     }
 
-    fn plus(self, other: Self) -> Self {
+    /// Returns the statistics of a file of `len` bytes.
+    pub(in crate::output) fn of_file(self, len: u64) -> Written {
+        let Self { written_bytes, cloned_bytes } = self;
+        Written { len, written_bytes, cloned_bytes, hole_bytes: len - written_bytes - cloned_bytes }
+    }
+
+    pub(in crate::output) fn plus(self, other: Self) -> Self {
         Self {
             written_bytes: self.written_bytes + other.written_bytes,
             cloned_bytes: self.cloned_bytes + other.cloned_bytes,
@@ -280,6 +316,9 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
 
     fn write_taken(&self, chunk: &mut Chunk<'a, C>) -> Result<Tally> {
         self.leave_hole(chunk.start - chunk.hole..chunk.start)?;
+        if let Some(observer) = self.observer {
+            observer.zeros_at(chunk.start - chunk.hole, chunk.hole)?;
+        }
         self.options.progress.add(chunk.hole);
         match chunk.selected.take() {
             Some(run) => self.clone_or_copy(run, chunk),
@@ -289,6 +328,9 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
 
     fn copy(&self, chunk: &mut Chunk<'a, C>) -> Result<Tally> {
         chunk.gather()?;
+        if let Some(observer) = self.observer {
+            observer.bytes_at(chunk.start, chunk.bytes())?;
+        }
         let written = self.write_data(chunk.bytes(), chunk.start)?;
         self.options.progress.add(chunk.bytes().len() as u64);
         Ok(Tally::written(written))
@@ -297,21 +339,42 @@ impl<'a, C: CloneSource> Writer<'_, 'a, C> {
     /// Clones or copies a run that the cloner selected, at the start of `chunk`, whose buffer it
     /// may use.
     fn clone_or_copy(&self, run: Run<'a, C>, chunk: &mut Chunk<'a, C>) -> Result<Tally> {
-        let mut start = chunk.start;
+        let start = chunk.start;
         if self.cloner.clone_run(&run, start, &self.file)? == Cloned::Shared {
+            if let Some(observer) = self.observer {
+                self.in_pieces(run, start, chunk, |chunk| {
+                    chunk.gather()?;
+                    observer.bytes_at(chunk.start, chunk.bytes())
+                })?;
+            }
             self.options.progress.add(run.len);
             return Ok(Tally { cloned_bytes: run.len, ..Tally::default() });
         }
         let mut tally = Tally::default();
+        self.in_pieces(run, start, chunk, |chunk| {
+            tally = tally.plus(self.copy(chunk)?);
+            Ok(())
+        })?;
+        Ok(tally)
+    }
+
+    /// Calls `each` with `chunk` as each piece of a run at `start`.
+    fn in_pieces(
+        &self,
+        run: Run<'a, C>,
+        mut start: u64,
+        chunk: &mut Chunk<'a, C>,
+        mut each: impl FnMut(&mut Chunk<'a, C>) -> Result<()>,
+    ) -> Result<()> {
         let mut rest = Some(run);
         while let Some(run) = rest {
             self.options.interrupt.check()?;
             let (piece, after) = split(run, CHUNK_SIZE);
             chunk.refill(piece, start);
-            tally = tally.plus(self.copy(chunk)?);
+            each(chunk)?;
             (start, rest) = (start + piece.len, after);
         }
-        Ok(tally)
+        Ok(())
     }
 
     /// Writes the data ranges of `bytes` at `start`, and returns the number of bytes written.
