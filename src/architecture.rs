@@ -50,6 +50,8 @@ struct ArchInfo {
     aliases: &'static [&'static str],
     /// The partition type of a root file system.
     root: Uuid,
+    /// The partition type of the hash tree of a root file system.
+    root_verity: Uuid,
     /// `e_machine` values of its programs.
     machines: &'static [u16],
     /// `EI_CLASS` and `EI_DATA` of its programs.
@@ -87,6 +89,25 @@ impl Architecture {
     #[must_use]
     pub fn root_partition_type(self) -> Uuid {
         self.info().root
+    }
+
+    /// The GPT type of a partition that holds the dm-verity hash tree of such a root file system.
+    #[must_use]
+    pub fn root_verity_partition_type(self) -> Uuid {
+        self.info().root_verity
+    }
+
+    /// The size in bytes of the largest page that kernels for it are built with.
+    #[must_use]
+    pub fn max_page_size(self) -> u32 {
+        use Architecture as A;
+        match self {
+            A::Arm64 | A::Ia64 | A::Loongarch64 | A::Parisc | A::Ppc | A::Ppc64 | A::Ppc64Le => 64 << 10,
+            A::Mips | A::Mips64 | A::MipsLe | A::Mips64Le | A::Tilegx => 64 << 10,
+            A::Arc => 16 << 10,
+            A::Alpha => 8 << 10,
+            A::Arm | A::Riscv32 | A::Riscv64 | A::S390 | A::S390x | A::X86 | A::X86_64 => 4 << 10,
+        }
     }
 
     fn info(self) -> &'static ArchInfo {
@@ -204,10 +225,11 @@ const fn info(
     name: &'static str,
     aliases: &'static [&'static str],
     root: Uuid,
+    root_verity: Uuid,
     machines: &'static [u16],
     idents: &'static [Ident],
 ) -> ArchInfo {
-    ArchInfo { architecture, name, aliases, root, machines, idents }
+    ArchInfo { architecture, name, aliases, root, root_verity, machines, idents }
 }
 
 /// Names and types: Discoverable Partitions Specification, "Defined Partition Type UUIDs".
@@ -218,48 +240,69 @@ const ARCHITECTURES: [ArchInfo; 21] = {
     use uuid::uuid;
     [
     info(A::Alpha, "alpha", &[],
-        uuid!("6523f8ae-3eb1-4e2a-a05a-18b695ae656f"), &[0x9026], &[LE64]),
+        uuid!("6523f8ae-3eb1-4e2a-a05a-18b695ae656f"),
+        uuid!("fc56d9e9-e6e5-4c06-be32-e74407ce09a5"), &[0x9026], &[LE64]),
     info(A::Arc, "arc", &[],
-        uuid!("d27f46ed-2919-4cb8-bd25-9531f3c16534"), &[93, 195], &[LE32]),
+        uuid!("d27f46ed-2919-4cb8-bd25-9531f3c16534"),
+        uuid!("24b2d975-0f97-4521-afa1-cd531e421b8d"), &[93, 195], &[LE32]),
     info(A::Arm, "arm", &["armv5tel", "armv6l", "armv7l", "armv8l", "armel", "armhf", "armv7"],
-        uuid!("69dad710-2ce4-4e3c-b16c-21a1d49abed3"), &[40], &[LE32]),
+        uuid!("69dad710-2ce4-4e3c-b16c-21a1d49abed3"),
+        uuid!("7386cdf2-203c-47a9-a498-f2ecce45a2d6"), &[40], &[LE32]),
     info(A::Arm64, "arm64", &["aarch64"],
-        uuid!("b921b045-1df0-41c3-af44-4c6f280d3fae"), &[183], &[LE64]),
+        uuid!("b921b045-1df0-41c3-af44-4c6f280d3fae"),
+        uuid!("df3300ce-d69f-4c92-978c-9bfb0f38d820"), &[183], &[LE64]),
     info(A::Ia64, "ia64", &[],
-        uuid!("993d8d3d-f80e-4225-855a-9daf8ed7ea97"), &[50], &[LE64]),
+        uuid!("993d8d3d-f80e-4225-855a-9daf8ed7ea97"),
+        uuid!("86ed10d5-b607-45bb-8957-d350f23d0571"), &[50], &[LE64]),
     info(A::Loongarch64, "loongarch64", &["loong64"],
-        uuid!("77055800-792c-4f94-b39a-98c91b762bb6"), &[258], &[LE64]),
+        uuid!("77055800-792c-4f94-b39a-98c91b762bb6"),
+        uuid!("f3393b22-e9af-4613-a948-9d3bfbd0c535"), &[258], &[LE64]),
     info(A::Mips, "mips", &[],
-        uuid!("e9434544-6e2c-47cc-bae2-12d6deafb44c"), &[8], &[BE32]),
+        uuid!("e9434544-6e2c-47cc-bae2-12d6deafb44c"),
+        uuid!("7a430799-f711-4c7e-8e5b-1d685bd48607"), &[8], &[BE32]),
     info(A::Mips64, "mips64", &[],
-        uuid!("d113af76-80ef-41b4-bdb6-0cff4d3d4a25"), &[8], &[BE64]),
+        uuid!("d113af76-80ef-41b4-bdb6-0cff4d3d4a25"),
+        uuid!("579536f8-6a33-4055-a95a-df2d5e2c42a8"), &[8], &[BE64]),
     info(A::MipsLe, "mips-le", &["mipsel", "mipsle"],
-        uuid!("37c58c8a-d913-4156-a25f-48b1b64e07f0"), &[8], &[LE32]),
+        uuid!("37c58c8a-d913-4156-a25f-48b1b64e07f0"),
+        uuid!("d7d150d2-2a04-4a33-8f12-16651205ff7b"), &[8], &[LE32]),
     info(A::Mips64Le, "mips64-le", &["mips64el", "mips64le"],
-        uuid!("700bda43-7a34-4507-b179-eeb93d7a7ca3"), &[8], &[LE64]),
+        uuid!("700bda43-7a34-4507-b179-eeb93d7a7ca3"),
+        uuid!("16b417f8-3e06-4f57-8dd2-9b5232f41aa6"), &[8], &[LE64]),
     info(A::Parisc, "parisc", &["parisc64", "hppa"],
-        uuid!("1aacdb3b-5444-4138-bd9e-e5c2239b2346"), &[15], &[BE32, BE64]),
+        uuid!("1aacdb3b-5444-4138-bd9e-e5c2239b2346"),
+        uuid!("d212a430-fbc5-49f9-a983-a7feef2b8d0e"), &[15], &[BE32, BE64]),
     info(A::Ppc, "ppc", &["powerpc"],
-        uuid!("1de3f1ef-fa98-47b5-8dcd-4a860a654d78"), &[20], &[BE32]),
+        uuid!("1de3f1ef-fa98-47b5-8dcd-4a860a654d78"),
+        uuid!("98cfe649-1588-46dc-b2f0-add147424925"), &[20], &[BE32]),
     info(A::Ppc64, "ppc64", &["powerpc64"],
-        uuid!("912ade1d-a839-4913-8964-a10eee08fbd2"), &[21], &[BE64]),
+        uuid!("912ade1d-a839-4913-8964-a10eee08fbd2"),
+        uuid!("9225a9a3-3c19-4d89-b4f6-eeff88f17631"), &[21], &[BE64]),
     info(A::Ppc64Le, "ppc64-le", &["ppc64le", "ppc64el", "powerpc64le"],
-        uuid!("c31c45e6-3f39-412e-80fb-4809c4980599"), &[21], &[LE64]),
+        uuid!("c31c45e6-3f39-412e-80fb-4809c4980599"),
+        uuid!("906bd944-4589-4aae-a4e4-dd983917446a"), &[21], &[LE64]),
     info(A::Riscv32, "riscv32", &[],
-        uuid!("60d5a7fe-8e7d-435c-b714-3dd8162144e1"), &[243], &[LE32]),
+        uuid!("60d5a7fe-8e7d-435c-b714-3dd8162144e1"),
+        uuid!("ae0253be-1167-4007-ac68-43926c14c5de"), &[243], &[LE32]),
     info(A::Riscv64, "riscv64", &["riscv64gc"],
-        uuid!("72ec70a6-cf74-40e6-bd49-4bda08e8f224"), &[243], &[LE64]),
+        uuid!("72ec70a6-cf74-40e6-bd49-4bda08e8f224"),
+        uuid!("b6ed5582-440b-4209-b8da-5ff7c419ea3d"), &[243], &[LE64]),
     info(A::S390, "s390", &[],
-        uuid!("08a7acea-624c-4a20-91e8-6e0fa67d23f9"), &[22], &[BE32]),
+        uuid!("08a7acea-624c-4a20-91e8-6e0fa67d23f9"),
+        uuid!("7ac63b47-b25c-463b-8df8-b4a94e6c90e1"), &[22], &[BE32]),
     info(A::S390x, "s390x", &[],
-        uuid!("5eead9a9-fe09-4a1e-a1d7-520d00531306"), &[22], &[BE64]),
+        uuid!("5eead9a9-fe09-4a1e-a1d7-520d00531306"),
+        uuid!("b325bfbe-c7be-4ab8-8357-139e652d2f6b"), &[22], &[BE64]),
     info(A::Tilegx, "tilegx", &[],
-        uuid!("c50cdd70-3862-4cc3-90e1-809a8c93ee2c"), &[191], &[LE64]),
+        uuid!("c50cdd70-3862-4cc3-90e1-809a8c93ee2c"),
+        uuid!("966061ec-28e4-4b2e-b4a5-1f0a825a1d84"), &[191], &[LE64]),
     info(A::X86, "x86", &["i386", "i486", "i586", "i686", "386"],
-        uuid!("44479540-f297-41b2-9af7-d131d5f0458a"), &[3], &[LE32]),
+        uuid!("44479540-f297-41b2-9af7-d131d5f0458a"),
+        uuid!("d13c5d3b-b5d1-422a-b29f-9454fdc89d76"), &[3], &[LE32]),
     // Programs of the x32 ABI are 32-bit files for the 64-bit machine.
     info(A::X86_64, "x86-64", &["x86_64", "amd64", "x64"],
-        uuid!("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"), &[62], &[LE64, LE32]),
+        uuid!("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
+        uuid!("2c7357ed-ebd2-46d9-aec1-23d437ec2bf5"), &[62], &[LE64, LE32]),
     ]
 };
 
@@ -325,10 +368,8 @@ mod tests {
     #[test]
     fn names_types_and_machines_are_unique() {
         assert_eq!(Architecture::ALL.iter().collect::<BTreeSet<_>>().len(), ARCHITECTURES.len());
-        assert_eq!(
-            ARCHITECTURES.iter().map(|info| info.root).collect::<BTreeSet<_>>().len(),
-            ARCHITECTURES.len()
-        );
+        let types = ARCHITECTURES.iter().flat_map(|info| [info.root, info.root_verity]);
+        assert_eq!(types.collect::<BTreeSet<_>>().len(), 2 * ARCHITECTURES.len());
         let names: Vec<_> =
             ARCHITECTURES.iter().flat_map(|info| info.aliases.iter().chain([&info.name])).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
@@ -400,8 +441,12 @@ mod tests {
         ] {
             let architecture: Architecture = architecture.parse().expect("a name of the table");
             let guid = architecture.root_partition_type().to_string().to_uppercase();
-            let line = format!("{guid}  Linux root ({name})");
-            assert!(known.lines().any(|known| known == line), "no {line:?}");
+            let verity = architecture.root_verity_partition_type().to_string().to_uppercase();
+            for line in
+                [format!("{guid}  Linux root ({name})"), format!("{verity}  Linux root verity ({name})")]
+            {
+                assert!(known.lines().any(|known| known == line), "no {line:?}");
+            }
         }
     }
 

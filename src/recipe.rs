@@ -4,8 +4,11 @@ pub mod closure;
 pub mod file;
 pub mod filesystem;
 pub mod initrd;
+pub mod kata;
 pub mod keep;
+pub mod preset;
 pub mod tar;
+pub mod verity;
 
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -17,8 +20,10 @@ use uuid::Uuid;
 
 use self::filesystem::FilesystemRecipe;
 use self::keep::KeepRecipe;
+use self::preset::DiskPreset;
+use self::verity::VerityRecipe;
 use crate::architecture::Architecture;
-use crate::disk::{DiskLayout, SectorSize};
+use crate::disk::{DAX_UNIT, DISK_UNIT, DiskLayout, SectorSize};
 use crate::filesystem::Size;
 use crate::log::Level;
 use crate::output::{DestinationOptions, Reflink};
@@ -90,12 +95,26 @@ pub struct ImageRecipe {
     pub filesystem: FilesystemRecipe,
     /// The partition table around the filesystem.
     pub layout: DiskLayout,
+    /// True if the layout of a Kata guest has the header with which it can be mounted with DAX.
+    pub dax: bool,
+    /// The purpose that preset options, if there is one.
+    pub preset: Option<DiskPreset>,
     /// The logical sector size of the disk.
     pub sector_size: SectorSize,
     /// The machine architecture of the tree; `None` reads it from the tree.
     pub architecture: Option<Architecture>,
-    /// The size of the image. [`Size::Total`] includes the partition table.
+    /// The size of the image. [`Size::Total`] includes the partition table and the hash tree.
     pub size: Size,
+    /// The multiple of the image's size in bytes; `None` for that of the layout.
+    pub size_multiple: Option<u64>,
+    /// The hash tree of the filesystem, if it is measured.
+    pub verity: Option<VerityRecipe>,
+    /// The file for the root hash; `None` for `root_hash.txt` beside a file as output.
+    pub root_hash_file: Option<PathBuf>,
+    /// The name of a guest extension of Kata, if it is one with a name.
+    pub extension: Option<String>,
+    /// True if the configuration of Kata's runtimes is printed.
+    pub print_kata_config: bool,
     /// The seed that identifiers derive from; `None` takes a digest of the tree's metadata and of
     /// this recipe.
     pub seed: Option<Uuid>,
@@ -197,6 +216,27 @@ impl ImageRecipe {
         if self.quiet { Level::Quiet } else { self.tree.level() }
     }
 
+    /// The multiple of the image's size in bytes.
+    #[must_use]
+    pub fn size_multiple(&self) -> u64 {
+        self.size_multiple.unwrap_or(self.layout_multiple())
+    }
+
+    /// The least multiple that an image of the layout has, in bytes.
+    fn layout_multiple(&self) -> u64 {
+        match self.layout {
+            DiskLayout::Bare => 1,
+            DiskLayout::Kata if self.dax => DAX_UNIT,
+            DiskLayout::Gpt | DiskLayout::Mbr | DiskLayout::Kata => DISK_UNIT,
+        }
+    }
+
+    /// True if Kata's runtimes and guests are to use the disk.
+    #[must_use]
+    pub fn is_for_kata(&self) -> bool {
+        self.layout == DiskLayout::Kata || self.preset.is_some()
+    }
+
     /// Returns the seed of every identifier that was not given, from the canonical text of the tree
     /// and of all options that affect the bytes. The number of threads and the output do not, and
     /// are left out.
@@ -214,9 +254,18 @@ impl ImageRecipe {
         Seed::digest(|text| {
             writeln!(text, "{byte_layout}")?;
             writeln!(text, "layout {}", self.layout)?;
+            if self.layout == DiskLayout::Kata && !self.dax {
+                writeln!(text, "dax false")?;
+            }
             writeln!(text, "sector-size {}", self.sector_size.bytes())?;
             writeln!(text, "arch {}", self.architecture.map_or("-", Architecture::name))?;
             writeln!(text, "size {:?}", self.size)?;
+            if self.size_multiple() != self.layout_multiple() {
+                writeln!(text, "size-multiple {}", self.size_multiple())?;
+            }
+            if let Some(verity) = &self.verity {
+                verity.write(text)?;
+            }
             self.filesystem.write(text)?;
             writeln!(text, "source-date-epoch {:?}", self.tree.source_date_epoch.map(Timestamp::seconds))?;
             write_tree(text)

@@ -32,6 +32,13 @@ pub mod label {
     pub const GPT_ROOT_PARTITION: &str = "gpt root partition guid";
     /// The disk signature of an MBR.
     pub const MBR_SIGNATURE: &str = "mbr disk signature";
+    /// The GUID of the partition of a hash tree before the root hash is known, from which the final
+    /// one derives.
+    pub const GPT_HASH_PARTITION: &str = "gpt hash partition guid";
+    /// The salt of a dm-verity hash tree.
+    pub const VERITY_SALT: &str = "dm-verity salt";
+    /// The UUID in a dm-verity superblock.
+    pub const VERITY_UUID: &str = "dm-verity uuid";
 }
 
 /// The value from which all identifiers of one image are derived.
@@ -83,6 +90,12 @@ impl Seed {
     pub fn bytes16(&self, label: &str) -> [u8; 16] {
         let identifier = self.identifier(label);
         std::array::from_fn(|index| identifier[index])
+    }
+
+    /// Returns the 32 bytes for a label: the whole identifier.
+    #[must_use]
+    pub fn bytes32(&self, label: &str) -> [u8; 32] {
+        self.identifier(label)
     }
 
     fn identifier(&self, label: &str) -> [u8; 32] {
@@ -156,6 +169,9 @@ mod tests {
             label::GPT_DISK,
             label::GPT_ROOT_PARTITION,
             label::MBR_SIGNATURE,
+            label::GPT_HASH_PARTITION,
+            label::VERITY_SALT,
+            label::VERITY_UUID,
         ];
         let seeds = [Seed::from_uuid(UUID), Seed::from_uuid(Uuid::nil()), of_text(&[])];
         let all = seeds.iter().flat_map(|seed| labels.map(|label| seed.bytes16(label)));

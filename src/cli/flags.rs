@@ -8,3 +8,4 @@ pub(super) mod kernel;
 pub(super) mod output;
 pub(super) mod tree;
 pub(super) mod values;
+pub(super) mod verity;

@@ -85,7 +85,7 @@ fn usage(kind: ErrorKind, message: String) -> clap::Error {
 
 fn is_named(arg: &Arg, key: &str) -> bool {
     match arg.get_long() {
-        Some(long) => long == key,
+        Some(long) => long == key || arg.get_visible_aliases().is_some_and(|names| names.contains(&key)),
         None => arg.is_positional() && key == SOURCE,
     }
 }

@@ -57,7 +57,7 @@ pub struct Ext4 {
 impl Ext4 {
     /// Returns the options for a request.
     fn options(&self, request: &PlanRequest<'_>) -> Result<Options> {
-        let PlanRequest { seed, overhead, .. } = request;
+        let PlanRequest { seed, disk, .. } = request;
         let mut options = self.options.clone();
         options.uuid = self.uuid.unwrap_or_else(|| seed.uuid(label::EXT4_UUID));
         options.hash_seed = seed.uuid(label::EXT4_HASH_SEED);
@@ -66,11 +66,11 @@ impl Ext4 {
             Size::Smallest => mkfs_ext4::Size::Smallest,
             Size::Free { bytes } => mkfs_ext4::Size::Free { bytes },
             Size::FreePercent(percent) => mkfs_ext4::Size::FreePercent(percent),
-            Size::Total { bytes } => mkfs_ext4::Size::Total { bytes: bytes.saturating_sub(overhead.total) },
+            Size::Total { bytes } => mkfs_ext4::Size::Total { bytes: disk.room_in(bytes)? },
         };
         options.holes = self.holes != sparse::Policy::Never;
         if let Some(alignment) = &mut options.data_alignment {
-            alignment.filesystem_offset = overhead.offset;
+            alignment.filesystem_offset = disk.offset()?;
         }
         options.created = request.created;
         Ok(options)

@@ -9,7 +9,7 @@ use image_tree::{InodeId, Timestamp, Tree};
 use super::report::FilesystemReport;
 use super::size::Size;
 use crate::blob::Blob;
-use crate::disk::DiskOverhead;
+use crate::disk::DiskFrame;
 use crate::error::Result;
 use crate::seed::Seed;
 use crate::transform::own_directories::OwnDirectory;
@@ -63,8 +63,8 @@ pub struct Properties {
 pub struct PlanRequest<'r> {
     /// The size.
     pub size: Size,
-    /// The place of the filesystem on the disk.
-    pub overhead: DiskOverhead,
+    /// The disk around the filesystem.
+    pub disk: &'r DiskFrame,
     /// The seed of identifiers.
     pub seed: &'r Seed,
     /// The creation time of the filesystem.

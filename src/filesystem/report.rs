@@ -15,6 +15,16 @@ pub enum FilesystemReport {
     Ext4(Ext4Report),
 }
 
+impl FilesystemReport {
+    /// The name of the format, as in `mount -t`.
+    #[must_use]
+    pub fn format(&self) -> &'static str {
+        match self {
+            Self::Ext4(_) => "ext4",
+        }
+    }
+}
+
 impl fmt::Display for FilesystemReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

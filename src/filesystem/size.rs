@@ -1,6 +1,6 @@
 //! The size of an image.
 
-use crate::disk::{DISK_UNIT, DiskOverhead};
+use crate::disk::DiskFrame;
 use crate::error::{Error, ErrorKind};
 use crate::quantity;
 
@@ -42,11 +42,15 @@ impl Size {
 
 /// Returns the error of an image that is too small for a filesystem of `needed` bytes. Sizes are
 /// those of the whole image, as the user gave them.
-pub(super) fn too_small(size: u64, needed: u64, overhead: DiskOverhead) -> Error {
-    let needed = needed.saturating_add(overhead.total);
-    let needed = needed.checked_next_multiple_of(DISK_UNIT).unwrap_or(needed);
+pub(super) fn too_small(size: u64, needed: u64, disk: &DiskFrame) -> Error {
+    let needed = match disk.len_for(needed) {
+        Ok(needed) => needed,
+        Err(error) => return error,
+    };
+    let hash_tree = if disk.hash_tree.is_some() { " and its hash tree" } else { "" };
+    let need = if disk.hash_tree.is_some() { "need" } else { "needs" };
     let message = format!(
-        "the image is {missing} bytes too small: --size gives {size} bytes, the tree needs {needed}; \
+        "the image is {missing} bytes too small: --size gives {size} bytes, the tree{hash_tree} {need} {needed}; \
          give --size {needed} or more, or leave it out for the smallest",
         missing = needed.saturating_sub(size),
     );
@@ -55,7 +59,22 @@ pub(super) fn too_small(size: u64, needed: u64, overhead: DiskOverhead) -> Error
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::disk::{DiskLayout, DiskLength, DiskOptions, HashTreePartition, Partition, SectorSize};
+
+    fn disk(hash_tree: Option<HashTreePartition>) -> DiskFrame {
+        let options = DiskOptions {
+            layout: DiskLayout::Gpt,
+            dax: false,
+            sector_size: SectorSize::Bytes512,
+            length: DiskLength::Exact(2 << 20),
+            disk_guid: Uuid::from_u128(1),
+            mbr_signature: 1,
+        };
+        DiskFrame { options, filesystem: Partition::root(None, Uuid::from_u128(2)), hash_tree }
+    }
 
     #[test]
     fn free_space_is_in_bytes_or_percent() {
@@ -74,8 +93,7 @@ mod tests {
 
     #[test]
     fn a_size_that_is_too_small_is_reported_for_the_whole_image() {
-        let overhead = DiskOverhead { offset: 1 << 20, total: (1 << 20) + 16_896 };
-        let error = too_small(2 << 20, 3 << 20, overhead);
+        let error = too_small(2 << 20, 3 << 20, &disk(None));
         let needed = ((4 << 20) + 16_896_u64).next_multiple_of(4096);
         let missing = needed - (2 << 20);
         assert_eq!(error.kind(), ErrorKind::DoesNotFit);
@@ -86,5 +104,15 @@ mod tests {
                  give --size {needed} or more, or leave it out for the smallest"
             )
         );
+    }
+
+    #[test]
+    fn the_needed_size_includes_the_hash_tree() {
+        let partition = Partition::hash_tree(None, Uuid::from_u128(3));
+        let verity = dm_verity::Options::new(dm_verity::Salt::EMPTY);
+        let error = too_small(2 << 20, 3 << 20, &disk(Some(HashTreePartition { partition, verity })));
+        // 768 blocks have 6 hash blocks and a root block, which start at the next MiB.
+        let needed = ((4 << 20) + 7 * 4096 + 16_896_u64).next_multiple_of(4096);
+        assert!(error.to_string().contains(&format!("the tree and its hash tree need {needed};")), "{error}");
     }
 }

@@ -51,6 +51,14 @@ impl FilesystemRecipe {
         }
     }
 
+    /// True if the options are those of a filesystem that is to be written to.
+    #[must_use]
+    pub fn is_for_writing(&self) -> bool {
+        match &self.format {
+            FormatRecipe::Ext4(ext4) => ext4.profile == ext4::Profile::Rw,
+        }
+    }
+
     /// Writes the options that affect the bytes, one a line.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::artifact::{Artifact, BuildInfo};
+use super::verity::VerityReport;
 use crate::disk::Range;
 use crate::filesystem::FilesystemReport;
 use crate::shown::ByteCount;
@@ -21,8 +22,15 @@ pub struct ImageReport {
     pub sector_size: u64,
     /// The ranges of the image, in order, from the first byte to the last.
     pub ranges: Vec<Range>,
-    /// The partition of the filesystem; `None` on a bare disk.
+    /// The partition of the filesystem, as in `partitions`; `None` on a bare disk.
     pub partition: Option<Partition>,
+    /// All partitions in the order of the table; none on a bare disk.
+    pub partitions: Vec<PartitionReport>,
+    /// The hash tree; `None` if the filesystem is not measured.
+    pub verity: Option<VerityReport>,
+    /// The kernel parameters by which the filesystem is found, and the hash tree verified; `None`
+    /// on a bare disk, and if the root hash is not known.
+    pub kernel_parameters: Option<String>,
     /// The filesystem.
     pub filesystem: FilesystemReport,
     /// The common final part of reports.
@@ -35,8 +43,22 @@ pub struct ImageReport {
 pub struct Partition {
     /// The partition number in the table, from 1.
     pub number: u32,
-    /// The value for `root=PARTUUID=`.
-    pub partuuid: String,
+    /// The value for `root=PARTUUID=`; `None` if it is a part of a root hash that is not known.
+    pub partuuid: Option<String>,
+}
+
+/// A partition.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartitionReport {
+    /// The number and the PARTUUID.
+    #[serde(flatten)]
+    pub identification: Partition,
+    /// The purpose, which names its range.
+    pub name: &'static str,
+    /// The offset on the disk in bytes.
+    pub offset: u64,
+    /// The length in bytes.
+    pub length: u64,
 }
 
 impl fmt::Display for ImageReport {
@@ -56,8 +78,14 @@ impl fmt::Display for ImageReport {
             )?;
         }
         write!(f, "{filesystem}{}", build.counts)?;
-        if let Some(partition) = &self.partition {
-            writeln!(f, "partition      PARTUUID={}", partition.partuuid)?;
+        if let Some(verity) = &self.verity {
+            write!(f, "{verity}")?;
+        }
+        for partition in &self.partitions {
+            match &partition.identification.partuuid {
+                Some(partuuid) => writeln!(f, "partition      PARTUUID={partuuid}")?,
+                None => writeln!(f, "partition      with a PARTUUID of the root hash")?,
+            }
         }
         Ok(())
     }

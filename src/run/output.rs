@@ -41,7 +41,7 @@ pub(super) fn own_files(output: &Output, cache: Option<&Path>) -> OwnFiles {
             host_file(standard_output.and_then(|output| File::from(output).metadata()))
         }
     };
-    OwnFiles { output, cache: cache.and_then(own_files::host_inode) }
+    OwnFiles { output, root_hash: None, cache: cache.and_then(own_files::host_inode) }
 }
 
 /// Returns the inode of a regular file.
@@ -98,8 +98,13 @@ pub(super) fn write_output(
         Some(preallocation) => file::write_preallocated(image, destination, preallocation, options),
         None => file::write(image, destination, options),
     };
-    let Written { cloned_bytes, written_bytes, hole_bytes, .. } = written?;
-    Ok(Outcome::Written(Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes }))
+    Ok(Outcome::Written(transfer(&written?)))
+}
+
+/// Returns the numbers of bytes by method, for reports.
+pub(super) fn transfer(written: &Written) -> Transfer {
+    let Written { cloned_bytes, written_bytes, hole_bytes, .. } = *written;
+    Transfer { cloned_bytes, copied_bytes: written_bytes, hole_bytes }
 }
 
 /// Runs `write`, and warns of a partly written device if a signal ends the run.

@@ -10,6 +10,7 @@ use self::ext4::Ext4Arguments;
 use super::values;
 use crate::cli::help::group;
 use crate::filesystem::Label;
+use crate::recipe::filesystem::ext4::Profile;
 use crate::recipe::filesystem::{CommonOptions, FilesystemRecipe, FormatRecipe};
 use crate::transform::sparse;
 
@@ -63,10 +64,11 @@ pub(in crate::cli) fn free_help() -> String {
 }
 
 impl FilesystemArguments {
-    pub(in crate::cli) fn recipe(self) -> Result<FilesystemRecipe, clap::Error> {
+    /// Returns the filesystem, with this profile unless another one was given.
+    pub(in crate::cli) fn recipe(self, profile: Profile) -> Result<FilesystemRecipe, clap::Error> {
         let common =
             CommonOptions { label: self.label, uuid: self.uuid, dedupe: self.dedupe, sparse: self.sparse };
-        let recipe = FilesystemRecipe { common, format: FormatRecipe::Ext4(self.ext4.recipe()) };
+        let recipe = FilesystemRecipe { common, format: FormatRecipe::Ext4(self.ext4.recipe(profile)) };
         let refuse = |message| clap::Error::raw(ErrorKind::ArgumentConflict, message + "\n");
         recipe.check().map_err(refuse)?;
         Ok(recipe)

@@ -9,12 +9,16 @@ use crate::cli::flags::general::General;
 use crate::cli::flags::output::{OutputArguments, usage};
 use crate::cli::flags::tree::TreeArguments;
 use crate::cli::flags::values;
+use crate::cli::flags::verity::VerityArguments;
 use crate::cli::help::{Help, group};
-use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
+use crate::disk::{DAX_UNIT, DISK_UNIT, DiskLayout, SectorSize};
 use crate::filesystem::Size;
 use crate::output::Reflink;
 use crate::quantity;
-use crate::recipe::{ImageRecipe, Output};
+use crate::recipe::filesystem::ext4::Profile;
+use crate::recipe::preset::{self, DiskPreset};
+use crate::recipe::verity::VerityRecipe;
+use crate::recipe::{ImageRecipe, Output, kata};
 
 /// Make a disk image with an ext4 root filesystem
 ///
@@ -52,19 +56,54 @@ pub(in crate::cli) struct ImageArguments {
     )]
     free: Option<Size>,
 
-    /// Partition table: gpt, mbr, or bare for none
+    /// Round the size of the image up to a multiple of this power of two, such as 128M
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = size_multiple,
+        conflicts_with = "size",
+        help_heading = group::OUTPUT
+    )]
+    size_multiple: Option<u64>,
+
+    /// Partition table: gpt, mbr, kata, or bare for none
     ///
-    /// With bare there is no table: the image is the filesystem alone. The default is gpt.
+    /// With bare there is no table: the image is the filesystem alone. With kata there are two MBRs, for a block device
+    /// and for persistent memory that is mounted with DAX. The default is gpt.
     #[arg(
         long,
         value_name = "KIND",
         value_parser = values::choice::<DiskLayout>(),
-        default_value = "gpt",
         hide_possible_values = true,
-        hide_default_value = true,
         help_heading = group::OUTPUT
     )]
-    layout: DiskLayout,
+    layout: Option<DiskLayout>,
+
+    /// Leave the header of persistent memory out of the layout kata: one MBR, the filesystem at 1 MiB
+    #[arg(long, help_heading = group::OUTPUT)]
+    no_dax: bool,
+
+    /// Options for a purpose, which other flags override: kata or kata-extension
+    ///
+    /// kata, the root of a Kata guest, stands for --profile kata, --layout kata and --size-multiple 128M; kata-extension,
+    /// a guest extension, for --profile ro-min and --layout mbr. With --measured, the hash tree is one that Kata's runtimes
+    /// read.
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = values::choice::<DiskPreset>(),
+        hide_possible_values = true,
+        help_heading = group::OUTPUT
+    )]
+    preset: Option<DiskPreset>,
+
+    /// Print the configuration of Kata's runtimes for the image
+    #[arg(long, conflicts_with_all = ["json", "digest", "dry_run"], help_heading = group::OUTPUT)]
+    print_kata_config: bool,
+
+    /// Name of the guest extension in the configuration [default: that in kata-containers-NAME-extension.img]
+    #[arg(long, value_name = "NAME", value_parser = extension_name, help_heading = group::OUTPUT)]
+    extension_name: Option<String>,
 
     /// Logical sector size of the disk in bytes
     #[arg(long, value_name = "BYTES", value_parser = sector_size(), default_value = "512", help_heading = group::OUTPUT)]
@@ -91,6 +130,9 @@ pub(in crate::cli) struct ImageArguments {
     reflink: Reflink,
 
     #[command(flatten)]
+    verity: VerityArguments,
+
+    #[command(flatten)]
     filesystem: FilesystemArguments,
 
     /// Print only errors and warnings on standard error
@@ -113,6 +155,8 @@ pub(in crate::cli) const HELP: Help = Help {
         "rootcast image rootfs/ --digest                  its SHA-256, and no file",
         "rootcast image rootfs/ --dry-run                 where everything would be",
         "rootcast image rootfs/ -o disk.img --profile ro-min --dedupe",
+        "rootcast image rootfs/ -o disk.img --verity      measured, for roothash=",
+        "rootcast image rootfs/ -o kata-containers.img --preset kata --measured",
     ],
     common: &[
         "sources", "owner", "add", "exclude", "output", "size", "free", "layout", "digest", "recipe",
@@ -122,6 +166,21 @@ pub(in crate::cli) const HELP: Help = Help {
 
 fn sector_size() -> impl TypedValueParser<Value = SectorSize> {
     PossibleValuesParser::new(["512", "4096"]).try_map(|bytes| bytes.parse())
+}
+
+/// The largest multiple of an image's size, in bytes.
+const MAX_SIZE_MULTIPLE: u64 = 1 << 40;
+
+fn size_multiple(text: &str) -> Result<u64, String> {
+    let bytes = quantity::bytes(text)?;
+    if !bytes.is_power_of_two() || !(DISK_UNIT..=MAX_SIZE_MULTIPLE).contains(&bytes) {
+        return Err(format!("{bytes} bytes are not a power of two from 4K to 1T"));
+    }
+    Ok(bytes)
+}
+
+fn extension_name(text: &str) -> Result<String, String> {
+    kata::check_name(text).map(|()| text.to_owned())
 }
 
 impl ImageArguments {
@@ -135,26 +194,128 @@ impl ImageArguments {
             (Some(bytes), _) => Size::Total { bytes },
             (None, free) => free.unwrap_or(Size::Smallest),
         };
-        if let (Size::Total { bytes }, DiskLayout::Gpt | DiskLayout::Mbr) = (size, self.layout)
-            && !bytes.is_multiple_of(DISK_UNIT)
-        {
-            return Err(usage(format!(
-                "--size {bytes} is not a multiple of {DISK_UNIT}, as a disk's size must be"
-            )));
+        let preset = self.preset;
+        let layout = self.layout.or(preset.map(DiskPreset::layout)).unwrap_or(DiskLayout::Gpt);
+        let extension = extension(preset, self.extension_name, &output)?;
+        if self.print_kata_config {
+            check_kata_config(preset, extension.as_deref(), &output).map_err(usage)?;
         }
-        Ok(ImageRecipe {
+        let (verity, root_hash_file) = self.verity.recipe(layout == DiskLayout::Kata || preset.is_some())?;
+        let profile = preset.map_or_else(Profile::default, DiskPreset::profile);
+        let preset_multiple = preset.and_then(DiskPreset::size_multiple).filter(|_| self.size.is_none());
+        let recipe = ImageRecipe {
             tree: self.tree.recipe(self.general)?,
             output,
             reflink: self.reflink,
-            layout: self.layout,
+            layout,
+            dax: !self.no_dax,
+            preset,
             sector_size: self.sector_size,
             architecture: self.arch,
             size,
+            size_multiple: self.size_multiple.or(preset_multiple),
+            verity,
+            root_hash_file,
+            extension,
+            print_kata_config: self.print_kata_config,
             seed: self.filesystem.seed,
-            filesystem: self.filesystem.recipe()?,
+            filesystem: self.filesystem.recipe(profile)?,
             quiet: self.quiet,
             dry_run: self.output.dry_run,
             json: self.output.json,
-        })
+        };
+        check(&recipe, self.no_dax).map_err(usage)?;
+        Ok(recipe)
     }
+}
+
+/// Checks for options that contradict each other.
+fn check(recipe: &ImageRecipe, no_dax: bool) -> Result<(), String> {
+    let ImageRecipe { layout, size, sector_size, .. } = *recipe;
+    let has_dax = layout == DiskLayout::Kata && recipe.dax;
+    if let (Size::Total { bytes }, true) = (size, layout != DiskLayout::Bare) {
+        let unit = if has_dax { DAX_UNIT } else { DISK_UNIT };
+        if !bytes.is_multiple_of(unit) {
+            let what = if has_dax { "the size of persistent memory" } else { "a disk's size" };
+            return Err(format!("--size {bytes} is not a multiple of {unit}, as {what} must be"));
+        }
+    }
+    if no_dax && layout != DiskLayout::Kata {
+        return Err("--no-dax is for --layout kata, which --preset kata has: leave it out".to_owned());
+    }
+    if has_dax && recipe.size_multiple.is_some_and(|multiple| multiple < DAX_UNIT) {
+        return Err(format!(
+            "the size of persistent memory is a multiple of 2 MiB: --size-multiple {} or more, or --no-dax",
+            DAX_UNIT
+        ));
+    }
+    if has_dax && sector_size != SectorSize::Bytes512 {
+        return Err(
+            "persistent memory has sectors of 512 bytes: leave out --sector-size, or add --no-dax".to_owned()
+        );
+    }
+    match &recipe.verity {
+        Some(verity) => check_verity(recipe, verity),
+        None => Ok(()),
+    }
+}
+
+fn check_verity(recipe: &ImageRecipe, verity: &VerityRecipe) -> Result<(), String> {
+    if recipe.layout == DiskLayout::Bare {
+        let message =
+            "a disk without a partition table has no place for the hash tree: choose --layout gpt or mbr";
+        return Err(message.to_owned());
+    }
+    if recipe.filesystem.is_for_writing() {
+        let message =
+            "a measured filesystem cannot be written to, which --profile rw is for: choose another profile";
+        return Err(message.to_owned());
+    }
+    let sector = recipe.sector_size.bytes();
+    for (flag, block) in [
+        ("--data-block-size", verity.tree.data_block_size),
+        ("--hash-block-size", verity.tree.hash_block_size),
+    ] {
+        if u64::from(block.bytes()) < sector {
+            return Err(format!(
+                "{flag} {block} is less than the {sector} bytes of a sector, which kernels refuse"
+            ));
+        }
+    }
+    if recipe.is_for_kata() {
+        preset::check_for_kata(verity)?;
+    }
+    Ok(())
+}
+
+/// Returns the name of the guest extension, if it is one with a name.
+fn extension(
+    preset: Option<DiskPreset>,
+    name: Option<String>,
+    output: &Output,
+) -> Result<Option<String>, clap::Error> {
+    match (preset, name, output) {
+        (Some(DiskPreset::KataExtension), None, Output::File { path, .. }) => Ok(kata::extension_of(path)),
+        (Some(DiskPreset::KataExtension), name, _) | (_, name @ None, _) => Ok(name),
+        (_, Some(_), _) => {
+            Err(usage("--extension-name is for --preset kata-extension: leave it out".to_owned()))
+        }
+    }
+}
+
+/// Checks that there is a configuration of Kata's runtimes to print.
+fn check_kata_config(
+    preset: Option<DiskPreset>,
+    extension: Option<&str>,
+    output: &Output,
+) -> Result<(), String> {
+    if !matches!(output, Output::File { .. }) {
+        return Err("--print-kata-config names the image, so --output has to name a file".to_owned());
+    }
+    if preset == Some(DiskPreset::KataExtension) && extension.is_none() {
+        let message =
+            "the name of the output is not kata-containers-NAME-extension.img: give --extension-name";
+        return Err(message.to_owned());
+    }
+    Ok(())
 }

@@ -13,7 +13,7 @@ pub(super) fn classify_plan_error(error: mkfs_ext4::Error, request: &PlanRequest
     use mkfs_ext4::Error as E;
     match (error, request.size) {
         (E::TooSmall { needed_bytes, .. }, Size::Total { bytes }) => {
-            too_small(bytes, needed_bytes, request.overhead)
+            too_small(bytes, needed_bytes, request.disk)
         }
         (E::Content { source, .. }, _) => classify_read_error(source),
         (E::Unrepresentable { path, reason }, _) => {

@@ -1,29 +1,32 @@
 //! `rootcast image`: makes a disk from a tree.
 
+mod describe;
+mod frame;
+mod measurement;
+mod root_hash_file;
+mod write;
+
 use std::mem::ManuallyDrop;
 
-use image_runs::Image;
 use image_tree::dump::{self, Body};
-use image_tree::resolve::resolve_in_root;
 use image_tree::{Kind, Timestamp, Tree};
 
-use crate::architecture;
-use crate::blob::{Blob, classify_read_error};
-use crate::disk::{self, Disk, DiskLayout, DiskOptions, Partition};
+use crate::blob::Blob;
+use crate::disk::DiskLayout;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::{PlanRequest, PlannedFilesystem};
+use crate::filesystem::PlanRequest;
 use crate::interrupt::Interrupt;
 use crate::log::Log;
-use crate::named::Named as _;
 use crate::output::{Destination, Preallocation, Reflink, WriteOptions};
-use crate::recipe::ImageRecipe;
-use crate::report::Bar;
-use crate::report::{self, BuildInfo, Counts, ImageReport, Timings};
-use crate::run::output::{self, Outcome, write_output};
-use crate::run::pipeline::{self, Holes, Prepared, Verb};
-use crate::run::print::Printed;
+use crate::recipe::preset::DiskPreset;
+use crate::recipe::{ImageRecipe, Output};
+use crate::report::{Bar, ImageReport, Timings, kata};
+use crate::run::output::{self, Outcome};
+use crate::run::pipeline::{self, Holes, Verb};
+use crate::run::print::{Printed, print};
 use crate::run::stopwatch::Stopwatch;
-use crate::seed::{Seed, label};
+use root_hash_file::RootHashFile;
+use write::{Disk, Measured};
 
 /// Makes the image and writes it to the output of the recipe.
 ///
@@ -35,9 +38,10 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let mut stopwatch = Stopwatch::start();
     let filesystem = recipe.filesystem.filesystem();
     let properties = filesystem.properties();
-    let own = output::own_files(&recipe.output, None);
-    let destination = output::open(&recipe.output, recipe.dry_run, &own, &recipe.tree.inputs())?;
-    let destination = destination.as_ref();
+    let (opened, own) = root_hash_file::open_outputs(recipe)?;
+    let (destination, root_hash) = (opened.image.as_ref(), opened.root_hash.as_ref());
+    let create = |file| RootHashFile::create(file, destination, interrupt.cleanups());
+    let root_hash = root_hash.map(create).transpose()?;
     let begun = properties.contents_begin;
     let preallocation = begun.and_then(|start| output::preallocate(destination, &recipe.tree, start));
     let options = pipeline::Options {
@@ -58,73 +62,90 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let seed = recipe
         .seed(|mut text| dump::write(tree, &mut text, |_, _| Ok(Body::None)))
         .map_err(|error| Error::new(ErrorKind::Io, error))?;
-    let (disk_options, root) = (disk_options(recipe, &seed), root_partition(recipe, tree, &seed)?);
+    let frame = frame::frame(recipe, tree, &seed)?;
     let request = PlanRequest {
         size: recipe.size,
-        overhead: disk::overhead(&root, &disk_options)?,
+        disk: &frame,
         seed: &seed,
         created: recipe.tree.source_date_epoch.unwrap_or(Timestamp::EPOCH),
         duplicates: &prepared.duplicates,
     };
     let planned = filesystem.plan(tree, &request)?;
-    let disk = disk::place(&[(root, &*planned)], &disk_options)?;
+    let plan = frame.plan(planned.len())?;
     timings.plan = stopwatch.lap();
-    let mut report = describe(recipe, &prepared, &disk, &*planned, properties.byte_layout);
+    let mut report =
+        describe::describe(recipe, &prepared, (&frame, &plan), &*planned, properties.byte_layout)?;
+    warn_of_kata(recipe, &report, &log);
     if !recipe.dry_run {
         log.detail(report.to_string().trim_end().replace('\n', "\nrootcast: "));
         if let Some(sector_size) = destination.and_then(Destination::sector_size) {
             check_sectors(recipe, sector_size)?;
         }
-        let write = || write_with_bar(recipe, &disk, destination, preallocation, interrupt);
-        match output::warn_if_partial(destination, interrupt, &log, write)? {
+        let disk = Disk { frame: &frame, plan: &plan, filesystem: &*planned };
+        let write = || write_with_bar(recipe, disk, (destination, preallocation, root_hash), interrupt);
+        let (outcome, measured) = output::warn_if_partial(destination, interrupt, &log, write)?;
+        match outcome {
             Outcome::Written(transfer) => report.artifact.record_transfer(transfer),
             Outcome::Digest(digest) => report.artifact.sha256 = Some(digest),
+        }
+        if let Some(measured) = measured {
+            describe::record(&mut report, recipe, &frame, &measured)?;
         }
         output::warn_if_exposed(destination, tree, &log);
         timings.write = stopwatch.lap();
     }
     report.build.timings = timings;
     report.build.add_messages(&log);
+    print_results(recipe, &report, || describe::summary(recipe, &report, &*planned, tree))
+}
+
+/// Prints the configuration of Kata's runtimes, if it was requested, and the report.
+fn print_results(recipe: &ImageRecipe, report: &ImageReport, summary: impl FnOnce() -> String) -> Result<()> {
+    if recipe.print_kata_config {
+        print_kata_config(recipe, report)?;
+    }
     let ImageRecipe { json, dry_run, quiet, .. } = *recipe;
     let digest = report.artifact.sha256.as_deref();
-    Printed { report: &report, digest, json, dry_run, quiet }.print(|| {
-        let mut text = summary(recipe, &disk, &*planned, has_init(tree));
-        if let Some(transfer) = report.artifact.transfer {
-            text += &format!("{transfer}\n");
-        }
-        text
-    })
+    Printed { report, digest, json, dry_run, quiet }.print(summary)
 }
 
-fn disk_options(recipe: &ImageRecipe, seed: &Seed) -> DiskOptions {
-    DiskOptions {
-        layout: recipe.layout,
-        sector_size: recipe.sector_size,
-        disk_guid: seed.uuid(label::GPT_DISK),
-        mbr_signature: seed.u32(label::MBR_SIGNATURE),
-    }
-}
-
-/// Returns the partition of the filesystem, whose type in a GPT is that of the tree's architecture.
-fn root_partition(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<Partition> {
-    let architecture = match (recipe.architecture, recipe.layout) {
-        (None, DiskLayout::Gpt) => architecture::detect(tree).map_err(classify_read_error)?,
-        (given, _) => given,
-    };
-    Ok(Partition::root(architecture, seed.uuid(label::GPT_ROOT_PARTITION)))
-}
+/// The destinations of the disk and of its root hash, and the file that was preallocated.
+type Outputs<'d> = (Option<&'d Destination>, Option<Preallocation>, Option<RootHashFile<'d>>);
 
 fn write_with_bar(
     recipe: &ImageRecipe,
-    disk: &Disk<'_, Blob>,
-    destination: Option<&Destination>,
-    preallocation: Option<Preallocation>,
+    disk: Disk<'_>,
+    (destination, preallocation, root_hash_file): Outputs<'_>,
     interrupt: &Interrupt,
-) -> Result<Outcome> {
-    let bar = Bar::on_stderr("writing", disk.len(), recipe.quiet);
+) -> Result<(Outcome, Option<Measured>)> {
+    let bar = Bar::on_stderr("writing", disk.plan.len(), recipe.quiet);
     let (threads, reflink) = (&*recipe.tree.threads, recipe.reflink);
     let options = WriteOptions { threads, reflink, interrupt, progress: &bar };
-    write_output(disk, destination, preallocation, &options)
+    disk.write(destination, preallocation, root_hash_file, &options)
+}
+
+/// Warns of a guest extension that Kata's guests do not mount.
+fn warn_of_kata(recipe: &ImageRecipe, report: &ImageReport, log: &Log) {
+    /// The only format that the service of Kata's guests mounts.
+    const MOUNTED: &str = "erofs";
+    let format = report.filesystem.format();
+    if recipe.preset == Some(DiskPreset::KataExtension) && format != MOUNTED {
+        log.warn(format_args!(
+            "Kata's guests mount extensions as {MOUNTED}, and this one is {format}: the guest needs a service of its own \
+             that mounts it"
+        ));
+    }
+}
+
+/// Prints the configuration of Kata's runtimes.
+fn print_kata_config(recipe: &ImageRecipe, report: &ImageReport) -> Result<()> {
+    let Output::File { path, .. } = &recipe.output else { return Ok(()) };
+    let parameters = report.verity.as_ref().and_then(|verity| verity.parameters.as_deref());
+    let text = match (recipe.preset, &recipe.extension) {
+        (Some(DiskPreset::KataExtension), Some(name)) => kata::extension(name, path, parameters),
+        _ => kata::image(path, report.filesystem.format(), parameters),
+    };
+    print(text.map_err(|error| Error::io(path, error))?.as_bytes())
 }
 
 /// Fails if the partition table would be for another sector size than the device's, as it would not
@@ -159,52 +180,4 @@ fn refuse_archives(tree: &Tree<Blob>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Returns the report on a planned image.
-fn describe(
-    recipe: &ImageRecipe,
-    prepared: &Prepared,
-    disk: &Disk<'_, Blob>,
-    planned: &dyn PlannedFilesystem,
-    byte_layout: &'static str,
-) -> ImageReport {
-    let root = disk.partitions().first();
-    ImageReport {
-        artifact: output::planned(&recipe.tree, &recipe.output, byte_layout, disk.len()),
-        layout: recipe.layout.name(),
-        sector_size: recipe.sector_size.bytes(),
-        ranges: disk.ranges(),
-        partition: root
-            .map(|root| report::Partition { number: root.number, partuuid: root.partuuid.clone() }),
-        filesystem: planned.report(),
-        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links),
-    }
-}
-
-/// Returns true if a kernel finds an init: one of the programs that it tries without `init=`.
-fn has_init(tree: &Tree<Blob>) -> bool {
-    const TRIED: [&[u8]; 4] = [b"/sbin/init", b"/etc/init", b"/bin/init", b"/bin/sh"];
-    TRIED.iter().any(|path| {
-        let inode = resolve_in_root(tree, path).map(|id| tree.get(id));
-        inode.is_some_and(|inode| matches!(inode.kind, Kind::Regular(_)) && inode.metadata.mode & 0o111 != 0)
-    })
-}
-
-fn summary(
-    recipe: &ImageRecipe,
-    disk: &Disk<'_, Blob>,
-    planned: &dyn PlannedFilesystem,
-    boots: bool,
-) -> String {
-    let name = output::shown(&recipe.output);
-    let mut text = format!("{name}: {} bytes, {} with {}\n", disk.len(), recipe.layout, planned.summary());
-    if let Some(root) = disk.partitions().first() {
-        text += &match boots {
-            true => format!("boot it with root=PARTUUID={}\n", root.partuuid),
-            false => format!("the partition has PARTUUID={}\n", root.partuuid),
-        };
-    }
-    planned.notes().iter().for_each(|note| text += &format!("{note}\n"));
-    text
 }

@@ -22,6 +22,8 @@ pub struct OwnFiles {
     /// The regular file that the output replaces or standard output goes to; none if there is no
     /// such file.
     pub output: Option<HostInode>,
+    /// The file that the root hash replaces; none if there is no such file.
+    pub root_hash: Option<HostInode>,
     /// The directory of the cache; none if it does not exist.
     pub cache: Option<HostInode>,
 }
@@ -37,6 +39,7 @@ pub struct Excluded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OwnFile {
     Output,
+    RootHash,
     Cache,
 }
 
@@ -46,6 +49,7 @@ impl Excluded {
     pub fn description(&self) -> &'static str {
         match self.what {
             OwnFile::Output => "the output",
+            OwnFile::RootHash => "the file for the root hash",
             OwnFile::Cache => "the cache",
         }
     }
@@ -154,6 +158,7 @@ impl OwnFiles {
     fn own_file(&self, host: HostInode) -> Option<OwnFile> {
         match Some(host) {
             host if host == self.output => Some(OwnFile::Output),
+            host if host == self.root_hash => Some(OwnFile::RootHash),
             host if host == self.cache => Some(OwnFile::Cache),
             _ => None,
         }
@@ -166,6 +171,11 @@ impl OwnFiles {
     pub fn check_input(&self, input: &Path, output: &Path) -> Result<()> {
         match host_inode(input) {
             Some(found) if Some(found) == self.output => Err(refused(input, output)),
+            Some(found) if Some(found) == self.root_hash => {
+                let message =
+                    "is an input, and the file for the root hash: name another one with --root-hash-file";
+                Err(Error::at(ErrorKind::Usage, input, message))
+            }
             _ => Ok(()),
         }
     }
@@ -207,14 +217,15 @@ mod tests {
         }
         fs::hard_link(at("disk"), at("sub/second")).expect("a new name");
         std::os::unix::fs::symlink("disk", at("link")).expect("a new link");
-        let own = OwnFiles { output: host_inode(&at("link")), cache: host_inode(&at("cache")) };
+        let own =
+            OwnFiles { output: host_inode(&at("link")), root_hash: None, cache: host_inode(&at("cache")) };
         let (tree, left) = applied(own, top.path());
         let left: Vec<_> = left.expect("it is not the cache").iter().map(ToString::to_string).collect();
         let expected = ["cache: is the cache", "disk: is the output", "sub/second: is the output"];
         assert_eq!(left, expected.map(|text| format!("{}/{text} and was left out", top.path().display())));
         assert_eq!(paths(&tree), ["kept", "link", "sub"]);
 
-        let own = OwnFiles { output: None, cache: host_inode(top.path()) };
+        let own = OwnFiles { output: None, root_hash: None, cache: host_inode(top.path()) };
         let error = applied(own, top.path()).1.expect_err("it is the cache");
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert_eq!(applied(OwnFiles::default(), top.path()).1.expect("nothing is written"), []);

@@ -10,9 +10,9 @@ use crate::recipe::filesystem::ext4::{BlockSize, Ext4Recipe, FeatureChange, Jour
 
 #[derive(Debug, Args)]
 pub(super) struct Ext4Arguments {
-    /// Preset for a purpose, which other flags override
-    #[arg(long, value_name = "PROFILE", value_parser = values::choice_with_help(profile_help), default_value = "default", help_heading = group::FILESYSTEM)]
-    profile: Profile,
+    /// Preset for a purpose, which other flags override [default: default]
+    #[arg(long, value_name = "PROFILE", value_parser = values::choice_with_help(profile_help), help_heading = group::FILESYSTEM)]
+    profile: Option<Profile>,
 
     /// Block size in bytes: 1024, 2048 or 4096 [default: 4096]
     #[arg(short = 'b', long, value_name = "BYTES", value_parser = Ext4Recipe::parse_block_size, help_heading = group::FILESYSTEM)]
@@ -80,9 +80,9 @@ fn profile_help(profile: Profile) -> &'static str {
 }
 
 impl Ext4Arguments {
-    pub(super) fn recipe(self) -> Ext4Recipe {
+    pub(super) fn recipe(self, profile: Profile) -> Ext4Recipe {
         Ext4Recipe {
-            profile: self.profile,
+            profile: self.profile.unwrap_or(profile),
             block_size: self.block_size,
             features: self.feature,
             journal: self.journal,
