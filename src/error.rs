@@ -17,7 +17,7 @@ pub use read::{Change, ChangedWhileRead, classify_read_error};
 /// The kind of an error. Each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// A kernel would reject the checked initramfs: exit code 1.
+    /// A kernel would reject the checked initramfs, or the data has another root hash: exit code 1.
     Rejected,
     /// The flags are invalid in this combination: exit code 2.
     Usage,

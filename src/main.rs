@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Request::Initrd(recipe) => run::initrd(&recipe, &interrupt),
         Request::Tar(recipe) => run::tar(&recipe, &interrupt),
         Request::Check(recipe) => run::check(&recipe, &interrupt),
+        Request::RootHash(recipe) => run::root_hash(&recipe, &interrupt),
         Request::Tree(recipe) => run::tree(&recipe, &interrupt),
         Request::Closure(recipe) => run::closure(&recipe, &interrupt),
         Request::Completions(shell) => run::completions(&cli::generate::completions(shell)),

@@ -7,6 +7,7 @@ pub mod initrd;
 pub mod kata;
 pub mod keep;
 pub mod preset;
+pub mod root_hash;
 pub mod tar;
 pub mod verity;
 

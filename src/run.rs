@@ -10,4 +10,4 @@ mod sources;
 mod stopwatch;
 mod verbs;
 
-pub use verbs::{check, closure, completions, image, initrd, man, tar, tree, version};
+pub use verbs::{check, closure, completions, image, initrd, man, root_hash, tar, tree, version};

@@ -20,6 +20,7 @@ mod outputs;
 mod recipes;
 mod reports;
 mod sources;
+mod verity;
 
 #[test]
 fn a_closed_standard_error_is_not_an_error() {

@@ -4,6 +4,7 @@ mod duplicates;
 mod holes;
 mod judges_fail;
 mod layouts;
+mod measured;
 pub(crate) mod mke2fs;
 mod profiles;
 mod reproducible;

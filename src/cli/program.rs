@@ -8,14 +8,15 @@ use clap::{Command, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use super::help::{Help, group};
 use super::recipe_file;
 use super::request::Request;
-use super::verbs::{check, closure, generate, image, initrd, tar, tree};
+use super::verbs::{check, closure, generate, image, initrd, root_hash, tar, tree};
 
 /// The help of every verb.
-pub(super) const VERB_HELPS: [Help; 8] = [
+pub(super) const VERB_HELPS: [Help; 9] = [
     image::HELP,
     initrd::HELP,
     tar::HELP,
     check::HELP,
+    root_hash::HELP,
     tree::HELP,
     closure::HELP,
     generate::COMPLETIONS_HELP,
@@ -54,6 +55,7 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
         Verb::Initrd(arguments) => arguments.request(),
         Verb::Tar(arguments) => Ok(Request::Tar(Box::new(arguments.recipe()?))),
         Verb::Check(arguments) => Ok(Request::Check(arguments.recipe())),
+        Verb::RootHash(arguments) => Ok(Request::RootHash(Box::new(arguments.recipe()?))),
         Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),
         Verb::Closure(arguments) => Ok(Request::Closure(Box::new(arguments.recipe()?))),
         Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
@@ -112,6 +114,7 @@ enum Verb {
     Initrd(Box<initrd::InitrdArguments>),
     Tar(Box<tar::TarVerb>),
     Check(check::CheckVerb),
+    RootHash(Box<root_hash::RootHashVerb>),
     Tree(Box<tree::TreeVerb>),
     Closure(Box<closure::ClosureVerb>),
     Completions(generate::CompletionsVerb),
@@ -120,7 +123,7 @@ enum Verb {
 
 const EXIT_CODES: &str = "Exit codes:
   0  success
-  1  check: a kernel would not accept all of the initramfs
+  1  check: a kernel would not accept all of the initramfs; root-hash --check: the data has another root hash
   2  the command line is invalid
   3  the input is malformed, cannot be represented in the output, or changed while it was read
   4  the requested size is too small

@@ -6,6 +6,7 @@ use clap_complete::Shell;
 
 use crate::recipe::closure::ClosureRecipe;
 use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
+use crate::recipe::root_hash::RootHashRecipe;
 use crate::recipe::tar::TarRecipe;
 use crate::recipe::{ImageRecipe, TreeRecipe};
 
@@ -20,6 +21,8 @@ pub enum Request {
     Tar(Box<TarRecipe>),
     /// `rootcast check`
     Check(CheckRecipe),
+    /// `rootcast root-hash`
+    RootHash(Box<RootHashRecipe>),
     /// `rootcast tree`
     Tree(Box<TreeRecipe>),
     /// `rootcast closure`

@@ -5,6 +5,7 @@ mod closure;
 mod generate;
 mod image;
 mod initrd;
+mod root_hash;
 mod tar;
 mod tree;
 
@@ -13,5 +14,6 @@ pub use closure::closure;
 pub use generate::{completions, man, version};
 pub use image::image;
 pub use initrd::initrd;
+pub use root_hash::root_hash;
 pub use tar::tar;
 pub use tree::tree;

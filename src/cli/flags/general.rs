@@ -54,9 +54,14 @@ fn threads_by_descriptors() -> NonZeroUsize {
 impl General {
     /// Returns the number of threads, from 1 to 256.
     pub(in crate::cli) fn threads(&self) -> NonZeroUsize {
-        let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        self.jobs.unwrap_or_else(cores).min(MAX_THREADS).min(threads_by_descriptors())
+        threads(self.jobs)
     }
+}
+
+/// Returns the number of threads, from 1 to 256, for a requested one.
+pub(in crate::cli) fn threads(jobs: Option<NonZeroUsize>) -> NonZeroUsize {
+    let cores = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    jobs.unwrap_or_else(cores).min(MAX_THREADS).min(threads_by_descriptors())
 }
 
 #[cfg(test)]
