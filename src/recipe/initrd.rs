@@ -21,6 +21,8 @@ pub struct InitrdRecipe {
     pub codec: Option<Codec>,
     /// The preset of the guests it is for.
     pub preset: Option<Preset>,
+    /// True if the configuration of Kata's runtimes is printed.
+    pub print_kata_config: bool,
     /// The source of the guest kernel's configuration.
     pub kernel: Option<KernelFile>,
     /// The target of `/init`; `None` for an initramfs that needs none, since another part has it.

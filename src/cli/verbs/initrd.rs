@@ -101,6 +101,10 @@ pub(in crate::cli) struct InitrdArguments {
     #[arg(long, value_name = "NAME", value_parser = values::choice::<Preset>(), help_heading = group::GUEST)]
     preset: Option<Preset>,
 
+    /// Print the configuration of Kata's runtimes for the initramfs
+    #[arg(long, conflicts_with_all = ["json", "digest", "dry_run"], help_heading = group::OUTPUT)]
+    print_kata_config: bool,
+
     #[command(flatten)]
     kernel: KernelArguments,
 
@@ -173,6 +177,7 @@ fn others_than_check() -> Vec<&'static str> {
         "force",
         "compress",
         "preset",
+        "print_kata_config",
         "init",
         "microcode",
         "append",
@@ -226,11 +231,16 @@ impl InitrdArguments {
                 "an initramfs shares no blocks of short files, so --reflink has to be auto or never";
             return Err(usage(message.to_owned()));
         }
+        if self.print_kata_config && !matches!(output, Output::File { .. }) {
+            let message = "--print-kata-config names the initramfs, so --output has to name a file";
+            return Err(usage(message.to_owned()));
+        }
         Ok(Request::Initrd(Box::new(InitrdRecipe {
             tree: self.tree.recipe(self.general)?,
             output,
             codec: self.compress,
             preset: self.preset,
+            print_kata_config: self.print_kata_config,
             kernel,
             init: self.init.0,
             microcode: microcode(self.microcode)?,

@@ -19,12 +19,13 @@ use crate::log::Log;
 use crate::output::cache::Cache;
 use crate::output::compress::{CompressOptions, Compressed, Member};
 use crate::output::{Destination, Preallocation, WriteOptions};
+use crate::recipe::Output;
 use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
-use crate::report::Bar;
 use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport, Timings};
+use crate::report::{Bar, kata};
 use crate::run::output::{self, Outcome, write_output};
 use crate::run::pipeline::{self, Prepared, Verb};
-use crate::run::print::Printed;
+use crate::run::print::{Printed, print};
 use crate::run::stopwatch::Stopwatch;
 use crate::run::{advice, compressed};
 use crate::shown::Count;
@@ -211,6 +212,10 @@ fn archive(layout: &Layout<'_, Blob>, early: &EarlyCpio<'_, Blob>) -> Archive {
 /// Prints the results, or the plan.
 fn print_report(recipe: &InitrdRecipe, mut report: InitrdReport, log: &Log) -> Result<()> {
     report.build.add_messages(log);
+    if let (true, Output::File { path, .. }) = (recipe.print_kata_config, &recipe.output) {
+        let text = kata::initrd(path).map_err(|error| Error::io(path, error))?;
+        print(text.as_bytes())?;
+    }
     let InitrdRecipe { json, dry_run, quiet, .. } = *recipe;
     let digest = report.artifact.sha256.as_deref();
     Printed { report: &report, digest, json, dry_run, quiet }.print(|| summary(recipe, &report))
