@@ -11,17 +11,15 @@
 //! (a directory). Within a codec the runs are interleaved, so that a drift of the machine affects
 //! all alike. Peers whose program is not installed are skipped, and reported.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::child::{self, Sample};
-use crate::report::mebibytes;
+use crate::child;
+use crate::contender::{Contender, contender, is_there, table};
 use crate::rounds::{self, Plan, Record, Settings};
-use crate::statistics::{median, pairwise};
 
 /// The tree to compare on, and the settings.
 #[derive(clap::Args)]
@@ -45,18 +43,6 @@ enum Codec {
     Lz4,
     /// One file changed since the last time, with a cache
     Rebuild,
-}
-
-/// A shell command, and the program it needs besides rootcast.
-#[derive(Clone, Copy)]
-struct Contender {
-    name: &'static str,
-    needs: &'static str,
-    script: &'static str,
-}
-
-fn contender(name: &'static str, needs: &'static str, script: &'static str) -> Contender {
-    Contender { name, needs, script }
 }
 
 impl Codec {
@@ -126,9 +112,6 @@ impl Codec {
         }
     }
 }
-
-/// The directory of dracut's programs.
-const DRACUT: &str = "/usr/lib/dracut";
 
 /// The common start of every script. `$ROOTCAST` is a function, so that each script contains only
 /// the differences.
@@ -212,48 +195,4 @@ impl Bench {
             sample.and_then(|sample| removal.map(|()| sample)).map_err(|error| format!("{error:#}"))
         })
     }
-}
-
-fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut directories = std::env::split_paths(&path).chain([PathBuf::from(DRACUT)]);
-    directories.any(|directory| directory.join(program).is_file())
-}
-
-/// Formats a line for each contender, with the ratio of the first to it.
-fn table(records: &[Record<&'static str>]) -> Result<String> {
-    let walls = |record: &Record<&str>| -> Vec<(u32, f64)> {
-        record.samples.iter().map(|(round, sample)| (*round, sample.wall.as_secs_f64())).collect()
-    };
-    let of = |record: &Record<&str>, value: fn(&Sample) -> f64| {
-        median(record.samples.iter().map(|(_, sample)| value(sample))).unwrap_or(0.0)
-    };
-    let mut text = String::new();
-    writeln!(
-        text,
-        "{:<32} {:>8} {:>8} {:>10} {:>12}  {:>9} {:>9}",
-        "", "wall", "cpu", "peak", "bytes", "wall of", "bytes of"
-    )?;
-    let Some(first) = records.first() else { return Ok(text) };
-    for record in records {
-        let Some((_, sample)) = record.samples.first() else {
-            writeln!(text, "{:<32} {}", record.tool, record.failure.as_deref().unwrap_or("did not run"))?;
-            continue;
-        };
-        let wall = of(record, |sample| sample.wall.as_secs_f64());
-        let cpu = of(record, |sample| (sample.user + sample.system).as_secs_f64());
-        let ratio = pairwise(&walls(first), &walls(record))
-            .unwrap_or(of(first, |sample| sample.wall.as_secs_f64()) / wall);
-        #[expect(clippy::cast_precision_loss, reason = "sizes of files, to two digits")]
-        let sizes =
-            first.samples.first().map_or(0.0, |(_, own)| own.apparent as f64 / sample.apparent as f64);
-        writeln!(
-            text,
-            "{:<32} {wall:>8.3} {cpu:>8.2} {:>10} {:>12}  {ratio:>9.3} {sizes:>9.4}",
-            record.tool,
-            mebibytes(sample.peak_rss),
-            sample.apparent,
-        )?;
-    }
-    Ok(text)
 }

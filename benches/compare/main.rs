@@ -43,7 +43,9 @@
 mod census;
 mod child;
 mod closure;
+mod contender;
 mod initrd;
+mod kata;
 mod make_tree;
 mod peer_limit;
 mod peer_mkext4;
@@ -62,6 +64,7 @@ use clap::{Parser, Subcommand};
 use crate::census::Census;
 use crate::closure::Closure;
 use crate::initrd::Initrd;
+use crate::kata::Kata;
 use crate::make_tree::MakeTree;
 use crate::report::{Machine, Table};
 use crate::rounds::Plan;
@@ -78,6 +81,7 @@ use crate::tool::{Job, Programs, Tool};
   compare --out-dir /dev/shm --out-dir /var/tmp /var/tmp/trees/debian
   compare initrd --only gzip,zstd /var/tmp/trees/debian
   compare closure /
+  compare kata --out-dir /dev/shm /var/tmp/trees/debian
   compare --only rootcast,limit --runs 15 --json raw.json /var/tmp/trees/debian")]
 struct Cli {
     #[command(subcommand)]
@@ -132,6 +136,9 @@ enum Mode {
     /// Compare initramfs images of a tree, codec by codec, with what find, cpio and a compressor
     /// make
     Initrd(Initrd),
+    /// Compare disks of Kata guests with the steps of image_builder.sh, and root hashes with
+    /// veritysetup; needs root
+    Kata(Kata),
     /// Compare closing over all programs of /usr/bin with ldd and lddtree
     Closure(Closure),
     /// The peer `mkext4`: make an ext4 image of TREE with the crate mkext4
@@ -166,6 +173,7 @@ fn run(cli: Cli) -> Result<()> {
         None => compare(&cli.comparison),
         Some(Mode::MakeTree(wanted)) => make_tree::make(&wanted),
         Some(Mode::Initrd(wanted)) => initrd::compare(&wanted),
+        Some(Mode::Kata(wanted)) => kata::compare(&wanted),
         Some(Mode::Closure(wanted)) => closure::compare(&wanted),
         Some(Mode::PeerLimit { tree, out }) => peer_limit::copy(&tree, &out),
         Some(Mode::PeerMkext4 { tree, out, size }) => {
