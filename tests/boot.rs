@@ -5,6 +5,7 @@
 
 mod guests;
 mod initramfs;
+mod measured;
 mod systemd;
 
 use std::fs;

@@ -136,11 +136,11 @@ fn hash_trees_are_those_of_veritysetup() {
     let cases = [
         "--verity",
         "--verity --hash sha512 --salt - --fec --fec-roots 24",
-        "--verity --format 0 --data-block-size 1024 --hash-block-size 512 --salt 00ff -b 1024 --exclude /links",
+        "--verity --format 0 --data-block-size 1024 --hash-block-size 512 --salt 00ff -b 1024 --exclude /links --exclude /xattrs",
         "--verity --data-block-size 512 --hash-block-size 65536 --no-superblock --sparse always",
         "--verity --layout mbr --fec --verity-uuid 00112233-4455-6677-8899-aabbccddeeff",
         // A block of the filesystem is smaller than one of the data, which zeros fill up.
-        "--verity --arch arm64 --data-block-size 64K --hash-block-size 64K --fec --profile ro-min -b 1024 --exclude /links",
+        "--verity --arch arm64 --data-block-size 64K --hash-block-size 64K --fec --profile ro-min -b 1024 --exclude /links --exclude /xattrs",
         "--verity --sector-size 4096 --size 40M",
         "--preset kata --measured",
         "--preset kata --measured --no-dax --size-multiple 2M --free 5M",
