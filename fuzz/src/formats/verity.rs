@@ -7,6 +7,8 @@ use dm_verity::{
 };
 use image_runs::read_all;
 
+use rootcast::recipe::root_hash::Expected;
+
 use crate::{Choices, Outcome};
 
 /// The longest data that is hashed, in bytes.
@@ -41,6 +43,12 @@ pub fn check_superblock(bytes: &[u8]) -> Outcome {
 /// Parses arbitrary text as parameters. Valid ones are written again as the same.
 pub fn check_parameters(bytes: &[u8]) -> Outcome {
     let text = String::from_utf8_lossy(bytes);
+    // As `rootcast root-hash --check` takes them, or a root hash alone.
+    if let Ok(expected) = text.parse::<Expected>() {
+        let root_hash = expected.root_hash();
+        assert_eq!(text.parse::<Parameters>().is_ok(), matches!(expected, Expected::Parameters(_)));
+        assert_eq!(root_hash.to_string().parse(), Ok(root_hash.clone()));
+    }
     let parameters: Parameters = match text.parse() {
         Ok(parameters) => parameters,
         Err(error) => {

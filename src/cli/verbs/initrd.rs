@@ -16,6 +16,7 @@ use crate::cli::help::{Help, group};
 use crate::cli::request::Request;
 use crate::output::Reflink;
 use crate::quantity;
+use crate::recipe::Output;
 use crate::recipe::initrd::{CacheRecipe, CheckRecipe, InitrdRecipe, Microcode, Preset};
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::init::Init;
