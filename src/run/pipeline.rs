@@ -340,8 +340,9 @@ fn set_id_files(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<d
 
 /// Reduces the databases of accounts of a reduced tree.
 fn accounts(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Some(keep) = &options.recipe.keep else { return done(()) };
-    let options = accounts::Options { accounts: &keep.accounts, time: options.recipe.time_of_changes() };
+    let (Some(keep), Some(reduction)) = (&options.recipe.keep, &prepared.reduction) else { return done(()) };
+    let (named, time) = (&reduction.accounts, options.recipe.time_of_changes());
+    let options = accounts::Options { accounts: &keep.accounts, named, time };
     done(accounts::apply(&mut prepared.tree, &options)?)
 }
 

@@ -10,6 +10,7 @@ use image_tree::{Metadata, Shown, Tree};
 
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
+use crate::closure::accounts::NamedAccounts;
 use crate::closure::packages::Owners;
 use crate::closure::{self, Closure, Kind, Missing, Notes, Reason};
 use crate::error::Result;
@@ -25,6 +26,8 @@ pub(super) struct Reduction {
     notes: Notes,
     /// The packages that own the kept files, if they were to be looked up.
     owners: Owners,
+    /// The accounts that kept units, rules and the like name.
+    pub(super) accounts: NamedAccounts,
     /// The metadata of `/etc/ld.so.cache` if it is to be written for the kept part.
     pub(super) ld_cache: Option<Metadata>,
     /// True if systemd is kept with all that it needs.
@@ -75,10 +78,10 @@ pub(super) fn find(
         }
     };
     let (notes, implications) = (found.notes(), found.implications(tree));
-    let closure::Found { closure, needs_ld_cache, has_systemd, unknown, owners, .. } = found;
+    let closure::Found { closure, accounts, needs_ld_cache, has_systemd, unknown, owners, .. } = found;
     let ld_cache = needs_ld_cache.then(|| ld_cache::metadata(tree, recipe.time_of_changes()));
     let messages = Messages { unknown, implications, warnings: closure.warnings.clone() };
-    Ok(Some((Reduction { closure, notes, owners, ld_cache, has_systemd, took }, messages)))
+    Ok(Some((Reduction { closure, notes, owners, accounts, ld_cache, has_systemd, took }, messages)))
 }
 
 /// The kept part of a tree, and the time taken by the search.

@@ -25,9 +25,11 @@ use image_tree::resolve::resolve_in_root;
 use image_tree::{InodeId, Kind, Timestamp, Tree};
 
 use self::database::{Database, Groups, Users};
+use self::mentions::Mentions;
 use self::used::Used;
 use crate::blob::Blob;
 use crate::bounded;
+use crate::closure::accounts::NamedAccounts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, Log};
 
@@ -74,6 +76,8 @@ impl Accounts {
 pub struct Options<'a> {
     /// The accounts that stay.
     pub accounts: &'a Accounts,
+    /// The accounts that the closure of the tree found in units, rules and the like.
+    pub named: &'a NamedAccounts,
     /// The mtime of a file that changes.
     pub time: Timestamp,
 }
@@ -125,7 +129,10 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Redu
             return Err(unknown(name, &users, &groups));
         }
     }
-    let used = Used::of(tree, &users, &groups, extra)?;
+    let mut mentions = Mentions::of(tree)?;
+    mentions.users.extend(options.named.users.iter().cloned());
+    mentions.groups.extend(options.named.groups.iter().cloned());
+    let used = Used::of(tree, &users, &groups, extra, &mentions);
     let mut reduced = Reduced {
         users: (shown(used.users()), users.count()),
         groups: (shown(used.groups()), groups.count()),

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 
 use image_tree::{Content, Inode, Kind, Metadata, Timestamp, Tree};
 use rootcast::blob::Blob;
+use rootcast::closure::accounts::NamedAccounts;
 use rootcast::transform::accounts::{self, Accounts, Options};
 
 use crate::{Choices, Outcome};
+
+/// A closure that found no accounts.
+static NONE: NamedAccounts = NamedAccounts { users: BTreeSet::new(), groups: BTreeSet::new() };
 
 /// The separator between the files of one input.
 const BETWEEN: u8 = 0xff;
@@ -57,7 +61,7 @@ pub fn check(text: &[u8]) -> Outcome {
 }
 
 fn options(accounts: &Accounts) -> Options<'_> {
-    Options { accounts, time: Timestamp::EPOCH }
+    Options { accounts, named: &NONE, time: Timestamp::EPOCH }
 }
 
 fn texts(tree: &Tree<Blob>) -> Vec<Vec<u8>> {

@@ -1,4 +1,7 @@
 //! The accounts that the files of a tree name.
+//!
+//! A closure knows those of the units and rules that it follows; files are also kept as those of a
+//! package or a directory, which it does not read.
 
 use std::collections::BTreeSet;
 

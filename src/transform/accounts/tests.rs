@@ -9,6 +9,9 @@ const PASSWD: &str = "root:x:0:0::/root:/bin/sh\ndaemon:x:1:1::/:/bin/false\nmai
 const GROUP: &str = "root:x:0:\ndaemon:x:1:\nmail:x:8:\ntty:x:5:mail\nwww:x:33:ann\nlogs:x:50:logger,mail,ldap\n\
     logger:x:99:\nann:x:1000:\nnogroup:x:65534:\nplain:x:70:\n";
 
+/// A closure that found no accounts.
+static NONE: NamedAccounts = NamedAccounts { users: BTreeSet::new(), groups: BTreeSet::new() };
+
 /// Builds a tree of these files, of which one is owned by the user and group 99.
 fn tree(files: &[(&str, &str)]) -> Tree<Blob> {
     let mut tree = Tree::new(Metadata::new(0o755));
@@ -31,7 +34,7 @@ fn tree(files: &[(&str, &str)]) -> Tree<Blob> {
 /// Returns the names that stay in a database, after the reduction of a tree.
 fn names(tree: &mut Tree<Blob>, accounts: &Accounts, path: &str) -> Vec<String> {
     let time = Timestamp::new(7, 0).expect("a time");
-    apply(tree, &Options { accounts, time }).expect("it can be reduced");
+    apply(tree, &Options { accounts, named: &NONE, time }).expect("it can be reduced");
     let text =
         String::from_utf8(text(tree, path).expect("it can be read").expect("it exists")).expect("UTF-8");
     text.lines().map(|line| line.split(':').next().unwrap_or_default().to_owned()).collect()
@@ -140,7 +143,8 @@ fn all_databases_agree_and_keep_their_other_fields() {
     ]);
     let named = Accounts::parse(b"logs").expect("a name");
     let time = Timestamp::new(7, 0).expect("a time");
-    let reduced = apply(&mut tree, &Options { accounts: &named, time }).expect("it can be reduced");
+    let reduced =
+        apply(&mut tree, &Options { accounts: &named, named: &NONE, time }).expect("it can be reduced");
     let read = |path: &str| {
         String::from_utf8(text(&tree, path).expect("it can be read").expect("it exists")).expect("UTF-8")
     };
@@ -172,7 +176,7 @@ fn named_accounts_stay_and_must_exist() {
     let before = names(&mut whole, &Accounts::All, "/etc/passwd").len();
     assert_eq!(before, PASSWD.lines().count());
     let named = Accounts::parse(b"deamon").expect("a name");
-    let options = Options { accounts: &named, time: Timestamp::EPOCH };
+    let options = Options { accounts: &named, named: &NONE, time: Timestamp::EPOCH };
     let error = apply(&mut whole, &options).expect_err("nobody").to_string();
     assert!(error.contains("--accounts deamon: neither /etc/passwd nor /etc/group"), "{error}");
     assert!(error.contains("similar names are daemon"), "{error}");
@@ -183,6 +187,18 @@ fn named_accounts_stay_and_must_exist() {
             && Accounts::parse(b"").is_err()
     );
     let mut empty = Tree::new(Metadata::new(0o755));
-    let used = Options { accounts: &Accounts::Used, time: Timestamp::EPOCH };
+    let used = Options { accounts: &Accounts::Used, named: &NONE, time: Timestamp::EPOCH };
     assert_eq!(apply(&mut empty, &used).expect("there is nothing to do"), None);
+}
+
+#[test]
+fn accounts_that_the_closure_found_stay() {
+    let mut named = NamedAccounts::default();
+    named.add_user(b"daemon");
+    named.add_group(b"70");
+    let mut whole = tree(&[]);
+    let options = Options { accounts: &Accounts::Used, named: &named, time: Timestamp::EPOCH };
+    let reduced = apply(&mut whole, &options).expect("it can be reduced").expect("there are accounts");
+    assert_eq!(reduced.users.0, ["daemon", "nobody", "root"]);
+    assert_eq!(reduced.groups.0, ["daemon", "nogroup", "plain", "root"]);
 }

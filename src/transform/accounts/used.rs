@@ -8,7 +8,6 @@ use image_tree::{Metadata, Tree};
 use super::database::{Groups, Users};
 use super::mentions::Mentions;
 use crate::blob::Blob;
-use crate::error::Result;
 
 /// The number to which the kernel maps owners that it cannot represent.
 const OVERFLOW: u32 = 65534;
@@ -29,17 +28,14 @@ pub(super) struct Used {
 
 impl Used {
     /// Finds the accounts that a tree uses, and those of these names.
-    ///
-    /// # Errors
-    /// Returns an error if a file that may name accounts cannot be read.
     pub(super) fn of(
         tree: &Tree<Blob>,
         users: &Users,
         groups: &Groups,
         extra: &BTreeSet<Vec<u8>>,
-    ) -> Result<Self> {
+        mentions: &Mentions,
+    ) -> Self {
         let owners = Owners::of(tree);
-        let mentions = Mentions::of(tree)?;
         let is_named = |name: &Vec<u8>, number: u32, mentioned: &BTreeSet<Vec<u8>>| {
             extra.contains(name)
                 || mentioned.contains(name)
@@ -68,7 +64,7 @@ impl Used {
                 used.groups.insert(name.clone());
             }
         }
-        Ok(used)
+        used
     }
 
     /// The names of the users.
