@@ -135,5 +135,5 @@ impl Report for MissingFiles {
 #[cfg(test)]
 pub(super) fn keep_path(path: &str) -> KeepRecipe {
     let keep = closure::Keep::paths(vec![closure::Request::Path(path.as_bytes().to_vec())]);
-    KeepRecipe { keep, missing: MissingPolicy::Error }
+    KeepRecipe { keep, missing: MissingPolicy::Error, accounts: crate::transform::accounts::Accounts::All }
 }

@@ -16,6 +16,7 @@ use crate::closure::config::systemd::DefaultTarget;
 use crate::log::Level;
 use crate::recipe::filesystem::FilesystemRecipe;
 use crate::source::directory;
+use crate::transform::accounts::Accounts;
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::own_files::host_inode;
 use crate::transform::ownership::Ownership;
@@ -39,7 +40,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 22] = [
+const CASES: [Case; 23] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![OsString::from(setup.directory.path())];
@@ -93,6 +94,12 @@ const CASES: [Case; 22] = [
         setup.prepared.set_id = vec![SetIdChange { uid: 0, gid: 0, paths: vec![b"/s".to_vec()] }];
         let log = setup.log("/s 0 104755 1 0 0 0 0.0 - - -\n", steps).1;
         log.warnings().iter().any(|warning| warning.contains("set-id file now runs as root: /s"))
+    }),
+    ("accounts", |mut setup, steps| {
+        setup.keep("/f");
+        let accounts = Accounts::parse(b"ann").expect("a name");
+        setup.recipe.keep.as_mut().expect("it was set").accounts = accounts;
+        setup.fails(FILES, steps, "--accounts ann")
     }),
     ("times", |mut setup, steps| {
         setup.recipe.source_date_epoch = Some(Timestamp::from_seconds(50));
