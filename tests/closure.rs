@@ -13,5 +13,6 @@ mod pam;
 mod partial_scan;
 mod programs;
 mod reduced;
+mod start;
 mod udev;
 mod whole;

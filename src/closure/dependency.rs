@@ -1,6 +1,7 @@
 //! The dependencies that one file states.
 
 use crate::closure::Kind;
+use crate::closure::library_path::LibraryPath;
 
 /// Something that must be kept, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +49,8 @@ pub struct Dependencies {
     pub known: Vec<Dependency>,
     /// Possible dependencies that are known only at run time, each as a sentence for a warning.
     pub unknown: Vec<String>,
+    /// The values of `LD_LIBRARY_PATH` with which programs are started.
+    pub library_paths: Vec<LibraryPath>,
 }
 
 impl Dependencies {

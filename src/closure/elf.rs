@@ -18,6 +18,8 @@ mod isa_level;
 pub(super) mod notes;
 mod reader;
 
+use std::sync::Arc;
+
 use goblin::container::Ctx;
 use goblin::elf::dynamic::{self, Dyn};
 use goblin::elf::header::{self, Header};
@@ -80,6 +82,8 @@ pub struct Dynamic {
     pub runpath: Option<Vec<u8>>,
     /// `DF_1_NODEFLIB`: the default directories are not searched.
     pub no_default_directories: bool,
+    /// The libraries in `DT_AUDIT` and `DT_DEPAUDIT`, which glibc loads to watch the program.
+    pub audits: Vec<Vec<u8>>,
 }
 
 /// A file that an object needs.
@@ -90,6 +94,9 @@ pub struct Dependency {
     /// The name of the file, unexpanded.
     pub name: Vec<u8>,
 }
+
+/// A parsed file, or the reason why the dynamic linker could not use it.
+pub type Parsed = Result<Arc<Elf>, Malformed>;
 
 /// The kind of a tag that names another object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +149,26 @@ impl Elf {
             elf.isa_level = levels.next_back().unwrap_or(0);
         }
         Ok(elf)
+    }
+
+    /// Returns the number of bytes that its strings and notes take.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        let notes: usize = self.notes.iter().map(|notes| notes.bytes.len()).sum();
+        let dynamic = self.dynamic.iter();
+        let names = dynamic.clone().flat_map(|dynamic| &dynamic.dependencies);
+        let names: usize = names.map(|dependency| dependency.name.len() + 32).sum();
+        let paths = dynamic.flat_map(|dynamic| {
+            [&dynamic.rpath, &dynamic.runpath].into_iter().flatten().chain(&dynamic.audits)
+        });
+        let paths: usize = paths.map(Vec::len).sum();
+        (notes + names + paths) as u64
+    }
+
+    /// The `DT_SONAME`.
+    #[must_use]
+    pub fn soname(&self) -> Option<&[u8]> {
+        self.dynamic.as_ref()?.soname.as_deref()
     }
 
     /// Returns true for a program or a library, false for an object file or a core.
@@ -329,6 +356,13 @@ fn strings<C: Content + ?Sized>(
     }
     if let Some(offset) = last(dynamic::DT_RUNPATH) {
         dynamic.runpath = Some(string("the search path (DT_RUNPATH)", offset, MAX_RUNPATH)?);
+    }
+    for tag in [dynamic::DT_AUDIT, dynamic::DT_DEPAUDIT] {
+        if let Some(offset) = last(tag) {
+            let list = string("the auditing libraries (DT_AUDIT, DT_DEPAUDIT)", offset, MAX_RUNPATH)?;
+            let names = list.split(|byte| *byte == b':').filter(|name| !name.is_empty());
+            dynamic.audits.extend(names.map(<[u8]>::to_vec));
+        }
     }
     let mut total = 0;
     for tag in tags {

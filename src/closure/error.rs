@@ -84,8 +84,20 @@ pub enum Error {
     #[error("missing from the tree: {}", list(.0))]
     Missing(Vec<Missing>),
     /// A path to be explained is not kept.
-    #[error("{} is not kept: nothing that was requested needs it", .0.escape_ascii())]
-    NotKept(Vec<u8>),
+    #[error("{} {}", .path.escape_ascii(), not_kept(*.is_there))]
+    NotKept {
+        /// The path.
+        path: Vec<u8>,
+        /// True if the tree has it.
+        is_there: bool,
+    },
+}
+
+fn not_kept(is_there: bool) -> &'static str {
+    match is_there {
+        true => "is in the tree, but not kept: nothing that was requested needs it",
+        false => "is not in the tree",
+    }
 }
 
 impl From<packages::Error> for Error {
@@ -113,10 +125,12 @@ mod tests {
 
     #[test]
     fn messages_are_sentences() {
+        let error = |is_there| Error::NotKept { path: b"/bin/a\n".to_vec(), is_there }.to_string();
         assert_eq!(
-            Error::NotKept(b"/bin/a\n".to_vec()).to_string(),
-            r"/bin/a\n is not kept: nothing that was requested needs it"
+            error(true),
+            r"/bin/a\n is in the tree, but not kept: nothing that was requested needs it"
         );
+        assert_eq!(error(false), r"/bin/a\n is not in the tree");
         let exhausted = Error::Exhausted.to_string();
         assert!(exhausted.contains("need more files than the limit of the search"), "{exhausted}");
         let rounds = Error::TooManyRounds(8).to_string();

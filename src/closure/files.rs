@@ -11,7 +11,8 @@ use image_tree::{Content, Directories, InodeId, Kind};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use crate::closure::elf::{Elf, Malformed, ReadError};
+use crate::closure::elf::{Elf, Malformed, Parsed, ReadError};
+use crate::closure::unresolved::{Unresolved, dead_link};
 
 /// The maximum number of components, names and objects that are examined. The 1044 programs and
 /// libraries of a Debian guest take a quarter of a million; a tree that takes more than this limit
@@ -24,9 +25,6 @@ const MAX_HELD: u64 = 512 << 20;
 /// The maximum number of files that the caller parses alone, since other threads would take longer
 /// to wake up.
 const FEW: usize = 8;
-
-/// The parsed ELF headers of a file.
-type Parsed = Result<Arc<Elf>, Malformed>;
 
 pub(super) struct Files<'t, T> {
     pub(super) tree: &'t T,
@@ -41,8 +39,12 @@ pub(super) struct Files<'t, T> {
 
 impl<'t, T: Directories<Content: Content>> Files<'t, T> {
     pub(super) fn new(tree: &'t T) -> Self {
-        let (parsed, directories) = (BTreeMap::new(), BTreeMap::new());
-        Self { tree, parsed, directories, steps: 0, held_of_files: 0, held: 0 }
+        Self::with_parsed(tree, BTreeMap::new())
+    }
+
+    pub(super) fn with_parsed(tree: &'t T, parsed: BTreeMap<InodeId, Parsed>) -> Self {
+        let held_of_files = parsed.values().map(held).sum();
+        Self { tree, parsed, directories: BTreeMap::new(), steps: 0, held_of_files, held: 0 }
     }
 
     /// Starts another search, which reuses the parsed files.
@@ -95,6 +97,11 @@ impl<'t, T: Directories<Content: Content>> Files<'t, T> {
         trace_in_root(self.tree, path, &mut self.steps)
     }
 
+    /// Returns the error about a path that does not resolve, with the link that leads nowhere.
+    pub(super) fn unresolved(&mut self, path: &[u8], error: ResolveError) -> Unresolved {
+        Unresolved { error, link: dead_link(self.tree, path, &mut self.steps) }
+    }
+
     /// Resolves a path to a directory, if there is one.
     pub(super) fn directory(&mut self, path: &[u8]) -> Option<Rc<Resolved>> {
         self.steps += 1;
@@ -142,17 +149,7 @@ fn parse<C: Content>(kind: &Kind<C>) -> io::Result<Parsed> {
 }
 
 fn held(parsed: &Parsed) -> u64 {
-    let Ok(elf) = parsed else { return 0 };
-    let notes: usize = elf.notes.iter().map(|notes| notes.bytes.len()).sum();
-    let names: usize = elf
-        .dynamic
-        .iter()
-        .flat_map(|dynamic| &dynamic.dependencies)
-        .map(|dependency| dependency.name.len() + 32)
-        .sum();
-    let paths = elf.dynamic.iter().flat_map(|dynamic| [&dynamic.rpath, &dynamic.runpath]).flatten();
-    let paths: usize = paths.map(Vec::len).sum();
-    (notes + names + paths) as u64
+    parsed.as_ref().map_or(0, |elf| elf.held())
 }
 
 #[cfg(test)]

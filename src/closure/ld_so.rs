@@ -10,6 +10,7 @@ mod glibc;
 pub mod hwcaps;
 mod musl;
 mod object;
+mod preload;
 
 use std::io;
 
@@ -24,7 +25,7 @@ use image_tree::resolve::Resolved;
 pub(super) use candidate::{Candidate, Found};
 pub(super) use glibc::Glibc;
 pub(super) use musl::Musl;
-pub(super) use object::Object;
+pub(super) use object::{Loaded, Object};
 
 /// A dynamic linker, with its build-time settings and its configuration in the tree.
 #[derive(Clone, Debug)]
@@ -56,24 +57,26 @@ impl DynamicLinker {
         Ok(None)
     }
 
-    /// Searches for the library that `objects[requester]` refers to as `name`.
+    /// Returns the object that satisfies a dependency on a name, if it is loaded.
+    pub(super) fn loaded(&self, objects: &[Object], name: &[u8]) -> Option<usize> {
+        match self {
+            Self::Glibc(_) => glibc::loaded(objects, name),
+            Self::Musl(_) => musl::loaded(objects, name),
+        }
+    }
+
+    /// Searches for the library that `process.objects[requester]` refers to as `name` and that is not
+    /// loaded.
     pub(super) fn search<T: Directories<Content: Content>>(
         &self,
         files: &mut Files<'_, T>,
-        objects: &[Object],
+        process: Loaded<'_>,
         requester: usize,
         name: &[u8],
     ) -> io::Result<Found> {
-        let loaded = match self {
-            Self::Glibc(_) => glibc::loaded(objects, name),
-            Self::Musl(_) => musl::loaded(objects, name),
-        };
-        if loaded.is_some() {
-            return Ok(Found { loaded, ..Found::default() });
-        }
         match self {
-            Self::Glibc(glibc) => glibc.search(files, objects, requester, name),
-            Self::Musl(musl) => musl.search(files, objects, requester, name),
+            Self::Glibc(glibc) => glibc.search(files, process, requester, name),
+            Self::Musl(musl) => musl.search(files, process, requester, name),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::config::unit::Follow;
 use super::dependency::Dependency;
 use super::known::Known;
 use super::ld_so::hwcaps::Hwcaps;
+use super::library_path::LibraryPath;
 use image_tree::glob::NameGlob;
 
 /// A request of a closure.
@@ -17,7 +18,8 @@ pub enum Request {
     /// unchanged, or a directory with its whole content. Links on the path, including the last, are
     /// kept.
     Path(Vec<u8>),
-    /// Every name that matches, each as if its path were given. At least one must match.
+    /// Every name that matches, each as if its path were given, or as a part of a directory if the
+    /// pattern has `**`. At least one must match.
     Glob {
         /// The pattern as it was written.
         text: Vec<u8>,
@@ -88,6 +90,8 @@ pub struct Keep {
     pub known: Known,
     /// The policy for libraries that programs load with dlopen(3); `None` keeps none of them.
     pub dlopen: Option<Policy>,
+    /// The values of `LD_LIBRARY_PATH` of programs.
+    pub library_paths: Vec<LibraryPath>,
 }
 
 impl Keep {
@@ -112,6 +116,7 @@ impl Keep {
             known: Known::default(),
             hwcaps: Hwcaps::default(),
             dlopen: Some(Policy::default()),
+            library_paths: Vec::new(),
         }
     }
 }

@@ -4,13 +4,17 @@ mod collect;
 pub(super) mod find;
 mod implied;
 mod ledger;
+mod linker;
 mod optional;
 pub(super) mod options;
 mod process;
 
-use image_tree::{Content, Directories};
+use std::collections::BTreeMap;
+
+use image_tree::{Content, Directories, InodeId};
 
 use self::options::Options;
+use super::elf::Parsed;
 use super::error::Result;
 use super::files;
 use super::requests::Request;
@@ -40,6 +44,18 @@ impl<'t, T: Directories<Content: Content>> Search<'t, T> {
     #[must_use]
     pub fn new(tree: &'t T) -> Self {
         Self { files: files::Files::new(tree) }
+    }
+
+    /// Creates a search in a tree whose ELF files are parsed already. The search reads none of them
+    /// again, except for the first bytes of some.
+    #[must_use]
+    pub fn with_parsed(tree: &'t T, parsed: BTreeMap<InodeId, Parsed>) -> Self {
+        Self { files: files::Files::with_parsed(tree, parsed) }
+    }
+
+    /// Returns the files of the tree, parsed or not.
+    pub(super) fn files(&mut self) -> &mut files::Files<'t, T> {
+        &mut self.files
     }
 
     /// Same as [`close`], independent of earlier closures.

@@ -1,5 +1,6 @@
 //! The part of a tree that is kept.
 
+use crate::closure::missing::{Missing, MissingPattern};
 use crate::closure::requests::Keep;
 use crate::named::named;
 use crate::transform::accounts::Accounts;
@@ -10,9 +11,28 @@ pub struct KeepRecipe {
     /// The requests.
     pub keep: Keep,
     /// The handling of missing dependencies.
-    pub missing: MissingPolicy,
+    pub missing: MissingRules,
     /// The accounts that stay.
     pub accounts: Accounts,
+}
+
+/// The handling of missing dependencies, other than those that are harmless.
+#[derive(Clone, Debug, Default)]
+pub struct MissingRules {
+    /// The handling of those that match no pattern.
+    pub policy: MissingPolicy,
+    /// The patterns of those that are only warned about.
+    pub tolerated: Vec<MissingPattern>,
+}
+
+impl MissingRules {
+    /// Returns true if a missing file is an error.
+    #[must_use]
+    pub fn refuses(&self, missing: &Missing) -> bool {
+        self.policy == MissingPolicy::Error
+            && !missing.is_harmless
+            && !self.tolerated.iter().any(|pattern| pattern.matches(missing))
+    }
 }
 
 /// The handling of missing dependencies.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::seconds::seconds;
-use crate::closure::{Closure, Kind, Reason};
+use crate::closure::{Closure, Kind, Missing, Reason};
 use crate::log::Log;
 use crate::shown::JsonName;
 
@@ -14,8 +14,10 @@ use crate::shown::JsonName;
 pub struct ClosureReport {
     /// The kept names.
     pub kept: Vec<KeptName>,
-    /// Sentences about missing files.
+    /// Sentences about missing files, except for those that are harmless.
     pub missing: Vec<String>,
+    /// All missing files.
+    pub missing_files: Vec<MissingFile>,
     /// The duration of each step.
     pub timings: ClosureTimings,
     /// The warnings, in order.
@@ -40,6 +42,22 @@ pub struct KeptName {
     pub path: JsonName,
     /// The reasons that it is kept.
     pub reasons: Vec<KeptReason>,
+}
+
+/// A missing file.
+#[derive(Clone, Debug, Serialize)]
+pub struct MissingFile {
+    /// The name in the dependency.
+    pub name: JsonName,
+    /// The kind of dependency.
+    pub kind: &'static str,
+    /// The file that needs it, the file that caused that one to be loaded, and so on up to the
+    /// program; empty if it was requested.
+    pub chain: Vec<JsonName>,
+    /// True if only parts of kept directories or packages need it.
+    pub harmless: bool,
+    /// A sentence about it.
+    pub detail: String,
 }
 
 /// A reason that a name is kept.
@@ -77,9 +95,22 @@ impl ClosureReport {
         });
         Self {
             kept: kept.collect(),
-            missing: closure.missing.iter().map(ToString::to_string).collect(),
+            missing: closure.missing.iter().filter(|one| !one.is_harmless).map(ToString::to_string).collect(),
+            missing_files: closure.missing.iter().map(MissingFile::from).collect(),
             timings,
             warnings: log.warnings(),
+        }
+    }
+}
+
+impl From<&Missing> for MissingFile {
+    fn from(missing: &Missing) -> Self {
+        Self {
+            name: JsonName(missing.name.clone()),
+            kind: kind(missing.kind),
+            chain: missing.chain.iter().cloned().map(JsonName).collect(),
+            harmless: missing.is_harmless,
+            detail: missing.to_string(),
         }
     }
 }
@@ -92,6 +123,8 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Filter => "filter",
         Kind::Auxiliary => "auxiliary",
         Kind::Hwcaps => "hwcaps",
+        Kind::Preload => "preload",
+        Kind::Audit => "audit",
         Kind::Script => "script",
         Kind::Dlopen => "dlopen",
         Kind::Configured => "configured",

@@ -7,7 +7,7 @@ use image_tree::{Inode, InodeId, Kind as FileKind, Metadata, Name, Timestamp, Tr
 use crate::blob::{Blob, classify_read_error};
 use crate::closure::ld_so::cache::scan::{Library, scan};
 use crate::closure::ld_so::cache::{Abi, Cache, PATH};
-use crate::closure::{self, Closure, Hwcaps, Kind, Reason, Request};
+use crate::closure::{self, Closure, Kind, Reason, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, Report};
 use crate::shown::Count;
@@ -75,7 +75,7 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Writ
     let written = match options.scope {
         Scope::Tree { threads, time } => {
             let options =
-                closure::Options { hwcaps: Hwcaps::All, dlopen: None, pool: threads.pool_of_several()? };
+                closure::Options { pool: threads.pool_of_several()?, ..closure::Options::default() };
             let all = closure::close(tree, &[Request::Path(b"/".to_vec())], &options)?;
             let metadata = metadata(tree, time);
             write(tree, &all.library_directories, metadata)?.ok_or_else(|| not_written("the tree"))?
@@ -230,7 +230,11 @@ mod tests {
             (Failure::Exhausted, ErrorKind::BadInput, "the programs of this tree"),
             (Failure::TooManyRounds(8), ErrorKind::BadInput, "the dependencies of what is kept"),
             (Failure::Missing(missing), ErrorKind::BadInput, "missing from the tree"),
-            (Failure::NotKept(name()), ErrorKind::BadInput, "name is not kept"),
+            (
+                Failure::NotKept { path: name(), is_there: true },
+                ErrorKind::BadInput,
+                "name is in the tree, but not kept",
+            ),
         ] {
             let error = Error::from(failure);
             assert_eq!(error.kind(), kind, "{error}");

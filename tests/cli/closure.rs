@@ -19,7 +19,7 @@ const CASES: &[Case] = &[
     },
     bad(BAD_INPUT, "closure {dump} --keep /none", &["missing from the tree: /none"]),
     bad(BAD_INPUT, "image {dump} --keep /none* -o {out}", &["/none*", "no file of the tree matches"]),
-    bad(BAD_INPUT, "closure {dump} --keep /etc/hostname --why /none", &["/none is not kept"]),
+    bad(BAD_INPUT, "closure {dump} --keep /etc/hostname --why /none", &["/none is not in the tree"]),
     bad(BAD_INPUT, "closure {dump} --keep-unit none.service", &["none.service"]),
     bad(BAD_INPUT, "closure {dump} --keep-unit none*.service", &["--keep-unit none*.service"]),
     good(

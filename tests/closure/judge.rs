@@ -115,7 +115,7 @@ pub(crate) fn canonical(tree: &Tree<Blob>, path: &str) -> String {
 /// Returns the closure of one program.
 pub(crate) fn close(tree: &Tree<Blob>, program: &str, hwcaps: Hwcaps) -> Closure {
     let threads = Threads::new(NonZeroUsize::new(2).unwrap());
-    let options = Options { hwcaps, dlopen: None, pool: threads.pool_of_several().unwrap() };
+    let options = Options { hwcaps, pool: threads.pool_of_several().unwrap(), ..Options::default() };
     closure::close(tree, &[Request::Path(program.into())], &options).unwrap()
 }
 

@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Tree};
 use rootcast::closure::config::dlopen;
 use rootcast::closure::elf::Elf;
-use rootcast::closure::{self, Closure, Hwcaps, Options, Request, explain};
+use rootcast::closure::exec::{self, Kernel};
+use rootcast::closure::{self, Closure, Hwcaps, Options, Request, Search, explain};
 use rootcast::threads::Threads;
 
 use crate::sources::dump::Bytes;
@@ -93,8 +94,16 @@ fn object(choices: &mut Choices<'_>, is_loadable: bool) -> Vec<u8> {
             Some(choices.one_of(&["/lib/ld-musl-x86_64.so.1", "/lib/p", "ld.so", ""]).to_owned());
     }
     for _ in 0..choices.up_to(4) {
-        let name =
-            choices.one_of(&["liba.so", "libb.so", "libc.so.6", "/a/liba.so", "$ORIGIN/libb.so", "p", "x/p"]);
+        let name = choices.one_of(&[
+            "liba.so",
+            "libb.so",
+            "libc.so.6",
+            "/a/liba.so",
+            "$ORIGIN/libb.so",
+            "p",
+            "x/p",
+            "",
+        ]);
         let tag = choices.one_of(&[1, 1, 1, 1, FILTER, AUXILIARY, SONAME]);
         build = build.string(tag, name);
     }
@@ -126,13 +135,24 @@ pub fn check(bytes: &[u8]) -> Outcome {
     let start = [Request::parse(start.as_bytes()).expect("a path or a pattern")];
     let close = |pool| {
         let dlopen = Some(dlopen::Policy::default());
-        closure::close(&tree, &start, &Options { hwcaps: hwcaps.clone(), dlopen, pool })
+        closure::close(&tree, &start, &Options { hwcaps: hwcaps.clone(), dlopen, pool, ..Options::default() })
     };
     let pool = THREADS.pool().expect("threads can be started");
     // Content in memory cannot cause read errors.
     let Ok(closure) = close(None) else { return Outcome::Refused };
     assert_eq!(close(Some(pool)).expect("it was closed before"), closure);
     check_closure(&tree, &closure);
+    // A program that the search cannot follow may exceed its limits, as before.
+    let mut tree = tree;
+    let init = Inode {
+        metadata: Metadata::new(0o777),
+        kind: Kind::Symlink(LinkTarget::new("bin/p").expect("a target")),
+    };
+    if tree.insert(InodeId::ROOT, Name::new("init").expect("a name"), init).is_ok()
+        && let Ok(Some(failure)) = exec::failure(&mut Search::new(&tree), &Kernel::default())
+    {
+        assert!(failure.to_string().starts_with("/init would "));
+    }
     if closure.kept.len() > 3 { Outcome::Checked } else { Outcome::Refused }
 }
 

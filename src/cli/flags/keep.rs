@@ -14,9 +14,10 @@ use super::values;
 use crate::cli::help::group;
 use crate::closure::config::dlopen::{Policy, Priority, Rule};
 use crate::closure::config::unit::Follow;
+use crate::closure::missing::MissingPattern;
 use crate::closure::requests::{Charsets, Keep, NamePattern};
-use crate::closure::{Hwcaps, Known, Request};
-use crate::recipe::keep::{KeepRecipe, MissingPolicy};
+use crate::closure::{Hwcaps, Known, LibraryPath, Request};
+use crate::recipe::keep::{KeepRecipe, MissingPolicy, MissingRules};
 use crate::transform::accounts::Accounts;
 use image_tree::glob::Glob;
 use image_tree::glob::NameGlob;
@@ -75,20 +76,32 @@ pub(in crate::cli) struct KeepArguments {
     #[command(flatten)]
     systemd: SystemdArguments,
 
-    /// On missing files
+    /// On missing files: error (the default), warn, or warn=GLOB and error for the rest
     ///
-    /// These are files that something kept needs and the tree lacks. The default is error.
+    /// These are files that something kept needs and the tree lacks. A GLOB of paths begins with /,
+    /// others are of names without a directory; it matches what is missing, or a file that needs it.
+    /// What only parts of a kept directory need is always a warning, with counts.
     #[arg(
-        long, value_name = "WHAT", value_parser = values::choice_with_help(missing_help), requires = "Requested",
+        long, value_name = "error|warn|warn=GLOB", value_parser = missing(), requires = "Requested",
         help_heading = group::KEEP
     )]
-    missing: Option<MissingPolicy>,
+    missing: Vec<MissingChoice>,
 
     /// Keep these glibc-hwcaps variants of libraries [default: all]
     ///
     /// They are all, none, or names such as x86-64-v3.
     #[arg(long, value_name = "all|none|NAME,…", requires = "Requested", help_heading = group::KEEP)]
     hwcaps: Option<Hwcaps>,
+
+    /// Directories in LD_LIBRARY_PATH of a program: PROGRAM=DIR:…
+    ///
+    /// A script or a service manager sets it when it starts the program, a path or pattern of the
+    /// tree. Units that set it with Environment= need no flag.
+    #[arg(
+        long, value_name = "PROGRAM=DIR:…", value_parser = library_path(), requires = "Requested",
+        help_heading = group::KEEP
+    )]
+    library_path: Vec<LibraryPath>,
 
     /// Keep libraries that programs say they open, from this priority on
     ///
@@ -169,11 +182,43 @@ fn follow() -> impl TypedValueParser<Value = Follow> {
     ])
 }
 
-fn missing_help(policy: MissingPolicy) -> &'static str {
-    match policy {
-        MissingPolicy::Error => "It is an error that names all of it",
-        MissingPolicy::Warn => "Each is a warning",
+/// One value of `--missing`.
+#[derive(Clone, Debug)]
+enum MissingChoice {
+    Policy(MissingPolicy),
+    Tolerated(MissingPattern),
+}
+
+fn missing() -> impl TypedValueParser<Value = MissingChoice> {
+    OsStringValueParser::new().try_map(|text| match text.as_bytes() {
+        b"error" => Ok(MissingChoice::Policy(MissingPolicy::Error)),
+        b"warn" => Ok(MissingChoice::Policy(MissingPolicy::Warn)),
+        [b'w', b'a', b'r', b'n', b'=', pattern @ ..] => {
+            MissingPattern::parse(pattern).map(MissingChoice::Tolerated)
+        }
+        other => Err(format!("\"{}\" is not error, warn or warn=GLOB", other.escape_ascii())),
+    })
+}
+
+/// Returns the handling of missing files.
+///
+/// # Errors
+/// Returns an error for values that contradict each other.
+fn missing_rules(choices: Vec<MissingChoice>) -> Result<MissingRules, clap::Error> {
+    let mut rules = MissingRules::default();
+    let mut policies = Vec::new();
+    for choice in choices {
+        match choice {
+            MissingChoice::Policy(policy) => policies.push(policy),
+            MissingChoice::Tolerated(pattern) => rules.tolerated.push(pattern),
+        }
     }
+    if policies.windows(2).any(|pair| pair[0] != pair[1]) {
+        let message = "--missing error and --missing warn contradict each other: leave out one of them\n";
+        return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
+    }
+    rules.policy = policies.first().copied().unwrap_or_default();
+    Ok(rules)
 }
 
 fn priority() -> impl TypedValueParser<Value = LeastPriority> {
@@ -222,8 +267,9 @@ impl KeepArguments {
             known: self.known.unwrap_or_default(),
             hwcaps: self.hwcaps.unwrap_or_default(),
             dlopen: least.map(|least| Policy { least, allow, deny }),
+            library_paths: self.library_path,
         };
-        let missing = self.missing.unwrap_or_default();
+        let missing = missing_rules(self.missing)?;
         let accounts = self.accounts.unwrap_or_default();
         Ok((self.ld_cache, Some(KeepRecipe { keep, missing, accounts })))
     }
@@ -260,6 +306,10 @@ fn package() -> impl TypedValueParser<Value = NamePattern> {
 
 fn accounts() -> impl TypedValueParser<Value = Accounts> {
     OsStringValueParser::new().try_map(|text| Accounts::parse(text.as_bytes()))
+}
+
+fn library_path() -> impl TypedValueParser<Value = LibraryPath> {
+    OsStringValueParser::new().try_map(|text| LibraryPath::parse(text.as_bytes()))
 }
 
 fn rule() -> impl TypedValueParser<Value = Rule> {

@@ -38,6 +38,7 @@ fn every_tag_is_read_for_every_class_and_byte_order() {
             dependencies,
             rpath: Some(b"/r".to_vec()),
             runpath: Some(b"/s:".to_vec()),
+            audits: Vec::new(),
             no_default_directories: true,
         };
         assert_eq!(elf.dynamic, Some(dynamic));

@@ -21,8 +21,6 @@ pub(super) const MAX_SEARCHED: usize = 12;
 /// The result of a search.
 #[derive(Clone, Debug, Default)]
 pub(in crate::closure) struct Found {
-    /// The index of an object of the process that already has the name.
-    pub(in crate::closure) loaded: Option<usize>,
     /// The baseline file, for every processor.
     pub(in crate::closure) base: Option<Candidate>,
     /// glibc-hwcaps variants that are loaded instead on processors that support them.

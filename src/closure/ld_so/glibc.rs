@@ -4,22 +4,27 @@
 //! a name with '/'        that path
 //! DT_RPATH               of the object, of what loaded it, and so on to the program;
 //!                        none if the object has DT_RUNPATH
+//! LD_LIBRARY_PATH        if the caller states it
 //! DT_RUNPATH             of the object alone
 //! the cache              as ldconfig would make it: the directories of ld.so.conf, then the default ones
 //! the default ones       compiled into the dynamic linker
 //! ```
 //!
-//! Not considered, since they are not part of the tree or the program: `LD_LIBRARY_PATH` and
-//! `LD_PRELOAD`, `/etc/ld.so.preload` (which must be requested), and the ISA level of a file
+//! Before all others, a program loads the libraries of `/etc/ld.so.preload`. Not considered, since
+//! they are not part of the tree or the program: `LD_PRELOAD` and the ISA level of a file
 //! (`GNU_PROPERTY_X86_ISA_1_NEEDED`): a dynamic linker skips a file that its processor cannot run.
+
+mod built_in;
 
 use std::io;
 use std::rc::Rc;
 
 use image_tree::{Content, Directories, InodeId};
 
+use self::built_in::{compiled_in, library_part, platform, usual};
 use super::candidate::{Candidate, Found, MAX_SEARCHED, Verdict, goes_on, verdict};
-use super::object::Object;
+use super::object::{Loaded, Object};
+use super::preload::{self, Preload};
 use crate::closure::elf::{Abi, Dynamic};
 use crate::closure::files::Files;
 use crate::closure::ld_so::cache::scan::is_library_name;
@@ -40,6 +45,8 @@ pub(in crate::closure) struct Glibc {
     cached: Vec<Vec<u8>>,
     /// The subdirectories of `glibc-hwcaps` that are kept, best first.
     hwcaps: Vec<&'static [u8]>,
+    /// The libraries that every program loads first; `None` without such a file.
+    pub(in crate::closure) preload: Option<Rc<Preload>>,
     /// Warnings about the configuration.
     pub(in crate::closure) warnings: Rc<[String]>,
 }
@@ -71,7 +78,9 @@ impl Glibc {
             }
         }
         let lib = library_part(&system);
-        Ok(Self { abi, system, lib, cached, hwcaps: hwcaps.of(abi), warnings: conf.warnings.into() })
+        let preload = preload::read(files)?.map(Rc::new);
+        let warnings = conf.warnings.into();
+        Ok(Self { abi, system, lib, cached, hwcaps: hwcaps.of(abi), preload, warnings })
     }
 
     /// Returns the directories that `ldconfig` scans for the cache, in its order.
@@ -83,19 +92,19 @@ impl Glibc {
     pub(super) fn search<T: Directories<Content: Content>>(
         &self,
         files: &mut Files<'_, T>,
-        objects: &[Object],
+        process: Loaded<'_>,
         requester: usize,
         name: &[u8],
     ) -> io::Result<Found> {
         let mut found = Found::default();
-        let object = &objects[requester];
+        let object = &process.objects[requester];
         let Some(name) = self.expand(object, name, &mut found.warnings) else { return Ok(found) };
         if name.contains(&b'/') {
             self.open(files, &name, &mut found)?;
             return Ok(found);
         }
         let mut search = Search { glibc: self, name: &name, least: None, found };
-        search.run(files, objects, requester)?;
+        search.run(files, process, requester)?;
         Ok(search.found)
     }
 
@@ -125,7 +134,8 @@ impl Glibc {
         Ok(())
     }
 
-    /// Expands `$ORIGIN`, `$LIB` and `$PLATFORM`. `None` if the dynamic linker drops the text.
+    /// Expands `$ORIGIN`, `$LIB` and `$PLATFORM`. `None` if the dynamic linker drops the text. A
+    /// name without braces ends at the first byte that cannot be part of one: `$LIBX` is literal.
     fn expand(&self, object: &Object, text: &[u8], warnings: &mut Vec<String>) -> Option<Vec<u8>> {
         if !text.contains(&b'$') {
             return Some(text.to_vec());
@@ -136,17 +146,13 @@ impl Glibc {
         while let Some(dollar) = rest.iter().position(|byte| *byte == b'$') {
             expanded.extend_from_slice(&rest[..dollar]);
             rest = &rest[dollar + 1..];
-            let token = |word: &[u8]| {
-                let braced = [b"{", word, b"}"].concat();
-                rest.strip_prefix(&braced[..]).or_else(|| rest.strip_prefix(word))
-            };
-            if let Some(after) = token(b"ORIGIN") {
-                expanded.extend_from_slice(&object.origin);
+            if let Some(after) = token(rest, b"ORIGIN") {
+                expanded.extend_from_slice(object.origin.as_deref()?);
                 rest = after;
-            } else if let Some(after) = token(b"LIB") {
+            } else if let Some(after) = token(rest, b"LIB") {
                 expanded.extend_from_slice(&self.lib);
                 rest = after;
-            } else if let Some(after) = token(b"PLATFORM") {
+            } else if let Some(after) = token(rest, b"PLATFORM") {
                 let (object, shown) = (object.path.escape_ascii(), platform.escape_ascii());
                 warnings.push(format!(
                     "{object}: $PLATFORM depends on the processor; taken for \"{shown}\" here"
@@ -194,6 +200,16 @@ impl Glibc {
     }
 }
 
+/// Returns the text after a name of a dynamic string token, as `is_dst` of glibc recognizes it.
+fn token<'t>(text: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
+    if let Some(braced) = text.strip_prefix(b"{") {
+        return braced.strip_prefix(name)?.strip_prefix(b"}");
+    }
+    let after = text.strip_prefix(name)?;
+    let continues = after.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    (!continues).then_some(after)
+}
+
 /// The maximum length of one expanded directory in bytes.
 const MAX_EXPANDED: usize = 1 << 14;
 /// The maximum number of directories in one search path.
@@ -227,15 +243,26 @@ impl Search<'_> {
     fn run<T: Directories<Content: Content>>(
         &mut self,
         files: &mut Files<'_, T>,
-        objects: &[Object],
+        process: Loaded<'_>,
         requester: usize,
     ) -> io::Result<()> {
+        let Loaded { objects, library_path } = process;
         let object = &objects[requester];
         let own = object.elf.dynamic.as_ref();
-        if let Some(runpath) = own.and_then(|own| own.runpath.as_deref()) {
-            self.path(files, object, runpath)?;
-        } else {
+        let runpath = own.and_then(|own| own.runpath.as_deref());
+        if runpath.is_none() {
             self.rpaths(files, objects, requester)?;
+        }
+        if !library_path.is_empty() && !self.found.is_over() {
+            // Its parts end at colons or semicolons, and are those of the program.
+            let list: Vec<u8> =
+                library_path.iter().map(|byte| if *byte == b';' { b':' } else { *byte }).collect();
+            self.path(files, &objects[0], &list)?;
+        }
+        if let Some(runpath) = runpath
+            && !self.found.is_over()
+        {
+            self.path(files, object, runpath)?;
         }
         let no_default = own.is_some_and(|own| own.no_default_directories);
         if !self.found.is_over() {
@@ -424,67 +451,6 @@ impl Search<'_> {
         let parsed = files.elf(id)?;
         let soname = parsed.as_ref().ok().and_then(|elf| elf.dynamic.as_ref()?.soname.as_deref());
         Ok(soname.is_none_or(|soname| soname == self.name))
-    }
-}
-
-/// Finds the directories compiled into a dynamic linker: consecutive NUL-terminated paths that end
-/// in `/`.
-///
-/// Each has a component that starts with `lib`, which distinguishes them from other text.
-fn compiled_in(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut run: Vec<Vec<u8>> = Vec::new();
-    for text in bytes.split(|byte| *byte == 0) {
-        match directory(text) {
-            Some(directory) => run.push(directory.to_vec()),
-            None if run.is_empty() => {}
-            None => return Some(run),
-        }
-    }
-    None
-}
-
-fn directory(text: &[u8]) -> Option<&[u8]> {
-    let start = text.iter().rposition(|byte| !byte.is_ascii_graphic()).map_or(0, |last| last + 1);
-    let path = text.get(start..)?.strip_suffix(b"/")?;
-    let is_library = |component: &[u8]| component.starts_with(b"lib");
-    let fits =
-        path.len() < 1024 && path.starts_with(b"/") && path.split(|byte| *byte == b'/').any(is_library);
-    fits.then_some(path)
-}
-
-/// Returns the usual directories by the dynamic linker's location, for a dynamic linker whose file
-/// does not contain them.
-fn usual(linker: &[u8], abi: Abi) -> Vec<Vec<u8>> {
-    let name = linker.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    if name.windows(7).any(|part| part == b"-linux-") {
-        let multiarch = [join(b"/lib", name), join(b"/usr/lib", name)];
-        return [multiarch[0].clone(), multiarch[1].clone(), b"/lib".to_vec(), b"/usr/lib".to_vec()].into();
-    }
-    match abi {
-        Abi { class: 2, machine: 243, .. } => vec![b"/lib64/lp64d".to_vec(), b"/usr/lib64/lp64d".to_vec()],
-        Abi { class: 2, .. } => vec![b"/lib64".to_vec(), b"/usr/lib64".to_vec()],
-        _ => vec![b"/lib".to_vec(), b"/usr/lib".to_vec()],
-    }
-}
-
-/// Returns the expansion of `$LIB`: the first directory, starting at the component that begins with
-/// `lib`.
-fn library_part(system: &[Vec<u8>]) -> Vec<u8> {
-    let first = system.first().map(Vec::as_slice).unwrap_or_default();
-    let start = first.windows(4).rposition(|part| part == b"/lib").map_or(0, |slash| slash + 1);
-    first.get(start..).unwrap_or_default().to_vec()
-}
-
-/// Returns the kernel's name for the baseline processor of a machine (`AT_PLATFORM`).
-fn platform(abi: Abi) -> &'static [u8] {
-    match (abi.machine, abi.class) {
-        (62, _) => b"x86_64",
-        (183, _) => b"aarch64",
-        (3, _) => b"i686",
-        (40, _) => b"v7l",
-        (21, _) => b"power8",
-        (22, _) => b"z900",
-        _ => b"",
     }
 }
 

@@ -7,15 +7,16 @@
 //! its configured ones    /etc/ld-musl-ARCH.path, or else /lib:/usr/local/lib:/usr/lib
 //! ```
 //!
-//! The first file that can be opened ends the search, whatever machine it is for. `LD_LIBRARY_PATH`
-//! and `LD_PRELOAD` are not part of the tree, and are ignored.
+//! `LD_LIBRARY_PATH` precedes the search paths if the caller states it. The first file that can be
+//! opened ends the search, whatever machine it is for. `LD_PRELOAD` is not part of the tree, and is
+//! ignored.
 
 use std::io;
 
 use image_tree::{Content, Directories};
 
 use super::candidate::{Candidate, Found, Verdict, goes_on, verdict};
-use super::object::Object;
+use super::object::{Loaded, Object};
 use crate::closure::elf::Abi;
 use crate::closure::files::Files;
 use image_tree::path::{base_name, join, parent};
@@ -65,11 +66,12 @@ impl Musl {
     pub(super) fn search<T: Directories<Content: Content>>(
         &self,
         files: &mut Files<'_, T>,
-        objects: &[Object],
+        process: Loaded<'_>,
         requester: usize,
         name: &[u8],
     ) -> io::Result<Found> {
         let mut found = Found::default();
+        let Loaded { objects, library_path } = process;
         let abi = objects[requester].elf.abi;
         if name.contains(&b'/') {
             match files.trace(name) {
@@ -77,6 +79,11 @@ impl Musl {
                 Err(error) => found.fatal = Some((name.to_vec(), error.to_string())),
             }
             return Ok(found);
+        }
+        for path in split(library_path) {
+            if !try_in(files, abi, &path, name, &mut found)? {
+                return Ok(found);
+            }
         }
         let mut next = Some(requester);
         while let Some(object) = next.and_then(|index| objects.get(index)) {
@@ -104,7 +111,7 @@ pub(super) fn loaded(objects: &[Object], name: &[u8]) -> Option<usize> {
 }
 
 /// Returns the directories of an object's search path: none if it contains a `$` other than that of
-/// `$ORIGIN`.
+/// `$ORIGIN`, or if that is not known.
 fn search_path(object: &Object, warnings: &mut Vec<String>) -> Vec<Vec<u8>> {
     let dynamic = object.elf.dynamic.as_ref();
     let Some(path) = dynamic.and_then(|dynamic| dynamic.runpath.as_ref().or(dynamic.rpath.as_ref())) else {
@@ -116,14 +123,14 @@ fn search_path(object: &Object, warnings: &mut Vec<String>) -> Vec<Vec<u8>> {
         expanded.extend_from_slice(&rest[..dollar]);
         let token = &rest[dollar..];
         let after = token.strip_prefix(b"$ORIGIN").or_else(|| token.strip_prefix(b"${ORIGIN}"));
-        let Some(after) = after else { return Vec::new() };
+        let (Some(after), Some(origin)) = (after, &object.origin) else { return Vec::new() };
         if expanded.len() >= MAX_BYTES {
             let object = object.path.escape_ascii();
             warnings
                 .push(format!("{object}: its search path is longer than {MAX_BYTES} bytes and is skipped"));
             return Vec::new();
         }
-        expanded.extend_from_slice(&object.origin);
+        expanded.extend_from_slice(origin);
         rest = after;
     }
     expanded.extend_from_slice(rest);

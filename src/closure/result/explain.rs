@@ -37,15 +37,21 @@ pub fn chains(closure: &Closure, path: &[u8]) -> Vec<Chain> {
 /// its target, or else that of its target.
 ///
 /// # Errors
-/// Returns [`Error::NotKept`] if neither is kept.
-pub fn kept_name<T: Directories>(tree: &T, closure: &Closure, path: &[u8]) -> Result<Vec<u8>> {
+/// Returns [`Error::NotKept`] if neither is kept; `is_there` is true if the tree had the path before
+/// it was reduced.
+pub fn kept_name<T: Directories>(
+    tree: &T,
+    closure: &Closure,
+    path: &[u8],
+    is_there: bool,
+) -> Result<Vec<u8>> {
     let (directory, name) = split_last(path);
     let directory = if directory.is_empty() { b"/" } else { directory };
     let real = |path: &[u8]| Some(trace_in_root(tree, path, &mut 0).ok()?.path);
     let itself = real(directory).map(|directory| join(&directory, name));
     let is_kept = |path: &Vec<u8>| closure.kept.contains_key(path);
     let kept = itself.filter(is_kept).or_else(|| real(path).filter(is_kept));
-    kept.ok_or_else(|| Error::NotKept(path.to_vec()))
+    kept.ok_or_else(|| Error::NotKept { path: path.to_vec(), is_there })
 }
 
 /// Returns the shortest chain of a file that does not include another.

@@ -28,6 +28,10 @@ pub enum Kind {
     Auxiliary,
     /// Another build of a library, for a later ISA level (`glibc-hwcaps`).
     Hwcaps,
+    /// A library in `/etc/ld.so.preload`, which every program loads.
+    Preload,
+    /// `DT_AUDIT` or `DT_DEPAUDIT` of a program.
+    Audit,
     /// The `#!` line of a script, or the program that its `env` looks for.
     Script,
     /// A library opened at run time.
@@ -66,6 +70,8 @@ impl fmt::Display for Kind {
             Self::Filter => "filter library",
             Self::Auxiliary => "auxiliary library",
             Self::Hwcaps => "glibc-hwcaps variant of library",
+            Self::Preload => "preloaded library",
+            Self::Audit => "auditing library",
             Self::Script => "interpreter",
             Self::Dlopen => "library opened at run time",
             Self::Configured => "configured file",

@@ -26,12 +26,33 @@ pub(super) struct Collector<'f, 't, T> {
     whole: BTreeSet<InodeId>,
     /// Files that are kept and not yet examined.
     pending: Vec<Pending>,
+    /// Parts of kept directories or packages, which are examined after all others: what only they
+    /// need may be missing.
+    parts: Vec<Pending>,
     /// Files already examined, by inode and path: `$ORIGIN` depends on the path.
     visited: BTreeSet<(InodeId, Vec<u8>)>,
     /// Libraries that are kept and must be examined if no program loads them.
-    libraries: Vec<Resolved>,
+    libraries: Vec<Library>,
     /// Libraries that are opened by name in an unspecified program.
     opened: Vec<Dependency>,
+}
+
+/// A library that is kept.
+struct Library {
+    file: Resolved,
+    /// True if only parts of kept directories or packages need it.
+    is_part: bool,
+}
+
+/// The way in which a file is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// By its exact path.
+    Named,
+    /// By a pattern.
+    Matched,
+    /// As one of the many files of a directory or package.
+    Part,
 }
 
 /// A file that is kept.
@@ -54,6 +75,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             ledger: Ledger::new(files, options),
             whole: BTreeSet::new(),
             pending: Vec::new(),
+            parts: Vec::new(),
             visited: BTreeSet::new(),
             libraries: Vec::new(),
             opened: Vec::new(),
@@ -68,22 +90,27 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         let tree = self.ledger.files.tree;
         let is_regular = |id: &InodeId| matches!(tree.get(*id).kind, FileKind::Regular(_));
         let mut seen = BTreeSet::new();
-        let ids = self.pending.iter().map(|next| next.file.id).filter(is_regular);
+        let all = self.pending.iter().chain(&self.parts);
+        let ids = all.map(|next| next.file.id).filter(is_regular);
         let ids: Vec<InodeId> = ids.filter(|id| seen.insert(*id)).collect();
         self.ledger.files.parse(&ids, self.ledger.options.pool)?;
         // Reversed, so that files are visited in the order of the request.
         self.pending.reverse();
+        self.parts.reverse();
         self.visit_all()?;
         // A library that a program loads finds its dependencies in that process, often by the
         // search path of that program. Only the others are examined on their own.
         for library in std::mem::take(&mut self.libraries) {
             self.ledger.check()?;
-            if let Ok(elf) = self.ledger.files.elf(library.id)?
-                && !self.ledger.loaded.contains(&library.id)
+            let Library { file, is_part } = library;
+            if let Ok(elf) = self.ledger.files.elf(file.id)?
+                && !self.ledger.loaded.contains(&file.id)
             {
-                process::close(&mut self.ledger, &library, &elf)?;
+                self.ledger.is_harmless = is_part;
+                process::close(&mut self.ledger, &file, &elf)?;
             }
         }
+        self.ledger.is_harmless = false;
         for dependency in std::mem::take(&mut self.opened) {
             self.open(&dependency)?;
         }
@@ -91,13 +118,20 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     }
 
     fn visit_all(&mut self) -> Result<()> {
-        while let Some(next) = self.pending.pop() {
+        while let Some((next, is_part)) = self.next() {
             self.ledger.check()?;
+            self.ledger.is_harmless = is_part;
             if self.visited.insert((next.file.id, next.file.path.clone())) {
                 self.visit(&next)?;
             }
         }
         Ok(())
+    }
+
+    /// Returns the next file to examine, and true if it is a part of a kept directory or package.
+    fn next(&mut self) -> Option<(Pending, bool)> {
+        let part = |next| (next, true);
+        self.pending.pop().map(|next| (next, false)).or_else(|| self.parts.pop().map(part))
     }
 
     /// Opens a library with each dynamic linker found, in a process of which nothing but the
@@ -113,7 +147,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         if !found && dependency.required {
             let Target::Library(names) = &dependency.target else { return Ok(()) };
             let (name, kind) = (names.first().cloned().unwrap_or_default(), dependency.kind);
-            self.ledger.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoDynamicLinker });
+            self.ledger.missing(Missing::new(name, kind, Vec::new(), Cause::NoDynamicLinker));
         }
         Ok(())
     }
@@ -121,19 +155,19 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     fn keep_request(&mut self, request: &Request) {
         match request {
             Request::Path(path) => match self.ledger.files.trace(path) {
-                Ok(file) => self.keep_whole(&file, &requested(path), true),
-                Err(error) => self.ledger.missing(Missing {
-                    name: path.clone(),
-                    kind: Kind::Requested,
-                    chain: Vec::new(),
-                    cause: Cause::Path(error),
-                }),
+                Ok(file) => self.keep_whole(&file, &requested(path), Role::Named),
+                Err(error) => {
+                    let cause = Cause::Path(self.ledger.files.unresolved(path, error));
+                    self.ledger.missing(Missing::new(path.clone(), Kind::Requested, Vec::new(), cause));
+                }
             },
             Request::Dependency(dependency) => {
                 self.require(dependency.by.as_deref(), dependency, 0);
             }
             Request::Member { path, origin } => self.keep_member(path, origin),
             Request::Glob { text, glob } => {
+                let is_deep = text.windows(2).any(|pair| pair == b"**");
+                let role = if is_deep { Role::Part } else { Role::Matched };
                 let mut matches = false;
                 // Directories that are still to be read, the next one last: a walk in the order of
                 // paths, parents first.
@@ -143,7 +177,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                     let shown = if path.is_empty() { &b"/"[..] } else { &path };
                     if glob.matches(shown) {
                         matches = true;
-                        self.keep_match(shown, text);
+                        self.keep_match(shown, text, role);
                     }
                     let tree = self.ledger.files.tree;
                     if tree.is_directory(id) && glob.may_match_beneath(shown) {
@@ -155,17 +189,18 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 }
                 if !matches {
                     let (name, kind) = (text.clone(), Kind::Requested);
-                    self.ledger.missing(Missing { name, kind, chain: Vec::new(), cause: Cause::NoMatch });
+                    self.ledger.missing(Missing::new(name, kind, Vec::new(), Cause::NoMatch));
                 }
             }
         }
     }
 
     /// Keeps a name of the tree, even if it does not resolve.
-    fn keep_match(&mut self, path: &[u8], name: &[u8]) {
+    fn keep_match(&mut self, path: &[u8], name: &[u8], role: Role) {
         match self.ledger.files.trace(path) {
-            Ok(file) => self.keep_whole(&file, &requested(name), false),
+            Ok(file) => self.keep_whole(&file, &requested(name), role),
             Err(error) => {
+                let error = self.ledger.files.unresolved(path, error);
                 self.ledger.keep_name(path, requested(name));
                 self.ledger.keep_parents(path, name);
                 let path = path.escape_ascii();
@@ -185,14 +220,19 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         match &tree.get(id).kind {
             FileKind::Directory(_) => {}
             FileKind::Symlink(_) => self.keep_link_target(&file.path, &requested(origin)),
-            _ => self.examine_later(file),
+            _ => self.examine_part(file),
         }
     }
 
     /// Keeps a file, a directory with its whole content.
-    fn keep_whole(&mut self, file: &Resolved, reason: &Reason, is_named: bool) {
+    fn keep_whole(&mut self, file: &Resolved, reason: &Reason, role: Role) {
         self.ledger.keep(file, reason.kind, reason.by.as_deref(), &reason.name);
-        self.pending.push(Pending { file: file.clone(), is_named, scripts: 0 });
+        let pending = Pending { file: file.clone(), is_named: role == Role::Named, scripts: 0 };
+        if role == Role::Part {
+            self.parts.push(pending)
+        } else {
+            self.pending.push(pending)
+        }
         // An explicit stack, so that deeply nested directories cannot exhaust the call stack.
         let mut directories = vec![(file.id, file.path.clone())];
         // The limits are checked, and reported as an error, before the search continues.
@@ -206,7 +246,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 match &self.ledger.files.tree.get(*id).kind {
                     FileKind::Directory(_) => directories.push((*id, path)),
                     FileKind::Symlink(_) => self.keep_link_target(&path, reason),
-                    _ => self.examine_later(Resolved { id: *id, path, traversed: Vec::new() }),
+                    _ => self.examine_part(Resolved { id: *id, path, traversed: Vec::new() }),
                 }
             }
         }
@@ -218,7 +258,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         match self.ledger.files.trace(path) {
             Ok(file) => {
                 self.ledger.keep(&file, reason.kind, reason.by.as_deref(), &reason.name);
-                self.examine_later(file);
+                self.examine_part(file);
             }
             // The link is dangling, or its target is created at run time.
             Err(ResolveError::Missing | ResolveError::NotADirectory) => {}
@@ -226,8 +266,14 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         }
     }
 
-    fn examine_later(&mut self, file: Resolved) {
-        self.pending.push(Pending { file, is_named: false, scripts: 0 });
+    fn examine_part(&mut self, file: Resolved) {
+        self.parts.push(Pending { file, is_named: false, scripts: 0 });
+    }
+
+    /// Examines a file later, which is a part if the one that needs it is.
+    fn examine_later(&mut self, file: Resolved, scripts: usize) {
+        let pending = Pending { file, is_named: false, scripts };
+        if self.ledger.is_harmless { self.parts.push(pending) } else { self.pending.push(pending) }
     }
 
     /// Examines a file for its dependencies.
@@ -237,7 +283,9 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             Ok(elf) if elf.is_loadable() && elf.interpreter.is_some() => {
                 process::close(&mut self.ledger, file, &elf)?
             }
-            Ok(elf) if elf.is_loadable() => self.libraries.push(file.clone()),
+            Ok(elf) if elf.is_loadable() => {
+                self.libraries.push(Library { file: file.clone(), is_part: self.ledger.is_harmless });
+            }
             Ok(_) => {}
             Err(Malformed::NotElf) => self.visit_script(next)?,
             Err(malformed) => self.report_broken(next, &malformed.to_string()),
@@ -269,12 +317,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         let path = &next.file.path;
         if next.is_named || next.scripts > 0 {
             let cause = Cause::Unusable { path: path.clone(), why: why.to_owned() };
-            self.ledger.missing(Missing {
-                name: path.clone(),
-                kind: Kind::Requested,
-                chain: Vec::new(),
-                cause,
-            });
+            self.ledger.missing(Missing::new(path.clone(), Kind::Requested, Vec::new(), cause));
         } else {
             self.ledger
                 .warn(format!("{} is kept, but its dependencies are not known: {why}", path.escape_ascii()));
@@ -295,20 +338,16 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     fn require(&mut self, by: Option<&[u8]>, dependency: &Dependency, scripts: usize) {
         match &dependency.target {
             Target::File(paths) => {
-                let mut error = ResolveError::Missing;
                 for path in paths {
-                    match self.ledger.files.trace(path) {
-                        Ok(file) => {
-                            self.ledger.keep(&file, dependency.kind, by, path);
-                            return self.pending.push(Pending { file, is_named: false, scripts });
-                        }
-                        Err(why) => error = why,
+                    if let Ok(file) = self.ledger.files.trace(path) {
+                        self.ledger.keep(&file, dependency.kind, by, path);
+                        return self.examine_later(file, scripts);
                     }
                 }
                 if dependency.required {
-                    let (name, kind) = (paths.first().cloned().unwrap_or_default(), dependency.kind);
                     let chain = by.map(<[u8]>::to_vec).into_iter().collect();
-                    self.ledger.missing(Missing { name, kind, chain, cause: Cause::Path(error) });
+                    let (name, cause) = self.nowhere(paths);
+                    self.ledger.missing(Missing::new(name, dependency.kind, chain, cause));
                 }
             }
             Target::Name(path) => self.keep_unresolved(path, by, dependency),
@@ -316,7 +355,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             Target::Directory(path) => {
                 if let Ok(file) = self.ledger.files.trace(path) {
                     let (by, name) = (by.map(<[u8]>::to_vec), path.clone());
-                    self.keep_whole(&file, &Reason { kind: dependency.kind, by, name }, false);
+                    self.keep_whole(&file, &Reason { kind: dependency.kind, by, name }, Role::Part);
                 }
             }
             Target::FilesIn { directory, suffix } => {
@@ -325,7 +364,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
                 for (name, _) in entries.filter(|(name, _)| name.as_bytes().ends_with(suffix)) {
                     if let Ok(file) = self.ledger.files.in_directory(&found, name.as_bytes()) {
                         self.ledger.keep(&file, dependency.kind, by, &join(directory, name.as_bytes()));
-                        self.examine_later(file);
+                        self.examine_later(file, 0);
                     }
                 }
             }
@@ -340,7 +379,8 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             Err(error) if need.required => {
                 let (name, kind) = (directory.to_vec(), need.kind);
                 let chain = by.map(<[u8]>::to_vec).into_iter().collect();
-                return self.ledger.missing(Missing { name, kind, chain, cause: Cause::Path(error) });
+                let cause = Cause::Path(self.ledger.files.unresolved(directory, error));
+                return self.ledger.missing(Missing::new(name, kind, chain, cause));
             }
             Err(_) => return,
         };
@@ -370,8 +410,29 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             self.ledger.keep(&whole, dependency.kind, by, path);
         } else if dependency.required {
             let chain = by.map(<[u8]>::to_vec).into_iter().collect();
-            let cause = Cause::Path(ResolveError::Missing);
-            self.ledger.missing(Missing { name: path.to_vec(), kind: dependency.kind, chain, cause });
+            let cause = Cause::Path(ResolveError::Missing.into());
+            self.ledger.missing(Missing::new(path.to_vec(), dependency.kind, chain, cause));
         }
+    }
+
+    /// Returns the name for paths of which none resolves, and the cause.
+    fn nowhere(&mut self, paths: &[Vec<u8>]) -> (Vec<u8>, Cause) {
+        let name = paths.first().cloned().unwrap_or_default();
+        let mut errors = Vec::new();
+        for path in paths {
+            if let Err(error) = self.ledger.files.trace(path) {
+                errors.push(self.ledger.files.unresolved(path, error));
+            }
+        }
+        let link = errors.iter().find_map(|error| error.link.clone());
+        if let ([_], Some(error)) = (paths, errors.pop()) {
+            return (name, Cause::Path(error));
+        }
+        let base = base_name(&name);
+        if paths.iter().all(|path| base_name(path) == base) {
+            let tried = paths.iter().map(|path| parent(path).to_vec()).collect();
+            return (base.to_vec(), Cause::Nowhere { tried, link });
+        }
+        (name, Cause::Nowhere { tried: paths.to_vec(), link })
     }
 }

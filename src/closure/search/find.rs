@@ -59,8 +59,15 @@ impl Found {
         pool: Option<&ThreadPool>,
         writes_ld_cache: bool,
     ) -> Result<Self> {
-        let options = Options { hwcaps: keep.hwcaps.clone(), dlopen: keep.dlopen.clone(), pool };
         let of_units = implied::requested(tree, keep)?;
+        let library_paths = [&keep.library_paths[..], &of_units.found.library_paths].concat();
+        let options = Options {
+            hwcaps: keep.hwcaps.clone(),
+            dlopen: keep.dlopen.clone(),
+            pool,
+            library_paths: &library_paths,
+            before_proc: false,
+        };
         let stated = of_units.found.dependencies.iter().cloned().map(Request::Dependency);
         let requested: Vec<Request> =
             keep.requests.iter().cloned().chain(stated).chain(of_units.members.iter().cloned()).collect();

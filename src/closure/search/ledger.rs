@@ -1,15 +1,20 @@
 //! The ledger of a search: everything that is kept or missing so far, and the warnings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
+use image_tree::path::base_name;
 use image_tree::resolve::Resolved;
 use image_tree::{Content, Directories, InodeId};
 
+use super::linker::Linker;
 use super::options::Options;
 use crate::closure::elf::Abi;
 use crate::closure::error::{Error, Result};
 use crate::closure::files::Files;
-use crate::closure::ld_so::DynamicLinker;
+use crate::closure::ld_so::{DynamicLinker, Object};
+use crate::closure::library_path::ProgramPattern;
 use crate::closure::result::Closure;
 use crate::closure::result::missing::Missing;
 use crate::closure::result::reason::{Kind, Reason};
@@ -25,9 +30,33 @@ pub(super) struct Ledger<'f, 't, T> {
     missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
     /// Dynamic linkers by their path without symbolic links and the path that programs name, both
     /// of which affect the search. The order does not depend on the numbers of inodes.
-    dynamic_linkers: BTreeMap<(Vec<u8>, Vec<u8>), Option<DynamicLinker>>,
-    /// The files that some program loads.
+    dynamic_linkers: BTreeMap<(Vec<u8>, Vec<u8>), Option<Rc<Linker>>>,
+    /// The files that some program or library loads.
     pub(super) loaded: BTreeSet<InodeId>,
+    /// The paths of the libraries that some program loads.
+    by_programs: BTreeMap<InodeId, Vec<u8>>,
+    /// The numbers of paths of objects.
+    numbers: HashMap<Vec<u8>, u32>,
+    /// The dependencies whose reasons are recorded.
+    recorded: HashSet<Recorded>,
+    /// True while only parts of kept directories or packages are examined, whose missing files are
+    /// harmless.
+    pub(super) is_harmless: bool,
+    /// The indexes of the library paths in the options that apply to a program so far.
+    library_paths: BTreeSet<usize>,
+}
+
+/// A dependency of a library, which is the same in every process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Recorded {
+    /// The number of the path of the library.
+    pub(super) by: u32,
+    /// The index of the dependency in the library.
+    pub(super) index: usize,
+    /// The number of the path of the object that was loaded before; `None` if it was searched
+    /// without a search path, with the dynamic linker of this number.
+    pub(super) loaded: Option<u32>,
+    pub(super) linker: usize,
 }
 
 impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
@@ -41,12 +70,55 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
             missed: BTreeSet::new(),
             dynamic_linkers: BTreeMap::new(),
             loaded: BTreeSet::new(),
+            by_programs: BTreeMap::new(),
+            numbers: HashMap::new(),
+            recorded: HashSet::new(),
+            is_harmless: false,
+            library_paths: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the `LD_LIBRARY_PATH` with which a program is started; empty without one.
+    pub(super) fn library_path(&mut self, program: &Resolved) -> Vec<u8> {
+        const SET_ID: u16 = 0o6000;
+        let mut directories: Vec<&[u8]> = Vec::new();
+        for (index, one) in self.options.library_paths.iter().enumerate() {
+            let is_meant = match &one.program {
+                ProgramPattern::Glob { glob, .. } => glob.matches(&program.path),
+                ProgramPattern::Path(path) => {
+                    self.files.trace(path).is_ok_and(|found| found.id == program.id)
+                }
+            };
+            if is_meant {
+                self.library_paths.insert(index);
+                directories.push(&one.directories);
+            }
+        }
+        if !directories.is_empty() && self.files.tree.get(program.id).metadata.mode & SET_ID != 0 {
+            let program = program.path.escape_ascii();
+            self.warn(format!("{program} is set-user-ID or set-group-ID, so LD_LIBRARY_PATH is ignored"));
+            return Vec::new();
+        }
+        directories.join(&b':')
+    }
+
+    /// Warns of library paths that apply to no program.
+    fn warn_of_unused_library_paths(&mut self) {
+        for (index, one) in self.options.library_paths.iter().enumerate() {
+            if one.is_requested && !self.library_paths.contains(&index) {
+                let (ProgramPattern::Path(text) | ProgramPattern::Glob { text, .. }) = &one.program;
+                let text = text.escape_ascii();
+                self.warn(format!(
+                    "--library-path {text}: no program that is kept and loaded by a dynamic linker"
+                ));
+            }
         }
     }
 
     /// Returns the closure at the end of the search.
     pub(super) fn into_closure(mut self) -> Closure {
         self.closure.library_directories = self.library_directories();
+        self.warn_of_unused_library_paths();
         self.closure
     }
 
@@ -54,7 +126,7 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
     fn library_directories(&self) -> Vec<Vec<u8>> {
         let mut directories: Vec<Vec<u8>> = Vec::new();
         for linker in self.dynamic_linkers.values().flatten() {
-            if let DynamicLinker::Glibc(glibc) = linker {
+            if let DynamicLinker::Glibc(glibc) = &linker.rules {
                 for path in glibc.cached() {
                     if !directories.contains(path) {
                         directories.push(path.clone());
@@ -66,9 +138,55 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
     }
 
     /// Returns the dynamic linkers used so far, with their paths.
-    pub(super) fn dynamic_linkers(&self) -> Vec<(Vec<u8>, DynamicLinker)> {
+    pub(super) fn dynamic_linkers(&self) -> Vec<(Vec<u8>, Rc<Linker>)> {
         let dynamic_linkers = self.dynamic_linkers.iter();
         dynamic_linkers.filter_map(|((_, path), linker)| Some((path.clone(), linker.clone()?))).collect()
+    }
+
+    /// Records a library that a process loads, and numbers its path.
+    pub(super) fn record_loaded(&mut self, object: &mut Object, by_program: bool) {
+        self.loaded.insert(object.id);
+        let len = object.path.len() as u64 + 64;
+        if by_program && let Entry::Vacant(entry) = self.by_programs.entry(object.id) {
+            entry.insert(object.path.clone());
+            self.files.held += len;
+        }
+        let number = self.numbers.get(&object.path).copied();
+        object.number = number.or_else(|| {
+            let next = u32::try_from(self.numbers.len()).ok()?;
+            self.numbers.insert(object.path.clone(), next);
+            self.files.held += len;
+            Some(next)
+        });
+    }
+
+    /// Returns the library that some program loads for a name: one whose `DT_SONAME` or file name it
+    /// is.
+    pub(super) fn loaded_by_programs(&mut self, abi: Abi, name: &[u8]) -> Result<Option<Resolved>> {
+        let paths: Vec<(InodeId, Vec<u8>)> =
+            self.by_programs.iter().map(|(id, path)| (*id, path.clone())).collect();
+        for (id, path) in paths {
+            self.files.steps += 1;
+            if let Ok(elf) = self.files.elf(id)?
+                && elf.abi == abi
+                && (base_name(&path) == name || elf.soname() == Some(name))
+            {
+                return Ok(self.files.trace(&path).ok());
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns true for a dependency whose reasons are not recorded yet, and records that they are.
+    pub(super) fn is_new(&mut self, dependency: Recorded) -> bool {
+        let is_new = self.recorded.insert(dependency);
+        self.files.held += if is_new { 2 * size_of::<Recorded>() as u64 } else { 0 };
+        is_new
+    }
+
+    /// Returns true if a name is kept.
+    pub(super) fn is_kept(&self, path: &[u8]) -> bool {
+        self.closure.kept.contains_key(path)
     }
 
     /// Returns an error if the search exceeds its limits.
@@ -95,7 +213,11 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
             return;
         }
         let held = path.len() + reason.name.len() + reason.by.as_ref().map_or(0, Vec::len);
-        if self.closure.kept.entry(path.to_vec()).or_default().insert(reason) {
+        let is_new = match self.closure.kept.get_mut(path) {
+            Some(reasons) => reasons.insert(reason),
+            None => self.closure.kept.insert(path.to_vec(), BTreeSet::from([reason])).is_none(),
+        };
+        if is_new {
             self.files.held += held as u64;
         }
     }
@@ -117,7 +239,7 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
         path: &[u8],
         found: &Resolved,
         abi: Abi,
-    ) -> Result<Option<DynamicLinker>> {
+    ) -> Result<Option<Rc<Linker>>> {
         let key = (found.path.clone(), path.to_vec());
         if let Some(known) = self.dynamic_linkers.get(&key) {
             return Ok(known.clone());
@@ -129,6 +251,7 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
                 self.warn(warning.clone());
             }
         }
+        let linker = linker.map(|rules| Rc::new(Linker::new(rules, self.dynamic_linkers.len())));
         self.dynamic_linkers.insert(key, linker.clone());
         Ok(linker)
     }
@@ -142,6 +265,7 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
 
     /// Records a missing file, once for each file that needs it.
     pub(super) fn missing(&mut self, missing: Missing) {
+        let missing = Missing { is_harmless: self.is_harmless, ..missing };
         if self.missed.insert((missing.name.clone(), missing.chain.first().cloned())) {
             let paths: usize = missing.chain.iter().map(|path| path.len() + 24).sum();
             self.files.held += (paths + 2 * missing.name.len() + 1024) as u64;

@@ -56,11 +56,10 @@ mod tests {
             ("/lib/plugin", reason(Kind::Known, Some("/bin/p"))),
             ("/lib/of-plugin", reason(Kind::Needed, Some("/lib/plugin"))),
         ];
-        let missing = |name: &str, chain: &[&str]| Missing {
-            name: name.as_bytes().to_vec(),
-            kind: Kind::Needed,
-            chain: chain.iter().map(|by| by.as_bytes().to_vec()).collect(),
-            cause: Cause::Path(ResolveError::Missing),
+        let missing = |name: &str, chain: &[&str]| {
+            let chain = chain.iter().map(|by| by.as_bytes().to_vec()).collect();
+            let cause = Cause::Path(ResolveError::Missing.into());
+            Missing::new(name.as_bytes().to_vec(), Kind::Needed, chain, cause)
         };
         let mut closure = Closure {
             kept: kept.map(|(path, reasons)| (path.as_bytes().to_vec(), reasons)).into(),

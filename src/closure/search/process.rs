@@ -1,26 +1,30 @@
 //! One process image: a program and the objects that its dynamic linker loads for it, in the
 //! dynamic linker's order.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use image_tree::path::base_name;
 use image_tree::resolve::Resolved;
 use image_tree::{Content, Directories};
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Recorded};
+use super::linker::{Linker, Searched};
 use crate::closure::config::dlopen::{self, heuristics};
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::elf::{DependencyKind, Elf};
 use crate::closure::error::Result;
-use crate::closure::ld_so::{Candidate, DynamicLinker, Found, Object, of_library};
+use crate::closure::ld_so::{Candidate, DynamicLinker, Found, Loaded, Object, of_library};
 use crate::closure::result::missing::{Cause, Missing};
-use crate::closure::result::reason::Kind;
+use crate::closure::result::reason::{Kind, Reason};
 
 /// A process under construction.
 pub(super) struct Process<'p, 'f, 't, T> {
     ledger: &'p mut Ledger<'f, 't, T>,
-    linker: DynamicLinker,
+    linker: Rc<Linker>,
     objects: Vec<Object>,
+    /// The value of `LD_LIBRARY_PATH`; empty without one.
+    library_path: Vec<u8>,
 }
 
 /// A name that an object requests.
@@ -30,6 +34,8 @@ struct Wanted<'w> {
     name: &'w [u8],
     /// True if the process works without it.
     optional: bool,
+    /// The index of the dependency in the object; `None` if the object only opens it.
+    index: Option<usize>,
 }
 
 /// Collects everything that a program, or a library opened by programs, needs to be loaded.
@@ -49,20 +55,30 @@ pub(super) fn close<T: Directories<Content: Content>>(
         let first = elf.dynamic.as_ref().and_then(|dynamic| dynamic.dependencies.first());
         let name = first.map(|dependency| dependency.name.clone()).unwrap_or_default();
         let chain = vec![file.path.clone()];
-        ledger.missing(Missing { name, kind: Kind::Needed, chain, cause: Cause::NoDynamicLinker });
+        ledger.missing(Missing::new(name, Kind::Needed, chain, Cause::NoDynamicLinker));
         return Ok(());
     };
     let Some((linker, found)) = dynamic_linker(ledger, file, elf, &path)? else { return Ok(()) };
-    let main = Object::new(Arc::clone(elf), file, &file.path, None);
+    let is_program = elf.interpreter.is_some();
+    let mut main = Object::new(Arc::clone(elf), file, &file.path, None);
+    if ledger.options.before_proc && is_program {
+        main.origin = None;
+    }
     let mut objects = vec![main];
     let parsed = ledger.files.elf(found.id)?;
     if let Ok(own) = parsed {
         let mut object = Object::new(own, &found, &path, Some(0));
-        object.names.insert(path);
+        object.names.push(path);
         object.is_dynamic_linker = true;
         objects.push(object);
     }
-    Process { ledger, linker, objects }.run()
+    let library_path = if is_program { ledger.library_path(file) } else { Vec::new() };
+    let mut process = Process { ledger, linker, objects, library_path };
+    if is_program {
+        process.load_audits()?;
+        process.preload(file)?;
+    }
+    process.run(0)
 }
 
 /// Returns the dynamic linker of a program, and keeps it.
@@ -71,13 +87,14 @@ fn dynamic_linker<T: Directories<Content: Content>>(
     file: &Resolved,
     elf: &Elf,
     path: &[u8],
-) -> Result<Option<(DynamicLinker, Resolved)>> {
+) -> Result<Option<(Rc<Linker>, Resolved)>> {
     let kind = Kind::Interpreter;
-    let missing = |cause| Missing { name: path.to_vec(), kind, chain: vec![file.path.clone()], cause };
+    let missing = |cause| Missing::new(path.to_vec(), kind, vec![file.path.clone()], cause);
     let found = match ledger.files.trace(path) {
         Ok(found) => found,
         Err(error) => {
-            ledger.missing(missing(Cause::Path(error)));
+            let unresolved = ledger.files.unresolved(path, error);
+            ledger.missing(missing(Cause::Path(unresolved)));
             return Ok(None);
         }
     };
@@ -101,7 +118,7 @@ fn dynamic_linker<T: Directories<Content: Content>>(
         }
         return Ok(None);
     };
-    if let DynamicLinker::Musl(musl) = &linker
+    if let DynamicLinker::Musl(musl) = &linker.rules
         && let Some(configuration) = &musl.configuration
     {
         ledger.keep(configuration, Kind::Configured, Some(&file.path), &configuration.path);
@@ -114,23 +131,58 @@ fn dynamic_linker<T: Directories<Content: Content>>(
 pub(super) fn open<T: Directories<Content: Content>>(
     ledger: &mut Ledger<'_, '_, T>,
     file: &Resolved,
-    linker: DynamicLinker,
+    linker: Rc<Linker>,
     dependency: &Dependency,
 ) -> Result<bool> {
     let Target::Library(names) = &dependency.target else { return Ok(false) };
     let Ok(elf) = ledger.files.elf(file.id)? else { return Ok(false) };
     let main = Object { is_dynamic_linker: true, ..Object::new(elf, file, &file.path, None) };
-    let mut process = Process { ledger, linker, objects: vec![main] };
+    let mut process = Process { ledger, linker, objects: vec![main], library_path: Vec::new() };
     let found = process.first_of(0, dependency.kind, names)?;
-    process.run()?;
+    process.run(0)?;
     Ok(found)
 }
 
 impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
-    /// Loads the dependencies of each object in breadth-first order, then the libraries that they
-    /// open at run time, each with its own dependencies.
-    fn run(mut self) -> Result<()> {
-        let (mut next, mut opening) = (0, 0);
+    /// Loads the libraries that glibc loads to watch a program. Each has a namespace of its own, in
+    /// which it and its dependencies are searched as for the dynamic linker.
+    fn load_audits(&mut self) -> Result<()> {
+        let DynamicLinker::Glibc(_) = &self.linker.rules else { return Ok(()) };
+        let elf = Arc::clone(&self.objects[0].elf);
+        let (requester, first) = (self.objects.len() - 1, self.objects.len());
+        for name in elf.dynamic.iter().flat_map(|dynamic| &dynamic.audits) {
+            let (linker, objects) = (Rc::clone(&self.linker), self.objects.clone());
+            let library_path = self.library_path.clone();
+            let mut namespace = Process { ledger: &mut *self.ledger, linker, objects, library_path };
+            if !namespace.want(&Wanted { requester, kind: Kind::Audit, name, optional: true, index: None })? {
+                let (name, by) = (name.escape_ascii(), namespace.objects[0].path.escape_ascii());
+                let warning = format!("{by}: its auditing library {name} is not found, and glibc ignores it");
+                namespace.ledger.warn(warning);
+            }
+            namespace.run(first)?;
+        }
+        Ok(())
+    }
+
+    /// Loads the libraries of `/etc/ld.so.preload`, and keeps that file.
+    fn preload(&mut self, program: &Resolved) -> Result<()> {
+        let DynamicLinker::Glibc(glibc) = &self.linker.rules else { return Ok(()) };
+        let Some(preload) = glibc.preload.clone() else { return Ok(()) };
+        self.ledger.keep(&preload.file, Kind::Configured, Some(&program.path), &preload.file.path);
+        for name in &preload.names {
+            if !self.want(&Wanted { requester: 0, kind: Kind::Preload, name, optional: true, index: None })? {
+                let name = name.escape_ascii();
+                let warning = format!("{name} of /etc/ld.so.preload is not found, and glibc ignores it");
+                self.ledger.warn(warning);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the dependencies of each object from the first one on in breadth-first order, then the
+    /// libraries that they open at run time, each with its own dependencies.
+    fn run(mut self, first: usize) -> Result<()> {
+        let (mut next, mut opening) = (first, first);
         loop {
             self.load_dependencies(&mut next)?;
             if opening >= self.objects.len() {
@@ -144,16 +196,23 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
     fn load_dependencies(&mut self, next: &mut usize) -> Result<()> {
         while let Some(object) = self.objects.get(*next) {
             let elf = Arc::clone(&object.elf);
-            for dependency in elf.dynamic.iter().flat_map(|dynamic| &dynamic.dependencies) {
+            let dependencies = elf.dynamic.iter().flat_map(|dynamic| &dynamic.dependencies);
+            for (index, dependency) in dependencies.enumerate() {
                 let kind = match dependency.kind {
                     DependencyKind::Needed => Kind::Needed,
                     DependencyKind::Filter => Kind::Filter,
                     DependencyKind::Auxiliary => Kind::Auxiliary,
                 };
                 let optional = dependency.kind == DependencyKind::Auxiliary;
+                let is_glibc = matches!(self.linker.rules, DynamicLinker::Glibc(_));
+                // For glibc the empty name is that of the program, which is loaded.
+                if is_glibc && dependency.name.is_empty() {
+                    continue;
+                }
                 // musl does not support filters.
-                if kind == Kind::Needed || matches!(self.linker, DynamicLinker::Glibc(_)) {
-                    self.want(&Wanted { requester: *next, kind, name: &dependency.name, optional })?;
+                if kind == Kind::Needed || is_glibc {
+                    let (requester, name, index) = (*next, &dependency.name[..], Some(index));
+                    self.want(&Wanted { requester, kind, name, optional, index })?;
                 }
             }
             *next += 1;
@@ -182,7 +241,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
                 let (name, chain) = (names.first().cloned().unwrap_or_default(), self.chain(index));
                 let cause =
                     Cause::NotFound { searched: Vec::new(), searched_more: true, foreign: Vec::new() };
-                self.ledger.missing(Missing { name, kind: dependency.kind, chain, cause });
+                self.ledger.missing(Missing::new(name, dependency.kind, chain, cause));
             }
         }
         Ok(())
@@ -191,7 +250,7 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
     /// Loads the first of several names that exists.
     fn first_of(&mut self, requester: usize, kind: Kind, names: &[Vec<u8>]) -> Result<bool> {
         for name in names {
-            if self.want(&Wanted { requester, kind, name, optional: true })? {
+            if self.want(&Wanted { requester, kind, name, optional: true, index: None })? {
                 return Ok(true);
             }
         }
@@ -201,60 +260,101 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
     /// Loads one name. Returns true if it exists.
     fn want(&mut self, wanted: &Wanted<'_>) -> Result<bool> {
         self.ledger.files.steps += self.objects.len() as u64;
-        let found = self.linker.search(self.ledger.files, &self.objects, wanted.requester, wanted.name)?;
+        if let Some(index) = self.linker.rules.loaded(&self.objects, wanted.name) {
+            self.ledger.check()?;
+            self.record_loaded(wanted, index);
+            return Ok(true);
+        }
+        let process = Loaded { objects: &self.objects, library_path: &self.library_path };
+        let Searched { found, is_shared } =
+            self.linker.search(self.ledger.files, process, wanted.requester, wanted.name)?;
         self.ledger.check()?;
         for warning in &found.warnings {
             self.ledger.warn(warning.clone());
         }
-        let by = self.on_behalf_of(wanted.requester);
-        if let Some(index) = found.loaded {
-            // It is already loaded; the dependency of this object is an additional reason.
-            let path = self.objects[index].path.clone();
-            if by.as_ref() != Some(&path)
-                && let Ok(file) = self.ledger.files.trace(&path)
-            {
-                self.ledger.keep(&file, wanted.kind, by.as_deref(), wanted.name);
-            }
-            return Ok(true);
-        }
-        let Found { base, variants, searched, searched_more, foreign, fatal, .. } = found;
-        let has_variant = !variants.is_empty();
-        let is_there = base.is_some() || has_variant;
+        let Found { base, variants, searched, searched_more, foreign, fatal, .. } = &*found;
+        let is_there = base.is_some() || !variants.is_empty();
+        // The reasons are the same for every process that has this library.
+        let is_new = !is_shared || self.is_new(wanted, None);
         if let Some(candidate) = base {
-            self.load(wanted, candidate, wanted.kind, by.as_deref())?;
-        } else if has_variant && fatal.is_none() {
+            self.load(wanted, candidate, wanted.kind, is_new)?;
+        } else if !variants.is_empty() && fatal.is_none() {
             let by = self.objects[wanted.requester].path.escape_ascii();
             let name = wanted.name.escape_ascii();
             let warning = format!("{name}, needed by {by}, exists only as a glibc-hwcaps variant");
             self.ledger.warn(warning);
+        } else if let Some(met) = self.met_by_programs(wanted, fatal.is_some())? {
+            let by = self.on_behalf_of(wanted.requester).map(|object| object.path.clone());
+            self.ledger.keep(&met, wanted.kind, by.as_deref(), wanted.name);
+            return Ok(true);
         } else if !wanted.optional {
-            let cause = match fatal {
+            let cause = match fatal.clone() {
                 Some((path, why)) => Cause::Unusable { path, why },
-                None => Cause::NotFound { searched, searched_more, foreign },
+                None => Cause::NotFound {
+                    searched: searched.clone(),
+                    searched_more: *searched_more,
+                    foreign: foreign.clone(),
+                },
             };
             let chain = self.chain(wanted.requester);
-            self.ledger.missing(Missing { name: wanted.name.to_vec(), kind: wanted.kind, chain, cause });
+            self.ledger.missing(Missing::new(wanted.name.to_vec(), wanted.kind, chain, cause));
         }
         for candidate in variants {
-            self.load(wanted, candidate, Kind::Hwcaps, by.as_deref())?;
+            self.load(wanted, candidate, Kind::Hwcaps, is_new)?;
         }
         Ok(is_there)
     }
 
-    fn load(
-        &mut self,
-        wanted: &Wanted<'_>,
-        candidate: Candidate,
-        kind: Kind,
-        by: Option<&[u8]>,
-    ) -> Result<()> {
+    /// Returns true if the reasons for a dependency are not recorded yet: on an object that was
+    /// loaded before, or on what is found without a search path.
+    fn is_new(&mut self, wanted: &Wanted<'_>, loaded: Option<u32>) -> bool {
+        let by = self.objects.get(wanted.requester).and_then(|object| object.number);
+        let (Some(by), Some(index)) = (by, wanted.index) else { return true };
+        let linker = if loaded.is_some() { 0 } else { self.linker.number };
+        self.ledger.is_new(Recorded { by, index, loaded, linker })
+    }
+
+    /// Records the dependency on an object that is loaded, which is an additional reason for it.
+    fn record_loaded(&mut self, wanted: &Wanted<'_>, index: usize) {
+        let number = self.objects[index].number;
+        if number.is_some() && !self.is_new(wanted, number) {
+            return;
+        }
+        let path = self.objects[index].path.clone();
+        let by = self.on_behalf_of(wanted.requester).map(|object| object.path.clone());
+        if by.as_ref() == Some(&path) {
+            return;
+        }
+        if self.ledger.is_kept(&path) {
+            let (kind, name) = (wanted.kind, wanted.name.to_vec());
+            self.ledger.keep_name(&path, Reason { kind, by, name });
+        } else if let Ok(file) = self.ledger.files.trace(&path) {
+            self.ledger.keep(&file, wanted.kind, by.as_deref(), wanted.name);
+        }
+    }
+
+    /// Returns the object with which a program that is kept meets a need of a library that no program
+    /// loads: a plugin finds what its program has loaded.
+    fn met_by_programs(&mut self, wanted: &Wanted<'_>, is_fatal: bool) -> Result<Option<Resolved>> {
+        let Some(main) = self.objects.first() else { return Ok(None) };
+        if is_fatal || main.is_dynamic_linker || main.elf.interpreter.is_some() {
+            return Ok(None);
+        }
+        self.ledger.loaded_by_programs(main.elf.abi, wanted.name)
+    }
+
+    /// Keeps and loads a library; its reasons are recorded if they are new.
+    fn load(&mut self, wanted: &Wanted<'_>, candidate: &Candidate, kind: Kind, is_new: bool) -> Result<()> {
         let Candidate { opened, file } = candidate;
-        self.ledger.keep(&file, kind, by, wanted.name);
+        if is_new {
+            let by = self.on_behalf_of(wanted.requester).map(|object| object.path.clone());
+            self.ledger.keep(file, kind, by.as_deref(), wanted.name);
+        }
         let is_variant = kind == Kind::Hwcaps || self.objects[wanted.requester].is_variant;
         let known = self.objects.iter().position(|object| object.id == file.id);
         if let Some(index) = known {
             if !is_variant {
-                self.objects[index].names.insert(wanted.name.to_vec());
+                self.objects[index].names.push(wanted.name.to_vec());
                 // The file is now loaded on every processor.
                 self.objects[index].is_variant = false;
             }
@@ -262,28 +362,27 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
         }
         let parsed = self.ledger.files.elf(file.id)?;
         if let Ok(elf) = parsed {
-            self.ledger.loaded.insert(file.id);
-            let mut object = Object::new(elf, &file, &opened, Some(wanted.requester));
+            let mut object = Object::new(elf, file, opened, Some(wanted.requester));
             if !is_variant {
-                object.names.insert(wanted.name.to_vec());
-                object.names.insert(opened);
+                object.names.push(wanted.name.to_vec());
+                if opened != wanted.name {
+                    object.names.push(opened.clone());
+                }
             }
             object.is_variant = is_variant;
+            let is_program = self.objects.first().is_some_and(|main| main.elf.interpreter.is_some());
+            self.ledger.record_loaded(&mut object, is_program && !is_variant);
             self.objects.push(object);
         }
         Ok(())
     }
 
-    /// Returns the path of the object to which a dependency is attributed. The dynamic linker may
-    /// not be kept by itself, so its dependencies are attributed to the program; if only the
-    /// dynamic linker is known, the dependency was requested.
-    fn on_behalf_of(&self, index: usize) -> Option<Vec<u8>> {
+    /// Returns the object to which a dependency is attributed. The dynamic linker may not be kept by
+    /// itself, so its dependencies are attributed to the program; if only the dynamic linker is known,
+    /// the dependency was requested.
+    fn on_behalf_of(&self, index: usize) -> Option<&Object> {
         let objects = [self.objects.get(index), self.objects.first()];
-        objects
-            .into_iter()
-            .flatten()
-            .find(|object| !object.is_dynamic_linker)
-            .map(|object| object.path.clone())
+        objects.into_iter().flatten().find(|object| !object.is_dynamic_linker)
     }
 
     /// Returns the object and those that caused it to be loaded, up to the program.

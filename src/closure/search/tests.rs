@@ -1,3 +1,5 @@
+mod parts;
+
 use image_tree::{Kind as FileKind, LinkTarget, Tree};
 
 use super::*;
@@ -7,7 +9,8 @@ use crate::closure::{Error, Hwcaps, Kind, config::dlopen, dependency, explain, k
 
 type Bytes = Tree<Vec<u8>>;
 
-const OPTIONS: Options<'static> = Options { hwcaps: Hwcaps::All, dlopen: None, pool: None };
+const OPTIONS: Options<'static> =
+    Options { hwcaps: Hwcaps::All, dlopen: None, pool: None, library_paths: &[], before_proc: false };
 
 /// A tree with merged `/usr` and a program that needs two libraries, one of them through a link.
 fn guest() -> Bytes {
@@ -140,7 +143,11 @@ fn requested_directories_and_globs_are_kept() {
     let missing: Vec<String> = none.missing.iter().map(ToString::to_string).collect();
     assert_eq!(
         missing,
-        ["/opt/*: no file of the tree matches", "/none: it does not exist", "/etc/motd: it does not exist"]
+        [
+            "/opt/*: no file of the tree matches",
+            "/none: it does not exist",
+            "/etc/motd: the link /etc/motd points to /run/motd, which does not exist"
+        ]
     );
     let error = none.refuse_missing().expect_err("something is missing");
     assert!(matches!(error, Error::Missing(_)), "{error:?}");

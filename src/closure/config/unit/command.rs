@@ -7,6 +7,7 @@ use super::examined::Unit;
 use super::root;
 use super::settings::Settings;
 use crate::closure::dependency::{Dependencies, PATH, Target};
+use crate::closure::library_path::LibraryPath;
 
 /// The programs that systemd itself runs for units of a type.
 const OF_KIND: [(&[u8], &[&[u8]]); 2] =
@@ -19,6 +20,7 @@ pub(super) fn add_programs(unit: &Unit<'_>, found: &mut Dependencies) -> Vec<Vec
     for (section, keys) in COMMANDS {
         let search = search_path(settings, section);
         let search: Vec<&[u8]> = search.iter().map(|path| &path[..]).collect();
+        let library_path = library_path(unit, section);
         for key in keys.iter().filter(|key| !root::applies_to(settings, section, key)) {
             for command in settings.values(section, key).into_iter().flat_map(commands) {
                 let path = name.expand(&command.program);
@@ -30,6 +32,11 @@ pub(super) fn add_programs(unit: &Unit<'_>, found: &mut Dependencies) -> Vec<Vec
                     continue;
                 }
                 programs.push(base_name(&path.text).to_vec());
+                if let Some(directories) = &library_path {
+                    let Target::File(paths) = Target::program(&path.text, &search) else { continue };
+                    let of_program = |path| LibraryPath::of_program(path, directories.clone());
+                    found.library_paths.extend(paths.into_iter().map(of_program));
+                }
                 let required = !command.may_fail;
                 let is = format_args!("is started by {key}=");
                 unit.add(found, Target::program(&path.text, &search), required, is);
@@ -47,6 +54,19 @@ pub(super) fn add_programs(unit: &Unit<'_>, found: &mut Dependencies) -> Vec<Vec
         }
     }
     programs
+}
+
+/// Returns the value of `LD_LIBRARY_PATH` in `Environment=`.
+fn library_path(unit: &Unit<'_>, section: &str) -> Option<Vec<u8>> {
+    let values = unit.settings.values(section, "Environment");
+    let words = values.iter().flat_map(|value| value.split(u8::is_ascii_whitespace));
+    let mut values = words.filter_map(|word| {
+        let word = word.strip_prefix(b"\"").or_else(|| word.strip_prefix(b"'")).unwrap_or(word);
+        let word = word.strip_suffix(b"\"").or_else(|| word.strip_suffix(b"'")).unwrap_or(word);
+        word.strip_prefix(b"LD_LIBRARY_PATH=")
+    });
+    let expanded = unit.name.expand(values.next_back()?);
+    (expanded.is_known && !expanded.text.is_empty()).then_some(expanded.text)
 }
 
 fn search_path(settings: &Settings, section: &str) -> Vec<Vec<u8>> {

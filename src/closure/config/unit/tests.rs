@@ -3,6 +3,7 @@ mod needs;
 use super::command_line::commands;
 use super::*;
 use crate::closure::dependency::{Dependency, Target};
+use crate::closure::library_path::ProgramPattern;
 use crate::closure::testing::small_tree::tree;
 
 fn paths(dependencies: &Dependencies) -> Vec<String> {
@@ -248,4 +249,19 @@ fn patterns_match_units_of_every_directory() {
     let tree = tree(&[("/etc/systemd/system/a.service", ""), ("/lib/systemd/system/b.service", "")], &[]);
     let found = matching(&tree, &NameGlob::parse(b"*.service").expect("a pattern"));
     assert_eq!(found, BTreeSet::from([b"a.service".to_vec(), b"b.service".to_vec()]));
+}
+
+#[test]
+fn the_library_path_of_the_environment_is_that_of_the_programs() {
+    let service = "[Service]\nEnvironment=A=b LD_LIBRARY_PATH=/old\nEnvironment=\"LD_LIBRARY_PATH=/opt/%p:/x\" C=d\n\
+        ExecStartPre=/bin/a\nExecStart=b\n";
+    let files = [("/etc/systemd/system/a.service", service)];
+    let found =
+        dependencies(&tree(&files, &[]), &[b"a.service".to_vec()], Follow::None).expect("it can be read");
+    assert!(found.library_paths.iter().all(|one| one.directories == b"/opt/a:/x" && !one.is_requested));
+    let programs: Vec<_> = found.library_paths.iter().map(|one| one.program.clone()).collect();
+    let expected =
+        [&b"/bin/a"[..], b"/usr/local/sbin/b", b"/usr/bin/b"].map(|path| ProgramPattern::Path(path.into()));
+    assert!(expected.iter().all(|program| programs.contains(program)), "{programs:?}");
+    assert_eq!(programs.len(), 7);
 }

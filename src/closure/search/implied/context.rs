@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::closure::accounts::NamedAccounts;
 use crate::closure::dependency::{Dependencies, Dependency, Target};
+use crate::closure::library_path::LibraryPath;
 use crate::closure::requests::{Keep, Request};
 use crate::closure::result::Closure;
 use crate::closure::result::reason::Kind;
@@ -14,6 +15,8 @@ pub(in crate::closure::search) struct Implied {
     pub(in crate::closure::search) dependencies: Vec<Dependency>,
     /// Sentences about dependencies that cannot be determined.
     pub(in crate::closure::search) unknown: Vec<String>,
+    /// The values of `LD_LIBRARY_PATH` with which kept units start programs.
+    pub(in crate::closure::search) library_paths: Vec<LibraryPath>,
     /// The users and groups that kept units, rules and the like name.
     pub(in crate::closure::search) accounts: NamedAccounts,
     /// The services of PAM that kept units and their programs open sessions with.
@@ -35,6 +38,7 @@ impl Implied {
     pub(super) fn take(&mut self, dependencies: Dependencies) {
         self.dependencies.extend(dependencies.known);
         self.unknown.extend(dependencies.unknown);
+        self.library_paths.extend(dependencies.library_paths);
     }
 
     /// Adds a configuration file, which may be missing.
