@@ -3,3 +3,4 @@
 mod archives;
 mod cache;
 mod codecs;
+mod microcode;

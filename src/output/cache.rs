@@ -63,7 +63,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage) if it is a symbolic link or writable by others;
-    /// [`Io`](ErrorKind::Io) if it cannot be created or opened.
+    /// [`Io`](ErrorKind::Io) if it cannot be created or opened, or belongs to another user and
+    /// cannot be written.
     pub fn open(path: &Path, limit: u64) -> Result<Self> {
         match DirBuilder::new().mode(0o700).create(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io(path, error)),
@@ -81,7 +82,14 @@ impl Cache {
         };
         let stat = rustix::fs::fstat(&directory).map_err(|errno| Error::io(path, errno))?;
         let user = rustix::process::geteuid();
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        let read_only = rustix::fs::accessat(&directory, ".", access, AtFlags::EACCESS).err();
         if stat.st_uid != user.as_raw() {
+            if read_only.is_some() {
+                // What its owner stores cannot be trusted, and nothing can be added to it.
+                let message = format!("belongs to user {}, and cannot be written", stat.st_uid);
+                return Err(Error::at(ErrorKind::Io, path, message));
+            }
             return usage(format!(
                 "belongs to user {}, not to {user}: use a directory of your own",
                 stat.st_uid
@@ -93,8 +101,6 @@ impl Cache {
                 "others may write to it (mode {mode:o}): take that away with `chmod go-w`"
             ));
         }
-        let access = Access::WRITE_OK | Access::EXEC_OK;
-        let read_only = rustix::fs::accessat(&directory, ".", access, AtFlags::EACCESS).err();
         let cache = Self { directory, read_only, limit, taken: Mutex::new(0), names: AtomicU64::new(0) };
         if read_only.is_none() {
             cache.trim();

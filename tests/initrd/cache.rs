@@ -185,3 +185,24 @@ fn a_cache_that_cannot_be_written_is_a_warning() {
     assert!(fs::read(&output).expect("it was made") == whole);
     fs::set_permissions(&cache, fs::Permissions::from_mode(0o700)).expect("the test's own");
 }
+
+/// What another user stores is not trusted, and what cannot be written is not an error.
+#[test]
+fn a_cache_of_another_user_that_cannot_be_written_is_not_used() {
+    if !judges::is_root() {
+        judges::skip("a cache of another user", "only root runs the program as another user");
+        return;
+    }
+    let scratch = Scratch::new();
+    let (tree, cache, output) = (scratch.join("tree"), scratch.join("cache"), scratch.join("initrd"));
+    for directory in [&tree, &cache] {
+        fs::create_dir(directory).unwrap();
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = rootcast();
+    command.args(["initrd", "--init", "none", "-q", "-o"]).arg(&output).arg(&tree).arg("--cache").arg(&cache);
+    let outcome = run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
+    let warning = "belongs to user 0, and cannot be written; nothing is kept for the next run";
+    assert!(outcome.stderr.contains(warning), "{outcome}");
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
+}

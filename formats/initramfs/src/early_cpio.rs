@@ -1,6 +1,8 @@
 //! The archive that the kernel searches for microcode before it unpacks anything.
 
-use image_tree::{Content, Kind, Tree};
+use image_tree::{Content, Tree};
+
+use crate::microcode::{self, Vendor};
 
 /// The files of a separate archive that comes first and is never compressed (`lib/earlycpio.c`).
 /// The kernel of the guest also unpacks it, like every archive.
@@ -47,31 +49,18 @@ impl<'t, C: Content> EarlyCpio<'t, C> {
         Self { files: files.into_iter().filter(|file| !file.parts.is_empty()).collect() }
     }
 
-    /// Creates an archive of microcode from the tree's firmware: `intel-ucode/*` except names that
-    /// end in `.initramfs`, and `amd-ucode/microcode_amd*.bin`, of `lib/firmware` or
-    /// `usr/lib/firmware`, in the order of their names.
+    /// Creates an archive of microcode from the tree's firmware, as [`microcode::find`] finds it.
     ///
-    /// Compressed files and symbolic links are skipped.
+    /// Compressed files are skipped: [`microcode::decompress`] decompresses them.
     #[must_use]
     pub fn microcode_from_tree(tree: &'t Tree<C>) -> Self {
-        let intel = |name: &[u8]| {
-            !name.ends_with(b".initramfs") && !name.ends_with(b".xz") && !name.ends_with(b".zst")
-        };
-        let amd = |name: &[u8]| name.starts_with(b"microcode_amd") && name.ends_with(b".bin");
-        Self::microcode(firmware(tree, "intel-ucode", intel), firmware(tree, "amd-ucode", amd))
+        let (mut intel, mut amd) = (Vec::new(), Vec::new());
+        for file in microcode::find(tree).into_iter().filter(|file| file.name.compression.is_none()) {
+            match file.vendor {
+                Vendor::Intel => intel.push(file.content),
+                Vendor::Amd => amd.push(file.content),
+            }
+        }
+        Self::microcode(intel, amd)
     }
-}
-
-fn firmware<'t, C>(tree: &'t Tree<C>, directory: &str, wanted: impl Fn(&[u8]) -> bool) -> Vec<&'t C> {
-    let found = ["lib", "usr/lib"]
-        .iter()
-        .find_map(|lib| tree.resolve_no_symlinks(format!("{lib}/firmware/{directory}").as_bytes()));
-    let entries = found.and_then(|id| tree.entries(id)).into_iter().flatten();
-    let files = entries.filter(|(name, _)| wanted(name.as_bytes()));
-    files
-        .filter_map(|(_, id)| match &tree.get(*id).kind {
-            Kind::Regular(content) => Some(content),
-            _ => None,
-        })
-        .collect()
 }

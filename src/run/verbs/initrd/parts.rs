@@ -1,131 +1,19 @@
-//! The parts before and after the tree's archive: microcode, and other initramfs.
+//! The parts after the tree's archive: other initramfs.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use image_runs::{Image, Run, Source};
-use image_tree::{Content as _, Kind, Tree};
-use initramfs::{Compression, EarlyCpio, KernelConfig, Layout, archive_padding};
+use image_tree::{Content as _, Kind};
+use initramfs::{Compression, KernelConfig, Layout, archive_padding};
 
 use super::kernel::{lacks_preset_support, require_support};
 use crate::blob::Blob;
 use crate::blob::classify_read_error;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
-use crate::recipe::initrd::{InitrdRecipe, Microcode};
+use crate::recipe::initrd::InitrdRecipe;
 use crate::shown;
 use crate::source::directory;
-
-/// Microcode in files of the host, by vendor.
-#[derive(Debug, Default)]
-pub(super) struct HostMicrocode {
-    intel: Vec<Blob>,
-    amd: Vec<Blob>,
-}
-
-impl HostMicrocode {
-    /// Reads the start of the files that the recipe names.
-    ///
-    /// # Errors
-    /// If there are none, or a file is not microcode.
-    pub(super) fn read(microcode: &Microcode) -> Result<Self> {
-        let mut found = Self::default();
-        if let Microcode::From(paths) = microcode {
-            for path in paths {
-                found.add(path)?;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Adds a file, or the microcode of a firmware directory.
-    fn add(&mut self, path: &Path) -> Result<()> {
-        if !path.is_dir() {
-            return self.add_file(path);
-        }
-        let intel = |name: &[u8]| !name.ends_with(b".initramfs") && !is_compressed(name);
-        let amd = |name: &[u8]| name.starts_with(b"microcode_amd") && name.ends_with(b".bin");
-        let mut files = files_of(&path.join("amd-ucode"), amd)?;
-        files.extend(files_of(&path.join("intel-ucode"), intel)?);
-        if files.is_empty() {
-            let message = "holds no microcode: neither intel-ucode/* nor amd-ucode/microcode_amd*.bin that is not \
-                           compressed";
-            return Err(Error::at(ErrorKind::BadInput, path, message));
-        }
-        files.iter().try_for_each(|file| self.add_file(file))
-    }
-
-    fn add_file(&mut self, path: &Path) -> Result<()> {
-        /// The version of the header, little-endian.
-        const INTEL: [u8; 4] = [1, 0, 0, 0];
-        /// `UCODE_MAGIC`, little-endian.
-        const AMD: [u8; 4] = *b"DMA\0";
-        let blob = host_file(path)?;
-        let mut start = [0; 4];
-        if blob.len() >= 4 {
-            blob.read_at(&mut start, 0).map_err(classify_read_error)?;
-        }
-        match start {
-            INTEL => self.intel.push(blob),
-            AMD => self.amd.push(blob),
-            _ => {
-                let message = "is not microcode: it begins neither as Intel's nor as AMD's";
-                return Err(Error::at(ErrorKind::BadInput, path, message));
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the archive that comes first.
-    ///
-    /// # Errors
-    /// If the microcode of the tree is requested, and it has none.
-    pub(super) fn early<'t>(
-        &'t self,
-        microcode: &Microcode,
-        tree: &'t Tree<Blob>,
-    ) -> Result<EarlyCpio<'t, Blob>> {
-        match microcode {
-            Microcode::None => Ok(EarlyCpio::none()),
-            Microcode::From(_) => {
-                Ok(EarlyCpio::microcode(self.intel.iter().collect(), self.amd.iter().collect()))
-            }
-            Microcode::OfTree => {
-                let early = EarlyCpio::microcode_from_tree(tree);
-                if early.is_empty() {
-                    let message = "the tree has no microcode: neither intel-ucode/* nor amd-ucode/microcode_amd*.bin in \
-                                   /lib/firmware; name files or a directory with --microcode=";
-                    return Err(Error::new(ErrorKind::BadInput, message));
-                }
-                Ok(early)
-            }
-        }
-    }
-}
-
-fn is_compressed(name: &[u8]) -> bool {
-    name.ends_with(b".xz") || name.ends_with(b".zst")
-}
-
-/// Returns the files of a directory whose names are wanted, in the order of their names; none
-/// without the directory.
-fn files_of(directory: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<PathBuf>> {
-    let failed = |error| Error::io(directory, error);
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if wanted(path.file_name().map(OsStr::as_bytes).unwrap_or_default()) && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
 
 fn host_file(path: &Path) -> Result<Blob> {
     match directory::read_file(path)?.kind {
@@ -177,19 +65,27 @@ pub(super) fn appended(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) 
 fn detect_compression(path: &Path, blob: &Blob) -> Result<Option<Compression>> {
     const CPIO: [&[u8]; 2] = [b"070701", b"070702"];
     let mut start = [0; 6];
-    if blob.len() >= start.len() as u64 {
-        blob.read_at(&mut start, 0).map_err(classify_read_error)?;
-        if CPIO.contains(&&start[..]) {
-            return Ok(None);
-        }
-        if let Some(compression) = Compression::from_magic([start[0], start[1]]) {
-            return Ok(Some(compression));
-        }
+    let len = usize::try_from(blob.len()).unwrap_or(start.len()).min(start.len());
+    let start = &mut start[..len];
+    if len > 0 {
+        blob.read_at(start, 0).map_err(classify_read_error)?;
     }
+    if CPIO.contains(&&*start) {
+        return Ok(None);
+    }
+    if let [first, second, _, _, _, _] = *start
+        && let Some(compression) = Compression::from_magic([first, second])
+    {
+        return Ok(Some(compression));
+    }
+    let begins = match len {
+        0 => "it is empty, and begins".to_owned(),
+        6 => format!("it begins with \"{}\",", start.escape_ascii()),
+        len => format!("its {len} bytes are \"{}\", and it begins", start.escape_ascii()),
+    };
     let message = format!(
-        "is not an initramfs: it begins with \"{}\", neither as a cpio archive (070701 or 070702) nor with the magic of a \
-         compression that kernels unpack",
-        start.escape_ascii()
+        "is not an initramfs: {begins} neither as a cpio archive (070701 or 070702) nor with the magic of a compression \
+         that kernels unpack"
     );
     Err(Error::at(ErrorKind::BadInput, path, message))
 }
