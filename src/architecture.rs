@@ -127,6 +127,12 @@ impl Architecture {
             2 => u16::from_be_bytes(machine),
             _ => return None,
         };
+        Self::of_machine(class, data, machine)
+    }
+
+    /// Returns the architecture of programs by `EI_CLASS`, `EI_DATA` and `e_machine`.
+    #[must_use]
+    pub fn of_machine(class: u8, data: u8, machine: u16) -> Option<Self> {
         let is_for =
             |info: &&ArchInfo| info.machines.contains(&machine) && info.idents.contains(&(class, data));
         ARCHITECTURES.iter().find(is_for).map(|info| info.architecture)
@@ -191,9 +197,7 @@ const MAX_TRIES: usize = 4096;
 /// Returns an error if a file of the tree cannot be read.
 pub fn detect<C: Content>(tree: &Tree<C>) -> io::Result<Option<Architecture>> {
     for path in WELL_KNOWN {
-        if let Some(id) = resolve_in_root(tree, path.as_bytes())
-            && let Some(architecture) = of_file(tree, id)?
-        {
+        if let Some(architecture) = of_path(tree, path.as_bytes())? {
             return Ok(Some(architecture));
         }
     }
@@ -208,6 +212,14 @@ pub fn detect<C: Content>(tree: &Tree<C>) -> io::Result<Option<Architecture>> {
         }
     }
     Ok(None)
+}
+
+/// Returns the architecture of the program at a path; `None` if there is none of a known one.
+///
+/// # Errors
+/// Returns an error if the file cannot be read.
+pub fn of_path<C: Content>(tree: &Tree<C>, path: &[u8]) -> io::Result<Option<Architecture>> {
+    resolve_in_root(tree, path).map_or(Ok(None), |id| of_file(tree, id))
 }
 
 fn of_file<C: Content>(tree: &Tree<C>, id: InodeId) -> io::Result<Option<Architecture>> {

@@ -17,19 +17,23 @@ pub mod config;
 pub mod dependency;
 pub mod elf;
 pub mod error;
+pub mod exec;
 mod files;
 pub mod known;
 pub mod ld_so;
+pub mod library_path;
 pub mod packages;
 pub mod requests;
 pub mod result;
 mod search;
 #[doc(hidden)]
 pub mod testing;
+pub mod unresolved;
 
 pub use error::{Error, Result};
 pub use known::Known;
 pub use ld_so::hwcaps::Hwcaps;
+pub use library_path::LibraryPath;
 pub use requests::{Keep, Request};
 pub use result::explain;
 pub use result::missing::{self, Missing};

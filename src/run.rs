@@ -2,6 +2,7 @@
 
 mod advice;
 mod compressed;
+mod firmware;
 mod output;
 mod pipeline;
 mod print;

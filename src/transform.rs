@@ -18,6 +18,7 @@ pub mod normalize;
 pub mod own_directories;
 pub mod ownership;
 pub mod selinux;
+pub mod startable;
 pub mod systemd;
 pub mod unusable_xattrs;
 

@@ -6,6 +6,7 @@
 mod guests;
 mod initramfs;
 mod measured;
+mod start;
 mod systemd;
 
 use std::fs;

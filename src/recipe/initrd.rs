@@ -27,6 +27,8 @@ pub struct InitrdRecipe {
     pub kernel: Option<KernelFile>,
     /// The target of `/init`; `None` for an initramfs that needs none, since another part has it.
     pub init: Option<Init>,
+    /// True if an `/init` that a dynamic linker loads is refused.
+    pub static_init: bool,
     /// The microcode at the start.
     pub microcode: Microcode,
     /// Further initramfs files to append.

@@ -203,7 +203,7 @@ mod tests {
     use crate::closure::Keep;
     use crate::closure::Request;
     use crate::output::DestinationOptions;
-    use crate::recipe::keep::{KeepRecipe, MissingPolicy};
+    use crate::recipe::keep::{KeepRecipe, MissingRules};
     use crate::transform::accounts::Accounts;
     use crate::transform::edit::parse::EDIT_FLAGS;
     use crate::transform::ownership::Ownership;
@@ -215,7 +215,7 @@ mod tests {
 
     fn keep() -> KeepRecipe {
         let keep = Keep::paths(vec![Request::Path(b"/usr/bin/sh".to_vec())]);
-        KeepRecipe { keep, missing: MissingPolicy::Error, accounts: Accounts::All }
+        KeepRecipe { keep, missing: MissingRules::default(), accounts: Accounts::All }
     }
 
     #[test]

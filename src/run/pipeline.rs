@@ -4,12 +4,13 @@
 //! that each source takes before. The tree is changed by these steps and nowhere else; the verbs
 //! differ in their steps and options.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use image_tree::{InodeId, Metadata, Tree};
 
-use super::reduction::{self, Found, MissingFiles, PartialScan, Reduction};
+use super::firmware::{self, Firmware};
+use super::reduction::{self, Asked, Found, MissingFiles, PartialScan, Reduction};
 use super::sources::{self, Reader, SourceStep, Stacked};
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
@@ -26,8 +27,8 @@ use crate::transform::init::{self, Init};
 use crate::transform::own_files::{self, OwnFiles};
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    accounts, duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, systemd,
-    unreadable, unusable_xattrs,
+    accounts, duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, startable,
+    systemd, unreadable, unusable_xattrs,
 };
 
 /// A verb that makes a tree.
@@ -56,7 +57,7 @@ type Step = (&'static [Verb], Apply);
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 23] = [
+const STEPS: [Step; 24] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, edits),
@@ -75,6 +76,7 @@ const STEPS: [Step; 23] = [
     (&[Image], own_directories),
     (&[Image, Tar], holes),
     (&[Initrd], init),
+    (&[Initrd], startable),
     (&[Image, Initrd, Tar, Verb::Tree], selinux_labels),
     (&[Image, Initrd, Tar, Verb::Tree], hard_links),
     (&[Image, Initrd, Tar], holes_as_zeros),
@@ -98,6 +100,10 @@ pub(super) struct Options<'r> {
     pub(super) init: Option<&'r Init>,
     /// True if systemd starts Kata's agent.
     pub(super) with_agent: bool,
+    /// The check that `/init` starts; `None` without one.
+    pub(super) startable: Option<startable::Options>,
+    /// The questions about the tree before it is reduced.
+    pub(super) asked: Asked<'r>,
     /// Receives the number of bytes in the sources' files as they are found.
     pub(super) progress: &'r dyn Progress,
     /// Checked regularly; a signal ends the pipeline.
@@ -117,6 +123,8 @@ impl<'r> Options<'r> {
             holes: Holes::Zeros("an initramfs stores holes as zeros"),
             init: None,
             with_agent: false,
+            startable: None,
+            asked: Asked::default(),
             progress: &Silent,
             interrupt,
             log,
@@ -158,6 +166,8 @@ pub(super) struct Prepared {
     pub(super) init_created: bool,
     /// The files that share the blocks of another one, which is the value.
     pub(super) duplicates: BTreeMap<InodeId, InodeId>,
+    /// The microcode of the whole tree, if the run asks for it.
+    pub(super) microcode: Vec<Firmware>,
     /// The kept part, if it was found while the sources were read.
     found: Option<Found>,
     /// The unreadable files of the sources and edits.
@@ -194,6 +204,7 @@ impl Prepared {
             hard_links: Linked::default(),
             init_created: false,
             duplicates: BTreeMap::new(),
+            microcode: Vec::new(),
             found: None,
             unreadable: Vec::new(),
             set_id: Vec::new(),
@@ -211,7 +222,7 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, own, progress, interrupt, log, .. } = *options;
     let reader = Reader { recipe, steps: &SOURCE_STEPS, own, progress, interrupt, log };
-    let partial = reduction::partial_scan(recipe, &reader.options(), &own)?;
+    let partial = reduction::partial_scan(recipe, &reader.options(), &own, options.asked)?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
         partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
     let Stacked { tree, unreadable, set_id } = reader.stacked(scanned)?;
@@ -255,8 +266,14 @@ fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Bo
 /// Finds the kept part, unless it was found while the sources were read.
 fn kept_part(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let found = prepared.found.take();
-    let (reduction, messages) = reduction::find(&prepared.tree, options.recipe, found)?.unzip();
+    let (reduction, messages) =
+        reduction::find(&prepared.tree, options.recipe, found, options.asked)?.unzip();
     prepared.reduction = reduction;
+    prepared.microcode = match &mut prepared.reduction {
+        Some(reduction) => std::mem::take(&mut reduction.before.microcode),
+        None if options.asked.microcode => firmware::microcode(&prepared.tree),
+        None => Vec::new(),
+    };
     done(messages)
 }
 
@@ -393,10 +410,20 @@ fn holes_as_zeros(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
 
 fn init(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, init: Some(init), with_agent, .. } = *options else { return done(()) };
-    let options = init::Options { init, time: recipe.time_of_changes(), with_agent };
+    let none = BTreeSet::new();
+    let before = prepared.reduction.as_ref().map_or(&none, |reduction| &reduction.before.paths);
+    let options = init::Options { init, time: recipe.time_of_changes(), with_agent, before };
     let report = init::apply(&mut prepared.tree, &options)?;
     prepared.init_created = report.created;
     done(report)
+}
+
+/// Checks that `/init` starts, once its tree is complete.
+fn startable(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    match &options.startable {
+        Some(options) => done(startable::check(&prepared.tree, options)?),
+        None => done(()),
+    }
 }
 
 /// Sets SELinux labels, which depend on the final names of files.

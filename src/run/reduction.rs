@@ -1,9 +1,12 @@
 //! The reduction of a tree to the part that a recipe keeps.
 
+mod before;
 mod partial_scan;
 
+pub(super) use before::{Asked, Before};
 pub(super) use partial_scan::{PartialScan, read as partial_scan};
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use image_tree::{Metadata, Shown, Tree};
@@ -16,7 +19,7 @@ use crate::closure::{self, Closure, Kind, Missing, Notes, Reason};
 use crate::error::Result;
 use crate::log::{Log, Report};
 use crate::recipe::TreeRecipe;
-use crate::recipe::keep::{KeepRecipe, MissingPolicy};
+use crate::recipe::keep::KeepRecipe;
 use crate::transform::ld_cache;
 
 /// The kept part of a tree.
@@ -32,6 +35,8 @@ pub(super) struct Reduction {
     pub(super) ld_cache: Option<Metadata>,
     /// True if systemd is kept with all that it needs.
     pub(super) has_systemd: bool,
+    /// The answers about the whole tree.
+    pub(super) before: Before,
     /// The time taken by the search and the reduction.
     pub(super) took: Duration,
 }
@@ -67,26 +72,28 @@ pub(super) fn find(
     tree: &Tree<Blob>,
     recipe: &TreeRecipe,
     found: Option<Found>,
+    asked: Asked<'_>,
 ) -> Result<Option<(Reduction, Messages)>> {
     let Some(KeepRecipe { keep, .. }) = &recipe.keep else { return Ok(None) };
-    let Found { found, took } = match found {
+    let Found { found, before, took } = match found {
         Some(found) => found,
         None => {
             let mut stopwatch = Stopwatch::start();
             let found = closure::Found::new(tree, keep, recipe.threads.pool_of_several()?, recipe.ld_cache)?;
-            Found { found, took: stopwatch.lap() }
+            Found { found, before: Before::of(tree, asked), took: stopwatch.lap() }
         }
     };
     let (notes, implications) = (found.notes(), found.implications(tree));
     let closure::Found { closure, accounts, needs_ld_cache, has_systemd, unknown, owners, .. } = found;
     let ld_cache = needs_ld_cache.then(|| ld_cache::metadata(tree, recipe.time_of_changes()));
     let messages = Messages { unknown, implications, warnings: closure.warnings.clone() };
-    Ok(Some((Reduction { closure, notes, owners, accounts, ld_cache, has_systemd, took }, messages)))
+    Ok(Some((Reduction { closure, notes, owners, accounts, ld_cache, has_systemd, before, took }, messages)))
 }
 
 /// The kept part of a tree, and the time taken by the search.
 pub(super) struct Found {
     found: closure::Found,
+    before: Before,
     took: Duration,
 }
 
@@ -117,9 +124,11 @@ impl MissingFiles {
     /// # Errors
     /// Returns an error if there are any and the recipe does not permit it.
     pub(super) fn of(closure: &Closure, recipe: &TreeRecipe) -> Result<Self> {
-        let policy = recipe.keep.as_ref().map(|keep| keep.missing);
-        if policy != Some(MissingPolicy::Warn) {
-            closure.refuse_missing()?;
+        let refuses =
+            |missing: &&Missing| recipe.keep.as_ref().is_none_or(|keep| keep.missing.refuses(missing));
+        let refused: Vec<Missing> = closure.missing.iter().filter(refuses).cloned().collect();
+        if !refused.is_empty() {
+            return Err(closure::Error::Missing(refused).into());
         }
         Ok(Self(closure.missing.clone()))
     }
@@ -127,7 +136,13 @@ impl MissingFiles {
 
 impl Report for MissingFiles {
     fn log(&self, log: &Log) {
-        self.0.iter().for_each(|one| log.warn(format_args!("missing: {one}")));
+        let (harmless, others): (Vec<&Missing>, Vec<&Missing>) =
+            self.0.iter().partition(|one| one.is_harmless);
+        others.iter().for_each(|one| log.warn(format_args!("missing: {one}")));
+        harmless.iter().for_each(|one| log.detail(format_args!("missing: {one}")));
+        if !harmless.is_empty() {
+            log.warn(summary(&harmless));
+        }
     }
 }
 
@@ -135,5 +150,27 @@ impl Report for MissingFiles {
 #[cfg(test)]
 pub(super) fn keep_path(path: &str) -> KeepRecipe {
     let keep = closure::Keep::paths(vec![closure::Request::Path(path.as_bytes().to_vec())]);
-    KeepRecipe { keep, missing: MissingPolicy::Error, accounts: crate::transform::accounts::Accounts::All }
+    KeepRecipe {
+        keep,
+        missing: crate::recipe::keep::MissingRules::default(),
+        accounts: crate::transform::accounts::Accounts::All,
+    }
+}
+
+/// Returns a sentence about missing files that only parts of kept directories or packages need.
+fn summary(harmless: &[&Missing]) -> String {
+    const SHOWN: usize = 3;
+    let names: BTreeSet<&[u8]> = harmless.iter().map(|one| one.name.as_slice()).collect();
+    let needing: BTreeSet<&[u8]> =
+        harmless.iter().filter_map(|one| one.chain.first()).map(Vec::as_slice).collect();
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| name.escape_ascii().to_string()).collect();
+    let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+    let count = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+    format!(
+        "missing, but needed by nothing that is named: {} ({}{more}), for {} of kept directories and packages; -v \
+         lists them",
+        count(names.len()),
+        shown.join(", "),
+        count(needing.len())
+    )
 }

@@ -3,6 +3,8 @@
 //! The kernel runs `/init` of an initramfs and nothing else, while a root filesystem has its init
 //! at `/sbin/init`. So a tree made to be a root filesystem gets a symlink.
 
+use std::collections::BTreeSet;
+
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +32,9 @@ const SYSTEMD: &[u8] = b"/lib/systemd/systemd";
 /// The location of systemd if `/lib` is not a link to `/usr/lib`, where its programs moved.
 const USR_SYSTEMD: &[u8] = b"/usr/lib/systemd/systemd";
 const AGENT: &[u8] = b"/usr/bin/kata-agent";
+
+/// The paths at which a program for `/init` is looked for, without that of [`Init::Program`].
+pub const CANDIDATES: [&[u8]; 4] = [INIT, SBIN_INIT, SYSTEMD, AGENT];
 
 /// The execute bits. Root may execute a file with any of them.
 const EXECUTE: u16 = 0o111;
@@ -62,6 +67,8 @@ pub struct Options<'a> {
     pub time: Timestamp,
     /// True if systemd starts Kata's agent, which must then be in the tree.
     pub with_agent: bool,
+    /// The paths of [`CANDIDATES`] that the tree had before it was reduced.
+    pub before: &'a BTreeSet<Vec<u8>>,
 }
 
 /// The change to a tree.
@@ -81,11 +88,10 @@ impl log::Report for Report {
 /// # Errors
 /// If there is no such program, or the tree has another `/init` than the requested one.
 pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Report> {
-    let Options { init, time, with_agent } = *options;
-    if with_agent && *init == Init::Systemd {
-        require_agent(tree)?;
+    if options.with_agent && *options.init == Init::Systemd {
+        require_agent(tree, options.before)?;
     }
-    let created = ensure(tree, init, time).map_err(|why| Error::new(ErrorKind::BadInput, why))?;
+    let created = ensure(tree, options).map_err(|why| Error::new(ErrorKind::BadInput, why))?;
     Ok(Report { created })
 }
 
@@ -93,22 +99,26 @@ pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Report> {
 ///
 /// # Errors
 /// If it is missing, or not executable.
-fn require_agent<C>(tree: &Tree<C>) -> Result<()> {
+fn require_agent<C>(tree: &Tree<C>, before: &BTreeSet<Vec<u8>>) -> Result<()> {
     let hint =
         "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
-    require_executable(tree, AGENT, hint).map_err(|why| Error::new(ErrorKind::BadInput, why))
+    require_executable(tree, before, AGENT, hint).map_err(|why| Error::new(ErrorKind::BadInput, why))
 }
 
-fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, String> {
+fn ensure<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<bool, String> {
+    let Options { init, time, before, .. } = *options;
     let own = tree.resolve_no_symlinks(INIT).is_some();
     if matches!(init, Init::Systemd | Init::Agent) {
-        require_executable(tree, SBIN_INIT, "a tree to boot has its init there; install one")?;
+        require_executable(tree, before, SBIN_INIT, "a tree to boot has its init there; install one")?;
     }
     if *init == Init::Agent {
         require_not_systemd(tree, SBIN_INIT)?;
         require_not_systemd(tree, INIT)?;
     }
     let target = match init {
+        Init::Own if !own && before.contains(INIT) => {
+            return Err("/init is in the tree, but not kept; add --keep /init".to_owned());
+        }
         Init::Own if !own => {
             return Err("the tree has no /init, which is what the kernel runs of an initramfs; \
                         name a program with --init, or none where another initramfs has it"
@@ -119,7 +129,7 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
         Init::Own | Init::Agent => LinkTarget::new(SBIN_INIT).map_err(|error| error.to_string())?,
     };
     if own {
-        require_executable(tree, INIT, "remove it, or let it point to a program")?;
+        require_executable(tree, before, INIT, "remove it, or let it point to a program")?;
         if matches!(init, Init::Program(_))
             && resolve_in_root(tree, INIT) != resolve_in_root(tree, target.as_bytes())
         {
@@ -130,6 +140,7 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
     }
     require_executable(
         tree,
+        before,
         target.as_bytes(),
         "/init would lead there; install it, or name another program with --init",
     )?;
@@ -141,9 +152,17 @@ fn ensure<C>(tree: &mut Tree<C>, init: &Init, time: Timestamp) -> Result<bool, S
 }
 
 /// Checks that a path leads to a program, following links as the kernel does.
-fn require_executable<C>(tree: &Tree<C>, path: &[u8], hint: &str) -> Result<(), String> {
+fn require_executable<C>(
+    tree: &Tree<C>,
+    before: &BTreeSet<Vec<u8>>,
+    path: &[u8],
+    hint: &str,
+) -> Result<(), String> {
     let shown = path.escape_ascii();
     let Some(id) = resolve_in_root(tree, path) else {
+        if before.contains(path) {
+            return Err(format!("{shown} is in the tree, but not kept; add --keep {shown}"));
+        }
         let what = if tree.resolve_no_symlinks(path).is_some() {
             "a dangling symbolic link"
         } else {
@@ -210,7 +229,7 @@ mod tests {
     const TIME: Timestamp = Timestamp::from_seconds(7);
 
     fn give(tree: &mut Tree<Vec<u8>>, init: &Init) -> Result<bool> {
-        let options = Options { init, time: TIME, with_agent: false };
+        let options = Options { init, time: TIME, with_agent: false, before: &BTreeSet::new() };
         apply(tree, &options).map(|report| report.created)
     }
 
@@ -300,6 +319,22 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_not_kept_is_told_apart_from_one_that_the_tree_lacks() {
+        let before: BTreeSet<Vec<u8>> = [INIT.to_vec(), SYSTEMD.to_vec()].into();
+        let said = |init: Init, mut tree: Tree<Vec<u8>>| {
+            let options = Options { init: &init, time: TIME, with_agent: false, before: &before };
+            apply(&mut tree, &options).expect_err("it is not kept").to_string()
+        };
+        assert_eq!(
+            said(Init::Own, tree(&[], &[], &[])),
+            "/init is in the tree, but not kept; add --keep /init"
+        );
+        let kept = tree(&["/sbin/init"], &[], &[]);
+        let systemd = "/lib/systemd/systemd is in the tree, but not kept; add --keep /lib/systemd/systemd";
+        assert_eq!(said(Init::Systemd, kept), systemd);
+    }
+
+    #[test]
     fn refuses_systemd_as_the_agent() {
         let why = |path: &str| {
             format!("{path} is systemd and not Kata's agent; put the agent there, or use --init systemd")
@@ -316,7 +351,7 @@ mod tests {
 
     #[test]
     fn systemd_requires_the_agent_at_its_path() {
-        let why = |tree| require_agent::<Vec<u8>>(&tree).map_err(|error| error.to_string());
+        let why = |tree| require_agent::<Vec<u8>>(&tree, &BTreeSet::new()).map_err(|error| error.to_string());
         assert_eq!(why(tree(&["/usr/bin/kata-agent"], &[], &[])), Ok(()));
         let hint = "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
         let missing = format!("/usr/bin/kata-agent is not in the tree; {hint}");

@@ -10,7 +10,7 @@ const CASES: &[Case] = &[
     good("initrd {initrd} --dry-run --preset kata -q", &["compression  gzip:6"]),
     good("initrd {source} -o {out} --init none -q", &[]),
     good(
-        "initrd {initrd} --init agent --remove /init --mkdir /sbin --symlink /usr/bin/su:/sbin/init --dry-run -q",
+        "initrd {scratch}/agent.dump --init agent --mkdir /sbin --symlink /is-agent:/sbin/init --dry-run -q",
         &["/init is a link that was made"],
     ),
     good("initrd {initrd} --dry-run --json -q", &["\"byte_layout\": \"initramfs-1\"", "\"size\": null"]),
@@ -81,6 +81,23 @@ const CASES: &[Case] = &[
     ),
     bad(IO, "initrd {initrd} -o {out} --kernel {scratch}/no-such-kernel", &["no-such-kernel"]),
     bad(BAD_INPUT, "initrd {source} -o {out}", &["the tree has no /init", "--init"]),
+    bad(
+        BAD_INPUT,
+        "initrd {initrd} -o {out} --remove /init --symlink /usr/bin/su:/init",
+        &[
+            "/init would not start: its interpreter /bin/false: it does not exist; the kernel reports \"Failed to \
+             execute /init (error -2)\" and panics",
+            "--init none",
+        ],
+    ),
+    Case {
+        arguments: "initrd {initrd} -o {out} --remove /init --symlink /usr/bin/su:/init --append {scratch}/plain.cpio",
+        codes: OK,
+        stderr: &["warning: /init would not start: ", "unless an appended initramfs has what is missing"],
+        stdout: &[],
+    },
+    good("initrd {initrd} --digest -q --init none --remove /init --symlink /usr/bin/su:/init", &[]),
+    good("initrd {initrd} --digest -q --static-init", &[]),
     bad(BAD_INPUT, "initrd {source} -o {out} --init systemd", &["/sbin/init is not in the tree"]),
     bad(
         BAD_INPUT,
@@ -94,6 +111,12 @@ const CASES: &[Case] = &[
     bad(IO, "initrd {initrd} -o {out} --microcode={scratch}/no-such-file", &["no-such-file"]),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --append {dump}", &["tree.dump: is not an initramfs", "070701"]),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --append {scratch}/source", &["source: is a directory"]),
+    bad(BAD_INPUT, "initrd {initrd} -o {out} --append {scratch}/tiny", &["tiny: ", "its 2 bytes are \"ab\""]),
+    bad(
+        BAD_INPUT,
+        "initrd {initrd} -o {out} --append {scratch}/empty",
+        &["empty: ", "it is empty, and begins"],
+    ),
     bad(IO, "initrd {initrd} -o {out} --append {scratch}/no-such-file", &["no-such-file"]),
     bad(
         BAD_INPUT,

@@ -17,9 +17,12 @@ pub(crate) fn scratch() -> Scratch {
     scratch.file("tree.dump", fixtures::MINIMAL_DUMP);
     scratch.file("units.dump", UNITS_DUMP);
     scratch.file("initrd.dump", fixtures::INITRD_DUMP);
+    scratch.file("agent.dump", fixtures::INITRD_DUMP.replace("/init 120 ", "/is-agent 120 "));
     let recipe = "compress = \"none\"\nalign = \"512\"\nchecksums = true\npreset = \"kata\"\n";
     scratch.file("initrd.toml", format!("source = \"{}\"\n{recipe}", scratch.join("initrd.dump").display()));
     scratch.file("plain.cpio", plain_cpio());
+    scratch.file("tiny", b"ab");
+    scratch.file("empty", b"");
     scratch.file("magic.xz", b"\xfd7zXZ\0");
     scratch.file("config", "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\nCONFIG_RD_ZSTD=y\n");
     scratch.file("no-initrd", "# CONFIG_BLK_DEV_INITRD is not set\n");

@@ -27,7 +27,7 @@ const CODECS: [(&str, &str, &[&str]); 5] = [
 /// The features visible to the programs: an initramfs has no xattrs.
 const SEES: Sees = Sees { xattrs: false, ..Sees::EVERYTHING };
 
-fn good(command: &mut Command) -> Outcome {
+pub(super) fn good(command: &mut Command) -> Outcome {
     run(command).success().unwrap_or_else(|why| panic!("{why}"))
 }
 
@@ -44,11 +44,11 @@ fn expected() -> Expected {
 }
 
 /// Runs `rootcast initrd SOURCE -o OUTPUT ARGUMENTS`, which has to succeed.
-fn initrd(source: &Path, output: &Path, arguments: &[&str]) -> Outcome {
+pub(super) fn initrd(source: &Path, output: &Path, arguments: &[&str]) -> Outcome {
     good(rootcast().arg("initrd").arg(source).arg("-o").arg(output).args(arguments))
 }
 
-fn check(initrd: &Path, arguments: &[&str]) -> Outcome {
+pub(super) fn check(initrd: &Path, arguments: &[&str]) -> Outcome {
     run(rootcast().arg("check").arg(initrd).args(arguments))
 }
 
@@ -132,56 +132,13 @@ fn initramfs_tools_find_the_tree_in_every_output() {
     }
 }
 
-const INTEL: &[u8] = b"\x01\0\0\0of Intel";
-const AMD: &[u8] = b"DMA\0of AMD";
+pub(super) const INTEL: &[u8] = b"\x01\0\0\0of Intel";
+pub(super) const AMD: &[u8] = b"DMA\0of AMD";
 
 /// Returns the flags for one file of each vendor.
-fn microcode_files(scratch: &Scratch) -> [String; 2] {
+pub(super) fn microcode_files(scratch: &Scratch) -> [String; 2] {
     [("intel", INTEL), ("amd", AMD)]
         .map(|(name, bytes)| format!("--microcode={}", scratch.file(name, bytes).display()))
-}
-
-#[test]
-fn microcode_precedes_files_of_every_source() {
-    let scratch = Scratch::new();
-    let firmware = |below: &str| {
-        let file = |path: String, bytes: &[u8]| Item::new(path, Kind::File(bytes.to_vec()));
-        let directories = ["", "intel-ucode", "amd-ucode"].map(|path| format!("{below}{path}"));
-        let mut items: Vec<Item> =
-            directories.iter().map(|path| Item::new(path.trim_end_matches('/'), Kind::Directory)).collect();
-        items.push(file(format!("{below}intel-ucode/06-03-02"), INTEL));
-        items.push(file(format!("{below}intel-ucode/06-03-03.xz"), b"\xfd7zXZ\0"));
-        items.push(file(format!("{below}amd-ucode/microcode_amd.bin"), AMD));
-        items.push(file(format!("{below}amd-ucode/README"), b"no microcode"));
-        items
-    };
-    let tree = scratch.join("tree");
-    let mut items: Vec<Item> =
-        ["", "usr", "usr/lib"].map(|path| Item::new(path, Kind::Directory)).into_iter().collect();
-    items.push(Item::new("init", Kind::File(b"#!".to_vec())).mode(0o755));
-    items.extend(firmware("usr/lib/firmware/"));
-    Fixture { items }.make(&tree);
-    let host = scratch.join("firmware");
-    Fixture { items: firmware("") }.make(&host);
-
-    let of = |name: &str, arguments: &[&str]| {
-        let out = scratch.join(format!("{name}.img"));
-        initrd(&tree, &out, arguments);
-        let found = check(&out, &[]).success().unwrap_or_else(|why| panic!("{why}"));
-        assert!(!found.text().contains("[microcode]"), "{found}");
-        fs::read(out).unwrap()
-    };
-    let files = microcode_files(&scratch);
-    let from_files = of("files", &[&files[0], &files[1]]);
-    // The order of the vendors is that of the archive.
-    assert!(from_files == of("swapped", &[&files[1], &files[0]]));
-    assert!(from_files == of("tree", &["--microcode"]), "from the tree");
-    let directory = format!("--microcode={}", host.display());
-    assert!(from_files == of("directory", &[&directory]), "from a directory");
-    assert!(from_files.starts_with(b"070701"));
-    let start = &from_files[..2048];
-    let at = |bytes: &[u8]| start.windows(bytes.len()).position(|window| window == bytes);
-    assert!(at(AMD).is_some_and(|at| at % 16 == 0) && at(INTEL).is_some_and(|at| at % 16 == 0));
 }
 
 /// Creates a kernel configuration with these codecs, and returns its path.
@@ -264,7 +221,7 @@ fn an_appended_file_that_kernels_of_the_preset_cannot_unpack_is_a_warning() {
         scratch.file("small.dump", "/ 0 40755 2 0 0 0 0.0 - - -\n/init 3 100755 1 0 0 0 0.0 - two -\n");
     let foreign = |codec: &str| {
         let path = scratch.join(format!("foreign.{codec}"));
-        initrd(&small, &path, &["--compress", codec, "-q"]);
+        initrd(&small, &path, &["--init", "none", "--compress", codec, "-q"]);
         path.display().to_string()
     };
     let warns_of = |appended: &str, arguments: &[&str]| {
@@ -292,7 +249,7 @@ fn unsupported_metadata_is_reported_with_counts() {
     let scratch = Scratch::new();
     let source = scratch.file("tree.dump", dump);
     let mut command = rootcast();
-    let outcome = good(command.arg("initrd").arg(source).args(["--dry-run", "--json"]));
+    let outcome = good(command.arg("initrd").arg(source).args(["--init", "none", "--dry-run", "--json"]));
     let warnings = [
         "1 file loses that several names are one symlink",
         "2 files lose capabilities, which an initramfs cannot store; the first is /init",

@@ -11,6 +11,7 @@ mod members;
 mod names;
 mod report;
 mod stream;
+mod unpack;
 mod xz;
 mod zstd;
 
@@ -22,6 +23,7 @@ use input::Input;
 pub use limits::Limits;
 pub use report::{Finding, Report, Rule, Severity};
 use stream::Stop;
+pub use unpack::{Unpack, UnpackedFile};
 
 /// Reads an initramfs to its end, or to the first byte at which a kernel stops, and reports what
 /// the kernel would not accept.
@@ -45,7 +47,20 @@ pub fn check_with_limits(
     kernel: &KernelConfig,
     limits: &Limits,
 ) -> io::Result<Report> {
-    let mut entries = Entries::new(kernel, limits);
+    check_and_unpack(reader, kernel, limits, &mut unpack::Nowhere)
+}
+
+/// Like [`check_with_limits`], and passes on every file that the kernel would create.
+///
+/// # Errors
+/// Returns an error if the reader fails.
+pub fn check_and_unpack(
+    reader: &mut dyn Read,
+    kernel: &KernelConfig,
+    limits: &Limits,
+    into: &mut dyn Unpack,
+) -> io::Result<Report> {
+    let mut entries = Entries::new(kernel, limits, into);
     let mut input = Input::new(reader);
     let ended = members::read(&mut input, kernel, limits, &mut entries);
     if let Some(error) = input.take_error() {

@@ -16,6 +16,26 @@ pub struct KernelConfig {
     options: BTreeMap<&'static str, bool>,
 }
 
+/// The options that decide which programs a kernel executes.
+const EXECUTION: [&str; 16] = [
+    "CONFIG_64BIT",
+    "CONFIG_X86_32",
+    "CONFIG_X86_64",
+    "CONFIG_IA32_EMULATION",
+    "CONFIG_X86_X32_ABI",
+    "CONFIG_ARM",
+    "CONFIG_ARM64",
+    "CONFIG_COMPAT",
+    "CONFIG_CPU_BIG_ENDIAN",
+    "CONFIG_CPU_LITTLE_ENDIAN",
+    "CONFIG_RISCV",
+    "CONFIG_S390",
+    "CONFIG_PPC",
+    "CONFIG_LOONGARCH",
+    "CONFIG_BINFMT_ELF",
+    "CONFIG_BINFMT_SCRIPT",
+];
+
 const BLK_DEV_INITRD: &str = "CONFIG_BLK_DEV_INITRD";
 const PRESERVE_MTIME: &str = "CONFIG_INITRAMFS_PRESERVE_MTIME";
 
@@ -80,6 +100,14 @@ impl KernelConfig {
         self.option(PRESERVE_MTIME)
     }
 
+    /// Returns true if an option that affects which programs the kernel executes is built in:
+    /// `CONFIG_64BIT`, the options of architectures, of byte orders, of emulations for 32-bit
+    /// programs, and of formats. `None` if that is unknown, or for other options.
+    #[must_use]
+    pub fn executes_with(&self, name: &str) -> Option<bool> {
+        EXECUTION.contains(&name).then(|| self.option(name)).flatten()
+    }
+
     fn option(&self, name: &str) -> Option<bool> {
         self.options.get(name).copied()
     }
@@ -87,7 +115,7 @@ impl KernelConfig {
 
 fn names() -> impl Iterator<Item = &'static str> {
     let compressions = Compression::ALL.into_iter().map(Compression::kernel_option);
-    compressions.chain([BLK_DEV_INITRD, PRESERVE_MTIME])
+    compressions.chain([BLK_DEV_INITRD, PRESERVE_MTIME]).chain(EXECUTION)
 }
 
 #[cfg(test)]
@@ -103,6 +131,16 @@ mod tests {
         assert_eq!((config.supports_initrd(), config.preserves_mtime()), (Some(true), Some(false)));
         let unpacked = Compression::ALL.map(|compression| config.supports(compression) == Some(true));
         assert_eq!(unpacked, [true, false, false, false, false, false, false]);
+    }
+
+    #[test]
+    fn options_of_execution_are_known() {
+        let config =
+            KernelConfig::parse(b"CONFIG_64BIT=y\nCONFIG_BINFMT_SCRIPT=m\n").expect("it has options");
+        let set =
+            ["CONFIG_64BIT", "CONFIG_BINFMT_SCRIPT", "CONFIG_RD_GZIP"].map(|name| config.executes_with(name));
+        assert_eq!(set, [Some(true), Some(false), None]);
+        assert_eq!(KernelConfig::unknown().executes_with("CONFIG_64BIT"), None);
     }
 
     #[test]

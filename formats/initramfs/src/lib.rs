@@ -66,6 +66,7 @@ mod early_cpio;
 mod error;
 mod kernel_config;
 mod layout;
+pub mod microcode;
 mod newc;
 mod options;
 mod plan;

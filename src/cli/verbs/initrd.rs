@@ -117,6 +117,13 @@ pub(in crate::cli) struct InitrdArguments {
     #[arg(value_parser = OsStringValueParser::new().try_map(|text| InitWord::parse(&text)))]
     init: InitWord,
 
+    /// Refuse an /init that a dynamic linker loads
+    ///
+    /// Every /init is checked: if the kernel or its dynamic linker would not start it, that is an
+    /// error with what the kernel would report, or a warning if other initramfs are appended.
+    #[arg(long, help_heading = group::GUEST)]
+    static_init: bool,
+
     /// Prepend microcode from files, from directories such as /lib/firmware or, without a value,
     /// from the firmware of the tree
     #[arg(
@@ -180,6 +187,7 @@ fn others_than_check() -> Vec<&'static str> {
         "preset",
         "print_kata_config",
         "init",
+        "static_init",
         "microcode",
         "append",
         "align",
@@ -244,6 +252,7 @@ impl InitrdArguments {
             print_kata_config: self.print_kata_config,
             kernel,
             init: self.init.0,
+            static_init: self.static_init,
             microcode: microcode(self.microcode)?,
             append: self.append,
             align: self.align.unwrap_or(4),

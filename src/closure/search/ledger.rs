@@ -30,7 +30,7 @@ pub(super) struct Ledger<'f, 't, T> {
     missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
     /// Dynamic linkers by their path without symbolic links and the path that programs name, both
     /// of which affect the search. The order does not depend on the numbers of inodes.
-    dynamic_linkers: BTreeMap<(Vec<u8>, Vec<u8>), Option<Rc<Linker>>>,
+    dynamic_linkers: BTreeMap<LinkerKey, Option<Rc<Linker>>>,
     /// The files that some program or library loads.
     pub(super) loaded: BTreeSet<InodeId>,
     /// The paths of the libraries that some program loads.
@@ -45,6 +45,9 @@ pub(super) struct Ledger<'f, 't, T> {
     /// The indexes of the library paths in the options that apply to a program so far.
     library_paths: BTreeSet<usize>,
 }
+
+/// The path of a dynamic linker without symbolic links, and the path that programs name.
+type LinkerKey = (Vec<u8>, Vec<u8>);
 
 /// A dependency of a library, which is the same in every process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -32,6 +32,7 @@ struct Setup {
     prepared: Prepared,
     filesystem: Option<Properties>,
     init: Option<Init>,
+    startable: Option<startable::Options>,
     own: OwnFiles,
     verb: Verb,
 }
@@ -40,7 +41,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 23] = [
+const CASES: [Case; 24] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![OsString::from(setup.directory.path())];
@@ -133,6 +134,12 @@ const CASES: [Case; 23] = [
         setup.verb = Initrd;
         setup.fails(FILES, steps, "the tree has no /init")
     }),
+    ("startable", |mut setup, steps| {
+        let kernel = crate::closure::exec::Kernel::default();
+        setup.startable = Some(startable::Options { kernel, has_others: false, is_static: false });
+        setup.verb = Initrd;
+        setup.fails("/init 0 100755 1 0 0 0 0.0 - - -\n", steps, "/init would not start: it is empty")
+    }),
     ("selinux_labels", |mut setup, steps| {
         setup.label();
         setup.find(FILES, steps, |prepared| !inode(&prepared.tree, "/f").metadata.xattrs.is_empty())
@@ -189,6 +196,7 @@ impl Setup {
             prepared: Prepared::new(),
             filesystem: None,
             init: None,
+            startable: None,
             own: OwnFiles::default(),
             verb: Verb::Tree,
         }
@@ -247,12 +255,13 @@ impl Setup {
         if self.verb == Image {
             self.properties();
         }
-        let Self { recipe, prepared, filesystem, init, own, verb, .. } = self;
+        let Self { recipe, prepared, filesystem, init, startable, own, verb, .. } = self;
         let (log, interrupt) = (Log::new(Level::Quiet), Interrupt::never());
         let options = Options {
             own: *own,
             filesystem: filesystem.as_ref(),
             init: init.as_ref(),
+            startable: startable.take(),
             output: Path::new("output"),
             ..Options::new(recipe, &interrupt, &log)
         };

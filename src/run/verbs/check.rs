@@ -1,11 +1,14 @@
 //! `rootcast check`: checks that a kernel unpacks an initramfs.
 
+mod unpacked;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use initramfs::check::{Report, Severity};
+use initramfs::check::{Limits, Report, Severity};
 
+use self::unpacked::Unpacked;
 use super::initrd::kernel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
@@ -30,9 +33,17 @@ pub fn check(recipe: &CheckRecipe, interrupt: &Interrupt) -> Result<()> {
         Box::new(File::open(path).map_err(|error| Error::io(path, error))?)
     };
     let mut reader = Interruptible::new(reader, interrupt);
-    let checked = initramfs::check::check(&mut reader, &kernel);
+    let mut unpacked = Unpacked::new();
+    let limits = Limits::default();
+    let checked = initramfs::check::check_and_unpack(&mut reader, &kernel, &limits, &mut unpacked);
     interrupt.check()?;
-    let report = checked.map_err(|error| Error::io(path, error))?;
+    let mut report = checked.map_err(|error| Error::io(path, error))?;
+    // After an error the files are not those that a kernel would have.
+    if report.is_accepted()
+        && let Some(failure) = unpacked.failure(&kernel::executes(&kernel))?
+    {
+        report.init_fails(failure.to_string());
+    }
     if recipe.json {
         print_json(&CheckReport::new(path, &report))?;
     } else {

@@ -2,6 +2,7 @@
 
 mod checksums;
 pub(super) mod kernel;
+mod microcode;
 mod parts;
 mod unsupported;
 
@@ -20,16 +21,20 @@ use crate::output::cache::Cache;
 use crate::output::compress::{CompressOptions, Compressed, Member};
 use crate::output::{Destination, Preallocation, WriteOptions};
 use crate::recipe::Output;
-use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Preset};
+use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Microcode, Preset};
 use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport, Timings};
 use crate::report::{Bar, kata};
 use crate::run::output::{self, Outcome, write_output};
 use crate::run::pipeline::{self, Prepared, Verb};
 use crate::run::print::{Printed, print};
+use crate::run::reduction::Asked;
 use crate::run::stopwatch::Stopwatch;
 use crate::run::{advice, compressed};
 use crate::shown::Count;
-use parts::{Appended, HostMicrocode, Plain};
+use crate::transform::init::{self, Init};
+use crate::transform::startable;
+use microcode::ByVendor;
+use parts::{Appended, Plain};
 
 /// Makes the initramfs and writes it to the output of the recipe.
 ///
@@ -46,21 +51,29 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let codec = kernel::codec(recipe, &kernel, &log)?;
     log.detail(format_args!("compressed with {codec}"));
     let appended = parts::appended(recipe, &kernel, &log)?;
-    let host_microcode = HostMicrocode::read(&recipe.microcode)?;
+    let mut microcode = ByVendor::of_host(&recipe.microcode)?;
     let begun = destination.filter(|_| codec.compression().is_none());
     let preallocation = output::preallocate(begun, &recipe.tree, 0);
+    let asked = asked(recipe.init.as_ref());
     let options = pipeline::Options {
         own,
+        asked: Asked { paths: &asked, microcode: recipe.microcode == Microcode::OfTree },
         output: output::path(&recipe.output),
         init: recipe.init.as_ref(),
         with_agent: recipe.preset == Some(Preset::Kata),
+        startable: recipe.init.is_some().then(|| startable::Options {
+            kernel: kernel::executes(&kernel),
+            has_others: !recipe.append.is_empty(),
+            is_static: recipe.static_init,
+        }),
         ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(preallocation.as_ref())
     };
     // The exit of the process frees the tree, which takes less time than freeing each name.
     let prepared = ManuallyDrop::new(pipeline::run(Verb::Initrd, &options)?);
     let tree = &prepared.tree;
     let mut timings = Timings { read: stopwatch.lap(), ..Timings::default() };
-    let early = host_microcode.early(&recipe.microcode, tree)?;
+    microcode.add_tree(&recipe.microcode, &prepared.microcode)?;
+    let early = microcode.early();
     let layout = ManuallyDrop::new(plan(recipe, &codec, tree, &early, interrupt)?);
     unsupported::log(layout.unsupported_metadata(), &log);
     let planned = PlannedInitramfs { recipe, codec, layout: &layout, appended: &appended };
@@ -77,6 +90,16 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     timings.write = stopwatch.lap();
     report.build.timings = timings;
     print_report(recipe, report, &log)
+}
+
+/// Returns the paths at which `/init` is looked for.
+fn asked(init: Option<&Init>) -> Vec<Vec<u8>> {
+    let program = match init {
+        None => return Vec::new(),
+        Some(Init::Program(target)) => Some(target.as_bytes().to_vec()),
+        Some(_) => None,
+    };
+    init::CANDIDATES.iter().map(|path| path.to_vec()).chain(program).collect()
 }
 
 fn plan<'t>(

@@ -6,6 +6,7 @@ use super::limits::Limits;
 use super::names::{Names, NodeKind, Outcome};
 use super::report::{Finding, Report, Rule};
 use super::stream::{Stop, Stream};
+use super::unpack::{Unpack, UnpackedFile};
 use crate::Checksums;
 use crate::KernelConfig;
 use crate::newc::{
@@ -17,8 +18,7 @@ use crate::newc::{
 const MICROCODE: &[u8] = b"kernel/x86/microcode/";
 
 /// The state that the kernel would have after unpacking the entries so far, and the findings.
-#[derive(Debug)]
-pub(super) struct Entries {
+pub(super) struct Entries<'u> {
     pub(super) report: Report,
     names: Names,
     links: BTreeMap<LinkKey, Link>,
@@ -27,6 +27,7 @@ pub(super) struct Entries {
     preserves_mtime: bool,
     /// True until the first compressed member: the kernel looks for microcode only before it.
     early: bool,
+    into: &'u mut dyn Unpack,
 }
 
 /// `c_devmajor`, `c_devminor`, `c_ino`.
@@ -50,8 +51,8 @@ struct Entry {
     path: Vec<u8>,
 }
 
-impl Entries {
-    pub(super) fn new(kernel: &KernelConfig, limits: &Limits) -> Self {
+impl<'u> Entries<'u> {
+    pub(super) fn new(kernel: &KernelConfig, limits: &Limits, into: &'u mut dyn Unpack) -> Self {
         Self {
             report: Report::default(),
             names: Names::new(limits.memory_bytes / 2),
@@ -59,6 +60,7 @@ impl Entries {
             links_room: limits.memory_bytes / 2,
             preserves_mtime: kernel.preserves_mtime() != Some(false),
             early: true,
+            into,
         }
     }
 
@@ -165,15 +167,25 @@ impl Entries {
     }
 
     fn regular(&mut self, stream: &mut Stream<'_>, entry: &Entry) -> Result<(), Stop> {
-        self.make(entry, NodeKind::File);
+        let exists = self.make(entry, NodeKind::File);
         self.link(entry);
+        if exists {
+            self.unpack(entry, None);
+        }
+        let into = &mut *self.into;
         let (mut sum, len) = (0, u64::from(entry.header.c_filesize));
         let sums = entry.magic == Magic::Crc;
         let whole = stream.pass(len, |bytes| {
             if sums {
                 sum = Checksums::add(sum, bytes);
             }
+            if exists {
+                into.data(bytes);
+            }
         })?;
+        if exists && whole {
+            self.into.end();
+        }
         if !whole {
             return self.cut_short(stream, entry.place, Some(&entry.path), "an entry's data");
         }
@@ -202,7 +214,10 @@ impl Entries {
             let detail = format!("the target ends at its byte {end}, a NUL");
             self.found(Rule::SymlinkTarget, entry.place, Some(entry.path.clone()), detail);
         }
-        self.make(entry, NodeKind::Symlink(target[..end.unwrap_or(target.len())].into()));
+        let target = &target[..end.unwrap_or(target.len())];
+        if self.make(entry, NodeKind::Symlink(target.into())) {
+            self.unpack(entry, Some(target));
+        }
         Ok(())
     }
 
@@ -220,7 +235,22 @@ impl Entries {
                 format!("c_filesize is {}, and only files and symlinks have data", entry.header.c_filesize);
             return self.found(Rule::Data, entry.place, Some(entry.path.clone()), detail);
         }
-        self.make(entry, what);
+        if self.make(entry, what) {
+            self.unpack(entry, None);
+        }
+    }
+
+    /// Passes on a file that the kernel creates.
+    fn unpack(&mut self, entry: &Entry, target: Option<&[u8]>) {
+        let Header { c_ino, c_devmajor, c_devminor, c_nlink, c_filesize, c_mode, .. } = entry.header;
+        let is_regular = c_mode & S_IFMT == S_IFREG;
+        self.into.file(&UnpackedFile {
+            path: &entry.path,
+            mode: c_mode,
+            target,
+            len: if is_regular { c_filesize.into() } else { 0 },
+            link: (is_regular && c_nlink > 1).then_some((c_devmajor, c_devminor, c_ino)),
+        });
     }
 
     fn check_name(&mut self, entry: &Entry) {
@@ -241,10 +271,11 @@ impl Entries {
         }
     }
 
-    /// Creates a file in the tree of names.
-    fn make(&mut self, entry: &Entry, what: NodeKind) {
-        let (rule, detail) = match self.names.make(&entry.path, what) {
-            Outcome::New | Outcome::Untracked => return,
+    /// Creates a file in the tree of names. Returns false if the kernel omits it.
+    fn make(&mut self, entry: &Entry, what: NodeKind) -> bool {
+        let outcome = self.names.make(&entry.path, what);
+        let (rule, detail) = match outcome {
+            Outcome::New | Outcome::Untracked => return true,
             Outcome::Replaced => {
                 (Rule::Duplicate, "an earlier entry has the same path, and this one replaces it")
             }
@@ -255,6 +286,7 @@ impl Entries {
             Outcome::LongName => (Rule::NameLength, "a component has more than 255 bytes, so it is omitted"),
         };
         self.found(rule, entry.place, Some(entry.path.clone()), detail.to_owned());
+        rule == Rule::Duplicate
     }
 
     /// Counts a name of a file that has several.

@@ -27,7 +27,7 @@ pub(super) fn read(
     input: &mut Input<'_>,
     kernel: &KernelConfig,
     limits: &Limits,
-    entries: &mut Entries,
+    entries: &mut Entries<'_>,
 ) -> Result<(), Stop> {
     if kernel.supports_initrd() == Some(false) {
         let detail =
@@ -70,7 +70,7 @@ pub(super) fn read(
 }
 
 /// Returns the compression that begins with these bytes.
-fn detect_compression(start: &[u8], position: u64, entries: &mut Entries) -> Result<Compression, Stop> {
+fn detect_compression(start: &[u8], position: u64, entries: &mut Entries<'_>) -> Result<Compression, Stop> {
     let place = (position, None);
     if start.starts_with(b"0707") {
         let detail = format!("an archive begins at byte {position}, which is not a multiple of 4");
@@ -100,7 +100,7 @@ fn member(
     input: &mut Input<'_>,
     compression: Compression,
     left: u64,
-    entries: &mut Entries,
+    entries: &mut Entries<'_>,
 ) -> Result<u64, Stop> {
     let start = input.position();
     if let Some(feature) = disabled_feature(compression) {
@@ -131,7 +131,7 @@ fn member(
 }
 
 /// Reads the output of a decoder, entry by entry, to its end.
-fn unpack(decoder: impl Read, start: u64, left: u64, entries: &mut Entries) -> Result<u64, Stop> {
+fn unpack(decoder: impl Read, start: u64, left: u64, entries: &mut Entries<'_>) -> Result<u64, Stop> {
     let mut limited = Limited { reader: decoder, left, more: false };
     let mut reader = BufReader::with_capacity(STEP, &mut limited);
     let mut stream = Stream::unpacked(&mut reader, start);
@@ -155,12 +155,17 @@ fn unpack(decoder: impl Read, start: u64, left: u64, entries: &mut Entries) -> R
 
 /// Reports an error of a decompressor. If it is one of the underlying reader, the report is
 /// discarded.
-fn report_corrupt<T>(error: &io::Error, start: u64, unpacked: u64, entries: &mut Entries) -> Result<T, Stop> {
+fn report_corrupt<T>(
+    error: &io::Error,
+    start: u64,
+    unpacked: u64,
+    entries: &mut Entries<'_>,
+) -> Result<T, Stop> {
     let detail = format!("it cannot be decompressed: {error}");
     entries.stop(Rule::Corrupt, (start, Some(unpacked)), None, detail)
 }
 
-fn gzip(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries) -> Result<u64, Stop> {
+fn gzip(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries<'_>) -> Result<u64, Stop> {
     gzip_header(input, start, entries)?;
     let mut sums = Sums::default();
     let left = {
@@ -182,7 +187,7 @@ fn gzip(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries) -> 
 }
 
 /// Checks a gzip header (RFC 1952, section 2.3) as far as the kernel supports it.
-fn gzip_header(input: &mut Input<'_>, start: u64, entries: &mut Entries) -> Result<(), Stop> {
+fn gzip_header(input: &mut Input<'_>, start: u64, entries: &mut Entries<'_>) -> Result<(), Stop> {
     const FHCRC: u8 = 2;
     const FEXTRA: u8 = 4;
     const FNAME: u8 = 8;
@@ -218,7 +223,7 @@ fn gzip_header(input: &mut Input<'_>, start: u64, entries: &mut Entries) -> Resu
     Ok(())
 }
 
-fn lz4(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries) -> Result<u64, Stop> {
+fn lz4(input: &mut Input<'_>, start: u64, left: u64, entries: &mut Entries<'_>) -> Result<u64, Stop> {
     let mut decoder = Lz4::new(input);
     let result = unpack_lz4(&mut decoder, start, left, entries);
     match (decoder.followed_at(), result) {
@@ -236,7 +241,7 @@ fn unpack_lz4(
     decoder: &mut Lz4<&mut Input<'_>>,
     start: u64,
     left: u64,
-    entries: &mut Entries,
+    entries: &mut Entries<'_>,
 ) -> Result<u64, Stop> {
     unpack(decoder, start, left, entries)
 }

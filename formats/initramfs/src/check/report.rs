@@ -80,6 +80,10 @@ macro_rules! rules {
 }
 
 rules! {
+    /// The kernel starts `/init`, and its dynamic linker finds all that it needs. This rule needs
+    /// more than the archive's format: the caller of [`check_and_unpack`](super::check_and_unpack)
+    /// checks it and adds it by [`Report::init_fails`].
+    InitStarts "init-starts" Error,
     /// The kernel is built with the options that it needs: `CONFIG_BLK_DEV_INITRD` and the
     /// `CONFIG_RD_` option.
     Configured "configured" Error,
@@ -167,6 +171,13 @@ impl Report {
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity == Severity::Warning)
+    }
+
+    /// Adds the finding that `/init` does not start, which the caller found in the unpacked files.
+    pub fn init_fails(&mut self, detail: String) {
+        let rule = Rule::InitStarts;
+        let (severity, path) = (rule.severity(), Some(b"init".to_vec()));
+        self.add(Finding { rule, severity, offset: 0, unpacked_offset: None, path, detail });
     }
 
     /// Adds a finding. If the list is full of warnings, an error replaces the last one.

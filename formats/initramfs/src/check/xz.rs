@@ -11,7 +11,7 @@ const LARGE_DICTIONARY: u64 = 64 << 20;
 
 /// Checks the header of the stream that begins here, and that of its first block, without consuming
 /// them.
-pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(), Stop> {
+pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries<'_>) -> Result<(), Stop> {
     const HEADER_LEN: usize = 12;
     /// The maximum length of a block header, in bytes.
     const BLOCK_HEADER_LEN: usize = 1024;
@@ -48,7 +48,7 @@ struct Filter {
     properties: Vec<u8>,
 }
 
-fn check_filter(filter: &Filter, at: u64, entries: &mut Entries) -> Result<(), Stop> {
+fn check_filter(filter: &Filter, at: u64, entries: &mut Entries<'_>) -> Result<(), Stop> {
     const LZMA2: u64 = 0x21;
     /// The BCJ filters, from x86 to RISC-V.
     const BRANCHES: std::ops::RangeInclusive<u64> = 0x04..=0x0b;

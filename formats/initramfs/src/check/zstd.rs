@@ -7,7 +7,7 @@ use super::stream::Stop;
 use crate::compression::decode::ZSTD_MAX_WINDOW_LOG;
 
 /// Checks the header of the frame that begins here, without consuming it.
-pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries) -> Result<(), Stop> {
+pub(super) fn header(input: &mut Input<'_>, entries: &mut Entries<'_>) -> Result<(), Stop> {
     /// The maximum length of a header, with the magic.
     const MAX_LEN: usize = 18;
     let at = input.position();

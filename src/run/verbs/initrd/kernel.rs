@@ -7,6 +7,8 @@ use initramfs::codec::Codec;
 use initramfs::{Compression, KernelConfig};
 
 use crate::bounded;
+use crate::closure::elf::Abi;
+use crate::closure::exec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
 use crate::recipe::initrd::{InitrdRecipe, KernelFile, Preset};
@@ -93,6 +95,43 @@ pub(super) fn codec(recipe: &InitrdRecipe, kernel: &KernelConfig, log: &Log) -> 
             Codec::new(compression, None).map_err(|error| Error::new(ErrorKind::Verification, error))
         }
     }
+}
+
+/// Returns the programs that the kernel executes, as far as they are known. A configuration without
+/// an architecture is not whole, so that what it lacks is not known to be missing.
+pub(in crate::run) fn executes(kernel: &KernelConfig) -> exec::Kernel {
+    let set = |name: &str| kernel.executes_with(name) == Some(true);
+    let abi = |class: u8, data: u8, machine: u16| Abi { class, data, machine };
+    let wide = if set("CONFIG_64BIT") { 2 } else { 1 };
+    let order = if set("CONFIG_CPU_BIG_ENDIAN") { 2 } else { 1 };
+    let compat = |option: &str, narrow: Abi| (wide == 2 && set(option)).then_some(narrow);
+    let (own, others) = if set("CONFIG_X86_64") || (set("CONFIG_X86_32") && wide == 2) {
+        let emulated = compat("CONFIG_IA32_EMULATION", abi(1, 1, 3));
+        (abi(2, 1, 62), [emulated, compat("CONFIG_X86_X32_ABI", abi(1, 1, 62))])
+    } else if set("CONFIG_X86_32") {
+        (abi(1, 1, 3), [None, None])
+    } else if set("CONFIG_ARM64") {
+        (abi(2, order, 183), [compat("CONFIG_COMPAT", abi(1, order, 40)), None])
+    } else if set("CONFIG_ARM") {
+        (abi(1, order, 40), [None, None])
+    } else if set("CONFIG_RISCV") {
+        (abi(wide, 1, 243), [compat("CONFIG_COMPAT", abi(1, 1, 243)), None])
+    } else if set("CONFIG_S390") {
+        (abi(2, 2, 22), [compat("CONFIG_COMPAT", abi(1, 2, 22)), None])
+    } else if set("CONFIG_PPC") {
+        let order = if set("CONFIG_CPU_LITTLE_ENDIAN") { 1 } else { 2 };
+        let own = abi(wide, order, if wide == 2 { 21 } else { 20 });
+        (own, [compat("CONFIG_COMPAT", abi(1, order, 20)), None])
+    } else if set("CONFIG_LOONGARCH") {
+        (abi(wide, 1, 258), [None, None])
+    } else {
+        return exec::Kernel::default();
+    };
+    if !set("CONFIG_BINFMT_ELF") {
+        return exec::Kernel::default();
+    }
+    let abis = [Some(own)].into_iter().chain(others).flatten().collect();
+    exec::Kernel { abis: Some(abis), lacks_scripts: !set("CONFIG_BINFMT_SCRIPT") }
 }
 
 /// Returns the only compression that a preset's own kernels unpack.
