@@ -11,7 +11,7 @@ pub mod root_hash;
 pub mod tar;
 pub mod verity;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use crate::filesystem::Size;
 use crate::log::Level;
 use crate::output::{DestinationOptions, Reflink};
 use crate::seed::Seed;
+use crate::source::container::{Platform, Reference};
 use crate::source::tar::Limits;
 use crate::stack::Rules;
 use crate::threads::Threads;
@@ -77,6 +78,12 @@ pub struct TreeRecipe {
     pub clamp_mtime_min: Option<Timestamp>,
     /// The upper limit of all timestamps.
     pub source_date_epoch: Option<Timestamp>,
+    /// The platform of an image for several; `None` for that of this machine.
+    pub platform: Option<Platform>,
+    /// The machine architecture of the tree, if it was given.
+    pub architecture: Option<Architecture>,
+    /// The directory of unnamed files with unpacked layers; `None` for that of the output.
+    pub spool: Option<PathBuf>,
     /// The threads to work in, which are started when they are first needed.
     pub threads: Arc<Threads>,
     /// True if decisions and steps are logged.
@@ -167,6 +174,9 @@ impl TreeRecipe {
             xattr_filter: Filter::default(),
             clamp_mtime_min: None,
             source_date_epoch: None,
+            platform: None,
+            architecture: None,
+            spool: None,
             threads: Arc::new(Threads::new(threads)),
             verbose: false,
         }
@@ -175,8 +185,10 @@ impl TreeRecipe {
     /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Path> {
-        let path = |source| Path::new(if source == "-" { OsStr::new("/dev/stdin") } else { source });
-        let sources = self.sources.iter().map(|source| path(source.as_os_str()));
+        let sources = self.sources.iter().map(|source| match source.as_os_str() {
+            source if source == "-" => Path::new("/dev/stdin"),
+            source => Reference::path_of(source).unwrap_or(Path::new(source)),
+        });
         let mut inputs: Vec<&Path> = sources.chain(self.recipe_file.as_deref()).collect();
         if let Some(Ownership::Fakeroot(path) | Ownership::Mtree(path)) = &self.ownership {
             inputs.push(path);

@@ -1,5 +1,6 @@
 //! Sources of trees: recognizes the kind of what the user names, and reads it.
 
+pub mod container;
 pub mod directory;
 pub mod dump;
 pub mod foreign;
@@ -13,8 +14,10 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::shown;
 use crate::stack::{Rules, Stack};
 
+use container::{Container, Reference};
 use directory::Scanned;
 use tar::Compression;
 
@@ -24,6 +27,8 @@ pub use options::ReadOptions;
 pub enum Source {
     /// A directory of the host.
     Directory(PathBuf),
+    /// An image of containers.
+    Container(Reference),
     /// The text of a tree.
     Dump {
         /// The text, from its first byte on.
@@ -55,6 +60,8 @@ pub enum Source {
 pub enum Contents<'a> {
     /// A whole tree, with the facts about it that only the host has.
     Tree(Scanned),
+    /// The tree of an image, with the facts about the image.
+    Container(Box<Container>),
     /// Members, which are read while they are added to a tree.
     Members(Box<tar::Reader<'a>>),
 }
@@ -63,8 +70,9 @@ pub enum Contents<'a> {
 const DUMP_START: &[u8] = b"/ ";
 
 /// All supported kinds of sources, for messages.
-const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz, lzma, bzip2 or lz4), or a composefs dump, whose text \
-                         begins with \"/ \" (- reads one of the latter two from standard input)";
+const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz, lzma, bzip2 or lz4), an image (oci:DIR, oci-archive:FILE, \
+                         docker-archive:FILE or dir:DIR), or a composefs dump, whose text begins with \"/ \" (- reads an archive \
+                         or a dump from standard input)";
 
 impl Source {
     /// Recognizes the kind of source at `path` by its contents; `-` is standard input.
@@ -82,6 +90,9 @@ impl Source {
         }
         if path.is_empty() {
             return Err(Error::new(ErrorKind::Io, "the source is an empty path"));
+        }
+        if let Some(reference) = Reference::parse(path)? {
+            return Ok(Self::Container(reference));
         }
         let path = Path::new(path);
         let kind = match fs::metadata(path) {
@@ -198,6 +209,7 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
     let members = |reader: Result<_>| reader.map(Box::new).map(Contents::Members);
     match source {
         Source::Directory(path) => directory::read_with(&path, options).map(Contents::Tree),
+        Source::Container(reference) => container(&reference, options),
         Source::Dump { text, name, basedir } => {
             dump::read(text, &name, &basedir, interrupt).map(Scanned::from).map(Contents::Tree)
         }
@@ -208,6 +220,36 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
     }
 }
 
+/// Reads an image. The archive that it may be in is a source itself, whose members are its files.
+fn container<'a>(reference: &Reference, options: &ReadOptions<'_>) -> Result<Contents<'a>> {
+    let ReadOptions { limits, interrupt, threads, .. } = *options;
+    let archive = if reference.is_archive() {
+        let path = reference.path();
+        let reader = match Source::at(path.as_os_str(), None)? {
+            Source::Tar { file, name } => tar::Reader::file(file, &name, limits, interrupt)?,
+            Source::TarStream { stream, compression, name } => {
+                tar::Reader::stream(stream, compression, &name, limits, interrupt)?
+            }
+            _ => {
+                let what = format!("is not a tar archive, as {} has to be", shown::path(path));
+                return Err(Error::at(ErrorKind::BadInput, reference.name(), what));
+            }
+        };
+        Some(reader)
+    } else {
+        None
+    };
+    let options = container::Options {
+        platform: options.platform,
+        spool: options.spool,
+        keep_directory_symlink: options.keep_directory_symlink,
+        limits,
+        threads,
+        interrupt,
+    };
+    container::read(reference, archive, &options).map(Box::new).map(Contents::Container)
+}
+
 /// Reads a single source unchanged.
 ///
 /// # Errors
@@ -215,6 +257,7 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
 pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Scanned> {
     match open(source, options)? {
         Contents::Tree(scanned) => Ok(scanned),
+        Contents::Container(container) => Ok(Scanned::from(container.tree)),
         Contents::Members(reader) => {
             let mut stack = Stack::new(Rules::default());
             reader.add_to(&mut stack, &mut tar::Unchanged)?;
@@ -230,6 +273,7 @@ mod tests {
     fn kind(path: &Path) -> Result<&'static str> {
         Source::at(path.as_os_str(), None).map(|source| match source {
             Source::Directory(_) => "directory",
+            Source::Container(_) => "container",
             Source::Dump { .. } => "dump",
             Source::Tar { .. } => "tar",
             Source::TarStream { compression: None, .. } => "tar stream",

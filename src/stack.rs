@@ -51,6 +51,9 @@ pub struct Rules {
     /// Keeps a symbolic link to a directory if a directory is added over it: the entries of the
     /// directory are added to the target of the link, whose metadata is unchanged.
     pub keep_directory_symlink: bool,
+    /// The sources are layers of an image: xattrs of overlayfs have no effect, and
+    /// [`Report::followed`] has the links that paths led through.
+    pub is_layer: bool,
 }
 
 /// The treatment of whiteouts: `.wh.NAME`, `.wh..wh..opq`, character devices 0:0 and the xattrs of

@@ -33,6 +33,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("gzip", "gzip"),
     ("zstd", "zstd"),
+    ("skopeo", "skopeo"),
+    ("umoci", "umoci"),
     ("xz", "xz-utils"),
     ("lz4", "lz4"),
     ("bzip2", "bzip2"),

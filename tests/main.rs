@@ -13,6 +13,7 @@ mod archives;
 mod boot;
 mod cli;
 mod closure;
+mod containers;
 mod images;
 mod initrd;
 mod invariants;

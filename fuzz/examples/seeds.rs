@@ -12,7 +12,7 @@ use std::{env, fs, io, panic};
 use libfuzzer_sys as _;
 use rootcast_fuzz::closure::{self, known, packages, programs};
 use rootcast_fuzz::formats::{dax_header, ext4, initramfs_check, partition, verity};
-use rootcast_fuzz::sources::{dump, tar};
+use rootcast_fuzz::sources::{container, dump, tar};
 use rootcast_fuzz::transforms::{accounts, edits, file_contexts, mtree};
 use rootcast_fuzz::{Outcome, architecture, arguments, recipe};
 
@@ -42,6 +42,8 @@ const TARGETS: &[Target] = &[
     Target { name: "closure_rpm", check: packages::check_rpm, seed: |b| packages::rpm(&b), taken: 60 },
     Target { name: "closure_rules", check: closure::check_rules, seed: |b| closure::rules(&b), taken: 70 },
     Target { name: "closure_units", check: closure::check_units, seed: |b| closure::units(&b), taken: 70 },
+    Target { name: "container_documents", check: container::check_documents, seed: |bytes| bytes, taken: 0 },
+    Target { name: "container_layers", check: container::check_layers, seed: |bytes| bytes, taken: 10 },
     Target { name: "dax_header", check: dax_header::check, seed: |b| dax_header::block(&b), taken: 80 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },
     Target { name: "dump_of_tree", check: dump::check_tree, seed: |bytes| bytes, taken: 100 },

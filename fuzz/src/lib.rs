@@ -7,6 +7,7 @@
 //!                   ├─▶ links, files ▶ architecture and paths
 //!                   ├─▶ words ───────▶ command line
 //!                   ├─▶ members ─────▶ tar archive ─▶ read in place and as a stream ▶ the same tree
+//!                   ├─▶ layers, documents ▶ an image ▶ read as it is and compressed ▶ the same tree
 //!                   ├─▶ programs ────▶ a tree ──────▶ closure ──────────────────────▶ a part of the tree
 //!                   └─▶ words ───────▶ owners, edits ▶ a small tree ────────────────▶ a valid tree
 //! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ─────────────────▶ the same tree

@@ -1,4 +1,5 @@
 //! Sources of trees.
 
+pub mod container;
 pub mod dump;
 pub mod tar;

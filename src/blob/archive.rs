@@ -42,10 +42,14 @@ impl Archive {
         Ok(Self { bytes: Bytes::Host { file, path: path.to_owned(), size, identity } })
     }
 
-    /// Creates a new unnamed file in the directory for temporary files, for the bytes unpacked from
-    /// `source`.
-    pub(crate) fn spool(source: &Path) -> io::Result<Self> {
-        Ok(Self { bytes: Bytes::Spool { file: tempfile::tempfile()?, source: source.to_owned() } })
+    /// Creates a new unnamed file in a directory, or in the one for temporary files, for the bytes
+    /// unpacked from `source`.
+    pub(crate) fn spool(source: &Path, directory: Option<&Path>) -> io::Result<Self> {
+        let file = match directory {
+            Some(directory) => tempfile::tempfile_in(directory)?,
+            None => tempfile::tempfile()?,
+        };
+        Ok(Self { bytes: Bytes::Spool { file, source: source.to_owned() } })
     }
 
     /// Returns an archive in memory.
@@ -138,6 +142,17 @@ impl ArchiveRange {
     /// Returns the `len` bytes of the archive at `offset`.
     pub(crate) fn new(archive: Arc<Archive>, offset: u64, len: u64) -> Self {
         Self { archive, offset, len }
+    }
+
+    /// Returns all bytes of an archive that is not a spool.
+    pub(crate) fn whole(archive: Arc<Archive>) -> Self {
+        let len = archive.len();
+        Self { archive, offset: 0, len }
+    }
+
+    /// The archive, and the offset of the range in it, in bytes.
+    pub(crate) fn place(&self) -> (&Arc<Archive>, u64) {
+        (&self.archive, self.offset)
     }
 
     fn check(&self, buffer: &[u8], offset: u64) -> io::Result<()> {
@@ -330,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_spool_returns_the_bytes_written_to_it() {
-        let spool = Archive::spool(Path::new("x")).expect("a temporary file");
+        let spool = Archive::spool(Path::new("x"), None).expect("a temporary file");
         let bytes = [vec![1; 100], vec![0; 20_000], vec![2; 100], vec![0; 9000]].concat();
         spool.keep(&bytes, 10).expect("room");
         spool.finish(10 + bytes.len() as u64).expect("room");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::container::ContainerReport;
 use super::counts::Counts;
 use super::seconds::seconds;
 use super::version;
@@ -85,6 +86,8 @@ pub struct BuildInfo {
     pub hardlinks: Linked,
     /// The numbers of files in the tree.
     pub counts: Counts,
+    /// The images of containers among the sources.
+    pub containers: Vec<ContainerReport>,
     /// The duration of each step.
     pub timings: Timings,
     /// The parts of the source that were excluded.
@@ -96,9 +99,9 @@ pub struct BuildInfo {
 impl BuildInfo {
     /// Returns the part about a tree; timings, exclusions and warnings are added at the end.
     #[must_use]
-    pub fn new(counts: Counts, hardlinks: Linked) -> Self {
+    pub fn new(counts: Counts, hardlinks: Linked, containers: Vec<ContainerReport>) -> Self {
         let (exclusions, warnings) = (Vec::new(), Vec::new());
-        Self { hardlinks, counts, timings: Timings::default(), exclusions, warnings }
+        Self { hardlinks, counts, containers, timings: Timings::default(), exclusions, warnings }
     }
 
     /// Copies the warnings and exclusions of a log.

@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image_runs::Image;
 use image_tree::{Content as _, Kind, Shown, Tree};
@@ -82,6 +82,20 @@ pub(super) fn preallocate(
     // A single thread is faster without it.
     let helps = is_whole && tree.threads.count() > 1;
     destination.filter(|_| helps).and_then(|destination| Preallocation::begin(destination, start))
+}
+
+/// Returns the directory for the unpacked layers of images: the one that was requested, or else that
+/// of the file to write.
+pub(super) fn spool(tree: &TreeRecipe, output: &Output) -> Option<PathBuf> {
+    if tree.spool.is_some() {
+        return tree.spool.clone();
+    }
+    let path = file(output)?;
+    // A device is among other devices, where files are kept in memory.
+    let is_file = std::fs::metadata(path).map_or(true, |found| found.is_file());
+    let parent =
+        path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    parent.filter(|_| is_file).map(Path::to_owned)
 }
 
 /// Writes an image to its destination, or digests it if there is none.

@@ -5,7 +5,7 @@
 //! differ in their steps and options.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image_tree::{InodeId, Metadata, Tree};
 
@@ -21,6 +21,7 @@ use crate::log::{Log, Report};
 use crate::output::Preallocation;
 use crate::progress::{Progress, Silent};
 use crate::recipe::TreeRecipe;
+use crate::report::ContainerReport;
 use crate::source::directory::{Scanned, Unreadable};
 use crate::transform::hardlinks::{self, Linked};
 use crate::transform::init::{self, Init};
@@ -94,6 +95,8 @@ pub(super) struct Options<'r> {
     pub(super) output: &'r Path,
     /// The properties of the filesystem of an image; `None` for other verbs.
     pub(super) filesystem: Option<&'r Properties>,
+    /// The directory for unpacked layers; `None` for that of temporary files.
+    pub(super) spool: Option<PathBuf>,
     /// The representation of holes in the output.
     pub(super) holes: Holes,
     /// The choice of `/init`; `None` for an initramfs that needs none.
@@ -120,6 +123,7 @@ impl<'r> Options<'r> {
             own: OwnFiles::default(),
             output: Path::new("standard output"),
             filesystem: None,
+            spool: recipe.spool.clone(),
             holes: Holes::Zeros("an initramfs stores holes as zeros"),
             init: None,
             with_agent: false,
@@ -168,6 +172,8 @@ pub(super) struct Prepared {
     pub(super) duplicates: BTreeMap<InodeId, InodeId>,
     /// The microcode of the whole tree, if the run asks for it.
     pub(super) microcode: Vec<Firmware>,
+    /// The images of containers among the sources.
+    pub(super) containers: Vec<ContainerReport>,
     /// The kept part, if it was found while the sources were read.
     found: Option<Found>,
     /// The unreadable files of the sources and edits.
@@ -205,6 +211,7 @@ impl Prepared {
             init_created: false,
             duplicates: BTreeMap::new(),
             microcode: Vec::new(),
+            containers: Vec::new(),
             found: None,
             unreadable: Vec::new(),
             set_id: Vec::new(),
@@ -220,12 +227,14 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 /// with the owners of the recipe and without metadata of the host. The messages about one source
 /// are logged before the next one is read.
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Options { recipe, own, progress, interrupt, log, .. } = *options;
-    let reader = Reader { recipe, steps: &SOURCE_STEPS, own, progress, interrupt, log };
+    let Options { recipe, own, progress, interrupt, log, ref spool, .. } = *options;
+    let reader =
+        Reader { recipe, spool: spool.as_deref(), steps: &SOURCE_STEPS, own, progress, interrupt, log };
     let partial = reduction::partial_scan(recipe, &reader.options(), &own, options.asked)?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
         partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
-    let Stacked { tree, unreadable, set_id } = reader.stacked(scanned)?;
+    let Stacked { tree, unreadable, set_id, containers } = reader.stacked(scanned)?;
+    prepared.containers = containers;
     (prepared.tree, prepared.unreadable, prepared.set_id) = (tree, unreadable, set_id);
     prepared.found = found;
     done(())

@@ -18,7 +18,9 @@ use crate::interrupt::Interrupt;
 use crate::log::{Log, Report as _};
 use crate::progress::Progress;
 use crate::recipe::TreeRecipe;
+use crate::report::ContainerReport;
 use crate::shown;
+use crate::source::container::{Container, Message};
 use crate::source::directory::{Scanned, Unreadable};
 use crate::source::{self, Contents, ReadOptions, Source, foreign, tar};
 use crate::stack::{self, Stack};
@@ -28,6 +30,8 @@ use crate::transform::ownership::{Owners, Ownership, SetIdChange};
 /// Reads the sources of one recipe.
 pub(super) struct Reader<'r> {
     pub(super) recipe: &'r TreeRecipe,
+    /// The directory for unpacked layers; `None` for that of temporary files.
+    pub(super) spool: Option<&'r Path>,
     /// The steps that each source takes as a tree of its own, in order.
     pub(super) steps: &'r [SourceStep],
     /// The files that the run writes, and therefore leaves out of directories.
@@ -45,15 +49,26 @@ pub(super) struct Stacked {
     pub(super) unreadable: Vec<Unreadable>,
     /// For each source, the programs that run as another user or group now.
     pub(super) set_id: Vec<SetIdChange>,
+    /// The images of containers among the sources.
+    pub(super) containers: Vec<ContainerReport>,
 }
 
 impl<'r> Reader<'r> {
     /// Returns the options for reading a source.
     pub(super) fn options(&self) -> ReadOptions<'r> {
-        let Self { recipe, progress: found, interrupt, .. } = *self;
-        let TreeRecipe { limits, one_file_system, .. } = *recipe;
-        let threads = &*recipe.threads;
-        ReadOptions { threads, limits, interrupt, one_file_system, filter: &recipe.xattr_filter, found }
+        let Self { recipe, progress: found, interrupt, spool, .. } = *self;
+        let TreeRecipe { limits, one_file_system, rules, .. } = *recipe;
+        ReadOptions {
+            threads: &recipe.threads,
+            limits,
+            interrupt,
+            one_file_system,
+            filter: &recipe.xattr_filter,
+            platform: recipe.platform.as_ref(),
+            spool,
+            keep_directory_symlink: rules.keep_directory_symlink,
+            found,
+        }
     }
 
     /// Adds the sources one over another. The first one may have been read before.
@@ -66,7 +81,7 @@ impl<'r> Reader<'r> {
             return Err(Error::new(ErrorKind::Usage, "no source is given"));
         }
         let (mut stack, mut records) = (Stack::new(recipe.rules), FileRecords::default());
-        let (mut first, mut basedir_used) = (first, false);
+        let (mut first, mut basedir_used, mut containers) = (first, false, Vec::new());
         for path in &recipe.sources {
             interrupt.check()?;
             let source = Source::at(path, recipe.basedir.as_deref())?;
@@ -81,6 +96,14 @@ impl<'r> Reader<'r> {
             let report = match contents {
                 Contents::Tree(scanned) => {
                     let default = usual;
+                    let loaded = Loaded { path, scanned, default, is_directory, set_id: None };
+                    self.add_tree(loaded, &mut stack, &mut records)?
+                }
+                Contents::Container(container) => {
+                    let Container { tree, facts, messages } = *container;
+                    self.log_container(&messages);
+                    containers.push(ContainerReport::new(path, &facts));
+                    let (scanned, default) = (Scanned::from(tree), usual);
                     let loaded = Loaded { path, scanned, default, is_directory, set_id: None };
                     self.add_tree(loaded, &mut stack, &mut records)?
                 }
@@ -100,7 +123,7 @@ impl<'r> Reader<'r> {
                 recipe.sources.iter().map(|name| shown::name(name).to_string()).collect();
             self.log.warn(format_args!("{}: {packed}", names.join(", ")));
         }
-        Ok(Stacked { tree, unreadable, set_id })
+        Ok(Stacked { tree, unreadable, set_id, containers })
     }
 
     /// Adds a tree, after the steps.
@@ -157,6 +180,16 @@ impl<'r> Reader<'r> {
         Ok(report)
     }
 
+    /// Reports the choice of an image, and what its layers do to each other.
+    fn log_container(&self, messages: &[Message]) {
+        for message in messages {
+            match message {
+                Message::Warning(text) => self.log.warn(text),
+                Message::Detail(text) => self.log.detail(text),
+            }
+        }
+    }
+
     /// Reports the effect of adding a source on those before it.
     fn log_stacked(&self, path: &Path, report: &stack::Report) {
         let Self { log, .. } = *self;
@@ -184,8 +217,10 @@ impl<'r> Reader<'r> {
 fn default_ownership(source: &Source) -> Ownership {
     match source {
         Source::Directory(_) if !geteuid().is_root() => Ownership::Root,
-        Source::Directory(_) | Source::Dump { .. } | Source::Tar { .. } | Source::TarStream { .. } => {
-            Ownership::Keep
-        }
+        Source::Directory(_)
+        | Source::Container(_)
+        | Source::Dump { .. }
+        | Source::Tar { .. }
+        | Source::TarStream { .. } => Ownership::Keep,
     }
 }

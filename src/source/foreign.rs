@@ -117,12 +117,6 @@ pub(super) fn remote_hint(name: &OsStr) -> Option<String> {
             registry_hint(text.split_once("://").map_or(text, |(_, name)| name))
         });
     }
-    if text
-        .split_once(':')
-        .is_some_and(|(transport, rest)| TRANSPORTS.contains(&transport) && !rest.is_empty())
-    {
-        return Some(skopeo_hint(text));
-    }
     let (host, path) = text.split_once('/').unwrap_or(("", text));
     let last = path.rsplit('/').next().unwrap_or(path);
     let has_tag = last.split_once([':', '@']).is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty());
@@ -131,22 +125,10 @@ pub(super) fn remote_hint(name: &OsStr) -> Option<String> {
     (is_name && !text.starts_with(['/', '.']) && (has_tag || has_host)).then(|| registry_hint(text))
 }
 
-/// The transports of local images in image names of skopeo(1) and related tools.
-const TRANSPORTS: [&str; 6] =
-    ["oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage", "dir"];
-
-/// Returns the way to get a source from an image name of skopeo(1).
-fn skopeo_hint(name: &str) -> String {
-    format!(
-        "rootcast reads no images by such names: get a directory with `skopeo copy {name} oci:IMAGE:latest` and `umoci \
-         unpack --rootless --image IMAGE:latest DIR`"
-    )
-}
-
 fn registry_hint(name: &str) -> String {
     format!(
-        "rootcast pulls no images from a registry: get a tar archive with `docker export $(docker create {name})`, or a \
-         directory with `skopeo copy docker://{name} oci:IMAGE:latest` and `umoci unpack --rootless --image IMAGE:latest DIR`"
+        "rootcast pulls no images from a registry: `skopeo copy docker://{name} oci:DIR:TAG` copies one to a directory, and \
+         oci:DIR:TAG is a source"
     )
 }
 
@@ -161,15 +143,14 @@ pub fn container_hint<C>(tree: &Tree<C>) -> Option<&'static str> {
     };
     if has("oci-layout") && has("index.json") {
         return Some(
-            "this is an OCI image layout, and its layers stay packed: `umoci unpack --rootless --image DIR:TAG BUNDLE` makes a \
-             directory BUNDLE/rootfs of it (of an archive, `skopeo copy oci-archive:FILE oci:DIR:TAG` makes DIR first)",
+            "this is an OCI image layout, and its layers stay packed: as the source oci:DIR, or oci-archive:FILE, they are the tree",
         );
     }
     let is_layer = |name: &[u8]| name == b"repositories" || name.ends_with(b".tar") || name.len() == 64;
     if has("manifest.json") && any(&is_layer) {
         return Some(
-            "this is an image as `docker save` writes it, and its layers stay packed: `docker export CONTAINER` writes a tar \
-             archive of the files, and so do `skopeo copy docker-archive:FILE oci:DIR:TAG` and `umoci unpack`",
+            "this is an image as `docker save` writes it, and its layers stay packed: as the source docker-archive:FILE they are \
+             the tree",
         );
     }
     if has(".PKGINFO") && any(&|name| name.starts_with(b".SIGN.")) {
@@ -215,12 +196,6 @@ mod tests {
         for name in ["alpine:latest", "docker.io/library/alpine", "ghcr.io/a/b@sha256:00", "docker://debian"]
         {
             assert!(remote_hint(OsStr::new(name)).expect(name).contains("skopeo"), "{name}");
-        }
-        for name in
-            ["oci:dir:latest", "oci-archive:a.tar", "docker-archive:a.tar", "containers-storage:debian"]
-        {
-            let hint = remote_hint(OsStr::new(name)).expect(name);
-            assert!(hint.contains(&format!("`skopeo copy {name} oci:")), "{name}: {hint}");
         }
         assert!(remote_hint(OsStr::new("https://example.org/a.tar")).expect("a URL").contains("curl"));
         for name in ["/srv/a:b", "./alpine:latest", "rootfs", "rootfs/usr", "../a.b/c", "a b:c", ":x", "x:"] {

@@ -1,5 +1,8 @@
 //! The options for reading a source.
 
+use std::path::Path;
+
+use super::container::Platform;
 use super::tar::Limits;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Silent};
@@ -20,6 +23,13 @@ pub struct ReadOptions<'a> {
     pub one_file_system: bool,
     /// The filter for xattrs; dropped ones need not be readable.
     pub filter: &'a Filter,
+    /// The platform of an image for several; none for that of this machine.
+    pub platform: Option<&'a Platform>,
+    /// The directory of the files that layers of images are decompressed into; none for that of
+    /// temporary files.
+    pub spool: Option<&'a Path>,
+    /// Keeps a symbolic link to a directory where a later layer of an image has a directory.
+    pub keep_directory_symlink: bool,
     /// Receives the number of bytes in files of a directory as they are found: of most files, and
     /// never more than there are. Other sources report nothing.
     pub found: &'a dyn Progress,
@@ -35,6 +45,9 @@ impl<'a> ReadOptions<'a> {
             interrupt,
             one_file_system: false,
             filter: Filter::NONE,
+            platform: None,
+            spool: None,
+            keep_directory_symlink: false,
             found: &Silent,
         }
     }

@@ -36,6 +36,7 @@
 mod acl;
 mod add;
 mod budget;
+mod collected;
 mod decompress;
 mod error;
 mod header;
@@ -50,8 +51,11 @@ use self::header::{BLOCK, Header};
 pub use acl::AclError;
 pub use add::{Added, Owner, Unchanged};
 pub use budget::Limits;
+pub(crate) use budget::Totals;
+pub use collected::ReadMembers;
 pub use decompress::Compression;
 pub use error::{MapProblem, Problem, TarError, Warning};
+pub use members::Entry;
 pub use reader::Reader;
 
 /// Returns true if bytes are the start of an archive: a header with the right checksum, or the

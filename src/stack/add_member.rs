@@ -29,7 +29,9 @@ impl<C: Clone> Addition<'_, C> {
             if self.is_marker(&names, &metadata, &kind)? {
                 return Ok(None);
             }
-            markers::drop_xattrs(&mut metadata);
+            if !rules.is_layer {
+                markers::drop_xattrs(&mut metadata);
+            }
         }
         let Some((name, parents)) = names.split_last() else {
             return self.set_root(metadata, kind).map(Some);

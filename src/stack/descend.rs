@@ -95,6 +95,10 @@ impl<C: Clone> Addition<'_, C> {
                         return Err(AddError::TooManyLinks);
                     }
                     let target = target.as_bytes();
+                    if self.stack.rules.is_layer && missing == Missing::Create && id.index() < self.lower {
+                        let link = [&b"/"[..], &self.path_of(&here), &name].concat();
+                        self.report.followed.insert(link);
+                    }
                     if target.starts_with(b"/") {
                         here.clear();
                     }

@@ -47,12 +47,15 @@ impl<C: Clone> Addition<'_, C> {
             MemberKind::Inode(kind) => Some(kind),
             MemberKind::HardLink(_) => None,
         };
+        let is_layer = self.stack.rules.is_layer;
         if kind.is_some()
+            && !is_layer
             && let Some(xattr) = markers::needs_overlay(&member.metadata)
         {
             return Err(AddError::Overlay(xattr));
         }
-        let is_opaque = matches!(kind, Some(Kind::Directory(_))) && markers::is_opaque(&member.metadata);
+        let is_opaque =
+            !is_layer && matches!(kind, Some(Kind::Directory(_))) && markers::is_opaque(&member.metadata);
         let Some((name, parents)) = names.split_last() else {
             if is_opaque {
                 self.hide_entries(InodeId::ROOT);

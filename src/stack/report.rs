@@ -16,6 +16,9 @@ pub struct Report {
     pub implied: BTreeSet<InodeId>,
     /// Markers that were kept as files, unless that was requested.
     pub markers: Markers,
+    /// The symbolic links of earlier sources through which paths of members led, by their paths; only
+    /// of layers.
+    pub followed: BTreeSet<Vec<u8>>,
     /// The number of names that whiteouts and opaque directories removed.
     pub hidden: u64,
     /// The number of directories created without a member, including those that got a member later.

@@ -92,7 +92,7 @@ fn stacked_trees(sources: &[&str], rules: Rules) -> Result<String, AddError> {
     Ok(shown(&stack.finish()))
 }
 
-const DEFAULT: Rules = Rules { whiteouts: Whiteouts::Report, keep_directory_symlink: false };
+const DEFAULT: Rules = Rules { whiteouts: Whiteouts::Report, keep_directory_symlink: false, is_layer: false };
 const APPLY: Rules = Rules { whiteouts: Whiteouts::Apply, ..DEFAULT };
 const KEEP_LINKS: Rules = Rules { keep_directory_symlink: true, ..DEFAULT };
 

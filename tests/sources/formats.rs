@@ -84,8 +84,8 @@ fn archives_of_every_compression_are_sources() {
 fn container_images_are_read_with_a_warning() {
     let scratch = Scratch::new();
     for (files, words) in [
-        (&["oci-layout", "index.json"][..], ["OCI image layout", "umoci unpack"]),
-        (&["manifest.json", "repositories"], ["docker save", "docker export"]),
+        (&["oci-layout", "index.json"][..], ["OCI image layout", "oci:DIR"]),
+        (&["manifest.json", "repositories"], ["docker save", "docker-archive:FILE"]),
         (&[".PKGINFO", ".SIGN.RSA.key"], ["package of Alpine", "apk add"]),
     ] {
         let image = scratch.join(files[0]);
@@ -104,8 +104,8 @@ fn container_images_are_read_with_a_warning() {
 #[test]
 fn names_that_are_not_paths_are_explained() {
     for (name, words) in [
-        ("docker.io/library/alpine", ["skopeo copy docker://docker.io/library/alpine", "docker export"]),
-        ("alpine:latest", ["docker://alpine:latest", "umoci unpack"]),
+        ("docker.io/library/alpine", ["skopeo copy docker://docker.io/library/alpine", "oci:DIR:TAG"]),
+        ("alpine:latest", ["docker://alpine:latest", "oci:DIR:TAG"]),
         ("", ["rootcast: the source is an empty path", ""]),
         ("https://example.org/rootfs.tar", ["curl", "rootcast reads no URLs"]),
     ] {

@@ -73,6 +73,7 @@ fn check_stack(rules: u8, bytes: &[u8]) -> Outcome {
     let rules = Rules {
         whiteouts: if rules & 1 == 0 { Whiteouts::Apply } else { Whiteouts::Report },
         keep_directory_symlink: rules & 2 == 0,
+        is_layer: false,
     };
     let (lower, upper) = bytes.split_at(bytes.len() / 2);
     let archives = [archive(lower), archive(upper)];

@@ -13,9 +13,11 @@ use super::edits::Edits;
 use super::general::General;
 use super::keep::KeepArguments;
 use super::values;
+use crate::architecture::Architecture;
 use crate::cli::help::group;
 use crate::quantity;
 use crate::recipe::TreeRecipe;
+use crate::source::container::Platform;
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
 use crate::threads::Threads;
@@ -28,10 +30,11 @@ use crate::xattr_filter::{Filter, Rule};
 /// The sources of a tree, and the changes to it.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TreeArguments {
-    /// Directory, tar archive, text dump, or - for standard input
+    /// Directory, tar archive, oci:IMAGE, dump, or - for stdin
     ///
-    /// Standard input is a tar archive or a dump. Of several sources, each is added to those before
-    /// it, as if unpacked over them.
+    /// Images of containers are named as skopeo(1) does: oci:DIR[:REF], oci-archive:FILE[:REF],
+    /// docker-archive:FILE[:REF] and dir:DIR; ./oci:x is a path. Standard input is a tar archive or a
+    /// dump. Of several sources, each is added to those before it, as if unpacked over them.
     #[arg(value_name = "SOURCE", required = true, help_heading = group::INPUT)]
     sources: Vec<OsString>,
 
@@ -117,6 +120,23 @@ pub(in crate::cli) struct TreeArguments {
     /// for zstd and 576M for the others.
     #[arg(long, value_name = "BYTES", value_parser = values::decoder_memory, help_heading = group::INPUT)]
     decoder_memory: Option<u64>,
+
+    /// Platform of an image for several, such as linux/arm64 [default: that of --arch, or of this
+    /// machine]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = group::INPUT)]
+    platform: Option<Platform>,
+
+    /// Architecture of the tree
+    ///
+    /// It chooses among the images of a SOURCE for several platforms, and the type of a partition. The
+    /// default is that of this machine for an image, and that of a program in the tree for a
+    /// partition.
+    #[arg(long, value_name = "ARCH", help_heading = group::INPUT)]
+    arch: Option<Architecture>,
+
+    /// Directory for unnamed files with the unpacked layers of an image [default: that of the output]
+    #[arg(long, value_name = "DIR", help_heading = group::INPUT)]
+    spool: Option<PathBuf>,
 
     #[command(flatten)]
     edits: Edits,
@@ -208,7 +228,14 @@ impl TreeArguments {
             edits: self.edits.0,
             keep,
             ld_cache,
-            rules: Rules { whiteouts: self.whiteouts, keep_directory_symlink: self.keep_directory_symlink },
+            rules: Rules {
+                whiteouts: self.whiteouts,
+                keep_directory_symlink: self.keep_directory_symlink,
+                is_layer: false,
+            },
+            platform: self.platform.or_else(|| self.arch.map(Platform::linux)),
+            architecture: self.arch,
+            spool: self.spool,
             limits: Limits {
                 max_size: self.max_size,
                 max_entries: self.max_entries,

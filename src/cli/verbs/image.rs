@@ -3,7 +3,6 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::architecture::Architecture;
 use crate::cli::flags::filesystem::{self, FilesystemArguments};
 use crate::cli::flags::general::General;
 use crate::cli::flags::output::{OutputArguments, usage};
@@ -109,11 +108,6 @@ pub(in crate::cli) struct ImageArguments {
     #[arg(long, value_name = "BYTES", value_parser = sector_size(), default_value = "512", help_heading = group::OUTPUT)]
     sector_size: SectorSize,
 
-    /// Architecture of the tree, which determines the partition type [default: that of a program in
-    /// the tree]
-    #[arg(long, value_name = "ARCH", help_heading = group::OUTPUT)]
-    arch: Option<Architecture>,
-
     /// Share blocks with the sources instead of copying them, as cp does: auto where the filesystem
     /// supports it and it is faster, always or fail, or never
     #[arg(
@@ -203,15 +197,16 @@ impl ImageArguments {
         let (verity, root_hash_file) = self.verity.recipe(layout == DiskLayout::Kata || preset.is_some())?;
         let profile = preset.map_or_else(Profile::default, DiskPreset::profile);
         let preset_multiple = preset.and_then(DiskPreset::size_multiple).filter(|_| self.size.is_none());
+        let tree = self.tree.recipe(self.general)?;
         let recipe = ImageRecipe {
-            tree: self.tree.recipe(self.general)?,
+            architecture: tree.architecture,
+            tree,
             output,
             reflink: self.reflink,
             layout,
             dax: !self.no_dax,
             preset,
             sector_size: self.sector_size,
-            architecture: self.arch,
             size,
             size_multiple: self.size_multiple.or(preset_multiple),
             verity,

@@ -175,6 +175,9 @@ fn others_than_check() -> Vec<&'static str> {
         "max_size",
         "max_entries",
         "decoder_memory",
+        "platform",
+        "arch",
+        "spool",
         "jobs",
         "recipe",
     ];

@@ -17,6 +17,7 @@ use crate::recipe::TreeRecipe;
 use crate::recipe::keep::KeepRecipe;
 use crate::run::stopwatch::Stopwatch;
 use crate::source::ReadOptions;
+use crate::source::container::Reference;
 use crate::source::directory::{HostInode, OnDemand, Scanned, Selection};
 use crate::transform::own_files::OwnFiles;
 use crate::transform::unreadable;
@@ -47,7 +48,7 @@ pub(in crate::run) fn read(
         && recipe.basedir.is_none()
         && recipe.unreadable == unreadable::Policy::Fail;
     let path = Path::new(source);
-    if !is_plain || source == "-" || !path.is_dir() {
+    if !is_plain || source == "-" || Reference::path_of(source).is_some() || !path.is_dir() {
         return Ok(None);
     }
     let requested = RequestedPaths::new(&keep.requests);

@@ -47,6 +47,7 @@ pub fn image(recipe: &ImageRecipe, interrupt: &Interrupt) -> Result<()> {
     let options = pipeline::Options {
         own,
         output: output::path(&recipe.output),
+        spool: output::spool(&recipe.tree, &recipe.output),
         filesystem: Some(&properties),
         holes: Holes::Blocks { policy: properties.holes, len: properties.block_size },
         ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(preallocation.as_ref())

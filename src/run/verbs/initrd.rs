@@ -59,6 +59,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
         own,
         asked: Asked { paths: &asked, microcode: recipe.microcode == Microcode::OfTree },
         output: output::path(&recipe.output),
+        spool: output::spool(&recipe.tree, &recipe.output),
         init: recipe.init.as_ref(),
         with_agent: recipe.preset == Some(Preset::Kata),
         startable: recipe.init.is_some().then(|| startable::Options {
@@ -146,7 +147,11 @@ impl PlannedInitramfs<'_, '_> {
                 .map(|one| AppendedFile { path: one.path.as_path().into(), bytes: one.file_len() })
                 .collect(),
             cache: None,
-            build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links),
+            build: BuildInfo::new(
+                Counts::of(&prepared.tree),
+                prepared.hard_links,
+                prepared.containers.clone(),
+            ),
         }
     }
 

@@ -37,6 +37,7 @@ pub fn tar(recipe: &TarRecipe, interrupt: &Interrupt) -> Result<()> {
     let options = pipeline::Options {
         own,
         output: output::path(&recipe.output),
+        spool: output::spool(&recipe.tree, &recipe.output),
         holes: Holes::Blocks { policy: recipe.holes, len: TarRecipe::HOLE_UNIT },
         ..pipeline::Options::new(&recipe.tree, interrupt, &log).with_progress(preallocation.as_ref())
     };
@@ -78,7 +79,7 @@ fn describe(recipe: &TarRecipe, prepared: &Prepared, layout: &Layout<'_, Blob>) 
             data_bytes: summary.data_bytes,
             segments: segments(recipe, layout).len() as u64,
         },
-        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links),
+        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
     }
 }
 

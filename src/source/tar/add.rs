@@ -1,15 +1,17 @@
 //! Adds members to a tree.
 
+use std::path::Path;
+
 use image_tree::{InodeId, Metadata};
 
 use super::acl::{self, AclError, NamedEntry};
-use super::error::{Problem, Warning};
+use super::budget::Budget;
+use super::error::{Problem, TarError, Warning};
 use super::members::Entry;
-use super::reader::Reader;
 use crate::accounts::Accounts;
 use crate::blob::Blob;
-use crate::error::Result;
-use crate::stack::{Addition, Member, Report, Stack, Whiteouts};
+use crate::error::{Error, ErrorKind, Result};
+use crate::stack::{Addition, Member, Report, Stack};
 
 /// A change to the members of an archive before they are added.
 pub trait Owner {
@@ -66,85 +68,60 @@ struct UnresolvedAcl {
     names: Vec<NamedEntry>,
 }
 
-impl Reader<'_> {
-    /// Reads all members and adds them to a stack.
-    ///
-    /// # Errors
-    /// [`BadInput`](crate::error::ErrorKind::BadInput) with the offset and path of what is invalid,
-    /// cannot be added or exceeds a limit, or if the file changed in the meantime;
-    /// [`Io`](crate::error::ErrorKind::Io) if it cannot be read.
-    pub fn add_to<O: Owner>(mut self, stack: &mut Stack<Blob>, owner: &mut O) -> Result<Added> {
-        let applies = stack.rules().whiteouts == Whiteouts::Apply;
-        let mut addition = stack.members(owner.implied_metadata());
-        let mut named = Vec::new();
-        if applies {
-            // Whiteouts are applied before members, wherever they are in the archive.
-            let mut entries = Vec::new();
-            while let Some(mut entry) = self.next()? {
-                let (offset, len) = (entry.offset, entry.member.path.len());
-                let charged = self.members.budget.metadata(size_of::<Entry>() + len);
-                charged.map_err(|problem| self.error(offset, &entry.member.path, problem))?;
-                let mark = owner.set_owner(&mut entry.member);
-                addition.record_replaced_link(&entry.member);
-                entries.push((entry, mark));
-            }
-            for (Entry { offset, member, .. }, _) in &entries {
-                addition.hide(member).map_err(|error| self.error(*offset, &member.path, error))?;
-            }
-            for (entry, mark) in entries {
-                self.add(entry, mark, &mut addition, owner, &mut named)?;
-            }
-        } else {
-            while let Some(mut entry) = self.next()? {
-                let mark = owner.set_owner(&mut entry.member);
-                self.add(entry, mark, &mut addition, owner, &mut named)?;
-            }
-        }
-        let report = addition.finish();
-        self.resolve_acls(stack, owner, &named)?;
-        Ok(Added { report, warnings: self.members.warnings })
+/// Adds members to a stack.
+pub(super) struct Adding<'n> {
+    /// The name of the archive in messages.
+    name: &'n Path,
+    /// The files whose access control lists have to be completed at the end.
+    named: Vec<UnresolvedAcl>,
+}
+
+impl<'n> Adding<'n> {
+    pub(super) fn new(name: &'n Path) -> Self {
+        Self { name, named: Vec::new() }
     }
 
-    fn add<O: Owner>(
+    /// Returns the error for a member that was read.
+    pub(super) fn error(&self, offset: u64, path: &[u8], problem: impl Into<Problem>) -> Error {
+        let error = TarError { offset, path: Some(path.to_vec()), problem: problem.into() };
+        Error::at(ErrorKind::BadInput, self.name, error)
+    }
+
+    /// Adds one member.
+    pub(super) fn add<O: Owner>(
         &mut self,
-        entry: Entry,
-        mark: O::Mark,
+        (entry, mark): (Entry, O::Mark),
         addition: &mut Addition<'_, Blob>,
         owner: &mut O,
-        named: &mut Vec<UnresolvedAcl>,
+        budget: &mut Budget,
     ) -> Result<()> {
         let Entry { offset, member: Member { path, metadata, kind }, names } = entry;
         let before = addition.implied_count();
         let added = addition.add(&path, metadata, kind).map_err(Problem::from).and_then(|id| {
             let made = addition.implied_count() - before;
-            (0..made).try_for_each(|_| self.members.budget.entry())?;
+            (0..made).try_for_each(|_| budget.entry())?;
             // Names of created directories are part of the path, or of links that were charged.
             let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-            self.members.budget.metadata(if made > 0 { path.len() } else { name.len() })?;
+            budget.metadata(if made > 0 { path.len() } else { name.len() })?;
             Ok(id)
         });
         let Some(id) = added.map_err(|problem| self.error(offset, &path, problem))? else { return Ok(()) };
         owner.added(mark, id);
         if !names.is_empty() {
-            named.push(UnresolvedAcl { id, offset, path, names });
+            self.named.push(UnresolvedAcl { id, offset, path, names });
         }
         Ok(())
     }
 
     /// Completes access control lists with the accounts of the tree: the archive's own, if it has
     /// any.
-    fn resolve_acls<O: Owner>(
-        &self,
-        stack: &mut Stack<Blob>,
-        owner: &O,
-        named: &[UnresolvedAcl],
-    ) -> Result<()> {
-        if named.is_empty() {
+    pub(super) fn resolve_acls<O: Owner>(&self, stack: &mut Stack<Blob>, owner: &O) -> Result<()> {
+        if self.named.is_empty() {
             return Ok(());
         }
         let accounts = Accounts::of(stack.tree())?;
         let mut name_counts = None;
-        for UnresolvedAcl { id, offset, path, names } in named {
+        for UnresolvedAcl { id, offset, path, names } in &self.named {
             let completed = resolve_acl(stack, *id, names, &accounts, owner);
             if let Err((key, source)) = completed {
                 // A file that a later member replaced needs no owner.

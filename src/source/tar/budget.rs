@@ -1,5 +1,8 @@
 //! Limits on the resources that one archive can take.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::error::Problem;
 
 /// The limits on an archive.
@@ -33,23 +36,33 @@ impl Default for Limits {
 /// The most memory for names, link targets, xattrs and sparse maps, in bytes: 2 GiB.
 const MAX_METADATA: u64 = 2 << 30;
 
-/// The amounts charged so far.
+/// The amounts of one archive, or of several with common limits.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    size: AtomicU64,
+    entries: AtomicU64,
+    metadata: AtomicU64,
+}
+
+/// The limits, and the amounts charged so far.
 pub(super) struct Budget {
     limits: Limits,
-    size: u64,
-    entries: u64,
-    metadata: u64,
+    totals: Arc<Totals>,
 }
 
 impl Budget {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, size: 0, entries: 0, metadata: 0 }
+        Self { limits, totals: Arc::default() }
+    }
+
+    /// Charges from now on what others charge as well.
+    pub(super) fn set_totals(&mut self, totals: Arc<Totals>) {
+        self.totals = totals;
     }
 
     /// Charges one header or directory.
     pub(super) fn entry(&mut self) -> Result<(), Problem> {
-        self.entries += 1;
-        if self.entries > self.limits.max_entries {
+        if add(&self.totals.entries, 1) > self.limits.max_entries {
             return Err(Problem::MaxEntries(self.limits.max_entries));
         }
         Ok(())
@@ -57,8 +70,7 @@ impl Budget {
 
     /// Charges a file with `len` bytes of data.
     pub(super) fn file(&mut self, len: u64) -> Result<(), Problem> {
-        self.size = self.size.saturating_add(len);
-        if self.size > self.limits.max_size {
+        if add(&self.totals.size, len) > self.limits.max_size {
             let what = "the files up to here have, holes left out,";
             return Err(Problem::MaxSize { what, max: self.limits.max_size });
         }
@@ -67,10 +79,20 @@ impl Budget {
 
     /// Charges `len` bytes that stay in memory.
     pub(super) fn metadata(&mut self, len: usize) -> Result<(), Problem> {
-        self.metadata = self.metadata.saturating_add(len as u64);
-        if self.metadata > MAX_METADATA {
+        if add(&self.totals.metadata, len as u64) > MAX_METADATA {
             return Err(Problem::MaxMetadata(MAX_METADATA));
         }
         Ok(())
     }
+}
+
+/// Adds to an amount, up to the maximum, and returns the sum.
+fn add(amount: &AtomicU64, more: u64) -> u64 {
+    let before = amount.fetch_add(more, Ordering::Relaxed);
+    let Some(sum) = before.checked_add(more) else {
+        // Whatever follows is beyond every limit, too.
+        amount.store(u64::MAX / 2, Ordering::Relaxed);
+        return u64::MAX;
+    };
+    sum
 }

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use image_tree::Content as _;
+
 use super::decompress::Decompressed;
 use super::error::Problem;
 use super::header::BLOCK;
@@ -35,18 +37,40 @@ impl<P: Into<Problem>> From<P> for Failure {
 /// rule and of a few MiB on tapes; a device of zeros has no end.
 const MAX_ZEROS: u64 = 64 << 20;
 
+/// The length from which on contents begin at a multiple of [`ALIGN`] in a spool, in bytes: a
+/// filesystem can share their blocks then.
+const ALIGNED_FROM: u64 = 32 << 10;
+
+/// The block size of most filesystems, in bytes.
+const ALIGN: u64 = 4096;
+
 pub(super) struct Input<'a> {
     bytes: Bytes<'a>,
     /// The archive that contents are ranges of.
     archive: Arc<Archive>,
     position: u64,
     max_size: u64,
+    trailing: Trailing,
+    /// Called with all bytes of a stream in order.
+    tap: Option<Tap<'a>>,
     interrupt: &'a Interrupt,
 }
 
+/// A callback for the bytes of a stream.
+pub(super) type Tap<'a> = Box<dyn FnMut(&[u8]) + 'a>;
+
+/// The treatment of bytes behind the end of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trailing {
+    /// They must be zeros, and not too many.
+    Zeros,
+    /// They are read and ignored, as by all programs that read layers.
+    Ignored,
+}
+
 enum Bytes<'a> {
-    /// The bytes of the archive that contents are ranges of.
-    InPlace,
+    /// The bytes of the archive that contents are ranges of: from an offset on, this many.
+    InPlace { start: u64, len: u64 },
     /// The bytes of a stream, whose contents are stored in a spool; `spooled` is the number of
     /// bytes in that.
     Stream { reader: Decompressed<'a>, spooled: u64 },
@@ -56,8 +80,9 @@ enum Bytes<'a> {
 const CHUNK: usize = 1 << 18;
 
 impl<'a> Input<'a> {
-    pub(super) fn in_place(archive: Archive, max_size: u64, interrupt: &'a Interrupt) -> Self {
-        Self { bytes: Bytes::InPlace, archive: Arc::new(archive), position: 0, max_size, interrupt }
+    pub(super) fn in_place(range: &ArchiveRange, max_size: u64, interrupt: &'a Interrupt) -> Self {
+        let (archive, start) = range.place();
+        Self::new(Bytes::InPlace { start, len: range.len() }, Arc::clone(archive), max_size, interrupt)
     }
 
     pub(super) fn stream(
@@ -66,8 +91,21 @@ impl<'a> Input<'a> {
         max_size: u64,
         interrupt: &'a Interrupt,
     ) -> Self {
-        let bytes = Bytes::Stream { reader, spooled: 0 };
-        Self { bytes, archive: Arc::new(spool), position: 0, max_size, interrupt }
+        Self::new(Bytes::Stream { reader, spooled: 0 }, Arc::new(spool), max_size, interrupt)
+    }
+
+    fn new(bytes: Bytes<'a>, archive: Arc<Archive>, max_size: u64, interrupt: &'a Interrupt) -> Self {
+        Self { bytes, archive, position: 0, max_size, trailing: Trailing::Zeros, tap: None, interrupt }
+    }
+
+    /// Sets the treatment of bytes behind the end.
+    pub(super) fn set_trailing(&mut self, trailing: Trailing) {
+        self.trailing = trailing;
+    }
+
+    /// Sets a callback for all bytes of a stream in order.
+    pub(super) fn set_tap(&mut self, tap: Tap<'a>) {
+        self.tap = Some(tap);
     }
 
     /// Returns the number of bytes that were read.
@@ -112,15 +150,17 @@ impl<'a> Input<'a> {
         let end = padded.and_then(|padded| self.position.checked_add(padded));
         let end = end.ok_or_else(|| truncated(what, len))?;
         let offset = match &self.bytes {
-            Bytes::InPlace => {
-                let missing = end.saturating_sub(self.archive.len());
+            Bytes::InPlace { start, len: all } => {
+                let missing = end.saturating_sub(*all);
                 if missing > 0 {
                     return Err(truncated(what, missing));
                 }
-                std::mem::replace(&mut self.position, end)
+                start.saturating_add(std::mem::replace(&mut self.position, end))
             }
             Bytes::Stream { spooled, .. } => {
-                let offset = *spooled;
+                let aligned =
+                    if len >= ALIGNED_FROM { spooled.checked_next_multiple_of(ALIGN) } else { None };
+                let offset = aligned.unwrap_or(*spooled);
                 self.check_size(end)?;
                 self.spool(len, end, offset)?;
                 offset
@@ -156,7 +196,7 @@ impl<'a> Input<'a> {
     /// Returns the number of zeros behind the compressed archive, in bytes, once it is finished.
     pub(super) fn padding(&self) -> u64 {
         match &self.bytes {
-            Bytes::InPlace => 0,
+            Bytes::InPlace { .. } => 0,
             Bytes::Stream { reader, .. } => reader.padding(),
         }
     }
@@ -165,13 +205,14 @@ impl<'a> Input<'a> {
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         let mut buffer = vec![0; CHUNK];
         let end = self.position;
+        let is_checked = self.trailing == Trailing::Zeros;
         loop {
-            if self.position - end > MAX_ZEROS {
+            if is_checked && self.position - end > MAX_ZEROS {
                 return Err(Problem::Zeros(MAX_ZEROS).into());
             }
             let before = self.position;
             let count = self.read_full(&mut buffer)?;
-            if let Some(at) = buffer[..count].iter().position(|byte| *byte != 0) {
+            if is_checked && let Some(at) = buffer[..count].iter().position(|byte| *byte != 0) {
                 self.position = before + at as u64;
                 return Err(Problem::Trailing.into());
             }
@@ -188,10 +229,11 @@ impl<'a> Input<'a> {
     /// Fills as much of the buffer as there are bytes.
     fn read_full(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         let count = match &mut self.bytes {
-            Bytes::InPlace => {
-                let left = self.archive.len().saturating_sub(self.position);
+            Bytes::InPlace { start, len } => {
+                let left = len.saturating_sub(self.position);
                 let count = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                self.archive.read_unchecked(&mut buffer[..count], self.position).map_err(|error| {
+                let at = start.saturating_add(self.position);
+                self.archive.read_unchecked(&mut buffer[..count], at).map_err(|error| {
                     // It is shorter than before.
                     Failure::Read(self.archive.check_unchanged().err().unwrap_or(error))
                 })?;
@@ -199,6 +241,9 @@ impl<'a> Input<'a> {
             }
             Bytes::Stream { reader, .. } => fill(reader, buffer)?,
         };
+        if let Some(tap) = &mut self.tap {
+            tap(&buffer[..count]);
+        }
         // The writer of the pipe may have been stopped by the same signal, which ended the stream.
         self.interrupt.check().map_err(Failure::Interrupted)?;
         self.position += count as u64;

@@ -22,11 +22,12 @@ const MAX_EXTENDED: u64 = 16 << 20;
 const MAX_LONG_NAME: u64 = 1 << 20;
 
 /// One member of an archive, with its offset.
-pub(super) struct Entry {
+#[derive(Debug)]
+pub struct Entry {
     /// The offset of its header, in bytes.
     pub(super) offset: u64,
     /// Its path as written, its metadata and its type with contents.
-    pub(super) member: Member<Blob>,
+    pub(in crate::source) member: Member<Blob>,
     /// The entries of its access control lists for users and groups by name.
     pub(super) names: Vec<NamedEntry>,
 }
@@ -55,6 +56,9 @@ pub(super) struct Members<'a> {
     /// The unusual facts about the archive.
     pub(super) warnings: Vec<Warning>,
     global: Records,
+    /// True for a layer of an image: a file whose path ends in `/` is a directory only in V7, and
+    /// global headers have no effect.
+    pub(super) is_layer: bool,
 }
 
 /// The records and names from headers before a member.
@@ -69,7 +73,7 @@ struct Pending {
 
 impl<'a> Members<'a> {
     pub(super) fn new(input: Input<'a>, budget: Budget) -> Self {
-        Self { input, budget, warnings: Vec::new(), global: Records::default() }
+        Self { input, budget, warnings: Vec::new(), global: Records::default(), is_layer: false }
     }
 
     /// Returns the next member; none at the end of the archive.
@@ -145,7 +149,10 @@ impl<'a> Members<'a> {
         match header.type_flag() {
             TypeFlag::GLOBAL => {
                 let payload = self.extension(header, "an extended header", MAX_EXTENDED)?;
-                self.global.read(&payload, true)?;
+                // Programs that read layers ignore global headers.
+                if !self.is_layer {
+                    self.global.read(&payload, true)?;
+                }
                 return Ok(true);
             }
             TypeFlag::VOLUME_LABEL => {
@@ -213,7 +220,9 @@ impl<'a> Members<'a> {
             TypeFlag::DIRECTORY => Kind::Directory(BTreeMap::new()),
             TypeFlag::DUMP_DIRECTORY => self.directory_with_payload(header, &records)?,
             // Directories were written so before they had a type of their own.
-            TypeFlag::REGULAR | TypeFlag::V7_REGULAR if path.ends_with(b"/") => {
+            flag @ (TypeFlag::REGULAR | TypeFlag::V7_REGULAR)
+                if path.ends_with(b"/") && !(self.is_layer && flag == TypeFlag::REGULAR) =>
+            {
                 self.directory_with_payload(header, &records)?
             }
             TypeFlag::REGULAR | TypeFlag::V7_REGULAR | TypeFlag::CONTIGUOUS => {

@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::budget::{Budget, Limits};
+use super::budget::{Budget, Limits, Totals};
 use super::decompress::{Compression, Decompressed};
-use super::error::{Problem, TarError};
-use super::input::{Failure, Input};
+use super::input::{Failure, Input, Trailing};
 use super::members::{Entry, Members};
-use crate::blob::{Archive, ChangedWhileRead};
+use crate::blob::{Archive, ArchiveRange, ChangedWhileRead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::shown;
@@ -18,7 +18,9 @@ use crate::shown;
 pub struct Reader<'a> {
     pub(super) members: Members<'a>,
     /// Its name in messages.
-    name: PathBuf,
+    pub(super) name: PathBuf,
+    /// The directory of the file that contents are kept in, if it was given.
+    spool: Option<PathBuf>,
 }
 
 impl<'a> Reader<'a> {
@@ -29,7 +31,59 @@ impl<'a> Reader<'a> {
     /// [`Io`](ErrorKind::Io) if the file cannot be examined.
     pub fn file(file: File, name: &Path, limits: Limits, interrupt: &'a Interrupt) -> Result<Self> {
         let archive = Archive::host(file, name).map_err(|error| Error::io(name, error))?;
-        Ok(Self::new(Input::in_place(archive, limits.max_size, interrupt), name, limits))
+        let range = ArchiveRange::whole(Arc::new(archive));
+        Ok(Self::new(Input::in_place(&range, limits.max_size, interrupt), name, limits))
+    }
+
+    /// Creates a reader of a layer that is not compressed, a range of an archive, which is read in
+    /// place. Bytes behind its end are ignored.
+    pub(crate) fn range(range: &ArchiveRange, name: &Path, limits: Limits, interrupt: &'a Interrupt) -> Self {
+        let mut input = Input::in_place(range, limits.max_size, interrupt);
+        input.set_trailing(Trailing::Ignored);
+        Self::new(input, name, limits).of_layer()
+    }
+
+    /// Creates a reader of a compressed layer, whose contents are kept in an unnamed file in the
+    /// directory `spool`, or in that for temporary files. Bytes behind its end are ignored.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) if the file cannot be created.
+    pub(crate) fn spooled(
+        stream: impl Read + 'a,
+        compression: Compression,
+        (name, spool): (&Path, Option<&Path>),
+        limits: Limits,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self> {
+        let file = Archive::spool(name, spool).map_err(|error| match spool {
+            Some(spool) => cannot_spool(name, spool, &error),
+            None => cannot_keep(name, &error),
+        })?;
+        let stream = Decompressed::new(stream, Some(compression), limits.decoder_memory);
+        let mut input = Input::stream(stream, file, limits.max_size, interrupt);
+        input.set_trailing(Trailing::Ignored);
+        let mut reader = Self::new(input, name, limits).of_layer();
+        reader.spool = spool.map(Path::to_owned);
+        Ok(reader)
+    }
+
+    fn of_layer(mut self) -> Self {
+        self.members.is_layer = true;
+        self
+    }
+
+    /// Counts what is read together with other archives, whose limits are the same.
+    #[must_use]
+    pub(crate) fn with_totals(mut self, totals: &Arc<Totals>) -> Self {
+        self.members.budget.set_totals(Arc::clone(totals));
+        self
+    }
+
+    /// Calls `tap` with all bytes of the unpacked stream in order.
+    #[must_use]
+    pub(crate) fn with_tap(mut self, tap: impl FnMut(&[u8]) + 'a) -> Self {
+        self.members.input.set_tap(Box::new(tap));
+        self
     }
 
     /// Creates a reader of an archive that comes through a pipe or is compressed; messages call it
@@ -44,7 +98,7 @@ impl<'a> Reader<'a> {
         limits: Limits,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        let spool = Archive::spool(name).map_err(|error| cannot_keep(name, &error))?;
+        let spool = Archive::spool(name, None).map_err(|error| cannot_keep(name, &error))?;
         let stream = Decompressed::new(stream, compression, limits.decoder_memory);
         Ok(Self::new(Input::stream(stream, spool, limits.max_size, interrupt), name, limits))
     }
@@ -52,12 +106,13 @@ impl<'a> Reader<'a> {
     /// Creates a reader of an uncompressed archive in memory, which messages call `archive`.
     #[must_use]
     pub fn bytes(bytes: &[u8], limits: Limits, interrupt: &'a Interrupt) -> Self {
-        let input = Input::in_place(Archive::memory(bytes.into()), limits.max_size, interrupt);
+        let range = ArchiveRange::whole(Arc::new(Archive::memory(bytes.into())));
+        let input = Input::in_place(&range, limits.max_size, interrupt);
         Self::new(input, Path::new("archive"), limits)
     }
 
     fn new(input: Input<'a>, name: &Path, limits: Limits) -> Self {
-        Self { members: Members::new(input, Budget::new(limits)), name: name.to_owned() }
+        Self { members: Members::new(input, Budget::new(limits)), name: name.to_owned(), spool: None }
     }
 
     /// Returns the next member; none at the end.
@@ -66,23 +121,20 @@ impl<'a> Reader<'a> {
             let offset = located.offset;
             match located.into_tar_error() {
                 Ok(error) => Error::at(ErrorKind::BadInput, &self.name, error),
-                Err(failure) => other_failure(failure, &self.name, offset),
+                Err(failure) => other_failure(failure, (&self.name, self.spool.as_deref()), offset),
             }
         })
-    }
-
-    /// Returns the error for a member that was read.
-    pub(super) fn error(&self, offset: u64, path: &[u8], problem: impl Into<Problem>) -> Error {
-        let error = TarError { offset, path: Some(path.to_vec()), problem: problem.into() };
-        Error::at(ErrorKind::BadInput, &self.name, error)
     }
 }
 
 /// Returns the error for a failure that has another cause than the archive's structure.
-fn other_failure(failure: Failure, name: &Path, offset: u64) -> Error {
+fn other_failure(failure: Failure, (name, spool): (&Path, Option<&Path>), offset: u64) -> Error {
     match failure {
         Failure::Interrupted(error) => error,
-        Failure::Spool(error) => cannot_keep(name, &error),
+        Failure::Spool(error) => match spool {
+            Some(spool) => cannot_spool(name, spool, &error),
+            None => cannot_keep(name, &error),
+        },
         // The error names the file itself.
         Failure::Read(error) if ChangedWhileRead::within(&error).is_some() => {
             Error::new(ErrorKind::BadInput, error)
@@ -101,6 +153,14 @@ fn cannot_keep(name: &Path, error: &std::io::Error) -> Error {
     let message = format!(
         "its contents cannot be kept in a temporary file in {}: {error}; TMPDIR names another directory",
         shown::path(&directory)
+    );
+    Error::at(ErrorKind::Io, name, message)
+}
+
+fn cannot_spool(name: &Path, spool: &Path, error: &std::io::Error) -> Error {
+    let spool = shown::path(spool);
+    let message = format!(
+        "its contents cannot be kept in a temporary file in {spool}: {error}; --spool names another directory"
     );
     Error::at(ErrorKind::Io, name, message)
 }

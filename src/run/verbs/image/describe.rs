@@ -36,7 +36,7 @@ pub(super) fn describe(
         verity: hash_tree.as_ref().map(|layout| VerityReport::planned(layout, plan.offset(1).unwrap_or(0))),
         kernel_parameters: None,
         filesystem: planned.report(),
-        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links),
+        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
     };
     report.kernel_parameters = unmeasured_parameters(recipe, &report);
     Ok(report)

@@ -1,0 +1,196 @@
+//! Layers as lists of members, whose digests are verified.
+//!
+//! ```text
+//! blob ─▶ hash ─▶ decompress ─▶ hash ─▶ members ─▶ contents in a spool      compressed
+//! blob ─▶ hash                     blob ─▶ members, contents in place       not compressed
+//! ```
+//!
+//! Several are read at a time, the longest first, as one that is begun last would end last.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use image_tree::Content as _;
+
+use super::digest::{Digest, Hasher};
+use super::image::Layer;
+use super::message::Message;
+use super::options::Options;
+use crate::blob::{ArchiveRange, read_chunks};
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::tar::{self, Compression, ReadMembers, Totals, Warning};
+
+/// The member that holds the table of contents of a layer.
+const TOC: &[u8] = b"stargz.index.json";
+
+/// A layer whose members were read and whose digests are right.
+pub(super) struct ReadLayer {
+    pub(super) members: ReadMembers,
+    /// Its name with that of the source.
+    pub(super) name: PathBuf,
+    pub(super) messages: Vec<Message>,
+}
+
+/// Reads the layers of a source, in their order.
+pub(super) fn read(source: &Path, layers: &[Layer], options: &Options<'_>) -> Result<Vec<ReadLayer>> {
+    let mut order: Vec<usize> = (0..layers.len()).collect();
+    order.sort_by_key(|number| std::cmp::Reverse(layers[*number].blob.len()));
+    let totals = Arc::new(Totals::default());
+    let read = options.threads.map(layers.len(), |position, (): &mut ()| {
+        let number = order[position];
+        Reading { source, layer: &layers[number], options, totals: &totals }.read().map(|read| (number, read))
+    })?;
+    let mut read = read;
+    read.sort_by_key(|(number, _)| *number);
+    Ok(read.into_iter().map(|(_, layer)| layer).collect())
+}
+
+/// One layer that is being read.
+struct Reading<'a> {
+    source: &'a Path,
+    layer: &'a Layer,
+    options: &'a Options<'a>,
+    totals: &'a Arc<Totals>,
+}
+
+impl Reading<'_> {
+    fn name(&self) -> PathBuf {
+        let mut name = self.source.as_os_str().to_owned();
+        name.push(": ");
+        name.push(&self.layer.name);
+        name.into()
+    }
+
+    fn error(&self, what: impl Into<String>) -> Error {
+        Error::at(ErrorKind::BadInput, self.name(), what.into())
+    }
+
+    fn read(&self) -> Result<ReadLayer> {
+        let Layer { blob, stated, has_toc, .. } = self.layer;
+        let mut start = [0; 512];
+        let len = start.len().min(usize::try_from(blob.len()).unwrap_or(start.len()));
+        blob.read_at(&mut start[..len], 0).map_err(crate::error::classify_read_error)?;
+        let found = if tar::is_start(&start) { None } else { Compression::of(&start[..len]) };
+        let mut messages = Vec::new();
+        if let Some(stated) = stated
+            && *stated != found
+            && len > 0
+        {
+            let name =
+                |compression: Option<Compression>| compression.map_or("no compression", Compression::name);
+            let text = format!("its media type states {}, and it has {}", name(*stated), name(found));
+            messages.push(Message::Warning(text));
+        }
+        let mut members = match found {
+            None => self.plain()?,
+            Some(compression @ (Compression::Gzip | Compression::Zstd)) => self.compressed(compression)?,
+            Some(other) => {
+                return Err(self.error(format!("is compressed with {}, which layers are not", other.name())));
+            }
+        };
+        for warning in members.take_warnings() {
+            match warning {
+                // Programs leave the end of a layer out, and its digest is right.
+                Warning::MissingEnd(_) => {}
+                Warning::Padding(count) => {
+                    return Err(self.error(format!("{count} zeros follow its compressed data")));
+                }
+            }
+        }
+        if *has_toc {
+            members.retain(|path| path.strip_prefix(b"./").unwrap_or(path) != TOC);
+        }
+        members.drop_xattrs(|name| name.starts_with(b"trusted.overlay."));
+        Ok(ReadLayer { members, name: self.name(), messages })
+    }
+
+    /// Reads a layer that is not compressed, where it is.
+    fn plain(&self) -> Result<ReadMembers> {
+        let Layer { blob, digest, diff_id, .. } = self.layer;
+        let mut hashers = vec![Hasher::new(diff_id.algorithm())];
+        hashers.extend(
+            digest.as_ref().filter(|digest| *digest != diff_id).map(|digest| Hasher::new(digest.algorithm())),
+        );
+        let mut buffer = Vec::new();
+        read_chunks(blob, 0..blob.len(), &mut buffer, self.options.interrupt, |_, bytes| {
+            hashers.iter_mut().for_each(|hasher| hasher.update(bytes));
+        })?;
+        let mut hashers = hashers.into_iter();
+        let found = hashers.next().map(Hasher::finish);
+        if let (Some(digest), Some(hasher)) = (digest, hashers.next()) {
+            self.check("digest", digest, &hasher.finish())?;
+        }
+        if let Some(found) = &found {
+            self.check("diffID", diff_id, found)?;
+        }
+        let Options { limits, interrupt, .. } = *self.options;
+        tar::Reader::range(blob, &self.name(), limits, interrupt).with_totals(self.totals).read_members()
+    }
+
+    /// Decompresses a layer into a spool.
+    fn compressed(&self, compression: Compression) -> Result<ReadMembers> {
+        let Layer { blob, digest, diff_id, .. } = self.layer;
+        let Options { limits, interrupt, spool, .. } = *self.options;
+        let hasher = digest.as_ref().map(|digest| Hasher::new(digest.algorithm()));
+        let state = Arc::new(Mutex::new(HashedRead { blob: blob.clone(), position: 0, hasher }));
+        let mut unpacked = Hasher::new(diff_id.algorithm());
+        let read = {
+            let stream = SharedRead(Arc::clone(&state));
+            let tap = |bytes: &[u8]| unpacked.update(bytes);
+            let place = (&*self.name(), spool);
+            let reader = tar::Reader::spooled(stream, compression, place, limits, interrupt)?;
+            reader.with_totals(self.totals).with_tap(tap).read_members()
+        };
+        if let Err(error) = &read
+            && error.kind() != ErrorKind::BadInput
+        {
+            return read;
+        }
+        // A blob with another digest is the reason for whatever is wrong with its contents.
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        io::copy(&mut *state, &mut io::sink()).map_err(crate::error::classify_read_error)?;
+        if let (Some(digest), Some(hasher)) = (digest, state.hasher.take()) {
+            self.check("digest", digest, &hasher.finish())?;
+        }
+        let members = read?;
+        self.check("diffID", diff_id, &unpacked.finish())?;
+        Ok(members)
+    }
+
+    fn check(&self, what: &str, stated: &Digest, found: &Digest) -> Result<()> {
+        if stated == found {
+            return Ok(());
+        }
+        Err(self.error(format!("its {what} is {found}, and not {stated} as stated")))
+    }
+}
+
+/// A blob that is hashed while it is read.
+struct HashedRead {
+    blob: ArchiveRange,
+    position: u64,
+    hasher: Option<Hasher>,
+}
+
+impl Read for HashedRead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.blob.len().saturating_sub(self.position);
+        let count = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.blob.read_at(&mut buffer[..count], self.position)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..count]);
+        }
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+/// A reader whose state is needed after it was read.
+struct SharedRead(Arc<Mutex<HashedRead>>);
+
+impl Read for SharedRead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
+    }
+}

@@ -1,0 +1,26 @@
+//! The options for reading an image.
+
+use std::path::Path;
+
+use super::platform::Platform;
+use crate::interrupt::Interrupt;
+use crate::source::tar::Limits;
+use crate::threads::Threads;
+
+/// The options for reading an image.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The platform of an image for several; none for that of this machine.
+    pub platform: Option<&'a Platform>,
+    /// The directory of the files that layers are decompressed into; none for that of temporary
+    /// files.
+    pub spool: Option<&'a Path>,
+    /// Keeps a symbolic link to a directory where a later layer has a directory.
+    pub keep_directory_symlink: bool,
+    /// The limits, which hold for all layers together.
+    pub limits: Limits,
+    /// The threads that read layers.
+    pub threads: &'a Threads,
+    /// Checked regularly; a signal ends the reading.
+    pub interrupt: &'a Interrupt,
+}

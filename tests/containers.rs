@@ -1,0 +1,9 @@
+//! Images of containers as sources: layers by the rules of OCI, every form that images are stored
+//! in, and invalid ones.
+
+mod cases;
+mod hostile;
+mod judged;
+pub(crate) mod layout;
+mod stacks;
+mod transports;
