@@ -9,8 +9,8 @@
 //!
 //! | contender              | what it does                                                                              |
 //! |------------------------|-------------------------------------------------------------------------------------------|
-//! | `rootcast`             | `rootcast closure`, once for all; with `--nss no --dlopen none`, as the others know neither |
-//! | `rootcast, by default` | the same with name services, and with libraries that programs open when they run          |
+//! | `rootcast`             | `rootcast closure`, once for all; without what only rootcast knows: `--nss`, `--dlopen`, `--known` |
+//! | `rootcast, by default` | the same with name services and what programs open when they run, such as Python's library |
 //! | `ldd, one by one`      | `ldd FILE` for each: the dynamic linker of the tree itself, by chroot as root |
 //! | `ldd, all at once`     | `ldd FILE…`, a shell script that starts the dynamic linker for each                               |
 //! | `lddtree`              | `lddtree -R TREE -l FILE…` of pax-utils, once for all, which parses each library once      |
@@ -74,7 +74,9 @@ impl Contender {
     /// Returns a shell command, whose arguments are the files.
     fn script(self) -> &'static str {
         match self {
-            Self::Rootcast => "exec \"$BINARY\" closure \"$TREE\" --nss no --dlopen none \"$@\" > \"$OUT\"",
+            Self::Rootcast => {
+                "exec \"$BINARY\" closure \"$TREE\" --nss no --dlopen none --known none \"$@\" > \"$OUT\""
+            }
             Self::Default => "exec \"$BINARY\" closure \"$TREE\" \"$@\" > \"$OUT\"",
             // ldd reports a static program as an error.
             Self::OneByOne => "for file do $IN ldd \"$file\" || :; done > \"$OUT\" 2> \"$OUT.messages\"",

@@ -244,7 +244,8 @@ fn what_known_files_need_may_be_missing_and_required_ones_may_not() {
     );
     assert!(python.text().contains("\n/srv/more/m.py\n"), "the .pth file leads there: {python}");
     // A script of the name is not the program.
-    assert!(closure(&["--keep", "/etc/init.d", "--missing", "warn"]).success().is_ok());
+    let script = closure(&["--keep", "/etc/init.d", "--missing", "warn"]).success().unwrap();
+    assert!(!script.stderr.contains("sudoers.so"), "{script}");
     let sudo = closure(&["--keep", "/usr/bin/sudo"]);
     assert_eq!(sudo.code, Some(3), "{sudo}");
     assert!(sudo.stderr.contains("/usr/libexec/sudo/sudoers.so, needed by /usr/bin/sudo"), "{sudo}");
