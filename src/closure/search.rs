@@ -8,6 +8,7 @@ mod linker;
 mod optional;
 pub(super) mod options;
 mod process;
+mod units;
 
 use std::collections::BTreeMap;
 

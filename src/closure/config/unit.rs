@@ -37,6 +37,7 @@ mod settings;
 mod walk;
 mod words;
 
+pub(in crate::closure) use chain::units_of;
 pub use model::{Follow, Units};
 pub use search_path::SEARCH_PATH;
 pub use walk::Walk;

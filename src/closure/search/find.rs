@@ -7,10 +7,10 @@ use image_tree::resolve::{resolve_in_root, trace_in_root};
 use image_tree::{Content, Directories};
 use rayon::ThreadPool;
 
-use super::Search;
 use super::implied::{self, Implied};
 use super::optional;
 use super::options::Options;
+use super::{Search, units};
 use crate::closure::accounts::NamedAccounts;
 use crate::closure::config::systemd::is_systemd;
 use crate::closure::dependency::{Dependency, Target};
@@ -98,6 +98,10 @@ impl Found {
                     && (of_units.has_systemd || found.closure.kept.keys().any(|path| is_systemd(path)));
                 optional::warn_of_missing(&mut found.closure);
                 found.look_up_owners(tree, keep)?;
+                if !found.closure.missing.is_empty() {
+                    let notes = found.notes();
+                    units::add_to_chains(&mut found.closure, &notes);
+                }
                 return Ok(found);
             }
             found.implied = dependencies;

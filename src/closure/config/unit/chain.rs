@@ -2,6 +2,16 @@
 
 use std::fmt::Write as _;
 
+use super::name::UnitName;
+
+pub(super) const WANTED: &str = "wanted by";
+pub(super) const REQUIRED: &str = "required by";
+pub(super) const STARTED: &str = "started by";
+
+/// The words before the chain in the reason for a file of a unit, and for any other file.
+pub(super) const UNIT: &str = "is the unit ";
+pub(super) const OF: &str = " of ";
+
 /// The maximum number of units in the text of a chain; of a longer one, only the start is given.
 const SHOWN: usize = 8;
 
@@ -56,6 +66,19 @@ impl Chains {
     }
 }
 
+/// Returns the units in the reason for a file that a unit needs, the nearest first; none for
+/// another reason.
+pub(in crate::closure) fn units_of(reason: &str) -> Vec<&str> {
+    let chain = reason.strip_prefix(UNIT).or_else(|| Some(reason.rsplit_once(OF)?.1));
+    let mut parts = chain.unwrap_or_default().split(", ");
+    let first = parts.next().filter(|unit| UnitName::parse(unit.as_bytes()).is_some());
+    let before = parts.map_while(|part| {
+        let relations = [WANTED, REQUIRED, STARTED];
+        relations.into_iter().find_map(|relation| part.strip_prefix(relation)?.strip_prefix(' '))
+    });
+    first.into_iter().flat_map(|first| std::iter::once(first).chain(before.clone())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +95,19 @@ mod tests {
         let text = chains.text(last);
         assert_eq!(text.matches("d.service").count(), SHOWN, "{text}");
         assert!(text.ends_with(" and more"), "{text}");
+    }
+
+    #[test]
+    fn the_units_of_a_reason_are_those_of_its_chain() {
+        let mut chains = Chains::default();
+        let first = chains.add(b"a.target", "requested", None);
+        let second = chains.add(b"b.timer", WANTED, Some(first));
+        let third = chains.add(b"c.service", STARTED, Some(second));
+        let text = chains.text(third);
+        let units = ["c.service", "b.timer", "a.target"];
+        assert_eq!(units_of(&format!("{UNIT}{text}")), units);
+        assert_eq!(units_of(&format!("is the shell of ExecStart={OF}{text}")), units);
+        assert!(units_of("is a module of the PAM service login").is_empty());
+        assert!(units_of("is needed").is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::chain::OF;
 use super::name::UnitName;
 use super::settings::Settings;
 use crate::closure::Kind;
@@ -28,7 +29,7 @@ impl Unit<'_> {
         required: bool,
         is: fmt::Arguments<'_>,
     ) {
-        let reason = format!("{is} of {}", self.chain);
+        let reason = format!("{is}{OF}{}", self.chain);
         found.add(target, Kind::Configured, required && self.starts, reason);
     }
 }

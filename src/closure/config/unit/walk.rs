@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use image_tree::{Content, Directories};
 
-use super::chain::{Chains, Pull};
+use super::chain::{Chains, OF, Pull, REQUIRED, STARTED, UNIT, WANTED};
 use super::examined::Unit;
 use super::load::{Link, Loaded, load};
 use super::model::{Follow, Units};
@@ -20,9 +20,6 @@ const MAX_UNITS: usize = 10_000;
 
 /// The maximum number of files that units name. A distribution's name some thousands.
 const MAX_FILES: usize = 200_000;
-
-const REQUIRED: &str = "required by";
-const WANTED: &str = "wanted by";
 
 /// The part of a unit's relations that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,7 +144,7 @@ impl<'t, T: Directories<Content: Content>> Walk<'t, T> {
     pub fn finish(mut self) -> Units {
         for (link, node) in std::mem::take(&mut self.links) {
             if self.units.names.contains(&link.unit) {
-                let reason = format!("is a link of {}", self.chains.text(node));
+                let reason = format!("is a link{OF}{}", self.chains.text(node));
                 self.units.dependencies.add(Target::Name(link.path), Kind::Configured, true, reason);
             }
         }
@@ -206,7 +203,7 @@ impl<'t, T: Directories<Content: Content>> Walk<'t, T> {
     }
 
     fn add_files(&mut self, request: &Request, loaded: &Loaded) {
-        let reason = format!("is the unit {}", self.chains.text(request.node));
+        let reason = format!("{UNIT}{}", self.chains.text(request.node));
         for file in &loaded.files {
             self.units.dependencies.configured(file, true, reason.clone());
         }
@@ -261,7 +258,7 @@ impl<'t, T: Directories<Content: Content>> Walk<'t, T> {
             if request.extent == Extent::Frame {
                 self.links.push((link, request.node));
             } else {
-                let reason = format!("is a link of {}", self.chains.text(request.node));
+                let reason = format!("is a link{OF}{}", self.chains.text(request.node));
                 self.units.dependencies.add(Target::Name(link.path), Kind::Configured, true, reason);
             }
         }
@@ -308,7 +305,7 @@ impl<'t, T: Directories<Content: Content>> Walk<'t, T> {
             None if settings.boolean("Socket", "Accept") == Some(true) => name.template_of_kind(b"service"),
             None => name.with_kind(b"service"),
         };
-        self.push_as(request, &triggered, Pull::Required, "started by");
+        self.push_as(request, &triggered, Pull::Required, STARTED);
     }
 
     fn push_all(&mut self, request: &Request, by: &UnitName, units: Vec<Vec<u8>>, pull: Pull) {
