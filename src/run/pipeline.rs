@@ -105,6 +105,8 @@ pub(super) struct Options<'r> {
     pub(super) with_agent: bool,
     /// The check that `/init` starts; `None` without one.
     pub(super) startable: Option<startable::Options>,
+    /// False if the tree's files are only named, so that xattrs are not read.
+    pub(super) xattrs: bool,
     /// The questions about the tree before it is reduced.
     pub(super) asked: Asked<'r>,
     /// Receives the number of bytes in the sources' files as they are found.
@@ -128,6 +130,7 @@ impl<'r> Options<'r> {
             init: None,
             with_agent: false,
             startable: None,
+            xattrs: true,
             asked: Asked::default(),
             progress: &Silent,
             interrupt,
@@ -227,9 +230,17 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 /// with the owners of the recipe and without metadata of the host. The messages about one source
 /// are logged before the next one is read.
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Options { recipe, own, progress, interrupt, log, ref spool, .. } = *options;
-    let reader =
-        Reader { recipe, spool: spool.as_deref(), steps: &SOURCE_STEPS, own, progress, interrupt, log };
+    let Options { recipe, own, progress, xattrs, interrupt, log, ref spool, .. } = *options;
+    let reader = Reader {
+        recipe,
+        spool: spool.as_deref(),
+        steps: &SOURCE_STEPS,
+        own,
+        progress,
+        xattrs,
+        interrupt,
+        log,
+    };
     let partial = reduction::partial_scan(recipe, &reader.options(), &own, options.asked)?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
         partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();

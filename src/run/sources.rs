@@ -38,6 +38,8 @@ pub(super) struct Reader<'r> {
     pub(super) own: OwnFiles,
     /// Receives the number of bytes in the sources' files as they are found.
     pub(super) progress: &'r dyn Progress,
+    /// False if xattrs are not read.
+    pub(super) xattrs: bool,
     pub(super) interrupt: &'r Interrupt,
     pub(super) log: &'r Log,
 }
@@ -56,7 +58,7 @@ pub(super) struct Stacked {
 impl<'r> Reader<'r> {
     /// Returns the options for reading a source.
     pub(super) fn options(&self) -> ReadOptions<'r> {
-        let Self { recipe, progress: found, interrupt, spool, .. } = *self;
+        let Self { recipe, progress: found, xattrs, interrupt, spool, .. } = *self;
         let TreeRecipe { limits, one_file_system, rules, .. } = *recipe;
         ReadOptions {
             threads: &recipe.threads,
@@ -64,6 +66,7 @@ impl<'r> Reader<'r> {
             interrupt,
             one_file_system,
             filter: &recipe.xattr_filter,
+            xattrs,
             platform: recipe.platform.as_ref(),
             spool,
             keep_directory_symlink: rules.keep_directory_symlink,

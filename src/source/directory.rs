@@ -54,7 +54,15 @@ pub fn read(path: &Path, threads: &Threads, interrupt: &Interrupt) -> Result<Sca
     let filter = Filter::NONE;
     scan(
         path,
-        &ScanOptions { threads, wanted: None, found: &Silent, one_file_system: false, filter, interrupt },
+        &ScanOptions {
+            threads,
+            wanted: None,
+            found: &Silent,
+            one_file_system: false,
+            filter,
+            xattrs: true,
+            interrupt,
+        },
     )
 }
 
@@ -69,8 +77,8 @@ pub fn read_with(path: &Path, options: &ReadOptions<'_>) -> Result<Scanned> {
 }
 
 fn scan_options<'m>(options: &ReadOptions<'m>, wanted: Option<Wanted<'m>>) -> ScanOptions<'m> {
-    let ReadOptions { threads, found, one_file_system, filter, interrupt, .. } = *options;
-    ScanOptions { threads, wanted, found, one_file_system, filter, interrupt }
+    let ReadOptions { threads, found, one_file_system, filter, xattrs, interrupt, .. } = *options;
+    ScanOptions { threads, wanted, found, one_file_system, filter, xattrs, interrupt }
 }
 
 fn scan(path: &Path, options: &ScanOptions<'_>) -> Result<Scanned> {

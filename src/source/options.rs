@@ -23,6 +23,8 @@ pub struct ReadOptions<'a> {
     pub one_file_system: bool,
     /// The filter for xattrs; dropped ones need not be readable.
     pub filter: &'a Filter,
+    /// False if the xattrs of directories' files are not read, for a tree whose files are only named.
+    pub xattrs: bool,
     /// The platform of an image for several; none for that of this machine.
     pub platform: Option<&'a Platform>,
     /// The directory of the files that layers of images are decompressed into; none for that of
@@ -45,6 +47,7 @@ impl<'a> ReadOptions<'a> {
             interrupt,
             one_file_system: false,
             filter: Filter::NONE,
+            xattrs: true,
             platform: None,
             spool: None,
             keep_directory_symlink: false,

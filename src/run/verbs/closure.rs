@@ -26,7 +26,10 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let mut stopwatch = Stopwatch::start();
     let own = output::own_files(&Output::Stream, None);
     let asked = Asked { paths: &recipe.explain, microcode: false };
-    let options = pipeline::Options { own, asked, ..pipeline::Options::new(&recipe.tree, interrupt, &log) };
+    // Among several sources they mark files as whiteouts.
+    let xattrs = recipe.tree.sources.len() > 1;
+    let options =
+        pipeline::Options { own, asked, xattrs, ..pipeline::Options::new(&recipe.tree, interrupt, &log) };
     let Prepared { tree, reduction, .. } = pipeline::run(Verb::Closure, &options)?;
     let reduction = reduction.ok_or_else(|| Error::new(ErrorKind::Usage, "no file to keep is named"))?;
     let read = stopwatch.lap().saturating_sub(reduction.took);

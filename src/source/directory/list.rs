@@ -78,9 +78,10 @@ impl<'r> Lister<'r> {
         Self { interrupt: Some(interrupt), ..self }
     }
 
-    /// Returns the same with a filter for xattrs; dropped ones need not be readable.
-    pub(super) fn with_filter(self, filter: &'r Filter) -> Self {
-        Self { xattrs: self.xattrs.with_filter(filter), ..self }
+    /// Returns the same with a filter for xattrs, of which dropped ones need not be readable, or
+    /// without reading any.
+    pub(super) fn with_xattrs(self, filter: &'r Filter, are_wanted: bool) -> Self {
+        Self { xattrs: self.xattrs.with_filter(filter).if_wanted(are_wanted), ..self }
     }
 
     /// Returns the same, leaving out what is mounted beneath the root.

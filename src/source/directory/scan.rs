@@ -35,6 +35,8 @@ pub(super) struct ScanOptions<'m> {
     pub(super) one_file_system: bool,
     /// The filter for xattrs.
     pub(super) filter: &'m Filter,
+    /// False if xattrs are not read.
+    pub(super) xattrs: bool,
     /// Checked at each entry.
     pub(super) interrupt: &'m Interrupt,
 }
@@ -51,7 +53,7 @@ impl<'m> ScanOptions<'m> {
 
     fn apply_to(&self, lister: Lister<'m>) -> Result<Lister<'m>> {
         let lister = lister.with_progress(self.found);
-        let lister = lister.with_interrupt(self.interrupt).with_filter(self.filter);
+        let lister = lister.with_interrupt(self.interrupt).with_xattrs(self.filter, self.xattrs);
         if self.one_file_system { lister.on_one_filesystem() } else { Ok(lister) }
     }
 

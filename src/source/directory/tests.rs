@@ -23,7 +23,15 @@ mod xattrs;
 fn options(threads: &Threads) -> ScanOptions<'_> {
     static NEVER: LazyLock<Interrupt> = LazyLock::new(Interrupt::never);
     let filter = Filter::NONE;
-    ScanOptions { threads, wanted: None, found: &Silent, one_file_system: false, filter, interrupt: &NEVER }
+    ScanOptions {
+        threads,
+        wanted: None,
+        found: &Silent,
+        one_file_system: false,
+        filter,
+        xattrs: true,
+        interrupt: &NEVER,
+    }
 }
 
 fn read(path: &Path, threads: usize) -> Result<Tree<Blob>> {

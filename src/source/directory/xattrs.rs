@@ -28,6 +28,8 @@ pub(super) struct XattrReader<'r> {
     route: Route,
     /// The filter for xattrs; values of dropped ones need not be readable.
     filter: &'r Filter,
+    /// False for a reader that finds none.
+    is_wanted: bool,
     path: Vec<u8>,
     names: Vec<u8>,
     value: Vec<u8>,
@@ -81,12 +83,17 @@ impl<'r> XattrReader<'r> {
         let proc = through_proc.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (held.st_dev, held.st_ino));
         let route = if proc { Route::Proc } else { Route::Path };
         let (names, value) = (vec![0; USUAL_LEN], vec![0; USUAL_LEN]);
-        Ok(Self { route, filter: Filter::NONE, path: Vec::new(), names, value })
+        Ok(Self { route, filter: Filter::NONE, is_wanted: true, path: Vec::new(), names, value })
     }
 
     /// Returns the same with a filter for xattrs; dropped ones need not be readable.
     pub(super) fn with_filter(self, filter: &'r Filter) -> Self {
         Self { filter, ..self }
+    }
+
+    /// Returns the same, or a reader that finds no xattrs without looking for them.
+    pub(super) fn if_wanted(self, is_wanted: bool) -> Self {
+        Self { is_wanted, ..self }
     }
 
     /// Creates a reader for a thread that does not otherwise use relative paths before it returns
@@ -147,6 +154,9 @@ impl<'r> XattrReader<'r> {
     }
 
     fn read(&mut self, target: Target<'_>, at: Location<'_>) -> Result<Xattrs> {
+        if !self.is_wanted {
+            return Ok(Xattrs::new());
+        }
         let len = match with_room(&mut self.names, |buffer| list(target, buffer)) {
             Ok(len) => len,
             // The filesystem has no xattrs.

@@ -57,3 +57,19 @@ fn reads_xattrs_of_a_symbolic_link() {
     let tree = read(top.path(), 1).expect("it can be read");
     assert_eq!(&inode(&tree, "/link").metadata.xattrs[&b"trusted.test"[..]][..], b"link");
 }
+
+#[test]
+fn xattrs_that_are_not_wanted_are_not_read() {
+    let top = populated();
+    if !set_xattr("xattrs_that_are_not_wanted_are_not_read", top.path(), "user.top", b"x") {
+        return;
+    }
+    let threads = threads(1);
+    let found = |xattrs| {
+        let options = ScanOptions { xattrs, ..options(&threads) };
+        let tree = super::super::scan(top.path(), &options).expect("it can be read").tree;
+        inode(&tree, "/").metadata.xattrs.len()
+    };
+    assert!(found(true) >= 1);
+    assert_eq!(found(false), 0);
+}
