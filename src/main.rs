@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     let done = match request {
         Request::Image(recipe) => run::image(&recipe, &interrupt),
         Request::Initrd(recipe) => run::initrd(&recipe, &interrupt),
+        Request::Export(recipe) => run::export(&recipe, &interrupt),
         Request::Tar(recipe) => run::tar(&recipe, &interrupt),
         Request::Check(recipe) => run::check(&recipe, &interrupt),
         Request::RootHash(recipe) => run::root_hash(&recipe, &interrupt),

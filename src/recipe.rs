@@ -1,6 +1,7 @@
 //! The request as data: the result of parsing flags and recipe files, before any source is read.
 
 pub mod closure;
+pub mod export;
 pub mod file;
 pub mod filesystem;
 pub mod initrd;

@@ -11,4 +11,4 @@ mod sources;
 mod stopwatch;
 mod verbs;
 
-pub use verbs::{check, closure, completions, image, initrd, man, root_hash, tar, tree, version};
+pub use verbs::{check, closure, completions, export, image, initrd, man, root_hash, tar, tree, version};

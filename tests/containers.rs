@@ -2,6 +2,7 @@
 //! in, and invalid ones.
 
 mod cases;
+mod exported;
 mod hostile;
 mod judged;
 pub(crate) mod layout;

@@ -8,13 +8,14 @@ use clap::{Command, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use super::help::{Help, group};
 use super::recipe_file;
 use super::request::Request;
-use super::verbs::{check, closure, generate, image, initrd, root_hash, tar, tree};
+use super::verbs::{check, closure, generate, image, initrd, oci_export, root_hash, tar, tree};
 
 /// The help of every verb.
-pub(super) const VERB_HELPS: [Help; 9] = [
+pub(super) const VERB_HELPS: [Help; 10] = [
     image::HELP,
     initrd::HELP,
     tar::HELP,
+    oci_export::HELP,
     check::HELP,
     root_hash::HELP,
     tree::HELP,
@@ -53,6 +54,7 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
     match verb {
         Verb::Image(arguments) => Ok(Request::Image(Box::new(arguments.recipe()?))),
         Verb::Initrd(arguments) => arguments.request(),
+        Verb::OciExport(arguments) => Ok(Request::Export(Box::new(arguments.recipe()?))),
         Verb::Tar(arguments) => Ok(Request::Tar(Box::new(arguments.recipe()?))),
         Verb::Check(arguments) => Ok(Request::Check(arguments.recipe())),
         Verb::RootHash(arguments) => Ok(Request::RootHash(Box::new(arguments.recipe()?))),
@@ -112,6 +114,7 @@ struct Cli {
 enum Verb {
     Image(Box<image::ImageArguments>),
     Initrd(Box<initrd::InitrdArguments>),
+    OciExport(Box<oci_export::ExportVerb>),
     Tar(Box<tar::TarVerb>),
     Check(check::CheckVerb),
     RootHash(Box<root_hash::RootHashVerb>),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap_complete::Shell;
 
 use crate::recipe::closure::ClosureRecipe;
+use crate::recipe::export::ExportRecipe;
 use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
 use crate::recipe::root_hash::RootHashRecipe;
 use crate::recipe::tar::TarRecipe;
@@ -17,6 +18,8 @@ pub enum Request {
     Image(Box<ImageRecipe>),
     /// `rootcast initrd`
     Initrd(Box<InitrdRecipe>),
+    /// `rootcast oci-export`
+    Export(Box<ExportRecipe>),
     /// `rootcast tar`
     Tar(Box<TarRecipe>),
     /// `rootcast check`

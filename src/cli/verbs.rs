@@ -5,6 +5,7 @@ pub(super) mod closure;
 pub(super) mod generate;
 pub(super) mod image;
 pub(super) mod initrd;
+pub(super) mod oci_export;
 pub(super) mod root_hash;
 pub(super) mod tar;
 pub(super) mod tree;

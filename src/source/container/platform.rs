@@ -58,6 +58,40 @@ impl Platform {
         Self::new("linux", std::env::consts::ARCH, None)
     }
 
+    /// Returns the same with the architecture by the name that images use, as `amd64`.
+    #[must_use]
+    pub fn normal(&self) -> Self {
+        let known = self.architecture.parse().map(Architecture::name);
+        let architecture = match known.unwrap_or(&self.architecture) {
+            "x86-64" => "amd64",
+            "x86" => "386",
+            "loongarch64" => "loong64",
+            "mips-le" => "mipsle",
+            "mips64-le" => "mips64le",
+            "ppc64-le" => "ppc64le",
+            other => other,
+        };
+        Self { architecture: architecture.to_owned(), ..self.clone() }
+    }
+
+    /// The operating system.
+    #[must_use]
+    pub fn os(&self) -> &str {
+        &self.os
+    }
+
+    /// The architecture.
+    #[must_use]
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
+    /// The variant of the architecture, if it is stated.
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        self.variant.as_deref()
+    }
+
     /// Returns true for the entries of an index that are not images, such as attestations.
     pub(super) fn is_unknown(&self) -> bool {
         self.os == "unknown" && self.architecture == "unknown"
@@ -124,6 +158,15 @@ mod tests {
         for text in ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/a b", "linux/arm/"] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn architectures_have_the_names_that_images_use() {
+        let normal = |text: &str| text.parse::<Platform>().expect("a platform").normal().to_string();
+        assert_eq!(normal("linux/x86_64"), "linux/amd64");
+        assert_eq!(normal("linux/aarch64/v8"), "linux/arm64/v8");
+        assert_eq!(normal("linux/i686"), "linux/386");
+        assert_eq!(normal("linux/wasm"), "linux/wasm");
     }
 
     #[test]

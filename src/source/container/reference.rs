@@ -111,6 +111,26 @@ impl Reference {
         &self.path
     }
 
+    /// Returns true for an OCI image layout, in a directory or in an archive.
+    #[must_use]
+    pub fn is_layout(&self) -> bool {
+        matches!(self.transport, Transport::Oci | Transport::OciArchive)
+    }
+
+    /// The name of the image; none if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a number in place of a name.
+    pub fn tag(&self) -> Result<Option<&str>> {
+        match &self.image {
+            Choice::Only => Ok(None),
+            Choice::Named(name) => Ok(Some(name)),
+            Choice::At(_) => {
+                Err(Error::at(ErrorKind::Usage, &self.name, "a new image has a name, and not a number"))
+            }
+        }
+    }
+
     /// Returns true if the path is that of a tar archive, false for a directory.
     #[must_use]
     pub fn is_archive(&self) -> bool {

@@ -1,0 +1,98 @@
+//! `rootcast oci-export`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use initramfs::codec::Codec;
+
+use crate::cli::flags::general::General;
+use crate::cli::flags::output::usage;
+use crate::cli::flags::tree::TreeArguments;
+use crate::cli::flags::values;
+use crate::cli::help::{Help, group};
+use crate::recipe::export::ExportRecipe;
+use crate::source::container::Reference;
+
+/// Make an image of containers
+///
+/// It is an OCI image layout with one layer, as skopeo, umoci, podman and others read it: a directory,
+/// in which other images are kept, or an archive. The same tree and flags give the same digests,
+/// whatever the number of threads.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExportVerb {
+    #[command(flatten)]
+    tree: TreeArguments,
+
+    /// Write to oci:DIR or oci-archive:FILE, with a colon and a name
+    ///
+    /// DIR is created if it is missing; an image of the same name in it is replaced. FILE is replaced
+    /// as a whole.
+    #[arg(short, long, value_name = "IMAGE", help_heading = group::OUTPUT)]
+    output: OsString,
+
+    /// Compress the layer with none, gzip or zstd
+    ///
+    /// A higher level compresses better and more slowly.
+    #[arg(
+        long,
+        value_name = "CODEC[:LEVEL]",
+        value_parser = values::tar_codec,
+        default_value = "gzip",
+        help_heading = group::OUTPUT
+    )]
+    compress: Codec,
+
+    /// Settings of containers, from a file
+    ///
+    /// It is a JSON object with Entrypoint, Cmd, Env, User, WorkingDir, Labels and so on: the object
+    /// `config` of an image's configuration.
+    #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
+    config: Option<PathBuf>,
+
+    /// Print a report as one JSON object: digests, counts, times, warnings
+    #[arg(long, help_heading = group::OUTPUT)]
+    json: bool,
+
+    /// Print only errors and warnings on standard error
+    #[arg(short, long, conflicts_with = "verbose", help_heading = group::GENERAL)]
+    quiet: bool,
+
+    #[command(flatten)]
+    general: General,
+}
+
+pub(in crate::cli) const HELP: Help = Help {
+    verb: "oci-export",
+    usage: "rootcast oci-export <SOURCE>... --output <IMAGE> [OPTIONS]",
+    examples: &[
+        "rootcast oci-export rootfs/ -o oci:images:v1        a directory of images",
+        "rootcast oci-export rootfs/ -o oci-archive:image.tar:v1",
+        "rootcast oci-export rootfs/ -o oci:images:v2 --config config.json",
+        "rootcast oci-export rootfs/ -o oci:images:v3 --compress zstd:19",
+    ],
+    common: &[
+        "sources", "owner", "add", "exclude", "arch", "output", "compress", "config", "quiet", "verbose",
+    ],
+};
+
+impl ExportVerb {
+    pub(in crate::cli) fn recipe(self) -> Result<ExportRecipe, clap::Error> {
+        let reference = Reference::parse(&self.output).map_err(|error| usage(error.to_string()))?;
+        let target = reference.filter(Reference::is_layout).ok_or_else(|| {
+            usage(
+                "--output is oci:DIR or oci-archive:FILE, with a colon and the name of the image".to_owned(),
+            )
+        })?;
+        Ok(ExportRecipe {
+            path: target.path().to_owned(),
+            is_archive: target.is_archive(),
+            tag: target.tag().map_err(|error| usage(error.to_string()))?.map(str::to_owned),
+            tree: self.tree.recipe(self.general)?,
+            codec: self.compress,
+            config: self.config,
+            quiet: self.quiet,
+            json: self.json,
+        })
+    }
+}
