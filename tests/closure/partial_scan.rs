@@ -67,8 +67,8 @@ fn a_partial_scan_lists_only_the_requested_part() {
         (&["--keep", "/data/?/*"], false),
         (&["--keep", "/**/two"], true),
         (&["--keep", "/home/none/file", "--keep", "/data/y"], false),
-        (&["--keep-unit", "a.service"], false),
-        (&["--keep-unit", "*.service"], false),
+        (&["--keep-unit", "a.service", "--systemd", "no"], false),
+        (&["--keep-unit", "*.service", "--systemd", "no"], false),
         (&["--keep", "/bin/tool", "--exclude", "/opt/**"], true),
     ] {
         let (part, all) =

@@ -41,7 +41,8 @@ const PROGRAMS: [(&str, &str); 24] = [
     ("/usr/bin/gunzip", "--version"),
 ];
 
-const KNOWN_NONE: [&str; 2] = ["--known", "none"];
+/// Nothing but what the dynamic linker loads is kept with a program.
+const LINKED: [&str; 4] = ["--known", "none", "--systemd", "no"];
 
 /// Mounts in the directory `$1` the system's own files without transient ones, then runs the rest
 /// as the user and group `$2`. The mounts are visible to no other process, and end with it.
@@ -160,7 +161,7 @@ fn programs_of_this_machine_run_in_the_kept_part() {
     }
     let scratch = Scratch::new();
     // Data of programs is not part of what their dynamic linker loads, and some of it is unreadable.
-    let Some(mount) = reduced(&scratch, &programs, &KNOWN_NONE) else { return };
+    let Some(mount) = reduced(&scratch, &programs, &LINKED) else { return };
     let root = mount.path();
     assert!(!root.join("usr/bin/ls").exists(), "nobody asked for it");
     let whole: BTreeMap<_, _> =
@@ -172,7 +173,7 @@ fn programs_of_this_machine_run_in_the_kept_part() {
     }
 
     // Each of the files is required: without it the programs that depend on it do not start.
-    let closure = of_this_machine("closure", &programs, &[&KNOWN_NONE[..], &["--json"]].concat());
+    let closure = of_this_machine("closure", &programs, &[&LINKED[..], &["--json"]].concat());
     let needed = needed(&serde_json::from_slice(&closure.stdout).unwrap(), &programs);
     let with_needs: BTreeSet<_> = needed.values().flatten().copied().collect();
     assert_eq!(with_needs, programs.iter().copied().filter(|(path, _)| needs_others(path)).collect());

@@ -191,7 +191,7 @@ fn each_flag_keeps_only_its_own_files() {
         /usr/lib/systemd/system/a.service /usr/lib/systemd/system/b.service \
         /usr/lib/systemd/system/sysinit.target";
     let Some(guest) = configured() else { return };
-    let unit = ["--keep-unit", "a.service"];
+    let unit = ["--keep-unit", "a.service", "--systemd", "no"];
     let check = |arguments: &[&str], more: &str, fewer: &[&str]| {
         let names = printed(closure(guest.scratch.path(), &[&unit, arguments].concat()));
         let expected = UNIT.split_whitespace().chain(more.split_whitespace());

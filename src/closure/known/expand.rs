@@ -138,7 +138,9 @@ pub(super) fn candidates<T: Directories>(tree: &T, texts: &[String], place: &Pla
             Component::Pattern(_) | Component::Whole => None,
         });
         let Some(names) = names.collect::<Option<Vec<&[u8]>>>() else { continue };
-        candidates.extend(starts.iter().map(|start| join(start, &names.join(&b'/'))));
+        let paths = starts.iter().map(|start| join(start, &names.join(&b'/')));
+        let new: Vec<Vec<u8>> = paths.filter(|path| !candidates.contains(path)).collect();
+        candidates.extend(new);
     }
     candidates
 }
@@ -200,7 +202,7 @@ mod tests {
         let none = Place { version: b"", library_directories: &[], ..place };
         assert_eq!(find(&tree, "{prefix}/lib/python{V}/**", &none), []);
         assert_eq!(find(&tree, "{lib}/b/x.so", &none), [Target::File(vec![b"/lib/b/x.so".to_vec()])]);
-        let texts = ["/a/b".to_owned(), "{prefix}/python{v}.zip".to_owned(), "{lib}/z".to_owned()];
+        let texts = ["/a/b", "{prefix}/python{v}.zip", "/lib/z", "{lib}/z"].map(str::to_owned);
         let expected = ["/a/b", "/opt/[p]/python311.zip", "/lib/z", "/usr/lib64/z"];
         assert_eq!(candidates(&tree, &texts, &place), expected.map(|path| path.as_bytes().to_vec()));
     }
