@@ -68,8 +68,9 @@ mod tests {
             ("/usr/sbin/x", reason(None, "/sbin/x")),
             ("/usr/lib/helper", reason(Some("/usr/sbin/x"), "helper")),
             ("/bin/own", Reason { kind: Kind::Requested, ..reason(None, "/bin/own") }),
+            ("/bin/own", reason(None, "/sbin/x")),
         ] {
-            closure.kept.insert(path.as_bytes().to_vec(), [reason].into());
+            closure.kept.entry(path.as_bytes().to_vec()).or_default().insert(reason);
         }
         let missing = |name: &str, chain: &[&str]| {
             let chain = chain.iter().map(|path| path.as_bytes().to_vec()).collect();

@@ -1,5 +1,7 @@
 //! The configuration of systemd's daemons and tools, by the programs that units start.
 
+use std::collections::BTreeMap;
+
 use image_tree::path::join;
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Content, Directories};
@@ -127,7 +129,7 @@ fn add_user_units<T: Directories<Content: Content>>(files: &mut Files<'_, '_, T>
 
 /// Returns the files of udev's own rules, without those that a file of the same name hides.
 pub(super) fn own_rules<T: Directories<Content: Content>>(tree: &T) -> Vec<Vec<u8>> {
-    let mut found = std::collections::BTreeMap::new();
+    let mut found = BTreeMap::new();
     for directory in udev::DIRECTORIES {
         let entries = resolve_in_root(tree, directory).and_then(|id| tree.entries(id));
         for (name, _) in entries.into_iter().flatten() {

@@ -20,7 +20,9 @@ pub(super) fn applies_to(settings: &Settings, section: &str, key: &str) -> bool 
 /// Returns the directory that is the root of the programs of a section.
 fn directory<'s>(settings: &'s Settings, section: &str) -> Option<&'s [u8]> {
     let path = settings.last(section, "RootDirectory")?;
-    components(path).next().map(|_| path)
+    // Another path than an absolute one is ignored, and / is the root that it has anyway.
+    let is_other = path.starts_with(b"%") || path.starts_with(b"/") && components(path).next().is_some();
+    is_other.then_some(path)
 }
 
 /// Adds the root directory with its whole content, since its programs use what they find there.
@@ -34,6 +36,9 @@ pub(super) fn add<T: Directories>(tree: &T, unit: &Unit<'_>, found: &mut Depende
                 "RootDirectory= of {} is known only at run time",
                 unit.name.as_bytes().escape_ascii()
             ));
+            continue;
+        }
+        if !root.text.starts_with(b"/") {
             continue;
         }
         let is = format_args!("is the root directory");

@@ -67,7 +67,12 @@ fn programs_of_a_root_directory_are_in_it() {
     assert_eq!(needs(text, &more, &links), ["/srv/root/!", "/srv/root/bin/gone!"]);
     let text = "[Service]\nRootDirectory=/srv/root\nRootDirectoryStartOnly=T\nExecStart=/bin/in\nExecStop=/bin/out\n";
     assert_eq!(needs(text, &more, &links), ["/bin/out!", "/srv/root/!"]);
-    assert_eq!(needs("[Service]\nRootDirectory=/\nExecStart=/bin/a\n", &[], &[]), ["/bin/a!"]);
+    for root in ["/", "//", "relative", ""] {
+        let text = format!("[Service]\nRootDirectory={root}\nExecStart=/bin/a\n");
+        assert_eq!(needs(&text, &[], &[]), ["/bin/a!"], "{root}");
+    }
+    let text = "[Service]\nRootDirectory=%S/%p\nExecStart=/bin/a\n";
+    assert_eq!(needs(text, &[], &[]), ["/var/lib/a/!"]);
 }
 
 #[test]
