@@ -28,8 +28,8 @@ pub fn check_text(text: &[u8]) -> Outcome {
     let mut parts = text.split(|byte| *byte == BETWEEN).chain(std::iter::repeat(&b""[..]));
     for path in TEXTS {
         let part = parts.next().unwrap_or_default();
-        dpkg::packages(part);
-        dpkg::Diversions::parse(part);
+        let _ = dpkg::packages(part);
+        let _ = dpkg::Diversions::parse(part);
         let listed = [dpkg::list(part), dpkg::checksums(part), apk::files(part)].concat();
         assert!(listed.iter().all(|one| one.path.starts_with(b"/") && one.path != b"/"));
         assert!(apk::packages(part).iter().all(|(_, range)| range.end <= part.len()));
