@@ -119,7 +119,11 @@ fn only_what_is_kept_decides_which_accounts_stay() {
         assert_eq!(kept(flags), (users.to_owned(), groups.to_owned()), "{flags:?}");
     };
     expect(&[], "nobody, root", "nogroup, root");
-    expect(&["--keep-unit", "web.service"], "nobody, root, www-data", "nogroup, root, www-data");
+    expect(
+        &["--keep-unit", "web.service", "--systemd", "no"],
+        "nobody, root, www-data",
+        "nogroup, root, www-data",
+    );
     expect(&["--keep-rule", "60-disk.rules"], "nobody, root", "disk, nogroup, root");
     expect(&["--keep", "/etc/pam.d"], "ann, nobody, root", "ann, nogroup, root, sudo");
     expect(&["--accounts", "daemon,users"], "daemon, nobody, root", "daemon, nogroup, root, users");
