@@ -12,7 +12,7 @@ use image_tree::{Kind, Tree};
 use serde_json::{Map, Value};
 use tar_archive::{BYTE_LAYOUT, Options, plan};
 
-use self::documents::Described;
+use self::documents::{Described, WrittenLayer};
 use self::target::Target;
 use crate::architecture;
 use crate::blob::{Blob, classify_read_error};
@@ -27,7 +27,7 @@ use crate::report::version::VERSION;
 use crate::report::{Bar, BuildInfo, Counts, ExportReport, ExportedLayer, Timings};
 use crate::run::advice;
 use crate::run::output;
-use crate::run::pipeline::{self, Holes, Verb};
+use crate::run::pipeline::{self, Holes, Prepared, Verb};
 use crate::run::print::Printed;
 use crate::run::stopwatch::Stopwatch;
 use crate::shown;
@@ -87,23 +87,8 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
         &write,
     )?;
     timings.write = stopwatch.lap();
-    let mut report = ExportReport {
-        rootcast: VERSION,
-        byte_layout: BYTE_LAYOUT,
-        sources: recipe.tree.sources.iter().map(|source| Path::new(source).into()).collect(),
-        output: recipe.path.as_path().into(),
-        platform: platform.to_string(),
-        manifest: manifest.digest.clone(),
-        config_digest: config.digest.clone(),
-        compression: recipe.codec.to_string(),
-        layers: vec![ExportedLayer {
-            digest: layer.digest.clone(),
-            diff_id: layer.diff_id.clone(),
-            size: layer.size,
-            archive_bytes: layout.len(),
-        }],
-        build: BuildInfo::new(Counts::of(tree), prepared.hard_links, prepared.containers.clone()),
-    };
+    let digests = (manifest.digest.as_str(), config.digest.as_str());
+    let mut report = describe(recipe, &prepared, &platform, digests, &layer);
     report.build.timings = timings;
     report.build.add_messages(&log);
     let ExportRecipe { json, quiet, .. } = *recipe;
@@ -111,6 +96,34 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
         let name = shown::path(&recipe.path);
         format!("{name}: an image for {platform} with the manifest {}\n", report.manifest)
     })
+}
+
+/// Returns the report on an image that was written, with the digests of its manifest and of its
+/// configuration.
+fn describe(
+    recipe: &ExportRecipe,
+    prepared: &Prepared,
+    platform: &Platform,
+    (manifest, config): (&str, &str),
+    layer: &WrittenLayer,
+) -> ExportReport {
+    ExportReport {
+        rootcast: VERSION,
+        byte_layout: BYTE_LAYOUT,
+        sources: recipe.tree.sources.iter().map(|source| Path::new(source).into()).collect(),
+        output: recipe.path.as_path().into(),
+        platform: platform.to_string(),
+        manifest: manifest.to_owned(),
+        config_digest: config.to_owned(),
+        compression: recipe.codec.to_string(),
+        layers: vec![ExportedLayer {
+            digest: layer.digest.clone(),
+            diff_id: layer.diff_id.clone(),
+            size: layer.size,
+            archive_bytes: layer.archive_bytes,
+        }],
+        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
+    }
 }
 
 /// Reads the settings of containers.

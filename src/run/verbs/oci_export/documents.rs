@@ -19,6 +19,8 @@ pub(super) struct WrittenLayer {
     pub(super) diff_id: String,
     pub(super) media_type: &'static str,
     pub(super) size: u64,
+    /// The length before compression, in bytes.
+    pub(super) archive_bytes: u64,
 }
 
 /// A document with its media type and digest.

@@ -88,7 +88,8 @@ impl Target {
         };
         file.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
         self.layers.push((digest.clone(), file));
-        Ok(WrittenLayer { digest, diff_id, media_type, size: written.written_bytes })
+        let (size, archive_bytes) = (written.written_bytes, written.image_bytes);
+        Ok(WrittenLayer { digest, diff_id, media_type, size, archive_bytes })
     }
 
     /// Adds the documents. The index comes last, so that a layout never has an incomplete image.
