@@ -17,6 +17,7 @@
 mod database;
 mod mentions;
 mod programs;
+mod reduce;
 mod used;
 
 use std::collections::BTreeSet;
@@ -157,7 +158,7 @@ fn rewrite(
     warnings: &mut Vec<String>,
 ) -> Result<()> {
     let Some(before) = text(tree, path)? else { return Ok(()) };
-    let (after, malformed) = database.reduce(&before, used);
+    let (after, malformed) = reduce::reduce(database, &before, used);
     if let [first, ..] = malformed[..] {
         let count = malformed.len();
         warnings.push(format!(

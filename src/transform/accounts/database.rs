@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::used::Used;
 use crate::accounts::parse_number;
 
 /// A database of accounts in `/etc`.
@@ -52,53 +51,8 @@ impl Database {
         }
     }
 
-    /// Returns the text without the accounts that are not used, and the numbers of lines that are
-    /// not of the format and stay. Comments, empty lines and those of other databases (`+`, `-`)
-    /// stay too.
-    pub(super) fn reduce(self, text: &[u8], used: &Used) -> (Vec<u8>, Vec<usize>) {
-        let mut reduced = Vec::with_capacity(text.len());
-        let mut malformed = Vec::new();
-        for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
-            let (line, end) = match line.strip_suffix(b"\n") {
-                Some(line) => (line, &b"\n"[..]),
-                None => (line, &b""[..]),
-            };
-            if is_special(line) {
-                reduced.extend_from_slice(line);
-            } else if let Some(mut fields) = self.parse(line) {
-                if !self.is_used(fields[0], used) {
-                    continue;
-                }
-                let lists = match self {
-                    Self::Group => &[3][..],
-                    Self::Gshadow => &[2, 3],
-                    _ => &[],
-                };
-                let lists: Vec<(usize, Vec<u8>)> =
-                    lists.iter().map(|at| (*at, used.members(fields[*at]))).collect();
-                for (at, list) in &lists {
-                    fields[*at] = list;
-                }
-                reduced.extend(fields.join(&b':'));
-            } else {
-                malformed.push(number);
-                reduced.extend_from_slice(line);
-            }
-            reduced.extend_from_slice(end);
-        }
-        (reduced, malformed)
-    }
-
-    fn is_used(self, name: &[u8], used: &Used) -> bool {
-        match self {
-            Self::Passwd | Self::Shadow => used.users().contains(name),
-            Self::Group | Self::Gshadow => used.groups().contains(name),
-            Self::Subuid | Self::Subgid => used.users().contains(name) || used.has_uid(name),
-        }
-    }
-
     /// Returns the fields of a line of the format.
-    fn parse(self, line: &[u8]) -> Option<Vec<&[u8]>> {
+    pub(super) fn parse(self, line: &[u8]) -> Option<Vec<&[u8]>> {
         let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
         let is_number = |at: &usize| fields.get(*at).is_some_and(|field| number(field).is_some());
         let is_valid =
@@ -107,7 +61,8 @@ impl Database {
     }
 }
 
-fn is_special(line: &[u8]) -> bool {
+/// Returns true for a comment, an empty line, or one of another database (`+`, `-`).
+pub(super) fn is_special(line: &[u8]) -> bool {
     line.trim_ascii().is_empty() || matches!(line.first(), Some(b'#' | b'+' | b'-'))
 }
 
