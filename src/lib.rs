@@ -19,7 +19,8 @@
 //! * Planning is a pure function of the tree and the options. It decides every offset before a byte
 //!   is written. A [`filesystem`] maps the recipe to a format crate, a [`disk`] adds a partition
 //!   table.
-//! * Writers ([`output`]) read the bytes in parallel, and write, stream or hash them.
+//! * Writers ([`output`]) read the bytes in parallel, and write, stream or hash them. A measured disk
+//!   is written in two stages: its hash tree follows once the bytes before it were observed.
 //!
 //! The modules form layers, each of which uses only those below it; `CONTRIBUTING.md` has their
 //! picture, and `docs/glossary.md` the words.

@@ -55,6 +55,10 @@ pub(crate) fn scratch() -> Scratch {
     scratch.file("wrong.mtree", "#mtree\n./none uid=7\n");
     scratch.file("recipe.toml", format!("source = \"{}\"\n{RECIPE}", scratch.join("tree.dump").display()));
     scratch.file("sourceless.toml", RECIPE);
+    scratch.file(
+        "measured.toml",
+        "preset = \"kata\"\nmeasured = true\nsalt = \"00ff\"\ndata-block-size = 1024\n",
+    );
     scratch.file("image.toml", "free = \"10%\"\nquiet = true\nreserved = 1\nlabel = \"recipe\"\n");
     scratch.file("keep.toml", "keep = [\"/etc/hostname\"]\n");
     scratch.file("unknown.toml", "owner = \"root\"\ncolour = \"red\"\n");

@@ -10,6 +10,10 @@ const CASES: &[Case] = &[
     good("tree {source} --recipe {scratch}/sourceless.toml", &["/small ", "/from-recipe "]),
     good("image {source} --recipe {scratch}/image.toml -o {out}", &[]),
     good("image {source} --recipe {scratch}/image.toml -o {out} --size 16M", &[]),
+    good(
+        "image {source} --recipe {scratch}/measured.toml --dry-run --json",
+        &["\"salt\": \"00ff\"", "\"data_block_size\": 1024", "\"layout\": \"kata\""],
+    ),
     good("tree {dump} --recipe {scratch}/keep.toml", &["/etc/hostname "]),
     bad(USAGE, "tree {source} --recipe {scratch}/no-such-recipe", &["no-such-recipe"]),
     bad(

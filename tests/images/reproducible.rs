@@ -16,15 +16,21 @@ fn sha256(path: &Path) -> String {
     Content::read(file).unwrap().sha256.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the digest of the disk that `command` makes of `source`.
-fn digest(mut command: Command, source: &Path) -> String {
+/// Returns the digests of the disks that commands make of `source`: an unmeasured and a measured
+/// one, and the root hash of the latter.
+fn digest(command: impl Fn() -> Command, source: &Path) -> [String; 3] {
     let scratch = Scratch::new();
-    let disk = scratch.join("disk");
-    let command = command.arg("image").arg(source).arg("-o").arg(&disk);
-    run(command.args(["--layout", "gpt", "--arch", "x86_64"]))
-        .success()
-        .unwrap_or_else(|why| panic!("{why}"));
-    sha256(&disk)
+    let cast = |name: &str, arguments: &[&str]| {
+        let disk = scratch.join(name);
+        let mut command = command();
+        let command = command.arg("image").arg(source).arg("-o").arg(&disk).args(arguments);
+        run(command).success().unwrap_or_else(|why| panic!("{why}"));
+        sha256(&disk)
+    };
+    let plain = cast("plain", &["--layout", "gpt", "--arch", "x86_64"]);
+    let measured = cast("measured", &["--verity", "--arch", "x86_64"]);
+    let root_hash = fs::read_to_string(scratch.join("root_hash.txt")).unwrap();
+    [plain, measured, root_hash]
 }
 
 fn make(fixture: &Fixture, creation: Creation) -> Scratch {
@@ -39,7 +45,7 @@ fn make(fixture: &Fixture, creation: Creation) -> Scratch {
 fn assert_same(vary: impl Fn() -> Command) {
     let scratch = make(&small::small(), Creation::DEFAULT);
     let source = scratch.join("source");
-    assert_eq!(digest(vary(), &source), digest(rootcast(), &source));
+    assert_eq!(digest(vary, &source), digest(rootcast, &source));
 }
 
 #[test]
@@ -83,19 +89,22 @@ fn bytes_do_not_depend_on_the_environment() {
 fn bytes_do_not_depend_on_the_time() {
     let scratch = make(&small::small(), Creation::DEFAULT);
     let source = scratch.join("source");
-    let first = digest(rootcast(), &source);
+    let first = digest(rootcast, &source);
     // Superblocks have a granularity of one second.
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    assert_eq!(digest(rootcast(), &source), first);
+    assert_eq!(digest(rootcast, &source), first);
 }
 
 #[test]
 fn bytes_do_not_depend_on_the_working_directory() {
     let scratch = make(&small::small(), Creation::DEFAULT);
     let source = scratch.join("source");
-    let mut inside = rootcast();
-    inside.current_dir(&source);
-    assert_eq!(digest(inside, Path::new(".")), digest(rootcast(), &source));
+    let inside = || {
+        let mut inside = rootcast();
+        inside.current_dir(&source);
+        inside
+    };
+    assert_eq!(digest(inside, Path::new(".")), digest(rootcast, &source));
 }
 
 #[test]
@@ -103,8 +112,8 @@ fn bytes_do_not_depend_on_the_path_or_the_order_of_creation() {
     let fixture = with_many_names();
     let plain = make(&fixture, Creation::DEFAULT);
     let other = make(&fixture, Creation { reversed: true, ..Creation::DEFAULT });
-    let expected = digest(rootcast(), &plain.join("source"));
-    assert_eq!(digest(rootcast(), &other.join("source")), expected);
+    let expected = digest(rootcast, &plain.join("source"));
+    assert_eq!(digest(rootcast, &other.join("source")), expected);
 }
 
 #[test]
@@ -122,7 +131,7 @@ fn bytes_do_not_depend_on_the_filesystem_of_the_source() {
     let plain = make(&fixture, Creation::DEFAULT);
     let other = Scratch::below(shm);
     if fixture.make_as(&other.join("source"), Creation { reversed: true, ..Creation::DEFAULT }) {
-        assert_eq!(digest(rootcast(), &other.join("source")), digest(rootcast(), &plain.join("source")));
+        assert_eq!(digest(rootcast, &other.join("source")), digest(rootcast, &plain.join("source")));
     }
 }
 
@@ -169,13 +178,13 @@ fn bytes_do_not_depend_on_the_user() {
         judges::skip("other users", "only root becomes someone else");
         return;
     }
-    let by = |user: u32, command: Command| {
+    let by = |user: u32, command: fn() -> Command| {
         let scratch = make(&small::small(), Creation { owner: user, ..Creation::DEFAULT });
         digest(command, &scratch.join("source"))
     };
-    let nobody = by(NOBODY, rootcast());
-    assert_eq!(by(1234, rootcast_as(1234)), nobody);
-    assert_eq!(by(0, rootcast_as_root()), nobody);
+    let nobody = by(NOBODY, rootcast);
+    assert_eq!(by(1234, || rootcast_as(1234)), nobody);
+    assert_eq!(by(0, rootcast_as_root), nobody);
 }
 
 #[test]
@@ -217,11 +226,30 @@ fn images_have_their_pinned_digests() {
                 _ => &wide,
             };
             let scratch = Scratch::new();
-            let found = digest(rootcast(), &scratch.file("tree.dump", dump));
+            let [found, ..] = digest(rootcast, &scratch.file("tree.dump", dump));
             (found != *pinned).then(|| format!("{name}: pinned {pinned:?}, found {found:?}"))
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The digests of measured disks of the dump `every-kind`, for these arguments. They depend on the
+/// contents, of which the salt and all other identifiers are independent.
+const PINNED_MEASURED: [(&str, &str); 2] = [
+    ("--verity --arch x86_64", "2e75b886e67f99023fb1ef06d289dce0a7c915955c27586da9cf6777db705ed7"),
+    ("--preset kata --measured", "8010394b18efb769463b4cc9878ded006c3aca00821bfcffd44a504779515cb1"),
+];
+
+#[test]
+fn measured_disks_have_their_pinned_digests() {
+    let scratch = Scratch::new();
+    let dump = scratch.file("tree.dump", fixtures::EVERY_KIND_DUMP);
+    for (arguments, pinned) in PINNED_MEASURED {
+        let mut command = rootcast();
+        command.arg("image").arg(&dump).arg("--digest").args(arguments.split(' '));
+        let outcome = run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(outcome.text().trim(), pinned, "{arguments}");
+    }
 }
 
 /// The digest of the initramfs of the dump `initrd`, made by `rootcast initrd initrd.dump --digest

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::fixtures::MINIMAL_DUMP;
 use crate::judges;
 use crate::product::{NOBODY, Scratch, rootcast, rootcast_with_default_signals, run};
 
@@ -43,13 +44,15 @@ fn names(directory: &Path) -> Vec<String> {
 
 #[test]
 fn a_signal_ends_the_run_and_leaves_no_file() {
-    for ending in [Signal::INT, Signal::TERM, Signal::KILL] {
+    let endings = [Signal::INT, Signal::TERM, Signal::KILL];
+    for (ending, measured) in endings.into_iter().flat_map(|ending| [(ending, false), (ending, true)]) {
         let scratch = Scratch::new();
         long_source(&scratch);
         let mut command = rootcast_with_default_signals();
         let out = scratch.join("out");
         // Its zeros are written, which takes much longer than the signal.
         command.args(["image", "--sparse", "never"]).arg(scratch.join("source"));
+        command.args(measured.then_some("--verity"));
         let child = start(command.arg("-o").arg(out.join("disk")));
         sleep(Duration::from_millis(300));
         signal(&child, ending);
@@ -57,6 +60,40 @@ fn a_signal_ends_the_run_and_leaves_no_file() {
         let errors = String::from_utf8_lossy(&outcome.stderr).into_owned();
         assert_eq!(outcome.status.signal(), Some(ending.as_raw()), "{:?} {errors}", outcome.status);
         assert_eq!(names(&out), [""; 0], "{ending:?} left a file");
+    }
+}
+
+/// The output becomes a directory while the dump is read, so the disk cannot get its name.
+#[test]
+fn no_root_hash_is_left_without_its_disk() {
+    use std::io::Write as _;
+    for existing in [None, Some("before")] {
+        let scratch = Scratch::new();
+        let out = scratch.join("out");
+        fs::create_dir(&out).expect("it is new");
+        fs::set_permissions(&out, fs::Permissions::from_mode(0o777)).expect("the test's own directory");
+        let disk = out.join("disk");
+        if let Some(text) = existing {
+            fs::write(out.join("root_hash.txt"), text).expect("it is new");
+        }
+        let mut command = rootcast();
+        command.args(["image", "-", "--verity", "-o"]).arg(&disk).stdin(Stdio::piped());
+        let mut child = start(&mut command);
+        // The destinations are opened before anything is read.
+        sleep(Duration::from_millis(500));
+        fs::create_dir(&disk).expect("it is new");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(MINIMAL_DUMP.as_bytes()).expect("it is read");
+        drop(stdin);
+        let outcome = child.wait_with_output().expect("it ends");
+        let errors = String::from_utf8_lossy(&outcome.stderr).into_owned();
+        assert_eq!(outcome.status.code(), Some(6), "{errors}");
+        assert!(errors.contains("disk: "), "{errors}");
+        let mut expected = vec!["disk"];
+        expected.extend(existing.map(|_| "root_hash.txt"));
+        let mut left = names(&out);
+        left.sort();
+        assert_eq!(left, expected, "{errors}");
     }
 }
 

@@ -165,7 +165,7 @@ fn cloned_and_copied_images_are_the_same() {
     for shared in Shared::all() {
         let (source, out) = (shared.directory("source"), shared.directory("out"));
         make_tree(&source);
-        for layout in [["--layout", "bare"], ["--layout", "gpt"]] {
+        for layout in [["--layout", "bare"], ["--layout", "gpt"], ["--layout=gpt", "--verity"]] {
             let digest = run(rootcast().arg("image").arg(&source).arg("--digest").args(layout));
             let digest = digest.success().unwrap_or_else(|why| panic!("{why}")).text().trim().to_owned();
             let streamed = run(rootcast().arg("image").arg(&source).args(["-o", "-"]).args(layout));
