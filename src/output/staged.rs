@@ -26,6 +26,7 @@ use super::options::{Reflink, WriteOptions};
 use super::stream::refused;
 use crate::blob::{CloneSource, ReadAhead};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Silent;
 
 /// The known part of an image.
 #[derive(Clone, Copy)]
@@ -188,6 +189,8 @@ impl<'d> Begun<'d> {
     ) -> Result<Completed<'d>> {
         let Self { path, output } = self;
         let len = dependent.whole.len();
+        // The first stage counted every byte of the image.
+        let options = &WriteOptions { progress: &Silent, ..*options };
         let written = |file, written| Ok(Completed::Written(Unpublished::new(path, file, written)));
         match output {
             Output::File(file, tally) => {

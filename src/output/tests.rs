@@ -30,6 +30,7 @@ use crate::threads::Threads;
 mod destinations;
 mod preallocation;
 mod read_ahead;
+mod staged;
 
 const BLOCK: usize = 4096;
 const THREADS: [usize; 3] = [1, 2, 7];

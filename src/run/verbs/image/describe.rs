@@ -160,7 +160,8 @@ pub(super) fn summary(
     match (&report.verity, &report.kernel_parameters, partuuid) {
         (Some(verity), Some(parameters), _) => {
             text += &format!("the root hash is {}\n", verity.root_hash.as_deref().unwrap_or_default());
-            text += &format!("boot it with {parameters}\n");
+            let what = if recipe.preset == Some(DiskPreset::KataExtension) { "the guest" } else { "it" };
+            text += &format!("boot {what} with {parameters}\n");
         }
         (None, Some(parameters), _) if recipe.preset == Some(DiskPreset::KataExtension) => {
             text += &format!("boot the guest with {parameters}\n");
