@@ -73,6 +73,8 @@ pub struct TreeRecipe {
     pub keep: Option<KeepRecipe>,
     /// True if `/etc/ld.so.cache` is written even if the tree is kept whole or has none.
     pub ld_cache: bool,
+    /// True if the mount points and empty files that a guest needs are added where they are absent.
+    pub guest_files: bool,
     /// The xattrs of the sources that are kept or removed.
     pub xattr_filter: Filter,
     /// The lower limit of all timestamps, which is not after `source_date_epoch`.
@@ -172,6 +174,7 @@ impl TreeRecipe {
             edits: Vec::new(),
             keep: None,
             ld_cache: false,
+            guest_files: false,
             xattr_filter: Filter::default(),
             clamp_mtime_min: None,
             source_date_epoch: None,

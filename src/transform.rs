@@ -10,6 +10,7 @@ pub mod accounts;
 mod contents;
 pub mod edit;
 mod exclusions;
+pub mod guest_files;
 pub mod init;
 pub mod keep;
 pub mod ld_cache;

@@ -142,6 +142,7 @@ const WORDS: &[&str] = &[
     "--platform",
     "linux/arm64/v8",
     "--spool",
+    "--guest-files",
     "--profile",
     "ro-min",
     "rw",

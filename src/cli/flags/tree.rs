@@ -121,6 +121,13 @@ pub(in crate::cli) struct TreeArguments {
     #[arg(long, value_name = "BYTES", value_parser = values::decoder_memory, help_heading = group::INPUT)]
     decoder_memory: Option<u64>,
 
+    /// Add what a guest needs and an image of containers lacks
+    ///
+    /// These are the mount points /dev, /proc, /run, /sys and /tmp, and /etc/hostname, /etc/hosts and
+    /// /etc/resolv.conf. Whatever the tree has at these paths is unchanged.
+    #[arg(long, help_heading = group::METADATA)]
+    guest_files: bool,
+
     /// Platform of an image for several, such as linux/arm64 [default: that of --arch, or of this
     /// machine]
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = group::INPUT)]
@@ -228,6 +235,7 @@ impl TreeArguments {
             edits: self.edits.0,
             keep,
             ld_cache,
+            guest_files: self.guest_files,
             rules: Rules {
                 whiteouts: self.whiteouts,
                 keep_directory_symlink: self.keep_directory_symlink,

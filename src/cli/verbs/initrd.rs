@@ -175,6 +175,7 @@ fn others_than_check() -> Vec<&'static str> {
         "max_size",
         "max_entries",
         "decoder_memory",
+        "guest_files",
         "platform",
         "arch",
         "spool",

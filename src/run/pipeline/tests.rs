@@ -41,7 +41,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 24] = [
+const CASES: [Case; 25] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![OsString::from(setup.directory.path())];
@@ -101,6 +101,10 @@ const CASES: [Case; 24] = [
         let accounts = Accounts::parse(b"ann").expect("a name");
         setup.recipe.keep.as_mut().expect("it was set").accounts = accounts;
         setup.fails(FILES, steps, "--accounts ann")
+    }),
+    ("guest_files", |mut setup, steps| {
+        setup.recipe.guest_files = true;
+        setup.has("/etc/hosts", steps)
     }),
     ("times", |mut setup, steps| {
         setup.recipe.source_date_epoch = Some(Timestamp::from_seconds(50));
@@ -257,8 +261,11 @@ impl Setup {
         }
         let Self { recipe, prepared, filesystem, init, startable, own, verb, .. } = self;
         let (log, interrupt) = (Log::new(Level::Quiet), Interrupt::never());
+        let zeros = Holes::Zeros("an initramfs stores holes as zeros");
+        let blocks = |of: &Properties| Holes::Blocks { policy: of.holes, len: of.block_size };
         let options = Options {
             own: *own,
+            holes: filesystem.as_ref().map_or(zeros, blocks),
             filesystem: filesystem.as_ref(),
             init: init.as_ref(),
             startable: startable.take(),
