@@ -46,6 +46,11 @@ impl Chains {
         self.nodes.len() - 1
     }
 
+    /// Returns the number of relations.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Returns the chain from a unit to the request as text.
     pub(super) fn text(&self, from: usize) -> String {
         let mut text = String::new();

@@ -21,6 +21,10 @@ const MAX_UNITS: usize = 10_000;
 /// The maximum number of files that units name. A distribution's name some thousands.
 const MAX_FILES: usize = 200_000;
 
+/// The maximum number of relations between units that are followed: many units may be links to one
+/// file with many relations.
+const MAX_RELATIONS: usize = 1_000_000;
+
 /// The part of a unit's relations that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Extent {
@@ -349,6 +353,10 @@ impl<'t, T: Directories<Content: Content>> Walk<'t, T> {
             Extent::Frame if pull == Pull::Required => Extent::Full,
             Extent::Frame => return,
         };
+        if self.chains.len() == MAX_RELATIONS {
+            self.limit(format!("units have more than {MAX_RELATIONS} relations; the rest are skipped"));
+            return;
+        }
         let node = self.chains.add(unit, relation, Some(request.node));
         self.pending.push_back(Request { name, pull, extent, node });
     }
