@@ -1,4 +1,5 @@
-//! The report on an image of containers that was made.
+//! The report on an image of containers that was made: as JSON, with the schema
+//! `export.schema.json`, and as text.
 
 use std::fmt;
 

@@ -18,7 +18,13 @@ fn good(command: &mut std::process::Command) -> Outcome {
 fn export(source: &str, output: &str, more: &[&str]) -> Value {
     let mut command = rootcast();
     command.args(["oci-export", source, "-o", output, "--json", "-q", "--arch", "amd64"]).args(more);
-    serde_json::from_slice(&good(&mut command).stdout).expect("it is JSON")
+    let json = good(&mut command).stdout;
+    if let Some(mut jsonschema) = judges::command("jsonschema") {
+        let scratch = Scratch::new();
+        let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/export.schema.json");
+        good(jsonschema.arg("-i").arg(scratch.file("report.json", &json)).arg(schema));
+    }
+    serde_json::from_slice(&json).expect("it is JSON")
 }
 
 fn image(source: &str) -> String {
