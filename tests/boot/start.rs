@@ -160,7 +160,7 @@ fn with_directories(items: Vec<Item>) -> Vec<Item> {
         let ends = item.path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
         for end in ends.chain([0]) {
             let path = &item.path[..end];
-            all.entry(path.to_vec()).or_insert_with(|| Item::new(path.to_vec(), Kind::Directory));
+            all.entry(path.to_vec()).or_insert_with(|| Item::new(path, Kind::Directory));
         }
         all.insert(item.path.clone(), item);
     }
