@@ -25,19 +25,19 @@ use image_tree::glob::NameGlob;
 /// The requests. A tree of which nothing is requested stays whole.
 #[derive(Debug, Args)]
 struct Requested {
-    /// Keep this path, or matches, and what they need
+    /// Keep this path, or matches, with their dependencies
     ///
     /// Everything that no --keep requests is left out. A directory is kept with its whole content.
     #[arg(long, value_name = "PATH|GLOB", value_parser = request(), help_heading = group::KEEP)]
     keep: Vec<Request>,
 
-    /// Keep this systemd unit and what it pulls in
+    /// Keep this systemd unit and the units that it pulls in
     ///
     /// These are its files and programs, units by --follow-units, and systemd by --systemd.
     #[arg(long, value_name = "UNIT|GLOB", value_parser = unit(), help_heading = group::KEEP)]
     keep_unit: Vec<NamePattern>,
 
-    /// Keep this udev rules file and what it runs
+    /// Keep this udev rules file and the programs that it runs
     ///
     /// It is given by its name, a pattern of names, or its path.
     #[arg(long, value_name = "NAME|PATH", value_parser = rules(), help_heading = group::KEEP)]
@@ -76,11 +76,12 @@ pub(in crate::cli) struct KeepArguments {
     #[command(flatten)]
     systemd: SystemdArguments,
 
-    /// On missing files: error (the default), warn, or warn=GLOB and error for the rest
+    /// Treat missing files as an error (the default), warn, or warn=GLOB
     ///
-    /// These are files that something kept needs and the tree lacks. A GLOB of paths begins with /,
-    /// others are of names without a directory; it matches what is missing, or a file that needs it.
-    /// What only parts of a kept directory need is always a warning, with counts.
+    /// These are files that something kept needs and the tree lacks. With warn=GLOB what matches is
+    /// a warning, and the rest an error. A GLOB of paths begins with /, others are of names without
+    /// a directory; it matches what is missing, or a file that needs it. What only parts of a kept
+    /// directory need is always a warning, with counts.
     #[arg(
         long, value_name = "error|warn|warn=GLOB", value_parser = missing(), requires = "Requested",
         help_heading = group::KEEP
@@ -103,9 +104,9 @@ pub(in crate::cli) struct KeepArguments {
     )]
     library_path: Vec<LibraryPath>,
 
-    /// Keep libraries that programs say they open, from this priority on
+    /// Keep libraries that programs declare to open, of at least this priority
     ///
-    /// Their ELF notes (.note.dlopen) say so. The default is recommended.
+    /// The declarations are ELF notes (.note.dlopen). The default is recommended.
     #[arg(
         long, value_name = "PRIORITY", value_parser = priority(), requires = "Requested", help_heading = group::KEEP
     )]
@@ -119,7 +120,7 @@ pub(in crate::cli) struct KeepArguments {
     )]
     dlopen_allow: Vec<Rule>,
 
-    /// Keep no library for being opened for this feature of these objects
+    /// Do not keep libraries opened for this feature of these objects
     #[arg(
         long, value_name = "OBJECT:FEATURE", value_parser = rule(), requires = "Requested", help_heading = group::KEEP
     )]
@@ -138,11 +139,11 @@ pub(in crate::cli) struct KeepArguments {
     )]
     nss: Option<bool>,
 
-    /// Keep this service of PAM, its modules and what they run
+    /// Keep this PAM service, its modules and the programs that they run
     #[arg(long, value_name = "SERVICE", requires = "Requested", help_heading = group::KEEP)]
     pam: Vec<OsString>,
 
-    /// Keep glibc's modules for character sets: all, or those of these
+    /// Keep glibc's gconv modules: all, or those for these character sets
     #[arg(long, value_name = "all|CHARSET,…", requires = "Requested", help_heading = group::KEEP)]
     gconv: Option<String>,
 
@@ -223,7 +224,7 @@ fn missing_rules(choices: Vec<MissingChoice>) -> Result<MissingRules, clap::Erro
 
 fn priority() -> impl TypedValueParser<Value = LeastPriority> {
     values::one_of([
-        ("required", "Those without which nothing useful is done", Some(Priority::Required)),
+        ("required", "Those without which the program is useless", Some(Priority::Required)),
         ("recommended", "Also those that should be there", Some(Priority::Recommended)),
         ("suggested", "All", Some(Priority::Suggested)),
         ("none", "None", None),

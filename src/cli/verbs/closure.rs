@@ -58,20 +58,7 @@ pub(in crate::cli) const HELP: Help = Help {
         "rootcast closure rootfs/ --keep-package nginx --depends",
         "rootcast closure rootfs/ --keep /usr/bin/curl -0 | xargs -0 -n 1 echo",
     ],
-    common: &[
-        "sources",
-        "keep",
-        "keep_unit",
-        "keep_rule",
-        "keep_package",
-        "depends",
-        "missing",
-        "why",
-        "json",
-        "null",
-        "recipe",
-        "verbose",
-    ],
+    common: &["sources", "keep", "keep_unit", "keep_package", "missing", "why", "json", "null", "verbose"],
 };
 
 impl ClosureVerb {
