@@ -294,6 +294,8 @@ fn apt_get(arguments: &[&str]) -> io::Result<bool> {
         .args(["--quiet", "-o", "DPkg::Lock::Timeout=300"])
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // Packages of servers would start them; the tests start their own.
+        .env("SYSTEMD_OFFLINE", "1")
         .output()?;
     if !output.status.success() {
         io::stderr().write_all(&output.stderr)?;
