@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use image_tree::{InodeId, Metadata, Tree};
 
 use super::firmware::{self, Firmware};
-use super::reduction::{self, Asked, Found, MissingFiles, PartialScan, Reduction};
+use super::reduction::{self, Found, Lookups, MissingFiles, PartialScan, Reduction};
 use super::sources::{self, Reader, SourceStep, Stacked};
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
@@ -109,7 +109,7 @@ pub(super) struct Options<'r> {
     /// False if the tree's files are only named, so that xattrs are not read.
     pub(super) xattrs: bool,
     /// The questions about the tree before it is reduced.
-    pub(super) asked: Asked<'r>,
+    pub(super) lookups: Lookups<'r>,
     /// Receives the number of bytes in the sources' files as they are found.
     pub(super) progress: &'r dyn Progress,
     /// Checked regularly; a signal ends the pipeline.
@@ -132,7 +132,7 @@ impl<'r> Options<'r> {
             with_agent: false,
             startable: None,
             xattrs: true,
-            asked: Asked::default(),
+            lookups: Lookups::default(),
             progress: &Silent,
             interrupt,
             log,
@@ -242,7 +242,7 @@ fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
         interrupt,
         log,
     };
-    let partial = reduction::partial_scan(recipe, &reader.options(), &own, options.asked)?;
+    let partial = reduction::partial_scan(recipe, &reader.options(), &own, options.lookups)?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
         partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
     let Stacked { tree, unreadable, set_id, containers } = reader.stacked(scanned)?;
@@ -288,11 +288,11 @@ fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Bo
 fn kept_part(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let found = prepared.found.take();
     let (reduction, messages) =
-        reduction::find(&prepared.tree, options.recipe, found, options.asked)?.unzip();
+        reduction::find(&prepared.tree, options.recipe, found, options.lookups)?.unzip();
     prepared.reduction = reduction;
     prepared.microcode = match &mut prepared.reduction {
-        Some(reduction) => std::mem::take(&mut reduction.before.microcode),
-        None if options.asked.microcode => firmware::microcode(&prepared.tree),
+        Some(reduction) => std::mem::take(&mut reduction.whole_tree.microcode),
+        None if options.lookups.microcode => firmware::microcode(&prepared.tree),
         None => Vec::new(),
     };
     done(messages)
@@ -442,7 +442,7 @@ fn holes_as_zeros(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
 fn init(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, init: Some(init), with_agent, .. } = *options else { return done(()) };
     let none = BTreeSet::new();
-    let before = prepared.reduction.as_ref().map_or(&none, |reduction| &reduction.before.paths);
+    let before = prepared.reduction.as_ref().map_or(&none, |reduction| &reduction.whole_tree.paths);
     let options = init::Options { init, time: recipe.time_of_changes(), with_agent, before };
     let report = init::apply(&mut prepared.tree, &options)?;
     prepared.init_created = report.created;

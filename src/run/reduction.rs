@@ -1,10 +1,10 @@
 //! The reduction of a tree to the part that a recipe keeps.
 
-mod before;
 mod partial_scan;
+mod whole_tree;
 
-pub(super) use before::{Asked, Before};
 pub(super) use partial_scan::{PartialScan, read as partial_scan};
+pub(super) use whole_tree::{Lookups, WholeTree};
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(super) struct Reduction {
     /// True if systemd is kept with all that it needs.
     pub(super) has_systemd: bool,
     /// The answers about the whole tree.
-    pub(super) before: Before,
+    pub(super) whole_tree: WholeTree,
     /// The time taken by the search and the reduction.
     pub(super) took: Duration,
 }
@@ -72,28 +72,31 @@ pub(super) fn find(
     tree: &Tree<Blob>,
     recipe: &TreeRecipe,
     found: Option<Found>,
-    asked: Asked<'_>,
+    lookups: Lookups<'_>,
 ) -> Result<Option<(Reduction, Messages)>> {
     let Some(KeepRecipe { keep, .. }) = &recipe.keep else { return Ok(None) };
-    let Found { found, before, took } = match found {
+    let Found { found, whole_tree, took } = match found {
         Some(found) => found,
         None => {
             let mut stopwatch = Stopwatch::start();
             let found = closure::Found::new(tree, keep, recipe.threads.pool_of_several()?, recipe.ld_cache)?;
-            Found { found, before: Before::of(tree, asked), took: stopwatch.lap() }
+            Found { found, whole_tree: WholeTree::of(tree, lookups), took: stopwatch.lap() }
         }
     };
     let (notes, implications) = (found.notes(), found.implications(tree));
     let closure::Found { closure, accounts, needs_ld_cache, has_systemd, unknown, owners, .. } = found;
     let ld_cache = needs_ld_cache.then(|| ld_cache::metadata(tree, recipe.time_of_changes()));
     let messages = Messages { unknown, implications, warnings: closure.warnings.clone() };
-    Ok(Some((Reduction { closure, notes, owners, accounts, ld_cache, has_systemd, before, took }, messages)))
+    Ok(Some((
+        Reduction { closure, notes, owners, accounts, ld_cache, has_systemd, whole_tree, took },
+        messages,
+    )))
 }
 
 /// The kept part of a tree, and the time taken by the search.
 pub(super) struct Found {
     found: closure::Found,
-    before: Before,
+    whole_tree: WholeTree,
     took: Duration,
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use image_tree::glob::Glob;
 
-use super::{Asked, Before, Found};
+use super::{Found, Lookups, WholeTree};
 use crate::closure::{self, Keep, Request};
 use crate::error::Result;
 use crate::recipe::TreeRecipe;
@@ -38,7 +38,7 @@ pub(in crate::run) fn read(
     recipe: &TreeRecipe,
     options: &ReadOptions<'_>,
     own: &OwnFiles,
-    asked: Asked<'_>,
+    lookups: Lookups<'_>,
 ) -> Result<Option<PartialScan>> {
     let (Some(KeepRecipe { keep, .. }), [source]) = (&recipe.keep, &recipe.sources[..]) else {
         return Ok(None);
@@ -61,11 +61,11 @@ pub(in crate::run) fn read(
         // A directory that is kept without being visited lacks its xattrs.
         tree.list_where(|path| found.closure.kept.contains_key(&[b"/", path].concat()));
     }
-    let before = Before::of(&tree, asked);
+    let whole_tree = WholeTree::of(&tree, lookups);
     let took = stopwatch.lap();
     // An error of the search may be caused by a directory that could not be listed.
     let scanned = tree.into_scanned()?;
-    Ok(Some(PartialScan { scanned, found: Found { found: found?, before, took } }))
+    Ok(Some(PartialScan { scanned, found: Found { found: found?, whole_tree, took } }))
 }
 
 /// The requested paths, as far as they are known without links of the tree.
@@ -163,10 +163,10 @@ mod tests {
         let options = ReadOptions::new(&recipe.threads, &interrupt);
         let own = OwnFiles::default();
         let found =
-            read(&recipe, &options, &own, Asked::default()).expect("it can be read").expect("a directory");
+            read(&recipe, &options, &own, Lookups::default()).expect("it can be read").expect("a directory");
         assert!(found.scanned.tree.resolve_no_symlinks(b"/a/b/login").is_some());
         let signal = Signal(&interrupt);
-        let error = read(&recipe, &ReadOptions { found: &signal, ..options }, &own, Asked::default()).err();
+        let error = read(&recipe, &ReadOptions { found: &signal, ..options }, &own, Lookups::default()).err();
         assert_eq!(error.expect("a signal came").kind(), ErrorKind::Interrupted);
     }
 }

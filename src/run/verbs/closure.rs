@@ -13,7 +13,7 @@ use crate::report::{ClosureReport, ClosureTimings};
 use crate::run::output;
 use crate::run::pipeline::{self, Prepared, Verb};
 use crate::run::print::{print, print_json};
-use crate::run::reduction::{Asked, Reduction};
+use crate::run::reduction::{Lookups, Reduction};
 use crate::run::stopwatch::Stopwatch;
 
 /// Prints the kept part of a tree, or the reasons for it.
@@ -25,11 +25,11 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.tree.level());
     let mut stopwatch = Stopwatch::start();
     let own = output::own_files(&Output::Stream, None);
-    let asked = Asked { paths: &recipe.explain, microcode: false };
+    let lookups = Lookups { paths: &recipe.explain, microcode: false };
     // Among several sources they mark files as whiteouts.
     let xattrs = recipe.tree.sources.len() > 1;
     let options =
-        pipeline::Options { own, asked, xattrs, ..pipeline::Options::new(&recipe.tree, interrupt, &log) };
+        pipeline::Options { own, lookups, xattrs, ..pipeline::Options::new(&recipe.tree, interrupt, &log) };
     let Prepared { tree, reduction, .. } = pipeline::run(Verb::Closure, &options)?;
     let reduction = reduction.ok_or_else(|| Error::new(ErrorKind::Usage, "no file to keep is named"))?;
     let read = stopwatch.lap().saturating_sub(reduction.took);
@@ -63,7 +63,7 @@ fn is_request_for(reason: &Reason, package: &str) -> bool {
 
 /// Writes each chain from a path to the request.
 fn write_chains(tree: &Tree<Blob>, reduction: &Reduction, path: &[u8], text: &mut Vec<u8>) -> Result<()> {
-    let is_there = reduction.before.paths.contains(path);
+    let is_there = reduction.whole_tree.paths.contains(path);
     let path = explain::kept_name(tree, &reduction.closure, path, is_there)?;
     for chain in explain::chains(&reduction.closure, &path) {
         text.extend_from_slice(format!("{}\n", Shown(&path)).as_bytes());

@@ -27,7 +27,7 @@ use crate::report::{Bar, kata};
 use crate::run::output::{self, Outcome, write_output};
 use crate::run::pipeline::{self, Prepared, Verb};
 use crate::run::print::{Printed, print};
-use crate::run::reduction::Asked;
+use crate::run::reduction::Lookups;
 use crate::run::stopwatch::Stopwatch;
 use crate::run::{advice, compressed};
 use crate::shown::Count;
@@ -54,10 +54,10 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
     let mut microcode = ByVendor::of_host(&recipe.microcode)?;
     let begun = destination.filter(|_| codec.compression().is_none());
     let preallocation = output::preallocate(begun, &recipe.tree, 0);
-    let asked = asked(recipe.init.as_ref());
+    let init_paths = init_paths(recipe.init.as_ref());
     let options = pipeline::Options {
         own,
-        asked: Asked { paths: &asked, microcode: recipe.microcode == Microcode::OfTree },
+        lookups: Lookups { paths: &init_paths, microcode: recipe.microcode == Microcode::OfTree },
         output: output::path(&recipe.output),
         spool: output::spool(&recipe.tree, &recipe.output),
         init: recipe.init.as_ref(),
@@ -94,7 +94,7 @@ pub fn initrd(recipe: &InitrdRecipe, interrupt: &Interrupt) -> Result<()> {
 }
 
 /// Returns the paths at which `/init` is looked for.
-fn asked(init: Option<&Init>) -> Vec<Vec<u8>> {
+fn init_paths(init: Option<&Init>) -> Vec<Vec<u8>> {
     let program = match init {
         None => return Vec::new(),
         Some(Init::Program(target)) => Some(target.as_bytes().to_vec()),
