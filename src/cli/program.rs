@@ -209,7 +209,7 @@ mod tests {
             for example in help.examples {
                 assert!(example.len() <= 78, "{example}");
                 assert!(example.contains("rootcast "), "{example}");
-                // What follows several blanks says what the command line does, and a pipe or file
+                // Text after several blanks describes the command line, and a pipe or file
                 // is the shell's.
                 let line = example.split("  ").next().unwrap_or_default();
                 let line = line.split(['|', '>']).find(|part| part.contains("rootcast")).unwrap_or_default();

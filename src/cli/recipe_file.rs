@@ -40,7 +40,7 @@ pub(super) fn expand(command: &Command, arguments: Vec<OsString>) -> Result<Vec<
         if !is_known(command, &entry) {
             return Err(refuse(unknown(&entry)));
         }
-        // What another verb has says nothing to this one, so that one recipe serves both.
+        // Flags of another verb are ignored by this one, so that one recipe serves both.
         let Some(arg) = verb_command.get_arguments().find(|arg| is_named(arg, &entry.key)) else { continue };
         if wins(verb_command, &typed, arg) {
             continue;

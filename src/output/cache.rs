@@ -86,7 +86,7 @@ impl Cache {
         let read_only = rustix::fs::accessat(&directory, ".", access, AtFlags::EACCESS).err();
         if stat.st_uid != user.as_raw() {
             if read_only.is_some() {
-                // What its owner stores cannot be trusted, and nothing can be added to it.
+                // Files that its owner stores cannot be trusted, and none can be added.
                 let message = format!("belongs to user {}, and cannot be written", stat.st_uid);
                 return Err(Error::at(ErrorKind::Io, path, message));
             }

@@ -341,7 +341,7 @@ fn both_tables_of_a_dax_disk_are_read_by_other_programs() {
     assert!(plain.bytes[4096..8192].iter().all(|byte| *byte == 0), "no header of persistent memory");
 }
 
-/// What the runtimes give to the kernel, character by character.
+/// The parameters that the runtimes pass to the kernel, character by character.
 #[test]
 fn parameters_are_those_of_the_runtimes() {
     let scratch = source();

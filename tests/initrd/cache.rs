@@ -186,7 +186,7 @@ fn a_cache_that_cannot_be_written_is_a_warning() {
     fs::set_permissions(&cache, fs::Permissions::from_mode(0o700)).expect("the test's own");
 }
 
-/// What another user stores is not trusted, and what cannot be written is not an error.
+/// A cache of another user is not trusted, and one that cannot be written to is not an error.
 #[test]
 fn a_cache_of_another_user_that_cannot_be_written_is_not_used() {
     if !judges::is_root() {

@@ -123,7 +123,7 @@ fn dependencies_are_those_that_are_installed() {
 fn errors_name_the_database_and_similar_names() {
     let error = requested(&debian(), &["libxx"], false).expect_err("it is not installed");
     assert_eq!(error, "libxx: no such package is installed by /var/lib/dpkg/status; similar names are libx");
-    let error = requested(&tree(&[("/etc/x", "")]), &["x"], false).expect_err("there is no database");
+    let error = requested(&tree(&[("/etc/x", "")]), &["x"], false).expect_err("no database was found");
     for path in ["/var/lib/dpkg/status,", "/lib/apk/db/installed,", "/usr/lib/sysimage/rpm/rpmdb.sqlite"] {
         assert!(error.contains(path), "{error}");
     }

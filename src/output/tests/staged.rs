@@ -97,7 +97,11 @@ fn write_staged(in_front: bool, destination: Option<&Destination>, count: usize)
     assert!(seen.bytes.into_inner().expect("no thread panics") == known_bytes);
     assert_eq!(progress.0.load(Ordering::Relaxed), known.len());
     let completed = begun.complete(&Dependent { image: &dependent, whole: &whole }, &options);
-    assert_eq!(progress.0.load(Ordering::Relaxed), known.len(), "the second stage is no progress");
+    assert_eq!(
+        progress.0.load(Ordering::Relaxed),
+        known.len(),
+        "the second stage does not count as progress"
+    );
     match completed.map_err(|error| error.to_string()).expect("it can be completed") {
         Completed::Digest(digest) => Some(digest),
         Completed::Written(unpublished) => {

@@ -121,7 +121,7 @@ impl Platform {
     /// another form.
     fn level(&self) -> Option<u32> {
         let Some(variant) = &self.variant else {
-            // What images without a variant are for.
+            // The variant of images that do not state one.
             return Some(match self.architecture.parse() {
                 Ok(Architecture::Arm64) => 8,
                 Ok(Architecture::Arm) => 7,

@@ -95,7 +95,7 @@ fn whiteouts_beneath_a_directory_that_replaces_a_link_hide_nothing() {
         (&[USR, "lib/ lib/.wh..wh..opq"], expected),
         (&[USR, "lib/ lib/a!"], expected),
         (&[USR, "lib/ lib/d/ lib/d/.wh..wh..opq"], "lib/ lib/d/ usr/ usr/lib/ usr/lib/a:1"),
-        // What leads through the link leads to the new directory.
+        // A path through the link leads to the new directory.
         (&[USR, "lib/ usr/.wh.lib"], "lib/ usr/"),
         (&["d/ d/f l->d m->l", "l/ m/.wh.f"], "d/ d/f:1 l/ m->l"),
     ];

@@ -1,6 +1,6 @@
 //! Info blocks read and written by `ndctl`, and properties of arbitrary ones.
 //!
-//! Where `ndctl` is not installed, a line on standard error names the skipped judge; with
+//! If `ndctl` is not installed, a line on standard error names the skipped judge; with
 //! `ROOTCAST_REQUIRE_JUDGES=1` that is a failure.
 #![expect(clippy::disallowed_methods, reason = "judges run programs on files")]
 

@@ -50,7 +50,7 @@ fn superblock(image: &Path) -> Option<String> {
 
 #[test]
 fn each_profile_has_its_features_and_no_others() {
-    // What all of them have: compat, incompat, ro_compat.
+    // The features of all profiles: compat, incompat, ro_compat.
     let every = ["filetype", "extent", "64bit", "flex_bg", "metadata_csum_seed"];
     let every = [&["ext_attr", "dir_index"][..], &every].concat();
     let ro_compat = ["sparse_super", "large_file", "huge_file", "dir_nlink", "extra_isize", "metadata_csum"];

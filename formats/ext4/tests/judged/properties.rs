@@ -25,7 +25,7 @@ proptest! {
     #[test]
     fn arbitrary_trees_are_clean_and_read_back((tree, options) in cases()) {
         match plan(&tree, &options) {
-            // What a size lacks is said exactly: with as much it fits, and with a block less it
+            // The missing length is exact: with as much it fits, and with a block less it
             // does not.
             Err(Error::TooSmall { needed_bytes, .. }) => {
                 let total = |bytes| with!(options.clone(), size: Size::Total { bytes });

@@ -297,7 +297,7 @@ fn free_options(options: Options, block_size: BlockSize) -> impl Strategy<Value 
             let (directory_slack_percent, linear_order, num_backup_sb) = directories;
             let (metadata_csum_seed, read_only, orphan_file, inline_data) = bits;
             let size = match size {
-                // What is free beside the reserve is at most the rest.
+                // The free blocks beside the reserve are at most the rest.
                 Size::FreePercent(percent) => Size::FreePercent(percent.min(90 - reserved_percent)),
                 size => size,
             };

@@ -1,7 +1,7 @@
 //! Tests of archives with programs independent of this crate: GNU tar, bsdtar and Python unpack
 //! them as root, and the trees are compared.
 //!
-//! Where a program is missing, a line on standard error names the skipped judge.
+//! If a program is missing, a line on standard error names the skipped judge.
 #![expect(clippy::disallowed_methods, reason = "judges run programs on files")]
 
 mod fixtures;

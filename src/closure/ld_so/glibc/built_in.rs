@@ -1,4 +1,4 @@
-//! What is built into a dynamic linker of glibc: its default directories and the expansions of
+//! The constants of a dynamic linker of glibc: its default directories and the expansions of
 //! dynamic string tokens.
 
 use crate::closure::elf::Abi;

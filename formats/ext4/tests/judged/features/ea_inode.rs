@@ -85,7 +85,7 @@ fn the_kernel_reads_and_removes_long_values() {
                 std::fs::copy(image, &copy).expect("the image is copied");
                 let Some(mount) = Mount::new(&copy, "rw") else { return };
                 all_are_there(mount.path());
-                // What is counted is right: a value goes with the last of its files.
+                // The counts are right: a value is removed with the last of its files.
                 for file in ["longest", "many"] {
                     std::fs::remove_file(mount.path().join(file)).expect("it is removed");
                 }

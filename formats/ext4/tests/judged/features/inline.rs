@@ -73,7 +73,7 @@ fn xattr_sets() -> Vec<(&'static str, Metadata, u64)> {
         with("capability", &[&capability], 60 + 20),
         // The capability does not fit beside the label, with or without data.
         with("both", &[&label, &capability], 60 + 16),
-        // What the kernel does not read first makes room.
+        // Attributes that the kernel does not read first are moved to make room.
         with("acl", &[&acl], 60 + 68),
         with("user", &[&("user.a", vec![0; 60])], 60 + 68),
         with("all", &[&label, &capability, &acl], 60 + 16),

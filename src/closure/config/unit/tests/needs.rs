@@ -1,4 +1,4 @@
-//! What a unit cannot be started without, and what it is started without.
+//! Files without which a unit cannot be started, and those without which it is started.
 
 use super::*;
 use crate::closure::testing::add;
