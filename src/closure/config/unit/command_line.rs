@@ -1,6 +1,6 @@
 //! The settings with command lines, and the programs in them.
 
-use super::words::{MAX_WORDS, Words};
+use super::words::Words;
 
 /// The keys in each section that start programs.
 pub(super) const COMMANDS: [(&str, &[&str]); 4] = [
@@ -37,8 +37,7 @@ pub(super) struct Command {
 pub(super) fn commands(line: &[u8]) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut is_first = true;
-    let words = Words { rest: line };
-    for word in words.take(MAX_WORDS) {
+    for word in (Words { rest: line }) {
         if word.is_separator {
             is_first = true;
         } else if is_first {

@@ -16,7 +16,7 @@ use image_tree::{Content, Directories, InodeId, Kind};
 
 use super::examined::Unit;
 use super::name::UnitName;
-use super::paths::{exists, is_runtime, matches};
+use super::paths::{Matches, exists, is_runtime, matches};
 use super::settings::Settings;
 use crate::closure::dependency::{Dependencies, Target};
 
@@ -99,7 +99,10 @@ impl Test {
         let kind = id.map(|id| &tree.get(id).kind);
         match self {
             Self::Exists => id.is_some(),
-            Self::ExistsGlob => matches(tree, path).iter().any(|path| exists(tree, path)),
+            Self::ExistsGlob => {
+                let Matches { paths, is_complete } = matches(tree, path);
+                !is_complete || paths.iter().any(|path| exists(tree, path))
+            }
             Self::Directory => matches!(kind, Some(Kind::Directory(_))),
             Self::SymbolicLink => is_link(tree, path),
             Self::Executable => {
@@ -150,7 +153,8 @@ pub(super) fn add<T: Directories>(tree: &T, unit: &Unit<'_>, found: &mut Depende
                 Test::SymbolicLink => vec![Target::Name(path)],
                 Test::DirectoryNotEmpty => vec![Target::FilesIn { directory: path, suffix: Vec::new() }],
                 Test::ExistsGlob => {
-                    matches(tree, &path).into_iter().map(|path| Target::File(vec![path])).collect()
+                    let paths = matches(tree, &path).reported(&path, &mut found.unknown);
+                    paths.into_iter().map(|path| Target::File(vec![path])).collect()
                 }
                 _ => vec![Target::File(vec![path])],
             };

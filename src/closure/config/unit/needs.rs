@@ -109,14 +109,19 @@ fn add_path<T: Directories>(
     }
     if path.text.starts_with(b"/") {
         let required = !prefix.contains(&b'-') && !is_runtime(&path.text);
-        let expanded = if key == "EnvironmentFile" { matches(tree, &path.text) } else { vec![path.text] };
+        let expanded = match key {
+            "EnvironmentFile" => matches(tree, &path.text).reported(&path.text, &mut found.unknown),
+            _ => vec![path.text],
+        };
         for path in expanded {
             unit.add(found, Target::File(vec![path]), required, is);
         }
     } else if matches!(syntax, Syntax::Credential | Syntax::ImportedCredential) {
         let name = path.text.split(|byte| *byte == b':').next().unwrap_or_default();
-        for path in STORES.iter().flat_map(|store| matches(tree, &[store, &b"/"[..], name].concat())) {
-            unit.add(found, Target::File(vec![path]), false, is);
+        for pattern in STORES.map(|store| [store, b"/", name].concat()) {
+            for path in matches(tree, &pattern).reported(&pattern, &mut found.unknown) {
+                unit.add(found, Target::File(vec![path]), false, is);
+            }
         }
     }
 }

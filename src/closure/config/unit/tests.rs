@@ -1,3 +1,4 @@
+mod limits;
 mod needs;
 
 use super::command_line::commands;

@@ -2,11 +2,8 @@
 
 /// Returns the words of a list.
 pub(super) fn words(value: &[u8]) -> Vec<Vec<u8>> {
-    Words { rest: value }.take(MAX_WORDS).map(|word| word.text).collect()
+    Words { rest: value }.map(|word| word.text).collect()
 }
-
-/// The maximum number of words of a value that are examined.
-pub(super) const MAX_WORDS: usize = 10_000;
 
 /// One word.
 pub(super) struct Word {

@@ -9,9 +9,6 @@ use crate::closure::dependency::Target;
 use crate::closure::error::{Error, Result};
 use crate::closure::known::expand::{self, Place};
 
-/// The maximum number of lines that are read from a `.pth` file.
-const MAX_LINES: usize = 1000;
-
 /// Returns a directory of packages with its whole content, and the paths that its `.pth` files add.
 /// Sentences about files that cannot be followed are added to `unknown`.
 pub(super) fn site<T: Directories<Content: Content>>(
@@ -31,7 +28,7 @@ pub(super) fn site<T: Directories<Content: Content>>(
             }
             text => text?.unwrap_or_default(),
         };
-        for line in text.split(|byte| *byte == b'\n').take(MAX_LINES).filter_map(added) {
+        for line in text.split(|byte| *byte == b'\n').filter_map(added) {
             let added = if line.starts_with(b"/") { line.to_vec() } else { join(directory, line) };
             match resolve_in_root(tree, &added) {
                 Some(id) if id == image_tree::InodeId::ROOT => {
