@@ -65,6 +65,15 @@ impl Dependencies {
 }
 
 impl Target {
+    /// Returns the names of which one or all are kept; none for the files of a directory.
+    pub(super) fn names(&self) -> &[Vec<u8>] {
+        match self {
+            Self::File(names) | Self::Library(names) => names,
+            Self::Name(name) | Self::Whole(name) | Self::Directory(name) => std::slice::from_ref(name),
+            Self::FilesIn { .. } => &[],
+        }
+    }
+
     /// Returns a program by its path, or by its name in the first of the directories that has it.
     pub(super) fn program(name: &[u8], directories: &[&[u8]]) -> Self {
         Self::File(if name.starts_with(b"/") {

@@ -58,10 +58,10 @@ impl<'t, T: Directories<Content: Content>> Files<'t, T> {
     }
 
     /// Parses files on the threads of a pool, or on the caller alone, so that [`Files::elf`] finds
-    /// them already parsed.
+    /// them already parsed. Those that may not be read are left to it.
     ///
     /// # Errors
-    /// Returns the first error, in the order of `ids`.
+    /// Returns the first other error, in the order of `ids`.
     pub(super) fn parse(&mut self, ids: &[InodeId], pool: Option<&ThreadPool>) -> io::Result<()> {
         let wanted: Vec<InodeId> = ids.iter().copied().filter(|id| !self.parsed.contains_key(id)).collect();
         // A tree that lists directories on demand cannot be used by several threads.
@@ -73,7 +73,10 @@ impl<'t, T: Directories<Content: Content>> Files<'t, T> {
             _ => kinds.into_iter().map(parse).collect(),
         };
         for (id, result) in wanted.into_iter().zip(results) {
-            let result = result?;
+            let result = match result {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+                result => result?,
+            };
             self.held_of_files += held(&result);
             self.parsed.insert(id, result);
         }

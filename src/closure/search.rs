@@ -9,12 +9,14 @@ mod optional;
 pub(super) mod options;
 mod process;
 mod units;
+pub(super) mod unreadable;
 
 use std::collections::BTreeMap;
 
 use image_tree::{Content, Directories, InodeId};
 
 use self::options::Options;
+use self::unreadable::Unreadable;
 use super::elf::Parsed;
 use super::error::Result;
 use super::files;
@@ -64,6 +66,16 @@ impl<'t, T: Directories<Content: Content>> Search<'t, T> {
     /// # Errors
     /// Same as [`close`].
     pub fn close(&mut self, requests: &[Request], options: &Options<'_>) -> Result<Closure> {
+        let (closure, unreadable) = self.find(requests, options)?;
+        match unreadable.into_iter().next() {
+            Some(first) => Err(first.error.into()),
+            None => Ok(closure),
+        }
+    }
+
+    /// Same as [`Search::close`], except that kept files may be unreadable: they are returned, in the
+    /// order of discovery.
+    fn find(&mut self, requests: &[Request], options: &Options<'_>) -> Result<(Closure, Vec<Unreadable>)> {
         collect::Collector::new(&mut self.files, options).run(requests)
     }
 }

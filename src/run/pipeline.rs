@@ -288,7 +288,8 @@ fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Bo
 fn kept_part(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let found = prepared.found.take();
     let (reduction, messages) =
-        reduction::find(&prepared.tree, options.recipe, found, options.lookups)?.unzip();
+        reduction::find(&prepared.tree, &prepared.unreadable, options.recipe, found, options.lookups)?
+            .unzip();
     prepared.reduction = reduction;
     prepared.microcode = match &mut prepared.reduction {
         Some(reduction) => std::mem::take(&mut reduction.whole_tree.microcode),

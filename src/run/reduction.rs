@@ -20,7 +20,8 @@ use crate::error::Result;
 use crate::log::{Log, Report};
 use crate::recipe::TreeRecipe;
 use crate::recipe::keep::KeepRecipe;
-use crate::transform::ld_cache;
+use crate::source::directory::Unreadable;
+use crate::transform::{ld_cache, unreadable};
 
 /// The kept part of a tree.
 pub(super) struct Reduction {
@@ -62,7 +63,8 @@ impl Reduction {
     }
 }
 
-/// Finds the part of a tree that the recipe keeps, or completes the one that was found before.
+/// Finds the part of a tree that the recipe keeps, or completes the one that was found before. An
+/// optional file that is unreadable is left out, unless the recipe has a policy for such files.
 /// Returns `None` if everything is kept.
 ///
 /// # Errors
@@ -70,6 +72,7 @@ impl Reduction {
 /// read.
 pub(super) fn find(
     tree: &Tree<Blob>,
+    unreadable_files: &[Unreadable],
     recipe: &TreeRecipe,
     found: Option<Found>,
     lookups: Lookups<'_>,
@@ -83,8 +86,14 @@ pub(super) fn find(
             Found { found, whole_tree: WholeTree::of(tree, lookups), took: stopwatch.lap() }
         }
     };
-    let (notes, implications) = (found.notes(), found.implications(tree));
-    let closure::Found { closure, accounts, needs_ld_cache, has_systemd, unknown, owners, .. } = found;
+    let (notes, implications, optional) = (found.notes(), found.implications(tree), found.optional_files());
+    let closure::Found { mut closure, accounts, needs_ld_cache, has_systemd, unknown, owners, .. } = found;
+    if recipe.unreadable == unreadable::Policy::Fail {
+        let paths = unreadable_files.iter().filter_map(|found| unreadable::path_in(tree, found));
+        let warnings: Vec<String> =
+            paths.filter_map(|path| optional.leave_out(&mut closure, &path)).collect();
+        closure.warnings.extend(warnings);
+    }
     let ld_cache = needs_ld_cache.then(|| ld_cache::metadata(tree, recipe.time_of_changes()));
     let messages = Messages { unknown, implications, warnings: closure.warnings.clone() };
     Ok(Some((

@@ -254,3 +254,48 @@ fn what_known_files_need_may_be_missing_and_required_ones_may_not() {
     );
     assert!(closure(&["--keep", "/usr/bin/sudo", "--known", "none"]).success().is_ok());
 }
+
+#[test]
+fn optional_files_that_may_not_be_read_are_left_out_with_a_warning() {
+    let Some(guest) = tree() else { return };
+    let root = guest.scratch.path();
+    fs::create_dir_all(root.join("var/empty")).unwrap();
+    // A program, a file of a directory that is kept whole, and a directory.
+    let closed =
+        ["usr/lib/openssh/sshd-session", "etc/ssh/sshd_config", "var/empty"].map(|path| root.join(path));
+    let set_mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    closed.iter().for_each(|path| set_mode(path, 0));
+    let sshd = ["--keep", "/usr/sbin/sshd"];
+    // With an edit, the whole tree is read before the search.
+    for (verb, more) in
+        [("closure", &[][..]), ("tree", &[]), ("closure", &["--mkdir", "/x"]), ("tree", &["--mkdir", "/x"])]
+    {
+        let outcome = run(rootcast().arg(verb).arg(root).args(sshd).args(more));
+        let outcome = outcome.success().unwrap_or_else(|why| panic!("{why}"));
+        for (path, name) in [
+            ("/usr/lib/openssh/sshd-session", "/usr/lib/openssh/sshd-session"),
+            ("/etc/ssh/sshd_config", "/etc/ssh"),
+            ("/var/empty", "/var/empty"),
+        ] {
+            let warning = format!(
+                "{path} may not be read and is left out, since it is optional: heuristically kept file {name} of \
+                 /usr/sbin/sshd\n"
+            );
+            assert!(outcome.stderr.contains(&warning), "{verb} {more:?}: {outcome}");
+            assert!(!outcome.text().contains(path), "{verb} {more:?}: {outcome}");
+        }
+        assert!(outcome.text().contains("/etc/pam.d/sshd"), "{outcome}");
+    }
+    // What is requested, or what must be there, is an error.
+    let fails = |arguments: &[&str], path: &str| {
+        let outcome = run(rootcast().arg("closure").arg(root).args(arguments));
+        assert!(outcome.code != Some(0) && outcome.stderr.contains(path), "{arguments:?}: {outcome}");
+    };
+    for path in ["/usr/lib/openssh/sshd-session", "/etc/ssh/sshd_config", "/var/empty"] {
+        fails(&[&sshd[..], &["--keep", path]].concat(), path);
+    }
+    guest.add("/usr/lib/sudo/sudoers.so", Build::new());
+    set_mode(&root.join("usr/lib/sudo/sudoers.so"), 0);
+    fails(&["--keep", "/usr/bin/sudo"], "/usr/lib/sudo/sudoers.so");
+    closed.iter().for_each(|path| set_mode(path, 0o755));
+}

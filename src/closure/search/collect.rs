@@ -1,6 +1,7 @@
 //! The collector: keeps files and follows what they need until no file needs anything more.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use image_tree::{Content, Directories, InodeId, Kind as FileKind};
 
@@ -10,6 +11,7 @@ use image_tree::resolve::{ResolveError, Resolved};
 use super::ledger::Ledger;
 use super::options::Options;
 use super::process;
+use super::unreadable::Unreadable;
 use crate::closure::config::script::{MAX_SCRIPTS, MAX_START, Shebang};
 use crate::closure::dependency::{Dependencies, Dependency, Target};
 use crate::closure::elf::Malformed;
@@ -35,6 +37,8 @@ pub(super) struct Collector<'f, 't, T> {
     libraries: Vec<Library>,
     /// Libraries that are opened by name in an unspecified program.
     opened: Vec<Dependency>,
+    /// Files that may not be read.
+    unreadable: Vec<Unreadable>,
 }
 
 /// A library that is kept.
@@ -79,10 +83,11 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             visited: BTreeSet::new(),
             libraries: Vec::new(),
             opened: Vec::new(),
+            unreadable: Vec::new(),
         }
     }
 
-    pub(super) fn run(mut self, requests: &[Request]) -> Result<Closure> {
+    pub(super) fn run(mut self, requests: &[Request]) -> Result<(Closure, Vec<Unreadable>)> {
         for request in requests {
             self.keep_request(request);
             self.ledger.check()?;
@@ -114,7 +119,7 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         for dependency in std::mem::take(&mut self.opened) {
             self.open(&dependency)?;
         }
-        Ok(self.ledger.into_closure())
+        Ok((self.ledger.into_closure(), self.unreadable))
     }
 
     fn visit_all(&mut self) -> Result<()> {
@@ -279,7 +284,14 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
     /// Examines a file for its dependencies.
     fn visit(&mut self, next: &Pending) -> Result<()> {
         let file = &next.file;
-        match self.ledger.files.elf(file.id)? {
+        let parsed = match self.ledger.files.elf(file.id) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.unreadable.push(Unreadable { path: file.path.clone(), error });
+                return Ok(());
+            }
+            parsed => parsed?,
+        };
+        match parsed {
             Ok(elf) if elf.is_loadable() && elf.interpreter.is_some() => {
                 process::close(&mut self.ledger, file, &elf)?
             }

@@ -10,6 +10,7 @@ use rayon::ThreadPool;
 use super::implied::{self, Implied};
 use super::optional;
 use super::options::Options;
+use super::unreadable::OptionalFiles;
 use super::{Search, units};
 use crate::closure::accounts::NamedAccounts;
 use crate::closure::config::systemd::is_systemd;
@@ -73,7 +74,7 @@ impl Found {
             keep.requests.iter().cloned().chain(stated).chain(of_units.members.iter().cloned()).collect();
         let (unknown, accounts) = (of_units.found.unknown.clone(), of_units.found.accounts.clone());
         let mut search = Search::new(tree);
-        let closure = search.close(&requested, &options)?;
+        let (closure, mut unreadable) = search.find(&requested, &options)?;
         let implied = Vec::new();
         let owners = Owners::new();
         let mut found = Self {
@@ -96,6 +97,7 @@ impl Found {
                 found.accounts.extend(accounts);
                 found.has_systemd = keep.systemd
                     && (of_units.has_systemd || found.closure.kept.keys().any(|path| is_systemd(path)));
+                found.optional_files().leave_out_all(&mut found.closure, unreadable)?;
                 optional::warn_of_missing(&mut found.closure);
                 found.look_up_owners(tree, keep)?;
                 if !found.closure.missing.is_empty() {
@@ -111,7 +113,7 @@ impl Found {
             }
             let more = found.implied.iter().cloned().map(Request::Dependency);
             let requests: Vec<Request> = found.requested.iter().cloned().chain(more).collect();
-            found.closure = search.close(&requests, &options)?;
+            (found.closure, unreadable) = search.find(&requests, &options)?;
         }
     }
 
@@ -129,24 +131,28 @@ impl Found {
         Ok(())
     }
 
-    /// Returns the origin of each dependency that is not that of a program or library: each
-    /// completes a sentence. The first origin wins.
-    #[must_use]
-    pub fn notes(&self) -> Notes {
+    /// Returns the dependencies that no program or library states.
+    fn dependencies(&self) -> impl Iterator<Item = &Dependency> {
         let requested = self.requested.iter().filter_map(|request| match request {
             Request::Dependency(dependency) => Some(dependency),
             Request::Path(_) | Request::Glob { .. } | Request::Member { .. } => None,
         });
+        requested.chain(&self.implied)
+    }
+
+    /// Returns the dependencies on files that need not exist.
+    #[must_use]
+    pub fn optional_files(&self) -> OptionalFiles {
+        OptionalFiles::of(self.dependencies())
+    }
+
+    /// Returns the origin of each dependency that is not that of a program or library: each
+    /// completes a sentence. The first origin wins.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
         let mut notes = BTreeMap::new();
-        for dependency in requested.chain(&self.implied) {
-            let names = match &dependency.target {
-                Target::File(names) | Target::Library(names) => &names[..],
-                Target::Name(name) | Target::Whole(name) | Target::Directory(name) => {
-                    std::slice::from_ref(name)
-                }
-                Target::FilesIn { .. } => &[],
-            };
-            for name in names {
+        for dependency in self.dependencies() {
+            for name in dependency.target.names() {
                 let key = (dependency.by.clone(), name.clone());
                 notes.entry(key).or_insert_with(|| dependency.reason.clone());
             }

@@ -11,7 +11,8 @@ use crate::log::{self, Log};
 use crate::named::named;
 use crate::shown::{self, Count};
 use crate::source::directory::Unreadable;
-use image_tree::resolve::resolve_in_root;
+use image_tree::path::join;
+use image_tree::resolve::{resolve_in_root, trace_in_root};
 
 /// The treatment of unreadable files and directories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,6 +142,15 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Skip
         crate::transform::compact(tree);
     }
     Ok(Some(Skipped { policy, found: all }))
+}
+
+/// Returns the path of an unreadable file without symbolic links, if it is still in the tree.
+pub fn path_in(tree: &Tree<Blob>, found: &Unreadable) -> Option<Vec<u8>> {
+    let (_, name, _) = locate(tree, found)?;
+    let path = found.path();
+    let above = &path[..path.len() - name.len()];
+    let above = trace_in_root(tree, above, &mut 0).ok()?.path;
+    Some(if name.is_empty() { above } else { join(&above, &name) })
 }
 
 /// Returns the place of an unreadable file, if it is still in the tree: its directory, its name
