@@ -67,6 +67,8 @@ pub fn files(paragraph: &[u8]) -> Vec<Listed> {
                     found.push(Listed::new([b"/", value].concat()));
                 }
             }
+            // A name is not empty: it would be the directory again.
+            b'R' if value.is_empty() => {}
             b'R' if directory.is_empty() => found.push(Listed::new([b"/", value].concat())),
             b'R' => found.push(Listed::new([b"/", directory, b"/", value].concat())),
             _ => {}
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     const TEXT: &[u8] = b"C:Q1abc=\nP:busybox\nV:1.36.1-r5\nA:x86_64\nD:so:libc.musl-x86_64.so.1 a>=1 !b c~2 d@edge\n\
-        p:/bin/sh cmd:sh=1.36.1-r5\nF:bin\nM:0:0:1777\nR:busybox\na:0:0:755\nZ:Q1xyz=\nF:etc/x\nR:y:z\nF:\nR:init\n\n\
+        p:/bin/sh cmd:sh=1.36.1-r5\nF:bin\nM:0:0:1777\nR:busybox\na:0:0:755\nZ:Q1xyz=\nF:etc/x\nR:y:z\nR:\nF:\nR:\nR:init\n\n\
         P:musl\nA:x86_64\np:so:libc.musl-x86_64.so.1=1\nF:lib\nR:ld-musl-x86_64.so.1";
 
     #[test]

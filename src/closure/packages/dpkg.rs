@@ -37,8 +37,9 @@ pub fn checksums(text: &[u8]) -> Vec<Listed> {
         let (digest, rest) = line.split_at_checked(32)?;
         let path = rest.strip_prefix(b"  ").or_else(|| rest.strip_prefix(b" *"))?;
         let path = path.strip_prefix(b"./").unwrap_or(path);
+        let path = path.strip_prefix(b"/").unwrap_or(path);
         let is_valid = digest.iter().all(u8::is_ascii_hexdigit) && !path.is_empty();
-        is_valid.then(|| Listed::new([b"/", path.strip_prefix(b"/").unwrap_or(path)].concat()))
+        is_valid.then(|| Listed::new([b"/", path].concat()))
     };
     lines(text).filter_map(path).collect()
 }
@@ -62,7 +63,8 @@ mod tests {
         let text = b"d41d8cd98f00b204e9800998ecf8427e  usr/bin/a\n\
             d41d8cd98f00b204e9800998ecf8427e  ./etc/b c\n\
             D41D8CD98F00B204E9800998ECF8427E */lib/d\n\
-            \\41d8cd98f00b204e9800998ecf8427e  x\nshort  y\nd41d8cd98f00b204e9800998ecf8427e  \n";
+            \\41d8cd98f00b204e9800998ecf8427e  x\nshort  y\nd41d8cd98f00b204e9800998ecf8427e  \n\
+            d41d8cd98f00b204e9800998ecf8427e  /\nd41d8cd98f00b204e9800998ecf8427e  ./\n";
         assert_eq!(paths(checksums(text)), ["/usr/bin/a", "/etc/b c", "/lib/d"]);
     }
 }
