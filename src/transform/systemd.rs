@@ -9,7 +9,6 @@ use image_tree::path::{base_name, components, join, parent};
 use image_tree::resolve::{resolve_in_root, trace_in_root};
 use image_tree::{Inode, InodeId, Kind as FileKind, LinkTarget, Metadata, Name, Timestamp, Tree};
 
-use crate::blob::Blob;
 use crate::closure::config::systemd::DefaultTarget;
 use crate::closure::config::unit::SEARCH_PATH;
 use crate::closure::{Closure, Kind, Reason};
@@ -66,7 +65,7 @@ impl Added {
 ///
 /// # Errors
 /// Returns an error if a directory on the way is another kind of file.
-pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Added> {
+pub fn apply<C: From<Vec<u8>>>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Added> {
     let Options { default_target, time } = *options;
     let mut added = Added::default();
     let metadata = |mode| {
@@ -82,7 +81,7 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Added> {
         added.0.push((put(tree, DEFAULT_TARGET, link)?, DEFAULT_TARGET));
     }
     if !has_name(tree, MACHINE_ID) {
-        let empty = FileKind::Regular(Blob::from(Vec::new()));
+        let empty = FileKind::Regular(C::from(Vec::new()));
         let inode = Inode { metadata: metadata(MACHINE_ID_MODE), kind: empty };
         added.0.push((put(tree, MACHINE_ID, inode)?, MACHINE_ID));
     }
@@ -91,7 +90,7 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Added> {
 
 /// Returns the path of a unit's file or link, or the path that its file would have in place of a
 /// template's.
-fn unit_file(tree: &Tree<Blob>, unit: &[u8]) -> Option<Vec<u8>> {
+fn unit_file<C>(tree: &Tree<C>, unit: &[u8]) -> Option<Vec<u8>> {
     let at = unit.iter().position(|byte| *byte == b'@');
     let dot = unit.iter().rposition(|byte| *byte == b'.');
     let template = at.zip(dot).map(|(at, dot)| [&unit[..=at], &unit[dot..]].concat());
@@ -101,7 +100,7 @@ fn unit_file(tree: &Tree<Blob>, unit: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-fn has_name(tree: &Tree<Blob>, path: &[u8]) -> bool {
+fn has_name<C>(tree: &Tree<C>, path: &[u8]) -> bool {
     let directory = resolve_in_root(tree, parent(path));
     directory.and_then(|directory| tree.lookup(directory, base_name(path))).is_some()
 }
@@ -112,7 +111,7 @@ fn refuse(path: &[u8], why: &dyn std::fmt::Display) -> Error {
 
 /// Adds an inode, replacing any of its name, with directories of the usual mode above it. Returns
 /// its path without links.
-fn put(tree: &mut Tree<Blob>, path: &'static [u8], inode: Inode<Blob>) -> Result<Vec<u8>> {
+fn put<C>(tree: &mut Tree<C>, path: &'static [u8], inode: Inode<C>) -> Result<Vec<u8>> {
     let refuse = |why: &dyn std::fmt::Display| refuse(path, why);
     let mut directory = InodeId::ROOT;
     let mut walked = Vec::new();
@@ -133,4 +132,91 @@ fn put(tree: &mut Tree<Blob>, path: &'static [u8], inode: Inode<Blob>) -> Result
     tree.insert(directory, name, inode).map_err(|error| refuse(&error))?;
     let real = trace_in_root(tree, parent(path), &mut 0).map_err(|error| refuse(&error))?.path;
     Ok(join(&real, base_name(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::closure::testing::tree;
+
+    /// Returns the added paths, or the error, and the tree.
+    fn added(files: &[(&str, &str)], target: &DefaultTarget) -> (Tree<Vec<u8>>, Result<Vec<String>>) {
+        let mut tree = tree(files);
+        let options = Options { default_target: target, time: Timestamp::from_seconds(7) };
+        let result = apply(&mut tree, &options);
+        let paths = |added: Added| {
+            added.0.iter().map(|(path, _)| path.escape_ascii().to_string()).collect::<Vec<_>>()
+        };
+        (tree, result.map(paths))
+    }
+
+    fn unit(name: &str) -> DefaultTarget {
+        DefaultTarget::Unit(name.as_bytes().to_vec())
+    }
+
+    fn inode<'t>(tree: &'t Tree<Vec<u8>>, path: &str) -> &'t Inode<Vec<u8>> {
+        tree.get(tree.resolve_no_symlinks(path.as_bytes()).expect(path))
+    }
+
+    #[test]
+    fn the_default_target_is_a_link_to_the_file_of_the_unit() {
+        const LINK: &str = "/etc/systemd/system/default.target";
+        for (name, files, target) in [
+            ("a.target", &["/usr/lib/systemd/system/a.target"][..], "/usr/lib/systemd/system/a.target"),
+            (
+                "a.target",
+                &["/usr/lib/systemd/system/a.target", "/etc/systemd/system/a.target"],
+                "/etc/systemd/system/a.target",
+            ),
+            ("a@b.target", &["/usr/lib/systemd/system/a@.target"], "/usr/lib/systemd/system/a@b.target"),
+            (
+                "a.target",
+                &["/usr/lib/systemd/system/a.target", "/etc/systemd/system/default.target"],
+                "/usr/lib/systemd/system/a.target",
+            ),
+        ] {
+            let files: Vec<(&str, &str)> = files.iter().map(|path| (*path, "text")).collect();
+            let (tree, added) = added(&files, &unit(name));
+            assert_eq!(added.expect("there is room"), [LINK, "/etc/machine-id"], "{files:?}");
+            let link = inode(&tree, LINK);
+            let FileKind::Symlink(found) = &link.kind else { panic!("{files:?}") };
+            assert_eq!((found.as_bytes(), link.metadata.mode), (target.as_bytes(), 0o777), "{files:?}");
+            let above = &inode(&tree, "/etc/systemd").metadata;
+            assert_eq!((link.metadata.mtime.seconds(), above.mode), (7, 0o755));
+        }
+    }
+
+    #[test]
+    fn a_machine_id_is_added_unless_there_is_one() {
+        let (tree, paths) = added(&[("/private/etc/x", ""), ("/etc", "-> private/etc")], &DefaultTarget::Own);
+        assert_eq!(paths.expect("there is room"), ["/private/etc/machine-id"]);
+        let added_inode = inode(&tree, "/private/etc/machine-id");
+        assert!(matches!(&added_inode.kind, FileKind::Regular(bytes) if bytes.is_empty()));
+        assert_eq!((added_inode.metadata.mode, added_inode.metadata.mtime.seconds()), (0o444, 7));
+        for own in ["an id", "-> /run/machine-id"] {
+            let (_, paths) = added(&[("/etc/machine-id", own)], &DefaultTarget::None);
+            assert_eq!(paths.expect("nothing is added"), [""; 0]);
+        }
+        let error =
+            added(&[("/etc", "a file")], &DefaultTarget::Own).1.expect_err("it is a file").to_string();
+        assert!(error.starts_with("/etc/machine-id cannot be written: "), "{error}");
+    }
+
+    #[test]
+    fn what_is_added_is_kept_with_its_directories() {
+        let mut closure = Closure::default();
+        let (path, name) = (b"/private/etc/machine-id".to_vec(), MACHINE_ID);
+        Added(vec![(path, name)]).add_to(&mut closure);
+        let kinds = closure.kept.iter().map(|(path, reasons)| {
+            let [reason] = &reasons.iter().collect::<Vec<_>>()[..] else { panic!("{reasons:?}") };
+            (path.escape_ascii().to_string(), reason.kind, reason.name.clone())
+        });
+        let name = MACHINE_ID.to_vec();
+        let expected = [
+            ("/private".to_owned(), Kind::Parent, name.clone()),
+            ("/private/etc".to_owned(), Kind::Parent, name.clone()),
+            ("/private/etc/machine-id".to_owned(), Kind::Configured, name),
+        ];
+        assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    }
 }
