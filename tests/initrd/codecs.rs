@@ -73,7 +73,7 @@ fn pack<C: Content>(layout: &Layout<'_, C>, codec: &Codec, threads: usize) -> Ve
     let threads = &Threads::new(NonZeroUsize::new(threads).expect("not 0"));
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let mut out = Vec::new();
-    let options = CompressOptions { write, cache: None };
+    let options = CompressOptions { write, cache: None, observer: None };
     stream(&members, codec, &mut out, Path::new("-"), &options).expect("nothing fails");
     out
 }

@@ -16,6 +16,8 @@ pub(super) struct Items<'a, C> {
     members: std::slice::Iter<'a, Member<'a, C>>,
     codec: &'a Codec,
     current: Option<Splitter<'a, C>>,
+    /// The number of bytes in the members before the current one.
+    before: u64,
 }
 
 /// One piece of one member.
@@ -31,6 +33,8 @@ pub(super) struct Item<'a, C> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) work: Work,
+    /// The offset of its own bytes in all members, before compression.
+    pub(super) offset: u64,
     /// The number of the item's own bytes, before compression.
     pub(super) len: u64,
     /// The number of bytes of its member, before compression.
@@ -59,6 +63,8 @@ struct Splitter<'a, C> {
     work: Work,
     piece_len: u64,
     context_len: u64,
+    /// The offset of the member in all members.
+    start: u64,
     len: u64,
     position: u64,
     /// The parts of the last bytes before `position`, at least as many bytes as the context, if
@@ -68,7 +74,7 @@ struct Splitter<'a, C> {
 
 impl<'a, C> Items<'a, C> {
     pub(super) fn of(members: &'a [Member<'a, C>], codec: &'a Codec) -> Self {
-        Self { members: members.iter(), codec, current: None }
+        Self { members: members.iter(), codec, current: None, before: 0 }
     }
 
     /// Returns the next item, if any.
@@ -84,16 +90,17 @@ impl<'a, C> Items<'a, C> {
                 }
                 // There must not be a run after the last byte.
                 current.runs.next()?;
+                self.before += current.len;
             }
             // A member without bytes has no items.
             let Some(member) = self.members.next() else { return Ok(None) };
-            self.current = Some(Splitter::new(member, self.codec));
+            self.current = Some(Splitter::new(member, self.codec, self.before));
         }
     }
 }
 
 impl<'a, C> Splitter<'a, C> {
-    fn new(member: &Member<'a, C>, codec: &Codec) -> Self {
+    fn new(member: &Member<'a, C>, codec: &Codec, start: u64) -> Self {
         let len = member.image.len();
         let division = if member.compress { codec.division(len) } else { Division::Uncompressed };
         let (work, piece_len, context_len) = match division {
@@ -102,7 +109,7 @@ impl<'a, C> Splitter<'a, C> {
             Division::Long => (Work::CompressLong, u64::MAX, 0),
         };
         let runs = Runs::of(member.image);
-        Self { runs, rest: None, work, piece_len, context_len, len, position: 0, before: Vec::new() }
+        Self { runs, rest: None, work, piece_len, context_len, start, len, position: 0, before: Vec::new() }
     }
 
     fn next(&mut self) -> Result<Item<'a, C>> {
@@ -119,12 +126,13 @@ impl<'a, C> Splitter<'a, C> {
             parts.push(part);
         }
         let first = self.position == 0;
+        let offset = self.start + self.position;
         self.position += len;
         let last = self.position == self.len;
         if !last && self.context_len > 0 {
             self.before = end_of(&parts[own..], self.context_len);
         }
-        let place = Place { work: self.work, len, member_len: self.len, first, last };
+        let place = Place { work: self.work, offset, len, member_len: self.len, first, last };
         Ok(Item { place, parts, context_len })
     }
 

@@ -5,6 +5,7 @@ use image_tree::Content;
 use initramfs::{Segment, Storage};
 
 use crate::output::cache::Cache;
+use crate::output::observer::Observer;
 use crate::output::options::WriteOptions;
 
 /// One segment, which becomes one member or is stored unchanged.
@@ -31,4 +32,6 @@ pub struct CompressOptions<'a> {
     pub write: WriteOptions<'a>,
     /// The cache of compressed pieces.
     pub cache: Option<&'a Cache>,
+    /// Receives the bytes of the members before compression; offsets are those in all members.
+    pub observer: Option<&'a dyn Observer>,
 }

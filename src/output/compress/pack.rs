@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::cache::{Cache, Key, KeyBuilder};
 use crate::output::chunks::in_memory;
+use crate::output::observer::Observer;
 
 /// The slice length for feeding a long frame, in bytes.
 const SLICE_LEN: u64 = 1 << 20;
@@ -23,6 +24,7 @@ pub(super) struct Packer<'p> {
     interrupt: &'p Interrupt,
     threads: u32,
     cache: Option<&'p Cache>,
+    observer: Option<&'p dyn Observer>,
     /// The identity of the codec and its libraries, for keys.
     identity: String,
     stop: AtomicBool,
@@ -41,6 +43,7 @@ impl<'p> Packer<'p> {
             interrupt: options.write.interrupt,
             threads: u32::try_from(options.write.threads.count()).unwrap_or(u32::MAX),
             cache: options.cache,
+            observer: options.observer,
             identity: codec.identity(),
             stop: AtomicBool::new(false),
             hits: AtomicU64::new(0),
@@ -68,13 +71,12 @@ impl<'p> Packer<'p> {
         if item.place.work == Work::Store {
             let mut bytes = Vec::new();
             gather(&item.parts, item.gathered_len(), &mut bytes)?;
+            self.observe(item.place.offset, &bytes)?;
             return Ok(CompressedPiece { bytes, note: 0 });
         }
-        let Some(cache) = self.cache else {
-            gather(&item.parts, item.gathered_len(), buffer)?;
-            return self.compress(item, buffer);
-        };
         gather(&item.parts, item.gathered_len(), buffer)?;
+        self.observe(item.place.offset, &buffer[in_memory(item.context_len)..])?;
+        let Some(cache) = self.cache else { return self.compress(item, buffer) };
         let mut content = self.content_key(item);
         content.bytes(buffer);
         let content = content.finish();
@@ -96,6 +98,10 @@ impl<'p> Packer<'p> {
             .map_err(|error| self.cannot_compress(error))
     }
 
+    fn observe(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.observer.map_or(Ok(()), |observer| observer.bytes_at(offset, bytes))
+    }
+
     /// Returns true as long as the results are needed.
     fn goes_on(&self) -> bool {
         self.interrupt.signal().is_none() && !self.stop.load(Ordering::Relaxed)
@@ -115,7 +121,13 @@ impl<'p> Packer<'p> {
         sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let Some(cache) = self.cache else {
-            return self.compress_long(item, &mut |_| (), sink);
+            let mut offset = item.place.offset;
+            let mut read = |bytes: &[u8]| {
+                let here = offset;
+                offset += bytes.len() as u64;
+                self.observe(here, bytes)
+            };
+            return self.compress_long(item, &mut read, sink);
         };
         let content = self.long_content_key(item)?;
         if let Some(entry) = cache.open_entry(&content) {
@@ -135,7 +147,11 @@ impl<'p> Packer<'p> {
     ) -> Result<()> {
         let mut entry = cache.begin(content);
         let mut read_again = self.content_key(item);
-        self.compress_long(item, &mut |bytes| read_again.bytes(bytes), &mut |slice| {
+        let mut read = |bytes: &[u8]| {
+            read_again.bytes(bytes);
+            Ok(())
+        };
+        self.compress_long(item, &mut read, &mut |slice| {
             if let Some(entry) = &mut entry {
                 entry.push(&slice);
             }
@@ -152,7 +168,7 @@ impl<'p> Packer<'p> {
     fn compress_long<C: Content>(
         &self,
         item: &Item<'_, C>,
-        read: &mut dyn FnMut(&[u8]),
+        read: &mut dyn FnMut(&[u8]) -> Result<()>,
         sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let cannot = |error| self.cannot_compress(error);
@@ -161,7 +177,7 @@ impl<'p> Packer<'p> {
             if !self.goes_on() {
                 return Err(cannot(io::ErrorKind::Interrupted.into()));
             }
-            read(bytes);
+            read(bytes)?;
             let mut out = Vec::new();
             frame.push(bytes, &mut out).map_err(cannot)?;
             if out.is_empty() { Ok(()) } else { sink(out) }
@@ -173,10 +189,13 @@ impl<'p> Packer<'p> {
 
     fn long_content_key<C: Content>(&self, item: &Item<'_, C>) -> Result<Key> {
         let mut key = self.content_key(item);
+        let mut offset = item.place.offset;
         for_each_slice(&item.parts, SLICE_LEN, &mut |bytes| {
             self.interrupt.check()?;
             key.bytes(bytes);
-            Ok(())
+            let here = offset;
+            offset += bytes.len() as u64;
+            self.observe(here, bytes)
         })?;
         Ok(key.finish())
     }

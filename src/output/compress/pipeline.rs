@@ -22,6 +22,8 @@ const LONG_COST: u64 = 8 << 20;
 struct Made {
     place: Place,
     bytes: Bytes,
+    /// The bytes that are in flight until it is emitted.
+    cost: u64,
 }
 
 enum Bytes {
@@ -55,11 +57,14 @@ pub(super) fn run<C: Content>(
             if item.place.work == Work::CompressLong {
                 return make_long(&item, packer, promise);
             }
-            let made = packer.pack(&item, scratch);
-            if let Ok(packed) = &made {
-                room.release(cost(&item).saturating_sub(packed.bytes.len() as u64));
-            }
-            promise.fulfil(made.map(|packed| Made { place: item.place, bytes: Bytes::Whole(packed) }))
+            promise.fulfil(packer.pack(&item, scratch).map(|packed| {
+                let cost = cost(&item);
+                // An observer may keep the bytes of an item until it has those before it.
+                let held =
+                    if options.observer.is_some() { cost } else { cost.min(packed.bytes.len() as u64) };
+                room.release(cost - held);
+                Made { place: item.place, bytes: Bytes::Whole(packed), cost: held }
+            }))
         },
         |made, room| emit(made, emitter).map(|cost| room.release(cost)),
     )
@@ -87,7 +92,7 @@ fn alone<C: Content>(mut items: Items<'_, C>, packer: &Packer<'_>, emitter: &mut
 /// Passes on the slices of a long frame as they are compressed. Returns false on failure.
 fn make_long<C: Content>(item: &Item<'_, C>, packer: &Packer<'_>, promise: &Promise<Made>) -> bool {
     let (sender, slices) = sync_channel(WAITING_SLICES);
-    let made = Made { place: item.place, bytes: Bytes::Slices(slices) };
+    let made = Made { place: item.place, bytes: Bytes::Slices(slices), cost: LONG_COST };
     if !promise.fulfil(Ok(made)) {
         return false;
     }
@@ -115,21 +120,21 @@ fn cost<C>(item: &Item<'_, C>) -> u64 {
 
 /// Emits an item, and returns the bytes that are no longer in flight.
 fn emit(made: Made, emitter: &mut Emitter<'_>) -> Result<u64> {
-    let Made { place, bytes } = made;
+    let Made { place, bytes, cost } = made;
     emitter.begin(&place)?;
-    let (note, emitted) = match bytes {
+    let note = match bytes {
         Bytes::Whole(packed) => {
             emitter.put(&packed.bytes)?;
-            (packed.note, packed.bytes.len() as u64)
+            packed.note
         }
         Bytes::Slices(slices) => {
             for slice in slices {
                 emitter.check()?;
                 emitter.put(&slice?)?;
             }
-            (0, LONG_COST)
+            0
         }
     };
     emitter.end(&place, note)?;
-    Ok(emitted)
+    Ok(cost)
 }

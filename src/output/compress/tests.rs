@@ -22,6 +22,7 @@ use crate::progress::{Progress, Silent};
 use crate::threads::Threads;
 
 mod cached;
+mod observed;
 
 const THREADS: [usize; 3] = [1, 2, 7];
 
@@ -148,6 +149,7 @@ fn pack_with(
     let options = CompressOptions {
         write: WriteOptions { threads, reflink: Reflink::Never, interrupt, progress: &Silent },
         cache,
+        observer: None,
     };
     let members: Vec<_> = segments.iter().map(TestSegment::member).collect();
     let mut out = Vec::new();
@@ -228,7 +230,7 @@ fn progress_is_in_bytes_before_compression() {
         let (threads, progress) = (&self::threads(threads), Count(AtomicU64::new(0)));
         let write =
             WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &progress };
-        let options = CompressOptions { write, cache: None };
+        let options = CompressOptions { write, cache: None, observer: None };
         let compressed =
             stream(&members, &codec, &mut io::sink(), Path::new("-"), &options).expect("nothing fails");
         assert_eq!(progress.0.into_inner(), compressed.image_bytes);
@@ -278,7 +280,7 @@ fn bytes_in_flight_are_bounded() {
     let threads = &threads(2);
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
     let mut out = Slow { segments: &segments, begun: None };
-    let options = CompressOptions { write, cache: None };
+    let options = CompressOptions { write, cache: None, observer: None };
     stream(&members, &codec, &mut out, Path::new("-"), &options).expect("nothing fails");
     let limit = usize::try_from(codec.max_piece_len() * 3).expect("it fits") / LEN;
     let begun = out.begun.expect("something was written");
@@ -301,7 +303,7 @@ fn runs_beyond_the_image_are_an_error() {
         let threads = &self::threads(threads);
         let write =
             WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
-        let options = CompressOptions { write, cache: None };
+        let options = CompressOptions { write, cache: None, observer: None };
         let members = [Member { image: &Longer, compress }];
         let error = stream(&members, &codec("gzip"), &mut io::sink(), Path::new("-"), &options)
             .expect_err("it has 12 bytes");
@@ -414,7 +416,7 @@ fn a_failed_output_stops_compression() {
         let threads = &self::threads(threads);
         let write =
             WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
-        let options = CompressOptions { write, cache: None };
+        let options = CompressOptions { write, cache: None, observer: None };
         let error = stream(&members, &codec, &mut Full, Path::new("out"), &options).expect_err("it is full");
         assert!(error.to_string().starts_with("out: "), "{error}");
     }
@@ -433,7 +435,7 @@ fn a_file_appears_whole_or_not_at_all() {
     let threads = &threads(2);
     let write_options =
         WriteOptions { threads, reflink: Reflink::Never, interrupt: &interrupt, progress: &Silent };
-    let options = CompressOptions { write: write_options, cache: None };
+    let options = CompressOptions { write: write_options, cache: None, observer: None };
     let write_to_file = |segments: &[TestSegment], options| {
         let destination =
             Destination::open(&path, DestinationOptions::default()).expect("it can be an output");
@@ -448,7 +450,8 @@ fn a_file_appears_whole_or_not_at_all() {
     fs::remove_file(&path).expect("it is there");
     // With one thread, an item is begun before it is read.
     let write_options = WriteOptions { threads: &Threads::single(), ..write_options };
-    let error = write_to_file(&stopped, &CompressOptions { write: write_options, cache: None });
+    let error =
+        write_to_file(&stopped, &CompressOptions { write: write_options, cache: None, observer: None });
     assert_eq!(error.expect_err("a signal came").kind(), ErrorKind::Interrupted);
     assert!(!path.exists());
 }

@@ -198,7 +198,7 @@ impl PlannedInitramfs<'_, '_> {
         let segments: Vec<Segment<'_, '_, Blob>> = self.layout.segments().collect();
         let stored = self.appended.iter().map(|one| Member { image: one, compress: false });
         let members: Vec<Member<'_, Blob>> = segments.iter().map(Member::of).chain(stored).collect();
-        let options = CompressOptions { write, cache: cache.as_ref() };
+        let options = CompressOptions { write, cache: cache.as_ref(), observer: None };
         let compressed =
             compressed::write(&members, &self.codec, destination, &options, &mut report.artifact)?;
         let Compressed { cache_hits, cache_misses, .. } = compressed;

@@ -104,7 +104,7 @@ fn write(
         let segments = segments(recipe, layout);
         let members: Vec<Member<'_, Blob>> =
             segments.iter().map(|segment| Member { image: segment, compress: true }).collect();
-        let options = CompressOptions { write, cache: None };
+        let options = CompressOptions { write, cache: None, observer: None };
         compressed::write(&members, &recipe.codec, destination, &options, &mut report.artifact)?;
         return Ok(());
     }
