@@ -1,8 +1,8 @@
 //! Programs that unpack archives, and reports of those that are missing.
 
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A program that unpacks an archive as root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,23 +48,16 @@ impl Judge {
         };
         // Names that are not UTF-8 are kept as they are in the C locale.
         command.env("LC_ALL", "C").env("TZ", "UTC").current_dir(directory);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
+        let mut input = tempfile::tempfile().expect("a temporary file");
+        input.write_all(archive).and_then(|()| input.rewind()).expect("there is room");
+        let output = match command.stdin(input).output() {
+            Ok(output) => output,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 skip(&format!("{} is missing", command.get_program().display()));
                 return None;
             }
             Err(error) => panic!("{command:?}: {error}"),
         };
-        let mut stdin = child.stdin.take().expect("it is piped");
-        let input = archive.to_vec();
-        let writer = std::thread::spawn(move || {
-            // A judge that does not read to the end reports that itself.
-            let _ = stdin.write_all(&input);
-        });
-        let output = child.wait_with_output().expect("the judge ends");
-        writer.join().expect("writing does not panic");
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
         let is_pleased = output.status.success() && complaint.is_empty();
         Some(if is_pleased { Ok(()) } else { Err(format!("{self:?}: {}\n{complaint}", output.status)) })

@@ -8,7 +8,7 @@ use tar_archive::image_runs::{Image, Run, Source, read_all, write_to};
 use tar_archive::image_tree::{Content, Device, Inode, InodeId, Kind, Metadata, Name, Tree};
 use tar_archive::{Error, Options, Unrepresentable, plan};
 
-use crate::fixtures::{File, Files, add, every_kind, file, noise, sparse, xattr};
+use crate::fixtures::{File, Files, add, every_kind, file, link, noise, sparse, xattr};
 
 fn bytes(image: &dyn Image<File>) -> Vec<u8> {
     read_all(image).expect("it is in memory")
@@ -66,6 +66,46 @@ fn segments_are_consecutive_parts_that_end_at_fixed_places() {
         }
         assert!(written == whole);
     }
+}
+
+#[test]
+fn records_are_there_only_if_a_header_cannot_hold_the_value() {
+    let count = |tree: &Files, record: &[u8]| {
+        let archive = bytes(&plan(tree, &Options::archive()).expect("it fits"));
+        archive.windows(record.len()).filter(|bytes| *bytes == record).count()
+    };
+    let with = |change: &dyn Fn(&mut Files)| {
+        let mut tree = Files::new(Metadata::new(0o755));
+        change(&mut tree);
+        tree
+    };
+    let named = |name: &[u8]| with(&|tree| _ = file(tree, name, b""));
+    assert_eq!(count(&named(&[b'n'; 100]), b" path="), 0);
+    assert_eq!(count(&named(&[b'n'; 101]), b" path="), 1);
+    assert_eq!(count(&named(&[b'n'; 101]), b" hdrcharset="), 0);
+    assert_eq!(count(&named(&[b'\xff'; 101]), b" hdrcharset=BINARY\n"), 1);
+    assert_eq!(count(&named(&[b'\xff'; 100]), b" hdrcharset="), 0);
+    let owned = |uid, gid| {
+        with(&|tree| {
+            let id = file(tree, b"f", b"");
+            *tree.metadata_mut(id) = Metadata { uid, gid, ..Metadata::new(0o644) };
+        })
+    };
+    assert_eq!(count(&owned(0o7_777_777, 0o7_777_777), b"id="), 0);
+    assert_eq!(count(&owned(0o10_000_000, 0), b" uid=2097152\n"), 1);
+    assert_eq!(count(&owned(0, 0o10_000_000), b" gid=2097152\n"), 1);
+    let device =
+        |major, minor| with(&|tree| _ = add(tree, b"f", Kind::CharacterDevice(Device { major, minor })));
+    assert_eq!(count(&device(0o7_777_777, 0o7_777_777), b" SCHILY.dev"), 0);
+    assert_eq!(count(&device(0o10_000_000, 5), b" SCHILY.devmajor=2097152\n"), 1);
+    assert_eq!(count(&device(5, 0o10_000_000), b" SCHILY.devminor=2097152\n"), 1);
+    // Further names of a file have no records of their own.
+    let linked = with(&|tree| {
+        let id = file(tree, b"f", b"");
+        xattr(tree, id, "user.k", b"v");
+        link(tree, "g", id);
+    });
+    assert_eq!(count(&linked, b" SCHILY.xattr.user.k=v\n"), 1);
 }
 
 /// A file of any length whose bytes need not be in memory.

@@ -4,7 +4,7 @@ use tar_archive::image_runs::read_all;
 use tar_archive::image_tree::{Metadata, Timestamp};
 use tar_archive::{Options, plan};
 
-use crate::fixtures::{Files, every_kind, file, link};
+use crate::fixtures::{Files, every_kind, file, link, xattr};
 use crate::judge::{Judge, is_root};
 use crate::listed::{List, Listed, of_directory, of_tree};
 
@@ -88,6 +88,21 @@ fn judges_unpack_the_same_tree() {
             compare(judge, found, &expected(judge, &tree)).unwrap_or_else(|why| panic!("{name}: {why}"));
         }
     }
+}
+
+/// An equals sign ends the name of a record `SCHILY.xattr.`; bsdtar knows another record.
+#[test]
+fn bsdtar_restores_xattrs_whose_names_have_an_equals_sign() {
+    if !is_root() {
+        return;
+    }
+    let mut tree = Files::new(Metadata::new(0o751));
+    let id = file(&mut tree, b"f", b"x");
+    xattr(&mut tree, id, "user.a=b%", b"binary \0\xff");
+    xattr(&mut tree, id, "user.plain", b"v");
+    let Some(found) = unpack(Judge::Bsdtar, &archive(&tree, &Options::archive())) else { return };
+    let found = found.unwrap_or_else(|why| panic!("{why}"));
+    compare(Judge::Bsdtar, found, &expected(Judge::Bsdtar, &tree)).unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]
