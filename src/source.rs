@@ -228,7 +228,7 @@ fn container<'a>(reference: &Reference, options: &ReadOptions<'_>) -> Result<Con
         let reader = match Source::at(path.as_os_str(), None)? {
             Source::Tar { file, name } => tar::Reader::file(file, &name, limits, interrupt)?,
             Source::TarStream { stream, compression, name } => {
-                tar::Reader::stream(stream, compression, &name, limits, interrupt)?
+                tar::Reader::spooled(stream, compression, (&name, options.spool), limits, interrupt)?
             }
             _ => {
                 let what = format!("is not a tar archive, as {} has to be", shown::path(path));

@@ -139,8 +139,8 @@ impl Reading<'_> {
             let stream = SharedRead(Arc::clone(&state));
             let tap = |bytes: &[u8]| unpacked.update(bytes);
             let place = (&*self.name(), spool);
-            let reader = tar::Reader::spooled(stream, compression, place, limits, interrupt)?;
-            reader.with_totals(self.totals).with_tap(tap).read_members()
+            let reader = tar::Reader::spooled(stream, Some(compression), place, limits, interrupt)?;
+            reader.of_layer().with_totals(self.totals).with_tap(tap).read_members()
         };
         if let Err(error) = &read
             && error.kind() != ErrorKind::BadInput

@@ -38,36 +38,33 @@ impl<'a> Reader<'a> {
     /// Creates a reader of a layer that is not compressed, a range of an archive, which is read in
     /// place. Bytes behind its end are ignored.
     pub(crate) fn range(range: &ArchiveRange, name: &Path, limits: Limits, interrupt: &'a Interrupt) -> Self {
-        let mut input = Input::in_place(range, limits.max_size, interrupt);
-        input.set_trailing(Trailing::Ignored);
-        Self::new(input, name, limits).of_layer()
+        Self::new(Input::in_place(range, limits.max_size, interrupt), name, limits).of_layer()
     }
 
-    /// Creates a reader of a compressed layer, whose contents are kept in an unnamed file in the
-    /// directory `spool`, or in that for temporary files. Bytes behind its end are ignored.
+    /// Creates a reader of an archive that comes through a pipe or is compressed. Contents are kept in
+    /// an unnamed file in the directory `spool`, or in that for temporary files.
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io) if the file cannot be created.
     pub(crate) fn spooled(
         stream: impl Read + 'a,
-        compression: Compression,
+        compression: Option<Compression>,
         (name, spool): (&Path, Option<&Path>),
         limits: Limits,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        let file = Archive::spool(name, spool).map_err(|error| match spool {
-            Some(spool) => cannot_spool(name, spool, &error),
-            None => cannot_keep(name, &error),
-        })?;
-        let stream = Decompressed::new(stream, Some(compression), limits.decoder_memory);
-        let mut input = Input::stream(stream, file, limits.max_size, interrupt);
-        input.set_trailing(Trailing::Ignored);
-        let mut reader = Self::new(input, name, limits).of_layer();
+        let file = Archive::spool(name, spool).map_err(|error| cannot_spool(name, spool, &error))?;
+        let stream = Decompressed::new(stream, compression, limits.decoder_memory);
+        let input = Input::stream(stream, file, limits.max_size, interrupt);
+        let mut reader = Self::new(input, name, limits);
         reader.spool = spool.map(Path::to_owned);
         Ok(reader)
     }
 
-    fn of_layer(mut self) -> Self {
+    /// Reads the archive by the rules for layers: bytes behind its end are ignored.
+    #[must_use]
+    pub(crate) fn of_layer(mut self) -> Self {
+        self.members.input.set_trailing(Trailing::Ignored);
         self.members.is_layer = true;
         self
     }
@@ -98,9 +95,7 @@ impl<'a> Reader<'a> {
         limits: Limits,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        let spool = Archive::spool(name, None).map_err(|error| cannot_keep(name, &error))?;
-        let stream = Decompressed::new(stream, compression, limits.decoder_memory);
-        Ok(Self::new(Input::stream(stream, spool, limits.max_size, interrupt), name, limits))
+        Self::spooled(stream, compression, (name, None), limits, interrupt)
     }
 
     /// Creates a reader of an uncompressed archive in memory, which messages call `archive`.
@@ -131,10 +126,7 @@ impl<'a> Reader<'a> {
 fn other_failure(failure: Failure, (name, spool): (&Path, Option<&Path>), offset: u64) -> Error {
     match failure {
         Failure::Interrupted(error) => error,
-        Failure::Spool(error) => match spool {
-            Some(spool) => cannot_spool(name, spool, &error),
-            None => cannot_keep(name, &error),
-        },
+        Failure::Spool(error) => cannot_spool(name, spool, &error),
         // The error names the file itself.
         Failure::Read(error) if ChangedWhileRead::within(&error).is_some() => {
             Error::new(ErrorKind::BadInput, error)
@@ -148,19 +140,15 @@ fn other_failure(failure: Failure, (name, spool): (&Path, Option<&Path>), offset
     }
 }
 
-fn cannot_keep(name: &Path, error: &std::io::Error) -> Error {
-    let directory = std::env::temp_dir();
+fn cannot_spool(name: &Path, spool: Option<&Path>, error: &std::io::Error) -> Error {
+    let temporary = std::env::temp_dir();
+    let (directory, way_out) = match spool {
+        Some(spool) => (spool, "--spool"),
+        None => (&*temporary, "TMPDIR"),
+    };
+    let directory = shown::path(directory);
     let message = format!(
-        "its contents cannot be kept in a temporary file in {}: {error}; TMPDIR names another directory",
-        shown::path(&directory)
-    );
-    Error::at(ErrorKind::Io, name, message)
-}
-
-fn cannot_spool(name: &Path, spool: &Path, error: &std::io::Error) -> Error {
-    let spool = shown::path(spool);
-    let message = format!(
-        "its contents cannot be kept in a temporary file in {spool}: {error}; --spool names another directory"
+        "its contents cannot be kept in a temporary file in {directory}: {error}; {way_out} names another directory"
     );
     Error::at(ErrorKind::Io, name, message)
 }
