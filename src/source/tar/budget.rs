@@ -8,7 +8,7 @@ use super::error::Problem;
 /// The limits on an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The bytes of the unpacked archive, and, separately, of all its files without their holes.
+    /// The bytes of the unpacked archives, and, separately, of all their files without their holes.
     pub max_size: u64,
     /// The number of headers, and of directories without a header.
     pub max_entries: u64,
@@ -39,9 +39,17 @@ const MAX_METADATA: u64 = 2 << 30;
 /// The amounts of one archive, or of several with common limits.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
+    unpacked: AtomicU64,
     size: AtomicU64,
     entries: AtomicU64,
     metadata: AtomicU64,
+}
+
+impl Totals {
+    /// Charges bytes of an unpacked archive, and returns those of all archives.
+    pub(super) fn unpacked(&self, len: u64) -> u64 {
+        add(&self.unpacked, len)
+    }
 }
 
 /// The limits, and the amounts charged so far.

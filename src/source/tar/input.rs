@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use image_tree::Content as _;
 
+use super::budget::Totals;
 use super::decompress::Decompressed;
 use super::error::Problem;
 use super::header::BLOCK;
@@ -50,6 +51,10 @@ pub(super) struct Input<'a> {
     archive: Arc<Archive>,
     position: u64,
     max_size: u64,
+    /// The amounts of all archives with this limit.
+    totals: Arc<Totals>,
+    /// The bytes of this archive that are in the totals.
+    charged: u64,
     trailing: Trailing,
     /// Called with all bytes of a stream in order.
     tap: Option<Tap<'a>>,
@@ -95,12 +100,18 @@ impl<'a> Input<'a> {
     }
 
     fn new(bytes: Bytes<'a>, archive: Arc<Archive>, max_size: u64, interrupt: &'a Interrupt) -> Self {
-        Self { bytes, archive, position: 0, max_size, trailing: Trailing::Zeros, tap: None, interrupt }
+        let (totals, trailing) = (Arc::default(), Trailing::Zeros);
+        Self { bytes, archive, position: 0, max_size, totals, charged: 0, trailing, tap: None, interrupt }
     }
 
     /// Sets the treatment of bytes behind the end.
     pub(super) fn set_trailing(&mut self, trailing: Trailing) {
         self.trailing = trailing;
+    }
+
+    /// Charges from now on what others charge as well.
+    pub(super) fn set_totals(&mut self, totals: Arc<Totals>) {
+        self.totals = totals;
     }
 
     /// Sets a callback for all bytes of a stream in order.
@@ -251,11 +262,17 @@ impl<'a> Input<'a> {
         Ok(count)
     }
 
-    fn check_size(&self, size: u64) -> Result<(), Failure> {
-        if size > self.max_size {
-            return Err(Problem::MaxSize { what: "the archive has", max: self.max_size }.into());
-        }
-        Ok(())
+    /// Fails if `size` bytes of this archive, and those of the others, exceed the limit.
+    fn check_size(&mut self, size: u64) -> Result<(), Failure> {
+        let max = self.max_size;
+        let more = size.saturating_sub(self.charged);
+        self.charged += more;
+        let what = match (size > max, self.totals.unpacked(more) > max) {
+            (true, _) => "the archive has",
+            (false, true) => "this archive and others have, unpacked,",
+            (false, false) => return Ok(()),
+        };
+        Err(Problem::MaxSize { what, max }.into())
     }
 }
 

@@ -73,6 +73,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub(crate) fn with_totals(mut self, totals: &Arc<Totals>) -> Self {
         self.members.budget.set_totals(Arc::clone(totals));
+        self.members.input.set_totals(Arc::clone(totals));
         self
     }
 
