@@ -1,6 +1,7 @@
 //! Files that appear once they are complete, and images as files with holes.
 
 mod atomic;
+mod blob;
 mod clone_range;
 mod data_ranges;
 mod preallocation;
@@ -8,6 +9,7 @@ mod sparse;
 mod unpublished;
 
 pub(super) use atomic::AtomicFile;
+pub use blob::BlobFile;
 pub(super) use preallocation::Preallocated;
 pub use preallocation::Preallocation;
 pub(super) use sparse::{NOT_CLONABLE, Tally, fill, fill_device, fill_in, finish_device};

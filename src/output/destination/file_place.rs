@@ -66,6 +66,19 @@ impl FilePlace {
         Err(Error::io(path, Errno::LOOP))
     }
 
+    /// Returns the place of a new file in a directory, whose name is not known yet.
+    pub(in crate::output) fn unknown_name(directory: &Path) -> Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(CWD, directory, flags, Mode::empty());
+        Ok(Self {
+            directory: opened.map_err(|errno| Error::io(directory, errno))?,
+            name: OsString::new(),
+            directory_path: directory.to_owned(),
+            mode: None,
+            existing: None,
+        })
+    }
+
     /// Fails if the file found at the path no longer has this name: it was replaced, or the path
     /// leads to a deleted file (`/dev/stdout`).
     fn still_there(&self) -> Result<(), Errno> {

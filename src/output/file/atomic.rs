@@ -7,6 +7,7 @@
 //!
 //! Filesystems without `O_TMPFILE` (NFS, FUSE, 9p) get a file with a hidden name, removed on drop.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
@@ -69,19 +70,28 @@ impl AtomicFile {
     /// # Errors
     /// If the kernel rejects that; there is no new file then, and an existing one is unchanged.
     pub(in crate::output) fn publish(self) -> io::Result<()> {
+        let place = Arc::clone(&self.place);
+        self.publish_as(&place.name)
+    }
+
+    /// Gives the file another name in its directory.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub(super) fn publish_as(self, name: &OsStr) -> io::Result<()> {
         let Self { file, hidden, place, cleanups } = self;
         match hidden {
             Some(hidden) => {
                 // The filesystems that need a hidden name are those that may report ENOSPC only
                 // after the write.
                 file.sync_data()?;
-                hidden.rename()
+                hidden.rename(name)
             }
-            None => match link(&file, &place, &place.name) {
+            None => match link(&file, &place, name) {
                 Err(Errno::EXIST) => {
                     let ((), hidden) =
-                        HiddenName::claim(&place, &cleanups, |name| link(&file, &place, name))?;
-                    hidden.rename()
+                        HiddenName::claim(&place, &cleanups, |hidden| link(&file, &place, hidden))?;
+                    hidden.rename(name)
                 }
                 linked => Ok(linked?),
             },
@@ -162,10 +172,10 @@ impl HiddenName {
     }
 
     /// Renames the file to its own name.
-    fn rename(mut self) -> io::Result<()> {
+    fn rename(mut self, to: &OsStr) -> io::Result<()> {
         if let Some(name) = &self.name {
             let directory = &self.place.directory;
-            rustix::fs::renameat(directory, name, directory, &self.place.name)?;
+            rustix::fs::renameat(directory, name, directory, to)?;
             self.name = None;
         }
         Ok(())

@@ -5,7 +5,7 @@ mod target;
 
 use std::fs::File;
 use std::mem::ManuallyDrop;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image_runs::Image as _;
 use image_tree::{Kind, Tree};
@@ -52,7 +52,7 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
     let destination =
         if recipe.is_archive { output::open(&file, false, &own, &recipe.inputs())? } else { None };
     let settings = recipe.config.as_deref().map(settings).transpose()?;
-    let spool = output::spool(&recipe.tree, &file).filter(|_| recipe.is_archive);
+    let spool = spool(recipe, &file);
     let options = pipeline::Options {
         own,
         output: &recipe.path,
@@ -72,7 +72,7 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
         None => Target::directory(&recipe.path)?,
     };
     let threads = &*recipe.tree.threads;
-    let bar = Bar::on_stderr("writing the layer", layout.len().saturating_mul(2), recipe.quiet);
+    let bar = Bar::on_stderr("writing the layer", layout.len(), recipe.quiet);
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt, progress: &bar };
     let layer = target.layer(&layout, &recipe.codec, &write)?;
     let created = recipe.tree.source_date_epoch.map(|time| documents::rfc3339(time.seconds()));
@@ -96,6 +96,15 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
         let name = shown::path(&recipe.path);
         format!("{name}: an image for {platform} with the manifest {}\n", report.manifest)
     })
+}
+
+/// Returns the directory for unnamed files: that of the archive, or of a layout that may not exist yet.
+fn spool(recipe: &ExportRecipe, archive: &Output) -> Option<PathBuf> {
+    if recipe.is_archive || recipe.tree.spool.is_some() {
+        return output::spool(&recipe.tree, archive);
+    }
+    let here = |above: &Path| if above.as_os_str().is_empty() { ".".into() } else { above.to_owned() };
+    recipe.path.ancestors().map(here).find(|above| above.is_dir())
 }
 
 /// Returns the report on an image that was written, with the digests of its manifest and of its

@@ -1,25 +1,26 @@
 //! The layout that an image is written to: a directory, or an archive.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image_tree::{Inode, Kind, Metadata, Tree};
 use initramfs::Compression;
 use initramfs::codec::Codec;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tar_archive::{Layout, Options, Segment, plan};
-use tempfile::NamedTempFile;
 
 use super::documents::{Described, REF_NAME, WrittenLayer};
 use crate::blob::{Archive, ArchiveRange, Blob};
 use crate::bounded;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Cleanups;
 use crate::output::compress::{self, CompressOptions, Member};
-use crate::output::{Destination, WriteOptions, digest};
+use crate::output::digest::OrderedSha256;
+use crate::output::file::BlobFile;
+use crate::output::{Destination, WriteOptions};
 use crate::run::advice;
 use crate::run::output::{hex, write_output};
 
@@ -31,62 +32,115 @@ const MAX_INDEX: u64 = 4 << 20;
 
 /// The place of a layout.
 pub(super) struct Target {
+    /// The layers that are not in the layout yet, with their digests.
+    layers: Vec<(String, LayerFile)>,
     place: Place,
-    /// The layers that are not in an archive yet, with their digests.
-    layers: Vec<(String, NamedTempFile)>,
 }
 
 enum Place {
     /// A directory, which exists.
-    Directory(PathBuf),
+    Directory(LayoutDirectory),
     /// An archive, and the directory for its layer until it is complete.
-    Archive(Destination, Option<PathBuf>),
+    Archive(Destination, PathBuf),
+}
+
+/// A file without a name.
+enum LayerFile {
+    /// A blob of a directory.
+    Blob(BlobFile),
+    /// A file to copy to an archive.
+    Spool(File),
+}
+
+impl LayerFile {
+    fn file(&self) -> &File {
+        match self {
+            Self::Blob(blob) => blob.file(),
+            Self::Spool(file) => file,
+        }
+    }
+}
+
+/// The directory of a layout. New directories are removed on drop if they are empty: an image that
+/// cannot be written leaves nothing.
+struct LayoutDirectory {
+    path: PathBuf,
+    /// The directory of the blobs and those above it that are new, the lowest first.
+    new: Vec<PathBuf>,
+}
+
+impl LayoutDirectory {
+    fn open(path: &Path) -> Result<Self> {
+        let blobs = path.join("blobs/sha256");
+        let new = blobs.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+        let new = new.map(Path::to_owned).collect();
+        let opened = Self { path: path.to_owned(), new };
+        fs::create_dir_all(&blobs).map_err(|error| Error::io(&blobs, error))?;
+        Ok(opened)
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.path.join("blobs/sha256")
+    }
+}
+
+impl Drop for LayoutDirectory {
+    fn drop(&mut self) {
+        for directory in &self.new {
+            // OK to ignore: a directory that is not empty stays.
+            let _ = fs::remove_dir(directory);
+        }
+    }
 }
 
 impl Target {
     /// Opens a layout, or creates an empty one.
     pub(super) fn directory(path: &Path) -> Result<Self> {
-        let blobs = path.join("blobs/sha256");
-        fs::create_dir_all(&blobs).map_err(|error| Error::io(&blobs, error))?;
-        Ok(Self { place: Place::Directory(path.to_owned()), layers: Vec::new() })
+        Ok(Self { place: Place::Directory(LayoutDirectory::open(path)?), layers: Vec::new() })
     }
 
     /// Returns a layout in an archive, whose layer is kept in a directory until it is complete.
     pub(super) fn archive(destination: Destination, spool: Option<PathBuf>) -> Self {
+        let spool = spool.unwrap_or_else(std::env::temp_dir);
         Self { place: Place::Archive(destination, spool), layers: Vec::new() }
     }
 
-    /// Writes a layer: hashes the archive, and compresses it.
+    /// Writes a layer, and computes both of its digests meanwhile.
     pub(super) fn layer(
         &mut self,
         layout: &Layout<'_, Blob>,
         codec: &Codec,
         write: &WriteOptions<'_>,
     ) -> Result<WrittenLayer> {
-        let directory = match &self.place {
-            Place::Directory(path) => path.join("blobs/sha256"),
-            Place::Archive(_, spool) => spool.clone().unwrap_or_else(std::env::temp_dir),
+        let (directory, file) = match &self.place {
+            Place::Directory(directory) => {
+                let blobs = directory.blobs();
+                let file = BlobFile::create(&blobs, write.interrupt.cleanups())?;
+                (blobs, LayerFile::Blob(file))
+            }
+            Place::Archive(_, spool) => {
+                let file = tempfile::tempfile_in(spool).map_err(|error| Error::io(spool, error))?;
+                (spool.clone(), LayerFile::Spool(file))
+            }
         };
-        let failed = |error: io::Error| Error::io(&directory, error);
-        let diff_id = format!("sha256:{}", hex(&digest::sha256(layout, write)?));
-        let file = tempfile::Builder::new().prefix(".rootcast-").tempfile_in(&directory).map_err(failed)?;
         let segments: Vec<Segment<'_, '_, Blob>> =
             layout.segments(codec.segment_len().unwrap_or(u64::MAX)).collect();
         let compress = codec.compression().is_some();
         let members: Vec<Member<'_, Blob>> =
             segments.iter().map(|segment| Member { image: segment, compress }).collect();
+        let unpacked = OrderedSha256::default();
         let (written, digest) = {
-            let mut out = Hashed { out: BufWriter::new(file.as_file()), hasher: Sha256::new() };
-            let options = CompressOptions { write: *write, cache: None };
+            let mut out = Hashed { out: BufWriter::new(file.file()), hasher: Sha256::new() };
+            let options = CompressOptions { write: *write, cache: None, observer: Some(&unpacked) };
             let written = compress::stream(&members, codec, &mut out, &directory, &options)?;
             (written, format!("sha256:{}", hex(&out.hasher.finalize())))
         };
+        let diff_id = format!("sha256:{}", hex(&unpacked.finish()));
         let media_type = match codec.compression() {
             Some(Compression::Zstd) => "application/vnd.oci.image.layer.v1.tar+zstd",
             Some(_) => "application/vnd.oci.image.layer.v1.tar+gzip",
             None => "application/vnd.oci.image.layer.v1.tar",
         };
-        file.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
         self.layers.push((digest.clone(), file));
         let (size, archive_bytes) = (written.written_bytes, written.image_bytes);
         Ok(WrittenLayer { digest, diff_id, media_type, size, archive_bytes })
@@ -102,23 +156,28 @@ impl Target {
     ) -> Result<()> {
         let documents = [config, manifest];
         match self.place {
-            Place::Directory(path) => {
-                let blob = |digest: &str| path.join("blobs").join(digest.replacen(':', "/", 1));
+            Place::Directory(directory) => {
+                let (path, cleanups) = (&directory.path, write.interrupt.cleanups());
+                // Another run that adds an image waits, so that neither index is lost.
+                let lock = File::open(path).and_then(|opened| opened.lock().map(|()| opened));
+                let _lock = lock.map_err(|error| Error::io(path, error))?;
                 let index = index(Some(&path.join("index.json")), entry)?;
                 for (digest, file) in self.layers {
-                    file.persist(blob(&digest)).map_err(|error| Error::io(blob(&digest), error.error))?;
+                    if let LayerFile::Blob(blob) = file {
+                        blob.publish(hex_of(&digest))?;
+                    }
                 }
                 for document in documents {
-                    replace(&blob(&document.digest), &document.bytes)?;
+                    write_file(&directory.blobs(), hex_of(&document.digest), &document.bytes, cleanups)?;
                 }
-                replace(&path.join("oci-layout"), LAYOUT.as_bytes())?;
-                replace(&path.join("index.json"), index.to_string().as_bytes())
+                write_file(path, "oci-layout", LAYOUT.as_bytes(), cleanups)?;
+                write_file(path, "index.json", index.to_string().as_bytes(), cleanups)
             }
-            Place::Archive(destination, _) => {
+            Place::Archive(destination, spool) => {
                 let mut tree: Tree<Blob> = Tree::new(Metadata::new(0o755));
                 for (digest, file) in &self.layers {
-                    let opened = file.reopen().and_then(|opened| Archive::host(opened, file.path()));
-                    let archive = opened.map_err(|error| Error::io(file.path(), error))?;
+                    let opened = file.file().try_clone().and_then(|opened| Archive::host(opened, &spool));
+                    let archive = opened.map_err(|error| Error::io(&spool, error))?;
                     let range = ArchiveRange::whole(Arc::new(archive));
                     add(&mut tree, &blob_path(digest), Blob::Range(range))?;
                 }
@@ -145,14 +204,22 @@ fn add(tree: &mut Tree<Blob>, path: &str, content: Blob) -> Result<()> {
     added.map(|_| ()).map_err(|error| Error::new(ErrorKind::Verification, error))
 }
 
+/// The digits of a digest by SHA-256.
+fn hex_of(digest: &str) -> &str {
+    digest.trim_start_matches("sha256:")
+}
+
 /// Returns the index of a layout with the entry of the new image, which replaces one of its name.
+/// All else of an existing index is kept.
 fn index(existing: Option<&Path>, entry: &Value) -> Result<Value> {
+    let mut index =
+        Map::from_iter([("mediaType".to_owned(), INDEX.into()), ("schemaVersion".to_owned(), 2.into())]);
     let mut entries = Vec::new();
     if let Some(path) = existing
         && let Some(file) = open(path)?
     {
         let bytes = bounded::read_file(file, path, MAX_INDEX)?;
-        let index: Value = serde_json::from_slice(&bytes)
+        index = serde_json::from_slice(&bytes)
             .map_err(|error| Error::at(ErrorKind::BadInput, path, format!("is not an index: {error}")))?;
         let Some(manifests) = index.get("manifests").and_then(Value::as_array) else {
             return Err(Error::at(ErrorKind::BadInput, path, "is not an index: it has no manifests"));
@@ -161,7 +228,8 @@ fn index(existing: Option<&Path>, entry: &Value) -> Result<Value> {
         entries.extend(manifests.iter().filter(|other| name(other) != name(entry)).cloned());
     }
     entries.push(entry.clone());
-    Ok(json!({ "manifests": entries, "mediaType": INDEX, "schemaVersion": 2 }))
+    index.insert("manifests".to_owned(), entries.into());
+    Ok(index.into())
 }
 
 fn open(path: &Path) -> Result<Option<File>> {
@@ -173,13 +241,10 @@ fn open(path: &Path) -> Result<Option<File>> {
 }
 
 /// Writes a file that appears as a whole.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |error: io::Error| Error::io(path, error);
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".rootcast-").tempfile_in(directory).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error)).map(|_| ())
+fn write_file(directory: &Path, name: &str, bytes: &[u8], cleanups: &Cleanups) -> Result<()> {
+    let blob = BlobFile::create(directory, cleanups)?;
+    blob.file().write_all(bytes).map_err(|error| Error::io(directory.join(name), error))?;
+    blob.publish(name)
 }
 
 /// Hashes the bytes that are written.
