@@ -7,14 +7,16 @@ use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use image_tree::Content as _;
 use image_tree::dump::{self, Body};
+use image_tree::{Content as _, InodeId, Timestamp, Tree};
+use rootcast::blob::Blob;
 use rootcast::interrupt::Interrupt;
 use rootcast::source::{self, ReadOptions, Source};
 use rootcast::threads::Threads;
 
 use super::layout::{Layer, Layout, Member, gzip, oci, tar};
-use crate::product::Scratch;
+use crate::judges;
+use crate::product::{Scratch, run};
 
 const CASES: &str = include_str!("cases.txt");
 const TREES: &str = include_str!("trees.txt");
@@ -137,8 +139,13 @@ fn tree(directory: &Path) -> String {
             return format!("error {text}\n");
         }
     };
+    text(&scanned.tree)
+}
+
+/// Returns a tree as a text.
+fn text(tree: &Tree<Blob>) -> String {
     let mut text = Vec::new();
-    dump::write(&scanned.tree, &mut text, |_, blob| {
+    dump::write(tree, &mut text, |_, blob| {
         let mut bytes = vec![0; usize::try_from(blob.len()).expect("small")];
         blob.read_at(&mut bytes, 0)?;
         Ok(Body::Inline(bytes.into()))
@@ -162,4 +169,70 @@ fn layers_make_the_trees_of_the_table() {
         std::fs::write(path, &found).expect("it can be written");
     }
     assert!(found == TREES, "found and expected: {differ:#?}");
+}
+
+/// The cases of which umoci makes another tree, with the reasons. Everything else is equal.
+const DIFFERENT: &[(&str, &str)] = &[
+    ("wo_dir_recreate_after", "a directory gets the time of a later whiteout in it"),
+    ("wo_dir_recreate_implied_after", "what a whiteout hides depends on its place in the layer"),
+    ("opq_last", "a directory gets the time of a later whiteout in it"),
+    ("aufs_plnk", "the files of aufs itself are kept"),
+    ("hl_self", "a link to itself is an error"),
+    ("hl_whited", "a link to what the layer hides is an error"),
+    ("hl_dotdot", "the target of a link may have \"..\""),
+    ("um_deep", "a directory behind a link gets the time of what is added to it"),
+    ("xattr_user_symlink", "xattrs that Linux does not permit are an error"),
+    ("xattr_selinux", "labels of SELinux are left out"),
+    ("schily_acl", "ACLs as text are left out"),
+    ("libarchive_xattr", "xattrs in libarchive's records are left out"),
+    ("pax_global", "global headers are an error"),
+    ("char00", "a device 0:0 is a device, and not a whiteout"),
+    ("char00_first", "a device 0:0 is a device, and not a whiteout"),
+    ("name_dotdot", "\"..\" stops at the root directory"),
+    ("name_dotdot_inner", "\"..\" is resolved"),
+];
+
+/// Returns the tree that umoci unpacks of a layout as a text, or "error" if it refuses the image.
+fn unpacked(layout: &Path, bundle: &Path) -> Option<String> {
+    let mut umoci = judges::command("umoci")?;
+    umoci.args(["unpack", "--image", &format!("{}:latest", layout.display())]).arg(bundle);
+    if run(&mut umoci).success().is_err() {
+        return Some("error".to_owned());
+    }
+    let (threads, interrupt) = (Threads::new(NonZeroUsize::MIN), Interrupt::default());
+    let source = Source::Directory(bundle.join("rootfs"));
+    let mut tree = source::read(source, &ReadOptions::new(&threads, &interrupt)).expect("a tree").tree;
+    let mut walk = tree.walk();
+    let ids: Vec<InodeId> = std::iter::from_fn(|| walk.next().map(|step| step.id)).collect();
+    for id in ids {
+        // A directory without an entry gets the time of unpacking, and no case has times as late.
+        let mtime = &mut tree.metadata_mut(id).mtime;
+        if mtime.seconds() > 1_700_000_000 {
+            *mtime = Timestamp::from_seconds(0);
+        }
+    }
+    Some(text(&tree))
+}
+
+#[test]
+fn umoci_unpacks_the_trees_of_the_table() {
+    if !judges::is_root() {
+        judges::skip("umoci", "only root unpacks owners and devices");
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut wrong = String::new();
+    for (name, layers) in cases() {
+        let layout = Layout::new(scratch.join(name));
+        layout.image(&layers.iter().map(layer).collect::<Vec<_>>());
+        let Some(found) = unpacked(&layout.0, &scratch.join(format!("{name}.bundle"))) else { return };
+        let expected = TREES.split("case ").find_map(|case| case.strip_prefix(name)?.strip_prefix('\n'));
+        let expected = expected.expect("a case of the table");
+        let expected = if expected.starts_with("error ") { "error" } else { expected };
+        let differs = DIFFERENT.iter().any(|(different, _)| *different == name);
+        if (found == expected) == differs {
+            write!(wrong, "case {name}, umoci:\n{found}expected:\n{expected}").expect("memory takes it");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::layout::{Layer, Layout};
-use super::layout::{digest, tar, usual};
+use super::layout::{Layer, Layout, Member, digest, oci, tar, usual};
 use crate::judges;
+use crate::output::failures::{SmallFilesystem, names};
 use crate::product::{Outcome, Scratch, rootcast, run};
 
 fn good(command: &mut std::process::Command) -> Outcome {
@@ -65,6 +65,82 @@ fn the_image_of_an_export_is_that_of_its_source() {
     assert_eq!(index["manifests"].as_array().unwrap().len(), 3);
     let names = fs::read_dir(scratch.join("images/blobs/sha256")).unwrap();
     assert!(names.into_iter().all(|entry| entry.unwrap().file_name().len() == 64));
+}
+
+/// Each run adds its image to the index that the others change.
+#[test]
+fn runs_at_the_same_time_lose_no_image() {
+    let scratch = Scratch::new();
+    let source = source(&scratch);
+    let directory = scratch.join("images");
+    let at = |number: u32| format!("oci:{}:v{number}", directory.display());
+    std::thread::scope(|scope| {
+        for number in 0..12 {
+            let (source, target) = (&source, at(number));
+            scope.spawn(move || {
+                good(rootcast().args(["oci-export", source, "-o", &target, "--arch", "amd64"]))
+            });
+        }
+    });
+    let expected = image(&source);
+    assert!((0..12).all(|number| image(&at(number)) == expected));
+}
+
+#[test]
+fn an_existing_index_keeps_all_else() {
+    let scratch = Scratch::new();
+    let layout = Layout::new(scratch.join("images"));
+    let other = json!({ "mediaType": "application/json", "digest": digest(b""), "size": 0, "x": [1] });
+    let index = json!({ "schemaVersion": 2, "annotations": { "a": "b" }, "manifests": [other] });
+    fs::write(layout.0.join("index.json"), index.to_string()).unwrap();
+    good(std::process::Command::new("chmod").args(["-R", "a+rwX"]).arg(&layout.0));
+    export(&source(&scratch), &format!("{}:v1", oci(&layout.0)), &[]);
+    let found: Value = serde_json::from_slice(&fs::read(layout.0.join("index.json")).unwrap()).unwrap();
+    assert_eq!((&found["annotations"], &found["manifests"][0]), (&index["annotations"], &other));
+    assert_eq!(found["manifests"].as_array().unwrap().len(), 2);
+    fs::write(layout.0.join("index.json"), "[]").unwrap();
+    let target = format!("{}:v2", oci(&layout.0));
+    let outcome = run(rootcast().args(["oci-export", &source(&scratch), "-o", &target, "--arch", "amd64"]));
+    assert_eq!(outcome.code, Some(3), "{outcome}");
+    assert!(outcome.stderr.contains("index.json: is not an index"), "{outcome}");
+}
+
+/// Returns the name of a source whose layer does not compress, of 20 MiB.
+fn long_source(scratch: &Scratch) -> String {
+    let mut state = 1_u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    });
+    let member = Member { data: noise.take(20 << 20).collect(), ..Member::file("long", "") };
+    scratch.file("long.tar", tar(&[member])).display().to_string()
+}
+
+#[test]
+fn an_export_that_fails_or_is_killed_leaves_nothing() {
+    let scratch = Scratch::new();
+    let source = long_source(&scratch);
+    if let Some(small) = SmallFilesystem::new(&scratch) {
+        let at = small.0.display().to_string();
+        for target in [format!("oci:{at}/new/images:v1"), format!("oci-archive:{at}/archive")] {
+            let outcome = run(rootcast().args(["oci-export", &source, "-o", &target, "--arch", "amd64"]));
+            assert_eq!(outcome.code, Some(6), "{outcome}");
+            assert!(outcome.stderr.contains(&at) && outcome.stderr.contains("No space left"), "{outcome}");
+            assert_eq!(names(&small.0), [""; 0], "{target}");
+        }
+    }
+    let layout = Layout::new(scratch.join("images"));
+    good(std::process::Command::new("chmod").args(["-R", "a+rwX"]).arg(&layout.0));
+    let target = oci(&layout.0);
+    let mut command = rootcast();
+    command.args(["oci-export", &source, "-o", &target, "--arch", "amd64", "--compress", "zstd:19", "-q"]);
+    let mut child = command.spawn().expect("rootcast starts");
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert!(child.try_wait().unwrap().is_none(), "it ends before it is killed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(names(&layout.0.join("blobs/sha256")), [""; 0]);
+    assert!(!layout.0.join("index.json").exists());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::layout::{CONFIG, INDEX, Layer, Layout, MANIFEST, Member, digest, gzip, oci, tar};
+use crate::output::failures::{SmallFilesystem, names};
 use crate::product::{Scratch, rootcast, run};
 
 fn layer() -> Layer {
@@ -218,6 +219,23 @@ fn limits_hold_for_all_layers_together() {
     outcome.success().unwrap_or_else(|why| panic!("{why}"));
 }
 
+/// Programs ignore bytes behind the end of a layer, which take time to unpack all the same.
+#[test]
+fn bytes_behind_the_ends_of_layers_count_together() {
+    let scratch = Scratch::new();
+    let layout = Layout::new(scratch.join("layout"));
+    let layers: Vec<Layer> = (0..4)
+        .map(|number| {
+            let whole = tar(&[Member::file(&number.to_string(), "x")]);
+            Layer::gzip([&whole[..], &vec![b'x'; 1 << 20]].concat())
+        })
+        .collect();
+    layout.image(&layers);
+    check(&layout.0, &["--max-size", "3M"], &["layer ", "more than 3145728 bytes; --max-size"]);
+    let outcome = run(rootcast().args(["tree", &oci(&layout.0), "--max-size", "5M"]));
+    outcome.success().unwrap_or_else(|why| panic!("{why}"));
+}
+
 #[test]
 fn many_layers_are_read() {
     let scratch = Scratch::new();
@@ -238,7 +256,37 @@ fn a_spool_that_cannot_be_written_is_named() {
     let scratch = Scratch::new();
     let layout = Layout::new(scratch.join("layout"));
     layout.image(&[layer()]);
-    let outcome = run(rootcast().args(["tree", &oci(&layout.0), "--spool", "/nowhere"]));
+    let source = oci(&layout.0);
+    let target = format!("oci:{}", scratch.join("images").display());
+    let packed = gzip(&tar(&[Member::file("index.json", "{}")]));
+    let archive = format!("oci-archive:{}", scratch.file("packed.tar.gz", packed).display());
+    for arguments in [
+        &["tree", &source][..],
+        &["tree", &archive],
+        &["oci-export", &source, "-o", &target, "--arch", "amd64"],
+    ] {
+        let outcome = run(rootcast().args(arguments).args(["--spool", "/nowhere"]));
+        assert_eq!(outcome.code, Some(6), "{outcome}");
+        assert!(outcome.stderr.contains("/nowhere") && outcome.stderr.contains("--spool"), "{outcome}");
+    }
+    assert!(!scratch.join("images").exists());
+}
+
+#[test]
+fn a_full_spool_is_named_and_left_empty() {
+    let scratch = Scratch::new();
+    let Some(small) = SmallFilesystem::new(&scratch) else { return };
+    let layout = Layout::new(scratch.join("layout"));
+    let long = "no zeros ".repeat(1 << 20);
+    let layer = |name| Layer::gzip(tar(&[Member::file(name, &long)]));
+    layout.image(&[layer("a"), layer("b")]);
+    let spool = small.0.display().to_string();
+    let out = scratch.join("out");
+    let mut command = rootcast();
+    let outcome = run(command.args(["image", &oci(&layout.0), "--spool", &spool, "-j", "2", "-o"]).arg(&out));
     assert_eq!(outcome.code, Some(6), "{outcome}");
-    assert!(outcome.stderr.contains("/nowhere") && outcome.stderr.contains("--spool"), "{outcome}");
+    for words in ["layer ", &spool, "No space left", "--spool names another directory"] {
+        assert!(outcome.stderr.contains(words), "{words}: {outcome}");
+    }
+    assert_eq!((names(&small.0), out.exists()), (Vec::new(), false));
 }

@@ -37,7 +37,7 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(id).expect("ids are not 0"), signal).expect("the child is ours");
 }
 
-fn names(directory: &Path) -> Vec<String> {
+pub(crate) fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("it is a directory");
     entries.map(|entry| entry.expect("it is readable").file_name().to_string_lossy().into_owned()).collect()
 }
@@ -277,10 +277,10 @@ fn kill_at_random_times(
 }
 
 /// A small filesystem in memory that is writable by everybody, or `None` after a visible skip.
-struct SmallFilesystem(std::path::PathBuf);
+pub(crate) struct SmallFilesystem(pub(crate) std::path::PathBuf);
 
 impl SmallFilesystem {
-    fn new(scratch: &Scratch) -> Option<Self> {
+    pub(crate) fn new(scratch: &Scratch) -> Option<Self> {
         if !judges::may_mount() {
             return None;
         }
