@@ -6,8 +6,10 @@
 //! ```
 //!
 //! It reads pages of the file where they are and holds nothing but what it returns. Every page
-//! belongs to one place in a valid file, which bounds the time for a damaged one.
+//! belongs to one place in a valid file, which bounds the time for a damaged one: a page of a table
+//! that is reached again is an error, and so is an overflow page within a row.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use image_tree::Content;
@@ -19,9 +21,9 @@ const HEADER_LEN: usize = 100;
 const INTERIOR: u8 = 5;
 const LEAF: u8 = 13;
 
-/// The maximum depth of a tree of pages. Each level has at least two pages for one of the level
-/// above, so the 2^32 pages of the largest file are not deeper.
-const MAX_DEPTH: usize = 32;
+/// The maximum length in bytes of a file. Those of the largest installations have some hundred
+/// million; a sparse file can state much more than it has.
+const MAX_LEN: u64 = 4 << 30;
 /// The maximum number of rows of a table.
 const MAX_ROWS: usize = 1 << 20;
 /// The maximum length in bytes of a row: that of rpm for a header, 256 MiB.
@@ -75,6 +77,11 @@ impl<'c, C: Content> Database<'c, C> {
         if content.len() < HEADER_LEN as u64 {
             return Err(Problem::Malformed("it is too short for a file of SQLite"));
         }
+        if content.len() > MAX_LEN {
+            return Err(Problem::Malformed(
+                "it is longer than 4 GiB, which is more than a database of rpm has",
+            ));
+        }
         content.read_at(&mut header, 0)?;
         if !header.starts_with(MAGIC) {
             return Err(Problem::Malformed("it does not begin as a file of SQLite"));
@@ -125,13 +132,12 @@ impl<'c, C: Content> Database<'c, C> {
     /// 2^20.
     pub fn rows(&self, root: u32) -> Result<Vec<Payload>> {
         let mut rows = Vec::new();
-        // The pages to be visited, the next one last, with their depths.
-        let mut pending = vec![(root, 0)];
-        let (mut visited, mut bytes) = (0_u32, 0_u64);
-        while let Some((number, depth)) = pending.pop() {
-            visited += 1;
-            if visited > self.pages || depth > MAX_DEPTH {
-                return Err(Problem::Malformed("its pages lead to each other in a circle"));
+        // The pages to be visited, the next one last.
+        let mut pending = vec![root];
+        let (mut visited, mut bytes) = (BTreeSet::new(), 0_u64);
+        while let Some(number) = pending.pop() {
+            if !visited.insert(number) {
+                return Err(CIRCLE);
             }
             let page = self.page(number)?;
             // The first page begins with the header of the file.
@@ -147,7 +153,7 @@ impl<'c, C: Content> Database<'c, C> {
             for index in 0..cells {
                 let cell = usize::from(u16_at(at(cell_pointers + 2 * index, 2)?));
                 if is_interior {
-                    children.push((u32_at(at(cell, 4)?), depth + 1));
+                    children.push(u32_at(at(cell, 4)?));
                     continue;
                 }
                 let row = self.cell(&page, number, cell)?;
@@ -159,10 +165,10 @@ impl<'c, C: Content> Database<'c, C> {
                 rows.push(row);
             }
             if is_interior {
-                children.push((u32_at(at(header + 8, 4)?), depth + 1));
+                children.push(u32_at(at(header + 8, 4)?));
                 pending.extend(children.into_iter().rev());
                 if pending.len() as u64 > u64::from(self.pages) {
-                    return Err(Problem::Malformed("its pages lead to each other in a circle"));
+                    return Err(CIRCLE);
                 }
             }
         }
@@ -178,8 +184,11 @@ impl<'c, C: Content> Database<'c, C> {
         let mut bytes = vec![0; len];
         let (local, mut rest) = bytes.split_at_mut(row.local.min(len));
         self.content.read_at(local, row.start)?;
-        let mut next = row.overflow;
+        let (mut next, mut visited) = (row.overflow, BTreeSet::new());
         while !rest.is_empty() {
+            if !visited.insert(next) {
+                return Err(CIRCLE);
+            }
             let offset = self.offset(next)?;
             let mut link = [0; 4];
             self.content.read_at(&mut link, offset)?;
@@ -230,6 +239,7 @@ impl<'c, C: Content> Database<'c, C> {
     }
 }
 
+const CIRCLE: Problem = Problem::Malformed("its pages lead to each other in a circle");
 const OUTSIDE: Problem = Problem::Malformed("a page leads out of itself");
 const TOO_LONG: Problem = Problem::Malformed("a row is longer than a header of rpm can be, or empty");
 

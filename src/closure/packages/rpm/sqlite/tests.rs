@@ -65,6 +65,11 @@ fn circles_and_pages_outside_of_the_file_are_refused() {
     assert_eq!(changed(512 + 8, &0_u32.to_be_bytes()), "it leads to a page that it does not have");
     assert_eq!(changed(512, &[10]), "a page of a table is of another kind");
     assert_eq!(changed(512 + 3, &[255, 255]), "a page leads out of itself");
+    // The interior page leads to itself, and to one leaf twice.
+    let first = usize::from(u16_at(&file[512 + 12..512 + 14]));
+    assert_eq!(changed(512 + first, &2_u32.to_be_bytes()), "its pages lead to each other in a circle");
+    let last = &file[512 + 8..512 + 12];
+    assert_eq!(changed(512 + first, last), "its pages lead to each other in a circle");
     // The length of the row at the end of the first leaf, the third page.
     let cell = usize::from(u16_at(&file[2 * 512 + 8..2 * 512 + 10]));
     assert_eq!(changed(2 * 512 + cell, &[0xff, 0x7f]), "a table has more rows than its file has room for");
@@ -73,6 +78,75 @@ fn circles_and_pages_outside_of_the_file_are_refused() {
         "a row is longer than a header of rpm can be, or empty"
     );
     assert_eq!(changed(2 * 512 + 8, &[2, 0]), "a page leads out of itself");
+}
+
+#[test]
+fn overflow_pages_in_a_circle_or_outside_of_the_file_are_refused() {
+    let file = database(&[vec![7; 2000]]);
+    // The leaf is the third page, and its overflow pages follow.
+    let first = 3 * 512;
+    assert_eq!(file[first..first + 4], 5_u32.to_be_bytes());
+    let changed = |next: u32| {
+        let mut file = file.clone();
+        file[first..first + 4].copy_from_slice(&next.to_be_bytes());
+        why(rows(&file))
+    };
+    assert_eq!(changed(5), "it is read");
+    assert_eq!(changed(4), "its pages lead to each other in a circle");
+    for outside in [0, 99] {
+        assert_eq!(changed(outside), "it leads to a page that it does not have");
+    }
+}
+
+/// A file that states a length, of which only the start is there.
+struct Long(Vec<u8>, u64);
+
+impl Content for Long {
+    fn len(&self) -> u64 {
+        self.1
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.read_at(buffer, offset)
+    }
+}
+
+#[test]
+fn files_and_rows_that_are_too_long_are_refused() {
+    let open = |len: u64| why(Database::open(&Long(database(&[]), len)));
+    assert_eq!(open(4 << 30), "it is read");
+    assert_eq!(open((4 << 30) + 1), "it is longer than 4 GiB, which is more than a database of rpm has");
+    // The length of a row, in the leaf of a table, in seven bits a byte.
+    let row = |len: [u8; 5]| {
+        let mut file = database(&[vec![7; 900]]);
+        let cell = usize::from(u16_at(&file[2 * 512 + 8..2 * 512 + 10]));
+        file[2 * 512 + cell..2 * 512 + cell + 5].copy_from_slice(&len);
+        let file = Long(file, 4 << 30);
+        let database = Database::open(&file).expect("it begins well");
+        why(database.rows(3))
+    };
+    let too_long = "a row is longer than a header of rpm can be, or empty";
+    assert_eq!(row([0x81, 0x80, 0x80, 0x80, 0x01]), too_long);
+    assert_eq!(row([0x81, 0x80, 0x80, 0x80, 0x00]), "it is read");
+    assert_eq!(row([0x80, 0x80, 0x80, 0x80, 0x00]), too_long);
+}
+
+#[test]
+fn columns_of_impossible_lengths_are_missing() {
+    // The lengths of the columns do not fit into a row, or into a number.
+    let huge: Vec<u8> = [&[11_u8][..], &[0xff; 9], &[12], b"x"].concat();
+    assert_eq!(column(&huge, 0), None);
+    assert_eq!(column(&huge, 1), None);
+    let header_len = [0xff; 9];
+    assert_eq!(column(&header_len, 0), None);
+    assert_eq!(column(&[3, 10, 12], 0), None);
+    // An integer of six bytes, one of eight, the numbers 0 and 1, a blob, a text, and NULL.
+    let row = [&[8, 5, 6, 8, 9, 14, 15, 0][..], b"123456", b"12345678", b"b", b"t"].concat();
+    let columns: Vec<Option<&[u8]>> = (0..8).map(|index| column(&row, index)).collect();
+    let text = |text: &'static [u8]| Some(text);
+    let expected =
+        [text(b"123456"), text(b"12345678"), text(b""), text(b""), text(b"b"), text(b"t"), None, None];
+    assert_eq!(columns, expected);
 }
 
 #[test]
