@@ -15,8 +15,8 @@ use super::read::{read, read_inode};
 use super::rpm::sqlite::{Database, Payload, Problem};
 use super::{apk, dpkg, rpm};
 
-/// The maximum number of bytes of all lists of files that are read. Those of a large distribution
-/// have 50 MB.
+/// The maximum number of bytes of all lists of files and control files that are read. Those of a
+/// large distribution have 50 MB.
 const MAX_LISTS: u64 = 512 << 20;
 
 /// The installed packages of a tree.
@@ -31,9 +31,11 @@ pub(super) struct Installed<'t, T> {
     diversions: Diversions,
     /// dpkg's architecture of the tree.
     native: Vec<u8>,
+    /// The names that several packages have.
+    ambiguous: BTreeSet<Vec<u8>>,
     /// The texts of apk's databases.
     texts: Vec<Vec<u8>>,
-    /// The number of bytes of lists that may still be read.
+    /// The number of bytes of lists and control files that may still be read.
     budget: Cell<u64>,
 }
 
@@ -77,6 +79,7 @@ impl<'t, T: Directories<Content: Content>> Installed<'t, T> {
             unsupported: None,
             diversions: Diversions::default(),
             native: Vec::new(),
+            ambiguous: BTreeSet::new(),
             texts: Vec::new(),
             budget: Cell::new(MAX_LISTS),
         };
@@ -93,6 +96,7 @@ impl<'t, T: Directories<Content: Content>> Installed<'t, T> {
                 installed.read_rpm(id, directory)?;
             }
         }
+        installed.ambiguous = ambiguous(&installed.entries);
         Ok(installed)
     }
 
@@ -163,6 +167,7 @@ impl<'t, T: Directories<Content: Content>> Installed<'t, T> {
             }
             let path = join(dpkg::STATUS_D, name);
             let Some(text) = read_inode(tree, *id, &path)? else { continue };
+            self.spend(&path, text.len() as u64)?;
             let beside = |suffix: &[u8]| [&path, suffix].concat();
             let has_list = resolve_in_root(tree, &beside(b".list")).is_some();
             for stanza in dpkg::packages(&text) {
@@ -279,7 +284,7 @@ impl<'t, T: Directories<Content: Content>> Installed<'t, T> {
     fn spend(&self, path: &[u8], bytes: u64) -> Result<()> {
         let left = self.budget.get().checked_sub(bytes);
         let left = left.ok_or_else(|| {
-            Error::unusable(path, format!("the lists of files have more than {MAX_LISTS} bytes together"))
+            Error::unusable(path, format!("with it, the lists of files have more than {MAX_LISTS} bytes"))
         })?;
         self.budget.set(left);
         Ok(())
@@ -293,14 +298,17 @@ impl<'t, T: Directories<Content: Content>> Installed<'t, T> {
     /// Returns the name of a package, with its architecture if several of the name are installed.
     pub(super) fn shown(&self, index: usize) -> String {
         let Package { name, architecture, .. } = &self.entries[index].package;
-        let same = self.entries.iter().filter(|other| other.package.name == *name);
-        match same.take(2).count() {
-            2 if !architecture.is_empty() => {
-                format!("{}:{}", name.escape_ascii(), architecture.escape_ascii())
-            }
-            _ => name.escape_ascii().to_string(),
+        match !architecture.is_empty() && self.ambiguous.contains(name) {
+            true => format!("{}:{}", name.escape_ascii(), architecture.escape_ascii()),
+            false => name.escape_ascii().to_string(),
         }
     }
+}
+
+fn ambiguous(entries: &[Entry]) -> BTreeSet<Vec<u8>> {
+    let mut seen = BTreeSet::new();
+    let names = entries.iter().map(|entry| &entry.package.name);
+    names.filter(|name| !seen.insert(*name)).cloned().collect()
 }
 
 fn damaged(path: &[u8], problem: Problem) -> Error {
@@ -313,4 +321,67 @@ fn damaged(path: &[u8], problem: Problem) -> Error {
 fn listed(paths: &[Vec<u8>]) -> String {
     let paths: Vec<String> = paths.iter().map(|path| path.escape_ascii().to_string()).collect();
     paths.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use image_tree::{Inode, Metadata, Tree};
+
+    use super::*;
+    use crate::closure::testing::tree;
+
+    #[test]
+    fn lists_of_files_and_control_files_are_limited_together() {
+        let tree = tree(&[
+            ("/var/lib/dpkg/status", "Package: a\n\nPackage: b\n"),
+            ("/var/lib/dpkg/info/a.list", "/a\n"),
+            ("/var/lib/dpkg/info/b.list", "/b\n"),
+            ("/var/lib/dpkg/status.d/c", "Package: c\n"),
+            ("/var/lib/dpkg/status.d/c.md5sums", "d41d8cd98f00b204e9800998ecf8427e  c\n"),
+        ]);
+        let installed = Installed::read(&tree).expect("it is read");
+        assert_eq!(installed.budget.get(), MAX_LISTS - 11);
+        let names: Vec<String> = (0..3).map(|index| installed.shown(index)).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        installed.budget.set(5);
+        assert!(installed.files(0).expect("it is within the limit").is_some());
+        for (index, path) in [(1, "info/b.list"), (2, "status.d/c.md5sums")] {
+            let error = installed.files(index).expect_err("it is too long").to_string();
+            let expected = format!(
+                "the package database /var/lib/dpkg/{path}: with it, the lists of files have more than 536870912 bytes"
+            );
+            assert_eq!(error, expected);
+        }
+    }
+
+    /// A file of which only the length is known.
+    struct Length(u64);
+
+    impl Content for Length {
+        fn len(&self) -> u64 {
+            self.0
+        }
+
+        fn read_at(&self, buffer: &mut [u8], _offset: u64) -> std::io::Result<()> {
+            buffer.fill(b'\n');
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn texts_that_are_too_long_are_refused() {
+        let installed = |path: &str, len: u64| {
+            let directory = Metadata::new(0o755);
+            let mut tree = Tree::new(directory.clone());
+            let inode = Inode { metadata: directory.clone(), kind: Kind::Regular(Length(len)) };
+            tree.insert_path(path.as_bytes(), inode, &directory).expect("it is new");
+            Installed::read(&tree).map(|_| ()).map_err(|error| error.to_string())
+        };
+        for path in ["/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/dpkg/status.d/a"] {
+            let expected =
+                format!("the package database {path}: it has 67108865 bytes; the limit is 67108864");
+            assert_eq!(installed(path, (64 << 20) + 1), Err(expected));
+            assert_eq!(installed(path, 100), Ok(()));
+        }
+    }
 }

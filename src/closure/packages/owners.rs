@@ -23,13 +23,13 @@ pub fn owners<T: Directories<Content: Content>>(
     let mut places = Places::new(tree);
     let mut owners = Owners::new();
     for index in 0..installed.entries.len() {
+        let name = installed.shown(index);
         for listed in installed.files(index)?.unwrap_or_default() {
             let Some(place) = places.find(&listed.path) else { continue };
             if is_wanted(&place.path) && !tree.is_directory(place.id) {
                 let names = owners.entry(place.path).or_default();
-                let name = installed.shown(index);
                 if names.last() != Some(&name) {
-                    names.push(name);
+                    names.push(name.clone());
                 }
             }
         }

@@ -13,6 +13,9 @@ use super::places::{Place, Places};
 use super::select::{self, Selected};
 use crate::closure::requests::{NamePattern, Request};
 
+/// The maximum number of packages in an origin that depend on each other in turn.
+const MAX_CHAIN: usize = 8;
+
 /// Returns a request for each file of the packages that names and patterns select, and sentences
 /// about what could not be found.
 ///
@@ -137,9 +140,13 @@ impl<T: Directories<Content: Content>> Requester<'_, '_, T> {
     fn origin(&self, selected: &[Selected], position: usize) -> Vec<u8> {
         let mut origin = format!("package {}", self.installed.shown(selected[position].index));
         let mut by = selected[position].by;
-        while let Some(position) = by {
+        for _ in 0..MAX_CHAIN {
+            let Some(position) = by else { return origin.into_bytes() };
             origin += &format!(", on which {} depends", self.installed.shown(selected[position].index));
             by = selected[position].by;
+        }
+        if by.is_some() {
+            origin += ", and so on";
         }
         origin.into_bytes()
     }

@@ -120,6 +120,23 @@ fn dependencies_are_those_that_are_installed() {
 }
 
 #[test]
+fn long_chains_of_dependencies_are_shortened() {
+    let stanza = |number: usize| format!("P:p{number}\nD:p{}\nF:\nR:f{number}\n\n", number + 1);
+    let database: String = (0..12).map(stanza).collect();
+    let mut tree = tree(&[("/lib/apk/db/installed", &database)]);
+    for number in 0..12 {
+        add(&mut tree, &format!("/f{number}"), image_tree::Kind::Regular(Vec::new()));
+    }
+    let (found, unknown) = requested(&tree, &["p0"], true).expect("it is installed");
+    assert_eq!(unknown, ["package p11 depends on p12, which no installed package provides"]);
+    let chain = |from: usize, to: usize| -> String {
+        (to..from).rev().map(|number| format!(", on which p{number} depends")).collect()
+    };
+    assert_eq!(found[8], format!("/f8: package p8{}", chain(8, 0)));
+    assert_eq!(found[9], format!("/f9: package p9{}, and so on", chain(9, 1)));
+}
+
+#[test]
 fn errors_name_the_database_and_similar_names() {
     let error = requested(&debian(), &["libxx"], false).expect_err("it is not installed");
     assert_eq!(error, "libxx: no such package is installed by /var/lib/dpkg/status; similar names are libx");
