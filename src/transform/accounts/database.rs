@@ -70,42 +70,51 @@ fn number(field: &[u8]) -> Option<u32> {
     parse_number(field).filter(|_| !field.is_empty())
 }
 
-/// The users of passwd(5), by name. Several may have a name or a number.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Users {
-    by_name: BTreeMap<Vec<u8>, Vec<(u32, u32)>>,
+/// The accounts of a database, by name. Several lines may have a name.
+#[derive(Clone, Debug)]
+pub(super) struct Lines<A> {
+    by_name: BTreeMap<Vec<u8>, Vec<A>>,
     count: usize,
 }
 
-/// The groups of group(5), by name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Groups {
-    by_name: BTreeMap<Vec<u8>, Vec<Group>>,
-    count: usize,
+/// The users of passwd(5).
+pub(super) type Users = Lines<User>;
+
+/// The groups of group(5).
+pub(super) type Groups = Lines<Group>;
+
+#[derive(Clone, Debug)]
+pub(super) struct User {
+    pub(super) uid: u32,
+    /// The login group.
+    pub(super) gid: u32,
 }
 
 #[derive(Clone, Debug)]
-struct Group {
-    gid: u32,
-    members: BTreeSet<Vec<u8>>,
+pub(super) struct Group {
+    pub(super) gid: u32,
+    pub(super) members: BTreeSet<Vec<u8>>,
 }
 
-impl Users {
-    pub(super) fn parse(text: &[u8]) -> Self {
-        let mut users = Self::default();
-        for fields in accounts(text, Database::Passwd) {
-            if let (Some(uid), Some(gid)) = (number(fields[2]), number(fields[3])) {
-                users.by_name.entry(fields[0].to_vec()).or_default().push((uid, gid));
-                users.count += 1;
+impl<A> Lines<A> {
+    /// Parses the lines that have the format.
+    fn of(text: &[u8], database: Database, account: impl Fn(&[&[u8]]) -> Option<A>) -> Self {
+        let (mut by_name, mut count) = (BTreeMap::<Vec<u8>, Vec<A>>::new(), 0);
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !is_special(line)) {
+            let Some(fields) = database.parse(line) else { continue };
+            if let Some(account) = account(&fields) {
+                by_name.entry(fields[0].to_vec()).or_default().push(account);
+                count += 1;
             }
         }
-        users
+        Self { by_name, count }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
+    /// The number of lines.
     pub(super) fn count(&self) -> usize {
         self.count
     }
@@ -118,52 +127,25 @@ impl Users {
         self.by_name.keys()
     }
 
-    /// Returns the name, number and login group of each user.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Vec<u8>, u32, u32)> {
-        let users = self.by_name.iter();
-        users.flat_map(|(name, lines)| lines.iter().map(move |(uid, gid)| (name, *uid, *gid)))
+    /// Returns each account with its name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Vec<u8>, &A)> {
+        self.by_name.iter().flat_map(|(name, lines)| lines.iter().map(move |line| (name, line)))
+    }
+}
+
+impl Users {
+    pub(super) fn parse(text: &[u8]) -> Self {
+        Self::of(text, Database::Passwd, |fields| {
+            Some(User { uid: number(fields[2])?, gid: number(fields[3])? })
+        })
     }
 }
 
 impl Groups {
     pub(super) fn parse(text: &[u8]) -> Self {
-        let mut groups = Self::default();
-        for fields in accounts(text, Database::Group) {
-            if let Some(gid) = number(fields[2]) {
-                let members = fields[3].split(|byte| *byte == b',').filter(|name| !name.is_empty());
-                let members = members.map(<[u8]>::to_vec).collect();
-                groups.by_name.entry(fields[0].to_vec()).or_default().push(Group { gid, members });
-                groups.count += 1;
-            }
-        }
-        groups
+        Self::of(text, Database::Group, |fields| {
+            let members = fields[3].split(|byte| *byte == b',').filter(|name| !name.is_empty());
+            Some(Group { gid: number(fields[2])?, members: members.map(<[u8]>::to_vec).collect() })
+        })
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    pub(super) fn has(&self, name: &[u8]) -> bool {
-        self.by_name.contains_key(name)
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &Vec<u8>> {
-        self.by_name.keys()
-    }
-
-    /// Returns the name, number and members of each group.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Vec<u8>, u32, &BTreeSet<Vec<u8>>)> {
-        let groups = self.by_name.iter();
-        groups.flat_map(|(name, lines)| lines.iter().map(move |group| (name, group.gid, &group.members)))
-    }
-}
-
-/// Returns the fields of each line that has the format.
-fn accounts(text: &[u8], database: Database) -> impl Iterator<Item = Vec<&[u8]>> {
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !is_special(line));
-    lines.filter_map(move |line| database.parse(line))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use image_tree::acl::{Acl, Tag};
 use image_tree::{Metadata, Tree};
 
-use super::database::{Groups, Users};
+use super::database::{Group, Groups, User, Users};
 use super::mentions::Mentions;
 use crate::blob::Blob;
 
@@ -45,7 +45,7 @@ impl Used {
         };
         let mut used = Self::default();
         let mut login_groups = BTreeSet::new();
-        for (name, uid, gid) in users.iter() {
+        for (name, &User { uid, gid }) in users.iter() {
             let is_regular = mentions.has_logins && REGULAR.contains(&uid);
             if uid == 0 || is_regular || owners.users.contains(&uid) || is_named(name, uid, &mentions.users) {
                 used.users.insert(name.clone());
@@ -54,11 +54,11 @@ impl Used {
             }
         }
         used.others = users.names().filter(|name| !used.users.contains(*name)).cloned().collect();
-        for (name, gid, members) in groups.iter() {
-            if gid == 0
-                || login_groups.contains(&gid)
-                || owners.groups.contains(&gid)
-                || is_named(name, gid, &mentions.groups)
+        for (name, Group { gid, members }) in groups.iter() {
+            if *gid == 0
+                || login_groups.contains(gid)
+                || owners.groups.contains(gid)
+                || is_named(name, *gid, &mentions.groups)
                 || !members.is_disjoint(&used.users)
             {
                 used.groups.insert(name.clone());
