@@ -202,3 +202,17 @@ fn accounts_that_the_closure_found_stay() {
     assert_eq!(reduced.users.0, ["daemon", "nobody", "root"]);
     assert_eq!(reduced.groups.0, ["daemon", "nogroup", "plain", "root"]);
 }
+
+#[test]
+fn the_overflow_number_and_nobody_stay_under_any_name_and_number() {
+    let mut whole = tree(&[]);
+    let passwd = "root:x:0:0::/:/\nalien:x:65534:1::/:/\nnobody:x:99:8::/:/\nother:x:65533:65533::/:/\n";
+    let group = "root:x:0:\ndaemon:x:1:\nmail:x:8:\naliens:x:65534:\nnogroup:x:98:\nothers:x:65533:\n";
+    for (path, text) in [("/etc/passwd", passwd), ("/etc/group", group)] {
+        let id = file(&whole, path).expect("it exists");
+        whole.replace_kind(id, Kind::Regular(Blob::from(text.as_bytes().to_vec()))).expect("a file");
+    }
+    assert_eq!(names(&mut whole, &Accounts::Used, "/etc/passwd"), ["root", "alien", "nobody"]);
+    let groups = names(&mut whole, &Accounts::Used, "/etc/group");
+    assert_eq!(groups, ["root", "daemon", "mail", "aliens", "nogroup"]);
+}
