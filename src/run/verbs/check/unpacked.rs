@@ -14,12 +14,16 @@ use initramfs::check::{Unpack, UnpackedFile};
 
 use crate::closure::elf::{Elf, Malformed, Parsed, ReadError};
 use crate::closure::exec::{self, Failure, Kernel};
-use crate::closure::{Result, Search};
+use crate::closure::{Error, Result, Search};
 
 /// The maximum length in bytes of a program or library that is parsed.
 const MAX_PROGRAM: u64 = 64 << 20;
+/// The number of bytes that are read of a longer one, which suffice for the kernel.
+const HEAD_OF_PROGRAM: u64 = 64 << 10;
 /// The maximum length in bytes of a dynamic linker, or of a file of its configuration.
 const MAX_WHOLE: u64 = 8 << 20;
+/// The first bytes of a program or library.
+const ELF: &[u8] = b"\x7fELF";
 /// The number of bytes kept of other files, as the kernel reads them of a script.
 const HEAD: usize = 256;
 /// The maximum number of bytes that are kept, after which no more is known.
@@ -55,6 +59,11 @@ struct Kept {
     pieces: Vec<(u64, Box<[u8]>)>,
 }
 
+/// The error of reading bytes that are not kept: nothing is known about what depends on them.
+#[derive(Debug, thiserror::Error)]
+#[error("this part of the initramfs is not kept")]
+struct NotKept;
+
 impl Content for Kept {
     fn len(&self) -> u64 {
         self.len
@@ -65,7 +74,7 @@ impl Content for Kept {
             let from = usize::try_from(offset.checked_sub(*start)?).ok()?;
             piece.get(from..from.checked_add(buffer.len())?)
         });
-        let found = found.ok_or_else(|| io::Error::other("this part of the initramfs is not kept"))?;
+        let found = found.ok_or_else(|| io::Error::other(NotKept))?;
         buffer.copy_from_slice(found);
         Ok(())
     }
@@ -83,7 +92,7 @@ impl Unpacked {
     }
 
     /// Returns the reason why `/init` would not run; `None` if there is no `/init`, nothing speaks
-    /// against it, or the initramfs has more files than are kept.
+    /// against it, or it depends on more than is kept of the initramfs.
     ///
     /// # Errors
     /// Returns an error if the search exceeds its limits.
@@ -91,7 +100,10 @@ impl Unpacked {
         if self.held > MAX_HELD || self.tree.resolve_no_symlinks(exec::INIT).is_none() {
             return Ok(None);
         }
-        exec::failure(&mut Search::with_parsed(&self.tree, self.parsed), kernel)
+        match exec::failure(&mut Search::with_parsed(&self.tree, self.parsed), kernel) {
+            Err(Error::Read(error)) if error.get_ref().is_some_and(|error| error.is::<NotKept>()) => Ok(None),
+            found => found,
+        }
     }
 
     /// Creates a file, or finds the one of which this is another name. Returns `None` for what the
@@ -145,14 +157,16 @@ impl Unpack for Unpacked {
         }
         let name = base_name(file.path);
         let is_linker = [&b"ld-"[..], b"ld64.so", b"ld.so"].iter().any(|start| name.starts_with(start));
-        let is_configuration = [&b"etc/ld.so."[..], b"etc/ld-musl-"].iter().any(|start| {
-            file.path.trim_ascii_start().strip_prefix(b"./").unwrap_or(file.path).starts_with(start)
-        }) || name.ends_with(b".conf");
+        let is_configuration = [&b"etc/ld.so."[..], b"etc/ld-musl-"]
+            .iter()
+            .any(|start| file.path.strip_prefix(b"./").unwrap_or(file.path).starts_with(start))
+            || name.ends_with(b".conf");
         let is_program = file.mode & 0o111 != 0 || name.windows(3).any(|part| part == b".so");
         let is_whole = (is_linker || is_configuration) && file.len <= MAX_WHOLE;
-        let wanted = match is_program && file.len <= MAX_PROGRAM {
-            true => file.len,
-            false if is_whole => file.len,
+        let wanted = match is_program {
+            _ if is_whole => file.len,
+            true if file.len <= MAX_PROGRAM => file.len,
+            true => HEAD_OF_PROGRAM,
             false => HEAD as u64,
         };
         self.current = Some(Current { id, len: file.len, wanted, is_whole, bytes: Vec::new() });
@@ -160,7 +174,7 @@ impl Unpack for Unpacked {
 
     fn data(&mut self, bytes: &[u8]) {
         let Some(current) = &mut self.current else { return };
-        if current.bytes.is_empty() && !bytes.starts_with(b"\x7fELF") && !current.is_whole {
+        if current.bytes.is_empty() && !bytes.starts_with(ELF) && !current.is_whole {
             current.wanted = current.wanted.min(HEAD as u64);
         }
         let room = current.wanted.saturating_sub(current.bytes.len() as u64);
@@ -170,29 +184,33 @@ impl Unpack for Unpacked {
 
     fn end(&mut self) {
         let Some(Current { id, len, is_whole, bytes, .. }) = self.current.take() else { return };
+        // Of a program that is not read to its end, the libraries are not known.
         let parsed = match bytes.len() as u64 == len {
-            true => parse(&bytes),
-            false => Err(Malformed::NotElf),
+            true => Some(parse(&bytes)),
+            false if bytes.starts_with(ELF) => None,
+            false => Some(Err(Malformed::NotElf)),
         };
         let mut pieces: Vec<(u64, Box<[u8]>)> = Vec::new();
         if is_whole {
             pieces.push((0, bytes.into()));
         } else {
-            if bytes.len() as u64 == len {
-                for range in exec::record(&bytes) {
-                    let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-                    if let Some((start, piece)) =
-                        range.and_then(|(start, end)| Some((start, bytes.get(start..end)?)))
-                    {
-                        pieces.push((start as u64, piece.into()));
-                    }
+            for range in exec::record(&bytes) {
+                let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+                if let Some((start, piece)) =
+                    range.and_then(|(start, end)| Some((start, bytes.get(start..end)?)))
+                {
+                    pieces.push((start as u64, piece.into()));
                 }
             }
             pieces.push((0, bytes[..bytes.len().min(HEAD)].into()));
         }
         let held: usize = pieces.iter().map(|(_, piece)| piece.len()).sum();
-        self.held = self.held.saturating_add(held as u64 + parsed.as_ref().map_or(0, |elf| elf.held()));
-        self.parsed.insert(id, parsed);
+        let held_of_elf = parsed.as_ref().and_then(|parsed| parsed.as_ref().ok()).map_or(0, |elf| elf.held());
+        self.held = self.held.saturating_add(held as u64 + held_of_elf);
+        match parsed {
+            Some(parsed) => _ = self.parsed.insert(id, parsed),
+            None => _ = self.parsed.remove(&id),
+        }
         // Both are regular files.
         let _ = self.tree.replace_kind(id, Kind::Regular(Kept { len, pieces }));
     }
@@ -214,6 +232,7 @@ fn parse(bytes: &[u8]) -> Parsed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closure::elf::Abi;
     use crate::closure::testing::build::Build;
 
     fn unpack(files: &[(&str, u32, &[u8])]) -> Unpacked {
@@ -224,7 +243,7 @@ mod tests {
             let len = if is_link { 0 } else { bytes.len() as u64 };
             unpacked.file(&UnpackedFile::new(path.as_bytes(), *mode, target, len));
             if !is_link {
-                bytes.chunks(7).for_each(|chunk| unpacked.data(chunk));
+                bytes.chunks(7.max(bytes.len() / 1000)).for_each(|chunk| unpacked.data(chunk));
                 unpacked.end();
             }
         }
@@ -266,5 +285,45 @@ mod tests {
             "{empty}"
         );
         assert_eq!(failure(&[("sbin", directory, b"")]), None);
+    }
+
+    #[test]
+    fn programs_that_are_too_long_to_be_kept_are_known_to_the_kernel_only() {
+        let long = |build: Build| {
+            let mut bytes = build.bytes();
+            bytes.resize(usize::try_from(MAX_PROGRAM).expect("it fits") + 1, 0);
+            bytes
+        };
+        let init = long(Build { interpreter: None, ..Build::new() });
+        assert_eq!(failure(&[("init", 0o100_755, &init)]), None);
+        let arm = Kernel { abis: Some(vec![Abi { class: 2, data: 1, machine: 183 }]), lacks_scripts: false };
+        let refused = unpack(&[("init", 0o100_755, &init)]).failure(&arm).expect("memory can be read");
+        let refused = refused.expect("it is for another machine").to_string();
+        assert!(
+            refused.contains("it is a program for x86-64, which the kernel does not execute"),
+            "{refused}"
+        );
+        // The libraries of such a program are not known, and neither is a library that is so long.
+        let mut linker = Build::new().bytes();
+        linker.extend(b"\0/lib/\0\0");
+        let (program, library) = (Build::program().needs("libz.so").bytes(), long(Build::new()));
+        let mut files: Vec<(&str, u32, &[u8])> = vec![
+            ("lib", 0o040_755, b""),
+            ("lib64", 0o040_755, b""),
+            ("lib64/ld-linux-x86-64.so.2", 0o100_755, &linker),
+            ("init", 0o100_755, &program),
+        ];
+        assert!(failure(&files).expect("a library is missing").contains("libz.so, needed by /init"));
+        files.push(("lib/libz.so", 0o100_644, &library));
+        assert_eq!(failure(&files), None);
+        let long_program = long(Build::program().needs("gone.so"));
+        files[3].2 = &long_program;
+        assert_eq!(failure(&files), None);
+        files.remove(2);
+        let missing = failure(&files).expect("the dynamic linker is missing");
+        assert!(
+            missing.contains("its dynamic linker /lib64/ld-linux-x86-64.so.2: it does not exist"),
+            "{missing}"
+        );
     }
 }
