@@ -183,6 +183,51 @@ fn every_step_is_needed() {
     }
 }
 
+/// A name, a function that sets the case up, and one that returns true if the step of the source had
+/// its effect on the tree.
+type SourceCase = (&'static str, fn(&mut Setup), fn(&Tree<Blob>) -> bool);
+
+/// A case of each step of a source, in the order of the table.
+const SOURCE_CASES: [SourceCase; 3] = [
+    (
+        "own_files",
+        |setup| setup.own.output = host_inode(&setup.directory.path().join("f")),
+        |tree| !is_in(tree, "/f"),
+    ),
+    (
+        "owners",
+        |setup| setup.recipe.ownership = Some(Ownership::Ids { uid: 7, gid: 8 }),
+        |tree| owner(tree, "/f") == (7, 8),
+    ),
+    (
+        "host_metadata",
+        |setup| setup.recipe.source_date_epoch = Some(Timestamp::from_seconds(50)),
+        |tree| inode(tree, "/f").metadata.mtime.seconds() == 50,
+    ),
+];
+
+#[test]
+fn every_step_of_a_source_is_needed() {
+    for (row, (name, set_up, has_effect)) in SOURCE_CASES.iter().enumerate() {
+        let stacked = |steps: &[SourceStep]| {
+            let mut setup = Setup::new();
+            setup.file("f", "x");
+            set_up(&mut setup);
+            setup.recipe.sources = vec![OsString::from(setup.directory.path())];
+            let Setup { recipe, own, .. } = &setup;
+            let (log, interrupt) = (Log::new(Level::Quiet), Interrupt::never());
+            let (spool, xattrs, own, progress) = (None, true, *own, &Silent);
+            let reader =
+                Reader { recipe, spool, steps, own, progress, xattrs, interrupt: &interrupt, log: &log };
+            reader.stacked(None).expect("it can be read").tree
+        };
+        assert!(has_effect(&stacked(&SOURCE_STEPS)), "{name} has no effect");
+        let others = SOURCE_STEPS.iter().enumerate().filter(|(other, _)| *other != row);
+        let others: Vec<SourceStep> = others.map(|(_, step)| *step).collect();
+        assert!(!has_effect(&stacked(&others)), "{name} is not needed");
+    }
+}
+
 #[test]
 fn holes_of_names_that_stay_links_count_once() {
     let mut setup = Setup::new();
