@@ -1,5 +1,6 @@
 //! The error type of the whole program: its kind, the file and the cause.
 
+mod closure;
 mod read;
 
 use std::fmt;

@@ -13,8 +13,8 @@ const LAYERS: [&[&str]; 11] = [
     &["stack"],
     &["blob"],
     &["accounts", "architecture", "seed", "xattr_filter"],
-    &["closure"],
     &["bounded", "error", "interrupt", "log", "named", "progress", "quantity", "shown", "threads", "zeros"],
+    &["closure"],
 ];
 
 /// Modules that use nothing of the program, so that they could be crates.
