@@ -36,6 +36,7 @@ use crate::stack::Rules;
 use crate::threads::Threads;
 use crate::transform::edit::{Action, Edit};
 use crate::transform::hardlinks;
+use crate::transform::image_config;
 use crate::transform::normalize::Times;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
@@ -75,6 +76,8 @@ pub struct TreeRecipe {
     pub ld_cache: bool,
     /// True if the mount points and empty files that a guest needs are added where they are absent.
     pub guest_files: bool,
+    /// The place of the settings of an image of containers.
+    pub image_config: image_config::Place,
     /// The xattrs of the sources that are kept or removed.
     pub xattr_filter: Filter,
     /// The lower limit of all timestamps, which is not after `source_date_epoch`.
@@ -175,6 +178,7 @@ impl TreeRecipe {
             keep: None,
             ld_cache: false,
             guest_files: false,
+            image_config: image_config::Place::default(),
             xattr_filter: Filter::default(),
             clamp_mtime_min: None,
             source_date_epoch: None,

@@ -11,6 +11,7 @@ mod contents;
 pub mod edit;
 mod exclusions;
 pub mod guest_files;
+pub mod image_config;
 pub mod init;
 pub mod keep;
 pub mod ld_cache;

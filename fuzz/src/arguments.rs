@@ -143,6 +143,8 @@ const WORDS: &[&str] = &[
     "linux/arm64/v8",
     "--spool",
     "--guest-files",
+    "--image-config",
+    "/etc/config.json",
     "--profile",
     "ro-min",
     "rw",

@@ -16,6 +16,7 @@ use crate::recipe::file::{self, Entry, Position};
 use crate::shown;
 use crate::transform::edit::Edit;
 use crate::transform::edit::parse::EDIT_FLAGS;
+use crate::transform::image_config::Place;
 use crate::transform::ownership::Ownership;
 
 /// The flags that a recipe cannot contain: they concern the command line itself.
@@ -154,6 +155,7 @@ fn is_text(arg: &Arg) -> bool {
         TypeId::of::<OsString>(),
         TypeId::of::<Edit>(),
         TypeId::of::<Ownership>(),
+        TypeId::of::<Place>(),
         TypeId::of::<Request>(),
         TypeId::of::<NamePattern>(),
     ];

@@ -38,4 +38,11 @@ impl ContainerReport {
             config: facts.config.clone(),
         }
     }
+
+    /// Returns the report on an image with these settings.
+    #[cfg(test)]
+    pub(crate) fn for_test(config: Value) -> Self {
+        let (platform, config_digest) = ("linux/amd64".to_owned(), "sha256:0".to_owned());
+        Self { source: Path::new("oci:x").into(), platform, manifest: None, config_digest, layers: 1, config }
+    }
 }

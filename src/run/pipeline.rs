@@ -4,6 +4,8 @@
 //! that each source takes before. The tree is changed by these steps and nowhere else; the verbs
 //! differ in their steps and options.
 
+mod guest;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -28,8 +30,8 @@ use crate::transform::init::{self, Init};
 use crate::transform::own_files::{self, OwnFiles};
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    accounts, duplicates, edit, guest_files, keep, ld_cache, normalize, own_directories, selinux, sparse,
-    startable, systemd, unreadable, unusable_xattrs,
+    accounts, duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, startable,
+    systemd, unreadable, unusable_xattrs,
 };
 
 /// A verb that makes a tree.
@@ -58,7 +60,7 @@ type Step = (&'static [Verb], Apply);
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 25] = [
+const STEPS: [Step; 26] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, edits),
@@ -71,7 +73,8 @@ const STEPS: [Step; 25] = [
     (ALL, unreadable_kept_files),
     (ALL, set_id_files),
     (ALL, accounts),
-    (ALL, guest_files),
+    (ALL, guest::files),
+    (ALL, guest::image_config),
     (ALL, times),
     (ALL, undefined_ids),
     (&[Image, Initrd, Tar], output_in_tree),
@@ -383,16 +386,6 @@ fn accounts(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Re
     let (named, time) = (&reduction.accounts, options.recipe.time_of_changes());
     let options = accounts::Options { accounts: &keep.accounts, named, time };
     done(accounts::apply(&mut prepared.tree, &options)?)
-}
-
-/// Adds what a guest needs and an image of containers lacks, if that is requested, to the kept part
-/// as well.
-fn guest_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    if !options.recipe.guest_files {
-        return done(());
-    }
-    let time = options.recipe.time_of_changes();
-    done(guest_files::apply(&mut prepared.tree, &guest_files::Options { time })?)
 }
 
 /// Clamps times again, for the files that edits added.

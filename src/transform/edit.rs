@@ -36,6 +36,7 @@ use crate::error::Result;
 
 pub use action::{Action, Edit, Files, Group};
 pub use options::{Options, Report};
+pub(super) use place::parent_of;
 
 /// Applies the edits in order and drops inodes that have no name any more.
 ///

@@ -112,8 +112,9 @@ fn is_consistent(below: &Files, members: &[Member]) -> bool {
 
 /// Returns the files that the program finds in an image.
 fn found(source: &str) -> Files {
-    let outcome =
-        run(rootcast().args(["tar", source, "-o", "-"])).success().unwrap_or_else(|why| panic!("{why}"));
+    let outcome = run(rootcast().args(["tar", source, "-o", "-", "--image-config", "none"]))
+        .success()
+        .unwrap_or_else(|why| panic!("{why}"));
     let mut files = Files::new();
     let mut bytes = &outcome.stdout[..];
     while let Some((header, rest)) = bytes.split_at_checked(512).filter(|(header, _)| header[0] != 0) {

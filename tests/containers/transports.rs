@@ -200,3 +200,39 @@ fn skopeo_copies_images_that_give_the_same_digest() {
         assert_eq!(image_digest(&target, &[]), expected, "{target}");
     }
 }
+
+#[test]
+fn settings_are_a_file_of_the_tree() {
+    const FILE: &str = "/etc/rootcast/config.json 18 100644 1 0 0 0 7.0 - {\"Cmd\":[\"/init\"]}\\n -";
+    let scratch = Scratch::new();
+    let layout = Layout::new(scratch.join("layout"));
+    layout.image(&[Layer::gzip(tar(&[Member::file("f", "x")]))]);
+    let source = oci(&layout.0);
+    let tree = |more: &[&str]| {
+        run(rootcast().args(["tree", &source, "--source-date-epoch", "7"]).args(more))
+            .success()
+            .unwrap()
+            .text()
+    };
+    let usual = tree(&[]);
+    assert!(usual.contains(FILE), "{usual}");
+    let file = scratch.file("recipe.toml", "image-config = \"opt/x\"\n").display().to_string();
+    for more in [&["--image-config", "opt/x"][..], &["--recipe", &file]] {
+        let text = tree(more);
+        assert!(text.contains(&FILE.replace("/etc/rootcast/config.json", "/opt/x")), "{text}");
+        assert!(!text.contains("/etc"), "{text}");
+    }
+    assert_eq!(tree(&["--image-config", "none"]).lines().count(), 2);
+    // It is in a reduced tree as well, and in each kind of output.
+    let kept = tree(&["--keep", "/f"]);
+    assert!(kept.contains(FILE), "{kept}");
+    let archive = run(rootcast().args(["tar", &source, "-o", "-"])).success().unwrap().stdout;
+    let archive = scratch.file("out.tar", archive).display().to_string();
+    let text = run(rootcast().args(["tree", &archive])).success().unwrap().text();
+    assert!(text.contains("/etc/rootcast/config.json 18 100644"), "{text}");
+    let outcome = run(rootcast().args(["tree", &archive, "--image-config", "/x"]));
+    assert_eq!(outcome.code, Some(2), "{outcome}");
+    assert!(outcome.stderr.contains("no source is one"), "{outcome}");
+    let outcome = run(rootcast().args(["tree", &source, "--image-config", "/etc", "--mkdir", "/etc"]));
+    assert!(outcome.stderr.contains("--image-config /etc: it is a directory"), "{outcome}");
+}

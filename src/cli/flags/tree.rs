@@ -21,10 +21,10 @@ use crate::source::container::Platform;
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
 use crate::threads::Threads;
-use crate::transform::hardlinks;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable::Policy;
+use crate::transform::{hardlinks, image_config};
 use crate::xattr_filter::{Filter, Rule};
 
 /// The sources of a tree, and the changes to it.
@@ -127,6 +127,17 @@ pub(in crate::cli) struct TreeArguments {
     /// /etc/resolv.conf. Whatever the tree has at these paths is unchanged.
     #[arg(long, help_heading = group::METADATA)]
     guest_files: bool,
+
+    /// Path in the tree for the settings of an image of containers, or none
+    ///
+    /// They are Entrypoint, Cmd, Env, User, WorkingDir and so on, as JSON with sorted keys; an image
+    /// without any has no such file. Of several images, the last one counts. The default is
+    /// /etc/rootcast/config.json; an image that oci-export makes has them in its configuration, and
+    /// its default is none.
+    #[arg(
+        long, value_name = "PATH|none", value_parser = values::image_config(), help_heading = group::METADATA
+    )]
+    image_config: Option<image_config::Place>,
 
     /// Platform of an image for several, such as linux/arm64 [default: that of --arch, or of this
     /// machine]
@@ -236,6 +247,7 @@ impl TreeArguments {
             keep,
             ld_cache,
             guest_files: self.guest_files,
+            image_config: self.image_config.unwrap_or_default(),
             rules: Rules {
                 whiteouts: self.whiteouts,
                 keep_directory_symlink: self.keep_directory_symlink,

@@ -12,6 +12,7 @@ use crate::filesystem::TIME_RANGE;
 use crate::named::Named;
 use crate::quantity::{bytes, percent};
 use crate::source::tar::Limits;
+use crate::transform::image_config::Place;
 use crate::transform::ownership::Ownership;
 
 /// Returns the parser of a choice, without help for each.
@@ -51,6 +52,11 @@ where
 /// Returns the parser of the owners of files.
 pub(in crate::cli) fn owner() -> impl TypedValueParser<Value = Ownership> {
     OsStringValueParser::new().try_map(|text| Ownership::parse(&text))
+}
+
+/// Returns the parser of the place of an image's settings in the tree.
+pub(in crate::cli) fn image_config() -> impl TypedValueParser<Value = Place> {
+    OsStringValueParser::new().try_map(|text| Place::parse(&text))
 }
 
 /// Parses the compression of a tar archive: none, or one that readers of container images support.

@@ -176,6 +176,7 @@ fn others_than_check() -> Vec<&'static str> {
         "max_entries",
         "decoder_memory",
         "guest_files",
+        "image_config",
         "platform",
         "arch",
         "spool",

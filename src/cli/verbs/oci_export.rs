@@ -13,6 +13,7 @@ use crate::cli::flags::values;
 use crate::cli::help::{Help, group};
 use crate::recipe::export::ExportRecipe;
 use crate::source::container::Reference;
+use crate::transform::image_config::Place;
 
 /// Make an image of containers
 ///
@@ -43,7 +44,7 @@ pub(in crate::cli) struct ExportVerb {
     )]
     compress: Codec,
 
-    /// Settings of containers, from a file
+    /// Settings of containers, from a file [default: those of the last image among the SOURCEs]
     ///
     /// It is a JSON object with Entrypoint, Cmd, Env, User, WorkingDir, Labels and so on: the object
     /// `config` of an image's configuration.
@@ -84,11 +85,16 @@ impl ExportVerb {
                 "--output is oci:DIR or oci-archive:FILE, with a colon and the name of the image".to_owned(),
             )
         })?;
+        let mut tree = self.tree.recipe(self.general)?;
+        if tree.image_config == Place::Usual {
+            // The image that is made has them in its own configuration.
+            tree.image_config = Place::Nowhere;
+        }
         Ok(ExportRecipe {
             path: target.path().to_owned(),
             is_archive: target.is_archive(),
             tag: target.tag().map_err(|error| usage(error.to_string()))?.map(str::to_owned),
-            tree: self.tree.recipe(self.general)?,
+            tree,
             codec: self.compress,
             config: self.config,
             quiet: self.quiet,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use image_tree::dump::{self, Body};
 use image_tree::{Content as _, Kind, Timestamp};
+use serde_json::json;
 
 use super::*;
 use crate::blob::archive::{Archive, ArchiveRange, Sparse};
@@ -41,7 +42,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 25] = [
+const CASES: [Case; 26] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![OsString::from(setup.directory.path())];
@@ -105,6 +106,10 @@ const CASES: [Case; 25] = [
     ("guest_files", |mut setup, steps| {
         setup.recipe.guest_files = true;
         setup.has("/etc/hosts", steps)
+    }),
+    ("image_config", |mut setup, steps| {
+        setup.prepared.containers = vec![ContainerReport::for_test(json!({ "User": "www" }))];
+        setup.has("/etc/rootcast/config.json", steps)
     }),
     ("times", |mut setup, steps| {
         setup.recipe.source_date_epoch = Some(Timestamp::from_seconds(50));

@@ -63,6 +63,7 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
     // The exit of the process frees the tree, which takes less time than freeing each name.
     let prepared = ManuallyDrop::new(pipeline::run(Verb::Tar, &options)?);
     let tree = &prepared.tree;
+    let settings = settings.or_else(|| settings_of_image(&prepared));
     let platform = platform(recipe, tree)?;
     let mut timings = Timings { read: stopwatch.lap(), ..Timings::default() };
     let layout = plan(tree, &Options::layer()).map_err(advice::tar)?;
@@ -143,6 +144,11 @@ fn settings(path: &Path) -> Result<Map<String, Value>> {
         let what = format!("is not a JSON object with Entrypoint, Cmd, Env and so on: {error}");
         Error::at(ErrorKind::BadInput, path, what)
     })
+}
+
+/// Returns the settings of the last image among the sources, if it has any.
+fn settings_of_image(prepared: &Prepared) -> Option<Map<String, Value>> {
+    prepared.containers.last().and_then(|image| image.config.as_object()).cloned()
 }
 
 /// Returns the platform that was requested, or else that of the programs in the tree.

@@ -240,7 +240,7 @@ fn unescape(field: &[u8]) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-fn checked_path(path: Vec<u8>) -> Result<Vec<u8>, String> {
+pub(in crate::transform) fn checked_path(path: Vec<u8>) -> Result<Vec<u8>, String> {
     if path.is_empty() {
         return Err("has no path of the tree".to_owned());
     }

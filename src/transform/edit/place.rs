@@ -74,7 +74,7 @@ fn find_path<C>(tree: &Tree<C>, path: &[u8]) -> Result<Option<Place>, String> {
 
 /// Returns the parent directory and the last name of a path. The directory is created if it is
 /// missing.
-pub(super) fn parent_of<C>(
+pub(in crate::transform) fn parent_of<C>(
     tree: &mut Tree<C>,
     path: &[u8],
     parents: &Metadata,
