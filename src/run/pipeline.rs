@@ -4,13 +4,15 @@
 //! that each source takes before. The tree is changed by these steps and nowhere else; the verbs
 //! differ in their steps and options.
 
-mod guest;
+mod holes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use image_tree::{InodeId, Metadata, Tree};
+use serde_json::Value;
 
+pub(super) use self::holes::Holes;
 use super::firmware::{self, Firmware};
 use super::reduction::{self, Found, Lookups, MissingFiles, PartialScan, Reduction};
 use super::sources::{self, Reader, SourceStep, Stacked};
@@ -30,8 +32,8 @@ use crate::transform::init::{self, Init};
 use crate::transform::own_files::{self, OwnFiles};
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    accounts, duplicates, edit, keep, ld_cache, normalize, own_directories, selinux, sparse, startable,
-    systemd, unreadable, unusable_xattrs,
+    accounts, duplicates, edit, guest_files, image_config, keep, ld_cache, normalize, own_directories,
+    selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
 };
 
 /// A verb that makes a tree.
@@ -73,8 +75,8 @@ const STEPS: [Step; 26] = [
     (ALL, unreadable_kept_files),
     (ALL, set_id_files),
     (ALL, accounts),
-    (ALL, guest::files),
-    (ALL, guest::image_config),
+    (ALL, guest_files),
+    (ALL, image_config),
     (ALL, times),
     (ALL, undefined_ids),
     (&[Image, Initrd, Tar], output_in_tree),
@@ -150,20 +152,6 @@ impl<'r> Options<'r> {
             None => self,
         }
     }
-}
-
-/// The representation of holes in an output.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Holes {
-    /// Zeros, for this reason.
-    Zeros(&'static str),
-    /// Holes of whole blocks.
-    Blocks {
-        /// The files that have holes.
-        policy: sparse::Policy,
-        /// The length of a block in bytes.
-        len: u64,
-    },
 }
 
 /// The tree, and the results of the steps so far.
@@ -386,6 +374,24 @@ fn accounts(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Re
     let (named, time) = (&reduction.accounts, options.recipe.time_of_changes());
     let options = accounts::Options { accounts: &keep.accounts, named, time };
     done(accounts::apply(&mut prepared.tree, &options)?)
+}
+
+/// Adds what a guest needs and an image of containers lacks, if that is requested, to the kept part
+/// as well.
+fn guest_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    if !options.recipe.guest_files {
+        return done(());
+    }
+    let time = options.recipe.time_of_changes();
+    done(guest_files::apply(&mut prepared.tree, &guest_files::Options { time })?)
+}
+
+/// Writes the settings of images of containers, to the kept part as well.
+fn image_config(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let settings: Vec<&Value> = prepared.containers.iter().map(|image| &image.config).collect();
+    let (place, time) = (&options.recipe.image_config, options.recipe.time_of_changes());
+    let options = image_config::Options { settings: &settings, place, time };
+    done(image_config::apply(&mut prepared.tree, &options)?)
 }
 
 /// Clamps times again, for the files that edits added.

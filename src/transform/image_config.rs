@@ -46,8 +46,7 @@ impl Place {
     }
 
     /// The path; none if the settings are not in the tree.
-    #[must_use]
-    pub fn path(&self) -> Option<&[u8]> {
+    fn path(&self) -> Option<&[u8]> {
         match self {
             Self::Usual => Some(PATH.as_bytes()),
             Self::Path(path) => Some(path),
@@ -61,8 +60,8 @@ impl Place {
 pub struct Options<'a> {
     /// The object `config` of each image among the sources, in order.
     pub settings: &'a [&'a Value],
-    /// The path of the file.
-    pub path: &'a [u8],
+    /// The place of the file.
+    pub place: &'a Place,
     /// The time of the file, and of directories that are created for it.
     pub time: Timestamp,
 }
@@ -70,7 +69,7 @@ pub struct Options<'a> {
 /// The effect of the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// The last image has none, and there is no file.
+    /// There is no file: the last image has none, or they are not to be in the tree.
     Nothing,
     /// They were written.
     Written {
@@ -86,7 +85,7 @@ pub enum Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("the image has no settings of containers"),
+            Self::Nothing => f.write_str("no settings of containers are written"),
             Self::Written { path, replaced, others } => {
                 write!(f, "{path} has the settings of containers")?;
                 if *others > 0 {
@@ -105,7 +104,8 @@ impl Logged for Report {
     fn log(&self, log: &Log) {
         match self {
             Self::Written { replaced, others, .. } if *replaced || *others > 0 => log.warn(self),
-            _ => log.detail(self),
+            Self::Written { .. } => log.detail(self),
+            Self::Nothing => {}
         }
     }
 }
@@ -114,9 +114,15 @@ impl Logged for Report {
 /// none.
 ///
 /// # Errors
-/// [`BadInput`](ErrorKind::BadInput) if there is a directory at the path, or no directory above it.
+/// [`BadInput`](ErrorKind::BadInput) if there is a directory at the path, or no directory above it;
+/// [`Usage`](ErrorKind::Usage) if a path was chosen and there is no image.
 pub fn apply<C: From<Vec<u8>>>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Report> {
-    let Options { settings, path, time } = *options;
+    let Options { settings, place, time } = *options;
+    if settings.is_empty() && matches!(place, Place::Path(_)) {
+        let what = "--image-config is for images of containers, and no source is one";
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    let Some(path) = place.path() else { return Ok(Report::Nothing) };
     let settings: Vec<Map<String, Value>> = settings.iter().map(|settings| usual(settings)).collect();
     let Some((last, before)) = settings.split_last().filter(|(last, _)| !last.is_empty()) else {
         return Ok(Report::Nothing);
@@ -166,7 +172,8 @@ mod tests {
 
     fn apply(tree: &mut Tree<Vec<u8>>, settings: &[&Value], path: &str) -> Result<Report> {
         let time = Timestamp::from_seconds(7);
-        super::apply(tree, &Options { settings, path: path.as_bytes(), time })
+        let place = Place::Path(path.into());
+        super::apply(tree, &Options { settings, place: &place, time })
     }
 
     #[test]
@@ -191,13 +198,28 @@ mod tests {
     fn the_last_image_counts_and_one_without_settings_has_no_file() {
         let (one, two, none) = (json!({ "Cmd": ["1"] }), json!({ "Cmd": ["2"] }), json!({ "User": "" }));
         let mut tree = tree("/c 0 120777 1 0 0 0 0.0 none - -\n");
-        for nothing in [&[][..], &[&one, &none], &[&Value::Null]] {
+        for nothing in [&[&one, &none][..], &[&Value::Null]] {
             assert_eq!(apply(&mut tree, nothing, "c").expect("nothing to do"), Report::Nothing);
         }
         let report = apply(&mut tree, &[&one, &two, &none, &two], "c").expect("there is room");
         assert_eq!(report, Report::Written { path: "c".to_owned(), replaced: true, others: 1 });
         let file = tree.get(tree.resolve_no_symlinks(b"/c").expect("it was added"));
         assert_eq!(file.kind, Kind::Regular(b"{\"Cmd\":[\"2\"]}\n".to_vec()));
+    }
+
+    #[test]
+    fn a_path_needs_an_image() {
+        let error = apply(&mut tree(""), &[], "/c").expect_err("there is no image");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        let (mut tree, time) = (tree(""), Timestamp::EPOCH);
+        for place in [&Place::Usual, &Place::Nowhere] {
+            let report = super::apply(&mut tree, &Options { settings: &[], place, time });
+            assert_eq!(report.expect("nothing to do"), Report::Nothing);
+        }
+        let settings = json!({ "User": "www" });
+        let options = Options { settings: &[&settings], place: &Place::Nowhere, time };
+        assert_eq!(super::apply(&mut tree, &options).expect("nothing to do"), Report::Nothing);
+        assert_eq!(tree.inode_count(), 1);
     }
 
     #[test]
