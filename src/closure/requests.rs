@@ -26,6 +26,10 @@ pub enum Request {
         /// The pattern.
         glob: Glob,
     },
+    /// A path or pattern that need not be in the tree.
+    Optional(Box<Self>),
+    /// The first of these paths that resolves, as if its path were given. At least one must.
+    First(Vec<Vec<u8>>),
     /// A dependency stated by some configuration.
     Dependency(Dependency),
     /// A file that belongs to something that is kept, such as a package: a directory without its

@@ -3,6 +3,10 @@
 //! | edit | text |
 //! | --- | --- |
 //! | add | `SRC:DST`: a file or directory of the host |
+//! | write | `PATH[:MODE]:TEXT`, which is not unescaped |
+//! | set-key | `PATH:SECTION:KEY=VALUE`: the only value of a key in a unit or ini file |
+//! | add-key | `PATH:SECTION:KEY=VALUE`: one more value |
+//! | remove-key | `PATH:SECTION:KEY` |
 //! | mkdir | `PATH[:MODE[:USER:GROUP]]` |
 //! | symlink | `TARGET:PATH` |
 //! | mknod | `PATH:c\|b:MAJOR:MINOR[:MODE]` |
@@ -17,7 +21,8 @@
 //! groups are names of the tree's own accounts or numbers.
 //!
 //! A PATH is that of the tree, with or without a leading `/`. Symbolic links in its directories are
-//! followed inside the tree, as by a process in the guest; the last component is never followed. A
+//! followed inside the tree, as by a process in the guest; the last component is not followed, except
+//! by edits of keys, which change the file that an editor would. A
 //! GLOB without any of `*?[` is such a path. With one, it is compared with the real paths of all
 //! files: [`image_tree::glob`].
 
@@ -25,9 +30,14 @@ mod action;
 mod add;
 mod apply;
 pub mod capabilities;
+pub(super) mod fields;
+mod key_files;
+pub mod keys;
+pub mod modules_load;
 mod options;
 pub mod parse;
 mod place;
+mod write;
 
 use image_tree::Tree;
 

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use image_tree::{Inode, Kind, Metadata, Timestamp, Tree, shortened};
 use serde_json::{Map, Value};
 
+use super::edit::fields::checked_path;
 use super::edit::parent_of;
-use super::edit::parse::checked_path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, Report as Logged};
 

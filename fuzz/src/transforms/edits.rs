@@ -44,7 +44,7 @@ const PATHS: [&str; 22] = [
     "",
 ];
 
-const VALUES: [&str; 30] = [
+const VALUES: [&str; 33] = [
     "0755",
     "u+x,go=rX",
     "a-w",
@@ -62,6 +62,9 @@ const VALUES: [&str; 30] = [
     "user.y=text",
     "security.selinux=u:r:t",
     "c:1:3",
+    "Unit:After=x",
+    "::a",
+    "600:text",
     "b:8:0:0600",
     "c:4095:1048575",
     "0750:www:staff",

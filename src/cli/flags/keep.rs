@@ -31,6 +31,17 @@ struct Requested {
     #[arg(long, value_name = "PATH|GLOB", value_parser = request(), help_heading = group::KEEP)]
     keep: Vec<Request>,
 
+    /// Keep this path, or matches, with their dependencies, if there are any
+    #[arg(long, value_name = "PATH|GLOB", value_parser = request(), help_heading = group::KEEP)]
+    keep_optional: Vec<Request>,
+
+    /// Keep the first of these paths that is in the tree, with its dependencies
+    ///
+    /// Commas separate them, as in /usr/sbin/rsyslogd,/usr/sbin/syslogd. If the tree has none of
+    /// them, the first one is missing.
+    #[arg(long, value_name = "PATH,…", value_parser = first(), help_heading = group::KEEP)]
+    keep_first: Vec<Request>,
+
     /// Keep this systemd unit and the units that it pulls in
     ///
     /// These are its files and programs, units by --follow-units, and systemd by --systemd.
@@ -238,8 +249,16 @@ fn yes_or_no() -> impl TypedValueParser<Value = bool> {
 impl KeepArguments {
     /// Returns true if a cache is requested, and the part that is kept; without one, everything is.
     pub(in crate::cli) fn recipe(self) -> Result<(bool, Option<KeepRecipe>), clap::Error> {
-        let Requested { keep: requests, keep_unit: units, keep_rule: rules, keep_package: packages } =
-            self.requested;
+        let Requested {
+            keep,
+            keep_optional,
+            keep_first,
+            keep_unit: units,
+            keep_rule: rules,
+            keep_package: packages,
+        } = self.requested;
+        let optional = keep_optional.into_iter().map(|request| Request::Optional(Box::new(request)));
+        let requests: Vec<Request> = keep.into_iter().chain(keep_first).chain(optional).collect();
         if requests.is_empty() && units.is_empty() && rules.is_empty() && packages.is_empty() {
             return Ok((self.ld_cache, None));
         }
@@ -287,6 +306,16 @@ fn request() -> impl TypedValueParser<Value = Request> {
     OsStringValueParser::new().try_map(|text| match text.as_bytes() {
         b"" => Err("a path is needed, and / is the whole tree".to_owned()),
         text => Request::parse(text),
+    })
+}
+
+fn first() -> impl TypedValueParser<Value = Request> {
+    OsStringValueParser::new().try_map(|text| {
+        let paths: Vec<Vec<u8>> = text.as_bytes().split(|byte| *byte == b',').map(<[u8]>::to_vec).collect();
+        match paths.iter().all(|path| !path.is_empty()) {
+            true => Ok(Request::First(paths)),
+            false => Err("paths are needed, with one comma between two of them"),
+        }
     })
 }
 

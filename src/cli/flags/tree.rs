@@ -15,12 +15,14 @@ use super::keep::KeepArguments;
 use super::values;
 use crate::architecture::Architecture;
 use crate::cli::help::group;
+use crate::closure::Request;
 use crate::quantity;
 use crate::recipe::TreeRecipe;
 use crate::source::container::Platform;
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
 use crate::threads::Threads;
+use crate::transform::edit::modules_load;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable::Policy;
@@ -139,6 +141,13 @@ pub(in crate::cli) struct TreeArguments {
     )]
     image_config: Option<image_config::Place>,
 
+    /// Load these kernel modules when the guest starts, by /etc/modules-load.d/rootcast.conf
+    #[arg(
+        long, value_name = "NAME,…", value_parser = modules_load::parse, value_delimiter = ',',
+        help_heading = group::GUEST
+    )]
+    modules_load: Vec<String>,
+
     /// Platform of an image for several, such as linux/arm64 [default: that of --arch, or of this
     /// machine]
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = group::INPUT)]
@@ -234,7 +243,14 @@ impl TreeArguments {
             let message = "standard input (-) can be one SOURCE only\n";
             return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
         }
-        let (ld_cache, keep) = self.keep.recipe()?;
+        let (ld_cache, mut keep) = self.keep.recipe()?;
+        let mut edits = self.edits.0;
+        if let Some(edit) = modules_load::edit(&self.modules_load) {
+            edits.push(edit);
+            if let Some(keep) = &mut keep {
+                keep.keep.requests.push(Request::Path(modules_load::PATH.to_vec()));
+            }
+        }
         Ok(TreeRecipe {
             recipe_file: general.recipe.clone(),
             sources: self.sources,
@@ -243,7 +259,7 @@ impl TreeArguments {
             one_file_system: self.one_file_system,
             unreadable: self.unreadable,
             hardlinks: self.hardlinks,
-            edits: self.edits.0,
+            edits,
             keep,
             ld_cache,
             guest_files: self.guest_files,

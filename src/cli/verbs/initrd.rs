@@ -177,6 +177,7 @@ fn others_than_check() -> Vec<&'static str> {
         "decoder_memory",
         "guest_files",
         "image_config",
+        "modules_load",
         "platform",
         "arch",
         "spool",

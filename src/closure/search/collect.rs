@@ -5,6 +5,7 @@ use std::io;
 
 use image_tree::{Content, Directories, InodeId, Kind as FileKind};
 
+use image_tree::glob::Glob;
 use image_tree::path::{base_name, join, parent};
 use image_tree::resolve::{ResolveError, Resolved};
 
@@ -171,33 +172,48 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             }
             Request::Member { path, origin } => self.keep_member(path, origin),
             Request::Glob { text, glob } => {
-                let is_deep = text.windows(2).any(|pair| pair == b"**");
-                let role = if is_deep { Role::Part } else { Role::Matched };
-                let mut matches = false;
-                // Directories that are still to be read, the next one last: a walk in the order of
-                // paths, parents first.
-                let mut pending = vec![(InodeId::ROOT, Vec::new())];
-                // The limits are checked, and reported as an error, before the search continues.
-                while let Some((id, path)) = pending.pop().filter(|_| !self.ledger.files.exhausted()) {
-                    let shown = if path.is_empty() { &b"/"[..] } else { &path };
-                    if glob.matches(shown) {
-                        matches = true;
-                        self.keep_match(shown, text, role);
-                    }
-                    let tree = self.ledger.files.tree;
-                    if tree.is_directory(id) && glob.may_match_beneath(shown) {
-                        let entries = tree.entries(id).into_iter().flatten().rev();
-                        pending.extend(
-                            entries.map(|(name, id)| (*id, [&path, &b"/"[..], name.as_bytes()].concat())),
-                        );
-                    }
-                }
-                if !matches {
+                if !self.keep_matches(text, glob) {
                     let (name, kind) = (text.clone(), Kind::Requested);
                     self.ledger.missing(Missing::new(name, kind, Vec::new(), Cause::NoMatch));
                 }
             }
+            Request::First(paths) => match paths.iter().find(|path| self.ledger.files.trace(path).is_ok()) {
+                Some(first) => self.keep_request(&Request::Path(first.clone())),
+                None => {
+                    let (name, cause) = self.nowhere(paths);
+                    self.ledger.missing(Missing::new(name, Kind::Requested, Vec::new(), cause));
+                }
+            },
+            Request::Optional(request) => match &**request {
+                Request::Path(path) if self.ledger.files.trace(path).is_err() => {}
+                Request::Glob { text, glob } => _ = self.keep_matches(text, glob),
+                request => self.keep_request(request),
+            },
         }
+    }
+
+    /// Keeps every name that matches. Returns false if none does.
+    fn keep_matches(&mut self, text: &[u8], glob: &Glob) -> bool {
+        let is_deep = text.windows(2).any(|pair| pair == b"**");
+        let role = if is_deep { Role::Part } else { Role::Matched };
+        let mut matches = false;
+        // Directories that are still to be read, the next one last: a walk in the order of
+        // paths, parents first.
+        let mut pending = vec![(InodeId::ROOT, Vec::new())];
+        // The limits are checked, and reported as an error, before the search continues.
+        while let Some((id, path)) = pending.pop().filter(|_| !self.ledger.files.exhausted()) {
+            let shown = if path.is_empty() { &b"/"[..] } else { &path };
+            if glob.matches(shown) {
+                matches = true;
+                self.keep_match(shown, text, role);
+            }
+            let tree = self.ledger.files.tree;
+            if tree.is_directory(id) && glob.may_match_beneath(shown) {
+                let entries = tree.entries(id).into_iter().flatten().rev();
+                pending.extend(entries.map(|(name, id)| (*id, [&path, &b"/"[..], name.as_bytes()].concat())));
+            }
+        }
+        matches
     }
 
     /// Keeps a name of the tree, even if it does not resolve.

@@ -135,7 +135,11 @@ impl Found {
     fn dependencies(&self) -> impl Iterator<Item = &Dependency> {
         let requested = self.requested.iter().filter_map(|request| match request {
             Request::Dependency(dependency) => Some(dependency),
-            Request::Path(_) | Request::Glob { .. } | Request::Member { .. } => None,
+            Request::Path(_)
+            | Request::Glob { .. }
+            | Request::Optional(_)
+            | Request::First(_)
+            | Request::Member { .. } => None,
         });
         requested.chain(&self.implied)
     }
@@ -143,7 +147,7 @@ impl Found {
     /// Returns the dependencies on files that need not exist.
     #[must_use]
     pub fn optional_files(&self) -> OptionalFiles {
-        OptionalFiles::of(self.dependencies())
+        OptionalFiles::of(self.dependencies(), &self.requested)
     }
 
     /// Returns the origin of each dependency that is not that of a program or library: each

@@ -8,8 +8,9 @@ use std::io;
 
 use crate::closure::dependency::Dependency;
 use crate::closure::error::Result;
+use crate::closure::requests::Request;
 use crate::closure::result::Closure;
-use crate::closure::result::reason::Reason;
+use crate::closure::result::reason::{Kind, Reason};
 
 /// A kept file that may not be read, so that its needs are not known.
 #[derive(Debug)]
@@ -27,13 +28,26 @@ pub struct OptionalFiles {
 }
 
 impl OptionalFiles {
-    pub(super) fn of<'d>(dependencies: impl Iterator<Item = &'d Dependency>) -> Self {
+    pub(super) fn of<'d>(dependencies: impl Iterator<Item = &'d Dependency>, requested: &[Request]) -> Self {
         let mut all = Self::default();
         for dependency in dependencies {
             for name in dependency.target.names() {
                 let (kind, by, name) = (dependency.kind, dependency.by.clone(), name.clone());
                 *all.required.entry(Reason { kind, by, name }).or_default() |= dependency.required;
             }
+        }
+        for request in requested {
+            let (name, is_required) = match request {
+                Request::Path(path) => (path, true),
+                Request::Glob { text, .. } => (text, true),
+                Request::Optional(optional) => match &**optional {
+                    Request::Path(name) | Request::Glob { text: name, .. } => (name, false),
+                    _ => continue,
+                },
+                Request::First(_) | Request::Dependency(_) | Request::Member { .. } => continue,
+            };
+            let reason = Reason { kind: Kind::Requested, by: None, name: name.clone() };
+            *all.required.entry(reason).or_default() |= is_required;
         }
         all
     }
@@ -97,6 +111,7 @@ mod tests {
                 dependency(Kind::Configured, "/p", file("/b"), true),
             ]
             .iter(),
+            &[Request::Optional(Box::new(Request::Path(b"/o".to_vec()))), Request::Path(b"/r".to_vec())],
         );
         let reason =
             |kind, name: &str| Reason { kind, by: Some(b"/p".to_vec()), name: name.as_bytes().to_vec() };
@@ -118,6 +133,9 @@ mod tests {
         assert_eq!(left_out("/a", &[reason(Kind::Configured, "/a")], &[]), None);
         assert_eq!(left_out("/b", &[reason(Kind::Configured, "/b")], &[]), None);
         assert_eq!(left_out("/a", &[known], &["/a/b"]), None);
+        let requested = |name: &str| Reason { by: None, ..reason(Kind::Requested, name) };
+        assert!(left_out("/o", &[requested("/o")], &[]).is_some());
+        assert_eq!(left_out("/r", &[requested("/r")], &[]), None);
         assert_eq!(optional.leave_out(&mut Closure::default(), b"/a"), None);
     }
 }

@@ -80,19 +80,24 @@ struct RequestedPaths<'k> {
 impl<'k> RequestedPaths<'k> {
     fn new(requests: &'k [Request]) -> Self {
         let mut requested = Self { paths: BTreeSet::new(), above: BTreeSet::new(), globs: Vec::new() };
-        for request in requests {
-            match request {
-                Request::Path(path) => {
-                    let names = path.split(|byte| *byte == b'/');
-                    let names: Vec<&[u8]> = names.filter(|name| !name.is_empty()).collect();
-                    requested.above.extend((1..names.len()).map(|count| names[..count].join(&b'/')));
-                    requested.paths.insert(names.join(&b'/'));
-                }
-                Request::Glob { glob, .. } => requested.globs.push(glob),
-                Request::Dependency(_) | Request::Member { .. } => {}
-            }
-        }
+        requests.iter().for_each(|request| requested.add(request));
         requested
+    }
+
+    fn add(&mut self, request: &'k Request) {
+        match request {
+            Request::Path(path) => self.add_path(path),
+            Request::First(paths) => paths.iter().for_each(|path| self.add_path(path)),
+            Request::Glob { glob, .. } => self.globs.push(glob),
+            Request::Optional(request) => self.add(request),
+            Request::Dependency(_) | Request::Member { .. } => {}
+        }
+    }
+
+    fn add_path(&mut self, path: &[u8]) {
+        let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+        self.above.extend((1..names.len()).map(|count| names[..count].join(&b'/')));
+        self.paths.insert(names.join(&b'/'));
     }
 
     /// Returns true for a directory that the search visits because of a request: one above, at or

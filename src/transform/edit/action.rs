@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use image_tree::glob::Glob;
 use image_tree::{Device, LinkTarget, XattrName};
 
+use super::keys::KeyEdit;
 use crate::transform::mode::Mode;
 
 /// One edit.
@@ -27,6 +28,23 @@ pub enum Action {
         source: PathBuf,
         /// The path in the tree.
         path: Vec<u8>,
+    },
+    /// Writes a file. It replaces any file that is not a directory, of which a regular one keeps its
+    /// metadata.
+    Write {
+        /// The path.
+        path: Vec<u8>,
+        /// The mode; the default is that of the existing file, or 0644.
+        mode: Option<u16>,
+        /// The contents.
+        text: Vec<u8>,
+    },
+    /// Changes a key of a unit or ini file, which must exist. A symbolic link is followed.
+    Key {
+        /// The path.
+        path: Vec<u8>,
+        /// The change.
+        edit: KeyEdit,
     },
     /// Creates a directory and its missing parents. An existing one gets only the given mode and
     /// owner.

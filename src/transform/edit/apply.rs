@@ -4,9 +4,9 @@ use image_tree::acl::{self, Acl};
 use image_tree::{Content, Inode, Kind, Metadata, Tree, XattrName};
 
 use super::action::{Action, Edit, Files, Group};
-use super::add;
 use super::options::{Options, Report};
 use super::place::{Place, create_directory, find, parent_of};
+use super::{add, key_files, write};
 use crate::accounts::Accounts;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,6 +27,16 @@ pub(super) fn apply_edit(
             let message = format!("{}: {error}", edit.text);
             Error::new(error.kind(), message)
         }),
+        Action::Write { path, mode, text } => {
+            write::write(tree, path, *mode, text, &parents).map_err(refused)
+        }
+        Action::Key { path, edit: change } => {
+            let found = key_files::change_file(tree, path, change, options.time).map_err(refused)?;
+            if !found {
+                report.warnings.push(format!("{}: the section does not have the key", edit.text));
+            }
+            Ok(())
+        }
         Action::Mkdir { path, mode, owner } => {
             mkdir(tree, path, *mode, owner.as_ref(), &parents)?.map_err(refused)
         }

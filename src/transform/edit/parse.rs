@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use image_tree::acl::{self, Acl};
 use image_tree::{Device, LinkTarget, XattrName};
 
-use super::{Action, Edit, Files, Group, capabilities};
+use super::fields::{checked_path, colon, fields, octal_field, split, unescape};
+use super::{Action, Edit, Files, Group, capabilities, key_files, write};
 use crate::accounts::check_number;
 use crate::shown;
-use crate::transform::mode::{Mode, octal};
+use crate::transform::mode::Mode;
 use image_tree::glob::Glob;
 
 /// The flag of one kind of edit.
@@ -26,12 +27,37 @@ pub struct EditFlag {
 }
 
 /// All kinds of edits.
-pub const EDIT_FLAGS: [EditFlag; 10] = [
+pub const EDIT_FLAGS: [EditFlag; 14] = [
     EditFlag {
         name: "add",
         syntax: "SRC:DST",
         help: "Put a file or directory of this host into the tree, owned by root; directories are merged, files replaced",
         read: add,
+    },
+    EditFlag {
+        name: "write",
+        syntax: "PATH[:MODE]:TEXT",
+        help: "Write a file with this text to its end; of an existing file the owner remains, and the mode if none is \
+               given, which is 0644 for a new one",
+        read: write::parse,
+    },
+    EditFlag {
+        name: "set-key",
+        syntax: "PATH:SECTION:KEY=VALUE",
+        help: "Set a key of a unit or ini file, in place of all its values; an empty SECTION is what precedes the first",
+        read: key_files::parse_set,
+    },
+    EditFlag {
+        name: "add-key",
+        syntax: "PATH:SECTION:KEY=VALUE",
+        help: "Add a value of a key to a unit or ini file, after those that it has",
+        read: key_files::parse_add,
+    },
+    EditFlag {
+        name: "remove-key",
+        syntax: "PATH:SECTION:KEY",
+        help: "Remove a key of a unit or ini file with all its values; a warning if it has none",
+        read: key_files::parse_remove,
     },
     EditFlag {
         name: "mkdir",
@@ -196,60 +222,6 @@ fn exclude(text: &[u8]) -> Result<Action, String> {
     Ok(Action::Remove { files: files(text)?, required: false })
 }
 
-/// Splits at every colon that is not escaped with a backslash, and keeps the backslashes.
-fn split(text: &[u8]) -> Vec<&[u8]> {
-    let mut fields = Vec::new();
-    let mut rest = text;
-    while let Some(colon) = colon(rest) {
-        let (field, after) = rest.split_at(colon);
-        fields.push(field);
-        rest = after.get(1..).unwrap_or_default();
-    }
-    fields.push(rest);
-    fields
-}
-
-/// Returns the offset of the first colon that is not escaped with a backslash.
-fn colon(text: &[u8]) -> Option<usize> {
-    let mut escaped = false;
-    text.iter().position(|byte| {
-        let found = *byte == b':' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        found
-    })
-}
-
-fn fields<const N: usize>(text: &[u8]) -> Result<[Vec<u8>; N], String> {
-    let fields: Result<Vec<_>, _> = split(text).into_iter().map(unescape).collect();
-    let count = split(text).len();
-    fields?.try_into().map_err(|_| {
-        format!("has {count} fields separated by colons, and {N} are needed; \\: is a colon within a field")
-    })
-}
-
-/// Removes the backslashes.
-fn unescape(field: &[u8]) -> Result<Vec<u8>, String> {
-    let mut out = Vec::with_capacity(field.len());
-    let mut bytes = field.iter();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'\\' => *bytes.next().ok_or_else(|| "ends with a backslash".to_owned())?,
-            byte => *byte,
-        });
-    }
-    Ok(out)
-}
-
-pub(in crate::transform) fn checked_path(path: Vec<u8>) -> Result<Vec<u8>, String> {
-    if path.is_empty() {
-        return Err("has no path of the tree".to_owned());
-    }
-    if path.contains(&0) {
-        return Err("has a path with NUL".to_owned());
-    }
-    Ok(path)
-}
-
 fn files(text: &[u8]) -> Result<Files, String> {
     if Glob::is_pattern(text) {
         // A literal colon that is escaped is escaped for the glob as well.
@@ -263,11 +235,6 @@ fn files_and<'a>(text: &'a [u8], what: &str) -> Result<(Files, &'a [u8]), String
     let colon = colon(text).ok_or_else(|| format!("has no :{what} after the path"))?;
     let (path, rest) = text.split_at(colon);
     Ok((files(path)?, rest.get(1..).unwrap_or_default()))
-}
-
-fn octal_field(field: &[u8]) -> Result<u16, String> {
-    let text = String::from_utf8_lossy(field);
-    octal(&text).ok_or_else(|| format!("\"{text}\" is not a mode in octal digits, at most 7777"))
 }
 
 /// Parses a value in the syntax of `setfattr(1)`, except that quotation marks are literal.
@@ -448,6 +415,17 @@ mod tests {
             ("remove", ""),
             ("remove", "/[a"),
             ("exclude", ""),
+            ("write", "/f"),
+            ("write", ":x"),
+            ("set-key", "/f:Unit:After"),
+            ("set-key", "/f:Unit"),
+            ("set-key", "/f:Unit:=x"),
+            ("set-key", "/f:Unit:A=x\ny"),
+            ("set-key", "/f:Un]it:A=x"),
+            ("add-key", "/f:Unit:[A=x"),
+            ("remove-key", "/f:Unit:"),
+            ("remove-key", "/f:Unit:A=x"),
+            ("remove-key", ":Unit:A"),
         ] {
             assert!(parse(name, text).is_err(), "{name} {text}");
         }

@@ -121,6 +121,35 @@ fn changes_modes_owners_and_xattrs() {
 }
 
 #[test]
+fn writes_files_and_changes_keys() {
+    check(
+        &[("write", "/etc/x/y:a:b\\n")],
+        &[
+            "/etc 0 40755 3 0 0 0 0.0 - - -",
+            "/etc/x 0 40755 2 0 0 0 77.0 - - -",
+            "/etc/x/y 5 100644 1 0 0 0 77.0 - a:b\\\\n -",
+        ],
+    );
+    // The text after a mode may begin with one.
+    check(&[("write", "/v:0600:755:x")], &["/v 5 100600 1 0 0 0 77.0 - 755:x -"]);
+    // The owner and mode of a file remain, and its other names; a link is replaced.
+    check(&[("write", "/bin/su:new")], &["/usr/bin/su 3 104755 1 0 0 0 77.0 - new -"]);
+    check(&[("write", "/bin/su:755:new")], &["/usr/bin/su 3 100755 1 0 0 0 77.0 - new -"]);
+    check(&[("write", "/loose:x")], &["/loose 1 100644 1 0 0 0 77.0 - x -"]);
+    let expected = ["/var/a.log 1 100644 1 0 0 0 77.0 - x -", "/var/b.log 0 100644 1 0 0 0 0.0 - - -"];
+    check(&[("write", "/var/a.log:x")], &expected);
+    check(
+        &[("write", "/bin/u:[S]\nA=1\n"), ("set-key", "/bin/u:S:A=2"), ("add-key", "/bin/u:S:B=\\:")],
+        &["/usr/bin/u 13 100644 1 0 0 0 77.0 - [S]\\nA=2\\nB=\\\\:\\n -"],
+    );
+    // As an editor does, a change of a key follows a link.
+    let edits = [("write", "/t:A=1\nB=2\n"), ("symlink", "t:/l"), ("remove-key", "/l::A")];
+    check(&edits, &["/l 1 120777 1 0 0 0 77.0 t - -", "/t 4 100644 1 0 0 0 77.0 - B=2\\n -"]);
+    let (_, report) = edited(&[("remove-key", "/etc/passwd::A")]).expect("it can be done");
+    assert_eq!(report.warnings, ["--remove-key /etc/passwd::A: the section does not have the key"]);
+}
+
+#[test]
 fn removes_paths_and_globs() {
     check(
         &[("remove", "/usr")],
@@ -169,6 +198,11 @@ fn refuses_impossible_edits() {
         (("mkdir", "/bin/sh/x"), "--mkdir /bin/sh/x: /bin/sh is not a directory"),
         (("mkdir", "/loose/x"), "--mkdir /loose/x: /loose cannot be created: it is a symbolic link to /none"),
         (("symlink", "x:/var/.."), "file is named \"..\""),
+        (("write", "/var:x"), "--write /var:x: /var is a directory"),
+        (("write", "/bin/sh/x:y"), "--write /bin/sh/x:y: /bin/sh is not a directory"),
+        (("set-key", "/none:S:A=1"), "--set-key /none:S:A=1: /none is not in the tree"),
+        (("set-key", "/var:S:A=1"), "/var is not a regular file"),
+        (("add-key", "/etc/group:S:A=1"), "/etc/group has no section [S]"),
         (("add", "/nonexistent:/x"), "--add /nonexistent:/x: /nonexistent: No such file"),
     ] {
         let error = changes(&[edit]).expect_err(edit.1);
