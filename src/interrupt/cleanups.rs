@@ -37,6 +37,12 @@ impl Cleanups {
         PendingCleanup { cleanups: self.clone(), number }
     }
 
+    /// Cancels pending cleanups of this list, all at once.
+    pub fn cancel<'p>(&self, pending: impl Iterator<Item = &'p PendingCleanup>) {
+        let mut list = self.lock();
+        pending.for_each(|cleanup| _ = list.due.remove(&cleanup.number));
+    }
+
     /// Runs all pending cleanups.
     pub(super) fn run(&self) {
         self.lock().due.values().for_each(|cleanup| cleanup());
@@ -75,10 +81,15 @@ mod tests {
             let count = Arc::clone(&count);
             cleanups.clone().add(move || _ = count[which].fetch_add(1, Ordering::SeqCst))
         };
-        let (first, _second) = (add(0), add(1));
+        let (first, second) = (add(0), add(1));
         drop(first);
         cleanups.run();
-        assert_eq!(count.iter().map(|count| count.load(Ordering::SeqCst)).collect::<Vec<_>>(), [0, 1]);
+        let counted = || count.iter().map(|count| count.load(Ordering::SeqCst)).collect::<Vec<_>>();
+        assert_eq!(counted(), [0, 1]);
         assert_eq!(format!("{cleanups:?}"), "1 cleanups");
+        let third = add(0);
+        cleanups.cancel([&second, &third].into_iter());
+        cleanups.run();
+        assert_eq!(counted(), [0, 1]);
     }
 }

@@ -4,7 +4,9 @@ mod atomic;
 mod blob;
 mod clone_range;
 mod data_ranges;
+mod hidden_name;
 mod preallocation;
+mod replaced;
 mod sparse;
 mod unpublished;
 
@@ -12,6 +14,7 @@ pub(super) use atomic::AtomicFile;
 pub use blob::BlobFile;
 pub(super) use preallocation::Preallocated;
 pub use preallocation::Preallocation;
+pub(super) use replaced::Replaced;
 pub(super) use sparse::{NOT_CLONABLE, Tally, fill, fill_device, fill_in, finish_device};
 pub use sparse::{write, write_preallocated};
 pub use unpublished::{Unpublished, Written};

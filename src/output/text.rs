@@ -2,10 +2,8 @@
 
 use std::io::Write as _;
 
-use rustix::fs::AtFlags;
-
-use super::destination::{Destination, FilePlace, Place};
-use super::file::AtomicFile;
+use super::destination::{Destination, Place};
+use super::file::{AtomicFile, Replaced, Unpublished, Written};
 use super::stream::refused;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Cleanups;
@@ -17,10 +15,11 @@ pub struct TextFile<'d> {
     file: Option<AtomicFile>,
 }
 
-/// A file that has its name.
-pub struct PublishedText<'d> {
-    /// The place of a new file.
-    place: Option<&'d FilePlace>,
+/// A file that has its text. If it is regular, it does not have its name yet, and leaves nothing if
+/// it is dropped.
+pub struct WrittenText<'d> {
+    destination: &'d Destination,
+    file: Option<AtomicFile>,
 }
 
 impl<'d> TextFile<'d> {
@@ -41,36 +40,54 @@ impl<'d> TextFile<'d> {
         Ok(Self { destination, file })
     }
 
-    /// Writes the text, and gives the file its name.
+    /// Writes the text.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io); there is no new file then, and an existing one is unchanged.
-    pub fn publish(self, text: &str) -> Result<PublishedText<'d>> {
-        let path = self.destination.path();
-        let failed = |error: std::io::Error| Error::io(path, error);
-        match (&self.destination.place, self.file) {
-            (Place::File(place), Some(file)) => {
-                file.file().write_all(text.as_bytes()).map_err(failed)?;
-                let is_new = !place.exists();
-                file.publish().map_err(failed)?;
-                Ok(PublishedText { place: is_new.then_some(place) })
+    /// [`Io`](ErrorKind::Io).
+    pub fn write(self, text: &str) -> Result<WrittenText<'d>> {
+        let Self { destination, file } = self;
+        let path = destination.path();
+        match (&destination.place, &file) {
+            (_, Some(file)) => {
+                file.file().write_all(text.as_bytes()).map_err(|error| Error::io(path, error))?;
             }
-            (Place::Stream(found), _) => {
-                let mut file = self.destination.open_stream(found)?;
-                file.write_all(text.as_bytes()).map_err(|error| refused(path, error))?;
-                Ok(PublishedText { place: None })
+            (Place::Stream(found), None) => {
+                let mut stream = destination.open_stream(found)?;
+                stream.write_all(text.as_bytes()).map_err(|error| refused(path, error))?;
             }
-            _ => Err(Error::at(ErrorKind::Usage, path, "is not a file that a text can be written to")),
+            _ => {
+                return Err(Error::at(ErrorKind::Usage, path, "is not a file that a text can be written to"));
+            }
         }
+        Ok(WrittenText { destination, file })
     }
 }
 
-impl PublishedText<'_> {
-    /// Removes a new file again, because the output that it belongs to failed.
-    pub fn remove(self) {
-        if let Some(place) = self.place {
-            // OK to ignore: the failure of the output is reported.
-            let _ = rustix::fs::unlinkat(&place.directory, &place.name, AtFlags::empty());
-        }
+impl WrittenText<'_> {
+    /// Gives a regular file its name.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io); there is no new file then, and an existing one is unchanged.
+    pub fn publish(self) -> Result<()> {
+        let Self { destination, file } = self;
+        file.map_or(Ok(()), AtomicFile::publish).map_err(|error| Error::io(destination.path(), error))
+    }
+
+    /// Gives an output its name, and then the text its own: an error leaves both names with the
+    /// files that had them before.
+    ///
+    /// The text that has the name before loses it first. So even if the process is killed in
+    /// between, no text is beside an output that it does not belong to.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io).
+    pub fn publish_with(self, output: Unpublished<'_>) -> Result<Written> {
+        let vacated = self.file.as_ref().map(AtomicFile::vacate).transpose();
+        let vacated = vacated.map_err(|error| Error::io(self.destination.path(), error))?;
+        // Dropped before the previous text gets its name back.
+        let (written, replaced) = output.replace()?;
+        self.publish()?;
+        Replaced::keep([vacated, replaced].into_iter().flatten());
+        Ok(written)
     }
 }

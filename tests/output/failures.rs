@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,7 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::fixtures::MINIMAL_DUMP;
 use crate::judges;
-use crate::product::{NOBODY, Scratch, rootcast, rootcast_with_default_signals, run};
+use crate::product::{
+    NOBODY, Outcome, Scratch, rootcast, rootcast_as_root, rootcast_with_default_signals, run,
+};
 
 /// The length of a source whose bytes take long to read and no disk space.
 const LONG: u64 = 64 << 30;
@@ -94,6 +96,109 @@ fn no_root_hash_is_left_without_its_disk() {
         let mut left = names(&out);
         left.sort();
         assert_eq!(left, expected, "{errors}");
+    }
+}
+
+/// The calls by which files get and lose names. The ones that not every architecture has are
+/// marked.
+const NAMING: &str = "?link,linkat,?rename,?renameat,renameat2,?unlink,unlinkat";
+
+/// Casts a measured disk into `out` while strace lists the calls that name files, and injects faults
+/// into some of them; `None` after a visible skip. Returns the names of the calls.
+fn cast_with_fault(scratch: &Scratch, out: &Path, faults: &[&str]) -> Option<(Outcome, Vec<String>)> {
+    let dump = scratch.file("dump", MINIMAL_DUMP);
+    let (trace, mut strace) = (scratch.join("trace"), judges::command("strace")?);
+    strace.args(["-f", "-qq", "-o"]).arg(&trace).args(["-e", &format!("trace={NAMING}")]);
+    strace.args(faults.iter().map(|fault| format!("-einject={fault}")));
+    let command = rootcast_as_root();
+    strace.arg(command.get_program()).args(command.get_args());
+    strace.arg("image").arg(dump).args(["--verity", "-q", "-o"]).arg(out.join("disk"));
+    let outcome = run(&mut strace);
+    let calls = fs::read_to_string(trace).expect("strace wrote it");
+    // A line is the number of the thread, the name and the arguments.
+    let name = |line: &str| Some(line.split_once('(')?.0.split_whitespace().last()?.to_owned());
+    Some((outcome, calls.lines().filter_map(name).collect()))
+}
+
+/// A new folder with the outputs of an earlier run, or an empty one.
+fn earlier_run(scratch: &Scratch, existing: bool) -> PathBuf {
+    let out = scratch.join("out");
+    fs::create_dir(&out).expect("it is new");
+    for name in ["disk", "root_hash.txt"].into_iter().filter(|_| existing) {
+        fs::write(out.join(name), "before").expect("it is new");
+    }
+    out
+}
+
+fn is_old(path: &Path) -> Option<bool> {
+    fs::read(path).ok().map(|bytes| bytes == b"before")
+}
+
+/// Each call that names a file fails once, or is the last of a process that is killed.
+#[test]
+fn a_disk_and_its_root_hash_are_replaced_together() {
+    for existing in [false, true] {
+        let scratch = Scratch::new();
+        let out = earlier_run(&scratch, existing);
+        let Some((outcome, calls)) = cast_with_fault(&scratch, &out, &[]) else { return };
+        outcome.success().unwrap_or_else(|why| panic!("{why}"));
+        assert!(calls.len() >= if existing { 7 } else { 2 }, "{calls:?}");
+        for (index, fault) in
+            (0..calls.len()).flat_map(|index| ["error=EIO", "signal=KILL"].map(|fault| (index, fault)))
+        {
+            // strace counts each kind of call.
+            let call = &calls[index];
+            let number = calls[..=index].iter().filter(|other| *other == call).count();
+            let scratch = Scratch::new();
+            let out = earlier_run(&scratch, existing);
+            let injected = format!("{call}:{fault}:when={number}");
+            let (outcome, _) = cast_with_fault(&scratch, &out, &[&injected]).expect("it was there");
+            let (disk, text) = (is_old(&out.join("disk")), is_old(&out.join("root_hash.txt")));
+            let what = format!("{existing} {injected}: {disk:?} {text:?} {:?} {outcome}", names(&out));
+            if fault.starts_with("error") && outcome.code != Some(0) {
+                assert_eq!(outcome.code, Some(6), "{what}");
+                let before = existing.then_some(true);
+                assert_eq!((disk, text), (before, before), "{what}");
+                assert_eq!(names(&out).len(), if existing { 2 } else { 0 }, "{what}");
+            } else if fault.starts_with("error") {
+                // Only files of the earlier run could not be removed.
+                assert!(existing && call == "unlinkat", "{what}");
+                assert_eq!((disk, text), (Some(false), Some(false)), "{what}");
+            } else {
+                assert_ne!(outcome.code, Some(0), "{what}");
+                assert!(text.is_none() || text == disk, "a root hash is beside another disk: {what}");
+                let old = names(&out).iter().filter(|name| is_old(&out.join(name)) == Some(true)).count();
+                let complete = (disk, text) == (Some(false), Some(false));
+                assert!(!existing || complete || old == 2, "an old file is lost: {what}");
+            }
+        }
+    }
+}
+
+/// Network filesystems cannot exchange names.
+#[test]
+fn a_disk_and_its_root_hash_are_replaced_where_names_cannot_be_exchanged() {
+    for existing in [false, true] {
+        let scratch = Scratch::new();
+        let out = earlier_run(&scratch, existing);
+        let fault = "renameat2:error=EINVAL";
+        let Some((outcome, calls)) = cast_with_fault(&scratch, &out, &[fault]) else { return };
+        outcome.success().unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(is_old(&out.join("disk")), Some(false));
+        assert_eq!(is_old(&out.join("root_hash.txt")), Some(false));
+        assert_eq!(names(&out).len(), 2, "{:?}", names(&out));
+
+        // The last link is that of the root hash.
+        let links = calls.iter().filter(|call| *call == "linkat").count();
+        let last = format!("linkat:error=EIO:when={links}");
+        let scratch = Scratch::new();
+        let out = earlier_run(&scratch, existing);
+        let (outcome, _) = cast_with_fault(&scratch, &out, &[fault, &last]).expect("it was there");
+        assert_eq!(outcome.code, Some(6), "{outcome}");
+        assert!(outcome.stderr.contains("root_hash.txt"), "{outcome}");
+        let old = existing.then_some(true);
+        assert_eq!((is_old(&out.join("disk")), is_old(&out.join("root_hash.txt"))), (old, old), "{outcome}");
+        assert_eq!(names(&out).len(), if existing { 2 } else { 0 }, "{:?}", names(&out));
     }
 }
 

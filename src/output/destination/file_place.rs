@@ -88,11 +88,6 @@ impl FilePlace {
         if same { Ok(()) } else { Err(Errno::STALE) }
     }
 
-    /// Returns true if a file has the name.
-    pub(in crate::output) fn exists(&self) -> bool {
-        rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    }
-
     /// Returns true if both are the same name in the same directory.
     pub(in crate::output) fn is_same(&self, other: &Self) -> bool {
         let directory =

@@ -5,6 +5,9 @@
 //! name beside it and renamed over the old file; only between these two calls could SIGKILL leave a
 //! second file, and a complete one.
 //!
+//! A file that belongs to another one exchanges names with the old file instead, so that a failure
+//! of the other can be undone; then SIGKILL may leave the old file with the hidden name.
+//!
 //! Filesystems without `O_TMPFILE` (NFS, FUSE, 9p) get a file with a hidden name, removed on drop.
 
 use std::ffi::OsStr;
@@ -17,12 +20,11 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::hidden_name::HiddenName;
+use super::replaced::Replaced;
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt::{Cleanups, PendingCleanup};
+use crate::interrupt::Cleanups;
 use crate::output::destination::{FilePlace, own_path};
-
-/// The prefix of hidden names.
-const HIDDEN: &str = ".rootcast-";
 
 /// A regular file that is created atomically.
 pub(in crate::output) struct AtomicFile {
@@ -79,22 +81,42 @@ impl AtomicFile {
     /// # Errors
     /// As [`publish`](Self::publish).
     pub(super) fn publish_as(self, name: &OsStr) -> io::Result<()> {
+        self.stage(name)?.map_or(Ok(()), |hidden| hidden.rename(name))
+    }
+
+    /// Gives the file its name until [`Replaced::keep`] makes that final.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub(in crate::output) fn replace(self) -> io::Result<Replaced> {
+        let (place, cleanups) = (Arc::clone(&self.place), self.cleanups.clone());
+        match self.stage(&place.name)? {
+            None => Ok(Replaced::free(&place, &cleanups)),
+            Some(hidden) => Replaced::exchange(&place, hidden, &cleanups),
+        }
+    }
+
+    /// Takes the name from an existing file until [`Replaced::keep`] makes that final.
+    ///
+    /// # Errors
+    /// If the kernel rejects that, or a directory has the name.
+    pub(in crate::output) fn vacate(&self) -> io::Result<Replaced> {
+        Replaced::vacate(&self.place, &self.cleanups)
+    }
+
+    /// Gives the file a name if no file has it, else a hidden one.
+    fn stage(self, name: &OsStr) -> io::Result<Option<HiddenName>> {
         let Self { file, hidden, place, cleanups } = self;
-        match hidden {
-            Some(hidden) => {
-                // The filesystems that need a hidden name are those that may report ENOSPC only
-                // after the write.
-                file.sync_data()?;
-                hidden.rename(name)
-            }
-            None => match link(&file, &place, name) {
-                Err(Errno::EXIST) => {
-                    let ((), hidden) =
-                        HiddenName::claim(&place, &cleanups, |hidden| link(&file, &place, hidden))?;
-                    hidden.rename(name)
-                }
-                linked => Ok(linked?),
-            },
+        if hidden.is_some() {
+            // The filesystems that need a hidden name are those that may report ENOSPC only after
+            // the write.
+            file.sync_data()?;
+            return Ok(hidden);
+        }
+        match link(&file, &place, name) {
+            Err(Errno::EXIST) => HiddenName::claim(&place, &cleanups, |hidden| link(&file, &place, hidden))
+                .map(|((), hidden)| Some(hidden)),
+            linked => Ok(linked.map(|()| None)?),
         }
     }
 }
@@ -132,67 +154,6 @@ fn new_mode(place: &FilePlace) -> Mode {
 
 fn link(file: &File, place: &FilePlace, name: impl rustix::path::Arg) -> Result<(), Errno> {
     rustix::fs::linkat(CWD, own_path(file.as_fd()), &place.directory, name, AtFlags::SYMLINK_FOLLOW)
-}
-
-/// A hidden name beside the file's own, removed on drop and when a signal ends the program while it
-/// is blocked.
-struct HiddenName {
-    place: Arc<FilePlace>,
-    /// `None` after the rename.
-    name: Option<String>,
-    _cleanup: PendingCleanup,
-}
-
-impl HiddenName {
-    /// Tries hidden names until `make` succeeds with one.
-    fn claim<T>(
-        place: &Arc<FilePlace>,
-        cleanups: &Cleanups,
-        mut make: impl FnMut(&str) -> Result<T, Errno>,
-    ) -> io::Result<(T, Self)> {
-        /// The maximum number of names to try: more leftovers of killed runs with the same process
-        /// id are not expected.
-        const TRIES: u32 = 1000;
-        for number in 0..TRIES {
-            let name = format!("{HIDDEN}{}-{number}", std::process::id());
-            match make(&name) {
-                Err(Errno::EXIST) => {}
-                made => {
-                    let made = made?;
-                    let (at, hidden) = (Arc::clone(place), name.clone());
-                    let cleanup = cleanups.add(move || remove(&at, &hidden));
-                    return Ok((
-                        made,
-                        Self { place: Arc::clone(place), name: Some(name), _cleanup: cleanup },
-                    ));
-                }
-            }
-        }
-        Err(Errno::EXIST.into())
-    }
-
-    /// Renames the file to its own name.
-    fn rename(mut self, to: &OsStr) -> io::Result<()> {
-        if let Some(name) = &self.name {
-            let directory = &self.place.directory;
-            rustix::fs::renameat(directory, name, directory, to)?;
-            self.name = None;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for HiddenName {
-    fn drop(&mut self) {
-        if let Some(name) = &self.name {
-            remove(&self.place, name);
-        }
-    }
-}
-
-fn remove(place: &FilePlace, name: &str) {
-    // OK to ignore: a file that cannot be removed now stays.
-    let _ = rustix::fs::unlinkat(&place.directory, name, AtFlags::empty());
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::atomic::AtomicFile;
+use super::replaced::Replaced;
 use crate::error::{Error, Result};
 
 /// The statistics of a written image.
@@ -47,5 +48,15 @@ impl<'d> Unpublished<'d> {
         let Self { path, file, written } = self;
         file.map_or(Ok(()), AtomicFile::publish).map_err(|error| Error::io(path, error))?;
         Ok(written)
+    }
+
+    /// Gives a regular file its name until [`Replaced::keep`] makes that final.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub(in crate::output) fn replace(self) -> Result<(Written, Option<Replaced>)> {
+        let Self { path, file, written } = self;
+        let replaced = file.map(AtomicFile::replace).transpose();
+        Ok((written, replaced.map_err(|error| Error::io(path, error))?))
     }
 }

@@ -6,7 +6,7 @@ use dm_verity::Parameters;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Cleanups;
-use crate::output::text::{PublishedText, TextFile};
+use crate::output::text::{TextFile, WrittenText};
 use crate::output::{Destination, DestinationOptions};
 use crate::recipe::{ImageRecipe, Output};
 use crate::run::output;
@@ -69,8 +69,8 @@ impl<'d> RootHashFile<'d> {
         TextFile::create(destination, cleanups).map(Self)
     }
 
-    /// Writes the line of parameters, and gives the file its name.
-    pub(super) fn publish(self, parameters: &Parameters) -> Result<PublishedText<'d>> {
-        self.0.publish(&format!("{parameters}\n"))
+    /// Writes the line of parameters.
+    pub(super) fn write(self, parameters: &Parameters) -> Result<WrittenText<'d>> {
+        self.0.write(&format!("{parameters}\n"))
     }
 }

@@ -9,6 +9,7 @@ use crate::blob::Blob;
 use crate::disk::{DiskFrame, DiskLayout, DiskPlan, HashTreePartition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::staged::{self, Completed, Dependent, Known};
+use crate::output::text::WrittenText;
 use crate::output::{Destination, Preallocation, WriteOptions};
 use crate::run::output::{Outcome, hex, transfer, write_output};
 
@@ -100,23 +101,19 @@ impl Disk<'_> {
     }
 }
 
-/// Publishes the root hash, and then the disk, so that no disk is without its root hash.
+/// Publishes the disk and its root hash, both or none.
 fn publish(
     completed: Completed<'_>,
     root_hash_file: Option<RootHashFile<'_>>,
     parameters: &Parameters,
 ) -> Result<Outcome> {
-    let published = root_hash_file.map(|file| file.publish(parameters)).transpose()?;
-    let outcome = match completed {
-        Completed::Digest(digest) => Ok(Outcome::Digest(hex(&digest))),
-        Completed::Written(unpublished) => {
-            unpublished.publish().map(|written| Outcome::Written(transfer(&written)))
+    let text = root_hash_file.map(|file| file.write(parameters)).transpose()?;
+    let written = |written| Outcome::Written(transfer(&written));
+    match (completed, text) {
+        (Completed::Digest(digest), text) => {
+            text.map_or(Ok(()), WrittenText::publish).map(|()| Outcome::Digest(hex(&digest)))
         }
-    };
-    if outcome.is_err()
-        && let Some(published) = published
-    {
-        published.remove();
+        (Completed::Written(unpublished), None) => unpublished.publish().map(written),
+        (Completed::Written(unpublished), Some(text)) => text.publish_with(unpublished).map(written),
     }
-    outcome
 }
