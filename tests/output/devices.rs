@@ -129,6 +129,53 @@ fn a_device_that_is_too_small_or_in_use_is_not_written() {
     assert!(outcome.stderr.contains("is mounted or in use by another device"), "{outcome}");
 }
 
+/// A device gets the disk in two stages: the hash tree, and the tables that have its root hash, come
+/// after the data.
+#[test]
+fn a_measured_disk_on_a_device_is_the_one_in_a_file() {
+    for flags in [&["--verity", "--fec"][..], &["--preset", "kata", "--measured", "--size-multiple", "2M"]] {
+        let scratch = Scratch::new();
+        let source = tree(&scratch);
+        let Some(device) = Loop::new(&scratch, 32 << 20, 512) else { return };
+        let image = [&["image", "-q"], flags].concat();
+        let file = scratch.join("file");
+        let outcome = run(rootcast_as_root().args(&image).arg(&source).arg("-o").arg(&file));
+        outcome.success().unwrap_or_else(|why| panic!("{why}"));
+        let expected = fs::read(&file).expect("it was made");
+        let line = fs::read_to_string(scratch.join("root_hash.txt")).expect("it is beside the file");
+
+        std::os::unix::fs::chown(&device.device, Some(NOBODY), None).expect("root may");
+        let text = scratch.join("of-device.txt");
+        let mut command = rootcast();
+        command.args(&image).args(["--force", "--root-hash-file"]).arg(&text);
+        let written = to_device(&[], &source, &device.device, command);
+        let offset = if flags.contains(&"kata") { "3M" } else { "1M" };
+        let check = |threads| {
+            let mut command = rootcast();
+            command.args(["root-hash", "--offset", offset, "--check", line.trim(), "-j", threads]);
+            run(command.arg(&device.device))
+        };
+        let intact = check("2");
+        // A byte of the third data block.
+        let at = if offset == "3M" { 3 << 20 } else { 1 << 20 } + 2 * 4096 + 5;
+        let node = fs::File::options().read(true).write(true).open(&device.device).expect("root may");
+        let mut byte = [0];
+        node.read_exact_at(&mut byte, at).expect("it is within");
+        let found = device.bytes();
+        node.write_all_at(&[byte[0] ^ 1], at).and_then(|()| node.sync_all()).expect("it is within");
+        let damaged = check("1");
+        std::os::unix::fs::chown(&device.device, Some(0), None).expect("root may");
+
+        written.success().unwrap_or_else(|why| panic!("{why}"));
+        assert!(found[..expected.len()] == expected[..], "{flags:?}: the device has other bytes");
+        assert!(found[expected.len()..].iter().all(|byte| *byte == 0xff), "{flags:?}: more was written");
+        assert_eq!(fs::read_to_string(&text).expect("it was made"), line);
+        intact.success().unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(damaged.code, Some(1), "{damaged}");
+        assert!(damaged.stderr.contains("data block 2, at byte "), "{damaged}");
+    }
+}
+
 #[test]
 fn the_sector_size_must_match_the_device() {
     let scratch = Scratch::new();
