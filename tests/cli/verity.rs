@@ -91,6 +91,7 @@ const CASES: &[Case] = &[
         "image {source} -o {out} --verity --root-hash-file {out}",
         &["is the output", "--root-hash-file"],
     ),
+    bad(USAGE, "image {source} -o {out} --verity --root-hash-file -", &["standard output", "/dev/stdout"]),
     bad(USAGE, "image {dump} -o {out} --verity --root-hash-file {dump}", &["input", "--root-hash-file"]),
     bad(USAGE, "image {source} -o {out} --verity --root-hash-file {source}", &["input", "--root-hash-file"]),
     bad(

@@ -34,6 +34,11 @@ pub(super) fn open_outputs(recipe: &ImageRecipe) -> Result<(Opened, OwnFiles)> {
     let Some(path) = path(recipe, image.as_ref()) else {
         return Ok((Opened { image, root_hash: None }, own));
     };
+    if path.as_os_str() == "-" {
+        let message =
+            "is not standard output here: name a file with --root-hash-file, such as ./- or /dev/stdout";
+        return Err(Error::at(ErrorKind::Usage, &path, message));
+    }
     own.root_hash = own_files::host_inode(&path);
     inputs.iter().try_for_each(|input| own.check_input(input, output::path(&recipe.output)))?;
     let root_hash = Some(Destination::open(&path, DestinationOptions::default())?);
