@@ -132,8 +132,8 @@ pub enum Error {
         /// The index of the first such block.
         block: u64,
     },
-    /// Text that is not an even number of hexadecimal digits.
-    #[error("the {what} {text:?} is not an even number of hexadecimal digits")]
+    /// Text that is not a positive even number of hexadecimal digits.
+    #[error("the {what} {text:?} is not a positive even number of hexadecimal digits")]
     NotHex {
         /// The name of the value.
         what: &'static str,

@@ -13,6 +13,7 @@ use crate::recipe::root_hash::{Expected, RootHashRecipe};
 use crate::run::print::print;
 use crate::shown;
 use crate::threads::Threads;
+use crate::zeros;
 
 /// The number of bytes that a thread reads and hashes at once: the data of whole hash blocks.
 const CHUNK: u64 = 1 << 20;
@@ -92,10 +93,12 @@ impl Job<'_> {
         let len = self.data.check_range(self.offset, recipe.size.or(len))?;
         let block = block_size(&options);
         if len == 0 || !len.is_multiple_of(block) {
+            let way_out = match len / block * block {
+                0 => "a smaller --data-block-size, or a larger --size, is needed".to_owned(),
+                whole => format!("--size {whole} leaves the rest out"),
+            };
             let message = format!(
-                "{len} bytes of data are not a positive multiple of the {block}-byte data block: --size {} leaves the \
-                 rest out",
-                len / block * block
+                "{len} bytes of data are not a positive multiple of the {block}-byte data block: {way_out}"
             );
             return Err(Error::at(ErrorKind::BadInput, self.data.path(), message));
         }
@@ -121,7 +124,14 @@ impl Job<'_> {
     fn compute(&self, layout: &Layout) -> Result<Parameters> {
         let failed = |error| Error::at(ErrorKind::Verification, self.data.path(), error);
         let hasher = DataHasher::new(layout).map_err(|error| Error::new(ErrorKind::Io, error))?;
-        self.for_each_chunk(layout, |offset, bytes| hasher.write_at(offset, bytes).map_err(failed))?;
+        self.for_each_chunk(layout, |offset, bytes| {
+            // A long hole takes no memory for its digests.
+            let given = match zeros::is_zero(bytes) {
+                true => hasher.zeros_at(offset, bytes.len() as u64),
+                false => hasher.write_at(offset, bytes),
+            };
+            given.map_err(failed)
+        })?;
         Ok(hasher.finish().map_err(failed)?.parameters())
     }
 
