@@ -9,7 +9,7 @@ use crate::version::{Version, cloud_kernel, modules};
 const TEXTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
 
 /// Returns a version with these modules of a kernel.
-fn version(kernel: &Path, modules: &[Entry]) -> Version {
+pub(crate) fn version(kernel: &Path, modules: &[Entry]) -> Version {
     let version = Version::new();
     for entry in modules {
         let path = std::str::from_utf8(&entry.path).expect("paths of kernels are ASCII");

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 
 use kmod_index::{Catalog, Config, Found, Texts};
 
+use crate::kernel::version;
 use crate::version::{Version, cloud_kernel, modules};
 
 /// Returns what modprobe prints for a module.
@@ -30,11 +31,8 @@ fn show_depends(version: &Version, catalog: &Catalog, config: &Config, name: &[u
 fn load_orders_are_those_of_modprobe() {
     let Some(kernel) = cloud_kernel() else { return };
     let modules = modules(&kernel);
-    let version = Version::new();
-    for name in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
-        version.write(name, &std::fs::read(kernel.join(name)).expect("a kernel has it"));
-    }
-    // modprobe reads our indices, and names the files without opening them.
+    let version = version(&kernel, &modules);
+    // modprobe reads our indices.
     let files = version.planned(&modules);
     for (name, bytes) in &files {
         version.write(name, bytes);
