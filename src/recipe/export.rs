@@ -12,20 +12,29 @@ use crate::log::Level;
 pub struct ExportRecipe {
     /// The tree.
     pub tree: TreeRecipe,
+    /// The place of the image; none if it is only planned.
+    pub target: Option<Target>,
+    /// The compression of the layer.
+    pub codec: Codec,
+    /// A file with the settings of containers.
+    pub config: Option<PathBuf>,
+    /// True to plan and report only, and to write nothing.
+    pub dry_run: bool,
+    /// True if only errors and warnings are printed.
+    pub quiet: bool,
+    /// True if the report on standard output is JSON.
+    pub json: bool,
+}
+
+/// The place of an image.
+#[derive(Clone, Debug)]
+pub struct Target {
     /// The directory or the archive of the image layout.
     pub path: PathBuf,
     /// True for an archive.
     pub is_archive: bool,
     /// The name of the image in its layout.
     pub tag: Option<String>,
-    /// The compression of the layer.
-    pub codec: Codec,
-    /// A file with the settings of containers.
-    pub config: Option<PathBuf>,
-    /// True if only errors and warnings are printed.
-    pub quiet: bool,
-    /// True if the report on standard output is JSON.
-    pub json: bool,
 }
 
 impl ExportRecipe {

@@ -17,14 +17,16 @@ pub struct ExportReport {
     pub byte_layout: &'static str,
     /// The sources of the tree, as given, in order.
     pub sources: Vec<JsonName>,
-    /// The directory or the archive of its layout.
-    pub output: JsonName,
+    /// The directory or the archive of its layout; `None` if none was named.
+    pub output: Option<JsonName>,
+    /// True if it was written, false if it was only planned.
+    pub written: bool,
     /// The platform, as `linux/amd64`.
     pub platform: String,
-    /// The digest of the manifest.
-    pub manifest: String,
-    /// The digest of the configuration.
-    pub config_digest: String,
+    /// The digest of the manifest; `None` if it was not written.
+    pub manifest: Option<String>,
+    /// The digest of the configuration; `None` if it was not written.
+    pub config_digest: Option<String>,
     /// The compression: `none`, or the codec with its level.
     pub compression: String,
     /// The layers, from the lowest to the highest.
@@ -34,15 +36,15 @@ pub struct ExportReport {
     pub build: BuildInfo,
 }
 
-/// A layer of an image that was made.
+/// A layer of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExportedLayer {
-    /// The digest as it is stored.
-    pub digest: String,
-    /// The digest before compression.
-    pub diff_id: String,
-    /// The length as it is stored, in bytes.
-    pub size: u64,
+    /// The digest as it is stored; `None` if it was not written.
+    pub digest: Option<String>,
+    /// The digest before compression; `None` if it was not written.
+    pub diff_id: Option<String>,
+    /// The length as it is stored, in bytes; `None` if it is to be compressed and was not written.
+    pub size: Option<u64>,
     /// The length before compression, in bytes.
     pub archive_bytes: u64,
 }
@@ -50,9 +52,13 @@ pub struct ExportedLayer {
 impl fmt::Display for ExportReport {
     /// Writes the report as text of several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "image          {}, {}", self.platform, self.manifest)?;
-        for ExportedLayer { digest, size, archive_bytes, .. } in &self.layers {
-            writeln!(f, "  layer        {digest}, {} of {}", ByteCount(*size), ByteCount(*archive_bytes))?;
+        writeln!(f, "image          {}", self.platform)?;
+        for layer in &self.layers {
+            let codec = match self.compression.as_str() {
+                "none" => "not compressed",
+                codec => &format!("before compression with {codec}"),
+            };
+            writeln!(f, "  layer        {}, {codec}", ByteCount(layer.archive_bytes))?;
         }
         write!(f, "{}", self.build.counts)
     }

@@ -18,7 +18,12 @@ fn good(command: &mut std::process::Command) -> Outcome {
 fn export(source: &str, output: &str, more: &[&str]) -> Value {
     let mut command = rootcast();
     command.args(["oci-export", source, "-o", output, "--json", "-q", "--arch", "amd64"]).args(more);
-    let json = good(&mut command).stdout;
+    report(&mut command)
+}
+
+/// Returns the report of a run, which has to be valid.
+fn report(command: &mut std::process::Command) -> Value {
+    let json = good(command).stdout;
     if let Some(mut jsonschema) = judges::command("jsonschema") {
         let scratch = Scratch::new();
         let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/export.schema.json");
@@ -105,15 +110,16 @@ fn an_existing_index_keeps_all_else() {
     assert!(outcome.stderr.contains("index.json: is not an index"), "{outcome}");
 }
 
-/// Returns the name of a source whose layer does not compress, of 20 MiB.
+/// Returns the name of a source whose layer gzip does not compress, of 64 MiB.
 fn long_source(scratch: &Scratch) -> String {
     let mut state = 1_u32;
     let noise = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         state.to_be_bytes()[0]
     });
-    let member = Member { data: noise.take(20 << 20).collect(), ..Member::file("long", "") };
-    scratch.file("long.tar", tar(&[member])).display().to_string()
+    let data: Vec<u8> = noise.take(1 << 20).collect();
+    let member = |number: u32| Member { data: data.clone(), ..Member::file(&number.to_string(), "") };
+    scratch.file("long.tar", tar(&(0..64).map(member).collect::<Vec<_>>())).display().to_string()
 }
 
 #[test]
@@ -131,16 +137,61 @@ fn an_export_that_fails_or_is_killed_leaves_nothing() {
     }
     let layout = Layout::new(scratch.join("images"));
     good(std::process::Command::new("chmod").args(["-R", "a+rwX"]).arg(&layout.0));
-    let target = oci(&layout.0);
-    let mut command = rootcast();
-    command.args(["oci-export", &source, "-o", &target, "--arch", "amd64", "--compress", "zstd:19", "-q"]);
-    let mut child = command.spawn().expect("rootcast starts");
-    std::thread::sleep(std::time::Duration::from_millis(700));
-    assert!(child.try_wait().unwrap().is_none(), "it ends before it is killed");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let new = format!("oci:{}", scratch.join("new/images").display());
+    let archive = format!("oci-archive:{}", scratch.join("archive").display());
+    for target in [oci(&layout.0), new, archive] {
+        let before = names(scratch.path());
+        let mut command = rootcast();
+        command.args(["oci-export", &source, "-o", &target, "--arch", "amd64"]);
+        kill_while_it_writes(command.args(["--compress", "gzip:9", "-j", "1", "-q"]));
+        assert_eq!(names(scratch.path()), before, "{target}");
+    }
     assert_eq!(names(&layout.0.join("blobs/sha256")), [""; 0]);
     assert!(!layout.0.join("index.json").exists());
+}
+
+/// Kills a run after it wrote the first MiB to a file without a name.
+fn kill_while_it_writes(command: &mut std::process::Command) {
+    let mut child = command.spawn().expect("rootcast starts");
+    let files = std::path::PathBuf::from(format!("/proc/{}/fd", child.id()));
+    let is_written = |file: fs::DirEntry| {
+        let is_unnamed =
+            fs::read_link(file.path()).is_ok_and(|name| name.to_string_lossy().ends_with(" (deleted)"));
+        is_unnamed && fs::metadata(file.path()).is_ok_and(|found| found.len() >= 1 << 20)
+    };
+    while !fs::read_dir(&files).unwrap().flatten().any(is_written) {
+        assert!(child.try_wait().unwrap().is_none(), "it ends before it is killed");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_dry_run_of_an_export_writes_nothing() {
+    let scratch = Scratch::new();
+    let source = source(&scratch);
+    let image = scratch.join("images");
+    let target = format!("oci:{}:v1", image.display());
+    let planned = |arguments: &[&str]| {
+        let mut command = rootcast();
+        report(
+            command.args(["oci-export", &source, "--arch", "amd64", "--dry-run", "--json"]).args(arguments),
+        )
+    };
+    let nowhere = planned(&["--compress", "none"]);
+    let planned = planned(&["-o", &target]);
+    assert!(!image.exists());
+    let exported = export(&source, &target, &[]);
+    assert_eq!((&planned["written"], &exported["written"]), (&json!(false), &json!(true)));
+    assert_eq!(planned["output"], exported["output"]);
+    let len = &exported["layers"][0]["archive_bytes"];
+    let unknown = json!({ "digest": null, "diff_id": null, "size": null, "archive_bytes": len });
+    assert_eq!((&planned["layers"], &planned["manifest"]), (&json!([unknown]), &Value::Null));
+    assert_eq!((&nowhere["output"], &nowhere["layers"][0]["size"]), (&Value::Null, len));
+    let text = good(rootcast().args(["oci-export", &source, "--arch", "amd64", "--dry-run"])).text();
+    assert!(text.starts_with("image          linux/amd64\n  layer"), "{text}");
+    assert!(text.ends_with("nothing was written\n"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `rootcast oci-export`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,7 +11,7 @@ use crate::cli::flags::output::usage;
 use crate::cli::flags::tree::TreeArguments;
 use crate::cli::flags::values;
 use crate::cli::help::{Help, group};
-use crate::recipe::export::ExportRecipe;
+use crate::recipe::export::{ExportRecipe, Target};
 use crate::source::container::Reference;
 use crate::transform::image_config::Place;
 
@@ -29,8 +29,20 @@ pub(in crate::cli) struct ExportVerb {
     ///
     /// DIR is created if it is missing; an image of the same name in it is replaced. FILE is replaced
     /// as a whole.
-    #[arg(short, long, value_name = "IMAGE", help_heading = group::OUTPUT)]
-    output: OsString,
+    #[arg(
+        short,
+        long,
+        value_name = "IMAGE",
+        required_unless_present = "dry_run",
+        help_heading = group::OUTPUT
+    )]
+    output: Option<OsString>,
+
+    /// Plan and report, and write nothing
+    ///
+    /// Digests, and the length of a layer that is to be compressed, are unknown then.
+    #[arg(long, help_heading = group::OUTPUT)]
+    dry_run: bool,
 
     /// Compress the layer with none, gzip or zstd
     ///
@@ -79,26 +91,32 @@ pub(in crate::cli) const HELP: Help = Help {
 
 impl ExportVerb {
     pub(in crate::cli) fn recipe(self) -> Result<ExportRecipe, clap::Error> {
-        let reference = Reference::parse(&self.output).map_err(|error| usage(error.to_string()))?;
-        let target = reference.filter(Reference::is_layout).ok_or_else(|| {
-            usage(
-                "--output is oci:DIR or oci-archive:FILE, with a colon and the name of the image".to_owned(),
-            )
-        })?;
         let mut tree = self.tree.recipe(self.general)?;
         if tree.image_config == Place::Usual {
             // The image that is made has them in its own configuration.
             tree.image_config = Place::Nowhere;
         }
         Ok(ExportRecipe {
-            path: target.path().to_owned(),
-            is_archive: target.is_archive(),
-            tag: target.tag().map_err(|error| usage(error.to_string()))?.map(str::to_owned),
+            target: self.output.as_deref().map(target).transpose()?,
             tree,
             codec: self.compress,
             config: self.config,
+            dry_run: self.dry_run,
             quiet: self.quiet,
             json: self.json,
         })
     }
+}
+
+/// Parses the place and the name of the image.
+fn target(output: &OsStr) -> Result<Target, clap::Error> {
+    let reference = Reference::parse(output).map_err(|error| usage(error.to_string()))?;
+    let layout = reference.filter(Reference::is_layout).ok_or_else(|| {
+        usage("--output is oci:DIR or oci-archive:FILE, with a colon and the name of the image".to_owned())
+    })?;
+    Ok(Target {
+        path: layout.path().to_owned(),
+        is_archive: layout.is_archive(),
+        tag: layout.tag().map_err(|error| usage(error.to_string()))?.map(str::to_owned),
+    })
 }

@@ -76,7 +76,7 @@ impl AtomicFile {
         self.publish_as(&place.name)
     }
 
-    /// Gives the file another name in its directory.
+    /// Gives the file another name, relative to its directory.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).

@@ -1,6 +1,5 @@
 //! A file whose name is known once it is complete, such as a blob that is named by its digest.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +12,6 @@ use crate::output::destination::FilePlace;
 /// A new file in a directory, without a name. It leaves nothing if it is dropped.
 pub struct BlobFile {
     file: AtomicFile,
-    place: Arc<FilePlace>,
 }
 
 impl BlobFile {
@@ -24,7 +22,7 @@ impl BlobFile {
     /// error names.
     pub fn create(directory: &Path, cleanups: &Cleanups) -> Result<Self> {
         let place = Arc::new(FilePlace::unknown_name(directory)?);
-        Ok(Self { file: AtomicFile::create(&place, cleanups)?, place })
+        Ok(Self { file: AtomicFile::create(&place, cleanups)? })
     }
 
     /// The file to write to.
@@ -33,13 +31,18 @@ impl BlobFile {
         self.file.file()
     }
 
-    /// Gives the file its name, replacing an existing file.
+    /// Gives the file its name in a directory, replacing an existing file. The directory is that in
+    /// which it was created, or another one of the same filesystem.
     ///
     /// # Errors
     /// [`Io`](crate::error::ErrorKind::Io); there is no new file then, and an existing one is
     /// unchanged.
-    pub fn publish(self, name: &str) -> Result<()> {
-        let path = self.place.directory_path.join(name);
-        self.file.publish_as(OsStr::new(name)).map_err(|error| Error::io(path, error))
+    pub fn publish(self, directory: &Path, name: &str) -> Result<()> {
+        let path = directory.join(name);
+        // System calls take an absolute path whatever the directory they are given.
+        let absolute = std::path::absolute(&path);
+        absolute
+            .and_then(|absolute| self.file.publish_as(absolute.as_os_str()))
+            .map_err(|error| Error::io(path, error))
     }
 }

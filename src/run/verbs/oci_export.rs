@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use image_runs::Image as _;
 use image_tree::{Kind, Tree};
 use serde_json::{Map, Value};
-use tar_archive::{BYTE_LAYOUT, Options, plan};
+use tar_archive::{BYTE_LAYOUT, Layout, Options, plan};
 
 use self::documents::{Described, WrittenLayer};
 use self::target::Target;
@@ -21,8 +21,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::output::{DestinationOptions, Reflink, WriteOptions};
-use crate::recipe::Output;
 use crate::recipe::export::ExportRecipe;
+use crate::recipe::{Output, TreeRecipe};
 use crate::report::version::VERSION;
 use crate::report::{Bar, BuildInfo, Counts, ExportReport, ExportedLayer, Timings};
 use crate::run::advice;
@@ -44,18 +44,19 @@ const MAX_CONFIG: u64 = 1 << 20;
 pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = Log::new(recipe.level());
     let mut stopwatch = Stopwatch::start();
-    let file = Output::File { path: recipe.path.clone(), options: DestinationOptions::default() };
-    let own = match recipe.is_archive {
-        true => output::own_files(&file, None),
-        false => output::own_files(&Output::Nowhere, Some(&recipe.path)),
+    let (archive, directory) = match &recipe.target {
+        Some(target) if target.is_archive => {
+            (Output::File { path: target.path.clone(), options: DestinationOptions::default() }, None)
+        }
+        target => (Output::Nowhere, target.as_ref().map(|target| &*target.path)),
     };
-    let destination =
-        if recipe.is_archive { output::open(&file, false, &own, &recipe.inputs())? } else { None };
+    let own = output::own_files(&archive, directory);
+    let destination = output::open(&archive, recipe.dry_run, &own, &recipe.inputs())?;
     let settings = recipe.config.as_deref().map(settings).transpose()?;
-    let spool = spool(recipe, &file);
+    let spool = spool(&recipe.tree, &archive, directory);
     let options = pipeline::Options {
         own,
-        output: &recipe.path,
+        output: directory.unwrap_or(output::path(&archive)),
         spool: spool.clone(),
         holes: Holes::Zeros("a layer stores holes as zeros"),
         ..pipeline::Options::new(&recipe.tree, interrupt, &log)
@@ -67,73 +68,80 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
     let platform = platform(recipe, tree)?;
     let mut timings = Timings { read: stopwatch.lap(), ..Timings::default() };
     let layout = plan(tree, &Options::layer()).map_err(advice::tar)?;
+    let mut report = describe(recipe, &prepared, &platform, layout.len());
     timings.plan = stopwatch.lap();
-    let mut target = match destination {
-        Some(destination) => Target::archive(destination, spool),
-        None => Target::directory(&recipe.path)?,
-    };
-    let threads = &*recipe.tree.threads;
-    let bar = Bar::on_stderr("writing the layer", layout.len(), recipe.quiet);
-    let write = WriteOptions { threads, reflink: Reflink::Never, interrupt, progress: &bar };
-    let layer = target.layer(&layout, &recipe.codec, &write)?;
-    let created = recipe.tree.source_date_epoch.map(|time| documents::rfc3339(time.seconds()));
-    let config = documents::config(&platform, settings, created, std::slice::from_ref(&layer));
-    let config = Described::of(documents::CONFIG, &config)?;
-    let manifest =
-        Described::of(documents::MANIFEST, &documents::manifest(&config, std::slice::from_ref(&layer)))?;
-    target.finish(
-        &config,
-        &manifest,
-        &documents::entry(&manifest, &platform, recipe.tag.as_deref()),
-        &write,
-    )?;
-    timings.write = stopwatch.lap();
-    let digests = (manifest.digest.as_str(), config.digest.as_str());
-    let mut report = describe(recipe, &prepared, &platform, digests, &layer);
+    if let Some(to) = recipe.target.as_ref().filter(|_| !recipe.dry_run) {
+        let target = match destination {
+            Some(destination) => Target::archive(destination, spool),
+            None => Target::directory(&to.path)?,
+        };
+        write(recipe, &layout, target, (&platform, settings), &mut report, interrupt)?;
+        timings.write = stopwatch.lap();
+    }
     report.build.timings = timings;
     report.build.add_messages(&log);
-    let ExportRecipe { json, quiet, .. } = *recipe;
-    Printed { report: &report, digest: None, json, dry_run: false, quiet }.print(|| {
-        let name = shown::path(&recipe.path);
-        format!("{name}: an image for {platform} with the manifest {}\n", report.manifest)
-    })
+    let ExportRecipe { json, dry_run, quiet, .. } = *recipe;
+    Printed { report: &report, digest: None, json, dry_run, quiet }.print(|| summary(recipe, &report))
 }
 
 /// Returns the directory for unnamed files: that of the archive, or of a layout that may not exist yet.
-fn spool(recipe: &ExportRecipe, archive: &Output) -> Option<PathBuf> {
-    if recipe.is_archive || recipe.tree.spool.is_some() {
-        return output::spool(&recipe.tree, archive);
-    }
-    let here = |above: &Path| if above.as_os_str().is_empty() { ".".into() } else { above.to_owned() };
-    recipe.path.ancestors().map(here).find(|above| above.is_dir())
+fn spool(tree: &TreeRecipe, archive: &Output, directory: Option<&Path>) -> Option<PathBuf> {
+    output::spool(tree, archive).or_else(|| directory.and_then(target::existing))
 }
 
-/// Returns the report on an image that was written, with the digests of its manifest and of its
-/// configuration.
+/// Returns the report on an image that is planned and not yet written.
 fn describe(
     recipe: &ExportRecipe,
     prepared: &Prepared,
     platform: &Platform,
-    (manifest, config): (&str, &str),
-    layer: &WrittenLayer,
+    archive_bytes: u64,
 ) -> ExportReport {
+    let size = recipe.codec.compression().is_none().then_some(archive_bytes);
     ExportReport {
         rootcast: VERSION,
         byte_layout: BYTE_LAYOUT,
         sources: recipe.tree.sources.iter().map(|source| Path::new(source).into()).collect(),
-        output: recipe.path.as_path().into(),
+        output: recipe.target.as_ref().map(|target| target.path.as_path().into()),
+        written: false,
         platform: platform.to_string(),
-        manifest: manifest.to_owned(),
-        config_digest: config.to_owned(),
+        manifest: None,
+        config_digest: None,
         compression: recipe.codec.to_string(),
-        layers: vec![ExportedLayer {
-            digest: layer.digest.clone(),
-            diff_id: layer.diff_id.clone(),
-            size: layer.size,
-            archive_bytes: layer.archive_bytes,
-        }],
+        layers: vec![ExportedLayer { digest: None, diff_id: None, size, archive_bytes }],
         build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
     }
+}
+
+/// Writes the image, and adds the digests to the report.
+fn write(
+    recipe: &ExportRecipe,
+    layout: &Layout<'_, Blob>,
+    mut target: Target,
+    (platform, settings): (&Platform, Option<Map<String, Value>>),
+    report: &mut ExportReport,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let threads = &*recipe.tree.threads;
+    let bar = Bar::on_stderr("writing the layer", layout.len(), recipe.quiet);
+    let write = WriteOptions { threads, reflink: Reflink::Never, interrupt, progress: &bar };
+    let layers = [target.layer(layout, &recipe.codec, &write)?];
+    let created = recipe.tree.source_date_epoch.map(|time| documents::rfc3339(time.seconds()));
+    let config = documents::config(platform, settings, created, &layers);
+    let config = Described::of(documents::CONFIG, &config)?;
+    let manifest = Described::of(documents::MANIFEST, &documents::manifest(&config, &layers))?;
+    let name = recipe.target.as_ref().and_then(|target| target.tag.as_deref());
+    target.finish(&config, &manifest, &documents::entry(&manifest, platform, name), &write)?;
+    report.written = true;
+    report.manifest = Some(manifest.digest);
+    report.config_digest = Some(config.digest);
+    report.layers = layers.into_iter().map(WrittenLayer::into_report).collect();
+    Ok(())
+}
+
+fn summary(recipe: &ExportRecipe, report: &ExportReport) -> String {
+    let name = recipe.target.as_ref().map(|target| shown::path(&target.path).to_string());
+    let (name, manifest) = (name.unwrap_or_default(), report.manifest.as_deref().unwrap_or_default());
+    format!("{name}: an image for {} with the manifest {manifest}\n", report.platform)
 }
 
 /// Reads the settings of containers.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::ExportedLayer;
 use crate::run::output::hex;
 use crate::source::container::Platform;
 
@@ -21,6 +22,14 @@ pub(super) struct WrittenLayer {
     pub(super) size: u64,
     /// The length before compression, in bytes.
     pub(super) archive_bytes: u64,
+}
+
+impl WrittenLayer {
+    /// Returns the part of the report on it.
+    pub(super) fn into_report(self) -> ExportedLayer {
+        let Self { digest, diff_id, size, archive_bytes, .. } = self;
+        ExportedLayer { digest: Some(digest), diff_id: Some(diff_id), size: Some(size), archive_bytes }
+    }
 }
 
 /// A document with its media type and digest.

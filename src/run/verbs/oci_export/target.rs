@@ -24,6 +24,9 @@ use crate::output::{Destination, WriteOptions};
 use crate::run::advice;
 use crate::run::output::{hex, write_output};
 
+/// The directory of the blobs in a layout.
+const BLOBS: &str = "blobs/sha256";
+
 const LAYOUT: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -38,7 +41,7 @@ pub(super) struct Target {
 }
 
 enum Place {
-    /// A directory, which exists.
+    /// A directory.
     Directory(LayoutDirectory),
     /// An archive, and the directory for its layer until it is complete.
     Archive(Destination, PathBuf),
@@ -61,27 +64,42 @@ impl LayerFile {
     }
 }
 
-/// The directory of a layout. New directories are removed on drop if they are empty: an image that
-/// cannot be written leaves nothing.
+/// The directory of a layout. Directories are created once the layers are complete, and removed on
+/// drop if they are empty: an image that cannot be written leaves nothing, not even after SIGKILL.
 struct LayoutDirectory {
     path: PathBuf,
-    /// The directory of the blobs and those above it that are new, the lowest first.
+    /// The directory of the blobs, or the lowest one above it that exists: the layers are written there,
+    /// without names.
+    existing: PathBuf,
+    /// The directories that were created, the lowest first.
     new: Vec<PathBuf>,
 }
 
 impl LayoutDirectory {
-    fn open(path: &Path) -> Result<Self> {
-        let blobs = path.join("blobs/sha256");
-        let new = blobs.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
-        let new = new.map(Path::to_owned).collect();
-        let opened = Self { path: path.to_owned(), new };
-        fs::create_dir_all(&blobs).map_err(|error| Error::io(&blobs, error))?;
-        Ok(opened)
+    fn of(path: &Path) -> Result<Self> {
+        let blobs = path.join(BLOBS);
+        let lowest = blobs.ancestors().find(|above| above.symlink_metadata().is_ok());
+        if let Some(other) = lowest.filter(|lowest| !lowest.is_dir()) {
+            return Err(Error::io(other, io::Error::from(io::ErrorKind::NotADirectory)));
+        }
+        let existing = existing(&blobs).unwrap_or_else(|| ".".into());
+        Ok(Self { path: path.to_owned(), existing, new: Vec::new() })
     }
 
-    fn blobs(&self) -> PathBuf {
-        self.path.join("blobs/sha256")
+    /// Creates the directories that are missing, and returns that of the blobs.
+    fn create(&mut self) -> Result<PathBuf> {
+        let blobs = self.path.join(BLOBS);
+        let new = blobs.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+        self.new = new.map(Path::to_owned).collect();
+        fs::create_dir_all(&blobs).map_err(|error| Error::io(&blobs, error))?;
+        Ok(blobs)
     }
+}
+
+/// Returns the lowest existing directory of a path.
+pub(super) fn existing(path: &Path) -> Option<PathBuf> {
+    let here = |above: &Path| if above.as_os_str().is_empty() { ".".into() } else { above.to_owned() };
+    path.ancestors().map(here).find(|above| above.is_dir())
 }
 
 impl Drop for LayoutDirectory {
@@ -94,9 +112,9 @@ impl Drop for LayoutDirectory {
 }
 
 impl Target {
-    /// Opens a layout, or creates an empty one.
+    /// Returns a layout in a directory, which may not exist yet.
     pub(super) fn directory(path: &Path) -> Result<Self> {
-        Ok(Self { place: Place::Directory(LayoutDirectory::open(path)?), layers: Vec::new() })
+        Ok(Self { place: Place::Directory(LayoutDirectory::of(path)?), layers: Vec::new() })
     }
 
     /// Returns a layout in an archive, whose layer is kept in a directory until it is complete.
@@ -114,9 +132,9 @@ impl Target {
     ) -> Result<WrittenLayer> {
         let (directory, file) = match &self.place {
             Place::Directory(directory) => {
-                let blobs = directory.blobs();
-                let file = BlobFile::create(&blobs, write.interrupt.cleanups())?;
-                (blobs, LayerFile::Blob(file))
+                let existing = directory.existing.clone();
+                let file = BlobFile::create(&existing, write.interrupt.cleanups())?;
+                (existing, LayerFile::Blob(file))
             }
             Place::Archive(_, spool) => {
                 let file = tempfile::tempfile_in(spool).map_err(|error| Error::io(spool, error))?;
@@ -156,7 +174,8 @@ impl Target {
     ) -> Result<()> {
         let documents = [config, manifest];
         match self.place {
-            Place::Directory(directory) => {
+            Place::Directory(mut directory) => {
+                let blobs = directory.create()?;
                 let (path, cleanups) = (&directory.path, write.interrupt.cleanups());
                 // Another run that adds an image waits, so that neither index is lost.
                 let lock = File::open(path).and_then(|opened| opened.lock().map(|()| opened));
@@ -164,11 +183,11 @@ impl Target {
                 let index = index(Some(&path.join("index.json")), entry)?;
                 for (digest, file) in self.layers {
                     if let LayerFile::Blob(blob) = file {
-                        blob.publish(hex_of(&digest))?;
+                        blob.publish(&blobs, hex_of(&digest))?;
                     }
                 }
                 for document in documents {
-                    write_file(&directory.blobs(), hex_of(&document.digest), &document.bytes, cleanups)?;
+                    write_file(&blobs, hex_of(&document.digest), &document.bytes, cleanups)?;
                 }
                 write_file(path, "oci-layout", LAYOUT.as_bytes(), cleanups)?;
                 write_file(path, "index.json", index.to_string().as_bytes(), cleanups)
@@ -244,7 +263,7 @@ fn open(path: &Path) -> Result<Option<File>> {
 fn write_file(directory: &Path, name: &str, bytes: &[u8], cleanups: &Cleanups) -> Result<()> {
     let blob = BlobFile::create(directory, cleanups)?;
     blob.file().write_all(bytes).map_err(|error| Error::io(directory.join(name), error))?;
-    blob.publish(name)
+    blob.publish(directory, name)
 }
 
 /// Hashes the bytes that are written.
