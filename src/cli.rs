@@ -14,7 +14,7 @@ mod verbs;
 
 use std::ffi::OsString;
 
-pub use self::request::Request;
+pub use self::request::{RecipeRequest, Request};
 
 /// Parses the arguments of the process, the program's name first.
 ///

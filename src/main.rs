@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use rootcast::cli::{self, Request};
+use rootcast::cli::{self, RecipeRequest, Request};
 use rootcast::error::{Error, ErrorKind};
 use rootcast::interrupt::Interrupt;
 use rootcast::run;
@@ -34,6 +34,11 @@ fn main() -> ExitCode {
         Request::RootHash(recipe) => run::root_hash(&recipe, &interrupt),
         Request::Tree(recipe) => run::tree(&recipe, &interrupt),
         Request::Closure(recipe) => run::closure(&recipe, &interrupt),
+        Request::Recipe(RecipeRequest::Print(text)) => run::print_recipes(&text),
+        Request::Recipe(RecipeRequest::Json(report)) => run::print_recipe_json(&report),
+        Request::Recipe(RecipeRequest::ImportDracut { directory, output }) => {
+            run::import_dracut(&directory, &output)
+        }
         Request::Completions(shell) => run::completions(&cli::generate::completions(shell)),
         Request::Man(directory) => generate_man(directory.as_deref()),
         Request::Version { json } => run::version(json),

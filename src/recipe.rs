@@ -1,6 +1,7 @@
 //! The request as data: the result of parsing flags and recipe files, before any source is read.
 
 pub mod closure;
+pub mod dracut;
 pub mod export;
 pub mod file;
 pub mod filesystem;
@@ -9,6 +10,7 @@ pub mod kata;
 pub mod keep;
 pub mod preset;
 pub mod root_hash;
+pub mod shipped;
 pub mod tar;
 pub mod verity;
 
@@ -46,8 +48,8 @@ use crate::xattr_filter::Filter;
 /// The tree to read and the changes to it.
 #[derive(Clone, Debug)]
 pub struct TreeRecipe {
-    /// The recipe file that some of this was read from, if any.
-    pub recipe_file: Option<PathBuf>,
+    /// The recipe files that some of this was read from.
+    pub recipe_files: Vec<PathBuf>,
     /// Directories, tar archives and dumps, or `-` for an archive or a dump on standard input: each
     /// is added to those before it. There is at least one.
     pub sources: Vec<OsString>,
@@ -164,7 +166,7 @@ impl TreeRecipe {
     #[must_use]
     pub fn new(sources: Vec<OsString>, threads: NonZeroUsize) -> Self {
         Self {
-            recipe_file: None,
+            recipe_files: Vec::new(),
             sources,
             basedir: None,
             ownership: None,
@@ -197,7 +199,7 @@ impl TreeRecipe {
             source if source == "-" => Path::new("/dev/stdin"),
             source => Reference::path_of(source).unwrap_or(Path::new(source)),
         });
-        let mut inputs: Vec<&Path> = sources.chain(self.recipe_file.as_deref()).collect();
+        let mut inputs: Vec<&Path> = sources.chain(self.recipe_files.iter().map(PathBuf::as_path)).collect();
         if let Some(Ownership::Fakeroot(path) | Ownership::Mtree(path)) = &self.ownership {
             inputs.push(path);
         }

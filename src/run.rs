@@ -11,4 +11,7 @@ mod sources;
 mod stopwatch;
 mod verbs;
 
-pub use verbs::{check, closure, completions, export, image, initrd, man, root_hash, tar, tree, version};
+pub use verbs::{
+    check, closure, completions, export, image, import_dracut, initrd, man, print_recipe_json, print_recipes,
+    root_hash, tar, tree, version,
+};

@@ -14,7 +14,7 @@ use rootcast_fuzz::closure::{self, known, packages, programs};
 use rootcast_fuzz::formats::{dax_header, ext4, initramfs_check, partition, verity};
 use rootcast_fuzz::sources::{container, dump, tar};
 use rootcast_fuzz::transforms::{accounts, edits, file_contexts, mtree};
-use rootcast_fuzz::{Outcome, architecture, arguments, recipe};
+use rootcast_fuzz::{Outcome, architecture, arguments, dracut, recipe};
 
 struct Target {
     name: &'static str,
@@ -45,6 +45,7 @@ const TARGETS: &[Target] = &[
     Target { name: "container_documents", check: container::check_documents, seed: |bytes| bytes, taken: 0 },
     Target { name: "container_layers", check: container::check_layers, seed: |bytes| bytes, taken: 1 },
     Target { name: "dax_header", check: dax_header::check, seed: |b| dax_header::block(&b), taken: 80 },
+    Target { name: "dracut", check: dracut::check, seed: |bytes| dracut::text(&bytes), taken: 100 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },
     Target { name: "dump_of_tree", check: dump::check_tree, seed: |bytes| bytes, taken: 100 },
     Target { name: "ext4", check: ext4::check, seed: |bytes| bytes, taken: 75 },

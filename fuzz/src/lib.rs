@@ -13,6 +13,7 @@
 //! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ─────────────────▶ the same tree
 //!       ── text ──────▶ manifest, file_contexts ────▶ a small tree ─────────────────▶ a valid tree
 //!       ── text ──────▶ recipe ──────▶ command line
+//!       ── text ──────▶ dracut.conf ─▶ recipe
 //!       ── members ───▶ check of an initramfs by the kernel's rules
 //!       ── text ──────▶ units, rules, notes ────────▶ dependencies ─────────────────▶ valid paths and names
 //!       ──────────────▶ superblock, parameters, info block ▶ written again ───────▶ the same fields
@@ -27,6 +28,7 @@
 pub mod architecture;
 pub mod arguments;
 pub mod closure;
+pub mod dracut;
 pub mod formats;
 mod input;
 pub mod recipe;

@@ -8,10 +8,10 @@ use clap::{Command, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use super::help::{Help, group};
 use super::recipe_file;
 use super::request::Request;
-use super::verbs::{check, closure, generate, image, initrd, oci_export, root_hash, tar, tree};
+use super::verbs::{check, closure, generate, image, initrd, oci_export, recipe, root_hash, tar, tree};
 
 /// The help of every verb.
-pub(super) const VERB_HELPS: [Help; 10] = [
+pub(super) const VERB_HELPS: [Help; 11] = [
     image::HELP,
     initrd::HELP,
     tar::HELP,
@@ -20,6 +20,7 @@ pub(super) const VERB_HELPS: [Help; 10] = [
     root_hash::HELP,
     tree::HELP,
     closure::HELP,
+    recipe::HELP,
     generate::COMPLETIONS_HELP,
     generate::MAN_HELP,
 ];
@@ -60,6 +61,7 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
         Verb::RootHash(arguments) => Ok(Request::RootHash(Box::new(arguments.recipe()?))),
         Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),
         Verb::Closure(arguments) => Ok(Request::Closure(Box::new(arguments.recipe()?))),
+        Verb::Recipe(arguments) => arguments.request(&command, &|arguments| request(arguments).map(drop)),
         Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
         Verb::Man(arguments) => Ok(Request::Man(arguments.directory)),
     }
@@ -86,7 +88,15 @@ fn suggest_redirection(mut error: clap::Error, verb: Option<&OsStr>) -> clap::Er
 /// Returns the whole command line, with the help of each verb.
 pub(super) fn command() -> Command {
     let program = PROGRAM_HELP.of(Cli::command());
-    VERB_HELPS.iter().fold(program, |program, help| program.mut_subcommand(help.verb, |verb| help.of(verb)))
+    let program = VERB_HELPS
+        .iter()
+        .fold(program, |program, help| program.mut_subcommand(help.verb, |verb| help.of(verb)));
+    program.mut_subcommand(recipe::HELP.verb, |verb| {
+        let verb = verb.subcommand_help_heading("Actions").subcommand_value_name("ACTION");
+        recipe::ACTIONS
+            .iter()
+            .fold(verb, |verb, help| verb.mut_subcommand(help.verb, |action| help.of(action)))
+    })
 }
 
 /// Cast a root file tree into what a virtual machine boots from
@@ -120,6 +130,7 @@ enum Verb {
     RootHash(Box<root_hash::RootHashVerb>),
     Tree(Box<tree::TreeVerb>),
     Closure(Box<closure::ClosureVerb>),
+    Recipe(recipe::RecipeVerb),
     Completions(generate::CompletionsVerb),
     Man(generate::ManVerb),
 }

@@ -10,6 +10,7 @@ use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
 use crate::recipe::root_hash::RootHashRecipe;
 use crate::recipe::tar::TarRecipe;
 use crate::recipe::{ImageRecipe, TreeRecipe};
+use crate::report::RecipeReport;
 
 /// The request of a command line.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub enum Request {
     Tree(Box<TreeRecipe>),
     /// `rootcast closure`
     Closure(Box<ClosureRecipe>),
+    /// `rootcast recipe`
+    Recipe(RecipeRequest),
     /// `rootcast completions`
     Completions(Shell),
     /// `rootcast man`: into a directory, or to standard output.
@@ -38,5 +41,21 @@ pub enum Request {
     Version {
         /// True for JSON.
         json: bool,
+    },
+}
+
+/// The request of `rootcast recipe`.
+#[derive(Debug)]
+pub enum RecipeRequest {
+    /// This text is printed.
+    Print(String),
+    /// This report is printed as JSON.
+    Json(RecipeReport),
+    /// dracut's configuration is imported.
+    ImportDracut {
+        /// A directory, or a single file.
+        directory: PathBuf,
+        /// The recipe, or `-` for standard output.
+        output: PathBuf,
     },
 }

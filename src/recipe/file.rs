@@ -5,7 +5,7 @@
 //! owner = "root"                     # a key is the long name of a flag, its value that of the flag
 //! size = "1G"
 //! reserved = 5                       # a number may stand without quotation marks
-//! quiet = true                       # a flag that has no value; false has no effect
+//! quiet = true                       # a flag that has no value; false undoes an inherited true
 //!
 //! edits = [                          # in their order
 //!     { mkdir = "/srv/www:0750:www-data:www-data" },
@@ -13,6 +13,9 @@
 //!     { remove = "/usr/share/doc/**" },
 //! ]
 //! ```
+//!
+//! `recipe = "systemd-initrd"`, or an array, inherits from other recipes: each is the name of one
+//! that is part of the program, or a path relative to the directory of the file.
 //!
 //! `[[edits]]` tables work as well. An array gives a flag several values. Paths are relative to the
 //! current directory, as on the command line. [`parse`] does not know the flags: it only returns
@@ -36,6 +39,8 @@ pub struct Entry {
     pub value: Option<String>,
     /// True if the value is written without quotation marks.
     pub is_number: bool,
+    /// True for `false`.
+    pub is_off: bool,
     /// True if it is in `edits`.
     pub edit: bool,
     /// Its position in the text.
@@ -73,6 +78,23 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, FileError> {
         reader.refuse(error.span(), what)
     })?;
     reader.entries(document.as_table())
+}
+
+/// Returns a text as a string of TOML.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            control if control.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(control))),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 struct Reader<'t> {
@@ -175,15 +197,15 @@ impl Reader<'_> {
             }
             Value::String(text) => Some(text.value().clone()),
             Value::Integer(number) => Some(number.value().to_string()),
-            Value::Boolean(given) if *given.value() => None,
-            Value::Boolean(_) => return Ok(()),
+            Value::Boolean(_) => None,
             _ => {
                 let what = format!("\"{key}\" is not a string, an integer, true or false");
                 return Err(self.refuse(value.span().or(span), what));
             }
         };
-        let position = self.position(span);
-        entries.push(Entry { key: key.to_owned(), value: text, is_number, edit, position });
+        let is_off = matches!(value, Value::Boolean(given) if !*given.value());
+        let (key, position) = (key.to_owned(), self.position(span));
+        entries.push(Entry { key, value: text, is_number, is_off, edit, position });
         Ok(())
     }
 
@@ -224,6 +246,7 @@ mod tests {
         let show = |entry: Entry| {
             let value = entry.value.map_or(String::new(), |value| format!("={value}"));
             let edit = if entry.edit { "edit " } else { "" };
+            let edit = if entry.is_off { "no " } else { edit };
             format!("{edit}{}{value} at {}:{}", entry.key, entry.position.line, entry.position.column)
         };
         Ok(entries.into_iter().map(show).collect())
@@ -247,6 +270,7 @@ edits = [
             "source=a at 1:11",
             "source=b at 1:16",
             "quiet at 3:1",
+            "no digest at 4:1",
             "reserved=5 at 5:1",
             "edit mkdir=/é at 8:7",
             "edit remove=/x at 8:25",
@@ -257,6 +281,13 @@ edits = [
         let expected = ["edit mkdir=/a at 2:1", "edit add=b:/c at 4:1"];
         assert_eq!(shown(tables), Ok(expected.map(str::to_owned).to_vec()));
         assert_eq!(shown(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn quoted_texts_are_strings_of_toml() {
+        let text = "a\"b\\c\nd\te\u{7}é\u{85}";
+        let expected = format!("a={text} at 1:1");
+        assert_eq!(shown(&format!("a = {}", quoted(text))), Ok(vec![expected]));
     }
 
     #[test]

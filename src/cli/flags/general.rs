@@ -1,5 +1,6 @@
 //! Flags of every verb that reads a tree and that do not affect the output.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -9,15 +10,16 @@ use rustix::process::{Resource, getrlimit};
 
 use super::values;
 use crate::cli::help::group;
+use crate::recipe::shipped::Shipped;
 
 /// Flags that no byte of the result depends on. They are the last of each verb, as the help lists
 /// them last.
 #[derive(Debug, Args)]
 #[command(next_help_heading = group::GENERAL)]
 pub(in crate::cli) struct General {
-    /// Read flags from a TOML file
-    #[arg(long, value_name = "FILE", long_help = RECIPE)]
-    pub(in crate::cli) recipe: Option<PathBuf>,
+    /// Read flags from a TOML file, or from a recipe that is part of the program
+    #[arg(long, value_name = "NAME|FILE", long_help = RECIPE)]
+    pub(in crate::cli) recipe: Vec<OsString>,
 
     /// Number of threads, which does not affect the bytes [default: one for each core]
     ///
@@ -32,7 +34,10 @@ pub(in crate::cli) struct General {
     pub(in crate::cli) verbose: bool,
 }
 
-const RECIPE: &str = "Read flags from a TOML file; those of the command line follow and override them
+const RECIPE: &str = "Read flags from a recipe; those of the command line follow and override them
+
+It is a TOML file, or the name of one that is part of the program, which rootcast
+recipe list prints; ./NAME is a path. A later one overrides earlier ones.
 
 Each key is the long name of a flag, `source` the SOURCE. A flag without a value
 is `true`. Edits are in the array `edits`, in their order, each a table of one:
@@ -52,6 +57,12 @@ fn threads_by_descriptors() -> NonZeroUsize {
 }
 
 impl General {
+    /// Returns the files of the recipes.
+    pub(in crate::cli) fn recipe_files(&self) -> Vec<PathBuf> {
+        let is_file = |name: &&OsString| name.to_str().and_then(Shipped::find).is_none();
+        self.recipe.iter().filter(is_file).map(PathBuf::from).collect()
+    }
+
     /// Returns the number of threads, from 1 to 256.
     pub(in crate::cli) fn threads(&self) -> NonZeroUsize {
         threads(self.jobs)
@@ -71,7 +82,7 @@ mod tests {
     #[test]
     fn threads_are_bounded_by_a_constant_and_by_descriptors() {
         let threads =
-            |jobs| General { jobs: NonZeroUsize::new(jobs), recipe: None, verbose: false }.threads();
+            |jobs| General { jobs: NonZeroUsize::new(jobs), recipe: Vec::new(), verbose: false }.threads();
         let most = MAX_THREADS.min(threads_by_descriptors());
         assert_eq!(threads(1), NonZeroUsize::MIN);
         for jobs in [257, 100_000, usize::MAX] {

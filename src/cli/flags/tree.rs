@@ -252,7 +252,7 @@ impl TreeArguments {
             }
         }
         Ok(TreeRecipe {
-            recipe_file: general.recipe.clone(),
+            recipe_files: general.recipe_files(),
             sources: self.sources,
             basedir: self.basedir,
             ownership: self.owner,

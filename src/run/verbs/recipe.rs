@@ -1,0 +1,81 @@
+//! `rootcast recipe`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use image_tree::Shown;
+
+use crate::bounded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{Level, Log};
+use crate::recipe::dracut;
+use crate::report::RecipeReport;
+use crate::run::print::{print, print_json};
+use crate::shown;
+
+/// The maximum length of a file of dracut's configuration, in bytes: 1 MiB.
+const MAX_LEN: u64 = 1 << 20;
+
+/// The maximum number of files of dracut's configuration.
+const MAX_FILES: usize = 1000;
+
+/// Prints text about recipes.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print_recipes(text: &str) -> Result<()> {
+    print(text.as_bytes())
+}
+
+/// Prints the flags of a recipe as JSON.
+///
+/// # Errors
+/// If they cannot be written.
+pub fn print_recipe_json(report: &RecipeReport) -> Result<()> {
+    print_json(report)
+}
+
+/// Makes a recipe of dracut's configuration, and reports what is not imported.
+///
+/// # Errors
+/// If a file cannot be read, or the recipe cannot be written.
+pub fn import_dracut(directory: &Path, output: &Path) -> Result<()> {
+    let paths = files(directory)?;
+    let files = paths.iter().map(|path| {
+        let opened = File::open(path).map_err(|error| Error::io(path, error))?;
+        let text = bounded::read_file(opened, path, MAX_LEN)?;
+        Ok(dracut::File { name: shown::path(path).to_string(), text })
+    });
+    let files = files.collect::<Result<Vec<_>>>()?;
+    let imported = dracut::import(&files);
+    let log = Log::new(Level::Normal);
+    for note in &imported.notes {
+        let file = files.get(note.file).map_or("", |file| file.name.as_str());
+        log.warn(format_args!("{file}:{}: {}", note.line, Shown::message(&note.what)));
+    }
+    if output == Path::new("-") {
+        return print(imported.recipe.as_bytes());
+    }
+    fs::write(output, &imported.recipe).map_err(|error| Error::io(output, error))
+}
+
+/// Returns the configuration files of a directory by name, or a single file.
+fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| Error::io(directory, error);
+    if !fs::metadata(directory).map_err(failed)?.is_dir() {
+        return Ok(vec![directory.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "conf") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() || files.len() > MAX_FILES {
+        let what = format!("it has {} files *.conf, and 1 to {MAX_FILES} are read", files.len());
+        return Err(Error::at(ErrorKind::BadInput, directory, what));
+    }
+    Ok(files)
+}
