@@ -31,8 +31,11 @@ pub mod closure;
 pub mod dracut;
 pub mod formats;
 mod input;
+pub mod mutate;
+pub mod random;
 pub mod recipe;
 pub mod sources;
+pub mod targets;
 pub mod transforms;
 
 pub use input::choices::Choices;
