@@ -57,7 +57,13 @@ fn check_needed(tree: &Tree<Pattern>, options: &Options, error: &Error) -> Outco
     let less = plan(tree, &of_size(needed_bytes - options.block_size.bytes()));
     assert!(less.is_err(), "{needed_bytes} bytes are said to be needed, and less fit");
     let options = of_size(*needed_bytes);
-    let layout = plan(tree, &options).expect("a tree fits the size it is said to need");
+    let layout = match plan(tree, &options) {
+        // The limit for growing is compared with a size that the tree fits.
+        Err(Error::ResizeLimit { limit_bytes, .. }) if limit_bytes < *needed_bytes => {
+            return Outcome::Refused;
+        }
+        layout => layout.expect("a tree fits the size it is said to need"),
+    };
     check_layout(tree, &options, &layout);
     Outcome::Checked
 }
