@@ -127,7 +127,7 @@ edits = [
 #[test]
 fn recipes_that_cannot_be_inherited_from_are_reported() {
     let scratch = family();
-    let chain = "{}/loop.toml inherits from itself: {}/loop.toml → {}/second.toml → {}/./loop.toml";
+    let chain = "inherits from itself: {}/loop.toml → {}/second.toml → {}/./loop.toml";
     for line in ["recipe check {}/loop.toml", "tree {}/tree.dump --recipe {}/loop.toml"] {
         refused(
             &scratch,

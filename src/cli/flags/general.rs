@@ -17,7 +17,7 @@ use crate::recipe::shipped::Shipped;
 #[derive(Debug, Args)]
 #[command(next_help_heading = group::GENERAL)]
 pub(in crate::cli) struct General {
-    /// Read flags from a TOML file, or from a recipe that is part of the program
+    /// Read flags from a recipe: a TOML file or a name
     #[arg(long, value_name = "NAME|FILE", long_help = RECIPE)]
     pub(in crate::cli) recipe: Vec<OsString>,
 

@@ -23,7 +23,7 @@ mod tests {
     #[test]
     fn the_nearest_names_come_first() {
         let all = ["keep", "keep-unit", "keep-rule", "label", "keep-unit"];
-        assert_eq!(names("keep-unti", all), ["keep-unit", "keep-rule", "keep"]);
+        assert_eq!(names("keep-unti", all), ["keep-unit", "keep", "keep-rule"]);
         assert!(names("colour", all).is_empty());
     }
 }

@@ -30,7 +30,9 @@ enum Action {
 #[derive(Debug, Args)]
 struct ListVerb {}
 
-/// Print the flags in effect with a recipe, as a recipe, and where each comes from
+/// Print the flags in effect with a recipe, and their origins
+///
+/// They are printed as a recipe, in which comments name the origins.
 #[derive(Debug, Args)]
 struct ShowVerb {
     /// The name of a recipe, or the path of a file; ./NAME is a path
@@ -42,7 +44,7 @@ struct ShowVerb {
     json: bool,
 }
 
-/// Report everything that is wrong in a recipe, with lines and columns
+/// Report all errors in a recipe, with lines and columns
 ///
 /// These are unknown keys, wrong types and values, flags that contradict each other, and recipes
 /// that inherit from themselves.
