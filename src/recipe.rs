@@ -40,6 +40,7 @@ use crate::transform::edit::{Action, Edit};
 use crate::transform::hardlinks;
 use crate::transform::image_config;
 use crate::transform::normalize::Times;
+use crate::transform::overlay;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable;
@@ -72,6 +73,10 @@ pub struct TreeRecipe {
     pub hardlinks: hardlinks::Policy,
     /// The edits of the tree, in order.
     pub edits: Vec<Edit>,
+    /// Sources that are laid over the tree after the edits. All of each is kept.
+    pub overlays: Vec<OsString>,
+    /// The treatment of places where an overlay meets something else.
+    pub overlay_conflict: overlay::Conflict,
     /// The part of the tree that is kept after the edits; `None` keeps all.
     pub keep: Option<KeepRecipe>,
     /// True if `/etc/ld.so.cache` is written even if the tree is kept whole or has none.
@@ -177,6 +182,8 @@ impl TreeRecipe {
             unreadable: unreadable::Policy::default(),
             hardlinks: hardlinks::Policy::default(),
             edits: Vec::new(),
+            overlays: Vec::new(),
+            overlay_conflict: overlay::Conflict::default(),
             keep: None,
             ld_cache: false,
             guest_files: false,
@@ -195,7 +202,7 @@ impl TreeRecipe {
     /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Path> {
-        let sources = self.sources.iter().map(|source| match source.as_os_str() {
+        let sources = self.sources.iter().chain(&self.overlays).map(|source| match source.as_os_str() {
             source if source == "-" => Path::new("/dev/stdin"),
             source => Reference::path_of(source).unwrap_or(Path::new(source)),
         });

@@ -17,6 +17,7 @@ pub mod keep;
 pub mod ld_cache;
 pub mod mode;
 pub mod normalize;
+pub mod overlay;
 pub mod own_directories;
 pub mod ownership;
 pub mod selinux;

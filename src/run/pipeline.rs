@@ -5,35 +5,33 @@
 //! differ in their steps and options.
 
 mod holes;
+mod options;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use image_tree::{InodeId, Metadata, Tree};
 use serde_json::Value;
 
 pub(super) use self::holes::Holes;
+pub(super) use self::options::Options;
 use super::firmware::{self, Firmware};
-use super::reduction::{self, Found, Lookups, MissingFiles, PartialScan, Reduction};
+use super::reduction::{self, Found, MissingFiles, PartialScan, Reduction};
 use super::sources::{self, Reader, SourceStep, Stacked};
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::error::Result;
-use crate::filesystem::{self, Properties};
-use crate::interrupt::Interrupt;
-use crate::log::{Log, Report};
-use crate::output::Preallocation;
-use crate::progress::{Progress, Silent};
+use crate::filesystem;
+use crate::log::Report;
 use crate::recipe::TreeRecipe;
 use crate::report::ContainerReport;
 use crate::source::directory::{Scanned, Unreadable};
 use crate::transform::hardlinks::{self, Linked};
-use crate::transform::init::{self, Init};
-use crate::transform::own_files::{self, OwnFiles};
+use crate::transform::init;
+use crate::transform::own_files;
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    accounts, duplicates, edit, guest_files, image_config, keep, ld_cache, normalize, own_directories,
-    selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
+    accounts, duplicates, edit, guest_files, image_config, keep, ld_cache, normalize, overlay,
+    own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
 };
 
 /// A verb that makes a tree.
@@ -62,10 +60,11 @@ type Step = (&'static [Verb], Apply);
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 26] = [
+const STEPS: [Step; 27] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, edits),
+    (ALL, overlay),
     (ALL, unreadable_files),
     (ALL, kept_part),
     (ALL, missing_files),
@@ -91,69 +90,6 @@ const STEPS: [Step; 26] = [
     (&[Image], duplicates),
 ];
 
-/// The options of all steps.
-pub(super) struct Options<'r> {
-    /// The sources, and the changes that every verb takes.
-    pub(super) recipe: &'r TreeRecipe,
-    /// The files that the run writes, and therefore leaves out of directories.
-    pub(super) own: OwnFiles,
-    /// The name of the output in messages.
-    pub(super) output: &'r Path,
-    /// The properties of the filesystem of an image; `None` for other verbs.
-    pub(super) filesystem: Option<&'r Properties>,
-    /// The directory for unpacked layers; `None` for that of temporary files.
-    pub(super) spool: Option<PathBuf>,
-    /// The representation of holes in the output.
-    pub(super) holes: Holes,
-    /// The choice of `/init`; `None` for an initramfs that needs none.
-    pub(super) init: Option<&'r Init>,
-    /// True if systemd starts Kata's agent.
-    pub(super) with_agent: bool,
-    /// The check that `/init` starts; `None` without one.
-    pub(super) startable: Option<startable::Options>,
-    /// False if the tree's files are only named, so that xattrs are not read.
-    pub(super) xattrs: bool,
-    /// The questions about the tree before it is reduced.
-    pub(super) lookups: Lookups<'r>,
-    /// Receives the number of bytes in the sources' files as they are found.
-    pub(super) progress: &'r dyn Progress,
-    /// Checked regularly; a signal ends the pipeline.
-    pub(super) interrupt: &'r Interrupt,
-    /// The log of all reports.
-    pub(super) log: &'r Log,
-}
-
-impl<'r> Options<'r> {
-    /// Returns the options for a tree whose verb has none of its own.
-    pub(super) fn new(recipe: &'r TreeRecipe, interrupt: &'r Interrupt, log: &'r Log) -> Self {
-        Self {
-            recipe,
-            own: OwnFiles::default(),
-            output: Path::new("standard output"),
-            filesystem: None,
-            spool: recipe.spool.clone(),
-            holes: Holes::Zeros("an initramfs stores holes as zeros"),
-            init: None,
-            with_agent: false,
-            startable: None,
-            xattrs: true,
-            lookups: Lookups::default(),
-            progress: &Silent,
-            interrupt,
-            log,
-        }
-    }
-
-    /// Returns the same options, with a receiver of the number of bytes in the sources' files as
-    /// they are found.
-    pub(super) fn with_progress(self, progress: Option<&'r Preallocation>) -> Self {
-        match progress {
-            Some(progress) => Self { progress, ..self },
-            None => self,
-        }
-    }
-}
-
 /// The tree, and the results of the steps so far.
 pub(super) struct Prepared {
     pub(super) tree: Tree<Blob>,
@@ -169,6 +105,8 @@ pub(super) struct Prepared {
     pub(super) microcode: Vec<Firmware>,
     /// The images of containers among the sources.
     pub(super) containers: Vec<ContainerReport>,
+    /// The files of the overlays, and the places where they meet others.
+    overlay: overlay::Laid,
     /// The kept part, if it was found while the sources were read.
     found: Option<Found>,
     /// The unreadable files of the sources and edits.
@@ -207,6 +145,7 @@ impl Prepared {
             duplicates: BTreeMap::new(),
             microcode: Vec::new(),
             containers: Vec::new(),
+            overlay: overlay::Laid::default(),
             found: None,
             unreadable: Vec::new(),
             set_id: Vec::new(),
@@ -222,18 +161,9 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 /// with the owners of the recipe and without metadata of the host. The messages about one source
 /// are logged before the next one is read.
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Options { recipe, own, progress, xattrs, interrupt, log, ref spool, .. } = *options;
-    let reader = Reader {
-        recipe,
-        spool: spool.as_deref(),
-        steps: &SOURCE_STEPS,
-        own,
-        progress,
-        xattrs,
-        interrupt,
-        log,
-    };
-    let partial = reduction::partial_scan(recipe, &reader.options(), &own, options.lookups)?;
+    let Options { recipe, ref own, .. } = *options;
+    let reader = reader(recipe, options);
+    let partial = reduction::partial_scan(recipe, &reader.options(), own, options.lookups)?;
     let (scanned, found): (Option<Scanned>, Option<Found>) =
         partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
     let Stacked { tree, unreadable, set_id, containers } = reader.stacked(scanned)?;
@@ -241,6 +171,13 @@ fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
     (prepared.tree, prepared.unreadable, prepared.set_id) = (tree, unreadable, set_id);
     prepared.found = found;
     done(())
+}
+
+/// Returns the reader of the sources of a recipe.
+fn reader<'r>(recipe: &'r TreeRecipe, options: &'r Options<'r>) -> Reader<'r> {
+    let Options { own, progress, xattrs, interrupt, log, ref spool, .. } = *options;
+    let spool = spool.as_deref();
+    Reader { recipe, spool, steps: &SOURCE_STEPS, own, progress, xattrs, interrupt, log }
 }
 
 fn ownership_manifest(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
@@ -265,6 +202,21 @@ fn edits(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Repor
     done(report)
 }
 
+/// Lays the overlays over the tree.
+fn overlay(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let recipe = options.recipe;
+    if recipe.overlays.is_empty() {
+        return done(());
+    }
+    let overlays = TreeRecipe { sources: recipe.overlays.clone(), basedir: None, ..recipe.clone() };
+    let Stacked { tree, unreadable, set_id, containers } = reader(&overlays, options).stacked(None)?;
+    prepared.unreadable.extend(unreadable);
+    prepared.set_id.extend(set_id);
+    prepared.containers.extend(containers);
+    prepared.overlay = overlay::apply(&mut prepared.tree, &overlay::Options { overlay: &tree })?;
+    done(())
+}
+
 /// Applies the policy to unreadable files before the reduction: a file that is left out or empty
 /// cannot be needed.
 fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
@@ -277,17 +229,20 @@ fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Bo
 
 /// Finds the kept part, unless it was found while the sources were read.
 fn kept_part(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Options { recipe, lookups, .. } = *options;
+    let keep = recipe.keep.as_ref().map(|keep| prepared.overlay.requests(&prepared.tree, &keep.keep));
     let found = prepared.found.take();
     let (reduction, messages) =
-        reduction::find(&prepared.tree, &prepared.unreadable, options.recipe, found, options.lookups)?
-            .unzip();
+        reduction::find(&prepared.tree, &prepared.unreadable, recipe, keep.as_ref(), found, lookups)?.unzip();
+    let closure = reduction.as_ref().map(|reduction| &reduction.closure);
+    let laid = prepared.overlay.check(closure, recipe.overlay_conflict)?;
     prepared.reduction = reduction;
     prepared.microcode = match &mut prepared.reduction {
         Some(reduction) => std::mem::take(&mut reduction.whole_tree.microcode),
         None if options.lookups.microcode => firmware::microcode(&prepared.tree),
         None => Vec::new(),
     };
-    done(messages)
+    done((messages, laid, ()))
 }
 
 /// Refuses or reports needed files that are missing.
@@ -368,9 +323,12 @@ fn set_id_files(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<d
     done(changes)
 }
 
-/// Reduces the databases of accounts of a reduced tree.
+/// Reduces the databases of accounts of a reduced tree, unless an overlay has its own.
 fn accounts(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let (Some(keep), Some(reduction)) = (&options.recipe.keep, &prepared.reduction) else { return done(()) };
+    if prepared.overlay.has_accounts() {
+        return done(());
+    }
     let (named, time) = (&reduction.accounts, options.recipe.time_of_changes());
     let options = accounts::Options { accounts: &keep.accounts, named, time };
     done(accounts::apply(&mut prepared.tree, &options)?)

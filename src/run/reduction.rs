@@ -15,11 +15,10 @@ use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
 use crate::closure::accounts::NamedAccounts;
 use crate::closure::packages::Owners;
-use crate::closure::{self, Closure, Kind, Missing, Notes, Reason};
+use crate::closure::{self, Closure, Keep, Kind, Missing, Notes, Reason};
 use crate::error::Result;
 use crate::log::{Log, Report};
 use crate::recipe::TreeRecipe;
-use crate::recipe::keep::KeepRecipe;
 use crate::source::directory::Unreadable;
 use crate::transform::{ld_cache, unreadable};
 
@@ -63,7 +62,7 @@ impl Reduction {
     }
 }
 
-/// Finds the part of a tree that the recipe keeps, or completes the one that was found before. An
+/// Finds the part of a tree that `keep` requests, or completes the one that was found before. An
 /// optional file that is unreadable is left out, unless the recipe has a policy for such files.
 /// Returns `None` if everything is kept.
 ///
@@ -74,10 +73,11 @@ pub(super) fn find(
     tree: &Tree<Blob>,
     unreadable_files: &[Unreadable],
     recipe: &TreeRecipe,
+    keep: Option<&Keep>,
     found: Option<Found>,
     lookups: Lookups<'_>,
 ) -> Result<Option<(Reduction, Messages)>> {
-    let Some(KeepRecipe { keep, .. }) = &recipe.keep else { return Ok(None) };
+    let Some(keep) = keep else { return Ok(None) };
     let Found { found, whole_tree, took } = match found {
         Some(found) => found,
         None => {
@@ -160,9 +160,9 @@ impl Report for MissingFiles {
 
 /// Returns the requests of `--keep PATH`.
 #[cfg(test)]
-pub(super) fn keep_path(path: &str) -> KeepRecipe {
+pub(super) fn keep_path(path: &str) -> crate::recipe::keep::KeepRecipe {
     let keep = closure::Keep::paths(vec![closure::Request::Path(path.as_bytes().to_vec())]);
-    KeepRecipe {
+    crate::recipe::keep::KeepRecipe {
         keep,
         missing: crate::recipe::keep::MissingRules::default(),
         accounts: crate::transform::accounts::Accounts::All,

@@ -23,6 +23,7 @@ use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
 use crate::threads::Threads;
 use crate::transform::edit::modules_load;
+use crate::transform::overlay;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable::Policy;
@@ -165,6 +166,22 @@ pub(in crate::cli) struct TreeArguments {
     #[arg(long, value_name = "DIR", help_heading = group::INPUT)]
     spool: Option<PathBuf>,
 
+    /// Lay this source over the tree after the edits, and keep all of it with what it needs
+    ///
+    /// It is of any kind that a SOURCE is. Directories are merged, also through links to
+    /// directories.
+    #[arg(long, value_name = "SOURCE", help_heading = group::INPUT)]
+    overlay: Vec<OsString>,
+
+    /// Treatment of places where an overlay meets another file that something else needs
+    ///
+    /// An empty directory is replaced in any case. Each place is reported.
+    #[arg(
+        long, value_name = "WHAT", value_parser = values::choice_with_help(conflict_help), default_value = "error",
+        help_heading = group::INPUT
+    )]
+    overlay_conflict: overlay::Conflict,
+
     #[command(flatten)]
     edits: Edits,
 
@@ -209,6 +226,13 @@ fn unreadable_help(policy: Policy) -> &'static str {
     }
 }
 
+fn conflict_help(conflict: overlay::Conflict) -> &'static str {
+    match conflict {
+        overlay::Conflict::Error => "An error lists them",
+        overlay::Conflict::Replace => "The overlay has precedence",
+    }
+}
+
 fn whiteouts_help(whiteouts: Whiteouts) -> &'static str {
     match whiteouts {
         Whiteouts::Report => "They remain files, and a warning reports them",
@@ -239,7 +263,7 @@ impl TreeArguments {
             );
             return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
         }
-        if self.sources.iter().filter(|source| *source == "-").count() > 1 {
+        if self.sources.iter().chain(&self.overlay).filter(|source| *source == "-").count() > 1 {
             let message = "standard input (-) can be one SOURCE only\n";
             return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
         }
@@ -260,6 +284,8 @@ impl TreeArguments {
             unreadable: self.unreadable,
             hardlinks: self.hardlinks,
             edits,
+            overlays: self.overlay,
+            overlay_conflict: self.overlay_conflict,
             keep,
             ld_cache,
             guest_files: self.guest_files,

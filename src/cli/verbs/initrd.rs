@@ -178,6 +178,8 @@ fn others_than_check() -> Vec<&'static str> {
         "guest_files",
         "image_config",
         "modules_load",
+        "overlay",
+        "overlay_conflict",
         "platform",
         "arch",
         "spool",

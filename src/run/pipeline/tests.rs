@@ -14,11 +14,16 @@ use super::*;
 use crate::blob::archive::{Archive, ArchiveRange, Sparse};
 use crate::blob::{HostDirectory, Root};
 use crate::closure::config::systemd::DefaultTarget;
-use crate::log::Level;
+use crate::filesystem::Properties;
+use crate::interrupt::Interrupt;
+use crate::log::{Level, Log};
+use crate::progress::Silent;
 use crate::recipe::filesystem::FilesystemRecipe;
 use crate::source::directory;
 use crate::transform::accounts::Accounts;
 use crate::transform::edit::parse::EDIT_FLAGS;
+use crate::transform::init::Init;
+use crate::transform::own_files::OwnFiles;
 use crate::transform::own_files::host_inode;
 use crate::transform::ownership::Ownership;
 use crate::transform::selinux::FileContexts;
@@ -42,7 +47,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 26] = [
+const CASES: [Case; 27] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![OsString::from(setup.directory.path())];
@@ -57,6 +62,12 @@ const CASES: [Case; 26] = [
         let mkdir = EDIT_FLAGS.iter().find(|form| form.name == "mkdir").expect("a form");
         setup.recipe.edits = vec![mkdir.parse(OsStr::new("/made")).expect("an edit")];
         setup.has("/made", steps)
+    }),
+    ("overlay", |mut setup, steps| {
+        fs::write(setup.directory.path().join("laid"), "x").expect("new");
+        setup.recipe.overlays = vec![OsString::from(setup.directory.path())];
+        setup.keep("/f");
+        setup.find(FILES, steps, |prepared| is_in(&prepared.tree, "/laid") && is_in(&prepared.tree, "/f"))
     }),
     ("unreadable_files", |mut setup, steps| {
         setup.hide();

@@ -44,6 +44,7 @@ pub(in crate::run) fn read(
         return Ok(None);
     };
     let is_plain = recipe.edits.is_empty()
+        && recipe.overlays.is_empty()
         && recipe.ownership.is_none()
         && recipe.basedir.is_none()
         && recipe.unreadable == unreadable::Policy::Fail;

@@ -1,0 +1,78 @@
+//! The options of all steps of the pipeline.
+
+use std::path::{Path, PathBuf};
+
+use super::holes::Holes;
+use crate::filesystem::Properties;
+use crate::interrupt::Interrupt;
+use crate::log::Log;
+use crate::output::Preallocation;
+use crate::progress::{Progress, Silent};
+use crate::recipe::TreeRecipe;
+use crate::run::reduction::Lookups;
+use crate::transform::init::Init;
+use crate::transform::own_files::OwnFiles;
+use crate::transform::startable;
+
+/// The options of all steps.
+pub(in crate::run) struct Options<'r> {
+    /// The sources, and the changes that every verb takes.
+    pub(in crate::run) recipe: &'r TreeRecipe,
+    /// The files that the run writes, and therefore leaves out of directories.
+    pub(in crate::run) own: OwnFiles,
+    /// The name of the output in messages.
+    pub(in crate::run) output: &'r Path,
+    /// The properties of the filesystem of an image; `None` for other verbs.
+    pub(in crate::run) filesystem: Option<&'r Properties>,
+    /// The directory for unpacked layers; `None` for that of temporary files.
+    pub(in crate::run) spool: Option<PathBuf>,
+    /// The representation of holes in the output.
+    pub(in crate::run) holes: Holes,
+    /// The choice of `/init`; `None` for an initramfs that needs none.
+    pub(in crate::run) init: Option<&'r Init>,
+    /// True if systemd starts Kata's agent.
+    pub(in crate::run) with_agent: bool,
+    /// The check that `/init` starts; `None` without one.
+    pub(in crate::run) startable: Option<startable::Options>,
+    /// False if the tree's files are only named, so that xattrs are not read.
+    pub(in crate::run) xattrs: bool,
+    /// The questions about the tree before it is reduced.
+    pub(in crate::run) lookups: Lookups<'r>,
+    /// Receives the number of bytes in the sources' files as they are found.
+    pub(in crate::run) progress: &'r dyn Progress,
+    /// Checked regularly; a signal ends the pipeline.
+    pub(in crate::run) interrupt: &'r Interrupt,
+    /// The log of all reports.
+    pub(in crate::run) log: &'r Log,
+}
+
+impl<'r> Options<'r> {
+    /// Returns the options for a tree whose verb has none of its own.
+    pub(in crate::run) fn new(recipe: &'r TreeRecipe, interrupt: &'r Interrupt, log: &'r Log) -> Self {
+        Self {
+            recipe,
+            own: OwnFiles::default(),
+            output: Path::new("standard output"),
+            filesystem: None,
+            spool: recipe.spool.clone(),
+            holes: Holes::Zeros("an initramfs stores holes as zeros"),
+            init: None,
+            with_agent: false,
+            startable: None,
+            xattrs: true,
+            lookups: Lookups::default(),
+            progress: &Silent,
+            interrupt,
+            log,
+        }
+    }
+
+    /// Returns the same options, with a receiver of the number of bytes in the sources' files as
+    /// they are found.
+    pub(in crate::run) fn with_progress(self, progress: Option<&'r Preallocation>) -> Self {
+        match progress {
+            Some(progress) => Self { progress, ..self },
+            None => self,
+        }
+    }
+}
