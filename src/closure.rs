@@ -35,6 +35,7 @@ pub use known::Known;
 pub use ld_so::hwcaps::Hwcaps;
 pub use library_path::LibraryPath;
 pub use requests::{Keep, Request};
+pub use result::costs;
 pub use result::explain;
 pub use result::missing::{self, Missing};
 pub use result::reason::{self, Kind, Reason};

@@ -171,6 +171,9 @@ const WORDS: &[&str] = &[
     "--keep-first",
     "/bin/a,/bin/b",
     "--modules-load",
+    "--overlay",
+    "--overlay-conflict",
+    "replace",
     "9p,9pnet",
     "--write",
     "/a:755:b",
@@ -205,6 +208,7 @@ const WORDS: &[&str] = &[
     "never",
     "--dlopen",
     "--why",
+    "--explain",
     "closure",
 ];
 

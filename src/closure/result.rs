@@ -1,5 +1,6 @@
 //! The results of a search: what is kept, why, and what is missing.
 
+pub mod costs;
 pub mod explain;
 mod kept;
 pub mod missing;

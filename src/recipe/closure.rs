@@ -9,6 +9,8 @@ pub struct ClosureRecipe {
     pub tree: TreeRecipe,
     /// The paths to explain; if empty, the whole closure is printed.
     pub explain: Vec<Vec<u8>>,
+    /// True to print the tree of reasons with sizes.
+    pub costs: bool,
     /// True to print JSON.
     pub json: bool,
     /// Ends each path with a NUL byte instead of a line end, and escapes nothing.

@@ -1,6 +1,6 @@
 //! Closures: listing and keeping a part of a tree.
 
-use super::case::{BAD_INPUT, Case, OK, USAGE, bad, check_all, good};
+use super::case::{BAD_INPUT, Case, IO, OK, USAGE, bad, check_all, good};
 
 const CASES: &[Case] = &[
     good("image {scratch}/set-id.dump -o {out} --owner root --keep /file --json", &["\"warnings\": []"]),
@@ -19,6 +19,15 @@ const CASES: &[Case] = &[
         &["/etc/modules-load.d/rootcast.conf 9 100644 1 0 0 0 0.0 - 9p\\n9pnet\\n"],
     ),
     bad(USAGE, "tree {dump} --modules-load a/b", &["\"a/b\" is not the name of a kernel module"]),
+    good(
+        "closure {dump} --keep /etc/hostname --keep /etc/host* --explain",
+        &["           6            0  requested by /etc/host*\n           6            6    /etc/hostname\n"],
+    ),
+    bad(USAGE, "closure {dump} --keep /etc --explain --json", &["--explain", "--json"]),
+    good("tree {dump} --keep /etc/hostname --overlay {source}", &["/small "]),
+    good("closure {dump} --keep-optional /none --overlay {source} --why /small", &["requested by --overlay"]),
+    bad(USAGE, "tree - --overlay -", &["standard input"]),
+    bad(IO, "tree {dump} --overlay {scratch}/none", &["none"]),
     good("tree {source} {dump} --keep /etc/hostname", &["/etc/hostname "]),
     good("tree {source} --symlink /small:/link --keep /link", &["/link ", "/small "]),
     good("image {dump} --keep /etc/hostname -o {out}", &[]),

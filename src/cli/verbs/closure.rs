@@ -29,6 +29,14 @@ pub(in crate::cli) struct ClosureVerb {
     #[arg(long, value_name = "PATH", conflicts_with = "json", help_heading = group::OUTPUT)]
     why: Vec<OsString>,
 
+    /// Print the tree of reasons instead, with the bytes that each of them keeps
+    ///
+    /// A line has the bytes of a file with all beneath it, the bytes that would not be kept without
+    /// it, and its name. Beneath a request, a unit or a file is what is kept for it, at the shortest
+    /// way from a request; the largest come first.
+    #[arg(long, conflicts_with_all = ["json", "why", "null"], help_heading = group::OUTPUT)]
+    explain: bool,
+
     /// Print one JSON object with paths, reasons and warnings
     ///
     /// Its schema is src/report/closure.schema.json in the sources of rootcast.
@@ -52,6 +60,7 @@ pub(in crate::cli) const HELP: Help = Help {
     examples: &[
         "rootcast closure rootfs/ --keep /usr/bin/curl             the paths it needs",
         "rootcast closure rootfs/ --keep /usr/bin/curl --why /usr/lib/libz.so.1",
+        "rootcast closure rootfs/ --keep /usr/bin/curl --explain   the cost of reasons",
         "rootcast image rootfs/ --keep /usr/bin/curl -o disk.img   an image of these",
         "rootcast closure rootfs/ --keep /sbin/init --keep-unit multi-user.target",
         "rootcast closure rootfs/ --keep '/usr/bin/*' --missing warn",
@@ -73,6 +82,7 @@ impl ClosureVerb {
         Ok(ClosureRecipe {
             tree,
             explain: self.why.into_iter().map(OsString::into_vec).collect(),
+            costs: self.explain,
             json: self.json,
             null: self.null,
         })

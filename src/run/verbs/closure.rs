@@ -1,8 +1,11 @@
 //! `rootcast closure`: prints the kept part of a tree.
 
-use image_tree::{Shown, Tree};
+use std::collections::BTreeMap;
+
+use image_tree::{Content as _, Kind as FileKind, Shown, Tree};
 
 use crate::blob::Blob;
+use crate::closure::costs::{self, Cost, Node};
 use crate::closure::{Kind, Reason, explain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
@@ -39,7 +42,9 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
         return print_json(&ClosureReport::new(&reduction.closure, note, timings, &log));
     }
     let mut text = Vec::new();
-    if recipe.explain.is_empty() {
+    if recipe.costs {
+        write_costs(&tree, &reduction, &mut text);
+    } else if recipe.explain.is_empty() {
         for path in reduction.closure.kept.keys() {
             if recipe.null {
                 text.extend_from_slice(path);
@@ -53,6 +58,36 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
         write_chains(&tree, &reduction, path, &mut text)?;
     }
     print(&text)
+}
+
+/// Writes the tree of reasons, with the bytes of each.
+fn write_costs(tree: &Tree<Blob>, reduction: &Reduction, text: &mut Vec<u8>) {
+    let mut sizes: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    let mut walk = tree.walk();
+    while let Some(step) = walk.next() {
+        // The bytes of a file with several names are those of the first one.
+        if let (true, FileKind::Regular(blob)) = (step.first, &tree.get(step.id).kind) {
+            let mut path = Vec::new();
+            walk.write_path(&mut path);
+            sizes.insert(path, blob.len());
+        }
+    }
+    let size = |path: &[u8]| sizes.get(path).copied().unwrap_or_default();
+    let note = |reason: &Reason| reduction.note(reason).map(str::to_owned);
+    for Cost { depth, node, kind, size, alone } in costs::costs(&reduction.closure, &note, &size) {
+        let name = match &node {
+            Node::Root => continue,
+            Node::Request(name) => format!("requested by {}", Shown(name)),
+            Node::Stated(name, note) if note.is_empty() => Shown(name).to_string(),
+            Node::Stated(name, note) => format!("{}, which {}", Shown(name), Shown::message(note)),
+            Node::Unit(name) => Shown(name).to_string(),
+            Node::File(path) => Shown(path).to_string(),
+        };
+        let kind = kind.filter(|kind| *kind != Kind::Requested).map(|kind| format!(" ({kind})"));
+        let indent = "  ".repeat(depth);
+        let line = format!("{size:>12} {alone:>12}  {indent}{name}{}\n", kind.unwrap_or_default());
+        text.extend_from_slice(line.as_bytes());
+    }
 }
 
 /// Returns true for the request of a package, by its name or as a dependency.
