@@ -4,8 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use super::lexer;
+
 /// The crates of the workspace that a format crate may use.
-const FOUNDATION: [&str; 2] = ["image-tree", "image-runs"];
+const FOUNDATION: [&str; 3] = ["image-tree", "image-runs", VECTORS];
+
+/// The crate that calls functions compiled for vector instructions, which is unsafe code.
+const VECTORS: &str = "sha256-lanes";
+
+/// The only file that may have unsafe code.
+const UNSAFE: &str = "formats/sha256/src/x86.rs";
 
 /// The package of the program, which may use every format crate. No crate uses the program.
 const PROGRAM: &str = "rootcast";
@@ -20,12 +28,44 @@ fn crates_use_only_the_crates_that_they_may_use() {
 
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
-    let crates = workspace();
-    for (name, manifest) in &crates {
-        assert!(manifest.takes_lints, "{name} has lints of its own");
+    for (name, manifest) in &workspace() {
+        assert!(manifest.takes_lints || name == VECTORS, "{name} has lints of its own");
     }
-    let text = fs::read_to_string(super::root().join("Cargo.toml")).expect("the manifest is there");
-    assert!(text.contains("\nunsafe_code = \"forbid\"\n"), "unsafe code is forbidden everywhere");
+    let lints = |file: &str, table: &str| {
+        let text = fs::read_to_string(super::root().join(file)).expect("the manifest is there");
+        let of = |kind: &str| {
+            let lines = text.lines().skip_while(|line| *line != format!("[{table}.{kind}]")).skip(1);
+            let lints = lines.take_while(|line| !line.starts_with('[')).filter(|line| line.contains(" = "));
+            lints.map(ToOwned::to_owned).collect::<Vec<_>>()
+        };
+        [of("rust"), of("clippy")].concat()
+    };
+    let mut expected = lints("Cargo.toml", "workspace.lints");
+    let level = expected.iter_mut().find(|lint| lint.starts_with("unsafe_code"));
+    let level = level.expect("there is a lint of unsafe code");
+    assert_eq!(level, "unsafe_code = \"forbid\"");
+    // One module may allow what is forbidden elsewhere.
+    *level = "unsafe_code = \"deny\"".to_owned();
+    expected.retain(|lint| !lint.starts_with("collapsible_else_if"));
+    assert_eq!(lints("formats/sha256/Cargo.toml", "lints"), expected);
+}
+
+/// The lints of one crate let its modules allow unsafe code.
+#[test]
+fn unsafe_code_is_in_one_module_with_its_reason() {
+    let files = super::rust_files(&["src", "formats", "benches", "tests", "fuzz"]);
+    let with_unsafe = files.iter().filter_map(|path| {
+        let text = fs::read_to_string(path).expect("it is readable");
+        lexer::tokens(&text).iter().any(|token| token.text == "unsafe").then(|| super::relative(path))
+    });
+    assert_eq!(with_unsafe.collect::<Vec<_>>(), [UNSAFE]);
+    let text = fs::read_to_string(super::root().join(UNSAFE)).expect("it is there");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("unsafe ")) {
+        let before =
+            lines[..index].iter().rev().find(|line| !line.starts_with("// ") || line.contains("SAFETY"));
+        assert!(before.is_some_and(|line| line.starts_with("// SAFETY: ")), "no reason for {line}");
+    }
 }
 
 /// The parts of a package's manifest that rules are about.
@@ -103,7 +143,7 @@ fn wrong_dependencies(crates: &BTreeMap<String, Manifest>) -> Vec<String> {
         for other in manifest.dependencies.iter().filter_map(|other| crates.get(other)) {
             let allowed = match name {
                 PROGRAM => other.format,
-                "image-tree" => false,
+                "image-tree" | VECTORS => false,
                 "image-runs" => other.name == "image-tree",
                 _ => FOUNDATION.contains(&other.name.as_str()),
             };

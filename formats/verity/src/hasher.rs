@@ -9,7 +9,7 @@ pub(crate) use leaves::Leaf;
 use leaves::Leaves;
 use partial::PartialBlocks;
 
-use crate::block_hasher::BlockHasher;
+use crate::data_blocks::DataBlocks;
 use crate::fec::Accumulator;
 use crate::{Error, HashTree, Layout};
 
@@ -21,7 +21,7 @@ use crate::{Error, HashTree, Layout};
 /// of blocks of which only a part has been given.
 pub struct DataHasher {
     layout: Layout,
-    hasher: BlockHasher,
+    blocks: DataBlocks,
     leaves: Leaves,
     partial: PartialBlocks,
     parity: Option<Accumulator>,
@@ -33,12 +33,12 @@ impl DataHasher {
     /// # Errors
     /// Returns an error if the groups of digests do not fit in memory.
     pub fn new(layout: &Layout) -> Result<Self, Error> {
-        let hasher = BlockHasher::new(layout.options());
+        let blocks = DataBlocks::new(layout.options());
         Ok(Self {
-            leaves: Leaves::new(layout, &hasher)?,
+            leaves: Leaves::new(layout, blocks.zero_digest())?,
             partial: PartialBlocks::new(layout.options().data_block_size),
             parity: layout.fec().map(Accumulator::new).transpose()?,
-            hasher,
+            blocks,
             layout: layout.clone(),
         })
     }
@@ -105,30 +105,16 @@ impl DataHasher {
         }
     }
 
-    /// Hashes whole blocks and stores their digests, group by group.
-    fn hash_blocks(&self, first: u64, bytes: &[u8]) -> Result<(), Error> {
-        let block_size = self.layout.options().data_block_size.as_usize();
-        let mut digests = Vec::new();
-        let (mut first, mut rest) = (first, bytes);
-        while !rest.is_empty() {
-            let count = self.leaves.rest_of_group(first).min(rest.len() / block_size);
-            let (group, after) = rest.split_at(count * block_size);
-            digests.clear();
-            digests.resize(count * self.leaves.digest_len(), 0);
-            for (block, digest) in
-                group.chunks_exact(block_size).zip(digests.chunks_exact_mut(self.leaves.digest_len()))
-            {
-                if is_zeros(block) {
-                    digest.copy_from_slice(self.leaves.zero_digest());
-                } else {
-                    self.hasher.hash(block, digest);
-                }
-            }
-            self.leaves.set(first, &digests)?;
+    /// Hashes whole blocks and stores their digests.
+    fn hash_blocks(&self, mut first: u64, bytes: &[u8]) -> Result<(), Error> {
+        /// The number of blocks whose digests are not stored yet: more than are hashed at once.
+        const BATCH: usize = 256;
+        for batch in bytes.chunks(BATCH * self.layout.options().data_block_size.as_usize()) {
+            let count = self.leaves.set(first, &self.blocks.digests(batch))?;
             if let Some(parity) = &self.parity {
-                parity.add(first, group);
+                parity.add(first, batch);
             }
-            (first, rest) = (first + count as u64, after);
+            first += count;
         }
         Ok(())
     }
@@ -143,7 +129,7 @@ impl DataHasher {
         if let Some(block) = partial.into_iter().chain(missing).min() {
             return Err(Error::NotGiven { block });
         }
-        Ok(HashTree::build(self.layout, &self.hasher, self.leaves.into_groups(), self.parity))
+        Ok(HashTree::build(self.layout, &self.blocks, self.leaves.into_groups(), self.parity))
     }
 }
 
@@ -159,12 +145,6 @@ fn split(offset: u64, len: u64, block_size: u64) -> (u64, u64, u64) {
     let head = to_boundary.min(len);
     let whole = (len - head) / block_size * block_size;
     (head, whole, len - head - whole)
-}
-
-/// Returns true if all bytes of a block are zero. Groups of 64 bytes are compared without a branch
-/// for each byte.
-fn is_zeros(block: &[u8]) -> bool {
-    block.chunks(64).all(|bytes| bytes.iter().fold(0, |all, byte| all | byte) == 0)
 }
 
 #[cfg(test)]

@@ -61,6 +61,7 @@
 //! number of threads have no effect.
 
 mod block_hasher;
+mod data_blocks;
 mod error;
 mod fec;
 mod hasher;

@@ -1,10 +1,12 @@
 //! The finished hash tree, and the hash area as an image.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use image_runs::{Image, MAX_RENDERED, Render, Run, Source};
 
 use crate::block_hasher::BlockHasher;
+use crate::data_blocks::DataBlocks;
 use crate::fec::{Accumulator, Parity};
 use crate::hasher::Leaf;
 use crate::{FecArea, Layout, Parameters, RootHash, Superblock};
@@ -26,19 +28,16 @@ pub struct HashTree {
 impl HashTree {
     pub(crate) fn build(
         layout: Layout,
-        hasher: &BlockHasher,
+        blocks: &DataBlocks,
         leaves: Vec<Leaf>,
         parity: Option<Accumulator>,
     ) -> Self {
         let options = layout.options();
         let superblock = layout.superblock().map(|superblock| Box::new(superblock.to_bytes()));
-        // OK to unwrap: a digest has at most 64 bytes.
-        let digest_len = usize::try_from(options.algorithm.digest_len()).expect("a digest is short");
-        let mut digest = vec![0; digest_len];
-        hasher.hash(&vec![0; options.data_block_size.as_usize()], &mut digest);
-        let zero_leaf = digest.repeat(options.hash_block_size.as_usize() / digest_len).into_boxed_slice();
+        let digest = blocks.zero_digest();
+        let zero_leaf = digest.repeat(options.hash_block_size.as_usize() / digest.len()).into_boxed_slice();
         let mut tree = Self {
-            root_hash: RootHash::of_digest(&digest),
+            root_hash: RootHash::of_digest(digest),
             superblock,
             leaves,
             upper: Vec::new(),
@@ -46,7 +45,7 @@ impl HashTree {
             parity: None,
             layout,
         };
-        tree.root_hash = RootHash::of_digest(&tree.add_levels(hasher, digest));
+        tree.root_hash = RootHash::of_digest(&tree.add_levels(blocks.hasher(), digest.len()));
         if let Some(parity) = parity {
             tree.add_to(&parity);
             tree.parity = Some(parity.finish());
@@ -54,41 +53,51 @@ impl HashTree {
         tree
     }
 
-    /// Computes the levels above level 0 and returns the root hash. `digest` has the length of a
-    /// digest.
-    fn add_levels(&mut self, hasher: &BlockHasher, mut digest: Vec<u8>) -> Vec<u8> {
+    /// Computes the levels above level 0 and returns the root hash.
+    fn add_levels(&mut self, hasher: &BlockHasher, digest_len: usize) -> Vec<u8> {
         let block_size = self.layout.options().hash_block_size.as_usize();
-        let mut block = vec![0; block_size];
         let Some(top) = self.layout.levels().len().checked_sub(1) else {
             // The only data block has no hash block; its digest is the first of the only group.
-            self.write_leaf(0, &mut block);
-            block.truncate(digest.len());
-            return block;
+            return self.block_of(0, 0)[..digest_len].to_vec();
         };
         for level in 0..top {
-            let mut zero_digest = None;
-            let digest_len = digest.len();
             let blocks = &self.layout.levels()[level..=level + 1];
             // OK to unwrap: this level is in memory, and the one above is shorter.
             let in_memory = |blocks: u64| usize::try_from(blocks).expect("it is in memory");
             let mut above = vec![0; in_memory(blocks[1].blocks) * block_size];
-            for (index, out) in (0..in_memory(blocks[0].blocks)).zip(above.chunks_exact_mut(digest_len)) {
-                if level == 0 && self.is_full_zero_leaf(index) {
-                    let digest = zero_digest.get_or_insert_with(|| {
-                        hasher.hash(&self.zero_leaf, &mut digest);
-                        digest.clone()
-                    });
-                    out.copy_from_slice(digest);
-                } else {
-                    self.write_block_of(level, index, &mut block);
-                    hasher.hash(&block, out);
-                }
-            }
+            let digests = &mut above[..in_memory(blocks[0].blocks) * digest_len];
+            self.hash_level(level, hasher, digests);
             self.upper.push(above);
         }
-        self.write_block_of(top, 0, &mut block);
-        hasher.hash(&block, &mut digest);
+        let mut digest = vec![0; digest_len];
+        hasher.hash(&self.block_of(top, 0), &mut digest);
         digest
+    }
+
+    /// Writes the digests of the blocks of a level to `out`.
+    fn hash_level(&self, level: usize, hasher: &BlockHasher, out: &mut [u8]) {
+        /// The number of blocks that are referred to at a time: more than are hashed at once.
+        const BATCH: usize = 256;
+        let digest_len = self.root_hash.as_bytes().len();
+        let mut zero_digest = vec![0; digest_len];
+        hasher.hash(&self.zero_leaf, &mut zero_digest);
+        for (number, digests) in out.chunks_mut(BATCH * digest_len).enumerate() {
+            let mut indices = Vec::new();
+            let mut blocks = Vec::new();
+            for (index, digest) in digests.chunks_exact_mut(digest_len).enumerate() {
+                let block = number * BATCH + index;
+                if level == 0 && self.is_full_zero_leaf(block) {
+                    digest.copy_from_slice(&zero_digest);
+                } else {
+                    indices.push(index);
+                    blocks.push(self.block_of(level, block));
+                }
+            }
+            let blocks: Vec<&[u8]> = blocks.iter().map(|block| &**block).collect();
+            hasher.hash_all(&blocks, |number, digest| {
+                digests[indices[number] * digest_len..][..digest_len].copy_from_slice(digest);
+            });
+        }
     }
 
     /// Adds the blocks of the tree, which follow those of the data, to the parity.
@@ -106,26 +115,31 @@ impl HashTree {
         let level = levels.iter().position(|level| level.first_block <= index).unwrap_or(0);
         // OK to unwrap: the level is in memory.
         let index = usize::try_from(index - levels[level].first_block).expect("an index of memory");
-        self.write_block_of(level, index, out);
+        out.copy_from_slice(&self.block_of(level, index));
     }
 
-    fn write_block_of(&self, level: usize, index: usize, out: &mut [u8]) {
+    /// Returns a block of a level.
+    fn block_of(&self, level: usize, index: usize) -> Cow<'_, [u8]> {
         match level.checked_sub(1) {
-            None => self.write_leaf(index, out),
-            Some(upper) => out.copy_from_slice(&self.upper[upper][index * out.len()..][..out.len()]),
+            None => self.leaf(index),
+            Some(upper) => {
+                let len = self.zero_leaf.len();
+                Cow::Borrowed(&self.upper[upper][index * len..][..len])
+            }
         }
     }
 
-    /// Writes a hash block of level 0.
-    fn write_leaf(&self, index: usize, out: &mut [u8]) {
-        out.fill(0);
+    /// Returns a hash block of level 0.
+    fn leaf(&self, index: usize) -> Cow<'_, [u8]> {
         match &self.leaves[index] {
             Leaf::Missing => unreachable!("no digest is missing"),
+            Leaf::Zeros if self.is_full_zero_leaf(index) => Cow::Borrowed(&self.zero_leaf),
             Leaf::Zeros => {
-                let len = self.leaf_len(index);
-                out[..len].copy_from_slice(&self.zero_leaf[..len]);
+                let mut block = self.zero_leaf.to_vec();
+                block[self.leaf_len(index)..].fill(0);
+                Cow::Owned(block)
             }
-            Leaf::Digests(digests) => out.copy_from_slice(digests),
+            Leaf::Digests(digests) => Cow::Borrowed(digests),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use image_tree::Content;
 use thiserror::Error;
 
-use crate::block_hasher::BlockHasher;
+use crate::data_blocks::DataBlocks;
 use crate::layout::digests_per_block;
 use crate::{Layout, RootHash};
 
@@ -18,7 +18,7 @@ use crate::{Layout, RootHash};
 #[derive(Debug)]
 pub struct Verifier<'a, C: ?Sized> {
     layout: Layout,
-    hasher: BlockHasher,
+    blocks: DataBlocks,
     area: &'a C,
     /// The offset of the hash tree in the area's content, in bytes.
     tree_offset: u64,
@@ -84,7 +84,7 @@ impl<'a, C: Content + ?Sized> Verifier<'a, C> {
         }
         let mut verifier = Self {
             layout: layout.clone(),
-            hasher: BlockHasher::new(layout.options()),
+            blocks: DataBlocks::new(layout.options()),
             area,
             tree_offset: area_offset + layout.superblock_len(),
             digests: root_hash.as_bytes().to_vec(),
@@ -111,16 +111,15 @@ impl<'a, C: Content + ?Sized> Verifier<'a, C> {
         self.check_range(first, data.len() as u64)?;
         let per_block = u64::from(digests_per_block(self.layout.options()));
         let mut hash_block: Option<(u64, Vec<u8>)> = None;
-        let mut digest = vec![0; digest_len];
-        for (block, bytes) in (first..).zip(data.chunks_exact(block_size.as_usize())) {
-            self.hasher.hash(bytes, &mut digest);
+        let digests = self.blocks.digests(data);
+        for (block, digest) in (first..).zip(digests.chunks_exact(digest_len)) {
             let leaf = match hash_block.take() {
                 Some((index, leaf)) if index == block / per_block => leaf,
                 _ => self.read_leaf(block / per_block)?,
             };
             // OK to unwrap: it is less than the digests of a block.
             let slot = usize::try_from(block % per_block).expect("less than a block");
-            if leaf[slot * digest_len..][..digest_len] != digest {
+            if leaf[slot * digest_len..][..digest_len] != *digest {
                 return Err(VerifyError::DataBlock { block, offset: block * block_size.as_u64() });
             }
             hash_block = Some((block / per_block, leaf));
@@ -157,7 +156,7 @@ impl<'a, C: Content + ?Sized> Verifier<'a, C> {
         let mut bytes = vec![0; block_size.as_usize()];
         self.area.read_at(&mut bytes, offset)?;
         let mut digest = vec![0; self.digest_len()];
-        self.hasher.hash(&bytes, &mut digest);
+        self.blocks.hasher().hash(&bytes, &mut digest);
         // OK to unwrap: the digests of the level are in memory. They are contiguous, because
         // digests fill their blocks.
         let slot = usize::try_from(block).expect("an index of memory");

@@ -2,7 +2,6 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::block_hasher::BlockHasher;
 use crate::layout::digests_per_block;
 use crate::{Error, Layout};
 
@@ -28,7 +27,7 @@ pub(super) struct Leaves {
 }
 
 impl Leaves {
-    pub(super) fn new(layout: &Layout, hasher: &BlockHasher) -> Result<Self, Error> {
+    pub(super) fn new(layout: &Layout, zero_digest: &[u8]) -> Result<Self, Error> {
         let options = layout.options();
         let data_blocks = layout.data_blocks();
         let out_of_memory = || Error::OutOfMemory { data_blocks };
@@ -37,24 +36,13 @@ impl Leaves {
         let mut groups = Vec::new();
         groups.try_reserve_exact(count).map_err(|_| out_of_memory())?;
         groups.resize_with(count, || Mutex::new(Leaf::Missing));
-        // OK to unwrap: both are less than 64 KiB.
-        let small = |number: u32| usize::try_from(number).expect("less than a block");
-        let mut zero_digest = vec![0; small(options.algorithm.digest_len())].into_boxed_slice();
-        hasher.hash(&vec![0; options.data_block_size.as_usize()], &mut zero_digest);
-        Ok(Self { groups, data_blocks, per_group: small(per_group), zero_digest })
+        // OK to unwrap: it is less than 64 KiB.
+        let per_group = usize::try_from(per_group).expect("less than a block");
+        Ok(Self { groups, data_blocks, per_group, zero_digest: zero_digest.into() })
     }
 
-    pub(super) fn digest_len(&self) -> usize {
+    fn digest_len(&self) -> usize {
         self.zero_digest.len()
-    }
-
-    pub(super) fn zero_digest(&self) -> &[u8] {
-        &self.zero_digest
-    }
-
-    /// The number of blocks from `block` to the end of its group.
-    pub(super) fn rest_of_group(&self, block: u64) -> usize {
-        self.per_group - self.place(block).1
     }
 
     /// Returns true if the digest of a block is there.
@@ -67,8 +55,21 @@ impl Leaves {
         }
     }
 
+    /// Sets the digests of consecutive blocks, and returns their number.
+    pub(super) fn set(&self, first: u64, digests: &[u8]) -> Result<u64, Error> {
+        let len = self.digest_len();
+        let (mut block, mut rest) = (first, digests);
+        while !rest.is_empty() {
+            let in_group = self.per_group - self.place(block).1;
+            let (group, after) = rest.split_at(rest.len().min(in_group * len));
+            self.set_in_group(block, group)?;
+            (block, rest) = (block + (group.len() / len) as u64, after);
+        }
+        Ok(block - first)
+    }
+
     /// Sets the digests of consecutive blocks of one group.
-    pub(super) fn set(&self, first: u64, digests: &[u8]) -> Result<(), Error> {
+    fn set_in_group(&self, first: u64, digests: &[u8]) -> Result<(), Error> {
         let (group, slot) = self.place(first);
         // OK to ignore poison: a thread that panics ends the whole computation.
         let mut leaf = self.groups[group].lock().unwrap_or_else(PoisonError::into_inner);
