@@ -3,6 +3,7 @@
 //! Debian's cloud kernel has ext4, NVMe and GPT built in, so it mounts the image's partition
 //! without an initramfs. The machine is emulated in software and does not need KVM.
 
+mod containers;
 mod guests;
 mod initramfs;
 mod measured;
@@ -79,6 +80,21 @@ pub(crate) fn compile(code: &str) -> Option<Vec<u8>> {
     let init = scratch.join("init");
     run(gcc.args(["-static", "-O1", "-Wall", "-Werror", "-o"]).arg(&init).arg(&code)).success().unwrap();
     Some(fs::read(init).unwrap())
+}
+
+/// Returns `bin/busybox` and its libraries, or `None` after a visible skip.
+pub(crate) fn busybox() -> Option<Vec<(String, Vec<u8>)>> {
+    let (Some(busybox), Some(mut ldd)) = (judges::locate("busybox"), judges::command("ldd")) else {
+        judges::skip("busybox", "the program is not installed");
+        return None;
+    };
+    let mut files = vec![("bin/busybox".to_owned(), fs::read(&busybox).unwrap())];
+    // A static busybox has none.
+    let libraries = run(ldd.arg(&busybox)).text();
+    for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
+        files.push((library[1..].to_owned(), fs::read(library).unwrap()));
+    }
+    Some(files)
 }
 
 /// Runs a machine until it powers off. Returns the console output, or `None` after a visible skip.

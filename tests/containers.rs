@@ -1,6 +1,7 @@
 //! Images of containers as sources: layers by the rules of OCI, every form that images are stored
 //! in, and invalid ones.
 
+pub(crate) mod built;
 mod cases;
 mod exported;
 mod hostile;

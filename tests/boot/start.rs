@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::{DONE, compile, run_machine};
+use super::{DONE, busybox, compile, run_machine};
 use crate::fixtures::{Fixture, Item, Kind};
 use crate::judges;
 use crate::product::{Scratch, rootcast, run};
@@ -273,23 +273,15 @@ fn a_script_for_busybox_is_an_init() {
         $busybox cut -d ' ' -f 1 /proc/version)\"\n\
         $busybox echo guest: done\n\
         $busybox poweroff -f\n";
-    let (Some(busybox), Some(mut ldd)) = (judges::locate("busybox"), judges::command("ldd")) else {
-        judges::skip("busybox", "the program is not installed");
-        return;
-    };
+    let Some(busybox) = busybox() else { return };
     let scratch = Scratch::new();
     let root = scratch.join("root");
     let mut items = vec![
         program("init", SCRIPT.as_bytes()),
-        program("bin/busybox", &fs::read(&busybox).unwrap()),
         program("usr/share/other", b"not needed"),
         Item::new("dev", Kind::Directory),
     ];
-    // A static busybox has none.
-    let libraries = run(ldd.arg(&busybox)).text();
-    for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
-        items.push(program(&library[1..], &fs::read(library).unwrap()));
-    }
+    items.extend(busybox.iter().map(|(path, bytes)| program(path, bytes)));
     Fixture { items: with_directories(items) }.make(&root);
     let initrd = make(&scratch, &root, &["--keep", "/init", "--keep", "/dev"]);
     run(rootcast().arg("check").arg(&initrd)).success().unwrap_or_else(|why| panic!("{why}"));

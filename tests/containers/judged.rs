@@ -14,7 +14,7 @@ fn good(command: &mut Command) -> crate::product::Outcome {
 
 /// Compares the tree of an image with the one that umoci unpacks of it as root: types, modes,
 /// owners, links, devices, xattrs and bytes, and which names are one file.
-fn compare_with_umoci(scratch: &Scratch, layout: &Path, reference: &str) {
+pub(super) fn compare_with_umoci(scratch: &Scratch, layout: &Path, reference: &str) {
     let Some(mut umoci) = judges::command("umoci") else { return };
     let bundle = scratch.join("bundle");
     let image = format!("{}:{reference}", layout.display());
