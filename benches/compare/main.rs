@@ -47,8 +47,10 @@ mod contender;
 mod initrd;
 mod kata;
 mod make_tree;
+mod oci;
 mod peer_limit;
 mod peer_mkext4;
+mod peer_unpack;
 mod report;
 mod rounds;
 mod statistics;
@@ -66,6 +68,7 @@ use crate::closure::Closure;
 use crate::initrd::Initrd;
 use crate::kata::Kata;
 use crate::make_tree::MakeTree;
+use crate::oci::Oci;
 use crate::report::{Machine, Table};
 use crate::rounds::Plan;
 use crate::tool::{Job, Programs, Tool};
@@ -81,6 +84,7 @@ use crate::tool::{Job, Programs, Tool};
   compare --out-dir /dev/shm --out-dir /var/tmp /var/tmp/trees/debian
   compare initrd --only gzip,zstd /var/tmp/trees/debian
   compare closure /
+  compare oci --out-dir /dev/shm /var/tmp/trees/debian
   compare kata --out-dir /dev/shm /var/tmp/trees/debian
   compare --only rootcast,limit --runs 15 --json raw.json /var/tmp/trees/debian")]
 struct Cli {
@@ -139,6 +143,8 @@ enum Mode {
     /// Compare disks of Kata guests with the steps of image_builder.sh, and root hashes with
     /// veritysetup; needs root
     Kata(Kata),
+    /// Compare disks of images of containers with what umoci and mke2fs make of the same layers
+    Oci(Oci),
     /// Compare closing over all programs of /usr/bin with ldd and lddtree
     Closure(Closure),
     /// The peer `mkext4`: make an ext4 image of TREE with the crate mkext4
@@ -153,6 +159,9 @@ enum Mode {
     /// The peer `limit`: copy the content of TREE with two threads and no filesystem
     #[command(hide = true)]
     PeerLimit { tree: PathBuf, out: PathBuf },
+    /// The peer `unpack`: decompress, hash and copy the layers of LAYOUT
+    #[command(hide = true)]
+    PeerUnpack { layout: PathBuf, out: PathBuf },
 }
 
 fn main() -> Result<()> {
@@ -175,6 +184,8 @@ fn run(cli: Cli) -> Result<()> {
         Some(Mode::Initrd(wanted)) => initrd::compare(&wanted),
         Some(Mode::Kata(wanted)) => kata::compare(&wanted),
         Some(Mode::Closure(wanted)) => closure::compare(&wanted),
+        Some(Mode::Oci(wanted)) => oci::compare(&wanted),
+        Some(Mode::PeerUnpack { layout, out }) => peer_unpack::unpack(&layout, &out),
         Some(Mode::PeerLimit { tree, out }) => peer_limit::copy(&tree, &out),
         Some(Mode::PeerMkext4 { tree, out, size }) => {
             let mib = match size {
