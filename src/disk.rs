@@ -36,6 +36,7 @@ pub const DAX_UNIT: u64 = dax_header::InfoBlock::ALIGN as u64;
 
 /// The layout of the disk around the filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DiskLayout {
     /// A GUID partition table.
     Gpt,

@@ -15,8 +15,11 @@ use crate::shown;
 
 pub use read::{Change, ChangedWhileRead, classify_read_error};
 
-/// The kind of an error. Each kind has one exit code.
+/// The kind of an error. Each kind has one exit code of the program.
+///
+/// Kinds and their codes are stable: a kind may be added, but an error keeps its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// A kernel would reject the checked initramfs, or the data has another root hash: exit code 1.
     Rejected,
@@ -31,7 +34,8 @@ pub enum ErrorKind {
     Verification,
     /// Reading or writing failed: exit code 6.
     Io,
-    /// A signal stopped the program. It is terminated by that signal, as the shell expects.
+    /// The work was cancelled, or a signal stopped the program, which is then terminated by that
+    /// signal, as the shell expects: exit code 130.
     Interrupted,
 }
 
@@ -87,6 +91,34 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+
+    /// The file of the host that it concerns, if it is a single one. Text that the error displays
+    /// may name further ones, such as the layer of an image and the path in it.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Returns the text without that path: the error with every cause, in which characters that a
+    /// terminal would interpret are escaped.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut text = self.source.to_string();
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            text += &format!(": {error}");
+            cause = error.source();
+        }
+        if self.is_about_descriptors() {
+            text += &match getrlimit(Resource::Nofile).current {
+                Some(limit) => {
+                    format!("; {limit} may be open at once: raise that with ulimit -n, or lower -j")
+                }
+                None => "; lower -j".to_owned(),
+            };
+        }
+        Shown::message(&text)
+    }
 }
 
 impl Error {
@@ -112,21 +144,7 @@ impl fmt::Display for Error {
         if let Some(path) = &self.path {
             write!(f, "{}: ", shown::path(path))?;
         }
-        let mut text = self.source.to_string();
-        let mut cause = self.source.source();
-        while let Some(error) = cause {
-            text += &format!(": {error}");
-            cause = error.source();
-        }
-        if self.is_about_descriptors() {
-            text += &match getrlimit(Resource::Nofile).current {
-                Some(limit) => {
-                    format!("; {limit} may be open at once: raise that with ulimit -n, or lower -j")
-                }
-                None => "; lower -j".to_owned(),
-            };
-        }
-        f.write_str(&Shown::message(&text))
+        f.write_str(&self.message())
     }
 }
 

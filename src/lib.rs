@@ -1,5 +1,54 @@
 //! rootcast converts a root file tree into what a virtual machine boots from.
 //!
+//! A [`Build`] says what to make of which sources: directories, archives and images of containers.
+//! [`Build::plan`] reads them and gives every byte its place, without writing any. The [`Plan`]
+//! writes the product, digests it, or serves it block by block.
+//!
+//! ```
+//! use rootcast::{Build, Edit, ImageRecipe, Size, Watch};
+//!
+//! # let sources = [concat!(env!("CARGO_MANIFEST_DIR"), "/docs")];
+//! # let disk = std::env::temp_dir().join(format!("rootcast-doc-{}.img", std::process::id()));
+//! let mut image = ImageRecipe::default();
+//! image.size = Size::Free { bytes: 16 << 20 };
+//! let mut build = Build::new(sources).making(image);
+//! build.tree.guest_files = true;
+//! build.tree.edits.push(Edit::write("/sbin/init", "#!/bin/sh\nexec sh\n", 0o755)?);
+//!
+//! let plan = build.plan(&Watch::default())?;
+//! let report = plan.write_file(&disk)?;
+//! assert_eq!(std::fs::metadata(&disk)?.len(), report.size().unwrap());
+//!
+//! let mut sector = [0; 512];
+//! plan.image()?.read_at(&mut sector, 512)?;
+//! assert!(sector.starts_with(b"EFI PART"));
+//! # std::fs::remove_file(&disk)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! * Products are an [`ImageRecipe`], an [`InitrdRecipe`] or a [`TarRecipe`]; their defaults are
+//!   those of the command line, and `rootcast image --help` explains the options.
+//! * [`Watch`] has a receiver of [`Progress`] and a [`Cancel`], which any thread may set.
+//! * An [`Error`] has a [kind](ErrorKind), the path of a file and a message. The [`Report`]
+//!   serializes to the JSON that `--json` prints, and has the warnings.
+//! * The same build of the same files gives the same bytes. Threads may plan several at once.
+//!
+//! The library installs no signal handler, prints nothing, reads no environment variable and does
+//! not end the process. It reads standard input only for the source `-`. The umask applies to new
+//! files, `ulimit -f` to all: a process that has such a limit should ignore SIGXFSZ. Whoever needs
+//! only the library takes it without the feature `cli`, which has the command line, progress bars
+//! and signals:
+//!
+//! ```toml
+//! rootcast = { version = "0.1", default-features = false }
+//! ```
+//!
+//! The items of this page are the public interface. The modules are public for the tests, fuzz
+//! targets and benchmarks of the project, are not in this documentation, and may change in any
+//! release. `examples/` has programs of a few lines.
+//!
+//! # Inside
+//!
 //! Everything before planning is a [`Tree`](image_tree::Tree); everything after planning is an
 //! [`Image`](image_runs::Image).
 //!
@@ -25,7 +74,7 @@
 //! The modules form layers, each of which uses only those below it; `CONTRIBUTING.md` has their
 //! picture, and `docs/glossary.md` the words.
 //!
-//! # Invariants
+//! ## Invariants
 //!
 //! 1. Format crates use no command line, source, host path, clock, randomness or environment
 //!    (`formats/.clippy.toml`).
@@ -50,36 +99,129 @@
     deny(clippy::print_stdout, clippy::print_stderr, reason = "the macros panic where the reader went away")
 )]
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod recipe;
+#[doc(hidden)]
 pub mod run;
 
+#[doc(hidden)]
 pub mod blob;
+#[doc(hidden)]
 pub mod closure;
+#[doc(hidden)]
 pub mod source;
+#[doc(hidden)]
 pub mod stack;
+#[doc(hidden)]
 pub mod transform;
 
+#[doc(hidden)]
 pub mod architecture;
+#[doc(hidden)]
 pub mod seed;
 
+#[doc(hidden)]
 pub mod disk;
+#[doc(hidden)]
 pub mod filesystem;
+#[doc(hidden)]
 pub mod output;
 
+#[doc(hidden)]
 pub mod report;
 
+#[doc(hidden)]
 pub mod accounts;
+#[doc(hidden)]
 pub mod xattr_filter;
 
+#[doc(hidden)]
 pub mod error;
+#[doc(hidden)]
 pub mod interrupt;
+#[doc(hidden)]
 pub mod log;
+#[doc(hidden)]
 pub mod named;
+#[doc(hidden)]
 pub mod progress;
+#[doc(hidden)]
 pub mod shown;
+#[doc(hidden)]
 pub mod threads;
+#[doc(hidden)]
+pub mod watch;
 
 mod bounded;
 mod quantity;
 mod zeros;
+
+#[doc(inline)]
+pub use architecture::Architecture;
+#[doc(inline)]
+pub use closure::{Keep, Request};
+#[doc(inline)]
+pub use disk::{DiskLayout, SectorSize};
+#[doc(inline)]
+pub use error::{Error, ErrorKind, Result};
+#[doc(inline)]
+pub use filesystem::{Label, Size};
+#[doc(inline)]
+pub use image_tree::Timestamp;
+#[doc(inline)]
+pub use initramfs::codec::Codec;
+#[doc(inline)]
+pub use interrupt::Interrupt as Cancel;
+#[doc(inline)]
+pub use output::{DestinationOptions, Reflink};
+#[doc(inline)]
+pub use progress::{Phase, Progress};
+#[doc(inline)]
+pub use recipe::filesystem::ext4::{Ext4Recipe, Profile};
+#[doc(inline)]
+pub use recipe::filesystem::{CommonOptions, FilesystemRecipe, FormatRecipe};
+#[doc(inline)]
+pub use recipe::initrd::{CacheRecipe, InitrdRecipe, KernelFile, Microcode};
+#[doc(inline)]
+pub use recipe::keep::KeepRecipe;
+#[doc(inline)]
+pub use recipe::tar::TarRecipe;
+#[doc(inline)]
+pub use recipe::verity::{HashTreeRecipe, VerityRecipe};
+#[doc(inline)]
+pub use recipe::{Build, ImageRecipe, Make, TreeRecipe};
+#[doc(inline)]
+pub use report::{ImageReport, InitrdReport, Report, TarReport};
+#[doc(inline)]
+pub use run::{OwnedImage, Plan, PlannedImage};
+#[doc(inline)]
+pub use source::container::Platform;
+#[doc(inline)]
+pub use source::tar::Limits;
+#[doc(inline)]
+pub use stack::{Rules, Whiteouts};
+#[doc(inline)]
+pub use threads::Threads;
+#[doc(inline)]
+pub use transform::edit::Edit;
+#[doc(inline)]
+pub use transform::hardlinks::Policy as HardLinks;
+#[doc(inline)]
+pub use transform::init::Init;
+#[doc(inline)]
+pub use transform::ownership::Ownership;
+#[doc(inline)]
+pub use transform::selinux::FileContexts;
+#[doc(inline)]
+pub use transform::sparse::Policy as Holes;
+#[doc(inline)]
+pub use transform::unreadable::Policy as UnreadableFiles;
+#[doc(inline)]
+pub use uuid::Uuid;
+#[doc(inline)]
+pub use watch::Watch;
+#[doc(inline)]
+pub use xattr_filter::Filter;

@@ -1,7 +1,6 @@
 //! Messages beside the result: warnings, exclusions, and with `-v` the steps.
 
 use std::fmt::Display;
-use std::io::{Write as _, stderr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use image_tree::Shown;
@@ -64,10 +63,14 @@ impl<R: Report> Report for Vec<R> {
     }
 }
 
-/// A log that prints at once on standard error, and stores messages for a report. Threads share it.
+/// A function that prints a message.
+pub type Printer = fn(&str);
+
+/// A log that stores messages for a report, and may print them at once. Threads share it.
 #[derive(Debug)]
 pub struct Log {
     level: Level,
+    printer: Option<Printer>,
     messages: Mutex<Messages>,
 }
 
@@ -78,10 +81,22 @@ struct Messages {
 }
 
 impl Log {
-    /// Returns an empty log.
+    /// Returns an empty log that prints nothing.
     #[must_use]
-    pub fn new(level: Level) -> Self {
-        Self { level, messages: Mutex::default() }
+    pub fn silent() -> Self {
+        Self { level: Level::Quiet, printer: None, messages: Mutex::default() }
+    }
+
+    /// Returns an empty log that prints messages of the level.
+    #[must_use]
+    pub fn printing(level: Level, printer: Printer) -> Self {
+        Self { level, printer: Some(printer), messages: Mutex::default() }
+    }
+
+    /// The function that prints messages, if there is one.
+    #[must_use]
+    pub fn printer(&self) -> Option<Printer> {
+        self.printer
     }
 
     /// The verbosity.
@@ -90,10 +105,10 @@ impl Log {
         self.level
     }
 
-    /// Prints and stores a warning.
+    /// Stores and prints a warning.
     pub fn warn(&self, warning: impl Display) {
         let warning = Shown::message(&warning.to_string());
-        print(format_args!("warning: {warning}"));
+        self.print(format_args!("warning: {warning}"));
         self.messages().warnings.push(warning);
     }
 
@@ -107,7 +122,7 @@ impl Log {
     /// Prints a message with `-v` only.
     pub fn detail(&self, detail: impl Display) {
         if self.level >= Level::Verbose {
-            print(format_args!("{detail}"));
+            self.print(format_args!("{detail}"));
         }
     }
 
@@ -123,15 +138,16 @@ impl Log {
         self.messages().exclusions.clone()
     }
 
+    fn print(&self, message: std::fmt::Arguments<'_>) {
+        if let Some(print) = self.printer {
+            print(&Shown::message(&message.to_string()));
+        }
+    }
+
     fn messages(&self) -> MutexGuard<'_, Messages> {
         // Each list stays consistent if a thread panics.
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn print(message: std::fmt::Arguments<'_>) {
-    // A closed standard error cannot be reported anywhere.
-    let _ = writeln!(stderr(), "rootcast: {}", Shown::message(&message.to_string()));
 }
 
 #[cfg(test)]
@@ -140,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_log_stores_warnings_and_exclusions_in_order() {
-        let log = Log::new(Level::Quiet);
+        let log = Log::silent();
         log.warn("first");
         log.exclude("xattr security.evm", 3);
         log.warn(format_args!("second of {}\u{1b}[2J", 2));

@@ -26,10 +26,8 @@ fn main() -> ExitCode {
         Err(error) => return report(&error),
     };
     let done = match request {
-        Request::Image(recipe) => run::image(&recipe, &interrupt),
-        Request::Initrd(recipe) => run::initrd(&recipe, &interrupt),
+        Request::Build(build, output) => run::build(&build, &output, &interrupt),
         Request::Export(recipe) => run::export(&recipe, &interrupt),
-        Request::Tar(recipe) => run::tar(&recipe, &interrupt),
         Request::Check(recipe) => run::check(&recipe, &interrupt),
         Request::RootHash(recipe) => run::root_hash(&recipe, &interrupt),
         Request::Tree(recipe) => run::tree(&recipe, &interrupt),

@@ -22,6 +22,7 @@
 //! The target is a `destination`, which is opened before any source is read. Files are atomic
 //! (`file/atomic`), a block device is written in place (`destination/device`).
 
+pub mod blocks;
 pub mod cache;
 mod chunks;
 pub mod compress;
@@ -38,6 +39,7 @@ pub mod text;
 
 pub use destination::{Destination, DestinationOptions};
 pub use file::Preallocation;
+pub use observe::observe;
 pub use observer::Observer;
 pub use options::{Reflink, WriteOptions};
 

@@ -1,13 +1,16 @@
 //! The request as data: the result of parsing flags and recipe files, before any source is read.
 
+mod build;
 pub mod closure;
 pub mod dracut;
 pub mod export;
 pub mod file;
 pub mod filesystem;
+pub mod image;
 pub mod initrd;
 pub mod kata;
 pub mod keep;
+mod output;
 pub mod preset;
 pub mod root_hash;
 pub mod shipped;
@@ -20,18 +23,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image_tree::Timestamp;
-use uuid::Uuid;
 
-use self::filesystem::FilesystemRecipe;
 use self::keep::KeepRecipe;
-use self::preset::DiskPreset;
-use self::verity::VerityRecipe;
 use crate::architecture::Architecture;
-use crate::disk::{DAX_UNIT, DISK_UNIT, DiskLayout, SectorSize};
-use crate::filesystem::Size;
 use crate::log::Level;
-use crate::output::{DestinationOptions, Reflink};
-use crate::seed::Seed;
 use crate::source::container::{Platform, Reference};
 use crate::source::tar::Limits;
 use crate::stack::Rules;
@@ -46,8 +41,13 @@ use crate::transform::selinux::FileContexts;
 use crate::transform::unreadable;
 use crate::xattr_filter::Filter;
 
+pub use build::{Build, Make};
+pub use image::ImageRecipe;
+pub use output::{Output, OutputRecipe};
+
 /// The tree to read and the changes to it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TreeRecipe {
     /// The recipe files that some of this was read from.
     pub recipe_files: Vec<PathBuf>,
@@ -95,74 +95,13 @@ pub struct TreeRecipe {
     pub platform: Option<Platform>,
     /// The machine architecture of the tree, if it was given.
     pub architecture: Option<Architecture>,
-    /// The directory of unnamed files with unpacked layers; `None` for that of the output.
+    /// The directory of unnamed files with unpacked layers; `None` for that of the output, or for
+    /// `/tmp` if a program of the library plans before it names an output.
     pub spool: Option<PathBuf>,
     /// The threads to work in, which are started when they are first needed.
     pub threads: Arc<Threads>,
     /// True if decisions and steps are logged.
     pub verbose: bool,
-}
-
-/// An image to make of a tree.
-#[derive(Clone, Debug)]
-pub struct ImageRecipe {
-    /// The tree.
-    pub tree: TreeRecipe,
-    /// The destination of the image.
-    pub output: Output,
-    /// The policy for sharing extents between the image and the sources.
-    pub reflink: Reflink,
-    /// The filesystem.
-    pub filesystem: FilesystemRecipe,
-    /// The partition table around the filesystem.
-    pub layout: DiskLayout,
-    /// True if the layout of a Kata guest has the header with which it can be mounted with DAX.
-    pub dax: bool,
-    /// The purpose that preset options, if there is one.
-    pub preset: Option<DiskPreset>,
-    /// The logical sector size of the disk.
-    pub sector_size: SectorSize,
-    /// The machine architecture of the tree; `None` reads it from the tree.
-    pub architecture: Option<Architecture>,
-    /// The size of the image. [`Size::Total`] includes the partition table and the hash tree.
-    pub size: Size,
-    /// The multiple of the image's size in bytes; `None` for that of the layout.
-    pub size_multiple: Option<u64>,
-    /// The hash tree of the filesystem, if it is measured.
-    pub verity: Option<VerityRecipe>,
-    /// The file for the root hash; `None` for `root_hash.txt` beside a file as output.
-    pub root_hash_file: Option<PathBuf>,
-    /// The name of a guest extension of Kata, if it is one with a name.
-    pub extension: Option<String>,
-    /// True if the configuration of Kata's runtimes is printed.
-    pub print_kata_config: bool,
-    /// The seed that identifiers derive from; `None` takes a digest of the tree's metadata and of
-    /// this recipe.
-    pub seed: Option<Uuid>,
-    /// True if only errors and warnings are printed.
-    pub quiet: bool,
-    /// True to stop after planning.
-    pub dry_run: bool,
-    /// True if the report on standard output is JSON.
-    pub json: bool,
-}
-
-/// The destination of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// A file, which appears once it is complete, or the special file at the path.
-    File {
-        /// Its path.
-        path: PathBuf,
-        /// The further requirements on it.
-        options: DestinationOptions,
-    },
-    /// Standard output, front to back.
-    Stream,
-    /// Not written: only its SHA-256 is printed.
-    Digest,
-    /// Not written and without a named destination: it is only planned.
-    Nowhere,
 }
 
 impl TreeRecipe {
@@ -197,6 +136,25 @@ impl TreeRecipe {
             threads: Arc::new(Threads::new(threads)),
             verbose: false,
         }
+    }
+
+    /// Checks for options that contradict each other.
+    ///
+    /// # Errors
+    /// A message with the flags that conflict.
+    pub fn check(&self) -> Result<(), String> {
+        if let (Some(earliest), Some(epoch)) = (self.clamp_mtime_min, self.source_date_epoch)
+            && earliest > epoch
+        {
+            let (earliest, epoch) = (earliest.seconds(), epoch.seconds());
+            return Err(format!(
+                "--clamp-mtime-min {earliest} is after --source-date-epoch (or the variable), {epoch}"
+            ));
+        }
+        if self.sources.iter().chain(&self.overlays).filter(|source| *source == "-").count() > 1 {
+            return Err("standard input (-) can be one SOURCE only".to_owned());
+        }
+        Ok(())
     }
 
     /// The files of the host that it names and that are read, some of which may be directories.
@@ -236,69 +194,5 @@ impl TreeRecipe {
     #[must_use]
     pub fn level(&self) -> Level {
         if self.verbose { Level::Verbose } else { Level::Normal }
-    }
-}
-
-impl ImageRecipe {
-    /// The verbosity of messages on standard error.
-    #[must_use]
-    pub fn level(&self) -> Level {
-        if self.quiet { Level::Quiet } else { self.tree.level() }
-    }
-
-    /// The multiple of the image's size in bytes.
-    #[must_use]
-    pub fn size_multiple(&self) -> u64 {
-        self.size_multiple.unwrap_or(self.layout_multiple())
-    }
-
-    /// The least multiple that an image of the layout has, in bytes.
-    fn layout_multiple(&self) -> u64 {
-        match self.layout {
-            DiskLayout::Bare => 1,
-            DiskLayout::Kata if self.dax => DAX_UNIT,
-            DiskLayout::Gpt | DiskLayout::Mbr | DiskLayout::Kata => DISK_UNIT,
-        }
-    }
-
-    /// True if Kata's runtimes and guests are to use the disk.
-    #[must_use]
-    pub fn is_for_kata(&self) -> bool {
-        self.layout == DiskLayout::Kata || self.preset.is_some()
-    }
-
-    /// Returns the seed of every identifier that was not given, from the canonical text of the tree
-    /// and of all options that affect the bytes. The number of threads and the output do not, and
-    /// are left out.
-    ///
-    /// # Errors
-    /// The errors of `write_tree`.
-    pub fn seed(
-        &self,
-        write_tree: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
-    ) -> std::io::Result<Seed> {
-        if let Some(uuid) = self.seed {
-            return Ok(Seed::from_uuid(uuid));
-        }
-        let byte_layout = self.filesystem.filesystem().properties().byte_layout;
-        Seed::digest(|text| {
-            writeln!(text, "{byte_layout}")?;
-            writeln!(text, "layout {}", self.layout)?;
-            if self.layout == DiskLayout::Kata && !self.dax {
-                writeln!(text, "dax false")?;
-            }
-            writeln!(text, "sector-size {}", self.sector_size.bytes())?;
-            writeln!(text, "arch {}", self.architecture.map_or("-", Architecture::name))?;
-            writeln!(text, "size {:?}", self.size)?;
-            if self.size_multiple() != self.layout_multiple() {
-                writeln!(text, "size-multiple {}", self.size_multiple())?;
-            }
-            if let Some(verity) = &self.verity {
-                verity.write(text)?;
-            }
-            self.filesystem.write(text)?;
-            writeln!(text, "source-date-epoch {:?}", self.tree.source_date_epoch.map(Timestamp::seconds))?;
-            write_tree(text)
-        })
     }
 }

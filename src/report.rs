@@ -1,6 +1,7 @@
 //! The messages and reports of the program.
 
 mod artifact;
+#[cfg(feature = "cli")]
 mod bar;
 mod check;
 mod closure;
@@ -10,6 +11,7 @@ mod export;
 mod image;
 mod initrd;
 pub mod kata;
+mod product;
 mod recipe;
 mod seconds;
 mod tar;
@@ -17,7 +19,8 @@ mod verity;
 pub mod version;
 
 pub use artifact::{Artifact, BuildInfo, Timings, Transfer};
-pub use bar::Bar;
+#[cfg(feature = "cli")]
+pub use bar::{Bar, Bars};
 pub use check::{CheckReport, FindingReport};
 pub use closure::{ClosureReport, ClosureTimings, KeptName, KeptReason};
 pub use container::ContainerReport;
@@ -25,6 +28,7 @@ pub use counts::Counts;
 pub use export::{ExportReport, ExportedLayer};
 pub use image::{ImageReport, Partition, PartitionReport};
 pub use initrd::{AppendedFile, Archive, CacheUse, InitrdReport};
+pub use product::Report;
 pub use recipe::{RecipeFlag, RecipeReport};
 pub use tar::{TarArchive, TarReport};
 pub use verity::{FecReport, VerityReport};

@@ -1,17 +1,23 @@
-//! Carries out recipes: source → transform → plan → place → write.
+//! Carries out builds and verbs: source → transform → plan → place → write.
 
 mod advice;
-mod compressed;
 mod firmware;
+#[cfg(feature = "cli")]
 mod output;
 mod pipeline;
+mod plan;
+#[cfg(feature = "cli")]
 mod print;
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the verb closure explains what is kept"))]
 mod reduction;
 mod sources;
 mod stopwatch;
+#[cfg(feature = "cli")]
 mod verbs;
 
+pub use plan::{OwnedImage, Plan, PlannedImage};
+#[cfg(feature = "cli")]
 pub use verbs::{
-    check, closure, completions, export, image, import_dracut, initrd, man, print_recipe_json, print_recipes,
-    root_hash, tar, tree, version,
+    build, check, closure, completions, export, import_dracut, man, print_recipe_json, print_recipes,
+    root_hash, tree, version,
 };

@@ -215,7 +215,8 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
         }
         Source::Tar { file, name } => members(tar::Reader::file(file, &name, limits, interrupt)),
         Source::TarStream { stream, compression, name } => {
-            members(tar::Reader::stream(stream, compression, &name, limits, interrupt))
+            let place = (&*name, options.temporary);
+            members(tar::Reader::spooled(stream, compression, place, limits, interrupt))
         }
     }
 }

@@ -53,10 +53,10 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     let Some(verb) = cli.verb else { return Ok(Request::Version { json: cli.json }) };
     match verb {
-        Verb::Image(arguments) => Ok(Request::Image(Box::new(arguments.recipe()?))),
+        Verb::Image(arguments) => arguments.request(),
         Verb::Initrd(arguments) => arguments.request(),
         Verb::OciExport(arguments) => Ok(Request::Export(Box::new(arguments.recipe()?))),
-        Verb::Tar(arguments) => Ok(Request::Tar(Box::new(arguments.recipe()?))),
+        Verb::Tar(arguments) => arguments.request(),
         Verb::Check(arguments) => Ok(Request::Check(arguments.recipe())),
         Verb::RootHash(arguments) => Ok(Request::RootHash(Box::new(arguments.recipe()?))),
         Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),

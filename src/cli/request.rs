@@ -6,23 +6,18 @@ use clap_complete::Shell;
 
 use crate::recipe::closure::ClosureRecipe;
 use crate::recipe::export::ExportRecipe;
-use crate::recipe::initrd::{CheckRecipe, InitrdRecipe};
+use crate::recipe::initrd::CheckRecipe;
 use crate::recipe::root_hash::RootHashRecipe;
-use crate::recipe::tar::TarRecipe;
-use crate::recipe::{ImageRecipe, TreeRecipe};
+use crate::recipe::{Build, OutputRecipe, TreeRecipe};
 use crate::report::RecipeReport;
 
 /// The request of a command line.
 #[derive(Debug)]
 pub enum Request {
-    /// `rootcast image`
-    Image(Box<ImageRecipe>),
-    /// `rootcast initrd`
-    Initrd(Box<InitrdRecipe>),
+    /// `rootcast image`, `initrd` and `tar`
+    Build(Box<Build>, Box<OutputRecipe>),
     /// `rootcast oci-export`
     Export(Box<ExportRecipe>),
-    /// `rootcast tar`
-    Tar(Box<TarRecipe>),
     /// `rootcast check`
     Check(CheckRecipe),
     /// `rootcast root-hash`

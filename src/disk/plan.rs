@@ -115,6 +115,12 @@ impl DiskPlan {
         self.places.get(index).map(|place| place.offset)
     }
 
+    /// Returns the images of the tables with their offsets in bytes, in order.
+    #[must_use]
+    pub fn tables<C: Sync>(&self) -> Vec<(u64, &dyn Image<C>)> {
+        self.pieces.iter().map(|piece| (piece.offset, piece.image())).collect()
+    }
+
     /// Returns the disk as an image of its tables and the images of its partitions.
     ///
     /// # Errors

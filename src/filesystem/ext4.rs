@@ -95,7 +95,7 @@ impl Filesystem for Ext4 {
         &self,
         tree: &'t Tree<Blob>,
         request: &PlanRequest<'_>,
-    ) -> Result<Box<dyn PlannedFilesystem + 't>> {
+    ) -> Result<Box<dyn PlannedFilesystem + Send + 't>> {
         let options = self.options(request)?;
         let layout = mkfs_ext4::plan_sharing(tree, &options, request.duplicates)
             .map_err(|error| error::classify_plan_error(error, request))?;

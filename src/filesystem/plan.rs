@@ -31,7 +31,7 @@ pub trait Filesystem: fmt::Debug {
         &self,
         tree: &'t Tree<Blob>,
         request: &PlanRequest<'_>,
-    ) -> Result<Box<dyn PlannedFilesystem + 't>>;
+    ) -> Result<Box<dyn PlannedFilesystem + Send + 't>>;
 }
 
 /// The properties of a filesystem that decide how a tree is prepared for it, before it is planned.

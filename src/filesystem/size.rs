@@ -6,6 +6,7 @@ use crate::quantity;
 
 /// The size of an image. Its debug form is part of the text that seeds are derived from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Size {
     /// The minimum size.
     Smallest,

@@ -44,7 +44,7 @@ impl Cleanups {
     }
 
     /// Runs all pending cleanups.
-    pub(super) fn run(&self) {
+    pub fn run(&self) {
         self.lock().due.values().for_each(|cleanup| cleanup());
     }
 

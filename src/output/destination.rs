@@ -125,6 +125,12 @@ impl Destination {
         &self.path
     }
 
+    /// Returns true if it was named by a path, and is not standard output.
+    #[must_use]
+    pub fn has_path(&self) -> bool {
+        !matches!(self.place, Place::Open(_))
+    }
+
     /// Returns true if it is a regular file, existing or new.
     #[must_use]
     pub fn is_file(&self) -> bool {

@@ -16,7 +16,7 @@ use crate::threads::Failures;
 ///
 /// # Errors
 /// The first error of the image's contents or of the observer, or an interrupt.
-pub(super) fn observe<C: ReadAhead>(
+pub fn observe<C: ReadAhead>(
     image: &dyn Image<C>,
     observer: &dyn Observer,
     options: &WriteOptions<'_>,

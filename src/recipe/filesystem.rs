@@ -12,6 +12,7 @@ pub use common::CommonOptions;
 
 /// The filesystem to make.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FilesystemRecipe {
     /// The options of every format.
     pub common: CommonOptions,
@@ -21,6 +22,7 @@ pub struct FilesystemRecipe {
 
 /// A format of filesystems with its own options.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FormatRecipe {
     /// ext4.
     Ext4(Ext4Recipe),
@@ -29,6 +31,14 @@ pub enum FormatRecipe {
 impl Default for FormatRecipe {
     fn default() -> Self {
         Self::Ext4(Ext4Recipe::default())
+    }
+}
+
+impl From<ext4::Profile> for FilesystemRecipe {
+    /// ext4 with the options of a profile.
+    fn from(profile: ext4::Profile) -> Self {
+        let ext4 = Ext4Recipe { profile, ..Ext4Recipe::default() };
+        Self { format: FormatRecipe::Ext4(ext4), ..Self::default() }
     }
 }
 

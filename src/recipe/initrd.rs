@@ -4,25 +4,18 @@ use std::path::{Path, PathBuf};
 
 use initramfs::codec::Codec;
 
-use super::{Output, TreeRecipe};
-use crate::log::Level;
 use crate::named::named;
 use crate::output::Reflink;
 use crate::transform::init::Init;
 
-/// An initramfs to make of a tree.
+/// An initramfs to make of a tree, without the tree.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct InitrdRecipe {
-    /// The tree.
-    pub tree: TreeRecipe,
-    /// The destination of the initramfs.
-    pub output: Output,
     /// The compression; `None` takes the first of the usual codecs that the kernel supports.
     pub codec: Option<Codec>,
     /// The preset of the guests it is for.
     pub preset: Option<Preset>,
-    /// True if the configuration of Kata's runtimes is printed.
-    pub print_kata_config: bool,
     /// The source of the guest kernel's configuration.
     pub kernel: Option<KernelFile>,
     /// The target of `/init`; `None` for an initramfs that needs none, since another part has it.
@@ -42,13 +35,32 @@ pub struct InitrdRecipe {
     pub cache: Option<CacheRecipe>,
     /// The policy for sharing extents between the initramfs and the sources.
     pub reflink: Reflink,
-    /// True if only errors and warnings are printed.
-    pub quiet: bool,
-    /// True to stop after planning.
-    pub dry_run: bool,
-    /// True if the report on standard output is JSON.
-    pub json: bool,
 }
+
+impl Default for InitrdRecipe {
+    /// The options that the command line has without flags: the tree has its own `/init`.
+    fn default() -> Self {
+        Self {
+            codec: None,
+            preset: None,
+            kernel: None,
+            init: Some(Init::Own),
+            static_init: false,
+            microcode: Microcode::None,
+            append: Vec::new(),
+            align: MIN_ALIGN,
+            checksums: false,
+            cache: None,
+            reflink: Reflink::Auto,
+        }
+    }
+}
+
+/// The alignment of data that every archive has, in bytes.
+const MIN_ALIGN: u32 = 4;
+
+/// The largest alignment of data, in bytes.
+const MAX_ALIGN: u32 = 4096;
 
 /// The preset for the guests of an initramfs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +73,7 @@ named!(Preset, "a preset", [Kata => "kata"]);
 
 /// The source of a kernel's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KernelFile {
     /// A configuration file, as at `/boot/config-*`.
     Config(PathBuf),
@@ -70,6 +83,7 @@ pub enum KernelFile {
 
 /// The source of microcode.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Microcode {
     /// No microcode.
     None,
@@ -92,8 +106,7 @@ impl InitrdRecipe {
     /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Path> {
-        let mut inputs = self.tree.inputs();
-        inputs.extend(self.append.iter().map(PathBuf::as_path));
+        let mut inputs: Vec<&Path> = self.append.iter().map(PathBuf::as_path).collect();
         if let Some(KernelFile::Config(path) | KernelFile::Kernel(path)) = &self.kernel {
             inputs.push(path);
         }
@@ -103,10 +116,23 @@ impl InitrdRecipe {
         inputs
     }
 
-    /// The verbosity of messages on standard error.
-    #[must_use]
-    pub fn level(&self) -> Level {
-        if self.quiet { Level::Quiet } else { self.tree.level() }
+    /// Checks for options that contradict each other.
+    ///
+    /// # Errors
+    /// A message with the flags that conflict, and those that help.
+    pub fn check(&self) -> Result<(), String> {
+        let message = if !self.align.is_power_of_two() || !(MIN_ALIGN..=MAX_ALIGN).contains(&self.align) {
+            return Err(format!("--align {} is not a power of two from 4 to 4096", self.align));
+        } else if self.align > MIN_ALIGN && self.codec != Some(Codec::NONE) {
+            "--align places what is not compressed: add --compress none, or leave it out"
+        } else if self.cache.is_some() && self.codec == Some(Codec::NONE) {
+            "--cache keeps what was compressed, and with --compress none nothing is: leave out one of them"
+        } else if self.reflink == Reflink::Always {
+            "an initramfs shares no blocks of short files, so --reflink has to be auto or never"
+        } else {
+            return Ok(());
+        };
+        Err(message.to_owned())
     }
 }
 

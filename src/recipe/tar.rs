@@ -2,36 +2,26 @@
 
 use initramfs::codec::Codec;
 
-use super::{Output, TreeRecipe};
-use crate::log::Level;
 use crate::transform::sparse;
 
-/// A tar archive to make of a tree.
+/// A tar archive to make of a tree, without the tree.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TarRecipe {
-    /// The tree.
-    pub tree: TreeRecipe,
-    /// The destination of the archive.
-    pub output: Output,
     /// The compression.
     pub codec: Codec,
     /// The files that are stored with a map of their holes.
     pub holes: sparse::Policy,
-    /// True if only errors and warnings are printed.
-    pub quiet: bool,
-    /// True to stop after planning.
-    pub dry_run: bool,
-    /// True if the report on standard output is JSON.
-    pub json: bool,
+}
+
+impl Default for TarRecipe {
+    /// An archive without compression, in which files have the holes that they have in the sources.
+    fn default() -> Self {
+        Self { codec: Codec::NONE, holes: sparse::Policy::Auto }
+    }
 }
 
 impl TarRecipe {
     /// The unit in which files have holes, in bytes: the block size of most filesystems.
     pub const HOLE_UNIT: u64 = 4096;
-
-    /// The verbosity of messages on standard error.
-    #[must_use]
-    pub fn level(&self) -> Level {
-        if self.quiet { Level::Quiet } else { self.tree.level() }
-    }
 }

@@ -9,6 +9,7 @@ use crate::seed::{Seed, label};
 
 /// The parameters of a hash tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VerityRecipe {
     /// The parameters that a reader of the tree has to know.
     pub tree: HashTreeRecipe,
@@ -22,6 +23,7 @@ pub struct VerityRecipe {
 
 /// The parameters that a reader of a hash tree has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HashTreeRecipe {
     /// The hash algorithm.
     pub algorithm: HashAlgorithm,
@@ -33,6 +35,20 @@ pub struct HashTreeRecipe {
     pub hash_block_size: BlockSize,
     /// The version of the tree.
     pub hash_type: HashType,
+}
+
+impl Default for VerityRecipe {
+    /// The parameters that systemd expects, with identifiers of the seed.
+    fn default() -> Self {
+        let tree = HashTreeRecipe {
+            algorithm: HashAlgorithm::default(),
+            salt: None,
+            data_block_size: BlockSize::BYTES_4096,
+            hash_block_size: BlockSize::BYTES_4096,
+            hash_type: HashType::default(),
+        };
+        Self { tree, superblock: true, uuid: None, fec: None }
+    }
 }
 
 impl HashTreeRecipe {

@@ -16,9 +16,12 @@ use crate::transform::hardlinks::Linked;
 /// An image or initramfs, its sources and its destination. `L` is `u64` if the length is always
 /// known, or else `Option<u64>`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Artifact<L> {
     /// The version of the program.
     pub rootcast: &'static str,
+    /// The version of the form of the report.
+    pub report_version: u32,
     /// The name of the byte layout.
     pub byte_layout: &'static str,
     /// The sources of the tree, as given, in order.
@@ -51,14 +54,24 @@ impl<L> Artifact<L> {
         output: Option<JsonName>,
         size: L,
     ) -> Self {
-        let rootcast = version::VERSION;
-        Self { rootcast, byte_layout, sources, output, written: false, transfer: None, size, sha256: None }
+        Self {
+            rootcast: version::VERSION,
+            report_version: version::REPORT_VERSION,
+            byte_layout,
+            sources,
+            output,
+            written: false,
+            transfer: None,
+            size,
+            sha256: None,
+        }
     }
 }
 
 /// The numbers of bytes that were cloned, copied and left as holes in a file. Their sum is the
 /// image's length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Transfer {
     /// The number of bytes shared with the sources.
     pub cloned_bytes: u64,
@@ -81,6 +94,7 @@ impl fmt::Display for Transfer {
 
 /// The common final part of a report.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct BuildInfo {
     /// The hard links that were made or broken.
     pub hardlinks: Linked,
@@ -112,6 +126,7 @@ impl BuildInfo {
 
 /// The duration of each step, in seconds. It does not affect the image.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct Timings {
     /// Reading and changing names and metadata.
     #[serde(rename = "read_seconds", serialize_with = "seconds")]

@@ -1,10 +1,11 @@
 //! A progress bar on a terminal.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::progress::Progress;
+use crate::progress::{Phase, Progress};
 
 /// The time between two drawings of a bar without progress, for its elapsed time.
 const REDRAWN: Duration = Duration::from_millis(500);
@@ -51,6 +52,47 @@ impl Progress for Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// The bar of a build, which is shown while it writes.
+#[derive(Debug)]
+pub struct Bars {
+    quiet: bool,
+    state: Mutex<(String, Option<Bar>)>,
+}
+
+impl Bars {
+    /// Returns the bars of a build; none are shown if `quiet` is set.
+    #[must_use]
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, state: Mutex::new(("writing".to_owned(), None)) }
+    }
+
+    /// Sets the label of the next bar.
+    pub fn set_label(&self, label: String) {
+        self.state().0 = label;
+    }
+
+    /// The state stays consistent if a thread panics.
+    fn state(&self) -> MutexGuard<'_, (String, Option<Bar>)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress for Bars {
+    fn begin(&self, phase: Phase) {
+        let (label, bar) = &mut *self.state();
+        *bar = match phase {
+            Phase::Write { bytes } => Some(Bar::on_stderr(label, bytes, self.quiet)),
+            _ => None,
+        };
+    }
+
+    fn add(&self, bytes: u64) {
+        if let Some(bar) = &self.state().1 {
+            bar.add(bytes);
+        }
     }
 }
 

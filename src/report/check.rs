@@ -12,6 +12,8 @@ use crate::shown::JsonName;
 pub struct CheckReport {
     /// The version of the program.
     pub rootcast: &'static str,
+    /// The version of the form of the report.
+    pub report_version: u32,
     /// The file that was checked.
     pub file: JsonName,
     /// True if a kernel accepts all of it.
@@ -51,6 +53,7 @@ impl CheckReport {
     pub fn new(file: &Path, report: &Report) -> Self {
         Self {
             rootcast: super::version::VERSION,
+            report_version: super::version::REPORT_VERSION,
             file: file.into(),
             accepted: report.is_accepted(),
             findings: report.findings.iter().map(FindingReport::from).collect(),

@@ -12,6 +12,10 @@ use crate::shown::JsonName;
 /// The report on a closure.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClosureReport {
+    /// The version of the program.
+    pub rootcast: &'static str,
+    /// The version of the form of the report.
+    pub report_version: u32,
     /// The kept names.
     pub kept: Vec<KeptName>,
     /// Sentences about missing files, except for those that are harmless.
@@ -94,6 +98,8 @@ impl ClosureReport {
             reasons: reasons.iter().map(reason).collect(),
         });
         Self {
+            rootcast: super::version::VERSION,
+            report_version: super::version::REPORT_VERSION,
             kept: kept.collect(),
             missing: closure.missing.iter().filter(|one| !one.is_harmless).map(ToString::to_string).collect(),
             missing_files: closure.missing.iter().map(MissingFile::from).collect(),

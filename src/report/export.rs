@@ -13,6 +13,8 @@ use crate::shown::{ByteCount, JsonName};
 pub struct ExportReport {
     /// The version of the program.
     pub rootcast: &'static str,
+    /// The version of the form of the report.
+    pub report_version: u32,
     /// The name of the byte layout of its layer.
     pub byte_layout: &'static str,
     /// The sources of the tree, as given, in order.

@@ -12,6 +12,7 @@ use crate::shown::ByteCount;
 
 /// The report on an image.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ImageReport {
     /// The image.
     #[serde(flatten)]
@@ -40,6 +41,7 @@ pub struct ImageReport {
 
 /// The identification of the root partition.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Partition {
     /// The partition number in the table, from 1.
     pub number: u32,
@@ -49,6 +51,7 @@ pub struct Partition {
 
 /// A partition.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct PartitionReport {
     /// The number and the PARTUUID.
     #[serde(flatten)]

@@ -10,6 +10,7 @@ use crate::shown::{ByteCount, Count, JsonName};
 
 /// The report on an initramfs.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct InitrdReport {
     /// The initramfs; its length is unknown while it is to be compressed.
     #[serde(flatten)]
@@ -31,6 +32,7 @@ pub struct InitrdReport {
 
 /// The archive of the tree, including the microcode before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Archive {
     /// The length in bytes.
     pub bytes: u64,
@@ -50,6 +52,7 @@ pub struct Archive {
 
 /// An appended file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct AppendedFile {
     /// The path on the host.
     pub path: JsonName,
@@ -59,6 +62,7 @@ pub struct AppendedFile {
 
 /// The cache statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct CacheUse {
     /// The number of pieces found in the cache.
     pub hits: u64,

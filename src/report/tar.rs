@@ -9,6 +9,7 @@ use crate::shown::{ByteCount, Count};
 
 /// The report on a tar archive.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct TarReport {
     /// The archive; its length is unknown while it is to be compressed.
     #[serde(flatten)]
@@ -24,6 +25,7 @@ pub struct TarReport {
 
 /// An archive before compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct TarArchive {
     /// The length in bytes.
     pub bytes: u64,

@@ -8,6 +8,10 @@ use crate::recipe::initrd::INITRAMFS_LAYOUT;
 /// The version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The version of the form of all reports as JSON: it is raised when a member is removed, renamed or
+/// changes its meaning, and not when one is added.
+pub const REPORT_VERSION: u32 = 1;
+
 /// The output of `rootcast --version --json`.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Version {

@@ -175,9 +175,9 @@ fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
 
 /// Returns the reader of the sources of a recipe.
 fn reader<'r>(recipe: &'r TreeRecipe, options: &'r Options<'r>) -> Reader<'r> {
-    let Options { own, progress, xattrs, interrupt, log, ref spool, .. } = *options;
+    let Options { own, progress, xattrs, interrupt, log, ref spool, temporary, .. } = *options;
     let spool = spool.as_deref();
-    Reader { recipe, spool, steps: &SOURCE_STEPS, own, progress, xattrs, interrupt, log }
+    Reader { recipe, spool, temporary, steps: &SOURCE_STEPS, own, progress, xattrs, interrupt, log }
 }
 
 fn ownership_manifest(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {

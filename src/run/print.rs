@@ -6,7 +6,16 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::{Level, Log};
 use crate::output::stdout;
+
+/// Returns a log that prints on standard error.
+pub(super) fn log(level: Level) -> Log {
+    Log::printing(level, |message| {
+        // A closed standard error cannot be reported anywhere.
+        let _ = writeln!(io::stderr(), "rootcast: {message}");
+    })
+}
 
 /// Writes to standard output. A reader that closes the pipe has read all it needs.
 pub(super) fn print(bytes: &[u8]) -> Result<()> {

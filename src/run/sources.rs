@@ -32,6 +32,8 @@ pub(super) struct Reader<'r> {
     pub(super) recipe: &'r TreeRecipe,
     /// The directory for unpacked layers; `None` for that of temporary files.
     pub(super) spool: Option<&'r Path>,
+    /// The directory for temporary files; `None` for that of the environment.
+    pub(super) temporary: Option<&'r Path>,
     /// The steps that each source takes as a tree of its own, in order.
     pub(super) steps: &'r [SourceStep],
     /// The files that the run writes, and therefore leaves out of directories.
@@ -58,7 +60,7 @@ pub(super) struct Stacked {
 impl<'r> Reader<'r> {
     /// Returns the options for reading a source.
     pub(super) fn options(&self) -> ReadOptions<'r> {
-        let Self { recipe, progress: found, xattrs, interrupt, spool, .. } = *self;
+        let Self { recipe, progress: found, xattrs, interrupt, spool, temporary, .. } = *self;
         let TreeRecipe { limits, one_file_system, rules, .. } = *recipe;
         ReadOptions {
             threads: &recipe.threads,
@@ -69,6 +71,7 @@ impl<'r> Reader<'r> {
             xattrs,
             platform: recipe.platform.as_ref(),
             spool,
+            temporary,
             keep_directory_symlink: rules.keep_directory_symlink,
             found,
         }

@@ -30,6 +30,8 @@ pub struct ReadOptions<'a> {
     /// The directory of the files that layers of images are decompressed into; none for that of
     /// temporary files.
     pub spool: Option<&'a Path>,
+    /// The directory for temporary files; none for that of the environment.
+    pub temporary: Option<&'a Path>,
     /// Keeps a symbolic link to a directory where a later layer of an image has a directory.
     pub keep_directory_symlink: bool,
     /// Receives the number of bytes in files of a directory as they are found: of most files, and
@@ -50,6 +52,7 @@ impl<'a> ReadOptions<'a> {
             xattrs: true,
             platform: None,
             spool: None,
+            temporary: None,
             keep_directory_symlink: false,
             found: &Silent,
         }

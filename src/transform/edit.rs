@@ -34,6 +34,7 @@ pub(super) mod fields;
 mod key_files;
 pub mod keys;
 pub mod modules_load;
+mod new;
 mod options;
 pub mod parse;
 mod place;

@@ -72,8 +72,13 @@ fn schemas_reject_invalid_reports() {
         return;
     }
     let good = report(&scratch, MINIMAL_DUMP, &["--dry-run"]);
-    for (field, value) in [("size", Value::from(-1)), ("layout", "floppy".into()), ("surprise", true.into())]
-    {
+    let fields = [
+        ("size", Value::from(-1)),
+        ("report_version", 2.into()),
+        ("layout", "floppy".into()),
+        ("surprise", true.into()),
+    ];
+    for (field, value) in fields {
         let mut bad = good.clone();
         bad[field] = value;
         check_schema(&scratch, &bad).expect_err(field);

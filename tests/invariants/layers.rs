@@ -13,7 +13,19 @@ const LAYERS: [&[&str]; 11] = [
     &["stack"],
     &["blob"],
     &["accounts", "architecture", "seed", "xattr_filter"],
-    &["bounded", "error", "interrupt", "log", "named", "progress", "quantity", "shown", "threads", "zeros"],
+    &[
+        "bounded",
+        "error",
+        "interrupt",
+        "log",
+        "named",
+        "progress",
+        "quantity",
+        "shown",
+        "threads",
+        "watch",
+        "zeros",
+    ],
     &["closure"],
 ];
 

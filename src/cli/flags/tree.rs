@@ -12,6 +12,7 @@ use image_tree::{Shown, Timestamp};
 use super::edits::Edits;
 use super::general::General;
 use super::keep::KeepArguments;
+use super::output::usage;
 use super::values;
 use crate::architecture::Architecture;
 use crate::cli::help::group;
@@ -255,18 +256,6 @@ impl TreeArguments {
             Some(seconds) => Some(seconds),
             None => epoch_of_environment()?,
         };
-        if let (Some(earliest), Some(epoch)) = (self.clamp_mtime_min, epoch)
-            && earliest > epoch
-        {
-            let message = format!(
-                "--clamp-mtime-min {earliest} is after --source-date-epoch (or the variable), {epoch}\n"
-            );
-            return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
-        }
-        if self.sources.iter().chain(&self.overlay).filter(|source| *source == "-").count() > 1 {
-            let message = "standard input (-) can be one SOURCE only\n";
-            return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
-        }
         let (ld_cache, mut keep) = self.keep.recipe()?;
         let mut edits = self.edits.0;
         if let Some(edit) = modules_load::edit(&self.modules_load) {
@@ -275,7 +264,7 @@ impl TreeArguments {
                 keep.keep.requests.push(Request::Path(modules_load::PATH.to_vec()));
             }
         }
-        Ok(TreeRecipe {
+        let recipe = TreeRecipe {
             recipe_files: general.recipe_files(),
             sources: self.sources,
             basedir: self.basedir,
@@ -309,7 +298,9 @@ impl TreeArguments {
             source_date_epoch: epoch.map(Timestamp::from_seconds),
             threads: Arc::new(Threads::new(general.threads())),
             verbose: general.verbose,
-        })
+        };
+        recipe.check().map_err(usage)?;
+        Ok(recipe)
     }
 }
 

@@ -10,14 +10,14 @@ use crate::cli::flags::tree::TreeArguments;
 use crate::cli::flags::values;
 use crate::cli::flags::verity::VerityArguments;
 use crate::cli::help::{Help, group};
-use crate::disk::{DAX_UNIT, DISK_UNIT, DiskLayout, SectorSize};
+use crate::cli::request::Request;
+use crate::disk::{DISK_UNIT, DiskLayout, SectorSize};
 use crate::filesystem::Size;
 use crate::output::Reflink;
 use crate::quantity;
 use crate::recipe::filesystem::ext4::Profile;
-use crate::recipe::preset::{self, DiskPreset};
-use crate::recipe::verity::VerityRecipe;
-use crate::recipe::{ImageRecipe, Output, kata};
+use crate::recipe::preset::DiskPreset;
+use crate::recipe::{Build, ImageRecipe, Output, OutputRecipe, kata};
 
 /// Make a disk image with an ext4 root filesystem
 ///
@@ -178,7 +178,7 @@ fn extension_name(text: &str) -> Result<String, String> {
 }
 
 impl ImageArguments {
-    pub(in crate::cli) fn recipe(self) -> Result<ImageRecipe, clap::Error> {
+    pub(in crate::cli) fn request(self) -> Result<Request, clap::Error> {
         let output = self.output.output()?;
         if self.reflink == Reflink::Always && !matches!(output, Output::File { .. } | Output::Nowhere) {
             let message = "--reflink=always shares blocks with a file, so --output has to name one";
@@ -197,11 +197,7 @@ impl ImageArguments {
         let (verity, root_hash_file) = self.verity.recipe(layout == DiskLayout::Kata || preset.is_some())?;
         let profile = preset.map_or_else(Profile::default, DiskPreset::profile);
         let preset_multiple = preset.and_then(DiskPreset::size_multiple).filter(|_| self.size.is_none());
-        let tree = self.tree.recipe(self.general)?;
         let recipe = ImageRecipe {
-            architecture: tree.architecture,
-            tree,
-            output,
             reflink: self.reflink,
             layout,
             dax: !self.no_dax,
@@ -210,77 +206,22 @@ impl ImageArguments {
             size,
             size_multiple: self.size_multiple.or(preset_multiple),
             verity,
-            root_hash_file,
             extension,
-            print_kata_config: self.print_kata_config,
             seed: self.filesystem.seed,
             filesystem: self.filesystem.recipe(profile)?,
+        };
+        recipe.check().map_err(usage)?;
+        let tree = self.tree.recipe(self.general)?;
+        let output = OutputRecipe {
+            output,
+            root_hash_file,
+            print_kata_config: self.print_kata_config,
             quiet: self.quiet,
             dry_run: self.output.dry_run,
             json: self.output.json,
         };
-        check(&recipe, self.no_dax).map_err(usage)?;
-        Ok(recipe)
+        Ok(Request::Build(Box::new(Build::of(tree, recipe)), Box::new(output)))
     }
-}
-
-/// Checks for options that contradict each other.
-fn check(recipe: &ImageRecipe, no_dax: bool) -> Result<(), String> {
-    let ImageRecipe { layout, size, sector_size, .. } = *recipe;
-    let has_dax = layout == DiskLayout::Kata && recipe.dax;
-    if let (Size::Total { bytes }, true) = (size, layout != DiskLayout::Bare) {
-        let unit = if has_dax { DAX_UNIT } else { DISK_UNIT };
-        if !bytes.is_multiple_of(unit) {
-            let what = if has_dax { "the size of persistent memory" } else { "a disk's size" };
-            return Err(format!("--size {bytes} is not a multiple of {unit}, as {what} must be"));
-        }
-    }
-    if no_dax && layout != DiskLayout::Kata {
-        return Err("--no-dax is for --layout kata, which --preset kata has: leave it out".to_owned());
-    }
-    if has_dax && recipe.size_multiple.is_some_and(|multiple| multiple < DAX_UNIT) {
-        return Err(format!(
-            "the size of persistent memory is a multiple of 2 MiB: --size-multiple {} or more, or --no-dax",
-            DAX_UNIT
-        ));
-    }
-    if has_dax && sector_size != SectorSize::Bytes512 {
-        return Err(
-            "persistent memory has sectors of 512 bytes: leave out --sector-size, or add --no-dax".to_owned()
-        );
-    }
-    match &recipe.verity {
-        Some(verity) => check_verity(recipe, verity),
-        None => Ok(()),
-    }
-}
-
-fn check_verity(recipe: &ImageRecipe, verity: &VerityRecipe) -> Result<(), String> {
-    if recipe.layout == DiskLayout::Bare {
-        let message =
-            "a disk without a partition table has no place for the hash tree: choose --layout gpt or mbr";
-        return Err(message.to_owned());
-    }
-    if recipe.filesystem.is_for_writing() {
-        let message =
-            "a measured filesystem cannot be written to, which --profile rw is for: choose another profile";
-        return Err(message.to_owned());
-    }
-    let sector = recipe.sector_size.bytes();
-    for (flag, block) in [
-        ("--data-block-size", verity.tree.data_block_size),
-        ("--hash-block-size", verity.tree.hash_block_size),
-    ] {
-        if u64::from(block.bytes()) < sector {
-            return Err(format!(
-                "{flag} {block} is less than the {sector} bytes of a sector, which kernels refuse"
-            ));
-        }
-    }
-    if recipe.is_for_kata() {
-        preset::check_for_kata(verity)?;
-    }
-    Ok(())
 }
 
 /// Returns the name of the guest extension, if it is one with a name.

@@ -16,8 +16,8 @@ use crate::cli::help::{Help, group};
 use crate::cli::request::Request;
 use crate::output::Reflink;
 use crate::quantity;
-use crate::recipe::Output;
 use crate::recipe::initrd::{CacheRecipe, CheckRecipe, InitrdRecipe, Microcode, Preset};
+use crate::recipe::{Build, Output, OutputRecipe};
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::init::Init;
 
@@ -235,29 +235,13 @@ impl InitrdArguments {
             return Ok(Request::Check(CheckRecipe { file, kernel, json: self.output.json }));
         }
         let output = self.output.output()?;
-        if self.align.is_some_and(|align| align > 4) && self.compress != Some(Codec::NONE) {
-            let message = "--align places what is not compressed: add --compress none, or leave it out";
-            return Err(usage(message.to_owned()));
-        }
-        if self.cache.is_some() && self.compress == Some(Codec::NONE) {
-            let message = "--cache keeps what was compressed, and with --compress none nothing is: leave out one of them";
-            return Err(usage(message.to_owned()));
-        }
-        if self.reflink == Reflink::Always {
-            let message =
-                "an initramfs shares no blocks of short files, so --reflink has to be auto or never";
-            return Err(usage(message.to_owned()));
-        }
         if self.print_kata_config && !matches!(output, Output::File { .. }) {
             let message = "--print-kata-config names the initramfs, so --output has to name a file";
             return Err(usage(message.to_owned()));
         }
-        Ok(Request::Initrd(Box::new(InitrdRecipe {
-            tree: self.tree.recipe(self.general)?,
-            output,
+        let recipe = InitrdRecipe {
             codec: self.compress,
             preset: self.preset,
-            print_kata_config: self.print_kata_config,
             kernel,
             init: self.init.0,
             static_init: self.static_init,
@@ -267,10 +251,18 @@ impl InitrdArguments {
             checksums: self.checksums,
             cache: self.cache.map(|directory| CacheRecipe { directory, size: self.cache_size }),
             reflink: self.reflink,
+        };
+        recipe.check().map_err(usage)?;
+        let tree = self.tree.recipe(self.general)?;
+        let output = OutputRecipe {
+            output,
+            root_hash_file: None,
+            print_kata_config: self.print_kata_config,
             quiet: self.quiet,
             dry_run: self.output.dry_run,
             json: self.output.json,
-        })))
+        };
+        Ok(Request::Build(Box::new(Build::of(tree, recipe)), Box::new(output)))
     }
 }
 

@@ -8,7 +8,9 @@ use crate::cli::flags::output::OutputArguments;
 use crate::cli::flags::tree::TreeArguments;
 use crate::cli::flags::values;
 use crate::cli::help::{Help, group};
+use crate::cli::request::Request;
 use crate::recipe::tar::TarRecipe;
+use crate::recipe::{Build, OutputRecipe};
 use crate::transform::sparse;
 
 /// Make a tar archive
@@ -72,15 +74,17 @@ pub(in crate::cli) const HELP: Help = Help {
 };
 
 impl TarVerb {
-    pub(in crate::cli) fn recipe(self) -> Result<TarRecipe, clap::Error> {
-        Ok(TarRecipe {
+    pub(in crate::cli) fn request(self) -> Result<Request, clap::Error> {
+        let output = OutputRecipe {
             output: self.output.output()?,
-            tree: self.tree.recipe(self.general)?,
-            codec: self.compress,
-            holes: self.sparse,
+            root_hash_file: None,
+            print_kata_config: false,
             quiet: self.quiet,
             dry_run: self.output.dry_run,
             json: self.output.json,
-        })
+        };
+        let recipe = TarRecipe { codec: self.compress, holes: self.sparse };
+        let tree = self.tree.recipe(self.general)?;
+        Ok(Request::Build(Box::new(Build::of(tree, recipe)), Box::new(output)))
     }
 }

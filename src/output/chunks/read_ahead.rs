@@ -85,7 +85,7 @@ impl ReadPosition {
     fn read_ahead<C: ReadAhead>(&self, mut chunks: Chunks<'_, C>, interrupt: &Interrupt) {
         let mut chunk = Chunk::new();
         while let Ok(true) = chunks.take(&mut chunk) {
-            let is_over = || interrupt.signal().is_some() || self.0.lock().done;
+            let is_over = || interrupt.is_set() || self.0.lock().done;
             let Some(position) = self.wait_until_near(chunk.start) else { return };
             if chunk.start < position || !is_cold(&chunk) {
                 continue;

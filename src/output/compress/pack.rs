@@ -104,7 +104,7 @@ impl<'p> Packer<'p> {
 
     /// Returns true as long as the results are needed.
     fn goes_on(&self) -> bool {
-        self.interrupt.signal().is_none() && !self.stop.load(Ordering::Relaxed)
+        !self.interrupt.is_set() && !self.stop.load(Ordering::Relaxed)
     }
 
     fn cannot_compress(&self, error: io::Error) -> Error {

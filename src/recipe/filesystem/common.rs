@@ -7,6 +7,7 @@ use crate::transform::sparse;
 
 /// The options that every format of filesystems has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CommonOptions {
     /// The label.
     pub label: Label,

@@ -22,6 +22,7 @@ pub use profile::Profile;
 
 /// A profile and the differences from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Ext4Recipe {
     /// The profile.
     pub profile: Profile,

@@ -6,7 +6,6 @@ use super::holes::Holes;
 use crate::filesystem::Properties;
 use crate::interrupt::Interrupt;
 use crate::log::Log;
-use crate::output::Preallocation;
 use crate::progress::{Progress, Silent};
 use crate::recipe::TreeRecipe;
 use crate::run::reduction::Lookups;
@@ -26,6 +25,8 @@ pub(in crate::run) struct Options<'r> {
     pub(in crate::run) filesystem: Option<&'r Properties>,
     /// The directory for unpacked layers; `None` for that of temporary files.
     pub(in crate::run) spool: Option<PathBuf>,
+    /// The directory for temporary files; `None` for that of the environment.
+    pub(in crate::run) temporary: Option<&'r Path>,
     /// The representation of holes in the output.
     pub(in crate::run) holes: Holes,
     /// The choice of `/init`; `None` for an initramfs that needs none.
@@ -55,6 +56,7 @@ impl<'r> Options<'r> {
             output: Path::new("standard output"),
             filesystem: None,
             spool: recipe.spool.clone(),
+            temporary: None,
             holes: Holes::Zeros("an initramfs stores holes as zeros"),
             init: None,
             with_agent: false,
@@ -64,15 +66,6 @@ impl<'r> Options<'r> {
             progress: &Silent,
             interrupt,
             log,
-        }
-    }
-
-    /// Returns the same options, with a receiver of the number of bytes in the sources' files as
-    /// they are found.
-    pub(in crate::run) fn with_progress(self, progress: Option<&'r Preallocation>) -> Self {
-        match progress {
-            Some(progress) => Self { progress, ..self },
-            None => self,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::blob::{HostDirectory, Root};
 use crate::closure::config::systemd::DefaultTarget;
 use crate::filesystem::Properties;
 use crate::interrupt::Interrupt;
-use crate::log::{Level, Log};
+use crate::log::Log;
 use crate::progress::Silent;
 use crate::recipe::filesystem::FilesystemRecipe;
 use crate::source::directory;
@@ -231,7 +231,7 @@ fn every_step_of_a_source_is_needed() {
             set_up(&mut setup);
             setup.recipe.sources = vec![OsString::from(setup.directory.path())];
             let Setup { recipe, own, .. } = &setup;
-            let (log, interrupt) = (Log::new(Level::Quiet), Interrupt::never());
+            let (log, interrupt) = (Log::silent(), Interrupt::never());
             let (spool, xattrs, own, progress) = (None, true, *own, &Silent);
             let reader =
                 Reader { recipe, spool, steps, own, progress, xattrs, interrupt: &interrupt, log: &log };
@@ -321,7 +321,7 @@ impl Setup {
             self.properties();
         }
         let Self { recipe, prepared, filesystem, init, startable, own, verb, .. } = self;
-        let (log, interrupt) = (Log::new(Level::Quiet), Interrupt::never());
+        let (log, interrupt) = (Log::silent(), Interrupt::never());
         let zeros = Holes::Zeros("an initramfs stores holes as zeros");
         let blocks = |of: &Properties| Holes::Blocks { policy: of.holes, len: of.block_size };
         let options = Options {

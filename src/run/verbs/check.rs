@@ -9,11 +9,11 @@ use std::path::Path;
 use initramfs::check::{Limits, Report, Severity};
 
 use self::unpacked::Unpacked;
-use super::initrd::kernel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::{Interrupt, Interruptible};
 use crate::recipe::initrd::CheckRecipe;
 use crate::report::CheckReport;
+use crate::run::plan::initrd::kernel;
 use crate::run::print::{print, print_json};
 use crate::shown;
 use crate::source::refuse_terminal;

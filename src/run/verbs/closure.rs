@@ -9,13 +9,12 @@ use crate::closure::costs::{self, Cost, Node};
 use crate::closure::{Kind, Reason, explain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::log::Log;
 use crate::recipe::Output;
 use crate::recipe::closure::ClosureRecipe;
 use crate::report::{ClosureReport, ClosureTimings};
 use crate::run::output;
 use crate::run::pipeline::{self, Prepared, Verb};
-use crate::run::print::{print, print_json};
+use crate::run::print::{self, print, print_json};
 use crate::run::reduction::{Lookups, Reduction};
 use crate::run::stopwatch::Stopwatch;
 
@@ -25,7 +24,7 @@ use crate::run::stopwatch::Stopwatch;
 /// Returns an error if the tree cannot be read, something is missing, or a path to explain is not
 /// kept.
 pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
-    let log = Log::new(recipe.tree.level());
+    let log = print::log(recipe.tree.level());
     let mut stopwatch = Stopwatch::start();
     let own = output::own_files(&Output::Stream, None);
     let lookups = Lookups { paths: &recipe.explain, microcode: false };

@@ -19,16 +19,15 @@ use crate::blob::{Blob, classify_read_error};
 use crate::bounded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::log::Log;
 use crate::output::{DestinationOptions, Reflink, WriteOptions};
 use crate::recipe::export::ExportRecipe;
 use crate::recipe::{Output, TreeRecipe};
-use crate::report::version::VERSION;
+use crate::report::version::{REPORT_VERSION, VERSION};
 use crate::report::{Bar, BuildInfo, Counts, ExportReport, ExportedLayer, Timings};
 use crate::run::advice;
 use crate::run::output;
 use crate::run::pipeline::{self, Holes, Prepared, Verb};
-use crate::run::print::Printed;
+use crate::run::print::{self, Printed};
 use crate::run::stopwatch::Stopwatch;
 use crate::shown;
 use crate::source::container::Platform;
@@ -42,7 +41,7 @@ const MAX_CONFIG: u64 = 1 << 20;
 /// If the tree cannot be read or expressed, its architecture is unknown, or the image cannot be
 /// written. An existing layout is unchanged then.
 pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
-    let log = Log::new(recipe.level());
+    let log = print::log(recipe.level());
     let mut stopwatch = Stopwatch::start();
     let (archive, directory) = match &recipe.target {
         Some(target) if target.is_archive => {
@@ -99,6 +98,7 @@ fn describe(
     let size = recipe.codec.compression().is_none().then_some(archive_bytes);
     ExportReport {
         rootcast: VERSION,
+        report_version: REPORT_VERSION,
         byte_layout: BYTE_LAYOUT,
         sources: recipe.tree.sources.iter().map(|source| Path::new(source).into()).collect(),
         output: recipe.target.as_ref().map(|target| target.path.as_path().into()),

@@ -7,10 +7,10 @@ use image_tree::Shown;
 
 use crate::bounded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Level, Log};
+use crate::log::Level;
 use crate::recipe::dracut;
 use crate::report::RecipeReport;
-use crate::run::print::{print, print_json};
+use crate::run::print::{self, print, print_json};
 use crate::shown;
 
 /// The maximum length of a file of dracut's configuration, in bytes: 1 MiB.
@@ -48,7 +48,7 @@ pub fn import_dracut(directory: &Path, output: &Path) -> Result<()> {
     });
     let files = files.collect::<Result<Vec<_>>>()?;
     let imported = dracut::import(&files);
-    let log = Log::new(Level::Normal);
+    let log = print::log(Level::Normal);
     for note in &imported.notes {
         let file = files.get(note.file).map_or("", |file| file.name.as_str());
         log.warn(format_args!("{file}:{}: {}", note.line, Shown::message(&note.what)));

@@ -10,11 +10,11 @@ use image_tree::dump::{self, Body};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::log::Log;
 use crate::output::stdout;
 use crate::recipe::{Output, TreeRecipe};
 use crate::run::output;
 use crate::run::pipeline::{self, Verb};
+use crate::run::print;
 
 /// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are
 /// named by path.
@@ -23,7 +23,7 @@ use crate::run::pipeline::{self, Verb};
 /// If the tree cannot be read or the text cannot be written. A reader that closes the pipe is not
 /// an error.
 pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
-    let log = Log::new(recipe.level());
+    let log = print::log(recipe.level());
     let own = output::own_files(&Output::Stream, None);
     let options = pipeline::Options { own, ..pipeline::Options::new(recipe, interrupt, &log) };
     let tree = pipeline::run(Verb::Tree, &options)?.tree;

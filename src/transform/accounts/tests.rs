@@ -1,7 +1,7 @@
 use image_tree::{Inode, LinkTarget, Metadata};
 
 use super::*;
-use crate::log::{Level, Report as _};
+use crate::log::Report as _;
 
 const PASSWD: &str = "root:x:0:0::/root:/bin/sh\ndaemon:x:1:1::/:/bin/false\nmail:x:8:8::/:/bin/false\n\
     www:x:33:33::/:/bin/false\nlogger:x:99:99::/:/bin/false\nann:x:1000:1000::/home/ann:/bin/sh\n\
@@ -156,7 +156,7 @@ fn all_databases_agree_and_keep_their_other_fields() {
     assert_eq!((mtime("/etc/shadow"), mtime("/etc/pam.d/sshd")), (time, Timestamp::EPOCH));
     let reduced = reduced.expect("there are accounts");
     assert_eq!(reduced.users, (vec!["ann".to_owned(), "nobody".to_owned(), "root".to_owned()], 7));
-    let log = Log::new(Level::Quiet);
+    let log = Log::silent();
     reduced.log(&log);
     let warnings = log.warnings();
     assert_eq!(

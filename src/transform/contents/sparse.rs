@@ -106,7 +106,7 @@ fn data_blocks(
     let stored = threads.map(contents.len(), |number, (): &mut ()| {
         interrupt.check()?;
         let content = contents[number];
-        let goes_on = || interrupt.signal().is_none();
+        let goes_on = || !interrupt.is_set();
         let stored = content.find_data(&goes_on).map_err(classify_read_error)?;
         interrupt.check()?;
         let is_dense = policy == Policy::Auto && is_whole(&stored, content);
@@ -181,7 +181,7 @@ fn look(
     let mut runs = Vec::new();
     let read = content.read_ranges(ranges, buffer, &mut |offset, bytes| {
         add_data(&mut runs, offset, bytes, block_len);
-        interrupt.signal().is_none()
+        !interrupt.is_set()
     });
     read.map_err(classify_read_error)?;
     interrupt.check()?;

@@ -7,6 +7,7 @@ use crate::named::named;
 
 /// The purpose of a filesystem, which presets its options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Profile {
     /// The defaults of mke2fs with the smallest size, without `orphan_file`.
     #[default]

@@ -19,10 +19,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Cleanups;
 use crate::output::compress::{self, CompressOptions, Member};
 use crate::output::digest::OrderedSha256;
-use crate::output::file::BlobFile;
+use crate::output::file::{self, BlobFile};
 use crate::output::{Destination, WriteOptions};
 use crate::run::advice;
-use crate::run::output::{hex, write_output};
+use crate::run::output::hex;
 
 /// The directory of the blobs in a layout.
 const BLOBS: &str = "blobs/sha256";
@@ -206,7 +206,7 @@ impl Target {
                 add(&mut tree, "index.json", Blob::from(index(None, entry)?.to_string().into_bytes()))?;
                 add(&mut tree, "oci-layout", Blob::from(LAYOUT.as_bytes().to_vec()))?;
                 let layout = plan(&tree, &Options::archive()).map_err(advice::tar)?;
-                write_output(&layout, Some(&destination), None, write).map(|_| ())
+                file::write(&layout, &destination, write).map(|_| ())
             }
         }
     }

@@ -8,14 +8,18 @@ use crate::blob::{Blob, classify_read_error};
 use crate::disk::{DiskFrame, DiskLayout, DiskLength, DiskOptions, HashTreePartition, Partition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::Size;
-use crate::recipe::ImageRecipe;
 use crate::recipe::verity::VerityRecipe;
+use crate::recipe::{ImageRecipe, TreeRecipe};
 use crate::seed::{Seed, label};
 
 /// Returns the disk, whose partition types are those of the tree's architecture.
-pub(super) fn frame(recipe: &ImageRecipe, tree: &Tree<Blob>, seed: &Seed) -> Result<DiskFrame> {
+pub(super) fn frame(
+    (tree_recipe, recipe): (&TreeRecipe, &ImageRecipe),
+    tree: &Tree<Blob>,
+    seed: &Seed,
+) -> Result<DiskFrame> {
     let needs_architecture = recipe.layout == DiskLayout::Gpt || recipe.verity.is_some();
-    let architecture = match recipe.architecture {
+    let architecture = match tree_recipe.architecture {
         None if needs_architecture => architecture::detect(tree).map_err(classify_read_error)?,
         given => given,
     };

@@ -4,30 +4,38 @@ use dm_verity::{Parameters, Table};
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Kind, Tree};
 
-use super::write::Measured;
+use super::disk::Measured;
 use crate::blob::Blob;
 use crate::disk::{DiskFrame, DiskLayout, DiskPlan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::PlannedFilesystem;
 use crate::named::Named as _;
-use crate::recipe::ImageRecipe;
 use crate::recipe::preset::DiskPreset;
+use crate::recipe::{ImageRecipe, TreeRecipe};
 use crate::report::{BuildInfo, Counts, ImageReport, Partition, PartitionReport, VerityReport};
-use crate::run::output;
 use crate::run::pipeline::Prepared;
+use crate::run::plan::artifact::planned as planned_artifact;
+
+/// The parts of a planned disk that the report is about.
+#[derive(Clone, Copy)]
+pub(super) struct Planned<'p> {
+    pub(super) frame: &'p DiskFrame,
+    pub(super) plan: &'p DiskPlan,
+    pub(super) filesystem: &'p dyn PlannedFilesystem,
+    pub(super) byte_layout: &'static str,
+}
 
 /// Returns the report on a planned image.
 pub(super) fn describe(
-    recipe: &ImageRecipe,
+    (tree, recipe): (&TreeRecipe, &ImageRecipe),
     prepared: &Prepared,
-    (frame, plan): (&DiskFrame, &DiskPlan),
-    planned: &dyn PlannedFilesystem,
-    byte_layout: &'static str,
+    planned: Planned<'_>,
 ) -> Result<ImageReport> {
-    let hash_tree = frame.hash_tree.as_ref().map(|tree| tree.layout(planned.len())).transpose()?;
+    let Planned { frame, plan, filesystem, byte_layout } = planned;
+    let hash_tree = frame.hash_tree.as_ref().map(|tree| tree.layout(filesystem.len())).transpose()?;
     let partitions = partitions(plan, hash_tree.is_none() || recipe.layout != DiskLayout::Gpt);
     let mut report = ImageReport {
-        artifact: output::planned(&recipe.tree, &recipe.output, byte_layout, plan.len()),
+        artifact: planned_artifact(tree, byte_layout, plan.len()),
         layout: recipe.layout.name(),
         sector_size: recipe.sector_size.bytes(),
         ranges: plan.ranges(),
@@ -35,7 +43,7 @@ pub(super) fn describe(
         partitions,
         verity: hash_tree.as_ref().map(|layout| VerityReport::planned(layout, plan.offset(1).unwrap_or(0))),
         kernel_parameters: None,
-        filesystem: planned.report(),
+        filesystem: filesystem.report(),
         build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
     };
     report.kernel_parameters = unmeasured_parameters(recipe, &report);
@@ -147,13 +155,12 @@ fn has_init(tree: &Tree<Blob>) -> bool {
 }
 
 /// Returns the summary of a written or digested image.
-pub(super) fn summary(
-    recipe: &ImageRecipe,
+pub(in crate::run::plan) fn summary(
+    (recipe, name): (&ImageRecipe, &str),
     report: &ImageReport,
     planned: &dyn PlannedFilesystem,
     tree: &Tree<Blob>,
 ) -> String {
-    let name = output::shown(&recipe.output);
     let mut text =
         format!("{name}: {} bytes, {} with {}\n", report.artifact.size, recipe.layout, planned.summary());
     let partuuid = report.partition.as_ref().and_then(|root| root.partuuid.as_ref());
