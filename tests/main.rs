@@ -17,6 +17,7 @@ mod containers;
 mod images;
 mod initrd;
 mod invariants;
+mod library;
 mod metadata;
 mod output;
 mod repository;
