@@ -56,10 +56,10 @@ pub(in crate::cli) struct ExportVerb {
     )]
     compress: Codec,
 
-    /// Settings of containers, from a file [default: those of the last image among the SOURCEs]
+    /// Settings of containers, from a file
     ///
     /// It is a JSON object with Entrypoint, Cmd, Env, User, WorkingDir, Labels and so on: the object
-    /// `config` of an image's configuration.
+    /// `config` of an image's configuration. The default is that of the last image among the SOURCEs.
     #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
     config: Option<PathBuf>,
 

@@ -77,10 +77,10 @@ pub(in crate::cli) const HELP: Help = Help {
        rootcast recipe check <FILE|NAME>
        rootcast recipe import-dracut <DIR> --output <FILE>",
     examples: &[
+        "rootcast recipe list",
         "rootcast recipe show kata-dracut",
-        "rootcast recipe check my.toml",
         "rootcast recipe import-dracut dracut.conf.d -o my.toml",
-        "rootcast initrd rootfs/ --recipe my.toml -o initrd.img",
+        "rootcast initrd rootfs/ --recipe systemd-initrd -o initrd.img",
     ],
     common: &[],
 };
