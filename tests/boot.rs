@@ -7,6 +7,7 @@ mod containers;
 mod guests;
 mod initramfs;
 mod measured;
+mod recipes;
 mod start;
 mod systemd;
 
@@ -101,7 +102,15 @@ pub(crate) fn busybox() -> Option<Vec<(String, Vec<u8>)>> {
 /// The disks are the namespaces 1, 2 and so on of one NVMe controller; `root` is the value of the
 /// kernel's parameter.
 pub(crate) fn machine(root: &str, disks: &[PathBuf]) -> Option<String> {
+    machine_with(root, disks, None)
+}
+
+/// Runs a machine as [`machine`] does, with an initramfs.
+fn machine_with(root: &str, disks: &[PathBuf], initrd: Option<&Path>) -> Option<String> {
     run_machine(&format!("root={root} rootfstype=ext4 rootwait rw init=/init"), |qemu| {
+        if let Some(initrd) = initrd {
+            qemu.arg("-initrd").arg(initrd);
+        }
         qemu.args(["-device", "nvme,serial=disks,id=nvme"]);
         // The numbers of namespaces are those given here, but not those of their devices: Linux
         // 6.12 and later number these in any order.

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{DONE, machine};
+use super::{DONE, machine_with, recipes};
 use crate::judges;
 use crate::oracle::sgdisk;
 use crate::product::{Scratch, rootcast_as_root, run};
@@ -68,9 +68,12 @@ fn check(release: &str) {
     let scratch = Scratch::new();
     let Some(root) = tree(release, &scratch) else { return };
     check_units(&scratch, &root);
-    let Some(reduced) = boot(&scratch, &root, &KEEP) else { return };
+    // Debian 12 starts by an initramfs, Debian 13 without one.
+    let is_first = release == "bookworm";
+    let initrd = is_first.then(|| recipes::switching(&scratch, &root));
+    let Some(reduced) = boot(&scratch, &root, &KEEP, initrd.as_deref()) else { return };
     let expected = if judges::long_tests() {
-        let Some(whole) = boot(&scratch, &root, &["--symlink", "/sbin/init:/init"]) else { return };
+        let Some(whole) = boot(&scratch, &root, &["--symlink", "/sbin/init:/init"], None) else { return };
         whole
     } else {
         Guest { state: "running".to_owned(), failed: BTreeSet::new(), transcript: String::new() }
@@ -79,6 +82,11 @@ fn check(release: &str) {
     assert_eq!(reduced.state, expected.state, "{}", reduced.transcript);
     assert!(reduced.says("guest: reached multi-user.target"), "{}", reduced.transcript);
     assert!(reduced.says("guest: login of guest in session 1"), "{}", reduced.transcript);
+    if is_first {
+        assert!(reduced.transcript.contains("initrd-switch-root.target"), "{}", reduced.transcript);
+        recipes::check_kata(&scratch, &root);
+        recipes::check_measured(&scratch, &root);
+    }
 }
 
 /// Makes a tree of a release with an account and the probe, or returns `None` after a visible skip.
@@ -109,7 +117,7 @@ fn tree(release: &str, scratch: &Scratch) -> Option<PathBuf> {
     Some(root)
 }
 
-fn program(path: &Path, text: &str) {
+pub(super) fn program(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -155,7 +163,7 @@ impl Guest {
 }
 
 /// Boots an image of a tree, or returns `None` after a visible skip.
-fn boot(scratch: &Scratch, root: &Path, flags: &[&str]) -> Option<Guest> {
+fn boot(scratch: &Scratch, root: &Path, flags: &[&str], initrd: Option<&Path>) -> Option<Guest> {
     let disk = scratch.join("disk");
     let mut command = rootcast_as_root();
     command.arg("image").arg(root).args(["-q", "--force", "--mode", "600", "--layout", "gpt", "-o"]);
@@ -163,7 +171,7 @@ fn boot(scratch: &Scratch, root: &Path, flags: &[&str]) -> Option<Guest> {
     run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
     let table = sgdisk::judge(&disk, 512)?;
     let partition = table.partitions[0].unique_guid.to_lowercase();
-    let transcript = machine(&format!("PARTUUID={partition}"), &[disk])?;
+    let transcript = machine_with(&format!("PARTUUID={partition}"), &[disk], initrd)?;
     assert!(transcript.contains(DONE), "the guest did not get to its end:\n{transcript}");
     let after = |word: &str| {
         let lines = transcript.lines().filter_map(|line| line.split_once(word));
