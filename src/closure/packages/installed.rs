@@ -85,6 +85,7 @@ impl<'t, T: Directories<Content: Content>> Installed<'t, T> {
         };
         installed.read_dpkg()?;
         installed.read_status_d()?;
+        installed.native = installed.native_architecture()?;
         let mut seen = BTreeSet::new();
         for path in apk::PATHS {
             if let Some(id) = resolve_in_root(tree, path).filter(|id| seen.insert(*id)) {
@@ -134,7 +135,6 @@ impl<'t, T: Directories<Content: Content>> Installed<'t, T> {
             let lists = if stanza.is_qualified { vec![qualified, plain] } else { vec![plain, qualified] };
             self.entries.push(Entry { package, system: System::Dpkg, files: Files::List(lists) });
         }
-        self.native = self.native_architecture()?;
         Ok(())
     }
 
@@ -177,9 +177,6 @@ impl<'t, T: Directories<Content: Content>> Installed<'t, T> {
                 };
                 self.entries.push(Entry { package: stanza.package, system: System::Dpkg, files });
             }
-        }
-        if self.native.is_empty() {
-            self.native = self.native_architecture()?;
         }
         Ok(())
     }

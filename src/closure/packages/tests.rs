@@ -1,3 +1,7 @@
+mod databases;
+mod providers;
+mod selection;
+
 use image_tree::Tree;
 
 use super::requests::requests;

@@ -126,4 +126,11 @@ mod tests {
         let provides: Vec<_> = a.package.provides.iter().map(|one| one.name.as_slice()).collect();
         assert_eq!(provides, [&b"mail-agent"[..], b"v"]);
     }
+
+    #[test]
+    fn a_name_ends_at_what_restricts_it() {
+        let requires: Vec<_> = relations(b"a(>= 1), b[amd64], c<!nocheck>, d\t(= 2), , :any").collect();
+        let requires: Vec<_> = requires.iter().map(shown).collect();
+        assert_eq!(requires, ["a", "b", "c", "d"]);
+    }
 }

@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn files_of_other_packages_are_diverted() {
-        let text = b"/bin/sh\n/bin/sh.distrib\ndash\n/usr/bin/x\n/usr/bin/x.real\n:\nbad\n/y\nz\n/odd\n/odd2";
+        let text = b"/bin/sh\n/bin/sh.distrib\ndash\n/usr/bin/x\n/usr/bin/x.real\n:\nbad\n/y\nz\n/y\nbad\nz\n/odd\n/odd2";
         let diversions = Diversions::parse(text);
         assert_eq!(diversions.place(b"bash", b"/bin/sh"), b"/bin/sh.distrib");
         assert_eq!(diversions.place(b"dash", b"/bin/sh"), b"/bin/sh");

@@ -152,6 +152,7 @@ mod tests {
         let bytes = header(
             &[
                 [63, 7, 0, 16],
+                [NAME, STRING, 5, 1],
                 [NAME, STRING, 0, 1],
                 [PROVIDE_NAME, STRING_ARRAY, 5, 2],
                 [FILE_FLAGS, INT32, 13, 2],
@@ -159,7 +160,9 @@ mod tests {
             data,
         );
         let header = Header::parse(bytes).expect("a header");
+        // The later entry of a tag takes effect, and has one string.
         assert_eq!(header.string(NAME), Some(&b"name"[..]));
+        assert_eq!(header.strings(NAME), [b"name"]);
         assert_eq!(header.strings(PROVIDE_NAME), [b"one", b"two"]);
         assert_eq!(header.numbers(FILE_FLAGS), [7, 256]);
         assert!(header.strings(FILE_FLAGS).is_empty() && header.numbers(NAME).is_empty());
@@ -178,6 +181,9 @@ mod tests {
         );
         assert_eq!(parse(good[..6].to_vec()), Some("a header is too short"));
         assert_eq!(parse(header(&[], b"")), Some("a header has too many entries or none"));
+        assert_eq!(parse(header(&[[63, 7, 0, 16]; MAX_ENTRIES], b"")), None);
+        let too_many = header(&[[63, 7, 0, 16]; MAX_ENTRIES + 1], b"");
+        assert_eq!(parse(too_many), Some("a header has too many entries or none"));
         assert_eq!(parse(header(&[[NAME, STRING, 5, 1]], b"name")), Some("a tag is outside of its header"));
         assert_eq!(parse(header(&[[NAME, STRING, 0, 5]], b"name")), Some("a tag is outside of its header"));
     }

@@ -18,8 +18,11 @@ fn why<R>(result: Result<R>) -> &'static str {
 
 #[test]
 fn rows_of_every_length_are_read_whole() {
-    let blobs: Vec<Vec<u8>> = [0, 2, 400, 477, 478, 600, 985, 986, 5000]
+    // Around the lengths at which a row begins to have overflow pages, and to have another one.
+    let blobs: Vec<Vec<u8>> = [0, 2, 400, 600, 5000]
         .into_iter()
+        .chain(470..480)
+        .chain(978..990)
         .map(|len| (0..len).map(|at: u32| u8::try_from(at % 251).expect("small")).collect())
         .collect();
     let found = rows(&database(&blobs)).expect("a database");
@@ -65,6 +68,8 @@ fn circles_and_pages_outside_of_the_file_are_refused() {
     assert_eq!(changed(512 + 8, &0_u32.to_be_bytes()), "it leads to a page that it does not have");
     assert_eq!(changed(512, &[10]), "a page of a table is of another kind");
     assert_eq!(changed(512 + 3, &[255, 255]), "a page leads out of itself");
+    // The rows lie in the bytes at the end of their pages that are reserved for extensions.
+    assert_eq!(changed(20, &[32]), "a page leads out of itself");
     // The interior page leads to itself, and to one leaf twice.
     let first = usize::from(u16_at(&file[512 + 12..512 + 14]));
     assert_eq!(changed(512 + first, &2_u32.to_be_bytes()), "its pages lead to each other in a circle");
@@ -132,6 +137,54 @@ fn files_and_rows_that_are_too_long_are_refused() {
 }
 
 #[test]
+fn a_statement_of_the_schema_that_is_too_long_is_skipped() {
+    let mut file = database(&[]);
+    let cell = usize::from(u16_at(&file[108..110]));
+    // A length of 2065 overflow pages and the shortest part before them, in seven bits a byte.
+    file[cell..cell + 3].copy_from_slice(&[0xc0, 0x83, 0x63]);
+    let file = Long(file, 4 << 30);
+    let database = Database::open(&file).expect("it begins well");
+    assert_eq!(database.rows(1).expect("the row is known").first().map(|row| row.len), Some(1_049_059));
+    assert_eq!(database.table(b"Packages").expect("it is not read"), None);
+}
+
+/// Returns a file whose second page is the root of a table of so many rows, all of them the same
+/// byte.
+fn rows_of_one_byte(count: usize) -> Vec<u8> {
+    const PAGE: usize = 1 << 16;
+    const ROWS: usize = 32_000;
+    let mut first = vec![0; PAGE];
+    first[..16].copy_from_slice(b"SQLite format 3\0");
+    first[16..24].copy_from_slice(&[0, 1, 1, 1, 0, 64, 32, 32]);
+    first[59] = 1;
+    let number = |number: usize| u16::try_from(number).expect("short").to_be_bytes();
+    let leaf = |rows: usize| {
+        let mut page = [&[LEAF, 0, 0][..], &number(rows), &[0; 3], &number(PAGE - 3).repeat(rows)].concat();
+        page.resize(PAGE, 1);
+        page
+    };
+    let leaves: Vec<usize> = (0..count).step_by(ROWS).map(|from| ROWS.min(count - from)).collect();
+    let cells = leaves.len() - 1;
+    let mut root = [&[INTERIOR, 0, 0][..], &number(cells), &[0; 3], &[0, 0], &number(cells + 3)].concat();
+    let start = root.len() + 2 * cells;
+    root.extend((0..cells).flat_map(|cell| number(start + 5 * cell)));
+    root.extend((0..cells).flat_map(|cell| [&[0, 0][..], &number(cell + 3), &[1]].concat()));
+    root.resize(PAGE, 0);
+    [first, root].into_iter().chain(leaves.into_iter().map(leaf)).flatten().collect()
+}
+
+#[test]
+fn the_number_of_rows_is_limited() {
+    let count = |count: usize| {
+        let file = rows_of_one_byte(count);
+        let rows = Database::open(&file).and_then(|database| database.rows(2));
+        rows.map(|rows| rows.len()).map_err(|error| why(Err::<(), _>(error)))
+    };
+    assert_eq!(count(MAX_ROWS), Ok(MAX_ROWS));
+    assert_eq!(count(MAX_ROWS + 1), Err("a table has more rows than its file has room for"));
+}
+
+#[test]
 fn columns_of_impossible_lengths_are_missing() {
     // The lengths of the columns do not fit into a row, or into a number.
     let huge: Vec<u8> = [&[11_u8][..], &[0xff; 9], &[12], b"x"].concat();
@@ -140,6 +193,8 @@ fn columns_of_impossible_lengths_are_missing() {
     let header_len = [0xff; 9];
     assert_eq!(column(&header_len, 0), None);
     assert_eq!(column(&[3, 10, 12], 0), None);
+    // The header ends before the contents.
+    assert_eq!((column(&[2, 14, 8], 0), column(&[2, 14, 8], 1)), (Some(&[8][..]), None));
     // An integer of six bytes, one of eight, the numbers 0 and 1, a blob, a text, and NULL.
     let row = [&[8, 5, 6, 8, 9, 14, 15, 0][..], b"123456", b"12345678", b"b", b"t"].concat();
     let columns: Vec<Option<&[u8]>> = (0..8).map(|index| column(&row, index)).collect();
