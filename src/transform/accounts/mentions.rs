@@ -117,7 +117,7 @@ impl Mentions {
             return;
         }
         let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        for line in lines.filter(|line| !matches!(line.first(), None | Some(b'#' | b';'))) {
+        for line in lines.filter(|line| !matches!(line.first(), None | Some(b'#'))) {
             self.add_line(format, line);
         }
     }
@@ -164,9 +164,8 @@ impl Mentions {
 
     /// Adds the accounts of a line of D-Bus' policy.
     fn add_policy(&mut self, line: &[u8]) {
-        let mut all: Vec<&[u8]> = words(line).collect();
         // The word after "user" is a user in each of the forms.
-        all.dedup();
+        let all: Vec<&[u8]> = words(line).collect();
         for pair in all.windows(2) {
             match pair[0] {
                 b"user" => _ = self.users.insert(pair[1].to_vec()),

@@ -1,3 +1,4 @@
+use image_tree::acl::{Acl, Tag};
 use image_tree::{Inode, LinkTarget, Metadata};
 
 use super::*;
@@ -81,6 +82,9 @@ fn accounts_that_files_name_stay() {
     );
     check(unit, "User = 33\n#Group=plain\n", &["www"], &["www"]);
     check("/etc/systemd/system/a.socket.d/x.conf", "SocketUser=mail\n", &["mail"], &["mail", "tty", "logs"]);
+    check("/etc/systemd/system/a.socket", "SocketGroup=plain\n", &[], &["plain"]);
+    check("/usr/share/dbus-1/system-services/a.service", "User=daemon\n", &["daemon"], &["daemon"]);
+    check("/usr/share/a.service", "User=daemon\n", &[], &[]);
     check("/usr/share/systemd.conf", "User=mail\n", &[], &[]);
     check(
         "/usr/lib/udev/rules.d/1.rules",
@@ -90,6 +94,8 @@ fn accounts_that_files_name_stay() {
     );
     check("/usr/lib/tmpfiles.d/a.conf", "d /run/a 0755 :daemon plain -\n", &["daemon"], &["daemon", "plain"]);
     check("/usr/lib/tmpfiles.d/a.conf", "a+ /run/a - - - - d:group:plain:r-x\n", &[], &["plain"]);
+    check("/usr/lib/tmpfiles.d/a.conf", "A+ /run/a - - - - u:daemon:r\n", &["daemon"], &["daemon"]);
+    check("/usr/lib/tmpfiles.d/a.conf", "f+ /run/a - - - - u:daemon:r\n", &[], &[]);
     check(
         "/usr/lib/sysusers.d/a.conf",
         "u daemon 1:plain\nm www tty\n",
@@ -110,6 +116,10 @@ fn accounts_that_files_name_stay() {
         &["daemon"],
         &["daemon", "plain"],
     );
+    check("/etc/logrotate.d/x", "su daemon plain\n", &["daemon"], &["daemon", "plain"]);
+    check("/etc/logrotate.conf", "createolddir 755 daemon plain\n", &["daemon"], &["daemon", "plain"]);
+    check("/etc/logrotate.conf", "olddir daemon\n", &[], &[]);
+    check("/etc/cron.d/x", "17 * * * * daemon run\n", &["daemon"], &["daemon"]);
     check("/usr/bin/write", "", &[], &["tty"]);
 }
 
@@ -184,9 +194,11 @@ fn named_accounts_stay_and_must_exist() {
     assert!(
         Accounts::parse(b"a,,b").is_err()
             && Accounts::parse(b"a:b").is_err()
+            && Accounts::parse(b"a b").is_err()
             && Accounts::parse(b"").is_err()
     );
     let mut empty = Tree::new(Metadata::new(0o755));
+    assert!(apply(&mut empty, &options).is_err(), "it has no database with that name");
     let used = Options { accounts: &Accounts::Used, named: &NONE, time: Timestamp::EPOCH };
     assert_eq!(apply(&mut empty, &used).expect("there is nothing to do"), None);
 }
@@ -208,11 +220,84 @@ fn the_overflow_number_and_nobody_stay_under_any_name_and_number() {
     let mut whole = tree(&[]);
     let passwd = "root:x:0:0::/:/\nalien:x:65534:1::/:/\nnobody:x:99:8::/:/\nother:x:65533:65533::/:/\n";
     let group = "root:x:0:\ndaemon:x:1:\nmail:x:8:\naliens:x:65534:\nnogroup:x:98:\nothers:x:65533:\n";
-    for (path, text) in [("/etc/passwd", passwd), ("/etc/group", group)] {
-        let id = file(&whole, path).expect("it exists");
-        whole.replace_kind(id, Kind::Regular(Blob::from(text.as_bytes().to_vec()))).expect("a file");
-    }
+    replace(&mut whole, "/etc/passwd", passwd);
+    replace(&mut whole, "/etc/group", group);
     assert_eq!(names(&mut whole, &Accounts::Used, "/etc/passwd"), ["root", "alien", "nobody"]);
     let groups = names(&mut whole, &Accounts::Used, "/etc/group");
     assert_eq!(groups, ["root", "daemon", "mail", "aliens", "nogroup"]);
+}
+
+/// Replaces the contents of a file.
+fn replace(tree: &mut Tree<Blob>, path: &str, text: &str) {
+    let id = file(tree, path).expect("it exists");
+    tree.replace_kind(id, Kind::Regular(Blob::from(text.as_bytes().to_vec()))).expect("a file");
+}
+
+#[test]
+fn every_owner_of_a_file_counts_and_root_stays_without_one() {
+    let mut whole = tree(&[("/f", "")]);
+    let all: Vec<InodeId> = whole.walk().map(|step| step.id).chain([InodeId::ROOT]).collect();
+    for id in all {
+        let metadata = whole.metadata_mut(id);
+        (metadata.uid, metadata.gid) = (99, 99);
+    }
+    let root = whole.metadata_mut(InodeId::ROOT);
+    (root.uid, root.gid) = (1, 70);
+    let f = file(&whole, "/f").expect("it exists");
+    let entry = |tag, id| image_tree::acl::Entry { tag, permissions: 4, id };
+    let entries = [
+        (Tag::ACL_USER_OBJ, u32::MAX),
+        (Tag::ACL_USER, 33),
+        (Tag::ACL_GROUP_OBJ, u32::MAX),
+        (Tag::ACL_GROUP, 5),
+        (Tag::ACL_MASK, u32::MAX),
+        (Tag::ACL_OTHER, u32::MAX),
+    ];
+    let acl = Acl::new(entries.map(|(tag, id)| entry(tag, id)).to_vec()).expect("a list");
+    whole.metadata_mut(f).set_access_acl(Some(&acl));
+    assert_eq!(names(&mut whole, &Accounts::Used, "/etc/passwd")[..4], ["root", "daemon", "www", "logger"]);
+    let groups = names(&mut whole, &Accounts::Used, "/etc/group");
+    assert_eq!(groups, ["root", "daemon", "tty", "www", "logs", "logger", "nogroup", "plain"]);
+}
+
+#[test]
+fn files_that_do_not_change_keep_their_time() {
+    let mut whole = tree(&[("/etc/subuid", "root:1:1\n"), ("/etc/subgid", "mail:1:1\n")]);
+    names(&mut whole, &Accounts::Used, "/etc/passwd");
+    let mtime = |path: &str| whole.get(file(&whole, path).expect("it exists")).metadata.mtime.seconds();
+    assert_eq!((mtime("/etc/subuid"), mtime("/etc/subgid")), (0, 7));
+}
+
+#[test]
+fn empty_lines_and_lines_without_a_name_stay() {
+    let mut whole = tree(&[]);
+    let passwd = "root:x:0:0::/:/\n\n \n:x:1:1::/:/\n-nis\n";
+    replace(&mut whole, "/etc/passwd", passwd);
+    let options = Options { accounts: &Accounts::Used, named: &NONE, time: Timestamp::EPOCH };
+    let reduced = apply(&mut whole, &options).expect("it can be reduced").expect("there are accounts");
+    let warning = "/etc/passwd: lines that are not of its format stay as they are: 1, the first is line 4";
+    assert_eq!(reduced.warnings, [warning]);
+    let text = text(&whole, "/etc/passwd").expect("it can be read").expect("it exists");
+    assert_eq!(String::from_utf8(text).expect("UTF-8"), passwd);
+}
+
+#[test]
+fn names_may_be_words_of_the_formats_and_end_with_a_dollar() {
+    let mut whole = tree(&[
+        ("/etc/dbus-1/system.d/a.conf", "<policy user=\"user\">\n<policy group=\"group\">\n"),
+        ("/etc/crontab", "1 * * * * host$ run\n"),
+    ]);
+    replace(&mut whole, "/etc/passwd", "user:x:7:7::/:/\ngroup:x:8:8::/:/\nhost$:x:9:9::/:/\n");
+    replace(&mut whole, "/etc/group", "user:x:17:\ngroup:x:18:\n");
+    assert_eq!(names(&mut whole, &Accounts::Used, "/etc/passwd"), ["user", "host$"]);
+    assert_eq!(names(&mut whole, &Accounts::Used, "/etc/group"), ["group"]);
+}
+
+#[test]
+fn files_that_are_too_long_for_their_format_are_not_read() {
+    let long = format!("d /run/a 0755 daemon plain -\n{}", " ".repeat(1024 * 1024));
+    let (users, _) = used(&[("/usr/lib/tmpfiles.d/a.conf", &long)]);
+    assert_eq!(users[..2], ["root", "nobody"]);
+    let (users, _) = used(&[("/usr/lib/tmpfiles.d/a.conf", &long[..1024 * 1024])]);
+    assert_eq!(users[..2], ["root", "daemon"]);
 }
