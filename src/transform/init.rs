@@ -358,6 +358,12 @@ mod tests {
         assert_eq!(why(tree(&["/sbin/init"], &[], &[])), Err(missing));
         let mode = format!("/usr/bin/kata-agent has mode 0644, so it is not executable; {hint}");
         assert_eq!(why(tree(&[], &["/usr/bin/kata-agent"], &[])), Err(mode));
+        let ensured = |init: &Init, with_agent: bool| {
+            let options = Options { init, time: TIME, with_agent, before: &BTreeSet::new() };
+            apply(&mut tree(&["/sbin/init", "/lib/systemd/systemd"], &[], &[]), &options).is_ok()
+        };
+        assert!(ensured(&Init::Systemd, false) && !ensured(&Init::Systemd, true));
+        assert!(ensured(&Init::Agent, true));
     }
 
     #[test]

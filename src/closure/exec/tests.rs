@@ -172,3 +172,91 @@ fn the_kernel_goes_on_to_other_programs() {
     let dead = found(with(&[("/init", "-> gone")], &[]));
     assert!(dead.contains("ignores it (error -2), looks for a root filesystem"), "{dead}");
 }
+
+#[test]
+fn everybody_who_may_execute_a_program_suffices_for_the_kernel() {
+    let mut tree = with(&[], &[("/init", Build::new().bytes())]);
+    let id = tree.resolve_no_symlinks(b"/init").expect("it is there");
+    for mode in [0o100, 0o010, 0o001] {
+        tree.metadata_mut(id).mode = 0o644 | mode;
+        assert!(errno(&tree, &Kernel::default()).is_ok(), "{mode:o}");
+    }
+    let long = b"/x".repeat(4096);
+    assert_eq!(open(&mut Files::new(&tree), &long).expect_err("it is too long").errno.number(), 36);
+}
+
+#[test]
+fn kernels_name_the_option_that_they_lack() {
+    let kernel = |own: Abi| Kernel { abis: Some(vec![own]), lacks_scripts: false };
+    let arm64 = Abi { machine: 183, ..X86_64 };
+    for (own, other, option) in [
+        (X86_64, I386, " without CONFIG_IA32_EMULATION"),
+        (X86_64, Abi { class: 1, ..X86_64 }, " without CONFIG_X86_X32_ABI"),
+        (arm64, Abi { machine: 40, ..I386 }, " without CONFIG_COMPAT"),
+        (X86_64, arm64, " does not execute"),
+        (arm64, X86_64, " does not execute"),
+    ] {
+        let why = kernel(own).refuses(other).expect("it is another ABI");
+        assert!(why.ends_with(option), "{why}");
+        assert_eq!(kernel(own).refuses(own), None);
+    }
+}
+
+#[test]
+fn program_headers_are_limited_in_number() {
+    let changed = |changes: &[(usize, u16)]| {
+        let mut bytes = Build::new().bytes();
+        for (at, value) in changes {
+            bytes[*at..at + 2].copy_from_slice(&value.to_le_bytes());
+        }
+        with(&[], &[("/init", bytes)])
+    };
+    // A program of a fixed address.
+    assert!(errno(&changed(&[(16, 2)]), &Kernel::default()).is_ok());
+    refused(&changed(&[(16, 4)]), 8, "its ELF type is 4, not that of a program (e_type)");
+    // As many as 64 KiB have room for, and one more.
+    refused(&changed(&[(56, 1170)]), 8, "its program headers are not within the file");
+    let why = "it has 1171 program headers of 56 bytes, and those of a program have 56";
+    refused(&changed(&[(56, 1171)]), 8, why);
+}
+
+#[test]
+fn the_path_of_the_dynamic_linker_is_a_string_of_the_file() {
+    let changed = |field: usize, value: u64| {
+        let mut bytes = Build::program().bytes();
+        let word = |bytes: &[u8], at: usize| -> usize {
+            let word = bytes[at..at + 8].try_into().expect("eight bytes");
+            usize::try_from(u64::from_le_bytes(word)).expect("small")
+        };
+        let headers = (0..3).map(|index| word(&bytes, 32) + 56 * index);
+        let interpreter = headers.into_iter().find(|at| bytes[*at] == 3).expect("a segment PT_INTERP");
+        bytes[interpreter + field..interpreter + field + 8].copy_from_slice(&value.to_le_bytes());
+        with(&[], &[("/init", bytes)])
+    };
+    let (offset, len) = (8, 32);
+    let what = "the path of its dynamic linker (PT_INTERP)";
+    for bytes in [0, 1, 4097, u64::MAX] {
+        refused(&changed(len, bytes), 8, &format!("{what} has {bytes} bytes"));
+    }
+    refused(&changed(len, 4096), 5, &format!("{what} is not within the file"));
+    refused(&changed(offset, 1 << 20), 5, &format!("{what} is not within the file"));
+    refused(&changed(offset, u64::MAX), 5, &format!("{what} is not within the file"));
+    refused(&changed(len, 10), 8, &format!("{what} does not end in NUL"));
+}
+
+#[test]
+fn the_first_missing_libraries_are_named() {
+    let mut linker = Build::new().bytes();
+    linker.extend(b"\0/lib/\0\0");
+    let said = |libraries: &[&str]| {
+        let program = libraries.iter().fold(Build::program(), |program, name| program.needs(name));
+        let tree = with(&[], &[("/init", program.bytes()), ("/lib64/ld-linux-x86-64.so.2", linker.clone())]);
+        let failure = failure(&mut Search::new(&tree), &Kernel::default()).expect("memory can be read");
+        failure.expect("libraries are missing").to_string()
+    };
+    let three = said(&["liba.so", "libb.so", "libc.so"]);
+    assert!(three.contains("libc.so, needed by") && !three.contains(" more"), "{three}");
+    let five = said(&["liba.so", "libb.so", "libc.so", "libd.so", "libe.so"]);
+    assert!(five.contains("libc.so, needed by") && five.contains("; and 2 more"), "{five}");
+    assert!(!five.contains("libd.so"), "{five}");
+}

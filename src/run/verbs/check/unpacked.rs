@@ -326,4 +326,107 @@ mod tests {
             "{missing}"
         );
     }
+
+    /// Returns the file at a path.
+    fn at(unpacked: &Unpacked, path: &str) -> InodeId {
+        unpacked.tree.resolve_no_symlinks(path.as_bytes()).expect("it exists")
+    }
+
+    /// Returns the length of the longest piece that is kept of a file.
+    fn kept(unpacked: &Unpacked, path: &str) -> usize {
+        match &unpacked.tree.get(at(unpacked, path)).kind {
+            Kind::Regular(Kept { pieces, .. }) => {
+                pieces.iter().map(|(_, piece)| piece.len()).max().unwrap_or(0)
+            }
+            _ => panic!("{path} is not a regular file"),
+        }
+    }
+
+    #[test]
+    fn configuration_and_linkers_are_kept_whole_and_of_the_rest_the_start() {
+        let text = [b'x'; 1000];
+        let directories = ["etc", "usr"].map(|path| (path, 0o040_755, &b""[..]));
+        let whole =
+            ["etc/ld.so.preload", "./etc/ld-musl-x86_64.path", "usr/x.conf", "usr/ld.so", "usr/ld64.so.2"];
+        let starts = ["usr/ld.preload", "usr/text", "usr/libx.so", "usr/program"];
+        let files = [&whole[..], &starts[..]].concat();
+        let files = files.into_iter().map(|path| {
+            let mode = if path.ends_with("program") { 0o100_755 } else { 0o100_644 };
+            (path, mode, &text[..])
+        });
+        let files: Vec<(&str, u32, &[u8])> = directories.into_iter().chain(files).collect();
+        let unpacked = unpack(&files);
+        for path in whole {
+            assert_eq!(kept(&unpacked, path.trim_start_matches('.')), 1000, "{path}");
+        }
+        for path in starts {
+            assert_eq!(kept(&unpacked, &format!("/{path}")), HEAD, "{path}");
+        }
+    }
+
+    #[test]
+    fn programs_are_those_that_may_be_executed_and_libraries() {
+        let program = Build::new().bytes();
+        let padded = [&program[..], &[0; 1000]].concat();
+        let unpacked = unpack(&[
+            ("program", 0o100_755, &padded),
+            ("libz.so.1", 0o100_644, &padded),
+            ("data", 0o100_644, &padded),
+        ]);
+        let is_parsed = |path: &str| unpacked.parsed.get(&at(&unpacked, path)).map(Parsed::is_ok);
+        assert_eq!(is_parsed("/program"), Some(true));
+        assert_eq!(is_parsed("/libz.so.1"), Some(true));
+        // Its end is not read, so nothing is known.
+        assert_eq!(is_parsed("/data"), None);
+    }
+
+    #[test]
+    fn names_of_one_file_have_the_bytes_and_the_mode_that_were_last() {
+        let program = Build::new().bytes();
+        let padded = [&program[..], &[0; 1000]].concat();
+        let mut unpacked = Unpacked::new();
+        let mut name = |path: &str, mode: u32, bytes: &[u8]| {
+            let mut file = UnpackedFile::new(path.as_bytes(), mode, None, bytes.len() as u64);
+            file.link = Some((0, 1, 7));
+            unpacked.file(&file);
+            unpacked.data(bytes);
+            unpacked.end();
+            let parsed = unpacked.parsed.get(&at(&unpacked, "/one")).map(Parsed::is_ok);
+            let mode = unpacked.tree.get(at(&unpacked, "/one")).metadata.mode;
+            (at(&unpacked, "/one") == at(&unpacked, &format!("/{path}")), mode, parsed)
+        };
+        assert_eq!(name("one", 0o100_755, &program), (true, 0o755, Some(true)));
+        // An entry without bytes is another name only.
+        assert_eq!(name("two", 0o100_711, b""), (true, 0o711, Some(true)));
+        // The end of these bytes is not read, so nothing is known any more.
+        assert_eq!(name("three", 0o100_644, &padded), (true, 0o644, None));
+        assert_eq!(kept(&unpacked, "/two"), kept(&unpacked, "/three"));
+    }
+
+    #[test]
+    fn a_directory_that_is_listed_again_keeps_its_files() {
+        let directory = 0o040_755;
+        let unpacked = unpack(&[("d", directory, b""), ("d/file", 0o100_644, b"x"), ("d", 0o040_700, b"")]);
+        assert_eq!(kept(&unpacked, "/d/file"), 1);
+        assert_eq!(unpacked.tree.get(at(&unpacked, "/d")).metadata.mode, 0o700);
+        let replaced = unpack(&[("d", directory, b""), ("d/file", 0o100_644, b"x"), ("d", 0o100_644, b"")]);
+        assert!(replaced.tree.resolve_no_symlinks(b"/d/file").is_none());
+    }
+
+    #[test]
+    fn more_than_is_kept_is_not_judged() {
+        let files: [(&str, u32, &[u8]); 1] = [("init", 0o100_755, b"12345")];
+        let mut unpacked = unpack(&files);
+        // The header that the kernel reads, and the start.
+        assert_eq!(unpacked.held, 4 + FILE + 5 + 5);
+        unpacked.held = MAX_HELD + 1;
+        assert_eq!(unpacked.failure(&Kernel::default()).expect("memory can be read"), None);
+        let mut unpacked = unpack(&files);
+        unpacked.held = MAX_HELD - FILE - 3;
+        unpacked.file(&UnpackedFile::new(b"add", 0o100_755, None, 0));
+        assert_eq!(unpacked.held, MAX_HELD);
+        unpacked.file(&UnpackedFile::new(b"bad", 0o100_755, None, 0));
+        let is_there = |path: &[u8]| unpacked.tree.resolve_no_symlinks(path).is_some();
+        assert!(is_there(b"/add") && !is_there(b"/bad"));
+    }
 }
