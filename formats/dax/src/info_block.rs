@@ -320,6 +320,10 @@ mod tests {
         assert!(matches!(block.check_device(8 * MIB), Err(Error::DeviceTooShort { .. })));
         (block.start_pad, block.align) = (4096, 4096);
         assert_eq!(block.check_device(128 * MIB), Err(Error::StartPad { start_pad: 4096, multiple }));
+        block.version_minor = 1;
+        assert_eq!(block.check_device(128 * MIB), Err(Error::StartPad { start_pad: 4096, multiple }));
+        block.version_minor = 0;
+        assert_eq!(block.check_device(128 * MIB), Ok(()), "before version 1 there is no such field");
     }
 
     #[test]
@@ -330,7 +334,7 @@ mod tests {
         assert_eq!(found(&block), Ok(()), "before version 4 there are no sizes");
         block.version_minor = 4;
         for (page_size, page_struct_size, is_supported) in
-            [(4096, 64, true), (4096, 63, false), (8192, 64, false)]
+            [(4096, 64, true), (4096, 63, false), (4097, 64, false), (8192, 64, false)]
         {
             (block.page_size, block.page_struct_size) = (page_size, page_struct_size);
             let expected =
@@ -359,6 +363,9 @@ mod tests {
         let (start_pad, align) = (0, 4 * MIB);
         let expected = Err(Error::DataOffset { data_offset: 6 * MIB, start_pad, align });
         assert_eq!(block.check_device(128 * MIB), expected);
+        let unaligned = InfoBlock { align: 0, ..InfoBlock::in_ram(0) };
+        let smallest = Err(Error::DataOffset { data_offset: 0, start_pad, align: 4096 });
+        assert_eq!(unaligned.check_device(128 * MIB), smallest);
         (block.align, block.start_pad) = (8192, 2 << 20);
         assert_eq!(block.check_device(128 * MIB), Err(Error::Align { align: 8192 }));
         block.version_minor = 0;

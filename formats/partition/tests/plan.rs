@@ -270,6 +270,17 @@ fn images_are_at_their_offsets_with_zeros_around_them() {
 }
 
 #[test]
+fn sectors_of_unused_entries_are_runs_of_zeros() {
+    let layout = plan(&Table::Gpt(gpt(&[512])), &Options::new(SectorSize::Bytes512)).expect("valid");
+    let runs = |end: &dyn Image<Vec<u8>>| -> Vec<(u64, bool)> {
+        end.runs().map(|run| (run.len, matches!(run.source, Source::Zeros))).collect()
+    };
+    // The protective MBR, the header and the sector of the first entry.
+    assert_eq!(runs(layout.head_image()), [(3 * 512, false), (31 * 512, true)]);
+    assert_eq!(runs(layout.tail_image()), [(512, false), (31 * 512, true), (512, false)]);
+}
+
+#[test]
 fn images_of_another_length_or_number_are_rejected() {
     let layout = plan(&Table::Mbr(mbr(&[4096, 700])), &Options::new(SectorSize::Bytes512)).expect("valid");
     let (right, wrong) = (Filled(4096, 1), Filled(701, 2));
