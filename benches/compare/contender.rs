@@ -1,13 +1,14 @@
 //! Shell commands that are compared, and the table of their measurements.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 
-use crate::child::Sample;
+use crate::child::{self, Sample};
 use crate::report::mebibytes;
-use crate::rounds::Record;
+use crate::rounds::{self, Plan, Record};
 use crate::statistics::{median, pairwise};
 
 /// A shell command, and the program it needs besides rootcast.
@@ -32,6 +33,26 @@ pub(crate) fn is_there(program: &str) -> bool {
     let others = [DRACUT, "/usr/sbin", "/sbin"].map(PathBuf::from);
     let mut directories = std::env::split_paths(&path).chain(others);
     directories.any(|directory| directory.join(program).is_file())
+}
+
+/// Measures each contender once a round: the command that `shell` returns for its script, which
+/// writes `out`.
+pub(crate) fn measure(
+    contenders: &[Contender],
+    plan: &Plan,
+    out: &Path,
+    shell: impl Fn(&str) -> Command,
+) -> Vec<Record<&'static str>> {
+    let names: Vec<&'static str> = contenders.iter().map(|contender| contender.name).collect();
+    rounds::run(plan, &names, |name, _| {
+        let contender = contenders.iter().find(|contender| contender.name == name);
+        let Some(contender) = contender.filter(|contender| is_there(contender.needs)) else {
+            return Err("its program is not installed".to_owned());
+        };
+        let sample = child::measure(&mut shell(contender.script), out, false);
+        let removal = child::remove_output(out);
+        sample.and_then(|sample| removal.map(|()| sample)).map_err(|error| format!("{error:#}"))
+    })
 }
 
 /// Formats a line for each contender, with the ratio of the first to it.

@@ -17,9 +17,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::child;
-use crate::contender::{Contender, contender, is_there, table};
-use crate::rounds::{self, Plan, Record, Settings};
+use crate::contender::{Contender, contender, measure, table};
+use crate::rounds::Settings;
 
 /// The tree to compare on, and the settings.
 #[derive(clap::Args)]
@@ -148,7 +147,8 @@ pub(crate) fn compare(wanted: &Initrd) -> Result<()> {
     writeln!(stdout, "{} into {}, {} runs", wanted.tree.display(), out_dir.display(), plan.runs)?;
     for codec in Codec::ALL {
         if wanted.only.is_empty() || wanted.only.contains(&codec) {
-            let records = bench.measure(codec, &plan);
+            let records =
+                measure(&codec.contenders(), &plan, &bench.scratch.join("out"), |script| bench.shell(script));
             write!(stdout, "\n{}", table(&records)?)?;
         }
     }
@@ -179,20 +179,5 @@ impl Bench {
             command.env(name, self.scratch.join(file));
         }
         command
-    }
-
-    fn measure(&self, codec: Codec, plan: &Plan) -> Vec<Record<&'static str>> {
-        let contenders = codec.contenders();
-        let names: Vec<&'static str> = contenders.iter().map(|contender| contender.name).collect();
-        let out = self.scratch.join("out");
-        rounds::run(plan, &names, |name, _| {
-            let contender = contenders.iter().find(|contender| contender.name == name);
-            let Some(contender) = contender.filter(|contender| is_there(contender.needs)) else {
-                return Err("its program is not installed".to_owned());
-            };
-            let sample = child::measure(&mut self.shell(contender.script), &out, false);
-            let removal = child::remove_output(&out);
-            sample.and_then(|sample| removal.map(|()| sample)).map_err(|error| format!("{error:#}"))
-        })
     }
 }

@@ -16,9 +16,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::child;
-use crate::contender::{Contender, contender, is_there, table};
-use crate::rounds::{self, Plan, Record, Settings};
+use crate::contender::{Contender, contender, measure, table};
+use crate::rounds::Settings;
 
 /// The tree to compare on, and the settings.
 #[derive(clap::Args)]
@@ -122,7 +121,7 @@ pub(crate) fn compare(wanted: &Kata) -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{} into {}, {} runs", wanted.tree.display(), out_dir.display(), plan.runs)?;
     for (title, contenders) in groups() {
-        let records = bench.measure(&contenders, &plan);
+        let records = measure(&contenders, &plan, &bench.scratch.join("out"), |script| bench.shell(script));
         write!(stdout, "\n{title}\n{}", table(&records)?)?;
     }
     Ok(())
@@ -159,19 +158,5 @@ impl Bench {
             command.env(name, self.scratch.join(file));
         }
         command
-    }
-
-    fn measure(&self, contenders: &[Contender], plan: &Plan) -> Vec<Record<&'static str>> {
-        let names: Vec<&'static str> = contenders.iter().map(|contender| contender.name).collect();
-        let out = self.scratch.join("out");
-        rounds::run(plan, &names, |name, _| {
-            let contender = contenders.iter().find(|contender| contender.name == name);
-            let Some(contender) = contender.filter(|contender| is_there(contender.needs)) else {
-                return Err("its program is not installed".to_owned());
-            };
-            let sample = child::measure(&mut self.shell(contender.script), &out, false);
-            let removal = child::remove_output(&out);
-            sample.and_then(|sample| removal.map(|()| sample)).map_err(|error| format!("{error:#}"))
-        })
     }
 }
