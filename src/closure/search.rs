@@ -7,6 +7,7 @@ mod ledger;
 mod linker;
 mod optional;
 pub(super) mod options;
+mod plain;
 mod process;
 mod units;
 pub(super) mod unreadable;
@@ -16,7 +17,6 @@ use std::collections::BTreeMap;
 use image_tree::{Content, Directories, InodeId};
 
 use self::options::Options;
-use self::unreadable::Unreadable;
 use super::elf::Parsed;
 use super::error::Result;
 use super::files;
@@ -66,17 +66,13 @@ impl<'t, T: Directories<Content: Content>> Search<'t, T> {
     /// # Errors
     /// Same as [`close`].
     pub fn close(&mut self, requests: &[Request], options: &Options<'_>) -> Result<Closure> {
-        let (closure, unreadable) = self.find(requests, options)?;
+        let mut collector = collect::Collector::new(&mut self.files, options);
+        collector.add(requests)?;
+        let (closure, unreadable) = collector.finish();
         match unreadable.into_iter().next() {
             Some(first) => Err(first.error.into()),
             None => Ok(closure),
         }
-    }
-
-    /// Same as [`Search::close`], except that kept files may be unreadable: they are returned, in the
-    /// order of discovery.
-    fn find(&mut self, requests: &[Request], options: &Options<'_>) -> Result<(Closure, Vec<Unreadable>)> {
-        collect::Collector::new(&mut self.files, options).run(requests)
     }
 }
 

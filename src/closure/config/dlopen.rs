@@ -18,8 +18,10 @@ use crate::closure::elf::NoteSegment;
 use image_tree::glob::NameGlob;
 
 mod heuristics;
+mod of_object;
 
 pub use heuristics::heuristics;
+pub use of_object::opened_by;
 
 /// `NT_FDO_DLOPEN_METADATA`.
 const NOTE_TYPE: u32 = 0x407c_0c0a;

@@ -1,6 +1,7 @@
 //! The collector: keeps files and follows what they need until no file needs anything more.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use image_tree::{Content, Directories, InodeId, Kind as FileKind};
@@ -32,8 +33,9 @@ pub(super) struct Collector<'f, 't, T> {
     /// Parts of kept directories or packages, which are examined after all others: what only they
     /// need may be missing.
     parts: Vec<Pending>,
-    /// Files already examined, by inode and path: `$ORIGIN` depends on the path.
-    visited: BTreeSet<(InodeId, Vec<u8>)>,
+    /// Files already examined, by inode and path: `$ORIGIN` depends on the path. True for those
+    /// that were examined as parts.
+    visited: BTreeMap<(InodeId, Vec<u8>), bool>,
     /// Libraries that are kept and must be examined if no program loads them.
     libraries: Vec<Library>,
     /// Libraries that are opened by name in an unspecified program.
@@ -81,14 +83,17 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
             whole: BTreeSet::new(),
             pending: Vec::new(),
             parts: Vec::new(),
-            visited: BTreeSet::new(),
+            visited: BTreeMap::new(),
             libraries: Vec::new(),
             opened: Vec::new(),
             unreadable: Vec::new(),
         }
     }
 
-    pub(super) fn run(mut self, requests: &[Request]) -> Result<(Closure, Vec<Unreadable>)> {
+    /// Keeps what is requested and what it needs, in addition to the requests of earlier calls.
+    /// Returns false if a single call with all requests so far may have another result.
+    pub(super) fn add(&mut self, requests: &[Request]) -> Result<bool> {
+        self.ledger.begin_round();
         for request in requests {
             self.keep_request(request);
             self.ledger.check()?;
@@ -106,12 +111,14 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         self.visit_all()?;
         // A library that a program loads finds its dependencies in that process, often by the
         // search path of that program. Only the others are examined on their own.
+        let mut alone = Vec::new();
         for library in std::mem::take(&mut self.libraries) {
             self.ledger.check()?;
             let Library { file, is_part } = library;
             if let Ok(elf) = self.ledger.files.elf(file.id)?
                 && !self.ledger.loaded.contains(&file.id)
             {
+                alone.push(file.id);
                 self.ledger.is_harmless = is_part;
                 process::close(&mut self.ledger, &file, &elf)?;
             }
@@ -120,15 +127,38 @@ impl<'f, 't, T: Directories<Content: Content>> Collector<'f, 't, T> {
         for dependency in std::mem::take(&mut self.opened) {
             self.open(&dependency)?;
         }
-        Ok((self.ledger.into_closure(), self.unreadable))
+        self.ledger.end_round(alone);
+        Ok(self.ledger.is_as_at_once)
+    }
+
+    /// The kept part so far.
+    pub(super) fn closure(&self) -> &Closure {
+        &self.ledger.closure
+    }
+
+    /// Starts again, without any request.
+    pub(super) fn restarted(self) -> Self {
+        let Ledger { files, options, .. } = self.ledger;
+        Self::new(files, options)
+    }
+
+    /// Returns the kept part, and the kept files that may not be read, in the order of discovery.
+    pub(super) fn finish(self) -> (Closure, Vec<Unreadable>) {
+        (self.ledger.into_closure(), self.unreadable)
     }
 
     fn visit_all(&mut self) -> Result<()> {
         while let Some((next, is_part)) = self.next() {
             self.ledger.check()?;
             self.ledger.is_harmless = is_part;
-            if self.visited.insert((next.file.id, next.file.path.clone())) {
-                self.visit(&next)?;
+            match self.visited.entry((next.file.id, next.file.path.clone())) {
+                Entry::Vacant(entry) => {
+                    entry.insert(is_part);
+                    self.visit(&next)?;
+                }
+                // What it needs was examined as harmless.
+                Entry::Occupied(entry) if *entry.get() && !is_part => self.ledger.is_as_at_once = false,
+                Entry::Occupied(_) => {}
             }
         }
         Ok(())

@@ -7,10 +7,11 @@ use image_tree::resolve::{resolve_in_root, trace_in_root};
 use image_tree::{Content, Directories};
 use rayon::ThreadPool;
 
-use super::implied::{self, Implied};
+use super::collect::Collector;
+use super::implied::{self, Implied, Requested};
 use super::optional;
 use super::options::Options;
-use super::unreadable::OptionalFiles;
+use super::unreadable::{OptionalFiles, Unreadable};
 use super::{Search, units};
 use crate::closure::accounts::NamedAccounts;
 use crate::closure::config::systemd::is_systemd;
@@ -72,49 +73,67 @@ impl Found {
         let stated = of_units.found.dependencies.iter().cloned().map(Request::Dependency);
         let requested: Vec<Request> =
             keep.requests.iter().cloned().chain(stated).chain(of_units.members.iter().cloned()).collect();
-        let (unknown, accounts) = (of_units.found.unknown.clone(), of_units.found.accounts.clone());
-        let mut search = Search::new(tree);
-        let (closure, mut unreadable) = search.find(&requested, &options)?;
-        let implied = Vec::new();
-        let owners = Owners::new();
         let mut found = Self {
-            closure,
+            closure: Closure::default(),
             needs_ld_cache: writes_ld_cache,
             has_systemd: false,
-            unknown,
-            accounts,
-            owners,
+            unknown: of_units.found.unknown.clone(),
+            accounts: of_units.found.accounts.clone(),
+            owners: Owners::new(),
             requested,
-            implied,
+            implied: Vec::new(),
         };
-        let mut rounds = 0;
-        loop {
-            found.needs_ld_cache |= needs_ld_cache(tree, &found.closure)?;
-            let Implied { dependencies, mut unknown, accounts, .. } =
-                implied::implied(tree, keep, &of_units, &found.closure, found.needs_ld_cache)?;
-            if dependencies == found.implied {
-                found.unknown.append(&mut unknown);
-                found.accounts.extend(accounts);
-                found.has_systemd = keep.systemd
-                    && (of_units.has_systemd || found.closure.kept.keys().any(|path| is_systemd(path)));
-                found.optional_files().leave_out_all(&mut found.closure, unreadable)?;
-                optional::warn_of_missing(&mut found.closure);
-                found.look_up_owners(tree, keep)?;
-                if !found.closure.missing.is_empty() {
-                    let notes = found.notes();
-                    units::add_to_chains(&mut found.closure, &notes);
-                }
-                return Ok(found);
-            }
-            found.implied = dependencies;
-            rounds += 1;
-            if rounds > MAX_ROUNDS {
-                return Err(Error::TooManyRounds(MAX_ROUNDS));
-            }
-            let more = found.implied.iter().cloned().map(Request::Dependency);
-            let requests: Vec<Request> = found.requested.iter().cloned().chain(more).collect();
-            (found.closure, unreadable) = search.find(&requests, &options)?;
+        let mut search = Search::new(tree);
+        let unreadable = found.search(&mut search, &options, tree, keep, &of_units)?;
+        found.has_systemd =
+            keep.systemd && (of_units.has_systemd || found.closure.kept.keys().any(|path| is_systemd(path)));
+        found.optional_files().leave_out_all(&mut found.closure, unreadable)?;
+        optional::warn_of_missing(&mut found.closure);
+        found.look_up_owners(tree, keep)?;
+        if !found.closure.missing.is_empty() {
+            let notes = found.notes();
+            units::add_to_chains(&mut found.closure, &notes);
         }
+        Ok(found)
+    }
+
+    /// Searches in rounds, until what is kept does not imply anything more. Returns the kept files
+    /// that may not be read.
+    fn search<T: Directories<Content: Content>>(
+        &mut self,
+        search: &mut Search<'_, T>,
+        options: &Options<'_>,
+        tree: &T,
+        keep: &Keep,
+        of_units: &Requested,
+    ) -> Result<Vec<Unreadable>> {
+        let mut collector = Collector::new(search.files(), options);
+        collector.add(&self.requested)?;
+        for _ in 0..=MAX_ROUNDS {
+            self.needs_ld_cache |= needs_ld_cache(tree, collector.closure())?;
+            let Implied { dependencies, mut unknown, accounts, .. } =
+                implied::implied(tree, keep, of_units, collector.closure(), self.needs_ld_cache)?;
+            if dependencies == self.implied {
+                self.unknown.append(&mut unknown);
+                self.accounts.extend(accounts);
+                let (closure, unreadable) = collector.finish();
+                self.closure = closure;
+                return Ok(unreadable);
+            }
+            let added = added(&self.implied, &dependencies);
+            self.implied = dependencies;
+            let is_whole = match added {
+                Some(added) => collector.add(&added)?,
+                None => false,
+            };
+            if !is_whole {
+                collector = collector.restarted();
+                let more = self.implied.iter().cloned().map(Request::Dependency);
+                let requests: Vec<Request> = self.requested.iter().cloned().chain(more).collect();
+                collector.add(&requests)?;
+            }
+        }
+        Err(Error::TooManyRounds(MAX_ROUNDS))
     }
 
     /// Looks up the packages that own the kept files. A database that cannot be used is a warning:
@@ -189,6 +208,15 @@ impl Found {
     }
 }
 
+/// Returns the dependencies that are new, as requests; `None` if an earlier one is not among them
+/// any more.
+fn added(before: &[Dependency], now: &[Dependency]) -> Option<Vec<Request>> {
+    let mut before = before.iter().peekable();
+    let new = now.iter().filter(|one| before.next_if(|earlier| earlier == one).is_none());
+    let new = new.cloned().map(Request::Dependency).collect();
+    before.next().is_none().then_some(new)
+}
+
 /// Returns true if the kept part of a tree needs a cache: if the tree has one, or if a library is
 /// kept in a directory that only `/etc/ld.so.conf` names. Only glibc's dynamic linker reads it.
 fn needs_ld_cache<T: Directories<Content: Content>>(tree: &T, closure: &Closure) -> Result<bool> {
@@ -202,4 +230,29 @@ fn needs_ld_cache<T: Directories<Content: Content>>(tree: &T, closure: &Closure)
     let real = |path: &Vec<u8>| Some(trace_in_root(tree, path, &mut 0).ok()?.path);
     let directories: BTreeSet<Vec<u8>> = directories.iter().filter_map(real).collect();
     Ok(closure.kept.keys().any(|path| directories.contains(parent(path))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::closure::reason::Kind;
+
+    #[test]
+    fn what_is_new_is_found_if_nothing_is_gone() {
+        let all = ["/a", "/b", "/c"].map(|path| Dependency {
+            target: Target::Name(path.as_bytes().to_vec()),
+            kind: Kind::Known,
+            required: false,
+            reason: String::new(),
+            by: None,
+        });
+        let [a, b, c] = all.clone();
+        let request = |one: &Dependency| Request::Dependency(one.clone());
+        assert_eq!(added(&[], &all), Some(all.iter().map(request).collect()));
+        assert_eq!(added(&[a.clone(), c.clone()], &all), Some(vec![request(&b)]));
+        assert_eq!(added(&all, &all), Some(Vec::new()));
+        assert_eq!(added(&all, &[a.clone(), c.clone()]), None);
+        assert_eq!(added(&[c, a.clone()], &all), None);
+        assert_eq!(added(&[b], &[a]), None);
+    }
 }

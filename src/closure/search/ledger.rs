@@ -23,11 +23,11 @@ use crate::closure::result::reason::{Kind, Reason};
 pub(super) struct Ledger<'f, 't, T> {
     pub(super) files: &'f mut Files<'t, T>,
     pub(super) options: &'f Options<'f>,
-    closure: Closure,
+    pub(super) closure: Closure,
     /// The warnings issued so far.
     warned: BTreeSet<String>,
-    /// The missing names reported so far, each with the file that needs it.
-    missed: BTreeSet<(Vec<u8>, Option<Vec<u8>>)>,
+    /// The missing names reported so far, each with the file that needs it. True for harmless ones.
+    missed: BTreeMap<(Vec<u8>, Option<Vec<u8>>), bool>,
     /// Dynamic linkers by their path without symbolic links and the path that programs name, both
     /// of which affect the search. The order does not depend on the numbers of inodes.
     dynamic_linkers: BTreeMap<LinkerKey, Option<Rc<Linker>>>,
@@ -44,6 +44,21 @@ pub(super) struct Ledger<'f, 't, T> {
     pub(super) is_harmless: bool,
     /// The indexes of the library paths in the options that apply to a program so far.
     library_paths: BTreeSet<usize>,
+    /// False if a search of the requests of all rounds at once may have another result.
+    pub(super) is_as_at_once: bool,
+    /// The state at the end of the previous round.
+    previous: Round,
+    /// True if a need was looked up among the libraries that programs load so far.
+    looked_among_loaded: bool,
+}
+
+/// The results of a round that a later one can make wrong.
+#[derive(Debug, Default)]
+struct Round {
+    /// The libraries that were examined on their own, as no program had loaded them.
+    alone: BTreeSet<InodeId>,
+    /// The number of dynamic linkers; `None` before the end of the first round.
+    dynamic_linkers: Option<usize>,
 }
 
 /// The path of a dynamic linker without symbolic links, and the path that programs name.
@@ -70,7 +85,7 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
             options,
             closure: Closure::default(),
             warned: BTreeSet::new(),
-            missed: BTreeSet::new(),
+            missed: BTreeMap::new(),
             dynamic_linkers: BTreeMap::new(),
             loaded: BTreeSet::new(),
             by_programs: BTreeMap::new(),
@@ -78,7 +93,26 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
             recorded: HashSet::new(),
             is_harmless: false,
             library_paths: BTreeSet::new(),
+            is_as_at_once: true,
+            previous: Round::default(),
+            looked_among_loaded: false,
         }
+    }
+
+    /// Begins another round of requests.
+    pub(super) fn begin_round(&mut self) {
+        // More programs may load what was looked up.
+        self.is_as_at_once &= !self.looked_among_loaded;
+    }
+
+    /// Ends a round, in which some libraries were examined on their own.
+    pub(super) fn end_round(&mut self, alone: Vec<InodeId>) {
+        self.closure.library_directories = self.library_directories();
+        let Round { alone: before, dynamic_linkers } = &mut self.previous;
+        before.extend(alone);
+        // What programs open was searched by the earlier dynamic linkers alone.
+        let count = self.dynamic_linkers.len();
+        self.is_as_at_once &= dynamic_linkers.replace(count).is_none_or(|before| before == count);
     }
 
     /// Returns the `LD_LIBRARY_PATH` with which a program is started; empty without one.
@@ -120,7 +154,6 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
 
     /// Returns the closure at the end of the search.
     pub(super) fn into_closure(mut self) -> Closure {
-        self.closure.library_directories = self.library_directories();
         self.warn_of_unused_library_paths();
         self.closure
     }
@@ -149,6 +182,7 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
     /// Records a library that a process loads, and numbers its path.
     pub(super) fn record_loaded(&mut self, object: &mut Object, by_program: bool) {
         self.loaded.insert(object.id);
+        self.is_as_at_once &= !self.previous.alone.contains(&object.id);
         let len = object.path.len() as u64 + 64;
         if by_program && let Entry::Vacant(entry) = self.by_programs.entry(object.id) {
             entry.insert(object.path.clone());
@@ -166,6 +200,7 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
     /// Returns the library that some program loads for a name: one whose `DT_SONAME` or file name it
     /// is.
     pub(super) fn loaded_by_programs(&mut self, abi: Abi, name: &[u8]) -> Result<Option<Resolved>> {
+        self.looked_among_loaded = true;
         let paths: Vec<(InodeId, Vec<u8>)> =
             self.by_programs.iter().map(|(id, path)| (*id, path.clone())).collect();
         for (id, path) in paths {
@@ -269,10 +304,16 @@ impl<'f, 't, T: Directories<Content: Content>> Ledger<'f, 't, T> {
     /// Records a missing file, once for each file that needs it.
     pub(super) fn missing(&mut self, missing: Missing) {
         let missing = Missing { is_harmless: self.is_harmless, ..missing };
-        if self.missed.insert((missing.name.clone(), missing.chain.first().cloned())) {
-            let paths: usize = missing.chain.iter().map(|path| path.len() + 24).sum();
-            self.files.held += (paths + 2 * missing.name.len() + 1024) as u64;
-            self.closure.missing.push(missing);
+        match self.missed.entry((missing.name.clone(), missing.chain.first().cloned())) {
+            Entry::Vacant(entry) => {
+                entry.insert(missing.is_harmless);
+                let paths: usize = missing.chain.iter().map(|path| path.len() + 24).sum();
+                self.files.held += (paths + 2 * missing.name.len() + 1024) as u64;
+                self.closure.missing.push(missing);
+            }
+            // In a single round, parts are examined last.
+            Entry::Occupied(entry) if *entry.get() && !missing.is_harmless => self.is_as_at_once = false,
+            Entry::Occupied(_) => {}
         }
     }
 }

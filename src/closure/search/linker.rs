@@ -22,6 +22,8 @@ pub(super) struct Linker {
     pub(super) number: usize,
     /// The results for names that are searched without a search path.
     found: RefCell<HashMap<Vec<u8>, Rc<Found>>>,
+    /// For names, true if they lead to plain libraries alone; see [`plain`](super::plain).
+    pub(super) plain: RefCell<HashMap<Vec<u8>, bool>>,
 }
 
 /// The result of a search.
@@ -33,7 +35,12 @@ pub(super) struct Searched {
 
 impl Linker {
     pub(super) fn new(rules: DynamicLinker, number: usize) -> Self {
-        Self { rules, number, found: RefCell::default() }
+        Self { rules, number, found: RefCell::default(), plain: RefCell::default() }
+    }
+
+    /// Returns the result for a name that was searched without a search path.
+    pub(super) fn known(&self, name: &[u8]) -> Option<Rc<Found>> {
+        self.found.borrow().get(name).cloned()
     }
 
     /// Searches for a library that is not loaded yet.
@@ -57,10 +64,15 @@ impl Linker {
     }
 }
 
+/// Returns true for a name without tokens and directories.
+pub(super) fn is_plain_name(name: &[u8]) -> bool {
+    !name.iter().any(|byte| matches!(byte, b'/' | b'$'))
+}
+
 /// Returns true if no search path, token or directory has an effect on the result for a name.
 fn is_plain(process: Loaded<'_>, requester: usize, name: &[u8]) -> bool {
     let Loaded { objects, library_path } = process;
-    if !library_path.is_empty() || name.iter().any(|byte| matches!(byte, b'/' | b'$')) {
+    if !library_path.is_empty() || !is_plain_name(name) {
         return false;
     }
     let own = objects.get(requester).and_then(|object| object.elf.dynamic.as_ref());

@@ -10,7 +10,8 @@ use image_tree::{Content, Directories};
 
 use super::ledger::{Ledger, Recorded};
 use super::linker::{Linker, Searched};
-use crate::closure::config::dlopen::{self, heuristics};
+use super::plain;
+use crate::closure::config::dlopen;
 use crate::closure::dependency::{Dependency, Target};
 use crate::closure::elf::{DependencyKind, Elf};
 use crate::closure::error::Result;
@@ -73,6 +74,9 @@ pub(super) fn close<T: Directories<Content: Content>>(
         objects.push(object);
     }
     let library_path = if is_program { ledger.library_path(file) } else { Vec::new() };
+    if is_program && library_path.is_empty() && plain::close(ledger, &linker, &objects)? {
+        return Ok(());
+    }
     let mut process = Process { ledger, linker, objects, library_path };
     if is_program {
         process.load_audits()?;
@@ -224,18 +228,15 @@ impl<T: Directories<Content: Content>> Process<'_, '_, '_, T> {
     fn open_noted(&mut self, index: usize) -> Result<()> {
         let Some(policy) = &self.ledger.options.dlopen else { return Ok(()) };
         let object = &self.objects[index];
-        let name = base_name(&object.path);
-        let noted = match dlopen::parse(&object.elf.notes) {
-            Ok(noted) => noted,
+        let opened = match dlopen::opened_by(policy, base_name(&object.path), &object.elf.notes) {
+            Ok(opened) => opened,
             Err(error) => {
                 let path = object.path.escape_ascii();
                 self.ledger.warn(format!("{path}: the libraries that it opens are not known: {error}"));
                 return Ok(());
             }
         };
-        let is_heuristic = noted.is_empty();
-        let noted = if is_heuristic { heuristics(name) } else { noted };
-        for dependency in policy.dependencies(name, &noted, is_heuristic).known {
+        for dependency in opened {
             let Target::Library(names) = &dependency.target else { continue };
             if !self.first_of(index, dependency.kind, names)? && dependency.required {
                 let (name, chain) = (names.first().cloned().unwrap_or_default(), self.chain(index));

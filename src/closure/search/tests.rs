@@ -1,4 +1,5 @@
 mod parts;
+mod rounds;
 
 use image_tree::{Kind as FileKind, LinkTarget, Tree};
 

@@ -35,8 +35,12 @@ const TABLE: [Row; 15] = [
 /// Returns the known entries for the object with this file name; for objects without dlopen notes.
 #[must_use]
 pub fn heuristics(object: &[u8]) -> Vec<Dlopen> {
-    let is_about =
-        |pattern: &str| NameGlob::parse(pattern.as_bytes()).expect("the table has patterns").matches(object);
+    let is_about = |pattern: &str| {
+        // Nearly all objects are rejected by their first bytes, before a pattern is parsed.
+        let literal = pattern.split(['*', '?', '[']).next().unwrap_or_default();
+        object.starts_with(literal.as_bytes())
+            && NameGlob::parse(pattern.as_bytes()).expect("the table has patterns").matches(object)
+    };
     let rows = TABLE.iter().filter(|(pattern, ..)| is_about(pattern));
     rows.map(|(_, feature, priority, names)| Dlopen {
         soname: names.iter().map(|name| (*name).to_owned()).collect(),
