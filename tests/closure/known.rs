@@ -75,6 +75,8 @@ try:
     subprocess.run(["/usr/sbin/nginx"], check=True)
     answer = urllib.request.urlopen("http://127.0.0.1/").read()
     print("guest: the answer is", answer.decode(), flush=True)
+    answer = subprocess.run(["/usr/bin/node", "/script.js"], check=True, stdout=subprocess.PIPE)
+    print("guest: node says", answer.stdout.decode(), flush=True)
 except BaseException:
     traceback.print_exc()
 POWER_OFF = 0x4321FEDC
@@ -127,23 +129,26 @@ fn servers_answer_requests_from_what_is_kept() {
 }
 
 #[test]
-fn a_guest_with_nothing_but_python_and_nginx_answers_a_request() {
-    if !can_run(&["nginx", "python3"]) {
+fn a_guest_with_nothing_but_python_nginx_and_node_answers_requests() {
+    if !can_run(&["nginx", "python3", "node"]) {
         return;
     }
     let scratch = Scratch::new();
     let (init, page, disk) = (scratch.join("init"), scratch.file("page", "a page"), scratch.join("disk"));
+    let script = scratch.file("script.js", NODE);
     write_program(&init, INIT.as_bytes());
     let (init, page) =
         (format!("{}:/init", init.display()), format!("{}:/var/www/html/index.html", page.display()));
+    let script = format!("{}:/script.js", script.display());
     // Python reads /dev/urandom at its start if the kernel has no random numbers yet.
     let flags = "--layout bare --free 16M -q --mkdir /dev --mknod /dev/urandom:c:1:9 --mkdir /run --keep /dev \
-        --keep /run --keep /init --keep /var/www";
+        --keep /run --keep /init --keep /var/www --keep /script.js";
     let mut flags: Vec<&str> = flags.split_whitespace().collect();
-    flags.extend(["--add", &init, "--add", &page, "-o", disk.to_str().unwrap()]);
-    as_user(ROOT, "image", &[("/usr/sbin/nginx", "")], &flags);
+    flags.extend(["--add", &init, "--add", &page, "--add", &script, "-o", disk.to_str().unwrap()]);
+    as_user(ROOT, "image", &[("/usr/sbin/nginx", ""), ("/usr/bin/node", "")], &flags);
     let Some(transcript) = machine("/dev/nvme0n1", &[disk]) else { return };
     assert!(transcript.contains("guest: the answer is a page"), "{transcript}");
+    assert!(transcript.contains("guest: node says answer to /x 1.234,5"), "{transcript}");
 }
 
 #[test]
