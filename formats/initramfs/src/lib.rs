@@ -61,6 +61,7 @@
 
 pub mod check;
 pub mod codec;
+pub mod compressed_file;
 mod compression;
 mod early_cpio;
 mod error;
