@@ -19,6 +19,7 @@ pub mod elf;
 pub mod error;
 pub mod exec;
 mod files;
+pub mod kernel_modules;
 pub mod known;
 pub mod ld_so;
 pub mod library_path;
@@ -26,6 +27,7 @@ pub mod packages;
 pub mod requests;
 pub mod result;
 mod search;
+mod similar;
 #[doc(hidden)]
 pub mod testing;
 pub mod unresolved;

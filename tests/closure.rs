@@ -7,6 +7,7 @@ mod guest;
 mod judge;
 mod known;
 mod ld_cache;
+mod modules;
 mod other_targets;
 mod packages;
 mod pam;

@@ -4,8 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
-use super::packages;
 use super::result::missing::Missing;
+use super::{kernel_modules, packages};
 
 /// The result of a search.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -58,6 +58,9 @@ pub enum Error {
     /// Packages cannot be selected.
     #[error(transparent)]
     Packages(packages::Error),
+    /// Kernel modules cannot be selected.
+    #[error(transparent)]
+    KernelModules(kernel_modules::Error),
     /// A configuration file is longer than the limit.
     #[error("the tree's {} has {len} bytes; the limit for a configuration file is {limit}", .path.escape_ascii())]
     FileTooLong {
@@ -105,6 +108,15 @@ impl From<packages::Error> for Error {
         match error {
             packages::Error::Read(error) => Self::Read(error),
             error => Self::Packages(error),
+        }
+    }
+}
+
+impl From<kernel_modules::Error> for Error {
+    fn from(error: kernel_modules::Error) -> Self {
+        match error {
+            kernel_modules::Error::Read(error) => Self::Read(error),
+            error => Self::KernelModules(error),
         }
     }
 }

@@ -80,6 +80,8 @@ pub struct Keep {
     pub depends: bool,
     /// True if the packages that own kept files are looked up.
     pub owners: bool,
+    /// Kernel modules.
+    pub modules: KernelModules,
     /// PAM services, which are kept with their modules.
     pub pam: Vec<Vec<u8>>,
     /// The character sets whose gconv modules are kept; none by default.
@@ -113,6 +115,7 @@ impl Keep {
             packages: Vec::new(),
             depends: false,
             owners: false,
+            modules: KernelModules::default(),
             pam: Vec::new(),
             gconv: None,
             openssl: false,
@@ -123,6 +126,17 @@ impl Keep {
             library_paths: Vec::new(),
         }
     }
+}
+
+/// Kernel modules of one version.
+#[derive(Clone, Debug, Default)]
+pub struct KernelModules {
+    /// Their names, aliases, and patterns of names.
+    pub names: Vec<NamePattern>,
+    /// The version; the only one of the tree by default.
+    pub version: Option<Vec<u8>>,
+    /// True if modules that they may load are kept too.
+    pub weak: bool,
 }
 
 /// A name, or a shell pattern of names.

@@ -14,6 +14,7 @@ impl From<closure::Error> for Error {
             Failure::RulesNotFound(_) => "--keep-rule ",
             Failure::ServiceNotFound(_) => "--pam ",
             Failure::Packages(_) => "--keep-package ",
+            Failure::KernelModules(_) => "--keep-module: ",
             _ => "",
         };
         Self::new(ErrorKind::BadInput, format!("{flag}{error}"))

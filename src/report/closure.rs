@@ -135,6 +135,8 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Dlopen => "dlopen",
         Kind::Configured => "configured",
         Kind::Known => "known",
+        Kind::Module => "module",
+        Kind::Firmware => "firmware",
         Kind::Symlink => "symlink",
         Kind::Parent => "parent",
     }

@@ -1,5 +1,6 @@
 //! Flags of the part of a tree that is kept.
 
+mod modules;
 mod systemd;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 
+use self::modules::ModuleArguments;
 use self::systemd::SystemdArguments;
 use super::values;
 use crate::cli::help::group;
@@ -63,6 +65,16 @@ struct Requested {
         long, value_name = "NAME,…", value_parser = package(), value_delimiter = ',', help_heading = group::KEEP
     )]
     keep_package: Vec<NamePattern>,
+
+    /// Keep these kernel modules, the modules that they need, and firmware
+    ///
+    /// They are names, aliases of devices, or patterns of names. Soft dependencies are kept if they
+    /// exist, and what is built into the kernel needs no file.
+    #[arg(
+        long, value_name = "NAME|ALIAS|GLOB,…", value_parser = modules::pattern(), value_delimiter = ',',
+        help_heading = group::KEEP
+    )]
+    keep_module: Vec<NamePattern>,
 }
 
 /// The part of the tree that is kept, and the cache of the dynamic linker.
@@ -86,6 +98,9 @@ pub(in crate::cli) struct KeepArguments {
 
     #[command(flatten)]
     systemd: SystemdArguments,
+
+    #[command(flatten)]
+    modules: ModuleArguments,
 
     /// Treat missing files as an error (the default), warn, or warn=GLOB
     ///
@@ -256,10 +271,13 @@ impl KeepArguments {
             keep_unit: units,
             keep_rule: rules,
             keep_package: packages,
+            keep_module,
         } = self.requested;
+        let modules = self.modules.of(keep_module);
         let optional = keep_optional.into_iter().map(|request| Request::Optional(Box::new(request)));
         let requests: Vec<Request> = keep.into_iter().chain(keep_first).chain(optional).collect();
-        if requests.is_empty() && units.is_empty() && rules.is_empty() && packages.is_empty() {
+        let are_empty = [units.is_empty(), rules.is_empty(), packages.is_empty(), modules.names.is_empty()];
+        if requests.is_empty() && are_empty.iter().all(|is_empty| *is_empty) {
             return Ok((self.ld_cache, None));
         }
         let least = self.dlopen.unwrap_or(Some(Priority::Recommended));
@@ -280,6 +298,7 @@ impl KeepArguments {
             packages,
             depends: self.depends,
             owners: false,
+            modules,
             pam: self.pam.into_iter().map(OsString::into_vec).collect(),
             gconv: self.gconv.as_deref().map(charsets),
             openssl: self.openssl,

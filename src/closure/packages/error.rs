@@ -4,6 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::closure::similar::did_you_mean;
+
 /// The result of reading a package database.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -41,13 +43,6 @@ pub enum Error {
         /// Similar names.
         near: Vec<String>,
     },
-}
-
-fn did_you_mean(near: &[String]) -> String {
-    match near {
-        [] => String::new(),
-        near => format!("; similar names are {}", near.join(", ")),
-    }
 }
 
 impl Error {

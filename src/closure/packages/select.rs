@@ -9,11 +9,7 @@ use super::installed::{Installed, System};
 use super::model::Requirement;
 use super::providers::Providers;
 use crate::closure::requests::NamePattern;
-
-/// The maximum number of similar names in an error.
-const MAX_NEAR: usize = 5;
-/// The least similarity of names, from 0 to 1.
-const MIN_SIMILARITY: f64 = 0.75;
+use crate::closure::similar::similar;
 
 /// A selected package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,19 +80,8 @@ fn matching<T: Directories<Content: Content>>(
 
 /// Returns installed names that are similar to one that is not, the most similar first.
 fn near<T>(installed: &Installed<'_, T>, name: &[u8]) -> Vec<String> {
-    let name = String::from_utf8_lossy(name);
-    let bare = name.split(':').next().unwrap_or_default();
-    let names: BTreeSet<String> =
-        installed.entries.iter().map(|entry| entry.package.name.escape_ascii().to_string()).collect();
-    let similarity = |other: &str| {
-        let is_part = bare.len() > 2 && (other.contains(bare) || bare.contains(other));
-        strsim::jaro_winkler(bare, other).max(if is_part { MIN_SIMILARITY } else { 0.0 })
-    };
-    let mut similar: Vec<(f64, String)> =
-        names.into_iter().map(|other| (similarity(&other), other)).collect();
-    similar.retain(|(similarity, _)| *similarity >= MIN_SIMILARITY);
-    similar.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
-    similar.into_iter().take(MAX_NEAR).map(|(_, name)| name).collect()
+    let bare = name.split(|byte| *byte == b':').next().unwrap_or_default();
+    similar(bare, installed.entries.iter().map(|entry| entry.package.name.escape_ascii().to_string()))
 }
 
 /// Adds the packages on which the selected ones depend, and a sentence for each dependency that no

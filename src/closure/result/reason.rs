@@ -40,6 +40,10 @@ pub enum Kind {
     Configured,
     /// A file that a program is known to start or open, by the table of [`known`](crate::closure::known).
     Known,
+    /// A kernel module.
+    Module,
+    /// Firmware of a kernel module.
+    Firmware,
     /// A symbolic link on the path.
     Symlink,
     /// A directory on the path.
@@ -76,6 +80,8 @@ impl fmt::Display for Kind {
             Self::Dlopen => "library opened at run time",
             Self::Configured => "configured file",
             Self::Known => "heuristically kept file",
+            Self::Module => "kernel module",
+            Self::Firmware => "firmware",
             Self::Symlink => "symbolic link on the path to",
             Self::Parent => "directory on the path to",
         })

@@ -19,17 +19,19 @@ use image_tree::{Content, Directories};
 use self::context::Context;
 pub(super) use self::context::{Implied, Requested};
 use crate::closure::error::Result;
-use crate::closure::packages;
 use crate::closure::requests::Keep;
 use crate::closure::result::Closure;
+use crate::closure::{kernel_modules, packages};
 
-/// Returns the dependencies of the requested units and rules, and the files of packages.
+/// Returns the dependencies of the requested units, rules and kernel modules, and the files of
+/// packages.
 pub(super) fn requested<T: Directories<Content: Content>>(tree: &T, keep: &Keep) -> Result<Requested> {
     let mut requested = Requested::default();
     units::add(tree, keep, &mut requested)?;
     let (members, unknown) = packages::requests(tree, &keep.packages, keep.depends)?;
     requested.members = members;
     requested.found.unknown.extend(unknown);
+    requested.found.take(kernel_modules::dependencies(tree, &keep.modules)?);
     Ok(requested)
 }
 
