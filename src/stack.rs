@@ -25,6 +25,7 @@ mod add_tree;
 mod descend;
 mod error;
 mod hide;
+mod layers;
 mod limits;
 mod markers;
 mod report;
@@ -39,6 +40,7 @@ use crate::named::named;
 
 pub use add_tree::AddedTree;
 pub use error::AddError;
+pub use layers::{LayerError, layers};
 pub use limits::MAX_LINKS;
 pub use markers::Markers;
 pub use report::{Replaced, Report};

@@ -19,6 +19,9 @@ pub enum Purpose {
     /// A layer of a container image. Files that would hide others as whiteouts, and empty xattrs,
     /// which readers of layers drop, are errors.
     Layer,
+    /// A layer over others. As a layer, but empty files named `.wh.NAME` are whiteouts, and the root
+    /// directory always has an entry.
+    UpperLayer,
 }
 
 /// The representation of holes, the ranges outside of
@@ -43,5 +46,11 @@ impl Options {
     #[must_use]
     pub fn layer() -> Self {
         Self { purpose: Purpose::Layer, holes: Holes::Zeros }
+    }
+
+    /// Options for a layer over others, with holes as zeros.
+    #[must_use]
+    pub fn upper_layer() -> Self {
+        Self { purpose: Purpose::UpperLayer, ..Self::layer() }
     }
 }

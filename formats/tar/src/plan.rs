@@ -37,7 +37,9 @@ pub fn plan<'t, C: Content>(tree: &'t Tree<C>, options: &Options) -> Result<Layo
         }
         layout.entries.push(Entry { id: step.id, parent, name: step.name, start: layout.len, head_len: 0 });
         above.push(position);
-        if step.name.is_none() && inode.metadata == Metadata::new(0o755) {
+        // The root directory of a lower layer may have other metadata.
+        let is_default = options.purpose != Purpose::UpperLayer && inode.metadata == Metadata::new(0o755);
+        if step.name.is_none() && is_default {
             continue;
         }
         let head_len = layout.head(position).len() as u64;
@@ -75,10 +77,12 @@ fn check<C: Content>(
         }
         _ => {}
     }
-    if options.purpose != Purpose::Layer {
+    if options.purpose == Purpose::Archive {
         return Ok(());
     }
-    if name.is_some_and(|name| name.as_bytes().starts_with(WHITEOUT)) {
+    let is_empty_file = matches!(&inode.kind, Kind::Regular(content) if content.is_empty());
+    let may_hide = options.purpose == Purpose::UpperLayer && is_empty_file;
+    if !may_hide && name.is_some_and(|name| name.as_bytes().starts_with(WHITEOUT)) {
         return Err(Unrepresentable::WhiteoutName);
     }
     if matches!(inode.kind, Kind::CharacterDevice(Device { major: 0, minor: 0 })) {
