@@ -136,6 +136,8 @@ pub mod report;
 #[doc(hidden)]
 pub mod accounts;
 #[doc(hidden)]
+pub mod cache;
+#[doc(hidden)]
 pub mod xattr_filter;
 
 #[doc(hidden)]
@@ -180,11 +182,13 @@ pub use output::{DestinationOptions, Reflink};
 #[doc(inline)]
 pub use progress::{Phase, Progress};
 #[doc(inline)]
+pub use recipe::CacheRecipe;
+#[doc(inline)]
 pub use recipe::filesystem::ext4::{Ext4Recipe, Profile};
 #[doc(inline)]
 pub use recipe::filesystem::{CommonOptions, FilesystemRecipe, FormatRecipe};
 #[doc(inline)]
-pub use recipe::initrd::{CacheRecipe, InitrdRecipe, KernelFile, Microcode};
+pub use recipe::initrd::{InitrdRecipe, KernelFile, Microcode};
 #[doc(inline)]
 pub use recipe::keep::KeepRecipe;
 #[doc(inline)]

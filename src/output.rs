@@ -23,7 +23,6 @@
 //! (`file/atomic`), a block device is written in place (`destination/device`).
 
 pub mod blocks;
-pub mod cache;
 mod chunks;
 pub mod compress;
 mod destination;

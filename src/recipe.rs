@@ -98,10 +98,21 @@ pub struct TreeRecipe {
     /// The directory of unnamed files with unpacked layers; `None` for that of the output, or for
     /// `/tmp` if a program of the library plans before it names an output.
     pub spool: Option<PathBuf>,
+    /// The directory of results for later runs.
+    pub cache: Option<CacheRecipe>,
     /// The threads to work in, which are started when they are first needed.
     pub threads: Arc<Threads>,
     /// True if decisions and steps are logged.
     pub verbose: bool,
+}
+
+/// A directory of decoded layers and compressed data for later runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheRecipe {
+    /// Its path.
+    pub directory: PathBuf,
+    /// The maximum size in bytes.
+    pub size: u64,
 }
 
 impl TreeRecipe {
@@ -133,6 +144,7 @@ impl TreeRecipe {
             platform: None,
             architecture: None,
             spool: None,
+            cache: None,
             threads: Arc::new(Threads::new(threads)),
             verbose: false,
         }

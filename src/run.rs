@@ -1,6 +1,7 @@
 //! Carries out builds and verbs: source → transform → plan → place → write.
 
 mod advice;
+mod cache;
 mod firmware;
 #[cfg(feature = "cli")]
 mod output;

@@ -243,6 +243,7 @@ fn container<'a>(reference: &Reference, options: &ReadOptions<'_>) -> Result<Con
     let options = container::Options {
         platform: options.platform,
         spool: options.spool,
+        cache: options.cache,
         keep_directory_symlink: options.keep_directory_symlink,
         limits,
         threads,

@@ -2,6 +2,7 @@
 //! in, and invalid ones.
 
 pub(crate) mod built;
+mod cached;
 mod cases;
 mod exported;
 mod hostile;

@@ -26,7 +26,7 @@ pub struct Archive {
 #[derive(Debug)]
 enum Bytes {
     /// A file of the host, which must not change after it was opened.
-    Host { file: File, path: PathBuf, size: u64, identity: Identity },
+    Host { file: File, path: PathBuf, size: u64, identity: Identity, is_cached: bool },
     /// An unnamed file that no other process can open, and the path of the archive it was filled
     /// from.
     Spool { file: File, source: PathBuf },
@@ -39,7 +39,21 @@ impl Archive {
     pub(crate) fn host(file: File, path: &Path) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&file)?;
         let (size, identity) = (file_size(&stat), Identity::of(&stat));
-        Ok(Self { bytes: Bytes::Host { file, path: path.to_owned(), size, identity } })
+        Ok(Self { bytes: Bytes::Host { file, path: path.to_owned(), size, identity, is_cached: false } })
+    }
+
+    /// Returns an archive that is a file of the cache, whose time of use other runs change.
+    pub(crate) fn cached(file: File, name: &Path) -> io::Result<Self> {
+        let mut archive = Self::host(file, name)?;
+        if let Bytes::Host { is_cached, .. } = &mut archive.bytes {
+            *is_cached = true;
+        }
+        Ok(archive)
+    }
+
+    /// Returns a spool in a file, which is empty, for the bytes unpacked from `source`.
+    pub(crate) fn spool_in(file: File, source: &Path) -> Self {
+        Self { bytes: Bytes::Spool { file, source: source.to_owned() } }
     }
 
     /// Creates a new unnamed file in a directory, or in the one for temporary files, for the bytes
@@ -100,8 +114,10 @@ impl Archive {
 
     /// Fails if the archive has changed since it was opened.
     pub(crate) fn check_unchanged(&self) -> io::Result<()> {
-        let Bytes::Host { file, path, size, identity } = &self.bytes else { return Ok(()) };
+        let Bytes::Host { file, path, size, identity, is_cached } = &self.bytes else { return Ok(()) };
         match identity.difference(*size, &rustix::fs::fstat(file)?) {
+            // It was used or removed by another run.
+            Some(Change::Inode) if *is_cached => Ok(()),
             Some(change) => Err(io::Error::other(ChangedWhileRead { path: path.clone(), change })),
             None => Ok(()),
         }

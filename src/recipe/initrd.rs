@@ -31,8 +31,6 @@ pub struct InitrdRecipe {
     pub align: u32,
     /// True if headers contain the checksums of the files' bytes.
     pub checksums: bool,
-    /// The cache of compressed pieces between runs.
-    pub cache: Option<CacheRecipe>,
     /// The policy for sharing extents between the initramfs and the sources.
     pub reflink: Reflink,
 }
@@ -50,7 +48,6 @@ impl Default for InitrdRecipe {
             append: Vec::new(),
             align: MIN_ALIGN,
             checksums: false,
-            cache: None,
             reflink: Reflink::Auto,
         }
     }
@@ -93,15 +90,6 @@ pub enum Microcode {
     From(Vec<PathBuf>),
 }
 
-/// A cache of compressed pieces between runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheRecipe {
-    /// The directory.
-    pub directory: PathBuf,
-    /// The maximum size in bytes.
-    pub size: u64,
-}
-
 impl InitrdRecipe {
     /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
@@ -125,8 +113,6 @@ impl InitrdRecipe {
             return Err(format!("--align {} is not a power of two from 4 to 4096", self.align));
         } else if self.align > MIN_ALIGN && self.codec != Some(Codec::NONE) {
             "--align places what is not compressed: add --compress none, or leave it out"
-        } else if self.cache.is_some() && self.codec == Some(Codec::NONE) {
-            "--cache keeps what was compressed, and with --compress none nothing is: leave out one of them"
         } else if self.reflink == Reflink::Always {
             "an initramfs shares no blocks of short files, so --reflink has to be auto or never"
         } else {

@@ -14,8 +14,9 @@ use crate::transform::own_files::{self, OwnFiles};
 
 pub(super) use super::plan::hex;
 
-/// Returns the files that a run writes, and therefore must not read.
-pub(super) fn own_files(output: &Output, cache: Option<&Path>) -> OwnFiles {
+/// Returns the files that a run writes, and therefore must not read. `layout` is the directory of an
+/// image layout.
+pub(super) fn own_files(output: &Output, layout: Option<&Path>) -> OwnFiles {
     let output = match output {
         Output::File { path, .. } => host_file(std::fs::metadata(path)),
         // The text of a tree or a report may go to a file in a source, too.
@@ -24,7 +25,7 @@ pub(super) fn own_files(output: &Output, cache: Option<&Path>) -> OwnFiles {
             host_file(standard_output.and_then(|output| File::from(output).metadata()))
         }
     };
-    OwnFiles { output, root_hash: None, cache: cache.and_then(own_files::host_inode) }
+    OwnFiles { output, layout: layout.and_then(own_files::host_inode), ..OwnFiles::default() }
 }
 
 /// Returns the inode of a regular file.

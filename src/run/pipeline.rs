@@ -6,6 +6,7 @@
 
 mod holes;
 mod options;
+mod verb;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,17 +15,20 @@ use serde_json::Value;
 
 pub(super) use self::holes::Holes;
 pub(super) use self::options::Options;
+pub(super) use self::verb::Verb;
+use super::cache;
 use super::firmware::{self, Firmware};
 use super::reduction::{self, Found, MissingFiles, PartialScan, Reduction};
 use super::sources::{self, Reader, SourceStep, Stacked};
 use super::stopwatch::Stopwatch;
 use crate::blob::Blob;
+use crate::cache::Cache;
 use crate::error::Result;
 use crate::filesystem;
 use crate::log::Report;
 use crate::recipe::TreeRecipe;
 use crate::report::ContainerReport;
-use crate::source::directory::{Scanned, Unreadable};
+use crate::source::directory::Unreadable;
 use crate::transform::hardlinks::{self, Linked};
 use crate::transform::init;
 use crate::transform::own_files;
@@ -33,16 +37,6 @@ use crate::transform::{
     accounts, duplicates, edit, guest_files, image_config, keep, ld_cache, normalize, overlay,
     own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
 };
-
-/// A verb that makes a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
-    Image,
-    Initrd,
-    Tar,
-    Tree,
-    Closure,
-}
 
 use Verb::{Closure, Image, Initrd, Tar};
 
@@ -107,6 +101,10 @@ pub(super) struct Prepared {
     pub(super) containers: Vec<ContainerReport>,
     /// The files of the overlays, and the places where they meet others.
     overlay: overlay::Laid,
+    /// The cache of the recipe, if it can be used.
+    pub(super) cache: Option<Cache>,
+    /// The trees after each source, if they are kept.
+    pub(super) states: Vec<Tree<Blob>>,
     /// The kept part, if it was found while the sources were read.
     found: Option<Found>,
     /// The unreadable files of the sources and edits.
@@ -145,6 +143,8 @@ impl Prepared {
             duplicates: BTreeMap::new(),
             microcode: Vec::new(),
             containers: Vec::new(),
+            cache: None,
+            states: Vec::new(),
             overlay: overlay::Laid::default(),
             found: None,
             unreadable: Vec::new(),
@@ -161,23 +161,24 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 /// with the owners of the recipe and without metadata of the host. The messages about one source
 /// are logged before the next one is read.
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Options { recipe, ref own, .. } = *options;
-    let reader = reader(recipe, options);
-    let partial = reduction::partial_scan(recipe, &reader.options(), own, options.lookups)?;
-    let (scanned, found): (Option<Scanned>, Option<Found>) =
-        partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
-    let Stacked { tree, unreadable, set_id, containers } = reader.stacked(scanned)?;
-    prepared.containers = containers;
+    let Options { recipe, log, .. } = *options;
+    prepared.cache = cache::open(recipe, log)?;
+    let reader = reader(recipe, options, prepared.cache.as_ref());
+    let partial = reduction::partial_scan(recipe, &reader.options(), &reader.own, options.lookups)?;
+    let (scanned, found) = partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
+    let Stacked { tree, unreadable, set_id, containers, states } = reader.stacked(scanned)?;
+    (prepared.containers, prepared.states) = (containers, states);
     (prepared.tree, prepared.unreadable, prepared.set_id) = (tree, unreadable, set_id);
     prepared.found = found;
     done(())
 }
 
 /// Returns the reader of the sources of a recipe.
-fn reader<'r>(recipe: &'r TreeRecipe, options: &'r Options<'r>) -> Reader<'r> {
-    let Options { own, progress, xattrs, interrupt, log, ref spool, temporary, .. } = *options;
-    let spool = spool.as_deref();
-    Reader { recipe, spool, temporary, steps: &SOURCE_STEPS, own, progress, xattrs, interrupt, log }
+fn reader<'r>(recipe: &'r TreeRecipe, options: &'r Options<'r>, cache: Option<&'r Cache>) -> Reader<'r> {
+    let Options { mut own, progress, xattrs, states, interrupt, log, ref spool, temporary, .. } = *options;
+    own.cache = recipe.cache.as_ref().and_then(|cache| own_files::host_inode(&cache.directory));
+    let (spool, steps) = (spool.as_deref(), &SOURCE_STEPS);
+    Reader { recipe, spool, temporary, cache, steps, own, progress, xattrs, states, interrupt, log }
 }
 
 fn ownership_manifest(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
@@ -209,7 +210,8 @@ fn overlay(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
         return done(());
     }
     let overlays = TreeRecipe { sources: recipe.overlays.clone(), basedir: None, ..recipe.clone() };
-    let Stacked { tree, unreadable, set_id, containers } = reader(&overlays, options).stacked(None)?;
+    let reader = reader(&overlays, options, prepared.cache.as_ref());
+    let Stacked { tree, unreadable, set_id, containers, .. } = reader.stacked(None)?;
     prepared.unreadable.extend(unreadable);
     prepared.set_id.extend(set_id);
     prepared.containers.extend(containers);

@@ -184,7 +184,7 @@ impl Plan {
             report.set_output(Some(destination.path()));
         }
         watch.progress.begin(Phase::Write { bytes: parts.len() });
-        let write = || parts.write(outputs, &self.write_options(), &mut report, log);
+        let write = || parts.write(outputs, &self.write_options(), &mut report);
         let written = warnings::warn_if_partial(destination, &watch.cancel, log, write);
         watch.progress.begin(Phase::End);
         written?;

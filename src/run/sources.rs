@@ -13,6 +13,7 @@ use rustix::process::geteuid;
 use self::owner::{FileRecords, MemberOwners, SetIdFiles};
 use self::steps::{Loaded, SourceOptions, normalization};
 use crate::blob::Blob;
+use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::{Log, Report as _};
@@ -32,6 +33,8 @@ pub(super) struct Reader<'r> {
     pub(super) recipe: &'r TreeRecipe,
     /// The directory for unpacked layers; `None` for that of temporary files.
     pub(super) spool: Option<&'r Path>,
+    /// The cache of decoded layers.
+    pub(super) cache: Option<&'r Cache>,
     /// The directory for temporary files; `None` for that of the environment.
     pub(super) temporary: Option<&'r Path>,
     /// The steps that each source takes as a tree of its own, in order.
@@ -42,6 +45,8 @@ pub(super) struct Reader<'r> {
     pub(super) progress: &'r dyn Progress,
     /// False if xattrs are not read.
     pub(super) xattrs: bool,
+    /// True if the tree after each source is kept.
+    pub(super) states: bool,
     pub(super) interrupt: &'r Interrupt,
     pub(super) log: &'r Log,
 }
@@ -55,12 +60,14 @@ pub(super) struct Stacked {
     pub(super) set_id: Vec<SetIdChange>,
     /// The images of containers among the sources.
     pub(super) containers: Vec<ContainerReport>,
+    /// The tree after each source, if they are kept.
+    pub(super) states: Vec<Tree<Blob>>,
 }
 
 impl<'r> Reader<'r> {
     /// Returns the options for reading a source.
     pub(super) fn options(&self) -> ReadOptions<'r> {
-        let Self { recipe, progress: found, xattrs, interrupt, spool, temporary, .. } = *self;
+        let Self { recipe, progress: found, xattrs, interrupt, spool, temporary, cache, .. } = *self;
         let TreeRecipe { limits, one_file_system, rules, .. } = *recipe;
         ReadOptions {
             threads: &recipe.threads,
@@ -72,6 +79,7 @@ impl<'r> Reader<'r> {
             platform: recipe.platform.as_ref(),
             spool,
             temporary,
+            cache,
             keep_directory_symlink: rules.keep_directory_symlink,
             found,
         }
@@ -88,6 +96,7 @@ impl<'r> Reader<'r> {
         }
         let (mut stack, mut records) = (Stack::new(recipe.rules), FileRecords::default());
         let (mut first, mut basedir_used, mut containers) = (first, false, Vec::new());
+        let mut states = Vec::new();
         for path in &recipe.sources {
             interrupt.check()?;
             let source = Source::at(path, recipe.basedir.as_deref())?;
@@ -118,6 +127,7 @@ impl<'r> Reader<'r> {
                 }
             };
             self.log_stacked(path, &report);
+            states.extend(self.states.then(|| stack.tree().clone()));
         }
         if recipe.basedir.is_some() && !basedir_used {
             return Err(Error::new(ErrorKind::Usage, "--basedir is for dumps, and no source is a dump"));
@@ -129,7 +139,7 @@ impl<'r> Reader<'r> {
                 recipe.sources.iter().map(|name| shown::name(name).to_string()).collect();
             self.log.warn(format_args!("{}: {packed}", names.join(", ")));
         }
-        Ok(Stacked { tree, unreadable, set_id, containers })
+        Ok(Stacked { tree, unreadable, set_id, containers, states })
     }
 
     /// Adds a tree, after the steps.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::container::Platform;
 use super::tar::Limits;
+use crate::cache::Cache;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Silent};
 use crate::threads::Threads;
@@ -30,6 +31,8 @@ pub struct ReadOptions<'a> {
     /// The directory of the files that layers of images are decompressed into; none for that of
     /// temporary files.
     pub spool: Option<&'a Path>,
+    /// The cache of decoded layers of images.
+    pub cache: Option<&'a Cache>,
     /// The directory for temporary files; none for that of the environment.
     pub temporary: Option<&'a Path>,
     /// Keeps a symbolic link to a directory where a later layer of an image has a directory.
@@ -53,6 +56,7 @@ impl<'a> ReadOptions<'a> {
             platform: None,
             spool: None,
             temporary: None,
+            cache: None,
             keep_directory_symlink: false,
             found: &Silent,
         }

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 11] = [
     &["source"],
     &["stack"],
     &["blob"],
-    &["accounts", "architecture", "seed", "xattr_filter"],
+    &["accounts", "architecture", "cache", "seed", "xattr_filter"],
     &[
         "bounded",
         "error",

@@ -10,6 +10,8 @@ use rustix::process::{Resource, getrlimit};
 
 use super::values;
 use crate::cli::help::group;
+use crate::quantity;
+use crate::recipe::CacheRecipe;
 use crate::recipe::shipped::Shipped;
 
 /// Flags that no byte of the result depends on. They are the last of each verb, as the help lists
@@ -26,6 +28,18 @@ pub(in crate::cli) struct General {
     /// It is limited to 256, and to a quarter of the open files that ulimit -n permits.
     #[arg(short = 'j', long = "jobs", value_name = "N", value_parser = values::jobs)]
     jobs: Option<NonZeroUsize>,
+
+    /// Reuse results of earlier runs from this directory, which is created if it is missing
+    ///
+    /// These are decoded layers of images of containers, and what was compressed. No byte of the
+    /// output depends on it.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+
+    /// Maximum size of the cache; the least recently used data is removed (K, M, G, T are powers of
+    /// 1024)
+    #[arg(long, value_name = "BYTES", value_parser = quantity::bytes, default_value = "2G", requires = "cache")]
+    cache_size: u64,
 
     /// Report decisions and steps on standard error
     ///
@@ -63,6 +77,17 @@ impl General {
         self.recipe.iter().filter(is_file).map(PathBuf::from).collect()
     }
 
+    /// Returns the cache.
+    pub(in crate::cli) fn cache(&self) -> Option<CacheRecipe> {
+        let directory = self.cache.clone()?;
+        Some(CacheRecipe { directory, size: self.cache_size })
+    }
+
+    /// Returns true if there is a cache.
+    pub(in crate::cli) fn has_cache(&self) -> bool {
+        self.cache.is_some()
+    }
+
     /// Returns the number of threads, from 1 to 256.
     pub(in crate::cli) fn threads(&self) -> NonZeroUsize {
         threads(self.jobs)
@@ -81,8 +106,10 @@ mod tests {
 
     #[test]
     fn threads_are_bounded_by_a_constant_and_by_descriptors() {
-        let threads =
-            |jobs| General { jobs: NonZeroUsize::new(jobs), recipe: Vec::new(), verbose: false }.threads();
+        let threads = |jobs| {
+            let jobs = NonZeroUsize::new(jobs);
+            General { jobs, recipe: Vec::new(), cache: None, cache_size: 0, verbose: false }.threads()
+        };
         let most = MAX_THREADS.min(threads_by_descriptors());
         assert_eq!(threads(1), NonZeroUsize::MIN);
         for jobs in [257, 100_000, usize::MAX] {

@@ -19,7 +19,7 @@ use crate::cli::help::group;
 use crate::closure::Request;
 use crate::quantity;
 use crate::recipe::TreeRecipe;
-use crate::source::container::Platform;
+use crate::source::container::{Platform, Reference};
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
 use crate::threads::Threads;
@@ -251,6 +251,11 @@ fn hardlinks_help(policy: hardlinks::Policy) -> &'static str {
 }
 
 impl TreeArguments {
+    /// Returns true if an image of containers is among the sources.
+    pub(in crate::cli) fn has_images(&self) -> bool {
+        self.sources.iter().any(|source| Reference::path_of(source).is_some())
+    }
+
     pub(in crate::cli) fn recipe(self, general: General) -> Result<TreeRecipe, clap::Error> {
         let epoch = match self.source_date_epoch {
             Some(seconds) => Some(seconds),
@@ -287,6 +292,7 @@ impl TreeArguments {
             platform: self.platform.or_else(|| self.arch.map(Platform::linux)),
             architecture: self.arch,
             spool: self.spool,
+            cache: general.cache(),
             limits: Limits {
                 max_size: self.max_size,
                 max_entries: self.max_entries,

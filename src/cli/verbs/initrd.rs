@@ -16,7 +16,7 @@ use crate::cli::help::{Help, group};
 use crate::cli::request::Request;
 use crate::output::Reflink;
 use crate::quantity;
-use crate::recipe::initrd::{CacheRecipe, CheckRecipe, InitrdRecipe, Microcode, Preset};
+use crate::recipe::initrd::{CheckRecipe, InitrdRecipe, Microcode, Preset};
 use crate::recipe::{Build, Output, OutputRecipe};
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::init::Init;
@@ -47,22 +47,6 @@ pub(in crate::cli) struct InitrdArguments {
     /// Check this initramfs instead, as rootcast check FILE
     #[arg(long, value_name = "FILE", conflicts_with_all = others_than_check(), help_heading = group::OUTPUT)]
     check: Option<PathBuf>,
-
-    /// Reuse compressed data of earlier runs from this directory, which is created if it is missing
-    #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
-    cache: Option<PathBuf>,
-
-    /// Maximum size of the cache; the least recently used data is removed (K, M, G, T are powers of
-    /// 1024)
-    #[arg(
-        long,
-        value_name = "BYTES",
-        value_parser = quantity::bytes,
-        default_value = "2G",
-        requires = "cache",
-        help_heading = group::OUTPUT
-    )]
-    cache_size: u64,
 
     /// Append another initramfs, unchanged; only its start is checked, the whole by rootcast check
     #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
@@ -249,10 +233,14 @@ impl InitrdArguments {
             append: self.append,
             align: self.align.unwrap_or(4),
             checksums: self.checksums,
-            cache: self.cache.map(|directory| CacheRecipe { directory, size: self.cache_size }),
             reflink: self.reflink,
         };
         recipe.check().map_err(usage)?;
+        if self.general.has_cache() && recipe.codec == Some(Codec::NONE) && !self.tree.has_images() {
+            let message = "--cache keeps what was compressed or decoded, and with --compress none and without images of \
+                           containers nothing is: leave out one of them";
+            return Err(usage(message.to_owned()));
+        }
         let tree = self.tree.recipe(self.general)?;
         let output = OutputRecipe {
             output,

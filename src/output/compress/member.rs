@@ -4,7 +4,7 @@ use image_runs::Image;
 use image_tree::Content;
 use initramfs::{Segment, Storage};
 
-use crate::output::cache::Cache;
+use crate::cache::Cache;
 use crate::output::observer::Observer;
 use crate::output::options::WriteOptions;
 

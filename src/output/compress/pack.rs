@@ -9,9 +9,9 @@ use initramfs::codec::{Codec, CompressedPiece, LongFrame, Piece};
 use super::gather::{for_each_slice, gather};
 use super::items::{Item, Work};
 use super::member::CompressOptions;
+use crate::cache::{Cache, Key, KeyBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
-use crate::output::cache::{Cache, Key, KeyBuilder};
 use crate::output::chunks::in_memory;
 use crate::output::observer::Observer;
 

@@ -14,9 +14,9 @@ use proptest::test_runner::RngSeed;
 use tempfile::TempDir;
 
 use super::*;
+use crate::cache::Cache;
 use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
-use crate::output::cache::Cache;
 use crate::output::{DestinationOptions, Reflink, WriteOptions};
 use crate::progress::{Progress, Silent};
 use crate::threads::Threads;

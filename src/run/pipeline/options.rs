@@ -37,6 +37,8 @@ pub(in crate::run) struct Options<'r> {
     pub(in crate::run) startable: Option<startable::Options>,
     /// False if the tree's files are only named, so that xattrs are not read.
     pub(in crate::run) xattrs: bool,
+    /// True if the trees after each source are kept in the result.
+    pub(in crate::run) states: bool,
     /// The questions about the tree before it is reduced.
     pub(in crate::run) lookups: Lookups<'r>,
     /// Receives the number of bytes in the sources' files as they are found.
@@ -62,6 +64,7 @@ impl<'r> Options<'r> {
             with_agent: false,
             startable: None,
             xattrs: true,
+            states: false,
             lookups: Lookups::default(),
             progress: &Silent,
             interrupt,

@@ -233,8 +233,18 @@ fn every_step_of_a_source_is_needed() {
             let Setup { recipe, own, .. } = &setup;
             let (log, interrupt) = (Log::silent(), Interrupt::never());
             let (spool, xattrs, own, progress) = (None, true, *own, &Silent);
-            let reader =
-                Reader { recipe, spool, steps, own, progress, xattrs, interrupt: &interrupt, log: &log };
+            let reader = Reader {
+                recipe,
+                spool,
+                steps,
+                own,
+                progress,
+                xattrs,
+                states: false,
+                cache: None,
+                interrupt: &interrupt,
+                log: &log,
+            };
             reader.stacked(None).expect("it can be read").tree
         };
         assert!(has_effect(&stacked(&SOURCE_STEPS)), "{name} has no effect");

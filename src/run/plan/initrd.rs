@@ -15,14 +15,14 @@ use super::artifact::planned;
 use super::setting::Context;
 use super::sink::{self, Sink};
 use crate::blob::Blob;
+use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Log;
-use crate::output::cache::Cache;
 use crate::output::compress::{CompressOptions, Compressed, Member};
 use crate::output::{Preallocation, WriteOptions};
 use crate::recipe::TreeRecipe;
-use crate::recipe::initrd::{CacheRecipe, INITRAMFS_LAYOUT, InitrdRecipe, Microcode, Preset};
+use crate::recipe::initrd::{INITRAMFS_LAYOUT, InitrdRecipe, Microcode, Preset};
 use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport};
 use crate::run::advice;
 use crate::run::pipeline::{self, Prepared, Verb};
@@ -171,14 +171,13 @@ impl<'t> PlannedInitramfs<'t> {
     /// Writes or digests it, and adds the results to the report.
     pub(super) fn write(
         &self,
-        recipe: &InitrdRecipe,
+        cache: Option<&Cache>,
         (sink, preallocation): (Sink<'_>, Option<Preallocation>),
         write: WriteOptions<'_>,
         report: &mut InitrdReport,
-        log: &Log,
     ) -> Result<()> {
         if self.codec.compression().is_some() {
-            return self.compress(recipe, sink, write, report, log);
+            return self.compress(cache, sink, write, report);
         }
         sink::write(&self.plain(), sink, preallocation, &write)?.record(&mut report.artifact);
         Ok(())
@@ -186,35 +185,20 @@ impl<'t> PlannedInitramfs<'t> {
 
     fn compress(
         &self,
-        recipe: &InitrdRecipe,
+        cache: Option<&Cache>,
         sink: Sink<'_>,
         write: WriteOptions<'_>,
         report: &mut InitrdReport,
-        log: &Log,
     ) -> Result<()> {
-        let cache = recipe.cache.as_ref();
-        let cache = cache.map(|cache| open_cache(cache, log)).transpose()?.flatten();
         let segments: Vec<Segment<'_, '_, Blob>> = self.layout.segments().collect();
         let stored = self.appended.iter().map(|one| Member { image: one, compress: false });
         let members: Vec<Member<'_, Blob>> = segments.iter().map(Member::of).chain(stored).collect();
-        let options = CompressOptions { write, cache: cache.as_ref(), observer: None };
+        let options = CompressOptions { write, cache, observer: None };
         let compressed = sink::compress(&members, self.codec, sink, &options, &mut report.artifact)?;
         let Compressed { cache_hits, cache_misses, .. } = compressed;
         report.cache = cache.map(|_| CacheUse { hits: cache_hits, misses: cache_misses });
         Ok(())
     }
-}
-
-/// Opens the cache, and warns if nothing can be stored in it; none if it cannot be created either.
-fn open_cache(recipe: &CacheRecipe, log: &Log) -> Result<Option<Cache>> {
-    let opened = Cache::open(&recipe.directory, recipe.size);
-    let why = match &opened {
-        Ok(cache) => cache.read_only_error().map(|why| Error::io(&recipe.directory, why).to_string()),
-        Err(error) => (error.kind() == ErrorKind::Io).then(|| error.to_string()),
-    };
-    let Some(why) = why else { return opened.map(Some) };
-    log.warn(format_args!("--cache: {why}; nothing is kept for the next run"));
-    Ok(opened.ok())
 }
 
 fn archive(layout: &Layout<'_, Blob>, has_microcode: bool) -> Archive {

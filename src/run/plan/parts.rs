@@ -145,9 +145,9 @@ impl Parts {
         outputs: Outputs<'_>,
         options: &WriteOptions<'_>,
         report: &mut Report,
-        log: &Log,
     ) -> Result<()> {
-        let build = &self.ingredients().build;
+        let Ingredients { build, prepared, .. } = self.ingredients();
+        let cache = prepared.cache.as_ref();
         match (self.0.borrow_dependent(), &build.make, report) {
             (Planned::Image(planned), Make::Image(recipe), Report::Image(report)) => {
                 let disk = planned.disk();
@@ -158,11 +158,11 @@ impl Parts {
                     None => Ok(()),
                 }
             }
-            (Planned::Initrd(planned), Make::Initrd(recipe), Report::Initrd(report)) => {
-                planned.write(recipe, (outputs.sink, outputs.preallocation), *options, report, log)
+            (Planned::Initrd(planned), Make::Initrd(_), Report::Initrd(report)) => {
+                planned.write(cache, (outputs.sink, outputs.preallocation), *options, report)
             }
             (Planned::Tar(layout), Make::Tar(recipe), Report::Tar(report)) => {
-                tar::write(recipe, layout, (outputs.sink, outputs.preallocation), *options, report)
+                tar::write(recipe, (layout, cache), (outputs.sink, outputs.preallocation), *options, report)
             }
             _ => Err(mismatch()),
         }

@@ -7,6 +7,7 @@ use super::artifact::planned;
 use super::setting::Context;
 use super::sink::{self, Sink};
 use crate::blob::Blob;
+use crate::cache::Cache;
 use crate::error::Result;
 use crate::output::compress::{CompressOptions, Member};
 use crate::output::{Preallocation, Reflink, WriteOptions};
@@ -61,7 +62,7 @@ pub(super) fn describe(
 /// Writes or digests the archive, and adds the results to the report.
 pub(super) fn write(
     recipe: &TarRecipe,
-    layout: &Layout<'_, Blob>,
+    (layout, cache): (&Layout<'_, Blob>, Option<&Cache>),
     (sink, preallocation): (Sink<'_>, Option<Preallocation>),
     write: WriteOptions<'_>,
     report: &mut TarReport,
@@ -70,7 +71,7 @@ pub(super) fn write(
         let segments = segments(recipe, layout);
         let members: Vec<Member<'_, Blob>> =
             segments.iter().map(|segment| Member { image: segment, compress: true }).collect();
-        let options = CompressOptions { write, cache: None, observer: None };
+        let options = CompressOptions { write, cache, observer: None };
         sink::compress(&members, &recipe.codec, sink, &options, &mut report.artifact)?;
         return Ok(());
     }

@@ -13,11 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use image_tree::Content as _;
 
-use super::digest::{Digest, Hasher};
+use super::digest::{Algorithm, Digest, Hasher};
 use super::image::Layer;
 use super::message::Message;
 use super::options::Options;
-use crate::blob::{ArchiveRange, read_chunks};
+use crate::blob::{Archive, ArchiveRange, read_chunks};
+use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::tar::{self, Compression, ReadMembers, Totals, Warning};
 
@@ -84,7 +85,9 @@ impl Reading<'_> {
         }
         let mut members = match found {
             None => self.plain()?,
-            Some(compression @ (Compression::Gzip | Compression::Zstd)) => self.compressed(compression)?,
+            Some(compression @ (Compression::Gzip | Compression::Zstd)) => {
+                self.compressed(compression, &mut messages)?
+            }
             Some(other) => {
                 return Err(self.error(format!("is compressed with {}, which layers are not", other.name())));
             }
@@ -108,38 +111,120 @@ impl Reading<'_> {
     /// Reads a layer that is not compressed, where it is.
     fn plain(&self) -> Result<ReadMembers> {
         let Layer { blob, digest, diff_id, .. } = self.layer;
-        let mut hashers = vec![Hasher::new(diff_id.algorithm())];
-        hashers.extend(
-            digest.as_ref().filter(|digest| *digest != diff_id).map(|digest| Hasher::new(digest.algorithm())),
-        );
+        let digest = digest.as_ref().filter(|digest| *digest != diff_id);
+        let algorithms = std::iter::once(diff_id).chain(digest).map(Digest::algorithm);
+        let mut found = self.hashed(blob, algorithms)?.into_iter();
+        if let (Some(diff_id_found), digest_found) = (found.next(), found.next()) {
+            if let (Some(digest), Some(found)) = (digest, &digest_found) {
+                self.check("digest", digest, found)?;
+            }
+            self.check("diffID", diff_id, &diff_id_found)?;
+        }
+        self.in_place(blob)
+    }
+
+    /// Returns digests of all bytes.
+    fn hashed(
+        &self,
+        blob: &ArchiveRange,
+        algorithms: impl Iterator<Item = Algorithm>,
+    ) -> Result<Vec<Digest>> {
+        let mut hashers: Vec<Hasher> = algorithms.map(Hasher::new).collect();
         let mut buffer = Vec::new();
         read_chunks(blob, 0..blob.len(), &mut buffer, self.options.interrupt, |_, bytes| {
             hashers.iter_mut().for_each(|hasher| hasher.update(bytes));
         })?;
-        let mut hashers = hashers.into_iter();
-        let found = hashers.next().map(Hasher::finish);
-        if let (Some(digest), Some(hasher)) = (digest, hashers.next()) {
-            self.check("digest", digest, &hasher.finish())?;
-        }
-        if let Some(found) = &found {
-            self.check("diffID", diff_id, found)?;
-        }
-        let Options { limits, interrupt, .. } = *self.options;
-        tar::Reader::range(blob, &self.name(), limits, interrupt).with_totals(self.totals).read_members()
+        Ok(hashers.into_iter().map(Hasher::finish).collect())
     }
 
-    /// Decompresses a layer into a spool.
-    fn compressed(&self, compression: Compression) -> Result<ReadMembers> {
-        let Layer { blob, digest, diff_id, .. } = self.layer;
+    /// Reads members whose contents stay where they are.
+    fn in_place(&self, blob: &ArchiveRange) -> Result<ReadMembers> {
+        let Options { limits, interrupt, .. } = *self.options;
+        let reader = tar::Reader::range(blob, &self.name(), limits, interrupt);
+        reader.with_totals(self.totals).read_members()
+    }
+
+    /// Reads a compressed layer, which the cache may have, or is to have.
+    fn compressed(&self, compression: Compression, messages: &mut Vec<Message>) -> Result<ReadMembers> {
+        if let Some(cache) = self.options.cache {
+            if let Some(members) = self.from_cache(cache, messages)? {
+                return Ok(members);
+            }
+            match self.into_cache(cache, compression, messages) {
+                Err(error) if error.kind() == ErrorKind::Io => {
+                    messages
+                        .push(Message::Warning(format!("--cache: {error}; it is not kept for the next run")));
+                }
+                Ok(None) => {}
+                Ok(Some(members)) => return Ok(members),
+                Err(error) => return Err(error),
+            }
+        }
         let Options { limits, interrupt, spool, .. } = *self.options;
+        self.decoded(|stream| {
+            tar::Reader::spooled(stream, Some(compression), (&self.name(), spool), limits, interrupt)
+        })
+    }
+
+    /// Reads a layer that an earlier run decoded, if the cache has it with the right digest.
+    fn from_cache(&self, cache: &Cache, messages: &mut Vec<Message>) -> Result<Option<ReadMembers>> {
+        let diff_id = &self.layer.diff_id;
+        let file = cache.open_layer(diff_id.hex());
+        let archive = file.and_then(|file| Archive::cached(file, &self.name()).ok());
+        let Some(archive) = archive else { return Ok(None) };
+        let blob = ArchiveRange::whole(Arc::new(archive));
+        let found = match self.hashed(&blob, std::iter::once(diff_id.algorithm())) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+            found => found.unwrap_or_default(),
+        };
+        if found.first() != Some(diff_id) {
+            let text = "its entry in the cache is damaged, and is replaced";
+            messages.push(Message::Warning(text.to_owned()));
+            return Ok(None);
+        }
+        messages.push(Message::Detail("it was in the cache".to_owned()));
+        self.in_place(&blob).map(Some)
+    }
+
+    /// Decodes a layer into a file of the cache; `None` if nothing can be stored there.
+    fn into_cache(
+        &self,
+        cache: &Cache,
+        compression: Compression,
+        messages: &mut Vec<Message>,
+    ) -> Result<Option<ReadMembers>> {
+        let failed = |error| Error::io(self.name(), error);
+        let Some(new) = cache.begin_layer(self.layer.diff_id.hex()).map_err(failed)? else { return Ok(None) };
+        let Options { limits, interrupt, .. } = *self.options;
+        let members = self.decoded(|stream| {
+            let file = new.file().try_clone().map_err(failed)?;
+            Ok(tar::Reader::kept(stream, compression, (&self.name(), file), limits, interrupt))
+        })?;
+        // Its digests are right. What is in the tree stays readable whether it is kept or not.
+        let text = match new.keep() {
+            Ok(true) => Message::Detail("it is kept in the cache".to_owned()),
+            Ok(false) => Message::Detail("it is larger than --cache-size".to_owned()),
+            Err(error) => Message::Warning(format!("--cache: {error}; it is not kept for the next run")),
+        };
+        messages.push(text);
+        Ok(Some(members))
+    }
+
+    /// Decodes a layer, and verifies its digests. `reader` returns the reader of the blob.
+    fn decoded<'r>(
+        &'r self,
+        reader: impl FnOnce(SharedRead) -> Result<tar::Reader<'r>>,
+    ) -> Result<ReadMembers> {
+        let Layer { blob, digest, diff_id, .. } = self.layer;
         let hasher = digest.as_ref().map(|digest| Hasher::new(digest.algorithm()));
         let state = Arc::new(Mutex::new(HashedRead { blob: blob.clone(), position: 0, hasher }));
-        let mut unpacked = Hasher::new(diff_id.algorithm());
+        let unpacked = Arc::new(Mutex::new(Hasher::new(diff_id.algorithm())));
         let read = {
-            let stream = SharedRead(Arc::clone(&state));
-            let tap = |bytes: &[u8]| unpacked.update(bytes);
-            let place = (&*self.name(), spool);
-            let reader = tar::Reader::spooled(stream, Some(compression), place, limits, interrupt)?;
+            let unpacked = Arc::clone(&unpacked);
+            let tap = move |bytes: &[u8]| {
+                unpacked.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
+            };
+            let reader = reader(SharedRead(Arc::clone(&state)))?;
             reader.of_layer().with_totals(self.totals).with_tap(tap).read_members()
         };
         if let Err(error) = &read
@@ -154,6 +239,7 @@ impl Reading<'_> {
             self.check("digest", digest, &hasher.finish())?;
         }
         let members = read?;
+        let unpacked = unpacked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.check("diffID", diff_id, &unpacked.finish())?;
         Ok(members)
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::platform::Platform;
+use crate::cache::Cache;
 use crate::interrupt::Interrupt;
 use crate::source::tar::Limits;
 use crate::threads::Threads;
@@ -15,6 +16,8 @@ pub struct Options<'a> {
     /// The directory of the files that layers are decompressed into; none for that of temporary
     /// files.
     pub spool: Option<&'a Path>,
+    /// The cache of decoded layers.
+    pub cache: Option<&'a Cache>,
     /// Keeps a symbolic link to a directory where a later layer has a directory.
     pub keep_directory_symlink: bool,
     /// The limits, which hold for all layers together.

@@ -77,8 +77,8 @@ enum Bytes<'a> {
     /// The bytes of the archive that contents are ranges of: from an offset on, this many.
     InPlace { start: u64, len: u64 },
     /// The bytes of a stream, whose contents are stored in a spool; `spooled` is the number of
-    /// bytes in that.
-    Stream { reader: Decompressed<'a>, spooled: u64 },
+    /// bytes in that. With `keeps_all` the spool has all bytes of the stream at their offsets.
+    Stream { reader: Decompressed<'a>, spooled: u64, keeps_all: bool },
 }
 
 /// The size of a read, in bytes.
@@ -96,12 +96,24 @@ impl<'a> Input<'a> {
         max_size: u64,
         interrupt: &'a Interrupt,
     ) -> Self {
-        Self::new(Bytes::Stream { reader, spooled: 0 }, Arc::new(spool), max_size, interrupt)
+        Self::new(
+            Bytes::Stream { reader, spooled: 0, keeps_all: false },
+            Arc::new(spool),
+            max_size,
+            interrupt,
+        )
     }
 
     fn new(bytes: Bytes<'a>, archive: Arc<Archive>, max_size: u64, interrupt: &'a Interrupt) -> Self {
         let (totals, trailing) = (Arc::default(), Trailing::Zeros);
         Self { bytes, archive, position: 0, max_size, totals, charged: 0, trailing, tap: None, interrupt }
+    }
+
+    /// Stores all bytes of a stream in the spool, also those between contents.
+    pub(super) fn keep_all(&mut self) {
+        if let Bytes::Stream { keeps_all, .. } = &mut self.bytes {
+            *keeps_all = true;
+        }
     }
 
     /// Sets the treatment of bytes behind the end.
@@ -168,10 +180,10 @@ impl<'a> Input<'a> {
                 }
                 start.saturating_add(std::mem::replace(&mut self.position, end))
             }
-            Bytes::Stream { spooled, .. } => {
+            Bytes::Stream { spooled, keeps_all, .. } => {
                 let aligned =
                     if len >= ALIGNED_FROM { spooled.checked_next_multiple_of(ALIGN) } else { None };
-                let offset = aligned.unwrap_or(*spooled);
+                let offset = if *keeps_all { self.position } else { aligned.unwrap_or(*spooled) };
                 self.check_size(end)?;
                 self.spool(len, end, offset)?;
                 offset
@@ -190,13 +202,19 @@ impl<'a> Input<'a> {
                 return Err(truncated("the contents", end - self.position));
             }
             let contents = wanted.min(usize::try_from(len - done).unwrap_or(wanted));
-            self.archive.keep(&buffer[..contents], offset + done).map_err(Failure::Spool)?;
+            if !self.keeps_all() {
+                self.archive.keep(&buffer[..contents], offset + done).map_err(Failure::Spool)?;
+            }
             done += contents as u64;
         }
         if let Bytes::Stream { spooled, .. } = &mut self.bytes {
             *spooled = offset + len;
         }
         Ok(())
+    }
+
+    fn keeps_all(&self) -> bool {
+        matches!(self.bytes, Bytes::Stream { keeps_all: true, .. })
     }
 
     /// Skips a payload.
@@ -231,8 +249,9 @@ impl<'a> Input<'a> {
                 break;
             }
         }
-        if let Bytes::Stream { spooled, .. } = &self.bytes {
-            self.archive.finish(*spooled).map_err(Failure::Spool)?;
+        if let Bytes::Stream { spooled, keeps_all, .. } = &self.bytes {
+            let len = if *keeps_all { self.position } else { *spooled };
+            self.archive.finish(len).map_err(Failure::Spool)?;
         }
         self.archive.check_unchanged().map_err(Failure::Read)
     }
@@ -252,6 +271,9 @@ impl<'a> Input<'a> {
             }
             Bytes::Stream { reader, .. } => fill(reader, buffer)?,
         };
+        if self.keeps_all() {
+            self.archive.keep(&buffer[..count], self.position).map_err(Failure::Spool)?;
+        }
         if let Some(tap) = &mut self.tap {
             tap(&buffer[..count]);
         }

@@ -21,6 +21,8 @@ pub struct Reader<'a> {
     pub(super) name: PathBuf,
     /// The directory of the file that contents are kept in, if it was given.
     spool: Option<PathBuf>,
+    /// True if that file is one of the cache.
+    is_cached: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -59,6 +61,20 @@ impl<'a> Reader<'a> {
         let mut reader = Self::new(input, name, limits);
         reader.spool = spool.map(Path::to_owned);
         Ok(reader)
+    }
+
+    /// Creates a reader of a compressed layer, all of whose bytes are kept in a file of the cache.
+    pub(crate) fn kept(
+        stream: impl Read + 'a,
+        compression: Compression,
+        (name, file): (&Path, File),
+        limits: Limits,
+        interrupt: &'a Interrupt,
+    ) -> Self {
+        let stream = Decompressed::new(stream, Some(compression), limits.decoder_memory);
+        let mut input = Input::stream(stream, Archive::spool_in(file, name), limits.max_size, interrupt);
+        input.keep_all();
+        Self { is_cached: true, ..Self::new(input, name, limits) }
     }
 
     /// Reads the archive by the rules for layers: bytes behind its end are ignored.
@@ -108,7 +124,8 @@ impl<'a> Reader<'a> {
     }
 
     fn new(input: Input<'a>, name: &Path, limits: Limits) -> Self {
-        Self { members: Members::new(input, Budget::new(limits)), name: name.to_owned(), spool: None }
+        let members = Members::new(input, Budget::new(limits));
+        Self { members, name: name.to_owned(), spool: None, is_cached: false }
     }
 
     /// Returns the next member; none at the end.
@@ -117,6 +134,7 @@ impl<'a> Reader<'a> {
             let offset = located.offset;
             match located.into_tar_error() {
                 Ok(error) => Error::at(ErrorKind::BadInput, &self.name, error),
+                Err(Failure::Spool(error)) if self.is_cached => Error::io(&self.name, error),
                 Err(failure) => other_failure(failure, (&self.name, self.spool.as_deref()), offset),
             }
         })

@@ -26,6 +26,8 @@ pub struct OwnFiles {
     pub root_hash: Option<HostInode>,
     /// The directory of the cache; none if it does not exist.
     pub cache: Option<HostInode>,
+    /// The directory of the image layout that is written; none if it does not exist.
+    pub layout: Option<HostInode>,
 }
 
 /// A file that was left out of a directory.
@@ -41,6 +43,7 @@ enum OwnFile {
     Output,
     RootHash,
     Cache,
+    Layout,
 }
 
 impl Excluded {
@@ -51,6 +54,7 @@ impl Excluded {
             OwnFile::Output => "the output",
             OwnFile::RootHash => "the file for the root hash",
             OwnFile::Cache => "the cache",
+            OwnFile::Layout => "the layout of the output",
         }
     }
 }
@@ -103,8 +107,12 @@ pub fn apply<C>(tree: &mut Tree<C>, options: &Options<'_>) -> Result<Vec<Exclude
             continue;
         };
         let Some(name) = step.name else {
-            let message =
-                "is the directory of the cache, which is not a source: name another one with --cache";
+            let message = match what {
+                OwnFile::Layout => {
+                    "is the layout of the output, which is not a source: name another one with --output"
+                }
+                _ => "is the directory of the cache, which is not a source: name another one with --cache",
+            };
             return Err(Error::at(ErrorKind::Usage, source, message));
         };
         let mut path = Vec::new();
@@ -160,6 +168,7 @@ impl OwnFiles {
             host if host == self.output => Some(OwnFile::Output),
             host if host == self.root_hash => Some(OwnFile::RootHash),
             host if host == self.cache => Some(OwnFile::Cache),
+            host if host == self.layout => Some(OwnFile::Layout),
             _ => None,
         }
     }
@@ -217,15 +226,18 @@ mod tests {
         }
         fs::hard_link(at("disk"), at("sub/second")).expect("a new name");
         std::os::unix::fs::symlink("disk", at("link")).expect("a new link");
-        let own =
-            OwnFiles { output: host_inode(&at("link")), root_hash: None, cache: host_inode(&at("cache")) };
+        let own = OwnFiles {
+            output: host_inode(&at("link")),
+            cache: host_inode(&at("cache")),
+            ..OwnFiles::default()
+        };
         let (tree, left) = applied(own, top.path());
         let left: Vec<_> = left.expect("it is not the cache").iter().map(ToString::to_string).collect();
         let expected = ["cache: is the cache", "disk: is the output", "sub/second: is the output"];
         assert_eq!(left, expected.map(|text| format!("{}/{text} and was left out", top.path().display())));
         assert_eq!(paths(&tree), ["kept", "link", "sub"]);
 
-        let own = OwnFiles { output: None, root_hash: None, cache: host_inode(top.path()) };
+        let own = OwnFiles { cache: host_inode(top.path()), ..OwnFiles::default() };
         let error = applied(own, top.path()).1.expect_err("it is the cache");
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert_eq!(applied(OwnFiles::default(), top.path()).1.expect("nothing is written"), []);

@@ -21,11 +21,7 @@ pub(super) struct Opened {
 
 /// Opens the destinations, and returns them with the files that the run writes.
 pub(super) fn open(build: &Build, recipe: &OutputRecipe) -> Result<(Opened, OwnFiles)> {
-    let cache = match &build.make {
-        Make::Initrd(initrd) => initrd.cache.as_ref(),
-        Make::Image(_) | Make::Tar(_) => None,
-    };
-    let mut own = output::own_files(&recipe.output, cache.map(|cache| cache.directory.as_path()));
+    let mut own = output::own_files(&recipe.output, None);
     let inputs = build.inputs();
     let product = output::open(&recipe.output, recipe.dry_run, &own, &inputs)?;
     let Some(path) = path(build, recipe, product.as_ref()) else {

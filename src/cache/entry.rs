@@ -41,7 +41,7 @@ const SLICE_LEN: usize = 1 << 20;
 
 /// An existing entry, not verified yet.
 #[derive(Debug)]
-pub(in crate::output) struct Entry {
+pub(crate) struct Entry {
     file: File,
     key: Key,
     /// The number of compressed bytes.
@@ -86,10 +86,7 @@ impl Entry {
     /// # Errors
     /// The errors of `sink`, or [`Verification`](ErrorKind::Verification) if the bytes differ from
     /// those that were verified.
-    pub(in crate::output) fn for_each_slice(
-        &self,
-        sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn for_each_slice(&self, sink: &mut dyn FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
         self.read_slices(sink)
     }
 
@@ -149,7 +146,7 @@ fn head(key: &Key) -> [u8; HEAD] {
 
 /// An entry that is being written, under a hidden name which is removed on drop.
 #[derive(Debug)]
-pub(in crate::output) struct NewEntry<'c> {
+pub(crate) struct NewEntry<'c> {
     directory: BorrowedFd<'c>,
     file: File,
     hidden: String,
@@ -172,7 +169,7 @@ impl<'c> NewEntry<'c> {
     }
 
     /// Appends compressed bytes.
-    pub(in crate::output) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.len += bytes.len() as u64;
         self.put(bytes);
     }

@@ -1,7 +1,8 @@
-//! Compressed pieces from earlier runs, in a directory.
+//! Results of earlier runs, in a directory: compressed pieces, and decoded layers of images.
 //!
 //! ```text
 //! DIR/c7f…   key of a piece's bytes (and of codec, level, libraries) ─▶ compressed bytes
+//! DIR/l7f…   digest of a decoded layer ─▶ its bytes
 //! ```
 //!
 //! # Keys
@@ -22,6 +23,7 @@
 //! and a corrupt entry is ignored and later replaced. Failing to store an entry is not an error.
 //! Beyond the size limit, the least recently used entries are removed.
 
+mod decoded;
 mod entry;
 mod key;
 mod trim;
@@ -38,12 +40,12 @@ use initramfs::codec::CompressedPiece;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 
-pub(super) use entry::{Entry, NewEntry};
+pub(crate) use entry::{Entry, NewEntry};
 pub use key::{Key, KeyBuilder};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A directory of compressed pieces, shared by threads and by runs.
+/// A directory of results, shared by threads and by runs.
 #[derive(Debug)]
 pub struct Cache {
     directory: OwnedFd,
@@ -116,19 +118,19 @@ impl Cache {
     }
 
     /// Returns the compressed bytes of a piece.
-    pub(super) fn find(&self, content: &Key) -> Option<CompressedPiece> {
+    pub(crate) fn find(&self, content: &Key) -> Option<CompressedPiece> {
         self.open_named(content)?.read_whole().ok()
     }
 
     /// Returns the entry of a piece that may be too long for memory, after verifying it.
-    pub(super) fn open_entry(&self, content: &Key) -> Option<Entry> {
+    pub(crate) fn open_entry(&self, content: &Key) -> Option<Entry> {
         let entry = self.open_named(content)?;
         entry.check().ok()?;
         Some(entry)
     }
 
     /// Stores the compressed bytes of a piece.
-    pub(super) fn put(&self, content: &Key, packed: &CompressedPiece) {
+    pub(crate) fn put(&self, content: &Key, packed: &CompressedPiece) {
         if let Some(mut entry) = self.begin(content) {
             entry.push(&packed.bytes);
             self.keep(entry, packed.note);
@@ -136,33 +138,29 @@ impl Cache {
     }
 
     /// Begins a new entry for the compressed bytes of a piece; `None` if that fails.
-    pub(super) fn begin(&self, content: &Key) -> Option<NewEntry<'_>> {
-        /// The maximum number of names to try: more leftovers of killed runs with the same process
-        /// id are not expected.
-        const TRIES: usize = 1000;
+    pub(crate) fn begin(&self, content: &Key) -> Option<NewEntry<'_>> {
         if self.read_only.is_some() {
             return None;
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        for _ in 0..TRIES {
-            let number = self.names.fetch_add(1, Ordering::Relaxed);
-            let hidden = format!("{}{}-{number}", entry::HIDDEN, std::process::id());
-            match rustix::fs::openat(&self.directory, &hidden, flags, Mode::RUSR | Mode::WUSR) {
-                Ok(file) => return Some(NewEntry::new(&self.directory, File::from(file), hidden, content)),
-                Err(Errno::EXIST) => {}
-                Err(_) => return None,
-            }
-        }
-        None
+        let create =
+            |hidden: &str| rustix::fs::openat(&self.directory, hidden, flags, Mode::RUSR | Mode::WUSR);
+        let (file, hidden) = hidden_file(self, create).ok()?;
+        Some(NewEntry::new(&self.directory, File::from(file), hidden, content))
     }
 
     /// Gives a new entry its name. An incomplete entry is removed.
-    pub(super) fn keep(&self, entry: NewEntry<'_>, note: u64) {
+    pub(crate) fn keep(&self, entry: NewEntry<'_>, note: u64) {
         let Ok(len) = entry.finish(note) else { return };
+        self.add_taken(entry::disk_space(len));
+    }
+
+    /// Adds to the size of all entries, and removes some if they are beyond the limit.
+    fn add_taken(&self, more: u64) {
         let taken = {
             // OK to unwrap: adding does not panic.
             let mut taken = self.taken.lock().expect("a number can be added to");
-            *taken = taken.saturating_add(entry::disk_space(len));
+            *taken = taken.saturating_add(more);
             *taken
         };
         if taken > self.limit {
@@ -184,4 +182,23 @@ impl Cache {
         let _ = rustix::fs::utimensat(&self.directory, name, &times, AtFlags::SYMLINK_NOFOLLOW);
         Some(entry)
     }
+}
+
+/// Makes a file with a hidden name, and returns the name: the first one that is free.
+fn hidden_file<T>(
+    cache: &Cache,
+    mut make: impl FnMut(&str) -> std::result::Result<T, Errno>,
+) -> io::Result<(T, String)> {
+    /// The maximum number of names to try: more leftovers of killed runs with the same process id
+    /// are not expected.
+    const TRIES: usize = 1000;
+    for _ in 0..TRIES {
+        let number = cache.names.fetch_add(1, Ordering::Relaxed);
+        let hidden = format!("{}{}-{number}", entry::HIDDEN, std::process::id());
+        match make(&hidden) {
+            Err(Errno::EXIST) => {}
+            made => return made.map(|made| (made, hidden)).map_err(io::Error::from),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, Dir, FileType, Stat};
 
 use super::Cache;
+use super::decoded;
 use super::entry::{HIDDEN, disk_space};
 
 /// The age after which an unfinished entry is considered to be left by a killed run.
@@ -65,11 +66,14 @@ impl Cache {
                 }
                 continue;
             }
-            candidates.push(Candidate {
-                used: (stat.st_mtime, stat.st_mtime_nsec),
-                name: name.to_bytes().to_vec(),
-                cost: disk_space(u64::try_from(stat.st_size).unwrap_or(0)),
-            });
+            let (used, cost) = match decoded::is_layer(name.to_bytes()) {
+                true => (decoded::last_use(&stat), decoded::disk_space(&stat)),
+                false => {
+                    let len = u64::try_from(stat.st_size).unwrap_or(0);
+                    ((stat.st_mtime, stat.st_mtime_nsec), disk_space(len))
+                }
+            };
+            candidates.push(Candidate { used, name: name.to_bytes().to_vec(), cost });
         }
         candidates
     }
@@ -78,8 +82,8 @@ impl Cache {
 /// The first release had a second kind of entries, `i…`, which are no longer read; they are removed
 /// like others.
 fn is_entry(name: &[u8]) -> bool {
-    matches!(name, [b'c' | b'i', digits @ ..]
-        if digits.len() == 64 && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+    matches!(name, [b'c' | b'i' | b'l', digits @ ..]
+        if (digits.len() == 64 || decoded::is_layer(name)) && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 fn is_abandoned(stat: &Stat) -> bool {
