@@ -137,6 +137,7 @@ const WORDS: &[&str] = &[
     "initrd",
     "tar",
     "oci-export",
+    "--split",
     "oci:images:v1",
     "oci-archive:image.tar",
     "--platform",

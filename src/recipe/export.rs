@@ -16,6 +16,8 @@ pub struct ExportRecipe {
     pub target: Option<Target>,
     /// The compression of the layer.
     pub codec: Codec,
+    /// True for one layer for each source, false for one layer.
+    pub split: bool,
     /// A file with the settings of containers.
     pub config: Option<PathBuf>,
     /// True to plan and report only, and to write nothing.

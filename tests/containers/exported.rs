@@ -283,3 +283,111 @@ fn what_an_image_cannot_state_is_refused() {
         assert!(!scratch.join("images/index.json").exists());
     }
 }
+
+/// Returns the sources of three layers: files of several kinds, a directory over them, and one with
+/// whiteouts.
+fn sources(scratch: &Scratch) -> Vec<String> {
+    let [base, _, _] = usual().try_into().expect("three layers");
+    let directory = scratch.join("overlay");
+    fs::create_dir_all(directory.join("d/sub")).unwrap();
+    fs::write(directory.join("d/sub/new"), "new").unwrap();
+    fs::write(directory.join("owned"), "changed").unwrap();
+    let last = tar(&[
+        Member::file(".wh.gone", ""),
+        Member::file("d/.wh.old", ""),
+        Member::directory("bin"),
+        Member::file("bin/.wh.ash", ""),
+        Member { owner: (3, 4), mtime: 5, ..Member::file("bin/own", "own") },
+    ]);
+    vec![
+        scratch.file("base.tar", base).display().to_string(),
+        directory.display().to_string(),
+        scratch.file("last.tar", last).display().to_string(),
+    ]
+}
+
+/// Returns the digest of the tree of an image as an archive.
+fn archived(source: &str) -> String {
+    good(rootcast().args(["tar", source, "--digest"])).text()
+}
+
+fn split(scratch: &Scratch, output: &str, more: &[&str]) -> (Value, String) {
+    let sources = sources(scratch);
+    let (first, others) = sources.split_first().unwrap();
+    let mut arguments = vec!["--whiteouts", "apply"];
+    arguments.extend(others.iter().map(String::as_str));
+    arguments.extend(more);
+    let expected = good(rootcast().args(["tar", first, "--digest"]).args(&arguments)).text();
+    arguments.push("--split");
+    (export(first, output, &arguments), expected)
+}
+
+#[test]
+fn split_images_have_a_layer_for_each_source() {
+    let scratch = Scratch::new();
+    let target = format!("oci:{}:v1", scratch.join("images").display());
+    let times = ["--source-date-epoch", "1600000000"];
+    let (report, expected) =
+        split(&scratch, &target, &[&times[..], &["--remove", "/null", "-j", "1"]].concat());
+    assert_eq!(archived(&target), expected);
+    assert_eq!(report["layers"].as_array().unwrap().len(), 3);
+    let hex = report["config_digest"].as_str().unwrap().replace("sha256:", "");
+    let config: Value =
+        serde_json::from_slice(&fs::read(scratch.join("images/blobs/sha256").join(hex)).unwrap()).unwrap();
+    let created = "2020-09-13T12:26:40Z";
+    let entry = json!({ "created": created, "created_by": "rootcast oci-export --split" });
+    assert_eq!(config["history"], json!([entry, entry, entry]));
+    let diff_ids: Vec<&Value> =
+        report["layers"].as_array().unwrap().iter().map(|of| &of["diff_id"]).collect();
+    assert_eq!(config["rootfs"]["diff_ids"], json!(diff_ids));
+    // The same at any number of threads, in an archive, and with a cache that has all pieces.
+    let archive = format!("oci-archive:{}:v1", scratch.join("image.tar").display());
+    let cache = scratch.join("cache").display().to_string();
+    for _ in 0..2 {
+        let more = [&times[..], &["--remove", "/null", "-j", "3", "--cache", &cache]].concat();
+        assert_eq!(split(&scratch, &archive, &more).0["manifest"], report["manifest"]);
+        fs::remove_dir_all(scratch.join("overlay")).unwrap();
+    }
+    // The base is the layer that it is in other images, with what later sources hide.
+    let source = sources(&scratch).remove(0);
+    let other = scratch.file("other.tar", tar(&[Member::file("x", "x")])).display().to_string();
+    let alone = export(&source, &archive, &[&other, "--split", times[0], times[1], "--remove", "/null"]);
+    assert_eq!(alone["layers"][0], report["layers"][0]);
+    // A removed file is in no layer.
+    let layer = report["layers"][0]["digest"].as_str().unwrap().replace("sha256:", "");
+    let layer = scratch.join("images/blobs/sha256").join(layer).display().to_string();
+    let text = good(rootcast().args(["tree", &layer])).text();
+    assert!(text.contains("/gone ") && text.contains("/bin/ash ") && !text.contains("/null "), "{text}");
+    let one = export(&source, &archive, &["--split"]);
+    assert_eq!(one["layers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn empty_layers_of_split_images_are_one_blob() {
+    let scratch = Scratch::new();
+    let file = scratch.file("x.tar", tar(&[Member::file("x", "x")])).display().to_string();
+    for target in [
+        format!("oci:{}", scratch.join("a").display()),
+        format!("oci-archive:{}", scratch.join("b").display()),
+    ] {
+        let report = export(&file, &target, &[&file, &file, "--split"]);
+        assert_eq!(report["layers"][1], report["layers"][2]);
+        assert_eq!(image(&target), image(&file));
+    }
+}
+
+#[test]
+fn umoci_unpacks_split_images_to_the_merged_tree() {
+    let scratch = Scratch::new();
+    let (images, times) = (scratch.join("images"), ["--source-date-epoch", "1600000000"]);
+    let target = format!("oci:{}:v1", images.display());
+    let (_, expected) = split(&scratch, &target, &times);
+    if judges::is_root() {
+        unpacked(&scratch, &images);
+    }
+    let Some(mut skopeo) = judges::command("skopeo") else { return };
+    let copy = format!("docker-archive:{}:n:t", scratch.join("copy.tar").display());
+    good(skopeo.args(["--insecure-policy", "--override-arch", "amd64", "copy", "-q", &target, &copy]));
+    good(std::process::Command::new("chmod").arg("a+r").arg(scratch.join("copy.tar")));
+    assert_eq!(archived(&copy), expected);
+}

@@ -17,7 +17,7 @@ use crate::transform::image_config::Place;
 
 /// Make an image of containers
 ///
-/// It is an OCI image layout with one layer, as skopeo, umoci, podman and others read it: a directory,
+/// It is an OCI image layout, with one layer unless --split is given, as skopeo, umoci, podman and others read it: a directory,
 /// in which other images are kept, or an archive. The same tree and flags give the same digests,
 /// whatever the number of threads.
 #[derive(Debug, Args)]
@@ -56,6 +56,14 @@ pub(in crate::cli) struct ExportVerb {
     )]
     compress: Codec,
 
+    /// Make one layer for each SOURCE
+    ///
+    /// A later layer has what its SOURCE adds and changes, and whiteouts where it hides what is below
+    /// it. Changes to the whole tree are in the layer of the files that they change; new files are in
+    /// the last layer, and removed ones in none. An image as a SOURCE becomes one layer.
+    #[arg(long, help_heading = group::OUTPUT)]
+    split: bool,
+
     /// Settings of containers, from a file
     ///
     /// It is a JSON object with Entrypoint, Cmd, Env, User, WorkingDir, Labels and so on: the object
@@ -83,6 +91,7 @@ pub(in crate::cli) const HELP: Help = Help {
         "rootcast oci-export rootfs/ -o oci-archive:image.tar:v1",
         "rootcast oci-export rootfs/ -o oci:images:v2 --config config.json",
         "rootcast oci-export rootfs/ -o oci:images:v3 --compress zstd:19",
+        "rootcast oci-export base.tar app/ -o oci:images:v4 --split   one layer for each",
     ],
     common: &[
         "sources", "owner", "add", "exclude", "arch", "output", "compress", "config", "quiet", "verbose",
@@ -100,6 +109,7 @@ impl ExportVerb {
             target: self.output.as_deref().map(target).transpose()?,
             tree,
             codec: self.compress,
+            split: self.split,
             config: self.config,
             dry_run: self.dry_run,
             quiet: self.quiet,

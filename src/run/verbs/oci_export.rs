@@ -17,6 +17,7 @@ use self::target::Target;
 use crate::architecture;
 use crate::blob::{Blob, classify_read_error};
 use crate::bounded;
+use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::{DestinationOptions, Reflink, WriteOptions};
@@ -31,6 +32,7 @@ use crate::run::print::{self, Printed};
 use crate::run::stopwatch::Stopwatch;
 use crate::shown;
 use crate::source::container::Platform;
+use crate::stack;
 
 /// The longest file of settings, in bytes: 1 MiB.
 const MAX_CONFIG: u64 = 1 << 20;
@@ -58,6 +60,7 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
         output: directory.unwrap_or(output::path(&archive)),
         spool: spool.clone(),
         holes: Holes::Zeros("a layer stores holes as zeros"),
+        states: recipe.split && recipe.tree.sources.len() > 1,
         ..pipeline::Options::new(&recipe.tree, interrupt, &log)
     };
     // The exit of the process frees the tree, which takes less time than freeing each name.
@@ -66,15 +69,17 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
     let settings = settings.or_else(|| settings_of_image(&prepared));
     let platform = platform(recipe, tree)?;
     let mut timings = Timings { read: stopwatch.lap(), ..Timings::default() };
-    let layout = plan(tree, &Options::layer()).map_err(advice::tar)?;
-    let mut report = describe(recipe, &prepared, &platform, layout.len());
+    let split = split(&prepared)?;
+    let layouts = plan_layers(if split.is_empty() { std::slice::from_ref(tree) } else { &split })?;
+    let mut report = describe(recipe, &prepared, &platform, &layouts);
     timings.plan = stopwatch.lap();
     if let Some(to) = recipe.target.as_ref().filter(|_| !recipe.dry_run) {
         let target = match destination {
             Some(destination) => Target::archive(destination, spool),
             None => Target::directory(&to.path)?,
         };
-        write(recipe, &layout, target, (&platform, settings), &mut report, interrupt)?;
+        let layers = (&*layouts, prepared.cache.as_ref());
+        write(recipe, layers, target, (&platform, settings), &mut report, interrupt)?;
         timings.write = stopwatch.lap();
     }
     report.build.timings = timings;
@@ -88,14 +93,30 @@ fn spool(tree: &TreeRecipe, archive: &Output, directory: Option<&Path>) -> Optio
     output::spool(tree, archive).or_else(|| directory.and_then(target::existing))
 }
 
+/// Returns the trees of layers, one for each source; nothing for one layer.
+fn split(prepared: &Prepared) -> Result<ManuallyDrop<Vec<Tree<Blob>>>> {
+    let trees = stack::layers(&prepared.states, &prepared.tree);
+    trees.map(ManuallyDrop::new).map_err(|error| Error::new(ErrorKind::BadInput, error))
+}
+
+/// Plans layers, the lowest first.
+fn plan_layers(trees: &[Tree<Blob>]) -> Result<Vec<Layout<'_, Blob>>> {
+    let options = std::iter::once(Options::layer()).chain(std::iter::repeat(Options::upper_layer()));
+    trees.iter().zip(options).map(|(tree, options)| plan(tree, &options).map_err(advice::tar)).collect()
+}
+
 /// Returns the report on an image that is planned and not yet written.
 fn describe(
     recipe: &ExportRecipe,
     prepared: &Prepared,
     platform: &Platform,
-    archive_bytes: u64,
+    layouts: &[Layout<'_, Blob>],
 ) -> ExportReport {
-    let size = recipe.codec.compression().is_none().then_some(archive_bytes);
+    let planned = |layout: &Layout<'_, Blob>| {
+        let archive_bytes = layout.len();
+        let size = recipe.codec.compression().is_none().then_some(archive_bytes);
+        ExportedLayer { digest: None, diff_id: None, size, archive_bytes }
+    };
     ExportReport {
         rootcast: VERSION,
         report_version: REPORT_VERSION,
@@ -107,7 +128,7 @@ fn describe(
         manifest: None,
         config_digest: None,
         compression: recipe.codec.to_string(),
-        layers: vec![ExportedLayer { digest: None, diff_id: None, size, archive_bytes }],
+        layers: layouts.iter().map(planned).collect(),
         build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
     }
 }
@@ -115,16 +136,19 @@ fn describe(
 /// Writes the image, and adds the digests to the report.
 fn write(
     recipe: &ExportRecipe,
-    layout: &Layout<'_, Blob>,
+    (layouts, cache): (&[Layout<'_, Blob>], Option<&Cache>),
     mut target: Target,
     (platform, settings): (&Platform, Option<Map<String, Value>>),
     report: &mut ExportReport,
     interrupt: &Interrupt,
 ) -> Result<()> {
     let threads = &*recipe.tree.threads;
-    let bar = Bar::on_stderr("writing the layer", layout.len(), recipe.quiet);
+    let doing = if layouts.len() > 1 { "writing the layers" } else { "writing the layer" };
+    let len = layouts.iter().map(Layout::len).sum();
+    let bar = Bar::on_stderr(doing, len, recipe.quiet);
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt, progress: &bar };
-    let layers = [target.layer(layout, &recipe.codec, &write)?];
+    let layers = layouts.iter().map(|layout| target.layer(layout, &recipe.codec, cache, &write));
+    let layers: Vec<WrittenLayer> = layers.collect::<Result<_>>()?;
     let created = recipe.tree.source_date_epoch.map(|time| documents::rfc3339(time.seconds()));
     let config = documents::config(platform, settings, created, &layers);
     let config = Described::of(documents::CONFIG, &config)?;

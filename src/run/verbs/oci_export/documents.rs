@@ -64,6 +64,11 @@ pub(super) fn config(
     if let Some(settings) = settings {
         config.insert("config".into(), settings.into());
     }
+    if let [_, _, ..] = layers {
+        let mut entry = Map::from_iter([("created_by".to_owned(), "rootcast oci-export --split".into())]);
+        entry.extend(created.iter().map(|created| ("created".to_owned(), created.as_str().into())));
+        config.insert("history".into(), vec![Value::from(entry); layers.len()].into());
+    }
     if let Some(created) = created {
         config.insert("created".into(), created.into());
     }

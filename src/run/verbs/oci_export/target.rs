@@ -1,5 +1,6 @@
 //! The layout that an image is written to: a directory, or an archive.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use tar_archive::{Layout, Options, Segment, plan};
 use super::documents::{Described, REF_NAME, WrittenLayer};
 use crate::blob::{Archive, ArchiveRange, Blob};
 use crate::bounded;
+use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Cleanups;
 use crate::output::compress::{self, CompressOptions, Member};
@@ -128,6 +130,7 @@ impl Target {
         &mut self,
         layout: &Layout<'_, Blob>,
         codec: &Codec,
+        cache: Option<&Cache>,
         write: &WriteOptions<'_>,
     ) -> Result<WrittenLayer> {
         let (directory, file) = match &self.place {
@@ -149,7 +152,7 @@ impl Target {
         let unpacked = OrderedSha256::default();
         let (written, digest) = {
             let mut out = Hashed { out: BufWriter::new(file.file()), hasher: Sha256::new() };
-            let options = CompressOptions { write: *write, cache: None, observer: Some(&unpacked) };
+            let options = CompressOptions { write: *write, cache, observer: Some(&unpacked) };
             let written = compress::stream(&members, codec, &mut out, &directory, &options)?;
             (written, format!("sha256:{}", hex(&out.hasher.finalize())))
         };
@@ -194,7 +197,12 @@ impl Target {
             }
             Place::Archive(destination, spool) => {
                 let mut tree: Tree<Blob> = Tree::new(Metadata::new(0o755));
+                let mut added = BTreeSet::new();
                 for (digest, file) in &self.layers {
+                    // Layers that add nothing are equal.
+                    if !added.insert(digest) {
+                        continue;
+                    }
                     let opened = file.file().try_clone().and_then(|opened| Archive::host(opened, &spool));
                     let archive = opened.map_err(|error| Error::io(&spool, error))?;
                     let range = ArchiveRange::whole(Arc::new(archive));
