@@ -147,10 +147,10 @@ impl Reading<'_> {
     /// Reads a compressed layer, which the cache may have, or is to have.
     fn compressed(&self, compression: Compression, messages: &mut Vec<Message>) -> Result<ReadMembers> {
         if let Some(cache) = self.options.cache {
-            if let Some(members) = self.from_cache(cache, messages)? {
+            if let Some(members) = self.taken_from(cache, messages)? {
                 return Ok(members);
             }
-            match self.into_cache(cache, compression, messages) {
+            match self.kept_in(cache, compression, messages) {
                 Err(error) if error.kind() == ErrorKind::Io => {
                     messages
                         .push(Message::Warning(format!("--cache: {error}; it is not kept for the next run")));
@@ -167,7 +167,7 @@ impl Reading<'_> {
     }
 
     /// Reads a layer that an earlier run decoded, if the cache has it with the right digest.
-    fn from_cache(&self, cache: &Cache, messages: &mut Vec<Message>) -> Result<Option<ReadMembers>> {
+    fn taken_from(&self, cache: &Cache, messages: &mut Vec<Message>) -> Result<Option<ReadMembers>> {
         let diff_id = &self.layer.diff_id;
         let file = cache.open_layer(diff_id.hex());
         let archive = file.and_then(|file| Archive::cached(file, &self.name()).ok());
@@ -187,7 +187,7 @@ impl Reading<'_> {
     }
 
     /// Decodes a layer into a file of the cache; `None` if nothing can be stored there.
-    fn into_cache(
+    fn kept_in(
         &self,
         cache: &Cache,
         compression: Compression,

@@ -32,8 +32,7 @@ pub(super) fn kept<C: Clone + PartialEq>(
     *copy.tree.metadata_mut(InodeId::ROOT) = metadata((state, InodeId::ROOT), all, (merged, root.1)).clone();
     let mut places: Vec<Option<Place>> = vec![None; state.inode_count()];
     places[InodeId::ROOT.index()] = Some(Place { made: InodeId::ROOT, later: Some(root) });
-    let mut walk = state.walk();
-    while let Some(step) = walk.next() {
+    for step in state.walk() {
         let Some(name) = step.name else { continue };
         let Some(Place { made: parent, later }) = places[step.parent.index()] else { continue };
         let inode = state.get(step.id);
