@@ -25,6 +25,8 @@ const CASES: &[Case] = &[
     ),
     bad(USAGE, "closure {dump} --keep /etc --explain --json", &["--explain", "--json"]),
     good("tree {dump} --keep /etc/hostname --overlay {source}", &["/small "]),
+    // Of a directory only what the search visits is read, if nothing else changes the tree.
+    good("tree {source} --keep-optional /none --overlay {dump}", &["/etc/hostname "]),
     good("closure {dump} --keep-optional /none --overlay {source} --why /small", &["requested by --overlay"]),
     bad(USAGE, "tree - --overlay -", &["standard input"]),
     bad(IO, "tree {dump} --overlay {scratch}/none", &["none"]),
