@@ -130,6 +130,8 @@ pub fn decompress<C: Content + ?Sized>(content: &C, compression: Compression) ->
 
 #[cfg(test)]
 mod tests {
+    use image_tree::{Inode, Metadata, Tree};
+
     use super::*;
 
     #[test]
@@ -162,5 +164,70 @@ mod tests {
         for name in ["microcode_amd.bin.asc", "README", "microcode_amd", "amd.bin"] {
             assert_eq!(amd(name), None, "{name}");
         }
+    }
+
+    /// Returns the directories, names and compressions of the microcode in a tree of these files.
+    fn found(paths: &[&str]) -> Vec<String> {
+        let directory = Metadata::new(0o755);
+        let mut tree = Tree::new(directory.clone());
+        for path in paths {
+            let kind = Kind::Regular(path.as_bytes().to_vec());
+            let inode = Inode { metadata: Metadata::new(0o644), kind };
+            tree.insert_path(path.as_bytes(), inode, &directory).expect("it is new");
+        }
+        let shown = |one: &Microcode<'_, Vec<u8>>| {
+            let name = String::from_utf8_lossy(one.name.base).into_owned();
+            assert!(String::from_utf8_lossy(one.content).starts_with(&format!("{}/{name}", one.directory)));
+            format!("{}/{name} {:?}", one.directory, one.name.compression)
+        };
+        find(&tree).iter().map(shown).collect()
+    }
+
+    #[test]
+    fn uncompressed_microcode_comes_before_a_compressed_copy() {
+        let paths = [
+            "/lib/firmware/intel-ucode/06-8f-0a.xz",
+            "/lib/firmware/intel-ucode/06-8f-0a",
+            "/lib/firmware/intel-ucode/06-01-02.zst",
+            "/lib/firmware/intel-ucode/list",
+            "/usr/lib/firmware/intel-ucode/06-00-00",
+            "/usr/lib/firmware/amd-ucode/microcode_amd.bin",
+        ];
+        let expected = [
+            "/usr/lib/firmware/amd-ucode/microcode_amd.bin None",
+            "/lib/firmware/intel-ucode/06-01-02 Some(Zstd)",
+            "/lib/firmware/intel-ucode/06-8f-0a None",
+        ];
+        assert_eq!(found(&paths), expected);
+    }
+
+    /// Contents of this many zeros.
+    struct Zeros(u64);
+
+    impl Content for Zeros {
+        fn len(&self) -> u64 {
+            self.0
+        }
+
+        fn read_at(&self, buffer: &mut [u8], _offset: u64) -> io::Result<()> {
+            buffer.fill(0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "zstd")]
+    fn microcode_is_limited_packed_and_unpacked() {
+        let too_long = "it is longer than 67108864 bytes";
+        let packed = |len: u64| zstd::encode_all(io::repeat(0).take(len), 1).expect("memory does not fail");
+        let unpacked = |len: u64| {
+            let found = decompress(&packed(len), Compression::Zstd);
+            found.map(|bytes| bytes.len() as u64).map_err(|error| error.to_string())
+        };
+        assert_eq!(unpacked(MAX_MICROCODE), Ok(MAX_MICROCODE));
+        assert_eq!(unpacked(MAX_MICROCODE + 1), Err(too_long.to_owned()));
+        let error = |len: u64| decompress(&Zeros(len), Compression::Zstd).expect_err("not zstd").to_string();
+        assert_eq!(error(MAX_MICROCODE + 1), too_long);
+        assert_ne!(error(4096), too_long);
     }
 }

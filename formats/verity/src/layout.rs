@@ -314,6 +314,10 @@ mod tests {
         let error = largest_data_len(&options, 8000, 4096).expect_err("two blocks are needed");
         assert_eq!(error.to_string(), "8000 bytes are 192 bytes too few for one data block and its areas");
         assert_eq!(largest_data_len(&options, 8192, 4096), Ok(4096));
+        let without = Options { superblock: None, ..options };
+        // Two blocks and their hash block.
+        assert_eq!(largest_data_len(&without, 3 * 4096, 4096), Ok(2 * 4096));
+        let options = Options { superblock: Some(uuid::Uuid::nil()), ..without };
         for alignment in [0, 1, 2048, 4097] {
             assert!(largest_data_len(&options, 1 << 20, alignment).is_err(), "{alignment}");
         }

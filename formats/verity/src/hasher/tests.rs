@@ -120,6 +120,7 @@ fn the_first_byte_that_was_not_given_is_named() {
     assert_eq!(missing(&[(0, 74 * 512)]), Some(Error::NotGiven { block: 74 }));
     assert_eq!(missing(&[(0, 512), (1024, 75 * 512)]), Some(Error::NotGiven { block: 1 }));
     assert_eq!(missing(&[(0, 75 * 512 - 1)]), Some(Error::NotGiven { block: 74 }));
+    assert_eq!(missing(&[(0, 1024), (5 * 512, 5 * 512 + 7)]), Some(Error::NotGiven { block: 2 }));
     assert_eq!(missing(&[(0, 600), (601, 75 * 512)]), Some(Error::NotGiven { block: 1 }));
     assert_eq!(missing(&[(0, 600), (600, 75 * 512)]), None);
 }

@@ -242,7 +242,7 @@ mod tests {
     fn names_that_would_split_are_refused() {
         let (options, data_len, root_hash) = sample();
         let layout = plan(&options, data_len).expect("valid");
-        for name in ["", "a b", "a,b", "a;b", "a\"b", "a\nb", "a\\b", "\u{a0}"] {
+        for name in ["", "a b", "a,b", "a;b", "a\"b", "a\nb", "a\\b", "\u{a0}", "a\0b", "\u{7f}"] {
             let table = Table::new(&layout, &root_hash, name, "/dev/vda2");
             assert!(matches!(table.line(), Err(Error::Word { .. })), "{name:?}");
             let table = Table::new(&layout, &root_hash, "/dev/vda1", "/dev/vda2");

@@ -127,6 +127,7 @@ fn areas_and_data_of_the_wrong_length_are_refused() {
     let verifier = Verifier::new(&described, tree.root_hash(), &area, 0).expect("it is intact");
     assert!(matches!(verifier.verify(0, &data[..700]), Err(VerifyError::Input(_))));
     assert!(matches!(verifier.verify(1, &data), Err(VerifyError::Input(_))));
+    assert!(matches!(verifier.verify(u64::MAX, &data[..512]), Err(VerifyError::Input(_))));
     assert!(verifier.verify(3, &data[3 * 512..]).is_ok());
     let longer = RootHash::new([7; 64]).expect("a digest of SHA-512");
     let found = Verifier::new(&described, &longer, &area, 0);

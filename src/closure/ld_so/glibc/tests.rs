@@ -48,3 +48,21 @@ fn names_of_libraries_are_those_of_ldconfig() {
         assert!(!is_library_name(name.as_bytes()), "{name}");
     }
 }
+
+#[test]
+fn tokens_end_where_their_name_does() {
+    for (text, after) in [
+        ("ORIGIN", Some("")),
+        ("ORIGIN/lib", Some("/lib")),
+        ("{ORIGIN}lib", Some("lib")),
+        ("ORIGIN-x", Some("-x")),
+        ("ORIGIN_x", None),
+        ("ORIGINAL", None),
+        ("ORIGIN2", None),
+        ("{ORIGIN/lib", None),
+        ("{ORIGIN", None),
+        ("LIB", None),
+    ] {
+        assert_eq!(token(text.as_bytes(), b"ORIGIN"), after.map(str::as_bytes), "{text}");
+    }
+}
