@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Request::Recipe(RecipeRequest::ImportDracut { directory, output }) => {
             run::import_dracut(&directory, &output)
         }
+        Request::Depmod(recipe) => run::depmod(&recipe, &interrupt),
         Request::Completions(shell) => run::completions(&cli::generate::completions(shell)),
         Request::Man(directory) => generate_man(directory.as_deref()),
         Request::Version { json } => run::version(json),

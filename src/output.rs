@@ -28,6 +28,7 @@ pub mod compress;
 mod destination;
 pub mod digest;
 pub mod file;
+pub mod files;
 mod observe;
 mod observer;
 mod options;

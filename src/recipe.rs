@@ -2,6 +2,7 @@
 
 mod build;
 pub mod closure;
+pub mod depmod;
 pub mod dracut;
 pub mod export;
 pub mod file;

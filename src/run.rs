@@ -19,6 +19,6 @@ mod verbs;
 pub use plan::{OwnedImage, Plan, PlannedImage};
 #[cfg(feature = "cli")]
 pub use verbs::{
-    build, check, closure, completions, export, import_dracut, man, print_recipe_json, print_recipes,
+    build, check, closure, completions, depmod, export, import_dracut, man, print_recipe_json, print_recipes,
     root_hash, tree, version,
 };

@@ -14,6 +14,7 @@ pub mod guest_files;
 pub mod image_config;
 pub mod init;
 pub mod keep;
+pub mod kernel_modules;
 pub mod ld_cache;
 pub mod mode;
 pub mod normalize;

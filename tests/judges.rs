@@ -97,6 +97,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("dropbear", "dropbear-bin"),
     ("busybox", "busybox"),
     ("kmod", "kmod"),
+    ("depmod", "kmod"),
+    ("modprobe", "kmod"),
     ("curl", "curl"),
     ("openssl", "openssl"),
     ("ip", "iproute2"),

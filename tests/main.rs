@@ -14,6 +14,7 @@ mod boot;
 mod cli;
 mod closure;
 mod containers;
+mod depmod;
 mod images;
 mod initrd;
 mod invariants;

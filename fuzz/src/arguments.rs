@@ -138,6 +138,8 @@ const WORDS: &[&str] = &[
     "tar",
     "oci-export",
     "--split",
+    "depmod",
+    "lib/modules/6.1.0",
     "oci:images:v1",
     "oci-archive:image.tar",
     "--platform",

@@ -17,6 +17,7 @@
 //!       ── members ───▶ check of an initramfs by the kernel's rules
 //!       ── text ──────▶ units, rules, notes ────────▶ dependencies ─────────────────▶ valid paths and names
 //!       ──────────────▶ superblock, parameters, info block ▶ written again ───────▶ the same fields
+//!       ── module, index, text ▶ indices, look-ups ────────────────────────────▶ every key found
 //!       ── text, rpmdb ▶ packages ────▶ a small tree ─────────────────────────────▶ files of lists
 //!       ──────────────▶ ld.so.cache ─▶ written and read again ──────────────────────▶ the same cache
 //! ```

@@ -1,7 +1,7 @@
 //! The targets by name, with the first inputs of each.
 
 use crate::closure::{self, known, packages, programs};
-use crate::formats::{dax_header, ext4, initramfs_check, partition, verity};
+use crate::formats::{dax_header, ext4, initramfs_check, kmod, partition, verity};
 use crate::random::Random;
 use crate::sources::{container, dump, tar};
 use crate::transforms::{accounts, edits, file_contexts, mtree};
@@ -56,6 +56,9 @@ pub const TARGETS: &[Target] = &[
         seed: |b| initramfs_check::archive(&b),
         taken: 90,
     },
+    Target { name: "kmod_config", check: kmod::check_config, seed: |b| kmod::config(&b), taken: 20 },
+    Target { name: "kmod_index", check: kmod::check_index, seed: |b| kmod::index(&b), taken: 60 },
+    Target { name: "kmod_module", check: kmod::check_module, seed: |b| kmod::module(&b), taken: 40 },
     Target { name: "mtree", check: mtree::check, seed: |bytes| mtree::text(&bytes), taken: 50 },
     Target { name: "owners_and_edits", check: edits::check, seed: |bytes| bytes, taken: 30 },
     Target { name: "partition", check: partition::check, seed: |bytes| bytes, taken: 80 },

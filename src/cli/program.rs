@@ -8,10 +8,12 @@ use clap::{Command, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use super::help::{Help, group};
 use super::recipe_file;
 use super::request::Request;
-use super::verbs::{check, closure, generate, image, initrd, oci_export, recipe, root_hash, tar, tree};
+use super::verbs::{
+    check, closure, depmod, generate, image, initrd, oci_export, recipe, root_hash, tar, tree,
+};
 
 /// The help of every verb.
-pub(super) const VERB_HELPS: [Help; 11] = [
+pub(super) const VERB_HELPS: [Help; 12] = [
     image::HELP,
     initrd::HELP,
     tar::HELP,
@@ -21,6 +23,7 @@ pub(super) const VERB_HELPS: [Help; 11] = [
     tree::HELP,
     closure::HELP,
     recipe::HELP,
+    depmod::HELP,
     generate::COMPLETIONS_HELP,
     generate::MAN_HELP,
 ];
@@ -62,6 +65,7 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
         Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),
         Verb::Closure(arguments) => Ok(Request::Closure(Box::new(arguments.recipe()?))),
         Verb::Recipe(arguments) => arguments.request(&command, &|arguments| request(arguments).map(drop)),
+        Verb::Depmod(arguments) => Ok(Request::Depmod(arguments.recipe())),
         Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
         Verb::Man(arguments) => Ok(Request::Man(arguments.directory)),
     }
@@ -131,6 +135,7 @@ enum Verb {
     Tree(Box<tree::TreeVerb>),
     Closure(Box<closure::ClosureVerb>),
     Recipe(recipe::RecipeVerb),
+    Depmod(depmod::DepmodVerb),
     Completions(generate::CompletionsVerb),
     Man(generate::ManVerb),
 }

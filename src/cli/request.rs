@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap_complete::Shell;
 
 use crate::recipe::closure::ClosureRecipe;
+use crate::recipe::depmod::DepmodRecipe;
 use crate::recipe::export::ExportRecipe;
 use crate::recipe::initrd::CheckRecipe;
 use crate::recipe::root_hash::RootHashRecipe;
@@ -28,6 +29,8 @@ pub enum Request {
     Closure(Box<ClosureRecipe>),
     /// `rootcast recipe`
     Recipe(RecipeRequest),
+    /// `rootcast depmod`
+    Depmod(DepmodRecipe),
     /// `rootcast completions`
     Completions(Shell),
     /// `rootcast man`: into a directory, or to standard output.

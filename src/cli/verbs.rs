@@ -2,6 +2,7 @@
 
 pub(super) mod check;
 pub(super) mod closure;
+pub(super) mod depmod;
 pub(super) mod generate;
 pub(super) mod image;
 pub(super) mod initrd;

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod closure;
+mod depmod;
 mod generate;
 mod oci_export;
 mod recipe;
@@ -12,6 +13,7 @@ mod tree;
 pub use build::build;
 pub use check::check;
 pub use closure::closure;
+pub use depmod::depmod;
 pub use generate::{completions, man, version};
 pub use oci_export::export;
 pub use recipe::{import_dracut, print_recipe_json, print_recipes};

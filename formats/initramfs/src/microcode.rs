@@ -1,12 +1,12 @@
 //! Microcode in the firmware of a tree, by the names that the kernel and its tools give it.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Content, Directories, Kind};
 
 use crate::Compression;
-use crate::compression::decode::{Format, decoder};
+use crate::compressed_file;
 
 /// The vendor of a processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,22 +110,12 @@ pub const MAX_MICROCODE: u64 = 64 << 20;
 /// [`io::ErrorKind::Unsupported`] if the compression is neither xz nor zstd or its cargo feature is
 /// disabled, and the error of the content if it cannot be read.
 pub fn decompress<C: Content + ?Sized>(content: &C, compression: Compression) -> io::Result<Vec<u8>> {
-    let format = match compression {
-        Compression::Xz => Format::Xz,
-        Compression::Zstd => Format::Zstd,
-        _ => return Err(io::ErrorKind::Unsupported.into()),
-    };
-    let too_long =
-        || io::Error::new(io::ErrorKind::InvalidData, format!("it is longer than {MAX_MICROCODE} bytes"));
-    if content.len() > MAX_MICROCODE {
-        return Err(too_long());
+    match compression {
+        Compression::Xz | Compression::Zstd => {
+            compressed_file::decompress(content, compression, MAX_MICROCODE)
+        }
+        _ => Err(io::ErrorKind::Unsupported.into()),
     }
-    let mut packed = vec![0; usize::try_from(content.len()).map_err(io::Error::other)?];
-    content.read_at(&mut packed, 0)?;
-    let mut unpacked = Vec::new();
-    let mut limited = decoder(format, &packed[..])?.take(MAX_MICROCODE + 1);
-    limited.read_to_end(&mut unpacked).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    if unpacked.len() as u64 > MAX_MICROCODE { Err(too_long()) } else { Ok(unpacked) }
 }
 
 #[cfg(test)]
