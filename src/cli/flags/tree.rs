@@ -17,6 +17,7 @@ use super::values;
 use crate::architecture::Architecture;
 use crate::cli::help::group;
 use crate::closure::Request;
+use crate::closure::requests::NamePattern;
 use crate::quantity;
 use crate::recipe::TreeRecipe;
 use crate::source::container::{Platform, Reference};
@@ -267,6 +268,12 @@ impl TreeArguments {
             edits.push(edit);
             if let Some(keep) = &mut keep {
                 keep.keep.requests.push(Request::Path(modules_load::PATH.to_vec()));
+                // The modules are kept as well, if any are.
+                let modules = &mut keep.keep.modules.names;
+                if !modules.is_empty() {
+                    let pattern = |name: &String| NamePattern { text: name.clone().into_bytes(), glob: None };
+                    modules.extend(self.modules_load.iter().map(pattern));
+                }
             }
         }
         let recipe = TreeRecipe {
@@ -322,4 +329,22 @@ fn epoch_of_environment() -> Result<Option<i64>, clap::Error> {
     let seconds = values::epoch(&Shown(value.as_bytes()).to_string());
     let refuse = |why| clap::Error::raw(ErrorKind::InvalidValue, format!("SOURCE_DATE_EPOCH: {why}\n"));
     seconds.map(Some).map_err(refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::{self, Request};
+
+    #[test]
+    fn modules_to_load_are_kept_with_others() {
+        let names = |words: &str| -> Vec<Vec<u8>> {
+            let request = cli::parse(words.split(' ').map(Into::into)).expect("a command line");
+            let Request::Tree(recipe) = request else { panic!("{request:?}") };
+            let keep = recipe.keep.expect("a request");
+            keep.keep.modules.names.into_iter().map(|name| name.text).collect()
+        };
+        let line = "rootcast tree x --keep-module a --modules-load b,c";
+        assert_eq!(names(line), [b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]);
+        assert!(names("rootcast tree x --keep /a --modules-load b").is_empty());
+    }
 }
