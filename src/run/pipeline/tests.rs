@@ -236,6 +236,7 @@ fn every_step_of_a_source_is_needed() {
             let reader = Reader {
                 recipe,
                 spool,
+                temporary: None,
                 steps,
                 own,
                 progress,
