@@ -120,6 +120,8 @@ pub fn decompress<C: Content + ?Sized>(content: &C, compression: Compression) ->
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use image_tree::{Inode, Metadata, Tree};
 
     use super::*;

@@ -243,7 +243,6 @@ fn every_step_of_a_source_is_needed() {
                 xattrs,
                 states: false,
                 cache: None,
-                temporary: None,
                 interrupt: &interrupt,
                 log: &log,
             };
