@@ -48,7 +48,7 @@ fn modules_are_those_that_modprobe_loads() {
         .unwrap();
     let closure = |names: &str| -> BTreeSet<String> {
         let mut command = rootcast();
-        command.arg("closure").arg(&root).args(["--keep-module", names, "--kver", &version, "-q"]);
+        command.arg("closure").arg(&root).args(["--keep-module", names, "--kver", &version]);
         let text = run(&mut command).success().unwrap_or_else(|why| panic!("{names}: {why}")).text();
         text.lines().filter(|line| line.ends_with(".ko")).map(str::to_owned).collect()
     };
