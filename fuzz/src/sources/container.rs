@@ -57,6 +57,7 @@ fn read(name: &str, archive: &[u8]) -> Result<Container> {
     let options = Options {
         platform: None,
         spool: None,
+        cache: None,
         keep_directory_symlink: false,
         limits: LIMITS,
         threads: &threads,
