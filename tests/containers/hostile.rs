@@ -290,3 +290,32 @@ fn a_full_spool_is_named_and_left_empty() {
     }
     assert_eq!((names(&small.0), out.exists()), (Vec::new(), false));
 }
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    for (path, words) in [(&b"a\0b"[..], "a\\x00b"), (b"d/../../x", "d/../../x")] {
+        let mut member = Member::file("x", "");
+        member.records.push(("path".to_owned(), path.to_vec()));
+        refused(
+            |layout, manifest| {
+                *manifest =
+                    layout.manifest(&[layer(), Layer::gzip(tar(std::slice::from_ref(&member)))], "amd64");
+            },
+            &["layer 2 of 2", words],
+        );
+    }
+}
+
+/// An index cannot state its own digest, so that one that names itself is another than stated.
+#[test]
+fn an_index_that_contains_itself_is_refused() {
+    refused(
+        |layout, _| {
+            let entry = json!({ "mediaType": INDEX, "digest": digest(b"itself"), "size": 300 });
+            let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [entry] }).to_string();
+            fs::write(layout.path(text(&entry["digest"])), format!("{index:300}")).unwrap();
+            layout.index(&[entry]);
+        },
+        &["has the digest sha256:", "and its descriptor says sha256:"],
+    );
+}
