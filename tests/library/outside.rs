@@ -1,6 +1,7 @@
 //! A crate outside of the workspace that uses the library by its documentation, without the
 //! features of the program.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +24,7 @@ fn a_program_outside_of_the_workspace_uses_the_library() {
         root.display(),
         profiles(root)
     );
-    fs::write(folder.join("Cargo.toml"), manifest).expect("new");
+    fs::write(folder.join("Cargo.toml"), &manifest).expect("new");
     fs::write(folder.join("src/main.rs"), MAIN).expect("new");
     // The same versions as in the workspace, none of which is downloaded.
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("it is there");
@@ -38,6 +39,7 @@ fn a_program_outside_of_the_workspace_uses_the_library() {
     for of_the_program in ["clap", "indicatif", "signal-hook", "console"] {
         assert!(!crates.lines().any(|line| line.starts_with(of_the_program)), "{crates}");
     }
+    fs::write(folder.join("Cargo.toml"), manifest + &not_optimized(root, &crates)).expect("it is there");
     let built = run(cargo().args(["build", "--offline", "--quiet"]));
     assert_eq!(built.code, Some(0), "{built}");
     assert_eq!(built.stderr, "", "warnings");
@@ -54,6 +56,19 @@ fn a_program_outside_of_the_workspace_uses_the_library() {
 fn target() -> std::path::PathBuf {
     let own = std::env::current_exe().expect("a test has a program");
     own.ancestors().nth(3).expect("it is in the folder of a profile").to_owned()
+}
+
+/// The profiles of the workspace's own crates, which are not members here and would be optimized as
+/// the others.
+fn not_optimized(root: &Path, crates: &str) -> String {
+    let is_ours = |line: &&str| line.contains(&format!("({}", root.display()));
+    let names: BTreeSet<&str> =
+        crates.lines().filter(is_ours).filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains("rootcast") && names.len() > 5, "{names:?}");
+    let of_the_workspace = profiles(root);
+    let sections = names.iter().map(|name| format!("[profile.dev.package.{name}]"));
+    let sections = sections.filter(|section| !of_the_workspace.contains(section));
+    sections.map(|section| format!("\n{section}\nopt-level = 0\n")).collect()
 }
 
 /// The profiles of the workspace: with others, the crates would be built again.
