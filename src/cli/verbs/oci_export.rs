@@ -91,7 +91,7 @@ pub(in crate::cli) const HELP: Help = Help {
         "rootcast oci-export rootfs/ -o oci-archive:image.tar:v1",
         "rootcast oci-export rootfs/ -o oci:images:v2 --config config.json",
         "rootcast oci-export rootfs/ -o oci:images:v3 --compress zstd:19",
-        "rootcast oci-export base.tar app/ -o oci:images:v4 --split   one layer for each",
+        "rootcast oci-export base.tar app/ -o oci:images:v4 --split    2 layers",
     ],
     common: &[
         "sources", "owner", "add", "exclude", "arch", "output", "compress", "config", "quiet", "verbose",
