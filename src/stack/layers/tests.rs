@@ -189,8 +189,7 @@ fn change(tree: &mut Files, numbers: &mut Numbers) {
     for _ in 0..numbers.below(8) {
         let mut directories = Vec::new();
         let mut files = Vec::new();
-        let mut walk = tree.walk();
-        while let Some(step) = walk.next() {
+        for step in tree.walk() {
             if tree.entries(step.id).is_some() { &mut directories } else { &mut files }.push(step.id);
         }
         let parent = directories[numbers.below(directories.len())];
