@@ -178,6 +178,7 @@ fn every_verb_has_a_manual_page() {
         ("rootcast-tree.1", &["SOURCE", "basedir", ".SH EXAMPLES", ".SH INPUT", ".SH GENERAL"]),
         ("rootcast-closure.1", &["why", "keep\\-unit", ".SH EXAMPLES", ".SH \"KEEPING A PART OF THE TREE\""]),
         ("rootcast-recipe.1", &["import\\-dracut", "show", ".SH EXAMPLES", "my.toml"]),
+        ("rootcast-depmod.1", &["modules.dep", "kmod 30", ".SH EXAMPLES", ".SH OUTPUT"]),
         ("rootcast-completions.1", &["SHELL", ".SH EXAMPLES"]),
         ("rootcast-man.1", &["DIR", ".SH EXAMPLES"]),
     ] {
@@ -186,7 +187,7 @@ fn every_verb_has_a_manual_page() {
             assert!(text.contains(word), "{page} does not say {word}:\n{text}");
         }
     }
-    assert_eq!(fs::read_dir(&directory).unwrap().count(), 12);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 13);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(in crate::cli) struct DepmodVerb {
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = group::INPUT)]
     modules: PathBuf,
 
-    /// Write the indices into this directory, which is made if need be
+    /// Write the indices into this directory, made if missing
     ///
     /// It can be DIR itself. All files are complete before the first replaces an existing one.
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = group::OUTPUT)]
@@ -44,7 +44,7 @@ pub(in crate::cli) const HELP: Help = Help {
         "rootcast depmod modules/ -o indices/ -q        only errors and warnings",
         "rootcast depmod modules/ -o indices/ -j 1      on one processor",
     ],
-    common: &["modules", "output", "quiet", "jobs"],
+    common: &["modules", "output", "quiet"],
 };
 
 impl DepmodVerb {
