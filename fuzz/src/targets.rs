@@ -56,7 +56,7 @@ pub const TARGETS: &[Target] = &[
         seed: |b| initramfs_check::archive(&b),
         taken: 90,
     },
-    Target { name: "kmod_config", check: kmod::check_config, seed: |b| kmod::config(&b), taken: 20 },
+    Target { name: "kmod_config", check: kmod::check_config, seed: |b| kmod::config(&b), taken: 10 },
     Target { name: "kmod_index", check: kmod::check_index, seed: |b| kmod::index(&b), taken: 60 },
     Target { name: "kmod_module", check: kmod::check_module, seed: |b| kmod::module(&b), taken: 40 },
     Target { name: "mtree", check: mtree::check, seed: |bytes| mtree::text(&bytes), taken: 50 },
