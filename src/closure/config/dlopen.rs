@@ -7,7 +7,7 @@
 //!
 //! A file may have several such notes. The names of one entry are alternatives, of which the first
 //! that exists is opened. Objects older than the notes are covered by a short table,
-//! [`heuristics`].
+//! `heuristics`.
 
 use serde::Deserialize;
 use thiserror::Error;
