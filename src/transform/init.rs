@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tree};
 
+use crate::closure::exec::Errno;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, Log};
 use image_tree::resolve::resolve_in_root;
@@ -164,9 +165,9 @@ fn require_executable<C>(
             return Err(format!("{shown} is in the tree, but not kept; add --keep {shown}"));
         }
         let what = if tree.resolve_no_symlinks(path).is_some() {
-            "a dangling symbolic link"
+            refused("a dangling symbolic link", Errno::Noent)
         } else {
-            "not in the tree"
+            "not in the tree".to_owned()
         };
         return Err(format!("{shown} is {what}; {hint}"));
     };
@@ -174,10 +175,16 @@ fn require_executable<C>(
     match inode.kind {
         Kind::Regular(_) if inode.metadata.mode & EXECUTE != 0 => Ok(()),
         Kind::Regular(_) => {
-            Err(format!("{shown} has mode {:04o}, so it is not executable; {hint}", inode.metadata.mode))
+            let mode = format!("has mode {:04o}, so it is not executable", inode.metadata.mode);
+            Err(format!("{shown} {}; {hint}", refused(&mode, Errno::Acces)))
         }
-        _ => Err(format!("{shown} is not a regular file; {hint}")),
+        _ => Err(format!("{shown} is {}; {hint}", refused("not a regular file", Errno::Acces))),
     }
+}
+
+/// Adds the error with which the kernel refuses a program.
+fn refused(why: &str, errno: Errno) -> String {
+    format!("{why} (error {errno} of the kernel)")
 }
 
 /// Checks that a path that must lead to Kata's agent does not lead to systemd, which requires the
@@ -299,12 +306,13 @@ mod tests {
         refused(
             tree(&[], &["/sbin/init"], &[]),
             "agent",
-            "/sbin/init has mode 0644, so it is not executable; a tree to boot has its init there; install one",
+            "/sbin/init has mode 0644, so it is not executable (error -13 of the kernel); \
+             a tree to boot has its init there; install one",
         );
         refused(
             tree(&["/sbin/init"], &[], &[("/init", "gone")]),
             "agent",
-            "/init is a dangling symbolic link; remove it, or let it point to a program",
+            "/init is a dangling symbolic link (error -2 of the kernel); remove it, or let it point to a program",
         );
         refused(
             tree(&["/a", "/init"], &[], &[]),
@@ -314,7 +322,8 @@ mod tests {
         refused(
             tree(&["/sbin/init"], &[], &[]),
             "/sbin",
-            "/sbin is not a regular file; /init would lead there; install it, or name another program with --init",
+            "/sbin is not a regular file (error -13 of the kernel); /init would lead there; \
+             install it, or name another program with --init",
         );
     }
 
@@ -356,7 +365,9 @@ mod tests {
         let hint = "systemd starts it in a guest of Kata; install it, or with the agent at /sbin/init use --init agent";
         let missing = format!("/usr/bin/kata-agent is not in the tree; {hint}");
         assert_eq!(why(tree(&["/sbin/init"], &[], &[])), Err(missing));
-        let mode = format!("/usr/bin/kata-agent has mode 0644, so it is not executable; {hint}");
+        let mode = format!(
+            "/usr/bin/kata-agent has mode 0644, so it is not executable (error -13 of the kernel); {hint}"
+        );
         assert_eq!(why(tree(&[], &["/usr/bin/kata-agent"], &[])), Err(mode));
         let ensured = |init: &Init, with_agent: bool| {
             let options = Options { init, time: TIME, with_agent, before: &BTreeSet::new() };
