@@ -1,11 +1,12 @@
 //! `rootcast depmod`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::flags::general::General;
+use crate::cli::flags::{general, values};
 use crate::cli::help::{Help, group};
 use crate::recipe::depmod::DepmodRecipe;
 use crate::threads::Threads;
@@ -32,8 +33,13 @@ pub(in crate::cli) struct DepmodVerb {
     #[arg(short, long, conflicts_with = "verbose", help_heading = group::GENERAL)]
     quiet: bool,
 
-    #[command(flatten)]
-    general: General,
+    /// Number of threads, which does not affect the bytes [default: one for each core]
+    #[arg(short = 'j', long = "jobs", value_name = "N", value_parser = values::jobs, help_heading = group::GENERAL)]
+    jobs: Option<NonZeroUsize>,
+
+    /// Report decisions and steps on standard error
+    #[arg(short, long, help_heading = group::GENERAL)]
+    verbose: bool,
 }
 
 pub(in crate::cli) const HELP: Help = Help {
@@ -52,9 +58,9 @@ impl DepmodVerb {
         DepmodRecipe {
             modules: self.modules,
             output: self.output,
-            threads: Arc::new(Threads::new(self.general.threads())),
+            threads: Arc::new(Threads::new(general::threads(self.jobs))),
             quiet: self.quiet,
-            verbose: self.general.verbose,
+            verbose: self.verbose,
         }
     }
 }
