@@ -1,5 +1,6 @@
 //! Kernels of Debian 12 and 13, downloaded into roots of their own: a long test.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,29 @@ use kmod_index::Index;
 use super::version::{Indices, Version, assert_same, linked, module_paths};
 use crate::judges;
 use crate::product::{Scratch, run};
+
+/// Returns the sources of a suite: those of this machine, with the name of its suite replaced.
+fn sources(suite: &str) -> Option<String> {
+    let mut targets = judges::command("apt-get")?;
+    targets.args(["indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"]);
+    let targets = run(&mut targets).success().unwrap_or_else(|why| panic!("{why}")).text();
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let own = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    let lines: BTreeSet<String> = targets
+        .lines()
+        .filter_map(|line| {
+            let (site, release) = line.split_once(' ')?;
+            let pocket = release.strip_prefix(own?)?;
+            let signed = "signed-by=/usr/share/keyrings/debian-archive-keyring.gpg";
+            Some(format!("deb [{signed}] {site} {suite}{pocket} main\n"))
+        })
+        .collect();
+    if lines.is_empty() {
+        judges::skip("apt-get", "its sources name no suite of Debian whose name can be replaced");
+        return None;
+    }
+    Some(lines.into_iter().collect())
+}
 
 /// A package manager of a suite and architecture, which changes nothing of this machine.
 struct Apt {
@@ -22,9 +46,7 @@ impl Apt {
         for directory in ["lists/partial", "cache/archives/partial", "parts", "preferences"] {
             fs::create_dir_all(apt.scratch.join(directory)).unwrap();
         }
-        let signed = "signed-by=/usr/share/keyrings/debian-archive-keyring.gpg";
-        let mut list = format!("deb [{signed}] http://deb.debian.org/debian {suite} main\n");
-        list += &format!("deb [{signed}] http://deb.debian.org/debian-security {suite}-security main\n");
+        let list = sources(suite)?;
         fs::write(apt.scratch.join("sources.list"), list).unwrap();
         fs::write(apt.scratch.join("status"), "").unwrap();
         let root = apt.scratch.path().display();
