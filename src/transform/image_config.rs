@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_path_needs_an_image() {
-        let error = apply(&mut tree(""), &[], "/c").expect_err("there is no image");
+        let error = apply(&mut tree(""), &[], "/c").expect_err("no source is an image");
         assert_eq!(error.kind(), ErrorKind::Usage);
         let (mut tree, time) = (tree(""), Timestamp::EPOCH);
         for place in [&Place::Usual, &Place::Nowhere] {

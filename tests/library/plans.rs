@@ -185,7 +185,7 @@ fn an_output_that_is_an_input_is_refused() {
     assert_eq!(fs::read(&inside).expect("it is there"), pattern(3 << 20));
     assert!(
         plan.write_file(std::path::Path::new(&source).join("disk.img")).is_ok(),
-        "a new file is no input"
+        "a new file has not been read"
     );
 }
 

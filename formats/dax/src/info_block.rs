@@ -323,7 +323,7 @@ mod tests {
         block.version_minor = 1;
         assert_eq!(block.check_device(128 * MIB), Err(Error::StartPad { start_pad: 4096, multiple }));
         block.version_minor = 0;
-        assert_eq!(block.check_device(128 * MIB), Ok(()), "before version 1 there is no such field");
+        assert_eq!(block.check_device(128 * MIB), Ok(()), "blocks before version 1.1 lack the field");
     }
 
     #[test]

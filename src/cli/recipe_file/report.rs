@@ -1,4 +1,4 @@
-//! What `rootcast recipe` prints about recipes.
+//! The output of `rootcast recipe` about recipes.
 
 use std::ffi::OsString;
 
