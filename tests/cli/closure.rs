@@ -11,7 +11,11 @@ const CASES: &[Case] = &[
     good("closure {dump} --keep-optional /etc/hostname --keep-optional /none", &["/etc\n/etc/hostname\n"]),
     good("closure {dump} --keep-optional /etc/host* --keep-optional /none*", &["/etc\n/etc/hostname\n"]),
     good("closure {dump} --keep-first /none,/etc/hostname,/etc", &["/etc\n/etc/hostname\n"]),
-    bad(BAD_INPUT, "closure {dump} --keep-first /etc/none,/other", &["missing from the tree: /etc/none"]),
+    bad(
+        BAD_INPUT,
+        "closure {dump} --keep-first /etc/none,/other",
+        &["missing from the tree: /etc/none: there is none of /etc/none, /other"],
+    ),
     bad(USAGE, "closure {dump} --keep-first /etc,", &["one comma"]),
     good("closure {dump} --keep /etc/hostname --modules-load 9p", &["/etc/modules-load.d/rootcast.conf\n"]),
     good(

@@ -74,8 +74,8 @@ impl ClosureVerb {
     pub(in crate::cli) fn recipe(self) -> Result<ClosureRecipe, clap::Error> {
         let mut tree = self.tree.recipe(self.general)?;
         let Some(keep) = &mut tree.keep else {
-            let message =
-                "a closure needs a request: give --keep, --keep-unit, --keep-rule or --keep-package\n";
+            let message = "a closure needs a request: give --keep, --keep-optional, --keep-first, --keep-unit, \
+                           --keep-rule, --keep-package or --keep-module\n";
             return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message));
         };
         keep.keep.owners = !self.why.is_empty();

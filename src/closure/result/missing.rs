@@ -111,7 +111,9 @@ impl fmt::Display for Missing {
         match &self.cause {
             Cause::Path(why) => write!(f, ": {why}"),
             Cause::Nowhere { tried, link } => {
-                write!(f, ": it is not in any of ")?;
+                // The paths include the name itself if they are not directories.
+                let are_paths = tried.contains(&self.name);
+                write!(f, ": {}", if are_paths { "there is none of " } else { "it is not in any of " })?;
                 list(f, tried)?;
                 if let Some(DeadLink { path, target }) = link {
                     let (path, target) = (path.escape_ascii(), target.escape_ascii());
@@ -190,6 +192,10 @@ mod tests {
             missing.to_string(),
             "sh, needed by /x: it is not in any of /usr/bin, /bin; the link /bin/sh points to dash, which does not exist"
         );
+        let tried = vec![b"/a".to_vec(), b"/b".to_vec()];
+        let cause = Cause::Nowhere { tried, link: None };
+        let missing = Missing::new(b"/a".to_vec(), Kind::Requested, Vec::new(), cause);
+        assert_eq!(missing.to_string(), "/a: there is none of /a, /b");
     }
 
     #[test]
