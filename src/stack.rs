@@ -61,6 +61,7 @@ pub struct Rules {
 /// The treatment of whiteouts: `.wh.NAME`, `.wh..wh..opq`, character devices 0:0 and the xattrs of
 /// overlayfs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Whiteouts {
     /// Keep them as files, and count them in [`Report::markers`].
     #[default]

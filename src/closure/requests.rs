@@ -13,6 +13,7 @@ use image_tree::glob::NameGlob;
 
 /// A request of a closure.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Request {
     /// A path, which must resolve: a program or library with everything it needs, any other file
     /// unchanged, or a directory with its whole content. Links on the path, including the last, are

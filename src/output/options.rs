@@ -21,6 +21,7 @@ pub struct WriteOptions<'a> {
 
 /// The policy for cloning, with the names of `cp --reflink`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reflink {
     /// Clone where it is possible and faster.
     Auto,

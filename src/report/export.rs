@@ -10,6 +10,7 @@ use crate::shown::{ByteCount, JsonName};
 
 /// The report on an image of containers.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ExportReport {
     /// The version of the program.
     pub rootcast: &'static str,

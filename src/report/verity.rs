@@ -9,6 +9,7 @@ use crate::shown::ByteCount;
 
 /// The section of a report on a hash tree.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct VerityReport {
     /// The root hash in hexadecimal; `None` if nothing was written or digested.
     pub root_hash: Option<String>,

@@ -14,6 +14,7 @@ use image_tree::resolve::resolve_in_root;
 
 /// The choice of `/init`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Init {
     /// The tree's own, which must exist.
     Own,

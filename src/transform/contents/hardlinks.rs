@@ -15,6 +15,7 @@ use crate::threads::Threads;
 
 /// The treatment of hard links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// Hard links stay unchanged.
     #[default]

@@ -26,6 +26,7 @@ use crate::zeros::is_zero;
 
 /// The files that have holes, by the names of `cp --sparse`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// Those that their source stores with holes: files of the host with fewer blocks than their
     /// length takes, for which lseek(2) reports a hole; members of an archive with a map of holes.

@@ -10,6 +10,7 @@ use crate::transform::mode::Mode;
 
 /// One edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Edit {
     /// The flag or recipe key with its text, for messages.
     pub text: String,
@@ -19,6 +20,7 @@ pub struct Edit {
 
 /// The action of an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// Copies a file or directory of the host to a path, owned by root. A directory is merged with
     /// an existing one, which keeps its metadata; a file replaces any file that is not a directory.

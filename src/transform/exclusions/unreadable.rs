@@ -16,6 +16,7 @@ use image_tree::resolve::{resolve_in_root, trace_in_root};
 
 /// The treatment of unreadable files and directories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// Fail with an error that names all of them.
     #[default]

@@ -10,6 +10,7 @@ use crate::shown;
 
 /// The source of the owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ownership {
     /// `root`: user and group 0 own every file.
     Root,
