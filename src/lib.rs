@@ -81,7 +81,8 @@
 //! 2. Format crates depend on no crate of the workspace but `image-tree` and `image-runs`; modules
 //!    use lower layers only; no files and no folders use each other in a circle
 //!    (`tests/invariants.rs`).
-//! 3. `unsafe` is forbidden in every crate of the workspace (its lints).
+//! 3. `unsafe` is forbidden in every crate of the workspace but `sha256-lanes`, where one file calls
+//!    functions that are compiled for vector instructions (`tests/invariants/manifests.rs`).
 //! 4. The same tree and options give the same runs: no thread count, listing order, time zone,
 //!    umask, user or filesystem of the host affects the bytes (`tests/images/reproducible.rs`).
 //! 5. Runs cover the image exactly once, in order and without overlap: planning checks its pieces,
@@ -162,70 +163,39 @@ mod quantity;
 mod zeros;
 
 #[doc(inline)]
-pub use architecture::Architecture;
-#[doc(inline)]
-pub use closure::{Keep, Request};
-#[doc(inline)]
-pub use disk::{DiskLayout, SectorSize};
-#[doc(inline)]
-pub use error::{Error, ErrorKind, Result};
-#[doc(inline)]
-pub use filesystem::{Label, Size};
-#[doc(inline)]
-pub use image_tree::Timestamp;
-#[doc(inline)]
-pub use initramfs::codec::Codec;
-#[doc(inline)]
-pub use interrupt::Interrupt as Cancel;
-#[doc(inline)]
-pub use output::{DestinationOptions, Reflink};
-#[doc(inline)]
-pub use progress::{Phase, Progress};
-#[doc(inline)]
-pub use recipe::CacheRecipe;
-#[doc(inline)]
-pub use recipe::filesystem::ext4::{Ext4Recipe, Profile};
-#[doc(inline)]
-pub use recipe::filesystem::{CommonOptions, FilesystemRecipe, FormatRecipe};
-#[doc(inline)]
-pub use recipe::initrd::{InitrdRecipe, KernelFile, Microcode};
-#[doc(inline)]
-pub use recipe::keep::KeepRecipe;
-#[doc(inline)]
-pub use recipe::tar::TarRecipe;
-#[doc(inline)]
-pub use recipe::verity::{HashTreeRecipe, VerityRecipe};
-#[doc(inline)]
-pub use recipe::{Build, ImageRecipe, Make, TreeRecipe};
-#[doc(inline)]
-pub use report::{ImageReport, InitrdReport, Report, TarReport};
-#[doc(inline)]
-pub use run::{OwnedImage, Plan, PlannedImage};
-#[doc(inline)]
-pub use source::container::Platform;
-#[doc(inline)]
-pub use source::tar::Limits;
-#[doc(inline)]
-pub use stack::{Rules, Whiteouts};
-#[doc(inline)]
-pub use threads::Threads;
-#[doc(inline)]
-pub use transform::edit::Edit;
-#[doc(inline)]
-pub use transform::hardlinks::Policy as HardLinks;
-#[doc(inline)]
-pub use transform::init::Init;
-#[doc(inline)]
-pub use transform::ownership::Ownership;
-#[doc(inline)]
-pub use transform::selinux::FileContexts;
-#[doc(inline)]
-pub use transform::sparse::Policy as Holes;
-#[doc(inline)]
-pub use transform::unreadable::Policy as UnreadableFiles;
-#[doc(inline)]
-pub use uuid::Uuid;
-#[doc(inline)]
-pub use watch::Watch;
-#[doc(inline)]
-pub use xattr_filter::Filter;
+pub use {
+    architecture::Architecture,
+    closure::{Keep, Request},
+    disk::{DiskLayout, SectorSize},
+    error::{Error, ErrorKind, Result},
+    filesystem::{Label, Size},
+    image_tree::Timestamp,
+    initramfs::codec::Codec,
+    interrupt::Interrupt as Cancel,
+    output::{DestinationOptions, Reflink},
+    progress::{Phase, Progress},
+    recipe::CacheRecipe,
+    recipe::filesystem::ext4::{Ext4Recipe, Profile},
+    recipe::filesystem::{CommonOptions, FilesystemRecipe, FormatRecipe},
+    recipe::initrd::{InitrdRecipe, KernelFile, Microcode},
+    recipe::keep::KeepRecipe,
+    recipe::tar::TarRecipe,
+    recipe::verity::{HashTreeRecipe, VerityRecipe},
+    recipe::{Build, ImageRecipe, Make, TreeRecipe},
+    report::{ImageReport, InitrdReport, Report, TarReport},
+    run::{OwnedImage, Plan, PlannedImage},
+    source::container::Platform,
+    source::tar::Limits,
+    stack::{Rules, Whiteouts},
+    threads::Threads,
+    transform::edit::Edit,
+    transform::hardlinks::Policy as HardLinks,
+    transform::init::Init,
+    transform::ownership::Ownership,
+    transform::selinux::FileContexts,
+    transform::sparse::Policy as Holes,
+    transform::unreadable::Policy as UnreadableFiles,
+    uuid::Uuid,
+    watch::Watch,
+    xattr_filter::Filter,
+};
