@@ -160,12 +160,11 @@ fn other_failure(failure: Failure, (name, spool): (&Path, Option<&Path>), offset
 }
 
 fn cannot_spool(name: &Path, spool: Option<&Path>, error: &std::io::Error) -> Error {
-    let temporary = std::env::temp_dir();
     let (directory, way_out) = match spool {
-        Some(spool) => (spool, "--spool"),
-        None => (&*temporary, "TMPDIR"),
+        Some(spool) => (spool.to_owned(), "--spool"),
+        None => (std::env::temp_dir(), "TMPDIR"),
     };
-    let directory = shown::path(directory);
+    let directory = shown::path(&directory);
     let message = format!(
         "its contents cannot be kept in a temporary file in {directory}: {error}; {way_out} names another directory"
     );
