@@ -161,7 +161,7 @@ impl Reading<'_> {
             }
         }
         let Options { limits, interrupt, spool, .. } = *self.options;
-        self.decoded(|stream| {
+        self.decoded(self.totals, |stream| {
             tar::Reader::spooled(stream, Some(compression), (&self.name(), spool), limits, interrupt)
         })
     }
@@ -196,10 +196,13 @@ impl Reading<'_> {
         let failed = |error| Error::io(self.name(), error);
         let Some(new) = cache.begin_layer(self.layer.diff_id.hex()).map_err(failed)? else { return Ok(None) };
         let Options { limits, interrupt, .. } = *self.options;
-        let members = self.decoded(|stream| {
+        let totals = Arc::new(Totals::within(self.totals));
+        let members = self.decoded(&totals, |stream| {
             let file = new.file().try_clone().map_err(failed)?;
             Ok(tar::Reader::kept(stream, compression, (&self.name(), file), limits, interrupt))
-        })?;
+        });
+        // A layer that cannot be stored is decoded once more, and counts once.
+        let members = members.inspect_err(|_| totals.take_back())?;
         // Its digests are right. What is in the tree stays readable whether it is kept or not.
         let text = match new.keep() {
             Ok(true) => Message::Detail("it is kept in the cache".to_owned()),
@@ -213,6 +216,7 @@ impl Reading<'_> {
     /// Decodes a layer, and verifies its digests. `reader` returns the reader of the blob.
     fn decoded<'r>(
         &'r self,
+        totals: &Arc<Totals>,
         reader: impl FnOnce(SharedRead) -> Result<tar::Reader<'r>>,
     ) -> Result<ReadMembers> {
         let Layer { blob, digest, diff_id, .. } = self.layer;
@@ -225,7 +229,7 @@ impl Reading<'_> {
                 unpacked.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
             };
             let reader = reader(SharedRead(Arc::clone(&state)))?;
-            reader.of_layer().with_totals(self.totals).with_tap(tap).read_members()
+            reader.of_layer().with_totals(totals).with_tap(tap).read_members()
         };
         if let Err(error) = &read
             && error.kind() != ErrorKind::BadInput

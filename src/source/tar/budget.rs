@@ -43,14 +43,46 @@ pub(crate) struct Totals {
     size: AtomicU64,
     entries: AtomicU64,
     metadata: AtomicU64,
+    /// The amounts that include these.
+    all: Option<Arc<Totals>>,
 }
 
 impl Totals {
+    /// Returns amounts, none yet, that `all` is to include.
+    pub(crate) fn within(all: &Arc<Self>) -> Self {
+        Self { all: Some(Arc::clone(all)), ..Self::default() }
+    }
+
+    /// Takes these amounts away from those that include them, as what they are of is read again.
+    pub(crate) fn take_back(&self) {
+        let Some(all) = &self.all else { return };
+        for amount in [Self::UNPACKED, Self::SIZE, Self::ENTRIES, Self::METADATA] {
+            let own = amount(self).swap(0, Ordering::Relaxed);
+            let less = |before: u64| Some(before.saturating_sub(own));
+            // OK to ignore: there is always a new value.
+            let _ = amount(all).fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
+    const UNPACKED: Amount = |totals| &totals.unpacked;
+    const SIZE: Amount = |totals| &totals.size;
+    const ENTRIES: Amount = |totals| &totals.entries;
+    const METADATA: Amount = |totals| &totals.metadata;
+
     /// Charges bytes of an unpacked archive, and returns those of all archives.
     pub(super) fn unpacked(&self, len: u64) -> u64 {
-        add(&self.unpacked, len)
+        self.charge(Self::UNPACKED, len)
+    }
+
+    /// Adds to an amount, and returns that of all archives.
+    fn charge(&self, amount: Amount, more: u64) -> u64 {
+        let own = add(amount(self), more);
+        self.all.as_ref().map_or(own, |all| all.charge(amount, more))
     }
 }
+
+/// The choice of one amount.
+type Amount = fn(&Totals) -> &AtomicU64;
 
 /// The limits, and the amounts charged so far.
 pub(super) struct Budget {
@@ -70,7 +102,7 @@ impl Budget {
 
     /// Charges one header or directory.
     pub(super) fn entry(&mut self) -> Result<(), Problem> {
-        if add(&self.totals.entries, 1) > self.limits.max_entries {
+        if self.totals.charge(Totals::ENTRIES, 1) > self.limits.max_entries {
             return Err(Problem::MaxEntries(self.limits.max_entries));
         }
         Ok(())
@@ -78,7 +110,7 @@ impl Budget {
 
     /// Charges a file with `len` bytes of data.
     pub(super) fn file(&mut self, len: u64) -> Result<(), Problem> {
-        if add(&self.totals.size, len) > self.limits.max_size {
+        if self.totals.charge(Totals::SIZE, len) > self.limits.max_size {
             let what = "the files up to here have, holes left out,";
             return Err(Problem::MaxSize { what, max: self.limits.max_size });
         }
@@ -87,7 +119,7 @@ impl Budget {
 
     /// Charges `len` bytes that stay in memory.
     pub(super) fn metadata(&mut self, len: usize) -> Result<(), Problem> {
-        if add(&self.totals.metadata, len as u64) > MAX_METADATA {
+        if self.totals.charge(Totals::METADATA, len as u64) > MAX_METADATA {
             return Err(Problem::MaxMetadata(MAX_METADATA));
         }
         Ok(())
@@ -103,4 +135,34 @@ fn add(amount: &AtomicU64, more: u64) -> u64 {
         return u64::MAX;
     };
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_counted_together_until_they_are_taken_back() {
+        let all = Arc::new(Totals::default());
+        let limits = Limits { max_size: 10, max_entries: 2, decoder_memory: None };
+        let mut other = Budget::new(limits);
+        other.set_totals(Arc::clone(&all));
+        other.file(4).expect("4 of 10");
+        other.entry().expect("1 of 2");
+        assert_eq!(all.unpacked(4), 4);
+        for _ in 0..3 {
+            let own = Arc::new(Totals::within(&all));
+            let mut budget = Budget::new(limits);
+            budget.set_totals(Arc::clone(&own));
+            assert_eq!(own.unpacked(6), 10);
+            budget.file(6).expect("10 of 10");
+            budget.file(1).expect_err("11 of 10");
+            budget.entry().expect("2 of 2");
+            budget.entry().expect_err("3 of 2");
+            budget.metadata(1 << 30).expect("1 GiB of 2 GiB");
+            own.take_back();
+            own.take_back();
+        }
+        other.file(7).expect_err("11 of 10");
+    }
 }
