@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::layout::{Layer, Layout, Member, digest, oci, tar, usual};
+use super::layout::{CONFIG, Layer, Layout, MANIFEST, Member, digest, oci, tar, usual};
 use crate::judges;
 use crate::output::failures::{SmallFilesystem, names};
 use crate::product::{Outcome, Scratch, rootcast, run};
@@ -217,6 +217,55 @@ fn settings_and_times_are_in_the_configuration() {
     let json = good(rootcast().args(["tar", &target, "--dry-run", "--json", "-q"])).stdout;
     let found: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(found["containers"][0]["config"], json!({ "Cmd": ["/init"] }));
+}
+
+#[test]
+fn the_platform_is_that_of_the_last_image_among_the_sources() {
+    let scratch = Scratch::new();
+    let image = |name: &str, platform: &[(&str, &str)]| {
+        let layout = Layout::new(scratch.join(name));
+        let mut manifest = layout.manifest(&[Layer::gzip(tar(&[Member::file(name, "")]))], "unknown");
+        let path = layout.path(manifest["config"]["digest"].as_str().unwrap());
+        let mut config: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        for (key, value) in platform {
+            config[key] = json!(value);
+        }
+        manifest["config"] = layout.json(CONFIG, &config);
+        layout.index(&[layout.json(MANIFEST, &manifest)]);
+        oci(&layout.0)
+    };
+    let unknown = image("unknown", &[]);
+    let strange = image("strange", &[("architecture", "arm/v6/x")]);
+    let riscv = image("riscv", &[("architecture", "riscv64")]);
+    let arm = image("arm", &[("architecture", "arm"), ("variant", "v6")]);
+    let export = |arguments: &[&str]| {
+        let target = format!("oci:{}:v1", scratch.join("exported").display());
+        let mut command = rootcast();
+        run(command
+            .args(["oci-export", "-o", &target, "--json", "-q", "--image-config=none"])
+            .args(arguments))
+    };
+    let platform = |arguments: &[&str]| {
+        let outcome = export(arguments).success().unwrap_or_else(|why| panic!("{why}"));
+        let report: Value = serde_json::from_slice(&outcome.stdout).expect("it is JSON");
+        let hex = report["config_digest"].as_str().unwrap().replace("sha256:", "");
+        let config = fs::read(scratch.join("exported/blobs/sha256").join(hex)).unwrap();
+        let config: Value = serde_json::from_slice(&config).unwrap();
+        let stated = [&config["os"], &config["architecture"], &config["variant"]];
+        let stated: Vec<&str> = stated.into_iter().filter_map(Value::as_str).collect();
+        assert_eq!(report["platform"], stated.join("/"));
+        stated.join("/")
+    };
+    assert_eq!(platform(&[&riscv]), "linux/riscv64");
+    assert_eq!(platform(&[&riscv, &arm]), "linux/arm/v6");
+    assert_eq!(platform(&[&arm, &riscv]), "linux/riscv64");
+    assert_eq!(platform(&[&arm, "--arch", "arm"]), "linux/arm");
+    // One that states none leaves the choice to the programs, of which there are none.
+    for source in [&unknown, &strange] {
+        let outcome = export(&[source]);
+        assert_eq!(outcome.code, Some(2), "{outcome}");
+        assert!(outcome.stderr.contains("give --arch or --platform"), "{outcome}");
+    }
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
         own,
         output: directory.unwrap_or(output::path(&archive)),
         spool: spool.clone(),
+        dry_run: recipe.dry_run,
         holes: Holes::Zeros("a layer stores holes as zeros"),
         states: recipe.split && recipe.tree.sources.len() > 1,
         ..pipeline::Options::new(&recipe.tree, interrupt, &log)
@@ -67,7 +68,7 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
     let prepared = ManuallyDrop::new(pipeline::run(Verb::Tar, &options)?);
     let tree = &prepared.tree;
     let settings = settings.or_else(|| settings_of_image(&prepared));
-    let platform = platform(recipe, tree)?;
+    let platform = platform(recipe, &prepared)?;
     let mut timings = Timings { read: stopwatch.lap(), ..Timings::default() };
     let split = split(&prepared)?;
     let layouts = plan_layers(if split.is_empty() { std::slice::from_ref(tree) } else { &split })?;
@@ -183,11 +184,17 @@ fn settings_of_image(prepared: &Prepared) -> Option<Map<String, Value>> {
     prepared.containers.last().and_then(|image| image.config.as_object()).cloned()
 }
 
-/// Returns the platform that was requested, or else that of the programs in the tree.
-fn platform(recipe: &ExportRecipe, tree: &Tree<Blob>) -> Result<Platform> {
+/// Returns the platform that was requested, or else that of the last image among the sources, or else
+/// that of the programs in the tree.
+fn platform(recipe: &ExportRecipe, prepared: &Prepared) -> Result<Platform> {
     if let Some(platform) = &recipe.tree.platform {
         return Ok(platform.normal());
     }
+    let stated = prepared.containers.last().and_then(|image| image.platform.parse::<Platform>().ok());
+    if let Some(stated) = stated.filter(Platform::is_known) {
+        return Ok(stated.normal());
+    }
+    let tree = &prepared.tree;
     let has_files = tree.walk().any(|step| matches!(tree.get(step.id).kind, Kind::Regular(_)));
     let found = if has_files { architecture::detect(tree).map_err(classify_read_error)? } else { None };
     found.map(|architecture| Platform::linux(architecture).normal()).ok_or_else(|| {

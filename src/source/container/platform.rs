@@ -92,6 +92,12 @@ impl Platform {
         self.variant.as_deref()
     }
 
+    /// Returns true if an image states its operating system and architecture.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.os != "unknown" && self.architecture != "unknown"
+    }
+
     /// Returns true for the entries of an index that are not images, such as attestations.
     pub(super) fn is_unknown(&self) -> bool {
         self.os == "unknown" && self.architecture == "unknown"
