@@ -17,9 +17,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::census::Census;
-use crate::child;
-use crate::contender::{Contender, contender, is_there, table};
-use crate::rounds::{self, Plan, Record, Settings};
+use crate::contender::{Contender, contender, measure, table};
+use crate::rounds::Settings;
 
 /// The tree to compare on, and the settings.
 #[derive(clap::Args)]
@@ -136,16 +135,18 @@ fn groups() -> [(&'static str, Vec<Contender>); 3] {
 /// Prints a table for each group.
 pub(crate) fn compare(wanted: &Oci) -> Result<()> {
     ensure!(wanted.tree.is_dir(), "{}: not a directory", wanted.tree.display());
+    let own = std::env::current_exe().context("this program's own path")?;
     let (binary, out_dir) = (wanted.settings.binary()?, wanted.settings.out_dir());
     let scratch = tempfile::Builder::new().prefix("compare-").tempdir_in(&out_dir)?;
     let mib = Census::of(&wanted.tree)?.generous_image_mib();
-    let bench = Bench { tree: wanted.tree.canonicalize()?, mib, binary, scratch: scratch.path().to_owned() };
+    let (tree, scratch) = (wanted.tree.canonicalize()?, scratch.path().to_owned());
+    let bench = Bench { tree, mib, binary, own, scratch };
     bench.prepare()?;
     let plan = wanted.settings.plan();
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{} into {}, {} runs", wanted.tree.display(), out_dir.display(), plan.runs)?;
     for (title, contenders) in groups() {
-        let records = bench.measure(&contenders, &plan);
+        let records = measure(&contenders, &plan, &bench.scratch.join("out"), |script| bench.shell(script));
         write!(stdout, "\n{title}\n{}", table(&records)?)?;
     }
     Ok(())
@@ -156,6 +157,7 @@ struct Bench {
     /// The size of the image of mke2fs in MiB.
     mib: u64,
     binary: PathBuf,
+    own: PathBuf,
     scratch: PathBuf,
 }
 
@@ -170,30 +172,16 @@ impl Bench {
         Ok(())
     }
 
-    fn shell(&self, script: &str) -> Result<Command> {
+    /// Returns the command of a script, after removing the tree that the one before unpacked.
+    fn shell(&self, script: &str) -> Command {
+        // OK to ignore: umoci reports a tree that is still there.
+        let _ = std::fs::remove_dir_all(self.scratch.join("bundle"));
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{PRELUDE}{script}"));
-        command.env("BINARY", &self.binary).env("MIB", self.mib.to_string());
-        command.env("OWN", std::env::current_exe().context("this program's own path")?);
+        command.env("BINARY", &self.binary).env("OWN", &self.own).env("MIB", self.mib.to_string());
         for (name, file) in [("OUT", "out"), ("BUNDLE", "bundle"), ("IMAGES", "images")] {
             command.env(name, self.scratch.join(file));
         }
-        Ok(command)
-    }
-
-    fn measure(&self, contenders: &[Contender], plan: &Plan) -> Vec<Record<&'static str>> {
-        let names: Vec<&'static str> = contenders.iter().map(|contender| contender.name).collect();
-        let (out, bundle) = (self.scratch.join("out"), self.scratch.join("bundle"));
-        rounds::run(plan, &names, |name, _| {
-            let contender = contenders.iter().find(|contender| contender.name == name);
-            let Some(contender) = contender.filter(|contender| is_there(contender.needs)) else {
-                return Err("its program is not installed".to_owned());
-            };
-            let sample =
-                self.shell(contender.script).and_then(|mut shell| child::measure(&mut shell, &out, false));
-            let unpacked = if bundle.exists() { std::fs::remove_dir_all(&bundle) } else { Ok(()) };
-            let removal = child::remove_output(&out).and_then(|()| Ok(unpacked?));
-            sample.and_then(|sample| removal.map(|()| sample)).map_err(|error| format!("{error:#}"))
-        })
+        command
     }
 }
