@@ -70,43 +70,40 @@ impl Builder {
             context.display()
         );
         let script = scratch.file("build.sh", script);
-        let outcome = if self.is_root {
-            run(Command::new("sh").arg("-e").arg(script).current_dir(&home))
-        } else {
+        if !self.is_root {
             judges::command("newuidmap")?;
-            run(unprivileged(scratch, &home)?.arg("sh").arg("-e").arg(script).current_dir(&home))
-        };
+        }
+        let user = (!self.is_root).then_some(&*home);
+        let outcome = run(apart(scratch, user)?.arg("sh").arg("-e").arg(script).current_dir(&home));
         outcome.success().unwrap_or_else(|why| panic!("{self:?}: {why}"));
         Some(home.join("layout"))
     }
 }
 
-/// Returns a command that runs another as an ordinary user with subordinate ids, which are those of
-/// the accounts of this test: in a mount namespace of its own, so that the host keeps its accounts.
-fn unprivileged(scratch: &Scratch, home: &Path) -> Option<Command> {
-    let accounts = scratch.join("accounts");
-    fs::create_dir_all(&accounts).unwrap();
-    for (file, line) in [
-        ("passwd", format!("builder:x:{USER}:{USER}::{}:/bin/sh\n", home.display())),
-        ("group", format!("builder:x:{USER}:\n")),
-        ("subuid", "builder:100000:65536\n".to_owned()),
-        ("subgid", "builder:100000:65536\n".to_owned()),
-    ] {
-        let host = Path::new("/etc").join(file);
-        let own = if file.starts_with("sub") { Vec::new() } else { fs::read(&host).unwrap() };
-        fs::write(accounts.join(file), [own, line.into_bytes()].concat()).unwrap();
+/// Returns a command that runs another one in mount and process namespaces of its own, so that the
+/// host keeps neither the builders' locks in `/dev/shm` and their processes nor the accounts of this
+/// test: as root, or as an ordinary user with subordinate ids, whose home directory it is.
+fn apart(scratch: &Scratch, user: Option<&Path>) -> Option<Command> {
+    let mut script = "mount -t tmpfs none /dev/shm\n".to_owned();
+    if let Some(home) = user {
+        std::os::unix::fs::chown(home, Some(USER), Some(USER)).unwrap();
+        let etc = scratch.join("etc");
+        fs::create_dir_all(&etc).unwrap();
+        script += &format!(
+            "mount -t tmpfs none {etc}
+            cp -a /etc/. {etc}
+            echo 'builder:x:{USER}:{USER}::{}:/bin/sh' >> {etc}/passwd
+            echo 'builder:x:{USER}:' >> {etc}/group
+            echo builder:100000:65536 | tee {etc}/subuid > {etc}/subgid
+            mount --bind {etc} /etc
+            exec setpriv --reuid {USER} --regid {USER} --clear-groups ",
+            home.display(),
+            etc = etc.display()
+        );
     }
-    std::os::unix::fs::chown(home, Some(USER), Some(USER)).unwrap();
+    script += "\"$@\"";
     let mut command = judges::command("unshare")?;
-    let script = format!(
-        "for file in passwd group subuid subgid; do
-            [ -e /etc/$file ] || : > /etc/$file
-            mount --bind {}/$file /etc/$file
-        done
-        exec setpriv --reuid {USER} --regid {USER} --clear-groups \"$@\"",
-        accounts.display()
-    );
-    command.args(["--mount", "sh", "-e", "-c", &script, "sh"]);
+    command.args(["--mount", "--pid", "--fork", "--mount-proc", "sh", "-e", "-c", &script, "sh"]);
     Some(command)
 }
 
