@@ -51,6 +51,8 @@ pub struct Cache {
     directory: OwnedFd,
     /// The error that makes the directory read-only.
     read_only: Option<Errno>,
+    /// True if results are stored, and times of use updated.
+    is_changed: bool,
     /// The maximum size of all entries together, in bytes.
     limit: u64,
     /// The size of all entries together in bytes, as far as this run knows.
@@ -72,6 +74,28 @@ impl Cache {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io(path, error)),
             _ => {}
         }
+        let mut cache = Self::existing(path, limit)?;
+        cache.is_changed = cache.read_only.is_none();
+        if cache.is_changed {
+            cache.trim();
+        }
+        Ok(cache)
+    }
+
+    /// Opens an existing directory without changing it: its entries are used, and none is added.
+    /// Returns `None` if there is none.
+    ///
+    /// # Errors
+    /// The same as of [`open`](Self::open).
+    pub fn open_unchanged(path: &Path) -> Result<Option<Self>> {
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => Self::existing(path, 0).map(Some),
+        }
+    }
+
+    /// Returns an existing directory, which is not changed.
+    fn existing(path: &Path, limit: u64) -> Result<Self> {
         let usage = |message: String| Err(Error::at(ErrorKind::Usage, path, message));
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
@@ -103,11 +127,8 @@ impl Cache {
                 "others may write to it (mode {mode:o}): take that away with `chmod go-w`"
             ));
         }
-        let cache = Self { directory, read_only, limit, taken: Mutex::new(0), names: AtomicU64::new(0) };
-        if read_only.is_none() {
-            cache.trim();
-        }
-        Ok(cache)
+        let (taken, names) = (Mutex::new(0), AtomicU64::new(0));
+        Ok(Self { directory, read_only, is_changed: false, limit, taken, names })
     }
 
     /// The error that makes the directory read-only; existing entries are used even so. `None` if
@@ -139,7 +160,7 @@ impl Cache {
 
     /// Begins a new entry for the compressed bytes of a piece; `None` if that fails.
     pub(crate) fn begin(&self, content: &Key) -> Option<NewEntry<'_>> {
-        if self.read_only.is_some() {
+        if !self.is_changed {
             return None;
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -174,13 +195,22 @@ impl Cache {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.directory, name, flags, Mode::empty()).ok()?;
         let entry = Entry::open(File::from(file), key)?;
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
-        };
-        // If that fails, the entry is removed earlier than others.
-        let _ = rustix::fs::utimensat(&self.directory, name, &times, AtFlags::SYMLINK_NOFOLLOW);
+        self.update_times(
+            name,
+            Timestamps {
+                last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+                last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+            },
+        );
         Some(entry)
+    }
+
+    /// Updates the times of an entry that is used.
+    fn update_times(&self, name: &str, times: Timestamps) {
+        if self.is_changed {
+            // If that fails, the entry is removed earlier than others.
+            let _ = rustix::fs::utimensat(&self.directory, name, &times, AtFlags::SYMLINK_NOFOLLOW);
+        }
     }
 }
 

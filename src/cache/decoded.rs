@@ -50,12 +50,13 @@ impl Cache {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return None;
         }
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
-            last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        };
-        // If that fails, the entry is removed earlier than others.
-        let _ = rustix::fs::utimensat(&self.directory, &name, &times, AtFlags::SYMLINK_NOFOLLOW);
+        self.update_times(
+            &name,
+            Timestamps {
+                last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+                last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+            },
+        );
         Some(File::from(file))
     }
 
@@ -64,7 +65,7 @@ impl Cache {
     /// # Errors
     /// If no file can be created.
     pub(crate) fn begin_layer(&self, digits: &str) -> io::Result<Option<NewLayer<'_>>> {
-        if self.read_only.is_some() {
+        if !self.is_changed {
             return Ok(None);
         }
         let name = name(digits);

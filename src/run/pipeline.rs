@@ -161,8 +161,8 @@ fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
 /// with the owners of the recipe and without metadata of the host. The messages about one source
 /// are logged before the next one is read.
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Options { recipe, log, .. } = *options;
-    prepared.cache = cache::open(recipe, log)?;
+    let Options { recipe, dry_run, log, .. } = *options;
+    prepared.cache = cache::open(recipe, dry_run, log)?;
     let reader = reader(recipe, options, prepared.cache.as_ref());
     let partial = reduction::partial_scan(recipe, &reader.options(), &reader.own, options.lookups)?;
     let (scanned, found) = partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();

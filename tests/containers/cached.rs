@@ -180,3 +180,34 @@ fn runs_share_a_cache_and_a_killed_one_leaves_nothing_wrong() {
     let found = good(&mut image(&source, &cache));
     assert!(!found.stderr.contains("damaged") && found.stdout == expected, "{found}");
 }
+
+#[test]
+fn a_dry_run_uses_a_cache_and_leaves_it_unchanged() {
+    let scratch = Scratch::new();
+    let cache = scratch.join("cache");
+    let source = oci(&layout(&scratch, "layout", &usual()).0);
+    let other = layout(&scratch, "other", &[tar(&[Member::file("other", "other")])]);
+    let dry_run = |source: &str, arguments: &[&str]| {
+        let mut command = rootcast();
+        command.args(arguments).args([source, "--dry-run", "-v", "--cache-size", "4K", "--cache"]);
+        good(command.arg(&cache))
+    };
+    let verbs = [&["image"][..], &["tar"], &["initrd", "--init", "none"], &["oci-export", "--arch", "amd64"]];
+    for arguments in verbs {
+        let found = dry_run(&source, arguments);
+        assert!(!cache.exists() && !found.stderr.contains("--cache"), "{arguments:?}: {found}");
+    }
+    good(&mut image(&source, &cache));
+    let listed = || -> Vec<_> {
+        let of = |path: PathBuf| (fs::metadata(&path).unwrap().modified().unwrap(), path);
+        entries(&cache).into_iter().map(of).collect()
+    };
+    let before = listed();
+    for arguments in verbs {
+        let found = dry_run(&source, arguments);
+        assert_eq!(found.stderr.matches("it was in the cache").count(), 3, "{arguments:?}: {found}");
+        let found = dry_run(&oci(&other.0), arguments);
+        assert!(!found.stderr.contains("kept"), "{arguments:?}: {found}");
+        assert_eq!(listed(), before, "{arguments:?}");
+    }
+}

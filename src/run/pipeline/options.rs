@@ -37,6 +37,8 @@ pub(in crate::run) struct Options<'r> {
     pub(in crate::run) startable: Option<startable::Options>,
     /// False if the tree's files are only named, so that xattrs are not read.
     pub(in crate::run) xattrs: bool,
+    /// True if nothing is written, not even to the cache.
+    pub(in crate::run) dry_run: bool,
     /// True if the trees after each source are kept in the result.
     pub(in crate::run) states: bool,
     /// The questions about the tree before it is reduced.
@@ -64,6 +66,7 @@ impl<'r> Options<'r> {
             with_agent: false,
             startable: None,
             xattrs: true,
+            dry_run: false,
             states: false,
             lookups: Lookups::default(),
             progress: &Silent,

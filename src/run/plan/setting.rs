@@ -18,6 +18,8 @@ pub(in crate::run) struct Setting<'s> {
     pub(in crate::run) own: OwnFiles,
     /// The path of the output; `None` if it has none, or if it is not known.
     pub(in crate::run) path: Option<&'s Path>,
+    /// True if nothing is written, not even to the cache.
+    pub(in crate::run) dry_run: bool,
     /// The opened output, part of which may be allocated while the tree is read.
     pub(in crate::run) destination: Option<&'s Destination>,
     /// The directory for unpacked layers; `None` for that of temporary files.
@@ -50,6 +52,7 @@ impl<'c> Context<'c> {
             output: setting.path.unwrap_or(Path::new("standard output")),
             spool: setting.spool.map(Path::to_owned),
             temporary: setting.temporary,
+            dry_run: setting.dry_run,
             progress: found,
             ..pipeline::Options::new(tree, &watch.cancel, log)
         }

@@ -32,7 +32,8 @@ pub fn build(build: &Build, recipe: &OutputRecipe, interrupt: &Interrupt) -> Res
     let watch = Watch::new(bars.clone(), interrupt.clone());
     let spool = output::spool(&build.tree, &recipe.output);
     let path = output::file(&recipe.output);
-    let setting = Setting { own, path, destination: product, spool: spool.as_deref(), temporary: None };
+    let (spool, dry_run) = (spool.as_deref(), recipe.dry_run);
+    let setting = Setting { own, path, dry_run, destination: product, spool, temporary: None };
     // Never dropped: freeing each name and inode at the end takes time, and the exit of the process
     // frees all at once.
     let plan = ManuallyDrop::new(Plan::make(build, &watch, log, &setting)?);

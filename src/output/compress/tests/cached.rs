@@ -57,6 +57,31 @@ fn a_second_run_compresses_only_changed_segments() {
     }
 }
 
+#[test]
+fn a_cache_that_is_not_to_be_changed_is_used() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let at = directory.path().join("cache");
+    assert!(Cache::open_unchanged(&at).expect("it may be missing").is_none());
+    assert!(!at.exists());
+    let (mut segments, cache) = (segments(), cache(&directory));
+    let (expected, _) = cached(&segments[..3], &codec, &cache);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(1000);
+    let before = entries(&directory);
+    for path in &before {
+        let file = fs::File::options().write(true).open(path).expect("it is ours");
+        file.set_modified(old).expect("it is ours");
+    }
+    let unchanged = Cache::open_unchanged(directory.path()).expect("it can be read").expect("it is there");
+    let (found, used) = cached(&segments[..3], &codec, &unchanged);
+    assert!(found == expected && used.cache_misses == 0, "{used:?}");
+    segments[0].file.bytes[5] ^= 1;
+    let (found, used) = cached(&segments, &codec, &unchanged);
+    assert!(found == pack(&segments, &codec, 1) && used.cache_misses > 0, "{used:?}");
+    assert_eq!(entries(&directory), before);
+    let modified = |path: &PathBuf| fs::metadata(path).and_then(|found| found.modified()).expect("a time");
+    assert!(before.iter().all(|path| modified(path) == old));
+}
+
 /// A changed header changes the bytes, even if the file is unchanged.
 #[test]
 fn headers_are_part_of_the_cache_key() {
