@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::warning::Warning;
 use symbols::SymbolTable;
 
+pub(crate) use choice::one_of_each_name;
 pub use sources::{Entry, Sources};
 
 /// The files that depmod writes for a version, and `modules.weakdep`, in the order in which kmod
@@ -45,7 +46,7 @@ impl Indices {
 /// If modules need each other in a circle, or a path or value cannot be expressed.
 pub fn plan(sources: &Sources<'_>) -> Result<Indices, Error> {
     let mut warnings = Vec::new();
-    let mut modules = choice::one_of_each_name(sources.modules, &mut warnings);
+    let mut modules = one_of_each_name(sources.modules, &mut warnings);
     order::sort(&mut modules, sources.order, &mut warnings);
     values::check(&modules)?;
     let symbols = SymbolTable::new(&modules);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::aliases::Aliases;
 use crate::name::{module_name, normalize_alias, with_underscores};
-use crate::plan::Entry;
+use crate::plan::{Entry, one_of_each_name};
 
 /// The modules of a version of the kernel by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,8 @@ impl Catalog {
     #[must_use]
     pub fn from_modules(modules: &[Entry], builtin: &[u8], builtin_modinfo: &[u8]) -> Self {
         let mut catalog = Self::default();
+        // The same of several modules of a name as in an index.
+        let modules = one_of_each_name(modules, &mut Vec::new());
         let direct: BTreeMap<&[u8], &[Vec<u8>]> = modules
             .iter()
             .map(|entry| (entry.name.as_slice(), entry.module.info.depends.as_slice()))

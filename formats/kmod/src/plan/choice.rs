@@ -8,7 +8,7 @@ use crate::warning::Warning;
 
 /// Returns the modules that are used. `updates/` counts more than everything else, as without
 /// configuration of depmod; which of two others depmod uses is an accident of the filesystem.
-pub(super) fn one_of_each_name<'e>(entries: &'e [Entry], warnings: &mut Vec<Warning>) -> Vec<&'e Entry> {
+pub(crate) fn one_of_each_name<'e>(entries: &'e [Entry], warnings: &mut Vec<Warning>) -> Vec<&'e Entry> {
     let mut used: BTreeMap<&[u8], &Entry> = BTreeMap::new();
     for entry in entries {
         match used.entry(&entry.name) {

@@ -2,7 +2,7 @@
 
 use crate::object::{Format, Object};
 use crate::version::Version;
-use kmod_index::{Entry, Error, Module, Sources, Warning, plan};
+use kmod_index::{Catalog, Config, Entry, Error, Found, Module, Sources, Texts, Warning, plan};
 
 /// Modules with every kind of value: aliases with sets and dashes, devices, soft and weak
 /// dependencies, exports with checksums and without, names of `__versions` only.
@@ -135,6 +135,33 @@ fn decisions_are_reported() {
             "modules.builtin: \"/y.ko\" is not the path of a module",
         ]
     );
+}
+
+#[test]
+fn a_catalog_has_the_modules_of_the_index() {
+    let entry = |path: &str, alias: &str| {
+        let mut module = Module::default();
+        module.info.aliases.push(alias.as_bytes().to_vec());
+        Entry::new(path.as_bytes().to_vec(), module)
+    };
+    let modules = [
+        entry("updates/c.ko", "x"),
+        entry("extra/b.ko", "x"),
+        entry("kernel/b.ko", "y"),
+        entry("zzz/c.ko", "y"),
+    ];
+    let indices = plan(&Sources { modules: &modules, ..Sources::default() }).expect("they can be expressed");
+    let text = |name: &str| indices.file(name).expect("it is written");
+    let texts = Texts { dep: text("modules.dep"), alias: text("modules.alias"), ..Texts::default() };
+    let (indexed, read) = (Catalog::from_texts(&texts), Catalog::from_modules(&modules, b"", b""));
+    let paths = |catalog: &Catalog| -> Vec<_> {
+        catalog.modules().map(|(_, listed)| listed.path.escape_ascii().to_string()).collect()
+    };
+    assert_eq!(
+        (paths(&indexed), paths(&read)),
+        (paths(&read), vec!["extra/b.ko".into(), "updates/c.ko".into()])
+    );
+    assert_eq!(read.lookup(&Config::default(), b"y"), Found::Nothing);
 }
 
 #[test]
