@@ -52,6 +52,18 @@ const TEXTS: [&str; 14] = [
     "modules.weakdep",
 ];
 
+/// Returns the path, without symbolic links, of the directory of the requested modules; `None` if
+/// none are requested.
+///
+/// # Errors
+/// Returns an error if the tree does not have the version.
+pub fn directory<T: Directories>(tree: &T, wanted: &KernelModules) -> Result<Option<Vec<u8>>> {
+    if wanted.names.is_empty() {
+        return Ok(None);
+    }
+    Version::of(tree, wanted.version.as_deref()).map(|version| Some(version.path))
+}
+
 /// Returns the files of the requested modules, of those that they need, and their firmware.
 ///
 /// # Errors

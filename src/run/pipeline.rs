@@ -34,8 +34,8 @@ use crate::transform::init;
 use crate::transform::own_files;
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    accounts, duplicates, edit, guest_files, image_config, keep, ld_cache, normalize, overlay,
-    own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
+    accounts, duplicates, edit, guest_files, image_config, keep, kernel_modules, ld_cache, normalize,
+    overlay, own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
 };
 
 use Verb::{Closure, Image, Initrd, Tar};
@@ -54,7 +54,7 @@ type Step = (&'static [Verb], Apply);
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 27] = [
+const STEPS: [Step; 28] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, edits),
@@ -64,6 +64,7 @@ const STEPS: [Step; 27] = [
     (ALL, missing_files),
     (ALL, reduction),
     (ALL, ld_cache),
+    (ALL, module_indices),
     (ALL, systemd_files),
     (ALL, unreadable_kept_files),
     (ALL, set_id_files),
@@ -279,6 +280,22 @@ fn ld_cache(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Re
     let written = ld_cache::apply(&mut prepared.tree, &ld_cache::Options { scope })?;
     if let Some(written) = &written {
         ld_cache::add_to(&mut reduction.closure, &written.path);
+    }
+    reduction.took += stopwatch.lap();
+    done(written)
+}
+
+/// Writes the indices of the kept kernel modules, if some were requested.
+fn module_indices(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Options { recipe, interrupt, .. } = *options;
+    let Some(reduction) = &mut prepared.reduction else { return done(()) };
+    let Some(version) = &reduction.modules else { return done(()) };
+    let mut stopwatch = Stopwatch::start();
+    let (threads, time) = (&recipe.threads, recipe.time_of_changes());
+    let options = kernel_modules::reduced::Options { version, threads, interrupt, time };
+    let written = kernel_modules::reduced::apply(&mut prepared.tree, &options)?;
+    if let Some(written) = &written {
+        written.add_to(&mut reduction.closure);
     }
     reduction.took += stopwatch.lap();
     done(written)

@@ -33,6 +33,8 @@ pub(super) struct Reduction {
     pub(super) accounts: NamedAccounts,
     /// The metadata of `/etc/ld.so.cache` if it is to be written for the kept part.
     pub(super) ld_cache: Option<Metadata>,
+    /// The directory of the version of which modules were requested.
+    pub(super) modules: Option<Vec<u8>>,
     /// True if systemd is kept with all that it needs.
     pub(super) has_systemd: bool,
     /// The answers about the whole tree.
@@ -95,9 +97,10 @@ pub(super) fn find(
         closure.warnings.extend(warnings);
     }
     let ld_cache = needs_ld_cache.then(|| ld_cache::metadata(tree, recipe.time_of_changes()));
+    let modules = closure::kernel_modules::directory(tree, &keep.modules).map_err(closure::Error::from)?;
     let messages = Messages { unknown, implications, warnings: closure.warnings.clone() };
     Ok(Some((
-        Reduction { closure, notes, owners, accounts, ld_cache, has_systemd, whole_tree, took },
+        Reduction { closure, notes, owners, accounts, ld_cache, modules, has_systemd, whole_tree, took },
         messages,
     )))
 }

@@ -3,6 +3,7 @@
 mod find;
 mod indices;
 mod read;
+pub mod reduced;
 
 pub use find::{Found, MAX_DIRECTORIES, ModuleFile, find};
 pub use indices::{Files, Planned, plan};

@@ -1,6 +1,6 @@
 //! The modules of a kernel, beside those that modprobe loads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -82,5 +82,73 @@ fn modules_are_those_that_modprobe_loads() {
             assert!(!expected.is_empty(), "{name}");
             assert_eq!(found, expected, "{name}, with indices: {with_indices}");
         }
+    }
+}
+
+/// Returns the `modules.*` files of a directory with their bytes.
+fn texts(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.filter(|path| path.is_file());
+    files
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_indices_of_a_reduced_tree_are_those_of_its_modules() {
+    let Some(modules) = modules() else { return };
+    let version = modules.file_name().unwrap().to_str().unwrap().to_owned();
+    let scratch = Scratch::new();
+    let root = scratch.join("root");
+    fs::create_dir_all(root.join("lib/modules")).unwrap();
+    fs::create_dir_all(root.join("etc/modprobe.d")).unwrap();
+    run(Command::new("cp").arg("-a").arg(&modules).arg(root.join("lib/modules"))).success().unwrap();
+    let Some(virtio) = loaded(&root, &version, "virtio-net") else { return };
+    let Some(nfsd) = loaded(&root, &version, "nfsd") else { return };
+    // A Debian package has no indices but these.
+    let bare = scratch.join("bare");
+    run(Command::new("cp").arg("-a").arg(&root).arg(&bare)).success().unwrap();
+    let directory = |root: &Path| root.join("lib/modules").join(&version);
+    for name in texts(&directory(&bare)).into_keys() {
+        if !["modules.builtin", "modules.builtin.modinfo", "modules.order"].contains(&name.as_str()) {
+            fs::remove_file(directory(&bare).join(name)).unwrap();
+        }
+    }
+    for source in [&root, &bare] {
+        let (reduced, archive) = (scratch.join("reduced"), scratch.join("reduced.tar"));
+        let _ = fs::remove_dir_all(&reduced);
+        let _ = fs::remove_file(&archive);
+        fs::create_dir(&reduced).unwrap();
+        let mut command = rootcast();
+        command.arg("tar").arg(source).args(["--keep-module", "virtio_net,nfsd", "-o"]).arg(&archive);
+        run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
+        run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(&reduced)).success().unwrap();
+        assert_eq!(loaded(&reduced, &version, "virtio-net").as_ref(), Some(&virtio));
+        assert_eq!(loaded(&reduced, &version, "nfsd").as_ref(), Some(&nfsd));
+
+        // The closure lists the new files.
+        let mut command = rootcast();
+        let listed = run(command.arg("closure").arg(source).args(["--keep-module", "virtio_net,nfsd"]));
+        let listed = listed.success().unwrap().text();
+        let written = texts(&directory(&reduced));
+        for name in written.keys() {
+            let path = format!("/lib/modules/{version}/{name}");
+            assert!(listed.lines().any(|line| line == path), "{path}");
+        }
+
+        // depmod makes the same indices of what is kept.
+        let order = String::from_utf8(written["modules.order"].clone()).unwrap();
+        assert!(!order.is_empty() && order.lines().all(|line| directory(&reduced).join(line).exists()));
+        let Some(mut depmod) = judges::command("depmod") else { return };
+        let none = scratch.join("none");
+        fs::create_dir_all(&none).unwrap();
+        run(depmod.arg("-b").arg(&reduced).arg("-C").arg(&none).arg(&version)).success().unwrap();
+        let expected = texts(&directory(&reduced));
+        assert!(written.keys().eq(expected.keys()), "{:?}", expected.keys());
+        for (name, bytes) in &expected {
+            assert!(written[name] == *bytes, "{name} differs from that of depmod");
+        }
+        let modules = listed.lines().filter(|line| line.contains(".ko")).count();
+        assert_eq!(expected["modules.dep"].split(|byte| *byte == b'\n').count() - 1, modules);
     }
 }

@@ -76,7 +76,7 @@ pub use fnmatch::fnmatch;
 pub use module::{Module, ModuleInfo, Signature, SoftDependencies};
 pub use name::{is_module, module_name, normalize_alias, with_underscores};
 pub use names::Names;
-pub use plan::{Entry, Indices, Sources, plan};
+pub use plan::{Entry, Indices, Sources, plan, reduced_order};
 pub use trie::{Index, Value};
 pub use warning::Warning;
 

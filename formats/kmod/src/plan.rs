@@ -16,6 +16,8 @@ use crate::warning::Warning;
 use symbols::SymbolTable;
 
 pub(crate) use choice::one_of_each_name;
+
+pub use order::reduced as reduced_order;
 pub use sources::{Entry, Sources};
 
 /// The files that depmod writes for a version, and `modules.weakdep`, in the order in which kmod

@@ -14,6 +14,7 @@ use super::*;
 use crate::blob::archive::{Archive, ArchiveRange, Sparse};
 use crate::blob::{HostDirectory, Root};
 use crate::closure::config::systemd::DefaultTarget;
+use crate::closure::kernel_modules;
 use crate::filesystem::Properties;
 use crate::interrupt::Interrupt;
 use crate::log::Log;
@@ -47,7 +48,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 27] = [
+const CASES: [Case; 28] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![OsString::from(setup.directory.path())];
@@ -89,6 +90,16 @@ const CASES: [Case; 27] = [
     ("ld_cache", |mut setup, steps| {
         setup.recipe.ld_cache = true;
         setup.fails(FILES, steps, "--ld-cache")
+    }),
+    ("module_indices", |mut setup, steps| {
+        setup.keep("/f");
+        let keep = &mut setup.recipe.keep.as_mut().expect("it was set").keep;
+        keep.modules.names = vec![kernel_modules::parse(b"crc").expect("a name")];
+        let above = ["/lib", "/lib/modules", "/lib/modules/1"]
+            .map(|path| format!("{path} 0 40755 2 0 0 0 0.0 - - -\n"));
+        let builtin = "/lib/modules/1/modules.builtin 7 100644 1 0 0 0 0.0 - crc.ko\\n -\n";
+        let tree = format!("{FILES}{}{builtin}", above.concat());
+        setup.find(&tree, steps, |prepared| is_in(&prepared.tree, "/lib/modules/1/modules.dep.bin"))
     }),
     ("systemd_files", |mut setup, steps| {
         setup.keep("/usr/lib/systemd/systemd");

@@ -3,7 +3,7 @@
 use image_tree::path::join;
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Kind, Shown, Tree};
-use kmod_index::{Sources, Warning};
+use kmod_index::{Sources, Warning, reduced_order};
 
 use super::find::find;
 use super::read::read;
@@ -27,6 +27,8 @@ pub struct Planned {
     pub modules: usize,
     /// The files.
     pub files: Files,
+    /// The lines of `modules.order` that list one of the modules, if it is there and valid.
+    pub order: Option<Vec<u8>>,
     /// The links that lead to no module.
     found: super::Found,
     warnings: Vec<Warning>,
@@ -66,9 +68,10 @@ pub fn plan(
     let indices = kmod_index::plan(&sources)
         .map_err(|error| Error::new(ErrorKind::BadInput, format!("{}: {error}", Shown(place))))?;
     found.files.clear();
+    let order = order.and_then(|order| reduced_order(&order, &modules));
     let clashes = indices.warnings.iter().filter(|warning| matches!(warning, Warning::SameName { .. }));
     let modules = modules.len() - clashes.count();
-    Ok(Planned { modules, files: indices.files, found, warnings: indices.warnings })
+    Ok(Planned { modules, files: indices.files, order, found, warnings: indices.warnings })
 }
 
 /// Reads a text of the version, if there is one.
