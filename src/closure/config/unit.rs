@@ -40,6 +40,7 @@ mod words;
 pub(in crate::closure) use chain::units_of;
 pub use model::{Follow, Units};
 pub use search_path::SEARCH_PATH;
+pub use settings::ends_in_continuation;
 pub use walk::Walk;
 
 /// Returns the files of units that must exist, and everything that these need.

@@ -1,10 +1,12 @@
 //! Changes of keys in files of sections: units of systemd, ini files, and `KEY=VALUE` files.
 //!
 //! Comments, blank lines and the order of everything else remain. As in units, a line that ends in
-//! a backslash continues in the next one, and comments may be in between; as in ini files, so does
-//! an indented line without `=`.
+//! a backslash continues in the next one, and comments may be in between; an indented line without
+//! `=` continues the one before, as in ini files.
 
 use std::ops::Range;
+
+use crate::closure::config::unit::ends_in_continuation;
 
 /// A change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +84,12 @@ impl KeyEdit {
             let equals: &[u8] = if is_spaced { b" = " } else { b"=" };
             [&self.key, equals, value, end_of_line.as_bytes()].concat()
         });
+        let mut is_dropped = vec![false; lines.len()];
+        for assignment in dropped {
+            if let Some(lines) = is_dropped.get_mut(assignment.lines.clone()) {
+                lines.fill(true);
+            }
+        }
         let mut out = Vec::with_capacity(text.len() + 64);
         for number in 0..=lines.len() {
             if let Some(new) = new.as_ref().filter(|_| number == at) {
@@ -90,8 +98,7 @@ impl KeyEdit {
                 }
                 out.extend_from_slice(new);
             }
-            let is_dropped = dropped.iter().any(|assignment| assignment.lines.contains(&number));
-            if let Some(line) = lines.get(number).filter(|_| !is_dropped) {
+            if let (Some(line), Some(false)) = (lines.get(number), is_dropped.get(number)) {
                 out.extend_from_slice(line);
             }
         }
@@ -148,7 +155,10 @@ fn is_comment(line: &[u8]) -> bool {
 
 /// Returns the number of the line behind a value that begins in a line.
 fn end_of_value(lines: &[&[u8]], start: usize) -> usize {
-    let continues = |line: &[u8]| line.trim_ascii_end().ends_with(b"\\");
+    let continues = |line: &[u8]| {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        ends_in_continuation(line.strip_suffix(b"\r").unwrap_or(line))
+    };
     let mut open = lines.get(start).is_some_and(|line| continues(line));
     let mut end = start + 1;
     let mut number = end;
@@ -227,6 +237,25 @@ ExecStart=/bin/a
         assert_eq!(apply(text, "b", "z", set("4")), Ok(Some(added.to_owned())));
         assert_eq!(apply("", "", "A", set("1")), Ok(Some("A=1\n".to_owned())));
         assert_eq!(apply("A=0\nB=1\n", "", "A", set("")), Ok(Some("A=\nB=1\n".to_owned())));
+    }
+
+    #[test]
+    fn lines_continue_as_in_units() {
+        for (text, expected) in [
+            ("A=x\\\\\nB=1\n", "B=1\n"),
+            ("A=x\\ \nB=1\n", "B=1\n"),
+            ("A=x\\\r\nB=1\r\nC=2\r\n", "C=2\r\n"),
+            ("A=x \\\n# c\nB=1 \\\n; d\nC=2\nD=3\n", "D=3\n"),
+            ("A=x \\\n# c\n", "# c\n"),
+        ] {
+            assert_eq!(apply(text, "", "A", Change::Remove), Ok(Some(expected.to_owned())), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn keys_with_many_values_take_linear_time() {
+        let text = "A=\n".repeat(300_000);
+        assert_eq!(apply(&text, "", "A", Change::Set(b"1".to_vec())), Ok(Some("A=1\n".to_owned())));
     }
 
     #[test]

@@ -114,8 +114,10 @@ pub(super) fn boolean(value: &[u8]) -> Option<bool> {
     }
 }
 
-/// Returns true for an odd number of trailing backslashes: in each pair, one escapes the other.
-fn ends_in_continuation(line: &[u8]) -> bool {
+/// Returns true for a line that the next one continues, given without its end: one with an odd
+/// number of trailing backslashes, as in each pair one escapes the other.
+#[must_use]
+pub fn ends_in_continuation(line: &[u8]) -> bool {
     line.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
