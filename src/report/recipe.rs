@@ -1,16 +1,29 @@
-//! The flags of a recipe, as a recipe or as JSON.
+//! The flags of a recipe, as a recipe or as JSON; the schema is `recipe.schema.json`.
 
 use std::fmt;
 
 use serde::Serialize;
 
+use super::version::{REPORT_VERSION, VERSION};
 use crate::recipe::file::quoted;
 
 /// The flags that are in effect with a recipe, in order.
 #[derive(Clone, Debug, Serialize)]
 pub struct RecipeReport {
+    /// The version of the program.
+    pub rootcast: &'static str,
+    /// The version of the form of all reports as JSON.
+    pub report_version: u32,
     /// The flags.
     pub flags: Vec<RecipeFlag>,
+}
+
+impl RecipeReport {
+    /// Returns the report of these flags.
+    #[must_use]
+    pub fn new(flags: Vec<RecipeFlag>) -> Self {
+        Self { rootcast: VERSION, report_version: REPORT_VERSION, flags }
+    }
 }
 
 /// A flag of a recipe, with one of its values.

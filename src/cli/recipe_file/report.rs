@@ -33,7 +33,7 @@ pub(in crate::cli) fn show(command: &Command, name: &OsString) -> Result<RecipeR
         let (flag, value) = (located.entry.key.clone(), located.entry.value.clone());
         RecipeFlag { flag, value, edit: located.entry.edit, recipe: located.origin.clone(), line, column }
     });
-    Ok(RecipeReport { flags: flags.collect() })
+    Ok(RecipeReport::new(flags.collect()))
 }
 
 /// Checks a recipe: its syntax, each of its flags, and those together. `parse` parses a command

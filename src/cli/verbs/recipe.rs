@@ -40,6 +40,8 @@ struct ShowVerb {
     recipe: OsString,
 
     /// Print a JSON object
+    ///
+    /// Its schema is src/report/recipe.schema.json in the sources of rootcast.
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
 }
