@@ -1,6 +1,6 @@
 //! The recipe as it grows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::recipe::file::quoted;
 
@@ -35,14 +35,16 @@ pub(super) struct Draft {
     pub(super) edits: Vec<(&'static str, String)>,
     /// The parts that are not imported.
     pub(super) notes: Vec<Note>,
+    /// The values that flags have.
+    known: BTreeSet<(&'static str, String)>,
 }
 
 impl Draft {
     /// Adds a value, unless the flag has it.
     pub(super) fn add(&mut self, flag: &'static str, value: impl Into<String>) {
-        let (value, values) = (value.into(), self.flags.entry(flag).or_default());
-        if !values.contains(&value) {
-            values.push(value);
+        let value = value.into();
+        if self.known.insert((flag, value.clone())) {
+            self.flags.entry(flag).or_default().push(value);
         }
     }
 

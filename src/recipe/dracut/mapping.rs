@@ -1,5 +1,7 @@
 //! The flags that stand for variables of dracut.conf(5).
 
+use std::collections::BTreeSet;
+
 use super::draft::{Draft, Variables, Word};
 use super::modules::{self, Module};
 
@@ -7,7 +9,7 @@ use super::modules::{self, Module};
 type Map = fn(&str, &[Word], &mut Draft);
 
 /// The variables that become flags.
-const VARIABLES: [(&str, Map); 26] = [
+const VARIABLES: [(&str, Map); 29] = [
     ("add_drivers", drivers),
     ("compress", compress),
     ("do_hardlink", |_, words, draft| {
@@ -63,6 +65,9 @@ const VARIABLES: [(&str, Map); 26] = [
         }
     }),
     ("no_kernel", |_, _, _| {}),
+    ("nofscks", |_, words, draft| {
+        not_yes(words, draft, "the checkers of filesystems that the recipe keeps are in it");
+    }),
     ("omit_drivers", |_, words, draft| {
         for word in words {
             let name = module_name(&word.text).replace(['-', '_'], "[-_]");
@@ -71,10 +76,14 @@ const VARIABLES: [(&str, Map); 26] = [
             }
         }
     }),
+    ("prefix", |_, words, draft| not_given(words, draft, "files have the paths of the tree")),
     ("reproducible", |_, words, draft| {
         for word in words.iter().filter(|word| word.text == "no") {
             draft.note(word, "an initramfs is always reproducible");
         }
+    }),
+    ("ro_mnt", |_, words, draft| {
+        not_yes(words, draft, "ro on the kernel's command line mounts the root read-only");
     }),
     ("squash_compress", |_, words, draft| not_given(words, draft, "an initramfs holds no squashfs")),
     ("uefi", |_, words, draft| not_yes(words, draft, "a unified kernel image is not made")),
@@ -83,7 +92,7 @@ const VARIABLES: [(&str, Map); 26] = [
 
 /// The variables that change nothing in an initramfs of rootcast, such as those of messages and of
 /// the way to the same result.
-const WITHOUT_EFFECT: [&str; 17] = [
+const WITHOUT_EFFECT: [&str; 14] = [
     "enhanced_cpio",
     "fileloglvl",
     "hostonly_nics",
@@ -92,26 +101,35 @@ const WITHOUT_EFFECT: [&str; 17] = [
     "logfile",
     "loginstall",
     "noprefix",
-    "nofscks",
     "parallel",
     "persistent_policy",
     "show_modules",
     "stdloglvl",
     "sysloglvl",
     "tmpdir",
-    "prefix",
-    "ro_mnt",
 ];
+
+/// The variables with names of dracut's modules.
+const MODULES: [&str; 4] =
+    ["add_dracutmodules", "dracutmodules", "force_add_dracutmodules", "omit_dracutmodules"];
+
+/// The variables that name modules of the kernel to install.
+const DRIVERS: [&str; 4] = ["add_drivers", "drivers", "filesystems", "force_drivers"];
 
 const HOST: &str = "nothing of this machine is read: name what the guest needs";
 
 /// Adds the flags of all variables.
 pub(super) fn map(variables: &Variables, draft: &mut Draft) {
     dracut_modules(variables, draft);
+    let no_kernel = variables.get("no_kernel").is_some_and(|words| is_yes(words));
     for (name, words) in variables {
+        if no_kernel && DRIVERS.contains(&name.as_str()) {
+            not_given(words, draft, "no_kernel=yes leaves out modules of the kernel");
+            continue;
+        }
         match VARIABLES.iter().find(|(known, _)| known == name) {
             Some((_, map)) => map(name, words, draft),
-            None if WITHOUT_EFFECT.contains(&name.as_str()) || name.ends_with("dracutmodules") => {}
+            None if WITHOUT_EFFECT.contains(&name.as_str()) || MODULES.contains(&name.as_str()) => {}
             None => not_given(words, draft, &format!("{name} is not known")),
         }
     }
@@ -121,7 +139,8 @@ pub(super) fn map(variables: &Variables, draft: &mut Draft) {
 fn dracut_modules(variables: &Variables, draft: &mut Draft) {
     let words = |name: &str| variables.get(name).map_or(&[][..], Vec::as_slice);
     let omitted = words("omit_dracutmodules");
-    let is_omitted = |word: &&Word| omitted.iter().any(|omitted| omitted.text == word.text);
+    let omitted_names: BTreeSet<&str> = omitted.iter().map(|word| word.text.as_str()).collect();
+    let is_omitted = |word: &&Word| omitted_names.contains(word.text.as_str());
     let added = ["add_dracutmodules", "force_add_dracutmodules"].into_iter().flat_map(words);
     let all: Vec<&Word> =
         words("dracutmodules").iter().chain(added).filter(|word| !is_omitted(word)).collect();
@@ -129,7 +148,8 @@ fn dracut_modules(variables: &Variables, draft: &mut Draft) {
     let names: Vec<&str> = all.iter().map(|word| word.text.as_str()).collect();
     let is_whole = base.is_empty() || base == ["auto"] || base == ["all"];
     let whole: Vec<&str> = ["base"].into_iter().filter(|_| is_whole).chain(names).collect();
-    draft.add("recipe", modules::recipe(&whole));
+    let recipes = modules::recipes(&whole);
+    recipes.iter().for_each(|recipe| draft.add("recipe", *recipe));
     for word in all {
         match modules::find(&word.text) {
             Some(Module::Included) => {}
@@ -138,8 +158,12 @@ fn dracut_modules(variables: &Variables, draft: &mut Draft) {
             None => draft.note(word, format!("the module {} of dracut is not known", word.text)),
         }
     }
-    for word in omitted.iter().filter(|word| modules::find(&word.text).is_none()) {
-        draft.note(word, format!("the module {} of dracut is not known", word.text));
+    for word in omitted {
+        if modules::find(&word.text).is_none() {
+            draft.note(word, format!("the module {} of dracut is not known", word.text));
+        } else if modules::is_in(&word.text, &recipes) {
+            draft.note(word, format!("the recipe has what {} of dracut has", word.text));
+        }
     }
 }
 

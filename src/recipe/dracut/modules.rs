@@ -73,19 +73,38 @@ pub(super) fn find(name: &str) -> Option<Module> {
     MODULES.iter().find(|(known, _)| *known == name).map(|(_, module)| *module)
 }
 
-/// Returns the shipped recipe that has the rest of these modules.
-pub(super) fn recipe(modules: &[&str]) -> &'static str {
-    let has = |name: &str| modules.contains(&name);
-    if modules.is_empty() || ["base", "rootfs-block", "systemd-initrd"].into_iter().any(has) {
-        return match (has("crypt") || has("systemd-cryptsetup"), has("systemd-veritysetup")) {
-            (true, _) => "systemd-initrd-luks",
-            (false, true) => "systemd-initrd-verity",
-            (false, false) => "systemd-initrd",
-        };
+/// The modules that all recipes with systemd have.
+const OF_SYSTEMD: [&str; 6] =
+    ["systemd", "systemd-journald", "systemd-modules-load", "systemd-sysctl", "systemd-udevd", "udev-rules"];
+
+/// The modules that mount a root filesystem.
+const OF_ROOT: [&str; 3] = ["base", "rootfs-block", "systemd-initrd"];
+
+/// The modules that the recipe for Kata has besides.
+const OF_KATA: [&str; 3] = ["dbus", "dbus-daemon", "systemd-tmpfiles"];
+
+/// Returns the shipped recipes that have the rest of these modules.
+pub(super) fn recipes(modules: &[&str]) -> Vec<&'static str> {
+    let has = |name: &&str| modules.contains(name);
+    let is_encrypted = ["crypt", "systemd-cryptsetup"].iter().any(has);
+    let is_measured = has(&"systemd-veritysetup");
+    if is_encrypted || is_measured {
+        let both = [(is_encrypted, "systemd-initrd-luks"), (is_measured, "systemd-initrd-verity")];
+        return both.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, recipe)| recipe).collect();
     }
-    match (has("systemd"), has("busybox")) {
-        (true, _) => "kata-dracut",
-        (false, true) => "busybox",
-        (false, false) => "empty",
-    }
+    vec![match () {
+        () if modules.is_empty() || OF_ROOT.iter().any(has) => "systemd-initrd",
+        () if has(&"systemd") => "kata-dracut",
+        () if has(&"busybox") => "busybox",
+        () => "empty",
+    }]
+}
+
+/// Returns true if one of the shipped recipes has a module.
+pub(super) fn is_in(module: &str, recipes: &[&str]) -> bool {
+    let is_kata = recipes.contains(&"kata-dracut");
+    let is_root = recipes.iter().any(|recipe| recipe.starts_with("systemd-initrd"));
+    (is_kata || is_root) && OF_SYSTEMD.contains(&module)
+        || is_root && OF_ROOT.contains(&module)
+        || is_kata && OF_KATA.contains(&module)
 }

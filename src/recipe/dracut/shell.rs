@@ -127,8 +127,8 @@ impl Reader<'_> {
         let text = self.text.get(start..self.at).unwrap_or_default().trim_ascii();
         let words = text.split(|byte| matches!(byte, b' ' | b'\t' | b';' | b'\r'));
         for (number, word) in words.enumerate() {
-            if OPENING.contains(&word) || number > 0 && word == b"{" || word.ends_with(b"()") {
-                self.depth += usize::from(!word.ends_with(b"()"));
+            if OPENING.contains(&word) || number > 0 && word == b"{" || word.ends_with(b"(){") {
+                self.depth += 1;
             } else if CLOSING.contains(&word) {
                 self.depth = self.depth.saturating_sub(1);
             }

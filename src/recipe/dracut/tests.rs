@@ -21,7 +21,7 @@ fn the_configuration_of_kata_is_imported() {
 # comment
 hostonly=\"no\"
 hostonly_cmdline='no'
-no_kernel=yes
+no_kernel=no
 dracutmodules=\"kernel-modules udev-rules syslog systemd dbus\" # five
 drivers=\"9p 9pnet\\
  9pnet_virtio\"
@@ -90,6 +90,14 @@ add_dracutmodules+=\" network =x
 base\"
 drivers+=\" =drivers/usb \"
 compress=bzip2
+f(){
+  add_drivers=a
+}
+nofscks=yes
+ro_mnt=yes
+prefix=/run
+my_dracutmodules=base
+omit_dracutmodules=\"systemd dbus other\"
 open=\"x
 ";
     let expected = [
@@ -106,11 +114,54 @@ open=\"x
         "0:10: the module network of dracut is not known",
         "0:12: the modules of the directory drivers/usb are to be named",
         "0:13: bzip2 is not a codec: none, gzip, zstd, lz4 or xz",
-        "0:14: open is assigned a value whose quotation mark is not closed",
+        "0:14: \"f(){\" is not an assignment, and is not run",
+        "0:15: add_drivers is assigned under a condition",
+        "0:16: \"}\" is not an assignment, and is not run",
+        "0:17: the checkers of filesystems that the recipe keeps are in it",
+        "0:18: ro on the kernel's command line mounts the root read-only",
+        "0:19: files have the paths of the tree",
+        "0:20: my_dracutmodules is not known",
+        "0:21: the module other of dracut is not known",
+        "0:21: the recipe has what systemd of dracut has",
+        "0:22: open is assigned a value whose quotation mark is not closed",
     ];
     let (recipe, notes) = parts(&[text]);
     assert_eq!(notes, expected);
     assert_eq!(recipe, "recipe = \"systemd-initrd\"\n");
+}
+
+#[test]
+fn without_a_kernel_no_modules_are_kept() {
+    let (recipe, notes) = parts(&["drivers=a\nforce_drivers=b\nno_kernel=yes\ndracutmodules=systemd\n"]);
+    assert_eq!(recipe, "recipe = \"kata-dracut\"\n");
+    let expected = [1, 2].map(|line| format!("0:{line}: no_kernel=yes leaves out modules of the kernel"));
+    assert_eq!(notes, expected);
+}
+
+#[test]
+fn every_protection_of_the_root_has_its_recipe() {
+    for (modules, expected) in [
+        ("systemd crypt", "recipe = \"systemd-initrd-luks\"\n"),
+        ("systemd-veritysetup", "recipe = \"systemd-initrd-verity\"\n"),
+        (
+            "systemd-cryptsetup systemd-veritysetup",
+            "recipe = [\n    \"systemd-initrd-luks\",\n    \"systemd-initrd-verity\",\n]\n",
+        ),
+        ("rootfs-block", "recipe = \"systemd-initrd\"\n"),
+        ("busybox", "recipe = \"busybox\"\n"),
+        ("kernel-modules", "recipe = \"empty\"\n"),
+    ] {
+        let (recipe, notes) = parts(&[&format!("dracutmodules='{modules}'\n")]);
+        assert!(recipe.contains(expected), "{modules}: {recipe}");
+        assert_eq!(notes, [""; 0]);
+    }
+}
+
+#[test]
+fn many_words_take_linear_time() {
+    let words: String = (0..100_000).map(|number| format!(" m{number}")).collect();
+    let text = format!("drivers='{words}'\ndracutmodules='{words}'\nomit_dracutmodules='{words}'\n");
+    assert_eq!(imported(&[&text]).notes.len(), 100_000);
 }
 
 #[test]
