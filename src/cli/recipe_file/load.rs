@@ -115,9 +115,9 @@ impl Loader {
         if self.read.contains(&identity) {
             return Ok(());
         }
-        if self.open.len() >= MAX_DEPTH || self.read.len() >= MAX_RECIPES {
+        if self.open.len() >= MAX_DEPTH || self.open.len() + self.read.len() >= MAX_RECIPES {
             let message = format!(
-                "{origin}: recipes inherit from at most {MAX_RECIPES} others, over at most {MAX_DEPTH} steps\n"
+                "{origin}: at most {MAX_RECIPES} recipes are read, and at most {MAX_DEPTH} in a row inherit each from the next\n"
             );
             return Err(usage(ErrorKind::ValueValidation, message));
         }
