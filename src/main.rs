@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Request::Recipe(RecipeRequest::Print(text)) => run::print_recipes(&text),
         Request::Recipe(RecipeRequest::Json(report)) => run::print_recipe_json(&report),
         Request::Recipe(RecipeRequest::ImportDracut { directory, output }) => {
-            run::import_dracut(&directory, &output)
+            run::import_dracut(&directory, &output, &interrupt)
         }
         Request::Depmod(recipe) => run::depmod(&recipe, &interrupt),
         Request::Completions(shell) => run::completions(&cli::generate::completions(shell)),

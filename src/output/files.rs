@@ -25,13 +25,7 @@ pub fn write(directory: &Path, files: &[(&str, Vec<u8>)], interrupt: &Interrupt)
         .collect::<Result<_>>()?;
     let mut written = Vec::new();
     for (destination, (_, bytes)) in destinations.iter().zip(files) {
-        interrupt.check()?;
-        let Place::File(place) = &destination.place else {
-            return Err(Error::at(ErrorKind::Usage, destination.path(), "is not a regular file: remove it"));
-        };
-        let file = AtomicFile::create(&Arc::clone(place), interrupt.cleanups())?;
-        file.file().write_all(bytes).map_err(|error| Error::io(destination.path(), error))?;
-        written.push((destination.path(), file));
+        written.push((destination.path(), complete(destination, bytes, interrupt)?));
     }
     interrupt.check()?;
     for (path, file) in written {
@@ -39,6 +33,28 @@ pub fn write(directory: &Path, files: &[(&str, Vec<u8>)], interrupt: &Interrupt)
     }
     made.keep();
     Ok(())
+}
+
+/// Writes one file, which gets its name when it is complete.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_one(path: &Path, bytes: &[u8], interrupt: &Interrupt) -> Result<()> {
+    let destination = Destination::open(path, DestinationOptions::default())?;
+    let file = complete(&destination, bytes, interrupt)?;
+    interrupt.check()?;
+    file.publish().map_err(|error| Error::io(path, error))
+}
+
+/// Returns a file with these bytes that does not have its name yet.
+fn complete(destination: &Destination, bytes: &[u8], interrupt: &Interrupt) -> Result<AtomicFile> {
+    interrupt.check()?;
+    let Place::File(place) = &destination.place else {
+        return Err(Error::at(ErrorKind::Usage, destination.path(), "is not a regular file: remove it"));
+    };
+    let file = AtomicFile::create(&Arc::clone(place), interrupt.cleanups())?;
+    file.file().write_all(bytes).map_err(|error| Error::io(destination.path(), error))?;
+    Ok(file)
 }
 
 /// A directory with those above it that are new. They are removed on drop if they are empty.

@@ -6,6 +6,7 @@ use rootcast::recipe::shipped::SHIPPED;
 use serde_json::Value;
 
 use super::case::{Case, USAGE, bad, check_all, good};
+use crate::judges;
 use crate::product::{Outcome, Scratch, rootcast, run};
 
 const CASES: &[Case] = &[
@@ -51,6 +52,15 @@ fn rootcast_in(scratch: &Scratch, line: &str) -> Outcome {
 fn shown(scratch: &Scratch, line: &str) -> String {
     let outcome = rootcast_in(scratch, line);
     outcome.success().unwrap_or_else(|why| panic!("{why}")).text()
+}
+
+/// Validates the output of `rootcast recipe show --json`.
+fn judge(scratch: &Scratch, json: &str) {
+    const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/recipe.schema.json");
+    if let Some(mut jsonschema) = judges::command("jsonschema") {
+        let instance = scratch.file("report.json", json);
+        run(jsonschema.arg("-i").arg(instance).arg(SCHEMA)).success().unwrap_or_else(|why| panic!("{why}"));
+    }
 }
 
 #[track_caller]
@@ -116,7 +126,10 @@ edits = [
         text.lines().map(|line| line.split("  # ").next().unwrap_or_default().to_owned()).collect()
     };
     assert_eq!(values(&shown(&scratch, "recipe show {}/again.toml")), values(&flags));
-    let json: Value = serde_json::from_str(&shown(&scratch, "recipe show {}/child.toml --json")).unwrap();
+    let json = shown(&scratch, "recipe show {}/child.toml --json");
+    judge(&scratch, &json);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["report_version"], 1);
     let owner = json["flags"].as_array().unwrap().iter().find(|flag| flag["flag"] == "owner").unwrap();
     let expected = serde_json::json!({
         "flag": "owner", "value": "5:6", "edit": false, "recipe": format!("{place}/child.toml"), "line": 1, "column": 1
@@ -141,10 +154,27 @@ fn recipes_that_cannot_be_inherited_from_are_reported() {
     refused(&scratch, "recipe check {}/gone.toml", &["line 1, column 1", "{}/gone: No such file"]);
     refused(&scratch, "tree {}/tree.dump --recipe kata-dracu", &["similar names", "kata-dracut"]);
     refused(&scratch, "tree {}/tree.dump --recipe ./empty", &["./empty: No such file"]);
-    for number in 0..17 {
+}
+
+#[test]
+fn the_number_of_recipes_is_limited() {
+    const LIMIT: &str = "at most 64 recipes are read, and at most 16 in a row";
+    let scratch = Scratch::new();
+    for number in 0..16 {
         scratch.file(&format!("deep{number}.toml"), format!("recipe = 'deep{}.toml'\n", number + 1));
     }
-    refused(&scratch, "recipe check {}/deep0.toml", &["at most 64 others, over at most 16 steps"]);
+    scratch.file("deep16.toml", "quiet = true\n");
+    // Of these there are 16 in a row, of those one more.
+    assert_eq!(shown(&scratch, "recipe check {}/deep1.toml"), "");
+    refused(&scratch, "recipe check {}/deep0.toml", &["{}/deep16.toml: ", LIMIT]);
+    for number in 0..63 {
+        scratch.file(&format!("wide{number}.toml"), "quiet = true\n");
+    }
+    let names: Vec<String> = (0..63).map(|number| format!("'wide{number}.toml'")).collect();
+    scratch.file("wide.toml", format!("recipe = [{}]\n", names.join(", ")));
+    assert_eq!(shown(&scratch, "recipe check {}/wide.toml"), "");
+    scratch.file("wider.toml", "recipe = 'wide.toml'\n");
+    refused(&scratch, "recipe check {}/wider.toml", &["{}/wide62.toml: ", LIMIT]);
 }
 
 #[test]
@@ -203,4 +233,18 @@ fn the_configuration_of_dracut_becomes_a_recipe() {
     }
     let outcome = rootcast_in(&scratch, "recipe import-dracut {} -o {}/made.toml");
     assert_eq!(outcome.code, Some(3), "{outcome}");
+    assert_eq!(shown(&scratch, "recipe import-dracut {}/conf.d/10.conf -o -").lines().count(), 4);
+    // Nothing that is read is replaced, and nothing but a file.
+    for input in ["{}/conf.d", "{}/conf.d/10.conf"] {
+        let line = format!("recipe import-dracut {input} -o {{}}/conf.d/10.conf");
+        refused(&scratch, &line, &["{}/conf.d/10.conf: is part of the configuration"]);
+    }
+    assert!(fs::read_to_string(scratch.join("conf.d/10.conf")).unwrap().starts_with("install_items="));
+    refused(&scratch, "recipe import-dracut {}/conf.d -o {}/conf.d", &["{}/conf.d"]);
+    // Of all files together at most 1 MiB is read.
+    scratch.file("conf.d/30.conf", format!("#{}\n", "x".repeat(600_000)));
+    scratch.file("conf.d/40.conf", format!("#{}\n", "x".repeat(600_000)));
+    let outcome = rootcast_in(&scratch, "recipe import-dracut {}/conf.d -o {}/other.toml");
+    assert!(outcome.code != Some(0) && outcome.stderr.contains("40.conf"), "{outcome}");
+    assert!(!scratch.join("other.toml").exists());
 }

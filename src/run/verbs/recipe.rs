@@ -7,13 +7,16 @@ use image_tree::Shown;
 
 use crate::bounded;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
 use crate::log::Level;
+use crate::output::files;
 use crate::recipe::dracut;
 use crate::report::RecipeReport;
 use crate::run::print::{self, print, print_json};
 use crate::shown;
+use crate::transform::own_files::host_inode;
 
-/// The maximum length of a file of dracut's configuration, in bytes: 1 MiB.
+/// The maximum length of dracut's configuration, in bytes: 1 MiB.
 const MAX_LEN: u64 = 1 << 20;
 
 /// The maximum number of files of dracut's configuration.
@@ -38,12 +41,19 @@ pub fn print_recipe_json(report: &RecipeReport) -> Result<()> {
 /// Makes a recipe of dracut's configuration, and reports what is not imported.
 ///
 /// # Errors
-/// If a file cannot be read, or the recipe cannot be written.
-pub fn import_dracut(directory: &Path, output: &Path) -> Result<()> {
-    let paths = files(directory)?;
+/// If a file cannot be read, the recipe cannot be written, or would replace a file that is read.
+pub fn import_dracut(directory: &Path, output: &Path, interrupt: &Interrupt) -> Result<()> {
+    let paths = configuration(directory)?;
+    let own = host_inode(output);
+    if own.is_some() && paths.iter().any(|path| host_inode(path) == own) {
+        let what = "is part of the configuration, and would be overwritten: name another file";
+        return Err(Error::at(ErrorKind::Usage, output, what));
+    }
+    let mut left = MAX_LEN;
     let files = paths.iter().map(|path| {
         let opened = File::open(path).map_err(|error| Error::io(path, error))?;
-        let text = bounded::read_file(opened, path, MAX_LEN)?;
+        let text = bounded::read_file(opened, path, left)?;
+        left = left.saturating_sub(text.len() as u64);
         Ok(dracut::File { name: shown::path(path).to_string(), text })
     });
     let files = files.collect::<Result<Vec<_>>>()?;
@@ -56,11 +66,11 @@ pub fn import_dracut(directory: &Path, output: &Path) -> Result<()> {
     if output == Path::new("-") {
         return print(imported.recipe.as_bytes());
     }
-    fs::write(output, &imported.recipe).map_err(|error| Error::io(output, error))
+    files::write_one(output, imported.recipe.as_bytes(), interrupt)
 }
 
 /// Returns the configuration files of a directory by name, or a single file.
-fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+fn configuration(directory: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Error::io(directory, error);
     if !fs::metadata(directory).map_err(failed)?.is_dir() {
         return Ok(vec![directory.to_owned()]);
