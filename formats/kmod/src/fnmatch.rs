@@ -1,4 +1,8 @@
 //! Patterns of aliases: `fnmatch(3)` of glibc without flags, in the C locale.
+//!
+//! This is not the language of [`image_tree::glob`], which is for patterns that users write: there a
+//! star stops at `/`, and a pattern can be invalid. An alias is whatever a module says, and libkmod
+//! gives it to `fnmatch` as it is, where a `[` without its end is literal.
 
 /// Returns true if a pattern matches all of `name`. `*` matches any bytes, `/` and a leading dot
 /// too; `?` one byte; `[a-c]`, `[!a-c]` and `[^a-c]` one byte in a set or not in it, with classes as
