@@ -140,6 +140,9 @@ pub enum Error {
         /// The value.
         value: Vec<u8>,
     },
+    /// Modules need more others than those of a kernel do.
+    #[error("the modules need more than {max} others in all", max = limits::MAX_DEPENDENCIES)]
+    TooManyDependencies,
     /// The lines of an index, or its nodes, are too long for references of 28 bits.
     #[error("{file} would have more than {max} bytes, which a module index cannot", max = limits::MAX_OFFSET)]
     TooLong {

@@ -73,6 +73,7 @@ pub use config::{
 };
 pub use error::{Error, IndexError, ModuleError};
 pub use fnmatch::fnmatch;
+pub use limits::MAX_MEMORY;
 pub use module::{Module, ModuleInfo, Signature, SoftDependencies};
 pub use name::{is_module, module_name, normalize_alias, with_underscores};
 pub use names::Names;

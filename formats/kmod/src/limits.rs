@@ -16,3 +16,11 @@ pub(crate) const MAX_OFFSET: usize = 0x0fff_ffff;
 
 /// The most bytes in lines of `modules.dep`: a binary index cannot have more.
 pub(crate) const MAX_LINES: usize = MAX_OFFSET;
+
+/// The most modules that those without an index need, each counted for each that needs it. The
+/// 1,121 modules of Debian's cloud kernel need 1,749.
+pub(crate) const MAX_DEPENDENCIES: usize = 1 << 20;
+
+/// The most memory for the values and symbols of all modules of a version, in bytes: 256 MiB. The
+/// aliases, symbols and soft dependencies of Debian's cloud kernel are 330 kB of text.
+pub const MAX_MEMORY: u64 = 256 << 20;

@@ -40,6 +40,17 @@ impl Module {
         let symbols = symbols::read(&object)?;
         Ok(Self { info, exports: symbols.exports, needs: symbols.needs })
     }
+
+    /// The memory that values and symbols take, in bytes, approximately. Readers of many modules add
+    /// it up to [`MAX_MEMORY`](crate::MAX_MEMORY).
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let ModuleInfo { name, vermagic, depends, aliases, softdeps, weakdeps, firmware } = &self.info;
+        let values = [depends, aliases, softdeps, weakdeps, firmware].into_iter().flatten();
+        let values = values.chain(name).chain(vermagic).map(|value| size_of_val(value) + value.len());
+        let names = |names: &Names| names.total_len() + names.len() * size_of::<usize>();
+        (values.sum::<usize>() + names(&self.exports) + names(&self.needs)) as u64
+    }
 }
 
 impl ModuleInfo {

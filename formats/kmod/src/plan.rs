@@ -53,7 +53,7 @@ pub fn plan(sources: &Sources<'_>) -> Result<Indices, Error> {
     values::check(&modules)?;
     let symbols = SymbolTable::new(&modules);
     let dependencies = dependencies::of(&modules, &symbols)?;
-    let dep = texts::dep(&modules, &dependencies)?;
+    let dep = texts::dep(&modules, &dependencies);
     let files = vec![
         ("modules.dep.bin", tries::dep(&modules, &dep)?),
         ("modules.dep", dep),

@@ -7,7 +7,7 @@ use image_tree::path::join;
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Content, Directories, InodeId, Kind};
 use initramfs::compressed_file::{MAGIC_LEN, compression_of, decompress};
-use kmod_index::{Catalog, Entry, Module, ModuleError, ModuleInfo, Texts, is_module};
+use kmod_index::{Catalog, Entry, MAX_MEMORY, Module, ModuleError, ModuleInfo, Texts, is_module};
 
 use super::error::{Error, Result};
 use super::version::Version;
@@ -41,10 +41,15 @@ pub(super) fn catalog<T: Directories<Content: Content>>(
         let soft = SoftTexts { soft: text("modules.softdep")?, weak: text("modules.weakdep")? };
         return Ok((Catalog::from_texts(&texts), soft));
     }
-    let mut entries = Vec::new();
+    let (mut entries, mut memory) = (Vec::new(), 0);
     for (path, id) in files(tree, version)? {
         let whole = join(&version.path, &path);
         let module = parse(tree, id, &whole, Module::parse, Module::parse)?;
+        memory += module.memory();
+        if memory > MAX_MEMORY {
+            let why = format!("its modules have more than {MAX_MEMORY} bytes of values and symbols");
+            return Err(Error::unusable(&version.path, why));
+        }
         entries.push(Entry::new(path, module));
     }
     let (mut soft, mut weak) = (Vec::new(), Vec::new());
@@ -53,7 +58,9 @@ pub(super) fn catalog<T: Directories<Content: Content>>(
         soft.extend(module.info.softdeps.iter().flat_map(|value| line(b"softdep ", value)));
         weak.extend(module.info.weakdeps.iter().flat_map(|value| line(b"weakdep ", value)));
     }
-    Ok((Catalog::from_modules(&entries, &builtin, &builtin_modinfo), SoftTexts { soft, weak }))
+    let catalog = Catalog::from_modules(&entries, &builtin, &builtin_modinfo)
+        .map_err(|error| Error::unusable(&version.path, error))?;
+    Ok((catalog, SoftTexts { soft, weak }))
 }
 
 /// Returns the `.modinfo` of a module.

@@ -5,41 +5,7 @@ use image_tree::{Kind as FileKind, Tree};
 use super::*;
 use crate::closure::dependency::Target;
 use crate::closure::result::reason::Kind;
-use crate::closure::testing::{add, tree};
-
-/// Returns a module of 64 bits whose `.modinfo` has these lines.
-fn module(lines: &[&str]) -> Vec<u8> {
-    const NAMES: &[u8] = b"\0.modinfo\0.shstrtab\0";
-    let info: Vec<u8> = lines.iter().flat_map(|line| [line.as_bytes(), b"\0"].concat()).collect();
-    let (info_at, names_at) = (64, 64 + info.len());
-    let headers_at = (names_at + NAMES.len()).next_multiple_of(8);
-    let mut bytes = vec![0; 64];
-    bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
-    put(16, &1_u16.to_le_bytes());
-    put(18, &62_u16.to_le_bytes());
-    put(20, &1_u32.to_le_bytes());
-    put(40, &(headers_at as u64).to_le_bytes());
-    put(52, &64_u16.to_le_bytes());
-    put(58, &64_u16.to_le_bytes());
-    put(60, &3_u16.to_le_bytes());
-    put(62, &2_u16.to_le_bytes());
-    bytes.extend(&info);
-    bytes.extend(NAMES);
-    bytes.resize(headers_at, 0);
-    for (name, kind, at, len) in
-        [(0_u32, 0_u32, 0, 0), (1, 1, info_at, info.len()), (10, 3, names_at, NAMES.len())]
-    {
-        let mut header = [0; 64];
-        header[..4].copy_from_slice(&name.to_le_bytes());
-        header[4..8].copy_from_slice(&kind.to_le_bytes());
-        header[24..32].copy_from_slice(&(at as u64).to_le_bytes());
-        header[32..40].copy_from_slice(&(len as u64).to_le_bytes());
-        header[48] = 1;
-        bytes.extend(header);
-    }
-    bytes
-}
+use crate::closure::testing::{add, kernel_module as module, tree};
 
 /// A tree with a merged `/usr` and modules of the version 1.
 fn with_modules() -> Tree<Vec<u8>> {
@@ -150,6 +116,34 @@ fn indices_say_what_modules_need() {
     assert!(files.contains(&format!("{LEAF} < top.ko")), "{files:?}");
     assert!(files.contains(&"/usr/lib/modules/1/kernel/gone.ko < top.ko".to_owned()), "{files:?}");
     assert_eq!(found(&tree, &wanted(&["x:y"])).0[0], LEAF);
+}
+
+#[test]
+fn modules_and_their_needs_are_limited() {
+    let error = |tree: &Tree<Vec<u8>>, name: &str| {
+        dependencies(tree, &wanted(&[name])).expect_err("it is too much").to_string()
+    };
+    let mut tree = with_modules();
+    let many = b"kernel/t/top.ko:".iter().copied().chain(b" leaf.ko".repeat(1 + (1 << 20)));
+    add(&mut tree, "/usr/lib/modules/1/modules.dep", FileKind::Regular(many.collect()));
+    let limit = "/usr/lib/modules/1: its modules need more than 1048576 others in all";
+    assert_eq!(error(&tree, "top"), limit);
+    let mut tree = with_modules();
+    let many = b"softdep soft pre:".iter().copied().chain(b" x".repeat(1 + (1 << 20)));
+    let texts = [("dep", b"kernel/soft.ko:\n".to_vec()), ("softdep", many.collect())];
+    for (name, text) in texts {
+        add(&mut tree, &format!("/usr/lib/modules/1/modules.{name}"), FileKind::Regular(text));
+    }
+    assert_eq!(error(&tree, "soft"), limit);
+
+    let mut tree = with_modules();
+    let large = module(&vec!["alias="; 590_000]);
+    for number in 0..19 {
+        let path = format!("/usr/lib/modules/1/{number}.ko");
+        add(&mut tree, &path, FileKind::Regular(large.clone()));
+    }
+    let limit = "/usr/lib/modules/1: its modules have more than 268435456 bytes of values and symbols";
+    assert_eq!(error(&tree, "top"), limit);
 }
 
 #[test]

@@ -7,13 +7,17 @@ use image_tree::resolve::trace_in_root;
 use image_tree::{Content, Directories};
 use kmod_index::{Catalog, Config, Found, Listed};
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::firmware::Firmware;
 use super::read;
 use super::select::Selected;
 use super::version::Version;
 use crate::closure::dependency::{Dependencies, Dependency, Target};
 use crate::closure::result::reason::Kind;
+
+/// The most modules that others need, or have as soft or weak dependencies, each counted for each of
+/// these.
+const MAX_NEEDS: usize = 1 << 20;
 
 /// A module that is needed.
 struct Needed {
@@ -36,6 +40,8 @@ pub(super) struct Walk<'w, T> {
     /// The modules whose needs are found.
     seen: BTreeSet<Vec<u8>>,
     pending: VecDeque<Needed>,
+    /// The needs that were followed.
+    needs: usize,
     firmware: Firmware,
     found: Dependencies,
 }
@@ -57,6 +63,7 @@ impl<'w, T: Directories<Content: Content>> Walk<'w, T> {
             builtin: catalog.builtin().collect(),
             seen: BTreeSet::new(),
             pending: VecDeque::new(),
+            needs: 0,
             firmware: Firmware::default(),
             found: Dependencies::default(),
         }
@@ -112,17 +119,18 @@ impl<'w, T: Directories<Content: Content>> Walk<'w, T> {
         let Ok(file) = trace_in_root(self.tree, path, &mut 0) else { return Ok(()) };
         let (shown, by) = (name.escape_ascii(), Some(file.path.clone()));
         for needed in &listed.dependencies {
+            self.count()?;
             let reason = format!("is a module that {shown} needs");
             self.pending.push_back(Needed { name: needed.clone(), by: by.clone(), reason, required: true });
         }
         if let Some(soft) = self.config.soft_dependencies(name) {
             for wanted in soft.pre.iter().chain(&soft.post) {
-                self.add_if_there(wanted, &by, &format!("is a soft dependency of module {shown}"));
+                self.add_if_there(wanted, &by, &format!("is a soft dependency of module {shown}"))?;
             }
         }
         if self.weak {
             for wanted in self.config.weak_dependencies(name) {
-                self.add_if_there(wanted, &by, &format!("is a weak dependency of module {shown}"));
+                self.add_if_there(wanted, &by, &format!("is a weak dependency of module {shown}"))?;
             }
         }
         let info = read::info(self.tree, file.id, path)?;
@@ -135,16 +143,28 @@ impl<'w, T: Directories<Content: Content>> Walk<'w, T> {
         Ok(())
     }
 
+    /// Counts a need against the limit.
+    fn count(&mut self) -> Result<()> {
+        self.needs += 1;
+        if self.needs > MAX_NEEDS {
+            let why = format!("its modules need more than {MAX_NEEDS} others in all");
+            return Err(Error::unusable(&self.version.path, why));
+        }
+        Ok(())
+    }
+
     /// Adds the modules of a name or alias, as far as they have files.
-    fn add_if_there(&mut self, wanted: &[u8], by: &Option<Vec<u8>>, reason: &str) {
+    fn add_if_there(&mut self, wanted: &[u8], by: &Option<Vec<u8>>, reason: &str) -> Result<()> {
+        self.count()?;
         let (Found::Configured(names) | Found::Modules(names)) = self.catalog.lookup(self.config, wanted)
         else {
-            return;
+            return Ok(());
         };
         for name in names {
             let (name, by, reason) = (name.to_vec(), by.clone(), reason.to_owned());
             self.pending.push_back(Needed { name, by, reason, required: false });
         }
+        Ok(())
     }
 
     /// Reports the commands that modprobe runs in place of loading and removing a module.

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use image_tree::path::join;
 use image_tree::{Content, Kind, Shown, Tree};
 use initramfs::compressed_file::{MAGIC_LEN, compression_of, decompress};
-use kmod_index::{Entry, Module, ModuleError};
+use kmod_index::{Entry, MAX_MEMORY, Module, ModuleError};
 
 use super::find::ModuleFile;
 use crate::blob::{Blob, CloneSource as _, classify_read_error};
@@ -22,8 +23,8 @@ pub const MAX_MODULE: u64 = 256 << 20;
 /// and `.modinfo` are read.
 ///
 /// # Errors
-/// [`BadInput`](ErrorKind::BadInput) with the path below `place` if a module is corrupt; the error
-/// of a file that cannot be read.
+/// [`BadInput`](ErrorKind::BadInput) with the path below `place` if a module is corrupt, and if all
+/// take more memory than [`MAX_MEMORY`]; the error of a file that cannot be read.
 pub fn read(
     tree: &Tree<Blob>,
     place: &[u8],
@@ -31,6 +32,7 @@ pub fn read(
     threads: &Threads,
     interrupt: &Interrupt,
 ) -> Result<Vec<Entry>> {
+    let memory = AtomicU64::new(0);
     threads.map(files.len(), |number, (): &mut ()| {
         interrupt.check()?;
         let ModuleFile { path, id } = &files[number];
@@ -44,6 +46,11 @@ pub fn read(
             }
             Failure::Module(error) => corrupt(place, path, &error),
         })?;
+        let module_memory = module.memory();
+        if memory.fetch_add(module_memory, Ordering::Relaxed) + module_memory > MAX_MEMORY {
+            let what = format!("its modules have more than {MAX_MEMORY} bytes of values and symbols");
+            return Err(Error::new(ErrorKind::BadInput, format!("{}: {what}", Shown(place))));
+        }
         Ok(Entry::new(path.clone(), module))
     })
 }
@@ -108,5 +115,26 @@ impl Content for Opened<'_> {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.file.read_exact_at(buffer, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image_tree::{Inode, InodeId, Metadata, Name};
+
+    use super::*;
+    use crate::closure::testing::kernel_module;
+
+    #[test]
+    fn the_memory_of_all_modules_is_limited() {
+        let mut tree: Tree<Blob> = Tree::new(Metadata::new(0o755));
+        let kind = Kind::Regular(Blob::from(kernel_module(&vec!["alias="; 590_000])));
+        let inode = Inode { metadata: Metadata::new(0o644), kind };
+        let id = tree.insert(InodeId::ROOT, Name::new("a.ko").expect("a name"), inode).expect("it is new");
+        let files = vec![ModuleFile { path: b"a.ko".to_vec(), id }; 19];
+        let read = |files| read(&tree, b"/m", files, &Threads::single(), &Interrupt::never());
+        let error = read(&files).expect_err("it is too much").to_string();
+        assert_eq!(error, "/m: its modules have more than 268435456 bytes of values and symbols");
+        assert_eq!(read(&files[..18]).map(|modules| modules.len()).ok(), Some(18));
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::aliases::Aliases;
+use crate::error::Error;
+use crate::limits::MAX_DEPENDENCIES;
 use crate::name::{module_name, normalize_alias, with_underscores};
 use crate::plan::{Entry, one_of_each_name};
 
@@ -73,8 +75,10 @@ impl Catalog {
 
     /// Reads modules themselves, for a version without `modules.dep`. What each needs is in its
     /// `depends=`.
-    #[must_use]
-    pub fn from_modules(modules: &[Entry], builtin: &[u8], builtin_modinfo: &[u8]) -> Self {
+    ///
+    /// # Errors
+    /// If modules need more than a million others, each counted for each that needs it.
+    pub fn from_modules(modules: &[Entry], builtin: &[u8], builtin_modinfo: &[u8]) -> Result<Self, Error> {
         let mut catalog = Self::default();
         // The same of several modules of a name as in an index.
         let modules = one_of_each_name(modules, &mut Vec::new());
@@ -82,8 +86,14 @@ impl Catalog {
             .iter()
             .map(|entry| (entry.name.as_slice(), entry.module.info.depends.as_slice()))
             .collect();
+        let mut count = 0;
         for entry in modules {
-            let listed = Listed { path: entry.path.clone(), dependencies: load_order(&entry.name, &direct) };
+            let dependencies = load_order(&entry.name, &direct);
+            count += dependencies.len();
+            if count > MAX_DEPENDENCIES {
+                return Err(Error::TooManyDependencies);
+            }
+            let listed = Listed { path: entry.path.clone(), dependencies };
             catalog.modules.insert(entry.name.clone(), listed);
             for alias in entry.module.info.aliases.iter().filter_map(|alias| normalize_alias(alias)) {
                 catalog.aliases.push(alias, entry.name.clone());
@@ -93,7 +103,7 @@ impl Catalog {
             }
         }
         catalog.add_builtin(builtin, builtin_modinfo);
-        catalog
+        Ok(catalog)
     }
 
     fn add_builtin(&mut self, builtin: &[u8], modinfo: &[u8]) {
@@ -151,4 +161,28 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn words(line: &[u8]) -> Vec<&[u8]> {
     line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::Module;
+
+    /// Each module needs the one before it.
+    fn chain(len: usize) -> Vec<Entry> {
+        let entry = |number: usize| {
+            let mut module = Module::default();
+            module.info.depends.extend(number.checked_sub(1).map(|before| before.to_string().into_bytes()));
+            Entry::new(format!("{number}.ko").into_bytes(), module)
+        };
+        (0..len).map(entry).collect()
+    }
+
+    #[test]
+    fn dependencies_of_modules_are_limited() {
+        let last =
+            Catalog::from_modules(&chain(100), b"", b"").map(|catalog| catalog.modules[&b"99"[..]].clone());
+        assert_eq!(last.map(|last| last.dependencies.len()), Ok(99));
+        assert_eq!(Catalog::from_modules(&chain(1500), b"", b""), Err(Error::TooManyDependencies));
+    }
 }

@@ -5,19 +5,29 @@ use std::collections::BTreeSet;
 use super::sources::Entry;
 use super::symbols::SymbolTable;
 use crate::error::Error;
+use crate::limits::MAX_LINES;
 
 /// For each module the positions of all that it needs, also by way of others. They are loaded from
 /// the end.
+///
+/// # Errors
+/// If some need each other in a circle, or the lines of all are longer than a binary index can hold.
 pub(super) fn of(modules: &[&Entry], symbols: &SymbolTable<'_>) -> Result<Vec<Vec<usize>>, Error> {
     let direct: Vec<Vec<usize>> = modules.iter().map(|entry| direct(entry, symbols)).collect();
     let numbers = topological(&direct).ok_or_else(|| cycle(modules, &direct))?;
     let mut seen = vec![usize::MAX; modules.len()];
-    let all = (0..modules.len()).map(|position| {
+    let (mut all, mut len) = (Vec::with_capacity(modules.len()), 0);
+    for position in 0..modules.len() {
         let mut reached = reached(position, &direct, &mut seen);
+        // Each path is followed by a colon, a blank or the end of the line.
+        len += reached.iter().chain([&position]).map(|module| modules[*module].path.len() + 1).sum::<usize>();
+        if len > MAX_LINES {
+            return Err(Error::TooLong { file: "modules.dep" });
+        }
         reached.sort_unstable_by_key(|other| numbers[*other]);
-        reached
-    });
-    Ok(all.collect())
+        all.push(reached);
+    }
+    Ok(all)
 }
 
 /// Returns the modules that export what one needs, in the order in which it needs them.
@@ -131,6 +141,17 @@ mod tests {
     fn a_symbol_belongs_to_the_last_module_that_exports_it() {
         let entries = [entry("a", &["x"], &[]), entry("b", &["x"], &[]), entry("c", &[], &["x"])];
         assert_eq!(all(&entries), Ok(vec![vec![], vec![], vec![1]]));
+    }
+
+    /// Each module needs the one before it, so that the paths of all would have 300 MB.
+    #[test]
+    fn dependencies_are_limited_by_the_length_of_their_lines() {
+        let chain = |len: usize| -> Vec<Entry> {
+            let name = |number: usize| format!("{number:04000}");
+            (0..len).map(|number| entry(&name(number), &[&name(number)], &[&name(number + 1)])).collect()
+        };
+        assert_eq!(all(&chain(390)), Err(Error::TooLong { file: "modules.dep" }));
+        assert!(all(&chain(300)).is_ok());
     }
 
     #[test]

@@ -2,11 +2,9 @@
 
 use super::sources::Entry;
 use super::symbols::SymbolTable;
-use crate::error::Error;
-use crate::limits::MAX_LINES;
 
 /// Returns `modules.dep`: for each module its path, and the paths of all that it needs.
-pub(super) fn dep(modules: &[&Entry], dependencies: &[Vec<usize>]) -> Result<Vec<u8>, Error> {
+pub(super) fn dep(modules: &[&Entry], dependencies: &[Vec<usize>]) -> Vec<u8> {
     let mut text = Vec::new();
     for (entry, needed) in modules.iter().zip(dependencies) {
         text.extend_from_slice(&entry.path);
@@ -16,11 +14,8 @@ pub(super) fn dep(modules: &[&Entry], dependencies: &[Vec<usize>]) -> Result<Vec
             text.extend_from_slice(&modules[*position].path);
         }
         text.push(b'\n');
-        if text.len() > MAX_LINES {
-            return Err(Error::TooLong { file: "modules.dep" });
-        }
     }
-    Ok(text)
+    text
 }
 
 /// Returns `modules.alias`.

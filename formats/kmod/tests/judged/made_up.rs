@@ -153,7 +153,8 @@ fn a_catalog_has_the_modules_of_the_index() {
     let indices = plan(&Sources { modules: &modules, ..Sources::default() }).expect("they can be expressed");
     let text = |name: &str| indices.file(name).expect("it is written");
     let texts = Texts { dep: text("modules.dep"), alias: text("modules.alias"), ..Texts::default() };
-    let (indexed, read) = (Catalog::from_texts(&texts), Catalog::from_modules(&modules, b"", b""));
+    let (indexed, read) =
+        (Catalog::from_texts(&texts), Catalog::from_modules(&modules, b"", b"").expect("few"));
     let paths = |catalog: &Catalog| -> Vec<_> {
         catalog.modules().map(|(_, listed)| listed.path.escape_ascii().to_string()).collect()
     };
