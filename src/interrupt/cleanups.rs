@@ -30,10 +30,28 @@ impl Cleanups {
     /// Adds a cleanup. It may be called from another thread, also while the file is being removed
     /// by its drop.
     pub fn add(&self, cleanup: impl Fn() + Send + 'static) -> PendingCleanup {
+        self.insert(&mut self.lock(), Box::new(cleanup))
+    }
+
+    /// Makes a change, and adds its cleanup if it succeeds. A signal finds the change with its
+    /// cleanup, or neither. The change must not use this list.
+    ///
+    /// # Errors
+    /// As the change.
+    pub fn add_after<T, E>(
+        &self,
+        change: impl FnOnce() -> Result<T, E>,
+        cleanup: impl Fn() + Send + 'static,
+    ) -> Result<(T, PendingCleanup), E> {
         let mut list = self.lock();
+        let changed = change()?;
+        Ok((changed, self.insert(&mut list, Box::new(cleanup))))
+    }
+
+    fn insert(&self, list: &mut List, cleanup: Cleanup) -> PendingCleanup {
         let number = list.next;
         list.next += 1;
-        list.due.insert(number, Box::new(cleanup));
+        list.due.insert(number, cleanup);
         PendingCleanup { cleanups: self.clone(), number }
     }
 
@@ -52,6 +70,24 @@ impl Cleanups {
     /// panic elsewhere.
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PendingCleanup {
+    /// Makes a change, and replaces the cleanup if it succeeds. A signal finds the change with the
+    /// new cleanup, or the old one without it. The change must not use the list.
+    ///
+    /// # Errors
+    /// As the change.
+    pub fn replace_after<E>(
+        &self,
+        change: impl FnOnce() -> Result<(), E>,
+        cleanup: impl Fn() + Send + 'static,
+    ) -> Result<(), E> {
+        let mut list = self.cleanups.lock();
+        change()?;
+        list.due.insert(self.number, Box::new(cleanup));
+        Ok(())
     }
 }
 
@@ -91,5 +127,39 @@ mod tests {
         cleanups.cancel([&second, &third].into_iter());
         cleanups.run();
         assert_eq!(counted(), [0, 1]);
+    }
+
+    /// The cleanups are run while a change is made, and wait for its end.
+    #[test]
+    fn a_change_is_found_with_its_cleanup() {
+        let cleanups = Cleanups::default();
+        let (count, old) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let counts = |count: &Arc<AtomicUsize>| {
+            let count = Arc::clone(count);
+            move || _ = count.fetch_add(1, Ordering::SeqCst)
+        };
+        let mut runs = Vec::new();
+        let mut change = || {
+            let (cleanups, (started, wait)) = (cleanups.clone(), std::sync::mpsc::channel());
+            runs.push(std::thread::spawn(move || {
+                started.send(()).expect("it waits");
+                cleanups.run();
+            }));
+            wait.recv().expect("it sends");
+            // Time for the thread to run the cleanups, if it does not wait.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            Ok::<(), ()>(())
+        };
+        let ((), added) = cleanups.add_after(&mut change, counts(&count)).expect("it succeeds");
+        let replaced = cleanups.add(counts(&old));
+        drop(added);
+        replaced.replace_after(&mut change, counts(&count)).expect("it succeeds");
+        runs.into_iter().for_each(|run| run.join().expect("no panic"));
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+        assert_eq!(old.load(Ordering::SeqCst), 0);
+        replaced.replace_after(|| Err(()), counts(&old)).expect_err("it fails");
+        cleanups.add_after(|| Err::<(), ()>(()), counts(&old)).map(drop).expect_err("it fails");
+        cleanups.run();
+        assert_eq!((count.load(Ordering::SeqCst), old.load(Ordering::SeqCst)), (3, 0));
     }
 }

@@ -81,7 +81,7 @@ impl AtomicFile {
     /// # Errors
     /// As [`publish`](Self::publish).
     pub(super) fn publish_as(self, name: &OsStr) -> io::Result<()> {
-        self.stage(name)?.map_or(Ok(()), |hidden| hidden.rename(name))
+        self.stage(name, |link| link())?.or_else(|hidden| hidden.rename(name))
     }
 
     /// Gives the file its name until [`Replaced::keep`] makes that final.
@@ -90,10 +90,8 @@ impl AtomicFile {
     /// As [`publish`](Self::publish).
     pub(in crate::output) fn replace(self) -> io::Result<Replaced> {
         let (place, cleanups) = (Arc::clone(&self.place), self.cleanups.clone());
-        match self.stage(&place.name)? {
-            None => Ok(Replaced::free(&place, &cleanups)),
-            Some(hidden) => Replaced::exchange(&place, hidden, &cleanups),
-        }
+        let staged = self.stage(&place.name, |link| Replaced::free(&place, &cleanups, link))?;
+        staged.or_else(|hidden| Replaced::exchange(&place, hidden, &cleanups))
     }
 
     /// Takes the name from an existing file until [`Replaced::keep`] makes that final.
@@ -104,19 +102,23 @@ impl AtomicFile {
         Replaced::vacate(&self.place, &self.cleanups)
     }
 
-    /// Gives the file a name if no file has it, else a hidden one.
-    fn stage(self, name: &OsStr) -> io::Result<Option<HiddenName>> {
+    /// Gives the file a name by `take` if no file has it, else a hidden one.
+    fn stage<T>(
+        self,
+        name: &OsStr,
+        take: impl FnOnce(&dyn Fn() -> Result<(), Errno>) -> Result<T, Errno>,
+    ) -> io::Result<Result<T, HiddenName>> {
         let Self { file, hidden, place, cleanups } = self;
-        if hidden.is_some() {
+        if let Some(hidden) = hidden {
             // The filesystems that need a hidden name are those that may report ENOSPC only after
             // the write.
             file.sync_data()?;
-            return Ok(hidden);
+            return Ok(Err(hidden));
         }
-        match link(&file, &place, name) {
+        match take(&|| link(&file, &place, name)) {
             Err(Errno::EXIST) => HiddenName::claim(&place, &cleanups, |hidden| link(&file, &place, hidden))
-                .map(|((), hidden)| Some(hidden)),
-            linked => Ok(linked.map(|()| None)?),
+                .map(|((), hidden)| Err(hidden)),
+            taken => Ok(Ok(taken?)),
         }
     }
 }

@@ -20,7 +20,6 @@ pub(super) struct HiddenName {
     /// `None` once it is gone.
     name: Option<String>,
     undo: Undo,
-    cleanups: Cleanups,
     cleanup: PendingCleanup,
 }
 
@@ -70,13 +69,11 @@ impl HiddenName {
         const TRIES: u32 = 1000;
         for number in 0..TRIES {
             let name = format!("{HIDDEN}{}-{number}", std::process::id());
-            match make(&name) {
+            match cleanups.add_after(|| make(&name), cleanup(place, undo, &name)) {
                 Err(Errno::EXIST) => {}
                 made => {
-                    let made = made?;
-                    let cleanup = pending(place, cleanups, undo, &name);
-                    let (place, cleanups) = (Arc::clone(place), cleanups.clone());
-                    return Ok((made, Self { place, name: Some(name), undo, cleanups, cleanup }));
+                    let (made, cleanup) = made?;
+                    return Ok((made, Self { place: Arc::clone(place), name: Some(name), undo, cleanup }));
                 }
             }
         }
@@ -102,10 +99,10 @@ impl HiddenName {
         }
         let directory = &self.place.directory;
         let flags = RenameFlags::EXCHANGE;
-        match rustix::fs::renameat_with(directory, name, directory, &self.place.name, flags) {
+        let exchange = || rustix::fs::renameat_with(directory, name, directory, &self.place.name, flags);
+        match self.cleanup.replace_after(exchange, cleanup(&self.place, put_back, name)) {
             Ok(()) => {
                 self.undo = put_back;
-                self.cleanup = pending(&self.place, &self.cleanups, put_back, name);
                 Ok(true)
             }
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOENT) => Ok(false),
@@ -142,9 +139,9 @@ fn is_there(place: &FilePlace) -> Result<bool, Errno> {
     }
 }
 
-fn pending(place: &Arc<FilePlace>, cleanups: &Cleanups, undo: Undo, name: &str) -> PendingCleanup {
+fn cleanup(place: &Arc<FilePlace>, undo: Undo, name: &str) -> impl Fn() + Send + 'static {
     let (place, name) = (Arc::clone(place), name.to_owned());
-    cleanups.add(move || undo(&place, &name))
+    move || undo(&place, &name)
 }
 
 fn remove(place: &FilePlace, hidden: &str) {

@@ -27,17 +27,21 @@ enum Previous {
 }
 
 impl Replaced {
-    /// A name that was free, even if it has a file by now.
-    pub(super) fn free(place: &Arc<FilePlace>, cleanups: &Cleanups) -> Self {
+    /// A name that is free, to which `link` may link a file.
+    pub(super) fn free<E>(
+        place: &Arc<FilePlace>,
+        cleanups: &Cleanups,
+        link: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Self, E> {
         let (place, at) = (Arc::clone(place), Arc::clone(place));
-        let cleanup = cleanups.add(move || remove(&at));
-        Self { previous: Previous::Missing { place, cleanup }, cleanups: cleanups.clone() }
+        let ((), cleanup) = cleanups.add_after(link, move || remove(&at))?;
+        Ok(Self { previous: Previous::Missing { place, cleanup }, cleanups: cleanups.clone() })
     }
 
     /// Takes the name from an existing file.
     pub(super) fn vacate(place: &Arc<FilePlace>, cleanups: &Cleanups) -> io::Result<Self> {
         Ok(match HiddenName::set_aside(place, cleanups)? {
-            None => Self::free(place, cleanups),
+            None => Self::free(place, cleanups, || Ok::<(), io::Error>(()))?,
             Some(hidden) => Self { previous: Previous::Hidden(hidden), cleanups: cleanups.clone() },
         })
     }
