@@ -368,8 +368,12 @@ mod tests {
         assert_eq!(unaligned.check_device(128 * MIB), smallest);
         (block.align, block.start_pad) = (8192, 2 << 20);
         assert_eq!(block.check_device(128 * MIB), Err(Error::Align { align: 8192 }));
-        block.version_minor = 0;
+        (block.version_minor, block.start_pad) = (1, 0);
+        assert_eq!(block.check_device(128 * MIB), expected, "before version 2 there is no alignment");
+        (block.version_minor, block.start_pad) = (0, 2 << 20);
         assert_eq!(block.check_device(128 * MIB), expected, "before version 1 there is neither field");
+        let largest = InfoBlock { align: 1 << 30, ..InfoBlock::in_ram(1 << 30) };
+        assert_eq!(largest.check_device(2 << 30), Ok(()));
     }
 
     #[test]
