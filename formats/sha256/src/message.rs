@@ -53,7 +53,8 @@ impl Frame {
         let missing = (BLOCK_LEN - self.rest.len()) % BLOCK_LEN;
         let (head, in_head) = if missing > 0 && missing <= len { (BLOCK_LEN, missing) } else { (0, 0) };
         let rest = if head > 0 { 0 } else { self.rest.len() };
-        let middle = if rest > 0 { 0 } else { (len - in_head) / BLOCK_LEN * BLOCK_LEN };
+        // Without a head behind a rest the data is shorter than a block, so it is all in the tail.
+        let middle = (len - in_head) / BLOCK_LEN * BLOCK_LEN;
         // A byte with the first bit of the padding, and the length.
         let tail = (rest + (len - in_head - middle) + self.suffix.len() + 9).next_multiple_of(BLOCK_LEN);
         let bytes = self.prefix_len.wrapping_add(len as u64).wrapping_add(self.suffix.len() as u64);

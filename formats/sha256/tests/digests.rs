@@ -131,6 +131,7 @@ fn engines_are_those_of_the_processor() {
         assert_eq!(engine.is_available(), flags.contains(&flag), "{engine}");
     }
     assert!(Engine::Portable.is_available());
+    assert_eq!(Engine::ALL.map(Engine::lanes), [1, 8, 2, 16]);
 }
 
 proptest! {
