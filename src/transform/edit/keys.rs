@@ -253,6 +253,15 @@ ExecStart=/bin/a
     }
 
     #[test]
+    fn comments_and_indented_keys_do_not_belong_to_a_value() {
+        let added = apply("[S]\nA=1\n# B=2\n", "S", "C", Change::Add(b"3".to_vec()));
+        assert_eq!(added, Ok(Some("[S]\nA=1\nC=3\n# B=2\n".to_owned())));
+        for (text, expected) in [("A=1\n B=2\n", " B=2\n"), ("A=1\n  # c\n  more\n", "  # c\n  more\n")] {
+            assert_eq!(apply(text, "", "A", Change::Remove), Ok(Some(expected.to_owned())), "{text:?}");
+        }
+    }
+
+    #[test]
     fn keys_with_many_values_take_linear_time() {
         let text = "A=\n".repeat(300_000);
         assert_eq!(apply(&text, "", "A", Change::Set(b"1".to_vec())), Ok(Some("A=1\n".to_owned())));
