@@ -220,13 +220,14 @@ fn settings_and_times_are_in_the_configuration() {
 }
 
 #[test]
-fn the_platform_is_that_of_the_last_image_among_the_sources() {
+fn platform_and_settings_are_those_of_the_last_image_among_the_sources() {
     let scratch = Scratch::new();
     let image = |name: &str, platform: &[(&str, &str)]| {
         let layout = Layout::new(scratch.join(name));
         let mut manifest = layout.manifest(&[Layer::gzip(tar(&[Member::file(name, "")]))], "unknown");
         let path = layout.path(manifest["config"]["digest"].as_str().unwrap());
         let mut config: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        config["config"] = json!({ "Cmd": [name] });
         for (key, value) in platform {
             config[key] = json!(value);
         }
@@ -254,12 +255,12 @@ fn the_platform_is_that_of_the_last_image_among_the_sources() {
         let stated = [&config["os"], &config["architecture"], &config["variant"]];
         let stated: Vec<&str> = stated.into_iter().filter_map(Value::as_str).collect();
         assert_eq!(report["platform"], stated.join("/"));
-        stated.join("/")
+        format!("{} {}", stated.join("/"), config["config"]["Cmd"][0])
     };
-    assert_eq!(platform(&[&riscv]), "linux/riscv64");
-    assert_eq!(platform(&[&riscv, &arm]), "linux/arm/v6");
-    assert_eq!(platform(&[&arm, &riscv]), "linux/riscv64");
-    assert_eq!(platform(&[&arm, "--arch", "arm"]), "linux/arm");
+    assert_eq!(platform(&[&riscv]), "linux/riscv64 \"riscv\"");
+    assert_eq!(platform(&[&riscv, &arm]), "linux/arm/v6 \"arm\"");
+    assert_eq!(platform(&[&arm, &riscv]), "linux/riscv64 \"riscv\"");
+    assert_eq!(platform(&[&arm, "--arch", "arm"]), "linux/arm \"arm\"");
     // One that states none leaves the choice to the programs, of which there are none.
     for source in [&unknown, &strange] {
         let outcome = export(&[source]);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::layout::{CONFIG, INDEX, Layer, Layout, MANIFEST, Member, digest, gzip, oci, tar};
+use super::layout::{CONFIG, GZIP, INDEX, Layer, Layout, MANIFEST, Member, digest, gzip, oci, tar};
 use crate::output::failures::{SmallFilesystem, names};
 use crate::product::{Scratch, rootcast, run};
 
@@ -96,6 +96,47 @@ fn layers_with_other_contents_than_stated_are_refused() {
         &["layer 1 of 2", "compressed with xz"],
     );
     refused(|layout, manifest| replace(layout, manifest, &gzip(b"not a tar archive")), &["layer 1 of 2"]);
+}
+
+#[test]
+fn altered_layers_without_compression_are_named() {
+    let media_type = Layer::plain(Vec::new()).media_type;
+    let (right, wrong) = (tar(&[Member::file("top", "top")]), tar(&[Member::file("top", "pot")]));
+    refused(
+        |layout, manifest| manifest["layers"][1] = layout.blob(&media_type, &wrong),
+        &["layer 2 of 2", &format!("its diffID is {}, and not {}", digest(&wrong), digest(&right))],
+    );
+    // Its digest and diffID are the same.
+    refused(
+        |layout, manifest| {
+            manifest["layers"][1] = layout.blob(&media_type, &right);
+            fs::write(layout.path(&digest(&right)), &wrong).unwrap();
+        },
+        &["layer 2 of 2", &format!("its diffID is {}, and not {}", digest(&wrong), digest(&right))],
+    );
+    refused(
+        |layout, manifest| {
+            manifest["layers"][1] = layout.blob(&media_type, &right);
+            manifest["layers"][1]["digest"] = digest(&wrong).into();
+            fs::rename(layout.path(&digest(&right)), layout.path(&digest(&wrong))).unwrap();
+        },
+        &["layer 2 of 2", &format!("its digest is {}, and not {}", digest(&right), digest(&wrong))],
+    );
+}
+
+/// The rest of such a layer is hashed as well, which is longer than what decompression reads ahead.
+#[test]
+fn a_layer_with_its_digest_is_named_for_its_contents() {
+    let mut state = 1_u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    });
+    let stored = gzip(&noise.take(4 << 20).collect::<Vec<u8>>());
+    refused(
+        |layout, manifest| manifest["layers"][0] = layout.blob(GZIP, &stored),
+        &["layer 1 of 2", "offset 0: "],
+    );
 }
 
 #[test]

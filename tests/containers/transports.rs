@@ -110,6 +110,34 @@ fn every_transport_of_an_image_gives_one_digest() {
 }
 
 #[test]
+fn altered_layers_of_docker_archives_are_refused() {
+    let scratch = Scratch::new();
+    let mut archive = saved(&[tar(&[Member::file("f", "contents")])]);
+    let at = archive.windows(8).position(|bytes| bytes == b"contents").unwrap();
+    archive[at] ^= 1;
+    let archive = scratch.file("saved.tar", archive);
+    let outcome = failed(&format!("docker-archive:{}", archive.display()), &[]);
+    assert!(outcome.stderr.contains("layer 1 of 1") && outcome.stderr.contains("its diffID is"), "{outcome}");
+}
+
+#[test]
+fn the_table_of_contents_of_a_layer_is_not_a_file_of_the_tree() {
+    let scratch = Scratch::new();
+    let layout = Layout::new(scratch.join("layout"));
+    let layer = Layer::gzip(tar(&[Member::file("stargz.index.json", "{}"), Member::file("top", "top")]));
+    let mut manifest = layout.manifest(&[layer], "amd64");
+    for is_toc in [false, true] {
+        if is_toc {
+            let annotations = json!({ "containerd.io/snapshot/stargz/toc.digest": digest(b"{}") });
+            manifest["layers"][0]["annotations"] = annotations;
+        }
+        layout.index(&[layout.json(MANIFEST, &manifest)]);
+        let tree = run(rootcast().args(["tree", &oci(&layout.0)])).text();
+        assert!(tree.contains("/top ") && tree.contains("/stargz.index.json ") != is_toc, "{tree}");
+    }
+}
+
+#[test]
 fn the_image_for_the_platform_is_chosen() {
     let scratch = Scratch::new();
     let layout = Layout::new(scratch.join("layout"));

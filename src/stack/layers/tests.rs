@@ -129,6 +129,22 @@ fn names_of_one_file_are_in_one_layer() {
 }
 
 #[test]
+fn a_hidden_name_and_another_one_of_a_file_stay_one_file_unless_that_is_changed() {
+    check(&["a:1 b=a", "b:2"], |_| {}, &["/ /a:1 /b=", "/ /b:2"]);
+    let own = |tree: &mut Files| {
+        let id = tree.resolve_no_symlinks(b"/b").expect("it is there");
+        tree.metadata_mut(id).uid = 7;
+    };
+    check(&["a:1 b=a", "a:2"], own, &["/ /a:1 /b:1", "/ /a:2"]);
+    let unlink = |tree: &mut Files| {
+        let copy = tree.get(tree.resolve_no_symlinks(b"/b").expect("it is there")).clone();
+        remove(tree, "c");
+        tree.insert(InodeId::ROOT, Name::new("c").expect("a name"), copy).expect("a free name");
+    };
+    check(&["a:1 b=a c=a", "a:2"], unlink, &["/ /a:1 /b= /c:1", "/ /a:2"]);
+}
+
+#[test]
 fn what_the_whole_tree_lacks_is_in_no_layer() {
     let change = |tree: &mut Files| {
         remove(tree, "secret");

@@ -108,6 +108,26 @@ fn records_are_there_only_if_a_header_cannot_hold_the_value() {
     assert_eq!(count(&linked, b" SCHILY.xattr.user.k=v\n"), 1);
 }
 
+#[test]
+fn an_upper_layer_states_its_root_directory_and_takes_only_empty_whiteouts() {
+    let tree = Files::new(Metadata::new(0o755));
+    let len = |options: &Options| plan(&tree, options).expect("it fits").len();
+    assert_eq!(len(&Options::upper_layer()), len(&Options::layer()) + 512);
+    let named = |data: &[u8]| {
+        let mut tree = Files::new(Metadata::new(0o755));
+        file(&mut tree, b".wh.x", data);
+        tree
+    };
+    plan(&named(b""), &Options::upper_layer()).expect("a whiteout");
+    for (data, options) in [(&b"x"[..], Options::upper_layer()), (b"", Options::layer())] {
+        let error = plan(&named(data), &options).expect_err("it is not a whiteout");
+        assert!(
+            matches!(error, Error::Unrepresentable { reason: Unrepresentable::WhiteoutName, .. }),
+            "{error}"
+        );
+    }
+}
+
 /// A file of any length whose bytes need not be in memory.
 #[derive(Debug)]
 struct Huge(u64);
