@@ -132,9 +132,11 @@ mod tests {
         let entries = [
             entry("a", &["of_a"], &[]),
             entry("b", &["of_b"], &["of_a", "of_the_kernel"]),
-            entry("c", &[], &["of_b", "of_b", ".of_a"]),
+            entry("c", &[], &["of_b", "of_b", "of_a"]),
+            // On ppc64 the symbol of a function's code has a dot.
+            entry("d", &[], &[".of_a"]),
         ];
-        assert_eq!(all(&entries), Ok(vec![vec![], vec![0], vec![1, 0]]));
+        assert_eq!(all(&entries), Ok(vec![vec![], vec![0], vec![1, 0], vec![0]]));
     }
 
     #[test]

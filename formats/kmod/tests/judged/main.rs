@@ -5,6 +5,7 @@
 //! arbitrary keys and bytes need no judge.
 #![expect(clippy::disallowed_methods, reason = "judges run programs on files")]
 
+mod hostile;
 mod kernel;
 mod load_order;
 mod made_up;
