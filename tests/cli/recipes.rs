@@ -1,6 +1,7 @@
 //! Recipes: files of flags.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use rootcast::recipe::shipped::SHIPPED;
 use serde_json::Value;
@@ -154,6 +155,25 @@ fn recipes_that_cannot_be_inherited_from_are_reported() {
     refused(&scratch, "recipe check {}/gone.toml", &["line 1, column 1", "{}/gone: No such file"]);
     refused(&scratch, "tree {}/tree.dump --recipe kata-dracu", &["similar names", "kata-dracut"]);
     refused(&scratch, "tree {}/tree.dump --recipe ./empty", &["./empty: No such file"]);
+}
+
+#[test]
+fn inherited_recipes_are_inputs_and_are_read_once() {
+    let scratch = family();
+    refused(&scratch, "tar {}/tree.dump --recipe {}/child.toml -o {}/base.toml", &["base.toml is an input"]);
+    // By another name it is the same recipe, and does not override the one that inherits from it.
+    symlink("base.toml", scratch.join("link.toml")).unwrap();
+    scratch.file("twice.toml", "recipe = ['child.toml', 'link.toml']\n");
+    assert!(shown(&scratch, "recipe show {}/twice.toml").contains("owner = \"5:6\"  # "));
+    // A flag also overrides inherited ones that it excludes.
+    scratch.file("loud.toml", "verbose = true\n");
+    scratch.file("silent.toml", "recipe = 'loud.toml'\nquiet = true\n");
+    shown(&scratch, "tar {}/tree.dump --recipe {}/silent.toml --dry-run");
+    // The limit is that of all together.
+    let comment = format!("#{}\n", "x".repeat(9 << 20));
+    scratch.file("long.toml", format!("recipe = 'longer.toml'\n{comment}"));
+    scratch.file("longer.toml", comment);
+    refused(&scratch, "recipe check {}/long.toml", &["longer.toml", "is longer than"]);
 }
 
 #[test]
