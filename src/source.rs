@@ -5,6 +5,7 @@ pub mod directory;
 pub mod dump;
 pub mod foreign;
 mod options;
+pub mod package;
 pub mod tar;
 
 use std::ffi::OsStr;

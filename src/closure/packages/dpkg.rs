@@ -2,6 +2,7 @@
 //! `status.d` of images that have no dpkg.
 
 mod control;
+pub mod deb822;
 mod diversions;
 
 pub use control::{Stanza, packages};

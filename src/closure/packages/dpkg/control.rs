@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::deb822;
 use crate::closure::packages::model::{Capability, MultiArch, Package, Requirement};
-use crate::closure::packages::read::lines;
 
 /// The fields of a paragraph that are read; the others are skipped.
 const FIELDS: [&[u8]; 7] =
@@ -22,25 +22,16 @@ pub struct Stanza {
 /// of which only configuration files remain is not.
 #[must_use]
 pub fn packages(text: &[u8]) -> Vec<Stanza> {
-    let mut found = Vec::new();
-    let mut fields = BTreeMap::new();
-    let mut current: Option<&[u8]> = None;
-    for line in lines(text).chain([&b""[..]]) {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            found.extend(stanza(&std::mem::take(&mut fields)));
-            current = None;
-        } else if line.starts_with(b" ") || line.starts_with(b"\t") {
-            let value: Option<&mut Vec<u8>> = current.and_then(|name| fields.get_mut(name));
-            value.into_iter().for_each(|value| value.extend_from_slice(line));
-        } else if let Some(colon) = line.iter().position(|byte| *byte == b':') {
-            let name = line[..colon].to_ascii_lowercase();
-            current = FIELDS.into_iter().find(|field| *field == name);
-            if let Some(name) = current {
-                fields.insert(name, line[colon + 1..].trim_ascii().to_vec());
-            }
-        }
-    }
-    found
+    deb822::paragraphs(text).filter_map(|paragraph| stanza(&fields(&paragraph))).collect()
+}
+
+/// Returns the fields that are read, each as one line. Of a field that is repeated, the last counts.
+fn fields(paragraph: &deb822::Paragraph<'_>) -> BTreeMap<&'static [u8], Vec<u8>> {
+    let known = paragraph.fields().filter_map(|found| {
+        let name = FIELDS.into_iter().find(|field| found.name.eq_ignore_ascii_case(field))?;
+        Some((name, deb822::lines(found.value).collect::<Vec<_>>().join(&b' ')))
+    });
+    known.collect()
 }
 
 fn stanza(fields: &BTreeMap<&[u8], Vec<u8>>) -> Option<Stanza> {

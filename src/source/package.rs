@@ -1,0 +1,3 @@
+//! Packages of distributions, which become a tree.
+
+pub mod deb;

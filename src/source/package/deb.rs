@@ -1,0 +1,9 @@
+//! Packages of Debian, Ubuntu and their derivatives.
+//!
+//! ```text
+//! specification, flags, apt's configuration ─▶ archives ─▶ Release ─▶ Packages ─▶ universe
+//!                                                                                    │
+//!                       Selection: names, versions, URLs, digests, reasons ◀─ resolver
+//! ```
+
+pub mod selected;
