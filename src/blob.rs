@@ -9,6 +9,8 @@ mod host_file;
 mod identity;
 mod read_ahead;
 mod root;
+mod spool;
+mod spooled;
 
 use std::io;
 use std::ops::Range;
@@ -19,11 +21,13 @@ use image_tree::Content;
 pub use crate::error::{Change, ChangedWhileRead, classify_read_error};
 pub use archive::{Archive, ArchiveRange, Sparse};
 pub(crate) use chunk::{CHUNK, chunks, read_chunks};
-pub use content::{CloneFile, CloneSource, ReadAhead};
+pub use content::{Certainty, CloneFile, CloneSource, Identified, ReadAhead};
 pub(crate) use directory::HostDirectory;
 pub use host_file::HostFile;
 pub(crate) use identity::{Identity, file_blocks, file_size};
 pub(crate) use root::Root;
+pub(crate) use spool::Spool;
+pub use spooled::SpoolMemory;
 
 /// The bytes of one regular file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,11 +132,41 @@ impl Content for Blob {
 }
 
 impl CloneSource for Blob {
-    /// The host's file. Archives are excluded, see `output::clone_range`.
-    fn file(&self) -> Option<&dyn CloneFile> {
+    /// The host's file, or the unnamed file with what was unpacked. Other archives are excluded, see
+    /// `output::clone_range`.
+    fn file(&self, offset: u64) -> Option<(&dyn CloneFile, u64)> {
         match self.unmapped() {
-            Blob::Host(file) => Some(file),
+            Blob::Host(file) => Some((file, offset)),
+            Blob::Range(range) => range.in_file(offset).map(|(file, offset)| (file as _, offset)),
             _ => None,
+        }
+    }
+}
+
+impl Identified for Blob {
+    /// Identifies bytes of a verified layer by its digest and the place in it, and bytes in memory by
+    /// themselves. Files of the host have no identity, see `cache`.
+    fn identify(&self, sink: &mut dyn FnMut(&[u8])) -> Certainty {
+        match self {
+            Blob::Host(_) => Certainty::Unknown,
+            Blob::Range(range) => {
+                sink(b"range");
+                range.identify(sink)
+            }
+            Blob::Sparse(sparse) => {
+                sink(b"holes");
+                let (stored, numbers) = sparse.parts();
+                sink(&(sparse.data().len() as u64).to_le_bytes());
+                numbers.for_each(|number| sink(&number.to_le_bytes()));
+                stored.identify(sink)
+            }
+            Blob::Memory(bytes) => {
+                sink(b"bytes");
+                sink(&(bytes.len() as u64).to_le_bytes());
+                sink(bytes);
+                Certainty::Certain
+            }
+            Blob::Mapped(mapped) => mapped.content().identify(sink),
         }
     }
 }

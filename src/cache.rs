@@ -2,13 +2,19 @@
 //!
 //! ```text
 //! DIR/c7f…   key of a piece's bytes (and of codec, level, libraries) ─▶ compressed bytes
+//! DIR/i7f…   identity of a piece's bytes (and of codec, …) ─▶ key of these bytes
 //! DIR/l7f…   digest of a decoded layer ─▶ its bytes
 //! ```
 //!
 //! # Keys
 //!
-//! A key is the SHA-256 of the bytes to compress and of nothing else. So all files are read and
-//! hashed in every run.
+//! A key is the SHA-256 of the bytes to compress and of nothing else. So files of the host are read
+//! and hashed in every run.
+//!
+//! Bytes of a layer of an image of containers are identified without reading them, by the digest of
+//! the layer, which is verified in every run, and their place in it. Only what nobody else could
+//! change since then, such as an unpacked layer, gets an entry by its identity: a change of an
+//! archive within one tick of the kernel's clock cannot be seen.
 //!
 //! Device, inode, size and times of a file do not identify its bytes. Two reproducible images that
 //! are mounted in turn on one loop device agree in all of them; squashfs and EROFS have no change
@@ -143,6 +149,20 @@ impl Cache {
         self.open_named(content)?.read_whole().ok()
     }
 
+    /// Returns the key of the bytes with an identity.
+    pub(crate) fn find_key(&self, identity: &Key) -> Option<Key> {
+        let found = self.open_entry_file(&identity.name_of_identity(), identity)?.read_whole().ok()?;
+        found.bytes.try_into().ok().map(Key::from_bytes)
+    }
+
+    /// Stores the key of the bytes with an identity.
+    pub(crate) fn put_key(&self, identity: &Key, content: &Key) {
+        if let Some(mut entry) = self.begin_named(identity.name_of_identity(), identity) {
+            entry.push(content.as_bytes());
+            self.keep(entry, 0);
+        }
+    }
+
     /// Returns the entry of a piece that may be too long for memory, after verifying it.
     pub(crate) fn open_entry(&self, content: &Key) -> Option<Entry> {
         let entry = self.open_named(content)?;
@@ -160,6 +180,10 @@ impl Cache {
 
     /// Begins a new entry for the compressed bytes of a piece; `None` if that fails.
     pub(crate) fn begin(&self, content: &Key) -> Option<NewEntry<'_>> {
+        self.begin_named(content.name(), content)
+    }
+
+    fn begin_named(&self, name: String, key: &Key) -> Option<NewEntry<'_>> {
         if !self.is_changed {
             return None;
         }
@@ -167,7 +191,7 @@ impl Cache {
         let create =
             |hidden: &str| rustix::fs::openat(&self.directory, hidden, flags, Mode::RUSR | Mode::WUSR);
         let (file, hidden) = hidden_file(self, create).ok()?;
-        Some(NewEntry::new(&self.directory, File::from(file), hidden, content))
+        Some(NewEntry::new(&self.directory, File::from(file), (hidden, name), key))
     }
 
     /// Gives a new entry its name. An incomplete entry is removed.
@@ -189,9 +213,13 @@ impl Cache {
         }
     }
 
-    /// Opens an entry, and updates its time of use.
+    /// Opens the entry of a piece.
     fn open_named(&self, key: &Key) -> Option<Entry> {
-        let name = &key.name();
+        self.open_entry_file(&key.name(), key)
+    }
+
+    /// Opens an entry, and updates its time of use.
+    fn open_entry_file(&self, name: &str, key: &Key) -> Option<Entry> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.directory, name, flags, Mode::empty()).ok()?;
         let entry = Entry::open(File::from(file), key)?;

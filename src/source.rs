@@ -14,13 +14,14 @@ use std::io::{self, BufRead, BufReader, Cursor, IsTerminal as _, Read, Seek};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use crate::blob::SpoolMemory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shown;
 use crate::stack::{Rules, Stack};
 
 use container::{Container, Reference};
 use directory::Scanned;
-use tar::Compression;
+use tar::{Compression, SpoolPlace};
 
 pub use options::ReadOptions;
 
@@ -208,29 +209,36 @@ fn start_of(reader: impl Read) -> io::Result<Vec<u8>> {
 pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a>> {
     let ReadOptions { limits, interrupt, .. } = *options;
     let members = |reader: Result<_>| reader.map(Box::new).map(Contents::Members);
+    let own_memory = SpoolMemory::default();
+    let memory = options.memory.unwrap_or(&own_memory);
     match source {
         Source::Directory(path) => directory::read_with(&path, options).map(Contents::Tree),
-        Source::Container(reference) => container(&reference, options),
+        Source::Container(reference) => container(&reference, memory, options),
         Source::Dump { text, name, basedir } => {
             dump::read(text, &name, &basedir, interrupt).map(Scanned::from).map(Contents::Tree)
         }
         Source::Tar { file, name } => members(tar::Reader::file(file, &name, limits, interrupt)),
         Source::TarStream { stream, compression, name } => {
-            let place = (&*name, options.temporary);
+            let place = SpoolPlace { name: &name, directory: options.temporary, memory };
             members(tar::Reader::spooled(stream, compression, place, limits, interrupt))
         }
     }
 }
 
 /// Reads an image. The archive that it may be in is a source itself, whose members are its files.
-fn container<'a>(reference: &Reference, options: &ReadOptions<'_>) -> Result<Contents<'a>> {
+fn container<'a>(
+    reference: &Reference,
+    memory: &SpoolMemory,
+    options: &ReadOptions<'_>,
+) -> Result<Contents<'a>> {
     let ReadOptions { limits, interrupt, threads, .. } = *options;
     let archive = if reference.is_archive() {
         let path = reference.path();
         let reader = match Source::at(path.as_os_str(), None)? {
             Source::Tar { file, name } => tar::Reader::file(file, &name, limits, interrupt)?,
             Source::TarStream { stream, compression, name } => {
-                tar::Reader::spooled(stream, compression, (&name, options.spool), limits, interrupt)?
+                let place = SpoolPlace { name: &name, directory: options.spool, memory };
+                tar::Reader::spooled(stream, compression, place, limits, interrupt)?
             }
             _ => {
                 let what = format!("is not a tar archive, as {} has to be", shown::path(path));
@@ -244,6 +252,7 @@ fn container<'a>(reference: &Reference, options: &ReadOptions<'_>) -> Result<Con
     let options = container::Options {
         platform: options.platform,
         spool: options.spool,
+        memory,
         cache: options.cache,
         keep_directory_symlink: options.keep_directory_symlink,
         limits,

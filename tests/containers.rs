@@ -8,5 +8,6 @@ mod exported;
 mod hostile;
 mod judged;
 pub(crate) mod layout;
+mod spooled;
 mod stacks;
 mod transports;

@@ -5,31 +5,33 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use image_tree::Content;
 
 use super::chunk::{CHUNK, Sink, grow};
+use super::content::Certainty;
 use super::identity::{Identity, file_size};
+use super::spooled::Spooled;
 use crate::error::{Change, ChangedWhileRead};
 use crate::shown;
-use crate::zeros::is_zero;
 
 /// The bytes of an archive, or the part that was kept.
 ///
 /// It holds one file open, whatever the number of contents that are ranges of it.
 #[derive(Debug)]
 pub struct Archive {
-    bytes: Bytes,
+    bytes: Arc<Bytes>,
+    /// The digest of all bytes of the archive, unpacked, once it was verified.
+    verified: OnceLock<Box<str>>,
 }
 
 #[derive(Debug)]
 enum Bytes {
     /// A file of the host, which must not change after it was opened.
     Host { file: File, path: PathBuf, size: u64, identity: Identity, is_cached: bool },
-    /// An unnamed file that no other process can open, and the path of the archive it was filled
-    /// from.
-    Spool { file: File, source: PathBuf },
+    /// Unpacked bytes, which no other process can change.
+    Spool(Spooled),
     /// Bytes in memory.
     Memory(Arc<[u8]>),
 }
@@ -39,82 +41,73 @@ impl Archive {
     pub(crate) fn host(file: File, path: &Path) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&file)?;
         let (size, identity) = (file_size(&stat), Identity::of(&stat));
-        Ok(Self { bytes: Bytes::Host { file, path: path.to_owned(), size, identity, is_cached: false } })
+        Ok(Self::of(Bytes::Host { file, path: path.to_owned(), size, identity, is_cached: false }))
+    }
+
+    fn of(bytes: Bytes) -> Self {
+        Self { bytes: Arc::new(bytes), verified: OnceLock::new() }
     }
 
     /// Returns an archive that is a file of the cache, whose time of use other runs change.
     pub(crate) fn cached(file: File, name: &Path) -> io::Result<Self> {
         let mut archive = Self::host(file, name)?;
-        if let Bytes::Host { is_cached, .. } = &mut archive.bytes {
+        if let Some(Bytes::Host { is_cached, .. }) = Arc::get_mut(&mut archive.bytes) {
             *is_cached = true;
         }
         Ok(archive)
     }
 
-    /// Returns a spool in a file, which is empty, for the bytes unpacked from `source`.
-    pub(crate) fn spool_in(file: File, source: &Path) -> Self {
-        Self { bytes: Bytes::Spool { file, source: source.to_owned() } }
+    /// Returns the archive of what is unpacked into a spool.
+    pub(super) fn spooled(spooled: Spooled) -> Self {
+        Self::of(Bytes::Spool(spooled))
     }
 
-    /// Creates a new unnamed file in a directory, or in the one for temporary files, for the bytes
-    /// unpacked from `source`.
-    pub(crate) fn spool(source: &Path, directory: Option<&Path>) -> io::Result<Self> {
-        let file = match directory {
-            Some(directory) => tempfile::tempfile_in(directory)?,
-            None => tempfile::tempfile()?,
-        };
-        Ok(Self { bytes: Bytes::Spool { file, source: source.to_owned() } })
+    /// The spool, if the archive is one.
+    pub(super) fn as_spooled(&self) -> Option<&Spooled> {
+        match &*self.bytes {
+            Bytes::Spool(spooled) => Some(spooled),
+            Bytes::Host { .. } | Bytes::Memory(_) => None,
+        }
+    }
+
+    /// Returns the same bytes as an archive of its own, such as a layer within an archive, which is
+    /// not verified.
+    pub(crate) fn share(&self) -> Self {
+        Self { bytes: Arc::clone(&self.bytes), verified: OnceLock::new() }
+    }
+
+    /// Records the digest of all bytes of the archive, unpacked.
+    pub(crate) fn set_verified(&self, digest: &str) {
+        // OK to ignore: there is one digest.
+        let _ = self.verified.set(digest.into());
     }
 
     /// Returns an archive in memory.
     pub(crate) fn memory(bytes: Arc<[u8]>) -> Self {
-        Self { bytes: Bytes::Memory(bytes) }
+        Self::of(Bytes::Memory(bytes))
     }
 
     /// The length of the archive in bytes when it was opened; 0 for a spool.
     pub(crate) fn len(&self) -> u64 {
-        match &self.bytes {
+        match &*self.bytes {
             Bytes::Host { size, .. } => *size,
-            Bytes::Spool { .. } => 0,
+            Bytes::Spool(_) => 0,
             Bytes::Memory(bytes) => bytes.len() as u64,
-        }
-    }
-
-    /// Stores bytes at an offset of a spool. Zeros are not written, since a hole reads as zeros: an
-    /// archive that unpacks to terabytes of them takes no room.
-    pub(crate) fn keep(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let Bytes::Spool { file, .. } = &self.bytes else {
-            return Err(io::Error::other("only a spool takes bytes"));
-        };
-        let mut at = offset;
-        for piece in bytes.chunks(BLOCK) {
-            if !is_zero(piece) {
-                file.write_all_at(piece, at)?;
-            }
-            at += piece.len() as u64;
-        }
-        Ok(())
-    }
-
-    /// Extends a spool to `len`, including the zeros at its end.
-    pub(crate) fn finish(&self, len: u64) -> io::Result<()> {
-        match &self.bytes {
-            Bytes::Spool { file, .. } => file.set_len(len),
-            _ => Ok(()),
         }
     }
 
     /// Reads without checking that the archive is unchanged, for callers that check at the end.
     pub(crate) fn read_unchecked(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        match &self.bytes {
-            Bytes::Host { file, .. } | Bytes::Spool { file, .. } => file.read_exact_at(buffer, offset),
+        match &*self.bytes {
+            Bytes::Host { file, .. } => file.read_exact_at(buffer, offset),
+            Bytes::Spool(spooled) => spooled.read_at(buffer, offset),
             Bytes::Memory(bytes) => bytes.read_at(buffer, offset),
         }
     }
 
     /// Fails if the archive has changed since it was opened.
     pub(crate) fn check_unchanged(&self) -> io::Result<()> {
-        let Bytes::Host { file, path, size, identity, is_cached } = &self.bytes else { return Ok(()) };
+        let Bytes::Host { file, path, size, identity, is_cached } = &*self.bytes else { return Ok(()) };
         match identity.difference(*size, &rustix::fs::fstat(file)?) {
             // It was used or removed by another run.
             Some(Change::Inode) if *is_cached => Ok(()),
@@ -124,7 +117,7 @@ impl Archive {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        match (self.read_unchecked(buffer, offset), &self.bytes) {
+        match (self.read_unchecked(buffer, offset), &*self.bytes) {
             (Err(error), Bytes::Host { path, size, .. }) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.check_unchanged()?;
                 // The filesystem returns fewer bytes than `st_size`.
@@ -134,8 +127,8 @@ impl Archive {
             (Err(error), Bytes::Host { path, .. }) => {
                 Err(io::Error::new(error.kind(), format!("{}: cannot be read: {error}", shown::path(path))))
             }
-            (Err(error), Bytes::Spool { source, .. }) => {
-                let what = "what was unpacked from it cannot be read";
+            (Err(error), Bytes::Spool(spooled)) => {
+                let (source, what) = (&spooled.source, "what was unpacked from it cannot be read");
                 Err(io::Error::new(error.kind(), format!("{}: {what}: {error}", shown::path(source))))
             }
             (result, _) => result.and_then(|()| self.check_unchanged()),
@@ -143,32 +136,54 @@ impl Archive {
     }
 }
 
-/// The unit in which a spool has holes, in bytes.
-const BLOCK: usize = 4096;
-
 /// A file that is one range of an archive.
 #[derive(Clone, Debug)]
 pub struct ArchiveRange {
     archive: Arc<Archive>,
+    /// The offset in the archive, or the address in a spool, in bytes.
     offset: u64,
+    /// The offset in the archive from the start of its first member, unpacked, in bytes.
+    position: u64,
     len: u64,
 }
 
 impl ArchiveRange {
     /// Returns the `len` bytes of the archive at `offset`.
     pub(crate) fn new(archive: Arc<Archive>, offset: u64, len: u64) -> Self {
-        Self { archive, offset, len }
+        Self { archive, offset, position: offset, len }
+    }
+
+    /// Returns the same range, whose offset in the unpacked archive is another one.
+    pub(crate) fn at_position(self, position: u64) -> Self {
+        Self { position, ..self }
     }
 
     /// Returns all bytes of an archive that is not a spool.
     pub(crate) fn whole(archive: Arc<Archive>) -> Self {
         let len = archive.len();
-        Self { archive, offset: 0, len }
+        Self { archive, offset: 0, position: 0, len }
     }
 
     /// The archive, and the offset of the range in it, in bytes.
     pub(crate) fn place(&self) -> (&Arc<Archive>, u64) {
         (&self.archive, self.offset)
+    }
+
+    /// The spool, and the offset in its file of a byte of the range, if that is in the file.
+    pub(super) fn in_file(&self, offset: u64) -> Option<(&Spooled, u64)> {
+        let spooled = self.archive.as_spooled()?;
+        Some((spooled, Spooled::file_offset(self.offset)?.saturating_add(offset)))
+    }
+
+    /// Same as [`Identified::identify`](super::Identified::identify).
+    pub(super) fn identify(&self, sink: &mut dyn FnMut(&[u8])) -> Certainty {
+        let Some(digest) = self.archive.verified.get() else { return Certainty::Unknown };
+        sink(digest.as_bytes());
+        sink(&self.position.to_le_bytes());
+        match &*self.archive.bytes {
+            Bytes::Spool(_) | Bytes::Host { is_cached: true, .. } => Certainty::Certain,
+            Bytes::Host { .. } | Bytes::Memory(_) => Certainty::Verified,
+        }
     }
 
     fn check(&self, buffer: &[u8], offset: u64) -> io::Result<()> {
@@ -191,7 +206,8 @@ impl Content for ArchiveRange {
 /// Ranges are equal if they are the same bytes of the same open archive.
 impl PartialEq for ArchiveRange {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.archive, &other.archive) && (self.offset, self.len) == (other.offset, other.len)
+        Arc::ptr_eq(&self.archive.bytes, &other.archive.bytes)
+            && (self.offset, self.len) == (other.offset, other.len)
     }
 }
 
@@ -230,6 +246,13 @@ impl<C: Content> Sparse<C> {
     /// The data ranges of the file, in order.
     pub(crate) fn data(&self) -> &[Range<u64>] {
         &self.data
+    }
+
+    /// The stored content, and the lengths and offsets that place its bytes in the file.
+    pub(super) fn parts(&self) -> (&C, impl Iterator<Item = u64>) {
+        let places = self.data.iter().zip(&self.stored_at);
+        let numbers = places.flat_map(|(data, stored)| [data.start, data.end, *stored]);
+        (&self.stored, std::iter::once(self.len).chain(numbers))
     }
 
     /// Same as `Blob::read_ranges`. Pieces that are stored contiguously are read at once.
@@ -357,16 +380,5 @@ mod tests {
             let change = ChangedWhileRead::within(&error).expect("a change");
             assert_eq!((&change.path, change.change), (&path, Change::Size { scanned: 10, now }));
         }
-    }
-
-    #[test]
-    fn a_spool_returns_the_bytes_written_to_it() {
-        let spool = Archive::spool(Path::new("x"), None).expect("a temporary file");
-        let bytes = [vec![1; 100], vec![0; 20_000], vec![2; 100], vec![0; 9000]].concat();
-        spool.keep(&bytes, 10).expect("room");
-        spool.finish(10 + bytes.len() as u64).expect("room");
-        let mut found = vec![9; bytes.len()];
-        ArchiveRange::new(Arc::new(spool), 10, bytes.len() as u64).read_at(&mut found, 0).expect("kept");
-        assert_eq!(found, bytes);
     }
 }

@@ -9,10 +9,33 @@ use image_tree::Content;
 
 /// A content whose bytes may be a file of the host.
 pub trait CloneSource: Content {
-    /// The file that has exactly these bytes; `None` if there is none.
-    fn file(&self) -> Option<&dyn CloneFile> {
+    /// The file that has the bytes from an offset on up to the end, and the offset of the first of
+    /// them in the file; `None` if there is none.
+    fn file(&self, offset: u64) -> Option<(&dyn CloneFile, u64)> {
+        let _ = offset;
         None
     }
+}
+
+/// A content that can be identified without reading it.
+pub trait Identified: Content {
+    /// Passes bytes to `sink` that differ from those of all contents with other bytes.
+    fn identify(&self, sink: &mut dyn FnMut(&[u8])) -> Certainty {
+        let _ = sink;
+        Certainty::Unknown
+    }
+}
+
+/// The reliability of the identity of a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// The identity is not known.
+    Unknown,
+    /// The content had the identity when it was verified. Others may have changed it since then in a
+    /// way that times of files do not show.
+    Verified,
+    /// Nobody else could change the content since it was verified.
+    Certain,
 }
 
 /// A file of the host whose blocks can be shared if its filesystem supports that.

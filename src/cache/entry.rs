@@ -159,8 +159,14 @@ pub(crate) struct NewEntry<'c> {
 }
 
 impl<'c> NewEntry<'c> {
-    pub(super) fn new(directory: &'c impl AsFd, file: File, hidden: String, key: &Key) -> Self {
-        let (digest, name) = (Sha256::new(), key.name());
+    /// Returns an empty entry, whose file has a hidden name, and is to have another one.
+    pub(super) fn new(
+        directory: &'c impl AsFd,
+        file: File,
+        (hidden, name): (String, String),
+        key: &Key,
+    ) -> Self {
+        let digest = Sha256::new();
         let directory = directory.as_fd();
         let mut entry =
             Self { directory, file, hidden, name, digest, len: 0, failed: Ok(()), published: false };

@@ -9,9 +9,18 @@ use sha2::{Digest, Sha256};
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// The file name of the entry.
+    /// The file name of the entry of a piece.
     pub(super) fn name(&self) -> String {
-        let mut name = String::from('c');
+        self.name_of('c')
+    }
+
+    /// The file name of the entry with the key of a piece that this key identifies.
+    pub(super) fn name_of_identity(&self) -> String {
+        self.name_of('i')
+    }
+
+    fn name_of(&self, kind: char) -> String {
+        let mut name = String::from(kind);
         for byte in self.0 {
             // OK to ignore: writing to a string cannot fail.
             let _ = write!(name, "{byte:02x}");
@@ -21,6 +30,10 @@ impl Key {
 
     pub(super) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 

@@ -79,8 +79,7 @@ impl Cache {
     }
 }
 
-/// The first release had a second kind of entries, `i…`, which are no longer read; they are removed
-/// like others.
+/// Returns true for the name of an entry of any kind.
 fn is_entry(name: &[u8]) -> bool {
     matches!(name, [b'c' | b'i' | b'l', digits @ ..]
         if (digits.len() == 64 || decoded::is_layer(name)) && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))

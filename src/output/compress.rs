@@ -23,12 +23,12 @@ mod pipeline;
 use std::io::Write;
 use std::path::Path;
 
-use image_tree::Content;
 use initramfs::codec::Codec;
 
 use super::destination::{Destination, Place};
 use super::file::AtomicFile;
 use super::stream;
+use crate::blob::Identified;
 use crate::error::{Error, Result};
 use emit::Emitter;
 use items::Items;
@@ -56,7 +56,7 @@ pub struct Compressed {
 ///
 /// # Errors
 /// The errors of [`file::write`](super::file::write) and of the compression library.
-pub fn write<C: Content>(
+pub fn write<C: Identified>(
     members: &[Member<'_, C>],
     codec: &Codec,
     destination: &Destination,
@@ -90,7 +90,7 @@ pub fn write<C: Content>(
 ///
 /// # Errors
 /// The errors of [`write()`]. Bytes written before the error stay written.
-pub fn stream<C: Content>(
+pub fn stream<C: Identified>(
     members: &[Member<'_, C>],
     codec: &Codec,
     out: &mut dyn Write,
@@ -104,7 +104,7 @@ pub fn stream<C: Content>(
 }
 
 /// Calls `sink` with consecutive slices of the whole output.
-fn emit<C: Content>(
+fn emit<C: Identified>(
     members: &[Member<'_, C>],
     codec: &Codec,
     options: &CompressOptions<'_>,

@@ -176,10 +176,11 @@ fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
 
 /// Returns the reader of the sources of a recipe.
 fn reader<'r>(recipe: &'r TreeRecipe, options: &'r Options<'r>, cache: Option<&'r Cache>) -> Reader<'r> {
-    let Options { mut own, progress, xattrs, states, interrupt, log, ref spool, temporary, .. } = *options;
+    let Options { mut own, progress, xattrs, states, interrupt, log, temporary, .. } = *options;
+    let Options { spool, memory, .. } = options;
     own.cache = recipe.cache.as_ref().and_then(|cache| own_files::host_inode(&cache.directory));
     let (spool, steps) = (spool.as_deref(), &SOURCE_STEPS);
-    Reader { recipe, spool, temporary, cache, steps, own, progress, xattrs, states, interrupt, log }
+    Reader { recipe, spool, temporary, memory, cache, steps, own, progress, xattrs, states, interrupt, log }
 }
 
 fn ownership_manifest(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {

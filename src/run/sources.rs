@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 
 use self::owner::{FileRecords, MemberOwners, SetIdFiles};
 use self::steps::{Loaded, SourceOptions, normalization};
-use crate::blob::Blob;
+use crate::blob::{Blob, SpoolMemory};
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
@@ -33,6 +33,8 @@ pub(super) struct Reader<'r> {
     pub(super) recipe: &'r TreeRecipe,
     /// The directory for unpacked layers; `None` for that of temporary files.
     pub(super) spool: Option<&'r Path>,
+    /// The memory for what archives unpack to, before files are used.
+    pub(super) memory: &'r SpoolMemory,
     /// The cache of decoded layers.
     pub(super) cache: Option<&'r Cache>,
     /// The directory for temporary files; `None` for that of the environment.
@@ -67,7 +69,7 @@ pub(super) struct Stacked {
 impl<'r> Reader<'r> {
     /// Returns the options for reading a source.
     pub(super) fn options(&self) -> ReadOptions<'r> {
-        let Self { recipe, progress: found, xattrs, interrupt, spool, temporary, cache, .. } = *self;
+        let Self { recipe, progress: found, xattrs, interrupt, spool, temporary, memory, cache, .. } = *self;
         let TreeRecipe { limits, one_file_system, rules, .. } = *recipe;
         ReadOptions {
             threads: &recipe.threads,
@@ -79,6 +81,7 @@ impl<'r> Reader<'r> {
             platform: recipe.platform.as_ref(),
             spool,
             temporary,
+            memory: Some(memory),
             cache,
             keep_directory_symlink: rules.keep_directory_symlink,
             found,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::container::Platform;
 use super::tar::Limits;
+use crate::blob::SpoolMemory;
 use crate::cache::Cache;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Silent};
@@ -31,6 +32,9 @@ pub struct ReadOptions<'a> {
     /// The directory of the files that layers of images are decompressed into; none for that of
     /// temporary files.
     pub spool: Option<&'a Path>,
+    /// The memory for what archives unpack to, before files are used; none for 64 MiB for each
+    /// source.
+    pub memory: Option<&'a SpoolMemory>,
     /// The cache of decoded layers of images.
     pub cache: Option<&'a Cache>,
     /// The directory for temporary files; none for that of the environment.
@@ -56,6 +60,7 @@ impl<'a> ReadOptions<'a> {
             platform: None,
             spool: None,
             temporary: None,
+            memory: None,
             cache: None,
             keep_directory_symlink: false,
             found: &Silent,

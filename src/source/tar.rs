@@ -5,7 +5,7 @@
 //! `RHT.security.selinux`), access control lists (`SCHILY.acl.*`) and sparse files in every form;
 //! compressed with gzip, zstd, xz, lzma, bzip2 or lz4, or not. Nothing is unpacked into the host's
 //! filesystem: contents are ranges of the archive in place, or, if it is compressed or comes
-//! through a pipe, of an unnamed temporary file.
+//! through a pipe, of memory and an unnamed temporary file.
 //!
 //! An archive can state more than a tree can hold. It is read by these rules, and added by those of
 //! [`stack`](crate::stack) to the tree of the sources before:
@@ -57,6 +57,7 @@ pub use decompress::Compression;
 pub use error::{MapProblem, Problem, TarError, Warning};
 pub use members::Entry;
 pub use reader::Reader;
+pub(crate) use reader::SpoolPlace;
 
 /// Returns true if bytes are the start of an archive: a header with the right checksum, or the
 /// zeros of an empty one. The first 512 bytes suffice.

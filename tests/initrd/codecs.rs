@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use image_tree::Content;
 use initramfs::codec::{Codec, LIBRARIES};
 use initramfs::{EarlyCpio, Layout, Options, Precompressed};
 use rootcast::blob::Blob;
@@ -66,7 +65,7 @@ fn layout<'t>(layer: &'t Scanned, codec: &Codec) -> Layout<'t, Blob> {
     initramfs::plan(&layer.tree, &EarlyCpio::none(), &options).expect("nothing is unrepresentable")
 }
 
-fn pack<C: Content>(layout: &Layout<'_, C>, codec: &Codec, threads: usize) -> Vec<u8> {
+fn pack(layout: &Layout<'_, Blob>, codec: &Codec, threads: usize) -> Vec<u8> {
     let segments: Vec<_> = layout.segments().collect();
     let members: Vec<_> = segments.iter().map(Member::of).collect();
     let interrupt = Interrupt::never();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::containers::layout::{Layer, Layout, Member, oci, tar};
 use crate::judges;
 use crate::oracle::expected::Content;
 use crate::oracle::{Expected, Judge, Owner, debugfs, e2fsck, judge_by, kernel};
@@ -426,5 +427,32 @@ fn an_uncompressed_initramfs_shares_aligned_files() {
         assert!(bytes == copied, "{}: cloning shows in the bytes", shared.kind);
         let (unaligned, _) = initrd("unaligned", &[]);
         assert!(unaligned < cloned, "{}", shared.kind);
+    }
+}
+
+/// Files of unpacked layers that are not in memory lie at blocks of the unnamed file.
+#[test]
+fn unpacked_layers_are_shared_with_the_image() {
+    let _heavy = judges::heavy();
+    for shared in Shared::all() {
+        let (layout, out) = (shared.directory("layout"), shared.directory("out"));
+        let text =
+            |seed, len: usize| String::from_utf8(noise(seed, len).iter().map(|byte| byte & 0x7f).collect());
+        let members = [
+            Member::file("short", "short"),
+            Member::file("long", &text(1, (66 << 20) + 5).expect("ASCII")),
+            Member::file("medium", &text(2, 70_000).expect("ASCII")),
+        ];
+        let layout = Layout::new(layout);
+        layout.image(&[Layer::gzip(tar(&members))]);
+        let (source, disk) = (std::path::PathBuf::from(oci(&layout.0)), out.join("disk"));
+        let digest = run(rootcast().arg("image").arg(&source).arg("--digest"));
+        let digest = digest.success().unwrap_or_else(|why| panic!("{why}")).text().trim().to_owned();
+        let [cloned, ..] = transfer(&source, &disk, &[]);
+        assert_eq!(sha256(&disk), digest, "{}", shared.kind);
+        // Files that fit are in memory.
+        assert_eq!(cloned, 66 << 20, "{}", shared.kind);
+        let [cloned, ..] = transfer(&source, &disk, &["--reflink=never"]);
+        assert_eq!((cloned, sha256(&disk)), (0, digest), "{}", shared.kind);
     }
 }

@@ -3,12 +3,13 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use image_tree::Content;
+use image_runs::Source;
 use initramfs::codec::{Codec, CompressedPiece, LongFrame, Piece};
 
 use super::gather::{for_each_slice, gather};
 use super::items::{Item, Work};
 use super::member::CompressOptions;
+use crate::blob::{Certainty, Identified};
 use crate::cache::{Cache, Key, KeyBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
@@ -62,7 +63,7 @@ impl<'p> Packer<'p> {
     }
 
     /// Returns the compressed bytes of an item that is not a long frame.
-    pub(super) fn pack<C: Content>(
+    pub(super) fn pack<C: Identified>(
         &self,
         item: &Item<'_, C>,
         scratch: &mut Scratch,
@@ -74,12 +75,18 @@ impl<'p> Packer<'p> {
             self.observe(item.place.offset, &bytes)?;
             return Ok(CompressedPiece { bytes, note: 0 });
         }
+        let identity = self.cache.map_or(Ok(None), |_| self.identity_key(item))?;
+        if let Some(packed) = self.found_key(identity.as_ref()).and_then(|(cache, key)| cache.find(&key)) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(packed);
+        }
         gather(&item.parts, item.gathered_len(), buffer)?;
         self.observe(item.place.offset, &buffer[in_memory(item.context_len)..])?;
         let Some(cache) = self.cache else { return self.compress(item, buffer) };
-        let mut content = self.content_key(item);
+        let mut content = self.key("content", item);
         content.bytes(buffer);
         let content = content.finish();
+        remember(cache, identity, &content);
         if let Some(packed) = cache.find(&content) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(packed);
@@ -115,7 +122,7 @@ impl<'p> Packer<'p> {
     }
 
     /// Calls `sink` with the bytes of a long frame.
-    pub(super) fn pack_long<C: Content>(
+    pub(super) fn pack_long<C: Identified>(
         &self,
         item: &Item<'_, C>,
         sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
@@ -129,7 +136,14 @@ impl<'p> Packer<'p> {
             };
             return self.compress_long(item, &mut read, sink);
         };
+        let identity = self.identity_key(item)?;
+        let found = self.found_key(identity.as_ref()).and_then(|(cache, key)| cache.open_entry(&key));
+        if let Some(entry) = found {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return entry.for_each_slice(sink);
+        }
         let content = self.long_content_key(item)?;
+        remember(cache, identity, &content);
         if let Some(entry) = cache.open_entry(&content) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return entry.for_each_slice(sink);
@@ -138,7 +152,7 @@ impl<'p> Packer<'p> {
         self.compress_long_into(cache, &content, item, sink)
     }
 
-    fn compress_long_into<C: Content>(
+    fn compress_long_into<C: Identified>(
         &self,
         cache: &Cache,
         content: &Key,
@@ -146,7 +160,7 @@ impl<'p> Packer<'p> {
         sink: &mut dyn FnMut(Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let mut entry = cache.begin(content);
-        let mut read_again = self.content_key(item);
+        let mut read_again = self.key("content", item);
         let mut read = |bytes: &[u8]| {
             read_again.bytes(bytes);
             Ok(())
@@ -165,7 +179,7 @@ impl<'p> Packer<'p> {
         Ok(())
     }
 
-    fn compress_long<C: Content>(
+    fn compress_long<C: Identified>(
         &self,
         item: &Item<'_, C>,
         read: &mut dyn FnMut(&[u8]) -> Result<()>,
@@ -187,8 +201,8 @@ impl<'p> Packer<'p> {
         sink(out)
     }
 
-    fn long_content_key<C: Content>(&self, item: &Item<'_, C>) -> Result<Key> {
-        let mut key = self.content_key(item);
+    fn long_content_key<C: Identified>(&self, item: &Item<'_, C>) -> Result<Key> {
+        let mut key = self.key("content", item);
         let mut offset = item.place.offset;
         for_each_slice(&item.parts, SLICE_LEN, &mut |bytes| {
             self.interrupt.check()?;
@@ -200,9 +214,46 @@ impl<'p> Packer<'p> {
         Ok(key.finish())
     }
 
-    /// Returns the beginning of the key, before the item's bytes.
-    fn content_key<C>(&self, item: &Item<'_, C>) -> KeyBuilder {
-        let mut key = KeyBuilder::new("content");
+    /// Returns the cache and the key that it has for an identity, if nobody observes the bytes.
+    fn found_key(&self, identity: Option<&(Key, Certainty)>) -> Option<(&'p Cache, Key)> {
+        let ((identity, _), cache) = (identity?, self.cache?);
+        if self.observer.is_some() {
+            return None;
+        }
+        Some((cache, cache.find_key(identity)?))
+    }
+
+    /// Returns the identity of an item's bytes, without reading contents, and its certainty; `None` if
+    /// it is not known, or if there are no contents to read.
+    fn identity_key<C: Identified>(&self, item: &Item<'_, C>) -> Result<Option<(Key, Certainty)>> {
+        let mut key = self.key("verified", item);
+        let (mut certainty, mut has_contents, mut buffer) = (Certainty::Certain, false, Vec::new());
+        for part in &item.parts {
+            key.number(part.len);
+            match part.run().map(|run| run.source) {
+                Some(Source::Content { content, offset }) => {
+                    has_contents = true;
+                    key.number(0);
+                    certainty = certainty.min(content.identify(&mut |bytes| key.bytes(bytes)));
+                    if certainty == Certainty::Unknown {
+                        return Ok(None);
+                    }
+                    key.number(offset);
+                }
+                Some(Source::Zeros) => key.number(1),
+                Some(Source::Bytes(_) | Source::Rendered { .. }) | None => {
+                    key.number(2);
+                    gather(std::slice::from_ref(part), part.len, &mut buffer)?;
+                    key.bytes(&buffer);
+                }
+            }
+        }
+        Ok(has_contents.then(|| (key.finish(), certainty)))
+    }
+
+    /// Returns the beginning of a key of a kind, before the item's bytes.
+    fn key<C>(&self, kind: &str, item: &Item<'_, C>) -> KeyBuilder {
+        let mut key = KeyBuilder::new(kind);
         key.text(&self.identity);
         key.number(match item.place.work {
             Work::CompressLong => 2,
@@ -211,5 +262,12 @@ impl<'p> Packer<'p> {
         key.number(item.context_len);
         key.number(item.place.len);
         key
+    }
+}
+
+/// Stores the key of bytes by their identity, if it is certain that they have it.
+fn remember(cache: &Cache, identity: Option<(Key, Certainty)>, content: &Key) {
+    if let Some((identity, Certainty::Certain)) = identity {
+        cache.put_key(&identity, content);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use image_tree::Content;
 use initramfs::codec::{Codec, CompressedPiece};
 
 use super::emit::Emitter;
 use super::items::{Item, Items, Place, Work};
 use super::member::CompressOptions;
 use super::pack::{Packer, Scratch};
+use crate::blob::Identified;
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::{Pipeline, Promise};
 
@@ -33,7 +33,7 @@ enum Bytes {
     Slices(Receiver<Result<Vec<u8>>>),
 }
 
-pub(super) fn run<C: Content>(
+pub(super) fn run<C: Identified>(
     mut items: Items<'_, C>,
     packer: &Packer<'_>,
     codec: &Codec,
@@ -70,7 +70,11 @@ pub(super) fn run<C: Content>(
     )
 }
 
-fn alone<C: Content>(mut items: Items<'_, C>, packer: &Packer<'_>, emitter: &mut Emitter<'_>) -> Result<()> {
+fn alone<C: Identified>(
+    mut items: Items<'_, C>,
+    packer: &Packer<'_>,
+    emitter: &mut Emitter<'_>,
+) -> Result<()> {
     let mut scratch = Scratch::default();
     while let Some(item) = items.next()? {
         emitter.begin(&item.place)?;
@@ -90,7 +94,7 @@ fn alone<C: Content>(mut items: Items<'_, C>, packer: &Packer<'_>, emitter: &mut
 }
 
 /// Passes on the slices of a long frame as they are compressed. Returns false on failure.
-fn make_long<C: Content>(item: &Item<'_, C>, packer: &Packer<'_>, promise: &Promise<Made>) -> bool {
+fn make_long<C: Identified>(item: &Item<'_, C>, packer: &Packer<'_>, promise: &Promise<Made>) -> bool {
     let (sender, slices) = sync_channel(WAITING_SLICES);
     let made = Made { place: item.place, bytes: Bytes::Slices(slices), cost: LONG_COST };
     if !promise.fulfil(Ok(made)) {

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use image_runs::{Image, Render, Run, Source};
+use image_tree::Content;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tempfile::TempDir;
 
 use super::*;
+use crate::blob::Certainty;
 use crate::cache::Cache;
 use crate::error::ErrorKind;
 use crate::interrupt::Interrupt;
@@ -32,6 +34,16 @@ struct TestFile {
     bytes: Vec<u8>,
     misbehaves: Option<Misbehaviour>,
     reads: AtomicU64,
+    /// Its name and the certainty that it has these bytes.
+    identity: Option<(&'static str, Certainty)>,
+}
+
+impl Identified for TestFile {
+    fn identify(&self, sink: &mut dyn FnMut(&[u8])) -> Certainty {
+        let Some((name, certainty)) = self.identity else { return Certainty::Unknown };
+        sink(name.as_bytes());
+        certainty
+    }
 }
 
 #[derive(Debug)]

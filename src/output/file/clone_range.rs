@@ -19,8 +19,9 @@
 //! Short ranges are copied, since a clone costs the same whatever its length: the
 //! measurements are in `docs/performance.md`, section "Cloning".
 //!
-//! The members of an archive are not cloned: they start at multiples of 512 bytes, so seven of
-//! eight are not block-aligned.
+//! The members of an archive that is read in place are not cloned: they start at multiples of 512
+//! bytes, so seven of eight are not block-aligned. Those that were unpacked into an unnamed file are
+//! aligned there (`blob::spool`).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -107,7 +108,8 @@ impl<'w> Cloner<'w> {
         if range.end - range.start < least {
             return None;
         }
-        let most = self.max_len(content.file()?.device(), position, offset)?;
+        let (file, offset) = content.file(offset)?;
+        let most = self.max_len(file.device(), position, offset)?;
         Some(range.start..range.end.min(range.start + most))
     }
 
@@ -137,7 +139,7 @@ impl<'w> Cloner<'w> {
         let (Source::Content { content, offset }, Some(len)) = (run.source, NonZeroU64::new(run.len)) else {
             return Ok(Cloned::Refused);
         };
-        let Some(source) = content.file() else { return Ok(Cloned::Refused) };
+        let Some((source, offset)) = content.file(offset) else { return Ok(Cloned::Refused) };
         let mut result = Ok(());
         let lent = source.with_open_file(&mut |file| {
             // OK to unwrap: neither writing nor cloning panics.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::holes::Holes;
+use crate::blob::SpoolMemory;
 use crate::filesystem::Properties;
 use crate::interrupt::Interrupt;
 use crate::log::Log;
@@ -25,6 +26,8 @@ pub(in crate::run) struct Options<'r> {
     pub(in crate::run) filesystem: Option<&'r Properties>,
     /// The directory for unpacked layers; `None` for that of temporary files.
     pub(in crate::run) spool: Option<PathBuf>,
+    /// The memory for what archives unpack to, before files are used.
+    pub(in crate::run) memory: SpoolMemory,
     /// The directory for temporary files; `None` for that of the environment.
     pub(in crate::run) temporary: Option<&'r Path>,
     /// The representation of holes in the output.
@@ -60,6 +63,7 @@ impl<'r> Options<'r> {
             output: Path::new("standard output"),
             filesystem: None,
             spool: recipe.spool.clone(),
+            memory: SpoolMemory::default(),
             temporary: None,
             holes: Holes::Zeros("an initramfs stores holes as zeros"),
             init: None,

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::*;
 use crate::blob::archive::{Archive, ArchiveRange, Sparse};
-use crate::blob::{HostDirectory, Root};
+use crate::blob::{HostDirectory, Root, SpoolMemory};
 use crate::closure::config::systemd::DefaultTarget;
 use crate::closure::kernel_modules;
 use crate::filesystem::Properties;
@@ -244,9 +244,11 @@ fn every_step_of_a_source_is_needed() {
             let Setup { recipe, own, .. } = &setup;
             let (log, interrupt) = (Log::silent(), Interrupt::never());
             let (spool, xattrs, own, progress) = (None, true, *own, &Silent);
+            let memory = &SpoolMemory::default();
             let reader = Reader {
                 recipe,
                 spool,
+                memory,
                 temporary: None,
                 steps,
                 own,

@@ -20,7 +20,7 @@ use super::options::Options;
 use crate::blob::{Archive, ArchiveRange, read_chunks};
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::tar::{self, Compression, ReadMembers, Totals, Warning};
+use crate::source::tar::{self, Compression, ReadMembers, SpoolPlace, Totals, Warning};
 
 /// The member that holds the table of contents of a layer.
 const TOC: &[u8] = b"stargz.index.json";
@@ -101,6 +101,7 @@ impl Reading<'_> {
                 }
             }
         }
+        members.set_verified(&self.layer.diff_id.to_string());
         if *has_toc {
             members.retain(|path| path.strip_prefix(b"./").unwrap_or(path) != TOC);
         }
@@ -160,9 +161,10 @@ impl Reading<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let Options { limits, interrupt, spool, .. } = *self.options;
+        let Options { limits, interrupt, spool: directory, memory, .. } = *self.options;
         self.decoded(self.totals, |stream| {
-            tar::Reader::spooled(stream, Some(compression), (&self.name(), spool), limits, interrupt)
+            let place = SpoolPlace { name: &self.name(), directory, memory };
+            tar::Reader::spooled(stream, Some(compression), place, limits, interrupt)
         })
     }
 
@@ -199,7 +201,7 @@ impl Reading<'_> {
         let totals = Arc::new(Totals::within(self.totals));
         let members = self.decoded(&totals, |stream| {
             let file = new.file().try_clone().map_err(failed)?;
-            Ok(tar::Reader::kept(stream, compression, (&self.name(), file), limits, interrupt))
+            tar::Reader::kept(stream, compression, (&self.name(), file), limits, interrupt)
         });
         // A layer that cannot be stored is decoded once more, and counts once.
         let members = members.inspect_err(|_| totals.take_back())?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::platform::Platform;
+use crate::blob::SpoolMemory;
 use crate::cache::Cache;
 use crate::interrupt::Interrupt;
 use crate::source::tar::Limits;
@@ -16,6 +17,8 @@ pub struct Options<'a> {
     /// The directory of the files that layers are decompressed into; none for that of temporary
     /// files.
     pub spool: Option<&'a Path>,
+    /// The memory for what layers are decompressed to, before files are used.
+    pub memory: &'a SpoolMemory,
     /// The cache of decoded layers.
     pub cache: Option<&'a Cache>,
     /// Keeps a symbolic link to a directory where a later layer has a directory.

@@ -1,13 +1,14 @@
 //! Members that are read before the first one is added.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::add::{Added, Adding, Owner};
 use super::budget::Budget;
 use super::error::Warning;
 use super::members::Entry;
 use super::reader::Reader;
-use crate::blob::Blob;
+use crate::blob::{Archive, Blob};
 use crate::error::Result;
 use crate::stack::{Stack, Whiteouts};
 
@@ -15,6 +16,8 @@ use crate::stack::{Stack, Whiteouts};
 pub struct ReadMembers {
     /// The name of the archive in messages.
     name: PathBuf,
+    /// The archive that contents are ranges of.
+    archive: Arc<Archive>,
     entries: Vec<Entry>,
     budget: Budget,
     warnings: Vec<Warning>,
@@ -58,6 +61,7 @@ impl Reader<'_> {
         }
         Ok(ReadMembers {
             name: self.name,
+            archive: Arc::clone(self.members.input.archive()),
             entries,
             budget: self.members.budget,
             warnings: self.members.warnings,
@@ -66,6 +70,11 @@ impl Reader<'_> {
 }
 
 impl ReadMembers {
+    /// Records the digest of the unpacked archive, by which its contents are identified from now on.
+    pub(crate) fn set_verified(&self, digest: &str) {
+        self.archive.set_verified(digest);
+    }
+
     /// Takes the unusual facts about the archive.
     pub(crate) fn take_warnings(&mut self) -> Vec<Warning> {
         std::mem::take(&mut self.warnings)
@@ -94,7 +103,7 @@ impl ReadMembers {
     /// # Errors
     /// As [`Reader::add_to`], for what cannot be added or exceeds a limit.
     pub fn add_to<O: Owner>(self, stack: &mut Stack<Blob>, owner: &mut O) -> Result<Added> {
-        let Self { name, entries, mut budget, warnings } = self;
+        let Self { name, entries, mut budget, warnings, archive: _ } = self;
         let mut adding = Adding::new(&name);
         let mut addition = stack.members(owner.implied_metadata());
         let mut marked = Vec::with_capacity(entries.len());

@@ -9,7 +9,7 @@ use super::budget::Totals;
 use super::decompress::Decompressed;
 use super::error::Problem;
 use super::header::BLOCK;
-use crate::blob::{Archive, ArchiveRange};
+use crate::blob::{Archive, ArchiveRange, Spool};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 
@@ -38,15 +38,12 @@ impl<P: Into<Problem>> From<P> for Failure {
 /// rule and of a few MiB on tapes; a device of zeros has no end.
 const MAX_ZEROS: u64 = 64 << 20;
 
-/// The length from which on contents begin at a multiple of [`ALIGN`] in a spool, in bytes: a
-/// filesystem can share their blocks then.
-const ALIGNED_FROM: u64 = 32 << 10;
-
-/// The block size of most filesystems, in bytes.
-const ALIGN: u64 = 4096;
-
 pub(super) struct Input<'a> {
     bytes: Bytes<'a>,
+    /// The store of what a stream unpacks to.
+    spool: Option<Spool>,
+    /// True if the spool has all bytes of the stream at their offsets.
+    keeps_all: bool,
     /// The archive that contents are ranges of.
     archive: Arc<Archive>,
     position: u64,
@@ -76,9 +73,8 @@ pub(super) enum Trailing {
 enum Bytes<'a> {
     /// The bytes of the archive that contents are ranges of: from an offset on, this many.
     InPlace { start: u64, len: u64 },
-    /// The bytes of a stream, whose contents are stored in a spool; `spooled` is the number of
-    /// bytes in that. With `keeps_all` the spool has all bytes of the stream at their offsets.
-    Stream { reader: Decompressed<'a>, spooled: u64, keeps_all: bool },
+    /// The bytes of a stream, whose contents are stored in the spool.
+    Stream(Decompressed<'a>),
 }
 
 /// The size of a read, in bytes.
@@ -87,33 +83,44 @@ const CHUNK: usize = 1 << 18;
 impl<'a> Input<'a> {
     pub(super) fn in_place(range: &ArchiveRange, max_size: u64, interrupt: &'a Interrupt) -> Self {
         let (archive, start) = range.place();
-        Self::new(Bytes::InPlace { start, len: range.len() }, Arc::clone(archive), max_size, interrupt)
+        let bytes = Bytes::InPlace { start, len: range.len() };
+        Self::new(bytes, Arc::new(archive.share()), max_size, interrupt)
     }
 
     pub(super) fn stream(
         reader: Decompressed<'a>,
-        spool: Archive,
+        spool: Spool,
         max_size: u64,
         interrupt: &'a Interrupt,
     ) -> Self {
-        Self::new(
-            Bytes::Stream { reader, spooled: 0, keeps_all: false },
-            Arc::new(spool),
-            max_size,
-            interrupt,
-        )
+        let archive = Arc::clone(spool.archive());
+        Self { spool: Some(spool), ..Self::new(Bytes::Stream(reader), archive, max_size, interrupt) }
     }
 
     fn new(bytes: Bytes<'a>, archive: Arc<Archive>, max_size: u64, interrupt: &'a Interrupt) -> Self {
-        let (totals, trailing) = (Arc::default(), Trailing::Zeros);
-        Self { bytes, archive, position: 0, max_size, totals, charged: 0, trailing, tap: None, interrupt }
+        Self {
+            bytes,
+            spool: None,
+            keeps_all: false,
+            archive,
+            position: 0,
+            max_size,
+            totals: Arc::default(),
+            charged: 0,
+            trailing: Trailing::Zeros,
+            tap: None,
+            interrupt,
+        }
     }
 
-    /// Stores all bytes of a stream in the spool, also those between contents.
+    /// The archive that contents are ranges of.
+    pub(super) fn archive(&self) -> &Arc<Archive> {
+        &self.archive
+    }
+
+    /// Stores all bytes of a stream in the file of its spool, also those between contents.
     pub(super) fn keep_all(&mut self) {
-        if let Bytes::Stream { keeps_all, .. } = &mut self.bytes {
-            *keeps_all = true;
-        }
+        self.keeps_all = true;
     }
 
     /// Sets the treatment of bytes behind the end.
@@ -172,49 +179,50 @@ impl<'a> Input<'a> {
         let padded = len.checked_next_multiple_of(BLOCK as u64);
         let end = padded.and_then(|padded| self.position.checked_add(padded));
         let end = end.ok_or_else(|| truncated(what, len))?;
+        let position = self.position;
         let offset = match &self.bytes {
             Bytes::InPlace { start, len: all } => {
                 let missing = end.saturating_sub(*all);
                 if missing > 0 {
                     return Err(truncated(what, missing));
                 }
-                start.saturating_add(std::mem::replace(&mut self.position, end))
+                self.position = end;
+                start.saturating_add(position)
             }
-            Bytes::Stream { spooled, keeps_all, .. } => {
-                let aligned =
-                    if len >= ALIGNED_FROM { spooled.checked_next_multiple_of(ALIGN) } else { None };
-                let offset = if *keeps_all { self.position } else { aligned.unwrap_or(*spooled) };
+            Bytes::Stream(_) => {
                 self.check_size(end)?;
-                self.spool(len, end, offset)?;
-                offset
+                self.unpack(len, end)?
             }
         };
-        Ok(ArchiveRange::new(Arc::clone(&self.archive), offset, len))
+        Ok(ArchiveRange::new(Arc::clone(&self.archive), offset, len).at_position(position))
     }
 
-    fn spool(&mut self, len: u64, end: u64, offset: u64) -> Result<(), Failure> {
-        let mut buffer = vec![0; CHUNK.min(usize::try_from(end - self.position).unwrap_or(CHUNK))];
+    /// Stores a payload of a stream, and returns its address in the spool.
+    fn unpack(&mut self, len: u64, end: u64) -> Result<u64, Failure> {
+        let mut padding = [0; BLOCK];
+        let Some(mut spool) = self.spool.take() else { return Ok(self.position) };
+        let (address, stored) = match self.keeps_all {
+            true => (spool.end_of_file(), end - self.position),
+            false => (spool.begin(len), len),
+        };
         let mut done = 0;
-        while self.position < end {
-            let wanted = buffer.len().min(usize::try_from(end - self.position).unwrap_or(CHUNK));
-            let count = self.read_full(&mut buffer[..wanted])?;
-            if count < wanted {
-                return Err(truncated("the contents", end - self.position));
-            }
-            let contents = wanted.min(usize::try_from(len - done).unwrap_or(wanted));
-            if !self.keeps_all() {
-                self.archive.keep(&buffer[..contents], offset + done).map_err(Failure::Spool)?;
-            }
-            done += contents as u64;
+        while done < stored {
+            let buffer = spool.buffer(address + done, stored - done).map_err(Failure::Spool)?;
+            self.read_contents(buffer, end)?;
+            done += buffer.len() as u64;
         }
-        if let Bytes::Stream { spooled, .. } = &mut self.bytes {
-            *spooled = offset + len;
+        let padding = &mut padding[..usize::try_from(end - self.position).unwrap_or(0)];
+        self.read_contents(padding, end)?;
+        self.spool = Some(spool);
+        Ok(address)
+    }
+
+    /// Fills a buffer with bytes of a payload, which ends at `end`.
+    fn read_contents(&mut self, buffer: &mut [u8], end: u64) -> Result<(), Failure> {
+        if self.read_full(buffer)? < buffer.len() {
+            return Err(truncated("the contents", end - self.position));
         }
         Ok(())
-    }
-
-    fn keeps_all(&self) -> bool {
-        matches!(self.bytes, Bytes::Stream { keeps_all: true, .. })
     }
 
     /// Skips a payload.
@@ -226,7 +234,7 @@ impl<'a> Input<'a> {
     pub(super) fn padding(&self) -> u64 {
         match &self.bytes {
             Bytes::InPlace { .. } => 0,
-            Bytes::Stream { reader, .. } => reader.padding(),
+            Bytes::Stream(reader) => reader.padding(),
         }
     }
 
@@ -249,9 +257,8 @@ impl<'a> Input<'a> {
                 break;
             }
         }
-        if let Bytes::Stream { spooled, keeps_all, .. } = &self.bytes {
-            let len = if *keeps_all { self.position } else { *spooled };
-            self.archive.finish(len).map_err(Failure::Spool)?;
+        if let Some(spool) = &mut self.spool {
+            spool.finish().map_err(Failure::Spool)?;
         }
         self.archive.check_unchanged().map_err(Failure::Read)
     }
@@ -269,10 +276,10 @@ impl<'a> Input<'a> {
                 })?;
                 count
             }
-            Bytes::Stream { reader, .. } => fill(reader, buffer)?,
+            Bytes::Stream(reader) => fill(reader, buffer)?,
         };
-        if self.keeps_all() {
-            self.archive.keep(&buffer[..count], self.position).map_err(Failure::Spool)?;
+        if let Some(spool) = self.spool.as_mut().filter(|_| self.keeps_all) {
+            spool.append(&buffer[..count]).map_err(Failure::Spool)?;
         }
         if let Some(tap) = &mut self.tap {
             tap(&buffer[..count]);

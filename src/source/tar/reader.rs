@@ -9,10 +9,21 @@ use super::budget::{Budget, Limits, Totals};
 use super::decompress::{Compression, Decompressed};
 use super::input::{Failure, Input, Trailing};
 use super::members::{Entry, Members};
-use crate::blob::{Archive, ArchiveRange, ChangedWhileRead};
+use crate::blob::{Archive, ArchiveRange, ChangedWhileRead, Spool, SpoolMemory};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::shown;
+
+/// The place of what an archive unpacks to.
+#[derive(Clone, Copy)]
+pub(crate) struct SpoolPlace<'p> {
+    /// The name of the archive in messages.
+    pub(crate) name: &'p Path,
+    /// The directory of the unnamed file; none for that of temporary files.
+    pub(crate) directory: Option<&'p Path>,
+    /// The memory to use before the file.
+    pub(crate) memory: &'p SpoolMemory,
+}
 
 /// An archive whose members are to be read.
 pub struct Reader<'a> {
@@ -44,18 +55,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Creates a reader of an archive that comes through a pipe or is compressed. Contents are kept in
-    /// an unnamed file in the directory `spool`, or in that for temporary files.
+    /// memory as far as there is some, and in an unnamed file in the directory of the place, or in
+    /// that for temporary files.
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io) if the file cannot be created.
     pub(crate) fn spooled(
         stream: impl Read + 'a,
         compression: Option<Compression>,
-        (name, spool): (&Path, Option<&Path>),
+        SpoolPlace { name, directory: spool, memory }: SpoolPlace<'_>,
         limits: Limits,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        let file = Archive::spool(name, spool).map_err(|error| cannot_spool(name, spool, &error))?;
+        let file = Spool::create(name, spool, memory).map_err(|error| cannot_spool(name, spool, &error))?;
         let stream = Decompressed::new(stream, compression, limits.decoder_memory);
         let input = Input::stream(stream, file, limits.max_size, interrupt);
         let mut reader = Self::new(input, name, limits);
@@ -64,17 +76,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Creates a reader of a compressed layer, all of whose bytes are kept in a file of the cache.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) if the file cannot be examined.
     pub(crate) fn kept(
         stream: impl Read + 'a,
         compression: Compression,
         (name, file): (&Path, File),
         limits: Limits,
         interrupt: &'a Interrupt,
-    ) -> Self {
+    ) -> Result<Self> {
         let stream = Decompressed::new(stream, Some(compression), limits.decoder_memory);
-        let mut input = Input::stream(stream, Archive::spool_in(file, name), limits.max_size, interrupt);
+        let spool = Spool::new(file, name, &SpoolMemory::of(0)).map_err(|error| Error::io(name, error))?;
+        let mut input = Input::stream(stream, spool, limits.max_size, interrupt);
         input.keep_all();
-        Self { is_cached: true, ..Self::new(input, name, limits) }
+        Ok(Self { is_cached: true, ..Self::new(input, name, limits) })
     }
 
     /// Reads the archive by the rules for layers: bytes behind its end are ignored.
@@ -112,7 +128,8 @@ impl<'a> Reader<'a> {
         limits: Limits,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        Self::spooled(stream, compression, (name, None), limits, interrupt)
+        let place = SpoolPlace { name, directory: None, memory: &SpoolMemory::default() };
+        Self::spooled(stream, compression, place, limits, interrupt)
     }
 
     /// Creates a reader of an uncompressed archive in memory, which messages call `archive`.

@@ -80,7 +80,7 @@ impl From<ModuleError> for Failure {
 
 /// Reads a module. A file of the host is opened once.
 fn module(blob: &Blob) -> Result<Module, Failure> {
-    let Some(host) = blob.file() else { return content(blob) };
+    let Some((host, 0)) = blob.file(0) else { return content(blob) };
     let mut parsed = None;
     let opened = host.with_open_file(&mut |file| parsed = Some(content(&Opened { file, len: blob.len() })));
     // That the file has changed explains every other error.

@@ -82,6 +82,82 @@ fn a_cache_that_is_not_to_be_changed_is_used() {
     assert!(before.iter().all(|path| modified(path) == old));
 }
 
+/// Returns the segments with contents of layers, which are not read where the cache knows them.
+fn identified(certainty: Certainty) -> Vec<TestSegment> {
+    let names = ["layer a", "layer b", "layer c", "layer d", "layer e", "layer f"];
+    let mut segments = segments();
+    for (segment, name) in segments.iter_mut().zip(names) {
+        segment.file.identity = Some((name, certainty));
+    }
+    segments
+}
+
+fn reads(segments: &[TestSegment]) -> u64 {
+    segments.iter().map(|segment| segment.file.reads.load(Ordering::Relaxed)).sum()
+}
+
+#[test]
+fn what_is_identified_is_not_read_again() {
+    for name in ["gzip:1", "zstd:1", "xz:0"] {
+        let (directory, codec) = (directory(), codec(name));
+        let cache = cache(&directory);
+        let (cold, used) = cached(&identified(Certainty::Certain), &codec, &cache);
+        assert!(used.cache_hits == 0 && used.cache_misses >= 6, "{name}: {used:?}");
+        let segments = identified(Certainty::Verified);
+        let (warm, used) = cached(&segments, &codec, &cache);
+        assert!(warm == cold && used.cache_misses == 0 && used.cache_hits >= 6, "{name}: {used:?}");
+        assert_eq!(reads(&segments), 0, "{name}");
+        // The bytes of another layer at the same place, and other headers, are not those.
+        let mut other = identified(Certainty::Certain);
+        other[0].file.bytes[5] ^= 1;
+        other[0].file.identity = Some(("layer z", Certainty::Certain));
+        other[1].header[0] ^= 1;
+        let (found, used) = cached(&other, &codec, &cache);
+        assert!(found == pack(&other, &codec, 1) && used.cache_misses == 2, "{name}: {used:?}");
+        // Entries by identity lead to nothing without those of the bytes.
+        for entry in entries(&directory) {
+            if entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('c')) {
+                fs::remove_file(entry).expect("it is ours");
+            }
+        }
+        let (again, used) = cached(&identified(Certainty::Certain), &codec, &cache);
+        assert!(again == cold && used.cache_hits == 0, "{name}: {used:?}");
+    }
+}
+
+#[test]
+fn the_place_in_a_layer_is_part_of_the_identity() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let cache = cache(&directory);
+    let mut long = TestSegment::new(text(5 << 20, 1));
+    long.file.identity = Some(("layer a", Certainty::Certain));
+    let long = [long];
+    let (cold, _) = cached(&long, &codec, &cache);
+    let (warm, used) = cached(&long, &codec, &cache);
+    assert!(cold == pack(&long, &codec, 1) && warm == cold && used.cache_misses == 0, "{used:?}");
+}
+
+/// Contents that others can change are read again, and not stored by their identity.
+#[test]
+fn only_certain_identities_are_stored() {
+    let (directory, codec) = (directory(), codec("gzip:1"));
+    let cache = cache(&directory);
+    for certainty in [Certainty::Verified, Certainty::Unknown] {
+        cached(&identified(certainty), &codec, &cache);
+        let segments = identified(Certainty::Certain);
+        let (_, used) = cached(&segments[..5], &codec, &cache);
+        assert!(used.cache_misses == 0 && reads(&segments) >= 5, "{certainty:?}: {used:?}");
+        for entry in entries(&directory) {
+            fs::remove_file(entry).expect("it is ours");
+        }
+    }
+    let segments = identified(Certainty::Unknown);
+    cached(&segments[..5], &codec, &cache);
+    let before = reads(&segments);
+    cached(&segments[..5], &codec, &cache);
+    assert_eq!(reads(&segments), 2 * before);
+}
+
 /// A changed header changes the bytes, even if the file is unchanged.
 #[test]
 fn headers_are_part_of_the_cache_key() {
