@@ -1,9 +1,10 @@
-//! Results of earlier runs, in a directory: compressed pieces, and decoded layers of images.
+//! Results of earlier runs, in a directory: compressed pieces, decoded layers of images, and downloads.
 //!
 //! ```text
 //! DIR/c7f…   key of a piece's bytes (and of codec, level, libraries) ─▶ compressed bytes
 //! DIR/i7f…   identity of a piece's bytes (and of codec, …) ─▶ key of these bytes
 //! DIR/l7f…   digest of a decoded layer ─▶ its bytes
+//! DIR/d7f…   digest of a download ─▶ its bytes
 //! ```
 //!
 //! # Keys
@@ -29,7 +30,7 @@
 //! and a corrupt entry is ignored and later replaced. Failing to store an entry is not an error.
 //! Beyond the size limit, the least recently used entries are removed.
 
-mod decoded;
+mod addressed;
 mod entry;
 mod key;
 mod trim;
@@ -38,7 +39,7 @@ use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,6 +47,7 @@ use initramfs::codec::CompressedPiece;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 
+pub(crate) use addressed::{Addressed, NewAddressed};
 pub(crate) use entry::{Entry, NewEntry};
 pub use key::{Key, KeyBuilder};
 
@@ -55,6 +57,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub struct Cache {
     directory: OwnedFd,
+    path: PathBuf,
     /// The error that makes the directory read-only.
     read_only: Option<Errno>,
     /// True if results are stored, and times of use updated.
@@ -134,7 +137,14 @@ impl Cache {
             ));
         }
         let (taken, names) = (Mutex::new(0), AtomicU64::new(0));
-        Ok(Self { directory, read_only, is_changed: false, limit, taken, names })
+        let path = path.to_owned();
+        Ok(Self { directory, path, read_only, is_changed: false, limit, taken, names })
+    }
+
+    /// The path of the directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The error that makes the directory read-only; existing entries are used even so. `None` if

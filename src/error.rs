@@ -122,6 +122,11 @@ impl Error {
 }
 
 impl Error {
+    /// Returns true if the error was made from a `T`.
+    pub(crate) fn is<T: std::error::Error + 'static>(&self) -> bool {
+        self.source.is::<T>()
+    }
+
     /// Returns true if the cause is that the process has too many open files.
     fn is_about_descriptors(&self) -> bool {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*self.source);

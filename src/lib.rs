@@ -139,6 +139,8 @@ pub mod accounts;
 #[doc(hidden)]
 pub mod cache;
 #[doc(hidden)]
+pub mod fetch;
+#[doc(hidden)]
 pub mod xattr_filter;
 
 #[doc(hidden)]

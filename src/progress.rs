@@ -16,6 +16,11 @@ pub enum Phase {
     /// The sources are read. Progress is the number of bytes in files of directories as they are
     /// found; other sources report none.
     Read,
+    /// Files are fetched from servers.
+    Fetch {
+        /// The number of bytes, as far as it is known before.
+        bytes: u64,
+    },
     /// The product is planned, without progress.
     Plan,
     /// The product is written, streamed or digested.
@@ -23,7 +28,7 @@ pub enum Phase {
         /// The length of the product before compression, in bytes.
         bytes: u64,
     },
-    /// The writing ended, successfully or not.
+    /// The fetching or writing ended, successfully or not.
     End,
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, Dir, FileType, Stat};
 
 use super::Cache;
-use super::decoded;
+use super::addressed;
 use super::entry::{HIDDEN, disk_space};
 
 /// The age after which an unfinished entry is considered to be left by a killed run.
@@ -66,8 +66,8 @@ impl Cache {
                 }
                 continue;
             }
-            let (used, cost) = match decoded::is_layer(name.to_bytes()) {
-                true => (decoded::last_use(&stat), decoded::disk_space(&stat)),
+            let (used, cost) = match addressed::is_addressed(name.to_bytes()) {
+                true => (addressed::last_use(&stat), addressed::disk_space(&stat)),
                 false => {
                     let len = u64::try_from(stat.st_size).unwrap_or(0);
                     ((stat.st_mtime, stat.st_mtime_nsec), disk_space(len))
@@ -81,8 +81,8 @@ impl Cache {
 
 /// Returns true for the name of an entry of any kind.
 fn is_entry(name: &[u8]) -> bool {
-    matches!(name, [b'c' | b'i' | b'l', digits @ ..]
-        if (digits.len() == 64 || decoded::is_layer(name)) && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+    matches!(name, [b'c' | b'd' | b'i' | b'l', digits @ ..]
+        if (digits.len() == 64 || addressed::is_addressed(name)) && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 fn is_abandoned(stat: &Stat) -> bool {

@@ -55,7 +55,7 @@ impl Drop for Bar {
     }
 }
 
-/// The bar of a build, which is shown while it writes.
+/// The bar of a build, which is shown while it fetches and while it writes.
 #[derive(Debug)]
 pub struct Bars {
     quiet: bool,
@@ -84,6 +84,7 @@ impl Progress for Bars {
     fn begin(&self, phase: Phase) {
         let (label, bar) = &mut *self.state();
         *bar = match phase {
+            Phase::Fetch { bytes } => Some(Bar::on_stderr("fetching", bytes, self.quiet)),
             Phase::Write { bytes } => Some(Bar::on_stderr(label, bytes, self.quiet)),
             _ => None,
         };

@@ -3,7 +3,7 @@
 use super::graph::{Crate, made_up};
 
 /// The top-level modules of `src`, the highest layer first. Above them is `main`.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["cli", "run"],
     &["report"],
     &["recipe"],
@@ -12,6 +12,7 @@ const LAYERS: [&[&str]; 11] = [
     &["source"],
     &["stack"],
     &["blob"],
+    &["fetch"],
     &["accounts", "architecture", "cache", "seed", "xattr_filter"],
     &[
         "bounded",

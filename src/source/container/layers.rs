@@ -18,7 +18,7 @@ use super::image::Layer;
 use super::message::Message;
 use super::options::Options;
 use crate::blob::{Archive, ArchiveRange, read_chunks};
-use crate::cache::Cache;
+use crate::cache::{Addressed, Cache};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::tar::{self, Compression, ReadMembers, SpoolPlace, Totals, Warning};
 
@@ -171,7 +171,7 @@ impl Reading<'_> {
     /// Reads a layer that an earlier run decoded, if the cache has it with the right digest.
     fn taken_from(&self, cache: &Cache, messages: &mut Vec<Message>) -> Result<Option<ReadMembers>> {
         let diff_id = &self.layer.diff_id;
-        let file = cache.open_layer(diff_id.hex());
+        let file = cache.open_addressed(Addressed::Layer, diff_id.hex());
         let archive = file.and_then(|file| Archive::cached(file, &self.name()).ok());
         let Some(archive) = archive else { return Ok(None) };
         let blob = ArchiveRange::whole(Arc::new(archive));
@@ -196,7 +196,8 @@ impl Reading<'_> {
         messages: &mut Vec<Message>,
     ) -> Result<Option<ReadMembers>> {
         let failed = |error| Error::io(self.name(), error);
-        let Some(new) = cache.begin_layer(self.layer.diff_id.hex()).map_err(failed)? else { return Ok(None) };
+        let place = cache.begin_addressed(Addressed::Layer, self.layer.diff_id.hex());
+        let Some(new) = place.map_err(failed)? else { return Ok(None) };
         let Options { limits, interrupt, .. } = *self.options;
         let totals = Arc::new(Totals::within(self.totals));
         let members = self.decoded(&totals, |stream| {

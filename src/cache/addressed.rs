@@ -1,7 +1,8 @@
-//! Decoded layers of images of containers, whose bytes have the digest in their name.
+//! Files whose bytes have the digest in their name.
 //!
 //! ```text
 //! DIR/l7f…   digest of a decoded layer ─▶ its bytes, a tar archive, and nothing else
+//! DIR/d7f…   digest of a download ─▶ its bytes, and nothing else
 //! ```
 //!
 //! Callers hash what they read: the digest in the name is that of the bytes, so that no entry that
@@ -18,32 +19,47 @@ use super::{Cache, hidden_file};
 /// The unit of `st_blocks`, in bytes.
 const BLOCK: u64 = 512;
 
-/// Returns the name of the entry of a layer, by the hexadecimal digits of its digest.
-fn name(digits: &str) -> String {
-    format!("l{digits}")
+/// The kind of a file whose bytes have the digest in its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Addressed {
+    /// A decoded layer of an image of containers.
+    Layer,
+    /// A file that was downloaded.
+    Download,
 }
 
-/// Returns true for the name of a layer, by SHA-256 or SHA-512.
-pub(super) fn is_layer(name: &[u8]) -> bool {
-    matches!(name, [b'l', digits @ ..] if matches!(digits.len(), 64 | 128))
+impl Addressed {
+    /// Returns the name of an entry, by the hexadecimal digits of its digest.
+    fn name(self, digits: &str) -> String {
+        let letter = match self {
+            Self::Layer => 'l',
+            Self::Download => 'd',
+        };
+        format!("{letter}{digits}")
+    }
 }
 
-/// Returns the time of the last use of a layer, in seconds and nanoseconds. Only the time of access
+/// Returns true for the name of such a file, by SHA-256 or SHA-512.
+pub(super) fn is_addressed(name: &[u8]) -> bool {
+    matches!(name, [b'l' | b'd', digits @ ..] if matches!(digits.len(), 64 | 128))
+}
+
+/// Returns the time of the last use of a file, in seconds and nanoseconds. Only the time of access
 /// is updated: another run that reads the file checks that the time of modification stays.
 pub(super) fn last_use(stat: &Stat) -> (i64, u64) {
     (stat.st_atime, stat.st_atime_nsec).max((stat.st_mtime, stat.st_mtime_nsec))
 }
 
-/// Returns the disk space of a layer in bytes, without its holes.
+/// Returns the disk space of a file in bytes, without its holes.
 pub(super) fn disk_space(stat: &Stat) -> u64 {
     u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(BLOCK)
 }
 
 impl Cache {
-    /// Opens the decoded layer with this digest, in hexadecimal digits, and updates its time of use.
-    /// Its bytes have to be verified.
-    pub(crate) fn open_layer(&self, digits: &str) -> Option<File> {
-        let name = name(digits);
+    /// Opens the file with this digest, in hexadecimal digits, and updates its time of use. Its bytes
+    /// have to be verified.
+    pub(crate) fn open_addressed(&self, kind: Addressed, digits: &str) -> Option<File> {
+        let name = kind.name(digits);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.directory, &name, flags, Mode::empty()).ok()?;
         let stat = rustix::fs::fstat(&file).ok()?;
@@ -60,33 +76,37 @@ impl Cache {
         Some(File::from(file))
     }
 
-    /// Begins the entry of a decoded layer; `None` if nothing can be stored.
+    /// Begins the entry of a file; `None` if nothing can be stored.
     ///
     /// # Errors
     /// If no file can be created.
-    pub(crate) fn begin_layer(&self, digits: &str) -> io::Result<Option<NewLayer<'_>>> {
+    pub(crate) fn begin_addressed(
+        &self,
+        kind: Addressed,
+        digits: &str,
+    ) -> io::Result<Option<NewAddressed<'_>>> {
         if !self.is_changed {
             return Ok(None);
         }
-        let name = name(digits);
+        let name = kind.name(digits);
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         // A file without a name leaves nothing when the process is killed. Kernels and filesystems
         // reject it with several different errors.
         if let Ok(file) = rustix::fs::openat(&self.directory, ".", flags, Mode::RUSR | Mode::WUSR) {
-            return Ok(Some(NewLayer { cache: self, file: File::from(file), hidden: None, name }));
+            return Ok(Some(NewAddressed { cache: self, file: File::from(file), hidden: None, name }));
         }
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let create = |hidden: &str| {
             rustix::fs::openat(&self.directory, hidden, flags, Mode::RUSR | Mode::WUSR).map(File::from)
         };
         let (file, hidden) = hidden_file(self, create)?;
-        Ok(Some(NewLayer { cache: self, file, hidden: Some(hidden), name }))
+        Ok(Some(NewAddressed { cache: self, file, hidden: Some(hidden), name }))
     }
 }
 
-/// A decoded layer that is being written. It is removed on drop.
+/// A file that is being written. It is removed on drop.
 #[derive(Debug)]
-pub(crate) struct NewLayer<'c> {
+pub(crate) struct NewAddressed<'c> {
     cache: &'c Cache,
     file: File,
     /// Its name until it is complete, on filesystems without unnamed files.
@@ -94,7 +114,7 @@ pub(crate) struct NewLayer<'c> {
     name: String,
 }
 
-impl NewLayer<'_> {
+impl NewAddressed<'_> {
     /// The file to write to.
     pub(crate) fn file(&self) -> &File {
         &self.file
@@ -140,7 +160,7 @@ impl NewLayer<'_> {
     }
 }
 
-impl Drop for NewLayer<'_> {
+impl Drop for NewAddressed<'_> {
     fn drop(&mut self) {
         if let Some(hidden) = &self.hidden {
             // A leftover is removed once it is old.
@@ -162,14 +182,14 @@ mod tests {
     const TWO: &str = "22222222222222222222222222222222222222222222222222222222222222bb";
 
     fn store(cache: &Cache, digits: &str, bytes: &[u8]) -> bool {
-        let new = cache.begin_layer(digits).expect("room").expect("it can be written");
+        let new = cache.begin_addressed(Addressed::Layer, digits).expect("room").expect("it can be written");
         new.file().write_all(bytes).expect("room");
         new.keep().expect("it can be linked")
     }
 
     fn found(cache: &Cache, digits: &str) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        cache.open_layer(digits)?.read_to_end(&mut bytes).expect("a file");
+        cache.open_addressed(Addressed::Layer, digits)?.read_to_end(&mut bytes).expect("a file");
         Some(bytes)
     }
 
@@ -186,14 +206,15 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let cache = Cache::open(directory.path(), 1 << 30).expect("a directory of our own");
         assert_eq!(found(&cache, ONE), None);
-        let unfinished = cache.begin_layer(ONE).expect("room").expect("it can be written");
+        let unfinished =
+            cache.begin_addressed(Addressed::Layer, ONE).expect("room").expect("it can be written");
         unfinished.file().write_all(b"half").expect("room");
         assert_eq!(found(&cache, ONE), None);
         drop(unfinished);
         assert!(store(&cache, ONE, b"whole"));
         assert_eq!(found(&cache, ONE), Some(b"whole".to_vec()));
         // One that was damaged is replaced, also while another run still reads it.
-        let mut open = cache.open_layer(ONE).expect("it is there");
+        let mut open = cache.open_addressed(Addressed::Layer, ONE).expect("it is there");
         assert!(store(&cache, ONE, b"again"));
         assert_eq!(found(&cache, ONE), Some(b"again".to_vec()));
         let mut before = String::new();
@@ -210,25 +231,35 @@ mod tests {
         assert!(store(&cache, ONE, &[1; 40_000]) && store(&cache, TWO, &[1; 40_000]));
         let old = SystemTime::now() - Duration::from_secs(3600);
         for digits in [ONE, TWO] {
-            let file =
-                File::options().read(true).open(directory.path().join(name(digits))).expect("an entry");
+            let file = File::options()
+                .read(true)
+                .open(directory.path().join(Addressed::Layer.name(digits)))
+                .expect("an entry");
             file.set_times(fs::FileTimes::new().set_accessed(old).set_modified(old)).expect("our own");
         }
         assert!(found(&cache, ONE).is_some());
         // The time of modification is that of the contents.
-        let modified = fs::metadata(directory.path().join(name(ONE))).and_then(|found| found.modified());
+        let modified = fs::metadata(directory.path().join(Addressed::Layer.name(ONE)))
+            .and_then(|found| found.modified());
         assert_eq!(modified.expect("a time"), old);
         assert!(store(&cache, &ONE.replace('1', "3"), &[1; 40_000]));
-        assert_eq!(names(directory.path()), [name(ONE), name(&ONE.replace('1', "3"))]);
+        assert_eq!(
+            names(directory.path()),
+            [Addressed::Layer.name(ONE), Addressed::Layer.name(&ONE.replace('1', "3"))]
+        );
     }
 
     #[test]
     fn links_and_other_files_are_not_layers() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let cache = Cache::open(directory.path(), 1 << 30).expect("a directory of our own");
-        std::os::unix::fs::symlink("/etc/passwd", directory.path().join(name(ONE))).expect("a free name");
-        fs::create_dir(directory.path().join(name(TWO))).expect("a free name");
-        assert!(cache.open_layer(ONE).is_none() && cache.open_layer(TWO).is_none());
+        std::os::unix::fs::symlink("/etc/passwd", directory.path().join(Addressed::Layer.name(ONE)))
+            .expect("a free name");
+        fs::create_dir(directory.path().join(Addressed::Layer.name(TWO))).expect("a free name");
+        assert!(
+            cache.open_addressed(Addressed::Layer, ONE).is_none()
+                && cache.open_addressed(Addressed::Layer, TWO).is_none()
+        );
         assert!(store(&cache, ONE, b"whole"));
         assert_eq!(found(&cache, ONE), Some(b"whole".to_vec()));
     }
