@@ -6,4 +6,10 @@
 //!                       Selection: names, versions, URLs, digests, reasons ◀─ resolver
 //! ```
 
+pub mod index;
+pub mod preferences;
+pub mod relation;
+pub mod resolve;
 pub mod selected;
+pub mod universe;
+pub mod version;

@@ -1,0 +1,208 @@
+use super::*;
+use crate::source::package::deb::index::Index;
+use crate::source::package::deb::preferences::Preferences;
+use crate::source::package::deb::universe::{Ranked, ReleaseFacts};
+
+/// Returns an index of packages, each given as `NAME VERSION [ARCHITECTURE]` and further fields,
+/// separated by semicolons.
+fn index(packages: &[&str]) -> Index {
+    let paragraph = |text: &&str| {
+        let mut parts = text.split(';').map(str::trim);
+        let mut words = parts.next().unwrap_or_default().split(' ');
+        let (name, version) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let architecture = words.next().unwrap_or("amd64");
+        let rest: String = parts.map(|field| format!("{field}\n")).collect();
+        format!("Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n{rest}\n")
+    };
+    Index::parse(packages.iter().map(paragraph).collect::<String>().into_bytes()).expect("an index")
+}
+
+fn select_of(packages: &[&str], request: &Request) -> Result<Vec<String>, String> {
+    let index = index(packages);
+    let release = Some(ReleaseFacts::default());
+    let ranked = [Ranked { index: &index, priority: 500, release }];
+    let architectures = vec!["amd64".to_owned(), "i386".to_owned()];
+    let mut universe = Universe::new(&ranked, architectures, &Preferences::default());
+    let answer = resolve(&mut universe, request)?;
+    Ok(answer.packages.iter().map(|one| universe.display_name(one.id)).collect())
+}
+
+fn request(include: &[&str]) -> Request {
+    let include = include.iter().map(|name| (*name).to_owned()).collect();
+    Request { variant: Variant::Custom, include, ..Request::default() }
+}
+
+fn select(packages: &[&str], include: &[&str]) -> Result<Vec<String>, String> {
+    select_of(packages, &request(include))
+}
+
+#[test]
+fn the_first_alternative_that_can_be_installed_is_selected() {
+    let packages = ["a 1; Depends: x (>= 2) | b | c", "b 1; Depends: nobody", "c 1", "x 1"];
+    assert_eq!(select(&packages, &["a"]), Ok(vec!["a".to_owned(), "c".to_owned()]));
+    // One that is selected anyway comes before the first one.
+    let packages = ["a 1; Depends: b | c", "b 1", "c 1"];
+    assert_eq!(select(&packages, &["a", "c"]), Ok(vec!["a".to_owned(), "c".to_owned()]));
+}
+
+#[test]
+fn the_solver_goes_back_where_the_order_leads_nowhere() {
+    let packages = ["a 1; Depends: b | c, d", "b 1", "c 1", "d 1; Conflicts: b"];
+    let index = index(&packages);
+    let ranked = [Ranked { index: &index, priority: 500, release: Some(ReleaseFacts::default()) }];
+    let universe = Universe::new(&ranked, vec!["amd64".to_owned()], &Preferences::default());
+    let excluded = [false; 4];
+    let needs = Needs::new(&universe, &excluded);
+    let a = universe.find(b"a", None).expect("a package");
+    assert_eq!(greedy::select(&needs, &[a], false), None);
+    assert_eq!(select(&packages, &["a"]), Ok(["a", "c", "d"].map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn virtual_packages_have_versions_or_not() {
+    let packages =
+        ["a 1; Depends: v (>= 2)", "b 1; Provides: v", "c 1; Provides: v (= 1)", "d 1; Provides: v (= 2)"];
+    assert_eq!(select(&packages, &["a"]), Ok(vec!["a".to_owned(), "d".to_owned()]));
+    let packages =
+        ["a 1; Depends: v", "b 1; Provides: v; Priority: extra", "c 1; Provides: v; Priority: optional"];
+    assert_eq!(select(&packages, &["a"]), Ok(vec!["a".to_owned(), "c".to_owned()]));
+    // A package is not in conflict with what it provides itself.
+    let packages = ["a 1; Provides: v; Conflicts: v", "b 1; Provides: v; Conflicts: v"];
+    assert_eq!(select(&packages, &["a"]), Ok(vec!["a".to_owned()]));
+    assert!(select(&packages, &["a", "b"]).is_err());
+}
+
+#[test]
+fn architectures_meet_dependencies_by_multi_arch() {
+    let packages = [
+        "a:x 1", // not a name
+    ];
+    assert!(std::panic::catch_unwind(|| index(&packages)).is_err());
+    let packages = [
+        "a 1 i386; Depends: f, s, l:any",
+        "f 1; Multi-Arch: foreign",
+        "s 1; Multi-Arch: same",
+        "s 1 i386; Multi-Arch: same",
+        "l 1; Multi-Arch: allowed",
+        "n 1",
+        "b 1 i386; Depends: n",
+        "all 1 all; Depends: f",
+    ];
+    let found = select(&packages, &["a:i386", "s", "all"]).expect("an answer");
+    assert_eq!(found, ["a:i386", "all", "f", "l", "s", "s:i386"]);
+    let error = select(&packages, &["b:i386"]).expect_err("n is of another architecture");
+    assert!(error.contains("b:i386 1 depends: n, but there is n 1"), "{error}");
+    // Two versions of one library cannot be installed together.
+    let packages = ["s 1; Multi-Arch: same", "s 2 i386; Multi-Arch: same", "m 1", "m 1 i386"];
+    for pair in [["s", "s:i386"], ["m", "m:i386"]] {
+        let error = select(&packages, &pair).expect_err("they cannot be installed together");
+        assert!(error.contains("cannot be installed together with"), "{error}");
+    }
+}
+
+#[test]
+fn variants_select_by_priority() {
+    let packages = [
+        "essential 1; Essential: yes; Priority: extra",
+        "required 1; Priority: required",
+        "important 1; Priority: important",
+        "standard 1; Priority: standard",
+        "optional 1; Priority: optional",
+        "apt 1; Priority: optional",
+        "foreign 1 i386; Priority: required",
+    ];
+    for (variant, expected) in [
+        (Variant::Custom, &[][..]),
+        (Variant::Essential, &["essential"]),
+        (Variant::Apt, &["apt", "essential"]),
+        (Variant::Required, &["essential", "required"]),
+        (Variant::Minbase, &["apt", "essential", "required"]),
+        (Variant::Important, &["essential", "important", "required"]),
+        (Variant::Standard, &["essential", "important", "required", "standard"]),
+    ] {
+        let found = select_of(&packages, &Request { variant, ..Request::default() });
+        assert_eq!(found.expect("an answer"), expected, "{variant}");
+    }
+}
+
+#[test]
+fn recommended_packages_are_selected_where_they_can() {
+    let packages = ["a 1; Recommends: b, c, none", "b 1", "c 1; Conflicts: a"];
+    let request = Request { recommends: true, ..request(&["a"]) };
+    assert_eq!(select_of(&packages, &request), Ok(vec!["a".to_owned(), "b".to_owned()]));
+    // The solver keeps to that, too.
+    let packages = [
+        "a 1; Depends: x | y, z; Recommends: b, c",
+        "x 1",
+        "y 1",
+        "z 1; Breaks: x",
+        "b 1",
+        "c 1; Conflicts: a",
+    ];
+    assert_eq!(select_of(&packages, &request), Ok(["a", "b", "y", "z"].map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn versions_and_suites_can_be_named() {
+    let (stable, backports) =
+        (index(&["a 1", "b 1; Depends: a (>= 2)"]), index(&["a 2", "a 3; Provides: v"]));
+    let facts = |suite| Some(ReleaseFacts { suite, ..ReleaseFacts::default() });
+    let ranked = [
+        Ranked { index: &stable, priority: 500, release: facts("stable") },
+        Ranked { index: &backports, priority: 100, release: facts("stable-backports") },
+    ];
+    let version = |include: &str| {
+        let mut universe = Universe::new(&ranked, vec!["amd64".to_owned()], &Preferences::default());
+        let answer = resolve(&mut universe, &request(&[include]))?;
+        let version = universe.package(answer.packages[0].id).listed.version;
+        Ok::<_, String>(version.escape_ascii().to_string())
+    };
+    for (include, expected) in [("a", "1"), ("a=2", "2"), ("a/stable-backports", "3"), ("a/stable", "1")] {
+        assert_eq!(version(include).as_deref(), Ok(expected), "{include}");
+    }
+    assert_eq!(version("a=4"), Err("a has no version 4: there is a 1, 2, 3".to_owned()));
+    assert_eq!(version("b/none"), Err("none has no b; there is b 1".to_owned()));
+    let error = version("b").expect_err("a is too old");
+    assert!(error.ends_with("b 1 depends: a (>= 2), but there is a 1, 2, 3"), "{error}");
+}
+
+#[test]
+fn failures_are_explained() {
+    let packages = [
+        "a 1; Depends: b",
+        "b 1; Depends: c (>= 3) | d",
+        "c 2",
+        "e 1; Depends: f",
+        "f 1; Breaks: g (<< 2)",
+        "g 1",
+        "v1 1; Provides: v",
+        "v2 1; Provides: v",
+        "w1 1; Provides: w",
+    ];
+    let error = |include: &[&str]| select(&packages, include).expect_err("no answer");
+    let expected = "the packages cannot be installed together:\n  \
+                    a 1 needs b 1 depends: c (>= 3) | d, but there is c 2; there is no d";
+    assert_eq!(error(&["a"]), expected);
+    let expected = "the packages cannot be installed together:\n  \
+                    f 1 breaks g 1 (Breaks: g (<< 2))\n    e 1 needs f 1\n    g 1 is requested";
+    assert_eq!(error(&["e", "g"]), expected);
+    assert_eq!(
+        error(&["nothing", "v"]),
+        "there is no nothing; v is provided by v1, v2: include one of them by its name"
+    );
+    assert_eq!(select(&packages, &["w"]), Ok(vec!["w1".to_owned()]));
+    let excluding = Request { exclude: vec!["g".to_owned()], ..request(&["g"]) };
+    assert_eq!(select_of(&packages, &excluding), Err("g is both included and excluded".to_owned()));
+    let excluding = Request { exclude: vec!["f".to_owned()], ..request(&["e"]) };
+    let error = select_of(&packages, &excluding).expect_err("f is excluded");
+    assert!(error.ends_with("e 1 depends: f, but f is excluded by --exclude-package"), "{error}");
+}
+
+#[test]
+fn long_chains_are_followed() {
+    let count = 1500;
+    let packages: Vec<String> =
+        (0..count).map(|number| format!("p{number} 1; Depends: p{}", (number + 1) % count)).collect();
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    assert_eq!(select(&packages, &["p0"]).map(|found| found.len()), Ok(count));
+}
