@@ -105,7 +105,7 @@ impl fmt::Debug for ClientCertificate {
 /// The times to wait, and the number of attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
-    /// The number of attempts in a row for a URL that bring no further byte.
+    /// The number of attempts in a row for a URL that do not bring it further.
     pub attempts: u32,
     /// The pause after the first failed attempt; each further one is twice as long.
     pub pause: Duration,

@@ -97,13 +97,12 @@ impl Transfer {
     fn remote(&mut self, url: &Remote) -> Result<(u64, Digest), Failure> {
         let retries = *self.client.retries();
         let mut received = Received::nothing();
-        let (mut in_vain, mut pause) = (0, retries.pause);
+        let (mut in_vain, mut pause, mut furthest) = (0, retries.pause, 0);
         for number in 1.. {
             if self.request.digest.is_none() && received.part.validator.is_none() {
                 // Nothing would tell that what is there is of another version of the file.
                 self.restart(&mut received)?;
             }
-            let before = received.part.start;
             let fault = match self.attempt(url, &mut received) {
                 Ok(()) => match self.verified(url, &mut received) {
                     Ok(verified) => return Ok(verified),
@@ -115,8 +114,8 @@ impl Transfer {
                 Fault::Failure(failure) => return Err(failure),
                 Fault::Again { why, wait } => (why, wait),
             };
-            if received.part.start > before {
-                (in_vain, pause) = (0, retries.pause);
+            if received.part.start >= furthest + SLOWEST {
+                (in_vain, pause, furthest) = (0, retries.pause, received.part.start);
             } else {
                 in_vain += 1;
             }

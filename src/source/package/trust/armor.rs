@@ -28,6 +28,7 @@ pub(super) fn blocks(text: &[u8], kind: BlockType) -> Result<Vec<Vec<u8>>, Strin
     while let Some(at) = find(rest, BEGIN) {
         let block = &rest[at..];
         let next = find(&block[BEGIN.len()..], BEGIN).map_or(block.len(), |next| next + BEGIN.len());
+        // A checksum behind it says nothing about who made it, and RFC 9580 has it ignored.
         let options = DearmorOptions::default().set_limit(text.len());
         let mut reader = Dearmor::with_options(&block[..next], options);
         let mut bytes = Vec::new();

@@ -39,10 +39,10 @@ impl fmt::Display for Time {
     }
 }
 
-/// Returns true for digests that cannot be forged.
+/// Returns true for digests that cannot be forged: those of 256 bits and more.
 fn is_strong(algorithm: HashAlgorithm) -> bool {
-    use HashAlgorithm::{Sha3_256, Sha3_512, Sha224, Sha256, Sha384, Sha512};
-    matches!(algorithm, Sha224 | Sha256 | Sha384 | Sha512 | Sha3_256 | Sha3_512)
+    use HashAlgorithm::{Sha3_256, Sha3_512, Sha256, Sha384, Sha512};
+    matches!(algorithm, Sha256 | Sha384 | Sha512 | Sha3_256 | Sha3_512)
 }
 
 /// Returns the time of a signature that may count at `now`.
@@ -52,7 +52,7 @@ fn is_strong(algorithm: HashAlgorithm) -> bool {
 pub(super) fn counts(signature: &Signature, now: Time) -> Result<Time, String> {
     let config = signature.config().ok_or("is of a version that is not supported")?;
     if !is_strong(config.hash_alg) {
-        return Err(format!("uses the digest {}, which can be forged", config.hash_alg));
+        return Err(format!("uses the digest {}, which is too weak", config.hash_alg));
     }
     let created = created(signature)?;
     if created.0 > now.0.saturating_add(CLOCK_SKEW) {
