@@ -34,7 +34,7 @@ pub enum Error {
         /// The difference, in bytes.
         missing_bytes: u64,
     },
-    /// There are more blocks than 48 bits can number.
+    /// There are more blocks than 48 bits can number, or 32 bits with compressed data.
     #[error("the filesystem has {blocks} blocks, the limit is {limit}")]
     TooManyBlocks {
         /// The needed number of blocks.
@@ -42,6 +42,9 @@ pub enum Error {
         /// The maximum number.
         limit: u64,
     },
+    /// Compressed data needs blocks of 4096 bytes.
+    #[error("compressed data needs blocks of 4096 bytes, not of {0}: kernels before 6.8 cannot read it")]
+    BlockSize(u64),
     /// A long prefix of xattrs does not begin with the namespace of one, or has nothing behind it.
     #[error(
         "\"{}\" is not a prefix of xattrs: it needs \"user.\", \"trusted.\" or \"security.\", and 1 to 255 bytes behind it",

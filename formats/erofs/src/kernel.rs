@@ -65,12 +65,26 @@ pub enum Need {
     Acls,
     /// Extended attributes of security modules and capabilities.
     SecurityXattrs,
+    /// Data compressed by lz4, in physical clusters of one block.
+    Lz4,
+    /// Physical clusters of several blocks.
+    BigClusters,
     /// Files in chunks, with holes.
     Chunks,
+    /// Physical clusters behind inodes.
+    InlineClusters,
+    /// Small files and tails in the packed inode.
+    Fragments,
+    /// Extents that share a physical cluster.
+    SharedClusters,
     /// Blocks of another length than 4096 bytes.
     BlockSize,
     /// Names of extended attributes that begin with one of a table.
     XattrPrefixes,
+    /// Data compressed by DEFLATE.
+    Deflate,
+    /// Data compressed by zstd.
+    Zstd,
     /// Block numbers of 48 bits.
     WideBlocks,
 }
@@ -84,6 +98,13 @@ impl Need {
             Self::Xattrs => "xattrs",
             Self::Acls => "ACLs",
             Self::SecurityXattrs => "xattrs of security modules and capabilities",
+            Self::Lz4 => "data compressed by lz4",
+            Self::BigClusters => "compressed data in physical clusters of several blocks",
+            Self::InlineClusters => "compressed data behind inodes",
+            Self::Fragments => "fragments",
+            Self::SharedClusters => "deduplicated compressed data",
+            Self::Deflate => "data compressed by DEFLATE",
+            Self::Zstd => "data compressed by zstd",
             Self::Chunks => "files in chunks, which those with holes are",
             Self::BlockSize => "blocks of another length than 4096 bytes",
             Self::XattrPrefixes => "long prefixes of xattrs",
@@ -96,8 +117,14 @@ impl Need {
     pub const fn version(self) -> KernelVersion {
         match self {
             Self::Erofs | Self::Xattrs | Self::Acls | Self::SecurityXattrs => KernelVersion::new(5, 4),
+            Self::Lz4 => KernelVersion::new(5, 4),
+            Self::BigClusters => KernelVersion::new(5, 13),
             Self::Chunks => KernelVersion::new(5, 15),
+            Self::InlineClusters => KernelVersion::new(5, 17),
+            Self::Fragments | Self::SharedClusters => KernelVersion::new(6, 1),
             Self::BlockSize | Self::XattrPrefixes => KernelVersion::new(6, 4),
+            Self::Deflate => KernelVersion::new(6, 6),
+            Self::Zstd => KernelVersion::new(6, 10),
             Self::WideBlocks => KernelVersion::new(6, 15),
         }
     }
@@ -107,6 +134,11 @@ impl Need {
     pub const fn config(self) -> &'static str {
         match self {
             Self::Erofs | Self::Chunks | Self::BlockSize | Self::WideBlocks => "CONFIG_EROFS_FS",
+            Self::Lz4 | Self::BigClusters | Self::InlineClusters | Self::Fragments | Self::SharedClusters => {
+                "CONFIG_EROFS_FS_ZIP"
+            }
+            Self::Deflate => "CONFIG_EROFS_FS_ZIP_DEFLATE",
+            Self::Zstd => "CONFIG_EROFS_FS_ZIP_ZSTD",
             Self::Xattrs | Self::XattrPrefixes => "CONFIG_EROFS_FS_XATTR",
             Self::Acls => "CONFIG_EROFS_FS_POSIX_ACL",
             Self::SecurityXattrs => "CONFIG_EROFS_FS_SECURITY",

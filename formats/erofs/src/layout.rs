@@ -42,6 +42,8 @@ pub struct Summary {
     pub files: u32,
     /// The number of regular files with a tail behind their inode.
     pub inline_files: u32,
+    /// The number of files with compressed data or fragments.
+    pub compressed_files: u32,
     /// The number of files that share the blocks of another.
     pub shared_files: u32,
     /// The number of blocks saved by sharing.
@@ -95,23 +97,33 @@ pub fn plan_sharing<'t, C: Content>(
     options: &Options,
     shared: &BTreeMap<InodeId, InodeId>,
 ) -> Result<Layout<'t, C>, Error> {
-    plan_packed(tree, options, shared, Packed::default())
+    planned(tree, options, shared, None)
 }
 
 /// Plans a filesystem of `tree` like [`plan_sharing`], in which the files of `packed` are stored as
 /// they were packed. It reads no file.
 ///
 /// # Errors
-/// The errors of [`plan_sharing`].
+/// The errors of [`plan_sharing`]. Also [`Error::BlockSize`] if blocks have another length than 4096
+/// bytes, as no kernel before 6.8 reads compressed data in them, and [`Error::TooManyBlocks`] if
+/// there are more than 32 bits can number.
 ///
 /// # Panics
-/// The panics of [`plan_sharing`]. Also panics if the extents of a packed file do not add up to its
-/// length.
+/// The panics of [`plan_sharing`]. Also panics if the packed files are not those of the tree.
 pub fn plan_packed<'t, C: Content>(
     tree: &'t Tree<C>,
     options: &Options,
     shared: &BTreeMap<InodeId, InodeId>,
     packed: Packed<C>,
+) -> Result<Layout<'t, C>, Error> {
+    planned(tree, options, shared, Some(packed))
+}
+
+fn planned<'t, C: Content>(
+    tree: &'t Tree<C>,
+    options: &Options,
+    shared: &BTreeMap<InodeId, InodeId>,
+    packed: Option<Packed<C>>,
 ) -> Result<Layout<'t, C>, Error> {
     let plan = plan::plan(tree, options, shared, packed)?;
     let needed = options.block_size.offset(plan.blocks);

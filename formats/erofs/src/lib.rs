@@ -31,7 +31,21 @@
 //! # Compressed data
 //!
 //! Planning reads no file, but the length of compressed data is known only after compression. The
-//! caller compresses first, with any number of threads, and passes the result: [`Packed`].
+//! caller compresses first, with any number of threads, and passes the result:
+//!
+//! ```text
+//! tree ─▶ Packing::units ─▶ Unit::read ─▶ PackOptions::compress ─▶ caller's store ─┐
+//!         from lengths alone └ any threads, any order, or a cache ┘                │
+//! Layout ◀─ plan_packed ◀─ Packed ◀─ Packing::assemble ◀─ Vec<PackedUnit> ◀────────┘
+//! ```
+//!
+//! What becomes of a unit depends on its bytes and the options alone. The codecs, lz4, DEFLATE and
+//! zstd, are behind cargo features of the same names, all of them enabled by default.
+//!
+//! Files are cut at multiples of [`ClusterSize`], and each piece takes as many blocks as it needs
+//! when compressed, or is stored as it is. With [`ClusterSize::FILLED`] a piece is what fills one
+//! block instead. With [`PackOptions::fragments`] small files and tails are compressed together;
+//! with [`PackOptions::dedupe`] equal pieces are stored once, wherever they begin.
 //!
 //! # Same tree, same bytes
 //!
@@ -77,7 +91,10 @@ pub use error::{Error, LabelError, Unrepresentable, Unshareable, XattrError};
 pub use kernel::{KernelVersion, KernelVersionError, Need};
 pub use layout::{Layout, Summary, plan, plan_packed, plan_sharing};
 pub use options::{BlockSize, Inline, Label, Options};
-pub use pack::{Extent, Packed, PackedFile, Stored};
+pub use pack::{
+    Algorithm, ClusterSize, ClusterSizeError, Codec, CodecError, Compressed, Extents, LIBRARIES, PackOptions,
+    Packed, PackedUnit, Packing, Range, Unit,
+};
 
 /// The program of the README, as a test.
 #[cfg(doctest)]

@@ -1,56 +1,37 @@
-//! Data that a caller has compressed before planning.
+//! Compression of files, before planning.
+//!
+//! ```text
+//! tree ─▶ Packing ─▶ units ─▶ threads: read, compress ─▶ store ─▶ assemble ─▶ Packed ─▶ plan_packed
+//!         from lengths alone  in any order               caller's
+//! ```
+//!
+//! The length of compressed data is known only after compression, so it precedes planning. What
+//! becomes of a unit depends on its bytes and the options alone; threads, the place of stored bytes
+//! and a cache are the caller's, and cannot change the result.
 
-use std::collections::BTreeMap;
+mod assemble;
+mod by_content;
+mod clusters;
+mod codec;
+pub(crate) mod compress;
+mod fill;
+mod lz4_cut;
+mod options;
+mod packed;
+mod packing;
+mod stored_form;
+mod unit;
 
-use image_tree::InodeId;
+pub use crate::ondisk::algorithm::Algorithm;
+pub use assemble::PackedUnit;
+pub use clusters::{ClusterSize, ClusterSizeError};
+pub use codec::{Codec, CodecError, LIBRARIES};
+pub use compress::{Compressed, Extents};
+pub use options::PackOptions;
+pub use packed::Packed;
+pub(crate) use packed::{PackedFile, Source};
+pub use packing::Packing;
+pub use unit::{Range, Unit};
 
-/// The compressed data of a tree: the result of compression, from which
-/// [`plan_packed`](crate::plan_packed) decides all offsets.
-///
-/// A file that is not listed is stored as it is.
-#[derive(Clone, Debug)]
-pub struct Packed<C> {
-    /// The files whose data is compressed.
-    pub files: BTreeMap<InodeId, PackedFile<C>>,
-}
-
-// A derive would require `C: Default`.
-impl<C> Default for Packed<C> {
-    fn default() -> Self {
-        Self { files: BTreeMap::new() }
-    }
-}
-
-/// The data of one file, as it was packed.
-#[derive(Clone, Debug)]
-pub struct PackedFile<C> {
-    /// The extents, in order and without gaps: they add up to the length of the file.
-    pub extents: Vec<Extent<C>>,
-}
-
-/// A range of a file that is decoded as a whole.
-#[derive(Clone, Debug)]
-pub struct Extent<C> {
-    /// The offset in the file, in bytes.
-    pub offset: u64,
-    /// The length of the decoded bytes.
-    pub len: u64,
-    /// The form in which the bytes are stored.
-    pub stored: Stored<C>,
-}
-
-/// The form in which the bytes of an extent are stored.
-#[derive(Clone, Debug)]
-pub enum Stored<C> {
-    /// As they are in the file, of which they are read.
-    Plain,
-    /// Compressed by the algorithm of the filesystem.
-    Compressed {
-        /// The compressed bytes.
-        content: C,
-        /// The offset of the first of them in `content`, in bytes.
-        offset: u64,
-        /// The number of compressed bytes.
-        len: u64,
-    },
-}
+#[cfg(all(test, feature = "lz4", feature = "deflate", feature = "zstd"))]
+mod tests;

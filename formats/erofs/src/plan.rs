@@ -7,6 +7,7 @@ pub(crate) mod directories;
 pub(crate) mod epoch;
 pub(crate) mod inodes;
 pub(crate) mod metadata;
+pub(crate) mod packed;
 pub(crate) mod sharing;
 pub(crate) mod summary;
 
@@ -23,6 +24,7 @@ use data::{Data, Demand};
 use directories::Directory;
 use inodes::Inodes;
 use metadata::{MetadataSpace, Room};
+use packed::{Heads, Maps, Placed};
 use sharing::Sharing;
 
 /// The maximum number of blocks with block numbers of 32 bits.
@@ -58,9 +60,10 @@ pub(crate) struct Plan<'t, C> {
     pub(crate) metadata_blocks: u64,
     /// The number of blocks.
     pub(crate) blocks: u64,
-    /// The files whose data is stored as it was packed.
-    #[expect(dead_code, reason = "the contents of the files are read by the writer of the image")]
-    pub(crate) packed: Packed<C>,
+    /// The compressed files.
+    pub(crate) packed: Option<Packed<C>>,
+    /// The maps of compressed files, and the packed inode.
+    pub(crate) maps: Maps,
 }
 
 impl<C> Plan<'_, C> {
@@ -83,13 +86,20 @@ pub(crate) fn plan<'t, C: Content>(
     tree: &'t Tree<C>,
     options: &Options,
     shared: &BTreeMap<InodeId, InodeId>,
-    packed: Packed<C>,
+    packed: Option<Packed<C>>,
 ) -> Result<Plan<'t, C>, Error> {
     let mut inodes = inodes::number(tree)?;
     let directories = directories::plan(tree, &mut inodes, options.block_size);
     let xattrs = attributes::plan(tree, &inodes, options)?;
     let sharing = Sharing::of(tree, &inodes, shared)?;
     let epoch = epoch::choose(tree, &mut inodes);
+    let packed = match packed {
+        Some(packed) => {
+            let heads = Heads { options, inodes: &inodes, xattrs: &xattrs, sharing: &sharing };
+            Some(packed::settle(packed, &heads)?)
+        }
+        None => None,
+    };
     let mut plan = Plan {
         tree,
         options: options.clone(),
@@ -106,9 +116,13 @@ pub(crate) fn plan<'t, C: Content>(
         metadata_blocks: 0,
         blocks: 0,
         packed,
+        maps: Maps::default(),
     };
     place(&mut plan);
     if plan.blocks > MAX_NARROW_BLOCKS {
+        if plan.packed.is_some() {
+            return Err(Error::TooManyBlocks { blocks: plan.blocks, limit: MAX_NARROW_BLOCKS });
+        }
         plan.wide = true;
         // Their first block has bits for which compact inodes have no room.
         plan.inodes.extend_all(|id| matches!(tree.get(id).kind, Kind::Regular(_)));
@@ -124,10 +138,11 @@ pub(crate) fn plan<'t, C: Content>(
 /// data.
 fn place<C: Content>(plan: &mut Plan<'_, C>) {
     let block_size = plan.options.block_size;
-    let Plan { tree, inodes, xattrs, sharing, options, wide, .. } = &*plan;
-    let demand = Demand { tree, options, inodes, xattrs, sharing, wide: *wide };
+    let Plan { tree, inodes, xattrs, sharing, options, wide, packed, .. } = &*plan;
+    let demand = Demand { tree, options, inodes, xattrs, sharing, packed: packed.as_ref(), wide: *wide };
     let data = demand.all();
-    let mut space = MetadataSpace::new(superblock::OFFSET + superblock::LEN, block_size);
+    let records = packed::records(plan.packed.as_ref()).len() as u64;
+    let mut space = MetadataSpace::new(superblock::OFFSET + superblock::LEN + records, block_size);
     plan.offsets = plan
         .inodes
         .numbers()
@@ -147,6 +162,7 @@ fn place<C: Content>(plan: &mut Plan<'_, C>) {
         })
         .collect();
     plan.data = data;
+    let fragments = packed::place_fragments(plan.packed.as_ref(), &mut space);
     plan.order = plan.inodes.numbers().collect();
     plan.order.sort_by_key(|number| plan.offsets[*number as usize]);
     plan.shared_xattrs = space.end().next_multiple_of(crate::ondisk::xattr::ALIGN as u64);
@@ -154,5 +170,14 @@ fn place<C: Content>(plan: &mut Plan<'_, C>) {
     plan.metadata_blocks = block_size.blocks_of(end);
     let end =
         data::place_blocks(&mut plan.data, plan.metadata_blocks, plan.tree, &plan.inodes, &plan.sharing);
+    let files = plan.inodes.numbers().filter_map(|number| match &plan.data[number as usize] {
+        Data::Packed(data) => {
+            let first = plan.inodes.get(plan.sharing.first(number).unwrap_or(number)).id;
+            Some(Placed { number, first, data })
+        }
+        _ => None,
+    });
+    let (maps, end) = packed::maps(plan.packed.as_ref(), files, fragments, end);
+    plan.maps = maps;
     plan.blocks = end.max(block_size.blocks_of(MIN_LEN));
 }

@@ -8,6 +8,7 @@ use crate::ondisk::inode::{Compact, DataLayout, Extended, NO_BLOCK, device, form
 use crate::ondisk::xattr::{ID_LEN, icount};
 use crate::plan::Plan;
 use crate::plan::data::Data;
+use crate::plan::packed::{Form, FragmentsInode, PackedData};
 
 /// Writes an inode and its xattrs, and the tail if it is that of a directory or symbolic link.
 pub(crate) fn write<C>(plan: &Plan<'_, C>, number: u32, out: &mut [u8]) {
@@ -31,6 +32,27 @@ pub(crate) fn write<C>(plan: &Plan<'_, C>, number: u32, out: &mut [u8]) {
     }
 }
 
+/// Returns the packed inode, which has no name and no metadata.
+pub(crate) fn fragments<C>(plan: &Plan<'_, C>, fragments: &FragmentsInode) -> Vec<u8> {
+    let mut fields = Extended::new_zeroed();
+    fields.i_format = format(packed_layout(&fragments.data), true).into();
+    fields.i_mode = Kind::Regular(()).type_bits().into();
+    fields.i_size = fragments.len.into();
+    fields.i_u = u32::try_from(fragments.data.all_blocks).expect("more blocks are refused").into();
+    fields.i_ino = u32::try_from(plan.data.len() + 1).expect("ids of inodes have 32 bits").into();
+    fields.i_mtime = plan.epoch.seconds().into();
+    fields.i_mtime_nsec = plan.epoch.nanoseconds().into();
+    fields.i_nlink = 1.into();
+    fields.as_bytes().to_vec()
+}
+
+fn packed_layout(packed: &PackedData) -> DataLayout {
+    match packed.form {
+        Form::Fragment(_) | Form::Full => DataLayout::CompressedFull,
+        Form::Compact(_) => DataLayout::CompressedCompact,
+    }
+}
+
 fn write_fields<C>(plan: &Plan<'_, C>, number: u32, inode: &Inode<C>, out: &mut [u8]) {
     let data = &plan.data[number as usize];
     let (layout, first) = match data {
@@ -38,6 +60,7 @@ fn write_fields<C>(plan: &Plan<'_, C>, number: u32, inode: &Inode<C>, out: &mut 
         Data::Flat { first, tail: 0, .. } => (DataLayout::FlatPlain, *first),
         Data::Flat { first, .. } => (DataLayout::FlatInline, *first),
         Data::Chunks(_) => (DataLayout::Chunks, 0),
+        Data::Packed(packed) => (packed_layout(packed), 0),
     };
     let [low, high] = [first & u64::from(u32::MAX), first >> 32];
     let i_u = match (&inode.kind, data) {
@@ -46,6 +69,7 @@ fn write_fields<C>(plan: &Plan<'_, C>, number: u32, inode: &Inode<C>, out: &mut 
         }
         (Kind::Fifo | Kind::Socket, _) => 0,
         (_, Data::Chunks(chunks)) => chunks.entries.format(chunks.log2),
+        (_, Data::Packed(packed)) => u32::try_from(packed.all_blocks).expect("more blocks are refused"),
         _ if data.blocks() == 0 => NO_BLOCK,
         _ => u32::try_from(low).expect("a half has 32 bits"),
     };

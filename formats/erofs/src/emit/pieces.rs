@@ -5,7 +5,10 @@ use image_tree::{Content, Kind};
 
 use super::{directories, inodes};
 use crate::BlockSize;
+use crate::ondisk::inode::EXTENDED_LEN;
 use crate::ondisk::superblock;
+use crate::pack::{Packed, PackedFile, Source};
+use crate::plan::packed::{FragmentsInode, PackedData};
 use crate::plan::{self, Plan};
 
 /// The length from which on no further inode is added to a piece, in bytes. One more has at most
@@ -36,6 +39,15 @@ enum PieceKind {
     Symlink(u32),
     /// Bytes of a file, by inode number, from an offset on.
     Content(u32, u64),
+    /// The map of a compressed file, by inode number.
+    Map(u32),
+    /// The stored bytes of a physical cluster, by its position in the list.
+    Cluster(u32),
+    /// The packed inode, and its map.
+    Fragments,
+    FragmentsMap,
+    /// The records of algorithms.
+    Records,
 }
 
 /// The source of a piece.
@@ -59,7 +71,9 @@ pub(crate) fn pieces<C: Content>(plan: &Plan<'_, C>) -> Vec<Piece> {
     let block_size = plan.options.block_size;
     let mut list = Pieces { block_size, list: Vec::new() };
     list.add(superblock::OFFSET, superblock::LEN, PieceKind::Superblock);
+    list.add(superblock::OFFSET + superblock::LEN, plan.maps.records.len() as u64, PieceKind::Records);
     list.add_inodes(plan);
+    list.add_fragments(plan);
     list.add(plan.shared_xattrs, plan.xattrs.area().len() as u64, PieceKind::SharedXattrs);
     for number in plan.inodes.numbers() {
         match &plan.tree.get(plan.inodes.get(number).id).kind {
@@ -97,7 +111,19 @@ pub(crate) fn data<'p, C>(plan: &'p Plan<'_, C>, piece: &Piece) -> Data<'p, C> {
             Kind::Regular(content) => Data::Content(content, offset),
             other => unreachable!("{:?} has no content", other.file_type()),
         },
-        PieceKind::Inodes(..) | PieceKind::ChunkMap(..) | PieceKind::Directory(..) => Data::Rendered,
+        PieceKind::Records => Data::Bytes(&plan.maps.records),
+        PieceKind::Map(number) => Data::Bytes(&plan.maps.by_number[&number]),
+        PieceKind::FragmentsMap => Data::Bytes(&fragments(plan).map),
+        PieceKind::Cluster(index) => match packed(plan).clusters[index as usize].source {
+            Source::Stored { content, offset, .. } => Data::Content(&packed(plan).contents[content], offset),
+            Source::File { inode, offset, .. } => match &plan.tree.get(inode).kind {
+                Kind::Regular(content) => Data::Content(content, offset),
+                other => unreachable!("{:?} has no content", other.file_type()),
+            },
+        },
+        PieceKind::Inodes(..) | PieceKind::ChunkMap(..) | PieceKind::Directory(..) | PieceKind::Fragments => {
+            Data::Rendered
+        }
     }
 }
 
@@ -118,8 +144,18 @@ pub(crate) fn render<C>(plan: &Plan<'_, C>, piece: &Piece, out: &mut [u8]) {
             }
         }
         PieceKind::Directory(number, first) => directories::write_blocks(plan, number, first, out),
-        PieceKind::Superblock | PieceKind::SharedXattrs | PieceKind::Symlink(_) | PieceKind::Content(..) => {}
+        PieceKind::Fragments => out.copy_from_slice(&inodes::fragments(plan, fragments(plan))),
+        // Their bytes are in memory or in contents.
+        _ => {}
     }
+}
+
+fn packed<'p, C>(plan: &'p Plan<'_, C>) -> &'p Packed<C> {
+    plan.packed.as_ref().expect("only packed files have clusters")
+}
+
+fn fragments<'p, C>(plan: &'p Plan<'_, C>) -> &'p FragmentsInode {
+    plan.maps.fragments.as_ref().expect("the piece is that of the packed inode")
 }
 
 /// Returns the length of the part of an inode that is rendered with it: without its map and the tail
@@ -163,7 +199,9 @@ impl Pieces {
                 first = end;
             }
             let behind = offset + plan.head_len(*number);
-            if has_tail {
+            if let plan::data::Data::Packed(packed) = data {
+                self.add_packed(plan, *number, behind, packed);
+            } else if has_tail {
                 let from = plan.inodes.get(*number).size - data.tail();
                 self.add(behind, data.tail(), PieceKind::Content(*number, from));
             }
@@ -175,6 +213,37 @@ impl Pieces {
                     let count = per_piece.min(chunks.count() - first);
                     self.add(map + first * entry, count * entry, PieceKind::ChunkMap(*number, first));
                 }
+            }
+        }
+    }
+
+    /// Adds the map of a compressed file, which ends at `end`, and the tail behind it.
+    fn add_packed<C>(&mut self, plan: &Plan<'_, C>, number: u32, end: u64, data: &PackedData) {
+        self.add(end - data.map_len, data.map_len, PieceKind::Map(number));
+        let file = packed(plan).files.get(&plan.inodes.get(number).id);
+        if let Some(last) = file.and_then(|file| file.extents.last()) {
+            self.add(end, data.tail, PieceKind::Cluster(last.cluster));
+        }
+    }
+
+    /// Adds the clusters of a file that are its own, without one behind the inode.
+    fn add_clusters<C>(&mut self, plan: &Plan<'_, C>, file: &PackedFile) {
+        let end = file.own.end - u32::from(file.inline);
+        for index in file.own.start..end {
+            let cluster = packed(plan).clusters[index as usize];
+            let block = u64::from(plan.maps.cluster_blocks[index as usize]);
+            let offset = self.block_size.offset(block) + cluster.zeros_before();
+            self.add(offset, cluster.source.len(), PieceKind::Cluster(index));
+        }
+    }
+
+    fn add_fragments<C>(&mut self, plan: &Plan<'_, C>) {
+        if let (Some(fragments), Some(packed)) = (&plan.maps.fragments, &plan.packed) {
+            self.add(fragments.offset, EXTENDED_LEN, PieceKind::Fragments);
+            let map = fragments.offset + EXTENDED_LEN;
+            self.add(map, fragments.map.len() as u64, PieceKind::FragmentsMap);
+            if let Some(file) = &packed.fragments {
+                self.add_clusters(plan, file);
             }
         }
     }
@@ -195,6 +264,11 @@ impl Pieces {
         let size = plan.inodes.get(number).size;
         match &plan.data[number as usize] {
             plan::data::Data::None => {}
+            plan::data::Data::Packed(_) => {
+                if let Some(file) = packed(plan).files.get(&plan.inodes.get(number).id) {
+                    self.add_clusters(plan, file);
+                }
+            }
             plan::data::Data::Flat { first, tail, .. } => {
                 self.add(self.block_size.offset(*first), size - tail, PieceKind::Content(number, 0));
             }

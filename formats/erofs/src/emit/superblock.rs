@@ -6,10 +6,11 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::pieces::{Data, Piece, data, render};
 use crate::kernel::Need;
 use crate::ondisk::features::{Compat, Incompat};
+use crate::ondisk::inode::SLOT;
 use crate::ondisk::superblock::{MAGIC, OFFSET, Superblock, checksum};
 use crate::ondisk::xattr::ALIGN;
 use crate::plan::inodes::Inodes;
-use crate::plan::{Plan, summary};
+use crate::plan::{Plan, packed, summary};
 
 /// Returns the superblock.
 pub(crate) fn superblock<C: Content>(plan: &Plan<'_, C>, pieces: &[Piece]) -> Vec<u8> {
@@ -66,6 +67,10 @@ fn fields<C>(plan: &Plan<'_, C>) -> Superblock {
         superblock.xattr_prefix_count = u8::try_from(count).expect("at most 128");
         superblock.xattr_prefix_start = narrow((plan.shared_xattrs + table as u64) / ALIGN as u64);
     }
+    superblock.u1 = packed::algorithms(plan.packed.as_ref(), &plan.maps.records).into();
+    if let Some(fragments) = &plan.maps.fragments {
+        superblock.packed_nid = (fragments.offset / SLOT).into();
+    }
     let since_epoch = plan.options.created.seconds().saturating_sub(plan.epoch.seconds());
     superblock.build_time = u32::try_from(since_epoch.max(0)).unwrap_or(u32::MAX).into();
     superblock
@@ -84,8 +89,15 @@ fn features<C>(plan: &Plan<'_, C>) -> (Compat, Incompat) {
                 compat = compat.with(Compat::PLAIN_XATTR_PFX);
                 incompat = incompat.with(Incompat::XATTR_PREFIXES);
             }
+            Need::Lz4 | Need::Deflate | Need::Zstd => incompat = incompat.with(Incompat::ZERO_PADDING),
+            Need::BigClusters => {}
+            Need::InlineClusters => incompat = incompat.with(Incompat::ZTAILPACKING),
+            Need::Fragments | Need::SharedClusters => incompat = incompat.with(Incompat::FRAGMENTS),
             Need::Erofs | Need::Acls | Need::SecurityXattrs | Need::BlockSize => {}
         }
+    }
+    if !plan.maps.records.is_empty() {
+        incompat = incompat.with(Incompat::COMPR_CFGS);
     }
     (compat, incompat)
 }

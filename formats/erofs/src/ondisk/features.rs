@@ -26,8 +26,16 @@ impl Compat {
 pub(crate) struct Incompat(pub(crate) u32);
 
 impl Incompat {
+    /// Zeros are before compressed data, not behind it.
+    pub(crate) const ZERO_PADDING: Self = Self(0x1);
+    /// There are records of algorithms, and physical clusters of several blocks.
+    pub(crate) const COMPR_CFGS: Self = Self(0x2);
     /// Files are stored in chunks.
     pub(crate) const CHUNKED_FILE: Self = Self(0x4);
+    /// Physical clusters are behind inodes.
+    pub(crate) const ZTAILPACKING: Self = Self(0x10);
+    /// There is a packed inode, or several extents refer to one physical cluster.
+    pub(crate) const FRAGMENTS: Self = Self(0x20);
     /// There is a table of xattr prefixes.
     pub(crate) const XATTR_PREFIXES: Self = Self(0x40);
     /// Block numbers have 48 bits, and the root's nid 64.

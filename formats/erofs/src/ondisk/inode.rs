@@ -22,8 +22,12 @@ const MAJOR_BITS: u32 = 12;
 pub(crate) enum DataLayout {
     /// Consecutive blocks.
     FlatPlain = 0,
+    /// Compressed, with a map of 8 bytes for each block.
+    CompressedFull = 1,
     /// Consecutive blocks, and the tail behind the inode.
     FlatInline = 2,
+    /// Compressed, with a map of 2 to 4 bytes for each block.
+    CompressedCompact = 3,
     /// Chunks of equal length.
     Chunks = 4,
 }

@@ -6,9 +6,11 @@ use super::attributes::Xattrs;
 use super::chunks::Chunks;
 use super::inodes::Inodes;
 use super::metadata::Room;
+use super::packed::{self, PackedData};
 use super::sharing::Sharing;
 use crate::ondisk::chunk::Entries;
 use crate::options::{Inline, Options};
+use crate::pack::{Packed, PackedFile};
 
 /// The data of an inode.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub(crate) enum Data {
     },
     /// Chunks, some of which are holes.
     Chunks(Chunks),
+    /// Compressed.
+    Packed(PackedData),
 }
 
 impl Data {
@@ -34,6 +38,7 @@ impl Data {
         match self {
             Self::None | Self::Flat { .. } => 0,
             Self::Chunks(chunks) => chunks.map_len(),
+            Self::Packed(packed) => packed.map_len,
         }
     }
 
@@ -42,6 +47,7 @@ impl Data {
         match self {
             Self::None | Self::Flat { .. } => 1,
             Self::Chunks(chunks) => chunks.entries.len(),
+            Self::Packed(_) => packed::MAP_ALIGN,
         }
     }
 
@@ -55,6 +61,7 @@ impl Data {
     pub(crate) fn tail(&self) -> u64 {
         match self {
             Self::Flat { tail, .. } => *tail,
+            Self::Packed(packed) => packed.tail,
             Self::None | Self::Chunks(_) => 0,
         }
     }
@@ -65,6 +72,7 @@ impl Data {
             Self::None => 0,
             Self::Flat { blocks, .. } => *blocks,
             Self::Chunks(chunks) => chunks.blocks(),
+            Self::Packed(packed) => packed.blocks,
         }
     }
 
@@ -73,6 +81,17 @@ impl Data {
             Self::None => {}
             Self::Flat { first, .. } => *first = block,
             Self::Chunks(chunks) => chunks.first = block,
+            Self::Packed(packed) => packed.first = block,
+        }
+    }
+
+    /// The number of the first block.
+    fn first(&self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Flat { first, .. } => *first,
+            Self::Chunks(chunks) => chunks.first,
+            Self::Packed(packed) => packed.first,
         }
     }
 }
@@ -84,6 +103,8 @@ pub(crate) struct Demand<'p, 't, C> {
     pub(crate) inodes: &'p Inodes,
     pub(crate) xattrs: &'p Xattrs<'t>,
     pub(crate) sharing: &'p Sharing,
+    /// The compressed files, once it is known where their tails are.
+    pub(crate) packed: Option<&'p Packed<C>>,
     /// True if block numbers have 48 bits.
     pub(crate) wide: bool,
 }
@@ -93,13 +114,23 @@ impl<C: Content> Demand<'_, '_, C> {
     pub(crate) fn all(&self) -> Vec<Data> {
         let mut all: Vec<Data> = Vec::new();
         for number in self.inodes.numbers() {
-            let data = match self.sharing.first(number) {
-                Some(first) => all[first as usize].clone(),
-                None => self.data(number),
+            let first = self.sharing.first(number);
+            let data = match (self.packed(first.unwrap_or(number)), first) {
+                (Some((packed, file)), _) => {
+                    Data::Packed(packed.data(file, packed::map_start(number, self.inodes, self.xattrs)))
+                }
+                (None, Some(first)) => all[first as usize].clone(),
+                (None, None) => self.data(number),
             };
             all.push(data);
         }
         all
+    }
+
+    /// Returns a file if it is compressed.
+    fn packed(&self, number: u32) -> Option<(&Packed<C>, &PackedFile)> {
+        let packed = self.packed?;
+        Some((packed, packed.files.get(&self.inodes.get(number).id)?))
     }
 
     fn data(&self, number: u32) -> Data {
@@ -164,7 +195,8 @@ pub(crate) fn place_blocks<C: Content>(
     for is_kind in kinds {
         for number in inodes.numbers().filter(|number| is_kind(&tree.get(inodes.get(*number).id).kind)) {
             if let Some(first) = sharing.first(number) {
-                data[number as usize] = data[first as usize].clone();
+                let block = data[first as usize].first();
+                data[number as usize].set_first(block);
                 continue;
             }
             let data = &mut data[number as usize];

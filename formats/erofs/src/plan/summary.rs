@@ -3,7 +3,7 @@
 use image_tree::Kind;
 
 use super::data::Data;
-use super::{MAX_NARROW_BLOCKS, Plan};
+use super::{MAX_NARROW_BLOCKS, Plan, packed};
 use crate::BlockSize;
 use crate::kernel::Need;
 use crate::layout::Summary;
@@ -23,10 +23,11 @@ pub(crate) fn of<C>(plan: &Plan<'_, C>) -> Summary {
         Data::Chunks(chunks) => {
             Some(plan.inodes.get(number).size.saturating_sub(block_size.offset(chunks.blocks())))
         }
-        Data::None | Data::Flat { .. } => None,
+        Data::None | Data::Flat { .. } | Data::Packed(_) => None,
     });
     let inline =
         plan.inodes.numbers().filter(regular).filter(|number| plan.data[*number as usize].tail() > 0);
+    let compressed = plan.data.iter().filter(|data| matches!(data, Data::Packed(_)));
     let directories = count(plan.directories.len());
     Summary {
         block_size: u32::try_from(block_size.bytes()).expect("at most 64 KiB"),
@@ -37,6 +38,7 @@ pub(crate) fn of<C>(plan: &Plan<'_, C>) -> Summary {
         directories,
         files: inodes - 1,
         inline_files: count(inline.count()),
+        compressed_files: count(compressed.count()),
         shared_files: count(shared().count()),
         shared_blocks: shared().map(|number| plan.data[number as usize].blocks()).sum(),
         sparse_files: count(holes.clone().count()),
@@ -48,6 +50,7 @@ pub(crate) fn of<C>(plan: &Plan<'_, C>) -> Summary {
 /// Returns what the kernel needs to have.
 pub(crate) fn needs<C>(plan: &Plan<'_, C>) -> Vec<Need> {
     let has_chunks = plan.data.iter().any(|data| matches!(data, Data::Chunks(_)));
+    let packed = packed::needs(plan.packed.as_ref());
     let needs = [
         (Need::Erofs, true),
         (Need::Xattrs, !plan.xattrs.is_empty()),
@@ -58,5 +61,8 @@ pub(crate) fn needs<C>(plan: &Plan<'_, C>) -> Vec<Need> {
         (Need::XattrPrefixes, plan.xattrs.table().0 > 0),
         (Need::WideBlocks, plan.blocks > MAX_NARROW_BLOCKS),
     ];
-    needs.into_iter().filter(|(_, needed)| *needed).map(|(need, _)| need).collect()
+    let needs = needs.into_iter().filter(|(_, needed)| *needed).map(|(need, _)| need);
+    let mut needs: Vec<Need> = needs.chain(packed).collect();
+    needs.sort_unstable();
+    needs
 }
