@@ -161,6 +161,7 @@ pub mod threads;
 pub mod watch;
 
 mod bounded;
+mod calendar;
 mod quantity;
 mod zeros;
 

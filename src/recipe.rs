@@ -35,6 +35,7 @@ use crate::threads::Threads;
 use crate::transform::edit::{Action, Edit};
 use crate::transform::hardlinks;
 use crate::transform::image_config;
+use crate::transform::kata::Setup;
 use crate::transform::normalize::Times;
 use crate::transform::overlay;
 use crate::transform::ownership::Ownership;
@@ -72,6 +73,8 @@ pub struct TreeRecipe {
     pub unreadable: unreadable::Policy,
     /// The policy for hard links.
     pub hardlinks: hardlinks::Policy,
+    /// The demands of Kata on the tree.
+    pub kata: KataRecipe,
     /// The edits of the tree, in order.
     pub edits: Vec<Edit>,
     /// Sources that are laid over the tree after the edits. All of each is kept.
@@ -107,6 +110,16 @@ pub struct TreeRecipe {
     pub verbose: bool,
 }
 
+/// The demands of Kata on a tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KataRecipe {
+    /// The setup of a guest, before the edits; `None` changes nothing.
+    pub setup: Option<Setup>,
+    /// True if the tree is checked for the init of a guest.
+    pub check: bool,
+}
+
 /// A directory of decoded layers and compressed data for later runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheRecipe {
@@ -132,6 +145,7 @@ impl TreeRecipe {
             one_file_system: false,
             unreadable: unreadable::Policy::default(),
             hardlinks: hardlinks::Policy::default(),
+            kata: KataRecipe::default(),
             edits: Vec::new(),
             overlays: Vec::new(),
             overlay_conflict: overlay::Conflict::default(),
@@ -188,6 +202,7 @@ impl TreeRecipe {
             Action::Add { source, .. } => Some(source.as_path()),
             _ => None,
         }));
+        inputs.extend(self.kata.setup.iter().flat_map(Setup::inputs));
         inputs
     }
 

@@ -13,6 +13,7 @@ mod exclusions;
 pub mod guest_files;
 pub mod image_config;
 pub mod init;
+pub mod kata;
 pub mod keep;
 pub mod kernel_modules;
 pub mod ld_cache;

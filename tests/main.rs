@@ -19,6 +19,7 @@ mod fetch;
 mod images;
 mod initrd;
 mod invariants;
+mod kata;
 mod library;
 mod metadata;
 mod output;

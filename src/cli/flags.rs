@@ -3,6 +3,7 @@
 pub(super) mod edits;
 pub(super) mod filesystem;
 pub(super) mod general;
+pub(super) mod kata;
 pub(super) mod keep;
 pub(super) mod kernel;
 pub(super) mod output;

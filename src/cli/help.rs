@@ -20,6 +20,8 @@ pub(super) mod group {
     pub(in crate::cli) const OUTPUT: &str = "Output";
     /// Flags of the filesystem.
     pub(in crate::cli) const FILESYSTEM: &str = "Filesystem";
+    /// Flags of a guest of Kata.
+    pub(in crate::cli) const KATA: &str = "Kata guest";
     /// Flags of dm-verity.
     pub(in crate::cli) const VERITY: &str = "Hash tree (dm-verity)";
     /// Flags of an initramfs that depend on the kernel and guest it is for.

@@ -9,15 +9,16 @@ use super::help::{Help, group};
 use super::recipe_file;
 use super::request::Request;
 use super::verbs::{
-    check, closure, depmod, generate, image, initrd, oci_export, recipe, root_hash, tar, tree,
+    check, closure, depmod, generate, image, initrd, kata_rootfs, oci_export, recipe, root_hash, tar, tree,
 };
 
 /// The help of every verb.
-pub(super) const VERB_HELPS: [Help; 12] = [
+pub(super) const VERB_HELPS: [Help; 13] = [
     image::HELP,
     initrd::HELP,
     tar::HELP,
     oci_export::HELP,
+    kata_rootfs::HELP,
     check::HELP,
     root_hash::HELP,
     tree::HELP,
@@ -60,6 +61,7 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
         Verb::Initrd(arguments) => arguments.request(),
         Verb::OciExport(arguments) => Ok(Request::Export(Box::new(arguments.recipe()?))),
         Verb::Tar(arguments) => arguments.request(),
+        Verb::KataRootfs(arguments) => arguments.request(),
         Verb::Check(arguments) => Ok(Request::Check(arguments.recipe())),
         Verb::RootHash(arguments) => Ok(Request::RootHash(Box::new(arguments.recipe()?))),
         Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),
@@ -130,6 +132,7 @@ enum Verb {
     Initrd(Box<initrd::InitrdArguments>),
     OciExport(Box<oci_export::ExportVerb>),
     Tar(Box<tar::TarVerb>),
+    KataRootfs(Box<kata_rootfs::KataRootfsVerb>),
     Check(check::CheckVerb),
     RootHash(Box<root_hash::RootHashVerb>),
     Tree(Box<tree::TreeVerb>),

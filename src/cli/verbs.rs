@@ -6,6 +6,7 @@ pub(super) mod depmod;
 pub(super) mod generate;
 pub(super) mod image;
 pub(super) mod initrd;
+pub(super) mod kata_rootfs;
 pub(super) mod oci_export;
 pub(super) mod recipe;
 pub(super) mod root_hash;

@@ -34,7 +34,7 @@ use crate::transform::init;
 use crate::transform::own_files;
 use crate::transform::ownership::{self, SetIdChange};
 use crate::transform::{
-    accounts, duplicates, edit, guest_files, image_config, keep, kernel_modules, ld_cache, normalize,
+    accounts, duplicates, edit, guest_files, image_config, kata, keep, kernel_modules, ld_cache, normalize,
     overlay, own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
 };
 
@@ -54,9 +54,10 @@ type Step = (&'static [Verb], Apply);
 const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 28] = [
+const STEPS: [Step; 30] = [
     (ALL, sources),
     (ALL, ownership_manifest),
+    (ALL, kata_setup),
     (ALL, edits),
     (ALL, overlay),
     (ALL, unreadable_files),
@@ -76,6 +77,7 @@ const STEPS: [Step; 28] = [
     (&[Image, Initrd, Tar], output_in_tree),
     (&[Image], own_directories),
     (&[Image, Tar], holes),
+    (ALL, kata_check),
     (&[Initrd], init),
     (&[Initrd], startable),
     (&[Image, Initrd, Tar, Verb::Tree], selinux_labels),
@@ -188,6 +190,13 @@ fn ownership_manifest(prepared: &mut Prepared, options: &Options<'_>) -> Result<
         ownership::manifest::apply(&mut prepared.tree, ownership)?;
     }
     done(())
+}
+
+/// Sets the tree up as a guest of Kata, before the edits, which may change what it did.
+fn kata_setup(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let Some(setup) = &options.recipe.kata.setup else { return done(()) };
+    let options = kata::Options { setup, time: options.recipe.time_of_changes() };
+    done(kata::apply(&mut prepared.tree, &options)?)
 }
 
 fn edits(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
@@ -415,6 +424,16 @@ fn holes_as_zeros(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
     };
     let options = sparse::zeros::Options { max: options.recipe.limits.max_size, reason };
     done(sparse::zeros::check(&prepared.tree, &options)?)
+}
+
+/// Checks that the tree is one of a guest of Kata, if it has to be.
+fn kata_check(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let recipe = &options.recipe.kata;
+    if recipe.check {
+        let init = recipe.setup.as_ref().map(|setup| &setup.init);
+        kata::check::check(&prepared.tree, &kata::check::Options { init })?;
+    }
+    done(())
 }
 
 fn init(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {

@@ -214,7 +214,7 @@ fn a_machine_boots_from_an_uncompressed_initramfs() {
 
 #[test]
 fn a_machine_boots_from_gzip() {
-    boot("gzip", &["--preset", "kata"], true, &[]);
+    boot("gzip", &["--preset", "kata", "--no-rootfs-check"], true, &[]);
 }
 
 #[test]

@@ -116,7 +116,11 @@ fn a_machine_opens_measured_disks_and_mounts_one_with_dax() {
     Fixture { items }.make(&scratch.join("source"));
     let measured = Disk::cast(&scratch, "good", &["--verity"]);
     let fec = Disk::cast(&scratch, "fec", &["--verity", "--fec"]);
-    let kata = Disk::cast(&scratch, "kata", &["--preset", "kata", "--measured", "--size-multiple", "2M"]);
+    let kata = Disk::cast(
+        &scratch,
+        "kata",
+        &["--preset", "kata", "--no-rootfs-check", "--measured", "--size-multiple", "2M"],
+    );
 
     let no_superblock = format!(
         " --no-superblock --salt={} --data-blocks={}",

@@ -7,7 +7,7 @@ const CASES: &[Case] = &[
     good("initrd {initrd} -o {out} -q --compress none --align=512 --checksums --mode 644", &[]),
     good("initrd {initrd} --digest --compress lz4:1 -q", &[]),
     good("initrd {initrd} --dry-run -q", &["compression  zstd:3", "segments: 1", "nothing was written"]),
-    good("initrd {initrd} --dry-run --preset kata -q", &["compression  gzip:6"]),
+    good("initrd {initrd} --dry-run --preset kata --no-rootfs-check -q", &["compression  gzip:6"]),
     good("initrd {source} -o {out} --init none -q", &[]),
     good(
         "initrd {scratch}/agent.dump --init agent --mkdir /sbin --symlink /is-agent:/sbin/init --dry-run -q",
@@ -102,7 +102,7 @@ const CASES: &[Case] = &[
     bad(
         BAD_INPUT,
         "initrd {source} -o {out} --init systemd --preset kata",
-        &["/usr/bin/kata-agent is not in the tree"],
+        &["/sbin/init is not in it", "--no-rootfs-check"],
     ),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --init /bin/sh", &["/init that is not /bin/sh"]),
     bad(BAD_INPUT, "initrd {initrd} -o {out} --microcode", &["the tree has no microcode", "--microcode="]),

@@ -18,7 +18,8 @@ pub(crate) fn scratch() -> Scratch {
     scratch.file("units.dump", UNITS_DUMP);
     scratch.file("initrd.dump", fixtures::INITRD_DUMP);
     scratch.file("agent.dump", fixtures::INITRD_DUMP.replace("/init 120 ", "/is-agent 120 "));
-    let recipe = "compress = \"none\"\nalign = \"512\"\nchecksums = true\npreset = \"kata\"\n";
+    let recipe =
+        "compress = \"none\"\nalign = \"512\"\nchecksums = true\npreset = \"kata\"\nno-rootfs-check = true\n";
     scratch.file("initrd.toml", format!("source = \"{}\"\n{recipe}", scratch.join("initrd.dump").display()));
     scratch.file("plain.cpio", plain_cpio());
     scratch.file("tiny", b"ab");
@@ -57,7 +58,7 @@ pub(crate) fn scratch() -> Scratch {
     scratch.file("sourceless.toml", RECIPE);
     scratch.file(
         "measured.toml",
-        "preset = \"kata\"\nmeasured = true\nsalt = \"00ff\"\ndata-block-size = 1024\n",
+        "preset = \"kata\"\nno-rootfs-check = true\nmeasured = true\nsalt = \"00ff\"\ndata-block-size = 1024\n",
     );
     scratch.file("image.toml", "free = \"10%\"\nquiet = true\nreserved = 1\nlabel = \"recipe\"\n");
     scratch.file("keep.toml", "keep = [\"/etc/hostname\"]\n");

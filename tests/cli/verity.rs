@@ -8,12 +8,18 @@ const CASES: &[Case] = &[
     good("image {source} --verity --digest --root-hash-file /dev/null", &[]),
     good("image {source} --verity --dry-run", &["hash tree", "with a PARTUUID of the root hash"]),
     good("image {source} --verity --dry-run --json", &["\"root_hash\": null", "\"partuuid\": null"]),
-    good("image {source} --preset kata --dry-run --json", &["\"size\": 134217728", "\"profile\": \"kata\""]),
     good(
-        "image {source} --preset kata --layout mbr --profile ro-min --size-multiple 4K --dry-run --json",
+        "image {source} --preset kata --no-rootfs-check --dry-run --json",
+        &["\"size\": 134217728", "\"profile\": \"kata\""],
+    ),
+    good(
+        "image {source} --preset kata --no-rootfs-check --layout mbr --profile ro-min --size-multiple 4K --dry-run --json",
         &["\"layout\": \"mbr\"", "\"profile\": \"ro-min\""],
     ),
-    good("image {source} --preset kata --size 10M --dry-run --json", &["\"size\": 10485760"]),
+    good(
+        "image {source} --preset kata --no-rootfs-check --size 10M --dry-run --json",
+        &["\"size\": 10485760"],
+    ),
     good("image {source} --layout bare --size-multiple 64M --dry-run", &["64.0 MiB", "padding"]),
     Case {
         arguments: "image {source} -o {out} --preset kata-extension",
@@ -48,14 +54,22 @@ const CASES: &[Case] = &[
     ),
     bad(USAGE, "image {source} -o {out} --verity --layout bare", &["--layout gpt or mbr"]),
     bad(USAGE, "image {source} -o {out} --verity --profile rw", &["--profile rw", "measured"]),
-    bad(USAGE, "image {source} -o {out} --preset kata --measured --profile rw", &["--profile rw"]),
     bad(
         USAGE,
-        "image {source} -o {out} --preset kata --measured --hash sha512",
+        "image {source} -o {out} --preset kata --no-rootfs-check --measured --profile rw",
+        &["--profile rw"],
+    ),
+    bad(
+        USAGE,
+        "image {source} -o {out} --preset kata --no-rootfs-check --measured --hash sha512",
         &["sha256", "--hash sha512"],
     ),
-    bad(USAGE, "image {source} -o {out} --preset kata --measured --format 0", &["version 1"]),
-    bad(USAGE, "image {source} -o {out} --preset kata --measured --fec", &["--fec"]),
+    bad(
+        USAGE,
+        "image {source} -o {out} --preset kata --no-rootfs-check --measured --format 0",
+        &["version 1"],
+    ),
+    bad(USAGE, "image {source} -o {out} --preset kata --no-rootfs-check --measured --fec", &["--fec"]),
     bad(USAGE, "image {source} -o {out} --layout kata --measured --data-block-size 8K", &["8192", "page"]),
     bad(
         USAGE,
@@ -66,16 +80,32 @@ const CASES: &[Case] = &[
     bad(USAGE, "image {source} -o {out} --size-multiple 2T", &["power of two from 4K to 1T"]),
     bad(USAGE, "image {source} -o {out} --size-multiple 512", &["power of two from 4K to 1T"]),
     bad(USAGE, "image {source} -o {out} --size-multiple 1M --size 5M", &["--size"]),
-    bad(USAGE, "image {source} -o {out} --preset kata --size-multiple 1M", &["2 MiB", "--no-dax"]),
-    bad(USAGE, "image {source} -o {out} --preset kata --size 9M", &["2097152", "persistent memory"]),
-    bad(USAGE, "image {source} -o {out} --preset kata --sector-size 4096", &["512", "--no-dax"]),
+    bad(
+        USAGE,
+        "image {source} -o {out} --preset kata --no-rootfs-check --size-multiple 1M",
+        &["2 MiB", "--no-dax"],
+    ),
+    bad(
+        USAGE,
+        "image {source} -o {out} --preset kata --no-rootfs-check --size 9M",
+        &["2097152", "persistent memory"],
+    ),
+    bad(
+        USAGE,
+        "image {source} -o {out} --preset kata --no-rootfs-check --sector-size 4096",
+        &["512", "--no-dax"],
+    ),
     bad(USAGE, "image {source} -o {out} --no-dax", &["--layout kata"]),
     bad(USAGE, "image {source} -o {out} --preset ovirt", &["ovirt", "kata"]),
     bad(USAGE, "image {source} -o {out} --extension-name coco", &["--preset kata-extension"]),
     bad(USAGE, "image {source} -o {out} --preset kata-extension --extension-name a.b", &["a.b", "letters"]),
     bad(USAGE, "image {source} -o {out} --preset kata-extension --print-kata-config", &["--extension-name"]),
-    bad(USAGE, "image {source} --preset kata --print-kata-config --digest", &["--print-kata-config"]),
-    bad(USAGE, "image {source} -o - --preset kata --print-kata-config", &["--output"]),
+    bad(
+        USAGE,
+        "image {source} --preset kata --no-rootfs-check --print-kata-config --digest",
+        &["--print-kata-config"],
+    ),
+    bad(USAGE, "image {source} -o - --preset kata --no-rootfs-check --print-kata-config", &["--output"]),
     bad(
         DOES_NOT_FIT,
         "image {source} -o {out} --verity --size 1M",
@@ -83,7 +113,7 @@ const CASES: &[Case] = &[
     ),
     bad(
         DOES_NOT_FIT,
-        "image {source} -o {out} --preset kata --measured --size 4M",
+        "image {source} -o {out} --preset kata --no-rootfs-check --measured --size 4M",
         &["too small", "hash tree"],
     ),
     bad(

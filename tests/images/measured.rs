@@ -142,8 +142,8 @@ fn hash_trees_are_those_of_veritysetup() {
         // A block of the filesystem is smaller than one of the data, which zeros fill up.
         "--verity --arch arm64 --data-block-size 64K --hash-block-size 64K --fec --profile ro-min -b 1024 --exclude /links --exclude /xattrs",
         "--verity --sector-size 4096 --size 40M",
-        "--preset kata --measured",
-        "--preset kata --measured --no-dax --size-multiple 2M --free 5M",
+        "--preset kata --no-rootfs-check --measured",
+        "--preset kata --no-rootfs-check --measured --no-dax --size-multiple 2M --free 5M",
         "--preset kata-extension --measured --hash-block-size 1024",
     ];
     for (index, arguments) in cases.into_iter().enumerate() {
@@ -197,7 +197,7 @@ fn disks_around_the_end_of_a_level_are_those_of_veritysetup() {
 #[test]
 fn the_first_bad_block_is_named() {
     let scratch = source();
-    for arguments in ["--verity", "--preset kata --measured"] {
+    for arguments in ["--verity", "--preset kata --no-rootfs-check --measured"] {
         let disk = Disk::cast(&scratch.join("source"), scratch.join("disk"), arguments);
         let line = fs::read_to_string(scratch.join("root_hash.txt")).unwrap();
         let (data, _) = disk.place(0);
@@ -315,8 +315,11 @@ fn tables(disk: &Path) -> Vec<Vec<(u64, u64)>> {
 fn both_tables_of_a_dax_disk_are_read_by_other_programs() {
     let scratch = source();
     for measured in ["", " --measured"] {
-        let disk =
-            Disk::cast(&scratch.join("source"), scratch.join("disk"), &format!("--preset kata{measured}"));
+        let disk = Disk::cast(
+            &scratch.join("source"),
+            scratch.join("disk"),
+            &format!("--preset kata --no-rootfs-check{measured}"),
+        );
         assert_eq!(disk.bytes.len(), 128 * MIB);
         let inner = scratch.file("inner", &disk.bytes[2 * MIB..]);
         let count = if measured.is_empty() { 1 } else { 2 };
@@ -336,7 +339,8 @@ fn both_tables_of_a_dax_disk_are_read_by_other_programs() {
             assert!(read.text().replace(' ', "").contains("\"dataoff\":2097152"), "{read}");
         }
     }
-    let plain = Disk::cast(&scratch.join("source"), scratch.join("disk"), "--preset kata --no-dax");
+    let plain =
+        Disk::cast(&scratch.join("source"), scratch.join("disk"), "--preset kata --no-rootfs-check --no-dax");
     assert_eq!((plain.place(0).0, plain.bytes.len()), (MIB, 128 * MIB));
     assert!(plain.bytes[4096..8192].iter().all(|byte| *byte == 0), "no header of persistent memory");
 }
@@ -345,7 +349,11 @@ fn both_tables_of_a_dax_disk_are_read_by_other_programs() {
 #[test]
 fn parameters_are_those_of_the_runtimes() {
     let scratch = source();
-    let disk = Disk::cast(&scratch.join("source"), scratch.join("disk"), "--preset kata --measured --no-dax");
+    let disk = Disk::cast(
+        &scratch.join("source"),
+        scratch.join("disk"),
+        "--preset kata --no-rootfs-check --measured --no-dax",
+    );
     let blocks = disk.report["verity"]["data_blocks"].as_u64().unwrap();
     let (hash, salt) = (disk.text("root_hash"), disk.text("salt"));
     let line = format!(
@@ -368,7 +376,7 @@ fn parameters_are_those_of_the_runtimes() {
     };
     let path = |name: &str| scratch.join(name).display().to_string();
     assert_eq!(
-        config(&["--preset", "kata", "--measured", "--no-dax"], "kata.img"),
+        config(&["--preset", "kata", "--no-rootfs-check", "--measured", "--no-dax"], "kata.img"),
         format!(
             "[hypervisor.qemu]\nimage = \"{}\"\nrootfs_type = \"ext4\"\nkernel_verity_params = \"{line}\"\n",
             path("kata.img")
@@ -396,7 +404,7 @@ fn parameters_are_those_of_the_runtimes() {
 #[test]
 fn every_way_of_writing_gives_the_same_root_hash() {
     let scratch = source();
-    for arguments in [&["--verity", "--fec"][..], &["--preset", "kata", "--measured"]] {
+    for arguments in [&["--verity", "--fec"][..], &["--preset", "kata", "--no-rootfs-check", "--measured"]] {
         let disk = Disk::cast(&scratch.join("source"), scratch.join("disk"), &arguments.join(" "));
         let line = fs::read(scratch.join("root_hash.txt")).unwrap();
         for threads in ["1", "2", "7"] {
@@ -430,7 +438,7 @@ fn every_way_of_writing_gives_the_same_root_hash() {
 #[test]
 fn an_unmeasured_kata_disk_has_one_partition_that_mounts() {
     let scratch = source();
-    let disk = Disk::cast(&scratch.join("source"), scratch.join("disk"), "--preset kata");
+    let disk = Disk::cast(&scratch.join("source"), scratch.join("disk"), "--preset kata --no-rootfs-check");
     let partitions = disk.report["partitions"].as_array().unwrap().len();
     assert_eq!((partitions, disk.report["verity"].is_null()), (1, true));
     if !judges::may_mount() {

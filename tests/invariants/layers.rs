@@ -16,6 +16,7 @@ const LAYERS: [&[&str]; 12] = [
     &["accounts", "architecture", "cache", "seed", "xattr_filter"],
     &[
         "bounded",
+        "calendar",
         "error",
         "interrupt",
         "log",

@@ -19,7 +19,7 @@ use crate::cli::help::group;
 use crate::closure::Request;
 use crate::closure::requests::NamePattern;
 use crate::quantity;
-use crate::recipe::TreeRecipe;
+use crate::recipe::{KataRecipe, TreeRecipe};
 use crate::source::container::{Platform, Reference};
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
@@ -284,6 +284,7 @@ impl TreeArguments {
             one_file_system: self.one_file_system,
             unreadable: self.unreadable,
             hardlinks: self.hardlinks,
+            kata: KataRecipe::default(),
             edits,
             overlays: self.overlay,
             overlay_conflict: self.overlay_conflict,

@@ -5,6 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::flags::filesystem::{self, FilesystemArguments};
 use crate::cli::flags::general::General;
+use crate::cli::flags::kata::KataArguments;
 use crate::cli::flags::output::{OutputArguments, usage};
 use crate::cli::flags::tree::TreeArguments;
 use crate::cli::flags::values;
@@ -29,6 +30,9 @@ use crate::recipe::{Build, ImageRecipe, Output, OutputRecipe, kata};
 pub(in crate::cli) struct ImageArguments {
     #[command(flatten)]
     tree: TreeArguments,
+
+    #[command(flatten)]
+    kata: KataArguments,
 
     #[command(flatten)]
     output: OutputArguments,
@@ -211,7 +215,7 @@ impl ImageArguments {
             filesystem: self.filesystem.recipe(profile)?,
         };
         recipe.check().map_err(usage)?;
-        let tree = self.tree.recipe(self.general)?;
+        let tree = self.kata.apply(self.tree.recipe(self.general)?, preset == Some(DiskPreset::Kata))?;
         let output = OutputRecipe {
             output,
             root_hash_file,

@@ -8,6 +8,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use initramfs::codec::Codec;
 
 use crate::cli::flags::general::General;
+use crate::cli::flags::kata::KataArguments;
 use crate::cli::flags::kernel::KernelArguments;
 use crate::cli::flags::output::{OutputArguments, usage};
 use crate::cli::flags::tree::TreeArguments;
@@ -32,6 +33,9 @@ use crate::transform::init::Init;
 pub(in crate::cli) struct InitrdArguments {
     #[command(flatten)]
     tree: TreeArguments,
+
+    #[command(flatten)]
+    kata: KataArguments,
 
     #[command(flatten)]
     output: OutputArguments,
@@ -96,10 +100,11 @@ pub(in crate::cli) struct InitrdArguments {
     /// Link /init to this program; or own, systemd, agent
     ///
     /// own, the default, is the /init of the tree; systemd and agent are the links of Kata's
-    /// osbuilder; a path is that of a program. With none, /init is optional.
-    #[arg(long, value_name = "PATH|WORD", default_value = "own", hide_default_value = true, help_heading = group::GUEST)]
+    /// osbuilder; a path is that of a program. With none, /init is optional. With --preset kata the
+    /// default is systemd, or agent if that is the init.
+    #[arg(long, value_name = "PATH|WORD", help_heading = group::GUEST)]
     #[arg(value_parser = OsStringValueParser::new().try_map(|text| InitWord::parse(&text)))]
-    init: InitWord,
+    init: Option<InitWord>,
 
     /// Refuse an /init that a dynamic linker loads
     ///
@@ -223,11 +228,13 @@ impl InitrdArguments {
             let message = "--print-kata-config names the initramfs, so --output has to name a file";
             return Err(usage(message.to_owned()));
         }
+        let is_guest = self.preset == Some(Preset::Kata);
+        let init = self.init.map_or_else(|| Some(self.kata.init(is_guest)), |word| word.0);
         let recipe = InitrdRecipe {
             codec: self.compress,
             preset: self.preset,
             kernel,
-            init: self.init.0,
+            init,
             static_init: self.static_init,
             microcode: microcode(self.microcode)?,
             append: self.append,
@@ -241,7 +248,7 @@ impl InitrdArguments {
                            containers nothing is: leave out one of them";
             return Err(usage(message.to_owned()));
         }
-        let tree = self.tree.recipe(self.general)?;
+        let tree = self.kata.apply(self.tree.recipe(self.general)?, is_guest)?;
         let output = OutputRecipe {
             output,
             root_hash_file: None,

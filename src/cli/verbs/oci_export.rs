@@ -119,7 +119,7 @@ impl ExportVerb {
 }
 
 /// Parses the place and the name of the image.
-fn target(output: &OsStr) -> Result<Target, clap::Error> {
+pub(super) fn target(output: &OsStr) -> Result<Target, clap::Error> {
     let reference = Reference::parse(output).map_err(|error| usage(error.to_string()))?;
     let layout = reference.filter(Reference::is_layout).ok_or_else(|| {
         usage("--output is oci:DIR or oci-archive:FILE, with a colon and the name of the image".to_owned())

@@ -18,6 +18,7 @@ use crate::architecture;
 use crate::blob::{Blob, classify_read_error};
 use crate::bounded;
 use crate::cache::Cache;
+use crate::calendar;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::{DestinationOptions, Reflink, WriteOptions};
@@ -150,7 +151,7 @@ fn write(
     let write = WriteOptions { threads, reflink: Reflink::Never, interrupt, progress: &bar };
     let layers = layouts.iter().map(|layout| target.layer(layout, &recipe.codec, cache, &write));
     let layers: Vec<WrittenLayer> = layers.collect::<Result<_>>()?;
-    let created = recipe.tree.source_date_epoch.map(|time| documents::rfc3339(time.seconds()));
+    let created = recipe.tree.source_date_epoch.map(|time| calendar::rfc3339(time.seconds()));
     let config = documents::config(platform, settings, created, &layers);
     let config = Described::of(documents::CONFIG, &config)?;
     let manifest = Described::of(documents::MANIFEST, &documents::manifest(&config, &layers))?;
