@@ -21,7 +21,7 @@ pub(crate) struct Room {
     pub(crate) head: u64,
     /// The length of the tail, which is in the block in which the head ends.
     pub(crate) tail: u64,
-    /// True if everything is within one block.
+    /// True if everything is within one block if there is a tail.
     pub(crate) whole: bool,
     /// True if the tail is read from a file, so that it cannot be within the checksum.
     pub(crate) has_content: bool,
@@ -59,7 +59,7 @@ impl Room {
     fn suits(&self, start: u64, block_size: BlockSize) -> bool {
         let block = |offset: u64| block_size.whole_blocks_of(offset);
         let end = start + self.len();
-        if self.whole || self.len() <= block_size.bytes() {
+        if (self.whole && self.tail > 0) || self.len() <= block_size.bytes() {
             return block(start) == block(end - 1);
         }
         block(start) == block(start + self.inode - 1)
