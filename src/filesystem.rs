@@ -11,6 +11,7 @@
 //! the [`Properties`], and passes on the report.
 
 pub mod advice;
+pub mod erofs;
 pub mod ext4;
 mod label;
 mod plan;

@@ -92,7 +92,7 @@
 //!    (`tests/output/devices.rs`).
 //! 7. Identifiers derive from one seed ([`seed`]), never from randomness.
 //! 8. The byte layout has a name ([`filesystem::ext4::BYTE_LAYOUT`],
-//!    [`recipe::initrd::INITRAMFS_LAYOUT`]) and is pinned by digests
+//!    [`filesystem::erofs::BYTE_LAYOUT`], [`recipe::initrd::INITRAMFS_LAYOUT`]) and is pinned by digests
 //!    (`tests/images/reproducible.rs`); different bytes need a different name.
 
 #![cfg_attr(
@@ -178,6 +178,7 @@ pub use {
     output::{DestinationOptions, Reflink},
     progress::{Phase, Progress},
     recipe::CacheRecipe,
+    recipe::filesystem::erofs::{ErofsRecipe, InlineData},
     recipe::filesystem::ext4::{Ext4Recipe, Profile},
     recipe::filesystem::{CommonOptions, FilesystemRecipe, FormatRecipe},
     recipe::initrd::{InitrdRecipe, KernelFile, Microcode},

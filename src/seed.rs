@@ -26,6 +26,8 @@ pub mod label {
     pub const EXT4_UUID: &str = "ext4 filesystem uuid";
     /// The seed of directory hashes in an ext4 superblock.
     pub const EXT4_HASH_SEED: &str = "ext4 directory hash seed";
+    /// The UUID in an EROFS superblock.
+    pub const EROFS_UUID: &str = "erofs filesystem uuid";
     /// The GUID of a GPT disk.
     pub const GPT_DISK: &str = "gpt disk guid";
     /// The GUID of the root partition of a GPT disk.
@@ -166,6 +168,7 @@ mod tests {
         let labels = [
             label::EXT4_UUID,
             label::EXT4_HASH_SEED,
+            label::EROFS_UUID,
             label::GPT_DISK,
             label::GPT_ROOT_PARTITION,
             label::MBR_SIGNATURE,

@@ -5,6 +5,7 @@ use std::fmt;
 
 use image_runs::Image;
 use image_tree::{InodeId, Timestamp, Tree};
+use initramfs::KernelConfig;
 
 use super::report::FilesystemReport;
 use super::size::Size;
@@ -72,6 +73,8 @@ pub struct PlanRequest<'r> {
     /// Files with the bytes of an earlier one in the order of the tree's walk, each with that one;
     /// empty unless [`Properties::shares_duplicates`] is set.
     pub duplicates: &'r BTreeMap<InodeId, InodeId>,
+    /// The configuration of the kernel that has to mount it.
+    pub kernel: &'r KernelConfig,
 }
 
 /// A planned filesystem.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::erofs::ErofsReport;
 use super::ext4::Ext4Report;
 
 /// The section of a report on a filesystem: as JSON, with the name of the format as `type`, and as
@@ -13,6 +14,8 @@ use super::ext4::Ext4Report;
 pub enum FilesystemReport {
     /// An ext4 filesystem.
     Ext4(Ext4Report),
+    /// An EROFS filesystem.
+    Erofs(ErofsReport),
 }
 
 impl FilesystemReport {
@@ -21,6 +24,7 @@ impl FilesystemReport {
     pub fn format(&self) -> &'static str {
         match self {
             Self::Ext4(_) => "ext4",
+            Self::Erofs(_) => "erofs",
         }
     }
 }
@@ -29,6 +33,7 @@ impl fmt::Display for FilesystemReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ext4(report) => report.fmt(f),
+            Self::Erofs(report) => report.fmt(f),
         }
     }
 }

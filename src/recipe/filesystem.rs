@@ -1,12 +1,15 @@
 //! The filesystem to make: the options that every format has, and those of one format.
 
 mod common;
+pub mod erofs;
 pub mod ext4;
 
 use std::io;
 
+use self::erofs::ErofsRecipe;
 use self::ext4::Ext4Recipe;
-use crate::filesystem::Filesystem;
+use super::initrd::KernelFile;
+use crate::filesystem::{Filesystem, Size};
 
 pub use common::CommonOptions;
 
@@ -26,6 +29,8 @@ pub struct FilesystemRecipe {
 pub enum FormatRecipe {
     /// ext4.
     Ext4(Ext4Recipe),
+    /// EROFS, for reading only.
+    Erofs(ErofsRecipe),
 }
 
 impl Default for FormatRecipe {
@@ -48,6 +53,7 @@ impl FilesystemRecipe {
     pub fn filesystem(&self) -> Box<dyn Filesystem> {
         match &self.format {
             FormatRecipe::Ext4(ext4) => Box::new(ext4.filesystem(&self.common)),
+            FormatRecipe::Erofs(erofs) => Box::new(erofs.filesystem(&self.common)),
         }
     }
 
@@ -58,6 +64,27 @@ impl FilesystemRecipe {
     pub fn check(&self) -> Result<(), String> {
         match &self.format {
             FormatRecipe::Ext4(ext4) => ext4.check(&self.common),
+            FormatRecipe::Erofs(erofs) => erofs.check(&self.common),
+        }
+    }
+
+    /// Checks that the format can have the size.
+    ///
+    /// # Errors
+    /// A message with the flag that conflicts, and those that help.
+    pub fn check_size(&self, size: Size) -> Result<(), String> {
+        match &self.format {
+            FormatRecipe::Ext4(_) => Ok(()),
+            FormatRecipe::Erofs(_) => ErofsRecipe::check_size(size),
+        }
+    }
+
+    /// The kernel that has to mount the filesystem, if its configuration is given.
+    #[must_use]
+    pub fn kernel(&self) -> Option<&KernelFile> {
+        match &self.format {
+            FormatRecipe::Ext4(_) => None,
+            FormatRecipe::Erofs(erofs) => erofs.kernel.as_ref(),
         }
     }
 
@@ -66,6 +93,7 @@ impl FilesystemRecipe {
     pub fn is_for_writing(&self) -> bool {
         match &self.format {
             FormatRecipe::Ext4(ext4) => ext4.profile == ext4::Profile::Rw,
+            FormatRecipe::Erofs(_) => false,
         }
     }
 
@@ -76,6 +104,7 @@ impl FilesystemRecipe {
     pub fn write(&self, text: &mut dyn io::Write) -> io::Result<()> {
         match &self.format {
             FormatRecipe::Ext4(ext4) => ext4.write(&self.common, text),
+            FormatRecipe::Erofs(erofs) => erofs.write(&self.common, text),
         }
     }
 }

@@ -137,6 +137,7 @@ impl ImageRecipe {
             return Err("--no-dax is for --layout kata, which --preset kata has: leave it out".to_owned());
         }
         self.filesystem.check()?;
+        self.filesystem.check_size(size)?;
         if has_dax && self.size_multiple.is_some_and(|multiple| multiple < DAX_UNIT) {
             return Err(format!(
                 "the size of persistent memory is a multiple of 2 MiB: --size-multiple {} or more, or --no-dax",

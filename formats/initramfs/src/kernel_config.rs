@@ -14,7 +14,21 @@ pub use error::KernelConfigError;
 pub struct KernelConfig {
     /// Maps each option to true if it is built in; empty if the configuration is unknown.
     options: BTreeMap<&'static str, bool>,
+    /// The first two numbers of the version, if the first lines have it.
+    version: Option<(u16, u16)>,
 }
+
+/// The options that decide which EROFS filesystems a kernel mounts. It may have them as modules.
+const EROFS: [&str; 8] = [
+    "CONFIG_EROFS_FS",
+    "CONFIG_EROFS_FS_XATTR",
+    "CONFIG_EROFS_FS_POSIX_ACL",
+    "CONFIG_EROFS_FS_SECURITY",
+    "CONFIG_EROFS_FS_ZIP",
+    "CONFIG_EROFS_FS_ZIP_LZMA",
+    "CONFIG_EROFS_FS_ZIP_DEFLATE",
+    "CONFIG_EROFS_FS_ZIP_ZSTD",
+];
 
 /// The options that decide which programs a kernel executes.
 const EXECUTION: [&str; 16] = [
@@ -53,20 +67,23 @@ impl KernelConfig {
     /// Returns an error if the text contains no option.
     pub fn parse(text: &[u8]) -> Result<Self, KernelConfigError> {
         let mut options: BTreeMap<&'static str, bool> = names().map(|name| (name, false)).collect();
-        let mut lines = 0u64;
+        let (mut lines, mut version) = (0u64, None);
         for line in text.split(|byte| *byte == b'\n') {
             let line = line.trim_ascii();
             lines += u64::from(line.starts_with(b"CONFIG_") || line.starts_with(b"# CONFIG_"));
             for (name, value) in &mut options {
-                if line.strip_prefix(name.as_bytes()) == Some(b"=y") {
-                    *value = true;
+                match line.strip_prefix(name.as_bytes()) {
+                    Some(b"=y") => *value = true,
+                    Some(b"=m") if EROFS.contains(name) => *value = true,
+                    _ => {}
                 }
             }
+            version = version.or_else(|| version_of(line));
         }
         if lines == 0 {
             return Err(KernelConfigError::NotAConfig);
         }
-        Ok(Self { options })
+        Ok(Self { options, version })
     }
 
     /// Finds the configuration embedded in a kernel that was built with `CONFIG_IKCONFIG`: in a
@@ -108,14 +125,35 @@ impl KernelConfig {
         EXECUTION.contains(&name).then(|| self.option(name)).flatten()
     }
 
+    /// Returns true if an option of filesystems, `CONFIG_EROFS_FS` and those that begin so, is built
+    /// in or a module. `None` if that is unknown, or for other options.
+    #[must_use]
+    pub fn mounts_with(&self, name: &str) -> Option<bool> {
+        EROFS.contains(&name).then(|| self.option(name)).flatten()
+    }
+
+    /// The first two numbers of the kernel's version; `None` if that is unknown.
+    #[must_use]
+    pub fn version(&self) -> Option<(u16, u16)> {
+        self.version
+    }
+
     fn option(&self, name: &str) -> Option<bool> {
         self.options.get(name).copied()
     }
 }
 
+/// Returns the version in the third line of a configuration, `# Linux/x86 6.1.176 Kernel
+/// Configuration`.
+fn version_of(line: &[u8]) -> Option<(u16, u16)> {
+    let line = std::str::from_utf8(line).ok()?.strip_prefix("# Linux/")?;
+    let mut numbers = line.split_once(' ')?.1.split([' ', '.', '-']).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 fn names() -> impl Iterator<Item = &'static str> {
     let compressions = Compression::ALL.into_iter().map(Compression::kernel_option);
-    compressions.chain([BLK_DEV_INITRD, PRESERVE_MTIME]).chain(EXECUTION)
+    compressions.chain([BLK_DEV_INITRD, PRESERVE_MTIME]).chain(EXECUTION).chain(EROFS)
 }
 
 #[cfg(test)]
@@ -141,6 +179,19 @@ mod tests {
             ["CONFIG_64BIT", "CONFIG_BINFMT_SCRIPT", "CONFIG_RD_GZIP"].map(|name| config.executes_with(name));
         assert_eq!(set, [Some(true), Some(false), None]);
         assert_eq!(KernelConfig::unknown().executes_with("CONFIG_64BIT"), None);
+    }
+
+    #[test]
+    fn filesystems_may_be_modules_and_the_version_is_known() {
+        let text =
+            b"#\n# Linux/x86 6.12.8-rc1 Kernel Configuration\nCONFIG_EROFS_FS=m\n# Linux/x86 7.0 Kernel\n";
+        let config = KernelConfig::parse(text).expect("it has options");
+        let options = ["CONFIG_EROFS_FS", "CONFIG_EROFS_FS_ZIP", "CONFIG_64BIT"];
+        assert_eq!(options.map(|name| config.mounts_with(name)), [Some(true), Some(false), None]);
+        assert_eq!(config.version(), Some((6, 12)));
+        for line in ["# Linux/x86", "# Linux/x86 6", "# Linux/x86 six.one Kernel", "# Linux 6.1"] {
+            assert_eq!(version_of(line.as_bytes()), None, "{line}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::recipe::filesystem::ext4::Profile;
 use crate::recipe::preset::DiskPreset;
 use crate::recipe::{Build, ImageRecipe, Output, OutputRecipe, kata};
 
-/// Make a disk image with an ext4 root filesystem
+/// Make a disk image with a root filesystem, ext4 or EROFS
 ///
 /// The filesystem is in a partition unless --layout says otherwise. The image is as small as the
 /// tree allows; --free adds room to write. The kernel finds the partition by root=PARTUUID= and the
@@ -153,6 +153,7 @@ pub(in crate::cli) const HELP: Help = Help {
         "rootcast image rootfs/ --digest                  its SHA-256, and no file",
         "rootcast image rootfs/ --dry-run                 where everything would be",
         "rootcast image rootfs/ -o disk.img --profile ro-min --dedupe",
+        "rootcast image rootfs/ -o disk.img --fs erofs    for reading only",
         "rootcast image rootfs/ -o disk.img --verity      measured, for roothash=",
         "rootcast image rootfs/ -o kata-containers.img --preset kata --measured",
     ],

@@ -69,13 +69,13 @@ impl FromStr for JournalLength {
 }
 
 impl Ext4Recipe {
-    /// Parses a block size in bytes, with a unit.
+    /// Returns the block size of that many bytes.
     ///
     /// # Errors
     /// A message if no block has that size.
-    pub fn parse_block_size(text: &str) -> Result<BlockSize, String> {
-        let size = quantity::bytes(text)?;
-        BlockSize::from_bytes(size).ok_or_else(|| format!("a block has 1024, 2048 or 4096 bytes, not {size}"))
+    pub fn block_size_of(bytes: u64) -> Result<BlockSize, String> {
+        let refuse = || format!("a block of ext4 has 1024, 2048 or 4096 bytes, not {bytes}");
+        BlockSize::from_bytes(bytes).ok_or_else(refuse)
     }
 
     /// Returns the filesystem to plan.

@@ -9,6 +9,7 @@ mod root_hash_file;
 use image_tree::dump::{self, Body};
 use image_tree::{Kind, Timestamp, Tree};
 
+use super::initrd::kernel;
 use super::setting::Context;
 use crate::blob::Blob;
 use crate::disk::{DiskFrame, DiskPlan};
@@ -63,12 +64,14 @@ pub(super) fn plan<'t>(
         .seed(tree_recipe, |mut text| dump::write(tree, &mut text, |_, _| Ok(Body::None)))
         .map_err(|error| Error::new(ErrorKind::Io, error))?;
     let frame = frame::frame((tree_recipe, recipe), tree, &seed)?;
+    let kernel = kernel::config(recipe.filesystem.kernel())?;
     let request = PlanRequest {
         size: recipe.size,
         disk: &frame,
         seed: &seed,
         created: tree_recipe.source_date_epoch.unwrap_or(Timestamp::EPOCH),
         duplicates: &prepared.duplicates,
+        kernel: &kernel,
     };
     let planned = filesystem.plan(tree, &request)?;
     let plan = frame.plan(planned.len())?;

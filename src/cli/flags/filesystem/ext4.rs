@@ -10,14 +10,6 @@ use crate::recipe::filesystem::ext4::{BlockSize, Ext4Recipe, FeatureChange, Jour
 
 #[derive(Debug, Args)]
 pub(super) struct Ext4Arguments {
-    /// Preset for a purpose, which other flags override [default: default]
-    #[arg(long, value_name = "PROFILE", value_parser = values::choice_with_help(profile_help), help_heading = group::FILESYSTEM)]
-    profile: Option<Profile>,
-
-    /// Block size in bytes: 1024, 2048 or 4096 [default: 4096]
-    #[arg(short = 'b', long, value_name = "BYTES", value_parser = Ext4Recipe::parse_block_size, help_heading = group::FILESYSTEM)]
-    block_size: Option<BlockSize>,
-
     /// Enable features or, with ^, disable them, as mke2fs -O: has_journal, resize_inode,
     /// sparse_super2, orphan_file, inline_data, ea_inode, dir_index, 64bit, metadata_csum,
     /// metadata_csum_seed, read-only
@@ -70,20 +62,25 @@ pub(super) fn free_inodes() -> String {
     format!("with an inode for every {} KiB and for directories", BYTES_PER_INODE / 1024)
 }
 
-fn profile_help(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Default => "The defaults of mke2fs, with the smallest size",
-        Profile::Kata => "The root of a Kata guest: mounted read-only with data=ordered, with or without DAX",
-        Profile::RoMin => "The smallest, read-only: no journal, one superblock, no growth",
-        Profile::Rw => "Writable and growing: orphan_file, slack in directories, 5 % of the blocks for root",
-    }
-}
-
 impl Ext4Arguments {
-    pub(super) fn recipe(self, profile: Profile) -> Ext4Recipe {
+    /// Returns a flag that was given, for formats that have none of them.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--feature", !self.feature.is_empty()),
+            ("--journal", self.journal.is_some()),
+            ("--reserved", self.reserved.is_some()),
+            ("--resize-limit", self.resize_limit.is_some()),
+            ("--directory-slack", self.directory_slack.is_some()),
+            ("--huge-pages", self.huge_pages.is_some()),
+            ("--inodes", self.inodes.is_some()),
+        ];
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+
+    pub(super) fn recipe(self, profile: Profile, block_size: Option<BlockSize>) -> Ext4Recipe {
         Ext4Recipe {
-            profile: self.profile.unwrap_or(profile),
-            block_size: self.block_size,
+            profile,
+            block_size,
             features: self.feature,
             journal: self.journal,
             reserved_percent: self.reserved,
