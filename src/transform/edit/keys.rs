@@ -8,6 +8,9 @@ use std::ops::Range;
 
 use crate::closure::config::unit::ends_in_continuation;
 
+/// The mark of UTF-8 at the start of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyEdit {
@@ -52,6 +55,8 @@ impl KeyEdit {
     /// # Errors
     /// Returns an error if there is no such section.
     pub fn apply(&self, text: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        // systemd and others ignore it.
+        let (mark, text) = text.split_at(if text.starts_with(BYTE_ORDER_MARK) { 3 } else { 0 });
         let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
         let sections = sections(&lines);
         let ours: Vec<&Section<'_>> =
@@ -91,9 +96,10 @@ impl KeyEdit {
             }
         }
         let mut out = Vec::with_capacity(text.len() + 64);
+        out.extend_from_slice(mark);
         for number in 0..=lines.len() {
             if let Some(new) = new.as_ref().filter(|_| number == at) {
-                if out.last().is_some_and(|byte| *byte != b'\n') {
+                if out.len() > mark.len() && out.last().is_some_and(|byte| *byte != b'\n') {
                     out.extend_from_slice(end_of_line.as_bytes());
                 }
                 out.extend_from_slice(new);
@@ -237,6 +243,14 @@ ExecStart=/bin/a
         assert_eq!(apply(text, "b", "z", set("4")), Ok(Some(added.to_owned())));
         assert_eq!(apply("", "", "A", set("1")), Ok(Some("A=1\n".to_owned())));
         assert_eq!(apply("A=0\nB=1\n", "", "A", set("")), Ok(Some("A=\nB=1\n".to_owned())));
+    }
+
+    #[test]
+    fn a_byte_order_mark_remains_first() {
+        let set = || Change::Set(b"1".to_vec());
+        let text = "\u{feff}[a]\nx=0\n";
+        assert_eq!(apply(text, "a", "x", set()), Ok(Some("\u{feff}[a]\nx=1\n".to_owned())));
+        assert_eq!(apply("\u{feff}", "", "x", set()), Ok(Some("\u{feff}x=1\n".to_owned())));
     }
 
     #[test]
