@@ -202,7 +202,8 @@ fn compress(_: &str, words: &[Word], draft: &mut Draft) {
         _ => return draft.note(first, format!("{program} is not a codec: none, gzip, zstd, lz4 or xz")),
     };
     let level = |word: &Word| word.text.strip_prefix('-')?.parse::<u8>().ok();
-    match words.iter().find_map(level).filter(|_| codec != "none" && codec != "lz4") {
+    let is_valid = |level: &u8| codec != "none" && (codec != "lz4" || (1..=12).contains(level));
+    match words.iter().find_map(level).filter(is_valid) {
         Some(level) => draft.add("compress", format!("{codec}:{level}")),
         None => draft.add("compress", codec),
     }

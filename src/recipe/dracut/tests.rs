@@ -105,7 +105,6 @@ open=\"x
         "0:2: colour is not known",
         "0:3: \"if [ -e /x ]; then\" is not an assignment, and is not run",
         "0:4: add_drivers is assigned under a condition",
-        "0:5: \"fi\" is not an assignment, and is not run",
         "0:6: add_drivers is assigned a value that bash computes",
         "0:7: \"rm -rf /\" is not an assignment, and is not run",
         "0:8: a command with A in its environment is not run",
@@ -116,7 +115,6 @@ open=\"x
         "0:13: bzip2 is not a codec: none, gzip, zstd, lz4 or xz",
         "0:14: \"f(){\" is not an assignment, and is not run",
         "0:15: add_drivers is assigned under a condition",
-        "0:16: \"}\" is not an assignment, and is not run",
         "0:17: the checkers of filesystems that the recipe keeps are in it",
         "0:18: ro on the kernel's command line mounts the root read-only",
         "0:19: files have the paths of the tree",
@@ -128,6 +126,51 @@ open=\"x
     let (recipe, notes) = parts(&[text]);
     assert_eq!(notes, expected);
     assert_eq!(recipe, "recipe = \"systemd-initrd\"\n");
+}
+
+#[test]
+fn parts_of_a_script_end_where_bash_ends_them() {
+    let text = "\
+cat > /x <<EOF
+add_drivers+=\" text \"
+if
+EOF
+cat <<-'end of it' # if
+\tomit_drivers+=\" text \"
+\tend of it
+echo if you use do and case
+if a; then add_drivers+=\" b \"; fi
+for x in 1; do
+  case $x in
+    1) drivers=c ;;
+  esac
+done < list
+if b
+then
+  :
+else
+  drivers=d
+fi # of b
+echo $((1<<2))
+drivers=\"kept\"
+";
+    let (recipe, notes) = parts(&[text]);
+    assert_eq!(recipe, "keep-module = \"kept\"\nrecipe = \"systemd-initrd\"\n");
+    let lines: Vec<&str> = notes.iter().map(|note| note.split(':').nth(1).unwrap_or_default()).collect();
+    assert_eq!(lines, ["1", "5", "8", "9", "10", "11", "12", "14", "15", "17", "19", "21"], "{notes:#?}");
+}
+
+#[test]
+fn levels_of_codecs_are_imported() {
+    for (compress, expected) in [
+        ("lz4 -l -9", "compress = \"lz4:9\"\n"),
+        ("lz4 -99", "compress = \"lz4\"\n"),
+        ("zstd -q -15", "compress = \"zstd:15\"\n"),
+        ("cat -9", "compress = \"none\"\n"),
+    ] {
+        let recipe = parts(&[&format!("compress=\"{compress}\"\n")]).0;
+        assert_eq!(recipe, format!("{expected}recipe = \"systemd-initrd\"\n"));
+    }
 }
 
 #[test]
