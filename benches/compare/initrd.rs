@@ -4,7 +4,13 @@
 //! ```text
 //! compare initrd /var/tmp/trees/debian
 //! compare initrd --only gzip,zstd --runs 7 --out-dir /dev/shm /var/tmp/trees/debian
+//! compare initrd --only dracut --out-dir /var/tmp /var/tmp/trees/with-dracut
 //! ```
+//!
+//! `dracut` is for a tree of Debian with dracut-core, systemd, udev, dbus, kmod and rsyslog. dracut
+//! runs in a copy of it by chroot, which needs root, with Kata's configuration, and the recipe
+//! `kata-dracut` makes an initramfs of the tree; both without compression, and with the modules of 9p
+//! if the tree has a kernel.
 //!
 //! Each contender is a shell command with `$ROOTCAST`, `$TREE`, `$OUT`, `$CPIO` (the tree's
 //! archive, created before the timing starts), `$COPY` (a copy of the tree to modify) and `$CACHE`
@@ -42,11 +48,13 @@ enum Codec {
     Lz4,
     /// One file changed since the last time, with a cache
     Rebuild,
+    /// dracut with Kata's configuration, in a tree that has it; only if it is named
+    Dracut,
 }
 
 impl Codec {
-    const ALL: [Self; 7] =
-        [Self::None, Self::Gzip, Self::Zstd, Self::Zstd19, Self::Xz, Self::Lz4, Self::Rebuild];
+    const ALL: [Self; 8] =
+        [Self::None, Self::Gzip, Self::Zstd, Self::Zstd19, Self::Xz, Self::Lz4, Self::Rebuild, Self::Dracut];
 
     /// Returns the contenders, rootcast first.
     fn contenders(self) -> Vec<Contender> {
@@ -96,6 +104,14 @@ impl Codec {
                 contender("rootcast lz4", "sh", "$ROOTCAST --compress lz4"),
                 contender("find|cpio|lz4 -l -9", "lz4", "archive | lz4 -q -l -9 > $OUT"),
             ],
+            Self::Dracut => vec![
+                contender(
+                    "rootcast kata-dracut",
+                    "sh",
+                    "\"$BINARY\" initrd \"$TREE\" --recipe kata-dracut --compress none -q -o \"$OUT\"",
+                ),
+                contender("dracut of the tree", "chroot", DRACUT),
+            ],
             Self::Rebuild => vec![
                 contender(
                     "rootcast gzip, a file changed",
@@ -111,6 +127,19 @@ impl Codec {
         }
     }
 }
+
+/// Runs dracut with Kata's configuration, which is passed as Kata does.
+const DRACUT: &str = "mkdir -p $COPY/tmp/conf.d
+cat > $COPY/tmp/conf.d/kata.conf <<END
+hostonly=\"no\"
+hostonly_cmdline=\"no\"
+dracutmodules=\"kernel-modules udev-rules syslog systemd dbus\"
+drivers=\"9p 9pnet 9pnet_virtio\"
+END
+version=$(ls $COPY/lib/modules 2>/dev/null | head -n 1)
+if [ \"$version\" ]; then set -- --kver $version; else set -- --no-kernel; fi
+chroot $COPY dracut -q --conf /dev/null --confdir /tmp/conf.d --no-compress --force /tmp/initrd $@
+mv $COPY/tmp/initrd $OUT";
 
 /// The common start of every script. `$ROOTCAST` is a function, so that each script contains only
 /// the differences.
@@ -146,7 +175,8 @@ pub(crate) fn compare(wanted: &Initrd) -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{} into {}, {} runs", wanted.tree.display(), out_dir.display(), plan.runs)?;
     for codec in Codec::ALL {
-        if wanted.only.is_empty() || wanted.only.contains(&codec) {
+        let is_usual = wanted.only.is_empty() && codec != Codec::Dracut;
+        if is_usual || wanted.only.contains(&codec) {
             let records =
                 measure(&codec.contenders(), &plan, &bench.scratch.join("out"), |script| bench.shell(script));
             write!(stdout, "\n{}", table(&records)?)?;
