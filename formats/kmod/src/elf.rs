@@ -24,6 +24,22 @@ impl Format {
         }
     }
 
+    /// Returns a number as this many bytes, of which there are at most 8; higher ones are left out.
+    pub(crate) fn bytes_of(self, number: u64, len: usize) -> Vec<u8> {
+        let mut bytes = number.to_le_bytes()[..len].to_vec();
+        if self.is_big_endian {
+            bytes.reverse();
+        }
+        bytes
+    }
+
+    /// Returns a number as an array of at most 8 bytes.
+    pub(crate) fn bytes<const LEN: usize>(self, number: u64) -> [u8; LEN] {
+        let mut bytes = [0; LEN];
+        bytes.copy_from_slice(&self.bytes_of(number, LEN));
+        bytes
+    }
+
     /// The length of a section header in bytes.
     fn header_len(self) -> usize {
         if self.is_64_bit { 64 } else { 40 }

@@ -82,6 +82,12 @@ pub enum ModuleError {
         /// The length that the trailer gives, in bytes.
         len: u32,
     },
+    /// The object is not one that is relocated, or has more sections than a module.
+    #[error("it is not a relocatable object with at most 65279 sections")]
+    NotRelocatable,
+    /// Sections are in the same place of the file.
+    #[error("its sections overlap")]
+    Overlap,
     /// The bytes cannot be read.
     #[error(transparent)]
     Read(io::Error),

@@ -64,6 +64,7 @@ mod module;
 mod name;
 mod names;
 mod plan;
+mod strip;
 mod trie;
 mod warning;
 
@@ -78,6 +79,7 @@ pub use module::{Module, ModuleInfo, Signature, SoftDependencies};
 pub use name::{is_module, module_name, normalize_alias, with_underscores};
 pub use names::Names;
 pub use plan::{Entry, Indices, Sources, plan, reduced_order};
+pub use strip::{Stripped, has_debug_sections, strip};
 pub use trie::{Index, Value};
 pub use warning::Warning;
 

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use kmod_index::{
-    Catalog, Config, Entry, Index, Module, ModuleInfo, Signature, Sources, Texts, plan, with_underscores,
+    Catalog, Config, Entry, Index, Module, ModuleInfo, Signature, Sources, Texts, has_debug_sections, plan,
+    strip, with_underscores,
 };
 
 use crate::{Choices, Outcome};
@@ -21,6 +22,7 @@ pub fn check_module(bytes: &[u8]) -> Outcome {
         }
     };
     assert_eq!(ModuleInfo::parse(bytes).expect("it was parsed"), module.info);
+    check_strip(bytes, &module);
     let modules = [Entry::new(b"kernel/m.ko".to_vec(), module)];
     let sources = Sources { modules: &modules, order: Some(b"kernel/m.ko\n"), ..Sources::default() };
     let indices = match plan(&sources) {
@@ -43,6 +45,20 @@ pub fn check_module(bytes: &[u8]) -> Outcome {
     Outcome::Checked
 }
 
+/// Removes debug sections: the rest is as before, and has none.
+fn check_strip(bytes: &[u8], module: &Module) {
+    match strip(bytes) {
+        Ok(None) => {}
+        Ok(Some(stripped)) => {
+            let rest = Module::parse(&stripped.bytes[..]).expect("it was valid");
+            assert_eq!((&rest.info, &rest.needs), (&module.info, &module.needs));
+            assert!(!has_debug_sections(&stripped.bytes[..]).expect("it was valid"));
+            assert_eq!(strip(&stripped.bytes).expect("it was valid"), None);
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
 /// Returns a module, sometimes with wrong bytes.
 #[must_use]
 pub fn module(bytes: &[u8]) -> Vec<u8> {
@@ -63,12 +79,13 @@ pub fn module(bytes: &[u8]) -> Vec<u8> {
         let at = names.len();
         names.extend_from_slice(name.as_bytes());
         names.push(0);
-        headers.extend(header(&number, word, entry, [at, header_len + data.len(), bytes.len()]));
+        let kind = if *name == ".symtab" { 2 } else { 1 };
+        headers.extend(header(&number, word, entry, [at, kind, header_len + data.len(), bytes.len()]));
         data.extend_from_slice(bytes);
     }
     let at = names.len();
     names.extend_from_slice(b".shstrtab\0");
-    headers.extend(header(&number, word, entry, [at, header_len + data.len(), names.len()]));
+    headers.extend(header(&number, word, entry, [at, 3, header_len + data.len(), names.len()]));
     data.extend(names);
     let class = [if wide { 2 } else { 1 }, if big { 2 } else { 1 }, 1];
     let start = [&b"\x7fELF"[..], &class, &[0; 9]].concat();
@@ -91,10 +108,10 @@ fn header(
     number: &dyn Fn(usize, usize) -> Vec<u8>,
     word: usize,
     entry: usize,
-    fields: [usize; 3],
+    fields: [usize; 4],
 ) -> Vec<u8> {
-    let [name, offset, len] = fields;
-    let start = [number(name, 4), number(1, 4), number(0, word), number(0, word)].concat();
+    let [name, kind, offset, len] = fields;
+    let start = [number(name, 4), number(kind, 4), number(0, word), number(0, word)].concat();
     let mut header = [start, number(offset, word), number(len, word)].concat();
     header.resize(entry, 0);
     header
@@ -142,13 +159,16 @@ fn sections(
         record.resize(64, 0);
         versions.extend(record);
     }
-    vec![
+    let debug = (".debug_info", vec![1; choices.up_to(9).try_into().expect("at most 9")]);
+    let debug = choices.rarely(2).then_some(debug);
+    let others = vec![
         (".modinfo", modinfo),
         ("__ksymtab_strings", strings),
         ("__versions", versions),
         (".symtab", symbols),
         (".strtab", names),
-    ]
+    ];
+    debug.into_iter().chain(others).collect()
 }
 
 /// Returns a word that ends with a NUL.
