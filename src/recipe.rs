@@ -11,6 +11,7 @@ pub mod image;
 pub mod initrd;
 pub mod kata;
 pub mod keep;
+pub mod modules;
 mod output;
 pub mod preset;
 pub mod root_hash;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use image_tree::Timestamp;
 
 use self::keep::KeepRecipe;
+use self::modules::ModulesRecipe;
 use crate::architecture::Architecture;
 use crate::log::Level;
 use crate::source::container::{Platform, Reference};
@@ -83,6 +85,8 @@ pub struct TreeRecipe {
     pub overlay_conflict: overlay::Conflict,
     /// The part of the tree that is kept after the edits; `None` keeps all.
     pub keep: Option<KeepRecipe>,
+    /// The changes to the kernel modules of the tree.
+    pub modules: ModulesRecipe,
     /// True if `/etc/ld.so.cache` is written even if the tree is kept whole or has none.
     pub ld_cache: bool,
     /// True if the mount points and empty files that a guest needs are added where they are absent.
@@ -150,6 +154,7 @@ impl TreeRecipe {
             overlays: Vec::new(),
             overlay_conflict: overlay::Conflict::default(),
             keep: None,
+            modules: ModulesRecipe::default(),
             ld_cache: false,
             guest_files: false,
             image_config: image_config::Place::default(),
@@ -192,6 +197,7 @@ impl TreeRecipe {
             source => Reference::path_of(source).unwrap_or(Path::new(source)),
         });
         let mut inputs: Vec<&Path> = sources.chain(self.recipe_files.iter().map(PathBuf::as_path)).collect();
+        inputs.extend(self.modules.directory.as_deref());
         if let Some(Ownership::Fakeroot(path) | Ownership::Mtree(path)) = &self.ownership {
             inputs.push(path);
         }

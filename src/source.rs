@@ -4,6 +4,7 @@ pub mod container;
 pub mod directory;
 pub mod dump;
 pub mod foreign;
+pub mod module_directory;
 mod options;
 pub mod package;
 pub mod tar;

@@ -1,6 +1,7 @@
 //! `rootcast depmod` beside `depmod` of kmod.
 
-mod debian;
+pub(crate) mod debian;
+pub(crate) mod forms;
 mod kernel;
 mod refused;
-mod version;
+pub(crate) mod version;

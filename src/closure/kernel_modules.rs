@@ -13,6 +13,7 @@
 //! modules themselves say what they need.
 
 mod error;
+mod find;
 mod firmware;
 mod read;
 mod select;
@@ -26,6 +27,7 @@ use image_tree::path::join;
 use image_tree::{Content, Directories};
 
 pub use error::{Error, Result};
+pub use find::{FoundFiles, IGNORED, MAX_DIRECTORIES, ModuleFile, find};
 pub use select::parse;
 
 use self::settings::Settings;
@@ -53,15 +55,30 @@ const TEXTS: [&str; 14] = [
 ];
 
 /// Returns the path, without symbolic links, of the directory of the requested modules; `None` if
-/// none are requested.
+/// none are requested, or all of them are optional and the tree has no modules.
 ///
 /// # Errors
 /// Returns an error if the tree does not have the version.
 pub fn directory<T: Directories>(tree: &T, wanted: &KernelModules) -> Result<Option<Vec<u8>>> {
-    if wanted.names.is_empty() {
+    Ok(version_of(tree, wanted)?.map(|version| version.path))
+}
+
+/// Returns the directories of the versions that a tree has, by their paths without symbolic links.
+pub fn versions<T: Directories>(tree: &T) -> Vec<Vec<u8>> {
+    let mut paths: Vec<Vec<u8>> = Version::all(tree).into_values().map(|version| version.path).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
+fn version_of<T: Directories>(tree: &T, wanted: &KernelModules) -> Result<Option<Version>> {
+    if wanted.is_empty() {
         return Ok(None);
     }
-    Version::of(tree, wanted.version.as_deref()).map(|version| Some(version.path))
+    match Version::of(tree, wanted.version.as_deref()) {
+        Err(Error::NoVersion) if wanted.names.is_empty() => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// Returns the files of the requested modules, of those that they need, and their firmware.
@@ -72,16 +89,20 @@ pub fn dependencies<T: Directories<Content: Content>>(
     tree: &T,
     wanted: &KernelModules,
 ) -> Result<Dependencies> {
-    if wanted.names.is_empty() {
-        return Ok(Dependencies::default());
-    }
-    let version = Version::of(tree, wanted.version.as_deref())?;
+    let Some(version) = version_of(tree, wanted)? else { return Ok(Dependencies::default()) };
     let (catalog, softdeps) = read::catalog(tree, &version)?;
     let settings = Settings::read(tree, softdeps)?;
     let mut walk = Walk::new(tree, &version, &catalog, &settings.config, wanted.weak);
     for pattern in &wanted.names {
         let selected = select::select(&catalog, &settings.config, &version, pattern)?;
-        walk.request(&pattern.text, selected);
+        walk.request(&pattern.text, selected, true);
+    }
+    for pattern in &wanted.optional {
+        match select::select(&catalog, &settings.config, &version, pattern) {
+            Ok(selected) => walk.request(&pattern.text, selected, false),
+            Err(Error::ModuleNotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     let mut found = walk.run()?;
     found.unknown.extend(settings.ignored);
@@ -89,7 +110,7 @@ pub fn dependencies<T: Directories<Content: Content>>(
         found.configured(path, false, "configures modprobe".to_owned());
     }
     for name in TEXTS {
-        let path = join(&version.path, name.as_bytes());
+        let path = join(&version.named, name.as_bytes());
         found.configured(&path, false, "lists the modules of the kernel".to_owned());
     }
     Ok(found)

@@ -134,10 +134,20 @@ impl Keep {
 pub struct KernelModules {
     /// Their names, aliases, and patterns of names.
     pub names: Vec<NamePattern>,
+    /// Those that are kept if the tree has them.
+    pub optional: Vec<NamePattern>,
     /// The version; the only one of the tree by default.
     pub version: Option<Vec<u8>>,
     /// True if modules that they may load are kept too.
     pub weak: bool,
+}
+
+impl KernelModules {
+    /// Returns true if nothing is requested.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.optional.is_empty()
+    }
 }
 
 /// A name, or a shell pattern of names.

@@ -1,41 +1,43 @@
 //! The pipeline from the sources to the finished tree.
 //!
-//! [`STEPS`] lists every step in order, with the verbs that take it, and [`SOURCE_STEPS`] those
+//! [`STEPS`] lists every step in order, with the verbs that take it, and [`reader::SOURCE_STEPS`] those
 //! that each source takes before. The tree is changed by these steps and nowhere else; the verbs
 //! differ in their steps and options.
 
 mod holes;
+mod modules;
 mod options;
+mod prepared;
+mod reader;
 mod verb;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use image_tree::{InodeId, Metadata, Tree};
 use serde_json::Value;
 
 pub(super) use self::holes::Holes;
 pub(super) use self::options::Options;
+pub(super) use self::prepared::Prepared;
+use self::prepared::done;
+use self::reader::reader;
 pub(super) use self::verb::Verb;
 use super::cache;
-use super::firmware::{self, Firmware};
-use super::reduction::{self, Found, MissingFiles, PartialScan, Reduction};
-use super::sources::{self, Reader, SourceStep, Stacked};
+use super::firmware;
+use super::reduction::{self, MissingFiles, PartialScan};
+use super::sources::Stacked;
 use super::stopwatch::Stopwatch;
-use crate::blob::Blob;
-use crate::cache::Cache;
 use crate::error::Result;
 use crate::filesystem;
 use crate::log::Report;
 use crate::recipe::TreeRecipe;
-use crate::report::ContainerReport;
-use crate::source::directory::Unreadable;
-use crate::transform::hardlinks::{self, Linked};
+use crate::transform::hardlinks;
 use crate::transform::init;
+use crate::transform::kernel_modules::changed;
 use crate::transform::own_files;
-use crate::transform::ownership::{self, SetIdChange};
+use crate::transform::ownership;
 use crate::transform::{
-    accounts, duplicates, edit, guest_files, image_config, kata, keep, kernel_modules, ld_cache, normalize,
-    overlay, own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
+    accounts, duplicates, edit, guest_files, image_config, kata, keep, ld_cache, normalize, overlay,
+    own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
 };
 
 use Verb::{Closure, Image, Initrd, Tar};
@@ -48,24 +50,22 @@ type Apply = fn(&mut Prepared, &Options<'_>) -> Result<Box<dyn Report>>;
 /// A step, with the verbs that take it.
 type Step = (&'static [Verb], Apply);
 
-/// The steps of each directory or dump as a tree of its own, in order, before it is added to the
-/// sources before it. The members of an archive get owners and lose metadata of the host one by
-/// one, by the same functions.
-const SOURCE_STEPS: [SourceStep; 3] = [sources::own_files, sources::owners, sources::host_metadata];
-
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 30] = [
+const STEPS: [Step; 33] = [
     (ALL, sources),
     (ALL, ownership_manifest),
     (ALL, kata_setup),
     (ALL, edits),
+    (ALL, modules::from_host),
     (ALL, overlay),
+    (ALL, modules::of_whole_tree),
     (ALL, unreadable_files),
     (ALL, kept_part),
     (ALL, missing_files),
     (ALL, reduction),
     (ALL, ld_cache),
-    (ALL, module_indices),
+    (ALL, modules::form),
+    (ALL, modules::indices),
     (ALL, systemd_files),
     (ALL, unreadable_kept_files),
     (ALL, set_id_files),
@@ -87,35 +87,6 @@ const STEPS: [Step; 30] = [
     (&[Image], duplicates),
 ];
 
-/// The tree, and the results of the steps so far.
-pub(super) struct Prepared {
-    pub(super) tree: Tree<Blob>,
-    /// The kept part, if the tree was reduced.
-    pub(super) reduction: Option<Reduction>,
-    /// The hard links that were made or broken.
-    pub(super) hard_links: Linked,
-    /// True if `/init` was created.
-    pub(super) init_created: bool,
-    /// The files that share the blocks of another one, which is the value.
-    pub(super) duplicates: BTreeMap<InodeId, InodeId>,
-    /// The microcode of the whole tree, if the run asks for it.
-    pub(super) microcode: Vec<Firmware>,
-    /// The images of containers among the sources.
-    pub(super) containers: Vec<ContainerReport>,
-    /// The files of the overlays, and the places where they meet others.
-    overlay: overlay::Laid,
-    /// The cache of the recipe, if it can be used.
-    pub(super) cache: Option<Cache>,
-    /// The trees after each source, if they are kept.
-    pub(super) states: Vec<Tree<Blob>>,
-    /// The kept part, if it was found while the sources were read.
-    found: Option<Found>,
-    /// The unreadable files of the sources and edits.
-    unreadable: Vec<Unreadable>,
-    /// For each source, the programs that run as another user or group now.
-    set_id: Vec<SetIdChange>,
-}
-
 /// Takes the steps of a verb, and logs their reports.
 ///
 /// # Errors
@@ -135,31 +106,6 @@ fn take(steps: &[Step], verb: Verb, options: &Options<'_>, mut prepared: Prepare
     Ok(prepared)
 }
 
-impl Prepared {
-    /// Returns an empty tree, before any step.
-    fn new() -> Self {
-        Self {
-            tree: Tree::new(Metadata::new(0)),
-            reduction: None,
-            hard_links: Linked::default(),
-            init_created: false,
-            duplicates: BTreeMap::new(),
-            microcode: Vec::new(),
-            containers: Vec::new(),
-            cache: None,
-            states: Vec::new(),
-            overlay: overlay::Laid::default(),
-            found: None,
-            unreadable: Vec::new(),
-            set_id: Vec::new(),
-        }
-    }
-}
-
-fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
-    Ok(Box::new(report))
-}
-
 /// Reads the sources and adds them one over another, each without the files that the run writes,
 /// with the owners of the recipe and without metadata of the host. The messages about one source
 /// are logged before the next one is read.
@@ -174,15 +120,6 @@ fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
     (prepared.tree, prepared.unreadable, prepared.set_id) = (tree, unreadable, set_id);
     prepared.found = found;
     done(())
-}
-
-/// Returns the reader of the sources of a recipe.
-fn reader<'r>(recipe: &'r TreeRecipe, options: &'r Options<'r>, cache: Option<&'r Cache>) -> Reader<'r> {
-    let Options { mut own, progress, xattrs, states, interrupt, log, temporary, .. } = *options;
-    let Options { spool, memory, .. } = options;
-    own.cache = recipe.cache.as_ref().and_then(|cache| own_files::host_inode(&cache.directory));
-    let (spool, steps) = (spool.as_deref(), &SOURCE_STEPS);
-    Reader { recipe, spool, temporary, memory, cache, steps, own, progress, xattrs, states, interrupt, log }
 }
 
 fn ownership_manifest(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
@@ -201,6 +138,9 @@ fn kata_setup(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn 
 
 fn edits(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, own, interrupt, .. } = *options;
+    if !recipe.edits.is_empty() || !recipe.overlays.is_empty() {
+        prepared.modules.before = Some(changed::Modules::of(&prepared.tree));
+    }
     let options = edit::Options {
         edits: &recipe.edits,
         time: recipe.time_of_changes(),
@@ -243,7 +183,10 @@ fn unreadable_files(prepared: &mut Prepared, options: &Options<'_>) -> Result<Bo
 /// Finds the kept part, unless it was found while the sources were read.
 fn kept_part(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, lookups, .. } = *options;
-    let keep = recipe.keep.as_ref().map(|keep| prepared.overlay.requests(&prepared.tree, &keep.keep));
+    let mut keep = recipe.keep.as_ref().map(|keep| prepared.overlay.requests(&prepared.tree, &keep.keep));
+    if let (Some(keep), Some(version)) = (&mut keep, &prepared.modules.added) {
+        keep.modules.version = Some(version.clone());
+    }
     let found = prepared.found.take();
     let (reduction, messages) =
         reduction::find(&prepared.tree, &prepared.unreadable, recipe, keep.as_ref(), found, lookups)?.unzip();
@@ -290,22 +233,6 @@ fn ld_cache(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Re
     let written = ld_cache::apply(&mut prepared.tree, &ld_cache::Options { scope })?;
     if let Some(written) = &written {
         ld_cache::add_to(&mut reduction.closure, &written.path);
-    }
-    reduction.took += stopwatch.lap();
-    done(written)
-}
-
-/// Writes the indices of the kept kernel modules, if some were requested.
-fn module_indices(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
-    let Options { recipe, interrupt, .. } = *options;
-    let Some(reduction) = &mut prepared.reduction else { return done(()) };
-    let Some(version) = &reduction.modules else { return done(()) };
-    let mut stopwatch = Stopwatch::start();
-    let (threads, time) = (&recipe.threads, recipe.time_of_changes());
-    let options = kernel_modules::reduced::Options { version, threads, interrupt, time };
-    let written = kernel_modules::reduced::apply(&mut prepared.tree, &options)?;
-    if let Some(written) = &written {
-        written.add_to(&mut reduction.closure);
     }
     reduction.took += stopwatch.lap();
     done(written)

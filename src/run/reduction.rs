@@ -6,7 +6,7 @@ mod whole_tree;
 pub(super) use partial_scan::{PartialScan, read as partial_scan};
 pub(super) use whole_tree::{Lookups, WholeTree};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use image_tree::{Metadata, Shown, Tree};
@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::log::{Log, Report};
 use crate::recipe::TreeRecipe;
 use crate::source::directory::Unreadable;
-use crate::transform::{ld_cache, unreadable};
+use crate::transform::{kernel_modules, ld_cache, unreadable};
 
 /// The kept part of a tree.
 pub(super) struct Reduction {
@@ -53,6 +53,26 @@ impl Reduction {
     /// Returns the packages that own a kept file, if the tree has a database of packages.
     pub(super) fn owners(&self, path: &[u8]) -> &[String] {
         self.owners.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// Gives files other paths, also in the reasons for others.
+    pub(super) fn rename(&mut self, paths: &BTreeMap<Vec<u8>, Vec<u8>>) {
+        if paths.is_empty() {
+            return;
+        }
+        let renamed = |path: Vec<u8>| paths.get(&path).cloned().unwrap_or(path);
+        // The name may have links in its path.
+        let named = |name: Vec<u8>| match paths.get(&name) {
+            Some(new) => new.clone(),
+            None => kernel_modules::without_ending(&name).map(<[u8]>::to_vec).unwrap_or(name),
+        };
+        let reason =
+            |Reason { kind, by, name }: Reason| Reason { kind, by: by.map(renamed), name: named(name) };
+        let kept = std::mem::take(&mut self.closure.kept).into_iter();
+        self.closure.kept =
+            kept.map(|(path, reasons)| (renamed(path), reasons.into_iter().map(reason).collect())).collect();
+        let notes = std::mem::take(&mut self.notes).into_iter();
+        self.notes = notes.map(|((by, name), note)| ((by.map(renamed), named(name)), note)).collect();
     }
 
     /// Returns a reason as a clause.

@@ -46,6 +46,7 @@ use crate::blob::Blob;
 use crate::error::Result;
 
 pub use action::{Action, Edit, Files, Group};
+pub(in crate::transform) use add::copy_tree;
 pub use options::{Options, Report};
 pub(super) use place::parent_of;
 

@@ -1,10 +1,15 @@
 //! The modules of a version of the kernel in a tree, and their indices.
 
-mod find;
+pub mod added;
+pub mod changed;
+pub mod form;
 mod indices;
 mod read;
 pub mod reduced;
+mod renamed;
+pub mod signatures;
 
-pub use find::{Found, MAX_DIRECTORIES, ModuleFile, find};
+pub use form::Compression;
 pub use indices::{Files, Planned, plan};
 pub use read::{MAX_MODULE, read};
+pub use renamed::without_ending;

@@ -140,7 +140,7 @@ fn meet(tree: &Tree<Blob>, overlay: &Tree<Blob>, path: &[u8], id: InodeId) -> Op
 }
 
 /// Returns true if two files have the same bytes; false if one cannot be read.
-fn has_same_bytes(one: &Blob, other: &Blob) -> bool {
+pub(super) fn has_same_bytes(one: &Blob, other: &Blob) -> bool {
     const CHUNK: u64 = 64 * 1024;
     let mut offset = 0;
     while offset < one.len() && one.len() == other.len() {

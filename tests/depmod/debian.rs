@@ -36,12 +36,12 @@ fn sources(suite: &str) -> Option<String> {
 }
 
 /// A package manager of a suite and architecture, which changes nothing of this machine.
-struct Apt {
+pub(crate) struct Apt {
     scratch: Scratch,
 }
 
 impl Apt {
-    fn new(suite: &str, architecture: &str) -> Option<Self> {
+    pub(crate) fn new(suite: &str, architecture: &str) -> Option<Self> {
         let apt = Self { scratch: Scratch::below(Path::new("/var/tmp")) };
         for directory in ["lists/partial", "cache/archives/partial", "parts", "preferences"] {
             fs::create_dir_all(apt.scratch.join(directory)).unwrap();
@@ -86,7 +86,7 @@ impl Apt {
 
     /// Downloads the kernel that a package of this name depends on, and returns the directory of
     /// its modules.
-    fn kernel(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn kernel(&self, name: &str) -> Option<PathBuf> {
         let mut cache = Command::new("apt-cache");
         cache.env("APT_CONFIG", self.scratch.join("apt.conf")).args(["depends", name]);
         let shown = run(&mut cache).success().unwrap_or_else(|why| panic!("{why}")).text();

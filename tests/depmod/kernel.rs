@@ -23,7 +23,7 @@ fn a_whole_kernel_gets_the_indices_of_depmod() {
 }
 
 /// Compresses a module in place, for depmod as well as for rootcast.
-fn compress(path: &Path, program: &str, arguments: &[&str], extension: &str) -> Option<()> {
+pub(super) fn compress(path: &Path, program: &str, arguments: &[&str], extension: &str) -> Option<()> {
     let mut command = judges::command(program)?;
     let packed = path.with_extension(format!("ko.{extension}"));
     let output = fs::File::create(&packed).unwrap();

@@ -10,13 +10,13 @@ use crate::judges;
 use crate::product::{Outcome, Scratch, rootcast, run};
 
 /// Indices by their names.
-pub(super) type Indices = BTreeMap<String, Vec<u8>>;
+pub(crate) type Indices = BTreeMap<String, Vec<u8>>;
 
 /// The files that a kernel has and depmod reads.
 const TEXTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
 
 /// The files that depmod 30 writes.
-pub(super) const WRITTEN: [&str; 10] = [
+pub(crate) const WRITTEN: [&str; 10] = [
     "modules.alias",
     "modules.alias.bin",
     "modules.builtin.alias.bin",
@@ -30,19 +30,19 @@ pub(super) const WRITTEN: [&str; 10] = [
 ];
 
 /// A root with `lib/modules/1.2.3`.
-pub(super) struct Version {
-    pub(super) scratch: Scratch,
+pub(crate) struct Version {
+    pub(crate) scratch: Scratch,
 }
 
 impl Version {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let version = Self { scratch: Scratch::new() };
         fs::create_dir_all(version.directory()).unwrap();
         version
     }
 
     /// Returns a version with the texts of a kernel and no module.
-    pub(super) fn of(kernel: &Path) -> Self {
+    pub(crate) fn of(kernel: &Path) -> Self {
         let version = Self::new();
         for name in TEXTS {
             fs::copy(kernel.join(name), version.directory().join(name)).unwrap();
@@ -50,11 +50,11 @@ impl Version {
         version
     }
 
-    pub(super) fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.scratch.join("lib/modules/1.2.3")
     }
 
-    pub(super) fn file(&self, path: &str, bytes: &[u8]) {
+    pub(crate) fn file(&self, path: &str, bytes: &[u8]) {
         let path = self.directory().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
@@ -62,32 +62,32 @@ impl Version {
 
     /// Adds a module of a kernel by a link, or a copy for a program that follows no link out of
     /// the directory.
-    pub(super) fn copy(&self, kernel: &Path, path: &str) {
+    pub(crate) fn copy(&self, kernel: &Path, path: &str) {
         self.file(path, &fs::read(kernel.join(path)).unwrap());
     }
 
     /// Runs `rootcast depmod`, which writes into a directory that is new.
-    pub(super) fn rootcast(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn rootcast(&self, arguments: &[&str]) -> Outcome {
         let out = self.scratch.join("out/indices");
         let _ = fs::remove_dir_all(&out);
         run(rootcast().arg("depmod").arg(self.directory()).arg("-o").arg(out).args(arguments))
     }
 
     /// Returns the indices that rootcast writes.
-    pub(super) fn indices(&self, arguments: &[&str]) -> Indices {
+    pub(crate) fn indices(&self, arguments: &[&str]) -> Indices {
         self.rootcast(arguments).success().unwrap_or_else(|why| panic!("{why}"));
         read(&self.scratch.join("out/indices"))
     }
 
     /// Returns the indices of a depmod, which replace none in the directory; `None` after a visible
     /// skip.
-    pub(super) fn depmod(&self) -> Option<Indices> {
+    pub(crate) fn depmod(&self) -> Option<Indices> {
         let command = judges::command("depmod")?;
         Some(self.run_depmod(command))
     }
 
     /// Runs a depmod without the configuration of the host.
-    pub(super) fn run_depmod(&self, mut command: Command) -> Indices {
+    pub(crate) fn run_depmod(&self, mut command: Command) -> Indices {
         let configuration = self.scratch.join("configuration");
         fs::create_dir_all(&configuration).unwrap();
         command.arg("-b").arg(self.scratch.path()).arg("-C").arg(configuration).arg("1.2.3");
@@ -99,7 +99,7 @@ impl Version {
 }
 
 /// Makes a root whose `lib/modules/1.2.3` is a directory elsewhere.
-pub(super) fn linked(kernel: &Path) -> Version {
+pub(crate) fn linked(kernel: &Path) -> Version {
     let version = Version { scratch: Scratch::new() };
     fs::create_dir_all(version.scratch.join("lib/modules")).unwrap();
     symlink(kernel, version.directory()).unwrap();
@@ -107,7 +107,7 @@ pub(super) fn linked(kernel: &Path) -> Version {
 }
 
 /// Reads the files of a directory whose names begin with `modules.`.
-pub(super) fn read(directory: &Path) -> Indices {
+pub(crate) fn read(directory: &Path) -> Indices {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     let files = entries.filter(|entry| entry.path().is_file());
     let named = files.map(|entry| (entry.file_name().into_string().unwrap(), entry.path()));
@@ -118,7 +118,7 @@ pub(super) fn read(directory: &Path) -> Indices {
 }
 
 /// Compares indices with those of depmod 30, byte for byte.
-pub(super) fn assert_same(ours: &Indices, expected: &Indices) {
+pub(crate) fn assert_same(ours: &Indices, expected: &Indices) {
     assert!(expected.keys().map(String::as_str).eq(WRITTEN), "{:?}", expected.keys());
     let names: Vec<&str> =
         ours.keys().map(String::as_str).filter(|name| *name != "modules.weakdep").collect();
@@ -129,7 +129,7 @@ pub(super) fn assert_same(ours: &Indices, expected: &Indices) {
 }
 
 /// Returns the paths of a kernel's modules below its directory, in order.
-pub(super) fn module_paths(kernel: &Path) -> Vec<String> {
+pub(crate) fn module_paths(kernel: &Path) -> Vec<String> {
     let (mut found, mut left) = (Vec::new(), vec![kernel.to_owned()]);
     while let Some(directory) = left.pop() {
         for entry in fs::read_dir(directory).unwrap() {
@@ -146,7 +146,7 @@ pub(super) fn module_paths(kernel: &Path) -> Vec<String> {
 }
 
 /// Returns the directory of the modules of Debian's cloud kernel, or `None` after a visible skip.
-pub(super) fn cloud_kernel() -> Option<PathBuf> {
+pub(crate) fn cloud_kernel() -> Option<PathBuf> {
     let kernel = judges::cloud_kernel()?;
     let version = kernel.file_name().unwrap().to_str().unwrap().strip_prefix("vmlinuz-").unwrap().to_owned();
     Some(Path::new("/lib/modules").join(version))

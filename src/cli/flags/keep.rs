@@ -20,6 +20,7 @@ use crate::closure::missing::MissingPattern;
 use crate::closure::requests::{Charsets, Keep, NamePattern};
 use crate::closure::{Hwcaps, Known, LibraryPath, Request};
 use crate::recipe::keep::{KeepRecipe, MissingPolicy, MissingRules};
+use crate::recipe::modules::ModulesRecipe;
 use crate::transform::accounts::Accounts;
 use image_tree::glob::Glob;
 use image_tree::glob::NameGlob;
@@ -75,6 +76,13 @@ struct Requested {
         help_heading = group::KEEP
     )]
     keep_module: Vec<NamePattern>,
+
+    /// Keep these kernel modules as --keep-module does, if there are any
+    #[arg(
+        long, value_name = "NAME|ALIAS|GLOB,…", value_parser = modules::pattern(), value_delimiter = ',',
+        help_heading = group::KEEP
+    )]
+    keep_module_optional: Vec<NamePattern>,
 }
 
 /// The part of the tree that is kept, and the cache of the dynamic linker.
@@ -198,6 +206,16 @@ pub(in crate::cli) struct KeepArguments {
     ld_cache: bool,
 }
 
+/// The parts of a recipe that the flags state.
+pub(in crate::cli) struct Kept {
+    /// True if a cache of the dynamic linker is requested.
+    pub(in crate::cli) ld_cache: bool,
+    /// The part of the tree that is kept; without one, everything is.
+    pub(in crate::cli) keep: Option<KeepRecipe>,
+    /// The changes to kernel modules.
+    pub(in crate::cli) modules: ModulesRecipe,
+}
+
 /// The lowest priority that is kept; `None` keeps no library.
 type LeastPriority = Option<Priority>;
 
@@ -262,8 +280,8 @@ fn yes_or_no() -> impl TypedValueParser<Value = bool> {
 }
 
 impl KeepArguments {
-    /// Returns true if a cache is requested, and the part that is kept; without one, everything is.
-    pub(in crate::cli) fn recipe(self) -> Result<(bool, Option<KeepRecipe>), clap::Error> {
+    /// Returns the parts of a recipe.
+    pub(in crate::cli) fn recipe(self) -> Result<Kept, clap::Error> {
         let Requested {
             keep,
             keep_optional,
@@ -272,13 +290,14 @@ impl KeepArguments {
             keep_rule: rules,
             keep_package: packages,
             keep_module,
+            keep_module_optional,
         } = self.requested;
-        let modules = self.modules.of(keep_module);
+        let (modules, changes) = self.modules.of(keep_module, keep_module_optional);
         let optional = keep_optional.into_iter().map(|request| Request::Optional(Box::new(request)));
         let requests: Vec<Request> = keep.into_iter().chain(keep_first).chain(optional).collect();
-        let are_empty = [units.is_empty(), rules.is_empty(), packages.is_empty(), modules.names.is_empty()];
+        let are_empty = [units.is_empty(), rules.is_empty(), packages.is_empty(), modules.is_empty()];
         if requests.is_empty() && are_empty.iter().all(|is_empty| *is_empty) {
-            return Ok((self.ld_cache, None));
+            return Ok(Kept { ld_cache: self.ld_cache, keep: None, modules: changes });
         }
         let least = self.dlopen.unwrap_or(Some(Priority::Recommended));
         if least.is_none() && !self.dlopen_allow.is_empty() {
@@ -310,7 +329,8 @@ impl KeepArguments {
         };
         let missing = missing_rules(self.missing)?;
         let accounts = self.accounts.unwrap_or_default();
-        Ok((self.ld_cache, Some(KeepRecipe { keep, missing, accounts })))
+        let keep = Some(KeepRecipe { keep, missing, accounts });
+        Ok(Kept { ld_cache: self.ld_cache, keep, modules: changes })
     }
 }
 

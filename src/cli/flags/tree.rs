@@ -11,7 +11,7 @@ use image_tree::{Shown, Timestamp};
 
 use super::edits::Edits;
 use super::general::General;
-use super::keep::KeepArguments;
+use super::keep::{KeepArguments, Kept};
 use super::output::usage;
 use super::values;
 use crate::architecture::Architecture;
@@ -262,17 +262,21 @@ impl TreeArguments {
             Some(seconds) => Some(seconds),
             None => epoch_of_environment()?,
         };
-        let (ld_cache, mut keep) = self.keep.recipe()?;
+        let Kept { ld_cache, mut keep, modules } = self.keep.recipe()?;
         let mut edits = self.edits.0;
         if let Some(edit) = modules_load::edit(&self.modules_load) {
             edits.push(edit);
             if let Some(keep) = &mut keep {
                 keep.keep.requests.push(Request::Path(modules_load::PATH.to_vec()));
                 // The modules are kept as well, if any are.
-                let modules = &mut keep.keep.modules.names;
-                if !modules.is_empty() {
+                let modules = &mut keep.keep.modules;
+                let names = match modules.names.is_empty() {
+                    true => &mut modules.optional,
+                    false => &mut modules.names,
+                };
+                if !names.is_empty() {
                     let pattern = |name: &String| NamePattern { text: name.clone().into_bytes(), glob: None };
-                    modules.extend(self.modules_load.iter().map(pattern));
+                    names.extend(self.modules_load.iter().map(pattern));
                 }
             }
         }
@@ -289,6 +293,7 @@ impl TreeArguments {
             overlays: self.overlay,
             overlay_conflict: self.overlay_conflict,
             keep,
+            modules,
             ld_cache,
             guest_files: self.guest_files,
             image_config: self.image_config.unwrap_or_default(),

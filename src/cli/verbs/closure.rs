@@ -75,7 +75,7 @@ impl ClosureVerb {
         let mut tree = self.tree.recipe(self.general)?;
         let Some(keep) = &mut tree.keep else {
             let message = "a closure needs a request: give --keep, --keep-optional, --keep-first, --keep-unit, \
-                           --keep-rule, --keep-package or --keep-module\n";
+                           --keep-rule, --keep-package, --keep-module or --keep-module-optional\n";
             return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message));
         };
         keep.keep.owners = !self.why.is_empty();

@@ -1,23 +1,21 @@
 //! Reading modules, and the indices that list them.
 
-use std::collections::BTreeSet;
 use std::io;
 
 use image_tree::path::join;
 use image_tree::resolve::resolve_in_root;
 use image_tree::{Content, Directories, InodeId, Kind};
 use initramfs::compressed_file::{MAGIC_LEN, compression_of, decompress};
-use kmod_index::{Catalog, Entry, MAX_MEMORY, Module, ModuleError, ModuleInfo, Texts, is_module};
+use kmod_index::{Catalog, Entry, MAX_MEMORY, Module, ModuleError, ModuleInfo, Texts, module_name};
 
 use super::error::{Error, Result};
+use super::find::{FoundFiles, ModuleFile, find};
 use super::version::Version;
 
 /// The longest index, in bytes. `modules.alias` of a generic kernel has 1.5 million.
 const MAX_TEXT: u64 = 64 << 20;
 /// The longest compressed module, before and after it is decompressed, in bytes.
 const MAX_MODULE: u64 = 256 << 20;
-/// Names that depmod ignores in every directory: links to where the kernel was built.
-const IGNORED: [&[u8]; 2] = [b"build", b"source"];
 
 /// The soft and weak dependencies of the modules of a version, as lines of modprobe's
 /// configuration.
@@ -26,23 +24,27 @@ pub(super) struct SoftTexts {
     pub(super) weak: Vec<u8>,
 }
 
-/// Returns the modules of a version: from its indices, or without `modules.dep` from the modules.
+/// Returns the modules of a version: from its indices, or from the modules without `modules.dep` and
+/// if that lacks modules that were added later.
 pub(super) fn catalog<T: Directories<Content: Content>>(
     tree: &T,
     version: &Version,
 ) -> Result<(Catalog, SoftTexts)> {
     let text = |name: &str| text(tree, version, name);
     let (builtin, builtin_modinfo) = (text("modules.builtin")?, text("modules.builtin.modinfo")?);
-    let dep = text("modules.dep")?;
+    let (dep, FoundFiles { files, .. }) = (text("modules.dep")?, find(tree, &version.path)?);
     if !dep.is_empty() {
         let (alias, symbols) = (text("modules.alias")?, text("modules.symbols")?);
         let (dep, alias, symbols) = (&dep[..], &alias[..], &symbols[..]);
         let texts = Texts { dep, alias, symbols, builtin: &builtin, builtin_modinfo: &builtin_modinfo };
-        let soft = SoftTexts { soft: text("modules.softdep")?, weak: text("modules.weakdep")? };
-        return Ok((Catalog::from_texts(&texts), soft));
+        let catalog = Catalog::from_texts(&texts);
+        if !has_unlisted(&catalog, &files) {
+            let soft = SoftTexts { soft: text("modules.softdep")?, weak: text("modules.weakdep")? };
+            return Ok((catalog, soft));
+        }
     }
     let (mut entries, mut memory) = (Vec::new(), 0);
-    for (path, id) in files(tree, version)? {
+    for ModuleFile { path, id } in files {
         let whole = join(&version.path, &path);
         let module = parse(tree, id, &whole, Module::parse, Module::parse)?;
         memory += module.memory();
@@ -103,31 +105,10 @@ fn parse<T: Directories<Content: Content>, M>(
     })
 }
 
-/// Returns the modules of a version by their paths below its directory, in their order.
-fn files<T: Directories>(tree: &T, version: &Version) -> Result<Vec<(Vec<u8>, InodeId)>> {
-    let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut directories = vec![(version.id, Vec::new())];
-    while let Some((directory, path)) = directories.pop() {
-        if !seen.insert(directory) {
-            continue;
-        }
-        for (name, _) in tree.entries(directory).into_iter().flatten() {
-            let name = name.as_bytes();
-            let path = [&path[..], name].concat();
-            // A link counts by its own name.
-            let Some(id) = resolve_in_root(tree, &join(&version.path, &path)) else { continue };
-            match tree.get(id).kind {
-                Kind::Directory(_) if !IGNORED.contains(&name) => {
-                    directories.push((id, [&path[..], b"/"].concat()));
-                }
-                Kind::Regular(_) if is_module(name) => found.push((path, id)),
-                _ => {}
-            }
-        }
-    }
-    found.sort_unstable();
-    Ok(found)
+/// Returns true if a module has a file and is not in the indices, which were made before it was
+/// added.
+fn has_unlisted(catalog: &Catalog, files: &[ModuleFile]) -> bool {
+    files.iter().any(|file| catalog.module(&module_name(&file.path)).is_none())
 }
 
 /// Returns the bytes of an index; empty without one.

@@ -35,7 +35,7 @@ fn with_modules() -> Tree<Vec<u8>> {
 
 fn wanted(names: &[&str]) -> KernelModules {
     let names = names.iter().map(|name| parse(name.as_bytes()).expect("a name")).collect();
-    KernelModules { names, version: None, weak: false }
+    KernelModules { names, ..KernelModules::default() }
 }
 
 /// Returns the files of modules and firmware, with the last part of the file that needs each.
@@ -53,18 +53,21 @@ fn found(tree: &Tree<Vec<u8>>, wanted: &KernelModules) -> (Vec<String>, Vec<Stri
     (files, found.unknown)
 }
 
-const MIDDLE: &str = "/usr/lib/modules/1/kernel/m/mid-dle.ko";
-const LEAF: &str = "/usr/lib/modules/1/kernel/leaf.ko";
+const MIDDLE: &str = "/lib/modules/1/kernel/m/mid-dle.ko";
+const LEAF: &str = "/lib/modules/1/kernel/leaf.ko";
+
+/// Lines of `modules.dep` for all modules but top and leaf.
+const OTHERS: &[u8] = b"kernel/m/mid-dle.ko:\nkernel/soft.ko:\nkernel/weak.ko:\nkernel/cmd.ko:\n";
 
 #[test]
 fn modules_bring_what_they_need() {
     let tree = with_modules();
     let (files, unknown) = found(&tree, &wanted(&["top"]));
     let expected = [
-        "/usr/lib/modules/1/kernel/t/top.ko".to_owned(),
+        "/lib/modules/1/kernel/t/top.ko".to_owned(),
         format!("{LEAF} < top.ko"),
         format!("{MIDDLE} < top.ko"),
-        "/usr/lib/modules/1/kernel/soft.ko < leaf.ko".to_owned(),
+        "/lib/modules/1/kernel/soft.ko < leaf.ko".to_owned(),
         format!("{LEAF} < mid-dle.ko"),
         "/lib/firmware/plain.bin < mid-dle.ko".to_owned(),
         "/lib/firmware/updates/1/d/one.fw.xz < mid-dle.ko".to_owned(),
@@ -83,7 +86,7 @@ fn modules_bring_what_they_need() {
         ]
     );
     let weak = KernelModules { weak: true, ..wanted(&["top"]) };
-    assert!(found(&tree, &weak).0.contains(&"/usr/lib/modules/1/kernel/weak.ko < top.ko".to_owned()));
+    assert!(found(&tree, &weak).0.contains(&"/lib/modules/1/kernel/weak.ko < top.ko".to_owned()));
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn names_aliases_and_patterns_select_modules() {
     let first = |name: &str| found(&tree, &wanted(&[name])).0.first().cloned();
     assert_eq!(first("mid_dle").as_deref(), Some(MIDDLE));
     assert_eq!(first("mid-*").as_deref(), Some(MIDDLE));
-    assert_eq!(first("pci:v1d2").as_deref(), Some("/usr/lib/modules/1/kernel/t/top.ko"));
+    assert_eq!(first("pci:v1d2").as_deref(), Some("/lib/modules/1/kernel/t/top.ko"));
     assert_eq!(first("crc"), None, "it is built in");
     let (files, unknown) = found(&tree, &wanted(&["net-x"]));
     assert!(
@@ -109,13 +112,41 @@ fn names_aliases_and_patterns_select_modules() {
 #[test]
 fn indices_say_what_modules_need() {
     let mut tree = with_modules();
-    let dep = b"kernel/t/top.ko: kernel/gone.ko kernel/leaf.ko\nkernel/leaf.ko:\nkernel/gone.ko:\n";
-    add(&mut tree, "/usr/lib/modules/1/modules.dep", FileKind::Regular(dep.to_vec()));
+    let dep = [OTHERS, b"kernel/t/top.ko: kernel/gone.ko kernel/leaf.ko\nkernel/leaf.ko:\nkernel/gone.ko:\n"];
+    add(&mut tree, "/usr/lib/modules/1/modules.dep", FileKind::Regular(dep.concat()));
     add(&mut tree, "/usr/lib/modules/1/modules.alias", FileKind::Regular(b"alias x:* leaf\n".to_vec()));
     let (files, _) = found(&tree, &wanted(&["top"]));
     assert!(files.contains(&format!("{LEAF} < top.ko")), "{files:?}");
-    assert!(files.contains(&"/usr/lib/modules/1/kernel/gone.ko < top.ko".to_owned()), "{files:?}");
+    assert!(files.contains(&"/lib/modules/1/kernel/gone.ko < top.ko".to_owned()), "{files:?}");
     assert_eq!(found(&tree, &wanted(&["x:y"])).0[0], LEAF);
+    // They are those of other modules if one was added.
+    let top = |tree: &Tree<Vec<u8>>| found(tree, &wanted(&["top"])).0;
+    assert!(!top(&tree).contains(&format!("{MIDDLE} < top.ko")));
+    add(&mut tree, "/usr/lib/modules/1/kernel/added.ko", FileKind::Regular(module(&[])));
+    assert!(top(&tree).contains(&format!("{MIDDLE} < top.ko")));
+}
+
+#[test]
+fn optional_modules_may_be_missing() {
+    let mut tree = with_modules();
+    let optional =
+        |names: &[&str]| KernelModules { optional: wanted(names).names, ..KernelModules::default() };
+    let (files, unknown) = found(&tree, &optional(&["leaf", "none", "no*", "crc", "mid-*"]));
+    assert!(files.contains(&LEAF.to_owned()) && files.contains(&MIDDLE.to_owned()), "{files:?}");
+    assert_eq!(unknown.len(), 2, "{unknown:?}");
+    // The indices name one that was removed.
+    let dep = b"kernel/gone.ko:\nkernel/leaf.ko:\n";
+    add(&mut tree, "/usr/lib/modules/2/modules.dep", FileKind::Regular(dep.to_vec()));
+    add(&mut tree, "/usr/lib/modules/2/kernel/leaf.ko", FileKind::Regular(module(&[])));
+    let second = |wanted: KernelModules| KernelModules { version: Some(b"2".to_vec()), ..wanted };
+    let files = found(&tree, &second(optional(&["gone", "leaf"]))).0;
+    assert_eq!(files, ["/lib/modules/2/kernel/leaf.ko"]);
+    assert_eq!(found(&tree, &second(wanted(&["gone"]))).0, ["/lib/modules/2/kernel/gone.ko"]);
+    let several = dependencies(&tree, &optional(&["leaf"])).expect_err("there are two").to_string();
+    assert!(several.contains("choose one by --kver"), "{several}");
+    let empty = crate::closure::testing::tree(&[("/lib/x", "")]);
+    assert_eq!(found(&empty, &optional(&["leaf"])), (Vec::new(), Vec::new()));
+    assert_eq!(directory(&empty, &optional(&["leaf"])).expect("none is needed"), None);
 }
 
 #[test]
@@ -124,13 +155,15 @@ fn modules_and_their_needs_are_limited() {
         dependencies(tree, &wanted(&[name])).expect_err("it is too much").to_string()
     };
     let mut tree = with_modules();
-    let many = b"kernel/t/top.ko:".iter().copied().chain(b" leaf.ko".repeat(1 + (1 << 20)));
+    let many = [OTHERS, b"kernel/leaf.ko:\nkernel/t/top.ko:"].concat();
+    let many = many.iter().copied().chain(b" leaf.ko".repeat(1 + (1 << 20)));
     add(&mut tree, "/usr/lib/modules/1/modules.dep", FileKind::Regular(many.collect()));
     let limit = "/usr/lib/modules/1: its modules need more than 1048576 others in all";
     assert_eq!(error(&tree, "top"), limit);
     let mut tree = with_modules();
     let many = b"softdep soft pre:".iter().copied().chain(b" x".repeat(1 + (1 << 20)));
-    let texts = [("dep", b"kernel/soft.ko:\n".to_vec()), ("softdep", many.collect())];
+    let all = [OTHERS, b"kernel/leaf.ko:\nkernel/t/top.ko:\n"].concat();
+    let texts = [("dep", all), ("softdep", many.collect())];
     for (name, text) in texts {
         add(&mut tree, &format!("/usr/lib/modules/1/modules.{name}"), FileKind::Regular(text));
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use image_tree::path::join;
-use image_tree::resolve::trace_in_root;
+use image_tree::resolve::{resolve_in_root, trace_in_root};
 use image_tree::{Content, Directories};
 use kmod_index::{Catalog, Config, Found, Listed};
 
@@ -70,7 +70,7 @@ impl<'w, T: Directories<Content: Content>> Walk<'w, T> {
     }
 
     /// Adds the modules that a request selects.
-    pub(super) fn request(&mut self, text: &[u8], selected: Selected) {
+    pub(super) fn request(&mut self, text: &[u8], selected: Selected, required: bool) {
         for name in selected.names {
             let shown = name.escape_ascii();
             if selected.by_alias && self.config.is_blacklisted(&name) {
@@ -81,7 +81,7 @@ impl<'w, T: Directories<Content: Content>> Walk<'w, T> {
                 ));
             }
             let reason = format!("is kernel module {shown}, requested by {}", text.escape_ascii());
-            self.pending.push_back(Needed { name, by: None, reason, required: true });
+            self.pending.push_back(Needed { name, by: None, reason, required });
         }
     }
 
@@ -100,12 +100,15 @@ impl<'w, T: Directories<Content: Content>> Walk<'w, T> {
             self.report_commands(&name);
             let has_command = self.config.install_command(&name).is_some();
             if required && !has_command && !self.builtin.contains(&name[..]) {
-                let path = join(&self.version.path, &[&name, &b".ko"[..]].concat());
+                let path = join(&self.version.named, &[&name, &b".ko"[..]].concat());
                 self.add(path, Kind::Module, true, reason, by);
             }
             return Ok(());
         };
-        let path = join(&self.version.path, &listed.path);
+        let path = join(&self.version.named, &listed.path);
+        if !required && resolve_in_root(self.tree, &path).is_none() {
+            return Ok(());
+        }
         self.add(path.clone(), Kind::Module, true, reason, by);
         if self.seen.insert(name.clone()) {
             self.report_commands(&name);

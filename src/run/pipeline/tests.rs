@@ -7,26 +7,32 @@ use std::path::Path;
 use std::sync::Arc;
 
 use image_tree::dump::{self, Body};
-use image_tree::{Content as _, Kind, Timestamp};
+use image_tree::{Content as _, Kind, Timestamp, Tree};
 use serde_json::json;
 
+use super::reader::SOURCE_STEPS;
 use super::*;
+use crate::blob::Blob;
 use crate::blob::archive::{Archive, ArchiveRange, Sparse};
 use crate::blob::{HostDirectory, Root, SpoolMemory};
 use crate::closure::config::systemd::DefaultTarget;
 use crate::closure::kernel_modules;
+use crate::closure::testing::kernel_module;
 use crate::filesystem::Properties;
 use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::progress::Silent;
 use crate::recipe::filesystem::FilesystemRecipe;
-use crate::source::directory;
+use crate::recipe::modules::Compression;
+use crate::report::ContainerReport;
+use crate::run::sources::{Reader, SourceStep};
+use crate::source::directory::{self, Unreadable};
 use crate::transform::accounts::Accounts;
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::init::Init;
 use crate::transform::own_files::OwnFiles;
 use crate::transform::own_files::host_inode;
-use crate::transform::ownership::Ownership;
+use crate::transform::ownership::{Ownership, SetIdChange};
 use crate::transform::selinux::FileContexts;
 
 const ROOT: &str = "/ 0 40755 2 0 0 0 0.0 - - -\n";
@@ -48,7 +54,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 28] = [
+const CASES: [Case; 31] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![OsString::from(setup.directory.path())];
@@ -64,11 +70,24 @@ const CASES: [Case; 28] = [
         setup.recipe.edits = vec![mkdir.parse(OsStr::new("/made")).expect("an edit")];
         setup.has("/made", steps)
     }),
+    ("modules of the host", |mut setup, steps| {
+        let directory = setup.directory.path().join("1");
+        fs::create_dir(&directory).expect("new");
+        fs::write(directory.join("modules.builtin"), "").expect("new");
+        setup.recipe.modules.directory = Some(directory);
+        setup.find(FILES, steps, |prepared| is_in(&prepared.tree, "/lib/modules/1/modules.builtin"))
+    }),
     ("overlay", |mut setup, steps| {
         fs::write(setup.directory.path().join("laid"), "x").expect("new");
         setup.recipe.overlays = vec![OsString::from(setup.directory.path())];
         setup.keep("/f");
         setup.find(FILES, steps, |prepared| is_in(&prepared.tree, "/laid") && is_in(&prepared.tree, "/f"))
+    }),
+    ("modules of the whole tree", |mut setup, steps| {
+        let exclude = EDIT_FLAGS.iter().find(|form| form.name == "exclude").expect("a form");
+        setup.recipe.edits = vec![exclude.parse(OsStr::new("/lib/modules/1/a.ko.gz")).expect("an edit")];
+        setup.modules("/lib/modules/1/a.ko.gz 1 100644 1 0 0 0 0.0 - x -\n");
+        setup.find("", steps, |prepared| is_in(&prepared.tree, "/lib/modules/1/modules.dep"))
     }),
     ("unreadable_files", |mut setup, steps| {
         setup.hide();
@@ -91,15 +110,17 @@ const CASES: [Case; 28] = [
         setup.recipe.ld_cache = true;
         setup.fails(FILES, steps, "--ld-cache")
     }),
+    ("form of modules", |mut setup, steps| {
+        setup.recipe.modules.compression = Compression::None;
+        setup.modules("/lib/modules/1/a.ko.gz 1 100644 1 0 0 0 0.0 - x -\n");
+        setup.find("", steps, |prepared| is_in(&prepared.tree, "/lib/modules/1/a.ko"))
+    }),
     ("module_indices", |mut setup, steps| {
         setup.keep("/f");
         let keep = &mut setup.recipe.keep.as_mut().expect("it was set").keep;
         keep.modules.names = vec![kernel_modules::parse(b"crc").expect("a name")];
-        let above = ["/lib", "/lib/modules", "/lib/modules/1"]
-            .map(|path| format!("{path} 0 40755 2 0 0 0 0.0 - - -\n"));
-        let builtin = "/lib/modules/1/modules.builtin 7 100644 1 0 0 0 0.0 - crc.ko\\n -\n";
-        let tree = format!("{FILES}{}{builtin}", above.concat());
-        setup.find(&tree, steps, |prepared| is_in(&prepared.tree, "/lib/modules/1/modules.dep.bin"))
+        setup.modules("/lib/modules/1/modules.builtin 7 100644 1 0 0 0 0.0 - crc.ko\\n -\n");
+        setup.find("", steps, |prepared| is_in(&prepared.tree, "/lib/modules/1/modules.dep.bin"))
     }),
     ("systemd_files", |mut setup, steps| {
         setup.keep("/usr/lib/systemd/systemd");
@@ -327,6 +348,18 @@ impl Setup {
         let place = HostDirectory::at(root, b"secret");
         self.prepared.unreadable = vec![Unreadable::new(&place, b"", true)];
         self.prepared.tree = parse(&format!("{FILES}/secret 0 40700 2 0 0 0 0.0 - - -\n"));
+    }
+
+    /// Makes the tree one with files in a directory of modules. A file with the name of a module is
+    /// one.
+    fn modules(&mut self, files: &str) {
+        let above = ["/lib", "/lib/modules", "/lib/modules/1"];
+        let above = above.map(|path| format!("{path} 0 40755 2 0 0 0 0.0 - - -\n"));
+        self.prepared.tree = parse(&format!("{FILES}{}{files}", above.concat()));
+        if let Some(id) = self.prepared.tree.resolve_no_symlinks(b"/lib/modules/1/a.ko.gz") {
+            let module = Kind::Regular(Blob::from(kernel_module(&[])));
+            let _ = self.prepared.tree.replace_kind(id, module);
+        }
     }
 
     fn keep(&mut self, path: &str) {

@@ -45,6 +45,8 @@ pub(in crate::run) fn read(
     };
     let is_plain = recipe.edits.is_empty()
         && recipe.overlays.is_empty()
+        && recipe.modules.directory.is_none()
+        && !recipe.modules.strip
         && recipe.ownership.is_none()
         && recipe.basedir.is_none()
         && recipe.unreadable == unreadable::Policy::Fail;

@@ -51,7 +51,7 @@ pub(super) fn add(
     let unreadable = std::mem::take(&mut added.unreadable);
     report.unreadable.extend(unreadable.into_iter().map(|found| found.beneath(&above)));
     let parents = Metadata { mtime: options.time, ..Metadata::new(0o755) };
-    copy_tree(tree, added, &path, &parents, found.is_dir())
+    copy_tree(tree, &added.tree, &path, &parents, found.is_dir())
         .map_err(|why| Error::new(ErrorKind::BadInput, why))
 }
 
@@ -67,14 +67,13 @@ fn single_file(inode: Inode<Blob>) -> Result<Scanned> {
 }
 
 /// Copies a tree, or its only file, to a path of another tree.
-fn copy_tree(
+pub(in crate::transform) fn copy_tree(
     tree: &mut Tree<Blob>,
-    added: Scanned,
+    added: &Tree<Blob>,
     path: &[u8],
     parents: &Metadata,
     is_directory: bool,
 ) -> Result<(), String> {
-    let added = added.tree;
     let mut ids: BTreeMap<InodeId, InodeId> = BTreeMap::new();
     if is_directory {
         let root = added.get(InodeId::ROOT).metadata.clone();

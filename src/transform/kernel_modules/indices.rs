@@ -5,10 +5,10 @@ use image_tree::resolve::resolve_in_root;
 use image_tree::{Kind, Shown, Tree};
 use kmod_index::{Sources, Warning, reduced_order};
 
-use super::find::find;
 use super::read::read;
 use crate::blob::Blob;
 use crate::bounded;
+use crate::closure::kernel_modules::{FoundFiles, find};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::log::{Log, Report};
@@ -30,13 +30,15 @@ pub struct Planned {
     /// The lines of `modules.order` that list one of the modules, if it is there and valid.
     pub order: Option<Vec<u8>>,
     /// The links that lead to no module.
-    found: super::Found,
+    found: FoundFiles,
     warnings: Vec<Warning>,
 }
 
 impl Report for Planned {
     fn log(&self, log: &Log) {
-        self.found.log(log);
+        for path in &self.found.dangling {
+            log.warn(format_args!("{} is a link that leads to no module of the tree", Shown(path)));
+        }
         self.warnings.iter().for_each(|warning| log.warn(warning));
     }
 }
@@ -54,7 +56,7 @@ pub fn plan(
     threads: &Threads,
     interrupt: &Interrupt,
 ) -> Result<Planned> {
-    let mut found = find(tree, version)?;
+    let mut found = find(tree, version).map_err(|error| Error::new(ErrorKind::BadInput, error))?;
     let modules = read(tree, place, &found.files, threads, interrupt)?;
     let order = text(tree, version, "modules.order")?;
     let builtin = text(tree, version, "modules.builtin")?;

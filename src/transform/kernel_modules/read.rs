@@ -10,8 +10,8 @@ use image_tree::{Content, Kind, Shown, Tree};
 use initramfs::compressed_file::{MAGIC_LEN, compression_of, decompress};
 use kmod_index::{Entry, MAX_MEMORY, Module, ModuleError};
 
-use super::find::ModuleFile;
 use crate::blob::{Blob, CloneSource as _, classify_read_error};
+use crate::closure::kernel_modules::ModuleFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::threads::Threads;

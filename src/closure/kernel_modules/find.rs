@@ -2,17 +2,16 @@
 
 use image_tree::path::join;
 use image_tree::resolve::resolve_in_root;
-use image_tree::{InodeId, Kind, Shown, Tree};
+use image_tree::{Directories, InodeId, Kind};
 use kmod_index::is_module;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Log, Report};
+use super::error::{Error, Result};
 
 /// The most directories of one version, as links between them can multiply them.
 pub const MAX_DIRECTORIES: usize = 1 << 16;
 
 /// Names that depmod ignores in every directory: links to where the kernel was built.
-const IGNORED: [&[u8]; 2] = [b"build", b"source"];
+pub const IGNORED: [&[u8]; 2] = [b"build", b"source"];
 
 /// The file of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +24,11 @@ pub struct ModuleFile {
 
 /// The modules of a directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundFiles {
     /// The files, in the order of their paths.
     pub files: Vec<ModuleFile>,
     /// The paths of links with the name of a module that lead to no regular file of the tree.
     pub dangling: Vec<Vec<u8>>,
-}
-
-impl Report for Found {
-    fn log(&self, log: &Log) {
-        for path in &self.dangling {
-            log.warn(format_args!("{} is a link that leads to no module of the tree", Shown(path)));
-        }
-    }
 }
 
 /// A directory that is searched.
@@ -52,20 +43,19 @@ struct Directory {
 /// depmod does.
 ///
 /// # Errors
-/// [`BadInput`](ErrorKind::BadInput) if the path is not that of a directory, or it has more than
+/// [`Error::Unusable`] if the path is not that of a directory, or it has more than
 /// [`MAX_DIRECTORIES`].
-pub fn find<C>(tree: &Tree<C>, version: &[u8]) -> Result<Found> {
-    let bad_input = |what: String| Error::new(ErrorKind::BadInput, what);
+pub fn find<T: Directories>(tree: &T, version: &[u8]) -> Result<FoundFiles> {
     let root = resolve_in_root(tree, version).filter(|id| tree.entries(*id).is_some());
-    let root = root.ok_or_else(|| bad_input(format!("{} is not a directory", Shown(version))))?;
-    let mut found = Found::default();
+    let root = root.ok_or_else(|| Error::unusable(version, "it is not a directory"))?;
+    let mut found = FoundFiles::default();
     let mut left = vec![Directory { path: Vec::new(), chain: vec![root] }];
     let mut count = 0;
     while let Some(directory) = left.pop() {
         count += 1;
         if count > MAX_DIRECTORIES {
-            let what = format!("{} has more than {MAX_DIRECTORIES} directories", Shown(version));
-            return Err(bad_input(what));
+            let why = format_args!("it has more than {MAX_DIRECTORIES} directories");
+            return Err(Error::unusable(version, why));
         }
         search(tree, version, &directory, &mut left, &mut found);
     }
@@ -74,12 +64,12 @@ pub fn find<C>(tree: &Tree<C>, version: &[u8]) -> Result<Found> {
     Ok(found)
 }
 
-fn search<C>(
-    tree: &Tree<C>,
+fn search<T: Directories>(
+    tree: &T,
     version: &[u8],
     directory: &Directory,
     left: &mut Vec<Directory>,
-    found: &mut Found,
+    found: &mut FoundFiles,
 ) {
     let entries = directory.chain.last().and_then(|id| tree.entries(*id)).into_iter().flatten();
     for (name, id) in entries.filter(|(name, _)| !IGNORED.contains(&name.as_bytes())) {
@@ -103,7 +93,7 @@ fn search<C>(
 
 #[cfg(test)]
 mod tests {
-    use image_tree::dump;
+    use image_tree::{Tree, dump};
 
     use super::*;
 
@@ -129,7 +119,7 @@ mod tests {
         assert_eq!(found.dangling, [b"c.ko.xz"]);
         for path in [&b"/m/2"[..], b"/x.ko"] {
             let error = find(&tree, path).expect_err("not a directory");
-            assert_eq!(error.to_string(), format!("{} is not a directory", path.escape_ascii()));
+            assert_eq!(error.to_string(), format!("{}: it is not a directory", path.escape_ascii()));
         }
     }
 }

@@ -1,0 +1,89 @@
+//! The tree between the steps of the pipeline.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image_tree::{InodeId, Metadata, Tree};
+
+use crate::blob::Blob;
+use crate::cache::Cache;
+use crate::error::Result;
+use crate::log::Report;
+use crate::report::ContainerReport;
+use crate::run::firmware::Firmware;
+use crate::run::reduction::{Found, Reduction};
+use crate::source::directory::Unreadable;
+use crate::transform::hardlinks::Linked;
+use crate::transform::kernel_modules::{changed, signatures};
+use crate::transform::overlay;
+use crate::transform::ownership::SetIdChange;
+
+/// The tree, and the results of the steps so far.
+pub(in crate::run) struct Prepared {
+    pub(in crate::run) tree: Tree<Blob>,
+    /// The kept part, if the tree was reduced.
+    pub(in crate::run) reduction: Option<Reduction>,
+    /// The hard links that were made or broken.
+    pub(in crate::run) hard_links: Linked,
+    /// True if `/init` was created.
+    pub(in crate::run) init_created: bool,
+    /// The files that share the blocks of another one, which is the value.
+    pub(in crate::run) duplicates: BTreeMap<InodeId, InodeId>,
+    /// The microcode of the whole tree, if the run asks for it.
+    pub(in crate::run) microcode: Vec<Firmware>,
+    /// The images of containers among the sources.
+    pub(in crate::run) containers: Vec<ContainerReport>,
+    /// The files of the overlays, and the places where they meet others.
+    pub(super) overlay: overlay::Laid,
+    /// The cache of the recipe, if it can be used.
+    pub(in crate::run) cache: Option<Cache>,
+    /// The trees after each source, if they are kept.
+    pub(in crate::run) states: Vec<Tree<Blob>>,
+    /// The kept part, if it was found while the sources were read.
+    pub(super) found: Option<Found>,
+    /// The unreadable files of the sources and edits.
+    pub(super) unreadable: Vec<Unreadable>,
+    /// For each source, the programs that run as another user or group now.
+    pub(super) set_id: Vec<SetIdChange>,
+    /// The kernel modules of the whole tree, and the changes to them.
+    pub(super) modules: Modules,
+}
+
+impl Prepared {
+    /// Returns an empty tree, before any step.
+    pub(super) fn new() -> Self {
+        Self {
+            tree: Tree::new(Metadata::new(0)),
+            reduction: None,
+            hard_links: Linked::default(),
+            init_created: false,
+            duplicates: BTreeMap::new(),
+            microcode: Vec::new(),
+            containers: Vec::new(),
+            cache: None,
+            states: Vec::new(),
+            overlay: overlay::Laid::default(),
+            found: None,
+            unreadable: Vec::new(),
+            set_id: Vec::new(),
+            modules: Modules::default(),
+        }
+    }
+}
+
+/// The kernel modules of the whole tree, and the changes to them.
+#[derive(Default)]
+pub(super) struct Modules {
+    /// The modules of the sources, if edits or overlays may change them.
+    pub(super) before: Option<changed::Modules>,
+    /// The version that was added from the host.
+    pub(super) added: Option<Vec<u8>>,
+    /// The directories of versions whose indices are to be written anew.
+    pub(super) changed: BTreeSet<Vec<u8>>,
+    /// The versions whose kernel loads signed modules only.
+    pub(super) enforced: signatures::Enforced,
+}
+
+/// Returns the report of a step.
+pub(super) fn done(report: impl Report + 'static) -> Result<Box<dyn Report>> {
+    Ok(Box::new(report))
+}
