@@ -7,6 +7,7 @@ mod containers;
 mod guests;
 mod initramfs;
 mod measured;
+mod modules;
 mod recipes;
 mod start;
 mod systemd;
@@ -102,15 +103,7 @@ pub(crate) fn busybox() -> Option<Vec<(String, Vec<u8>)>> {
 /// The disks are the namespaces 1, 2 and so on of one NVMe controller; `root` is the value of the
 /// kernel's parameter.
 pub(crate) fn machine(root: &str, disks: &[PathBuf]) -> Option<String> {
-    machine_with(root, disks, None)
-}
-
-/// Runs a machine as [`machine`] does, with an initramfs.
-fn machine_with(root: &str, disks: &[PathBuf], initrd: Option<&Path>) -> Option<String> {
     run_machine(&format!("root={root} rootfstype=ext4 rootwait rw init=/init"), |qemu| {
-        if let Some(initrd) = initrd {
-            qemu.arg("-initrd").arg(initrd);
-        }
         qemu.args(["-device", "nvme,serial=disks,id=nvme"]);
         // The numbers of namespaces are those given here, but not those of their devices: Linux
         // 6.12 and later number these in any order.
@@ -123,9 +116,21 @@ fn machine_with(root: &str, disks: &[PathBuf], initrd: Option<&Path>) -> Option<
     })
 }
 
+/// Runs a machine with an initramfs and a disk of virtio, whose driver is a module.
+fn machine_with(kernel: &Path, root: &str, disk: &Path, initrd: &Path) -> Option<String> {
+    run_kernel(kernel, &format!("{root} rootfstype=ext4 rootwait rw"), |qemu| {
+        qemu.arg("-initrd").arg(initrd).arg("-drive");
+        qemu.arg(format!("file={},format=raw,if=none,cache=unsafe,id=disk", disk.display()));
+        qemu.args(["-device", "virtio-blk-pci,drive=disk"]);
+    })
+}
 /// Runs a machine with the arguments of `add`.
 fn run_machine(append: &str, add: impl FnOnce(&mut Command)) -> Option<String> {
-    let kernel = judges::cloud_kernel()?;
+    run_kernel(&judges::cloud_kernel()?, append, add)
+}
+
+/// Runs a machine of a kernel with the arguments of `add`.
+fn run_kernel(kernel: &Path, append: &str, add: impl FnOnce(&mut Command)) -> Option<String> {
     let mut qemu = judges::command("qemu-system-x86_64")?;
     let _heavy = judges::heavy();
     qemu.args(["-accel", "tcg", "-m", "512", "-smp", "1", "-nographic", "-no-reboot", "-nodefaults"])

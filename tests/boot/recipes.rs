@@ -7,32 +7,27 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::systemd::program;
-use super::{DONE, run_machine};
+use super::{DONE, compile, run_machine};
 use crate::judges;
 use crate::oracle::sgdisk;
-use crate::product::{Scratch, rootcast_as_root, run};
+use crate::product::{Scratch, rootcast_as_root, run, write_program};
 
 const PROBE: &str = "[Unit]\nDefaultDependencies=no\nAfter=basic.target\n[Service]\nExecStart=/probe-units\n";
 
-/// The files of the kernel's modules that modprobe reads, and the modules of dm-verity.
-const MODULES: [&str; 9] = [
-    "modules.dep",
-    "modules.dep.bin",
-    "modules.alias.bin",
-    "modules.builtin.bin",
-    "modules.devname",
-    "modules.symbols.bin",
-    "modules.softdep",
-    "kernel/drivers/md",
-    "kernel/lib/reed_solomon",
-];
-
-/// Returns an initramfs that mounts root= and switches to it.
-pub(super) fn switching(scratch: &Scratch, root: &Path) -> PathBuf {
-    initrd(scratch, root, "switching", &["--recipe", "systemd-initrd"])
+/// Returns the directory of the modules of the installed kernel, or `None` after a visible skip.
+fn modules() -> Option<String> {
+    let kernel = judges::cloud_kernel()?;
+    let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?.to_owned();
+    Some(format!("/lib/modules/{version}"))
 }
 
-fn initrd(scratch: &Scratch, root: &Path, name: &str, flags: &[&str]) -> PathBuf {
+/// Returns an initramfs that mounts root= and switches to it, or `None` after a visible skip.
+pub(super) fn switching(scratch: &Scratch, root: &Path) -> Option<PathBuf> {
+    let flags = ["--recipe", "systemd-initrd", "--modules", &modules()?];
+    Some(initrd(scratch, root, "switching", &flags))
+}
+
+pub(super) fn initrd(scratch: &Scratch, root: &Path, name: &str, flags: &[&str]) -> PathBuf {
     let path = scratch.join(name);
     let mut command = rootcast_as_root();
     command.arg("initrd").arg(root).args(["-q", "--mode", "600", "--compress", "none", "-o"]);
@@ -56,17 +51,32 @@ fn overlay(scratch: &Scratch) -> PathBuf {
 /// Checks that a machine reaches `basic.target` with the daemons that `kata-dracut` has, and what an
 /// overlay adds.
 pub(super) fn check_kata(scratch: &Scratch, root: &Path) {
-    let overlay = overlay(scratch);
-    let flags = ["--recipe", "kata-dracut", "--overlay", overlay.to_str().unwrap()];
+    let (overlay, Some(modules)) = (overlay(scratch), modules()) else { return };
+    let flags = ["--recipe", "kata-dracut", "--overlay", overlay.to_str().unwrap(), "--modules", &modules];
+    let flags = [&flags[..], &["--keep-module", "zram", "--modules-load", "zram"]].concat();
     let initrd = initrd(scratch, root, "kata", &flags);
     let transcript = run_machine("rdinit=/init", |qemu| _ = qemu.arg("-initrd").arg(&initrd));
-    check_units(transcript);
+    let Some(transcript) = check_units(transcript) else { return };
+    assert!(transcript.contains("guest: module zram"), "{transcript}");
+}
+
+/// Checks that a program that needs nothing is the first process by `kata-dracut`.
+pub(super) fn check_agent(scratch: &Scratch, root: &Path) {
+    let Some(agent) = compile(include_str!("alone.c")) else { return };
+    let overlay = scratch.join("agent");
+    fs::create_dir_all(overlay.join("sbin")).unwrap();
+    write_program(&overlay.join("sbin/init"), &agent);
+    let flags = ["--recipe", "kata-dracut", "--init", "agent", "--overlay", overlay.to_str().unwrap()];
+    let flags = [&flags[..], &["--overlay-conflict", "replace"]].concat();
+    let initrd = initrd(scratch, root, "agent-initrd", &flags);
+    let transcript = run_machine("rdinit=/init", |qemu| _ = qemu.arg("-initrd").arg(&initrd));
+    let Some(transcript) = transcript else { return };
+    assert!(transcript.contains("guest: ok the first process") && transcript.contains(DONE), "{transcript}");
 }
 
 /// Checks that a machine starts from a measured disk through `systemd-initrd-verity`.
 pub(super) fn check_measured(scratch: &Scratch, root: &Path) {
-    let Some(kernel) = judges::cloud_kernel() else { return };
-    let version = kernel.file_name().unwrap().to_str().unwrap().strip_prefix("vmlinuz-").unwrap();
+    let Some(modules) = modules() else { return };
     let (overlay, disk) = (scratch.join("overlay"), scratch.join("measured"));
     let mut command = rootcast_as_root();
     command.arg("image").arg(root).args(["--mode", "600", "--layout", "gpt", "--arch", "x86_64", "--verity"]);
@@ -77,12 +87,7 @@ pub(super) fn check_measured(scratch: &Scratch, root: &Path) {
     let report: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
     let root_hash = report["verity"]["root_hash"].as_str().unwrap();
 
-    let modules = Path::new("/lib/modules").join(version);
-    let adds = MODULES.map(|name| modules.join(name)).into_iter().filter(|path| path.exists());
-    let adds: Vec<String> = adds.map(|path| format!("--add={0}:/usr{0}", path.display())).collect();
-    let flags =
-        ["--recipe", "systemd-initrd-verity", "--keep", "/usr/lib/modules", "--modules-load", "dm-verity"];
-    let flags: Vec<&str> = flags.into_iter().chain(adds.iter().map(String::as_str)).collect();
+    let flags = ["--recipe", "systemd-initrd-verity", "--modules", &modules, "--modules-load", "dm-verity"];
     let initrd = initrd(scratch, root, "verity", &flags);
     let Some(table) = sgdisk::judge(&disk, 512) else { return };
     let [data, hash] = [0, 1].map(|number| table.partitions[number].unique_guid.to_lowercase());

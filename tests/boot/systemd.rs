@@ -1,12 +1,14 @@
 //! Machines of two releases of Debian reach `multi-user.target` and accept a login, from an image
 //! that holds only what these need.
 
+mod long;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{DONE, machine_with, recipes};
+use super::{DONE, machine, machine_with, recipes};
 use crate::judges;
 use crate::oracle::sgdisk;
 use crate::product::{Scratch, rootcast_as_root, run};
@@ -70,7 +72,7 @@ fn check(release: &str) {
     check_units(&scratch, &root);
     // Debian 12 starts by an initramfs, Debian 13 without one.
     let is_first = release == "bookworm";
-    let initrd = is_first.then(|| recipes::switching(&scratch, &root));
+    let initrd = is_first.then(|| recipes::switching(&scratch, &root)).flatten();
     let Some(reduced) = boot(&scratch, &root, &KEEP, initrd.as_deref()) else { return };
     let expected = if judges::long_tests() {
         let Some(whole) = boot(&scratch, &root, &["--symlink", "/sbin/init:/init"], None) else { return };
@@ -84,8 +86,14 @@ fn check(release: &str) {
     assert!(reduced.says("guest: login of guest in session 1"), "{}", reduced.transcript);
     if is_first {
         assert!(reduced.transcript.contains("initrd-switch-root.target"), "{}", reduced.transcript);
+        assert!(reduced.transcript.contains("virtio_blk virtio0: [vda]"), "{}", reduced.transcript);
         recipes::check_kata(&scratch, &root);
+        recipes::check_agent(&scratch, &root);
         recipes::check_measured(&scratch, &root);
+        if judges::long_tests() {
+            long::check_generic_kernel(&scratch, &root);
+            long::check_encrypted(&scratch, &root);
+        }
     }
 }
 
@@ -171,7 +179,13 @@ fn boot(scratch: &Scratch, root: &Path, flags: &[&str], initrd: Option<&Path>) -
     run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
     let table = sgdisk::judge(&disk, 512)?;
     let partition = table.partitions[0].unique_guid.to_lowercase();
-    let transcript = machine_with(&format!("PARTUUID={partition}"), &[disk], initrd)?;
+    let root = format!("PARTUUID={partition}");
+    let transcript = match initrd {
+        Some(initrd) => {
+            machine_with(&judges::cloud_kernel()?, &format!("root={root} init=/init"), &disk, initrd)?
+        }
+        None => machine(&root, &[disk])?,
+    };
     assert!(transcript.contains(DONE), "the guest did not get to its end:\n{transcript}");
     let after = |word: &str| {
         let lines = transcript.lines().filter_map(|line| line.split_once(word));

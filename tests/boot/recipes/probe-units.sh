@@ -6,5 +6,8 @@ done
 while read -r device path rest; do
     [ "$path" != / ] || echo "guest: root $device $rest"
 done < /proc/mounts
+while read -r module rest; do
+    echo "guest: module $module"
+done < /proc/modules
 echo "guest: done"
 systemctl poweroff --force --force
