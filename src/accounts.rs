@@ -35,22 +35,40 @@ impl Accounts {
     /// # Errors
     /// If one exists but cannot be read, or is longer than 16 MiB.
     pub fn of<C: Content>(tree: &Tree<C>) -> Result<Self> {
+        Ok(Self::parse(&database(tree, PASSWD)?, &database(tree, GROUP)?))
+    }
+
+    /// Returns the accounts in the text of both databases. Lines of another form are skipped.
+    #[must_use]
+    pub fn parse(passwd: &[u8], group: &[u8]) -> Self {
         let mut accounts = Self::default();
-        for line in lines(&database(tree, PASSWD)?) {
+        for line in lines(passwd) {
             if let [name, _, uid, gid, ..] = line[..]
                 && let (Some(uid), Some(gid)) = (parse_id(uid), parse_id(gid))
             {
                 accounts.users.entry(name.to_vec()).or_insert((uid, gid));
             }
         }
-        for line in lines(&database(tree, GROUP)?) {
+        for line in lines(group) {
             if let [name, _, gid, ..] = line[..]
                 && let Some(gid) = parse_id(gid)
             {
                 accounts.groups.entry(name.to_vec()).or_insert(gid);
             }
         }
-        Ok(accounts)
+        accounts
+    }
+
+    /// Returns the number of a user by name; none if there is no such user.
+    #[must_use]
+    pub fn uid_of(&self, user: &[u8]) -> Option<u32> {
+        self.users.get(user).map(|(uid, _)| *uid)
+    }
+
+    /// Returns the number of a group by name; none if there is no such group.
+    #[must_use]
+    pub fn gid_of(&self, group: &[u8]) -> Option<u32> {
+        self.groups.get(group).copied()
     }
 
     /// Returns the number of a user, given by name or by decimal number.

@@ -1,10 +1,12 @@
-//! Results of earlier runs, in a directory: compressed pieces, decoded layers of images, and downloads.
+//! Results of earlier runs, in a directory: compressed pieces, decoded layers of images and
+//! packages, and downloads.
 //!
 //! ```text
 //! DIR/c7f…   key of a piece's bytes (and of codec, level, libraries) ─▶ compressed bytes
 //! DIR/i7f…   identity of a piece's bytes (and of codec, …) ─▶ key of these bytes
 //! DIR/l7f…   digest of a decoded layer ─▶ its bytes
 //! DIR/d7f…   digest of a download ─▶ its bytes
+//! DIR/p7f…   digest of a package's file ─▶ the bytes of both of its parts, unpacked
 //! ```
 //!
 //! # Keys
@@ -33,6 +35,7 @@
 mod addressed;
 mod entry;
 mod key;
+mod payload;
 mod trim;
 
 use std::fs::{DirBuilder, File};
@@ -50,6 +53,7 @@ use rustix::io::Errno;
 pub(crate) use addressed::{Addressed, NewAddressed};
 pub(crate) use entry::{Entry, NewEntry};
 pub use key::{Key, KeyBuilder};
+pub(crate) use payload::{FoundPayload, PayloadLens};
 
 use crate::error::{Error, ErrorKind, Result};
 

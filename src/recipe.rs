@@ -13,6 +13,7 @@ pub mod kata;
 pub mod keep;
 pub mod modules;
 mod output;
+pub mod packages;
 pub mod preset;
 pub mod root_hash;
 pub mod shipped;
@@ -28,6 +29,7 @@ use image_tree::Timestamp;
 
 use self::keep::KeepRecipe;
 use self::modules::ModulesRecipe;
+use self::packages::PackageRecipe;
 use crate::architecture::Architecture;
 use crate::log::Level;
 use crate::source::container::{Platform, Reference};
@@ -91,6 +93,8 @@ pub struct TreeRecipe {
     pub ld_cache: bool,
     /// True if the mount points and empty files that a guest needs are added where they are absent.
     pub guest_files: bool,
+    /// The options for the files of packages of distributions.
+    pub packages: PackageRecipe,
     /// The place of the settings of an image of containers.
     pub image_config: image_config::Place,
     /// The xattrs of the sources that are kept or removed.
@@ -157,6 +161,7 @@ impl TreeRecipe {
             modules: ModulesRecipe::default(),
             ld_cache: false,
             guest_files: false,
+            packages: PackageRecipe::default(),
             image_config: image_config::Place::default(),
             xattr_filter: Filter::default(),
             clamp_mtime_min: None,

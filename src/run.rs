@@ -11,6 +11,8 @@ mod plan;
 mod print;
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the verb closure explains what is kept"))]
 mod reduction;
+#[cfg(feature = "cli")]
+mod sbom;
 mod sources;
 mod stopwatch;
 #[cfg(feature = "cli")]

@@ -16,12 +16,16 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::blob::SpoolMemory;
+use image_tree::Timestamp;
+
+use crate::accounts::Accounts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shown;
 use crate::stack::{Rules, Stack};
 
 use container::{Container, Reference};
 use directory::Scanned;
+use package::deb::files::{self, PackageFile, PackageTree, PathFilter, UnknownOwner};
 use tar::{Compression, SpoolPlace};
 
 pub use options::ReadOptions;
@@ -32,6 +36,8 @@ pub enum Source {
     Directory(PathBuf),
     /// An image of containers.
     Container(Reference),
+    /// The file of a Debian package.
+    Package(PathBuf),
     /// The text of a tree.
     Dump {
         /// The text, from its first byte on.
@@ -65,6 +71,8 @@ pub enum Contents<'a> {
     Tree(Scanned),
     /// The tree of an image, with the facts about the image.
     Container(Box<Container>),
+    /// The tree of packages, whose owners are settled.
+    Packages(Box<PackageTree>),
     /// Members, which are read while they are added to a tree.
     Members(Box<tar::Reader<'a>>),
 }
@@ -74,7 +82,7 @@ const DUMP_START: &[u8] = b"/ ";
 
 /// All supported kinds of sources, for messages.
 const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz, lzma, bzip2 or lz4), an image (oci:DIR, oci-archive:FILE, \
-                         docker-archive:FILE or dir:DIR), or a composefs dump, whose text begins with \"/ \" (- reads an archive \
+                         docker-archive:FILE or dir:DIR), a Debian package, or a composefs dump, whose text begins with \"/ \" (- reads an archive \
                          or a dump from standard input)";
 
 impl Source {
@@ -132,6 +140,9 @@ impl Source {
             // pipe it is more often what is left of a program that failed.
             if start.is_empty() || is_tar(&start) {
                 return Ok(Self::Tar { file, name: path.to_owned() });
+            }
+            if files::is_package(&start) {
+                return Ok(Self::Package(path.to_owned()));
             }
         }
         Self::of_stream(Box::new(file), path, basedir.unwrap_or(parent))
@@ -215,6 +226,7 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
     match source {
         Source::Directory(path) => directory::read_with(&path, options).map(Contents::Tree),
         Source::Container(reference) => container(&reference, memory, options),
+        Source::Package(file) => package(&file, memory, options).map(Box::new).map(Contents::Packages),
         Source::Dump { text, name, basedir } => {
             dump::read(text, &name, &basedir, interrupt).map(Scanned::from).map(Contents::Tree)
         }
@@ -222,6 +234,32 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
         Source::TarStream { stream, compression, name } => {
             let place = SpoolPlace { name: &name, directory: options.temporary, memory };
             members(tar::Reader::spooled(stream, compression, place, limits, interrupt))
+        }
+    }
+}
+
+/// Reads a single package, with the default options for its files.
+fn package(file: &Path, memory: &SpoolMemory, options: &ReadOptions<'_>) -> Result<PackageTree> {
+    let ReadOptions { limits, threads, interrupt, spool, cache, .. } = *options;
+    let options = files::Options {
+        limits,
+        threads,
+        interrupt,
+        spool,
+        memory,
+        cache,
+        filter: PathFilter::NONE,
+        database: files::PackageDatabase::default(),
+        diversions: &[],
+        architecture: None,
+        time: Timestamp::EPOCH,
+    };
+    let mut package = files::read(&[PackageFile::local(file)], &options)?;
+    match package.settle_owners(&Accounts::default())?.first() {
+        None => Ok(package),
+        Some(UnknownOwner { path, name, .. }) => {
+            let what = format!("{}: nobody has the name \"{}\"", path.escape_ascii(), name.escape_ascii());
+            Err(Error::at(ErrorKind::BadInput, file, what))
         }
     }
 }
@@ -271,6 +309,7 @@ pub fn read(source: Source, options: &ReadOptions<'_>) -> Result<Scanned> {
     match open(source, options)? {
         Contents::Tree(scanned) => Ok(scanned),
         Contents::Container(container) => Ok(Scanned::from(container.tree)),
+        Contents::Packages(packages) => Ok(Scanned::from(packages.tree)),
         Contents::Members(reader) => {
             let mut stack = Stack::new(Rules::default());
             reader.add_to(&mut stack, &mut tar::Unchanged)?;
@@ -287,6 +326,7 @@ mod tests {
         Source::at(path.as_os_str(), None).map(|source| match source {
             Source::Directory(_) => "directory",
             Source::Container(_) => "container",
+            Source::Package(_) => "package",
             Source::Dump { .. } => "dump",
             Source::Tar { .. } => "tar",
             Source::TarStream { compression: None, .. } => "tar stream",

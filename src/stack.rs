@@ -19,6 +19,8 @@
 //!   a member; the target itself is not. Its own metadata is ignored.
 //! * [`Whiteouts`] define the treatment of markers that hide files of earlier sources. Markers have
 //!   no effect beneath a directory of their own source that replaces a symbolic link.
+//!
+//! [`packages`] has the rules for the members of packages, which make up one source.
 
 mod add_member;
 mod add_tree;
@@ -28,6 +30,7 @@ mod hide;
 mod layers;
 mod limits;
 mod markers;
+pub mod packages;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -121,6 +124,11 @@ impl<C: Clone> Stack<C> {
         self.rules
     }
 
+    /// Sets the treatment of directories over links for the sources that follow.
+    pub fn keep_directory_symlink(&mut self, keep: bool) {
+        self.rules.keep_directory_symlink = keep;
+    }
+
     /// Returns the tree so far. Inodes that lost their names are still in its table.
     #[must_use]
     pub fn tree(&self) -> &Tree<C> {
@@ -150,6 +158,13 @@ impl<C: Clone> Stack<C> {
             dropped: BTreeSet::new(),
             report: Report { implied: BTreeSet::from([InodeId::ROOT]), ..Report::default() },
         }
+    }
+
+    /// Returns the tree numbered in the order of a walk, and for each id before the one that it has
+    /// now; none for an inode that lost its names.
+    #[must_use]
+    pub fn finish_with_ids(self) -> (Tree<C>, Vec<Option<InodeId>>) {
+        self.tree.compact()
     }
 
     /// Returns the tree: a single one unchanged, any other numbered in the order of a walk.

@@ -4,4 +4,5 @@ mod formats;
 mod hostile;
 mod mounts;
 mod own_files;
+mod packages;
 pub(crate) mod tar;

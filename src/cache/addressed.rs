@@ -26,6 +26,9 @@ pub(crate) enum Addressed {
     Layer,
     /// A file that was downloaded.
     Download,
+    /// The unpacked parts of a package, with a checksum of their own: the digest is that of the
+    /// package's file.
+    Package,
 }
 
 impl Addressed {
@@ -34,6 +37,7 @@ impl Addressed {
         let letter = match self {
             Self::Layer => 'l',
             Self::Download => 'd',
+            Self::Package => 'p',
         };
         format!("{letter}{digits}")
     }
@@ -41,7 +45,7 @@ impl Addressed {
 
 /// Returns true for the name of such a file, by SHA-256 or SHA-512.
 pub(super) fn is_addressed(name: &[u8]) -> bool {
-    matches!(name, [b'l' | b'd', digits @ ..] if matches!(digits.len(), 64 | 128))
+    matches!(name, [b'l' | b'd' | b'p', digits @ ..] if matches!(digits.len(), 64 | 128))
 }
 
 /// Returns the time of the last use of a file, in seconds and nanoseconds. Only the time of access

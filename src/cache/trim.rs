@@ -81,7 +81,7 @@ impl Cache {
 
 /// Returns true for the name of an entry of any kind.
 fn is_entry(name: &[u8]) -> bool {
-    matches!(name, [b'c' | b'd' | b'i' | b'l', digits @ ..]
+    matches!(name, [b'c' | b'd' | b'i' | b'l' | b'p', digits @ ..]
         if (digits.len() == 64 || addressed::is_addressed(name)) && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
 }
 

@@ -7,6 +7,7 @@ pub(super) mod kata;
 pub(super) mod keep;
 pub(super) mod kernel;
 pub(super) mod output;
+pub(super) mod packages;
 pub(super) mod tree;
 pub(super) mod values;
 pub(super) mod verity;

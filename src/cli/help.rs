@@ -10,6 +10,8 @@ use clap::{Arg, ArgAction, Command};
 pub(super) mod group {
     /// Flags of the sources.
     pub(in crate::cli) const INPUT: &str = "Input";
+    /// Flags of packages of distributions.
+    pub(in crate::cli) const PACKAGES: &str = "Packages of distributions";
     /// Flags of the metadata of all files.
     pub(in crate::cli) const METADATA: &str = "Links, labels and times";
     /// Flags that change single files.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::container::ContainerReport;
 use super::counts::Counts;
+use super::package::PackageReport;
 use super::seconds::seconds;
 use super::version;
 use crate::log::{Exclusion, Log};
@@ -102,6 +103,8 @@ pub struct BuildInfo {
     pub counts: Counts,
     /// The images of containers among the sources.
     pub containers: Vec<ContainerReport>,
+    /// The packages of distributions among the sources.
+    pub packages: Vec<PackageReport>,
     /// The duration of each step.
     pub timings: Timings,
     /// The parts of the source that were excluded.
@@ -113,9 +116,14 @@ pub struct BuildInfo {
 impl BuildInfo {
     /// Returns the part about a tree; timings, exclusions and warnings are added at the end.
     #[must_use]
-    pub fn new(counts: Counts, hardlinks: Linked, containers: Vec<ContainerReport>) -> Self {
+    pub fn new(
+        counts: Counts,
+        hardlinks: Linked,
+        containers: Vec<ContainerReport>,
+        packages: Vec<PackageReport>,
+    ) -> Self {
         let (exclusions, warnings) = (Vec::new(), Vec::new());
-        Self { hardlinks, counts, containers, timings: Timings::default(), exclusions, warnings }
+        Self { hardlinks, counts, containers, packages, timings: Timings::default(), exclusions, warnings }
     }
 
     /// Copies the warnings and exclusions of a log.

@@ -115,8 +115,8 @@ fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
     let reader = reader(recipe, options, prepared.cache.as_ref());
     let partial = reduction::partial_scan(recipe, &reader.options(), &reader.own, options.lookups)?;
     let (scanned, found) = partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();
-    let Stacked { tree, unreadable, set_id, containers, states } = reader.stacked(scanned)?;
-    (prepared.containers, prepared.states) = (containers, states);
+    let Stacked { tree, unreadable, set_id, containers, packages, states } = reader.stacked(scanned)?;
+    (prepared.containers, prepared.packages, prepared.states) = (containers, packages, states);
     (prepared.tree, prepared.unreadable, prepared.set_id) = (tree, unreadable, set_id);
     prepared.found = found;
     done(())
@@ -162,7 +162,8 @@ fn overlay(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Rep
     }
     let overlays = TreeRecipe { sources: recipe.overlays.clone(), basedir: None, ..recipe.clone() };
     let reader = reader(&overlays, options, prepared.cache.as_ref());
-    let Stacked { tree, unreadable, set_id, containers, .. } = reader.stacked(None)?;
+    let Stacked { tree, unreadable, set_id, containers, packages, .. } = reader.stacked(None)?;
+    prepared.packages.extend(packages);
     prepared.unreadable.extend(unreadable);
     prepared.set_id.extend(set_id);
     prepared.containers.extend(containers);

@@ -1,6 +1,7 @@
 //! Reads the sources that a recipe names, and combines them into the tree that it requests.
 
 mod owner;
+mod packages;
 mod steps;
 
 pub(super) use self::steps::{SourceStep, host_metadata, own_files, owners};
@@ -11,6 +12,7 @@ use image_tree::Tree;
 use rustix::process::geteuid;
 
 use self::owner::{FileRecords, MemberOwners, SetIdFiles};
+use self::packages::Sources;
 use self::steps::{Loaded, SourceOptions, normalization};
 use crate::blob::{Blob, SpoolMemory};
 use crate::cache::Cache;
@@ -19,7 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::log::{Log, Report as _};
 use crate::progress::Progress;
 use crate::recipe::TreeRecipe;
-use crate::report::ContainerReport;
+use crate::report::{ContainerReport, PackageReport};
 use crate::shown;
 use crate::source::container::{Container, Message};
 use crate::source::directory::{Scanned, Unreadable};
@@ -62,6 +64,8 @@ pub(super) struct Stacked {
     pub(super) set_id: Vec<SetIdChange>,
     /// The images of containers among the sources.
     pub(super) containers: Vec<ContainerReport>,
+    /// The packages of distributions among the sources.
+    pub(super) packages: Vec<PackageReport>,
     /// The tree after each source, if they are kept.
     pub(super) states: Vec<Tree<Blob>>,
 }
@@ -93,22 +97,27 @@ impl<'r> Reader<'r> {
     /// # Errors
     /// If a source cannot be read, or cannot be added to those before it.
     pub(super) fn stacked(&self, first: Option<Scanned>) -> Result<Stacked> {
-        let Self { recipe, interrupt, .. } = *self;
+        let Self { recipe, interrupt, memory, .. } = *self;
         if recipe.sources.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "no source is given"));
         }
         let (mut stack, mut records) = (Stack::new(recipe.rules), FileRecords::default());
         let (mut first, mut basedir_used, mut containers) = (first, false, Vec::new());
-        let mut states = Vec::new();
-        for path in &recipe.sources {
+        let (mut packages, mut states) = (Vec::new(), Vec::new());
+        let mut sources = Sources::of(recipe);
+        while let Some((path, source)) = sources.next()? {
             interrupt.check()?;
-            let source = Source::at(path, recipe.basedir.as_deref())?;
             basedir_used |= matches!(source, Source::Dump { .. });
             let usual = default_ownership(&source);
             let is_directory = matches!(source, Source::Directory(_));
-            let contents = match first.take() {
-                Some(scanned) => Contents::Tree(scanned),
-                None => source::open(source, &self.options())?,
+            let contents = match (first.take(), source) {
+                (Some(scanned), _) => Contents::Tree(scanned),
+                (None, Source::Package(file)) => {
+                    let merged =
+                        packages::merged(&sources.packages(&file)?, recipe, &stack, &self.options(), memory)?;
+                    Contents::Packages(Box::new(merged))
+                }
+                (None, source) => source::open(source, &self.options())?,
             };
             let path = Path::new(path);
             let report = match contents {
@@ -124,6 +133,16 @@ impl<'r> Reader<'r> {
                     let (scanned, default) = (Scanned::from(tree), usual);
                     let loaded = Loaded { path, scanned, default, is_directory, set_id: None };
                     self.add_tree(loaded, &mut stack, &mut records)?
+                }
+                Contents::Packages(merged) => {
+                    self.log_container(&merged.messages);
+                    packages.extend(merged.packages.iter().map(PackageReport::new));
+                    let (scanned, default) = (Scanned::from(merged.tree), usual);
+                    let loaded = Loaded { path, scanned, default, is_directory, set_id: None };
+                    stack.keep_directory_symlink(true);
+                    let report = self.add_tree(loaded, &mut stack, &mut records)?;
+                    stack.keep_directory_symlink(recipe.rules.keep_directory_symlink);
+                    report
                 }
                 Contents::Members(reader) => {
                     self.add_members(path, *reader, &usual, &mut stack, &mut records)?
@@ -142,7 +161,7 @@ impl<'r> Reader<'r> {
                 recipe.sources.iter().map(|name| shown::name(name).to_string()).collect();
             self.log.warn(format_args!("{}: {packed}", names.join(", ")));
         }
-        Ok(Stacked { tree, unreadable, set_id, containers, states })
+        Ok(Stacked { tree, unreadable, set_id, containers, packages, states })
     }
 
     /// Adds a tree, after the steps.
@@ -238,6 +257,7 @@ fn default_ownership(source: &Source) -> Ownership {
         Source::Directory(_) if !geteuid().is_root() => Ownership::Root,
         Source::Directory(_)
         | Source::Container(_)
+        | Source::Package(_)
         | Source::Dump { .. }
         | Source::Tar { .. }
         | Source::TarStream { .. } => Ownership::Keep,

@@ -73,7 +73,7 @@ const FORMATS: &[Format] = &[
     format(
         &[(0, b"!<arch>\ndebian-binary")],
         "a Debian package",
-        "pipe `dpkg-deb --fsys-tarfile FILE` into rootcast, which reads it as -",
+        "store it in a regular file, and name that",
     ),
     format(&[(0, b"!<arch>\n")], "an ar archive", UNZIP),
     format(

@@ -50,12 +50,14 @@ use self::header::{BLOCK, Header};
 
 pub use acl::AclError;
 pub use add::{Added, Owner, Unchanged};
+pub(in crate::source) use budget::Budget;
 pub use budget::Limits;
 pub(crate) use budget::Totals;
 pub use collected::ReadMembers;
 pub use decompress::Compression;
 pub use error::{MapProblem, Problem, TarError, Warning};
 pub use members::Entry;
+pub(in crate::source) use members::OwnerNames;
 pub use reader::Reader;
 pub(crate) use reader::SpoolPlace;
 

@@ -37,6 +37,15 @@ pub(super) enum Missing {
 }
 
 impl<C: Clone> Addition<'_, C> {
+    /// Creates the directories of a path that are missing, as those above a member.
+    ///
+    /// # Errors
+    /// If the path is invalid, or leads through something other than a directory.
+    pub fn imply(&mut self, path: &[u8]) -> Result<(), AddError> {
+        let names = components(path)?;
+        self.descend(&names, Missing::Create).map(|_| ())
+    }
+
     /// Returns the directory that contains a member, created if it is missing. `names` are those of
     /// the member's path without the last one.
     pub(super) fn parent(&mut self, path: &[u8], names: &[&[u8]]) -> Result<InodeId, AddError> {

@@ -50,12 +50,6 @@ fn unsupported_formats_are_named_with_a_remedy() {
         ("gzip", "seq 1 10000 | gzip > out", &["not a tar archive is in it", "a source is a directory"]),
         ("sfdisk", "truncate -s 4M out; echo ';' | sfdisk -q -X gpt out", &["is a disk with a GPT"]),
         ("sfdisk", "truncate -s 4M out; echo ';' | sfdisk -q -X dos out", &["is a disk with an MBR"]),
-        (
-            "dpkg-deb",
-            "mkdir -p p/DEBIAN; printf 'Package: p\\nVersion: 1\\nArchitecture: all\\nMaintainer: a <a@b.c>\\n\
-             Description: d\\n' > p/DEBIAN/control; dpkg-deb -b p out.deb > /dev/null; mv out.deb out",
-            &["is a Debian package", "dpkg-deb --fsys-tarfile"],
-        ),
     ] {
         let scratch = Scratch::new();
         let Some(file) = made(&scratch, tool, script) else { continue };

@@ -13,6 +13,7 @@ use super::edits::Edits;
 use super::general::General;
 use super::keep::{KeepArguments, Kept};
 use super::output::usage;
+use super::packages::PackageFileArguments;
 use super::values;
 use crate::architecture::Architecture;
 use crate::cli::help::group;
@@ -35,11 +36,12 @@ use crate::xattr_filter::{Filter, Rule};
 /// The sources of a tree, and the changes to it.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TreeArguments {
-    /// Directory, tar archive, oci:IMAGE, dump, or - for stdin
+    /// Directory, tar archive, oci:IMAGE, .deb, dump, or - for stdin
     ///
     /// Images of containers are named as skopeo(1) does: oci:DIR[:REF], oci-archive:FILE[:REF],
     /// docker-archive:FILE[:REF] and dir:DIR; ./oci:x is a path. Standard input is a tar archive or a
-    /// dump. Of several sources, each is added to those before it, as if unpacked over them.
+    /// dump. Of several sources, each is added to those before it, as if unpacked over them. Debian
+    /// packages that follow each other are merged as dpkg does, in any order.
     #[arg(value_name = "SOURCE", required = true, help_heading = group::INPUT)]
     sources: Vec<OsString>,
 
@@ -185,6 +187,9 @@ pub(in crate::cli) struct TreeArguments {
     overlay_conflict: overlay::Conflict,
 
     #[command(flatten)]
+    packages: PackageFileArguments,
+
+    #[command(flatten)]
     edits: Edits,
 
     #[command(flatten)]
@@ -296,6 +301,7 @@ impl TreeArguments {
             modules,
             ld_cache,
             guest_files: self.guest_files,
+            packages: self.packages.recipe(),
             image_config: self.image_config.unwrap_or_default(),
             rules: Rules {
                 whiteouts: self.whiteouts,

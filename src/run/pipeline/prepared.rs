@@ -8,7 +8,7 @@ use crate::blob::Blob;
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::log::Report;
-use crate::report::ContainerReport;
+use crate::report::{ContainerReport, PackageReport};
 use crate::run::firmware::Firmware;
 use crate::run::reduction::{Found, Reduction};
 use crate::source::directory::Unreadable;
@@ -32,6 +32,8 @@ pub(in crate::run) struct Prepared {
     pub(in crate::run) microcode: Vec<Firmware>,
     /// The images of containers among the sources.
     pub(in crate::run) containers: Vec<ContainerReport>,
+    /// The packages of distributions among the sources.
+    pub(in crate::run) packages: Vec<PackageReport>,
     /// The files of the overlays, and the places where they meet others.
     pub(super) overlay: overlay::Laid,
     /// The cache of the recipe, if it can be used.
@@ -59,6 +61,7 @@ impl Prepared {
             duplicates: BTreeMap::new(),
             microcode: Vec::new(),
             containers: Vec::new(),
+            packages: Vec::new(),
             cache: None,
             states: Vec::new(),
             overlay: overlay::Laid::default(),

@@ -141,6 +141,7 @@ impl<'t> PlannedInitramfs<'t> {
                 Counts::of(&prepared.tree),
                 prepared.hard_links,
                 prepared.containers.clone(),
+                prepared.packages.clone(),
             ),
         }
     }

@@ -55,7 +55,12 @@ pub(super) fn describe(
             data_bytes: summary.data_bytes,
             segments: segments(recipe, layout).len() as u64,
         },
-        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
+        build: BuildInfo::new(
+            Counts::of(&prepared.tree),
+            prepared.hard_links,
+            prepared.containers.clone(),
+            prepared.packages.clone(),
+        ),
     }
 }
 

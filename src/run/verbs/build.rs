@@ -14,6 +14,7 @@ use crate::report::{Bars, ImageReport, Report, kata};
 use crate::run::output;
 use crate::run::plan::{Plan, RootHashFile, Setting};
 use crate::run::print::{self, Printed, print};
+use crate::run::sbom;
 use crate::watch::Watch;
 
 /// Makes the product and writes it to the output of the recipe.
@@ -42,6 +43,9 @@ pub fn build(build: &Build, recipe: &OutputRecipe, interrupt: &Interrupt) -> Res
         true => plan.report().clone(),
         false => plan.write_to(product, root_hash)?,
     };
+    if !recipe.dry_run {
+        sbom::write(&build.tree, &report.build().packages, interrupt)?;
+    }
     if recipe.print_kata_config {
         print_kata_config(build, recipe, &report)?;
     }

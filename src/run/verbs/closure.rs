@@ -16,6 +16,7 @@ use crate::run::output;
 use crate::run::pipeline::{self, Prepared, Verb};
 use crate::run::print::{self, print, print_json};
 use crate::run::reduction::{Lookups, Reduction};
+use crate::run::sbom;
 use crate::run::stopwatch::Stopwatch;
 
 /// Prints the kept part of a tree, or the reasons for it.
@@ -32,7 +33,8 @@ pub fn closure(recipe: &ClosureRecipe, interrupt: &Interrupt) -> Result<()> {
     let xattrs = recipe.tree.sources.len() > 1;
     let options =
         pipeline::Options { own, lookups, xattrs, ..pipeline::Options::new(&recipe.tree, interrupt, &log) };
-    let Prepared { tree, reduction, .. } = pipeline::run(Verb::Closure, &options)?;
+    let Prepared { tree, reduction, packages, .. } = pipeline::run(Verb::Closure, &options)?;
+    sbom::write(&recipe.tree, &packages, interrupt)?;
     let reduction = reduction.ok_or_else(|| Error::new(ErrorKind::Usage, "no file to keep is named"))?;
     let read = stopwatch.lap().saturating_sub(reduction.took);
     if recipe.json {

@@ -30,6 +30,7 @@ use crate::run::advice;
 use crate::run::output;
 use crate::run::pipeline::{self, Holes, Prepared, Verb};
 use crate::run::print::{self, Printed};
+use crate::run::sbom;
 use crate::run::stopwatch::Stopwatch;
 use crate::shown;
 use crate::source::container::Platform;
@@ -82,6 +83,7 @@ pub fn export(recipe: &ExportRecipe, interrupt: &Interrupt) -> Result<()> {
         };
         let layers = (&*layouts, prepared.cache.as_ref());
         write(recipe, layers, target, (&platform, settings), &mut report, interrupt)?;
+        sbom::write(&recipe.tree, &prepared.packages, interrupt)?;
         timings.write = stopwatch.lap();
     }
     report.build.timings = timings;
@@ -131,7 +133,12 @@ fn describe(
         config_digest: None,
         compression: recipe.codec.to_string(),
         layers: layouts.iter().map(planned).collect(),
-        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
+        build: BuildInfo::new(
+            Counts::of(&prepared.tree),
+            prepared.hard_links,
+            prepared.containers.clone(),
+            prepared.packages.clone(),
+        ),
     }
 }
 

@@ -13,8 +13,9 @@ use crate::interrupt::Interrupt;
 use crate::output::stdout;
 use crate::recipe::{Output, TreeRecipe};
 use crate::run::output;
-use crate::run::pipeline::{self, Verb};
+use crate::run::pipeline::{self, Prepared, Verb};
 use crate::run::print;
+use crate::run::sbom;
 
 /// Prints the tree in the composefs dump format. Contents in memory are part of the text, files are
 /// named by path.
@@ -26,7 +27,8 @@ pub fn tree(recipe: &TreeRecipe, interrupt: &Interrupt) -> Result<()> {
     let log = print::log(recipe.level());
     let own = output::own_files(&Output::Stream, None);
     let options = pipeline::Options { own, ..pipeline::Options::new(recipe, interrupt, &log) };
-    let tree = pipeline::run(Verb::Tree, &options)?.tree;
+    let Prepared { tree, packages, .. } = pipeline::run(Verb::Tree, &options)?;
+    sbom::write(recipe, &packages, interrupt)?;
     let mut out = stdout::open()?;
     let written = dump::write(&tree, &mut out, |path, blob| Ok(body(path, blob))).and_then(|()| out.flush());
     match written {

@@ -6,6 +6,7 @@
 //!                       Selection: names, versions, URLs, digests, reasons ◀─ resolver
 //! ```
 
+pub mod files;
 pub mod index;
 pub mod preferences;
 pub mod relation;

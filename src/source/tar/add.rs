@@ -95,7 +95,7 @@ impl<'n> Adding<'n> {
         owner: &mut O,
         budget: &mut Budget,
     ) -> Result<()> {
-        let Entry { offset, member: Member { path, metadata, kind }, names } = entry;
+        let Entry { offset, member: Member { path, metadata, kind }, names, .. } = entry;
         let before = addition.implied_count();
         let added = addition.add(&path, metadata, kind).map_err(Problem::from).and_then(|id| {
             let made = addition.implied_count() - before;

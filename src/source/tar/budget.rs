@@ -85,7 +85,7 @@ impl Totals {
 type Amount = fn(&Totals) -> &AtomicU64;
 
 /// The limits, and the amounts charged so far.
-pub(super) struct Budget {
+pub(in crate::source) struct Budget {
     limits: Limits,
     totals: Arc<Totals>,
 }
@@ -101,7 +101,7 @@ impl Budget {
     }
 
     /// Charges one header or directory.
-    pub(super) fn entry(&mut self) -> Result<(), Problem> {
+    pub(in crate::source) fn entry(&mut self) -> Result<(), Problem> {
         if self.totals.charge(Totals::ENTRIES, 1) > self.limits.max_entries {
             return Err(Problem::MaxEntries(self.limits.max_entries));
         }
@@ -118,7 +118,7 @@ impl Budget {
     }
 
     /// Charges `len` bytes that stay in memory.
-    pub(super) fn metadata(&mut self, len: usize) -> Result<(), Problem> {
+    pub(in crate::source) fn metadata(&mut self, len: usize) -> Result<(), Problem> {
         if self.totals.charge(Totals::METADATA, len as u64) > MAX_METADATA {
             return Err(Problem::MaxMetadata(MAX_METADATA));
         }

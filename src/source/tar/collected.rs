@@ -85,6 +85,11 @@ impl ReadMembers {
         self.entries
     }
 
+    /// Returns the members as they are, and the budget to charge for directories without one.
+    pub(in crate::source) fn into_parts(self) -> (Vec<Entry>, Budget) {
+        (self.entries, self.budget)
+    }
+
     /// Removes the members whose path `keeps` returns false for.
     pub(crate) fn retain(&mut self, keeps: impl Fn(&[u8]) -> bool) {
         self.entries.retain(|entry| keeps(&entry.member.path));

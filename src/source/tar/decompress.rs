@@ -69,6 +69,26 @@ impl Compression {
         unpacked
     }
 
+    /// Returns what a stream unpacks to.
+    ///
+    /// # Errors
+    /// An error without [`io::Error::raw_os_error`] if the bytes are invalid, unpack to more than
+    /// `max` bytes, or need more memory than `memory`, in bytes.
+    pub(in crate::source) fn unpack(
+        self,
+        stream: impl Read,
+        max: u64,
+        memory: Option<u64>,
+    ) -> io::Result<Vec<u8>> {
+        let mut unpacked = Vec::new();
+        let mut reader = Decompressed::new(stream, Some(self), memory).take(max.saturating_add(1));
+        reader.read_to_end(&mut unpacked)?;
+        if unpacked.len() as u64 > max {
+            return Err(io::Error::other(format!("it has more than {max} bytes, which is the limit")));
+        }
+        Ok(unpacked)
+    }
+
     /// Returns its name, for messages.
     #[must_use]
     pub fn name(self) -> &'static str {

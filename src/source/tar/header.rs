@@ -145,6 +145,14 @@ impl Header {
         until_nul(&self.0[157..257]).to_vec()
     }
 
+    /// Returns the names of the user and the group; empty ones in V7 and where there are none.
+    pub(super) fn owner_names(&self) -> (&[u8], &[u8]) {
+        match self.format() {
+            HeaderFormat::V7 => (&[], &[]),
+            _ => (until_nul(&self.0[265..297]), until_nul(&self.0[297..329])),
+        }
+    }
+
     /// Returns the number in a field.
     pub(super) fn number(&self, field: Field) -> Result<i64, Problem> {
         let bytes = &self.0[field.at..field.at + field.len];

@@ -1,6 +1,7 @@
 //! Combines headers into members, with all records that apply to each.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use image_tree::{Content, Device, Kind, LinkTarget, Metadata, Timestamp};
@@ -14,6 +15,7 @@ use super::pax::Records;
 use super::sparse::{self, TextMap};
 use crate::blob::archive::Piece;
 use crate::blob::{ArchiveRange, Blob, Sparse};
+use crate::error::{Error, ErrorKind};
 use crate::stack::{Member, MemberKind};
 
 /// The longest extended header, in bytes: 16 MiB.
@@ -30,6 +32,23 @@ pub struct Entry {
     pub(in crate::source) member: Member<Blob>,
     /// The entries of its access control lists for users and groups by name.
     pub(super) names: Vec<NamedEntry>,
+    /// The names of its owners, if the reader keeps them and there are any.
+    pub(in crate::source) owner: Option<Box<OwnerNames>>,
+}
+
+/// The names of the owners of a member; empty where the archive has a number only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::source) struct OwnerNames {
+    pub(in crate::source) user: Vec<u8>,
+    pub(in crate::source) group: Vec<u8>,
+}
+
+impl Entry {
+    /// Returns the error for the member, in an archive that messages call `name`.
+    pub(in crate::source) fn error(&self, name: &Path, problem: impl Into<Problem>) -> Error {
+        let (offset, path) = (self.offset, Some(self.member.path.clone()));
+        Error::at(ErrorKind::BadInput, name, TarError { offset, path, problem: problem.into() })
+    }
 }
 
 /// A failure, with its place in the archive.
@@ -59,6 +78,8 @@ pub(super) struct Members<'a> {
     /// True for a layer of an image: a file whose path ends in `/` is a directory only in V7, and
     /// global headers have no effect.
     pub(super) is_layer: bool,
+    /// True if the names of owners are kept.
+    pub(super) keeps_owner_names: bool,
 }
 
 /// The records and names from headers before a member.
@@ -73,7 +94,14 @@ struct Pending {
 
 impl<'a> Members<'a> {
     pub(super) fn new(input: Input<'a>, budget: Budget) -> Self {
-        Self { input, budget, warnings: Vec::new(), global: Records::default(), is_layer: false }
+        Self {
+            input,
+            budget,
+            warnings: Vec::new(),
+            global: Records::default(),
+            is_layer: false,
+            keeps_owner_names: false,
+        }
     }
 
     /// Returns the next member; none at the end of the archive.
@@ -99,13 +127,28 @@ impl<'a> Members<'a> {
                 continue;
             }
             let path = pending.path(&header);
+            let owner = self.owner_names(&header, &pending);
             return match self.member(&header, pending, &path) {
                 Ok((metadata, kind, names)) => {
-                    Ok(Some(Entry { offset, member: Member { path, metadata, kind }, names }))
+                    Ok(Some(Entry { offset, member: Member { path, metadata, kind }, names, owner }))
                 }
                 Err(failure) => Err(Located { offset, path: Some(path), failure }),
             };
         }
+    }
+
+    /// Returns the names of a member's owners, if they are kept.
+    fn owner_names(&self, header: &Header, pending: &Pending) -> Option<Box<OwnerNames>> {
+        if !self.keeps_owner_names {
+            return None;
+        }
+        let records = pending.records.as_ref().unwrap_or(&self.global);
+        let (user, group) = header.owner_names();
+        let owner = OwnerNames {
+            user: records.user_name.as_deref().unwrap_or(user).to_vec(),
+            group: records.group_name.as_deref().unwrap_or(group).to_vec(),
+        };
+        (owner != OwnerNames::default()).then(|| Box::new(owner))
     }
 
     /// Returns the next header; none at the end.

@@ -18,6 +18,8 @@ pub(super) struct Records {
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u32>,
     pub(super) gid: Option<u32>,
+    pub(super) user_name: Option<Vec<u8>>,
+    pub(super) group_name: Option<Vec<u8>>,
     pub(super) mtime: Option<Timestamp>,
     pub(super) device_major: Option<u32>,
     pub(super) device_minor: Option<u32>,
@@ -82,6 +84,8 @@ impl Records {
             b"size" => self.size = optional(key, value, length)?,
             b"uid" => self.uid = optional(key, value, small)?,
             b"gid" => self.gid = optional(key, value, small)?,
+            b"uname" => self.user_name = text(value),
+            b"gname" => self.group_name = text(value),
             b"mtime" => self.mtime = optional(key, value, time)?,
             b"SCHILY.devmajor" => self.device_major = optional(key, value, small)?,
             b"SCHILY.devminor" => self.device_minor = optional(key, value, small)?,
@@ -162,7 +166,7 @@ impl Records {
                 let numbers = numbers.ok_or(Problem::Map(MapProblem::Text))?;
                 sparse.map = numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
             }
-            // Records that a tree cannot represent: atime, ctime, uname, gname, comment, charset,
+            // Records that a tree cannot represent: atime, ctime, comment, charset,
             // and those of other vendors.
             _ => {}
         }

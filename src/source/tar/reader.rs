@@ -51,7 +51,13 @@ impl<'a> Reader<'a> {
     /// Creates a reader of a layer that is not compressed, a range of an archive, which is read in
     /// place. Bytes behind its end are ignored.
     pub(crate) fn range(range: &ArchiveRange, name: &Path, limits: Limits, interrupt: &'a Interrupt) -> Self {
-        Self::new(Input::in_place(range, limits.max_size, interrupt), name, limits).of_layer()
+        Self::part(range, name, limits, interrupt).of_layer()
+    }
+
+    /// Creates a reader of the files of a package that are not compressed, a range of an archive,
+    /// which is read in place.
+    pub(crate) fn part(range: &ArchiveRange, name: &Path, limits: Limits, interrupt: &'a Interrupt) -> Self {
+        Self::new(Input::in_place(range, limits.max_size, interrupt), name, limits)
     }
 
     /// Creates a reader of an archive that comes through a pipe or is compressed. Contents are kept in
@@ -98,6 +104,13 @@ impl<'a> Reader<'a> {
     pub(crate) fn of_layer(mut self) -> Self {
         self.members.input.set_trailing(Trailing::Ignored);
         self.members.is_layer = true;
+        self
+    }
+
+    /// Keeps the names of owners.
+    #[must_use]
+    pub(in crate::source) fn with_owner_names(mut self) -> Self {
+        self.members.keeps_owner_names = true;
         self
     }
 

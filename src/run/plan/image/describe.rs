@@ -44,7 +44,12 @@ pub(super) fn describe(
         verity: hash_tree.as_ref().map(|layout| VerityReport::planned(layout, plan.offset(1).unwrap_or(0))),
         kernel_parameters: None,
         filesystem: filesystem.report(),
-        build: BuildInfo::new(Counts::of(&prepared.tree), prepared.hard_links, prepared.containers.clone()),
+        build: BuildInfo::new(
+            Counts::of(&prepared.tree),
+            prepared.hard_links,
+            prepared.containers.clone(),
+            prepared.packages.clone(),
+        ),
     };
     report.kernel_parameters = unmeasured_parameters(recipe, &report);
     Ok(report)
