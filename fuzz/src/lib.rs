@@ -13,6 +13,7 @@
 //! bytes ── text ──────▶ tree ────────▶ dump ────────▶ parsed again ─────────────────▶ the same tree
 //!       ── text ──────▶ manifest, file_contexts ────▶ a small tree ─────────────────▶ a valid tree
 //!       ── text ──────▶ recipe ──────▶ command line
+//!       ── text, keys ▶ signatures ────────────────────────────────────────────────▶ the text that was signed
 //!       ── text ──────▶ dracut.conf ─▶ recipe
 //!       ── members ───▶ check of an initramfs by the kernel's rules
 //!       ── text ──────▶ units, rules, notes ────────▶ dependencies ─────────────────▶ valid paths and names

@@ -2,4 +2,5 @@
 
 pub mod container;
 pub mod dump;
+pub mod inrelease;
 pub mod tar;

@@ -3,7 +3,7 @@
 use crate::closure::{self, known, packages, programs};
 use crate::formats::{dax_header, ext4, initramfs_check, kmod, partition, verity};
 use crate::random::Random;
-use crate::sources::{container, dump, tar};
+use crate::sources::{container, dump, inrelease, tar};
 use crate::transforms::{accounts, edits, file_contexts, mtree};
 use crate::{Outcome, architecture, arguments, dracut, recipe};
 
@@ -56,6 +56,7 @@ pub const TARGETS: &[Target] = &[
         seed: |b| initramfs_check::archive(&b),
         taken: 90,
     },
+    Target { name: "inrelease", check: inrelease::check, seed: |b| inrelease::input(&b), taken: 20 },
     Target { name: "kmod_config", check: kmod::check_config, seed: |b| kmod::config(&b), taken: 10 },
     Target { name: "kmod_index", check: kmod::check_index, seed: |b| kmod::index(&b), taken: 60 },
     Target { name: "kmod_module", check: kmod::check_module, seed: |b| kmod::module(&b), taken: 40 },
