@@ -62,6 +62,20 @@ fn weak_keys_and_digests_do_not_count() {
     );
     let why = "its primary key has no valid signature by itself: it uses the digest SHA1";
     refused_by_us(&gpg.sign(-1, &["sha1"], TEXT), &gpg.export("sha1"), why);
+    gpg.run(
+        -9,
+        &["--batch", "--cert-digest-algo", "SHA1", "--quick-add-key", &rsa, "rsa2048", "sign", "0"],
+        b"",
+    );
+    let signed = gpg.sign(-1, &[&rsa], TEXT);
+    refused_by_us(
+        &signed,
+        &gpg.export(&rsa),
+        "the subkey has no valid signature by its primary key: it uses the",
+    );
+    let critical = gpg.sign_with(-1, &[&key], &["--sig-notation", "!unknown@example.org=x"], TEXT);
+    refused(&critical, &keys, "has a critical notation, which is not known");
+    accepted(&gpg.sign_with(-1, &[&key], &["--sig-notation", "unknown@example.org=x"], TEXT), &keys);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rootcast::blob::SpoolMemory;
 use rootcast::error::Result;
 use rootcast::interrupt::Interrupt;
 use rootcast::source::container::{self, Container, Options, Reference};
@@ -57,6 +58,7 @@ fn read(name: &str, archive: &[u8]) -> Result<Container> {
     let options = Options {
         platform: None,
         spool: None,
+        memory: &SpoolMemory::default(),
         cache: None,
         keep_directory_symlink: false,
         limits: LIMITS,
