@@ -1,7 +1,6 @@
 //! The layer that makes one tree of another.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use image_tree::{Inode, InodeId, Kind, Metadata, Name, Tree, Walk};
 
@@ -78,8 +77,9 @@ struct Compared {
     below: Vec<Option<InodeId>>,
     /// For each other file.
     found: Vec<Found>,
-    /// The file of the upper tree for each of the lower one; none if there are several.
-    claimed: BTreeMap<InodeId, Option<InodeId>>,
+    /// The file of the upper tree for each of the lower one: of several equal ones the first, as the
+    /// others are not one file with it.
+    claimed: BTreeMap<InodeId, InodeId>,
 }
 
 impl Compared {
@@ -88,6 +88,7 @@ impl Compared {
         let mut compared =
             Self { below: vec![None; count], found: vec![Found::Unseen; count], claimed: BTreeMap::new() };
         compared.below[InodeId::ROOT.index()] = Some(InodeId::ROOT);
+        let mut order = Vec::new();
         let mut walk = upper.walk();
         while let Some(step) = walk.next() {
             let Some(name) = step.name else { continue };
@@ -104,6 +105,12 @@ impl Compared {
             }
             let equal = below.filter(|id| lower.get(*id) == upper.get(step.id));
             compared.record(step.id, equal);
+            order.extend(step.first.then_some(step.id));
+        }
+        for id in order {
+            if let Found::At(equal) = compared.found[id.index()] {
+                compared.claimed.entry(equal).or_insert(id);
+            }
         }
         Ok(compared)
     }
@@ -116,18 +123,13 @@ impl Compared {
             (Found::At(before), Some(equal)) if before == equal => Found::At(before),
             _ => Found::Differs,
         };
-        match equal.map(|equal| self.claimed.entry(equal)) {
-            Some(Entry::Vacant(claimed)) => _ = claimed.insert(Some(id)),
-            Some(Entry::Occupied(mut claimed)) if *claimed.get() != Some(id) => _ = claimed.insert(None),
-            _ => {}
-        }
     }
 
     /// Returns true for a file that the lower tree has under all of its names, and not as one file
     /// with another of the upper tree.
     fn is_same(&self, id: InodeId) -> bool {
         match self.found[id.index()] {
-            Found::At(equal) => self.claimed.get(&equal) == Some(&Some(id)),
+            Found::At(equal) => self.claimed.get(&equal) == Some(&id),
             Found::Unseen | Found::Differs => false,
         }
     }

@@ -115,7 +115,8 @@ fn names_of_one_file_are_in_one_layer() {
     check(&["a:1 b=a", "c:2"], |_| {}, &["/ /a:1 /b=", "/ /c:2"]);
     check(&["a:1 b=a", "a:2"], |_| {}, &["/ /a:1 /b=", "/ /a:2"]);
     // A later source has equal files that are not one file, or are one file only there.
-    check(&["a:1 b=a", "a:1 b:1"], |_| {}, &["/ /a:1 /b=", "/ /a:1 /b:1"]);
+    check(&["a:1 b=a", "a:1 b:1"], |_| {}, &["/ /a:1 /b=", "/ /b:1"]);
+    check(&["a:1 b=a c=a", "a:1 b:1 c=b"], |_| {}, &["/ /a:1 /b= /c=", "/ /b:1 /c="]);
     check(&["a:1 b:1", "a:1 b=a"], |_| {}, &["/ /a:1 /b:1", "/ /a:1 /b="]);
     // A hard link to a file of a lower layer, which programs that mount layers cannot make.
     let link = |tree: &mut Files| {
