@@ -61,9 +61,12 @@ impl Cleanups {
         pending.for_each(|cleanup| _ = list.due.remove(&cleanup.number));
     }
 
-    /// Runs all pending cleanups.
-    pub fn run(&self) {
-        self.lock().due.values().for_each(|cleanup| cleanup());
+    /// Runs all pending cleanups, and then `end`, which ends the process: no change is made with a
+    /// cleanup in between.
+    pub fn run_before(&self, end: impl FnOnce()) {
+        let list = self.lock();
+        list.due.values().for_each(|cleanup| cleanup());
+        end();
     }
 
     /// The list is consistent between any two statements under the lock, so it stays usable after a
@@ -119,14 +122,32 @@ mod tests {
         };
         let (first, second) = (add(0), add(1));
         drop(first);
-        cleanups.run();
+        cleanups.run_before(|| ());
         let counted = || count.iter().map(|count| count.load(Ordering::SeqCst)).collect::<Vec<_>>();
         assert_eq!(counted(), [0, 1]);
         assert_eq!(format!("{cleanups:?}"), "1 cleanups");
         let third = add(0);
         cleanups.cancel([&second, &third].into_iter());
-        cleanups.run();
+        cleanups.run_before(|| ());
         assert_eq!(counted(), [0, 1]);
+    }
+
+    #[test]
+    fn no_change_is_made_between_the_cleanups_and_the_end() {
+        let cleanups = Cleanups::default();
+        let changed = Arc::new(AtomicUsize::new(0));
+        let mut thread = None;
+        cleanups.run_before(|| {
+            let (cleanups, changed) = (cleanups.clone(), Arc::clone(&changed));
+            let own = Arc::clone(&changed);
+            let change = move || Ok::<_, ()>(_ = own.fetch_add(1, Ordering::SeqCst));
+            thread = Some(std::thread::spawn(move || cleanups.add_after(change, || ()).map(drop)));
+            // Time for the thread to make the change, if it does not wait.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert_eq!(changed.load(Ordering::SeqCst), 0);
+        });
+        let made = thread.map(|thread| thread.join().expect("no panic"));
+        assert_eq!((made, changed.load(Ordering::SeqCst)), (Some(Ok(())), 1));
     }
 
     /// The cleanups are run while a change is made, and wait for its end.
@@ -143,7 +164,7 @@ mod tests {
             let (cleanups, (started, wait)) = (cleanups.clone(), std::sync::mpsc::channel());
             runs.push(std::thread::spawn(move || {
                 started.send(()).expect("it waits");
-                cleanups.run();
+                cleanups.run_before(|| ());
             }));
             wait.recv().expect("it sends");
             // Time for the thread to run the cleanups, if it does not wait.
@@ -159,7 +180,7 @@ mod tests {
         assert_eq!(old.load(Ordering::SeqCst), 0);
         replaced.replace_after(|| Err(()), counts(&old)).expect_err("it fails");
         cleanups.add_after(|| Err::<(), ()>(()), counts(&old)).map(drop).expect_err("it fails");
-        cleanups.run();
+        cleanups.run_before(|| ());
         assert_eq!((count.load(Ordering::SeqCst), old.load(Ordering::SeqCst)), (3, 0));
     }
 }

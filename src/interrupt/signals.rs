@@ -80,27 +80,27 @@ impl Interrupt {
                 return;
             }
             thread::sleep(GRACE);
-            watcher.run_cleanups();
-            watcher.die();
+            watcher.end();
         };
         let name = "signals".to_owned();
         let _ = thread::Builder::new().name(name).stack_size(WATCHER_STACK).spawn(watch);
     }
 
-    /// Runs the pending cleanups, and waits for them no longer than [`CLEANUP_LIMIT`]: a write to a
-    /// pipe that nobody reads would block them forever.
-    fn run_cleanups(&self) {
+    /// Runs the pending cleanups and ends the program, which does not wait for them longer than
+    /// [`CLEANUP_LIMIT`]: a write to a pipe that nobody reads would block them forever.
+    fn end(&self) {
         let (finished, wait) = mpsc::channel();
-        let cleanups = self.cleanups.clone();
+        let ending = self.clone();
         let run = move || {
-            cleanups.run();
+            ending.cleanups.run_before(|| ending.die());
             // OK to ignore: nobody waits any more if it took too long.
             let _ = finished.send(());
         };
         match thread::Builder::new().stack_size(WATCHER_STACK).spawn(run) {
             Ok(_) => _ = wait.recv_timeout(CLEANUP_LIMIT),
-            Err(_) => self.cleanups.run(),
+            Err(_) => self.cleanups.run_before(|| self.die()),
         }
+        self.die();
     }
 
     fn watch(&self, signal: i32) -> io::Result<()> {
@@ -179,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_made_after_the_cleanups() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let prefix = format!("HIDDEN='{}'; export HIDDEN;", directory.path().display());
+        for _ in 0..3 {
+            assert_eq!(child(&prefix, "catch_terminate_and_make_files").signal(), Some(SIGTERM));
+            assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 0);
+        }
+    }
+
+    #[test]
     fn a_blocked_cleanup_does_not_delay_the_end() {
         let began = Instant::now();
         assert_eq!(child("", "catch_terminate_with_a_blocked_cleanup").signal(), Some(SIGTERM));
@@ -211,6 +221,29 @@ mod tests {
             .map(|hidden| interrupt.cleanups().add(move || fs::remove_file(&hidden).expect("it is there")));
         low_level::raise(SIGTERM).expect("a signal can be raised");
         thread::sleep(Duration::from_secs(60));
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own, which it kills"]
+    fn catch_terminate_and_make_files() {
+        let interrupt = Interrupt::install().expect("handlers can be set");
+        let Some(directory) = std::env::var_os("HIDDEN").map(std::path::PathBuf::from) else { return };
+        low_level::raise(SIGTERM).expect("a signal can be raised");
+        let began = Instant::now();
+        for number in 0.. {
+            let file = directory.join(number.to_string());
+            let remove = {
+                let file = file.clone();
+                move || _ = fs::remove_file(&file)
+            };
+            let made = interrupt.cleanups().add_after(|| fs::write(&file, ""), remove);
+            let ((), _pending) = made.expect("it is new");
+            // The cleanup may have removed it.
+            let _ = fs::remove_file(&file);
+            if began.elapsed() > Duration::from_secs(60) {
+                return;
+            }
+        }
     }
 
     #[test]
