@@ -152,13 +152,13 @@ impl Reading<'_> {
                 return Ok(members);
             }
             match self.kept_in(cache, compression, messages) {
-                Err(error) if error.kind() == ErrorKind::Io => {
+                Err(Failed { error, is_of_layer: false }) if error.kind() == ErrorKind::Io => {
                     messages
                         .push(Message::Warning(format!("--cache: {error}; it is not kept for the next run")));
                 }
                 Ok(None) => {}
                 Ok(Some(members)) => return Ok(members),
-                Err(error) => return Err(error),
+                Err(Failed { error, .. }) => return Err(error),
             }
         }
         let Options { limits, interrupt, spool: directory, memory, .. } = *self.options;
@@ -166,6 +166,7 @@ impl Reading<'_> {
             let place = SpoolPlace { name: &self.name(), directory, memory };
             tar::Reader::spooled(stream, Some(compression), place, limits, interrupt)
         })
+        .map_err(|failed| failed.error)
     }
 
     /// Reads a layer that an earlier run decoded, if the cache has it with the right digest.
@@ -194,10 +195,10 @@ impl Reading<'_> {
         cache: &Cache,
         compression: Compression,
         messages: &mut Vec<Message>,
-    ) -> Result<Option<ReadMembers>> {
+    ) -> Result<Option<ReadMembers>, Failed> {
         let failed = |error| Error::io(self.name(), error);
         let place = cache.begin_addressed(Addressed::Layer, self.layer.diff_id.hex());
-        let Some(new) = place.map_err(failed)? else { return Ok(None) };
+        let Some(new) = place.map_err(failed).map_err(Failed::storing)? else { return Ok(None) };
         let Options { limits, interrupt, .. } = *self.options;
         let totals = Arc::new(Totals::within(self.totals));
         let members = self.decoded(&totals, |stream| {
@@ -221,26 +222,28 @@ impl Reading<'_> {
         &'r self,
         totals: &Arc<Totals>,
         reader: impl FnOnce(SharedRead) -> Result<tar::Reader<'r>>,
-    ) -> Result<ReadMembers> {
+    ) -> Result<ReadMembers, Failed> {
         let Layer { blob, digest, diff_id, .. } = self.layer;
         let hasher = digest.as_ref().map(|digest| Hasher::new(digest.algorithm()));
-        let state = Arc::new(Mutex::new(HashedRead { blob: blob.clone(), position: 0, hasher }));
+        let state =
+            Arc::new(Mutex::new(HashedRead { blob: blob.clone(), position: 0, hasher, has_failed: false }));
         let unpacked = Arc::new(Mutex::new(Hasher::new(diff_id.algorithm())));
         let read = {
             let unpacked = Arc::clone(&unpacked);
             let tap = move |bytes: &[u8]| {
                 unpacked.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
             };
-            let reader = reader(SharedRead(Arc::clone(&state)))?;
+            let reader = reader(SharedRead(Arc::clone(&state))).map_err(Failed::storing)?;
             reader.of_layer().with_totals(totals).with_tap(tap).read_members()
         };
-        if let Err(error) = &read
-            && error.kind() != ErrorKind::BadInput
-        {
-            return read;
-        }
-        // A blob with another digest is the reason for whatever is wrong with its contents.
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = match read {
+            Err(error) if error.kind() != ErrorKind::BadInput => {
+                return Err(Failed { error, is_of_layer: state.has_failed });
+            }
+            read => read,
+        };
+        // A blob with another digest is the reason for whatever is wrong with its contents.
         io::copy(&mut *state, &mut io::sink()).map_err(crate::error::classify_read_error)?;
         if let (Some(digest), Some(hasher)) = (digest, state.hasher.take()) {
             self.check("digest", digest, &hasher.finish())?;
@@ -259,18 +262,41 @@ impl Reading<'_> {
     }
 }
 
+/// The reason why a layer was not decoded.
+#[derive(Debug)]
+struct Failed {
+    error: Error,
+    /// False if its decoded bytes could not be stored.
+    is_of_layer: bool,
+}
+
+impl Failed {
+    fn storing(error: Error) -> Self {
+        Self { error, is_of_layer: false }
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, is_of_layer: true }
+    }
+}
+
 /// A blob that is hashed while it is read.
 struct HashedRead {
     blob: ArchiveRange,
     position: u64,
     hasher: Option<Hasher>,
+    /// True once the blob could not be read.
+    has_failed: bool,
 }
 
 impl Read for HashedRead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.blob.len().saturating_sub(self.position);
         let count = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.blob.read_at(&mut buffer[..count], self.position)?;
+        let read = self.blob.read_at(&mut buffer[..count], self.position);
+        read.inspect_err(|_| self.has_failed = true)?;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&buffer[..count]);
         }
@@ -285,5 +311,53 @@ struct SharedRead(Arc<Mutex<HashedRead>>);
 impl Read for SharedRead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::blob::SpoolMemory;
+    use crate::interrupt::Interrupt;
+    use crate::source::tar::Limits;
+    use crate::threads::Threads;
+
+    /// A blob that cannot be read is not an error of the cache.
+    #[test]
+    fn a_layer_that_cannot_be_read_is_not_reported_as_one_that_cannot_be_stored() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("blob");
+        std::fs::write(&path, [0x1f; 100]).expect("a new file");
+        let unreadable = File::options().write(true).open(&path).expect("it is ours");
+        let archive = Archive::host(unreadable, &path).expect("a file");
+        let cache = Cache::open(&directory.path().join("cache"), 1 << 30).expect("a new directory");
+        let (threads, interrupt, memory) = (Threads::single(), Interrupt::never(), SpoolMemory::default());
+        let options = Options {
+            platform: None,
+            spool: None,
+            memory: &memory,
+            cache: Some(&cache),
+            keep_directory_symlink: false,
+            limits: Limits::DEFAULT,
+            threads: &threads,
+            interrupt: &interrupt,
+        };
+        let layer = Layer {
+            blob: ArchiveRange::whole(Arc::new(archive)),
+            digest: None,
+            diff_id: Digest::sha256(b""),
+            stated: None,
+            has_toc: false,
+            name: "layer 1".to_owned(),
+        };
+        let source = Path::new("source");
+        let reading = Reading { source, layer: &layer, options: &options, totals: &Arc::default() };
+        let mut messages = Vec::new();
+        let error = reading.compressed(Compression::Gzip, &mut messages).err().expect("it cannot be read");
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("blob: cannot be read: "), "{error}");
+        assert_eq!(messages, []);
     }
 }
