@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The tree becomes an image of five layers, each with a fifth of the names in the order of their
-//! paths; the first has all directories. Layers are compressed by gzip and zstd in a layout, and plain
-//! in what `docker save` writes. *The limit* decompresses and hashes the layers with two threads into
+//! paths; the first has all directories. Layers are compressed by gzip and zstd in a layout, plain in
+//! what `docker save` writes, and decoded in a cache. *The limit* decompresses and hashes the layers with two threads into
 //! unnamed files and copies these (see `peer_unpack`). Only root unpacks owners with umoci.
 
 use std::io::Write as _;
@@ -100,7 +100,7 @@ with tarfile.open("saved", "w") as saved:
 "#;
 
 /// The tables: a title, and the contenders with rootcast first.
-fn groups() -> [(&'static str, Vec<Contender>); 3] {
+fn groups() -> [(&'static str, Vec<Contender>); 4] {
     [
         (
             "layers compressed by gzip",
@@ -129,8 +129,18 @@ fn groups() -> [(&'static str, Vec<Contender>); 3] {
                 contender("rootcast image of one archive", "sh", "rootcast \"$IMAGES/whole.tar\""),
             ],
         ),
+        (
+            "decoded layers in the cache",
+            vec![
+                contender("rootcast image oci: --cache", "sh", CACHED),
+                contender("rootcast image of the directory", "sh", "rootcast \"$TREE\""),
+            ],
+        ),
     ]
 }
+
+/// Makes the image from the cache, which has all layers.
+const CACHED: &str = "rootcast \"oci:$IMAGES/gzip\" --cache \"$CACHE\"";
 
 /// Prints a table for each group.
 pub(crate) fn compare(wanted: &Oci) -> Result<()> {
@@ -162,13 +172,15 @@ struct Bench {
 }
 
 impl Bench {
-    /// Makes the images, in `$IMAGES`.
+    /// Makes the images, in `$IMAGES`, and fills the cache with their layers.
     fn prepare(&self) -> Result<()> {
         let images = self.scratch.join("images");
         std::fs::create_dir(&images).with_context(|| images.display().to_string())?;
         let mut python = Command::new("python3");
         let status = python.args(["-c", PREPARE]).arg(&self.tree).arg(&images).status().context("python3")?;
         ensure!(status.success(), "the images cannot be made: {status}");
+        let status = self.shell(CACHED).status().context("sh")?;
+        ensure!(status.success(), "the cache cannot be filled: {status}");
         Ok(())
     }
 
@@ -179,7 +191,8 @@ impl Bench {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{PRELUDE}{script}"));
         command.env("BINARY", &self.binary).env("OWN", &self.own).env("MIB", self.mib.to_string());
-        for (name, file) in [("OUT", "out"), ("BUNDLE", "bundle"), ("IMAGES", "images")] {
+        command.env("TREE", &self.tree);
+        for (name, file) in [("OUT", "out"), ("BUNDLE", "bundle"), ("IMAGES", "images"), ("CACHE", "cache")] {
             command.env(name, self.scratch.join(file));
         }
         command
