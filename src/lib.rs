@@ -26,6 +26,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! * Sources are data, see [`SourceRecipe`]: paths, images as [`ContainerImage`], or their names as the
+//!   command line takes them.
 //! * Products are an [`ImageRecipe`], an [`InitrdRecipe`] or a [`TarRecipe`]; their defaults are
 //!   those of the command line, and `rootcast image --help` explains the options.
 //! * [`Watch`] has a receiver of [`Progress`] and a [`Cancel`], which any thread may set.
@@ -186,10 +188,10 @@ pub use {
     recipe::packages::PackageRecipe,
     recipe::tar::TarRecipe,
     recipe::verity::{HashTreeRecipe, VerityRecipe},
-    recipe::{Build, ImageRecipe, Make, TreeRecipe},
-    report::{ImageReport, InitrdReport, Report, TarReport},
+    recipe::{Build, ImageRecipe, Make, SourceRecipe, TreeRecipe},
+    report::{ImageReport, InitrdReport, Report, TarReport, VerityReport},
     run::{OwnedImage, Plan, PlannedImage},
-    source::container::Platform,
+    source::container::{Platform, Reference as ContainerImage},
     source::package::deb::files::{PackageDatabase, PathFilter, PathRule},
     source::tar::Limits,
     stack::{Rules, Whiteouts},

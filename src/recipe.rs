@@ -17,10 +17,10 @@ pub mod packages;
 pub mod preset;
 pub mod root_hash;
 pub mod shipped;
+mod source;
 pub mod tar;
 pub mod verity;
 
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use self::modules::ModulesRecipe;
 use self::packages::PackageRecipe;
 use crate::architecture::Architecture;
 use crate::log::Level;
-use crate::source::container::{Platform, Reference};
+use crate::source::container::Platform;
 use crate::source::tar::Limits;
 use crate::stack::Rules;
 use crate::threads::Threads;
@@ -50,6 +50,7 @@ use crate::xattr_filter::Filter;
 pub use build::{Build, Make};
 pub use image::ImageRecipe;
 pub use output::{Output, OutputRecipe};
+pub use source::SourceRecipe;
 
 /// The tree to read and the changes to it.
 #[derive(Clone, Debug)]
@@ -57,9 +58,8 @@ pub use output::{Output, OutputRecipe};
 pub struct TreeRecipe {
     /// The recipe files that some of this was read from.
     pub recipe_files: Vec<PathBuf>,
-    /// Directories, tar archives and dumps, or `-` for an archive or a dump on standard input: each
-    /// is added to those before it. There is at least one.
-    pub sources: Vec<OsString>,
+    /// The sources, each of which is added to those before it. There is at least one.
+    pub sources: Vec<SourceRecipe>,
     /// The directory of a dump's payload files; `None` for the directory of the dump.
     pub basedir: Option<PathBuf>,
     /// The owners of the files; `None` keeps those of each source.
@@ -82,7 +82,7 @@ pub struct TreeRecipe {
     /// The edits of the tree, in order.
     pub edits: Vec<Edit>,
     /// Sources that are laid over the tree after the edits. All of each is kept.
-    pub overlays: Vec<OsString>,
+    pub overlays: Vec<SourceRecipe>,
     /// The treatment of places where an overlay meets something else.
     pub overlay_conflict: overlay::Conflict,
     /// The part of the tree that is kept after the edits; `None` keeps all.
@@ -141,10 +141,10 @@ impl TreeRecipe {
     /// Returns the recipe that changes nothing, with the limits and policies that the command line
     /// has without flags.
     #[must_use]
-    pub fn new(sources: Vec<OsString>, threads: NonZeroUsize) -> Self {
+    pub fn new(sources: impl IntoIterator<Item = impl Into<SourceRecipe>>, threads: NonZeroUsize) -> Self {
         Self {
             recipe_files: Vec::new(),
-            sources,
+            sources: sources.into_iter().map(Into::into).collect(),
             basedir: None,
             ownership: None,
             rules: Rules::default(),
@@ -188,7 +188,7 @@ impl TreeRecipe {
                 "--clamp-mtime-min {earliest} is after --source-date-epoch (or the variable), {epoch}"
             ));
         }
-        if self.sources.iter().chain(&self.overlays).filter(|source| *source == "-").count() > 1 {
+        if self.sources.iter().chain(&self.overlays).filter(|source| source.path().is_none()).count() > 1 {
             return Err("standard input (-) can be one SOURCE only".to_owned());
         }
         Ok(())
@@ -197,10 +197,8 @@ impl TreeRecipe {
     /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Path> {
-        let sources = self.sources.iter().chain(&self.overlays).map(|source| match source.as_os_str() {
-            source if source == "-" => Path::new("/dev/stdin"),
-            source => Reference::path_of(source).unwrap_or(Path::new(source)),
-        });
+        let sources = self.sources.iter().chain(&self.overlays);
+        let sources = sources.map(|source| source.path().unwrap_or(Path::new("/dev/stdin")));
         let mut inputs: Vec<&Path> = sources.chain(self.recipe_files.iter().map(PathBuf::as_path)).collect();
         inputs.extend(self.modules.directory.as_deref());
         if let Some(Ownership::Fakeroot(path) | Ownership::Mtree(path)) = &self.ownership {

@@ -99,13 +99,21 @@ impl Source {
             let here = basedir.unwrap_or(Path::new("."));
             return Self::of_stream(Box::new(io::stdin()), Path::new("standard input"), here);
         }
-        if path.is_empty() {
-            return Err(Error::new(ErrorKind::Io, "the source is an empty path"));
-        }
         if let Some(reference) = Reference::parse(path)? {
             return Ok(Self::Container(reference));
         }
-        let path = Path::new(path);
+        Self::at_path(Path::new(path), basedir)
+    }
+
+    /// Recognizes the kind of source at a path by its contents, whatever the path is. `basedir` is
+    /// that of [`at`](Self::at).
+    ///
+    /// # Errors
+    /// As [`at`](Self::at).
+    pub fn at_path(path: &Path, basedir: Option<&Path>) -> Result<Self> {
+        if path.as_os_str().is_empty() {
+            return Err(Error::new(ErrorKind::Io, "the source is an empty path"));
+        }
         let kind = match fs::metadata(path) {
             Ok(metadata) => metadata.file_type(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -273,7 +281,7 @@ fn container<'a>(
     let ReadOptions { limits, interrupt, threads, .. } = *options;
     let archive = if reference.is_archive() {
         let path = reference.path();
-        let reader = match Source::at(path.as_os_str(), None)? {
+        let reader = match Source::at_path(path, None)? {
             Source::Tar { file, name } => tar::Reader::file(file, &name, limits, interrupt)?,
             Source::TarStream { stream, compression, name } => {
                 let place = SpoolPlace { name: &name, directory: options.spool, memory };

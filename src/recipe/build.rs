@@ -1,14 +1,13 @@
 //! A product to make of a tree: all that its bytes depend on, as plain data.
 
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread::available_parallelism;
 
-use super::TreeRecipe;
 use super::image::ImageRecipe;
 use super::initrd::InitrdRecipe;
 use super::tar::TarRecipe;
+use super::{SourceRecipe, TreeRecipe};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The maximum number of threads of a new build: more only use memory.
@@ -42,15 +41,13 @@ impl Build {
     /// Returns the build of the smallest disk image of sources, each of which is added to those
     /// before it.
     ///
-    /// A source is a path, or an image of containers as skopeo(1) names it: `oci:DIR[:REF]`,
-    /// `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]` or `dir:DIR`. A path is a directory, a
-    /// tar archive or a dump; a relative one of such a form begins with `./`, and `-` is standard
-    /// input.
+    /// A text is the name of a source as the command line takes it, for example `oci:DIR:TAG`, and a
+    /// path is a directory, a tar archive or a dump, see [`SourceRecipe`].
     ///
     /// It uses a thread for each core, 256 at most.
-    pub fn new(sources: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+    pub fn new(sources: impl IntoIterator<Item = impl Into<SourceRecipe>>) -> Self {
         let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN).min(MAX_THREADS);
-        let tree = TreeRecipe::new(sources.into_iter().map(Into::into).collect(), threads);
+        let tree = TreeRecipe::new(sources, threads);
         Self { tree, make: Make::Image(ImageRecipe::default()) }
     }
 

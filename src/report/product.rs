@@ -9,6 +9,7 @@ use super::artifact::BuildInfo;
 use super::image::ImageReport;
 use super::initrd::InitrdReport;
 use super::tar::TarReport;
+use super::verity::VerityReport;
 use crate::shown::JsonName;
 
 /// The report on the product of a build. Its JSON is that of the variant.
@@ -42,6 +43,16 @@ impl Report {
             Self::Image(report) => report.artifact.sha256.as_deref(),
             Self::Initrd(report) => report.artifact.sha256.as_deref(),
             Self::Tar(report) => report.artifact.sha256.as_deref(),
+        }
+    }
+
+    /// The part on the hash tree of a measured disk, with its root hash and parameters once they are
+    /// known; `None` for other products.
+    #[must_use]
+    pub fn verity(&self) -> Option<&VerityReport> {
+        match self {
+            Self::Image(report) => report.verity.as_ref(),
+            Self::Initrd(_) | Self::Tar(_) => None,
         }
     }
 

@@ -128,7 +128,37 @@ impl Plan {
     /// # Errors
     /// As [`write_file`](Self::write_file).
     pub fn write_file_with(&self, path: impl AsRef<Path>, options: DestinationOptions) -> Result<Report> {
-        let path = path.as_ref();
+        let destination = self.open(path.as_ref(), options)?;
+        self.write_to(Some(&destination), None)
+    }
+
+    /// Writes a measured disk to a file, and the line with its root hash and parameters to another
+    /// one, as the command line does with `root_hash.txt` beside the disk. Both files appear once
+    /// they are complete, or neither does. The [report](Report::verity) has the root hash as well.
+    ///
+    /// # Errors
+    /// As [`write_file`](Self::write_file), and [`ErrorKind::Usage`] for a product that is not
+    /// measured, and if both are one file.
+    pub fn write_measured(
+        &self,
+        path: impl AsRef<Path>,
+        root_hash: impl AsRef<Path>,
+        options: DestinationOptions,
+    ) -> Result<Report> {
+        let root_hash = root_hash.as_ref();
+        if self.report.verity().is_none() {
+            let message = "only a measured disk has a root hash";
+            return Err(Error::at(ErrorKind::Usage, root_hash, message));
+        }
+        let destination = self.open(path.as_ref(), options)?;
+        let file = self.open(root_hash, DestinationOptions::default())?;
+        let cleanups = self.watch.cancel.cleanups();
+        let file = image::RootHashFile::create(&file, Some(&destination), cleanups)?;
+        self.write_to(Some(&destination), Some(file))
+    }
+
+    /// Opens an output, unless it is an input.
+    fn open(&self, path: &Path, options: DestinationOptions) -> Result<Destination> {
         let replaced = fs::metadata(path).is_ok_and(|found| found.is_file());
         let output = if replaced { own_files::host_inode(path) } else { None };
         let own = OwnFiles { output, ..OwnFiles::default() };
@@ -136,7 +166,7 @@ impl Plan {
         let Ingredients { build, prepared, .. } = self.parts.ingredients();
         build.inputs().iter().try_for_each(|input| own.check_input(input, path))?;
         own_files::check(&prepared.tree, &own_files::CheckOptions { own, output: path })?;
-        self.write_to(Some(&destination), None)
+        Ok(destination)
     }
 
     /// Writes the product front to back to a writer.

@@ -105,7 +105,7 @@ impl<'r> Reader<'r> {
         let (mut first, mut basedir_used, mut containers) = (first, false, Vec::new());
         let (mut packages, mut states) = (Vec::new(), Vec::new());
         let mut sources = Sources::of(recipe);
-        while let Some((path, source)) = sources.next()? {
+        while let Some((named, source)) = sources.next()? {
             interrupt.check()?;
             basedir_used |= matches!(source, Source::Dump { .. });
             let usual = default_ownership(&source);
@@ -119,7 +119,7 @@ impl<'r> Reader<'r> {
                 }
                 (None, source) => source::open(source, &self.options())?,
             };
-            let path = Path::new(path);
+            let path = named.name();
             let report = match contents {
                 Contents::Tree(scanned) => {
                     let default = usual;
@@ -157,8 +157,9 @@ impl<'r> Reader<'r> {
         let (unreadable, set_id) = records.by_path(stack.tree());
         let tree = stack.finish();
         if let Some(packed) = foreign::container_hint(&tree) {
-            let names: Vec<String> =
-                recipe.sources.iter().map(|name| shown::name(name).to_string()).collect();
+            let names =
+                recipe.sources.iter().map(|source| shown::name(source.name().as_os_str()).to_string());
+            let names: Vec<String> = names.collect();
             self.log.warn(format_args!("{}: {packed}", names.join(", ")));
         }
         Ok(Stacked { tree, unreadable, set_id, containers, packages, states })

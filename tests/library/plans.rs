@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rootcast::{
-    Build, Codec, DiskLayout, Edit, ErrorKind, ImageRecipe, InitrdRecipe, Plan, Profile, Report, Size,
-    TarRecipe, VerityRecipe, Watch,
+    Build, Codec, ContainerImage, DiskLayout, Edit, ErrorKind, ImageRecipe, InitrdRecipe, Plan, Profile,
+    Report, Size, SourceRecipe, TarRecipe, VerityRecipe, Watch,
 };
 
 use super::{names, pattern, plan, tree};
@@ -112,6 +112,80 @@ fn every_way_to_the_bytes_of_a_measured_disk_agrees() {
         assert_eq!(root_hash(&streamed), root_hash(&written));
         assert!(!names(scratch.path()).iter().any(|name| name == "root_hash.txt"), "it was not requested");
     }
+}
+
+#[test]
+fn a_measured_disk_and_its_root_hash_are_those_of_the_command_line() {
+    let scratch = Scratch::new();
+    let source = tree(&scratch);
+    let (out, line) = (scratch.join("cli.img"), scratch.join("root_hash.txt"));
+    let mut command = crate::product::rootcast_as_root();
+    command.arg("image").arg(&source).args(["--profile", "ro-min", "--verity", "-q", "-o"]).arg(&out);
+    run(&mut command).success().expect("it can be written");
+    let mut image = ImageRecipe::default();
+    image.filesystem = Profile::RoMin.into();
+    image.verity = Some(VerityRecipe::default());
+    let plan = plan(&Build::new([source.clone()]).making(image));
+    let (disk, root_hash) = (scratch.join("disk"), scratch.join("hash"));
+    let options = rootcast::DestinationOptions::default;
+    let report = plan.write_measured(&disk, &root_hash, options()).expect("both can be written");
+    assert!(fs::read(&disk).expect("it is there") == fs::read(&out).expect("it is there"));
+    let expected = fs::read_to_string(&line).expect("it is there");
+    assert_eq!(fs::read_to_string(&root_hash).expect("it is there"), expected);
+    let verity = report.verity().expect("it is measured");
+    let hash = verity.root_hash.as_deref().expect("it was written");
+    assert!(hash.len() == 64 && expected.contains(hash), "{expected}");
+    assert_eq!(plan.report().verity().expect("it is measured").root_hash, None);
+    // One file for both, an input, and a directory that is not there leave both files as they were.
+    let inside = std::path::Path::new(&source).join("bin/large");
+    for (wrong, kind) in
+        [(&disk, ErrorKind::Usage), (&inside, ErrorKind::Usage), (&scratch.join("none/hash"), ErrorKind::Io)]
+    {
+        let error = plan.write_measured(&disk, wrong, options()).expect_err("it cannot be written");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(fs::read(&disk).expect("it is there") == fs::read(&out).expect("it is there"));
+    }
+    assert_eq!(fs::read(&inside).expect("it is there"), pattern(3 << 20));
+    let plain = super::plan(&Build::new([source]));
+    let error = plain.write_measured(scratch.join("p"), scratch.join("q"), options()).expect_err("plain");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(!scratch.join("p").exists() && !scratch.join("q").exists());
+}
+
+#[test]
+fn sources_are_data() {
+    let scratch = Scratch::new();
+    let source = tree(&scratch);
+    let odd = scratch.join("oci:rootfs");
+    fs::rename(&source, &odd).expect("a free name");
+    let layout = scratch.join("layout");
+    let mut export = crate::product::rootcast_as_root();
+    export.arg("oci-export").arg(scratch.join("./oci:rootfs")).args([
+        "--platform",
+        "linux/amd64",
+        "-q",
+        "-o",
+    ]);
+    run(export.arg(format!("oci:{}:v1", layout.display()))).success().expect("an image of containers");
+    let tar = scratch.join("a.tar");
+    plan(&Build::new([odd.clone()]).making(TarRecipe::default())).write_file(&tar).expect("an archive");
+    let digest = |source: SourceRecipe| {
+        let mut build = Build::new([source]).making(TarRecipe::default());
+        build.tree.platform = Some("linux/amd64".parse().expect("a platform"));
+        plan(&build).digest().expect("it can be read")
+    };
+    let expected = sha256sum(&tar);
+    for source in
+        [SourceRecipe::from(odd.as_path()), SourceRecipe::Directory(odd.clone()), SourceRecipe::Tar(tar)]
+    {
+        let name = format!("{source:?}");
+        assert_eq!(digest(source), expected, "{name}");
+    }
+    // A layer has no holes, and so it is another archive.
+    let named = format!("oci:{}:v1", layout.display());
+    assert_eq!(digest(ContainerImage::oci(&layout, Some("v1")).into()), digest(named.into()));
+    let error = Build::new([SourceRecipe::Tar(odd)]).plan(&Watch::default()).expect_err("a directory");
+    assert_eq!(error.kind(), ErrorKind::BadInput, "{error}");
 }
 
 #[test]

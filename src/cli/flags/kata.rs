@@ -110,10 +110,10 @@ impl KataArguments {
         }
         let mut setup = Setup { overlay: self.kata_dracut_overlay, ..Setup::default() };
         match self.kata_agent {
-            Some(agent) if is_tarball(agent.as_os_str()) => tree.sources.push(agent.into_os_string()),
+            Some(agent) if is_tarball(agent.as_os_str()) => tree.sources.push(agent.into_os_string().into()),
             agent => setup.agent = agent,
         }
-        tree.sources.extend(self.kata_component);
+        tree.sources.extend(self.kata_component.into_iter().map(Into::into));
         setup.init = match self.nvrc {
             Some(program) => GuestInit::Nvrc((!program.is_empty()).then(|| program.into())),
             None if self.kata_agent_init => GuestInit::Agent,
@@ -209,7 +209,7 @@ mod tests {
         assert!(program.kata.check);
         let tarball =
             build("rootcast kata-rootfs x -o y --agent a.tar.zst --component c.tar --agent-init").tree;
-        assert_eq!(tarball.sources, ["x", "a.tar.zst", "c.tar"]);
+        assert_eq!(tarball.sources, ["x", "a.tar.zst", "c.tar"].map(Into::into));
         let setup = tarball.kata.setup.expect("a setup");
         assert_eq!((setup.agent, setup.init), (None, GuestInit::Agent));
         assert!(build("rootcast tar x -o y").tree.kata.setup.is_none());

@@ -287,7 +287,7 @@ impl TreeArguments {
         }
         let recipe = TreeRecipe {
             recipe_files: general.recipe_files(),
-            sources: self.sources,
+            sources: self.sources.into_iter().map(Into::into).collect(),
             basedir: self.basedir,
             ownership: self.owner,
             one_file_system: self.one_file_system,
@@ -295,7 +295,7 @@ impl TreeArguments {
             hardlinks: self.hardlinks,
             kata: KataRecipe::default(),
             edits,
-            overlays: self.overlay,
+            overlays: self.overlay.into_iter().map(Into::into).collect(),
             overlay_conflict: self.overlay_conflict,
             keep,
             modules,

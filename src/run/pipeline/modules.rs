@@ -20,7 +20,7 @@ pub(super) fn from_host(prepared: &mut Prepared, options: &Options<'_>) -> Resul
     let Some(directory) = &recipe.modules.directory else { return done(()) };
     let version = module_directory::version(directory, recipe.modules.version.as_deref())?;
     let modules = TreeRecipe {
-        sources: vec![version.path.into_os_string()],
+        sources: vec![version.path.into()],
         basedir: None,
         ownership: Some(Ownership::Root),
         ..recipe.clone()

@@ -1,6 +1,6 @@
 //! Each step of the table is needed: its case holds with all steps, and fails without it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -57,7 +57,7 @@ type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 const CASES: [Case; 31] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
-        setup.recipe.sources = vec![OsString::from(setup.directory.path())];
+        setup.recipe.sources = vec![setup.directory.path().into()];
         setup.find("", steps, |prepared| is_in(&prepared.tree, "/f"))
     }),
     ("ownership_manifest", |mut setup, steps| {
@@ -79,7 +79,7 @@ const CASES: [Case; 31] = [
     }),
     ("overlay", |mut setup, steps| {
         fs::write(setup.directory.path().join("laid"), "x").expect("new");
-        setup.recipe.overlays = vec![OsString::from(setup.directory.path())];
+        setup.recipe.overlays = vec![setup.directory.path().into()];
         setup.keep("/f");
         setup.find(FILES, steps, |prepared| is_in(&prepared.tree, "/laid") && is_in(&prepared.tree, "/f"))
     }),
@@ -261,7 +261,7 @@ fn every_step_of_a_source_is_needed() {
             let mut setup = Setup::new();
             setup.file("f", "x");
             set_up(&mut setup);
-            setup.recipe.sources = vec![OsString::from(setup.directory.path())];
+            setup.recipe.sources = vec![setup.directory.path().into()];
             let Setup { recipe, own, .. } = &setup;
             let (log, interrupt) = (Log::silent(), Interrupt::never());
             let (spool, xattrs, own, progress) = (None, true, *own, &Silent);
@@ -302,7 +302,7 @@ impl Setup {
     fn new() -> Self {
         Self {
             directory: tempfile::tempdir().expect("a temporary directory"),
-            recipe: TreeRecipe::new(Vec::new(), NonZeroUsize::MIN),
+            recipe: TreeRecipe::new([""; 0], NonZeroUsize::MIN),
             prepared: Prepared::new(),
             filesystem: None,
             init: None,

@@ -35,7 +35,7 @@ mod tests {
 
     fn recipe(sources: &[&str], threads: usize) -> TreeRecipe {
         let threads = NonZeroUsize::new(threads).expect("not zero");
-        TreeRecipe::new(sources.iter().map(Into::into).collect(), threads)
+        TreeRecipe::new(sources.iter().copied(), threads)
     }
 
     fn keep() -> KeepRecipe {

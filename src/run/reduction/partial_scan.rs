@@ -6,7 +6,6 @@
 //! listed in advance, by several threads.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use image_tree::glob::Glob;
 
@@ -17,7 +16,6 @@ use crate::recipe::TreeRecipe;
 use crate::recipe::keep::KeepRecipe;
 use crate::run::stopwatch::Stopwatch;
 use crate::source::ReadOptions;
-use crate::source::container::Reference;
 use crate::source::directory::{HostInode, OnDemand, Scanned, Selection};
 use crate::transform::own_files::OwnFiles;
 use crate::transform::unreadable;
@@ -50,10 +48,7 @@ pub(in crate::run) fn read(
         && recipe.ownership.is_none()
         && recipe.basedir.is_none()
         && recipe.unreadable == unreadable::Policy::Fail;
-    let path = Path::new(source);
-    if !is_plain || source == "-" || Reference::path_of(source).is_some() || !path.is_dir() {
-        return Ok(None);
-    }
+    let Some(path) = source.as_directory().filter(|_| is_plain) else { return Ok(None) };
     let requested = RequestedPaths::new(&keep.requests);
     let usual = |path: &[u8]| is_usual(path, keep) || requested.lead_to(path);
     let hidden = |host: HostInode| own.contain(host);
@@ -133,7 +128,6 @@ fn is_usual(path: &[u8], keep: &Keep) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
     use std::fs;
     use std::num::NonZeroUsize;
     use std::os::unix::fs::symlink;
@@ -162,8 +156,7 @@ mod tests {
         fs::write(top.path().join("a/large"), vec![1; 64 << 20]).expect("new");
         // The link leads to directories that are not listed in advance.
         symlink("../a/b", top.path().join("etc/pam.d")).expect("new");
-        let sources = vec![OsString::from(top.path())];
-        let mut recipe = TreeRecipe::new(sources, NonZeroUsize::MIN);
+        let mut recipe = TreeRecipe::new([top.path()], NonZeroUsize::MIN);
         let mut keep = keep_path("/f");
         keep.keep.pam = vec![b"login".to_vec()];
         recipe.keep = Some(keep);

@@ -1,12 +1,11 @@
 //! Packages among the sources: those that follow each other are merged before they are added.
 
-use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::accounts::Accounts;
 use crate::blob::{Blob, SpoolMemory};
 use crate::error::{Error, ErrorKind, Result};
-use crate::recipe::TreeRecipe;
+use crate::recipe::{SourceRecipe, TreeRecipe};
 use crate::source::package::deb::files::{self, Package, PackageFile, PackageTree, UnknownOwner};
 use crate::source::{ReadOptions, Source};
 use crate::stack::Stack;
@@ -77,9 +76,9 @@ fn unknown_owners(packages: &[Package], unknown: &[UnknownOwner]) -> Error {
 /// The sources of a recipe, one after the other.
 pub(super) struct Sources<'r> {
     recipe: &'r TreeRecipe,
-    rest: std::slice::Iter<'r, OsString>,
+    rest: std::slice::Iter<'r, SourceRecipe>,
     /// The source behind packages, which had to be recognized.
-    next: Option<(&'r OsStr, Source)>,
+    next: Option<(&'r SourceRecipe, Source)>,
 }
 
 impl<'r> Sources<'r> {
@@ -87,13 +86,13 @@ impl<'r> Sources<'r> {
         Self { recipe, rest: recipe.sources.iter(), next: None }
     }
 
-    /// Returns the next source, with its name as it was given.
-    pub(super) fn next(&mut self) -> Result<Option<(&'r OsStr, Source)>> {
+    /// Returns the next source, as it was given and opened.
+    pub(super) fn next(&mut self) -> Result<Option<(&'r SourceRecipe, Source)>> {
         if let Some(next) = self.next.take() {
             return Ok(Some(next));
         }
-        let Some(name) = self.rest.next() else { return Ok(None) };
-        Ok(Some((name, Source::at(name, self.recipe.basedir.as_deref())?)))
+        let Some(named) = self.rest.next() else { return Ok(None) };
+        Ok(Some((named, named.open(self.recipe.basedir.as_deref())?)))
     }
 
     /// Returns a package, and the packages that follow it.

@@ -125,7 +125,7 @@ fn describe(
         rootcast: VERSION,
         report_version: REPORT_VERSION,
         byte_layout: BYTE_LAYOUT,
-        sources: recipe.tree.sources.iter().map(|source| Path::new(source).into()).collect(),
+        sources: recipe.tree.sources.iter().map(|source| source.name().into()).collect(),
         output: recipe.target.as_ref().map(|target| target.path.as_path().into()),
         written: false,
         platform: platform.to_string(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shown;
 
-/// The name of an image.
+/// An image of containers in files: a transport, a path and the name of one among several images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// The whole name, for messages.
@@ -54,6 +54,40 @@ impl Transport {
 }
 
 impl Reference {
+    /// Returns an image of an OCI image layout in a directory. Without a name it is the only one.
+    pub fn oci(directory: impl Into<PathBuf>, image: Option<&str>) -> Self {
+        Self::new(Transport::Oci, directory.into(), image)
+    }
+
+    /// Returns an image of an OCI image layout in a tar archive. Without a name it is the only one.
+    pub fn oci_archive(file: impl Into<PathBuf>, image: Option<&str>) -> Self {
+        Self::new(Transport::OciArchive, file.into(), image)
+    }
+
+    /// Returns an image of what `docker save` writes. Without a name, `NAME:TAG`, it is the only one.
+    pub fn docker_archive(file: impl Into<PathBuf>, image: Option<&str>) -> Self {
+        Self::new(Transport::DockerArchive, file.into(), image)
+    }
+
+    /// Returns the image whose manifest and blobs are in one directory, as skopeo(1) writes them.
+    pub fn dir(directory: impl Into<PathBuf>) -> Self {
+        Self::new(Transport::Dir, directory.into(), None)
+    }
+
+    fn new(transport: Transport, path: PathBuf, image: Option<&str>) -> Self {
+        let prefix =
+            Transport::ALL.iter().find(|(_, other)| *other == transport).map_or("", |(name, _)| name);
+        let mut name = OsString::from(prefix);
+        name.push(":");
+        name.push(&path);
+        if let Some(image) = image {
+            name.push(":");
+            name.push(image);
+        }
+        let image = image.map_or(Choice::Only, |image| Choice::Named(image.to_owned()));
+        Self { name: name.into(), transport, path, image }
+    }
+
     /// Parses the name of a source; none if it is not that of an image.
     ///
     /// # Errors

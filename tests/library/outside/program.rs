@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rootcast::{Build, Cancel, Edit, Error, ErrorKind, ImageRecipe, Phase, Progress, Report, Size, Watch};
+use rootcast::{
+    Build, Cancel, DestinationOptions, Edit, Error, ErrorKind, ImageRecipe, Phase, Profile, Progress, Report,
+    Size, SourceRecipe, VerityRecipe, Watch,
+};
 
 #[derive(Default)]
 struct Bytes(AtomicU64);
@@ -24,13 +27,22 @@ fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut image = ImageRecipe::default();
     image.size = Size::Free { bytes: 1 << 20 };
-    let mut build = Build::new([&arguments[0]]).making(image);
+    let source = SourceRecipe::Directory(arguments[0].clone().into());
+    let mut build = Build::new([source.clone()]).making(image);
     build.tree.edits.push(Edit::write("/sbin/init", "#!/bin/sh", 0o755)?);
     let (bytes, cancel) = (Arc::new(Bytes::default()), Cancel::new());
     let plan = build.plan(&Watch::new(bytes.clone(), cancel.clone()))?;
     let Report::Image(report) = plan.write_file(&arguments[1])? else { panic!("an image") };
     assert_eq!(bytes.0.load(Ordering::SeqCst), report.artifact.size);
     println!("{} {}", report.artifact.size, plan.digest()?);
+    let mut measured = ImageRecipe::default();
+    measured.filesystem = Profile::RoMin.into();
+    measured.verity = Some(VerityRecipe::default());
+    let measured = Build::new([source]).making(measured).plan(&Watch::default())?;
+    let (disk, line) = (format!("{}.verity", arguments[1]), format!("{}.root_hash", arguments[1]));
+    let report = measured.write_measured(disk, &line, DestinationOptions::default())?;
+    let hash = report.verity().and_then(|verity| verity.root_hash.clone()).expect("it is measured");
+    assert!(std::fs::read_to_string(line).expect("it was written").contains(&hash));
     let served = std::thread::spawn(move || {
         let image = plan.into_image().expect("it is not compressed");
         let mut block = vec![0; 4096];

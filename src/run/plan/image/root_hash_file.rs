@@ -13,7 +13,6 @@ pub(in crate::run) struct RootHashFile<'d>(TextFile<'d>);
 impl<'d> RootHashFile<'d> {
     /// Creates the file without its name, so that a directory that cannot be written to is reported
     /// early.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "command lines alone name such a file"))]
     pub(in crate::run) fn create(
         destination: &'d Destination,
         output: Option<&Destination>,
