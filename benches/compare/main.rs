@@ -45,6 +45,7 @@ mod child;
 mod closure;
 mod contender;
 mod depmod;
+mod erofs;
 mod initrd;
 mod kata;
 mod make_tree;
@@ -67,6 +68,7 @@ use clap::{Parser, Subcommand};
 use crate::census::Census;
 use crate::closure::Closure;
 use crate::depmod::Depmod;
+use crate::erofs::Erofs;
 use crate::initrd::Initrd;
 use crate::kata::Kata;
 use crate::make_tree::MakeTree;
@@ -89,6 +91,7 @@ use crate::tool::{Job, Programs, Tool};
   compare oci --out-dir /dev/shm /var/tmp/trees/debian
   compare depmod /lib/modules/6.1.0-56-amd64
   compare kata --out-dir /dev/shm /var/tmp/trees/debian
+  compare erofs --out-dir /dev/shm /var/tmp/trees/debian
   compare --only rootcast,limit --runs 15 --json raw.json /var/tmp/trees/debian")]
 struct Cli {
     #[command(subcommand)]
@@ -150,6 +153,8 @@ enum Mode {
     Oci(Oci),
     /// Compare closing over all programs of /usr/bin with ldd and lddtree
     Closure(Closure),
+    /// Compare EROFS filesystems with those of mkfs.erofs
+    Erofs(Erofs),
     /// Compare the indices of kernel modules with depmod
     Depmod(Depmod),
     /// The peer `mkext4`: make an ext4 image of TREE with the crate mkext4
@@ -191,6 +196,7 @@ fn run(cli: Cli) -> Result<()> {
         Some(Mode::Closure(wanted)) => closure::compare(&wanted),
         Some(Mode::Oci(wanted)) => oci::compare(&wanted),
         Some(Mode::PeerUnpack { layout, out }) => peer_unpack::unpack(&layout, &out),
+        Some(Mode::Erofs(wanted)) => erofs::compare(&wanted),
         Some(Mode::Depmod(wanted)) => depmod::compare(&wanted),
         Some(Mode::PeerLimit { tree, out }) => peer_limit::copy(&tree, &out),
         Some(Mode::PeerMkext4 { tree, out, size }) => {
