@@ -10,6 +10,7 @@ use crate::product::{Outcome, Scratch, rootcast, run};
 mod case;
 mod closure;
 mod edits;
+mod erofs;
 mod filesystem;
 mod general;
 mod initrd;

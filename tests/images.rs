@@ -1,6 +1,7 @@
 //! Images of filesystems and disks, judged by other programs.
 
 mod duplicates;
+mod erofs;
 mod holes;
 mod judges_fail;
 mod layouts;

@@ -16,6 +16,7 @@ pub(crate) mod debugfs;
 pub(crate) mod dump;
 pub(crate) mod dumpe2fs;
 pub(crate) mod e2fsck;
+pub(crate) mod erofs;
 pub(crate) mod expected;
 pub(crate) mod ext4_view;
 pub(crate) mod kernel;
@@ -45,6 +46,10 @@ pub(crate) const JUDGES: [(&str, Judge); 6] = [
     ("kernel, writing", |volume, _| kernel::check_writing(volume)),
     ("resize2fs", |volume, _| resize2fs::check(volume)),
 ];
+
+/// The judges of EROFS filesystems, by name.
+pub(crate) const EROFS_JUDGES: [(&str, Judge); 2] =
+    [("fsck.erofs", |volume, _| erofs::fsck(volume)), ("kernel", kernel::check_erofs)];
 
 /// Runs every judge on the filesystem in `image`: the whole file, or the partition at (offset,
 /// length) in bytes.

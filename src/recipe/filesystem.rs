@@ -79,6 +79,16 @@ impl FilesystemRecipe {
         }
     }
 
+    /// The maximum length in bytes of the data blocks of a hash tree of the filesystem, as far as its
+    /// format has one: kernels refuse devices with longer blocks.
+    #[must_use]
+    pub fn max_data_block(&self) -> Option<u64> {
+        match &self.format {
+            FormatRecipe::Ext4(_) => None,
+            FormatRecipe::Erofs(erofs) => Some(erofs.block_size.unwrap_or_default().bytes()),
+        }
+    }
+
     /// The kernel that has to mount the filesystem, if its configuration is given.
     #[must_use]
     pub fn kernel(&self) -> Option<&KernelFile> {

@@ -166,6 +166,15 @@ impl ImageRecipe {
             let message = "a measured filesystem cannot be written to, which --profile rw is for: choose another profile";
             return Err(message.to_owned());
         }
+        let data_block = verity.tree.data_block_size;
+        if let Some(limit) = self.filesystem.max_data_block()
+            && u64::from(data_block.bytes()) > limit
+        {
+            return Err(format!(
+                "--data-block-size {data_block} is more than the {limit} bytes of a block of the filesystem, which kernels \
+                 refuse: --data-block-size {limit}"
+            ));
+        }
         let sector = self.sector_size.bytes();
         for (flag, block) in [
             ("--data-block-size", verity.tree.data_block_size),

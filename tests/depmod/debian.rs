@@ -69,10 +69,15 @@ impl Apt {
         Some(())
     }
 
+    /// The directory with the files of the unpacked packages.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.scratch.join("root")
+    }
+
     /// Downloads and unpacks packages, and returns the directory with their files.
-    fn unpack(&self, packages: &[&str]) -> Option<PathBuf> {
+    pub(crate) fn unpack(&self, packages: &[&str]) -> Option<PathBuf> {
         self.run(&[&["download"], packages].concat())?;
-        let root = self.scratch.join("root");
+        let root = self.root();
         for entry in fs::read_dir(self.scratch.path()).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "deb") {

@@ -18,7 +18,19 @@ pub(crate) fn check(volume: &Volume, expected: &Expected) -> Verdict {
     if !judges::may_mount() {
         return Ok(());
     }
-    let Some(mount) = Mount::new(volume, Access::ReadOnly)? else { return Ok(()) };
+    read(Mount::new(volume, Access::ReadOnly)?, expected)
+}
+
+/// Does the same with an EROFS filesystem.
+pub(crate) fn check_erofs(volume: &Volume, expected: &Expected) -> Verdict {
+    if !judges::may_mount() {
+        return Ok(());
+    }
+    read(Mount::of_format("erofs", volume, Access::ReadOnly)?, expected)
+}
+
+fn read(mount: Option<Mount>, expected: &Expected) -> Verdict {
+    let Some(mount) = mount else { return Ok(()) };
     let (found, link_counts) =
         walk::directory(mount.path()).map_err(|error| format!("reading the mounted files: {error}"))?;
     expected.compare(&found, Sees::EVERYTHING)?;
@@ -75,12 +87,17 @@ impl Mount {
     /// Mounts a volume, or returns `None` after a visible skip. The journal is used: `noload` would
     /// hide a corrupt one.
     pub(crate) fn new(volume: &Volume, access: Access) -> Result<Option<Self>, String> {
+        Self::of_format("ext4", volume, access)
+    }
+
+    /// Mounts a volume of a format, or returns `None` after a visible skip.
+    fn of_format(format: &str, volume: &Volume, access: Access) -> Result<Option<Self>, String> {
         let Some(mut command) = judges::command("mount") else { return Ok(None) };
         let at = tempfile::tempdir().map_err(|error| error.to_string())?;
         let image = fs::canonicalize(&volume.image).map_err(|error| error.to_string())?;
         let access = if access == Access::ReadOnly { "ro" } else { "rw" };
         let options = format!("{access},nosuid,nodev,loop,offset={},sizelimit={}", volume.offset, volume.len);
-        let outcome = run(command.args(["-t", "ext4", "-o", &options]).arg(&image).arg(at.path()));
+        let outcome = run(command.args(["-t", format, "-o", &options]).arg(&image).arg(at.path()));
         match outcome.success() {
             Ok(_) => Ok(Some(Self { at, image, mounted: true })),
             Err(why) => Err(format!("{why}{}", kernel_log())),
@@ -151,8 +168,10 @@ impl Drop for Mount {
 fn kernel_log() -> String {
     let Ok(output) = Command::new("dmesg").output() else { return String::new() };
     let text = String::from_utf8_lossy(&output.stdout);
-    let lines: Vec<&str> =
-        text.lines().filter(|line| line.contains("EXT4-fs") || line.contains("JBD2")).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| ["EXT4-fs", "JBD2", "erofs"].iter().any(|word| line.contains(word)))
+        .collect();
     let last = &lines[lines.len().saturating_sub(4)..];
-    format!("the kernel's last words on ext4:\n{}", last.join("\n"))
+    format!("the kernel's last words on filesystems:\n{}", last.join("\n"))
 }
