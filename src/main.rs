@@ -1,26 +1,39 @@
 //! The command line program: arguments → recipe → run → exit code.
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "the macros panic where the reader went away")]
 
-use std::env::args_os;
+use std::env::{args_os, vars_os};
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use rootcast::cli::{self, RecipeRequest, Request};
+use rootcast::cli::{self, RecipeRequest, Request, Script};
 use rootcast::error::{Error, ErrorKind};
 use rootcast::interrupt::Interrupt;
 use rootcast::run;
 
 fn main() -> ExitCode {
-    let request = match cli::parse(args_os()) {
-        Ok(request) => request,
+    let arguments: Vec<OsString> = args_os().collect();
+    let script = arguments.first().and_then(|name| Script::of(name));
+    let parsed = match script {
+        Some(script) => cli::parse_script(script, arguments.get(1..).unwrap_or_default(), vars_os()),
+        None => cli::parse(arguments).map(|request| (request, Vec::new())),
+    };
+    let request = match parsed {
+        Ok((request, notes)) => {
+            // A closed standard error cannot be reported anywhere.
+            notes.iter().for_each(|note| _ = writeln!(std::io::stderr(), "INFO: {note}"));
+            request
+        }
         // clap prints help and the version to standard output with code 0, and errors to standard
         // error with code 2. A closed standard output or error cannot be reported anywhere.
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return ExitCode::from(if code == 0 { code } else { script.map_or(code, |_| Script::FAILURE) });
         }
     };
+    let report = |error: &Error| report(error, script);
     let interrupt = match Interrupt::install() {
         Ok(interrupt) => interrupt,
         Err(error) => return report(&error),
@@ -37,6 +50,7 @@ fn main() -> ExitCode {
         Request::Recipe(RecipeRequest::ImportDracut { directory, output }) => {
             run::import_dracut(&directory, &output, &interrupt)
         }
+        Request::Usage(text) => run::print_recipes(text),
         Request::Depmod(recipe) => run::depmod(&recipe, &interrupt),
         Request::Completions(shell) => run::completions(&cli::generate::completions(shell)),
         Request::Man(directory) => generate_man(directory.as_deref()),
@@ -57,8 +71,13 @@ fn generate_man(directory: Option<&Path>) -> Result<(), Error> {
     run::man(&pages, directory)
 }
 
-fn report(error: &Error) -> ExitCode {
+/// Prints an error, as a script does that the program was called as.
+fn report(error: &Error, script: Option<Script>) -> ExitCode {
+    let (prefix, code) = match script {
+        Some(_) => ("ERROR", Script::FAILURE),
+        None => ("rootcast", error.kind().exit_code()),
+    };
     // A closed standard error cannot be reported anywhere.
-    let _ = writeln!(std::io::stderr(), "rootcast: {error}");
-    ExitCode::from(error.kind().exit_code())
+    let _ = writeln!(std::io::stderr(), "{prefix}: {error}");
+    ExitCode::from(code)
 }

@@ -39,7 +39,7 @@ use crate::threads::Threads;
 use crate::transform::edit::{Action, Edit};
 use crate::transform::hardlinks;
 use crate::transform::image_config;
-use crate::transform::kata::Setup;
+use crate::transform::kata::{GuestInit, Setup};
 use crate::transform::normalize::Times;
 use crate::transform::overlay;
 use crate::transform::ownership::Ownership;
@@ -124,8 +124,8 @@ pub struct TreeRecipe {
 pub struct KataRecipe {
     /// The setup of a guest, before the edits; `None` changes nothing.
     pub setup: Option<Setup>,
-    /// True if the tree is checked for the init of a guest.
-    pub check: bool,
+    /// The check of the tree for the init of a guest, this one or any; `None` for no check.
+    pub check: Option<Option<GuestInit>>,
 }
 
 /// A directory of decoded layers and compressed data for later runs.

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use crate::product::{Scratch, rootcast, run};
+use crate::product::{Outcome, Scratch, as_ordinary_user, rootcast, run};
 
 /// The steps of `rootfs.sh` after packages are installed, by the programs that it calls. `$1` is
 /// the tree, `$2` the agent and `$3` the directory of its units.
@@ -54,6 +54,22 @@ fn shell(script: &str, arguments: &[&Path]) -> String {
     run(&mut shell).success().unwrap_or_else(|why| panic!("{why}")).text()
 }
 
+/// Returns the header of a static program for x86-64 with one segment, and no instruction.
+fn static_program() -> Vec<u8> {
+    let mut program = b"\x7fELF\x02\x01\x01".to_vec();
+    program.resize(16, 0);
+    let halves = |numbers: &[u16]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
+    let words = |numbers: &[u64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
+    // An executable for machine 62, version 1; its entry, and the place of the segments' headers.
+    program.extend(halves(&[2, 62, 1, 0]));
+    program.extend(words(&[0x40_0078, 64, 0]));
+    program.extend(halves(&[0, 0, 64, 56, 1, 64, 0, 0]));
+    // A segment that is loaded, readable and executable.
+    program.extend(halves(&[1, 0, 5, 0]));
+    program.extend(words(&[0, 0x40_0000, 0x40_0000, 120, 120, 0x1000]));
+    program
+}
+
 /// Makes a tree as packages leave it, an agent and its units.
 fn inputs(scratch: &Scratch) {
     let root = scratch.join("root");
@@ -72,7 +88,7 @@ fn inputs(scratch: &Scratch) {
     ] {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
-    let files: [(&str, &str, u32); 9] = [
+    let files: [(&str, &str, u32); 8] = [
         ("etc/os-release", "ID=debian\nVERSION_CODENAME=trixie\n", 0o644),
         ("etc/chrony/chrony.conf", "# servers\npool pool.example iburst\nserver a\nrtcsync\n", 0o644),
         ("etc/fstab", "proc /proc proc defaults 0 0\ntmpfs /run tmpfs size=9 0 0\n", 0o644),
@@ -84,7 +100,6 @@ fn inputs(scratch: &Scratch) {
             0o644,
         ),
         ("usr/lib/systemd/system/dbus.socket", "[Socket]\n", 0o644),
-        ("usr/lib/systemd/systemd", "#!/bin/sh\n", 0o755),
         ("var/lib/dpkg/status", "Package: a\n", 0o644),
         ("var/log/x.log", "of the host\n", 0o600),
     ];
@@ -92,6 +107,8 @@ fn inputs(scratch: &Scratch) {
         fs::write(root.join(path), text).unwrap();
         fs::set_permissions(root.join(path), fs::Permissions::from_mode(mode)).unwrap();
     }
+    fs::write(root.join("usr/lib/systemd/systemd"), static_program()).unwrap();
+    fs::set_permissions(root.join("usr/lib/systemd/systemd"), fs::Permissions::from_mode(0o755)).unwrap();
     symlink("usr/lib", root.join("lib")).unwrap();
     symlink("/lib/systemd/systemd", root.join("sbin/init")).unwrap();
     symlink("/run/resolv.conf", root.join("etc/resolv.conf")).unwrap();
@@ -141,7 +158,7 @@ fn the_setup_is_the_same_for_every_verb_that_takes_it() {
     let to = format!("--output={}", archive.display());
     guest("kata-rootfs", &root, &[&flag, "-q", &to]);
     let layout = format!("--output=oci:{}:guest", scratch.join("images").display());
-    guest("kata-rootfs", &root, &[&flag, "-q", "--arch", "x86-64", &layout]);
+    guest("kata-rootfs", &root, &[&flag, "-q", &layout]);
     let disk = ["--preset", "kata", "--measured", "--digest"];
     let digest = guest("image", &archive, &disk);
     assert_eq!(guest("image", &root, &[&disk[..], &[&flag, "--owner", "root"]].concat()), digest);
@@ -180,4 +197,74 @@ fn a_tree_that_is_not_a_guests_is_refused() {
     let mut skipped = rootcast();
     skipped.args(["image", "--preset", "kata", "--no-rootfs-check", "--digest"]).arg(scratch.join("empty"));
     run(&mut skipped).success().unwrap();
+}
+
+/// Runs a script's name, which is a link to the program, as an ordinary user.
+fn script(scratch: &Scratch, name: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Outcome {
+    let link = scratch.join(name);
+    let program = rootcast().get_program().to_owned();
+    if !link.exists() {
+        symlink(program, &link).unwrap();
+    }
+    let mut command = Command::new(&link);
+    command.args(arguments).envs(variables.iter().copied());
+    let mut command = as_ordinary_user(command);
+    run(command.current_dir(scratch.path()))
+}
+
+#[test]
+fn the_scripts_are_there_by_their_names() {
+    let scratch = Scratch::new();
+    inputs(&scratch);
+    let (root, agent) = (scratch.join("root"), scratch.join("kata-agent"));
+    let mut setup = rootcast();
+    setup
+        .arg("kata-rootfs")
+        .arg(&root)
+        .arg("--agent")
+        .arg(&agent)
+        .arg("-q")
+        .arg("-o")
+        .arg(scratch.join("guest.tar"));
+    run(&mut setup).success().unwrap();
+    let digest = |arguments: &[&str]| {
+        let mut command = rootcast();
+        command.args(arguments).arg(scratch.join("guest.tar")).args(["--digest", "-q"]);
+        run(&mut command).success().unwrap().text().trim().to_owned()
+    };
+    let sha256 = |name: &str| {
+        let sum = shell("sha256sum \"$1\"", &[&scratch.join(name)]);
+        sum.split_whitespace().next().unwrap_or_default().to_owned()
+    };
+    // As Kata's packaging calls it, with variables that are empty.
+    let variables = [
+        ("USE_DOCKER", "1"),
+        ("IMAGE_SIZE_ALIGNMENT_MB", ""),
+        ("MEASURED_ROOTFS", "yes"),
+        ("BUILD_VARIANT", "base"),
+    ];
+    let made = script(&scratch, "image_builder.sh", &variables, &["guest.tar"]).success().unwrap();
+    assert!(made.stderr.contains("INFO: USE_DOCKER has no effect"), "{made}");
+    assert_eq!(sha256("kata-containers.img"), digest(&["image", "--preset", "kata", "--measured"]));
+    let root_hash = fs::read_to_string(scratch.join("root_hash_base.txt")).unwrap();
+    assert!(
+        root_hash.starts_with("root_hash=") && root_hash.ends_with(",hash_block_size=4096\n"),
+        "{root_hash}"
+    );
+    script(&scratch, "initrd_builder.sh", &[], &["-o", "my.img", "guest.tar"]).success().unwrap();
+    assert_eq!(sha256("my.img"), digest(&["initrd", "--preset", "kata", "--compress", "gzip:9"]));
+    let help = script(&scratch, "image_builder.sh", &[], &[]).success().unwrap().text();
+    assert!(help.starts_with("Usage: image_builder.sh [options] <rootfs-dir>"), "{help}");
+    for (variables, arguments, why) in [
+        (&[("AGENT_INIT", "yes")][..], &["guest.tar"][..], "ERROR: the tree is not one of a Kata guest"),
+        (&[("FS_TYPE", "xfs")], &["guest.tar"], "FS_TYPE=xfs"),
+        (&[], &["missing"], "ERROR: "),
+        (&[("BLOCK_SIZE", "9")], &["guest.tar"], "--block-size"),
+    ] {
+        let outcome =
+            script(&scratch, "image_builder.sh", variables, &[&["-o", "none.img"], arguments].concat());
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert!(outcome.stderr.contains(why), "{outcome}");
+        assert!(!scratch.join("none.img").exists(), "{outcome}");
+    }
 }

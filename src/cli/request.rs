@@ -27,6 +27,8 @@ pub enum Request {
     Tree(Box<TreeRecipe>),
     /// `rootcast closure`
     Closure(Box<ClosureRecipe>),
+    /// The usage of a script is printed.
+    Usage(&'static str),
     /// `rootcast recipe`
     Recipe(RecipeRequest),
     /// `rootcast depmod`

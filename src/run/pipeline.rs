@@ -357,8 +357,8 @@ fn holes_as_zeros(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<
 /// Checks that the tree is one of a guest of Kata, if it has to be.
 fn kata_check(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let recipe = &options.recipe.kata;
-    if recipe.check {
-        let init = recipe.setup.as_ref().map(|setup| &setup.init);
+    if let Some(init) = &recipe.check {
+        let init = init.as_ref().or(recipe.setup.as_ref().map(|setup| &setup.init));
         kata::check::check(&prepared.tree, &kata::check::Options { init })?;
     }
     done(())

@@ -29,14 +29,16 @@ pub(in crate::cli) struct KataArguments {
 
     /// Make the agent the init, in place of systemd
     ///
-    /// It is then at /sbin/init.
-    #[arg(long, alias = "agent-init", conflicts_with = "nvrc", help_heading = group::KATA)]
-    kata_agent_init: bool,
+    /// It is then at /sbin/init. With no, systemd has to be the init; without this flag either may be.
+    #[arg(
+        long, alias = "agent-init", value_name = "yes|no", value_parser = yes_or_no, num_args = 0..=1,
+        require_equals = true, default_missing_value = "yes", conflicts_with = "nvrc", help_heading = group::KATA
+    )]
+    kata_agent_init: Option<bool>,
 
     /// Directory of the units that start the agent [default: the tree's, or those of rootcast]
     #[arg(
-        long, alias = "agent-units", value_name = "DIR", conflicts_with = "kata_agent_init",
-        help_heading = group::KATA
+        long, alias = "agent-units", value_name = "DIR", help_heading = group::KATA
     )]
     kata_agent_units: Option<PathBuf>,
 
@@ -100,10 +102,18 @@ impl KataArguments {
         mut tree: TreeRecipe,
         is_guest: bool,
     ) -> Result<TreeRecipe, clap::Error> {
-        tree.kata.check = is_guest && !self.no_rootfs_check;
+        if is_guest && !self.no_rootfs_check {
+            let init = match (&self.nvrc, self.kata_agent_init) {
+                (Some(_), _) => Some(GuestInit::Nvrc(None)),
+                (None, Some(true)) => Some(GuestInit::Agent),
+                (None, Some(false)) => Some(GuestInit::Systemd),
+                (None, None) => None,
+            };
+            tree.kata.check = Some(init);
+        }
         let is_set_up = self.kata_setup || self.kata_agent.is_some() || self.kata_dracut_overlay;
         if !is_set_up {
-            let Some(flag) = self.needs_setup() else { return Ok(tree) };
+            let Some(flag) = self.needs_setup(is_guest) else { return Ok(tree) };
             let message =
                 format!("{flag} is for the setup of a guest: add --kata-agent FILE or --kata-setup");
             return Err(usage(message));
@@ -116,7 +126,7 @@ impl KataArguments {
         tree.sources.extend(self.kata_component.into_iter().map(Into::into));
         setup.init = match self.nvrc {
             Some(program) => GuestInit::Nvrc((!program.is_empty()).then(|| program.into())),
-            None if self.kata_agent_init => GuestInit::Agent,
+            None if self.kata_agent_init == Some(true) => GuestInit::Agent,
             None => GuestInit::Systemd,
         };
         setup.units = self.kata_agent_units.map_or(AgentUnits::Shipped, AgentUnits::From);
@@ -140,7 +150,7 @@ impl KataArguments {
 
     /// Returns the default of `--init` of an initramfs.
     pub(in crate::cli) fn init(&self, is_guest: bool) -> Init {
-        match (is_guest && !self.no_rootfs_check && self.nvrc.is_none(), self.kata_agent_init) {
+        match (is_guest && !self.no_rootfs_check && self.nvrc.is_none(), self.kata_agent_init == Some(true)) {
             (false, _) => Init::Own,
             (true, true) => Init::Agent,
             (true, false) => Init::Systemd,
@@ -154,9 +164,10 @@ impl KataArguments {
     }
 
     /// Returns a flag that has no effect without a setup.
-    fn needs_setup(&self) -> Option<&'static str> {
+    fn needs_setup(&self, is_guest: bool) -> Option<&'static str> {
         let given = [
-            (self.kata_agent_init, "--kata-agent-init"),
+            // The check of a guest takes it as well.
+            (self.kata_agent_init.is_some() && !is_guest, "--kata-agent-init"),
             (self.kata_agent_units.is_some(), "--kata-agent-units"),
             (self.nvrc.is_some(), "--nvrc"),
             (self.kata_policy.is_some(), "--kata-policy"),
@@ -170,6 +181,14 @@ impl KataArguments {
             (!self.kata_extra_packages.is_empty(), "--kata-extra-packages"),
         ];
         given.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag)
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        other => Err(format!("{other:?} is neither yes nor no")),
     }
 }
 
@@ -206,14 +225,16 @@ mod tests {
     fn an_agent_is_a_program_or_a_source() {
         let program = build("rootcast image x -o y --preset kata --kata-agent a").tree;
         assert_eq!(program.kata.setup.expect("a setup").agent, Some("a".into()));
-        assert!(program.kata.check);
+        assert_eq!(program.kata.check, Some(None));
         let tarball =
             build("rootcast kata-rootfs x -o y --agent a.tar.zst --component c.tar --agent-init").tree;
         assert_eq!(tarball.sources, ["x", "a.tar.zst", "c.tar"].map(Into::into));
         let setup = tarball.kata.setup.expect("a setup");
         assert_eq!((setup.agent, setup.init), (None, GuestInit::Agent));
         assert!(build("rootcast tar x -o y").tree.kata.setup.is_none());
-        assert!(!build("rootcast image x -o y --preset kata --no-rootfs-check").tree.kata.check);
+        assert_eq!(build("rootcast image x -o y --preset kata --no-rootfs-check").tree.kata.check, None);
+        let agent = build("rootcast image x -o y --preset kata --kata-agent-init").tree.kata;
+        assert_eq!((agent.setup, agent.check), (None, Some(Some(GuestInit::Agent))));
         let message = cli::parse(["rootcast", "image", "x", "-o", "y", "--kata-trim"].map(Into::into));
         assert!(message.expect_err("no setup").to_string().contains("--kata-trim is for the setup"));
     }
