@@ -2,6 +2,7 @@
 //! the judges.
 
 mod accounts;
+mod dracut;
 mod glibc;
 mod guest;
 mod judge;
