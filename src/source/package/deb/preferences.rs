@@ -3,8 +3,26 @@
 
 use image_tree::glob::FlatGlob;
 
-use super::universe::ReleaseFacts;
 use crate::closure::packages::dpkg::deb822;
+
+/// The properties of a release that preferences match.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReleaseFacts<'i> {
+    /// `Suite`, such as `stable-updates`.
+    pub suite: &'i str,
+    /// `Codename`
+    pub codename: &'i str,
+    /// `Version`
+    pub version: &'i str,
+    /// `Origin`
+    pub origin: &'i str,
+    /// `Label`
+    pub label: &'i str,
+    /// The component.
+    pub component: &'i str,
+    /// The host of its URL.
+    pub site: &'i str,
+}
 
 /// The preferences, in order.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::index::{Index, Listed, MultiArch};
-use super::preferences::Preferences;
+use super::preferences::{Preferences, ReleaseFacts};
 use super::relation::Relation;
 use super::version;
 
@@ -18,32 +18,13 @@ pub struct Ranked<'i> {
     pub release: Option<ReleaseFacts<'i>>,
 }
 
-/// The properties of a release that preferences match.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ReleaseFacts<'i> {
-    /// `Suite`, such as `stable-updates`.
-    pub suite: &'i str,
-    /// `Codename`
-    pub codename: &'i str,
-    /// `Version`
-    pub version: &'i str,
-    /// `Origin`
-    pub origin: &'i str,
-    /// `Label`
-    pub label: &'i str,
-    /// The component.
-    pub component: &'i str,
-    /// The host of its URL.
-    pub site: &'i str,
-}
-
 /// The number of a package in a universe.
 pub type Id = u32;
 
 /// A package that may be selected.
 #[derive(Clone, Copy, Debug)]
 pub struct Package<'i> {
-    /// What the index says.
+    /// Its entry in the index.
     pub listed: Listed<'i>,
     /// The number of its name.
     pub name: u32,

@@ -6,14 +6,28 @@
 //!
 //! Numbers are 32-bit, little-endian. The text is in front, so that it is not moved.
 
-use super::{Entry, Index, MultiArch, Priority, Provided, Range};
+use super::model::{Entry, Index, MultiArch, Priority, Provided, Range};
 
 const MAGIC: [u8; 16] = *b"deb packages 1\n\0";
 
 /// The length of the end in bytes: four lengths and the magic number.
 const END: usize = 32;
 
-pub(super) fn encode(index: &Index) -> Vec<u8> {
+impl Index {
+    /// Returns bytes that [`decode`](Self::decode) reads faster than the text can be parsed.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Returns the index of encoded bytes; `None` if they are damaged.
+    #[must_use]
+    pub fn decode(bytes: Vec<u8>) -> Option<Self> {
+        decode(bytes)
+    }
+}
+
+fn encode(index: &Index) -> Vec<u8> {
     let Index { text, names, entries, provided } = index;
     let numbers = names.len() * 2 + entries.len() * 8 + provided.len() * 4;
     let mut bytes = Vec::with_capacity(text.len() + numbers * 4 + END);
@@ -38,7 +52,7 @@ pub(super) fn encode(index: &Index) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn decode(mut bytes: Vec<u8>) -> Option<Index> {
+fn decode(mut bytes: Vec<u8>) -> Option<Index> {
     let (front, end) = bytes.split_last_chunk::<END>()?;
     let (lengths, magic) = end.split_at(16);
     if magic != MAGIC {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use memchr::memchr2;
 
-use super::Range;
+use super::model::Range;
 
 /// The names that were mentioned so far.
 pub(super) struct Mentions<'t> {

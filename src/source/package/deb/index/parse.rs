@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::mentions::Mentions;
-use super::{Entry, Index, MultiArch, Priority, Provided, Range};
+use super::model::{Entry, Index, MultiArch, Priority, Provided, Range};
 use crate::closure::packages::dpkg::deb822;
 use crate::source::package::deb::relation::{self, Operator};
 use crate::source::package::deb::version;
@@ -36,7 +36,18 @@ struct Fields<'t> {
     relations: [&'t [u8]; RELATIONS.len()],
 }
 
-pub(super) fn parse(text: Vec<u8>) -> Result<Index, String> {
+impl Index {
+    /// Parses the text of an index, or of a control file.
+    ///
+    /// # Errors
+    /// A message with the line if a paragraph lacks its name, version or architecture, or they have
+    /// characters that they must not have; if the text is longer than [`MAX_LEN`].
+    pub fn parse(text: Vec<u8>) -> Result<Self, String> {
+        parse(text)
+    }
+}
+
+fn parse(text: Vec<u8>) -> Result<Index, String> {
     if text.len() > MAX_LEN {
         return Err(format!("has {} bytes, more than the limit of {MAX_LEN}", text.len()));
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::source::package::deb::index::Index;
-use crate::source::package::deb::preferences::Preferences;
-use crate::source::package::deb::universe::{Ranked, ReleaseFacts};
+use crate::source::package::deb::preferences::{Preferences, ReleaseFacts};
+use crate::source::package::deb::universe::Ranked;
 
 /// Returns an index of packages, each given as `NAME VERSION [ARCHITECTURE]` and further fields,
 /// separated by semicolons.
