@@ -119,6 +119,13 @@ impl Log {
         self.messages().exclusions.push(Exclusion { what, count });
     }
 
+    /// Prints a message, except with `-q`.
+    pub fn info(&self, message: impl Display) {
+        if self.level >= Level::Normal {
+            self.print(format_args!("{message}"));
+        }
+    }
+
     /// Prints a message with `-v` only.
     pub fn detail(&self, detail: impl Display) {
         if self.level >= Level::Verbose {

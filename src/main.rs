@@ -51,6 +51,8 @@ fn main() -> ExitCode {
             run::import_dracut(&directory, &output, &interrupt)
         }
         Request::Usage(text) => run::print_recipes(text),
+        Request::Resolve(recipe, json) => run::resolve(&recipe, json, &interrupt),
+        Request::Fetch(recipe, to) => run::fetch(&recipe, &to, &interrupt),
         Request::Depmod(recipe) => run::depmod(&recipe, &interrupt),
         Request::Completions(shell) => run::completions(&cli::generate::completions(shell)),
         Request::Man(directory) => generate_man(directory.as_deref()),

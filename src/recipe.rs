@@ -1,5 +1,6 @@
 //! The request as data: the result of parsing flags and recipe files, before any source is read.
 
+pub mod archive;
 mod build;
 pub mod closure;
 pub mod depmod;

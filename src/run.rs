@@ -5,6 +5,8 @@ mod cache;
 mod firmware;
 #[cfg(feature = "cli")]
 mod output;
+#[cfg(feature = "cli")]
+mod packages;
 mod pipeline;
 mod plan;
 #[cfg(feature = "cli")]
@@ -21,6 +23,6 @@ mod verbs;
 pub use plan::{OwnedImage, Plan, PlannedImage};
 #[cfg(feature = "cli")]
 pub use verbs::{
-    build, check, closure, completions, depmod, export, import_dracut, man, print_recipe_json, print_recipes,
-    root_hash, tree, version,
+    build, check, closure, completions, depmod, export, fetch, import_dracut, man, print_recipe_json,
+    print_recipes, resolve, root_hash, tree, version,
 };

@@ -1,5 +1,6 @@
 //! The flags that several verbs share, and those of parts of a recipe.
 
+pub(super) mod archives;
 pub(super) mod edits;
 pub(super) mod filesystem;
 pub(super) mod general;

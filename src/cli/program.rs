@@ -9,11 +9,12 @@ use super::help::{Help, group};
 use super::recipe_file;
 use super::request::Request;
 use super::verbs::{
-    check, closure, depmod, generate, image, initrd, kata_rootfs, oci_export, recipe, root_hash, tar, tree,
+    check, closure, depmod, generate, image, initrd, kata_rootfs, oci_export, recipe, resolve, root_hash, tar,
+    tree,
 };
 
 /// The help of every verb.
-pub(super) const VERB_HELPS: [Help; 13] = [
+pub(super) const VERB_HELPS: [Help; 15] = [
     image::HELP,
     initrd::HELP,
     tar::HELP,
@@ -23,6 +24,8 @@ pub(super) const VERB_HELPS: [Help; 13] = [
     root_hash::HELP,
     tree::HELP,
     closure::HELP,
+    resolve::RESOLVE_HELP,
+    resolve::FETCH_HELP,
     recipe::HELP,
     depmod::HELP,
     generate::COMPLETIONS_HELP,
@@ -66,6 +69,14 @@ pub(super) fn request(arguments: &[OsString]) -> Result<Request, clap::Error> {
         Verb::RootHash(arguments) => Ok(Request::RootHash(Box::new(arguments.recipe()?))),
         Verb::Tree(arguments) => Ok(Request::Tree(Box::new(arguments.recipe()?))),
         Verb::Closure(arguments) => Ok(Request::Closure(Box::new(arguments.recipe()?))),
+        Verb::Resolve(arguments) => {
+            let (recipe, json) = arguments.recipe()?;
+            Ok(Request::Resolve(Box::new(recipe), json))
+        }
+        Verb::Fetch(arguments) => {
+            let (recipe, to) = arguments.recipe()?;
+            Ok(Request::Fetch(Box::new(recipe), to))
+        }
         Verb::Recipe(arguments) => arguments.request(&command, &|arguments| request(arguments).map(drop)),
         Verb::Depmod(arguments) => Ok(Request::Depmod(arguments.recipe())),
         Verb::Completions(arguments) => Ok(Request::Completions(arguments.shell)),
@@ -137,6 +148,8 @@ enum Verb {
     RootHash(Box<root_hash::RootHashVerb>),
     Tree(Box<tree::TreeVerb>),
     Closure(Box<closure::ClosureVerb>),
+    Resolve(Box<resolve::ResolveVerb>),
+    Fetch(Box<resolve::FetchVerb>),
     Recipe(recipe::RecipeVerb),
     Depmod(depmod::DepmodVerb),
     Completions(generate::CompletionsVerb),

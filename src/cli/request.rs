@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap_complete::Shell;
 
+use crate::recipe::archive::ArchiveRecipe;
 use crate::recipe::closure::ClosureRecipe;
 use crate::recipe::depmod::DepmodRecipe;
 use crate::recipe::export::ExportRecipe;
@@ -29,6 +30,10 @@ pub enum Request {
     Closure(Box<ClosureRecipe>),
     /// The usage of a script is printed.
     Usage(&'static str),
+    /// `rootcast resolve`, as JSON or not
+    Resolve(Box<ArchiveRecipe>, bool),
+    /// `rootcast fetch` into a directory
+    Fetch(Box<ArchiveRecipe>, PathBuf),
     /// `rootcast recipe`
     Recipe(RecipeRequest),
     /// `rootcast depmod`

@@ -9,6 +9,7 @@ pub(super) mod initrd;
 pub(super) mod kata_rootfs;
 pub(super) mod oci_export;
 pub(super) mod recipe;
+pub(super) mod resolve;
 pub(super) mod root_hash;
 pub(super) mod tar;
 pub(super) mod tree;

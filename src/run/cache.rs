@@ -3,15 +3,15 @@
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
-use crate::recipe::TreeRecipe;
+use crate::recipe::CacheRecipe;
 
 /// Opens the cache, and warns if nothing can be stored in it; none if it cannot be created either. A
 /// dry run uses a cache that exists, and leaves it unchanged.
 ///
 /// # Errors
 /// If it is not a directory that belongs to the user alone.
-pub(super) fn open(tree: &TreeRecipe, dry_run: bool, log: &Log) -> Result<Option<Cache>> {
-    let Some(recipe) = &tree.cache else { return Ok(None) };
+pub(super) fn open(recipe: Option<&CacheRecipe>, dry_run: bool, log: &Log) -> Result<Option<Cache>> {
+    let Some(recipe) = recipe else { return Ok(None) };
     let opened = match dry_run {
         true => match Cache::open_unchanged(&recipe.directory).transpose() {
             Some(opened) => opened,

@@ -111,7 +111,7 @@ fn take(steps: &[Step], verb: Verb, options: &Options<'_>, mut prepared: Prepare
 /// are logged before the next one is read.
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, dry_run, log, .. } = *options;
-    prepared.cache = cache::open(recipe, dry_run, log)?;
+    prepared.cache = cache::open(recipe.cache.as_ref(), dry_run, log)?;
     let reader = reader(recipe, options, prepared.cache.as_ref());
     let partial = reduction::partial_scan(recipe, &reader.options(), &reader.own, options.lookups)?;
     let (scanned, found) = partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();

@@ -7,6 +7,7 @@ mod depmod;
 mod generate;
 mod oci_export;
 mod recipe;
+mod resolve;
 mod root_hash;
 mod tree;
 
@@ -17,5 +18,6 @@ pub use depmod::depmod;
 pub use generate::{completions, man, version};
 pub use oci_export::export;
 pub use recipe::{import_dracut, print_recipe_json, print_recipes};
+pub use resolve::{fetch, resolve};
 pub use root_hash::root_hash;
 pub use tree::tree;

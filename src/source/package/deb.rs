@@ -6,6 +6,7 @@
 //!       vendor: a directory ◀─ selected: names, versions, URLs, digests, reasons ◀┘ select
 //! ```
 
+pub mod apt_config;
 pub mod architecture;
 pub mod archive;
 pub mod files;

@@ -193,7 +193,7 @@ fn request(pocket: &Pocket, listed: &Listed, path: &str) -> Request {
 
 /// Reads the indices: those that the cache has, and the others from the archives.
 fn read(wanted: Vec<Wanted>, context: &Context<'_>) -> Result<Vec<PocketIndex>> {
-    for one in wanted.iter().filter(|one| one.listed.len > index::MAX_LEN as u64) {
+    if let Some(one) = wanted.iter().find(|one| one.listed.len > index::MAX_LEN as u64) {
         let what = format!(
             "{} has {} bytes, more than the limit of {}",
             one.request.what,
