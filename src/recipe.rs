@@ -34,6 +34,8 @@ use self::packages::PackageRecipe;
 use crate::architecture::Architecture;
 use crate::log::Level;
 use crate::source::container::Platform;
+use crate::source::package::deb::options::PackageOptions;
+use crate::source::package::deb::spec::Spec;
 use crate::source::tar::Limits;
 use crate::stack::Rules;
 use crate::threads::Threads;
@@ -94,6 +96,8 @@ pub struct TreeRecipe {
     pub ld_cache: bool,
     /// True if the mount points and empty files that a guest needs are added where they are absent.
     pub guest_files: bool,
+    /// The packages that are selected of releases among the sources, such as `debian:trixie`.
+    pub archives: PackageOptions,
     /// The options for the files of packages of distributions.
     pub packages: PackageRecipe,
     /// The place of the settings of an image of containers.
@@ -162,6 +166,7 @@ impl TreeRecipe {
             modules: ModulesRecipe::default(),
             ld_cache: false,
             guest_files: false,
+            archives: PackageOptions::default(),
             packages: PackageRecipe::default(),
             image_config: image_config::Place::default(),
             xattr_filter: Filter::default(),
@@ -192,13 +197,22 @@ impl TreeRecipe {
         if self.sources.iter().chain(&self.overlays).filter(|source| source.path().is_none()).count() > 1 {
             return Err("standard input (-) can be one SOURCE only".to_owned());
         }
+        let mut has_release = false;
+        for source in self.sources.iter().chain(&self.overlays) {
+            has_release |= release(source)?.is_some();
+        }
+        if !has_release && self.archives != PackageOptions::default() {
+            let what = "the flags that select packages, such as --include and --mirror, need a SOURCE such as debian:trixie";
+            return Err(what.to_owned());
+        }
         Ok(())
     }
 
     /// The files of the host that it names and that are read, some of which may be directories.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Path> {
-        let sources = self.sources.iter().chain(&self.overlays);
+        let is_file = |source: &&SourceRecipe| !matches!(release(source), Ok(Some(_)));
+        let sources = self.sources.iter().chain(&self.overlays).filter(is_file);
         let sources = sources.map(|source| source.path().unwrap_or(Path::new("/dev/stdin")));
         let mut inputs: Vec<&Path> = sources.chain(self.recipe_files.iter().map(PathBuf::as_path)).collect();
         inputs.extend(self.modules.directory.as_deref());
@@ -232,5 +246,13 @@ impl TreeRecipe {
     #[must_use]
     pub fn level(&self) -> Level {
         if self.verbose { Level::Verbose } else { Level::Normal }
+    }
+}
+
+/// Returns the release of a distribution that a source names, if it names one.
+fn release(source: &SourceRecipe) -> Result<Option<Spec>, String> {
+    match source {
+        SourceRecipe::Named(name) => Spec::parse(name),
+        _ => Ok(None),
     }
 }

@@ -9,8 +9,8 @@ use super::help::{Help, group};
 use super::recipe_file;
 use super::request::Request;
 use super::verbs::{
-    check, closure, depmod, generate, image, initrd, kata_rootfs, oci_export, recipe, resolve, root_hash, tar,
-    tree,
+    check, closure, depmod, generate, image, initrd, kata_rootfs, oci_export, recipe, resolve, root_hash,
+    tar, tree,
 };
 
 /// The help of every verb.

@@ -64,7 +64,7 @@ pub(super) fn select<T>(
             machine
         }
     };
-    let selected = select::select(spec, options, architecture::name(machine), &[], &context)?;
+    let selected = select::select(spec, options, architecture::name(machine), &context)?;
     for note in &selected.notes {
         log.info(format_args!("{spec}: {note}"));
     }

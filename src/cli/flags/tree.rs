@@ -9,6 +9,7 @@ use clap::Args;
 use clap::error::ErrorKind;
 use image_tree::{Shown, Timestamp};
 
+use super::archives::ArchiveArguments;
 use super::edits::Edits;
 use super::general::General;
 use super::keep::{KeepArguments, Kept};
@@ -187,6 +188,9 @@ pub(in crate::cli) struct TreeArguments {
     overlay_conflict: overlay::Conflict,
 
     #[command(flatten)]
+    archives: ArchiveArguments,
+
+    #[command(flatten)]
     packages: PackageFileArguments,
 
     #[command(flatten)]
@@ -301,6 +305,7 @@ impl TreeArguments {
             modules,
             ld_cache,
             guest_files: self.guest_files,
+            archives: self.archives.options(),
             packages: self.packages.recipe(),
             image_config: self.image_config.unwrap_or_default(),
             rules: Rules {

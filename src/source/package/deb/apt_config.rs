@@ -85,7 +85,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
             words.push(word.to_owned());
             rest = after;
         } else if let Some(after) = rest.strip_prefix('{') {
-            scopes.push(words.drain(..).collect::<Vec<String>>().join("::"));
+            scopes.push(std::mem::take(&mut words).join("::"));
             rest = after;
         } else if let Some(after) = rest.strip_prefix('}') {
             scopes.pop().ok_or_else(|| format!("line {}: a brace was not opened", line(rest)))?;

@@ -13,6 +13,7 @@ mod ar;
 mod archive;
 mod control;
 mod database;
+mod facts;
 mod filter;
 mod merge;
 mod merged_usr;
@@ -26,6 +27,7 @@ mod stanza;
 use crate::error::Result;
 
 pub use control::{Control, ControlFile};
+pub use facts::{Facts, facts};
 pub use filter::{PathFilter, PathRule};
 pub use options::{Diversion, Options, PackageDatabase};
 pub use owners::UnknownOwner;

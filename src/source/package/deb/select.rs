@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use super::archive::{self, Acquired, Context};
+use super::files::{self, Facts};
 use super::index::{Index, Listed};
 use super::options::PackageOptions;
 use super::preferences::{Preferences, ReleaseFacts};
@@ -16,6 +17,7 @@ use crate::bounded::read_file;
 use crate::closure::packages::dpkg::deb822;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Digest, join};
+use crate::interrupt::Interrupt;
 
 /// The longest file of preferences in bytes.
 const MAX_PREFERENCES: u64 = 1 << 20;
@@ -28,12 +30,8 @@ const NOT_MERGED: [&str; 7] = ["wheezy", "jessie", "stretch", "trusty", "xenial"
 pub struct LocalPackage {
     /// The path.
     pub path: PathBuf,
-    /// The text of its control file.
-    pub control: Vec<u8>,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its SHA-256 digest.
-    pub sha256: [u8; 32],
+    /// The facts about it.
+    pub facts: Facts,
 }
 
 /// A selection, with the archives that it is from.
@@ -44,6 +42,15 @@ pub struct Selected {
     pub acquired: Acquired,
     /// Messages about choices and about what is left out.
     pub notes: Vec<String>,
+}
+
+/// Reads the package files among the requested packages.
+///
+/// # Errors
+/// If one is not a package or cannot be read.
+pub fn local_packages(request: &Request, interrupt: &Interrupt) -> Result<Vec<LocalPackage>> {
+    let files = request.include.iter().filter(|one| is_file(one)).map(PathBuf::from);
+    files.map(|path| Ok(LocalPackage { facts: files::facts(&path, interrupt)?, path })).collect()
 }
 
 /// Returns true for a requested package that is a file of the host: it has a slash in front of the
@@ -62,9 +69,9 @@ pub fn select(
     spec: &Spec,
     options: &PackageOptions,
     architecture: &str,
-    local: &[LocalPackage],
     context: &Context<'_>,
 ) -> Result<Selected> {
+    let local = &local_packages(&options.request, &context.watch.cancel)?[..];
     let mut preferences = Preferences::default();
     for path in &options.preferences {
         let file = File::open(path).map_err(|error| Error::io(path, error))?;
@@ -108,7 +115,7 @@ pub fn select(
 
 /// Returns the index of a file of the host.
 fn control_index(local: &LocalPackage) -> Result<Index> {
-    let index = Index::parse(local.control.clone());
+    let index = Index::parse(local.facts.control.clone());
     let index = index.map_err(|what| Error::at(ErrorKind::BadInput, &local.path, what))?;
     if index.packages().count() != 1 {
         let what = "its control file has not one paragraph";
@@ -166,7 +173,7 @@ fn selected(
         }
         None => {
             let file = &local[package.index - acquired.indices.len()];
-            (Location::File(file.path.clone()), file.size, file.sha256)
+            (Location::File(file.path.clone()), file.facts.size, file.facts.sha256)
         }
     };
     let reason = match &answered.why {
