@@ -5,6 +5,7 @@
 //! cannot be woken: after a request to stop, the caller does not wait for it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -51,7 +52,9 @@ impl<'c> Queue<'_, 'c> {
         let bytes =
             wanted.iter().fold(0, |sum: u64, number| sum.saturating_add(expected(&self.requests[*number])));
         self.watch.progress.begin(Phase::Fetch { bytes });
-        let fetched = self.transfer(wanted, sink);
+        let abandoned = Arc::default();
+        let fetched = self.transfer(wanted, &abandoned, sink);
+        abandoned.store(true, Ordering::Relaxed);
         self.watch.progress.begin(Phase::End);
         if self.watch.cancel.is_set() {
             self.client.shut_down();
@@ -59,7 +62,12 @@ impl<'c> Queue<'_, 'c> {
         fetched
     }
 
-    fn transfer(&self, wanted: &[usize], sink: &mut dyn FnMut(usize, Fetched) -> Result<()>) -> Result<()> {
+    fn transfer(
+        &self,
+        wanted: &[usize],
+        abandoned: &Arc<AtomicBool>,
+        sink: &mut dyn FnMut(usize, Fetched) -> Result<()>,
+    ) -> Result<()> {
         let workers = self.connections.min(wanted.len());
         let (jobs, outcomes) = start(workers)?;
         let mut left: VecDeque<usize> = wanted.iter().copied().collect();
@@ -68,7 +76,7 @@ impl<'c> Queue<'_, 'c> {
             while under_way.len() < workers
                 && let Some(number) = left.pop_front()
             {
-                let (transfer, entry) = self.prepare(&self.requests[number])?;
+                let (transfer, entry) = self.prepare(&self.requests[number], abandoned)?;
                 under_way.push((number, entry));
                 // OK to ignore: the threads end only after `jobs`.
                 let _ = jobs.send((number, transfer));
@@ -120,7 +128,11 @@ impl<'c> Queue<'_, 'c> {
     }
 
     /// Returns a transfer into a new file, and that file's entry in the cache.
-    fn prepare(&self, request: &Request) -> Result<(Transfer, Option<NewAddressed<'c>>)> {
+    fn prepare(
+        &self,
+        request: &Request,
+        abandoned: &Arc<AtomicBool>,
+    ) -> Result<(Transfer, Option<NewAddressed<'c>>)> {
         let Place { file, directory, entry } = self.storage.place(request)?;
         let transfer = Transfer {
             request: request.clone(),
@@ -129,6 +141,7 @@ impl<'c> Queue<'_, 'c> {
             client: Arc::clone(self.client),
             progress: Arc::clone(&self.watch.progress),
             cancel: self.watch.cancel.clone(),
+            abandoned: Arc::clone(abandoned),
             reported: 0,
         };
         Ok((transfer, entry))

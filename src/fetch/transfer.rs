@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub(super) struct Transfer {
     pub(super) client: Arc<Client>,
     pub(super) progress: Arc<dyn Progress + Send + Sync>,
     pub(super) cancel: Interrupt,
+    /// Set once nobody waits for the file.
+    pub(super) abandoned: Arc<AtomicBool>,
     /// The number of bytes that were reported as progress.
     pub(super) reported: u64,
 }
@@ -137,13 +140,21 @@ impl Transfer {
     fn rest(&self, time: Duration) -> Result<(), Failure> {
         let end = Instant::now() + time;
         loop {
-            self.cancel.check().map_err(Failure::Final)?;
+            self.check()?;
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
             thread::sleep(left.min(LOOK));
         }
+    }
+
+    /// Fails once the work is to stop.
+    fn check(&self) -> Result<(), Failure> {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return Err(Failure::Final(Error::new(ErrorKind::Interrupted, "another file failed")));
+        }
+        self.cancel.check().map_err(Failure::Final)
     }
 
     /// Returns the length and the digest if they are those of the request.
@@ -212,7 +223,7 @@ impl Transfer {
         let mut buffer = vec![0; CHUNK];
         let (mut since, mut at_that_time) = (Instant::now(), received.part.start);
         loop {
-            self.cancel.check()?;
+            self.check()?;
             let count = match body.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => count,

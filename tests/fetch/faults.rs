@@ -1,11 +1,12 @@
 //! Servers that have other files, or none, or do not answer.
 
 use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rootcast::fetch::{Fetcher, Length, Request};
-use rootcast::{ErrorKind, Watch};
+use rootcast::fetch::{FetchOptions, Fetcher, Length, Request};
+use rootcast::{Error, ErrorKind, Watch};
 
 use super::server::{Server, empty, head, ok};
 use super::{bytes, fetch, options, request, some_bytes, threads, unknown};
@@ -94,7 +95,9 @@ fn all_missing_files_are_in_one_error() {
     };
     let named =
         |name: &str| Request { what: format!("package {name}"), ..request(&file, &[server.url(name)]) };
-    let fetcher = Fetcher::new(options(), None).expect("valid options");
+    // One at a time, so that the first one does not keep the others from being requested.
+    let one = FetchOptions { connections: NonZeroUsize::MIN, ..options() };
+    let fetcher = Fetcher::new(one, None).expect("valid options");
     let requests: Vec<Request> = ["/a", "/ok", "/gone", "/ok", "/b"].map(named).into();
     let error = fetcher.fetch_all(&requests, &threads(), &Watch::default()).expect_err("three are missing");
     let url = |path| server.url(path);
@@ -225,4 +228,36 @@ fn a_request_to_stop_ends_a_transfer_that_stalls() {
     let error = fetcher.fetch(&unknown(&server.url("/")), &watch).expect_err("it was cancelled");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[test]
+fn an_error_of_the_caller_ends_the_other_transfers() {
+    let file = some_bytes(100);
+    let served = file.clone();
+    let server = Server::start(move |got, stream| match got.line.as_str() {
+        "GET /ok" => ok(stream, &served),
+        // Slowly, for several seconds.
+        _ => {
+            head(stream, "200 OK", &["Content-Length: 1000000"])?;
+            (0..300).try_for_each(|_| {
+                thread::sleep(Duration::from_millis(20));
+                stream.write_all(&[b'x'; 2000])?;
+                stream.flush()
+            })
+        }
+    });
+    let fetcher = Fetcher::new(options(), None).expect("valid options");
+    let requests = [request(&file, &[server.url("/ok")]), unknown(&server.url("/slow"))];
+    let start = Instant::now();
+    let failed = fetcher.fetch_each(&requests, &threads(), &Watch::default(), &mut |number, _| {
+        // The other one is under way.
+        while server.got().len() < 2 && start.elapsed() < Duration::from_secs(5) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        Err(Error::new(ErrorKind::BadInput, format!("{number} is not what is wanted")))
+    });
+    assert_eq!(failed.expect_err("the caller's").to_string(), "0 is not what is wanted");
+    // The server notices that the client went away, long before the end of the file.
+    drop(server);
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }

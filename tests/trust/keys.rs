@@ -83,12 +83,25 @@ fn nothing_counts_after_its_end() {
     let Some(gpg) = Gpg::new() else { return };
     let key = gpg.key(-700, "old", "ed25519", "sign,cert", "365d");
     let signed = gpg.sign(-600, &[&key], TEXT);
-    refused(&signed, &gpg.export(&key), "does not count: its primary key expired at 20");
-    // It is made longer, and then shorter again: the newest statement counts.
+    let first = gpg.export(&key);
+    refused(&signed, &first, "does not count: its primary key expired at 20");
+    // It is made longer, and then shorter again: the newest statement counts, wherever it is.
     gpg.run(-400, &["--batch", "--quick-set-expire", &key, "1000d"], b"");
-    accepted(&signed, &gpg.export(&key));
+    let long = gpg.export(&key);
+    accepted(&signed, &long);
     gpg.run(-399, &["--batch", "--quick-set-expire", &key, "100d"], b"");
-    refused(&signed, &gpg.export(&key), "its primary key expired at 20");
+    let short = gpg.export(&key);
+    refused(&signed, &short, "its primary key expired at 20");
+    let statement = |keys: &[u8]| split(keys).pop().expect("the last packet is the signature of the name");
+    for (one, other, counts) in
+        [(&first, &long, true), (&long, &first, true), (&short, &long, false), (&long, &short, false)]
+    {
+        let both = join(&[split(one), vec![statement(other)]].concat());
+        match counts {
+            true => drop(accepted(&signed, &both)),
+            false => refused(&signed, &both, "its primary key expired at 20"),
+        }
+    }
 
     let key = gpg.key(-700, "subkeys", "ed25519", "cert", "0");
     let subkey = gpg.subkey(-700, &key, "ed25519", "sign", "365d");
