@@ -5,6 +5,7 @@
 //! DIR/c7f…   key of a piece's bytes (and of codec, level, libraries) ─▶ compressed bytes
 //! DIR/i7f…   identity of a piece's bytes (and of codec, …) ─▶ key of these bytes
 //! DIR/l7f…   digest of a decoded layer ─▶ its bytes
+//! DIR/v7f…   digest of a decoded layer ─▶ state of its file when these were verified
 //! DIR/d7f…   digest of a download ─▶ its bytes
 //! DIR/p7f…   digest of a package's file ─▶ the bytes of both of its parts, unpacked
 //! ```
@@ -36,6 +37,7 @@ mod addressed;
 mod entry;
 mod key;
 mod payload;
+mod state;
 mod trim;
 
 use std::fs::{DirBuilder, File};
@@ -54,6 +56,7 @@ pub(crate) use addressed::{Addressed, NewAddressed};
 pub(crate) use entry::{Entry, NewEntry};
 pub use key::{Key, KeyBuilder};
 pub(crate) use payload::{FoundPayload, PayloadLens};
+pub(crate) use state::LayerState;
 
 use crate::error::{Error, ErrorKind, Result};
 

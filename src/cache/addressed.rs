@@ -48,8 +48,9 @@ pub(super) fn is_addressed(name: &[u8]) -> bool {
     matches!(name, [b'l' | b'd' | b'p', digits @ ..] if matches!(digits.len(), 64 | 128))
 }
 
-/// Returns the time of the last use of a file, in seconds and nanoseconds. Only the time of access
-/// is updated: another run that reads the file checks that the time of modification stays.
+/// Returns the time of the last use of a file, in seconds and nanoseconds, as far as its own times
+/// have it. Only the time of access is updated: another run that reads the file checks that the time
+/// of modification stays.
 pub(super) fn last_use(stat: &Stat) -> (i64, u64) {
     (stat.st_atime, stat.st_atime_nsec).max((stat.st_mtime, stat.st_mtime_nsec))
 }
@@ -61,7 +62,7 @@ pub(super) fn disk_space(stat: &Stat) -> u64 {
 
 impl Cache {
     /// Opens the file with this digest, in hexadecimal digits, and updates its time of use. Its bytes
-    /// have to be verified.
+    /// have to be verified, unless it is a layer that [is](Self::is_verified).
     pub(crate) fn open_addressed(&self, kind: Addressed, digits: &str) -> Option<File> {
         let name = kind.name(digits);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -70,13 +71,16 @@ impl Cache {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return None;
         }
-        self.update_times(
-            &name,
-            Timestamps {
-                last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
-                last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            },
-        );
+        match kind {
+            Addressed::Layer => self.set_layer_used(digits),
+            Addressed::Download | Addressed::Package => self.update_times(
+                &name,
+                Timestamps {
+                    last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+                    last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+                },
+            ),
+        }
         Some(File::from(file))
     }
 
@@ -197,10 +201,11 @@ mod tests {
         Some(bytes)
     }
 
+    /// Returns the names of all files but those of states.
     fn names(directory: &Path) -> Vec<String> {
         let names = fs::read_dir(directory).expect("a directory");
-        let mut names: Vec<String> =
-            names.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect();
+        let names = names.map(|entry| entry.expect("an entry").file_name().into_string().expect("text"));
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('v')).collect();
         names.sort();
         names
     }
@@ -251,6 +256,12 @@ mod tests {
             names(directory.path()),
             [Addressed::Layer.name(ONE), Addressed::Layer.name(&ONE.replace('1', "3"))]
         );
+        // The state of a layer is removed with it.
+        let state = directory.path().join(format!("v{ONE}"));
+        assert!(state.exists());
+        fs::remove_file(directory.path().join(Addressed::Layer.name(ONE))).expect("our own");
+        cache.trim();
+        assert!(!state.exists());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Stat};
 use super::Cache;
 use super::addressed;
 use super::entry::{HIDDEN, disk_space};
+use super::state;
 
 /// The age after which an unfinished entry is considered to be left by a killed run.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -19,6 +20,9 @@ struct Candidate {
     name: Vec<u8>,
     cost: u64,
 }
+
+/// The name of a layer, the last use of it, and the name of its state.
+type State = (Vec<u8>, (i64, u64), Vec<u8>);
 
 impl Cache {
     /// Removes the least recently used entries until the rest is within nine tenths of the limit,
@@ -46,7 +50,7 @@ impl Cache {
     /// Lists the entries, and removes abandoned ones. Files that do not belong to the cache are
     /// left alone.
     fn candidates(&self) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
+        let (mut candidates, mut states) = (Vec::new(), Vec::new());
         let Ok(listing) = Dir::read_from(&self.directory) else { return candidates };
         for listed in listing.flatten() {
             let name = listed.file_name();
@@ -66,6 +70,10 @@ impl Cache {
                 }
                 continue;
             }
+            if let Some(layer) = state::layer_of_state(name.to_bytes()) {
+                states.push((layer, (stat.st_mtime, stat.st_mtime_nsec), name.to_bytes().to_vec()));
+                continue;
+            }
             let (used, cost) = match addressed::is_addressed(name.to_bytes()) {
                 true => (addressed::last_use(&stat), addressed::disk_space(&stat)),
                 false => {
@@ -75,14 +83,32 @@ impl Cache {
             };
             candidates.push(Candidate { used, name: name.to_bytes().to_vec(), cost });
         }
+        self.apply_states(&mut candidates, states);
         candidates
+    }
+
+    /// Sets the times of use of layers to those of their states. A state without a layer is removed.
+    fn apply_states(&self, candidates: &mut [Candidate], states: Vec<State>) {
+        candidates.sort_by(|one, other| one.name.cmp(&other.name));
+        for (layer, used, name) in states {
+            match candidates.binary_search_by(|candidate| candidate.name.cmp(&layer)) {
+                Ok(at) => {
+                    let layer = &mut candidates[at];
+                    layer.used = layer.used.max(used);
+                    layer.cost = layer.cost.saturating_add(state::STATE_SPACE);
+                }
+                Err(_) => _ = rustix::fs::unlinkat(&self.directory, &name[..], AtFlags::empty()),
+            }
+        }
     }
 }
 
 /// Returns true for the name of an entry of any kind.
 fn is_entry(name: &[u8]) -> bool {
-    matches!(name, [b'c' | b'd' | b'i' | b'l' | b'p', digits @ ..]
-        if (digits.len() == 64 || addressed::is_addressed(name)) && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+    let is_long = addressed::is_addressed(name) || state::layer_of_state(name).is_some();
+    matches!(name, [b'c' | b'd' | b'i' | b'l' | b'v', digits @ ..]
+        if (digits.len() == 64 || is_long)
+            && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 fn is_abandoned(stat: &Stat) -> bool {

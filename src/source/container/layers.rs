@@ -18,7 +18,7 @@ use super::image::Layer;
 use super::message::Message;
 use super::options::Options;
 use crate::blob::{Archive, ArchiveRange, read_chunks};
-use crate::cache::{Addressed, Cache};
+use crate::cache::{Addressed, Cache, LayerState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::tar::{self, Compression, ReadMembers, SpoolPlace, Totals, Warning};
 
@@ -172,18 +172,24 @@ impl Reading<'_> {
     /// Reads a layer that an earlier run decoded, if the cache has it with the right digest.
     fn taken_from(&self, cache: &Cache, messages: &mut Vec<Message>) -> Result<Option<ReadMembers>> {
         let diff_id = &self.layer.diff_id;
-        let file = cache.open_addressed(Addressed::Layer, diff_id.hex());
-        let archive = file.and_then(|file| Archive::cached(file, &self.name()).ok());
-        let Some(archive) = archive else { return Ok(None) };
+        let Some(file) = cache.open_addressed(Addressed::Layer, diff_id.hex()) else { return Ok(None) };
+        let opened = file.try_clone().and_then(|file| Archive::cached(file, &self.name()));
+        let Ok(archive) = opened else { return Ok(None) };
         let blob = ArchiveRange::whole(Arc::new(archive));
-        let found = match self.hashed(&blob, std::iter::once(diff_id.algorithm())) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
-            found => found.unwrap_or_default(),
-        };
-        if found.first() != Some(diff_id) {
-            let text = "its entry in the cache is damaged, and is replaced";
-            messages.push(Message::Warning(text.to_owned()));
-            return Ok(None);
+        if !cache.is_verified(diff_id.hex(), &file) {
+            let state = LayerState::of(&file);
+            let found = match self.hashed(&blob, std::iter::once(diff_id.algorithm())) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+                found => found.unwrap_or_default(),
+            };
+            if found.first() != Some(diff_id) {
+                let text = "its entry in the cache is damaged, and is replaced";
+                messages.push(Message::Warning(text.to_owned()));
+                return Ok(None);
+            }
+            if let Some(state) = state.filter(|state| LayerState::of(&file).as_ref() == Some(state)) {
+                cache.set_verified(diff_id.hex(), &state);
+            }
         }
         messages.push(Message::Detail("it was in the cache".to_owned()));
         self.in_place(&blob).map(Some)
