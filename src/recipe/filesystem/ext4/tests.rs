@@ -226,8 +226,8 @@ fn lengths_of_journals_and_blocks_are_parsed() {
     }
     let error = "None".parse::<JournalLength>().expect_err("words are exact");
     assert!(error.contains("is not a number of bytes"), "{error}");
-    assert_eq!(Ext4Recipe::parse_block_size("1024"), Ok(BlockSize::B1024));
-    assert_eq!(Ext4Recipe::parse_block_size("4K"), Ok(BlockSize::B4096));
-    let error = Ext4Recipe::parse_block_size("8K").expect_err("no block has 8 KiB");
-    assert_eq!(error, "a block has 1024, 2048 or 4096 bytes, not 8192");
+    assert_eq!(Ext4Recipe::block_size_of(1024), Ok(BlockSize::B1024));
+    assert_eq!(Ext4Recipe::block_size_of(4096), Ok(BlockSize::B4096));
+    let error = Ext4Recipe::block_size_of(8192).expect_err("no block has 8 KiB");
+    assert_eq!(error, "a block of ext4 has 1024, 2048 or 4096 bytes, not 8192");
 }
