@@ -21,7 +21,7 @@ mod size;
 use std::ops::RangeInclusive;
 
 pub use label::{Label, LabelError};
-pub use plan::{Filesystem, PlanRequest, PlannedFilesystem, Properties};
+pub use plan::{Filesystem, PlanRequest, PlannedFilesystem, Properties, Work};
 pub use report::FilesystemReport;
 pub use size::Size;
 

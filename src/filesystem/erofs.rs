@@ -2,11 +2,15 @@
 
 mod error;
 mod kernel;
+mod pack;
 mod report;
 
+use std::collections::BTreeSet;
+
 use image_runs::{Image, Run};
-use image_tree::Tree;
-use mkfs_erofs::{KernelVersion, Layout, Options};
+use image_tree::glob::Glob;
+use image_tree::{InodeId, Tree};
+use mkfs_erofs::{KernelVersion, Layout, Options, PackOptions};
 use uuid::Uuid;
 
 use super::{Filesystem, FilesystemReport, Label, PlanRequest, PlannedFilesystem, Properties, Size};
@@ -27,6 +31,8 @@ pub const BYTE_LAYOUT: &str = "erofs-1";
 pub struct Erofs {
     /// The options. Identifiers, label, length, time and holes are replaced.
     pub options: Options,
+    /// The compression, and the files that it leaves out.
+    pub compression: Option<Compression>,
     /// The name of the profile, for reports.
     pub profile: &'static str,
     /// The label.
@@ -37,6 +43,34 @@ pub struct Erofs {
     pub holes: sparse::Policy,
     /// The version of the kernel that has to mount it; `None` for any.
     pub max_kernel: Option<KernelVersion>,
+}
+
+/// The compression of files.
+#[derive(Clone, Debug)]
+pub struct Compression {
+    /// The options.
+    pub options: PackOptions,
+    /// The paths of files that are stored as they are.
+    pub exclude: Vec<Glob>,
+}
+
+impl Compression {
+    /// Returns the files that are stored as they are.
+    fn excluded(&self, tree: &Tree<Blob>) -> BTreeSet<InodeId> {
+        let mut excluded = BTreeSet::new();
+        if self.exclude.is_empty() {
+            return excluded;
+        }
+        let (mut walk, mut path) = (tree.walk(), Vec::new());
+        while let Some(step) = walk.next() {
+            path.clear();
+            walk.write_path(&mut path);
+            if self.exclude.iter().any(|glob| glob.matches(&path)) {
+                excluded.insert(step.id);
+            }
+        }
+        excluded
+    }
 }
 
 impl Erofs {
@@ -77,11 +111,21 @@ impl Filesystem for Erofs {
         request: &PlanRequest<'_>,
     ) -> Result<Box<dyn PlannedFilesystem + Send + 't>> {
         let options = self.options(request)?;
-        let layout = mkfs_erofs::plan_sharing(tree, &options, request.duplicates)
-            .map_err(|error| error::classify_plan_error(error, request))?;
+        let shared = request.duplicates;
+        let layout = match &self.compression {
+            None => mkfs_erofs::plan_sharing(tree, &options, shared),
+            Some(compression) => {
+                let excluded = compression.excluded(tree);
+                let pack_options = compression.options.clone();
+                let packed = pack::pack(tree, pack_options, shared, &excluded, &request.work)?;
+                mkfs_erofs::plan_packed(tree, &options, shared, packed)
+            }
+        };
+        let layout = layout.map_err(|error| error::classify_plan_error(error, request))?;
         let summary = layout.summary();
         let ignored = kernel::check(&summary.needs, self.max_kernel, request.kernel)?;
-        let report = ErofsReport::new(&summary, &options, &self.label, self.profile);
+        let codec = self.compression.as_ref().map(|compression| compression.options.codec);
+        let report = ErofsReport::new(&summary, &options, (&self.label, self.profile), codec);
         Ok(Box::new(Planned { layout, report, ignored }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use image_runs::Image;
 use image_tree::{InodeId, Timestamp, Tree};
@@ -10,9 +11,12 @@ use initramfs::KernelConfig;
 use super::report::FilesystemReport;
 use super::size::Size;
 use crate::blob::Blob;
+use crate::cache::Cache;
 use crate::disk::DiskFrame;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::seed::Seed;
+use crate::threads::Threads;
 use crate::transform::own_directories::OwnDirectory;
 use crate::transform::{sparse, unusable_xattrs};
 
@@ -75,6 +79,22 @@ pub struct PlanRequest<'r> {
     pub duplicates: &'r BTreeMap<InodeId, InodeId>,
     /// The configuration of the kernel that has to mount it.
     pub kernel: &'r KernelConfig,
+    /// The means of work on the contents of files, for a format that compresses them.
+    pub work: Work<'r>,
+}
+
+/// The means of work on the contents of files while a filesystem is planned. None affects the
+/// bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'w> {
+    /// The threads.
+    pub threads: &'w Threads,
+    /// The interrupt, checked between units of work.
+    pub interrupt: &'w Interrupt,
+    /// The cache of results.
+    pub cache: Option<&'w Cache>,
+    /// The directory for temporary files; `None` for that of the environment.
+    pub temporary: Option<&'w Path>,
 }
 
 /// A planned filesystem.

@@ -12,6 +12,7 @@ mod reader;
 mod verb;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -112,6 +113,7 @@ fn take(steps: &[Step], verb: Verb, options: &Options<'_>, mut prepared: Prepare
 fn sources(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let Options { recipe, dry_run, log, .. } = *options;
     prepared.cache = cache::open(recipe.cache.as_ref(), dry_run, log)?;
+    prepared.temporary = options.temporary.map(Path::to_owned);
     let reader = reader(recipe, options, prepared.cache.as_ref());
     let partial = reduction::partial_scan(recipe, &reader.options(), &reader.own, options.lookups)?;
     let (scanned, found) = partial.map(|PartialScan { scanned, found }| (scanned, found)).unzip();

@@ -5,12 +5,14 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use image_tree::glob::Glob;
 use initramfs::Compression;
 use initramfs::codec::Codec;
 
 use crate::filesystem::TIME_RANGE;
 use crate::named::Named;
 use crate::quantity::{bytes, percent};
+use crate::recipe::filesystem::erofs::ClusterSize;
 use crate::source::tar::Limits;
 use crate::transform::image_config::Place;
 use crate::transform::ownership::Ownership;
@@ -66,6 +68,16 @@ pub(in crate::cli) fn tar_codec(text: &str) -> Result<Codec, String> {
         None | Some(Compression::Gzip | Compression::Zstd) => Ok(codec),
         Some(_) => Err(format!("\"{text}\" is not none, gzip or zstd, with or without a level")),
     }
+}
+
+/// Parses the length of physical clusters.
+pub(in crate::cli) fn cluster_size(text: &str) -> Result<ClusterSize, String> {
+    ClusterSize::new(bytes(text)?).map_err(|error| error.to_string())
+}
+
+/// Checks a glob, and returns it as it is written.
+pub(in crate::cli) fn glob(text: &str) -> Result<String, String> {
+    Glob::parse(text.as_bytes()).map(|_| text.to_owned())
 }
 
 /// Parses the maximum memory of decoders, in bytes.

@@ -52,6 +52,12 @@ fn way_out(need: Need) -> &'static str {
         Need::Chunks => "--sparse never stores holes as zeros",
         Need::BlockSize => "leave out --block-size",
         Need::XattrPrefixes => "leave out --xattr-prefix",
+        Need::BigClusters => "--pcluster 4K has clusters of one block",
+        Need::InlineClusters => "--inline none has none",
+        Need::Fragments => "leave out --fragments",
+        Need::SharedClusters => "leave out --dedupe",
+        Need::Deflate | Need::Zstd => "choose --compress lz4hc",
+        Need::Lz4 => "choose --compress none",
         _ => "choose --fs ext4, or another kernel",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mkfs_erofs::{Options, Summary};
+use mkfs_erofs::{Codec, Options, Summary};
 use serde::Serialize;
 
 use crate::filesystem::Label;
@@ -27,6 +27,10 @@ pub struct ErofsReport {
     pub compact_inodes: u32,
     /// The profile.
     pub profile: &'static str,
+    /// The codec of compressed files, as in `lz4hc:9`; `none` if there are none.
+    pub compression: String,
+    /// The number of compressed files.
+    pub compressed_files: u32,
     /// The number of regular files with a tail behind their inode.
     pub inline_files: u32,
     /// The number of files that share the blocks of another.
@@ -45,7 +49,12 @@ pub struct ErofsReport {
 
 impl ErofsReport {
     /// Returns the report on a planned filesystem of a profile.
-    pub(super) fn new(summary: &Summary, options: &Options, label: &Label, profile: &'static str) -> Self {
+    pub(super) fn new(
+        summary: &Summary,
+        options: &Options,
+        (label, profile): (&Label, &'static str),
+        codec: Option<Codec>,
+    ) -> Self {
         Self {
             uuid: options.uuid.to_string(),
             label: label.to_string(),
@@ -55,6 +64,8 @@ impl ErofsReport {
             inodes: summary.inodes,
             compact_inodes: summary.compact_inodes,
             profile,
+            compression: codec.map_or_else(|| "none".to_owned(), |codec| codec.to_string()),
+            compressed_files: summary.compressed_files,
             inline_files: summary.inline_files,
             shared_files: summary.shared_files,
             shared_blocks: summary.shared_blocks,
@@ -83,6 +94,10 @@ impl fmt::Display for ErofsReport {
             bytes(self.metadata_blocks),
             Count(self.inline_files, "file", "files")
         )?;
+        if self.compression != "none" {
+            let files = Count(self.compressed_files, "file", "files");
+            writeln!(f, "  compression  {} of {files}", self.compression)?;
+        }
         if self.shared_files > 0 {
             let files = Count(self.shared_files, "file shares", "files share");
             writeln!(f, "  shared       {files} {} with others", bytes(self.shared_blocks))?;

@@ -1,6 +1,7 @@
 //! The tree between the steps of the pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use image_tree::{InodeId, Metadata, Tree};
 
@@ -38,6 +39,8 @@ pub(in crate::run) struct Prepared {
     pub(super) overlay: overlay::Laid,
     /// The cache of the recipe, if it can be used.
     pub(in crate::run) cache: Option<Cache>,
+    /// The directory for temporary files; `None` for that of the environment.
+    pub(in crate::run) temporary: Option<PathBuf>,
     /// The trees after each source, if they are kept.
     pub(in crate::run) states: Vec<Tree<Blob>>,
     /// The kept part, if it was found while the sources were read.
@@ -63,6 +66,7 @@ impl Prepared {
             containers: Vec::new(),
             packages: Vec::new(),
             cache: None,
+            temporary: None,
             states: Vec::new(),
             overlay: overlay::Laid::default(),
             found: None,

@@ -14,7 +14,8 @@ use super::setting::Context;
 use crate::blob::Blob;
 use crate::disk::{DiskFrame, DiskPlan};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::{PlanRequest, PlannedFilesystem, Properties};
+use crate::filesystem::{PlanRequest, PlannedFilesystem, Properties, Work};
+use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::output::{Preallocation, Reflink};
 use crate::recipe::preset::DiskPreset;
@@ -54,6 +55,7 @@ pub(super) fn plan<'t>(
     tree_recipe: &TreeRecipe,
     recipe: &ImageRecipe,
     prepared: &'t Prepared,
+    interrupt: &Interrupt,
 ) -> Result<PlannedDisk<'t>> {
     let filesystem = recipe.filesystem.filesystem();
     let tree = &prepared.tree;
@@ -72,6 +74,12 @@ pub(super) fn plan<'t>(
         created: tree_recipe.source_date_epoch.unwrap_or(Timestamp::EPOCH),
         duplicates: &prepared.duplicates,
         kernel: &kernel,
+        work: Work {
+            threads: &tree_recipe.threads,
+            interrupt,
+            cache: prepared.cache.as_ref(),
+            temporary: prepared.temporary.as_deref(),
+        },
     };
     let planned = filesystem.plan(tree, &request)?;
     let plan = frame.plan(planned.len())?;

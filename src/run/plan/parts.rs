@@ -79,7 +79,9 @@ impl Parts {
     pub(super) fn plan(ingredients: Ingredients, interrupt: &Interrupt, log: &Log) -> Result<Self> {
         Cell::try_new(ingredients, |Ingredients { build, prepared, initrd }| {
             Ok(match (&build.make, initrd) {
-                (Make::Image(recipe), _) => Planned::Image(image::plan(&build.tree, recipe, prepared)?),
+                (Make::Image(recipe), _) => {
+                    Planned::Image(image::plan(&build.tree, recipe, prepared, interrupt)?)
+                }
                 (Make::Tar(_), _) => Planned::Tar(tar::plan(prepared)?),
                 (Make::Initrd(recipe), Some(parts)) => {
                     Planned::Initrd(initrd::plan(recipe, parts, &prepared.tree, interrupt, log)?)

@@ -5,7 +5,9 @@ use clap::Args;
 use crate::cli::flags::kernel::KernelArguments;
 use crate::cli::flags::values;
 use crate::cli::help::group;
-use crate::recipe::filesystem::erofs::{BlockSize, ErofsRecipe, InlineData, KernelVersion};
+use crate::recipe::filesystem::erofs::{
+    BlockSize, ClusterSize, Compress, ErofsRecipe, InlineData, KernelVersion,
+};
 use crate::recipe::filesystem::ext4::Profile;
 
 #[derive(Debug, Args)]
@@ -20,6 +22,27 @@ pub(super) struct ErofsArguments {
         help_heading = group::FILESYSTEM
     )]
     inline: Option<InlineData>,
+
+    /// Compress files: none, or lz4, lz4hc, deflate or zstd, with a level as in lz4hc:12 [default:
+    /// none, with --profile kata lz4hc]
+    ///
+    /// Every kernel with EROFS reads lz4 if it has CONFIG_EROFS_FS_ZIP; deflate needs Linux 6.6,
+    /// zstd 6.10. Files that do not get shorter are stored as they are.
+    #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = group::FILESYSTEM)]
+    compress: Option<Compress>,
+
+    /// Length of the pieces that are compressed, and of what is read for a byte: a power of two from
+    /// 8K to 1M; or 4K, which fills blocks [default: 128K]
+    #[arg(long, value_name = "BYTES", value_parser = values::cluster_size, help_heading = group::FILESYSTEM)]
+    pcluster: Option<ClusterSize>,
+
+    /// Compress small files and the ends of others together; it needs Linux 6.1
+    #[arg(long, help_heading = group::FILESYSTEM)]
+    fragments: bool,
+
+    /// Store the files with these paths as they are
+    #[arg(long, value_name = "GLOB", value_parser = values::glob, help_heading = group::FILESYSTEM)]
+    compress_exclude: Vec<String>,
 
     /// Store the beginning of names of xattrs once, as in trusted.overlay.; it needs Linux 6.4
     #[arg(long, value_name = "PREFIX", help_heading = group::FILESYSTEM)]
@@ -38,6 +61,10 @@ impl ErofsArguments {
     pub(super) fn given(&self) -> Option<&'static str> {
         let flags = [
             ("--inline", self.inline.is_some()),
+            ("--compress", self.compress.is_some()),
+            ("--pcluster", self.pcluster.is_some()),
+            ("--fragments", self.fragments),
+            ("--compress-exclude", !self.compress_exclude.is_empty()),
             ("--xattr-prefix", !self.xattr_prefix.is_empty()),
             ("--max-kernel", self.max_kernel.is_some()),
         ];
@@ -50,6 +77,10 @@ impl ErofsArguments {
             profile,
             block_size,
             inline: self.inline,
+            compress: self.compress,
+            clusters: self.pcluster,
+            fragments: self.fragments,
+            compress_exclude: self.compress_exclude,
             xattr_prefixes: self.xattr_prefix,
             max_kernel: self.max_kernel,
             kernel: self.kernel.file(),
