@@ -115,6 +115,13 @@ impl MetadataSpace {
         start
     }
 
+    /// Gives room to an inode behind all others, and returns its offset in bytes.
+    pub(crate) fn place_last(&mut self, room: Room) -> u64 {
+        let start = room.earliest(self.end, self.block_size);
+        self.end = start + room.head + room.tail;
+        start
+    }
+
     /// Keeps a gap if an inode may fit.
     fn keep(&mut self, index: usize, gap: Range<u64>) {
         let start = gap.start.next_multiple_of(SLOT);

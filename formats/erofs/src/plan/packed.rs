@@ -303,7 +303,8 @@ pub(crate) fn place_fragments<C>(
     let data = packed.data(packed.fragments.as_ref()?, EXTENDED_LEN);
     let head = EXTENDED_LEN + data.map_len;
     let room = Room { inode: EXTENDED_LEN, head, tail: 0, whole: false, has_content: false };
-    Some((space.place(room), data))
+    // Not in a gap: the inodes around one are rendered at once.
+    Some((space.place_last(room), data))
 }
 
 /// A compressed file, and the one whose data it has.

@@ -13,7 +13,6 @@ use rustix::fs::{lgetxattr, llistxattr};
 use tempfile::TempDir;
 
 use crate::judge::run;
-use crate::pattern::Pattern;
 
 /// The length up to which files are compared as a whole, in bytes.
 const WHOLE: u64 = 64 << 20;
@@ -23,20 +22,23 @@ struct Mount(TempDir);
 
 impl Mount {
     /// Mounts an image; none where that is not possible, with a line that says so.
-    fn new(image: &Path) -> Option<Self> {
+    fn new(image: &Path) -> Result<Option<Self>, String> {
         let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
         if !is_root || !Path::new("/dev/loop-control").exists() {
             let required = std::env::var_os("ROOTCAST_REQUIRE_JUDGES").is_some_and(|value| value == "1");
             assert!(!required, "the kernel cannot judge: only root with loop devices mounts filesystems");
             eprintln!("SKIPPED: the kernel cannot judge: only root with loop devices mounts filesystems");
-            return None;
+            return Ok(None);
         }
         let at = TempDir::new().expect("a temporary directory");
         let mut command = Command::new("mount");
         let options = "loop,ro,nosuid,nodev";
-        let output = run(command.args(["-t", "erofs", "-o", options]).arg(image).arg(at.path()))?;
-        assert!(output.status.success(), "mount: {output:?}");
-        Some(Self(at))
+        let output = run(command.args(["-t", "erofs", "-o", options]).arg(image).arg(at.path()));
+        match output {
+            None => Ok(None),
+            Some(output) if output.status.success() => Ok(Some(Self(at))),
+            Some(output) => Err(format!("mount: {output:?}")),
+        }
     }
 }
 
@@ -48,8 +50,15 @@ impl Drop for Mount {
 }
 
 /// Mounts an image and compares every file with the tree.
-pub(crate) fn reads_back(tree: &Tree<Pattern>, image: &Path) {
-    let Some(mount) = Mount::new(image) else { return };
+pub(crate) fn reads_back<C: Content>(tree: &Tree<C>, image: &Path) {
+    if let Err(fault) = read_back(tree, image) {
+        panic!("{fault}");
+    }
+}
+
+/// Returns the first difference between a mounted image and the tree, or the failure of the mount.
+pub(crate) fn read_back<C: Content>(tree: &Tree<C>, image: &Path) -> Result<(), String> {
+    let Some(mount) = Mount::new(image)? else { return Ok(()) };
     let mut found: BTreeMap<InodeId, u64> = BTreeMap::new();
     let counts = tree.name_counts();
     let mut walk = tree.walk();
@@ -58,20 +67,26 @@ pub(crate) fn reads_back(tree: &Tree<Pattern>, image: &Path) {
         walk.write_path(&mut path);
         let at = mount.0.path().join(OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(&path)));
         let shown = path.escape_ascii().to_string();
-        let stat = fs::symlink_metadata(&at).unwrap_or_else(|error| panic!("{shown}: {error}"));
-        assert_eq!(*found.entry(step.id).or_insert(stat.ino()), stat.ino(), "{shown}: another inode");
+        let stat = fs::symlink_metadata(&at).map_err(|error| format!("{shown}: {error}"))?;
+        equal("inode", *found.entry(step.id).or_insert(stat.ino()), stat.ino())?;
         if step.first {
             let names = counts[step.id.index()];
-            compare(tree, step.id, names, &at, &stat).unwrap_or_else(|fault| panic!("{shown}: {fault}"));
+            compare(tree, step.id, names, &at, &stat).map_err(|fault| format!("{shown}: {fault}"))?;
         }
     }
     let mut inodes: Vec<u64> = found.values().copied().collect();
     inodes.sort_unstable();
     inodes.dedup();
-    assert_eq!(inodes.len(), found.len(), "every file has an inode of its own");
+    equal("number of inodes", inodes.len(), found.len())
 }
 
-fn compare(tree: &Tree<Pattern>, id: InodeId, names: u64, at: &Path, stat: &Metadata) -> Result<(), String> {
+fn compare<C: Content>(
+    tree: &Tree<C>,
+    id: InodeId,
+    names: u64,
+    at: &Path,
+    stat: &Metadata,
+) -> Result<(), String> {
     let inode = tree.get(id);
     let metadata = &inode.metadata;
     equal("mode", stat.mode(), u32::from(inode.kind.type_bits() | metadata.mode))?;
@@ -87,7 +102,7 @@ fn compare(tree: &Tree<Pattern>, id: InodeId, names: u64, at: &Path, stat: &Meta
             2 + directories
         }
         Kind::Regular(content) => {
-            equal("length", stat.len(), content.len)?;
+            equal("length", stat.len(), content.len())?;
             compare_bytes(content, at)?;
             names
         }
@@ -113,7 +128,7 @@ fn compare_names<'n>(expected: impl Iterator<Item = &'n [u8]>, at: &Path) -> Res
     equal("names", entries.map_err(|error| error.to_string())?, expected.map(<[u8]>::to_vec).collect())
 }
 
-fn compare_bytes(content: &Pattern, at: &Path) -> Result<(), String> {
+fn compare_bytes<C: Content>(content: &C, at: &Path) -> Result<(), String> {
     let file = File::open(at).map_err(|error| error.to_string())?;
     let read = |start: u64, len: u64| {
         let len = usize::try_from(len).expect("pieces fit in memory");
@@ -122,19 +137,19 @@ fn compare_bytes(content: &Pattern, at: &Path) -> Result<(), String> {
         content.read_at(&mut expected, start).expect("patterns never fail");
         if found == expected { Ok(()) } else { Err(format!("the bytes from {start} on differ")) }
     };
-    if content.len <= WHOLE {
-        return read(0, content.len);
+    if content.len() <= WHOLE {
+        return read(0, content.len());
     }
     // The edges of data, and the ends.
     let ranges = content.data_ranges().unwrap_or_default();
-    let edges = ranges.iter().flat_map(|data| [data.start, data.end]).chain([0, content.len]);
+    let edges = ranges.iter().flat_map(|data| [data.start, data.end]).chain([0, content.len()]);
     edges.into_iter().try_for_each(|edge| {
-        let (start, end) = (edge.saturating_sub(10_000), (edge + 10_000).min(content.len));
+        let (start, end) = (edge.saturating_sub(10_000), (edge + 10_000).min(content.len()));
         read(start, end - start)
     })
 }
 
-fn compare_xattrs(tree: &Tree<Pattern>, id: InodeId, at: &Path) -> Result<(), String> {
+fn compare_xattrs<C>(tree: &Tree<C>, id: InodeId, at: &Path) -> Result<(), String> {
     let inode = tree.get(id);
     let mut list = vec![0; 1 << 17];
     let len = llistxattr(at, &mut list).map_err(|error| format!("llistxattr: {error}"))?;

@@ -18,6 +18,7 @@ mod boundaries;
 mod judge;
 mod kernel;
 mod limits;
+mod packed;
 mod pattern;
 mod properties;
 mod trees;
