@@ -4,9 +4,9 @@
  *
  *   load PATH                  loads a kernel module
  *   open SERIAL NAME ARGS...   finds the NVMe disk, and runs veritysetup open with its partitions
- *   whole NAME                 mounts /dev/mapper/NAME, and reads the file
- *   damaged NAME               the same, and reading the file fails
- *   plain SERIAL               mounts the first partition of the NVMe disk, and reads the file
+ *   whole NAME [TYPE]          mounts /dev/mapper/NAME, ext4 or TYPE, and reads the file
+ *   damaged NAME [TYPE]        the same, and reading the file fails
+ *   plain SERIAL [TYPE]        mounts the first partition of the NVMe disk, and reads the file
  *   dax NUMBER                 mounts the first partition of the persistent memory with dax
  *   no-dax NUMBER              that partition is elsewhere, and does not mount with dax
  */
@@ -144,9 +144,9 @@ static int read_file(void)
 	return 1;
 }
 
-static void mount_and_read(const char *device, const char *options, int expected)
+static void mount_and_read(const char *device, const char *type, const char *options, int expected)
 {
-	int mounted = wait_for(device) && mount(device, "/mnt", "ext4", MS_RDONLY, options) == 0;
+	int mounted = wait_for(device) && mount(device, "/mnt", type, MS_RDONLY, options) == 0;
 
 	check(mounted, device);
 	if (!mounted) {
@@ -168,13 +168,14 @@ static void memory(const char *number, int is_dax)
 	/* The second table has the partition at 1 MiB, the first one at 3 MiB. */
 	check(strcmp(start, is_dax ? "2048" : "6144") == 0, "the table is the expected one");
 	if (is_dax)
-		mount_and_read(device, "dax", 1);
+		mount_and_read(device, "ext4", "dax", 1);
 	else
 		check(mount(device, "/mnt", "ext4", MS_RDONLY, "dax") != 0, "does not mount with dax");
 }
 
 static void act(char *line)
 {
+	const char *type = "ext4", *options = "data=ordered,errors=remount-ro";
 	char *words[WORDS], path[64];
 	int count = 0;
 
@@ -183,16 +184,20 @@ static void act(char *line)
 	if (count < 2)
 		return;
 	printf("guest: %s %s\n", words[0], words[1]);
+	if (count == 3 && strcmp(words[0], "open") != 0) {
+		type = words[2];
+		options = "";
+	}
 	if (strcmp(words[0], "load") == 0) {
 		load(words[1]);
 	} else if (strcmp(words[0], "open") == 0) {
 		open_disk(words + 1, count - 1);
 	} else if (strcmp(words[0], "whole") == 0 || strcmp(words[0], "damaged") == 0) {
 		snprintf(path, sizeof path, "/dev/mapper/%s", words[1]);
-		mount_and_read(path, "data=ordered,errors=remount-ro", words[0][0] == 'w');
+		mount_and_read(path, type, options, words[0][0] == 'w');
 	} else if (strcmp(words[0], "plain") == 0) {
 		snprintf(path, sizeof path, "/dev/nvme%dn1p1", find_nvme(words[1]));
-		mount_and_read(path, "data=ordered,errors=remount-ro", 1);
+		mount_and_read(path, type, options, 1);
 	} else {
 		memory(words[1], strcmp(words[0], "dax") == 0);
 	}

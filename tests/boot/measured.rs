@@ -18,7 +18,9 @@ use crate::product::{Scratch, rootcast, run};
 const LENGTH: usize = (3 << 20) + 5000;
 
 /// The modules of the machine, in the order of their dependencies.
-const MODULES: [&str; 8] = [
+const MODULES: [&str; 10] = [
+    "lib/libcrc32c.ko",
+    "fs/erofs/erofs.ko",
     "lib/reed_solomon/reed_solomon.ko",
     "drivers/md/dm-mod.ko",
     "drivers/md/dm-bufio.ko",
@@ -122,11 +124,16 @@ fn a_machine_opens_measured_disks_and_mounts_one_with_dax() {
         &["--preset", "kata", "--no-rootfs-check", "--measured", "--size-multiple", "2M"],
     );
 
-    let no_superblock = format!(
-        " --no-superblock --salt={} --data-blocks={}",
-        kata.text("salt"),
-        kata.report["verity"]["data_blocks"]
+    let erofs = Disk::cast(&scratch, "erofs", &["--fs", "erofs", "--verity"]);
+    let kata_erofs = Disk::cast(
+        &scratch,
+        "kata-erofs",
+        &["--fs", "erofs", "--preset", "kata", "--no-rootfs-check", "--measured", "--size-multiple", "2M"],
     );
+    let no_superblock = |disk: &Disk| {
+        let blocks = &disk.report["verity"]["data_blocks"];
+        format!(" --no-superblock --salt={} --data-blocks={blocks}", disk.text("salt"))
+    };
     let repair = format!(" --fec-offset={} --fec-roots=2", fec.report["verity"]["fec"]["offset"]);
     let cases = [
         measured.open("good", ""),
@@ -137,8 +144,16 @@ fn a_machine_opens_measured_disks_and_mounts_one_with_dax() {
         "whole repaired".to_owned(),
         // A partition that is a part of another device cannot be mounted any more.
         "plain kata".to_owned(),
-        kata.open("kata", &no_superblock),
+        kata.open("kata", &no_superblock(&kata)),
         "whole kata".to_owned(),
+        "plain erofs erofs".to_owned(),
+        erofs.open("erofs", ""),
+        "whole erofs erofs".to_owned(),
+        erofs.open("bad-erofs", ""),
+        "damaged bad-erofs erofs".to_owned(),
+        "plain kata-erofs erofs".to_owned(),
+        kata_erofs.open("kata-erofs", &no_superblock(&kata_erofs)),
+        "whole kata-erofs erofs".to_owned(),
         "dax 0".to_owned(),
         "no-dax 1".to_owned(),
     ];
@@ -148,6 +163,9 @@ fn a_machine_opens_measured_disks_and_mounts_one_with_dax() {
         ("bad", measured.damaged(&scratch, "damaged")),
         ("repaired", fec.damaged(&scratch, "repairable")),
         ("kata", kata.path.clone()),
+        ("erofs", erofs.path.clone()),
+        ("bad-erofs", erofs.damaged(&scratch, "damaged-erofs")),
+        ("kata-erofs", kata_erofs.path.clone()),
     ];
     let mut changed = fs::read(&kata.path).unwrap();
     // A byte that only the checksum of the header covers.
