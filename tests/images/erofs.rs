@@ -78,7 +78,8 @@ fn every_kind_of_file_is_in_the_filesystem() {
     judge_by(&path, None, &Expected::from_dump(fixtures::EVERY_KIND_DUMP), &EROFS_JUDGES);
 }
 
-/// fsck.erofs of Debian 12 decodes nothing, and does not know blocks of other lengths.
+/// fsck.erofs of Debian 12 decodes nothing. That of Debian 13 refuses blocks longer than a page, and
+/// does not read a checksum in a filesystem with blocks of 512 or 1024 bytes.
 #[test]
 fn tools_of_debian_13_extract_the_tree() {
     if !judges::long_tests() || !judges::is_root() {
@@ -88,7 +89,7 @@ fn tools_of_debian_13_extract_the_tree() {
     let scratch = small_source();
     let source = scratch.join("source");
     let expected = Expected::from_directory(&source, Owner::Root);
-    for arguments in ["", "--inline none", "-b 512", "-b 1024", "-b 16384", "-b 65536", "--sparse always"] {
+    for arguments in ["", "--inline none", "-b 2048", "--sparse always"] {
         let (path, _) = image(&scratch, &source, &format!("--layout bare {arguments}"));
         utils.check(&path, &expected).unwrap_or_else(|why| panic!("{arguments}: {why}"));
     }

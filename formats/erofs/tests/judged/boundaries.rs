@@ -7,7 +7,7 @@ use image_tree::{Inode, InodeId, Kind, LinkTarget, Metadata, Name, Timestamp, Tr
 use mkfs_erofs::{BlockSize, Inline, Need, Options, plan, plan_sharing};
 use uuid::Uuid;
 
-use crate::judge::{duplicates, judge};
+use crate::judge::{duplicates, judge, judge_below};
 use crate::pattern::Pattern;
 use crate::trees::add_files;
 
@@ -134,6 +134,34 @@ fn files_longer_than_disks_are_read() {
     file(&mut tree, "lastlog", Pattern::with_data(350 << 30, 7, vec![0..292, 349 << 30..(349 << 30) + 292]));
     let summary = judge(&tree, &options(), false);
     assert!(summary.blocks * 4096 < 8 << 20, "{} blocks", summary.blocks);
+}
+
+/// An image of 16 TiB and more, in memory: other filesystems have no files of that length.
+#[test]
+fn more_blocks_than_32_bits_count_have_48() {
+    let memory = std::path::Path::new("/dev/shm");
+    let mut tree = tree();
+    let last = (u64::from(u32::MAX) << 12) - (2 << 12);
+    file(&mut tree, "a", Pattern::new(last, 0));
+    assert!(!plan(&tree, &options()).expect("it fits").summary().needs.contains(&Need::WideBlocks));
+    for (name, content) in [
+        ("b", Pattern::new(1 << 41, 0)),
+        ("c", Pattern::with_data(1 << 30, 7, vec![8192..8193, 1 << 20..(1 << 20) + 5000])),
+        ("d", Pattern::new(70_000, 1)),
+        ("e", Pattern::new(10, 1)),
+    ] {
+        file(&mut tree, name, content);
+    }
+    let summary = plan(&tree, &options()).expect("it fits").summary();
+    assert!(summary.needs.contains(&Need::WideBlocks) && summary.blocks > 1 << 32);
+    assert_eq!(summary.oldest_kernel().to_string(), "6.15");
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel = release.parse::<mkfs_erofs::KernelVersion>().expect("a version");
+    if !memory.is_dir() || kernel < summary.oldest_kernel() {
+        eprintln!("SKIPPED: this kernel does not read block numbers of 48 bits, or there is no /dev/shm");
+        return;
+    }
+    judge_below(memory, &tree, &options(), false);
 }
 
 #[test]

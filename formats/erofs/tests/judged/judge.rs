@@ -16,14 +16,20 @@ use crate::pattern::Pattern;
 
 /// Plans, writes and judges a filesystem in which equal files share blocks if `shares` is set.
 pub(crate) fn judge(tree: &Tree<Pattern>, options: &Options, shares: bool) -> Summary {
+    judge_below(&std::env::temp_dir(), tree, options, shares)
+}
+
+/// Does the same with an image in a directory below `parent`.
+pub(crate) fn judge_below(parent: &Path, tree: &Tree<Pattern>, options: &Options, shares: bool) -> Summary {
     let shared = if shares { duplicates(tree) } else { BTreeMap::new() };
     let layout = plan_sharing(tree, options, &shared).expect("the tree fits EROFS");
-    let dir = TempDir::new().expect("a temporary directory");
+    let dir = TempDir::new_in(parent).expect("a temporary directory");
     let image = dir.path().join("image");
     write(&layout, &image);
     let summary = layout.summary();
-    // erofs-utils of Debian 12 reads blocks of a page only, and no prefixes.
-    if options.block_size == BlockSize::B4096 && !summary.needs.contains(&Need::XattrPrefixes) {
+    // erofs-utils of Debian 12 reads blocks of a page only, no prefixes and no long block numbers.
+    let is_new = [Need::XattrPrefixes, Need::WideBlocks].iter().any(|need| summary.needs.contains(need));
+    if options.block_size == BlockSize::B4096 && !is_new {
         fsck(&image);
     }
     // Longer blocks need longer pages.
