@@ -54,7 +54,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 31] = [
+const CASES: [Case; 33] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![setup.directory.path().into()];
@@ -64,6 +64,10 @@ const CASES: [Case; 31] = [
         let path = setup.file("manifest", "#mtree\n. type=dir\n./f type=file uid=7 gid=8 mode=644\n");
         setup.recipe.ownership = Some(Ownership::Mtree(path));
         setup.find(FILES, steps, |prepared| owner(&prepared.tree, "/f") == (7, 8))
+    }),
+    ("kata_setup", |mut setup, steps| {
+        setup.recipe.kata.setup = Some(kata::Setup::default());
+        setup.fails(FILES, steps, "it is not in the tree")
     }),
     ("edits", |mut setup, steps| {
         let mkdir = EDIT_FLAGS.iter().find(|form| form.name == "mkdir").expect("a form");
@@ -180,6 +184,10 @@ const CASES: [Case; 31] = [
             Kind::Regular(content) => content.data_ranges() == Some(std::slice::from_ref(&(8192..16_384))),
             _ => false,
         })
+    }),
+    ("kata_check", |mut setup, steps| {
+        setup.recipe.kata.check = Some(None);
+        setup.fails(FILES, steps, "the tree is not one of a Kata guest")
     }),
     ("init", |mut setup, steps| {
         setup.init = Some(Init::Own);
