@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::blob::{self, ArchiveRange, Blob, SpoolMemory};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shown;
 
 /// An unnamed temporary file, to which several threads append.
 pub(super) struct Spool {
@@ -41,7 +42,7 @@ impl Spool {
 fn cannot_store(directory: &Path, error: &io::Error) -> Error {
     let message = format!(
         "compressed files cannot be kept in a temporary file in {}: {error}; TMPDIR names another directory",
-        directory.display()
+        shown::path(directory)
     );
     Error::new(ErrorKind::Io, message)
 }
