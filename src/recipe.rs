@@ -39,6 +39,7 @@ use crate::source::package::deb::spec::Spec;
 use crate::source::tar::Limits;
 use crate::stack::Rules;
 use crate::threads::Threads;
+use crate::transform::configure::Generators;
 use crate::transform::edit::{Action, Edit};
 use crate::transform::hardlinks;
 use crate::transform::image_config;
@@ -82,6 +83,8 @@ pub struct TreeRecipe {
     pub hardlinks: hardlinks::Policy,
     /// The demands of Kata on the tree.
     pub kata: KataRecipe,
+    /// The generators that configure the tree before the edits.
+    pub configure: Generators,
     /// The edits of the tree, in order.
     pub edits: Vec<Edit>,
     /// Sources that are laid over the tree after the edits. All of each is kept.
@@ -159,6 +162,7 @@ impl TreeRecipe {
             unreadable: unreadable::Policy::default(),
             hardlinks: hardlinks::Policy::default(),
             kata: KataRecipe::default(),
+            configure: Generators::default(),
             edits: Vec::new(),
             overlays: Vec::new(),
             overlay_conflict: overlay::Conflict::default(),

@@ -7,6 +7,7 @@
 //! before it is added, whose defaults depend on the kind of source, and those of the whole tree.
 
 pub mod accounts;
+pub mod configure;
 mod contents;
 pub mod edit;
 mod exclusions;

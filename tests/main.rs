@@ -13,6 +13,7 @@ mod archives;
 mod boot;
 mod cli;
 mod closure;
+mod configure;
 mod containers;
 mod depmod;
 mod fetch;

@@ -12,6 +12,7 @@ use super::seconds::seconds;
 use super::version;
 use crate::log::{Exclusion, Log};
 use crate::shown::JsonName;
+use crate::transform::configure::Made;
 use crate::transform::hardlinks::Linked;
 
 /// An image or initramfs, its sources and its destination. `L` is `u64` if the length is always
@@ -101,6 +102,8 @@ pub struct BuildInfo {
     pub hardlinks: Linked,
     /// The numbers of files in the tree.
     pub counts: Counts,
+    /// The files that each generator of `--configure` made.
+    pub configured: Vec<Made>,
     /// The images of containers among the sources.
     pub containers: Vec<ContainerReport>,
     /// The packages of distributions among the sources.
@@ -119,11 +122,12 @@ impl BuildInfo {
     pub fn new(
         counts: Counts,
         hardlinks: Linked,
+        configured: Vec<Made>,
         containers: Vec<ContainerReport>,
         packages: Vec<PackageReport>,
     ) -> Self {
-        let (exclusions, warnings) = (Vec::new(), Vec::new());
-        Self { hardlinks, counts, containers, packages, timings: Timings::default(), exclusions, warnings }
+        let (timings, exclusions, warnings) = (Timings::default(), Vec::new(), Vec::new());
+        Self { hardlinks, counts, configured, containers, packages, timings, exclusions, warnings }
     }
 
     /// Copies the warnings and exclusions of a log.

@@ -37,8 +37,8 @@ use crate::transform::kernel_modules::changed;
 use crate::transform::own_files;
 use crate::transform::ownership;
 use crate::transform::{
-    accounts, duplicates, edit, guest_files, image_config, kata, keep, ld_cache, normalize, overlay,
-    own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
+    accounts, configure, duplicates, edit, guest_files, image_config, kata, keep, ld_cache, normalize,
+    overlay, own_directories, selinux, sparse, startable, systemd, unreadable, unusable_xattrs,
 };
 
 use Verb::{Closure, Image, Initrd, Tar};
@@ -52,9 +52,10 @@ type Apply = fn(&mut Prepared, &Options<'_>) -> Result<Box<dyn Report>>;
 type Step = (&'static [Verb], Apply);
 
 /// Every step from the sources to the finished tree, in order, with the verbs that take it.
-const STEPS: [Step; 33] = [
+const STEPS: [Step; 34] = [
     (ALL, sources),
     (ALL, ownership_manifest),
+    (ALL, configure),
     (ALL, kata_setup),
     (ALL, edits),
     (ALL, modules::from_host),
@@ -136,6 +137,17 @@ fn kata_setup(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn 
     let Some(setup) = &options.recipe.kata.setup else { return done(()) };
     let options = kata::Options { setup, time: options.recipe.time_of_changes() };
     done(kata::apply(&mut prepared.tree, &options)?)
+}
+
+/// Makes what installation scripts would make, before the edits, which may change it.
+fn configure(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
+    let recipe = options.recipe;
+    if recipe.configure.is_empty() {
+        return done(());
+    }
+    let options = configure::Options { generators: &recipe.configure, time: recipe.time_of_changes() };
+    prepared.configured = configure::apply(&mut prepared.tree, &options)?;
+    done(prepared.configured.clone())
 }
 
 fn edits(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
@@ -223,10 +235,12 @@ fn reduction(prepared: &mut Prepared, _options: &Options<'_>) -> Result<Box<dyn 
 fn ld_cache(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn Report>> {
     let recipe = options.recipe;
     let Some(reduction) = &mut prepared.reduction else {
-        if !recipe.ld_cache {
+        let required = recipe.ld_cache;
+        if !required && !recipe.configure.has(configure::Generator::LdCache) {
             return done(());
         }
-        let scope = ld_cache::Scope::Tree { threads: &recipe.threads, time: recipe.time_of_changes() };
+        let (threads, time) = (&recipe.threads, recipe.time_of_changes());
+        let scope = ld_cache::Scope::Tree { threads, time, required };
         return done(ld_cache::apply(&mut prepared.tree, &ld_cache::Options { scope })?);
     };
     let Some(metadata) = &reduction.ld_cache else { return done(()) };

@@ -22,12 +22,14 @@ const GENERATOR: &[u8] = b"rootcast";
 /// The libraries that the cache is for.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
-    /// All libraries of the tree, which must have some.
+    /// All libraries of the tree.
     Tree {
         /// The threads that read files.
         threads: &'a Threads,
         /// The modification time of the cache.
         time: Timestamp,
+        /// True if there must be libraries. Without, no cache is written otherwise.
+        required: bool,
     },
     /// The libraries that were kept of a tree.
     Kept {
@@ -73,12 +75,16 @@ impl Report for Written {
 /// library for glibc's dynamic linker although it must have one.
 pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Option<Written>> {
     let written = match options.scope {
-        Scope::Tree { threads, time } => {
+        Scope::Tree { threads, time, required } => {
             let options =
                 closure::Options { pool: threads.pool_of_several()?, ..closure::Options::default() };
             let all = closure::close(tree, &[Request::Path(b"/".to_vec())], &options)?;
             let metadata = metadata(tree, time);
-            write(tree, &all.library_directories, metadata)?.ok_or_else(|| not_written("the tree"))?
+            match write(tree, &all.library_directories, metadata)? {
+                Some(written) => written,
+                None if required => return Err(not_written("the tree")),
+                None => return Ok(None),
+            }
         }
         Scope::Kept { directories, metadata, required } => {
             match write(tree, directories, metadata.clone())? {

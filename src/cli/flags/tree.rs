@@ -26,6 +26,7 @@ use crate::source::container::{Platform, Reference};
 use crate::source::tar::Limits;
 use crate::stack::{Rules, Whiteouts};
 use crate::threads::Threads;
+use crate::transform::configure::Generators;
 use crate::transform::edit::modules_load;
 use crate::transform::overlay;
 use crate::transform::ownership::Ownership;
@@ -147,6 +148,16 @@ pub(in crate::cli) struct TreeArguments {
     )]
     image_config: Option<image_config::Place>,
 
+    /// Make files that installation scripts would make of the tree's data, before the edits
+    ///
+    /// LIST is none, all, or names with commas between them. No script is run, and nothing is taken
+    /// from this machine.
+    #[arg(
+        long, value_name = "LIST", value_parser = Generators::parse, default_value = "none", long_help = CONFIGURE,
+        help_heading = group::GUEST
+    )]
+    configure: Generators,
+
     /// Load these kernel modules when the guest starts, by /etc/modules-load.d/rootcast.conf
     #[arg(
         long, value_name = "NAME,…", value_parser = modules_load::parse, value_delimiter = ',',
@@ -229,6 +240,23 @@ const XATTR_FILTER: &str =
 A GLOB is of the whole name with its namespace; * matches any bytes, and \\, is a
 comma. --xattr, --setcap and --file-contexts set xattrs regardless of it.";
 
+const CONFIGURE: &str = "Make files that installation scripts would make of the tree's data, before the edits
+
+  accounts        base-passwd's users and groups if there are none, and sysusers.d
+  templates       files that packages copy where there are none, as nsswitch.conf;
+                  base-files' skeleton; an empty machine-id
+  alternatives    links and database, of dpkg's own and literal lines of scripts
+  presets         links that enable systemd's units, as systemctl preset-all
+  tmpfiles        tmpfiles.d as systemd-tmpfiles --create; dpkg's statoverride
+  ca-certificates bundle of certificates, and links by the hashes of OpenSSL
+  pam             /etc/pam.d/common-*, of the profiles of packages
+  shells          /etc/shells, of the shells of packages
+  devices         nodes of /dev, as of MAKEDEV
+  ld-cache        /etc/ld.so.cache, if the tree has glibc
+
+LIST is none, all, or names with commas between them. No script is run, and
+nothing is taken from this machine.";
+
 fn unreadable_help(policy: Policy) -> &'static str {
     match policy {
         Policy::Fail => "An error lists all of them",
@@ -298,6 +326,7 @@ impl TreeArguments {
             unreadable: self.unreadable,
             hardlinks: self.hardlinks,
             kata: KataRecipe::default(),
+            configure: self.configure,
             edits,
             overlays: self.overlay.into_iter().map(Into::into).collect(),
             overlay_conflict: self.overlay_conflict,

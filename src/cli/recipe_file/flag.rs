@@ -10,6 +10,7 @@ use super::near;
 use crate::closure::Request;
 use crate::closure::requests::NamePattern;
 use crate::recipe::file::Entry;
+use crate::transform::configure::Generators;
 use crate::transform::edit::Edit;
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::image_config::Place;
@@ -101,6 +102,7 @@ fn is_text(arg: &Arg) -> bool {
         TypeId::of::<Edit>(),
         TypeId::of::<Ownership>(),
         TypeId::of::<Place>(),
+        TypeId::of::<Generators>(),
         TypeId::of::<Request>(),
         TypeId::of::<NamePattern>(),
     ];

@@ -164,6 +164,7 @@ fn others_than_check() -> Vec<&'static str> {
         "max_size",
         "max_entries",
         "decoder_memory",
+        "configure",
         "guest_files",
         "image_config",
         "modules_load",

@@ -26,6 +26,7 @@ mod command;
 mod command_line;
 mod condition;
 mod examined;
+pub mod install;
 mod load;
 mod model;
 mod name;

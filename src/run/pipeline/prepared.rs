@@ -9,10 +9,11 @@ use crate::blob::Blob;
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::log::Report;
-use crate::report::{ContainerReport, PackageReport};
+use crate::report::{BuildInfo, ContainerReport, Counts, PackageReport};
 use crate::run::firmware::Firmware;
 use crate::run::reduction::{Found, Reduction};
 use crate::source::directory::Unreadable;
+use crate::transform::configure;
 use crate::transform::hardlinks::Linked;
 use crate::transform::kernel_modules::{changed, signatures};
 use crate::transform::overlay;
@@ -31,6 +32,8 @@ pub(in crate::run) struct Prepared {
     pub(in crate::run) duplicates: BTreeMap<InodeId, InodeId>,
     /// The microcode of the whole tree, if the run asks for it.
     pub(in crate::run) microcode: Vec<Firmware>,
+    /// The files that generators made.
+    pub(in crate::run) configured: Vec<configure::Made>,
     /// The images of containers among the sources.
     pub(in crate::run) containers: Vec<ContainerReport>,
     /// The packages of distributions among the sources.
@@ -63,6 +66,7 @@ impl Prepared {
             init_created: false,
             duplicates: BTreeMap::new(),
             microcode: Vec::new(),
+            configured: Vec::new(),
             containers: Vec::new(),
             packages: Vec::new(),
             cache: None,
@@ -74,6 +78,13 @@ impl Prepared {
             set_id: Vec::new(),
             modules: Modules::default(),
         }
+    }
+
+    /// Returns the part of a report that is about the tree.
+    pub(in crate::run) fn build_info(&self) -> BuildInfo {
+        let (configured, containers) = (self.configured.clone(), self.containers.clone());
+        let packages = self.packages.clone();
+        BuildInfo::new(Counts::of(&self.tree), self.hard_links, configured, containers, packages)
     }
 }
 

@@ -28,6 +28,7 @@ use crate::report::ContainerReport;
 use crate::run::sources::{Reader, SourceStep};
 use crate::source::directory::{self, Unreadable};
 use crate::transform::accounts::Accounts;
+use crate::transform::configure::Generators;
 use crate::transform::edit::parse::EDIT_FLAGS;
 use crate::transform::init::Init;
 use crate::transform::own_files::OwnFiles;
@@ -54,7 +55,7 @@ struct Setup {
 type Case = (&'static str, fn(Setup, &[Step]) -> bool);
 
 /// A case of each step, in the order of the table.
-const CASES: [Case; 33] = [
+const CASES: [Case; 34] = [
     ("sources", |mut setup, steps| {
         fs::write(setup.directory.path().join("f"), "x").expect("new");
         setup.recipe.sources = vec![setup.directory.path().into()];
@@ -64,6 +65,14 @@ const CASES: [Case; 33] = [
         let path = setup.file("manifest", "#mtree\n. type=dir\n./f type=file uid=7 gid=8 mode=644\n");
         setup.recipe.ownership = Some(Ownership::Mtree(path));
         setup.find(FILES, steps, |prepared| owner(&prepared.tree, "/f") == (7, 8))
+    }),
+    ("configure", |mut setup, steps| {
+        setup.recipe.configure = Generators::parse("accounts").expect("a name");
+        let above = ["/usr", "/usr/lib", "/usr/lib/sysusers.d"]
+            .map(|path| format!("{path} 0 40755 2 0 0 0 0.0 - - -\n"));
+        let tree =
+            format!("{}/usr/lib/sysusers.d/a.conf 4 100644 1 0 0 0 0.0 - u\\x20x\\n -\n", above.concat());
+        setup.find(&tree, steps, |prepared| is_in(&prepared.tree, "/etc/passwd"))
     }),
     ("kata_setup", |mut setup, steps| {
         setup.recipe.kata.setup = Some(kata::Setup::default());

@@ -23,7 +23,7 @@ use crate::output::compress::{CompressOptions, Compressed, Member};
 use crate::output::{Preallocation, WriteOptions};
 use crate::recipe::TreeRecipe;
 use crate::recipe::initrd::{INITRAMFS_LAYOUT, InitrdRecipe, Microcode, Preset};
-use crate::report::{AppendedFile, Archive, BuildInfo, CacheUse, Counts, InitrdReport};
+use crate::report::{AppendedFile, Archive, CacheUse, InitrdReport};
 use crate::run::advice;
 use crate::run::pipeline::{self, Prepared, Verb};
 use crate::run::reduction::Lookups;
@@ -137,12 +137,7 @@ impl<'t> PlannedInitramfs<'t> {
                 .map(|one| AppendedFile { path: one.path.as_path().into(), bytes: one.file_len() })
                 .collect(),
             cache: None,
-            build: BuildInfo::new(
-                Counts::of(&prepared.tree),
-                prepared.hard_links,
-                prepared.containers.clone(),
-                prepared.packages.clone(),
-            ),
+            build: prepared.build_info(),
         }
     }
 

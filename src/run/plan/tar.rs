@@ -13,7 +13,7 @@ use crate::output::compress::{CompressOptions, Member};
 use crate::output::{Preallocation, Reflink, WriteOptions};
 use crate::recipe::TreeRecipe;
 use crate::recipe::tar::TarRecipe;
-use crate::report::{BuildInfo, Counts, TarArchive, TarReport};
+use crate::report::{TarArchive, TarReport};
 use crate::run::advice;
 use crate::run::pipeline::{self, Holes, Prepared, Verb};
 use crate::shown::Count;
@@ -55,12 +55,7 @@ pub(super) fn describe(
             data_bytes: summary.data_bytes,
             segments: segments(recipe, layout).len() as u64,
         },
-        build: BuildInfo::new(
-            Counts::of(&prepared.tree),
-            prepared.hard_links,
-            prepared.containers.clone(),
-            prepared.packages.clone(),
-        ),
+        build: prepared.build_info(),
     }
 }
 

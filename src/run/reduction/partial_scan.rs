@@ -42,6 +42,7 @@ pub(in crate::run) fn read(
         return Ok(None);
     };
     let is_plain = recipe.edits.is_empty()
+        && recipe.configure.is_empty()
         && recipe.overlays.is_empty()
         && recipe.modules.directory.is_none()
         && !recipe.modules.strip

@@ -25,7 +25,7 @@ use crate::output::{DestinationOptions, Reflink, WriteOptions};
 use crate::recipe::export::ExportRecipe;
 use crate::recipe::{Output, TreeRecipe};
 use crate::report::version::{REPORT_VERSION, VERSION};
-use crate::report::{Bar, BuildInfo, Counts, ExportReport, ExportedLayer, Timings};
+use crate::report::{Bar, ExportReport, ExportedLayer, Timings};
 use crate::run::advice;
 use crate::run::output;
 use crate::run::pipeline::{self, Holes, Prepared, Verb};
@@ -133,12 +133,7 @@ fn describe(
         config_digest: None,
         compression: recipe.codec.to_string(),
         layers: layouts.iter().map(planned).collect(),
-        build: BuildInfo::new(
-            Counts::of(&prepared.tree),
-            prepared.hard_links,
-            prepared.containers.clone(),
-            prepared.packages.clone(),
-        ),
+        build: prepared.build_info(),
     }
 }
 

@@ -123,7 +123,7 @@ fn find<T: Directories<Content: Content>>(tree: &T, name: &UnitName) -> Result<O
 }
 
 /// Returns the target of a link in a directory of the search path, without `.` and `..`.
-fn absolute(directory: &[u8], target: &[u8]) -> Vec<u8> {
+pub(super) fn absolute(directory: &[u8], target: &[u8]) -> Vec<u8> {
     let base = if target.starts_with(b"/") { &b""[..] } else { directory };
     let mut names: Vec<&[u8]> = Vec::new();
     for name in components(base).chain(components(target)) {

@@ -12,7 +12,7 @@ use crate::filesystem::PlannedFilesystem;
 use crate::named::Named as _;
 use crate::recipe::preset::DiskPreset;
 use crate::recipe::{ImageRecipe, TreeRecipe};
-use crate::report::{BuildInfo, Counts, ImageReport, Partition, PartitionReport, VerityReport};
+use crate::report::{ImageReport, Partition, PartitionReport, VerityReport};
 use crate::run::pipeline::Prepared;
 use crate::run::plan::artifact::planned as planned_artifact;
 
@@ -44,12 +44,7 @@ pub(super) fn describe(
         verity: hash_tree.as_ref().map(|layout| VerityReport::planned(layout, plan.offset(1).unwrap_or(0))),
         kernel_parameters: None,
         filesystem: filesystem.report(),
-        build: BuildInfo::new(
-            Counts::of(&prepared.tree),
-            prepared.hard_links,
-            prepared.containers.clone(),
-            prepared.packages.clone(),
-        ),
+        build: prepared.build_info(),
     };
     report.kernel_parameters = unmeasured_parameters(recipe, &report);
     Ok(report)
