@@ -11,6 +11,7 @@ use rootcast::cli::{self, RecipeRequest, Request, Script};
 use rootcast::error::{Error, ErrorKind};
 use rootcast::interrupt::Interrupt;
 use rootcast::run;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = args_os().collect();
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         }
     };
     let report = |error: &Error| report(error, script);
+    raise_descriptors();
     let interrupt = match Interrupt::install() {
         Ok(interrupt) => interrupt,
         Err(error) => return report(&error),
@@ -65,6 +67,18 @@ fn main() -> ExitCode {
             report(&error)
         }
         Err(error) => report(&error),
+    }
+}
+
+/// Raises the limit on open files as far as the user may: each package and each layer of an image
+/// stays open. If that fails, an error about it comes later, if ever.
+fn raise_descriptors() {
+    /// More than any set of packages needs.
+    const ENOUGH: u64 = 1 << 16;
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(ENOUGH, |maximum| maximum.min(ENOUGH));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
     }
 }
 

@@ -26,6 +26,7 @@ use crate::stack::{Rules, Stack};
 use container::{Container, Reference};
 use directory::Scanned;
 use package::deb::files::{self, PackageFile, PackageTree, PathFilter, UnknownOwner};
+use package::deb::spec::Spec;
 use tar::{Compression, SpoolPlace};
 
 pub use options::ReadOptions;
@@ -38,6 +39,8 @@ pub enum Source {
     Container(Reference),
     /// The file of a Debian package.
     Package(PathBuf),
+    /// The release of a distribution, whose packages are selected and fetched before.
+    Release(Spec),
     /// The text of a tree.
     Dump {
         /// The text, from its first byte on.
@@ -82,7 +85,7 @@ const DUMP_START: &[u8] = b"/ ";
 
 /// All supported kinds of sources, for messages.
 const SUPPORTED: &str = "a directory, a tar archive (plain, gzip, zstd, xz, lzma, bzip2 or lz4), an image (oci:DIR, oci-archive:FILE, \
-                         docker-archive:FILE or dir:DIR), a Debian package, or a composefs dump, whose text begins with \"/ \" (- reads an archive \
+                         docker-archive:FILE or dir:DIR), a release (debian:SUITE, ubuntu:SUITE or deb:SUITE), a Debian package, or a composefs dump, whose text begins with \"/ \" (- reads an archive \
                          or a dump from standard input)";
 
 impl Source {
@@ -101,6 +104,9 @@ impl Source {
         }
         if let Some(reference) = Reference::parse(path)? {
             return Ok(Self::Container(reference));
+        }
+        if let Some(spec) = Spec::parse(path).map_err(|what| Error::new(ErrorKind::Usage, what))? {
+            return Ok(Self::Release(spec));
         }
         Self::at_path(Path::new(path), basedir)
     }
@@ -234,6 +240,10 @@ pub fn open<'a>(source: Source, options: &ReadOptions<'a>) -> Result<Contents<'a
     match source {
         Source::Directory(path) => directory::read_with(&path, options).map(Contents::Tree),
         Source::Container(reference) => container(&reference, memory, options),
+        Source::Release(spec) => {
+            let what = format!("{spec}: packages of a release are selected before sources are read");
+            Err(Error::new(ErrorKind::Usage, what))
+        }
         Source::Package(file) => package(&file, memory, options).map(Box::new).map(Contents::Packages),
         Source::Dump { text, name, basedir } => {
             dump::read(text, &name, &basedir, interrupt).map(Scanned::from).map(Contents::Tree)
@@ -259,7 +269,8 @@ fn package(file: &Path, memory: &SpoolMemory, options: &ReadOptions<'_>) -> Resu
         filter: PathFilter::NONE,
         database: files::PackageDatabase::default(),
         diversions: &[],
-        architecture: None,
+        architectures: &[],
+        merged_usr: true,
         time: Timestamp::EPOCH,
     };
     let mut package = files::read(&[PackageFile::local(file)], &options)?;
@@ -335,6 +346,7 @@ mod tests {
             Source::Directory(_) => "directory",
             Source::Container(_) => "container",
             Source::Package(_) => "package",
+            Source::Release(_) => "release",
             Source::Dump { .. } => "dump",
             Source::Tar { .. } => "tar",
             Source::TarStream { compression: None, .. } => "tar stream",

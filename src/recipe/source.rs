@@ -98,7 +98,7 @@ impl SourceRecipe {
             Source::Tar { .. } | Source::TarStream { .. } => matches!(self, Self::Tar(_)),
             Source::Dump { .. } => matches!(self, Self::Dump(_)),
             Source::Package(_) => matches!(self, Self::Package(_)),
-            Source::Container(_) => false,
+            Source::Container(_) | Source::Release(_) => false,
         };
         if is_stated {
             return Ok(source);

@@ -22,13 +22,16 @@ use crate::log::{Log, Report as _};
 use crate::progress::Progress;
 use crate::recipe::TreeRecipe;
 use crate::report::{ContainerReport, PackageReport};
+use crate::run::packages::Means;
 use crate::shown;
 use crate::source::container::{Container, Message};
 use crate::source::directory::{Scanned, Unreadable};
+use crate::source::package::deb::spec::Spec;
 use crate::source::{self, Contents, ReadOptions, Source, foreign, tar};
 use crate::stack::{self, Stack};
 use crate::transform::own_files::OwnFiles;
 use crate::transform::ownership::{Owners, Ownership, SetIdChange};
+use crate::watch::Watch;
 
 /// Reads the sources of one recipe.
 pub(super) struct Reader<'r> {
@@ -97,7 +100,7 @@ impl<'r> Reader<'r> {
     /// # Errors
     /// If a source cannot be read, or cannot be added to those before it.
     pub(super) fn stacked(&self, first: Option<Scanned>) -> Result<Stacked> {
-        let Self { recipe, interrupt, memory, .. } = *self;
+        let Self { recipe, interrupt, .. } = *self;
         if recipe.sources.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "no source is given"));
         }
@@ -112,10 +115,9 @@ impl<'r> Reader<'r> {
             let is_directory = matches!(source, Source::Directory(_));
             let contents = match (first.take(), source) {
                 (Some(scanned), _) => Contents::Tree(scanned),
+                (None, Source::Release(spec)) => self.packages(self.release(&spec)?, &mut sources, &stack)?,
                 (None, Source::Package(file)) => {
-                    let merged =
-                        packages::merged(&sources.packages(&file)?, recipe, &stack, &self.options(), memory)?;
-                    Contents::Packages(Box::new(merged))
+                    self.packages(packages::Set::of_file(&file), &mut sources, &stack)?
                 }
                 (None, source) => source::open(source, &self.options())?,
             };
@@ -163,6 +165,26 @@ impl<'r> Reader<'r> {
             self.log.warn(format_args!("{}: {packed}", names.join(", ")));
         }
         Ok(Stacked { tree, unreadable, set_id, containers, packages, states })
+    }
+
+    /// Selects and fetches the packages of a release.
+    fn release(&self, spec: &Spec) -> Result<packages::Set> {
+        let Self { recipe, cache, interrupt, log, .. } = *self;
+        let watch = Watch { cancel: interrupt.clone(), ..Watch::default() };
+        let means = Means { cache, threads: &recipe.threads, watch: &watch, log };
+        packages::Set::of_release(spec, recipe, &means)
+    }
+
+    /// Merges packages, with the package files that follow.
+    fn packages(
+        &self,
+        mut set: packages::Set,
+        sources: &mut Sources<'_>,
+        stack: &Stack<Blob>,
+    ) -> Result<Contents<'static>> {
+        sources.add_packages(&mut set)?;
+        let merged = packages::merged(&set, self.recipe, stack, &self.options(), self.memory)?;
+        Ok(Contents::Packages(Box::new(merged)))
     }
 
     /// Adds a tree, after the steps.
@@ -259,6 +281,7 @@ fn default_ownership(source: &Source) -> Ownership {
         Source::Directory(_)
         | Source::Container(_)
         | Source::Package(_)
+        | Source::Release(_)
         | Source::Dump { .. }
         | Source::Tar { .. }
         | Source::TarStream { .. } => Ownership::Keep,

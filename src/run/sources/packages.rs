@@ -1,20 +1,71 @@
 //! Packages among the sources: those that follow each other are merged before they are added.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::accounts::Accounts;
 use crate::blob::{Blob, SpoolMemory};
 use crate::error::{Error, ErrorKind, Result};
 use crate::recipe::{SourceRecipe, TreeRecipe};
-use crate::source::package::deb::files::{self, Package, PackageFile, PackageTree, UnknownOwner};
+use crate::run::packages::{self, Means};
+use crate::source::package::deb::files::{self, Expected, Package, PackageFile, PackageTree, UnknownOwner};
+use crate::source::package::deb::selected::{Location, SelectedPackage, Selection};
+use crate::source::package::deb::spec::Spec;
+use crate::source::package::deb::vendor;
 use crate::source::{ReadOptions, Source};
 use crate::stack::Stack;
 use crate::transform::ownership::Ownership;
 
+/// The packages that become one tree.
+#[derive(Default)]
+pub(super) struct Set {
+    files: Vec<PackageFile>,
+    /// The architecture of the tree and further ones, as Debian names them.
+    architectures: Vec<String>,
+    /// True for a release from before the links of a merged `/usr`.
+    is_split_usr: bool,
+}
+
+impl Set {
+    /// Returns a set of one package file.
+    pub(super) fn of_file(path: &Path) -> Self {
+        Self { files: vec![PackageFile::local(path)], ..Self::default() }
+    }
+
+    /// Selects the packages of a release and fetches them.
+    pub(super) fn of_release(spec: &Spec, recipe: &TreeRecipe, means: &Means<'_>) -> Result<Self> {
+        packages::select(spec, &recipe.archives, recipe.architecture, means, |selected, context| {
+            let Selection { architecture, foreign_architectures, suite, packages } = selected.selection;
+            let requests: Vec<_> = packages.iter().filter_map(vendor::request).collect();
+            let fetched = context.fetcher.fetch_all(&requests, context.threads, context.watch)?;
+            let mut fetched = fetched.into_iter().map(|file| Arc::new(file.into_file()));
+            let vendor = suite.origin.to_lowercase();
+            let files = packages.iter().map(|package| {
+                let (path, fetched) = match &package.location {
+                    Location::Archive { path, .. } => (PathBuf::from(path), fetched.next()),
+                    Location::File(path) => (path.clone(), None),
+                };
+                let SelectedPackage { name, version, architecture, size, sha256, .. } = package.clone();
+                PackageFile {
+                    path,
+                    fetched,
+                    name: format!("{name} {version} {architecture}").into(),
+                    reason: package.reason.to_string(),
+                    vendor: vendor.clone(),
+                    expected: Some(Expected { name, version, architecture, size, sha256 }),
+                }
+            });
+            let files = files.collect();
+            let architectures = std::iter::once(architecture).chain(foreign_architectures).collect();
+            Ok(Self { files, architectures, is_split_usr: !suite.is_usr_merged })
+        })
+    }
+}
+
 /// Reads packages and merges their files. Owners that the packages have no accounts for are those of
 /// the sources before.
 pub(super) fn merged(
-    files: &[PackageFile],
+    set: &Set,
     recipe: &TreeRecipe,
     stack: &Stack<Blob>,
     options: &ReadOptions<'_>,
@@ -31,10 +82,11 @@ pub(super) fn merged(
         filter: &recipe.packages.filter,
         database: recipe.packages.database,
         diversions: &[],
-        architecture: None,
+        architectures: &set.architectures,
+        merged_usr: !set.is_split_usr,
         time: recipe.time_of_changes(),
     };
-    let mut packages = files::read(files, &options)?;
+    let mut packages = files::read(&set.files, &options)?;
     let unknown = packages.settle_owners(&Accounts::of(stack.tree())?)?;
     if !unknown.is_empty() && !overrides_owners(recipe) {
         return Err(unknown_owners(&packages.packages, &unknown));
@@ -95,15 +147,14 @@ impl<'r> Sources<'r> {
         Ok(Some((named, named.open(self.recipe.basedir.as_deref())?)))
     }
 
-    /// Returns a package, and the packages that follow it.
-    pub(super) fn packages(&mut self, first: &Path) -> Result<Vec<PackageFile>> {
-        let mut files = vec![PackageFile::local(first)];
+    /// Adds the package files that follow to a set of packages.
+    pub(super) fn add_packages(&mut self, set: &mut Set) -> Result<()> {
         loop {
             match self.next()? {
-                Some((_, Source::Package(file))) => files.push(PackageFile::local(&file)),
+                Some((_, Source::Package(file))) => set.files.push(PackageFile::local(&file)),
                 next => {
                     self.next = next;
-                    return Ok(files);
+                    return Ok(());
                 }
             }
         }

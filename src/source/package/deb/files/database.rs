@@ -139,7 +139,7 @@ fn failed(path: &str, error: AddError) -> Error {
 /// Returns the architectures of a tree, its own first; none if there is only one.
 fn architectures(packages: &[Package], options: &Options<'_>) -> Vec<String> {
     let of = |name: &str| packages.iter().find(|package| package.control.name == name);
-    let mut found: Vec<String> = options.architecture.map(str::to_owned).into_iter().collect();
+    let mut found: Vec<String> = options.architectures.to_vec();
     let first = ["dpkg", "base-files"].into_iter().filter_map(of).chain(packages);
     for Package { control, .. } in first {
         if control.architecture != "all" && !found.contains(&control.architecture) {

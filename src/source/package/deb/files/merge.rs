@@ -37,7 +37,7 @@ pub(super) fn merge(
     check_names(&ordered)?;
     let (mut payloads, origins): (Vec<Payload>, Vec<&PackageFile>) = ordered.into_iter().unzip();
     let controls: Vec<_> = payloads.iter().map(|payload| payload.control.clone()).collect();
-    let links = merged_usr::links(&payloads);
+    let links = if options.merged_usr { merged_usr::links(&payloads) } else { Vec::new() };
     let mut stack = Stack::new(Rules { whiteouts: Whiteouts::Keep, ..Rules::default() });
     let implied = Metadata { mtime: options.time, ..Metadata::new(0o755) };
     let mut merging = Merging {

@@ -59,8 +59,11 @@ pub struct Options<'a> {
     pub database: PackageDatabase,
     /// The diversions.
     pub diversions: &'a [Diversion],
-    /// The architecture of the tree; none for that of the packages.
-    pub architecture: Option<&'a str>,
+    /// The architecture of the tree and further ones, as Debian names them; none for those of the
+    /// packages.
+    pub architectures: &'a [String],
+    /// True if the links of a merged `/usr` are created, unless base-files has them.
+    pub merged_usr: bool,
     /// The time of generated files.
     pub time: Timestamp,
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image_tree::{InodeId, Tree};
 
@@ -18,6 +20,8 @@ use crate::source::container::Message;
 pub struct PackageFile {
     /// The path of the file.
     pub path: PathBuf,
+    /// The file that was fetched, whose digest is the expected one; none to open the path.
+    pub fetched: Option<Arc<File>>,
     /// The name of the package in messages: its path, or its name and version.
     pub name: PathBuf,
     /// The facts that an index states about it; none for a file that the user names.
@@ -49,7 +53,7 @@ impl PackageFile {
     pub fn local(path: &Path) -> Self {
         let (path, name) = (path.to_owned(), path.to_owned());
         let (reason, vendor) = ("requested as a file".to_owned(), "debian".to_owned());
-        Self { path, name, expected: None, reason, vendor }
+        Self { path, fetched: None, name, expected: None, reason, vendor }
     }
 
     /// The length of the file in bytes, as far as it is known.

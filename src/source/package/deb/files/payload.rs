@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::archive::{Deb, Part, part_name};
 use super::control::{self, Control};
 use super::options::Options;
-use super::package::{PackageFile, hex};
+use super::package::{Expected, PackageFile, hex};
 use crate::blob::{Archive, ArchiveRange, read_chunks};
 use crate::cache::{Cache, FoundPayload, PayloadLens};
 use crate::error::{Error, ErrorKind, Result, classify_read_error};
@@ -80,8 +80,7 @@ impl Reading<'_> {
         {
             return self.payload((expected.sha256, expected.size), found, messages);
         }
-        let file = self.open()?;
-        let deb = Deb::open(file, name);
+        let deb = self.open().and_then(|archive| Deb::of(ArchiveRange::whole(Arc::new(archive)), name));
         let sha256 = self.verify(&deb)?;
         let deb = deb?;
         let size = deb.file.len();
@@ -120,12 +119,17 @@ impl Reading<'_> {
         Ok(Payload { name, data_name, sha256, size, control, members, budget, messages })
     }
 
-    fn open(&self) -> Result<File> {
-        let path = &self.package.path;
+    fn open(&self) -> Result<Archive> {
+        let PackageFile { path, fetched, name, .. } = self.package;
+        if let Some(fetched) = fetched {
+            // Other runs change the time of use of a file in the cache.
+            let file = fetched.try_clone().and_then(|file| Archive::cached(file, name));
+            return file.map_err(|error| Error::io(name, error));
+        }
         let file = File::open(path).map_err(|error| Error::io(path, error))?;
         let is_file = file.metadata().map_err(|error| Error::io(path, error))?.is_file();
         match is_file {
-            true => Ok(file),
+            true => Archive::host(file, path).map_err(|error| Error::io(path, error)),
             false => Err(Error::at(ErrorKind::BadInput, path, "is not a regular file")),
         }
     }
@@ -133,14 +137,14 @@ impl Reading<'_> {
     /// Returns the digest of a package's file, which is the right one. A file with another digest is
     /// reported as such, whatever else is wrong with it.
     fn verify(&self, deb: &Result<Deb>) -> Result<[u8; 32]> {
-        let PackageFile { path, name, expected, .. } = self.package;
+        let PackageFile { fetched, name, expected, .. } = self.package;
+        if let (Some(_), Some(Expected { sha256, .. }), Ok(_)) = (fetched, expected, deb) {
+            return Ok(*sha256);
+        }
         let whole = match deb {
             Ok(deb) => deb.file.clone(),
             Err(_) if expected.is_none() => return Ok([0; 32]),
-            Err(_) => {
-                let archive = Archive::host(self.open()?, path).map_err(|error| Error::io(path, error))?;
-                ArchiveRange::whole(Arc::new(archive))
-            }
+            Err(_) => ArchiveRange::whole(Arc::new(self.open()?)),
         };
         let refuse = |what: String| Err(Error::at(ErrorKind::BadInput, name, what));
         if let Some(expected) = expected
