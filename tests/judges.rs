@@ -48,6 +48,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("dpkg-divert", "dpkg"),
     ("dpkg-query", "dpkg"),
     ("apt-get", "apt"),
+    ("apt-ftparchive", "apt-utils"),
     ("rpm", "rpm"),
     ("pwck", "passwd"),
     ("grpck", "passwd"),

@@ -25,5 +25,6 @@ mod library;
 mod metadata;
 mod output;
 mod repository;
+mod resolve;
 mod sources;
 mod trust;

@@ -1,0 +1,6 @@
+//! The selection of packages, beside apt and dpkg.
+
+mod apt;
+mod offline;
+mod repository;
+mod versions;
