@@ -186,8 +186,9 @@ pub(super) mod tests {
 
     #[test]
     fn packages_of_another_form_are_refused() {
-        let (control, data): ((&str, &[u8]), (&str, &[u8])) = (("control.tar", b""), ("data.tar", b""));
-        let cases: [(&[(&str, &[u8])], &str); 12] = [
+        type Member = (&'static str, &'static [u8]);
+        let (control, data): (Member, Member) = (("control.tar", b""), ("data.tar", b""));
+        let cases: [(&[Member], &str); 12] = [
             (&[], "it has no members"),
             (&[control, data], "its first member is control.tar"),
             (&[("debian-binary", b"3.0\n"), control, data], "has the format version \"3.0\""),

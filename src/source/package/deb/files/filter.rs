@@ -174,7 +174,7 @@ mod tests {
 
     fn filter(words: &str) -> PathFilter {
         let rule =
-            |word: &str| PathRule { includes: word.starts_with('+'), pattern: word[1..].as_bytes().to_vec() };
+            |word: &str| PathRule { includes: word.starts_with('+'), pattern: word.as_bytes()[1..].to_vec() };
         PathFilter::new(words.split_whitespace().map(rule).collect())
     }
 
