@@ -16,7 +16,8 @@
 //! and hashed in every run.
 //!
 //! Bytes of a layer of an image of containers are identified without reading them, by the digest of
-//! the layer, which is verified in every run, and their place in it. Only what nobody else could
+//! the layer, which is verified unless its file is in the state of the last time, and their place in
+//! it. Only what nobody else could
 //! change since then, such as an unpacked layer, gets an entry by its identity: a change of an
 //! archive within one tick of the kernel's clock cannot be seen.
 //!
@@ -29,8 +30,9 @@
 //! pieces".
 //!
 //! The cache only saves time. An entry is written under a hidden name and renamed once it is
-//! complete, so any number of runs may share the directory; its digest is verified when it is read,
-//! and a corrupt entry is ignored and later replaced. Failing to store an entry is not an error.
+//! complete, so any number of runs may share the directory. Its digest is verified when it is read, that
+//! of a decoded layer only where its file has changed or the machine has started since; a corrupt
+//! entry is ignored and later replaced. Failing to store an entry is not an error.
 //! Beyond the size limit, the least recently used entries are removed.
 
 mod addressed;
