@@ -30,7 +30,13 @@ pub(super) fn expand(command: &Command, arguments: Vec<OsString>) -> Result<Vec<
     for located in &loaded.entries {
         flag::check_known(command, located)?;
     }
-    for located in effective::of_verb(verb_command, &loaded.entries) {
+    let in_effect = effective::of_verb(verb_command, &loaded.entries);
+    let is_compressed = verb != IMAGE || is_erofs(&typed, &in_effect);
+    for located in in_effect {
+        if located.entry.key == "compress" && !is_compressed {
+            // It is the compression of the initramfs that the recipe makes as well.
+            continue;
+        }
         // Flags of another verb are ignored by this one, so that one recipe serves both.
         let Some(arg) = flag::argument(verb_command, &located.entry.key) else { continue };
         if wins(verb_command, &typed, arg) {
@@ -51,6 +57,18 @@ pub(super) fn expand(command: &Command, arguments: Vec<OsString>) -> Result<Vec<
     let position = arguments.iter().position(|argument| argument == OsStr::new(&verb));
     let (head, tail) = arguments.split_at(position.map_or(0, |position| position + 1));
     Ok([head.to_vec(), expanded, tail.to_vec()].concat())
+}
+
+/// The verb of disks, which compresses files in one kind of filesystem only.
+const IMAGE: &str = "image";
+
+/// Returns true if the filesystem is EROFS, by a flag that was typed or by a recipe.
+fn is_erofs(typed: &ArgMatches, entries: &[&load::Located]) -> bool {
+    if typed.value_source("fs") == Some(ValueSource::CommandLine) {
+        return typed.get_raw("fs").and_then(Iterator::last).is_some_and(|value| value == "erofs");
+    }
+    let last = entries.iter().rev().find(|located| located.entry.key == "fs");
+    last.is_some_and(|located| located.entry.value.as_deref() == Some("erofs"))
 }
 
 /// The verb and its flags, of which some may be missing as long as the recipe is not read.

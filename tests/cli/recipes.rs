@@ -7,6 +7,7 @@ use rootcast::recipe::shipped::SHIPPED;
 use serde_json::Value;
 
 use super::case::{Case, USAGE, bad, check_all, good};
+use super::inputs;
 use crate::judges;
 use crate::product::{Outcome, Scratch, rootcast, run};
 
@@ -267,4 +268,16 @@ fn the_configuration_of_dracut_becomes_a_recipe() {
     let outcome = rootcast_in(&scratch, "recipe import-dracut {}/conf.d -o {}/other.toml");
     assert!(outcome.code != Some(0) && outcome.stderr.contains("40.conf"), "{outcome}");
     assert!(!scratch.join("other.toml").exists());
+}
+
+#[test]
+fn the_compression_of_an_initramfs_is_not_that_of_a_disk() {
+    let scratch = inputs::scratch();
+    scratch.file("both.toml", "compress = \"xz:1\"\n");
+    scratch.file("erofs.toml", "fs = \"erofs\"\ncompress = \"xz:1\"\n");
+    rootcast_in(&scratch, "recipe check {}/both.toml").success().unwrap();
+    rootcast_in(&scratch, "image {}/source --recipe {}/both.toml --digest -q").success().unwrap();
+    rootcast_in(&scratch, "initrd {}/initrd.dump --recipe {}/both.toml --digest -q").success().unwrap();
+    refused(&scratch, "image {}/source --recipe {}/both.toml --fs erofs --digest", &["xz:1", "EROFS"]);
+    refused(&scratch, "image {}/source --recipe {}/erofs.toml --digest", &["xz:1", "EROFS"]);
 }

@@ -66,16 +66,21 @@ pub(in crate::cli) fn check(
     if text.is_empty() { Ok(()) } else { Err(clap::Error::raw(ErrorKind::ValueValidation, text)) }
 }
 
-/// Returns an error for each entry that is not a flag, or has a value that its flag does not take.
+/// Returns an error for each entry that is not a flag, or has a value that its flag takes in no
+/// verb.
 fn problems(command: &Command, entries: &[Located]) -> Vec<clap::Error> {
     let problem = |located: &Located| {
         flag::check_known(command, located)?;
+        let mut refused = Ok(());
         for verb in flag::verbs(command) {
             let Some(arg) = flag::argument(verb, &located.entry.key) else { continue };
-            let words = flag::words(arg, located)?;
-            return flag::check_value(command, verb, located, &words);
+            let words = flag::words(arg, located);
+            match words.and_then(|words| flag::check_value(command, verb, located, &words)) {
+                Ok(()) => return Ok(()),
+                Err(error) => refused = refused.and(Err(error)),
+            }
         }
-        Ok(())
+        refused
     };
     entries.iter().filter_map(|located| problem(located).err()).collect()
 }
