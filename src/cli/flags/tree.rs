@@ -38,7 +38,7 @@ use crate::xattr_filter::{Filter, Rule};
 /// The sources of a tree, and the changes to it.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TreeArguments {
-    /// Directory, tar archive, oci:IMAGE, .deb, dump, or - for stdin
+    /// Directory, archive, .deb, oci:IMAGE, dump, or - for stdin
     ///
     /// Images of containers are named as skopeo(1) does: oci:DIR[:REF], oci-archive:FILE[:REF],
     /// docker-archive:FILE[:REF] and dir:DIR; ./oci:x is a path. Standard input is a tar archive or a

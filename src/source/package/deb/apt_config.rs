@@ -72,7 +72,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     let (mut values, mut scopes, mut words) = (Vec::new(), Vec::new(), Vec::new());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let line = |rest: &str| 1 + text[..text.len() - rest.len()].lines().count().saturating_sub(1);
+        let line = |rest: &str| 1 + text[..text.len() - rest.len()].matches('\n').count();
         if first.is_whitespace() {
             rest = rest.trim_start();
         } else if rest.starts_with("//") || first == '#' {
