@@ -35,8 +35,7 @@ pub(super) const VERB_HELPS: [Help; 15] = [
 /// The help of the program without a verb.
 pub(super) const PROGRAM_HELP: Help = Help {
     verb: "",
-    usage: "rootcast <VERB> [OPTIONS]
-       rootcast --version [--json]",
+    usage: "rootcast <VERB> [OPTIONS]",
     examples: &[
         "rootcast image rootfs/ -o disk.img               a disk of the least size",
         "rootcast initrd rootfs/ -o initrd.img            a compressed initramfs",
@@ -44,7 +43,7 @@ pub(super) const PROGRAM_HELP: Help = Help {
         "rootcast closure rootfs/ --keep /usr/bin/curl    what curl needs",
         "rootcast tree image.tar                          a listing of an archive",
     ],
-    common: &["version", "json"],
+    common: &["version"],
 };
 
 /// Parses the arguments of the process, the program's name first. Messages quote them unchanged.

@@ -14,13 +14,13 @@ use crate::source::package::deb::resolve::{Request, Variant};
 /// The selection of packages of archives.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ArchiveArguments {
-    /// Packages to select, with what they need: NAME, NAME=VERSION, NAME/SUITE or ./FILE.deb
+    /// Packages to select, with what they need
     ///
-    /// A name may have :ARCH after it. A file takes part in the selection with its own version.
+    /// Each is NAME, NAME=VERSION, NAME/SUITE or ./FILE.deb. A name may have :ARCH after it. A file takes part in the selection with its own version.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = group::PACKAGES)]
     include: Vec<String>,
 
-    /// Packages that are selected without being named, as mmdebstrap calls them
+    /// Set of packages to select besides, as mmdebstrap has them
     #[arg(
         long, value_name = "WHICH", value_parser = values::choice_with_help(variant_help), default_value = "required",
         help_heading = group::PACKAGES
@@ -35,7 +35,7 @@ pub(in crate::cli) struct ArchiveArguments {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = group::PACKAGES)]
     exclude_package: Vec<String>,
 
-    /// Root of an archive: http://, https:// or file:/ [default: those of apt's sources]
+    /// Root of an archive, by http, https or file
     ///
     /// Of several, each that has a suite serves it, the first one first. Without this flag, the
     /// sources of apt on this host are used, as far as the keys of the distribution sign them. For
@@ -43,7 +43,9 @@ pub(in crate::cli) struct ArchiveArguments {
     #[arg(long, value_name = "URL", help_heading = group::PACKAGES)]
     mirror: Vec<String>,
 
-    /// File of the keys that sign the archive [default: those of the distribution on this host]
+    /// File of the keys that sign the archive
+    ///
+    /// The default is those of the distribution on this host.
     #[arg(long, value_name = "FILE", help_heading = group::PACKAGES)]
     keyring: Vec<PathBuf>,
 

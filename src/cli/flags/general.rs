@@ -29,10 +29,10 @@ pub(in crate::cli) struct General {
     #[arg(short = 'j', long = "jobs", value_name = "N", value_parser = values::jobs)]
     jobs: Option<NonZeroUsize>,
 
-    /// Reuse results of earlier runs from this directory, which is created if it is missing
+    /// Reuse results of earlier runs, in this directory
     ///
-    /// These are decoded layers of images of containers, and what was compressed. No byte of the
-    /// output depends on it.
+    /// It is created if it is missing. The results are decoded layers of images of containers and
+    /// packages, downloads, and what was compressed. No byte of the output depends on it.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
 

@@ -18,13 +18,15 @@ use crate::threads::Threads;
 /// The release to select packages of.
 #[derive(Debug, Args)]
 struct Release {
-    /// Release: debian:SUITE, ubuntu:SUITE, or deb:SUITE of any archive
+    /// Release: debian:SUITE, ubuntu:SUITE or deb:SUITE
     ///
     /// A suite with a slash at the end, as in deb:./, is a directory of a flat repository.
     #[arg(value_name = "RELEASE", required = true, help_heading = group::INPUT)]
     source: OsString,
 
-    /// Architecture of the packages [default: that of this machine]
+    /// Architecture of the packages
+    ///
+    /// The default is that of this machine.
     #[arg(long, value_name = "ARCH", help_heading = group::INPUT)]
     arch: Option<Architecture>,
 
@@ -32,9 +34,10 @@ struct Release {
     archives: ArchiveArguments,
 }
 
-/// Print the packages that a request selects, with their versions and the reasons
+/// Print the packages that a request selects
 ///
-/// The answer is that of apt. Nothing but the metadata of the archives is fetched.
+/// Their versions and the reasons are printed too. The answer is that of apt. Nothing but the
+/// metadata of the archives is fetched.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ResolveVerb {
     #[command(flatten)]
@@ -48,10 +51,10 @@ pub(in crate::cli) struct ResolveVerb {
     general: General,
 }
 
-/// Fetch the packages that a request selects into a directory, for builds without a network
+/// Fetch the packages that a request selects
 ///
-/// The directory gets the signed metadata of the archives too, and is itself an archive:
-/// --mirror file:DIR builds from it.
+/// Builds without a network can use them: the directory gets the signed metadata of the archives
+/// too, and is itself an archive, for --mirror file:DIR.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FetchVerb {
     #[command(flatten)]
@@ -73,7 +76,7 @@ pub(in crate::cli) const RESOLVE_HELP: Help = Help {
         "rootcast resolve ubuntu:resolute --arch arm64 --variant minbase --json",
         "rootcast resolve deb:stable --mirror https://host/debian --keyring key.gpg",
     ],
-    common: &["source", "arch", "include", "variant", "mirror", "keyring", "cache", "json"],
+    common: &["source", "arch", "include", "mirror", "keyring", "cache", "json"],
 };
 
 pub(in crate::cli) const FETCH_HELP: Help = Help {
@@ -84,7 +87,7 @@ pub(in crate::cli) const FETCH_HELP: Help = Help {
         "rootcast fetch ubuntu:resolute --arch arm64 --to packages/",
         "rootcast resolve debian:trixie --mirror file:$PWD/packages --offline",
     ],
-    common: &["source", "arch", "include", "variant", "mirror", "keyring", "cache", "to"],
+    common: &["source", "arch", "include", "mirror", "keyring", "cache", "to"],
 };
 
 impl Release {
