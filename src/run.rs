@@ -5,7 +5,6 @@ mod cache;
 mod firmware;
 #[cfg(feature = "cli")]
 mod output;
-#[cfg(feature = "cli")]
 mod packages;
 mod pipeline;
 mod plan;

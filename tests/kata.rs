@@ -259,7 +259,7 @@ fn the_scripts_are_there_by_their_names() {
         (&[("AGENT_INIT", "yes")][..], &["guest.tar"][..], "ERROR: the tree is not one of a Kata guest"),
         (&[("FS_TYPE", "xfs")], &["guest.tar"], "FS_TYPE=xfs"),
         (&[], &["missing"], "ERROR: "),
-        (&[("BLOCK_SIZE", "9")], &["guest.tar"], "--block-size"),
+        (&[("BLOCK_SIZE", "9")], &["guest.tar"], "not 9"),
     ] {
         let outcome =
             script(&scratch, "image_builder.sh", variables, &[&["-o", "none.img"], arguments].concat());

@@ -415,7 +415,7 @@ fn an_output_on_a_full_filesystem_is_reported_and_removed() {
     let Some(small) = SmallFilesystem::new(&scratch) else { return };
     let source = scratch.join("source");
     fs::create_dir(&source).expect("it is new");
-    fs::write(source.join("large"), noise(1, 20 << 20)).expect("it is new");
+    fs::write(source.join("large"), noise(1, 90 << 20)).expect("it is new");
     let free = small.free();
     for layout in ["gpt", "bare"] {
         for before in [None, Some("old")] {
@@ -446,7 +446,7 @@ fn an_output_on_a_full_filesystem_is_reported_and_removed() {
 fn an_archive_that_does_not_fit_into_tmpdir_is_reported() {
     let scratch = Scratch::new();
     let Some(small) = SmallFilesystem::new(&scratch) else { return };
-    fs::write(scratch.join("large"), noise(1, 20 << 20)).expect("it is new");
+    fs::write(scratch.join("large"), noise(1, 90 << 20)).expect("it is new");
     let archive = scratch.join("packed.tar.gz");
     let Some(mut tar) = judges::command("tar") else { return };
     run(tar.arg("-czf").arg(&archive).arg("-C").arg(scratch.path()).arg("large")).success().unwrap();
