@@ -1,8 +1,11 @@
 //! Generators make what the programs make that installation scripts call.
 
 mod accounts;
+mod alternatives;
 mod ca_certificates;
+mod pam;
 mod presets;
+mod shells;
 mod tmpfiles;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Outcomes, Root};
+use super::{Outcomes, Random, Root};
 use crate::judges;
 
 /// Runs systemd-tmpfiles and the generator, and compares what both made.
@@ -39,4 +39,78 @@ fn the_files_of_this_machine_are_made_alike() {
     let mut outcomes = Outcomes::default();
     check(&root, judge, "the files of this machine", &mut outcomes);
     outcomes.check(1);
+}
+
+const PATHS: [&str; 14] = [
+    "/a",
+    "/a/b",
+    "/a/b/c",
+    "/d",
+    "/d/e",
+    "/link/x",
+    "/dangling/x",
+    "/etc/file",
+    "/full",
+    "/full/x",
+    "/a//b/",
+    "/g/h/i",
+    "/etc/link",
+    "/acl",
+];
+const GLOBS: [&str; 8] = ["/a", "/a/*", "/etc/f*", "/full", "/*", "/d/[e-g]", "/acl", "/gone"];
+const TYPES: [&str; 17] =
+    ["d", "d", "D", "f", "f", "f+", "F", "L", "L+", "p", "p+", "c", "C", "v", "d!", "r", "q"];
+const CHANGES: [&str; 8] = ["z", "Z", "e", "a", "a+", "A", "A+", "w"];
+const MODES: [&str; 9] = ["-", "0700", "0640", ":0711", "~0775", "1777", "2755", "~:4711", "9"];
+const GROUPS: [&str; 6] = ["-", "-", "adm", "12", ":adm", "nobody-at-all"];
+const ACLS: [&str; 6] = [
+    "u:0:rw-",
+    "g:adm:r-x,d:g:adm:r-x",
+    "u:1:rwx,m::r--",
+    "d:u:2:rwx",
+    "u::rwx,g::r-x,o::---",
+    "g::r-x,g:adm:rwx",
+];
+
+#[test]
+fn random_lines_are_made_alike() {
+    let (mut random, mut outcomes) = (Random(3), Outcomes::default());
+    for case in 0..80 {
+        let Some(judge) = judge() else { return };
+        let root = root();
+        let mut lines = String::new();
+        for _ in 0..=random.below(8) {
+            let (mode, group) = (random.one_of(&MODES), random.one_of(&GROUPS));
+            lines += &if random.below(3) > 0 {
+                let kind = random.one_of(&TYPES);
+                let argument = match kind.as_bytes()[0] {
+                    b'f' | b'F' => random.one_of(&["-", "", "text", "a\\nb %% c"]),
+                    b'L' => random.one_of(&["", "target", "/etc/file"]),
+                    b'c' => "1:3",
+                    b'C' => random.one_of(&["/full", "", "/etc/file"]),
+                    _ => "",
+                };
+                format!("{kind} {} {mode} - {group} - {argument}\n", random.one_of(&PATHS))
+            } else {
+                let kind = random.one_of(&CHANGES);
+                let argument = match kind.as_bytes()[0] {
+                    b'a' | b'A' => random.one_of(&ACLS),
+                    b'w' => "new",
+                    _ => "",
+                };
+                format!("{kind} {} {mode} - {group} - {argument}\n", random.one_of(&GLOBS))
+            };
+        }
+        root.write("/usr/lib/tmpfiles.d/a.conf", &lines);
+        root.write("/etc/file", "content");
+        root.write("/full/inner/file", "inner");
+        root.write("/acl", "");
+        root.write("/usr/share/factory/a", "factory");
+        root.write("/real/y", "");
+        root.link("/link", "real");
+        root.link("/dangling", "nowhere");
+        root.link("/etc/link", "file");
+        check(&root, judge, &format!("case {case}:\n{lines}"), &mut outcomes);
+    }
+    outcomes.check(60);
 }
