@@ -15,6 +15,9 @@
 //!       ── text ──────▶ recipe ──────▶ command line
 //!       ── text, keys ▶ signatures ────────────────────────────────────────────────▶ the text that was signed
 //!       ── text ──────▶ dracut.conf ─▶ recipe
+//!       ── text ──────▶ indices, versions ───────────▶ written and read again ─────▶ the same index
+//!       ── packages ──▶ a small universe, selection ▶ all sets tried ─────────────▶ a consistent set
+//!       ── text ──────▶ sysusers.d, tmpfiles.d, presets ▶ a small tree ───────────▶ a valid tree
 //!       ── members ───▶ check of an initramfs by the kernel's rules
 //!       ── text ──────▶ units, rules, notes ────────▶ dependencies ─────────────────▶ valid paths and names
 //!       ──────────────▶ superblock, parameters, info block ▶ written again ───────▶ the same fields

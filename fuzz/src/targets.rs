@@ -3,8 +3,8 @@
 use crate::closure::{self, known, packages, programs};
 use crate::formats::{dax_header, ext4, initramfs_check, kmod, partition, verity};
 use crate::random::Random;
-use crate::sources::{container, dump, inrelease, tar};
-use crate::transforms::{accounts, edits, file_contexts, mtree};
+use crate::sources::{container, deb_archive, dump, inrelease, tar};
+use crate::transforms::{accounts, configure, edits, file_contexts, mtree};
 use crate::{Outcome, architecture, arguments, dracut, recipe};
 
 /// A fuzz target.
@@ -37,9 +37,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "closure_rpm", check: packages::check_rpm, seed: |b| packages::rpm(&b), taken: 60 },
     Target { name: "closure_rules", check: closure::check_rules, seed: |b| closure::rules(&b), taken: 70 },
     Target { name: "closure_units", check: closure::check_units, seed: |b| closure::units(&b), taken: 70 },
+    Target { name: "configure", check: configure::check, seed: |b| configure::text(&b), taken: 20 },
     Target { name: "container_documents", check: container::check_documents, seed: |bytes| bytes, taken: 0 },
     Target { name: "container_layers", check: container::check_layers, seed: |bytes| bytes, taken: 1 },
     Target { name: "dax_header", check: dax_header::check, seed: |b| dax_header::block(&b), taken: 80 },
+    Target { name: "deb_selection", check: deb_archive::check_selection, seed: |bytes| bytes, taken: 100 },
+    Target { name: "deb_texts", check: deb_archive::check_text, seed: |b| deb_archive::text(&b), taken: 50 },
     Target { name: "dracut", check: dracut::check, seed: |bytes| dracut::text(&bytes), taken: 100 },
     Target { name: "dump", check: dump::check_text, seed: |bytes| dump::text(&bytes), taken: 90 },
     Target { name: "dump_of_tree", check: dump::check_tree, seed: |bytes| bytes, taken: 100 },

@@ -1,6 +1,7 @@
 //! Changes of trees.
 
 pub mod accounts;
+pub mod configure;
 pub mod edits;
 pub mod file_contexts;
 pub mod mtree;
