@@ -2,13 +2,13 @@
 //!
 //! | step | change |
 //! | --- | --- |
-//! | [`base`] | `/etc`, `/var/tmp`, `tmp.mount`, an empty `resolv.conf`, `machine-id`, the root's mode |
-//! | [`chrony`] | the host's clock by PTP instead of servers |
-//! | [`agent`] | the agent, its units, and the init |
-//! | [`confidential`] | `/run` of a confidential guest |
-//! | [`policy`] | the agent's policy |
-//! | [`trim`] | units of systemd that a guest can do without |
-//! | [`summary`] | `/var/lib/osbuilder/osbuilder.yaml` |
+//! | `base` | `/etc`, `/var/tmp`, `tmp.mount`, an empty `resolv.conf`, `machine-id`, the root's mode |
+//! | `chrony` | the host's clock by PTP instead of servers |
+//! | `agent` | the agent, its units, and the init |
+//! | `confidential` | `/run` of a confidential guest |
+//! | `policy` | the agent's policy |
+//! | `trim` | units of systemd that a guest can do without |
+//! | `summary` | `/var/lib/osbuilder/osbuilder.yaml` |
 //! | [`check`] | the checks that osbuilder makes before it builds an image |
 //!
 //! Each step leaves what is already as it has to be, so that a second setup changes nothing.
