@@ -70,6 +70,7 @@ impl Bench {
         let modules = wanted.modules.canonicalize()?;
         let bench = Self { binary: wanted.settings.binary()?, modules, scratch };
         std::fs::create_dir_all(bench.version())?;
+        std::fs::create_dir(bench.out())?;
         std::fs::create_dir(bench.scratch.path().join("configuration"))?;
         let is_input = |name: &str| {
             !name.starts_with("modules.")
