@@ -37,7 +37,6 @@ cp "$3"/allow.rego etc/kata-opa/
 ln -s allow.rego etc/kata-opa/default-policy.rego
 rm etc/resolv.conf
 touch etc/resolv.conf etc/machine-id
-chmod 444 etc/machine-id
 chmod g+rx,o+x .
 "#;
 
@@ -169,13 +168,16 @@ fn the_setup_is_the_same_for_every_verb_that_takes_it() {
         guest("initrd", &archive, &initrd),
         guest("initrd", &root, &[&initrd[..], &[&flag, "--owner", "root"]].concat())
     );
-    // A tarball of an agent is a source; it has its units.
+    // A tarball of an agent is a source, and has its units; without systemd it needs none.
     fs::create_dir_all(scratch.join("agent/usr/bin")).unwrap();
     fs::copy(&agent, scratch.join("agent/usr/bin/kata-agent")).unwrap();
     fs::set_permissions(scratch.join("agent/usr/bin/kata-agent"), fs::Permissions::from_mode(0o755)).unwrap();
     let tarball = scratch.join("agent.tar.zst");
     shell("tar -C \"$1\" --zstd -cf \"$2\" usr", &[&scratch.join("agent"), &tarball]);
     let flag = format!("--agent={}", tarball.display());
+    let refused = run(rootcast().arg("kata-rootfs").arg(&root).args([&flag, "--digest"]));
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(refused.stderr.contains("kata-agent.service: it is not in the tree"), "{refused}");
     let listing = guest("kata-rootfs", &root, &[&flag, "--agent-init", "-q", "--digest"]);
     assert_eq!(listing.trim().len(), 64);
 }

@@ -375,7 +375,8 @@ fn kata_check(prepared: &mut Prepared, options: &Options<'_>) -> Result<Box<dyn 
     let recipe = &options.recipe.kata;
     if let Some(init) = &recipe.check {
         let init = init.as_ref().or(recipe.setup.as_ref().map(|setup| &setup.init));
-        kata::check::check(&prepared.tree, &kata::check::Options { init })?;
+        let is_overlay = recipe.setup.as_ref().is_some_and(|setup| setup.overlay);
+        kata::check::check(&prepared.tree, &kata::check::Options { init, is_overlay })?;
     }
     done(())
 }

@@ -11,7 +11,8 @@
 //! | `summary` | `/var/lib/osbuilder/osbuilder.yaml` |
 //! | [`check`] | the checks that osbuilder makes before it builds an image |
 //!
-//! Each step leaves what is already as it has to be, so that a second setup changes nothing.
+//! Each step leaves what is already as it has to be, so that a second setup changes nothing but
+//! `/var/lib`, which it empties, and the summary in it.
 
 mod agent;
 mod base;
@@ -73,7 +74,7 @@ pub fn apply(tree: &mut Tree<Blob>, options: &Options<'_>) -> Result<Report> {
     summary::write(&mut guest, setup)?;
     let report = guest.finish();
     if setup.check {
-        check::check(tree, &check::Options { init: Some(&setup.init) })?;
+        check::check(tree, &check::Options { init: Some(&setup.init), is_overlay: setup.overlay })?;
     }
     Ok(report)
 }

@@ -36,7 +36,7 @@ pub(in crate::cli) struct KataArguments {
     )]
     kata_agent_init: Option<bool>,
 
-    /// Directory of the units that start the agent [default: the tree's, or those of rootcast]
+    /// Directory of the units that start the agent [default: the tree's, or for a program rootcast's]
     #[arg(
         long, alias = "agent-units", value_name = "DIR", help_heading = group::KATA
     )]
@@ -120,7 +120,10 @@ impl KataArguments {
         }
         let mut setup = Setup { overlay: self.kata_dracut_overlay, ..Setup::default() };
         match self.kata_agent {
-            Some(agent) if is_tarball(agent.as_os_str()) => tree.sources.push(agent.into_os_string().into()),
+            Some(agent) if is_tarball(agent.as_os_str()) => {
+                tree.sources.push(agent.into_os_string().into());
+                setup.units = AgentUnits::OfTree;
+            }
             agent => setup.agent = agent,
         }
         tree.sources.extend(self.kata_component.into_iter().map(Into::into));
@@ -129,7 +132,9 @@ impl KataArguments {
             None if self.kata_agent_init == Some(true) => GuestInit::Agent,
             None => GuestInit::Systemd,
         };
-        setup.units = self.kata_agent_units.map_or(AgentUnits::Shipped, AgentUnits::From);
+        if let Some(directory) = self.kata_agent_units {
+            setup.units = AgentUnits::From(directory);
+        }
         setup.confidential = self.kata_confidential;
         setup.policy = self.kata_policy;
         setup.trim = self.kata_trim;

@@ -39,6 +39,7 @@ Environment variables:
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("NSDAX_BIN", "the header is written by this program"),
     ("AGENT_BIN", "an image is checked for its init alone"),
+    ("GROUP", "the image belongs to the user who makes it"),
 ];
 
 /// Mebibytes to bytes.

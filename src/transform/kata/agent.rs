@@ -50,6 +50,9 @@ AllowIsolate=yes
 /// Installs the agent and the init, and checks that both are there.
 pub(super) fn install(guest: &mut Guest<'_>, setup: &Setup) -> Result<()> {
     if let Some(agent) = &setup.agent {
+        if guest.name(AGENT).is_some() {
+            guest.warn(format!("{AGENT} of the tree is replaced by {}", shown::path(agent)));
+        }
         guest.copy(agent, AGENT, 0o755)?;
     }
     check_machine(guest, AGENT)?;
@@ -124,7 +127,7 @@ fn units(guest: &mut Guest<'_>, units: &AgentUnits) -> Result<()> {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| Error::io(directory, error))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let Ok(name) = entry.file_name().into_string() else { continue };
             if [".service", ".target", ".socket", ".path", ".timer", ".mount"]
                 .iter()
                 .any(|end| name.ends_with(end))
@@ -145,9 +148,14 @@ fn units(guest: &mut Guest<'_>, units: &AgentUnits) -> Result<()> {
         return Ok(());
     }
     for (name, text) in [(SERVICE, SERVICE_TEXT), (TARGET, TARGET_TEXT)] {
-        if lacks(guest, name) {
-            guest.write(&format!("{UNITS}/{name}"), text, 0o644)?;
+        if !lacks(guest, name) {
+            continue;
         }
+        if *units == AgentUnits::OfTree {
+            let why = "it is not in the tree, although the agent is: give --kata-agent-units DIR";
+            return Err(refused(&format!("{UNITS}/{name}"), why));
+        }
+        guest.write(&format!("{UNITS}/{name}"), text, 0o644)?;
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ pub(super) fn directories(guest: &mut Guest<'_>) -> Result<()> {
     for path in VOLATILE {
         let keeps_link = path == "/var/tmp" && is_link_to_tmp(guest);
         if !keeps_link {
-            guest.remove(path);
+            guest.remove(path.as_bytes());
         }
     }
     guest.directory("/var", 0o755)?;
@@ -89,5 +89,5 @@ pub(super) fn machine_id(guest: &mut Guest<'_>) -> Result<()> {
     if guest.name("/etc/machine-id").is_some() {
         return Ok(());
     }
-    guest.write("/etc/machine-id", "", 0o444)
+    guest.write("/etc/machine-id", "", 0o644)
 }

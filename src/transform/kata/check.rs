@@ -17,6 +17,8 @@ const NVRC: &[u8] = b"NVRC";
 pub struct Options<'a> {
     /// The init of the guest; `None` for whichever the tree has.
     pub init: Option<&'a GuestInit>,
+    /// True for a tree to lay over another one, which brings the init.
+    pub is_overlay: bool,
 }
 
 /// Checks that a tree has the init that a guest needs.
@@ -25,6 +27,10 @@ pub struct Options<'a> {
 /// [`ErrorKind::BadInput`] with what is missing, and the way out.
 pub fn check<C>(tree: &Tree<C>, options: &Options<'_>) -> Result<()> {
     let found = init_of(tree).and_then(|found| match options.init {
+        _ if found == Found::Dangling => match options.is_overlay {
+            true => Ok(()),
+            false => Err("/sbin/init is a link to a file that does not exist: install an init".to_owned()),
+        },
         None => Ok(()),
         Some(wanted) => found.is_as(wanted),
     });
@@ -55,10 +61,12 @@ impl Found {
                 "/sbin/init is systemd, and the agent has to be the init: put the agent there, or leave out \
                  --kata-agent-init"
             }
-            (GuestInit::Agent, Self::Dangling) => "/sbin/init is a link to nothing",
             (GuestInit::Systemd, Self::Other { has_systemd: false }) => {
                 "it has neither /usr/lib/systemd/systemd nor /lib/systemd/systemd: install systemd, or make the \
                  agent the init with --kata-agent-init"
+            }
+            (GuestInit::Nvrc(_), Self::Systemd | Self::Other { .. }) => {
+                "/sbin/init does not lead to /bin/NVRC: give --nvrc=FILE, or leave --nvrc out"
             }
             _ => return Ok(()),
         };

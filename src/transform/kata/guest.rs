@@ -24,10 +24,13 @@ const MAX_LEN: u64 = 1 << 20;
 pub struct Report {
     /// The changes.
     pub changes: Vec<String>,
+    /// Sentences about files of the tree that were not expected.
+    pub warnings: Vec<String>,
 }
 
 impl log::Report for Report {
     fn log(&self, log: &Log) {
+        self.warnings.iter().for_each(|warning| log.warn(warning));
         self.changes.iter().for_each(|change| log.detail(format_args!("kata: {change}")));
     }
 }
@@ -163,12 +166,16 @@ impl<'t> Guest<'t> {
     }
 
     /// Removes a name, and a directory with everything in it. Does nothing without one.
-    pub(super) fn remove(&mut self, path: &str) {
-        let Some(directory) = resolve_in_root(self.tree, parent(path.as_bytes())) else { return };
-        if self.tree.lookup(directory, base_name(path.as_bytes())).is_some() {
-            self.tree.remove(directory, base_name(path.as_bytes()));
-            self.report.changes.push(format!("{path} was removed"));
+    pub(super) fn remove(&mut self, path: &[u8]) {
+        let Some(directory) = resolve_in_root(self.tree, parent(path)) else { return };
+        if self.tree.lookup(directory, base_name(path)).is_some() {
+            self.tree.remove(directory, base_name(path));
+            self.report.changes.push(format!("{} was removed", path.escape_ascii()));
         }
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        self.report.warnings.push(warning);
     }
 
     /// Moves a name to another path, in place of anything but a directory.

@@ -21,6 +21,8 @@ pub enum AgentUnits {
     /// Those of the tree; where it has none, those that the program ships.
     #[default]
     Shipped,
+    /// Those of the tree, which must have them.
+    OfTree,
     /// The unit files in a directory of the host.
     From(PathBuf),
 }
@@ -75,7 +77,7 @@ impl Setup {
         };
         let units = match &self.units {
             AgentUnits::From(path) => Some(path),
-            AgentUnits::Shipped => None,
+            AgentUnits::Shipped | AgentUnits::OfTree => None,
         };
         [self.agent.as_ref(), nvrc, units, self.policy.as_ref()].into_iter().flatten().map(PathBuf::as_path)
     }

@@ -149,6 +149,52 @@ fn what_is_missing_is_an_error_with_a_way_out() {
 }
 
 #[test]
+fn the_init_is_the_one_that_was_requested() {
+    let check = |files: &str, init: Option<&GuestInit>, is_overlay: bool| {
+        check::check(&tree(files), &check::Options { init, is_overlay }).map_err(|error| error.to_string())
+    };
+    let other = "/sbin 0 40755 2 0 0 0 0.0 - - -\n/sbin/init 1 100755 1 0 0 0 0.0 - x -\n";
+    let dangling = "/sbin 0 40755 2 0 0 0 0.0 - - -\n/sbin/init 0 120777 1 0 0 0 0.0 /x - -\n";
+    let nvrc = "/bin 0 40755 2 0 0 0 0.0 - - -\n/bin/NVRC 1 100755 1 0 0 0 0.0 - x -\n\
+                /sbin 0 40755 2 0 0 0 0.0 - - -\n/sbin/init 0 120777 1 0 0 0 0.0 /bin/NVRC - -\n";
+    for (files, init, why) in [
+        (SYSTEMD, None, None),
+        (SYSTEMD, Some(GuestInit::Systemd), None),
+        (SYSTEMD, Some(GuestInit::Agent), Some("/sbin/init is systemd")),
+        (SYSTEMD, Some(GuestInit::Nvrc(None)), Some("does not lead to /bin/NVRC")),
+        (other, None, None),
+        (other, Some(GuestInit::Agent), None),
+        (other, Some(GuestInit::Systemd), Some("neither /usr/lib/systemd/systemd")),
+        (nvrc, None, None),
+        (nvrc, Some(GuestInit::Nvrc(None)), None),
+        (dangling, None, Some("a link to a file that does not exist")),
+    ] {
+        match (check(files, init.as_ref(), false), why) {
+            (Ok(()), None) => {}
+            (Err(found), Some(why)) => assert!(found.contains(why), "{found}"),
+            (found, why) => panic!("{init:?}: {found:?}, not {why:?}"),
+        }
+    }
+    assert_eq!(check(dangling, None, true), Ok(()));
+}
+
+#[test]
+fn an_agent_of_the_tree_is_replaced_with_a_warning() {
+    let (_scratch, agent) = program();
+    let mut guest = tree(SYSTEMD);
+    let setup = Setup { agent: Some(agent.clone()), ..Setup::default() };
+    assert_eq!(set_up(&mut guest, &setup).expect("it has all").warnings, [""; 0]);
+    let again = set_up(&mut guest, &setup).expect("it has all").warnings;
+    assert_eq!(again, [format!("/usr/bin/kata-agent of the tree is replaced by {}", agent.display())]);
+    let mut without = tree(&format!(
+        "{SYSTEMD}/usr/bin 0 40755 2 0 0 0 0.0 - - -\n/usr/bin/kata-agent 1 100755 1 0 0 0 0.0 - x -\n"
+    ));
+    let of_tree = Setup { units: AgentUnits::OfTree, ..Setup::default() };
+    let error = set_up(&mut without, &of_tree).expect_err("it has no units").to_string();
+    assert!(error.contains("kata-agent.service: it is not in the tree"), "{error}");
+}
+
+#[test]
 fn units_and_policies_come_from_the_host() {
     let (scratch, agent) = program();
     for name in ["kata-agent.service", "kata-containers.target", "ignored.txt"] {

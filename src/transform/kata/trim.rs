@@ -34,9 +34,7 @@ pub(super) fn remove(guest: &mut Guest<'_>) -> Result<()> {
     let found =
         guest.names(|name, target| is_removed(name) || target.is_some_and(|to| is_removed(base_name(to))));
     for path in found {
-        if let Ok(path) = std::str::from_utf8(&path) {
-            guest.remove(path);
-        }
+        guest.remove(&path);
     }
     Ok(())
 }
