@@ -113,6 +113,16 @@ fn an_initrd_is_one_of_the_script() {
 }
 
 #[test]
+fn a_single_dash_is_an_operand() {
+    becomes(
+        Script::InitrdBuilder,
+        "-o x -",
+        &[],
+        "initrd --preset kata --compress gzip:9 --kata-agent-init=no -o x -- -",
+    );
+}
+
+#[test]
 fn help_is_printed_without_a_tree() {
     for script in [Script::ImageBuilder, Script::InitrdBuilder] {
         for line in ["", "-h", "-h root", "-o x"] {

@@ -154,6 +154,8 @@ fn the_init_is_the_one_that_was_requested() {
         check::check(&tree(files), &check::Options { init, is_overlay }).map_err(|error| error.to_string())
     };
     let other = "/sbin 0 40755 2 0 0 0 0.0 - - -\n/sbin/init 1 100755 1 0 0 0 0.0 - x -\n";
+    let not_executable = "/sbin 0 40755 2 0 0 0 0.0 - - -\n/sbin/init 1 100644 1 0 0 0 0.0 - x -\n";
+    let directory = "/sbin 0 40755 2 0 0 0 0.0 - - -\n/sbin/init 0 40755 2 0 0 0 0.0 - - -\n";
     let dangling = "/sbin 0 40755 2 0 0 0 0.0 - - -\n/sbin/init 0 120777 1 0 0 0 0.0 /x - -\n";
     let nvrc = "/bin 0 40755 2 0 0 0 0.0 - - -\n/bin/NVRC 1 100755 1 0 0 0 0.0 - x -\n\
                 /sbin 0 40755 2 0 0 0 0.0 - - -\n/sbin/init 0 120777 1 0 0 0 0.0 /bin/NVRC - -\n";
@@ -167,6 +169,8 @@ fn the_init_is_the_one_that_was_requested() {
         (other, Some(GuestInit::Systemd), Some("neither /usr/lib/systemd/systemd")),
         (nvrc, None, None),
         (nvrc, Some(GuestInit::Nvrc(None)), None),
+        (not_executable, None, Some("/sbin/init is not executable")),
+        (directory, None, Some("/sbin/init is not a program")),
         (dangling, None, Some("a link to a file that does not exist")),
     ] {
         match (check(files, init.as_ref(), false), why) {
