@@ -1,4 +1,5 @@
-//! What was unpacked from an archive: in memory while there is some for it, else in an unnamed file.
+//! The bytes that are unpacked from an archive: in memory while there is room, else in an unnamed
+//! file.
 //!
 //! ```text
 //! addresses    0 ────── memory, 1 MiB at a time ──────── 64 MiB ────── the file, from its start ───▶

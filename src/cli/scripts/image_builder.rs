@@ -70,7 +70,7 @@ pub(super) fn translate(arguments: &[OsString], environment: &Environment) -> Re
     if let Some(free) = free {
         let mebibytes = free.to_str().and_then(|text| text.parse::<u32>().ok());
         let mebibytes = mebibytes
-            .ok_or_else(|| format!("{}: is not a number of MB of free space", shown::name(&free)))?;
+            .ok_or_else(|| format!("-r or ROOT_FREE_SPACE: {} is not a number of MB", shown::name(&free)))?;
         line.push(format!("--free={}", u64::from(mebibytes) * MIB).into());
     }
     if let Some(bytes) = environment.text("BLOCK_SIZE")? {

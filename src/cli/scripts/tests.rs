@@ -76,7 +76,7 @@ fn values_that_make_no_sense_are_refused() {
         ("-x root", &[], "invalid option: -x"),
         ("root -o", &[], ""),
         ("-o", &[], "-o needs a value"),
-        ("-r x root", &[], "free space"),
+        ("-r x root", &[], "ROOT_FREE_SPACE: x is not a number"),
         ("root", &[("AGENT_INIT", "maybe")], "Invalid value for AGENT_INIT: 'maybe'"),
         ("root", &[("IMAGE_SIZE_ALIGNMENT_MB", "3")], "power of two"),
         ("root", &[("IMAGE_SIZE_ALIGNMENT_MB", "x")], "is not a number"),

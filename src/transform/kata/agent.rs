@@ -54,6 +54,10 @@ pub(super) fn install(guest: &mut Guest<'_>, setup: &Setup) -> Result<()> {
             guest.warn(format!("{AGENT} of the tree is replaced by {}", shown::path(agent)));
         }
         guest.copy(agent, AGENT, 0o755)?;
+        if !guest.is_program(AGENT)? {
+            let message = format!("{}: is not a program, which the agent has to be", shown::path(agent));
+            return Err(Error::new(ErrorKind::BadInput, message));
+        }
     }
     check_machine(guest, AGENT)?;
     match &setup.init {

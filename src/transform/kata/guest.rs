@@ -73,6 +73,19 @@ impl<'t> Guest<'t> {
         self.find(path).is_some_and(|id| matches!(self.tree.get(id).kind, Kind::Regular(_)))
     }
 
+    /// Returns true for a file that begins as a program does that the kernel executes: an ELF file or
+    /// a script.
+    pub(super) fn is_program(&self, path: &str) -> Result<bool> {
+        let Some(Kind::Regular(content)) = self.find(path).map(|id| &self.tree.get(id).kind) else {
+            return Ok(false);
+        };
+        let mut start = [0; 4];
+        let len = content.len().min(4);
+        let read = start.get_mut(..usize::try_from(len).unwrap_or(0)).unwrap_or_default();
+        content.read_at(read, 0).map_err(classify_read_error)?;
+        Ok(start == *b"\x7fELF" || start.starts_with(b"#!"))
+    }
+
     /// Returns the machine of a program; `None` without one.
     pub(super) fn architecture(&self, path: &str) -> Result<Option<Architecture>> {
         of_path(self.tree, path.as_bytes()).map_err(classify_read_error)

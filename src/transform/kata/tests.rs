@@ -144,6 +144,8 @@ fn what_is_missing_is_an_error_with_a_way_out() {
     assert!(error(SYSTEMD, &units).contains("has no kata-agent.service"));
     let directory = Setup { agent: Some(scratch.path().to_owned()), ..Setup::default() };
     assert!(error(SYSTEMD, &directory).contains("directory"), "{}", error(SYSTEMD, &directory));
+    fs::write(&agent, "elf").expect("a file");
+    assert!(error(SYSTEMD, &with_agent).contains("is not a program"));
     fs::write(&agent, "").expect("a file");
     assert!(error(SYSTEMD, &with_agent).contains("is empty"));
 }
