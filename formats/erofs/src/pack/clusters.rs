@@ -8,6 +8,9 @@ use thiserror::Error;
 /// a file as fit, so that the kernel reads no more than one block for any byte. A greater length is
 /// that of the pieces into which files are cut. Each is compressed by one call, and the result
 /// takes as many blocks as it needs.
+///
+/// Pieces of [`PackOptions::dedupe`](super::PackOptions::dedupe) have up to this length, and up to
+/// 32 KiB with a lesser one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClusterSize(u32);
 

@@ -70,4 +70,13 @@ impl PackOptions {
             Cutting::Filled | Cutting::ByContent(_) => SEGMENT,
         }
     }
+
+    /// The maximum length of segments of fragments in bytes. With [`Cutting::ByContent`] they are
+    /// pieces, too: equal fragments are found as a whole, before.
+    pub(super) fn fragments_segment_len(&self) -> u64 {
+        match self.cutting() {
+            Cutting::ByContent(lengths) => lengths.most as u64,
+            Cutting::Pieces | Cutting::Filled => self.segment_len(),
+        }
+    }
 }

@@ -139,7 +139,7 @@ impl Packing {
                 offset += len;
             }
         }
-        self.fragments = Fragments::of(&self.tails, self.options.segment_len());
+        self.fragments = Fragments::of(&self.tails, self.options.fragments_segment_len());
         for segment in std::mem::take(&mut self.fragments.segments) {
             gatherer.add(segment);
         }

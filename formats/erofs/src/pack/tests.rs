@@ -169,6 +169,13 @@ fn every_file_is_decoded_from_its_extents() {
             .as_ref()
             .map_or(Vec::new(), |file| decoded(&tree, &packed, options.codec, &file.extents, false));
         assert_eq!(packed.fragments.is_some(), options.fragments);
+        let most = match (options.dedupe, options.clusters.bytes()) {
+            (true, clusters) => clusters.max(32 << 10),
+            (false, 4096) => 1 << 20,
+            (false, clusters) => clusters,
+        };
+        let extents = packed.files.values().chain(&packed.fragments).flat_map(|file| &file.extents);
+        assert!(extents.map(|extent| extent.len).max() <= Some(most), "a longer piece with {options:?}");
         let mut packed_files = 0;
         for (id, file) in &packed.files {
             let whole = Range { inode: *id, offset: 0, len: file.len };
