@@ -52,7 +52,7 @@ fn way_out(need: Need) -> &'static str {
         Need::Chunks => "--sparse never stores holes as zeros",
         Need::BlockSize => "leave out --block-size",
         Need::XattrPrefixes => "leave out --xattr-prefix",
-        Need::BigClusters => "--pcluster 4K has clusters of one block",
+        Need::BigClusters => "--pcluster 4K without --dedupe has clusters of one block",
         Need::InlineClusters => "--inline none has none",
         Need::Fragments => "leave out --fragments",
         Need::SharedClusters => "leave out --dedupe",
