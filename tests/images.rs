@@ -1,5 +1,6 @@
 //! Images of filesystems and disks, judged by other programs.
 
+mod compressed;
 mod duplicates;
 mod erofs;
 mod holes;
