@@ -143,7 +143,7 @@ fn other_programs_detect_a_wrong_byte() {
 fn the_libraries_are_those_of_the_lock_file() {
     let lock =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).expect("a lock file");
-    for (name, version) in LIBRARIES {
+    for (name, version) in LIBRARIES.into_iter().chain(mkfs_erofs::LIBRARIES) {
         assert!(
             lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"\n")),
             "{name} is not {version}"
