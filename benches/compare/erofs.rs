@@ -33,9 +33,31 @@ rootcast() { \"$BINARY\" image \"$TREE\" -o \"$OUT\" --fs erofs --layout bare -q
 mkfs() { \"$MKFS\" --quiet -T0 -U 00000000-0000-0000-0000-000000000001 \"$@\" \"$OUT\" \"$TREE\" > /dev/null; }
 ";
 
+/// The compressed forms: a title with the flags of both, and their scripts. Fragments need
+/// mkfs.erofs 1.6, DEFLATE 1.7 and zstd 1.8.
+const COMPRESSED: [(&str, &str, &str); 5] = [
+    (
+        "Kata: --profile kata; -zlz4hc -Enoinline_data",
+        "rootcast --profile kata",
+        "mkfs -zlz4hc -Enoinline_data",
+    ),
+    (
+        "lz4hc: --pcluster 64K --fragments; -C65536 -Efragments",
+        "rootcast --compress lz4hc --pcluster 64K --fragments",
+        "mkfs -zlz4hc -C65536 -Efragments",
+    ),
+    ("deflate; -C65536", "rootcast --compress deflate", "mkfs -zdeflate -C65536"),
+    ("zstd:3; -C65536", "rootcast --compress zstd:3", "mkfs -zzstd,3 -C65536"),
+    (
+        "zstd:9: --pcluster 256K; -C65536",
+        "rootcast --compress zstd:9 --pcluster 256K",
+        "mkfs -zzstd,9 -C65536",
+    ),
+];
+
 /// The tables: a title, and the contenders with rootcast first.
-fn groups() -> [(&'static str, Vec<Contender>); 2] {
-    [
+fn groups() -> Vec<(&'static str, Vec<Contender>)> {
+    let mut groups = vec![
         (
             "uncompressed",
             vec![
@@ -51,7 +73,11 @@ fn groups() -> [(&'static str, Vec<Contender>); 2] {
                 contender("mkfs.erofs -Enoinline_data", "sh", "mkfs -Enoinline_data"),
             ],
         ),
-    ]
+    ];
+    groups.extend(COMPRESSED.map(|(title, ours, theirs)| {
+        (title, vec![contender("rootcast", "sh", ours), contender("mkfs.erofs", "sh", theirs)])
+    }));
+    groups
 }
 
 /// Prints a table for each group.
