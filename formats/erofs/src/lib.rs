@@ -39,7 +39,7 @@
 //! Layout ◀─ plan_packed ◀─ Packed ◀─ Packing::assemble ◀─ Vec<PackedUnit> ◀────────┘
 //! ```
 //!
-//! What becomes of a unit depends on its bytes and the options alone. The codecs, lz4, DEFLATE and
+//! The result for a unit depends on its bytes and the options alone. The codecs, lz4, DEFLATE and
 //! zstd, are behind cargo features of the same names, all of them enabled by default.
 //!
 //! Files are cut at multiples of [`ClusterSize`], and each piece takes as many blocks as it needs

@@ -5,9 +5,9 @@
 //!         from lengths alone  in any order               caller's
 //! ```
 //!
-//! The length of compressed data is known only after compression, so it precedes planning. What
-//! becomes of a unit depends on its bytes and the options alone; threads, the place of stored bytes
-//! and a cache are the caller's, and cannot change the result.
+//! The length of compressed data is known only after compression, so it precedes planning. The
+//! result for a unit depends on its bytes and the options alone; threads, the place of stored bytes
+//! and a cache are the caller's, and cannot change it.
 
 mod assemble;
 mod by_content;

@@ -27,7 +27,7 @@ pub struct ErofsReport {
     pub compact_inodes: u32,
     /// The profile.
     pub profile: &'static str,
-    /// The codec of compressed files, as in `lz4hc:9`; `none` if there are none.
+    /// The codec by which files are compressed, as in `lz4hc:9`; `none` for no compression.
     pub compression: String,
     /// The number of compressed files.
     pub compressed_files: u32,

@@ -19,7 +19,7 @@ impl BlockSize {
     /// 64 KiB, the largest.
     pub const B65536: Self = Self(16);
 
-    /// Returns the size with that many bytes; `None` if there is no such size.
+    /// Returns the size with that many bytes; `None` if no block has that size.
     #[must_use]
     pub fn from_bytes(bytes: u64) -> Option<Self> {
         (Self::B512.0..=Self::B65536.0).map(Self).find(|size| size.bytes() == bytes)

@@ -1,6 +1,6 @@
 //! Compression of pieces of files by the algorithms that EROFS knows.
 //!
-//! What the bytes of a piece become depends on them and on the [`Codec`] alone.
+//! The result depends on the bytes of the piece and on the [`Codec`] alone.
 
 mod error;
 mod parse;

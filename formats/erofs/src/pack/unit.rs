@@ -1,4 +1,4 @@
-//! Units of compression: what one thread reads and compresses at once.
+//! Units of compression: the bytes that one thread reads and compresses at once.
 //!
 //! ```text
 //! files     ├ small ┼ small ┼───── large ─────┼ small ┤       tails ├─┼──┼─┼────┼─┤
@@ -6,9 +6,9 @@
 //! units     ├───────────────┼─────────────────┼───────┤             ├─────────────┤
 //! ```
 //!
-//! A segment is compressed by itself. So what becomes of it depends on its bytes and the codec
-//! alone. A unit is some segments, so that a cache has few entries; where units end depends on the
-//! lengths of the files nearby, so that a file that gets longer changes few of them.
+//! A segment is compressed by itself. So its result depends on its bytes and the codec alone. A unit
+//! is some segments, so that a cache has few entries; where units end depends on the lengths of the
+//! files nearby, so that a file that gets longer changes few of them.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What the format cannot hold is an error with the path, the value and the limit.
+//! Errors for files that the format cannot hold: each has the path, the value and the limit.
 
 use std::error::Error as _;
 

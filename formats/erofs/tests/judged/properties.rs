@@ -7,8 +7,9 @@ use crate::judge::judge;
 use crate::packed::{self, pack_options};
 use crate::trees::cases;
 
-/// Returns the configuration: the same cases in each run, of that number, so that builds do not fail by chance, and
-/// 10,000 with `ROOTCAST_LONG_TESTS=1`. `PROPTEST_RNG_SEED` and `PROPTEST_CASES` override it.
+/// Returns the configuration: the same cases in each run, of that number, so that builds do not fail
+/// by chance, and 10,000 with `ROOTCAST_LONG_TESTS=1`. `PROPTEST_RNG_SEED` and `PROPTEST_CASES`
+/// override it.
 fn config(cases: u32) -> ProptestConfig {
     let is_long = std::env::var_os("ROOTCAST_LONG_TESTS").is_some_and(|value| value == "1");
     ProptestConfig {
