@@ -103,7 +103,7 @@ impl Transfer {
         let (mut in_vain, mut pause, mut furthest) = (0, retries.pause, 0);
         for number in 1.. {
             if self.request.digest.is_none() && received.part.validator.is_none() {
-                // Nothing would tell that what is there is of another version of the file.
+                // Bytes of another version of the file would not be noticed.
                 self.restart(&mut received)?;
             }
             let fault = match self.attempt(url, &mut received) {

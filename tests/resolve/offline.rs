@@ -32,7 +32,7 @@ fn a_fetched_directory_is_an_archive() {
     let again = run(&mut command).success().unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(names(&again), ["base-files", "bash", "init", "libc6", "systemd", "systemd-sysv"]);
 
-    // What the archive lists and does not have is one error, and nothing is left of it.
+    // Packages that the archive lists and does not have are one error, and nothing is left behind.
     for missing in ["bash_5.2.21-2ubuntu4", "init_1.66ubuntu1"] {
         fs::remove_file(archive.root().join(format!("pool/main/{missing}_amd64.deb"))).expect("a file");
     }

@@ -186,14 +186,14 @@ fn packages_of_an_archive_are_selected_with_reasons() {
     failed(
         &archive.resolve(&["--include", "broken"]),
         3,
-        "broken 1 depends: systemd (>= 256), but there is systemd 255.4-1ubuntu8",
+        "broken 1 depends: systemd (>= 256), but the archives have systemd 255.4-1ubuntu8",
     );
-    failed(&archive.resolve(&["--include", "nothing"]), 3, "there is no nothing");
+    failed(&archive.resolve(&["--include", "nothing"]), 3, "nothing is not in the archives");
     failed(&archive.resolve(&["--pocket", "backports"]), 3, "no archive has the suite noble-backports");
     failed(
         &archive.resolve(&["--components", "universe"]),
         3,
-        "there is no component universe for amd64; there are main",
+        "the component universe is not in the archive for amd64; its components are main",
     );
     let mut foreign = archive.command("resolve", &[]);
     failed(&run(foreign.args(["--arch", "s390x"])), 2, "cannot be used multiple times");

@@ -13,7 +13,7 @@
 //!   the binding signature of the primary key, and one by itself within that; key flags, where they
 //!   are stated, must permit signing.
 //! * Digests are SHA-2 or SHA-3, in signatures of keys as well. RSA keys have 2048 bits or more, and
-//!   there is no DSA. Revocations count whatever their digest is.
+//!   DSA is refused. Revocations count whatever their digest is.
 //! * Nothing is before or behind the signed text, and only the signed text is returned.
 
 mod armor;

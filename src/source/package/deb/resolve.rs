@@ -28,7 +28,7 @@ pub use request::{Request, Variant};
 /// Selects the packages of a request.
 ///
 /// # Errors
-/// An explanation: names that there are not, and packages that cannot be installed together.
+/// An explanation: names that the archives lack, and packages that cannot be installed together.
 pub fn resolve(universe: &mut Universe<'_>, request: &Request) -> Result<Answer, String> {
     let wanted = request::wanted(universe, request)?;
     let universe = &*universe;

@@ -36,7 +36,7 @@ impl Distribution {
         }
     }
 
-    /// The files with its keys, of which the first one that there is counts.
+    /// The files with its keys, of which the first one that exists counts.
     #[must_use]
     pub fn keyrings(self) -> &'static [&'static str] {
         match self {

@@ -10,8 +10,8 @@
 //! -----END PGP SIGNATURE-----
 //! ```
 //!
-//! What is not signed is refused: other headers than `Hash`, and anything before or behind. The text
-//! that is returned is the one which is signed, without blanks at the ends of lines.
+//! Anything that is not signed is refused: other headers than `Hash`, and bytes before or behind. The
+//! text that is returned is the one which is signed, without blanks at the ends of lines.
 
 /// The first and last lines of blocks.
 const BEGIN_MESSAGE: &str = "-----BEGIN PGP SIGNED MESSAGE-----";

@@ -83,7 +83,7 @@ impl Keyring {
         self.certificates.len()
     }
 
-    /// Returns true if there are no keys.
+    /// Returns true if it has no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.certificates.is_empty()

@@ -127,7 +127,7 @@ fn wanted(
                 let there: Vec<&str> = pocket.release.words("components").collect();
                 let (component, there) = (component.escape_debug(), there.join(" "));
                 let what = format!(
-                    "{spec}: there is no component {component} for {}; there are {there}",
+                    "{spec}: the component {component} is not in the archive for {}; its components are {there}",
                     architectures[0]
                 );
                 return Err(Error::new(ErrorKind::BadInput, what));

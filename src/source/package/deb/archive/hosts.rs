@@ -41,7 +41,7 @@ pub struct Places {
 /// Returns the roots of the archives of a release, and the keys.
 ///
 /// # Errors
-/// If there is none, or no key, with the flags that name them; if a file cannot be read.
+/// If none is known, or no key, with the flags that name them; if a file cannot be read.
 pub fn places(spec: &Spec, options: &PackageOptions) -> Result<Places> {
     if !options.mirrors.is_empty() {
         let places = options.mirrors.iter().map(|url| place(url)).collect::<Result<_>>()?;

@@ -52,7 +52,7 @@ pub struct Pocket {
     pub signers: Vec<String>,
 }
 
-/// The pockets of a release, and messages about those that there are not.
+/// The pockets of a release, and messages about those that were not found.
 pub(super) struct Located {
     pub(super) pockets: Vec<Pocket>,
     pub(super) notes: Vec<String>,
@@ -185,7 +185,7 @@ impl Search<'_> {
                     return Err(Error::at(
                         ErrorKind::BadInput,
                         name,
-                        "is not signed: there is no Release.gpg or InRelease",
+                        "is not signed: it has neither Release.gpg nor InRelease beside it",
                     ));
                 };
                 let verified =

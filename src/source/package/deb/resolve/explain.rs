@@ -132,7 +132,7 @@ fn needed_by(needs: &Needs<'_, '_>, reasons: &BTreeMap<Id, Option<Because>>, id:
     }
 }
 
-/// Explains what there is in place of what is needed.
+/// Names the versions and providers in the archives of a dependency that nothing meets.
 fn unmet(needs: &Needs<'_, '_>, group: &[u8], excluded: &[String]) -> String {
     let alternatives = relation::groups(group).flat_map(|group| group.alternatives);
     let what = alternatives.map(|one| {
@@ -166,10 +166,12 @@ pub(super) fn available(universe: &Universe<'_>, name: &[u8]) -> String {
         }
     };
     match (versions.is_empty(), providers.is_empty()) {
-        (true, true) => format!("there is no {shown}"),
+        (true, true) => format!("{shown} is not in the archives"),
         (true, false) => format!("{shown} is {of_providers}"),
-        (false, true) => format!("there is {shown} {}", versions.join(", ")),
-        (false, false) => format!("there is {shown} {}, {of_providers}", versions.join(", ")),
+        (false, true) => format!("the archives have {shown} {}", versions.join(", ")),
+        (false, false) => {
+            format!("the archives have {shown} {}, and it is {of_providers}", versions.join(", "))
+        }
     }
 }
 

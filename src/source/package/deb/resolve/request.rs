@@ -64,7 +64,7 @@ pub(super) struct Wanted {
 /// Returns the requested packages, and takes the versions that the request names.
 ///
 /// # Errors
-/// A message with all names and versions that there are not.
+/// A message with all names and versions that the archives lack.
 pub(super) fn wanted(universe: &mut Universe<'_>, request: &Request) -> Result<Wanted, String> {
     let mut wanted = Wanted { packages: Vec::new(), notes: Vec::new() };
     let mut faults = Vec::new();

@@ -21,7 +21,7 @@ use crate::source::package::deb::universe::Id;
 /// 10,000.
 const MAX_ROUNDS: u32 = 2_000_000;
 
-/// The reason for which there is no selection.
+/// The reason for which a selection was not found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
     /// These packages, by their numbers in order, contradict each other.

@@ -91,7 +91,7 @@ fn architectures_meet_dependencies_by_multi_arch() {
     let found = select(&packages, &["a:i386", "s", "all"]).expect("an answer");
     assert_eq!(found, ["a:i386", "all", "f", "l", "s", "s:i386"]);
     let error = select(&packages, &["b:i386"]).expect_err("n is of another architecture");
-    assert!(error.contains("b:i386 1 depends: n, but there is n 1"), "{error}");
+    assert!(error.contains("b:i386 1 depends: n, but the archives have n 1"), "{error}");
     // Two versions of one library cannot be installed together.
     let packages = ["s 1; Multi-Arch: same", "s 2 i386; Multi-Arch: same", "m 1", "m 1 i386"];
     for pair in [["s", "s:i386"], ["m", "m:i386"]] {
@@ -160,10 +160,10 @@ fn versions_and_suites_can_be_named() {
     for (include, expected) in [("a", "1"), ("a=2", "2"), ("a/stable-backports", "3"), ("a/stable", "1")] {
         assert_eq!(version(include).as_deref(), Ok(expected), "{include}");
     }
-    assert_eq!(version("a=4"), Err("a has no version 4: there is a 1, 2, 3".to_owned()));
-    assert_eq!(version("b/none"), Err("none has no b; there is b 1".to_owned()));
+    assert_eq!(version("a=4"), Err("a has no version 4: the archives have a 1, 2, 3".to_owned()));
+    assert_eq!(version("b/none"), Err("none has no b; the archives have b 1".to_owned()));
     let error = version("b").expect_err("a is too old");
-    assert!(error.ends_with("b 1 depends: a (>= 2), but there is a 1, 2, 3"), "{error}");
+    assert!(error.ends_with("b 1 depends: a (>= 2), but the archives have a 1, 2, 3"), "{error}");
 }
 
 #[test]
@@ -181,14 +181,14 @@ fn failures_are_explained() {
     ];
     let error = |include: &[&str]| select(&packages, include).expect_err("no answer");
     let expected = "the packages cannot be installed together:\n  \
-                    a 1 needs b 1 depends: c (>= 3) | d, but there is c 2; there is no d";
+                    a 1 needs b 1 depends: c (>= 3) | d, but the archives have c 2; d is not in the archives";
     assert_eq!(error(&["a"]), expected);
     let expected = "the packages cannot be installed together:\n  \
                     f 1 breaks g 1 (Breaks: g (<< 2))\n    e 1 needs f 1\n    g 1 is requested";
     assert_eq!(error(&["e", "g"]), expected);
     assert_eq!(
         error(&["nothing", "v"]),
-        "there is no nothing; v is provided by v1, v2: include one of them by its name"
+        "nothing is not in the archives; v is provided by v1, v2: include one of them by its name"
     );
     assert_eq!(select(&packages, &["w"]), Ok(vec!["w1".to_owned()]));
     let excluding = Request { exclude: vec!["g".to_owned()], ..request(&["g"]) };
