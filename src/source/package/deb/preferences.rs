@@ -157,6 +157,10 @@ impl Pin {
 }
 
 fn glob(pattern: &str) -> Result<FlatGlob, String> {
+    if pattern.starts_with('/') {
+        // A regular expression in apt. As a pattern it would match nothing.
+        return Err(format!("\"{}\" is not a text or a pattern with * and ?", pattern.escape_debug()));
+    }
     FlatGlob::parse(pattern.as_bytes())
 }
 
@@ -197,6 +201,8 @@ mod tests {
             ("Package: a\nPin: version 1\nPin-Priority: high", "is not a Pin-Priority"),
             ("Package: /a/\nPin: version 1\nPin-Priority: 1", "is not a name or a pattern"),
             ("Package: a\nPin: release x=1\nPin-Priority: 1", "is not a property of a release"),
+            ("Package: a\nPin: version /^1/\nPin-Priority: 1", "is not a text or a pattern"),
+            ("Package: a\nPin: release n=/^x/\nPin-Priority: 1", "is not a text or a pattern"),
             ("Package: a\nPin: sort 1\nPin-Priority: 1", "is not a Pin: version, origin or release"),
         ] {
             let error = Preferences::default().add(format!("\n{rule}\n").as_bytes()).expect_err(rule);
