@@ -33,10 +33,8 @@ pub fn resolve(universe: &mut Universe<'_>, request: &Request) -> Result<Answer,
     let wanted = request::wanted(universe, request)?;
     let universe = &*universe;
     let mut excluded = vec![false; universe.packages().len()];
-    for name in &request.exclude {
-        for (id, is_excluded) in (0..).zip(&mut excluded) {
-            *is_excluded |= universe.display_name(id) == *name;
-        }
+    for id in &wanted.excluded {
+        excluded[*id as usize] = true;
     }
     let needs = Needs::new(universe, &excluded);
     let requested: Vec<Id> =

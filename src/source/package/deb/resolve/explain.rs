@@ -137,7 +137,7 @@ fn unmet(needs: &Needs<'_, '_>, group: &[u8], excluded: &[String]) -> String {
     let alternatives = relation::groups(group).flat_map(|group| group.alternatives);
     let what = alternatives.map(|one| {
         let name = one.name;
-        if excluded.iter().any(|excluded| excluded.as_bytes() == name) {
+        if excluded.iter().any(|excluded| excluded.split(':').next().unwrap_or_default().as_bytes() == name) {
             return format!("{} is excluded by --exclude-package", text(name));
         }
         available(needs.universe(), name)

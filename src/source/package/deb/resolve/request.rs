@@ -49,7 +49,7 @@ pub struct Request {
     pub variant: Variant,
     /// The names, each with `:ARCHITECTURE`, `=VERSION` or `/SUITE` after it.
     pub include: Vec<String>,
-    /// The names of packages that must not be selected.
+    /// The names of packages that must not be selected, each with `:ARCHITECTURE` after it or not.
     pub exclude: Vec<String>,
     /// True if recommended packages are selected where that is possible.
     pub recommends: bool,
@@ -58,6 +58,8 @@ pub struct Request {
 /// The requested packages in order, each once.
 pub(super) struct Wanted {
     pub(super) packages: Vec<(Id, Why)>,
+    /// The packages that must not be selected.
+    pub(super) excluded: Vec<Id>,
     pub(super) notes: Vec<String>,
 }
 
@@ -66,7 +68,7 @@ pub(super) struct Wanted {
 /// # Errors
 /// A message with all names and versions that the archives lack.
 pub(super) fn wanted(universe: &mut Universe<'_>, request: &Request) -> Result<Wanted, String> {
-    let mut wanted = Wanted { packages: Vec::new(), notes: Vec::new() };
+    let mut wanted = Wanted { packages: Vec::new(), excluded: Vec::new(), notes: Vec::new() };
     let mut faults = Vec::new();
     let mut named = Vec::new();
     for text in &request.include {
@@ -82,11 +84,17 @@ pub(super) fn wanted(universe: &mut Universe<'_>, request: &Request) -> Result<W
             None => faults.push(explain::available(universe, b"apt")),
         }
     }
-    for name in &request.exclude {
-        let (name, architecture) = split_architecture(name);
-        let is_named = universe.find(name.as_bytes(), architecture).is_some_and(|id| named.contains(&id));
-        if is_named {
-            faults.push(format!("{} is both included and excluded", name.escape_debug()));
+    for full in &request.exclude {
+        let (name, architecture) = split_architecture(full);
+        match universe.find(name.as_bytes(), architecture) {
+            Some(id) if named.contains(&id) => {
+                faults.push(format!("{} is both included and excluded", full.escape_debug()));
+            }
+            Some(id) => wanted.excluded.push(id),
+            None => wanted.notes.push(format!(
+                "{} is not the name of a package of the archives, so that excluding it has no effect",
+                full.escape_debug()
+            )),
         }
     }
     if !faults.is_empty() {

@@ -196,6 +196,9 @@ fn failures_are_explained() {
     let excluding = Request { exclude: vec!["f".to_owned()], ..request(&["e"]) };
     let error = select_of(&packages, &excluding).expect_err("f is excluded");
     assert!(error.ends_with("e 1 depends: f, but f is excluded by --exclude-package"), "{error}");
+    let excluding = Request { exclude: vec!["f:amd64".to_owned()], ..request(&["e"]) };
+    let error = select_of(&packages, &excluding).expect_err("f is excluded");
+    assert!(error.ends_with("e 1 depends: f, but f is excluded by --exclude-package"), "{error}");
 }
 
 #[test]
