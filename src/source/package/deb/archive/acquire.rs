@@ -50,8 +50,9 @@ struct Wanted {
 /// parsed form is in the cache are not fetched.
 ///
 /// # Errors
-/// Those of finding the pockets; if the release has no packages for the architecture; if an index is
-/// not the one that the Release file lists, also after both were fetched once more.
+/// Those of finding the pockets; if the release, or a pocket that was named, has no packages for an
+/// architecture; if an index is not the one that the Release file lists, also after both were fetched
+/// once more.
 pub fn acquire(
     spec: &Spec,
     places: &Places,
@@ -92,7 +93,7 @@ pub fn acquire(
     }
 }
 
-/// Returns the indices to read, and messages about pockets without one.
+/// Returns the indices to read, and messages about components and architectures without one.
 fn wanted(
     spec: &Spec,
     pockets: &[Pocket],
@@ -101,49 +102,49 @@ fn wanted(
 ) -> Result<(Vec<Wanted>, Vec<String>)> {
     let (mut wanted, mut notes) = (Vec::new(), Vec::new());
     for (number, pocket) in pockets.iter().enumerate() {
-        let before = wanted.len();
+        let suite = &pocket.suite;
+        let refused = |what: String| Err(Error::new(ErrorKind::BadInput, format!("{spec}: {what}")));
+        let there = |field: &str| pocket.release.words(field).collect::<Vec<_>>().join(" ");
+        let mut without: Vec<&str> = architectures.iter().map(String::as_str).collect();
+        let mut absent = Vec::new();
         for component in components(spec, pocket, options) {
-            let native = wanted.len();
+            let before = wanted.len();
             for architecture in of_pocket(pocket, architectures) {
                 let path = match spec.is_flat() {
                     true => "Packages".to_owned(),
                     false => format!("{component}/binary-{architecture}/Packages"),
                 };
                 let Some(listed) = pocket.release.index(&path) else { continue };
+                without.retain(|one| *one != architecture);
                 let path = format!("{}/{}", pocket.directory, listed.path).trim_start_matches('/').to_owned();
                 if wanted.iter().all(|other: &Wanted| (other.pocket, &other.path) != (number, &path)) {
                     let request = request(pocket, &listed, &path);
-                    wanted.push(Wanted {
-                        pocket: number,
-                        component: component.clone(),
-                        listed,
-                        path,
-                        request,
-                    });
+                    let component = component.clone();
+                    wanted.push(Wanted { pocket: number, component, listed, path, request });
                 }
             }
-            let is_named = options.components.contains(&component);
-            if number == 0 && wanted.len() == native && is_named {
-                let there: Vec<&str> = pocket.release.words("components").collect();
-                let (component, there) = (component.escape_debug(), there.join(" "));
-                let what = format!(
-                    "{spec}: the component {component} is not in the archive for {}; its components are {there}",
-                    architectures[0]
-                );
-                return Err(Error::new(ErrorKind::BadInput, what));
+            if wanted.len() == before && options.components.contains(&component) {
+                absent.push(component);
             }
         }
-        if wanted.len() == before {
-            let there: Vec<&str> = pocket.release.words("architectures").collect();
-            let what = format!("{} has no packages for {}", pocket.suite, architectures[0]);
-            if number == 0 {
-                let there = there.join(" ");
-                return Err(Error::new(
-                    ErrorKind::BadInput,
-                    format!("{spec}: {what}; its architectures are {there}"),
-                ));
+        if let (0, [component, ..]) = (number, &absent[..]) {
+            let (component, native, there) =
+                (component.escape_debug(), &architectures[0], there("components"));
+            return refused(format!(
+                "the component {component} is not in the archive for {native}; its components are {there}"
+            ));
+        }
+        if !without.is_empty() {
+            let what = format!("{suite} has no packages for {}", without.join(" and "));
+            if number == 0 || options.pockets.is_some() {
+                return refused(format!("{what}; its architectures are {}", there("architectures")));
             }
-            notes.push(format!("{what}, and is left out"));
+            let is_left_out = without.len() == architectures.len();
+            notes.push(if is_left_out { format!("{what}, and is left out") } else { what });
+        }
+        if without.len() < architectures.len() {
+            let note = |one: &String| format!("{suite} has no component {}", one.escape_debug());
+            notes.extend(absent.iter().map(note));
         }
     }
     Ok((wanted, notes))
