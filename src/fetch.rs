@@ -36,7 +36,7 @@ use crate::threads::Threads;
 use crate::watch::Watch;
 
 use client::Client;
-use failure::Missing;
+use failure::{Missing, NotCached};
 use queue::Queue;
 use storage::Storage;
 
@@ -145,6 +145,13 @@ impl<'c> Fetcher<'c> {
         }
         let Self { client, storage, connections, .. } = self;
         Queue { client, storage, connections: *connections, requests, watch }.run(&wanted, sink)
+    }
+
+    /// Returns true for the error of files that the cache lacks and that
+    /// [`offline`](FetchOptions::offline) keeps from being fetched.
+    #[must_use]
+    pub fn is_not_cached(error: &Error) -> bool {
+        NotCached::is_cause_of(error)
     }
 
     /// Keeps a file whose request has no digest for runs with `--offline`, after the caller has

@@ -6,7 +6,7 @@ mod logins;
 mod proxies;
 mod redirects;
 mod resumed;
-mod server;
+pub(crate) mod server;
 mod tls;
 
 use std::time::Duration;

@@ -3,4 +3,5 @@
 mod apt;
 mod offline;
 mod repository;
+mod sources;
 mod versions;

@@ -98,6 +98,18 @@ pub(super) fn of_several(failures: Vec<Failures>) -> Error {
     Error::new(first.kind, text)
 }
 
+/// Files that are not in the cache, with `--offline`.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotCached(String);
+
+impl NotCached {
+    /// Returns true if an error says no more than that the cache lacks files.
+    pub(super) fn is_cause_of(error: &Error) -> bool {
+        error.is::<Self>()
+    }
+}
+
 /// Returns the error of files that are not in the cache, with `--offline`.
 pub(super) fn not_cached<'r>(requests: impl Iterator<Item = &'r Request>, has_cache: bool) -> Error {
     let names: Vec<&str> = requests.map(|request| request.what.as_str()).collect();
@@ -110,5 +122,5 @@ pub(super) fn not_cached<'r>(requests: impl Iterator<Item = &'r Request>, has_ca
         names.join(", "),
         if names.len() == 1 { "is" } else { "are" }
     );
-    Error::new(ErrorKind::Io, text)
+    Error::new(ErrorKind::Io, NotCached(text))
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -31,7 +32,7 @@ impl Stream for StreamOwned<ServerConnection, TcpStream> {}
 
 /// A request as it came.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Got {
+pub(crate) struct Got {
     /// The method and the target, such as `GET /file`.
     pub(super) line: String,
     headers: Vec<(String, String)>,
@@ -79,7 +80,7 @@ type Answer = dyn Fn(&Got, &mut dyn Stream) -> io::Result<()> + Send + Sync;
 pub(super) type Wrap = dyn Fn(TcpStream) -> Box<dyn Stream> + Send + Sync;
 
 /// A server that ends on drop.
-pub(super) struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     scheme: &'static str,
     got: Arc<Mutex<Vec<Got>>>,
@@ -140,8 +141,20 @@ impl Server {
         Self::start(move |_, stream| ok(stream, &bytes))
     }
 
+    /// Starts a server of the files of a directory.
+    pub(crate) fn of_directory(directory: &Path) -> Self {
+        let directory = directory.to_owned();
+        Self::start(move |got, stream| {
+            let path = got.line.trim_start_matches("GET /");
+            match std::fs::read(directory.join(path)) {
+                Ok(bytes) => ok(stream, &bytes),
+                Err(_) => empty(stream, "404 Not Found", &[]),
+            }
+        })
+    }
+
     /// Returns the URL of a path on it.
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
@@ -151,7 +164,7 @@ impl Server {
     }
 
     /// Returns the requests that came.
-    pub(super) fn got(&self) -> Vec<Got> {
+    pub(crate) fn got(&self) -> Vec<Got> {
         self.got.lock().expect("no test panics with it").clone()
     }
 }

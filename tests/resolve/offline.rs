@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::repository::{Archive, names};
+use super::repository::{Archive, failed, names};
+use crate::fetch::server::Server;
 use crate::product::{Scratch, rootcast, run};
 
 #[test]
@@ -46,4 +47,50 @@ fn a_fetched_directory_is_an_archive() {
         "{text}"
     );
     assert!(!other.join("dists/noble/InRelease").exists());
+}
+
+#[test]
+fn a_run_without_a_network_selects_what_one_with_it_did() {
+    let Some(archive) = Archive::new() else { return };
+    let scratch = Scratch::new();
+    // The form of archives without InRelease, behind a server that has only the packages.
+    let dists = archive.root().join("dists/noble");
+    let text = fs::read_to_string(dists.join("InRelease")).expect("a file");
+    let start = text.find("\n\n").expect("the end of the headers") + 2;
+    let end = text.find("-----BEGIN PGP SIGNATURE").expect("it is signed");
+    fs::write(dists.join("Release"), &text[start..end]).expect("a file");
+    archive.sign(&dists, &["--detach-sign"], "Release.gpg");
+    fs::remove_file(dists.join("InRelease")).expect("it was there");
+    let (nothing, server) = (Server::of_directory(scratch.path()), Server::of_directory(&archive.root()));
+    let command = |arguments: &[&str]| {
+        let mut command = rootcast();
+        command.args(["resolve", "ubuntu:noble", "--arch", "amd64", "--include", "init"]);
+        command.args(["--mirror", &nothing.url("/"), "--mirror", &server.url("/"), "--keyring"]);
+        command.arg(archive.keyring()).arg("--cache").arg(scratch.join("cache")).args(arguments);
+        run(&mut command)
+    };
+    failed(&command(&["--offline"]), 6, "InRelease of noble is in no cache, and --offline fetches nothing");
+    let online = command(&[]).success().unwrap_or_else(|why| panic!("{why}"));
+    assert!(online.to_string().contains("noble-updates is in no archive, and left out"), "{online}");
+    let before = server.got().len() + nothing.got().len();
+    let offline = command(&["--offline"]).success().unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(offline.text(), online.text());
+    assert_eq!(server.got().len() + nothing.got().len(), before, "nothing is fetched");
+    for pocket in ["updates", "security"] {
+        let expected = format!("noble-{pocket} is not in the cache, and left out because of --offline");
+        assert!(offline.to_string().contains(&expected), "{offline}");
+    }
+    let named = command(&["--offline", "--pocket", "updates"]);
+    failed(&named, 6, "InRelease of noble-updates is in no cache");
+    failed(&command(&["--pocket", "updates"]), 3, "no archive has the suite noble-updates");
+}
+
+#[test]
+fn a_pocket_that_cannot_be_read_is_not_left_out() {
+    let Some(archive) = Archive::new() else { return };
+    fs::create_dir_all(archive.root().join("dists/noble-updates/InRelease")).expect("a new directory");
+    for arguments in [&[][..], &["--offline"]] {
+        let outcome = run(&mut archive.command("resolve", arguments));
+        failed(&outcome, 6, "dists/noble-updates/InRelease: is not a regular file");
+    }
 }

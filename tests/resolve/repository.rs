@@ -116,14 +116,34 @@ impl Archive {
         }
         let text = done(release.arg("release").arg(format!("dists/{suite}"))).stdout;
         fs::write(dists.join("Release"), [more.as_bytes(), &text].concat()).expect("a new file");
-        let (signed, plain) = (dists.join("InRelease"), dists.join("Release"));
-        self.gpg(&[
-            "--output",
-            signed.to_str().expect("UTF-8"),
-            "--clearsign",
-            plain.to_str().expect("UTF-8"),
-        ]);
-        let _ = fs::remove_file(plain);
+        self.sign(&dists, &["--clearsign"], "InRelease");
+        let _ = fs::remove_file(dists.join("Release"));
+    }
+
+    /// Signs the Release file of a directory into another file.
+    pub(super) fn sign(&self, dists: &Path, how: &[&str], to: &str) {
+        let (signed, plain) = (dists.join(to), dists.join("Release"));
+        let mut arguments = vec!["--output", signed.to_str().expect("UTF-8")];
+        arguments.extend(how);
+        arguments.push(plain.to_str().expect("UTF-8"));
+        self.gpg(&arguments);
+    }
+
+    /// Makes a further key, and returns the file of it alone.
+    pub(super) fn further_key(&self, name: &str) -> PathBuf {
+        let file = self.scratch.join(format!("{name}.gpg"));
+        self.gpg(&["--quick-generate-key", name, "ed25519", "sign", "never"]);
+        self.gpg(&["--output", file.to_str().expect("UTF-8"), "--export", name]);
+        file
+    }
+
+    /// Returns the fingerprint of a key by its name.
+    pub(super) fn fingerprint(&self, name: &str) -> String {
+        let mut gpg = judges::command("gpg").expect("it was found before");
+        gpg.arg("--homedir").arg(&self.gnupg).args(["--with-colons", "--list-keys", name]);
+        let listed = done(&mut gpg).text();
+        let line = listed.lines().find(|line| line.starts_with("fpr:")).expect("a key has one");
+        line.split(':').nth(9).expect("the tenth field is the fingerprint").to_owned()
     }
 
     /// Returns a command of a verb on the archive.
@@ -153,7 +173,7 @@ pub(super) fn names(outcome: &Outcome) -> Vec<String> {
     text.lines().filter_map(|line| line.split('=').next()).map(str::to_owned).collect()
 }
 
-fn failed(outcome: &Outcome, code: i32, expected: &str) {
+pub(super) fn failed(outcome: &Outcome, code: i32, expected: &str) {
     assert_eq!(outcome.code, Some(code), "{outcome}");
     let text = outcome.to_string();
     assert!(text.contains(expected), "{expected:?} is not in {text}");
@@ -195,6 +215,11 @@ fn packages_of_an_archive_are_selected_with_reasons() {
         3,
         "the component universe is not in the archive for amd64; its components are main",
     );
+    let expected = "noble has no packages for i386; its architectures are amd64";
+    failed(&archive.resolve(&["--foreign-arch", "i386"]), 3, expected);
+    let misspelt = archive.resolve(&["--exclude-package", "dbsu"]);
+    assert_eq!(names(&misspelt), names(&archive.resolve(&[])));
+    assert!(misspelt.to_string().contains("dbsu is not the name of a package of the archives"), "{misspelt}");
     let mut foreign = archive.command("resolve", &[]);
     failed(&run(foreign.args(["--arch", "s390x"])), 2, "cannot be used multiple times");
 }
@@ -233,29 +258,26 @@ fn archives_that_are_not_as_signed_are_refused() {
 }
 
 #[test]
-fn archives_are_those_of_apts_sources() {
+fn pockets_lack_packages_only_if_they_were_not_named() {
     let Some(archive) = Archive::new() else { return };
-    let root = archive.root();
-    let root = root.display();
-    let key = archive.keyring();
-    let key = key.display();
-    let resolve = |release: &str, sources: &str, name: &str| {
-        let file = archive.scratch.join(name);
-        fs::write(&file, sources).expect("a new file");
-        let mut command = rootcast();
-        command.args(["resolve", release, "--arch", "amd64", "--apt-sources"]).arg(file);
-        run(&mut command)
-    };
-    let sources = format!(
-        "Types: deb\nURIs: file:{root}\nSuites: noble\nComponents: main\n# a note\nSigned-By: {key}\n\n\
-         Types: deb\nURIs: http://localhost:1/\nSuites: noble\nEnabled: no\n"
-    );
-    let found = resolve("deb:noble", &sources, "a.sources").success().unwrap_or_else(|why| panic!("{why}"));
-    assert_eq!(names(&found), ["base-files", "bash", "libc6"]);
-    let line = format!("deb [signed-by={key}] file:{root} noble main\n");
-    resolve("deb:noble", &line, "a.list").success().unwrap_or_else(|why| panic!("{why}"));
-    let expected = "have no archive of it; --mirror URL names one, and --keyring FILE its keys";
-    failed(&resolve("deb:jammy", &line, "a.list"), 2, expected);
-    failed(&resolve("deb:noble", &format!("deb file:{root} noble main\n"), "b.list"), 2, "--keyring FILE");
-    failed(&resolve("deb:noble", "deb noble\n", "c.list"), 3, "line 1: a source has a URI and a suite");
+    archive.publish("noble-updates", "");
+    archive.resolve(&["--pocket", "updates"]).success().unwrap_or_else(|why| panic!("{why}"));
+    let found = archive.resolve(&["--components", "main"]);
+    assert!(!found.to_string().contains("noble-updates"), "{found}");
+
+    // The same pocket, whose Release file lists indices of another component alone.
+    let dists = archive.root().join("dists/noble-updates");
+    let text = fs::read_to_string(dists.join("InRelease")).expect("a file");
+    let start = text.find("\n\n").expect("the end of the headers") + 2;
+    let end = text.find("-----BEGIN PGP SIGNATURE").expect("it is signed");
+    fs::write(dists.join("Release"), text[start..end].replace("main/", "other/")).expect("a file");
+    archive.sign(&dists, &["--clearsign"], "InRelease");
+    let found = archive.resolve(&[]).success().unwrap_or_else(|why| panic!("{why}"));
+    let expected = "noble-updates has no packages for amd64, and is left out";
+    assert!(found.to_string().contains(expected), "{found}");
+    let expected = "noble-updates has no packages for amd64; its architectures are amd64";
+    failed(&archive.resolve(&["--pocket", "updates"]), 3, expected);
+
+    let both = ["--components", "main,other", "--pocket", "updates"];
+    failed(&archive.resolve(&both), 3, "the component other is not in the archive for amd64");
 }

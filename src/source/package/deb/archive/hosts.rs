@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::sources::{Entry, SignedBy, parse_list, parse_sources};
 use crate::bounded::read_file;
@@ -9,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shown;
 use crate::source::package::deb::options::PackageOptions;
 use crate::source::package::deb::spec::{Distribution, Spec};
-use crate::source::package::trust::Keyring;
+use crate::source::package::trust::{Keyring, Signer};
 
 /// The longest file of sources, and the longest file of keys, in bytes.
 const MAX_LEN: u64 = 16 << 20;
@@ -17,25 +18,39 @@ const MAX_LEN: u64 = 16 << 20;
 /// The schemes of URLs that files are fetched from.
 const SCHEMES: [&str; 3] = ["http://", "https://", "file:"];
 
-/// The root of an archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The root of an archive, and the keys that have to sign it.
+#[derive(Clone, Debug)]
 pub struct Place {
     /// The URL.
     pub url: String,
     /// True if it was named for this source, or its sources name the distribution's keys: it has to be
     /// signed by them.
     pub is_certain: bool,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// The fingerprints of those of the keys that apt's sources name; none for all of them.
+    pub fingerprints: Vec<String>,
 }
 
-/// The roots of archives, and the keys that have to sign them.
+impl Place {
+    /// Returns true if one of the keys that apt's sources name signed, or a subkey of it. A `!` after a
+    /// fingerprint excludes subkeys.
+    pub(super) fn accepts(&self, signer: &Signer) -> bool {
+        let is_signer = |fingerprint: &String| match fingerprint.strip_suffix('!') {
+            Some(exact) => exact == signer.key,
+            None => [&signer.certificate, &signer.key].contains(&fingerprint),
+        };
+        self.fingerprints.is_empty() || self.fingerprints.iter().any(is_signer)
+    }
+}
+
+/// The roots of archives.
 #[derive(Debug)]
 pub struct Places {
     /// The roots, in the order in which they are tried.
     pub places: Vec<Place>,
     /// True if all of them were named.
     pub are_named: bool,
-    /// The keys.
-    pub keyring: Keyring,
 }
 
 /// Returns the roots of the archives of a release, and the keys.
@@ -43,37 +58,49 @@ pub struct Places {
 /// # Errors
 /// If none is known, or no key, with the flags that name them; if a file cannot be read.
 pub fn places(spec: &Spec, options: &PackageOptions) -> Result<Places> {
+    let shared = shared_keyring(spec, &options.keyrings)?.map(Arc::new);
     if !options.mirrors.is_empty() {
-        let places = options.mirrors.iter().map(|url| place(url)).collect::<Result<_>>()?;
-        return Ok(Places { places, are_named: true, keyring: keyring(spec, &options.keyrings, &[])? });
+        let keyring = shared.ok_or_else(|| no_keys(spec))?;
+        let places = options.mirrors.iter().map(|url| place(url, &keyring)).collect::<Result<_>>()?;
+        return Ok(Places { places, are_named: true });
     }
     let entries = entries(&options.apt_sources)?;
     let of_release = entries.iter().filter(|(entry, _)| match spec.distribution {
         Distribution::Other => entry.suites.contains(&spec.suite),
         distribution => may_be_of(distribution, &entry.signed_by),
     });
-    let of_release: Vec<&(Entry, PathBuf)> = of_release.collect();
     let mut places: Vec<Place> = Vec::new();
-    for (entry, _) in &of_release {
-        let is_certain =
-            spec.distribution == Distribution::Other || matches!(entry.signed_by, SignedBy::Files(_));
-        for uri in &entry.uris {
+    for (Entry { uris, signed_by, .. }, file) in of_release {
+        let keyring = match &shared {
+            Some(keyring) => Arc::clone(keyring),
+            None => Arc::new(keyring_of_entry(spec, signed_by, file)?),
+        };
+        let is_certain = match spec.distribution {
+            // apt has keys of its own for entries that name none, which are not looked for.
+            Distribution::Other => !keyring.is_empty(),
+            _ => !signed_by.files.is_empty(),
+        };
+        let SignedBy { fingerprints, .. } = signed_by;
+        for uri in uris {
             let url = uri.trim_end_matches('/');
-            if SCHEMES.iter().any(|scheme| url.starts_with(scheme))
-                && places.iter().all(|other| other.url != url)
-            {
-                places.push(Place { url: url.to_owned(), is_certain });
+            let is_new = |other: &Place| (other.url.as_str(), &other.fingerprints) != (url, fingerprints);
+            if SCHEMES.iter().any(|scheme| url.starts_with(scheme)) && places.iter().all(is_new) {
+                let (url, keyring, fingerprints) =
+                    (url.to_owned(), Arc::clone(&keyring), fingerprints.clone());
+                places.push(Place { url, is_certain, keyring, fingerprints });
             }
         }
     }
     if places.is_empty() {
         return Err(Error::new(ErrorKind::Usage, no_archive(spec, &options.apt_sources)));
     }
-    let keyring = keyring(spec, &options.keyrings, &of_release)?;
-    Ok(Places { places, are_named: false, keyring })
+    if places.iter().all(|place| place.keyring.is_empty()) {
+        return Err(no_keys(spec));
+    }
+    Ok(Places { places, are_named: false })
 }
 
-fn place(url: &str) -> Result<Place> {
+fn place(url: &str, keyring: &Arc<Keyring>) -> Result<Place> {
     let root = url.trim_end_matches('/');
     if !SCHEMES.iter().any(|scheme| root.starts_with(scheme)) {
         let url = url.escape_debug();
@@ -82,17 +109,18 @@ fn place(url: &str) -> Result<Place> {
             format!("--mirror \"{url}\": the URL of an archive begins with http://, https:// or file:"),
         ));
     }
-    Ok(Place { url: root.to_owned(), is_certain: true })
+    let (url, keyring) = (root.to_owned(), Arc::clone(keyring));
+    Ok(Place { url, is_certain: true, keyring, fingerprints: Vec::new() })
 }
 
 /// Returns true if keys of a distribution may have to sign an archive.
 fn may_be_of(distribution: Distribution, signed_by: &SignedBy) -> bool {
-    let SignedBy::Files(files) = signed_by else { return true };
     let prefix = format!("{}-archive-", distribution.name());
-    files.iter().any(|file| {
+    let is_of = |file: &PathBuf| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with(&prefix)
-    })
+    };
+    signed_by.files.is_empty() || signed_by.files.iter().any(is_of)
 }
 
 fn no_archive(spec: &Spec, apt_sources: &[PathBuf]) -> String {
@@ -145,38 +173,40 @@ fn parts_of(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Reads the keys: those of files that are named, those of the distribution, or those that apt's
-/// sources name.
-fn keyring(spec: &Spec, named: &[PathBuf], entries: &[&(Entry, PathBuf)]) -> Result<Keyring> {
-    let mut keyring = Keyring::default();
+/// Reads the keys of all archives: those of files that are named, or those of the distribution.
+fn shared_keyring(spec: &Spec, named: &[PathBuf]) -> Result<Option<Keyring>> {
     let installed = spec.distribution.keyrings().iter().map(Path::new).find(|path| path.exists());
-    if !named.is_empty() {
-        for path in named {
+    let paths: Vec<&Path> = match named {
+        [] => installed.into_iter().collect(),
+        named => named.iter().map(PathBuf::as_path).collect(),
+    };
+    let mut keyring = Keyring::default();
+    for path in paths {
+        keyring.add(&read(path)?, path)?;
+    }
+    Ok(Some(keyring).filter(|keyring| !keyring.is_empty()))
+}
+
+/// Reads the keys that an entry of `file` names. Those of a distribution are not taken from there.
+fn keyring_of_entry(spec: &Spec, signed_by: &SignedBy, file: &Path) -> Result<Keyring> {
+    let mut keyring = Keyring::default();
+    if spec.distribution == Distribution::Other {
+        for path in &signed_by.files {
             keyring.add(&read(path)?, path)?;
         }
-    } else if let Some(path) = installed {
-        keyring.add(&read(path)?, path)?;
-    } else if spec.distribution == Distribution::Other {
-        for (entry, file) in entries {
-            match &entry.signed_by {
-                SignedBy::Files(paths) => {
-                    for path in paths {
-                        keyring.add(&read(path)?, path)?;
-                    }
-                }
-                SignedBy::Inline(text) => keyring.add(text.as_bytes(), file)?,
-                SignedBy::Trusted | SignedBy::Fingerprints(_) => {}
-            }
+        if let Some(text) = &signed_by.inline {
+            keyring.add(text.as_bytes(), file)?;
         }
     }
-    if keyring.is_empty() {
-        let advice = match spec.distribution.keyring_package() {
-            Some(package) => format!("install {package}, or name its file with --keyring FILE"),
-            None => "name the file of its keys with --keyring FILE".to_owned(),
-        };
-        return Err(Error::new(ErrorKind::Usage, format!("{spec}: its keys are not on this host: {advice}")));
-    }
     Ok(keyring)
+}
+
+fn no_keys(spec: &Spec) -> Error {
+    let advice = match spec.distribution.keyring_package() {
+        Some(package) => format!("install {package}, or name its file with --keyring FILE"),
+        None => "name the file of its keys with --keyring FILE".to_owned(),
+    };
+    Error::new(ErrorKind::Usage, format!("{spec}: its keys are not on this host: {advice}"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

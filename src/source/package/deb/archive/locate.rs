@@ -58,11 +58,29 @@ pub(super) struct Located {
     pub(super) notes: Vec<String>,
 }
 
+/// A suite, as far as it was found.
+enum Found {
+    Pocket(Box<Pocket>),
+    /// No root has it.
+    Missing,
+    /// The cache lacks its files, and no root may be asked for them.
+    NotCached(Error),
+}
+
+/// Signed files, which were verified.
+struct Signed {
+    verified: Verified,
+    /// The names and bytes.
+    files: Vec<(&'static str, Vec<u8>)>,
+    /// The URL of the text, for messages.
+    name: String,
+}
+
 /// Finds the pockets of a release.
 ///
 /// # Errors
 /// If no root has the release; if a pocket that was named is nowhere; if a Release file is not signed
-/// by the keys, is not of the suite or has expired.
+/// by the keys, is not of the suite or has expired; if a file cannot be read or fetched.
 pub(super) fn locate(
     spec: &Spec,
     places: &Places,
@@ -71,23 +89,32 @@ pub(super) fn locate(
 ) -> Result<Located> {
     let search = Search { spec, places, options, context };
     let (mut pockets, mut notes) = (Vec::new(), Vec::new());
-    let main = search.find(&spec.suite, true)?.ok_or_else(|| search.nowhere(&spec.suite))?;
-    pockets.push(main);
+    match search.find(&spec.suite, true, &mut notes)? {
+        Found::Pocket(main) => pockets.push(*main),
+        Found::Missing => return Err(search.nowhere(&spec.suite)),
+        Found::NotCached(error) => return Err(error),
+    }
     let (names, are_named): (Vec<&str>, bool) = match &options.pockets {
         Some(names) => (names.iter().map(String::as_str).collect(), true),
         None => (POCKETS.to_vec(), false),
     };
     let names = if spec.is_flat() { Vec::new() } else { names };
     for name in names.into_iter().filter(|name| *name != "release") {
-        let mut found = search.find(&format!("{}-{name}", spec.suite), false)?;
-        if found.is_none() && name == "security" {
+        let suite = format!("{}-{name}", spec.suite);
+        let mut found = search.find(&suite, false, &mut notes)?;
+        if name == "security" && !matches!(found, Found::Pocket(_)) {
             // The form of Debian 10 and before.
-            found = search.find(&format!("{}/updates", spec.suite), false)?;
+            let old = search.find(&format!("{}/updates", spec.suite), false, &mut notes)?;
+            found = if matches!(old, Found::Pocket(_)) { old } else { found };
         }
         match found {
-            Some(pocket) => pockets.push(pocket),
-            None if are_named => return Err(search.nowhere(&format!("{}-{name}", spec.suite))),
-            None => notes.push(format!("{}-{name} is in no archive, and left out", spec.suite)),
+            Found::Pocket(pocket) => pockets.push(*pocket),
+            Found::Missing if are_named => return Err(search.nowhere(&suite)),
+            Found::NotCached(error) if are_named => return Err(error),
+            Found::Missing => notes.push(format!("{suite} is in no archive, and left out")),
+            Found::NotCached(_) => {
+                notes.push(format!("{suite} is not in the cache, and left out because of --offline"));
+            }
         }
     }
     Ok(Located { pockets, notes })
@@ -101,21 +128,22 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Finds a suite; `None` if no root has it.
-    fn find(&self, suite: &str, is_main: bool) -> Result<Option<Pocket>> {
+    /// Finds a suite. Adds messages about roots that are skipped.
+    fn find(&self, suite: &str, is_main: bool, notes: &mut Vec<String>) -> Result<Found> {
         let mut found: Option<Pocket> = None;
-        let mut refused = None;
-        for Place { url, is_certain } in &self.places.places {
-            let pocket = match self.at(url, suite) {
+        let (mut refused, mut not_cached) = (None, None);
+        for place in &self.places.places {
+            let pocket = match self.at(place, suite) {
                 // Other archives may have a suite of that name, signed by keys of their own.
-                Err(error) if is_main && !is_certain && error.kind() == ErrorKind::BadInput => {
+                Err(error) if is_main && !place.is_certain && error.kind() == ErrorKind::BadInput => {
+                    notes.push(format!("an archive of apt's sources is skipped: {error}"));
                     refused = refused.or(Some(error));
                     continue;
                 }
-                // What the cache does not have is as if no archive had it.
-                Err(error) if self.options.offline && error.kind() == ErrorKind::Io && !is_main => {
-                    drop(error);
-                    None
+                // Which archives have the suite is not known without the network.
+                Err(error) if Fetcher::is_not_cached(&error) => {
+                    not_cached = not_cached.or(Some(error));
+                    continue;
                 }
                 pocket => pocket?,
             };
@@ -128,9 +156,11 @@ impl Search<'_> {
                 break;
             }
         }
-        match (found, refused) {
-            (None, Some(error)) => Err(error),
-            (found, _) => Ok(found),
+        match (found, refused, not_cached) {
+            (Some(pocket), ..) => Ok(Found::Pocket(Box::new(pocket))),
+            (None, Some(error), _) => Err(error),
+            (None, None, Some(error)) => Ok(Found::NotCached(error)),
+            (None, None, None) => Ok(Found::Missing),
         }
     }
 
@@ -145,13 +175,16 @@ impl Search<'_> {
     }
 
     /// Returns the suite of a root; `None` if it does not have it.
-    fn at(&self, root: &str, suite: &str) -> Result<Option<Pocket>> {
-        let Some(time) = &self.options.snapshot else { return self.current(root, suite, self.context.now) };
+    fn at(&self, place: &Place, suite: &str) -> Result<Option<Pocket>> {
+        let root = &place.url;
+        let Some(time) = &self.options.snapshot else {
+            return self.current(place, root, suite, self.context.now);
+        };
         let seconds = snapshot::seconds(time)?;
         if root.contains(PLACEHOLDER) {
-            return self.current(&root.replace(PLACEHOLDER, time), suite, seconds);
+            return self.current(place, &root.replace(PLACEHOLDER, time), suite, seconds);
         }
-        let Some(now) = self.current(root, suite, self.context.now)? else { return Ok(None) };
+        let Some(now) = self.current(place, root, suite, self.context.now)? else { return Ok(None) };
         let template = now.release.field("snapshots");
         if !template.contains(PLACEHOLDER) {
             let root = without_login(root);
@@ -161,42 +194,31 @@ impl Search<'_> {
             return Err(Error::new(ErrorKind::Usage, what));
         }
         let root = template.replace(PLACEHOLDER, time);
-        self.current(root.trim_end_matches('/'), suite, seconds)
+        self.current(place, root.trim_end_matches('/'), suite, seconds)
     }
 
-    fn current(&self, root: &str, suite: &str, now: i64) -> Result<Option<Pocket>> {
+    fn current(&self, place: &Place, root: &str, suite: &str, now: i64) -> Result<Option<Pocket>> {
         let directory = match suite.strip_suffix('/') {
-            Some(flat) => flat.trim_start_matches("./").trim_matches('.').to_owned(),
+            Some(flat) => match flat.trim_start_matches("./") {
+                "." => String::new(),
+                flat => flat.to_owned(),
+            },
             None => format!("dists/{suite}"),
         };
         let url = |name: &str| join(root, format!("{directory}/{name}").trim_start_matches('/'));
-        let inrelease = self.signed(&url("InRelease"), suite)?;
-        let (verified, signed, name) = match inrelease {
-            Some(bytes) => {
-                let name = without_login(&url("InRelease"));
-                let verified = verify_inrelease(&bytes, Path::new(&name), &self.places.keyring, now)?;
-                self.context.fetcher.remember(&request(&url("InRelease"), suite), &bytes);
-                (verified, vec![("InRelease", bytes)], name)
-            }
-            None => {
-                let Some(text) = self.signed(&url("Release"), suite)? else { return Ok(None) };
-                let name = without_login(&url("Release"));
-                let Some(signatures) = self.signed(&url("Release.gpg"), suite)? else {
-                    return Err(Error::at(
-                        ErrorKind::BadInput,
-                        name,
-                        "is not signed: it has neither Release.gpg nor InRelease beside it",
-                    ));
-                };
-                let verified =
-                    verify_detached(&text, &signatures, Path::new(&name), &self.places.keyring, now)?;
-                self.context.fetcher.remember(&request(&url("Release"), suite), &text);
-                self.context.fetcher.remember(&request(&url("Release.gpg"), suite), &signatures);
-                (verified, vec![("Release", text), ("Release.gpg", signatures)], name)
-            }
+        let Some(Signed { verified, files: signed, name }) = self.verified(place, &url, suite, now)? else {
+            return Ok(None);
         };
         let Verified { text, signers } = verified;
         let refused = |what: String| Error::at(ErrorKind::BadInput, &name, what);
+        if !signers.iter().any(|signer| place.accepts(signer)) {
+            let keys: Vec<&str> = signers.iter().map(|signer| signer.key.as_str()).collect();
+            return Err(refused(format!(
+                "is signed by {}, which Signed-By in apt's sources does not name; --mirror URL names an archive in \
+                 place of them",
+                keys.join(" and ")
+            )));
+        }
         let release = Release::parse(&text).map_err(refused)?;
         check_validity(release.optional("date"), release.optional("valid-until"), Path::new(&name), now)?;
         if !suite.ends_with('/') && !release.is_of(suite) {
@@ -207,6 +229,43 @@ impl Search<'_> {
         let signers = signers.into_iter().map(|signer| signer.key).collect();
         let roots = vec![root.to_owned()];
         Ok(Some(Pocket { suite: suite.to_owned(), roots, directory, release, signed, signers }))
+    }
+
+    /// Returns the signed files, of which `url` returns the URLs; `None` if they are missing.
+    fn verified(
+        &self,
+        place: &Place,
+        url: &dyn Fn(&str) -> String,
+        suite: &str,
+        now: i64,
+    ) -> Result<Option<Signed>> {
+        let fetcher = self.context.fetcher;
+        let name = |file: &str| without_login(&url(file));
+        let (inrelease, not_cached) = match self.signed(&url("InRelease"), suite) {
+            // The cache may have the other form.
+            Err(error) if Fetcher::is_not_cached(&error) => (None, Some(error)),
+            inrelease => (inrelease?, None),
+        };
+        if let Some(bytes) = inrelease {
+            let name = name("InRelease");
+            let verified = verify_inrelease(&bytes, Path::new(&name), &place.keyring, now)?;
+            fetcher.remember(&request(&url("InRelease"), suite), &bytes);
+            return Ok(Some(Signed { verified, files: vec![("InRelease", bytes)], name }));
+        }
+        let text = match (self.signed(&url("Release"), suite), not_cached) {
+            (Err(error), Some(first)) if Fetcher::is_not_cached(&error) => return Err(first),
+            (text, _) => text?,
+        };
+        let Some(text) = text else { return Ok(None) };
+        let name = name("Release");
+        let Some(signatures) = self.signed(&url("Release.gpg"), suite)? else {
+            let what = "is not signed: it has neither Release.gpg nor InRelease beside it";
+            return Err(Error::at(ErrorKind::BadInput, name, what));
+        };
+        let verified = verify_detached(&text, &signatures, Path::new(&name), &place.keyring, now)?;
+        fetcher.remember(&request(&url("Release"), suite), &text);
+        fetcher.remember(&request(&url("Release.gpg"), suite), &signatures);
+        Ok(Some(Signed { verified, files: vec![("Release", text), ("Release.gpg", signatures)], name }))
     }
 
     /// Fetches a signed file, which is verified later; `None` if it is missing.
