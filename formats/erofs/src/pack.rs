@@ -29,6 +29,8 @@ pub use codec::{Codec, CodecError, LIBRARIES};
 pub use compress::{Compressed, Extents};
 pub use options::PackOptions;
 pub use packed::Packed;
+#[cfg(test)]
+pub(crate) use packed::{Cluster, PackedExtent};
 pub(crate) use packed::{PackedFile, Source};
 pub use packing::Packing;
 pub use unit::{Range, Unit};

@@ -356,3 +356,51 @@ impl<C> Packed<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::{Cluster, PackedExtent};
+
+    /// Returns the form and the map of a file of 5000 bytes with a block before its fragment, or
+    /// with a fragment alone.
+    fn map(fragment: u64, block: bool) -> (Form, Vec<u8>) {
+        let source = Source::File { inode: InodeId::ROOT, offset: 0, len: BLOCK };
+        let packed: Packed<Vec<u8>> = Packed {
+            algorithm: Algorithm::Lz4,
+            contents: Vec::new(),
+            clusters: vec![Cluster { source, plain: true }],
+            files: BTreeMap::new(),
+            fragments: None,
+            has_shared_pieces: false,
+        };
+        let extents =
+            if block { vec![PackedExtent { len: 4096, plain: true, cluster: 0 }] } else { Vec::new() };
+        let own = 0..u32::from(block);
+        let file = PackedFile { extents, len: 5000, fragment: Some(fragment), inline: false, own };
+        let data = packed.data(&file, 32);
+        let map = packed.map(&file, &data, &[9]);
+        (data.form, map)
+    }
+
+    /// Compact indexes have room for 32 bits. The kernel reads the others in place of the block in
+    /// the last full index.
+    #[test]
+    fn an_offset_of_a_fragment_beyond_32_bits_is_in_full_indexes() {
+        let (form, bytes) = map(u64::from(u32::MAX), true);
+        assert!(matches!(form, Form::Compact(_)));
+        assert_eq!(bytes[..4], [0xFF; 4]);
+        let (form, bytes) = map(0x0000_0005_0000_0007, true);
+        assert_eq!(form, Form::Full);
+        assert_eq!(bytes[..4], 7u32.to_le_bytes());
+        // The second index, behind 8 bytes of header and 8 reserved ones.
+        assert_eq!(bytes[16 + 8 + 4..], 5u32.to_le_bytes());
+    }
+
+    #[test]
+    fn a_file_that_is_a_fragment_has_an_offset_of_63_bits() {
+        let (form, bytes) = map(0x0000_0005_0000_0007, false);
+        assert_eq!(form, Form::Fragment(0x0000_0005_0000_0007));
+        assert_eq!(bytes, [7, 0, 0, 0, 5, 0, 0, 0x80]);
+    }
+}
