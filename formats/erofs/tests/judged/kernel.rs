@@ -17,17 +17,25 @@ use crate::judge::run;
 /// The length up to which files are compared as a whole, in bytes.
 const WHOLE: u64 = 64 << 20;
 
+/// Returns true if the kernel can judge; otherwise a line says that it cannot.
+pub(crate) fn judges() -> bool {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let can = is_root && Path::new("/dev/loop-control").exists();
+    if !can {
+        let required = std::env::var_os("ROOTCAST_REQUIRE_JUDGES").is_some_and(|value| value == "1");
+        assert!(!required, "the kernel cannot judge: only root with loop devices mounts filesystems");
+        eprintln!("SKIPPED: the kernel cannot judge: only root with loop devices mounts filesystems");
+    }
+    can
+}
+
 /// A mounted filesystem, unmounted at the end; the loop device goes with it.
 struct Mount(TempDir);
 
 impl Mount {
     /// Mounts an image; none where that is not possible, with a line that says so.
     fn new(image: &Path) -> Result<Option<Self>, String> {
-        let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-        if !is_root || !Path::new("/dev/loop-control").exists() {
-            let required = std::env::var_os("ROOTCAST_REQUIRE_JUDGES").is_some_and(|value| value == "1");
-            assert!(!required, "the kernel cannot judge: only root with loop devices mounts filesystems");
-            eprintln!("SKIPPED: the kernel cannot judge: only root with loop devices mounts filesystems");
+        if !judges() {
             return Ok(None);
         }
         let at = TempDir::new().expect("a temporary directory");

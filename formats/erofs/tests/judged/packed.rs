@@ -223,16 +223,18 @@ fn what_is_not_shorter_is_stored_as_it_is() {
     });
 }
 
-/// A filesystem with one file, and the offset of its inode.
+/// A filesystem with one file, of which the second half has the pieces of the first, and the offset
+/// of its inode.
 fn one_file(dir: &TempDir, pack: &PackOptions) -> (Tree<Held>, PathBuf, usize) {
     let mut tree = Tree::new(Metadata::new(0o755));
-    add(&mut tree, "f", text(400_000, 1));
+    let half = text(200_000, 1);
+    add(&mut tree, "f", [&half[..], &noise(777), &half].concat());
     let image = dir.path().join("image");
     let options = with!(Options::new(Uuid::from_u128(1)), inline: Inline::None);
     write_and_judge(&tree, &options, &BTreeMap::new(), pack, &image);
     let bytes = fs::read(&image).expect("it was written");
     // The root is the first inode, with the only other one behind it or its names.
-    let size = 400_000u32.to_le_bytes();
+    let size = 400_777u32.to_le_bytes();
     let at = (1152..4096).step_by(32).find(|at| bytes[at + 8..at + 12] == size).expect("an inode");
     (tree, image, at)
 }
@@ -244,15 +246,42 @@ fn a_changed_byte_is_noticed() {
         let (tree, image, inode) = one_file(&dir, &options_of(codec, 131_072, false, false));
         let good = fs::read(&image).expect("it was written");
         let map = inode + 32;
-        // The format and length of the inode; flags, algorithm and cluster bits of the header; the first
-        // type and the block of the first pack; and stored bytes.
-        for at in [inode, inode + 8, map + 4, map + 6, map + 7, map + 9, map + 12, good.len() - 2000] {
-            let mut bad = good.clone();
-            bad[at] ^= 0x11;
-            // The checksum covers metadata in the first block: it is not what is to notice this.
-            bad[1024 + 8] &= !1;
-            fs::write(&image, &bad).expect("it can be written");
-            kernel::read_back(&tree, &image).expect_err(&format!("{codec}: byte {at} was changed"));
+        assert_eq!(good[inode], 3 << 1, "{codec}: the form of compact indexes");
+        let large = map + 8 + (32 - (map + 8) % 32) / 4 % 8 * 4;
+        // The format and length of the inode; flags, algorithm and cluster bits of the header; the
+        // offset, type, number of blocks and block of the first pack; the block of the second large
+        // pack, in which the second extent begins; and stored bytes. Of distances, the kernel reads
+        // that at which a read begins.
+        let of_inode = [inode, inode + 8, map + 4, map + 6, map + 7];
+        let of_packs = [map + 8, map + 9, map + 10, map + 12, large + 32 + 28, good.len() - 2000];
+        for at in of_inode.into_iter().chain(of_packs) {
+            assert_noticed(&tree, &image, &good, at, codec);
         }
     }
+}
+
+#[test]
+fn a_changed_byte_in_full_indexes_is_noticed() {
+    let dir = TempDir::new().expect("a temporary directory");
+    let (tree, image, inode) = one_file(&dir, &options_of("lz4hc", 131_072, true, false));
+    let good = fs::read(&image).expect("it was written");
+    assert_eq!(good[inode], 1 << 1, "the form of full indexes");
+    let first = inode + 32 + 16;
+    // The type, offset and block of the first extent, and its number of blocks.
+    for at in [first, first + 2, first + 4, first + 8 + 4] {
+        assert_noticed(&tree, &image, &good, at, "lz4hc");
+    }
+}
+
+/// Asserts that the kernel finds a fault in an image after a change of a byte.
+fn assert_noticed(tree: &Tree<Held>, image: &Path, good: &[u8], at: usize, codec: &str) {
+    if !kernel::judges() {
+        return;
+    }
+    let mut bad = good.to_vec();
+    bad[at] ^= 0x11;
+    // The checksum covers metadata in the first block: it is not what is to notice this.
+    bad[1024 + 8] &= !1;
+    fs::write(image, &bad).expect("it can be written");
+    kernel::read_back(tree, image).expect_err(&format!("{codec}: byte {at} was changed"));
 }
