@@ -125,6 +125,14 @@ mod tests {
             (false, None, Some("http://c:3")),
         ];
         assert_eq!(shown, expected);
+        let text = "Acquire::http::Proxy \"http://a:1\"; Acquire::https::Proxy \"http://b:2\";\n\
+            Acquire::http::Proxy \"false\"; Acquire::https::Proxy::x \"http://c:3\";\n";
+        let rules = proxies(&parse(text).expect("a configuration"));
+        let shown: Vec<_> =
+            rules.iter().map(|rule| (rule.https, rule.host.as_deref(), rule.proxy.as_deref())).collect();
+        let expected =
+            [(true, Some("x"), Some("http://c:3")), (true, None, Some("http://b:2")), (false, None, None)];
+        assert_eq!(shown, expected, "hosts come first, and of two values the last one counts");
         for (text, expected) in [
             ("a \"b", "line 1: a quotation mark is not closed"),
             ("\n}", "line 2: a brace was not opened"),

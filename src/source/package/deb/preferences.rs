@@ -195,6 +195,38 @@ mod tests {
     }
 
     #[test]
+    fn properties_of_releases_are_matched_each_by_its_own() {
+        let facts = ReleaseFacts {
+            suite: "suite",
+            codename: "codename",
+            version: "13.1",
+            origin: "origin",
+            label: "label",
+            component: "main",
+            site: "host",
+        };
+        for (value, matches) in [
+            ("a=suite, n=codename, v=13.*, o=origin, l=label, c=main", true),
+            ("suite", true),
+            ("codename", true),
+            ("13.1", true),
+            ("a=codename", false),
+            ("n=suite", false),
+            ("v=codename", false),
+            ("o=label", false),
+            ("l=origin", false),
+            ("c=label", false),
+            ("12.1", false),
+            ("a=suite, l=other", false),
+        ] {
+            let mut preferences = Preferences::default();
+            let text = format!("Package: *\nPin: release {value}\nPin-Priority: 7\n");
+            preferences.add(text.as_bytes()).expect("preferences");
+            assert_eq!(preferences.priority(b"a", b"1", &facts, 500) == 7, matches, "{value}");
+        }
+    }
+
+    #[test]
     fn rules_that_cannot_be_followed_are_errors() {
         for (rule, expected) in [
             ("Package: a\nPin: version 1", "line 2: a rule has Package, Pin and Pin-Priority"),

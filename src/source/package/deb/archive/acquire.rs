@@ -260,3 +260,62 @@ fn parse(wanted: &Wanted, file: Fetched) -> Result<Index> {
     };
     Index::parse(text).map_err(refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::package::deb::archive::Release;
+
+    const DIGEST: &str = "abababababababababababababababababababababababababababababababab";
+
+    fn pocket(fields: &str) -> Pocket {
+        let text = format!("{fields}SHA256:\n {DIGEST} 9 main/binary-amd64/Packages.xz\n");
+        Pocket {
+            suite: "trixie".to_owned(),
+            roots: vec!["http://a".to_owned(), "http://b".to_owned()],
+            directory: "dists/trixie".to_owned(),
+            release: Release::parse(&text).expect("a release"),
+            signed: Vec::new(),
+            signers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn components_are_main_or_all() {
+        let spec = Spec::parse("debian:trixie".as_ref()).expect("valid").expect("a specification");
+        let of = |fields: &str, named: &[&str]| {
+            let named = named.iter().map(|name| (*name).to_owned()).collect();
+            let options = PackageOptions { components: named, ..PackageOptions::default() };
+            components(&spec, &pocket(fields), &options)
+        };
+        assert_eq!(of("", &[]), ["main"]);
+        assert_eq!(of("Components: updates/main updates/contrib\n", &[]), ["main"]);
+        assert_eq!(of("Components: stable test\n", &[]), ["stable", "test"]);
+        assert_eq!(of("Components: main\n", &["x"]), ["x"]);
+    }
+
+    #[test]
+    fn packages_for_all_architectures_may_have_an_index_of_their_own() {
+        let names = ["amd64".to_owned()];
+        let of = |fields: &str| of_pocket(&pocket(fields), &names).join(" ");
+        assert_eq!(of("Architectures: amd64\n"), "amd64");
+        assert_eq!(of("Architectures: all amd64\n"), "amd64 all");
+        let fields = "Architectures: all amd64\nNo-Support-for-Architecture-all: Packages\n";
+        assert_eq!(of(fields), "amd64");
+    }
+
+    #[test]
+    fn indices_are_fetched_by_their_digest_first() {
+        let urls = |fields: &str| {
+            let pocket = pocket(fields);
+            let listed = pocket.release.index("main/binary-amd64/Packages").expect("an index");
+            request(&pocket, &listed, "dists/trixie/main/binary-amd64/Packages.xz").urls
+        };
+        let directory = "/dists/trixie/main/binary-amd64";
+        let by_name = |root: &str| format!("{root}{directory}/Packages.xz");
+        let by_digest = |root: &str| format!("{root}{directory}/by-hash/SHA256/{DIGEST}");
+        assert_eq!(urls(""), [by_name("http://a"), by_name("http://b")]);
+        let (a, b) = ("http://a", "http://b");
+        assert_eq!(urls("Acquire-By-Hash: yes\n"), [by_digest(a), by_name(a), by_digest(b), by_name(b)]);
+    }
+}

@@ -36,6 +36,9 @@ fn encoded_indices_are_decoded() {
         assert!(decoded.packages().all(|package| decoded.names().nth(package.name).is_some()));
     }
     assert_eq!(Index::decode(Index::default().encode()), Some(Index::default()));
+    let mut other = bytes;
+    *other.last_mut().expect("it has an end") ^= 1;
+    assert_eq!(Index::decode(other), None, "it is of another version");
 }
 
 #[test]
@@ -53,4 +56,20 @@ fn faults_are_named_with_their_line() {
         let first = text.lines().next().unwrap_or_default();
         assert_eq!(error, format!("line 6 (\"{first}\"): {expected}"));
     }
+}
+
+#[test]
+fn comments_and_values_without_a_meaning_are_skipped() {
+    let text = "# a comment\n\n# another\nPackage: a\nVersion: 1\nEssential: no\nArchitecture: all\n\
+        Provides: z (>= 1),\n# inside\n y\n\n# the last\n";
+    let index = Index::parse(text.as_bytes().to_vec()).expect("an index");
+    let found: Vec<_> = index.packages().map(|package| (package.version, package.is_essential)).collect();
+    assert_eq!(found, [(&b"1"[..], false)]);
+    let names: Vec<_> = index.names().collect();
+    let provided: Vec<_> = index.provided().map(|(name, ..)| names[name]).collect();
+    assert!(!provided.contains(&&b"z"[..]), "only = states the version of a provided name");
+    let long = format!("Package: {}\nVersion: 1\nArchitecture: all\n", "a".repeat(256));
+    assert!(
+        Index::parse(long.into_bytes()).expect_err("a long name").ends_with("is not the name of a package")
+    );
 }

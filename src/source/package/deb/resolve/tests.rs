@@ -209,3 +209,125 @@ fn long_chains_are_followed() {
     let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
     assert_eq!(select(&packages, &["p0"]).map(|found| found.len()), Ok(count));
 }
+
+#[test]
+fn relations_name_architectures() {
+    let packages = [
+        "p 1; Provides: v, w:any; Multi-Arch: allowed",
+        "q 1 i386; Provides: v, s",
+        "t 1; Provides: u",
+        "x 1",
+        "y 1 i386",
+        "a 1; Depends: v:i386",
+        "b 1; Depends: v:any",
+        "c 1; Depends: v:native",
+        "d 1; Depends: w:any",
+        "e 1; Depends: y:i386",
+        "f 1; Conflicts: y:native",
+        "g 1; Conflicts: y:amd64",
+        "h 1; Conflicts: v (>= 2)",
+        "no1 1; Depends: x:any",
+        "no2 1; Depends: y:native",
+        "no3 1; Depends: y:amd64",
+        "no4 1; Depends: u:any",
+        "no5 1; Depends: s:native",
+        "no6 1; Depends: s",
+        "no7 1; Depends: y",
+    ];
+    for (include, expected) in [
+        (&["a"][..], &["a", "q:i386"][..]),
+        (&["b"], &["b", "p"]),
+        (&["c"], &["c", "p"]),
+        (&["d"], &["d", "p"]),
+        (&["e"], &["e", "y:i386"]),
+        (&["f", "y:i386"], &["f", "y:i386"]),
+        (&["g", "y:i386"], &["g", "y:i386"]),
+        (&["h", "p"], &["h", "p"]),
+    ] {
+        assert_eq!(select(&packages, include).expect("an answer"), expected);
+    }
+    for name in ["no1", "no2", "no3", "no4", "no5", "no6", "no7"] {
+        let error = select(&packages, &[name]).expect_err(name);
+        assert!(error.contains(&format!("{name} 1 depends: ")), "{error}");
+    }
+    assert_eq!(select(&packages, &["u:i386"]), Err("u is provided by t for i386".to_owned()));
+}
+
+#[test]
+fn providers_are_preferred_in_the_order_of_apt() {
+    for (packages, expected) in [
+        // The package of the name, essential ones, the native architecture, and the last one.
+        (["a 1; Depends: v", "p 1; Essential: yes; Provides: v", "v 1"], "v"),
+        (["a 1; Depends: v", "p 1; Essential: yes; Provides: v", "q 1; Provides: v"], "p"),
+        (["a 1; Depends: v", "p 1; Provides: v", "q 1 i386; Provides: v; Multi-Arch: foreign"], "p"),
+        (["a 1; Depends: v", "p 1; Provides: v", "q 1; Provides: v"], "q"),
+    ] {
+        assert_eq!(select(&packages, &["a"]), Ok(vec!["a".to_owned(), expected.to_owned()]), "{packages:?}");
+    }
+}
+
+#[test]
+fn provided_names_are_those_of_the_version_that_is_taken() {
+    let first = index(&["a 1; Provides: old", "x 1; Depends: new", "y 1; Depends: old", "z 1"]);
+    let second = index(&["a 3; Provides: new", "z 1"]);
+    let select = |priority: i32, include: &[&str]| {
+        let facts = |codename| Some(ReleaseFacts { codename, ..ReleaseFacts::default() });
+        let ranked = [
+            Ranked { index: &first, priority: 500, release: facts("one") },
+            Ranked { index: &second, priority, release: facts("two") },
+        ];
+        let mut universe = Universe::new(&ranked, vec!["amd64".to_owned()], &Preferences::default());
+        let answer = resolve(&mut universe, &request(include))?;
+        let last = answer.packages.last().expect("a package").id;
+        Ok::<_, String>((answer.packages.len(), universe.package(last).index))
+    };
+    assert_eq!(select(100, &["a", "y"]), Ok((2, 0)));
+    assert!(select(100, &["a", "x"]).is_err() && select(500, &["a", "y"]).is_err());
+    assert_eq!(select(500, &["a", "x"]), Ok((2, 0)));
+    for three in ["a=3", "a/two"] {
+        assert_eq!(select(100, &[three, "x"]), Ok((2, 0)));
+        let error = select(100, &[three, "y"]).expect_err("version 3 does not provide it");
+        assert!(error.ends_with("y 1 depends: old, but old is not in the archives"), "{error}");
+    }
+    assert_eq!(select(500, &["z"]), Ok((1, 0)), "of equal ones, the first counts");
+    assert_eq!(select(-1, &["a=3"]).map(|(_, index)| index), Ok(1));
+    assert!(select(-1, &["x"]).is_err(), "packages of a priority below 0 are left out");
+    let apt = Request { variant: Variant::Apt, ..Request::default() };
+    assert_eq!(select_of(&["a 1"], &apt), Err("apt is not in the archives".to_owned()));
+}
+
+#[test]
+fn long_explanations_are_shortened() {
+    let names: Vec<String> =
+        (1..=14).map(|number| format!("n{number} 1; Provides: v; Depends: nobody")).collect();
+    let mut packages: Vec<&str> = names.iter().map(String::as_str).collect();
+    let include: Vec<String> = (1..=14).map(|number| format!("n{number}")).collect();
+    let include: Vec<&str> = include.iter().map(String::as_str).collect();
+    let error = select(&packages, &include).expect_err("nobody is missing");
+    assert!(error.ends_with("\n  and 2 more") && error.lines().count() == 14, "{error}");
+    packages.truncate(6);
+    let error = select(&packages, &["v"]).expect_err("it has several providers");
+    assert_eq!(error, "v is provided by n1, n2, n3, n4 and 2 more: include one of them by its name");
+    // A version is named once, and a recommendation is not a reason.
+    let packages = ["b 1; Recommends: c", "c 1; Depends: d (>= 2)", "d 1", "d 1 i386", "e 1; Depends: c"];
+    let error = select(&packages, &["b", "e"]).expect_err("d is too old");
+    assert!(error.ends_with("e 1 needs c 1 depends: d (>= 2), but the archives have d 1"), "{error}");
+}
+
+#[test]
+fn reasons_are_the_first_dependencies() {
+    let reasons = |packages: &[&str], include: &[&str]| {
+        let index = index(packages);
+        let ranked = [Ranked { index: &index, priority: 500, release: Some(ReleaseFacts::default()) }];
+        let mut universe = Universe::new(&ranked, vec!["amd64".to_owned()], &Preferences::default());
+        let answer = resolve(&mut universe, &request(include)).expect("an answer");
+        let why = answer.packages.iter().map(|one| match &one.why {
+            Why::Dependency { by, relation, .. } => format!("{}: {relation}", universe.display_name(*by)),
+            other => format!("{other:?}"),
+        });
+        why.collect::<Vec<_>>()
+    };
+    // c is needed by b first, and is another alternative of a.
+    let packages = ["a 1; Depends: b | c", "b 1; Depends: c", "c 1"];
+    assert_eq!(reasons(&packages, &["a"]), ["Requested", "a: b | c", "b: c"]);
+}
